@@ -1,0 +1,1 @@
+"""Locust's own statistics, as series and as full distributions."""

@@ -1,0 +1,75 @@
+"""The columns of `locust-stats.csv`, the fields of `locust-distrib.jsonl` and the columns of `events.csv`.
+
+`locust-stats.csv` has, for every interval, one row for each operation over all workers (`worker` is `all`), one
+row for all operations over all workers (`name` is `Aggregated`, `type` is empty), and one row for all operations
+of each worker, with that worker's CPU. Counts and percentiles are cumulative from the start of the part; a rate is a
+difference of counts divided by a difference of `elapsed_s`.
+
+`locust-distrib.jsonl` has one JSON object a line: the latency distribution of one operation over all workers within
+one interval. The distribution of a part is the sum of its lines. Two lines may carry the same interval, when a
+worker's figures arrived late: they add up too.
+"""
+
+from typing import Final
+
+ALL_WORKERS: Final = "all"
+AGGREGATED: Final = "Aggregated"
+
+WARM_UP: Final = "warm-up"
+MEASURED: Final = "measured"
+COOL_DOWN: Final = "cool-down"
+
+PERCENTILES: Final[dict[str, float]] = {
+    "p50_us": 50.0,
+    "p90_us": 90.0,
+    "p95_us": 95.0,
+    "p99_us": 99.0,
+    "p99.9_us": 99.9,
+    "p99.99_us": 99.99,
+}
+
+STATS_COLUMNS: Final[tuple[str, ...]] = (
+    "timestamp",  # UTC, ISO 8601 with microseconds: the end of the interval; a label, never subtracted
+    "elapsed_s",  # end of the interval, seconds on the master's monotonic clock since the load started
+    "part",  # warm-up, measured or cool-down
+    "interval",  # number of the interval within its part, from 0
+    "worker",  # "all", or one worker's name
+    "type",  # Locust's request type, "zookeeper" for operations; empty where name is "Aggregated"
+    "name",  # operation, or "Aggregated"
+    "requests",  # cumulative within the part: successful operations
+    "failures",  # cumulative within the part: failed operations (not contained in requests)
+    "mean_us",  # latency of the successful operations of the part so far, microseconds
+    "min_us",
+    *PERCENTILES,
+    "max_us",
+    "overflows",  # latencies above one hour: counted here and in requests, in no percentile
+    "users",  # simulated users running, of all workers or of this one
+    "cpu_percent",  # worker rows only: CPU used by the worker process in the interval, percent of one core
+    "cpu_wait_percent",  # worker rows only: time it was runnable but waited for a core, percent
+    "errors",  # JSON object, error name to cumulative count within the part
+)
+
+DISTRIBUTION_FIELDS: Final[tuple[str, ...]] = (
+    "timestamp",  # as above
+    "elapsed_s",  # as above
+    "interval_s",  # length of the interval, seconds (the last of a part is shorter)
+    "part",
+    "interval",
+    "type",
+    "name",
+    "requests",  # successful operations in this interval = sum of the histogram's counts + overflows
+    "failures",  # failed operations in this interval
+    "sum_us",  # exact sum of the latencies of the successful operations
+    "min_us",  # exact; null without successful operations
+    "max_us",
+    "overflows",
+    "histogram",  # object: lowest value of the bucket in microseconds (as a string) to count, 3 significant digits
+)
+
+EVENT_COLUMNS: Final[tuple[str, ...]] = (
+    "timestamp",  # UTC, ISO 8601 with microseconds
+    "source",  # controller, master, or a host's name
+    "event",  # phase-start, phase-end, part-start, worker-ready, worker-lost, run-stopped, …
+    "subject",  # the phase, part, worker … that it happened to
+    "detail",  # free text for people
+)

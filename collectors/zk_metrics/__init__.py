@@ -1,0 +1,1 @@
+"""The members' own metrics, from their AdminServers."""
