@@ -1,0 +1,320 @@
+"""Real ZooKeeper servers on loopback for tests: started, stopped, killed, paused and restarted one by one.
+
+    with ZooKeeperServers(3, tmp_path) as servers:
+        client = connect(servers.hosts)
+        servers.kill(servers.leader())
+
+Needs Debian's packages `zookeeper` and a Java runtime, or the environment variable `ZOOKEEPER_CLASSPATH`. Where they
+are missing, `require_zookeeper` skips the test and says so; with `CI=true` that is a failure.
+"""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+JAVA_FOLDER = Path("/usr/share/java")
+JARS = ("zookeeper.jar", "servlet-api.jar", "slf4j-log4j12.jar", "log4j-1.2.jar")
+
+LOG4J = """\
+log4j.rootLogger=INFO, console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.layout=org.apache.log4j.PatternLayout
+log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %-5p [%t:%c{1}] %m%n
+"""
+
+
+class ServerError(Exception):
+    """A server did not do what was asked; the message carries the tail of its log."""
+
+
+def class_path() -> str | None:
+    """Return the class path of a ZooKeeper server, or None where there is none on this machine."""
+    given = os.environ.get("ZOOKEEPER_CLASSPATH")
+    if given:
+        return given
+    jars = [JAVA_FOLDER / jar for jar in JARS]
+    return ":".join(map(str, jars)) if all(jar.exists() for jar in jars) else None
+
+
+def require_zookeeper() -> None:
+    """Skip the test where no server can be started; fail it there with CI=true."""
+    if class_path() is not None and shutil.which("java"):
+        return
+    needs = "needs a Java runtime and ZooKeeper: apt install zookeeper default-jre-headless, or set ZOOKEEPER_CLASSPATH"
+    if os.environ.get("CI") == "true":
+        pytest.fail(needs)
+    pytest.skip(needs)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return loopback ports that nobody holds, outside of the range that the kernel gives to outgoing connections."""
+    held: list[socket.socket] = []
+    try:
+        while len(held) < count:
+            candidate = socket.socket()
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held.append(candidate)
+            try:
+                candidate.bind(("127.0.0.1", random.randrange(10_000, 32_000)))
+            except OSError:
+                held.pop().close()
+        return [holder.getsockname()[1] for holder in held]
+    finally:
+        for holder in held:
+            holder.close()
+
+
+def four_letters(port: int, word: str, timeout_s: float = 2.0) -> str:
+    """Return the answer to one of ZooKeeper's four-letter words; empty where nobody answers."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout_s) as sock:
+            sock.sendall(word.encode())
+            answer = b""
+            while piece := sock.recv(65_536):
+                answer += piece
+            return answer.decode()
+    except OSError:
+        return ""
+
+
+@dataclass
+class Member:
+    """One server: its ports, its folder, and its process while it has one."""
+
+    server_id: int
+    folder: Path
+    client_port: int
+    peer_port: int
+    election_port: int
+    admin_port: int
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def address(self) -> str:
+        """Return host and port for clients."""
+        return f"127.0.0.1:{self.client_port}"
+
+    @property
+    def admin_url(self) -> str:
+        """Return the AdminServer's base address."""
+        return f"http://127.0.0.1:{self.admin_port}"
+
+    @property
+    def log_path(self) -> Path:
+        """Return the file that takes the server's log, over all of its starts."""
+        return self.folder / "server.log"
+
+    def mode(self, timeout_s: float = 2.0) -> str:
+        """Return `standalone`, `leader`, `follower`, `observer`, or nothing while it does not serve requests."""
+        for line in four_letters(self.client_port, "srvr", timeout_s).splitlines():
+            if line.startswith("Mode: "):
+                return line.removeprefix("Mode: ").strip()
+        return ""
+
+    def log_tail(self, lines: int = 20) -> str:
+        """Return the end of the server's log."""
+        try:
+            return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return ""
+
+
+class ZooKeeperServers:
+    """A standalone server (count 1) or an ensemble, with data below `folder`; members count from 0.
+
+    `properties` are further keys of zoo.cfg, the same for each member; `java_options` go to each JVM; `prefix` goes
+    before its command (`taskset -c 1`). The short tick makes sessions of a second possible. Writes are not forced to disk: tests measure no disk.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        folder: Path,
+        *,
+        properties: Mapping[str, object] | None = None,
+        heap: str = "128m",
+        java_options: Sequence[str] = (),
+        prefix: Sequence[str] = (),
+    ) -> None:
+        self.folder = folder
+        self.heap = heap
+        self.prefix = list(prefix)
+        self.java_options = tuple(java_options)
+        self.properties: dict[str, object] = {
+            "tickTime": 500,
+            "initLimit": 20,
+            "syncLimit": 10,
+            "minSessionTimeout": 500,
+            "maxSessionTimeout": 60_000,
+            "maxClientCnxns": 0,
+            "forceSync": "no",
+            "preAllocSize": 4096,
+            "4lw.commands.whitelist": "*",
+            "admin.serverAddress": "127.0.0.1",
+            **(properties or {}),
+        }
+        ports = iter(free_ports(4 * count))
+        self.members = [
+            Member(n + 1, folder / f"member-{n + 1}", next(ports), next(ports), next(ports), next(ports))
+            for n in range(count)
+        ]
+
+    @property
+    def hosts(self) -> str:
+        """Return the connect string of all members."""
+        return ",".join(member.address for member in self.members)
+
+    def __enter__(self) -> "ZooKeeperServers":
+        try:
+            self.start_all()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start_all(self, timeout_s: float = 60.0) -> None:
+        """Start every member that does not run and wait until each serves requests."""
+        for index in range(len(self.members)):
+            self.start(index, wait=False)
+        for index in range(len(self.members)):
+            self.wait_ready(index, timeout_s)
+
+    def start(self, index: int, *, wait: bool = True) -> None:
+        """Start one member; with `wait`, return when it serves requests."""
+        member = self.members[index]
+        if member.process is None or member.process.poll() is not None:
+            command = self._command(member, self._write_configuration(member))
+            with member.log_path.open("ab") as log:
+                member.process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=member.folder
+                )
+        if wait:
+            self.wait_ready(index)
+
+    def wait_ready(self, index: int, timeout_s: float = 60.0) -> None:
+        """Return when the member answers `srvr` with a mode. Raises ServerError when it ends or the time is over."""
+        member = self.members[index]
+
+        def ready() -> bool:
+            if member.process is None or member.process.poll() is not None:
+                raise ServerError(f"member {member.server_id} ended\n{member.log_tail()}")
+            return bool(member.mode())
+
+        self._until(ready, timeout_s, f"member {member.server_id} does not serve requests\n", member)
+
+    def stop(self, index: int) -> None:
+        """End one member in good order (SIGTERM) and wait for it."""
+        self._end(index, signal.SIGTERM)
+
+    def kill(self, index: int) -> None:
+        """End one member as a crash would (SIGKILL) and wait for it."""
+        self._end(index, signal.SIGKILL)
+
+    def restart(self, index: int) -> None:
+        """Stop one member, start it again, and wait until it serves requests."""
+        self.stop(index)
+        self.start(index)
+
+    def pause(self, index: int) -> None:
+        """Freeze one member (SIGSTOP): its connections stay open and nothing is answered."""
+        self._running(index).send_signal(signal.SIGSTOP)
+
+    def resume(self, index: int) -> None:
+        """Let a frozen member go on (SIGCONT)."""
+        self._running(index).send_signal(signal.SIGCONT)
+
+    def leader(self, timeout_s: float = 30.0) -> int:
+        """Return the index of the leader (of the standalone server). Waits for one; raises ServerError without."""
+        found: list[int] = []
+
+        def look() -> bool:
+            found[:] = [
+                index
+                for index, member in enumerate(self.members)
+                if member.process is not None and member.mode(0.5) in ("leader", "standalone")
+            ]
+            return bool(found)
+
+        self._until(look, timeout_s, "no leader\n", self.members[0])
+        return found[0]
+
+    def followers(self) -> list[int]:
+        """Return the indices of the members that follow now."""
+        return [index for index, member in enumerate(self.members) if member.mode(0.5) == "follower"]
+
+    def close(self) -> None:
+        """End every member at once. May be called again."""
+        for member in self.members:
+            if member.process is not None and member.process.poll() is None:
+                member.process.kill()
+        for member in self.members:
+            if member.process is not None:
+                member.process.wait(30)
+
+    def _running(self, index: int) -> subprocess.Popen[bytes]:
+        process = self.members[index].process
+        if process is None or process.poll() is not None:
+            raise ServerError(f"member {self.members[index].server_id} does not run")
+        return process
+
+    def _end(self, index: int, how: signal.Signals) -> None:
+        process = self._running(index)
+        process.send_signal(how)
+        # A paused process takes SIGTERM only once it runs again.
+        process.send_signal(signal.SIGCONT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
+
+    def _write_configuration(self, member: Member) -> Path:
+        data = member.folder / "data"
+        data.mkdir(parents=True, exist_ok=True)
+        (data / "myid").write_text(f"{member.server_id}\n")
+        (member.folder / "log4j.properties").write_text(LOG4J)
+        settings = {
+            **self.properties,
+            "dataDir": data,
+            "clientPort": member.client_port,
+            "clientPortAddress": "127.0.0.1",
+            "admin.serverPort": member.admin_port,
+        }
+        if len(self.members) > 1:
+            for other in self.members:
+                settings[f"server.{other.server_id}"] = f"127.0.0.1:{other.peer_port}:{other.election_port}"
+        path = member.folder / "zoo.cfg"
+        path.write_text("".join(f"{key}={value}\n" for key, value in sorted(settings.items())))
+        return path
+
+    def _command(self, member: Member, configuration: Path) -> list[str]:
+        command = ["java", f"-Xmx{self.heap}", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
+        command += ["-cp", class_path() or "", f"-Dlog4j.configuration=file:{member.folder / 'log4j.properties'}"]
+        command += self.java_options
+        command += ["org.apache.zookeeper.server.quorum.QuorumPeerMain", str(configuration)]
+        # The servers end with the tests, also when those are killed.
+        guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        return [*guard, *self.prefix, *command]
+
+    @staticmethod
+    def _until(ready: Callable[[], bool], timeout_s: float, problem: str, member: Member) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not ready():
+            if time.monotonic() > deadline:
+                raise ServerError(problem + member.log_tail())
+            time.sleep(0.1)
