@@ -1,0 +1,173 @@
+"""The files that the series goes to: `locust-stats.csv`, `locust-distrib.jsonl`, `latency.hlog`.
+
+Each line is flushed when it is written, so that a reader, or whoever collects after a crash, has all but the last.
+"""
+
+import csv
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+from hdrh.log import HistogramLogWriter
+
+from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED, PERCENTILES, STATS_COLUMNS
+from locust_extra.histogram import LatencyHistogram, to_hdr_histogram
+from locust_extra.recorder import Key
+from locust_extra.series import Interval, WorkerShare
+
+
+class WallClock:
+    """Wall time as a label for moments of the monotonic clock: read once, so that labels never run backwards."""
+
+    def __init__(self) -> None:
+        self._began = datetime.now(UTC)
+
+    def label(self, elapsed_s: float) -> str:
+        """Return the UTC time, ISO 8601 with microseconds, of a moment `elapsed_s` after the load began."""
+        return (self._began + timedelta(seconds=elapsed_s)).isoformat(timespec="microseconds")
+
+    def epoch_s(self, elapsed_s: float) -> float:
+        """Return the same moment as seconds since 1970."""
+        return self._began.timestamp() + elapsed_s
+
+
+def _open(path: str) -> TextIO:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return Path(path).open("w", encoding="utf-8", newline="")
+
+
+class StatsFile:
+    """`locust-stats.csv`. `users(worker)` tells how many users run on a worker, or on all of them for None."""
+
+    def __init__(self, path: str, wall: WallClock, users: Callable[[str | None], int]) -> None:
+        self._file = _open(path)
+        self._writer = csv.DictWriter(self._file, STATS_COLUMNS, restval="")
+        self._writer.writeheader()
+        self._wall = wall
+        self._users = users
+        self._operations: dict[tuple[int, Key], LatencyHistogram] = {}
+        self._workers: dict[tuple[int, str], LatencyHistogram] = {}
+
+    def write(self, interval: Interval) -> None:
+        """Add the interval's rows: each operation, all operations, each worker."""
+        part = interval.part_ordinal
+        for key, histogram in interval.operations.items():
+            self._operations.setdefault((part, key), LatencyHistogram()).add(histogram)
+        total = LatencyHistogram()
+        for (of_part, (request_type, name)), histogram in self._operations.items():
+            if of_part == part:
+                total.add(histogram)
+                self._row(interval, ALL_WORKERS, request_type, name, histogram, self._users(None))
+        self._row(interval, ALL_WORKERS, "", AGGREGATED, total, self._users(None))
+        for worker, share in interval.workers.items():
+            cumulative = self._workers.setdefault((part, worker), LatencyHistogram())
+            cumulative.add(share.total)
+            self._row(interval, worker, "", AGGREGATED, cumulative, self._users(worker), share)
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _row(
+        self,
+        interval: Interval,
+        worker: str,
+        request_type: str,
+        name: str,
+        histogram: LatencyHistogram,
+        users: int,
+        share: WorkerShare | None = None,
+    ) -> None:
+        row: dict[str, Any] = {
+            "timestamp": self._wall.label(interval.end_s),
+            "elapsed_s": f"{interval.end_s:.6f}",
+            "part": interval.part,
+            "interval": interval.number,
+            "worker": worker,
+            "type": request_type,
+            "name": name,
+            "requests": histogram.requests,
+            "failures": histogram.failures,
+            "overflows": histogram.overflows,
+            "users": users,
+            "errors": json.dumps(histogram.errors, ensure_ascii=False) if histogram.errors else "{}",
+        }
+        if histogram.requests:
+            row["mean_us"] = f"{histogram.sum_us / histogram.requests:.1f}"
+            row["min_us"], row["max_us"] = histogram.min_us, histogram.max_us
+            row |= histogram.percentiles_us(PERCENTILES)
+        if share is not None and share.wall_ns:
+            row["cpu_percent"] = f"{100 * share.cpu_ns / share.wall_ns:.1f}"
+            if share.cpu_wait_ns is not None:
+                row["cpu_wait_percent"] = f"{100 * share.cpu_wait_ns / share.wall_ns:.1f}"
+        self._writer.writerow(row)
+
+
+class DistributionFile:
+    """`locust-distrib.jsonl`."""
+
+    def __init__(self, path: str, wall: WallClock) -> None:
+        self._file = _open(path)
+        self._wall = wall
+
+    def write(self, interval: Interval) -> None:
+        """Add one line for each operation that had a request in the interval."""
+        for (request_type, name), histogram in interval.operations.items():
+            line = {
+                "timestamp": self._wall.label(interval.end_s),
+                "elapsed_s": round(interval.end_s, 6),
+                "interval_s": round(interval.length_s, 6),
+                "part": interval.part,
+                "interval": interval.number,
+                "type": request_type,
+                "name": name,
+                "requests": histogram.requests,
+                "failures": histogram.failures,
+                "sum_us": histogram.sum_us,
+                "min_us": histogram.min_us,
+                "max_us": histogram.max_us,
+                "overflows": histogram.overflows,
+                "histogram": {str(bucket): count for bucket, count in sorted(histogram.counts.items())},
+            }
+            self._file.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class HistogramLogFile:
+    """`latency.hlog`: microseconds. A tag is the operation's name, with the part before it if that is not measured."""
+
+    def __init__(self, path: str, wall: WallClock) -> None:
+        self._file = _open(path)
+        self._wall = wall
+        self._log = HistogramLogWriter(self._file)
+        self._log.output_comment("zk-locust: latencies in microseconds; a tag is an operation of the measured part")
+        self._log.output_log_format_version()
+        self._log.output_base_time(0)
+        self._log.output_start_time(wall.epoch_s(0) * 1000)
+        self._log.output_legend()
+
+    def write(self, interval: Interval) -> None:
+        """Add one histogram for each operation that had a success in the interval."""
+        for (_, name), histogram in interval.operations.items():
+            if not histogram.counts:
+                continue
+            tag = name if interval.part == MEASURED else f"{interval.part}:{name}"
+            self._file.write(f"Tag={tag.replace(',', ';').replace(' ', '_')},")
+            self._log.output_interval_histogram(
+                to_hdr_histogram(histogram.counts),
+                self._wall.epoch_s(interval.start_s),
+                self._wall.epoch_s(interval.end_s),
+                max_value_unit_ratio=1.0,
+            )
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

@@ -1,0 +1,45 @@
+"""`progress.json`: how far the load is, for whoever watches it from outside."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from locust_extra.histogram import LatencyHistogram
+from locust_extra.series import Interval
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the load is. The rate and the p99 are those of the last whole interval, the counts those of the part."""
+
+    part: str = ""
+    time_left_s: float | None = None
+    users: int = 0
+    workers: int = 0
+    rate_per_s: float = 0.0
+    p99_us: int | None = None
+    requests: int = 0
+    failures: int = 0
+
+    def begin_part(self, part: str) -> None:
+        """Count anew."""
+        self.part = part
+        self.requests = self.failures = 0
+
+    def take(self, interval: Interval) -> None:
+        """Take an interval of the series."""
+        if interval.part != self.part:
+            return
+        total = LatencyHistogram()
+        for histogram in interval.operations.values():
+            total.add(histogram)
+        self.requests += total.requests
+        self.failures += total.failures
+        self.rate_per_s = total.requests / interval.length_s
+        self.p99_us = total.percentiles_us({"p99": 99.0})["p99"]
+
+    def write(self, path: str) -> None:
+        """Replace the file at once, so that a reader never sees half of it."""
+        temporary = Path(f"{path}.new")
+        temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        temporary.replace(path)

@@ -1,0 +1,118 @@
+"""What one process records of its own requests, cut into intervals by its own monotonic clock."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from locust_extra.columns import COOL_DOWN
+from locust_extra.histogram import LatencyHistogram
+
+Key = tuple[str, str]
+_SCHEDSTAT: Final = Path("/proc/self/schedstat")
+
+
+class CpuClock:
+    """CPU that this process has used, and time it was runnable but had to wait for a core, nanoseconds.
+
+    The wait is that of the main thread, where gevent runs everything: the second figure of Linux's `schedstat`. It is
+    None on a system without it.
+    """
+
+    def __init__(self) -> None:
+        self._has_wait = _SCHEDSTAT.exists()
+
+    def read_ns(self) -> tuple[int, int | None]:
+        """Return (used, waited) since the process began."""
+        waited = int(_SCHEDSTAT.read_text().split()[1]) if self._has_wait else None
+        return time.process_time_ns(), waited
+
+
+class Recorder:
+    """Histograms by (part, interval, type and name) since the last report.
+
+    The hot path is `on_request`: one clock reading, one comparison and one histogram.
+    """
+
+    def __init__(
+        self, interval_s: float, clock_ns: Callable[[], int] = time.perf_counter_ns, cpu: CpuClock | None = None
+    ) -> None:
+        self._interval_ns = round(interval_s * 1e9)
+        self._clock_ns = clock_ns
+        self._cpu = cpu or CpuClock()
+        self._part: str | None = None
+        self._part_started_ns = 0
+        self._last_interval: int | None = None
+        self._interval = 0
+        self._interval_ends_ns = 0
+        self._current: dict[Key, LatencyHistogram] = {}
+        self._waiting: list[tuple[str, int, dict[Key, LatencyHistogram]]] = []
+        self._reported_ns = clock_ns()
+        self._reported_cpu = self._cpu.read_ns()
+
+    def begin_part(self, part: str, planned_s: float | None) -> None:
+        """Record under `part` from now on. What comes after a planned end belongs to the part's last interval."""
+        now = self._clock_ns()
+        self._close_interval()
+        self._part, self._part_started_ns = part, now
+        self._interval = 0
+        self._last_interval = None
+        if planned_s is not None:
+            self._last_interval = max(0, round(planned_s * 1e9 / self._interval_ns) - 1)
+        self._interval_ends_ns = now + self._interval_ns if self._last_interval != 0 else 1 << 63
+
+    def on_request(
+        self, request_type: str, name: str, response_time: float, exception: BaseException | None, **_: Any
+    ) -> None:
+        """Record one request (a listener of `events.request`); `response_time` is milliseconds."""
+        now = self._clock_ns()
+        if now >= self._interval_ends_ns:
+            self._turn_to(now)
+        key = (request_type, name)
+        histogram = self._current.get(key)
+        if histogram is None:
+            histogram = self._current[key] = LatencyHistogram()
+        if exception is None:
+            histogram.record(round(response_time * 1000))
+        else:
+            histogram.record_failure(f"{type(exception).__name__}: {exception}" if str(exception) else repr(exception))
+
+    def report(self) -> dict[str, Any]:
+        """Return what was recorded since the last report, as plain values, and forget it."""
+        now = self._clock_ns()
+        if now >= self._interval_ends_ns:
+            self._turn_to(now)
+        part, interval = self._part, self._interval
+        self._close_interval()
+        records = [
+            [part_name, number, [[*key, histogram.to_message()] for key, histogram in histograms.items()]]
+            for part_name, number, histograms in self._waiting
+        ]
+        self._waiting = []
+        used, waited = self._cpu.read_ns()
+        used_before, waited_before = self._reported_cpu
+        report = {
+            "part": part,
+            "interval": interval,
+            "records": records,
+            "wall_ns": now - self._reported_ns,
+            "cpu_ns": used - used_before,
+            "cpu_wait_ns": None if waited is None or waited_before is None else waited - waited_before,
+        }
+        self._reported_ns, self._reported_cpu = now, (used, waited)
+        return report
+
+    def _turn_to(self, now: int) -> None:
+        self._close_interval()
+        interval = (now - self._part_started_ns) // self._interval_ns
+        if self._last_interval is not None and interval >= self._last_interval and self._part != COOL_DOWN:
+            interval = self._last_interval
+            self._interval_ends_ns = 1 << 63
+        else:
+            self._interval_ends_ns = self._part_started_ns + (interval + 1) * self._interval_ns
+        self._interval = interval
+
+    def _close_interval(self) -> None:
+        if self._current and self._part is not None:
+            self._waiting.append((self._part, self._interval, self._current))
+            self._current = {}

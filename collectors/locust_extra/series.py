@@ -1,0 +1,153 @@
+"""Putting the workers' intervals together: from reports, in whatever order they travel, to one series.
+
+An interval is given out when every live worker has reported beyond it. What arrives later than that is given out
+under its own interval's number again, so no figure is lost.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from locust_extra.histogram import LatencyHistogram
+from locust_extra.recorder import Key
+
+Place = tuple[int, int]
+"""(ordinal of the part, number of the interval): the order of the series."""
+
+
+@dataclass(slots=True)
+class WorkerShare:
+    """What one worker did in one interval: all its operations together, and the CPU that it took (nanoseconds)."""
+
+    total: LatencyHistogram = field(default_factory=LatencyHistogram)
+    wall_ns: int = 0
+    cpu_ns: int = 0
+    cpu_wait_ns: int | None = 0
+
+
+@dataclass(slots=True)
+class Interval:
+    """One interval of the series, over all workers. Times are seconds on the master's clock since the load began."""
+
+    part_ordinal: int
+    part: str
+    number: int
+    start_s: float
+    end_s: float
+    operations: dict[Key, LatencyHistogram] = field(default_factory=dict)
+    workers: dict[str, WorkerShare] = field(default_factory=dict)
+
+    @property
+    def length_s(self) -> float:
+        """Length, seconds."""
+        return self.end_s - self.start_s
+
+
+@dataclass(slots=True)
+class _Part:
+    name: str
+    start_s: float
+    end_s: float | None = None
+
+
+class Series:
+    """The series as the master sees it. `clock_s` is its monotonic clock, seconds since the load began."""
+
+    def __init__(self, interval_s: float, clock_s: Callable[[], float]) -> None:
+        self._interval_s = interval_s
+        self._clock_s = clock_s
+        self._parts: list[_Part] = []
+        self._waiting: dict[Place, Interval] = {}
+        self._reached: dict[str, Place] = {}
+        self._next: Place = (0, 0)
+
+    def begin_part(self, part: str) -> None:
+        """Note that a part begins now, and that the one before it has ended."""
+        now = self._clock_s()
+        if self._parts:
+            self._parts[-1].end_s = now
+        self._parts.append(_Part(part, now))
+
+    def add_report(self, worker: str, report: dict[str, Any]) -> None:
+        """Take one worker's report (see `Recorder.report`)."""
+        for part, number, records in report["records"]:
+            interval = self._interval((self._ordinal_of(part), number))
+            share = interval.workers.setdefault(worker, WorkerShare())
+            for request_type, name, message in records:
+                histogram = LatencyHistogram.from_message(message)
+                interval.operations.setdefault((request_type, name), LatencyHistogram()).add(histogram)
+                share.total.add(histogram)
+        if report["part"] is None:
+            return
+        place = (self._ordinal_of(report["part"]), report["interval"])
+        self._reached[worker] = max(place, self._reached.get(worker, place))
+        # The CPU of a report that ends early in an interval was mostly spent in the one before it.
+        spent_at = (place[0], max(0, place[1] - 1)) if place > self._next and place[1] else place
+        share = self._interval(spent_at).workers.setdefault(worker, WorkerShare())
+        share.wall_ns += report["wall_ns"]
+        share.cpu_ns += report["cpu_ns"]
+        if report["cpu_wait_ns"] is None or share.cpu_wait_ns is None:
+            share.cpu_wait_ns = None
+        else:
+            share.cpu_wait_ns += report["cpu_wait_ns"]
+
+    def lose(self, worker: str) -> None:
+        """Stop waiting for a worker."""
+        self._reached.pop(worker, None)
+
+    def take_complete(self) -> Iterator[Interval]:
+        """Give out, in order, the intervals that every live worker has left behind; empty ones too."""
+        if self._reached:
+            yield from self._take_before(min(self._reached.values()))
+
+    def take_all(self) -> Iterator[Interval]:
+        """Give out everything that there is: the load has ended."""
+        if self._waiting:
+            last = max(self._waiting)
+            yield from self._take_before((last[0], last[1] + 1))
+
+    def _take_before(self, end: Place) -> Iterator[Interval]:
+        for place in sorted(place for place in self._waiting if place < min(end, self._next)):
+            yield self._give_out(place)  # late
+        while self._next < end:
+            ordinal, number = self._next
+            part = self._parts[ordinal]
+            if part.end_s is not None and number > self._last_number(ordinal, part.end_s):
+                self._next = (ordinal + 1, 0)
+                if ordinal + 1 >= len(self._parts):
+                    return
+                continue
+            yield self._give_out(self._next)
+            self._next = (ordinal, number + 1)
+
+    def _last_number(self, ordinal: int, end_s: float) -> int:
+        """Return the number of the part's last interval: by its length, or the last that a worker has filled."""
+        length = end_s - self._parts[ordinal].start_s
+        by_length = max(0, round(length / self._interval_s) - 1)
+        filled = [number for part, number in self._waiting if part == ordinal]
+        return max([by_length, *filled])
+
+    def _give_out(self, place: Place) -> Interval:
+        interval = self._interval(place)
+        del self._waiting[place]
+        ordinal, number = place
+        part = self._parts[ordinal]
+        if part.end_s is not None and number >= self._last_number(ordinal, part.end_s):
+            interval.end_s = max(part.end_s, interval.start_s + 1e-6)
+        return interval
+
+    def _interval(self, place: Place) -> Interval:
+        if place not in self._waiting:
+            ordinal, number = place
+            part = self._parts[ordinal]
+            start = part.start_s + number * self._interval_s
+            self._waiting[place] = Interval(ordinal, part.name, number, start, start + self._interval_s)
+        return self._waiting[place]
+
+    def _ordinal_of(self, part: str) -> int:
+        for ordinal in range(len(self._parts) - 1, -1, -1):
+            if self._parts[ordinal].name == part:
+                return ordinal
+        # A worker is told of the first part together with its users, so it can be ahead of the master here.
+        self.begin_part(part)
+        return len(self._parts) - 1

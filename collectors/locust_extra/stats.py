@@ -1,0 +1,212 @@
+"""Extended statistics: the series and distributions that Locust itself does not keep.
+
+A locustfile says
+
+    from locust_extra.stats import register_extra_stats
+    register_extra_stats()
+
+and the parameters `--stats-collect`, `--stats-csv`, `--stats-distrib`, `--stats-hlog`, `--stats-events` and
+`--stats-progress` say what is recorded and where.
+"""
+
+import os
+import socket
+import time
+from typing import Any, Final
+
+import gevent
+import locust
+from locust import runners
+from locust.runners import MasterRunner, WorkerRunner
+
+from locust_extra.columns import COOL_DOWN
+from locust_extra.events import EventFile
+from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, WallClock
+from locust_extra.progress import Progress
+from locust_extra.recorder import Recorder
+from locust_extra.series import Series
+from zk_locust.load_plan import part_changed, plan_of
+
+_REPORT_FIELD: Final = "locust_extra"
+_NAME_FIELD: Final = "locust_extra_worker"
+_LOCAL: Final = "local"
+WORKER_NAME_VARIABLE: Final = "ZK_LOCUST_WORKER_NAME"
+
+
+def register_extra_stats() -> None:
+    """Record extended statistics in this process, as far as the parameters ask for them. Safe to call again."""
+    if _on_init not in locust.events.init._handlers:
+        locust.events.init.add_listener(_on_init)
+
+
+def _on_init(environment: Any, runner: Any, **_: Any) -> None:
+    if isinstance(runner, WorkerRunner):
+        WorkerStats(environment, runner)
+    elif runner is not None:
+        LoadStats(environment, runner)
+
+
+def _interval_s(environment: Any) -> float:
+    return float(getattr(environment.parsed_options, "stats_collect", 0.0) or 0.0) / 1000
+
+
+class WorkerStats:
+    """A worker's share: it records its own requests and hands them on with Locust's reports."""
+
+    def __init__(self, environment: Any, runner: Any) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._recorder: Recorder | None = None
+        part_changed.add_listener(self._on_part_changed)
+        environment.events.report_to_master.add_listener(self._on_report_to_master)
+
+    def _on_part_changed(self, part: str, planned_s: float | None, **_: Any) -> None:
+        interval_s = _interval_s(self._environment)
+        if self._recorder is None and interval_s > 0:
+            # Locust reads this at every turn; a report must not be much older than an interval.
+            runners.WORKER_REPORT_INTERVAL = min(1.0, max(0.1, interval_s / 2))
+            self._recorder = Recorder(interval_s)
+            self._environment.events.request.add_listener(self._recorder.on_request)
+        if self._recorder is not None:
+            self._recorder.begin_part(part, planned_s)
+
+    def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
+        data[_NAME_FIELD] = os.environ.get(WORKER_NAME_VARIABLE) or (
+            f"{socket.gethostname()}/worker-{self._runner.worker_index}"
+        )
+        if self._recorder is not None:
+            data[_REPORT_FIELD] = self._recorder.report()
+
+
+class LoadStats:
+    """The master's or the local process's share: it puts the reports together and writes the files."""
+
+    def __init__(self, environment: Any, runner: Any) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._options = environment.parsed_options
+        self._part = ""
+        self._began_s = time.perf_counter()
+        self._wall = WallClock()
+        self._series: Series | None = None
+        self._recorder: Recorder | None = None
+        self._files: list[StatsFile | DistributionFile | HistogramLogFile] = []
+        self._worker_names: dict[str, str] = {}
+        self._lost: set[str] = set()
+        self._progress = Progress()
+        self._progress_path: str | None = self._option("stats_progress")
+        events_path = self._option("stats_events")
+        self._events = EventFile(events_path, "master") if events_path else None
+        part_changed.add_listener(self._on_part_changed)
+        environment.events.test_stop.add_listener(self._on_test_stop)
+        environment.events.quit.add_listener(self._on_quit)
+        if isinstance(runner, MasterRunner):
+            environment.events.worker_report.add_listener(self._on_worker_report)
+        self._watching = gevent.spawn(self._watch)
+
+    def _option(self, name: str) -> str | None:
+        return getattr(self._options, name, None) or None
+
+    def _elapsed_s(self) -> float:
+        return time.perf_counter() - self._began_s
+
+    def _on_part_changed(self, part: str, planned_s: float | None, **_: Any) -> None:
+        interval_s = _interval_s(self._environment)
+        if self._series is None and interval_s > 0:
+            self._open(interval_s)
+        self._part = part
+        self._progress.begin_part(part)
+        if self._series is not None:
+            self._series.begin_part(part)
+        if self._recorder is not None:
+            self._recorder.begin_part(part, planned_s)
+        self._note("part-start", part, f"planned for {planned_s:g} s" if planned_s else "")
+
+    def _open(self, interval_s: float) -> None:
+        self._began_s, self._wall = time.perf_counter(), WallClock()
+        self._series = Series(interval_s, self._elapsed_s)
+        if path := self._option("stats_csv"):
+            self._files.append(StatsFile(path, self._wall, self._users))
+        if path := self._option("stats_distrib"):
+            self._files.append(DistributionFile(path, self._wall))
+        if path := self._option("stats_hlog"):
+            self._files.append(HistogramLogFile(path, self._wall))
+        if not isinstance(self._runner, MasterRunner):
+            self._recorder = Recorder(interval_s)
+            self._environment.events.request.add_listener(self._recorder.on_request)
+
+    def _users(self, worker: str | None) -> int:
+        if worker is None or not isinstance(self._runner, MasterRunner):
+            return int(self._runner.user_count)
+        return sum(c.user_count for c in self._runner.clients.values() if self._worker_names.get(c.id) == worker)
+
+    def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
+        name = data.get(_NAME_FIELD)
+        if name and client_id not in self._worker_names:
+            self._worker_names[client_id] = name
+            self._note("worker-ready", name)
+        if self._series is not None and _REPORT_FIELD in data:
+            self._series.add_report(self._worker_names.get(client_id, client_id), data[_REPORT_FIELD])
+            if client_id in self._lost:
+                self._series.lose(self._worker_names.get(client_id, client_id))
+
+    def _watch(self) -> None:
+        """Several times a second: notice lost workers, give out what is complete, say how far the load is."""
+        while True:
+            if isinstance(self._runner, MasterRunner):
+                self._look_for_lost_workers()
+            self._give_out(final=False)
+            if self._progress_path:
+                self._write_progress(self._progress_path)
+            gevent.sleep(0.25)
+
+    def _look_for_lost_workers(self) -> None:
+        if self._part in ("", COOL_DOWN):
+            return
+        for client_id, name in self._worker_names.items():
+            client = self._runner.clients.get(client_id)
+            gone = client is None or client.state == runners.STATE_MISSING
+            if gone and client_id not in self._lost:
+                self._lost.add(client_id)
+                self._note("worker-lost", name, "no heartbeat" if client else "it has ended")
+                if self._series is not None:
+                    self._series.lose(name)
+            elif not gone and client_id in self._lost:
+                self._lost.discard(client_id)
+                self._note("worker-returned", name)
+
+    def _give_out(self, final: bool) -> None:
+        if self._series is None:
+            return
+        if self._recorder is not None:
+            self._series.add_report(_LOCAL, self._recorder.report())
+        for interval in self._series.take_all() if final else self._series.take_complete():
+            self._progress.take(interval)
+            for file in self._files:
+                file.write(interval)
+
+    def _write_progress(self, path: str) -> None:
+        plan = plan_of(self._environment)
+        self._progress.users = int(self._runner.user_count)
+        self._progress.workers = len(self._worker_names) - len(self._lost)
+        self._progress.time_left_s = plan.time_left_s() if plan else None
+        self._progress.write(path)
+
+    def _on_test_stop(self, **_: Any) -> None:
+        self._give_out(final=True)
+        self._note("run-stopped", "load")
+
+    def _on_quit(self, **_: Any) -> None:
+        gevent.kill(self._watching)
+        self._give_out(final=True)
+        self._progress.part = "ended"
+        if self._progress_path:
+            self._write_progress(self._progress_path)
+        for file in self._files:
+            file.close()
+        if self._events:
+            self._events.close()
+
+    def _note(self, event: str, subject: str = "", detail: str = "") -> None:
+        if self._events is not None:
+            self._events.write(event, subject, detail)

@@ -1,0 +1,76 @@
+"""What a client is: one ZooKeeper session, owned by one simulated user, in kazoo's vocabulary.
+
+The operations and task sets know this interface and no client. Every method that talks to the ensemble raises a
+`zk_locust.errors.ClientError` or returns within the client's time limits.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol, overload
+
+from kazoo.protocol.states import WatchedEvent, ZnodeStat
+
+__all__ = ["ClientSettings", "Watch", "WatchedEvent", "ZnodeStat", "ZooKeeperClient"]
+
+Watch = Callable[[WatchedEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What every client needs to know, whichever it is.
+
+    `hosts` is a connect string, with a chroot where there is one. Times are seconds.
+    """
+
+    hosts: str
+    session_timeout_s: float = 10.0
+    connect_timeout_s: float = 10.0
+    operation_timeout_s: float = 10.0
+
+
+class ZooKeeperClient(Protocol):
+    """One session. Not to be shared between greenlets that send at the same time, unless a client says it can be."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the session is usable now."""
+        ...
+
+    def start(self) -> None:
+        """Connect. Raises ConnectError when there is no session within the connect time limit."""
+        ...
+
+    def stop(self) -> None:
+        """End the session in good order. A client that is not connected is left as it is."""
+        ...
+
+    def close(self) -> None:
+        """Give all descriptors and memory back; afterwards the client cannot be used."""
+        ...
+
+    @overload
+    def get_children(self, path: str, watch: Watch | None = ..., include_data: Literal[False] = ...) -> list[str]: ...
+    @overload
+    def get_children(
+        self, path: str, watch: Watch | None = ..., *, include_data: Literal[True]
+    ) -> tuple[list[str], ZnodeStat]: ...
+
+    def get(self, path: str, watch: Watch | None = None) -> tuple[bytes, ZnodeStat]:
+        """Return value and stat."""
+        ...
+
+    def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
+        """Return the stat, or None where there is no such node."""
+        ...
+
+    def set(self, path: str, value: bytes, version: int = -1) -> ZnodeStat:
+        """Replace the value; `version` -1 matches any."""
+        ...
+
+    def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
+        """Create a node that everybody may use; return its path, with the sequence number where there is one."""
+        ...
+
+    def delete(self, path: str, version: int = -1) -> None:
+        """Remove a node without children."""
+        ...

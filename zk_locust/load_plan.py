@@ -1,0 +1,225 @@
+"""The plan of a load: its parts, and how they begin and end on every process.
+
+A load has the parts `warm-up` (only with `--warm-up`), `measured` and `cool-down`. The master, or the one process of
+a local Locust, decides when a part begins and tells the workers. `part_changed` fires on every process when
+it does, so that whoever records figures can mark them.
+
+What Locust itself does at these moments is mended here, because figures would be lost or mixed:
+
+- Its own summary would contain the warm-up. The master drops it from there when the measured part begins.
+- `runner.quit` waits half a second for the workers' last reports. The master stops the workers' users first,
+  and waits until each has sent its last report.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import gevent
+from gevent.event import Event
+from locust.event import EventHook
+from locust.runners import MasterRunner, WorkerRunner
+from locust.stats import RequestStats, StatsEntry
+
+WARM_UP: Final = "warm-up"
+MEASURED: Final = "measured"
+COOL_DOWN: Final = "cool-down"
+
+PART_FIELD: Final = "zk_locust_part"
+_PART_MESSAGE: Final = "zk_locust_part"
+_STOP_MESSAGE: Final = "zk_locust_stop"
+_STOPPED_MESSAGE: Final = "zk_locust_stopped"
+_STOP_GRACE_S: Final = 10.0
+
+logger = logging.getLogger(__name__)
+
+part_changed: Final = EventHook()
+"""Fires on every process as a part begins: `environment`, `part`, `planned_s` (None where its length is open)."""
+
+
+_plans: "WeakKeyDictionary[Any, LoadPlan]" = WeakKeyDictionary()
+
+
+def plan_of(environment: Any) -> "LoadPlan | None":
+    """Return the plan that this process walks through; a worker has none."""
+    return _plans.get(environment)
+
+
+def register_load_plan(environment: Any, runner: Any, **_: Any) -> None:
+    """Give this process its share of the plan (a listener of `events.init`)."""
+    if isinstance(runner, WorkerRunner):
+        WorkerParts(environment, runner)
+    elif runner is not None:
+        _plans[environment] = LoadPlan(environment, runner)
+
+
+def _first_part(environment: Any) -> str:
+    return WARM_UP if _warm_up_s(environment) > 0 else MEASURED
+
+
+def _warm_up_s(environment: Any) -> float:
+    return float(getattr(environment.parsed_options, "warm_up", 0.0) or 0.0)
+
+
+class WorkerParts:
+    """A worker's share: it changes part when the master says so, and sends what it has recorded before it does."""
+
+    def __init__(self, environment: Any, runner: Any) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._part = MEASURED
+        runner.register_message(_PART_MESSAGE, self._on_part)
+        runner.register_message(_STOP_MESSAGE, self._on_stop, concurrent=True)
+        environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.report_to_master.add_listener(self._on_report_to_master)
+        environment.events.quitting.add_listener(self._on_quitting)
+
+    def _on_test_start(self, **_: Any) -> None:
+        self._part = _first_part(self._environment)
+        part_changed.fire(environment=self._environment, part=self._part, planned_s=None)
+
+    def _on_part(self, msg: Any, **_: Any) -> None:
+        self._runner._send_stats()
+        self._part = msg.data["part"]
+        part_changed.fire(environment=self._environment, part=self._part, planned_s=msg.data["planned_s"])
+
+    def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
+        data[PART_FIELD] = self._part
+
+    def _on_stop(self, **_: Any) -> None:
+        self._runner.stop()
+        self._runner._send_stats()
+        self._runner.send_message(_STOPPED_MESSAGE)
+
+    def _on_quitting(self, **_: Any) -> None:
+        """Send the last figures also when this worker is stopped by itself (Ctrl-C, SIGTERM)."""
+        self._runner.stop()
+        self._runner._send_stats()
+
+
+class LoadPlan:
+    """The master's or the local process's share: it decides when a part begins, and ends the load."""
+
+    def __init__(self, environment: Any, runner: Any) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._is_master = isinstance(runner, MasterRunner)
+        self._summary_part = MEASURED
+        self._stopping = Event()
+        self._stopped_workers: set[str] = set()
+        self._measured_s: float | None = None
+        self._measured_until: float | None = None
+        self._warm_until: float | None = None
+        self._take_over_run_time()
+        events = environment.events
+        events.test_start.add_listener(self._on_test_start)
+        events.spawning_complete.add_listener(self._on_spawning_complete)
+        events.test_stopping.add_listener(self._on_test_stopping)
+        self._walking: Any = None
+        if self._is_master:
+            runner.register_message(_STOPPED_MESSAGE, self._on_worker_stopped)
+            # Before Locust's own listener, which adds whatever a report holds to the summary.
+            events.worker_report._handlers.insert(0, self._on_worker_report)
+
+    def _take_over_run_time(self) -> None:
+        """Let `--run-time` count from the start of the measured part: Locust would count from the first user."""
+        options = self._environment.parsed_options
+        if options is not None and getattr(options, "run_time", None):
+            self._measured_s = float(options.run_time)
+            options.run_time = None
+
+    def time_left_s(self) -> float | None:
+        """Return how long the load still takes, seconds; None where it has no planned end, or is not on its way."""
+        now = time.perf_counter()
+        if self._measured_until is not None:
+            return max(0.0, self._measured_until - now)
+        if self._warm_until is not None and self._measured_s is not None:
+            return max(0.0, self._warm_until - now) + self._measured_s
+        return None
+
+    def _on_test_start(self, **_: Any) -> None:
+        self._stopping.clear()
+        self._measured_until = self._warm_until = None
+        self._stopped_workers.clear()
+        self._walking = None
+        first = _first_part(self._environment)
+        self._summary_part = first
+        part_changed.fire(
+            environment=self._environment, part=first, planned_s=self._measured_s if first == MEASURED else None
+        )
+        if first == MEASURED and self._measured_s:
+            self._walking = gevent.spawn(self._measure, self._measured_s)
+
+    def _on_spawning_complete(self, **_: Any) -> None:
+        if self._summary_part == WARM_UP and self._walking is None:
+            self._walking = gevent.spawn(self._warm_up)
+
+    def _warm_up(self) -> None:
+        self._warm_until = time.perf_counter() + _warm_up_s(self._environment)
+        if self._stopping.wait(_warm_up_s(self._environment)):
+            return
+        self._runner.stats.clear_all()
+        self._summary_part = MEASURED
+        self._begin(MEASURED, self._measured_s)
+        if self._measured_s:
+            self._measure(self._measured_s)
+
+    def _measure(self, measured_s: float) -> None:
+        self._measured_until = time.perf_counter() + measured_s
+        if not self._stopping.wait(measured_s):
+            logger.info("The measured part is over, stopping the load")
+            # In a greenlet of its own: stopping must not wait for the one that asks for it.
+            gevent.spawn(self._end)
+
+    def _end(self) -> None:
+        options, web_ui = self._environment.parsed_options, self._environment.web_ui
+        if web_ui is None:
+            self._runner.quit()
+            return
+        self._runner.stop()
+        if options.autoquit != -1:
+            gevent.sleep(options.autoquit)
+            self._runner.quit()
+            web_ui.stop()
+
+    def _begin(self, part: str, planned_s: float | None) -> None:
+        if self._is_master:
+            self._runner.send_message(_PART_MESSAGE, {"part": part, "planned_s": planned_s})
+        part_changed.fire(environment=self._environment, part=part, planned_s=planned_s)
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        self._stopping.set()
+        if not self._is_master:
+            return
+        self._begin(COOL_DOWN, None)
+        self._runner.send_message(_STOP_MESSAGE)
+        limit = time.perf_counter() + (self._environment.stop_timeout or 0) + _STOP_GRACE_S
+        self._wait_until(lambda: self._all_stopped(), limit)
+        if not any(worker.state != "missing" for worker in self._runner.clients.values()) and not self._web_ui():
+            logger.error("No worker is left, giving up")
+            gevent.spawn(self._runner.quit)
+
+    def _web_ui(self) -> bool:
+        return self._environment.web_ui is not None
+
+    def _all_stopped(self) -> bool:
+        return all(
+            worker.state == "missing" or name in self._stopped_workers
+            for name, worker in list(self._runner.clients.items())
+        )
+
+    @staticmethod
+    def _wait_until(condition: Callable[[], bool], deadline: float) -> None:
+        while not condition() and time.perf_counter() < deadline:
+            gevent.sleep(0.02)
+
+    def _on_worker_stopped(self, msg: Any, **_: Any) -> None:
+        self._stopped_workers.add(msg.node_id)
+
+    def _on_worker_report(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get(PART_FIELD, self._summary_part) != self._summary_part:
+            data["stats"] = []
+            data["errors"] = {}
+            data["stats_total"] = StatsEntry(RequestStats(), "Aggregated", "").get_stripped_report()

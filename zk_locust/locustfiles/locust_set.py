@@ -1,0 +1,15 @@
+"""Writes: every user sets one node, again and again."""
+
+from locust_extra.stats import register_extra_stats
+from zk_locust import ZKLocust
+from zk_locust.task_sets import ZKSetTaskSet
+from zk_metrics import register_zk_metrics
+
+register_extra_stats()
+register_zk_metrics()
+
+
+class Set(ZKLocust):
+    """A user that runs `ZKSetTaskSet`."""
+
+    tasks = [ZKSetTaskSet]

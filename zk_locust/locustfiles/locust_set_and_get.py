@@ -1,0 +1,15 @@
+"""Ten reads for each write."""
+
+from locust_extra.stats import register_extra_stats
+from zk_locust import ZKLocust
+from zk_locust.task_sets import ZKSetAndGetTaskSet
+from zk_metrics import register_zk_metrics
+
+register_extra_stats()
+register_zk_metrics()
+
+
+class SetAndGet(ZKLocust):
+    """A user that runs `ZKSetAndGetTaskSet`."""
+
+    tasks = [ZKSetAndGetTaskSet]

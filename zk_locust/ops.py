@@ -1,0 +1,139 @@
+"""The operations that a load is made of.
+
+An operation belongs to one user. `task` is what Locust calls: it prepares what the operation needs, once, and
+then runs and times one request. What it needs (nodes) is made outside the timing.
+"""
+
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from zk_locust.locust_client import LocustClient
+
+DEFAULT_KEY_SPACE_SIZE = 128
+MaybeInterrupt = Callable[[Any], None]
+
+_next_key = itertools.count()
+
+
+class AbstractOp:
+    """One kind of request of one user.
+
+    `maybe_interrupt` is called with the task set before each request and may end it. `label` is the name under which
+    the request is counted.
+    """
+
+    default_label: ClassVar[str]
+
+    def __init__(
+        self, client: LocustClient, maybe_interrupt: MaybeInterrupt | None = None, *, label: str | None = None
+    ) -> None:
+        self.client = client
+        self.label = label or self.default_label
+        self._maybe_interrupt = maybe_interrupt
+        self._prepared = False
+
+    def task(self, task_set: Any) -> None:
+        """Run the operation once, as a task of Locust's."""
+        if self._maybe_interrupt is not None:
+            self._maybe_interrupt(task_set)
+        if not self._prepared and not self._try_to_prepare():
+            return
+        self.op()
+
+    def prepare(self) -> None:
+        """Make what the requests need. Runs once, again after a failure."""
+
+    def op(self) -> None:
+        """Run and time one request."""
+        raise NotImplementedError
+
+    def _try_to_prepare(self) -> bool:
+        # Counted only when it fails: a preparation is not a request of the load.
+        with self.client.timer(f"{self.label}_prepare") as timer:
+            self.prepare()
+            self._prepared = True
+            timer.discard()
+        return self._prepared
+
+
+class _OnOneKey(AbstractOp):
+    """An operation on one node of a key space that all users share."""
+
+    def __init__(
+        self,
+        client: LocustClient,
+        maybe_interrupt: MaybeInterrupt | None = None,
+        *,
+        sequential_keys: bool = False,
+        key_space_size: int = DEFAULT_KEY_SPACE_SIZE,
+        key_size: int | None = None,
+        val_size: int | None = None,
+        label: str | None = None,
+    ) -> None:
+        super().__init__(client, maybe_interrupt, label=label)
+        key = next(_next_key) % key_space_size if sequential_keys else random.randrange(key_space_size)
+        key_size = client.options.key_size if key_size is None else key_size
+        self._node = "/c-" + str(key).zfill(key_size - 2)
+        self._val_size = client.options.val_size if val_size is None else val_size
+        self._path = ""
+
+    def first_value(self) -> bytes:
+        """Return the value that the node is made with."""
+        return random.randbytes(self._val_size)
+
+    def prepare(self) -> None:
+        """Make the node unless it is there."""
+        self._path = self.client.create_node(self._node, self.first_value())
+
+
+class ZKGetOp(_OnOneKey):
+    """Read a node."""
+
+    default_label = "get"
+
+    def op(self) -> None:
+        """Read the node once."""
+        with self.client.timer(self.label) as timer:
+            value, _ = self.client.get_zk_client().get(self._path)
+            timer.success(len(value))
+
+
+class ZKSetOp(_OnOneKey):
+    """Write the same value to a node again and again."""
+
+    default_label = "set"
+
+    def __init__(self, client: LocustClient, maybe_interrupt: MaybeInterrupt | None = None, **options: Any) -> None:
+        super().__init__(client, maybe_interrupt, **options)
+        self._value = super().first_value()
+
+    def first_value(self) -> bytes:
+        """Return the value that all requests write."""
+        return self._value
+
+    def op(self) -> None:
+        """Write the node once."""
+        with self.client.timer(self.label):
+            self.client.get_zk_client().set(self._path, self._value)
+
+
+class ZKIncrementingSetOp(_OnOneKey):
+    """Write a number that goes up by one with each request, padded to the value size."""
+
+    default_label = "incr_set"
+
+    def __init__(self, client: LocustClient, maybe_interrupt: MaybeInterrupt | None = None, **options: Any) -> None:
+        super().__init__(client, maybe_interrupt, **options)
+        self._numbers = itertools.count()
+
+    def first_value(self) -> bytes:
+        """Return the next number."""
+        return str(next(self._numbers)).zfill(self._val_size).encode("ascii")
+
+    def op(self) -> None:
+        """Write the next number."""
+        value = self.first_value()
+        with self.client.timer(self.label):
+            self.client.get_zk_client().set(self._path, value)

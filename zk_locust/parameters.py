@@ -1,0 +1,324 @@
+"""Every parameter of zk_locust and of its collectors: the only place where one is named.
+
+From this table come Locust's command line, the environment variables, the checking of a scenario's
+`parameters`, and `docs/parameters.md`. Precedence: flag, environment, default.
+"""
+
+import argparse
+import difflib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from zk_locust.connect_string import parse_connect_string
+from zk_locust.units import parse_duration_ms
+
+Value = str | int | float | bool | None
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _count(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError(f"[{text}] is not a whole number; write e.g. 128") from None
+    if number < 1:
+        raise ValueError(f"[{text}] is below 1; write a whole number from 1")
+    return number
+
+
+def _size(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError(f"[{text}] is not a whole number of bytes; write e.g. 1024") from None
+    if number < 0:
+        raise ValueError(f"[{text}] is negative; write a whole number of bytes")
+    return number
+
+
+def _milliseconds(text: str) -> float:
+    return parse_duration_ms(text, "ms")
+
+
+def _seconds(text: str) -> float:
+    return parse_duration_ms(text, "s") / 1000
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError(f"[{text}] is neither true nor false")
+
+
+def _node_path(text: str) -> str:
+    if not text.startswith("/") or text == "/" or "//" in text or text.endswith("/"):
+        raise ValueError(f"[{text}] is not the path of a node; write e.g. /zk-locust")
+    return text
+
+
+def _port(text: str) -> int:
+    number = _count(text)
+    if number > 65535:
+        raise ValueError(f"[{text}] is not a port; write a number from 1 to 65535")
+    return number
+
+
+def _connect_string(text: str) -> str:
+    parse_connect_string(text)
+    return text
+
+
+def _admin_addresses(text: str) -> str:
+    for member, address in parse_admin_addresses(text):
+        host, _, port = address.rpartition(":")
+        if not member or not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f"[{text}] is no list of admin addresses; write e.g. zk1=10.0.0.1:8080,zk2=10.0.0.2:8080")
+    return text
+
+
+def parse_admin_addresses(text: str) -> list[tuple[str, str]]:
+    """Return (member, host:port) for each item of `--zk-admin-addresses`; a nameless item is named by its address."""
+    pairs = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        member, separator, address = item.partition("=")
+        pairs.append((member, address) if separator else (item, item))
+    return pairs
+
+
+def _choice(*known: str) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        if text in known:
+            return text
+        raise ValueError(f"[{text}] is unknown{nearest(text, known)}; known: {', '.join(known)}")
+
+    return convert
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `, did you mean …?` for the most similar known word, or nothing where none is similar."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter. `convert` turns text into the value, or raises ValueError with a remedy."""
+
+    flag: str
+    environment: str
+    convert: Callable[[str], Value]
+    default: Value
+    help: str
+    section: str
+    metavar: str = "TEXT"
+    secret: bool = False
+    switch: bool = False
+
+    @property
+    def name(self) -> str:
+        """The flag's name without dashes before it: what a scenario's `parameters` say."""
+        return self.flag.removeprefix("--")
+
+    @property
+    def destination(self) -> str:
+        """The attribute of Locust's parsed options that holds the value."""
+        return self.name.replace("-", "_")
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        """Add this parameter to Locust's parser."""
+
+        def convert(text: str) -> Value:
+            try:
+                return self.convert(text)
+            except ValueError as error:
+                raise argparse.ArgumentTypeError(str(error)) from None
+
+        options: dict[str, Any] = {
+            "dest": self.destination,
+            "env_var": self.environment,
+            "default": self.default,
+            "help": self.help.replace("%", "%%"),
+            # Locust writes the default of a secret into its page's HTML, masked or not.
+            "include_in_web_ui": not self.secret,
+            "is_secret": self.secret,
+        }
+        if self.switch:
+            parser.add_argument(self.flag, action="store_true", **options)
+        else:
+            parser.add_argument(self.flag, type=convert, metavar=self.metavar, **options)
+
+
+LOAD: Final = "Load"
+CLIENT: Final = "Client"
+STATISTICS: Final = "Statistics"
+METRICS: Final = "ZooKeeper metrics"
+
+CLIENTS: Final = ("kazoo",)
+KAZOO_HANDLERS: Final = ("gevent", "threading")
+EXCEPTION_BEHAVIORS: Final = ("log-failure", "try-suppress", "propagate")
+
+PARAMETERS: Final[tuple[Parameter, ...]] = (
+    Parameter(
+        "--hosts", "ZK_LOCUST_HOSTS", _connect_string, None,
+        "connect string of the ensemble: host:port,host:port[/chroot]", LOAD, "CONNECT_STRING",
+    ),
+    Parameter(
+        "--pseudo-root", "ZK_LOCUST_PSEUDO_ROOT", _node_path, "/kl",
+        "node below which the load works; not a chroot, the clients see its whole path", LOAD, "PATH",
+    ),
+    Parameter(
+        "--remove-nodes", "ZK_LOCUST_REMOVE_NODES", _flag, False,
+        "remove the pseudo root with all below it when the load has ended", LOAD, switch=True,
+    ),
+    Parameter(
+        "--min-wait", "ZK_LOCUST_MIN_WAIT", _milliseconds, 0.0,
+        "least time a user waits between two operations, milliseconds or with a unit", LOAD, "MS",
+    ),
+    Parameter(
+        "--max-wait", "ZK_LOCUST_MAX_WAIT", _milliseconds, None,
+        "most time a user waits between two operations; the least time where it is not given", LOAD, "MS",
+    ),
+    Parameter(
+        "--key-size", "ZK_LOCUST_KEY_SIZE", _size, 8,
+        "length of the node names that the load makes, bytes", LOAD, "BYTES",
+    ),
+    Parameter(
+        "--val-size", "ZK_LOCUST_VAL_SIZE", _size, 8,
+        "length of the values that the load writes, bytes", LOAD, "BYTES",
+    ),
+    Parameter(
+        "--warm-up", "ZK_LOCUST_WARM_UP", _seconds, 0.0,
+        "after all users have started, load that is recorded apart and enters no result; "
+        "--run-time then counts from its end", LOAD, "SECONDS",
+    ),
+    Parameter(
+        "--exception-behavior", "ZK_LOCUST_EXCEPTION_BEHAVIOR", _choice(*EXCEPTION_BEHAVIORS), "log-failure",
+        "what becomes of a failed operation: counted as a failure (log-failure), dropped (try-suppress), "
+        "or raised into the task (propagate)", LOAD, "BEHAVIOR",
+    ),
+    Parameter(
+        "--ignore-connection-down", "ZK_LOCUST_IGNORE_CONNECTION_DOWN", _flag, False,
+        "do not count operations that fail because the connection is down", LOAD, switch=True,
+    ),
+    Parameter(
+        "--client", "ZK_LOCUST_CLIENT", _choice(*CLIENTS), "kazoo",
+        f"the client that the users drive: {', '.join(CLIENTS)}", CLIENT, "NAME",
+    ),
+    Parameter(
+        "--operation-timeout", "ZK_LOCUST_OPERATION_TIMEOUT", _milliseconds, 10_000.0,
+        "time limit of every operation, milliseconds or with a unit; one without reply by then has failed",
+        CLIENT, "MS",
+    ),
+    Parameter(
+        "--kazoo-handler", "KAZOO_LOCUST_HANDLER", _choice(*KAZOO_HANDLERS), "gevent",
+        f"kazoo's concurrency handler: {', '.join(KAZOO_HANDLERS)}", CLIENT, "NAME",
+    ),
+    Parameter(
+        "--kazoo-timeout-s", "KAZOO_LOCUST_TIMEOUT_S", _seconds, 10.0,
+        "time limit of connecting, and session timeout to ask for, seconds or with a unit", CLIENT, "SECONDS",
+    ),
+    Parameter(
+        "--stats-collect", "LOCUST_EXTRA_STATS_COLLECT", _milliseconds, 0.0,
+        "interval of the statistics series, milliseconds or with a unit; 0 records none", STATISTICS, "MS",
+    ),
+    Parameter(
+        "--stats-csv", "LOCUST_EXTRA_STATS_CSV", _text, None,
+        "file for the statistics series (locust-stats.csv)", STATISTICS, "FILE",
+    ),
+    Parameter(
+        "--stats-distrib", "LOCUST_EXTRA_STATS_DISTRIB", _text, None,
+        "file for the series of full latency distributions (locust-distrib.jsonl)", STATISTICS, "FILE",
+    ),
+    Parameter(
+        "--stats-hlog", "LOCUST_EXTRA_STATS_HLOG", _text, None,
+        "file for the same distributions in the HdrHistogram log format (latency.hlog)", STATISTICS, "FILE",
+    ),
+    Parameter(
+        "--stats-events", "LOCUST_EXTRA_STATS_EVENTS", _text, None,
+        "file for what happened when: parts, workers (events.csv)", STATISTICS, "FILE",
+    ),
+    Parameter(
+        "--stats-progress", "LOCUST_EXTRA_STATS_PROGRESS", _text, None,
+        "file that always says how far the load is, as JSON (progress.json)", STATISTICS, "FILE",
+    ),
+    Parameter(
+        "--zk-metrics-collect", "ZK_LOCUST_ZK_METRICS_COLLECT", _milliseconds, 0.0,
+        "interval at which every member's metrics are read, milliseconds or with a unit; 0 reads none",
+        METRICS, "MS",
+    ),
+    Parameter(
+        "--zk-metrics-csv", "ZK_LOCUST_ZK_METRICS_CSV", _text, None,
+        "file for the members' metrics (zk-metrics.csv)", METRICS, "FILE",
+    ),
+    Parameter(
+        "--zk-admin-addresses", "ZK_ADMIN_ADDRESSES", _admin_addresses, None,
+        "AdminServer of each member, as name=host:port,…; by default the hosts of --hosts with --zk-admin-port",
+        METRICS, "LIST",
+    ),
+    Parameter(
+        "--zk-admin-port", "ZK_ADMIN_PORT", _port, 8080,
+        "port of the members' AdminServers", METRICS, "PORT",
+    ),
+    Parameter(
+        "--zk-admin-scheme", "ZK_ADMIN_SCHEME", _choice("http", "https"), "http",
+        "how to speak to the AdminServers: http or https", METRICS, "SCHEME",
+    ),
+)  # fmt: skip
+
+BY_NAME: Final[dict[str, Parameter]] = {parameter.name: parameter for parameter in PARAMETERS}
+
+
+def add_parameters(parser: argparse.ArgumentParser, **_: object) -> None:
+    """Add all parameters to Locust's parser (a listener of `events.init_command_line_parser`)."""
+    for parameter in PARAMETERS:
+        parameter.add_to(parser)
+
+
+def check(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
+    """Convert parameters given by their flag names, as a scenario does.
+
+    Returns the values by flag name, and one problem for each that is unknown or has a value without sense.
+    """
+    values: dict[str, Value] = {}
+    problems: list[str] = []
+    for name, raw in given.items():
+        parameter = BY_NAME.get(str(name).removeprefix("--").replace("_", "-"))
+        if parameter is None:
+            problems.append(
+                f"benchmark_parameters.{name} [{raw}]: there is no such parameter{nearest(str(name), BY_NAME)}; "
+                "docs/parameters.md lists them all"
+            )
+            continue
+        shown = "(secret)" if parameter.secret else raw
+        try:
+            values[parameter.name] = parameter.convert(_as_text(raw))
+        except ValueError as error:
+            reason = str(error).removeprefix(f"[{raw}] ") if not parameter.secret else "the value cannot be used"
+            problems.append(f"benchmark_parameters.{parameter.name} [{shown}]: {reason}")
+    return values, problems
+
+
+def environment_of(values: Mapping[str, Value]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the environment variables that carry the values: the plain ones, and the secret ones apart."""
+    plain: dict[str, str] = {}
+    secret: dict[str, str] = {}
+    for name, value in values.items():
+        if value is not None:
+            parameter = BY_NAME[name]
+            (secret if parameter.secret else plain)[parameter.environment] = _as_text(value)
+    return plain, secret
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value)
+    return str(value)

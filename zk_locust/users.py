@@ -1,0 +1,90 @@
+"""The simulated user: one ZooKeeper session, and the task set that drives it."""
+
+import random
+from typing import Any
+
+import gevent
+import locust
+from locust import User
+from locust.user.task import LOCUST_STATE_STOPPING
+
+from zk_locust.load_plan import register_load_plan
+from zk_locust.locust_client import LocustClient
+from zk_locust.node_cleanup import register_node_cleanup
+from zk_locust.options import Options
+from zk_locust.parameters import add_parameters
+
+_CONNECT_PAUSE_S = 1.0
+_FROM_OPTIONS = object()
+
+
+class ZKLocust(User):
+    """A user with one ZooKeeper session, as `client`.
+
+    A subclass says what to do in `tasks`. `min_wait` and `max_wait` are milliseconds and win over `--min-wait` and
+    `--max-wait` where a class sets them.
+    """
+
+    abstract = True
+    min_wait: float | None = None  # type: ignore[assignment]
+    max_wait: float | None = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        environment: Any,
+        *,
+        client_impl: str | None = None,
+        pseudo_root: Any = _FROM_OPTIONS,
+        autostart: bool = True,
+    ) -> None:
+        super().__init__(environment)
+        self.options = Options.of(environment.parsed_options)
+        self._autostart = autostart
+        self.client = LocustClient(
+            self.options,
+            client=client_impl,
+            pseudo_root=self.options.pseudo_root if pseudo_root is _FROM_OPTIONS else pseudo_root,
+            events=environment.events,
+        )
+        self._wait_between_s = self._waits()
+
+    def wait_time(self) -> float:
+        """Return how long to wait until the next operation, seconds."""
+        least, most = self._wait_between_s
+        return random.uniform(least, most) if most else 0.0
+
+    def on_start(self) -> None:
+        """Connect, again and again until it works: an ensemble that is down is a failure each time, not a dead user."""
+        while self._autostart and self.client.is_connection_down():
+            with self.client.timer("connect") as timer:
+                self.client.start()
+                timer.discard()
+            if self.client.is_connection_down():
+                gevent.sleep(_CONNECT_PAUSE_S)
+            if self._state == LOCUST_STATE_STOPPING:
+                return
+
+    def on_stop(self) -> None:
+        """End the session."""
+        self.client.stop()
+
+    def _waits(self) -> tuple[float, float]:
+        least = self.options.min_wait_s if self.min_wait is None else self.min_wait / 1000
+        most = self.options.max_wait_s if self.max_wait is None else self.max_wait / 1000
+        return least, max(least, most)
+
+
+def register() -> None:
+    """Let Locust know the parameters, the plan of the load and the cleaning up. Safe to call again."""
+    for hook, listener in (
+        (locust.events.init_command_line_parser, add_parameters),
+        (locust.events.init, register_load_plan),
+        (locust.events.init, register_node_cleanup),
+    ):
+        if listener not in hook._handlers:
+            hook.add_listener(listener)
+
+
+# Locust asks for parameters right after it has imported the locustfile, and a locustfile says no more than
+# `from zk_locust import ZKLocust`: this import is the one chance to answer.
+register()
