@@ -133,7 +133,8 @@ class ZooKeeperServers:
     """A standalone server (count 1) or an ensemble, with data below `folder`; members count from 0.
 
     `properties` are further keys of zoo.cfg, the same for each member; `java_options` go to each JVM; `prefix` goes
-    before its command (`taskset -c 1`). The short tick makes sessions of a second possible. Writes are not forced to disk: tests measure no disk.
+    before its command (`taskset -c 1`). The short tick makes sessions of a second possible. Writes are not forced to
+    disk: tests measure no disk.
     """
 
     def __init__(
