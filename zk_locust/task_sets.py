@@ -1,8 +1,9 @@
 """The task sets: which operations a user runs, in which proportion."""
 
+import random
 from typing import Any
 
-from locust import SequentialTaskSet, TaskSet
+from locust import SequentialTaskSet, TaskSet, task
 
 from zk_locust.locust_client import LocustClient
 from zk_locust.ops import AbstractOp, MaybeInterrupt, ZKGetOp, ZKIncrementingSetOp, ZKSetOp
@@ -11,7 +12,7 @@ GETS_PER_SET = 10
 
 
 class ZKLocustTaskSet(TaskSet):
-    """Base of the task sets: `operations` says what a user runs.
+    """Base of the task sets.
 
     `maybe_interrupt` is handed to every operation; it may end the task set.
     """
@@ -19,15 +20,6 @@ class ZKLocustTaskSet(TaskSet):
     def __init__(self, parent: Any, maybe_interrupt: MaybeInterrupt | None = None) -> None:
         super().__init__(parent)
         self.maybe_interrupt = maybe_interrupt
-        client: LocustClient = self.user.client  # type: ignore[attr-defined]
-        tasks: list[Any] = [op.task for op, weight in self.operations(client) for _ in range(weight)]
-        if tasks:
-            self.tasks = tasks
-
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
-        """Return (operation, weight) for each operation of one user; empty where the class has tasks of its own."""
-        del client
-        return []
 
 
 class ZKLocustTaskSequence(SequentialTaskSet):
@@ -38,7 +30,26 @@ class ZKLocustTaskSequence(SequentialTaskSet):
         self.maybe_interrupt = maybe_interrupt
 
 
-class ZKSetTaskSet(ZKLocustTaskSet):
+class OperationsTaskSet(ZKLocustTaskSet):
+    """Base of the task sets that are a mix of operations: `operations` says which, and how often each is chosen."""
+
+    def __init__(self, parent: Any, maybe_interrupt: MaybeInterrupt | None = None) -> None:
+        super().__init__(parent, maybe_interrupt)
+        client: LocustClient = self.user.client  # type: ignore[attr-defined]
+        self._choices = [op.task for op, weight in self.operations(client) for _ in range(weight)]
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return (operation, weight) for each operation of one user."""
+        raise NotImplementedError
+
+    # One task at the level of the class: Locust warns of a class without, and its pages list the names.
+    @task
+    def run_operation(self) -> None:
+        """Run one operation of the mix."""
+        random.choice(self._choices)(self)
+
+
+class ZKSetTaskSet(OperationsTaskSet):
     """Writes only."""
 
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
@@ -46,7 +57,7 @@ class ZKSetTaskSet(ZKLocustTaskSet):
         return [(ZKSetOp(client, self.maybe_interrupt), 1)]
 
 
-class ZKGetTaskSet(ZKLocustTaskSet):
+class ZKGetTaskSet(OperationsTaskSet):
     """Reads only."""
 
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
@@ -54,7 +65,7 @@ class ZKGetTaskSet(ZKLocustTaskSet):
         return [(ZKGetOp(client, self.maybe_interrupt), 1)]
 
 
-class ZKSetAndGetTaskSet(ZKLocustTaskSet):
+class ZKSetAndGetTaskSet(OperationsTaskSet):
     """Ten reads for each write."""
 
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:

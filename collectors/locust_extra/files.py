@@ -150,7 +150,8 @@ class HistogramLogFile:
         self._log.output_comment("zk-locust: latencies in microseconds; a tag is an operation of the measured part")
         self._log.output_log_format_version()
         self._log.output_base_time(0)
-        self._log.output_start_time(wall.epoch_s(0) * 1000)
+        # The package's own output_start_time raises: it takes seconds for milliseconds, and a method that is not there.
+        self._file.write(f"#[StartTime: {wall.epoch_s(0):.6f} (seconds since epoch), {wall.label(0)}]\n")
         self._log.output_legend()
 
     def write(self, interval: Interval) -> None:

@@ -1,0 +1,79 @@
+"""The command `zk-locust`: what the playbooks ask of this package. It loads no Locust.
+
+zk-locust resolve-plan < request.json     a scenario and its overrides, checked: a plan, or every problem
+zk-locust host-run start --spec FILE      start this host's share of a run
+zk-locust host-run status --folder DIR    how it goes, as JSON
+zk-locust host-run stop --folder DIR      end it, and wait until it has ended
+zk-locust versions                        what is installed here, as JSON
+zk-locust parameters                      the page of all parameters, Markdown
+"""
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from zk_locust.errors import ZKLocustError
+from zk_locust.host_run import control, supervisor
+from zk_locust.host_run.spec import HostRunSpec
+from zk_locust.parameters_page import parameters_page
+from zk_locust.scenarios import plan_as_json, resolve_plan
+
+_DISTRIBUTIONS = ("zk-locust", "locust", "kazoo", "gevent", "hdrhistogram")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit code: 0, or 2 with one line on standard error."""
+    parser = argparse.ArgumentParser(prog="zk-locust", description="Load-test Apache ZooKeeper: the load's own tools.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("resolve-plan", help="check a scenario (JSON on standard input) and print its plan")
+    commands.add_parser("versions", help="print what is installed here")
+    commands.add_parser("parameters", help="print the page of all parameters")
+    host_run = commands.add_parser("host-run", help="start, look at or end this host's share of a run")
+    actions = host_run.add_subparsers(dest="action", required=True)
+    actions.add_parser("start").add_argument("--spec", type=Path, required=True)
+    for action in ("status", "stop"):
+        actions.add_parser(action).add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    try:
+        print(_answer(options))
+    except ZKLocustError as error:
+        print(f"zk-locust: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _answer(options: argparse.Namespace) -> str:
+    match options.command:
+        case "resolve-plan":
+            request: dict[str, Any] = json.load(sys.stdin)
+            plan, problems = resolve_plan(
+                str(request["scenario"]), Path(request["scenarios_dir"]), request.get("overrides", {})
+            )
+            return json.dumps(plan_as_json(plan, problems))
+        case "versions":
+            return json.dumps(_versions())
+        case "parameters":
+            return parameters_page()
+    match options.action:
+        case "start":
+            spec = HostRunSpec.read(options.spec)
+            supervisor.start_detached(spec)
+            return json.dumps(control.status_of(spec.folder))
+        case "stop":
+            return json.dumps(control.stop(options.folder))
+    return json.dumps(control.status_of(options.folder))
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for distribution in _DISTRIBUTIONS:
+        versions[distribution.replace("-", "_")] = importlib.metadata.version(distribution)
+    return versions
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Asking a supervisor how its run goes, and to end it."""
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from zk_locust.host_run.process_identity import find
+from zk_locust.host_run.spec import PROGRESS_FILE, STATUS_FILE
+from zk_locust.host_run.supervisor import TERMINATE_S
+
+_STOP_LIMIT_S: Final = 4 * TERMINATE_S
+
+
+def status_of(folder: Path) -> dict[str, Any]:
+    """Return the run's status on this host, with the load's progress where the master is here.
+
+    `state` is `running`, `ended`, `lost` (the supervisor is gone without having said so; its processes are gone with
+    it), or `absent` (nothing was started here).
+    """
+    status = _read(folder / STATUS_FILE)
+    if status is None:
+        return {"state": "absent", "processes": {}, "progress": None}
+    if status["state"] == "running" and find(status["supervisor"]) is None:
+        status["state"] = "lost"
+    status["progress"] = _read(folder / PROGRESS_FILE)
+    return status
+
+
+def stop(folder: Path) -> dict[str, Any]:
+    """End the run on this host, wait until its processes are gone, and return its status."""
+    status = status_of(folder)
+    supervisor = find(status.get("supervisor"))
+    if supervisor is not None:
+        supervisor.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_LIMIT_S
+        while find(status["supervisor"]) is not None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if find(status["supervisor"]) is not None:
+            supervisor.kill()  # its processes die with it
+    return status_of(folder)
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return content

@@ -1,0 +1,58 @@
+"""What a load host is told to run: a JSON file, written by the controller."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zk_locust.errors import ConfigurationError
+
+STATUS_FILE = "status.json"
+PROGRESS_FILE = "progress.json"
+SUPERVISOR_LOG = "supervisor.log"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """One process. Its output goes to `<name>.log` in the run's folder."""
+
+    name: str
+    arguments: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HostRunSpec:
+    """The processes of one run on one host.
+
+    `deadline_s` is how long they may live, seconds. `lock` is the file that a run holds for as long as it lives.
+    `leader` names the process whose end ends the run on this host (the master), where it is here. `secrets` is a file
+    with more environment variables, as a JSON object; it is removed as soon as it is read.
+    """
+
+    run_id: str
+    owner: str
+    folder: Path
+    lock: Path
+    deadline_s: float
+    processes: list[ProcessSpec]
+    leader: str | None = None
+    secrets: Path | None = None
+
+    @classmethod
+    def read(cls, file: Path) -> "HostRunSpec":
+        """Read the file. Raises ConfigurationError where it is not what it should be."""
+        try:
+            content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            return cls(
+                run_id=content["run_id"],
+                owner=content["owner"],
+                folder=Path(content["folder"]),
+                lock=Path(content["lock"]),
+                deadline_s=float(content["deadline_s"]),
+                processes=[ProcessSpec(**process) for process in content["processes"]],
+                leader=content.get("leader"),
+                secrets=Path(content["secrets"]) if content.get("secrets") else None,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigurationError("--spec", file, f"it cannot be used ({error!r})", "write it anew") from error

@@ -1,0 +1,212 @@
+"""The supervisor: one process a host and run, detached from the controller, that starts the others and ends them.
+
+The run ends, for whatever reason comes first:
+
+- the leader (the master) has ended: the workers get a moment to follow it;
+- there is no leader here, and all have ended;
+- `stop` was asked for (SIGTERM): the leader first, so that it can take the workers' last figures;
+- the deadline has come.
+
+The processes die with their supervisor, however that dies (`PR_SET_PDEATHSIG`, prctl(2)).
+"""
+
+import ctypes
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Final
+
+from zk_locust.errors import ZKLocustError
+from zk_locust.host_run.process_identity import identity_of
+from zk_locust.host_run.spec import STATUS_FILE, SUPERVISOR_LOG, HostRunSpec, ProcessSpec
+
+POLL_S: Final = 0.1
+FOLLOW_S: Final = 10.0
+TERMINATE_S: Final = 15.0
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class HostBusyError(ZKLocustError):
+    """Another run holds this host."""
+
+
+def start_detached(spec: HostRunSpec) -> None:
+    """Start the supervisor and return when it has written its status. Raises HostBusyError where a run is on its way.
+
+    The lock is taken before the fork, so that the answer comes at once, and is held by the supervisor.
+    """
+    spec.folder.mkdir(parents=True, exist_ok=True)
+    lock = _take_lock(spec)
+    status = spec.folder / STATUS_FILE
+    status.unlink(missing_ok=True)
+    sys.stdout.flush()
+    if os.fork():
+        lock.close()
+        deadline = time.monotonic() + 30
+        while not status.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    code = 1
+    try:
+        _detach_output(spec.folder / SUPERVISOR_LOG)
+        Supervisor(spec, lock).run()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _take_lock(spec: HostRunSpec) -> IO[str]:
+    spec.lock.parent.mkdir(parents=True, exist_ok=True)
+    lock = spec.lock.open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip() or "another run"
+        lock.close()
+        raise HostBusyError(
+            f"this load host is held by {holder}; wait for its end, or end it with its own stop"
+        ) from None
+    lock.truncate(0)
+    lock.write(f"run {spec.run_id} of {spec.owner} since {_now()}\n")
+    lock.flush()
+    return lock
+
+
+def _detach_output(log: Path) -> None:
+    os.chdir("/")
+    with Path(os.devnull).open("rb") as nothing, log.open("ab") as file:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Supervisor:
+    """Starts the processes of a spec, waits for their end, and writes what it sees to `status.json`."""
+
+    def __init__(self, spec: HostRunSpec, lock: IO[str]) -> None:
+        self._spec = spec
+        self._lock = lock
+        self._deadline = time.monotonic() + spec.deadline_s
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._status: dict[str, Any] = {
+            "run_id": spec.run_id,
+            "state": "running",
+            "started": _now(),
+            "ended": None,
+            "ended_by": None,
+            "deadline_s": spec.deadline_s,
+            "supervisor": identity_of(os.getpid()),
+            "processes": {},
+        }
+        self._stop_asked = False
+
+    def run(self) -> None:
+        """Run until all processes have ended."""
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        secrets = self._take_secrets()
+        try:
+            for process in self._spec.processes:
+                self._start(process, secrets)
+            self._write_status()
+            ended_by = self._wait()
+        finally:
+            self._end_all()
+        self._status |= {"state": "ended", "ended": _now(), "ended_by": ended_by}
+        self._lock.truncate(0)
+        self._write_status()
+
+    def _on_stop(self, *_: object) -> None:
+        self._stop_asked = True
+
+    def _take_secrets(self) -> dict[str, str]:
+        if self._spec.secrets is None:
+            return {}
+        content: dict[str, str] = json.loads(self._spec.secrets.read_text(encoding="utf-8"))
+        self._spec.secrets.unlink()
+        return content
+
+    def _start(self, process: ProcessSpec, secrets: dict[str, str]) -> None:
+        with (self._spec.folder / f"{process.name}.log").open("ab") as log:
+            started = subprocess.Popen(
+                process.arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._spec.folder,
+                env=os.environ | process.environment | secrets,
+                preexec_fn=_die_with_parent,
+            )
+        self._processes[process.name] = started
+        self._status["processes"][process.name] = identity_of(started.pid) | {"exit_code": None, "ended": None}
+
+    def _wait(self) -> str:
+        leader = self._processes.get(self._spec.leader or "")
+        while True:
+            self._note_ended()
+            if self._stop_asked:
+                return "stop"
+            if time.monotonic() >= self._deadline:
+                return "deadline"
+            if leader is not None and leader.poll() is not None:
+                self._wait_for(self._processes.values(), FOLLOW_S)
+                return "leader"
+            if all(process.poll() is not None for process in self._processes.values()):
+                return "itself"
+            time.sleep(POLL_S)
+
+    def _end_all(self) -> None:
+        leader = self._processes.get(self._spec.leader or "")
+        if leader is not None and leader.poll() is None:
+            leader.terminate()
+            self._wait_for([leader], TERMINATE_S)
+        alive = [process for process in self._processes.values() if process.poll() is None]
+        for process in alive:
+            process.terminate()
+        self._wait_for(alive, TERMINATE_S)
+        for process in alive:
+            if process.poll() is None:
+                process.kill()
+        self._wait_for(alive, TERMINATE_S)
+        self._note_ended()
+
+    def _wait_for(self, processes: Iterable[subprocess.Popen[bytes]], limit_s: float) -> None:
+        deadline = time.monotonic() + limit_s
+        waiting = list(processes)
+        while any(process.poll() is None for process in waiting) and time.monotonic() < deadline:
+            self._note_ended()
+            time.sleep(POLL_S)
+
+    def _note_ended(self) -> None:
+        changed = False
+        for name, process in self._processes.items():
+            record = self._status["processes"][name]
+            if record["ended"] is None and process.poll() is not None:
+                record |= {"exit_code": process.returncode, "ended": _now()}
+                changed = True
+        if changed:
+            self._write_status()
+
+    def _write_status(self) -> None:
+        new = self._spec.folder / f"{STATUS_FILE}.new"
+        new.write_text(json.dumps(self._status, indent=1), encoding="utf-8")
+        new.replace(self._spec.folder / STATUS_FILE)

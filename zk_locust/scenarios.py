@@ -1,0 +1,216 @@
+"""Scenarios: what load to drive, as a YAML file, together with what the inventory or the command line says instead.
+
+`resolve_plan` turns both into a plan that can be run, or into the list of everything that is wrong with them.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from zk_locust.parameters import BY_NAME, Value, check, environment_of, nearest
+from zk_locust.units import parse_duration_ms
+
+LOCUSTFILES: Final = Path(__file__).parent / "locustfiles"
+
+# Figures are always recorded; a scenario may say how often.
+_DEFAULT_PARAMETERS: Final[dict[str, Value]] = {"stats-collect": 1000.0, "zk-metrics-collect": 1000.0}
+# The run says where its files go and which part comes when.
+_OWNED_BY_THE_RUN: Final[dict[str, str]] = {
+    "stats-csv": "the run folder's file is always written",
+    "stats-distrib": "the run folder's file is always written",
+    "stats-hlog": "the run folder's file is always written",
+    "stats-events": "the run folder's file is always written",
+    "stats-progress": "the run folder's file is always written",
+    "zk-metrics-csv": "the run folder's file is always written",
+    "zk-admin-addresses": "it is rendered from the inventory",
+    "warm-up": "set benchmark_warmup, or warmup in the scenario",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A load that can be run. `parameters` has no secret in it; `secret_environment` has nothing else."""
+
+    name: str
+    description: str
+    scenario_file: str
+    locustfile: str
+    users: int
+    spawn_rate: float
+    warmup_s: float
+    run_time_s: float
+    parameters: dict[str, Value]
+    environment: dict[str, str]
+    secret_environment: dict[str, str]
+
+    @property
+    def planned_s(self) -> float:
+        """How long the load takes from its first user to the end of the measured part, seconds."""
+        return self.users / self.spawn_rate + self.warmup_s + self.run_time_s
+
+
+def _count(value: object) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not text.isdigit() or int(text) < 1:
+        raise ValueError("this is not a whole number from 1; write e.g. 32")
+    return int(text)
+
+
+def _rate(value: object) -> float:
+    try:
+        rate = float(str(value))
+    except ValueError:
+        rate = math.nan
+    if isinstance(value, bool) or not 0 < rate < math.inf:
+        raise ValueError("this is not a number of users each second above 0; write e.g. 16")
+    return rate
+
+
+def _duration_s(value: object) -> float:
+    try:
+        return parse_duration_ms(value if isinstance(value, (int, float)) else str(value), "s") / 1000
+    except ValueError as error:
+        raise ValueError(str(error).partition("] ")[2]) from None
+
+
+def _run_time_s(value: object) -> float:
+    seconds = _duration_s(value)
+    if seconds < 1:
+        raise ValueError("the measured part must last a second at least; write e.g. 30s")
+    return seconds
+
+
+_SETTINGS: Final[dict[str, Callable[[object], Any]]] = {
+    "users": _count,
+    "spawn_rate": _rate,
+    "warmup": _duration_s,
+    "run_time": _run_time_s,
+}
+_KEYS: Final = ("description", "locustfile", *_SETTINGS, "parameters")
+
+
+def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, object]) -> tuple[Plan | None, list[str]]:
+    """Return the plan and no problem, or no plan and every problem.
+
+    `scenario` is the name of a file of `scenarios_dir`, or a path. `overrides` holds what the `benchmark_*` variables
+    say, by the scenario's own keys; its `parameters` are laid over the scenario's.
+    """
+    file = _find_scenario(scenario, scenarios_dir)
+    if file is None:
+        known = sorted(path.stem for path in scenarios_dir.glob("*.yml"))
+        return None, [
+            f"benchmark_scenario [{scenario}]: there is no such scenario{nearest(scenario, known)}; "
+            f"give the path of a YAML file, or one of: {', '.join(known)}"
+        ]
+    content, problems = _read(file)
+    source = {key: f"{key} in {file.name}" for key in _KEYS} | {key: f"benchmark_{key}" for key in overrides}
+    merged: dict[str, Any] = {**content, **overrides}
+
+    settings: dict[str, Any] = {}
+    for key, convert in _SETTINGS.items():
+        if key not in merged:
+            problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
+            continue
+        try:
+            settings[key] = convert(merged[key])
+        except ValueError as error:
+            problems.append(f"{source[key]} [{merged[key]}]: {error}")
+
+    locustfile = _find_locustfile(str(merged.get("locustfile", "")), file.parent, source["locustfile"], problems)
+    parameters = _parameters(content.get("parameters"), overrides.get("parameters"), problems)
+    if problems or locustfile is None:
+        return None, problems
+    plain, secret = environment_of(parameters)
+    return Plan(
+        name=file.stem,
+        description=str(content.get("description", "")).strip(),
+        scenario_file=str(file),
+        locustfile=str(locustfile),
+        users=settings["users"],
+        spawn_rate=settings["spawn_rate"],
+        warmup_s=settings["warmup"],
+        run_time_s=settings["run_time"],
+        parameters={name: value for name, value in parameters.items() if not BY_NAME[name].secret},
+        environment=plain,
+        secret_environment=secret,
+    ), []
+
+
+def plan_as_json(plan: Plan | None, problems: list[str]) -> dict[str, Any]:
+    """Return what `zk-locust resolve-plan` prints."""
+    return {
+        "problems": problems,
+        "plan": None if plan is None else asdict(plan) | {"planned_s": plan.planned_s},
+    }
+
+
+def _find_scenario(scenario: str, scenarios_dir: Path) -> Path | None:
+    for candidate in (scenarios_dir / f"{scenario}.yml", scenarios_dir / scenario, Path(scenario)):
+        if candidate.suffix in (".yml", ".yaml") and candidate.is_file():
+            return candidate.resolve()
+    return None
+
+
+def _read(file: Path) -> tuple[dict[str, Any], list[str]]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        reason = getattr(error, "problem", None) or error
+        return {}, [f"benchmark_scenario [{file}{line}]: this is not YAML that can be read: {reason}"]
+    if not isinstance(content, dict):
+        return {}, [f"benchmark_scenario [{file}]: a scenario is a dictionary with {', '.join(_KEYS)}"]
+    unknown = [key for key in content if key not in _KEYS]
+    problems = [
+        f"{key} in {file.name} [{content[key]}]: a scenario has no such setting{nearest(str(key), _KEYS)}; "
+        f"it has: {', '.join(_KEYS)}"
+        for key in unknown
+    ]
+    return {key: value for key, value in content.items() if key in _KEYS}, problems
+
+
+def _find_locustfile(name: str, beside: Path, source: str, problems: list[str]) -> Path | None:
+    if not name:
+        problems.append(f"{source} []: no locustfile is given; the starter kit has: {', '.join(_starter_kit())}")
+        return None
+    for candidate in (LOCUSTFILES / name, beside / name, Path(name)):
+        if candidate.suffix == ".py" and candidate.is_file():
+            try:
+                compile(candidate.read_bytes(), str(candidate), "exec")
+            except SyntaxError as error:
+                problems.append(f"{source} [{name}, line {error.lineno}]: this is not Python: {error.msg}")
+                return None
+            return candidate.resolve()
+    problems.append(
+        f"{source} [{name}]: there is no such locustfile{nearest(name, _starter_kit())}; "
+        f"give the path of one, or one of the starter kit: {', '.join(_starter_kit())}"
+    )
+    return None
+
+
+def _starter_kit() -> list[str]:
+    return sorted(path.name for path in LOCUSTFILES.glob("locust_*.py"))
+
+
+def _parameters(of_scenario: object, of_inventory: object, problems: list[str]) -> dict[str, Value]:
+    given: dict[str, object] = {}
+    for source, parameters in (("parameters in the scenario", of_scenario), ("benchmark_parameters", of_inventory)):
+        if isinstance(parameters, Mapping):
+            given |= parameters
+        elif parameters is not None:
+            problems.append(f"{source} [{parameters}]: this is not a dictionary; write e.g. {{val-size: 1024}}")
+    values, wrong = check(given)
+    problems += wrong
+    for name, remedy in _OWNED_BY_THE_RUN.items():
+        if name in values:
+            problems.append(f"benchmark_parameters.{name} [{values[name]}]: the run sets this itself; {remedy}")
+    if values.get("stats-collect") == 0:
+        problems.append(
+            "benchmark_parameters.stats-collect [0]: a run without statistics has no result; write e.g. 1000"
+        )
+    return _DEFAULT_PARAMETERS | values
