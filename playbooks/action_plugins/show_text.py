@@ -1,0 +1,26 @@
+"""Show lines of text on the screen as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """The action `show_text`: `lines` is a list of strings; nothing is changed."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Print `lines`."""
+        super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(
+            argument_spec={"lines": {"type": "list", "elements": "str", "required": True}}
+        )
+        display = Display()
+        for line in arguments["lines"]:
+            display.display(line)
+        return {"changed": False}

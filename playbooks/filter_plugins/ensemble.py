@@ -1,0 +1,130 @@
+"""What the role `zookeeper` derives from the members: zoo.cfg, JVM properties, the order of restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+Member = Mapping[str, Any]
+HostVars = Mapping[str, Mapping[str, Any]]
+
+# Read by ZooKeeper as plain Java properties, never from zoo.cfg.
+_JAVA_PROPERTY_PREFIX = "jute."
+_RUNNING = ("current", "outdated", "regrouped")
+_SERVING = ("leader", "follower", "observer", "standalone")
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def server_properties(members: Iterable[Member]) -> dict[str, str]:
+    """Return the `server.N` entries; none for a single member, which runs standalone.
+
+    The form `address:peer:election[:observer]` is understood from 3.4 on.
+    """
+    members = list(members)
+    if len(members) < 2:
+        return {}
+    return {
+        f"server.{member['id']}": f"{_bracketed(member['address'])}:{member['peer_port']}:{member['election_port']}"
+        + (":observer" if member["peer_type"] == "observer" else "")
+        for member in members
+    }
+
+
+def member_properties(own: Member, members: Iterable[Member], data_dir: str) -> dict[str, str]:
+    """Return the keys of zoo.cfg that follow from the inventory and that the user cannot override."""
+    members = list(members)
+    properties = {
+        "dataDir": data_dir,
+        "clientPort": _text(own["client_port"]),
+        "admin.enableServer": "true",
+        "admin.serverPort": _text(own["admin_port"]),
+    }
+    if own["bind_address"]:
+        properties["clientPortAddress"] = own["bind_address"]
+        properties["admin.serverAddress"] = own["bind_address"]
+    elif len(members) > 1:
+        # Otherwise a member listens where its own name resolves to, which on Debian is 127.0.1.1.
+        properties["quorumListenOnAllIPs"] = "true"
+    if own["peer_type"] == "observer":
+        properties["peerType"] = "observer"
+    if len(members) > 1 and sum(member["peer_type"] == "participant" for member in members) == 1:
+        properties["standaloneEnabled"] = "false"  # else one participant refuses to have observers
+    return {**properties, **server_properties(members)}
+
+
+def zoo_cfg(properties: Mapping[str, Any]) -> list[str]:
+    """Return the sorted lines of zoo.cfg."""
+    return [
+        f"{key}={_text(properties[key])}" for key in sorted(properties) if not key.startswith(_JAVA_PROPERTY_PREFIX)
+    ]
+
+
+def java_properties(properties: Mapping[str, Any]) -> list[str]:
+    """Return JVM arguments for those keys that ZooKeeper does not read from zoo.cfg."""
+    return [f"-D{key}={_text(properties[key])}" for key in sorted(properties) if key.startswith(_JAVA_PROPERTY_PREFIX)]
+
+
+def plan_restarts(states: Mapping[str, str], modes: Mapping[str, str]) -> dict[str, list[str]]:
+    """Say which running members are restarted for a changed configuration, and how.
+
+    `states` by name: stopped, current, outdated (its configuration changed) or regrouped (the list of members changed).
+    `modes` by name: what `srvr` said. Returns `at_once` and `one_by_one`, the latter with the leader last.
+
+    A changed list of members cannot be rolled out one by one: the first to restart would not find the others. Nor can
+    anything be rolled out over members that do not serve, or not on the client port that they are to have.
+    """
+    changed = [name for name, state in states.items() if state in ("outdated", "regrouped")]
+    rolling = all(states[name] == "outdated" and modes.get(name) in _SERVING for name in changed)
+    order = ("observer", "follower", "leader", "standalone")
+    return {
+        "at_once": [] if rolling else changed,
+        "one_by_one": sorted(changed, key=lambda name: order.index(modes[name])) if rolling else [],
+    }
+
+
+def restart_plan(names: Iterable[str], hostvars: HostVars) -> dict[str, list[str]]:
+    """Do `plan_restarts` for what the role has registered about the members `names`."""
+    names = list(names)
+    outputs = {name: hostvars[name].get("__zookeeper_state", {}).get("stdout", "") for name in names}
+    states = {name: output if output in _RUNNING else "stopped" for name, output in outputs.items()}
+    modes = {name: hostvars[name].get("__zookeeper_before", {}).get("mode", "") for name in names}
+    return plan_restarts(states, modes)
+
+
+def members_not_serving(names: Iterable[str], hostvars: HostVars) -> list[str]:
+    """Return those of the members `names` whose last status says that they do not serve."""
+    return [name for name in names if hostvars[name].get("__zookeeper_status", {}).get("mode") not in _SERVING]
+
+
+def log_tails(names: Iterable[str], hostvars: HostVars, run_folder: str) -> list[str]:
+    """Return the lines that explain on screen why the members `names` did not come up."""
+    lines = []
+    for name in names:
+        reason = hostvars[name].get("__zookeeper_status", {}).get("error") or "it does not serve requests"
+        tail = hostvars[name].get("__zookeeper_tail", {}).get("stdout_lines") or ["(there is no log)"]
+        lines += ["", f"{name} did not come up: {reason}. The end of its log:", ""]
+        lines += [f"    {line}" for line in tail]
+        lines += ["", f"All of it: {run_folder}/logs/{name}/"]
+    return lines
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {
+            "java_properties": java_properties,
+            "log_tails": log_tails,
+            "member_properties": member_properties,
+            "members_not_serving": members_not_serving,
+            "restart_plan": restart_plan,
+            "zoo_cfg": zoo_cfg,
+        }

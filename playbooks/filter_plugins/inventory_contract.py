@@ -1,0 +1,304 @@
+"""The inventory contract: what the variables of an inventory mean, and what is wrong with them.
+
+Pure functions over `groups` and `hostvars`; no host and no file is touched. The defaults of the contract are the
+defaults of the role `zookeeper`; they are repeated here because a role's defaults are not seen from other hosts.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+Groups = Mapping[str, Iterable[str]]
+HostVars = Mapping[str, Mapping[str, Any]]
+
+MEMBER_DEFAULTS: dict[str, Any] = {
+    "zookeeper_peer_type": "participant",
+    "zookeeper_bind_address": "",
+    "zookeeper_client_port": 2181,
+    "zookeeper_peer_port": 2888,
+    "zookeeper_election_port": 3888,
+    "zookeeper_admin_port": 8080,
+    "zookeeper_install_method": "auto",
+    "zookeeper_version": "",
+    "zookeeper_home": "",
+    "zookeeper_heap": "1g",
+    "zookeeper_java_options": [],
+    "zookeeper_properties": {},
+}
+PORTS = ("zookeeper_client_port", "zookeeper_peer_port", "zookeeper_election_port", "zookeeper_admin_port")
+PEER_TYPES = ("participant", "observer")
+INSTALL_METHODS = ("auto", "package", "archive", "existing")
+
+# Keys of zoo.cfg that the role writes, and what to set instead.
+OWNED_PROPERTIES = {
+    "dataDir": "zookeeper_state_dir",
+    "dataLogDir": "zookeeper_state_dir",
+    "clientPort": "zookeeper_client_port",
+    "clientPortAddress": "zookeeper_bind_address",
+    "admin.serverPort": "zookeeper_admin_port",
+    "admin.serverAddress": "zookeeper_bind_address",
+    "admin.enableServer": "nothing: the figures come from the AdminServer",
+    "peerType": "zookeeper_peer_type",
+    "dynamicConfigFile": "nothing: the members come from the inventory",
+    "standaloneEnabled": "nothing: it follows from the number of members",
+}
+
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+class _Unreadable:
+    """Stands for a variable whose template failed."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+def _read(variables: Mapping[str, Any], name: str, default: Any) -> Any:
+    try:
+        value = variables.get(name, default)
+    except Exception as error:  # whatever Ansible's templating raises
+        return _Unreadable(" ".join(str(error).split()))
+    return default if value is None else value
+
+
+def _as_int(value: Any) -> int | None:
+    """Return an integer, also from the text that `-e name=1` and INI inventories give; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return int(value)
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip()) else None
+
+
+def _as_bool(value: Any) -> bool:
+    return value.strip().lower() in ("true", "yes", "on", "1") if isinstance(value, str) else bool(value)
+
+
+def _machine(name: str, variables: Mapping[str, Any]) -> str:
+    """Name the machine behind an inventory host: several hosts may be one machine."""
+    address = str(_read(variables, "ansible_host", name))
+    if _read(variables, "ansible_connection", "") == "local" or address in _LOCAL_NAMES:
+        return "the controller"
+    return f"{address}:{_read(variables, 'ansible_port', 22)}"
+
+
+def _member(name: str, place: int, variables: Mapping[str, Any]) -> dict[str, Any]:
+    member = {key: _read(variables, key, default) for key, default in MEMBER_DEFAULTS.items()}
+    member["zookeeper_id"] = _read(variables, "zookeeper_id", place)
+    member["zookeeper_address"] = _read(variables, "zookeeper_address", _read(variables, "ansible_host", name))
+    member["name"] = name
+    member["machine"] = _machine(name, variables)
+    return member
+
+
+def _members(groups: Groups, hostvars: HostVars) -> list[dict[str, Any]]:
+    names = list(groups.get("zookeeper", []))
+    return [_member(name, place, hostvars[name]) for place, name in enumerate(names, 1)]
+
+
+def _host_port(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def ensemble_members(groups: Groups, hostvars: HostVars) -> list[dict[str, Any]]:
+    """Return the members in the order of their group, every variable of the contract resolved.
+
+    Keys: name, machine, id, peer_type, address, bind_address, client_port, peer_port, election_port, admin_port,
+    version, client (address:port for clients), admin (address:port of the AdminServer).
+    """
+    resolved = []
+    for member in _members(groups, hostvars):
+        ports = {name.removeprefix("zookeeper_"): int(member[name]) for name in PORTS}
+        resolved.append(
+            {
+                "name": member["name"],
+                "machine": member["machine"],
+                "id": int(member["zookeeper_id"]),
+                "peer_type": member["zookeeper_peer_type"],
+                "address": member["zookeeper_address"],
+                "bind_address": member["zookeeper_bind_address"],
+                "version": member["zookeeper_version"],
+                **ports,
+                "client": _host_port(member["zookeeper_address"], ports["client_port"]),
+                "admin": _host_port(member["zookeeper_address"], ports["admin_port"]),
+            }
+        )
+    return resolved
+
+
+def _nearest(value: Any, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(value).lower(), list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _group_problems(groups: Groups, managed: bool, controller: Mapping[str, Any]) -> Iterator[str]:
+    if managed and not list(groups.get("zookeeper", [])):
+        yield (
+            "group zookeeper [no host]: name the members there, or set zookeeper_managed: false and"
+            " benchmark_parameters.hosts to measure an ensemble of somebody else's"
+        )
+    if not managed:
+        parameters = _read(controller, "benchmark_parameters", {})
+        if isinstance(parameters, Mapping) and not parameters.get("hosts"):
+            yield (
+                "benchmark_parameters.hosts [not set]: with zookeeper_managed: false it must be the connect string,"
+                " e.g. {hosts: 'a.example.org:2181,b.example.org:2181'}"
+            )
+    masters = list(groups.get("locust_master", []))
+    if not masters:
+        yield "group locust_master [no host]: name exactly one host there; it may also be a worker"
+    elif len(masters) > 1:
+        yield (
+            f"group locust_master [{', '.join(masters)}]: there is one master; leave one host there"
+            " and move the others to locust_workers"
+        )
+    if not list(groups.get("locust_workers", [])):
+        yield "group locust_workers [no host]: name at least one host there; it may be the master's"
+
+
+def _id_problems(members: list[dict[str, Any]]) -> Iterator[str]:
+    holders: dict[int, list[str]] = {}
+    for member in members:
+        number = _as_int(member["zookeeper_id"])
+        if number is None or not 1 <= number <= 255:
+            yield f"{member['name']}: zookeeper_id [{member['zookeeper_id']}] must be a whole number from 1 to 255"
+        else:
+            holders.setdefault(number, []).append(member["name"])
+    for number, names in holders.items():
+        if len(names) > 1:
+            yield f"{', '.join(names)}: zookeeper_id [{number}] is used by each of them; give every member its own"
+
+
+def _heap_problem(name: str, heap: Any) -> Iterator[str]:
+    if not re.fullmatch(r"[1-9]\d*[kKmMgG]", str(heap)):
+        yield f"{name}: zookeeper_heap [{heap}] must be a number with a unit, e.g. 512m or 4g"
+
+
+def _property_problems(name: str, properties: Any) -> Iterator[str]:
+    if not isinstance(properties, Mapping):
+        yield f"{name}: zookeeper_properties [{properties}] must be a dictionary, e.g. {{tickTime: 2000}}"
+        return
+    for key, value in properties.items():
+        if key in OWNED_PROPERTIES:
+            yield f"{name}: zookeeper_properties.{key} [{value}] belongs to the role; set {OWNED_PROPERTIES[key]}"
+        elif re.fullmatch(r"(server|group|weight)\.\d+", str(key)):
+            yield f"{name}: zookeeper_properties.{key} [{value}] belongs to the role: members come from the inventory"
+        elif isinstance(value, Mapping | list):
+            yield f"{name}: zookeeper_properties.{key} [{value}] must be a single value"
+        elif "\n" in str(value):
+            yield f"{name}: zookeeper_properties.{key} must be a single line"
+
+
+def _member_problems(member: dict[str, Any]) -> Iterator[str]:
+    name = member["name"]
+    unreadable = {key: value for key, value in member.items() if isinstance(value, _Unreadable)}
+    for key, value in unreadable.items():
+        yield f"{name}: {key} cannot be evaluated: {value.reason}; correct its template in the inventory"
+
+    def check(key: str, judge: Callable[[str, Any], Iterator[str]]) -> Iterator[str]:
+        return iter(()) if key in unreadable else judge(name, member[key])
+
+    if member["zookeeper_peer_type"] not in PEER_TYPES and "zookeeper_peer_type" not in unreadable:
+        hint = _nearest(member["zookeeper_peer_type"], PEER_TYPES)
+        yield f"{name}: zookeeper_peer_type [{member['zookeeper_peer_type']}] must be participant or observer{hint}"
+    method = member["zookeeper_install_method"]
+    if method not in INSTALL_METHODS and "zookeeper_install_method" not in unreadable:
+        hint = _nearest(method, INSTALL_METHODS)
+        yield f"{name}: zookeeper_install_method [{method}] must be one of {', '.join(INSTALL_METHODS)}{hint}"
+    if method == "existing" and not member["zookeeper_home"]:
+        yield f"{name}: zookeeper_home [not set]: zookeeper_install_method existing needs an installation's folder"
+    if method == "package" and member["zookeeper_version"]:
+        yield (
+            f"{name}: zookeeper_version [{member['zookeeper_version']}] cannot be chosen with zookeeper_install_method"
+            " package; use archive, or leave the version out"
+        )
+    version = str(member["zookeeper_version"])
+    if "zookeeper_version" not in unreadable and version and not re.fullmatch(r"\d+(\.\d+)+[\w.-]*", version):
+        yield f"{name}: zookeeper_version [{version}] must be a release such as 3.9.3"
+    for key in PORTS:
+        number = _as_int(member[key])
+        if key not in unreadable and (number is None or not 1 <= number <= 65535):
+            yield f"{name}: {key} [{member[key]}] must be a port from 1 to 65535"
+    options = member["zookeeper_java_options"]
+    if "zookeeper_java_options" not in unreadable and not isinstance(options, list):
+        yield f"{name}: zookeeper_java_options [{options}] must be a list, e.g. ['-XX:+UseZGC']"
+    yield from check("zookeeper_heap", _heap_problem)
+    yield from check("zookeeper_properties", _property_problems)
+
+
+def _sockets(member: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """Yield (variable, address or * for all, port) of everything a member listens on."""
+    everywhere = member["zookeeper_bind_address"] or "*"
+    for key in PORTS:
+        number = _as_int(member[key])
+        if number is not None:
+            own_address = key in ("zookeeper_client_port", "zookeeper_admin_port") or everywhere == "*"
+            yield key, everywhere if own_address else member["zookeeper_address"], number
+
+
+def _clash_problems(members: list[dict[str, Any]]) -> Iterator[str]:
+    taken: list[tuple[dict[str, Any], str, str, int]] = []
+    for member in members:
+        for key, address, port in _sockets(member):
+            for other, other_key, other_address, other_port in taken:
+                one_machine = member["machine"] == other["machine"]
+                overlap = "*" in (address, other_address) or address == other_address
+                one_address = member is not other and member["zookeeper_address"] == other["zookeeper_address"]
+                if port == other_port and ((one_machine and overlap) or one_address):
+                    yield (
+                        f"{member['name']}: {key} [{port}] is also {other_key} of {other['name']}"
+                        f" on the same machine ({member['machine']}); give each its own"
+                    )
+                    break
+            taken.append((member, key, address, port))
+
+
+def _process_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
+    for name in groups.get("locust_workers", []):
+        value = _read(hostvars[name], "locust_processes", 1)
+        number = _as_int(value)
+        if number is None or number < 1:
+            shown = value.reason if isinstance(value, _Unreadable) else value
+            yield f"{name}: locust_processes [{shown}] must be a whole number from 1 on; default: its cores"
+
+
+def inventory_problems(groups: Groups, hostvars: HostVars, controller: Mapping[str, Any]) -> list[str]:
+    """Return everything that is wrong with an inventory, one line each: who, variable, [value], remedy.
+
+    `controller` holds the variables that are the controller's (`benchmark_…`, `zookeeper_managed` if no member says).
+    """
+    members = _members(groups, hostvars)
+    managed_by_member = {
+        member["name"]: _as_bool(
+            _read(hostvars[member["name"]], "zookeeper_managed", controller.get("zookeeper_managed", True))
+        )
+        for member in members
+    }
+    managed = any(managed_by_member.values()) if members else _as_bool(controller.get("zookeeper_managed", True))
+    problems = list(_group_problems(groups, managed, controller))
+    if managed and not all(managed_by_member.values()):
+        others = ", ".join(name for name, own in managed_by_member.items() if not own)
+        problems.append(f"{others}: zookeeper_managed [false] must be the same for all members of one ensemble")
+    if managed:
+        problems += _id_problems(members)
+        for member in members:
+            problems += _member_problems(member)
+        problems += _clash_problems(members)
+        if members and all(member["zookeeper_peer_type"] == "observer" for member in members):
+            problems.append(
+                "group zookeeper [observers only]: observers do not vote;"
+                " set zookeeper_peer_type: participant for at least one member"
+            )
+    problems += _process_problems(groups, hostvars)
+    return problems
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"ensemble_members": ensemble_members, "inventory_problems": inventory_problems}

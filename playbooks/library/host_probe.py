@@ -1,0 +1,122 @@
+#!/usr/bin/python
+"""See what a host offers: Java, root, files, room on disk. Nothing is changed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+module: host_probe
+short_description: See what a host offers
+description:
+  - One read-only module instead of a task for each question.
+options:
+  java: {description: 'Path of the java program; empty looks at JAVA_HOME, then at the PATH.', type: str, default: ''}
+  want_java: {description: Whether to look for Java at all., type: bool, default: true}
+  files: {description: Paths whose existence is asked for., type: list, elements: path, default: []}
+  folders: {description: Folders to be written to; they need not exist yet., type: list, elements: path, default: []}
+author: [zk-locust]
+"""
+
+EXAMPLES = """
+- name: Look for Java and room
+  host_probe:
+    folders: [/var/lib/zk-locust]
+  register: __host
+"""
+
+RETURN = """
+sudo: {description: Whether sudo works without a password., type: bool, returned: always}
+java: {description: 'path, major version and error; path is empty if there is none.', type: dict, returned: always}
+files: {description: Existence by path., type: dict, returned: always}
+folders: {description: 'writable, free_mb and error by path.', type: dict, returned: always}
+"""
+
+
+def java_major(text: str) -> int:
+    """Return the major version in the output of `java -version` (8 for "1.8.0_292"), 0 if there is none."""
+    match = re.search(r'version "(?:1\.)?(\d+)', text)
+    return int(match.group(1)) if match else 0
+
+
+def find_java(wanted: str) -> dict[str, Any]:
+    """Find and run java; the result's `path` is empty where that fails, and `error` says why."""
+    home = os.environ.get("JAVA_HOME")
+    candidates = [wanted] if wanted else [str(Path(home) / "bin" / "java")] if home else []
+    path = next((found for found in map(shutil.which, candidates) if found), None)
+    if path is None and not wanted:
+        path = shutil.which("java", path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/local/bin")
+    if path is None:
+        return {"path": "", "major": 0, "error": f"there is no program {wanted}" if wanted else "there is no java"}
+    try:
+        done = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"path": "", "major": 0, "error": str(error)}
+    major = java_major(done.stderr + done.stdout)
+    if done.returncode or not major:
+        return {"path": "", "major": 0, "error": f"{path} -version failed"}
+    return {"path": path, "major": major, "error": ""}
+
+
+def has_sudo() -> bool:
+    """Whether `sudo` works without asking."""
+    if os.geteuid() == 0 or not shutil.which("sudo"):
+        return False
+    try:
+        return subprocess.run(["sudo", "-n", "true"], capture_output=True, timeout=10, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def probe_folder(path: Path) -> dict[str, Any]:
+    """Say whether a folder can be written to, or made, and how much room there is (MiB)."""
+    existing = path
+    try:
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+        if not existing.is_dir():
+            return {"writable": False, "free_mb": 0, "error": f"{existing} is not a folder"}
+        free_mb = shutil.disk_usage(existing).free // 2**20
+        try:
+            os.close(os.open(existing, os.O_TMPFILE | os.O_WRONLY))  # never has a name, so leaves no trace
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                raise
+            with tempfile.TemporaryFile(dir=existing):
+                pass
+    except OSError as error:
+        return {"writable": False, "free_mb": 0, "error": f"{existing}: {error.strerror}"}
+    return {"writable": True, "free_mb": free_mb, "error": ""}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "java": {"type": "str", "default": ""},
+            "want_java": {"type": "bool", "default": True},
+            "files": {"type": "list", "elements": "path", "default": []},
+            "folders": {"type": "list", "elements": "path", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    module.exit_json(
+        changed=False,
+        sudo=has_sudo(),
+        java=find_java(module.params["java"]) if module.params["want_java"] else {"path": "", "major": 0, "error": ""},
+        files={path: Path(path).exists() for path in module.params["files"]},
+        folders={path: probe_folder(Path(path)) for path in module.params["folders"]},
+    )
+
+
+if __name__ == "__main__":
+    main()
