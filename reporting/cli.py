@@ -1,0 +1,97 @@
+"""The command `zk-locust-report`: reports, verdicts, summaries and the list of runs, from run folders.
+
+Heavy libraries are imported by the command that needs them, so that `--help` and `runs` answer at once.
+"""
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from reporting.errors import InputError, ReportingError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 2 for bad input, 1 for anything else that a user can mend."""
+    options = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows question marks, no traceback
+    try:
+        return int(options.command(options))
+    except InputError as error:
+        print(f"zk-locust-report: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `… | head`
+        sys.stderr.close()  # or Python complains once more when it flushes at exit
+        return 1
+    except (ReportingError, OSError) as error:
+        print(f"zk-locust-report: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line and exit code 2, where argparse would print its usage first."""
+        print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="zk-locust-report", description="Reports on the runs of zk-locust.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    report = commands.add_parser("report", help="write report.html, report.md and figures/ into run folders")
+    report.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR", help="a folder results/<run_id>")
+    report.set_defaults(command=_report)
+
+    verdict = commands.add_parser("verdict", help="print a run's verdict as JSON; writes nothing")
+    verdict.add_argument("run_dir", type=Path, metavar="RUN_DIR")
+    verdict.set_defaults(command=_verdict)
+
+    summary = commands.add_parser("summary", help="print a run's figures and verdict as a table")
+    summary.add_argument("run_dir", type=Path, metavar="RUN_DIR")
+    summary.set_defaults(command=_summary)
+
+    runs = commands.add_parser("runs", help="list the runs of a results folder")
+    runs.add_argument("--results-dir", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    runs.set_defaults(command=_runs)
+    return parser
+
+
+def _report(options: argparse.Namespace) -> int:
+    from reporting import run_folder, write
+
+    for run_dir in options.run_dirs:
+        run_folder.check_folder(run_dir)  # all of them before the first is written
+    for run_dir in options.run_dirs:
+        print(write.report(run_dir))
+    return 0
+
+
+def _verdict(options: argparse.Namespace) -> int:
+    from reporting import results
+
+    print(json.dumps(results.evaluate(options.run_dir).verdict.as_dict(), ensure_ascii=False))
+    return 0
+
+
+def _summary(options: argparse.Namespace) -> int:
+    from reporting import results, tables
+
+    found = results.evaluate(options.run_dir)
+    page = found.run.path / "report.html"
+    print("\n".join(tables.summary(found, page if page.exists() else None)))
+    return 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from reporting import runs
+
+    print("\n".join(runs.table(options.results_dir)))
+    return 0

@@ -1,0 +1,158 @@
+"""The manifest of a run: what was run, on what, with which settings.
+
+Every field may be absent: an interrupted run leaves what its controller knew so far.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from reporting.problems import ProblemLog
+from reporting.readers import parse_time
+
+FILE: Final = "manifest.json"
+
+_SECRET = re.compile(r"passw|secret|sasl|token|credential|private[-_]?key|(^|[-_])auth($|[-_])", re.IGNORECASE)
+HIDDEN: Final = "(hidden)"
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One step of `benchmark.yml`: its name and its seconds, None when it did not end."""
+
+    name: str
+    start: str
+    end: str
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The manifest's content. Texts are empty and mappings are empty where it says nothing."""
+
+    run_id: str = ""
+    label: str = ""
+    state: str = ""  # whole, failed or interrupted
+    reason: str = ""
+    started: str = ""
+    ended: str = ""
+    scenario: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, list[str]] = field(default_factory=dict)
+    host_variables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    versions: Mapping[str, Any] = field(default_factory=dict)
+    hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    phases: tuple[Phase, ...] = ()
+    present: bool = False
+
+    @property
+    def scenario_name(self) -> str:
+        """Name of the scenario, or nothing."""
+        return str(self.scenario.get("name") or "")
+
+    @property
+    def users(self) -> int | None:
+        """Simulated users that the scenario asks for."""
+        users = number(self.scenario.get("users"))
+        return None if users is None else int(users)
+
+    @property
+    def run_time_s(self) -> float | None:
+        """Length of the measured part that was asked for, seconds."""
+        return number(self.scenario.get("run_time_s"))
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The scenario's parameters, by flag."""
+        value = self.scenario.get("parameters")
+        return value if isinstance(value, dict) else {}
+
+    def phase(self, name: str) -> Phase | None:
+        """The phase of that name, if it began."""
+        return next((phase for phase in self.phases if phase.name == name), None)
+
+
+def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
+    """The manifest in a JSON object; what has an unexpected shape is a problem and left out."""
+    if not raw:
+        return Manifest()
+
+    def text(key: str) -> str:
+        value = raw.get(key)
+        if value is None or isinstance(value, (str, int, float)):
+            return "" if value is None else str(value)
+        problems.add(FILE, None, f"{key} is not text")
+        return ""
+
+    def mapping(value: Any, where: str) -> dict[str, Any]:
+        if value is None:
+            return {}
+        if isinstance(value, dict):
+            return hide_secrets(value)
+        problems.add(FILE, None, f"{where} is not an object")
+        return {}
+
+    inventory = mapping(raw.get("inventory"), "inventory")
+    groups = mapping(inventory.get("groups"), "inventory.groups")
+    variables = mapping(inventory.get("hosts"), "inventory.hosts")
+    hosts = mapping(raw.get("hosts"), "hosts")
+    return Manifest(
+        run_id=text("run_id"),
+        label=text("label"),
+        state=text("state"),
+        reason=text("reason"),
+        started=text("started"),
+        ended=text("ended"),
+        scenario=mapping(raw.get("scenario"), "scenario"),
+        groups={name: [str(host) for host in found] for name, found in groups.items() if isinstance(found, list)},
+        host_variables={name: mapping(found, f"inventory.hosts.{name}") for name, found in variables.items()},
+        versions=mapping(raw.get("versions"), "versions"),
+        hosts={name: mapping(found, f"hosts.{name}") for name, found in hosts.items()},
+        phases=_phases(raw.get("phases"), problems),
+        present=True,
+    )
+
+
+def _phases(raw: Any, problems: ProblemLog) -> tuple[Phase, ...]:
+    if raw is None:
+        return ()
+    if not isinstance(raw, list):
+        problems.add(FILE, None, "phases is not a list")
+        return ()
+    phases = []
+    for item in raw:
+        if not isinstance(item, dict) or not item.get("name"):
+            problems.add(FILE, None, "phases holds something that is not a phase")
+            continue
+        start, end = str(item.get("start") or ""), str(item.get("end") or "")
+        try:
+            duration_s = parse_time(end) - parse_time(start) if start and end else None
+        except ValueError:
+            problems.add(FILE, None, f"the times of phase {item['name']} cannot be read [{start}] [{end}]")
+            duration_s = None
+        phases.append(Phase(str(item["name"]), start, end, duration_s))
+    return tuple(phases)
+
+
+def hide_secrets(value: dict[str, Any]) -> dict[str, Any]:
+    """The same object with anything hidden whose name sounds like a secret.
+
+    The manifest's writer removes secrets already; a report is passed on more freely than anything else, so look twice.
+    """
+    return {
+        str(key): HIDDEN
+        if _SECRET.search(str(key)) and found not in (None, "")
+        else (hide_secrets(found) if isinstance(found, dict) else found)
+        for key, found in value.items()
+    }
+
+
+def number(value: Any) -> float | None:
+    """`value` as a finite number, or None when it is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if found == found and abs(found) != float("inf") else None

@@ -1,0 +1,91 @@
+"""The report as one HTML page that needs nothing but itself: no network, no file beside it."""
+
+import functools
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from reporting import facts, text
+from reporting.figures import Figure
+from reporting.results import Results
+
+
+def render(results: Results, figures: Sequence[Figure]) -> str:
+    """The page's HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("reporting", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    manifest, total = results.run.manifest, results.headline.total
+    specs = {figure.slug: figure.page_spec() for figure in figures}
+    groups = (
+        ("Load", [figure for figure in figures if figure.group == "load"]),
+        ("Load generator", [figure for figure in figures if figure.group == "workers"]),
+        ("Ensemble", [figure for figure in figures if figure.group == "members"]),
+    )
+    return environment.get_template("report.html.j2").render(
+        run_id=results.run.run_id,
+        manifest=manifest,
+        started=text.moment(manifest.started),
+        verdict=results.verdict,
+        meaning=facts.MEANING[results.verdict.verdict],
+        problems=[str(problem) for problem in results.run.problems],
+        tiles=(
+            ("Rate", text.rate(total.rate_per_s), "operations/s"),
+            ("p50", text.latency_ms(total.p50_us), "ms"),
+            ("p99", text.latency_ms(total.p99_us), "ms"),
+            ("Failures", text.count(total.failures), f"of {total.operations + total.failures:,}"),
+        ),
+        headline=facts.headline(results),
+        errors=facts.errors(results),
+        groups=[group for group in groups if group[1]],
+        members=facts.member_rows(results),
+        tables=[
+            table
+            for table in (
+                facts.scenario(results),
+                facts.hosts(results),
+                facts.inventory(results),
+                facts.versions(results),
+                facts.phases(results),
+                facts.events(results),
+            )
+            if table is not None
+        ],
+        specs=_script_json(specs),
+        bundle=Markup(_bundle()) if specs else "",
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        version=_version(),
+    )
+
+
+def _script_json(value: Any) -> Markup:
+    """JSON that may stand inside a script element: nothing in it can end the element or begin a comment."""
+    found = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        found = found.replace(character, f"\\u{ord(character):04x}")
+    return Markup(found)
+
+
+@functools.cache
+def _bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed in one script, shared by all charts of all pages of this process."""
+    import vl_convert
+
+    found: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub lacks the default
+    return found.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _version() -> str:
+    try:
+        return metadata.version("zk-locust")
+    except metadata.PackageNotFoundError:
+        return ""

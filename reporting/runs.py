@@ -1,0 +1,141 @@
+"""The runs of a results folder: finding them by id, and listing them with their main figures.
+
+What `report.json` says is shown as it stands while it is newer than the figures it was made from; a run without one is
+read and judged.
+"""
+
+import difflib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from reporting import manifest as manifests
+from reporting import tables, text
+from reporting.errors import InputError
+from reporting.manifest import Manifest
+from reporting.problems import ProblemLog
+from reporting.readers import read_json_object
+
+UNFINISHED: Final = ".unfinished"
+LATEST: Final = "latest"
+HEAD: Final = ("run", "started", "scenario", "label", "users", "rate/s", "p99 ms", "failures", "verdict", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRun:
+    """A run folder; `unfinished` when it is still below `.unfinished`."""
+
+    path: Path
+    unfinished: bool
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name, which is the run's id."""
+        return self.path.name
+
+
+def find(results_dir: Path) -> list[ListedRun]:
+    """All runs of a results folder, the oldest first, unfinished ones last. Raises InputError without a folder."""
+    if not results_dir.is_dir():
+        raise InputError(
+            f"results folder [{results_dir}] does not exist; run a benchmark first, or name it with --results-dir"
+        )
+    runs = [ListedRun(path, False) for path in _folders(results_dir) if path.name != LATEST]
+    if (results_dir / UNFINISHED).is_dir():
+        runs += [ListedRun(path, True) for path in _folders(results_dir / UNFINISHED)]
+    return runs
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def resolve(results_dir: Path, run_ids: Sequence[str]) -> list[Path]:
+    """The folders of these runs; of the newest finished one for none. Raises InputError, naming the nearest ids."""
+    runs = find(results_dir)
+    by_id = {run.run_id: run.path for run in runs}
+    if not run_ids:
+        finished = [run.path for run in runs if not run.unfinished]
+        if not finished:
+            hint = f"; unfinished: {', '.join(by_id)}, name one with --run" if by_id else "; run a benchmark first"
+            raise InputError(f"results folder [{results_dir}] holds no finished run{hint}")
+        return [finished[-1]]
+    found = []
+    for run_id in run_ids:
+        name = finished_name(results_dir) if run_id == LATEST else run_id
+        if name not in by_id:
+            near = difflib.get_close_matches(run_id, by_id, n=3, cutoff=0.4) or [x for x in by_id if run_id in x][:3]
+            hint = f"; nearest: {', '.join(near)}" if near else f"; known: {', '.join(list(by_id)[-3:]) or 'none'}"
+            raise InputError(f"no run [{run_id}] in [{results_dir}]{hint}")
+        found.append(by_id[name])
+    return found
+
+
+def finished_name(results_dir: Path) -> str:
+    """The id of the newest finished run, or `latest` when there is none."""
+    finished = [run.run_id for run in find(results_dir) if not run.unfinished]
+    return finished[-1] if finished else LATEST
+
+
+def table(results_dir: Path) -> list[str]:
+    """Lines of a table of all runs."""
+    runs = find(results_dir)
+    if not runs:
+        return [f"No runs in {results_dir} yet; `make benchmark` makes one."]
+    lines = tables.aligned(HEAD, [_cells(run) for run in runs], left=frozenset({0, 1, 2, 3, 8, 9}))
+    if any(run.unfinished for run in runs):
+        lines += [
+            "",
+            "Unfinished runs belong to a benchmark at work, or to one that was interrupted: "
+            "`ansible-playbook playbooks/collect.yml` finishes the latter.",
+        ]
+    return lines
+
+
+def _cells(run: ListedRun) -> list[str]:
+    manifest = manifests.parse(read_json_object(run.path / manifests.FILE, ProblemLog(), missing=""), ProblemLog())
+    facts = {} if run.unfinished else _facts(run.path)
+    total = facts.get("total") if isinstance(facts.get("total"), dict) else None
+    verdict = facts.get("verdict", {}).get("verdict", "") if isinstance(facts.get("verdict"), dict) else ""
+    cells = [
+        run.run_id,
+        text.moment(manifest.started).removesuffix(" UTC") or text.NOTHING,
+        manifest.scenario_name or text.NOTHING,
+        manifest.label or text.NOTHING,
+        text.count(manifest.users),
+    ]
+    if total is None:
+        cells += [text.NOTHING] * 3
+    else:
+        cells += [
+            text.rate(manifests.number(total.get("rate_per_s"))),
+            text.latency_ms(manifests.number(total.get("p99_us"))),
+            text.count(int(manifests.number(total.get("failures")) or 0)),
+        ]
+    return [*cells, verdict or text.NOTHING, "unfinished" if run.unfinished else _state(manifest)]
+
+
+def _state(manifest: Manifest) -> str:
+    return manifest.state or ("unknown" if not manifest.present else text.NOTHING)
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """The content of `report.json`, or what it would be when it is missing or older than the figures."""
+    written = path / "report.json"
+    sources = [path / name for name in ("locust-stats.csv", "locust-distrib.jsonl", "zk-metrics.csv", "events.csv")]
+    try:
+        newest = max((source.stat().st_mtime for source in sources if source.exists()), default=0.0)
+        if written.stat().st_mtime >= newest:
+            found = json.loads(written.read_text(encoding="utf-8"))
+            if isinstance(found, dict):
+                return found
+    except (OSError, ValueError):
+        pass
+    from reporting import facts, results
+
+    try:
+        return facts.as_json(results.evaluate(path))
+    except InputError:
+        return {}

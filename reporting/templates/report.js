@@ -1,0 +1,16 @@
+// Draws every chart into its place. As SVG: sharp in print, and coloured by the page's style sheet in both schemes.
+(function () {
+  "use strict";
+  const specs = JSON.parse(document.getElementById("specs").textContent);
+  const drawn = [...document.querySelectorAll("[data-chart]")].map(async (place) => {
+    try {
+      await vegaEmbed(place, specs[place.dataset.chart], { actions: false, renderer: "svg" });
+    } catch (error) {
+      place.textContent = "This chart could not be drawn: " + error.message;
+      console.error(error);
+    }
+  });
+  Promise.all(drawn).then(() => { document.documentElement.dataset.drawn = "all"; });
+  // A closed <details> would be missing on paper.
+  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
+})();

@@ -1,0 +1,54 @@
+"""How figures are written for people: the same everywhere, on screen, in Markdown and on the page."""
+
+from typing import Final
+
+NOTHING: Final = "\N{EN DASH}"
+
+
+def latency_ms(value_us: float | None) -> str:
+    """Microseconds as milliseconds with three significant digits (never fewer than whole milliseconds)."""
+    if value_us is None:
+        return NOTHING
+    ms = value_us / 1000
+    if ms < 9.995:
+        return f"{ms:.3f}" if ms < 0.9995 else f"{ms:.2f}"
+    return f"{ms:.1f}" if ms < 99.95 else f"{ms:,.0f}"
+
+
+def rate(value: float | None) -> str:
+    """Operations a second: whole above 100, otherwise with one decimal."""
+    if value is None:
+        return NOTHING
+    return f"{value:,.0f}" if value >= 99.95 or value == 0 else f"{value:,.1f}"
+
+
+def count(value: int | None) -> str:
+    """A whole number with separators."""
+    return NOTHING if value is None else f"{value:,}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: 0.4 s, 42 s, 2 min 5 s, 3 h 20 min."""
+    if seconds is None or seconds != seconds:
+        return NOTHING
+    if seconds < 10:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def moment(iso: str) -> str:
+    """An ISO 8601 time as `2026-11-24 03:15:00 UTC`; as it came when it is none."""
+    from datetime import UTC, datetime
+
+    try:
+        found = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    return found.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if found.tzinfo else f"{found:%Y-%m-%d %H:%M:%S} UTC"

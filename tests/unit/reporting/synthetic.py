@@ -1,0 +1,288 @@
+"""Makes run folders of a synthetic load, for tests of reporting. Nothing here was measured.
+
+The load has the shape of a real one: a warm-up, operations with a log-normal latency, a stall in which operations take
+a second and some fail, a cool-down, members whose metrics move with it.
+"""
+
+import csv
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
+from reporting.distributions import Distribution, Histogram, lowest_equivalent
+from zk_metrics.columns import METRIC_COLUMNS
+
+START = datetime(2026, 11, 24, 3, 15, tzinfo=UTC)
+RUN_ID = "20261124T031500Z-quick-synthetic"
+
+
+@dataclass
+class Synthetic:
+    """What kind of run to make; `write` makes it."""
+
+    run_id: str = RUN_ID
+    seed: int = 7
+    warm_up_s: int = 5
+    run_time_s: int = 30
+    cool_down_s: int = 2
+    interval_s: float = 1.0
+    operations: dict[str, float] = field(default_factory=lambda: {"get": 900.0, "set": 600.0})  # name to rate/s
+    workers: int = 2
+    members: int = 3
+    failures_in_stall: int = 0  # of each operation
+    stall_at_s: float | None = 18.0  # since the load started
+    stall_s: float = 2.0
+    worker_lost_at_s: float | None = None
+    cpu_percent: float = 45.0
+    cpu_wait_percent: float = 4.0
+    member_down: tuple[float, float] | None = None  # since the load started
+    manifest: dict[str, Any] = field(default_factory=dict)  # laid over the manifest
+
+    def write(self, folder: Path) -> Path:
+        """Write the run folder and return it."""
+        folder.mkdir(parents=True)
+        self._rng = np.random.default_rng(self.seed)
+        self._figures(folder)
+        self._metrics(folder)
+        self._events(folder)
+        (folder / "manifest.json").write_text(json.dumps(self._manifest() | self.manifest, indent=1))
+        (folder / "logs").mkdir()
+        return folder
+
+    @property
+    def parts(self) -> list[tuple[str, float]]:
+        return [("warm-up", self.warm_up_s), ("measured", self.run_time_s), ("cool-down", self.cool_down_s)]
+
+    @property
+    def total_s(self) -> float:
+        return float(sum(length for _, length in self.parts))
+
+    def _stamp(self, elapsed_s: float) -> str:
+        return (START + timedelta(seconds=elapsed_s)).isoformat(timespec="microseconds")
+
+    def _worker_names(self) -> list[str]:
+        return [f"load{i + 1}" for i in range(self.workers)]
+
+    def _alive(self, worker: int, elapsed_s: float) -> bool:
+        return self.worker_lost_at_s is None or worker != self.workers - 1 or elapsed_s < self.worker_lost_at_s
+
+    def _interval(self, rate: float, start_s: float, length_s: float) -> Distribution:
+        alive = sum(self._alive(i, start_s) for i in range(self.workers)) / self.workers
+        stalled = self.stall_at_s is not None and self.stall_at_s <= start_s < self.stall_at_s + self.stall_s
+        requests = int(self._rng.poisson(rate * alive * length_s * (0.02 if stalled else 1.0)))
+        latencies = self._rng.lognormal(np.log(650), 0.42, requests)
+        slow = self._rng.random(requests) < 0.004
+        latencies[slow] *= self._rng.pareto(2.2, int(slow.sum())) * 6 + 3
+        if stalled:
+            latencies += self._rng.uniform(0.3e6, 1.9e6, requests)
+        values = np.maximum(1, latencies).astype(int)
+        counts = Counter(lowest_equivalent(int(value)) for value in values)
+        return Distribution(
+            Histogram.from_counts(counts),
+            requests,
+            self.failures_in_stall if stalled else 0,
+            int(values.sum()),
+            int(values.min()) if requests else None,
+            int(values.max()) if requests else None,
+            0,
+        )
+
+    def _figures(self, folder: Path) -> None:
+        elapsed_s = 0.0
+        with (
+            (folder / "locust-stats.csv").open("w", newline="") as file,
+            (folder / "locust-distrib.jsonl").open("w") as lines,
+        ):
+            stats = csv.DictWriter(file, STATS_COLUMNS, restval="")
+            stats.writeheader()
+            for part, length_s in self.parts:
+                sums = {name: Distribution.merged([]) for name in self.operations}
+                interval, in_part_s = 0, 0.0
+                while in_part_s < length_s - 1e-9:
+                    step_s = min(self.interval_s, length_s - in_part_s)
+                    for name, rate in self.operations.items():
+                        ramp = 0.4 if part == "warm-up" and interval == 0 else 1.0
+                        found = self._interval(rate * ramp, elapsed_s, step_s)
+                        sums[name] = Distribution.merged([sums[name], found])
+                        line = self._line(part, interval, name, elapsed_s + step_s, step_s, found)
+                        assert tuple(line) == DISTRIBUTION_FIELDS
+                        if found.requests or found.failures:
+                            lines.write(json.dumps(line) + "\n")
+                    elapsed_s += step_s
+                    in_part_s += step_s
+                    label = {
+                        "timestamp": self._stamp(elapsed_s),
+                        "elapsed_s": f"{elapsed_s:.6f}",
+                        "part": part,
+                        "interval": interval,
+                    }
+                    for name, total in sums.items():
+                        stats.writerow(label | self._row("all", "zookeeper", name, total))
+                    everything = Distribution.merged(sums.values())
+                    stats.writerow(label | self._row("all", "", "Aggregated", everything))
+                    for i, worker in enumerate(self._worker_names()):
+                        if self._alive(i, elapsed_s - step_s):
+                            cpu = {
+                                "cpu_percent": f"{self.cpu_percent * self._rng.uniform(0.9, 1.1):.1f}",
+                                "cpu_wait_percent": f"{self.cpu_wait_percent * self._rng.uniform(0.5, 1.5):.1f}",
+                            }
+                            share = self._row(worker, "", "Aggregated", everything)
+                            share["requests"] = int(share["requests"]) // self.workers
+                            share["users"] = 32 // self.workers
+                            stats.writerow(label | share | cpu)
+                    interval += 1
+
+    def _line(
+        self, part: str, interval: int, name: str, end_s: float, step_s: float, found: Distribution
+    ) -> dict[str, Any]:
+        pairs = zip(found.histogram.values_us.tolist(), found.histogram.counts.tolist(), strict=True)
+        return {
+            "timestamp": self._stamp(end_s),
+            "elapsed_s": round(end_s, 6),
+            "interval_s": round(step_s, 6),
+            "part": part,
+            "interval": interval,
+            "type": "zookeeper",
+            "name": name,
+            "requests": found.requests,
+            "failures": found.failures,
+            "sum_us": found.sum_us,
+            "min_us": found.min_us,
+            "max_us": found.max_us,
+            "overflows": 0,
+            "histogram": {str(low): count for low, count in pairs},
+        }
+
+    def _row(self, worker: str, kind: str, name: str, total: Distribution) -> dict[str, Any]:
+        values = total.percentiles_us(PERCENTILES.values())
+        return {
+            "worker": worker,
+            "type": kind,
+            "name": name,
+            "requests": total.requests,
+            "failures": total.failures,
+            "mean_us": "" if total.mean_us is None else f"{total.mean_us:.1f}",
+            "min_us": "" if total.min_us is None else total.min_us,
+            **{column: "" if value is None else value for column, value in zip(PERCENTILES, values, strict=True)},
+            "max_us": "" if total.max_us is None else total.max_us,
+            "overflows": 0,
+            "users": 32,
+            "errors": json.dumps({"OperationTimeout": total.failures} if total.failures else {}),
+        }
+
+    def _metrics(self, folder: Path) -> None:
+        lead_s = 1.5  # the collector starts before the load
+        with (folder / "zk-metrics.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(METRIC_COLUMNS)
+            polls = int(self.total_s + lead_s)
+            for poll in range(polls):
+                at_s = poll - lead_s
+                for i in range(self.members):
+                    name = f"zk{i + 1}"
+
+                    def put(
+                        metric: str, value: object, detail: str = "", *, member: str = name, poll: int = poll
+                    ) -> None:
+                        writer.writerow(
+                            [self._stamp(poll - lead_s), f"{float(poll):.6f}", member, metric, value, detail]
+                        )
+
+                    if i == 0 and self.member_down and self.member_down[0] <= at_s < self.member_down[1]:
+                        put("reachable", 0, "connection refused")
+                        continue
+                    stalled = self.stall_at_s is not None and self.stall_at_s <= at_s < self.stall_at_s + self.stall_s
+                    put("reachable", 1)
+                    put("poll_ms", 3.2)
+                    put("server_state", "leader" if i == 1 else "follower")
+                    put("version", "3.8.0-synthetic, built on 2022-02-25 08:49 UTC")
+                    put("outstanding_requests", 31 if stalled else int(self._rng.poisson(2)))
+                    put("num_alive_connections", 0 if at_s < 0 else 11 if i else 10)
+                    put("znode_count", 5 + max(0, int(at_s * 4)))
+                    put("watch_count", 0 if at_s < 0 else 16)
+                    put("avg_latency", f"{0.4 + 0.01 * max(at_s, 0) + 0.1 * i:.4f}")
+                    put("max_latency", 40)
+
+    def _events(self, folder: Path) -> None:
+        rows = [[self._stamp(-2), "controller", "phase-start", "run", ""]]
+        rows += [[self._stamp(-0.5), "master", "worker-ready", name, ""] for name in self._worker_names()]
+        start_s = 0.0
+        for part, length_s in self.parts:
+            rows.append([self._stamp(start_s), "master", "part-start", part, f"{length_s} s"])
+            start_s += length_s
+        if self.worker_lost_at_s is not None:
+            row = [
+                self._stamp(self.worker_lost_at_s),
+                "master",
+                "worker-lost",
+                self._worker_names()[-1],
+                "no heartbeat",
+            ]
+            rows.append(row)
+        rows.append([self._stamp(start_s), "master", "run-stopped", "", ""])
+        with (folder / "events.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(EVENT_COLUMNS)
+            writer.writerows(sorted(rows))
+
+    def _manifest(self) -> dict[str, Any]:
+        members = [f"zk{i + 1}" for i in range(self.members)]
+        facts = {
+            "kernel": "6.1.0-synthetic",
+            "distribution": "Debian 12",
+            "cpu_model": "Synthetic CPU @ 2.10 GHz",
+            "cores": 2,
+            "memory_mb": 7936,
+            "python": "3.11.7",
+        }
+        zookeeper = {"java": "17.0.9", "zookeeper_version": "3.8.0"}
+        end_s = self.total_s
+        return {
+            "schema_version": 1,
+            "run_id": self.run_id,
+            "label": "synthetic",
+            "state": "whole",
+            "started": self._stamp(-20),
+            "ended": self._stamp(end_s + 8),
+            "scenario": {
+                "name": "quick",
+                "description": "Sets and gets of small values, for a first look",
+                "locustfile": "locust_set_and_get.py",
+                "users": 32,
+                "spawn_rate": 32,
+                "warmup_s": self.warm_up_s,
+                "run_time_s": self.run_time_s,
+                "parameters": {"client": "kazoo", "val-size": 8, "key-size": 8, "kazoo-sasl-options": "user=a"},
+            },
+            "inventory": {
+                "groups": {"zookeeper": members, "locust_master": ["load1"], "locust_workers": ["load1"]},
+                "hosts": {
+                    **{
+                        name: {"zookeeper_id": i + 1, "zookeeper_client_port": 2181 + i}
+                        for i, name in enumerate(members)
+                    },
+                    "load1": {"locust_processes": self.workers},
+                },
+            },
+            "versions": {"zk_locust": "1.0.0", "locust": "2.47.0", "kazoo": "2.11.0", "python": "3.11.7"},
+            "hosts": {
+                **{
+                    name: facts | zookeeper | {"zookeeper_mode": "leader" if name == "zk2" else "follower"}
+                    for name in members
+                },
+                "load1": facts,
+            },
+            "phases": [
+                {"name": "preflight", "start": self._stamp(-20), "end": self._stamp(-18)},
+                {"name": "provision", "start": self._stamp(-18), "end": self._stamp(-2)},
+                {"name": "run", "start": self._stamp(-2), "end": self._stamp(end_s + 2)},
+                {"name": "collect", "start": self._stamp(end_s + 2), "end": self._stamp(end_s + 6)},
+                {"name": "report", "start": self._stamp(end_s + 6), "end": None},
+            ],
+        }
