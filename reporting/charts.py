@@ -38,7 +38,7 @@ class Frame:
     def axis(self, column: str = "time") -> alt.X:
         """The time axis."""
         title = f"time since the load started ({self.unit})"
-        return alt.X(f"{column}:Q").scale(domain=[0, self.end], nice=False).axis(format="~g").title(title)
+        return alt.X(f"{column}:Q").scale(domain=[0, self.end], nice=False).axis(format="~g", tickCount=12).title(title)
 
     @property
     def room_above(self) -> int:

@@ -102,7 +102,7 @@ def scenario(results: Results) -> Table:
     rows += [("State", manifest.state), ("Reason", manifest.reason)]
     if isinstance(parameters, Mapping):
         rows += [(f"--{key}", shown(value)) for key, value in sorted(parameters.items())]
-    return Table("What was run", ("Setting", "Value"), _filled(rows), 2)
+    return Table("Scenario", ("Setting", "Value"), _filled(rows), 2)
 
 
 def hosts(results: Results) -> Table | None:
@@ -178,6 +178,7 @@ def phases(results: Results) -> Table | None:
     rows = tuple(
         (phase.name, text.moment(phase.start), text.duration(phase.duration_s) if phase.end else "not ended")
         for phase in results.run.manifest.phases
+        if phase.end or phase.name != "report"  # a report cannot know how long it takes itself
     )
     return Table("Phases", ("Phase", "Start", "Duration"), rows, 2) if rows else None
 

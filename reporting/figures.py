@@ -199,7 +199,11 @@ def _latency_figures(load: LoadSeries, frame: Frame, point: str) -> list[Figure]
             Figure(
                 "latency" if name is None else f"latency-{slug(name)}",
                 f"Latency over time: {whose if name is None else name}",
-                f"p50, p95 and p99 of the successful operations that ended in each interval. {point}",
+                (
+                    f"p50, p95 and p99 of the successful operations that ended in each interval. {point}"
+                    if name is None
+                    else point
+                ),
                 f"Line chart of latency percentiles over time, {whose if name is None else name}. "
                 + _ranges(found, "percentile", "latency_ms", "ms"),
                 name is not None,

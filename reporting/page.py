@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup
 
 from reporting import facts, text
+from reporting.facts import Table
 from reporting.figures import Figure
 from reporting.results import Results
 
@@ -39,7 +40,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
         meaning=facts.MEANING[results.verdict.verdict],
         problems=[str(problem) for problem in results.run.problems],
         tiles=(
-            ("Rate", text.rate(total.rate_per_s), "operations/s"),
+            ("Rate", text.rate(total.rate_per_s), "/s"),
             ("p50", text.latency_ms(total.p50_us), "ms"),
             ("p99", text.latency_ms(total.p99_us), "ms"),
             ("Failures", text.count(total.failures), f"of {total.operations + total.failures:,}"),
@@ -48,23 +49,17 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
         errors=facts.errors(results),
         groups=[group for group in groups if group[1]],
         members=facts.member_rows(results),
-        tables=[
-            table
-            for table in (
-                facts.scenario(results),
-                facts.hosts(results),
-                facts.inventory(results),
-                facts.versions(results),
-                facts.phases(results),
-                facts.events(results),
-            )
-            if table is not None
-        ],
+        beside=[_present(facts.scenario(results)), _present(facts.versions(results), facts.phases(results))],
+        tables=_present(facts.hosts(results), facts.inventory(results), facts.events(results)),
         specs=_script_json(specs),
         bundle=Markup(_bundle()) if specs else "",
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         version=_version(),
     )
+
+
+def _present(*tables: Table | None) -> list[Table]:
+    return [table for table in tables if table is not None]
 
 
 def _script_json(value: Any) -> Markup:

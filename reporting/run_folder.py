@@ -139,7 +139,7 @@ def load(path: Path) -> RunFolder:
 
 def _distributions(path: Path, problems: ProblemLog) -> list[DistributionLine]:
     found = []
-    missing = "latencies come from locust-stats.csv alone, without distributions"
+    missing = "latency distributions are not known"
     for number, value in read_json_lines(path, problems, missing=missing, lost_figures=True):
         try:
             line = _distribution_line(value)

@@ -39,9 +39,7 @@ class ListedRun:
 def find(results_dir: Path) -> list[ListedRun]:
     """All runs of a results folder, the oldest first, unfinished ones last. Raises InputError without a folder."""
     if not results_dir.is_dir():
-        raise InputError(
-            f"results folder [{results_dir}] does not exist; run a benchmark first, or name it with --results-dir"
-        )
+        raise InputError(f"results folder [{results_dir}] does not exist; `make benchmark` makes it with the first run")
     runs = [ListedRun(path, False) for path in _folders(results_dir) if path.name != LATEST]
     if (results_dir / UNFINISHED).is_dir():
         runs += [ListedRun(path, True) for path in _folders(results_dir / UNFINISHED)]

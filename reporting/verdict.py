@@ -93,7 +93,6 @@ def _no_result(evidence: Evidence) -> Iterator[Reason]:
         return
     manifest = evidence.run.manifest
     because = f" ({manifest.reason.rstrip('.')})" if manifest.reason else ""
-    run_phase = manifest.phase("run")
     failures = evidence.headline.total.failures
     if failures:
         errors = evidence.headline.errors
@@ -118,12 +117,15 @@ def _no_result(evidence: Evidence) -> Iterator[Reason]:
             f"The measured part lasted {evidence.timeline.measured_s:.1f} s and not one operation ended in "
             f"it{because}: look at the workers' logs in logs/, and whether the ensemble answers.",
         )
-    elif manifest.phases and (run_phase is None or not run_phase.start):
+    elif manifest.phases and manifest.phase("run") is None:
+        # collect and report come after a failure, too, and say nothing about where it was
+        before = [phase.name for phase in manifest.phases if phase.name not in ("collect", "report")]
+        where = f"in the phase {before[-1]}" if before else "before its load"
         yield Reason(
             "not-started",
             VOID,
-            f"No load was driven: the run stopped in the phase {manifest.phases[-1].name}{because}: "
-            "mend what its message names, see logs/, and run it again.",
+            f"No load was driven: the run stopped {where}{because}. "
+            "Mend what its message names, see logs/, and run it again.",
         )
     else:
         yield Reason(
