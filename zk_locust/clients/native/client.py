@@ -1,0 +1,214 @@
+"""The native client: ZooKeeper's wire protocol on a gevent socket, one session, two system calls an operation."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Literal, overload
+
+import gevent
+from kazoo.protocol.states import ZnodeStat
+
+from zk_locust.clients.interface import ClientSettings, Watch
+from zk_locust.clients.native import hosts, jute, pipeline, protocol
+from zk_locust.clients.native.connection import Connection
+from zk_locust.clients.native.handshake import Credential
+from zk_locust.clients.native.paths import server_paths
+from zk_locust.clients.native.requests import Create, Request, Result, Step, multi_body, multi_results
+from zk_locust.clients.native.session import Listener, Session
+from zk_locust.clients.native.watches import CHILD, DATA, EXIST
+from zk_locust.errors import ConnectionLossError, NoNodeError, OperationTimeoutError, ServerError
+
+MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
+PIPELINE_WINDOW: Final = 256
+
+_NO_WATCH = b"\0"
+_WATCH = b"\1"
+_ANY_VERSION = jute.INT.pack(-1)
+_length = jute.INT.pack
+
+
+class NativeClient:
+    """A ZooKeeperClient of its own. Greenlets may share one; each gets the reply to its own request.
+
+    An operation that is issued while the session has no connection waits for one, up to the operation's time limit. An
+    operation that is under way when the connection goes is undecided: ConnectionLossError. Nothing is tried again by
+    itself. All methods but the constructor raise `zk_locust.errors.ClientError` and its kinds only.
+
+    `credentials` are (scheme, credential), e.g. `("digest", b"user:password")`, given to every member that the client
+    connects to. A reply longer than `max_frame_bytes` is a ProtocolError. Raises ConfigurationError for a connect
+    string that cannot be read. To be used in one thread only.
+    """
+
+    __slots__ = ("_closed", "_paths", "_session", "settings")
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        credentials: Sequence[Credential] = (),
+        max_frame_bytes: int = MAX_FRAME_BYTES,
+    ) -> None:
+        self.settings = settings
+        connect_string = hosts.parse(settings.hosts)
+        self._paths = server_paths(connect_string.chroot)
+        self._session = Session(settings, connect_string, self._paths, credentials, max_frame_bytes)
+        self._closed = False
+
+    # ---- The session.
+
+    @property
+    def connected(self) -> bool:
+        """Whether the session has a connection now."""
+        return self._session.connection is not None
+
+    @property
+    def state(self) -> str:
+        """The session's state, one of kazoo's KeeperState."""
+        return self._session.state
+
+    @property
+    def session_id(self) -> int:
+        """ZooKeeper's number of the session; 0 while there is none."""
+        return self._session.session_id
+
+    @property
+    def session_timeout_s(self) -> float:
+        """The session's time limit in seconds as the ensemble has granted it; as asked for before that."""
+        return self._session.timeout_s
+
+    def start(self) -> None:
+        """Connect. Raises ConnectError when there is no session within the connect time limit, or AuthFailedError."""
+        if self._closed:
+            raise ConnectionLossError("the client is closed")
+        self._session.start()
+
+    def stop(self) -> None:
+        """End the session in good order: its ephemeral nodes are gone afterwards. It can be started again."""
+        self._session.stop()
+
+    def close(self) -> None:
+        """Give everything back, at once; a session that was not stopped ends by its time limit. May be called again."""
+        self._closed = True
+        self._session.end()
+        self._session.forget_callbacks()
+
+    def add_listener(self, listener: Listener) -> None:
+        """Have a callback called with kazoo's KazooState at each change.
+
+        CONNECTED: usable. SUSPENDED: no connection at the moment. LOST: the session has ended, with its ephemeral nodes
+        and watches; CONNECTED after that is a new one. The callback may issue operations.
+        """
+        self._session.add_listener(listener)
+
+    def add_auth(self, scheme: str, credential: bytes) -> None:
+        """Add an identity to the session, now and at each member that it moves to.
+
+        Raises AuthFailedError where the ensemble refuses it; the client is then of no further use until it is stopped.
+        """
+        connection = self._session.connection
+        if connection is not None:
+            limit_s = self.settings.operation_timeout_s
+            with gevent.Timeout(limit_s, OperationTimeoutError(f"no answer to credentials within {limit_s:.3g} s")):
+                connection.authenticate(scheme, credential)
+        self._session.credentials.append((scheme, credential))
+
+    # ---- Operations.
+
+    def get(self, path: str, watch: Watch | None = None) -> tuple[bytes, ZnodeStat]:
+        """Return value and stat."""
+        connection = self._connection()
+        reply = connection.call(protocol.GET_DATA, self._paths[path] + (_NO_WATCH if watch is None else _WATCH))
+        if watch is not None:
+            self._watch(DATA, path, watch)
+        try:
+            return jute.read_data_and_stat(reply)
+        except jute.MALFORMED as error:
+            raise connection.malformed(error) from None
+
+    def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
+        """Return the stat, or None where there is no such node; then the watch waits for its creation."""
+        connection = self._connection()
+        try:
+            reply = connection.call(protocol.EXISTS, self._paths[path] + (_NO_WATCH if watch is None else _WATCH))
+        except NoNodeError:
+            if watch is not None:
+                self._watch(EXIST, path, watch)
+            return None
+        if watch is not None:
+            self._watch(DATA, path, watch)
+        try:
+            return jute.read_stat(reply)
+        except jute.MALFORMED as error:
+            raise connection.malformed(error) from None
+
+    def set(self, path: str, value: bytes, version: int = -1) -> ZnodeStat:
+        """Replace the value and return the new stat; `version` -1 matches any."""
+        connection = self._connection()
+        tail = _ANY_VERSION if version == -1 else _length(version)
+        reply = connection.call(protocol.SET_DATA, self._paths[path] + _length(len(value)) + value + tail)
+        try:
+            return jute.read_stat(reply)
+        except jute.MALFORMED as error:
+            raise connection.malformed(error) from None
+
+    def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
+        """Create a node that everybody may use; return its path, with the sequence number where there is one."""
+        connection = self._connection()
+        request = Create(path, value, ephemeral, sequence)
+        reply = connection.call(protocol.CREATE, request.body(self._paths))
+        try:
+            return request.result(reply, self._paths)
+        except jute.MALFORMED as error:
+            raise connection.malformed(error) from None
+
+    def delete(self, path: str, version: int = -1) -> None:
+        """Remove a node without children."""
+        connection = self._connection()
+        reply = connection.call(protocol.DELETE, self._paths[path] + _length(version))
+        try:
+            jute.read_nothing(reply)
+        except jute.MALFORMED as error:
+            raise connection.malformed(error) from None
+
+    @overload
+    def get_children(self, path: str, watch: Watch | None = ..., include_data: Literal[False] = ...) -> list[str]: ...
+    @overload
+    def get_children(
+        self, path: str, watch: Watch | None = ..., *, include_data: Literal[True]
+    ) -> tuple[list[str], ZnodeStat]: ...
+    def get_children(
+        self, path: str, watch: Watch | None = None, include_data: bool = False
+    ) -> list[str] | tuple[list[str], ZnodeStat]:
+        """Return the names of the children, in no order; with `include_data`, also the parent's stat."""
+        connection = self._connection()
+        opcode = protocol.GET_CHILDREN2 if include_data else protocol.GET_CHILDREN
+        reply = connection.call(opcode, self._paths[path] + (_NO_WATCH if watch is None else _WATCH))
+        if watch is not None:
+            self._watch(CHILD, path, watch)
+        try:
+            return jute.read_children_and_stat(reply) if include_data else jute.read_children(reply)
+        except jute.MALFORMED as error:
+            raise connection.malformed(error) from None
+
+    def multi(self, steps: Sequence[Step]) -> list[Result]:
+        """Carry out all steps or none; return what each came to.
+
+        Raises the error of the step that made it fail; its message says which.
+        """
+        connection = self._connection()
+        reply = connection.call(protocol.MULTI, multi_body(steps, self._paths))
+        try:
+            return multi_results(reply, steps, self._paths)
+        except jute.MALFORMED as error:
+            raise connection.malformed(error) from None
+
+    def pipeline(self, requests: Iterable[Request], *, window: int = PIPELINE_WINDOW) -> Iterator[Result | ServerError]:
+        """Send requests without waiting for each, at most `window` under way; yield what each came to, in order.
+
+        A request that the server refuses yields its ServerError. Everything else is raised, and ends the pipeline.
+        """
+        yield from pipeline.run(self._connection(), requests, self._paths, window)
+
+    def _connection(self) -> Connection:
+        return self._session.connection or self._session.usable_connection()
+
+    def _watch(self, kind: int, path: str, watch: Watch) -> None:
+        self._session.watches.add(kind, self._paths.server_path(path), watch)
