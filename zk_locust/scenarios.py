@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from zk_locust.parameters import BY_NAME, Value, check, environment_of, nearest
+from zk_locust.parameters import BY_NAME, PARAMETERS, Value, check, environment_of, nearest
 from zk_locust.units import parse_duration_ms
 
 LOCUSTFILES: Final = Path(__file__).parent / "locustfiles"
@@ -29,11 +29,17 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "zk-admin-addresses": "it is rendered from the inventory",
     "warm-up": "set benchmark_warmup, or warmup in the scenario",
 }
+# Unless the scenario says otherwise, the run works below a node of its own and removes it.
+_SET_BY_THE_RUN: Final = frozenset(_OWNED_BY_THE_RUN) | {"pseudo-root", "remove-nodes"}
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A load that can be run. `parameters` has no secret in it; `secret_environment` has nothing else."""
+    """A load that can be run.
+
+    `parameters` are all that are in force, defaults too, without secrets. `environment` are those that were given, and
+    `secret_environment` the secret ones among them.
+    """
 
     name: str
     description: str
@@ -125,6 +131,7 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
     if problems or locustfile is None:
         return None, problems
     plain, secret = environment_of(parameters)
+    effective = {p.name: p.default for p in PARAMETERS if p.default is not None and p.name not in _SET_BY_THE_RUN}
     return Plan(
         name=file.stem,
         description=str(content.get("description", "")).strip(),
@@ -134,7 +141,7 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
         spawn_rate=settings["spawn_rate"],
         warmup_s=settings["warmup"],
         run_time_s=settings["run_time"],
-        parameters={name: value for name, value in parameters.items() if not BY_NAME[name].secret},
+        parameters={name: value for name, value in (effective | parameters).items() if not BY_NAME[name].secret},
         environment=plain,
         secret_environment=secret,
     ), []

@@ -81,9 +81,8 @@ class LatencyHistogram:
                 self.max_us = value if self.max_us is None else max(self.max_us, value)
 
     def percentiles_us(self, percentiles: Mapping[str, float]) -> dict[str, int | None]:
-        """Return the value at each percentile: the highest that its bucket can hold, as HdrHistogram gives it.
-
-        None where nothing was recorded.
+        """Return the value at each percentile: the highest that its bucket can hold, as HdrHistogram gives it, but
+        not more than the exact maximum. None where nothing was recorded.
         """
         ordered = sorted(self.counts.items())
         total = sum(self.counts.values())
@@ -96,7 +95,8 @@ class LatencyHistogram:
             for bucket, count in ordered:
                 seen += count
                 if seen >= rank:
-                    result[name] = highest_equivalent(bucket)
+                    highest = highest_equivalent(bucket)
+                    result[name] = highest if self.max_us is None else min(highest, self.max_us)
                     break
         return result
 

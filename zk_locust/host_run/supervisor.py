@@ -95,6 +95,11 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
+def _environment() -> dict[str, str]:
+    """Return our environment without the parameters that it may hold: a run has only those of its plan."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "ZK_", "KAZOO_"))}
+
+
 def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -153,7 +158,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 cwd=self._spec.folder,
-                env=os.environ | process.environment | secrets,
+                env=_environment() | process.environment | secrets,
                 preexec_fn=_die_with_parent,
             )
         self._processes[process.name] = started

@@ -1,0 +1,71 @@
+# The two commands of the README are `make benchmark` and `make test`. Everything is installed into this checkout,
+# but for Debian's packages, which need root.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+ARGS ?=
+INVENTORY ?= inventory/local
+
+.PHONY: help benchmark test install install-dev lint unit integration browser system-packages teardown lock docs clean
+
+help: ## say what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+benchmark: install ## a real ensemble and a load on this machine, to a report; ARGS='-e benchmark_run_time=10s'
+	@$(BIN)/ansible-playbook playbooks/benchmark.yml -i $(INVENTORY) $(ARGS)
+
+teardown: install ## remove what the benchmark has made: processes, data, configuration
+	@$(BIN)/ansible-playbook playbooks/teardown.yml -i $(INVENTORY) $(ARGS)
+
+install: $(VENV)/.runtime ## the environment that benchmarks run in
+
+install-dev: $(VENV)/.dev ## what linters and tests need on top
+
+$(VENV)/.python: tools/make-venv
+	@tools/make-venv $(PYTHON) $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.python requirements/runtime.txt pyproject.toml
+	@echo "Installing the pinned requirements into $(VENV) …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@echo "Installing what the tests need …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+system-packages: ## Debian's packages that the tests need (root)
+	@tools/install-test-packages
+
+test: install-dev system-packages lint ## linters and all tests
+	@$(BIN)/python -m pytest
+
+lint: install-dev ## ruff, mypy, ansible-lint, yamllint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/yamllint --strict .
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint -q
+
+unit: install-dev ## the tests that need nothing and take seconds
+	@$(BIN)/python -m pytest tests/unit
+
+integration: install-dev system-packages ## the tests with real ZooKeeper servers
+	@$(BIN)/python -m pytest tests/integration
+
+browser: install-dev system-packages ## the tests that look at pages in Chromium
+	@$(BIN)/python -m pytest tests/browser
+
+docs: install ## write docs/parameters.md from the table of parameters
+	@$(BIN)/zk-locust parameters > docs/parameters.md
+
+lock: install-dev ## pin the newest requirements, with hashes
+	@for set in runtime dev; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    requirements/$$set.in -o requirements/$$set.txt || exit 1; done
+
+clean: ## remove the environment and what tools have cached; results stay
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,129 @@
+"""Follow the load on its way: a line on the screen every few seconds, until it has ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+_POLL_S = 1.0
+_LOST_AFTER_S = 20.0
+
+
+def clock(seconds: float) -> str:
+    """Return minutes and seconds, with hours where there are any: `0:45`, `1:02:03`."""
+    whole = max(0, round(seconds))
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def latency(microseconds: float | None) -> str:
+    """Return a latency with three digits and a unit that suits it."""
+    if microseconds is None:
+        return "-"
+    if microseconds < 1000:
+        return f"{microseconds:.0f} µs"
+    milliseconds = microseconds / 1000
+    return f"{milliseconds:.3g} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.3g} s"
+
+
+def progress_line(progress: dict[str, Any]) -> str:
+    """Return the line for what `progress.json` says."""
+    if not progress.get("part"):
+        return f"  waiting for workers   {progress.get('workers', 0)} ready"
+    left = progress.get("time_left_s")
+    time_left = "" if left is None else f"{clock(left)} left"
+    plural = "" if progress["failures"] == 1 else "s"
+    return (
+        f"  {progress['part']:<9} {time_left:>10} {progress['users']:>6} users {progress['rate_per_s']:>9,.0f} op/s   "
+        f"p99 {latency(progress['p99_us']):>7}   {progress['failures']:,} failure{plural}"
+    )
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """The action `follow_load`.
+
+    `folder` is the run's folder on the load host, `status_command` prints its status as JSON (`zk-locust host-run
+    status`), `interval_s` is the time between two lines. Returns `status`. It fails when the host cannot be asked for
+    20 s; the load goes on without us then.
+    """
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Follow the load to its end."""
+        super().run(tmp, task_vars)
+        _, given = self.validate_argument_spec(
+            argument_spec={
+                "folder": {"type": "str", "required": True},
+                "status_command": {"type": "str", "required": True},
+                "interval_s": {"type": "float", "default": 3.0},
+            }
+        )
+        display = Display()
+        heard = shown = time.monotonic()
+        last_line = ""
+        while True:
+            time.sleep(_POLL_S)
+            status, progress = self._look(given["folder"], given["status_command"])
+            if status is None:
+                if time.monotonic() - heard > _LOST_AFTER_S:
+                    raise AnsibleActionFail(
+                        f"the load host does not answer for {_LOST_AFTER_S:.0f} s; its load ends by itself, "
+                        "and collect.yml fetches what it has recorded"
+                    )
+                continue
+            heard = time.monotonic()
+            if status["state"] != "running":
+                return {"changed": True, "status": status}
+            line = progress_line(progress or {})
+            if time.monotonic() - shown >= given["interval_s"] and line != last_line:
+                display.display(line)
+                shown, last_line = time.monotonic(), line
+
+    def _look(self, folder: str, status_command: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """Return (status, progress); the status is None where the host could not be asked."""
+        # Reading two files costs the load host a hundredth of what a Python process would.
+        answer = self._low_level_execute_command(f"cat {folder}/status.json && echo ''; cat {folder}/progress.json", sudoable=True)
+        files = _json_objects(answer.get("stdout", ""))
+        if not files or "state" not in files[0]:
+            return None, None
+        status, progress = files[0], files[1] if len(files) > 1 else None
+        if status["state"] == "running" and self._needs_a_closer_look(progress):
+            answer = self._low_level_execute_command(status_command, sudoable=True)
+            closer = _json_objects(answer.get("stdout", ""))
+            status = closer[0] if closer else status
+        return status, progress
+
+    _unchanged_since: float | None = None
+    _last_progress: dict[str, Any] | None = None
+
+    def _needs_a_closer_look(self, progress: dict[str, Any] | None) -> bool:
+        """Whether the progress has stood still for so long that the supervisor may be gone."""
+        now = time.monotonic()
+        if progress != self._last_progress or self._unchanged_since is None:
+            self._last_progress, self._unchanged_since = progress, now
+            return False
+        if now - self._unchanged_since < 5:
+            return False
+        self._unchanged_since = now
+        return True
+
+
+def _json_objects(text: str) -> list[dict[str, Any]]:
+    """Return the JSON objects that stand one after the other in a text; what is no JSON ends the list."""
+    decoder, objects, position = json.JSONDecoder(), [], 0
+    while position < len(text):
+        while position < len(text) and text[position].isspace():
+            position += 1
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except ValueError:
+            break
+        if isinstance(value, dict):
+            objects.append(value)
+    return objects

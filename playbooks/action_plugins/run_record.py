@@ -1,0 +1,245 @@
+"""Keep the record of a run on the controller: the folder that becomes `results/<run_id>/`.
+
+A record is open below `results/.unfinished/` from the run's first moment, and is renamed when it is closed. Its
+`controller.json` says which `ansible-playbook` process holds it, so that a later command can tell a run that somebody
+is at work on from one that was left behind.
+"""
+
+from __future__ import annotations
+
+import csv
+import getpass
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+UNFINISHED = ".unfinished"
+MANIFEST = "manifest.json"
+CONTROLLER = "controller.json"
+SCHEMA_VERSION = 1
+EVENT_COLUMNS = ("timestamp", "source", "event", "subject", "detail")
+
+
+def now() -> str:
+    """Return the time, UTC, ISO 8601 with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def process_start(pid: int) -> str | None:
+    """Return the start time of a process as the kernel counts it, or None where there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
+def run_id(started: datetime, scenario: str, label: str) -> str:
+    """Return `20261124T031500Z-<scenario>[-<label>]`, with nothing in it that a folder's name should not have."""
+    words = [started.strftime("%Y%m%dT%H%M%SZ"), scenario, label]
+    return "-".join(re.sub(r"[^A-Za-z0-9._]+", "-", word).strip("-.") for word in words if word)
+
+
+def open_record(results: Path, scenario: str, label: str, controller_pid: int, playbooks: list[str]) -> Path:
+    """Make the folder of a new run; return it. Its name is that of no other run, finished or not."""
+    started = datetime.now(UTC)
+    unfinished = results / UNFINISHED
+    unfinished.mkdir(parents=True, exist_ok=True)
+    wanted = run_id(started, scenario, label)
+    name, number = wanted, 1
+    while (results / name).exists() or (unfinished / name).exists():
+        number += 1
+        name = f"{wanted}-{number}"
+    folder = unfinished / name
+    folder.mkdir()
+    write(folder / CONTROLLER, {
+        "pid": controller_pid,
+        "start": process_start(controller_pid),
+        "host": socket.gethostname(),
+        "user": getpass.getuser(),
+        "playbooks": playbooks,
+    })  # fmt: skip
+    write(folder / MANIFEST, {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": name,
+        "label": label,
+        "state": "unfinished",
+        "reason": "",
+        "started": started.isoformat(timespec="microseconds"),
+        "ended": None,
+        "phases": [],
+    })  # fmt: skip
+    return folder
+
+
+def is_held(folder: Path) -> bool:
+    """Whether the process that opened the record is still at work on it."""
+    try:
+        controller = json.loads((folder / CONTROLLER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    if controller["host"] != socket.gethostname():
+        return True
+    return controller["start"] is not None and process_start(controller["pid"]) == controller["start"]
+
+
+def left_behind(results: Path) -> list[Path]:
+    """Return the records that nobody holds, newest first."""
+    unfinished = results / UNFINISHED
+    folders = [folder for folder in unfinished.glob("*") if folder.is_dir()] if unfinished.is_dir() else []
+    return sorted((folder for folder in folders if not is_held(folder)), reverse=True)
+
+
+def note_phase(folder: Path, name: str, start: str | None, end: str | None) -> None:
+    """Note that a phase has begun, or the running one of that name has ended."""
+    manifest = read(folder / MANIFEST)
+    phases = manifest["phases"]
+    if end is None or start is not None:
+        phases.append({"name": name, "start": start or now(), "end": end})
+    else:
+        for phase in phases:
+            if phase["name"] == name and phase["end"] is None:
+                phase["end"] = end
+    write(folder / MANIFEST, manifest)
+
+
+def update(folder: Path, values: Mapping[str, Any]) -> None:
+    """Lay `values` over the manifest, dictionaries within dictionaries."""
+    manifest = read(folder / MANIFEST)
+    _lay_over(manifest, values)
+    write(folder / MANIFEST, manifest)
+
+
+def _lay_over(target: dict[str, Any], values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and isinstance(target.get(key), dict):
+            _lay_over(target[key], value)
+        else:
+            target[key] = value
+
+
+def close_record(folder: Path) -> Path:
+    """Give the record its final name, and let `latest` show it. Returns the folder."""
+    manifest = read(folder / MANIFEST)
+    manifest["ended"] = now()
+    for phase in manifest["phases"]:
+        phase["end"] = phase["end"] or manifest["ended"]
+    write(folder / MANIFEST, manifest)
+    _merge_events(folder, manifest["phases"])
+    (folder / CONTROLLER).unlink(missing_ok=True)
+    results = folder.parent.parent
+    final = results / folder.name
+    folder.rename(final)
+    link = results / ".latest.new"
+    link.unlink(missing_ok=True)
+    link.symlink_to(final.name)
+    link.replace(results / "latest")
+    if not any((results / UNFINISHED).iterdir()):
+        (results / UNFINISHED).rmdir()
+    return final
+
+
+def _merge_events(folder: Path, phases: list[dict[str, Any]]) -> None:
+    """Put the phases among the events that the hosts have recorded, by time."""
+    file = folder / "events.csv"
+    rows = []
+    if file.exists():
+        with file.open(newline="", encoding="utf-8") as source:
+            # A row that was cut short by a crash has no place in a file that is sorted.
+            rows = [row for row in list(csv.reader(source))[1:] if len(row) == len(EVENT_COLUMNS)]
+    for phase in phases:
+        rows.append([phase["start"], "controller", "phase-start", phase["name"], ""])
+        rows.append([phase["end"], "controller", "phase-end", phase["name"], ""])
+    with file.open("w", newline="", encoding="utf-8") as target:
+        writer = csv.writer(target)
+        writer.writerow(EVENT_COLUMNS)
+        writer.writerows(sorted(rows))
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object."""
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content
+
+
+def write(file: Path, content: Mapping[str, Any]) -> None:
+    """Replace a JSON file at once."""
+    new = file.with_name(f"{file.name}.new")
+    new.write_text(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    new.replace(file)
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """The action `run_record`; runs on the controller, whatever host the task is for.
+
+    `operation` is one of
+
+    - `open` (results_dir, scenario, label): begin a record; returns `folder` and `run_id`
+    - `left_behind` (results_dir): returns `folders`, the records that nobody holds, newest first
+    - `take_over` (folder): make this `ansible-playbook` the one that holds the record
+    - `phase` (folder, name, start, end): note a phase; without `end` it begins, with `end: now` it ends
+    - `update` (folder, values): lay values over the manifest
+    - `close` (folder): give the record its final name; returns `folder`
+    - `drop` (folder): remove a record in which nothing has happened
+    """
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Do the operation."""
+        super().run(tmp, task_vars)
+        _, given = self.validate_argument_spec(
+            argument_spec={
+                "operation": {"type": "str", "required": True},
+                "results_dir": {"type": "path"},
+                "scenario": {"type": "str", "default": ""},
+                "label": {"type": "str", "default": ""},
+                "playbooks": {"type": "list", "elements": "str", "default": []},
+                "folder": {"type": "path"},
+                "name": {"type": "str"},
+                "start": {"type": "str"},
+                "end": {"type": "str"},
+                "values": {"type": "dict", "default": {}},
+            }
+        )
+        try:
+            return {"changed": False} | self._operate(given)
+        except OSError as error:
+            raise AnsibleActionFail(f"the run's record cannot be kept: {error}; see benchmark_results_dir") from error
+
+    @staticmethod
+    def _operate(given: dict[str, Any]) -> dict[str, Any]:
+        controller = os.getppid()  # an action runs in a worker of the ansible-playbook that counts
+        folder = Path(given["folder"] or "")
+        match given["operation"]:
+            case "open":
+                results = Path(given["results_dir"]).resolve()
+                folder = open_record(results, given["scenario"], given["label"], controller, given["playbooks"])
+                return {"folder": str(folder), "run_id": folder.name}
+            case "left_behind":
+                return {"folders": [str(each) for each in left_behind(Path(given["results_dir"]).resolve())]}
+            case "take_over":
+                write(folder / CONTROLLER, read(folder / CONTROLLER) | {
+                    "pid": controller, "start": process_start(controller), "host": socket.gethostname(),
+                })  # fmt: skip
+                return {"run_id": folder.name, "manifest": read(folder / MANIFEST)}
+            case "phase":
+                note_phase(folder, given["name"], given["start"], now() if given["end"] == "now" else given["end"])
+            case "update":
+                update(folder, given["values"])
+            case "close":
+                return {"folder": str(close_record(folder))}
+            case "drop":
+                shutil.rmtree(folder)
+            case unknown:
+                raise AnsibleActionFail(f"operation [{unknown}]: run_record has no such operation")
+        return {}

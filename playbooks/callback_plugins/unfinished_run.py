@@ -1,0 +1,123 @@
+"""Finish a run whose `ansible-playbook` ends too early: Ctrl-C, SIGTERM, a failed task.
+
+The load would end by itself, but not at once, and its figures would wait for `collect.yml`. So, when this process ends
+and still holds the record of a run, the load is stopped, what was recorded so far is collected, and the members are
+stopped where they are not to be kept: by the same playbooks, called with the same inventory and variables.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+from ansible.utils.display import Display
+
+DOCUMENTATION = """
+name: unfinished_run
+type: aggregate
+short_description: Finishes a run whose ansible-playbook ends too early
+description: Stops the load and collects what it has recorded so far.
+"""
+
+FINISHING = "ZK_LOCUST_FINISHING"
+
+
+def _run_record() -> ModuleType:
+    path = Path(__file__).parents[1] / "action_plugins" / "run_record.py"
+    spec = importlib.util.spec_from_file_location("zk_locust_run_record", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def held_by(pid: int, unfinished: Path) -> list[Path]:
+    """Return the records below `unfinished` that the process `pid` holds."""
+    record = _run_record()
+    held = []
+    for folder in sorted(unfinished.glob("*")):
+        try:
+            controller = record.read(folder / record.CONTROLLER)
+        except (OSError, ValueError):
+            continue
+        if controller["pid"] == pid and controller["start"] == record.process_start(pid):
+            held.append(folder)
+    return held
+
+
+def finishing_command(arguments: Any, playbooks_dir: Path, playbook_names: list[str], reason: str) -> list[str]:
+    """Return the command that finishes the run of an `ansible-playbook` with these arguments."""
+    command = [sys.argv[0]]
+    for inventory in arguments.get("inventory") or []:
+        command += ["-i", inventory]
+    for variable in arguments.get("extra_vars") or []:
+        command += ["-e", variable]
+    command += ["-e", "benchmark_stop=true", "-e", f'{{"benchmark_interruption": "{reason}"}}']
+    names = ["collect.yml"]
+    if "benchmark.yml" in playbook_names:
+        names += ["stop.yml", "report.yml"]
+        command += ["-e", "stop_only_unkept=true"]
+    return command + [str(playbooks_dir / name) for name in names]
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    """Watches for the results folder that this process writes to, and acts when the process ends."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "unfinished_run"
+    CALLBACK_NEEDS_ENABLED = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pid = os.getpid()
+        self._unfinished: Path | None = None
+        self._playbooks: list[str] = []
+        self._playbooks_dir = Path(__file__).parents[1]
+        if FINISHING not in os.environ:
+            atexit.register(self._finish)
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Remember which playbook it is."""
+        self._playbooks.append(Path(playbook._file_name).name)
+        # Ansible's handler of SIGTERM ends the process on the spot: no figures would be kept.
+        if signal.getsignal(signal.SIGTERM) is not None and FINISHING not in os.environ:
+            signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """Remember where the record is, when one is opened or taken over."""
+        folder = result._result.get("folder") if isinstance(result._result, dict) else None
+        if folder and result._task.action == "run_record" and Path(folder).parent.name == ".unfinished":
+            self._unfinished = Path(folder).parent
+
+    @staticmethod
+    def _on_sigterm(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def _finish(self) -> None:
+        if os.getpid() != self._pid or self._unfinished is None:
+            return  # a worker of Ansible's, or nothing was begun
+        if not held_by(self._pid, self._unfinished):
+            return
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        reason = "the controller was interrupted or a task failed before the run was complete"
+        display = Display()
+        display.display("\nThe run is not complete: ending its load and keeping the figures so far …")
+        command = finishing_command(context.CLIARGS, self._playbooks_dir, self._playbooks, reason)
+        # The record is given up first, so that the other process finds it left behind.
+        for folder in held_by(self._pid, self._unfinished):
+            record = _run_record()
+            record.write(folder / record.CONTROLLER, record.read(folder / record.CONTROLLER) | {"pid": 0, "start": None})
+        code = subprocess.run(command, env=os.environ | {FINISHING: "1"}, check=False).returncode
+        if code:
+            display.display("Not all of it could be collected; ansible-playbook playbooks/collect.yml tries again.")

@@ -1,0 +1,127 @@
+"""What the load's roles derive from the inventory: addresses, the processes of a load host, the manifest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+HostVars = Mapping[str, Mapping[str, Any]]
+
+_CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ansible_(host|port|user|connection)")
+# Facts that our own roles have set while they worked.
+_WORKING_FACT = re.compile(r"benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address)")
+_SECRET = re.compile(r"pass|secret|sasl|token|credential|private|(^|_)key($|_)", re.IGNORECASE)
+_REDACTED = "(secret)"
+
+
+def _address(name: str, variables: Mapping[str, Any]) -> str:
+    address = str(variables.get("zookeeper_address") or variables.get("ansible_host") or name)
+    return f"[{address}]" if ":" in address else address
+
+
+def connect_string(members: Iterable[str], hostvars: HostVars) -> str:
+    """Return the connect string of the members, in the order of the group."""
+    return ",".join(f"{_address(m, hostvars[m])}:{hostvars[m].get('zookeeper_client_port', 2181)}" for m in members)
+
+
+def admin_addresses(members: Iterable[str], hostvars: HostVars) -> str:
+    """Return the AdminServers of the members, as `--zk-admin-addresses` takes them."""
+    return ",".join(
+        f"{m}={_address(m, hostvars[m])}:{hostvars[m].get('zookeeper_admin_port', 8080)}" for m in members
+    )
+
+
+def locust_processes(
+    name: str, environment: Mapping[str, str], python: str, master: Mapping[str, Any] | None, workers: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the processes of the load host `name`, as `zk-locust host-run` takes them.
+
+    `master` has `bind_host`, `port`, `expect_workers` and the plan's `users`, `spawn_rate` and `run_time_s`; it is None
+    where the master runs elsewhere. `workers` has their `count` here, and the master's `address` and `port`.
+    """
+    common = [python, "-m", "locust", "-f", "locustfile.py"]
+    processes = []
+    if master is not None:
+        arguments = {
+            "--master-bind-host": master["bind_host"],
+            "--master-bind-port": master["port"],
+            "--expect-workers": master["expect_workers"],
+            "--expect-workers-max-wait": 40,
+            "--users": master["users"],
+            "--spawn-rate": master["spawn_rate"],
+            "--run-time": f"{master['run_time_s']:g}s",
+            "--stop-timeout": 15,
+            "--json-file": "locust-summary",
+            "--exit-code-on-error": 0,  # failed operations are a result, not a failed run
+        }
+        flags = [str(word) for pair in arguments.items() for word in pair]
+        processes.append(
+            {
+                "name": "master",
+                "arguments": [*common, "--master", "--headless", "--only-summary", *flags],
+                "environment": dict(environment),
+            }
+        )
+    for number in range(1, int(workers["count"]) + 1):
+        processes.append(
+            {
+                "name": f"worker-{number}",
+                "arguments": [
+                    *common,
+                    "--worker",
+                    *("--master-host", str(workers["address"]), "--master-port", str(workers["port"])),
+                ],
+                "environment": {"ZK_LOCUST_WORKER_NAME": f"{name}/worker-{number}"},
+            }
+        )
+    return processes
+
+
+def contract_variables(hostvars: HostVars) -> dict[str, dict[str, Any]]:
+    """Return each host's variables of the inventory contract, secrets removed: what the manifest records."""
+    return {
+        name: {key: _without_secrets(key, variables[key]) for key in sorted(variables) if _is_contract(key)}
+        for name, variables in hostvars.items()
+    }
+
+
+def _is_contract(key: str) -> bool:
+    return bool(_CONTRACT_VARIABLE.fullmatch(key)) and not _WORKING_FACT.fullmatch(key)
+
+
+def _without_secrets(key: str, value: Any) -> Any:
+    if _SECRET.search(key.replace("-", "_")):
+        return _REDACTED
+    if isinstance(value, Mapping):
+        return {str(inner): _without_secrets(str(inner), content) for inner, content in value.items()}
+    return value
+
+
+def host_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the manifest says of a machine, from Ansible's facts; what is not known is left out."""
+    processors = facts.get("processor") or []
+    models = [word for word in processors if isinstance(word, str) and not word.isdigit() and len(word) > 12]
+    found = {
+        "kernel": facts.get("kernel"),
+        "distribution": " ".join(str(facts.get(k, "")) for k in ("distribution", "distribution_version")).strip(),
+        "cpu_model": models[0] if models else None,
+        "cores": facts.get("processor_vcpus"),
+        "memory_mb": facts.get("memtotal_mb"),
+        "python": facts.get("python_version"),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {
+            "connect_string": connect_string,
+            "admin_addresses": admin_addresses,
+            "locust_processes": locust_processes,
+            "contract_variables": contract_variables,
+            "host_facts": host_facts,
+        }
