@@ -33,7 +33,15 @@ def parse_time(text: str) -> float:
 
 
 def _number(text: str) -> float:
-    return float(text) if text else math.nan
+    return finite(text) if text else math.nan
+
+
+def finite(value: str | float) -> float:
+    """`value` as a finite number. Raises ValueError for anything else, `nan` and `inf` included."""
+    found = float(value)
+    if not math.isfinite(found):
+        raise ValueError(f"is not a finite number [{value}]")
+    return found
 
 
 def _text(text: str) -> str:

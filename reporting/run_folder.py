@@ -16,7 +16,7 @@ from reporting.distributions import Distribution, Histogram
 from reporting.errors import InputError
 from reporting.manifest import Manifest
 from reporting.problems import Problem, ProblemLog
-from reporting.readers import Kind, parse_time, read_json_lines, read_json_object, read_table
+from reporting.readers import Kind, finite, parse_time, read_json_lines, read_json_object, read_table
 from zk_metrics.columns import METRIC_COLUMNS
 
 STATS_FILE: Final = "locust-stats.csv"
@@ -164,8 +164,8 @@ def _distribution_line(value: Any) -> DistributionLine:
     extremes = [None if value[key] is None else round(value[key]) for key in ("min_us", "max_us")]
     return DistributionLine(
         timestamp=parse_time(value["timestamp"]),
-        elapsed_s=float(value["elapsed_s"]),
-        interval_s=float(value["interval_s"]),
+        elapsed_s=finite(value["elapsed_s"]),
+        interval_s=finite(value["interval_s"]),
         part=str(value["part"]),
         interval=int(value["interval"]),
         operation=operation_name(str(value.get("type") or ""), str(value["name"])),

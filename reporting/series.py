@@ -27,8 +27,7 @@ class Bin:
     """Consecutive intervals of one part, drawn as one point."""
 
     part: str
-    first: int
-    last: int
+    numbers: tuple[int, ...]
     start_s: float
     end_s: float
 
@@ -55,11 +54,11 @@ def bins(timeline: Timeline, most: int = MAX_BINS) -> list[Bin]:
     found: list[Bin] = []
     for part, intervals in by_part.items():
         chunks = [intervals[i : i + step] for i in range(0, len(intervals), step)]
-        of_part = [Bin(part, c[0].number, c[-1].number, c[0].start_s, c[-1].end_s) for c in chunks]
+        of_part = [Bin(part, tuple(i.number for i in c), c[0].start_s, c[-1].end_s) for c in chunks]
         if len(of_part) > 1 and of_part[-1].length_s < of_part[-2].length_s / 2:
             rest = of_part.pop()
             before = of_part.pop()
-            of_part.append(Bin(part, before.first, rest.last, before.start_s, rest.end_s))
+            of_part.append(Bin(part, before.numbers + rest.numbers, before.start_s, rest.end_s))
         found.extend(of_part)
     return found
 
@@ -70,7 +69,7 @@ def typical_bin_s(found: Sequence[Bin]) -> float:
 
 
 def _place_of(found: Sequence[Bin]) -> dict[tuple[str, int], int]:
-    return {(b.part, number): i for i, b in enumerate(found) for number in range(b.first, b.last + 1)}
+    return {(b.part, number): i for i, b in enumerate(found) for number in b.numbers}
 
 
 def _merge_by_bin(lines: Iterable[DistributionLine], found: Sequence[Bin]) -> dict[str, dict[int, Distribution]]:

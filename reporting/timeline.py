@@ -8,13 +8,15 @@ nothing, and no duration is ever a difference of labels.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pandas as pd
 
 from locust_extra.columns import COOL_DOWN, MEASURED, WARM_UP
 from reporting.run_folder import DistributionLine, RunFolder
 
-_ORDER = (WARM_UP, MEASURED, COOL_DOWN)
+_ORDER: Final = (WARM_UP, MEASURED, COOL_DOWN)
+_MOST_FILLED: Final = 10  # times as many intervals as there are may be missing in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ def _intervals(ends: dict[tuple[str, int], float], lengths: dict[tuple[str, int]
             end_s = ends[part, number]
             length_s = lengths.get((part, number))
             gap = number - before.number - 1 if before else 0
+            if gap > _MOST_FILLED * (len(ends) + 1):
+                gap = 0  # a damaged number, not a stall
             if length_s is not None:
                 start_s = end_s - length_s
             elif before is not None:

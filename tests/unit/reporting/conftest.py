@@ -1,0 +1,32 @@
+"""Fixtures: run folders of a synthetic load, made once."""
+
+from pathlib import Path
+
+import pytest
+
+from reporting import results
+from reporting.results import Results
+from tests.unit.reporting.synthetic import RUN_ID, Synthetic
+
+
+@pytest.fixture(scope="session")
+def sound_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing is wrong with; not to be written to."""
+    return Synthetic().write(tmp_path_factory.mktemp("results") / RUN_ID)
+
+
+@pytest.fixture(scope="session")
+def sound(sound_run: Path) -> Results:
+    return results.evaluate(sound_run)
+
+
+@pytest.fixture(scope="session")
+def troubled_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with failures, a lost worker, workers short of CPU and a member that was away; not to be written to."""
+    run = Synthetic(failures_in_stall=40, worker_lost_at_s=25, cpu_percent=95, member_down=(10, 20))
+    return run.write(tmp_path_factory.mktemp("results") / "20261124T041500Z-quick-troubled")
+
+
+@pytest.fixture(scope="session")
+def troubled(troubled_run: Path) -> Results:
+    return results.evaluate(troubled_run)

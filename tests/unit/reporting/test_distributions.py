@@ -1,0 +1,76 @@
+"""Histograms and percentiles agree with HdrHistogram, whose layout they are."""
+
+from collections import Counter
+
+import pytest
+from hdrh.histogram import HdrHistogram
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reporting.distributions import Distribution, Histogram, highest_equivalent, lowest_equivalent
+
+HOUR_US = 3_600_000_000
+latencies = st.lists(
+    st.one_of(st.integers(1, 5000), st.integers(1, 10**6), st.integers(1, HOUR_US)), min_size=1, max_size=300
+)
+PERCENTILES = [0.0, 1.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 100.0]
+
+
+def histogram(values: list[int]) -> Histogram:
+    return Histogram.from_counts(Counter(lowest_equivalent(value) for value in values))
+
+
+def distribution(values: list[int], failures: int = 0) -> Distribution:
+    return Distribution(histogram(values), len(values), failures, sum(values), min(values), max(values), 0)
+
+
+@given(latencies)
+def test_percentiles_are_those_of_hdrhistogram(values: list[int]) -> None:
+    theirs = HdrHistogram(1, HOUR_US, 3)
+    for value in values:
+        theirs.record_value(value)
+    assert histogram(values).percentiles_us(PERCENTILES) == [theirs.get_value_at_percentile(p) for p in PERCENTILES]
+
+
+@given(st.integers(1, HOUR_US))
+def test_buckets_are_those_of_hdrhistogram(value: int) -> None:
+    theirs = HdrHistogram(1, HOUR_US, 3)
+    assert lowest_equivalent(value) == theirs.get_lowest_equivalent_value(value)
+    assert highest_equivalent(value) == theirs.get_highest_equivalent_value(value)
+    assert (highest_equivalent(value) - lowest_equivalent(value)) <= value / 1000
+
+
+@given(latencies, latencies, latencies)
+def test_a_sum_of_histograms_is_the_histogram_of_all(first: list[int], second: list[int], third: list[int]) -> None:
+    together = Histogram.merged([histogram(first), histogram(second), histogram(third)])
+    expected = histogram(first + second + third)
+    assert together.values_us.tolist() == expected.values_us.tolist()
+    assert together.counts.tolist() == expected.counts.tolist()
+
+
+@given(latencies, latencies)
+def test_a_sum_of_distributions_keeps_exact_sums_and_extremes(first: list[int], second: list[int]) -> None:
+    together = Distribution.merged([distribution(first, 3), Distribution.merged([]), distribution(second, 4)])
+    values = first + second
+    assert (together.requests, together.failures, together.sum_us) == (len(values), 7, sum(values))
+    assert (together.min_us, together.max_us) == (min(values), max(values))
+    assert together.mean_us == pytest.approx(sum(values) / len(values))
+
+
+@given(latencies)
+def test_no_percentile_is_above_the_exact_maximum(values: list[int]) -> None:
+    found = distribution(values)
+    assert found.percentile_us(100) == max(values)
+    assert all(value is not None and value <= max(values) for value in found.percentiles_us(PERCENTILES))
+
+
+def test_an_empty_histogram_has_no_percentile() -> None:
+    assert Histogram.merged([]).percentile_us(50) is None
+    assert Distribution.merged([]).percentile_us(50) is None
+    assert Distribution.merged([]).mean_us is None
+
+
+@pytest.mark.parametrize("counts", [{-1: 1}, {5: -1}])
+def test_a_negative_value_or_count_is_refused(counts: dict[int, int]) -> None:
+    with pytest.raises(ValueError, match="negative"):
+        Histogram.from_counts(counts)

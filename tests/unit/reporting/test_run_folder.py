@@ -1,0 +1,162 @@
+"""A run folder is read whatever state it is in, and what is wrong is named by file and line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reporting import results, run_folder, tables
+from reporting.errors import InputError
+
+FILES = ("manifest.json", "locust-stats.csv", "locust-distrib.jsonl", "zk-metrics.csv", "events.csv")
+
+
+@pytest.fixture
+def run(sound_run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(sound_run, tmp_path / sound_run.name))
+
+
+def problems(run: Path) -> list[str]:
+    return [str(problem) for problem in run_folder.load(run).problems]
+
+
+def test_a_sound_run_has_no_problems(sound_run: Path) -> None:
+    assert problems(sound_run) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named_and_the_rest_is_read(run: Path, name: str) -> None:
+    (run / name).unlink()
+    found = problems(run)
+    assert len(found) == 1
+    assert found[0].startswith(f"{name}: is missing: ")
+    assert tables.summary(results.evaluate(run), None)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_empty_file_is_named_and_the_rest_is_read(run: Path, name: str) -> None:
+    (run / name).write_bytes(b"")
+    found = problems(run)
+    assert len(found) == 1
+    assert found[0].startswith(f"{name}:")
+    assert tables.summary(results.evaluate(run), None)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "manifest.json"])
+def test_a_line_that_is_cut_off_is_named_and_left_out(run: Path, name: str) -> None:
+    content = (run / name).read_bytes()
+    (run / name).write_bytes(content[:-12])
+    last = len(content.splitlines())
+    assert problems(run) == [f"{name}:{last}: the last line is cut off and is left out"]
+
+
+def test_a_cut_off_number_is_not_taken_for_a_whole_one(run: Path) -> None:
+    before = len(run_folder.load(run).stats)
+    lines = (run / "locust-stats.csv").read_text().splitlines()
+    (run / "locust-stats.csv").write_text("\n".join(lines))  # every field is there, the line end is not
+    assert len(run_folder.load(run).stats) == before - 1
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "text", "expected"),
+    [
+        ("locust-stats.csv", 4, "a,b,c", "locust-stats.csv:4: 3 fields where 23 are expected; the line is left out"),
+        (
+            "locust-stats.csv",
+            4,
+            "2026-11-24T03:15:01+00:00,soon" + "," * 21,
+            "locust-stats.csv:4: column elapsed_s is not a number [soon]; the line is left out",
+        ),
+        (
+            "locust-stats.csv",
+            4,
+            "2026-11-24T03:15:01+00:00,1,measured,,all,,get" + "," * 16,
+            "locust-stats.csv:4: column interval is not filled []; the line is left out",
+        ),
+        (
+            "zk-metrics.csv",
+            3,
+            "yesterday,1,zk1,reachable,1,",
+            "zk-metrics.csv:3: column timestamp is not a time [yesterday]",
+        ),
+        ("locust-distrib.jsonl", 2, "[1, 2]", "locust-distrib.jsonl:2: is not a JSON object; the line is left out"),
+        ("locust-distrib.jsonl", 2, '{"name": "get"}', "locust-distrib.jsonl:2: lacks the field "),
+        ("locust-distrib.jsonl", 2, "{nonsense", "locust-distrib.jsonl:2: is not JSON ("),
+    ],
+)
+def test_a_damaged_line_is_named(run: Path, name: str, line: int, text: str, expected: str) -> None:
+    lines = (run / name).read_text().splitlines()
+    lines[line - 1] = text
+    (run / name).write_text("\n".join(lines) + "\n")
+    found = problems(run)
+    assert len(found) == 1
+    assert found[0].startswith(expected)
+
+
+def test_a_histogram_that_does_not_add_up_is_named(run: Path) -> None:
+    lines = (run / "locust-distrib.jsonl").read_text().splitlines()
+    broken = json.loads(lines[0])
+    broken["requests"] += 5
+    lines[0] = json.dumps(broken)
+    (run / "locust-distrib.jsonl").write_text("\n".join(lines) + "\n")
+    held = broken["requests"] - 5
+    assert problems(run) == [
+        f"locust-distrib.jsonl:1: its histogram holds {held} operations where requests says {held + 5}"
+    ]
+
+
+def test_a_file_that_is_damaged_throughout_is_not_listed_line_by_line(run: Path) -> None:
+    (run / "locust-distrib.jsonl").write_text("x\n" * 5000)
+    found = problems(run)
+    assert len(found) == 9
+    assert found[-1] == "locust-distrib.jsonl: 4992 more lines have such problems"
+
+
+def test_a_manifest_with_unexpected_shapes_is_read_as_far_as_it_goes(run: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest |= {
+        "phases": [3, {"name": "run", "start": "x", "end": "y"}],
+        "hosts": [],
+        "scenario": "quick",
+        "label": {},
+    }
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    found = run_folder.load(run)
+    assert found.manifest.run_id == manifest["run_id"]
+    assert [phase.name for phase in found.manifest.phases] == ["run"]
+    assert len(found.problems) == 5
+
+
+def test_a_broken_manifest_names_its_line(run: Path) -> None:
+    (run / "manifest.json").write_text('{"run_id": "x",\n "state" "whole"}')
+    assert problems(run)[0].startswith("manifest.json:2: is not JSON")
+
+
+def test_an_unreadable_file_is_a_problem(run: Path) -> None:
+    (run / "events.csv").unlink()
+    (run / "events.csv").mkdir()
+    assert problems(run)[0].startswith("events.csv: cannot be read (Is a directory)")
+
+
+def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for name, reason in (("nothing", "does not exist"), ("file", "is a file"), ("folder", "holds none of")):
+        with pytest.raises(InputError, match=reason):
+            run_folder.load(tmp_path / name)
+
+
+@given(name=st.sampled_from(FILES), share=st.floats(0, 1), junk=st.binary(max_size=40))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_damage_raises(sound_run: Path, tmp_path: Path, name: str, share: float, junk: bytes) -> None:
+    run = tmp_path / "run"
+    if not run.exists():
+        shutil.copytree(sound_run, run)
+    content = (sound_run / name).read_bytes()
+    place = int(share * len(content))
+    (run / name).write_bytes(content[:place] + junk + content[place + len(junk) * 2 :])
+    assert tables.summary(results.evaluate(run), None)
+    shutil.copyfile(sound_run / name, run / name)

@@ -1,0 +1,33 @@
+"""Other sources' clocks are laid over the load's clock."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from reporting import run_folder, series, timeline
+from reporting.results import Results
+from tests.unit.reporting.synthetic import START, Synthetic
+
+
+def test_parts_follow_each_other(sound: Results) -> None:
+    spans = [(span.part, round(span.start_s, 3), round(span.end_s, 3)) for span in sound.timeline.spans]
+    assert spans == [("warm-up", 0, 5), ("measured", 5, 35), ("cool-down", 35, 37)]
+
+
+def test_the_members_clock_is_laid_over_the_loads(sound: Results) -> None:
+    assert sound.timeline.load_start == pytest.approx(START.timestamp())
+    assert sound.timeline.metrics_offset_s == pytest.approx(-1.5)
+    requests = series.members(sound.run, sound.timeline, "outstanding_requests")
+    stalled = requests[requests["value"] == 31]["time_s"]
+    assert 18 <= stalled.min() <= stalled.max() < 20
+
+
+def test_one_wrong_label_moves_nothing(tmp_path: Path) -> None:
+    run = Synthetic().write(tmp_path / "run")
+    with (run / "zk-metrics.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    rows[5][0] = "2031-01-01T00:00:00+00:00"
+    with (run / "zk-metrics.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert timeline.build(run_folder.load(run)).metrics_offset_s == pytest.approx(-1.5)

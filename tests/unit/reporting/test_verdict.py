@@ -1,0 +1,237 @@
+"""Each rule of the verdict speaks when it should, and keeps silent when it should not."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reporting import results, verdict
+from reporting.verdict import Verdict
+from tests.unit.reporting.synthetic import Synthetic
+
+
+def judged(folder: Path, **changes: Any) -> Verdict:
+    """The verdict on a synthetic run."""
+    return results.evaluate(Synthetic(**changes).write(folder / "run")).verdict
+
+
+def rules(found: Verdict) -> dict[str, str]:
+    return {reason.rule: reason.severity for reason in found.reasons}
+
+
+def text(found: Verdict, rule: str) -> str:
+    return next(reason.text for reason in found.reasons if reason.rule == rule)
+
+
+def write_manifest(run: Path, **values: Any) -> None:
+    path = run / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_a_sound_run_is_valid_without_reasons(tmp_path: Path) -> None:
+    found = judged(tmp_path)
+    assert found.as_dict() == {"verdict": "valid", "reasons": []}
+
+
+def test_a_run_that_never_drove_load_is_void_and_says_where_it_stopped(tmp_path: Path) -> None:
+    phases = [
+        {"name": name, "start": "2026-11-24T03:00:00Z", "end": None} for name in ("preflight", "provision", "collect")
+    ]
+    manifest = {"state": "failed", "reason": "member zk2 did not start", "phases": phases}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    found = results.evaluate(tmp_path).verdict
+    assert (found.verdict, rules(found)) == ("void", {"not-started": "void"})
+    assert "the phase provision (member zk2 did not start)" in text(found, "not-started")
+
+
+def test_a_run_without_any_figure_of_its_load_is_void(tmp_path: Path) -> None:
+    phases = [{"name": "run", "start": "2026-11-24T03:00:00Z", "end": None}]
+    (tmp_path / "manifest.json").write_text(json.dumps({"phases": phases}))
+    found = results.evaluate(tmp_path).verdict
+    assert (found.verdict, rules(found)) == ("void", {"no-figures": "void"})
+
+
+def test_a_run_that_ended_in_its_warm_up_is_void(tmp_path: Path) -> None:
+    found = judged(tmp_path, run_time_s=0, cool_down_s=0)
+    assert (found.verdict, rules(found)) == ("void", {"ended-before-measured": "void"})
+
+
+def test_a_measured_part_without_success_is_void(tmp_path: Path) -> None:
+    found = judged(tmp_path, operations={"get": 0.0}, stall_at_s=0.0, stall_s=99.0, failures_in_stall=7)
+    assert (found.verdict, rules(found)) == ("void", {"no-operation": "void"})
+    assert "210 failed, most often OperationTimeout" in text(found, "no-operation")
+
+
+def test_a_run_that_lost_all_workers_is_void(tmp_path: Path) -> None:
+    found = judged(tmp_path, workers=1, worker_lost_at_s=20)
+    assert (found.verdict, rules(found)) == ("void", {"all-workers-lost": "void"})
+
+
+@pytest.mark.parametrize("state", ["failed", "interrupted"])
+def test_a_run_that_did_not_end_as_planned_is_inconclusive(tmp_path: Path, state: str) -> None:
+    found = judged(tmp_path, manifest={"state": state, "reason": "the controller went away."})
+    assert (found.verdict, rules(found)) == ("inconclusive", {f"run-{state}": "inconclusive"})
+    assert "the controller went away. Mend" in text(found, f"run-{state}")
+
+
+@pytest.mark.parametrize(("measured_s", "expected"), [(28, "inconclusive"), (29, "valid")])
+def test_a_measured_part_that_was_cut_short_is_inconclusive(tmp_path: Path, measured_s: int, expected: str) -> None:
+    scenario = {"name": "quick", "run_time_s": 30}
+    found = judged(tmp_path, run_time_s=measured_s, manifest={"scenario": scenario})
+    assert found.verdict == expected
+    assert rules(found) == ({"cut-short": "inconclusive"} if expected == "inconclusive" else {})
+
+
+@pytest.mark.parametrize(("failures", "expected"), [(40, "inconclusive"), (5, "valid")])
+def test_failures_above_the_limit_are_inconclusive_below_it_a_note(
+    tmp_path: Path, failures: int, expected: str
+) -> None:
+    found = judged(tmp_path, failures_in_stall=failures)
+    assert found.verdict == expected
+    assert rules(found) == {"failures": "inconclusive" if expected == "inconclusive" else "note"}
+    assert f"{failures * 4} of " in text(found, "failures")
+
+
+def test_one_operation_that_often_fails_is_inconclusive_though_few_of_all_do(tmp_path: Path) -> None:
+    found = judged(tmp_path, operations={"get": 3000.0, "create": 2.0}, failures_in_stall=2)
+    assert rules(found) == {"failures": "note", "operation-failures": "inconclusive"}
+    assert "operations create failed" in text(found, "operation-failures")
+
+
+def test_a_lost_worker_is_inconclusive(tmp_path: Path) -> None:
+    found = judged(tmp_path, worker_lost_at_s=25)
+    assert (found.verdict, rules(found)) == ("inconclusive", {"worker-lost": "inconclusive"})
+    assert "1 of 2 workers lost (load2 at 25 s)" in text(found, "worker-lost")
+
+
+def test_a_worker_that_falls_silent_without_an_event_is_lost_too(tmp_path: Path) -> None:
+    run = Synthetic(worker_lost_at_s=25).write(tmp_path / "run")
+    lines = (run / "events.csv").read_text().splitlines()
+    (run / "events.csv").write_text("\n".join(line for line in lines if "worker-lost" not in line) + "\n")
+    found = results.evaluate(run).verdict
+    assert rules(found) == {"worker-lost": "inconclusive"}
+    assert "load2 at 25 s" in text(found, "worker-lost")
+
+
+def test_a_worker_lost_after_the_measured_part_is_a_note(tmp_path: Path) -> None:
+    found = judged(tmp_path, worker_lost_at_s=36)
+    assert (found.verdict, rules(found)) == ("valid", {"worker-lost": "note"})
+
+
+def test_a_worker_that_never_came_is_inconclusive(tmp_path: Path) -> None:
+    run = Synthetic().write(tmp_path / "run")
+    inventory = {
+        "groups": {"locust_workers": ["a", "b"]},
+        "hosts": {"a": {"locust_processes": 2}, "b": {"locust_processes": 1}},
+    }
+    write_manifest(run, inventory=inventory)
+    found = results.evaluate(run).verdict
+    assert (found.verdict, rules(found)) == ("inconclusive", {"workers-missing": "inconclusive"})
+    assert text(found, "workers-missing").startswith("2 workers delivered figures where 3 were expected")
+
+
+def set_cpu(run: Path, worker: str, part: str, first: int, last: int, cpu: str, waiting: str) -> None:
+    """Set a worker's CPU in intervals `first` to `last` of a part."""
+    with (run / "locust-stats.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        if row["worker"] == worker and row["part"] == part and first <= int(row["interval"]) <= last:
+            row["cpu_percent"], row["cpu_wait_percent"] = cpu, waiting
+    with (run / "locust-stats.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize(
+    ("part", "first", "last", "cpu", "waiting", "short"),
+    [
+        ("measured", 0, 2, "60", "31", True),  # 3 of 30 intervals, waiting counts
+        ("measured", 0, 2, "60", "29", False),  # just below the threshold
+        ("measured", 0, 1, "99", "0", False),  # 2 of 30 are too few
+        ("measured", 0, 29, "91", "0", True),
+        ("warm-up", 0, 4, "100", "0", False),  # only the measured part counts
+    ],
+)
+def test_a_worker_short_of_cpu_is_inconclusive(
+    tmp_path: Path, part: str, first: int, last: int, cpu: str, waiting: str, short: bool
+) -> None:
+    run = Synthetic().write(tmp_path / "run")
+    set_cpu(run, "load2", part, first, last, cpu, waiting)
+    found = results.evaluate(run).verdict
+    assert rules(found) == ({"cpu-short": "inconclusive"} if short else {})
+    if short:
+        assert "1 of 2 workers were short of CPU: load2 wanted" in text(found, "cpu-short")
+
+
+def test_unknown_cpu_is_a_note(tmp_path: Path) -> None:
+    run = Synthetic().write(tmp_path / "run")
+    for worker in ("load1", "load2"):
+        set_cpu(run, worker, "measured", 0, 29, "", "")
+    found = results.evaluate(run).verdict
+    assert (found.verdict, rules(found)) == ("valid", {"cpu-unknown": "note"})
+
+
+def test_unreadable_figures_are_inconclusive(tmp_path: Path) -> None:
+    run = Synthetic().write(tmp_path / "run")
+    content = (run / "locust-distrib.jsonl").read_bytes()
+    (run / "locust-distrib.jsonl").write_bytes(content[:-5])
+    found = results.evaluate(run).verdict
+    assert (found.verdict, rules(found)) == ("inconclusive", {"figures-incomplete": "inconclusive"})
+    assert "locust-distrib.jsonl:" in text(found, "figures-incomplete")
+
+
+def test_a_missing_file_of_metrics_does_not_change_the_verdict(sound_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(sound_run, tmp_path / "run"))
+    (run / "zk-metrics.csv").unlink()
+    assert results.evaluate(run).verdict.verdict == "valid"
+
+
+def test_counts_that_disagree_are_inconclusive(tmp_path: Path) -> None:
+    run = Synthetic().write(tmp_path / "run")
+    lines = (run / "locust-distrib.jsonl").read_text().splitlines()
+    measured = next(i for i, line in enumerate(lines) if json.loads(line)["part"] == "measured")
+    del lines[measured]
+    (run / "locust-distrib.jsonl").write_text("\n".join(lines) + "\n")
+    found = results.evaluate(run).verdict
+    assert (found.verdict, rules(found)) == ("inconclusive", {"figures-disagree": "inconclusive"})
+
+
+def test_overflows_are_inconclusive(tmp_path: Path) -> None:
+    run = Synthetic().write(tmp_path / "run")
+    lines = [json.loads(line) for line in (run / "locust-distrib.jsonl").read_text().splitlines()]
+    changed = next(line for line in lines if line["part"] == "measured")
+    first = next(iter(changed["histogram"]))
+    changed["histogram"][first] -= 1
+    changed["overflows"] = 1
+    (run / "locust-distrib.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert rules(results.evaluate(run).verdict) == {"overflows": "inconclusive"}
+
+
+@pytest.mark.parametrize(("down", "expected"), [((10.0, 20.0), {"member-unreachable": "note"}), ((0.0, 4.0), {})])
+def test_a_member_that_did_not_answer_in_the_measured_part_is_a_note(
+    tmp_path: Path, down: tuple[float, float], expected: dict[str, str]
+) -> None:
+    found = judged(tmp_path, member_down=down)
+    assert (found.verdict, rules(found)) == ("valid", expected)
+
+
+def test_few_operations_are_a_note(tmp_path: Path) -> None:
+    found = judged(tmp_path, operations={"get": 100.0})
+    assert (found.verdict, rules(found)) == ("valid", {"few-operations": "note"})
+
+
+def test_the_gravest_reasons_come_first_and_every_text_is_one_line(tmp_path: Path) -> None:
+    found = judged(tmp_path, failures_in_stall=2, worker_lost_at_s=25, member_down=(10.0, 20.0))
+    assert [reason.severity for reason in found.reasons] == ["inconclusive", "note", "note"]
+    assert all("\n" not in reason.text and reason.text.endswith(".") for reason in found.reasons)
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.001, "0.1 %"), (0.0, "0 %"), (0.00004, "0.004 %"), (0.0123, "1.2 %"), (1.0, "100.0 %")]
+)
+def test_a_share_above_nothing_never_reads_as_nothing(share: float, expected: str) -> None:
+    assert verdict.percent(share) == expected
