@@ -103,6 +103,15 @@ def members_not_serving(names: Iterable[str], hostvars: HostVars) -> list[str]:
     return [name for name in names if hostvars[name].get("__zookeeper_status", {}).get("mode") not in _SERVING]
 
 
+def member_modes(names: Iterable[str], hostvars: HostVars) -> dict[str, str]:
+    """Return what each of the members `names` said last that it is; empty if it did not answer."""
+    return {
+        name: hostvars[name].get("__zookeeper_part", {}).get("mode")
+        or hostvars[name].get("__zookeeper_status", {}).get("mode", "")
+        for name in names
+    }
+
+
 def log_tails(names: Iterable[str], hostvars: HostVars, run_folder: str) -> list[str]:
     """Return the lines that explain on screen why the members `names` did not come up."""
     lines = []
@@ -123,6 +132,7 @@ class FilterModule:
         return {
             "java_properties": java_properties,
             "log_tails": log_tails,
+            "member_modes": member_modes,
             "member_properties": member_properties,
             "members_not_serving": members_not_serving,
             "restart_plan": restart_plan,

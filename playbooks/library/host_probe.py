@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ options:
   want_java: {description: Whether to look for Java at all., type: bool, default: true}
   files: {description: Paths whose existence is asked for., type: list, elements: path, default: []}
   folders: {description: Folders to be written to; they need not exist yet., type: list, elements: path, default: []}
+  user: {description: Name of a user whose existence is asked for., type: str, default: ''}
 author: [zk-locust]
 """
 
@@ -36,6 +38,7 @@ EXAMPLES = """
 
 RETURN = """
 sudo: {description: Whether sudo works without a password., type: bool, returned: always}
+user: {description: Whether the user exists., type: bool, returned: always}
 java: {description: 'path, major version and error; path is empty if there is none.', type: dict, returned: always}
 files: {description: Existence by path., type: dict, returned: always}
 folders: {description: 'writable, free_mb and error by path.', type: dict, returned: always}
@@ -77,6 +80,15 @@ def has_sudo() -> bool:
         return False
 
 
+def has_user(name: str) -> bool:
+    """Whether there is a user of that name."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
 def probe_folder(path: Path) -> dict[str, Any]:
     """Say whether a folder can be written to, or made, and how much room there is (MiB)."""
     existing = path
@@ -94,7 +106,7 @@ def probe_folder(path: Path) -> dict[str, Any]:
             with tempfile.TemporaryFile(dir=existing):
                 pass
     except OSError as error:
-        return {"writable": False, "free_mb": 0, "error": f"{existing}: {error.strerror}"}
+        return {"writable": False, "free_mb": 0, "error": f"nothing can be made in {existing} ({error.strerror})"}
     return {"writable": True, "free_mb": free_mb, "error": ""}
 
 
@@ -104,6 +116,7 @@ def main() -> None:
         argument_spec={
             "java": {"type": "str", "default": ""},
             "want_java": {"type": "bool", "default": True},
+            "user": {"type": "str", "default": ""},
             "files": {"type": "list", "elements": "path", "default": []},
             "folders": {"type": "list", "elements": "path", "default": []},
         },
@@ -112,6 +125,7 @@ def main() -> None:
     module.exit_json(
         changed=False,
         sudo=has_sudo(),
+        user=has_user(module.params["user"]),
         java=find_java(module.params["java"]) if module.params["want_java"] else {"path": "", "major": 0, "error": ""},
         files={path: Path(path).exists() for path in module.params["files"]},
         folders={path: probe_folder(Path(path)) for path in module.params["folders"]},

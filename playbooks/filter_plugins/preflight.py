@@ -1,0 +1,88 @@
+"""What preflight asks of the command line, and how it reports problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+HostVars = Mapping[str, Mapping[str, Any]]
+
+# Variables that override a scenario, by the scenario's own names.
+_OVERRIDES = ("locustfile", "users", "spawn_rate", "warmup", "run_time", "parameters")
+
+
+def scenario_request(variables: Mapping[str, Any], scenarios_dir: str) -> dict[str, Any]:
+    """Return the question for `zk-locust resolve-plan`: the scenario and those overrides that are set."""
+    return {
+        "scenario": variables.get("benchmark_scenario", "quick"),
+        "scenarios_dir": scenarios_dir,
+        "overrides": {
+            name: variables[f"benchmark_{name}"]
+            for name in _OVERRIDES
+            if variables.get(f"benchmark_{name}") is not None
+        },
+    }
+
+
+def probe_problems(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> list[str]:
+    """Collect what the probes found on all hosts, those included that did not answer."""
+    problems: list[str] = []
+    names = [name for group in ("zookeeper", "locust_master", "locust_workers") for name in groups.get(group, [])]
+    for name in dict.fromkeys(names):
+        variables = hostvars[name]
+        answer = variables.get("__preflight_facts", {})
+        address = variables.get("ansible_host", name)
+        reason = " ".join(str(answer.get("msg", "no answer")).split())
+        if answer.get("skipped"):
+            continue  # a member of an ensemble that is not ours
+        if answer.get("unreachable"):
+            problems.append(
+                f"{name}: ansible_host [{address}] cannot be reached: {reason};"
+                " check the address, that the machine is up, and that `ssh` reaches it without a question"
+            )
+        elif not answer.get("ansible_facts", {}).get("ansible_python_version"):
+            interpreter = variables.get("ansible_python_interpreter", "found by Ansible")
+            problems.append(
+                f"{name}: ansible_python_interpreter [{interpreter}] runs no Ansible module: {reason};"
+                " install Python 3.9 or newer (a load host: 3.11) or name another interpreter"
+            )
+        elif not variables.get("preflight_probed"):
+            problems.append(f"{name}: its probes failed; the reason is above")
+        else:
+            for source in ("preflight_problems", "zookeeper_problems", "load_host_problems"):
+                problems += variables.get(source, [])
+    return problems
+
+
+def joined(problems: Iterable[str]) -> list[str]:
+    """Write once what is said of several hosts: `a: text` and `b: text` become `a, b: text`."""
+    subjects: dict[str, list[str]] = {}
+    for problem in problems:
+        subject, _, text = problem.partition(": ")
+        subjects.setdefault(text, []).append(subject)
+    return [f"{', '.join(dict.fromkeys(names))}: {text}" for text, names in subjects.items()]
+
+
+def problem_report(problems: Sequence[str]) -> list[str]:
+    """Return the lines that show problems on screen."""
+    problems = joined(problems)
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return [
+        "",
+        f"preflight found {count}; nothing was started",
+        "",
+        *(f"  {number}. {problem}" for number, problem in enumerate(problems, 1)),
+        "",
+    ]
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {
+            "probe_problems": probe_problems,
+            "problem_report": problem_report,
+            "scenario_request": scenario_request,
+        }

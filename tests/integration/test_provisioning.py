@@ -1,0 +1,453 @@
+"""Preflight, provisioning, stopping and removing a real ensemble on loopback, by the playbooks that users call."""
+
+import hashlib
+import http.server
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.zookeeper_server import JARS, JAVA_FOLDER, four_letters, free_ports, require_zookeeper
+
+pytestmark = pytest.mark.integration
+
+PROJECT = Path(__file__).parents[2]
+MEMBERS = ("zk1", "zk2", "zk3")
+TIMEOUT_S = 150
+
+
+@dataclass
+class Fleet:
+    """Three members with ports and a state folder of their own, and what the playbooks did to them."""
+
+    folder: Path
+    inventory: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ports = free_ports(4 * len(MEMBERS))
+        hosts = {
+            name: {
+                "zookeeper_client_port": ports[4 * place],
+                "zookeeper_peer_port": ports[4 * place + 1],
+                "zookeeper_election_port": ports[4 * place + 2],
+                "zookeeper_admin_port": ports[4 * place + 3],
+            }
+            for place, name in enumerate(MEMBERS)
+        }
+        self.inventory = {
+            "all": {
+                "vars": {
+                    "ansible_connection": "local",
+                    "ansible_python_interpreter": sys.executable,
+                    "benchmark_results_dir": str(self.results),
+                    "benchmark_scenario": str(self.folder / "small.yml"),
+                    "zookeeper_address": "127.0.0.1",
+                    "zookeeper_bind_address": "127.0.0.1",
+                    "zookeeper_heap": "64m",
+                    "zookeeper_keep_running": False,
+                    "zookeeper_state_dir": str(self.state),
+                    "zookeeper_start_timeout_s": 40,
+                }
+            },
+            "zookeeper": {"hosts": hosts},
+            "locust_master": {"hosts": {"load1": {}}},
+            "locust_workers": {"hosts": {"load1": {}}},
+        }
+        (self.folder / "small.yml").write_text(
+            "locustfile: locust_get.py\nusers: 2\nspawn_rate: 2\nwarmup: 1s\nrun_time: 2s\n"
+        )
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def port(self, name: str, kind: str = "client") -> int:
+        return int(self.inventory["zookeeper"]["hosts"][name][f"zookeeper_{kind}_port"])
+
+    def play(self, playbook: str, *arguments: str, **extra: Any) -> "Play":
+        """Run a playbook on the members; `extra` are variables that go before the inventory's."""
+        file = self.folder / "hosts.yml"
+        file.write_text(yaml.safe_dump(self.inventory))
+        command = [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            f"playbooks/{playbook}.yml",
+            "-i",
+            str(file),
+        ]
+        command += ["--extra-vars", yaml.safe_dump(extra, default_flow_style=True)] if extra else []
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        # Whatever ansible.cfg hides from users, the tests read.
+        environment |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_DISPLAY_OK_HOSTS": "1", "COLUMNS": "200"}
+        started = time.monotonic()
+        done = subprocess.run(
+            [*command, *arguments],
+            cwd=PROJECT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        return Play(done.returncode, done.stdout, time.monotonic() - started)
+
+    def provision(self, *arguments: str, **extra: Any) -> "Play":
+        """Provision the members only."""
+        return self.play("provision", "--limit", "zookeeper", *arguments, **extra)
+
+    def teardown(self) -> "Play":
+        """Remove the members only."""
+        return self.play("teardown", "--limit", "zookeeper")
+
+    def modes(self) -> dict[str, str]:
+        """Return what each member says that it is; empty if it does not answer."""
+        answers = {name: four_letters(self.port(name), "srvr") for name in MEMBERS}
+        return {name: (re.findall(r"Mode: (\S+)", answer) or [""])[0] for name, answer in answers.items()}
+
+    def pids(self) -> dict[str, int]:
+        """Return the process ids that the pid files name."""
+        files = {name: self.state / "zookeeper" / name / "zookeeper.pid" for name in MEMBERS}
+        return {name: int(file.read_text().split()[0]) for name, file in files.items() if file.exists()}
+
+    def end(self) -> None:
+        """End whatever a failed test left behind."""
+        for pid in self.pids().values():
+            command = Path(f"/proc/{pid}/cmdline")
+            if command.exists() and str(self.state).encode() in command.read_bytes():
+                os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(self.folder)
+
+
+@dataclass(frozen=True)
+class Play:
+    """One run of ansible-playbook."""
+
+    code: int
+    screen: str
+    seconds: float
+
+    @property
+    def changed(self) -> int:
+        return sum(int(count) for count in re.findall(r"changed=(\d+)", self.screen))
+
+    def succeeded(self) -> "Play":
+        assert self.code == 0, self.screen
+        return self
+
+    def failed(self) -> "Play":
+        assert self.code != 0, self.screen
+        return self
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    """One ensemble for the tests below, in their order; provisioned by the first."""
+    require_zookeeper()
+    yield from _fleet()
+
+
+@pytest.fixture
+def fresh_fleet() -> Iterator[Fleet]:
+    """An ensemble that nobody has provisioned."""
+    require_zookeeper()
+    yield from _fleet()
+
+
+def _fleet() -> Iterator[Fleet]:
+    # Not pytest's own temporary folder: members run as a user who may not enter that.
+    fleet = Fleet(Path(tempfile.mkdtemp(prefix="zk-locust-test-")))
+    fleet.folder.chmod(0o755)
+    try:
+        yield fleet
+    finally:
+        fleet.end()
+
+
+def test_a_fresh_ensemble_is_started_and_has_one_leader(fleet: Fleet) -> None:
+    play = fleet.provision().succeeded()
+    assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
+    for name in MEMBERS:
+        log = fleet.state / "zookeeper" / name / "log"
+        assert (log / "zookeeper.log").stat().st_size > 0
+        assert (log / "gc.log").stat().st_size > 0
+        assert "zk_server_state" in four_letters(fleet.port(name), "mntr"), "the white list lacks mntr"
+        with socket.create_connection(("127.0.0.1", fleet.port(name, "admin")), 2):
+            pass
+    print(f"provisioned in {play.seconds:.1f} s")
+
+
+def test_a_second_pass_changes_nothing(fleet: Fleet) -> None:
+    before = fleet.pids()
+    play = fleet.provision().succeeded()
+    assert play.changed == 0, play.screen
+    assert fleet.pids() == before
+    print(f"second pass in {play.seconds:.1f} s")
+
+
+def test_check_mode_says_what_would_change_and_changes_nothing(fleet: Fleet) -> None:
+    before = (fleet.state / "zookeeper/zk1/conf/zoo.cfg").read_text()
+    play = fleet.provision("--check", "--diff", zookeeper_properties={"globalOutstandingLimit": 901}).succeeded()
+    assert play.changed == len(MEMBERS), play.screen
+    assert "+globalOutstandingLimit=901" in play.screen
+    assert (fleet.state / "zookeeper/zk1/conf/zoo.cfg").read_text() == before
+
+
+def test_a_changed_configuration_restarts_followers_first(fleet: Fleet) -> None:
+    leader = next(name for name, mode in fleet.modes().items() if mode == "leader")
+    before = fleet.pids()
+    properties = {"globalOutstandingLimit": 900, "ssl.quorum.keyStore.password": "hunter2"}
+    play = fleet.provision("--diff", zookeeper_properties=properties).succeeded()
+    order = re.findall(r"TASK \[zookeeper : Restart (zk\d)\]", play.screen)
+    assert sorted(order) == sorted(MEMBERS), play.screen
+    assert order[-1] == leader
+    # Each one serves again before the next one is touched.
+    steps = re.findall(r"TASK \[zookeeper : (Restart zk|Wait until)", play.screen)
+    assert steps[-6:] == ["Restart zk", "Wait until"] * 3
+    assert all(fleet.pids()[name] != before[name] for name in MEMBERS)
+    assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
+    assert "hunter2" not in play.screen
+
+
+def test_passwords_are_for_the_member_alone(fleet: Fleet) -> None:
+    zoo_cfg = fleet.state / "zookeeper/zk1/conf/zoo.cfg"
+    assert "hunter2" in zoo_cfg.read_text()
+    assert zoo_cfg.stat().st_mode & 0o077 == 0
+    bundle = fleet.folder / "bundle.tar.gz"
+    subprocess.run([fleet.state / "zookeeper/zk1/control", "bundle", bundle], timeout=30, check=True)
+    with tarfile.open(bundle) as tar:
+        files = {file.name: tar.extractfile(file) for file in tar if file.isfile()}
+        contents = {name: content.read() for name, content in files.items() if content}
+    assert b"ssl.quorum.keyStore.password=(removed)" in contents["./zoo.cfg"]
+    assert not [name for name, content in contents.items() if b"hunter2" in content]
+
+
+def test_a_changed_list_of_members_restarts_all_at_once(fleet: Fleet) -> None:
+    # The configuration of the test before goes as well; new election ports cannot be rolled out one by one.
+    for name, port in zip(MEMBERS, free_ports(len(MEMBERS)), strict=True):
+        fleet.inventory["zookeeper"]["hosts"][name]["zookeeper_election_port"] = port
+    play = fleet.provision().succeeded()
+    assert "TASK [zookeeper : Stop members that cannot be changed one by one]" in play.screen
+    assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
+
+
+def test_preflight_accepts_a_running_ensemble_and_refuses_a_foreign_process(fleet: Fleet) -> None:
+    fleet.play("preflight").succeeded()
+    before = fleet.pids()
+    with socket.create_server(("127.0.0.1", 0)) as foreign:
+        port = foreign.getsockname()[1]
+        play = fleet.play("preflight", zookeeper_election_port=port).failed()
+    assert f"zookeeper_election_port [{port}] is in use by process {os.getpid()} (" in play.screen or (
+        f"zookeeper_election_port [{port}] is also" in play.screen
+    )
+    assert fleet.pids() == before
+
+
+def test_a_member_that_ends_is_started_again(fleet: Fleet) -> None:
+    before = fleet.pids()
+    os.kill(before["zk2"], signal.SIGKILL)
+    fleet.provision().succeeded()
+    after = fleet.pids()
+    assert after["zk2"] != before["zk2"]
+    assert after["zk1"] == before["zk1"]
+
+
+def test_a_recycled_process_id_is_never_killed(fleet: Fleet) -> None:
+    bystander = subprocess.Popen(["sleep", "600"])
+    pid_file = fleet.state / "zookeeper/zk3/zookeeper.pid"
+    own = pid_file.read_text()
+    try:
+        pid_file.write_text(f"{bystander.pid} {own.split()[1]}\n")
+        control = fleet.state / "zookeeper/zk3/control"
+        done = subprocess.run([control, "stop"], capture_output=True, text=True, timeout=30, check=True)
+        assert done.stdout.strip() == "not running"
+        assert bystander.poll() is None
+    finally:
+        pid_file.write_text(own)
+        bystander.kill()
+        bystander.wait(10)
+
+
+def test_stop_and_teardown_leave_nothing(fleet: Fleet) -> None:
+    pids = fleet.pids()
+    (fleet.state / "keep").write_text("not the members'")
+    assert fleet.play("stop", "--limit", "zookeeper").succeeded().changed == len(MEMBERS)
+    assert not [pid for pid in pids.values() if _runs(pid)]
+    assert fleet.teardown().succeeded().changed == len(MEMBERS)
+    assert [str(path.relative_to(fleet.state)) for path in sorted(fleet.state.rglob("*"))] == ["keep", "zookeeper"]
+    assert fleet.teardown().succeeded().changed == 0
+
+
+def test_a_member_that_does_not_come_up_shows_its_log(fresh_fleet: Fleet) -> None:
+    fresh_fleet.inventory["zookeeper"]["hosts"]["zk2"]["zookeeper_properties"] = {"tickTime": "soon"}
+    play = fresh_fleet.provision().failed()
+    assert "zk2 did not come up: its process has ended" in play.screen
+    assert 'java.lang.NumberFormatException: For input string: "soon"' in play.screen, "the log's tail is missing"
+    assert "zk1 did not come up" not in play.screen
+    for name in MEMBERS:
+        kept = {path.name for path in fresh_fleet.results.glob(f"*/logs/{name}/*")}
+        assert {"zookeeper.log", "zoo.cfg", "control"} <= kept, play.screen
+    assert not any(fresh_fleet.modes().values()), "zookeeper_keep_running is false, yet members go on"
+    # Found by the end of its process, not by the time limit of 40 s.
+    assert play.seconds < 40
+
+
+def test_an_archive_is_verified_and_unpacked_beside_others(fresh_fleet: Fleet) -> None:
+    served = fresh_fleet.folder / "served"
+    served.mkdir()
+    archive = _stand_in_archive(served, "3.8.0")
+    with _serve(served) as url:
+        method: Mapping[str, Any] = {
+            "zookeeper_install_method": "archive",
+            "zookeeper_version": "3.8.0",
+            "zookeeper_archive_url": f"{url}/{archive.name}",
+            "zookeeper_archive_cache": str(fresh_fleet.folder / "cache"),
+        }
+        wrong = fresh_fleet.provision(**method, zookeeper_archive_checksum="sha512:" + "0" * 128).failed()
+        assert "zookeeper_archive_url [" in wrong.screen
+        assert "did not match" in wrong.screen
+        assert not any(fresh_fleet.modes().values())
+
+        fresh_fleet.provision(**method).succeeded()
+        assert sorted(fresh_fleet.modes().values()) == ["follower", "follower", "leader"]
+        assert (fresh_fleet.state / "zookeeper/zk1/current").resolve() == fresh_fleet.state / "versions/3.8.0"
+    # The server of archives is gone: nothing is fetched twice.
+    assert fresh_fleet.provision(**method).succeeded().changed == 0
+    fresh_fleet.teardown().succeeded()
+    assert (fresh_fleet.state / "versions/3.8.0/lib").is_dir(), "releases stay, as packages do"
+
+
+def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: Fleet) -> None:
+    hosts = fresh_fleet.inventory["zookeeper"]["hosts"]
+    hosts["zk1"].update(zookeeper_id=7, zookeeper_heap="big")
+    hosts["zk2"].update(zookeeper_id=7, zookeeper_install_method="pakage", zookeeper_peer_type="observr")
+    hosts["zk3"].update(zookeeper_id=300, zookeeper_properties={"dataDir": "/srv"}, zookeeper_admin_port=99999)
+    hosts["zk2"]["zookeeper_client_port"] = hosts["zk1"]["zookeeper_client_port"]
+    fresh_fleet.inventory["locust_master"]["hosts"]["load2"] = {}
+    fresh_fleet.inventory["locust_workers"]["hosts"]["load1"] = {"locust_processes": 0}
+    blocked = fresh_fleet.folder / "small.yml"
+    play = fresh_fleet.play(
+        "preflight", benchmark_results_dir=str(blocked / "results"), benchmark_scenario="quikc", benchmark_users=-1
+    ).failed()
+    for expected in (
+        "group locust_master [load1, load2]: there is one master",
+        "zk1, zk2: zookeeper_id [7] is used by each of them",
+        "zk3: zookeeper_id [300] must be a whole number from 1 to 255",
+        "zk1: zookeeper_heap [big] must be a number with a unit",
+        "zk2: zookeeper_install_method [pakage] must be one of auto, package, archive, existing; did you mean package?",
+        "zk2: zookeeper_peer_type [observr] must be participant or observer; did you mean observer?",
+        "zk3: zookeeper_properties.dataDir [/srv] belongs to the role; set zookeeper_state_dir",
+        "zk3: zookeeper_admin_port [99999] must be a port from 1 to 65535",
+        f"zk2: zookeeper_client_port [{fresh_fleet.port('zk1')}] is also zookeeper_client_port of zk1",
+        "load1: locust_processes [0] must be a whole number from 1 on",
+        "benchmark_scenario [quikc]",
+        f"benchmark_results_dir [{blocked}/results] cannot be written: {blocked} is not a folder",
+    ):
+        assert expected in play.screen
+    assert "preflight found 12 problems; nothing was started" in play.screen
+    assert "PLAY [Probe every host]" not in play.screen
+    assert not fresh_fleet.state.exists()
+
+
+def test_preflight_names_empty_groups(fresh_fleet: Fleet) -> None:
+    for group in ("zookeeper", "locust_master", "locust_workers"):
+        fresh_fleet.inventory[group] = {"hosts": {}}
+    play = fresh_fleet.play("preflight").failed()
+    for group in ("zookeeper", "locust_master", "locust_workers"):
+        assert f"group {group} [no host]" in play.screen
+    assert "preflight found 3 problems; nothing was started" in play.screen
+
+
+def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: Fleet) -> None:
+    # Loopback's port 9 answers nobody; a port that is held, a Java and a Python that are not there.
+    hosts = fresh_fleet.inventory["zookeeper"]["hosts"]
+    hosts["zk1"].update(ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=9)
+    hosts["zk2"].update(zookeeper_java="/nowhere/java", zookeeper_free_disk_mb=10**9)
+    fresh_fleet.inventory["locust_workers"]["hosts"]["load2"] = {"ansible_python_interpreter": "/nowhere/python3"}
+    with socket.create_server(("127.0.0.1", fresh_fleet.port("zk3", "peer"))):
+        play = fresh_fleet.play("preflight").failed()
+    for expected in (
+        "zk1: ansible_host [127.0.0.1] cannot be reached: ",
+        "zk2: zookeeper_java [/nowhere/java]: there is no program /nowhere/java",
+        f"zk2: zookeeper_state_dir [{fresh_fleet.state}] has ",
+        f"zk3: zookeeper_peer_port [{fresh_fleet.port('zk3', 'peer')}] is in use by process {os.getpid()} (",
+        "load2: ansible_python_interpreter [/nowhere/python3] runs no Ansible module: ",
+        "preflight found 5 problems; nothing was started",
+    ):
+        assert expected in play.screen, play.screen
+    assert not fresh_fleet.state.exists()
+
+
+def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: Fleet) -> None:
+    fresh_fleet.inventory["all"]["vars"]["zookeeper_managed"] = False
+    for playbook in ("provision", "stop", "teardown"):
+        assert fresh_fleet.play(playbook, "--limit", "zookeeper").succeeded().changed == 0
+    assert not fresh_fleet.state.exists()
+    assert "benchmark_parameters.hosts [not set]" in fresh_fleet.play("preflight").failed().screen
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _stand_in_archive(folder: Path, version: str) -> Path:
+    """Make an archive in Apache's layout from Debian's jars: a stand-in for a release, not one."""
+    jars = {JAVA_FOLDER / jar for jar in JARS}
+    with zipfile.ZipFile(JAVA_FOLDER / "zookeeper.jar") as jar:
+        manifest = jar.read("META-INF/MANIFEST.MF").decode().replace("\r\n", "\n").replace("\n ", "")
+    jars |= {Path(path) for path in re.findall(r"^Class-Path: (.*)$", manifest, re.MULTILINE)[0].split()}
+    name = f"apache-zookeeper-{version}-bin"
+    archive = folder / f"{name}.tar.gz"
+    with tarfile.open(archive, "w:gz", dereference=True, compresslevel=1) as tar:
+        for path in sorted(jars):
+            if path.exists():
+                tar.add(path, f"{name}/lib/{path.name}")
+    checksum = hashlib.sha512(archive.read_bytes()).hexdigest()
+    archive.with_name(f"{archive.name}.sha512").write_text(f"{checksum}  {archive.name}\n")
+    return archive
+
+
+class _serve:  # noqa: N801 - used as a function
+    """Serve a folder over HTTP on loopback while the context lasts; the value is the URL."""
+
+    def __init__(self, folder: Path) -> None:
+        handler = partial(_QuietHandler, directory=str(folder))
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> str:
+        self._thread.start()
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join(10)
+        self._server.server_close()
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
