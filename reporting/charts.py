@@ -175,14 +175,18 @@ def _y(lines: Lines) -> alt.Y:
     y = alt.Y("value:Q").title(lines.y_title)
     if lines.log:
         low, high = lines.y_domain or log_domain(lines.data["value"])
-        axis = alt.Axis(values=log_ticks(low, high), format=",.6~g")
+        ticks = log_ticks(low, high)
+        axis = alt.Axis(values=ticks, tickCount=len(ticks), format=",.6~g")  # or Vega thins them out
         return y.scale(type="log", domain=[low, high], nice=False).axis(axis)
     highest = lines.data["value"].max()
     top = max(lines.y_max or 0.0, 0.0 if highest != highest else float(highest))
+    if top <= 5 and lines.number_format == ",.0f":  # counts: no ticks between whole numbers
+        most = max(1, math.ceil(top))
+        return y.scale(domain=[0, most * 1.05], nice=False).axis(
+            alt.Axis(format="d", values=list(range(most + 1)), tickCount=most + 1)
+        )
     # a flat line at zero needs some height to be seen as one
-    whole_steps: dict[str, Any] = {"tickMinStep": 1} if top <= 5 and lines.number_format == ",.0f" else {}
-    domain_max = top * 1.05 if top > 0 else 1.0
-    return y.scale(domain=[0, domain_max], nice=True).axis(alt.Axis(format=",.6~g", **whole_steps))
+    return y.scale(domain=[0, top * 1.05 if top > 0 else 1.0], nice=True).axis(alt.Axis(format=",.6~g"))
 
 
 def _series(looks: theme.Look, colours: Sequence[str], *, legend: bool, offset: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a report tells besides its charts, as plain tables: page and Markdown say the same because both say this."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -83,7 +83,7 @@ def scenario(results: Results) -> Table:
     """What was run."""
     manifest = results.run.manifest
     known = dict(manifest.scenario)
-    parameters = known.pop("parameters", None)
+    known.pop("parameters", None)  # a table of their own
     named = (
         ("name", "Scenario", ""),
         ("description", "Description", ""),
@@ -96,13 +96,18 @@ def scenario(results: Results) -> Table:
     rows = [("Run", results.run.run_id), ("Label", manifest.label)]
     for key, title, unit in named:
         value = known.pop(key, None)
-        rows.append((title, "" if value in (None, "") else f"{value} {unit}".rstrip()))
+        rows.append((title, f"{shown(value)} {unit}".strip() if value not in (None, "") else ""))
     rows += [(str(key), shown(value)) for key, value in known.items()]
     rows += [("Started", text.moment(manifest.started)), ("Ended", text.moment(manifest.ended))]
     rows += [("State", manifest.state), ("Reason", manifest.reason)]
-    if isinstance(parameters, Mapping):
-        rows += [(f"--{key}", shown(value)) for key, value in sorted(parameters.items())]
     return Table("Scenario", ("Setting", "Value"), _filled(rows), 2)
+
+
+def parameters(results: Results) -> Table | None:
+    """The parameters of the load, by flag."""
+    found = sorted(results.run.manifest.parameters.items())
+    rows = tuple((f"--{key}", shown(value)) for key, value in found if value is not None)
+    return Table("Parameters", ("Flag", "Value"), rows, 2) if rows else None
 
 
 def hosts(results: Results) -> Table | None:
@@ -250,6 +255,8 @@ def shown(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -46,9 +46,9 @@ MEMBER_METRICS: Final = (
     MemberMetric(
         "avg_latency",
         "member-average-latency",
-        "Average latency, as the member counts it",
+        "Average latency",
         "average latency (ms)",
-        "Mean over all requests since the member started: it moves slowly, and does not contain the network.",
+        "As the member counts it: mean over all requests since it started. It moves slowly and is without the network.",
         ",.3~f",
     ),
     MemberMetric(

@@ -33,6 +33,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
     for table in (
         facts.member_rows(results),
         facts.scenario(results),
+        facts.parameters(results),
         facts.hosts(results),
         facts.inventory(results),
         facts.versions(results),

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -25,6 +26,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["units"] = units
     manifest, total = results.run.manifest, results.headline.total
     specs = {figure.slug: figure.page_spec() for figure in figures}
     groups = (
@@ -49,13 +51,21 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
         errors=facts.errors(results),
         groups=[group for group in groups if group[1]],
         members=facts.member_rows(results),
-        beside=[_present(facts.scenario(results)), _present(facts.versions(results), facts.phases(results))],
+        beside=[
+            _present(facts.scenario(results), facts.versions(results)),
+            _present(facts.parameters(results), facts.phases(results)),
+        ],
         tables=_present(facts.hosts(results), facts.inventory(results), facts.events(results)),
         specs=_script_json(specs),
         bundle=Markup(_bundle()) if specs else "",
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         version=_version(),
     )
+
+
+def units(value: str) -> str:
+    """The text with no line break between a number and its unit."""
+    return re.sub(r"(\d) (?=(%|ms|s|min|h)(?!\w))", "\\1\N{NO-BREAK SPACE}", value)
 
 
 def _present(*tables: Table | None) -> list[Table]:

@@ -285,15 +285,34 @@ def _members_unreachable(evidence: Evidence) -> Iterator[Reason]:
     at_s = metrics["elapsed_s"] + evidence.timeline.metrics_offset_s
     within = (at_s >= span.start_s) & (at_s <= span.end_s)
     polls = metrics[(metrics["metric"] == "reachable") & within]
-    for member, group in polls.groupby("member"):
-        missed = int(group["value"].isin(["0", "0.0"]).sum())
-        if missed:
-            yield Reason(
-                "member-unreachable",
-                NOTE,
-                f"Member {member} did not answer {missed} of {len(group)} polls of its metrics in the measured part: "
-                "its charts have gaps there; see its log in logs/.",
-            )
+    missed = {
+        str(member): (int(group["value"].isin(["0", "0.0"]).sum()), len(group))
+        for member, group in polls.groupby("member")
+    }
+    away = [f"{member} ({count} of {all_} polls)" for member, (count, all_) in missed.items() if count]
+    if away:
+        more = f" and {len(away) - 5} more" if len(away) > 5 else ""
+        yield Reason(
+            "member-unreachable",
+            NOTE,
+            f"{len(away)} of {len(missed)} members left polls of their metrics unanswered in the measured part: "
+            f"{', '.join(away[:5])}{more}. Their charts have gaps there; see their logs in logs/.",
+        )
+
+
+def _stalls(evidence: Evidence) -> Iterator[Reason]:
+    measured = [interval for interval in evidence.timeline.intervals if interval.part == MEASURED]
+    busy = {
+        line.interval for line in evidence.run.distributions if line.part == MEASURED and line.distribution.requests
+    }
+    still = [interval for interval in measured if interval.number not in busy]
+    if still and evidence.headline.from_distributions:
+        yield Reason(
+            "stalls",
+            NOTE,
+            f"No operation succeeded in {len(still)} of {len(measured)} measured intervals, from "
+            f"{still[0].start_s:.0f} s on: see in the charts what the members did then, and in their logs in logs/.",
+        )
 
 
 def _few_operations(evidence: Evidence) -> Iterator[Reason]:
@@ -302,8 +321,8 @@ def _few_operations(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             "few-operations",
             NOTE,
-            f"With {operations:,} operations only {operations // 1000} lie beyond p99.9, which so rests on chance: "
-            "run longer before comparing it.",
+            f"With {operations:,} operations {operations // 1000 or 'none'} lie beyond p99.9, so it rests on chance: "
+            "run longer before you compare it.",
         )
 
 
@@ -324,5 +343,6 @@ _OTHER_RULES: Final[tuple[_Rule, ...]] = (
     _figures_incomplete,
     _overflows,
     _members_unreachable,
+    _stalls,
     _few_operations,
 )
