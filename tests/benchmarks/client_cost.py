@@ -188,8 +188,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.measure:
         what, name, hosts, *numbers = options.measure
-        measure: Callable[..., dict[str, float]] = {"operations": measure_operations, "idle": measure_idle}[what]
-        print(json.dumps(measure(name, hosts, *map(int, numbers))))
+        measures: dict[str, Callable[..., dict[str, float]]] = {"operations": measure_operations, "idle": measure_idle}
+        print(json.dumps(measures[what](name, hosts, *map(int, numbers))))
         return
     if class_path() is None or not shutil.which("java"):
         sys.exit("needs a Java runtime and ZooKeeper: apt install zookeeper default-jre-headless")

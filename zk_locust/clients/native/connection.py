@@ -104,6 +104,7 @@ class Connection:
         "_read_watcher",
         "_receive",
         "_receive_bytes",
+        "_receive_least",
         "_send",
         "_sent_before",
         "_silent_ticks",
@@ -127,7 +128,8 @@ class Connection:
         self._sock = sock
         self._send: Callable[[bytes], int] = sock.send
         self._receive = sock.recv
-        self._receive_bytes = RECEIVE_BYTES
+        # Nothing longer than the limit can then come in one piece: the fast way of reading need not check.
+        self._receive_least = self._receive_bytes = min(RECEIVE_BYTES, max_frame_bytes)
         self._hub = hub
         self._switch = hub.switch
         self._owner = owner
@@ -325,11 +327,11 @@ class Connection:
                 return
         if start == size:
             self._partial = None
-            self._receive_bytes = RECEIVE_BYTES
+            self._receive_bytes = self._receive_least
         else:
             self._partial = bytearray(buffer[start:]) if start or self._partial is None else self._partial
             missing = _length_at(self._partial)[0] + 4 - len(self._partial) if len(self._partial) >= 4 else 0
-            self._receive_bytes = min(max(missing, RECEIVE_BYTES), RECEIVE_BYTES_MAX)
+            self._receive_bytes = min(max(missing, self._receive_least), RECEIVE_BYTES_MAX)
 
     def _take(self, frame: bytes) -> None:
         _, xid, zxid, code = _reply_at(frame)

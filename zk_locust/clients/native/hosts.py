@@ -57,11 +57,11 @@ def parse(hosts: str) -> ConnectString:
 def _member(member: str, hosts: str) -> Address:
     if not member:
         raise ConfigurationError("hosts", hosts, "a member is empty", "take away the comma too many")
+    if member.count(":") > 1 and "[" not in member:
+        remedy = f"write IPv6 addresses in brackets: [{member}]:{DEFAULT_PORT}"
+        raise ConfigurationError("hosts", hosts, f"the port of {member} cannot be told from the address", remedy)
     match = _MEMBER.fullmatch(member)
     if match is None:
-        if member.count(":") > 1 and "[" not in member:
-            remedy = f"write IPv6 addresses in brackets: [{member}]:{DEFAULT_PORT}"
-            raise ConfigurationError("hosts", hosts, f"the port of {member} cannot be told from the address", remedy)
         raise ConfigurationError("hosts", hosts, f"{member} is no member", _EXAMPLE)
     host, port = match["host"], match["port"]
     if match["ipv6"] is not None:

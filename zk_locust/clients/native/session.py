@@ -30,6 +30,7 @@ from zk_locust.errors import (
     ClientError,
     ConnectError,
     ConnectionLossError,
+    ProtocolError,
     SessionExpiredError,
 )
 
@@ -256,6 +257,8 @@ class Session:
         limit_s = min(self.timeout_s / len(self._hosts), self._settings.connect_timeout_s)
         try:
             return shake_hands(self._hub, address, request, max(limit_s, SHORTEST_ATTEMPT_S))
+        except ProtocolError as error:
+            return ProtocolError(f"{address}: {error}")
         except ClientError as error:
             return error
 
