@@ -4,6 +4,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import gevent
 import pytest
@@ -24,7 +25,7 @@ from zk_locust.errors import (
 
 @contextmanager
 def client_of(
-    hosts: str, *, operation_s: float = 0.5, connect_s: float = 2.0, session_s: float = 3.0, **options: int
+    hosts: str, *, operation_s: float = 0.5, connect_s: float = 2.0, session_s: float = 3.0, **options: Any
 ) -> Iterator[NativeClient]:
     client = NativeClient(ClientSettings(hosts, session_s, connect_s, operation_s), **options)
     client.start()
