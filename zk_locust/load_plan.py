@@ -146,11 +146,18 @@ class LoadPlan:
         self._walking = None
         first = _first_part(self._environment)
         self._summary_part = first
+        if first == WARM_UP:
+            self._warm_until = time.perf_counter() + self._ramp_s() + _warm_up_s(self._environment)
         part_changed.fire(
             environment=self._environment, part=first, planned_s=self._measured_s if first == MEASURED else None
         )
         if first == MEASURED and self._measured_s:
             self._walking = gevent.spawn(self._measure, self._measured_s)
+
+    def _ramp_s(self) -> float:
+        """Return how long it takes to start all users, as far as the command line says."""
+        options = self._environment.parsed_options
+        return float(options.num_users or 1) / float(options.spawn_rate or 1)
 
     def _on_spawning_complete(self, **_: Any) -> None:
         if self._summary_part == WARM_UP and self._walking is None:

@@ -9,7 +9,10 @@ from ansible.utils.display import Display
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """The action `show_text`: `lines` is a list of strings; nothing is changed."""
+    """The action `show_text`: `lines` is a list of strings; nothing is changed.
+
+    With `last` they are shown after all else that this `ansible-playbook` prints (see the callback `last_words`).
+    """
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -18,8 +21,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Print `lines`."""
         super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
-            argument_spec={"lines": {"type": "list", "elements": "str", "required": True}}
+            argument_spec={
+                "lines": {"type": "list", "elements": "str", "required": True},
+                "last": {"type": "bool", "default": False},
+            }
         )
+        if arguments["last"]:
+            return {"changed": False, "last_words": arguments["lines"]}
         display = Display()
         for line in arguments["lines"]:
             display.display(line)

@@ -100,8 +100,9 @@ def _without_secrets(key: str, value: Any) -> Any:
 
 def host_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the manifest says of a machine, from Ansible's facts; what is not known is left out."""
+    # On x86 the list runs: number, vendor, model, number, …; elsewhere it holds models, or nothing.
     processors = facts.get("processor") or []
-    models = [word for word in processors if isinstance(word, str) and not word.isdigit() and len(word) > 12]
+    models = processors[2:3] if processors and str(processors[0]).isdigit() else processors[:1]
     found = {
         "kernel": facts.get("kernel"),
         "distribution": " ".join(str(facts.get(k, "")) for k in ("distribution", "distribution_version")).strip(),
