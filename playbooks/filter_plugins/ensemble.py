@@ -112,6 +112,13 @@ def member_modes(names: Iterable[str], hostvars: HostVars) -> dict[str, str]:
     }
 
 
+def ensemble_line(modes: Mapping[str, str], hostvars: HostVars) -> str:
+    """Return the line that says on screen that the ensemble serves."""
+    versions = {str(hostvars[name].get("__zookeeper_status", {}).get("version", "")) for name in modes} - {""}
+    release = f" (ZooKeeper {', '.join(sorted(versions))})" if versions else ""
+    return f"The ensemble serves: {', '.join(f'{name} {mode}' for name, mode in modes.items())}{release}"
+
+
 def log_tails(names: Iterable[str], hostvars: HostVars, run_folder: str) -> list[str]:
     """Return the lines that explain on screen why the members `names` did not come up."""
     lines = []
@@ -130,6 +137,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
+            "ensemble_line": ensemble_line,
             "java_properties": java_properties,
             "log_tails": log_tails,
             "member_modes": member_modes,

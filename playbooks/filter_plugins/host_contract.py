@@ -34,6 +34,20 @@ def folder_problems(name: str, variable: str, path: str, found: Mapping[str, Any
     return []
 
 
+def port_problems(name: str, listeners: Iterable[Mapping[str, Any]], ports: Mapping[str, Any]) -> list[str]:
+    """Return a line for each of `ports` (variable to port) on which somebody else listens."""
+    held: dict[int, str] = {}
+    for listener in listeners:
+        if not listener["own"]:
+            who = f"process {listener['pid']} ({listener['command']})" if listener["pid"] else "another user's process"
+            held.setdefault(int(listener["port"]), who)
+    return [
+        f"{name}: {variable} [{port}] is in use by {held[int(port)]}; stop it, or use another port"
+        for variable, port in ports.items()
+        if int(port) in held
+    ]
+
+
 def member_host_problems(
     name: str, probe: Mapping[str, Any], listeners: Iterable[Mapping[str, Any]], wanted: Mapping[str, Any]
 ) -> list[str]:
@@ -52,23 +66,16 @@ def member_host_problems(
     if method == "existing" and not any(found for path, found in probe["files"].items() if path == wanted["home"]):
         problems.append(f"{name}: zookeeper_home [{wanted['home']}] does not exist; name the folder of an installation")
     java = probe["java"]
-    if not java["path"] and (wanted["java"] or not wanted["can_install"]):
-        shown = wanted["java"] or "java on the PATH"
+    if not java["path"] and wanted["java"]:
         problems.append(
-            f"{name}: zookeeper_java [{shown}]: {java['error']}, and no root to install it; {_INSTALL_JAVA}"
+            f"{name}: zookeeper_java [{wanted['java']}]: {java['error']}; correct it, or leave it out to take java"
+            " from JAVA_HOME or the PATH"
         )
+    elif not java["path"] and not wanted["can_install"]:
+        problems.append(f"{name}: no Java [{java['error']}], and no root to install it; {_INSTALL_JAVA}")
     for found in probe["folders"].values():
         problems += folder_problems(name, "zookeeper_state_dir", wanted["state_dir"], found, wanted["free_disk_mb"])
-    held: dict[int, str] = {}
-    for listener in listeners:
-        if not listener["own"]:
-            who = f"process {listener['pid']} ({listener['command']})" if listener["pid"] else "another user's process"
-            held.setdefault(int(listener["port"]), who)
-    for variable, port in wanted["ports"].items():
-        if int(port) in held:
-            problems.append(
-                f"{name}: {variable} [{port}] is in use by {held[int(port)]}; stop it, or choose another port"
-            )
+    problems += port_problems(name, listeners, wanted["ports"])
     return problems
 
 
@@ -80,5 +87,6 @@ class FilterModule:
         return {
             "folder_problems": folder_problems,
             "member_host_problems": member_host_problems,
+            "port_problems": port_problems,
             "python_problems": python_problems,
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 Groups = Mapping[str, Iterable[str]]
@@ -28,6 +29,7 @@ MEMBER_DEFAULTS: dict[str, Any] = {
     "zookeeper_java_options": [],
     "zookeeper_properties": {},
 }
+MASTER_PORT = 5557
 PORTS = ("zookeeper_client_port", "zookeeper_peer_port", "zookeeper_election_port", "zookeeper_admin_port")
 PEER_TYPES = ("participant", "observer")
 INSTALL_METHODS = ("auto", "package", "archive", "existing")
@@ -229,40 +231,69 @@ def _member_problems(member: dict[str, Any]) -> Iterator[str]:
     yield from check("zookeeper_properties", _property_problems)
 
 
-def _sockets(member: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
-    """Yield (variable, address or * for all, port) of everything a member listens on."""
+@dataclass(frozen=True)
+class _Socket:
+    """Something that is to listen: on `address` (* for all) of `machine`, which others reach as `reached_as`."""
+
+    name: str
+    variable: str
+    machine: str
+    reached_as: str
+    address: str
+    port: int
+
+    def clashes_with(self, other: _Socket) -> bool:
+        """Whether the two cannot both listen."""
+        overlap = "*" in (self.address, other.address) or self.address == other.address
+        one_address = self.name != other.name and self.reached_as == other.reached_as
+        return self.port == other.port and ((self.machine == other.machine and overlap) or one_address)
+
+
+def _member_sockets(member: dict[str, Any]) -> Iterator[_Socket]:
     everywhere = member["zookeeper_bind_address"] or "*"
-    for key in PORTS:
-        number = _as_int(member[key])
-        if number is not None:
-            own_address = key in ("zookeeper_client_port", "zookeeper_admin_port") or everywhere == "*"
-            yield key, everywhere if own_address else member["zookeeper_address"], number
+    for variable in PORTS:
+        port = _as_int(member[variable])
+        if port is not None:
+            for_members = variable in ("zookeeper_peer_port", "zookeeper_election_port") and everywhere != "*"
+            address = member["zookeeper_address"] if for_members else everywhere
+            yield _Socket(
+                member["name"], variable, member["machine"], str(member["zookeeper_address"]), str(address), port
+            )
 
 
-def _clash_problems(members: list[dict[str, Any]]) -> Iterator[str]:
-    taken: list[tuple[dict[str, Any], str, str, int]] = []
-    for member in members:
-        for key, address, port in _sockets(member):
-            for other, other_key, other_address, other_port in taken:
-                one_machine = member["machine"] == other["machine"]
-                overlap = "*" in (address, other_address) or address == other_address
-                one_address = member is not other and member["zookeeper_address"] == other["zookeeper_address"]
-                if port == other_port and ((one_machine and overlap) or one_address):
-                    yield (
-                        f"{member['name']}: {key} [{port}] is also {other_key} of {other['name']}"
-                        f" on the same machine ({member['machine']}); give each its own"
-                    )
-                    break
-            taken.append((member, key, address, port))
+def _master_sockets(groups: Groups, hostvars: HostVars) -> Iterator[_Socket]:
+    masters = list(groups.get("locust_master", []))
+    for name in masters if len(masters) == 1 else []:
+        port = _as_int(_read(hostvars[name], "locust_master_port", MASTER_PORT))
+        if port is not None:
+            yield _Socket(name, "locust_master_port", _machine(name, hostvars[name]), name, "*", port)
 
 
-def _process_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
+def _clash_problems(sockets: Iterable[_Socket]) -> Iterator[str]:
+    taken: list[_Socket] = []
+    for socket in sockets:
+        other = next((other for other in taken if socket.clashes_with(other)), None)
+        if other:
+            yield (
+                f"{socket.name}: {socket.variable} [{socket.port}] is also {other.variable} of {other.name}"
+                f" on the same machine ({socket.machine}); give each its own"
+            )
+        taken.append(socket)
+
+
+def _load_host_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
     for name in groups.get("locust_workers", []):
-        value = _read(hostvars[name], "locust_processes", 1)
+        value = _read(hostvars[name], "locust_processes", 0)
         number = _as_int(value)
-        if number is None or number < 1:
+        if number is None or number < 0:
             shown = value.reason if isinstance(value, _Unreadable) else value
-            yield f"{name}: locust_processes [{shown}] must be a whole number from 1 on; default: its cores"
+            yield f"{name}: locust_processes [{shown}] must be a number of workers, or 0 for one on each core"
+    for name in groups.get("locust_master", []):
+        value = _read(hostvars[name], "locust_master_port", MASTER_PORT)
+        port = _as_int(value)
+        if port is None or not 1 <= port <= 65535:
+            shown = value.reason if isinstance(value, _Unreadable) else value
+            yield f"{name}: locust_master_port [{shown}] must be a port from 1 to 65535"
 
 
 def inventory_problems(groups: Groups, hostvars: HostVars, controller: Mapping[str, Any]) -> list[str]:
@@ -286,13 +317,14 @@ def inventory_problems(groups: Groups, hostvars: HostVars, controller: Mapping[s
         problems += _id_problems(members)
         for member in members:
             problems += _member_problems(member)
-        problems += _clash_problems(members)
+        sockets = [socket for member in members for socket in _member_sockets(member)]
+        problems += _clash_problems([*sockets, *_master_sockets(groups, hostvars)])
         if members and all(member["zookeeper_peer_type"] == "observer" for member in members):
             problems.append(
                 "group zookeeper [observers only]: observers do not vote;"
                 " set zookeeper_peer_type: participant for at least one member"
             )
-    problems += _process_problems(groups, hostvars)
+    problems += _load_host_problems(groups, hostvars)
     return problems
 
 

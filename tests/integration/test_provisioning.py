@@ -1,5 +1,6 @@
 """Preflight, provisioning, stopping and removing a real ensemble on loopback, by the playbooks that users call."""
 
+import contextlib
 import hashlib
 import http.server
 import os
@@ -254,12 +255,12 @@ def test_a_changed_list_of_members_restarts_all_at_once(fleet: Fleet) -> None:
 def test_preflight_accepts_a_running_ensemble_and_refuses_a_foreign_process(fleet: Fleet) -> None:
     fleet.play("preflight").succeeded()
     before = fleet.pids()
-    with socket.create_server(("127.0.0.1", 0)) as foreign:
-        port = foreign.getsockname()[1]
-        play = fleet.play("preflight", zookeeper_election_port=port).failed()
-    assert f"zookeeper_election_port [{port}] is in use by process {os.getpid()} (" in play.screen or (
-        f"zookeeper_election_port [{port}] is also" in play.screen
-    )
+    with _held_port() as port:
+        fleet.inventory["zookeeper"]["hosts"]["zk1"]["zookeeper_admin_port"], own = port, fleet.port("zk1", "admin")
+        play = fleet.play("preflight").failed()
+    fleet.inventory["zookeeper"]["hosts"]["zk1"]["zookeeper_admin_port"] = own
+    assert f"zk1: zookeeper_admin_port [{port}] is in use by process {os.getpid()} (" in play.screen
+    assert "preflight found 1 problem; nothing was started" in play.screen
     assert fleet.pids() == before
 
 
@@ -344,7 +345,7 @@ def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: Flee
     hosts["zk3"].update(zookeeper_id=300, zookeeper_properties={"dataDir": "/srv"}, zookeeper_admin_port=99999)
     hosts["zk2"]["zookeeper_client_port"] = hosts["zk1"]["zookeeper_client_port"]
     fresh_fleet.inventory["locust_master"]["hosts"]["load2"] = {}
-    fresh_fleet.inventory["locust_workers"]["hosts"]["load1"] = {"locust_processes": 0}
+    fresh_fleet.inventory["locust_workers"]["hosts"]["load1"] = {"locust_processes": -2}
     blocked = fresh_fleet.folder / "small.yml"
     play = fresh_fleet.play(
         "preflight", benchmark_results_dir=str(blocked / "results"), benchmark_scenario="quikc", benchmark_users=-1
@@ -359,7 +360,7 @@ def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: Flee
         "zk3: zookeeper_properties.dataDir [/srv] belongs to the role; set zookeeper_state_dir",
         "zk3: zookeeper_admin_port [99999] must be a port from 1 to 65535",
         f"zk2: zookeeper_client_port [{fresh_fleet.port('zk1')}] is also zookeeper_client_port of zk1",
-        "load1: locust_processes [0] must be a whole number from 1 on",
+        "load1: locust_processes [-2] must be a number of workers",
         "benchmark_scenario [quikc]",
         f"benchmark_results_dir [{blocked}/results] cannot be written: {blocked} is not a folder",
     ):
@@ -384,15 +385,16 @@ def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: Fleet) -> None:
     hosts["zk1"].update(ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=9)
     hosts["zk2"].update(zookeeper_java="/nowhere/java", zookeeper_free_disk_mb=10**9)
     fresh_fleet.inventory["locust_workers"]["hosts"]["load2"] = {"ansible_python_interpreter": "/nowhere/python3"}
-    with socket.create_server(("127.0.0.1", fresh_fleet.port("zk3", "peer"))):
-        play = fresh_fleet.play("preflight").failed()
+    with socket.create_server(("127.0.0.1", fresh_fleet.port("zk3", "peer"))), _held_port() as port:
+        play = fresh_fleet.play("preflight", locust_master_port=port).failed()
     for expected in (
         "zk1: ansible_host [127.0.0.1] cannot be reached: ",
         "zk2: zookeeper_java [/nowhere/java]: there is no program /nowhere/java",
         f"zk2: zookeeper_state_dir [{fresh_fleet.state}] has ",
         f"zk3: zookeeper_peer_port [{fresh_fleet.port('zk3', 'peer')}] is in use by process {os.getpid()} (",
+        f"load1: locust_master_port [{port}] is in use by process {os.getpid()} (",
         "load2: ansible_python_interpreter [/nowhere/python3] runs no Ansible module: ",
-        "preflight found 5 problems; nothing was started",
+        "preflight found 6 problems; nothing was started",
     ):
         assert expected in play.screen, play.screen
     assert not fresh_fleet.state.exists()
@@ -404,6 +406,12 @@ def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: Fleet) -> None
         assert fresh_fleet.play(playbook, "--limit", "zookeeper").succeeded().changed == 0
     assert not fresh_fleet.state.exists()
     assert "benchmark_parameters.hosts [not set]" in fresh_fleet.play("preflight").failed().screen
+
+
+@contextlib.contextmanager
+def _held_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        yield holder.getsockname()[1]
 
 
 def _runs(pid: int) -> bool:
@@ -430,22 +438,18 @@ def _stand_in_archive(folder: Path, version: str) -> Path:
     return archive
 
 
-class _serve:  # noqa: N801 - used as a function
-    """Serve a folder over HTTP on loopback while the context lasts; the value is the URL."""
-
-    def __init__(self, folder: Path) -> None:
-        handler = partial(_QuietHandler, directory=str(folder))
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
+@contextlib.contextmanager
+def _serve(folder: Path) -> Iterator[str]:
+    """Serve a folder over HTTP on loopback; the value is the URL."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
 
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):

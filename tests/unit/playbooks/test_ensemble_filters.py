@@ -1,0 +1,136 @@
+"""zoo.cfg, the order of restarts, and what is shown of a member that does not come up."""
+
+from typing import Any
+
+import pytest
+
+from playbooks.filter_plugins.ensemble import (
+    ensemble_line,
+    java_properties,
+    log_tails,
+    member_modes,
+    member_properties,
+    members_not_serving,
+    plan_restarts,
+    restart_plan,
+    server_properties,
+    zoo_cfg,
+)
+
+
+def member(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "peer_type": "participant",
+        "address": f"host{number}",
+        "bind_address": "",
+        "client_port": 2181,
+        "peer_port": 2888,
+        "election_port": 3888,
+        "admin_port": 8080,
+        **changes,
+    }
+
+
+def test_servers_are_named_in_the_form_that_all_releases_read() -> None:
+    members = [member(1), member(2, address="2001:db8::2"), member(3, peer_type="observer")]
+    assert server_properties(members) == {
+        "server.1": "host1:2888:3888",
+        "server.2": "[2001:db8::2]:2888:3888",
+        "server.3": "host3:2888:3888:observer",
+    }
+
+
+def test_a_single_member_runs_standalone() -> None:
+    properties = member_properties(member(1), [member(1)], "/data")
+    assert not [key for key in properties if key.startswith("server.")]
+    assert "standaloneEnabled" not in properties
+
+
+def test_one_participant_with_observers_is_a_quorum() -> None:
+    members = [member(1), member(2, peer_type="observer")]
+    assert member_properties(members[1], members, "/data")["standaloneEnabled"] == "false"
+    assert member_properties(members[1], members, "/data")["peerType"] == "observer"
+    assert "peerType" not in member_properties(members[0], members, "/data")
+
+
+def test_a_member_listens_everywhere_or_on_its_one_address() -> None:
+    bound = member(1, bind_address="127.0.0.1")
+    everywhere = member_properties(member(1), [member(1), member(2)], "/data")
+    local = member_properties(bound, [bound, member(2)], "/data")
+    assert everywhere["quorumListenOnAllIPs"] == "true"
+    assert "clientPortAddress" not in everywhere
+    assert "quorumListenOnAllIPs" not in local
+    assert local["clientPortAddress"] == local["admin.serverAddress"] == "127.0.0.1"
+
+
+def test_properties_become_sorted_lines_and_java_properties() -> None:
+    properties = {"tickTime": 2000, "snapshot.trust.empty": True, "jute.maxbuffer": 4096}
+    assert zoo_cfg(properties) == ["snapshot.trust.empty=true", "tickTime=2000"]
+    assert java_properties(properties) == ["-Djute.maxbuffer=4096"]
+
+
+@pytest.mark.parametrize(
+    ("states", "modes", "at_once", "one_by_one"),
+    [
+        # A fresh ensemble, and one that is as it should be.
+        ({"a": "stopped", "b": "stopped"}, {}, [], []),
+        ({"a": "current", "b": "current"}, {}, [], []),
+        # The leader last, observers first.
+        (
+            {"a": "outdated", "b": "outdated", "c": "outdated"},
+            {"a": "leader", "b": "follower", "c": "observer"},
+            [],
+            ["c", "b", "a"],
+        ),
+        # Only those that have changed; one that has stopped is simply started.
+        (
+            {"a": "outdated", "b": "current", "c": "stopped"},
+            {"a": "leader", "b": "follower"},
+            [],
+            ["a"],
+        ),
+        # Another list of members, or members that do not serve: all at once.
+        ({"a": "regrouped", "b": "outdated"}, {"a": "leader", "b": "follower"}, ["a", "b"], []),
+        ({"a": "outdated", "b": "outdated"}, {"a": "", "b": ""}, ["a", "b"], []),
+        ({"a": "outdated"}, {"a": "standalone"}, [], ["a"]),
+    ],
+)
+def test_restarts(states: dict[str, str], modes: dict[str, str], at_once: list[str], one_by_one: list[str]) -> None:
+    assert plan_restarts(states, modes) == {"at_once": at_once, "one_by_one": one_by_one}
+
+
+def test_restarts_follow_what_the_role_has_registered() -> None:
+    hostvars: dict[str, dict[str, Any]] = {
+        "a": {"__zookeeper_state": {"stdout": "outdated"}, "__zookeeper_before": {"mode": "leader"}},
+        "b": {"__zookeeper_state": {"stdout": "skipped, since /x/control does not exist"}},
+        "c": {"__zookeeper_state": {"stdout": "outdated"}, "__zookeeper_before": {"mode": "follower"}},
+    }
+    assert restart_plan("abc", hostvars) == {"at_once": [], "one_by_one": ["c", "a"]}
+
+
+def test_members_that_do_not_serve_are_explained() -> None:
+    hostvars: dict[str, dict[str, Any]] = {
+        "a": {"__zookeeper_status": {"mode": "leader"}},
+        "b": {
+            "__zookeeper_status": {"mode": "", "error": "its process has ended"},
+            "__zookeeper_tail": {"stdout_lines": ["Invalid config, exiting abnormally"]},
+        },
+        "c": {},
+    }
+    assert members_not_serving("abc", hostvars) == ["b", "c"]
+    lines = log_tails(["b"], hostvars, "/results/run")
+    assert "b did not come up: its process has ended. The end of its log:" in lines
+    assert "    Invalid config, exiting abnormally" in lines
+    assert "All of it: /results/run/logs/b/" in lines
+
+
+def test_the_last_answer_of_a_member_counts() -> None:
+    hostvars: dict[str, dict[str, Any]] = {
+        "a": {"__zookeeper_status": {"mode": "leader", "version": "3.8.0"}, "__zookeeper_part": {"skipped": True}},
+        "b": {"__zookeeper_status": {"skipped": True}, "__zookeeper_part": {"mode": "follower"}},
+        "c": {},
+    }
+    modes = member_modes("abc", hostvars)
+    assert modes == {"a": "leader", "b": "follower", "c": ""}
+    assert ensemble_line(modes, hostvars) == "The ensemble serves: a leader, b follower, c  (ZooKeeper 3.8.0)"

@@ -1,0 +1,195 @@
+"""What preflight says about an inventory, before any host is touched."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from playbooks.filter_plugins.inventory_contract import (
+    INSTALL_METHODS,
+    MASTER_PORT,
+    MEMBER_DEFAULTS,
+    PEER_TYPES,
+    ensemble_members,
+    inventory_problems,
+)
+
+ROLES = Path(__file__).parents[3] / "roles"
+Inventory = tuple[dict[str, list[str]], dict[str, dict[str, Any]]]
+
+
+def inventory(**changes: dict[str, Any]) -> Inventory:
+    """Return groups and hostvars without a problem, but for `changes` by host."""
+    groups = {"zookeeper": ["a", "b", "c"], "locust_master": ["m"], "locust_workers": ["m", "w"]}
+    return groups, {name: changes.get(name, {}) for name in ("a", "b", "c", "m", "w")}
+
+
+def problems(**changes: dict[str, Any]) -> list[str]:
+    groups, hostvars = inventory(**changes)
+    return inventory_problems(groups, hostvars, {})
+
+
+def test_a_plain_inventory_has_no_problem() -> None:
+    assert problems() == []
+
+
+def test_several_members_on_one_machine_have_no_problem_with_ports_of_their_own() -> None:
+    def member(base: int) -> dict[str, Any]:
+        names = ("client", "peer", "election", "admin")
+        return {
+            "ansible_connection": "local",
+            "zookeeper_address": "127.0.0.1",
+            **{f"zookeeper_{name}_port": base + place for place, name in enumerate(names)},
+        }
+
+    assert problems(a=member(100), b=member(200), c=member(300)) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"zookeeper_id": 0}, "a: zookeeper_id [0] must be a whole number from 1 to 255"),
+        ({"zookeeper_id": 256}, "a: zookeeper_id [256] must be a whole number from 1 to 255"),
+        ({"zookeeper_id": "one"}, "a: zookeeper_id [one] must be a whole number from 1 to 255"),
+        ({"zookeeper_id": True}, "a: zookeeper_id [True] must be a whole number from 1 to 255"),
+        ({"zookeeper_id": 2}, "a, b: zookeeper_id [2] is used by each of them"),
+        ({"zookeeper_id": "2"}, "a, b: zookeeper_id [2] is used by each of them"),
+        ({"zookeeper_peer_type": "observe"}, "must be participant or observer; did you mean observer?"),
+        ({"zookeeper_install_method": "arhive"}, "package, archive, existing; did you mean archive?"),
+        ({"zookeeper_install_method": "existing"}, "a: zookeeper_home [not set]"),
+        (
+            {"zookeeper_install_method": "package", "zookeeper_version": "3.9.3"},
+            "a: zookeeper_version [3.9.3] cannot be chosen with zookeeper_install_method package",
+        ),
+        ({"zookeeper_version": "latest"}, "a: zookeeper_version [latest] must be a release"),
+        ({"zookeeper_client_port": 0}, "a: zookeeper_client_port [0] must be a port from 1 to 65535"),
+        ({"zookeeper_admin_port": 65536}, "a: zookeeper_admin_port [65536] must be a port from 1 to 65535"),
+        ({"zookeeper_peer_port": "x"}, "a: zookeeper_peer_port [x] must be a port from 1 to 65535"),
+        (
+            {"zookeeper_election_port": 2888},
+            "a: zookeeper_election_port [2888] is also zookeeper_peer_port of a on the same machine (a:22)",
+        ),
+        ({"zookeeper_heap": "512"}, "a: zookeeper_heap [512] must be a number with a unit"),
+        ({"zookeeper_heap": "0m"}, "a: zookeeper_heap [0m] must be a number with a unit"),
+        ({"zookeeper_java_options": "-Xss1m"}, "a: zookeeper_java_options [-Xss1m] must be a list"),
+        ({"zookeeper_properties": "tickTime=1"}, "a: zookeeper_properties [tickTime=1] must be a dictionary"),
+        ({"zookeeper_properties": {"clientPort": 1}}, "zookeeper_properties.clientPort [1] belongs to the role"),
+        ({"zookeeper_properties": {"server.4": "x:1:2"}}, "zookeeper_properties.server.4 [x:1:2] belongs to the role"),
+        ({"zookeeper_properties": {"a": [1]}}, "zookeeper_properties.a [[1]] must be a single value"),
+        ({"zookeeper_properties": {"a": "1\nb=2"}}, "zookeeper_properties.a must be a single line"),
+        ({"zookeeper_managed": False}, "a: zookeeper_managed [false] must be the same for all members"),
+    ],
+)
+def test_a_variable_of_a_member(variables: dict[str, Any], expected: str) -> None:
+    found = problems(a=variables)
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+def test_values_that_come_as_text_are_understood() -> None:
+    assert problems(a={"zookeeper_id": "9", "zookeeper_client_port": "2182", "zookeeper_managed": "yes"}) == []
+
+
+def test_one_machine_cannot_serve_two_members_on_one_port() -> None:
+    found = problems(a={"ansible_host": "198.18.0.1"}, b={"ansible_host": "198.18.0.1"})
+    assert len(found) == 4  # client, peer, election and admin
+    assert found[0].startswith("b: zookeeper_client_port [2181] is also zookeeper_client_port of a on the same machine")
+
+
+def test_one_machine_serves_two_members_on_two_addresses() -> None:
+    def bound(address: str) -> dict[str, Any]:
+        return {"ansible_connection": "local", "zookeeper_address": address, "zookeeper_bind_address": address}
+
+    assert problems(a=bound("127.0.0.1"), b=bound("127.0.0.2")) == []
+
+
+def test_two_members_cannot_be_reached_under_one_address_and_port() -> None:
+    found = problems(a={"zookeeper_address": "vip"}, b={"zookeeper_address": "vip"})
+    assert any("b: zookeeper_client_port [2181] is also" in problem for problem in found)
+
+
+def test_the_masters_port_is_a_members() -> None:
+    groups, hostvars = inventory(m={"locust_master_port": 2181})
+    groups["locust_master"] = groups["locust_workers"] = ["a"]
+    hostvars["a"] = {"locust_master_port": 2181}
+    [problem] = inventory_problems(groups, hostvars, {})
+    assert problem.startswith("a: locust_master_port [2181] is also zookeeper_client_port of a")
+
+
+@pytest.mark.parametrize("value", [-1, "many", 1.5, True])
+def test_a_number_of_workers_without_sense(value: object) -> None:
+    [problem] = problems(w={"locust_processes": value})
+    assert problem.startswith(f"w: locust_processes [{value}] must be a number of workers")
+
+
+def test_groups_without_a_host() -> None:
+    found = inventory_problems({}, {}, {})
+    assert [problem.partition(":")[0] for problem in found] == [
+        "group zookeeper [no host]",
+        "group locust_master [no host]",
+        "group locust_workers [no host]",
+    ]
+
+
+def test_two_masters() -> None:
+    groups, hostvars = inventory()
+    groups["locust_master"] = ["m", "w"]
+    [problem] = inventory_problems(groups, hostvars, {})
+    assert problem.startswith("group locust_master [m, w]: there is one master")
+
+
+def test_observers_only() -> None:
+    found = problems(**{name: {"zookeeper_peer_type": "observer"} for name in "abc"})
+    assert len(found) == 1
+    assert found[0].startswith("group zookeeper [observers only]")
+
+
+def test_an_ensemble_of_somebody_elses_needs_a_connect_string_and_nothing_more() -> None:
+    groups, hostvars = inventory(**{name: {"zookeeper_managed": False, "zookeeper_id": 999} for name in "abc"})
+    [problem] = inventory_problems(groups, hostvars, {})
+    assert problem.startswith("benchmark_parameters.hosts [not set]")
+    assert inventory_problems(groups, hostvars, {"benchmark_parameters": {"hosts": "z:2181"}}) == []
+    groups["zookeeper"] = []
+    controller = {"zookeeper_managed": False, "benchmark_parameters": {"hosts": "z:2181"}}
+    assert inventory_problems(groups, hostvars, controller) == []
+
+
+def test_a_template_that_fails_is_a_problem_like_others() -> None:
+    class Failing(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            if key == "zookeeper_heap":
+                raise KeyError("'memory' is undefined")
+            return super().get(key, default)
+
+    groups, hostvars = inventory()
+    hostvars["a"] = Failing()
+    [problem] = inventory_problems(groups, hostvars, {})
+    assert problem.startswith("a: zookeeper_heap cannot be evaluated: ")
+    assert "'memory' is undefined" in problem
+
+
+def test_members_are_resolved() -> None:
+    groups, hostvars = inventory(
+        b={"zookeeper_id": "7", "ansible_host": "198.18.0.2", "zookeeper_admin_port": 8081},
+        c={"zookeeper_address": "2001:db8::3", "zookeeper_peer_type": "observer"},
+    )
+    a, b, c = ensemble_members(groups, hostvars)
+    assert (a["id"], b["id"], c["id"]) == (1, 7, 3)
+    assert (a["client"], b["client"], b["admin"]) == ("a:2181", "198.18.0.2:2181", "198.18.0.2:8081")
+    assert c["client"] == "[2001:db8::3]:2181"
+
+
+def test_the_contracts_defaults_are_the_roles() -> None:
+    """They stand in two places, because other hosts do not see a role's defaults."""
+    defaults = yaml.safe_load((ROLES / "zookeeper/defaults/main.yml").read_text())
+    assert {name: defaults[name] for name in MEMBER_DEFAULTS} == MEMBER_DEFAULTS
+    options = yaml.safe_load((ROLES / "zookeeper/meta/argument_specs.yml").read_text())
+    options = options["argument_specs"]["main"]["options"]
+    assert options["zookeeper_install_method"]["choices"] == list(INSTALL_METHODS)
+    assert options["zookeeper_peer_type"]["choices"] == list(PEER_TYPES)
+    assert set(options) == set(defaults), "argument_specs.yml mirrors defaults/main.yml"
+    plain = {name: value for name, value in defaults.items() if "default" in options[name]}
+    assert plain == {name: options[name]["default"] for name in plain}
+    benchmark_run = yaml.safe_load((ROLES / "benchmark_run/defaults/main.yml").read_text())
+    assert benchmark_run["locust_master_port"] == MASTER_PORT

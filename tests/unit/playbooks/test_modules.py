@@ -1,0 +1,158 @@
+"""The modules that look at hosts and members."""
+
+import ast
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from playbooks.library import host_probe, listening_ports, zookeeper_status
+
+SRVR = """\
+Zookeeper version: 3.8.0-${mvngit.commit.id}, built on 2024-12-29 17:54 UTC
+Latency min/avg/max: 0/1.5/12
+Received: 10
+Sent: 9
+Connections: 3
+Outstanding: 1
+Zxid: 0x100000002
+Mode: follower
+Node count: 5
+"""
+
+
+def test_srvr_is_understood() -> None:
+    assert zookeeper_status.parse_srvr(SRVR) == {
+        "version": "3.8.0",
+        "latency_ms": {"min": 0.0, "avg": 1.5, "max": 12.0},
+        "connections": 3,
+        "outstanding": 1,
+        "zxid": "0x100000002",
+        "mode": "follower",
+        "node_count": 5,
+        "error": "",
+    }
+
+
+@pytest.mark.parametrize("answer", ["This ZooKeeper instance is not currently serving requests\n", ""])
+def test_a_member_without_a_quorum_has_no_mode(answer: str) -> None:
+    status = zookeeper_status.parse_srvr(answer)
+    assert status["mode"] == ""
+    assert status["error"]
+
+
+def test_a_member_is_asked_over_the_network(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                assert connection.recv(4) == b"srvr"
+                connection.sendall(SRVR.encode())
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        status = zookeeper_status.observe("127.0.0.1", server.getsockname()[1], 5.0, None)
+        thread.join(5)
+    assert status["mode"] == "follower"
+    assert status["alive"]
+
+
+def test_a_silent_server_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        status = zookeeper_status.observe("127.0.0.1", server.getsockname()[1], 0.05, None)
+    assert (status["alive"], status["mode"]) == (True, "")
+    assert "timed out" in status["error"]
+
+
+def test_a_process_is_known_by_its_id_and_its_start(tmp_path: Path) -> None:
+    start_ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    pid_file = tmp_path / "pid"
+    assert not zookeeper_status.is_alive(pid_file)
+    for text, alive in ((f"{os.getpid()} {start_ticks}\n", True), (f"{os.getpid()} 1\n", False), ("\n", False)):
+        pid_file.write_text(text)
+        assert zookeeper_status.is_alive(pid_file) is alive
+        assert listening_ports.is_process(os.getpid(), text) is alive
+    assert zookeeper_status.observe("127.0.0.1", 1, 1.0, pid_file)["error"] == "its process has ended"
+
+
+def test_a_zombie_is_not_alive(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    rest = " ".join(["0"] * 18)
+    (tmp_path / "pid").write_text("7 99")
+    for state, alive in (("S", True), ("Z", False)):
+        (tmp_path / "7/stat").write_text(f"7 (a (odd) name) {state} {rest} 99 0\n")
+        assert zookeeper_status.is_alive(tmp_path / "pid", proc=tmp_path) is alive
+
+
+def test_addresses_of_proc_are_decoded() -> None:
+    assert listening_ports.decode_address("0100007F") == "127.0.0.1"
+    assert listening_ports.decode_address("00000000000000000000000001000000") == "::1"
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_listener_is_found_with_its_process(family: socket.AddressFamily, host: str) -> None:
+    try:
+        server = socket.create_server((host, 0), family=family)
+    except OSError:
+        pytest.skip("needs IPv6 on loopback")
+    with server:
+        port = server.getsockname()[1]
+        table = Path("/proc/net/tcp6" if family == socket.AF_INET6 else "/proc/net/tcp").read_text()
+        [(found_port, address, inode)] = listening_ports.parse_listeners(table, {port})
+        assert (found_port, address) == (port, host)
+        assert listening_ports.owners({inode}) == {inode: os.getpid()}
+    assert "pytest" in listening_ports.command_of(os.getpid())
+
+
+def test_connections_are_no_listeners() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            table = Path("/proc/net/tcp").read_text()
+            assert listening_ports.parse_listeners(table, {client.getsockname()[1]}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "major"),
+    [
+        ('openjdk version "17.0.15" 2025-04-15', 17),
+        ('java version "1.8.0_292"', 8),
+        ('openjdk version "21" 2023-09-19', 21),
+        ("command not found", 0),
+    ],
+)
+def test_versions_of_java(text: str, major: int) -> None:
+    assert host_probe.java_major(text) == major
+
+
+def test_java_is_looked_for_where_it_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "java"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'openjdk version \"21.0.1\"' >&2\n")
+    program.chmod(0o755)
+    assert host_probe.find_java(str(program)) == {"path": str(program), "major": 21, "error": ""}
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert host_probe.find_java("")["path"] == str(program)
+    assert host_probe.find_java("/nowhere/java")["error"] == "there is no program /nowhere/java"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    assert host_probe.find_java(str(program))["path"] == ""
+
+
+def test_folders_are_probed_without_a_trace(tmp_path: Path) -> None:
+    probed = host_probe.probe_folder(tmp_path / "a" / "b")
+    assert probed["writable"]
+    assert probed["free_mb"] > 0
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    assert "is not a folder" in host_probe.probe_folder(tmp_path / "file" / "x")["error"]
+    assert not host_probe.probe_folder(Path("/proc/x"))["writable"]
+
+
+def test_modules_run_on_the_oldest_python_of_a_member() -> None:
+    """They are compiled with the grammar of 3.9, which Debian 11 has."""
+
+    for module in (host_probe, listening_ports, zookeeper_status):
+        ast.parse(Path(str(module.__file__)).read_text(), feature_version=(3, 9))

@@ -1,0 +1,137 @@
+"""What preflight says about hosts, and how it says it."""
+
+from typing import Any
+
+import pytest
+
+from playbooks.filter_plugins.host_contract import (
+    folder_problems,
+    member_host_problems,
+    port_problems,
+    python_problems,
+)
+from playbooks.filter_plugins.preflight import joined, probe_problems, problem_report, scenario_request
+
+GOOD_PROBE: dict[str, Any] = {
+    "java": {"path": "/usr/bin/java", "major": 17, "error": ""},
+    "files": {},
+    "folders": {"/state": {"writable": True, "free_mb": 5000, "error": ""}},
+}
+WANTED: dict[str, Any] = {
+    "method": "archive",
+    "can_install": False,
+    "packaged": False,
+    "java": "",
+    "home": "",
+    "state_dir": "/state",
+    "free_disk_mb": 1024,
+    "python_version": "3.11.2",
+    "ports": {"zookeeper_client_port": 2181},
+}
+
+
+@pytest.mark.parametrize(
+    ("probe", "wanted", "expected"),
+    [
+        ({}, {"python_version": "3.8.10"}, "z: Python [3.8.10] is too old: members need 3.9 or newer"),
+        ({}, {"method": "package"}, "z: zookeeper_install_method [package] needs root"),
+        (
+            {"files": {"/opt/zk": False}},
+            {"method": "existing", "home": "/opt/zk"},
+            "z: zookeeper_home [/opt/zk] does not",
+        ),
+        (
+            {"java": {"path": "", "major": 0, "error": "there is no java"}},
+            {},
+            "z: no Java [there is no java], and no root to install it; install a Java runtime",
+        ),
+        (
+            {"folders": {"/state": {"writable": False, "free_mb": 0, "error": "/state is not a folder"}}},
+            {},
+            "z: zookeeper_state_dir [/state] cannot be written: /state is not a folder",
+        ),
+        (
+            {"folders": {"/state": {"writable": True, "free_mb": 1023, "error": ""}}},
+            {},
+            "z: zookeeper_state_dir [/state] has 1023 MB of free disk, 1024 MB are wanted",
+        ),
+    ],
+)
+def test_a_members_host(probe: dict[str, Any], wanted: dict[str, Any], expected: str) -> None:
+    found = member_host_problems("z", GOOD_PROBE | probe, [], WANTED | wanted)
+    assert len(found) == 1
+    assert found[0].startswith(expected)
+
+
+def test_a_good_host_has_no_problem() -> None:
+    assert member_host_problems("z", GOOD_PROBE, [], WANTED) == []
+
+
+def test_what_root_can_install_is_no_problem() -> None:
+    without_java = GOOD_PROBE | {"java": {"path": "", "major": 0, "error": "there is no java"}}
+    assert member_host_problems("z", without_java, [], WANTED | {"can_install": True, "method": "package"}) == []
+    assert len(member_host_problems("z", without_java, [], WANTED | {"can_install": True, "java": "/x"})) == 1
+
+
+def test_ports_are_free_or_the_members_own() -> None:
+    listener = {"port": 2181, "address": "0.0.0.0", "pid": 42, "command": "java -jar other.jar", "own": False}
+    ports = {"zookeeper_client_port": 2181, "zookeeper_admin_port": 8080}
+    assert port_problems("z", [listener], ports) == [
+        "z: zookeeper_client_port [2181] is in use by process 42 (java -jar other.jar); stop it, or use another port"
+    ]
+    assert port_problems("z", [listener | {"own": True}], ports) == []
+    [unseen] = port_problems("z", [listener | {"pid": None}], ports)
+    assert "in use by another user's process" in unseen
+
+
+def test_python_versions_are_compared_as_numbers() -> None:
+    assert python_problems("w", "3.11.0", "3.11", "load hosts") == []
+    assert python_problems("w", "3.9.2", "3.11", "load hosts") != []
+
+
+def test_folders_without_a_wish_for_room() -> None:
+    assert folder_problems("c", "x", "/", {"writable": True, "free_mb": 0, "error": ""}) == []
+
+
+def test_all_hosts_are_heard() -> None:
+    groups = {"zookeeper": ["z", "y"], "locust_master": ["m"], "locust_workers": ["m", "w", "v"]}
+    facts = {"ansible_facts": {"ansible_python_version": "3.11.2"}}
+    hostvars: dict[str, dict[str, Any]] = {
+        "z": {"ansible_host": "198.18.0.1", "__preflight_facts": {"unreachable": True, "msg": "no\nroute"}},
+        "y": {"__preflight_facts": {"skipped": True}},  # somebody else's
+        "m": {"__preflight_facts": facts, "preflight_probed": True, "preflight_problems": ["m: disk"]},
+        "w": {"__preflight_facts": {"msg": "No module"}, "ansible_python_interpreter": "/usr/bin/python9"},
+        "v": {"__preflight_facts": facts},
+    }
+    found = probe_problems(groups, hostvars)
+    assert [problem.split(";")[0] for problem in found] == [
+        "z: ansible_host [198.18.0.1] cannot be reached: no route",
+        "m: disk",
+        "w: ansible_python_interpreter [/usr/bin/python9] runs no Ansible module: No module",
+        "v: its probes failed",
+    ]
+
+
+def test_the_report_counts_and_joins() -> None:
+    assert joined(["a: no Java", "b: no Java", "a: no disk", "a: no Java"]) == ["a, b: no Java", "a: no disk"]
+    assert problem_report(["a: no Java", "b: no Java"])[1:4] == [
+        "preflight found 1 problem; nothing was started",
+        "",
+        "  1. a, b: no Java",
+    ]
+    assert "preflight found 2 problems; nothing was started" in problem_report(["a: x", "b: y"])
+
+
+def test_only_overrides_that_are_set_are_sent() -> None:
+    variables: dict[str, Any] = {
+        "benchmark_users": 0,
+        "benchmark_run_time": None,
+        "benchmark_label": "x",
+        "benchmark_parameters": {},
+    }
+    assert scenario_request(variables, "/scenarios") == {
+        "scenario": "quick",
+        "scenarios_dir": "/scenarios",
+        "overrides": {"users": 0, "parameters": {}},
+    }
+    assert scenario_request({"benchmark_scenario": "/my.yml"}, "/s")["scenario"] == "/my.yml"
