@@ -81,6 +81,11 @@ def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
     return gevent.get_hub().threadpool.apply(call, arguments)
 
 
+def member_of(client: NativeClient, servers: ZooKeeperServers) -> int:
+    assert client.member is not None
+    return [member.address for member in servers.members].index(str(client.member))
+
+
 class User:
     """Reads and writes without end; counts what succeeded and what failed. Only ClientError may come."""
 
@@ -335,8 +340,7 @@ def test_a_killed_member_costs_a_moment(ensemble: ZooKeeperServers, start: Start
     client.get("/killed", events.append)
     user = User(client, "/killed")
     user.goes_on()
-    peer = client._session.connection.peer  # type: ignore[union-attr]
-    index = next(n for n, member in enumerate(ensemble.members) if member.client_port == peer.port)  # type: ignore[attr-defined]
+    index = member_of(client, ensemble)
     in_thread(ensemble.kill, index)
     user.goes_on()
     user.stop()
@@ -360,7 +364,7 @@ def test_a_paused_member_is_left_in_time_to_keep_the_session(ensemble: ZooKeeper
     followers = in_thread(ensemble.followers)
     # A follower: a paused leader would stop everybody.
     index = followers[0]
-    while client._session.connection.peer.port != ensemble.members[index].client_port:  # type: ignore[union-attr,attr-defined]
+    while member_of(client, ensemble) != index:
         client._session.connection.abort(ConnectionLossError, "to another member")  # type: ignore[union-attr]
         until(lambda: client.connected)
     assert index != leader

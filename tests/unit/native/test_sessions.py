@@ -318,6 +318,16 @@ def test_a_pipeline_keeps_the_time_limit() -> None:
         list(client.pipeline(GetData("/a") for _ in range(5)))
 
 
+def test_two_who_start_the_same_client_both_wait_for_it() -> None:
+    with FakeServer(grant=lambda _link, _connect: gevent.sleep(0.1) is None) as server:
+        client = NativeClient(ClientSettings(server.hosts))
+        users = [gevent.spawn(client.start) for _ in range(2)]
+        gevent.joinall(users, raise_error=True)
+        assert client.connected
+        assert len(server.connects) == 1
+        client.close()
+
+
 def test_starting_and_ending_many_times_leaves_nothing() -> None:
     with FakeServer() as server:
         for number in range(30):

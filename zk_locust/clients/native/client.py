@@ -10,6 +10,7 @@ from zk_locust.clients.interface import ClientSettings, Watch
 from zk_locust.clients.native import hosts, jute, pipeline, protocol
 from zk_locust.clients.native.connection import Connection
 from zk_locust.clients.native.handshake import Credential
+from zk_locust.clients.native.hosts import Address
 from zk_locust.clients.native.paths import server_paths
 from zk_locust.clients.native.requests import Create, Request, Result, Step, multi_body, multi_results
 from zk_locust.clients.native.session import Listener, Session
@@ -28,9 +29,10 @@ _length = jute.INT.pack
 class NativeClient:
     """A ZooKeeperClient of its own. Greenlets may share one; each gets the reply to its own request.
 
-    An operation that is issued while the session has no connection waits for one, up to the operation's time limit. An
-    operation that is under way when the connection goes is undecided: ConnectionLossError. Nothing is tried again by
-    itself. All methods but the constructor raise `zk_locust.errors.ClientError` and its kinds only.
+    An operation that is issued while the session has no connection waits for one, up to the operation's time limit,
+    and then, once it is sent, up to the same limit for its reply. An operation that is under way when the connection
+    goes is undecided: ConnectionLossError. Nothing is tried again by itself. All methods raise
+    `zk_locust.errors.ClientError` and its kinds only.
 
     `credentials` are (scheme, credential), e.g. `("digest", b"user:password")`, given to every member that the client
     connects to. A reply longer than `max_frame_bytes` is a ProtocolError. Raises ConfigurationError for a connect
@@ -63,6 +65,12 @@ class NativeClient:
     def state(self) -> str:
         """The session's state, one of kazoo's KeeperState."""
         return self._session.state
+
+    @property
+    def member(self) -> Address | None:
+        """Where the member listens to which the session is connected now."""
+        connection = self._session.connection
+        return connection.peer if connection is not None else None
 
     @property
     def session_id(self) -> int:

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 from gevent import getcurrent
 
 from zk_locust.clients.native import jute, protocol, pulse
+from zk_locust.clients.native.hosts import Address
 from zk_locust.errors import (
     AuthFailedError,
     ClientError,
@@ -120,7 +121,7 @@ class Connection:
         sock: _socket.socket,
         hub: Any,
         owner: Owner,
-        peer: object,
+        peer: Address,
         limits: pulse.Limits,
         max_frame_bytes: int,
         last_zxid: int,

@@ -104,11 +104,14 @@ class Session:
 
     def start(self) -> None:
         """Connect, within the connect time limit. Raises ConnectError, or AuthFailedError."""
-        if self.state in (KeeperState.CONNECTED, KeeperState.CONNECTING):
+        if self.state == KeeperState.CONNECTED:
+            return
+        timeout_s = self._settings.connect_timeout_s
+        if self.state == KeeperState.CONNECTING:
+            self._wait_for_connection(timeout_s)
             return
         self._problem = None
         self._begin_connecting()
-        timeout_s = self._settings.connect_timeout_s
         try:
             self._wait_for_connection(timeout_s)
         except BaseException as error:
@@ -232,10 +235,7 @@ class Session:
         if isinstance(outcome, SessionExpiredError) and self.session_id != protocol.NO_SESSION:
             self._expire()
             outcome = self._attempt(address)
-        if self._connector is not getcurrent():
-            # Stopped in the meantime.
-            if not isinstance(outcome, ClientError):
-                outcome[0].close()
+        if outcome is None:
             return True
         if isinstance(outcome, AuthFailedError):
             self._problem = outcome
@@ -248,7 +248,9 @@ class Session:
         self._take_over(address, *outcome)
         return True
 
-    def _attempt(self, address: Address) -> tuple[_socket.socket, protocol.ConnectResponse] | ClientError:
+    def _attempt(self, address: Address) -> tuple[_socket.socket, protocol.ConnectResponse] | ClientError | None:
+        """Return what came of asking one member; None where the client was stopped in the meantime."""
+        outcome: tuple[_socket.socket, protocol.ConnectResponse] | ClientError
         requested_ms = int(self._settings.session_timeout_s * 1000)
         request = SessionRequest(
             self._last_zxid, requested_ms, self.session_id, self._password, tuple(self.credentials)
@@ -256,11 +258,16 @@ class Session:
         # As in ClientCnxn: everybody can be tried before the session ends.
         limit_s = min(self.timeout_s / len(self._hosts), self._settings.connect_timeout_s)
         try:
-            return shake_hands(self._hub, address, request, max(limit_s, SHORTEST_ATTEMPT_S))
+            outcome = shake_hands(self._hub, address, request, max(limit_s, SHORTEST_ATTEMPT_S))
         except ProtocolError as error:
-            return ProtocolError(f"{address}: {error}")
+            outcome = ProtocolError(f"{address}: {error}")
         except ClientError as error:
-            return error
+            outcome = error
+        if self._connector is getcurrent():
+            return outcome
+        if not isinstance(outcome, ClientError):
+            outcome[0].close()
+        return None
 
     def _take_over(self, address: Address, sock: _socket.socket, granted: protocol.ConnectResponse) -> None:
         self.session_id, self._password = granted.session_id, granted.password
