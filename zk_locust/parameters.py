@@ -138,7 +138,8 @@ class Parameter:
             try:
                 return self.convert(text)
             except ValueError as error:
-                raise argparse.ArgumentTypeError(str(error)) from None
+                reason = "the value (secret) cannot be used" if self.secret else str(error)
+                raise argparse.ArgumentTypeError(reason) from None
 
         options: dict[str, Any] = {
             "dest": self.destination,
@@ -291,16 +292,24 @@ def check(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
     for name, raw in given.items():
         parameter = BY_NAME.get(str(name).removeprefix("--").replace("_", "-"))
         if parameter is None:
+            # Without the value: it may be a secret whose name is misspelt.
             problems.append(
-                f"benchmark_parameters.{name} [{raw}]: there is no such parameter{nearest(str(name), BY_NAME)}; "
+                f"benchmark_parameters.{name}: there is no such parameter{nearest(str(name), BY_NAME)}; "
                 "docs/parameters.md lists them all"
+            )
+            continue
+        if raw is None:
+            problems.append(
+                f"benchmark_parameters.{parameter.name} []: the value is missing; give one, or leave it out"
             )
             continue
         shown = "(secret)" if parameter.secret else raw
         try:
             values[parameter.name] = parameter.convert(_as_text(raw))
         except ValueError as error:
-            reason = str(error).removeprefix(f"[{raw}] ") if not parameter.secret else "the value cannot be used"
+            reason = (
+                str(error).removeprefix(f"[{_as_text(raw)}] ") if not parameter.secret else "the value cannot be used"
+            )
             problems.append(f"benchmark_parameters.{parameter.name} [{shown}]: {reason}")
     return values, problems
 

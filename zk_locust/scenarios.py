@@ -61,7 +61,7 @@ class Plan:
 
 def _count(value: object) -> int:
     text = str(value)
-    if isinstance(value, bool) or not text.isdigit() or int(text) < 1:
+    if isinstance(value, bool) or not text.isdecimal() or int(text) < 1:
         raise ValueError("this is not a whole number from 1; write e.g. 32")
     return int(text)
 
@@ -113,6 +113,8 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
             f"give the path of a YAML file, or one of: {', '.join(known)}"
         ]
     content, problems = _read(file)
+    if content is None:
+        return None, problems
     source = {key: f"{key} in {file.name}" for key in _KEYS} | {key: f"benchmark_{key}" for key in overrides}
     merged: dict[str, Any] = {**content, **overrides}
 
@@ -162,16 +164,17 @@ def _find_scenario(scenario: str, scenarios_dir: Path) -> Path | None:
     return None
 
 
-def _read(file: Path) -> tuple[dict[str, Any], list[str]]:
+def _read(file: Path) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return the scenario's settings, None where there are none to be read, and what is wrong with them."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         reason = getattr(error, "problem", None) or error
-        return {}, [f"benchmark_scenario [{file}{line}]: this is not YAML that can be read: {reason}"]
+        return None, [f"benchmark_scenario [{file}{line}]: this is not YAML that can be read: {reason}"]
     if not isinstance(content, dict):
-        return {}, [f"benchmark_scenario [{file}]: a scenario is a dictionary with {', '.join(_KEYS)}"]
+        return None, [f"benchmark_scenario [{file}]: a scenario is a dictionary with {', '.join(_KEYS)}"]
     unknown = [key for key in content if key not in _KEYS]
     problems = [
         f"{key} in {file.name} [{content[key]}]: a scenario has no such setting{nearest(str(key), _KEYS)}; "
@@ -191,6 +194,9 @@ def _find_locustfile(name: str, beside: Path, source: str, problems: list[str]) 
                 compile(candidate.read_bytes(), str(candidate), "exec")
             except SyntaxError as error:
                 problems.append(f"{source} [{name}, line {error.lineno}]: this is not Python: {error.msg}")
+                return None
+            except (OSError, ValueError) as error:  # ValueError: null bytes
+                problems.append(f"{source} [{name}]: this cannot be read as Python: {error}")
                 return None
             return candidate.resolve()
     problems.append(
