@@ -8,7 +8,7 @@ from typing import Any
 
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.errors import ConfigurationError
-from zk_locust.parameters import PARAMETERS
+from zk_locust.parameters import PARAMETERS, Parameter, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,11 @@ class Options:
 
     @classmethod
     def of(cls, parsed_options: Any) -> "Options":
-        """Read Locust's parsed options; what is not there (a program without a command line) has its default."""
-        value: dict[str, Any] = {p.destination: getattr(parsed_options, p.destination, p.default) for p in PARAMETERS}
+        """Read Locust's parsed options; what is not there (a program without a command line) has its default.
+
+        Raises ConfigurationError for a value without sense, which only the form of Locust's page lets through.
+        """
+        value: dict[str, Any] = {p.destination: _value(p, parsed_options) for p in PARAMETERS}
         min_wait_ms = value["min_wait"]
         max_wait_ms = value["max_wait"]
         return cls(
@@ -61,3 +64,18 @@ class Options:
             connect_timeout_s=self.kazoo_timeout_s,
             operation_timeout_s=self.operation_timeout_s,
         )
+
+
+def _value(parameter: Parameter, parsed_options: Any) -> Value:
+    value: Value = getattr(parsed_options, parameter.destination, parameter.default)
+    if not isinstance(value, str):
+        return value
+    # The form hands on the text as it was typed; for what a command line has converted this changes nothing.
+    if not value:
+        return parameter.default
+    try:
+        return parameter.convert(value)
+    except ValueError as error:
+        shown = "(secret)" if parameter.secret else value
+        problem, _, remedy = str(error).removeprefix(f"[{value}] ").partition("; ")
+        raise ConfigurationError(parameter.flag, shown, problem, remedy or "see docs/parameters.md") from None

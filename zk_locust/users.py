@@ -1,5 +1,6 @@
 """The simulated user: one ZooKeeper session, and the task set that drives it."""
 
+import contextlib
 import random
 from typing import Any
 
@@ -8,11 +9,13 @@ import locust
 from locust import User
 from locust.user.task import LOCUST_STATE_STOPPING
 
+from zk_locust.errors import ClientError
 from zk_locust.load_plan import register_load_plan
 from zk_locust.locust_client import LocustClient
 from zk_locust.node_cleanup import register_node_cleanup
 from zk_locust.options import Options
 from zk_locust.parameters import add_parameters
+from zk_locust.settings_check import register_settings_check
 
 _CONNECT_PAUSE_S = 1.0
 _FROM_OPTIONS = object()
@@ -56,7 +59,8 @@ class ZKLocust(User):
     def on_start(self) -> None:
         """Connect, again and again until it works: an ensemble that is down is a failure each time, not a dead user."""
         while self._autostart and self.client.is_connection_down():
-            with self.client.timer("connect") as timer:
+            # Also where errors are to be raised into the task: there is no task yet, and the user would be gone.
+            with contextlib.suppress(ClientError), self.client.timer("connect") as timer:
                 self.client.start()
                 timer.discard()
             if self.client.is_connection_down():
@@ -78,6 +82,7 @@ def register() -> None:
     """Let Locust know the parameters, the plan of the load and the cleaning up. Safe to call again."""
     for hook, listener in (
         (locust.events.init_command_line_parser, add_parameters),
+        (locust.events.init, register_settings_check),
         (locust.events.init, register_load_plan),
         (locust.events.init, register_node_cleanup),
     ):

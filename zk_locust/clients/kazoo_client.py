@@ -3,6 +3,7 @@
 kazoo has none: against a silent server its operations wait, queued, for as long as the state is CONNECTING.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, Literal, NoReturn, overload
@@ -63,11 +64,15 @@ class KazooZooKeeperClient:
 
     def stop(self) -> None:
         """Close the session."""
-        self._kazoo.stop()
+        # Against a silent server kazoo gives up waiting for its writer; the session then ends by its timeout.
+        with contextlib.suppress(KazooException):
+            self._kazoo.stop()
 
     def close(self) -> None:
         """Give the descriptors back; kazoo keeps two without this."""
-        self._kazoo.close()
+        # kazoo refuses, with a plain Exception, while its writer is still there: it takes them with it.
+        with contextlib.suppress(Exception):
+            self._kazoo.close()
 
     def get(self, path: str, watch: Watch | None = None) -> tuple[bytes, ZnodeStat]:
         """Return value and stat."""

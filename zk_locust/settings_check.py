@@ -1,0 +1,48 @@
+"""Refusing a load that cannot work: once, before any user is started, on the process that leads it."""
+
+import logging
+import sys
+from typing import Any, Final
+
+import gevent
+from locust.exception import StopTest
+from locust.runners import MasterRunner, WorkerRunner
+
+from zk_locust.errors import ConfigurationError
+from zk_locust.options import Options
+
+_EXIT_CODE: Final = 2  # as for a flag that the command line does not know
+_WORKERS_COME_S: Final = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+def register_settings_check(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+    """Check the parameters (a listener of `events.init`): now, or with a web UI when a test is started there."""
+    if runner is None or isinstance(runner, WorkerRunner):
+        return
+    if web_ui is not None:
+        environment.events.test_start.add_listener(_refuse_test)
+        return
+    try:
+        check_settings(environment)
+    except ConfigurationError as error:
+        print(f"zk-locust: {error}", file=sys.stderr)
+        if isinstance(runner, MasterRunner):
+            gevent.sleep(_WORKERS_COME_S)  # those that wait for this master are told to end
+            runner.quit()
+        sys.exit(_EXIT_CODE)
+
+
+def check_settings(environment: Any) -> None:
+    """Raise ConfigurationError where no user could work with the parameters."""
+    options = Options.of(environment.parsed_options)
+    options.client_settings()
+
+
+def _refuse_test(environment: Any, **_: Any) -> None:
+    try:
+        check_settings(environment)
+    except ConfigurationError as error:
+        logger.error("The load is not started: %s", error)
+        raise StopTest(str(error)) from None
