@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import gevent
 from gevent.event import Event
 from locust.event import EventHook
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner, WorkerRunner
 from locust.stats import RequestStats, StatsEntry
 
 WARM_UP: Final = "warm-up"
@@ -36,7 +36,8 @@ _STOP_GRACE_S: Final = 10.0
 logger = logging.getLogger(__name__)
 
 part_changed: Final = EventHook()
-"""Fires on every process as a part begins: `environment`, `part`, `planned_s` (None where its length is open)."""
+"""Fires on every process as a part begins: `environment`, `part`, `planned_s` (None where its length is open), and
+`elapsed_s` (how long ago it began, where this is a worker that has come late)."""
 
 
 _plans: "WeakKeyDictionary[Any, LoadPlan]" = WeakKeyDictionary()
@@ -70,6 +71,7 @@ class WorkerParts:
         self._environment = environment
         self._runner = runner
         self._part = MEASURED
+        self._on_its_way: dict[str, Any] | None = None
         runner.register_message(_PART_MESSAGE, self._on_part)
         runner.register_message(_STOP_MESSAGE, self._on_stop, concurrent=True)
         environment.events.test_start.add_listener(self._on_test_start)
@@ -77,13 +79,28 @@ class WorkerParts:
         environment.events.quitting.add_listener(self._on_quitting)
 
     def _on_test_start(self, **_: Any) -> None:
-        self._part = _first_part(self._environment)
-        part_changed.fire(environment=self._environment, part=self._part, planned_s=None)
+        late, self._on_its_way = self._on_its_way, None
+        if late is None:
+            self._begin(_first_part(self._environment), None)
+        else:
+            self._begin(late["part"], late["planned_s"], time.perf_counter() - late["began_s"])
 
     def _on_part(self, msg: Any, **_: Any) -> None:
-        self._runner._send_stats()
-        self._part = msg.data["part"]
-        part_changed.fire(environment=self._environment, part=self._part, planned_s=msg.data["planned_s"])
+        part, planned_s, elapsed_s = msg.data["part"], msg.data["planned_s"], msg.data["elapsed_s"]
+        if self._runner.worker_state == STATE_INIT:
+            # No user has started here yet: this is a load that is on its way, and its users come next.
+            began_s = time.perf_counter() - elapsed_s
+            self._on_its_way = None if part == COOL_DOWN else msg.data | {"began_s": began_s}
+            return
+        # The figures are taken and the part is changed in one go, and only then sent: sending may let users run.
+        report: dict[str, Any] = {}
+        self._environment.events.report_to_master.fire(client_id=self._runner.client_id, data=report)
+        self._begin(part, planned_s)
+        self._runner.send_message("stats", report)
+
+    def _begin(self, part: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
+        self._part = part
+        part_changed.fire(environment=self._environment, part=part, planned_s=planned_s, elapsed_s=elapsed_s)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
         data[PART_FIELD] = self._part
@@ -107,7 +124,11 @@ class LoadPlan:
         self._runner = runner
         self._is_master = isinstance(runner, MasterRunner)
         self._summary_part = MEASURED
+        self._part: str | None = None
+        self._part_planned_s: float | None = None
+        self._part_began_s = 0.0
         self._stopping = Event()
+        self._stopped = Event()
         self._stopped_workers: set[str] = set()
         self._measured_s: float | None = None
         self._measured_until: float | None = None
@@ -120,6 +141,7 @@ class LoadPlan:
         self._walking: Any = None
         if self._is_master:
             runner.register_message(_STOPPED_MESSAGE, self._on_worker_stopped)
+            events.worker_connect.add_listener(self._on_worker_connect)
             # Before Locust's own listener, which adds whatever a report holds to the summary.
             events.worker_report._handlers.insert(0, self._on_worker_report)
 
@@ -141,6 +163,7 @@ class LoadPlan:
 
     def _on_test_start(self, **_: Any) -> None:
         self._stopping.clear()
+        self._stopped.clear()
         self._measured_until = self._warm_until = None
         self._stopped_workers.clear()
         self._walking = None
@@ -148,9 +171,7 @@ class LoadPlan:
         self._summary_part = first
         if first == WARM_UP:
             self._warm_until = time.perf_counter() + self._ramp_s() + _warm_up_s(self._environment)
-        part_changed.fire(
-            environment=self._environment, part=first, planned_s=self._measured_s if first == MEASURED else None
-        )
+        self._enter(first, self._measured_s if first == MEASURED else None)
         if first == MEASURED and self._measured_s:
             self._walking = gevent.spawn(self._measure, self._measured_s)
 
@@ -193,27 +214,47 @@ class LoadPlan:
 
     def _begin(self, part: str, planned_s: float | None) -> None:
         if self._is_master:
-            self._runner.send_message(_PART_MESSAGE, {"part": part, "planned_s": planned_s})
-        part_changed.fire(environment=self._environment, part=part, planned_s=planned_s)
+            self._runner.send_message(_PART_MESSAGE, {"part": part, "planned_s": planned_s, "elapsed_s": 0.0})
+        self._enter(part, planned_s)
+
+    def _enter(self, part: str, planned_s: float | None) -> None:
+        self._part, self._part_planned_s, self._part_began_s = part, planned_s, time.perf_counter()
+        part_changed.fire(environment=self._environment, part=part, planned_s=planned_s, elapsed_s=0.0)
+
+    def _on_worker_connect(self, client_id: str, **_: Any) -> None:
+        """Tell a worker that comes late where the load is, before Locust sends it users."""
+        if self._part in (WARM_UP, MEASURED):
+            elapsed_s = time.perf_counter() - self._part_began_s
+            data = {"part": self._part, "planned_s": self._part_planned_s, "elapsed_s": elapsed_s}
+            self._runner.send_message(_PART_MESSAGE, data, client_id)
 
     def _on_test_stopping(self, **_: Any) -> None:
+        if self._stopping.is_set():
+            # Somebody else stops the load already, and has not come to where Locust would know it.
+            self._stopped.wait((self._environment.stop_timeout or 0) + _STOP_GRACE_S)
+            return
         self._stopping.set()
         if not self._is_master:
+            self._stopped.set()
             return
+        workers_before = self._workers_alive()
         self._begin(COOL_DOWN, None)
         self._runner.send_message(_STOP_MESSAGE)
         limit = time.perf_counter() + (self._environment.stop_timeout or 0) + _STOP_GRACE_S
-        self._wait_until(lambda: self._all_stopped(), limit)
-        if not any(worker.state != "missing" for worker in self._runner.clients.values()) and not self._web_ui():
+        self._wait_until(self._all_stopped, limit)
+        self._stopped.set()
+        all_lost = self._runner.clients and not self._workers_alive()
+        if (not workers_before or all_lost) and self._environment.web_ui is None:
             logger.error("No worker is left, giving up")
+            self._environment.process_exit_code = 1
             gevent.spawn(self._runner.quit)
 
-    def _web_ui(self) -> bool:
-        return self._environment.web_ui is not None
+    def _workers_alive(self) -> bool:
+        return any(worker.state != STATE_MISSING for worker in self._runner.clients.values())
 
     def _all_stopped(self) -> bool:
         return all(
-            worker.state == "missing" or name in self._stopped_workers
+            worker.state == STATE_MISSING or name in self._stopped_workers
             for name, worker in list(self._runner.clients.items())
         )
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from locust_extra.columns import COOL_DOWN
 from locust_extra.histogram import LatencyHistogram
 
 Key = tuple[str, str]
@@ -50,16 +49,18 @@ class Recorder:
         self._reported_ns = clock_ns()
         self._reported_cpu = self._cpu.read_ns()
 
-    def begin_part(self, part: str, planned_s: float | None) -> None:
-        """Record under `part` from now on. What comes after a planned end belongs to the part's last interval."""
+    def begin_part(self, part: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
+        """Record under `part` from now on; it began `elapsed_s` ago.
+
+        What comes after a planned end belongs to the part's last interval.
+        """
         now = self._clock_ns()
         self._close_interval()
-        self._part, self._part_started_ns = part, now
-        self._interval = 0
+        self._part, self._part_started_ns = part, now - round(elapsed_s * 1e9)
         self._last_interval = None
         if planned_s is not None:
             self._last_interval = max(0, round(planned_s * 1e9 / self._interval_ns) - 1)
-        self._interval_ends_ns = now + self._interval_ns if self._last_interval != 0 else 1 << 63
+        self._turn_to(now)
 
     def on_request(
         self, request_type: str, name: str, response_time: float, exception: BaseException | None, **_: Any
@@ -105,7 +106,7 @@ class Recorder:
     def _turn_to(self, now: int) -> None:
         self._close_interval()
         interval = (now - self._part_started_ns) // self._interval_ns
-        if self._last_interval is not None and interval >= self._last_interval and self._part != COOL_DOWN:
+        if self._last_interval is not None and interval >= self._last_interval:
             interval = self._last_interval
             self._interval_ends_ns = 1 << 63
         else:

@@ -60,7 +60,7 @@ class WorkerStats:
         part_changed.add_listener(self._on_part_changed)
         environment.events.report_to_master.add_listener(self._on_report_to_master)
 
-    def _on_part_changed(self, part: str, planned_s: float | None, **_: Any) -> None:
+    def _on_part_changed(self, part: str, planned_s: float | None, elapsed_s: float, **_: Any) -> None:
         interval_s = _interval_s(self._environment)
         if self._recorder is None and interval_s > 0:
             # Locust reads this at every turn; a report must not be much older than an interval.
@@ -68,7 +68,7 @@ class WorkerStats:
             self._recorder = Recorder(interval_s)
             self._environment.events.request.add_listener(self._recorder.on_request)
         if self._recorder is not None:
-            self._recorder.begin_part(part, planned_s)
+            self._recorder.begin_part(part, planned_s, elapsed_s)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
         data[_NAME_FIELD] = os.environ.get(WORKER_NAME_VARIABLE) or (
@@ -86,6 +86,7 @@ class LoadStats:
         self._runner = runner
         self._options = environment.parsed_options
         self._part = ""
+        self._on_its_way = False
         self._began_s = time.perf_counter()
         self._wall = WallClock()
         self._series: Series | None = None
@@ -98,7 +99,8 @@ class LoadStats:
         events_path = self._option("stats_events")
         self._events = EventFile(events_path, "master") if events_path else None
         part_changed.add_listener(self._on_part_changed)
-        environment.events.test_stop.add_listener(self._on_test_stop)
+        # Before those that tidy up, which may take their time against an ensemble that does not answer.
+        environment.events.test_stop._handlers.insert(0, self._on_test_stop)
         environment.events.quit.add_listener(self._on_quit)
         if isinstance(runner, MasterRunner):
             environment.events.worker_report.add_listener(self._on_worker_report)
@@ -114,7 +116,7 @@ class LoadStats:
         interval_s = _interval_s(self._environment)
         if self._series is None and interval_s > 0:
             self._open(interval_s)
-        self._part = part
+        self._part, self._on_its_way = part, True
         self._progress.begin_part(part)
         if self._series is not None:
             self._series.begin_part(part)
@@ -161,10 +163,12 @@ class LoadStats:
             gevent.sleep(0.25)
 
     def _look_for_lost_workers(self) -> None:
-        if self._part in ("", COOL_DOWN):
+        if not self._on_its_way:
             return
         for client_id, name in self._worker_names.items():
             client = self._runner.clients.get(client_id)
+            if client is None and self._part == COOL_DOWN:
+                continue  # it may leave now
             gone = client is None or client.state == runners.STATE_MISSING
             if gone and client_id not in self._lost:
                 self._lost.add(client_id)
@@ -193,6 +197,9 @@ class LoadStats:
         self._progress.write(path)
 
     def _on_test_stop(self, **_: Any) -> None:
+        if not self._on_its_way:
+            return  # Locust stops twice when two ask for it
+        self._on_its_way = False
         self._give_out(final=True)
         self._note("run-stopped", "load")
 
