@@ -23,7 +23,10 @@ def status_of(folder: Path) -> dict[str, Any]:
     if status is None:
         return {"state": "absent", "processes": {}, "progress": None}
     if status["state"] == "running" and find(status["supervisor"]) is None:
-        status["state"] = "lost"
+        # It may have ended between our two looks: then it has said so by now.
+        status = _read(folder / STATUS_FILE) or status
+        if status["state"] == "running":
+            status["state"] = "lost"
     status["progress"] = _read(folder / PROGRESS_FILE)
     return status
 
@@ -34,12 +37,19 @@ def stop(folder: Path) -> dict[str, Any]:
     supervisor = find(status.get("supervisor"))
     if supervisor is not None:
         supervisor.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_LIMIT_S
-        while find(status["supervisor"]) is not None and time.monotonic() < deadline:
-            time.sleep(0.1)
-        if find(status["supervisor"]) is not None:
+        if not _has_ended(status["supervisor"], _STOP_LIMIT_S):
             supervisor.kill()  # its processes die with it
+            _has_ended(status["supervisor"], TERMINATE_S)
     return status_of(folder)
+
+
+def _has_ended(identity: dict[str, Any], limit_s: float) -> bool:
+    deadline = time.monotonic() + limit_s
+    while find(identity) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _read(file: Path) -> dict[str, Any] | None:

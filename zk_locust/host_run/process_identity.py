@@ -1,15 +1,21 @@
-"""Knowing a process again: by its id and its start time, because ids are used again."""
+"""Knowing a process again: by its id and its start time, because ids are used again.
 
+The start time is the kernel's own count of ticks since it booted (proc(5), `stat`, field 22). psutil's is that count
+added to a boot time that moves whenever the wall clock is set.
+"""
+
+from pathlib import Path
 from typing import Any
 
 import psutil
 
-_SAME_START_S = 0.05
+_FIRST_AFTER_NAME = 3
+_STATE, _START_TICKS = 3 - _FIRST_AFTER_NAME, 22 - _FIRST_AFTER_NAME
 
 
 def identity_of(pid: int) -> dict[str, Any]:
     """Return what tells this process from all others, as plain values."""
-    return {"pid": pid, "created": psutil.Process(pid).create_time()}
+    return {"pid": pid, "start_ticks": int(_stat_of(pid)[_START_TICKS])}
 
 
 def find(identity: dict[str, Any] | None) -> psutil.Process | None:
@@ -17,9 +23,14 @@ def find(identity: dict[str, Any] | None) -> psutil.Process | None:
     if not identity:
         return None
     try:
-        process = psutil.Process(identity["pid"])
-        if abs(process.create_time() - identity["created"]) > _SAME_START_S:
+        stat = _stat_of(identity["pid"])
+        if int(stat[_START_TICKS]) != identity["start_ticks"] or stat[_STATE] in "ZX":
             return None
-        return None if process.status() == psutil.STATUS_ZOMBIE else process
-    except psutil.NoSuchProcess:
+        return psutil.Process(identity["pid"])
+    except (OSError, psutil.NoSuchProcess):
         return None
+
+
+def _stat_of(pid: int) -> list[str]:
+    # The name, in parentheses, may hold spaces and parentheses itself.
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

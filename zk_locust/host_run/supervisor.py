@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from zk_locust.host_run.spec import STATUS_FILE, SUPERVISOR_LOG, HostRunSpec, Pr
 POLL_S: Final = 0.1
 FOLLOW_S: Final = 10.0
 TERMINATE_S: Final = 15.0
+_START_LIMIT_S: Final = 30.0
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -37,21 +39,31 @@ class HostBusyError(ZKLocustError):
     """Another run holds this host."""
 
 
-def start_detached(spec: HostRunSpec) -> None:
-    """Start the supervisor and return when it has written its status. Raises HostBusyError where a run is on its way.
+class StartError(ZKLocustError):
+    """The run's processes could not be started."""
 
-    The lock is taken before the fork, so that the answer comes at once, and is held by the supervisor.
+
+def start_detached(spec: HostRunSpec) -> None:
+    """Start the supervisor and return when it has started the processes.
+
+    Raises HostBusyError where a run is on its way, and StartError where the processes cannot be started. The lock is
+    taken before the fork, so that the answer comes at once, and is held by the supervisor.
     """
     spec.folder.mkdir(parents=True, exist_ok=True)
-    lock = _take_lock(spec)
+    try:
+        lock = _take_lock(spec)
+    except HostBusyError:
+        if spec.secrets is not None:
+            spec.secrets.unlink(missing_ok=True)
+        raise
     status = spec.folder / STATUS_FILE
     status.unlink(missing_ok=True)
     sys.stdout.flush()
-    if os.fork():
+    child = os.fork()
+    if child:
         lock.close()
-        deadline = time.monotonic() + 30
-        while not status.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        os.waitpid(child, 0)
+        _wait_for_start(spec)
         return
     os.setsid()
     if os.fork():
@@ -61,8 +73,23 @@ def start_detached(spec: HostRunSpec) -> None:
         _detach_output(spec.folder / SUPERVISOR_LOG)
         Supervisor(spec, lock).run()
         code = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(code)
+
+
+def _wait_for_start(spec: HostRunSpec) -> None:
+    status, log = spec.folder / STATUS_FILE, spec.folder / SUPERVISOR_LOG
+    deadline = time.monotonic() + _START_LIMIT_S
+    while not status.exists():
+        if time.monotonic() > deadline:
+            raise StartError(f"the run's processes did not start within {_START_LIMIT_S:g} s; see {log} on this host")
+        time.sleep(0.02)
+    problem = json.loads(status.read_text(encoding="utf-8"))["problem"]
+    if problem:
+        raise StartError(f"the run's processes cannot be started: {problem}; see {log} on this host")
 
 
 def _take_lock(spec: HostRunSpec) -> IO[str]:
@@ -118,6 +145,7 @@ class Supervisor:
             "started": _now(),
             "ended": None,
             "ended_by": None,
+            "problem": None,
             "deadline_s": spec.deadline_s,
             "supervisor": identity_of(os.getpid()),
             "processes": {},
@@ -128,12 +156,16 @@ class Supervisor:
         """Run until all processes have ended."""
         signal.signal(signal.SIGTERM, self._on_stop)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        secrets = self._take_secrets()
+        ended_by = "failure"
         try:
+            secrets = self._take_secrets()
             for process in self._spec.processes:
                 self._start(process, secrets)
             self._write_status()
             ended_by = self._wait()
+        except (OSError, ValueError) as error:
+            traceback.print_exc()
+            self._status["problem"] = str(error)
         finally:
             self._end_all()
         self._status |= {"state": "ended", "ended": _now(), "ended_by": ended_by}
@@ -146,8 +178,12 @@ class Supervisor:
     def _take_secrets(self) -> dict[str, str]:
         if self._spec.secrets is None:
             return {}
-        content: dict[str, str] = json.loads(self._spec.secrets.read_text(encoding="utf-8"))
-        self._spec.secrets.unlink()
+        try:
+            content: dict[str, str] = json.loads(self._spec.secrets.read_text(encoding="utf-8"))
+        except ValueError:
+            raise ValueError(f"{self._spec.secrets} holds no JSON object") from None
+        finally:
+            self._spec.secrets.unlink(missing_ok=True)
         return content
 
     def _start(self, process: ProcessSpec, secrets: dict[str, str]) -> None:
@@ -213,5 +249,9 @@ class Supervisor:
 
     def _write_status(self) -> None:
         new = self._spec.folder / f"{STATUS_FILE}.new"
-        new.write_text(json.dumps(self._status, indent=1), encoding="utf-8")
-        new.replace(self._spec.folder / STATUS_FILE)
+        try:
+            new.write_text(json.dumps(self._status, indent=1), encoding="utf-8")
+            new.replace(self._spec.folder / STATUS_FILE)
+        except OSError:
+            # A full disk must not keep us from ending the processes in good order.
+            traceback.print_exc()
