@@ -70,13 +70,16 @@ class MemberPoller:
         """Ask once and write the answer, or why there was none."""
         sent, elapsed_s = datetime.now(UTC), self._file.elapsed_s()
         began = time.perf_counter()
+        # requests' own time limit is one for each piece of the answer: a member that dribbles would hold us forever.
+        time_limit = gevent.Timeout(_TIME_LIMIT_S)
         try:
-            answer = self._session.get(self._url, timeout=_TIME_LIMIT_S)
+            with time_limit:
+                answer = self._session.get(self._url, timeout=_TIME_LIMIT_S)
             answer.raise_for_status()
-            metrics = answer.json()
-            if not isinstance(metrics, dict):
-                raise ValueError(f"{self._url} answered something else than metrics")
-        except (requests.RequestException, ValueError) as error:
+            metrics = _metrics_of(answer)
+        except (requests.RequestException, ValueError, gevent.Timeout) as error:
+            if isinstance(error, gevent.Timeout) and error is not time_limit:
+                raise
             self._file.write(sent, elapsed_s, self._member, {REACHABLE: 0}, _reason(error))
             return
         poll_ms = round((time.perf_counter() - began) * 1000, 1)
@@ -84,8 +87,18 @@ class MemberPoller:
         self._file.write(sent, elapsed_s, self._member, {REACHABLE: 1, POLL_MS: poll_ms} | values)
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
+def _metrics_of(answer: requests.Response) -> dict[str, Any]:
+    try:
+        metrics = answer.json()
+    except (ValueError, RecursionError):
+        raise ValueError("the answer is not JSON") from None
+    if not isinstance(metrics, dict):
+        raise ValueError("the answer is JSON, but no metrics")
+    return metrics
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, (requests.Timeout, gevent.Timeout)):
         return f"no answer within {_TIME_LIMIT_S:g} s"
     if isinstance(error, requests.ConnectionError):
         return "no connection to the AdminServer"
