@@ -7,8 +7,10 @@ is at work on from one that was left behind.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import getpass
+import itertools
 import json
 import os
 import re
@@ -45,21 +47,16 @@ def process_start(pid: int) -> str | None:
 def run_id(started: datetime, scenario: str, label: str) -> str:
     """Return `20261124T031500Z-<scenario>[-<label>]`, with nothing in it that a folder's name should not have."""
     words = [started.strftime("%Y%m%dT%H%M%SZ"), scenario, label]
-    return "-".join(re.sub(r"[^A-Za-z0-9._]+", "-", word).strip("-.") for word in words if word)
+    cleaned = (re.sub(r"[^A-Za-z0-9._]+", "-", word).strip("-.") for word in words)
+    return "-".join(word for word in cleaned if word)
 
 
 def open_record(results: Path, scenario: str, label: str, controller_pid: int, playbooks: list[str]) -> Path:
     """Make the folder of a new run; return it. Its name is that of no other run, finished or not."""
     started = datetime.now(UTC)
     unfinished = results / UNFINISHED
-    unfinished.mkdir(parents=True, exist_ok=True)
-    wanted = run_id(started, scenario, label)
-    name, number = wanted, 1
-    while (results / name).exists() or (unfinished / name).exists():
-        number += 1
-        name = f"{wanted}-{number}"
+    name = _make_folder(results, run_id(started, scenario, label))
     folder = unfinished / name
-    folder.mkdir()
     write(folder / CONTROLLER, {
         "pid": controller_pid,
         "start": process_start(controller_pid),
@@ -80,22 +77,45 @@ def open_record(results: Path, scenario: str, label: str, controller_pid: int, p
     return folder
 
 
+def _make_folder(results: Path, wanted: str) -> str:
+    """Make a folder for an unfinished run, and return its name: another than `wanted` where that is taken."""
+    for number in itertools.count(1):
+        name = wanted if number == 1 else f"{wanted}-{number}"
+        if (results / name).exists():
+            continue
+        try:
+            (results / UNFINISHED / name).mkdir(parents=True)
+        except FileExistsError:
+            continue  # also when another controller has made it just now
+        return name
+    raise AssertionError("unreachable")
+
+
 def is_held(folder: Path) -> bool:
     """Whether the process that opened the record is still at work on it."""
-    try:
-        controller = json.loads((folder / CONTROLLER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    controller = _controller_of(folder)
+    if not controller:
         return False
     if controller["host"] != socket.gethostname():
         return True
     return controller["start"] is not None and process_start(controller["pid"]) == controller["start"]
 
 
+def _controller_of(folder: Path) -> dict[str, Any]:
+    """Return who opened the record; nothing where a crash has left no such file."""
+    try:
+        return read(folder / CONTROLLER)
+    except (OSError, ValueError):
+        return {}
+
+
 def left_behind(results: Path) -> list[Path]:
     """Return the records that nobody holds, newest first."""
     unfinished = results / UNFINISHED
     folders = [folder for folder in unfinished.glob("*") if folder.is_dir()] if unfinished.is_dir() else []
-    return sorted((folder for folder in folders if not is_held(folder)), reverse=True)
+    # Without a manifest nothing was begun in it: it is another controller's in the making, or one that crashed then.
+    found = (folder for folder in folders if (folder / MANIFEST).exists() and not is_held(folder))
+    return sorted(found, reverse=True)
 
 
 def note_phase(folder: Path, name: str, start: str | None, end: str | None) -> None:
@@ -138,13 +158,21 @@ def close_record(folder: Path) -> Path:
     results = folder.parent.parent
     final = results / folder.name
     folder.rename(final)
-    link = results / ".latest.new"
-    link.unlink(missing_ok=True)
-    link.symlink_to(final.name)
-    link.replace(results / "latest")
-    if not any((results / UNFINISHED).iterdir()):
+    _let_latest_show(final)
+    with contextlib.suppress(OSError):  # other runs are still there
         (results / UNFINISHED).rmdir()
     return final
+
+
+def _let_latest_show(folder: Path) -> None:
+    """Point `latest` to a finished run, unless it shows a newer one: an old run may be collected late."""
+    latest = folder.parent / "latest"
+    if latest.is_symlink() and latest.exists() and latest.readlink().name > folder.name:
+        return
+    link = folder.parent / ".latest.new"
+    link.unlink(missing_ok=True)
+    link.symlink_to(folder.name)
+    link.replace(latest)
 
 
 def _merge_events(folder: Path, phases: list[dict[str, Any]]) -> None:
@@ -152,7 +180,7 @@ def _merge_events(folder: Path, phases: list[dict[str, Any]]) -> None:
     file = folder / "events.csv"
     rows = []
     if file.exists():
-        with file.open(newline="", encoding="utf-8") as source:
+        with file.open(newline="", encoding="utf-8", errors="replace") as source:
             # A row that was cut short by a crash has no place in a file that is sorted.
             rows = [row for row in list(csv.reader(source))[1:] if len(row) == len(EVENT_COLUMNS)]
     for phase in phases:
@@ -228,7 +256,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             case "left_behind":
                 return {"folders": [str(each) for each in left_behind(Path(given["results_dir"]).resolve())]}
             case "take_over":
-                write(folder / CONTROLLER, read(folder / CONTROLLER) | {
+                write(folder / CONTROLLER, _controller_of(folder) | {
                     "pid": controller, "start": process_start(controller), "host": socket.gethostname(),
                 })  # fmt: skip
                 return {"run_id": folder.name, "manifest": read(folder / MANIFEST)}
