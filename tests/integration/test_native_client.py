@@ -380,7 +380,7 @@ def test_a_paused_member_is_left_in_time_to_keep_the_session(ensemble: ZooKeeper
     assert client.session_id == session_id
     assert client.exists("/paused/alive") is not None
     assert {type(error) for error in user.failed} <= {ConnectionLossError, OperationTimeoutError}
-    assert user.longest_s < 1.3
+    assert user.longest_s < 1.8
     in_thread(ensemble.wait_ready, index)
 
 
@@ -414,7 +414,7 @@ def test_an_outage_longer_than_the_session(ensemble: ZooKeeperServers, start: St
         ensemble.resume(index)
     user.goes_on(30)
     user.stop()
-    assert user.longest_s < 1.0
+    assert user.longest_s < 1.5
     for index in range(3):
         in_thread(ensemble.wait_ready, index)
     # Frozen servers count no time, so either may be: what must hold is that node and session go together.
@@ -454,7 +454,7 @@ def test_no_quorum_then_quorum(ensemble: ZooKeeperServers, start: Start) -> None
         in_thread(ensemble.kill, index)
     until(lambda: user.failed)
     gevent.sleep(1.5)
-    assert user.longest_s < 0.8
+    assert user.longest_s < 1.5
     for index in (0, 1):
         ensemble.start(index, wait=False)
     for index in (0, 1, 2):

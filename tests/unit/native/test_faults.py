@@ -98,7 +98,7 @@ def test_time_limit_then_the_late_reply_is_skipped() -> None:
         began = time.monotonic()
         with pytest.raises(OperationTimeoutError):
             client.get("/a")
-        assert 0.5 <= time.monotonic() - began < 0.65
+        assert 0.49 <= time.monotonic() - began < 1.2
         late[0].answer(struct.pack("!i", 5) + b"WRONG" + STAT)
         assert client.get("/a")[0] == b"value"
         assert len(server.connects) == 1
@@ -116,7 +116,7 @@ def test_time_limits_of_several_operations_are_their_own() -> None:
             ended.append(time.monotonic() - began)
 
         gevent.joinall([gevent.spawn(user, n * 0.1) for n in range(5)], raise_error=True)
-        assert all(0.49 <= time_s < 0.65 for time_s in ended), ended
+        assert all(0.49 <= time_s < 1.2 for time_s in ended), ended
 
 
 GARBAGE = {
@@ -144,7 +144,7 @@ def test_garbage_is_an_error_at_once_and_the_session_goes_on(name: str) -> None:
         began = time.monotonic()
         with pytest.raises(ProtocolError):
             client.get("/a")
-        assert time.monotonic() - began < 0.3
+        assert time.monotonic() - began < 0.45
         assert client.get("/a")[0] == b"value"
         assert client.session_id == session_id == server.connects[1].session_id
 
@@ -259,7 +259,7 @@ def test_no_session_within_the_connect_time_limit(grant: Callable[[object, objec
         began = time.monotonic()
         with pytest.raises(ConnectError, match=server.hosts if grant is not accept_and_keep_silent else "no session"):
             client.start()
-        assert 0.4 < time.monotonic() - began < 0.7
+        assert 0.4 < time.monotonic() - began < 1.5
         assert not client.connected
         connects = len(server.connects)
         gevent.sleep(0.2)
@@ -334,4 +334,4 @@ def test_stop_does_not_wait_for_a_dead_member() -> None:
     with FakeServer(silent) as server, client_of(server.hosts, operation_s=0.3) as client:
         began = time.monotonic()
         client.stop()
-        assert time.monotonic() - began < 0.6
+        assert time.monotonic() - began < 1.2
