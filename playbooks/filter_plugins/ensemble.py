@@ -125,6 +125,7 @@ def log_tails(names: Iterable[str], hostvars: HostVars, run_folder: str) -> list
     for name in names:
         reason = hostvars[name].get("__zookeeper_status", {}).get("error") or "it does not serve requests"
         tail = hostvars[name].get("__zookeeper_tail", {}).get("stdout_lines") or ["(there is no log)"]
+        tail = [*tail, *hostvars[name].get("__zookeeper_start", {}).get("stderr_lines", [])]
         lines += ["", f"{name} did not come up: {reason}. The end of its log:", ""]
         lines += [f"    {line}" for line in tail]
         lines += ["", f"All of it: {run_folder}/logs/{name}/"]

@@ -49,7 +49,7 @@ def probe_problems(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> l
         elif not variables.get("preflight_probed"):
             problems.append(f"{name}: its probes failed; the reason is above")
         else:
-            for source in ("preflight_problems", "zookeeper_problems", "load_host_problems"):
+            for source in ("preflight_problems", "_zookeeper_problems"):
                 problems += variables.get(source, [])
     return problems
 
