@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 DEFAULT_CLIENT_PORT: Final = 2181
-_MEMBER: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^\s:\[\]/,]+))(?::(?P<port>\d+))?")
+_MEMBER: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<name>[^\s:\[\]/,]+))(?::(?P<port>\d+))?")
 
 
 @dataclass(frozen=True, slots=True)

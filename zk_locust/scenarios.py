@@ -193,9 +193,10 @@ def _find_locustfile(name: str, beside: Path, source: str, problems: list[str]) 
             try:
                 compile(candidate.read_bytes(), str(candidate), "exec")
             except SyntaxError as error:
-                problems.append(f"{source} [{name}, line {error.lineno}]: this is not Python: {error.msg}")
+                line = f", line {error.lineno}" if error.lineno else ""
+                problems.append(f"{source} [{name}{line}]: this is not Python: {error.msg}")
                 return None
-            except (OSError, ValueError) as error:  # ValueError: null bytes
+            except (OSError, ValueError) as error:
                 problems.append(f"{source} [{name}]: this cannot be read as Python: {error}")
                 return None
             return candidate.resolve()

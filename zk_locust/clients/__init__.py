@@ -1,24 +1,27 @@
 """The ZooKeeper clients behind one interface (`zk_locust.clients.interface`), chosen by `--client`."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.errors import ConfigurationError
-from zk_locust.options import Options
 from zk_locust.parameters import nearest
 
+if TYPE_CHECKING:
+    from zk_locust.options import Options  # which needs this package's interface
 
-def _kazoo(options: Options) -> ZooKeeperClient:
+
+def _kazoo(options: "Options") -> ZooKeeperClient:
     from zk_locust.clients.kazoo_client import KazooZooKeeperClient
 
     return KazooZooKeeperClient(options.client_settings(), handler=options.kazoo_handler)
 
 
 # A client's library is imported when it is chosen, so that nobody needs one that they do not use.
-CLIENT_FACTORIES: dict[str, Callable[[Options], ZooKeeperClient]] = {"kazoo": _kazoo}
+CLIENT_FACTORIES: dict[str, Callable[["Options"], ZooKeeperClient]] = {"kazoo": _kazoo}
 
 
-def create_client(options: Options, name: str | None = None) -> ZooKeeperClient:
+def create_client(options: "Options", name: str | None = None) -> ZooKeeperClient:
     """Return a client that is not started yet: the one called `name`, or else the one that `--client` says."""
     chosen = name or options.client
     factory = CLIENT_FACTORIES.get(chosen)
