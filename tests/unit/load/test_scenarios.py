@@ -1,0 +1,237 @@
+"""A scenario and its overrides become a plan, or the list of everything that is wrong."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zk_locust import cli, parameters
+from zk_locust.parameters import BY_NAME, PARAMETERS, Parameter
+from zk_locust.scenarios import LOCUSTFILES, Plan, plan_as_json, resolve_plan
+
+SCENARIOS = Path(__file__).parents[3] / "playbooks" / "scenarios"
+SOUND: dict[str, Any] = {
+    "description": "a test",
+    "locustfile": "locust_set.py",
+    "users": 8,
+    "spawn_rate": 4,
+    "warmup": "5s",
+    "run_time": "1m",
+    "parameters": {"val-size": 64, "min-wait": "10ms"},
+}
+
+
+def scenario(folder: Path, **changes: Any) -> Path:
+    """Write a scenario that is sound but for `changes`; None leaves a setting out."""
+    content = {key: value for key, value in (SOUND | changes).items() if value is not None}
+    file = folder / "mine.yml"
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+def plan_of(folder: Path, overrides: dict[str, object] | None = None, **changes: Any) -> Plan:
+    plan, problems = resolve_plan(str(scenario(folder, **changes)), SCENARIOS, overrides or {})
+    assert problems == []
+    assert plan is not None
+    return plan
+
+
+def problems_of(folder: Path, overrides: dict[str, object] | None = None, **changes: Any) -> list[str]:
+    plan, problems = resolve_plan(str(scenario(folder, **changes)), SCENARIOS, overrides or {})
+    assert plan is None
+    assert problems
+    return problems
+
+
+@pytest.mark.parametrize("file", sorted(SCENARIOS.glob("*.yml")), ids=lambda file: file.stem)
+def test_every_scenario_that_comes_with_the_project_is_sound(file: Path) -> None:
+    plan, problems = resolve_plan(file.stem, SCENARIOS, {})
+    assert problems == []
+    assert plan is not None
+    assert plan.description
+
+
+def test_a_sound_scenario(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    assert (plan.name, plan.users, plan.spawn_rate, plan.warmup_s, plan.run_time_s) == ("mine", 8, 4.0, 5.0, 60.0)
+    assert plan.planned_s == 8 / 4 + 5 + 60
+    assert plan.locustfile == str(LOCUSTFILES / "locust_set.py")
+    assert plan.environment == {
+        "LOCUST_EXTRA_STATS_COLLECT": "1000.0",
+        "ZK_LOCUST_ZK_METRICS_COLLECT": "1000.0",
+        "ZK_LOCUST_VAL_SIZE": "64",
+        "ZK_LOCUST_MIN_WAIT": "10.0",
+    }
+    assert plan.parameters["val-size"] == 64
+    assert plan.parameters["key-size"] == 8, "defaults are in force too"
+    assert "pseudo-root" not in plan.parameters, "the run chooses it"
+
+
+def test_the_inventory_wins_over_the_scenario_and_parameters_are_laid_over(tmp_path: Path) -> None:
+    overrides: dict[str, object] = {"users": 100, "run_time": 30, "parameters": {"val-size": 1, "key-size": 4}}
+    plan = plan_of(tmp_path, overrides)
+    assert (plan.users, plan.run_time_s) == (100, 30.0)
+    assert [plan.parameters[name] for name in ("val-size", "key-size", "min-wait")] == [1, 4, 10.0]
+
+
+def test_a_scenario_is_found_by_name_and_by_path(tmp_path: Path) -> None:
+    by_name, _ = resolve_plan("quick", SCENARIOS, {})
+    by_file_name, _ = resolve_plan("quick.yml", SCENARIOS, {})
+    by_path, _ = resolve_plan(str(SCENARIOS / "quick.yml"), tmp_path, {})
+    assert by_name == by_file_name == by_path
+    assert by_name is not None
+
+
+@pytest.mark.parametrize("name", ["quik", "quick.yaml", "", ".", "/nowhere/quick.yml", "nul\0"])
+def test_an_unknown_scenario_is_named_with_the_known_ones(name: str) -> None:
+    plan, problems = resolve_plan(name, SCENARIOS, {})
+    assert plan is None
+    (problem,) = problems
+    assert problem.startswith(f"benchmark_scenario [{name}]: there is no such scenario")
+    assert "one of: quick" in problem
+    assert ("did you mean quick?" in problem) == name.startswith("qui")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("users: [1", "line 1"),
+        ("a: b: c", "line 1]"),
+        ("- users", "a scenario is a dictionary"),
+        ("", "a scenario is a dictionary"),
+        ("!!python/object:os.system {}", "not YAML that can be read"),
+    ],
+)
+def test_a_file_that_is_no_scenario_has_that_one_problem(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "bad.yml"
+    file.write_text(text)
+    plan, problems = resolve_plan(str(file), SCENARIOS, {"users": "many"})
+    assert plan is None
+    (problem,) = problems
+    assert problem.startswith(f"benchmark_scenario [{file}")
+    assert said in problem
+
+
+def test_a_file_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yml"
+    file.write_bytes(b"\xff\xfe\x00")
+    assert len(resolve_plan(str(file), SCENARIOS, {})[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        *[("users", value, "not a whole number from 1") for value in (0, -1, 1.5, "many", True, "²", [8])],
+        *[("spawn_rate", value, "not a number of users each second") for value in (0, -1, "fast", True, "nan", "inf")],
+        *[("warmup", value, "not a duration; write e.g. 500ms") for value in ("soon", -1, True, "5 parsecs")],
+        *[("run_time", value, "not a duration") for value in ("", "-5s", "inf", [5])],
+        *[("run_time", value, "must last a second at least") for value in (0, "500ms", 0.5)],
+        ("locustfile", "locust_st.py", "did you mean locust_set.py?"),
+        ("locustfile", "locust_set", "there is no such locustfile, did you mean locust_set.py?"),
+        ("locustfile", "", "no locustfile is given; the starter kit has: locust_get.py"),
+        ("parameters", ["val-size"], "not a dictionary"),
+        ("parameters", "val-size=8", "not a dictionary"),
+    ],
+)
+def test_each_bad_setting_is_named_with_its_source_and_remedy(
+    tmp_path: Path, key: str, value: object, said: str
+) -> None:
+    changes: dict[str, Any] = {key: value}
+    (in_scenario,) = problems_of(tmp_path, **changes)
+    (in_inventory,) = problems_of(tmp_path, {key: value})
+    for problem in (in_scenario, in_inventory):
+        assert said in problem
+        assert "[" in problem
+    if key != "parameters":
+        assert in_scenario.startswith(f"{key} in mine.yml [{value}]")
+        assert in_inventory.startswith(f"benchmark_{key} [{value}]")
+
+
+@pytest.mark.parametrize("key", ["users", "spawn_rate", "warmup", "run_time"])
+def test_what_the_scenario_does_not_say_may_be_said_by_the_inventory(tmp_path: Path, key: str) -> None:
+    (problem,) = problems_of(tmp_path, **{key: None})
+    assert problem == f"{key}: mine.yml does not say it; add it there or set benchmark_{key}"
+    plan_of(tmp_path, {key: 10}, **{key: None})
+
+
+def test_an_unknown_setting_is_named_with_the_nearest(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, run_tim="5s")
+    assert problem.startswith("run_tim in mine.yml [5s]: a scenario has no such setting, did you mean run_time?")
+
+
+@pytest.mark.parametrize("name", ["stats-csv", "stats-distrib", "zk-metrics-csv", "zk-admin-addresses", "warm-up"])
+def test_what_the_run_sets_itself_cannot_be_set(tmp_path: Path, name: str) -> None:
+    value = {"zk-admin-addresses": "a=h:1", "warm-up": 3}.get(name, "x")
+    (problem,) = problems_of(tmp_path, {"parameters": {name: value}})
+    assert problem.startswith(f"benchmark_parameters.{name} [")
+    assert "the run sets this itself" in problem
+
+
+def test_a_run_without_statistics_is_refused(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, {"parameters": {"stats-collect": 0}})
+    assert "stats-collect [0]" in problem
+
+
+def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    overrides: dict[str, object] = {"users": "many", "parameters": {"val-siez": 1, "client": "telnet"}}
+    problems = problems_of(tmp_path, overrides, warmup="soon", locustfile="none.py", color="red")
+    assert len(problems) == 6
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"def f(:\n", "line 1]: this is not Python"), (b"a = 1\nb = (\n", "line 2"), (b"a = '\0'\n", "null bytes")],
+)
+def test_a_locustfile_that_is_no_python_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "mine.py").write_bytes(content)
+    (problem,) = problems_of(tmp_path, locustfile="mine.py")
+    assert problem.startswith("locustfile in mine.yml [mine.py")
+    assert said in problem
+
+
+def test_a_locustfile_beside_the_scenario_is_found(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("a = 1\n")
+    assert plan_of(tmp_path, locustfile="mine.py").locustfile == str(tmp_path / "mine.py")
+
+
+def test_secrets_are_in_no_parameter_and_no_plain_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = Parameter("--password", "ZK_LOCUST_PASSWORD", str, None, "a password", "Client", secret=True)
+    monkeypatch.setattr(parameters, "PARAMETERS", (*PARAMETERS, secret))
+    monkeypatch.setitem(BY_NAME, secret.name, secret)
+    plan = plan_of(tmp_path, {"parameters": {"password": "swordfish"}})
+    assert plan.secret_environment == {"ZK_LOCUST_PASSWORD": "swordfish"}
+    shown = plan_as_json(plan, [])
+    del shown["plan"]["secret_environment"]
+    assert "swordfish" not in json.dumps(shown)
+
+
+settings = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.integers())
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["users", "spawn_rate", "warmup", "run_time", "locustfile", "parameters"]),
+        settings | st.dictionaries(st.sampled_from([*BY_NAME, "xyzzy"]), settings),
+    )
+)
+def test_whatever_the_inventory_says_there_is_a_plan_or_a_problem(overrides: dict[str, object]) -> None:
+    plan, problems = resolve_plan("quick", SCENARIOS, overrides)
+    assert (plan is None) == bool(problems)
+    json.dumps(plan_as_json(plan, problems))
+
+
+def test_the_command_prints_plan_and_problems_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for users, problems in ((5, 0), ("many", 1)):
+        request = {"scenario": "quick", "scenarios_dir": str(SCENARIOS), "overrides": {"users": users}}
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
+        assert cli.main(["resolve-plan"]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        assert len(answer["problems"]) == problems
+        assert (answer["plan"] is None) == bool(problems)

@@ -1,0 +1,179 @@
+"""The timer: what is counted as what, for everything that can leave its block."""
+
+import time
+from collections.abc import Callable
+
+import gevent
+import pytest
+from gevent import GreenletExit
+from locust.exception import InterruptTaskSet, RescheduleTask, StopUser
+
+from tests.unit.load.fakes import Recorded
+from zk_locust.errors import (
+    AuthFailedError,
+    ClientError,
+    ConnectError,
+    ConnectionLossError,
+    NoNodeError,
+    OperationTimeoutError,
+    ProtocolError,
+    SessionExpiredError,
+    server_error,
+)
+from zk_locust.timer import REQUEST_TYPE, LocustTimer
+
+CLIENT_ERRORS = [
+    ConnectError, ConnectionLossError, OperationTimeoutError, SessionExpiredError, AuthFailedError, ProtocolError,
+    NoNodeError,
+]  # fmt: skip
+CONNECTION_ERRORS = {ConnectionLossError, OperationTimeoutError, SessionExpiredError}
+# What is no statement about the ensemble: a user being stopped, Locust's own signals, a time limit of the caller's,
+# a mistake in a locustfile.
+OTHERS: list[Callable[[], BaseException]] = [
+    GreenletExit, lambda: gevent.Timeout(1), StopUser, RescheduleTask, InterruptTaskSet, KeyboardInterrupt, SystemExit,
+    lambda: ZeroDivisionError("mistake"), lambda: KeyError("mistake"), lambda: OSError("mistake"),
+]  # fmt: skip
+BEHAVIORS = ["log-failure", "try-suppress", "propagate"]
+
+
+def run(
+    recorded: Recorded, problem: BaseException | None, behavior: str, *, ignore_connection_down: bool = False
+) -> BaseException | None:
+    """Run a block that ends with `problem`; return what comes out of it."""
+    timer = LocustTimer(
+        "op", events=recorded.events, exception_behavior=behavior, ignore_connection_down=ignore_connection_down
+    )
+    try:
+        with timer:
+            if problem is not None:
+                raise problem
+    except BaseException as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("behavior", BEHAVIORS)
+def test_a_block_that_ends_well_is_one_success(behavior: str) -> None:
+    recorded = Recorded()
+    assert run(recorded, None, behavior) is None
+    assert recorded.fired == [("op", None)]
+
+
+@pytest.mark.parametrize("error", CLIENT_ERRORS)
+@pytest.mark.parametrize("ignore_connection_down", [False, True])
+@pytest.mark.parametrize("behavior", BEHAVIORS)
+def test_a_client_error_is_what_the_behavior_says(
+    error: type[ClientError], behavior: str, ignore_connection_down: bool
+) -> None:
+    recorded, problem = Recorded(), error("why")
+    came_out = run(recorded, problem, behavior, ignore_connection_down=ignore_connection_down)
+    counted = behavior != "try-suppress" and not (ignore_connection_down and error in CONNECTION_ERRORS)
+    assert recorded.fired == ([("op", problem)] if counted else [])
+    assert came_out is (problem if behavior == "propagate" else None)
+
+
+@pytest.mark.parametrize("make", OTHERS)
+@pytest.mark.parametrize("behavior", BEHAVIORS)
+def test_anything_else_is_passed_on_and_counted_as_nothing(make: Callable[[], BaseException], behavior: str) -> None:
+    recorded, problem = Recorded(), make()
+    assert run(recorded, problem, behavior) is problem
+    assert recorded.fired == []
+
+
+def test_a_user_that_is_killed_in_the_middle_of_an_operation_is_counted_as_nothing() -> None:
+    recorded = Recorded()
+
+    def user() -> None:
+        with LocustTimer("op", events=recorded.events):
+            gevent.sleep(60)
+
+    greenlet = gevent.spawn(user)
+    gevent.sleep(0)
+    greenlet.kill(timeout=5)
+    assert greenlet.dead
+    assert recorded.fired == []
+
+
+def test_a_time_limit_of_the_callers_is_counted_as_nothing() -> None:
+    recorded = Recorded()
+    with gevent.Timeout(0.01, False), LocustTimer("op", events=recorded.events):
+        gevent.sleep(5)
+    assert recorded.fired == []
+
+
+def test_the_time_is_that_of_the_block_in_milliseconds() -> None:
+    recorded = Recorded()
+    before = time.perf_counter()
+    with LocustTimer("op", events=recorded.events):
+        time.sleep(0.03)
+    assert 30 <= recorded.times_ms[0] <= (time.perf_counter() - before) * 1000
+
+
+def test_a_success_may_end_before_the_block_and_is_counted_once() -> None:
+    recorded = Recorded()
+    with LocustTimer("op", events=recorded.events) as timer:
+        timer.success(17)
+        time.sleep(0.03)
+    assert recorded.fired == [("op", None)]
+    assert recorded.lengths == [17]
+    assert recorded.times_ms[0] < 30
+
+
+def test_what_was_reported_is_not_reported_again_as_a_failure() -> None:
+    recorded = Recorded()
+    with LocustTimer("op", events=recorded.events) as timer:
+        timer.success()
+        raise ConnectionLossError("late")
+    assert recorded.fired == [("op", None)]
+
+
+def test_a_failure_may_be_said_with_words() -> None:
+    recorded = Recorded()
+    with LocustTimer("op", events=recorded.events) as timer:
+        timer.failure("wrong value")
+    ((name, error),) = recorded.fired
+    assert name == "op"
+    assert isinstance(error, ClientError)
+    assert str(error) == "wrong value"
+
+
+def test_a_block_may_be_discarded() -> None:
+    recorded = Recorded()
+    with LocustTimer("op", events=recorded.events) as timer:
+        timer.discard()
+    assert recorded.fired == []
+
+
+def test_a_timer_may_be_used_again() -> None:
+    recorded = Recorded()
+    timer = LocustTimer("op", events=recorded.events)
+    with timer:
+        timer.discard()
+    with timer:
+        raise NoNodeError
+    with timer:
+        pass
+    assert recorded.kinds == [("op", "NoNodeError"), ("op", None)]
+
+
+def test_the_request_type_is_the_same_for_all() -> None:
+    recorded, types = Recorded(), []
+    recorded.events.request.add_listener(lambda request_type, **_: types.append(request_type))
+    with LocustTimer("op", events=recorded.events):
+        pass
+    assert types == [REQUEST_TYPE] == ["zookeeper"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(-4, ConnectionLossError), (-7, OperationTimeoutError), (-112, SessionExpiredError), (-115, AuthFailedError),
+     (-101, NoNodeError)],
+)  # fmt: skip
+def test_zookeepers_codes_become_our_errors(code: int, kind: type[ClientError]) -> None:
+    assert type(server_error(code)) is kind
+
+
+def test_an_unknown_code_is_kept() -> None:
+    error = server_error(-999)
+    assert error.error_code == -999  # type: ignore[attr-defined]
+    assert "-999" in str(error)
