@@ -45,6 +45,7 @@ class StatsFile:
         self._file = _open(path)
         self._writer = csv.DictWriter(self._file, STATS_COLUMNS, restval="")
         self._writer.writeheader()
+        self._file.flush()
         self._wall = wall
         self._users = users
         self._operations: dict[tuple[int, Key], LatencyHistogram] = {}
@@ -153,6 +154,7 @@ class HistogramLogFile:
         # The package's own output_start_time raises: it takes seconds for milliseconds, and a method that is not there.
         self._file.write(f"#[StartTime: {wall.epoch_s(0):.6f} (seconds since epoch), {wall.label(0)}]\n")
         self._log.output_legend()
+        self._file.flush()
 
     def write(self, interval: Interval) -> None:
         """Add one histogram for each operation that had a success in the interval."""

@@ -23,6 +23,7 @@ class MetricsFile:
         self._file = Path(path).open("w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file)
         self._writer.writerow(METRIC_COLUMNS)
+        self._file.flush()
         self._began_s = time.perf_counter()
 
     def elapsed_s(self) -> float:
