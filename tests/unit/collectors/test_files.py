@@ -1,0 +1,198 @@
+"""The files that the series goes to, read by what reads them."""
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+
+from locust_extra.columns import (
+    AGGREGATED,
+    ALL_WORKERS,
+    DISTRIBUTION_FIELDS,
+    EVENT_COLUMNS,
+    PERCENTILES,
+    STATS_COLUMNS,
+)
+from locust_extra.events import EventFile
+from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, WallClock
+from locust_extra.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
+from locust_extra.progress import Progress
+from locust_extra.series import Interval, WorkerShare
+
+GET, SET = ("zookeeper", "get"), ("zookeeper", "set")
+
+
+def histogram(*values: int, failures: int = 0) -> LatencyHistogram:
+    result = LatencyHistogram()
+    for value in values:
+        result.record(value)
+    for _ in range(failures):
+        result.record_failure('NoNodeError: /ü, "quoted"')
+    return result
+
+
+def interval(number: int = 0, part: str = "measured", ordinal: int = 0, **operations: LatencyHistogram) -> Interval:
+    result = Interval(ordinal, part, number, float(number), number + 1.0)
+    for name, recorded in operations.items():
+        result.operations["zookeeper", name] = recorded
+        result.workers.setdefault("w/1", WorkerShare()).total.add(recorded)
+    return result
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def stats(tmp_path: Path) -> Iterator[tuple[StatsFile, Path]]:
+    path = tmp_path / "deep" / "er" / "locust-stats.csv"
+    file = StatsFile(str(path), WallClock(), lambda worker: 4 if worker else 8)
+    yield file, path
+    file.close()
+
+
+def test_the_statistics_have_the_columns_of_the_contract(stats: tuple[StatsFile, Path]) -> None:
+    file, path = stats
+    assert path.read_text().splitlines() == [",".join(STATS_COLUMNS)], "there from the start"
+    file.write(interval(get=histogram(5, 7, failures=1), set=histogram(9)))
+    rows = rows_of(path)
+    assert all(tuple(row) == STATS_COLUMNS for row in rows)
+    assert [(row["worker"], row["type"], row["name"]) for row in rows] == [
+        (ALL_WORKERS, "zookeeper", "get"), (ALL_WORKERS, "zookeeper", "set"), (ALL_WORKERS, "", AGGREGATED),
+        ("w/1", "", AGGREGATED),
+    ]  # fmt: skip
+    assert [row["requests"] for row in rows] == ["2", "1", "3", "3"]
+    assert [row["failures"] for row in rows] == ["1", "0", "1", "1"]
+    assert [row["users"] for row in rows] == ["8", "8", "8", "4"]
+    assert json.loads(rows[0]["errors"]) == {'NoNodeError: /ü, "quoted"': 1}
+    assert rows[1]["errors"] == "{}"
+    assert (rows[0]["mean_us"], rows[0]["min_us"], rows[0]["max_us"]) == ("6.0", "5", "7")
+    assert [rows[0][name] for name in ("p50_us", "p99_us")] == ["5", "7"]
+
+
+def test_counts_are_cumulative_within_a_part_and_begin_anew_with_the_next(stats: tuple[StatsFile, Path]) -> None:
+    file, path = stats
+    file.write(interval(0, "warm-up", 0, get=histogram(1, 2)))
+    file.write(interval(1, "warm-up", 0))
+    file.write(interval(0, "measured", 1, get=histogram(3)))
+    file.write(interval(1, "measured", 1, get=histogram(4), set=histogram(failures=1)))
+    totals = [(row["part"], row["requests"], row["failures"]) for row in rows_of(path) if row["name"] == AGGREGATED and
+              row["worker"] == ALL_WORKERS]  # fmt: skip
+    assert totals == [("warm-up", "2", "0"), ("warm-up", "2", "0"), ("measured", "1", "0"), ("measured", "2", "1")]
+
+
+def test_a_figure_that_came_late_is_added(stats: tuple[StatsFile, Path]) -> None:
+    file, path = stats
+    for number in (0, 1, 0):
+        file.write(interval(number, get=histogram(1)))
+    assert rows_of(path)[-1]["requests"] == "3"
+
+
+def test_an_empty_interval_has_a_row_that_says_so(stats: tuple[StatsFile, Path]) -> None:
+    file, path = stats
+    file.write(interval())
+    (row,) = rows_of(path)
+    assert (row["name"], row["requests"]) == (AGGREGATED, "0")
+    assert [row[name] for name in ("mean_us", "min_us", "max_us", *PERCENTILES)] == [""] * (3 + len(PERCENTILES))
+
+
+def test_only_a_workers_row_has_its_cpu(stats: tuple[StatsFile, Path]) -> None:
+    file, path = stats
+    given = interval(get=histogram(1))
+    share = given.workers["w/1"]
+    share.wall_ns, share.cpu_ns, share.cpu_wait_ns = 1_000_000_000, 250_000_000, None
+    file.write(given)
+    share.cpu_wait_ns = 50_000_000
+    file.write(given)
+    cpu = [(row["worker"], row["cpu_percent"], row["cpu_wait_percent"]) for row in rows_of(path) if row["type"] == ""]
+    assert cpu == [("all", "", ""), ("w/1", "25.0", ""), ("all", "", ""), ("w/1", "25.0", "5.0")]
+
+
+def test_an_overflow_is_in_requests_and_named_apart(stats: tuple[StatsFile, Path]) -> None:
+    file, path = stats
+    file.write(interval(get=histogram(5, HIGHEST_TRACKABLE_US + 1)))
+    row = rows_of(path)[0]
+    assert (row["requests"], row["overflows"], row["p99.99_us"]) == ("2", "1", "5")
+
+
+def test_labels_are_utc_and_as_far_apart_as_the_monotonic_clock_says() -> None:
+    wall = WallClock()
+    first, second = (datetime.fromisoformat(wall.label(elapsed)) for elapsed in (0.0, 1.25))
+    assert second - first == timedelta(seconds=1.25)
+    assert first.utcoffset() == timedelta(0)
+    assert len(wall.label(0.0)) == len("2026-11-24T03:15:00.000000+00:00")
+    assert wall.epoch_s(2.0) - wall.epoch_s(0.0) == pytest.approx(2.0)
+
+
+def test_the_distributions_are_json_lines_with_the_fields_of_the_contract(tmp_path: Path) -> None:
+    file = DistributionFile(str(tmp_path / "d.jsonl"), WallClock())
+    file.write(interval(get=histogram(5, 5, 3000, HIGHEST_TRACKABLE_US + 1, failures=2), set=histogram(failures=1)))
+    file.write(interval(1))
+    file.close()
+    get, set_ = (json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines())
+    assert tuple(get) == tuple(set_) == DISTRIBUTION_FIELDS
+    assert get["histogram"] == {"5": 2, "3000": 1}
+    assert get["requests"] == sum(get["histogram"].values()) + get["overflows"] == 4
+    assert (set_["failures"], set_["requests"], set_["min_us"], set_["histogram"]) == (1, 0, None, {})
+
+
+def test_the_hdr_log_is_read_by_the_hdr_package(tmp_path: Path) -> None:
+    path = tmp_path / "latency.hlog"
+    file = HistogramLogFile(str(path), WallClock())
+    assert path.read_text().splitlines()[-1].startswith('"StartTimestamp"'), "there from the start"
+    file.write(interval(0, get=histogram(5, 5, 250_000), set=histogram(failures=1)))
+    file.write(interval(0, "warm-up", get=histogram(9)))
+    given = interval(1)
+    given.operations["zookeeper", "a name, with a comma"] = histogram(7)
+    file.write(given)
+    file.close()
+    reader = HistogramLogReader(str(path), HdrHistogram(1, HIGHEST_TRACKABLE_US, 3))
+    found = []
+    while (read := reader.get_next_interval_histogram()) is not None:
+        found.append((read.get_tag(), read.get_total_count(), read.get_max_value()))
+        assert read.get_end_time_stamp() - read.get_start_time_stamp() == pytest.approx(1000, abs=2)
+    reader.close()
+    assert [(tag, count) for tag, count, _ in found] == [("get", 3), ("warm-up:get", 1), ("a_name;_with_a_comma", 1)]
+    assert 250_000 <= found[0][2] <= 250_250
+
+
+def test_events_are_there_at_once_and_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "events.csv"
+    file = EventFile(str(path), "master")
+    file.write("worker-lost", "w/1", 'it said "no", and went\nsilent')
+    rows = rows_of(path)
+    file.close()
+    assert tuple(rows[0]) == EVENT_COLUMNS
+    assert [rows[0][column] for column in EVENT_COLUMNS[1:]] == [
+        "master", "worker-lost", "w/1", 'it said "no", and went\nsilent',
+    ]  # fmt: skip
+    assert datetime.fromisoformat(rows[0]["timestamp"]).utcoffset() == timedelta(0)
+
+
+def test_progress_has_the_rate_of_the_last_interval_and_the_counts_of_the_part(tmp_path: Path) -> None:
+    progress, path = Progress(), tmp_path / "progress.json"
+    progress.begin_part("warm-up")
+    progress.take(interval(0, "warm-up", get=histogram(1, 2, 3)))
+    progress.begin_part("measured")
+    progress.take(interval(5, "warm-up", get=histogram(1)))
+    assert (progress.requests, progress.failures) == (0, 0), "the part before is not counted here"
+    progress.take(interval(0, get=histogram(10, 20), set=histogram(30, failures=2)))
+    half = interval(1, get=histogram(40))
+    half.end_s = half.start_s + 0.5
+    progress.take(half)
+    progress.users = 3
+    progress.write(str(path))
+    written = json.loads(path.read_text())
+    assert written == {
+        "part": "measured", "time_left_s": None, "users": 3, "workers": 0, "rate_per_s": 2.0, "p99_us": 40,
+        "requests": 4, "failures": 2,
+    }  # fmt: skip
+    progress.take(interval(2))
+    assert (progress.rate_per_s, progress.p99_us) == (0.0, None)
+    assert list(tmp_path.iterdir()) == [path], "nothing else is left"

@@ -1,0 +1,184 @@
+"""Polling the members' AdminServers: good ones, slow ones, broken ones, none at all."""
+
+import contextlib
+import csv
+import http.server
+import itertools
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from unittest.mock import Mock
+
+import pytest
+
+from zk_metrics.columns import METRIC_COLUMNS, POLL_MS, REACHABLE
+from zk_metrics.monitor import Monitor
+
+TIME_LIMIT_S = 0.7
+INTERVAL_S = 0.1
+POLLED_S = 2.5
+GOOD = {"command": "monitor", "error": None, "avg_latency": 0.5, "znode_count": 7, "server_state": "leader"}
+
+# The pollers need a standard library that is patched, which this process must not be.
+POLL = f"""
+from gevent import monkey; monkey.patch_all()
+import sys, gevent
+from zk_metrics import poller
+poller._TIME_LIMIT_S = {TIME_LIMIT_S}
+file = poller.MetricsFile(sys.argv[1])
+pollers = [poller.MemberPoller(*member.split("=", 1), {INTERVAL_S}, file) for member in sys.argv[2:]]
+gevent.sleep({POLLED_S})
+for each in pollers:
+    each.stop()
+file.close()
+"""
+
+
+class Member(http.server.BaseHTTPRequestHandler):
+    """An AdminServer whose path says how it behaves."""
+
+    def do_GET(self) -> None:
+        kind = self.path.strip("/")
+        if kind == "slow":
+            time.sleep(POLLED_S * 2)
+        answer = {
+            "good": json.dumps(GOOD),
+            "garbage": "<html>not me</html>",
+            "deep": "[" * 200_000,
+            "list": "[1, 2]",
+            "cut": '{"avg_latency": ',
+            "dribble": json.dumps(GOOD),
+            "empty": "",
+        }.get(kind, "")
+        with contextlib.suppress(OSError):
+            self.send_response(500 if kind == "broken" else 200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            for character in answer if kind == "dribble" else [answer]:
+                self.wfile.write(character.encode())
+                self.wfile.flush()
+                time.sleep(0.2 if kind == "dribble" else 0)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Polled:
+    """What was written of each member."""
+
+    header: tuple[str, ...] = ()
+    rows: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+
+    def of(self, member: str, metric: str) -> list[dict[str, str]]:
+        return [row for row in self.rows[member] if row["metric"] == metric]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, str]]:
+    """Return the addresses of an AdminServer, of a port that nobody holds, and of one that is silent."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Member)
+    server.daemon_threads = True
+    server.block_on_close = False
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
+        yield {
+            "admin": f"http://127.0.0.1:{server.server_address[1]}",
+            "closed": f"http://127.0.0.1:{unused.getsockname()[1]}/",
+            "silent": f"http://127.0.0.1:{silent.getsockname()[1]}/",
+        }
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def polled(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Polled:
+    path = tmp_path_factory.mktemp("metrics") / "zk-metrics.csv"
+    members = {kind: servers[kind] for kind in ("closed", "silent")}
+    for kind in ("good", "garbage", "deep", "list", "cut", "dribble", "empty", "broken", "slow"):
+        members[kind] = f"{servers['admin']}/{kind}"
+    arguments = [f"{member}={url}" for member, url in members.items()]
+    done = subprocess.run(
+        [sys.executable, "-c", POLL, str(path), *arguments], timeout=60, check=False, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr == b"", "no poller died"
+    result = Polled()
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        result.header = tuple(reader.fieldnames or ())
+        for row in reader:
+            result.rows.setdefault(row["member"], []).append(row)
+    return result
+
+
+def test_the_columns_are_those_of_the_contract(polled: Polled) -> None:
+    assert polled.header == METRIC_COLUMNS
+
+
+def test_a_member_that_answers_has_all_its_metrics_and_the_time_it_took(polled: Polled) -> None:
+    assert {row["metric"] for row in polled.rows["good"]} == {
+        REACHABLE, POLL_MS, "avg_latency", "znode_count", "server_state",
+    }  # fmt: skip
+    assert {row["value"] for row in polled.of("good", REACHABLE)} == {"1"}
+    assert {row["value"] for row in polled.of("good", "server_state")} == {"leader"}
+    assert all(0 <= float(row["value"]) < 1000 * TIME_LIMIT_S for row in polled.of("good", POLL_MS))
+    assert {row["detail"] for row in polled.rows["good"]} == {""}
+
+
+def test_slow_members_delay_no_other(polled: Polled) -> None:
+    polls = [float(row["elapsed_s"]) for row in polled.of("good", REACHABLE)]
+    assert len(polls) > 0.6 * POLLED_S / INTERVAL_S
+    assert polls[-1] > POLLED_S - 0.7
+    assert max(b - a for a, b in itertools.pairwise(polls)) < TIME_LIMIT_S
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        ("closed", "no connection to the AdminServer"),
+        ("silent", "no answer within 0.7 s"),
+        ("slow", "no answer within 0.7 s"),
+        ("dribble", "no answer within 0.7 s"),
+        ("garbage", "the answer is not JSON"),
+        ("deep", "the answer is not JSON"),
+        ("cut", "the answer is not JSON"),
+        ("empty", "the answer is not JSON"),
+        ("list", "no metrics"),
+        ("broken", "500 Server Error"),
+    ],
+)
+def test_a_member_without_an_answer_is_a_row_that_says_so_at_every_poll(
+    polled: Polled, member: str, reason: str
+) -> None:
+    rows = polled.rows[member]
+    assert len(rows) > 1
+    assert {(row["metric"], row["value"]) for row in rows} == {(REACHABLE, "0")}
+    assert any(reason in row["detail"] for row in rows)
+    assert all(row["detail"] for row in rows)
+    assert float(rows[-1]["elapsed_s"]) > POLLED_S - 2 * TIME_LIMIT_S - 0.3, "it is asked to the end"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"zk_admin_addresses": "a=h1:1, h2:2"}, [("a", "h1:1"), ("h2:2", "h2:2")]),
+        ({"hosts": "zk1:2181,[::1]:2182/app"}, [("zk1", "zk1:8080"), ("::1", "[::1]:8080")]),
+        ({"hosts": None}, []),
+    ],
+)
+def test_who_is_polled(given: dict[str, str | None], expected: list[tuple[str, str]]) -> None:
+    options = {"zk_admin_addresses": None, "hosts": None, "zk_admin_port": 8080} | given
+    hook = SimpleNamespace(add_listener=Mock())
+    events = SimpleNamespace(test_start=hook, test_stop=hook, quit=hook)
+    monitor = Monitor(SimpleNamespace(parsed_options=SimpleNamespace(**options), events=events))
+    assert monitor._addresses() == expected
