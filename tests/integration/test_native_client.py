@@ -238,6 +238,10 @@ def test_a_transaction_is_all_or_nothing(standalone: ZooKeeperServers, start: St
     client = start(standalone.hosts)
     with pytest.raises(BadVersionError, match="step 2 of the transaction, /multi"):
         client.multi([Create("/multi"), Check("/multi", 7), Delete("/multi")])
+    with pytest.raises(BadVersionError, match="step 2 of the transaction, /multi"):
+        client.multi([Create("/multi"), SetData("/multi", b"", 7)])
+    with pytest.raises(BadVersionError, match="step 2 of the transaction, /multi"):
+        client.multi([Create("/multi"), Delete("/multi", 7)])
     assert client.exists("/multi") is None
 
 

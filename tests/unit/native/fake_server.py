@@ -126,6 +126,8 @@ class FakeServer:
         stream = link.makefile("rb")
         try:
             first = self._read(stream)
+            if not first:
+                return
             _, zxid, timeout_ms, session_id, size = struct.unpack_from("!iqiqi", first)
             connect = Connect(zxid, timeout_ms, session_id, first[28 : 28 + size], bool(first[28 + size]))
             self.connects.append(connect)

@@ -12,7 +12,8 @@ from gevent.lock import Semaphore
 
 from tests.unit.native.fake_server import OK, STAT, VALUE, FakeServer, Request, frame, reply, silent, until
 from zk_locust.clients.interface import ClientSettings
-from zk_locust.clients.native import NativeClient, protocol
+from zk_locust.clients.native import NativeClient, protocol, session
+from zk_locust.clients.native.handshake import shake_hands
 from zk_locust.errors import (
     ClientError,
     ConnectError,
@@ -317,6 +318,21 @@ def test_stopping_in_the_middle_of_connecting() -> None:
         until(lambda: server.connects)
         user.kill()
         assert client.state == "CLOSED"
+
+
+def test_stopping_at_the_moment_of_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeServer() as server, client_of(server.hosts) as client:
+
+        def stopped_meanwhile(*arguments: Any) -> Any:
+            granted = shake_hands(*arguments)
+            client.close()
+            return granted
+
+        monkeypatch.setattr(session, "shake_hands", stopped_meanwhile)
+        server.drop_all()
+        until(lambda: len(server.connects) == 2)
+        gevent.sleep(0.02)
+        assert not client.connected
 
 
 def test_stop_says_good_bye_and_start_begins_a_new_session() -> None:

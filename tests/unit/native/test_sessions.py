@@ -285,6 +285,16 @@ def test_a_pipeline_keeps_its_window_and_its_order() -> None:
         assert list(client.pipeline([])) == []
 
 
+@pytest.mark.parametrize("window", [1, 2, 16])
+def test_a_pipeline_has_its_window_under_way_and_not_more(window: int) -> None:
+    with FakeServer(silent) as server, Client(server.hosts) as client:
+        user = gevent.spawn(list, client.pipeline((GetData("/a") for _ in range(100)), window=window))
+        until(lambda: len(server.requests) == window)
+        gevent.sleep(0.05)
+        assert len(server.requests) == window
+        user.kill()
+
+
 @pytest.mark.parametrize("window", [1, 2, 7])
 def test_a_pipeline_ends_with_what_ended_it(window: int) -> None:
     def act(request: Request) -> None:
