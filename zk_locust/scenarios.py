@@ -85,8 +85,8 @@ def _duration_s(value: object) -> float:
 
 def _run_time_s(value: object) -> float:
     seconds = _duration_s(value)
-    if seconds < 1:
-        raise ValueError("the measured part must last a second at least; write e.g. 30s")
+    if seconds < 1 or seconds % 1:
+        raise ValueError("Locust measures for whole seconds, one at least; write e.g. 30s")
     return seconds
 
 

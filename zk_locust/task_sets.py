@@ -1,12 +1,29 @@
 """The task sets: which operations a user runs, in which proportion."""
 
 import random
+from collections import deque
 from typing import Any
 
 from locust import SequentialTaskSet, TaskSet, task
 
-from zk_locust.locust_client import LocustClient
-from zk_locust.ops import AbstractOp, MaybeInterrupt, ZKGetOp, ZKIncrementingSetOp, ZKSetOp
+from zk_locust.locust_client import DEFAULT_NODE, LocustClient
+from zk_locust.ops import (
+    AbstractOp,
+    MaybeInterrupt,
+    ZKConnectOp,
+    ZKCountChildrenOp,
+    ZKCreateEphemeralOp,
+    ZKDeleteFromQueueOp,
+    ZKExistsOp,
+    ZKExistsWithManyWatchesOp,
+    ZKExistsWithWatchOp,
+    ZKGetChildren2Op,
+    ZKGetChildrenOp,
+    ZKGetOp,
+    ZKIncrementingSetOp,
+    ZKSetOp,
+    ZKWatchOp,
+)
 
 GETS_PER_SET = 10
 
@@ -74,3 +91,75 @@ class ZKSetAndGetTaskSet(OperationsTaskSet):
             (ZKIncrementingSetOp(client, self.maybe_interrupt), 1),
             (ZKGetOp(client, self.maybe_interrupt), GETS_PER_SET),
         ]
+
+
+class ZKConnectTaskSet(OperationsTaskSet):
+    """Sessions that come and go. The user's class says `autostart=False`."""
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the connect."""
+        return [(ZKConnectOp(client, self.maybe_interrupt), 1)]
+
+
+class ZKCreateAndDeleteTaskSet(OperationsTaskSet):
+    """Ephemeral nodes that come and go, and now and then a count of them.
+
+    More deletions are tried than nodes are made, so that the number of nodes stays small.
+    """
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return creation, deletion and count."""
+        made: deque[str] = deque()
+        return [
+            (ZKCreateEphemeralOp(client, self.maybe_interrupt, push=made.append), 75),
+            (ZKDeleteFromQueueOp(client, made.popleft, self.maybe_interrupt), 125),
+            (ZKCountChildrenOp(client, self.maybe_interrupt), 1),
+        ]
+
+
+class ZKWatchTaskSet(OperationsTaskSet):
+    """Watches that fire."""
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the watch."""
+        return [(ZKWatchOp(client, None, self.maybe_interrupt), 1)]
+
+
+class ZKExistsTaskSet(OperationsTaskSet):
+    """Nodes that exist and nodes that do not, with a watch and without."""
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the four ways to ask."""
+        there = client.join_path(DEFAULT_NODE)
+        not_there = client.join_path("/doesnotexist")
+        interrupt = self.maybe_interrupt
+        return [
+            (ZKExistsOp(client, there, "exists_positive", interrupt, make_node=True), 1),
+            (ZKExistsOp(client, not_there, "exists_negative", interrupt), 1),
+            (ZKExistsWithWatchOp(client, there, "exists_positive_watch", interrupt, make_node=True), 1),
+            (ZKExistsWithWatchOp(client, not_there, "exists_negative_watch", interrupt), 1),
+        ]
+
+
+class ZKExistsManyTaskSet(OperationsTaskSet):
+    """Watches that pile up."""
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the exists with ever new watches."""
+        return [(ZKExistsWithManyWatchesOp(client, self.maybe_interrupt), 1)]
+
+
+class ZKGetChildrenTaskSet(OperationsTaskSet):
+    """Lists of children."""
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the get_children."""
+        return [(ZKGetChildrenOp(client, None, self.maybe_interrupt), 1)]
+
+
+class ZKGetChildren2TaskSet(OperationsTaskSet):
+    """Lists of children, with the parent's stat."""
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the get_children with stat."""
+        return [(ZKGetChildren2Op(client, None, self.maybe_interrupt), 1)]

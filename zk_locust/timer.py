@@ -56,9 +56,16 @@ class LocustTimer:
             self.failure(error)
         return self._exception_behavior != "propagate"
 
-    def success(self, response_length: int = 0) -> None:
-        """Report a success that ends now. `response_length` is in bytes, or in items where the operation counts."""
-        self._fire(response_length, None)
+    def restart(self) -> None:
+        """Let the operation begin now: what came before was preparation."""
+        self._started_ns = time.perf_counter_ns()
+
+    def success(self, response_length: int = 0, *, ended_ns: int | None = None) -> None:
+        """Report a success that ends now, or has ended at `ended_ns` of `time.perf_counter_ns`.
+
+        `response_length` is in bytes, or in items where the operation counts.
+        """
+        self._fire(response_length, None, ended_ns)
 
     def failure(self, error: Exception | str) -> None:
         """Report a failure that ends now."""
@@ -68,12 +75,14 @@ class LocustTimer:
         """Report nothing."""
         self._reported = True
 
-    def _fire(self, response_length: int, error: Exception | None) -> None:
+    def _fire(self, response_length: int, error: Exception | None, ended_ns: int | None = None) -> None:
+        if ended_ns is None:
+            ended_ns = time.perf_counter_ns()
         self._reported = True
         self._events.request.fire(
             request_type=REQUEST_TYPE,
             name=self.name,
-            response_time=(time.perf_counter_ns() - self._started_ns) / 1e6,
+            response_time=(ended_ns - self._started_ns) / 1e6,
             response_length=response_length,
             exception=error,
             context={},

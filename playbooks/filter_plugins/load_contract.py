@@ -50,7 +50,7 @@ def locust_processes(
             "--expect-workers-max-wait": 40,
             "--users": master["users"],
             "--spawn-rate": master["spawn_rate"],
-            "--run-time": f"{master['run_time_s']:g}s",
+            "--run-time": f"{int(master['run_time_s'])}s",
             "--stop-timeout": 15,
             "--json-file": "locust-summary",
             "--exit-code-on-error": 0,  # failed operations are a result, not a failed run

@@ -1,0 +1,62 @@
+"""Every locustfile of the starter kit, headless, against a real server: it does what it says, and nothing fails."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.locust_processes import LOCUST, LOCUSTFILES
+from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+
+pytestmark = pytest.mark.integration
+
+OPERATIONS = {
+    "locust_connect.py": {"connect"},
+    "locust_set.py": {"set"},
+    "locust_get.py": {"get"},
+    "locust_set_and_get.py": {"get", "incr_set"},
+    "locust_create_and_delete.py": {"create_ephemeral", "delete", "count_children"},
+    "locust_exists.py": {
+        "exists_positive",
+        "exists_negative",
+        "exists_positive_watch",
+        "exists_negative_watch",
+    },
+    "locust_exists_many.py": {"exists_negative_watch_many"},
+    "locust_get_children.py": {"get_children"},
+    "locust_get_children2.py": {"get_children2"},
+    "locust_watch.py": {"watch"},
+    "locust_connect_set_parallel.py": {"connect", "set"},
+}
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServers]:
+    require_zookeeper()
+    with ZooKeeperServers(1, tmp_path_factory.mktemp("zookeeper")) as servers:
+        yield servers
+
+
+def test_the_table_above_is_the_starter_kit() -> None:
+    assert set(OPERATIONS) == {file.name for file in LOCUSTFILES.glob("locust_*.py")}
+
+
+@pytest.mark.parametrize("locustfile", OPERATIONS)
+def test_a_locustfile_runs_without_failures(locustfile: str, servers: ZooKeeperServers, tmp_path: Path) -> None:
+    summary = tmp_path / "summary"
+    command = [
+        *LOCUST, "-f", str(LOCUSTFILES / locustfile), "--headless", "--only-summary", "--hosts", servers.hosts,
+        "--users", "8", "--spawn-rate", "8", "--run-time", "2s", "--stop-timeout", "5", "--min-wait", "1",
+        "--json-file", str(summary),
+    ]  # fmt: skip
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("ZK_", "KAZOO_", "LOCUST_"))}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    entries = {entry["name"]: entry for entry in json.loads(summary.with_suffix(".json").read_text())}
+    assert set(entries) == OPERATIONS[locustfile], done.stderr
+    for name, entry in entries.items():
+        assert entry["num_requests"] > 0, name
+        assert entry["num_failures"] == 0, done.stderr

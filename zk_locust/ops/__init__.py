@@ -1,0 +1,31 @@
+"""The operations that a load is made of.
+
+An operation belongs to one user. `task` is what Locust calls: it prepares what the operation needs, once, and
+then runs and times one request. What it needs (nodes) is made outside the timing.
+"""
+
+from zk_locust.ops.base import AbstractOp, MaybeInterrupt
+from zk_locust.ops.children import ZKCountChildrenOp, ZKGetChildren2Op, ZKGetChildrenOp
+from zk_locust.ops.existence import ZKExistsOp, ZKExistsWithManyWatchesOp, ZKExistsWithWatchOp
+from zk_locust.ops.nodes import ZKCreateEphemeralOp, ZKDeleteFromQueueOp
+from zk_locust.ops.session import ZKConnectOp
+from zk_locust.ops.values import ZKGetOp, ZKIncrementingSetOp, ZKSetOp
+from zk_locust.ops.watch import ZKWatchOp
+
+__all__ = [
+    "AbstractOp",
+    "MaybeInterrupt",
+    "ZKConnectOp",
+    "ZKCountChildrenOp",
+    "ZKCreateEphemeralOp",
+    "ZKDeleteFromQueueOp",
+    "ZKExistsOp",
+    "ZKExistsWithManyWatchesOp",
+    "ZKExistsWithWatchOp",
+    "ZKGetChildren2Op",
+    "ZKGetChildrenOp",
+    "ZKGetOp",
+    "ZKIncrementingSetOp",
+    "ZKSetOp",
+    "ZKWatchOp",
+]

@@ -1,0 +1,71 @@
+"""Looking at the children of a node."""
+
+from zk_locust.errors import NoNodeError
+from zk_locust.locust_client import LocustClient
+from zk_locust.ops.base import AbstractOp, MaybeInterrupt
+
+
+class _OnParent(AbstractOp):
+    """An operation on a node that has children: by default the pseudo root."""
+
+    def __init__(
+        self,
+        client: LocustClient,
+        path: str | None = None,
+        maybe_interrupt: MaybeInterrupt | None = None,
+        *,
+        label: str | None = None,
+    ) -> None:
+        super().__init__(client, maybe_interrupt, label=label)
+        self._path = path or client.join_path("/")
+
+    def prepare(self) -> None:
+        """Make the pseudo root unless it is there."""
+        self.client.ensure_pseudo_root()
+
+
+class ZKCountChildrenOp(_OnParent):
+    """Count the children by the node's stat, without their names."""
+
+    default_label = "count_children"
+
+    def __init__(
+        self,
+        client: LocustClient,
+        maybe_interrupt: MaybeInterrupt | None = None,
+        path: str | None = None,
+        *,
+        label: str | None = None,
+    ) -> None:
+        super().__init__(client, path, maybe_interrupt, label=label)
+
+    def op(self) -> None:
+        """Count them once; the event's response length is their number."""
+        with self.client.timer(self.label) as timer:
+            stat = self.client.get_zk_client().exists(self._path)
+            if stat is None:
+                raise NoNodeError(self._path)
+            timer.success(stat.numChildren)
+
+
+class ZKGetChildrenOp(_OnParent):
+    """Get the children's names."""
+
+    default_label = "get_children"
+
+    def op(self) -> None:
+        """Get them once; the event's response length is their number."""
+        with self.client.timer(self.label) as timer:
+            timer.success(len(self.client.get_zk_client().get_children(self._path)))
+
+
+class ZKGetChildren2Op(_OnParent):
+    """Get the children's names and the node's stat."""
+
+    default_label = "get_children2"
+
+    def op(self) -> None:
+        """Get them once; the event's response length is their number."""
+        with self.client.timer(self.label) as timer:
+            children, _ = self.client.get_zk_client().get_children(self._path, include_data=True)
+            timer.success(len(children))

@@ -1,0 +1,63 @@
+"""Making and removing nodes."""
+
+from collections.abc import Callable
+
+from zk_locust.locust_client import LocustClient
+from zk_locust.ops.base import AbstractOp, MaybeInterrupt
+
+
+class ZKCreateEphemeralOp(AbstractOp):
+    """Make an ephemeral node with a sequence number. `push` is called with its path, for whoever is to remove it."""
+
+    default_label = "create_ephemeral"
+
+    def __init__(
+        self,
+        client: LocustClient,
+        maybe_interrupt: MaybeInterrupt | None = None,
+        base_path: str | None = None,
+        push: Callable[[str], object] | None = None,
+        *,
+        label: str | None = None,
+    ) -> None:
+        super().__init__(client, maybe_interrupt, label=label)
+        self._base_path = base_path or client.join_path("/c-")
+        self._push = push
+
+    def prepare(self) -> None:
+        """Make the node that holds them."""
+        self.client.ensure_pseudo_root()
+
+    def op(self) -> None:
+        """Make one node."""
+        path = None
+        with self.client.timer(self.label):
+            path = self.client.get_zk_client().create(self._base_path, ephemeral=True, sequence=True)
+        if path is not None and self._push is not None:
+            self._push(path)
+
+
+class ZKDeleteFromQueueOp(AbstractOp):
+    """Remove the node that `pop` returns; do nothing where it raises IndexError, because there is none."""
+
+    default_label = "delete"
+
+    def __init__(
+        self,
+        client: LocustClient,
+        pop: Callable[[], str],
+        maybe_interrupt: MaybeInterrupt | None = None,
+        *,
+        label: str | None = None,
+    ) -> None:
+        super().__init__(client, maybe_interrupt, label=label)
+        self._pop = pop
+
+    def op(self) -> None:
+        """Remove one node."""
+        try:
+            path = self._pop()
+        except IndexError:
+            return
+        with self.client.timer(self.label):
+            self.client.get_zk_client().delete(path)
