@@ -116,7 +116,8 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
         layers.append(line.mark_point(filled=True, size=40))
     layers += _marks(frame)
     if interactive:
-        layers.append(_hover(data, lines, frame))
+        time = alt.Tooltip("time:Q", title=f"time ({frame.unit})", format=",.4~g")
+        layers.append(_hover(data, lines.names, frame.axis(), ["time"], time, lines.number_format))
     return alt.LayerChart(layer=layers, height=lines.height)
 
 
@@ -140,19 +141,8 @@ def percentile_curve(data: pd.DataFrame, names: Sequence[str], *, interactive: b
         )
     ]
     if interactive:
-        nearest = alt.selection_point(nearest=True, on="pointerover", clear="pointerout", empty=False)
-        tooltip = [
-            alt.Tooltip("series:N", title="operation"),
-            alt.Tooltip("percentile:Q", title="percentile", format=".6~g"),
-            alt.Tooltip("value:Q", title="latency (ms)", format=",.4~g"),
-        ]
-        layers.append(
-            chart.mark_point(filled=True, size=60, color=theme.INK)
-            .encode(
-                x=x, y=_y(lines), opacity=alt.when(nearest).then(alt.value(1)).otherwise(alt.value(0)), tooltip=tooltip
-            )
-            .add_params(nearest)
-        )
+        percentile = alt.Tooltip("percentile:Q", title="percentile", format=".6~g")
+        layers.append(_hover(data, names, x, ["inverse", "percentile"], percentile, ",.4~g"))
     return alt.LayerChart(layer=layers, height=HEIGHT + 40)
 
 
@@ -245,19 +235,22 @@ def _limit(value: float, lines: Lines) -> alt.Chart:
     return rule
 
 
-def _hover(data: pd.DataFrame, lines: Lines, frame: Frame) -> alt.Chart:
-    """A rule at the nearest time that shows every series' value there."""
-    nearest = alt.selection_point(nearest=True, on="pointerover", clear="pointerout", fields=["time"], empty=False)
-    tooltip = [alt.Tooltip("time:Q", title=f"time ({frame.unit})", format=",.4~g")]
-    tooltip += [
-        alt.Tooltip(field=_escaped(name), type="quantitative", title=name, format=lines.number_format)
-        for name in lines.names[:20]
+def _hover(
+    data: pd.DataFrame, names: Sequence[str], x: alt.X, fields: Sequence[str], where: alt.Tooltip, number_format: str
+) -> alt.Chart:
+    """A rule at the nearest `x` that shows every series' value there, below `where` it is.
+
+    `fields` are the columns that `x` and `where` take.
+    """
+    nearest = alt.selection_point(nearest=True, on="pointerover", clear="pointerout", fields=[fields[0]], empty=False)
+    tooltip = [where] + [
+        alt.Tooltip(field=_escaped(name), type="quantitative", title=name, format=number_format) for name in names[:20]
     ]
     rule: alt.Chart = (
         alt.Chart(data)
-        .transform_pivot("series", value="value", groupby=["time"])
+        .transform_pivot("series", value="value", groupby=list(fields))
         .mark_rule(color=theme.SHADE)
-        .encode(x=frame.axis(), opacity=alt.when(nearest).then(alt.value(0.8)).otherwise(alt.value(0)), tooltip=tooltip)
+        .encode(x=x, opacity=alt.when(nearest).then(alt.value(0.8)).otherwise(alt.value(0)), tooltip=tooltip)
         .add_params(nearest)
     )
     return rule

@@ -4,8 +4,9 @@ A figure's chart is made twice: interactive and as wide as its place on the page
 width, for `figures/`.
 """
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import altair as alt
@@ -113,12 +114,24 @@ def build(results: Results) -> list[Figure]:
     found = workers.build(run, timeline, CPU_SHORT_PERCENT)
     frame = charts.frame_of(timeline, [(loss.at_s, f"{loss.worker} lost") for loss in found.losses])
     load = series.load_series(run, timeline)
-    return [
+    figures = [
         *_load_figures(load, frame),
         *_distribution_figures(results, load),
         *_worker_figures(results, frame),
         *_member_figures(results, frame),
     ]
+    return _with_unique_slugs(figures)
+
+
+def _with_unique_slugs(figures: list[Figure]) -> list[Figure]:
+    """Operations whose names differ only in what a file name leaves out get a number."""
+    seen: Counter[str] = Counter()
+    unique = []
+    for figure in figures:
+        seen[figure.slug] += 1
+        number = seen[figure.slug]
+        unique.append(figure if number == 1 else replace(figure, slug=f"{figure.slug}-{number}"))
+    return unique
 
 
 def _lines(frame: pd.DataFrame, series_column: str, value_column: str) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from reporting.parsing import parse_time
 from reporting.problems import ProblemLog
-from reporting.readers import parse_time
 
 FILE: Final = "manifest.json"
 

@@ -12,11 +12,12 @@ import pandas as pd
 
 from locust_extra.columns import AGGREGATED, EVENT_COLUMNS, STATS_COLUMNS
 from reporting import manifest as manifests
+from reporting.csv_tables import Kind, read_table
 from reporting.distributions import Distribution, Histogram
 from reporting.errors import InputError
 from reporting.manifest import Manifest
+from reporting.parsing import finite, parse_time, read_json_lines, read_json_object
 from reporting.problems import Problem, ProblemLog
-from reporting.readers import Kind, finite, parse_time, read_json_lines, read_json_object, read_table
 from zk_metrics.columns import METRIC_COLUMNS
 
 STATS_FILE: Final = "locust-stats.csv"

@@ -15,8 +15,8 @@ from reporting import manifest as manifests
 from reporting import tables, text
 from reporting.errors import InputError
 from reporting.manifest import Manifest
+from reporting.parsing import read_json_object
 from reporting.problems import ProblemLog
-from reporting.readers import read_json_object
 
 UNFINISHED: Final = ".unfinished"
 LATEST: Final = "latest"

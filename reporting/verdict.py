@@ -34,6 +34,8 @@ CPU_SHORT_PERCENT: Final = 90.0
 # This share of a worker's measured intervals, and at least so many of them, may not be short of CPU.
 CPU_SHORT_SHARE: Final = 0.10
 CPU_SHORT_INTERVALS: Final = 2
+# A worker that waits for a core this much on the average adds that to the latencies it measures.
+CPU_WAIT_PERCENT: Final = 10.0
 # Below this number of operations beyond it, p99.9 is an anecdote.
 MIN_OPERATIONS_BEYOND_P999: Final = 10
 
@@ -92,7 +94,7 @@ def _no_result(evidence: Evidence) -> Iterator[Reason]:
     if evidence.headline.total.operations > 0:
         return
     manifest = evidence.run.manifest
-    because = f" ({manifest.reason.rstrip('.')})" if manifest.reason else ""
+    says = f" The run says: {manifest.reason.rstrip('.')}." if manifest.reason else ""
     failures = evidence.headline.total.failures
     if failures:
         errors = evidence.headline.errors
@@ -108,14 +110,14 @@ def _no_result(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             "ended-before-measured",
             VOID,
-            f"The run ended before its measured part began{because}; only {parts} was recorded: run it again.",
+            f"The run ended before its measured part began; only {parts} was recorded. Run it again.{says}",
         )
     elif evidence.timeline.spans:
         yield Reason(
             "no-operation",
             VOID,
             f"The measured part lasted {evidence.timeline.measured_s:.1f} s and not one operation ended in "
-            f"it{because}: look at the workers' logs in logs/, and whether the ensemble answers.",
+            f"it: look at the workers' logs in logs/, and whether the ensemble answers.{says}",
         )
     elif manifest.phases and manifest.phase("run") is None:
         # collect and report come after a failure, too, and say nothing about where it was
@@ -124,14 +126,14 @@ def _no_result(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             "not-started",
             VOID,
-            f"No load was driven: the run stopped {where}{because}. "
-            "Mend what its message names, see logs/, and run it again.",
+            f"No load was driven: the run stopped {where}. "
+            f"Mend what its message names, see logs/, and run it again.{says}",
         )
     else:
         yield Reason(
             "no-figures",
             VOID,
-            f"There is no figure of the load{because}: look at the master's and workers' logs in logs/.",
+            f"There is no figure of the load: look at the master's and workers' logs in logs/.{says}",
         )
 
 
@@ -241,7 +243,18 @@ def _cpu_short(evidence: Evidence) -> Iterator[Reason]:
             "load generator may be what was measured: add load hosts, start no more workers than cores, or lower the "
             "users.",
         )
-    elif not evidence.workers.cpu:
+        return
+    waiting = [cpu for cpu in evidence.workers.cpu if cpu.waiting_percent >= CPU_WAIT_PERCENT]
+    if waiting:
+        worst = max(waiting, key=lambda cpu: cpu.waiting_percent)
+        yield Reason(
+            "cpu-wait",
+            NOTE,
+            f"{len(waiting)} of {len(evidence.workers.cpu)} workers waited for a core at least "
+            f"{CPU_WAIT_PERCENT:.0f} % of the time, {worst.worker} {worst.waiting_percent:.0f} % on average: the "
+            "latencies contain these waits; give the load hosts more cores or fewer other processes.",
+        )
+    if not evidence.workers.cpu:
         yield Reason(
             "cpu-unknown", NOTE, "The workers' CPU was not recorded, so whether they were short of it is not known."
         )

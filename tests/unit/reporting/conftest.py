@@ -23,8 +23,9 @@ def sound(sound_run: Path) -> Results:
 @pytest.fixture(scope="session")
 def troubled_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with failures, a lost worker, workers short of CPU and a member that was away; not to be written to."""
-    run = Synthetic(failures_in_stall=40, worker_lost_at_s=25, cpu_percent=95, member_down=(10, 20))
-    return run.write(tmp_path_factory.mktemp("results") / "20261124T041500Z-quick-troubled")
+    run_id = "20261124T041500Z-quick-troubled"
+    run = Synthetic(run_id, failures_in_stall=40, worker_lost_at_s=25, cpu_percent=95, member_down=(10, 20))
+    return run.write(tmp_path_factory.mktemp("results") / run_id)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ class Synthetic:
     run_time_s: int = 30
     cool_down_s: int = 2
     interval_s: float = 1.0
-    operations: dict[str, float] = field(default_factory=lambda: {"get": 900.0, "set": 600.0})  # name to rate/s
+    operations: dict[str, float] = field(default_factory=lambda: {"get": 300.0, "set": 200.0})  # name to rate/s
     workers: int = 2
     members: int = 3
     failures_in_stall: int = 0  # of each operation

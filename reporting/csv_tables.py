@@ -1,20 +1,16 @@
-"""Tolerant readers: what is readable is returned, what is not becomes a `Problem` that names file and line.
-
-Files may be missing, empty, cut off in the middle of a line (an interrupted run, a full disk) or damaged.
-"""
+"""A tolerant reader of CSV files: the lines that are readable as a data frame, the others as problems."""
 
 import csv
-import json
 import math
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from reporting.parsing import finite, is_cut_off, parse_time
 from reporting.problems import ProblemLog
 
 
@@ -26,22 +22,8 @@ class Kind(Enum):
     TIME = "time"  # ISO 8601; becomes seconds since the epoch
 
 
-def parse_time(text: str) -> float:
-    """Seconds since the epoch of an ISO 8601 time; without an offset it is UTC. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
 def _number(text: str) -> float:
     return finite(text) if text else math.nan
-
-
-def finite(value: str | float) -> float:
-    """`value` as a finite number. Raises ValueError for anything else, `nan` and `inf` included."""
-    found = float(value)
-    if not math.isfinite(found):
-        raise ValueError(f"is not a finite number [{value}]")
-    return found
 
 
 def _text(text: str) -> str:
@@ -55,18 +37,9 @@ _CONVERT: Mapping[Kind, tuple[Callable[[str], Any], str]] = {
 }
 
 
-def _is_cut_off(path: Path) -> bool:
-    """Whether the file does not end with a line end: then its last line cannot be trusted."""
-    with path.open("rb") as stream:
-        if stream.seek(0, 2) == 0:
-            return False
-        stream.seek(-1, 2)
-        return stream.read(1) not in (b"\n", b"\r")
-
-
 def _csv_lines(path: Path, problems: ProblemLog, lost_figures: bool) -> Iterator[tuple[int, list[str]]]:
     """Number and fields of every whole line."""
-    cut_off = _is_cut_off(path)
+    cut_off = is_cut_off(path)
     with path.open(newline="", encoding="utf-8", errors="replace") as stream:
         reader = csv.reader(stream)
         held: tuple[int, list[str]] | None = None
@@ -169,57 +142,3 @@ def read_table(
     except OSError as error:
         problems.add(path.name, None, f"cannot be read ({error.strerror}): {missing}", lost_figures=lost_figures)
     return frame()
-
-
-def read_json_lines(
-    path: Path, problems: ProblemLog, *, missing: str, lost_figures: bool = False
-) -> Iterator[tuple[int, Any]]:
-    """Number and value of every line of a JSON-lines file that is whole and valid."""
-    try:
-        cut_off = _is_cut_off(path)
-        number = 0
-        with path.open("rb") as stream:
-            for number, line in enumerate(stream, start=1):
-                if not line.strip():
-                    continue
-                if not line.endswith(b"\n") and cut_off:
-                    text = "the last line is cut off and is left out"
-                    problems.add(path.name, number, text, lost_figures=lost_figures)
-                    continue
-                try:
-                    yield number, json.loads(line)
-                except ValueError as error:
-                    text = f"is not JSON ({_reason(error)}); the line is left out"
-                    problems.add(path.name, number, text, lost_figures=lost_figures)
-        if number == 0:
-            problems.add(path.name, None, f"is empty: {missing}", lost_figures=lost_figures)
-    except FileNotFoundError:
-        problems.add(path.name, None, f"is missing: {missing}", lost_figures=lost_figures)
-    except OSError as error:
-        problems.add(path.name, None, f"cannot be read ({error.strerror}): {missing}", lost_figures=lost_figures)
-
-
-def read_json_object(path: Path, problems: ProblemLog, *, missing: str) -> dict[str, Any]:
-    """The JSON object in the file; an empty one, and a problem, when there is none."""
-    try:
-        value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        problems.add(path.name, None, f"is missing: {missing}")
-        return {}
-    except OSError as error:
-        problems.add(path.name, None, f"cannot be read ({error.strerror}): {missing}")
-        return {}
-    except json.JSONDecodeError as error:
-        problems.add(path.name, error.lineno, f"is not JSON ({error.msg}): {missing}")
-        return {}
-    except ValueError as error:
-        problems.add(path.name, None, f"is not JSON ({_reason(error)}): {missing}")
-        return {}
-    if not isinstance(value, dict):
-        problems.add(path.name, 1, f"is not a JSON object: {missing}")
-        return {}
-    return value
-
-
-def _reason(error: ValueError) -> str:
-    return error.msg if isinstance(error, json.JSONDecodeError) else str(error)[:80]

@@ -1,0 +1,189 @@
+"""The report's page in Chromium, offline: charts are drawn, nothing overflows, nothing is fetched.
+
+The runs are synthetic. With ZK_LOCUST_SCREENSHOTS set, pictures of the pages go into that folder.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reporting import write
+from tests.unit.reporting.synthetic import Synthetic
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDTHS = (390, 768, 1400)
+
+try:
+    from playwright.sync_api import Browser, Page, sync_playwright
+except ImportError:  # said by the fixture
+    Browser = Page = object  # type: ignore[assignment, misc]
+
+
+def needs(what: str) -> None:
+    """Skip, or fail where everything has to be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if Browser is object:
+        needs("needs the Python package playwright: pip install -r requirements/dev.txt")
+    if not Path(CHROMIUM).exists():
+        needs(f"needs {CHROMIUM}: apt-get install chromium")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("results")
+    many = {f"operation_with_a_long_name_{i}": 60.0 for i in range(8)}
+    runs = {
+        "sound": Synthetic(),
+        "troubled": Synthetic(failures_in_stall=40, worker_lost_at_s=25, cpu_percent=95, member_down=(10, 20)),
+        "wide": Synthetic(operations=many, members=9, workers=6, manifest={"run_id": "x" * 120, "label": "long " * 30}),
+    }
+    pages = {name: write.report(run.write(folder / name)) for name, run in runs.items()}
+    (folder / "void").mkdir()
+    (folder / "void" / "manifest.json").write_text('{"state": "failed", "reason": "member zk2 did not start"}')
+    return pages | {"void": write.report(folder / "void")}
+
+
+@pytest.fixture(params=["sound", "troubled", "wide", "void"])
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=WIDTHS)
+def page(request: pytest.FixtureRequest, browser: Browser, reports: dict[str, Path], name: str) -> Iterator[Page]:
+    """The page, offline; the test fails for every error on the console and every request for anything else."""
+    context = browser.new_context(viewport={"width": request.param, "height": 900}, offline=True)
+    found = context.new_page()
+    complaints: list[str] = []
+    found.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
+    found.on("pageerror", lambda error: complaints.append(str(error)))
+    found.on("request", lambda request: complaints.append(request.url) if request.url != url else None)
+    url = reports[name].as_uri()
+    found.goto(url)
+    if name != "void":
+        found.wait_for_function("document.documentElement.dataset.drawn === 'all'", timeout=30_000)
+    yield found
+    if folder := os.environ.get("ZK_LOCUST_SCREENSHOTS"):
+        found.screenshot(path=Path(folder) / f"{name}-{request.param}.png", full_page=True)
+    context.close()
+    assert complaints == []
+
+
+def test_every_chart_is_drawn_and_fits(page: Page, name: str) -> None:
+    sizes = page.evaluate(
+        """[...document.querySelectorAll("[data-chart]")].map((place) => {
+            const svg = place.querySelector("svg");
+            const marks = place.querySelectorAll("svg .mark-line path[d]").length;
+            const box = svg ? svg.getBoundingClientRect() : {width: 0, height: 0};
+            return [place.dataset.chart, box.width, box.height, place.clientWidth, marks];
+        })"""
+    )
+    assert len(sizes) >= (0 if name == "void" else 10)
+    for slug, width, height, room, marks in sizes:
+        assert marks > 0, f"{slug} has no line"
+        assert height > 150, f"{slug} is flat"
+        assert 0.9 * room <= width <= room + 1, f"{slug} is {width} px wide where there are {room}"
+
+
+def test_nothing_overflows_sideways(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    outside = page.evaluate(
+        """[...document.querySelectorAll("body *")].filter((element) =>
+            !element.closest(".scroll, svg, .unseen") && element.getBoundingClientRect().right > window.innerWidth + 1
+        ).map((element) => element.outerHTML.slice(0, 80))"""
+    )
+    assert outside == []
+
+
+def test_the_verdict_is_seen_first(page: Page, name: str) -> None:
+    verdict = page.locator("#verdict")
+    expected = {"sound": "valid", "troubled": "inconclusive", "wide": "valid", "void": "void"}[name]
+    assert verdict.inner_text() == f"Verdict: {expected}"
+    box = verdict.bounding_box()
+    assert box is not None
+    assert box["y"] < 700
+
+
+def test_text_has_contrast_in_both_schemes(page: Page) -> None:
+    """WCAG AA: 4.5 to 1 for text, against the nearest background that is not transparent."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        weak = page.evaluate(
+            """(() => {
+            const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+            const light = (colour) => {
+                const [r, g, b] = numbers(colour).map((c) => c / 255)
+                    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+                return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+            };
+            const backOf = (element) => {
+                for (let at = element; at; at = at.parentElement) {
+                    const colour = getComputedStyle(at).backgroundColor;
+                    if (!/^rgba\\(.*, 0\\)$/.test(colour) && colour !== "transparent") return colour;
+                }
+                return "rgb(255, 255, 255)";
+            };
+            const weak = [];
+            for (const element of document.querySelectorAll("body *:not(script):not(style)")) {
+                const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+                if (!own || element.closest("noscript")) continue;
+                const style = getComputedStyle(element);
+                const ink = light(element.closest("svg") ? style.fill : style.color);
+                const back = light(backOf(element));
+                const ratio = (Math.max(ink, back) + 0.05) / (Math.min(ink, back) + 0.05);
+                if (ratio < 4.5) weak.push([element.textContent.trim().slice(0, 40), ratio.toFixed(2)]);
+            }
+            return weak;
+        })()"""
+        )
+        assert weak == [], scheme
+
+
+def test_pointing_at_a_chart_shows_its_values(page: Page, name: str) -> None:
+    if name != "troubled":
+        return
+    for slug, words in (("latency", ["time (s)", "p50", "p95", "p99"]), ("distribution", ["percentile", "get", "set"])):
+        chart = page.locator(f'[data-chart="{slug}"] svg')
+        chart.scroll_into_view_if_needed()
+        tooltip = page.locator("#vg-tooltip-element.visible")
+        for step in range(40):  # the page may still be scrolling when the pointer first moves
+            box = chart.bounding_box()
+            assert box is not None
+            page.mouse.move(box["x"] + box["width"] * (0.5 + 0.002 * step), box["y"] + box["height"] * 0.5)
+            if tooltip.count() and all(word in tooltip.inner_text() for word in words):
+                break
+            page.wait_for_timeout(50)
+        else:
+            pytest.fail(f"{slug} shows no values")
+        assert "undefined" not in tooltip.inner_text()
+
+
+def test_on_paper_nothing_is_folded_away_or_dark(page: Page, name: str) -> None:
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()") == "#1b2025"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    folded = page.evaluate("document.querySelectorAll('details:not([open])').length")
+    assert folded == 0 or name == "void"

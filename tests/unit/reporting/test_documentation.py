@@ -1,0 +1,54 @@
+"""docs/results.md names every file, column, rule and threshold there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, STATS_COLUMNS
+from reporting import verdict
+from zk_metrics.columns import METRIC_COLUMNS
+
+ROOT = Path(__file__).parents[3]
+DOCUMENT = (ROOT / "docs" / "results.md").read_text()
+
+
+def section(title: str) -> str:
+    return re.split(r"^#{2,3} ", DOCUMENT.split(f"### {title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "columns"),
+    [
+        ("locust-stats.csv", STATS_COLUMNS),
+        ("locust-distrib.jsonl", DISTRIBUTION_FIELDS),
+        ("zk-metrics.csv", METRIC_COLUMNS),
+        ("events.csv", EVENT_COLUMNS),
+    ],
+)
+def test_every_column_is_explained(file: str, columns: tuple[str, ...]) -> None:
+    missing = [column for column in columns if f"`{column}`" not in section(file)]
+    assert missing == []
+
+
+def test_every_rule_is_explained_and_no_other() -> None:
+    source = (ROOT / "reporting" / "verdict.py").read_text()
+    rules = set(re.findall(r'Reason\(\s*"([a-z-]+)"', source)) | {"run-failed", "run-interrupted"}
+    table = DOCUMENT.split("## The verdict")[1].split("## Commands")[0]
+    explained = {rule for line in table.splitlines() for rule in re.findall(r"`([a-z-]+)`", line.split(" | ")[0])}
+    assert explained == rules
+
+
+def test_the_thresholds_are_those_of_the_rules() -> None:
+    table = DOCUMENT.split("## The verdict")[1]
+    for expected in (
+        f"more than {verdict.MAX_FAILURE_SHARE:.1%} of all operations".replace("%", " %"),
+        f"more than {verdict.MAX_OPERATION_FAILURE_SHARE:.0%} of one operation".replace("%", " %"),
+        f"less than {verdict.MIN_MEASURED_SHARE:.0%} of the time".replace("%", " %"),
+        f"at least {verdict.CPU_SHORT_PERCENT:.0f} % of the time",
+        f"at least {verdict.CPU_SHORT_SHARE:.0%} of its measured intervals and in".replace("%", " %"),
+        f"in {verdict.CPU_SHORT_INTERVALS} of them",
+        f"at least {verdict.CPU_WAIT_PERCENT:.0f} % of the time on average",
+        f"fewer than {verdict.MIN_OPERATIONS_BEYOND_P999} operations",
+    ):
+        assert expected in table, expected

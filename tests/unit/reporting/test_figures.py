@@ -1,0 +1,174 @@
+"""Charts say what they show, in which unit, and not by colour alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import vl_convert
+
+from reporting import charts, figures, results, theme
+from reporting.figures import Figure
+from reporting.results import Results
+from tests.unit.reporting.synthetic import Synthetic
+
+
+@pytest.fixture(scope="module")
+def drawn(troubled: Results) -> list[Figure]:
+    return figures.build(troubled)
+
+
+def line_layer(spec: dict[str, Any]) -> dict[str, Any]:
+    """The layer that draws the series."""
+    found: dict[str, Any] = next(layer for layer in spec["layer"] if layer["mark"].get("type") == "line")
+    return found
+
+
+def test_every_chart_that_was_asked_for_is_there(drawn: list[Figure]) -> None:
+    assert [figure.slug for figure in drawn] == [
+        *("rate", "failures", "latency", "latency-get", "latency-set", "distribution"),
+        *("worker-cpu", "worker-cpu-wait"),
+        *("member-outstanding-requests", "member-average-latency", "member-connections", "member-znodes"),
+        "member-watches",
+    ]
+
+
+def test_every_chart_has_a_title_a_caption_a_description_and_units(drawn: list[Figure]) -> None:
+    units = ("(ms)", "a second", "percent", "requests", "connections", "znodes", "watches")
+    for figure in drawn:
+        assert figure.title
+        assert figure.caption.endswith(".")
+        assert "median" in figure.description or "p99.9" in figure.description
+        encoding = line_layer(figure.page_spec())["encoding"]
+        assert any(unit in encoding["y"]["title"] for unit in units), figure.slug
+        assert encoding["x"]["title"] in ("time since the load started (s)", "percentile of the successful operations")
+
+
+def test_series_differ_in_dash_and_not_only_in_colour(drawn: list[Figure]) -> None:
+    for figure in drawn:
+        encoding = line_layer(figure.page_spec())["encoding"]
+        colour, dash = encoding["color"]["scale"], encoding["strokeDash"]["scale"]
+        assert colour["domain"] == dash["domain"]
+        assert len({json.dumps(pattern) for pattern in dash["range"]}) == len(dash["domain"])
+        assert set(colour["range"]) <= set(theme.PALETTE)
+
+
+@pytest.mark.parametrize("count", [1, 6, 7, 20, 36])
+def test_every_pair_of_colour_and_dash_is_unique(count: int) -> None:
+    look = theme.look([f"zk{i}" for i in range(count)])
+    assert len({(c, tuple(d)) for c, d in zip(look.colours, look.dashes, strict=True)}) == count
+
+
+def test_linear_axes_start_at_zero_and_logarithmic_ones_say_so(drawn: list[Figure]) -> None:
+    for figure in drawn:
+        y = line_layer(figure.page_spec())["encoding"]["y"]
+        if y["scale"].get("type") == "log":
+            assert figure.slug.startswith("latency") == ("log scale" in y["title"])
+            assert y["scale"]["domain"][0] > 0
+        else:
+            assert y["scale"]["domain"][0] == 0
+
+
+def test_charts_of_one_quantity_share_their_axis(drawn: list[Figure]) -> None:
+    found = [
+        line_layer(f.page_spec())["encoding"]["y"]["scale"]["domain"] for f in drawn if f.slug.startswith("latency")
+    ]
+    assert len(found) == 3
+    assert all(domain == found[0] for domain in found)
+
+
+def test_a_page_chart_fits_its_container_and_has_no_title_of_its_own(drawn: list[Figure]) -> None:
+    for figure in drawn:
+        spec = figure.page_spec()
+        assert spec["width"] == "container"
+        assert "title" not in spec
+        assert spec["description"] == figure.description
+
+
+def test_a_file_has_title_and_run_on_it_and_no_selection(drawn: list[Figure]) -> None:
+    for figure in drawn:
+        spec = figure.file_spec("label, run")
+        assert spec["title"] == {"text": figure.title, "subtitle": ["label, run"]}
+        assert "params" not in json.dumps(spec["layer"])
+        assert spec["config"]["background"] == "white"
+
+
+def test_every_chart_can_be_drawn_and_shows_parts_and_events(drawn: list[Figure]) -> None:
+    for figure in drawn:
+        svg = vl_convert.vegalite_to_svg(figure.file_spec("x"))
+        assert figure.title in svg
+        if figure.slug != "distribution":
+            assert "warm-up" in svg
+            assert "cool-down" in svg
+            assert "load2 lost" in svg
+
+
+def test_failures_have_a_chart_only_when_there_are_any(sound: Results) -> None:
+    assert "failures" not in [figure.slug for figure in figures.build(sound)]
+
+
+def test_one_operation_has_one_latency_chart(tmp_path: Path) -> None:
+    found = figures.build(results.evaluate(Synthetic(operations={"set": 300.0}).write(tmp_path / "run")))
+    assert [figure.title for figure in found if figure.slug.startswith("latency")] == ["Latency over time: set"]
+    assert "legend" in line_layer(found[0].page_spec())["encoding"]["color"]
+    assert line_layer(found[0].page_spec())["encoding"]["color"]["legend"] is None
+
+
+@pytest.mark.parametrize("names", [["a.b", "c[0]", "it's", 'q"q', "x\\y", "a:Q", "€"], ["get", "Get", "€", "/"]])
+def test_any_operation_name_can_be_drawn(tmp_path: Path, names: list[str]) -> None:
+    run = Synthetic(operations=dict.fromkeys(names, 20.0), run_time_s=5).write(tmp_path / "run")
+    found = figures.build(results.evaluate(run))
+    slugs = [figure.slug for figure in found]
+    assert len(set(slugs)) == len(slugs)
+    for figure in found[:3]:
+        vl_convert.vegalite_to_svg(figure.page_spec() | {"width": 300})
+
+
+def test_many_members_and_workers_stay_readable(tmp_path: Path) -> None:
+    run = Synthetic(members=12, workers=20, operations={"get": 200.0}, run_time_s=5).write(tmp_path / "run")
+    found = {figure.slug: figure for figure in figures.build(results.evaluate(run))}
+    names = line_layer(found["member-znodes"].page_spec())["encoding"]["color"]["scale"]["domain"]
+    assert names == [f"zk{i}" for i in range(1, 13)]
+    workers = line_layer(found["worker-cpu"].page_spec())["encoding"]["color"]["scale"]["domain"]
+    assert workers == ["busiest worker", "median", "least busy"]
+
+
+def test_a_long_run_has_few_points_and_a_fitting_time_unit(tmp_path: Path) -> None:
+    run = Synthetic(operations={"get": 2.0}, run_time_s=1200, stall_at_s=None).write(tmp_path / "run")
+    rate = figures.build(results.evaluate(run))[0]
+    spec = rate.page_spec()
+    assert rate.caption == "Each point is 5 s."
+    assert line_layer(spec)["encoding"]["x"]["title"] == "time since the load started (min)"
+    assert max(len(rows) for rows in spec["datasets"].values()) <= 300
+
+
+def test_a_run_without_figures_has_no_charts(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    assert figures.build(results.evaluate(tmp_path)) == []
+
+
+def test_marks_close_to_each_other_are_labelled_once() -> None:
+    frame = charts.frame_of(
+        results_timeline(), [(50.0, "a lost"), (51.0, "b lost"), (52.0, "c lost"), (90.0, "d lost")]
+    )
+    assert list(frame.marks["label"]) == ["a lost (+2)", "", "", "d lost"]
+    assert list(frame.marks["time"]) == [50.0, 51.0, 52.0, 90.0]
+
+
+def results_timeline() -> Any:
+    from reporting.timeline import Span, Timeline
+
+    return Timeline((), (Span("measured", 0.0, 100.0),), 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.5, 9.0, [0.5, 1, 2, 5]), (0.2, 2000.0, [1, 10, 100, 1000]), (1.0, 100.0, [1, 2, 5, 10, 20, 50, 100])],
+)
+def test_ticks_of_a_logarithmic_axis_are_round(low: float, high: float, expected: list[float]) -> None:
+    assert charts.log_ticks(low, high) == expected
+
+
+def test_a_domain_without_values_exists() -> None:
+    assert charts.log_domain(pd.Series([], dtype=float)) == (0.1, 10.0)

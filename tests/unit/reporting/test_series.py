@@ -1,0 +1,100 @@
+"""What the charts are drawn from: nothing is lost by putting intervals together, and points stay few."""
+
+import itertools
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reporting import results, series
+from reporting.results import Results
+from reporting.timeline import Interval, Timeline
+from tests.unit.reporting.synthetic import Synthetic
+
+
+def timeline_of(lengths: dict[str, int], interval_s: float, rest_s: float) -> Timeline:
+    intervals, at_s = [], 0.0
+    for part, count in lengths.items():
+        for number in range(count):
+            length_s = rest_s if number == count - 1 else interval_s
+            intervals.append(Interval(part, number, at_s, at_s + length_s))
+            at_s += length_s
+    return Timeline(tuple(intervals), (), 0.0, 0.0)
+
+
+@given(st.integers(0, 400), st.integers(1, 40_000), st.floats(0.1, 60), st.floats(0.001, 1.0))
+def test_bins_cover_every_interval_once_and_are_few(
+    warm_up: int, measured: int, interval_s: float, rest: float
+) -> None:
+    timeline = timeline_of({"warm-up": warm_up, "measured": measured}, interval_s, rest * interval_s)
+    found = series.bins(timeline)
+    assert [(b.part, n) for b in found for n in b.numbers] == [(i.part, i.number) for i in timeline.intervals]
+    assert len(found) <= series.MAX_BINS + 2
+    assert sum(b.length_s for b in found) == pytest.approx(sum(i.length_s for i in timeline.intervals))
+    for before, after in itertools.pairwise(found):
+        assert after.part != before.part or after.length_s >= before.length_s * 0.49
+
+
+@pytest.mark.parametrize("interval_s", [0.1, 1.0, 7.0])
+def test_rates_times_lengths_are_the_operations(tmp_path: Path, interval_s: float) -> None:
+    found = results.evaluate(Synthetic(interval_s=interval_s, failures_in_stall=3).write(tmp_path / "run"))
+    load = series.load_series(found.run, found.timeline)
+    rates = load.rates()
+    lengths = {b.middle_s: b.length_s for b in load.bins}
+    operations = (rates["rate_per_s"] * rates["time_s"].map(lengths)).sum()
+    failures = (rates["failures_per_s"] * rates["time_s"].map(lengths)).sum()
+    assert operations == pytest.approx(sum(line.distribution.requests for line in found.run.distributions))
+    assert failures == pytest.approx(sum(line.distribution.failures for line in found.run.distributions))
+
+
+def test_an_interval_without_an_operation_is_a_zero_rate_and_a_gap_in_latency(tmp_path: Path) -> None:
+    run = Synthetic(operations={"get": 300.0, "rare": 0.1}).write(tmp_path / "run")
+    found = results.evaluate(run)
+    load = series.load_series(found.run, found.timeline)
+    rates = load.rates()
+    assert (rates[rates["operation"] == "rare"]["rate_per_s"] == 0).any()
+    assert len(rates[rates["operation"] == "rare"]) == len(load.bins)
+    assert load.latencies("rare")["latency_ms"].isna().any()
+    assert not load.latencies()["latency_ms"].isna().any()
+
+
+def test_curves_end_where_less_than_one_operation_lies_beyond(tmp_path: Path) -> None:
+    found = results.evaluate(Synthetic(operations={"get": 300.0, "rare": 5.0}).write(tmp_path / "run"))
+    curves = series.percentile_curves(found.run)
+    ends = curves.groupby("operation")["inverse"].max()
+    rows = {row.operation: row for row in found.headline.rows}
+    assert ends["rare"] == pytest.approx(rows["rare"].operations)
+    assert ends["get"] == pytest.approx(rows["get"].operations)
+    assert curves["inverse"].min() == pytest.approx(2)
+    rare = curves[(curves["operation"] == "rare") & (curves["inverse"] == 100.0)]
+    assert rare["latency_ms"].item() * 1000 == rows["rare"].p99_us
+    assert all(group["latency_ms"].is_monotonic_increasing for _, group in curves.groupby("operation"))
+
+
+def test_a_member_that_was_away_leaves_a_gap(troubled: Results) -> None:
+    found = series.members(troubled.run, troubled.timeline, "avg_latency")
+    away = found[(found["member"] == "zk1") & (found["time_s"] > 10) & (found["time_s"] < 19)]
+    assert len(away) == 9
+    assert away["value"].isna().all()
+    assert not found[found["member"] == "zk2"]["value"].isna().any()
+
+
+def test_many_polls_are_put_together(tmp_path: Path) -> None:
+    found = results.evaluate(Synthetic(operations={"get": 1.0}, run_time_s=900).write(tmp_path / "run"))
+    polls = series.members(found.run, found.timeline, "outstanding_requests")
+    assert polls.groupby("member").size().max() <= series.MAX_BINS
+    assert polls["value"].max() == 31  # the stall's queue is not averaged away
+
+
+def test_a_metric_that_nobody_gave_is_empty(sound: Results) -> None:
+    assert len(series.members(sound.run, sound.timeline, "no_such_metric")) == 0
+
+
+def test_worker_cpu_is_used_plus_waited(sound: Results) -> None:
+    found = series.worker_cpu(sound.run, sound.timeline)
+    assert set(found["worker"]) == {"load1", "load2"}
+    assert found["runnable_percent"].mean() == pytest.approx(49, abs=2)
+    assert found["waiting_percent"].mean() == pytest.approx(4, abs=0.7)
+    assert not any(math.isnan(value) for value in found["time_s"])
