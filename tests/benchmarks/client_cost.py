@@ -40,6 +40,12 @@ def native(settings: ClientSettings) -> Any:
     return NativeClient(settings)
 
 
+def libzookeeper(settings: ClientSettings) -> Any:
+    from zk_locust.clients.libzookeeper import LibZooKeeperClient
+
+    return LibZooKeeperClient(settings)
+
+
 def kazoo(settings: ClientSettings) -> Any:
     from kazoo.client import KazooClient
     from kazoo.handlers.gevent import SequentialGeventHandler
@@ -48,7 +54,11 @@ def kazoo(settings: ClientSettings) -> Any:
 
 
 # Add a client here: a name, and what makes one from its settings.
-CLIENTS: dict[str, Callable[[ClientSettings], Any]] = {"native": native, "kazoo": kazoo}
+CLIENTS: dict[str, Callable[[ClientSettings], Any]] = {
+    "native": native,
+    "libzookeeper": libzookeeper,
+    "kazoo": kazoo,
+}
 
 
 def started(name: str, hosts: str, count: int) -> list[Any]:

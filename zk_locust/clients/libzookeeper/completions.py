@@ -1,0 +1,130 @@
+"""The library's callbacks into this process, and the operations that wait for them.
+
+The callbacks are made once and live as long as the process. The library hands each the number of the operation, or of
+the handle. A number that nobody waits for any more (a killed greenlet, a time that is over, a closed handle) is not
+found and means nothing, so no reply can reach what has gone. A callback only takes down what came: the library is in
+the middle of its work then. Greenlets are switched to after that (`Handle`).
+
+What the pointers point at lives for the time of the callback (zookeeper.h), so all is copied.
+"""
+
+import itertools
+import struct
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from kazoo.protocol.states import ZnodeStat
+
+from zk_locust.clients.libzookeeper import cdef
+from zk_locust.clients.libzookeeper.watches import EXISTS, Watch
+
+# struct Stat of zookeeper.jute.h, with the machine's own alignment.
+_STAT: Final = struct.Struct("@4q3iq2iq")
+
+
+class Session(Protocol):
+    """What a handle is to its callbacks."""
+
+    pending: "dict[int, Call]"
+    ready: "list[Call]"
+    fired: list[tuple[int, str]]
+
+    def add_watch(self, kind: int, path: str, watch: Watch) -> None:
+        """Remember a watch that the server has set."""
+
+
+class Call:
+    """One operation under way. `code` is one of ZOO_ERRORS; `greenlet` is None while nobody waits."""
+
+    __slots__ = ("code", "deadline", "greenlet", "number", "result", "session", "watch")
+
+    def __init__(
+        self, session: Session, number: int, deadline: float, watch: tuple[int, str, Watch] | None = None
+    ) -> None:
+        self.session = session
+        self.number = number
+        self.deadline = deadline
+        self.watch = watch
+        self.greenlet: Any = None
+        self.code = cdef.OK
+        self.result: Any = None
+
+
+class Completions:
+    """One C function for each kind of completion, one for watches, one for the log."""
+
+    def __init__(self, ffi: Any, session_event: int) -> None:
+        self.calls: dict[int, Call] = {}
+        self.sessions: dict[int, Session] = {}
+        self.next_number = itertools.count(1).__next__
+        self.raised: list[BaseException] = []
+        self.last_log = ""
+        calls, sessions = self.calls, self.sessions
+        buffer, unpack, string = ffi.buffer, ffi.unpack, ffi.string
+        unpack_stat, make_stat = _STAT.unpack, ZnodeStat._make
+
+        def done(number: int, code: int, result: Any) -> None:
+            call = calls.pop(number, None)
+            if call is None:
+                return
+            session = call.session
+            del session.pending[number]
+            call.code = code
+            call.result = result
+            if call.watch is not None and (code == 0 or (code == cdef.NO_NODE and call.watch[0] == EXISTS)):
+                session.add_watch(*call.watch)
+            session.ready.append(call)
+
+        def on_void(code: int, number: int) -> None:
+            done(number, code, None)
+
+        def on_stat(code: int, stat: Any, number: int) -> None:
+            done(number, code, None if code else make_stat(unpack_stat(buffer(stat))))
+
+        def on_data(code: int, value: Any, length: int, stat: Any, number: int) -> None:
+            if code:
+                done(number, code, None)
+                return
+            # A node without data has the length -1.
+            data = buffer(value, length)[:] if length > 0 else b""
+            done(number, code, (data, make_stat(unpack_stat(buffer(stat)))))
+
+        def on_string(code: int, value: Any, number: int) -> None:
+            done(number, code, None if code else text(value))
+
+        def on_strings(code: int, strings: Any, number: int) -> None:
+            done(number, code, None if code else names(strings))
+
+        def on_strings_stat(code: int, strings: Any, stat: Any, number: int) -> None:
+            done(number, code, None if code else (names(strings), make_stat(unpack_stat(buffer(stat)))))
+
+        def names(strings: Any) -> list[str]:
+            return [text(name) for name in unpack(strings.data, strings.count)] if strings.count else []
+
+        def text(characters: Any) -> str:
+            return string(characters).decode(errors="surrogateescape")  # type: ignore[no-any-return]
+
+        def on_event(_handle: Any, kind: int, _state: int, path: Any, number: int) -> None:
+            session = sessions.get(number)
+            # Changes of the session's state are read from the handle itself.
+            if session is not None and kind != session_event:
+                session.fired.append((kind, text(path)))
+
+        def on_log(message: Any) -> None:
+            # time:pid:level@function@line: text
+            self.last_log = text(message).split("@", 2)[-1].partition(": ")[2]
+
+        def escaped(_kind: Any, error: BaseException, _traceback: Any) -> None:
+            self.raised.append(error)
+
+        def c_function(kind: str, function: Callable[..., None]) -> Any:
+            return ffi.callback(kind, function, onerror=escaped)
+
+        self.on_void = c_function("void_completion_t", on_void)
+        self.on_stat = c_function("stat_completion_t", on_stat)
+        self.on_data = c_function("data_completion_t", on_data)
+        self.on_string = c_function("string_completion_t", on_string)
+        self.on_strings = c_function("strings_completion_t", on_strings)
+        self.on_strings_stat = c_function("strings_stat_completion_t", on_strings_stat)
+        self.on_event = c_function("watcher_fn", on_event)
+        self.on_log = c_function("log_callback_fn", on_log)
