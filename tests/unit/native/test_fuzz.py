@@ -46,7 +46,7 @@ garbage = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=garbage, hang_up=st.booleans())
 def test_an_operation_ends_whatever_comes(data: bytes, hang_up: bool) -> None:
     def act(request: Request) -> None:

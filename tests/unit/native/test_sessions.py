@@ -204,6 +204,7 @@ def test_operations_without_a_connection_wait_no_longer_than_their_limit() -> No
             client.get("/a")
         assert 0.25 < time.monotonic() - began < 0.9
         server.grant = None
+        until(lambda: client.connected)
         assert client.get("/a")[0] == b"value"
 
 
