@@ -408,9 +408,15 @@ def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: Fleet) -> None:
 
 def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: Fleet) -> None:
     fresh_fleet.inventory["all"]["vars"]["zookeeper_managed"] = False
+    # What lies where our own members would lie is neither run nor removed.
+    control = fresh_fleet.state / "zookeeper/zk1/control"
+    control.parent.mkdir(parents=True)
+    control.write_text(f"#!/bin/sh\ntouch {fresh_fleet.folder}/touched\n")
+    control.chmod(0o755)
     for playbook in ("provision", "teardown"):
         assert fresh_fleet.play(playbook, "--limit", "zookeeper").succeeded().changed == 0
-    assert not fresh_fleet.state.exists()
+    assert list(fresh_fleet.state.rglob("*")) == [control.parents[1], control.parent, control]
+    assert not (fresh_fleet.folder / "touched").exists()
     assert "benchmark_parameters.hosts [not set]" in fresh_fleet.play("preflight").failed().screen
 
 
