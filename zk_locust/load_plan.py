@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import gevent
 from gevent.event import Event
 from locust.event import EventHook
-from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner, WorkerRunner
+from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 from locust.stats import RequestStats, StatsEntry
 
 WARM_UP: Final = "warm-up"
@@ -29,6 +29,7 @@ COOL_DOWN: Final = "cool-down"
 
 PART_FIELD: Final = "zk_locust_part"
 _PART_MESSAGE: Final = "zk_locust_part"
+_WHERE_MESSAGE: Final = "zk_locust_where"
 _STOP_MESSAGE: Final = "zk_locust_stop"
 _STOPPED_MESSAGE: Final = "zk_locust_stopped"
 _STOP_GRACE_S: Final = 10.0
@@ -37,7 +38,10 @@ logger = logging.getLogger(__name__)
 
 part_changed: Final = EventHook()
 """Fires on every process as a part begins: `environment`, `part`, `planned_s` (None where its length is open), and
-`elapsed_s` (how long ago it began, where this is a worker that has come late)."""
+`elapsed_s` (how long ago it began: a worker learns of the first part with a delay, and may come late).
+
+It may fire again for a part that is on its way, with better knowledge of when it began.
+"""
 
 
 _plans: "WeakKeyDictionary[Any, LoadPlan]" = WeakKeyDictionary()
@@ -71,7 +75,6 @@ class WorkerParts:
         self._environment = environment
         self._runner = runner
         self._part = MEASURED
-        self._on_its_way: dict[str, Any] | None = None
         runner.register_message(_PART_MESSAGE, self._on_part)
         runner.register_message(_STOP_MESSAGE, self._on_stop, concurrent=True)
         environment.events.test_start.add_listener(self._on_test_start)
@@ -79,23 +82,15 @@ class WorkerParts:
         environment.events.quitting.add_listener(self._on_quitting)
 
     def _on_test_start(self, **_: Any) -> None:
-        late, self._on_its_way = self._on_its_way, None
-        if late is None:
-            self._begin(_first_part(self._environment), None)
-        else:
-            self._begin(late["part"], late["planned_s"], time.perf_counter() - late["began_s"])
+        self._begin(_first_part(self._environment), None)
+        # This worker may have come late, to a load that is further on.
+        self._runner.send_message(_WHERE_MESSAGE)
 
     def _on_part(self, msg: Any, **_: Any) -> None:
-        part, planned_s, elapsed_s = msg.data["part"], msg.data["planned_s"], msg.data["elapsed_s"]
-        if self._runner.worker_state == STATE_INIT:
-            # No user has started here yet: this is a load that is on its way, and its users come next.
-            began_s = time.perf_counter() - elapsed_s
-            self._on_its_way = None if part == COOL_DOWN else msg.data | {"began_s": began_s}
-            return
         # The figures are taken and the part is changed in one go, and only then sent: sending may let users run.
         report: dict[str, Any] = {}
         self._environment.events.report_to_master.fire(client_id=self._runner.client_id, data=report)
-        self._begin(part, planned_s)
+        self._begin(msg.data["part"], msg.data["planned_s"], msg.data["elapsed_s"])
         self._runner.send_message("stats", report)
 
     def _begin(self, part: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
@@ -141,7 +136,7 @@ class LoadPlan:
         self._walking: Any = None
         if self._is_master:
             runner.register_message(_STOPPED_MESSAGE, self._on_worker_stopped)
-            events.worker_connect.add_listener(self._on_worker_connect)
+            runner.register_message(_WHERE_MESSAGE, self._on_where)
             # Before Locust's own listener, which adds whatever a report holds to the summary.
             events.worker_report._handlers.insert(0, self._on_worker_report)
 
@@ -213,20 +208,22 @@ class LoadPlan:
             web_ui.stop()
 
     def _begin(self, part: str, planned_s: float | None) -> None:
-        if self._is_master:
-            self._runner.send_message(_PART_MESSAGE, {"part": part, "planned_s": planned_s, "elapsed_s": 0.0})
         self._enter(part, planned_s)
+        if self._is_master:
+            self._tell_where()
 
     def _enter(self, part: str, planned_s: float | None) -> None:
         self._part, self._part_planned_s, self._part_began_s = part, planned_s, time.perf_counter()
         part_changed.fire(environment=self._environment, part=part, planned_s=planned_s, elapsed_s=0.0)
 
-    def _on_worker_connect(self, client_id: str, **_: Any) -> None:
-        """Tell a worker that comes late where the load is, before Locust sends it users."""
-        if self._part in (WARM_UP, MEASURED):
-            elapsed_s = time.perf_counter() - self._part_began_s
-            data = {"part": self._part, "planned_s": self._part_planned_s, "elapsed_s": elapsed_s}
-            self._runner.send_message(_PART_MESSAGE, data, client_id)
+    def _on_where(self, msg: Any, **_: Any) -> None:
+        self._tell_where(msg.node_id)
+
+    def _tell_where(self, worker: str | None = None) -> None:
+        """Tell one worker, or all, which part it is and how long it has been."""
+        elapsed_s = time.perf_counter() - self._part_began_s
+        data = {"part": self._part, "planned_s": self._part_planned_s, "elapsed_s": elapsed_s}
+        self._runner.send_message(_PART_MESSAGE, data, worker)
 
     def _on_test_stopping(self, **_: Any) -> None:
         if self._stopping.is_set():

@@ -155,15 +155,14 @@ class LoadStats:
     def _watch(self) -> None:
         """Several times a second: notice lost workers, give out what is complete, say how far the load is."""
         while True:
-            if isinstance(self._runner, MasterRunner):
-                self._look_for_lost_workers()
+            self._look_for_lost_workers()
             self._give_out(final=False)
             if self._progress_path:
                 self._write_progress(self._progress_path)
             gevent.sleep(0.25)
 
     def _look_for_lost_workers(self) -> None:
-        if not self._on_its_way:
+        if not self._on_its_way or not isinstance(self._runner, MasterRunner):
             return
         for client_id, name in self._worker_names.items():
             client = self._runner.clients.get(client_id)
@@ -199,6 +198,7 @@ class LoadStats:
     def _on_test_stop(self, **_: Any) -> None:
         if not self._on_its_way:
             return  # Locust stops twice when two ask for it
+        self._look_for_lost_workers()
         self._on_its_way = False
         self._give_out(final=True)
         self._note("run-stopped", "load")
