@@ -5,7 +5,6 @@ import sys
 from typing import Any, Final
 
 import gevent
-from locust.exception import StopTest
 from locust.runners import MasterRunner, WorkerRunner
 
 from zk_locust.errors import ConfigurationError
@@ -45,4 +44,5 @@ def _refuse_test(environment: Any, **_: Any) -> None:
         check_settings(environment)
     except ConfigurationError as error:
         logger.error("The load is not started: %s", error)
-        raise StopTest(str(error)) from None
+        # The greenlet that the page has started for this test ends here, before it starts anything.
+        raise gevent.GreenletExit from None

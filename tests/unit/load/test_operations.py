@@ -5,7 +5,6 @@ from unittest.mock import Mock
 
 import pytest
 from gevent import GreenletExit
-from locust.exception import StopTest
 from locust.user.task import LOCUST_STATE_STOPPING
 
 import zk_locust
@@ -264,14 +263,22 @@ def test_without_hosts_a_load_is_refused_once(recorded: Recorded, capsys: pytest
     assert capsys.readouterr().err.startswith("zk-locust: --hosts []: the ensemble's address is missing; give --hosts")
 
 
-def test_with_a_page_a_load_is_refused_when_it_is_started_there(recorded: Recorded) -> None:
+def test_with_a_page_a_load_is_refused_when_it_is_started_there(
+    recorded: Recorded, caplog: pytest.LogCaptureFixture
+) -> None:
     given = environment(recorded, hosts=None, client="kazoo")
     options: Any = given.parsed_options
     register_settings_check(given, runner=object(), web_ui=object())
-    with pytest.raises(StopTest, match="--hosts"):
+    started: list[int] = []
+    recorded.events.test_start.add_listener(lambda **_: started.append(1))
+    with pytest.raises(GreenletExit):
         recorded.events.test_start.fire(environment=given)
     options.hosts = "zk1"
     recorded.events.test_start.fire(environment=given)
     options.client = "telnet"
-    with pytest.raises(StopTest, match=r"--client \[telnet\]"):
+    with pytest.raises(GreenletExit):
         recorded.events.test_start.fire(environment=given)
+    assert started == [1]
+    assert [record.message.partition("]")[0] for record in caplog.records] == [
+        "The load is not started: --hosts [", "The load is not started: --client [telnet",
+    ]  # fmt: skip
