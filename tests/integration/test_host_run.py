@@ -1,0 +1,355 @@
+"""One load host's share of a run: it starts, is held by one run, and ends, whatever happens to whom."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from zk_locust.host_run.process_identity import find, identity_of
+
+pytestmark = pytest.mark.integration
+
+COMMAND = [sys.executable, "-m", "zk_locust.cli", "host-run"]
+SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
+# It says what it was told, and that it was asked to end, as a Locust master does that has figures to write.
+ORDERLY = [
+    sys.executable,
+    "-c",
+    "import signal, sys, time\n"
+    "def end(*_): print('in good order', flush=True); sys.exit(0)\n"
+    "signal.signal(signal.SIGTERM, end)\n"
+    "print('ready', flush=True)\n"
+    "time.sleep(300)",
+]
+DEAF = [
+    sys.executable, "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(300)",
+]  # fmt: skip
+SECRET = "swordfish"
+
+
+def until(condition: Callable[[], Any], limit_s: float = 20.0) -> Any:
+    """Return what `condition` gives as soon as it is true; fail when that takes longer than the limit."""
+    deadline = time.monotonic() + limit_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.05)
+    return found
+
+
+class Host:
+    """A load host below a folder: what the controller does with it, by the command line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lock = folder / "lock"
+        self.runs = folder
+        self.folder = folder / "run"
+
+    def spec(self, run_id: str = "run", **values: Any) -> Path:
+        """Write the spec of a run; its folder is named for it."""
+        folder = self.runs / run_id
+        folder.mkdir(exist_ok=True)
+        content = {
+            "run_id": run_id, "owner": "tester@here", "folder": str(folder), "lock": str(self.lock), "deadline_s": 60,
+            "processes": [{"name": "worker-1", "arguments": SLEEP}],
+        }  # fmt: skip
+        file = folder / "spec.json"
+        file.write_text(json.dumps(content | values))
+        return file
+
+    def call(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"ZK_LOCUST_VAL_SIZE": "666", "LOCUST_USERS": "666"}
+        return subprocess.run(
+            [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=90, check=False, env=environment
+        )
+
+    def start(self, **values: Any) -> dict[str, Any]:
+        done = self.call("start", "--spec", self.spec(**values))
+        assert done.returncode == 0, done.stderr
+        status: dict[str, Any] = json.loads(done.stdout)
+        return status
+
+    def status(self, run_id: str = "run") -> dict[str, Any]:
+        done = self.call("status", "--folder", self.runs / run_id)
+        assert done.returncode == 0, done.stderr
+        status: dict[str, Any] = json.loads(done.stdout)
+        return status
+
+    def stop(self, run_id: str = "run") -> dict[str, Any]:
+        done = self.call("stop", "--folder", self.runs / run_id)
+        assert done.returncode == 0, done.stderr
+        status: dict[str, Any] = json.loads(done.stdout)
+        return status
+
+    def ended(self, limit_s: float = 20.0) -> dict[str, Any]:
+        """Wait for the end of the run by its file; return its status."""
+
+        def look() -> dict[str, Any] | None:
+            status: dict[str, Any] = json.loads((self.folder / "status.json").read_text())
+            return status if status["state"] != "running" else None
+
+        found: dict[str, Any] = until(look, limit_s)
+        return found
+
+    def log(self, name: str) -> str:
+        file = self.folder / f"{name}.log"
+        return file.read_text() if file.exists() else ""
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    host = Host(tmp_path)
+    yield host
+    for file in tmp_path.glob("*/status.json"):
+        status = json.loads(file.read_text())
+        for identity in (status["supervisor"], *status["processes"].values()):
+            process = find(identity)
+            if process is not None:
+                process.kill()
+
+
+def processes_of(status: dict[str, Any]) -> list[psutil.Process | None]:
+    return [find(identity) for identity in status["processes"].values()]
+
+
+def script(text: str) -> list[str]:
+    return [sys.executable, "-c", text]
+
+
+def test_a_run_starts_runs_and_ends_by_itself(host: Host) -> None:
+    quick = [{"name": f"worker-{n}", "arguments": script(f"import sys; print({n}); sys.exit({n})")} for n in (0, 3)]
+    started = host.start(processes=quick)
+    assert started["run_id"] == "run"
+    status = host.ended()
+    assert (status["state"], status["ended_by"], status["problem"]) == ("ended", "itself", None)
+    assert {name: process["exit_code"] for name, process in status["processes"].items()} == {
+        "worker-0": 0,
+        "worker-3": 3,
+    }
+    assert all(process["ended"] >= status["started"] for process in status["processes"].values())
+    assert (host.log("worker-0"), host.log("worker-3")) == ("0\n", "3\n")
+    assert find(status["supervisor"]) is None or until(lambda: find(status["supervisor"]) is None)
+    assert host.status()["state"] == "ended"
+
+
+def test_a_run_is_running_until_it_has_ended(host: Host) -> None:
+    status = host.start()
+    assert status["state"] == host.status()["state"] == "running"
+    assert all(processes_of(status))
+    assert all(process["exit_code"] is None for process in status["processes"].values())
+    (host.folder / "progress.json").write_text('{"part": "measured"}')
+    assert host.status()["progress"] == {"part": "measured"}
+
+
+def test_nothing_was_started_in_an_empty_folder(host: Host) -> None:
+    assert host.status("nowhere") == {"state": "absent", "processes": {}, "progress": None}
+    assert host.stop("nowhere")["state"] == "absent"
+
+
+def test_the_end_of_the_master_is_the_end_of_the_run(host: Host) -> None:
+    master = {"name": "master", "arguments": script("import time; time.sleep(0.5)")}
+    follower = {"name": "worker-1", "arguments": script("import time; time.sleep(1)")}
+    host.start(processes=[master, follower], leader="master")
+    status = host.ended()
+    assert status["ended_by"] == "leader"
+    assert [process["exit_code"] for process in status["processes"].values()] == [0, 0], "the worker had its moment"
+
+
+def test_stop_ends_the_master_first_and_in_good_order(host: Host) -> None:
+    processes = [{"name": "master", "arguments": ORDERLY}, {"name": "worker-1", "arguments": ORDERLY}]
+    status = host.start(processes=processes, leader="master")
+    until(lambda: "ready" in host.log("master") and "ready" in host.log("worker-1"))
+    stopped = host.stop()
+    assert (stopped["state"], stopped["ended_by"]) == ("ended", "stop")
+    assert "in good order" in host.log("master")
+    assert "in good order" in host.log("worker-1")
+    ends = {name: process["ended"] for name, process in stopped["processes"].items()}
+    assert ends["master"] < ends["worker-1"]
+    assert not any(processes_of(status))
+    assert host.stop() == stopped, "to stop again changes nothing"
+
+
+def test_the_deadline_ends_everything(host: Host) -> None:
+    status = host.start(deadline_s=1.0, processes=[{"name": "worker-1", "arguments": ORDERLY}])
+    ended = host.ended(10)
+    assert ended["ended_by"] == "deadline"
+    assert not any(processes_of(status))
+
+
+def test_a_process_that_does_not_listen_is_killed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In this process, with shorter patience than the command line has.
+    from zk_locust.host_run import supervisor
+    from zk_locust.host_run.spec import HostRunSpec
+
+    monkeypatch.setattr(supervisor, "TERMINATE_S", 0.5)
+    spec = HostRunSpec.read(host.spec(deadline_s=1.5, processes=[{"name": "worker-1", "arguments": DEAF}]))
+    supervisor.start_detached(spec)
+    until(lambda: "ready" in host.log("worker-1"))
+    assert host.ended(10)["processes"]["worker-1"]["exit_code"] == -signal.SIGKILL
+
+
+def test_a_second_run_is_refused_and_told_who_holds_the_host(host: Host) -> None:
+    host.start()
+    secrets = host.runs / "secrets.json"
+    secrets.write_text(json.dumps({"PASSWORD": SECRET}))
+    refused = host.call("start", "--spec", host.spec("second", secrets=str(secrets)))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("zk-locust: this load host is held by run run of tester@here since 20")
+    assert len(refused.stderr.splitlines()) == 1
+    assert not secrets.exists(), "it does not stay for want of somebody to read it"
+    assert host.status("second")["state"] == "absent"
+    assert host.status()["state"] == "running"
+    host.stop()
+    assert host.call("start", "--spec", host.runs / "second" / "spec.json").returncode == 2, "its secrets are gone"
+    assert host.call("start", "--spec", host.spec("third")).returncode == 0, "the host is free again"
+
+
+def test_what_was_killed_leaves_the_host_free_and_no_process(host: Host) -> None:
+    status = host.start(processes=[{"name": "worker-1", "arguments": DEAF}, {"name": "worker-2", "arguments": SLEEP}])
+    supervisor = find(status["supervisor"])
+    assert supervisor is not None
+    supervisor.kill()
+    until(lambda: not any(processes_of(status)), 5)
+    lost = host.status()
+    assert lost["state"] == "lost"
+    assert host.stop()["state"] == "lost"
+    assert host.start(run_id="next")["state"] == "running"
+
+
+def test_the_run_does_not_end_with_the_session_that_started_it(host: Host) -> None:
+    file = host.spec()
+    starter = subprocess.Popen(
+        [*COMMAND, "start", "--spec", str(file)], start_new_session=True, stdout=subprocess.PIPE, text=True
+    )
+    output, _ = starter.communicate(timeout=30)
+    status = json.loads(output)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(starter.pid, signal.SIGHUP)  # nobody of the session is left
+    supervisor = find(status["supervisor"])
+    assert supervisor is not None
+    supervisor.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    assert host.status()["state"] == "running"
+
+
+def test_the_starter_is_not_kept_waiting_by_open_files(host: Host) -> None:
+    """`ssh` waits until nobody holds its pipes: the supervisor must not."""
+    starter = subprocess.Popen(
+        [*COMMAND, "start", "--spec", str(host.spec())], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, err = starter.communicate(timeout=20)
+    assert starter.returncode == 0, err
+    assert b'"running"' in out
+
+
+def test_a_secret_reaches_the_process_and_nothing_else(host: Host) -> None:
+    secrets = host.runs / "secrets.json"
+    secrets.write_text(json.dumps({"ZK_LOCUST_PASSWORD": SECRET}))
+    secrets.chmod(0o600)
+    report = script(
+        "import os, time; print(len(os.environ['ZK_LOCUST_PASSWORD']), os.environ['ZK_LOCUST_KEY_SIZE'], flush=True); "
+        "time.sleep(300)"
+    )
+    processes = [{"name": "master", "arguments": report, "environment": {"ZK_LOCUST_KEY_SIZE": "4"}}]
+    status = host.start(secrets=str(secrets), processes=processes)
+    assert not secrets.exists()
+    assert until(lambda: host.log("master")) == f"{len(SECRET)} 4\n"
+    listed = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
+    assert any("time.sleep(300)" in command for command in listed)
+    assert not any(SECRET in command for command in listed)
+    assert SECRET not in json.dumps(status) + json.dumps(host.stop())
+    written = [file for file in host.runs.rglob("*") if file.is_file()]
+    assert len(written) >= 4
+    assert not [file for file in written if SECRET in file.read_text(errors="replace")]
+
+
+def test_a_process_has_the_parameters_of_its_plan_only(host: Host) -> None:
+    report = script("import os; print(sorted(k for k in os.environ if k.startswith(('ZK_', 'LOCUST_', 'KAZOO_'))))")
+    host.start(processes=[{"name": "worker-1", "arguments": report, "environment": {"ZK_LOCUST_KEY_SIZE": "4"}}])
+    host.ended()
+    assert host.log("worker-1") == "['ZK_LOCUST_KEY_SIZE']\n"
+
+
+@pytest.mark.parametrize("bad", ["not JSON", "[1]", None])
+def test_secrets_that_cannot_be_used_end_the_start_with_a_line_and_are_removed(host: Host, bad: str | None) -> None:
+    secrets = host.runs / "secrets.json"
+    if bad is not None:
+        secrets.write_text(bad + SECRET)
+    refused = host.call("start", "--spec", host.spec(secrets=str(secrets)))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("zk-locust: the run's processes cannot be started: ")
+    assert str(secrets) in refused.stderr
+    assert SECRET not in refused.stderr + host.log("supervisor")
+    assert not secrets.exists()
+
+
+def test_a_program_that_is_not_there_is_said_at_once_and_nothing_is_left(host: Host) -> None:
+    processes = [{"name": "worker-1", "arguments": SLEEP}, {"name": "master", "arguments": ["/no/such/program"]}]
+    began = time.monotonic()
+    refused = host.call("start", "--spec", host.spec(processes=processes, leader="master"))
+    assert time.monotonic() - began < 10
+    assert refused.returncode == 2
+    assert (
+        "the run's processes cannot be started: [Errno 2] No such file or directory: '/no/such/program'"
+        in refused.stderr
+    )
+    assert len(refused.stderr.splitlines()) == 1
+    ended = host.ended()
+    assert ended["ended_by"] == "failure"
+    assert not any(processes_of(ended))
+    assert "Traceback" in host.log("supervisor")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "not JSON", "[]", "{}", '{"run_id": 1}', '{"run_id":"a","owner":"b","folder":3}']
+)
+def test_a_spec_that_cannot_be_used_is_one_line(host: Host, content: str) -> None:
+    file = host.runs / "spec.json"
+    file.write_text(content)
+    refused = host.call("start", "--spec", file)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"zk-locust: --spec [{file}]: it cannot be used")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_process_that_has_another_ones_id_is_not_touched(host: Host) -> None:
+    """The supervisor has died, and its id was given to somebody else."""
+    status = host.start()
+    supervisor = find(status["supervisor"])
+    assert supervisor is not None
+    supervisor.kill()
+    until(lambda: find(status["supervisor"]) is None)
+    stranger = subprocess.Popen(SLEEP)
+    try:
+        file = host.folder / "status.json"
+        content = json.loads(file.read_text())
+        content["supervisor"] = {"pid": stranger.pid, "start_ticks": identity_of(stranger.pid)["start_ticks"] - 1}
+        file.write_text(json.dumps(content))
+        assert host.stop()["state"] == "lost"
+        assert stranger.poll() is None
+        assert find(identity_of(stranger.pid)) is not None
+    finally:
+        stranger.kill()
+        stranger.wait(10)
+    content["supervisor"] = {"pid": stranger.pid, "start_ticks": content["supervisor"]["start_ticks"] + 1}
+    assert find(content["supervisor"]) is None
+
+
+def test_a_process_that_has_ended_and_was_not_waited_for_is_found_no_more() -> None:
+    child = subprocess.Popen(SLEEP)
+    identity = identity_of(child.pid)
+    assert find(identity) is not None
+    child.kill()
+    until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
+    assert find(identity) is None
+    child.wait(10)
+    assert find(identity) is None
+    assert find(None) is None
