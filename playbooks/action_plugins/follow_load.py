@@ -22,13 +22,17 @@ def clock(seconds: float) -> str:
 
 
 def latency(microseconds: float | None) -> str:
-    """Return a latency with three digits and a unit that suits it."""
+    """Return a latency with three digits at least and a unit that suits it."""
     if microseconds is None:
         return "-"
     if microseconds < 1000:
         return f"{microseconds:.0f} µs"
-    milliseconds = microseconds / 1000
-    return f"{milliseconds:.3g} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.3g} s"
+    for value, unit in ((microseconds / 1000, "ms"), (microseconds / 1e6, "s")):
+        if value < 99.95:
+            return f"{value:.3g} {unit}"
+        if value < 999.5:
+            break
+    return f"{value:.0f} {unit}"
 
 
 def progress_line(progress: dict[str, Any]) -> str:
@@ -39,7 +43,7 @@ def progress_line(progress: dict[str, Any]) -> str:
     time_left = "" if left is None else f"{clock(left)} left"
     plural = "" if progress["failures"] == 1 else "s"
     return (
-        f"  {progress['part']:<9} {time_left:>10} {progress['users']:>6} users {progress['rate_per_s']:>9,.0f} op/s   "
+        f"  {progress['part']:<9} {time_left:>12} {progress['users']:>6} users {progress['rate_per_s']:>9,.0f} op/s   "
         f"p99 {latency(progress['p99_us']):>7}   {progress['failures']:,} failure{plural}"
     )
 
@@ -88,7 +92,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _look(self, folder: str, status_command: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """Return (status, progress); the status is None where the host could not be asked."""
         # Reading two files costs the load host a hundredth of what a Python process would.
-        answer = self._low_level_execute_command(f"cat {folder}/status.json && echo ''; cat {folder}/progress.json", sudoable=True)
+        answer = self._low_level_execute_command(
+            f"cat {folder}/status.json && echo ''; cat {folder}/progress.json", sudoable=True
+        )
         files = _json_objects(answer.get("stdout", ""))
         if not files or "state" not in files[0]:
             return None, None

@@ -10,8 +10,10 @@ HostVars = Mapping[str, Mapping[str, Any]]
 
 _CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ansible_(host|port|user|connection)")
 # Facts that our own roles have set while they worked.
-_WORKING_FACT = re.compile(r"benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address)")
-_SECRET = re.compile(r"pass|secret|sasl|token|credential|private|(^|_)key($|_)", re.IGNORECASE)
+_WORKING_FACT = re.compile(
+    r"benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address)"
+)
+_SECRET = re.compile(r"pass|secret|sasl|token|credential|private|(^|_)key$", re.IGNORECASE)
 _REDACTED = "(secret)"
 
 
@@ -27,9 +29,7 @@ def connect_string(members: Iterable[str], hostvars: HostVars) -> str:
 
 def admin_addresses(members: Iterable[str], hostvars: HostVars) -> str:
     """Return the AdminServers of the members, as `--zk-admin-addresses` takes them."""
-    return ",".join(
-        f"{m}={_address(m, hostvars[m])}:{hostvars[m].get('zookeeper_admin_port', 8080)}" for m in members
-    )
+    return ",".join(f"{m}={_address(m, hostvars[m])}:{hostvars[m].get('zookeeper_admin_port', 8080)}" for m in members)
 
 
 def locust_processes(
@@ -95,6 +95,8 @@ def _without_secrets(key: str, value: Any) -> Any:
         return _REDACTED
     if isinstance(value, Mapping):
         return {str(inner): _without_secrets(str(inner), content) for inner, content in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets("", content) for content in value]
     return value
 
 
