@@ -1,0 +1,154 @@
+"""What the load's roles derive from the inventory."""
+
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playbooks.filter_plugins.load_contract import (
+    FilterModule,
+    admin_addresses,
+    connect_string,
+    contract_variables,
+    host_facts,
+    locust_processes,
+)
+from zk_locust.connect_string import parse_connect_string
+from zk_locust.parameters import PARAMETERS, parse_admin_addresses
+
+HOSTVARS: dict[str, dict[str, Any]] = {
+    "zk1": {"ansible_host": "10.0.0.1", "zookeeper_client_port": 2182, "zookeeper_admin_port": 8081},
+    "zk2": {"zookeeper_address": "fd00::2", "ansible_host": "10.0.0.2"},
+    "zk3": {},
+}
+
+
+def test_the_connect_string_has_the_members_in_order_and_is_understood() -> None:
+    text = connect_string(HOSTVARS, HOSTVARS)
+    assert text == "10.0.0.1:2182,[fd00::2]:2181,zk3:2181"
+    assert parse_connect_string(text).members == (("10.0.0.1", 2182), ("fd00::2", 2181), ("zk3", 2181))
+
+
+def test_the_admin_addresses_are_named_for_the_members_and_understood() -> None:
+    text = admin_addresses(HOSTVARS, HOSTVARS)
+    assert parse_admin_addresses(text) == [("zk1", "10.0.0.1:8081"), ("zk2", "[fd00::2]:8080"), ("zk3", "zk3:8080")]
+
+
+MASTER = {
+    "bind_host": "127.0.0.1",
+    "port": 5557,
+    "expect_workers": 3,
+    "users": 32,
+    "spawn_rate": 16.5,
+    "run_time_s": 20.0,
+}
+
+
+def processes(master: dict[str, Any] | None = MASTER, count: int = 2) -> list[dict[str, Any]]:
+    workers = {"count": count, "address": "10.0.0.9", "port": 5557}
+    return locust_processes("load1", {"ZK_LOCUST_HOSTS": "zk1:2181"}, "/venv/bin/python", master, workers)
+
+
+def flags(process: dict[str, Any]) -> dict[str, str]:
+    words = process["arguments"]
+    return {a: b for a, b in itertools.pairwise(words) if a.startswith("--") and not b.startswith("--")}
+
+
+def test_a_host_has_its_master_and_its_workers() -> None:
+    master, *workers = processes()
+    assert [process["name"] for process in (master, *workers)] == ["master", "worker-1", "worker-2"]
+    assert [process["name"] for process in processes(None, 3)] == ["worker-1", "worker-2", "worker-3"]
+    assert {"--master", "--headless"} <= set(master["arguments"])
+    assert all("--worker" in worker["arguments"] and "--headless" not in worker["arguments"] for worker in workers)
+    assert all(process["arguments"][:5] == ["/venv/bin/python", "-m", "locust", "-f", "locustfile.py"] for process in
+               (master, *workers))  # fmt: skip
+
+
+def test_the_master_has_the_load_and_the_parameters_the_workers_none() -> None:
+    master, worker, _ = processes()
+    given = flags(master)
+    assert [given[name] for name in ("--users", "--spawn-rate", "--run-time", "--expect-workers")] == [
+        "32", "16.5", "20s", "3",
+    ]  # fmt: skip
+    assert master["environment"] == {"ZK_LOCUST_HOSTS": "zk1:2181"}
+    assert worker["environment"] == {"ZK_LOCUST_WORKER_NAME": "load1/worker-1"}
+    assert (flags(worker)["--master-host"], flags(worker)["--master-port"]) == ("10.0.0.9", "5557")
+
+
+def test_everything_that_is_started_is_plain_text_for_a_spec() -> None:
+    for process in json.loads(json.dumps(processes())):
+        assert all(isinstance(word, str) for word in process["arguments"])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kept"),
+    [
+        ("zookeeper_id", 1, True),
+        ("zookeeper_properties", {"tickTime": 500}, True),
+        ("benchmark_users", 3, True),
+        ("benchmark_parameters", {"key-size": 8, "val-size": 8}, True),
+        ("ansible_host", "h", True),
+        ("load_host_folder", "/x", False),
+        ("benchmark_plan", {"users": 1}, False),
+        ("benchmark_run_failure", "x", False),
+        ("ansible_facts", {}, False),
+        ("groups", {}, False),
+        ("my_own", 1, False),
+    ],
+)
+def test_the_manifest_has_the_variables_of_the_contract_as_they_are(key: str, value: object, kept: bool) -> None:
+    assert contract_variables({"h": {key: value}}) == {"h": {key: value} if kept else {}}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"ansible_password": "swordfish"},
+        {"zookeeper_admin_password": "swordfish"},
+        {"benchmark_parameters": {"kazoo-sasl-options": {"username": "u", "password": "swordfish"}}},
+        {"benchmark_parameters": {"kazoo-sasl-options": '{"password": "swordfish"}'}},
+        {"zookeeper_properties": {"ssl.keyStore.password": "swordfish", "secretKey": "swordfish"}},
+        {"zookeeper_users": [{"name": "u", "password": "swordfish"}]},
+        {"benchmark_api_token": "swordfish", "locust_private_key": "swordfish", "zookeeper_key": "swordfish"},
+    ],
+)
+def test_no_secret_reaches_the_manifest(variables: dict[str, object]) -> None:
+    shown = json.dumps(contract_variables({"h": variables}))
+    assert "swordfish" not in shown
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
+def test_a_parameter_is_hidden_where_it_is_a_secret_and_only_there(parameter: Any) -> None:
+    shown = contract_variables({"h": {"benchmark_parameters": {parameter.name: "value"}}})
+    assert (shown["h"]["benchmark_parameters"][parameter.name] == "value") == (not parameter.secret)
+
+
+@pytest.mark.parametrize(
+    ("processor", "model"),
+    [
+        (["0", "GenuineIntel", "Xeon", "1", "GenuineIntel", "Xeon"], "Xeon"),
+        (["ARMv8"], "ARMv8"),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_what_a_machine_is(processor: list[str] | None, model: str | None) -> None:
+    facts = {"kernel": "6.1", "distribution": "Debian", "distribution_version": "12", "processor": processor,
+             "processor_vcpus": 2, "memtotal_mb": 0, "python_version": "3.11.2"}  # fmt: skip
+    found = host_facts(facts)
+    assert found.get("cpu_model") == model
+    assert found["distribution"] == "Debian 12"
+    assert "memory_mb" not in found, "what is not known is left out"
+    assert host_facts({}) == {}
+
+
+def test_every_filter_is_used_somewhere() -> None:
+    root = Path(__file__).parents[3]
+    files = [*root.glob("roles/**/*.yml"), *root.glob("roles/**/*.j2"), *root.glob("playbooks/*.yml"),
+             *root.glob("inventory/**/*.yml")]  # fmt: skip
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    for name in FilterModule().filters():
+        assert re.search(rf"\b{name}\b", text), name

@@ -1,0 +1,299 @@
+"""The record of a run: opened, kept, left behind, taken over, closed."""
+
+import csv
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playbooks.action_plugins import run_record
+from playbooks.action_plugins.run_record import (
+    CONTROLLER,
+    EVENT_COLUMNS,
+    MANIFEST,
+    UNFINISHED,
+    close_record,
+    is_held,
+    left_behind,
+    note_phase,
+    open_record,
+    process_start,
+    read,
+    run_id,
+    update,
+    write,
+)
+
+STARTED = datetime(2026, 11, 24, 3, 15, 7, 999999, tzinfo=UTC)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "results"
+
+
+@pytest.fixture
+def folder(results: Path) -> Path:
+    return open_record(results, "quick", "", os.getpid(), ["benchmark.yml"])
+
+
+@pytest.fixture
+def ended() -> int:
+    """Return the id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait(30)
+    return process.pid
+
+
+@pytest.fixture
+def _stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all runs begin in the same second."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "Clock":
+            return cls(2026, 11, 24, 3, 15, 7, tzinfo=tz)
+
+    monkeypatch.setattr(run_record, "datetime", Clock)
+
+
+def events(folder: Path) -> list[list[str]]:
+    with (folder / "events.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "label", "expected"),
+    [
+        ("quick", "", "20261124T031507Z-quick"),
+        ("quick", "3.8.0 vs 3.9", "20261124T031507Z-quick-3.8.0-vs-3.9"),
+        ("a/b", "../../etc", "20261124T031507Z-a-b-etc"),
+        ("quick", " - ", "20261124T031507Z-quick"),
+        ("quick", "größe\n", "20261124T031507Z-quick-gr-e"),
+        ("quick", ".hidden.", "20261124T031507Z-quick-hidden"),
+    ],
+)
+def test_a_run_is_named_for_its_start_scenario_and_label(scenario: str, label: str, expected: str) -> None:
+    assert run_id(STARTED, scenario, label) == expected
+
+
+def test_an_open_record_says_what_it_is_and_who_holds_it(results: Path, folder: Path) -> None:
+    assert folder.parent == results / UNFINISHED
+    assert re.fullmatch(r"\d{8}T\d{6}Z-quick", folder.name)
+    manifest = read(folder / MANIFEST)
+    assert manifest["run_id"] == folder.name
+    assert manifest["state"] == "unfinished"
+    assert (manifest["ended"], manifest["phases"]) == (None, [])
+    assert read(folder / CONTROLLER)["pid"] == os.getpid()
+    assert is_held(folder)
+    assert left_behind(results) == []
+
+
+@pytest.mark.usefixtures("_stopped_clock")
+def test_runs_that_begin_at_the_same_time_get_names_of_their_own(results: Path) -> None:
+    (results / "20261124T031507Z-quick-2").mkdir(parents=True)
+    names = [open_record(results, "quick", "", os.getpid(), []).name for _ in range(3)]
+    assert names == ["20261124T031507Z-quick", "20261124T031507Z-quick-3", "20261124T031507Z-quick-4"]
+
+
+@pytest.mark.usefixtures("_stopped_clock")
+def test_two_controllers_do_not_get_the_same_folder(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = open_record(results, "quick", "", os.getpid(), [])
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: path != first and exists(path))  # the other is made just now
+    second = open_record(results, "quick", "", os.getpid(), [])
+    assert second.name == f"{first.name}-2"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: {"pid": 0, "start": None},
+        lambda controller: {"start": str(int(controller["start"]) + 1)},
+    ],
+)
+def test_a_record_whose_controller_is_gone_is_left_behind(results: Path, folder: Path, change: Any) -> None:
+    controller = read(folder / CONTROLLER)
+    write(folder / CONTROLLER, controller | change(controller))
+    assert not is_held(folder)
+    assert left_behind(results) == [folder]
+
+
+def test_a_process_that_has_ended_holds_nothing(results: Path, ended: int) -> None:
+    assert process_start(ended) is None
+    assert not is_held(open_record(results, "quick", "", ended, []))
+
+
+def test_the_record_of_another_machine_is_held(folder: Path) -> None:
+    write(
+        folder / CONTROLLER, read(folder / CONTROLLER) | {"host": socket.gethostname() + "-2", "pid": 0, "start": None}
+    )
+    assert is_held(folder)
+
+
+def test_a_record_that_lost_its_controller_in_a_crash_is_left_behind(results: Path, folder: Path) -> None:
+    (folder / CONTROLLER).write_text("{")
+    assert left_behind(results) == [folder]
+    (folder / CONTROLLER).unlink()
+    assert left_behind(results) == [folder]
+    taken = run_record.ActionModule._operate({"operation": "take_over", "folder": str(folder)})
+    assert taken["run_id"] == folder.name
+    assert read(folder / CONTROLLER)["pid"] == os.getppid()
+
+
+def test_a_folder_in_which_nothing_was_begun_is_nobodys_run(results: Path, folder: Path) -> None:
+    (results / UNFINISHED / "20261124T031507Z-husk").mkdir()
+    (results / UNFINISHED / "a file").write_text("")
+    assert left_behind(results) == []
+    assert folder.exists()
+
+
+def test_the_newest_of_those_left_behind_comes_first(results: Path, ended: int) -> None:
+    folders = [open_record(results, name, "", ended, []) for name in ("a", "b", "c")]
+    assert left_behind(results) == sorted(folders, reverse=True)
+    assert left_behind(results.parent / "none") == []
+
+
+def test_phases_begin_and_end(folder: Path) -> None:
+    note_phase(folder, "run", None, None)
+    note_phase(folder, "collect", "2026-01-01T00:00:00+00:00", None)
+    note_phase(folder, "run", None, "2026-01-01T00:00:01+00:00")
+    note_phase(folder, "provision", "2026-01-01T00:00:02+00:00", "2026-01-01T00:00:03+00:00")
+    run, collect, provision = read(folder / MANIFEST)["phases"]
+    assert datetime.fromisoformat(run["start"]).utcoffset() is not None
+    assert run["end"] == "2026-01-01T00:00:01+00:00"
+    assert collect == {"name": "collect", "start": "2026-01-01T00:00:00+00:00", "end": None}
+    assert provision["end"] == "2026-01-01T00:00:03+00:00"
+
+
+def test_only_the_running_phase_of_that_name_ends(folder: Path) -> None:
+    for end in ("1", "2"):
+        note_phase(folder, "run", None, None)
+        note_phase(folder, "run", None, end)
+    assert [phase["end"] for phase in read(folder / MANIFEST)["phases"]] == ["1", "2"]
+
+
+def test_values_are_laid_over_the_manifest_dictionaries_within_dictionaries(folder: Path) -> None:
+    update(folder, {"versions": {"controller": {"python": "3.11"}}, "state": "complete"})
+    update(folder, {"versions": {"m1": {"zookeeper": "3.8.0"}, "controller": {"python": "3.12"}}, "hosts": ["a"]})
+    manifest = read(folder / MANIFEST)
+    assert manifest["versions"] == {"controller": {"python": "3.12"}, "m1": {"zookeeper": "3.8.0"}}
+    assert (manifest["state"], manifest["hosts"], manifest["run_id"]) == ("complete", ["a"], folder.name)
+
+
+def test_a_closed_record_has_its_name_and_its_end_and_latest_shows_it(results: Path, folder: Path) -> None:
+    note_phase(folder, "run", None, None)
+    final = close_record(folder)
+    assert final == results / folder.name
+    assert not folder.exists()
+    assert not (results / UNFINISHED).exists()
+    manifest = read(final / MANIFEST)
+    assert manifest["phases"][0]["end"] == manifest["ended"] is not None
+    assert not (final / CONTROLLER).exists()
+    assert (results / "latest").resolve() == final
+    assert (results / "latest").readlink() == Path(final.name), "the results folder may be moved"
+
+
+def test_latest_shows_the_newest_run_whatever_was_closed_last(results: Path) -> None:
+    old, new = (open_record(results, name, "", os.getpid(), []) for name in ("a", "b"))
+    old = old.rename(old.with_name("20250101T000000Z-a"))
+    close_record(new)
+    close_record(old)
+    assert (results / "latest").readlink().name == new.name
+    assert (results / old.name).is_dir()
+    newest = open_record(results, "c", "", os.getpid(), [])
+    close_record(newest)
+    assert (results / "latest").readlink().name == newest.name
+
+
+def test_latest_is_mended_where_it_shows_nothing(results: Path, folder: Path) -> None:
+    (results / "latest").symlink_to("99991231T235959Z-gone")
+    assert (close_record(folder).parent / "latest").readlink().name == folder.name
+
+
+def test_another_unfinished_run_stays_where_it_is(results: Path, folder: Path) -> None:
+    other = open_record(results, "other", "", os.getpid(), [])
+    close_record(folder)
+    assert is_held(other)
+
+
+def test_a_finished_run_is_never_overwritten(results: Path, folder: Path) -> None:
+    finished = results / folder.name
+    finished.mkdir()
+    (finished / MANIFEST).write_text("precious")
+    with pytest.raises(OSError, match="not empty"):
+        close_record(folder)
+    assert (finished / MANIFEST).read_text() == "precious"
+    assert (folder / MANIFEST).exists(), "and nothing of the other is lost"
+
+
+def test_phases_are_put_among_the_hosts_events_by_time(folder: Path) -> None:
+    rows = [
+        EVENT_COLUMNS,
+        ("2026-01-01T00:00:02+00:00", "master", "worker-lost", "w/1", 'it said "no", and\nleft'),
+        ("2026-01-01T00:00:00+00:00", "master", "part-start", "measured", ""),
+        ("2026-01-01T00:00:04", "master", "cut sho"),
+    ]
+    with (folder / "events.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    note_phase(folder, "run", "2026-01-01T00:00:01+00:00", "2026-01-01T00:00:03+00:00")
+    merged = events(close_record(folder))
+    assert merged == [list(EVENT_COLUMNS), list(rows[2]),
+        ["2026-01-01T00:00:01+00:00", "controller", "phase-start", "run", ""], list(rows[1]),
+        ["2026-01-01T00:00:03+00:00", "controller", "phase-end", "run", ""],
+    ]  # fmt: skip
+
+
+def test_a_run_without_events_of_its_hosts_has_those_of_the_controller(folder: Path) -> None:
+    note_phase(folder, "preflight", "2026-01-01T00:00:01+00:00", "2026-01-01T00:00:03+00:00")
+    assert [row[2] for row in events(close_record(folder))[1:]] == ["phase-start", "phase-end"]
+
+
+def test_events_that_a_crash_has_left_in_pieces_do_not_keep_the_record_open(folder: Path) -> None:
+    (folder / "events.csv").write_bytes(b"timestamp,source,event,subject,detail\n2026,m,part-start,\xff\xfe,\n\0\0\0")
+    assert len(events(close_record(folder))) == 2
+    empty = open_record(folder.parent.parent, "next", "", os.getpid(), [])
+    (empty / "events.csv").write_bytes(b"")
+    assert events(close_record(empty)) == [list(EVENT_COLUMNS)]
+
+
+def test_files_are_replaced_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    write(file, {"ä": Path("/x")})
+    assert json.loads(file.read_text(encoding="utf-8")) == {"ä": "/x"}
+    assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_the_columns_are_those_of_the_collector() -> None:
+    from locust_extra.columns import EVENT_COLUMNS as COLLECTED
+
+    assert EVENT_COLUMNS == COLLECTED
+
+
+def test_the_action_opens_and_closes_and_drops(results: Path) -> None:
+    operate = run_record.ActionModule._operate
+    asked: dict[str, Any] = {
+        "folder": None,
+        "results_dir": str(results),
+        "scenario": "quick",
+        "label": "",
+        "playbooks": [],
+    }
+    opened = operate(asked | {"operation": "open"})
+    assert Path(opened["folder"]).name == opened["run_id"]
+    phase = {"operation": "phase", "folder": opened["folder"], "name": "run", "start": None}
+    operate(phase | {"end": None})
+    operate(phase | {"end": "now"})
+    assert operate(asked | {"operation": "left_behind"}) == {"folders": []}
+    closed = operate({"operation": "close", "folder": opened["folder"]})
+    assert read(Path(closed["folder"]) / MANIFEST)["phases"][0]["end"] is not None
+    second = operate(asked | {"operation": "open"})
+    operate({"operation": "drop", "folder": second["folder"]})
+    assert not Path(second["folder"]).exists()
