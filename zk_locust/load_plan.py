@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import gevent
 from gevent.event import Event
 from locust.event import EventHook
-from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
+from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner, WorkerRunner
 from locust.stats import RequestStats, StatsEntry
 
 WARM_UP: Final = "warm-up"
@@ -80,6 +80,13 @@ class WorkerParts:
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.report_to_master.add_listener(self._on_report_to_master)
         environment.events.quitting.add_listener(self._on_quitting)
+        if runner.worker_state != STATE_INIT:
+            # Locust has let the master send users before it told us of this process: we are late for `test_start`.
+            gevent.spawn(self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._runner.stats.clear_all()  # what nobody has recorded is not to be in Locust's summary either
+        self._on_test_start()
 
     def _on_test_start(self, **_: Any) -> None:
         self._begin(_first_part(self._environment), None)
@@ -264,7 +271,7 @@ class LoadPlan:
         self._stopped_workers.add(msg.node_id)
 
     def _on_worker_report(self, data: dict[str, Any], **_: Any) -> None:
-        if data.get(PART_FIELD, self._summary_part) != self._summary_part:
+        if data.get(PART_FIELD) != self._summary_part:
             data["stats"] = []
             data["errors"] = {}
             data["stats_total"] = StatsEntry(RequestStats(), "Aggregated", "").get_stripped_report()
