@@ -4,12 +4,23 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.integration.zookeeper_server import free_ports
 
 LOCUST = [sys.executable, "-m", "locust"]
 LOCUSTFILES = Path(__file__).parents[2] / "zk_locust" / "locustfiles"
+
+
+def start_locust(log: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start one Locust process that knows no parameters but those given; its output goes to `log`."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("ZK_", "KAZOO_", "LOCUST_"))}
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [*LOCUST, *arguments],
+            stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=clean | dict(environment or {}),
+        )  # fmt: skip
 
 
 class LocustMasterAndWorkers:
@@ -19,23 +30,24 @@ class LocustMasterAndWorkers:
         self.folder = folder
         self.summary = folder / "summary.json"
         port = str(free_ports(1)[0])
-        common = ["-f", str(LOCUSTFILES / locustfile), "--master-port", port]
+        self._common = ["-f", str(LOCUSTFILES / locustfile), "--master-port", port]
         self.master = self._start(
-            "master", *common, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--headless",
-            "--expect-workers", str(workers), "--expect-workers-max-wait", "30", "--only-summary",
+            "master", *self._common, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
+            "--headless", "--expect-workers", str(workers), "--expect-workers-max-wait", "30", "--only-summary",
             "--json-file", str(self.summary.with_suffix("")), *arguments,
         )  # fmt: skip
-        self.workers = [
-            self._start(f"worker-{n}", *common, "--worker", "--master-host", "127.0.0.1") for n in range(1, workers + 1)
-        ]
+        self.workers: list[subprocess.Popen[bytes]] = []
+        for _ in range(workers):
+            self.add_worker()
+
+    def add_worker(self) -> subprocess.Popen[bytes]:
+        """Start one worker more; it is called `worker-N`, counted from 1."""
+        name = f"worker-{len(self.workers) + 1}"
+        self.workers.append(self._start(name, *self._common, "--worker", "--master-host", "127.0.0.1"))
+        return self.workers[-1]
 
     def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("ZK_", "KAZOO_", "LOCUST_"))}
-        environment["ZK_LOCUST_WORKER_NAME"] = name
-        with (self.folder / f"{name}.log").open("wb") as log:
-            return subprocess.Popen(
-                [*LOCUST, *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment
-            )
+        return start_locust(self.folder / f"{name}.log", *arguments, environment={"ZK_LOCUST_WORKER_NAME": name})
 
     def __enter__(self) -> "LocustMasterAndWorkers":
         return self

@@ -1,0 +1,306 @@
+"""What becomes of a load when members, workers, the master or the user's command line fail."""
+
+import csv
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
+from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
+
+pytestmark = pytest.mark.integration
+
+SET_AND_GET = str(LOCUSTFILES / "locust_set_and_get.py")
+SET = str(LOCUSTFILES / "locust_set.py")
+
+
+def until(condition: Callable[[], Any], limit_s: float = 40.0) -> Any:
+    """Return what `condition` gives as soon as it is true; fail when that takes longer than the limit."""
+    deadline = time.monotonic() + limit_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServers]:
+    require_zookeeper()
+    with ZooKeeperServers(1, tmp_path_factory.mktemp("zookeeper")) as servers:
+        yield servers
+
+
+@dataclass
+class Figures:
+    """The files of a load below a folder, and the arguments that have them written."""
+
+    folder: Path
+
+    @property
+    def arguments(self) -> list[str]:
+        names = {"csv": "stats.csv", "distrib": "distrib.jsonl", "hlog": "latency.hlog", "events": "events.csv"}
+        files = [word for flag, name in names.items() for word in (f"--stats-{flag}", str(self.folder / name))]
+        return [*files, "--stats-progress", str(self.folder / "progress.json"), "--stats-collect", "500"]
+
+    def rows(self) -> list[dict[str, str]]:
+        with (self.folder / "stats.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def rows_of(self, name: str = "Aggregated", worker: str = "all", part: str = "measured") -> list[dict[str, str]]:
+        return [row for row in self.rows() if (row["name"], row["worker"], row["part"]) == (name, worker, part)]
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "distrib.jsonl").read_text().splitlines()]
+
+    def events(self) -> list[tuple[str, str]]:
+        file = self.folder / "events.csv"
+        if not file.exists():
+            return []
+        with file.open(newline="") as opened:
+            return [(row["event"], row["subject"]) for row in csv.DictReader(opened)]
+
+    def progress(self) -> dict[str, Any]:
+        file = self.folder / "progress.json"
+        return json.loads(file.read_text()) if file.exists() else {}
+
+    def wait_for_requests(self, count: int = 200) -> None:
+        """Wait until so many requests of the measured part were recorded."""
+        until(lambda: self.progress().get("part") == "measured" and self.progress()["requests"] >= count)
+
+    def require_equal_counts(self, *, failures: bool = False) -> dict[str, int]:
+        """Require that Locust's summary, the series and the distributions agree; return requests by name.
+
+        Locust's own number of requests has the failed ones in it.
+        """
+        entries = json.loads((self.folder / "summary.json").read_text())
+        summary = {entry["name"]: (entry["num_requests"], entry["num_failures"]) for entry in entries}
+        series: dict[str, tuple[int, int]] = {}
+        for row in self.rows():
+            if row["worker"] == "all" and row["part"] == "measured" and row["name"] != "Aggregated":
+                series[row["name"]] = (int(row["requests"]) + int(row["failures"]), int(row["failures"]))
+        distributions: dict[str, tuple[int, int]] = {}
+        for line in self.lines():
+            if line["part"] == "measured":
+                total, failed = distributions.get(line["name"], (0, 0))
+                requests, failures_here = int(line["requests"]), int(line["failures"])
+                distributions[line["name"]] = (total + requests + failures_here, failed + failures_here)
+                assert sum(line["histogram"].values()) + line["overflows"] == requests
+        assert summary == series == distributions
+        assert (sum(failed for _, failed in summary.values()) > 0) == failures
+        aggregated = self.rows_of()[-1]
+        assert int(aggregated["requests"]) + int(aggregated["failures"]) == sum(count for count, _ in summary.values())
+        workers = {row["worker"]: row for row in self.rows() if row["worker"] != "all" and row["part"] == "measured"}
+        assert sum(int(row["requests"]) for row in workers.values()) == int(aggregated["requests"])
+        return {name: count for name, (count, _) in summary.items()}
+
+
+@pytest.fixture
+def figures(tmp_path: Path) -> Figures:
+    return Figures(tmp_path)
+
+
+def load(server: ZooKeeperServers, run_time: str, *more: str) -> list[str]:
+    return [
+        *("--hosts", server.hosts, "--users", "8", "--spawn-rate", "8", "--run-time", run_time, "--stop-timeout", "5"),
+        *("--min-wait", "2", "--max-wait", "6", *more),
+    ]
+
+
+def end_of(process: subprocess.Popen[bytes], limit_s: float = 40.0) -> int:
+    """Wait for the end of a process; return its exit code."""
+    try:
+        return process.wait(limit_s)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+
+
+def run_locally(figures: Figures, *arguments: str, limit_s: float = 40.0) -> tuple[int, str]:
+    """Run one Locust process to its end; return its exit code and its output."""
+    log = figures.folder / "local.log"
+    code = end_of(start_locust(log, *arguments), limit_s)
+    return code, log.read_text()
+
+
+def test_a_member_that_dies_is_failures_and_no_dead_user_and_the_load_resumes(
+    server: ZooKeeperServers, figures: Figures
+) -> None:
+    arguments = [*load(server, "11s"), "--kazoo-timeout-s", "3", "--operation-timeout", "1s"]
+    with LocustMasterAndWorkers(figures.folder, "locust_set_and_get.py", 2, *figures.arguments, *arguments) as locust:
+        figures.wait_for_requests()
+        server.kill(0)
+        until(lambda: figures.progress()["failures"] >= 8)
+        server.start(0)
+        requests = figures.progress()["requests"]
+        until(lambda: figures.progress()["part"] == "ended" or figures.progress()["requests"] > requests + 500)
+        assert figures.progress()["users"] == 8, "every user is alive"
+        assert figures.progress()["part"] == "measured", "the load resumed within the run"
+        assert end_of(locust.master) == 1, "failures are in Locust's exit code"
+        for name in ("master", "worker-1", "worker-2"):
+            assert "Traceback" not in locust.log(name)
+    figures.require_equal_counts(failures=True)
+    failed = [json.loads(row["errors"]) for row in figures.rows_of()]
+    assert {error.partition(":")[0] for error in failed[-1]} <= {
+        "ConnectionLossError", "OperationTimeoutError", "SessionExpiredError",
+    }  # fmt: skip
+    numbers = [int(row["interval"]) for row in figures.rows_of()]
+    assert sorted(set(numbers)) == list(range(22)), "also the intervals without a success are there"
+    last_second = [int(row["requests"]) for row in figures.rows_of()][-3:]
+    assert last_second[-1] > last_second[0], "it went on to the end"
+
+
+def test_an_ensemble_that_nobody_reaches_is_failed_connects_and_the_run_ends_on_time(figures: Figures) -> None:
+    nobody = f"127.0.0.1:{free_ports(1)[0]}"
+    began = time.monotonic()
+    code, log = run_locally(
+        figures, "-f", SET, "--headless", "--hosts", nobody, "--run-time", "4s", "--kazoo-timeout-s", "1",
+        "--users", "3", "--spawn-rate", "3", *figures.arguments, "--json-file", str(figures.folder / "summary"),
+    )  # fmt: skip
+    assert time.monotonic() - began < 4 + 12
+    assert code == 1
+    assert "Traceback" not in log
+    assert set(figures.require_equal_counts(failures=True)) == {"connect"}
+    (error,) = json.loads(figures.rows_of("connect")[-1]["errors"])
+    assert error == f"ConnectError: no session with {nobody} within 1 s"
+
+
+def test_a_worker_that_is_killed_is_an_event_and_one_that_comes_late_joins(
+    server: ZooKeeperServers, figures: Figures
+) -> None:
+    arguments = [*figures.arguments, *load(server, "12s", "--warm-up", "500ms")]
+    with LocustMasterAndWorkers(figures.folder, "locust_set_and_get.py", 2, *arguments) as locust:
+        figures.wait_for_requests()
+        locust.workers[0].kill()
+        locust.workers[0].wait(10)
+        locust.add_worker()
+        until(lambda: ("worker-lost", "worker-1") in figures.events())
+        until(lambda: figures.rows_of(worker="worker-3"))
+        interval = int(figures.rows_of()[-1]["interval"])
+        until(lambda: int(figures.rows_of()[-1]["interval"]) > interval, 5)
+        assert figures.progress()["workers"] == 2
+        assert end_of(locust.master) == 0, locust.log()
+        for worker in locust.workers[1:]:
+            assert end_of(worker, 10) == 0
+    figures.require_equal_counts()
+    assert sorted(event for event in figures.events() if event[0].startswith("worker")) == [
+        ("worker-lost", "worker-1"),
+        *(("worker-ready", f"worker-{n}") for n in (1, 2, 3)),
+    ]
+    assert not any(int(row["requests"]) for row in figures.rows_of(worker="worker-3", part="warm-up"))
+    late = figures.rows_of(worker="worker-3")
+    assert int(late[0]["interval"]) >= 2, "it joined where the load was"
+    assert int(late[-1]["interval"]) == 23
+    assert int(late[-1]["requests"]) > 0
+
+
+def test_when_all_workers_are_gone_the_run_fails_and_the_figures_so_far_are_kept(
+    server: ZooKeeperServers, figures: Figures
+) -> None:
+    arguments = [*figures.arguments, *load(server, "60s")]
+    with LocustMasterAndWorkers(figures.folder, "locust_set_and_get.py", 2, *arguments) as locust:
+        figures.wait_for_requests()
+        for worker in locust.workers:
+            worker.kill()
+        assert end_of(locust.master, 25) == 1
+        assert "No worker is left" in locust.log()
+        assert "Traceback" not in locust.log()
+    counts = figures.require_equal_counts()
+    assert sum(counts.values()) >= 200
+    lost = [subject for event, subject in figures.events() if event == "worker-lost"]
+    assert sorted(lost) == ["worker-1", "worker-2"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_master_that_is_stopped_keeps_the_figures_so_far_and_ends_its_workers(
+    server: ZooKeeperServers, figures: Figures, how: signal.Signals
+) -> None:
+    arguments = [*figures.arguments, *load(server, "60s", "--warm-up", "500ms")]
+    with LocustMasterAndWorkers(figures.folder, "locust_set_and_get.py", 2, *arguments) as locust:
+        figures.wait_for_requests()
+        locust.master.send_signal(how)
+        assert end_of(locust.master, 20) == 0, locust.log()
+        for worker in locust.workers:
+            assert end_of(worker, 10) == 0
+        assert "Traceback" not in locust.log()
+    figures.require_equal_counts()
+    assert ("part-start", "cool-down") in figures.events()
+    assert ("run-stopped", "load") in figures.events()
+    assert not [event for event, _ in figures.events() if event == "worker-lost"]
+    assert figures.progress()["part"] == "ended"
+
+
+def test_one_process_alone_counts_the_same_three_times(server: ZooKeeperServers, figures: Figures) -> None:
+    code, log = run_locally(
+        figures, "-f", SET_AND_GET, "--headless", "--only-summary", *load(server, "3s", "--warm-up", "1s"),
+        *figures.arguments, "--json-file", str(figures.folder / "summary"),
+    )  # fmt: skip
+    assert code == 0, log
+    counts = figures.require_equal_counts()
+    assert min(counts.values()) > 10
+    assert [subject for event, subject in figures.events() if event == "part-start"][:2] == ["warm-up", "measured"]
+    assert len({row["interval"] for row in figures.rows_of()}) == 6
+
+
+def test_a_plain_locust_command_works_and_collects_nothing(server: ZooKeeperServers, figures: Figures) -> None:
+    code, log = run_locally(
+        figures, "-f", SET, "--headless", "--hosts", server.hosts, "--val-size", "512", "--run-time", "3s",
+        "--json-file", str(figures.folder / "summary"),
+    )  # fmt: skip
+    assert code == 0, log
+    assert "Traceback" not in log
+    (entry,) = json.loads((figures.folder / "summary.json").read_text())
+    assert entry["name"] == "set"
+    assert entry["num_requests"] > 100
+    assert sorted(file.name for file in figures.folder.iterdir()) == ["local.log", "summary.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--client", "kazo"], "argument --client: [kazo] is unknown, did you mean kazoo?; known: "),
+        (["--val-size", "big"], "argument --val-size: [big] is not a whole number of bytes; write e.g. 1024"),
+        (["--hosts", "zk1:port"], "argument --hosts: [zk1:port] has a member [zk1:port] that is no address"),
+        (["--pseudo-rot", "/a"], "unrecognized arguments: --pseudo-rot\nDid you mean '--pseudo-root'?"),
+        (
+            [],
+            "zk-locust: --hosts []: the ensemble's address is missing; give --hosts host:port,… or set ZK_LOCUST_HOSTS",
+        ),
+    ],
+)
+def test_a_bad_command_line_is_one_line_and_exit_code_2(figures: Figures, arguments: list[str], message: str) -> None:
+    code, log = run_locally(figures, "-f", SET, "--headless", "--run-time", "30s", *arguments, limit_s=15)
+    assert code == 2
+    assert "Traceback" not in log
+    assert message in log
+    said = [line for line in log.splitlines() if "Starting Locust" not in line and not line.startswith("Did you mean")]
+    assert len(said) == 1, log
+
+
+def test_without_hosts_a_master_ends_with_its_workers(figures: Figures) -> None:
+    with LocustMasterAndWorkers(figures.folder, "locust_set.py", 1, "--run-time", "30s") as locust:
+        assert end_of(locust.master, 15) == 2
+        assert locust.log().count("zk-locust: --hosts []") == 1
+        assert "Traceback" not in locust.log()
+
+
+def test_a_worker_alone_that_is_stopped_leaves_its_figures_with_the_master(
+    server: ZooKeeperServers, figures: Figures
+) -> None:
+    arguments = [*figures.arguments, *load(server, "6s")]
+    with LocustMasterAndWorkers(figures.folder, "locust_set_and_get.py", 2, *arguments) as locust:
+        figures.wait_for_requests()
+        locust.workers[0].terminate()
+        assert end_of(locust.workers[0], 15) == 0
+        assert end_of(locust.master) == 0, locust.log()
+    figures.require_equal_counts()
+    assert ("worker-lost", "worker-1") in figures.events()
+    assert not [child for child in psutil.Process().children() if child.pid in {w.pid for w in locust.workers}]
