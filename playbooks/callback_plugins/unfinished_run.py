@@ -117,7 +117,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         # The record is given up first, so that the other process finds it left behind.
         for folder in held_by(self._pid, self._unfinished):
             record = _run_record()
-            record.write(folder / record.CONTROLLER, record.read(folder / record.CONTROLLER) | {"pid": 0, "start": None})
-        code = subprocess.run(command, env=os.environ | {FINISHING: "1"}, check=False).returncode
-        if code:
+            record.write(
+                folder / record.CONTROLLER, record.read(folder / record.CONTROLLER) | {"pid": 0, "start": None}
+            )
+        # With our own descriptors for its output, an ansible-playbook that is started here ends without a word.
+        with subprocess.Popen(
+            command, env=os.environ | {FINISHING: "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as finishing:
+            assert finishing.stdout is not None
+            for line in finishing.stdout:
+                display.display(line.rstrip("\n"))
+        if finishing.returncode:
             display.display("Not all of it could be collected; ansible-playbook playbooks/collect.yml tries again.")

@@ -5,189 +5,42 @@ import hashlib
 import http.server
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tarfile
-import tempfile
 import threading
-import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.integration.local_fleet import MEMBERS, LocalFleet, local_fleet
 from tests.integration.zookeeper_server import JARS, JAVA_FOLDER, four_letters, free_ports, require_zookeeper
 
 pytestmark = pytest.mark.integration
 
-PROJECT = Path(__file__).parents[2]
-MEMBERS = ("zk1", "zk2", "zk3")
-TIMEOUT_S = 150
-
-
-@dataclass
-class Fleet:
-    """Three members with ports and a state folder of their own, and what the playbooks did to them."""
-
-    folder: Path
-    inventory: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        ports = free_ports(4 * len(MEMBERS))
-        hosts = {
-            name: {
-                # Against the order of names, so that the leader is not by chance the last of them.
-                "zookeeper_id": len(MEMBERS) - place,
-                "zookeeper_client_port": ports[4 * place],
-                "zookeeper_peer_port": ports[4 * place + 1],
-                "zookeeper_election_port": ports[4 * place + 2],
-                "zookeeper_admin_port": ports[4 * place + 3],
-            }
-            for place, name in enumerate(MEMBERS)
-        }
-        self.inventory = {
-            "all": {
-                "vars": {
-                    "ansible_connection": "local",
-                    "ansible_python_interpreter": sys.executable,
-                    "benchmark_results_dir": str(self.results),
-                    "benchmark_scenario": str(self.folder / "small.yml"),
-                    "zookeeper_address": "127.0.0.1",
-                    "zookeeper_bind_address": "127.0.0.1",
-                    "zookeeper_heap": "64m",
-                    "zookeeper_keep_running": False,
-                    "zookeeper_state_dir": str(self.state),
-                    "zookeeper_start_timeout_s": 40,
-                }
-            },
-            "zookeeper": {"hosts": hosts},
-            "locust_master": {"hosts": {"load1": {}}},
-            "locust_workers": {"hosts": {"load1": {}}},
-        }
-        (self.folder / "small.yml").write_text(
-            "locustfile: locust_get.py\nusers: 2\nspawn_rate: 2\nwarmup: 1s\nrun_time: 2s\n"
-        )
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "state"
-
-    @property
-    def results(self) -> Path:
-        return self.folder / "results"
-
-    def port(self, name: str, kind: str = "client") -> int:
-        return int(self.inventory["zookeeper"]["hosts"][name][f"zookeeper_{kind}_port"])
-
-    def play(self, playbook: str, *arguments: str, **extra: Any) -> "Play":
-        """Run a playbook on the members; `extra` are variables that go before the inventory's."""
-        file = self.folder / "hosts.yml"
-        file.write_text(yaml.safe_dump(self.inventory))
-        command = [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            f"playbooks/{playbook}.yml",
-            "-i",
-            str(file),
-        ]
-        command += ["--extra-vars", yaml.safe_dump(extra, default_flow_style=True)] if extra else []
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        # Whatever ansible.cfg hides from users, the tests read.
-        environment |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_DISPLAY_OK_HOSTS": "1", "COLUMNS": "200"}
-        started = time.monotonic()
-        done = subprocess.run(
-            [*command, *arguments],
-            cwd=PROJECT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-        return Play(done.returncode, done.stdout, time.monotonic() - started)
-
-    def provision(self, *arguments: str, **extra: Any) -> "Play":
-        """Provision the members only."""
-        return self.play("provision", "--limit", "zookeeper", *arguments, **extra)
-
-    def teardown(self) -> "Play":
-        """Remove the members only."""
-        return self.play("teardown", "--limit", "zookeeper")
-
-    def modes(self) -> dict[str, str]:
-        """Return what each member says that it is; empty if it does not answer."""
-        answers = {name: four_letters(self.port(name), "srvr") for name in self.inventory["zookeeper"]["hosts"]}
-        return {name: (re.findall(r"Mode: (\S+)", answer) or [""])[0] for name, answer in answers.items()}
-
-    def pids(self) -> dict[str, int]:
-        """Return the process ids that the pid files name."""
-        files = {name: self.state / "zookeeper" / name / "zookeeper.pid" for name in MEMBERS}
-        return {name: int(file.read_text().split()[0]) for name, file in files.items() if file.exists()}
-
-    def end(self) -> None:
-        """End whatever a failed test left behind."""
-        for pid in self.pids().values():
-            command = Path(f"/proc/{pid}/cmdline")
-            if command.exists() and str(self.state).encode() in command.read_bytes():
-                os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(self.folder)
-
-
-@dataclass(frozen=True)
-class Play:
-    """One run of ansible-playbook."""
-
-    code: int
-    screen: str
-    seconds: float
-
-    @property
-    def changed(self) -> int:
-        return sum(int(count) for count in re.findall(r"changed=(\d+)", self.screen))
-
-    def succeeded(self) -> "Play":
-        assert self.code == 0, self.screen
-        return self
-
-    def failed(self) -> "Play":
-        assert self.code != 0, self.screen
-        return self
-
 
 @pytest.fixture(scope="module")
-def fleet() -> Iterator[Fleet]:
+def fleet() -> Iterator[LocalFleet]:
     """One ensemble for the tests below, in their order; provisioned by the first."""
     require_zookeeper()
-    yield from _fleet()
+    with local_fleet() as fleet:
+        yield fleet
 
 
 @pytest.fixture
-def fresh_fleet() -> Iterator[Fleet]:
+def fresh_fleet() -> Iterator[LocalFleet]:
     """An ensemble that nobody has provisioned."""
     require_zookeeper()
-    yield from _fleet()
-
-
-def _fleet() -> Iterator[Fleet]:
-    # Not pytest's own temporary folder: members run as a user who may not enter that.
-    fleet = Fleet(Path(tempfile.mkdtemp(prefix="zk-locust-test-")))
-    fleet.folder.chmod(0o755)
-    try:
+    with local_fleet() as fleet:
         yield fleet
-    finally:
-        fleet.end()
 
 
-def test_a_fresh_ensemble_is_started_and_has_one_leader(fleet: Fleet) -> None:
+def test_a_fresh_ensemble_is_started_and_has_one_leader(fleet: LocalFleet) -> None:
     play = fleet.provision().succeeded()
     assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
     for name in MEMBERS:
@@ -200,7 +53,7 @@ def test_a_fresh_ensemble_is_started_and_has_one_leader(fleet: Fleet) -> None:
     print(f"provisioned in {play.seconds:.1f} s")
 
 
-def test_a_second_pass_changes_nothing(fleet: Fleet) -> None:
+def test_a_second_pass_changes_nothing(fleet: LocalFleet) -> None:
     before = fleet.pids()
     play = fleet.provision().succeeded()
     assert play.changed == 0, play.screen
@@ -208,7 +61,7 @@ def test_a_second_pass_changes_nothing(fleet: Fleet) -> None:
     print(f"second pass in {play.seconds:.1f} s")
 
 
-def test_a_member_that_has_ended_is_started_again(fleet: Fleet) -> None:
+def test_a_member_that_has_ended_is_started_again(fleet: LocalFleet) -> None:
     before = fleet.pids()
     os.kill(before["zk2"], signal.SIGKILL)
     fleet.provision().succeeded()
@@ -218,7 +71,7 @@ def test_a_member_that_has_ended_is_started_again(fleet: Fleet) -> None:
     assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
 
 
-def test_check_mode_says_what_would_change_and_changes_nothing(fleet: Fleet) -> None:
+def test_check_mode_says_what_would_change_and_changes_nothing(fleet: LocalFleet) -> None:
     before = (fleet.state / "zookeeper/zk1/conf/zoo.cfg").read_text()
     play = fleet.provision("--check", "--diff", zookeeper_properties={"globalOutstandingLimit": 901}).succeeded()
     assert play.changed == len(MEMBERS), play.screen
@@ -226,7 +79,7 @@ def test_check_mode_says_what_would_change_and_changes_nothing(fleet: Fleet) -> 
     assert (fleet.state / "zookeeper/zk1/conf/zoo.cfg").read_text() == before
 
 
-def test_a_changed_configuration_restarts_followers_first(fleet: Fleet) -> None:
+def test_a_changed_configuration_restarts_followers_first(fleet: LocalFleet) -> None:
     leader = next(name for name, mode in fleet.modes().items() if mode == "leader")
     before = fleet.pids()
     properties = {"globalOutstandingLimit": 900, "ssl.quorum.keyStore.password": "hunter2"}
@@ -242,7 +95,7 @@ def test_a_changed_configuration_restarts_followers_first(fleet: Fleet) -> None:
     assert "hunter2" not in play.screen
 
 
-def test_passwords_are_for_the_member_alone(fleet: Fleet) -> None:
+def test_passwords_are_for_the_member_alone(fleet: LocalFleet) -> None:
     zoo_cfg = fleet.state / "zookeeper/zk1/conf/zoo.cfg"
     assert "hunter2" in zoo_cfg.read_text()
     assert zoo_cfg.stat().st_mode & 0o077 == 0
@@ -255,7 +108,7 @@ def test_passwords_are_for_the_member_alone(fleet: Fleet) -> None:
     assert not [name for name, content in contents.items() if b"hunter2" in content]
 
 
-def test_a_changed_list_of_members_restarts_all_at_once(fleet: Fleet) -> None:
+def test_a_changed_list_of_members_restarts_all_at_once(fleet: LocalFleet) -> None:
     # The configuration of the test before goes as well; new election ports cannot be rolled out one by one.
     for name, port in zip(MEMBERS, free_ports(len(MEMBERS)), strict=True):
         fleet.inventory["zookeeper"]["hosts"][name]["zookeeper_election_port"] = port
@@ -264,7 +117,7 @@ def test_a_changed_list_of_members_restarts_all_at_once(fleet: Fleet) -> None:
     assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
 
 
-def test_preflight_accepts_a_running_ensemble_and_refuses_a_foreign_process(fleet: Fleet) -> None:
+def test_preflight_accepts_a_running_ensemble_and_refuses_a_foreign_process(fleet: LocalFleet) -> None:
     fleet.play("preflight").succeeded()
     before = fleet.pids()
     with _held_port() as port:
@@ -276,7 +129,7 @@ def test_preflight_accepts_a_running_ensemble_and_refuses_a_foreign_process(flee
     assert fleet.pids() == before
 
 
-def test_a_recycled_process_id_is_never_killed(fleet: Fleet) -> None:
+def test_a_recycled_process_id_is_never_killed(fleet: LocalFleet) -> None:
     bystander = subprocess.Popen(["sleep", "600"])
     pid_file = fleet.state / "zookeeper/zk3/zookeeper.pid"
     own = pid_file.read_text()
@@ -292,7 +145,7 @@ def test_a_recycled_process_id_is_never_killed(fleet: Fleet) -> None:
         bystander.wait(10)
 
 
-def test_stop_and_teardown_leave_nothing(fleet: Fleet) -> None:
+def test_stop_and_teardown_leave_nothing(fleet: LocalFleet) -> None:
     pids = fleet.pids()
     (fleet.state / "keep").write_text("not the members'")
     assert fleet.play("stop", "--limit", "zookeeper").succeeded().changed == len(MEMBERS)
@@ -302,7 +155,7 @@ def test_stop_and_teardown_leave_nothing(fleet: Fleet) -> None:
     assert fleet.teardown().succeeded().changed == 0
 
 
-def test_a_member_that_does_not_come_up_shows_its_log(fresh_fleet: Fleet) -> None:
+def test_a_member_that_does_not_come_up_shows_its_log(fresh_fleet: LocalFleet) -> None:
     fresh_fleet.inventory["zookeeper"]["hosts"]["zk2"]["zookeeper_properties"] = {"tickTime": "soon"}
     play = fresh_fleet.provision().failed()
     assert "zk2 did not come up: its process has ended" in play.screen
@@ -316,7 +169,7 @@ def test_a_member_that_does_not_come_up_shows_its_log(fresh_fleet: Fleet) -> Non
     assert play.seconds < 40
 
 
-def test_an_archive_is_verified_and_unpacked_beside_others(fresh_fleet: Fleet) -> None:
+def test_an_archive_is_verified_and_unpacked_beside_others(fresh_fleet: LocalFleet) -> None:
     # With one member, which runs standalone.
     for name in MEMBERS[1:]:
         del fresh_fleet.inventory["zookeeper"]["hosts"][name]
@@ -344,7 +197,7 @@ def test_an_archive_is_verified_and_unpacked_beside_others(fresh_fleet: Fleet) -
     assert (fresh_fleet.state / "versions/3.8.0/lib").is_dir(), "releases stay, as packages do"
 
 
-def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: Fleet) -> None:
+def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: LocalFleet) -> None:
     hosts = fresh_fleet.inventory["zookeeper"]["hosts"]
     hosts["zk1"].update(zookeeper_id=7, zookeeper_heap="big")
     hosts["zk2"].update(zookeeper_id=7, zookeeper_install_method="pakage", zookeeper_peer_type="observr")
@@ -376,7 +229,7 @@ def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: Flee
     assert not fresh_fleet.state.exists()
 
 
-def test_preflight_names_empty_groups(fresh_fleet: Fleet) -> None:
+def test_preflight_names_empty_groups(fresh_fleet: LocalFleet) -> None:
     for group in ("zookeeper", "locust_master", "locust_workers"):
         fresh_fleet.inventory[group] = {"hosts": {}}
     play = fresh_fleet.play("preflight").failed()
@@ -385,7 +238,7 @@ def test_preflight_names_empty_groups(fresh_fleet: Fleet) -> None:
     assert "preflight found 3 problems; nothing was started" in play.screen
 
 
-def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: Fleet) -> None:
+def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: LocalFleet) -> None:
     # Loopback's port 9 answers nobody; a port that is held, a Java and a Python that are not there.
     hosts = fresh_fleet.inventory["zookeeper"]["hosts"]
     hosts["zk1"].update(ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=9)
@@ -406,7 +259,7 @@ def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: Fleet) -> None:
     assert not fresh_fleet.state.exists()
 
 
-def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: Fleet) -> None:
+def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: LocalFleet) -> None:
     fresh_fleet.inventory["all"]["vars"]["zookeeper_managed"] = False
     # What lies where our own members would lie is neither run nor removed.
     control = fresh_fleet.state / "zookeeper/zk1/control"

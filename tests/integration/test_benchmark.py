@@ -1,0 +1,191 @@
+"""The whole path, from an inventory to a report, as users call it; and what becomes of a run that is cut short."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.local_fleet import LocalFleet, local_fleet
+from tests.integration.zookeeper_server import require_zookeeper
+
+pytestmark = pytest.mark.integration
+
+SCENARIO = {
+    "description": "A small load.",
+    "locustfile": "locust_set_and_get.py",
+    "users": 8,
+    "spawn_rate": 8,
+    "warmup": "1s",
+    "run_time": "4s",
+    "parameters": {"min-wait": "10ms", "max-wait": "20ms", "val-size": 64, "stats-collect": 500},
+}
+CONTRACT = ("manifest.json", "locust-stats.csv", "locust-distrib.jsonl", "latency.hlog", "zk-metrics.csv", "events.csv")
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[LocalFleet]:
+    require_zookeeper()
+    with local_fleet(SCENARIO) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def run(fleet: LocalFleet) -> Path:
+    """Return the run folder of one whole benchmark."""
+    play = fleet.play("benchmark").succeeded()
+    (fleet.folder / "screen.txt").write_text(play.screen)
+    return (fleet.results / "latest").resolve()
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as source:
+        return list(csv.DictReader(source))
+
+
+def events(run: Path) -> list[tuple[str, str]]:
+    return [(row["event"], row["subject"]) for row in rows(run / "events.csv")]
+
+
+def manifest(run: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((run / "manifest.json").read_text())
+    return content
+
+
+def measured_operations(run: Path) -> int:
+    lines = (run / "locust-distrib.jsonl").read_text().splitlines()
+    return sum(line["requests"] for line in map(json.loads, lines) if line["part"] == "measured")
+
+
+def wait_for(condition: Callable[[], bool], limit_s: float, what: str) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} within {limit_s:g} s"
+        time.sleep(0.2)
+
+
+def test_a_run_folder_has_all_of_the_contract(run: Path) -> None:
+    names = {file.name for file in run.iterdir()}
+    assert {*CONTRACT, "logs", "report.html", "report.md", "figures"} <= names
+    assert {folder.name for folder in (run / "logs").iterdir()} == {"zk1", "zk2", "zk3", "load1"}
+    assert not list(run.glob(".*")), "something temporary was left"
+    assert re.fullmatch(r"\d{8}T\d{6}Z-small", run.name)
+
+
+def test_three_counts_of_the_run_agree(run: Path) -> None:
+    summary = json.loads((run / "logs/load1/locust-summary.json").read_text())
+    stats = {
+        row["name"]: int(row["requests"])
+        for row in rows(run / "locust-stats.csv")
+        if row["part"] == "measured" and row["worker"] == "all" and row["type"]
+    }
+    assert stats == {entry["name"]: entry["num_requests"] for entry in summary}
+    assert measured_operations(run) == sum(stats.values()) > 100
+
+
+def test_every_member_was_measured(run: Path) -> None:
+    metrics = rows(run / "zk-metrics.csv")
+    assert {row["member"] for row in metrics} == {"zk1", "zk2", "zk3"}
+    assert {row["value"] for row in metrics if row["metric"] == "reachable"} == {"1"}
+    assert {"avg_latency", "znode_count", "num_alive_connections"} <= {row["metric"] for row in metrics}
+
+
+def test_the_manifest_says_what_was_run_on_what(run: Path) -> None:
+    content = manifest(run)
+    assert content["state"] == "whole"
+    assert content["scenario"]["users"] == SCENARIO["users"]
+    assert content["scenario"]["parameters"]["val-size"] == 64
+    assert [phase["name"] for phase in content["phases"]][:3] == ["provision", "run", "collect"]
+    modes = sorted(content["hosts"][name]["zookeeper_mode"] for name in ("zk1", "zk2", "zk3"))
+    assert modes == ["follower", "follower", "leader"]
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", content["hosts"][name]["zookeeper_version"]) for name in ("zk1", "zk2"))
+    assert {"locust", "kazoo", "zk_locust", "python", "ansible"} <= set(content["versions"])
+    assert content["verdict"]["verdict"] in ("valid", "inconclusive")
+
+
+def test_the_load_leaves_no_node_behind(fleet: LocalFleet, run: Path) -> None:
+    assert "Removed the load's" in (run / "logs/load1/master.log").read_text()
+
+
+def test_the_screen_shows_progress_and_ends_with_the_result(fleet: LocalFleet, run: Path) -> None:
+    screen = (fleet.folder / "screen.txt").read_text()
+    assert re.search(r"^  measured +\d:\d\d left +8 users +[\d,]+ op/s +p99 .+ 0 failures$", screen, re.MULTILINE)
+    end = screen[screen.index("PLAY RECAP") :]
+    for word in ("operation", "rate/s", "p99.9", "failures", "all operations", "Verdict:", f"{run}/report.html"):
+        assert word in end, word
+
+
+def test_everything_is_stopped(fleet: LocalFleet, run: Path) -> None:
+    assert fleet.processes() == []
+
+
+def test_ctrl_c_stops_the_load_and_keeps_the_figures(fleet: LocalFleet) -> None:
+    before = fleet.runs()
+    ansible = fleet.begin("benchmark", benchmark_run_time="120s")
+    try:
+        wait_for(lambda: "measured " in fleet.screen(), 90, "no measured part")
+        time.sleep(3)
+        ansible.send_signal(signal.SIGINT)
+        assert ansible.wait(90) == 99, fleet.screen()
+    finally:
+        fleet.end_process(ansible)
+    (run,) = fleet.runs() - before
+    assert manifest(fleet.results / run)["state"] == "interrupted"
+    assert measured_operations(fleet.results / run) > 50
+    assert manifest(fleet.results / run)["verdict"]["verdict"] == "inconclusive"
+    assert (fleet.results / run / "report.html").exists()
+    assert fleet.processes() == []
+    assert not (fleet.results / ".unfinished").exists()
+
+
+def test_a_load_outlives_its_controller_ends_by_itself_and_is_collected_by_the_next_command(fleet: LocalFleet) -> None:
+    before = fleet.runs()
+    ansible = fleet.begin("benchmark", benchmark_run_time="6s")
+    try:
+        wait_for(lambda: "measured " in fleet.screen(), 90, "no measured part")
+        for process in [*psutil.Process(ansible.pid).children(recursive=True), psutil.Process(ansible.pid)]:
+            if "ansible-playbook" in " ".join(process.cmdline()):
+                process.kill()
+        ansible.wait(10)
+    finally:
+        fleet.end_process(ansible)
+    assert fleet.runs() == before
+    wait_for(lambda: not fleet.load_processes(), 60, "the load goes on")
+    fleet.play("collect").succeeded()
+    (run,) = fleet.runs() - before
+    assert manifest(fleet.results / run)["state"] == "whole"
+    assert ("part-start", "cool-down") in events(fleet.results / run)
+    assert measured_operations(fleet.results / run) > 100
+    fleet.play("stop").succeeded()
+    assert fleet.processes() == []
+
+
+def test_a_run_without_an_ensemble_says_so_and_starts_nothing(fleet: LocalFleet) -> None:
+    play = fleet.play("run").failed()
+    assert "no member of [" in play.screen
+    assert "playbooks/provision.yml" in play.screen
+    assert fleet.processes() == []
+
+
+def test_fab_knows_the_runs(fleet: LocalFleet, run: Path) -> None:
+    fab = Path(fleet.python).with_name("fab")
+    environment = os.environ | {"COLUMNS": "200"}
+    done = subprocess.run(
+        [fab, "runs", "--results-dir", str(fleet.results)],
+        capture_output=True, text=True, timeout=60, env=environment, cwd=fleet.project, check=True,
+    )  # fmt: skip
+    assert run.name in done.stdout
+
+
+def test_teardown_leaves_nothing(fleet: LocalFleet) -> None:
+    fleet.play("teardown").succeeded()
+    assert not [path for path in fleet.state.rglob("*") if path.is_file()]
+    assert fleet.play("teardown").succeeded().changed == 0
