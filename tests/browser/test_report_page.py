@@ -66,14 +66,14 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return pages | {"void": write.report(folder / "void")}
 
 
-@pytest.fixture(params=["sound", "troubled", "wide", "void"])
+@pytest.fixture(scope="module", params=["sound", "troubled", "wide", "void"])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=WIDTHS)
-def page(request: pytest.FixtureRequest, browser: Browser, reports: dict[str, Path], name: str) -> Iterator[Page]:
-    """The page, offline; the test fails for every error on the console and every request for anything else."""
+@pytest.fixture(scope="module", params=WIDTHS)
+def opened(request: pytest.FixtureRequest, browser: Browser, reports: dict[str, Path], name: str) -> Iterator[Page]:
+    """The page, offline, opened once; every error on the console and every request for anything else is a failure."""
     context = browser.new_context(viewport={"width": request.param, "height": 900}, offline=True)
     found = context.new_page()
     complaints: list[str] = []
@@ -89,6 +89,15 @@ def page(request: pytest.FixtureRequest, browser: Browser, reports: dict[str, Pa
         found.screenshot(path=Path(folder) / f"{name}-{request.param}.png", full_page=True)
     context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def page(opened: Page) -> Page:
+    """The page as a reader sees it first, whatever the test before did to it."""
+    opened.emulate_media(media="screen", color_scheme="light")
+    opened.mouse.move(0, 0)
+    opened.evaluate("scrollTo(0, 0)")
+    return opened
 
 
 def test_every_chart_is_drawn_and_fits(page: Page, name: str) -> None:

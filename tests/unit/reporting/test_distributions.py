@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 from hdrh.histogram import HdrHistogram
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reporting.distributions import Distribution, Histogram, highest_equivalent, lowest_equivalent
@@ -24,6 +24,7 @@ def distribution(values: list[int], failures: int = 0) -> Distribution:
     return Distribution(histogram(values), len(values), failures, sum(values), min(values), max(values), 0)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(latencies)
 def test_percentiles_are_those_of_hdrhistogram(values: list[int]) -> None:
     theirs = HdrHistogram(1, HOUR_US, 3)
@@ -32,6 +33,7 @@ def test_percentiles_are_those_of_hdrhistogram(values: list[int]) -> None:
     assert histogram(values).percentiles_us(PERCENTILES) == [theirs.get_value_at_percentile(p) for p in PERCENTILES]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(1, HOUR_US))
 def test_buckets_are_those_of_hdrhistogram(value: int) -> None:
     theirs = HdrHistogram(1, HOUR_US, 3)
@@ -40,6 +42,7 @@ def test_buckets_are_those_of_hdrhistogram(value: int) -> None:
     assert (highest_equivalent(value) - lowest_equivalent(value)) <= value / 1000
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(latencies, latencies, latencies)
 def test_a_sum_of_histograms_is_the_histogram_of_all(first: list[int], second: list[int], third: list[int]) -> None:
     together = Histogram.merged([histogram(first), histogram(second), histogram(third)])
@@ -48,6 +51,7 @@ def test_a_sum_of_histograms_is_the_histogram_of_all(first: list[int], second: l
     assert together.counts.tolist() == expected.counts.tolist()
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(latencies, latencies)
 def test_a_sum_of_distributions_keeps_exact_sums_and_extremes(first: list[int], second: list[int]) -> None:
     together = Distribution.merged([distribution(first, 3), Distribution.merged([]), distribution(second, 4)])
@@ -57,6 +61,7 @@ def test_a_sum_of_distributions_keeps_exact_sums_and_extremes(first: list[int], 
     assert together.mean_us == pytest.approx(sum(values) / len(values))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(latencies)
 def test_no_percentile_is_above_the_exact_maximum(values: list[int]) -> None:
     found = distribution(values)

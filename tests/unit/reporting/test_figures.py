@@ -19,6 +19,11 @@ def drawn(troubled: Results) -> list[Figure]:
     return figures.build(troubled)
 
 
+@pytest.fixture(scope="module")
+def specs(drawn: list[Figure]) -> dict[str, Any]:
+    return {figure.slug: figure.page_spec() for figure in drawn}
+
+
 def line_layer(spec: dict[str, Any]) -> dict[str, Any]:
     """The layer that draws the series."""
     found: dict[str, Any] = next(layer for layer in spec["layer"] if layer["mark"].get("type") == "line")
@@ -34,20 +39,20 @@ def test_every_chart_that_was_asked_for_is_there(drawn: list[Figure]) -> None:
     ]
 
 
-def test_every_chart_has_a_title_a_caption_a_description_and_units(drawn: list[Figure]) -> None:
+def test_every_chart_has_a_title_a_caption_a_description_and_units(drawn: list[Figure], specs: dict[str, Any]) -> None:
     units = ("(ms)", "a second", "percent", "requests", "connections", "znodes", "watches")
     for figure in drawn:
         assert figure.title
         assert figure.caption.endswith(".")
         assert "median" in figure.description or "p99.9" in figure.description
-        encoding = line_layer(figure.page_spec())["encoding"]
+        encoding = line_layer(specs[figure.slug])["encoding"]
         assert any(unit in encoding["y"]["title"] for unit in units), figure.slug
         assert encoding["x"]["title"] in ("time since the load started (s)", "percentile of the successful operations")
 
 
-def test_series_differ_in_dash_and_not_only_in_colour(drawn: list[Figure]) -> None:
+def test_series_differ_in_dash_and_not_only_in_colour(drawn: list[Figure], specs: dict[str, Any]) -> None:
     for figure in drawn:
-        encoding = line_layer(figure.page_spec())["encoding"]
+        encoding = line_layer(specs[figure.slug])["encoding"]
         colour, dash = encoding["color"]["scale"], encoding["strokeDash"]["scale"]
         assert colour["domain"] == dash["domain"]
         assert len({json.dumps(pattern) for pattern in dash["range"]}) == len(dash["domain"])
@@ -60,9 +65,9 @@ def test_every_pair_of_colour_and_dash_is_unique(count: int) -> None:
     assert len({(c, tuple(d)) for c, d in zip(look.colours, look.dashes, strict=True)}) == count
 
 
-def test_linear_axes_start_at_zero_and_logarithmic_ones_say_so(drawn: list[Figure]) -> None:
+def test_linear_axes_start_at_zero_and_logarithmic_ones_say_so(drawn: list[Figure], specs: dict[str, Any]) -> None:
     for figure in drawn:
-        y = line_layer(figure.page_spec())["encoding"]["y"]
+        y = line_layer(specs[figure.slug])["encoding"]["y"]
         if y["scale"].get("type") == "log":
             assert figure.slug.startswith("latency") == ("log scale" in y["title"])
             assert y["scale"]["domain"][0] > 0
@@ -70,17 +75,19 @@ def test_linear_axes_start_at_zero_and_logarithmic_ones_say_so(drawn: list[Figur
             assert y["scale"]["domain"][0] == 0
 
 
-def test_charts_of_one_quantity_share_their_axis(drawn: list[Figure]) -> None:
+def test_charts_of_one_quantity_share_their_axis(drawn: list[Figure], specs: dict[str, Any]) -> None:
     found = [
-        line_layer(f.page_spec())["encoding"]["y"]["scale"]["domain"] for f in drawn if f.slug.startswith("latency")
+        line_layer(specs[f.slug])["encoding"]["y"]["scale"]["domain"] for f in drawn if f.slug.startswith("latency")
     ]
     assert len(found) == 3
     assert all(domain == found[0] for domain in found)
 
 
-def test_a_page_chart_fits_its_container_and_has_no_title_of_its_own(drawn: list[Figure]) -> None:
+def test_a_page_chart_fits_its_container_and_has_no_title_of_its_own(
+    drawn: list[Figure], specs: dict[str, Any]
+) -> None:
     for figure in drawn:
-        spec = figure.page_spec()
+        spec = specs[figure.slug]
         assert spec["width"] == "container"
         assert "title" not in spec
         assert spec["description"] == figure.description

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reporting import results, series
@@ -24,6 +24,7 @@ def timeline_of(lengths: dict[str, int], interval_s: float, rest_s: float) -> Ti
     return Timeline(tuple(intervals), (), 0.0, 0.0)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(0, 400), st.integers(1, 40_000), st.floats(0.1, 60), st.floats(0.001, 1.0))
 def test_bins_cover_every_interval_once_and_are_few(
     warm_up: int, measured: int, interval_s: float, rest: float
