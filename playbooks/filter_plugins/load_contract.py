@@ -116,6 +116,25 @@ def host_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
+def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, Any]]:
+    """Return what the manifest says of each host: its machine, and what the member on it has told of itself."""
+    return {
+        host: host_facts(hostvars[host].get("ansible_facts") or {})
+        | (hostvars[host].get("benchmark_collect_member") or {})
+        for host in hosts
+    }
+
+
+def start_failures(hosts: Iterable[str], hostvars: HostVars) -> list[str]:
+    """Return why hosts have not started their share of the load, each with its name."""
+    failures = []
+    for host in hosts:
+        started = hostvars[host].get("__benchmark_run_started") or {"rc": 1, "stderr": "it was not reached"}
+        if started.get("rc", 1) != 0:
+            failures.append(f"{host}: {str(started.get('stderr') or started.get('msg') or 'no reason given').strip()}")
+    return failures
+
+
 class FilterModule:
     """The filters of this file."""
 
@@ -126,5 +145,6 @@ class FilterModule:
             "admin_addresses": admin_addresses,
             "locust_processes": locust_processes,
             "contract_variables": contract_variables,
-            "host_facts": host_facts,
+            "machines": machines,
+            "start_failures": start_failures,
         }
