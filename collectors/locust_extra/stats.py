@@ -204,7 +204,7 @@ class LoadStats:
         self._note("run-stopped", "load")
 
     def _on_quit(self, **_: Any) -> None:
-        gevent.kill(self._watching)
+        self._watching.kill()
         self._give_out(final=True)
         self._progress.part = "ended"
         if self._progress_path:

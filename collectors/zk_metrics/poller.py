@@ -57,7 +57,7 @@ class MemberPoller:
 
     def stop(self) -> None:
         """Stop polling."""
-        gevent.kill(self._greenlet)
+        self._greenlet.kill()  # and wait for its end: gevent.kill would not
         self._session.close()
 
     def _run(self) -> None:
