@@ -285,11 +285,22 @@ def test_a_bad_command_line_is_one_line_and_exit_code_2(figures: Figures, argume
     assert len(said) == 1, log
 
 
-def test_without_hosts_a_master_ends_with_its_workers(figures: Figures) -> None:
-    with LocustMasterAndWorkers(figures.folder, "locust_set.py", 1, "--run-time", "30s") as locust:
-        assert end_of(locust.master, 15) == 2
-        assert locust.log().count("zk-locust: --hosts []") == 1
-        assert "Traceback" not in locust.log()
+def test_without_hosts_a_master_ends_with_the_workers_that_wait_for_it(figures: Figures) -> None:
+    port = str(free_ports(1)[0])
+    worker_log, log = figures.folder / "worker.log", figures.folder / "master.log"
+    worker = start_locust(worker_log, "-f", SET, "--worker", "--master-host", "127.0.0.1", "--master-port", port)
+    try:
+        until(lambda: "Starting Locust" in worker_log.read_text())
+        arguments = ["--master", "--headless", "--master-bind-host", "127.0.0.1", "--master-bind-port", port]
+        master = start_locust(log, "-f", SET, *arguments, "--expect-workers", "1", "--run-time", "30s")
+        assert end_of(master, 15) == 2
+        assert log.read_text().count("zk-locust: --hosts []") == 1
+        assert "Traceback" not in log.read_text()
+        assert end_of(worker, 10) == 0
+    finally:
+        if worker.poll() is None:
+            worker.kill()
+            worker.wait(10)
 
 
 def test_a_worker_alone_that_is_stopped_leaves_its_figures_with_the_master(

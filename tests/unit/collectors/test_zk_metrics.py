@@ -111,7 +111,7 @@ def polled(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
         [sys.executable, "-c", POLL, str(path), *arguments], timeout=60, check=False, capture_output=True
     )
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stderr == b"", "no poller died"
+    assert done.stderr.decode() == "", "no poller died"
     result = Polled()
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
