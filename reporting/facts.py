@@ -8,7 +8,8 @@ from typing import Any, Final
 from reporting import members, text
 from reporting.headline import Row
 from reporting.results import Results
-from reporting.verdict import INCONCLUSIVE, VALID, VOID, percent
+from reporting.rules import INCONCLUSIVE, VOID, percent
+from reporting.verdict import VALID
 
 MEANING: Final = {
     VALID: "Nothing was found that speaks against these figures.",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from reporting import facts, text
 from reporting.facts import Table
-from reporting.figures import Figure
+from reporting.figure import Figure
 from reporting.results import Results
 
 

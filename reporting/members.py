@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reporting.figures import natural
+from reporting.figure import natural
 from reporting.results import Results
 
 

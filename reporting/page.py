@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from reporting import facts, text
 from reporting.facts import Table
-from reporting.figures import Figure
+from reporting.figure import Figure
 from reporting.results import Results
 
 

@@ -41,8 +41,8 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: "<svg/>")
     monkeypatch.setattr("vl_convert.vegalite_to_png", lambda *_, **__: b"png")
     monkeypatch.setattr("reporting.page._bundle", lambda: "")
-    monkeypatch.setattr("reporting.figures.Figure.page_spec", lambda _: {})
-    monkeypatch.setattr("reporting.figures.Figure.file_spec", lambda *_: {})
+    monkeypatch.setattr("reporting.figure.Figure.page_spec", lambda _: {})
+    monkeypatch.setattr("reporting.figure.Figure.file_spec", lambda *_: {})
 
 
 def entries(folder: Path) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, STATS_COLUMNS
-from reporting import verdict
+from reporting import rules as rule_book
 from zk_metrics.columns import METRIC_COLUMNS
 
 ROOT = Path(__file__).parents[3]
@@ -32,7 +32,7 @@ def test_every_column_is_explained(file: str, columns: tuple[str, ...]) -> None:
 
 
 def test_every_rule_is_explained_and_no_other() -> None:
-    source = (ROOT / "reporting" / "verdict.py").read_text()
+    source = (ROOT / "reporting" / "rules.py").read_text()
     rules = set(re.findall(r'Reason\(\s*"([a-z-]+)"', source)) | {"run-failed", "run-interrupted"}
     table = DOCUMENT.split("## The verdict")[1].split("## Commands")[0]
     explained = {rule for line in table.splitlines() for rule in re.findall(r"`([a-z-]+)`", line.split(" | ")[0])}
@@ -42,13 +42,13 @@ def test_every_rule_is_explained_and_no_other() -> None:
 def test_the_thresholds_are_those_of_the_rules() -> None:
     table = DOCUMENT.split("## The verdict")[1]
     for expected in (
-        f"more than {verdict.MAX_FAILURE_SHARE:.1%} of all operations".replace("%", " %"),
-        f"more than {verdict.MAX_OPERATION_FAILURE_SHARE:.0%} of one operation".replace("%", " %"),
-        f"less than {verdict.MIN_MEASURED_SHARE:.0%} of the time".replace("%", " %"),
-        f"at least {verdict.CPU_SHORT_PERCENT:.0f} % of the time",
-        f"at least {verdict.CPU_SHORT_SHARE:.0%} of its measured intervals and in".replace("%", " %"),
-        f"in {verdict.CPU_SHORT_INTERVALS} of them",
-        f"at least {verdict.CPU_WAIT_PERCENT:.0f} % of the time on average",
-        f"fewer than {verdict.MIN_OPERATIONS_BEYOND_P999} operations",
+        f"more than {rule_book.MAX_FAILURE_SHARE:.1%} of all operations".replace("%", " %"),
+        f"more than {rule_book.MAX_OPERATION_FAILURE_SHARE:.0%} of one operation".replace("%", " %"),
+        f"less than {rule_book.MIN_MEASURED_SHARE:.0%} of the time".replace("%", " %"),
+        f"at least {rule_book.CPU_SHORT_PERCENT:.0f} % of the time",
+        f"at least {rule_book.CPU_SHORT_SHARE:.0%} of its measured intervals and in".replace("%", " %"),
+        f"in {rule_book.CPU_SHORT_INTERVALS} of them",
+        f"at least {rule_book.CPU_WAIT_PERCENT:.0f} % of the time on average",
+        f"fewer than {rule_book.MIN_OPERATIONS_BEYOND_P999} operations",
     ):
         assert expected in table, expected

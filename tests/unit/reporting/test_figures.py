@@ -9,7 +9,7 @@ import pytest
 import vl_convert
 
 from reporting import charts, figures, results, theme
-from reporting.figures import Figure
+from reporting.figure import Figure
 from reporting.results import Results
 from tests.unit.reporting.synthetic import Synthetic
 

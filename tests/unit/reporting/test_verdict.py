@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from reporting import results, verdict
+from reporting import results
+from reporting import rules as rule_book
 from reporting.verdict import Verdict
 from tests.unit.reporting.synthetic import Synthetic
 
@@ -277,4 +278,4 @@ def test_the_gravest_reasons_come_first_and_every_text_is_one_line(tmp_path: Pat
     ("share", "expected"), [(0.001, "0.1 %"), (0.0, "0 %"), (0.00004, "0.004 %"), (0.0123, "1.2 %"), (1.0, "100.0 %")]
 )
 def test_a_share_above_nothing_never_reads_as_nothing(share: float, expected: str) -> None:
-    assert verdict.percent(share) == expected
+    assert rule_book.percent(share) == expected
