@@ -161,7 +161,7 @@ CLIENT: Final = "Client"
 STATISTICS: Final = "Statistics"
 METRICS: Final = "ZooKeeper metrics"
 
-CLIENTS: Final = ("kazoo",)
+CLIENTS: Final = ("kazoo", "native", "libzookeeper", "zkpython")
 KAZOO_HANDLERS: Final = ("gevent", "threading")
 EXCEPTION_BEHAVIORS: Final = ("log-failure", "try-suppress", "propagate")
 
@@ -210,7 +210,8 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--client", "ZK_LOCUST_CLIENT", _choice(*CLIENTS), "kazoo",
-        f"the client that the users drive: {', '.join(CLIENTS)}", CLIENT, "NAME",
+        "the client that the users drive: kazoo, native (our own, for more load from the same machine), or libzookeeper "
+        "(the official C library; zkpython is its older name)", CLIENT, "NAME",
     ),
     Parameter(
         "--operation-timeout", "ZK_LOCUST_OPERATION_TIMEOUT", _milliseconds, 10_000.0,

@@ -17,8 +17,25 @@ def _kazoo(options: "Options") -> ZooKeeperClient:
     return KazooZooKeeperClient(options.client_settings(), handler=options.kazoo_handler)
 
 
+def _native(options: "Options") -> ZooKeeperClient:
+    from zk_locust.clients.native.client import NativeClient
+
+    return NativeClient(options.client_settings())
+
+
+def _libzookeeper(options: "Options") -> ZooKeeperClient:
+    from zk_locust.clients.libzookeeper.client import LibZooKeeperClient
+
+    return LibZooKeeperClient(options.client_settings())
+
+
 # A client's library is imported when it is chosen, so that nobody needs one that they do not use.
-CLIENT_FACTORIES: dict[str, Callable[["Options"], ZooKeeperClient]] = {"kazoo": _kazoo}
+CLIENT_FACTORIES: dict[str, Callable[["Options"], ZooKeeperClient]] = {
+    "kazoo": _kazoo,
+    "native": _native,
+    "libzookeeper": _libzookeeper,
+    "zkpython": _libzookeeper,
+}
 
 
 def create_client(options: "Options", name: str | None = None) -> ZooKeeperClient:
