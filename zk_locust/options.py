@@ -22,6 +22,7 @@ class Options:
     max_wait_s: float
     key_size: int
     val_size: int
+    workload: str | None
     exception_behavior: str
     ignore_connection_down: bool
     operation_timeout_s: float
@@ -45,6 +46,7 @@ class Options:
             max_wait_s=max(min_wait_ms, min_wait_ms if max_wait_ms is None else max_wait_ms) / 1000,
             key_size=value["key_size"],
             val_size=value["val_size"],
+            workload=value["workload"],
             exception_behavior=value["exception_behavior"],
             ignore_connection_down=bool(value["ignore_connection_down"]),
             operation_timeout_s=value["operation_timeout"] / 1000,

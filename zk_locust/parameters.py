@@ -70,6 +70,12 @@ def _port(text: str) -> int:
     return number
 
 
+def _workload(text: str) -> str:
+    from zk_locust.workload.reading import workload_text  # which needs this module
+
+    return workload_text(text)
+
+
 def _connect_string(text: str) -> str:
     parse_connect_string(text)
     return text
@@ -195,6 +201,10 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         "length of the values that the load writes, bytes", LOAD, "BYTES",
     ),
     Parameter(
+        "--workload", "ZK_LOCUST_WORKLOAD", _workload, None,
+        "what locust_workload.py does: JSON, or the path of a JSON or YAML file; see docs/workloads.md", LOAD, "JSON",
+    ),
+    Parameter(
         "--warm-up", "ZK_LOCUST_WARM_UP", _seconds, 0.0,
         "after all users have started, load that is recorded apart and enters no result; "
         "--run-time then counts from its end", LOAD, "SECONDS",
@@ -210,8 +220,8 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--client", "ZK_LOCUST_CLIENT", _choice(*CLIENTS), "kazoo",
-        "the client that the users drive: kazoo, native (our own, for more load from the same machine), or libzookeeper "
-        "(the official C library; zkpython is its older name)", CLIENT, "NAME",
+        "the client that the users drive: kazoo, native (our own, for more load from the same machine), or "
+        "libzookeeper (the official C library; zkpython is its older name)", CLIENT, "NAME",
     ),
     Parameter(
         "--operation-timeout", "ZK_LOCUST_OPERATION_TIMEOUT", _milliseconds, 10_000.0,

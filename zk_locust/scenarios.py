@@ -3,6 +3,7 @@
 `resolve_plan` turns both into a plan that can be run, or into the list of everything that is wrong with them.
 """
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +14,9 @@ import yaml
 
 from zk_locust.parameters import BY_NAME, PARAMETERS, Value, check, environment_of, nearest
 from zk_locust.units import parse_duration_ms
+from zk_locust.workload.reading import read_workload
+from zk_locust.workload.specification import size_of_all
+from zk_locust.workload.values import mean_size
 
 LOCUSTFILES: Final = Path(__file__).parent / "locustfiles"
 
@@ -52,11 +56,15 @@ class Plan:
     parameters: dict[str, Value]
     environment: dict[str, str]
     secret_environment: dict[str, str]
+    preparation_s: float = 0.0
 
     @property
     def planned_s(self) -> float:
-        """How long the load takes from its first user to the end of the measured part, seconds."""
-        return self.users / self.spawn_rate + self.warmup_s + self.run_time_s
+        """How long the load takes to the end of the measured part, seconds: its tree, its users, its parts.
+
+        `preparation_s` of that is the most that filling and removing a workload's tree may take.
+        """
+        return self.preparation_s + self.users / self.spawn_rate + self.warmup_s + self.run_time_s
 
 
 def _count(value: object) -> int:
@@ -96,7 +104,11 @@ _SETTINGS: Final[dict[str, Callable[[object], Any]]] = {
     "warmup": _duration_s,
     "run_time": _run_time_s,
 }
-_KEYS: Final = ("description", "locustfile", *_SETTINGS, "parameters")
+_KEYS: Final = ("description", "locustfile", "workload", *_SETTINGS, "parameters")
+_WORKLOAD_LOCUSTFILE: Final = "locust_workload.py"
+# What the filling and the removing of a workload's tree may take, on slow servers: nodes and bytes a second.
+_PREPARED_NODES_PER_S: Final = 1000
+_PREPARED_BYTES_PER_S: Final = 2_000_000
 
 
 def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, object]) -> tuple[Plan | None, list[str]]:
@@ -128,8 +140,12 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
         except ValueError as error:
             problems.append(f"{source[key]} [{merged[key]}]: {error}")
 
-    locustfile = _find_locustfile(str(merged.get("locustfile", "")), file.parent, source["locustfile"], problems)
     parameters = _parameters(content.get("parameters"), overrides.get("parameters"), problems)
+    locustfile_name, preparation_s = str(merged.get("locustfile", "")), 0.0
+    if "workload" in merged:
+        preparation_s = _take_workload(merged, source["workload"], settings.get("users"), parameters, problems)
+        locustfile_name = _WORKLOAD_LOCUSTFILE
+    locustfile = _find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
     if problems or locustfile is None:
         return None, problems
     plain, secret = environment_of(parameters)
@@ -146,6 +162,7 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
         parameters={name: value for name, value in (effective | parameters).items() if not BY_NAME[name].secret},
         environment=plain,
         secret_environment=secret,
+        preparation_s=preparation_s,
     ), []
 
 
@@ -186,7 +203,9 @@ def _read(file: Path) -> tuple[dict[str, Any] | None, list[str]]:
 
 def _find_locustfile(name: str, beside: Path, source: str, problems: list[str]) -> Path | None:
     if not name:
-        problems.append(f"{source} []: no locustfile is given; the starter kit has: {', '.join(_starter_kit())}")
+        problems.append(
+            f"{source} []: no locustfile is given, and no workload; the starter kit has: {', '.join(_starter_kit())}"
+        )
         return None
     for candidate in (LOCUSTFILES / name, beside / name, Path(name)):
         if candidate.suffix == ".py" and candidate.is_file():
@@ -205,6 +224,33 @@ def _find_locustfile(name: str, beside: Path, source: str, problems: list[str]) 
         f"give the path of one, or one of the starter kit: {', '.join(_starter_kit())}"
     )
     return None
+
+
+def _take_workload(
+    merged: Mapping[str, Any], source: str, users: int | None, parameters: dict[str, Value], problems: list[str]
+) -> float:
+    """Put the scenario's workload among the parameters; return how long its tree may take, seconds."""
+    if "locustfile" in merged:
+        problems.append(
+            f"locustfile [{merged['locustfile']}]: the scenario has a workload too, which {_WORKLOAD_LOCUSTFILE} runs; "
+            "leave out one of them"
+        )
+    if "workload" in parameters:
+        problems.append(
+            f"parameters.workload: there is {source} as well; leave out one of them"
+        )
+    workload, wrong = read_workload(merged["workload"])
+    problems += [f"{source}: {problem}" for problem in wrong]
+    if workload is None:
+        return 0.0
+    if users is not None and workload.watches.per_node > users:
+        problems.append(
+            f"{source}: workload.watches.per_node [{workload.watches.per_node}]: each is another user's, and there are "
+            f"{users} users; write {users} or less, or raise users"
+        )
+    parameters["workload"] = json.dumps(merged["workload"], separators=(",", ":"))
+    nodes = size_of_all(workload)
+    return 2 * nodes / _PREPARED_NODES_PER_S + nodes * mean_size(workload.values) / _PREPARED_BYTES_PER_S
 
 
 def _starter_kit() -> list[str]:

@@ -56,9 +56,11 @@ class LocustTimer:
             self.failure(error)
         return self._exception_behavior != "propagate"
 
-    def restart(self) -> None:
-        """Let the operation begin now: what came before was preparation."""
-        self._started_ns = time.perf_counter_ns()
+    def restart(self, started_ns: int | None = None) -> None:
+        """Let the operation begin now, or have begun at `started_ns` of `time.perf_counter_ns`: what came before was
+        preparation.
+        """
+        self._started_ns = time.perf_counter_ns() if started_ns is None else started_ns
 
     def success(self, response_length: int = 0, *, ended_ns: int | None = None) -> None:
         """Report a success that ends now, or has ended at `ended_ns` of `time.perf_counter_ns`.

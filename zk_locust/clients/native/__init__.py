@@ -9,6 +9,6 @@ protocol.py, jute.py, paths.py, hosts.py           the bytes, the paths, the con
 """
 
 from zk_locust.clients.native.client import NativeClient
-from zk_locust.clients.native.requests import Check, Create, Delete, GetData, Request, Result, SetData
+from zk_locust.clients.native.requests import Check, Create, Delete, GetChildren, GetData, Request, Result, SetData
 
-__all__ = ["Check", "Create", "Delete", "GetData", "NativeClient", "Request", "Result", "SetData"]
+__all__ = ["Check", "Create", "Delete", "GetChildren", "GetData", "NativeClient", "Request", "Result", "SetData"]

@@ -22,7 +22,7 @@ _MULTI_END: Final = _MULTI_HEADER.pack(-1, 1, -1)
 _ROLLED_BACK: Final = 0
 _NOT_TRIED: Final = -2
 
-Result: TypeAlias = str | bytes | ZnodeStat | tuple[bytes, ZnodeStat] | None
+Result: TypeAlias = str | bytes | ZnodeStat | tuple[bytes, ZnodeStat] | list[str] | None
 
 
 class Request(Protocol):
@@ -111,6 +111,22 @@ class GetData:
     def result(self, reply: bytes, paths: ServerPaths) -> tuple[bytes, ZnodeStat]:  # noqa: ARG002 - likewise
         """Return value and stat."""
         return jute.read_data_and_stat(reply)
+
+
+@dataclass(frozen=True, slots=True)
+class GetChildren:
+    """Read the names of a node's children, in no order."""
+
+    path: str
+    opcode: ClassVar[int] = protocol.GET_CHILDREN
+
+    def body(self, paths: ServerPaths) -> bytes:
+        """Return the GetChildrenRequest."""
+        return paths[self.path] + b"\0"
+
+    def result(self, reply: bytes, paths: ServerPaths) -> list[str]:  # noqa: ARG002 - the protocol's signature
+        """Return the names."""
+        return jute.read_children(reply)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,159 @@
+"""One writer, many watchers: how long a change takes to everybody who watches for it.
+
+Both ends are read from one clock: the watchers of a worker process watch the nodes that the writer of the same process
+writes, and `time.perf_counter_ns` is one clock within a process. A watch that was set when a node had the version v is
+fired by the write that makes v + 1, so the watcher knows which write it was told of, and the writer has noted when it
+sent that one.
+"""
+
+import time
+import uuid
+from collections import deque
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import gevent
+from gevent.event import Event
+from kazoo.protocol.states import EventType
+
+from zk_locust.clients.interface import WatchedEvent
+from zk_locust.errors import NodeExistsError
+from zk_locust.locust_client import LocustClient
+from zk_locust.workload.specification import BROADCAST, Workload
+from zk_locust.workload.steps import user_random
+from zk_locust.workload.tree import root_of
+from zk_locust.workload.values import contents, size_chooser
+
+_REMEMBERED_WRITES = 64
+_LOOK_AGAIN_S = 0.5
+
+
+class Channel:
+    """What the writer and the watchers of one process share."""
+
+    def __init__(self, root: str, nodes: int) -> None:
+        name = uuid.uuid4().hex[:12]
+        self.paths = [f"{root}/{BROADCAST}/{name}-{number}" for number in range(nodes)]
+        self.sent_ns: list[dict[int, int]] = [{} for _ in range(nodes)]
+        self.has_writer = False
+        self.ready = Event()
+
+
+_channels: "WeakKeyDictionary[Any, Channel]" = WeakKeyDictionary()
+
+
+def join(environment: Any, client: LocustClient, workload: Workload, number: int) -> "Writer | Watcher":
+    """Return the user's part: the first user of a process is its writer."""
+    assert workload.broadcast is not None
+    channel = _channels.get(environment)
+    if channel is None:
+        channel = _channels[environment] = Channel(root_of(client.options.pseudo_root), workload.broadcast.nodes)
+    if channel.has_writer:
+        return Watcher(channel, client)
+    channel.has_writer = True
+    return Writer(channel, client, workload, number)
+
+
+class Writer:
+    """Writes the channel's nodes in turn, one each `every_s`: by the clock, without catching up on what was missed."""
+
+    def __init__(self, channel: Channel, client: LocustClient, workload: Workload, number: int) -> None:
+        assert workload.broadcast is not None
+        self._channel = channel
+        self._client = client
+        self._every_s = workload.broadcast.every_s
+        self._versions: list[int | None] = [None] * len(channel.paths)
+        self._values = contents(workload.values.most, workload.seed)
+        self._size = size_chooser(workload.values, user_random(workload, number, "values"))
+        self._next = 0
+        self._due_s = 0.0
+
+    def start(self) -> None:
+        """Make the nodes. Raises ClientError."""
+        for path in self._channel.paths:
+            try:
+                self._client.get_zk_client().create(path, self._values[: self._size()])
+            except NodeExistsError:
+                continue
+        self._channel.ready.set()
+
+    def stop(self) -> None:
+        """Leave the part to the next user."""
+        self._channel.ready.clear()
+        self._channel.has_writer = False
+
+    def run(self) -> None:
+        """Wait until a write is due, and write."""
+        now = time.perf_counter()
+        self._due_s = max(self._due_s + self._every_s, now)
+        gevent.sleep(self._due_s - now)
+        node, client = self._next, self._client.get_zk_client()
+        self._next = (node + 1) % len(self._versions)
+        path, sent_ns = self._channel.paths[node], self._channel.sent_ns[node]
+        value = self._values[: self._size()]
+        with self._client.timer("set") as timer:
+            before = self._versions[node]
+            if before is None:
+                stat = client.exists(path)
+                before = stat.version if stat is not None else -1
+                timer.restart()
+            # Undecided until the reply is there.
+            self._versions[node] = None
+            sent_ns[before + 1] = time.perf_counter_ns()
+            self._versions[node] = client.set(path, value).version
+            sent_ns.pop(before + 1 - _REMEMBERED_WRITES, None)
+            timer.success(len(value))
+
+
+class Watcher:
+    """Watches all of the channel's nodes. `watch_delivery` is from the sending of a write to the callback that tells of
+    it; `get_watch` reads what has changed and sets the watch again.
+    """
+
+    def __init__(self, channel: Channel, client: LocustClient) -> None:
+        self._channel = channel
+        self._client = client
+        self._versions: list[int | None] = [None] * len(channel.paths)
+        self._told: deque[tuple[int, int, bool]] = deque()
+        self._any_told = Event()
+        self._callbacks = [partial(self._on_event, node) for node in range(len(channel.paths))]
+
+    def start(self) -> None:
+        """Set all watches, once the nodes are there. Raises ClientError."""
+        self._channel.ready.wait(_LOOK_AGAIN_S)
+        if self._channel.ready.is_set():
+            for node, version in enumerate(self._versions):
+                if version is None:
+                    self._watch(node)
+
+    def stop(self) -> None:
+        """Nothing is kept."""
+
+    def run(self) -> None:
+        """Take what the callbacks have told, and set those watches again."""
+        if None in self._versions and not self._told:
+            self.start()
+        self._any_told.clear()
+        if not self._told:
+            self._any_told.wait(_LOOK_AGAIN_S)
+        while self._told:
+            node, told_ns, changed = self._told.popleft()
+            version = self._versions[node]
+            sent_ns = self._channel.sent_ns[node].get(version + 1) if version is not None else None
+            if changed and sent_ns is not None:
+                delivery = self._client.timer("watch_delivery")
+                delivery.restart(sent_ns)
+                delivery.success(ended_ns=told_ns)
+            self._versions[node] = None
+            with self._client.timer("get_watch") as timer:
+                timer.success(self._watch(node))
+
+    def _watch(self, node: int) -> int:
+        value, stat = self._client.get_zk_client().get(self._channel.paths[node], watch=self._callbacks[node])
+        self._versions[node] = stat.version
+        return len(value)
+
+    def _on_event(self, node: int, event: WatchedEvent) -> None:
+        self._told.append((node, time.perf_counter_ns(), event.type == EventType.CHANGED))
+        self._any_told.set()

@@ -1,0 +1,180 @@
+"""The operations of one user of a workload: each runs and times one step."""
+
+from collections import deque
+from collections.abc import Callable
+from functools import lru_cache
+
+from zk_locust.clients.interface import WatchedEvent
+from zk_locust.errors import NodeExistsError, NoNodeError
+from zk_locust.locust_client import LocustClient
+from zk_locust.workload.keys import key_chooser
+from zk_locust.workload.specification import MADE, TREE, Tree, Workload
+from zk_locust.workload.steps import Step, user_random
+from zk_locust.workload.tree import node_paths, root_of
+
+
+@lru_cache(maxsize=2)
+def paths_of(root: str, tree: Tree) -> tuple[str, ...]:
+    """Return the whole paths of the nodes with values, by their numbers: the same object for all users of a process."""
+    return tuple(f"{root}/{TREE}{path}" for path in node_paths(tree))
+
+
+def ignore(event: WatchedEvent) -> None:
+    """A watch must have a callback; what is measured is the asking."""
+    del event
+
+
+class Operations:
+    """What the user with this number does for each kind of step.
+
+    `get_children` lists the folder of the step's node; where users have ephemeral nodes, it lists the node itself, for
+    they stand below it.
+    """
+
+    def __init__(self, client: LocustClient, workload: Workload, number: int) -> None:
+        root = root_of(client.options.pseudo_root)
+        self._client = client
+        self._workload = workload
+        self._paths = paths = paths_of(root, workload.tree)
+        self._listed: Callable[[int], str] = (
+            paths.__getitem__ if workload.ephemerals_per_user else lambda key: paths[key].rpartition("/")[0]
+        )
+        self._made_prefix = f"{root}/{MADE}/{number}-"
+        self._made: deque[str] = deque()
+        self._made_count = 0
+        self._owed_deletes = 0
+        self._name = f"e{number}-"
+        self._ephemeral_key = key_chooser(
+            workload.keys, workload.tree.nodes, user_random(workload, number, "ephemerals")
+        )
+        self._ephemerals: deque[str] = deque()
+        self._ephemeral_count = 0
+        self._undecided: str | None = None
+
+    def table(self) -> dict[str, Callable[[Step], None]]:
+        """Return what runs each of `specification.OPERATIONS`, but for the lock."""
+        return {
+            "get": self.get,
+            "get_watch": self.get_watch,
+            "set": self.set,
+            "exists": self.exists,
+            "exists_watch": self.exists_watch,
+            "get_children": self.get_children,
+            "get_children_watch": self.get_children_watch,
+            "create": self.create,
+            "delete": self.delete,
+            "churn": self.churn,
+        }
+
+    def get(self, step: Step) -> None:
+        """Read a value; the event's response length is its length."""
+        client = self._client
+        with client.timer("get") as timer:
+            value, _ = client.get_zk_client().get(self._paths[step.key])
+            timer.success(len(value))
+
+    def get_watch(self, step: Step) -> None:
+        """Read a value and leave a watch: the same one, so that a session has one on each node at most."""
+        with self._client.timer("get_watch") as timer:
+            value, _ = self._client.get_zk_client().get(self._paths[step.key], watch=ignore)
+            timer.success(len(value))
+
+    def set(self, step: Step) -> None:
+        """Replace a value."""
+        client = self._client
+        with client.timer("set") as timer:
+            client.get_zk_client().set(self._paths[step.key], step.value)
+            timer.success(len(step.value))
+
+    def exists(self, step: Step) -> None:
+        """Ask for a stat."""
+        with self._client.timer("exists"):
+            self._client.get_zk_client().exists(self._paths[step.key])
+
+    def exists_watch(self, step: Step) -> None:
+        """Ask for a stat and leave a watch."""
+        with self._client.timer("exists_watch"):
+            self._client.get_zk_client().exists(self._paths[step.key], watch=ignore)
+
+    def get_children(self, step: Step) -> None:
+        """List children; the event's response length is their number."""
+        with self._client.timer("get_children") as timer:
+            timer.success(len(self._client.get_zk_client().get_children(self._listed(step.key))))
+
+    def get_children_watch(self, step: Step) -> None:
+        """List children and leave a watch."""
+        with self._client.timer("get_children_watch") as timer:
+            timer.success(len(self._client.get_zk_client().get_children(self._listed(step.key), watch=ignore)))
+
+    def create(self, step: Step) -> None:
+        """Make a node of the user's own, or remove one where a removal is owed."""
+        if self._owed_deletes and self._made:
+            self._owed_deletes -= 1
+            self._remove_oldest()
+        else:
+            self._make(step.value)
+
+    def delete(self, step: Step) -> None:
+        """Remove the user's oldest node; where there is none, make one now and remove it at the next creation."""
+        if self._made:
+            self._remove_oldest()
+        else:
+            self._owed_deletes += 1
+            self._make(step.value)
+
+    def churn(self, step: Step) -> None:
+        """Remove the user's oldest ephemeral node and make a new one below another: the number stays."""
+        del step
+        if len(self._ephemerals) >= self._workload.ephemerals_per_user:
+            with self._client.timer("delete_ephemeral"):
+                try:
+                    self._client.get_zk_client().delete(self._ephemerals[0])
+                except NoNodeError:
+                    self._ephemerals.popleft()  # it went with a session that has expired
+                    raise
+                self._ephemerals.popleft()
+        if len(self._ephemerals) < self._workload.ephemerals_per_user:
+            with self._client.timer("create_ephemeral"):
+                self._make_ephemeral()
+
+    def make_ephemerals(self) -> None:
+        """Make the user's ephemeral nodes, as far as they are missing. Raises ClientError."""
+        while len(self._ephemerals) < self._workload.ephemerals_per_user:
+            self._make_ephemeral()
+
+    def _make_ephemeral(self) -> None:
+        # A creation whose reply was lost may have been carried out: its path is tried again, not another one.
+        path = self._undecided
+        if path is None:
+            path = self._undecided = f"{self._paths[self._ephemeral_key()]}/{self._name}{self._ephemeral_count}"
+            self._ephemeral_count += 1
+        try:
+            self._client.get_zk_client().create(path, b"", ephemeral=True)
+        except NodeExistsError:
+            self._ephemerals.append(path)
+            self._undecided = None
+            raise
+        self._ephemerals.append(path)
+        self._undecided = None
+
+    def _make(self, value: bytes) -> None:
+        path = f"{self._made_prefix}{self._made_count}"
+        with self._client.timer("create") as timer:
+            try:
+                self._client.get_zk_client().create(path, value)
+            except NodeExistsError:
+                self._made_count += 1  # the creation whose reply was lost has been carried out
+                self._made.append(path)
+                raise
+            self._made_count += 1
+            self._made.append(path)
+            timer.success(len(value))
+
+    def _remove_oldest(self) -> None:
+        with self._client.timer("delete"):
+            try:
+                self._client.get_zk_client().delete(self._made[0])
+            except NoNodeError:
+                self._made.popleft()  # the removal whose reply was lost has been carried out
+                raise
+            self._made.popleft()

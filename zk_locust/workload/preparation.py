@@ -1,0 +1,127 @@
+"""Filling the tree before the first user starts, and removing it at the load's end: once, on the process that leads."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, cast
+
+import gevent
+from locust.runners import MasterRunner, WorkerRunner
+
+from zk_locust.clients import create_client
+from zk_locust.clients.native import NativeClient
+from zk_locust.errors import ClientError, ZKLocustError
+from zk_locust.options import Options
+from zk_locust.settings_check import check_settings
+from zk_locust.tree_removal import remove_tree
+from zk_locust.workload.reading import workload_of
+from zk_locust.workload.specification import size_of_all
+from zk_locust.workload.tree import fill, make_parents, root_of
+
+_PROGRESS_S: Final = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+def register_preparation(environment: Any, runner: Any, **_: Any) -> None:
+    """Have the tree filled and removed by the master or the local process (a listener of `events.init`)."""
+    if runner is not None and not isinstance(runner, WorkerRunner):
+        # Before all others: no part of the load has begun and no worker has been told of users until it is through.
+        environment.events.test_start._handlers.insert(0, _on_test_start)
+        environment.events.test_stop.add_listener(_on_test_stop)
+
+
+def prepare(options: Options) -> int:
+    """Make the tree as the workload says, whatever was left there before; return how many nodes it is.
+
+    What was made is removed where it cannot be finished, also when the greenlet is killed. Raises ClientError.
+    """
+    workload = workload_of(options.workload)
+    root, expected = root_of(options.pseudo_root), size_of_all(workload)
+    with _session(options) as client:
+        make_parents(client, root)
+        if left := remove_tree(client, root, _Progress("Removing what an earlier load has left").at):
+            logger.info("Removed %d nodes that an earlier load has left at %s", left, root)
+    began = time.perf_counter()
+    try:
+        with _session(options) as client:
+            made = fill(client, root, workload, _Progress(f"Filling the tree of {expected:,} nodes").at)
+    except BaseException:
+        _tidy_up(options)
+        raise
+    seconds = time.perf_counter() - began
+    logger.info("Filled %s with %d nodes in %.1f s, %.0f nodes/s", root, made, seconds, made / max(seconds, 1e-9))
+    return made
+
+
+def tidy_up(options: Options) -> int:
+    """Remove the workload's tree; return how many nodes that were. Raises ClientError."""
+    with _session(options) as client:
+        root = root_of(options.pseudo_root)
+        return remove_tree(client, root, _Progress("Removing the tree").at)
+
+
+@contextmanager
+def _session(options: Options) -> Iterator[NativeClient]:
+    # The one client that can have many requests under way, whichever client the users drive.
+    client = cast(NativeClient, create_client(options, "native"))
+    try:
+        client.start()
+        yield client
+        client.stop()
+    finally:
+        client.close()
+
+
+class _Progress:
+    """Says every other second how far it is, and how fast."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._began_s = self._said_s = time.perf_counter()
+
+    def at(self, done: int) -> None:
+        """Take the number of nodes so far."""
+        if done % 256:
+            return
+        now = time.perf_counter()
+        if now - self._said_s >= _PROGRESS_S:
+            self._said_s = now
+            logger.info("%s: %d so far, %.0f/s", self._what, done, done / (now - self._began_s))
+
+
+def _tidy_up(options: Options) -> None:
+    """Remove the tree; a failure is logged: the figures are worth more than the tidying."""
+    try:
+        removed = tidy_up(options)
+    except ClientError as error:
+        logger.error("The workload's nodes at %s are still there: %s", root_of(options.pseudo_root), error)
+    else:
+        logger.info("Removed the workload's %d nodes at %s", removed, root_of(options.pseudo_root))
+
+
+def _on_test_start(environment: Any, **_: Any) -> None:
+    try:
+        check_settings(environment)
+        prepare(Options.of(environment.parsed_options))
+    except ZKLocustError as error:
+        _refuse(environment, error)
+
+
+def _on_test_stop(environment: Any, **_: Any) -> None:
+    _tidy_up(Options.of(environment.parsed_options))
+
+
+def _refuse(environment: Any, error: ZKLocustError) -> None:
+    logger.error("The load is not started, its tree cannot be made: %s", error)
+    runner = environment.runner
+    if environment.web_ui is None:
+        environment.process_exit_code = 1
+        if isinstance(runner, MasterRunner):
+            runner.quit()
+            sys.exit(1)
+        gevent.spawn(runner.quit)
+    # The greenlet that starts this test ends here, before it starts anything.
+    raise gevent.GreenletExit from None

@@ -1,0 +1,52 @@
+"""The sequence of a user's operations: a function of the workload, its seed and the user's number, and nothing else."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+from random import Random
+from typing import NamedTuple
+
+from zk_locust.workload.keys import key_chooser
+from zk_locust.workload.specification import Workload
+from zk_locust.workload.values import contents, size_chooser
+
+_SIZED = ("set", "create")
+# Those of `Workload.operations` that choose a node or a lock.
+_KEYLESS = ("create", "delete")
+
+
+class Step(NamedTuple):
+    """One operation: what, on which node (0 where it has none), with which value."""
+
+    operation: str
+    key: int
+    value: bytes
+
+
+def user_random(workload: Workload, number: int, purpose: str) -> Random:
+    """Return a random stream of one user. Text as a seed goes through SHA-512: near seeds give unrelated streams."""
+    return Random(f"{workload.seed} {number} {purpose}")
+
+
+def steps(workload: Workload, number: int) -> Iterator[Step]:
+    """Yield the operations of the user with this number, without end.
+
+    What replies say has no part in it. Each kind of choice has a stream of its own.
+    """
+    names = [name for name, _ in workload.operations]
+    cumulative = list(accumulate(weight for _, weight in workload.operations))
+    total, last = cumulative[-1], len(names) - 1
+    choose = user_random(workload, number, "operations").random
+    key_of = key_chooser(workload.keys, workload.tree.nodes, user_random(workload, number, "keys"))
+    value_random = user_random(workload, number, "values")
+    size_of = size_chooser(workload.values, value_random)
+    source = contents(workload.values.most, workload.seed)
+    places = len(source) - workload.values.most
+    while True:
+        name = names[bisect_right(cumulative, choose() * total, 0, last)]
+        value = b""
+        if name in _SIZED:
+            size = size_of()
+            start = int(value_random.random() * places)
+            value = source[start : start + size]
+        yield Step(name, 0 if name in _KEYLESS else key_of(), value)

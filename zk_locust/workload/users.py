@@ -1,0 +1,115 @@
+"""The user that runs a workload, and the task set that turns its steps into operations."""
+
+import gevent
+import locust
+from locust import task
+from locust.user.task import LOCUST_STATE_STOPPING
+
+from zk_locust.errors import ClientError
+from zk_locust.locust_client import LocustClient
+from zk_locust.task_sets import ZKLocustTaskSet
+from zk_locust.users import ZKLocust
+from zk_locust.workload import broadcast
+from zk_locust.workload.locks import LockUser
+from zk_locust.workload.operations import Operations, paths_of
+from zk_locust.workload.preparation import register_preparation
+from zk_locust.workload.reading import workload_of
+from zk_locust.workload.specification import USERS
+from zk_locust.workload.steps import Step, steps
+from zk_locust.workload.tree import root_of
+from zk_locust.workload.watches import StandingWatches, watched_keys
+
+_PAUSE_S = 1.0
+
+
+class WorkloadTaskSet(ZKLocustTaskSet):
+    """Runs the steps of one user, one a task."""
+
+    def on_start(self) -> None:
+        """Make what the user needs before its first operation, again and again until it works."""
+        self._number: int | None = None
+        self._client: LocustClient = self.user.client  # type: ignore[attr-defined]
+        self._standing: StandingWatches | None = None
+        self._part: broadcast.Writer | broadcast.Watcher | None = None
+        self._operations: Operations | None = None
+        ready = False
+        while not ready and self.user._state != LOCUST_STATE_STOPPING:
+            try:
+                # Counted only when it fails: a preparation is not an operation of the load.
+                with self._client.timer("user_prepare") as timer:
+                    self._prepare()
+                    ready = True
+                    timer.discard()
+            except ClientError:
+                pass  # raised into us by --exception-behavior propagate; it has been counted
+            if not ready:
+                gevent.sleep(_PAUSE_S)
+
+    def on_stop(self) -> None:
+        """Leave what is shared with other users."""
+        if self._part is not None:
+            self._part.stop()
+
+    @task
+    def run_operation(self) -> None:
+        """Run the user's next step."""
+        if self._part is not None:
+            self._part.run()
+            return
+        if self._standing is not None and self._standing.fired:
+            self._standing.set_again()
+        step = self.next_step()
+        self._table[step.operation](step)
+
+    def next_step(self) -> Step:
+        """Return what comes next in the user's sequence."""
+        return next(self._steps)
+
+    @property
+    def number(self) -> int | None:
+        """The user's number, from 0: unique among all workers."""
+        return self._number
+
+    def _prepare(self) -> None:
+        options = self._client.options
+        workload = workload_of(options.workload)
+        root = root_of(options.pseudo_root)
+        if self._number is None:
+            # The ensemble numbers the users, over all workers.
+            self._number = int(self._client.get_zk_client().create(f"{root}/{USERS}/u", sequence=True)[-10:])
+        number = self._number
+        if workload.broadcast is not None:
+            if self._part is None:
+                self._part = broadcast.join(self.user.environment, self._client, workload, number)
+            self._part.start()
+            return
+        if self._operations is None:
+            self._operations = Operations(self._client, workload, number)
+            self._table = self._operations.table()
+            if workload.locks is not None:
+                self._table["lock"] = LockUser(self._client, workload.locks, number).run
+            self._steps = steps(workload, number)
+        self._operations.make_ephemerals()
+        if workload.watches.per_user or workload.watches.per_node:
+            if self._standing is None:
+                users = int(getattr(self.user.environment.parsed_options, "num_users", None) or 1)
+                paths = paths_of(root, workload.tree)
+                watched = [paths[key] for key in watched_keys(workload, number, users)]
+                self._standing = StandingWatches(self._client, watched, workload.watches.on)
+            self._standing.set_all()
+
+
+class WorkloadUser(ZKLocust):
+    """A user that does what `--workload` says."""
+
+    abstract = True
+    tasks = [WorkloadTaskSet]  # noqa: RUF012 - how every user says it
+
+
+def register() -> None:
+    """Have the tree filled before the first user starts and removed at the end. Safe to call again."""
+    if register_preparation not in locust.events.init._handlers:
+        locust.events.init.add_listener(register_preparation)
+
+
+register()
