@@ -236,9 +236,7 @@ def _take_workload(
             "leave out one of them"
         )
     if "workload" in parameters:
-        problems.append(
-            f"parameters.workload: there is {source} as well; leave out one of them"
-        )
+        problems.append(f"parameters.workload: there is {source} as well; leave out one of them")
     workload, wrong = read_workload(merged["workload"])
     problems += [f"{source}: {problem}" for problem in wrong]
     if workload is None:

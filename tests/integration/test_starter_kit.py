@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.integration.locust_processes import LOCUST, LOCUSTFILES
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
 
@@ -29,6 +30,7 @@ OPERATIONS = {
     "locust_get_children2.py": {"get_children2"},
     "locust_watch.py": {"watch"},
     "locust_connect_set_parallel.py": {"connect", "set"},
+    "locust_workload.py": {"get", "set"},
 }
 
 

@@ -152,7 +152,7 @@ def test_churn_keeps_the_population(servers: ZooKeeperServers, observer: Any, tm
     with Load(tmp_path, arguments(servers, "/churn", workload, min_wait="5ms")) as load:
         load.wait_for("All users spawned")
         time.sleep(0.5)
-        counts = []
+        counts: list[int] = []
         while load.process.poll() is None and len(counts) < 10:
             counts.append(ephemerals(observer, "/churn/workload/tree"))
             time.sleep(0.1)
@@ -198,7 +198,8 @@ def test_all_watchers_learn_of_every_change(servers: ZooKeeperServers, tmp_path:
 
 RECORDING = """\
 import json, os
-from zk_locust.workload.users import WorkloadTaskSet, WorkloadUser
+from zk_locust import ZKLocust
+from zk_locust.workload.task_set import WorkloadTaskSet
 
 class Recording(WorkloadTaskSet):
     def next_step(self):
@@ -207,7 +208,7 @@ class Recording(WorkloadTaskSet):
             file.write(json.dumps([step.operation, step.key, step.value.hex()]) + "\\n")
         return step
 
-class Workload(WorkloadUser):
+class Workload(ZKLocust):
     tasks = [Recording]
 """
 

@@ -179,8 +179,8 @@ def _operations(top: _Section, broadcast: bool) -> tuple[tuple[str, float], ...]
     if "operations" not in top:
         top.wrong("operations", "", "there are none; write e.g. {get: 9, set: 1}")
         return ()
-    section = _Section("workload.operations", top.content["operations"], top.problems, OPERATIONS, "{get: 9, set: 1}")
     before = len(top.problems)
+    section = _Section("workload.operations", top.content["operations"], top.problems, OPERATIONS, "{get: 9, set: 1}")
     weights = {name: section.number(name, 0.0, 0.0, math.inf, "1") for name in OPERATIONS if name in section}
     if len(top.problems) == before and not sum(weights.values()) > 0:
         section.wrong("", dict(section.content), "the weights add up to nothing; write e.g. {get: 9, set: 1}")
@@ -310,7 +310,7 @@ def _watches(top: _Section, nodes: int) -> Watches:
         "workload.watches", top.content["watches"], top.problems, ("per_user", "per_node", "on"), "{per_user: 10}"
     )
     if ("per_user" in section) == ("per_node" in section):
-        section.wrong("", dict(section.content), "write one of per_user and per_node, e.g. {per_user: 10}")
+        section.wrong("", dict(section.content), "this needs one of per_user and per_node; write e.g. {per_user: 10}")
     return Watches(
         section.whole("per_user", 0, 0, nodes, str(min(10, nodes))),
         section.whole("per_node", 0, 0, 1_000_000, "1"),

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
 from random import Random
+from typing import Final
 
 from zk_locust.workload.specification import Values
+
+_PLACES: Final = 65_536
 
 
 def size_chooser(values: Values, random: Random) -> Callable[[], int]:
@@ -52,4 +55,4 @@ def mean_size(values: Values) -> float:
 @lru_cache(maxsize=2)
 def contents(most: int, seed: int) -> bytes:
     """Return random bytes of which every value is a piece: making new ones for each would cost more than sending."""
-    return Random(f"contents {seed}").randbytes(2 * most + 1)
+    return Random(f"contents {seed}").randbytes(most + max(most, _PLACES))

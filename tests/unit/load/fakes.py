@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG002 - the arguments are those of the interface
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 from unittest.mock import Mock
 
@@ -9,7 +10,8 @@ from locust.env import Environment
 from locust.event import Events
 
 from zk_locust.clients.interface import Watch, ZnodeStat
-from zk_locust.errors import NodeExistsError, NoNodeError
+from zk_locust.clients.native import Create, Delete, GetChildren
+from zk_locust.errors import NodeExistsError, NoNodeError, NotEmptyError, ServerError
 from zk_locust.locust_client import LocustClient
 from zk_locust.options import Options
 
@@ -75,6 +77,23 @@ class FakeZooKeeper:
         return [
             name.removeprefix(prefix) for name in self.nodes if name != "/" and name.rpartition("/")[0] + "/" == prefix
         ]
+
+    def pipeline(self, requests: Iterable[Any], window: int = 256) -> Iterator[Any]:
+        """Carry out the requests of the native client's pipeline."""
+        for request in requests:
+            try:
+                match request:
+                    case Create():
+                        yield self.create(request.path, request.value)
+                    case GetChildren():
+                        yield self.get_children(request.path)
+                    case Delete():
+                        if self.get_children(request.path):
+                            raise NotEmptyError(request.path)
+                        self.delete(request.path)
+                        yield None
+            except ServerError as error:
+                yield error
 
     def _request(self, kind: str, path: str) -> None:
         self.requests.append((kind, path))

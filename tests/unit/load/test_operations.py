@@ -237,7 +237,7 @@ def test_an_unknown_client_is_refused_with_the_nearest(zookeeper: FakeZooKeeper,
 def test_the_nodes_are_removed_where_it_is_asked_for(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node_cleanup, "create_client", lambda _: zookeeper)
+    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
     zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/a", "/kl/a/b", "/kl2", "/other"], b"")
     node_cleanup.remove_nodes(environment(recorded, hosts="zk1"))
     assert zookeeper.starts == 0
@@ -249,11 +249,28 @@ def test_the_nodes_are_removed_where_it_is_asked_for(
 def test_nodes_that_cannot_be_removed_are_said_and_nothing_else(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(node_cleanup, "create_client", lambda _: zookeeper)
+    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
     zookeeper.start_problems = [ConnectError("down")]
-    node_cleanup.remove_nodes(environment(recorded, hosts="zk1", remove_nodes=True))
+    node_cleanup.remove_nodes(environment(recorded, hosts="zk1", remove_nodes=True, client="native"))
     assert "The load's nodes at /kl are still there: down" in caplog.text
     assert zookeeper.closes == 1
+
+
+def test_where_the_native_client_cannot_get_in_the_users_client_removes_the_nodes(
+    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[tuple[Any, ...]] = []
+
+    def choose(_: Any, *name: str) -> FakeZooKeeper:
+        chosen.append(name)
+        return zookeeper
+
+    monkeypatch.setattr(node_cleanup, "create_client", choose)
+    zookeeper.start_problems = [ConnectError("TLS")]
+    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/a", "/kl/a/b"], b"")
+    node_cleanup.remove_nodes(environment(recorded, hosts="zk1", remove_nodes=True))
+    assert zookeeper.nodes.keys() == {"/"}
+    assert chosen == [("native",), ()]
 
 
 def test_without_hosts_a_load_is_refused_once(recorded: Recorded, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,7 +93,7 @@ def test_an_unknown_scenario_is_named_with_the_known_ones(name: str) -> None:
     assert plan is None
     (problem,) = problems
     assert problem.startswith(f"benchmark_scenario [{name}]: there is no such scenario")
-    assert "one of: quick" in problem
+    assert "quick, read-mostly" in problem
     assert ("did you mean quick?" in problem) == name.startswith("qui")
 
 
@@ -133,7 +133,7 @@ def test_a_file_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
         *[("run_time", value, "measures for whole seconds, one at least") for value in (0, "500ms", 0.5, "2500ms")],
         ("locustfile", "locust_st.py", "did you mean locust_set.py?"),
         ("locustfile", "locust_set", "there is no such locustfile, did you mean locust_set.py?"),
-        ("locustfile", "", "no locustfile is given; the starter kit has: locust_"),
+        ("locustfile", "", "no locustfile is given, and no workload; the starter kit has: locust_"),
         ("parameters", ["val-size"], "not a dictionary"),
         ("parameters", "val-size=8", "not a dictionary"),
     ],

@@ -1,4 +1,4 @@
-"""The user that runs a workload, and the task set that turns its steps into operations."""
+"""The task set that turns the steps of a workload into operations; a user's class names it in `tasks`."""
 
 import gevent
 import locust
@@ -8,7 +8,6 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from zk_locust.errors import ClientError
 from zk_locust.locust_client import LocustClient
 from zk_locust.task_sets import ZKLocustTaskSet
-from zk_locust.users import ZKLocust
 from zk_locust.workload import broadcast
 from zk_locust.workload.locks import LockUser
 from zk_locust.workload.operations import Operations, paths_of
@@ -97,13 +96,6 @@ class WorkloadTaskSet(ZKLocustTaskSet):
                 watched = [paths[key] for key in watched_keys(workload, number, users)]
                 self._standing = StandingWatches(self._client, watched, workload.watches.on)
             self._standing.set_all()
-
-
-class WorkloadUser(ZKLocust):
-    """A user that does what `--workload` says."""
-
-    abstract = True
-    tasks = [WorkloadTaskSet]  # noqa: RUF012 - how every user says it
 
 
 def register() -> None:
