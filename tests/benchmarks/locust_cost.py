@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.client_cost import PATH, VALUE, compile_floor, end, measure_floor_in_c, native
+from tests.benchmarks.client_cost import PATH, VALUE, compile_floor, end, in_a_process, measure_floor_in_c, native
 from tests.integration.zookeeper_server import ZooKeeperServers, class_path
 from zk_locust.clients.interface import ClientSettings
 
@@ -75,6 +75,7 @@ def main() -> None:
             client.start()
             client.create(PATH, VALUE)
             end([client])
+            in_a_process("operations", "native", servers.hosts, options.users, 60_000)  # warms the server up
             costs: dict[str, float] = {}
             for number in range(options.rounds):
                 print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
@@ -82,8 +83,8 @@ def main() -> None:
                 if program is not None:
                     figures = measure_floor_in_c(program, servers.members[0].client_port, options.users, 60_000)
                     found[FLOOR] = figures["get"]
-                for name in options.clients.split(","):
-                    found[name] = measure(name, servers.hosts, options.users, options.seconds, folder)
+                for client_name in options.clients.split(","):
+                    found[client_name] = measure(client_name, servers.hosts, options.users, options.seconds, folder)
                 costs = {name: min(cost, costs.get(name, cost)) for name, cost in found.items()}
         report(costs, options.users)
 
