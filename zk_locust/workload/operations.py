@@ -8,7 +8,7 @@ from zk_locust.clients.interface import WatchedEvent
 from zk_locust.errors import NodeExistsError, NoNodeError
 from zk_locust.locust_client import LocustClient
 from zk_locust.workload.keys import key_chooser
-from zk_locust.workload.specification import MADE, TREE, Tree, Workload
+from zk_locust.workload.specification import MADE, OPERATIONS, TREE, Tree, Workload
 from zk_locust.workload.steps import Step, user_random
 from zk_locust.workload.tree import node_paths, root_of
 
@@ -34,6 +34,8 @@ class Operations:
     def __init__(self, client: LocustClient, workload: Workload, number: int) -> None:
         root = root_of(client.options.pseudo_root)
         self._client = client
+        # A user runs one operation at a time, so one timer for each kind will do.
+        self._timers = {name: client.timer(name) for name in (*OPERATIONS, "create_ephemeral", "delete_ephemeral")}
         self._workload = workload
         self._paths = paths = paths_of(root, workload.tree)
         self._listed: Callable[[int], str] = (
@@ -68,42 +70,40 @@ class Operations:
 
     def get(self, step: Step) -> None:
         """Read a value; the event's response length is its length."""
-        client = self._client
-        with client.timer("get") as timer:
-            value, _ = client.get_zk_client().get(self._paths[step.key])
+        with self._timers["get"] as timer:
+            value, _ = self._client.get_zk_client().get(self._paths[step.key])
             timer.success(len(value))
 
     def get_watch(self, step: Step) -> None:
         """Read a value and leave a watch: the same one, so that a session has one on each node at most."""
-        with self._client.timer("get_watch") as timer:
+        with self._timers["get_watch"] as timer:
             value, _ = self._client.get_zk_client().get(self._paths[step.key], watch=ignore)
             timer.success(len(value))
 
     def set(self, step: Step) -> None:
         """Replace a value."""
-        client = self._client
-        with client.timer("set") as timer:
-            client.get_zk_client().set(self._paths[step.key], step.value)
+        with self._timers["set"] as timer:
+            self._client.get_zk_client().set(self._paths[step.key], step.value)
             timer.success(len(step.value))
 
     def exists(self, step: Step) -> None:
         """Ask for a stat."""
-        with self._client.timer("exists"):
+        with self._timers["exists"]:
             self._client.get_zk_client().exists(self._paths[step.key])
 
     def exists_watch(self, step: Step) -> None:
         """Ask for a stat and leave a watch."""
-        with self._client.timer("exists_watch"):
+        with self._timers["exists_watch"]:
             self._client.get_zk_client().exists(self._paths[step.key], watch=ignore)
 
     def get_children(self, step: Step) -> None:
         """List children; the event's response length is their number."""
-        with self._client.timer("get_children") as timer:
+        with self._timers["get_children"] as timer:
             timer.success(len(self._client.get_zk_client().get_children(self._listed(step.key))))
 
     def get_children_watch(self, step: Step) -> None:
         """List children and leave a watch."""
-        with self._client.timer("get_children_watch") as timer:
+        with self._timers["get_children_watch"] as timer:
             timer.success(len(self._client.get_zk_client().get_children(self._listed(step.key), watch=ignore)))
 
     def create(self, step: Step) -> None:
@@ -126,7 +126,7 @@ class Operations:
         """Remove the user's oldest ephemeral node and make a new one below another: the number stays."""
         del step
         if len(self._ephemerals) >= self._workload.ephemerals_per_user:
-            with self._client.timer("delete_ephemeral"):
+            with self._timers["delete_ephemeral"]:
                 try:
                     self._client.get_zk_client().delete(self._ephemerals[0])
                 except NoNodeError:
@@ -134,7 +134,7 @@ class Operations:
                     raise
                 self._ephemerals.popleft()
         if len(self._ephemerals) < self._workload.ephemerals_per_user:
-            with self._client.timer("create_ephemeral"):
+            with self._timers["create_ephemeral"]:
                 self._make_ephemeral()
 
     def make_ephemerals(self) -> None:
@@ -159,7 +159,7 @@ class Operations:
 
     def _make(self, value: bytes) -> None:
         path = f"{self._made_prefix}{self._made_count}"
-        with self._client.timer("create") as timer:
+        with self._timers["create"] as timer:
             try:
                 self._client.get_zk_client().create(path, value)
             except NodeExistsError:
@@ -171,7 +171,7 @@ class Operations:
             timer.success(len(value))
 
     def _remove_oldest(self) -> None:
-        with self._client.timer("delete"):
+        with self._timers["delete"]:
             try:
                 self._client.get_zk_client().delete(self._made[0])
             except NoNodeError:
