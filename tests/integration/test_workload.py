@@ -251,3 +251,17 @@ def test_a_load_ended_while_its_tree_is_made_leaves_nothing(
         load.process.terminate()
         load.process.wait(30)
     assert observer.get_children("/ended") == [], load.log()
+
+
+def test_a_master_ended_while_its_tree_is_made_leaves_nothing(
+    servers: ZooKeeperServers, observer: Any, tmp_path: Path
+) -> None:
+    workload = {"operations": {"get": 1}, "nodes": 500_000}
+    with LocustMasterAndWorkers(tmp_path, "locust_workload.py", 1, *arguments(servers, "/gone", workload)) as locust:
+        deadline = time.monotonic() + 20
+        while "Filling the tree" not in locust.log():
+            assert time.monotonic() < deadline, locust.log()
+            time.sleep(0.05)
+        locust.master.terminate()
+        locust.master.wait(30)
+        assert observer.get_children("/gone") == [], locust.log()

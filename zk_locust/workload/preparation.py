@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, cast
+from weakref import WeakKeyDictionary
 
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
@@ -21,8 +22,12 @@ from zk_locust.workload.specification import size_of_all
 from zk_locust.workload.tree import fill, make_parents, root_of
 
 _PROGRESS_S: Final = 2.0
+_REMOVAL_S: Final = 60.0
 
 logger = logging.getLogger(__name__)
+
+_preparing: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()
+"""The greenlet that makes the tree, by Locust's environment."""
 
 
 def register_preparation(environment: Any, runner: Any, **_: Any) -> None:
@@ -31,6 +36,7 @@ def register_preparation(environment: Any, runner: Any, **_: Any) -> None:
         # Before all others: no part of the load has begun and no worker has been told of users until it is through.
         environment.events.test_start._handlers.insert(0, _on_test_start)
         environment.events.test_stop.add_listener(_on_test_stop)
+        environment.events.quitting.add_listener(_on_quitting)
 
 
 def prepare(options: Options) -> int:
@@ -103,15 +109,25 @@ def _tidy_up(options: Options) -> None:
 
 
 def _on_test_start(environment: Any, **_: Any) -> None:
+    _preparing[environment] = gevent.getcurrent()
     try:
         check_settings(environment)
         prepare(Options.of(environment.parsed_options))
     except ZKLocustError as error:
         _refuse(environment, error)
+    finally:
+        del _preparing[environment]
 
 
 def _on_test_stop(environment: Any, **_: Any) -> None:
     _tidy_up(Options.of(environment.parsed_options))
+
+
+def _on_quitting(environment: Any, **_: Any) -> None:
+    """Where the tree is still being made, end that and wait until it is removed: Locust itself waits for nothing."""
+    greenlet = _preparing.get(environment)
+    if isinstance(greenlet, gevent.Greenlet) and greenlet is not gevent.getcurrent():
+        greenlet.kill(timeout=_REMOVAL_S)
 
 
 def _refuse(environment: Any, error: ZKLocustError) -> None:
