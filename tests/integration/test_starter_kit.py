@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.integration.locust_processes import LOCUST, LOCUSTFILES
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
 
