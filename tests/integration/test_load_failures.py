@@ -186,6 +186,7 @@ def test_a_worker_that_is_killed_is_an_event_and_one_that_comes_late_joins(
         until(lambda: figures.rows_of(worker="worker-3"))
         interval = int(figures.rows_of()[-1]["interval"])
         until(lambda: int(figures.rows_of()[-1]["interval"]) > interval, 5)
+        assert figures.progress()["part"] == "measured", "nobody waits for the lost worker"
         assert figures.progress()["workers"] == 2
         assert end_of(locust.master) == 0, locust.log()
         for worker in locust.workers[1:]:
