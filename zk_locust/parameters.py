@@ -210,8 +210,8 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--client", "ZK_LOCUST_CLIENT", _choice(*CLIENTS), "kazoo",
-        "the client that the users drive: kazoo, native (our own, for more load from the same machine), or libzookeeper "
-        "(the official C library; zkpython is its older name)", CLIENT, "NAME",
+        "the client that the users drive: kazoo, native (our own, for more load from the same machine), or "
+        "libzookeeper (the official C library; zkpython is its older name)", CLIENT, "NAME",
     ),
     Parameter(
         "--operation-timeout", "ZK_LOCUST_OPERATION_TIMEOUT", _milliseconds, 10_000.0,
