@@ -131,6 +131,11 @@ class Parameter:
         """The attribute of Locust's parsed options that holds the value."""
         return self.name.replace("-", "_")
 
+    def with_unit(self, value: Value) -> Value:
+        """Return a time as text with its unit, as the parameter also takes it; any other value as it is."""
+        unit = {"MS": "ms", "SECONDS": "s"}.get(self.metavar)
+        return f"{value:.10g}{unit}" if unit and isinstance(value, (int, float)) else value
+
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Add this parameter to Locust's parser."""
 

@@ -143,7 +143,11 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
         spawn_rate=settings["spawn_rate"],
         warmup_s=settings["warmup"],
         run_time_s=settings["run_time"],
-        parameters={name: value for name, value in (effective | parameters).items() if not BY_NAME[name].secret},
+        parameters={
+            name: BY_NAME[name].with_unit(value)
+            for name, value in (effective | parameters).items()
+            if not BY_NAME[name].secret
+        },
         environment=plain,
         secret_environment=secret,
     ), []

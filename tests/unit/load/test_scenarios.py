@@ -76,7 +76,7 @@ def test_the_inventory_wins_over_the_scenario_and_parameters_are_laid_over(tmp_p
     overrides: dict[str, object] = {"users": 100, "run_time": 30, "parameters": {"val-size": 1, "key-size": 4}}
     plan = plan_of(tmp_path, overrides)
     assert (plan.users, plan.run_time_s) == (100, 30.0)
-    assert [plan.parameters[name] for name in ("val-size", "key-size", "min-wait")] == [1, 4, 10.0]
+    assert [plan.parameters[name] for name in ("val-size", "key-size", "min-wait")] == [1, 4, "10ms"]
 
 
 def test_a_scenario_is_found_by_name_and_by_path(tmp_path: Path) -> None:
