@@ -40,6 +40,9 @@ class ZKLocustTaskSet(TaskSet):
         self.maybe_interrupt = maybe_interrupt
         self._wait_between_s = _own_waits_s(type(self))
 
+    def __init_subclass__(cls) -> None:
+        _keep_without_tasks(cls)
+
     @property
     def locust(self) -> Any:
         """The user, by its name of 2019."""
@@ -61,6 +64,9 @@ class ZKLocustTaskSequence(SequentialTaskSet):
         self._wait_between_s = _own_waits_s(type(self))
         self._tasks_done = 0
 
+    def __init_subclass__(cls) -> None:
+        _keep_without_tasks(cls)
+
     @property
     def locust(self) -> Any:
         """The user, by its name of 2019."""
@@ -78,6 +84,17 @@ class ZKLocustTaskSequence(SequentialTaskSet):
         if self._wait_between_s is None:
             return float(self.user.wait_time())
         return random.uniform(*self._wait_between_s)
+
+
+def _tasks_come_later(task_set: Any) -> None:
+    """Stand for the tasks that a task set sets in its `__init__`."""
+    raise TypeError(f"{type(task_set).__name__} has no tasks: set self.tasks in its __init__, or use @task")
+
+
+def _keep_without_tasks(task_set: Any) -> None:
+    """Give a class without tasks one that stands for them: Locust drops a task set whose class has none."""
+    own = [found for found in task_set.tasks if found is not _tasks_come_later]
+    task_set.tasks = own or [_tasks_come_later]
 
 
 def _own_waits_s(task_set: Any) -> tuple[float, float] | None:

@@ -97,6 +97,11 @@ class KazooZooKeeperClient:
         """Return when the ensemble has taken the credentials: kazoo calls a session connected before it has."""
         try:
             self._kazoo.exists_async("/").get(timeout=max(0.1, limit_s))
+        except (ConnectionLoss, ConnectionClosedError) as error:
+            self.stop()
+            raise AuthFailedError(
+                "the ensemble closed the connection over the SASL credentials; they are wrong, or it knows no SASL"
+            ) from error
         except BaseException:
             self.stop()
             raise
@@ -173,7 +178,8 @@ class _LastProblem(logging.LoggerAdapter[logging.Logger]):
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Remember a warning or an error, and log it."""
-        if level >= logging.WARNING:
+        # Its very last word is that it has given up, which says nothing.
+        if level >= logging.WARNING and not str(msg).startswith("Failed connecting"):
             self.problem = str(msg) % args if args else str(msg)
         super().log(level, msg, *args, **kwargs)
 

@@ -26,7 +26,7 @@ _poll: Any = get_original("select", "poll")
 
 
 class FastSelectGeventHandler(SequentialGeventHandler):  # type: ignore[misc]
-    """kazoo's gevent handler with a `select` of at most two system calls."""
+    """kazoo's gevent handler with a `select` of a few system calls at most. Not for TLS."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,9 +38,6 @@ class FastSelectGeventHandler(SequentialGeventHandler):  # type: ignore[misc]
     ) -> tuple[list[Any], list[Any], list[Any]]:
         """Return the sockets that can be read and those that can be written, all empty when the time is over."""
         del xlist  # kazoo has none
-        held = [socket for socket in rlist if getattr(socket, "pending", int)()]
-        if held:
-            return held, [], []  # TLS has it already; the descriptor knows nothing of that
         reads = [(fileobj_to_fd(socket), socket) for socket in rlist]
         writes = [(fileobj_to_fd(socket), socket) for socket in wlist]
         readable, writable = self._ready(reads, writes)
@@ -85,9 +82,9 @@ class FastSelectGeventHandler(SequentialGeventHandler):  # type: ignore[misc]
         wake: Callable[..., None] = waiter.switch
         try:
             for watcher in active:
-                watcher.start(wake)
+                watcher.start(wake, None)
             if timer is not None:
-                timer.start(wake)
+                timer.start(wake, None)
             waiter.get()
         finally:
             for watcher in active:

@@ -70,6 +70,10 @@ class KazooOptions:
         files = {"ca": self.tls_ca, "cert": self.tls_cert, "key": self.tls_key}
         if not self.tls and not any(files.values()):
             return {}
+        if self.handler == "gevent-fast":
+            raise ConfigurationError(
+                "--kazoo-handler", self.handler, "it speaks no TLS", "choose gevent or threading for TLS"
+            )
         for name, path in files.items():
             if path and not Path(path).is_file():
                 raise ConfigurationError(
