@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from zk_locust.parameters import BY_NAME, PARAMETERS, Value, check, environment_of, nearest
+from zk_locust.parameters import BENCH, PARAMETERS, Value, check, environment_of, nearest, parameter_of
 from zk_locust.units import parse_duration_ms
 
 LOCUSTFILES: Final = Path(__file__).parent / "locustfiles"
@@ -27,6 +27,7 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "stats-progress": "the run folder's file is always written",
     "zk-metrics-csv": "the run folder's file is always written",
     "zk-admin-addresses": "it is rendered from the inventory",
+    "report-dir": "the run folder gets its report",
     "warm-up": "set benchmark_warmup, or warmup in the scenario",
 }
 # Unless the scenario says otherwise, the run works below a node of its own and removes it.
@@ -133,7 +134,11 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
     if problems or locustfile is None:
         return None, problems
     plain, secret = environment_of(parameters)
-    effective = {p.name: p.default for p in PARAMETERS if p.default is not None and p.name not in _SET_BY_THE_RUN}
+    effective = {
+        p.name: p.default
+        for p in PARAMETERS
+        if p.default is not None and p.name not in _SET_BY_THE_RUN and p.section != BENCH
+    }
     return Plan(
         name=file.stem,
         description=str(content.get("description", "")).strip(),
@@ -144,9 +149,9 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
         warmup_s=settings["warmup"],
         run_time_s=settings["run_time"],
         parameters={
-            name: BY_NAME[name].with_unit(value)
+            name: parameter_of(name).with_unit(value)
             for name, value in (effective | parameters).items()
-            if not BY_NAME[name].secret
+            if not parameter_of(name).secret
         },
         environment=plain,
         secret_environment=secret,

@@ -25,7 +25,7 @@ from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, Wa
 from locust_extra.progress import Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
-from zk_locust.load_plan import part_changed, plan_of
+from zk_locust.load_plan import happened, part_changed, plan_of
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
@@ -99,6 +99,7 @@ class LoadStats:
         events_path = self._option("stats_events")
         self._events = EventFile(events_path, "master") if events_path else None
         part_changed.add_listener(self._on_part_changed)
+        happened.add_listener(self._on_happened)
         # Before those that tidy up, which may take their time against an ensemble that does not answer.
         environment.events.test_stop._handlers.insert(0, self._on_test_stop)
         environment.events.quit.add_listener(self._on_quit)
@@ -208,6 +209,9 @@ class LoadStats:
             file.close()
         if self._events:
             self._events.close()
+
+    def _on_happened(self, event: str, subject: str, detail: str, **_: Any) -> None:
+        self._note(event, subject, detail)
 
     def _note(self, event: str, subject: str = "", detail: str = "") -> None:
         if self._events is not None:

@@ -13,7 +13,7 @@ _CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ans
 _WORKING_FACT = re.compile(
     r"benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address)"
 )
-_SECRET = re.compile(r"pass|secret|sasl|token|credential|private|(^|_)key$", re.IGNORECASE)
+_SECRET = re.compile(r"pass|secret|sasl|token|credential|private|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE)
 _REDACTED = "(secret)"
 
 
