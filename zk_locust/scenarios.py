@@ -111,24 +111,19 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
         known = sorted(path.stem for path in scenarios_dir.glob("*.yml"))
         return None, [
             f"benchmark_scenario [{scenario}]: there is no such scenario{nearest(scenario, known)}; "
-            f"give the path of a YAML file, or one of: {', '.join(known)}"
+            f"give the path of a YAML file, or one of: {', '.join(known)}",
+            *_problems_of_overrides(overrides),
         ]
     content, problems = _read(file)
     if content is None:
-        return None, problems
+        return None, problems + _problems_of_overrides(overrides)
     source = {key: f"{key} in {file.name}" for key in _KEYS} | {key: f"benchmark_{key}" for key in overrides}
     merged: dict[str, Any] = {**content, **overrides}
 
-    settings: dict[str, Any] = {}
-    for key, convert in _SETTINGS.items():
+    for key in _SETTINGS:
         if key not in merged:
             problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
-            continue
-        try:
-            settings[key] = convert(merged[key])
-        except ValueError as error:
-            problems.append(f"{source[key]} [{merged[key]}]: {error}")
-
+    settings = _settings(merged, source, problems)
     locustfile = _find_locustfile(str(merged.get("locustfile", "")), file.parent, source["locustfile"], problems)
     parameters = _parameters(content.get("parameters"), overrides.get("parameters"), problems)
     if problems or locustfile is None:
@@ -156,6 +151,26 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
         environment=plain,
         secret_environment=secret,
     ), []
+
+
+def _problems_of_overrides(overrides: Mapping[str, object]) -> list[str]:
+    """Check what can be checked without the scenario, so that one message names it too."""
+    problems: list[str] = []
+    _settings(overrides, {key: f"benchmark_{key}" for key in overrides}, problems)
+    _parameters(None, overrides.get("parameters"), problems)
+    return problems
+
+
+def _settings(given: Mapping[str, Any], source: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    """Convert the settings that are given; `source` says where each was set."""
+    settings: dict[str, Any] = {}
+    for key, convert in _SETTINGS.items():
+        if key in given:
+            try:
+                settings[key] = convert(given[key])
+            except ValueError as error:
+                problems.append(f"{source[key]} [{given[key]}]: {error}")
+    return settings
 
 
 def plan_as_json(plan: Plan | None, problems: list[str]) -> dict[str, Any]:

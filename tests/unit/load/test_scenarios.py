@@ -107,14 +107,17 @@ def test_an_unknown_scenario_is_named_with_the_known_ones(name: str) -> None:
         ("!!python/object:os.system {}", "not YAML that can be read"),
     ],
 )
-def test_a_file_that_is_no_scenario_has_that_one_problem(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_is_no_scenario_has_that_one_problem_beside_those_of_the_inventory(
+    tmp_path: Path, text: str, said: str
+) -> None:
     file = tmp_path / "bad.yml"
     file.write_text(text)
     plan, problems = resolve_plan(str(file), SCENARIOS, {"users": "many"})
     assert plan is None
-    (problem,) = problems
+    problem, of_inventory = problems
     assert problem.startswith(f"benchmark_scenario [{file}")
     assert said in problem
+    assert of_inventory.startswith("benchmark_users [many]")
 
 
 def test_a_file_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
@@ -235,3 +238,15 @@ def test_the_command_prints_plan_and_problems_as_json(
         answer = json.loads(capsys.readouterr().out)
         assert len(answer["problems"]) == problems
         assert (answer["plan"] is None) == bool(problems)
+
+
+def test_an_unknown_scenario_hides_no_other_problem(tmp_path: Path) -> None:
+    overrides: dict[str, object] = {"users": 0, "run_time": "abc", "parameters": {"val-siz": 1}}
+    plan, problems = resolve_plan("quik", tmp_path, overrides)
+    assert plan is None
+    assert [problem.split(" ")[0].rstrip(":") for problem in problems] == [
+        "benchmark_scenario",
+        "benchmark_users",
+        "benchmark_run_time",
+        "benchmark_parameters.val-siz",
+    ]
