@@ -170,7 +170,8 @@ def test_an_ensemble_that_nobody_reaches_is_failed_connects_and_the_run_ends_on_
     assert "Traceback" not in log
     assert set(figures.require_equal_counts(failures=True)) == {"connect"}
     (error,) = json.loads(figures.rows_of("connect")[-1]["errors"])
-    assert error == f"ConnectError: no session with {nobody} within 1 s"
+    reason = "Connection dropped: socket connection error: Connection refused"
+    assert error == f"ConnectError: no session with {nobody} within 1 s: {reason}"
 
 
 def test_a_worker_that_is_killed_is_an_event_and_one_that_comes_late_joins(
