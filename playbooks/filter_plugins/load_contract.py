@@ -96,7 +96,7 @@ def _without_secrets(key: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(inner): _without_secrets(str(inner), content) for inner, content in value.items()}
     if isinstance(value, list):
-        return [_without_secrets("", content) for content in value]
+        return [_without_secrets(str(item).partition("=")[0] if "=" in str(item) else "", item) for item in value]
     return value
 
 
