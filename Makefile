@@ -6,14 +6,19 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 ARGS ?=
 INVENTORY ?= inventory/local
+HOSTS ?=
+STEP ?= 5
 
-.PHONY: help benchmark test install install-dev lint unit integration browser system-packages teardown lock docs clean
+.PHONY: help benchmark starter-kit test install install-dev lint unit integration browser system-packages teardown lock docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 benchmark: install ## a real ensemble and a load on this machine, to a report; ARGS='-e benchmark_run_time=10s'
 	@$(BIN)/ansible-playbook playbooks/benchmark.yml -i $(INVENTORY) $(ARGS)
+
+starter-kit: install ## every locustfile for STEP seconds, headless; HOSTS=127.0.0.1:2181 [STEP=5]
+	@tools/run-starter-kit $(BIN)/locust out "$(STEP)" "$(HOSTS)"
 
 teardown: install ## remove what the benchmark has made: processes, data, configuration
 	@$(BIN)/ansible-playbook playbooks/teardown.yml -i $(INVENTORY) $(ARGS)

@@ -93,6 +93,8 @@ def scenario(results: Results) -> Table:
         ("spawn_rate", "Users started a second", ""),
         ("warmup_s", "Warm-up", "s"),
         ("run_time_s", "Measured part, as asked for", "s"),
+        ("planned_s", "From the first user to the end, as planned", "s"),
+        ("scenario_file", "Scenario's file", ""),
     )
     rows = [("Run", results.run.run_id), ("Label", manifest.label)]
     for key, title, unit in named:

@@ -56,7 +56,8 @@ class Figure:
 
 def _as_dict(chart: alt.LayerChart) -> dict[str, Any]:
     with alt.data_transformers.enable("default", max_rows=None):
-        found: dict[str, Any] = chart.to_dict()
+        # Checking a chart of ours against the schema each time would take as long as drawing it.
+        found: dict[str, Any] = chart.to_dict(validate=False)
     found["config"] = theme.config()
     return found
 

@@ -13,7 +13,9 @@ from reporting.problems import ProblemLog
 
 FILE: Final = "manifest.json"
 
-_SECRET = re.compile(r"passw|secret|sasl|token|credential|private[-_]?key|(^|[-_])auth($|[-_])", re.IGNORECASE)
+_SECRET = re.compile(
+    r"passw|secret|sasl|token|credential|private[-_]?key|create[-_]client|(^|[-_])auth($|[-_])", re.IGNORECASE
+)
 HIDDEN: Final = "(hidden)"
 
 

@@ -33,6 +33,8 @@ CPU_SHORT_SHARE: Final = 0.10
 CPU_SHORT_INTERVALS: Final = 2
 # A worker that waits for a core this much on the average adds that to the latencies it measures.
 CPU_WAIT_PERCENT: Final = 10.0
+# Waiting this much, what it measures is its own wait as much as the ensemble.
+CPU_WAIT_SPOILS_PERCENT: Final = 25.0
 # Below this number of operations beyond it, p99.9 is an anecdote.
 MIN_OPERATIONS_BEYOND_P999: Final = 10
 
@@ -216,7 +218,7 @@ def _cpu_short(evidence: Evidence) -> Iterator[Reason]:
         worst = max(waiting, key=lambda cpu: cpu.waiting_percent)
         yield Reason(
             "cpu-wait",
-            NOTE,
+            INCONCLUSIVE if worst.waiting_percent >= CPU_WAIT_SPOILS_PERCENT else NOTE,
             f"{len(waiting)} of {len(evidence.workers.cpu)} workers waited for a core at least "
             f"{CPU_WAIT_PERCENT:.0f} % of the time, {worst.worker} {worst.waiting_percent:.0f} % on average: the "
             "latencies contain these waits; give the load hosts more cores or fewer other processes.",

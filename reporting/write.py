@@ -51,8 +51,9 @@ def _write_all(found: Results, folder: Path) -> None:
     subtitle = ", ".join(part for part in (manifest.label, found.run.run_id) if part)
     for figure in drawn:
         spec = figure.file_spec(subtitle)
-        (folder / FIGURES / f"{figure.slug}.svg").write_text(vl_convert.vegalite_to_svg(spec), encoding="utf-8")
-        (folder / FIGURES / f"{figure.slug}.png").write_bytes(vl_convert.vegalite_to_png(spec, scale=PNG_SCALE))
+        svg = vl_convert.vegalite_to_svg(spec)
+        (folder / FIGURES / f"{figure.slug}.svg").write_text(svg, encoding="utf-8")
+        (folder / FIGURES / f"{figure.slug}.png").write_bytes(vl_convert.svg_to_png(svg, scale=PNG_SCALE))
     (folder / PAGE).write_text(page.render(found, drawn), encoding="utf-8")
     (folder / MARKDOWN).write_text(markdown.render(found, drawn), encoding="utf-8")
     (folder / DATA).write_text(json.dumps(facts.as_json(found), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

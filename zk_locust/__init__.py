@@ -16,18 +16,31 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zk_locust.bench import bench_parameter
+    from zk_locust.locust_client import KazooLocustClient, ZKLocustClient
     from zk_locust.task_sets import ZKLocustTaskSequence, ZKLocustTaskSet
     from zk_locust.timer import LocustTimer
     from zk_locust.users import ZKLocust
 
 _HOME = {
+    "KazooLocustClient": "zk_locust.locust_client",
     "LocustTimer": "zk_locust.timer",
     "ZKLocust": "zk_locust.users",
     "ZKLocustTaskSequence": "zk_locust.task_sets",
     "ZKLocustTaskSet": "zk_locust.task_sets",
+    "ZKLocustClient": "zk_locust.locust_client",
+    "bench_parameter": "zk_locust.bench",
 }
 
-__all__ = ["LocustTimer", "ZKLocust", "ZKLocustTaskSequence", "ZKLocustTaskSet"]
+__all__ = [
+    "KazooLocustClient",
+    "LocustTimer",
+    "ZKLocust",
+    "ZKLocustClient",
+    "ZKLocustTaskSequence",
+    "ZKLocustTaskSet",
+    "bench_parameter",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -44,6 +44,12 @@ It may fire again for a part that is on its way, with better knowledge of when i
 """
 
 
+happened: Final = EventHook()
+"""Fires on the process that leads the load as something happens that is worth a line in `events.csv`:
+`environment`, `event`, `subject`, `detail`, all text but the first.
+"""
+
+
 _plans: "WeakKeyDictionary[Any, LoadPlan]" = WeakKeyDictionary()
 
 
@@ -132,6 +138,7 @@ class LoadPlan:
         self._stopping = Event()
         self._stopped = Event()
         self._stopped_workers: set[str] = set()
+        self._run_time_s: float | None = None
         self._measured_s: float | None = None
         self._measured_until: float | None = None
         self._warm_until: float | None = None
@@ -151,8 +158,17 @@ class LoadPlan:
         """Let `--run-time` count from the start of the measured part: Locust would count from the first user."""
         options = self._environment.parsed_options
         if options is not None and getattr(options, "run_time", None):
-            self._measured_s = float(options.run_time)
+            self._run_time_s = self._measured_s = float(options.run_time)
             options.run_time = None
+
+    @property
+    def measured_s(self) -> float | None:
+        """How long the measured part is to take, seconds; None where that is open."""
+        return self._measured_s
+
+    def limit_measured_part(self, seconds: float) -> None:
+        """Let the measured part be no longer than this, whatever `--run-time` says. To be said before a test starts."""
+        self._measured_s = seconds if self._run_time_s is None else min(seconds, self._run_time_s)
 
     def time_left_s(self) -> float | None:
         """Return how long the load still takes, seconds; None where it has no planned end, or is not on its way."""

@@ -88,3 +88,20 @@ class LocustClient:
     def _create_unless_there(self, path: str, value: bytes) -> None:
         with contextlib.suppress(NodeExistsError):
             self.get_zk_client().create(path, value)
+
+
+class KazooLocustClient(LocustClient):
+    """A LocustClient on kazoo, whatever `--client` says. Without options it reads the environment variables."""
+
+    _CLIENT = "kazoo"
+
+    def __init__(self, options: Options | None = None, *, pseudo_root: str | None = None, events: Any = None) -> None:
+        super().__init__(
+            options or Options.of_environment(), client=self._CLIENT, pseudo_root=pseudo_root, events=events
+        )
+
+
+class ZKLocustClient(KazooLocustClient):
+    """The same on the official C library, as `ZKLocustClient` always was."""
+
+    _CLIENT = "libzookeeper"

@@ -3,11 +3,16 @@
 On a worker they are not there before the test starts, so nothing may read them when a module is imported.
 """
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from zk_locust.clients.interface import ClientSettings
+from zk_locust.clients.kazoo_options import KazooOptions
 from zk_locust.errors import ConfigurationError
+from zk_locust.parameter_values import SafeValueError
 from zk_locust.parameters import PARAMETERS, Parameter, Value
 
 
@@ -26,8 +31,9 @@ class Options:
     exception_behavior: str
     ignore_connection_down: bool
     operation_timeout_s: float
-    kazoo_handler: str
+    kazoo: KazooOptions
     kazoo_timeout_s: float
+    digest_credential: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, parsed_options: Any) -> "Options":
@@ -50,9 +56,29 @@ class Options:
             exception_behavior=value["exception_behavior"],
             ignore_connection_down=bool(value["ignore_connection_down"]),
             operation_timeout_s=value["operation_timeout"] / 1000,
-            kazoo_handler=value["kazoo_handler"],
+            kazoo=KazooOptions(
+                handler=value["kazoo_handler"],
+                sasl=value["kazoo_sasl_options"],
+                tls=bool(value["kazoo_tls"]),
+                tls_ca=value["kazoo_tls_ca"],
+                tls_cert=value["kazoo_tls_cert"],
+                tls_key=value["kazoo_tls_key"],
+                tls_key_password=value["kazoo_tls_key_password"],
+                create_client=value["kazoo_create_client"],
+            ),
             kazoo_timeout_s=value["kazoo_timeout_s"],
+            digest_credential=value["digest_credential"],
         )
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str] | None = None) -> "Options":
+        """Read environment variables, for a program without Locust's command line. Raises ConfigurationError."""
+        environment = os.environ if environment is None else environment
+        return cls.of(SimpleNamespace(**{p.destination: environment.get(p.environment, "") for p in PARAMETERS}))
+
+    def credentials(self) -> list[tuple[str, bytes]]:
+        """Return (scheme, credential) for each identity that a session is to have."""
+        return [("digest", self.digest_credential.encode())] if self.digest_credential else []
 
     def client_settings(self) -> ClientSettings:
         """Return what any client needs. Raises ConfigurationError without hosts."""
@@ -78,6 +104,8 @@ def _value(parameter: Parameter, parsed_options: Any) -> Value:
     try:
         return parameter.convert(value)
     except ValueError as error:
+        if parameter.secret and not isinstance(error, SafeValueError):
+            error = SafeValueError("cannot be used")
         shown = "(secret)" if parameter.secret else value
         problem, _, remedy = str(error).removeprefix(f"[{value}] ").partition("; ")
         raise ConfigurationError(parameter.flag, shown, problem, remedy or "see docs/parameters.md") from None

@@ -7,11 +7,16 @@ From this table come Locust's command line, the environment variables, the check
 import argparse
 import difflib
 import json
+import os
+import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from zk_locust import parameter_values
 from zk_locust.connect_string import parse_connect_string
+from zk_locust.parameter_values import SafeValueError
 from zk_locust.units import parse_duration_ms
 
 Value = str | int | float | bool | None
@@ -137,6 +142,11 @@ class Parameter:
         """The attribute of Locust's parsed options that holds the value."""
         return self.name.replace("-", "_")
 
+    def with_unit(self, value: Value) -> Value:
+        """Return a time as text with its unit, as the parameter also takes it; any other value as it is."""
+        unit = {"MS": "ms", "SECONDS": "s"}.get(self.metavar)
+        return f"{value:.10g}{unit}" if unit and isinstance(value, (int, float)) else value
+
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Add this parameter to Locust's parser."""
 
@@ -144,7 +154,9 @@ class Parameter:
             try:
                 return self.convert(text)
             except ValueError as error:
-                reason = "the value (secret) cannot be used" if self.secret else str(error)
+                reason = str(error)
+                if self.secret:
+                    reason = f"the value (secret) {error if isinstance(error, SafeValueError) else 'cannot be used'}"
                 raise argparse.ArgumentTypeError(reason) from None
 
         options: dict[str, Any] = {
@@ -166,9 +178,14 @@ LOAD: Final = "Load"
 CLIENT: Final = "Client"
 STATISTICS: Final = "Statistics"
 METRICS: Final = "ZooKeeper metrics"
+REPORT: Final = "Report"
+BENCH: Final = "Benchmark"
+
+BENCH_ENVIRONMENT: Final = "ZK_LOCUST_BENCH_"
+_BENCH_NAME: Final = re.compile(r"bench(-[a-z0-9]+)+")
 
 CLIENTS: Final = ("kazoo", "native", "libzookeeper", "zkpython")
-KAZOO_HANDLERS: Final = ("gevent", "threading")
+KAZOO_HANDLERS: Final = ("gevent", "gevent-fast", "threading")
 EXCEPTION_BEHAVIORS: Final = ("log-failure", "try-suppress", "propagate")
 
 PARAMETERS: Final[tuple[Parameter, ...]] = (
@@ -230,11 +247,49 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--kazoo-handler", "KAZOO_LOCUST_HANDLER", _choice(*KAZOO_HANDLERS), "gevent",
-        f"kazoo's concurrency handler: {', '.join(KAZOO_HANDLERS)}", CLIENT, "NAME",
+        f"kazoo's concurrency handler: {', '.join(KAZOO_HANDLERS)} (gevent with a cheaper select: half of the CPU)",
+        CLIENT, "NAME",
     ),
     Parameter(
         "--kazoo-timeout-s", "KAZOO_LOCUST_TIMEOUT_S", _seconds, 10.0,
         "time limit of connecting, and session timeout to ask for, seconds or with a unit", CLIENT, "SECONDS",
+    ),
+    Parameter(
+        "--kazoo-sasl-options", "KAZOO_LOCUST_SASL_OPTIONS", parameter_values.sasl_options, None,
+        'SASL options for kazoo, a JSON object: {"mechanism": "DIGEST-MD5", "username": "…", "password": "…"}; better '
+        "by environment variable, which no process list shows", CLIENT, "JSON", secret=True,
+    ),
+    Parameter(
+        "--kazoo-tls", "KAZOO_LOCUST_TLS", _flag, False,
+        "speak TLS to the members; their certificates are checked, their names are not. Implied by --kazoo-tls-ca "
+        "and --kazoo-tls-cert", CLIENT, switch=True,
+    ),
+    Parameter(
+        "--kazoo-tls-ca", "KAZOO_LOCUST_TLS_CA", _text, None,
+        "file with the authorities to trust, PEM, on every load host; by default those of the system", CLIENT, "FILE",
+    ),
+    Parameter(
+        "--kazoo-tls-cert", "KAZOO_LOCUST_TLS_CERT", _text, None,
+        "file with the client's own certificate, PEM, on every load host", CLIENT, "FILE",
+    ),
+    Parameter(
+        "--kazoo-tls-key", "KAZOO_LOCUST_TLS_KEY", _text, None,
+        "file with the key of --kazoo-tls-cert, PEM, on every load host", CLIENT, "FILE",
+    ),
+    Parameter(
+        "--kazoo-tls-key-password", "KAZOO_LOCUST_TLS_KEY_PASSWORD", _text, None,
+        "password of --kazoo-tls-key, where it has one", CLIENT, secret=True,
+    ),
+    Parameter(
+        "--kazoo-create-client", "KAZOO_LOCUST_CREATE_CLIENT", parameter_values.create_client, None,
+        "what makes the kazoo client: the dotted path of a callable that takes KazooClient's arguments "
+        "(package.module:callable), or Python code that gets them as kwargs and assigns client", CLIENT, "CODE",
+        secret=True,
+    ),
+    Parameter(
+        "--digest-credential", "ZK_LOCUST_DIGEST_CREDENTIAL", parameter_values.digest_credential, None,
+        "user:password, which every session of any client adds as its identity of the scheme digest", CLIENT,
+        "CREDENTIAL", secret=True,
     ),
     Parameter(
         "--stats-collect", "LOCUST_EXTRA_STATS_COLLECT", _milliseconds, 0.0,
@@ -282,6 +337,23 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         "--zk-admin-scheme", "ZK_ADMIN_SCHEME", _choice("http", "https"), "http",
         "how to speak to the AdminServers: http or https", METRICS, "SCHEME",
     ),
+    Parameter(
+        "--report-dir", "ZK_LOCUST_REPORT_DIR", _text, None,
+        "new folder for all statistics and metrics, unless other flags name other files, and for the report that is "
+        "written from them when Locust exits", REPORT, "DIR",
+    ),
+    Parameter(
+        "--bench-step-duration", "ZK_LOCUST_BENCH_STEP_DURATION", parameter_values.step_duration, 10.0,
+        "locust_sequence.py: how long each step runs, seconds or with a unit", BENCH, "SECONDS",
+    ),
+    Parameter(
+        "--bench-repetitions", "ZK_LOCUST_BENCH_REPETITIONS", _count, 1,
+        "locust_sequence.py: how often the whole suite runs", BENCH, "COUNT",
+    ),
+    Parameter(
+        "--bench-include", "ZK_LOCUST_BENCH_INCLUDE", _text, None,
+        "locust_sequence.py: the steps to run, as names or patterns (set_512,get_*,watch); else all", BENCH, "LIST",
+    ),
 )  # fmt: skip
 
 BY_NAME: Final[dict[str, Parameter]] = {parameter.name: parameter for parameter in PARAMETERS}
@@ -289,8 +361,31 @@ BY_NAME: Final[dict[str, Parameter]] = {parameter.name: parameter for parameter 
 
 def add_parameters(parser: argparse.ArgumentParser, **_: object) -> None:
     """Add all parameters to Locust's parser (a listener of `events.init_command_line_parser`)."""
-    for parameter in PARAMETERS:
+    for parameter in (*PARAMETERS, *_open_ended(sys.argv[1:], os.environ)):
         parameter.add_to(parser)
+
+
+def find(name: str) -> Parameter | None:
+    """Return the parameter of that flag name: one of the table, or any `bench-NAME`, which is not validated."""
+    name = name.removeprefix("--").replace("_", "-")
+    if name in BY_NAME:
+        return BY_NAME[name]
+    if not _BENCH_NAME.fullmatch(name):
+        return None
+    environment = BENCH_ENVIRONMENT + name.removeprefix("bench-").replace("-", "_").upper()
+    return Parameter(f"--{name}", environment, _text, None, "the locustfile's own", BENCH)
+
+
+def _open_ended(arguments: Iterable[str], environment: Iterable[str]) -> list[Parameter]:
+    """Return the parameters `bench-NAME` that are given, but for those of the table."""
+    names = [word.partition("=")[0] for word in arguments if word.startswith("--bench-")]
+    names += [
+        "bench_" + name.removeprefix(BENCH_ENVIRONMENT).lower()
+        for name in environment
+        if name.startswith(BENCH_ENVIRONMENT)
+    ]
+    found = {parameter.name: parameter for name in names if (parameter := find(name)) is not None}
+    return [parameter for name, parameter in found.items() if name not in BY_NAME]
 
 
 def check(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
@@ -301,7 +396,7 @@ def check(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
     values: dict[str, Value] = {}
     problems: list[str] = []
     for name, raw in given.items():
-        parameter = BY_NAME.get(str(name).removeprefix("--").replace("_", "-"))
+        parameter = find(str(name))
         if parameter is None:
             # Without the value: it may be a secret whose name is misspelt.
             problems.append(
@@ -318,11 +413,19 @@ def check(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
         try:
             values[parameter.name] = parameter.convert(_as_text(raw))
         except ValueError as error:
-            reason = (
-                str(error).removeprefix(f"[{_as_text(raw)}] ") if not parameter.secret else "the value cannot be used"
-            )
+            reason = str(error).removeprefix(f"[{_as_text(raw)}] ")
+            if parameter.secret and not isinstance(error, SafeValueError):
+                reason = "the value cannot be used"
             problems.append(f"benchmark_parameters.{parameter.name} [{shown}]: {reason}")
     return values, problems
+
+
+def parameter_of(name: str) -> Parameter:
+    """Return the parameter of that flag name. Raises KeyError where there is none."""
+    parameter = find(name)
+    if parameter is None:
+        raise KeyError(name)
+    return parameter
 
 
 def environment_of(values: Mapping[str, Value]) -> tuple[dict[str, str], dict[str, str]]:
@@ -331,7 +434,7 @@ def environment_of(values: Mapping[str, Value]) -> tuple[dict[str, str], dict[st
     secret: dict[str, str] = {}
     for name, value in values.items():
         if value is not None:
-            parameter = BY_NAME[name]
+            parameter = parameter_of(name)
             (secret if parameter.secret else plain)[parameter.environment] = _as_text(value)
     return plain, secret
 

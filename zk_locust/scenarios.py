@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from zk_locust.parameters import BY_NAME, PARAMETERS, Value, check, environment_of, nearest
+from zk_locust.parameters import BENCH, PARAMETERS, Value, check, environment_of, nearest, parameter_of
 from zk_locust.units import parse_duration_ms
 from zk_locust.workload.reading import read_workload
 from zk_locust.workload.specification import size_of_all
@@ -31,6 +31,7 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "stats-progress": "the run folder's file is always written",
     "zk-metrics-csv": "the run folder's file is always written",
     "zk-admin-addresses": "it is rendered from the inventory",
+    "report-dir": "the run folder gets its report",
     "warm-up": "set benchmark_warmup, or warmup in the scenario",
 }
 # Unless the scenario says otherwise, the run works below a node of its own and removes it.
@@ -122,24 +123,19 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
         known = sorted(path.stem for path in scenarios_dir.glob("*.yml"))
         return None, [
             f"benchmark_scenario [{scenario}]: there is no such scenario{nearest(scenario, known)}; "
-            f"give the path of a YAML file, or one of: {', '.join(known)}"
+            f"give the path of a YAML file, or one of: {', '.join(known)}",
+            *_problems_of_overrides(overrides),
         ]
     content, problems = _read(file)
     if content is None:
-        return None, problems
+        return None, problems + _problems_of_overrides(overrides)
     source = {key: f"{key} in {file.name}" for key in _KEYS} | {key: f"benchmark_{key}" for key in overrides}
     merged: dict[str, Any] = {**content, **overrides}
 
-    settings: dict[str, Any] = {}
-    for key, convert in _SETTINGS.items():
+    for key in _SETTINGS:
         if key not in merged:
             problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
-            continue
-        try:
-            settings[key] = convert(merged[key])
-        except ValueError as error:
-            problems.append(f"{source[key]} [{merged[key]}]: {error}")
-
+    settings = _settings(merged, source, problems)
     parameters = _parameters(content.get("parameters"), overrides.get("parameters"), problems)
     locustfile_name, preparation_s = str(merged.get("locustfile", "")), 0.0
     if "workload" in merged:
@@ -149,7 +145,11 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
     if problems or locustfile is None:
         return None, problems
     plain, secret = environment_of(parameters)
-    effective = {p.name: p.default for p in PARAMETERS if p.default is not None and p.name not in _SET_BY_THE_RUN}
+    effective = {
+        p.name: p.default
+        for p in PARAMETERS
+        if p.default is not None and p.name not in _SET_BY_THE_RUN and p.section != BENCH
+    }
     return Plan(
         name=file.stem,
         description=str(content.get("description", "")).strip(),
@@ -159,11 +159,35 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
         spawn_rate=settings["spawn_rate"],
         warmup_s=settings["warmup"],
         run_time_s=settings["run_time"],
-        parameters={name: value for name, value in (effective | parameters).items() if not BY_NAME[name].secret},
+        parameters={
+            name: parameter_of(name).with_unit(value)
+            for name, value in (effective | parameters).items()
+            if not parameter_of(name).secret
+        },
         environment=plain,
         secret_environment=secret,
         preparation_s=preparation_s,
     ), []
+
+
+def _problems_of_overrides(overrides: Mapping[str, object]) -> list[str]:
+    """Check what can be checked without the scenario, so that one message names it too."""
+    problems: list[str] = []
+    _settings(overrides, {key: f"benchmark_{key}" for key in overrides}, problems)
+    _parameters(None, overrides.get("parameters"), problems)
+    return problems
+
+
+def _settings(given: Mapping[str, Any], source: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    """Convert the settings that are given; `source` says where each was set."""
+    settings: dict[str, Any] = {}
+    for key, convert in _SETTINGS.items():
+        if key in given:
+            try:
+                settings[key] = convert(given[key])
+            except ValueError as error:
+                problems.append(f"{source[key]} [{given[key]}]: {error}")
+    return settings
 
 
 def plan_as_json(plan: Plan | None, problems: list[str]) -> dict[str, Any]:

@@ -2,18 +2,30 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
+from zk_locust.clients import check_client
 from zk_locust.errors import ConfigurationError
 from zk_locust.options import Options
+from zk_locust.parameters import PARAMETERS
 
 _EXIT_CODE: Final = 2  # as for a flag that the command line does not know
 _WORKERS_COME_S: Final = 0.5
 
 logger = logging.getLogger(__name__)
+
+Check = Callable[[Any], object]
+_checks: list[Check] = []
+
+
+def add_settings_check(check: Check) -> None:
+    """Have a locustfile's own check run too: it gets Locust's parsed options and may raise ConfigurationError."""
+    if check not in _checks:
+        _checks.append(check)
 
 
 def register_settings_check(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
@@ -21,22 +33,42 @@ def register_settings_check(environment: Any, runner: Any, web_ui: Any, **_: Any
     if runner is None or isinstance(runner, WorkerRunner):
         return
     if web_ui is not None:
+        _keep_secrets_from_the_form(environment)
         environment.events.test_start.add_listener(_refuse_test)
         return
     try:
         check_settings(environment)
     except ConfigurationError as error:
-        print(f"zk-locust: {error}", file=sys.stderr)
-        if isinstance(runner, MasterRunner):
-            gevent.sleep(_WORKERS_COME_S)  # those that wait for this master are told to end
-            runner.quit()
-        sys.exit(_EXIT_CODE)
+        refuse(error, runner)
+
+
+def refuse(error: ConfigurationError, runner: Any) -> None:
+    """End Locust with one line that says why."""
+    print(f"zk-locust: {error}", file=sys.stderr)
+    if isinstance(runner, MasterRunner):
+        gevent.sleep(_WORKERS_COME_S)  # those that wait for this master are told to end
+        runner.quit()
+    sys.exit(_EXIT_CODE)
 
 
 def check_settings(environment: Any) -> None:
     """Raise ConfigurationError where no user could work with the parameters."""
     options = Options.of(environment.parsed_options)
     options.client_settings()
+    check_client(options)
+    for check in _checks:
+        check(environment.parsed_options)
+
+
+def _keep_secrets_from_the_form(environment: Any) -> None:
+    """Have the secret parameters be the command line's, whatever is sent to the page: one of them is code to run."""
+    options = vars(environment.parsed_options)
+    given = {p.destination: options[p.destination] for p in PARAMETERS if p.secret and p.destination in options}
+
+    def restore(**_: Any) -> None:
+        options.update(given)
+
+    environment.events.test_start._handlers.insert(0, restore)
 
 
 def _refuse_test(environment: Any, **_: Any) -> None:

@@ -29,22 +29,80 @@ GETS_PER_SET = 10
 
 
 class ZKLocustTaskSet(TaskSet):
-    """Base of the task sets.
+    """Base of the task sets. A subclass may set `tasks` in its `__init__`, also to operations' `task`.
 
-    `maybe_interrupt` is handed to every operation; it may end the task set.
+    `maybe_interrupt` is handed to every operation; it may end the task set. `min_wait` and `max_wait`, milliseconds,
+    win over the user's where a class sets them.
     """
 
     def __init__(self, parent: Any, maybe_interrupt: MaybeInterrupt | None = None) -> None:
         super().__init__(parent)
         self.maybe_interrupt = maybe_interrupt
+        self._wait_between_s = _own_waits_s(type(self))
+
+    def __init_subclass__(cls) -> None:
+        _keep_without_tasks(cls)
+
+    @property
+    def locust(self) -> Any:
+        """The user, by its name of 2019."""
+        return self.user
+
+    def wait_time(self) -> float:
+        """Return how long to wait until the next task, seconds."""
+        if self._wait_between_s is None:
+            return float(self.user.wait_time())
+        return random.uniform(*self._wait_between_s)
 
 
 class ZKLocustTaskSequence(SequentialTaskSet):
-    """Base of task sets that run their tasks one after the other."""
+    """Base of task sets that run their tasks one after the other; `tasks` may be set in `__init__`."""
 
     def __init__(self, parent: Any, maybe_interrupt: MaybeInterrupt | None = None) -> None:
         super().__init__(parent)  # type: ignore[no-untyped-call]
         self.maybe_interrupt = maybe_interrupt
+        self._wait_between_s = _own_waits_s(type(self))
+        self._tasks_done = 0
+
+    def __init_subclass__(cls) -> None:
+        _keep_without_tasks(cls)
+
+    @property
+    def locust(self) -> Any:
+        """The user, by its name of 2019."""
+        return self.user
+
+    def get_next_task(self) -> Any:
+        """Return the next task: Locust's own would know only those of the class."""
+        if not self.tasks:
+            return super().get_next_task()  # type: ignore[no-untyped-call]  # it raises, and says why
+        self._tasks_done += 1
+        return self.tasks[(self._tasks_done - 1) % len(self.tasks)]
+
+    def wait_time(self) -> float:
+        """Return how long to wait until the next task, seconds."""
+        if self._wait_between_s is None:
+            return float(self.user.wait_time())
+        return random.uniform(*self._wait_between_s)
+
+
+def _tasks_come_later(task_set: Any) -> None:
+    """Stand for the tasks that a task set sets in its `__init__`."""
+    raise TypeError(f"{type(task_set).__name__} has no tasks: set self.tasks in its __init__, or use @task")
+
+
+def _keep_without_tasks(task_set: Any) -> None:
+    """Give a class without tasks one that stands for them: Locust drops a task set whose class has none."""
+    own = [found for found in task_set.tasks if found is not _tasks_come_later]
+    task_set.tasks = own or [_tasks_come_later]
+
+
+def _own_waits_s(task_set: Any) -> tuple[float, float] | None:
+    """Return the least and the most wait of a task set's class, seconds, or None where it leaves that to the user."""
+    least, most = task_set.min_wait, task_set.max_wait
+    if least is None and most is None:
+        return None
+    return (least or 0) / 1000, max(least or 0, most or 0) / 1000
 
 
 class OperationsTaskSet(ZKLocustTaskSet):

@@ -15,22 +15,25 @@ _CONNECTION_ERRORS = (ConnectionLossError, OperationTimeoutError, SessionExpired
 class LocustTimer:
     """Time the block, and report it as a success, or as a failure when it raises a ClientError.
 
-    `name` is the operation's. What becomes of a ClientError is `--exception-behavior`'s to say. Anything else that
-    leaves the block (a user being stopped, a time limit of the caller's, a mistake in a locustfile) is passed on and
-    reported as nothing: it says nothing about the ensemble.
+    `name` is the operation's; with two names the first is the request type. What becomes of a ClientError is
+    `--exception-behavior`'s to say. Anything else that leaves the block (a user being stopped, a time limit of the
+    caller's, a mistake in a locustfile) is passed on and reported as nothing: it says nothing about the ensemble.
     """
 
-    __slots__ = ("_events", "_exception_behavior", "_ignore_connection_down", "_reported", "_started_ns", "name")
+    __slots__ = ("_events", "_exception_behavior", "_ignore_connection_down", "_reported", "_started_ns", "name",
+                 "request_type")  # fmt: skip
 
     def __init__(
         self,
         name: str,
+        older_name: str | None = None,
         *,
         events: Any = None,
         exception_behavior: str = "log-failure",
         ignore_connection_down: bool = False,
     ) -> None:
-        self.name = name
+        # In 2019 it was LocustTimer(request_type, name).
+        self.request_type, self.name = (REQUEST_TYPE, name) if older_name is None else (name, older_name)
         self._events = events or locust.events
         self._exception_behavior = exception_behavior
         self._ignore_connection_down = ignore_connection_down
@@ -82,7 +85,7 @@ class LocustTimer:
             ended_ns = time.perf_counter_ns()
         self._reported = True
         self._events.request.fire(
-            request_type=REQUEST_TYPE,
+            request_type=self.request_type,
             name=self.name,
             response_time=(ended_ns - self._started_ns) / 1e6,
             response_length=response_length,

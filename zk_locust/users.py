@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import sys
 from typing import Any
 
 import gevent
@@ -9,46 +10,54 @@ import locust
 from locust import User
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from zk_locust.errors import ClientError
+from zk_locust.bench import adopt_flags, register_bench_parameters
+from zk_locust.errors import ClientError, ConfigurationError
 from zk_locust.load_plan import register_load_plan
 from zk_locust.locust_client import LocustClient
 from zk_locust.node_cleanup import register_node_cleanup
+from zk_locust.older_locustfiles import ZKLocustMeta
 from zk_locust.options import Options
 from zk_locust.parameters import add_parameters
+from zk_locust.report_dir import register_report_dir
 from zk_locust.settings_check import register_settings_check
 
 _CONNECT_PAUSE_S = 1.0
 _FROM_OPTIONS = object()
 
 
-class ZKLocust(User):
+class ZKLocust(User, metaclass=ZKLocustMeta):
     """A user with one ZooKeeper session, as `client`.
 
-    A subclass says what to do in `tasks`. `min_wait` and `max_wait` are milliseconds and win over `--min-wait` and
-    `--max-wait` where a class sets them.
+    A subclass says what to do in `tasks`, or in `task_set` as in 2019. `min_wait` and `max_wait` are milliseconds and
+    win over `--min-wait` and `--max-wait` where a class sets them.
     """
 
     abstract = True
+    given_environment: Any
     min_wait: float | None = None  # type: ignore[assignment]
     max_wait: float | None = None  # type: ignore[assignment]
 
     def __init__(
         self,
-        environment: Any,
+        environment: Any = None,
         *,
-        client_impl: str | None = None,
+        client_impl: str | type[LocustClient] | None = None,
         pseudo_root: Any = _FROM_OPTIONS,
         autostart: bool = True,
     ) -> None:
+        environment = environment or self.given_environment
         super().__init__(environment)
         self.options = Options.of(environment.parsed_options)
         self._autostart = autostart
-        self.client = LocustClient(
-            self.options,
-            client=client_impl,
-            pseudo_root=self.options.pseudo_root if pseudo_root is _FROM_OPTIONS else pseudo_root,
-            events=environment.events,
-        )
+        where: dict[str, Any] = {
+            "pseudo_root": self.options.pseudo_root if pseudo_root is _FROM_OPTIONS else pseudo_root,
+            "events": environment.events,
+        }
+        self.client: LocustClient
+        if isinstance(client_impl, type):
+            self.client = client_impl(self.options, **where)
+        else:
+            self.client = LocustClient(self.options, client=client_impl, **where)
         self._wait_between_s = self._waits()
 
     def wait_time(self) -> float:
@@ -57,12 +66,21 @@ class ZKLocust(User):
         return random.uniform(least, most) if most else 0.0
 
     def on_start(self) -> None:
+        """Connect."""
+        if self._autostart:
+            self.connect()
+
+    def connect(self) -> None:
         """Connect, again and again until it works: an ensemble that is down is a failure each time, not a dead user."""
-        while self._autostart and self.client.is_connection_down():
+        while self.client.is_connection_down():
             # Also where errors are to be raised into the task: there is no task yet, and the user would be gone.
             with contextlib.suppress(ClientError), self.client.timer("connect") as timer:
-                self.client.start()
-                timer.discard()
+                try:
+                    self.client.start()
+                    timer.discard()
+                except ConfigurationError as error:
+                    # The leader's check has passed; here, on a worker's machine, a file or a library is missing.
+                    timer.failure(error)
             if self.client.is_connection_down():
                 gevent.sleep(_CONNECT_PAUSE_S)
             if self._state == LOCUST_STATE_STOPPING:
@@ -82,12 +100,15 @@ def register() -> None:
     """Let Locust know the parameters, the plan of the load and the cleaning up. Safe to call again."""
     for hook, listener in (
         (locust.events.init_command_line_parser, add_parameters),
+        (locust.events.init, register_bench_parameters),
         (locust.events.init, register_settings_check),
+        (locust.events.init, register_report_dir),
         (locust.events.init, register_load_plan),
         (locust.events.init, register_node_cleanup),
     ):
         if listener not in hook._handlers:
             hook.add_listener(listener)
+    adopt_flags(sys.argv[1:])
 
 
 # Locust asks for parameters right after it has imported the locustfile, and a locustfile says no more than

@@ -5,7 +5,6 @@ Each line is flushed when it is written, so that a reader, or whoever collects a
 
 import csv
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -39,33 +38,35 @@ def _open(path: str) -> TextIO:
 
 
 class StatsFile:
-    """`locust-stats.csv`. `users(worker)` tells how many users run on a worker, or on all of them for None."""
+    """`locust-stats.csv`."""
 
-    def __init__(self, path: str, wall: WallClock, users: Callable[[str | None], int]) -> None:
+    def __init__(self, path: str, wall: WallClock) -> None:
         self._file = _open(path)
         self._writer = csv.DictWriter(self._file, STATS_COLUMNS, restval="")
         self._writer.writeheader()
         self._file.flush()
         self._wall = wall
-        self._users = users
+        self._users: dict[str, int] = {}
         self._operations: dict[tuple[int, Key], LatencyHistogram] = {}
         self._workers: dict[tuple[int, str], LatencyHistogram] = {}
 
     def write(self, interval: Interval) -> None:
         """Add the interval's rows: each operation, all operations, each worker."""
         part = interval.part_ordinal
+        self._users |= {name: share.users for name, share in interval.workers.items() if share.users is not None}
+        users = sum(self._users.values())
         for key, histogram in interval.operations.items():
             self._operations.setdefault((part, key), LatencyHistogram()).add(histogram)
         total = LatencyHistogram()
         for (of_part, (request_type, name)), histogram in self._operations.items():
             if of_part == part:
                 total.add(histogram)
-                self._row(interval, ALL_WORKERS, request_type, name, histogram, self._users(None))
-        self._row(interval, ALL_WORKERS, "", AGGREGATED, total, self._users(None))
+                self._row(interval, ALL_WORKERS, request_type, name, histogram, users)
+        self._row(interval, ALL_WORKERS, "", AGGREGATED, total, users)
         for worker, share in interval.workers.items():
             cumulative = self._workers.setdefault((part, worker), LatencyHistogram())
             cumulative.add(share.total)
-            self._row(interval, worker, "", AGGREGATED, cumulative, self._users(worker), share)
+            self._row(interval, worker, "", AGGREGATED, cumulative, self._users.get(worker, 0), share)
         self._file.flush()
 
     def close(self) -> None:

@@ -78,8 +78,8 @@ class Recorder:
         else:
             histogram.record_failure(f"{type(exception).__name__}: {exception}" if str(exception) else repr(exception))
 
-    def report(self) -> dict[str, Any]:
-        """Return what was recorded since the last report, as plain values, and forget it."""
+    def report(self, users: int) -> dict[str, Any]:
+        """Return what was recorded since the last report, as plain values, and forget it. `users` run now."""
         now = self._clock_ns()
         if now >= self._interval_ends_ns:
             self._turn_to(now)
@@ -96,6 +96,7 @@ class Recorder:
             "part": part,
             "interval": interval,
             "records": records,
+            "users": users,
             "wall_ns": now - self._reported_ns,
             "cpu_ns": used - used_before,
             "cpu_wait_ns": None if waited is None or waited_before is None else waited - waited_before,

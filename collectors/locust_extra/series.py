@@ -17,12 +17,14 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class WorkerShare:
-    """What one worker did in one interval: all its operations together, and the CPU that it took (nanoseconds)."""
+    """What one worker did in one interval: all its operations together, the CPU that it took (nanoseconds), and the
+    most users that it said to run; None where it has said nothing of this interval."""
 
     total: LatencyHistogram = field(default_factory=LatencyHistogram)
     wall_ns: int = 0
     cpu_ns: int = 0
     cpu_wait_ns: int | None = 0
+    users: int | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +88,7 @@ class Series:
         share = self._interval(spent_at).workers.setdefault(worker, WorkerShare())
         share.wall_ns += report["wall_ns"]
         share.cpu_ns += report["cpu_ns"]
+        share.users = max(report["users"], share.users or 0)
         if report["cpu_wait_ns"] is None or share.cpu_wait_ns is None:
             share.cpu_wait_ns = None
         else:

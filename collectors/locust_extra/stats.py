@@ -25,7 +25,7 @@ from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, Wa
 from locust_extra.progress import Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
-from zk_locust.load_plan import part_changed, plan_of
+from zk_locust.load_plan import happened, part_changed, plan_of
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
@@ -75,7 +75,7 @@ class WorkerStats:
             f"{socket.gethostname()}/worker-{self._runner.worker_index}"
         )
         if self._recorder is not None:
-            data[_REPORT_FIELD] = self._recorder.report()
+            data[_REPORT_FIELD] = self._recorder.report(int(self._runner.user_count))
 
 
 class LoadStats:
@@ -99,6 +99,7 @@ class LoadStats:
         events_path = self._option("stats_events")
         self._events = EventFile(events_path, "master") if events_path else None
         part_changed.add_listener(self._on_part_changed)
+        happened.add_listener(self._on_happened)
         # Before those that tidy up, which may take their time against an ensemble that does not answer.
         environment.events.test_stop._handlers.insert(0, self._on_test_stop)
         environment.events.quit.add_listener(self._on_quit)
@@ -128,7 +129,7 @@ class LoadStats:
         self._began_s, self._wall = time.perf_counter(), WallClock()
         self._series = Series(interval_s, self._elapsed_s)
         if path := self._option("stats_csv"):
-            self._files.append(StatsFile(path, self._wall, self._users))
+            self._files.append(StatsFile(path, self._wall))
         if path := self._option("stats_distrib"):
             self._files.append(DistributionFile(path, self._wall))
         if path := self._option("stats_hlog"):
@@ -136,11 +137,6 @@ class LoadStats:
         if not isinstance(self._runner, MasterRunner):
             self._recorder = Recorder(interval_s)
             self._environment.events.request.add_listener(self._recorder.on_request)
-
-    def _users(self, worker: str | None) -> int:
-        if worker is None or not isinstance(self._runner, MasterRunner):
-            return int(self._runner.user_count)
-        return sum(c.user_count for c in self._runner.clients.values() if self._worker_names.get(c.id) == worker)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         name = data.get(_NAME_FIELD)
@@ -182,7 +178,7 @@ class LoadStats:
         if self._series is None:
             return
         if self._recorder is not None:
-            self._series.add_report(_LOCAL, self._recorder.report())
+            self._series.add_report(_LOCAL, self._recorder.report(int(self._runner.user_count)))
         for interval in self._series.take_all() if final else self._series.take_complete():
             self._progress.take(interval)
             for file in self._files:
@@ -213,6 +209,9 @@ class LoadStats:
             file.close()
         if self._events:
             self._events.close()
+
+    def _on_happened(self, event: str, subject: str, detail: str, **_: Any) -> None:
+        self._note(event, subject, detail)
 
     def _note(self, event: str, subject: str = "", detail: str = "") -> None:
         if self._events is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from typing import Any
 
@@ -92,9 +93,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _look(self, folder: str, status_command: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """Return (status, progress); the status is None where the host could not be asked."""
         # Reading two files costs the load host a hundredth of what a Python process would.
-        answer = self._low_level_execute_command(
-            f"cat {folder}/status.json && echo ''; cat {folder}/progress.json", sudoable=True
-        )
+        status_file, progress_file = shlex.quote(f"{folder}/status.json"), shlex.quote(f"{folder}/progress.json")
+        answer = self._low_level_execute_command(f"cat {status_file} && echo ''; cat {progress_file}", sudoable=True)
         files = _json_objects(answer.get("stdout", ""))
         if not files or "state" not in files[0]:
             return None, None

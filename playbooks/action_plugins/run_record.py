@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import socket
+import tarfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,6 +147,18 @@ def _lay_over(target: dict[str, Any], values: Mapping[str, Any]) -> None:
             target[key] = value
 
 
+def take_in(folder: Path, pack: Path, host: str, figures: list[str]) -> None:
+    """Unpack a host's files into `logs/<host>/`, move those of `figures` to the top of the record, remove the pack."""
+    logs = folder / "logs" / host
+    logs.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(pack) as files:
+        files.extractall(logs, filter="data")
+    for name in figures:
+        if (logs / name).exists():
+            (logs / name).replace(folder / name)
+    pack.unlink()
+
+
 def close_record(folder: Path) -> Path:
     """Give the record its final name, and let `latest` show it. Returns the folder."""
     manifest = read(folder / MANIFEST)
@@ -215,6 +228,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     - `take_over` (folder): make this `ansible-playbook` the one that holds the record
     - `phase` (folder, name, start, end): note a phase; without `end` it begins, with `end: now` it ends
     - `update` (folder, values): lay values over the manifest
+    - `take_in` (folder, pack, host, figures): unpack what a host has sent
     - `close` (folder): give the record its final name; returns `folder`
     - `drop` (folder): remove a record in which nothing has happened
     """
@@ -237,11 +251,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "start": {"type": "str"},
                 "end": {"type": "str"},
                 "values": {"type": "dict", "default": {}},
+                "pack": {"type": "path"},
+                "host": {"type": "str"},
+                "figures": {"type": "list", "elements": "str", "default": []},
             }
         )
         try:
             return {"changed": False} | self._operate(given)
-        except OSError as error:
+        except (OSError, tarfile.TarError) as error:
             raise AnsibleActionFail(f"the run's record cannot be kept: {error}; see benchmark_results_dir") from error
 
     @staticmethod
@@ -264,6 +281,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 note_phase(folder, given["name"], given["start"], now() if given["end"] == "now" else given["end"])
             case "update":
                 update(folder, given["values"])
+            case "take_in":
+                take_in(folder, Path(given["pack"]), given["host"], given["figures"])
             case "close":
                 return {"folder": str(close_record(folder))}
             case "drop":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -55,19 +56,39 @@ def held_by(pid: int, unfinished: Path) -> list[Path]:
     return held
 
 
-def finishing_command(arguments: Any, playbooks_dir: Path, playbook_names: list[str], reason: str) -> list[str]:
-    """Return the command that finishes the run of an `ansible-playbook` with these arguments."""
-    command = [sys.argv[0]]
-    for inventory in arguments.get("inventory") or []:
-        command += ["-i", inventory]
-    for variable in arguments.get("extra_vars") or []:
-        command += ["-e", variable]
-    command += ["-e", "benchmark_stop=true", "-e", f'{{"benchmark_interruption": "{reason}"}}']
+# What says which part of the playbook is played is of no use to the playbooks that finish it.
+_LEFT_OUT = {
+    "-t": 1,
+    "--tags": 1,
+    "--skip-tags": 1,
+    "--start-at-task": 1,
+    "-C": 0,
+    "--check": 0,
+    "-D": 0,
+    "--diff": 0,
+    "--step": 0,
+}
+
+
+def finishing_command(words: list[str], playbooks: list[str], playbooks_dir: Path, reason: str) -> list[str]:
+    """Return the command that finishes the run of the `ansible-playbook` that was called with `words`.
+
+    Inventory, variables, users, keys and limits stay as they were; `playbooks` are the paths among the words.
+    """
+    kept, left_out = [words[0]], 0
+    for word in words[1:]:
+        if left_out:
+            left_out -= 1
+        elif word in _LEFT_OUT:
+            left_out = _LEFT_OUT[word]
+        elif word.partition("=")[0] not in _LEFT_OUT and word not in playbooks:
+            kept.append(word)
+    kept += ["-e", "benchmark_stop=true", "-e", json.dumps({"benchmark_interruption": reason})]
     names = ["collect.yml"]
-    if "benchmark.yml" in playbook_names:
+    if any(Path(playbook).name == "benchmark.yml" for playbook in playbooks):
         names += ["stop.yml", "report.yml"]
-        command += ["-e", "stop_only_unkept=true"]
-    return command + [str(playbooks_dir / name) for name in names]
+        kept += ["-e", "stop_only_unkept=true"]
+    return kept + [str(playbooks_dir / name) for name in names]
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -82,14 +103,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         super().__init__()
         self._pid = os.getpid()
         self._unfinished: Path | None = None
-        self._playbooks: list[str] = []
         self._playbooks_dir = Path(__file__).parents[1]
         if FINISHING not in os.environ:
             atexit.register(self._finish)
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Remember which playbook it is."""
-        self._playbooks.append(Path(playbook._file_name).name)
+        """Take SIGTERM like Ctrl-C."""
+        del playbook
         # Ansible's handler of SIGTERM ends the process on the spot: no figures would be kept.
         if signal.getsignal(signal.SIGTERM) is not None and FINISHING not in os.environ:
             signal.signal(signal.SIGTERM, self._on_sigterm)
@@ -104,16 +124,22 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _on_sigterm(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
+    @staticmethod
+    def _on_another_ctrl_c(*_: object) -> None:
+        Display().display("The run is being finished; please wait.")
+
     def _finish(self) -> None:
         if os.getpid() != self._pid or self._unfinished is None:
             return  # a worker of Ansible's, or nothing was begun
         if not held_by(self._pid, self._unfinished):
             return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, self._on_another_ctrl_c)
         reason = "the controller was interrupted or a task failed before the run was complete"
         display = Display()
         display.display("\nThe run is not complete: ending its load and keeping the figures so far …")
-        command = finishing_command(context.CLIARGS, self._playbooks_dir, self._playbooks, reason)
+        playbooks = list(context.CLIARGS["args"])
+        command = finishing_command(sys.argv, playbooks, self._playbooks_dir, reason)
         # The record is given up first, so that the other process finds it left behind.
         for folder in held_by(self._pid, self._unfinished):
             record = _run_record()
@@ -122,7 +148,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             )
         # With our own descriptors for its output, an ansible-playbook that is started here ends without a word.
         with subprocess.Popen(
-            command, env=os.environ | {FINISHING: "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=os.environ | {FINISHING: "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # another Ctrl-C is not for it
         ) as finishing:
             assert finishing.stdout is not None
             for line in finishing.stdout:

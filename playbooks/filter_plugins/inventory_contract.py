@@ -227,6 +227,16 @@ def _member_problems(member: dict[str, Any]) -> Iterator[str]:
     options = member["zookeeper_java_options"]
     if "zookeeper_java_options" not in unreadable and not isinstance(options, list):
         yield f"{name}: zookeeper_java_options [{options}] must be a list, e.g. ['-XX:+UseZGC']"
+    elif isinstance(options, list):
+        for option in options:
+            setting, separator, _ = str(option).partition("=")
+            # A JVM's arguments are in every process list; zoo.cfg is for the member's own eyes.
+            if separator and re.search(r"passw|secret|token|credential", setting, re.IGNORECASE):
+                key = setting.removeprefix("-D").removeprefix("zookeeper.")
+                yield (
+                    f"{name}: zookeeper_java_options [{setting}=…] would show a secret in process lists; "
+                    f"set zookeeper_properties: {{{key}: …}}"
+                )
     yield from check("zookeeper_heap", _heap_problem)
     yield from check("zookeeper_properties", _property_problems)
 

@@ -13,7 +13,7 @@ _CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ans
 _WORKING_FACT = re.compile(
     r"benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address)"
 )
-_SECRET = re.compile(r"pass|secret|sasl|token|credential|private|(^|_)key$", re.IGNORECASE)
+_SECRET = re.compile(r"pass|secret|sasl|token|credential|private|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE)
 _REDACTED = "(secret)"
 
 
@@ -96,7 +96,7 @@ def _without_secrets(key: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(inner): _without_secrets(str(inner), content) for inner, content in value.items()}
     if isinstance(value, list):
-        return [_without_secrets("", content) for content in value]
+        return [_without_secrets(str(item).partition("=")[0] if "=" in str(item) else "", item) for item in value]
     return value
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from reporting import write
 from tests.unit.reporting.synthetic import Synthetic
@@ -26,11 +27,6 @@ ARGUMENTS = [
 ]
 WIDTHS = (390, 768, 1400)
 
-try:
-    from playwright.sync_api import Browser, Page, sync_playwright
-except ImportError:  # said by the fixture
-    Browser = Page = object  # type: ignore[assignment, misc]
-
 
 def needs(what: str) -> None:
     """Skip, or fail where everything has to be there."""
@@ -41,8 +37,6 @@ def needs(what: str) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if Browser is object:
-        needs("needs the Python package playwright: pip install -r requirements/dev.txt")
     if not Path(CHROMIUM).exists():
         needs(f"needs {CHROMIUM}: apt-get install chromium")
     with sync_playwright() as playwright:
@@ -77,10 +71,10 @@ def opened(request: pytest.FixtureRequest, browser: Browser, reports: dict[str, 
     context = browser.new_context(viewport={"width": request.param, "height": 900}, offline=True)
     found = context.new_page()
     complaints: list[str] = []
+    url = reports[name].as_uri()
     found.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
     found.on("pageerror", lambda error: complaints.append(str(error)))
     found.on("request", lambda request: complaints.append(request.url) if request.url != url else None)
-    url = reports[name].as_uri()
     found.goto(url)
     if name != "void":
         found.wait_for_function("document.documentElement.dataset.drawn === 'all'", timeout=30_000)

@@ -170,7 +170,7 @@ class LocalFleet:
 
     def modes(self) -> dict[str, str]:
         """Return what each member says that it is; empty if it does not answer."""
-        answers = {name: four_letters(self.port(name), "srvr") for name in MEMBERS}
+        answers = {name: four_letters(self.port(name), "srvr") for name in self.inventory["zookeeper"]["hosts"]}
         return {name: (re.findall(r"Mode: (\S+)", answer) or [""])[0] for name, answer in answers.items()}
 
     def pids(self) -> dict[str, int]:

@@ -13,6 +13,11 @@ LOCUST = [sys.executable, "-m", "locust"]
 LOCUSTFILES = Path(__file__).parents[2] / "zk_locust" / "locustfiles"
 
 
+def _heed_ctrl_c() -> None:
+    """A process that a shell started in the background ignores SIGINT, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start_locust(log: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start one Locust process that knows no parameters but those given; its output goes to `log`."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("ZK_", "KAZOO_", "LOCUST_"))}
@@ -20,6 +25,7 @@ def start_locust(log: Path, *arguments: str, environment: Mapping[str, str] | No
         return subprocess.Popen(
             [*LOCUST, *arguments],
             stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=clean | dict(environment or {}),
+            preexec_fn=_heed_ctrl_c,
         )  # fmt: skip
 
 

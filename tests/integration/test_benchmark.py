@@ -102,7 +102,7 @@ def test_the_manifest_says_what_was_run_on_what(run: Path) -> None:
     assert content["state"] == "whole"
     assert content["scenario"]["users"] == SCENARIO["users"]
     assert content["scenario"]["parameters"]["val-size"] == 64
-    assert [phase["name"] for phase in content["phases"]][:3] == ["provision", "run", "collect"]
+    assert [phase["name"] for phase in content["phases"]][:4] == ["preflight", "provision", "run", "collect"]
     modes = sorted(content["hosts"][name]["zookeeper_mode"] for name in ("zk1", "zk2", "zk3"))
     assert modes == ["follower", "follower", "leader"]
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", content["hosts"][name]["zookeeper_version"]) for name in ("zk1", "zk2"))

@@ -170,7 +170,8 @@ def test_an_ensemble_that_nobody_reaches_is_failed_connects_and_the_run_ends_on_
     assert "Traceback" not in log
     assert set(figures.require_equal_counts(failures=True)) == {"connect"}
     (error,) = json.loads(figures.rows_of("connect")[-1]["errors"])
-    assert error == f"ConnectError: no session with {nobody} within 1 s"
+    reason = "Connection dropped: socket connection error: Connection refused"
+    assert error == f"ConnectError: no session with {nobody} within 1 s: {reason}"
 
 
 def test_a_worker_that_is_killed_is_an_event_and_one_that_comes_late_joins(
@@ -186,6 +187,7 @@ def test_a_worker_that_is_killed_is_an_event_and_one_that_comes_late_joins(
         until(lambda: figures.rows_of(worker="worker-3"))
         interval = int(figures.rows_of()[-1]["interval"])
         until(lambda: int(figures.rows_of()[-1]["interval"]) > interval, 5)
+        assert figures.progress()["part"] == "measured", "nobody waits for the lost worker"
         assert figures.progress()["workers"] == 2
         assert end_of(locust.master) == 0, locust.log()
         for worker in locust.workers[1:]:

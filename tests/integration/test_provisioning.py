@@ -221,10 +221,11 @@ def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: Loca
         f"zk2: zookeeper_client_port [{fresh_fleet.port('zk1')}] is also zookeeper_client_port of zk1",
         "load1: locust_processes [-2] must be a number of workers",
         "benchmark_scenario [quikc]",
+        "benchmark_users [-1]",
         f"benchmark_results_dir [{blocked}/results] cannot be written: {blocked} is not a folder",
     ):
         assert expected in play.screen
-    assert "preflight found 12 problems; nothing was started" in play.screen
+    assert "preflight found 13 problems; nothing was started" in play.screen
     assert "PLAY [Probe every host]" not in play.screen
     assert not fresh_fleet.state.exists()
 

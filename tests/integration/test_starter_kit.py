@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,7 +44,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServe
 
 
 def test_the_table_above_is_the_starter_kit() -> None:
-    assert set(OPERATIONS) == {file.name for file in LOCUSTFILES.glob("locust_*.py")}
+    assert {*OPERATIONS, "locust_sequence.py"} == {file.name for file in LOCUSTFILES.glob("locust_*.py")}
 
 
 @pytest.mark.parametrize("locustfile", OPERATIONS)
@@ -62,3 +64,34 @@ def test_a_locustfile_runs_without_failures(locustfile: str, servers: ZooKeeperS
     for name, entry in entries.items():
         assert entry["num_requests"] > 0, name
         assert entry["num_failures"] == 0, done.stderr
+
+
+def test_the_starter_kit_keeps_the_statistics_of_each(servers: ZooKeeperServers, tmp_path: Path) -> None:
+    files = [str(LOCUSTFILES / name) for name in ("locust_get.py", "locust_set.py")]
+    script = LOCUSTFILES.parents[1] / "tools" / "run-starter-kit"
+    locust = Path(sys.executable).with_name("locust")
+    done = subprocess.run(
+        [script, locust, tmp_path / "out", "1", servers.hosts, *files],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    for name in ("get", "set"):
+        assert (tmp_path / "out" / name / "locust-stats.csv").stat().st_size > 200
+        assert f"zookeeper  {name}" in re.sub(" +", "  ", done.stdout)
+
+
+def test_the_starter_kit_says_what_is_missing(tmp_path: Path) -> None:
+    script = LOCUSTFILES.parents[1] / "tools" / "run-starter-kit"
+    for seconds, hosts, problem in (("1", "", "HOSTS []"), ("soon", "127.0.0.1:1", "STEP [soon]")):
+        done = subprocess.run(
+            [script, "locust", tmp_path / "out", seconds, hosts],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert problem in done.stderr
+        assert not (tmp_path / "out").exists()

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 def _kazoo(options: "Options") -> ZooKeeperClient:
     from zk_locust.clients.kazoo_client import KazooZooKeeperClient
 
-    return KazooZooKeeperClient(options.client_settings(), handler=options.kazoo_handler)
+    return KazooZooKeeperClient(options.client_settings(), options.kazoo, credentials=options.credentials())
 
 
 def _native(options: "Options") -> ZooKeeperClient:
     from zk_locust.clients.native.client import NativeClient
 
-    return NativeClient(options.client_settings())
+    return NativeClient(options.client_settings(), credentials=options.credentials())
 
 
 def _libzookeeper(options: "Options") -> ZooKeeperClient:
     from zk_locust.clients.libzookeeper.client import LibZooKeeperClient
 
-    return LibZooKeeperClient(options.client_settings())
+    return LibZooKeeperClient(options.client_settings(), credentials=options.credentials())
 
 
 # A client's library is imported when it is chosen, so that nobody needs one that they do not use.
@@ -48,3 +48,15 @@ def create_client(options: "Options", name: str | None = None) -> ZooKeeperClien
             "--client", chosen, f"unknown client{nearest(chosen, CLIENT_FACTORIES)}", f"choose one of: {known}"
         )
     return factory(options)
+
+
+def check_client(options: "Options") -> None:
+    """Raise ConfigurationError where the client that `--client` says cannot be made on this machine.
+
+    The user's own maker of kazoo clients is looked up, but not called: what it does is its own affair.
+    """
+    if options.client == "kazoo" and options.kazoo.create_client:
+        options.kazoo.arguments()
+        options.kazoo.maker()
+    else:
+        create_client(options).close()

@@ -4,24 +4,32 @@ kazoo has none: against a silent server its operations wait, queued, for as long
 """
 
 import contextlib
+import logging
 import time
-from collections.abc import Callable
-from typing import Any, Literal, NoReturn, overload
+from collections.abc import Sequence
+from typing import Any, Final, Literal, NoReturn, overload
 
 import gevent
 from kazoo.client import KazooClient
-from kazoo.exceptions import ConnectionClosedError, KazooException, ZookeeperError
-from kazoo.handlers.gevent import SequentialGeventHandler
-from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
+from kazoo.exceptions import AuthFailedError as KazooAuthFailedError
+from kazoo.exceptions import ConnectionClosedError, ConnectionLoss, KazooException, ZookeeperError
+from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.retry import KazooRetry
 
 from zk_locust.clients.interface import ClientSettings, Watch, ZnodeStat
-from zk_locust.errors import ConnectError, ConnectionLossError, OperationTimeoutError, ProtocolError, server_error
+from zk_locust.clients.kazoo_handlers import HANDLERS
+from zk_locust.clients.kazoo_options import KazooOptions
+from zk_locust.errors import (
+    AuthFailedError,
+    ConnectError,
+    ConnectionLossError,
+    OperationTimeoutError,
+    ProtocolError,
+    server_error,
+)
 
-_HANDLERS: dict[str, Callable[[], Any]] = {
-    "gevent": SequentialGeventHandler,
-    "threading": SequentialThreadingHandler,
-}
+# A server closes the connection on a request above its jute.maxbuffer, this many bytes unless it is told otherwise.
+_MAX_BUFFER_BYTES: Final = 0xFFFFF
 # kazoo's own back-off doubles up to an hour: a member that is back would stay without load.
 _RECONNECT_MAX_DELAY_S = 1.0
 
@@ -29,15 +37,32 @@ _RECONNECT_MAX_DELAY_S = 1.0
 class KazooZooKeeperClient:
     """One kazoo session. kazoo reconnects by itself, also with a new session after the old one has expired."""
 
-    def __init__(self, settings: ClientSettings, *, handler: str = "gevent") -> None:
+    def __init__(
+        self,
+        settings: ClientSettings,
+        options: KazooOptions | None = None,
+        *,
+        handler: str | None = None,
+        credentials: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
         self._settings = settings
         self._time_limit_s = settings.operation_timeout_s
-        self._kazoo: Any = KazooClient(
-            hosts=settings.hosts,
-            timeout=settings.session_timeout_s,
-            handler=_HANDLERS[handler](),
-            connection_retry=KazooRetry(max_tries=-1, delay=0.05, max_delay=_RECONNECT_MAX_DELAY_S),
-        )
+        options = options or KazooOptions()
+        self._authenticates = bool(options.sasl)
+        self._log = _LastProblem(logging.getLogger("kazoo.client"))
+        own_handler = HANDLERS[handler or options.handler]()
+        arguments: dict[str, Any] = {
+            "hosts": settings.hosts,
+            "timeout": settings.session_timeout_s,
+            "handler": own_handler,
+            "connection_retry": KazooRetry(
+                max_tries=-1, delay=0.05, max_delay=_RECONNECT_MAX_DELAY_S, sleep_func=own_handler.sleep_func
+            ),
+            "logger": self._log,
+        }
+        if credentials:
+            arguments["auth_data"] = [(scheme, credential.decode()) for scheme, credential in credentials]
+        self._kazoo: Any = options.maker()(arguments | options.arguments())
 
     @property
     def kazoo(self) -> KazooClient:
@@ -50,17 +75,42 @@ class KazooZooKeeperClient:
         return bool(self._kazoo.connected)
 
     def start(self) -> None:
-        """Connect. Raises ConnectError when there is no session within the connect time limit."""
+        """Connect. Raises ConnectError when there is no session within the connect time limit, or AuthFailedError."""
         limit_s = self._settings.connect_timeout_s
         began = time.perf_counter()
+        self._log.problem = ""
         try:
             self._kazoo.start(timeout=limit_s)
+            if self._authenticates:
+                self._await_authentication(limit_s - (time.perf_counter() - began))
         except (gevent.Timeout, KazooTimeoutError) as error:
             if isinstance(error, gevent.Timeout) and time.perf_counter() - began < limit_s * 0.99:
                 raise  # somebody else's time limit, not ours
-            raise ConnectError(f"no session with {self._settings.hosts} within {limit_s:g} s") from None
+            because = f": {self._log.problem}" if self._log.problem else ""
+            raise ConnectError(f"no session with {self._settings.hosts} within {limit_s:g} s{because}") from None
+        except KazooAuthFailedError as error:
+            raise AuthFailedError("the ensemble refused the SASL credentials") from error
         except KazooException as error:
             raise ConnectError(f"no session with {self._settings.hosts}: {error!r}") from error
+
+    def _await_authentication(self, limit_s: float) -> None:
+        """Return when the ensemble has taken the credentials: kazoo calls a session connected before it has."""
+        try:
+            self._kazoo.exists_async("/").get(timeout=max(0.1, limit_s))
+        except (ConnectionLoss, ConnectionClosedError) as error:
+            self.stop()
+            raise AuthFailedError(
+                "the ensemble closed the connection over the SASL credentials; they are wrong, or it knows no SASL"
+            ) from error
+        except BaseException:
+            self.stop()
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        """Return kazoo's own attribute, for what the interface does not have; its errors are kazoo's then."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._kazoo, name)
 
     def stop(self) -> None:
         """Close the session."""
@@ -84,12 +134,12 @@ class KazooZooKeeperClient:
 
     def set(self, path: str, value: bytes, version: int = -1) -> ZnodeStat:
         """Replace the value."""
-        return self._reply(self._kazoo.set_async(path, value, version))
+        return self._reply(self._kazoo.set_async(path, value, version), len(path) + len(value))
 
     def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
         """Create a node; return its path."""
         result = self._kazoo.create_async(path, value, ephemeral=ephemeral, sequence=sequence)
-        return self._reply(result)  # type: ignore[no-any-return]
+        return self._reply(result, len(path) + len(value))  # type: ignore[no-any-return]
 
     def delete(self, path: str, version: int = -1) -> None:
         """Remove a node without children."""
@@ -107,7 +157,7 @@ class KazooZooKeeperClient:
         """Return the children's names, with the node's stat where `include_data` is true."""
         return self._reply(self._kazoo.get_children_async(path, watch, include_data))
 
-    def _reply(self, result: Any) -> Any:
+    def _reply(self, result: Any, sent_bytes: int = 0) -> Any:
         began = time.perf_counter()
         try:
             return result.get(timeout=self._time_limit_s)
@@ -116,10 +166,33 @@ class KazooZooKeeperClient:
                 raise  # somebody else's time limit, not ours
             raise OperationTimeoutError(f"no reply within {self._time_limit_s:g} s") from None
         except KazooException as error:
-            _raise_as_ours(error)
+            _raise_as_ours(error, sent_bytes)
 
 
-def _raise_as_ours(error: KazooException) -> NoReturn:
+class _LastProblem(logging.LoggerAdapter[logging.Logger]):
+    """kazoo's logger, which remembers what went wrong last: kazoo itself only says that the time was over."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__(logger, {})
+        self.problem = ""
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Remember a warning or an error, and log it."""
+        # Its very last word is that it has given up, which says nothing.
+        if level >= logging.WARNING and not str(msg).startswith("Failed connecting"):
+            self.problem = str(msg) % args if args else str(msg)
+        super().log(level, msg, *args, **kwargs)
+
+    def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Leave the message as it is."""
+        return msg, kwargs
+
+
+def _raise_as_ours(error: KazooException, sent_bytes: int = 0) -> NoReturn:
+    if sent_bytes > _MAX_BUFFER_BYTES and isinstance(error, (ConnectionClosedError, ConnectionLoss)):
+        raise ConnectionLossError(
+            f"connection loss over a request of {sent_bytes} bytes: it may be above the server's jute.maxbuffer"
+        ) from error
     if isinstance(error, ConnectionClosedError):
         raise ConnectionLossError(str(error) or "connection closed") from error
     if isinstance(error, ZookeeperError):

@@ -25,11 +25,12 @@ class _OnOneKey(AbstractOp):
         key_size: int | None = None,
         val_size: int | None = None,
         label: str | None = None,
+        key_prefix: str = "/c-",
     ) -> None:
         super().__init__(client, maybe_interrupt, label=label)
         key = next(_next_key) % key_space_size if sequential_keys else random.randrange(key_space_size)
         key_size = client.options.key_size if key_size is None else key_size
-        self._node = "/c-" + str(key).zfill(key_size - 2)
+        self._node = key_prefix + str(key).zfill(key_size - len(key_prefix) + 1)
         self._val_size = client.options.val_size if val_size is None else val_size
         self._path = ""
 

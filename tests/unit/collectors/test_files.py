@@ -52,7 +52,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 @pytest.fixture
 def stats(tmp_path: Path) -> Iterator[tuple[StatsFile, Path]]:
     path = tmp_path / "deep" / "er" / "locust-stats.csv"
-    file = StatsFile(str(path), WallClock(), lambda worker: 4 if worker else 8)
+    file = StatsFile(str(path), WallClock())
     yield file, path
     file.close()
 
@@ -60,7 +60,9 @@ def stats(tmp_path: Path) -> Iterator[tuple[StatsFile, Path]]:
 def test_the_statistics_have_the_columns_of_the_contract(stats: tuple[StatsFile, Path]) -> None:
     file, path = stats
     assert path.read_text().splitlines() == [",".join(STATS_COLUMNS)], "there from the start"
-    file.write(interval(get=histogram(5, 7, failures=1), set=histogram(9)))
+    given = interval(get=histogram(5, 7, failures=1), set=histogram(9))
+    given.workers["w/1"].users = 4
+    file.write(given)
     rows = rows_of(path)
     assert all(tuple(row) == STATS_COLUMNS for row in rows)
     assert [(row["worker"], row["type"], row["name"]) for row in rows] == [
@@ -69,7 +71,7 @@ def test_the_statistics_have_the_columns_of_the_contract(stats: tuple[StatsFile,
     ]  # fmt: skip
     assert [row["requests"] for row in rows] == ["2", "1", "3", "3"]
     assert [row["failures"] for row in rows] == ["1", "0", "1", "1"]
-    assert [row["users"] for row in rows] == ["8", "8", "8", "4"]
+    assert [row["users"] for row in rows] == ["4", "4", "4", "4"]
     assert json.loads(rows[0]["errors"]) == {'NoNodeError: /ü, "quoted"': 1}
     assert rows[1]["errors"] == "{}"
     assert (rows[0]["mean_us"], rows[0]["min_us"], rows[0]["max_us"]) == ("6.0", "5", "7")
@@ -85,6 +87,22 @@ def test_counts_are_cumulative_within_a_part_and_begin_anew_with_the_next(stats:
     totals = [(row["part"], row["requests"], row["failures"]) for row in rows_of(path) if row["name"] == AGGREGATED and
               row["worker"] == ALL_WORKERS]  # fmt: skip
     assert totals == [("warm-up", "2", "0"), ("warm-up", "2", "0"), ("measured", "1", "0"), ("measured", "2", "1")]
+
+
+def test_users_are_those_that_the_workers_had_and_a_silent_interval_changes_nothing(
+    stats: tuple[StatsFile, Path],
+) -> None:
+    file, path = stats
+    for number, (first, second) in enumerate([(3, 5), (None, 5), (0, 0)]):
+        given = interval(number, get=histogram(1))
+        given.workers = {"w/1": WorkerShare(users=first), "w/2": WorkerShare(users=second)}
+        file.write(given)
+    assert [row["users"] for row in rows_of(path) if row["worker"] == "w/1"] == ["3", "3", "0"]
+    assert [row["users"] for row in rows_of(path) if row["name"] == AGGREGATED and row["worker"] == ALL_WORKERS] == [
+        "8",
+        "8",
+        "0",
+    ]
 
 
 def test_a_figure_that_came_late_is_added(stats: tuple[StatsFile, Path]) -> None:

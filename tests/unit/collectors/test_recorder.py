@@ -36,10 +36,10 @@ def test_requests_are_recorded_in_the_interval_in_which_they_end(clock: FakeCloc
     for at in (0.0, 0.999, 1.0, 1.5, 4.2):
         clock.now_s = clock.began_s + at
         request(recording)
-    report = recording.report()
+    report = recording.report(users=4)
     assert counts(report) == {("measured", 0): 2, ("measured", 1): 2, ("measured", 4): 1}
     assert (report["part"], report["interval"]) == ("measured", 4)
-    assert recording.report()["records"] == [], "what was reported is forgotten"
+    assert recording.report(users=4)["records"] == [], "what was reported is forgotten"
 
 
 def test_a_report_in_the_middle_of_an_interval_splits_it_without_loss(clock: FakeClock) -> None:
@@ -47,18 +47,18 @@ def test_a_report_in_the_middle_of_an_interval_splits_it_without_loss(clock: Fak
     recording.begin_part("measured", None)
     request(recording)
     clock.now_s += 0.4
-    first = recording.report()
+    first = recording.report(users=4)
     request(recording)
-    second = recording.report()
+    second = recording.report(users=4)
     assert counts(first) == counts(second) == {("measured", 0): 1}
 
 
 def test_a_report_says_how_far_the_clock_is_also_without_requests(clock: FakeClock) -> None:
     recording = recorder(clock)
-    assert recording.report()["part"] is None
+    assert recording.report(users=4)["part"] is None
     recording.begin_part("measured", None)
     clock.now_s += 7.5
-    report = recording.report()
+    report = recording.report(users=4)
     assert (report["part"], report["interval"], report["records"]) == ("measured", 7, [])
 
 
@@ -71,13 +71,13 @@ def test_what_ends_after_the_planned_end_belongs_to_the_last_interval(
     for _ in range(70):
         request(recording)
         clock.now_s += 0.1
-    report = recording.report()
+    report = recording.report(users=4)
     assert sum(counts(report).values()) == 70
     assert max(number for _, number in counts(report)) == last
     assert report["interval"] == last
     recording.begin_part("cool-down", None)
     clock.now_s += 5
-    assert recording.report()["interval"] == 5, "a part without a plan has no last interval"
+    assert recording.report(users=4)["interval"] == 5, "a part without a plan has no last interval"
 
 
 def test_each_part_counts_its_intervals_from_0_and_keeps_its_own_requests(clock: FakeClock) -> None:
@@ -88,7 +88,7 @@ def test_each_part_counts_its_intervals_from_0_and_keeps_its_own_requests(clock:
     recording.begin_part("measured", 10)
     request(recording)
     request(recording)
-    assert counts(recording.report()) == {("warm-up", 2): 1, ("measured", 0): 2}
+    assert counts(recording.report(users=4)) == {("warm-up", 2): 1, ("measured", 0): 2}
 
 
 def test_a_part_that_is_on_its_way_is_entered_where_it_is(clock: FakeClock) -> None:
@@ -97,9 +97,9 @@ def test_a_part_that_is_on_its_way_is_entered_where_it_is(clock: FakeClock) -> N
     request(recording)
     clock.now_s += 0.4
     request(recording)
-    assert counts(recording.report()) == {("measured", 4): 1, ("measured", 5): 1}
+    assert counts(recording.report(users=4)) == {("measured", 4): 1, ("measured", 5): 1}
     recording.begin_part("measured", 10.0, elapsed_s=12.0)
-    assert recording.report()["interval"] == 9
+    assert recording.report(users=4)["interval"] == 9
 
 
 def test_names_types_and_failures_are_kept_apart(clock: FakeClock) -> None:
@@ -109,7 +109,7 @@ def test_names_types_and_failures_are_kept_apart(clock: FakeClock) -> None:
     request(recording, "set", 1.25)
     request(recording, "set", 99, ValueError("why"))
     request(recording, "set", 99, ValueError())
-    ((_, _, records),) = recording.report()["records"]
+    ((_, _, records),) = recording.report(users=4)["records"]
     by_name = {name: message for kind, name, message in records if kind == "zookeeper"}
     assert by_name["get"]["counts"] == {300: 1}
     assert by_name["set"]["counts"] == {1250: 1}
@@ -120,14 +120,14 @@ def test_cpu_is_that_since_the_last_report(clock: FakeClock) -> None:
     recording = recorder(clock)
     recording.begin_part("measured", None)
     clock.now_s += 3
-    recording.report()
+    recording.report(users=4)
     clock.now_s += 2
-    report = recording.report()
+    report = recording.report(users=4)
     assert [report[name] for name in ("wall_ns", "cpu_ns", "cpu_wait_ns")] == [2e9, 1e9, 0.2e9]
 
 
 def test_a_system_without_the_waiting_figure_has_none(clock: FakeClock) -> None:
-    assert recorder(clock, has_wait=False).report()["cpu_wait_ns"] is None
+    assert recorder(clock, has_wait=False).report(users=4)["cpu_wait_ns"] is None
 
 
 def test_the_real_cpu_clock_goes_forward() -> None:
@@ -159,7 +159,7 @@ def test_whatever_happens_every_request_is_reported_once(
             request(recording)
             recorded[part] += 1
         elif step == "report":
-            for (of_part, number), count in counts(recording.report()).items():
+            for (of_part, number), count in counts(recording.report(users=4)).items():
                 assert number >= 0
                 reported[of_part] += count
         else:

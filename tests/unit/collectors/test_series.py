@@ -50,7 +50,7 @@ class Fleet:
         self.recorded[PARTS[self.part]] += count
 
     def send(self, worker: str) -> None:
-        self.post.append((worker, self.recorders[worker].report()))
+        self.post.append((worker, self.recorders[worker].report(users=4)))
 
     def deliver(self, index: int = 0) -> None:
         worker, report = self.post.pop(index)

@@ -76,7 +76,7 @@ def test_the_inventory_wins_over_the_scenario_and_parameters_are_laid_over(tmp_p
     overrides: dict[str, object] = {"users": 100, "run_time": 30, "parameters": {"val-size": 1, "key-size": 4}}
     plan = plan_of(tmp_path, overrides)
     assert (plan.users, plan.run_time_s) == (100, 30.0)
-    assert [plan.parameters[name] for name in ("val-size", "key-size", "min-wait")] == [1, 4, 10.0]
+    assert [plan.parameters[name] for name in ("val-size", "key-size", "min-wait")] == [1, 4, "10ms"]
 
 
 def test_a_scenario_is_found_by_name_and_by_path(tmp_path: Path) -> None:
@@ -107,14 +107,17 @@ def test_an_unknown_scenario_is_named_with_the_known_ones(name: str) -> None:
         ("!!python/object:os.system {}", "not YAML that can be read"),
     ],
 )
-def test_a_file_that_is_no_scenario_has_that_one_problem(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_is_no_scenario_has_that_one_problem_beside_those_of_the_inventory(
+    tmp_path: Path, text: str, said: str
+) -> None:
     file = tmp_path / "bad.yml"
     file.write_text(text)
     plan, problems = resolve_plan(str(file), SCENARIOS, {"users": "many"})
     assert plan is None
-    (problem,) = problems
+    problem, of_inventory = problems
     assert problem.startswith(f"benchmark_scenario [{file}")
     assert said in problem
+    assert of_inventory.startswith("benchmark_users [many]")
 
 
 def test_a_file_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
@@ -271,3 +274,15 @@ def test_watches_of_a_node_are_different_users(tmp_path: Path) -> None:
     assert problem.startswith(
         "workload in mine.yml: workload.watches.per_node [9]: each is another user's, and there are 8"
     )
+
+
+def test_an_unknown_scenario_hides_no_other_problem(tmp_path: Path) -> None:
+    overrides: dict[str, object] = {"users": 0, "run_time": "abc", "parameters": {"val-siz": 1}}
+    plan, problems = resolve_plan("quik", tmp_path, overrides)
+    assert plan is None
+    assert [problem.split(" ")[0].rstrip(":") for problem in problems] == [
+        "benchmark_scenario",
+        "benchmark_users",
+        "benchmark_run_time",
+        "benchmark_parameters.val-siz",
+    ]

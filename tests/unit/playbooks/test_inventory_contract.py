@@ -72,6 +72,11 @@ def test_several_members_on_one_machine_have_no_problem_with_ports_of_their_own(
         ),
         ({"zookeeper_heap": "512"}, "a: zookeeper_heap [512] must be a number with a unit"),
         ({"zookeeper_heap": "0m"}, "a: zookeeper_heap [0m] must be a number with a unit"),
+        (
+            {"zookeeper_java_options": ["-Dzookeeper.ssl.keyStore.password=hunter2"]},
+            "a: zookeeper_java_options [-Dzookeeper.ssl.keyStore.password=…] would show a secret in process lists; "
+            "set zookeeper_properties: {ssl.keyStore.password: …}",
+        ),
         ({"zookeeper_java_options": "-Xss1m"}, "a: zookeeper_java_options [-Xss1m] must be a list"),
         ({"zookeeper_properties": "tickTime=1"}, "a: zookeeper_properties [tickTime=1] must be a dictionary"),
         ({"zookeeper_properties": {"clientPort": 1}}, "zookeeper_properties.clientPort [1] belongs to the role"),

@@ -39,7 +39,7 @@ def results_dir(sound_run: Path, troubled_run: Path, tmp_path: Path) -> Path:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spares the seconds that drawing takes, where not the drawings are tested."""
     monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: "<svg/>")
-    monkeypatch.setattr("vl_convert.vegalite_to_png", lambda *_, **__: b"png")
+    monkeypatch.setattr("vl_convert.svg_to_png", lambda *_, **__: b"png")
     monkeypatch.setattr("reporting.page._bundle", lambda: "")
     monkeypatch.setattr("reporting.figure.Figure.page_spec", lambda _: {})
     monkeypatch.setattr("reporting.figure.Figure.file_spec", lambda *_: {})

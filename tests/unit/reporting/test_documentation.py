@@ -49,6 +49,7 @@ def test_the_thresholds_are_those_of_the_rules() -> None:
         f"at least {rule_book.CPU_SHORT_SHARE:.0%} of its measured intervals and in".replace("%", " %"),
         f"in {rule_book.CPU_SHORT_INTERVALS} of them",
         f"at least {rule_book.CPU_WAIT_PERCENT:.0f} % of the time on average",
+        f"from {rule_book.CPU_WAIT_SPOILS_PERCENT:.0f} % on inconclusive",
         f"fewer than {rule_book.MIN_OPERATIONS_BEYOND_P999} operations",
     ):
         assert expected in table, expected

@@ -185,6 +185,11 @@ def test_waiting_for_a_core_is_a_note(tmp_path: Path) -> None:
     assert (found.verdict, rules(found)) == ("valid", {"cpu-wait": "note"})
 
 
+def test_much_waiting_for_a_core_leaves_nothing_to_conclude(tmp_path: Path) -> None:
+    found = judged(tmp_path, cpu_wait_percent=30)
+    assert (found.verdict, rules(found)) == ("inconclusive", {"cpu-wait": "inconclusive"})
+
+
 def test_a_stall_without_any_success_is_a_note(tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     stats, distributions = run / "locust-stats.csv", run / "locust-distrib.jsonl"

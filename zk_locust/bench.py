@@ -1,0 +1,39 @@
+"""The locustfile's own parameters: `--bench-NAME VALUE`, which becomes `ZK_LOCUST_BENCH_NAME` on every process.
+
+They are not validated. The master's values reach the workers as a test starts, so a locustfile reads them when a user
+is made, not when it is imported; on a worker they are not there yet then.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from zk_locust.parameters import find, parameter_of
+
+
+def bench_parameter(name: str, default: str | None = None) -> str | None:
+    """Return the value of `--bench-NAME` as text, or the default. Raises KeyError for what can be no name."""
+    return os.environ.get(parameter_of(f"bench-{name}").environment, default)
+
+
+def adopt_flags(words: Sequence[str]) -> None:
+    """Put the command line's `--bench-NAME VALUE` into the environment, where a locustfile reads it at its import."""
+    for position, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        parameter = find(flag) if flag.startswith("--bench-") else None
+        if parameter is not None and (equals or position + 1 < len(words)):
+            os.environ[parameter.environment] = value if equals else words[position + 1]
+
+
+def register_bench_parameters(environment: Any, **_: Any) -> None:
+    """Keep the environment variables as the options are (a listener of `events.init`)."""
+    environment.events.test_start._handlers.insert(0, _export)
+    _export(environment)
+
+
+def _export(environment: Any, **_: Any) -> None:
+    for destination, value in vars(environment.parsed_options or object).copy().items():
+        parameter = find(destination) if destination.startswith("bench_") else None
+        if parameter is not None and value is not None and value != "":
+            text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+            os.environ[parameter.environment] = text

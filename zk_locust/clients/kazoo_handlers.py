@@ -1,0 +1,116 @@
+"""kazoo's handlers, and one of our own: gevent with a cheaper `select`.
+
+kazoo calls `select` five times an operation, and its own builds and destroys a selector each time: some 20 system
+calls. This one asks poll(2) first, without waiting, which is often enough; else it waits with watchers of gevent's loop
+that it keeps from call to call.
+"""
+
+import select
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import gevent
+from gevent.hub import Waiter
+from gevent.monkey import get_original
+from kazoo.handlers.gevent import SequentialGeventHandler
+from kazoo.handlers.threading import SequentialThreadingHandler
+from kazoo.handlers.utils import fileobj_to_fd
+
+_READ: Final = 1  # of gevent's loop
+_WRITE: Final = 2
+_READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR
+_WRITABLE: Final = select.POLLOUT | select.POLLHUP | select.POLLERR
+_WATCHERS_KEPT: Final = 4
+
+_poll: Any = get_original("select", "poll")
+
+
+class FastSelectGeventHandler(SequentialGeventHandler):  # type: ignore[misc]
+    """kazoo's gevent handler with a `select` of a few system calls at most. Not for TLS."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # By socket, not by descriptor: a number comes back with the next connection, and the watcher must not.
+        self._watchers: dict[tuple[int, int], tuple[Any, int, Any]] = {}
+
+    def select(
+        self, rlist: Sequence[Any], wlist: Sequence[Any], xlist: Sequence[Any], timeout: float | None = None
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """Return the sockets that can be read and those that can be written, all empty when the time is over."""
+        del xlist  # kazoo has none
+        reads = [(fileobj_to_fd(socket), socket) for socket in rlist]
+        writes = [(fileobj_to_fd(socket), socket) for socket in wlist]
+        readable, writable = self._ready(reads, writes)
+        if readable or writable or timeout == 0:
+            return readable, writable, []
+        self._wait([(fd, s, _READ) for fd, s in reads] + [(fd, s, _WRITE) for fd, s in writes], timeout)
+        return (*self._ready(reads, writes), [])
+
+    def stop(self) -> None:
+        """Stop the workers and give the watchers back."""
+        super().stop()
+        self._forget_watchers()
+
+    @staticmethod
+    def _ready(reads: list[tuple[int, Any]], writes: list[tuple[int, Any]]) -> tuple[list[Any], list[Any]]:
+        masks: dict[int, int] = {}
+        for fd, _ in reads:
+            masks[fd] = select.POLLIN
+        for fd, _ in writes:
+            masks[fd] = masks.get(fd, 0) | select.POLLOUT
+        poll = _poll()
+        for fd, mask in masks.items():
+            poll.register(fd, mask)
+        ready = dict(poll.poll(0))
+        if not ready:
+            return [], []
+        if any(events & select.POLLNVAL for events in ready.values()):
+            raise ValueError("Invalid event mask or fd")  # as kazoo's own says it
+        return (
+            [socket for fd, socket in reads if ready.get(fd, 0) & _READABLE],
+            [socket for fd, socket in writes if ready.get(fd, 0) & _WRITABLE],
+        )
+
+    def _wait(self, wanted: list[tuple[int, Any, int]], timeout: float | None) -> None:
+        """Wait until one of the sockets is ready, or the time is over. No watcher stays active afterwards."""
+        if len(self._watchers) > _WATCHERS_KEPT:
+            self._forget_watchers()  # most are those of earlier connections
+        hub = gevent.get_hub()
+        waiter: Any = Waiter(hub)
+        active = [self._watcher(hub, fd, socket, events) for fd, socket, events in wanted]
+        timer = None if timeout is None else hub.loop.timer(timeout)
+        wake: Callable[..., None] = waiter.switch
+        try:
+            for watcher in active:
+                watcher.start(wake, None)
+            if timer is not None:
+                timer.start(wake, None)
+            waiter.get()
+        finally:
+            for watcher in active:
+                watcher.stop()
+            if timer is not None:
+                timer.stop()
+                timer.close()
+
+    def _watcher(self, hub: Any, fd: int, socket: Any, events: int) -> Any:
+        key = (id(socket), events)
+        kept = self._watchers.get(key)
+        if kept is not None and kept[0] is socket and kept[1] == fd:
+            return kept[2]
+        watcher = hub.loop.io(fd, events)
+        self._watchers[key] = (socket, fd, watcher)
+        return watcher
+
+    def _forget_watchers(self) -> None:
+        watchers, self._watchers = self._watchers, {}
+        for _, _, watcher in watchers.values():
+            if not watcher.active:
+                watcher.close()
+
+
+HANDLERS: Final[dict[str, Callable[[], Any]]] = {
+    "gevent": SequentialGeventHandler,
+    "gevent-fast": FastSelectGeventHandler,
+    "threading": SequentialThreadingHandler,
+}
