@@ -71,6 +71,8 @@ lock: install-dev ## pin the newest requirements, with hashes
 	@for set in runtime dev; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    requirements/$$set.in -o requirements/$$set.txt || exit 1; done
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --only-binary :all: --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header -c requirements/runtime.txt requirements/load_host.in -o requirements/load_host.txt
 
 clean: ## remove the environment and what tools have cached; results stay
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,1 @@
+"""What the controller makes for the fleet, and asks of it."""
