@@ -37,8 +37,9 @@ def locust_processes(
 ) -> list[dict[str, Any]]:
     """Return the processes of the load host `name`, as `zk-locust host-run` takes them.
 
-    `master` has `bind_host`, `port`, `expect_workers` and the plan's `users`, `spawn_rate` and `run_time_s`; it is None
-    where the master runs elsewhere. `workers` has their `count` here, and the master's `address` and `port`.
+    `master` has `bind_host`, `port`, `expect_workers`, the plan's `users`, `spawn_rate` and `run_time_s`, and where its
+    web UI listens: `web_bind_host` (empty for none) and `web_port`; it is None where the master runs elsewhere.
+    `workers` has their `count` here, and the master's `address` and `port`.
     """
     common = [python, "-m", "locust", "-f", "locustfile.py"]
     processes = []
@@ -56,10 +57,16 @@ def locust_processes(
             "--exit-code-on-error": 0,  # failed operations are a result, not a failed run
         }
         flags = [str(word) for pair in arguments.items() for word in pair]
+        if master.get("web_bind_host"):
+            # The page stays for a moment, so that whoever looks at it sees the end.
+            address = ["--web-host", str(master["web_bind_host"]), "--web-port", str(master["web_port"])]
+            mode = ["--autostart", "--autoquit", "3", *address]
+        else:
+            mode = ["--headless"]
         processes.append(
             {
                 "name": "master",
-                "arguments": [*common, "--master", "--headless", "--only-summary", *flags],
+                "arguments": [*common, "--master", *mode, "--only-summary", *flags],
                 "environment": dict(environment),
             }
         )
@@ -116,10 +123,18 @@ def host_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
+def _clock(clock: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what preflight has measured: the host's clock minus the controller's, and how far that may be off (ms)."""
+    if clock.get("offset_ms") is None:
+        return {}
+    return {"clock_offset_ms": clock["offset_ms"], "clock_error_ms": clock["error_ms"]}
+
+
 def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, Any]]:
     """Return what the manifest says of each host: its machine, and what the member on it has told of itself."""
     return {
         host: host_facts(hostvars[host].get("ansible_facts") or {})
+        | _clock(hostvars[host].get("preflight_clock") or {})
         | (hostvars[host].get("benchmark_collect_member") or {})
         for host in hosts
     }
