@@ -73,8 +73,8 @@ def member_host_problems(
         )
     elif not java["path"] and not wanted["can_install"]:
         problems.append(f"{name}: no Java [{java['error']}], and no root to install it; {_INSTALL_JAVA}")
-    for found in probe["folders"].values():
-        problems += folder_problems(name, "zookeeper_state_dir", wanted["state_dir"], found, wanted["free_disk_mb"])
+    for variable, path in wanted["folders"].items():
+        problems += folder_problems(name, variable, path, probe["folders"][path], wanted["free_disk_mb"])
     problems += port_problems(name, listeners, wanted["ports"])
     return problems
 

@@ -36,8 +36,8 @@ INSTALL_METHODS = ("auto", "package", "archive", "existing")
 
 # Keys of zoo.cfg that the role writes, and what to set instead.
 OWNED_PROPERTIES = {
-    "dataDir": "zookeeper_state_dir",
-    "dataLogDir": "zookeeper_state_dir",
+    "dataDir": "zookeeper_data_dir",
+    "dataLogDir": "zookeeper_data_log_dir",
     "clientPort": "zookeeper_client_port",
     "clientPortAddress": "zookeeper_bind_address",
     "admin.serverPort": "zookeeper_admin_port",
