@@ -11,7 +11,7 @@ HostVars = Mapping[str, Mapping[str, Any]]
 _CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ansible_(host|port|user|connection)")
 # Facts that our own roles have set while they worked.
 _WORKING_FACT = re.compile(
-    r"benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address)"
+    r"benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
 )
 _SECRET = re.compile(r"pass|secret|sasl|token|credential|private|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE)
 _REDACTED = "(secret)"
