@@ -158,9 +158,7 @@ def _source_files() -> list[Path]:
 
 def _wheels_of(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise FleetError(
-            f"load_host_wheels [{folder}]: there is no such folder on the controller; name another"
-        )
+        raise FleetError(f"load_host_wheels [{folder}]: there is no such folder on the controller; name another")
     return list(folder.glob("*.whl"))
 
 

@@ -16,9 +16,7 @@ from fleet.wheelhouse import Kind, Wheelhouse
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the wheelhouses as a JSON object, by kind of host."""
     parser = argparse.ArgumentParser(prog="zk-locust-wheelhouse", description=main.__doc__)
-    parser.add_argument(
-        "action", choices=["identify", "gather"], help="say the names, or make what is missing"
-    )
+    parser.add_argument("action", choices=["identify", "gather"], help="say the names, or make what is missing")
     parser.add_argument("--kind", action="append", required=True, help="Python and architecture, e.g. 3.13-x86_64")
     parser.add_argument("--cache", type=Path, default=_default_cache(), help="folder of the wheelhouses [%(default)s]")
     parser.add_argument("--wheels", type=Path, help="folder of wheels that stands in for the index")

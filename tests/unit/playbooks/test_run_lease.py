@@ -1,12 +1,12 @@
 """The lease on a host: one run has it, for as long as it says or loads the host."""
 
 import fcntl
+import json
 import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,8 @@ import pytest
 from playbooks.action_plugins.run_lease import description, is_abandoned
 from playbooks.action_plugins.run_record import process_start
 from playbooks.filter_plugins.lease import held_problems
-from playbooks.library.run_lease import LEASE, claim, other_holder, read, release
+from playbooks.library.run_lease import LEASE, claim, held, other_holder, read, release
 
-PROJECT = Path(__file__).parents[3]
 NOW = 1_800_000_000.0
 
 
@@ -136,23 +135,13 @@ def test_each_holder_is_named_once_with_its_hosts() -> None:
     assert line.startswith("zk1, zk2: is held by run a of ops@a since 03:15; wait for its end")
 
 
-CLAIM = """
-import sys, time
-from pathlib import Path
-from playbooks.library.run_lease import claim
-asked = {"run_id": sys.argv[2], "owner": "", "controller": {}, "seconds": 60.0, "lock": "", "replaces": ""}
-time.sleep(max(0.0, float(sys.argv[3]) - time.time()))
-won = [number for number in range(400) if claim(Path(sys.argv[1]) / str(number), asked, time.time()) is None]
-print(*won)
-"""
-
-
-def test_claims_at_one_time_are_won_by_one(tmp_path: Path) -> None:
-    start = str(time.time() + 1.5)
-    command = [sys.executable, "-c", CLAIM, str(tmp_path)]
-    claims = [
-        subprocess.Popen([*command, f"run{number}", start], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
-        for number in range(4)
-    ]
-    won = [number for process in claims for number in process.communicate(timeout=30)[0].split()]
-    assert sorted(won, key=int) == [str(number) for number in range(400)]
+def test_a_claim_waits_for_one_that_is_being_made(tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        with held(tmp_path):
+            waiting = pool.submit(claim, tmp_path, asked("b"), NOW)
+            time.sleep(0.2)
+            assert not waiting.done()
+            (tmp_path / LEASE).write_text(json.dumps({"run_id": "a", "until_s": NOW + 1}))
+        holder = waiting.result(10)
+    assert holder is not None
+    assert holder["run_id"] == "a"
