@@ -45,6 +45,7 @@ class Manifest:
     versions: Mapping[str, Any] = field(default_factory=dict)
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     phases: tuple[Phase, ...] = ()
+    warnings: tuple[str, ...] = ()  # what preflight had to say
     present: bool = False
 
     @property
@@ -111,8 +112,18 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
         versions=mapping(raw.get("versions"), "versions"),
         hosts={name: mapping(found, f"hosts.{name}") for name, found in hosts.items()},
         phases=_phases(raw.get("phases"), problems),
+        warnings=_warnings(raw.get("warnings"), problems),
         present=True,
     )
+
+
+def _warnings(raw: Any, problems: ProblemLog) -> tuple[str, ...]:
+    if raw is None:
+        return ()
+    if not isinstance(raw, list):
+        problems.add(FILE, None, "warnings is not a list")
+        return ()
+    return tuple(str(line) for line in raw)
 
 
 def _phases(raw: Any, problems: ProblemLog) -> tuple[Phase, ...]:

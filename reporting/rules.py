@@ -308,6 +308,11 @@ def _few_operations(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
+def _preflight_warnings(evidence: Evidence) -> Iterator[Reason]:
+    for warning in evidence.run.manifest.warnings:
+        yield Reason("preflight-warning", NOTE, f"Known beforehand: {warning}.")
+
+
 def percent(share: float) -> str:
     """A share (0 to 1) as percent, with as many digits as it takes to be above zero."""
     value = share * 100
@@ -327,4 +332,5 @@ OTHER_RULES: Final[tuple[_Rule, ...]] = (
     _members_unreachable,
     _stalls,
     _few_operations,
+    _preflight_warnings,
 )
