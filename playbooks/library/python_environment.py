@@ -47,8 +47,7 @@ def make_environment(folder: Path, pack: Path, wheel: Path) -> None:
     _make_empty(folder)
     wheels = folder / "wheels"
     wheels.mkdir()
-    with tarfile.open(pack) as archive:
-        archive.extractall(wheels, filter="data")
+    _unpack(pack, wheels)
     shutil.copy(wheel, wheels)
     (pip,) = wheels.glob("pip-*.whl")
     # A wheel is a zip file, and Python runs what lies in one.
@@ -57,6 +56,17 @@ def make_environment(folder: Path, pack: Path, wheel: Path) -> None:
     _run([str(folder / "bin" / "python"), f"{pip}/pip", "install", *options, *files])
     shutil.rmtree(wheels)
     (folder / COMPLETE).touch()
+
+
+def _unpack(pack: Path, folder: Path) -> None:
+    """Unpack plain files only: early releases of Python 3.11 have no filter for what else an archive may do."""
+    with tarfile.open(pack) as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.isfile() else None
+            if content is None or Path(member.name).name != member.name:
+                raise ValueError(f"{pack} holds something that is no wheel: {member.name}")
+            with (folder / member.name).open("wb") as file:
+                shutil.copyfileobj(content, file)
 
 
 def _make_empty(folder: Path) -> None:
