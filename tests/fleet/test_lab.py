@@ -98,6 +98,15 @@ def test_a_host_without_power_does_not_answer_and_keeps_its_files(lab: Lab) -> N
     host.run("rm -r /var/lib/lab-test")
 
 
+def test_a_host_that_is_shut_down_stops_its_units_first(lab: Lab) -> None:
+    for host in (lab.hosts["load2"], lab.hosts["load3"]):  # one of each release
+        stop = "--property=ExecStop=/bin/sh -c 'sleep 1; touch /var/tmp/stopped-in-good-order'"
+        host.run(["systemd-run", "--unit=lab-test", stop, "sleep", "600"])
+        host.shut_down()
+        host.start()
+        assert host.run("rm /var/tmp/stopped-in-good-order", check=False).returncode == 0, host.name
+
+
 def test_a_cut_network_silences_a_host_until_it_is_healed(lab: Lab) -> None:
     host = lab.hosts["zk2"]
     host.cut_network()

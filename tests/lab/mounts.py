@@ -59,8 +59,8 @@ def prepare_storage(folder: Path) -> None:
     try:
         mount_overlay(Path("/usr"), trial)
     except LabError as error:
-        run(["mount", "-t", "tmpfs", "-o", "mode=0711", "tmpfs-lab", folder])
         try:
+            run(["mount", "-t", "tmpfs", "-o", "mode=0711", "tmpfs-lab", folder])
             mount_overlay(Path("/usr"), trial)
         except LabError:
             raise LabUnavailableError(

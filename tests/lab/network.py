@@ -20,12 +20,7 @@ def open_network() -> int:
     The caller holds the machine's lock.
     """
     if not has_route():
-        done = run(["ip", "route", "add", *_ROUTE], check=False)
-        if done.returncode != 0:
-            raise LabUnavailableError(
-                "no route can be made on this machine; a lab needs root with CAP_NET_ADMIN (in a container: "
-                f"--privileged): {done.stderr.strip()}"
-            )
+        _make("route", *_ROUTE)
     plain = [IPv4Network(route["dst"]) for route in _routes() if route["dst"] != "default" and "type" not in route]
     taken = [other for other in plain if other.subnet_of(RANGE)]
     names = _links()
@@ -34,7 +29,7 @@ def open_network() -> int:
         if bridge in names or any(subnet(network).overlaps(other) for other in taken):
             continue
         # No delay before a new port forwards; the kernel's default is 15 s of listening for loops.
-        run(["ip", "link", "add", bridge, "type", "bridge", "forward_delay", "0"])
+        _make("link", bridge, "type", "bridge", "forward_delay", "0")
         run(["ip", "address", "add", f"{subnet(network)[1]}/24", "dev", bridge])
         run(["ip", "link", "set", bridge, "up"])
         return network
@@ -70,6 +65,15 @@ def remove_link(interface: str) -> None:
         done = run(["ip", "link", "delete", interface], check=False)
         if done.returncode != 0 and interface in _links():  # it may have gone with its host meanwhile
             raise LabError(f"the interface [{interface}] cannot be removed: {done.stderr.strip()}")
+
+
+def _make(kind: str, *words: str) -> None:
+    done = run(["ip", kind, "add", *words], check=False)
+    if done.returncode != 0:
+        raise LabUnavailableError(
+            f"no {kind} [{words[0]}] can be made on this machine; a lab needs root with CAP_NET_ADMIN (in a container: "
+            f"--privileged) and a kernel with bridges: {done.stderr.strip()}"
+        )
 
 
 def _links() -> set[str]:
