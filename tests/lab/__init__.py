@@ -7,9 +7,9 @@ A host is an overlay mount over a root file system that mmdebstrap has made, boo
 Debian. `python -m tests.lab up|down|status|image` does the same from the command line.
 """
 
-from tests.lab.commands import LabError
+from tests.lab.commands import LabError, LabUnavailableError
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.plan import HostPlan, LabOptions, Role
 
-__all__ = ["Host", "HostPlan", "Lab", "LabError", "LabOptions", "Role"]
+__all__ = ["Host", "HostPlan", "Lab", "LabError", "LabOptions", "LabUnavailableError", "Role"]

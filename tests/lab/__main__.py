@@ -1,6 +1,7 @@
 """`python -m tests.lab up|down|status|image`: the lab from the command line, and from the Makefile."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -108,5 +109,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)  # ended from outside, as by Ctrl-C: what was begun is removed
     sys.exit(main())

@@ -9,7 +9,7 @@ import os
 import time
 from pathlib import Path
 
-from tests.lab.commands import LabError
+from tests.lab.commands import LabError, LabUnavailableError
 
 _TOP = "zk-locust-lab"
 
@@ -25,7 +25,7 @@ def hierarchies() -> list[Path]:
         elif kind == "cgroup" and "name=systemd" in options.split(","):
             found.append(Path(head.split()[4]))
     if not any((path / "cgroup.controllers").exists() for path in found):
-        raise LabError(
+        raise LabUnavailableError(
             "the unified control group hierarchy is not mounted: mount -t cgroup2 none /sys/fs/cgroup/unified"
         )
     return found

@@ -9,6 +9,10 @@ class LabError(Exception):
     """The lab cannot do what was asked; the message says what is missing and what to do."""
 
 
+class LabUnavailableError(LabError):
+    """This machine cannot carry a lab; the message says what it lacks, and the remedy."""
+
+
 def run(
     argv: Sequence[str | Path],
     *,

@@ -31,8 +31,6 @@ def start(
         ),
         *(f"--network-bridge={bridge}", "--register=no", "--keep-unit", "--console=pipe", "--link-journal=no"),
         *("--resolv-conf=off", "--timezone=off", "--rlimit=NOFILE=1024:524288"),
-        # Debian 12's systemd would otherwise take SIGTERM for itself to mean: halt without stopping units.
-        "--kill-signal=SIGRTMIN+4",
     ]
     # The shell moves itself into the host's groups before it becomes systemd-nspawn; `&` makes it nobody's child.
     into_groups = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1"; shift; n=$((n - 1)); done; exec "$@"'

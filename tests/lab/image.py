@@ -70,9 +70,18 @@ def _ensure(release: str, say: Callable[[str], None], mirror: str | None) -> Non
         try:
             _make(release, building, mirror or own_mirror())
             building.rename(final)
+            _remove_older(release, final)
         finally:
             remove_tree(building)
         say(f"Debian {release} is ready after {time.monotonic() - begin:.0f} s: {final}")
+
+
+def _remove_older(release: str, newest: Path) -> None:
+    # One that a lab still stands on is the lower layer of its hosts' mounts.
+    mounted = Path("/proc/self/mountinfo").read_text()
+    for path in cache_dir().glob(f"{release}-*"):
+        if path != newest and path.is_dir() and f"lowerdir={path}," not in mounted:
+            remove_tree(path)
 
 
 def _make(release: str, folder: Path, mirror: str) -> None:

@@ -1,7 +1,7 @@
 """A lab from its making to its removal."""
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 
@@ -108,9 +108,8 @@ class Lab:
         with locked(f"lab-{self.name}"):
             ensure_images([release], silent)
             images = {**self._record.images, release: self._record.images.get(release, image_path(release))}
-            self._record = record.LabRecord(
-                self.options, self.inventory, images, (*self._record.hosts, plan), self._record.network
-            )
+            hosts = sorted((*self._record.hosts, plan), key=lambda host: host.offset)
+            self._record = record.LabRecord(self.options, self.inventory, images, tuple(hosts), self._record.network)
             record.save(self._record)
             with locked("machine"):
                 limits.raise_for(record.hosts_on_machine(), silent)
@@ -238,6 +237,14 @@ class Lab:
             return
         with ThreadPoolExecutor(max_workers=min(16, len(hosts))) as pool:
             futures = [pool.submit(act, host) for host in hosts]
-        problems = [str(error) for future in futures if (error := future.exception()) is not None]
-        if problems:
-            raise LabError("\n".join(problems))
+            try:
+                wait(futures)
+            except BaseException:  # Ctrl-C comes to this thread; the others finish what they have begun
+                pool.shutdown(cancel_futures=True)
+                raise
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        for error in errors:
+            if not isinstance(error, LabError):
+                raise error
+        if errors:
+            raise LabError("\n".join(map(str, errors)))

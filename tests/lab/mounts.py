@@ -4,7 +4,7 @@ import shutil
 import time
 from pathlib import Path
 
-from tests.lab.commands import LabError, run
+from tests.lab.commands import LabError, LabUnavailableError, run
 
 
 def mounts_below(folder: Path) -> list[Path]:
@@ -59,11 +59,11 @@ def prepare_storage(folder: Path) -> None:
     try:
         mount_overlay(Path("/usr"), trial)
     except LabError as error:
-        run(["mount", "-t", "tmpfs", "-o", "mode=0711", "tmpfs-lab", folder])
         try:
+            run(["mount", "-t", "tmpfs", "-o", "mode=0711", "tmpfs-lab", folder])
             mount_overlay(Path("/usr"), trial)
         except LabError:
-            raise LabError(
+            raise LabUnavailableError(
                 "no overlay can be mounted on this machine; a lab needs root with CAP_SYS_ADMIN (in a container: "
                 f"--privileged) and a kernel with overlay mounts\n{error}"
             ) from error

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.lab.commands import LabError
+from tests.lab.commands import LabUnavailableError
 from tests.lab.image import KEYRING
 
 # Command, and the Debian package that brings it.
@@ -22,9 +22,9 @@ _COMMANDS = {
 
 def missing() -> list[str]:
     """Return what this machine lacks, each with its remedy; empty where a lab can be made."""
-    problems = []
-    if os.name != "posix" or not Path("/proc/self/mountinfo").exists():
+    if not Path("/proc/self/mountinfo").exists():
         return ["Linux: the lab's hosts are containers"]
+    problems = []
     if os.geteuid() != 0:
         problems.append("root: mounts and network devices are made; call it with sudo")
     packages = {package for command, package in _COMMANDS.items() if shutil.which(command) is None}
@@ -43,4 +43,6 @@ def require() -> None:
     """Raise LabError naming all that is missing."""
     problems = missing()
     if problems:
-        raise LabError("the lab cannot start here; it needs\n" + "\n".join(f"  - {problem}" for problem in problems))
+        raise LabUnavailableError(
+            "the lab cannot start here; it needs\n" + "\n".join(f"  - {problem}" for problem in problems)
+        )
