@@ -64,10 +64,15 @@ class LabFleet(Fleet):
 
     def mode(self, name: str) -> str:
         """Return what a member says that it is."""
-        ask = "import socket as s; c = s.create_connection(('127.0.0.1', 2181), 2); c.send(b'srvr'); print(c.recv(9999))"
+        ask = "import socket; c = socket.create_connection(('127.0.0.1', 2181)); c.send(b'srvr'); print(c.recv(9999))"
         answer = self.lab.hosts[name].run(["python3", "-c", ask], check=False).stdout
         found = re.search(r"Mode: (\w+)", answer)
         return found[1] if found else ""
+
+    def status_command_works(self) -> bool:
+        """Whether every load host is provisioned."""
+        command = [f"{LOAD_FOLDER}/host-run", "status", "--folder", "/nowhere"]
+        return all(self.lab.hosts[name].run(command, check=False).returncode == 0 for name in self.load_hosts)
 
     def run_processes(self, name: str) -> dict[int, str]:
         """Return the processes of runs on a load host: id to command."""
