@@ -1,0 +1,7 @@
+"""What people at the controller ask of the fleet: how it stands, its logs, the end of a run, the web UI.
+
+fabfile.py                              the commands
+status, logs, stop, tunnel              what each of them does
+members, load_hosts                     what one host is asked, and what its answer means
+inventory → endpoints → hosts           from Ansible's inventory to a host that runs a command
+"""
