@@ -12,6 +12,7 @@ from fabric import Config, Connection
 from fleet.endpoints import Endpoint
 from fleet.errors import InputError
 from fleet.host_keys import HostKeyRule
+from fleet.proxy_command import OpenSshConnection
 
 # What goes wrong is said in one line; Paramiko's threads would print tracebacks beside it.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -20,7 +21,7 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 def connection(endpoint: Endpoint) -> Connection:
     """The Fabric connection of an endpoint. Raises InputError for an ssh_config(5) that cannot be read."""
     config = _config(endpoint)
-    made = Connection(
+    made = OpenSshConnection(
         endpoint.address,
         user=endpoint.user,
         port=endpoint.port,
@@ -74,7 +75,7 @@ def _jump(endpoint: Endpoint, hops: str, config: Config) -> Connection:
     gateway: Connection | None = None
     for hop in (hop.strip().removeprefix("ssh://") for hop in hops.split(",")):
         try:
-            gateway = Connection(hop, config=config.clone(), gateway=gateway)
+            gateway = OpenSshConnection(hop, config=config.clone(), gateway=gateway)
         except ValueError as error:
             raise InputError(
                 f"{endpoint.name}: ProxyJump [{hops}] cannot be used ({error}); write user@host:port"

@@ -18,7 +18,6 @@ from paramiko.ssh_exception import (
     BadHostKeyException,
     NoValidConnectionsError,
     PasswordRequiredException,
-    ProxyCommandFailure,
 )
 
 from fleet import connections
@@ -55,9 +54,11 @@ class Host:
     def run(self, script: str, *, become: bool = True, limit_s: float = ANSWER_LIMIT_S) -> Answer:
         """Run a shell script, as the inventory's become user if `become`. Raises HostError where it cannot be run."""
         with _explained(self.endpoint, limit_s):
-            result = self._context.run(
-                self._command(script, become), hide=True, warn=True, in_stream=False, timeout=limit_s
-            )
+            promise = self._context.run(self._command(script, become), asynchronous=True, warn=True, timeout=limit_s)
+            try:
+                result = promise.join()
+            finally:
+                _close_pipes(promise)
         answer = Answer(int(result.exited), result.stdout, result.stderr)
         if answer.code != 0 and become and self.endpoint.become_user and answer.err.lstrip().startswith("sudo:"):
             raise HostError(
@@ -84,6 +85,8 @@ class Host:
                 with contextlib.suppress(KeyboardInterrupt):
                     promise.join()
                 return 0
+            finally:
+                _close_pipes(promise)
 
     def dial(self, address: str, port: int, limit_s: float) -> Any:
         """A socket, or a channel that is used like one, to an address that is reached from the host.
@@ -124,6 +127,14 @@ class Host:
             f'else exec {shlex.quote(self.endpoint.sudo)} -H -n -u {shlex.quote(user)} sh -c "$script"; fi'
         )
         return f"exec sh -c {shlex.quote(wrapped)}"
+
+
+def _close_pipes(promise: Any) -> None:
+    """Close what Invoke leaves open of a process on this machine."""
+    process = getattr(promise.runner, "process", None)
+    for pipe in (process.stdin, process.stdout, process.stderr) if process else ():
+        with contextlib.suppress(OSError):
+            pipe.close()
 
 
 def ask_all(
@@ -171,8 +182,6 @@ def _reason(endpoint: Endpoint, error: BaseException) -> str:
         case NoValidConnectionsError():
             causes = {str(cause.strerror or cause) for cause in error.errors.values()}
             return f"cannot connect to {endpoint.shown} ({', '.join(sorted(causes))})"
-        case ProxyCommandFailure():
-            return f"its ProxyCommand fails ({error.error!s:.100})"
         case TimeoutError():
             return f"{endpoint.shown} does not answer within {endpoint.connect_limit_s} s"
         case socket.gaierror():

@@ -11,6 +11,7 @@ from ansible.inventory import manager
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
+from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
@@ -71,11 +72,11 @@ class Inventory:
                 raise InputError(
                     f"inventory [{_shown(source)}] does not exist; name a file or a folder such as inventory/local"
                 )
-        init_plugin_loader([])
+        _load_plugins()
         loader = DataLoader()
         inventory = _parsed(loader, sources)
         variables = VariableManager(loader=loader, inventory=inventory)
-        HostVars(inventory, loader, variables)  # gives templates their `hostvars`
+        HostVars(inventory, variables, loader)  # gives templates their `hostvars`
         hosts = {}
         try:
             for host in inventory.get_hosts():
@@ -144,6 +145,11 @@ def as_bool(value: Any) -> bool:
 def one_line(error: BaseException) -> str:
     """An error's message without its line breaks."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _load_plugins() -> None:
+    if AnsibleCollectionConfig.collection_finder is None:  # once a process
+        init_plugin_loader([])
 
 
 class _Failures:

@@ -14,9 +14,9 @@ def run_lines(hosts: Sequence[LoadHost], inventory_option: str) -> list[str]:
     for run_id in _ids(hosts, running=True):
         holders = [host for host in hosts if any(run["run_id"] == run_id for run in host.running)]
         runs = [run for host in holders for run in host.running if run["run_id"] == run_id]
-        lines.append(f"Run {run_id} of {owner(runs)}: {_progress(runs)}")
         now = str((holders[0].overview or {}).get("time", ""))
-        lines.append(f"  on {', '.join(host.name for host in holders)} since {since(runs[0], now)}")
+        lines.append(f"Run {run_id} of {owner(runs)}, on {_names(holders)} since {since(runs[0], now)}")
+        lines.append(f"  {_progress(runs)}")
     for host in hosts:
         lock = (host.overview or {}).get("lock")
         if lock and not host.running:

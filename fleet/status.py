@@ -14,7 +14,7 @@ from fleet.members import Member
 from fleet.run_lines import run_lines
 
 MEMBERS_HEAD = ("member", "address", "role", "zxid", "clients", "queue", "ms min/avg/max", "nodes", "version")
-LOAD_HOSTS_HEAD = ("host", "part", "lock", "processes", "their CPU", "machine", "load", "memory GiB")
+LOAD_HOSTS_HEAD = ("host", "part", "lock", "processes", "CPU", "machine", "load", "memory GiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,5 +140,5 @@ def _load_host_cells(host: LoadHost) -> list[str]:
         f"{sum(process.get('cpu_percent') or 0 for process in host.processes):.0f} %" if host.processes else "",
         f"{machine.get('cpu_percent') or 0:.0f} % of {machine.get('cores')}",
         f"{(machine.get('load_average') or [0])[0]:.2f}",
-        f"{tables.gib(total - available)} of {tables.gib(total)}",
+        f"{tables.gib(total - available)}/{tables.gib(total)}",
     ]
