@@ -37,8 +37,8 @@ class OpenSshConnection(Connection):  # type: ignore[misc]
         with far:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", f"exec {_expanded(self.gateway, tokens)}"],
-                stdin=far,
-                stdout=far,
+                stdin=far.fileno(),
+                stdout=far.fileno(),
                 stderr=errors,
                 start_new_session=True,  # a Ctrl-C is ours: we end it when we are done with it
             )

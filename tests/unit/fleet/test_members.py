@@ -26,10 +26,9 @@ Node count: 1025
 
 def test_an_answer() -> None:
     member = parse(TARGET, SRVR)
-    assert member.serves
     assert (member.role, member.zxid, member.version) == ("follower", "0x10000002a", "3.8.0")
     assert (member.connections, member.outstanding, member.nodes) == (33, 2, 1025)
-    assert member.latency_ms == (0, 0.4263, 12)
+    assert member.latency_ms == (0.0, 0.4263, 12.0)
     assert parse(TARGET, SRVR.replace("3.8.0-1234, b", "3.4.13-5+deb, b")).version == "3.4.13"
 
 
@@ -45,7 +44,7 @@ def test_an_answer() -> None:
 )
 def test_no_answer(text: str, error: str, problem: str) -> None:
     member = parse(TARGET, text, error)
-    assert not member.serves
+    assert member.role == ""
     assert member.problem.startswith(problem)
 
 
