@@ -7,9 +7,10 @@ PYTHON ?= python3
 ARGS ?=
 INVENTORY ?= inventory/local
 HOSTS ?=
+LAB ?=
 STEP ?= 5
 
-.PHONY: help benchmark starter-kit test install install-dev lint unit integration browser system-packages teardown lock docs clean
+.PHONY: help benchmark starter-kit test install install-dev lint unit integration fleet browser system-packages lab-packages lab-up lab-down lab-status teardown lock docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -45,7 +46,7 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 system-packages: ## Debian's packages that the tests need (root)
 	@tools/install-test-packages
 
-test: install-dev system-packages lint ## linters and all tests
+test: install-dev system-packages lab-packages lint ## linters and all tests
 	@$(BIN)/python -m pytest
 
 lint: install-dev ## ruff, mypy, ansible-lint, yamllint
@@ -61,8 +62,23 @@ unit: install-dev ## the tests that need nothing and take seconds
 integration: install-dev system-packages ## the tests with real ZooKeeper servers
 	@$(BIN)/python -m pytest tests/integration
 
+fleet: install-dev lab-packages ## the tests on the lab's hosts, over SSH (root)
+	@$(BIN)/python -m pytest tests/fleet
+
 browser: install-dev system-packages ## the tests that look at pages in Chromium
 	@$(BIN)/python -m pytest tests/browser
+
+lab-packages:
+	@tools/install-lab-packages
+
+lab-up: install lab-packages ## make real hosts on this machine, and inventory/lab (root); LAB='--members 5 --observers 1'
+	@$(BIN)/python -m tests.lab up $(LAB)
+
+lab-down: install ## remove every trace of them; LAB='--images' removes the cached root file systems too
+	@$(BIN)/python -m tests.lab down $(LAB)
+
+lab-status: install ## say which of the lab's hosts answer
+	@$(BIN)/python -m tests.lab status $(LAB)
 
 docs: install ## write docs/parameters.md from the table of parameters
 	@$(BIN)/zk-locust parameters > docs/parameters.md

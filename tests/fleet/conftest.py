@@ -1,0 +1,53 @@
+"""The hosts that fleet tests run on: a lab of their own, so that a developer's lab is left alone.
+
+`ZK_LOCUST_LAB=NAME` takes a lab that is up and leaves it up.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab, LabOptions, LabUnavailableError, record
+
+OWN_NAME = f"test-{os.getpid()}"
+
+
+def make_lab(options: LabOptions) -> Lab:
+    """Make a lab. Where this machine cannot carry one, skip the test and say what it needs; fail it with CI=true."""
+    try:
+        return Lab.up(options, say=print)
+    except LabUnavailableError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+def remove_left_over() -> None:
+    """Remove the labs of test sessions that were killed."""
+    for name in record.names():
+        match = re.fullmatch(r"test-(\d+)(-\w+)?", name)
+        if match and not Path(f"/proc/{match[1]}").exists():
+            Lab.down_by_name(name)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """Return three members, a master host and two worker hosts; a test leaves them as it found them."""
+    given = os.environ.get("ZK_LOCUST_LAB")
+    if given:
+        yield Lab.load(given)
+        return
+    if os.geteuid() == 0:
+        remove_left_over()
+    with make_lab(LabOptions(name=OWN_NAME)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def small_lab() -> Iterator[Lab]:
+    """Return a member, a master host and a worker host that a test module may add to and break."""
+    with make_lab(LabOptions(name=f"{OWN_NAME}-small", members=1, workers=1)) as made:
+        yield made

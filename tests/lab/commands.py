@@ -1,0 +1,43 @@
+"""Running commands: one way, one error."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class LabError(Exception):
+    """The lab cannot do what was asked; the message says what is missing and what to do."""
+
+
+class LabUnavailableError(LabError):
+    """This machine cannot carry a lab; the message says what it lacks, and the remedy."""
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    stdin: str | bytes = b"",
+    check: bool = True,
+    timeout_s: float | None = 60.0,
+) -> "subprocess.CompletedProcess[str]":
+    """Run a command and return it with its output as text. Raises LabError where it fails, unless `check` is off."""
+    command = [str(word) for word in argv]
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=timeout_s)
+    except FileNotFoundError as error:
+        raise LabError(f"there is no command [{command[0]}]; tools/install-lab-packages installs it") from error
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"[{' '.join(command)}] did not end within {timeout_s:g} s") from error
+    result = subprocess.CompletedProcess(
+        command, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    )
+    if check and result.returncode != 0:
+        said = tail(result.stderr or result.stdout, 15)
+        raise LabError(f"[{' '.join(command)}] failed with code {result.returncode}\n{said}".rstrip())
+    return result
+
+
+def tail(text: str, lines: int) -> str:
+    """Return the last lines of a text."""
+    return "\n".join(text.rstrip().splitlines()[-lines:])
