@@ -15,8 +15,8 @@ def run_lines(hosts: Sequence[LoadHost], inventory_option: str) -> list[str]:
         holders = [host for host in hosts if any(run["run_id"] == run_id for run in host.running)]
         runs = [run for host in holders for run in host.running if run["run_id"] == run_id]
         now = str((holders[0].overview or {}).get("time", ""))
-        lines.append(f"Run {run_id} of {owner(runs)}, on {_names(holders)} since {since(runs[0], now)}")
-        lines.append(f"  {_progress(runs)}")
+        lines.append(f"Run {run_id} of {owner(runs)}, started {since(runs[0], now)}")
+        lines.append(f"  on {_names(holders)}: {_progress(runs)}")
     for host in hosts:
         lock = (host.overview or {}).get("lock")
         if lock and not host.running:
@@ -48,7 +48,7 @@ def since(run: dict[str, Any], now: str) -> str:
         age = (datetime.fromisoformat(now) - began).total_seconds()
         return f"{began:%Y-%m-%d %H:%M:%S} UTC ({clock(age)} ago)"
     except (ValueError, TypeError):
-        return started or "an unknown time"
+        return started or "at an unknown time"
 
 
 def _ids(hosts: Sequence[LoadHost], *, running: bool) -> list[str]:

@@ -52,7 +52,7 @@ def _end(
     """End one run; return the hosts on which that was not possible."""
     runs = [run for host in holders for run in host.running if run["run_id"] == run_id]
     since_when = since(runs[0], str((holders[0].overview or {}).get("time", "")))
-    say(f"Ending run {run_id} of {owner(runs)}, on {', '.join(host.name for host in holders)} since {since_when} …")
+    say(f"Ending run {run_id} of {owner(runs)}, started {since_when} …")
     failed = []
     # The master takes the workers' last figures while they still live, so it ends before they are told to.
     for stage in ([host for host in holders if host.name == master], [host for host in holders if host.name != master]):

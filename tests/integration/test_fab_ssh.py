@@ -194,9 +194,9 @@ def test_status_shows_a_member_and_a_run(controller: Controller, ensemble: ZooKe
         r"box   master, workers  held  1 master, 2 workers +\d+ % +\d+ % of \d+ +[\d.]+ +[\d.]+/[\d.]+", box
     )
     assert re.fullmatch(
-        rf"Run {RUN} of ada@desk, on box since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(0:\d\d ago\)", lines[-2]
+        rf"Run {RUN} of ada@desk, started \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(0:\d\d ago\)", lines[-2]
     )
-    assert lines[-1] == "  measured, 0:18 left, 32 users, 671 op/s, p99 3.26 ms, 0 failures"
+    assert lines[-1] == "  on box: measured, 0:18 left, 32 users, 671 op/s, p99 3.26 ms, 0 failures"
     assert max(map(len, lines)) <= 100
 
 
@@ -387,7 +387,7 @@ def test_stop_ends_the_run_and_says_whose_it_was(controller: Controller) -> None
     controller.start_run()
     done = controller.fab("stop")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.match(rf"Ending run {RUN} of ada@desk, on box since .* ago\) …\n  box: ended\n", done.stdout)
+    assert re.match(rf"Ending run {RUN} of ada@desk, started .* ago\) …\n  box: ended\n", done.stdout)
     assert f"ansible-playbook playbooks/collect.yml -i {controller.inventory}" in done.stdout
     status = json.loads((controller.load / "runs" / RUN / "status.json").read_text())
     assert (status["state"], status["ended_by"]) == ("ended", "stop")

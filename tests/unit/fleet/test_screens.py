@@ -60,8 +60,8 @@ def test_a_sound_fleet() -> None:
         "load1  workers  held  1 master, 2 workers  161 %  98 % of 2  1.91     1.5/8.0",
         "load2  workers  free  none                        98 % of 2  1.91     1.5/8.0",
         "",
-        "Run R1 of ada@desk, on load1 since 2026-11-24 03:15:00 UTC (1:10 ago)",
-        "  no figures yet",
+        "Run R1 of ada@desk, started 2026-11-24 03:15:00 UTC (1:10 ago)",
+        "  on load1: no figures yet",
     ]
 
 
@@ -110,8 +110,8 @@ def test_lines_about_runs() -> None:
         load_host("load3", lock="something else"),
     ]
     assert run_lines(hosts, "-i inventory/lab") == [
-        "Run R2 of ada@desk, on load1, load2 since 2026-11-24 03:15:00 UTC (1:10 ago)",
-        "  measured, 1:02:05 left, 1,200 users, 12,346 op/s, p99 12.3 ms, 1 failure",
+        "Run R2 of ada@desk, started 2026-11-24 03:15:00 UTC (1:10 ago)",
+        "  on load1, load2: measured, 1:02:05 left, 1,200 users, 12,346 op/s, p99 12.3 ms, 1 failure",
         "load3 is held by something else",
         "Run R0 of ada@desk: it has ended; its files are still on load1",
         "  `ansible-playbook playbooks/collect.yml -i inventory/lab` fetches them",
@@ -127,8 +127,8 @@ def test_a_run_whose_record_is_broken_is_shown_all_the_same() -> None:
     )
     early = run("R1", owner=None, started=None, progress={"part": "", "workers": 1})
     assert run_lines([load_host("load1", early)], "") == [
-        "Run R1 of somebody unknown, on load1 since an unknown time",
-        "  waiting for workers, 1 ready",
+        "Run R1 of somebody unknown, started at an unknown time",
+        "  on load1: waiting for workers, 1 ready",
     ]
 
 
