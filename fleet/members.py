@@ -158,5 +158,7 @@ def parse(target: Target, text: str, error: str = "") -> Member:
     if not found.get("role"):
         # E.g. "This ZooKeeper instance is not currently serving requests".
         said = " ".join(text.split())[:120] or "the connection was closed without an answer"
-        problem = f"not running: {error}" if error else f"does not serve: {said}"
+        problem = f"does not serve: {said}"
+        if error:
+            problem = f"{'not running' if 'refused' in error else 'not reached'}: {error}"
     return Member(target.name, target.address, problem=problem, **found)

@@ -36,6 +36,7 @@ def test_an_answer() -> None:
     ("text", "error", "problem"),
     [
         ("", "Connection refused", "not running: Connection refused"),
+        ("", "timed out", "not reached: timed out"),
         ("This ZooKeeper instance is not currently serving requests\n", "", "does not serve: This ZooKeeper instance"),
         ("", "", "does not serve: the connection was closed"),
         ("srvr is not executed because it is not in the whitelist.\n", "", "does not serve: srvr is not executed"),
