@@ -22,7 +22,7 @@ from pathlib import Path
 
 from packaging.markers import Marker
 
-from fleet.errors import FleetError
+from fleet.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
 PINS = ROOT / "requirements" / "load_host.txt"
@@ -42,10 +42,10 @@ class Kind:
 
     @classmethod
     def parse(cls, text: str) -> Kind:
-        """Read `3.13-x86_64`. Raises FleetError for anything else."""
+        """Read `3.13-x86_64`. Raises InputError for anything else."""
         match = re.fullmatch(r"(3\.\d+)-(\w+)", text)
         if match is None:
-            raise FleetError(f"kind of load host [{text}]: it must be a Python and an architecture, e.g. 3.13-x86_64")
+            raise InputError(f"kind of load host [{text}]: it must be a Python and an architecture, e.g. 3.13-x86_64")
         return cls(*match.groups())
 
     def __str__(self) -> str:
@@ -148,7 +148,7 @@ def _source_contents() -> Iterator[bytes]:
 
 def _source_files() -> list[Path]:
     if not (ROOT / "pyproject.toml").exists():
-        raise FleetError(f"zk-locust [{ROOT}]: this is no checkout, so there is nothing to build for load hosts")
+        raise InputError(f"zk-locust [{ROOT}]: this is no checkout, so there is nothing to build for load hosts")
     files = []
     for name in SOURCES:
         source = ROOT / name
@@ -158,7 +158,7 @@ def _source_files() -> list[Path]:
 
 def _wheels_of(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise FleetError(f"load_host_wheels [{folder}]: there is no such folder on the controller; name another")
+        raise InputError(f"load_host_wheels [{folder}]: there is no such folder on the controller; name another")
     return list(folder.glob("*.whl"))
 
 
@@ -205,7 +205,7 @@ def _pip(what: str, arguments: list[str]) -> None:
     if done.returncode == 0:
         return
     errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
-    raise FleetError(
+    raise InputError(
         f"{what} could not be gathered on the controller: {' '.join(errors[-2:])}; give the controller a way to the"
         " Python index (pip's own configuration applies), or set load_host_wheels to a folder that holds the wheels"
     )

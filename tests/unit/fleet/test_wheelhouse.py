@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleet import wheelhouse
-from fleet.errors import FleetError
+from fleet.errors import InputError
 from fleet.wheelhouse import Kind, Wheelhouse, pins_for
 from fleet.wheelhouse_cli import main
 
@@ -53,7 +53,7 @@ def test_pip_is_told_the_kind_and_not_its_own() -> None:
 
 @pytest.mark.parametrize("text", ["3.13", "2.7-x86_64", "3.13-", "3.13 x86_64", ""])
 def test_a_kind_that_is_none(text: str) -> None:
-    with pytest.raises(FleetError, match=r"kind of load host \[.*\]: it must be"):
+    with pytest.raises(InputError, match=r"kind of load host \[.*\]: it must be"):
         Kind.parse(text)
 
 
@@ -115,7 +115,7 @@ def test_wheels_from_a_folder(pins: Path, tmp_path: Path) -> None:
 
     for text in (f"tiny==1.0 \\\n    --hash=sha256:{'0' * 64}\n", "tiny==1.0\n"):
         pins.write_text(text)
-        with pytest.raises(FleetError, match=r"the wheels for 3\.13-x86_64 could not be gathered"):
+        with pytest.raises(InputError, match=r"the wheels for 3\.13-x86_64 could not be gathered"):
             wheelhouse._make_pack(TRIXIE, tmp_path / "cache" / "other.tar", wheel.parent)
     assert [file.name for file in (tmp_path / "cache").iterdir()] == ["pack.tar"]
 
