@@ -137,9 +137,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         signal.signal(signal.SIGINT, self._on_another_ctrl_c)
         reason = "the controller was interrupted or a task failed before the run was complete"
         display = Display()
-        display.display(
-            "\nThis ansible-playbook ends before its run does: ending the load, and keeping the figures so far …"
-        )
+        display.display("\nThis ansible-playbook ends before its run: ending the load, keeping the figures so far …")
         playbooks = list(context.CLIARGS["args"])
         command = finishing_command(sys.argv, playbooks, self._playbooks_dir, reason)
         # The record is given up first, so that the other process finds it left behind.

@@ -20,9 +20,9 @@ import psutil
 import pytest
 import yaml
 
-from tests.integration.local_fleet import PROJECT
 from tests.integration.ssh_server import SshServer, make_key, require_sshd
 from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
+from tests.plays import PROJECT
 
 pytestmark = pytest.mark.integration
 
