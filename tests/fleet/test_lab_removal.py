@@ -20,10 +20,11 @@ from tests.lab.places import REPOSITORY, lab_dir
 pytestmark = pytest.mark.fleet
 
 NAME = f"{OWN_NAME}-gone"
+TOOL = (sys.executable, "-m", "tests.lab")
 
 
 @pytest.fixture
-def namespace(lab: Lab) -> Iterator[int]:
+def namespace(lab: Lab, tmp_path: Path) -> Iterator[int]:
     """Return the id of a process that holds an empty network namespace. The session's lab shows that labs work here."""
     with subprocess.Popen(
         ["unshare", "--net", "sh", "-c", "ip link set lo up; echo ready; exec sleep 600"], stdout=subprocess.PIPE
@@ -33,6 +34,7 @@ def namespace(lab: Lab) -> Iterator[int]:
         try:
             yield holder.pid
         finally:
+            in_namespace(holder.pid, tmp_path / "state", *TOOL, "down", "--name", NAME)
             holder.kill()
 
 
@@ -74,13 +76,12 @@ def assert_gone(interfaces_before: set[str]) -> None:
 def test_down_leaves_no_trace(namespace: int, tmp_path: Path) -> None:
     state, inventory = tmp_path / "state", tmp_path / "inventory"
     before = network_of(namespace, state)
-    tool = (sys.executable, "-m", "tests.lab")
     sizes = ("--name", NAME, "--members", "1", "--workers", "1", "--inventory", str(inventory))
 
-    up = in_namespace(namespace, state, *tool, "up", *sizes)
+    up = in_namespace(namespace, state, *TOOL, "up", *sizes)
     assert up.returncode == 0, up.stderr
     # All that `down` is to remove is there, and outlives the command that made it.
-    assert in_namespace(namespace, state, *tool, "status", "--name", NAME).returncode == 0
+    assert in_namespace(namespace, state, *TOOL, "status", "--name", NAME).returncode == 0
     assert len(supervisors(state)) == 3
     assert len(mounts.mounts_below(state)) == 3
     links, routes = network_of(namespace, state)
@@ -90,7 +91,7 @@ def test_down_leaves_no_trace(namespace: int, tmp_path: Path) -> None:
     groups = [top / "zk-locust-lab" / NAME for top in cgroups.hierarchies()]
     assert all(group.is_dir() for group in groups)
 
-    down = in_namespace(namespace, state, *tool, "down", "--name", NAME)
+    down = in_namespace(namespace, state, *TOOL, "down", "--name", NAME)
     assert down.returncode == 0, down.stderr
     assert supervisors(state) == []
     assert mounts.mounts_below(state) == []
@@ -99,7 +100,7 @@ def test_down_leaves_no_trace(namespace: int, tmp_path: Path) -> None:
     assert not inventory.exists()
     assert not [group for group in groups if group.exists()]
 
-    again = in_namespace(namespace, state, *tool, "down", "--name", NAME)
+    again = in_namespace(namespace, state, *TOOL, "down", "--name", NAME)
     assert (again.returncode, again.stdout) == (0, f"There is no lab [{NAME}].\n")
 
 
