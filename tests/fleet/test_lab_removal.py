@@ -1,4 +1,4 @@
-"""A lab leaves nothing behind, however it ends. In a network namespace of its own, so that it is the only lab there."""
+"""A lab leaves nothing behind, however it ends."""
 
 import json
 import os
@@ -7,46 +7,79 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.fleet.conftest import OWN_NAME, make_lab
-from tests.lab import Host, Lab, LabError, LabOptions, cgroups, mounts, record
-from tests.lab.commands import run
-from tests.lab.places import REPOSITORY, lab_dir
+from tests.fleet.conftest import OWN_NAME
+from tests.lab import Lab, LabError, LabOptions, cgroups, mounts, record
+from tests.lab.places import REPOSITORY
 
 pytestmark = pytest.mark.fleet
 
 NAME = f"{OWN_NAME}-gone"
+TOOL = (sys.executable, "-m", "tests.lab")
+UP = (*TOOL, "up", "--name", NAME, "--members", "1", "--workers", "1")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A network namespace, held by a process, with labs below a folder of their own: the only lab there is NAME."""
+
+    holder: int
+    folder: Path
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    def start(self, *words: str, path: str = os.environ["PATH"]) -> "subprocess.Popen[str]":
+        """Start a command in it."""
+        command = ["nsenter", f"--target={self.holder}", "--net", *words]
+        environment = {**os.environ, "ZK_LOCUST_LAB_DIR": str(self.state), "PATH": path}
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=pipe, stderr=pipe, text=True)
+
+    def run(self, *words: str, path: str = os.environ["PATH"]) -> "subprocess.CompletedProcess[str]":
+        """Run a command in it to its end."""
+        with self.start(*words, path=path) as process:
+            output, error = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(words, process.returncode, output, error)
+
+    def network(self) -> tuple[set[str], list[str]]:
+        """Return its interfaces and routes."""
+        links = json.loads(self.run("ip", "-json", "link").stdout)
+        return {link["ifname"] for link in links}, self.run("ip", "route").stdout.splitlines()
+
+    def assert_no_trace(self) -> None:
+        """Assert that nothing is left of the lab."""
+        assert supervisors(self.state) == []
+        assert mounts.mounts_below(self.state) == []
+        assert self.network() == ({"lo"}, [])
+        assert not self.state.exists()
+        assert not [group for group in groups() if group.exists()]
 
 
 @pytest.fixture
-def namespace(lab: Lab) -> Iterator[int]:
-    """Return the id of a process that holds an empty network namespace. The session's lab shows that labs work here."""
-    with subprocess.Popen(
-        ["unshare", "--net", "sh", "-c", "ip link set lo up; echo ready; exec sleep 600"], stdout=subprocess.PIPE
-    ) as holder:
+def trial(lab: Lab, tmp_path: Path) -> Iterator[Trial]:
+    """Return an empty network namespace. The session's lab has shown that labs work on this machine."""
+    words = ["unshare", "--net", "sh", "-c", "ip link set lo up; echo ready; exec sleep 600"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
+        made = Trial(holder.pid, tmp_path)
         try:
-            yield holder.pid
+            yield made
         finally:
+            made.run(*TOOL, "down", "--name", NAME)
             holder.kill()
 
 
-def in_namespace(holder: int, state: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command in the namespace, with labs below `state`."""
-    command = ["nsenter", f"--target={holder}", "--net", *words]
-    environment = {**os.environ, "ZK_LOCUST_LAB_DIR": str(state)}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, cwd=REPOSITORY)
-
-
-def network_of(holder: int, state: Path) -> tuple[set[str], list[str]]:
-    """Return the namespace's interfaces and routes."""
-    links = json.loads(in_namespace(holder, state, "ip", "-json", "link").stdout)
-    return {link["ifname"] for link in links}, in_namespace(holder, state, "ip", "route").stdout.splitlines()
+def groups() -> list[Path]:
+    """Return the lab's control groups."""
+    return [top / "zk-locust-lab" / NAME for top in cgroups.hierarchies()]
 
 
 def supervisors(below: Path) -> list[int]:
@@ -54,53 +87,65 @@ def supervisors(below: Path) -> list[int]:
     return [
         process.pid
         for process in psutil.process_iter(["cmdline"])
-        if any(word.startswith(f"--directory={below}") for word in process.info["cmdline"] or [])
+        if any(word.startswith(f"--directory={below}/") for word in process.info["cmdline"] or [])
     ]
 
 
-def interfaces() -> set[str]:
-    """Return this machine's network interfaces."""
-    return {link["ifname"] for link in json.loads(run(["ip", "-json", "link"]).stdout)}
-
-
-def assert_gone(interfaces_before: set[str]) -> None:
-    """Assert that nothing is left of the lab NAME."""
-    assert not record.exists(NAME)
-    assert supervisors(lab_dir(NAME)) == []
-    assert mounts.mounts_below(lab_dir(NAME)) == []
-    assert interfaces() == interfaces_before
-
-
-def test_down_leaves_no_trace(namespace: int, tmp_path: Path) -> None:
-    state, inventory = tmp_path / "state", tmp_path / "inventory"
-    before = network_of(namespace, state)
-    tool = (sys.executable, "-m", "tests.lab")
-    sizes = ("--name", NAME, "--members", "1", "--workers", "1", "--inventory", str(inventory))
-
-    up = in_namespace(namespace, state, *tool, "up", *sizes)
+def test_down_leaves_no_trace(trial: Trial) -> None:
+    inventory = trial.folder / "inventory"
+    up = trial.run(*UP, "--inventory", str(inventory))
     assert up.returncode == 0, up.stderr
     # All that `down` is to remove is there, and outlives the command that made it.
-    assert in_namespace(namespace, state, *tool, "status", "--name", NAME).returncode == 0
-    assert len(supervisors(state)) == 3
-    assert len(mounts.mounts_below(state)) == 3
-    links, routes = network_of(namespace, state)
-    assert len(links - before[0]) == 4  # a bridge and three cables
+    assert trial.run(*TOOL, "status", "--name", NAME).returncode == 0
+    assert len(supervisors(trial.state)) == 3
+    assert len(mounts.mounts_below(trial.state)) == 3
+    links, routes = trial.network()
+    assert len(links) == 1 + 1 + 3  # loopback, a bridge, three cables
     assert any(route.startswith("unreachable 198.18.0.0/15") for route in routes)
     assert (inventory / "hosts.yml").exists()
-    groups = [top / "zk-locust-lab" / NAME for top in cgroups.hierarchies()]
-    assert all(group.is_dir() for group in groups)
+    assert all(group.is_dir() for group in groups())
 
-    down = in_namespace(namespace, state, *tool, "down", "--name", NAME)
+    down = trial.run(*TOOL, "down", "--name", NAME)
     assert down.returncode == 0, down.stderr
-    assert supervisors(state) == []
-    assert mounts.mounts_below(state) == []
-    assert network_of(namespace, state) == before
-    assert not state.exists()
+    trial.assert_no_trace()
     assert not inventory.exists()
-    assert not [group for group in groups if group.exists()]
 
-    again = in_namespace(namespace, state, *tool, "down", "--name", NAME)
+    again = trial.run(*TOOL, "down", "--name", NAME)
     assert (again.returncode, again.stdout) == (0, f"There is no lab [{NAME}].\n")
+
+
+def test_a_lab_that_cannot_start_is_removed(trial: Trial) -> None:
+    broken = trial.folder / "bin" / "systemd-nspawn"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho planted\nexit 1\n")
+    broken.chmod(0o755)
+    up = trial.run(*UP, path=f"{broken.parent}:{os.environ['PATH']}")
+    assert up.returncode == 1
+    assert "zk1 (198.18.0.11) ended while it booted" in up.stderr
+    assert "planted" in up.stderr
+    trial.assert_no_trace()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_lab_whose_making_is_interrupted_is_removed(trial: Trial, how: signal.Signals) -> None:
+    with trial.start(*UP) as making:
+        deadline = time.monotonic() + 60
+        while not supervisors(trial.state) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        making.send_signal(how)
+        _, error = making.communicate(timeout=60)
+    assert (making.returncode, error) == (130, "lab: interrupted; what was being made is removed\n")
+    trial.assert_no_trace()
+
+
+def test_a_host_whose_supervisor_was_killed_is_removed_with_all_that_runs_in_it(trial: Trial) -> None:
+    up = trial.run(*UP)
+    assert up.returncode == 0, up.stderr
+    for supervisor in supervisors(trial.state):
+        psutil.Process(supervisor).kill()
+    down = trial.run(*TOOL, "down", "--name", NAME)
+    assert down.returncode == 0, down.stderr
+    trial.assert_no_trace()
 
 
 def test_an_inventory_of_somebody_else_is_not_overwritten(lab: Lab, tmp_path: Path) -> None:
@@ -109,37 +154,3 @@ def test_an_inventory_of_somebody_else_is_not_overwritten(lab: Lab, tmp_path: Pa
         Lab.up(LabOptions(name=NAME), inventory_path=tmp_path)
     assert (tmp_path / "hosts.yml").read_text() == "mine\n"
     assert not record.exists(NAME)
-
-
-def test_a_lab_that_cannot_start_is_removed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = interfaces()
-
-    def fail(host: Host, timeout_s: float = 60.0) -> None:
-        raise LabError(f"planted in {host.name}")
-
-    monkeypatch.setattr(Host, "wait_ready", fail)
-    with pytest.raises(LabError, match="planted in zk1\nplanted in load1"):
-        make_lab(LabOptions(name=NAME, members=1, workers=1))
-    assert_gone(before)
-
-
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_lab_whose_making_is_interrupted_is_removed(lab: Lab, how: signal.Signals) -> None:
-    before = interfaces()
-    command = [sys.executable, "-m", "tests.lab", "up", "--name", NAME, "--workers", "4"]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as making:
-        deadline = time.monotonic() + 30
-        while not supervisors(lab_dir(NAME)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        making.send_signal(how)
-        _, error = making.communicate(timeout=60)
-    assert (making.returncode, error) == (130, "lab: interrupted; what was being made is removed\n")
-    assert_gone(before)
-
-
-def test_a_host_that_was_killed_from_outside_is_removed_too(lab: Lab) -> None:
-    before = interfaces()
-    with make_lab(LabOptions(name=NAME, members=1, workers=1)) as made:
-        (killed,) = supervisors(made.hosts["zk1"].folder)
-        psutil.Process(killed).kill()
-    assert_gone(before)

@@ -42,20 +42,20 @@ def make(lab: str, host: str) -> list[Path]:
 def freeze(lab: str, host: str, *, frozen: bool) -> None:
     """Stop all of the host's processes where they are, or let them go on. Returns when it is so."""
     group = _groups(lab, host)[0]
-    if not group.is_dir():
-        return
-    (group / "cgroup.freeze").write_text("1" if frozen else "0")
-    deadline = time.monotonic() + 10
-    while f"frozen {int(frozen)}" not in (group / "cgroup.events").read_text():
-        if time.monotonic() > deadline:
-            raise LabError(f"{host} could not be {'frozen' if frozen else 'thawed'} within 10 s")
-        time.sleep(0.01)
+    if group.is_dir():
+        (group / "cgroup.freeze").write_text("1" if frozen else "0")
+        _wait_for(group, f"frozen {int(frozen)}")
 
 
 def kill(lab: str, host: str) -> None:
-    """Kill all of the host's processes at once, as a power cut would."""
-    with contextlib.suppress(FileNotFoundError):
-        (_groups(lab, host)[0] / "cgroup.kill").write_text("1")
+    """Kill all of the host's processes at once, as a power cut would. Returns when none is left.
+
+    Killing systemd-nspawn is not enough: the host's own systemd goes on without it.
+    """
+    group = _groups(lab, host)[0]
+    if group.is_dir():
+        (group / "cgroup.kill").write_text("1")
+        _wait_for(group, "populated 0")
 
 
 def remove(lab: str, host: str) -> None:
@@ -78,6 +78,14 @@ def _remove_group(group: Path) -> None:
             return
         except OSError:
             time.sleep(0.1)
+
+
+def _wait_for(group: Path, event: str, timeout_s: float = 20.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while event not in (group / "cgroup.events").read_text().splitlines():
+        if time.monotonic() > deadline:
+            raise LabError(f"the control group [{group}] did not become [{event}] within {timeout_s:g} s")
+        time.sleep(0.01)
 
 
 def _groups(lab: str, host: str) -> list[Path]:

@@ -88,13 +88,6 @@ def ask_to_stop(identity: dict[str, Any] | None) -> None:
         supervisor.send_signal(signal.SIGTERM)
 
 
-def kill(identity: dict[str, Any] | None) -> None:
-    """Kill the host; the kernel takes all that runs inside with its process 1."""
-    supervisor = find(identity)
-    if supervisor is not None:
-        supervisor.kill()
-
-
 def wait_stopped(identity: dict[str, Any] | None, timeout_s: float) -> bool:
     """Return whether the process has ended within this time."""
     deadline = time.monotonic() + timeout_s

@@ -67,6 +67,7 @@ class Host:
     def start(self, *, wait: bool = True) -> None:
         """Boot it, with the files that it had; with `wait`, return when its sshd lets us in."""
         if not self.running:
+            self.power_off()  # if only systemd-nspawn was killed, all that it had started is still there
             root = mounts.mount_overlay(self.image, self.folder)
             groups = cgroups.make(self.lab, self.name)
             network.remove_link(self.link)  # left over from a host that was killed
@@ -128,12 +129,9 @@ class Host:
 
     def power_off(self) -> None:
         """Cut its power: everything in it ends at once, its files stay as they are."""
-        identity = self._identity()
-        if container.is_running(identity):
-            cgroups.kill(self.lab, self.name)
-            container.kill(identity)
-            if not container.wait_stopped(identity, 20):
-                raise LabError(f"{self.name} does not end, though it was killed: {identity}")
+        cgroups.kill(self.lab, self.name)
+        if not container.wait_stopped(self._identity(), 20):
+            raise LabError(f"{self.name} does not end, though it was killed: {self._identity()}")
 
     def reset(self) -> None:
         """Cut its power, throw away all of its files, and boot it as new."""
@@ -173,7 +171,6 @@ class Host:
     def remove(self) -> None:
         """Cut its power and remove it with all of its files. May be called again, and on one that is half made."""
         self.power_off()
-        cgroups.kill(self.lab, self.name)  # one whose start was cut short before it was recorded
         network.remove_link(self.link)
         mounts.remove_tree(self.folder)
         cgroups.remove(self.lab, self.name)

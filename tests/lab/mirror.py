@@ -21,7 +21,7 @@ def mirror_among(targets: str) -> str | None:
     """Return the address of the first Debian archive among apt's targets, one a line: address, suite, component."""
     for line in targets.splitlines():
         words = line.split()
-        if len(words) == 3 and words[1] in _SUITES and words[2] == "main" and "security" not in words[0]:
+        if len(words) == 3 and words[1] in _SUITES and words[2] == "main":
             return words[0].rstrip("/")
     return None
 
