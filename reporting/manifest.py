@@ -46,6 +46,7 @@ class Manifest:
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     phases: tuple[Phase, ...] = ()
     warnings: tuple[str, ...] = ()  # what preflight had to say
+    missing: tuple[str, ...] = ()  # what did not come home from the hosts
     present: bool = False
 
     @property
@@ -112,18 +113,18 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
         versions=mapping(raw.get("versions"), "versions"),
         hosts={name: mapping(found, f"hosts.{name}") for name, found in hosts.items()},
         phases=_phases(raw.get("phases"), problems),
-        warnings=_warnings(raw.get("warnings"), problems),
+        warnings=_lines(raw, "warnings", problems),
+        missing=_lines(raw, "missing", problems),
         present=True,
     )
 
 
-def _warnings(raw: Any, problems: ProblemLog) -> tuple[str, ...]:
-    if raw is None:
+def _lines(raw: Mapping[str, Any], key: str, problems: ProblemLog) -> tuple[str, ...]:
+    lines = raw.get(key) or []
+    if not isinstance(lines, list):
+        problems.add(FILE, None, f"{key} is not a list")
         return ()
-    if not isinstance(raw, list):
-        problems.add(FILE, None, "warnings is not a list")
-        return ()
-    return tuple(str(line) for line in raw)
+    return tuple(str(line) for line in lines)
 
 
 def _phases(raw: Any, problems: ProblemLog) -> tuple[Phase, ...]:

@@ -313,6 +313,11 @@ def _preflight_warnings(evidence: Evidence) -> Iterator[Reason]:
         yield Reason("preflight-warning", NOTE, f"Known beforehand: {warning}.")
 
 
+def _files_missing(evidence: Evidence) -> Iterator[Reason]:
+    for line in evidence.run.manifest.missing:
+        yield Reason("files-missing", NOTE, f"Not all came home: {line}.")
+
+
 def percent(share: float) -> str:
     """A share (0 to 1) as percent, with as many digits as it takes to be above zero."""
     value = share * 100
@@ -333,4 +338,5 @@ OTHER_RULES: Final[tuple[_Rule, ...]] = (
     _stalls,
     _few_operations,
     _preflight_warnings,
+    _files_missing,
 )

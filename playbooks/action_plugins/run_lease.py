@@ -41,6 +41,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """The action `run_lease`: the module's arguments, and `take` to take a lease away that loads nothing.
 
     Returns what the module does, and `held_by`: a line that says who holds the host, empty if nobody does.
+    `claimed` and `released` name the run where that was done.
     """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -63,4 +64,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             else:
                 result["holder"] = None
         result["held_by"] = description(result["holder"]) if result.get("holder") else ""
+        if not result.get("failed") and not result["held_by"]:
+            done = {"claim": "claimed", "release": "released"}.get(arguments.get("action", ""))
+            result |= {done: arguments.get("run_id", "")} if done else {}
         return result

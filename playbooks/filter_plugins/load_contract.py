@@ -123,18 +123,45 @@ def host_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-def _clock(clock: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what preflight has measured: the host's clock minus the controller's, and how far that may be off (ms)."""
-    if clock.get("offset_ms") is None:
-        return {}
-    return {"clock_offset_ms": clock["offset_ms"], "clock_error_ms": clock["error_ms"]}
+def clock_offsets(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, float]]:
+    """Return each host's clock minus the controller's, and how far that may be off (ms), where it was measured."""
+    clocks = {host: hostvars[host].get("preflight_clock") or {} for host in hosts}
+    return {
+        host: {"clock_offset_ms": clock["offset_ms"], "clock_error_ms": clock["error_ms"]}
+        for host, clock in clocks.items()
+        if clock.get("offset_ms") is not None
+    }
+
+
+def uncollected(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> dict[str, list[str]]:
+    """Return what did not come home: `blocking`, for which the record stays open, and `missing`, which is but said.
+
+    The master has the run's figures, and figures that a host could not give are still there: both are worth another
+    try. What a worker host or member that is gone had for itself, its logs, is not worth waiting for.
+    """
+    blocking, missing = [], []
+    master = next(iter(groups["locust_master"]))
+    for host in dict.fromkeys([*groups["locust_master"], *groups["locust_workers"]]):
+        found = hostvars[host]
+        if found.get("benchmark_collect_taken_in"):
+            continue
+        if found.get("benchmark_collect_problem"):
+            blocking.append(str(found["benchmark_collect_problem"]))
+        elif found.get("benchmark_collect_nothing"):
+            missing.append(str(found["benchmark_collect_nothing"]))
+        else:
+            line = f"{host}: its files could not be fetched, it cannot be reached"
+            (blocking if host == master else missing).append(line)
+    for member in groups.get("zookeeper", []):
+        if (hostvars[member].get("__reached") or {}).get("unreachable"):
+            missing.append(f"{member}: its logs could not be fetched, it cannot be reached")
+    return {"blocking": blocking, "missing": missing}
 
 
 def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, Any]]:
     """Return what the manifest says of each host: its machine, and what the member on it has told of itself."""
     return {
         host: host_facts(hostvars[host].get("ansible_facts") or {})
-        | _clock(hostvars[host].get("preflight_clock") or {})
         | (hostvars[host].get("benchmark_collect_member") or {})
         for host in hosts
     }
@@ -160,6 +187,8 @@ class FilterModule:
             "admin_addresses": admin_addresses,
             "locust_processes": locust_processes,
             "contract_variables": contract_variables,
+            "clock_offsets": clock_offsets,
             "machines": machines,
+            "uncollected": uncollected,
             "start_failures": start_failures,
         }

@@ -24,7 +24,7 @@ options:
   action: {description: What to do., type: str, choices: [show, claim, release], default: show}
   folders: {description: Folders that the run changes., type: list, elements: path, required: true}
   lock: {description: 'The lock of the host''s supervisor, if it is a load host.', type: str, default: ''}
-  run_id: {description: The run that asks., type: str, default: ''}
+  run_id: {description: 'The run that asks; none releases whatever lease there is.', type: str, default: ''}
   owner: {description: Who asks., type: str, default: ''}
   controller: {description: 'The asking process: host, pid, start.', type: dict, default: {}}
   seconds: {description: How long the lease lasts if nobody releases it., type: float, default: 0}
@@ -127,12 +127,12 @@ def claim(folder: Path, asked: dict[str, Any], now: float) -> dict[str, Any] | N
 
 
 def release(folder: Path, run_id: str) -> None:
-    """Give up the lease if it is the run's, and leave no empty folder."""
+    """Give up the lease if it is the run's, or whatever lease there is without a run; leave no empty folder."""
     if not folder.is_dir():
         return
     with held(folder):
         lease = read(folder)
-        if lease is not None and lease["run_id"] == run_id:
+        if lease is not None and (not run_id or lease["run_id"] == run_id):
             (folder / LEASE).unlink()
             with contextlib.suppress(OSError):
                 folder.rmdir()

@@ -28,9 +28,7 @@ def test_how_hosts_are_reached_stays_and_what_is_played_does_not() -> None:
     ]  # fmt: skip
     assert found[11:] == [
         "-e",
-        "benchmark_stop=true",
-        "-e",
-        '{"benchmark_interruption": "a \'reason\'"}',
+        '{"benchmark_stop": true, "benchmark_interruption": "a \'reason\'"}',
         "/p/collect.yml",
     ]
 
@@ -38,4 +36,4 @@ def test_how_hosts_are_reached_stays_and_what_is_played_does_not() -> None:
 def test_a_benchmark_is_also_stopped_and_reported() -> None:
     found = command("playbooks/benchmark.yml", playbooks=["playbooks/benchmark.yml"])
     assert found[-3:] == ["/p/collect.yml", "/p/stop.yml", "/p/report.yml"]
-    assert "stop_only_unkept=true" in found
+    assert json.loads(found[-4])["stop_only_unkept"] is True

@@ -279,6 +279,11 @@ def test_what_preflight_had_to_say_is_a_note(tmp_path: Path) -> None:
     assert found.reasons[0].text == "Known beforehand: zk1: its clock is 0.3 s ahead of the controller's."
 
 
+def test_what_did_not_come_home_is_a_note(tmp_path: Path) -> None:
+    found = judged(tmp_path, manifest={"missing": ["load3: its files could not be fetched, it cannot be reached"]})
+    assert (found.verdict, rules(found)) == ("valid", {"files-missing": "note"})
+
+
 def test_warnings_that_are_no_list_are_a_problem(tmp_path: Path) -> None:
     run = Synthetic(manifest={"warnings": "none"}).write(tmp_path / "run")
     assert [str(problem) for problem in results.evaluate(run).run.problems] == ["manifest.json: warnings is not a list"]
