@@ -35,7 +35,9 @@ def make(lab: str, host: str) -> list[Path]:
     """Make the host's group in each hierarchy; return the files that take the process that is to be in it."""
     groups = _groups(lab, host)
     for group in groups:
-        group.mkdir(parents=True, exist_ok=True)
+        while not group.is_dir():
+            with contextlib.suppress(FileNotFoundError):  # another lab, on its way down, has removed the one above
+                group.mkdir(parents=True, exist_ok=True)
     return [group / "cgroup.procs" for group in groups]
 
 
@@ -48,24 +50,26 @@ def freeze(lab: str, host: str, *, frozen: bool) -> None:
 
 
 def kill(lab: str, host: str) -> None:
-    """Kill all of the host's processes at once, as a power cut would. Returns when none is left.
+    """Kill all of the host's processes at once, as a power cut would, and remove its groups.
 
-    Killing systemd-nspawn is not enough: the host's own systemd goes on without it.
+    Killing systemd-nspawn is not enough: the host's own systemd goes on without it. And a group that was killed is not
+    used again: kernels up to 6.18 at least then kill what Debian 13's systemd starts (with CLONE_INTO_CGROUP).
     """
     group = _groups(lab, host)[0]
     if group.is_dir():
         (group / "cgroup.kill").write_text("1")
         _wait_for(group, "populated 0")
-
-
-def remove(lab: str, host: str) -> None:
-    """Remove the host's groups, which must be empty, and those above that are no longer used."""
     for group in _groups(lab, host):
         for folder, _, _ in os.walk(group, topdown=False):
             _remove_group(Path(folder))
-        for above in (group.parent, group.parent.parent):
-            with contextlib.suppress(OSError):  # other hosts, other labs
-                above.rmdir()
+
+
+def remove_lab(lab: str) -> None:
+    """Remove the lab's own groups, when those of its hosts are gone, and what no other lab uses."""
+    for top in hierarchies():
+        with contextlib.suppress(OSError):
+            (top / _TOP / lab).rmdir()
+            (top / _TOP).rmdir()
 
 
 def _remove_group(group: Path) -> None:

@@ -67,7 +67,7 @@ class Host:
     def start(self, *, wait: bool = True) -> None:
         """Boot it, with the files that it had; with `wait`, return when its sshd lets us in."""
         if not self.running:
-            self.power_off()  # if only systemd-nspawn was killed, all that it had started is still there
+            self.power_off()  # where only systemd-nspawn was killed, all that it had started is still there
             root = mounts.mount_overlay(self.image, self.folder)
             groups = cgroups.make(self.lab, self.name)
             network.remove_link(self.link)  # left over from a host that was killed
@@ -173,7 +173,6 @@ class Host:
         self.power_off()
         network.remove_link(self.link)
         mounts.remove_tree(self.folder)
-        cgroups.remove(self.lab, self.name)
         container.remove_traces(self.machine)
 
     @property

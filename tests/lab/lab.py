@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 
-from tests.lab import inventory, keys, limits, mounts, network, prerequisites, record
+from tests.lab import cgroups, inventory, keys, limits, mounts, network, prerequisites, record
 from tests.lab.commands import LabError
 from tests.lab.host import Host
 from tests.lab.image import ensure_images, image_path
@@ -218,6 +218,7 @@ class Lab:
             if in_good_order:
                 self._all(hosts, Host.shut_down)
             self._all(hosts, Host.remove)
+            cgroups.remove_lab(self.name)
         inventory.remove(self.inventory)
         with locked("machine"):
             mounts.remove_tree(lab_dir(self.name))
