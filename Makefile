@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 ARGS ?=
+# Processes that test side by side.
+JOBS ?= 2
 INVENTORY ?= inventory/local
 HOSTS ?=
 LAB ?=
@@ -46,8 +48,10 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 system-packages: ## Debian's packages that the tests need (root)
 	@tools/install-test-packages
 
-test: install-dev system-packages lab-packages lint ## linters and all tests
-	@$(BIN)/python -m pytest
+test: install-dev system-packages lab-packages ## linters and all tests; [JOBS=2] of them side by side
+	@# The lab's root file systems are made meanwhile; the tests that need them wait for them.
+	@if [ "$$(id -u)" -eq 0 ]; then $(BIN)/python -m tests.lab image >.lab-images.log 2>&1 & fi; \
+	$(MAKE) --no-print-directory lint && $(BIN)/python -m pytest --numprocesses $(JOBS)
 
 lint: install-dev ## ruff, mypy, ansible-lint, yamllint
 	@$(BIN)/ruff check .

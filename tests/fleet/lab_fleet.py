@@ -76,6 +76,8 @@ class LabFleet(Fleet):
 
     def run_processes(self, name: str) -> dict[int, str]:
         """Return the processes of runs on a load host: id to command."""
+        if not self.lab.hosts[name].running:
+            return {}
         lines = self.lab.hosts[name].run(RUN_PROCESSES).stdout.splitlines()
         return {int(pid): command for pid, command in (line.split(" ", 1) for line in lines)}
 

@@ -80,8 +80,12 @@ def test_a_worker_host_is_lost_and_the_others_figures_come_home(fleet: LabFleet)
     assert verdict["verdict"] == "inconclusive"
     assert any("load3/worker-1" in reason["text"] for reason in verdict["reasons"])
     assert (fleet.the_run() / "logs" / "load2" / "worker-1.log").exists()
-    fleet.lab.hosts["load3"].start()
+    assert fleet.manifest()["missing"] == ["load3: its files could not be fetched, it cannot be reached"]
     assert_nothing_is_left(fleet)
+    # Its lease could not be taken from it: it ends by itself, or with this controller's next run.
+    fleet.lab.hosts["load3"].start()
+    assert set(fleet.leases()) == {"load3"}
+    assert fleet.play("preflight").succeeded()
 
 
 def test_the_master_is_lost_and_what_it_had_written_is_kept(fleet: LabFleet) -> None:

@@ -1,6 +1,7 @@
 """What is called to finish a run whose `ansible-playbook` ended too early."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 PLUGIN = Path(__file__).parents[3] / "playbooks" / "callback_plugins" / "unfinished_run.py"
