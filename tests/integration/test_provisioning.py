@@ -1,25 +1,21 @@
 """Preflight, provisioning, stopping and removing a real ensemble on loopback, by the playbooks that users call."""
 
 import contextlib
-import hashlib
-import http.server
 import os
 import re
 import signal
 import socket
 import subprocess
 import tarfile
-import threading
-import zipfile
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.local_fleet import MEMBERS, LocalFleet, local_fleet
-from tests.integration.zookeeper_server import JARS, JAVA_FOLDER, four_letters, free_ports, require_zookeeper
+from tests.integration.zookeeper_server import four_letters, free_ports, require_zookeeper
+from tests.stand_in_archive import stand_in_archive
 
 pytestmark = pytest.mark.integration
 
@@ -175,7 +171,7 @@ def test_an_archive_is_verified_and_unpacked_beside_others(fresh_fleet: LocalFle
         del fresh_fleet.inventory["zookeeper"]["hosts"][name]
     served = fresh_fleet.folder / "served"
     served.mkdir()
-    archive = _stand_in_archive(served, "3.8.0")
+    archive = stand_in_archive(served, "3.8.0")
     with _serve(served) as url:
         method: Mapping[str, Any] = {
             "zookeeper_install_method": "archive",
@@ -285,39 +281,3 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def _stand_in_archive(folder: Path, version: str) -> Path:
-    """Make an archive in Apache's layout from Debian's jars: a stand-in for a release, not one."""
-    jars = {JAVA_FOLDER / jar for jar in JARS}
-    with zipfile.ZipFile(JAVA_FOLDER / "zookeeper.jar") as jar:
-        manifest = jar.read("META-INF/MANIFEST.MF").decode().replace("\r\n", "\n").replace("\n ", "")
-    jars |= {Path(path) for path in re.findall(r"^Class-Path: (.*)$", manifest, re.MULTILINE)[0].split()}
-    name = f"apache-zookeeper-{version}-bin"
-    archive = folder / f"{name}.tar.gz"
-    with tarfile.open(archive, "w:gz", dereference=True, compresslevel=1) as tar:
-        for path in sorted(jars):
-            if path.exists():
-                tar.add(path, f"{name}/lib/{path.name}")
-    checksum = hashlib.sha512(archive.read_bytes()).hexdigest()
-    archive.with_name(f"{archive.name}.sha512").write_text(f"{checksum}  {archive.name}\n")
-    return archive
-
-
-@contextlib.contextmanager
-def _serve(folder: Path) -> Iterator[str]:
-    """Serve a folder over HTTP on loopback; the value is the URL."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
-
-
-class _QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass

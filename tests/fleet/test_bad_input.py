@@ -1,0 +1,80 @@
+"""What cannot work is said before anything is started: every host, one line each, with the remedy."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.lab_fleet import LabFleet
+from tests.lab import Lab
+from tests.lab.keys import make_key
+
+pytestmark = pytest.mark.fleet
+
+# A stand-in for a clock that is off: containers share the machine's.
+AN_HOUR_OFF = "#!/bin/sh\nexec /usr/bin/date -u -d '1 hour' +%s.%N\n"
+
+
+def address_of_nobody(lab: Lab) -> str:
+    """Return an address of the lab's network that no host has."""
+    return lab.hosts["load3"].address.rsplit(".", 1)[0] + ".250"
+
+
+@pytest.fixture
+def broken(lab: Lab, tmp_path: Path) -> Iterator[LabFleet]:
+    """A fleet in which every host has a fault of its own."""
+    fleet = LabFleet(lab, tmp_path)
+    make_key(tmp_path / "another_key", "another")
+    hosts = fleet.inventory["zookeeper"]["hosts"]
+    hosts["zk1"] |= {"ansible_user": "plain"}  # who may not use sudo
+    hosts["zk3"] |= {"zookeeper_state_dir": "/srv/full"}
+    workers = fleet.inventory["locust_workers"]["hosts"]
+    workers["load2"] |= {"ansible_ssh_private_key_file": str(tmp_path / "another_key")}
+    workers["load3"] |= {"ansible_host": address_of_nobody(lab)}
+    lab.hosts["zk2"].put(AN_HOUR_OFF, "/usr/local/bin/date", 0o755)
+    lab.hosts["zk3"].run("mkdir -p /srv/full && mount -t tmpfs -o size=1m full /srv/full")
+    yield fleet
+    lab.hosts["zk2"].run("rm /usr/local/bin/date")
+    lab.hosts["zk3"].run("umount /srv/full && rmdir /srv/full")
+
+
+def test_every_host_that_cannot_take_part_is_named_at_once(broken: LabFleet) -> None:
+    refused = broken.play("benchmark", preflight_load_host_python="3.12").failed()
+    lines = [line for line in refused.screen.splitlines() if line.startswith("  ") and ": " in line]
+    for expected in (
+        "zk1: ansible_python_interpreter [/usr/bin/python3] runs no Ansible module: ",
+        "zk2: clock [60 min ahead of the controller's] is off by more than 60 s; synchronise it",
+        "zk3: zookeeper_state_dir [/srv/full] has ",
+        "load1: Python [3.11.2] is too old: load hosts need 3.12 or newer",
+        f"load2: ansible_host [{broken.lab.hosts['load2'].address}] cannot be reached: ",
+        f"load3: ansible_host [{address_of_nobody(broken.lab)}] cannot be reached",
+    ):
+        assert [line for line in lines if expected in line], (expected, refused.screen)
+    assert "preflight found 6 problems; nothing was started" in refused.screen
+    assert "Permission denied" in refused.screen  # of load2
+    assert "sudo" in refused.screen  # of zk1
+    assert broken.runs() == set()
+    assert not (broken.results / ".unfinished").exists()
+
+
+def test_an_inventory_that_cannot_work_is_refused_before_any_host_is_asked(lab: Lab, tmp_path: Path) -> None:
+    fleet = LabFleet(lab, tmp_path)
+    hosts = fleet.inventory["zookeeper"]["hosts"]
+    for host in hosts.values():
+        host["zookeeper_peer_type"] = "observer"
+    hosts["again"] = {"ansible_host": hosts["zk2"]["ansible_host"]}
+    hosts["again"]["zookeeper_peer_type"] = "observer"
+    refused = fleet.play("benchmark").failed()
+    assert "group zookeeper [observers only]: observers do not vote" in refused.screen
+    twice = "again: zookeeper_client_port [2181] is also zookeeper_client_port of zk2 on the same machine"
+    assert twice in refused.screen
+    assert "PLAY [Probe every host]" not in refused.screen
+
+
+def test_what_a_run_may_go_on_with_is_a_warning(lab: Lab, tmp_path: Path) -> None:
+    fleet = LabFleet(lab, tmp_path)
+    fleet.inventory["zookeeper"]["hosts"]["zk3"]["zookeeper_peer_type"] = "observer"
+    fleet.inventory["locust_workers"]["hosts"]["zk2"] = fleet.inventory["zookeeper"]["hosts"]["zk2"]
+    passed = fleet.play("preflight").succeeded()
+    assert "warning: group zookeeper [2 participants]: an even number survives the loss of no more" in passed.screen
+    assert "warning: zk2: load and members share the machine of zk2" in passed.screen
