@@ -25,22 +25,3 @@ def stand_in_archive(folder: Path, version: str) -> Path:
     checksum = hashlib.sha512(archive.read_bytes()).hexdigest()
     archive.with_name(f"{archive.name}.sha512").write_text(f"{checksum}  {archive.name}\n")
     return archive
-
-
-@contextlib.contextmanager
-def _serve(folder: Path) -> Iterator[str]:
-    """Serve a folder over HTTP on loopback; the value is the URL."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
-
-
-class _QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
