@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+_COMMAND_WIDTH = 60
 _INSTALL_JAVA = "install a Java runtime, 11 or newer (Debian: apt install default-jre-headless), or set zookeeper_java"
 
 
@@ -35,16 +37,21 @@ def folder_problems(name: str, variable: str, path: str, found: Mapping[str, Any
 
 
 def port_problems(name: str, listeners: Iterable[Mapping[str, Any]], ports: Mapping[str, Any]) -> list[str]:
-    """Return a line for each of `ports` (variable to port) on which somebody else listens."""
-    held: dict[int, str] = {}
+    """Return a line for everybody else who listens on some of `ports` (variable to port)."""
+    holders: dict[int, str] = {}
     for listener in listeners:
         if not listener["own"]:
-            who = f"process {listener['pid']} ({listener['command']})" if listener["pid"] else "another user's process"
-            held.setdefault(int(listener["port"]), who)
+            command = textwrap.shorten(str(listener["command"]), _COMMAND_WIDTH, placeholder=" …")
+            who = f"process {listener['pid']} ({command})" if listener["pid"] else "another user's process"
+            holders.setdefault(int(listener["port"]), who)
+    held: dict[str, list[str]] = {}
+    for variable, port in ports.items():
+        if int(port) in holders:
+            held.setdefault(holders[int(port)], []).append(f"{variable} [{port}]")
     return [
-        f"{name}: {variable} [{port}] is in use by {held[int(port)]}; stop it, or use another port"
-        for variable, port in ports.items()
-        if int(port) in held
+        f"{name}: {', '.join(wanted)} {'is' if len(wanted) == 1 else 'are'} in use by {who};"
+        f" stop it, or use {'another port' if len(wanted) == 1 else 'other ports'}"
+        for who, wanted in held.items()
     ]
 
 

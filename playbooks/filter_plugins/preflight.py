@@ -39,6 +39,12 @@ def probe_problems(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> l
                 f"{name}: ansible_host [{address}] cannot be reached: {reason};"
                 " check the address, that the machine is up, and that `ssh` reaches it without a question"
             )
+        elif "sudo" in reason and "password" in reason:
+            user = variables.get("ansible_user", "the SSH user")
+            problems.append(
+                f"{name}: ansible_become [true]: {user} may not become root without a password ({reason});"
+                " allow it in sudoers, or set ansible_become_password (in a vault), or ansible_become: false"
+            )
         elif not answer.get("ansible_facts", {}).get("ansible_python_version"):
             interpreter = variables.get("ansible_python_interpreter", "found by Ansible")
             problems.append(

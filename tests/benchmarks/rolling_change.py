@@ -49,9 +49,10 @@ class Seen:
 
 def load(client: Any, path: str, seen: Seen) -> None:
     """Write and read until told to stop."""
+    operations: list[Callable[[], Any]] = [lambda: client.set(path, b"x" * 64), lambda: client.get(path)]
     own_last, own_gap = time.perf_counter(), 0.0
     while not seen.stop:
-        for operation in (lambda: client.set(path, b"x" * 64), lambda: client.get(path)):
+        for operation in operations:
             try:
                 operation()
             except ZKLocustError as error:
