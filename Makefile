@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 ARGS ?=
+# Processes that test side by side.
+JOBS ?= 2
 INVENTORY ?= inventory/local
 HOSTS ?=
 LAB ?=
@@ -46,8 +48,10 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 system-packages: ## Debian's packages that the tests need (root)
 	@tools/install-test-packages
 
-test: install-dev system-packages lab-packages lint ## linters and all tests
-	@$(BIN)/python -m pytest
+test: install-dev system-packages lab-packages ## linters and all tests; [JOBS=2] of them side by side
+	@# The lab's root file systems are made meanwhile; the tests that need them wait for them.
+	@if [ "$$(id -u)" -eq 0 ]; then $(BIN)/python -m tests.lab image >.lab-images.log 2>&1 & fi; \
+	$(MAKE) --no-print-directory lint && $(BIN)/python -m pytest --numprocesses $(JOBS)
 
 lint: install-dev ## ruff, mypy, ansible-lint, yamllint
 	@$(BIN)/ruff check .
@@ -87,6 +91,8 @@ lock: install-dev ## pin the newest requirements, with hashes
 	@for set in runtime dev; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	    requirements/$$set.in -o requirements/$$set.txt || exit 1; done
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --only-binary :all: --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header -c requirements/runtime.txt requirements/load_host.in -o requirements/load_host.txt
 
 clean: ## remove the environment and what tools have cached; results stay
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,21 +1,29 @@
-"""Fabric tasks of the controller: `fab report` and `fab runs`. `fab --list` says what they do."""
+"""Fabric tasks of the controller: how the fleet stands, its logs, the end of a run, reports. `fab --list` says more."""
 
+import json
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-RESULTS = Path(__file__).resolve().parent / "results"
+if TYPE_CHECKING:
+    from fleet.inventory import Inventory
 
+CHECKOUT = Path(__file__).resolve().parent
+RESULTS = CHECKOUT / "results"
+INVENTORY_HELP = "an Ansible inventory, as for ansible-playbook; may be given several times (default: ansible.cfg's)"
+RESULTS_HELP = "where the runs are (default: results/ of the checkout)"
 
 Result = TypeVar("Result")
 
 
 def _told(work: Callable[[], Result]) -> Result:
-    """What `work` returns; what its user can mend becomes one line and exit code 2, never a traceback."""
+    """What `work` returns; what goes wrong becomes one line, with exit code 2 where the user can mend it, else 1."""
     from reporting.errors import ReportingError
 
     try:
@@ -24,16 +32,121 @@ def _told(work: Callable[[], Result]) -> Result:
         raise Exit(str(error), code=2) from None
 
 
+def _asked(inventory: list[str], work: Callable[["Inventory"], int]) -> None:
+    """Do `work` with the inventory, and exit with the code that it returns."""
+    # fab finds this file from any folder below; Ansible would look for its configuration in that folder only.
+    if not Path("ansible.cfg").exists():
+        os.environ.setdefault("ANSIBLE_CONFIG", str(CHECKOUT / "ansible.cfg"))
+    from fleet.errors import FleetError, InputError
+    from fleet.inventory import Inventory
+
+    try:
+        code = work(Inventory.load(inventory))
+    except InputError as error:
+        raise Exit(str(error), code=2) from None
+    except FleetError as error:
+        raise Exit(str(error), code=1) from None
+    if code:
+        raise Exit(code=code)
+
+
+@task(
+    iterable=["inventory"],
+    help={"inventory": INVENTORY_HELP, "json": "print JSON instead of tables"},
+)
+def status(_context: Context, inventory: list[str], json: bool = False) -> None:
+    """Show how members and load hosts stand; exit code 1 when a member does not serve or a host is not reached."""
+    _asked(inventory, lambda read: _print_status(read, as_json=json))
+
+
+def _print_status(inventory: "Inventory", *, as_json: bool) -> int:
+    from fleet import status as fleet_status
+
+    fleet = fleet_status.look(inventory)
+    print(json.dumps(fleet_status.as_json(fleet)) if as_json else "\n".join(fleet_status.as_text(fleet)))
+    return 0 if fleet.sound else 1
+
+
+@task(
+    iterable=["inventory", "file"],
+    help={
+        "inventory": INVENTORY_HELP,
+        "host": "whose logs: a host of the inventory",
+        "follow": "go on with what is written, until Ctrl-C",
+        "lines": "how many lines of each file to begin with (default: 50)",
+        "file": "only the file of this name; may be given several times",
+        "list": "list the files instead",
+    },
+)
+def logs(
+    _context: Context,
+    inventory: list[str],
+    host: str = "",
+    follow: bool = False,
+    lines: int = 50,
+    file: list[str] | None = None,
+    list: bool = False,
+) -> None:
+    """Show a member's log, or those of the newest run on a load host."""
+
+    def work(read: "Inventory") -> int:
+        from fleet import logs as fleet_logs
+        from fleet.errors import InputError
+
+        if not host:
+            raise InputError(f"--host [not set]: name one of {', '.join(read.contract_hosts)}")
+        return fleet_logs.show(read, host, names=file or [], lines=lines, follow=follow, listed=list)
+
+    _asked(inventory, work)
+
+
+@task(iterable=["inventory"], help={"inventory": INVENTORY_HELP})
+def stop(_context: Context, inventory: list[str]) -> None:
+    """End the run that holds the load hosts, in good order; its figures stay there to be collected."""
+
+    def work(read: "Inventory") -> int:
+        from fleet import stop as fleet_stop
+
+        return fleet_stop.stop(read, lambda line: print(line, flush=True))
+
+    _asked(inventory, work)
+
+
+@task(
+    iterable=["inventory"],
+    help={"inventory": INVENTORY_HELP, "port": "the port to listen on here (default: a free one)"},
+)
+def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
+    """Open a way to the master's web UI, print its address, and keep it open until Ctrl-C."""
+
+    def wait() -> None:
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print()
+
+    def work(read: "Inventory") -> int:
+        from fleet import tunnel
+
+        tunnel.show(read, port, lambda line: print(line, flush=True), wait)
+        return 0
+
+    _asked(inventory, work)
+
+
 @task(
     iterable=["run"],
-    help={"run": "id of a run; may be given several times, or several separated by commas (default: the newest)"},
+    help={
+        "run": "id of a run; may be given several times, or several separated by commas (default: the newest)",
+        "results_dir": RESULTS_HELP,
+    },
 )
-def report(_context: Context, run: list[str]) -> None:
+def report(_context: Context, run: list[str], results_dir: str = "") -> None:
     """Write a run's report again, and print its figures."""
     from reporting import runs
 
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
-    for folder in _told(lambda: runs.resolve(RESULTS, run_ids)):
+    for folder in _told(lambda: runs.resolve(_results(results_dir), run_ids)):
         _told(lambda folder=folder: _write_and_show(folder))  # type: ignore[misc]
 
 
@@ -44,9 +157,13 @@ def _write_and_show(folder: Path) -> None:
     print("\n".join(tables.summary(results.evaluate(folder), page)), end="\n\n")
 
 
-@task(name="runs")
-def list_runs(_context: Context) -> None:
+@task(name="runs", help={"results_dir": RESULTS_HELP})
+def list_runs(_context: Context, results_dir: str = "") -> None:
     """List what is in results/: scenario, load, rate, p99, failures and verdict of every run."""
     from reporting import runs
 
-    print("\n".join(_told(lambda: runs.table(RESULTS))))
+    print("\n".join(_told(lambda: runs.table(_results(results_dir)))))
+
+
+def _results(given: str) -> Path:
+    return Path(given).expanduser() if given else RESULTS

@@ -1,7 +1,7 @@
 """What a report tells besides its charts, as plain tables: page and Markdown say the same because both say this."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -127,6 +127,7 @@ def hosts(results: Results) -> Table | None:
         ("java", "Java"),
         ("zookeeper_version", "ZooKeeper"),
         ("zookeeper_mode", "Mode"),
+        ("clock_offset_ms", "Clock offset"),
     )
     shown_columns = [column for column in columns if any(manifest.hosts.get(name, {}).get(column[0]) for name in names)]
     group_titles = {"zookeeper": "member", "locust_master": "master", "locust_workers": "workers"}
@@ -134,13 +135,20 @@ def hosts(results: Results) -> Table | None:
     for name in names:
         known = manifest.hosts.get(name, {})
         roles = [group_titles.get(group, group) for group, found in manifest.groups.items() if name in found]
-        cells = [
-            f"{known[key]:,} MB" if key == "memory_mb" and isinstance(known.get(key), int) else shown(known.get(key))
-            for key, _ in shown_columns
-        ]
+        cells = [_host_cell(known, key) for key, _ in shown_columns]
         rows.append((name, ", ".join(roles), *cells))
     head = ("Host", "Role", *(title for _, title in shown_columns))
     return Table("Hosts", head, tuple(rows), len(head)) if rows else None
+
+
+def _host_cell(known: Mapping[str, Any], key: str) -> str:
+    value = known.get(key)
+    if key == "memory_mb" and isinstance(value, int):
+        return f"{value:,} MB"
+    if key == "clock_offset_ms" and isinstance(value, int | float):
+        # Against the controller's, and how far that may be off.
+        return f"{value:+.1f} ms ± {float(known.get('clock_error_ms') or 0):.1f}"
+    return shown(value)
 
 
 def member_rows(results: Results) -> Table | None:

@@ -45,6 +45,8 @@ class Manifest:
     versions: Mapping[str, Any] = field(default_factory=dict)
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     phases: tuple[Phase, ...] = ()
+    warnings: tuple[str, ...] = ()  # what preflight had to say
+    missing: tuple[str, ...] = ()  # what did not come home from the hosts
     present: bool = False
 
     @property
@@ -111,8 +113,18 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
         versions=mapping(raw.get("versions"), "versions"),
         hosts={name: mapping(found, f"hosts.{name}") for name, found in hosts.items()},
         phases=_phases(raw.get("phases"), problems),
+        warnings=_lines(raw, "warnings", problems),
+        missing=_lines(raw, "missing", problems),
         present=True,
     )
+
+
+def _lines(raw: Mapping[str, Any], key: str, problems: ProblemLog) -> tuple[str, ...]:
+    lines = raw.get(key) or []
+    if not isinstance(lines, list):
+        problems.add(FILE, None, f"{key} is not a list")
+        return ()
+    return tuple(str(line) for line in lines)
 
 
 def _phases(raw: Any, problems: ProblemLog) -> tuple[Phase, ...]:

@@ -308,6 +308,16 @@ def _few_operations(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
+def _preflight_warnings(evidence: Evidence) -> Iterator[Reason]:
+    for warning in evidence.run.manifest.warnings:
+        yield Reason("preflight-warning", NOTE, f"Known beforehand: {warning}.")
+
+
+def _files_missing(evidence: Evidence) -> Iterator[Reason]:
+    for line in evidence.run.manifest.missing:
+        yield Reason("files-missing", NOTE, f"Not all came home: {line}.")
+
+
 def percent(share: float) -> str:
     """A share (0 to 1) as percent, with as many digits as it takes to be above zero."""
     value = share * 100
@@ -327,4 +337,6 @@ OTHER_RULES: Final[tuple[_Rule, ...]] = (
     _members_unreachable,
     _stalls,
     _few_operations,
+    _preflight_warnings,
+    _files_missing,
 )

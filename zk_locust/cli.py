@@ -4,6 +4,7 @@ zk-locust resolve-plan < request.json     a scenario and its overrides, checked:
 zk-locust host-run start --spec FILE      start this host's share of a run
 zk-locust host-run status --folder DIR    how it goes, as JSON
 zk-locust host-run stop --folder DIR      end it, and wait until it has ended
+zk-locust host-run overview --state DIR   all that is on its way on this host, and what it takes of it, as JSON
 zk-locust versions                        what is installed here, as JSON
 zk-locust parameters                      the page of all parameters, Markdown
 """
@@ -18,6 +19,7 @@ from typing import Any
 
 from zk_locust.errors import ZKLocustError
 from zk_locust.host_run import control, supervisor
+from zk_locust.host_run.overview import overview
 from zk_locust.host_run.spec import HostRunSpec
 from zk_locust.parameters_page import parameters_page
 from zk_locust.scenarios import plan_as_json, resolve_plan
@@ -37,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     actions.add_parser("start").add_argument("--spec", type=Path, required=True)
     for action in ("status", "stop"):
         actions.add_parser(action).add_argument("--folder", type=Path, required=True)
+    actions.add_parser("overview").add_argument("--state", type=Path, required=True)
     options = parser.parse_args(arguments)
     try:
         print(_answer(options))
@@ -65,6 +68,8 @@ def _answer(options: argparse.Namespace) -> str:
             return json.dumps(control.status_of(spec.folder))
         case "stop":
             return json.dumps(control.stop(options.folder))
+        case "overview":
+            return json.dumps(overview(options.state))
     return json.dumps(control.status_of(options.folder))
 
 

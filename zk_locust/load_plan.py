@@ -106,6 +106,10 @@ class WorkerParts:
         self._begin(msg.data["part"], msg.data["planned_s"], msg.data["elapsed_s"])
         self._runner.send_message("stats", report)
 
+    def _ends_by_itself(self) -> bool:
+        """Whether this process ends with its load, instead of waiting on a page for the next one."""
+        return self._environment.web_ui is None or self._environment.parsed_options.autoquit != -1
+
     def _begin(self, part: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
         self._part = part
         part_changed.fire(environment=self._environment, part=part, planned_s=planned_s, elapsed_s=elapsed_s)
@@ -220,15 +224,22 @@ class LoadPlan:
             gevent.spawn(self._end)
 
     def _end(self) -> None:
-        options, web_ui = self._environment.parsed_options, self._environment.web_ui
-        if web_ui is None:
+        if self._environment.web_ui is None:
             self._runner.quit()
             return
         self._runner.stop()
-        if options.autoquit != -1:
-            gevent.sleep(options.autoquit)
-            self._runner.quit()
-            web_ui.stop()
+        if self._ends_by_itself():
+            gevent.sleep(self._environment.parsed_options.autoquit)
+            self._quit()
+
+    def _quit(self) -> None:
+        self._runner.quit()
+        if self._environment.web_ui is not None:
+            self._environment.web_ui.stop()
+
+    def _ends_by_itself(self) -> bool:
+        """Whether this process ends with its load, instead of waiting on a page for the next one."""
+        return self._environment.web_ui is None or self._environment.parsed_options.autoquit != -1
 
     def _begin(self, part: str, planned_s: float | None) -> None:
         self._enter(part, planned_s)
@@ -264,10 +275,10 @@ class LoadPlan:
         self._wait_until(self._all_stopped, limit)
         self._stopped.set()
         all_lost = self._runner.clients and not self._workers_alive()
-        if (not workers_before or all_lost) and self._environment.web_ui is None:
+        if (not workers_before or all_lost) and self._ends_by_itself():
             logger.error("No worker is left, giving up")
             self._environment.process_exit_code = 1
-            gevent.spawn(self._runner.quit)
+            gevent.spawn(self._quit)
 
     def _workers_alive(self) -> bool:
         return any(worker.state != STATE_MISSING for worker in self._runner.clients.values())

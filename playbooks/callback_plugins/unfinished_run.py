@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -70,8 +71,10 @@ _LEFT_OUT = {
 }
 
 
-def finishing_command(words: list[str], playbooks: list[str], playbooks_dir: Path, reason: str) -> list[str]:
-    """Return the command that finishes the run of the `ansible-playbook` that was called with `words`.
+def called_again(
+    words: list[str], playbooks: list[str], variables: Mapping[str, Any], others: Sequence[Path]
+) -> list[str]:
+    """Return the command that plays `others` as the `ansible-playbook` that was called with `words` was.
 
     Inventory, variables, users, keys and limits stay as they were; `playbooks` are the paths among the words.
     """
@@ -83,12 +86,17 @@ def finishing_command(words: list[str], playbooks: list[str], playbooks_dir: Pat
             left_out = _LEFT_OUT[word]
         elif word.partition("=")[0] not in _LEFT_OUT and word not in playbooks:
             kept.append(word)
-    kept += ["-e", "benchmark_stop=true", "-e", json.dumps({"benchmark_interruption": reason})]
+    return [*kept, "-e", json.dumps(dict(variables)), *(str(other) for other in others)]
+
+
+def finishing_command(words: list[str], playbooks: list[str], playbooks_dir: Path, reason: str) -> list[str]:
+    """Return the command that finishes the run of the `ansible-playbook` that was called with `words`."""
+    variables: dict[str, Any] = {"benchmark_stop": True, "benchmark_interruption": reason}
     names = ["collect.yml"]
     if any(Path(playbook).name == "benchmark.yml" for playbook in playbooks):
         names += ["stop.yml", "report.yml"]
-        kept += ["-e", "stop_only_unkept=true"]
-    return kept + [str(playbooks_dir / name) for name in names]
+        variables["stop_only_unkept"] = True
+    return called_again(words, playbooks, variables, [playbooks_dir / name for name in names])
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -103,6 +111,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         super().__init__()
         self._pid = os.getpid()
         self._unfinished: Path | None = None
+        self._claimed = ""  # the run that holds hosts
         self._playbooks_dir = Path(__file__).parents[1]
         if FINISHING not in os.environ:
             atexit.register(self._finish)
@@ -116,7 +125,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Remember where the record is, when one is opened or taken over."""
-        folder = result._result.get("folder") if isinstance(result._result, dict) else None
+        answer = result._result if isinstance(result._result, dict) else {}
+        if result._task.action == "run_lease":
+            self._claimed = answer.get("claimed") or ("" if answer.get("released") else self._claimed)
+        folder = answer.get("folder")
         if folder and result._task.action == "run_record" and Path(folder).parent.name == ".unfinished":
             self._unfinished = Path(folder).parent
 
@@ -131,21 +143,33 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _finish(self) -> None:
         if os.getpid() != self._pid or self._unfinished is None:
             return  # a worker of Ansible's, or nothing was begun
-        if not held_by(self._pid, self._unfinished):
+        held = held_by(self._pid, self._unfinished)
+        if not held and not self._claimed:
             return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, self._on_another_ctrl_c)
-        reason = "the controller was interrupted or a task failed before the run was complete"
-        display = Display()
-        display.display("\nThe run is not complete: ending its load and keeping the figures so far …")
         playbooks = list(context.CLIARGS["args"])
-        command = finishing_command(sys.argv, playbooks, self._playbooks_dir, reason)
+        if not held:
+            # It failed before it had a load, and has closed its record itself.
+            self._play(called_again(sys.argv, playbooks, {"run_record_id": self._claimed}, [self._playbook("release")]))
+            return
+        Display().display("\nThis ansible-playbook ends before its run: ending the load, keeping the figures so far …")
         # The record is given up first, so that the other process finds it left behind.
-        for folder in held_by(self._pid, self._unfinished):
+        for folder in held:
             record = _run_record()
             record.write(
                 folder / record.CONTROLLER, record.read(folder / record.CONTROLLER) | {"pid": 0, "start": None}
             )
+        reason = "the controller was interrupted or a task failed before the run was complete"
+        if self._play(finishing_command(sys.argv, playbooks, self._playbooks_dir, reason)):
+            Display().display("Not all of it could be collected; ansible-playbook playbooks/collect.yml tries again.")
+
+    def _playbook(self, name: str) -> Path:
+        return self._playbooks_dir / f"{name}.yml"
+
+    @staticmethod
+    def _play(command: list[str]) -> int:
+        """Call an ansible-playbook, show what it says, and return its exit code."""
         # With our own descriptors for its output, an ansible-playbook that is started here ends without a word.
         with subprocess.Popen(
             command,
@@ -157,6 +181,5 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         ) as finishing:
             assert finishing.stdout is not None
             for line in finishing.stdout:
-                display.display(line.rstrip("\n"))
-        if finishing.returncode:
-            display.display("Not all of it could be collected; ansible-playbook playbooks/collect.yml tries again.")
+                Display().display(line.rstrip("\n"))
+        return finishing.returncode

@@ -37,8 +37,11 @@ def server_properties(members: Iterable[Member]) -> dict[str, str]:
     }
 
 
-def member_properties(own: Member, members: Iterable[Member], data_dir: str) -> dict[str, str]:
-    """Return the keys of zoo.cfg that follow from the inventory and that the user cannot override."""
+def member_properties(own: Member, members: Iterable[Member], data_dir: str, data_log_dir: str = "") -> dict[str, str]:
+    """Return the keys of zoo.cfg that follow from the inventory and that the user cannot override.
+
+    `data_log_dir` is empty where the transaction log lies with the data.
+    """
     members = list(members)
     properties = {
         "dataDir": data_dir,
@@ -46,6 +49,8 @@ def member_properties(own: Member, members: Iterable[Member], data_dir: str) -> 
         "admin.enableServer": "true",
         "admin.serverPort": _text(own["admin_port"]),
     }
+    if data_log_dir:
+        properties["dataLogDir"] = data_log_dir
     if own["bind_address"]:
         properties["clientPortAddress"] = own["bind_address"]
         properties["admin.serverAddress"] = own["bind_address"]

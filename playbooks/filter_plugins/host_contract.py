@@ -73,10 +73,75 @@ def member_host_problems(
         )
     elif not java["path"] and not wanted["can_install"]:
         problems.append(f"{name}: no Java [{java['error']}], and no root to install it; {_INSTALL_JAVA}")
-    for found in probe["folders"].values():
-        problems += folder_problems(name, "zookeeper_state_dir", wanted["state_dir"], found, wanted["free_disk_mb"])
+    for variable, path in wanted["folders"].items():
+        problems += folder_problems(name, variable, path, probe["folders"][path], wanted["free_disk_mb"])
     problems += port_problems(name, listeners, wanted["ports"])
     return problems
+
+
+# Descriptors of one session; what a worker has open besides is little.
+_FILES_PER_SESSION = {"kazoo": 3, "native": 1, "libzookeeper": 1, "zkpython": 1}
+_FILES_PER_WORKER = 200
+
+
+def load_limit_problems(name: str, limits: Mapping[str, Any], load: Mapping[str, Any]) -> list[str]:
+    """Return what of the host's limits would cap the load, before the ensemble does.
+
+    `limits` is that of `host_probe`. `load` has the plan's `users` and `client`, the `workers` of this host and
+    `all_workers`, the number of `members`, and `raised`: whether the role raises limits.
+    """
+    if not load["workers"] or load["raised"]:
+        return []
+    sessions_per_worker = -(-int(load["users"]) // max(int(load["all_workers"]), 1))
+    sessions = sessions_per_worker * int(load["workers"])
+    problems = []
+    files = sessions_per_worker * _FILES_PER_SESSION.get(str(load["client"]), 3) + _FILES_PER_WORKER
+    # As root the run raises it for itself.
+    if limits["open_files"] and limits["open_files"] < files and not limits["root"]:
+        problems.append(
+            f"{name}: limit of open files [{limits['open_files']}] is too low for {sessions_per_worker} sessions in a"
+            f" worker, {files} are wanted; raise it, or set load_host_set_limits: true with ansible_become: true, or"
+            " spread the users over more workers"
+        )
+    low, high = limits["ports"]
+    free = (high - low + 1) * max(int(load["members"]), 1)
+    if free < sessions:
+        problems.append(
+            f"{name}: net.ipv4.ip_local_port_range [{low} {high}] leaves {free} connections for {sessions} sessions;"
+            " widen it, or set load_host_set_limits: true with ansible_become: true, or use more load hosts"
+        )
+    return problems
+
+
+def clock_text(offset_ms: float) -> str:
+    """Return an offset for the screen: `0.12 s ahead`, `1.0 h behind`."""
+    seconds = abs(offset_ms) / 1000
+    for limit, unit, divisor in ((90, "s", 1), (5400, "min", 60), (float("inf"), "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / divisor:.3g} {unit} {'ahead' if offset_ms > 0 else 'behind'}"
+    raise AssertionError("no offset is beyond infinity")
+
+
+def clock_problems(name: str, clock: Mapping[str, Any], limit_s: float) -> list[str]:
+    """Return a line where the host's clock is so far off that its times say nothing."""
+    offset, error = clock.get("offset_ms"), clock.get("error_ms")
+    if offset is None or abs(offset) - error <= limit_s * 1000:
+        return []
+    return [
+        f"{name}: clock [{clock_text(offset)} of the controller's] is off by more than {limit_s:g} s;"
+        " synchronise it (chrony, systemd-timesyncd)"
+    ]
+
+
+def clock_warnings(name: str, clock: Mapping[str, Any], limit_ms: float) -> list[str]:
+    """Return a line where the host's clock is off by more than `limit_ms`, and surely so."""
+    offset, error = clock.get("offset_ms"), clock.get("error_ms")
+    if offset is None or abs(offset) <= limit_ms or abs(offset) <= error:
+        return []
+    return [
+        f"{name}: its clock is {clock_text(offset)} of the controller's (±{error:.0f} ms): its times in events and logs"
+        " are shifted by that; latencies are not, they are measured on one clock each"
+    ]
 
 
 class FilterModule:
@@ -85,7 +150,10 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
+            "clock_problems": clock_problems,
+            "clock_warnings": clock_warnings,
             "folder_problems": folder_problems,
+            "load_limit_problems": load_limit_problems,
             "member_host_problems": member_host_problems,
             "port_problems": port_problems,
             "python_problems": python_problems,

@@ -36,8 +36,8 @@ INSTALL_METHODS = ("auto", "package", "archive", "existing")
 
 # Keys of zoo.cfg that the role writes, and what to set instead.
 OWNED_PROPERTIES = {
-    "dataDir": "zookeeper_state_dir",
-    "dataLogDir": "zookeeper_state_dir",
+    "dataDir": "zookeeper_data_dir",
+    "dataLogDir": "zookeeper_data_log_dir",
     "clientPort": "zookeeper_client_port",
     "clientPortAddress": "zookeeper_bind_address",
     "admin.serverPort": "zookeeper_admin_port",
@@ -338,9 +338,36 @@ def inventory_problems(groups: Groups, hostvars: HostVars, controller: Mapping[s
     return problems
 
 
+def inventory_warnings(groups: Groups, hostvars: HostVars) -> list[str]:
+    """Return what a run may go on with, but whose reader should know: an even vote, load on the members' machines."""
+    members = _members(groups, hostvars)
+    voters = [member["name"] for member in members if member["zookeeper_peer_type"] == "participant"]
+    warnings = []
+    if voters and len(voters) % 2 == 0:
+        spared = len(voters) // 2 - 1
+        warnings.append(
+            f"group zookeeper [{len(voters)} participants]: an even number survives the loss of no more members than"
+            f" {len(voters) - 1} would ({spared}), and every write waits for one more; make it odd, or one an observer"
+        )
+    machines = {member["machine"]: member["name"] for member in reversed(members)}
+    for name in groups.get("locust_workers", []):
+        machine = _machine(name, hostvars[name])
+        if machine in machines:
+            shared = "the controller" if machine == "the controller" else f"the machine of {machines[machine]}"
+            warnings.append(
+                f"{name}: load and members share {shared}: they take each other's processor, and the figures are lower"
+                " than the ensemble's own; use machines of their own where figures matter"
+            )
+    return warnings
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"ensemble_members": ensemble_members, "inventory_problems": inventory_problems}
+        return {
+            "ensemble_members": ensemble_members,
+            "inventory_problems": inventory_problems,
+            "inventory_warnings": inventory_warnings,
+        }

@@ -11,7 +11,7 @@ HostVars = Mapping[str, Mapping[str, Any]]
 _CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ansible_(host|port|user|connection)")
 # Facts that our own roles have set while they worked.
 _WORKING_FACT = re.compile(
-    r"benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address)"
+    r"benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
 )
 _SECRET = re.compile(r"pass|secret|sasl|token|credential|private|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE)
 _REDACTED = "(secret)"
@@ -37,8 +37,9 @@ def locust_processes(
 ) -> list[dict[str, Any]]:
     """Return the processes of the load host `name`, as `zk-locust host-run` takes them.
 
-    `master` has `bind_host`, `port`, `expect_workers` and the plan's `users`, `spawn_rate` and `run_time_s`; it is None
-    where the master runs elsewhere. `workers` has their `count` here, and the master's `address` and `port`.
+    `master` has `bind_host`, `port`, `expect_workers`, the plan's `users`, `spawn_rate` and `run_time_s`, and where its
+    web UI listens: `web_bind_host` (empty for none) and `web_port`; it is None where the master runs elsewhere.
+    `workers` has their `count` here, and the master's `address` and `port`.
     """
     common = [python, "-m", "locust", "-f", "locustfile.py"]
     processes = []
@@ -56,10 +57,16 @@ def locust_processes(
             "--exit-code-on-error": 0,  # failed operations are a result, not a failed run
         }
         flags = [str(word) for pair in arguments.items() for word in pair]
+        if master.get("web_bind_host"):
+            # The page stays for a moment, so that whoever looks at it sees the end.
+            address = ["--web-host", str(master["web_bind_host"]), "--web-port", str(master["web_port"])]
+            mode = ["--autostart", "--autoquit", "3", *address]
+        else:
+            mode = ["--headless"]
         processes.append(
             {
                 "name": "master",
-                "arguments": [*common, "--master", "--headless", "--only-summary", *flags],
+                "arguments": [*common, "--master", *mode, "--only-summary", *flags],
                 "environment": dict(environment),
             }
         )
@@ -116,6 +123,41 @@ def host_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
+def clock_offsets(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, float]]:
+    """Return each host's clock minus the controller's, and how far that may be off (ms), where it was measured."""
+    clocks = {host: hostvars[host].get("preflight_clock") or {} for host in hosts}
+    return {
+        host: {"clock_offset_ms": clock["offset_ms"], "clock_error_ms": clock["error_ms"]}
+        for host, clock in clocks.items()
+        if clock.get("offset_ms") is not None
+    }
+
+
+def uncollected(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> dict[str, list[str]]:
+    """Return what did not come home: `blocking`, for which the record stays open, and `missing`, which is but said.
+
+    The master has the run's figures, and figures that a host could not give are still there: both are worth another
+    try. What a worker host or member that is gone had for itself, its logs, is not worth waiting for.
+    """
+    blocking, missing = [], []
+    master = next(iter(groups["locust_master"]))
+    for host in dict.fromkeys([*groups["locust_master"], *groups["locust_workers"]]):
+        found = hostvars[host]
+        if found.get("benchmark_collect_taken_in"):
+            continue
+        if found.get("benchmark_collect_problem"):
+            blocking.append(str(found["benchmark_collect_problem"]))
+        elif found.get("benchmark_collect_nothing"):
+            missing.append(str(found["benchmark_collect_nothing"]))
+        else:
+            line = f"{host}: its files could not be fetched, it cannot be reached"
+            (blocking if host == master else missing).append(line)
+    for member in groups.get("zookeeper", []):
+        if (hostvars[member].get("__reached") or {}).get("unreachable"):
+            missing.append(f"{member}: its logs could not be fetched, it cannot be reached")
+    return {"blocking": blocking, "missing": missing}
+
+
 def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, Any]]:
     """Return what the manifest says of each host: its machine, and what the member on it has told of itself."""
     return {
@@ -145,6 +187,8 @@ class FilterModule:
             "admin_addresses": admin_addresses,
             "locust_processes": locust_processes,
             "contract_variables": contract_variables,
+            "clock_offsets": clock_offsets,
             "machines": machines,
+            "uncollected": uncollected,
             "start_failures": start_failures,
         }

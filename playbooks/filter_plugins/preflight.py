@@ -27,8 +27,7 @@ def scenario_request(variables: Mapping[str, Any], scenarios_dir: str) -> dict[s
 def probe_problems(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> list[str]:
     """Collect what the probes found on all hosts, those included that did not answer."""
     problems: list[str] = []
-    names = [name for group in ("zookeeper", "locust_master", "locust_workers") for name in groups.get(group, [])]
-    for name in dict.fromkeys(names):
+    for name in groups_names(groups):
         variables = hostvars[name]
         answer = variables.get("__preflight_facts", {})
         address = variables.get("ansible_host", name)
@@ -49,9 +48,25 @@ def probe_problems(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> l
         elif not variables.get("preflight_probed"):
             problems.append(f"{name}: its probes failed; the reason is above")
         else:
-            for source in ("preflight_problems", "_zookeeper_problems"):
+            for source in ("preflight_problems", "preflight_load_problems", "_zookeeper_problems"):
                 problems += variables.get(source, [])
     return problems
+
+
+def groups_names(groups: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the hosts of the contract's groups, each once."""
+    names = [name for group in ("zookeeper", "locust_master", "locust_workers") for name in groups.get(group, [])]
+    return list(dict.fromkeys(names))
+
+
+def probe_warnings(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> list[str]:
+    """Collect what the probes found that a run may go on with, but whose reader should know."""
+    return [line for name in groups_names(groups) for line in hostvars[name].get("preflight_warnings", [])]
+
+
+def warning_report(warnings: Sequence[str]) -> list[str]:
+    """Return the lines that show warnings on screen."""
+    return [f"  warning: {line}" for line in joined(warnings)]
 
 
 def joined(problems: Iterable[str]) -> list[str]:
@@ -83,6 +98,9 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "probe_problems": probe_problems,
+            "groups_names": groups_names,
+            "probe_warnings": probe_warnings,
             "problem_report": problem_report,
+            "warning_report": warning_report,
             "scenario_request": scenario_request,
         }

@@ -7,6 +7,7 @@ import errno
 import os
 import pwd
 import re
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -42,6 +43,7 @@ user: {description: Whether the user exists., type: bool, returned: always}
 java: {description: 'path, major version and error; path is empty if there is none.', type: dict, returned: always}
 files: {description: Existence by path., type: dict, returned: always}
 folders: {description: 'writable, free_mb and error by path.', type: dict, returned: always}
+limits: {description: 'What caps a load: open_files (0 for none), ports, root.', type: dict, returned: always}
 """
 
 
@@ -110,6 +112,16 @@ def probe_folder(path: Path) -> dict[str, Any]:
     return {"writable": True, "free_mb": free_mb, "error": ""}
 
 
+def limits() -> dict[str, Any]:
+    """Return the hard limit of open files (0: none), and the first and last ephemeral port."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        ports = [int(word) for word in Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()]
+    except (OSError, ValueError):
+        ports = [32768, 60999]  # Linux's own default
+    return {"open_files": 0 if hard == resource.RLIM_INFINITY else hard, "ports": ports, "root": os.geteuid() == 0}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -128,6 +140,7 @@ def main() -> None:
         user=has_user(module.params["user"]),
         java=find_java(module.params["java"]) if module.params["want_java"] else {"path": "", "major": 0, "error": ""},
         files={path: Path(path).exists() for path in module.params["files"]},
+        limits=limits(),
         folders={path: probe_folder(Path(path)) for path in module.params["folders"]},
     )
 

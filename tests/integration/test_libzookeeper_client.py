@@ -629,7 +629,8 @@ def test_a_session_ended_elsewhere(standalone: ZooKeeperServers, start: Start) -
         WatchedEvent("NONE", "EXPIRED_SESSION", None),
         WatchedEvent("DELETED", "CONNECTED", "/short-lived"),
     )
-    assert user.kinds_of_failures() <= {SessionExpiredError, ConnectionLossError}
+    # What is sent while the session is the other's waits for a connection, on a slow machine beyond its limit.
+    assert user.kinds_of_failures() <= {SessionExpiredError, ConnectionLossError, OperationTimeoutError}
 
 
 def test_operations_under_way_when_the_session_has_expired(standalone: ZooKeeperServers, start: Start) -> None:

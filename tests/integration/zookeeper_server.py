@@ -56,6 +56,16 @@ def require_zookeeper() -> None:
     pytest.skip(needs)
 
 
+# Hypothesis seeds the common generator; processes that test side by side would all get the same ports.
+_RANDOM = random.SystemRandom()
+_SHARES = 16
+
+
+def _share() -> int:
+    """Which part of the ports is this process's: between looking and binding nobody else may take one."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
+
+
 def free_ports(count: int) -> list[int]:
     """Return loopback ports that nobody holds, outside of the range that the kernel gives to outgoing connections."""
     held: list[socket.socket] = []
@@ -65,7 +75,7 @@ def free_ports(count: int) -> list[int]:
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             held.append(candidate)
             try:
-                candidate.bind(("127.0.0.1", random.randrange(10_000, 32_000)))
+                candidate.bind(("127.0.0.1", _RANDOM.randrange(10_000 + _share(), 32_000, _SHARES)))
             except OSError:
                 held.pop().close()
         return [holder.getsockname()[1] for holder in held]

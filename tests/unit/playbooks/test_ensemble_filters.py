@@ -134,3 +134,8 @@ def test_the_last_answer_of_a_member_counts() -> None:
     modes = member_modes("abc", hostvars)
     assert modes == {"a": "leader", "b": "follower", "c": ""}
     assert ensemble_line(modes, hostvars) == "The ensemble serves: a leader, b follower, c  (ZooKeeper 3.8.0)"
+
+
+def test_a_transaction_log_on_a_device_of_its_own() -> None:
+    assert "dataLogDir" not in member_properties(member(1), [member(1)], "/data")
+    assert member_properties(member(1), [member(1)], "/data", "/log")["dataLogDir"] == "/log"

@@ -13,6 +13,7 @@ from playbooks.filter_plugins.inventory_contract import (
     PEER_TYPES,
     ensemble_members,
     inventory_problems,
+    inventory_warnings,
 )
 
 ROLES = Path(__file__).parents[3] / "roles"
@@ -198,3 +199,23 @@ def test_the_contracts_defaults_are_the_roles() -> None:
     assert plain == {name: options[name]["default"] for name in plain}
     benchmark_run = yaml.safe_load((ROLES / "benchmark_run/defaults/main.yml").read_text())
     assert benchmark_run["locust_master_port"] == MASTER_PORT
+
+
+def test_an_odd_vote_on_machines_of_its_own_gives_no_warning() -> None:
+    groups, hostvars = inventory()
+    assert inventory_warnings(groups, hostvars) == []
+    assert inventory_warnings({"locust_workers": ["w"]}, {"w": {}}) == []
+
+
+def test_an_even_number_of_participants_is_a_warning() -> None:
+    groups, hostvars = inventory(c={"zookeeper_peer_type": "observer"})
+    (line,) = inventory_warnings(groups, hostvars)
+    assert line.startswith(
+        "group zookeeper [2 participants]: an even number survives the loss of no more members than 1 would (0)"
+    )
+
+
+def test_load_on_a_members_machine_is_a_warning() -> None:
+    groups, hostvars = inventory(w={"ansible_host": "b"}, m={"ansible_host": "10.0.0.1"})
+    (line,) = inventory_warnings(groups, hostvars)
+    assert line.startswith("w: load and members share the machine of b: ")

@@ -78,6 +78,14 @@ def test_the_master_has_the_load_and_the_parameters_the_workers_none() -> None:
     assert (flags(worker)["--master-host"], flags(worker)["--master-port"]) == ("10.0.0.9", "5557")
 
 
+def test_a_master_with_pages_starts_and_ends_by_itself_all_the_same() -> None:
+    web = MASTER | {"web_bind_host": "127.0.0.1", "web_port": 8089}
+    (arguments,) = [process["arguments"] for process in processes(web, 0)]
+    assert "--headless" not in arguments
+    text = " ".join(arguments)
+    assert "--autostart --autoquit 3 --web-host 127.0.0.1 --web-port 8089" in text
+
+
 def test_everything_that_is_started_is_plain_text_for_a_spec() -> None:
     for process in json.loads(json.dumps(processes())):
         assert all(isinstance(word, str) for word in process["arguments"])
@@ -92,6 +100,7 @@ def test_everything_that_is_started_is_plain_text_for_a_spec() -> None:
         ("benchmark_parameters", {"key-size": 8, "val-size": 8}, True),
         ("ansible_host", "h", True),
         ("load_host_folder", "/x", False),
+        ("load_host_run_command", ["/x"], False),
         ("benchmark_plan", {"users": 1}, False),
         ("benchmark_run_failure", "x", False),
         ("ansible_facts", {}, False),

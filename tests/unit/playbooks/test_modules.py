@@ -104,7 +104,7 @@ def test_a_listener_is_found_with_its_process(family: socket.AddressFamily, host
         [(found_port, address, inode)] = listening_ports.parse_listeners(table, {port})
         assert (found_port, address) == (port, host)
         assert listening_ports.owners({inode}) == {inode: os.getpid()}
-    assert "pytest" in listening_ports.command_of(os.getpid())
+    assert "python" in listening_ports.command_of(os.getpid())
 
 
 def test_connections_are_no_listeners() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from playbooks.filter_plugins.host_contract import (
     folder_problems,
+    load_limit_problems,
     member_host_problems,
     port_problems,
     python_problems,
@@ -23,7 +24,7 @@ WANTED: dict[str, Any] = {
     "packaged": False,
     "java": "",
     "home": "",
-    "state_dir": "/state",
+    "folders": {"zookeeper_state_dir": "/state"},
     "free_disk_mb": 1024,
     "python_version": "3.11.2",
     "ports": {"zookeeper_client_port": 2181},
@@ -135,3 +136,26 @@ def test_only_overrides_that_are_set_are_sent() -> None:
         "overrides": {"users": 0, "parameters": {}},
     }
     assert scenario_request({"benchmark_scenario": "/my.yml"}, "/s")["scenario"] == "/my.yml"
+
+
+LOAD = {"users": 8000, "client": "kazoo", "workers": 2, "all_workers": 4, "members": 3, "raised": False}
+LIMITS = {"open_files": 4096, "ports": [32768, 60999], "root": False}
+
+
+def test_a_limit_of_open_files_that_would_cap_the_load() -> None:
+    (line,) = load_limit_problems("load1", LIMITS, LOAD)
+    assert line.startswith("load1: limit of open files [4096] is too low for 2000 sessions in a worker, 6200")
+    assert load_limit_problems("load1", LIMITS, LOAD | {"client": "native"}) == []
+    assert load_limit_problems("load1", LIMITS | {"root": True}, LOAD) == []  # the run raises it for itself
+    assert load_limit_problems("load1", LIMITS | {"open_files": 0}, LOAD) == []
+    assert load_limit_problems("load1", LIMITS, LOAD | {"workers": 0}) == []
+
+
+def test_a_range_of_ports_that_would_cap_the_load() -> None:
+    few = LIMITS | {"open_files": 0, "ports": [50000, 50999]}
+    (line,) = load_limit_problems("load1", few, LOAD)
+    assert line.startswith(
+        "load1: net.ipv4.ip_local_port_range [50000 50999] leaves 3000 connections for 4000 sessions; widen it"
+    )
+    assert load_limit_problems("load1", few, LOAD | {"users": 6000}) == []
+    assert load_limit_problems("load1", few, LOAD | {"raised": True}) == []

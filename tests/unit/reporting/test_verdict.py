@@ -273,6 +273,22 @@ def test_few_operations_are_a_note(tmp_path: Path) -> None:
     assert (found.verdict, rules(found)) == ("valid", {"few-operations": "note"})
 
 
+def test_what_preflight_had_to_say_is_a_note(tmp_path: Path) -> None:
+    found = judged(tmp_path, manifest={"warnings": ["zk1: its clock is 0.3 s ahead of the controller's"]})
+    assert (found.verdict, rules(found)) == ("valid", {"preflight-warning": "note"})
+    assert found.reasons[0].text == "Known beforehand: zk1: its clock is 0.3 s ahead of the controller's."
+
+
+def test_what_did_not_come_home_is_a_note(tmp_path: Path) -> None:
+    found = judged(tmp_path, manifest={"missing": ["load3: its files could not be fetched, it cannot be reached"]})
+    assert (found.verdict, rules(found)) == ("valid", {"files-missing": "note"})
+
+
+def test_warnings_that_are_no_list_are_a_problem(tmp_path: Path) -> None:
+    run = Synthetic(manifest={"warnings": "none"}).write(tmp_path / "run")
+    assert [str(problem) for problem in results.evaluate(run).run.problems] == ["manifest.json: warnings is not a list"]
+
+
 def test_the_gravest_reasons_come_first_and_every_text_is_one_line(tmp_path: Path) -> None:
     found = judged(tmp_path, failures_in_stall=2, worker_lost_at_s=25, member_down=(10.0, 20.0))
     assert [reason.severity for reason in found.reasons] == ["inconclusive", "note", "note"]

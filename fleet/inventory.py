@@ -1,0 +1,190 @@
+"""An Ansible inventory, read by Ansible itself: the same files, variables and templates that the playbooks use."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.inventory import manager
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar
+from ansible.utils.collection_loader import AnsibleCollectionConfig
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
+
+from fleet.errors import InputError, nearest
+
+MEMBERS: Final = "zookeeper"
+MASTER: Final = "locust_master"
+WORKERS: Final = "locust_workers"
+
+
+class HostVariables(Mapping[str, Any]):
+    """A host's variables. Each is evaluated when it is asked for: one that cannot be spoils no other.
+
+    Raises InputError, naming host and variable, where a template fails.
+    """
+
+    def __init__(self, host: str, raw: Mapping[str, Any], evaluate: Callable[[Any], Any] = lambda value: value) -> None:
+        self.host = host
+        self._raw = raw
+        self._evaluate = evaluate
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._raw[name]
+        try:
+            return self._evaluate(value)
+        except AnsibleError as error:
+            # The value itself may be a secret's template: it is not shown.
+            raise InputError(
+                f"{self.host}: {name} cannot be evaluated: {one_line(error)}; correct its template in the inventory"
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+class Inventory:
+    """Groups, and the variables of their hosts. `sources` are what `-i` would name."""
+
+    def __init__(
+        self, sources: Sequence[str], groups: Mapping[str, Sequence[str]], hosts: Mapping[str, HostVariables]
+    ) -> None:
+        self.sources = tuple(sources)
+        self._groups = groups
+        self.hosts = hosts
+
+    @classmethod
+    def load(cls, given: Sequence[str] = ()) -> "Inventory":
+        """Read the inventories that are given, else Ansible's default one (`ANSIBLE_INVENTORY`, ansible.cfg).
+
+        Raises InputError where one does not exist or cannot be read.
+        """
+        sources = [str(source) for source in (given or constants.DEFAULT_HOST_LIST)]
+        for source in sources:
+            if "," not in source and not Path(source).expanduser().exists():
+                raise InputError(
+                    f"inventory [{_shown(source)}] does not exist; name a file or a folder such as inventory/local"
+                )
+        _load_plugins()
+        loader = DataLoader()
+        inventory = _parsed(loader, sources)
+        variables = VariableManager(loader=loader, inventory=inventory)
+        HostVars(inventory, variables, loader)  # gives templates their `hostvars`
+        hosts = {}
+        try:
+            for host in inventory.get_hosts():
+                raw = variables.get_vars(host=host)
+                hosts[str(host.name)] = HostVariables(
+                    str(host.name), raw, Templar(loader=loader, variables=raw).template
+                )
+        except AnsibleError as error:
+            raise InputError(
+                f"inventory [{', '.join(map(_shown, sources))}] cannot be read: {one_line(error)}; correct it"
+            ) from None
+        return cls([_shown(source) for source in sources], inventory.get_groups_dict(), hosts)
+
+    def group(self, name: str) -> list[str]:
+        """The names of a group's hosts, in the inventory's order; empty where there is no such group."""
+        return [str(host) for host in self._groups.get(name, [])]
+
+    @property
+    def master(self) -> str:
+        """The Locust master's host. Raises InputError where there is not exactly one."""
+        masters = self.group(MASTER)
+        if len(masters) != 1:
+            raise InputError(
+                f"group {MASTER} [{', '.join(masters) or 'no host'}]: name exactly one host there, in {self.named}"
+            )
+        return masters[0]
+
+    @property
+    def load_hosts(self) -> list[str]:
+        """The master's host and the workers', each once, the master's first."""
+        return list(dict.fromkeys([*self.group(MASTER), *self.group(WORKERS)]))
+
+    @property
+    def contract_hosts(self) -> list[str]:
+        """All hosts that have a part. Raises InputError where there is none."""
+        hosts = list(dict.fromkeys([*self.group(MEMBERS), *self.load_hosts]))
+        if not hosts:
+            raise InputError(
+                f"inventory [{', '.join(self.sources)}] has no host in {MEMBERS}, {MASTER} or {WORKERS}; "
+                "inventory/prod shows what belongs there"
+            )
+        return hosts
+
+    def variables(self, host: str) -> HostVariables:
+        """A host's variables. Raises InputError for a host that has no part, with the names of those that have."""
+        if host not in self.contract_hosts:
+            raise InputError(f"--host [{host}] is not in {self.named}; {nearest(host, self.contract_hosts)}")
+        return self.hosts[host]
+
+    @property
+    def named(self) -> str:
+        """The inventory for a message."""
+        return f"inventory {', '.join(self.sources)}"
+
+    @property
+    def option(self) -> str:
+        """What to add to a command line to mean this inventory."""
+        return " ".join(f"-i {source}" for source in self.sources)
+
+
+def as_bool(value: Any) -> bool:
+    """A truth value as inventories write it, also the text that INI files give."""
+    return value.strip().lower() in ("true", "yes", "on", "1") if isinstance(value, str) else bool(value)
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message without its line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _load_plugins() -> None:
+    if AnsibleCollectionConfig.collection_finder is None:  # once a process
+        init_plugin_loader([])
+
+
+class _Failures:
+    """Takes the place of Ansible's display while it reads: its warnings take ten lines, ours has to take one."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def error_as_warning(self, msg: str, exception: BaseException) -> None:
+        """Keep why one of Ansible's inventory plugins could not read it; `msg` only names the plugin."""
+        del msg
+        self.reasons.append(one_line(exception))
+
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+def _parsed(loader: Any, sources: list[str]) -> Any:
+    failures, before = _Failures(), manager.display
+    manager.display = failures
+    try:
+        return manager.InventoryManager(loader=loader, sources=sources)
+    except AnsibleError as error:
+        # Each of Ansible's inventory plugins has tried; YAML's reason is the one that people can use.
+        reasons = [reason for reason in failures.reasons if "YAML" in reason] or failures.reasons or [one_line(error)]
+        raise InputError(
+            f"inventory [{', '.join(map(_shown, sources))}] cannot be read: {reasons[0].rstrip('.')}; correct it"
+        ) from None
+    finally:
+        manager.display = before
+
+
+def _shown(source: str) -> str:
+    """A path as people would type it from here."""
+    try:
+        return os.fspath(Path(source).relative_to(Path.cwd()))
+    except ValueError:
+        return source

@@ -1,0 +1,99 @@
+"""How a load host stands: who holds it, what runs on it, and what that takes of the machine."""
+
+import json
+import shlex
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fleet.errors import HostError
+from fleet.hosts import Host
+from fleet.inventory import MASTER, WORKERS, HostVariables, Inventory
+
+NOT_PROVISIONED: Final = "not provisioned"
+_LIMIT_S: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadHost:
+    """A load host's state. `overview` is what `host-run overview` says; None where `problem` says why not."""
+
+    name: str
+    parts: tuple[str, ...]
+    folder: str = ""
+    problem: str = ""
+    reached: bool = True
+    overview: dict[str, Any] | None = field(default=None)
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """The runs whose files are on the host, the newest first."""
+        runs = (self.overview or {}).get("runs") or []
+        return sorted(runs, key=lambda run: str(run.get("started") or ""), reverse=True)
+
+    @property
+    def running(self) -> list[dict[str, Any]]:
+        """Those of them that are on their way."""
+        return [run for run in self.runs if run.get("state") == "running"]
+
+    @property
+    def processes(self) -> list[dict[str, Any]]:
+        """The processes of the runs that are on their way."""
+        return [process for run in self.running for process in run.get("processes", [])]
+
+    @property
+    def processes_in_words(self) -> str:
+        """E.g. `1 master, 2 workers`; empty where nothing runs."""
+        kinds = Counter(str(process.get("name", "")).partition("-")[0] for process in self.processes)
+        order = sorted(kinds, key=lambda kind: (kind != "master", kind))
+        return ", ".join(f"{kinds[kind]} {kind}{'' if kinds[kind] == 1 else 's'}" for kind in order)
+
+
+def parts(inventory: Inventory, host: str) -> tuple[str, ...]:
+    """What the host is for the load: `master`, `workers`, or both."""
+    return tuple(word for word, group in (("master", MASTER), ("workers", WORKERS)) if host in inventory.group(group))
+
+
+def folder_words(variables: HostVariables) -> str:
+    """Shell words that set `folder` to the host's folder of the load; the host knows whether it is root's."""
+    given = str(variables.get("load_host_state_dir") or "")
+    if given:
+        return f"folder={shlex.quote(given + '/load')}"
+    return (
+        'if [ "$(id -u)" -eq 0 ]; then folder=/var/lib/zk-locust/load; '
+        'else folder="${HOME:-$(echo ~)}/.cache/zk-locust/load"; fi'
+    )
+
+
+def ask(host: Host, variables: HostVariables, its_parts: tuple[str, ...]) -> LoadHost:
+    """Ask a load host. Raises HostError where it cannot be asked."""
+    script = (
+        f'{folder_words(variables)}; echo "$folder"; '
+        '[ -x "$folder/host-run" ] || exit 3; exec "$folder/host-run" overview --state "$folder"'
+    )
+    answer = host.run(script, limit_s=_LIMIT_S)
+    folder, _, rest = answer.out.partition("\n")
+    if answer.code == 3:
+        return LoadHost(variables.host, its_parts, folder, NOT_PROVISIONED)
+    try:
+        overview = json.loads(rest)
+        if not isinstance(overview, dict):
+            raise ValueError
+    except ValueError:
+        raise HostError(
+            f"{folder}/host-run does not say how it stands ({answer.reason}); provision the host anew"
+        ) from None
+    return LoadHost(variables.host, its_parts, folder, overview=overview)
+
+
+def stop(host: Host, folder: str, run_id: str) -> dict[str, Any]:
+    """End a run on a load host, by its record; return its status. Raises HostError where that cannot be done."""
+    command = [f"{folder}/host-run", "stop", "--folder", f"{folder}/runs/{run_id}"]
+    answer = host.run(" ".join(map(shlex.quote, command)), limit_s=120)
+    try:
+        status = json.loads(answer.out)
+        if answer.code == 0 and isinstance(status, dict):
+            return status
+    except ValueError:
+        pass
+    raise HostError(f"run {run_id} could not be ended ({answer.reason})")

@@ -1,0 +1,132 @@
+"""The logs of one host: the member's, and those of the newest run, shown by the host's own `tail`."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fleet import load_hosts
+from fleet.endpoints import endpoint
+from fleet.errors import HostError, InputError, nearest
+from fleet.hosts import Host
+from fleet.inventory import MEMBERS, HostVariables, Inventory, as_bool
+
+MEMBER_LOG: Final = "zookeeper.log"
+_LOGS_OF_RUN: Final = ".log"
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A file on the host: its size in bytes, and when it was written last (`YYYY-mm-dd HH:MM:SS`, the host's clock)."""
+
+    path: str
+    size: int
+    written: str
+
+    @property
+    def name(self) -> str:
+        """The name without the folder."""
+        return self.path.rpartition("/")[2]
+
+
+def show(inventory: Inventory, host: str, *, names: Sequence[str], lines: int, follow: bool, listed: bool) -> int:
+    """Print logs of a host; return the exit code. With `follow` it goes on until Ctrl-C, with `listed` it lists them.
+
+    Raises InputError for what cannot be used, HostError where the host cannot be asked.
+    """
+    variables = inventory.variables(host)
+    if lines < 0:
+        raise InputError(f"--lines [{lines}] must be a whole number from 0")
+    with Host(endpoint(variables)) as reached:
+        files = find(reached, inventory, variables)
+        if listed:
+            for file in files:
+                print(f"{file.written}  {file.size:>12,}  {file.path}")
+            return 0
+        chosen = choose(files, names)
+        words = ["tail", "-n", str(lines), *(["-F"] if follow else []), "--", *(file.path for file in chosen)]
+        command = " ".join(map(shlex.quote, words))
+        if follow:
+            # It has to end with us, however we end: that is when its standard input does.
+            return reached.follow(f"{command} & tail=$!; cat >/dev/null; kill $tail", sys.stdout)
+        answer = reached.run(command)
+        print(answer.out, end="")
+        if answer.code != 0:
+            raise HostError(answer.reason)
+        return 0
+
+
+def find(host: Host, inventory: Inventory, variables: HostVariables) -> list[LogFile]:
+    """The logs that are on the host. Raises HostError where there are none."""
+    scripts = []
+    name = variables.host
+    if name in inventory.group(MEMBERS) and as_bool(variables.get("zookeeper_managed", True)):
+        scripts.append(f"{member_folder_words(variables)}; list")
+    if name in inventory.load_hosts:
+        scripts.append(
+            f'{load_hosts.folder_words(variables)}; runs="$folder/runs"; '
+            # Run ids begin with their time, so the last one is the newest.
+            'for each in "$runs"/*/; do [ -d "$each" ] && newest=$each; done; folder=${newest:-$runs/}; '
+            "folder=${folder%/}; list"
+        )
+    script = (
+        'list() { echo "# $folder"; for file in "$folder"/*; do '
+        '[ -f "$file" ] && stat -c "%s %Y %n" "$file"; done; }; ' + "; ".join(scripts)
+    )
+    answer = host.run(f"{script}; true") if scripts else None
+    found = parse(answer.out) if answer else []
+    if not found:
+        where = ", ".join(line[2:] for line in (answer.out if answer else "").splitlines() if line.startswith("# "))
+        raise HostError(
+            f"{name} has no logs"
+            + (f" in {where}: nothing was started there yet, or its files are in results/ already" if where else "")
+        )
+    return found
+
+
+def member_folder_words(variables: HostVariables) -> str:
+    """Shell words that set `folder` to the folder of a member's logs."""
+    given = str(variables.get("zookeeper_state_dir") or "")
+    tail = shlex.quote(f"/zookeeper/{variables.host}/log")
+    if given:
+        return f"folder={shlex.quote(given)}{tail}"
+    return (
+        'if [ "$(id -u)" -eq 0 ]; then folder=/var/lib/zk-locust; '
+        f'else folder="${{HOME:-$(echo ~)}}/.cache/zk-locust"; fi; folder=$folder{tail}'
+    )
+
+
+def parse(text: str) -> list[LogFile]:
+    """The files that the host has listed."""
+    from datetime import UTC, datetime
+
+    found = []
+    for line in text.splitlines():
+        size, _, rest = line.partition(" ")
+        written, _, path = rest.partition(" ")
+        if size.isdigit() and written.isdigit() and not _hidden(path):
+            moment = datetime.fromtimestamp(int(written), UTC)
+            found.append(LogFile(path, int(size), f"{moment:%Y-%m-%d %H:%M:%S} UTC"))
+    return found
+
+
+def _hidden(path: str) -> bool:
+    """What is among a run's files and is none of people's business: it may hold secrets."""
+    return path.endswith("/secrets.json")
+
+
+def choose(files: Sequence[LogFile], names: Sequence[str]) -> list[LogFile]:
+    """The files that are asked for by name; else the member's log and those of the run's processes.
+
+    Raises InputError for a name that is not there, with the nearest one.
+    """
+    if names:
+        known = {file.name: file for file in files}
+        for name in names:
+            if name not in known:
+                raise InputError(f"--file [{name}] is not on this host; {nearest(name, known)}")
+        return [known[name] for name in names]
+    logs = [file for file in files if file.name.endswith(_LOGS_OF_RUN) and file.name != "gc.log"]
+    filled: list[Any] = [file for file in logs if file.size] or logs
+    return filled or list(files)

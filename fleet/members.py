@@ -1,0 +1,164 @@
+"""What a ZooKeeper member says of itself: the four-letter word `srvr`, asked on the member's own host.
+
+`srvr` is answered by every release without a white list, and says all that the table shows.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fleet.errors import HostError, InputError
+from fleet.hosts import Host
+from fleet.inventory import MEMBERS, HostVariables, Inventory, as_bool
+
+CLIENT_PORT: Final = 2181
+_LIMIT_S: Final = 3.0
+
+# Runs on the host, with any Python from 3.6 on. Arguments: addresses and ports, one pair for each member.
+_PROGRAM: Final = f"""
+import concurrent.futures, json, socket, sys
+def ask(target):
+    try:
+        with socket.create_connection(target, timeout={_LIMIT_S}) as connection:
+            connection.sendall(b"srvr")
+            answer = b""
+            while True:
+                more = connection.recv(4096)
+                if not more:
+                    return [answer.decode("utf-8", "replace"), ""]
+                answer += more
+    except OSError as error:
+        return ["", error.strerror or str(error)]
+words = sys.argv[1:]
+targets = list(zip(words[::2], map(int, words[1::2])))
+with concurrent.futures.ThreadPoolExecutor(max(1, len(targets))) as pool:
+    print(json.dumps(list(pool.map(ask, targets))))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member's state. Without a `role` it does not serve, and `problem` says why.
+
+    `role` is leader, follower, observer, standalone or read-only; `latency_ms` is min, avg and max since the member's
+    start, in milliseconds; `zxid` is hexadecimal.
+    """
+
+    name: str
+    address: str
+    role: str = ""
+    problem: str = ""
+    zxid: str = ""
+    connections: int | None = None
+    outstanding: int | None = None
+    latency_ms: tuple[float, float, float] | None = None
+    nodes: int | None = None
+    version: str = ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether it takes part and answers clients."""
+        return bool(self.role)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A member to ask: by its `name`, at `host` and `port` as seen from where it is asked; `address` is for people."""
+
+    name: str
+    address: str
+    host: str
+    port: int
+
+
+def targets(inventory: Inventory) -> dict[str, list[Target]]:
+    """Which members are asked, by the host on which they are asked. Raises InputError for what cannot be used.
+
+    Members of our own are asked on their own hosts; those of somebody else's ensemble from the Locust master's.
+    """
+    names = inventory.group(MEMBERS)
+    judge = inventory.hosts[names[0]] if names else inventory.hosts[inventory.master]
+    if as_bool(judge.get("zookeeper_managed", True)):
+        return {name: [_own(inventory.hosts[name])] for name in names}
+    master = inventory.hosts[inventory.master]
+    parameters = master.get("benchmark_parameters") or {}
+    hosts = parameters.get("hosts") if isinstance(parameters, Mapping) else None
+    if not hosts:
+        raise InputError(
+            "benchmark_parameters.hosts [not set]: with zookeeper_managed: false it must be the connect string, "
+            "e.g. {hosts: 'a.example.org:2181,b.example.org:2181'}"
+        )
+    return {inventory.master: connect_string(str(hosts))}
+
+
+def _own(variables: HostVariables) -> Target:
+    name = variables.host
+    port = _port(f"{name}: zookeeper_client_port", variables.get("zookeeper_client_port", CLIENT_PORT))
+    address = str(variables.get("zookeeper_address") or variables.get("ansible_host") or name)
+    # Past firewalls and address translation, like the role does.
+    return Target(name, _joined(address, port), str(variables.get("zookeeper_bind_address") or "127.0.0.1"), port)
+
+
+def connect_string(text: str) -> list[Target]:
+    """The members that a connect string names; their address is their name. Raises InputError for a bad port."""
+    found = []
+    for part in text.partition("/")[0].split(","):
+        host, _, port = part.strip().rpartition(":") if re.search(r":\d*$|:[^:\]]+$", part) else (part.strip(), "", "")
+        number = _port("benchmark_parameters.hosts", port or CLIENT_PORT)
+        host = host.strip("[]")
+        found.append(Target(_joined(host, number), "", host, number))
+    return found
+
+
+def _port(setting: str, value: Any) -> int:
+    text = str(value).strip()
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise InputError(f"{setting} [{value}] must be a port from 1 to 65535")
+    return int(text)
+
+
+def _joined(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def ask(host: Host, asked: Sequence[Target]) -> list[Member]:
+    """Ask the members from this host. Raises HostError where the host cannot do that."""
+    words = [host.endpoint.python, "-c", _PROGRAM, *(word for each in asked for word in (each.host, str(each.port)))]
+    answer = host.run(" ".join(map(shlex.quote, words)), become=False)
+    try:
+        answers = json.loads(answer.out)
+    except ValueError:
+        raise HostError(
+            f"{host.endpoint.python} does not run there ({answer.reason}); set ansible_python_interpreter"
+        ) from None
+    return [parse(target, text, error) for target, (text, error) in zip(asked, answers, strict=True)]
+
+
+def parse(target: Target, text: str, error: str = "") -> Member:
+    """A member from its answer to `srvr`, or from why there is none."""
+    found: dict[str, Any] = {}
+    for line in text.splitlines():
+        name, _, value = (part.strip() for part in line.partition(":"))
+        match name:
+            case "Zookeeper version":
+                found["version"] = re.split(r"[-,\s]", value)[0]
+            case "Latency min/avg/max" | "Latency min/avg/max (ms)":
+                numbers = [float(number) for number in re.findall(r"[\d.]+", value)]
+                found["latency_ms"] = tuple(numbers) if len(numbers) == 3 else None
+            case "Connections" | "Outstanding" | "Node count":
+                found[{"Node count": "nodes"}.get(name, name.lower())] = int(value) if value.isdigit() else None
+            case "Zxid":
+                found["zxid"] = value
+            case "Mode":
+                found["role"] = value
+    problem = ""
+    if not found.get("role"):
+        # E.g. "This ZooKeeper instance is not currently serving requests".
+        said = " ".join(text.split())[:120] or "the connection was closed without an answer"
+        problem = f"does not serve: {said}"
+        if error:
+            problem = f"{'not running' if 'refused' in error else 'not reached'}: {error}"
+    return Member(target.name, target.address, problem=problem, **found)

@@ -1,0 +1,85 @@
+"""The runs that are on the load hosts, in words: whose, since when, how far, and what has been left behind."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from fleet.load_hosts import LoadHost
+from fleet.tables import clock
+
+
+def run_lines(hosts: Sequence[LoadHost], inventory_option: str) -> list[str]:
+    """One or two lines for each run that is on its way, one for each that has left files to fetch."""
+    lines = []
+    for run_id in _ids(hosts, running=True):
+        holders = [host for host in hosts if any(run["run_id"] == run_id for run in host.running)]
+        runs = [run for host in holders for run in host.running if run["run_id"] == run_id]
+        now = str((holders[0].overview or {}).get("time", ""))
+        lines.append(f"Run {run_id} of {owner(runs)}, started {since(runs[0], now)}")
+        lines.append(f"  on {_names(holders)}: {_progress(runs)}")
+    for host in hosts:
+        lock = (host.overview or {}).get("lock")
+        if lock and not host.running:
+            lines.append(f"{host.name} is held by {lock}")
+    for run_id in _ids(hosts, running=False):
+        keepers = [host for host in hosts if any(run["run_id"] == run_id for run in host.runs)]
+        runs = [run for host in keepers for run in host.runs if run["run_id"] == run_id]
+        if not any(run["state"] == "running" for run in runs):
+            lines.append(f"Run {run_id} of {owner(runs)}: {_ended(runs)}; its files are still on {_names(keepers)}")
+            lines.append(f"  `{collect_command(inventory_option)}` fetches them")
+    return lines
+
+
+def collect_command(inventory_option: str) -> str:
+    """What fetches the figures of a run that nobody has fetched."""
+    return f"ansible-playbook playbooks/collect.yml {inventory_option}"
+
+
+def owner(runs: Sequence[dict[str, Any]]) -> str:
+    """Whose run it is: user and machine."""
+    return next((str(run["owner"]) for run in runs if run.get("owner")), "somebody unknown")
+
+
+def since(run: dict[str, Any], now: str) -> str:
+    """When it was started, and how long ago that is by the clock of the same host."""
+    started = str(run.get("started") or "")
+    try:
+        began = datetime.fromisoformat(started)
+        age = (datetime.fromisoformat(now) - began).total_seconds()
+        return f"{began:%Y-%m-%d %H:%M:%S} UTC ({clock(age)} ago)"
+    except (ValueError, TypeError):
+        return started or "at an unknown time"
+
+
+def _ids(hosts: Sequence[LoadHost], *, running: bool) -> list[str]:
+    chosen = {run["run_id"]: None for host in hosts for run in (host.running if running else host.runs)}
+    return sorted(chosen)
+
+
+def _names(hosts: Sequence[LoadHost]) -> str:
+    return ", ".join(host.name for host in hosts)
+
+
+def _ended(runs: Sequence[dict[str, Any]]) -> str:
+    states = sorted({str(run["state"]) for run in runs})
+    return {"ended": "it has ended", "lost": "it was lost", "absent": "it was never started"}.get(
+        states[0] if len(states) == 1 else "", f"its state is {' and '.join(states)}"
+    )
+
+
+def _progress(runs: Sequence[dict[str, Any]]) -> str:
+    progress = next((run["progress"] for run in runs if run.get("progress")), None)
+    if not isinstance(progress, dict):
+        return "no figures yet"
+    if not progress.get("part"):
+        return f"waiting for workers, {progress.get('workers', 0)} ready"
+    said = [str(progress["part"])]
+    if progress.get("time_left_s") is not None:
+        said.append(f"{clock(progress['time_left_s'])} left")
+    said.append(f"{progress.get('users') or 0:,} users")
+    said.append(f"{progress.get('rate_per_s') or 0:,.0f} op/s")
+    if progress.get("p99_us") is not None:
+        said.append(f"p99 {progress['p99_us'] / 1000:.3g} ms")
+    failures = progress.get("failures") or 0
+    said.append(f"{failures:,} failure{'' if failures == 1 else 's'}")
+    return ", ".join(said)

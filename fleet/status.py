@@ -1,0 +1,144 @@
+"""How the fleet stands: every host asked once, and at once, and what they say as a table or as JSON."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fleet import load_hosts, members, tables
+from fleet.endpoints import Endpoint, endpoint
+from fleet.errors import FleetError, HostError
+from fleet.hosts import Host, ask_all
+from fleet.inventory import Inventory
+from fleet.load_hosts import LoadHost
+from fleet.members import Member
+from fleet.run_lines import run_lines
+
+MEMBERS_HEAD = ("member", "address", "role", "zxid", "clients", "queue", "ms min/avg/max", "nodes", "version")
+LOAD_HOSTS_HEAD = ("host", "part", "lock", "processes", "CPU", "machine", "load", "memory GiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What all hosts have said."""
+
+    inventory: Inventory
+    members: list[Member]
+    load_hosts: list[LoadHost]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every member serves and every host has been reached."""
+        return all(member.serves for member in self.members) and all(host.reached for host in self.load_hosts)
+
+
+def endpoints(inventory: Inventory, hosts: list[str]) -> dict[str, Endpoint | FleetError]:
+    """The hosts' endpoints. Raises InputError for variables that cannot be used, for all hosts before any is asked."""
+    return {host: endpoint(inventory.hosts[host]) for host in hosts}
+
+
+def look(inventory: Inventory) -> Fleet:
+    """Ask the whole fleet. Raises InputError for an inventory that cannot be used."""
+    hosts = inventory.contract_hosts
+    asked = members.targets(inventory)
+    places = {host: load_hosts.parts(inventory, host) for host in inventory.load_hosts}
+    folders = {host: inventory.hosts[host] for host in places}
+    for variables in folders.values():
+        load_hosts.folder_words(variables)  # a variable that cannot be evaluated is said before any host is asked
+
+    def question(host: Host) -> tuple[list[Member] | HostError, LoadHost | None]:
+        name = host.endpoint.name
+        found: list[Member] | HostError = []
+        if asked.get(name):
+            try:
+                found = members.ask(host, asked[name])
+            except HostError as error:
+                found = error
+        load_host = None
+        if name in places:
+            try:
+                load_host = load_hosts.ask(host, folders[name], places[name])
+            except HostError as error:
+                load_host = LoadHost(name, places[name], problem=str(error), reached=False)
+        return found, load_host
+
+    answers = ask_all(endpoints(inventory, hosts), question)
+    all_members: list[Member] = []
+    all_load_hosts: list[LoadHost] = []
+    for name, answer in answers.items():
+        found, load_host = answer if isinstance(answer, tuple) else (answer, None)
+        if isinstance(found, HostError):
+            found = [_unreachable(target, found) for target in asked.get(name, [])]
+        all_members += found
+        if name in places:
+            reason = str(answer) if isinstance(answer, HostError) else ""
+            all_load_hosts.append(load_host or LoadHost(name, places[name], problem=reason, reached=False))
+    return Fleet(inventory, all_members, sorted(all_load_hosts, key=lambda host: list(places).index(host.name)))
+
+
+def _unreachable(target: members.Target, error: HostError) -> Member:
+    return Member(target.name, target.address, problem=f"unreachable: {error}")
+
+
+def as_json(fleet: Fleet) -> dict[str, Any]:
+    """The same for programs: `members` and `load_hosts` as their classes describe them."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "inventory": list(fleet.inventory.sources),
+        "sound": fleet.sound,
+        "members": [asdict(member) for member in fleet.members],
+        "load_hosts": [asdict(host) for host in fleet.load_hosts],
+    }
+
+
+def as_text(fleet: Fleet) -> list[str]:
+    """Lines for people."""
+    lines: list[str] = []
+    if fleet.members:
+        rows = [_member_cells(member) for member in fleet.members]
+        head: tuple[str, ...] = MEMBERS_HEAD
+        if not any(member.address for member in fleet.members):  # named by their address
+            head, rows = (head[0], *head[2:]), [[row[0], *row[2:]] for row in rows]
+        lines += tables.aligned(head, rows, left=("member", "address", "role", "zxid"))
+    if fleet.load_hosts:
+        if lines:
+            lines.append("")
+        rows = [_load_host_cells(host) for host in fleet.load_hosts]
+        lines += tables.aligned(LOAD_HOSTS_HEAD, rows, left=("host", "part", "lock", "processes"))
+        about_runs = run_lines(fleet.load_hosts, fleet.inventory.option)
+        lines += ["", *about_runs] if about_runs else []
+    return lines
+
+
+def _member_cells(member: Member) -> list[str]:
+    if not member.serves:
+        return [member.name, member.address, member.problem]
+    latency = "/".join(f"{figure:.3g}" for figure in member.latency_ms) if member.latency_ms else tables.NOTHING
+    return [
+        member.name,
+        member.address,
+        member.role,
+        member.zxid or tables.NOTHING,
+        tables.whole(member.connections),
+        tables.whole(member.outstanding),
+        latency,
+        tables.whole(member.nodes),
+        member.version or tables.NOTHING,
+    ]
+
+
+def _load_host_cells(host: LoadHost) -> list[str]:
+    part = ", ".join(host.parts)
+    if host.overview is None:
+        return [host.name, part, host.problem if host.reached else f"unreachable: {host.problem}"]
+    machine = host.overview.get("host") or {}
+    total, available = machine.get("memory_total_bytes") or 0, machine.get("memory_available_bytes") or 0
+    return [
+        host.name,
+        part,
+        "held" if host.overview.get("lock") else "free",
+        host.processes_in_words or "none",
+        f"{sum(process.get('cpu_percent') or 0 for process in host.processes):.0f} %" if host.processes else "",
+        f"{machine.get('cpu_percent') or 0:.0f} % of {machine.get('cores')}",
+        f"{(machine.get('load_average') or [0])[0]:.2f}",
+        f"{tables.gib(total - available)}/{tables.gib(total)}",
+    ]

@@ -1,0 +1,71 @@
+"""Ending the run that holds the load hosts: by its record, and the master first."""
+
+from collections.abc import Callable
+
+from fleet import load_hosts
+from fleet.errors import FleetError, HostError
+from fleet.hosts import Host, ask_all
+from fleet.inventory import Inventory
+from fleet.load_hosts import LoadHost
+from fleet.run_lines import collect_command, owner, since
+from fleet.status import endpoints
+
+
+def stop(inventory: Inventory, say: Callable[[str], None]) -> int:
+    """End what runs, telling `say` line by line; return the exit code: 0, or 1 where that was not possible everywhere.
+
+    Raises InputError for an inventory that cannot be used.
+    """
+    master = inventory.master  # without one, nobody could have started anything
+    hosts = look(inventory)
+    unknown = [host for host in hosts if not host.reached]
+    for host in unknown:
+        say(f"{host.name} cannot be asked whether it runs anything: {host.problem}")
+    running = sorted({run["run_id"] for host in hosts for run in host.running})
+    for run_id in running:
+        holders = [host for host in hosts if any(run["run_id"] == run_id for run in host.running)]
+        unknown += _end(inventory, run_id, holders, master, say)
+    if not running:
+        say("Nothing is running on the load hosts." if not unknown else "Nothing is running on the others.")
+    else:
+        say(f"Now `{collect_command(inventory.option)}` fetches the figures,")
+        say("unless the ansible-playbook that has started the run still works: then it does so itself.")
+    return 1 if unknown else 0
+
+
+def look(inventory: Inventory) -> list[LoadHost]:
+    """How the load hosts stand, the master's first."""
+    places = {host: load_hosts.parts(inventory, host) for host in inventory.load_hosts}
+    answers = ask_all(
+        endpoints(inventory, list(places)),
+        lambda host: load_hosts.ask(host, inventory.hosts[host.endpoint.name], places[host.endpoint.name]),
+    )
+    return [
+        LoadHost(name, places[name], problem=str(answer), reached=False) if isinstance(answer, HostError) else answer
+        for name, answer in answers.items()
+    ]
+
+
+def _end(
+    inventory: Inventory, run_id: str, holders: list[LoadHost], master: str, say: Callable[[str], None]
+) -> list[LoadHost]:
+    """End one run; return the hosts on which that was not possible."""
+    runs = [run for host in holders for run in host.running if run["run_id"] == run_id]
+    since_when = since(runs[0], str((holders[0].overview or {}).get("time", "")))
+    say(f"Ending run {run_id} of {owner(runs)}, started {since_when} …")
+    failed = []
+    # The master takes the workers' last figures while they still live, so it ends before they are told to.
+    for stage in ([host for host in holders if host.name == master], [host for host in holders if host.name != master]):
+        folders = {host.name: host.folder for host in stage}
+
+        def question(host: Host, folders: dict[str, str] = folders) -> str:
+            return str(load_hosts.stop(host, folders[host.endpoint.name], run_id).get("state"))
+
+        reached: dict[str, FleetError | object] = dict(ask_all(endpoints(inventory, list(folders)), question))
+        for host in stage:
+            answer = reached[host.name]
+            ended = answer in ("ended", "lost", "absent")
+            say(f"  {host.name}: {'ended' if ended else answer}")
+            if not ended:
+                failed.append(host)
+    return failed

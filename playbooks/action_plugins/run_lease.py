@@ -1,0 +1,70 @@
+"""Ask for the lease on a host; see whether the controller that holds it is still there."""
+
+from __future__ import annotations
+
+import getpass
+import importlib.util
+import os
+import socket
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+
+def _run_record() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("zk_locust_run_record", Path(__file__).with_name("run_record.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def is_abandoned(holder: dict[str, Any]) -> bool:
+    """Whether the lease is that of a process of this very machine which has ended, and loads nothing any more."""
+    controller = holder.get("controller") or {}
+    if holder.get("loading") or controller.get("host") != socket.gethostname():
+        return False
+    start = _run_record().process_start(int(controller.get("pid") or 0))
+    return bool(start is None or start != controller.get("start"))
+
+
+def description(holder: dict[str, Any]) -> str:
+    """Return who holds a host, for the screen."""
+    until = f", until {holder['until']} at the latest" if holder.get("until") else ""
+    return f"run {holder['run_id']} of {holder.get('owner') or 'somebody'} since {holder.get('since')}{until}"
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """The action `run_lease`: the module's arguments, and `take` to take a lease away that loads nothing.
+
+    Returns what the module does, and `held_by`: a line that says who holds the host, empty if nobody does.
+    `claimed` and `released` name the run where that was done.
+    """
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask the host."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        take = str(arguments.pop("take", False)).lower() in ("true", "yes", "1")
+        pid = os.getppid()  # a task runs in a child of ansible-playbook
+        host = socket.gethostname()
+        arguments |= {
+            "owner": f"{getpass.getuser()}@{host}",
+            "controller": {"host": host, "pid": pid, "start": _run_record().process_start(pid)},
+        }
+        result |= self._execute_module(module_name="run_lease", module_args=arguments, task_vars=task_vars)
+        holder = result.get("holder")
+        if holder and not holder.get("loading") and (take or is_abandoned(holder)):
+            if arguments.get("action") == "claim":
+                arguments["replaces"] = holder["run_id"]
+                result |= self._execute_module(module_name="run_lease", module_args=arguments, task_vars=task_vars)
+            else:
+                result["holder"] = None
+        result["held_by"] = description(result["holder"]) if result.get("holder") else ""
+        if not result.get("failed") and not result["held_by"]:
+            done = {"claim": "claimed", "release": "released"}.get(arguments.get("action", ""))
+            result |= {done: arguments.get("run_id", "")} if done else {}
+        return result

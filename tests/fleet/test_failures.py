@@ -1,0 +1,141 @@
+"""What is lost in mid-run, on real hosts, and what the user gets: DESIGN's failure contract."""
+
+import csv
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.lab_fleet import LabFleet, until
+from tests.lab import Lab
+
+pytestmark = pytest.mark.fleet
+
+# Longer than what is done to it takes to be noticed.
+SCENARIO = {"users": 8, "spawn_rate": 8, "warmup": "1s", "run_time": "20s", "parameters": {"client": "native"}}
+
+
+@pytest.fixture
+def fleet(lab: Lab, tmp_path: Path) -> Iterator[LabFleet]:
+    """A provisioned fleet. Whatever a test does to its hosts is mended afterwards."""
+    fleet = LabFleet(lab, tmp_path, SCENARIO)
+    if any(not mode for mode in fleet.modes().values()) or not fleet.status_command_works():
+        fleet.play("provision").succeeded()
+    yield fleet
+    for host in lab.hosts.values():
+        if not host.running:
+            host.start()
+        host.heal_network()
+        host.run("systemctl start ssh")
+    for name in fleet.load_hosts:
+        for pid in fleet.run_processes(name):
+            lab.hosts[name].run(["kill", "-KILL", str(pid)], check=False)
+    for name in (*fleet.members, *fleet.load_hosts):
+        lab.hosts[name].run("rm -f /var/lib/zk-locust/lease.json")
+
+
+def events(fleet: LabFleet) -> list[tuple[str, str]]:
+    """Return what happened, and to whom."""
+    return [(row["event"], row["subject"]) for row in csv.DictReader(fleet.events().splitlines())]
+
+
+def assert_nothing_is_left(fleet: LabFleet) -> None:
+    until(lambda: not any(fleet.run_processes(name) for name in fleet.load_hosts), 20)
+    assert fleet.leases() == {}
+
+
+def test_a_worker_and_a_member_are_lost_and_the_run_goes_on(fleet: LabFleet) -> None:
+    play = fleet.begin("run")
+    try:
+        fleet.wait_for_part(play)
+        fleet.kill("load2", "worker-1")
+        follower = next(name for name, mode in fleet.modes().items() if mode == "follower")
+        fleet.lab.hosts[follower].run(f"systemctl kill --signal=KILL zookeeper-{follower}")
+        assert play.wait(120) == 0, fleet.screen()
+    finally:
+        fleet.end_process(play)
+    happened = events(fleet)
+    assert ("worker-lost", "load2/worker-1") in happened, happened
+    verdict = fleet.manifest()["verdict"]
+    assert verdict["verdict"] == "inconclusive"
+    rules = {reason["rule"]: reason["text"] for reason in verdict["reasons"]}
+    assert "load2/worker-1" in rules["worker-lost"]
+    assert follower in rules["member-unreachable"]
+    assert_nothing_is_left(fleet)
+
+
+def test_a_worker_host_is_lost_and_the_others_figures_come_home(fleet: LabFleet) -> None:
+    play = fleet.begin("run")
+    try:
+        fleet.wait_for_part(play)
+        fleet.lab.hosts["load3"].power_off()
+        play.wait(120)
+    finally:
+        fleet.end_process(play)
+    assert "load3: its files could not be fetched" in fleet.screen()
+    verdict = fleet.manifest()["verdict"]
+    assert verdict["verdict"] == "inconclusive"
+    assert any("load3/worker-1" in reason["text"] for reason in verdict["reasons"])
+    assert (fleet.the_run() / "logs" / "load2" / "worker-1.log").exists()
+    assert fleet.manifest()["missing"] == ["load3: its files could not be fetched, it cannot be reached"]
+    assert_nothing_is_left(fleet)
+    # Its lease could not be taken from it: it ends by itself, or with this controller's next run.
+    fleet.lab.hosts["load3"].start()
+    assert set(fleet.leases()) == {"load3"}
+    assert fleet.play("preflight").succeeded()
+
+
+def test_the_master_is_lost_and_what_it_had_written_is_kept(fleet: LabFleet) -> None:
+    play = fleet.begin("run")
+    try:
+        fleet.wait_for_part(play)
+        fleet.kill("load1", "master")
+        assert play.wait(120) != 0, fleet.screen()
+    finally:
+        fleet.end_process(play)
+    assert "the Locust master did not end well" in fleet.screen()
+    # The controller has finished the run by itself.
+    assert fleet.manifest()["state"] == "failed"
+    assert (fleet.the_run() / "locust-stats.csv").stat().st_size > 500
+    assert_nothing_is_left(fleet)
+
+
+def test_a_controller_that_is_killed_leaves_the_hosts_to_its_run_and_collect_brings_it_home(fleet: LabFleet) -> None:
+    play = fleet.begin("run")
+    try:
+        fleet.wait_for_part(play)
+        os.killpg(play.pid, signal.SIGKILL)
+        play.wait(10)
+        refused = fleet.play("preflight").failed()
+        (lease,) = {json.loads(text)["run_id"] for text in fleet.leases().values()}
+        assert f"is held by run {lease} of " in refused.screen
+        assert "since 20" in refused.screen
+    finally:
+        fleet.end_process(play)
+    collected = fleet.play("collect").succeeded()
+    assert f"Finishing {lease}" in collected.screen
+    assert fleet.the_run().name == lease
+    assert fleet.manifest()["state"] == "whole"
+    assert_nothing_is_left(fleet)
+
+
+def test_ssh_is_lost_for_good_and_the_load_ends_by_itself(fleet: LabFleet) -> None:
+    play = fleet.begin("run")
+    try:
+        fleet.wait_for_part(play)
+        for name in fleet.load_hosts:
+            fleet.lab.hosts[name].run("systemctl stop ssh.socket ssh 2>/dev/null; pkill -KILL sshd || true")
+        assert play.wait(180) != 0, fleet.screen()
+    finally:
+        fleet.end_process(play)
+    # Nobody has asked it to: the load has its planned end.
+    until(lambda: not any(fleet.run_processes(name) for name in fleet.load_hosts), 60)
+    assert fleet.runs() == set()
+    for name in fleet.load_hosts:
+        fleet.lab.hosts[name].run("systemctl start ssh")
+    fleet.play("collect").succeeded()
+    assert fleet.manifest()["state"] == "whole"
+    assert_nothing_is_left(fleet)

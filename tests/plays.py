@@ -1,0 +1,112 @@
+"""Playbooks as users call them, and what they print."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).parents[1]
+TIMEOUT_S = 240
+
+
+@dataclass(frozen=True)
+class Play:
+    """One run of ansible-playbook."""
+
+    code: int
+    screen: str
+    seconds: float
+
+    @property
+    def changed(self) -> int:
+        return sum(int(count) for count in re.findall(r"changed=(\d+)", self.screen))
+
+    def succeeded(self) -> "Play":
+        assert self.code == 0, self.screen
+        return self
+
+    def failed(self) -> "Play":
+        assert self.code != 0, self.screen
+        return self
+
+
+@dataclass
+class Fleet:
+    """An inventory and a folder of its own, and what playbooks do with them."""
+
+    folder: Path
+    inventory: dict[str, Any] = field(default_factory=dict)
+    python: str = sys.executable
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def play(self, playbook: str, *arguments: str, **extra: Any) -> Play:
+        """Run a playbook; `extra` are variables that go before the inventory's."""
+        started = time.monotonic()
+        done = subprocess.run(
+            self.command(playbook, arguments, extra),
+            cwd=PROJECT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        return Play(done.returncode, done.stdout, time.monotonic() - started)
+
+    def begin(self, playbook: str, *arguments: str, **extra: Any) -> "subprocess.Popen[bytes]":
+        """Start a playbook, and return while it runs; `screen` has what it prints."""
+        with self._screen.open("wb") as screen:
+            return subprocess.Popen(
+                self.command(playbook, arguments, extra),
+                cwd=PROJECT,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=screen,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def screen(self) -> str:
+        """Return what the playbook that was begun last has printed so far."""
+        return self._screen.read_text(errors="replace")
+
+    @staticmethod
+    def end_process(process: "subprocess.Popen[bytes]") -> None:
+        """End a playbook that was begun, where a failed test has left it."""
+        if process.poll() is None:
+            process.kill()
+        process.wait(10)
+
+    def runs(self) -> set[str]:
+        """Return the ids of the finished runs."""
+        return {folder.name for folder in self.results.glob("2*")} if self.results.is_dir() else set()
+
+    @property
+    def _screen(self) -> Path:
+        return self.folder / "screen-of-the-last.txt"
+
+    def command(self, playbook: str, arguments: tuple[str, ...], extra: dict[str, Any]) -> list[str]:
+        """Return the command line; the inventory is written as it is now."""
+        file = self.folder / "hosts.yml"
+        file.write_text(yaml.safe_dump(self.inventory))
+        command = [str(Path(self.python).with_name("ansible-playbook")), f"playbooks/{playbook}.yml", "-i", str(file)]
+        command += ["--extra-vars", yaml.safe_dump(extra, default_flow_style=True)] if extra else []
+        return [*command, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment that playbooks are called with."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    # Whatever ansible.cfg hides from users, the tests read.
+    return kept | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_DISPLAY_OK_HOSTS": "1", "COLUMNS": "200"}

@@ -1,0 +1,173 @@
+"""From inventory variables to connection arguments: user, port, key, jump host, become, host keys."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fabric import Connection
+
+from fleet.connections import connection
+from fleet.endpoints import Endpoint, endpoint
+from fleet.errors import InputError
+from fleet.host_keys import HostKeyRule
+from fleet.hosts import Host
+from fleet.inventory import HostVariables
+from fleet.proxy_command import _expanded
+from fleet.ssh_arguments import SshArguments, parse
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def of(**variables: Any) -> Endpoint:
+    return endpoint(HostVariables("zk1", {"inventory_hostname": "zk1"} | variables))
+
+
+def test_what_is_not_said_is_left_to_ssh() -> None:
+    assert of() == Endpoint("zk1", address="zk1", options={"controlmaster": "auto", "controlpersist": "60s"})
+
+
+def test_address_user_port_and_key(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("")
+    found = of(ansible_host="192.0.2.7", ansible_user="admin", ansible_port=2222, ansible_ssh_private_key_file=str(key))
+    assert (found.address, found.user, found.port, found.identities) == ("192.0.2.7", "admin", 2222, (str(key),))
+    made = connection(found)
+    assert (made.host, made.user, made.port) == ("192.0.2.7", "admin", 2222)
+    assert made.connect_kwargs["key_filename"] == [str(key)]
+    assert made.connect_timeout == made.connect_kwargs["banner_timeout"] == 5
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "field"),
+    [
+        ("ansible_ssh_user", "ada", "user"),
+        ("ansible_ssh_host", "192.0.2.7", "address"),
+        ("ansible_ssh_port", 22022, "port"),
+    ],
+)
+def test_older_names_of_the_variables_count_too(variable: str, value: object, field: str) -> None:
+    assert getattr(of(**{variable: value}), field) == value
+
+
+def test_a_variable_wins_over_ssh_arguments_and_these_over_ssh_config(home: Path) -> None:
+    (home / ".ssh" / "config").write_text("Host zk1\n  User third\n  Port 3\n  HostName 192.0.2.9\n")
+    made = connection(of(ansible_user="first", ansible_ssh_common_args="-o User=second -p 2"))
+    assert (made.host, made.user, made.port) == ("192.0.2.9", "first", 2)
+
+
+def test_ssh_arguments_in_all_their_ways() -> None:
+    found = SshArguments()
+    parse("v", "-C -o ControlMaster=auto -oPort=1 -o 'Port 2' -vo User=a -i k1 -F f1 -F f2 -J j -l b", found)
+    parse("w", "-o IdentityFile=k2 -o StrictHostKeyChecking = no -o 'UserKnownHostsFile=/a /b'", found)
+    assert found.identities == ["k1", "k2"]
+    assert found.config_file == "f1"
+    assert found.options["port"] == "1"
+    assert found.options["user"] == "a"
+    assert found.options["proxyjump"] == "j"
+    assert found.options["userknownhostsfile"] == "/a /b"
+
+
+@pytest.mark.parametrize("text", ["-o 'unclosed", "-J"])
+def test_ssh_arguments_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(InputError, match=r"^zk1: ansible_ssh_common_args \["):
+        of(ansible_ssh_common_args=text)
+
+
+@pytest.mark.parametrize("arguments", ["-J ada@jump:2200,inner", "-o ProxyJump=ada@jump:2200,inner"])
+def test_jump_hosts_are_gone_through_in_their_order(arguments: str) -> None:
+    made = connection(of(ansible_ssh_common_args=arguments))
+    inner = made.gateway
+    outer = inner.gateway
+    assert (inner.host, outer.host, outer.user, outer.port) == ("inner", "jump", "ada", 2200)
+    assert outer.gateway is None
+    assert {hop.connect_kwargs["channel_timeout"] for hop in (made, inner, outer)} == {5}
+    assert "RejectPolicy" not in type(outer.client._policy).__name__
+    assert {type(hop.client._policy).__name__ for hop in (made, inner, outer)} == {"_Unknown"}, "all keys are checked"
+
+
+def test_the_jump_host_of_ssh_config_counts_unless_the_inventory_says_none(home: Path) -> None:
+    (home / ".ssh" / "config").write_text("Host zk1\n  ProxyJump jump\n")
+    gateway = connection(of()).gateway
+    assert isinstance(gateway, Connection)
+    assert type(gateway.client._policy).__name__ == "_Unknown"
+    assert not connection(of(ansible_ssh_common_args="-o ProxyJump=none")).gateway
+
+
+def test_a_proxy_command_knows_host_port_and_user() -> None:
+    made = connection(of(ansible_ssh_common_args="-o ProxyCommand='nc -X %% %h %p'", ansible_port=2222))
+    assert made.gateway == "nc -X %% %h %p"
+    assert _expanded(made.gateway, {"%%": "%", "%h": "zk1", "%p": "2222"}) == "nc -X % zk1 2222"
+
+
+def test_local_and_become() -> None:
+    assert of(ansible_connection="local") == Endpoint("zk1", local=True)
+    assert of(ansible_become=True).become_user == "root"
+    assert of(ansible_become="yes", ansible_become_user="zookeeper").become_user == "zookeeper"
+    assert of(ansible_become=False, ansible_become_user="zookeeper").become_user is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"ansible_connection": "docker"}, r"zk1: ansible_connection \[docker\] is none that fab knows"),
+        ({"ansible_become": True, "ansible_become_method": "su"}, r"zk1: ansible_become_method \[su\] is none"),
+        ({"ansible_port": 70000}, r"zk1: ansible_port \[70000\] must be"),
+        ({"ansible_ssh_common_args": "-o ConnectTimeout=soon"}, r"zk1: ConnectTimeout \[soon\] must be"),
+    ],
+)
+def test_what_cannot_be_used_is_named(variables: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        of(**variables)
+
+
+@pytest.mark.parametrize(
+    "variables", [{"ansible_ssh_private_key_file": "/nowhere/key"}, {"ansible_ssh_common_args": "-F /nowhere/config"}]
+)
+def test_files_that_are_not_there_are_named(variables: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"^zk1: .*\[/nowhere/(key|config)\]"):
+        connection(of(**variables))
+
+
+def test_a_password_is_used_and_never_shown() -> None:
+    found = of(ansible_password="swordfish", ansible_ssh_private_key_passphrase="haddock")
+    assert connection(found).connect_kwargs["password"] == "swordfish"
+    assert "swordfish" not in repr(found)
+    assert "haddock" not in repr(found)
+
+
+def test_interpreters_that_ansible_would_search_for() -> None:
+    assert of(ansible_python_interpreter="auto_silent").python == "python3"
+    assert of(ansible_python_interpreter="/opt/py/bin/python").python == "/opt/py/bin/python"
+
+
+@pytest.mark.parametrize(
+    ("variables", "configured", "mode"),
+    [
+        ({}, "", "strict"),
+        ({}, "accept-new", "accept-new"),
+        ({"ansible_ssh_common_args": "-o StrictHostKeyChecking=no"}, "yes", "off"),
+        ({"ansible_ssh_common_args": "-o StrictHostKeyChecking=yes"}, "no", "strict"),
+        ({"ansible_host_key_checking": False}, "", "off"),
+        ({"ansible_host_key_checking": False, "ansible_ssh_common_args": "-o StrictHostKeyChecking=yes"}, "", "off"),
+        ({"ansible_host_key_checking": False, "ansible_ssh_args": "-o StrictHostKeyChecking=yes"}, "", "strict"),
+    ],
+)
+def test_the_rule_for_host_keys(variables: dict[str, Any], configured: str, mode: str) -> None:
+    """In the order in which Ansible gives them to ssh: the first counts."""
+    assert HostKeyRule.of(of(**variables).options, {"stricthostkeychecking": configured}).mode == mode
+
+
+def test_files_of_known_hosts(home: Path) -> None:
+    assert HostKeyRule.of({}, {}).user_files == (home / ".ssh/known_hosts", home / ".ssh/known_hosts2")
+    rule = HostKeyRule.of({"userknownhostsfile": "/a ~/b", "globalknownhostsfile": "none"}, {})
+    assert (rule.user_files, rule.global_files) == ((Path("/a"), home / "b"), ())
+
+
+def test_commands_become_somebody_only_where_they_must() -> None:
+    me = subprocess.check_output(["id", "-un"], text=True).strip()
+    host = Host(Endpoint("here", local=True, become_user=me, sudo="/nowhere/sudo"))
+    assert host.run('echo "it\'s $(id -un)"').out == f"it's {me}\n"
+    other = Host(Endpoint("here", local=True, become_user="somebody-else", sudo="/bin/echo"))
+    assert other.run("id").out == "-H -n -u somebody-else sh -c id\n"
+    assert other.run("id -un", become=False).out == f"{me}\n"

@@ -1,0 +1,147 @@
+"""The lease on a host: one run has it, for as long as it says or loads the host."""
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playbooks.action_plugins.run_lease import description, is_abandoned
+from playbooks.action_plugins.run_record import process_start
+from playbooks.filter_plugins.lease import held_problems
+from playbooks.library.run_lease import LEASE, claim, held, other_holder, read, release
+
+NOW = 1_800_000_000.0
+
+
+def asked(run_id: str, **other: Any) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "owner": f"ops@{run_id}",
+        "controller": {"host": "here", "pid": 1, "start": "1"},
+        "seconds": 60.0,
+        "lock": "",
+        "replaces": "",
+    } | other
+
+
+@contextmanager
+def supervisor(lock: Path, run_id: str) -> Iterator[None]:
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(f"run {run_id} of ops@elsewhere since 2026-11-24T03:15:00+00:00\n")
+        file.flush()
+        yield
+
+
+def test_one_run_has_the_host(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "state"
+    assert claim(folder, asked("a"), NOW) is None
+    refused = claim(folder, asked("b"), NOW + 59)
+    assert refused is not None
+    assert refused["run_id"] == "a"
+    assert refused["owner"] == "ops@a"
+    assert refused["since"] == "2027-01-15T08:00:00Z"
+    assert refused["until"] == "2027-01-15T08:01:00Z"
+    kept = read(folder)
+    assert kept is not None
+    assert kept["run_id"] == "a"
+
+
+def test_its_own_run_prolongs_it(tmp_path: Path) -> None:
+    claim(tmp_path, asked("a"), NOW)
+    assert claim(tmp_path, asked("a", seconds=600.0), NOW + 30) is None
+    lease = read(tmp_path)
+    assert lease is not None
+    assert lease["since"] == "2027-01-15T08:00:00Z"
+    assert lease["until_s"] == NOW + 630
+
+
+def test_it_ends_by_itself(tmp_path: Path) -> None:
+    claim(tmp_path, asked("a"), NOW)
+    assert other_holder(tmp_path, "", "b", NOW + 60) is not None
+    assert claim(tmp_path, asked("b"), NOW + 61) is None
+
+
+def test_only_its_own_run_releases_it(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    claim(folder, asked("a"), NOW)
+    release(folder, "b")
+    assert read(folder) is not None
+    release(folder, "a")
+    assert not folder.exists()  # it was made for the lease
+    release(folder, "a")
+
+
+def test_releasing_keeps_what_else_is_in_the_folder(tmp_path: Path) -> None:
+    claim(tmp_path, asked("a"), NOW)
+    (tmp_path / "data").touch()
+    release(tmp_path, "a")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["data"]
+
+
+def test_it_can_be_taken_away_by_name_only(tmp_path: Path) -> None:
+    claim(tmp_path, asked("a"), NOW)
+    assert claim(tmp_path, asked("b", replaces="c"), NOW) is not None
+    assert claim(tmp_path, asked("b", replaces="a"), NOW) is None
+
+
+def test_a_run_that_still_loads_the_host_is_not_taken_away(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    claim(tmp_path, asked("a"), NOW)
+    with supervisor(lock, "a"):
+        # Its lease is over, but its load is not.
+        holder = claim(tmp_path, asked("b", lock=str(lock), replaces="a"), NOW + 100)
+        assert holder is not None
+        assert holder["loading"]
+        assert holder["owner"] == "ops@a"
+        assert other_holder(tmp_path, str(lock), "a", NOW) is None
+    assert claim(tmp_path, asked("b", lock=str(lock)), NOW + 100) is None
+
+
+def test_a_supervisor_without_a_lease_holds_the_host(tmp_path: Path) -> None:
+    with supervisor(tmp_path / "lock", "a"):
+        holder = other_holder(tmp_path, str(tmp_path / "lock"), "b", NOW)
+    assert holder is not None
+    assert description(holder) == "run a of ops@elsewhere since 2026-11-24T03:15:00+00:00"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"run_id": '])
+def test_a_broken_lease_holds_nothing(tmp_path: Path, content: str) -> None:
+    (tmp_path / LEASE).write_text(content)
+    assert claim(tmp_path, asked("b"), NOW) is None
+
+
+def test_a_lease_is_abandoned_when_its_process_here_has_ended() -> None:
+    own = {"host": socket.gethostname(), "pid": os.getpid(), "start": process_start(os.getpid())}
+    assert not is_abandoned({"controller": own})
+    assert is_abandoned({"controller": own | {"start": "1"}})
+    assert not is_abandoned({"controller": own | {"start": "1"}, "loading": True})
+    assert not is_abandoned({"controller": own | {"start": "1", "host": "another"}})
+    assert not is_abandoned({})
+
+
+def test_each_holder_is_named_once_with_its_hosts() -> None:
+    held = {"__run_lease": {"held_by": "run a of ops@a since 03:15"}}
+    hostvars: dict[str, dict[str, Any]] = {"zk1": held, "zk2": held, "zk3": {}, "zk4": {"__run_lease": {"held_by": ""}}}
+    (line,) = held_problems(hostvars, hostvars)
+    assert line.startswith("zk1, zk2: is held by run a of ops@a since 03:15; wait for its end")
+
+
+def test_a_claim_waits_for_one_that_is_being_made(tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        with held(tmp_path):
+            waiting = pool.submit(claim, tmp_path, asked("b"), NOW)
+            time.sleep(0.2)
+            assert not waiting.done()
+            (tmp_path / LEASE).write_text(json.dumps({"run_id": "a", "until_s": NOW + 1}))
+        holder = waiting.result(10)
+    assert holder is not None
+    assert holder["run_id"] == "a"
