@@ -89,6 +89,7 @@ def _make(release: str, folder: Path, mirror: str) -> None:
     command = [
         *("mmdebstrap", "--mode=root", "--variant=essential", "--format=directory", "--components=main"),
         *(f"--keyring={KEYRING}", f"--include={','.join(PACKAGES)}", *own_proxies()),
+        '--aptopt=Acquire::Retries "3"',
         # The folder becomes an image only when it is whole: nothing need be on the disk before.
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in _EXCLUDED),

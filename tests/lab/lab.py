@@ -133,7 +133,9 @@ class Lab:
     def down(self) -> None:
         """Power off all hosts and remove every trace of the lab. May be called again."""
         with locked(f"lab-{self.name}"):
-            self._remove(in_good_order=True)
+            if record.exists(self.name):  # somebody else may have taken it down, and its network be another lab's
+                self._record = record.load(self.name)
+                self._remove(in_good_order=True)
 
     @classmethod
     def down_by_name(cls, name: str) -> bool:
