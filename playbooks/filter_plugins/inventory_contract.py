@@ -279,6 +279,19 @@ def _master_sockets(groups: Groups, hostvars: HostVars) -> Iterator[_Socket]:
             yield _Socket(name, "locust_master_port", _machine(name, hostvars[name]), name, "*", port)
 
 
+def _twice(members: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the members that are listed again under another name, and that name: same machine, same ports."""
+    first: dict[tuple[Any, ...], str] = {}
+    again = {}
+    for member in members:
+        place = (member["machine"], member["zookeeper_bind_address"], *(member[variable] for variable in PORTS))
+        if any(isinstance(part, _Unreadable) for part in place):
+            continue
+        if first.setdefault(place, member["name"]) != member["name"]:
+            again[member["name"]] = first[place]
+    return again
+
+
 def _clash_problems(sockets: Iterable[_Socket]) -> Iterator[str]:
     taken: list[_Socket] = []
     for socket in sockets:
@@ -327,7 +340,14 @@ def inventory_problems(groups: Groups, hostvars: HostVars, controller: Mapping[s
         problems += _id_problems(members)
         for member in members:
             problems += _member_problems(member)
-        sockets = [socket for member in members for socket in _member_sockets(member)]
+        again = _twice(members)
+        problems += [
+            f"{name}: is {other} once more: the same machine ({_machine(name, hostvars[name])}) and the same ports;"
+            " list a member once, or give each ports of its own"
+            for name, other in again.items()
+        ]
+        once = [member for member in members if member["name"] not in again]
+        sockets = [socket for member in once for socket in _member_sockets(member)]
         problems += _clash_problems([*sockets, *_master_sockets(groups, hostvars)])
         if members and all(member["zookeeper_peer_type"] == "observer" for member in members):
             problems.append(

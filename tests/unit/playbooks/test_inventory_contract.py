@@ -98,7 +98,9 @@ def test_values_that_come_as_text_are_understood() -> None:
 
 
 def test_one_machine_cannot_serve_two_members_on_one_port() -> None:
-    found = problems(a={"ansible_host": "198.18.0.1"}, b={"ansible_host": "198.18.0.1"})
+    found = problems(
+        a={"ansible_host": "198.18.0.1"}, b={"ansible_host": "198.18.0.1", "zookeeper_bind_address": "198.18.0.1"}
+    )
     assert len(found) == 4  # client, peer, election and admin
     assert found[0].startswith("b: zookeeper_client_port [2181] is also zookeeper_client_port of a on the same machine")
 
@@ -219,3 +221,10 @@ def test_load_on_a_members_machine_is_a_warning() -> None:
     groups, hostvars = inventory(w={"ansible_host": "b"}, m={"ansible_host": "10.0.0.1"})
     (line,) = inventory_warnings(groups, hostvars)
     assert line.startswith("w: load and members share the machine of b: ")
+
+
+def test_a_member_that_is_listed_twice_is_named_once() -> None:
+    (line,) = problems(b={"ansible_host": "a"})
+    assert line.startswith("b: is a once more: the same machine (a:22) and the same ports; list a member once")
+    clashes = problems(b={"ansible_host": "a", "zookeeper_client_port": 2182})
+    assert len(clashes) == 3  # the other ports
