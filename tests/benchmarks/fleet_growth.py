@@ -41,7 +41,8 @@ def measure(load_hosts: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, Lab.up(options) as lab:
         # Two users a worker, all at once.
         users = 2 * (load_hosts - 1)
-        fleet = LabFleet(lab, Path(folder), _SCENARIO | {"users": users, "spawn_rate": users})
+        fleet = LabFleet(lab, Path(folder))
+        fleet.set_scenario(**_SCENARIO, users=users, spawn_rate=users)
         first = fleet.play("provision").succeeded()
         second = fleet.play("provision").succeeded()
         if second.changed:

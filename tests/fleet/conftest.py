@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fleet.lab_fleet import LabFleet
 from tests.lab import Lab, LabOptions, LabUnavailableError, record
+from tests.plays import Play
 
 OWN_NAME = f"test-{os.getpid()}"
 
@@ -51,3 +53,19 @@ def small_lab() -> Iterator[Lab]:
     """Return a member, a master host and a worker host that a test module may add to and break."""
     with make_lab(LabOptions(name=f"{OWN_NAME}-small", members=1, workers=1)) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def first_pass(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Play:
+    """Provision the lab's hosts, which are bare unless it is a given lab, and return what was said."""
+    return LabFleet(lab, tmp_path_factory.mktemp("provisioning")).play("provision").succeeded()
+
+
+@pytest.fixture
+def fleet(lab: Lab, first_pass: Play, tmp_path: Path) -> Iterator[LabFleet]:
+    """A provisioned fleet. Whatever a test does to its hosts is mended afterwards."""
+    fleet = LabFleet(lab, tmp_path)
+    if fleet.mend():
+        fleet.play("provision").succeeded()
+    yield fleet
+    fleet.end_runs()

@@ -24,12 +24,12 @@ RUN_PROCESSES = (
 class LabFleet(Fleet):
     """An inventory of a lab, with a results folder of its own."""
 
-    def __init__(self, lab: Lab, folder: Path, scenario: dict[str, Any] | None = None) -> None:
+    def __init__(self, lab: Lab, folder: Path) -> None:
         super().__init__(folder)
         self.lab = lab
         self.read_inventory()
         self.scenario = folder / "small.yml"
-        self.scenario.write_text(yaml.safe_dump(SCENARIO | (scenario or {})))
+        self.set_scenario()
         self.vars |= {"benchmark_results_dir": str(self.results), "benchmark_scenario": str(self.scenario)}
 
     def read_inventory(self) -> None:
@@ -69,10 +69,28 @@ class LabFleet(Fleet):
         found = re.search(r"Mode: (\w+)", answer)
         return found[1] if found else ""
 
-    def status_command_works(self) -> bool:
-        """Whether every load host is provisioned."""
-        command = [f"{LOAD_FOLDER}/host-run", "status", "--folder", "/nowhere"]
-        return all(self.lab.hosts[name].run(command, check=False).returncode == 0 for name in self.load_hosts)
+    def mend(self) -> bool:
+        """Start what a test has stopped; return whether something is still not as provisioning leaves it."""
+        for host in self.lab.hosts.values():
+            if not host.running:
+                host.start()
+            host.heal_network()
+            host.run("systemctl start ssh")
+        launcher = [f"{LOAD_FOLDER}/host-run", "status", "--folder", "/nowhere"]
+        launched = [self.lab.hosts[name].run(launcher, check=False).returncode for name in self.load_hosts]
+        return any(launched) or not all(self.modes().values())
+
+    def end_runs(self) -> None:
+        """End whatever a failed test has left on the hosts."""
+        self.mend()
+        for name in (*self.members, *self.load_hosts):
+            for pid in self.run_processes(name):
+                self.lab.hosts[name].run(["kill", "-KILL", str(pid)], check=False)
+            self.lab.hosts[name].run("rm -f /var/lib/zk-locust/lease.json")
+
+    def set_scenario(self, **changes: Any) -> None:
+        """Change the scenario that benchmarks of this fleet drive."""
+        self.scenario.write_text(yaml.safe_dump(SCENARIO | changes))
 
     def run_processes(self, name: str) -> dict[int, str]:
         """Return the processes of runs on a load host: id to command."""

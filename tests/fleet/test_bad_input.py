@@ -21,9 +21,8 @@ def address_of_nobody(lab: Lab) -> str:
 
 
 @pytest.fixture
-def broken(lab: Lab, tmp_path: Path) -> Iterator[LabFleet]:
+def broken(lab: Lab, fleet: LabFleet, tmp_path: Path) -> Iterator[LabFleet]:
     """A fleet in which every host has a fault of its own."""
-    fleet = LabFleet(lab, tmp_path)
     make_key(tmp_path / "another_key", "another")
     hosts = fleet.inventory["zookeeper"]["hosts"]
     hosts["zk1"] |= {"ansible_user": "plain"}  # who may not use sudo

@@ -4,13 +4,10 @@ import csv
 import json
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.fleet.lab_fleet import LabFleet, until
-from tests.lab import Lab
 
 pytestmark = pytest.mark.fleet
 
@@ -18,23 +15,9 @@ pytestmark = pytest.mark.fleet
 SCENARIO = {"users": 8, "spawn_rate": 8, "warmup": "1s", "run_time": "20s", "parameters": {"client": "native"}}
 
 
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Iterator[LabFleet]:
-    """A provisioned fleet. Whatever a test does to its hosts is mended afterwards."""
-    fleet = LabFleet(lab, tmp_path, SCENARIO)
-    if any(not mode for mode in fleet.modes().values()) or not fleet.status_command_works():
-        fleet.play("provision").succeeded()
-    yield fleet
-    for host in lab.hosts.values():
-        if not host.running:
-            host.start()
-        host.heal_network()
-        host.run("systemctl start ssh")
-    for name in fleet.load_hosts:
-        for pid in fleet.run_processes(name):
-            lab.hosts[name].run(["kill", "-KILL", str(pid)], check=False)
-    for name in (*fleet.members, *fleet.load_hosts):
-        lab.hosts[name].run("rm -f /var/lib/zk-locust/lease.json")
+@pytest.fixture(autouse=True)
+def long_enough(fleet: LabFleet) -> None:
+    fleet.set_scenario(**SCENARIO)
 
 
 def events(fleet: LabFleet) -> list[tuple[str, str]]:

@@ -21,11 +21,10 @@ NODES = (
 )
 
 
-def test_an_ensemble_of_somebody_elses_is_measured_and_left_as_it_was(lab: Lab, tmp_path: Path) -> None:
-    owner = LabFleet(lab, tmp_path)
-    if not all(owner.modes().values()):
-        owner.play("provision", "--limit", "zookeeper").succeeded()
-    before = {name: lab.hosts[name].run(STATE).stdout for name in owner.members}
+def test_an_ensemble_of_somebody_elses_is_measured_and_left_as_it_was(
+    lab: Lab, fleet: LabFleet, tmp_path: Path
+) -> None:
+    before = {name: lab.hosts[name].run(STATE).stdout for name in fleet.members}
     nodes = lab.hosts["zk1"].run(NODES).stdout
 
     guest = LabFleet(lab, tmp_path)
