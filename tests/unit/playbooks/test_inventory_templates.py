@@ -1,4 +1,4 @@
-"""inventory/prod says what is true: its names exist, its defaults are the roles', and it has no problem as it stands."""
+"""inventory/prod says what is true: its names exist, its defaults are the roles', and it has no problem as it is."""
 
 import json
 import re
