@@ -1,7 +1,9 @@
 """Removing the load's nodes at its end, where `--remove-nodes` asks for it."""
 
 import logging
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from locust.runners import WorkerRunner
 
@@ -15,49 +17,89 @@ from zk_locust.tree_removal import remove_tree
 logger = logging.getLogger(__name__)
 
 
+# What was at the pseudo root before the load: the names of its children, None where it was not there.
+_before: "WeakKeyDictionary[Any, frozenset[str] | None]" = WeakKeyDictionary()
+
+
 def register_node_cleanup(environment: Any, runner: Any, **_: Any) -> None:
-    """Remove the pseudo root when a test has stopped: once, not on workers (a listener of `events.init`)."""
+    """Remove the load's nodes when a test has stopped: once, not on workers (a listener of `events.init`)."""
     if not isinstance(runner, WorkerRunner):
+        # Before whoever else makes nodes as a test starts.
+        environment.events.test_start._handlers.insert(0, note_nodes)
         environment.events.test_stop.add_listener(remove_nodes)
 
 
-def remove_nodes(environment: Any, **_: Any) -> None:
-    """Remove the pseudo root with all below it. A failure is logged: the figures are worth more than the tidying."""
+def note_nodes(environment: Any, **_: Any) -> None:
+    """Note what is at the pseudo root already: that is somebody else's, and stays."""
     if not getattr(environment.parsed_options, "remove_nodes", False):
         return
     options = Options.of(environment.parsed_options)
     try:
-        removed = _remove(options)
+        _before[environment] = _with_client(options, lambda client: _children(client, options.pseudo_root))
+    except ClientError as error:
+        # It was not seen to be empty. Most likely there is no load either.
+        _before[environment] = frozenset()
+        logger.warning("What is at %s already could not be seen: %s", options.pseudo_root, error)
+    if _before[environment] is not None:
+        logger.warning("%s is there already: only what the load adds below it is removed", options.pseudo_root)
+
+
+def remove_nodes(environment: Any, **_: Any) -> None:
+    """Remove what the load has made at the pseudo root. A failure is logged: the figures are worth more than tidying."""
+    if not getattr(environment.parsed_options, "remove_nodes", False):
+        return
+    options = Options.of(environment.parsed_options)
+    kept = _before.pop(environment, None)
+    try:
+        removed = _with_client(options, lambda client: _remove(client, options.pseudo_root, kept))
         logger.info("Removed the load's %d nodes at %s", removed, options.pseudo_root)
     except ClientError as error:
         logger.error("The load's nodes at %s are still there: %s", options.pseudo_root, error)
 
 
-def _remove(options: Options) -> int:
-    # The one client that can have many requests under way, whichever client the users have driven.
-    client = cast(NativeClient, create_client(options, "native"))
+Result = TypeVar("Result")
+
+
+def _with_client(options: Options, work: Callable[[ZooKeeperClient], Result]) -> Result:
+    """Work with the one client that can have many requests under way, else with that of the users (TLS, SASL)."""
+    client = create_client(options, "native")
     try:
         client.start()
-        removed = remove_tree(client, options.pseudo_root)
+        result = work(client)
         client.stop()
-        return removed
+        return result
     except (ConnectError, AuthFailedError):
         if options.client == "native":
             raise
     finally:
         client.close()
-    return _remove_one_by_one(options)
-
-
-def _remove_one_by_one(options: Options) -> int:
-    """Remove the pseudo root with the client of the users: it may know how to get in (TLS, SASL)."""
     client = create_client(options)
     try:
         client.start()
-        return _remove_below(client, options.pseudo_root)
+        return work(client)
     finally:
         client.stop()
         client.close()
+
+
+def _children(client: ZooKeeperClient, root: str) -> frozenset[str] | None:
+    try:
+        return frozenset(client.get_children(root))
+    except NoNodeError:
+        return None
+
+
+def _remove(client: ZooKeeperClient, root: str, kept: frozenset[str] | None) -> int:
+    """Remove the root, or its children but those that are kept; return how many nodes that were."""
+    remove = _remove_many if isinstance(client, NativeClient) else _remove_below
+    if kept is None:
+        return remove(client, root)
+    own = (_children(client, root) or frozenset()) - kept
+    return sum(remove(client, f"{root.rstrip('/')}/{name}") for name in sorted(own))
+
+
+def _remove_many(client: ZooKeeperClient, path: str) -> int:
+    return remove_tree(cast(NativeClient, client), path)
 
 
 def _remove_below(client: ZooKeeperClient, path: str) -> int:

@@ -14,6 +14,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from zk_locust.clients import create_client
 from zk_locust.clients.native import NativeClient
 from zk_locust.errors import ClientError, ZKLocustError
+from zk_locust.node_cleanup import note_nodes
 from zk_locust.options import Options
 from zk_locust.settings_check import check_settings
 from zk_locust.tree_removal import remove_tree
@@ -33,8 +34,10 @@ _preparing: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()
 def register_preparation(environment: Any, runner: Any, **_: Any) -> None:
     """Have the tree filled and removed by the master or the local process (a listener of `events.init`)."""
     if runner is not None and not isinstance(runner, WorkerRunner):
-        # Before all others: no part of the load has begun and no worker has been told of users until it is through.
-        environment.events.test_start._handlers.insert(0, _on_test_start)
+        # Before all others: no part of the load has begun and no worker has been told of users until it is through. But
+        # after the look at what was there before.
+        handlers = environment.events.test_start._handlers
+        handlers.insert(handlers.index(note_nodes) + 1 if note_nodes in handlers else 0, _on_test_start)
         environment.events.test_stop.add_listener(_on_test_stop)
         environment.events.quitting.add_listener(_on_quitting)
 

@@ -246,6 +246,30 @@ def test_the_nodes_are_removed_where_it_is_asked_for(
     assert (zookeeper.stops, zookeeper.closes) == (1, 1)
 
 
+@pytest.mark.parametrize("client", ["native", "kazoo"])
+def test_what_was_there_before_the_load_stays(
+    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/precious", "/kl/precious/child"], b"")
+    load = environment(recorded, hosts="zk1", remove_nodes=True, client=client)
+    node_cleanup.note_nodes(load)
+    zookeeper.nodes |= dict.fromkeys(["/kl/own", "/kl/own/child"], b"")
+    node_cleanup.remove_nodes(load)
+    assert zookeeper.nodes.keys() == {"/", "/kl", "/kl/precious", "/kl/precious/child"}
+
+
+def test_a_root_that_the_load_has_made_is_removed_whole(
+    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    load = environment(recorded, hosts="zk1", remove_nodes=True)
+    node_cleanup.note_nodes(load)
+    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/own"], b"")
+    node_cleanup.remove_nodes(load)
+    assert zookeeper.nodes.keys() == {"/"}
+
+
 def test_nodes_that_cannot_be_removed_are_said_and_nothing_else(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
