@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ansible import constants
+from ansible.cli import CLI
 from ansible.errors import AnsibleError
 from ansible.inventory import manager
 from ansible.parsing.dataloader import DataLoader
@@ -74,6 +75,7 @@ class Inventory:
                 )
         _load_plugins()
         loader = DataLoader()
+        _give_vault_secrets(loader)
         inventory = _parsed(loader, sources)
         variables = VariableManager(loader=loader, inventory=inventory)
         HostVars(inventory, variables, loader)  # gives templates their `hostvars`
@@ -135,6 +137,25 @@ class Inventory:
     def option(self) -> str:
         """What to add to a command line to mean this inventory."""
         return " ".join(f"-i {source}" for source in self.sources)
+
+
+def _give_vault_secrets(loader: DataLoader) -> None:
+    """Let vaulted variables be read with what `ANSIBLE_VAULT_PASSWORD_FILE` or ansible.cfg name, as playbooks do."""
+    files = [constants.DEFAULT_VAULT_PASSWORD_FILE] if constants.DEFAULT_VAULT_PASSWORD_FILE else []
+    identities = list(constants.DEFAULT_VAULT_IDENTITY_LIST)
+    if not files and not identities:
+        return  # Ansible takes them once in a process
+    try:
+        loader.set_vault_secrets(
+            CLI.setup_vault_secrets(
+                loader, vault_ids=identities, vault_password_files=files, ask_vault_pass=False, auto_prompt=False
+            )
+        )
+    except AnsibleError as error:
+        named = ", ".join(files + identities)
+        raise InputError(
+            f"ANSIBLE_VAULT_PASSWORD_FILE [{named}] cannot be used: {one_line(error)}; correct it"
+        ) from None
 
 
 def as_bool(value: Any) -> bool:

@@ -142,6 +142,8 @@ def _digest(contents: Iterable[bytes]) -> str:
 
 def _source_contents() -> Iterator[bytes]:
     for file in _source_files():
+        if file.suffix == ".md":
+            continue  # the wheel shows it, and nothing runs it
         yield str(file.relative_to(ROOT)).encode()
         yield file.read_bytes()
 

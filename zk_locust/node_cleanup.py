@@ -45,7 +45,7 @@ def note_nodes(environment: Any, **_: Any) -> None:
 
 
 def remove_nodes(environment: Any, **_: Any) -> None:
-    """Remove what the load has made at the pseudo root. A failure is logged: the figures are worth more than tidying."""
+    """Remove what the load has made at the pseudo root. A failure is logged: figures are worth more than tidiness."""
     if not getattr(environment.parsed_options, "remove_nodes", False):
         return
     options = Options.of(environment.parsed_options)

@@ -13,6 +13,7 @@ from typing import Any, Final
 import yaml
 
 from zk_locust.parameters import BENCH, PARAMETERS, Value, check, environment_of, nearest, parameter_of
+from zk_locust.protection import REMEDY, unprotected
 from zk_locust.units import parse_duration_ms
 from zk_locust.workload.reading import read_workload
 from zk_locust.workload.specification import size_of_all
@@ -137,6 +138,9 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
             problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
     settings = _settings(merged, source, problems)
     parameters = _parameters(content.get("parameters"), overrides.get("parameters"), problems)
+    client = str(parameters.get("client", parameter_of("client").default))
+    if problem := unprotected(client, [name for name, value in parameters.items() if value]):
+        problems.append(f"benchmark_parameters.client [{client}]: {problem}; {REMEDY}")
     locustfile_name, preparation_s = str(merged.get("locustfile", "")), 0.0
     if "workload" in merged:
         preparation_s = _take_workload(merged, source["workload"], settings.get("users"), parameters, problems)

@@ -11,7 +11,7 @@ HostVars = Mapping[str, Mapping[str, Any]]
 _CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ansible_(host|port|user|connection)")
 # Facts that our own roles have set while they worked.
 _WORKING_FACT = re.compile(
-    r"benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
+    r"(?!benchmark_run_time$)benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
 )
 _SECRET = re.compile(r"pass|secret|sasl|token|credential|private|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE)
 _REDACTED = "(secret)"
@@ -177,6 +177,31 @@ def start_failures(hosts: Iterable[str], hostvars: HostVars) -> list[str]:
     return failures
 
 
+def master_failure(status: Mapping[str, Any], host: str, workers: Mapping[str, Any]) -> str:
+    """Return why the Locust master did not end well, from `zk-locust host-run status`; empty where it did.
+
+    `workers` has the number that was `expected`, and the master's `address` and `port` for them.
+    """
+    exit_code = (status.get("processes", {}).get("master") or {}).get("exit_code")
+    ended_by = status.get("ended_by")
+    if ended_by in ("leader", "itself") and exit_code == 0:
+        return ""
+    progress = status.get("progress") or {}
+    log = f"see logs/{host}/master.log in the run folder"
+    if ended_by == "leader" and not progress.get("part"):
+        ready = int(progress.get("workers") or 0)
+        if ready < int(workers["expected"]):
+            return (
+                f"only {ready} of {workers['expected']} workers have come to the master: the others do not reach"
+                f" locust_master_address [{workers['address']}], port [{workers['port']}] (locust_master_port), or they"
+                f" have ended; see logs/<worker host>/worker-*.log, and {log}"
+            )
+    return (
+        f"the Locust master did not end well (state {status.get('state')}, ended by {ended_by or 'nobody'}, exit code"
+        f" {'unknown' if exit_code is None else exit_code}); {log}"
+    )
+
+
 class FilterModule:
     """The filters of this file."""
 
@@ -189,6 +214,7 @@ class FilterModule:
             "contract_variables": contract_variables,
             "clock_offsets": clock_offsets,
             "machines": machines,
+            "master_failure": master_failure,
             "uncollected": uncollected,
             "start_failures": start_failures,
         }

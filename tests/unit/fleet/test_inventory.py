@@ -1,5 +1,9 @@
 """Reading an inventory: what Ansible resolves, and one line for what it cannot."""
 
+import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ import pytest
 from fleet.errors import InputError
 from fleet.inventory import Inventory, as_bool
 
+PROJECT = Path(__file__).parents[3]
 Loaded = Callable[[dict[str, Any]], Inventory]
 
 GROUPS: dict[str, Any] = {
@@ -75,3 +80,22 @@ def test_an_inventory_of_something_else(loaded: Loaded) -> None:
 @pytest.mark.parametrize(("value", "truth"), [("yes", True), ("False", False), (True, True), (0, False), ("on", True)])
 def test_truth_values_of_ini_files(value: object, truth: bool) -> None:
     assert as_bool(value) is truth
+
+
+def test_a_vaulted_variable_is_read_as_playbooks_read_it(tmp_path: Path) -> None:
+    """In a process of its own: Ansible's configuration is read once."""
+    password = tmp_path / "password"
+    password.write_text("swordfish\n")
+    inventory = tmp_path / "hosts.yml"
+    vault = [str(Path(sys.executable).with_name("ansible-vault")), "encrypt_string", "--name", "ansible_user", "ada"]
+    environment = os.environ | {"ANSIBLE_VAULT_PASSWORD_FILE": str(password)}
+    secret = subprocess.run(vault, env=environment, capture_output=True, text=True, check=True).stdout
+    group = "locust_master:\n  hosts:\n    load1:\n  vars:\n"
+    inventory.write_text(group + textwrap.indent(secret, "    "))
+    load = f"Inventory.load([{str(inventory)!r}])"
+    code = f"from fleet.inventory import Inventory; print({load}.variables('load1')['ansible_user'])"
+    read = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=PROJECT)
+    assert read.stdout == "ada\n", read.stderr
+    missing = environment | {"ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "nothing")}
+    refused = subprocess.run([sys.executable, "-c", code], env=missing, capture_output=True, text=True, cwd=PROJECT)
+    assert "InputError: ANSIBLE_VAULT_PASSWORD_FILE [" in refused.stderr

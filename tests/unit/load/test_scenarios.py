@@ -175,6 +175,16 @@ def test_what_the_run_sets_itself_cannot_be_set(tmp_path: Path, name: str) -> No
     assert "the run sets this itself" in problem
 
 
+@pytest.mark.parametrize("client", ["native", "libzookeeper", "zkpython"])
+def test_a_load_that_would_not_be_protected_as_asked_is_refused(tmp_path: Path, client: str) -> None:
+    (problem,) = problems_of(tmp_path, {"parameters": {"client": client, "kazoo-tls": True}})
+    assert problem.startswith(
+        f"benchmark_parameters.client [{client}]: it speaks neither TLS nor SASL, and kazoo-tls is"
+    )
+    for allowed in ({"client": client, "kazoo-tls": False}, {"client": "kazoo", "kazoo-tls": True}):
+        assert resolve_plan(str(scenario(tmp_path)), SCENARIOS, {"parameters": allowed})[1] == []
+
+
 def test_a_run_without_statistics_is_refused(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path, {"parameters": {"stats-collect": 0}})
     assert "stats-collect [0]" in problem

@@ -15,6 +15,7 @@ from playbooks.filter_plugins.load_contract import (
     contract_variables,
     host_facts,
     locust_processes,
+    master_failure,
 )
 from zk_locust.connect_string import parse_connect_string
 from zk_locust.parameters import PARAMETERS, parse_admin_addresses
@@ -86,6 +87,28 @@ def test_a_master_with_pages_starts_and_ends_by_itself_all_the_same() -> None:
     assert "--autostart --autoquit 3 --web-host 127.0.0.1 --web-port 8089" in text
 
 
+def ended(exit_code: int | None, ended_by: str, **progress: Any) -> dict[str, Any]:
+    master = {"exit_code": exit_code}
+    return {"state": "ended", "ended_by": ended_by, "processes": {"master": master}, "progress": progress or None}
+
+
+def test_why_a_master_did_not_end_well() -> None:
+    meeting = {"expected": 4, "address": "10.0.0.9", "port": 5557}
+    assert master_failure(ended(0, "leader", part="ended"), "load1", meeting) == ""
+    assert master_failure(ended(0, "itself"), "load1", meeting) == ""
+    alone = master_failure(ended(1, "leader", part="", workers=1), "load1", meeting)
+    assert alone.startswith(
+        "only 1 of 4 workers have come to the master: the others do not reach locust_master_address"
+    )
+    assert "locust_master_address [10.0.0.9], port [5557]" in alone
+    assert master_failure(ended(1, "leader", part="measured", workers=4), "load1", meeting) == (
+        "the Locust master did not end well (state ended, ended by leader, exit code 1);"
+        " see logs/load1/master.log in the run folder"
+    )
+    assert "ended by stop, exit code 0" in master_failure(ended(0, "stop", part="measured"), "load1", meeting)
+    assert "ended by nobody, exit code unknown" in master_failure({"state": "lost"}, "load1", meeting)
+
+
 def test_everything_that_is_started_is_plain_text_for_a_spec() -> None:
     for process in json.loads(json.dumps(processes())):
         assert all(isinstance(word, str) for word in process["arguments"])
@@ -100,9 +123,10 @@ def test_everything_that_is_started_is_plain_text_for_a_spec() -> None:
         ("benchmark_parameters", {"key-size": 8, "val-size": 8}, True),
         ("ansible_host", "h", True),
         ("load_host_folder", "/x", False),
+        ("benchmark_run_time", "5s", True),
+        ("benchmark_run_failure", "x", False),
         ("load_host_run_command", ["/x"], False),
         ("benchmark_plan", {"users": 1}, False),
-        ("benchmark_run_failure", "x", False),
         ("ansible_facts", {}, False),
         ("groups", {}, False),
         ("my_own", 1, False),
