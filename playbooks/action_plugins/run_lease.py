@@ -6,6 +6,7 @@ import getpass
 import importlib.util
 import os
 import socket
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,7 +41,8 @@ def description(holder: dict[str, Any]) -> str:
 class ActionModule(ActionBase):  # type: ignore[misc]
     """The action `run_lease`: the module's arguments, and `take` to take a lease away that loads nothing.
 
-    Returns what the module does, and `held_by`: a line that says who holds the host, empty if nobody does.
+    Returns what the module does, and `held_by`: a line that says who holds the host, empty if nobody does. After a
+    claim also `lasts_until`, by the controller's clock in seconds since 1970: 0 if the host was not to be had.
     """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -48,6 +50,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         take = str(arguments.pop("take", False)).lower() in ("true", "yes", "1")
+        began = time.time()
         pid = os.getppid()  # a task runs in a child of ansible-playbook
         host = socket.gethostname()
         arguments |= {
@@ -63,4 +66,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             else:
                 result["holder"] = None
         result["held_by"] = description(result["holder"]) if result.get("holder") else ""
+        if arguments.get("action") == "claim":
+            claimed = not (result.get("failed") or result["held_by"] or self._task.check_mode)
+            result["lasts_until"] = began + float(arguments.get("seconds") or 0) if claimed else 0
         return result
