@@ -38,6 +38,14 @@ def description(holder: dict[str, Any]) -> str:
     return f"run {holder['run_id']} of {holder.get('owner') or 'somebody'} since {holder.get('since')}{until}"
 
 
+def lasts_until(result: dict[str, Any], began: float, seconds: float) -> float:
+    """Return until when a claim with this result holds the host at least, 0 if it does not.
+
+    Counted from before the host was asked, by our own clock: the host's may be another.
+    """
+    return began + seconds if seconds and not result.get("failed") and not result.get("held_by") else 0.0
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]
     """The action `run_lease`: the module's arguments, and `take` to take a lease away that loads nothing.
 
@@ -67,6 +75,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 result["holder"] = None
         result["held_by"] = description(result["holder"]) if result.get("holder") else ""
         if arguments.get("action") == "claim":
-            claimed = not (result.get("failed") or result["held_by"] or self._task.check_mode)
-            result["lasts_until"] = began + float(arguments.get("seconds") or 0) if claimed else 0
+            seconds = 0.0 if self._task.check_mode else float(arguments["seconds"])
+            result["lasts_until"] = lasts_until(result, began, seconds)
         return result

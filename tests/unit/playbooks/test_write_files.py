@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import copy
 import json
 import os
 import pwd
@@ -42,11 +43,11 @@ def mode(path: Path) -> int:
 
 def test_files_and_their_folders_are_made_once(tmp_path: Path) -> None:
     folder, file = tmp_path / "a/b", tmp_path / "a/b/zoo.cfg"
-    arguments = {
+    arguments: dict[str, Any] = {
         "folders": [{"path": str(folder), "mode": "0750"}],
         "files": [{"path": str(file), "mode": "0600", "owner": OWN, "content": "tickTime=2000\n\n"}],
     }
-    first = play(**json.loads(json.dumps(arguments)))
+    first = play(**copy.deepcopy(arguments))
     assert (first["changed"], first["written"]) == (True, [str(folder), str(file)])
     assert file.read_text() == "tickTime=2000\n\n"
     assert (mode(folder), mode(tmp_path / "a"), mode(file)) == (0o750, 0o750, 0o600)
