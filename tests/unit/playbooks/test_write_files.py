@@ -135,6 +135,16 @@ def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "link").is_symlink()
     assert (tmp_path / "target").read_text() == "x"
     assert difference(wanted) is None
+    (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
+    make(wanted._replace(path=tmp_path / "dangling"))
+    assert difference(wanted._replace(path=tmp_path / "dangling")) is None
+
+
+def test_a_link_to_nothing_differs_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    found = difference(Wanted(tmp_path / "link", 0o777, content=b"x"))
+    assert found is not None
+    assert (found.before, found.content) == (None, True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
