@@ -6,6 +6,7 @@ import getpass
 import importlib.util
 import os
 import socket
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,11 +38,20 @@ def description(holder: dict[str, Any]) -> str:
     return f"run {holder['run_id']} of {holder.get('owner') or 'somebody'} since {holder.get('since')}{until}"
 
 
+def lasts_until(result: dict[str, Any], began: float, seconds: float) -> float:
+    """Return until when a claim with this result holds the host at least, 0 if it does not.
+
+    Counted from before the host was asked, by our own clock: the host's may be another.
+    """
+    return began + seconds if seconds and not result.get("failed") and not result.get("held_by") else 0.0
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]
     """The action `run_lease`: the module's arguments, and `take` to take a lease away that loads nothing.
 
-    Returns what the module does, and `held_by`: a line that says who holds the host, empty if nobody does.
-    `claimed` and `released` name the run where that was done.
+    Returns what the module does, and `held_by`: a line that says who holds the host, empty if nobody does. What was
+    done for a run is in `claimed` or `released`, which name it. After a claim there is `lasts_until`, by the controller's
+    clock in seconds since 1970: 0 if the host was not to be had.
     """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -49,6 +59,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         take = str(arguments.pop("take", False)).lower() in ("true", "yes", "1")
+        began = time.time()
         pid = os.getppid()  # a task runs in a child of ansible-playbook
         host = socket.gethostname()
         arguments |= {
@@ -67,4 +78,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if not result.get("failed") and not result["held_by"]:
             done = {"claim": "claimed", "release": "released"}.get(arguments.get("action", ""))
             result |= {done: arguments.get("run_id", "")} if done else {}
+        if arguments.get("action") == "claim":
+            seconds = 0.0 if self._task.check_mode else float(arguments["seconds"])
+            result["lasts_until"] = lasts_until(result, began, seconds)
         return result

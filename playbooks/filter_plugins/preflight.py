@@ -29,7 +29,7 @@ def probe_problems(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> l
     problems: list[str] = []
     for name in groups_names(groups):
         variables = hostvars[name]
-        answer = variables.get("__preflight_facts", {})
+        answer = variables.get("__host_facts", {})
         address = variables.get("ansible_host", name)
         reason = " ".join(str(answer.get("msg", "no answer")).split())
         if answer.get("skipped"):

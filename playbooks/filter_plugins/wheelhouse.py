@@ -16,8 +16,9 @@ def wheelhouse_kinds(hosts: Iterable[str], hostvars: HostVars) -> list[str]:
 
 def without_environment(hosts: Iterable[str], hostvars: HostVars) -> list[str]:
     """Return those of `hosts` that have looked for their environment and have not found it."""
-    looked = {host: (hostvars[host].get("__load_host_complete") or {}).get("stat") for host in hosts}
-    return [host for host, stat in looked.items() if stat is not None and not stat.get("exists")]
+    looked = {host: hostvars[host].get("__load_host_found") for host in hosts}
+    # A command that was not run, because what it `removes` is not there, has taken no time.
+    return [host for host, found in looked.items() if found is not None and found.get("delta") is None]
 
 
 class FilterModule:

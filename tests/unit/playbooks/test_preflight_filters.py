@@ -98,11 +98,11 @@ def test_all_hosts_are_heard() -> None:
     groups = {"zookeeper": ["z", "y"], "locust_master": ["m"], "locust_workers": ["m", "w", "v"]}
     facts = {"ansible_facts": {"ansible_python_version": "3.11.2"}}
     hostvars: dict[str, dict[str, Any]] = {
-        "z": {"ansible_host": "198.18.0.1", "__preflight_facts": {"unreachable": True, "msg": "no\nroute"}},
-        "y": {"__preflight_facts": {"skipped": True}},  # somebody else's
-        "m": {"__preflight_facts": facts, "preflight_probed": True, "preflight_problems": ["m: disk"]},
-        "w": {"__preflight_facts": {"msg": "No module"}, "ansible_python_interpreter": "/usr/bin/python9"},
-        "v": {"__preflight_facts": facts},
+        "z": {"ansible_host": "198.18.0.1", "__host_facts": {"unreachable": True, "msg": "no\nroute"}},
+        "y": {"__host_facts": {"skipped": True}},  # somebody else's
+        "m": {"__host_facts": facts, "preflight_probed": True, "preflight_problems": ["m: disk"]},
+        "w": {"__host_facts": {"msg": "No module"}, "ansible_python_interpreter": "/usr/bin/python9"},
+        "v": {"__host_facts": facts},
     }
     found = probe_problems(groups, hostvars)
     assert [problem.split(";")[0] for problem in found] == [

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from playbooks.action_plugins.run_lease import description, is_abandoned
+from playbooks.action_plugins.run_lease import description, is_abandoned, lasts_until
 from playbooks.action_plugins.run_record import process_start
 from playbooks.filter_plugins.lease import held_problems
 from playbooks.library.run_lease import LEASE, claim, held, other_holder, read, release
@@ -126,6 +126,13 @@ def test_a_lease_is_abandoned_when_its_process_here_has_ended() -> None:
     assert not is_abandoned({"controller": own | {"start": "1"}, "loading": True})
     assert not is_abandoned({"controller": own | {"start": "1", "host": "another"}})
     assert not is_abandoned({})
+
+
+def test_only_a_host_that_was_claimed_is_held_for_a_time() -> None:
+    assert lasts_until({"held_by": "", "changed": False}, NOW, 60) == NOW + 60
+    assert lasts_until({"held_by": "run a of ops@a"}, NOW, 60) == 0
+    assert lasts_until({"held_by": "", "failed": True}, NOW, 60) == 0
+    assert lasts_until({"held_by": ""}, NOW, 0) == 0, "check mode claims nothing"
 
 
 def test_each_holder_is_named_once_with_its_hosts() -> None:

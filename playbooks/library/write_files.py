@@ -1,0 +1,233 @@
+#!/usr/bin/python
+"""Bring small files, and the folders they lie in, to a host: all of them in one call."""
+
+from __future__ import annotations
+
+import base64
+import os
+import pwd
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+module: write_files
+short_description: Bring small files to a host in one call
+description:
+  - What a loop over M(ansible.builtin.template) or M(ansible.builtin.copy) does with several calls for each file.
+  - A file is replaced at once, and only if its content, mode or owner differs. Nobody sees half of it, or sees it with
+    another mode than it is to have.
+  - All commands that validate are run before the first file is replaced.
+options:
+  folders:
+    description: Folders to be there before the files are. Missing parents are made with the same mode and owner.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: The folder., type: path, required: true}
+      mode: {description: Its mode in octal., type: str, required: true}
+      owner: {description: Name of the user that owns it; empty leaves it as it is., type: str, default: ''}
+  files:
+    description: The files.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: The file., type: path, required: true}
+      content:
+        description:
+          - What is to be in it, in base64. So nothing of it can be read in a log, whatever the content is.
+          - The difference on the screen shows it in clear; say C(diff=false) on a task whose files hold secrets.
+        type: str
+        required: true
+      mode: {description: Its mode in octal., type: str, required: true}
+      owner: {description: Name of the user that owns it; empty leaves it as it is., type: str, default: ''}
+      validate:
+        description: Command that must accept the file before any is replaced, with C(%s) for its path.
+        type: str
+        default: ''
+author: [zk-locust]
+"""
+
+EXAMPLES = """
+- name: Bring the script and its settings
+  write_files:
+    folders:
+      - {path: /var/lib/zk-locust, mode: "0755"}
+    files:
+      - path: /var/lib/zk-locust/control
+        content: "{{ lookup('ansible.builtin.template', 'control.j2') | b64encode }}"
+        mode: "0755"
+        validate: sh -n %s
+"""
+
+RETURN = """
+written: {description: Paths of the files and folders that were not as they are to be., type: list, returned: always}
+"""
+
+
+class Wanted(NamedTuple):
+    """A file, or a folder if `content` is None, as it is to be; `owner` is empty where that does not matter."""
+
+    path: Path
+    mode: int
+    owner: str = ""
+    content: bytes | None = None
+    validate: str = ""
+
+
+class Difference(NamedTuple):
+    """What differs: the content before (None if there was nothing), and the mode and owner before and after."""
+
+    before: bytes | None
+    content: bool
+    attributes: tuple[str, str]
+
+
+def difference(wanted: Wanted) -> Difference | None:
+    """Return how what is there differs from `wanted`, None if it does not. Raises OSError."""
+    if wanted.content is not None and wanted.path.is_dir():
+        raise OSError(f"{wanted.path} is a folder, and is to be a file")
+    if not os.path.lexists(wanted.path):
+        return Difference(None, wanted.content is not None, ("", _attributes(wanted)))
+    # A link is replaced by the file; a folder may be reached by one.
+    found = wanted.path.stat() if wanted.content is None else wanted.path.lstat()
+    is_link = wanted.content is not None and wanted.path.is_symlink()
+    if wanted.content is None and not wanted.path.is_dir():
+        raise OSError(f"{wanted.path} is not a folder")
+    before = None if wanted.content is None or is_link else wanted.path.read_bytes()
+    owner = _name_of(found.st_uid) if wanted.owner else ""
+    attributes = (_text(found.st_mode & 0o7777, owner), _attributes(wanted))
+    if before == wanted.content and attributes[0] == attributes[1]:
+        return None
+    return Difference(before, before != wanted.content, attributes)
+
+
+def make(wanted: Wanted) -> None:
+    """Bring the file or folder to its state. Raises OSError, and KeyError if there is no such user."""
+    uid, gid = pwd.getpwnam(wanted.owner).pw_uid if wanted.owner else -1, -1
+    if wanted.content is None:
+        missing = [folder for folder in (wanted.path, *wanted.path.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir()
+        for folder in missing or [wanted.path]:
+            os.chown(folder, uid, gid)
+            folder.chmod(wanted.mode)
+        return
+    if not wanted.path.is_symlink() and wanted.path.exists():
+        before = wanted.path.stat()
+        uid, gid = before.st_uid if uid < 0 else uid, before.st_gid
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=wanted.path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(wanted.content)
+            file.flush()
+            os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), wanted.mode)
+            os.fsync(file.fileno())
+        Path(name).replace(wanted.path)
+    except BaseException:
+        Path(name).unlink()
+        raise
+
+
+def complaint(wanted: Wanted) -> str:
+    """Run the command that validates a file; return what it complains about, empty if it accepts the file."""
+    if not wanted.validate or wanted.content is None:
+        return ""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(wanted.content)
+        file.flush()
+        command = [file.name if word == "%s" else word for word in shlex.split(wanted.validate)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+    return "" if done.returncode == 0 else (done.stderr + done.stdout).strip() or f"exit code {done.returncode}"
+
+
+def shown(wanted: Wanted, found: Difference) -> list[dict[str, str]]:
+    """Return the difference as Ansible shows it."""
+    shown = []
+    if found.content:
+        before, after = ((text or b"").decode("utf-8", "replace") for text in (found.before, wanted.content))
+        header = str(wanted.path)
+        shown.append({"before": before, "after": after, "before_header": header, "after_header": header})
+    if found.attributes[0] not in ("", found.attributes[1]):
+        before, after = (f"{wanted.path} {text}\n" for text in found.attributes)
+        shown.append({"before": before, "after": after})
+    return shown
+
+
+def _text(mode: int, owner: str) -> str:
+    return f"{mode:04o} {owner}".rstrip()
+
+
+def _attributes(wanted: Wanted) -> str:
+    return _text(wanted.mode, wanted.owner)
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def main() -> None:
+    """Run the module."""
+    common: dict[str, Any] = {
+        "path": {"type": "path", "required": True},
+        "mode": {"type": "str", "required": True},
+        "owner": {"type": "str", "default": ""},
+    }
+    file: dict[str, Any] = {
+        "content": {"type": "str", "required": True, "no_log": True},
+        "validate": {"type": "str", "default": ""},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "folders": {"type": "list", "elements": "dict", "default": [], "options": common},
+            "files": {"type": "list", "elements": "dict", "default": [], "options": common | file},
+        },
+        supports_check_mode=True,
+    )
+    written: list[str] = []
+    diff: list[dict[str, str]] = []
+    subject = ""
+    try:
+        wanted = [
+            Wanted(
+                Path(one["path"]),
+                int(one["mode"], 8),
+                one["owner"],
+                base64.b64decode(one["content"], validate=True) if "content" in one else None,
+                one.get("validate", ""),
+            )
+            for one in module.params["folders"] + module.params["files"]
+        ]
+        todo = [(one, found) for one, found in ((one, difference(one)) for one in wanted) if found is not None]
+        for one, found in todo:
+            said = complaint(one) if found.content else ""
+            if said:
+                module.fail_json(msg=f"{one.path} is not replaced: `{one.validate}` says: {said}")
+        for one, found in todo:
+            subject = str(one.path)
+            if not module.check_mode:
+                make(one)
+            written.append(subject)
+            diff += shown(one, found) if module._diff else []
+    except KeyError as error:
+        module.fail_json(msg=f"{subject}: there is no user {error}")
+    except (OSError, ValueError) as error:
+        module.fail_json(msg=f"{subject} cannot be written: {error}" if subject else str(error))
+    module.exit_json(changed=bool(written), written=written, diff=diff)
+
+
+if __name__ == "__main__":
+    main()
