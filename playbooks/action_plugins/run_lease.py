@@ -50,8 +50,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """The action `run_lease`: the module's arguments, and `take` to take a lease away that loads nothing.
 
     Returns what the module does, and `held_by`: a line that says who holds the host, empty if nobody does. What was
-    done for a run is in `claimed` or `released`, which name it. After a claim there is `lasts_until`, by the controller's
-    clock in seconds since 1970: 0 if the host was not to be had.
+    done for a run is in `claimed` or `released`, which name it. After a claim there is `lasts_until`, by the
+    controller's clock in seconds since 1970: 0 if the host was not to be had.
     """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
