@@ -68,12 +68,3 @@ def test_an_inventory_that_cannot_work_is_refused_before_any_host_is_asked(lab: 
     assert f"zk2-again: is zk2 once more: the same machine ({lab.hosts['zk2'].address}:22)" in refused.screen
     assert "preflight found 2 problems" in refused.screen
     assert "PLAY [Probe every host]" not in refused.screen
-
-
-def test_what_a_run_may_go_on_with_is_a_warning(lab: Lab, tmp_path: Path) -> None:
-    fleet = LabFleet(lab, tmp_path)
-    fleet.inventory["zookeeper"]["hosts"]["zk3"]["zookeeper_peer_type"] = "observer"
-    fleet.inventory["locust_workers"]["hosts"]["zk2"] = fleet.inventory["zookeeper"]["hosts"]["zk2"]
-    passed = fleet.play("preflight").succeeded()
-    assert "warning: group zookeeper [2 participants]: an even number survives the loss of no more" in passed.screen
-    assert "warning: zk2: load and members share the machine of zk2" in passed.screen

@@ -42,4 +42,3 @@ def test_a_changed_configuration_rolls_through_the_members_the_leader_last(fleet
     moments = sorted(started.values())
     assert all(later - earlier > 1_000_000 for earlier, later in itertools.pairwise(moments))
     assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
-    fleet.play("provision", "--limit", "zookeeper").succeeded()
