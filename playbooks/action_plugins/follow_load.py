@@ -84,7 +84,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 continue
             heard = time.monotonic()
             if status["state"] != "running":
-                return {"changed": True, "status": status}
+                return {"changed": True, "status": {"progress": progress} | status}
             line = progress_line(progress or {})
             if time.monotonic() - shown >= given["interval_s"] and line != last_line:
                 display.display(line)

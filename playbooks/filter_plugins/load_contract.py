@@ -188,7 +188,7 @@ def master_failure(status: Mapping[str, Any], host: str, workers: Mapping[str, A
         return ""
     progress = status.get("progress") or {}
     log = f"see logs/{host}/master.log in the run folder"
-    if ended_by == "leader" and not progress.get("part"):
+    if ended_by == "leader" and progress and not progress.get("part"):
         ready = int(progress.get("workers") or 0)
         if ready < int(workers["expected"]):
             return (

@@ -67,7 +67,7 @@ def test_status_page_logs_and_stop_of_a_run(fleet: LabFleet) -> None:
         _see_page(lab)
         logs = fab(lab, "logs", "--host", "load2", "--lines", "5")
         assert logs.returncode == 0
-        assert "worker-1.log" in logs.stdout
+        assert "load2/INFO/locust.main: Starting Locust" in logs.stdout
         done = fab(lab, "stop")
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stdout.startswith(f"Ending run {run} of ")

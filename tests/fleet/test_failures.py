@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import time
 
 import pytest
 
@@ -66,6 +67,7 @@ def test_the_master_is_lost_and_what_it_had_written_is_kept(fleet: LabFleet) -> 
     play = fleet.begin("run")
     try:
         fleet.wait_for_part(play)
+        time.sleep(3)  # some figures
         fleet.kill("load1", "master")
         assert play.wait(180) != 0, fleet.screen()
     finally:
@@ -78,13 +80,14 @@ def test_the_master_is_lost_and_what_it_had_written_is_kept(fleet: LabFleet) -> 
 
 
 def test_controller_and_ssh_are_lost_and_the_load_ends_by_itself_and_is_collected_later(fleet: LabFleet) -> None:
+    fleet.set_scenario(**SCENARIO | {"run_time": "30s"})
     play = fleet.begin("run")
     try:
         fleet.wait_for_part(play)
         os.killpg(play.pid, signal.SIGKILL)
         play.wait(10)
         # Meanwhile the hosts are the run's, whoever comes.
-        refused = fleet.play("preflight").failed()
+        refused = fleet.play("provision", "--limit", "locust_master").failed()
         (lease,) = {json.loads(text)["run_id"] for text in fleet.leases().values()}
         assert f"is held by run {lease} of " in refused.screen
         assert "since 20" in refused.screen
