@@ -215,7 +215,7 @@ def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: Loca
         "zk1: zookeeper_heap [big] must be a number with a unit",
         "zk2: zookeeper_install_method [pakage] must be one of auto, package, archive, existing; did you mean package?",
         "zk2: zookeeper_peer_type [observr] must be participant or observer; did you mean observer?",
-        "zk3: zookeeper_properties.dataDir [/srv] belongs to the role; set zookeeper_state_dir",
+        "zk3: zookeeper_properties.dataDir [/srv] belongs to the role; set zookeeper_data_dir",
         "zk3: zookeeper_admin_port [99999] must be a port from 1 to 65535",
         f"zk2: zookeeper_client_port [{fresh_fleet.port('zk1')}] is also zookeeper_client_port of zk1",
         "load1: locust_processes [-2] must be a number of workers",
