@@ -28,7 +28,8 @@ def broken(lab: Lab, fleet: LabFleet, tmp_path: Path) -> Iterator[LabFleet]:
     hosts["zk1"] |= {"ansible_user": "plain"}  # who may not use sudo
     hosts["zk3"] |= {"zookeeper_state_dir": "/srv/full"}
     workers = fleet.inventory["locust_workers"]["hosts"]
-    workers["load2"] |= {"ansible_ssh_private_key_file": str(tmp_path / "another_key")}
+    # As another user: a connection that an earlier test has left open asks for no key.
+    workers["load2"] |= {"ansible_user": "root", "ansible_ssh_private_key_file": str(tmp_path / "another_key")}
     workers["load3"] |= {"ansible_host": address_of_nobody(lab)}
     lab.hosts["zk2"].put(AN_HOUR_OFF, "/usr/local/bin/date", 0o755)
     lab.hosts["zk3"].run("mkdir -p /srv/full && mount -t tmpfs -o size=1m full /srv/full")
@@ -38,7 +39,7 @@ def broken(lab: Lab, fleet: LabFleet, tmp_path: Path) -> Iterator[LabFleet]:
 
 
 def test_every_host_that_cannot_take_part_is_named_at_once(broken: LabFleet) -> None:
-    refused = broken.play("benchmark").failed()
+    refused = broken.play("benchmark", preflight_load_host_python="3.12").failed()
     lines = [line for line in refused.screen.splitlines() if line.startswith("  ") and ": " in line]
     for expected in (
         "zk1: ansible_become [true]: plain may not become root without a password (",
@@ -46,11 +47,12 @@ def test_every_host_that_cannot_take_part_is_named_at_once(broken: LabFleet) -> 
         "zk3: zookeeper_state_dir [/srv/full] has ",
         # The state's folder is another one now, so the member that runs there is a stranger.
         "zk3: zookeeper_client_port [2181], ",
+        "load1: Python [3.11.2] is too old: load hosts need 3.12 or newer",
         f"load2: ansible_host [{broken.lab.hosts['load2'].address}] cannot be reached: ",
         f"load3: ansible_host [{address_of_nobody(broken.lab)}] cannot be reached",
     ):
         assert [line for line in lines if expected in line], (expected, refused.screen)
-    assert "problems; nothing was started" in refused.screen, refused.screen
+    assert "preflight found 7 problems; nothing was started" in refused.screen, refused.screen
     assert "Permission denied" in refused.screen  # of load2
     assert broken.runs() == set()
     assert not (broken.results / ".unfinished").exists()
