@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from reporting import write
+from tests.needs import missing
 from tests.unit.reporting.synthetic import Synthetic
 
 pytestmark = pytest.mark.browser
@@ -28,17 +29,10 @@ ARGUMENTS = [
 WIDTHS = (390, 768, 1400)
 
 
-def needs(what: str) -> None:
-    """Skip, or fail where everything has to be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
-        needs(f"needs {CHROMIUM}: apt-get install chromium")
+        missing(f"needs {CHROMIUM}: apt-get install chromium")
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield found

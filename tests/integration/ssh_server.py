@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-import pytest
-
 from tests.integration.zookeeper_server import free_ports
+from tests.needs import missing
 
 SSHD = "/usr/sbin/sshd"
 
@@ -19,10 +18,7 @@ def require_sshd() -> None:
     """Skip the test where there is no sshd; fail it there with CI=true."""
     if Path(SSHD).exists() and shutil.which("ssh-keygen"):
         return
-    needs = "needs an SSH server: apt install openssh-server"
-    if os.environ.get("CI") == "true":
-        pytest.fail(needs)
-    pytest.skip(needs)
+    missing("needs an SSH server: apt install openssh-server")
 
 
 def make_key(file: Path) -> str:

@@ -22,6 +22,7 @@ import yaml
 
 from tests.integration.ssh_server import SshServer, make_key, require_sshd
 from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
+from tests.needs import require_root
 from tests.plays import PROJECT
 
 pytestmark = pytest.mark.integration
@@ -323,9 +324,9 @@ def test_a_wrong_key_file_and_a_refused_key(controller: Controller) -> None:
     assert "takes none of the keys" in controller.status()["load_hosts"][0]["problem"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who may become anybody")
 @pytest.mark.parametrize("connection", ["ssh", "local"])
 def test_logs_are_read_as_the_become_user(controller: Controller, connection: str) -> None:
+    require_root("who may become anybody")
     log = controller.state / "zookeeper" / "zk1" / "log" / "zookeeper.log"
     log.parent.mkdir(parents=True)
     log.write_text("one\ntwo\n")

@@ -1,6 +1,5 @@
 """The libzookeeper client against real servers: kazoo's answers, and members, sessions and greenlets that end."""
 
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.protocol.states import WatchedEvent
 
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.needs import missing
 from zk_locust.clients.interface import ClientSettings, ZooKeeperClient
 from zk_locust.clients.kazoo_client import KazooZooKeeperClient
 from zk_locust.clients.libzookeeper import LibZooKeeperClient, farewell, library
@@ -43,10 +43,7 @@ def require_library() -> None:
     try:
         library.load()
     except ConfigurationError as error:
-        needs = f"needs ZooKeeper's C library: {error}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(needs)
-        pytest.skip(needs)
+        missing(f"needs ZooKeeper's C library: {error}")
 
 
 @pytest.fixture(scope="module")

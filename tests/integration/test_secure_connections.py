@@ -1,7 +1,6 @@
 """kazoo against real servers that demand SASL or TLS: a load with the right credentials, else a clear failure."""
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tests.integration.secure_server import (
     tls_server,
 )
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.needs import missing
 
 pytestmark = pytest.mark.integration
 
@@ -88,10 +88,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) ->
     require_zookeeper()
     jars = netty_class_path()
     if jars is None:
-        needs = "needs Netty beside ZooKeeper: apt install libnetty-java"
-        if os.environ.get("CI") == "true":
-            pytest.fail(needs)
-        pytest.skip(needs)
+        missing("needs Netty beside ZooKeeper: apt install libnetty-java")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZOOKEEPER_CLASSPATH", jars)
         servers, address = tls_server(tmp_path_factory.mktemp("tls"), certificates)

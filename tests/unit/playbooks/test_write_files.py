@@ -12,10 +12,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from playbooks.library import write_files
 from playbooks.library.write_files import Wanted, complaint, difference, make
+from tests.needs import require_root
 
 OWN = pwd.getpwuid(os.geteuid()).pw_name
 
@@ -147,8 +146,8 @@ def test_a_link_to_nothing_differs_from_a_file(tmp_path: Path) -> None:
     assert (found.before, found.content) == (None, True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_an_owner_is_given_and_kept(tmp_path: Path) -> None:
+    require_root("only root may give files away")
     nobody = pwd.getpwnam("nobody")
     given = Wanted(tmp_path / "a", 0o600, "nobody", b"1")
     make(given)
