@@ -106,10 +106,6 @@ class WorkerParts:
         self._begin(msg.data["part"], msg.data["planned_s"], msg.data["elapsed_s"])
         self._runner.send_message("stats", report)
 
-    def _ends_by_itself(self) -> bool:
-        """Whether this process ends with its load, instead of waiting on a page for the next one."""
-        return self._environment.web_ui is None or self._environment.parsed_options.autoquit != -1
-
     def _begin(self, part: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
         self._part = part
         part_changed.fire(environment=self._environment, part=part, planned_s=planned_s, elapsed_s=elapsed_s)

@@ -177,15 +177,21 @@ def start_failures(hosts: Iterable[str], hostvars: HostVars) -> list[str]:
     return failures
 
 
+def master_ended_well(status: Mapping[str, Any]) -> bool:
+    """Whether the Locust master came to the end of its load, from `zk-locust host-run status`."""
+    exit_code = ((status.get("processes") or {}).get("master") or {}).get("exit_code")
+    return status.get("ended_by") in ("leader", "itself") and exit_code == 0
+
+
 def master_failure(status: Mapping[str, Any], host: str, workers: Mapping[str, Any]) -> str:
     """Return why the Locust master did not end well, from `zk-locust host-run status`; empty where it did.
 
     `workers` has the number that was `expected`, and the master's `address` and `port` for them.
     """
+    if master_ended_well(status):
+        return ""
     exit_code = (status.get("processes", {}).get("master") or {}).get("exit_code")
     ended_by = status.get("ended_by")
-    if ended_by in ("leader", "itself") and exit_code == 0:
-        return ""
     progress = status.get("progress") or {}
     log = f"see logs/{host}/master.log in the run folder"
     if ended_by == "leader" and progress and not progress.get("part"):
@@ -214,6 +220,7 @@ class FilterModule:
             "contract_variables": contract_variables,
             "clock_offsets": clock_offsets,
             "machines": machines,
+            "master_ended_well": master_ended_well,
             "master_failure": master_failure,
             "uncollected": uncollected,
             "start_failures": start_failures,
