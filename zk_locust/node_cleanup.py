@@ -17,8 +17,9 @@ from zk_locust.tree_removal import remove_tree
 logger = logging.getLogger(__name__)
 
 
-# What was at the pseudo root before the load: the names of its children, None where it was not there.
-_before: "WeakKeyDictionary[Any, frozenset[str] | None]" = WeakKeyDictionary()
+# What was at the pseudo root before the load: the names of its children, None where it was not there, or why that could
+# not be seen.
+_before: "WeakKeyDictionary[Any, frozenset[str] | ClientError | None]" = WeakKeyDictionary()
 
 
 def register_node_cleanup(environment: Any, runner: Any, **_: Any) -> None:
@@ -35,12 +36,12 @@ def note_nodes(environment: Any, **_: Any) -> None:
         return
     options = Options.of(environment.parsed_options)
     try:
-        _before[environment] = _with_client(options, lambda client: _children(client, options.pseudo_root))
+        found = _with_client(options, lambda client: _children(client, options.pseudo_root))
     except ClientError as error:
-        # It was not seen to be empty. Most likely there is no load either.
-        _before[environment] = frozenset()
-        logger.warning("What is at %s already could not be seen: %s", options.pseudo_root, error)
-    if _before[environment] is not None:
+        _before[environment] = error
+        return
+    _before[environment] = found
+    if found is not None:
         logger.warning("%s is there already: only what the load adds below it is removed", options.pseudo_root)
 
 
@@ -50,6 +51,10 @@ def remove_nodes(environment: Any, **_: Any) -> None:
         return
     options = Options.of(environment.parsed_options)
     kept = _before.pop(environment, None)
+    if isinstance(kept, ClientError):
+        reason = f"it was not seen what was there before ({kept})"
+        logger.error("The load's nodes at %s are still there: %s", options.pseudo_root, reason)
+        return
     try:
         removed = _with_client(options, lambda client: _remove(client, options.pseudo_root, kept))
         logger.info("Removed the load's %d nodes at %s", removed, options.pseudo_root)

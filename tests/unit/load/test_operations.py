@@ -259,6 +259,19 @@ def test_what_was_there_before_the_load_stays(
     assert zookeeper.nodes.keys() == {"/", "/kl", "/kl/precious", "/kl/precious/child"}
 
 
+def test_where_it_was_not_seen_what_was_there_nothing_is_removed(
+    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/precious"], b"")
+    zookeeper.start_problems = [ConnectError("down")]
+    load = environment(recorded, hosts="zk1", remove_nodes=True, client="native")
+    node_cleanup.note_nodes(load)
+    node_cleanup.remove_nodes(load)
+    assert zookeeper.nodes.keys() == {"/", "/kl", "/kl/precious"}
+    assert "The load's nodes at /kl are still there: it was not seen what was there before" in caplog.text
+
+
 def test_a_root_that_the_load_has_made_is_removed_whole(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
