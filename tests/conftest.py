@@ -19,6 +19,7 @@ def _group(item: pytest.Item) -> str:
     return "fleet" if item.path.parent.name == "fleet" else str(item.path.relative_to(Path(__file__).parent))
 
 
+@pytest.hookimpl(tryfirst=True)  # the processes of a parallel run read the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep in one process what shares fixtures."""
 
