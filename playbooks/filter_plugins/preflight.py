@@ -27,12 +27,13 @@ def scenario_request(variables: Mapping[str, Any], scenarios_dir: str) -> dict[s
 def probe_problems(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> list[str]:
     """Collect what the probes found on all hosts, those included that did not answer."""
     problems: list[str] = []
+    load_hosts = {*groups.get("locust_master", []), *groups.get("locust_workers", [])}
     for name in groups_names(groups):
         variables = hostvars[name]
         answer = variables.get("__host_facts", {})
         address = variables.get("ansible_host", name)
         reason = " ".join(str(answer.get("msg", "no answer")).split())
-        if answer.get("skipped"):
+        if answer.get("skipped") and name not in load_hosts:
             continue  # a member of an ensemble that is not ours
         if answer.get("unreachable"):
             problems.append(

@@ -73,10 +73,14 @@ def supervised(lock: str) -> str:
     """Return what the supervisor that holds the lock says of its run; empty if none does."""
     try:
         with open(lock) as file:  # noqa: PTH123 # a str that may be empty
+            text = file.read().strip()
+            # An empty file is not tried: a run that starts at this very moment would be refused because of us.
+            if not text:
+                return ""
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return file.read().strip() or "a run that does not say its name"
+                return text
     except OSError:
         pass
     return ""

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +65,15 @@ class Host:
         file.write_text(json.dumps(content | values))
         return file
 
-    def call(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def call(self, *arguments: str | Path, under: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"ZK_LOCUST_VAL_SIZE": "666", "LOCUST_USERS": "666"}
         return subprocess.run(
-            [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=90, check=False, env=environment
+            [*under, *COMMAND, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+            env=environment,
         )
 
     def start(self, **values: Any) -> dict[str, Any]:
@@ -122,6 +127,18 @@ def processes_of(status: dict[str, Any]) -> list[psutil.Process | None]:
 
 def script(text: str) -> list[str]:
     return [sys.executable, "-c", text]
+
+
+def test_processes_may_open_as_many_files_as_the_host_lets_them(host: Host) -> None:
+    said = script("import resource; print(*resource.getrlimit(resource.RLIMIT_NOFILE))")
+    spec = host.spec(processes=[{"name": "worker-1", "arguments": said}])
+    started = host.call("start", "--spec", spec, under=["prlimit", "--nofile=256:4096"])
+    assert started.returncode == 0, started.stderr
+    status = host.ended()
+    soft, hard = map(int, host.log("worker-1").split())
+    assert soft == hard == status["open_files_limit"]
+    # Root of a machine, unlike that of some containers, may raise the hard limit too.
+    assert hard == 4096 or (os.geteuid() == 0 and hard > 4096)
 
 
 def test_a_run_starts_runs_and_ends_by_itself(host: Host) -> None:

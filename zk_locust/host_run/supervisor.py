@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from zk_locust.errors import ZKLocustError
+from zk_locust.host_run.open_files import raise_open_files_limit
 from zk_locust.host_run.process_identity import identity_of
 from zk_locust.host_run.spec import STATUS_FILE, SUPERVISOR_LOG, HostRunSpec, ProcessSpec
 
@@ -147,6 +148,7 @@ class Supervisor:
             "ended_by": None,
             "problem": None,
             "deadline_s": spec.deadline_s,
+            "open_files_limit": raise_open_files_limit(),
             "supervisor": identity_of(os.getpid()),
             "processes": {},
         }

@@ -95,7 +95,7 @@ def test_folders_without_a_wish_for_room() -> None:
 
 
 def test_all_hosts_are_heard() -> None:
-    groups = {"zookeeper": ["z", "y"], "locust_master": ["m"], "locust_workers": ["m", "w", "v"]}
+    groups = {"zookeeper": ["z", "y"], "locust_master": ["m"], "locust_workers": ["m", "w", "v", "u"]}
     facts = {"ansible_facts": {"ansible_python_version": "3.11.2"}}
     hostvars: dict[str, dict[str, Any]] = {
         "z": {"ansible_host": "198.18.0.1", "__host_facts": {"unreachable": True, "msg": "no\nroute"}},
@@ -103,6 +103,7 @@ def test_all_hosts_are_heard() -> None:
         "m": {"__host_facts": facts, "preflight_probed": True, "preflight_problems": ["m: disk"]},
         "w": {"__host_facts": {"msg": "No module"}, "ansible_python_interpreter": "/usr/bin/python9"},
         "v": {"__host_facts": facts},
+        "u": {"__host_facts": {"skipped": True, "msg": "not asked"}},
     }
     found = probe_problems(groups, hostvars)
     assert [problem.split(";")[0] for problem in found] == [
@@ -110,6 +111,7 @@ def test_all_hosts_are_heard() -> None:
         "m: disk",
         "w: ansible_python_interpreter [/usr/bin/python9] runs no Ansible module: No module",
         "v: its probes failed",
+        "u: ansible_python_interpreter [found by Ansible] runs no Ansible module: not asked",
     ]
 
 
