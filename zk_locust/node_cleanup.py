@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
+import gevent
 from locust.runners import WorkerRunner
 
 from zk_locust.clients import create_client
@@ -18,8 +19,9 @@ logger = logging.getLogger(__name__)
 
 
 # What was at the pseudo root before the load: the names of its children, None where it was not there, or why that could
-# not be seen.
+# not be seen. Gone as soon as the removal begins: what the next load finds may be somebody else's.
 _before: "WeakKeyDictionary[Any, frozenset[str] | ClientError | None]" = WeakKeyDictionary()
+_removals: "WeakKeyDictionary[Any, gevent.Greenlet]" = WeakKeyDictionary()
 
 
 def register_node_cleanup(environment: Any, runner: Any, **_: Any) -> None:
@@ -28,12 +30,14 @@ def register_node_cleanup(environment: Any, runner: Any, **_: Any) -> None:
         # Before whoever else makes nodes as a test starts.
         environment.events.test_start._handlers.insert(0, note_nodes)
         environment.events.test_stop.add_listener(remove_nodes)
+        environment.events.quitting.add_listener(_finish)
 
 
 def note_nodes(environment: Any, **_: Any) -> None:
     """Note what is at the pseudo root already: that is somebody else's, and stays."""
     if not getattr(environment.parsed_options, "remove_nodes", False):
         return
+    _removals.pop(environment, None)
     options = Options.of(environment.parsed_options)
     try:
         found = _with_client(options, lambda client: _children(client, options.pseudo_root))
@@ -46,11 +50,25 @@ def note_nodes(environment: Any, **_: Any) -> None:
 
 
 def remove_nodes(environment: Any, **_: Any) -> None:
-    """Remove what the load has made at the pseudo root. A failure is logged: figures are worth more than tidiness."""
-    if not getattr(environment.parsed_options, "remove_nodes", False):
-        return
+    """Remove what the load has made at the pseudo root, once for each test, and return when that is done.
+
+    Locust may say twice that a test has stopped, and kill the greenlet that it said it in first (its runner's, where
+    the last worker is lost): the removal is in one of its own, and who comes later waits for it.
+    """
+    if environment in _before:
+        _removals[environment] = gevent.spawn(_remove_noted, environment, _before.pop(environment))
+    _finish(environment)
+
+
+def _finish(environment: Any, **_: Any) -> None:
+    removal = _removals.get(environment)
+    if removal is not None:
+        removal.join()
+
+
+def _remove_noted(environment: Any, kept: frozenset[str] | ClientError | None) -> None:
+    """Remove all but what is kept. A failure is logged: figures are worth more than tidiness."""
     options = Options.of(environment.parsed_options)
-    kept = _before.pop(environment, None)
     if isinstance(kept, ClientError):
         reason = f"it was not seen what was there before ({kept})"
         logger.error("The load's nodes at %s are still there: %s", options.pseudo_root, reason)

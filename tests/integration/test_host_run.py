@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+import yaml
 
 from zk_locust.host_run.process_identity import find, identity_of
 
@@ -208,11 +210,44 @@ def test_a_process_that_does_not_listen_is_killed(host: Host, monkeypatch: pytes
     from zk_locust.host_run import supervisor
     from zk_locust.host_run.spec import HostRunSpec
 
-    monkeypatch.setattr(supervisor, "TERMINATE_S", 0.5)
+    for patience in ("LEADER_S", "OTHERS_S"):
+        monkeypatch.setattr(supervisor, patience, 0.3)
     spec = HostRunSpec.read(host.spec(deadline_s=1.5, processes=[{"name": "worker-1", "arguments": DEAF}]))
     supervisor.start_detached(spec)
     until(lambda: "ready" in host.log("worker-1"))
     assert host.ended(10)["processes"]["worker-1"]["exit_code"] == -signal.SIGKILL
+
+
+def test_a_leader_is_asked_once_and_given_the_time_that_it_has_left(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zk_locust.host_run import supervisor
+    from zk_locust.host_run.spec import HostRunSpec
+
+    monkeypatch.setattr(supervisor, "LEADER_S", 0.3)
+    # As a master that removes a large tree: it ends later than the patience after a deadline would let it.
+    slow = script(
+        "import signal, sys, time\n"
+        "def end(*_): print('asked', flush=True); time.sleep(1.5); print('in good order', flush=True); sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(300)"
+    )
+    processes = [{"name": "master", "arguments": slow}, {"name": "worker-1", "arguments": ORDERLY}]
+    supervisor.start_detached(HostRunSpec.read(host.spec(processes=processes, leader="master")))
+    until(lambda: "ready" in host.log("master") and "ready" in host.log("worker-1"))
+    status = host.stop()
+    assert host.log("master").splitlines() == ["ready", "asked", "in good order"]
+    assert {name: process["exit_code"] for name, process in status["processes"].items()} == {"master": 0, "worker-1": 0}
+
+
+def test_a_load_has_ended_60_s_after_its_planned_end() -> None:
+    from zk_locust.host_run.supervisor import ENDING_S
+
+    variables = yaml.safe_load((Path(__file__).parents[2] / "roles/benchmark_run/vars/main.yml").read_text())
+    after_the_plan = re.fullmatch(r"{{ benchmark_plan.planned_s \+ (\d+) }}", variables["_benchmark_run_deadline_s"])
+    assert after_the_plan is not None
+    assert int(after_the_plan[1]) + ENDING_S < 60
 
 
 def test_a_second_run_is_refused_and_told_who_holds_the_host(host: Host) -> None:

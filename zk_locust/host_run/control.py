@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from zk_locust.host_run.process_identity import find
 from zk_locust.host_run.spec import PROGRESS_FILE, STATUS_FILE
-from zk_locust.host_run.supervisor import TERMINATE_S
+from zk_locust.host_run.supervisor import ENDING_S, STOP_PATIENCE_S
 
-_STOP_LIMIT_S: Final = 4 * TERMINATE_S
+_STOP_LIMIT_S: Final = STOP_PATIENCE_S + 2 * ENDING_S
 
 
 def status_of(folder: Path) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def stop(folder: Path) -> dict[str, Any]:
         supervisor.send_signal(signal.SIGTERM)
         if not _has_ended(status["supervisor"], _STOP_LIMIT_S):
             supervisor.kill()  # its processes die with it
-            _has_ended(status["supervisor"], TERMINATE_S)
+            _has_ended(status["supervisor"], ENDING_S)
     return status_of(folder)
 
 

@@ -4,8 +4,9 @@ The run ends, for whatever reason comes first:
 
 - the leader (the master) has ended: the workers get a moment to follow it;
 - there is no leader here, and all have ended;
-- `stop` was asked for (SIGTERM): the leader first, so that it can take the workers' last figures;
-- the deadline has come.
+- `stop` was asked for (SIGTERM): the leader first, so that it can take the workers' last figures and remove the load's
+  nodes;
+- the deadline has come: the same, in `ENDING_S` at the longest.
 
 The processes die with their supervisor, however that dies (`PR_SET_PDEATHSIG`, prctl(2)).
 """
@@ -31,7 +32,13 @@ from zk_locust.host_run.spec import STATUS_FILE, SUPERVISOR_LOG, HostRunSpec, Pr
 
 POLL_S: Final = 0.1
 FOLLOW_S: Final = 10.0
-TERMINATE_S: Final = 15.0
+LEADER_S: Final = 12.0
+OTHERS_S: Final = 3.0
+KILL_S: Final = 2.0
+ENDING_S: Final = LEADER_S + OTHERS_S + KILL_S
+"""How long the end takes at most once the deadline has come."""
+STOP_PATIENCE_S: Final = 45.0
+"""How much longer the leader may take where it is stopped before its deadline: it may have a tree to remove."""
 _START_LIMIT_S: Final = 30.0
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -220,16 +227,18 @@ class Supervisor:
     def _end_all(self) -> None:
         leader = self._processes.get(self._spec.leader or "")
         if leader is not None and leader.poll() is None:
+            time_left_s = min(max(self._deadline - time.monotonic(), 0.0), STOP_PATIENCE_S)
             leader.terminate()
-            self._wait_for([leader], TERMINATE_S)
+            self._wait_for([leader], LEADER_S + time_left_s)
         alive = [process for process in self._processes.values() if process.poll() is None]
         for process in alive:
-            process.terminate()
-        self._wait_for(alive, TERMINATE_S)
+            if process is not leader:  # Locust begins its end once more where it is asked twice
+                process.terminate()
+        self._wait_for(alive, OTHERS_S if leader is not None else LEADER_S + OTHERS_S)
         for process in alive:
             if process.poll() is None:
                 process.kill()
-        self._wait_for(alive, TERMINATE_S)
+        self._wait_for(alive, KILL_S)
         self._note_ended()
 
     def _wait_for(self, processes: Iterable[subprocess.Popen[bytes]], limit_s: float) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 from unittest.mock import Mock
 
+import gevent
 import pytest
 from gevent import GreenletExit
 from locust.user.task import LOCUST_STATE_STOPPING
@@ -238,12 +239,48 @@ def test_the_nodes_are_removed_where_it_is_asked_for(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
-    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/a", "/kl/a/b", "/kl2", "/other"], b"")
-    node_cleanup.remove_nodes(environment(recorded, hosts="zk1"))
-    assert zookeeper.starts == 0
-    node_cleanup.remove_nodes(environment(recorded, hosts="zk1", remove_nodes=True))
-    assert zookeeper.nodes.keys() == {"/", "/kl2", "/other"}
-    assert (zookeeper.stops, zookeeper.closes) == (1, 1)
+    nodes = dict.fromkeys(["/kl", "/kl/a", "/kl/a/b", "/kl2", "/other"], b"")
+    for asked, left, clients in ((False, {"/", *nodes}, 0), (True, {"/", "/kl2", "/other"}, 2)):
+        load = environment(recorded, hosts="zk1", remove_nodes=asked)
+        zookeeper.nodes = {"/": b""}
+        node_cleanup.note_nodes(load)
+        zookeeper.nodes |= nodes
+        node_cleanup.remove_nodes(load)
+        assert zookeeper.nodes.keys() == left
+        assert zookeeper.starts == zookeeper.stops == clients
+
+
+def test_a_load_that_stops_twice_removes_its_nodes_once_and_nothing_of_others(
+    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/precious"], b"")
+    load = environment(recorded, hosts="zk1", remove_nodes=True)
+    node_cleanup.note_nodes(load)
+    zookeeper.nodes["/kl/own"] = b""
+    node_cleanup.remove_nodes(load)
+    node_cleanup.remove_nodes(load)
+    assert zookeeper.nodes.keys() == {"/", "/kl", "/kl/precious"}
+
+
+def test_a_removal_outlives_whoever_asked_for_it_and_the_next_one_waits(
+    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: object) -> FakeZooKeeper:
+        gevent.sleep(0.05)
+        return zookeeper
+
+    load = environment(recorded, hosts="zk1", remove_nodes=True)
+    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    node_cleanup.note_nodes(load)
+    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/own"], b"")
+    monkeypatch.setattr(node_cleanup, "create_client", slow)
+    first = gevent.spawn(node_cleanup.remove_nodes, load)
+    gevent.sleep(0)
+    first.kill()
+    assert "/kl" in zookeeper.nodes
+    node_cleanup.remove_nodes(load)
+    assert zookeeper.nodes.keys() == {"/"}
 
 
 @pytest.mark.parametrize("client", ["native", "kazoo"])
@@ -287,10 +324,12 @@ def test_nodes_that_cannot_be_removed_are_said_and_nothing_else(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    load = environment(recorded, hosts="zk1", remove_nodes=True, client="native")
+    node_cleanup.note_nodes(load)
     zookeeper.start_problems = [ConnectError("down")]
-    node_cleanup.remove_nodes(environment(recorded, hosts="zk1", remove_nodes=True, client="native"))
+    node_cleanup.remove_nodes(load)
     assert "The load's nodes at /kl are still there: down" in caplog.text
-    assert zookeeper.closes == 1
+    assert zookeeper.closes == 2
 
 
 def test_where_the_native_client_cannot_get_in_the_users_client_removes_the_nodes(
@@ -303,11 +342,14 @@ def test_where_the_native_client_cannot_get_in_the_users_client_removes_the_node
         return zookeeper
 
     monkeypatch.setattr(node_cleanup, "create_client", choose)
+    load = environment(recorded, hosts="zk1", remove_nodes=True)
+    zookeeper.start_problems = [ConnectError("TLS")]
+    node_cleanup.note_nodes(load)
     zookeeper.start_problems = [ConnectError("TLS")]
     zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/a", "/kl/a/b"], b"")
-    node_cleanup.remove_nodes(environment(recorded, hosts="zk1", remove_nodes=True))
+    node_cleanup.remove_nodes(load)
     assert zookeeper.nodes.keys() == {"/"}
-    assert chosen == [("native",), ()]
+    assert chosen == [("native",), ()] * 2
 
 
 def test_without_hosts_a_load_is_refused_once(recorded: Recorded, capsys: pytest.CaptureFixture[str]) -> None:
