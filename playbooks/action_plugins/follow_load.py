@@ -7,12 +7,11 @@ import shlex
 import time
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 _POLL_S = 1.0
-_LOST_AFTER_S = 20.0
 
 
 def clock(seconds: float) -> str:
@@ -53,8 +52,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """The action `follow_load`.
 
     `folder` is the run's folder on the load host, `status_command` prints its status as JSON (`zk-locust host-run
-    status`), `interval_s` is the time between two lines. Returns `status`. It fails when the host cannot be asked for
-    20 s; the load goes on without us then.
+    status`), `interval_s` is the time between two lines. Returns `status`. A host that cannot be asked, because SSH is
+    lost or its machine is, is tried again for `patience_s`; then it fails.
     """
 
     TRANSFERS_FILES = False
@@ -67,22 +66,28 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "folder": {"type": "str", "required": True},
                 "status_command": {"type": "str", "required": True},
                 "interval_s": {"type": "float", "default": 3.0},
+                "patience_s": {"type": "float", "default": 60.0},
             }
         )
         display = Display()
         heard = shown = time.monotonic()
         last_line = ""
+        is_silent = False
         while True:
             time.sleep(_POLL_S)
             status, progress = self._look(given["folder"], given["status_command"])
             if status is None:
-                if time.monotonic() - heard > _LOST_AFTER_S:
+                silent_s = time.monotonic() - heard
+                if silent_s > given["patience_s"]:
                     raise AnsibleActionFail(
-                        f"the load host does not answer for {_LOST_AFTER_S:.0f} s; its load ends by itself, "
-                        "and collect.yml fetches what it has recorded"
+                        f"the master's host has not answered for {silent_s:.0f} s; its load ends by itself, "
+                        "and collect.yml fetches what it has recorded when it answers again"
                     )
+                if not is_silent and silent_s >= given["interval_s"]:
+                    display.display(f"  the master's host does not answer; asking again for {given['patience_s']:.0f} s")
+                    is_silent = True
                 continue
-            heard = time.monotonic()
+            heard, is_silent = time.monotonic(), False
             if status["state"] != "running":
                 return {"changed": True, "status": {"progress": progress} | status}
             line = progress_line(progress or {})
@@ -94,13 +99,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return (status, progress); the status is None where the host could not be asked."""
         # Reading two files costs the load host a hundredth of what a Python process would.
         status_file, progress_file = shlex.quote(f"{folder}/status.json"), shlex.quote(f"{folder}/progress.json")
-        answer = self._low_level_execute_command(f"cat {status_file} && echo ''; cat {progress_file}", sudoable=True)
+        try:
+            answer = self._low_level_execute_command(
+                f"cat {status_file} && echo ''; cat {progress_file}", sudoable=True
+            )
+        except AnsibleConnectionFailure:
+            return None, None
         files = _json_objects(answer.get("stdout", ""))
         if not files or "state" not in files[0]:
             return None, None
         status, progress = files[0], files[1] if len(files) > 1 else None
         if status["state"] == "running" and self._needs_a_closer_look(progress):
-            answer = self._low_level_execute_command(status_command, sudoable=True)
+            try:
+                answer = self._low_level_execute_command(status_command, sudoable=True)
+            except AnsibleConnectionFailure:
+                return None, None
             closer = _json_objects(answer.get("stdout", ""))
             status = closer[0] if closer else status
         return status, progress

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 
 from playbooks.action_plugins.follow_load import ActionModule, _json_objects, clock, latency, progress_line
 
@@ -87,13 +88,16 @@ def test_json_objects_one_after_the_other(text: str, objects: list[dict[str, Any
 class Follower(ActionModule):
     """An action whose load host is a list of answers."""
 
-    def __init__(self, *answers: str) -> None:
+    def __init__(self, *answers: str | Exception) -> None:
         self.answers = list(answers)
         self.commands: list[str] = []
 
     def _low_level_execute_command(self, command: str, **_: Any) -> dict[str, str]:
         self.commands.append(command)
-        return {"stdout": self.answers.pop(0)}
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return {"stdout": answer}
 
 
 def files(state: str, progress: dict[str, Any] | None = None) -> str:
@@ -105,6 +109,12 @@ def test_status_and_progress_are_read_in_one_go() -> None:
     assert Follower(files("ended"))._look("/run", "status") == ({"state": "ended"}, None)
     assert Follower("")._look("/run", "status") == (None, None)
     assert Follower('{"no": "state"}')._look("/run", "status") == (None, None)
+
+
+def test_a_host_that_cannot_be_reached_is_one_that_did_not_answer() -> None:
+    follower = Follower(AnsibleConnectionFailure("no route"), files("running", PROGRESS))
+    assert follower._look("/run", "status") == (None, None)
+    assert follower._look("/run", "status") == ({"state": "running"}, PROGRESS)
 
 
 def test_a_load_that_stands_still_is_asked_whether_its_supervisor_lives(monkeypatch: pytest.MonkeyPatch) -> None:
