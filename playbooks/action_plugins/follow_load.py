@@ -84,7 +84,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                         "and collect.yml fetches what it has recorded when it answers again"
                     )
                 if not is_silent and silent_s >= given["interval_s"]:
-                    display.display(f"  the master's host does not answer; asking again for {given['patience_s']:.0f} s")
+                    display.display(
+                        f"  the master's host does not answer; asking again for {given['patience_s']:.0f} s"
+                    )
                     is_silent = True
                 continue
             heard, is_silent = time.monotonic(), False

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 import yaml
 
 from zk_locust.host_run.process_identity import find, identity_of
+from tests.needs import require_root
 
 pytestmark = pytest.mark.integration
 
@@ -264,6 +267,26 @@ def test_a_second_run_is_refused_and_told_who_holds_the_host(host: Host) -> None
     host.stop()
     assert host.call("start", "--spec", host.runs / "second" / "spec.json").returncode == 2, "its secrets are gone"
     assert host.call("start", "--spec", host.spec("third")).returncode == 0, "the host is free again"
+
+
+def test_a_run_of_another_user_is_seen(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zk_locust.host_run import supervisor
+    from zk_locust.host_run.spec import HostRunSpec
+
+    require_root("a run of another user")
+    everybodys = Path(tempfile.mkdtemp())
+    everybodys.chmod(0o1777)  # as /tmp is
+    host.lock = everybodys / "lock"
+    first, spec = (HostRunSpec.read(host.spec(run)) for run in ("first", "second"))
+    try:
+        with supervisor._take_lock(first):
+            os.seteuid(65534)
+            with pytest.raises(supervisor.HostBusyError, match="held by run first of tester@here since 20"):
+                supervisor._take_lock(spec)
+        supervisor._take_lock(spec).close()
+    finally:
+        os.seteuid(0)
+        shutil.rmtree(everybodys)
 
 
 def test_what_was_killed_leaves_the_host_free_and_no_process(host: Host) -> None:

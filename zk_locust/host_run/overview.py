@@ -15,6 +15,7 @@ from zk_locust.host_run.process_identity import find
 
 SAMPLE_S: Final = 0.3
 LOCK, RUNS, SPEC = "lock", "runs", "spec.json"
+MACHINE_LOCK: Final = Path("/tmp/zk-locust-load.lock")  # where runs of all users see each other
 
 
 def overview(folder: Path) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def overview(folder: Path) -> dict[str, Any]:
     return {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "folder": str(folder),
-        "lock": lock_holder(folder / LOCK),
+        "lock": lock_holder(folder / LOCK) or lock_holder(MACHINE_LOCK),
         "runs": [_run(file, status, processes[file]) for file, status in statuses.items()],
         "host": _machine(cpu_percent),
     }
@@ -65,7 +66,7 @@ def lock_holder(lock: Path) -> str | None:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return text
-    except FileNotFoundError:
+    except OSError:
         pass
     return None
 

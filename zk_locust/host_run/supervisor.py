@@ -11,6 +11,7 @@ The run ends, for whatever reason comes first:
 The processes die with their supervisor, however that dies (`PR_SET_PDEATHSIG`, prctl(2)).
 """
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -101,8 +102,7 @@ def _wait_for_start(spec: HostRunSpec) -> None:
 
 
 def _take_lock(spec: HostRunSpec) -> IO[str]:
-    spec.lock.parent.mkdir(parents=True, exist_ok=True)
-    lock = spec.lock.open("a+", encoding="utf-8")
+    lock = _open_for_all(spec.lock)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -116,6 +116,20 @@ def _take_lock(spec: HostRunSpec) -> IO[str]:
     lock.write(f"run {spec.run_id} of {spec.owner} since {_now()}\n")
     lock.flush()
     return lock
+
+
+def _open_for_all(file: Path) -> IO[str]:
+    """Open a file that whoever runs on this host may lock. It is never removed."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        # Not both in one: in /tmp, Linux lets nobody create what another user has made (fs.protected_regular).
+        with contextlib.suppress(FileNotFoundError):
+            return os.fdopen(os.open(file, flags), "a+", encoding="utf-8")
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(file, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            os.fchmod(descriptor, 0o666)  # whatever the umask is
+            return os.fdopen(descriptor, "a+", encoding="utf-8")
 
 
 def _detach_output(log: Path) -> None:
