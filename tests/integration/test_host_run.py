@@ -17,8 +17,8 @@ import psutil
 import pytest
 import yaml
 
-from zk_locust.host_run.process_identity import find, identity_of
 from tests.needs import require_root
+from zk_locust.host_run.process_identity import find, identity_of
 
 pytestmark = pytest.mark.integration
 
