@@ -8,6 +8,7 @@ Needs Debian's packages `zookeeper` and a Java runtime, or the environment varia
 are missing, `require_zookeeper` skips the test and says so; with `CI=true` that is a failure.
 """
 
+import contextlib
 import os
 import random
 import shutil
@@ -66,20 +67,17 @@ def _share() -> int:
 
 def free_ports(count: int) -> list[int]:
     """Return loopback ports that nobody holds, outside of the range that the kernel gives to outgoing connections."""
-    held: list[socket.socket] = []
-    try:
-        while len(held) < count:
-            candidate = socket.socket()
+    found: list[int] = []
+    # Each once: that a port can be bound says nothing about those that were found before it.
+    for port in _RANDOM.sample(range(10_000 + _share(), 32_000, _SHARES), k=(32_000 - 10_000) // _SHARES):
+        if len(found) == count:
+            return found
+        with socket.socket() as candidate:
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            held.append(candidate)
-            try:
-                candidate.bind(("127.0.0.1", _RANDOM.randrange(10_000 + _share(), 32_000, _SHARES)))
-            except OSError:
-                held.pop().close()
-        return [holder.getsockname()[1] for holder in held]
-    finally:
-        for holder in held:
-            holder.close()
+            with contextlib.suppress(OSError):
+                candidate.bind(("127.0.0.1", port))
+                found.append(port)
+    raise ServerError(f"{count} free ports were wanted, there are {len(found)}")
 
 
 def four_letters(port: int, word: str, timeout_s: float = 2.0) -> str:
