@@ -1,6 +1,8 @@
 """kazoo against real servers that demand SASL or TLS: a load with the right credentials, else a clear failure."""
 
 import json
+import socket
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -93,7 +95,18 @@ def tls(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) ->
         patch.setenv("ZOOKEEPER_CLASSPATH", jars)
         servers, address = tls_server(tmp_path_factory.mktemp("tls"), certificates)
         with servers:
+            _shake_hands(address, certificates)
             yield address
+
+
+def _shake_hands(address: str, certificates: Certificates) -> None:
+    """Let the JVM have its first handshake, which takes seconds on a busy machine: longer than clients wait here."""
+    host, port = address.rsplit(":", 1)
+    context = ssl.create_default_context(cafile=str(certificates.ca))
+    context.check_hostname = False
+    context.load_cert_chain(str(certificates.client_cert), str(certificates.client_key))
+    with socket.create_connection((host, int(port)), 30) as plain, context.wrap_socket(plain):
+        pass
 
 
 def require_sets(ended: Ended) -> None:
