@@ -2,9 +2,13 @@
 
 import random
 from collections import deque
+from types import FunctionType, MethodType
 from typing import Any
 
+import gevent
 from locust import SequentialTaskSet, TaskSet, task
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from zk_locust.locust_client import DEFAULT_NODE, LocustClient
 from zk_locust.ops import (
@@ -28,7 +32,43 @@ from zk_locust.ops import (
 GETS_PER_SET = 10
 
 
-class ZKLocustTaskSet(TaskSet):
+class _QuickTurns:
+    """Spares what each turn of Locust's loop costs: it draws lots, looks at what a task is, and sleeps for no time."""
+
+    _loop_turn = -1
+
+    def get_next_task(self) -> Any:
+        """Return one of the tasks by chance; the only one where there is one."""
+        tasks = self.tasks  # type: ignore[attr-defined]
+        return tasks[0] if len(tasks) == 1 else super().get_next_task()  # type: ignore[misc]
+
+    def execute_task(self, task: Any) -> None:
+        """Run a task; a function, and an operation's method, is called at once."""
+        kind = type(task)
+        if kind is FunctionType or (kind is MethodType and task.__self__ is not self):
+            task(self)
+        else:
+            super().execute_task(task)  # type: ignore[misc]
+
+    def wait(self) -> None:
+        """Wait as long as `wait_time` says. For no time only where the task has not let others run."""
+        user = self._user  # type: ignore[attr-defined]
+        if user._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        seconds = self.wait_time()  # type: ignore[attr-defined]
+        turn = gevent.get_hub().loop.iteration
+        # Whoever has waited for a reply since has let all others run; who fails without asking anybody must do so now.
+        if seconds > 0 or turn == self._loop_turn:
+            user._state = LOCUST_STATE_WAITING
+            self._sleep(seconds)  # type: ignore[attr-defined]
+            if user._state == LOCUST_STATE_STOPPING:
+                raise StopUser
+            user._state = LOCUST_STATE_RUNNING
+            turn = gevent.get_hub().loop.iteration
+        self._loop_turn = turn
+
+
+class ZKLocustTaskSet(_QuickTurns, TaskSet):
     """Base of the task sets. A subclass may set `tasks` in its `__init__`, also to operations' `task`.
 
     `maybe_interrupt` is handed to every operation; it may end the task set. `min_wait` and `max_wait`, milliseconds,
@@ -55,7 +95,7 @@ class ZKLocustTaskSet(TaskSet):
         return random.uniform(*self._wait_between_s)
 
 
-class ZKLocustTaskSequence(SequentialTaskSet):
+class ZKLocustTaskSequence(_QuickTurns, SequentialTaskSet):
     """Base of task sets that run their tasks one after the other; `tasks` may be set in `__init__`."""
 
     def __init__(self, parent: Any, maybe_interrupt: MaybeInterrupt | None = None) -> None:
@@ -75,7 +115,7 @@ class ZKLocustTaskSequence(SequentialTaskSet):
     def get_next_task(self) -> Any:
         """Return the next task: Locust's own would know only those of the class."""
         if not self.tasks:
-            return super().get_next_task()  # type: ignore[no-untyped-call]  # it raises, and says why
+            return super().get_next_task()  # it raises, and says why
         self._tasks_done += 1
         return self.tasks[(self._tasks_done - 1) % len(self.tasks)]
 

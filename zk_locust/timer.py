@@ -70,19 +70,19 @@ class LocustTimer:
 
         `response_length` is in bytes, or in items where the operation counts.
         """
+        if ended_ns is None:
+            ended_ns = time.perf_counter_ns()
         self._fire(response_length, None, ended_ns)
 
     def failure(self, error: Exception | str) -> None:
         """Report a failure that ends now."""
-        self._fire(0, ClientError(error) if isinstance(error, str) else error)
+        self._fire(0, ClientError(error) if isinstance(error, str) else error, time.perf_counter_ns())
 
     def discard(self) -> None:
         """Report nothing."""
         self._reported = True
 
-    def _fire(self, response_length: int, error: Exception | None, ended_ns: int | None = None) -> None:
-        if ended_ns is None:
-            ended_ns = time.perf_counter_ns()
+    def _fire(self, response_length: int, error: Exception | None, ended_ns: int) -> None:
         self._reported = True
         self._events.request.fire(
             request_type=self.request_type,

@@ -19,6 +19,7 @@ from zk_locust.older_locustfiles import ZKLocustMeta
 from zk_locust.options import Options
 from zk_locust.parameters import add_parameters
 from zk_locust.report_dir import register_report_dir
+from zk_locust.request_counting import register_request_counting
 from zk_locust.settings_check import register_settings_check
 
 _CONNECT_PAUSE_S = 1.0
@@ -105,6 +106,7 @@ def register() -> None:
         (locust.events.init, register_report_dir),
         (locust.events.init, register_load_plan),
         (locust.events.init, register_node_cleanup),
+        (locust.events.init, register_request_counting),
     ):
         if listener not in hook._handlers:
             hook.add_listener(listener)
