@@ -107,6 +107,27 @@ def test_passwords_are_for_the_member_alone(fleet: LocalFleet) -> None:
     assert not [name for name, content in contents.items() if b"hunter2" in content]
 
 
+def test_a_roll_ends_at_the_first_member_that_does_not_come_up(fleet: LocalFleet) -> None:
+    before, modes = fleet.pids(), fleet.modes()
+    first = next(name for name in MEMBERS if modes[name] == "follower")
+    hosts = fleet.inventory["zookeeper"]["hosts"]
+    for name in MEMBERS:
+        hosts[name]["zookeeper_properties"] = {"globalOutstandingLimit": 902}
+    hosts[first]["zookeeper_properties"] = {"tickTime": "soon"}
+    try:
+        play = fleet.provision(zookeeper_keep_running=True).failed()
+    finally:
+        for name in MEMBERS:
+            del hosts[name]["zookeeper_properties"]
+    assert re.findall(r"TASK \[zookeeper : Restart (zk\d)\]", play.screen) == [first]
+    assert f"{first} did not come up: its process has ended" in play.screen
+    after = fleet.pids()
+    assert all(after[name] == before[name] for name in MEMBERS if name != first), "the others must serve"
+    assert sorted(fleet.modes()[name] for name in MEMBERS if name != first) == ["follower", "leader"]
+    fleet.provision().succeeded()
+    assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
+
+
 def test_a_changed_list_of_members_restarts_all_at_once(fleet: LocalFleet) -> None:
     # The configuration of the test before goes as well; new election ports cannot be rolled out one by one.
     for name, port in zip(MEMBERS, free_ports(len(MEMBERS)), strict=True):
