@@ -8,7 +8,6 @@ stopped where they are not to be kept: by the same playbooks, called with the sa
 from __future__ import annotations
 
 import atexit
-import importlib.util
 import json
 import os
 import signal
@@ -16,11 +15,11 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import action_loader
 from ansible.utils.display import Display
 
 DOCUMENTATION = """
@@ -33,14 +32,9 @@ description: Stops the load and collects what it has recorded so far.
 FINISHING = "ZK_LOCUST_FINISHING"
 
 
-def _run_record() -> ModuleType:
-    path = Path(__file__).parents[1] / "action_plugins" / "run_record.py"
-    spec = importlib.util.spec_from_file_location("zk_locust_run_record", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _run_record() -> Any:
+    """Return the module of the plugin that keeps the records."""
+    return sys.modules[action_loader.get("run_record", class_only=True).__module__]
 
 
 def held_by(pid: int, unfinished: Path) -> list[Path]:
