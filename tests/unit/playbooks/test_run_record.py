@@ -161,11 +161,12 @@ def test_collecting_says_whose_run_it_could_take_over(results: Path, folder: Pat
     write(folder / CONTROLLER, read(folder / CONTROLLER) | {"host": "ci-4711", "user": "ada", "pid": ended})
 
     def play(*more: str) -> str:
-        command = [Path(sys.executable).with_name("ansible-playbook"), "playbooks/collect.yml", "-i", "localhost,"]
-        return subprocess.run(
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), "playbooks/collect.yml", "-i", "localhost,"]
+        done = subprocess.run(
             [*command, "-e", f"benchmark_results_dir={results}", *more],
             cwd=PROJECT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False,
-        ).stdout  # fmt: skip
+        )  # fmt: skip
+        return done.stdout
 
     refused = " ".join(play().split())
     assert "no run was left behind there, so there is nothing to collect" in refused
