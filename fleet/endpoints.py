@@ -36,6 +36,7 @@ class Endpoint:
     password: str | None = field(default=None, repr=False)
     passphrase: str | None = field(default=None, repr=False)
     become_user: str | None = None
+    become_password: str | None = field(default=None, repr=False)
     sudo: str = "sudo"
     python: str = "python3"
 
@@ -54,12 +55,12 @@ def endpoint(variables: HostVariables) -> Endpoint:
     connection = str(variables.get("ansible_connection", constants.DEFAULT_TRANSPORT))
     if connection not in (*_SSH_CONNECTIONS, *_LOCAL_CONNECTIONS):
         raise InputError(f"{name}: ansible_connection [{connection}] is none that fab knows; use ssh or local")
-    become_user, sudo = _become(variables)
+    become = _become(variables)
     python = str(variables.get("ansible_python_interpreter") or "")
     # `auto` and its like let Ansible search; what has /usr/bin/python3 answers to its name too.
     python = python if "/" in python else "python3"
     if connection in _LOCAL_CONNECTIONS:
-        return Endpoint(name, local=True, become_user=become_user, sudo=sudo, python=python)
+        return Endpoint(name, local=True, python=python, **become)
     ssh = _options("connection", "ssh", variables)
     arguments = SshArguments()
     parse(f"{name}: ansible_ssh_args", str(ssh["ssh_args"] or ""), arguments)
@@ -84,20 +85,23 @@ def endpoint(variables: HostVariables) -> Endpoint:
         connect_limit_s=_whole(name, "ConnectTimeout", options.get("connecttimeout"), 3600) or CONNECT_LIMIT_S,
         password=_secret(ssh["password"]),
         passphrase=_secret(ssh["private_key_passphrase"]),
-        become_user=become_user,
-        sudo=sudo,
         python=python,
+        **become,
     )
 
 
-def _become(variables: HostVariables) -> tuple[str | None, str]:
+def _become(variables: HostVariables) -> dict[str, Any]:
     if not as_bool(variables.get("ansible_become", constants.DEFAULT_BECOME)):
-        return None, "sudo"
+        return {}
     method = str(variables.get("ansible_become_method", constants.DEFAULT_BECOME_METHOD))
     if method not in ("sudo", "ansible.builtin.sudo"):
         raise InputError(f"{variables.host}: ansible_become_method [{method}] is none that fab knows; use sudo")
     sudo = _options("become", "sudo", variables)
-    return str(sudo["become_user"] or "root"), str(sudo["become_exe"] or "sudo")
+    return {
+        "become_user": str(sudo["become_user"] or "root"),
+        "become_password": _secret(sudo["become_pass"]),
+        "sudo": str(sudo["become_exe"] or "sudo"),
+    }
 
 
 def _options(kind: str, plugin: str, variables: HostVariables) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import psutil
 import pytest
 import yaml
 
+from tests import stand_in_sudo
 from tests.integration.ssh_server import SshServer, make_key, require_sshd
 from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
 from tests.needs import require_root
@@ -380,6 +381,43 @@ def test_following_ends_with_us_and_leaves_no_process(
     rest = following.communicate(timeout=10)[0]
     assert rest == ""
     assert following.returncode == (0 if end is signal.SIGINT else -signal.SIGKILL)
+    until(lambda: not tails(log), 5)
+
+
+def asking_sudo(controller: Controller) -> None:
+    controller.variables |= {
+        "ansible_become": True,
+        "ansible_become_user": "nobody",  # whoever the tests' user is, it has to become somebody else
+        "ansible_become_exe": str(stand_in_sudo.make(controller.folder)),
+        "ansible_become_password": stand_in_sudo.PASSWORD,
+    }
+
+
+def test_the_password_of_sudo_is_used_and_never_seen(controller: Controller) -> None:
+    asking_sudo(controller)
+    controller.provision()
+    controller.start_run()
+    assert controller.status()["load_hosts"][0]["overview"]["runs"]
+    stopped = controller.fab("stop")
+    assert (stopped.returncode, stopped.stdout.splitlines()[1]) == (0, "  box: ended")
+    assert "horse" not in (controller.folder / "sudo.calls").read_text()
+    controller.variables["ansible_become_password"] = "haddock"
+    problem = controller.status()["load_hosts"][0]["problem"]
+    assert problem == "sudo to nobody does not take the password: correct ansible_become_password"
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_following_through_a_sudo_that_asks_ends_with_us_too(controller: Controller, end: signal.Signals) -> None:
+    asking_sudo(controller)
+    log = controller.state / "zookeeper" / "zk1" / "log" / "zookeeper.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("one\n")
+    following = controller.begin("logs", "--host", "zk1", "--follow")
+    assert following.stdout is not None
+    assert following.stdout.readline() == "one\n", "and no prompt"
+    assert tails(log)
+    following.send_signal(end)
+    assert following.communicate(timeout=10)[0] == ""
     until(lambda: not tails(log), 5)
 
 

@@ -1,5 +1,6 @@
 """From inventory variables to connection arguments: user, port, key, jump host, become, host keys."""
 
+import io
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ from fabric import Connection
 
 from fleet.connections import connection
 from fleet.endpoints import Endpoint, endpoint
-from fleet.errors import InputError
+from fleet.errors import HostError, InputError
 from fleet.host_keys import HostKeyRule
 from fleet.hosts import Host
 from fleet.inventory import HostVariables
 from fleet.proxy_command import _expanded
 from fleet.ssh_arguments import SshArguments, parse
+from tests import stand_in_sudo
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -171,3 +173,42 @@ def test_commands_become_somebody_only_where_they_must() -> None:
     other = Host(Endpoint("here", local=True, become_user="somebody-else", sudo="/bin/echo"))
     assert other.run("id").out == "-H -n -u somebody-else sh -c id\n"
     assert other.run("id -un", become=False).out == f"{me}\n"
+
+
+@pytest.mark.parametrize("variable", ["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"])
+def test_the_password_of_sudo_has_several_names_and_is_never_shown(variable: str) -> None:
+    found = of(ansible_become=True, **{variable: "swordfish"})
+    assert found.become_password == "swordfish"
+    assert "swordfish" not in repr(found)
+
+
+def test_sudo_is_told_the_password_when_it_asks(tmp_path: Path) -> None:
+    sudo = stand_in_sudo.make(tmp_path)
+    become: dict[str, Any] = {
+        "become_user": "somebody-else",
+        "become_password": stand_in_sudo.PASSWORD,
+        "sudo": str(sudo),
+    }
+    host = Host(Endpoint("here", local=True, **become))
+    answer = host.run("echo done; echo why >&2; exit 3")
+    assert (answer.code, answer.out, answer.err) == (3, "done\n", "why\n")
+    followed = io.StringIO()
+    assert host.follow("echo begins; echo why >&2; exit 4", followed) == 4
+    assert followed.getvalue() == "begins\nwhy\n"
+    assert "horse" not in sudo.with_name("sudo.calls").read_text()
+
+
+def test_a_wrong_password_is_given_once(tmp_path: Path) -> None:
+    sudo = str(stand_in_sudo.make(tmp_path))
+    host = Host(Endpoint("here", local=True, become_user="somebody-else", become_password="haddock", sudo=sudo))
+    for ask in (host.run, lambda script: host.follow(script, io.StringIO())):
+        with pytest.raises(HostError, match=r"^sudo to somebody-else does not take the password: correct ansible_be"):
+            ask("true")
+
+
+def test_a_sudo_that_asks_nothing_is_told_nothing(tmp_path: Path) -> None:
+    free = tmp_path / "sudo"
+    free.write_text('#!/bin/sh\nwhile [ "$1" != sh ]; do shift; done\nexec "$@"\n')
+    free.chmod(0o755)
+    host = Host(Endpoint("here", local=True, become_user="somebody-else", become_password="haddock", sudo=str(free)))
+    assert host.run("echo; timeout 0.5 head -n 1").out == "\n"
