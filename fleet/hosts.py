@@ -227,7 +227,7 @@ def _reason(endpoint: Endpoint, error: BaseException) -> str:
             causes = {str(cause.strerror or cause) for cause in error.errors.values()}
             return f"cannot connect to {endpoint.shown} ({', '.join(sorted(causes))})"
         case TimeoutError():
-            return f"{endpoint.shown} does not answer within {endpoint.connect_limit_s} s"
+            return f"{endpoint.shown} does not answer in time"
         case socket.gaierror():
             return f"name [{endpoint.address}] is not known; correct ansible_host"
     return f"{endpoint.shown}: {_short(error)}"

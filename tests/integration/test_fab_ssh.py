@@ -20,7 +20,7 @@ import psutil
 import pytest
 import yaml
 
-from tests import stand_in_sudo
+from tests import stand_in_ssh, stand_in_sudo
 from tests.integration.ssh_server import SshServer, make_key, require_sshd
 from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
 from tests.needs import require_root
@@ -45,6 +45,7 @@ class Controller:
 
     def __post_init__(self) -> None:
         (self.folder / "home" / ".ssh").mkdir(parents=True)
+        self.ssh = stand_in_ssh.make(self.folder / "home")
         self.known_hosts.write_text(self.host.known_host + self.jump.known_host)
         self.state.mkdir()
         self.variables = {
@@ -83,7 +84,7 @@ class Controller:
         return {
             "args": [FAB, words[0], "-i", str(self.inventory), *words[1:]],
             "cwd": PROJECT,
-            "env": environment | {"HOME": str(self.folder / "home")},
+            "env": environment | {"HOME": str(self.folder / "home"), "ANSIBLE_SSH_EXECUTABLE": str(self.ssh)},
             "text": True,
         }
 
@@ -277,18 +278,22 @@ def test_known_hosts_are_where_the_inventory_says(controller: Controller) -> Non
     assert controller.status()["load_hosts"][0]["reached"]
 
 
-@pytest.mark.parametrize("way", ["-J jump", "-o ProxyJump=jump", "ProxyCommand", "ssh_config"])
+@pytest.mark.parametrize("way", ["-J jump", "-o ProxyJump=jump", "ProxyCommand", "ssh_config", "Include"])
 def test_a_host_behind_a_jump_host(controller: Controller, way: str) -> None:
     configuration = controller.folder / "home" / ".ssh" / "config"
     configuration.write_text(
         f"Host jump\n  HostName 127.0.0.1\n  Port {controller.jump.port}\n"
         f"  IdentityFile {controller.variables['ansible_ssh_private_key_file']}\n"
         f"  UserKnownHostsFile {controller.known_hosts}\n"
-        + ("Host 127.0.0.1\n  ProxyJump jump\n" if way == "ssh_config" else "")
+        + ("Host 127.0.0.1\n  ProxyJump jump\n" if way in ("ssh_config", "Include") else "")
     )
+    if way == "Include":
+        included = configuration.rename(configuration.with_name("fleet.conf"))
+        configuration.write_text(f"Include {included}\n")
     controller.variables["ansible_ssh_common_args"] = {
         "ProxyCommand": f"-o ProxyCommand='ssh -F {configuration} -W %h:%p jump'",
         "ssh_config": "",
+        "Include": "",
     }.get(way, way)
     before = controller.jump.logins
     found = controller.status()["load_hosts"][0]
