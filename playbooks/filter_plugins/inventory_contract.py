@@ -319,19 +319,27 @@ def _load_host_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
             yield f"{name}: locust_master_port [{shown}] must be a port from 1 to 65535"
 
 
+def _managed_by_member(groups: Groups, hostvars: HostVars, controller: Mapping[str, Any]) -> dict[str, bool]:
+    default = controller.get("zookeeper_managed", True)
+    return {
+        name: _as_bool(_read(hostvars[name], "zookeeper_managed", default)) for name in groups.get("zookeeper", [])
+    }
+
+
+def ensemble_is_managed(groups: Groups, hostvars: HostVars, controller: Mapping[str, Any]) -> bool:
+    """Whether the ensemble is ours to change; `controller` says it where the group names no member."""
+    by_member = _managed_by_member(groups, hostvars, controller)
+    return any(by_member.values()) if by_member else _as_bool(controller.get("zookeeper_managed", True))
+
+
 def inventory_problems(groups: Groups, hostvars: HostVars, controller: Mapping[str, Any]) -> list[str]:
     """Return everything that is wrong with an inventory, one line each: who, variable, [value], remedy.
 
     `controller` holds the variables that are the controller's (`benchmark_…`, `zookeeper_managed` if no member says).
     """
     members = _members(groups, hostvars)
-    managed_by_member = {
-        member["name"]: _as_bool(
-            _read(hostvars[member["name"]], "zookeeper_managed", controller.get("zookeeper_managed", True))
-        )
-        for member in members
-    }
-    managed = any(managed_by_member.values()) if members else _as_bool(controller.get("zookeeper_managed", True))
+    managed_by_member = _managed_by_member(groups, hostvars, controller)
+    managed = ensemble_is_managed(groups, hostvars, controller)
     problems = list(_group_problems(groups, managed, controller))
     if managed and not all(managed_by_member.values()):
         others = ", ".join(name for name, own in managed_by_member.items() if not own)
@@ -387,6 +395,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
+            "ensemble_is_managed": ensemble_is_managed,
             "ensemble_members": ensemble_members,
             "inventory_problems": inventory_problems,
             "inventory_warnings": inventory_warnings,

@@ -11,9 +11,10 @@ HostVars = Mapping[str, Mapping[str, Any]]
 _OVERRIDES = ("locustfile", "users", "spawn_rate", "warmup", "run_time", "parameters")
 
 
-def scenario_request(variables: Mapping[str, Any], scenarios_dir: str) -> dict[str, Any]:
+def scenario_request(variables: Mapping[str, Any], scenarios_dir: str, managed: bool) -> dict[str, Any]:
     """Return the question for `zk-locust resolve-plan`: the scenario and those overrides that are set."""
     return {
+        "managed": managed,
         "scenario": variables.get("benchmark_scenario", "quick"),
         "scenarios_dir": scenarios_dir,
         "overrides": {

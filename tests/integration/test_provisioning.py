@@ -273,6 +273,13 @@ def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: LocalFleet) ->
     assert "benchmark_parameters.hosts [not set]" in fresh_fleet.play("preflight").failed().screen
 
 
+def test_preflight_lets_the_admin_servers_of_somebody_elses_ensemble_be_named(fresh_fleet: LocalFleet) -> None:
+    named = {"hosts": "a.example.org", "zk-admin-addresses": "a=a.example.org:8081"}
+    fresh_fleet.play("preflight", benchmark_parameters=named, zookeeper_managed=False).succeeded()
+    play = fresh_fleet.play("preflight", benchmark_parameters=named).failed()
+    assert "benchmark_parameters.zk-admin-addresses [a=a.example.org:8081]: the run sets this itself" in play.screen
+
+
 @contextlib.contextmanager
 def _held_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as holder:

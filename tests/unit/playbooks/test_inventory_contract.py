@@ -11,6 +11,7 @@ from playbooks.filter_plugins.inventory_contract import (
     MASTER_PORT,
     MEMBER_DEFAULTS,
     PEER_TYPES,
+    ensemble_is_managed,
     ensemble_members,
     inventory_problems,
     inventory_warnings,
@@ -161,6 +162,15 @@ def test_an_ensemble_of_somebody_elses_needs_a_connect_string_and_nothing_more()
     groups["zookeeper"] = []
     controller = {"zookeeper_managed": False, "benchmark_parameters": {"hosts": "z:2181"}}
     assert inventory_problems(groups, hostvars, controller) == []
+
+
+def test_whose_ensemble_it_is_members_say_first_then_the_controller() -> None:
+    groups, hostvars = inventory()
+    assert ensemble_is_managed(groups, hostvars, {})
+    assert not ensemble_is_managed(groups, hostvars, {"zookeeper_managed": "false"})
+    groups, hostvars = inventory(**{name: {"zookeeper_managed": False} for name in "abc"})
+    assert not ensemble_is_managed(groups, hostvars, {})
+    assert not ensemble_is_managed({}, {}, {"zookeeper_managed": False})
 
 
 def test_a_template_that_fails_is_a_problem_like_others() -> None:

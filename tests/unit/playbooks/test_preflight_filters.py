@@ -132,12 +132,13 @@ def test_only_overrides_that_are_set_are_sent() -> None:
         "benchmark_label": "x",
         "benchmark_parameters": {},
     }
-    assert scenario_request(variables, "/scenarios") == {
+    assert scenario_request(variables, "/scenarios", True) == {
+        "managed": True,
         "scenario": "quick",
         "scenarios_dir": "/scenarios",
         "overrides": {"users": 0, "parameters": {}},
     }
-    assert scenario_request({"benchmark_scenario": "/my.yml"}, "/s")["scenario"] == "/my.yml"
+    assert scenario_request({"benchmark_scenario": "/my.yml"}, "/s", False)["scenario"] == "/my.yml"
 
 
 LOAD = {"users": 8000, "client": "kazoo", "workers": 2, "all_workers": 4, "members": 3, "raised": False}
