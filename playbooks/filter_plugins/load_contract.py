@@ -15,6 +15,7 @@ _WORKING_FACT = re.compile(
 )
 _SECRET = re.compile(r"pass|secret|sasl|token|credential|private|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE)
 _REDACTED = "(secret)"
+_UNREACHED = "it cannot be reached"
 
 
 def _address(name: str, variables: Mapping[str, Any]) -> str:
@@ -136,8 +137,8 @@ def clock_offsets(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[st
 def uncollected(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> dict[str, list[str]]:
     """Return what did not come home: `blocking`, for which the record stays open, and `missing`, which is but said.
 
-    The master has the run's figures, and figures that a host could not give are still there: both are worth another
-    try. What a worker host or member that is gone had for itself, its logs, is not worth waiting for.
+    The master has the run's figures, and as long as it has them they are worth another try. Worker hosts and members
+    have but their logs: those are not worth a report, and stay where they are.
     """
     blocking, missing = [], []
     master = next(iter(groups["locust_master"]))
@@ -145,16 +146,22 @@ def uncollected(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> dict
         found = hostvars[host]
         if found.get("benchmark_collect_taken_in"):
             continue
-        if found.get("benchmark_collect_problem"):
-            blocking.append(str(found["benchmark_collect_problem"]))
-        elif found.get("benchmark_collect_nothing"):
+        if found.get("benchmark_collect_nothing"):
             missing.append(str(found["benchmark_collect_nothing"]))
+            continue
+        problem = str(found.get("benchmark_collect_problem") or "")
+        line = f"{host}: its files could not be fetched, {problem or _UNREACHED}"
+        if host == master:
+            blocking.append(line)
         else:
-            line = f"{host}: its files could not be fetched, it cannot be reached"
-            (blocking if host == master else missing).append(line)
+            missing.append(f"{line}; they are left there" if problem else line)
     for member in groups.get("zookeeper", []):
-        if (hostvars[member].get("__reached") or {}).get("unreachable"):
-            missing.append(f"{member}: its logs could not be fetched, it cannot be reached")
+        found = hostvars[member]
+        if (found.get("__reached") or {}).get("unreachable"):
+            missing.append(f"{member}: its logs could not be fetched, {_UNREACHED}")
+        missing += [
+            f"{member}: {found[fact]}" for fact in ("_zookeeper_logs_problem", "_collect_problem") if found.get(fact)
+        ]
     return {"blocking": blocking, "missing": missing}
 
 

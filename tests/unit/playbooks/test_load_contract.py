@@ -16,6 +16,7 @@ from playbooks.filter_plugins.load_contract import (
     host_facts,
     locust_processes,
     master_failure,
+    uncollected,
 )
 from zk_locust.connect_string import parse_connect_string
 from zk_locust.parameters import PARAMETERS, parse_admin_addresses
@@ -107,6 +108,48 @@ def test_why_a_master_did_not_end_well() -> None:
     )
     assert "ended by stop, exit code 0" in master_failure(ended(0, "stop", part="measured"), "load1", meeting)
     assert "ended by nobody, exit code unknown" in master_failure({"state": "lost"}, "load1", meeting)
+
+
+GROUPS = {"zookeeper": ["zk1", "zk2", "zk3"], "locust_master": ["load1"], "locust_workers": ["load1", "load2", "load3"]}
+HOME = {"benchmark_collect_taken_in": True}
+
+
+def lost(**found: dict[str, Any]) -> dict[str, list[str]]:
+    hosts: dict[str, dict[str, Any]] = {
+        name: dict(HOME) if name.startswith("load") else {} for names in GROUPS.values() for name in names
+    }
+    return uncollected(GROUPS, hosts | found)
+
+
+def test_only_the_masters_figures_are_worth_waiting_for() -> None:
+    assert lost() == {"blocking": [], "missing": []}
+    full = {"benchmark_collect_problem": "no space left on device"}
+    assert lost(load1=full)["blocking"] == ["load1: its files could not be fetched, no space left on device"]
+    assert lost(load1={})["blocking"] == ["load1: its files could not be fetched, it cannot be reached"]
+    assert lost(load2=full, load3={}) == {
+        "blocking": [],
+        "missing": [
+            "load2: its files could not be fetched, no space left on device; they are left there",
+            "load3: its files could not be fetched, it cannot be reached",
+        ],
+    }
+    nothing = {"benchmark_collect_nothing": "load1: no files of this run in /x"}
+    assert lost(load1=nothing) == {"blocking": [], "missing": ["load1: no files of this run in /x"]}
+
+
+def test_a_members_logs_that_did_not_come_home_are_missing() -> None:
+    assert lost(
+        zk1={"__reached": {"unreachable": True}},
+        zk2={"_zookeeper_logs_problem": "its logs could not be fetched from /x: there is none"},
+        zk3={"_collect_problem": "not all could be collected: no space left on device"},
+    ) == {
+        "blocking": [],
+        "missing": [
+            "zk1: its logs could not be fetched, it cannot be reached",
+            "zk2: its logs could not be fetched from /x: there is none",
+            "zk3: not all could be collected: no space left on device",
+        ],
+    }
 
 
 def test_everything_that_is_started_is_plain_text_for_a_spec() -> None:
