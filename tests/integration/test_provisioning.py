@@ -244,6 +244,8 @@ def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: LocalFleet) -> 
     hosts["zk1"].update(ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=9)
     hosts["zk2"].update(zookeeper_java="/nowhere/java", zookeeper_free_disk_mb=10**9)
     fresh_fleet.inventory["locust_workers"]["hosts"]["load2"] = {"ansible_python_interpreter": "/nowhere/python3"}
+    no_sudo = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/nowhere/sudo"}
+    fresh_fleet.inventory["locust_workers"]["hosts"]["load3"] = no_sudo
     with socket.create_server(("127.0.0.1", fresh_fleet.port("zk3", "peer"))), _held_port() as port:
         play = fresh_fleet.play("preflight", locust_master_port=port).failed()
     for expected in (
@@ -253,7 +255,8 @@ def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: LocalFleet) -> 
         f"zk3: zookeeper_peer_port [{fresh_fleet.port('zk3', 'peer')}] is in use by process {os.getpid()} (",
         f"load1: locust_master_port [{port}] is in use by process {os.getpid()} (",
         "load2: ansible_python_interpreter [/nowhere/python3] runs no Ansible module: ",
-        "preflight found 6 problems; nothing was started",
+        "load3: ansible_become [true]: there is no sudo for it (",
+        "preflight found 7 problems; nothing was started",
     ):
         assert expected in play.screen, play.screen
     assert not fresh_fleet.state.exists()
