@@ -15,6 +15,7 @@ from playbooks.filter_plugins.inventory_contract import (
     ensemble_members,
     inventory_problems,
     inventory_warnings,
+    machine_problems,
 )
 
 ROLES = Path(__file__).parents[3] / "roles"
@@ -231,6 +232,68 @@ def test_load_on_a_members_machine_is_a_warning() -> None:
     groups, hostvars = inventory(w={"ansible_host": "b"}, m={"ansible_host": "10.0.0.1"})
     (line,) = inventory_warnings(groups, hostvars)
     assert line.startswith("w: load and members share the machine of b: ")
+
+
+def tunnelled(port: int, address: str) -> dict[str, Any]:
+    return {"ansible_host": "127.0.0.1", "ansible_port": port, "zookeeper_address": address}
+
+
+def test_members_behind_forwarded_ports_are_machines_of_their_own() -> None:
+    behind = {name: tunnelled(2201 + place, f"10.0.0.{place}") for place, name in enumerate("abc")}
+    assert problems(**behind) == []
+    assert len(problems(**behind | {"b": tunnelled(2201, "10.0.0.9")})) == 1
+    groups, hostvars = inventory(**behind, w={"ansible_connection": "local"})
+    assert inventory_warnings(groups, hostvars) == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        {"ansible_host": "localhost"},
+        {"ansible_host": "127.0.0.1", "ansible_port": "22"},
+        {"ansible_connection": "local", "ansible_port": 2201},
+    ],
+)
+def test_the_controller_has_several_names(host: dict[str, Any]) -> None:
+    (line,) = problems(a={"ansible_connection": "local"}, b=host)
+    assert line.startswith("b: is a once more: the same machine (the controller)")
+
+
+def test_a_member_that_is_listed_by_address_and_by_name_is_found_when_it_has_told_what_it_is() -> None:
+    one = {"preflight_machine": "machine-one"}
+    groups, hostvars = inventory(a=one | {"ansible_host": "10.0.0.1"}, b=one | {"ansible_host": "zk1.example.org"})
+    assert inventory_problems({**groups, "zookeeper": ["a", "c"]}, hostvars, {}) == []
+    (line,) = machine_problems(groups, hostvars, {})
+    assert line.startswith("b: is a once more: the same machine (10.0.0.1:22) and the same ports; list a member once")
+    hostvars["b"]["zookeeper_client_port"] = 2182
+    clashes = machine_problems(groups, hostvars, {})
+    assert len(clashes) == 3
+    assert clashes[0].startswith("b: zookeeper_peer_port [2888] is also zookeeper_peer_port of a on the same machine")
+    assert machine_problems(groups, hostvars, {"zookeeper_managed": False}) == []
+
+
+def test_hosts_that_have_told_different_machines_have_no_problem() -> None:
+    groups, hostvars = inventory(**{name: {"preflight_machine": f"machine {name}"} for name in "abcmw"})
+    assert machine_problems(groups, hostvars, {}) == []
+    assert inventory_warnings(groups, hostvars) == []
+
+
+def test_load_on_a_members_machine_is_seen_under_another_address_and_said_once() -> None:
+    same = {"preflight_machine": "machine b"}
+    groups, hostvars = inventory(b=same | {"ansible_host": "10.0.0.2"}, m=same, w=same | {"ansible_host": "10.0.0.2"})
+    assert [line.partition(" share")[0] for line in inventory_warnings(groups, hostvars)] == [
+        "m: load and members",
+        "w: load and members",
+    ]
+    hostvars["b"].pop("preflight_machine")  # somebody else's: it is not asked
+    assert len(inventory_warnings(groups, hostvars)) == 2
+
+
+def test_a_master_on_a_members_machine_is_a_warning_too() -> None:
+    groups, hostvars = inventory(m={"ansible_host": "b"})
+    groups["locust_workers"] = ["w"]
+    (line,) = inventory_warnings(groups, hostvars)
+    assert line.startswith("m: load and members share the machine of b: ")
 
 
 def test_a_member_that_is_listed_twice_is_named_once() -> None:
