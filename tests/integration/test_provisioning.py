@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.integration.local_fleet import MEMBERS, LocalFleet, local_fleet
+from tests.integration.ssh_server import SshServer, make_key, require_sshd
 from tests.integration.zookeeper_server import four_letters, free_ports, require_zookeeper
 from tests.stand_in_archive import stand_in_archive
 
@@ -260,6 +261,24 @@ def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: LocalFleet) -> 
     ):
         assert expected in play.screen, play.screen
     assert not fresh_fleet.state.exists()
+
+
+def test_preflight_knows_a_member_again_that_is_reached_another_way(fresh_fleet: LocalFleet) -> None:
+    require_sshd()
+    key = fresh_fleet.folder / "key"
+    hosts = fresh_fleet.inventory["zookeeper"]["hosts"]
+    with SshServer(fresh_fleet.folder / "sshd", make_key(key)) as server:
+        hosts["zk2"] = hosts["zk1"] | {
+            "ansible_connection": "ssh",
+            "ansible_host": "127.0.0.1",
+            "ansible_port": server.port,
+            "ansible_ssh_private_key_file": str(key),
+            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+            "zookeeper_address": "127.0.0.2",
+        }
+        play = fresh_fleet.play("preflight").failed()
+    assert "zk2: is zk1 once more: the same machine (the controller) and the same ports" in play.screen
+    assert "preflight found 1 problem; nothing was started" in play.screen
 
 
 def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: LocalFleet) -> None:
