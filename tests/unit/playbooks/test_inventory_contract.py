@@ -116,7 +116,10 @@ def test_one_machine_serves_two_members_on_two_addresses() -> None:
 
 def test_two_members_cannot_be_reached_under_one_address_and_port() -> None:
     found = problems(a={"zookeeper_address": "vip"}, b={"zookeeper_address": "vip"})
-    assert any("b: zookeeper_client_port [2181] is also" in problem for problem in found)
+    assert found[0] == (
+        "b: zookeeper_client_port [2181] is also zookeeper_client_port of a, and both are reached as [vip];"
+        " give each its own port, or its own zookeeper_address"
+    )
 
 
 def test_the_masters_port_is_a_members() -> None:
