@@ -48,6 +48,8 @@ OWNED_PROPERTIES = {
     "standaloneEnabled": "nothing: it follows from the number of members",
 }
 
+# ZooKeeper's other settings with "digest" in their names hold no secret.
+_SECRET_OPTION = re.compile(r"passw|secret|token|credential|superdigest", re.IGNORECASE)
 _SSH_PORT = 22
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -253,12 +255,13 @@ def _member_problems(member: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: {key} [{member[key]}] must be a port from 1 to 65535"
     options = member["zookeeper_java_options"]
     if "zookeeper_java_options" not in unreadable and not isinstance(options, list):
-        yield f"{name}: zookeeper_java_options [{options}] must be a list, e.g. ['-XX:+UseZGC']"
+        shown = "…" if _SECRET_OPTION.search(str(options)) else options
+        yield f"{name}: zookeeper_java_options [{shown}] must be a list, e.g. ['-XX:+UseZGC']"
     elif isinstance(options, list):
         for option in options:
             setting, separator, _ = str(option).partition("=")
             # A JVM's arguments are in every process list; zoo.cfg is for the member's own eyes.
-            if separator and re.search(r"passw|secret|token|credential", setting, re.IGNORECASE):
+            if separator and _SECRET_OPTION.search(setting):
                 key = setting.removeprefix("-D").removeprefix("zookeeper.")
                 yield (
                     f"{name}: zookeeper_java_options [{setting}=…] would show a secret in process lists; "

@@ -13,7 +13,10 @@ _CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ans
 _WORKING_FACT = re.compile(
     r"(?!benchmark_run_time$)benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
 )
-_SECRET = re.compile(r"pass|secret|sasl|token|credential|private|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"pass|secret|sasl|token|credential|private|superdigest|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE
+)
+_USER_INFO = re.compile(r"(?<=://)[^\s/?#]*@")
 _REDACTED = "(secret)"
 _UNREACHED = "it cannot be reached"
 
@@ -94,6 +97,11 @@ def contract_variables(hostvars: HostVars) -> dict[str, dict[str, Any]]:
     }
 
 
+def without_user_info(text: str) -> str:
+    """Return `text` with the user and the password taken out of its URLs: `https://ci:s3cret@host/` has both."""
+    return _USER_INFO.sub("", text)
+
+
 def _is_contract(key: str) -> bool:
     return bool(_CONTRACT_VARIABLE.fullmatch(key)) and not _WORKING_FACT.fullmatch(key)
 
@@ -105,7 +113,7 @@ def _without_secrets(key: str, value: Any) -> Any:
         return {str(inner): _without_secrets(str(inner), content) for inner, content in value.items()}
     if isinstance(value, list):
         return [_without_secrets(str(item).partition("=")[0] if "=" in str(item) else "", item) for item in value]
-    return value
+    return without_user_info(value) if isinstance(value, str) else value
 
 
 def host_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,5 +238,6 @@ class FilterModule:
             "master_ended_well": master_ended_well,
             "master_failure": master_failure,
             "uncollected": uncollected,
+            "without_user_info": without_user_info,
             "start_failures": start_failures,
         }

@@ -82,7 +82,8 @@ def test_check_mode_says_what_would_change_and_changes_nothing(fleet: LocalFleet
 def test_a_changed_configuration_restarts_followers_first(fleet: LocalFleet) -> None:
     leader = next(name for name, mode in fleet.modes().items() if mode == "leader")
     before = fleet.pids()
-    properties = {"globalOutstandingLimit": 900, "ssl.quorum.keyStore.password": "hunter2"}
+    secrets = {"ssl.quorum.keyStore.password": "hunter2", "DigestAuthenticationProvider.superDigest": "super:hunter2"}
+    properties = {"globalOutstandingLimit": 900} | secrets
     play = fleet.provision("--diff", zookeeper_properties=properties).succeeded()
     order = re.findall(r"TASK \[zookeeper : Restart (zk\d)\]", play.screen)
     assert sorted(order) == sorted(MEMBERS), play.screen
@@ -104,7 +105,8 @@ def test_passwords_are_for_the_member_alone(fleet: LocalFleet) -> None:
     with tarfile.open(bundle) as tar:
         files = {file.name: tar.extractfile(file) for file in tar if file.isfile()}
         contents = {name: content.read() for name, content in files.items() if content}
-    assert b"ssl.quorum.keyStore.password=(removed)" in contents["./zoo.cfg"]
+    for key in (b"ssl.quorum.keyStore.password", b"DigestAuthenticationProvider.superDigest"):
+        assert key + b"=(removed)" in contents["./zoo.cfg"]
     assert not [name for name, content in contents.items() if b"hunter2" in content]
 
 
@@ -180,17 +182,19 @@ def test_an_archive_is_verified_and_unpacked_beside_others(fresh_fleet: LocalFle
         method: Mapping[str, Any] = {
             "zookeeper_install_method": "archive",
             "zookeeper_version": "3.8.0",
-            "zookeeper_archive_url": f"{url}/{archive.name}",
+            "zookeeper_archive_url": f"{url.replace('://', '://ci:s3cret@')}/{archive.name}",
             "zookeeper_archive_cache": str(fresh_fleet.folder / "cache"),
         }
         wrong = fresh_fleet.provision(**method, zookeeper_archive_checksum="sha512:" + "0" * 128).failed()
         assert "zookeeper_archive_url [" in wrong.screen
         assert "did not match" in wrong.screen
+        assert "s3cret" not in wrong.screen
         assert not (fresh_fleet.state / "versions/3.8.0/lib").exists()
 
         fresh_fleet.provision(**method).succeeded()
         assert fresh_fleet.modes() == {"zk1": "standalone"}
         assert (fresh_fleet.state / "zookeeper/zk1/current").resolve() == fresh_fleet.state / "versions/3.8.0"
+    assert (fresh_fleet.state / "versions/3.8.0/.complete").read_text() == f"{url}/{archive.name}\n"
     # The server of archives is gone: nothing is fetched twice.
     assert fresh_fleet.provision(**method).succeeded().changed == 0
     fresh_fleet.teardown().succeeded()

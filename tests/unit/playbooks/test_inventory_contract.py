@@ -80,6 +80,11 @@ def test_several_members_on_one_machine_have_no_problem_with_ports_of_their_own(
             "a: zookeeper_java_options [-Dzookeeper.ssl.keyStore.password=…] would show a secret in process lists; "
             "set zookeeper_properties: {ssl.keyStore.password: …}",
         ),
+        (
+            {"zookeeper_java_options": ["-Dzookeeper.DigestAuthenticationProvider.superDigest=super:hunter2"]},
+            "a: zookeeper_java_options [-Dzookeeper.DigestAuthenticationProvider.superDigest=…] would show a secret in "
+            "process lists; set zookeeper_properties: {DigestAuthenticationProvider.superDigest: …}",
+        ),
         ({"zookeeper_java_options": "-Xss1m"}, "a: zookeeper_java_options [-Xss1m] must be a list"),
         ({"zookeeper_properties": "tickTime=1"}, "a: zookeeper_properties [tickTime=1] must be a dictionary"),
         ({"zookeeper_properties": {"clientPort": 1}}, "zookeeper_properties.clientPort [1] belongs to the role"),
@@ -93,6 +98,15 @@ def test_a_variable_of_a_member(variables: dict[str, Any], expected: str) -> Non
     found = problems(a=variables)
     assert len(found) == 1
     assert expected in found[0]
+
+
+def test_a_secret_that_is_misplaced_is_not_shown() -> None:
+    (line,) = problems(a={"zookeeper_java_options": "-Xss1m -Dzookeeper.ssl.keyStore.password=hunter2"})
+    assert line.startswith("a: zookeeper_java_options […] must be a list")
+
+
+def test_options_about_digests_are_no_secrets() -> None:
+    assert problems(a={"zookeeper_java_options": ["-Dzookeeper.digest.enabled=false"]}) == []
 
 
 def test_values_that_come_as_text_are_understood() -> None:

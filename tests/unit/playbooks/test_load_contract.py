@@ -17,6 +17,7 @@ from playbooks.filter_plugins.load_contract import (
     locust_processes,
     master_failure,
     uncollected,
+    without_user_info,
 )
 from zk_locust.connect_string import parse_connect_string
 from zk_locust.parameters import PARAMETERS, parse_admin_addresses
@@ -188,12 +189,34 @@ def test_the_manifest_has_the_variables_of_the_contract_as_they_are(key: str, va
         {"benchmark_parameters": {"kazoo-sasl-options": '{"password": "swordfish"}'}},
         {"zookeeper_properties": {"ssl.keyStore.password": "swordfish", "secretKey": "swordfish"}},
         {"zookeeper_users": [{"name": "u", "password": "swordfish"}]},
+        {"zookeeper_java_options": ["-Dzookeeper.DigestAuthenticationProvider.superDigest=super:swordfish"]},
+        {"zookeeper_properties": {"DigestAuthenticationProvider.superDigest": "super:swordfish"}},
+        {"zookeeper_archive_url": "https://ci:swordfish@mirror.example.org/apache-zookeeper-3.9.3-bin.tar.gz"},
+        {"zookeeper_archive_checksum": "sha512:https://ci:sword@swordfish@mirror.example.org/sums"},
+        {"zookeeper_java_options": ["-Dproxy=http://swordfish@proxy:3128"]},
         {"benchmark_api_token": "swordfish", "locust_private_key": "swordfish", "zookeeper_key": "swordfish"},
     ],
 )
 def test_no_secret_reaches_the_manifest(variables: dict[str, object]) -> None:
     shown = json.dumps(contract_variables({"h": variables}))
     assert "swordfish" not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://ci:s3cret@mirror.example.org:8443/a@b.tar.gz?x=@", "https://mirror.example.org:8443/a@b.tar.gz?x=@"),
+        ("https://ci:p@ss@h/x, and http://u@[::1]:80", "https://h/x, and http://[::1]:80"),
+        ("https://h/x ada@example.org", "https://h/x ada@example.org"),
+    ],
+)
+def test_the_user_of_a_url_is_taken_out_and_nothing_else(text: str, shown: str) -> None:
+    assert without_user_info(text) == shown
+
+
+def test_options_that_only_sound_like_the_super_users_digest_are_shown() -> None:
+    variables = {"zookeeper_java_options": ["-Dzookeeper.digest.enabled=false"]}
+    assert contract_variables({"h": variables}) == {"h": variables}
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
