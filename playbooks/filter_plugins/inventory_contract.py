@@ -328,8 +328,8 @@ def _clash_problems(sockets: Iterable[_Socket]) -> Iterator[str]:
         other = next((other for other in taken if socket.clashes_with(other)), None)
         if other and other.machine != socket.machine:
             yield (
-                f"{socket.name}: {socket.variable} [{socket.port}] is also {other.variable} of {other.name}, and both are"
-                f" reached as [{socket.reached_as}]; give each its own port, or its own zookeeper_address"
+                f"{socket.name}: {socket.variable} [{socket.port}] is also {other.variable} of {other.name}, and both"
+                f" are reached as [{socket.reached_as}]; give each its own port, or its own zookeeper_address"
             )
         elif other:
             yield (
