@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import yaml
 
+from zk_locust.connect_string import parse_connect_string
 from zk_locust.parameters import BENCH, PARAMETERS, Value, check, environment_of, nearest, parameter_of
 from zk_locust.protection import REMEDY, unprotected
 from zk_locust.units import parse_duration_ms
@@ -67,6 +68,15 @@ class Plan:
         `preparation_s` of that is the most that filling and removing a workload's tree may take.
         """
         return self.preparation_s + self.users / self.spawn_rate + self.warmup_s + self.run_time_s
+
+    @property
+    def members(self) -> list[dict[str, Any]]:
+        """The members in the parameter `hosts`, by the inventory's words; none where the inventory names them."""
+        hosts = self.parameters.get("hosts")
+        return [
+            {"address": address, "client_port": port}
+            for address, port in (parse_connect_string(str(hosts)).members if hosts else ())
+        ]
 
 
 def _count(value: object) -> int:
@@ -202,7 +212,7 @@ def plan_as_json(plan: Plan | None, problems: list[str]) -> dict[str, Any]:
     """Return what `zk-locust resolve-plan` prints."""
     return {
         "problems": problems,
-        "plan": None if plan is None else asdict(plan) | {"planned_s": plan.planned_s},
+        "plan": None if plan is None else asdict(plan) | {"planned_s": plan.planned_s, "members": plan.members},
     }
 
 

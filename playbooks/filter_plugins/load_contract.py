@@ -182,6 +182,21 @@ def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, An
     }
 
 
+def members_asked(answers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what the manifest says of members that only the connect string names, from what `srvr` has told of them.
+
+    They are named by address and port: several may share a machine. One that gave no answer is left out.
+    """
+    found = {}
+    for answer in answers:
+        address = str(answer["item"]["address"])
+        name = f"[{address}]" if ":" in address else address
+        if answer.get("mode"):
+            told = {"zookeeper_version": answer.get("version") or "unknown", "zookeeper_mode": answer["mode"]}
+            found[f"{name}:{answer['item']['client_port']}"] = told
+    return found
+
+
 def start_failures(hosts: Iterable[str], hostvars: HostVars) -> list[str]:
     """Return why hosts have not started their share of the load, each with its name."""
     failures = []
@@ -239,5 +254,6 @@ class FilterModule:
             "master_failure": master_failure,
             "uncollected": uncollected,
             "without_user_info": without_user_info,
+            "members_asked": members_asked,
             "start_failures": start_failures,
         }

@@ -16,6 +16,7 @@ from playbooks.filter_plugins.load_contract import (
     host_facts,
     locust_processes,
     master_failure,
+    members_asked,
     uncollected,
     without_user_info,
 )
@@ -200,6 +201,18 @@ def test_the_manifest_has_the_variables_of_the_contract_as_they_are(key: str, va
 def test_no_secret_reaches_the_manifest(variables: dict[str, object]) -> None:
     shown = json.dumps(contract_variables({"h": variables}))
     assert "swordfish" not in shown
+
+
+def test_members_of_a_connect_string_are_recorded_as_far_as_they_told() -> None:
+    answers = [
+        {"item": {"address": "a.example.org", "client_port": 2181}, "mode": "leader", "version": "3.9.3"},
+        {"item": {"address": "fd00::2", "client_port": 2182}, "mode": "follower"},
+        {"item": {"address": "c.example.org", "client_port": 2181}, "mode": "", "error": "no answer"},
+    ]
+    assert members_asked(answers) == {
+        "a.example.org:2181": {"zookeeper_version": "3.9.3", "zookeeper_mode": "leader"},
+        "[fd00::2]:2182": {"zookeeper_version": "unknown", "zookeeper_mode": "follower"},
+    }
 
 
 @pytest.mark.parametrize(
