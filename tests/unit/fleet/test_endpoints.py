@@ -30,7 +30,9 @@ def resolved(**variables: Any) -> SshConfig:
 
 
 def test_what_is_not_said_is_left_to_ssh(home: Path) -> None:
-    words = (str(home / "ssh"), "-C", "-o", "ControlMaster=auto", "-o", "ControlPersist=60s")
+    # As ansible.cfg has it.
+    options = ("ControlMaster=auto", "ControlPersist=60s", "ServerAliveInterval=5", "ServerAliveCountMax=3")
+    words = (str(home / "ssh"), "-C", *(word for option in options for word in ("-o", option)))
     assert of() == Endpoint("zk1", address="zk1", ssh=words)
     (home / ".ssh" / "id_ed25519").touch()
     made = connection(of())
