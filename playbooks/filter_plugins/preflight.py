@@ -37,7 +37,7 @@ _BECOME_FAILURES = (
     (
         r"must have a tty",
         "sudo wants a terminal, which Ansible does not give it",
-        "write `Defaults:{user} !requiretty` into sudoers, or set ansible_become: false",
+        "take requiretty out of sudoers for {user} (Defaults !requiretty), or set ansible_become: false",
     ),
     (
         r"is not allowed to (execute|run)|not in the sudoers file|may not run sudo|doas: Operation not permitted",
@@ -50,7 +50,7 @@ _BECOME_FAILURES = (
         "allow it in sudoers, or set ansible_become_password (in a vault), or ansible_become: false",
     ),
     (
-        r"waiting for (become|privilege escalation)|(^|\s)(sudo|doas): ",
+        r"(^|\s)(sudo|doas): |waiting for (become|privilege escalation)",
         "{user} does not become root",
         "see that `{method} -n true` works there for {user}, or set ansible_become: false",
     ),
@@ -59,15 +59,17 @@ _BECOME_FAILURES = (
 
 def become_problem(name: str, answer: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
     """Return the line for a host where the SSH user did not become another; empty where something else is wrong."""
-    parts = (answer.get(part) for part in ("msg", "module_stderr", "module_stdout"))
+    # Latest first: before what matters there may be a banner, or Ansible's own summary.
+    parts = (str(answer.get(part) or "") for part in ("msg", "module_stdout", "module_stderr"))
+    lines = [line.strip() for part in parts for line in part.splitlines()][::-1]
     words = {
         "user": variables.get("ansible_user", "the SSH user"),
         "method": variables.get("ansible_become_method", "sudo"),
     }
-    for said in (" ".join(str(part).split()) for part in parts if part):
-        for pattern, meaning, remedy in _BECOME_FAILURES:
-            if re.search(pattern, said, re.IGNORECASE):
-                return f"{name}: ansible_become [true]: {meaning.format(**words)} ({said}); {remedy.format(**words)}"
+    for pattern, meaning, remedy in _BECOME_FAILURES:
+        said = next((line for line in lines if re.search(pattern, line, re.IGNORECASE)), None)
+        if said is not None:
+            return f"{name}: ansible_become [true]: {meaning.format(**words)} ({said}); {remedy.format(**words)}"
     return ""
 
 

@@ -124,7 +124,7 @@ PREMATURE = "Task failed: Premature end of stream waiting for become success.\n>
         ({"msg": f"{PREMATURE}/bin/sh: 1: sudo: not found"}, "there is no sudo for it", "install sudo there, or set"),
         ({"module_stderr": "bash: line 1: sudo: command not found"}, "there is no sudo for it", "install sudo"),
         ({"module_stderr": "zsh: command not found: sudo"}, "there is no sudo for it", "install sudo"),
-        ({"msg": f"{PREMATURE}sudo: sorry, you must have a tty to run sudo"}, "sudo wants a terminal", "!requiretty"),
+        ({"msg": f"{PREMATURE}sudo: sorry, you must have a tty to run sudo"}, "sudo wants a terminal", "requiretty"),
         (
             {"module_stdout": "Sorry, user ada is not allowed to execute '/bin/sh -c echo' as root on zk1."},
             "ada may not become root (",
@@ -149,6 +149,13 @@ def test_a_user_who_does_not_become_root_is_told_so_and_not_to_install_python(
     assert line.startswith("z: ansible_become [true]: ")
     assert meaning in line
     assert remedy in line.rpartition("); ")[2]
+
+
+def test_of_all_that_ssh_said_only_the_reason_is_shown() -> None:
+    said = "Warning: Permanently added 'h' to the list of known hosts.\nbash: line 1: sudo: command not found\n"
+    hostvars = {"z": {"__host_facts": {"msg": "Module result deserialization failed", "module_stderr": said}}}
+    (line,) = probe_problems({"zookeeper": ["z"]}, hostvars)
+    assert "there is no sudo for it (bash: line 1: sudo: command not found); install" in line
 
 
 def test_a_host_without_python_is_not_taken_for_one_without_root() -> None:
