@@ -24,6 +24,7 @@ from zk_locust.clients.kazoo_handlers import HANDLERS
 from zk_locust.clients.kazoo_options import KazooOptions
 from zk_locust.errors import (
     AuthFailedError,
+    ClientError,
     ConnectError,
     ConnectionLossError,
     OperationTimeoutError,
@@ -140,13 +141,24 @@ class KazooZooKeeperClient:
         """Replace the value."""
         return self._reply(self._ready().set_async(path, value, version), len(path) + len(value))
 
-    def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
-        """Create a node; return its path."""
-        result = self._ready().create_async(path, value, ephemeral=ephemeral, sequence=sequence)
+    def create(
+        self,
+        path: str,
+        value: bytes = b"",
+        acl: Any = None,
+        ephemeral: bool = False,
+        sequence: bool = False,
+        makepath: bool = False,
+    ) -> str:
+        """Create a node; return its path. The arguments are kazoo's, for locustfiles of 2019."""
+        result = self._ready().create_async(path, value, acl, ephemeral, sequence, makepath)
         return self._reply(result, len(path) + len(value))  # type: ignore[no-any-return]
 
-    def delete(self, path: str, version: int = -1) -> None:
-        """Remove a node without children."""
+    def delete(self, path: str, version: int = -1, recursive: bool = False) -> None:
+        """Remove a node; with `recursive`, for locustfiles of 2019, its children too, one request after the other."""
+        if recursive:
+            for child in self.get_children(path):
+                self.delete(f"{path.rstrip('/')}/{child}", recursive=True)
         self._reply(self._ready().delete_async(path, version))
 
     @overload
@@ -231,5 +243,17 @@ def _raise_as_ours(error: KazooException, sent_bytes: int = 0) -> NoReturn:
     if isinstance(error, ConnectionClosedError):
         raise ConnectionLossError(str(error) or "connection closed") from error
     if isinstance(error, ZookeeperError):
-        raise server_error(error.code, type(error).__name__) from error
+        raise _as_both(server_error(error.code, type(error).__name__), type(error)) from error
     raise ProtocolError(repr(error)) from error
+
+
+_both: dict[tuple[type, type], type] = {}
+
+
+def _as_both(ours: ClientError, theirs: type[ZookeeperError]) -> ClientError:
+    """Let whoever catches kazoo's error catch ours, as locustfiles of 2019 do."""
+    kinds = (type(ours), theirs)
+    if kinds not in _both:
+        _both[kinds] = type(kinds[0].__name__, kinds, {"__module__": kinds[0].__module__})
+    ours.__class__ = _both[kinds]
+    return ours
