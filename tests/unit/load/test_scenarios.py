@@ -192,6 +192,8 @@ def test_a_load_that_would_not_be_protected_as_asked_is_refused(tmp_path: Path, 
     assert problem.startswith(
         f"benchmark_parameters.client [{client}]: it speaks neither TLS nor SASL, and kazoo-tls is"
     )
+    (problem,) = problems_of(tmp_path, {"parameters": {"client": client, "kazoo-tls-ca": "/etc/ca.pem"}})
+    assert "kazoo-tls-ca is set" in problem  # it implies TLS
     for allowed in ({"client": client, "kazoo-tls": False}, {"client": "kazoo", "kazoo-tls": True}):
         assert resolve_plan(str(scenario(tmp_path)), SCENARIOS, {"parameters": allowed})[1] == []
 
