@@ -8,7 +8,7 @@ import logging
 import socket
 import time
 from collections.abc import Sequence
-from typing import Any, Final, Literal, NoReturn, overload
+from typing import Any, Literal, NoReturn, overload
 
 import gevent
 from kazoo.client import KazooClient
@@ -22,6 +22,7 @@ from kazoo.retry import KazooRetry
 from zk_locust.clients.interface import ClientSettings, Watch, ZnodeStat
 from zk_locust.clients.kazoo_handlers import HANDLERS
 from zk_locust.clients.kazoo_options import KazooOptions
+from zk_locust.clients.request_size import loss_over_size
 from zk_locust.errors import (
     AuthFailedError,
     ClientError,
@@ -32,8 +33,6 @@ from zk_locust.errors import (
     server_error,
 )
 
-# A server closes the connection on a request above its jute.maxbuffer, this many bytes unless it is told otherwise.
-_MAX_BUFFER_BYTES: Final = 0xFFFFF
 # kazoo's own back-off doubles up to an hour: a member that is back would stay without load.
 _RECONNECT_MAX_DELAY_S = 1.0
 
@@ -236,10 +235,8 @@ class _LastProblem(logging.LoggerAdapter[logging.Logger]):
 
 
 def _raise_as_ours(error: KazooException, sent_bytes: int = 0) -> NoReturn:
-    if sent_bytes > _MAX_BUFFER_BYTES and isinstance(error, (ConnectionClosedError, ConnectionLoss)):
-        raise ConnectionLossError(
-            f"connection loss over a request of {sent_bytes} bytes: it may be above the server's jute.maxbuffer"
-        ) from error
+    if isinstance(error, (ConnectionClosedError, ConnectionLoss)) and (too_large := loss_over_size(sent_bytes)):
+        raise too_large from error
     if isinstance(error, ConnectionClosedError):
         raise ConnectionLossError(str(error) or "connection closed") from error
     if isinstance(error, ZookeeperError):

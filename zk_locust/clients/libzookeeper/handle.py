@@ -11,6 +11,7 @@ from zk_locust.clients.libzookeeper.completions import Call
 from zk_locust.clients.libzookeeper.library import Library
 from zk_locust.clients.libzookeeper.loop import LoopDriver, monotonic
 from zk_locust.clients.libzookeeper.watches import Watch, Watches
+from zk_locust.clients.request_size import loss_over_size
 from zk_locust.errors import ConnectError, OperationTimeoutError
 
 # What a socket takes in any case when nothing else is under way: nothing can be left to send then.
@@ -130,6 +131,8 @@ class Handle(LoopDriver):
             return call.result
         if call.result is not None:
             raise call.result
+        if call.code == cdef.CONNECTION_LOSS and (too_large := loss_over_size(size_bytes)):
+            raise too_large
         raise self._library.error(call.code)
 
     def close(self, farewell_s: float = 0.0) -> None:

@@ -21,6 +21,7 @@ from gevent import getcurrent
 
 from zk_locust.clients.native import jute, protocol, pulse
 from zk_locust.clients.native.hosts import Address
+from zk_locust.clients.request_size import loss_over_size
 from zk_locust.errors import (
     AuthFailedError,
     ClientError,
@@ -175,8 +176,10 @@ class Connection:
         self._pending.append(getcurrent())
         try:
             reply = self._switch()
-        except BaseException:
+        except BaseException as error:
             self._abandon(xid)
+            if type(error) is ConnectionLossError and (too_large := loss_over_size(len(frame) - 4)):
+                raise too_large from error
             raise
         if type(reply) is not bytes:
             self._abandon(xid)

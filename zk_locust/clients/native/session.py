@@ -118,7 +118,8 @@ class Session:
             self.end()
             if isinstance(error, ClientError) and not isinstance(error, AuthFailedError):
                 reason = self._problem or "no member has answered"
-                raise ConnectError(f"no session within {timeout_s:.3g} s ({reason})") from None
+                hosts = self._settings.hosts
+                raise ConnectError(f"no session with {hosts} within {timeout_s:.3g} s: {reason}") from None
             raise
 
     def stop(self) -> None:

@@ -1,0 +1,70 @@
+"""What the tests of the clients share: users that never stop, and waiting that lets greenlets run."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+
+from tests.needs import missing
+from zk_locust.clients.interface import ZooKeeperClient
+from zk_locust.clients.libzookeeper import library
+from zk_locust.errors import ClientError, ConfigurationError
+
+
+def require_library() -> None:
+    """Skip the test where the C library is missing; fail it there with CI=true."""
+    try:
+        library.load()
+    except ConfigurationError as error:
+        missing(f"needs ZooKeeper's C library: {error}")
+
+
+def until(condition: Callable[[], object], timeout_s: float = 15.0) -> None:
+    with gevent.Timeout(timeout_s, AssertionError("the condition did not come true")):
+        while not condition():
+            gevent.sleep(0.02)
+
+
+def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Wait for servers without keeping the client's greenlets from running."""
+    return gevent.get_hub().threadpool.apply(call, arguments)
+
+
+class User:
+    """Reads and writes without end; counts what succeeded and what failed. Only ClientError may come."""
+
+    def __init__(self, client: ZooKeeperClient, path: str) -> None:
+        self.client, self.path = client, path
+        self.done = 0
+        self.failed: list[ClientError] = []
+        self.longest_s = 0.0
+        self.greenlet = gevent.spawn(self._run)
+
+    def _run(self) -> None:
+        written = 0
+        while True:
+            began = time.monotonic()
+            try:
+                if self.done % 2:
+                    written += 1
+                    self.client.set(self.path, str(written).encode())
+                else:
+                    assert int(self.client.get(self.path)[0]) <= written
+                self.done += 1
+            except ClientError as error:
+                self.failed.append(error)
+                gevent.sleep(0.01)
+            self.longest_s = max(self.longest_s, time.monotonic() - began)
+            gevent.sleep(0.001)
+
+    def goes_on(self, timeout_s: float = 20.0) -> None:
+        done = self.done
+        until(lambda: self.done > done + 20, timeout_s)
+
+    def stop(self) -> None:
+        assert not self.greenlet.dead, self.greenlet.exception
+        self.greenlet.kill()
+
+    def kinds_of_failures(self) -> set[type[ClientError]]:
+        return {type(error) for error in self.failed}

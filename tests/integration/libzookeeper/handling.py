@@ -1,0 +1,77 @@
+"""What the tests of the libzookeeper client do with servers and clients."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from tests.integration.clients import in_thread, until
+from tests.integration.zookeeper_server import ZooKeeperServers
+from zk_locust.clients.libzookeeper import LibZooKeeperClient
+from zk_locust.errors import ClientError
+
+Start = Callable[..., LibZooKeeperClient]
+
+
+def begin(servers: ZooKeeperServers, index: int) -> None:
+    # A server ends with the thread that started it: not with one of the pool.
+    servers.start(index, wait=False)
+    in_thread(servers.wait_ready, index)
+
+
+def restart(servers: ZooKeeperServers, index: int) -> None:
+    in_thread(servers.stop, index)
+    begin(servers, index)
+
+
+def pause(servers: ZooKeeperServers, index: int) -> None:
+    servers.pause(index)
+    process = servers.members[index].process
+    assert process is not None
+    # Its threads stop one after another, and may answer until then.
+    threads = Path(f"/proc/{process.pid}/task")
+    until(lambda: all(") T " in (thread / "stat").read_text() for thread in threads.iterdir()))
+
+
+def outcome_of(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a call in a greenlet came to: its result, or its error as a value."""
+    try:
+        return call(*arguments)
+    except ClientError as error:
+        return error
+
+
+def member_of(client: LibZooKeeperClient, servers: ZooKeeperServers) -> int:
+    until(lambda: client.connected)
+    return [member.address for member in servers.members].index(str(client.member))
+
+
+def on_a_follower(start: Start, servers: ZooKeeperServers, **options: Any) -> tuple[LibZooKeeperClient, int]:
+    """Return a client and the follower it is connected to: a paused leader would stop everybody."""
+    followers = in_thread(servers.followers)
+    while True:
+        client = start(servers.hosts, **options)
+        if member_of(client, servers) in followers:
+            return client, member_of(client, servers)
+        client.stop()
+
+
+def descriptor(client: LibZooKeeperClient) -> int:
+    assert client._handle is not None
+    return int(client._handle._descriptor[0])
+
+
+class Ticks:
+    """How long the hub kept a greenlet from running that wants to run every 5 ms."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self.greenlet = gevent.spawn(self._run)
+
+    def _run(self) -> None:
+        while True:
+            before = time.monotonic()
+            gevent.sleep(0.005)
+            self.longest_s = max(self.longest_s, time.monotonic() - before)
