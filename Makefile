@@ -11,8 +11,9 @@ INVENTORY ?= inventory/local
 HOSTS ?=
 LAB ?=
 STEP ?= 5
+BENCHMARK ?= locust_cost
 
-.PHONY: help benchmark starter-kit test install install-dev lint unit integration fleet browser system-packages lab-packages lab-up lab-down lab-status teardown lock docs clean
+.PHONY: help benchmark starter-kit test install install-dev lint unit integration fleet browser measure system-packages lab-packages lab-up lab-down lab-status teardown lock docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -71,6 +72,9 @@ fleet: install-dev lab-packages ## the tests on the lab's hosts, over SSH (root)
 
 browser: install-dev system-packages ## the tests that look at pages in Chromium
 	@$(BIN)/python -m pytest tests/browser
+
+measure: install-dev system-packages ## a benchmark of the project's own parts, next to a rival; BENCHMARK=locust_cost
+	@$(BIN)/python -m tests.benchmarks.$(BENCHMARK) $(ARGS)
 
 lab-packages:
 	@tools/install-lab-packages

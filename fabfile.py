@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from fleet.inventory import Inventory
 
 CHECKOUT = Path(__file__).resolve().parent
-RESULTS = CHECKOUT / "results"
 INVENTORY_HELP = "an Ansible inventory, as for ansible-playbook; may be given several times (default: ansible.cfg's)"
-RESULTS_HELP = "where the runs are (default: results/ of the checkout)"
+RESULTS_HELP = "where the runs are (default: the inventory's benchmark_results_dir, else results/ of the checkout)"
 
 Result = TypeVar("Result")
 
@@ -34,6 +33,13 @@ def _told(work: Callable[[], Result]) -> Result:
 
 def _asked(inventory: list[str], work: Callable[["Inventory"], int]) -> None:
     """Do `work` with the inventory, and exit with the code that it returns."""
+    code = _read(inventory, work)
+    if code:
+        raise Exit(code=code)
+
+
+def _read(inventory: list[str], work: Callable[["Inventory"], Result]) -> Result:
+    """What `work` returns; what goes wrong becomes one line, with exit code 2 where the user can mend it, else 1."""
     # fab finds this file from any folder below; Ansible would look for its configuration in that folder only.
     if not Path("ansible.cfg").exists():
         os.environ.setdefault("ANSIBLE_CONFIG", str(CHECKOUT / "ansible.cfg"))
@@ -41,13 +47,11 @@ def _asked(inventory: list[str], work: Callable[["Inventory"], int]) -> None:
     from fleet.inventory import Inventory
 
     try:
-        code = work(Inventory.load(inventory))
+        return work(Inventory.load(inventory))
     except InputError as error:
         raise Exit(str(error), code=2) from None
     except FleetError as error:
         raise Exit(str(error), code=1) from None
-    if code:
-        raise Exit(code=code)
 
 
 @task(
@@ -135,18 +139,20 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
 
 
 @task(
-    iterable=["run"],
+    iterable=["inventory", "run"],
     help={
+        "inventory": INVENTORY_HELP,
         "run": "id of a run; may be given several times, or several separated by commas (default: the newest)",
         "results_dir": RESULTS_HELP,
     },
 )
-def report(_context: Context, run: list[str], results_dir: str = "") -> None:
+def report(_context: Context, inventory: list[str], run: list[str], results_dir: str = "") -> None:
     """Write a run's report again, and print its figures."""
     from reporting import runs
 
+    results = _results(results_dir, inventory)
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
-    for folder in _told(lambda: runs.resolve(_results(results_dir), run_ids)):
+    for folder in _told(lambda: runs.resolve(results, run_ids)):
         _told(lambda folder=folder: _write_and_show(folder))  # type: ignore[misc]
 
 
@@ -157,13 +163,16 @@ def _write_and_show(folder: Path) -> None:
     print("\n".join(tables.summary(results.evaluate(folder), page)), end="\n\n")
 
 
-@task(name="runs", help={"results_dir": RESULTS_HELP})
-def list_runs(_context: Context, results_dir: str = "") -> None:
+@task(name="runs", iterable=["inventory"], help={"inventory": INVENTORY_HELP, "results_dir": RESULTS_HELP})
+def list_runs(_context: Context, inventory: list[str], results_dir: str = "") -> None:
     """List what is in results/: scenario, load, rate, p99, failures and verdict of every run."""
     from reporting import runs
 
-    print("\n".join(_told(lambda: runs.table(_results(results_dir)))))
+    results = _results(results_dir, inventory)
+    print("\n".join(_told(lambda: runs.table(results))))
 
 
-def _results(given: str) -> Path:
-    return Path(given).expanduser() if given else RESULTS
+def _results(given: str, inventory: list[str]) -> Path:
+    """Where the runs are: as given, else where playbooks with this inventory put them."""
+    folder = given or _read(inventory, lambda read: str(read.controller.get("benchmark_results_dir") or "results"))
+    return (Path() if given else CHECKOUT) / Path(folder).expanduser()

@@ -9,19 +9,19 @@ from ansible.plugins.loader import become_loader, connection_loader
 
 from fleet.errors import InputError
 from fleet.inventory import HostVariables, as_bool, one_line
-from fleet.ssh_arguments import SshArguments, parse
+from fleet.ssh_config import split
 
-CONNECT_LIMIT_S: Final = 5
 _SSH_CONNECTIONS: Final = ("ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh")
 _LOCAL_CONNECTIONS: Final = ("local", "ansible.builtin.local")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One inventory host. What is None is left to ssh_config(5), and to SSH's own defaults after that.
+    """One inventory host.
 
-    `options` are the options of ssh_config(5) that the inventory gives, names in lower case. `become_user` is whom
-    commands are run as, through sudo; None for the user who connects. `connect_limit_s` is in seconds.
+    `ssh` is the program with the arguments that Ansible gives it for this host; user and port are among them, and here
+    where the inventory names them. `become_user` is whom commands are run as, through sudo; None for the user who
+    connects.
     """
 
     name: str
@@ -29,13 +29,12 @@ class Endpoint:
     address: str = ""
     user: str | None = None
     port: int | None = None
-    identities: tuple[str, ...] = ()
-    options: dict[str, str] = field(default_factory=dict)
-    config_file: str | None = None
-    connect_limit_s: int = CONNECT_LIMIT_S
+    key_file: str | None = None
+    ssh: tuple[str, ...] = ("ssh",)
     password: str | None = field(default=None, repr=False)
     passphrase: str | None = field(default=None, repr=False)
     become_user: str | None = None
+    become_password: str | None = field(default=None, repr=False)
     sudo: str = "sudo"
     python: str = "python3"
 
@@ -54,50 +53,47 @@ def endpoint(variables: HostVariables) -> Endpoint:
     connection = str(variables.get("ansible_connection", constants.DEFAULT_TRANSPORT))
     if connection not in (*_SSH_CONNECTIONS, *_LOCAL_CONNECTIONS):
         raise InputError(f"{name}: ansible_connection [{connection}] is none that fab knows; use ssh or local")
-    become_user, sudo = _become(variables)
+    become = _become(variables)
     python = str(variables.get("ansible_python_interpreter") or "")
     # `auto` and its like let Ansible search; what has /usr/bin/python3 answers to its name too.
     python = python if "/" in python else "python3"
     if connection in _LOCAL_CONNECTIONS:
-        return Endpoint(name, local=True, become_user=become_user, sudo=sudo, python=python)
+        return Endpoint(name, local=True, python=python, **become)
     ssh = _options("connection", "ssh", variables)
-    arguments = SshArguments()
-    parse(f"{name}: ansible_ssh_args", str(ssh["ssh_args"] or ""), arguments)
-    if not as_bool(ssh["host_key_checking"]):
-        arguments.take("stricthostkeychecking", "no")
-    for option, ansible_name in (("port", "port"), ("user", "remote_user")):
-        if ssh[ansible_name] is not None:
-            arguments.take(option, str(ssh[ansible_name]))
-    if ssh["private_key_file"]:
-        arguments.take("identityfile", str(ssh["private_key_file"]))
+    user, port, key_file = ssh["remote_user"], _whole(name, "ansible_port", ssh["port"], 65535), ssh["private_key_file"]
+    # In the order in which Ansible gives them: the first counts.
+    words = split(f"{name}: ansible_ssh_args", str(ssh["ssh_args"] or ""))
+    words += [] if as_bool(ssh["host_key_checking"]) else ["-o", "StrictHostKeyChecking=no"]
+    for option, value in (("Port", port), ("IdentityFile", key_file), ("User", user)):
+        words += ["-o", f'{option}="{value}"'] if value else []
     for variable in ("ssh_common_args", "ssh_extra_args"):
-        parse(f"{name}: ansible_{variable}", str(ssh[variable] or ""), arguments)
-    options = arguments.options
+        words += split(f"{name}: ansible_{variable}", str(ssh[variable] or ""))
     return Endpoint(
         name,
         address=str(ssh["host"] or name),
-        user=options.pop("user", None),
-        port=_whole(name, "ansible_port", options.pop("port", None), 65535),
-        identities=tuple(arguments.identities),
-        options=options,
-        config_file=arguments.config_file,
-        connect_limit_s=_whole(name, "ConnectTimeout", options.get("connecttimeout"), 3600) or CONNECT_LIMIT_S,
+        user=str(user) if user else None,
+        port=port,
+        key_file=str(key_file) if key_file else None,
+        ssh=(str(ssh["ssh_executable"]), *words),
         password=_secret(ssh["password"]),
         passphrase=_secret(ssh["private_key_passphrase"]),
-        become_user=become_user,
-        sudo=sudo,
         python=python,
+        **become,
     )
 
 
-def _become(variables: HostVariables) -> tuple[str | None, str]:
+def _become(variables: HostVariables) -> dict[str, Any]:
     if not as_bool(variables.get("ansible_become", constants.DEFAULT_BECOME)):
-        return None, "sudo"
+        return {}
     method = str(variables.get("ansible_become_method", constants.DEFAULT_BECOME_METHOD))
     if method not in ("sudo", "ansible.builtin.sudo"):
         raise InputError(f"{variables.host}: ansible_become_method [{method}] is none that fab knows; use sudo")
     sudo = _options("become", "sudo", variables)
-    return str(sudo["become_user"] or "root"), str(sudo["become_exe"] or "sudo")
+    return {
+        "become_user": str(sudo["become_user"] or "root"),
+        "become_password": _secret(sudo["become_pass"]),
+        "sudo": str(sudo["become_exe"] or "sudo"),
+    }
 
 
 def _options(kind: str, plugin: str, variables: HostVariables) -> dict[str, Any]:
@@ -110,12 +106,13 @@ def _options(kind: str, plugin: str, variables: HostVariables) -> dict[str, Any]
     return found
 
 
-def _whole(host: str, setting: str, value: str | None, most: int) -> int | None:
+def _whole(host: str, setting: str, value: Any, most: int) -> int | None:
     if value is None:
         return None
-    if not value.isdigit() or not 1 <= int(value) <= most:
+    text = str(value)
+    if not text.isdigit() or not 1 <= int(text) <= most:
         raise InputError(f"{host}: {setting} [{value}] must be a whole number from 1 to {most}")
-    return int(value)
+    return int(text)
 
 
 def _secret(value: Any) -> str | None:

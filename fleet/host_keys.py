@@ -1,15 +1,14 @@
 """Whether a host is the one that it says it is: the rules of OpenSSH, from the same files."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from paramiko import MissingHostKeyPolicy, PKey, SSHClient
 
 from fleet.errors import HostError
-from fleet.ssh_arguments import words
 
 _USER_FILES: Final = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
 _GLOBAL_FILES: Final = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
@@ -25,19 +24,15 @@ class HostKeyRule:
     global_files: tuple[Path, ...]
 
     @classmethod
-    def of(cls, given: Mapping[str, str], configured: Mapping[str, Any]) -> "HostKeyRule":
-        """The rule of arguments that are `given` and of what ssh_config(5) has `configured`; names in lower case."""
-
-        def option(name: str, default: str) -> str:
-            return str(given.get(name) or configured.get(name) or default)
-
-        checking = option("stricthostkeychecking", "ask").lower()
+    def of(cls, options: Mapping[str, str]) -> "HostKeyRule":
+        """The rule that `ssh -G` has printed; names in lower case."""
+        checking = options.get("stricthostkeychecking", "ask").lower()
         # `ask` would ask somebody; a table for a whole fleet has nobody to ask.
-        mode = {"no": "off", "off": "off", "accept-new": "accept-new"}.get(checking, "strict")
+        mode = {"false": "off", "no": "off", "off": "off", "accept-new": "accept-new"}.get(checking, "strict")
         return cls(
             mode,
-            _paths(option("userknownhostsfile", _USER_FILES)),
-            _paths(option("globalknownhostsfile", _GLOBAL_FILES)),
+            _paths(options.get("userknownhostsfile", _USER_FILES)),
+            _paths(options.get("globalknownhostsfile", _GLOBAL_FILES)),
         )
 
     def apply(self, client: SSHClient) -> None:
@@ -85,5 +80,11 @@ class _Unknown(MissingHostKeyPolicy):  # type: ignore[misc]
 
 
 def _paths(value: str) -> tuple[Path, ...]:
-    names: Sequence[str] = words([value])
-    return tuple(Path(name.replace("%d", "~")).expanduser() for name in names if name.lower() != "none")
+    """The files that `ssh -G` names. It has taken the quotes away: a blank is part of a name where such a file is."""
+    words, paths = [word.replace("%d", "~") for word in value.split()], []
+    while words:
+        joined = [(Path(" ".join(words[:end])).expanduser(), end) for end in range(len(words), 1, -1)]
+        path, end = next((each for each in joined if each[0].is_file()), (Path(words[0]).expanduser(), 1))
+        paths += [path] if words[0].lower() != "none" else []
+        words = words[end:]
+    return tuple(paths)

@@ -1,8 +1,10 @@
 """A host that is reached, over SSH or because it is this machine; and all hosts asked at once."""
 
 import contextlib
+import secrets
 import shlex
 import socket
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +13,8 @@ from typing import Any, Final, TypeVar
 from fabric import Connection
 from invoke.config import Config
 from invoke.context import Context
-from invoke.exceptions import CommandTimedOut, ThreadException
+from invoke.exceptions import CommandTimedOut, Failure, ResponseNotAccepted, ThreadException
+from invoke.watchers import StreamWatcher
 from paramiko import SSHException
 from paramiko.ssh_exception import (
     AuthenticationException,
@@ -49,44 +52,53 @@ class Host:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        # What nobody can know is in no output by chance, or by somebody's will.
+        self._prompt = f"[fab {secrets.token_hex(8)}] password:"
         self._context: Any = Context(Config()) if endpoint.local else connections.connection(endpoint)
 
     def run(self, script: str, *, become: bool = True, limit_s: float = ANSWER_LIMIT_S) -> Answer:
         """Run a shell script, as the inventory's become user if `become`. Raises HostError where it cannot be run."""
-        with _explained(self.endpoint, limit_s):
-            promise = self._context.run(self._command(script, become), asynchronous=True, warn=True, timeout=limit_s)
-            try:
-                result = promise.join()
-            finally:
-                _close_pipes(promise)
-        answer = Answer(int(result.exited), result.stdout, result.stderr)
-        if answer.code != 0 and become and self.endpoint.become_user and answer.err.lstrip().startswith("sudo:"):
-            raise HostError(
-                f"sudo to {self.endpoint.become_user} fails ({answer.reason.removeprefix('sudo: ')}): "
-                "allow it there without a password, fab asks for none"
-            )
-        return answer
+        with self._begun(script, become, limit_s, timeout=limit_s) as promise:
+            return self._answer(promise.join(), become)
 
     def follow(self, script: str, out: Any) -> int:
         """Run a script that goes on until Ctrl-C, printing to `out`; return its exit code, 0 after Ctrl-C.
 
         The script must end when its standard input does: that is how it learns that nobody listens any more.
+        Raises HostError where it cannot be run.
         """
-        with _explained(self.endpoint, 0):
-            promise = self._context.run(
-                self._command(script, True), asynchronous=True, warn=True, hide=False, out_stream=out, err_stream=out
-            )
+        # The script's own complaints go to `out` too; what is left on the other stream is sudo's.
+        with self._begun(f"exec 2>&1; {script}", True, 0, hide="stderr", out_stream=out) as promise:
             try:
                 promise.runner.wait()
-                return int(promise.join().exited)
+                return self._answer(promise.join(), True).code
             except KeyboardInterrupt:
                 with contextlib.suppress(OSError, SSHException):
                     promise.runner.close_proc_stdin()
                 with contextlib.suppress(KeyboardInterrupt):
                     promise.join()
                 return 0
+
+    @contextlib.contextmanager
+    def _begun(self, script: str, become: bool, limit_s: float, **options: Any) -> Iterator[Any]:
+        """The promise of a script that is on its way."""
+        if become and self.endpoint.become_password is not None:
+            options["watchers"] = [_Password(self._prompt, self.endpoint.become_password)]
+        with _explained(self.endpoint, limit_s):
+            promise = self._context.run(self._command(script, become), asynchronous=True, warn=True, **options)
+            try:
+                yield promise
             finally:
                 _close_pipes(promise)
+
+    def _answer(self, result: Any, become: bool) -> Answer:
+        answer = Answer(int(result.exited), result.stdout, result.stderr.replace(self._prompt, ""))
+        if answer.code != 0 and become and self.endpoint.become_user and answer.reason.startswith("sudo:"):
+            raise HostError(
+                f"sudo to {self.endpoint.become_user} fails ({answer.reason.removeprefix('sudo: ')}): "
+                "allow it there without a password, or set ansible_become_password (in a vault)"
+            )
+        return answer
 
     def dial(self, address: str, port: int, limit_s: float) -> Any:
         """A socket, or a channel that is used like one, to an address that is reached from the host.
@@ -121,20 +133,48 @@ class Host:
         user = self.endpoint.become_user if become else None
         if user is None:
             return f"exec sh -c {shlex.quote(script)}"
+        how = ["-n"] if self.endpoint.become_password is None else ["-S", "-p", self._prompt]
+        sudo = shlex.join([self.endpoint.sudo, "-H", *how, "-u", user])
         # Like Ansible: nothing is done to become who one is already, and where there is no sudo none is needed then.
         wrapped = (
             f'script={shlex.quote(script)}; if [ "$(id -un)" = {shlex.quote(user)} ]; then exec sh -c "$script"; '
-            f'else exec {shlex.quote(self.endpoint.sudo)} -H -n -u {shlex.quote(user)} sh -c "$script"; fi'
+            f'else exec {sudo} sh -c "$script"; fi'
         )
         return f"exec sh -c {shlex.quote(wrapped)}"
 
 
+class _Password(StreamWatcher):
+    """Answers sudo when it asks for the password, and only then: nobody else is to find it in standard input.
+
+    Once, though sudo would ask three times: some accounts are locked after that.
+    """
+
+    def __init__(self, prompt: str, password: str) -> None:
+        super().__init__()
+        self._prompt = prompt
+        self._password = password
+        self._answered = False
+
+    def submit(self, stream: str) -> Iterator[str]:
+        """What is to be written to standard input, after `stream` has come so far."""
+        asked = stream.count(self._prompt)
+        if asked > 1:
+            raise ResponseNotAccepted
+        if asked and not self._answered:
+            self._answered = True
+            yield f"{self._password}\n"
+
+
 def _close_pipes(promise: Any) -> None:
-    """Close what Invoke leaves open of a process on this machine."""
+    """Close what Invoke leaves open of a process on this machine; one that still asks for a password ends by that."""
     process = getattr(promise.runner, "process", None)
-    for pipe in (process.stdin, process.stdout, process.stderr) if process else ():
+    if process is None:
+        return
+    for pipe in (process.stdin, process.stdout, process.stderr):
         with contextlib.suppress(OSError):
             pipe.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(2)
 
 
 def ask_all(
@@ -162,6 +202,10 @@ def _explained(endpoint: Endpoint, limit_s: float) -> Iterator[None]:
         yield
     except CommandTimedOut:
         raise HostError(f"no answer within {limit_s:g} s") from None
+    except Failure:
+        raise HostError(
+            f"sudo to {endpoint.become_user} does not take the password: correct ansible_become_password"
+        ) from None
     except ThreadException as error:
         raise HostError(_reason(endpoint, error.exceptions[0].value)) from None
     except (OSError, SSHException, EOFError, ValueError) as error:
@@ -183,7 +227,7 @@ def _reason(endpoint: Endpoint, error: BaseException) -> str:
             causes = {str(cause.strerror or cause) for cause in error.errors.values()}
             return f"cannot connect to {endpoint.shown} ({', '.join(sorted(causes))})"
         case TimeoutError():
-            return f"{endpoint.shown} does not answer within {endpoint.connect_limit_s} s"
+            return f"{endpoint.shown} does not answer in time"
         case socket.gaierror():
             return f"name [{endpoint.address}] is not known; correct ansible_host"
     return f"{endpoint.shown}: {_short(error)}"

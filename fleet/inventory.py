@@ -21,6 +21,7 @@ from fleet.errors import InputError, nearest
 MEMBERS: Final = "zookeeper"
 MASTER: Final = "locust_master"
 WORKERS: Final = "locust_workers"
+CONTROLLER: Final = "localhost"
 
 
 class HostVariables(Mapping[str, Any]):
@@ -52,14 +53,19 @@ class HostVariables(Mapping[str, Any]):
 
 
 class Inventory:
-    """Groups, and the variables of their hosts. `sources` are what `-i` would name."""
+    """Groups, the variables of their hosts, and those of the controller. `sources` are what `-i` would name."""
 
     def __init__(
-        self, sources: Sequence[str], groups: Mapping[str, Sequence[str]], hosts: Mapping[str, HostVariables]
+        self,
+        sources: Sequence[str],
+        groups: Mapping[str, Sequence[str]],
+        hosts: Mapping[str, HostVariables],
+        controller: HostVariables,
     ) -> None:
         self.sources = tuple(sources)
         self._groups = groups
         self.hosts = hosts
+        self.controller = controller
 
     @classmethod
     def load(cls, given: Sequence[str] = ()) -> "Inventory":
@@ -79,18 +85,19 @@ class Inventory:
         inventory = _parsed(loader, sources)
         variables = VariableManager(loader=loader, inventory=inventory)
         HostVars(inventory, variables, loader)  # gives templates their `hostvars`
-        hosts = {}
+
+        def of(host: Any) -> HostVariables:
+            raw = variables.get_vars(host=host)
+            return HostVariables(str(host.name), raw, Templar(loader=loader, variables=raw).template)
+
         try:
-            for host in inventory.get_hosts():
-                raw = variables.get_vars(host=host)
-                hosts[str(host.name)] = HostVariables(
-                    str(host.name), raw, Templar(loader=loader, variables=raw).template
-                )
+            hosts = {str(host.name): of(host) for host in inventory.get_hosts()}
+            controller = of(inventory.get_host(CONTROLLER))  # Ansible has it also where no file names it
         except AnsibleError as error:
             raise InputError(
                 f"inventory [{', '.join(map(_shown, sources))}] cannot be read: {one_line(error)}; correct it"
             ) from None
-        return cls([_shown(source) for source in sources], inventory.get_groups_dict(), hosts)
+        return cls([_shown(source) for source in sources], inventory.get_groups_dict(), hosts, controller)
 
     def group(self, name: str) -> list[str]:
         """The names of a group's hosts, in the inventory's order; empty where there is no such group."""

@@ -12,6 +12,7 @@ from typing import IO, Any
 from fabric import Connection
 
 from fleet.errors import HostError
+from fleet.ssh_config import expanded
 
 
 class OpenSshConnection(Connection):  # type: ignore[misc]
@@ -36,7 +37,7 @@ class OpenSshConnection(Connection):  # type: ignore[misc]
         errors = tempfile.TemporaryFile()  # a file: unlike a pipe, nobody has to empty it
         with far:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {_expanded(self.gateway, tokens)}"],
+                ["/bin/sh", "-c", f"exec {expanded(self.gateway, tokens)}"],
                 stdin=far.fileno(),
                 stdout=far.fileno(),
                 stderr=errors,
@@ -72,12 +73,3 @@ class OpenSshConnection(Connection):  # type: ignore[misc]
         with errors:
             errors.seek(0)
             return errors.read().decode("utf-8", "replace").strip() if by_itself else ""
-
-
-def _expanded(command: str, tokens: dict[str, str]) -> str:
-    parts, place = [], 0
-    while place < len(command):
-        token = command[place : place + 2]
-        parts.append(tokens.get(token, command[place]))
-        place += 2 if token in tokens else 1
-    return "".join(parts)

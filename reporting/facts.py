@@ -135,6 +135,8 @@ def hosts(results: Results) -> Table | None:
     for name in names:
         known = manifest.hosts.get(name, {})
         roles = [group_titles.get(group, group) for group, found in manifest.groups.items() if name in found]
+        if not roles and known.get("zookeeper_mode"):
+            roles = ["member"]  # of somebody else's ensemble, which the inventory need not name
         cells = [_host_cell(known, key) for key, _ in shown_columns]
         rows.append((name, ", ".join(roles), *cells))
     head = ("Host", "Role", *(title for _, title in shown_columns))

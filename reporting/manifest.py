@@ -14,7 +14,8 @@ from reporting.problems import ProblemLog
 FILE: Final = "manifest.json"
 
 _SECRET = re.compile(
-    r"passw|secret|sasl|token|credential|private[-_]?key|create[-_]client|(^|[-_])auth($|[-_])", re.IGNORECASE
+    r"passw|secret|sasl|token|credential|private[-_]?key|superdigest|create[-_]client|(^|[-_])auth($|[-_])",
+    re.IGNORECASE,
 )
 HIDDEN: Final = "(hidden)"
 

@@ -54,7 +54,10 @@ def _answer(options: argparse.Namespace) -> str:
         case "resolve-plan":
             request: dict[str, Any] = json.load(sys.stdin)
             plan, problems = resolve_plan(
-                str(request["scenario"]), Path(request["scenarios_dir"]), request.get("overrides", {})
+                str(request["scenario"]),
+                Path(request["scenarios_dir"]),
+                request.get("overrides", {}),
+                managed=bool(request.get("managed", True)),
             )
             return json.dumps(plan_as_json(plan, problems))
         case "versions":

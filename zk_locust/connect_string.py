@@ -29,6 +29,11 @@ def parse_connect_string(text: str) -> ConnectString:
         match = _MEMBER.fullmatch(item.strip())
         if not match:
             raise ValueError(f"[{text}] has a member [{item.strip()}] that is no address; write host:port,host:port")
+        if match["name"] and not all(0 < len(label) < 64 for label in match["name"].removesuffix(".").split(".")):
+            raise ValueError(
+                f"[{text}] has a member [{item.strip()}] with an empty or too long part in its name; "
+                "write e.g. zk1.example.com:2181"
+            )
         port = int(match["port"]) if match["port"] else DEFAULT_CLIENT_PORT
         if not 0 < port < 65536:
             raise ValueError(f"[{text}] has the port [{port}]; write a number from 1 to 65535")

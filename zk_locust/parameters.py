@@ -50,6 +50,19 @@ def _milliseconds(text: str) -> float:
     return parse_duration_ms(text, "ms")
 
 
+WEB: Final = "web"
+"""The value of --zk-metrics-collect that leaves polling to the page in Locust's web UI."""
+
+
+def _collection(text: str) -> str | float:
+    if text.strip() == WEB:
+        return WEB
+    try:
+        return _milliseconds(text)
+    except ValueError:
+        raise ValueError(f"[{text}] is neither a duration nor web; write e.g. 500ms, 1s, 0 or web") from None
+
+
 def _seconds(text: str) -> float:
     return parse_duration_ms(text, "s") / 1000
 
@@ -131,6 +144,12 @@ class Parameter:
     metavar: str = "TEXT"
     secret: bool = False
     switch: bool = False
+    in_form: bool = True  # whether the form of Locust's page may change it
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the command line's value stands, whatever is sent to Locust's page."""
+        return self.secret or not self.in_form
 
     @property
     def name(self) -> str:
@@ -165,7 +184,7 @@ class Parameter:
             "default": self.default,
             "help": self.help.replace("%", "%%"),
             # Locust writes the default of a secret into its page's HTML, masked or not.
-            "include_in_web_ui": not self.secret,
+            "include_in_web_ui": not self.fixed,
             "is_secret": self.secret,
         }
         if self.switch:
@@ -316,8 +335,9 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         "file that always says how far the load is, as JSON (progress.json)", STATISTICS, "FILE",
     ),
     Parameter(
-        "--zk-metrics-collect", "ZK_LOCUST_ZK_METRICS_COLLECT", _milliseconds, 0.0,
-        "interval at which every member's metrics are read, milliseconds or with a unit; 0 reads none",
+        "--zk-metrics-collect", "ZK_LOCUST_ZK_METRICS_COLLECT", _collection, WEB,
+        "how often every member's metrics are read while a test runs, milliseconds or with a unit; 0 reads none; "
+        "web reads them once a second, but only while somebody has the page /zk-metrics of Locust's web UI open",
         METRICS, "MS",
     ),
     Parameter(
@@ -327,15 +347,15 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter(
         "--zk-admin-addresses", "ZK_ADMIN_ADDRESSES", _admin_addresses, None,
         "AdminServer of each member, as name=host:port,…; by default the hosts of --hosts with --zk-admin-port",
-        METRICS, "LIST",
+        METRICS, "LIST", in_form=False,
     ),
     Parameter(
         "--zk-admin-port", "ZK_ADMIN_PORT", _port, 8080,
-        "port of the members' AdminServers", METRICS, "PORT",
+        "port of the members' AdminServers", METRICS, "PORT", in_form=False,
     ),
     Parameter(
         "--zk-admin-scheme", "ZK_ADMIN_SCHEME", _choice("http", "https"), "http",
-        "how to speak to the AdminServers: http or https", METRICS, "SCHEME",
+        "how to speak to the AdminServers: http or https", METRICS, "SCHEME", in_form=False,
     ),
     Parameter(
         "--report-dir", "ZK_LOCUST_REPORT_DIR", _text, None,

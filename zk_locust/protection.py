@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 PROTECTING_CLIENT: Final = "kazoo"
-PROTECTING_PARAMETERS: Final = ("kazoo-tls", "kazoo-sasl-options")
+PROTECTING_PARAMETERS: Final = ("kazoo-tls", "kazoo-tls-ca", "kazoo-tls-cert", "kazoo-tls-key", "kazoo-sasl-options")
 REMEDY: Final = f"use the client {PROTECTING_CLIENT}, or leave that out"
 
 

@@ -16,7 +16,7 @@ from locust.runners import WorkerRunner
 
 from zk_locust.errors import ConfigurationError
 from zk_locust.load_plan import plan_of
-from zk_locust.parameters import PARAMETERS
+from zk_locust.parameters import PARAMETERS, WEB
 from zk_locust.settings_check import refuse
 
 FILES: Final[dict[str, str]] = {
@@ -118,7 +118,7 @@ def take_defaults(options: Any, folder: Path) -> None:
         if not getattr(options, destination, None):
             setattr(options, destination, str(folder / name))
     for destination in ("stats_collect", "zk_metrics_collect"):
-        if not getattr(options, destination, 0.0):
+        if getattr(options, destination, 0.0) in (None, "", 0.0, WEB):
             setattr(options, destination, INTERVAL_MS)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import yaml
 
+from zk_locust.connect_string import parse_connect_string
 from zk_locust.parameters import BENCH, PARAMETERS, Value, check, environment_of, nearest, parameter_of
 from zk_locust.protection import REMEDY, unprotected
 from zk_locust.units import parse_duration_ms
@@ -31,7 +32,7 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "stats-events": "the run folder's file is always written",
     "stats-progress": "the run folder's file is always written",
     "zk-metrics-csv": "the run folder's file is always written",
-    "zk-admin-addresses": "it is rendered from the inventory",
+    "zk-admin-addresses": "it is rendered from the inventory; give it with zookeeper_managed: false only",
     "report-dir": "the run folder gets its report",
     "warm-up": "set benchmark_warmup, or warmup in the scenario",
 }
@@ -67,6 +68,15 @@ class Plan:
         `preparation_s` of that is the most that filling and removing a workload's tree may take.
         """
         return self.preparation_s + self.users / self.spawn_rate + self.warmup_s + self.run_time_s
+
+    @property
+    def members(self) -> list[dict[str, Any]]:
+        """The members in the parameter `hosts`, by the inventory's words; none where the inventory names them."""
+        hosts = self.parameters.get("hosts")
+        return [
+            {"address": address, "client_port": port}
+            for address, port in (parse_connect_string(str(hosts)).members if hosts else ())
+        ]
 
 
 def _count(value: object) -> int:
@@ -113,23 +123,27 @@ _PREPARED_NODES_PER_S: Final = 1000
 _PREPARED_BYTES_PER_S: Final = 2_000_000
 
 
-def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, object]) -> tuple[Plan | None, list[str]]:
+def resolve_plan(
+    scenario: str, scenarios_dir: Path, overrides: Mapping[str, object], *, managed: bool = True
+) -> tuple[Plan | None, list[str]]:
     """Return the plan and no problem, or no plan and every problem.
 
     `scenario` is the name of a file of `scenarios_dir`, or a path. `overrides` holds what the `benchmark_*` variables
-    say, by the scenario's own keys; its `parameters` are laid over the scenario's.
+    say, by the scenario's own keys; its `parameters` are laid over the scenario's. Where the ensemble is not `managed`
+    (`zookeeper_managed`), the inventory may not know the members' AdminServers, so parameters may name them.
     """
+    owned = {key: why for key, why in _OWNED_BY_THE_RUN.items() if managed or key != "zk-admin-addresses"}
     file = _find_scenario(scenario, scenarios_dir)
     if file is None:
         known = sorted(path.stem for path in scenarios_dir.glob("*.yml"))
         return None, [
             f"benchmark_scenario [{scenario}]: there is no such scenario{nearest(scenario, known)}; "
             f"give the path of a YAML file, or one of: {', '.join(known)}",
-            *_problems_of_overrides(overrides),
+            *_problems_of_overrides(overrides, owned),
         ]
     content, problems = _read(file)
     if content is None:
-        return None, problems + _problems_of_overrides(overrides)
+        return None, problems + _problems_of_overrides(overrides, owned)
     source = {key: f"{key} in {file.name}" for key in _KEYS} | {key: f"benchmark_{key}" for key in overrides}
     merged: dict[str, Any] = {**content, **overrides}
 
@@ -137,7 +151,7 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
         if key not in merged:
             problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
     settings = _settings(merged, source, problems)
-    parameters = _parameters(content.get("parameters"), overrides.get("parameters"), problems)
+    parameters = _parameters(content.get("parameters"), overrides.get("parameters"), owned, problems)
     client = str(parameters.get("client", parameter_of("client").default))
     if problem := unprotected(client, [name for name, value in parameters.items() if value]):
         problems.append(f"benchmark_parameters.client [{client}]: {problem}; {REMEDY}")
@@ -174,11 +188,11 @@ def resolve_plan(scenario: str, scenarios_dir: Path, overrides: Mapping[str, obj
     ), []
 
 
-def _problems_of_overrides(overrides: Mapping[str, object]) -> list[str]:
+def _problems_of_overrides(overrides: Mapping[str, object], owned: Mapping[str, str]) -> list[str]:
     """Check what can be checked without the scenario, so that one message names it too."""
     problems: list[str] = []
     _settings(overrides, {key: f"benchmark_{key}" for key in overrides}, problems)
-    _parameters(None, overrides.get("parameters"), problems)
+    _parameters(None, overrides.get("parameters"), owned, problems)
     return problems
 
 
@@ -198,7 +212,7 @@ def plan_as_json(plan: Plan | None, problems: list[str]) -> dict[str, Any]:
     """Return what `zk-locust resolve-plan` prints."""
     return {
         "problems": problems,
-        "plan": None if plan is None else asdict(plan) | {"planned_s": plan.planned_s},
+        "plan": None if plan is None else asdict(plan) | {"planned_s": plan.planned_s, "members": plan.members},
     }
 
 
@@ -283,7 +297,9 @@ def _starter_kit() -> list[str]:
     return sorted(path.name for path in LOCUSTFILES.glob("locust_*.py"))
 
 
-def _parameters(of_scenario: object, of_inventory: object, problems: list[str]) -> dict[str, Value]:
+def _parameters(
+    of_scenario: object, of_inventory: object, owned: Mapping[str, str], problems: list[str]
+) -> dict[str, Value]:
     given: dict[str, object] = {}
     for source, parameters in (("parameters in the scenario", of_scenario), ("benchmark_parameters", of_inventory)):
         if isinstance(parameters, Mapping):
@@ -292,7 +308,7 @@ def _parameters(of_scenario: object, of_inventory: object, problems: list[str]) 
             problems.append(f"{source} [{parameters}]: this is not a dictionary; write e.g. {{val-size: 1024}}")
     values, wrong = check(given)
     problems += wrong
-    for name, remedy in _OWNED_BY_THE_RUN.items():
+    for name, remedy in owned.items():
         if name in values:
             problems.append(f"benchmark_parameters.{name} [{values[name]}]: the run sets this itself; {remedy}")
     if values.get("stats-collect") == 0:

@@ -81,13 +81,17 @@ def _watch(size: int) -> Callable[[LocustClient, str], Mix]:
     return lambda client, prefix: [(ZKWatchOp(client, val_size=size, label=f"{prefix}watch"), 1)]
 
 
-def _create_and_delete(client: LocustClient, prefix: str) -> Mix:
-    made: deque[str] = deque()
-    return [
-        (ZKCreateEphemeralOp(client, push=made.append, label=f"{prefix}create_ephemeral"), 75),
-        (ZKDeleteFromQueueOp(client, made.popleft, label=f"{prefix}delete"), 125),
-        (ZKCountChildrenOp(client, label=f"{prefix}count_children"), 1),
-    ]
+def _create_and_delete(size: int) -> Callable[[LocustClient, str], Mix]:
+    def mix(client: LocustClient, prefix: str) -> Mix:
+        made: deque[str] = deque()
+        label = f"{prefix}create_ephemeral"
+        return [
+            (ZKCreateEphemeralOp(client, push=made.append, val_size=size, label=label), 75),
+            (ZKDeleteFromQueueOp(client, made.popleft, label=f"{prefix}delete"), 125),
+            (ZKCountChildrenOp(client, label=f"{prefix}count_children"), 1),
+        ]
+
+    return mix
 
 
 def _exists(client: LocustClient, prefix: str) -> Mix:
@@ -122,7 +126,7 @@ STEPS: Final[tuple[Step, ...]] = (
     *(Step(f"set_{size}", _set(size)) for size in VALUE_SIZES),
     *(Step(f"get_{size}", _get(size)) for size in VALUE_SIZES),
     *(Step(f"set_and_get_{size}", _set_and_get(size)) for size in VALUE_SIZES),
-    Step("create_and_delete", _create_and_delete),
+    *(Step(f"create_and_delete_{size}", _create_and_delete(size)) for size in VALUE_SIZES),
     Step("exists", _exists),
     Step("exists_many", _exists_many, leaves_watches=True),
     Step("get_children", _get_children),

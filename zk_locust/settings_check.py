@@ -33,7 +33,7 @@ def register_settings_check(environment: Any, runner: Any, web_ui: Any, **_: Any
     if runner is None or isinstance(runner, WorkerRunner):
         return
     if web_ui is not None:
-        _keep_secrets_from_the_form(environment)
+        _keep_from_the_form(environment)
         environment.events.test_start.add_listener(_refuse_test)
         return
     try:
@@ -60,10 +60,13 @@ def check_settings(environment: Any) -> None:
         check(environment.parsed_options)
 
 
-def _keep_secrets_from_the_form(environment: Any) -> None:
-    """Have the secret parameters be the command line's, whatever is sent to the page: one of them is code to run."""
+def _keep_from_the_form(environment: Any) -> None:
+    """Have the fixed parameters be the command line's, whatever is sent to the page.
+
+    One of the secret ones is code to run; with the AdminServers' addresses the page would ask any machine.
+    """
     options = vars(environment.parsed_options)
-    given = {p.destination: options[p.destination] for p in PARAMETERS if p.secret and p.destination in options}
+    given = {p.destination: options[p.destination] for p in PARAMETERS if p.fixed and p.destination in options}
 
     def restore(**_: Any) -> None:
         options.update(given)

@@ -28,12 +28,15 @@ class LocustTimer:
         name: str,
         older_name: str | None = None,
         *,
+        request_type: str | None = None,
         events: Any = None,
         exception_behavior: str = "log-failure",
         ignore_connection_down: bool = False,
     ) -> None:
-        # In 2019 it was LocustTimer(request_type, name).
-        self.request_type, self.name = (REQUEST_TYPE, name) if older_name is None else (name, older_name)
+        # In 2019 it was LocustTimer(request_type, name), by place or by name.
+        self.request_type, self.name = (
+            (request_type or REQUEST_TYPE, name) if older_name is None else (name, older_name)
+        )
         self._events = events or locust.events
         self._exception_behavior = exception_behavior
         self._ignore_connection_down = ignore_connection_down

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import sys
+import time
 from typing import Any
 
 import gevent
@@ -23,6 +24,7 @@ from zk_locust.request_counting import register_request_counting
 from zk_locust.settings_check import register_settings_check
 
 _CONNECT_PAUSE_S = 1.0
+_WORTH_TELLING_S = 1.0
 _FROM_OPTIONS = object()
 
 
@@ -75,10 +77,17 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         """Connect, again and again until it works: an ensemble that is down is a failure each time, not a dead user."""
         while self.client.is_connection_down():
             # Also where errors are to be raised into the task: there is no task yet, and the user would be gone.
+            began = time.perf_counter()
             with contextlib.suppress(ClientError), self.client.timer("connect") as timer:
                 try:
                     self.client.start()
                     timer.discard()
+                except gevent.GreenletExit:
+                    # Stopped on the way: without this, a load that never had a session would end as a good one.
+                    waited_s = time.perf_counter() - began
+                    if waited_s >= _WORTH_TELLING_S:
+                        timer.failure(f"no session yet after {waited_s:.1f} s, when the load ended")
+                    raise
                 except ConfigurationError as error:
                     # The leader's check has passed; here, on a worker's machine, a file or a library is missing.
                     timer.failure(error)

@@ -6,6 +6,7 @@ A locustfile says
     register_zk_metrics()
 
 and `--zk-metrics-collect`, `--zk-metrics-csv` and `--zk-admin-addresses` say how often, where to and from whom.
+Where Locust has a web UI, its page `/zk-metrics` shows them.
 """
 
 

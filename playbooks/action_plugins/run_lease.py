@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import getpass
-import importlib.util
 import os
 import socket
+import sys
 import time
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import action_loader
 
 
-def _run_record() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("zk_locust_run_record", Path(__file__).with_name("run_record.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _process_start(pid: int) -> str | None:
+    """Return the start time of a process, as the plugin that keeps the records reads it."""
+    record = sys.modules[action_loader.get("run_record", class_only=True).__module__]
+    start: str | None = record.process_start(pid)
+    return start
 
 
 def is_abandoned(holder: dict[str, Any]) -> bool:
@@ -28,7 +25,7 @@ def is_abandoned(holder: dict[str, Any]) -> bool:
     controller = holder.get("controller") or {}
     if holder.get("loading") or controller.get("host") != socket.gethostname():
         return False
-    start = _run_record().process_start(int(controller.get("pid") or 0))
+    start = _process_start(int(controller.get("pid") or 0))
     return bool(start is None or start != controller.get("start"))
 
 
@@ -64,7 +61,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         host = socket.gethostname()
         arguments |= {
             "owner": f"{getpass.getuser()}@{host}",
-            "controller": {"host": host, "pid": pid, "start": _run_record().process_start(pid)},
+            "controller": {"host": host, "pid": pid, "start": _process_start(pid)},
         }
         result |= self._execute_module(module_name="run_lease", module_args=arguments, task_vars=task_vars)
         holder = result.get("holder")

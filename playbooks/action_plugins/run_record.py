@@ -93,30 +93,53 @@ def _make_folder(results: Path, wanted: str) -> str:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether the process that opened the record is still at work on it."""
-    controller = _controller_of(folder)
-    if not controller:
-        return False
-    if controller["host"] != socket.gethostname():
-        return True
+    """Whether the process that opened the record is still at work on it; on another machine nobody can see that."""
+    controller = _read_if_there(folder / CONTROLLER)
+    if not controller or _is_elsewhere(folder):
+        return bool(controller)
     return controller["start"] is not None and process_start(controller["pid"]) == controller["start"]
 
 
-def _controller_of(folder: Path) -> dict[str, Any]:
-    """Return who opened the record; nothing where a crash has left no such file."""
+def _is_elsewhere(folder: Path) -> bool:
+    """Whether a controller on another machine has opened the record."""
+    return bool(_read_if_there(folder / CONTROLLER).get("host", socket.gethostname()) != socket.gethostname())
+
+
+def _read_if_there(file: Path) -> dict[str, Any]:
+    """Read a JSON file that holds an object; return nothing where a crash has left no such file."""
     try:
-        return read(folder / CONTROLLER)
+        return read(file)
     except (OSError, ValueError):
         return {}
 
 
-def left_behind(results: Path) -> list[Path]:
-    """Return the records that nobody holds, newest first."""
-    unfinished = results / UNFINISHED
-    folders = [folder for folder in unfinished.glob("*") if folder.is_dir()] if unfinished.is_dir() else []
+def _unfinished(results: Path) -> list[Path]:
+    """Return all records that are open, newest first."""
+    folders = [folder for folder in (results / UNFINISHED).glob("*") if folder.is_dir()]
     # Without a manifest nothing was begun in it: it is another controller's in the making, or one that crashed then.
-    found = (folder for folder in folders if (folder / MANIFEST).exists() and not is_held(folder))
-    return sorted(found, reverse=True)
+    return sorted((folder for folder in folders if (folder / MANIFEST).exists()), reverse=True)
+
+
+def left_behind(results: Path, take: bool = False) -> list[Path]:
+    """Return the records that nobody holds, newest first; with `take` after them those of other machines."""
+    folders = _unfinished(results)
+    nobodys = [folder for folder in folders if not is_held(folder)]
+    return nobodys + [folder for folder in folders if take and _is_elsewhere(folder)]
+
+
+def who_holds(results: Path) -> list[str]:
+    """Return a line for each record that is held: by whom, since when, and what can be done."""
+    lines = []
+    for folder in filter(is_held, _unfinished(results)):
+        controller = _read_if_there(folder / CONTROLLER)
+        holder = f"{controller.get('user')}@{controller.get('host')}"
+        since = _read_if_there(folder / MANIFEST).get("started", "an unknown time")
+        if _is_elsewhere(folder):
+            rest = "on another machine: if that controller is gone, -e run_record_take=true takes the run over"
+        else:
+            rest = f"whose ansible-playbook (process {controller['pid']}) is still at work"
+        lines.append(f"run {folder.name} is held by {holder} since {since}, {rest}")
+    return lines
 
 
 def note_phase(folder: Path, name: str, start: str | None, end: str | None) -> None:
@@ -224,7 +247,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     `operation` is one of
 
     - `open` (results_dir, scenario, label): begin a record; returns `folder` and `run_id`
-    - `left_behind` (results_dir): returns `folders`, the records that nobody holds, newest first
+    - `left_behind` (results_dir, take): returns `folders`, the records that nobody holds, newest first, with `take`
+      those of other machines too; and `held`, a line for each record that somebody holds
     - `take_over` (folder): make this `ansible-playbook` the one that holds the record
     - `phase` (folder, name, start, end): note a phase; without `end` it begins, with `end: now` it ends
     - `update` (folder, values): lay values over the manifest
@@ -243,6 +267,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             argument_spec={
                 "operation": {"type": "str", "required": True},
                 "results_dir": {"type": "path"},
+                "take": {"type": "bool", "default": False},
                 "scenario": {"type": "str", "default": ""},
                 "label": {"type": "str", "default": ""},
                 "playbooks": {"type": "list", "elements": "str", "default": []},
@@ -271,9 +296,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 folder = open_record(results, given["scenario"], given["label"], controller, given["playbooks"])
                 return {"folder": str(folder), "run_id": folder.name}
             case "left_behind":
-                return {"folders": [str(each) for each in left_behind(Path(given["results_dir"]).resolve())]}
+                results = Path(given["results_dir"]).resolve()
+                folders = left_behind(results, given["take"])
+                return {"folders": [str(each) for each in folders], "held": who_holds(results)}
             case "take_over":
-                write(folder / CONTROLLER, _controller_of(folder) | {
+                write(folder / CONTROLLER, _read_if_there(folder / CONTROLLER) | {
                     "pid": controller, "start": process_start(controller), "host": socket.gethostname(),
                 })  # fmt: skip
                 return {"run_id": folder.name, "manifest": read(folder / MANIFEST)}

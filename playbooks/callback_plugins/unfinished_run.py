@@ -8,19 +8,21 @@ stopped where they are not to be kept: by the same playbooks, called with the sa
 from __future__ import annotations
 
 import atexit
-import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import action_loader
 from ansible.utils.display import Display
 
 DOCUMENTATION = """
@@ -33,14 +35,9 @@ description: Stops the load and collects what it has recorded so far.
 FINISHING = "ZK_LOCUST_FINISHING"
 
 
-def _run_record() -> ModuleType:
-    path = Path(__file__).parents[1] / "action_plugins" / "run_record.py"
-    spec = importlib.util.spec_from_file_location("zk_locust_run_record", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _run_record() -> Any:
+    """Return the module of the plugin that keeps the records."""
+    return sys.modules[action_loader.get("run_record", class_only=True).__module__]
 
 
 def held_by(pid: int, unfinished: Path) -> list[Path]:
@@ -57,18 +54,29 @@ def held_by(pid: int, unfinished: Path) -> list[Path]:
     return held
 
 
-# What says which part of the playbook is played is of no use to the playbooks that finish it.
+# What says which part of the playbook is played is of no use to the playbooks that finish it, and what says where
+# secrets come from is replaced by the secrets: nobody could answer a question that is asked from there.
 _LEFT_OUT = {
-    "-t": 1,
     "--tags": 1,
     "--skip-tags": 1,
     "--start-at-task": 1,
-    "-C": 0,
     "--check": 0,
-    "-D": 0,
     "--diff": 0,
     "--step": 0,
+    "--ask-pass": 0,
+    "--ask-become-pass": 0,
+    "--ask-vault-pass": 0,
+    "--ask-vault-password": 0,
+    "--connection-password-file": 1,
+    "--conn-pass-file": 1,
+    "--become-password-file": 1,
+    "--become-pass-file": 1,
+    "--vault-id": 1,
+    "--vault-password-file": 1,
+    "--vault-pass-file": 1,
 }
+_LETTERS_LEFT_OUT = {"t": 1, "C": 0, "D": 0, "k": 0, "K": 0, "J": 0}
+_LETTERS_WITH_VALUE = "cefluiTM"
 
 
 def called_again(
@@ -82,11 +90,58 @@ def called_again(
     for word in words[1:]:
         if left_out:
             left_out -= 1
-        elif word in _LEFT_OUT:
-            left_out = _LEFT_OUT[word]
-        elif word.partition("=")[0] not in _LEFT_OUT and word not in playbooks:
+        elif word.startswith("--"):
+            name, equals, _ = word.partition("=")
+            left_out = 0 if equals else _LEFT_OUT.get(name, 0)
+            kept += [word] if name not in _LEFT_OUT else []
+        elif word.startswith("-") and " " not in word:  # else it is the value of --ssh-common-args or its like
+            letters, left_out = _without_left_out(word[1:])
+            kept += [f"-{letters}"] if letters else []
+        elif word not in playbooks:
             kept.append(word)
     return [*kept, "-e", json.dumps(dict(variables)), *(str(other) for other in others)]
+
+
+def _without_left_out(letters: str) -> tuple[str, int]:
+    """Return the letters that stay of those that share a dash, and how many of the next words go with the others."""
+    kept = ""
+    for place, letter in enumerate(letters):
+        if letter in _LETTERS_WITH_VALUE:
+            return kept + letters[place:], 0
+        if _LETTERS_LEFT_OUT.get(letter):
+            return kept, 0 if letters[place + 1 :] else 1
+        kept += letter if letter not in _LETTERS_LEFT_OUT else ""
+    return kept, 0
+
+
+@dataclass
+class Secrets:
+    """What this process was told or has read to reach hosts and to open vaults."""
+
+    connection: str = ""
+    become: str = ""
+    vault: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def put(self, folder: Path) -> dict[str, str]:
+        """Write them to files below `folder`, its user's only; return the variables that tell Ansible of them."""
+        told = {"ANSIBLE_ASK_PASS": "false", "ANSIBLE_BECOME_ASK_PASS": "false", "ANSIBLE_ASK_VAULT_PASS": "false"}
+        # Ansible refuses an empty one. Pipes would not do: it resolves the paths of two of them.
+        if self.connection:
+            told["ANSIBLE_CONNECTION_PASSWORD_FILE"] = self._file(folder / "connection", self.connection.encode())
+        if self.become:
+            told["ANSIBLE_BECOME_PASSWORD_FILE"] = self._file(folder / "become", self.become.encode())
+        if self.vault:
+            told["ANSIBLE_VAULT_IDENTITY_LIST"] = ",".join(
+                f"{name}@{self._file(folder / f'vault-{number}', secret)}"
+                for number, (name, secret) in enumerate(self.vault)
+            )
+        return told
+
+    @staticmethod
+    def _file(path: Path, secret: bytes) -> str:
+        path.touch(mode=0o600)
+        path.write_bytes(secret)
+        return str(path)
 
 
 def finishing_command(words: list[str], playbooks: list[str], playbooks_dir: Path, reason: str) -> list[str]:
@@ -113,15 +168,21 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._unfinished: Path | None = None
         self._claimed = ""  # the run that holds hosts
         self._playbooks_dir = Path(__file__).parents[1]
+        self._secrets = Secrets()
         if FINISHING not in os.environ:
             atexit.register(self._finish)
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Take SIGTERM like Ctrl-C."""
-        del playbook
+        """Take SIGTERM like Ctrl-C, and keep what opens vaults."""
         # Ansible's handler of SIGTERM ends the process on the spot: no figures would be kept.
         if signal.getsignal(signal.SIGTERM) is not None and FINISHING not in os.environ:
             signal.signal(signal.SIGTERM, self._on_sigterm)
+        self._secrets.vault = [(name, secret.bytes) for name, secret in playbook._loader._vault.secrets or []]
+
+    def set_play_context(self, play_context: Any) -> None:
+        """Keep the passwords that this process was told."""
+        self._secrets.connection = str(play_context.password or "")
+        self._secrets.become = str(play_context.become_pass or "")
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Remember where the record is, when one is opened or taken over."""
@@ -167,19 +228,24 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _playbook(self, name: str) -> Path:
         return self._playbooks_dir / f"{name}.yml"
 
-    @staticmethod
-    def _play(command: list[str]) -> int:
+    def _play(self, command: list[str]) -> int:
         """Call an ansible-playbook, show what it says, and return its exit code."""
         # With our own descriptors for its output, an ansible-playbook that is started here ends without a word.
-        with subprocess.Popen(
-            command,
-            env=os.environ | {FINISHING: "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,  # another Ctrl-C is not for it
-        ) as finishing:
+        with (
+            tempfile.TemporaryDirectory(prefix="zk-locust-", ignore_cleanup_errors=True) as folder,
+            subprocess.Popen(
+                command,
+                env=os.environ | self._secrets.put(Path(folder)) | {FINISHING: "1"},
+                stdin=subprocess.DEVNULL,  # nobody would see what it asks
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,  # another Ctrl-C is not for it
+            ) as finishing,
+        ):
             assert finishing.stdout is not None
             for line in finishing.stdout:
+                if line.startswith("PLAY "):  # Ansible has read them before it plays anything
+                    shutil.rmtree(folder, ignore_errors=True)
                 Display().display(line.rstrip("\n"))
         return finishing.returncode

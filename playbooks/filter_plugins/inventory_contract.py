@@ -48,6 +48,9 @@ OWNED_PROPERTIES = {
     "standaloneEnabled": "nothing: it follows from the number of members",
 }
 
+# ZooKeeper's other settings with "digest" in their names hold no secret.
+_SECRET_OPTION = re.compile(r"passw|secret|token|credential|superdigest", re.IGNORECASE)
+_SSH_PORT = 22
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -82,23 +85,49 @@ def _as_bool(value: Any) -> bool:
 def _machine(name: str, variables: Mapping[str, Any]) -> str:
     """Name the machine behind an inventory host: several hosts may be one machine."""
     address = str(_read(variables, "ansible_host", name))
-    if _read(variables, "ansible_connection", "") == "local" or address in _LOCAL_NAMES:
+    port = _read(variables, "ansible_port", _SSH_PORT)
+    if _read(variables, "ansible_connection", "") == "local":
         return "the controller"
-    return f"{address}:{_read(variables, 'ansible_port', 22)}"
+    # Another port of the controller's leads through a tunnel, to a machine of its own.
+    if address in _LOCAL_NAMES and _as_int(port) == _SSH_PORT:
+        return "the controller"
+    return f"{address}:{port}"
 
 
-def _member(name: str, place: int, variables: Mapping[str, Any]) -> dict[str, Any]:
+def _machines(groups: Groups, hostvars: HostVars) -> dict[str, str]:
+    """Name the machine behind each host of the contract, those alike that are one machine.
+
+    By their addresses, and once preflight has asked them (`preflight_machine`) by what they have told themselves:
+    one machine may have several addresses.
+    """
+    listed = [name for group in ("zookeeper", "locust_master", "locust_workers") for name in groups.get(group, [])]
+    by_address, told = {}, {}
+    for name in dict.fromkeys(listed):
+        variables = hostvars[name]  # each look at them costs a pass over all that Ansible knows
+        by_address[name] = _machine(name, variables)
+        told[name] = str(variables.get("preflight_machine") or "")
+    # An address tells of a host that has not answered what it is, where another host has the same.
+    known = {by_address[name]: machine for name, machine in told.items() if machine}
+    first: dict[str, str] = {}
+    for name, address in by_address.items():
+        if told[name]:
+            first.setdefault(told[name], address)
+    return {name: first.get(known.get(address, ""), address) for name, address in by_address.items()}
+
+
+def _member(name: str, place: int, variables: Mapping[str, Any], machine: str) -> dict[str, Any]:
     member = {key: _read(variables, key, default) for key, default in MEMBER_DEFAULTS.items()}
     member["zookeeper_id"] = _read(variables, "zookeeper_id", place)
     member["zookeeper_address"] = _read(variables, "zookeeper_address", _read(variables, "ansible_host", name))
     member["name"] = name
-    member["machine"] = _machine(name, variables)
+    member["machine"] = machine
     return member
 
 
 def _members(groups: Groups, hostvars: HostVars) -> list[dict[str, Any]]:
-    names = list(groups.get("zookeeper", []))
-    return [_member(name, place, hostvars[name]) for place, name in enumerate(names, 1)]
+    variables = {name: hostvars[name] for name in groups.get("zookeeper", [])}
+    machines = _machines({"zookeeper": variables}, variables)
+    return [_member(name, place, variables[name], machines[name]) for place, name in enumerate(variables, 1)]
 
 
 def _host_port(address: str, port: int) -> str:
@@ -226,12 +255,13 @@ def _member_problems(member: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: {key} [{member[key]}] must be a port from 1 to 65535"
     options = member["zookeeper_java_options"]
     if "zookeeper_java_options" not in unreadable and not isinstance(options, list):
-        yield f"{name}: zookeeper_java_options [{options}] must be a list, e.g. ['-XX:+UseZGC']"
+        shown = "…" if _SECRET_OPTION.search(str(options)) else options
+        yield f"{name}: zookeeper_java_options [{shown}] must be a list, e.g. ['-XX:+UseZGC']"
     elif isinstance(options, list):
         for option in options:
             setting, separator, _ = str(option).partition("=")
             # A JVM's arguments are in every process list; zoo.cfg is for the member's own eyes.
-            if separator and re.search(r"passw|secret|token|credential", setting, re.IGNORECASE):
+            if separator and _SECRET_OPTION.search(setting):
                 key = setting.removeprefix("-D").removeprefix("zookeeper.")
                 yield (
                     f"{name}: zookeeper_java_options [{setting}=…] would show a secret in process lists; "
@@ -276,7 +306,7 @@ def _master_sockets(groups: Groups, hostvars: HostVars) -> Iterator[_Socket]:
     for name in masters if len(masters) == 1 else []:
         port = _as_int(_read(hostvars[name], "locust_master_port", MASTER_PORT))
         if port is not None:
-            yield _Socket(name, "locust_master_port", _machine(name, hostvars[name]), name, "*", port)
+            yield _Socket(name, "locust_master_port", _machines(groups, hostvars)[name], name, "*", port)
 
 
 def _twice(members: list[dict[str, Any]]) -> dict[str, str]:
@@ -296,12 +326,31 @@ def _clash_problems(sockets: Iterable[_Socket]) -> Iterator[str]:
     taken: list[_Socket] = []
     for socket in sockets:
         other = next((other for other in taken if socket.clashes_with(other)), None)
-        if other:
+        if other and other.machine != socket.machine:
+            yield (
+                f"{socket.name}: {socket.variable} [{socket.port}] is also {other.variable} of {other.name}, and both"
+                f" are reached as [{socket.reached_as}]; give each its own port, or its own zookeeper_address"
+            )
+        elif other:
             yield (
                 f"{socket.name}: {socket.variable} [{socket.port}] is also {other.variable} of {other.name}"
                 f" on the same machine ({socket.machine}); give each its own"
             )
         taken.append(socket)
+
+
+def _sharing_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
+    members = _members(groups, hostvars)
+    machines = {member["name"]: member["machine"] for member in members}
+    again = _twice(members)
+    for name, other in again.items():
+        yield (
+            f"{name}: is {other} once more: the same machine ({machines[name]}) and the same ports;"
+            " list a member once, or give each ports of its own"
+        )
+    once = [member for member in members if member["name"] not in again]
+    sockets = [socket for member in once for socket in _member_sockets(member)]
+    yield from _clash_problems([*sockets, *_master_sockets(groups, hostvars)])
 
 
 def _load_host_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
@@ -319,19 +368,25 @@ def _load_host_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
             yield f"{name}: locust_master_port [{shown}] must be a port from 1 to 65535"
 
 
+def _managed_by_member(groups: Groups, hostvars: HostVars, controller: Mapping[str, Any]) -> dict[str, bool]:
+    default = controller.get("zookeeper_managed", True)
+    return {name: _as_bool(_read(hostvars[name], "zookeeper_managed", default)) for name in groups.get("zookeeper", [])}
+
+
+def ensemble_is_managed(groups: Groups, hostvars: HostVars, controller: Mapping[str, Any]) -> bool:
+    """Whether the ensemble is ours to change; `controller` says it where the group names no member."""
+    by_member = _managed_by_member(groups, hostvars, controller)
+    return any(by_member.values()) if by_member else _as_bool(controller.get("zookeeper_managed", True))
+
+
 def inventory_problems(groups: Groups, hostvars: HostVars, controller: Mapping[str, Any]) -> list[str]:
     """Return everything that is wrong with an inventory, one line each: who, variable, [value], remedy.
 
     `controller` holds the variables that are the controller's (`benchmark_…`, `zookeeper_managed` if no member says).
     """
     members = _members(groups, hostvars)
-    managed_by_member = {
-        member["name"]: _as_bool(
-            _read(hostvars[member["name"]], "zookeeper_managed", controller.get("zookeeper_managed", True))
-        )
-        for member in members
-    }
-    managed = any(managed_by_member.values()) if members else _as_bool(controller.get("zookeeper_managed", True))
+    managed_by_member = _managed_by_member(groups, hostvars, controller)
+    managed = ensemble_is_managed(groups, hostvars, controller)
     problems = list(_group_problems(groups, managed, controller))
     if managed and not all(managed_by_member.values()):
         others = ", ".join(name for name, own in managed_by_member.items() if not own)
@@ -340,15 +395,7 @@ def inventory_problems(groups: Groups, hostvars: HostVars, controller: Mapping[s
         problems += _id_problems(members)
         for member in members:
             problems += _member_problems(member)
-        again = _twice(members)
-        problems += [
-            f"{name}: is {other} once more: the same machine ({_machine(name, hostvars[name])}) and the same ports;"
-            " list a member once, or give each ports of its own"
-            for name, other in again.items()
-        ]
-        once = [member for member in members if member["name"] not in again]
-        sockets = [socket for member in once for socket in _member_sockets(member)]
-        problems += _clash_problems([*sockets, *_master_sockets(groups, hostvars)])
+        problems += _sharing_problems(groups, hostvars)
         if members and all(member["zookeeper_peer_type"] == "observer" for member in members):
             problems.append(
                 "group zookeeper [observers only]: observers do not vote;"
@@ -356,6 +403,13 @@ def inventory_problems(groups: Groups, hostvars: HostVars, controller: Mapping[s
             )
     problems += _load_host_problems(groups, hostvars)
     return problems
+
+
+def machine_problems(groups: Groups, hostvars: HostVars, controller: Mapping[str, Any]) -> list[str]:
+    """Return which hosts cannot listen where they are to, now that they have told which machines they are."""
+    if not ensemble_is_managed(groups, hostvars, controller):
+        return []
+    return list(_sharing_problems(groups, hostvars))
 
 
 def inventory_warnings(groups: Groups, hostvars: HostVars) -> list[str]:
@@ -369,11 +423,12 @@ def inventory_warnings(groups: Groups, hostvars: HostVars) -> list[str]:
             f"group zookeeper [{len(voters)} participants]: an even number survives the loss of no more members than"
             f" {len(voters) - 1} would ({spared}), and every write waits for one more; make it odd, or one an observer"
         )
-    machines = {member["machine"]: member["name"] for member in reversed(members)}
-    for name in groups.get("locust_workers", []):
-        machine = _machine(name, hostvars[name])
-        if machine in machines:
-            shared = "the controller" if machine == "the controller" else f"the machine of {machines[machine]}"
+    machines = _machines(groups, hostvars)
+    on_it = {machines[member["name"]]: member["name"] for member in reversed(members)}
+    for name in dict.fromkeys([*groups.get("locust_master", []), *groups.get("locust_workers", [])]):
+        machine = machines[name]
+        if machine in on_it:
+            shared = "the controller" if machine == "the controller" else f"the machine of {on_it[machine]}"
             warnings.append(
                 f"{name}: load and members share {shared}: they take each other's processor, and the figures are lower"
                 " than the ensemble's own; use machines of their own where figures matter"
@@ -387,7 +442,9 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
+            "ensemble_is_managed": ensemble_is_managed,
             "ensemble_members": ensemble_members,
             "inventory_problems": inventory_problems,
             "inventory_warnings": inventory_warnings,
+            "machine_problems": machine_problems,
         }

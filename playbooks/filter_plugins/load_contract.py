@@ -13,8 +13,12 @@ _CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ans
 _WORKING_FACT = re.compile(
     r"(?!benchmark_run_time$)benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
 )
-_SECRET = re.compile(r"pass|secret|sasl|token|credential|private|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"pass|secret|sasl|token|credential|private|superdigest|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE
+)
+_USER_INFO = re.compile(r"(?<=://)[^\s/?#]*@")
 _REDACTED = "(secret)"
+_UNREACHED = "it cannot be reached"
 
 
 def _address(name: str, variables: Mapping[str, Any]) -> str:
@@ -93,6 +97,11 @@ def contract_variables(hostvars: HostVars) -> dict[str, dict[str, Any]]:
     }
 
 
+def without_user_info(text: str) -> str:
+    """Return `text` with the user and the password taken out of its URLs: `https://ci:s3cret@host/` has both."""
+    return _USER_INFO.sub("", text)
+
+
 def _is_contract(key: str) -> bool:
     return bool(_CONTRACT_VARIABLE.fullmatch(key)) and not _WORKING_FACT.fullmatch(key)
 
@@ -104,7 +113,7 @@ def _without_secrets(key: str, value: Any) -> Any:
         return {str(inner): _without_secrets(str(inner), content) for inner, content in value.items()}
     if isinstance(value, list):
         return [_without_secrets(str(item).partition("=")[0] if "=" in str(item) else "", item) for item in value]
-    return value
+    return without_user_info(value) if isinstance(value, str) else value
 
 
 def host_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,8 +145,8 @@ def clock_offsets(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[st
 def uncollected(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> dict[str, list[str]]:
     """Return what did not come home: `blocking`, for which the record stays open, and `missing`, which is but said.
 
-    The master has the run's figures, and figures that a host could not give are still there: both are worth another
-    try. What a worker host or member that is gone had for itself, its logs, is not worth waiting for.
+    The master has the run's figures, and as long as it has them they are worth another try. Worker hosts and members
+    have but their logs: those are not worth a report, and stay where they are.
     """
     blocking, missing = [], []
     master = next(iter(groups["locust_master"]))
@@ -145,16 +154,22 @@ def uncollected(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> dict
         found = hostvars[host]
         if found.get("benchmark_collect_taken_in"):
             continue
-        if found.get("benchmark_collect_problem"):
-            blocking.append(str(found["benchmark_collect_problem"]))
-        elif found.get("benchmark_collect_nothing"):
+        if found.get("benchmark_collect_nothing"):
             missing.append(str(found["benchmark_collect_nothing"]))
+            continue
+        problem = str(found.get("benchmark_collect_problem") or "")
+        line = f"{host}: its files could not be fetched, {problem or _UNREACHED}"
+        if host == master:
+            blocking.append(line)
         else:
-            line = f"{host}: its files could not be fetched, it cannot be reached"
-            (blocking if host == master else missing).append(line)
+            missing.append(f"{line}; they are left there" if problem else line)
     for member in groups.get("zookeeper", []):
-        if (hostvars[member].get("__reached") or {}).get("unreachable"):
-            missing.append(f"{member}: its logs could not be fetched, it cannot be reached")
+        found = hostvars[member]
+        if (found.get("__reached") or {}).get("unreachable"):
+            missing.append(f"{member}: its logs could not be fetched, {_UNREACHED}")
+        missing += [
+            f"{member}: {found[fact]}" for fact in ("_zookeeper_logs_problem", "_collect_problem") if found.get(fact)
+        ]
     return {"blocking": blocking, "missing": missing}
 
 
@@ -165,6 +180,21 @@ def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, An
         | (hostvars[host].get("benchmark_collect_member") or {})
         for host in hosts
     }
+
+
+def members_asked(answers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what the manifest says of members that only the connect string names, from what `srvr` has told of them.
+
+    They are named by address and port: several may share a machine. One that gave no answer is left out.
+    """
+    found = {}
+    for answer in answers:
+        address = str(answer["item"]["address"])
+        name = f"[{address}]" if ":" in address else address
+        if answer.get("mode"):
+            told = {"zookeeper_version": answer.get("version") or "unknown", "zookeeper_mode": answer["mode"]}
+            found[f"{name}:{answer['item']['client_port']}"] = told
+    return found
 
 
 def start_failures(hosts: Iterable[str], hostvars: HostVars) -> list[str]:
@@ -223,5 +253,7 @@ class FilterModule:
             "master_ended_well": master_ended_well,
             "master_failure": master_failure,
             "uncollected": uncollected,
+            "without_user_info": without_user_info,
+            "members_asked": members_asked,
             "start_failures": start_failures,
         }

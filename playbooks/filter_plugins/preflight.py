@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,10 @@ HostVars = Mapping[str, Mapping[str, Any]]
 _OVERRIDES = ("locustfile", "users", "spawn_rate", "warmup", "run_time", "parameters")
 
 
-def scenario_request(variables: Mapping[str, Any], scenarios_dir: str) -> dict[str, Any]:
+def scenario_request(variables: Mapping[str, Any], scenarios_dir: str, managed: bool) -> dict[str, Any]:
     """Return the question for `zk-locust resolve-plan`: the scenario and those overrides that are set."""
     return {
+        "managed": managed,
         "scenario": variables.get("benchmark_scenario", "quick"),
         "scenarios_dir": scenarios_dir,
         "overrides": {
@@ -22,6 +24,53 @@ def scenario_request(variables: Mapping[str, Any], scenarios_dir: str) -> dict[s
             if variables.get(f"benchmark_{name}") is not None
         },
     }
+
+
+# What the way to another user says where it fails, what that means, and what to do; the first that fits counts.
+_BECOME_FAILURES = (
+    (
+        r"\b(sudo|su|doas)['\"]?: (command )?not found|command not found: (sudo|su|doas)\b"
+        r"|\b(sudo|su|doas)['\"]?: No such file",
+        "there is no {method} for it",
+        "install {method} there, or set ansible_become_method to what is there (su, doas), or ansible_become: false",
+    ),
+    (
+        r"must have a tty",
+        "sudo wants a terminal, which Ansible does not give it",
+        "take requiretty out of sudoers for {user} (Defaults !requiretty), or set ansible_become: false",
+    ),
+    (
+        r"is not allowed to (execute|run)|not in the sudoers file|may not run sudo|doas: Operation not permitted",
+        "{user} may not become root",
+        "allow {user} every command in sudoers (ALL=(ALL) NOPASSWD: ALL), or set ansible_become: false",
+    ),
+    (
+        r"\b(sudo|su|doas|become)\b.*password|waiting for privilege escalation prompt",
+        "{user} may not become root without a password",
+        "allow it in sudoers, or set ansible_become_password (in a vault), or ansible_become: false",
+    ),
+    (
+        r"(^|\s)(sudo|doas): |waiting for (become|privilege escalation)",
+        "{user} does not become root",
+        "see that `{method} -n true` works there for {user}, or set ansible_become: false",
+    ),
+)
+
+
+def become_problem(name: str, answer: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
+    """Return the line for a host where the SSH user did not become another; empty where something else is wrong."""
+    # Latest first: before what matters there may be a banner, or Ansible's own summary.
+    parts = (str(answer.get(part) or "") for part in ("msg", "module_stdout", "module_stderr"))
+    lines = [line.strip() for part in parts for line in part.splitlines()][::-1]
+    words = {
+        "user": variables.get("ansible_user", "the SSH user"),
+        "method": variables.get("ansible_become_method", "sudo"),
+    }
+    for pattern, meaning, remedy in _BECOME_FAILURES:
+        said = next((line for line in lines if re.search(pattern, line, re.IGNORECASE)), None)
+        if said is not None:
+            return f"{name}: ansible_become [true]: {meaning.format(**words)} ({said}); {remedy.format(**words)}"
+    return ""
 
 
 def probe_problems(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> list[str]:
@@ -40,13 +89,10 @@ def probe_problems(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> l
                 f"{name}: ansible_host [{address}] cannot be reached: {reason};"
                 " check the address, that the machine is up, and that `ssh` reaches it without a question"
             )
-        elif "sudo" in reason and "password" in reason:
-            user = variables.get("ansible_user", "the SSH user")
-            problems.append(
-                f"{name}: ansible_become [true]: {user} may not become root without a password ({reason});"
-                " allow it in sudoers, or set ansible_become_password (in a vault), or ansible_become: false"
-            )
         elif not answer.get("ansible_facts", {}).get("ansible_python_version"):
+            if not_root := become_problem(name, answer, variables):
+                problems.append(not_root)
+                continue
             interpreter = variables.get("ansible_python_interpreter", "found by Ansible")
             problems.append(
                 f"{name}: ansible_python_interpreter [{interpreter}] runs no Ansible module: {reason};"
@@ -68,7 +114,7 @@ def groups_names(groups: Mapping[str, Iterable[str]]) -> list[str]:
 
 def probe_warnings(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> list[str]:
     """Collect what the probes found that a run may go on with, but whose reader should know."""
-    return [line for name in groups_names(groups) for line in hostvars[name].get("preflight_warnings", [])]
+    return [line for name in groups_names(groups) for line in hostvars[name].get("preflight_host_warnings", [])]
 
 
 def warning_report(warnings: Sequence[str]) -> list[str]:

@@ -43,6 +43,7 @@ user: {description: Whether the user exists., type: bool, returned: always}
 java: {description: 'path, major version and error; path is empty if there is none.', type: dict, returned: always}
 files: {description: Existence by path., type: dict, returned: always}
 folders: {description: 'writable, free_mb and error by path.', type: dict, returned: always}
+machine: {description: 'What tells this machine from others; empty where nothing does.', type: str, returned: always}
 limits: {description: 'What caps a load: open_files (0 for none), ports, root.', type: dict, returned: always}
 """
 
@@ -112,6 +113,26 @@ def probe_folder(path: Path) -> dict[str, Any]:
     return {"writable": True, "free_mb": free_mb, "error": ""}
 
 
+def machine(root: Path = Path("/")) -> str:
+    """Return what tells a machine from others, under whatever address it is reached; empty where nothing does.
+
+    Clones of an image share their machine-id, and containers of a kernel their boot_id: only all of it together tells.
+    """
+
+    def read(path: str) -> str:
+        try:
+            return (root / path).read_text().strip()
+        except (OSError, ValueError):
+            return ""
+
+    ids = [read("etc/machine-id"), read("proc/sys/kernel/random/boot_id")]
+    try:
+        network = str((root / "proc/self/ns/net").readlink())  # whose ports they are
+    except OSError:
+        network = ""
+    return " ".join([*ids, read("proc/sys/kernel/hostname"), network]) if any(ids) else ""
+
+
 def limits() -> dict[str, Any]:
     """Return the hard limit of open files (0: none), and the first and last ephemeral port."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -141,6 +162,7 @@ def main() -> None:
         java=find_java(module.params["java"]) if module.params["want_java"] else {"path": "", "major": 0, "error": ""},
         files={path: Path(path).exists() for path in module.params["files"]},
         limits=limits(),
+        machine=machine(),
         folders={path: probe_folder(Path(path)) for path in module.params["folders"]},
     )
 

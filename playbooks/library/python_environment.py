@@ -17,12 +17,12 @@ short_description: Make a Python environment from wheels on the host
 description:
   - The environment is made by the Python that runs this module, with the pip that is among the wheels.
   - Its name says what is in it, so an environment that is complete is never touched again.
-  - Of the environments beside it the newest are kept.
+  - Of the environments beside it, and of the files beside the pack and the wheel, the newest are kept.
 options:
   folder: {description: Where the environment is to be., type: path, required: true}
   pack: {description: 'A tar file with the wheels, pip among them.', type: path, required: true}
   wheel: {description: The project's own wheel., type: path, required: true}
-  keep: {description: How many environments are kept., type: int, default: 3}
+  keep: {description: 'How many environments are kept, and how many packs and wheels.', type: int, default: 3}
 author: [zk-locust]
 """
 
@@ -35,7 +35,7 @@ EXAMPLES = """
 """
 
 RETURN = """
-removed: {description: Older environments that were removed., type: list, returned: always}
+removed: {description: 'Older environments, packs and wheels that were removed.', type: list, returned: always}
 """
 
 COMPLETE = ".complete"
@@ -87,18 +87,22 @@ def _run(command: list[str]) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True)
 
 
-def remove_old(folder: Path, keep: int) -> list[str]:
-    """Remove all environments beside `folder` but the `keep` newest; return their names."""
+def remove_old(current: Path, keep: int) -> list[str]:
+    """Remove what lies beside `current` and is of its kind, all but the `keep` newest; return the names."""
 
-    def age(environment: Path) -> float:
-        complete = environment / COMPLETE
-        return complete.stat().st_mtime if complete.exists() else 0.0
+    def age(path: Path) -> float:
+        # Of an environment that was not completed nothing is of use.
+        mark = path / COMPLETE if path.is_dir() else path
+        return mark.stat().st_mtime if mark.exists() else 0.0
 
-    others = sorted((other for other in folder.parent.iterdir() if other != folder), key=age, reverse=True)
-    removed = others[max(keep - 1, 0) :]
-    for environment in removed:
-        shutil.rmtree(environment)
-    return [environment.name for environment in removed]
+    alike = (other for other in current.parent.iterdir() if current.is_dir() or other.suffix == current.suffix)
+    removed = sorted((other for other in alike if other != current), key=age, reverse=True)[max(keep - 1, 0) :]
+    for path in removed:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return [path.name for path in removed]
 
 
 def main() -> None:
@@ -117,9 +121,10 @@ def main() -> None:
         module.exit_json(changed=False, removed=[])
     if module.check_mode:
         module.exit_json(changed=True, removed=[])
+    pack, wheel = Path(module.params["pack"]), Path(module.params["wheel"])
     try:
-        make_environment(folder, Path(module.params["pack"]), Path(module.params["wheel"]))
-        removed = remove_old(folder, module.params["keep"])
+        make_environment(folder, pack, wheel)
+        removed = [name for current in (folder, pack, wheel) for name in remove_old(current, module.params["keep"])]
     except subprocess.CalledProcessError as error:
         shutil.rmtree(folder, ignore_errors=True)
         module.fail_json(msg=f"pip could not install into {folder}: {(error.stderr or error.stdout).strip()[-2000:]}")

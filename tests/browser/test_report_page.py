@@ -8,35 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from reporting import write
-from tests.needs import missing
+from tests.browser.contrast import WEAK_TEXT
 from tests.unit.reporting.synthetic import Synthetic
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDTHS = (390, 768, 1400)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        missing(f"needs {CHROMIUM}: apt-get install chromium")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
@@ -127,34 +107,7 @@ def test_text_has_contrast_in_both_schemes(page: Page) -> None:
     """WCAG AA: 4.5 to 1 for text, against the nearest background that is not transparent."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        weak = page.evaluate(
-            """(() => {
-            const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-            const light = (colour) => {
-                const [r, g, b] = numbers(colour).map((c) => c / 255)
-                    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-                return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-            };
-            const backOf = (element) => {
-                for (let at = element; at; at = at.parentElement) {
-                    const colour = getComputedStyle(at).backgroundColor;
-                    if (!/^rgba\\(.*, 0\\)$/.test(colour) && colour !== "transparent") return colour;
-                }
-                return "rgb(255, 255, 255)";
-            };
-            const weak = [];
-            for (const element of document.querySelectorAll("body *:not(script):not(style)")) {
-                const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-                if (!own || element.closest("noscript")) continue;
-                const style = getComputedStyle(element);
-                const ink = light(element.closest("svg") ? style.fill : style.color);
-                const back = light(backOf(element));
-                const ratio = (Math.max(ink, back) + 0.05) / (Math.min(ink, back) + 0.05);
-                if (ratio < 4.5) weak.push([element.textContent.trim().slice(0, 40), ratio.toFixed(2)]);
-            }
-            return weak;
-        })()"""
-        )
+        weak = page.evaluate(WEAK_TEXT)
         assert weak == [], scheme
 
 

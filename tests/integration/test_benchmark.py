@@ -169,6 +169,7 @@ def test_a_load_outlives_its_controller_ends_by_itself_and_is_collected_by_the_n
 
 def test_a_run_without_an_ensemble_says_so_and_starts_nothing(fleet: LocalFleet) -> None:
     play = fleet.play("run").failed()
+    assert "  warning: load1: load and members share the controller: " in play.screen
     assert "no member of [" in play.screen
     assert "playbooks/provision.yml" in play.screen
     assert fleet.processes() == []

@@ -20,6 +20,7 @@ import psutil
 import pytest
 import yaml
 
+from tests import stand_in_ssh, stand_in_sudo
 from tests.integration.ssh_server import SshServer, make_key, require_sshd
 from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
 from tests.needs import require_root
@@ -44,6 +45,7 @@ class Controller:
 
     def __post_init__(self) -> None:
         (self.folder / "home" / ".ssh").mkdir(parents=True)
+        self.ssh = stand_in_ssh.make(self.folder / "home")
         self.known_hosts.write_text(self.host.known_host + self.jump.known_host)
         self.state.mkdir()
         self.variables = {
@@ -82,7 +84,7 @@ class Controller:
         return {
             "args": [FAB, words[0], "-i", str(self.inventory), *words[1:]],
             "cwd": PROJECT,
-            "env": environment | {"HOME": str(self.folder / "home")},
+            "env": environment | {"HOME": str(self.folder / "home"), "ANSIBLE_SSH_EXECUTABLE": str(self.ssh)},
             "text": True,
         }
 
@@ -276,18 +278,22 @@ def test_known_hosts_are_where_the_inventory_says(controller: Controller) -> Non
     assert controller.status()["load_hosts"][0]["reached"]
 
 
-@pytest.mark.parametrize("way", ["-J jump", "-o ProxyJump=jump", "ProxyCommand", "ssh_config"])
+@pytest.mark.parametrize("way", ["-J jump", "-o ProxyJump=jump", "ProxyCommand", "ssh_config", "Include"])
 def test_a_host_behind_a_jump_host(controller: Controller, way: str) -> None:
     configuration = controller.folder / "home" / ".ssh" / "config"
     configuration.write_text(
         f"Host jump\n  HostName 127.0.0.1\n  Port {controller.jump.port}\n"
         f"  IdentityFile {controller.variables['ansible_ssh_private_key_file']}\n"
         f"  UserKnownHostsFile {controller.known_hosts}\n"
-        + ("Host 127.0.0.1\n  ProxyJump jump\n" if way == "ssh_config" else "")
+        + ("Host 127.0.0.1\n  ProxyJump jump\n" if way in ("ssh_config", "Include") else "")
     )
+    if way == "Include":
+        included = configuration.rename(configuration.with_name("fleet.conf"))
+        configuration.write_text(f"Include {included}\n")
     controller.variables["ansible_ssh_common_args"] = {
         "ProxyCommand": f"-o ProxyCommand='ssh -F {configuration} -W %h:%p jump'",
         "ssh_config": "",
+        "Include": "",
     }.get(way, way)
     before = controller.jump.logins
     found = controller.status()["load_hosts"][0]
@@ -380,6 +386,43 @@ def test_following_ends_with_us_and_leaves_no_process(
     rest = following.communicate(timeout=10)[0]
     assert rest == ""
     assert following.returncode == (0 if end is signal.SIGINT else -signal.SIGKILL)
+    until(lambda: not tails(log), 5)
+
+
+def asking_sudo(controller: Controller) -> None:
+    controller.variables |= {
+        "ansible_become": True,
+        "ansible_become_user": "nobody",  # whoever the tests' user is, it has to become somebody else
+        "ansible_become_exe": str(stand_in_sudo.make(controller.folder)),
+        "ansible_become_password": stand_in_sudo.PASSWORD,
+    }
+
+
+def test_the_password_of_sudo_is_used_and_never_seen(controller: Controller) -> None:
+    asking_sudo(controller)
+    controller.provision()
+    controller.start_run()
+    assert controller.status()["load_hosts"][0]["overview"]["runs"]
+    stopped = controller.fab("stop")
+    assert (stopped.returncode, stopped.stdout.splitlines()[1]) == (0, "  box: ended")
+    assert "horse" not in (controller.folder / "sudo.calls").read_text()
+    controller.variables["ansible_become_password"] = "haddock"
+    problem = controller.status()["load_hosts"][0]["problem"]
+    assert problem == "sudo to nobody does not take the password: correct ansible_become_password"
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_following_through_a_sudo_that_asks_ends_with_us_too(controller: Controller, end: signal.Signals) -> None:
+    asking_sudo(controller)
+    log = controller.state / "zookeeper" / "zk1" / "log" / "zookeeper.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("one\n")
+    following = controller.begin("logs", "--host", "zk1", "--follow")
+    assert following.stdout is not None
+    assert following.stdout.readline() == "one\n", "and no prompt"
+    assert tails(log)
+    following.send_signal(end)
+    assert following.communicate(timeout=10)[0] == ""
     until(lambda: not tails(log), 5)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.integration.local_fleet import MEMBERS, LocalFleet, local_fleet
+from tests.integration.ssh_server import SshServer, make_key, require_sshd
 from tests.integration.zookeeper_server import four_letters, free_ports, require_zookeeper
 from tests.stand_in_archive import stand_in_archive
 
@@ -81,7 +82,8 @@ def test_check_mode_says_what_would_change_and_changes_nothing(fleet: LocalFleet
 def test_a_changed_configuration_restarts_followers_first(fleet: LocalFleet) -> None:
     leader = next(name for name, mode in fleet.modes().items() if mode == "leader")
     before = fleet.pids()
-    properties = {"globalOutstandingLimit": 900, "ssl.quorum.keyStore.password": "hunter2"}
+    secrets = {"ssl.quorum.keyStore.password": "hunter2", "DigestAuthenticationProvider.superDigest": "super:hunter2"}
+    properties = {"globalOutstandingLimit": 900} | secrets
     play = fleet.provision("--diff", zookeeper_properties=properties).succeeded()
     order = re.findall(r"TASK \[zookeeper : Restart (zk\d)\]", play.screen)
     assert sorted(order) == sorted(MEMBERS), play.screen
@@ -103,8 +105,30 @@ def test_passwords_are_for_the_member_alone(fleet: LocalFleet) -> None:
     with tarfile.open(bundle) as tar:
         files = {file.name: tar.extractfile(file) for file in tar if file.isfile()}
         contents = {name: content.read() for name, content in files.items() if content}
-    assert b"ssl.quorum.keyStore.password=(removed)" in contents["./zoo.cfg"]
+    for key in (b"ssl.quorum.keyStore.password", b"DigestAuthenticationProvider.superDigest"):
+        assert key + b"=(removed)" in contents["./zoo.cfg"]
     assert not [name for name, content in contents.items() if b"hunter2" in content]
+
+
+def test_a_roll_ends_at_the_first_member_that_does_not_come_up(fleet: LocalFleet) -> None:
+    before, modes = fleet.pids(), fleet.modes()
+    first = next(name for name in MEMBERS if modes[name] == "follower")
+    hosts = fleet.inventory["zookeeper"]["hosts"]
+    for name in MEMBERS:
+        hosts[name]["zookeeper_properties"] = {"globalOutstandingLimit": 902}
+    hosts[first]["zookeeper_properties"] = {"tickTime": "soon"}
+    try:
+        play = fleet.provision(zookeeper_keep_running=True).failed()
+    finally:
+        for name in MEMBERS:
+            del hosts[name]["zookeeper_properties"]
+    assert re.findall(r"TASK \[zookeeper : Restart (zk\d)\]", play.screen) == [first]
+    assert f"{first} did not come up: its process has ended" in play.screen
+    after = fleet.pids()
+    assert all(after[name] == before[name] for name in MEMBERS if name != first), "the others must serve"
+    assert sorted(fleet.modes()[name] for name in MEMBERS if name != first) == ["follower", "leader"]
+    fleet.provision().succeeded()
+    assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
 
 
 def test_a_changed_list_of_members_restarts_all_at_once(fleet: LocalFleet) -> None:
@@ -179,17 +203,19 @@ def test_an_archive_is_verified_and_unpacked_beside_others(fresh_fleet: LocalFle
         method: Mapping[str, Any] = {
             "zookeeper_install_method": "archive",
             "zookeeper_version": "3.8.0",
-            "zookeeper_archive_url": f"{url}/{archive.name}",
+            "zookeeper_archive_url": f"{url.replace('://', '://ci:s3cret@')}/{archive.name}",
             "zookeeper_archive_cache": str(fresh_fleet.folder / "cache"),
         }
         wrong = fresh_fleet.provision(**method, zookeeper_archive_checksum="sha512:" + "0" * 128).failed()
         assert "zookeeper_archive_url [" in wrong.screen
         assert "did not match" in wrong.screen
+        assert "s3cret" not in wrong.screen
         assert not (fresh_fleet.state / "versions/3.8.0/lib").exists()
 
         fresh_fleet.provision(**method).succeeded()
         assert fresh_fleet.modes() == {"zk1": "standalone"}
         assert (fresh_fleet.state / "zookeeper/zk1/current").resolve() == fresh_fleet.state / "versions/3.8.0"
+    assert (fresh_fleet.state / "versions/3.8.0/.complete").read_text() == f"{url}/{archive.name}\n"
     # The server of archives is gone: nothing is fetched twice.
     assert fresh_fleet.provision(**method).succeeded().changed == 0
     fresh_fleet.teardown().succeeded()
@@ -244,6 +270,8 @@ def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: LocalFleet) -> 
     hosts["zk1"].update(ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=9)
     hosts["zk2"].update(zookeeper_java="/nowhere/java", zookeeper_free_disk_mb=10**9)
     fresh_fleet.inventory["locust_workers"]["hosts"]["load2"] = {"ansible_python_interpreter": "/nowhere/python3"}
+    no_sudo = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/nowhere/sudo"}
+    fresh_fleet.inventory["locust_workers"]["hosts"]["load3"] = no_sudo
     with socket.create_server(("127.0.0.1", fresh_fleet.port("zk3", "peer"))), _held_port() as port:
         play = fresh_fleet.play("preflight", locust_master_port=port).failed()
     for expected in (
@@ -253,10 +281,29 @@ def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: LocalFleet) -> 
         f"zk3: zookeeper_peer_port [{fresh_fleet.port('zk3', 'peer')}] is in use by process {os.getpid()} (",
         f"load1: locust_master_port [{port}] is in use by process {os.getpid()} (",
         "load2: ansible_python_interpreter [/nowhere/python3] runs no Ansible module: ",
-        "preflight found 6 problems; nothing was started",
+        "load3: ansible_become [true]: there is no sudo for it (",
+        "preflight found 7 problems; nothing was started",
     ):
         assert expected in play.screen, play.screen
     assert not fresh_fleet.state.exists()
+
+
+def test_preflight_knows_a_member_again_that_is_reached_another_way(fresh_fleet: LocalFleet) -> None:
+    require_sshd()
+    key = fresh_fleet.folder / "key"
+    hosts = fresh_fleet.inventory["zookeeper"]["hosts"]
+    with SshServer(fresh_fleet.folder / "sshd", make_key(key)) as server:
+        hosts["zk2"] = hosts["zk1"] | {
+            "ansible_connection": "ssh",
+            "ansible_host": "127.0.0.1",
+            "ansible_port": server.port,
+            "ansible_ssh_private_key_file": str(key),
+            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+            "zookeeper_address": "127.0.0.2",
+        }
+        play = fresh_fleet.play("preflight").failed()
+    assert "zk2: is zk1 once more: the same machine (the controller) and the same ports" in play.screen
+    assert "preflight found 1 problem; nothing was started" in play.screen
 
 
 def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: LocalFleet) -> None:
@@ -271,6 +318,13 @@ def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: LocalFleet) ->
     assert list(fresh_fleet.state.rglob("*")) == [control.parents[1], control.parent, control]
     assert not (fresh_fleet.folder / "touched").exists()
     assert "benchmark_parameters.hosts [not set]" in fresh_fleet.play("preflight").failed().screen
+
+
+def test_preflight_lets_the_admin_servers_of_somebody_elses_ensemble_be_named(fresh_fleet: LocalFleet) -> None:
+    named = {"hosts": "a.example.org", "zk-admin-addresses": "a=a.example.org:8081"}
+    fresh_fleet.play("preflight", benchmark_parameters=named, zookeeper_managed=False).succeeded()
+    play = fresh_fleet.play("preflight", benchmark_parameters=named).failed()
+    assert "benchmark_parameters.zk-admin-addresses [a=a.example.org:8081]: the run sets this itself" in play.screen
 
 
 @contextlib.contextmanager

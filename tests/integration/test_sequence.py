@@ -55,7 +55,7 @@ def test_all_steps_alone_and_a_report_at_the_end(server: ZooKeeperServers, tmp_p
 def test_chosen_steps_with_workers(server: ZooKeeperServers, tmp_path: Path) -> None:
     load = LocustMasterAndWorkers(
         tmp_path, "locust_sequence.py", 2, "--hosts", server.hosts, "--users", "4", "--spawn-rate", "100",
-        "--min-wait", "5", "--stop-timeout", "3", "--bench-step-duration", "1",
+        "--min-wait", "5", "--stop-timeout", "3", "--bench-step-duration", "3",
         "--bench-include", "watch_8,set,connect",
         "--stats-collect", "500", "--stats-events", str(tmp_path / "events.csv"),
     )  # fmt: skip

@@ -60,7 +60,8 @@ def test_a_locustfile_runs_without_failures(locustfile: str, servers: ZooKeeperS
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     entries = {entry["name"]: entry for entry in json.loads(summary.with_suffix(".json").read_text())}
-    assert set(entries) == OPERATIONS[locustfile], done.stderr
+    # One in two hundred; a busy machine may not come to it in two seconds.
+    assert OPERATIONS[locustfile] - {"count_children"} <= set(entries) <= OPERATIONS[locustfile], done.stderr
     for name, entry in entries.items():
         assert entry["num_requests"] > 0, name
         assert entry["num_failures"] == 0, done.stderr

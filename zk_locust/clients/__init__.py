@@ -56,7 +56,13 @@ def check_client(options: "Options") -> None:
 
     The user's own maker of kazoo clients is looked up, but not called: what it does is its own affair.
     """
-    given = {"kazoo-tls": options.kazoo.tls, "kazoo-sasl-options": options.kazoo.sasl}
+    given = {
+        "kazoo-tls": options.kazoo.tls,
+        "kazoo-tls-ca": options.kazoo.tls_ca,
+        "kazoo-tls-cert": options.kazoo.tls_cert,
+        "kazoo-tls-key": options.kazoo.tls_key,
+        "kazoo-sasl-options": options.kazoo.sasl,
+    }
     if problem := unprotected(options.client, [name for name, value in given.items() if value]):
         raise ConfigurationError("--client", options.client, problem, REMEDY)
     if options.client == "kazoo" and options.kazoo.create_client:

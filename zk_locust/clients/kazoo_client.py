@@ -5,6 +5,7 @@ kazoo has none: against a silent server its operations wait, queued, for as long
 
 import contextlib
 import logging
+import socket
 import time
 from collections.abc import Sequence
 from typing import Any, Literal, NoReturn, overload
@@ -14,6 +15,8 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import AuthFailedError as KazooAuthFailedError
 from kazoo.exceptions import ConnectionClosedError, ConnectionLoss, KazooException, ZookeeperError
 from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.protocol.serialization import SASL, Auth
+from kazoo.protocol.states import KeeperState
 from kazoo.retry import KazooRetry
 
 from zk_locust.clients.interface import ClientSettings, Watch, ZnodeStat
@@ -22,6 +25,7 @@ from zk_locust.clients.kazoo_options import KazooOptions
 from zk_locust.clients.request_size import loss_over_size
 from zk_locust.errors import (
     AuthFailedError,
+    ClientError,
     ConnectError,
     ConnectionLossError,
     OperationTimeoutError,
@@ -61,6 +65,7 @@ class KazooZooKeeperClient:
         }
         if credentials:
             arguments["auth_data"] = [(scheme, credential.decode()) for scheme, credential in credentials]
+        self._silent_since: float | None = None  # when what is not answered yet was asked
         self._kazoo: Any = options.maker()(arguments | options.arguments())
 
     @property
@@ -125,24 +130,35 @@ class KazooZooKeeperClient:
 
     def get(self, path: str, watch: Watch | None = None) -> tuple[bytes, ZnodeStat]:
         """Return value and stat."""
-        return self._reply(self._kazoo.get_async(path, watch))  # type: ignore[no-any-return]
+        return self._reply(self._ready().get_async(path, watch))  # type: ignore[no-any-return]
 
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
         """Return the stat, or None where there is no such node."""
-        return self._reply(self._kazoo.exists_async(path, watch))
+        return self._reply(self._ready().exists_async(path, watch))
 
     def set(self, path: str, value: bytes, version: int = -1) -> ZnodeStat:
         """Replace the value."""
-        return self._reply(self._kazoo.set_async(path, value, version), len(path) + len(value))
+        return self._reply(self._ready().set_async(path, value, version), len(path) + len(value))
 
-    def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
-        """Create a node; return its path."""
-        result = self._kazoo.create_async(path, value, ephemeral=ephemeral, sequence=sequence)
+    def create(
+        self,
+        path: str,
+        value: bytes = b"",
+        acl: Any = None,
+        ephemeral: bool = False,
+        sequence: bool = False,
+        makepath: bool = False,
+    ) -> str:
+        """Create a node; return its path. The arguments are kazoo's, for locustfiles of 2019."""
+        result = self._ready().create_async(path, value, acl, ephemeral, sequence, makepath)
         return self._reply(result, len(path) + len(value))  # type: ignore[no-any-return]
 
-    def delete(self, path: str, version: int = -1) -> None:
-        """Remove a node without children."""
-        self._reply(self._kazoo.delete_async(path, version))
+    def delete(self, path: str, version: int = -1, recursive: bool = False) -> None:
+        """Remove a node; with `recursive`, for locustfiles of 2019, its children too, one request after the other."""
+        if recursive:
+            for child in self.get_children(path):
+                self.delete(f"{path.rstrip('/')}/{child}", recursive=True)
+        self._reply(self._ready().delete_async(path, version))
 
     @overload
     def get_children(
@@ -154,18 +170,47 @@ class KazooZooKeeperClient:
     ) -> tuple[list[str], ZnodeStat]: ...
     def get_children(self, path: str, watch: Watch | None = None, include_data: bool = False) -> Any:
         """Return the children's names, with the node's stat where `include_data` is true."""
-        return self._reply(self._kazoo.get_children_async(path, watch, include_data))
+        return self._reply(self._ready().get_children_async(path, watch, include_data))
+
+    def _ready(self) -> Any:
+        """Return kazoo's client when it has a connection. Raises ConnectionLossError where that takes too long.
+
+        While kazoo connects, nobody takes from its queue: it would grow with each operation, and the pipe that kazoo
+        wakes itself by would fill up after some hundred of them and hold the next one for ever, beyond any time limit.
+        """
+        kazoo = self._kazoo
+        if kazoo.client_state == KeeperState.CONNECTING and not kazoo._live.wait(self._time_limit_s):
+            because = f" ({self._log.problem})" if self._log.problem else ""
+            raise ConnectionLossError(f"no connection within {self._time_limit_s:g} s{because}")
+        return kazoo
 
     def _reply(self, result: Any, sent_bytes: int = 0) -> Any:
         began = time.perf_counter()
         try:
-            return result.get(timeout=self._time_limit_s)
+            reply = result.get(timeout=self._time_limit_s)
+            self._silent_since = None
+            return reply
         except (gevent.Timeout, KazooTimeoutError) as error:
             if isinstance(error, gevent.Timeout) and time.perf_counter() - began < self._time_limit_s * 0.99:
                 raise  # somebody else's time limit, not ours
+            self._leave_a_silent_member(began)
             raise OperationTimeoutError(f"no reply within {self._time_limit_s:g} s") from None
         except KazooException as error:
             _raise_as_ours(error, sent_bytes)
+
+    def _leave_a_silent_member(self, asked_s: float) -> None:
+        """Let kazoo look for another member after two thirds of the session's time limit without a reply.
+
+        It would by itself, by a ping that is not answered; but it pings only where no request has been sent meanwhile.
+        """
+        if self._silent_since is None:
+            self._silent_since = asked_s
+        elif time.perf_counter() - self._silent_since > self._settings.session_timeout_s * 2 / 3:
+            self._silent_since = None
+            connected_by = getattr(self._kazoo._connection, "_socket", None)
+            if connected_by is not None:
+                with contextlib.suppress(OSError):
+                    connected_by.shutdown(socket.SHUT_RDWR)
 
 
 class _LastProblem(logging.LoggerAdapter[logging.Logger]):
@@ -177,6 +222,8 @@ class _LastProblem(logging.LoggerAdapter[logging.Logger]):
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Remember a warning or an error, and log it."""
+        # At DEBUG it shows requests whole, and these are nothing but secrets.
+        args = tuple(f"{type(arg).__name__}(…)" if isinstance(arg, (Auth, SASL)) else arg for arg in args)
         # Its very last word is that it has given up, which says nothing.
         if level >= logging.WARNING and not str(msg).startswith("Failed connecting"):
             self.problem = str(msg) % args if args else str(msg)
@@ -193,5 +240,17 @@ def _raise_as_ours(error: KazooException, sent_bytes: int = 0) -> NoReturn:
     if isinstance(error, ConnectionClosedError):
         raise ConnectionLossError(str(error) or "connection closed") from error
     if isinstance(error, ZookeeperError):
-        raise server_error(error.code, type(error).__name__) from error
+        raise _as_both(server_error(error.code, type(error).__name__), type(error)) from error
     raise ProtocolError(repr(error)) from error
+
+
+_both: dict[tuple[type, type], type] = {}
+
+
+def _as_both(ours: ClientError, theirs: type[ZookeeperError]) -> ClientError:
+    """Let whoever catches kazoo's error catch ours, as locustfiles of 2019 do."""
+    kinds = (type(ours), theirs)
+    if kinds not in _both:
+        _both[kinds] = type(kinds[0].__name__, kinds, {"__module__": kinds[0].__module__})
+    ours.__class__ = _both[kinds]
+    return ours

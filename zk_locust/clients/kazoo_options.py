@@ -127,7 +127,7 @@ def _checked(make: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
         # Without the error's text: it may quote the arguments, with secrets in them.
         raise ConfigurationError(
             _CREATE_CLIENT, "(secret)", f"it raises {type(error).__name__}", "it gets the arguments of KazooClient"
-        ) from error
+        ) from None
     if not all(hasattr(client, name) for name in ("start", "stop", "get_async", "create_async")):
         raise ConfigurationError(
             _CREATE_CLIENT, "(secret)", f"it makes no kazoo client but a {type(client).__name__}",

@@ -1,5 +1,7 @@
 """Looking at the children of a node."""
 
+from typing import ClassVar
+
 from zk_locust.errors import NoNodeError
 from zk_locust.locust_client import LocustClient
 from zk_locust.ops.base import AbstractOp, MaybeInterrupt
@@ -7,6 +9,9 @@ from zk_locust.ops.base import AbstractOp, MaybeInterrupt
 
 class _OnParent(AbstractOp):
     """An operation on a node that has children: by default the pseudo root."""
+
+    # Whether the user makes one child, for as long as its session lasts, so that there is something to be listed.
+    makes_a_child: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -18,10 +23,13 @@ class _OnParent(AbstractOp):
     ) -> None:
         super().__init__(client, maybe_interrupt, label=label)
         self._path = path or client.join_path("/")
+        self._child = client.join_path("/child-") if self.makes_a_child and path is None else None
 
     def prepare(self) -> None:
-        """Make the pseudo root unless it is there."""
+        """Make the pseudo root unless it is there, and the user's child."""
         self.client.ensure_pseudo_root()
+        if self._child is not None:
+            self.client.get_zk_client().create(self._child, ephemeral=True, sequence=True)
 
 
 class ZKCountChildrenOp(_OnParent):
@@ -52,6 +60,7 @@ class ZKGetChildrenOp(_OnParent):
     """Get the children's names."""
 
     default_label = "get_children"
+    makes_a_child = True
 
     def op(self) -> None:
         """Get them once; the event's response length is their number."""
@@ -63,6 +72,7 @@ class ZKGetChildren2Op(_OnParent):
     """Get the children's names and the node's stat."""
 
     default_label = "get_children2"
+    makes_a_child = True
 
     def op(self) -> None:
         """Get them once; the event's response length is their number."""

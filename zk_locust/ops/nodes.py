@@ -1,5 +1,6 @@
 """Making and removing nodes."""
 
+import random
 from collections.abc import Callable
 
 from zk_locust.locust_client import LocustClient
@@ -18,11 +19,13 @@ class ZKCreateEphemeralOp(AbstractOp):
         base_path: str | None = None,
         push: Callable[[str], object] | None = None,
         *,
+        val_size: int | None = None,
         label: str | None = None,
     ) -> None:
         super().__init__(client, maybe_interrupt, label=label)
         self._base_path = base_path or client.join_path("/c-")
         self._push = push
+        self._value = random.randbytes(client.options.val_size if val_size is None else val_size)
 
     def prepare(self) -> None:
         """Make the node that holds them."""
@@ -32,7 +35,7 @@ class ZKCreateEphemeralOp(AbstractOp):
         """Make one node."""
         path = None
         with self.client.timer(self.label):
-            path = self.client.get_zk_client().create(self._base_path, ephemeral=True, sequence=True)
+            path = self.client.get_zk_client().create(self._base_path, self._value, ephemeral=True, sequence=True)
         if path is not None and self._push is not None:
             self._push(path)
 

@@ -39,8 +39,13 @@ class _OnOneKey(AbstractOp):
         return random.randbytes(self._val_size)
 
     def prepare(self) -> None:
-        """Make the node unless it is there."""
-        self._path = self.client.create_node(self._node, self.first_value())
+        """Make the node unless it is there; give it a value of our size where a load of another size has left it."""
+        value = self.first_value()
+        self._path = self.client.create_node(self._node, value)
+        client = self.client.get_zk_client()
+        stat = client.exists(self._path)
+        if stat is not None and stat.dataLength != len(value):
+            client.set(self._path, value)
 
 
 class ZKGetOp(_OnOneKey):

@@ -8,6 +8,7 @@ import time
 import uuid
 
 from gevent.event import Event
+from kazoo.protocol.states import EventType
 
 from zk_locust.clients.interface import WatchedEvent
 from zk_locust.errors import OperationTimeoutError
@@ -51,9 +52,9 @@ class ZKWatchOp(AbstractOp):
 
         def on_event(event: WatchedEvent) -> None:
             nonlocal told_ns
-            del event
-            told_ns = time.perf_counter_ns()
-            told.set()
+            if event.type == EventType.CHANGED:  # and not that the connection is lost
+                told_ns = time.perf_counter_ns()
+                told.set()
 
         with self.client.timer(self.label) as timer:
             _, watched = client.get(self._path, watch=on_event)

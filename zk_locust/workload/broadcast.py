@@ -133,7 +133,10 @@ class Watcher:
     def run(self) -> None:
         """Take what the callbacks have told, and set those watches again."""
         if None in self._versions and not self._told:
-            self.start()
+            # Counted only when it fails, as the first time.
+            with self._client.timer("user_prepare") as timer:
+                self.start()
+                timer.discard()
         self._any_told.clear()
         if not self._told:
             self._any_told.wait(_LOOK_AGAIN_S)

@@ -43,17 +43,19 @@ class LockUser:
     def run(self, step: Step) -> None:
         """Take one lock, hold it, release it."""
         lock = f"{self._folder}/{step.key % self._locks.count}"
-        mine = None
+        mine, held = None, False
         with self._client.timer("lock_acquire"):
             mine = self._acquire(lock)
+            self._left_behind = lock  # an error may take us away from here
             self._check_in(lock)
+            held = True
         if mine is None:
             return
         try:
-            gevent.sleep(self._locks.hold_s)
-            self._check_out(lock)
+            if held:
+                gevent.sleep(self._locks.hold_s)
+                self._check_out(lock)
         finally:
-            self._left_behind = lock
             with self._client.timer("lock_release"):
                 self._client.get_zk_client().delete(mine)
                 self._left_behind = None

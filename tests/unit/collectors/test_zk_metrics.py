@@ -13,12 +13,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from unittest.mock import Mock
 
 import pytest
 
+from zk_metrics.admin_servers import admin_servers
 from zk_metrics.columns import METRIC_COLUMNS, POLL_MS, REACHABLE
-from zk_metrics.monitor import Monitor
 
 TIME_LIMIT_S = 0.7
 INTERVAL_S = 0.1
@@ -29,10 +28,12 @@ GOOD = {"command": "monitor", "error": None, "avg_latency": 0.5, "znode_count": 
 POLL = f"""
 from gevent import monkey; monkey.patch_all()
 import sys, gevent
-from zk_metrics import poller
-poller._TIME_LIMIT_S = {TIME_LIMIT_S}
-file = poller.MetricsFile(sys.argv[1])
-pollers = [poller.MemberPoller(*member.split("=", 1), {INTERVAL_S}, file) for member in sys.argv[2:]]
+from zk_metrics import member
+from zk_metrics.metrics_file import MetricsFile
+from zk_metrics.poller import MemberPoller
+member._TIME_LIMIT_S = {TIME_LIMIT_S}
+file = MetricsFile(sys.argv[1])
+pollers = [MemberPoller(member.Member(*each.split("=", 1)), {INTERVAL_S}, file) for each in sys.argv[2:]]
 gevent.sleep({POLLED_S})
 for each in pollers:
     each.stop()
@@ -57,7 +58,9 @@ class Member(http.server.BaseHTTPRequestHandler):
             "empty": "",
         }.get(kind, "")
         with contextlib.suppress(OSError):
-            self.send_response(500 if kind == "broken" else 200)
+            self.send_response({"broken": 500, "elsewhere": 302}.get(kind, 200))
+            if kind == "elsewhere":
+                self.send_header("Location", "/good")
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             for character in answer if kind == "dribble" else [answer]:
@@ -104,7 +107,7 @@ def servers() -> Iterator[dict[str, str]]:
 def polled(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Polled:
     path = tmp_path_factory.mktemp("metrics") / "zk-metrics.csv"
     members = {kind: servers[kind] for kind in ("closed", "silent")}
-    for kind in ("good", "garbage", "deep", "list", "cut", "dribble", "empty", "broken", "slow"):
+    for kind in ("good", "garbage", "deep", "list", "cut", "dribble", "empty", "broken", "elsewhere", "slow"):
         members[kind] = f"{servers['admin']}/{kind}"
     arguments = [f"{member}={url}" for member, url in members.items()]
     done = subprocess.run(
@@ -155,6 +158,7 @@ def test_slow_members_delay_no_other(polled: Polled) -> None:
         ("empty", "the answer is not JSON"),
         ("list", "no metrics"),
         ("broken", "500 Server Error"),
+        ("elsewhere", "the AdminServer sends elsewhere"),
     ],
 )
 def test_a_member_without_an_answer_is_a_row_that_says_so_at_every_poll(
@@ -173,12 +177,11 @@ def test_a_member_without_an_answer_is_a_row_that_says_so_at_every_poll(
     [
         ({"zk_admin_addresses": "a=h1:1, h2:2"}, [("a", "h1:1"), ("h2:2", "h2:2")]),
         ({"hosts": "zk1:2181,[::1]:2182/app"}, [("zk1", "zk1:8080"), ("::1", "[::1]:8080")]),
+        ({"hosts": "zk1:2181,zk1:2182"}, [("zk1", "zk1:8080")]),
         ({"hosts": None}, []),
     ],
 )
 def test_who_is_polled(given: dict[str, str | None], expected: list[tuple[str, str]]) -> None:
-    options = {"zk_admin_addresses": None, "hosts": None, "zk_admin_port": 8080} | given
-    hook = SimpleNamespace(add_listener=Mock())
-    events = SimpleNamespace(test_start=hook, test_stop=hook, quit=hook)
-    monitor = Monitor(SimpleNamespace(parsed_options=SimpleNamespace(**options), events=events))
-    assert monitor._addresses() == expected
+    options = {"zk_admin_addresses": None, "hosts": None, "zk_admin_port": 8080, "zk_admin_scheme": "http"} | given
+    urls = [(name, f"http://{address}/commands/monitor") for name, address in expected]
+    assert admin_servers(SimpleNamespace(**options)) == urls

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from fleet.inventory import Inventory
+from tests import stand_in_ssh
 
 Written = Callable[[dict[str, Any]], Path]
 
@@ -36,4 +37,5 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     (folder / ".ssh").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("ANSIBLE_SSH_EXECUTABLE", str(stand_in_ssh.make(folder)))
     return folder

@@ -38,7 +38,7 @@ def load_host(name: str = "load1", *runs: dict[str, Any], lock: str | None = Non
 
 
 def fleet(members: list[Member], hosts: list[LoadHost]) -> Fleet:
-    return Fleet(Inventory(["inventory/lab"], {}, {}), members, hosts)
+    return Fleet(Inventory(["inventory/lab"], {}, {}, HostVariables("localhost", {})), members, hosts)
 
 
 def test_a_sound_fleet() -> None:

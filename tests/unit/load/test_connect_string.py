@@ -13,6 +13,7 @@ from zk_locust.connect_string import ConnectString, parse_connect_string
         ("zk1:1,zk2:2 , zk3", [("zk1", 1), ("zk2", 2), ("zk3", 2181)], ""),
         ("zk1:1,zk2:2/app/a", [("zk1", 1), ("zk2", 2)], "/app/a"),
         ("zk1/", [("zk1", 2181)], ""),
+        ("zk1.example.com.:1", [("zk1.example.com.", 1)], ""),
         ("[::1]:2181,10.0.0.1", [("::1", 2181), ("10.0.0.1", 2181)], ""),
         ("[fe80::1%eth0]", [("fe80::1%eth0", 2181)], ""),
     ],
@@ -35,6 +36,8 @@ def test_it_is_taken_apart(text: str, members: list[tuple[str, int]], chroot: st
         ("zk1:65536", "port [65536]"),
         ("zk1//a", "chroot"),
         ("zk1/a/", "chroot"),
+        ("zk1..example.com:2181", "empty or too long part"),
+        (f"{'a' * 64}.example.com", "empty or too long part"),
     ],
 )
 def test_what_is_none_is_refused_with_the_part_that_is_wrong(text: str, named: str) -> None:

@@ -154,7 +154,7 @@ def test_a_task_set_is_its_mix_of_operations(
         found[operation.label] = found.get(operation.label, 0) + 1
     assert found == expected
     assert [task.__name__ for task in task_set.tasks] == ["run_operation"], "Locust's page lists the names"
-    for _ in range(50):
+    for _ in range(300):  # one of eleven is left out once in 10^12
         instance.run_operation()
     assert {name for name, _ in recorded.kinds} == set(expected)
 

@@ -175,12 +175,25 @@ def test_what_the_run_sets_itself_cannot_be_set(tmp_path: Path, name: str) -> No
     assert "the run sets this itself" in problem
 
 
+def test_only_the_admin_servers_of_somebody_elses_ensemble_may_be_named(tmp_path: Path) -> None:
+    file = str(scenario(tmp_path))
+    overrides: dict[str, object] = {"parameters": {"zk-admin-addresses": "a=h:1"}}
+    plan, problems = resolve_plan(file, SCENARIOS, overrides, managed=False)
+    assert problems == []
+    assert plan is not None
+    assert plan.environment["ZK_ADMIN_ADDRESSES"] == "a=h:1"
+    overrides = {"parameters": {"stats-csv": "x"}}
+    assert len(resolve_plan(file, SCENARIOS, overrides, managed=False)[1]) == 1
+
+
 @pytest.mark.parametrize("client", ["native", "libzookeeper", "zkpython"])
 def test_a_load_that_would_not_be_protected_as_asked_is_refused(tmp_path: Path, client: str) -> None:
     (problem,) = problems_of(tmp_path, {"parameters": {"client": client, "kazoo-tls": True}})
     assert problem.startswith(
         f"benchmark_parameters.client [{client}]: it speaks neither TLS nor SASL, and kazoo-tls is"
     )
+    (problem,) = problems_of(tmp_path, {"parameters": {"client": client, "kazoo-tls-ca": "/etc/ca.pem"}})
+    assert "kazoo-tls-ca is set" in problem  # it implies TLS
     for allowed in ({"client": client, "kazoo-tls": False}, {"client": "kazoo", "kazoo-tls": True}):
         assert resolve_plan(str(scenario(tmp_path)), SCENARIOS, {"parameters": allowed})[1] == []
 
@@ -238,6 +251,17 @@ def test_whatever_the_inventory_says_there_is_a_plan_or_a_problem(overrides: dic
     json.dumps(plan_as_json(plan, problems))
 
 
+def test_the_command_hears_whose_ensemble_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = {"parameters": {"zk-admin-addresses": "a=h:1"}}
+    for managed in (True, False):
+        request = {"scenario": "quick", "scenarios_dir": str(SCENARIOS), "overrides": overrides, "managed": managed}
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
+        assert cli.main(["resolve-plan"]) == 0
+        assert bool(json.loads(capsys.readouterr().out)["problems"]) == managed
+
+
 def test_the_command_prints_plan_and_problems_as_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,6 +272,22 @@ def test_the_command_prints_plan_and_problems_as_json(
         answer = json.loads(capsys.readouterr().out)
         assert len(answer["problems"]) == problems
         assert (answer["plan"] is None) == bool(problems)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "members"),
+    [
+        ("a.example.org,b.example.org:2182/app", [("a.example.org", 2181), ("b.example.org", 2182)]),
+        ("[::1],[fd00::2]:2182", [("::1", 2181), ("fd00::2", 2182)]),
+        (None, []),
+    ],
+)
+def test_a_plan_has_the_members_that_its_connect_string_names(
+    tmp_path: Path, hosts: str | None, members: list[tuple[str, int]]
+) -> None:
+    plan = plan_of(tmp_path, {"parameters": {"hosts": hosts} if hosts else {}})
+    shown = plan_as_json(plan, [])["plan"]["members"]
+    assert [(member["address"], member["client_port"]) for member in shown] == members
 
 
 WORKLOAD: dict[str, Any] = {"operations": {"get": 1}, "nodes": 50_000, "values": 100}

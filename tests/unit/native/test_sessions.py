@@ -10,7 +10,7 @@ from kazoo.protocol.states import WatchedEvent
 
 from tests.unit.native.fake_server import FakeServer, Request, event, hang_up, silent, until
 from zk_locust.clients.interface import ClientSettings
-from zk_locust.clients.native import Create, GetData, NativeClient, protocol
+from zk_locust.clients.native import Create, GetData, NativeClient, handshake, protocol
 from zk_locust.errors import (
     AuthFailedError,
     BadArgumentsError,
@@ -192,6 +192,22 @@ def test_a_busy_session_does_not_ping() -> None:
             gevent.sleep(0.05)
         assert not server.of(protocol.PING)
         assert len(server.connects) == 1
+
+
+def test_what_fails_for_once_does_not_end_the_search_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeServer() as server, Client(server.hosts) as client:
+        failures: list[Exception] = [OSError(24, "Too many open files"), MemoryError(), UnicodeError("label too long")]
+        real = handshake._resolve
+
+        def scarce(address: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return real(address)
+
+        monkeypatch.setattr(handshake, "_resolve", scarce)
+        server.drop_all()
+        until(lambda: not failures and client.connected)
+        assert client.get("/a")[0] == b"value"
 
 
 def test_operations_without_a_connection_wait_no_longer_than_their_limit() -> None:

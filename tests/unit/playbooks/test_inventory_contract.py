@@ -11,9 +11,11 @@ from playbooks.filter_plugins.inventory_contract import (
     MASTER_PORT,
     MEMBER_DEFAULTS,
     PEER_TYPES,
+    ensemble_is_managed,
     ensemble_members,
     inventory_problems,
     inventory_warnings,
+    machine_problems,
 )
 
 ROLES = Path(__file__).parents[3] / "roles"
@@ -78,6 +80,11 @@ def test_several_members_on_one_machine_have_no_problem_with_ports_of_their_own(
             "a: zookeeper_java_options [-Dzookeeper.ssl.keyStore.password=…] would show a secret in process lists; "
             "set zookeeper_properties: {ssl.keyStore.password: …}",
         ),
+        (
+            {"zookeeper_java_options": ["-Dzookeeper.DigestAuthenticationProvider.superDigest=super:hunter2"]},
+            "a: zookeeper_java_options [-Dzookeeper.DigestAuthenticationProvider.superDigest=…] would show a secret in "
+            "process lists; set zookeeper_properties: {DigestAuthenticationProvider.superDigest: …}",
+        ),
         ({"zookeeper_java_options": "-Xss1m"}, "a: zookeeper_java_options [-Xss1m] must be a list"),
         ({"zookeeper_properties": "tickTime=1"}, "a: zookeeper_properties [tickTime=1] must be a dictionary"),
         ({"zookeeper_properties": {"clientPort": 1}}, "zookeeper_properties.clientPort [1] belongs to the role"),
@@ -91,6 +98,15 @@ def test_a_variable_of_a_member(variables: dict[str, Any], expected: str) -> Non
     found = problems(a=variables)
     assert len(found) == 1
     assert expected in found[0]
+
+
+def test_a_secret_that_is_misplaced_is_not_shown() -> None:
+    (line,) = problems(a={"zookeeper_java_options": "-Xss1m -Dzookeeper.ssl.keyStore.password=hunter2"})
+    assert line.startswith("a: zookeeper_java_options […] must be a list")
+
+
+def test_options_about_digests_are_no_secrets() -> None:
+    assert problems(a={"zookeeper_java_options": ["-Dzookeeper.digest.enabled=false"]}) == []
 
 
 def test_values_that_come_as_text_are_understood() -> None:
@@ -114,7 +130,10 @@ def test_one_machine_serves_two_members_on_two_addresses() -> None:
 
 def test_two_members_cannot_be_reached_under_one_address_and_port() -> None:
     found = problems(a={"zookeeper_address": "vip"}, b={"zookeeper_address": "vip"})
-    assert any("b: zookeeper_client_port [2181] is also" in problem for problem in found)
+    assert found[0] == (
+        "b: zookeeper_client_port [2181] is also zookeeper_client_port of a, and both are reached as [vip];"
+        " give each its own port, or its own zookeeper_address"
+    )
 
 
 def test_the_masters_port_is_a_members() -> None:
@@ -161,6 +180,15 @@ def test_an_ensemble_of_somebody_elses_needs_a_connect_string_and_nothing_more()
     groups["zookeeper"] = []
     controller = {"zookeeper_managed": False, "benchmark_parameters": {"hosts": "z:2181"}}
     assert inventory_problems(groups, hostvars, controller) == []
+
+
+def test_whose_ensemble_it_is_members_say_first_then_the_controller() -> None:
+    groups, hostvars = inventory()
+    assert ensemble_is_managed(groups, hostvars, {})
+    assert not ensemble_is_managed(groups, hostvars, {"zookeeper_managed": "false"})
+    groups, hostvars = inventory(**{name: {"zookeeper_managed": False} for name in "abc"})
+    assert not ensemble_is_managed(groups, hostvars, {})
+    assert not ensemble_is_managed({}, {}, {"zookeeper_managed": False})
 
 
 def test_a_template_that_fails_is_a_problem_like_others() -> None:
@@ -221,6 +249,68 @@ def test_load_on_a_members_machine_is_a_warning() -> None:
     groups, hostvars = inventory(w={"ansible_host": "b"}, m={"ansible_host": "10.0.0.1"})
     (line,) = inventory_warnings(groups, hostvars)
     assert line.startswith("w: load and members share the machine of b: ")
+
+
+def tunnelled(port: int, address: str) -> dict[str, Any]:
+    return {"ansible_host": "127.0.0.1", "ansible_port": port, "zookeeper_address": address}
+
+
+def test_members_behind_forwarded_ports_are_machines_of_their_own() -> None:
+    behind = {name: tunnelled(2201 + place, f"10.0.0.{place}") for place, name in enumerate("abc")}
+    assert problems(**behind) == []
+    assert len(problems(**behind | {"b": tunnelled(2201, "10.0.0.9")})) == 1
+    groups, hostvars = inventory(**behind, w={"ansible_connection": "local"})
+    assert inventory_warnings(groups, hostvars) == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        {"ansible_host": "localhost"},
+        {"ansible_host": "127.0.0.1", "ansible_port": "22"},
+        {"ansible_connection": "local", "ansible_port": 2201},
+    ],
+)
+def test_the_controller_has_several_names(host: dict[str, Any]) -> None:
+    (line,) = problems(a={"ansible_connection": "local"}, b=host)
+    assert line.startswith("b: is a once more: the same machine (the controller)")
+
+
+def test_a_member_that_is_listed_by_address_and_by_name_is_found_when_it_has_told_what_it_is() -> None:
+    one = {"preflight_machine": "machine-one"}
+    groups, hostvars = inventory(a=one | {"ansible_host": "10.0.0.1"}, b=one | {"ansible_host": "zk1.example.org"})
+    assert inventory_problems({**groups, "zookeeper": ["a", "c"]}, hostvars, {}) == []
+    (line,) = machine_problems(groups, hostvars, {})
+    assert line.startswith("b: is a once more: the same machine (10.0.0.1:22) and the same ports; list a member once")
+    hostvars["b"]["zookeeper_client_port"] = 2182
+    clashes = machine_problems(groups, hostvars, {})
+    assert len(clashes) == 3
+    assert clashes[0].startswith("b: zookeeper_peer_port [2888] is also zookeeper_peer_port of a on the same machine")
+    assert machine_problems(groups, hostvars, {"zookeeper_managed": False}) == []
+
+
+def test_hosts_that_have_told_different_machines_have_no_problem() -> None:
+    groups, hostvars = inventory(**{name: {"preflight_machine": f"machine {name}"} for name in "abcmw"})
+    assert machine_problems(groups, hostvars, {}) == []
+    assert inventory_warnings(groups, hostvars) == []
+
+
+def test_load_on_a_members_machine_is_seen_under_another_address_and_said_once() -> None:
+    same = {"preflight_machine": "machine b"}
+    groups, hostvars = inventory(b=same | {"ansible_host": "10.0.0.2"}, m=same, w=same | {"ansible_host": "10.0.0.2"})
+    assert [line.partition(" share")[0] for line in inventory_warnings(groups, hostvars)] == [
+        "m: load and members",
+        "w: load and members",
+    ]
+    hostvars["b"].pop("preflight_machine")  # somebody else's: it is not asked
+    assert len(inventory_warnings(groups, hostvars)) == 2
+
+
+def test_a_master_on_a_members_machine_is_a_warning_too() -> None:
+    groups, hostvars = inventory(m={"ansible_host": "b"})
+    groups["locust_workers"] = ["w"]
+    (line,) = inventory_warnings(groups, hostvars)
+    assert line.startswith("m: load and members share the machine of b: ")
 
 
 def test_a_member_that_is_listed_twice_is_named_once() -> None:

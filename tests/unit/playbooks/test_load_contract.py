@@ -16,6 +16,9 @@ from playbooks.filter_plugins.load_contract import (
     host_facts,
     locust_processes,
     master_failure,
+    members_asked,
+    uncollected,
+    without_user_info,
 )
 from zk_locust.connect_string import parse_connect_string
 from zk_locust.parameters import PARAMETERS, parse_admin_addresses
@@ -109,6 +112,48 @@ def test_why_a_master_did_not_end_well() -> None:
     assert "ended by nobody, exit code unknown" in master_failure({"state": "lost"}, "load1", meeting)
 
 
+GROUPS = {"zookeeper": ["zk1", "zk2", "zk3"], "locust_master": ["load1"], "locust_workers": ["load1", "load2", "load3"]}
+HOME = {"benchmark_collect_taken_in": True}
+
+
+def lost(**found: dict[str, Any]) -> dict[str, list[str]]:
+    hosts: dict[str, dict[str, Any]] = {
+        name: dict(HOME) if name.startswith("load") else {} for names in GROUPS.values() for name in names
+    }
+    return uncollected(GROUPS, hosts | found)
+
+
+def test_only_the_masters_figures_are_worth_waiting_for() -> None:
+    assert lost() == {"blocking": [], "missing": []}
+    full = {"benchmark_collect_problem": "no space left on device"}
+    assert lost(load1=full)["blocking"] == ["load1: its files could not be fetched, no space left on device"]
+    assert lost(load1={})["blocking"] == ["load1: its files could not be fetched, it cannot be reached"]
+    assert lost(load2=full, load3={}) == {
+        "blocking": [],
+        "missing": [
+            "load2: its files could not be fetched, no space left on device; they are left there",
+            "load3: its files could not be fetched, it cannot be reached",
+        ],
+    }
+    nothing = {"benchmark_collect_nothing": "load1: no files of this run in /x"}
+    assert lost(load1=nothing) == {"blocking": [], "missing": ["load1: no files of this run in /x"]}
+
+
+def test_a_members_logs_that_did_not_come_home_are_missing() -> None:
+    assert lost(
+        zk1={"__reached": {"unreachable": True}},
+        zk2={"_zookeeper_logs_problem": "its logs could not be fetched from /x: there is none"},
+        zk3={"_collect_problem": "not all could be collected: no space left on device"},
+    ) == {
+        "blocking": [],
+        "missing": [
+            "zk1: its logs could not be fetched, it cannot be reached",
+            "zk2: its logs could not be fetched from /x: there is none",
+            "zk3: not all could be collected: no space left on device",
+        ],
+    }
+
+
 def test_everything_that_is_started_is_plain_text_for_a_spec() -> None:
     for process in json.loads(json.dumps(processes())):
         assert all(isinstance(word, str) for word in process["arguments"])
@@ -145,12 +190,46 @@ def test_the_manifest_has_the_variables_of_the_contract_as_they_are(key: str, va
         {"benchmark_parameters": {"kazoo-sasl-options": '{"password": "swordfish"}'}},
         {"zookeeper_properties": {"ssl.keyStore.password": "swordfish", "secretKey": "swordfish"}},
         {"zookeeper_users": [{"name": "u", "password": "swordfish"}]},
+        {"zookeeper_java_options": ["-Dzookeeper.DigestAuthenticationProvider.superDigest=super:swordfish"]},
+        {"zookeeper_properties": {"DigestAuthenticationProvider.superDigest": "super:swordfish"}},
+        {"zookeeper_archive_url": "https://ci:swordfish@mirror.example.org/apache-zookeeper-3.9.3-bin.tar.gz"},
+        {"zookeeper_archive_checksum": "sha512:https://ci:sword@swordfish@mirror.example.org/sums"},
+        {"zookeeper_java_options": ["-Dproxy=http://swordfish@proxy:3128"]},
         {"benchmark_api_token": "swordfish", "locust_private_key": "swordfish", "zookeeper_key": "swordfish"},
     ],
 )
 def test_no_secret_reaches_the_manifest(variables: dict[str, object]) -> None:
     shown = json.dumps(contract_variables({"h": variables}))
     assert "swordfish" not in shown
+
+
+def test_members_of_a_connect_string_are_recorded_as_far_as_they_told() -> None:
+    answers = [
+        {"item": {"address": "a.example.org", "client_port": 2181}, "mode": "leader", "version": "3.9.3"},
+        {"item": {"address": "fd00::2", "client_port": 2182}, "mode": "follower"},
+        {"item": {"address": "c.example.org", "client_port": 2181}, "mode": "", "error": "no answer"},
+    ]
+    assert members_asked(answers) == {
+        "a.example.org:2181": {"zookeeper_version": "3.9.3", "zookeeper_mode": "leader"},
+        "[fd00::2]:2182": {"zookeeper_version": "unknown", "zookeeper_mode": "follower"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://ci:s3cret@mirror.example.org:8443/a@b.tar.gz?x=@", "https://mirror.example.org:8443/a@b.tar.gz?x=@"),
+        ("https://ci:p@ss@h/x, and http://u@[::1]:80", "https://h/x, and http://[::1]:80"),
+        ("https://h/x ada@example.org", "https://h/x ada@example.org"),
+    ],
+)
+def test_the_user_of_a_url_is_taken_out_and_nothing_else(text: str, shown: str) -> None:
+    assert without_user_info(text) == shown
+
+
+def test_options_that_only_sound_like_the_super_users_digest_are_shown() -> None:
+    variables = {"zookeeper_java_options": ["-Dzookeeper.digest.enabled=false"]}
+    assert contract_variables({"h": variables}) == {"h": variables}
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)

@@ -151,6 +151,24 @@ def test_folders_are_probed_without_a_trace(tmp_path: Path) -> None:
     assert not host_probe.probe_folder(Path("/proc/x"))["writable"]
 
 
+def _machine(root: Path, **files: str) -> str:
+    paths = {"id": "etc/machine-id", "boot": "proc/sys/kernel/random/boot_id", "name": "proc/sys/kernel/hostname"}
+    for key, content in files.items():
+        (root / paths[key]).parent.mkdir(parents=True, exist_ok=True)
+        (root / paths[key]).write_text(f"{content}\n")
+    return host_probe.machine(root)
+
+
+def test_a_machine_is_told_from_its_clones_and_from_other_containers_of_its_kernel(tmp_path: Path) -> None:
+    own = {"id": "1", "boot": "1", "name": "zk1"}
+    machine = _machine(tmp_path / "a", **own)
+    assert machine == _machine(tmp_path / "b", **own)
+    for place, (key, other) in enumerate({"id": "2", "boot": "2", "name": "zk2"}.items()):
+        assert _machine(tmp_path / f"other{place}", **own | {key: other}) != machine
+    assert _machine(tmp_path / "unknown", name="localhost") == "", "a name alone is no proof"
+    assert host_probe.machine() == host_probe.machine() != ""
+
+
 def test_modules_run_on_the_oldest_python_of_a_member() -> None:
     """They are compiled with the grammar of 3.9, which Debian 11 has."""
 

@@ -115,6 +115,55 @@ def test_all_hosts_are_heard() -> None:
     ]
 
 
+PREMATURE = "Task failed: Premature end of stream waiting for become success.\n>>> Standard Error\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "meaning", "remedy"),
+    [
+        ({"msg": f"{PREMATURE}/bin/sh: 1: sudo: not found"}, "there is no sudo for it", "install sudo there, or set"),
+        ({"module_stderr": "bash: line 1: sudo: command not found"}, "there is no sudo for it", "install sudo"),
+        ({"module_stderr": "zsh: command not found: sudo"}, "there is no sudo for it", "install sudo"),
+        ({"msg": f"{PREMATURE}sudo: sorry, you must have a tty to run sudo"}, "sudo wants a terminal", "requiretty"),
+        (
+            {"module_stdout": "Sorry, user ada is not allowed to execute '/bin/sh -c echo' as root on zk1."},
+            "ada may not become root (",
+            "allow ada every command in sudoers",
+        ),
+        ({"module_stderr": "ada is not in the sudoers file."}, "ada may not become root (", "allow ada every command"),
+        ({"msg": "Missing sudo password"}, "without a password", "ansible_become_password"),
+        ({"module_stderr": "sudo: a password is required"}, "without a password", "ansible_become_password"),
+        (
+            {"msg": f"{PREMATURE}sudo: effective uid is not 0, is it a setuid program?"},
+            "ada does not become root",
+            "see that `sudo -n true` works there for ada",
+        ),
+    ],
+)
+def test_a_user_who_does_not_become_root_is_told_so_and_not_to_install_python(
+    answer: dict[str, str], meaning: str, remedy: str
+) -> None:
+    answer = {"msg": "Module result deserialization failed: No start of json char found"} | answer
+    hostvars = {"z": {"__host_facts": answer, "ansible_user": "ada"}}
+    (line,) = probe_problems({"zookeeper": ["z"]}, hostvars)
+    assert line.startswith("z: ansible_become [true]: ")
+    assert meaning in line
+    assert remedy in line.rpartition("); ")[2]
+
+
+def test_of_all_that_ssh_said_only_the_reason_is_shown() -> None:
+    said = "Warning: Permanently added 'h' to the list of known hosts.\nbash: line 1: sudo: command not found\n"
+    hostvars = {"z": {"__host_facts": {"msg": "Module result deserialization failed", "module_stderr": said}}}
+    (line,) = probe_problems({"zookeeper": ["z"]}, hostvars)
+    assert "there is no sudo for it (bash: line 1: sudo: command not found); install" in line
+
+
+def test_a_host_without_python_is_not_taken_for_one_without_root() -> None:
+    said = {"msg": "The module interpreter '/usr/bin/python3' was not found.", "module_stderr": "/bin/sh: 1: not found"}
+    (line,) = probe_problems({"zookeeper": ["pseudo"]}, {"pseudo": {"__host_facts": said}})
+    assert "runs no Ansible module" in line
+
+
 def test_the_report_counts_and_joins() -> None:
     assert joined(["a: no Java", "b: no Java", "a: no disk", "a: no Java"]) == ["a, b: no Java", "a: no disk"]
     assert problem_report(["a: no Java", "b: no Java"])[1:4] == [
@@ -132,12 +181,13 @@ def test_only_overrides_that_are_set_are_sent() -> None:
         "benchmark_label": "x",
         "benchmark_parameters": {},
     }
-    assert scenario_request(variables, "/scenarios") == {
+    assert scenario_request(variables, "/scenarios", True) == {
+        "managed": True,
         "scenario": "quick",
         "scenarios_dir": "/scenarios",
         "overrides": {"users": 0, "parameters": {}},
     }
-    assert scenario_request({"benchmark_scenario": "/my.yml"}, "/s")["scenario"] == "/my.yml"
+    assert scenario_request({"benchmark_scenario": "/my.yml"}, "/s", False)["scenario"] == "/my.yml"
 
 
 LOAD = {"users": 8000, "client": "kazoo", "workers": 2, "all_workers": 4, "members": 3, "raised": False}

@@ -30,6 +30,7 @@ from playbooks.action_plugins.run_record import (
     update,
     write,
 )
+from tests.plays import PROJECT, environment
 
 STARTED = datetime(2026, 11, 24, 3, 15, 7, 999999, tzinfo=UTC)
 
@@ -136,6 +137,43 @@ def test_the_record_of_another_machine_is_held(folder: Path) -> None:
         folder / CONTROLLER, read(folder / CONTROLLER) | {"host": socket.gethostname() + "-2", "pid": 0, "start": None}
     )
     assert is_held(folder)
+
+
+def test_the_run_of_another_machine_is_named_and_taken_over_only_when_that_is_asked(
+    results: Path, folder: Path, ended: int
+) -> None:
+    elsewhere = open_record(results, "other", "", ended, [])
+    write(elsewhere / CONTROLLER, read(elsewhere / CONTROLLER) | {"host": "ci-4711", "user": "ada"})
+    own = open_record(results, "a", "", ended, [])
+    own = own.rename(own.with_name("20250101T000000Z-a"))
+    assert left_behind(results) == [own]
+    assert left_behind(results, take=True) == [own, elsewhere], (
+        "the own comes first, and what is at work here not at all"
+    )
+    here, there = sorted(run_record.who_holds(results), key=lambda line: "another machine" in line)
+    since = read(elsewhere / MANIFEST)["started"]
+    assert there.startswith(f"run {elsewhere.name} is held by ada@ci-4711 since {since}, on another machine: if")
+    assert "-e run_record_take=true" in there
+    assert here.endswith(f"whose ansible-playbook (process {os.getpid()}) is still at work")
+
+
+def test_collecting_says_whose_run_it_could_take_over(results: Path, folder: Path, ended: int) -> None:
+    write(folder / CONTROLLER, read(folder / CONTROLLER) | {"host": "ci-4711", "user": "ada", "pid": ended})
+
+    def play(*more: str) -> str:
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), "playbooks/collect.yml", "-i", "localhost,"]
+        done = subprocess.run(
+            [*command, "-e", f"benchmark_results_dir={results}", *more],
+            cwd=PROJECT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        return done.stdout
+
+    refused = " ".join(play().split())
+    assert "no run was left behind there, so there is nothing to collect" in refused
+    assert f"run {folder.name} is held by ada@ci-4711 since" in refused
+    assert "run_record_take" in play("-e", "run_record_take=perhaps")
+    assert f"Finishing {folder.name}" in play("-e", "run_record_take=true")
+    assert not folder.exists() or read(folder / CONTROLLER)["host"] == socket.gethostname()
 
 
 def test_a_record_that_lost_its_controller_in_a_crash_is_left_behind(results: Path, folder: Path) -> None:
@@ -291,7 +329,9 @@ def test_the_action_opens_and_closes_and_drops(results: Path) -> None:
     phase = {"operation": "phase", "folder": opened["folder"], "name": "run", "start": None}
     operate(phase | {"end": None})
     operate(phase | {"end": "now"})
-    assert operate(asked | {"operation": "left_behind"}) == {"folders": []}
+    left = operate(asked | {"operation": "left_behind", "take": False})
+    assert left["folders"] == []
+    assert len(left["held"]) == 1
     closed = operate({"operation": "close", "folder": opened["folder"]})
     assert read(Path(closed["folder"]) / MANIFEST)["phases"][0]["end"] is not None
     second = operate(asked | {"operation": "open"})

@@ -232,24 +232,37 @@ def test_a_results_folder_without_runs_says_how_to_make_one(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_fab_report_takes_several_runs(
-    results_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(fabfile, "RESULTS", results_dir)
-    fabfile.report.body(Context(), ["20261124T031500Z-quick-synthetic,latest"])
+def test_fab_report_takes_several_runs(results_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fabfile.report.body(Context(), [], ["20261124T031500Z-quick-synthetic,latest"], str(results_dir))
     out = capsys.readouterr().out
     assert out.count("Verdict: ") == 2
     assert (results_dir / "20261124T031500Z-quick-synthetic" / "report.html").exists()
     assert (results_dir / "latest" / "report.html").exists()
     with pytest.raises(Exit, match="nearest: ") as stop:
-        fabfile.report.body(Context(), ["20261124T031500Z-quick"])
+        fabfile.report.body(Context(), [], ["20261124T031500Z-quick"], str(results_dir))
     assert stop.value.code == 2
 
 
-def test_fab_runs(results_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(fabfile, "RESULTS", results_dir)
-    fabfile.list_runs.body(Context())
+def test_fab_finds_runs_where_the_inventory_has_them_put(
+    results_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(f"all: {{vars: {{benchmark_results_dir: '{{{{ place }}}}', place: {results_dir}}}}}\n")
+    fabfile.list_runs.body(Context(), [str(inventory)])
     assert "20261124T041500Z-quick-troubled" in capsys.readouterr().out
+    with pytest.raises(Exit, match=rf"no run \[nope\] in \[{results_dir}\]"):
+        fabfile.report.body(Context(), [str(inventory)], ["nope"])
+    with pytest.raises(Exit, match=r"folder \[/nowhere\] does not exist") as stop:
+        fabfile.list_runs.body(Context(), [str(inventory)], "/nowhere")  # what is given wins
+    assert stop.value.code == 2
+    with pytest.raises(Exit, match=r"inventory \[/nowhere\] does not exist"):
+        fabfile.list_runs.body(Context(), ["/nowhere"])
+
+
+def test_without_a_word_of_it_runs_are_in_the_checkout(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all: {hosts: {}}\n")
+    assert fabfile._results("", [str(inventory)]) == fabfile.CHECKOUT / "results"
 
 
 def test_a_single_operation_has_no_total_that_repeats_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

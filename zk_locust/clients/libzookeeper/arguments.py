@@ -22,17 +22,22 @@ def connect_string(hosts: str) -> ConnectString:
 
 
 def addresses(hosts: ConnectString) -> str:
-    """Return the library's connect string: literal addresses, each with its port. Raises ConnectError.
+    """Return the library's connect string: literal addresses, each with its port.
 
-    The library would look names up by itself, at each connection, and keep the whole process waiting for them.
+    The library would look names up by itself, at each connection, and keep the whole process waiting for them. Members
+    without an address are left out; raises ConnectError where no member has one.
     """
     members = []
+    problem = ""
     for host, port in hosts.members:
         try:
             found = getaddrinfo(host, port, 0, socket.SOCK_STREAM)
-        except OSError as error:
-            raise ConnectError(f"{host}: {error.strerror or error}") from None
+        except (OSError, UnicodeError) as error:
+            problem = f"{host}: {getattr(error, 'strerror', None) or error}"
+            continue
         members += [f"{address[0]}:{address[1]}" for *_, address in found]
+    if not members:
+        raise ConnectError(problem)
     return ",".join(members) + hosts.chroot
 
 

@@ -271,5 +271,10 @@ class LibZooKeeperClient:
     def _usable(self) -> Handle:
         handle = self._handle
         if handle is None:
-            raise self._failure or ConnectionLossError("the client is not started")
+            # A new one each time: one that is raised again and again takes all tracebacks with it.
+            kind, reason = (
+                type(self._failure or ConnectionLossError()),
+                str(self._failure or "the client is not started"),
+            )
+            raise kind(reason)
         return handle

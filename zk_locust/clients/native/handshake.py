@@ -42,18 +42,24 @@ def shake_hands(
     too_late = ConnectError(f"{address}: no session within {timeout_s:.3g} s")
     with gevent.Timeout(timeout_s, too_late):
         for family, sockaddr in _resolve(address):
-            sock = _socket.socket(family, _socket.SOCK_STREAM)
+            sock = None
             try:
+                sock = _socket.socket(family, _socket.SOCK_STREAM)
                 _connect(hub, sock, sockaddr)
                 return sock, _ask(hub, sock, request)
             except OSError as error:
-                sock.close()
+                _close(sock)
                 problem = error
             except BaseException:
-                sock.close()
+                _close(sock)
                 raise
     reason = getattr(problem, "strerror", None) or problem or "the name has no address"
     raise ConnectError(f"{address}: {reason}")
+
+
+def _close(sock: _socket.socket | None) -> None:
+    if sock is not None:
+        sock.close()
 
 
 def _resolve(address: Address) -> list[tuple[int, Any]]:
@@ -66,8 +72,8 @@ def _resolve(address: Address) -> list[tuple[int, Any]]:
         return [(family, tuple(address))]
     try:
         found = getaddrinfo(address.host, address.port, 0, socket.SOCK_STREAM)
-    except OSError as error:
-        raise ConnectError(f"{address}: {error.strerror}") from None
+    except (OSError, UnicodeError) as error:
+        raise ConnectError(f"{address}: {getattr(error, 'strerror', None) or error}") from None
     return [(family, sockaddr) for family, _, _, _, sockaddr in found]
 
 

@@ -264,6 +264,9 @@ class Session:
             outcome = ProtocolError(f"{address}: {error}")
         except ClientError as error:
             outcome = error
+        except Exception as error:
+            # Whatever it is (no descriptor left, no memory), it may pass, and nobody else would ever try again.
+            outcome = ConnectError(f"{address}: {type(error).__name__}: {error}")
         if self._connector is getcurrent():
             return outcome
         if not isinstance(outcome, ClientError):

@@ -1,0 +1,54 @@
+"""Polling because somebody wants to know: driven by requests, but not faster than they may drive it."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import gevent
+
+from zk_metrics.member import Member, Sample
+
+LEAST_INTERVAL_S: Final = 1.0
+_PATIENCE_S: Final = 0.5
+
+
+class OnDemand:
+    """Polls members side by side, each once a second at most and never twice at a time, however many ask for it."""
+
+    def __init__(self, record: Callable[[Member, Sample], None]) -> None:
+        self._record = record
+        self._began_s: dict[Member, float] = {}
+        self._under_way: dict[Member, Any] = {}
+
+    def refresh(self, members: Sequence[Member]) -> float:
+        """Poll those whose time has come, wait a little for the answers, and return when to call again, seconds.
+
+        A member that takes longer is not waited for: its answer is there at one of the next calls.
+        """
+        for member in members:
+            if member not in self._under_way and self._rest_s(member) <= 0:
+                self._began_s[member] = time.perf_counter()
+                self._under_way[member] = gevent.spawn(self._poll, member)
+        gevent.wait([self._under_way[member] for member in members if member in self._under_way], timeout=_PATIENCE_S)
+        return max(0.0, min((self._rest_s(member) for member in members), default=LEAST_INTERVAL_S))
+
+    def stop(self) -> None:
+        """End what is under way."""
+        gevent.killall(list(self._under_way.values()))
+
+    def forget(self, members: Sequence[Member]) -> None:
+        """Keep nothing of members that nobody will ask for again."""
+        for member in members:
+            self._began_s.pop(member, None)
+            if (greenlet := self._under_way.pop(member, None)) is not None:
+                greenlet.kill()
+            member.close()
+
+    def _rest_s(self, member: Member) -> float:
+        return self._began_s.get(member, float("-inf")) + LEAST_INTERVAL_S - time.perf_counter()
+
+    def _poll(self, member: Member) -> None:
+        try:
+            self._record(member, member.ask())
+        finally:
+            self._under_way.pop(member, None)

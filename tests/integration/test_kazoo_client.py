@@ -1,0 +1,103 @@
+"""The kazoo client through what kazoo itself does badly, and as locustfiles of 2019 use it."""
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import kazoo.exceptions
+import pytest
+
+from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from zk_locust import errors
+from zk_locust.clients.interface import ClientSettings
+from zk_locust.clients.kazoo_client import KazooZooKeeperClient
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def standalone(tmp_path: Path) -> Iterator[ZooKeeperServers]:
+    require_zookeeper()
+    with ZooKeeperServers(1, tmp_path) as servers:
+        yield servers
+
+
+def test_an_outage_of_many_operations_keeps_the_time_limit_and_ends(standalone: ZooKeeperServers) -> None:
+    settings = ClientSettings(standalone.hosts, session_timeout_s=4, operation_timeout_s=0.01)
+    client = KazooZooKeeperClient(settings)
+    client.start()
+    try:
+        standalone.kill(0)
+        # kazoo's own pipe holds less than three hundred, and then blocks the whole process.
+        for _ in range(400):
+            with pytest.raises((errors.ConnectionLossError, errors.OperationTimeoutError)):
+                client.get("/")
+        standalone.start(0)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                client.get("/")
+                break
+            except errors.ClientError:
+                assert time.monotonic() < deadline, "the load does not resume"
+    finally:
+        client.stop()
+        client.close()
+
+
+def test_a_silent_member_is_left(tmp_path: Path) -> None:
+    require_zookeeper()
+    with ZooKeeperServers(3, tmp_path) as servers:
+        settings = ClientSettings(servers.hosts, session_timeout_s=6, operation_timeout_s=0.5)
+        client = KazooZooKeeperClient(settings)
+        client.start()
+        port = client.kazoo._connection._socket.getpeername()[1]
+        paused = next(place for place, member in enumerate(servers.members) if member.client_port == port)
+        servers.pause(paused)
+        try:
+            deadline = time.monotonic() + 25
+            failed = 0
+            while True:
+                try:
+                    client.exists("/")
+                    break
+                except errors.ClientError:
+                    failed += 1
+                    assert time.monotonic() < deadline, f"{failed} operations at a member that says nothing"
+            assert client.kazoo._connection._socket.getpeername()[1] != port
+        finally:
+            servers.resume(paused)
+            client.stop()
+            client.close()
+
+
+def test_calls_and_errors_of_2019(standalone: ZooKeeperServers) -> None:
+    client = KazooZooKeeperClient(ClientSettings(standalone.hosts))
+    client.start()
+    try:
+        assert client.create("/a/b/c", b"", makepath=True) == "/a/b/c"
+        client.create("/session", b"1", None, True)
+        assert client.get("/session")[1].ephemeralOwner != 0
+        kinds: list[type[Exception]] = [kazoo.exceptions.NodeExistsError, errors.NodeExistsError]
+        for kind in kinds:
+            with pytest.raises(kind) as raised:
+                client.create("/session")
+            assert repr(raised.value) == "NodeExistsError('NodeExistsError')"
+        client.delete("/a", recursive=True)
+        assert client.exists("/a") is None
+        with pytest.raises(kazoo.exceptions.NoNodeError):
+            client.delete("/a")
+    finally:
+        client.stop()
+        client.close()
+
+
+def test_a_credential_is_in_no_log(standalone: ZooKeeperServers, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = KazooZooKeeperClient(ClientSettings(standalone.hosts), credentials=[("digest", b"alice:swordfish")])
+    client.start()
+    client.stop()
+    client.close()
+    assert "Auth(…)" in caplog.text
+    assert "swordfish" not in caplog.text

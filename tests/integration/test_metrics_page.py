@@ -1,0 +1,183 @@
+"""The page of the members' metrics in the web UI of a real Locust, with a real ZooKeeper server."""
+
+import csv
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+import requests
+
+from tests.integration.locust_processes import LOCUSTFILES, start_locust
+from tests.integration.test_web_ui import Page, until
+from tests.integration.zookeeper_server import Member, ZooKeeperServers, free_ports, require_zookeeper
+
+pytestmark = pytest.mark.integration
+
+LOGIN = """
+from flask_login import UserMixin
+from locust import events
+from zk_locust.locustfiles.locust_set import *
+
+@events.init.add_listener
+def users(web_ui, **_):
+    if web_ui:
+        web_ui.app.secret_key = "a test"
+        web_ui.login_manager.user_loader(lambda name: UserMixin())
+"""
+Start = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServers]:
+    require_zookeeper()
+    with ZooKeeperServers(1, tmp_path_factory.mktemp("zookeeper")) as servers:
+        yield servers
+
+
+@pytest.fixture
+def member(server: ZooKeeperServers) -> Member:
+    return server.members[0]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a Locust with a page; whatever was started has shown no traceback at its end."""
+    processes: list[Popen[bytes]] = []
+
+    def begin(*arguments: str, locustfile: Path = LOCUSTFILES / "locust_set.py", workers: int = 0) -> Page:
+        web_port, port = free_ports(2)
+        common = ["-f", str(locustfile), "--stop-timeout", "1"]
+        first = [*common, "--web-host", "127.0.0.1", "--web-port", str(web_port), *arguments]
+        if workers:
+            first += ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(port)]
+        processes.append(start_locust(tmp_path / "log", *first))
+        for number in range(workers):
+            worker = [*common, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
+            processes.append(start_locust(tmp_path / f"worker-{number}.log", *worker))
+        page = Page(web_port)
+        until(lambda: answers(page))
+        return page
+
+    yield begin
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(20)
+    for log in tmp_path.glob("*log"):
+        assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def answers(page: Page) -> bool:
+    try:
+        page._session.get(page._base, timeout=10, allow_redirects=False)
+    except requests.RequestException:
+        return False
+    return True
+
+
+def told(page: Page, query: str = "") -> dict[str, Any]:
+    answer = page._session.get(f"{page._base}/zk-metrics/data{query}", timeout=10)
+    answer.raise_for_status()
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+def metrics(page: Page) -> dict[str, Any]:
+    (only,) = told(page)["members"]
+    found: dict[str, Any] = (only["sample"] or {}).get("metrics", {})
+    return found
+
+
+def polls(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as opened:
+        return [row for row in csv.DictReader(opened) if row["metric"] == "reachable"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_page_polls_before_during_and_after_a_test(
+    server: ZooKeeperServers, member: Member, start: Start, tmp_path: Path, workers: int
+) -> None:
+    file = tmp_path / "zk-metrics.csv"
+    page = start(
+        "--hosts", server.hosts, "--zk-admin-port", str(member.admin_port), "--zk-metrics-csv", str(file),
+        workers=workers,
+    )  # fmt: skip
+    if workers:
+        until(lambda: len(page.stats()["workers"]) == workers)
+    assert "<h1>ZooKeeper metrics</h1>" in page.text("/zk-metrics")
+    assert "./zk-metrics" in page.text("/"), "Locust's own page has the link"
+    time.sleep(1.5)
+    assert not file.exists(), "nobody polls while no page asks"
+
+    before = until(lambda: metrics(page))
+    assert before["server_state"] == "standalone"
+    page.post("/swarm", user_count="2", spawn_rate="2", hosts=server.hosts)
+    until(lambda: page.runs_with(2))
+    until(lambda: metrics(page)["packets_received"] > before["packets_received"] + 50)
+    assert metrics(page)["num_alive_connections"] >= 2
+    page.post("/stop")
+    until(lambda: page.stats()["user_count"] == 0)
+    until(lambda: metrics(page)["num_alive_connections"] == 0)
+
+    rows = polls(file)
+    elapsed = [float(row["elapsed_s"]) for row in rows]
+    assert {row["value"] for row in rows} == {"1"}
+    assert elapsed[0] >= 0
+    assert min(b - a for a, b in itertools.pairwise(elapsed)) >= 0.99
+
+
+def test_a_member_that_goes_and_comes_is_told(server: ZooKeeperServers, member: Member, start: Start) -> None:
+    page = start("--hosts", server.hosts, "--zk-admin-port", str(member.admin_port))
+    until(lambda: metrics(page))
+    server.stop(0)
+    until(lambda: told(page)["members"][0]["sample"]["detail"] == "no connection to the AdminServer")
+    server.start(0)
+    until(lambda: metrics(page))
+
+
+def test_with_an_interval_it_shows_what_the_pollers_read(
+    server: ZooKeeperServers, member: Member, start: Start
+) -> None:
+    page = start("--hosts", server.hosts, "--zk-admin-port", str(member.admin_port), "--zk-metrics-collect", "300ms")
+    time.sleep(0.5)
+    assert told(page)["members"] == [{"name": "127.0.0.1", "sample": None}]
+    page.post("/swarm", user_count="1", spawn_rate="1")
+    until(lambda: metrics(page).get("server_state") == "standalone")
+    first = told(page)["members"][0]["sample"]["at_s"]
+    until(lambda: told(page)["members"][0]["sample"]["at_s"] > first)
+    page.post("/stop")
+    until(lambda: not told(page)["polls"])
+    assert metrics(page)["server_state"] == "standalone"
+
+
+def test_nothing_that_is_sent_changes_the_admin_servers(server: ZooKeeperServers, member: Member, start: Start) -> None:
+    page = start("--hosts", server.hosts, "--zk-admin-port", str(member.admin_port))
+    assert "zk_admin" not in page.text("/")
+    elsewhere = {"zk_admin_addresses": "evil=127.0.0.1:1", "zk_admin_port": "1", "zk_admin_scheme": "https"}
+    told(page, "?zk_admin_addresses=evil%3D127.0.0.1:1&hosts=127.0.0.2:1")
+    page.post("/swarm", user_count="1", spawn_rate="1", hosts="nonsense:x", **elsewhere)
+    until(lambda: metrics(page).get("server_state") == "standalone")
+    page.post("/swarm", user_count="1", spawn_rate="1", hosts=server.hosts, **elsewhere)
+    until(lambda: page.stats()["user_count"] == 1)
+    assert told(page)["members"][0]["name"] == "127.0.0.1"
+    until(lambda: metrics(page).get("server_state") == "standalone")
+
+
+def test_who_is_not_logged_in_sees_nothing_and_makes_nobody_poll(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "login.py").write_text(LOGIN)
+    page = start("--hosts", "127.0.0.1:1", "--web-login", locustfile=tmp_path / "login.py")
+    for path in ("/zk-metrics", "/zk-metrics/data"):
+        answer = page._session.get(page._base + path, timeout=10, allow_redirects=False)
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/login")
+
+
+def test_without_hosts_it_says_what_is_missing(start: Start) -> None:
+    page = start("--web-base-path", "/load")
+    page._base += "/load"
+    assert told(page)["members"] == []
+    assert "zk-metrics/data" in page.text("/zk-metrics")
