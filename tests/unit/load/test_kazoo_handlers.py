@@ -42,6 +42,16 @@ def test_nothing_is_ready_when_the_time_is_over(handler: FastSelectGeventHandler
     assert time.monotonic() - began > 0.04
 
 
+def test_the_time_begins_with_the_wait_not_with_the_loops_last_turn(
+    handler: FastSelectGeventHandler, pair: Pair
+) -> None:
+    gevent.sleep(0)
+    time.sleep(0.1)  # a user who does not yield: the loop's own clock stands still
+    began = time.monotonic()
+    assert handler.select([pair[0]], [], [], 0.05) == ([], [], [])
+    assert time.monotonic() - began > 0.04
+
+
 def test_it_waits_until_something_can_be_read_while_others_go_on(handler: FastSelectGeventHandler, pair: Pair) -> None:
     ours, theirs = pair
     for _ in range(3):
