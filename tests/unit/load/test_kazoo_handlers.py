@@ -45,7 +45,7 @@ def test_nothing_is_ready_when_the_time_is_over(handler: FastSelectGeventHandler
 def test_the_time_begins_with_the_wait_not_with_the_loops_last_turn(
     handler: FastSelectGeventHandler, pair: Pair
 ) -> None:
-    gevent.sleep(0)
+    gevent.sleep(0.001)
     time.sleep(0.1)  # a user who does not yield: the loop's own clock stands still
     began = time.monotonic()
     assert handler.select([pair[0]], [], [], 0.05) == ([], [], [])
