@@ -1,10 +1,139 @@
-"""What a secret or structured parameter may look like."""
+"""What the value of a parameter may look like: each function turns text into the value, or says what to write."""
 
+import difflib
 import json
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from zk_locust.connect_string import parse_connect_string
+from zk_locust.units import parse_duration_ms
 
 
 class SafeValueError(ValueError):
     """A problem with a value that says nothing of the value, so that it may be shown for a secret too."""
+
+
+def text(text: str) -> str:
+    """Return the text as it is."""
+    return text
+
+
+def count(text: str) -> int:
+    """Return a whole number from 1. Raises ValueError, as all of these do, with a remedy."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError(f"[{text}] is not a whole number; write e.g. 128") from None
+    if number < 1:
+        raise ValueError(f"[{text}] is below 1; write a whole number from 1")
+    return number
+
+
+def size(text: str) -> int:
+    """Return a whole number of bytes."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError(f"[{text}] is not a whole number of bytes; write e.g. 1024") from None
+    if number < 0:
+        raise ValueError(f"[{text}] is negative; write a whole number of bytes")
+    return number
+
+
+def milliseconds(text: str) -> float:
+    """Return milliseconds, which a bare number is."""
+    return parse_duration_ms(text, "ms")
+
+
+WEB: Final = "web"
+"""The value of --zk-metrics-collect that leaves polling to the page in Locust's web UI."""
+
+
+def collection(text: str) -> str | float:
+    """Return milliseconds, or WEB."""
+    if text.strip() == WEB:
+        return WEB
+    try:
+        return milliseconds(text)
+    except ValueError:
+        raise ValueError(f"[{text}] is neither a duration nor web; write e.g. 500ms, 1s, 0 or web") from None
+
+
+def seconds(text: str) -> float:
+    """Return seconds, which a bare number is."""
+    return parse_duration_ms(text, "s") / 1000
+
+
+def flag(text: str) -> bool:
+    """Return a truth value."""
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError(f"[{text}] is neither true nor false")
+
+
+def node_path(text: str) -> str:
+    """Return the whole path of a node below the root, as it was given."""
+    if not text.startswith("/") or text == "/" or "//" in text or text.endswith("/"):
+        raise ValueError(f"[{text}] is not the path of a node; write e.g. /zk-locust")
+    return text
+
+
+def port(text: str) -> int:
+    """Return the number of a TCP port."""
+    number = count(text)
+    if number > 65535:
+        raise ValueError(f"[{text}] is not a port; write a number from 1 to 65535")
+    return number
+
+
+def workload(text: str) -> str:
+    """Return the workload as JSON."""
+    from zk_locust.workload.reading import workload_text  # which needs this module
+
+    return workload_text(text)
+
+
+def connect_string(text: str) -> str:
+    """Return the connect string as it was given."""
+    parse_connect_string(text)
+    return text
+
+
+def admin_addresses(text: str) -> str:
+    """Return the list of admin addresses as it was given."""
+    for member, address in parse_admin_addresses(text):
+        host, _, port = address.rpartition(":")
+        if not member or not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f"[{text}] is no list of admin addresses; write e.g. zk1=10.0.0.1:8080,zk2=10.0.0.2:8080")
+    return text
+
+
+def parse_admin_addresses(text: str) -> list[tuple[str, str]]:
+    """Return (member, host:port) for each item of `--zk-admin-addresses`; a nameless item is named by its address."""
+    pairs = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        member, separator, address = item.partition("=")
+        pairs.append((member, address) if separator else (item, item))
+    return pairs
+
+
+def choice(*known: str) -> Callable[[str], str]:
+    """Return what takes one of the known words only."""
+
+    def convert(text: str) -> str:
+        if text in known:
+            return text
+        raise ValueError(f"[{text}] is unknown{nearest(text, known)}; known: {', '.join(known)}")
+
+    return convert
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `, did you mean …?` for the most similar known word, or nothing where none is similar."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", did you mean {close[0]}?" if close else ""
 
 
 def sasl_options(text: str) -> str:
@@ -48,8 +177,6 @@ def create_client(text: str) -> str:
 
 def step_duration(text: str) -> float:
     """Return seconds above 0."""
-    from zk_locust.units import parse_duration_ms
-
     seconds = parse_duration_ms(text, "s") / 1000
     if seconds <= 0:
         raise ValueError(f"[{text}] is no time to run a step for; write e.g. 15 or 15s")

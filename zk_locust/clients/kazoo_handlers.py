@@ -84,7 +84,8 @@ class FastSelectGeventHandler(SequentialGeventHandler):  # type: ignore[misc]
             for watcher in active:
                 watcher.start(wake, None)
             if timer is not None:
-                timer.start(wake, None)
+                # The loop's own clock is that of its last turn: a wait after a long one would end at once.
+                timer.start(wake, None, update=True)
             waiter.get()
         finally:
             for watcher in active:

@@ -1,0 +1,93 @@
+"""User classes as they were written in 2019."""
+
+import warnings
+from typing import Any, ClassVar
+
+import pytest
+from locust import User, task
+
+from zk_locust.older_locustfiles import ZKLocustMeta
+from zk_locust.task_sets import ZKLocustTaskSet
+
+
+class Base(User, metaclass=ZKLocustMeta):
+    abstract = True
+    given_environment: Any
+
+    def __init__(self, environment: Any = None, mark: str = "") -> None:
+        self.seen = environment or self.given_environment
+        self.mark = mark
+
+
+class First(ZKLocustTaskSet):
+    pass
+
+
+class Second(ZKLocustTaskSet):
+    pass
+
+
+def test_task_set_becomes_tasks_without_a_word() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+
+        class Older(Base):
+            task_set = First
+
+    assert Older.tasks == [First]
+    assert Older.task_set is First
+
+
+def test_a_task_set_replaces_that_of_the_base_class() -> None:
+    class Parent(Base):
+        task_set: Any = First
+
+    class Child(Parent):
+        task_set = Second
+
+    assert Child.tasks == [Second]
+    assert Parent.tasks == [First]
+
+
+def test_todays_classes_are_as_locust_makes_them() -> None:
+    class Today(Base):
+        tasks: ClassVar[Any] = [First]  # type: ignore[misc]
+
+        @task
+        def own(self) -> None:
+            pass
+
+    assert Today.tasks == [First, Today.own]
+
+
+def takes_none(self: Any) -> None:
+    Base.__init__(self)
+
+
+def hands_nothing_on(self: Any, *_: Any, **__: Any) -> None:
+    Base.__init__(self)
+
+
+def hands_it_on(self: Any, environment: Any) -> None:
+    Base.__init__(self, environment)
+
+
+@pytest.mark.parametrize("init", [takes_none, hands_nothing_on, hands_it_on])
+def test_each_user_knows_its_environment_whatever_its_class_takes(init: Any) -> None:
+    made: Any = ZKLocustMeta("Made", (Base,), {"__init__": init, "__module__": __name__})
+    environment = object()
+    assert made(environment).seen is environment
+    assert made(environment).given_environment is environment
+
+
+def test_further_arguments_are_handed_on() -> None:
+    assert Base(object(), mark="x").mark == "x"
+
+
+def test_a_mistake_within_an_init_is_shown_as_it_is() -> None:
+    class Mistaken(Base):
+        def __init__(self, environment: Any) -> None:
+            len(environment)
+
+    with pytest.raises(TypeError, match="has no len"):
+        Mistaken(3)

@@ -1,0 +1,72 @@
+"""One parameter: its names, its value, and how it becomes a flag of Locust's command line."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from zk_locust.parameter_values import SafeValueError
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter. `convert` turns text into the value, or raises ValueError with a remedy."""
+
+    flag: str
+    environment: str
+    convert: Callable[[str], Value]
+    default: Value
+    help: str
+    section: str
+    metavar: str = "TEXT"
+    secret: bool = False
+    switch: bool = False
+    in_form: bool = True  # whether the form of Locust's page may change it
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the command line's value stands, whatever is sent to Locust's page."""
+        return self.secret or not self.in_form
+
+    @property
+    def name(self) -> str:
+        """The flag's name without dashes before it: what a scenario's `parameters` say."""
+        return self.flag.removeprefix("--")
+
+    @property
+    def destination(self) -> str:
+        """The attribute of Locust's parsed options that holds the value."""
+        return self.name.replace("-", "_")
+
+    def with_unit(self, value: Value) -> Value:
+        """Return a time as text with its unit, as the parameter also takes it; any other value as it is."""
+        unit = {"MS": "ms", "SECONDS": "s"}.get(self.metavar)
+        return f"{value:.10g}{unit}" if unit and isinstance(value, (int, float)) else value
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        """Add this parameter to Locust's parser."""
+
+        def convert(text: str) -> Value:
+            try:
+                return self.convert(text)
+            except ValueError as error:
+                reason = str(error)
+                if self.secret:
+                    reason = f"the value (secret) {error if isinstance(error, SafeValueError) else 'cannot be used'}"
+                raise argparse.ArgumentTypeError(reason) from None
+
+        options: dict[str, Any] = {
+            "dest": self.destination,
+            "env_var": self.environment,
+            "default": self.default,
+            "help": self.help.replace("%", "%%"),
+            # Locust writes the default of a secret into its page's HTML, masked or not.
+            "include_in_web_ui": not self.fixed,
+            "is_secret": self.secret,
+        }
+        if self.switch:
+            parser.add_argument(self.flag, action="store_true", **options)
+        else:
+            parser.add_argument(self.flag, type=convert, metavar=self.metavar, **options)
