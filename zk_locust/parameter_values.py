@@ -45,6 +45,23 @@ def milliseconds(text: str) -> float:
     return parse_duration_ms(text, "ms")
 
 
+def time_limit(text: str) -> float:
+    """Return milliseconds, which a bare number is, from 1."""
+    _require_time(text, milliseconds(text))
+    return milliseconds(text)
+
+
+def time_limit_s(text: str) -> float:
+    """Return seconds, which a bare number is, from a millisecond on."""
+    _require_time(text, seconds(text) * 1000)
+    return seconds(text)
+
+
+def _require_time(text: str, value_ms: float) -> None:
+    if value_ms < 1:
+        raise ValueError(f"[{text}] is no time limit, nothing ends within it; write e.g. 10s")
+
+
 WEB: Final = "web"
 """The value of --zk-metrics-collect that leaves polling to the page in Locust's web UI."""
 
@@ -75,7 +92,8 @@ def flag(text: str) -> bool:
 
 def node_path(text: str) -> str:
     """Return the whole path of a node below the root, as it was given."""
-    if not text.startswith("/") or text == "/" or "//" in text or text.endswith("/"):
+    names = text.split("/")[1:]
+    if not text.startswith("/") or any(name in ("", ".", "..") for name in names) or "\0" in text:
         raise ValueError(f"[{text}] is not the path of a node; write e.g. /zk-locust")
     return text
 

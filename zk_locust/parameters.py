@@ -98,17 +98,17 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         "libzookeeper (the official C library; zkpython is its older name)", CLIENT, "NAME",
     ),
     Parameter(
-        "--operation-timeout", "ZK_LOCUST_OPERATION_TIMEOUT", values.milliseconds, 10_000.0,
+        "--operation-timeout", "ZK_LOCUST_OPERATION_TIMEOUT", values.time_limit, 10_000.0,
         "time limit of every operation, milliseconds or with a unit; one without reply by then has failed",
         CLIENT, "MS",
     ),
     Parameter(
         "--kazoo-handler", "KAZOO_LOCUST_HANDLER", values.choice(*KAZOO_HANDLERS), "gevent",
-        f"kazoo's concurrency handler: {', '.join(KAZOO_HANDLERS)} (gevent with a cheaper select: half of the CPU)",
+        "kazoo's concurrency handler: gevent, gevent-fast (with a cheaper select: half of the CPU), or threading",
         CLIENT, "NAME",
     ),
     Parameter(
-        "--kazoo-timeout-s", "KAZOO_LOCUST_TIMEOUT_S", values.seconds, 10.0,
+        "--kazoo-timeout-s", "KAZOO_LOCUST_TIMEOUT_S", values.time_limit_s, 10.0,
         "time limit of connecting, and session timeout to ask for, seconds or with a unit", CLIENT, "SECONDS",
     ),
     Parameter(

@@ -118,6 +118,9 @@ def test_values_are_converted() -> None:
         ("client", "kazo", "client [kazo]: is unknown, did you mean kazoo?; known: kazoo"),
         ("pseudo-root", "kl", "pseudo-root [kl]: is not the path of a node; write e.g. /zk-locust"),
         ("pseudo-root", "/", "pseudo-root [/]"),
+        ("pseudo-root", "/a/../b", "pseudo-root [/a/../b]: is not the path of a node"),
+        ("operation-timeout", 0, "operation-timeout [0]: is no time limit, nothing ends within it; write e.g. 10s"),
+        ("kazoo-timeout-s", "1us", "kazoo-timeout-s [1us]: is"),
         ("pseudo-root", "/a//b", "pseudo-root [/a//b]"),
         ("zk-admin-port", 70_000, "zk-admin-port [70000]: is not a port"),
         ("zk-admin-port", 0, "zk-admin-port [0]"),
@@ -161,7 +164,7 @@ def test_a_secret_is_in_no_problem_and_apart_from_the_plain_environment() -> Non
         {
             "min-wait": st.floats(0, 1e9),
             "max-wait": st.floats(0, 1e9),
-            "kazoo-timeout-s": st.floats(0, 1e6),
+            "kazoo-timeout-s": st.floats(0.01, 1e6),
             "val-size": st.integers(0, 10**9),
             "remove-nodes": st.booleans(),
             "pseudo-root": st.sampled_from(["/a", "/a/b c", "/ü"]),
