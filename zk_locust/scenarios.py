@@ -13,8 +13,10 @@ from typing import Any, Final
 import yaml
 
 from zk_locust.connect_string import parse_connect_string
+from zk_locust.errors import ConfigurationError
 from zk_locust.parameters import BENCH, PARAMETERS, Value, check, environment_of, nearest, parameter_of
 from zk_locust.protection import REMEDY, unprotected
+from zk_locust.sequence_length import sequence_length_s
 from zk_locust.units import parse_duration_ms
 from zk_locust.workload.reading import read_workload
 from zk_locust.workload.specification import size_of_all
@@ -118,6 +120,7 @@ _SETTINGS: Final[dict[str, Callable[[object], Any]]] = {
 }
 _KEYS: Final = ("description", "locustfile", "workload", *_SETTINGS, "parameters")
 _WORKLOAD_LOCUSTFILE: Final = "locust_workload.py"
+_SEQUENCE_LOCUSTFILE: Final = "locust_sequence.py"
 # What the filling and the removing of a workload's tree may take, on slow servers: nodes and bytes a second.
 _PREPARED_NODES_PER_S: Final = 1000
 _PREPARED_BYTES_PER_S: Final = 2_000_000
@@ -147,8 +150,10 @@ def resolve_plan(
     source = {key: f"{key} in {file.name}" for key in _KEYS} | {key: f"benchmark_{key}" for key in overrides}
     merged: dict[str, Any] = {**content, **overrides}
 
+    sequence = merged.get("locustfile") == _SEQUENCE_LOCUSTFILE
     for key in _SETTINGS:
-        if key not in merged:
+        # The sequence knows its own length.
+        if key not in merged and not (sequence and key == "run_time"):
             problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
     settings = _settings(merged, source, problems)
     parameters = _parameters(content.get("parameters"), overrides.get("parameters"), owned, problems)
@@ -159,6 +164,8 @@ def resolve_plan(
     if "workload" in merged:
         preparation_s = _take_workload(merged, source["workload"], settings.get("users"), parameters, problems)
         locustfile_name = _WORKLOAD_LOCUSTFILE
+    if sequence:
+        _limit_to_sequence(settings, parameters, problems)
     locustfile = _find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
     if problems or locustfile is None:
         return None, problems
@@ -291,6 +298,18 @@ def _take_workload(
     parameters["workload"] = json.dumps(merged["workload"], separators=(",", ":"))
     nodes = size_of_all(workload)
     return 2 * nodes / _PREPARED_NODES_PER_S + nodes * mean_size(workload.values) / _PREPARED_BYTES_PER_S
+
+
+def _limit_to_sequence(settings: dict[str, Any], parameters: Mapping[str, Value], problems: list[str]) -> None:
+    """Have the run time be the sequence's, which ends by itself, unless it is to be cut shorter."""
+    given = (parameters.get(f"bench-{name}") for name in ("include", "repetitions", "step-duration"))
+    try:
+        # Locust's run time is in whole seconds; within it the sequence ends to the moment.
+        length_s = float(math.ceil(sequence_length_s(*given)))
+    except ConfigurationError as error:
+        problems.append(f"benchmark_parameters.{str(error).removeprefix('--')}")
+        return
+    settings["run_time"] = min(settings.get("run_time", length_s), length_s)
 
 
 def _starter_kit() -> list[str]:

@@ -4,13 +4,11 @@ A step is named for its operation and, where that matters, for the size of its v
 are counted as `<step>/<operation>`, so that each step has statistics of its own.
 """
 
-import fnmatch
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from zk_locust.errors import ConfigurationError
 from zk_locust.locust_client import DEFAULT_NODE, LocustClient
 from zk_locust.ops import (
     AbstractOp,
@@ -28,9 +26,8 @@ from zk_locust.ops import (
     ZKSetOp,
     ZKWatchOp,
 )
-from zk_locust.parameters import nearest
+from zk_locust.sequence_length import STEP_NAMES, VALUE_SIZES, chosen_names
 
-VALUE_SIZES: Final = (8, 512, 8192)
 GETS_PER_SET: Final = 10
 
 Mix = list[tuple[AbstractOp, int]]
@@ -121,39 +118,28 @@ def _keys(size: int) -> str:
     return f"/c{size}-"
 
 
-STEPS: Final[tuple[Step, ...]] = (
+_OF_ANY_SIZE: Final[dict[str, Callable[[int], Callable[[LocustClient, str], Mix]]]] = {
+    "set": _set,
+    "get": _get,
+    "set_and_get": _set_and_get,
+    "create_and_delete": _create_and_delete,
+    "watch": _watch,
+}
+_WITHOUT_SIZE: Final[tuple[Step, ...]] = (
     Step("connect", _connect, connects=True),
-    *(Step(f"set_{size}", _set(size)) for size in VALUE_SIZES),
-    *(Step(f"get_{size}", _get(size)) for size in VALUE_SIZES),
-    *(Step(f"set_and_get_{size}", _set_and_get(size)) for size in VALUE_SIZES),
-    *(Step(f"create_and_delete_{size}", _create_and_delete(size)) for size in VALUE_SIZES),
     Step("exists", _exists),
     Step("exists_many", _exists_many, leaves_watches=True),
     Step("get_children", _get_children),
     Step("get_children2", _get_children2),
-    *(Step(f"watch_{size}", _watch(size)) for size in VALUE_SIZES),
 )
+_STEPS: Final[dict[str, Step]] = {step.name: step for step in _WITHOUT_SIZE} | {
+    f"{family}_{size}": Step(f"{family}_{size}", mix(size))
+    for family, mix in _OF_ANY_SIZE.items()
+    for size in VALUE_SIZES
+}
+STEPS: Final[tuple[Step, ...]] = tuple(_STEPS[name] for name in STEP_NAMES)
 
 
 def chosen_steps(include: str | None) -> list[Step]:
-    """Return the steps whose name, with or without its size, is one of the patterns; all without patterns.
-
-    They keep the suite's order. Raises ConfigurationError for a pattern that fits no step.
-    """
-    patterns = [word.strip() for word in (include or "").split(",") if word.strip()]
-    if not patterns:
-        return list(STEPS)
-    for pattern in patterns:
-        if not any(_fits(step, pattern) for step in STEPS):
-            names = [step.name for step in STEPS]
-            raise ConfigurationError(
-                "--bench-include", pattern, f"it fits no step{nearest(pattern, names)}",
-                f"give names or patterns of: {', '.join(names)}",
-            )  # fmt: skip
-    return [step for step in STEPS if any(_fits(step, pattern) for pattern in patterns)]
-
-
-def _fits(step: Step, pattern: str) -> bool:
-    family, _, size = step.name.rpartition("_")
-    names = (step.name, family) if size.isdigit() else (step.name,)
-    return any(fnmatch.fnmatchcase(name, pattern) for name in names)
+    """Return the steps that `--bench-include` says. Raises ConfigurationError for a pattern that fits no step."""
+    return [_STEPS[name] for name in chosen_names(include)]

@@ -253,12 +253,10 @@ def test_a_start_that_is_killed_leaves_nothing_open(capfd: pytest.CaptureFixture
         client = LibZooKeeperClient(ClientSettings(f"127.0.0.1:{silent.getsockname()[1]}", connect_timeout_s=20))
         for _ in range(10):
             starting = gevent.spawn(client.start)
-            gevent.sleep(0.01)
-            assert psutil.Process().num_fds() > before
+            until(lambda: psutil.Process().num_fds() > before)
             starting.kill()
             assert not client.connected
-            gevent.sleep(0.01)
-            assert psutil.Process().num_fds() <= before
+            until(lambda: psutil.Process().num_fds() <= before)
     # The library's own log would be here.
     assert capfd.readouterr().err == ""
 

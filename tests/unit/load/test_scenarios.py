@@ -293,6 +293,30 @@ def test_a_plan_has_the_members_that_its_connect_string_names(
 WORKLOAD: dict[str, Any] = {"operations": {"get": 1}, "nodes": 50_000, "values": 100}
 
 
+@pytest.mark.parametrize(
+    ("parameters", "run_time", "planned_s"),
+    [
+        ({}, None, 200.0),
+        ({"bench-include": "connect,set", "bench-step-duration": "5s", "bench-repetitions": 2}, None, 40.0),
+        ({"bench-include": "connect,set", "bench-step-duration": "1100ms"}, None, 5.0),
+        ({}, "1h", 200.0),
+        ({}, "30s", 30.0),
+    ],
+)
+def test_the_sequence_runs_as_long_as_its_steps_unless_it_is_to_be_cut_short(
+    tmp_path: Path, parameters: dict[str, object], run_time: str | None, planned_s: float
+) -> None:
+    plan = plan_of(tmp_path, locustfile="locust_sequence.py", run_time=run_time, parameters=parameters)
+    assert plan.run_time_s == planned_s
+    assert plan.planned_s == planned_s + 2 + 5
+
+
+def test_a_pattern_that_fits_no_step_is_a_problem_before_any_host_is_touched(tmp_path: Path) -> None:
+    parameters = {"bench-include": "sett"}
+    (problem,) = problems_of(tmp_path, locustfile="locust_sequence.py", run_time=None, parameters=parameters)
+    assert problem.startswith("benchmark_parameters.bench-include [sett]: it fits no step, did you mean set_")
+
+
 def test_a_workload_stands_for_a_locustfile(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, locustfile=None, workload=WORKLOAD)
     assert plan.locustfile == str(LOCUSTFILES / "locust_workload.py")

@@ -7,7 +7,8 @@ import pytest
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, locust_client
 from zk_locust.errors import ConfigurationError
 from zk_locust.sequence import Schedule
-from zk_locust.sequence_steps import STEPS, VALUE_SIZES, chosen_steps
+from zk_locust.sequence_length import VALUE_SIZES, sequence_length_s
+from zk_locust.sequence_steps import STEPS, chosen_steps
 
 
 def names(include: str | None) -> list[str]:
@@ -54,7 +55,7 @@ def test_the_schedule_says_which_turn_is_when() -> None:
 
 
 def test_the_schedule_has_defaults() -> None:
-    assert Schedule.of(SimpleNamespace()).total_s == 10.0 * len(STEPS)
+    assert Schedule.of(SimpleNamespace()).total_s == 10.0 * len(STEPS) == sequence_length_s()
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
