@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.local_fleet import local_fleet
 from tests.integration.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
 from zk_locust.sequence_steps import STEPS
@@ -74,23 +73,3 @@ def test_an_unknown_step_is_one_clear_line(server: ZooKeeperServers, tmp_path: P
     )  # fmt: skip
     assert process.wait(30) == 2
     assert "--bench-include [sett]: it fits no step" in (tmp_path / "log").read_text()
-
-
-def test_the_playbooks_run_the_scenario_to_its_own_end() -> None:
-    require_zookeeper()
-    parameters = {"bench-include": "set_8,exists,get_children", "bench-step-duration": "2s"}
-    with local_fleet() as fleet:
-        play = fleet.play(
-            "benchmark", benchmark_scenario="sequence", benchmark_users=4, benchmark_parameters=parameters
-        )
-        play.succeeded()
-        run = (fleet.results / "latest").resolve()
-        told = json.loads((run / "manifest.json").read_text())
-        names = ["set_8", "exists", "get_children"]
-        assert steps_noted(run / "events.csv") == [(e, n) for n in names for e in ("step-start", "step-end")]
-        assert told["scenario"]["run_time_s"] == 6
-        reasons = [reason["rule"] for reason in told["verdict"]["reasons"]]
-        assert "cut-short" not in reasons
-        with (run / "locust-stats.csv").open(newline="") as file:
-            counted = {row["name"].partition("/")[0] for row in csv.DictReader(file) if row["part"] == "measured"}
-        assert counted == {*names, "Aggregated"}
