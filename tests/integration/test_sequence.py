@@ -37,11 +37,11 @@ def test_all_steps_alone_and_a_report_at_the_end(server: ZooKeeperServers, tmp_p
     process = start_locust(
         tmp_path / "log", "-f", str(LOCUSTFILES / "locust_sequence.py"), "--headless", "--only-summary",
         "--hosts", server.hosts, "--users", "4", "--spawn-rate", "100", "--min-wait", "5", "--stop-timeout", "3",
-        "--bench-step-duration", "500ms", "--json-file", str(tmp_path / "summary"), "--report-dir", str(folder),
+        "--bench-step-duration", "1s", "--json-file", str(tmp_path / "summary"), "--report-dir", str(folder),
         "--zk-admin-port", server.members[0].admin_url.rpartition(":")[2],
     )  # fmt: skip
     try:
-        assert process.wait(60) == 0, (tmp_path / "log").read_text()
+        assert process.wait(90) == 0, (tmp_path / "log").read_text()
     finally:
         process.kill()
         process.wait()

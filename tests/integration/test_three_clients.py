@@ -100,7 +100,7 @@ class Driver:
                 case _:
                     return sorted(self.client.get_children(path, watch))
         except ServerError as error:
-            return type(error)
+            return type(error).__name__  # kazoo's are its own errors too
 
     def told(self) -> tuple[list[WatchedEvent], list[tuple[int, WatchedEvent]]]:
         """Return all events in order, and which watch was told what."""
