@@ -16,6 +16,11 @@ class ConnectString:
     chroot: str = ""
 
 
+def has_sound_labels(name: str) -> bool:
+    """Whether no part of a host's name is empty or beyond what DNS takes (RFC 1035): nobody could look it up."""
+    return all(0 < len(label) < 64 for label in name.removesuffix(".").split("."))
+
+
 def parse_connect_string(text: str) -> ConnectString:
     """Take a connect string apart. Raises ValueError, naming the part and the remedy, where it cannot be understood."""
     addresses, slash, chroot = text.strip().partition("/")
@@ -29,7 +34,7 @@ def parse_connect_string(text: str) -> ConnectString:
         match = _MEMBER.fullmatch(item.strip())
         if not match:
             raise ValueError(f"[{text}] has a member [{item.strip()}] that is no address; write host:port,host:port")
-        if match["name"] and not all(0 < len(label) < 64 for label in match["name"].removesuffix(".").split(".")):
+        if match["name"] and not has_sound_labels(match["name"]):
             raise ValueError(
                 f"[{text}] has a member [{item.strip()}] with an empty or too long part in its name; "
                 "write e.g. zk1.example.com:2181"

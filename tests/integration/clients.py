@@ -1,15 +1,17 @@
 """What the tests of the clients share: users that never stop, and waiting that lets greenlets run."""
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import gevent
 
 from tests.needs import missing
-from zk_locust.clients.interface import ZooKeeperClient
+from zk_locust.clients.interface import ClientSettings, ZooKeeperClient
 from zk_locust.clients.libzookeeper import library
 from zk_locust.errors import ClientError, ConfigurationError
+
+Client = TypeVar("Client", bound=ZooKeeperClient)
 
 
 def require_library() -> None:
@@ -29,6 +31,24 @@ def until(condition: Callable[[], object], timeout_s: float = 15.0) -> None:
 def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
     """Wait for servers without keeping the client's greenlets from running."""
     return gevent.get_hub().threadpool.apply(call, arguments)
+
+
+def starter(kind: Callable[..., Client]) -> Iterator[Callable[..., Client]]:
+    """Give a function that starts clients of a kind; all of them are ended afterwards."""
+    clients: list[Client] = []
+
+    def start(
+        hosts: str, *, session_s: float = 3.0, connect_s: float = 10.0, operation_s: float = 5.0, **options: Any
+    ) -> Client:
+        client = kind(ClientSettings(hosts, session_s, connect_s, operation_s), **options)
+        clients.append(client)
+        client.start()
+        return client
+
+    yield start
+    for client in clients:
+        client.stop()
+        client.close()
 
 
 class User:

@@ -10,7 +10,7 @@ from kazoo.client import KazooClient
 from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.protocol.states import WatchedEvent
 
-from tests.integration.clients import User, in_thread, until
+from tests.integration.clients import User, in_thread, starter, until
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import Check, Create, Delete, NativeClient, SetData
@@ -51,20 +51,7 @@ def _bounded() -> Iterator[None]:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    clients: list[NativeClient] = []
-
-    def start(
-        hosts: str, *, session_s: float = 3.0, connect_s: float = 10.0, operation_s: float = 5.0, **options: Any
-    ) -> NativeClient:
-        client = NativeClient(ClientSettings(hosts, session_s, connect_s, operation_s), **options)
-        clients.append(client)
-        client.start()
-        return client
-
-    yield start
-    for client in clients:
-        client.stop()
-        client.close()
+    yield from starter(NativeClient)
 
 
 def member_of(client: NativeClient, servers: ZooKeeperServers) -> int:

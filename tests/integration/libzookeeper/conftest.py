@@ -6,10 +6,9 @@ from typing import Any
 import gevent
 import pytest
 
-from tests.integration.clients import require_library
+from tests.integration.clients import require_library, starter
 from tests.integration.libzookeeper.handling import Start
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
-from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.libzookeeper import LibZooKeeperClient, library
 
 
@@ -41,20 +40,7 @@ def hub_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    clients: list[LibZooKeeperClient] = []
-
-    def start(
-        hosts: str, *, session_s: float = 3.0, connect_s: float = 10.0, operation_s: float = 5.0, **options: Any
-    ) -> LibZooKeeperClient:
-        client = LibZooKeeperClient(ClientSettings(hosts, session_s, connect_s, operation_s), **options)
-        clients.append(client)
-        client.start()
-        return client
-
-    yield start
-    for client in clients:
-        client.stop()
-        client.close()
+    yield from starter(LibZooKeeperClient)
     loaded = library.load().completions
     assert not loaded.calls
     assert not loaded.raised

@@ -8,6 +8,7 @@ import re
 from typing import Final, NamedTuple
 
 from zk_locust.clients.native.paths import is_valid
+from zk_locust.connect_string import has_sound_labels
 from zk_locust.errors import ConfigurationError
 
 DEFAULT_PORT: Final = 2181
@@ -68,7 +69,7 @@ def _member(member: str, hosts: str) -> Address:
         host = match["ipv6"]
         if ":" not in host or not _IPV6.fullmatch(host):
             raise ConfigurationError("hosts", hosts, f"[{host}] is no IPv6 address", f"e.g. [::1]:{DEFAULT_PORT}")
-    elif not _HOST.fullmatch(host) or not all(0 < len(label) < 64 for label in host.removesuffix(".").split(".")):
+    elif not _HOST.fullmatch(host) or not has_sound_labels(host):
         raise ConfigurationError("hosts", hosts, f"{member} has no valid host name", _EXAMPLE)
     if port is None:
         return Address(host, DEFAULT_PORT)
