@@ -2,11 +2,13 @@
 
 import contextlib
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from zk_locust.clients import create_client
 from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.errors import NodeExistsError
+from zk_locust.older_locustfiles import OlderSettings, with_older_settings
 from zk_locust.options import Options
 from zk_locust.timer import LocustTimer
 
@@ -91,14 +93,40 @@ class LocustClient:
 
 
 class KazooLocustClient(LocustClient):
-    """A LocustClient on kazoo, whatever `--client` says. Without options it reads the environment variables."""
+    """A LocustClient on kazoo, whatever `--client` says.
+
+    Without options it reads the environment variables. With `hosts` it is one of 2019: connected when it is made,
+    unless `autostart` says otherwise.
+    """
 
     _CLIENT = "kazoo"
 
-    def __init__(self, options: Options | None = None, *, pseudo_root: str | None = None, events: Any = None) -> None:
+    def __init__(
+        self,
+        hosts: str | None = None,
+        pseudo_root: str | None = None,
+        handler: str | None = None,
+        sasl_options: Mapping[str, object] | None = None,
+        timeout: float | None = None,
+        autostart: bool = True,
+        *,
+        options: Options | None = None,
+        events: Any = None,
+    ) -> None:
+        settings: OlderSettings = {
+            "hosts": hosts,
+            "handler": handler,
+            "sasl_options": sasl_options,
+            "timeout": timeout,
+        }
         super().__init__(
-            options or Options.of_environment(), client=self._CLIENT, pseudo_root=pseudo_root, events=events
+            with_older_settings(options or Options.of_environment(), settings),
+            client=self._CLIENT,
+            pseudo_root=pseudo_root,
+            events=events,
         )
+        if hosts and autostart:
+            self.start()
 
 
 class ZKLocustClient(KazooLocustClient):

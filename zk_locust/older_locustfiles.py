@@ -3,13 +3,19 @@
 - `task_set = …` said what a user does; now it is `tasks = […]`.
 - A user was made without arguments; now it gets the environment. A class of then has an `__init__` that takes none, or
   that does not hand it on.
+- A client was made with its settings as arguments; now they come with the options.
 """
 
 import functools
 import inspect
-from typing import Any
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypedDict
 
 from locust.user.users import UserMeta
+
+from zk_locust.options import Options
 
 
 class ZKLocustMeta(UserMeta):
@@ -42,3 +48,25 @@ def _takes_an_argument(user_class: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+class OlderSettings(TypedDict, total=False):
+    """Settings of a client as arguments. `timeout` is seconds; `sasl_options` are kazoo's."""
+
+    hosts: str | None
+    handler: str | None
+    sasl_options: Mapping[str, object] | None
+    timeout: float | None
+
+
+def with_older_settings(options: Options, settings: OlderSettings) -> Options:
+    """Return the options with those settings that are given."""
+    if hosts := settings.get("hosts"):
+        options = replace(options, hosts=hosts)
+    if handler := settings.get("handler"):
+        options = replace(options, kazoo=replace(options.kazoo, handler=handler))
+    if sasl := settings.get("sasl_options"):
+        options = replace(options, kazoo=replace(options.kazoo, sasl=json.dumps(dict(sasl))))
+    if timeout := settings.get("timeout"):
+        options = replace(options, kazoo_timeout_s=float(timeout))
+    return options

@@ -24,6 +24,7 @@ class Parameter:
     secret: bool = False
     switch: bool = False
     in_form: bool = True  # whether the form of Locust's page may change it
+    writes: bool = False  # whether it names a file that the load writes
 
     @property
     def fixed(self) -> bool:

@@ -154,23 +154,24 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--stats-csv", "LOCUST_EXTRA_STATS_CSV", values.text, None,
-        "file for the statistics series (locust-stats.csv)", STATISTICS, "FILE",
+        "file for the statistics series (locust-stats.csv)", STATISTICS, "FILE", writes=True,
     ),
     Parameter(
         "--stats-distrib", "LOCUST_EXTRA_STATS_DISTRIB", values.text, None,
-        "file for the series of full latency distributions (locust-distrib.jsonl)", STATISTICS, "FILE",
+        "file for the series of full latency distributions (locust-distrib.jsonl)", STATISTICS, "FILE", writes=True,
     ),
     Parameter(
         "--stats-hlog", "LOCUST_EXTRA_STATS_HLOG", values.text, None,
         "file for the same distributions in the HdrHistogram log format (latency.hlog)", STATISTICS, "FILE",
+        writes=True,
     ),
     Parameter(
         "--stats-events", "LOCUST_EXTRA_STATS_EVENTS", values.text, None,
-        "file for what happened when: parts, workers (events.csv)", STATISTICS, "FILE",
+        "file for what happened when: parts, workers (events.csv)", STATISTICS, "FILE", writes=True,
     ),
     Parameter(
         "--stats-progress", "LOCUST_EXTRA_STATS_PROGRESS", values.text, None,
-        "file that always says how far the load is, as JSON (progress.json)", STATISTICS, "FILE",
+        "file that always says how far the load is, as JSON (progress.json)", STATISTICS, "FILE", writes=True,
     ),
     Parameter(
         "--zk-metrics-collect", "ZK_LOCUST_ZK_METRICS_COLLECT", values.collection, WEB,
@@ -180,7 +181,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--zk-metrics-csv", "ZK_LOCUST_ZK_METRICS_CSV", values.text, None,
-        "file for the members' metrics (zk-metrics.csv)", METRICS, "FILE",
+        "file for the members' metrics (zk-metrics.csv)", METRICS, "FILE", writes=True,
     ),
     Parameter(
         "--zk-admin-addresses", "ZK_ADMIN_ADDRESSES", values.admin_addresses, None,

@@ -4,7 +4,14 @@ from collections.abc import Iterable
 from typing import Final
 
 PROTECTING_CLIENT: Final = "kazoo"
-PROTECTING_PARAMETERS: Final = ("kazoo-tls", "kazoo-tls-ca", "kazoo-tls-cert", "kazoo-tls-key", "kazoo-sasl-options")
+# Each with its attribute of KazooOptions.
+PROTECTING_PARAMETERS: Final = {
+    "kazoo-tls": "tls",
+    "kazoo-tls-ca": "tls_ca",
+    "kazoo-tls-cert": "tls_cert",
+    "kazoo-tls-key": "tls_key",
+    "kazoo-sasl-options": "sasl",
+}
 REMEDY: Final = f"use the client {PROTECTING_CLIENT}, or leave that out"
 
 

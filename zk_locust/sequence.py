@@ -17,6 +17,7 @@ from locust import task
 from locust.runners import WorkerRunner
 
 from zk_locust.load_plan import MEASURED, happened, part_changed, plan_of
+from zk_locust.sequence_length import repetitions_of, step_length_s
 from zk_locust.sequence_steps import Step, chosen_steps
 from zk_locust.settings_check import add_settings_check
 from zk_locust.task_sets import ZKLocustTaskSet
@@ -35,9 +36,8 @@ class Schedule:
     def of(cls, parsed_options: Any) -> "Schedule":
         """Read Locust's parsed options. Raises ConfigurationError for `--bench-include` that fits no step."""
         steps = chosen_steps(getattr(parsed_options, "bench_include", None))
-        repetitions = int(getattr(parsed_options, "bench_repetitions", None) or 1)
-        step_s = float(getattr(parsed_options, "bench_step_duration", None) or 10.0)
-        return cls(tuple(steps) * repetitions, step_s)
+        repetitions = repetitions_of(getattr(parsed_options, "bench_repetitions", None))
+        return cls(tuple(steps) * repetitions, step_length_s(getattr(parsed_options, "bench_step_duration", None)))
 
     @property
     def total_s(self) -> float:

@@ -49,9 +49,18 @@ def sequence_length_s(include: object = None, repetitions: object = None, step_s
 
     Raises ConfigurationError for a pattern that fits no step.
     """
-    times = int(str(repetitions or parameter_of("bench-repetitions").default))
-    each_s = float(str(step_s or parameter_of("bench-step-duration").default))
-    return len(chosen_names(None if include is None else str(include))) * times * each_s
+    names = chosen_names(None if include is None else str(include))
+    return len(names) * repetitions_of(repetitions) * step_length_s(step_s)
+
+
+def repetitions_of(given: object) -> int:
+    """Return how often the whole suite runs: as given, or by default."""
+    return int(str(given or parameter_of("bench-repetitions").default))
+
+
+def step_length_s(given: object) -> float:
+    """Return the length of a step, seconds: as given, or by default."""
+    return float(str(given or parameter_of("bench-step-duration").default))
 
 
 def _fits(name: str, pattern: str) -> bool:

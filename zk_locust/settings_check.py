@@ -11,6 +11,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from zk_locust.clients import check_client
 from zk_locust.errors import ConfigurationError
 from zk_locust.options import Options
+from zk_locust.output_files import check_output_files, check_series
 from zk_locust.parameters import PARAMETERS
 
 _EXIT_CODE: Final = 2  # as for a flag that the command line does not know
@@ -35,9 +36,11 @@ def register_settings_check(environment: Any, runner: Any, web_ui: Any, **_: Any
     if web_ui is not None:
         _keep_from_the_form(environment)
         environment.events.test_start.add_listener(_refuse_test)
-        return
     try:
-        check_settings(environment)
+        # Some files are open as soon as there is a page; the rest may still come from its form.
+        check_output_files(environment.parsed_options)
+        if web_ui is None:
+            check_settings(environment)
     except ConfigurationError as error:
         refuse(error, runner)
 
@@ -56,6 +59,7 @@ def check_settings(environment: Any) -> None:
     options = Options.of(environment.parsed_options)
     options.client_settings()
     check_client(options)
+    check_series(environment.parsed_options)
     for check in _checks:
         check(environment.parsed_options)
 

@@ -1,5 +1,6 @@
 """Durations as people write them: a number with a unit (`500ms`, `30s`, `5m`, `1h30m`), or a bare number."""
 
+import math
 import re
 from typing import Final
 
@@ -19,7 +20,7 @@ def parse_duration_ms(text: str | float, bare_unit: str = "s") -> float:
         text = repr(text)
     text = text.strip()
     if _NUMBER.fullmatch(text):
-        return float(text) * _UNIT_MS[bare_unit]
+        return _finite(float(text) * _UNIT_MS[bare_unit], text)
     position, total_ms = 0, 0.0
     for term in _TERM.finditer(text):
         if text[position : term.start()].strip():
@@ -28,7 +29,13 @@ def parse_duration_ms(text: str | float, bare_unit: str = "s") -> float:
         position = term.end()
     if position == 0 or text[position:].strip():
         raise ValueError(_advice(text))
-    return total_ms
+    return _finite(total_ms, text)
+
+
+def _finite(duration_ms: float, text: str) -> float:
+    if not math.isfinite(duration_ms):
+        raise ValueError(_advice(text if len(text) <= 60 else f"{text[:57]}…"))
+    return duration_ms
 
 
 def _advice(text: object) -> str:

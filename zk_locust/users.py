@@ -4,7 +4,7 @@ import contextlib
 import random
 import sys
 import time
-from typing import Any
+from typing import Any, Unpack
 
 import gevent
 import locust
@@ -14,9 +14,9 @@ from locust.user.task import LOCUST_STATE_STOPPING
 from zk_locust.bench import adopt_flags, register_bench_parameters
 from zk_locust.errors import ClientError, ConfigurationError
 from zk_locust.load_plan import register_load_plan
-from zk_locust.locust_client import LocustClient
+from zk_locust.locust_client import KazooLocustClient, LocustClient
 from zk_locust.node_cleanup import register_node_cleanup
-from zk_locust.older_locustfiles import ZKLocustMeta
+from zk_locust.older_locustfiles import OlderSettings, ZKLocustMeta, with_older_settings
 from zk_locust.options import Options
 from zk_locust.parameters import add_parameters
 from zk_locust.report_dir import register_report_dir
@@ -44,13 +44,14 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         self,
         environment: Any = None,
         *,
-        client_impl: str | type[LocustClient] | None = None,
+        client_impl: str | type[KazooLocustClient] | None = None,
         pseudo_root: Any = _FROM_OPTIONS,
         autostart: bool = True,
+        **settings: Unpack[OlderSettings],
     ) -> None:
         environment = environment or self.given_environment
         super().__init__(environment)
-        self.options = Options.of(environment.parsed_options)
+        self.options = with_older_settings(Options.of(environment.parsed_options), settings)
         self._autostart = autostart
         where: dict[str, Any] = {
             "pseudo_root": self.options.pseudo_root if pseudo_root is _FROM_OPTIONS else pseudo_root,
@@ -58,7 +59,7 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         }
         self.client: LocustClient
         if isinstance(client_impl, type):
-            self.client = client_impl(self.options, **where)
+            self.client = client_impl(options=self.options, **where)
         else:
             self.client = LocustClient(self.options, client=client_impl, **where)
         self._wait_between_s = self._waits()

@@ -7,6 +7,7 @@ then runs and times one request. What it needs (nodes) is made outside the timin
 from zk_locust.ops.base import AbstractOp, MaybeInterrupt
 from zk_locust.ops.children import ZKCountChildrenOp, ZKGetChildren2Op, ZKGetChildrenOp
 from zk_locust.ops.existence import ZKExistsOp, ZKExistsWithManyWatchesOp, ZKExistsWithWatchOp
+from zk_locust.ops.limits import duration, interrupt, iterations
 from zk_locust.ops.nodes import ZKCreateEphemeralOp, ZKDeleteFromQueueOp
 from zk_locust.ops.session import ZKConnectOp
 from zk_locust.ops.values import ZKGetOp, ZKIncrementingSetOp, ZKSetOp
@@ -28,4 +29,7 @@ __all__ = [
     "ZKIncrementingSetOp",
     "ZKSetOp",
     "ZKWatchOp",
+    "duration",
+    "interrupt",
+    "iterations",
 ]

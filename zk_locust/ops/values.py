@@ -19,12 +19,12 @@ class _OnOneKey(AbstractOp):
         self,
         client: LocustClient,
         maybe_interrupt: MaybeInterrupt | None = None,
-        *,
         sequential_keys: bool = False,
         key_space_size: int = DEFAULT_KEY_SPACE_SIZE,
         key_size: int | None = None,
         val_size: int | None = None,
         label: str | None = None,
+        *,
         key_prefix: str = "/c-",
     ) -> None:
         super().__init__(client, maybe_interrupt, label=label)
@@ -65,8 +65,8 @@ class ZKSetOp(_OnOneKey):
 
     default_label = "set"
 
-    def __init__(self, client: LocustClient, maybe_interrupt: MaybeInterrupt | None = None, **options: Any) -> None:
-        super().__init__(client, maybe_interrupt, **options)
+    def __init__(self, client: LocustClient, *arguments: Any, **options: Any) -> None:
+        super().__init__(client, *arguments, **options)
         self._value = super().first_value()
 
     def first_value(self) -> bytes:
@@ -84,8 +84,8 @@ class ZKIncrementingSetOp(_OnOneKey):
 
     default_label = "incr_set"
 
-    def __init__(self, client: LocustClient, maybe_interrupt: MaybeInterrupt | None = None, **options: Any) -> None:
-        super().__init__(client, maybe_interrupt, **options)
+    def __init__(self, client: LocustClient, *arguments: Any, **options: Any) -> None:
+        super().__init__(client, *arguments, **options)
         self._numbers = itertools.count()
 
     def first_value(self) -> bytes:

@@ -28,6 +28,13 @@ MAX_NODES: Final = 10_000_000
 MAX_DEPTH: Final = 10
 MAX_EXPONENT: Final = 5.0
 MAX_SIGMA: Final = 10.0
+MAX_WEIGHT: Final = 1e9
+MAX_DIGITS: Final = 18
+
+
+def _is_no_number(value: float) -> bool:
+    # Floats only: an integer of YAML or JSON may have more digits than isfinite can take.
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 class _Section:
@@ -59,11 +66,10 @@ class _Section:
     def number(self, key: str, default: float, least: float, most: float, example: str, what: str = "number") -> float:
         """Return a number from `least` to `most`."""
         value = self.content.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or _is_no_number(value):
             self.wrong(key, value, f"this is not a {what}; write e.g. {example}")
         elif not least <= value <= most:
-            limits = f"from {least:g} to {most:g}" if most < math.inf else f"from {least:g}"
-            self.wrong(key, value, f"this is not {limits}; write e.g. {example}")
+            self.wrong(key, value, f"this is not from {least:g} to {most:g}; write e.g. {example}")
         else:
             return value
         return default
@@ -163,7 +169,7 @@ def _load(text: str) -> object:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"[{text}] cannot be read: {error.strerror}; give JSON, or the path of a file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         raise ValueError(f"[{text}{f', line {mark.line + 1}' if mark else ''}] is not YAML that can be read") from None
     # A scenario's file will do as well.
@@ -181,7 +187,7 @@ def _operations(top: _Section, broadcast: bool) -> tuple[tuple[str, float], ...]
         return ()
     before = len(top.problems)
     section = _Section("workload.operations", top.content["operations"], top.problems, OPERATIONS, "{get: 9, set: 1}")
-    weights = {name: section.number(name, 0.0, 0.0, math.inf, "1") for name in OPERATIONS if name in section}
+    weights = {name: section.number(name, 0.0, 0.0, MAX_WEIGHT, "1") for name in OPERATIONS if name in section}
     if len(top.problems) == before and not sum(weights.values()) > 0:
         section.wrong("", dict(section.content), "the weights add up to nothing; write e.g. {get: 9, set: 1}")
     if weights.get("delete", 0) > weights.get("create", 0):
@@ -285,20 +291,26 @@ _VALUE_EXAMPLES: Final = {
 }  # fmt: skip
 
 
+def _as_size(key: object) -> object:
+    text = str(key)
+    return int(text) if len(text) <= MAX_DIGITS and text.lstrip("-").isdecimal() else key
+
+
 def _value_list(section: _Section, size: Callable[[_Section, str, int], int]) -> Values:
     content = section.content["sizes"]
     if not isinstance(content, Mapping) or not content:
         section.wrong("sizes", content, "these are not sizes with their weights; write e.g. {64: 9, 4096: 1}")
         return Values()
     # JSON knows no keys but text.
-    weights = {int(key) if str(key).lstrip("-").isdecimal() else key: weight for key, weight in content.items()}
+    weights = {_as_size(key): weight for key, weight in content.items()}
+    before = len(section.problems)
     sizes, shares = [], []
     for key, weight in weights.items():
         one = _Section("workload.values.sizes", {str(key): key}, section.problems, (str(key),), "")
         sizes.append(size(one, str(key), 0))
         share = _Section("workload.values.sizes", {str(key): weight}, section.problems, (str(key),), "")
-        shares.append(share.number(str(key), 0.0, 0.0, math.inf, "1", "weight"))
-    if not sum(shares) > 0:
+        shares.append(share.number(str(key), 0.0, 0.0, MAX_WEIGHT, "1", "weight"))
+    if len(section.problems) == before and not sum(shares) > 0:
         section.wrong("sizes", dict(content), "the weights add up to nothing; write e.g. {64: 9, 4096: 1}")
     return Values("list", min(sizes), max(sizes), tuple(sizes), tuple(shares))
 

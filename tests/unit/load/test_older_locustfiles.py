@@ -6,8 +6,11 @@ from typing import Any, ClassVar
 import pytest
 from locust import User, task
 
+from tests.unit.load.fakes import FakeZooKeeper, Recorded, environment
+from zk_locust.locust_client import KazooLocustClient, ZKLocustClient
 from zk_locust.older_locustfiles import ZKLocustMeta
 from zk_locust.task_sets import ZKLocustTaskSet
+from zk_locust.users import ZKLocust
 
 
 class Base(User, metaclass=ZKLocustMeta):
@@ -91,3 +94,38 @@ def test_a_mistake_within_an_init_is_shown_as_it_is() -> None:
 
     with pytest.raises(TypeError, match="has no len"):
         Mistaken(3)
+
+
+def test_a_client_takes_its_settings_as_arguments_and_is_connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZK_LOCUST_HOSTS", "zk9")
+    monkeypatch.setattr("zk_locust.locust_client.create_client", lambda *_: FakeZooKeeper())
+    made = KazooLocustClient("zk1:2181", "/kl", "threading", {"mechanism": "PLAIN"}, 3)
+    assert made.options.hosts == "zk1:2181"
+    assert made.options.kazoo.handler == "threading"
+    assert made.options.kazoo.sasl == '{"mechanism": "PLAIN"}'
+    assert made.options.kazoo_timeout_s == 3.0
+    assert made.join_path("/x") == "/kl/x"
+    assert not made.is_connection_down()
+    assert ZKLocustClient(hosts="zk1", pseudo_root="/kl", autostart=False).is_connection_down()
+
+
+def test_a_client_without_arguments_has_the_environment_s_and_is_not_connected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ZK_LOCUST_HOSTS", "zk9")
+    made = KazooLocustClient()
+    assert made.options.hosts == "zk9"
+    assert made.options.kazoo_timeout_s == 10.0
+    assert made.is_connection_down()
+
+
+def test_a_user_hands_a_client_s_settings_on() -> None:
+    class Slow(ZKLocust):
+        tasks: ClassVar[Any] = [First]  # type: ignore[misc]
+
+        def __init__(self) -> None:
+            super().__init__(pseudo_root=None, handler="threading", timeout=2.5)
+
+    made: Any = Slow(environment(Recorded(), hosts="zk1"))  # type: ignore[call-arg]
+    assert made.client.options.kazoo.handler == "threading"
+    assert made.client.options.kazoo_timeout_s == 2.5

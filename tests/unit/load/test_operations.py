@@ -115,6 +115,14 @@ def test_keys_in_sequence_follow_one_another_and_wrap(zookeeper: FakeZooKeeper, 
     assert len(zookeeper.nodes) == 1 + 3
 
 
+@pytest.mark.parametrize("kind", OPERATIONS)
+def test_arguments_may_be_given_by_place(kind: type[Any], zookeeper: FakeZooKeeper, recorded: Recorded) -> None:
+    kind(locust_client(zookeeper, recorded), None, False, 1, 5, 3, "own").task(None)
+    assert zookeeper.nodes.keys() == {"/", "/kl", "/kl/c-000"}
+    assert len(zookeeper.nodes["/kl/c-000"]) == 3
+    assert recorded.kinds == [("own", None)]
+
+
 def test_an_operation_may_have_another_label(zookeeper: FakeZooKeeper, recorded: Recorded) -> None:
     ZKGetOp(locust_client(zookeeper, recorded), label="read").task(None)
     assert recorded.kinds == [("read", None)]
