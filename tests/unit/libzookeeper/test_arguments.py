@@ -42,3 +42,8 @@ def test_names_are_looked_up() -> None:
 def test_a_name_without_an_address() -> None:
     with pytest.raises(ConnectError, match=r"nowhere\.invalid: "):
         arguments.addresses(arguments.connect_string("nowhere.invalid:2181"))
+
+
+def test_a_member_without_an_address_is_left_out() -> None:
+    hosts = arguments.connect_string("nowhere.invalid:2181,127.0.0.1:2182/chroot")
+    assert arguments.addresses(hosts) == "127.0.0.1:2182/chroot"
