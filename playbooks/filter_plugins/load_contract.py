@@ -19,6 +19,7 @@ _SECRET = re.compile(
 _USER_INFO = re.compile(r"(?<=://)[^\s/?#]*@")
 _REDACTED = "(secret)"
 _UNREACHED = "it cannot be reached"
+_MACHINE_LOCK = "/tmp/zk-locust-load.lock"  # zk_locust.host_run.overview looks there too
 
 
 def _address(name: str, variables: Mapping[str, Any]) -> str:
@@ -34,6 +35,14 @@ def connect_string(members: Iterable[str], hostvars: HostVars) -> str:
 def admin_addresses(members: Iterable[str], hostvars: HostVars) -> str:
     """Return the AdminServers of the members, as `--zk-admin-addresses` takes them."""
     return ",".join(f"{m}={_address(m, hostvars[m])}:{hostvars[m].get('zookeeper_admin_port', 8080)}" for m in members)
+
+
+def load_lock(state_dir: str | None) -> str:
+    """Return the file that a run locks on a load host whose `load_host_state_dir` that is.
+
+    Whoever's the run is: folders of users differ, the machine is one. A folder that is given is a place of its own.
+    """
+    return f"{state_dir}/load/lock" if state_dir else _MACHINE_LOCK
 
 
 def locust_processes(
@@ -246,6 +255,7 @@ class FilterModule:
         return {
             "connect_string": connect_string,
             "admin_addresses": admin_addresses,
+            "load_lock": load_lock,
             "locust_processes": locust_processes,
             "contract_variables": contract_variables,
             "clock_offsets": clock_offsets,

@@ -6,112 +6,22 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 import yaml
 
+from tests.integration.load_host import COMMAND, DEAF, ORDERLY, SLEEP, Host, processes_of, script, until
 from tests.needs import require_root
 from zk_locust.host_run.process_identity import find, identity_of
 
 pytestmark = pytest.mark.integration
 
-COMMAND = [sys.executable, "-m", "zk_locust.cli", "host-run"]
-SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
-# It says what it was told, and that it was asked to end, as a Locust master does that has figures to write.
-ORDERLY = [
-    sys.executable,
-    "-c",
-    "import signal, sys, time\n"
-    "def end(*_): print('in good order', flush=True); sys.exit(0)\n"
-    "signal.signal(signal.SIGTERM, end)\n"
-    "print('ready', flush=True)\n"
-    "time.sleep(300)",
-]
-DEAF = [
-    sys.executable, "-c",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(300)",
-]  # fmt: skip
 SECRET = "swordfish"
-
-
-def until(condition: Callable[[], Any], limit_s: float = 20.0) -> Any:
-    """Return what `condition` gives as soon as it is true; fail when that takes longer than the limit."""
-    deadline = time.monotonic() + limit_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.05)
-    return found
-
-
-class Host:
-    """A load host below a folder: what the controller does with it, by the command line."""
-
-    def __init__(self, folder: Path) -> None:
-        self.lock = folder / "lock"
-        self.runs = folder
-        self.folder = folder / "run"
-
-    def spec(self, run_id: str = "run", **values: Any) -> Path:
-        """Write the spec of a run; its folder is named for it."""
-        folder = self.runs / run_id
-        folder.mkdir(exist_ok=True)
-        content = {
-            "run_id": run_id, "owner": "tester@here", "folder": str(folder), "lock": str(self.lock), "deadline_s": 60,
-            "processes": [{"name": "worker-1", "arguments": SLEEP}],
-        }  # fmt: skip
-        file = folder / "spec.json"
-        file.write_text(json.dumps(content | values))
-        return file
-
-    def call(self, *arguments: str | Path, under: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"ZK_LOCUST_VAL_SIZE": "666", "LOCUST_USERS": "666"}
-        return subprocess.run(
-            [*under, *COMMAND, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-            env=environment,
-        )
-
-    def start(self, **values: Any) -> dict[str, Any]:
-        done = self.call("start", "--spec", self.spec(**values))
-        assert done.returncode == 0, done.stderr
-        status: dict[str, Any] = json.loads(done.stdout)
-        return status
-
-    def status(self, run_id: str = "run") -> dict[str, Any]:
-        done = self.call("status", "--folder", self.runs / run_id)
-        assert done.returncode == 0, done.stderr
-        status: dict[str, Any] = json.loads(done.stdout)
-        return status
-
-    def stop(self, run_id: str = "run") -> dict[str, Any]:
-        done = self.call("stop", "--folder", self.runs / run_id)
-        assert done.returncode == 0, done.stderr
-        status: dict[str, Any] = json.loads(done.stdout)
-        return status
-
-    def ended(self, limit_s: float = 20.0) -> dict[str, Any]:
-        """Wait for the end of the run by its file; return its status."""
-
-        def look() -> dict[str, Any] | None:
-            status: dict[str, Any] = json.loads((self.folder / "status.json").read_text())
-            return status if status["state"] != "running" else None
-
-        found: dict[str, Any] = until(look, limit_s)
-        return found
-
-    def log(self, name: str) -> str:
-        file = self.folder / f"{name}.log"
-        return file.read_text() if file.exists() else ""
 
 
 @pytest.fixture
@@ -124,14 +34,6 @@ def host(tmp_path: Path) -> Iterator[Host]:
             process = find(identity)
             if process is not None:
                 process.kill()
-
-
-def processes_of(status: dict[str, Any]) -> list[psutil.Process | None]:
-    return [find(identity) for identity in status["processes"].values()]
-
-
-def script(text: str) -> list[str]:
-    return [sys.executable, "-c", text]
 
 
 def test_processes_may_open_as_many_files_as_the_host_lets_them(host: Host) -> None:
@@ -430,74 +332,3 @@ def test_a_process_that_has_ended_and_was_not_waited_for_is_found_no_more() -> N
     child.wait(10)
     assert find(identity) is None
     assert find(None) is None
-
-
-def overview_of(folder: Path) -> dict[str, Any]:
-    done = subprocess.run([*COMMAND, "overview", "--state", str(folder)], capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-@pytest.fixture
-def load_folder(tmp_path: Path) -> Iterator[Host]:
-    """A host whose runs are where the role puts them."""
-    host = Host(tmp_path / "runs")
-    host.runs.mkdir()
-    host.lock = tmp_path / "lock"
-    yield host
-    for file in host.runs.glob("*/spec.json"):
-        host.stop(file.parent.name)
-
-
-def test_an_overview_of_a_host_without_anything(tmp_path: Path) -> None:
-    found = overview_of(tmp_path / "nowhere")
-    assert (found["lock"], found["runs"]) == (None, [])
-    assert found["host"]["cores"] >= 1
-    assert len(found["host"]["load_average"]) == 3
-    assert 0 <= found["host"]["cpu_percent"] <= 100
-    assert 0 < found["host"]["memory_available_bytes"] < found["host"]["memory_total_bytes"]
-
-
-def test_an_overview_shows_who_holds_the_host_and_what_the_processes_take(load_folder: Host) -> None:
-    busy = script("while True: pass")
-    load_folder.start(
-        processes=[{"name": "master", "arguments": SLEEP}, {"name": "worker-1", "arguments": busy}], leader="master"
-    )
-    (load_folder.runs / "run" / "progress.json").write_text('{"part": "measured"}')
-    (load_folder.runs / "prepared only").mkdir()
-    (load_folder.runs / "broken").mkdir()
-    (load_folder.runs / "broken" / "status.json").write_text("{")
-    found = overview_of(load_folder.runs.parent)
-    assert found["lock"].startswith("run run of tester@here since 20")
-    runs = {run["run_id"]: run for run in found["runs"]}
-    assert {name: run["state"] for name, run in runs.items()} == {
-        "broken": "unreadable",
-        "prepared only": "absent",
-        "run": "running",
-    }
-    assert (runs["run"]["owner"], runs["run"]["progress"]) == ("tester@here", {"part": "measured"})
-    master, worker = runs["run"]["processes"]
-    assert (master["name"], worker["name"]) == ("master", "worker-1")
-    assert master["cpu_percent"] < 5
-    assert 20 < worker["cpu_percent"] <= 110, "a share of one core, also where others want it too"
-    assert worker["rss_bytes"] > 1_000_000
-    assert worker["open_files"] >= 3
-
-
-def test_a_lock_that_nobody_holds_is_none(load_folder: Host) -> None:
-    load_folder.start(run_id="ended")
-    load_folder.stop("ended")
-    assert overview_of(load_folder.runs.parent)["lock"] is None
-    status = load_folder.start(run_id="killed")
-    killed = find(status["supervisor"])
-    assert killed is not None
-    killed.kill()
-    until(lambda: find(status["supervisor"]) is None)
-    assert "run killed" in load_folder.lock.read_text(), "the file still says so"
-    found = overview_of(load_folder.runs.parent)
-    assert found["lock"] is None
-    assert {run["run_id"]: (run["state"], run["processes"]) for run in found["runs"]} == {
-        "ended": ("ended", []),
-        "killed": ("lost", []),
-    }
-    assert load_folder.start(run_id="next")["state"] == "running", "to have looked holds nobody up"

@@ -14,6 +14,7 @@ from playbooks.filter_plugins.load_contract import (
     connect_string,
     contract_variables,
     host_facts,
+    load_lock,
     locust_processes,
     master_failure,
     members_asked,
@@ -21,6 +22,7 @@ from playbooks.filter_plugins.load_contract import (
     without_user_info,
 )
 from zk_locust.connect_string import parse_connect_string
+from zk_locust.host_run.overview import LOCK, MACHINE_LOCK
 from zk_locust.parameters import PARAMETERS, parse_admin_addresses
 
 HOSTVARS: dict[str, dict[str, Any]] = {
@@ -34,6 +36,11 @@ def test_the_connect_string_has_the_members_in_order_and_is_understood() -> None
     text = connect_string(HOSTVARS, HOSTVARS)
     assert text == "10.0.0.1:2182,[fd00::2]:2181,zk3:2181"
     assert parse_connect_string(text).members == (("10.0.0.1", 2182), ("fd00::2", 2181), ("zk3", 2181))
+
+
+def test_a_run_locks_the_file_that_an_overview_looks_at() -> None:
+    assert load_lock("") == load_lock(None) == str(MACHINE_LOCK)
+    assert load_lock("/srv/zk") == f"/srv/zk/load/{LOCK}"
 
 
 def test_the_admin_addresses_are_named_for_the_members_and_understood() -> None:

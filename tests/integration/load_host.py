@@ -1,0 +1,112 @@
+"""A load host below a folder, for tests: what a controller does with it, by the command line."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from zk_locust.host_run.process_identity import find
+
+COMMAND = [sys.executable, "-m", "zk_locust.cli", "host-run"]
+SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
+# It says what it was told, and that it was asked to end, as a Locust master does that has figures to write.
+ORDERLY = [
+    sys.executable,
+    "-c",
+    "import signal, sys, time\n"
+    "def end(*_): print('in good order', flush=True); sys.exit(0)\n"
+    "signal.signal(signal.SIGTERM, end)\n"
+    "print('ready', flush=True)\n"
+    "time.sleep(300)",
+]
+DEAF = [
+    sys.executable, "-c",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(300)",
+]  # fmt: skip
+
+
+def until(condition: Callable[[], Any], limit_s: float = 20.0) -> Any:
+    """Return what `condition` gives as soon as it is true; fail when that takes longer than the limit."""
+    deadline = time.monotonic() + limit_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.05)
+    return found
+
+
+class Host:
+    """A load host below a folder: what the controller does with it, by the command line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lock = folder / "lock"
+        self.runs = folder
+        self.folder = folder / "run"
+
+    def spec(self, run_id: str = "run", **values: Any) -> Path:
+        """Write the spec of a run; its folder is named for it."""
+        folder = self.runs / run_id
+        folder.mkdir(exist_ok=True)
+        content = {
+            "run_id": run_id, "owner": "tester@here", "folder": str(folder), "lock": str(self.lock), "deadline_s": 60,
+            "processes": [{"name": "worker-1", "arguments": SLEEP}],
+        }  # fmt: skip
+        file = folder / "spec.json"
+        file.write_text(json.dumps(content | values))
+        return file
+
+    def call(self, *arguments: str | Path, under: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"ZK_LOCUST_VAL_SIZE": "666", "LOCUST_USERS": "666"}
+        return subprocess.run(
+            [*under, *COMMAND, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+            env=environment,
+        )
+
+    def start(self, **values: Any) -> dict[str, Any]:
+        done = self.call("start", "--spec", self.spec(**values))
+        assert done.returncode == 0, done.stderr
+        status: dict[str, Any] = json.loads(done.stdout)
+        return status
+
+    def status(self, run_id: str = "run") -> dict[str, Any]:
+        done = self.call("status", "--folder", self.runs / run_id)
+        assert done.returncode == 0, done.stderr
+        status: dict[str, Any] = json.loads(done.stdout)
+        return status
+
+    def stop(self, run_id: str = "run") -> dict[str, Any]:
+        done = self.call("stop", "--folder", self.runs / run_id)
+        assert done.returncode == 0, done.stderr
+        status: dict[str, Any] = json.loads(done.stdout)
+        return status
+
+    def ended(self, limit_s: float = 20.0) -> dict[str, Any]:
+        """Wait for the end of the run by its file; return its status."""
+
+        def look() -> dict[str, Any] | None:
+            status: dict[str, Any] = json.loads((self.folder / "status.json").read_text())
+            return status if status["state"] != "running" else None
+
+        found: dict[str, Any] = until(look, limit_s)
+        return found
+
+    def log(self, name: str) -> str:
+        file = self.folder / f"{name}.log"
+        return file.read_text() if file.exists() else ""
+
+
+def processes_of(status: dict[str, Any]) -> list[psutil.Process | None]:
+    return [find(identity) for identity in status["processes"].values()]
+
+
+def script(text: str) -> list[str]:
+    return [sys.executable, "-c", text]

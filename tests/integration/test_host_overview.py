@@ -1,0 +1,85 @@
+"""What is on its way on a load host, as people at the controller see it."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.load_host import COMMAND, SLEEP, Host, script, until
+from zk_locust.host_run.process_identity import find
+
+pytestmark = pytest.mark.integration
+
+
+def overview_of(folder: Path) -> dict[str, Any]:
+    done = subprocess.run([*COMMAND, "overview", "--state", str(folder)], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture
+def load_folder(tmp_path: Path) -> Iterator[Host]:
+    """A host whose runs are where the role puts them."""
+    host = Host(tmp_path / "runs")
+    host.runs.mkdir()
+    host.lock = tmp_path / "lock"
+    yield host
+    for file in host.runs.glob("*/spec.json"):
+        host.stop(file.parent.name)
+
+
+def test_an_overview_of_a_host_without_anything(tmp_path: Path) -> None:
+    found = overview_of(tmp_path / "nowhere")
+    assert (found["lock"], found["runs"]) == (None, [])
+    assert found["host"]["cores"] >= 1
+    assert len(found["host"]["load_average"]) == 3
+    assert 0 <= found["host"]["cpu_percent"] <= 100
+    assert 0 < found["host"]["memory_available_bytes"] < found["host"]["memory_total_bytes"]
+
+
+def test_an_overview_shows_who_holds_the_host_and_what_the_processes_take(load_folder: Host) -> None:
+    busy = script("while True: pass")
+    load_folder.start(
+        processes=[{"name": "master", "arguments": SLEEP}, {"name": "worker-1", "arguments": busy}], leader="master"
+    )
+    (load_folder.runs / "run" / "progress.json").write_text('{"part": "measured"}')
+    (load_folder.runs / "prepared only").mkdir()
+    (load_folder.runs / "broken").mkdir()
+    (load_folder.runs / "broken" / "status.json").write_text("{")
+    found = overview_of(load_folder.runs.parent)
+    assert found["lock"].startswith("run run of tester@here since 20")
+    runs = {run["run_id"]: run for run in found["runs"]}
+    assert {name: run["state"] for name, run in runs.items()} == {
+        "broken": "unreadable",
+        "prepared only": "absent",
+        "run": "running",
+    }
+    assert (runs["run"]["owner"], runs["run"]["progress"]) == ("tester@here", {"part": "measured"})
+    master, worker = runs["run"]["processes"]
+    assert (master["name"], worker["name"]) == ("master", "worker-1")
+    assert master["cpu_percent"] < 5
+    assert 20 < worker["cpu_percent"] <= 110, "a share of one core, also where others want it too"
+    assert worker["rss_bytes"] > 1_000_000
+    assert worker["open_files"] >= 3
+
+
+def test_a_lock_that_nobody_holds_is_none(load_folder: Host) -> None:
+    load_folder.start(run_id="ended")
+    load_folder.stop("ended")
+    assert overview_of(load_folder.runs.parent)["lock"] is None
+    status = load_folder.start(run_id="killed")
+    killed = find(status["supervisor"])
+    assert killed is not None
+    killed.kill()
+    until(lambda: find(status["supervisor"]) is None)
+    assert "run killed" in load_folder.lock.read_text(), "the file still says so"
+    found = overview_of(load_folder.runs.parent)
+    assert found["lock"] is None
+    assert {run["run_id"]: (run["state"], run["processes"]) for run in found["runs"]} == {
+        "ended": ("ended", []),
+        "killed": ("lost", []),
+    }
+    assert load_folder.start(run_id="next")["state"] == "running", "to have looked holds nobody up"
