@@ -36,6 +36,9 @@ class _QuickTurns:
     """Spares what each turn of Locust's loop costs: it draws lots, looks at what a task is, and sleeps for no time."""
 
     _loop_turn = -1
+    _loop: Any = None
+    _never_waits = False
+    _wait_between_s: tuple[float, float] | None = None
 
     def get_next_task(self) -> Any:
         """Return one of the tasks by chance; the only one where there is one."""
@@ -55,8 +58,16 @@ class _QuickTurns:
         user = self._user  # type: ignore[attr-defined]
         if user._state == LOCUST_STATE_STOPPING:
             raise StopUser
-        seconds = self.wait_time()  # type: ignore[attr-defined]
-        turn = gevent.get_hub().loop.iteration
+        if self._loop is None:
+            self._loop = gevent.get_hub().loop
+            # Found once: to ask each time is a quarter of what a turn takes.
+            self._never_waits = (
+                self._wait_between_s is None
+                and getattr(self.wait_time, "__func__", None) is _QuickTurns.wait_time
+                and getattr(user, "never_waits", False)
+            )
+        seconds = 0.0 if self._never_waits else self.wait_time()
+        turn = self._loop.iteration
         # Whoever has waited for a reply since has let all others run; who fails without asking anybody must do so now.
         if seconds > 0 or turn == self._loop_turn:
             user._state = LOCUST_STATE_WAITING
@@ -64,8 +75,27 @@ class _QuickTurns:
             if user._state == LOCUST_STATE_STOPPING:
                 raise StopUser
             user._state = LOCUST_STATE_RUNNING
-            turn = gevent.get_hub().loop.iteration
+            turn = self._loop.iteration
         self._loop_turn = turn
+
+    def goes_on(self) -> bool:
+        """Whether a task may run its next operation without another turn of Locust's.
+
+        It may where there is no wait, the user is not to stop, and others have run since the operation before.
+        """
+        if not self._never_waits or self._user._state == LOCUST_STATE_STOPPING:  # type: ignore[attr-defined]
+            return False
+        turn = self._loop.iteration
+        if turn == self._loop_turn:
+            return False
+        self._loop_turn = turn
+        return True
+
+    def wait_time(self) -> float:
+        """Return how long to wait until the next task, seconds."""
+        if self._wait_between_s is None:
+            return float(self._user.wait_time())  # type: ignore[attr-defined]
+        return random.uniform(*self._wait_between_s)
 
 
 class ZKLocustTaskSet(_QuickTurns, TaskSet):
@@ -87,12 +117,6 @@ class ZKLocustTaskSet(_QuickTurns, TaskSet):
     def locust(self) -> Any:
         """The user, by its name of 2019."""
         return self.user
-
-    def wait_time(self) -> float:
-        """Return how long to wait until the next task, seconds."""
-        if self._wait_between_s is None:
-            return float(self.user.wait_time())
-        return random.uniform(*self._wait_between_s)
 
 
 class ZKLocustTaskSequence(_QuickTurns, SequentialTaskSet):
@@ -118,12 +142,6 @@ class ZKLocustTaskSequence(_QuickTurns, SequentialTaskSet):
             return super().get_next_task()  # it raises, and says why
         self._tasks_done += 1
         return self.tasks[(self._tasks_done - 1) % len(self.tasks)]
-
-    def wait_time(self) -> float:
-        """Return how long to wait until the next task, seconds."""
-        if self._wait_between_s is None:
-            return float(self.user.wait_time())
-        return random.uniform(*self._wait_between_s)
 
 
 def _tasks_come_later(task_set: Any) -> None:
@@ -160,8 +178,11 @@ class OperationsTaskSet(ZKLocustTaskSet):
     # One task at the level of the class: Locust warns of a class without, and its pages list the names.
     @task
     def run_operation(self) -> None:
-        """Run one operation of the mix."""
-        random.choice(self._choices)(self)
+        """Run one operation of the mix; as many as may follow at once, where there is no wait."""
+        while True:
+            random.choice(self._choices)(self)
+            if not self.goes_on():
+                return
 
 
 class ZKSetTaskSet(OperationsTaskSet):

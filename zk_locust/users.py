@@ -69,6 +69,11 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         least, most = self._wait_between_s
         return random.uniform(least, most) if most else 0.0
 
+    @property
+    def never_waits(self) -> bool:
+        """Whether there is no wait between two operations: `wait_time` need not be asked each time then."""
+        return self._wait_between_s[1] == 0 and getattr(self.wait_time, "__func__", None) is ZKLocust.wait_time
+
     def on_start(self) -> None:
         """Connect."""
         if self._autostart:

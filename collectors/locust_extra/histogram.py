@@ -6,7 +6,9 @@ HdrHistogram (Tene, 2012) with a lowest discernible value of 1 and 3 significant
 then 1,024 buckets for each doubling.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Final
 
 from hdrh.histogram import HdrHistogram
@@ -84,20 +86,17 @@ class LatencyHistogram:
         """Return the value at each percentile: the highest that its bucket can hold, as HdrHistogram gives it, but
         not more than the exact maximum. None where nothing was recorded.
         """
-        ordered = sorted(self.counts.items())
-        total = sum(self.counts.values())
+        buckets = sorted(self.counts)
+        seen = list(accumulate(map(self.counts.__getitem__, buckets)))
         result: dict[str, int | None] = {}
         for name, percentile in percentiles.items():
+            if not seen:
+                result[name] = None
+                continue
             # HdrHistogram rounds half up here; a plain round() would send 2.5 to 2.
-            rank = max(1, int(percentile * total / 100 + 0.5))
-            seen = 0
-            result[name] = None
-            for bucket, count in ordered:
-                seen += count
-                if seen >= rank:
-                    highest = highest_equivalent(bucket)
-                    result[name] = highest if self.max_us is None else min(highest, self.max_us)
-                    break
+            rank = max(1, int(percentile * seen[-1] / 100 + 0.5))
+            highest = highest_equivalent(buckets[min(bisect_left(seen, rank), len(seen) - 1)])
+            result[name] = highest if self.max_us is None else min(highest, self.max_us)
         return result
 
     def to_message(self) -> dict[str, object]:

@@ -51,14 +51,17 @@ class WorkloadTaskSet(ZKLocustTaskSet):
 
     @task
     def run_operation(self) -> None:
-        """Run the user's next step."""
+        """Run the user's next step; as many as may follow at once, where there is no wait."""
         if self._part is not None:
             self._part.run()
             return
-        if self._standing is not None and self._standing.fired:
-            self._standing.set_again()
-        step = self.next_step()
-        self._table[step.operation](step)
+        while True:
+            if self._standing is not None and self._standing.fired:
+                self._standing.set_again()
+            step = self.next_step()
+            self._table[step.operation](step)
+            if not self.goes_on():
+                return
 
     def next_step(self) -> Step:
         """Return what comes next in the user's sequence."""

@@ -1,6 +1,7 @@
 """The turns of a task set without wait: quick, and fair all the same."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import gevent
 import pytest
@@ -9,7 +10,9 @@ from locust.env import Environment
 from locust.exception import RescheduleTask, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
-from zk_locust.task_sets import ZKLocustTaskSequence, ZKLocustTaskSet
+from tests.unit.load.fakes import Recorded, environment
+from zk_locust.task_sets import OperationsTaskSet, ZKLocustTaskSequence, ZKLocustTaskSet
+from zk_locust.users import ZKLocust
 
 
 class Idle(User):
@@ -114,3 +117,113 @@ def test_tasks_of_all_kinds_are_run() -> None:
     with pytest.raises(RescheduleTask):
         made.execute_task(Nested)
     assert ran == ["Made", "function", "nested"]
+
+
+class Hurried(ZKLocust):
+    tasks: ClassVar[Any] = []  # type: ignore[misc]
+
+
+class Unhurried(Hurried):
+    def wait_time(self) -> float:
+        return 0.01
+
+
+@pytest.mark.parametrize(
+    ("user_class", "of_task_set", "options", "wait_s"),
+    [
+        (Hurried, {}, {}, 0.0),
+        (Hurried, {}, {"min_wait": 10.0}, 0.01),
+        (Hurried, {"wait_time": lambda _: 0.01}, {}, 0.01),
+        (Hurried, {"min_wait": 10}, {}, 0.01),
+        (Unhurried, {}, {}, 0.01),
+    ],
+)
+def test_whoever_has_a_wait_is_asked(user_class: Any, of_task_set: Any, options: Any, wait_s: float) -> None:
+    user = user_class(environment(Recorded(), **options))
+    user._state = LOCUST_STATE_RUNNING
+    made: Any = type("Made", (ZKLocustTaskSet,), of_task_set)(user)
+    slept: list[float] = []
+    made._sleep = slept.append
+    for _ in range(3):
+        made.wait()
+        gevent.sleep(0.001)
+    assert slept == [wait_s] * 3 if wait_s else slept == []
+
+
+class Mix(OperationsTaskSet):
+    """One operation, which is what the test says."""
+
+    operation: ClassVar[Any]
+
+    def operations(self, client: Any) -> list[tuple[Any, int]]:
+        del client
+        return [(SimpleNamespace(task=self.operation), 1)]
+
+
+def mix_of(operation: Any, **options: Any) -> Any:
+    user = Hurried(environment(Recorded(), **options))
+    user._state = LOCUST_STATE_RUNNING
+    made = type("Made", (Mix,), {"operation": staticmethod(operation)})(user)
+    made.turns = 0
+    execute = made.execute_task
+
+    def count_turns(task: Any) -> None:
+        made.turns += 1
+        execute(task)
+
+    made.execute_task = count_turns
+    return made
+
+
+def test_operations_that_have_waited_for_a_reply_follow_one_another_within_a_turn() -> None:
+    done = 0
+
+    def asks(task_set: Any) -> None:
+        nonlocal done
+        done += 1
+        gevent.sleep(0.001)
+        if done == 20:
+            task_set.user._state = LOCUST_STATE_STOPPING
+
+    made = mix_of(asks)
+    with gevent.Timeout(5), pytest.raises(StopUser):
+        made.run()
+    assert (done, made.turns) == (20, 2), "the first turn finds out that there is no wait"
+
+
+def test_with_a_wait_each_operation_has_a_turn() -> None:
+    done = 0
+
+    def asks(_: Any) -> None:
+        nonlocal done
+        done += 1
+        gevent.sleep(0.001)
+        if done == 5:
+            raise StopUser
+
+    made = mix_of(asks, min_wait=1.0)
+    with pytest.raises(StopUser):
+        made.run()
+    assert made.turns == 5
+
+
+def test_operations_that_fail_at_once_let_others_run() -> None:
+    done = others = 0
+
+    def fails_at_once(_: Any) -> None:
+        nonlocal done
+        done += 1
+        if done == 50:
+            raise StopUser
+
+    def other() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            gevent.sleep(0)
+
+    running = gevent.spawn(other)
+    with pytest.raises(StopUser):
+        mix_of(fails_at_once).run()
+    running.kill()
+    assert others >= 24, "at each turn, which holds two operations at most"
