@@ -33,6 +33,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put first what takes longest."""
 
     def place(item: pytest.Item) -> int:
-        return next((i for i, start in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(start)), len(items))
+        return next((i for i, start in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(start)), len(_LONGEST_FIRST))
 
     items.sort(key=place)
