@@ -81,9 +81,15 @@ class _QuickTurns:
     def goes_on(self) -> bool:
         """Whether a task may run its next operation without another turn of Locust's.
 
-        It may where there is no wait, the user is not to stop, and others have run since the operation before.
+        It may where there is no wait and no other task, the user is not to stop, and others have run since the
+        operation before.
         """
-        if not self._never_waits or self._user._state == LOCUST_STATE_STOPPING:  # type: ignore[attr-defined]
+        if (
+            not self._never_waits
+            or len(self.tasks) != 1  # type: ignore[attr-defined]
+            or self._task_queue  # type: ignore[attr-defined]
+            or self._user._state == LOCUST_STATE_STOPPING  # type: ignore[attr-defined]
+        ):
             return False
         turn = self._loop.iteration
         if turn == self._loop_turn:

@@ -227,3 +227,44 @@ def test_operations_that_fail_at_once_let_others_run() -> None:
         mix_of(fails_at_once).run()
     running.kill()
     assert others >= 24, "at each turn, which holds two operations at most"
+
+
+@pytest.mark.parametrize("by_the_class", [True, False])
+def test_a_task_of_the_users_own_has_its_share(by_the_class: bool) -> None:
+    done: list[str] = []
+
+    def operation(_: Any) -> None:
+        done.append("operation")
+        gevent.sleep(0.0005)
+
+    def own(_: Any) -> None:
+        done.append("own")
+        gevent.sleep(0.0005)
+        if len(done) > 100:
+            raise StopUser
+
+    made = mix_of(operation)
+    made.tasks = [*made.tasks, own, own, own]
+    if by_the_class:
+        type(made).tasks = made.tasks
+        del made.tasks
+    with gevent.Timeout(5), pytest.raises(StopUser):
+        made.run()
+    assert 0.5 < done.count("own") / len(done) < 0.95
+
+
+def test_a_task_that_an_operation_has_scheduled_comes_next() -> None:
+    done: list[str] = []
+
+    def scheduled(_: Any) -> None:
+        raise StopUser
+
+    def operation(task_set: Any) -> None:
+        done.append("operation")
+        gevent.sleep(0.0005)
+        if len(done) == 10:
+            task_set.schedule_task(scheduled)
+
+    with gevent.Timeout(5), pytest.raises(StopUser):
+        mix_of(operation).run()
+    assert len(done) == 10
