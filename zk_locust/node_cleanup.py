@@ -1,17 +1,14 @@
 """Removing the load's nodes at its end, where `--remove-nodes` asks for it."""
 
 import logging
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import gevent
 from locust.runners import WorkerRunner
 
-from zk_locust.clients import create_client
-from zk_locust.clients.interface import ZooKeeperClient
-from zk_locust.clients.native import NativeClient
-from zk_locust.errors import AuthFailedError, ClientError, ConnectError, NoNodeError
+from zk_locust.clients.bulk import BulkClient, bulk_session
+from zk_locust.errors import ClientError, NoNodeError
 from zk_locust.options import Options
 from zk_locust.tree_removal import remove_tree
 
@@ -40,7 +37,8 @@ def note_nodes(environment: Any, **_: Any) -> None:
     _removals.pop(environment, None)
     options = Options.of(environment.parsed_options)
     try:
-        found = _with_client(options, lambda client: _children(client, options.pseudo_root))
+        with bulk_session(options) as client:
+            found = _children(client, options.pseudo_root)
     except ClientError as error:
         _before[environment] = error
         return
@@ -74,63 +72,23 @@ def _remove_noted(environment: Any, kept: frozenset[str] | ClientError | None) -
         logger.error("The load's nodes at %s are still there: %s", options.pseudo_root, reason)
         return
     try:
-        removed = _with_client(options, lambda client: _remove(client, options.pseudo_root, kept))
+        with bulk_session(options) as client:
+            removed = _remove(client, options.pseudo_root, kept)
         logger.info("Removed the load's %d nodes at %s", removed, options.pseudo_root)
     except ClientError as error:
         logger.error("The load's nodes at %s are still there: %s", options.pseudo_root, error)
 
 
-Result = TypeVar("Result")
-
-
-def _with_client(options: Options, work: Callable[[ZooKeeperClient], Result]) -> Result:
-    """Work with the one client that can have many requests under way, else with that of the users (TLS, SASL)."""
-    client = create_client(options, "native")
-    try:
-        client.start()
-        result = work(client)
-        client.stop()
-        return result
-    except (ConnectError, AuthFailedError):
-        if options.client == "native":
-            raise
-    finally:
-        client.close()
-    client = create_client(options)
-    try:
-        client.start()
-        return work(client)
-    finally:
-        client.stop()
-        client.close()
-
-
-def _children(client: ZooKeeperClient, root: str) -> frozenset[str] | None:
+def _children(client: BulkClient, root: str) -> frozenset[str] | None:
     try:
         return frozenset(client.get_children(root))
     except NoNodeError:
         return None
 
 
-def _remove(client: ZooKeeperClient, root: str, kept: frozenset[str] | None) -> int:
+def _remove(client: BulkClient, root: str, kept: frozenset[str] | None) -> int:
     """Remove the root, or its children but those that are kept; return how many nodes that were."""
-    remove = _remove_many if isinstance(client, NativeClient) else _remove_below
     if kept is None:
-        return remove(client, root)
+        return remove_tree(client, root)
     own = (_children(client, root) or frozenset()) - kept
-    return sum(remove(client, f"{root.rstrip('/')}/{name}") for name in sorted(own))
-
-
-def _remove_many(client: ZooKeeperClient, path: str) -> int:
-    return remove_tree(cast(NativeClient, client), path)
-
-
-def _remove_below(client: ZooKeeperClient, path: str) -> int:
-    removed = 0
-    try:
-        for child in client.get_children(path):
-            removed += _remove_below(client, f"{path}/{child}")
-        client.delete(path)
-    except NoNodeError:
-        return removed
-    return removed + 1
+    return sum(remove_tree(client, f"{root.rstrip('/')}/{name}") for name in sorted(own))

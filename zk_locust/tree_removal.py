@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from zk_locust.clients.native import Delete, GetChildren, NativeClient
+from zk_locust.clients.bulk import BulkClient
+from zk_locust.clients.native import Delete, GetChildren
 from zk_locust.errors import NoNodeError, NotEmptyError, ServerError
 
 _ROUNDS: Final = 10
@@ -11,7 +12,7 @@ _ROUNDS: Final = 10
 Progress = Callable[[int], None]
 
 
-def remove_tree(client: NativeClient, root: str, progress: Progress = lambda _: None) -> int:
+def remove_tree(client: BulkClient, root: str, progress: Progress = lambda _: None) -> int:
     """Remove a node with all below it; return how many nodes that were, 0 where it is not there.
 
     Most nodes have no children, so each is deleted on trial, and only those that have some are listed. `progress` is
@@ -26,7 +27,7 @@ def remove_tree(client: NativeClient, root: str, progress: Progress = lambda _: 
 
 
 class _Removal:
-    def __init__(self, client: NativeClient, progress: Progress) -> None:
+    def __init__(self, client: BulkClient, progress: Progress) -> None:
         self._client = client
         self._progress = progress
         self.removed = 0

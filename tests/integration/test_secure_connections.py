@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kazoo.client import KazooClient
 
 from tests.integration.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
 from tests.integration.secure_server import (
@@ -38,11 +39,11 @@ class Ended:
     seconds: float
 
 
-def run(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
+def run(folder: Path, *arguments: str, locustfile: str = SET, environment: Mapping[str, str] | None = None) -> Ended:
     """Run two users for two seconds; return what has come of it, by name: requests and failures among them."""
     log, summary, began = folder / "locust.log", folder / "summary.json", time.monotonic()
     process = start_locust(
-        log, "-f", SET, "--headless", "--only-summary", "--users", "2", "--spawn-rate", "2", "--run-time", "2s",
+        log, "-f", locustfile, "--headless", "--only-summary", "--users", "2", "--spawn-rate", "2", "--run-time", "2s",
         "--stop-timeout", "3", "--min-wait", "5", "--kazoo-timeout-s", str(CONNECT_LIMIT_S),
         "--json-file", str(summary.with_suffix("")), *arguments, environment=environment,
     )  # fmt: skip
@@ -172,6 +173,42 @@ def tls_flags(ca: Path, certificates: Certificates) -> list[str]:
 def test_tls_with_a_client_certificate(handler: str, tls: str, certificates: Certificates, tmp_path: Path) -> None:
     flags = tls_flags(certificates.ca, certificates)
     require_sets(run(tmp_path, "--hosts", tls, "--kazoo-handler", handler, *flags))
+
+
+def workload_of(folder: Path, root: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
+    """Run a workload on a tree of its own, which is removed."""
+    workload = json.dumps({"operations": {"get": 3, "create": 1, "delete": 1}, "nodes": 50})
+    return run(
+        folder, "--workload", workload, "--pseudo-root", root, "--remove-nodes", *arguments,
+        locustfile=str(LOCUSTFILES / "locust_workload.py"), environment=environment,
+    )  # fmt: skip
+
+
+def require_a_tree_that_is_gone(ended: Ended, client: KazooClient, root: str) -> None:
+    assert ended.code == 0, ended.log
+    assert set(ended.names) == {"get", "create", "delete"}, ended.log
+    assert {failures for _, failures in ended.names.values()} == {0}, ended.log
+    assert f"Filled {root}/workload with " in ended.log
+    client.start(timeout=20)
+    try:
+        assert client.exists(root) is None, ended.log
+    finally:
+        client.stop()
+        client.close()
+
+
+def test_a_workload_is_filled_and_removed_by_sasl(sasl: ZooKeeperServers, tmp_path: Path) -> None:
+    secret = {"KAZOO_LOCUST_SASL_OPTIONS": json.dumps(SASL)}
+    ended = workload_of(tmp_path, "/by-sasl", "--hosts", sasl.hosts, environment=secret)
+    require_a_tree_that_is_gone(ended, KazooClient(sasl.hosts, sasl_options=SASL), "/by-sasl")
+    assert PASSWORD not in ended.log
+
+
+def test_a_workload_is_filled_and_removed_by_tls(tls: str, certificates: Certificates, tmp_path: Path) -> None:
+    ended = workload_of(tmp_path, "/by-tls", "--hosts", tls, *tls_flags(certificates.ca, certificates))
+    files = {"ca": certificates.ca, "certfile": certificates.client_cert, "keyfile": certificates.client_key}
+    client = KazooClient(tls, use_ssl=True, check_hostname=False, **{name: str(path) for name, path in files.items()})
+    require_a_tree_that_is_gone(ended, client, "/by-tls")
 
 
 def test_a_server_of_an_unknown_authority_is_refused(tls: str, certificates: Certificates, tmp_path: Path) -> None:

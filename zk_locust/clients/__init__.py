@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.errors import ConfigurationError
 from zk_locust.parameters import nearest
-from zk_locust.protection import PROTECTING_PARAMETERS, REMEDY, unprotected
+from zk_locust.protection import REMEDY, unprotected
 
 if TYPE_CHECKING:
     from zk_locust.options import Options  # which needs this package's interface
@@ -56,8 +56,7 @@ def check_client(options: "Options") -> None:
 
     The user's own maker of kazoo clients is looked up, but not called: what it does is its own affair.
     """
-    given = [name for name, attribute in PROTECTING_PARAMETERS.items() if getattr(options.kazoo, attribute)]
-    if problem := unprotected(options.client, given):
+    if problem := unprotected(options.client, options.kazoo.protecting()):
         raise ConfigurationError("--client", options.client, problem, REMEDY)
     if options.client == "kazoo" and options.kazoo.create_client:
         options.kazoo.arguments()

@@ -12,6 +12,7 @@ from types import CodeType
 from typing import Any, Final
 
 from zk_locust.errors import ConfigurationError
+from zk_locust.protection import PROTECTING_PARAMETERS
 
 _CREATE_CLIENT: Final = "KAZOO_LOCUST_CREATE_CLIENT"
 _DOTTED_PATH: Final = re.compile(r"\s*[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\s*")
@@ -40,6 +41,10 @@ class KazooOptions:
     tls_key: str | None = None
     tls_key_password: str | None = field(default=None, repr=False)
     create_client: str | None = field(default=None, repr=False)
+
+    def protecting(self) -> list[str]:
+        """Return the names, without dashes, of the parameters that are set and ask for TLS or SASL."""
+        return [name for name, attribute in PROTECTING_PARAMETERS.items() if getattr(self, attribute)]
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of KazooClient that say how to authenticate and encrypt.

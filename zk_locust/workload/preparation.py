@@ -3,16 +3,13 @@
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
-from zk_locust.clients import create_client
-from zk_locust.clients.native import NativeClient
+from zk_locust.clients.bulk import bulk_session
 from zk_locust.errors import ClientError, ZKLocustError
 from zk_locust.node_cleanup import note_nodes
 from zk_locust.options import Options
@@ -49,13 +46,13 @@ def prepare(options: Options) -> int:
     """
     workload = workload_of(options.workload)
     root, expected = root_of(options.pseudo_root), size_of_all(workload)
-    with _session(options) as client:
+    with bulk_session(options) as client:
         make_parents(client, root)
         if left := remove_tree(client, root, _Progress("Removing what an earlier load has left").at):
             logger.info("Removed %d nodes that an earlier load has left at %s", left, root)
     began = time.perf_counter()
     try:
-        with _session(options) as client:
+        with bulk_session(options) as client:
             made = fill(client, root, workload, _Progress(f"Filling the tree of {expected:,} nodes").at)
     except BaseException:
         _tidy_up(options)
@@ -67,21 +64,9 @@ def prepare(options: Options) -> int:
 
 def tidy_up(options: Options) -> int:
     """Remove the workload's tree; return how many nodes that were. Raises ClientError."""
-    with _session(options) as client:
+    with bulk_session(options) as client:
         root = root_of(options.pseudo_root)
         return remove_tree(client, root, _Progress("Removing the tree").at)
-
-
-@contextmanager
-def _session(options: Options) -> Iterator[NativeClient]:
-    # The one client that can have many requests under way, whichever client the users drive.
-    client = cast(NativeClient, create_client(options, "native"))
-    try:
-        client.start()
-        yield client
-        client.stop()
-    finally:
-        client.close()
 
 
 class _Progress:

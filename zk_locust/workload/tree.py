@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Final
 
-from zk_locust.clients.native import Create, NativeClient
+from zk_locust.clients.bulk import BulkClient
+from zk_locust.clients.native import Create
 from zk_locust.errors import NodeExistsError, ServerError
 from zk_locust.workload.specification import LOCKS, PARTS, TREE, Tree, Workload
 from zk_locust.workload.steps import user_random
@@ -46,7 +47,7 @@ def node_paths(tree: Tree) -> Iterator[str]:
         yield f"{folders[number % len(folders)]}/n{number}"
 
 
-def fill(client: NativeClient, root: str, workload: Workload, progress: Progress = lambda _: None) -> int:
+def fill(client: BulkClient, root: str, workload: Workload, progress: Progress = lambda _: None) -> int:
     """Make everything below `root`, which must not be there, its parent must; return how many nodes it is.
 
     `progress` is called with the number of nodes made so far. Raises ClientError; what was made then stays.
@@ -85,7 +86,7 @@ def _creations(root: str, workload: Workload) -> Iterator[Create]:
         yield Create(f"{root}/{LOCKS}/{number}")
 
 
-def make_parents(client: NativeClient, path: str) -> None:
+def make_parents(client: BulkClient, path: str) -> None:
     """Make every node above `path` that is not there. Raises ClientError."""
     parent = ""
     for name in path.strip("/").split("/")[:-1]:

@@ -11,7 +11,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 import zk_locust
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, environment, locust_client
 from zk_locust import node_cleanup, users
-from zk_locust.clients import create_client
+from zk_locust.clients import bulk, create_client
 from zk_locust.errors import ConfigurationError, ConnectError, ConnectionLossError, NoNodeError, OperationTimeoutError
 from zk_locust.ops import AbstractOp, ZKGetOp, ZKIncrementingSetOp, ZKSetOp
 from zk_locust.settings_check import register_settings_check
@@ -246,7 +246,7 @@ def test_an_unknown_client_is_refused_with_the_nearest(zookeeper: FakeZooKeeper,
 def test_the_nodes_are_removed_where_it_is_asked_for(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
     nodes = dict.fromkeys(["/kl", "/kl/a", "/kl/a/b", "/kl2", "/other"], b"")
     for asked, left, clients in ((False, {"/", *nodes}, 0), (True, {"/", "/kl2", "/other"}, 2)):
         load = environment(recorded, hosts="zk1", remove_nodes=asked)
@@ -261,7 +261,7 @@ def test_the_nodes_are_removed_where_it_is_asked_for(
 def test_a_load_that_stops_twice_removes_its_nodes_once_and_nothing_of_others(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
     zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/precious"], b"")
     load = environment(recorded, hosts="zk1", remove_nodes=True)
     node_cleanup.note_nodes(load)
@@ -279,10 +279,10 @@ def test_a_removal_outlives_whoever_asked_for_it_and_the_next_one_waits(
         return zookeeper
 
     load = environment(recorded, hosts="zk1", remove_nodes=True)
-    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
     node_cleanup.note_nodes(load)
     zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/own"], b"")
-    monkeypatch.setattr(node_cleanup, "create_client", slow)
+    monkeypatch.setattr(bulk, "create_client", slow)
     first = gevent.spawn(node_cleanup.remove_nodes, load)
     gevent.sleep(0)
     first.kill()
@@ -295,7 +295,7 @@ def test_a_removal_outlives_whoever_asked_for_it_and_the_next_one_waits(
 def test_what_was_there_before_the_load_stays(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, client: str
 ) -> None:
-    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
     zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/precious", "/kl/precious/child"], b"")
     load = environment(recorded, hosts="zk1", remove_nodes=True, client=client)
     node_cleanup.note_nodes(load)
@@ -307,7 +307,7 @@ def test_what_was_there_before_the_load_stays(
 def test_where_it_was_not_seen_what_was_there_nothing_is_removed(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
     zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/precious"], b"")
     zookeeper.start_problems = [ConnectError("down")]
     load = environment(recorded, hosts="zk1", remove_nodes=True, client="native")
@@ -320,7 +320,7 @@ def test_where_it_was_not_seen_what_was_there_nothing_is_removed(
 def test_a_root_that_the_load_has_made_is_removed_whole(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
     load = environment(recorded, hosts="zk1", remove_nodes=True)
     node_cleanup.note_nodes(load)
     zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/own"], b"")
@@ -331,7 +331,7 @@ def test_a_root_that_the_load_has_made_is_removed_whole(
 def test_nodes_that_cannot_be_removed_are_said_and_nothing_else(
     zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(node_cleanup, "create_client", lambda *_: zookeeper)
+    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
     load = environment(recorded, hosts="zk1", remove_nodes=True, client="native")
     node_cleanup.note_nodes(load)
     zookeeper.start_problems = [ConnectError("down")]
@@ -349,7 +349,7 @@ def test_where_the_native_client_cannot_get_in_the_users_client_removes_the_node
         chosen.append(name)
         return zookeeper
 
-    monkeypatch.setattr(node_cleanup, "create_client", choose)
+    monkeypatch.setattr(bulk, "create_client", choose)
     load = environment(recorded, hosts="zk1", remove_nodes=True)
     zookeeper.start_problems = [ConnectError("TLS")]
     node_cleanup.note_nodes(load)

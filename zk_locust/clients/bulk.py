@@ -1,0 +1,104 @@
+"""A session for many requests at once: what fills and removes trees before and after a load.
+
+The native client can have many requests under way. Where the load is protected in a way that it does not speak, or the
+users' clients are of somebody's own making, the users' client does it instead, one request after the other: nothing is
+ever sent in another way than the load itself.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
+
+from zk_locust.clients import create_client
+from zk_locust.clients.interface import ZooKeeperClient
+from zk_locust.clients.native import Create, Delete, GetChildren, Request, Result
+from zk_locust.errors import AuthFailedError, ConnectError, ServerError
+from zk_locust.options import Options
+from zk_locust.protection import unprotected
+
+
+@runtime_checkable
+class BulkClient(Protocol):
+    """What trees are filled and removed with."""
+
+    def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
+        """Create a node that everybody may use; return its path."""
+        ...
+
+    def get_children(self, path: str) -> list[str]:
+        """Return the names of the children, in no order."""
+        ...
+
+    def pipeline(self, requests: Iterable[Request], *, window: int = ...) -> Iterator[Result | ServerError]:
+        """Carry out the requests in their order; yield what each came to, a ServerError where it was refused."""
+        ...
+
+
+class OneByOne:
+    """Any client as a BulkClient: the next request is sent when the reply to the one before is there."""
+
+    def __init__(self, client: ZooKeeperClient) -> None:
+        self._client = client
+
+    def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
+        """Create a node that everybody may use; return its path."""
+        return self._client.create(path, value, ephemeral=ephemeral, sequence=sequence)
+
+    def get_children(self, path: str) -> list[str]:
+        """Return the names of the children, in no order."""
+        return self._client.get_children(path)
+
+    def pipeline(self, requests: Iterable[Request], *, window: int = 1) -> Iterator[Result | ServerError]:
+        """Carry out the requests in their order; yield what each came to, a ServerError where it was refused."""
+        del window
+        for request in requests:
+            try:
+                yield self._carry_out(request)
+            except ServerError as error:
+                yield error
+
+    def _carry_out(self, request: Request) -> Result:
+        match request:
+            case Create():
+                return self.create(request.path, request.value, ephemeral=request.ephemeral, sequence=request.sequence)
+            case Delete():
+                self._client.delete(request.path, request.version)
+                return None
+            case GetChildren():
+                return self.get_children(request.path)
+        raise TypeError(f"{request!r} is no request that trees are made with")
+
+
+@contextmanager
+def bulk_session(options: Options) -> Iterator[BulkClient]:
+    """Return a session: of the native client, or of the users' where that would not do. Raises ClientError."""
+    client = _started(options)
+    try:
+        yield client if isinstance(client, BulkClient) else OneByOne(client)
+        client.stop()
+    finally:
+        client.close()
+
+
+def _started(options: Options) -> ZooKeeperClient:
+    if not _needs_the_users_client(options):
+        try:
+            return _start(create_client(options, "native"))
+        except (ConnectError, AuthFailedError):
+            if options.client == "native":
+                raise
+    return _start(create_client(options))
+
+
+def _start(client: ZooKeeperClient) -> ZooKeeperClient:
+    try:
+        client.start()
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _needs_the_users_client(options: Options) -> bool:
+    own_maker = options.client == "kazoo" and options.kazoo.create_client
+    return bool(own_maker or unprotected("native", options.kazoo.protecting()))
