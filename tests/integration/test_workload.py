@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,27 @@ def test_all_watchers_learn_of_every_change(servers: ZooKeeperServers, tmp_path:
     assert 0.85 * writes * 9 <= told <= writes * 9
     assert max(summary["watch_delivery"]["response_times"], default=0, key=float) != 0
     assert observer.get_children("/broadcast") == []
+
+
+def test_every_node_has_its_watches_whoever_of_the_workers_holds_them(
+    servers: ZooKeeperServers, tmp_path: Path
+) -> None:
+    workload = {"operations": {"exists": 1}, "nodes": 60, "watches": {"per_node": 2}}
+    flags = arguments(servers, "/watched", workload, min_wait="20", run_time="6s")
+    with LocustMasterAndWorkers(tmp_path, "locust_workload.py", 2, *flags) as locust:
+        deadline = time.monotonic() + 20
+        while (watches := standing_watches(servers)) < 120:
+            assert time.monotonic() < deadline, (watches, locust.log())
+            time.sleep(0.1)
+        time.sleep(1)  # no more come
+        assert standing_watches(servers) == 120
+        assert locust.master.wait(60) == 0, locust.log()
+
+
+def standing_watches(servers: ZooKeeperServers) -> int:
+    (server,) = servers.members
+    with urllib.request.urlopen(f"{server.admin_url}/commands/monitor", timeout=5) as answer:
+        return int(json.load(answer)["watch_count"])
 
 
 RECORDING = """\

@@ -21,6 +21,7 @@ from zk_locust.workload.tree import fill, make_parents, root_of
 
 _PROGRESS_S: Final = 2.0
 _REMOVAL_S: Final = 60.0
+_TOTAL_USERS: Final = "workload_users"
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,14 @@ def _tidy_up(options: Options) -> None:
         logger.info("Removed the workload's %d nodes at %s", removed, root_of(options.pseudo_root))
 
 
+def total_users(parsed_options: Any) -> int:
+    """Return with how many users the test was started, on all workers together; 1 where nobody has said it."""
+    return int(getattr(parsed_options, _TOTAL_USERS, None) or 1)
+
+
 def _on_test_start(environment: Any, **_: Any) -> None:
+    # Locust hands its own options on to no worker, and those of anybody else to each.
+    setattr(environment.parsed_options, _TOTAL_USERS, environment.runner.target_user_count)
     _preparing[environment] = gevent.getcurrent()
     try:
         check_settings(environment)

@@ -11,7 +11,7 @@ from zk_locust.task_sets import ZKLocustTaskSet
 from zk_locust.workload import broadcast
 from zk_locust.workload.locks import LockUser
 from zk_locust.workload.operations import Operations, paths_of
-from zk_locust.workload.preparation import register_preparation
+from zk_locust.workload.preparation import register_preparation, total_users
 from zk_locust.workload.reading import workload_of
 from zk_locust.workload.specification import USERS
 from zk_locust.workload.steps import Step, steps
@@ -94,7 +94,7 @@ class WorkloadTaskSet(ZKLocustTaskSet):
         self._operations.make_ephemerals()
         if workload.watches.per_user or workload.watches.per_node:
             if self._standing is None:
-                users = int(getattr(self.user.environment.parsed_options, "num_users", None) or 1)
+                users = total_users(self.user.environment.parsed_options)
                 paths = paths_of(root, workload.tree)
                 watched = [paths[key] for key in watched_keys(workload, number, users)]
                 self._standing = StandingWatches(self._client, watched, workload.watches.on)
