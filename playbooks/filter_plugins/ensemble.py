@@ -80,18 +80,20 @@ def plan_restarts(states: Mapping[str, str], modes: Mapping[str, str]) -> dict[s
     """Say which running members are restarted for a changed configuration, and how.
 
     `states` by name: stopped, current, outdated (its configuration changed) or regrouped (the list of members changed).
-    `modes` by name: what `srvr` said. Returns `at_once` and `one_by_one`, the latter with the leader last.
+    `modes` by name: what `srvr` said. Returns `at_once`, and `one_by_one` with the leader last; `silent` are those at
+    the beginning of the latter that do not serve as it is.
 
     A changed list of members cannot be rolled out one by one: the first to restart would not find the others. Nor can
-    anything be rolled out over members that do not serve, or not on the client port that they are to have.
+    anything be rolled out where none serves, or none on the client port that it is to have. Where some do, those that
+    do not are restarted first: the others keep the ensemble up.
     """
     changed = [name for name, state in states.items() if state in ("outdated", "regrouped")]
-    rolling = all(states[name] == "outdated" and modes.get(name) in _SERVING for name in changed)
+    silent = [name for name in changed if modes.get(name) not in _SERVING]
+    if any(states[name] == "regrouped" for name in changed) or len(silent) == len(changed):
+        return {"at_once": changed, "one_by_one": [], "silent": []}
     order = ("observer", "follower", "leader", "standalone")
-    return {
-        "at_once": [] if rolling else changed,
-        "one_by_one": sorted(changed, key=lambda name: order.index(modes[name])) if rolling else [],
-    }
+    serving = sorted((name for name in changed if name not in silent), key=lambda name: order.index(modes[name]))
+    return {"at_once": [], "one_by_one": silent + serving, "silent": silent}
 
 
 def restart_plan(names: Iterable[str], hostvars: HostVars) -> dict[str, list[str]]:

@@ -93,11 +93,19 @@ def test_properties_become_sorted_lines_and_java_properties() -> None:
         # Another list of members, or members that do not serve: all at once.
         ({"a": "regrouped", "b": "outdated"}, {"a": "leader", "b": "follower"}, ["a", "b"], []),
         ({"a": "outdated", "b": "outdated"}, {"a": "", "b": ""}, ["a", "b"], []),
+        # One that does not answer is no reason to stop the others at the same time.
+        (
+            {"a": "outdated", "b": "outdated", "c": "outdated"},
+            {"a": "leader", "b": "", "c": "follower"},
+            [],
+            ["b", "c", "a"],
+        ),
         ({"a": "outdated"}, {"a": "standalone"}, [], ["a"]),
     ],
 )
 def test_restarts(states: dict[str, str], modes: dict[str, str], at_once: list[str], one_by_one: list[str]) -> None:
-    assert plan_restarts(states, modes) == {"at_once": at_once, "one_by_one": one_by_one}
+    silent = [name for name in one_by_one if not modes[name]]
+    assert plan_restarts(states, modes) == {"at_once": at_once, "one_by_one": one_by_one, "silent": silent}
 
 
 def test_restarts_follow_what_the_role_has_registered() -> None:
@@ -106,7 +114,7 @@ def test_restarts_follow_what_the_role_has_registered() -> None:
         "b": {"__zookeeper_state": {"stdout": "skipped, since /x/control does not exist"}},
         "c": {"__zookeeper_state": {"stdout": "outdated"}, "__zookeeper_before": {"mode": "follower"}},
     }
-    assert restart_plan("abc", hostvars) == {"at_once": [], "one_by_one": ["c", "a"]}
+    assert restart_plan("abc", hostvars) == {"at_once": [], "one_by_one": ["c", "a"], "silent": []}
 
 
 def test_members_that_do_not_serve_are_explained() -> None:
