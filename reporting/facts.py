@@ -91,6 +91,7 @@ def scenario(results: Results) -> Table:
         ("locustfile", "Locustfile", ""),
         ("users", "Users", ""),
         ("spawn_rate", "Users started a second", ""),
+        ("preparation_s", "Filling and removing the tree, at most", "s"),
         ("warmup_s", "Warm-up", "s"),
         ("run_time_s", "Measured part, as asked for", "s"),
         ("planned_s", "From the first user to the end, as planned", "s"),

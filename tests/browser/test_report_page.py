@@ -94,6 +94,19 @@ def test_nothing_overflows_sideways(page: Page) -> None:
     assert outside == []
 
 
+def test_settings_stand_beside_their_names(page: Page) -> None:
+    """A value is read without scrolling, and not one letter below the other."""
+    cells = page.evaluate(
+        """[...document.querySelectorAll(".beside tbody tr")].map((row) => {
+            const value = row.querySelector("td"), box = value.getBoundingClientRect();
+            const shown = value.closest(".scroll").getBoundingClientRect().right;
+            return [row.innerText, box.width, box.right - shown];
+        })"""
+    )
+    hidden = [text for text, width, beyond in cells if width < 60 or beyond > 1]
+    assert hidden == []
+
+
 def test_the_verdict_is_seen_first(page: Page, name: str) -> None:
     verdict = page.locator("#verdict")
     expected = {"sound": "valid", "troubled": "inconclusive", "wide": "valid", "void": "void"}[name]

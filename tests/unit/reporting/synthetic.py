@@ -258,6 +258,9 @@ class Synthetic:
                 "spawn_rate": 32,
                 "warmup_s": self.warm_up_s,
                 "run_time_s": self.run_time_s,
+                "scenario_file": "/home/tester/zk-locust/playbooks/scenarios/quick.yml",
+                "preparation_s": 0.0,
+                "planned_s": 34.0,
                 "parameters": {"client": "kazoo", "val-size": 8, "key-size": 8, "kazoo-sasl-options": "user=a"},
             },
             "inventory": {
