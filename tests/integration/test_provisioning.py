@@ -355,6 +355,16 @@ def test_preflight_knows_a_member_again_that_is_reached_another_way(fresh_fleet:
     assert "preflight found 1 problem; nothing was started" in play.screen
 
 
+def test_a_load_host_is_removed_though_its_command_no_longer_runs(fresh_fleet: LocalFleet) -> None:
+    folder = fresh_fleet.state / "load/load"
+    (folder / "runs/20250101T000000Z-quick").mkdir(parents=True)
+    command = folder / "host-run"
+    command.write_text("#!/bin/sh\nexec /nowhere/python -m zk_locust.cli\n")
+    command.chmod(0o755)
+    fresh_fleet.play("teardown", "--limit", "load1").succeeded()
+    assert not folder.exists()
+
+
 def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: LocalFleet) -> None:
     fresh_fleet.inventory["all"]["vars"]["zookeeper_managed"] = False
     # What lies where our own members would lie is neither run nor removed.
