@@ -84,8 +84,10 @@ class Wheelhouse:
         `cache` is the controller's folder for wheelhouses. `wheels` is a folder of wheels that stands in for the index,
         for a site without one.
         """
-        offered = [] if wheels is None else sorted(file.name for file in _wheels_of(wheels))
-        pins = _digest([pins_for(kind).encode(), *(name.encode() for name in offered)])
+        if wheels is not None:
+            _require_folder(wheels)
+        # Not what the folder holds: each wheel that is taken has a hash of the pins, wherever it comes from.
+        pins = _digest([pins_for(kind).encode()])
         project = _digest(_source_contents())
         return cls(
             kind=kind,
@@ -158,10 +160,9 @@ def _source_files() -> list[Path]:
     return sorted(file for file in files if "__pycache__" not in file.parts)
 
 
-def _wheels_of(folder: Path) -> list[Path]:
+def _require_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise InputError(f"load_host_wheels [{folder}]: there is no such folder on the controller; name another")
-    return list(folder.glob("*.whl"))
 
 
 @contextmanager

@@ -28,6 +28,21 @@ from ansible.plugins.action import ActionBase
 UNFINISHED = ".unfinished"
 MANIFEST = "manifest.json"
 CONTROLLER = "controller.json"
+# What a load host's folder holds (zk_locust/host_run/spec.py, zk_locust/report_dir.py).
+SPEC = "spec.json"
+STATUS = "status.json"
+SUPERVISOR_LOG = "supervisor.log"
+EVENTS = "events.csv"
+METRICS = "zk-metrics.csv"
+_OTHER_FILES = (
+    SPEC,
+    STATUS,
+    SUPERVISOR_LOG,
+    "status.json.new",
+    "progress.json.new",
+    "locustfile.py",
+    "locust-summary.json",
+)
 SCHEMA_VERSION = 1
 EVENT_COLUMNS = ("timestamp", "source", "event", "subject", "detail")
 
@@ -170,16 +185,55 @@ def _lay_over(target: dict[str, Any], values: Mapping[str, Any]) -> None:
             target[key] = value
 
 
-def take_in(folder: Path, pack: Path, host: str, figures: list[str]) -> None:
-    """Unpack a host's files into `logs/<host>/`, move those of `figures` to the top of the record, remove the pack."""
+def take_in(folder: Path, pack: Path, host: str, figures: list[str]) -> dict[str, list[str]]:
+    """Unpack a host's files into `logs/<host>/`, move those of `figures` to the top of the record, remove the pack.
+
+    Returns `missing`, the names of files that the host should have had, and `unknown`, those that nobody expects.
+    """
     logs = folder / "logs" / host
     logs.mkdir(parents=True, exist_ok=True)
     with tarfile.open(pack) as files:
         files.extractall(logs, filter="data")
-    for name in figures:
-        if (logs / name).exists():
-            (logs / name).replace(folder / name)
+    found = {name: logs / name for name in figures if (logs / name).exists()}
+    spec, status = (_read_if_there(logs / name) for name in (SPEC, STATUS))
+    expected = _logs_of(logs, spec, status)
+    if _has_begun(found, status):
+        expected += [name for name in figures if name != METRICS or _records_metrics(spec)]
+    missing = [name for name in expected if not (logs / name).exists()]
+    known = {*figures, *expected, *_OTHER_FILES}
+    # Members, which have no spec, bring what their configuration makes.
+    unknown = [file.name for file in logs.iterdir() if spec and file.is_file() and file.name not in known]
+    for name, file in found.items():
+        file.replace(folder / name)
     pack.unlink()
+    return {"missing": missing, "unknown": sorted(unknown)}
+
+
+def _logs_of(logs: Path, spec: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
+    """Return the logs that the processes of a load host have; none where nothing was started."""
+    if not status and not (logs / SUPERVISOR_LOG).exists():
+        return []
+    # Where one could not be started, those after it were not tried.
+    names = status["processes"] if status.get("problem") else [process["name"] for process in spec.get("processes", [])]
+    return [SUPERVISOR_LOG, STATUS, *(f"{name}.log" for name in names)] if spec else []
+
+
+def _has_begun(found: Mapping[str, Path], status: Mapping[str, Any]) -> bool:
+    """Whether the load has begun: before that, the master has made but the file for events, or none."""
+    events = found.get(EVENTS)
+    if events is not None and b",part-start," in events.read_bytes():
+        return True
+    master = status.get("processes", {}).get("master") or {}
+    return bool(set(found) - {EVENTS}) or master.get("exit_code") == 0
+
+
+def _records_metrics(spec: Mapping[str, Any]) -> bool:
+    """Whether the master reads the members' metrics by itself: not at 0, nor where it leaves that to the web UI."""
+    environments = [process.get("environment", {}) for process in spec.get("processes", [])]
+    asked = [
+        str(given["ZK_LOCUST_ZK_METRICS_COLLECT"]) for given in environments if "ZK_LOCUST_ZK_METRICS_COLLECT" in given
+    ]
+    return any(re.fullmatch(r"\s*(web|[0.]+\s*[a-z]*)?\s*", value) is None for value in asked)
 
 
 def close_record(folder: Path) -> Path:
@@ -252,7 +306,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     - `take_over` (folder): make this `ansible-playbook` the one that holds the record
     - `phase` (folder, name, start, end): note a phase; without `end` it begins, with `end: now` it ends
     - `update` (folder, values): lay values over the manifest
-    - `take_in` (folder, pack, host, figures): unpack what a host has sent
+    - `take_in` (folder, pack, host, figures): unpack what a host has sent; returns `missing` and `unknown`
     - `close` (folder): give the record its final name; returns `folder`
     - `drop` (folder): remove a record in which nothing has happened
     """
@@ -309,7 +363,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             case "update":
                 update(folder, given["values"])
             case "take_in":
-                take_in(folder, Path(given["pack"]), given["host"], given["figures"])
+                return take_in(folder, Path(given["pack"]), given["host"], given["figures"])
             case "close":
                 return {"folder": str(close_record(folder))}
             case "drop":

@@ -151,24 +151,37 @@ def clock_offsets(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[st
     }
 
 
-def uncollected(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> dict[str, list[str]]:
+def uncollected(
+    groups: Mapping[str, Iterable[str]], hostvars: HostVars, without_master: bool = False
+) -> dict[str, list[str]]:
     """Return what did not come home: `blocking`, for which the record stays open, and `missing`, which is but said.
 
     The master has the run's figures, and as long as it has them they are worth another try. Worker hosts and members
-    have but their logs: those are not worth a report, and stay where they are.
+    have but their logs: those are not worth a report, and stay where they are. With `without_master` the figures of a
+    master that does not give them are not waited for: `given_up` says so, and so does `missing`. `unknown` names files
+    that came and that nobody expects.
     """
-    blocking, missing = [], []
+    blocking: list[str] = []
+    missing: list[str] = []
+    given_up: list[str] = []
+    unknown: list[str] = []
     master = next(iter(groups["locust_master"]))
     for host in dict.fromkeys([*groups["locust_master"], *groups["locust_workers"]]):
         found = hostvars[host]
         if found.get("benchmark_collect_taken_in"):
+            missing += _named(host, found.get("benchmark_collect_missing"), "is missing: it was not written")
+            unknown += _named(
+                host, found.get("benchmark_collect_unknown"), f"is no file of a run; it is kept in logs/{host}"
+            )
             continue
         if found.get("benchmark_collect_nothing"):
             missing.append(str(found["benchmark_collect_nothing"]))
             continue
         problem = str(found.get("benchmark_collect_problem") or "")
         line = f"{host}: its files could not be fetched, {problem or _UNREACHED}"
-        if host == master:
+        if host == master and without_master:
+            given_up.append(f"the master's figures were given up: {line}")
+        elif host == master:
             blocking.append(line)
         else:
             missing.append(f"{line}; they are left there" if problem else line)
@@ -179,7 +192,12 @@ def uncollected(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> dict
         missing += [
             f"{member}: {found[fact]}" for fact in ("_zookeeper_logs_problem", "_collect_problem") if found.get(fact)
         ]
-    return {"blocking": blocking, "missing": missing}
+    return {"blocking": blocking, "missing": given_up + missing, "given_up": given_up, "unknown": unknown}
+
+
+def _named(host: str, names: Iterable[str] | None, words: str) -> list[str]:
+    """Return a line for each of a host's files `names`."""
+    return [f"{host}: {name} {words}" for name in names or []]
 
 
 def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, Any]]:

@@ -108,6 +108,7 @@ def test_the_manifest_says_what_was_run_on_what(run: Path) -> None:
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", content["hosts"][name]["zookeeper_version"]) for name in ("zk1", "zk2"))
     assert {"locust", "kazoo", "zk_locust", "python", "ansible"} <= set(content["versions"])
     assert content["verdict"]["verdict"] in ("valid", "inconclusive")
+    assert content["missing"] == []
 
 
 def test_the_load_leaves_no_node_behind(fleet: LocalFleet, run: Path) -> None:

@@ -1,6 +1,7 @@
 """Preflight, provisioning, stopping and removing a real ensemble on loopback, by the playbooks that users call."""
 
 import contextlib
+import hashlib
 import http.server
 import os
 import re
@@ -222,6 +223,54 @@ def test_an_archive_is_verified_and_unpacked_beside_others(fresh_fleet: LocalFle
     assert (fresh_fleet.state / "versions/3.8.0/lib").is_dir(), "releases stay, as packages do"
 
 
+def test_check_mode_of_a_bare_host_by_archive_says_what_it_would_install(fresh_fleet: LocalFleet) -> None:
+    served = fresh_fleet.folder / "served"
+    served.mkdir()
+    archive = stand_in_archive(served, "3.8.0")
+    cache = fresh_fleet.folder / "cache"
+    with _serve(served) as url:
+        method: Mapping[str, Any] = {
+            "zookeeper_install_method": "archive",
+            "zookeeper_version": "3.8.0",
+            "zookeeper_archive_url": f"{url}/{archive.name}",
+            "zookeeper_archive_cache": str(cache),
+            "load_host_python": "",
+        }
+        # All hosts: the load host is as bare as the members.
+        play = fresh_fleet.play("provision", "--check", "--diff", **method).succeeded()
+        said = f"zk1: ZooKeeper 3.8.0 would be installed from {url}/{archive.name}"
+        assert said in play.screen, "the member that installs for all on its machine"
+        assert "zk2: ZooKeeper 3.8.0 would be installed" not in play.screen
+        assert "+clientPort=" in play.screen
+        assert play.changed > 0
+        assert not cache.exists()
+        assert not fresh_fleet.state.exists()
+
+        cache.mkdir()
+        assert said in fresh_fleet.provision("--check", **method).succeeded().screen
+        assert list(cache.iterdir()) == []
+        assert not fresh_fleet.state.exists()
+
+        (cache / archive.name).write_bytes(archive.read_bytes())
+        assert said in fresh_fleet.provision("--check", **method).succeeded().screen
+        assert not fresh_fleet.state.exists()
+
+        # What can be looked at is: the archive that is there already.
+        with tarfile.open(cache / archive.name, "w:gz"):
+            pass
+        checksum = f"sha512:{hashlib.sha512((cache / archive.name).read_bytes()).hexdigest()}"
+        wrong = fresh_fleet.provision("--check", **method, zookeeper_archive_checksum=checksum).failed()
+        assert "the archive holds no zookeeper-<version>.jar" in wrong.screen
+
+
+def test_check_mode_of_a_bare_host_by_package_says_what_it_would_install(fresh_fleet: LocalFleet) -> None:
+    # As if one of the packages were not there yet: the play is told of a jar that no package brings.
+    lacking = ["/usr/share/java/zookeeper.jar", "/nowhere/servlet-api.jar"]
+    play = fresh_fleet.provision("--check", zookeeper_install_method="package", _zookeeper_debian_jars=lacking)
+    assert "zk1: packages would be installed: zookeeper, default-jre-headless" in play.succeeded().screen
+    assert not fresh_fleet.state.exists()
+
+
 def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: LocalFleet) -> None:
     hosts = fresh_fleet.inventory["zookeeper"]["hosts"]
     hosts["zk1"].update(zookeeper_id=7, zookeeper_heap="big")
@@ -304,6 +353,16 @@ def test_preflight_knows_a_member_again_that_is_reached_another_way(fresh_fleet:
         play = fresh_fleet.play("preflight").failed()
     assert "zk2: is zk1 once more: the same machine (the controller) and the same ports" in play.screen
     assert "preflight found 1 problem; nothing was started" in play.screen
+
+
+def test_a_load_host_is_removed_though_its_command_no_longer_runs(fresh_fleet: LocalFleet) -> None:
+    folder = fresh_fleet.state / "load/load"
+    (folder / "runs/20250101T000000Z-quick").mkdir(parents=True)
+    command = folder / "host-run"
+    command.write_text("#!/bin/sh\nexec /nowhere/python -m zk_locust.cli\n")
+    command.chmod(0o755)
+    fresh_fleet.play("teardown", "--limit", "load1").succeeded()
+    assert not folder.exists()
 
 
 def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: LocalFleet) -> None:

@@ -84,6 +84,15 @@ def test_the_name_follows_from_the_content(pins: Path, tmp_path: Path, monkeypat
     assert repinned.wheel == first.wheel
 
 
+@pytest.mark.usefixtures("pins")
+def test_wheels_of_another_kind_in_the_folder_change_no_name(tmp_path: Path) -> None:
+    wheels = _tiny_wheel(tmp_path / "offered").parent
+    before = Wheelhouse.of(TRIXIE, tmp_path / "cache", wheels)
+    (wheels / "tiny-1.0-cp312-cp312-linux_aarch64.whl").touch()
+    assert Wheelhouse.of(TRIXIE, tmp_path / "cache", wheels) == before
+    assert Wheelhouse.of(TRIXIE, tmp_path / "cache") == before, "an index offers the same wheels"
+
+
 def test_nothing_is_gathered_to_learn_the_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cache = tmp_path / "cache"
     assert main(["identify", "--kind", "3.13-x86_64", "--kind", "3.11-x86_64", "--cache", str(cache)]) == 0

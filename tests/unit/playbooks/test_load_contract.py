@@ -120,7 +120,8 @@ def test_why_a_master_did_not_end_well() -> None:
 
 
 GROUPS = {"zookeeper": ["zk1", "zk2", "zk3"], "locust_master": ["load1"], "locust_workers": ["load1", "load2", "load3"]}
-HOME = {"benchmark_collect_taken_in": True}
+HOME: dict[str, Any] = {"benchmark_collect_taken_in": True}
+NOTHING_LOST: dict[str, list[str]] = {"blocking": [], "missing": [], "given_up": [], "unknown": []}
 
 
 def lost(**found: dict[str, Any]) -> dict[str, list[str]]:
@@ -131,19 +132,38 @@ def lost(**found: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def test_only_the_masters_figures_are_worth_waiting_for() -> None:
-    assert lost() == {"blocking": [], "missing": []}
+    assert lost() == NOTHING_LOST
     full = {"benchmark_collect_problem": "no space left on device"}
     assert lost(load1=full)["blocking"] == ["load1: its files could not be fetched, no space left on device"]
     assert lost(load1={})["blocking"] == ["load1: its files could not be fetched, it cannot be reached"]
-    assert lost(load2=full, load3={}) == {
-        "blocking": [],
+    assert lost(load2=full, load3={}) == NOTHING_LOST | {
         "missing": [
             "load2: its files could not be fetched, no space left on device; they are left there",
             "load3: its files could not be fetched, it cannot be reached",
         ],
     }
     nothing = {"benchmark_collect_nothing": "load1: no files of this run in /x"}
-    assert lost(load1=nothing) == {"blocking": [], "missing": ["load1: no files of this run in /x"]}
+    assert lost(load1=nothing) == NOTHING_LOST | {"missing": ["load1: no files of this run in /x"]}
+
+
+def test_the_figures_of_a_master_that_never_comes_back_can_be_given_up() -> None:
+    line = "the master's figures were given up: load1: its files could not be fetched, it cannot be reached"
+    hosts: dict[str, dict[str, Any]] = {"load1": {}, "load2": HOME, "load3": {}, "zk1": {}, "zk2": {}, "zk3": {}}
+    found = uncollected(GROUPS, hosts, without_master=True)
+    other = "load3: its files could not be fetched, it cannot be reached"
+    assert found == NOTHING_LOST | {"given_up": [line], "missing": [line, other]}
+    assert uncollected(GROUPS, hosts | {"load1": HOME, "load3": HOME}, without_master=True) == NOTHING_LOST
+
+
+def test_files_that_a_host_should_have_had_are_missing_and_others_are_said() -> None:
+    came = HOME | {"benchmark_collect_missing": ["latency.hlog", "worker-1.log"], "benchmark_collect_unknown": ["core"]}
+    assert lost(load1=came) == NOTHING_LOST | {
+        "missing": [
+            "load1: latency.hlog is missing: it was not written",
+            "load1: worker-1.log is missing: it was not written",
+        ],
+        "unknown": ["load1: core is no file of a run; it is kept in logs/load1"],
+    }
 
 
 def test_a_members_logs_that_did_not_come_home_are_missing() -> None:
@@ -151,8 +171,7 @@ def test_a_members_logs_that_did_not_come_home_are_missing() -> None:
         zk1={"__reached": {"unreachable": True}},
         zk2={"_zookeeper_logs_problem": "its logs could not be fetched from /x: there is none"},
         zk3={"_collect_problem": "not all could be collected: no space left on device"},
-    ) == {
-        "blocking": [],
+    ) == NOTHING_LOST | {
         "missing": [
             "zk1: its logs could not be fetched, it cannot be reached",
             "zk2: its logs could not be fetched from /x: there is none",

@@ -1,14 +1,18 @@
 """The record of a run: opened, kept, left behind, taken over, closed."""
 
 import csv
+import io
 import json
 import os
 import re
 import socket
 import subprocess
 import sys
+import tarfile
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -30,7 +34,7 @@ from playbooks.action_plugins.run_record import (
     update,
     write,
 )
-from tests.plays import PROJECT, environment
+from tests.plays import PROJECT, Fleet, Play, environment
 
 STARTED = datetime(2026, 11, 24, 3, 15, 7, 999999, tzinfo=UTC)
 
@@ -174,6 +178,114 @@ def test_collecting_says_whose_run_it_could_take_over(results: Path, folder: Pat
     assert "run_record_take" in play("-e", "run_record_take=perhaps")
     assert f"Finishing {folder.name}" in play("-e", "run_record_take=true")
     assert not folder.exists() or read(folder / CONTROLLER)["host"] == socket.gethostname()
+
+
+def test_an_older_run_is_finished_and_the_figures_of_a_lost_master_are_given_up(
+    results: Path, ended: int, tmp_path: Path
+) -> None:
+    names = ("20250101T000000Z-a", "20250102T000000Z-b")
+    for name in names:
+        folder = open_record(results, "x", "", ended, [])
+        folder.rename(folder.with_name(name))
+    gone = {"hosts": {"load1": {"ansible_host": "127.0.0.1", "ansible_port": 9}}}  # nobody answers there
+    fleet = Fleet(tmp_path, {"zookeeper": {"hosts": {}}, "locust_master": gone, "locust_workers": gone})
+
+    def play(**variables: Any) -> Play:
+        return fleet.play("collect", benchmark_results_dir=str(results), **variables)
+
+    unknown = " ".join(play(run_record_run="20250101T000000Z").failed().screen.split())
+    assert (
+        f"run_record_run [20250101T000000Z]: no such run was left behind; give one of {names[1]}, {names[0]}" in unknown
+    )
+    refused = " ".join(play(run_record_run=names[0]).failed().screen.split())
+    assert f"Finishing {names[0]}" in refused
+    assert "-e benchmark_collect_without_master=true closes the run as failed" in refused
+    assert "-e run_record_run=ID" in refused
+    play(run_record_run=names[0], benchmark_collect_without_master=True).succeeded()
+    manifest = read(results / names[0] / MANIFEST)
+    reason = "the master's figures were given up: load1: its files could not be fetched, it cannot be reached"
+    assert (manifest["state"], manifest["reason"], manifest["missing"]) == ("failed", reason, [reason])
+    assert (results / UNFINISHED / names[1]).exists()
+
+
+PROCESSES = [
+    {"name": "master", "environment": {"ZK_LOCUST_ZK_METRICS_COLLECT": "1000.0"}},
+    {"name": "worker-1", "environment": {}},
+]
+FIGURES = ["locust-stats.csv", "locust-distrib.jsonl", "latency.hlog", "zk-metrics.csv", "events.csv"]
+BEGUN = {"events.csv": b"timestamp,source,event,subject,detail\n1,master,part-start,measured,\n"}
+RUNNING: dict[str, Any] = {"problem": None, "processes": {"master": {"exit_code": 1}, "worker-1": {}}}
+ALL = dict.fromkeys(["supervisor.log", "master.log", "worker-1.log", "locustfile.py", *FIGURES], b"") | BEGUN
+
+
+def taken_in(
+    folder: Path,
+    without: Iterable[str] = (),
+    *,
+    status: Any = RUNNING,
+    processes: Any = PROCESSES,
+    figures: list[str] = FIGURES,
+    more: Mapping[str, bytes] = MappingProxyType({}),
+) -> dict[str, list[str]]:
+    documents = {"spec.json": {"processes": processes}} | ({"status.json": status} if status else {})
+    files = ALL | {name: json.dumps(content).encode() for name, content in documents.items()} | dict(more)
+    pack = folder / "pack.tar"
+    with tarfile.open(pack, "w") as archive:
+        for name in files.keys() - set(without):
+            member = tarfile.TarInfo(name)
+            member.size = len(files[name])
+            archive.addfile(member, io.BytesIO(files[name]))
+    return run_record.take_in(folder, pack, "load1", figures)
+
+
+def test_a_host_that_has_all_its_files_lacks_none(folder: Path) -> None:
+    assert taken_in(folder) == {"missing": [], "unknown": []}
+    assert (folder / "latency.hlog").exists()
+    assert not (folder / "logs/load1/latency.hlog").exists()
+    assert (folder / "logs/load1/worker-1.log").exists()
+    assert not (folder / "pack.tar").exists()
+
+
+@pytest.mark.parametrize("name", [*FIGURES, "master.log", "worker-1.log", "supervisor.log", "status.json"])
+def test_a_file_that_a_load_host_should_have_had_is_missing(folder: Path, name: str) -> None:
+    assert taken_in(folder, [name]) == {"missing": [name], "unknown": []}
+
+
+def test_a_master_that_ended_well_without_a_figure_lacks_all(folder: Path) -> None:
+    status = RUNNING | {"processes": {"master": {"exit_code": 0}}}
+    assert taken_in(folder, FIGURES, status=status)["missing"] == FIGURES
+
+
+def test_what_a_run_does_not_write_is_not_missing(folder: Path) -> None:
+    for asked in ("0", "0.0", "0ms", "web"):
+        processes = [{"name": "master", "environment": {"ZK_LOCUST_ZK_METRICS_COLLECT": asked}}, PROCESSES[1]]
+        assert taken_in(folder, ["zk-metrics.csv"], processes=processes)["missing"] == []
+        (folder / "logs/load1/zk-metrics.csv").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("case", "changes"),
+    [
+        ("the load has not begun", {"without": FIGURES[:-1], "more": {"events.csv": b"timestamp,source\n"}}),
+        ("the master has not come so far", {"without": FIGURES}),
+        ("a worker host has no figures", {"without": FIGURES, "figures": [], "processes": PROCESSES[1:]}),
+        ("nothing was started", {"without": [*ALL], "status": None}),
+        (
+            "the second process could not be started",
+            {"without": [*FIGURES, "worker-1.log"], "status": {"problem": "x", "processes": {"master": {}}}},
+        ),
+    ],
+)
+def test_a_file_that_is_rightly_not_there_is_not_missing(folder: Path, case: str, changes: Any) -> None:
+    assert taken_in(folder, **changes)["missing"] == [], case
+
+
+def test_files_that_nobody_expects_are_said_of_load_hosts_only(folder: Path) -> None:
+    assert taken_in(folder, more={"core.4711": b""})["unknown"] == ["core.4711"]
+    assert (folder / "logs/load1/core.4711").exists()
+    member = open_record(folder.parent.parent, "member", "", os.getpid(), [])
+    found = taken_in(member, ["spec.json"], status=None, figures=[], more={"zoo.cfg": b""})
+    assert found == {"missing": [], "unknown": []}
 
 
 def test_a_record_that_lost_its_controller_in_a_crash_is_left_behind(results: Path, folder: Path) -> None:
