@@ -9,6 +9,10 @@ from zk_locust.connect_string import parse_connect_string
 from zk_locust.units import parse_duration_ms
 
 
+MAX_SIZE: Final = 64 * 1024 * 1024
+_MAX_TIME_LIMIT_MS: Final = 2**31 - 1  # the protocol and the C library hold it in 32 bits
+
+
 class SafeValueError(ValueError):
     """A problem with a value that says nothing of the value, so that it may be shown for a secret too."""
 
@@ -37,6 +41,11 @@ def size(text: str) -> int:
         raise ValueError(f"[{text}] is not a whole number of bytes; write e.g. 1024") from None
     if number < 0:
         raise ValueError(f"[{text}] is negative; write a whole number of bytes")
+    if number > MAX_SIZE:
+        raise ValueError(
+            f"[{text}] is more than any server takes; write {MAX_SIZE} or less (servers take 1 MiB, or their"
+            " jute.maxbuffer)"
+        )
     return number
 
 
@@ -60,6 +69,8 @@ def time_limit_s(text: str) -> float:
 def _require_time(text: str, value_ms: float) -> None:
     if value_ms < 1:
         raise ValueError(f"[{text}] is no time limit, nothing ends within it; write e.g. 10s")
+    if value_ms > _MAX_TIME_LIMIT_MS:
+        raise ValueError(f"[{text}] is more than 24 days, which no server takes; write e.g. 10s")
 
 
 WEB: Final = "web"

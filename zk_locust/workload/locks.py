@@ -11,7 +11,7 @@ import gevent
 from gevent.event import Event
 
 from zk_locust.clients.interface import WatchedEvent
-from zk_locust.errors import ClientError, NodeExistsError, OperationTimeoutError
+from zk_locust.errors import ClientError, NodeExistsError, NoNodeError, OperationTimeoutError
 from zk_locust.locust_client import LocustClient
 from zk_locust.workload.specification import LOCKS, Locks
 from zk_locust.workload.steps import Step
@@ -28,8 +28,9 @@ class TwoHoldersError(ClientError):
 class LockUser:
     """One user's share in the locks.
 
-    With `check` the holder makes an ephemeral node of a fixed name for as long as it holds: a second holder, on
-    whichever worker, finds it and reports TwoHoldersError. That costs two requests a turn, which are not counted.
+    With `check` the holder makes an ephemeral node of a fixed name, with its own name as the value, for as long as it
+    holds: a second holder, on whichever worker, finds it and reports TwoHoldersError. That costs three requests a turn,
+    which are not counted unless they fail. Our place in the queue is kept until that node is gone.
     """
 
     def __init__(self, client: LocustClient, locks: Locks, number: int) -> None:
@@ -39,24 +40,27 @@ class LockUser:
         self._prefix = f"u{number}-"
         # Set while a node of ours may stand in a queue although we do not wait there.
         self._left_behind: str | None = None
+        # Set while the holder's node there may be ours.
+        self._may_hold: str | None = None
 
     def run(self, step: Step) -> None:
         """Take one lock, hold it, release it."""
         lock = f"{self._folder}/{step.key % self._locks.count}"
-        mine, held = None, False
+        mine, checked_in = None, False
         with self._client.timer("lock_acquire"):
             mine = self._acquire(lock)
             self._left_behind = lock  # an error may take us away from here
             self._check_in(lock)
-            held = True
+            checked_in = True
         if mine is None:
             return
         try:
-            if held:
+            if checked_in:
                 gevent.sleep(self._locks.hold_s)
-                self._check_out(lock)
         finally:
-            with self._client.timer("lock_release"):
+            with self._client.timer("lock_release") as timer:
+                self._check_out()
+                timer.restart()
                 self._client.get_zk_client().delete(mine)
                 self._left_behind = None
 
@@ -99,6 +103,7 @@ class LockUser:
 
     def _remove_left_behind(self) -> None:
         if self._left_behind is not None:
+            self._check_out()
             client = self._client.get_zk_client()
             for name in client.get_children(self._left_behind):
                 if name.startswith(self._prefix):
@@ -107,15 +112,28 @@ class LockUser:
 
     def _check_in(self, lock: str) -> None:
         if self._locks.check:
+            self._may_hold = lock
             try:
-                self._client.get_zk_client().create(f"{lock}/{_HOLDER}", b"", ephemeral=True)
+                self._client.get_zk_client().create(f"{lock}/{_HOLDER}", self._prefix.encode(), ephemeral=True)
             except NodeExistsError:
-                raise TwoHoldersError(f"{lock} has two holders") from None
+                if not self._is_ours(lock):
+                    self._may_hold = None
+                    raise TwoHoldersError(f"{lock} has two holders") from None
 
-    def _check_out(self, lock: str) -> None:
-        if self._locks.check:
-            with contextlib.suppress(ClientError):
-                self._client.get_zk_client().delete(f"{lock}/{_HOLDER}")
+    def _check_out(self) -> None:
+        if self._may_hold is not None:
+            if self._is_ours(self._may_hold):
+                with contextlib.suppress(NoNodeError):
+                    self._client.get_zk_client().delete(f"{self._may_hold}/{_HOLDER}")
+            self._may_hold = None
+
+    def _is_ours(self, lock: str) -> bool:
+        """Whether the holder's node is ours: a reply that got lost may have made it, or left it where it was."""
+        try:
+            value, _ = self._client.get_zk_client().get(f"{lock}/{_HOLDER}")
+        except NoNodeError:
+            return False
+        return value == self._prefix.encode()
 
 
 def _contenders(names: list[str]) -> list[str]:

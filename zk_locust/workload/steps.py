@@ -10,7 +10,8 @@ from zk_locust.workload.keys import key_chooser
 from zk_locust.workload.specification import Workload
 from zk_locust.workload.values import contents, size_chooser
 
-_SIZED = ("set", "create")
+# A `delete` makes a node where there is none to remove.
+_SIZED = ("set", "create", "delete")
 # Those of `Workload.operations` that choose a node or a lock.
 _KEYLESS = ("create", "delete")
 

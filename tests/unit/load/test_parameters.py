@@ -109,6 +109,7 @@ def test_values_are_converted() -> None:
     [
         ("val-size", "big", "val-size [big]: is not a whole number of bytes; write e.g. 1024"),
         ("val-size", -1, "val-size [-1]: is negative"),
+        ("val-size", 67108865, "val-size [67108865]: is more than any server takes; write 67108864 or less (servers"),
         ("val-size", True, "val-size [True]: is not a whole number"),
         ("val-size", None, "val-size []: the value is missing"),
         ("hosts", None, "hosts []: the value is missing"),
@@ -119,6 +120,8 @@ def test_values_are_converted() -> None:
         ("pseudo-root", "kl", "pseudo-root [kl]: is not the path of a node; write e.g. /zk-locust"),
         ("pseudo-root", "/", "pseudo-root [/]"),
         ("pseudo-root", "/a/../b", "pseudo-root [/a/../b]: is not the path of a node"),
+        ("kazoo-timeout-s", 3000000, "kazoo-timeout-s [3000000]: is more than 24 days, which no server takes; write"),
+        ("operation-timeout", "36000m", "operation-timeout [36000m]: is more than 24 days"),
         ("operation-timeout", 0, "operation-timeout [0]: is no time limit, nothing ends within it; write e.g. 10s"),
         ("kazoo-timeout-s", "1us", "kazoo-timeout-s [1us]: is"),
         ("pseudo-root", "/a//b", "pseudo-root [/a//b]"),
@@ -165,7 +168,7 @@ def test_a_secret_is_in_no_problem_and_apart_from_the_plain_environment() -> Non
             "min-wait": st.floats(0, 1e9),
             "max-wait": st.floats(0, 1e9),
             "kazoo-timeout-s": st.floats(0.01, 1e6),
-            "val-size": st.integers(0, 10**9),
+            "val-size": st.integers(0, 64 * 1024 * 1024),
             "remove-nodes": st.booleans(),
             "pseudo-root": st.sampled_from(["/a", "/a/b c", "/ü"]),
         }

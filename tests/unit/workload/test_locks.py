@@ -81,3 +81,75 @@ def test_a_second_holder_is_told_of_and_gives_its_lock_back(zookeeper: WatchedZo
     user(zookeeper, recorded, check=True).run(STEP)
     assert recorded.kinds == [("lock_acquire", "TwoHoldersError"), ("lock_release", None)]
     assert queue(zookeeper) == ["holder"]
+
+
+def turns(zookeeper: WatchedZooKeeper, users: list[LockUser], recorded: Recorded) -> list[tuple[str, str | None]]:
+    """Let everybody have two turns; return what those have come to."""
+    recorded.fired.clear()
+    for one in users * 2:
+        one.run(STEP)
+    assert queue(zookeeper) == []
+    return recorded.kinds
+
+
+GOOD = [("lock_acquire", None), ("lock_release", None)]
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+def test_a_holder_who_could_not_check_out_is_no_second_holder_later(
+    carried_out: bool, zookeeper: WatchedZooKeeper, recorded: Recorded
+) -> None:
+    users = [user(zookeeper, recorded, number, check=True, timeout_s=1) for number in range(2)]
+    # create, get_children, create holder; get holder, delete holder
+    zookeeper.problems = [None, None, None, None, ConnectionLossError("the check-out")]
+    users[0].run(STEP)
+    assert recorded.kinds == [("lock_acquire", None), ("lock_release", "ConnectionLossError")]
+    assert sorted(name[:3] for name in queue(zookeeper)) == ["hol", "u0-"], "the place is kept until the other is gone"
+    if carried_out:
+        zookeeper.delete(f"{LOCK}/holder")
+    assert turns(zookeeper, users, recorded) == GOOD * 4
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+def test_a_check_in_whose_reply_was_lost_is_no_second_holder_later(
+    carried_out: bool, zookeeper: WatchedZooKeeper, recorded: Recorded
+) -> None:
+    users = [user(zookeeper, recorded, number, check=True, timeout_s=1) for number in range(2)]
+    # create, get_children, create holder; the check-out fails as well
+    zookeeper.problems = [None, None, ConnectionLossError("the check-in"), ConnectionLossError("still down")]
+    users[0].run(STEP)
+    assert recorded.kinds == [("lock_acquire", "ConnectionLossError"), ("lock_release", "ConnectionLossError")]
+    if carried_out:
+        zookeeper.create(f"{LOCK}/holder", b"u0-")
+    assert turns(zookeeper, users, recorded) == GOOD * 4
+
+
+def test_the_holder_of_somebody_else_is_never_removed(zookeeper: WatchedZooKeeper, recorded: Recorded) -> None:
+    mine = user(zookeeper, recorded, check=True)
+    zookeeper.problems = [None, None, ConnectionLossError("the check-in"), ConnectionLossError("still down")]
+    mine.run(STEP)
+    zookeeper.create(f"{LOCK}/holder", b"u1-")
+    mine.run(STEP)
+    assert recorded.kinds[2:] == [("lock_acquire", "TwoHoldersError"), ("lock_release", None)]
+    assert queue(zookeeper) == ["holder"]
+
+
+def test_what_is_left_at_one_lock_is_removed_before_another_is_taken(
+    zookeeper: WatchedZooKeeper, recorded: Recorded
+) -> None:
+    zookeeper.nodes["/kl/workload/locks/1"] = b""
+    mine = user(zookeeper, recorded, check=True, count=2)
+    zookeeper.problems = [None, None, None, None, ConnectionLossError("the check-out")]
+    mine.run(STEP)
+    mine.run(Step("lock", 1, b""))
+    assert queue(zookeeper) == []
+    assert recorded.kinds[2:] == GOOD
+
+
+def test_a_holder_s_node_of_our_own_that_was_not_seen_yet_is_no_second_holder(
+    zookeeper: WatchedZooKeeper, recorded: Recorded
+) -> None:
+    zookeeper.create(f"{LOCK}/holder", b"u0-")  # this member had not heard of it when we looked
+    user(zookeeper, recorded, check=True).run(STEP)
+    assert recorded.kinds == GOOD
+    assert queue(zookeeper) == []
