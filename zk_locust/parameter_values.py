@@ -8,7 +8,6 @@ from typing import Final
 from zk_locust.connect_string import parse_connect_string
 from zk_locust.units import parse_duration_ms
 
-
 MAX_SIZE: Final = 64 * 1024 * 1024
 _MAX_TIME_LIMIT_MS: Final = 2**31 - 1  # the protocol and the C library hold it in 32 bits
 

@@ -43,16 +43,43 @@ class Channel:
 _channels: "WeakKeyDictionary[Any, Channel]" = WeakKeyDictionary()
 
 
-def join(environment: Any, client: LocustClient, workload: Workload, number: int) -> "Writer | Watcher":
-    """Return the user's part: the first user of a process is its writer."""
-    assert workload.broadcast is not None
-    channel = _channels.get(environment)
-    if channel is None:
-        channel = _channels[environment] = Channel(root_of(client.options.pseudo_root), workload.broadcast.nodes)
-    if channel.has_writer:
-        return Watcher(channel, client)
-    channel.has_writer = True
-    return Writer(channel, client, workload, number)
+class Part:
+    """A user's part: the first user of a process is its writer, and where that one leaves, the next to look is."""
+
+    def __init__(self, environment: Any, client: LocustClient, workload: Workload, number: int) -> None:
+        assert workload.broadcast is not None
+        channel = _channels.get(environment)
+        if channel is None:
+            channel = _channels[environment] = Channel(root_of(client.options.pseudo_root), workload.broadcast.nodes)
+        self._channel = channel
+        self._client = client
+        self._make_writer = partial(Writer, channel, client, workload, number)
+        self.role: Writer | Watcher = Watcher(channel, client)
+        self._take_over()
+
+    def start(self) -> None:
+        """Make what the part needs. Raises ClientError."""
+        self.role.start()
+
+    def stop(self) -> None:
+        """Leave the part to the next user."""
+        self.role.stop()
+
+    def run(self) -> None:
+        """Take one turn."""
+        self._take_over()
+        if isinstance(self.role, Writer) and not self._channel.ready.is_set():
+            # Counted only when it fails, as the first time.
+            with self._client.timer("user_prepare") as timer:
+                self.role.start()
+                timer.discard()
+            return
+        self.role.run()
+
+    def _take_over(self) -> None:
+        if not self._channel.has_writer:
+            self._channel.has_writer = True
+            self.role = self._make_writer()
 
 
 class Writer:
@@ -70,7 +97,7 @@ class Writer:
         self._due_s = 0.0
 
     def start(self) -> None:
-        """Make the nodes. Raises ClientError."""
+        """Make the nodes that are not there. Raises ClientError."""
         for path in self._channel.paths:
             try:
                 self._client.get_zk_client().create(path, self._values[: self._size()])

@@ -29,8 +29,16 @@ class WorkloadTaskSet(ZKLocustTaskSet):
         self._number: int | None = None
         self._client: LocustClient = self.user.client  # type: ignore[attr-defined]
         self._standing: StandingWatches | None = None
-        self._part: broadcast.Writer | broadcast.Watcher | None = None
+        self._part: broadcast.Part | None = None
         self._operations: Operations | None = None
+        try:
+            self._prepare_until_it_works()
+        except BaseException:
+            # A user that is killed here is not told to stop, and others wait for its part.
+            self.on_stop()
+            raise
+
+    def _prepare_until_it_works(self) -> None:
         ready = False
         while not ready and self.user._state != LOCUST_STATE_STOPPING:
             try:
@@ -82,7 +90,7 @@ class WorkloadTaskSet(ZKLocustTaskSet):
         number = self._number
         if workload.broadcast is not None:
             if self._part is None:
-                self._part = broadcast.join(self.user.environment, self._client, workload, number)
+                self._part = broadcast.Part(self.user.environment, self._client, workload, number)
             self._part.start()
             return
         if self._operations is None:

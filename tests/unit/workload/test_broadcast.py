@@ -1,7 +1,9 @@
 """One writer and a watcher where requests fail: every error is counted, and the watches are set again."""
 
 from typing import Any
+from unittest.mock import Mock
 
+import gevent
 import pytest
 
 from tests.unit.load.fakes import Recorded, locust_client
@@ -9,6 +11,7 @@ from tests.unit.load.watched import WatchedZooKeeper
 from zk_locust.errors import ConnectionLossError
 from zk_locust.workload import broadcast
 from zk_locust.workload.specification import Broadcast, Workload
+from zk_locust.workload.task_set import WorkloadTaskSet
 
 WORKLOAD = Workload(operations=(), broadcast=Broadcast(nodes=1, every_s=0.001))
 
@@ -31,13 +34,17 @@ def recorded() -> Recorded:
 
 
 @pytest.fixture
-def parts(zookeeper: WatchedZooKeeper, recorded: Recorded) -> tuple[Any, Any]:
-    environment = Environment()
+def environment() -> Environment:
+    return Environment()
+
+
+@pytest.fixture
+def parts(zookeeper: WatchedZooKeeper, recorded: Recorded, environment: Environment) -> tuple[Any, Any]:
     writer, watcher = (
-        broadcast.join(environment, locust_client(zookeeper, recorded), WORKLOAD, number) for number in range(2)
+        broadcast.Part(environment, locust_client(zookeeper, recorded), WORKLOAD, number) for number in range(2)
     )
-    assert isinstance(writer, broadcast.Writer)
-    assert isinstance(watcher, broadcast.Watcher)
+    assert isinstance(writer.role, broadcast.Writer)
+    assert isinstance(watcher.role, broadcast.Watcher)
     writer.start()
     watcher.start()
     return writer, watcher
@@ -86,7 +93,7 @@ def test_a_write_whose_reply_was_lost_is_delivered_all_the_same(
     writer.run()
     watcher.run()
     recorded.fired.clear()
-    (path,) = writer._channel.paths
+    (path,) = writer.role._channel.paths
 
     def carried_out() -> None:
         zookeeper.set(path, b"x")
@@ -101,3 +108,38 @@ def test_a_write_whose_reply_was_lost_is_delivered_all_the_same(
         ("set", "ConnectionLossError"), ("watch_delivery", None), ("get_watch", None),
         ("set", None), ("watch_delivery", None), ("get_watch", None),
     ]  # fmt: skip
+
+
+def test_a_writer_that_leaves_is_replaced(
+    parts: tuple[Any, Any], recorded: Recorded, zookeeper: WatchedZooKeeper, environment: Environment
+) -> None:
+    writer, watcher = parts
+    third = broadcast.Part(environment, watcher._client, WORKLOAD, 2)
+    third.start()
+    writer.run()
+    third.run()
+    writer.stop()
+    recorded.fired.clear()
+    zookeeper.problems = [ConnectionLossError("down")]
+    watcher.run()  # takes the part over, and cannot yet
+    for _ in range(3):
+        watcher.run()
+        third.run()
+    assert isinstance(watcher.role, broadcast.Writer)
+    assert isinstance(third.role, broadcast.Watcher)
+    assert recorded.kinds[0] == ("user_prepare", "ConnectionLossError")
+    assert recorded.kinds[1:] == [("set", None), ("watch_delivery", None), ("get_watch", None)] * 2
+
+
+def test_a_user_killed_while_it_prepares_gives_its_part_back(
+    zookeeper: WatchedZooKeeper, recorded: Recorded, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zk_locust.workload.task_set.workload_of", lambda _: WORKLOAD)
+    zookeeper.nodes["/kl/workload/users"] = b""
+    user = Mock(client=locust_client(zookeeper, recorded), environment=environment, min_wait=None, max_wait=None)
+    zookeeper.problems = [None, ConnectionLossError("down")]
+    preparing = gevent.spawn(WorkloadTaskSet(user).on_start)
+    gevent.sleep(0.01)
+    preparing.kill()
+    assert recorded.kinds == [("user_prepare", "ConnectionLossError")]
+    assert isinstance(broadcast.Part(environment, user.client, WORKLOAD, 9).role, broadcast.Writer)
