@@ -128,7 +128,7 @@ def read_workload(content: object) -> tuple[Workload | None, list[str]]:
         values=_values(top, limit),
         watches=_watches(top, tree.nodes),
         ephemerals_per_user=_ephemerals(top, "churn" in names),
-        locks=_locks(top, "lock" in names),
+        locks=_locks(top, "lock" in names, tree.nodes),
         broadcast=broadcast,
         seed=top.whole("seed", 0, 0, 1 << 62, "42"),
     )
@@ -323,10 +323,13 @@ def _watches(top: _Section, nodes: int) -> Watches:
     )
     if ("per_user" in section) == ("per_node" in section):
         section.wrong("", dict(section.content), "this needs one of per_user and per_node; write e.g. {per_user: 10}")
+    on = section.word("on", "data", ("data", "children"))
+    if on == "children" and "ephemerals" not in top:
+        section.wrong("on", on, "nothing comes and goes below the nodes; write data, or ephemerals: {per_user: 5}")
     return Watches(
         section.whole("per_user", 0, 0, nodes, str(min(10, nodes))),
         section.whole("per_node", 0, 0, 1_000_000, "1"),
-        section.word("on", "data", ("data", "children")),
+        on,
     )
 
 
@@ -339,7 +342,7 @@ def _ephemerals(top: _Section, churn: bool) -> int:
     return section.whole("per_user", 1, 1, 100_000, "5")
 
 
-def _locks(top: _Section, used: bool) -> Locks | None:
+def _locks(top: _Section, used: bool, nodes: int) -> Locks | None:
     if "locks" not in top:
         return Locks() if used else None
     section = _Section(
@@ -350,8 +353,12 @@ def _locks(top: _Section, used: bool) -> Locks | None:
     check = section.content.get("check", False)
     if not isinstance(check, bool):
         section.wrong("check", check, "this is neither true nor false; write true or false")
+    count = section.whole("count", 1, 1, 100_000, "4")
+    if count > nodes:
+        # A step chooses its lock as others choose their node.
+        section.wrong("count", count, f"only {nodes} of them would be used; write nodes: {count} too, or fewer locks")
     return Locks(
-        section.whole("count", 1, 1, 100_000, "4"),
+        count,
         section.seconds("hold", 0.0, "2ms"),
         section.seconds("timeout", 30.0, "30s"),
         check is True,

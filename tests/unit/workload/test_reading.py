@@ -111,6 +111,8 @@ D = "distribution"
         (GET | {"watches": {}}, ".watches [{}]: this needs one of per_user and per_node; write e.g."),
         (GET | {"nodes": 3, "watches": {"per_user": 4}}, ".watches.per_user [4]: this is not from 0 to 3; write e.g."),
         (GET | {"watches": {"per_node": 1, "on": "date"}}, ".watches.on [date]: this is unknown, did you mean data?"),
+        (GET | {"watches": {"per_user": 1, "on": "children"}}, ".watches.on [children]: nothing comes and goes below"),
+        ({"operations": {"lock": 1}, "nodes": 2, "locks": {"count": 3}}, ".locks.count [3]: only 2 of them would be"),
         ({"operations": {"churn": 1}}, ".operations.churn []: there are no ephemeral nodes; write e.g. ephemerals"),
         (GET | {"ephemerals": {"per_user": 0}}, ".ephemerals.per_user [0]: this is not from 1"),
         (GET | {"locks": {"count": 1}}, ".locks [{'count': 1}]: nobody takes them; write e.g. operations: {lock: 1}"),
