@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import gevent
 
+from tests.integration.zookeeper_server import ZooKeeperServers
 from tests.needs import missing
 from zk_locust.clients.interface import ClientSettings, ZooKeeperClient
 from zk_locust.clients.libzookeeper import library
@@ -31,6 +32,17 @@ def until(condition: Callable[[], object], timeout_s: float = 15.0) -> None:
 def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
     """Wait for servers without keeping the client's greenlets from running."""
     return gevent.get_hub().threadpool.apply(call, arguments)
+
+
+def begin(servers: ZooKeeperServers, index: int) -> None:
+    # A server ends with the thread that started it: not with one of the pool.
+    servers.start(index, wait=False)
+    in_thread(servers.wait_ready, index)
+
+
+def restart(servers: ZooKeeperServers, index: int) -> None:
+    in_thread(servers.stop, index)
+    begin(servers, index)
 
 
 def starter(kind: Callable[..., Client]) -> Iterator[Callable[..., Client]]:

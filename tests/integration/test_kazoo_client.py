@@ -2,12 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import kazoo.exceptions
 import pytest
+from kazoo.protocol.states import WatchedEvent
 
+from tests.integration.clients import User, restart, starter, until
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
 from zk_locust import errors
 from zk_locust.clients.interface import ClientSettings
@@ -15,12 +17,30 @@ from zk_locust.clients.kazoo_client import KazooZooKeeperClient
 
 pytestmark = pytest.mark.integration
 
+Start = Callable[..., KazooZooKeeperClient]
+
 
 @pytest.fixture
 def standalone(tmp_path: Path) -> Iterator[ZooKeeperServers]:
     require_zookeeper()
     with ZooKeeperServers(1, tmp_path) as servers:
         yield servers
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    yield from starter(KazooZooKeeperClient)
+
+
+def session_id_of(client: KazooZooKeeperClient) -> int:
+    """Return the session's number; 0 while there is none."""
+    of_session = client.kazoo.client_id
+    return of_session[0] if of_session else 0
+
+
+def names_of_failures(user: User) -> set[str]:
+    """Return names, not classes: an error of this client is kazoo's as well, so that its class is a third one."""
+    return {kind.__name__ for kind in user.kinds_of_failures()}
 
 
 def test_an_outage_of_many_operations_keeps_the_time_limit_and_ends(standalone: ZooKeeperServers) -> None:
@@ -70,6 +90,51 @@ def test_a_silent_member_is_left(tmp_path: Path) -> None:
             servers.resume(paused)
             client.stop()
             client.close()
+
+
+def test_a_session_that_has_expired_is_followed_by_a_new_one(standalone: ZooKeeperServers, start: Start) -> None:
+    client = start(standalone.hosts, session_s=1.0)
+    client.create("/expires", ephemeral=True)
+    client.create("/stays", b"0")
+    events: list[WatchedEvent] = []
+    client.get("/", events.append)
+    states: list[str] = []
+    client.kazoo.add_listener(states.append)
+    session_id = session_id_of(client)
+    user = User(client, "/stays")
+    user.goes_on()
+    # The hub stands still: no pings, as with a user who never yields, until the server has ended the session.
+    time.sleep(2.5)
+    user.goes_on()
+    user.stop()
+    assert session_id_of(client) not in (0, session_id)
+    assert client.exists("/expires") is None
+    assert "LOST" in states
+    assert states[-1] == "CONNECTED"
+    until(lambda: events)
+    assert [event.type for event in events] == ["NONE"], "what was watched ended with the session"
+    assert names_of_failures(user) <= {"ConnectionLossError", "SessionExpiredError"}
+
+
+def test_every_member_restarted_in_turn(tmp_path: Path, start: Start) -> None:
+    require_zookeeper()
+    with ZooKeeperServers(3, tmp_path) as servers:
+        clients = [start(servers.hosts, session_s=10.0) for _ in range(4)]
+        for number, client in enumerate(clients):
+            client.create(f"/restarted-{number}", b"0")
+        sessions = [session_id_of(client) for client in clients]
+        users = [User(client, f"/restarted-{number}") for number, client in enumerate(clients)]
+        for index in range(3):
+            restart(servers, index)
+            for user in users:
+                user.goes_on()
+        for user in users:
+            user.stop()
+            assert names_of_failures(user) <= {"ConnectionLossError", "OperationTimeoutError"}
+        assert any(user.failed for user in users), "what was under way when a member went is an error"
+        assert [session_id_of(client) for client in clients] == sessions
+        for client in clients:
+            client.stop()
 
 
 def test_calls_and_errors_of_2019(standalone: ZooKeeperServers) -> None:

@@ -15,17 +15,6 @@ from zk_locust.errors import ClientError
 Start = Callable[..., LibZooKeeperClient]
 
 
-def begin(servers: ZooKeeperServers, index: int) -> None:
-    # A server ends with the thread that started it: not with one of the pool.
-    servers.start(index, wait=False)
-    in_thread(servers.wait_ready, index)
-
-
-def restart(servers: ZooKeeperServers, index: int) -> None:
-    in_thread(servers.stop, index)
-    begin(servers, index)
-
-
 def pause(servers: ZooKeeperServers, index: int) -> None:
     servers.pause(index)
     process = servers.members[index].process

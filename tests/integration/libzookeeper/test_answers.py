@@ -8,8 +8,8 @@ import gevent
 import pytest
 from kazoo.protocol.states import WatchedEvent
 
-from tests.integration.clients import until
-from tests.integration.libzookeeper.handling import Start, descriptor, pause, restart
+from tests.integration.clients import restart, until
+from tests.integration.libzookeeper.handling import Start, descriptor, pause
 from tests.integration.zookeeper_server import ZooKeeperServers
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.kazoo_client import KazooZooKeeperClient

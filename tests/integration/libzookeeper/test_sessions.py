@@ -12,17 +12,15 @@ from kazoo.client import KazooClient
 from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.protocol.states import WatchedEvent
 
-from tests.integration.clients import User, in_thread, require_library, until
+from tests.integration.clients import User, begin, in_thread, require_library, restart, until
 from tests.integration.libzookeeper.handling import (
     Start,
     Ticks,
-    begin,
     descriptor,
     member_of,
     on_a_follower,
     outcome_of,
     pause,
-    restart,
 )
 from tests.integration.zookeeper_server import ZooKeeperServers
 from zk_locust.clients.interface import ClientSettings
