@@ -91,13 +91,25 @@ _FILES_PER_SESSION = {"kazoo": 3, "native": 1, "libzookeeper": 1, "zkpython": 1}
 _FILES_PER_WORKER = 200
 
 
+def set_limits_problems(name: str, root: bool) -> list[str]:
+    """Return a line where the host's limits are to be raised, and there is no `root` to do it."""
+    if root:
+        return []
+    return [
+        f"{name}: load_host_set_limits [true] needs root on the load host: set ansible_become: true for it, or leave"
+        " load_host_set_limits out"
+    ]
+
+
 def load_limit_problems(name: str, limits: Mapping[str, Any], load: Mapping[str, Any]) -> list[str]:
     """Return what of the host's limits would cap the load, before the ensemble does.
 
     `limits` is that of `host_probe`. `load` has the plan's `users` and `client`, the `workers` of this host and
-    `all_workers`, the number of `members`, and `raised`: whether the role raises limits.
+    `all_workers`, the number of `members`, and `set_limits`: whether the role is asked to raise limits.
     """
-    if not load["workers"] or load["raised"]:
+    if load["set_limits"]:
+        return set_limits_problems(name, root=limits["root"])
+    if not load["workers"]:
         return []
     sessions_per_worker = -(-int(load["users"]) // max(int(load["all_workers"]), 1))
     sessions = sessions_per_worker * int(load["workers"])
@@ -164,4 +176,5 @@ class FilterModule:
             "member_host_problems": member_host_problems,
             "port_problems": port_problems,
             "python_problems": python_problems,
+            "set_limits_problems": set_limits_problems,
         }

@@ -32,6 +32,36 @@ def test_a_second_pass_changes_nothing(fleet: LabFleet, first_pass: Play) -> Non
     print(f"provisioning of 6 hosts: {first_pass.seconds:.0f} s, second pass {second.seconds:.0f} s")
 
 
+def test_limits_are_set_where_that_is_asked_once_and_their_files_can_be_removed(fleet: LabFleet) -> None:
+    host = fleet.lab.hosts["load1"]
+    files = ["/etc/security/limits.d/zk-locust.conf", "/etc/sysctl.d/60-zk-locust.conf"]
+    kernel = [f"/proc/sys/net/ipv4/{name}" for name in ("ip_local_port_range", "tcp_tw_reuse")]
+    before = [host.run(["cat", file]).stdout.strip() for file in kernel]
+    fleet.vars["load_host_set_limits"] = True
+    try:
+        # So that no host may need the package procps.
+        host.run("if [ -e /usr/sbin/sysctl ]; then mv /usr/sbin/sysctl /usr/sbin/sysctl.away; fi")
+        assert fleet.play("provision", "--limit", "load1").succeeded().changed > 0
+        assert host.run(["cat", *kernel]).stdout.split() == ["10240", "65535", "1"]
+        # What a run may open is what its login may.
+        assert host.ssh("sudo prlimit --pid self --nofile --noheadings --output HARD", user="admin").returncode == 0
+        second = fleet.play("provision", "--limit", "load1").succeeded()
+        assert second.changed == 0, second.screen
+        # Where only the kernel has forgotten, e.g. after a boot without them, it is told again.
+        host.run(f"echo 0 >{kernel[1]}")
+        assert fleet.play("provision", "--limit", "load1").succeeded().changed > 0
+        assert host.run(["cat", kernel[1]]).stdout.strip() == "1"
+        fleet.play("teardown", "--limit", "load1").succeeded()
+        assert host.run(["ls", *files], check=False).stdout == ""
+    finally:
+        host.run("if [ -e /usr/sbin/sysctl.away ]; then mv /usr/sbin/sysctl.away /usr/sbin/sysctl; fi")
+        for file, value in zip(kernel, before, strict=True):
+            host.run(f"echo {value} >{file}")
+        host.run(["rm", "-f", *files])
+        del fleet.vars["load_host_set_limits"]
+        fleet.play("provision", "--limit", "load1").succeeded()
+
+
 def test_a_changed_configuration_rolls_through_the_members_the_leader_last(fleet: LabFleet) -> None:
     (leader,) = (name for name, mode in fleet.modes().items() if mode == "leader")
     show = "systemctl show --value -p ExecMainStartTimestampMonotonic zookeeper-"

@@ -190,7 +190,7 @@ def test_only_overrides_that_are_set_are_sent() -> None:
     assert scenario_request({"benchmark_scenario": "/my.yml"}, "/s", False)["scenario"] == "/my.yml"
 
 
-LOAD = {"users": 8000, "client": "kazoo", "workers": 2, "all_workers": 4, "members": 3, "raised": False}
+LOAD = {"users": 8000, "client": "kazoo", "workers": 2, "all_workers": 4, "members": 3, "set_limits": False}
 LIMITS = {"open_files": 4096, "ports": [32768, 60999], "root": False}
 
 
@@ -210,4 +210,12 @@ def test_a_range_of_ports_that_would_cap_the_load() -> None:
         "load1: net.ipv4.ip_local_port_range [50000 50999] leaves 3000 connections for 4000 sessions; widen it"
     )
     assert load_limit_problems("load1", few, LOAD | {"users": 6000}) == []
-    assert load_limit_problems("load1", few, LOAD | {"raised": True}) == []
+    assert load_limit_problems("load1", few | {"root": True}, LOAD | {"set_limits": True}) == []
+
+
+@pytest.mark.parametrize("workers", [0, 2], ids=["the master's host", "a worker host"])
+def test_limits_are_set_by_root_only_also_where_they_suffice(workers: int) -> None:
+    asked = LOAD | {"users": 1, "set_limits": True, "workers": workers}
+    (line,) = load_limit_problems("load1", LIMITS, asked)
+    assert line.startswith("load1: load_host_set_limits [true] needs root on the load host: set ansible_become: true")
+    assert load_limit_problems("load1", LIMITS | {"root": True}, asked) == []
