@@ -73,7 +73,7 @@ fleet: install-dev lab-packages ## the tests on the lab's hosts, over SSH (root)
 browser: install-dev system-packages ## the tests that look at pages in Chromium
 	@$(BIN)/python -m pytest tests/browser
 
-measure: install-dev system-packages ## a benchmark of the project's own parts, next to a rival; BENCHMARK=locust_cost
+measure: install-dev system-packages ## a benchmark of the project's own parts, next to a rival; BENCHMARK=locust_cost, or load for several
 	@$(BIN)/python -m tests.benchmarks.$(BENCHMARK) $(ARGS)
 
 lab-packages:

@@ -46,6 +46,15 @@ def measure(client: str, hosts: str, users: int, seconds: int, folder: Path) -> 
     return float(answer["cpu_s"]) / int(answer["requests"]) * 10_000
 
 
+def aims(costs: dict[str, float]) -> list[tuple[str, float, str]]:
+    """Return what the project aims at: what it is, the figure, the aim; without those whose rival was not measured."""
+    found = [("native, CPU s per 10,000 gets", costs["native"], "under 0.25")] if "native" in costs else []
+    for rival, name, aim in ((FLOOR, "floor", "at most 3.5"), ("kazoo", "kazoo", "under 0.167, a sixth")):
+        if "native" in costs and costs.get(rival):
+            found.append((f"native / {name}", costs["native"] / costs[rival], aim))
+    return found
+
+
 def report(costs: dict[str, float], users: int) -> None:
     print(f"\nCPU seconds per 10,000 gets inside Locust, statistics on; {len(VALUE)}-byte values, {users} users")
     print(f"{'':<16}{'CPU s':>10}{'/ floor':>10}{'/ native':>10}{'kazoo /':>10}")
@@ -53,6 +62,9 @@ def report(costs: dict[str, float], users: int) -> None:
         print(f"{name:<16}{cost:>10.3f}", end="")
         print("".join(f"{costs[to] and cost / costs[to]:>10.2f}" for to in (FLOOR, "native") if to in costs), end="")
         print(f"{costs['kazoo'] / cost:>10.2f}" if "kazoo" in costs else "")
+    print()
+    for what, figure, aim in aims(costs):
+        print(f"{what:<30}{figure:>10.3f}   aim: {aim}")
 
 
 def main() -> None:
