@@ -13,19 +13,17 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
 
 
-def _process_start(pid: int) -> str | None:
-    """Return the start time of a process, as the plugin that keeps the records reads it."""
-    record = sys.modules[action_loader.get("run_record", class_only=True).__module__]
-    start: str | None = record.process_start(pid)
-    return start
+def _records() -> Any:
+    """Return the plugin that keeps the records: it knows what tells controllers apart."""
+    return sys.modules[action_loader.get("run_record", class_only=True).__module__]
 
 
 def is_abandoned(holder: dict[str, Any]) -> bool:
     """Whether the lease is that of a process of this very machine which has ended, and loads nothing any more."""
     controller = holder.get("controller") or {}
-    if holder.get("loading") or controller.get("host") != socket.gethostname():
+    if holder.get("loading") or not _records().is_here(controller):
         return False
-    start = _process_start(int(controller.get("pid") or 0))
+    start = _records().process_start(int(controller.get("pid") or 0))
     return bool(start is None or start != controller.get("start"))
 
 
@@ -58,10 +56,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         take = str(arguments.pop("take", False)).lower() in ("true", "yes", "1")
         began = time.time()
         pid = os.getppid()  # a task runs in a child of ansible-playbook
-        host = socket.gethostname()
         arguments |= {
-            "owner": f"{getpass.getuser()}@{host}",
-            "controller": {"host": host, "pid": pid, "start": _process_start(pid)},
+            "owner": f"{getpass.getuser()}@{socket.gethostname()}",
+            "controller": _records().identity(pid),
         }
         result |= self._execute_module(module_name="run_lease", module_args=arguments, task_vars=task_vars)
         holder = result.get("holder")

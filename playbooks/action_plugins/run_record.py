@@ -45,6 +45,30 @@ def process_start(pid: int) -> str | None:
         return None
 
 
+def machine(root: Path = Path("/")) -> str:
+    """Return what tells the place where a process id counts from others, until the next boot; empty if nothing does.
+
+    Names do not: machines and containers are often called alike. A boot has one id, and a container its own processes.
+    """
+    try:
+        boot = (root / "proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {(root / 'proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def identity(pid: int) -> dict[str, Any]:
+    """Return what tells this controller, the process `pid` of this machine, from others."""
+    return {"pid": pid, "start": process_start(pid), "host": socket.gethostname(), "machine": machine()}
+
+
+def is_here(controller: Mapping[str, Any]) -> bool:
+    """Whether a controller's process id is one of this very machine; one that names no machine goes by its host."""
+    if controller.get("host") != socket.gethostname():
+        return False
+    return not controller.get("machine") or bool(controller["machine"] == machine())
+
+
 def run_id(started: datetime, scenario: str, label: str) -> str:
     """Return `20261124T031500Z-<scenario>[-<label>]`, with nothing in it that a folder's name should not have."""
     words = [started.strftime("%Y%m%dT%H%M%SZ"), scenario, label]
@@ -59,9 +83,7 @@ def open_record(results: Path, scenario: str, label: str, controller_pid: int, p
     name = _make_folder(results, run_id(started, scenario, label))
     folder = unfinished / name
     write(folder / CONTROLLER, {
-        "pid": controller_pid,
-        "start": process_start(controller_pid),
-        "host": socket.gethostname(),
+        **identity(controller_pid),
         "user": getpass.getuser(),
         "playbooks": playbooks,
     })  # fmt: skip
@@ -101,8 +123,9 @@ def is_held(folder: Path) -> bool:
 
 
 def _is_elsewhere(folder: Path) -> bool:
-    """Whether a controller on another machine has opened the record."""
-    return bool(_read_if_there(folder / CONTROLLER).get("host", socket.gethostname()) != socket.gethostname())
+    """Whether a controller on another machine, or on this one before its boot, has opened the record."""
+    controller = _read_if_there(folder / CONTROLLER)
+    return "host" in controller and not is_here(controller)
 
 
 def _read_if_there(file: Path) -> dict[str, Any]:
@@ -135,7 +158,10 @@ def who_holds(results: Path) -> list[str]:
         holder = f"{controller.get('user')}@{controller.get('host')}"
         since = _read_if_there(folder / MANIFEST).get("started", "an unknown time")
         if _is_elsewhere(folder):
-            rest = "on another machine: if that controller is gone, -e run_record_take=true takes the run over"
+            rest = (
+                "on another machine or before a boot: if that controller is gone, -e run_record_take=true takes the run"
+                " over"
+            )
         else:
             rest = f"whose ansible-playbook (process {controller['pid']}) is still at work"
         lines.append(f"run {folder.name} is held by {holder} since {since}, {rest}")
@@ -300,9 +326,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 folders = left_behind(results, given["take"])
                 return {"folders": [str(each) for each in folders], "held": who_holds(results)}
             case "take_over":
-                write(folder / CONTROLLER, _read_if_there(folder / CONTROLLER) | {
-                    "pid": controller, "start": process_start(controller), "host": socket.gethostname(),
-                })  # fmt: skip
+                write(folder / CONTROLLER, _read_if_there(folder / CONTROLLER) | identity(controller))
                 return {"run_id": folder.name, "manifest": read(folder / MANIFEST)}
             case "phase":
                 note_phase(folder, given["name"], given["start"], now() if given["end"] == "now" else given["end"])

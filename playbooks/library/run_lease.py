@@ -26,7 +26,7 @@ options:
   lock: {description: 'The lock of the host''s supervisor, if it is a load host.', type: str, default: ''}
   run_id: {description: 'The run that asks; none releases whatever lease there is.', type: str, default: ''}
   owner: {description: Who asks., type: str, default: ''}
-  controller: {description: 'The asking process: host, pid, start.', type: dict, default: {}}
+  controller: {description: 'The asking process: pid, start, host, machine.', type: dict, default: {}}
   seconds: {description: How long the lease lasts if nobody releases it., type: float, default: 0}
   replaces: {description: Run whose lease may be taken away., type: str, default: ''}
 author: [zk-locust]

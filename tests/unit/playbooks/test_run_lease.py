@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from playbooks.action_plugins import run_record
 from playbooks.action_plugins.run_lease import description, is_abandoned, lasts_until
-from playbooks.action_plugins.run_record import process_start
 from playbooks.filter_plugins.lease import held_problems
 from playbooks.library.run_lease import LEASE, claim, held, other_holder, read, release
 
@@ -120,12 +119,21 @@ def test_a_broken_lease_holds_nothing(tmp_path: Path, content: str) -> None:
 
 
 def test_a_lease_is_abandoned_when_its_process_here_has_ended() -> None:
-    own = {"host": socket.gethostname(), "pid": os.getpid(), "start": process_start(os.getpid())}
+    own = run_record.identity(os.getpid())
     assert not is_abandoned({"controller": own})
     assert is_abandoned({"controller": own | {"start": "1"}})
     assert not is_abandoned({"controller": own | {"start": "1"}, "loading": True})
     assert not is_abandoned({"controller": own | {"start": "1", "host": "another"}})
     assert not is_abandoned({})
+
+
+def test_the_lease_of_a_machine_that_is_called_alike_is_not_abandoned() -> None:
+    own = run_record.identity(os.getpid()) | {"start": "1"}
+    boot, processes = own["machine"].split()
+    for machine in (f"another {processes}", f"{boot} pid:[1]"):
+        assert not is_abandoned({"controller": own | {"machine": machine}})
+    older = {name: value for name, value in own.items() if name != "machine"}
+    assert is_abandoned({"controller": older}), "one that names no machine goes by its host"
 
 
 def test_only_a_host_that_was_claimed_is_held_for_a_time() -> None:

@@ -139,6 +139,25 @@ def test_the_record_of_another_machine_is_held(folder: Path) -> None:
     assert is_held(folder)
 
 
+def test_a_machine_that_is_called_alike_is_another(results: Path, ended: int) -> None:
+    folder = open_record(results, "quick", "", ended, [])
+    controller = read(folder / CONTROLLER)
+    boot, processes = controller["machine"].split()
+    for machine in (f"another {processes}", f"{boot} pid:[1]"):
+        write(folder / CONTROLLER, controller | {"machine": machine})
+        assert is_held(folder)
+        assert left_behind(results) == []
+        assert left_behind(results, take=True) == [folder]
+    del controller["machine"]
+    write(folder / CONTROLLER, controller)
+    assert left_behind(results) == [folder], "an older record goes by the name"
+
+
+def test_what_tells_machines_apart(tmp_path: Path) -> None:
+    assert run_record.machine() == run_record.machine() != ""
+    assert run_record.machine(tmp_path) == "", "without /proc there is nothing to go by"
+
+
 def test_the_run_of_another_machine_is_named_and_taken_over_only_when_that_is_asked(
     results: Path, folder: Path, ended: int
 ) -> None:
@@ -152,7 +171,9 @@ def test_the_run_of_another_machine_is_named_and_taken_over_only_when_that_is_as
     )
     here, there = sorted(run_record.who_holds(results), key=lambda line: "another machine" in line)
     since = read(elsewhere / MANIFEST)["started"]
-    assert there.startswith(f"run {elsewhere.name} is held by ada@ci-4711 since {since}, on another machine: if")
+    assert there.startswith(
+        f"run {elsewhere.name} is held by ada@ci-4711 since {since}, on another machine or before a boot: if"
+    )
     assert "-e run_record_take=true" in there
     assert here.endswith(f"whose ansible-playbook (process {os.getpid()}) is still at work")
 
