@@ -191,6 +191,55 @@ def test_a_run_of_another_user_is_seen(host: Host, monkeypatch: pytest.MonkeyPat
         shutil.rmtree(everybodys)
 
 
+def test_a_lock_that_cannot_be_taken_is_said_in_a_line_with_the_remedy(host: Host) -> None:
+    # Not even root may write to these: a folder, and what lies below a file.
+    (host.runs / "folder").mkdir()
+    (host.runs / "file").write_text("")
+    secrets = host.runs / "secrets.json"
+    for lock, reason in ((host.runs / "folder", "Is a directory"), (host.runs / "file" / "lock", "File exists")):
+        host.lock = lock
+        secrets.write_text(json.dumps({"PASSWORD": SECRET}))
+        refused = host.call("start", "--spec", host.spec(secrets=str(secrets)))
+        assert refused.returncode == 2
+        assert refused.stderr == (
+            f"zk-locust: the lock {lock} cannot be taken: {reason}; have its owner or root remove it, or set"
+            " load_host_state_dir to another folder\n"
+        )
+        assert not secrets.exists()
+        assert host.status()["state"] == "absent"
+
+
+def test_a_lock_on_a_full_disk_asks_for_room(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zk_locust.host_run import supervisor
+    from zk_locust.host_run.spec import HostRunSpec
+
+    full = Path("/dev/full").open("a+", encoding="utf-8")  # closed by what is tested
+    monkeypatch.setattr(full, "truncate", lambda _: None)  # a device cannot be
+    monkeypatch.setattr(supervisor, "_open_for_all", lambda _: full)
+    with pytest.raises(supervisor.StartError, match="cannot be taken: No space left on device; make room there, or"):
+        supervisor._take_lock(HostRunSpec.read(host.spec()))
+    assert full.closed
+
+
+def test_a_lock_that_another_user_has_made_for_himself_is_said_in_a_line(host: Host) -> None:
+    from zk_locust.host_run import supervisor
+    from zk_locust.host_run.spec import HostRunSpec
+
+    require_root("a file of another user")
+    everybodys = Path(tempfile.mkdtemp())
+    everybodys.chmod(0o1777)  # as /tmp is
+    host.lock = everybodys / "lock"
+    host.lock.touch(0o644)
+    spec = HostRunSpec.read(host.spec())
+    try:
+        os.seteuid(65534)
+        with pytest.raises(supervisor.StartError, match="lock cannot be taken: Permission denied; have its owner or"):
+            supervisor._take_lock(spec)
+    finally:
+        os.seteuid(0)
+        shutil.rmtree(everybodys)
+
+
 def test_what_was_killed_leaves_the_host_free_and_no_process(host: Host) -> None:
     status = host.start(processes=[{"name": "worker-1", "arguments": DEAF}, {"name": "worker-2", "arguments": SLEEP}])
     supervisor = find(status["supervisor"])

@@ -13,6 +13,7 @@ The processes die with their supervisor, however that dies (`PR_SET_PDEATHSIG`, 
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -55,13 +56,14 @@ class StartError(ZKLocustError):
 def start_detached(spec: HostRunSpec) -> None:
     """Start the supervisor and return when it has started the processes.
 
-    Raises HostBusyError where a run is on its way, and StartError where the processes cannot be started. The lock is
-    taken before the fork, so that the answer comes at once, and is held by the supervisor.
+    Raises HostBusyError where a run is on its way, and StartError where the lock cannot be taken or the processes
+    cannot be started. The lock is taken before the fork, so that the answer comes at once, and is held by the
+    supervisor.
     """
     spec.folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = _take_lock(spec)
-    except HostBusyError:
+    except (HostBusyError, StartError):
         if spec.secrets is not None:
             spec.secrets.unlink(missing_ok=True)
         raise
@@ -102,6 +104,20 @@ def _wait_for_start(spec: HostRunSpec) -> None:
 
 
 def _take_lock(spec: HostRunSpec) -> IO[str]:
+    try:
+        return _lock(spec)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "make room there"
+        else:
+            remedy = "have its owner or root remove it"
+        raise StartError(
+            f"the lock {spec.lock} cannot be taken: {error.strerror}; {remedy}, or set load_host_state_dir"
+            " to another folder"
+        ) from None
+
+
+def _lock(spec: HostRunSpec) -> IO[str]:
     lock = _open_for_all(spec.lock)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -112,9 +128,14 @@ def _take_lock(spec: HostRunSpec) -> IO[str]:
         raise HostBusyError(
             f"this load host is held by {holder}; wait for its end, or end it with its own stop"
         ) from None
-    lock.truncate(0)
-    lock.write(f"run {spec.run_id} of {spec.owner} since {_now()}\n")
-    lock.flush()
+    try:
+        lock.truncate(0)
+        lock.write(f"run {spec.run_id} of {spec.owner} since {_now()}\n")
+        lock.flush()
+    except OSError:
+        with contextlib.suppress(OSError):  # it tries to write once more
+            lock.close()
+        raise
     return lock
 
 

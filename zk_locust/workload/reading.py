@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import yaml
 
+from zk_locust.parameter_values import MAX_SIZE
 from zk_locust.parameters import nearest
 from zk_locust.units import parse_duration_ms
 from zk_locust.workload.specification import (
@@ -120,7 +121,7 @@ def read_workload(content: object) -> tuple[Workload | None, list[str]]:
     operations = _operations(top, broadcast is not None)
     names = {name for name, weight in operations if weight > 0}
     tree = _tree(top)
-    limit = top.whole("jute_maxbuffer", JUTE_MAXBUFFER, REQUEST_OVERHEAD + 1, 1 << 30, "4194304") - REQUEST_OVERHEAD
+    limit = top.whole("jute_maxbuffer", JUTE_MAXBUFFER, REQUEST_OVERHEAD + 1, MAX_SIZE, "4194304") - REQUEST_OVERHEAD
     workload = Workload(
         operations=operations,
         tree=tree,

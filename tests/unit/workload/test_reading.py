@@ -120,6 +120,7 @@ D = "distribution"
         ({"operations": {"lock": 1}, "locks": {"check": 3}}, ".locks.check [3]: this is neither true nor false"),
         (GET | {"broadcast": {}}, ".operations [{'get': 1}]: with broadcast the users do nothing else; leave out one"),
         ({"broadcast": {"every": 0}}, ".broadcast.every [0]: the writer must pause between two writes"),
+        (GET | {"jute_maxbuffer": 1 << 27}, ".jute_maxbuffer [134217728]: this is not from 1025 to 6.71089e+07; write"),
         (GET | {"seed": -1}, ".seed [-1]: this is not from 0"),
     ],
 )  # fmt: skip
