@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from fleet import leases
 from fleet.errors import HostError
 from fleet.hosts import Host
 from fleet.inventory import MASTER, WORKERS, HostVariables, Inventory
@@ -16,7 +17,10 @@ _LIMIT_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class LoadHost:
-    """A load host's state. `overview` is what `host-run overview` says; None where `problem` says why not."""
+    """A load host's state. `overview` is what `host-run overview` says; None where `problem` says why not.
+
+    `lease` is which run holds it, also where no load is on its way.
+    """
 
     name: str
     parts: tuple[str, ...]
@@ -24,6 +28,7 @@ class LoadHost:
     problem: str = ""
     reached: bool = True
     overview: dict[str, Any] | None = field(default=None)
+    lease: leases.Lease | None = None
 
     @property
     def runs(self) -> list[dict[str, Any]]:
@@ -56,25 +61,19 @@ def parts(inventory: Inventory, host: str) -> tuple[str, ...]:
 
 def folder_words(variables: HostVariables) -> str:
     """Shell words that set `folder` to the host's folder of the load; the host knows whether it is root's."""
-    given = str(variables.get("load_host_state_dir") or "")
-    if given:
-        return f"folder={shlex.quote(given + '/load')}"
-    return (
-        'if [ "$(id -u)" -eq 0 ]; then folder=/var/lib/zk-locust/load; '
-        'else folder="${HOME:-$(echo ~)}/.cache/zk-locust/load"; fi'
-    )
+    return f'{leases.state_words(str(variables.get("load_host_state_dir") or ""))}; folder="$state/load"'
 
 
 def ask(host: Host, variables: HostVariables, its_parts: tuple[str, ...]) -> LoadHost:
     """Ask a load host. Raises HostError where it cannot be asked."""
     script = (
         f'{folder_words(variables)}; echo "$folder"; '
-        '[ -x "$folder/host-run" ] || exit 3; exec "$folder/host-run" overview --state "$folder"'
+        f'[ -x "$folder/host-run" ] || {{ {leases.SHOW}; exit 3; }}; exec "$folder/host-run" overview --state "$folder"'
     )
     answer = host.run(script, limit_s=_LIMIT_S)
     folder, _, rest = answer.out.partition("\n")
     if answer.code == 3:
-        return LoadHost(variables.host, its_parts, folder, NOT_PROVISIONED)
+        return LoadHost(variables.host, its_parts, folder, NOT_PROVISIONED, lease=leases.parse(rest))
     try:
         overview = json.loads(rest)
         if not isinstance(overview, dict):
@@ -83,7 +82,7 @@ def ask(host: Host, variables: HostVariables, its_parts: tuple[str, ...]) -> Loa
         raise HostError(
             f"{folder}/host-run does not say how it stands ({answer.reason}); provision the host anew"
         ) from None
-    return LoadHost(variables.host, its_parts, folder, overview=overview)
+    return LoadHost(variables.host, its_parts, folder, overview=overview, lease=overview.get("lease"))
 
 
 def stop(host: Host, folder: str, run_id: str) -> dict[str, Any]:

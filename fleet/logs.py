@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fleet import load_hosts
+from fleet import leases, load_hosts
 from fleet.endpoints import endpoint
 from fleet.errors import HostError, InputError, nearest
 from fleet.hosts import Host
@@ -87,14 +87,8 @@ def find(host: Host, inventory: Inventory, variables: HostVariables) -> list[Log
 
 def member_folder_words(variables: HostVariables) -> str:
     """Shell words that set `folder` to the folder of a member's logs."""
-    given = str(variables.get("zookeeper_state_dir") or "")
     tail = shlex.quote(f"/zookeeper/{variables.host}/log")
-    if given:
-        return f"folder={shlex.quote(given)}{tail}"
-    return (
-        'if [ "$(id -u)" -eq 0 ]; then folder=/var/lib/zk-locust; '
-        f'else folder="${{HOME:-$(echo ~)}}/.cache/zk-locust"; fi; folder=$folder{tail}'
-    )
+    return f'{leases.state_words(str(variables.get("zookeeper_state_dir") or ""))}; folder="$state"{tail}'
 
 
 def parse(text: str) -> list[LogFile]:

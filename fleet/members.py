@@ -13,6 +13,7 @@ from typing import Any, Final
 from fleet.errors import HostError, InputError
 from fleet.hosts import Host
 from fleet.inventory import MEMBERS, HostVariables, Inventory, as_bool
+from fleet.leases import Lease
 
 CLIENT_PORT: Final = 2181
 _LIMIT_S: Final = 3.0
@@ -44,7 +45,7 @@ class Member:
     """A member's state. Without a `role` it does not serve, and `problem` says why.
 
     `role` is leader, follower, observer, standalone or read-only; `latency_ms` is min, avg and max since the member's
-    start, in milliseconds; `zxid` is hexadecimal.
+    start, in milliseconds; `zxid` is hexadecimal. `lease` is which run holds its host.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Member:
     latency_ms: tuple[float, float, float] | None = None
     nodes: int | None = None
     version: str = ""
+    lease: Lease | None = None
 
     @property
     def serves(self) -> bool:
@@ -79,10 +81,8 @@ def targets(inventory: Inventory) -> dict[str, list[Target]]:
 
     Members of our own are asked on their own hosts; those of somebody else's ensemble from the Locust master's.
     """
-    names = inventory.group(MEMBERS)
-    judge = inventory.hosts[names[0]] if names else inventory.hosts[inventory.master]
-    if as_bool(judge.get("zookeeper_managed", True)):
-        return {name: [_own(inventory.hosts[name])] for name in names}
+    if managed(inventory):
+        return {name: [_own(inventory.hosts[name])] for name in inventory.group(MEMBERS)}
     master = inventory.hosts[inventory.master]
     parameters = master.get("benchmark_parameters") or {}
     hosts = parameters.get("hosts") if isinstance(parameters, Mapping) else None
@@ -92,6 +92,13 @@ def targets(inventory: Inventory) -> dict[str, list[Target]]:
             "e.g. {hosts: 'a.example.org:2181,b.example.org:2181'}"
         )
     return {inventory.master: connect_string(str(hosts))}
+
+
+def managed(inventory: Inventory) -> bool:
+    """Whether the members are our own."""
+    names = inventory.group(MEMBERS)
+    judge = inventory.hosts[names[0]] if names else inventory.hosts[inventory.master]
+    return as_bool(judge.get("zookeeper_managed", True))
 
 
 def _own(variables: HostVariables) -> Target:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from fleet.leases import Lease
 from fleet.load_hosts import LoadHost
+from fleet.members import Member
 from fleet.tables import clock
 
 
@@ -28,6 +30,23 @@ def run_lines(hosts: Sequence[LoadHost], inventory_option: str) -> list[str]:
             lines.append(f"Run {run_id} of {owner(runs)}: {_ended(runs)}; its files are still on {_names(keepers)}")
             lines.append(f"  `{collect_command(inventory_option)}` fetches them")
     return lines
+
+
+def lease_lines(hosts: Sequence[LoadHost], members: Sequence[Member] = ()) -> list[str]:
+    """A line for each run that holds hosts while no load of it is on its way: it provisions, or fetches figures."""
+    loading = set(_ids(hosts, running=True))
+    leases: dict[str, Lease] = {}
+    holds: dict[str, list[str]] = {}
+    everybody: list[Member | LoadHost] = [*members, *hosts]
+    for host in everybody:
+        if host.lease and host.lease["run_id"] not in loading:
+            leases.setdefault(host.lease["run_id"], host.lease)
+            holds.setdefault(host.lease["run_id"], []).append(host.name)
+    return [
+        f"{', '.join(dict.fromkeys(holds[run_id]))}: held by run {run_id} of {lease['owner'] or 'somebody unknown'}"
+        f" since {lease['since']}, until {lease['until']} at the latest (no load is on its way)"
+        for run_id, lease in sorted(leases.items())
+    ]
 
 
 def collect_command(inventory_option: str) -> str:

@@ -1,17 +1,17 @@
 """How the fleet stands: every host asked once, and at once, and what they say as a table or as JSON."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from fleet import load_hosts, members, tables
+from fleet import leases, load_hosts, members, tables
 from fleet.endpoints import Endpoint, endpoint
 from fleet.errors import FleetError, HostError
 from fleet.hosts import Host, ask_all
 from fleet.inventory import Inventory
 from fleet.load_hosts import LoadHost
 from fleet.members import Member
-from fleet.run_lines import run_lines
+from fleet.run_lines import lease_lines, run_lines
 
 MEMBERS_HEAD = ("member", "address", "role", "zxid", "clients", "queue", "ms min/avg/max", "nodes", "version")
 LOAD_HOSTS_HEAD = ("host", "part", "lock", "processes", "CPU", "machine", "load", "memory GiB")
@@ -44,6 +44,7 @@ def look(inventory: Inventory) -> Fleet:
     folders = {host: inventory.hosts[host] for host in places}
     for variables in folders.values():
         load_hosts.folder_words(variables)  # a variable that cannot be evaluated is said before any host is asked
+    own = members.managed(inventory)
 
     def question(host: Host) -> tuple[list[Member] | HostError, LoadHost | None]:
         name = host.endpoint.name
@@ -51,6 +52,8 @@ def look(inventory: Inventory) -> Fleet:
         if asked.get(name):
             try:
                 found = members.ask(host, asked[name])
+                if own and (lease := leases.on_member(host, inventory.hosts[name])):
+                    found = [replace(member, lease=lease) for member in found]
             except HostError as error:
                 found = error
         load_host = None
@@ -104,9 +107,8 @@ def as_text(fleet: Fleet) -> list[str]:
             lines.append("")
         rows = [_load_host_cells(host) for host in fleet.load_hosts]
         lines += tables.aligned(LOAD_HOSTS_HEAD, rows, left=("host", "part", "lock", "processes"))
-        about_runs = run_lines(fleet.load_hosts, fleet.inventory.option)
-        lines += ["", *about_runs] if about_runs else []
-    return lines
+    about_runs = lease_lines(fleet.load_hosts, fleet.members) + run_lines(fleet.load_hosts, fleet.inventory.option)
+    return [*lines, "", *about_runs] if about_runs else lines
 
 
 def _member_cells(member: Member) -> list[str]:
@@ -135,7 +137,7 @@ def _load_host_cells(host: LoadHost) -> list[str]:
     return [
         host.name,
         part,
-        "held" if host.overview.get("lock") else "free",
+        "held" if host.overview.get("lock") or host.lease else "free",
         host.processes_in_words or "none",
         f"{sum(process.get('cpu_percent') or 0 for process in host.processes):.0f} %" if host.processes else "",
         f"{machine.get('cpu_percent') or 0:.0f} % of {machine.get('cores')}",

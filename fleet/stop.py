@@ -7,7 +7,7 @@ from fleet.errors import FleetError, HostError
 from fleet.hosts import Host, ask_all
 from fleet.inventory import Inventory
 from fleet.load_hosts import LoadHost
-from fleet.run_lines import collect_command, owner, since
+from fleet.run_lines import collect_command, lease_lines, owner, since
 from fleet.status import endpoints
 
 
@@ -27,6 +27,8 @@ def stop(inventory: Inventory, say: Callable[[str], None]) -> int:
         unknown += _end(inventory, run_id, holders, master, say)
     if not running:
         say("Nothing is running on the load hosts." if not unknown else "Nothing is running on the others.")
+        for line in lease_lines(hosts):
+            say(line)
     else:
         say(f"Now `{collect_command(inventory.option)}` fetches the figures,")
         say("unless the ansible-playbook that has started the run still works: then it does so itself.")

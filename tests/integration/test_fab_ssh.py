@@ -216,6 +216,24 @@ def test_status_as_json_says_the_same(controller: Controller, ensemble: ZooKeepe
     assert all(process["rss_bytes"] > 0 for process in overview["runs"][0]["processes"])
 
 
+def test_a_run_that_provisions_is_seen_where_nothing_is_installed_yet(controller: Controller) -> None:
+    lease = {"run_id": RUN, "owner": "bob@desk", "since": "2026-11-24T03:15:00Z", "until": "2026-11-24T03:45:00Z"}
+    file = controller.state / "lease.json"
+    file.write_text(json.dumps(lease | {"until_s": time.time() + 600}))
+    held = f"held by run {RUN} of bob@desk since 2026-11-24T03:15:00Z, until 2026-11-24T03:45:00Z at the latest"
+    assert f"\nzk1, box: {held} (no load is on its way)\n" in controller.fab("status").stdout
+    found = controller.status()
+    assert found["members"][0]["lease"] == found["load_hosts"][0]["lease"] == lease
+    assert controller.fab("stop").stdout == (
+        f"Nothing is running on the load hosts.\nbox: {held} (no load is on its way)\n"
+    )
+    controller.provision()
+    box = next(line for line in controller.fab("status").stdout.splitlines() if line.startswith("box "))
+    assert re.match(r"box   master, workers  held  none ", box)
+    file.write_text(json.dumps(lease | {"until_s": time.time() - 1}))
+    assert "held by" not in controller.fab("status").stdout, "it is over"
+
+
 def test_a_member_that_does_not_run_is_a_row_and_exit_code_1(controller: Controller) -> None:
     done = controller.fab("status")
     assert done.returncode == 1

@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from playbooks.library import run_lease
 from tests.integration.load_host import COMMAND, SLEEP, Host, script, until
 from zk_locust.host_run.process_identity import find
 
@@ -33,7 +35,7 @@ def load_folder(tmp_path: Path) -> Iterator[Host]:
 
 def test_an_overview_of_a_host_without_anything(tmp_path: Path) -> None:
     found = overview_of(tmp_path / "nowhere")
-    assert (found["lock"], found["runs"]) == (None, [])
+    assert (found["lock"], found["lease"], found["runs"]) == (None, None, [])
     assert found["host"]["cores"] >= 1
     assert len(found["host"]["load_average"]) == 3
     assert 0 <= found["host"]["cpu_percent"] <= 100
@@ -64,6 +66,21 @@ def test_an_overview_shows_who_holds_the_host_and_what_the_processes_take(load_f
     assert 20 < worker["cpu_percent"] <= 110, "a share of one core, also where others want it too"
     assert worker["rss_bytes"] > 1_000_000
     assert worker["open_files"] >= 3
+
+
+def test_an_overview_shows_the_run_that_holds_the_host_before_its_load(tmp_path: Path) -> None:
+    load = tmp_path / "load"
+    load.mkdir()
+    asked = {"run_id": "R9", "owner": "bob@desk", "controller": {}, "seconds": 600.0, "lock": "", "replaces": ""}
+    run_lease.claim(tmp_path, asked, time.time())
+    found = overview_of(load)
+    assert found["lock"] is None, "nothing loads the host"
+    assert (found["lease"]["run_id"], found["lease"]["owner"]) == ("R9", "bob@desk")
+    assert found["lease"]["since"] < found["lease"]["until"]
+    run_lease.claim(tmp_path, asked, time.time() - 601)
+    assert overview_of(load)["lease"] is None, "it is over, whoever has forgotten it"
+    (tmp_path / run_lease.LEASE).write_text("{")
+    assert overview_of(load)["lease"] is None
 
 
 def test_a_lock_that_nobody_holds_is_none(load_folder: Host) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import psutil
 
 from zk_locust.host_run.control import status_of
+from zk_locust.host_run.lease import lease_of
 from zk_locust.host_run.process_identity import find
 
 SAMPLE_S: Final = 0.3
@@ -21,7 +22,9 @@ MACHINE_LOCK: Final = Path("/tmp/zk-locust-load.lock")  # where runs of all user
 def overview(folder: Path) -> dict[str, Any]:
     """Return how the load host stands whose folder of the load this is; it takes `SAMPLE_S`.
 
-    Keys: `time` (UTC, ISO 8601), `folder`, `lock` (who holds the host, or None), `runs` and `host`. A run has `run_id`,
+    Keys: `time` (UTC, ISO 8601), `folder`, `lock` (whose load is on its way, or None), `lease` (which run holds the
+    host, also before and after its load: `run_id`, `owner`, `since`, `until`; or None), `runs` and `host`. A run has
+    `run_id`,
     `state` (as `control.status_of` has it, or `unreadable`), `owner`, `started`, `ended`, `progress` (where the master
     is here) and `processes` that live, each with `name`, `pid`, `cpu_percent` (of one core), `rss_bytes` and
     `open_files`. The host has `cores`, `load_average` (1, 5, 15 min), `cpu_percent` (of all cores),
@@ -49,6 +52,7 @@ def overview(folder: Path) -> dict[str, Any]:
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "folder": str(folder),
         "lock": lock_holder(folder / LOCK) or lock_holder(MACHINE_LOCK),
+        "lease": lease_of(folder.parent),  # a run's lease is on all that is kept for it, not on its load only
         "runs": [_run(file, status, processes[file]) for file, status in statuses.items()],
         "host": _machine(cpu_percent),
     }

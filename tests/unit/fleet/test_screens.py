@@ -1,10 +1,11 @@
 """Tables and lines, as people see them; and what an overview of a load host means."""
 
+import json
 from typing import Any
 
 import pytest
 
-from fleet import tables
+from fleet import leases, tables
 from fleet.errors import InputError
 from fleet.inventory import HostVariables, Inventory
 from fleet.load_hosts import LoadHost, folder_words
@@ -32,9 +33,14 @@ def run(run_id: str = "R1", state: str = "running", **values: Any) -> dict[str, 
     } | values  # fmt: skip
 
 
-def load_host(name: str = "load1", *runs: dict[str, Any], lock: str | None = None) -> LoadHost:
+LEASE = {"run_id": "R9", "owner": "bob@desk", "since": "2026-11-24T03:00:00Z", "until": "2026-11-24T03:30:00Z"}
+
+
+def load_host(
+    name: str = "load1", *runs: dict[str, Any], lock: str | None = None, lease: dict[str, str] | None = None
+) -> LoadHost:
     overview = {"time": "2026-11-24T03:16:10+00:00", "lock": lock, "runs": list(runs), "host": MACHINE}
-    return LoadHost(name, ("workers",), "/state/load", overview=overview)
+    return LoadHost(name, ("workers",), "/state/load", overview=overview, lease=lease)
 
 
 def fleet(members: list[Member], hosts: list[LoadHost]) -> Fleet:
@@ -80,6 +86,43 @@ def test_what_is_wrong_takes_the_rest_of_its_row_and_no_more_columns() -> None:
 def test_a_host_that_nobody_has_provisioned_is_no_failure(hosts: list[LoadHost]) -> None:
     assert fleet([], hosts).sound
     assert not fleet([Member("zk1", "a:1", problem="not running: …")], hosts).sound
+
+
+def test_a_run_that_holds_hosts_without_a_load_is_shown() -> None:
+    members = [Member("zk1", "a:1", "leader", lease=LEASE), Member("zk2", "a:2", problem="not running", lease=None)]
+    bare = LoadHost("load2", ("workers",), problem="not provisioned", lease=LEASE)
+    lines = as_text(fleet(members, [load_host("load1", lease=LEASE), bare, load_host("load3")]))
+    assert [line.split()[2] for line in lines if line.startswith(("load1 ", "load3 "))] == ["held", "free"]
+    assert lines[-2:] == [
+        "",
+        "zk1, load1, load2: held by run R9 of bob@desk since 2026-11-24T03:00:00Z, until 2026-11-24T03:30:00Z at the"
+        " latest (no load is on its way)",
+    ]
+    found = as_json(fleet(members, [bare]))
+    assert found["members"][0]["lease"] == found["load_hosts"][0]["lease"] == LEASE
+
+
+def test_a_run_that_loads_the_hosts_is_shown_once() -> None:
+    loading = load_host("load1", run("R9"), lock="run R9 of bob@desk since …", lease=LEASE)
+    lines = as_text(fleet([Member("zk1", "a:1", "leader", lease=LEASE)], [loading]))
+    assert not [line for line in lines if "held by" in line]
+    assert [line for line in lines if "R9" in line] == [
+        "Run R9 of ada@desk, started 2026-11-24 03:15:00 UTC (1:10 ago)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["", "now", "1000\n", "1000\n{", "1000\n[]", '1000\n{"run_id": "R9"}', '1000\n{"run_id": "R9", "until_s": 999}'],
+)
+def test_a_lease_that_is_over_or_says_nothing_holds_nothing(shown: str) -> None:
+    assert leases.parse(shown) is None
+
+
+def test_a_lease_is_judged_by_the_clock_of_its_host() -> None:
+    text = json.dumps(LEASE | {"until_s": 1000.5, "controller": {"pid": 1}})
+    assert leases.parse(f"1000\n{text}\n") == LEASE
+    assert leases.parse(f"1001\n{text}\n") is None
 
 
 def test_members_that_are_named_by_their_address_have_no_second_column_for_it() -> None:
@@ -133,8 +176,10 @@ def test_a_run_whose_record_is_broken_is_shown_all_the_same() -> None:
 
 
 def test_the_folder_of_the_load_is_the_roles() -> None:
-    assert folder_words(HostVariables("a", {"load_host_state_dir": "/my state"})) == "folder='/my state/load'"
-    assert "/var/lib/zk-locust/load" in folder_words(HostVariables("a", {"load_host_state_dir": ""}))
+    assert folder_words(HostVariables("a", {"load_host_state_dir": "/my state"})) == (
+        "state='/my state'; folder=\"$state/load\""
+    )
+    assert "state=/var/lib/zk-locust;" in folder_words(HostVariables("a", {"load_host_state_dir": ""}))
 
 
 def test_logs_that_are_listed_and_chosen() -> None:

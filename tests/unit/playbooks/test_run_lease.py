@@ -150,6 +150,22 @@ def test_each_holder_is_named_once_with_its_hosts() -> None:
     assert line.startswith("zk1, zk2: is held by run a of ops@a since 03:15; wait for its end")
 
 
+def test_the_refusal_names_what_can_be_done_about_this_holder() -> None:
+    def found(run_id: str, loading: bool) -> dict[str, Any]:
+        return {"__run_lease": {"held_by": f"run {run_id} of ops", "holder": {"run_id": run_id, "loading": loading}}}
+
+    # On a member nobody sees the load of the same run.
+    hostvars = {"zk1": found("a", False), "load1": found("a", True), "load2": found("b", False)}
+    loading, idle = held_problems(hostvars, hostvars)
+    assert loading == (
+        "zk1, load1: is held by run a of ops; wait for its end, or end its load (fab stop) and wait for its figures"
+    )
+    assert "run_lease_take" not in loading, "what is loaded is not taken over"
+    assert idle.startswith("load2: is held by run b of ops; wait for its end, or end it on its own controller (Ctrl-C)")
+    assert "fab stop" not in idle, "there is nothing that it could stop"
+    assert "-e run_lease_take=true" in idle
+
+
 def test_a_claim_waits_for_one_that_is_being_made(tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
         with held(tmp_path):
