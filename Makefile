@@ -13,7 +13,7 @@ LAB ?=
 STEP ?= 5
 BENCHMARK ?= locust_cost
 
-.PHONY: help benchmark starter-kit test install install-dev lint unit integration fleet browser measure system-packages lab-packages lab-up lab-down lab-status teardown lock docs clean
+.PHONY: help benchmark starter-kit test install install-dev lint lint-python lint-ansible unit integration fleet browser measure system-packages lab-packages test-packages lab-up lab-down lab-status teardown lock docs clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -49,15 +49,22 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 system-packages: ## Debian's packages that the tests need (root)
 	@tools/install-test-packages
 
-test: install-dev system-packages lab-packages ## linters and all tests; [JOBS=2] of them side by side
+test: $(VENV)/.python ## linters and all tests; [JOBS=2] of them side by side
+	@# The index of Python and the archive of Debian are asked at the same time; making the environment may use apt itself.
+	@$(MAKE) --no-print-directory --jobs 2 install-dev test-packages
 	@# The lab's root file systems are made meanwhile; the tests that need them wait for them.
-	@if [ "$$(id -u)" -eq 0 ]; then $(BIN)/python -m tests.lab image >.lab-images.log 2>&1 & fi; \
-	$(MAKE) --no-print-directory lint && $(BIN)/python -m pytest --numprocesses $(JOBS)
+	@if [ "$$(id -u)" -eq 0 ]; then $(BIN)/python -m tests.lab image >.lab-images.log 2>&1 & fi
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint
+	@$(BIN)/python -m pytest --numprocesses $(JOBS)
 
-lint: install-dev ## ruff, mypy, ansible-lint, yamllint
+lint: lint-python lint-ansible ## ruff, mypy, ansible-lint, yamllint
+
+lint-python: install-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+lint-ansible: install-dev
 	@$(BIN)/yamllint --strict .
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint -q
 
@@ -77,6 +84,10 @@ measure: install-dev system-packages ## a benchmark of the project's own parts, 
 	@$(BIN)/python -m tests.benchmarks.$(BENCHMARK) $(ARGS)
 
 lab-packages:
+	@tools/install-lab-packages
+
+test-packages: # one after the other: apt has a lock
+	@tools/install-test-packages
 	@tools/install-lab-packages
 
 lab-up: install lab-packages ## make real hosts on this machine, and inventory/lab (root); LAB='--members 5 --observers 1'
