@@ -169,6 +169,18 @@ def test_a_recycled_process_id_is_never_killed(fleet: LocalFleet) -> None:
         bystander.wait(10)
 
 
+def test_a_member_is_removed_alone_and_the_others_go_on(fleet: LocalFleet) -> None:
+    before = fleet.pids()
+    fleet.play("teardown", "--limit", "zk2").succeeded()
+    assert not _runs(before["zk2"])
+    assert fleet.pids() == {name: before[name] for name in ("zk1", "zk3")}
+    assert sorted(path.name for path in (fleet.state / "zookeeper").iterdir()) == ["zk1", "zk3"]
+    assert sorted(fleet.modes().values()) == ["", "follower", "leader"]
+    fleet.provision().succeeded()
+    assert {name: pid for name, pid in fleet.pids().items() if name != "zk2"} == {n: before[n] for n in ("zk1", "zk3")}
+    assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
+
+
 def test_stop_and_teardown_leave_nothing(fleet: LocalFleet) -> None:
     pids = fleet.pids()
     (fleet.state / "keep").write_text("not the members'")
