@@ -95,7 +95,7 @@ class LatencyHistogram:
                 continue
             # HdrHistogram rounds half up here; a plain round() would send 2.5 to 2.
             rank = max(1, int(percentile * seen[-1] / 100 + 0.5))
-            highest = highest_equivalent(buckets[min(bisect_left(seen, rank), len(seen) - 1)])
+            highest = highest_equivalent(buckets[bisect_left(seen, rank)])
             result[name] = highest if self.max_us is None else min(highest, self.max_us)
         return result
 

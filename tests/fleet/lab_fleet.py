@@ -2,13 +2,13 @@
 
 import json
 import re
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests import waiting
 from tests.lab import Lab
 from tests.plays import Fleet
 
@@ -138,12 +138,7 @@ class LabFleet(Fleet):
             assert process.poll() is None, self.screen()
             return f"  {part} " in self.screen()
 
-        until(there, limit_s, self.screen)
+        until(there, limit_s=limit_s, explain=self.screen)
 
 
-def until(condition: Callable[[], Any], limit_s: float = 60, explain: Callable[[], str] = lambda: "") -> None:
-    """Return when the condition holds."""
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, f"it takes too long\n{explain()}"
-        time.sleep(0.2)
+until = partial(waiting.until, limit_s=60, pause_s=0.2)

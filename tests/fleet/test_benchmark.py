@@ -36,7 +36,7 @@ def test_a_benchmark_on_many_hosts(fleet: LabFleet) -> None:
         assert (run / "logs" / host / name).stat().st_size > 0
     assert (run / "report.html").exists()
 
-    until(lambda: not any(fleet.run_processes(name) for name in fleet.load_hosts), 10)
+    until(lambda: not any(fleet.run_processes(name) for name in fleet.load_hosts), limit_s=10)
     assert fleet.leases() == {}
     for name in fleet.load_hosts:
         assert fleet.lab.hosts[name].run("ls /var/lib/zk-locust/load/runs").stdout == ""

@@ -27,7 +27,7 @@ def events(fleet: LabFleet) -> list[tuple[str, str]]:
 
 
 def assert_nothing_is_left(fleet: LabFleet) -> None:
-    until(lambda: not any(fleet.run_processes(name) for name in fleet.load_hosts), 20)
+    until(lambda: not any(fleet.run_processes(name) for name in fleet.load_hosts), limit_s=20)
     assert fleet.leases() == {}
 
 
@@ -95,7 +95,7 @@ def test_controller_and_ssh_are_lost_and_the_load_ends_by_itself_and_is_collecte
             fleet.lab.hosts[name].run("systemctl stop ssh.socket ssh 2>/dev/null; pkill -KILL sshd || true")
     finally:
         fleet.end_process(play)
-    until(lambda: not any(fleet.run_processes(name) for name in fleet.load_hosts), 120)
+    until(lambda: not any(fleet.run_processes(name) for name in fleet.load_hosts), limit_s=120)
     assert fleet.runs() == set()
     for name in fleet.load_hosts:
         fleet.lab.hosts[name].run("systemctl start ssh")
@@ -121,7 +121,7 @@ def test_the_masters_host_is_cut_off_and_what_it_had_recorded_is_collected_when_
     assert "the master's host does not answer; asking again for 20 s" in fleet.screen()
     assert "its load ends by itself, and collect.yml fetches what it has recorded" in fleet.screen()
     assert fleet.runs() == set()
-    until(lambda: not any(fleet.run_processes(name) for name in fleet.load_hosts), 120)
+    until(lambda: not any(fleet.run_processes(name) for name in fleet.load_hosts), limit_s=120)
     fleet.lab.hosts["load1"].heal_network()
     fleet.play("collect").succeeded()
     assert fleet.manifest()["state"] == "failed"

@@ -1,7 +1,7 @@
 """What the tests of the clients share: users that never stop, and waiting that lets greenlets run."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import gevent
@@ -43,6 +43,14 @@ def begin(servers: ZooKeeperServers, index: int) -> None:
 def restart(servers: ZooKeeperServers, index: int) -> None:
     in_thread(servers.stop, index)
     begin(servers, index)
+
+
+def restart_in_turn(servers: ZooKeeperServers, users: "Sequence[User]") -> None:
+    """Restart every member, the next one once all users go on."""
+    for index in range(len(servers.members)):
+        restart(servers, index)
+        for user in users:
+            user.goes_on()
 
 
 def starter(kind: Callable[..., Client]) -> Iterator[Callable[..., Client]]:

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from tests import waiting
 from zk_locust.host_run.process_identity import find
 
 COMMAND = [sys.executable, "-m", "zk_locust.cli", "host-run"]
@@ -31,13 +32,7 @@ DEAF = [
 ]  # fmt: skip
 
 
-def until(condition: Callable[[], Any], limit_s: float = 20.0) -> Any:
-    """Return what `condition` gives as soon as it is true; fail when that takes longer than the limit."""
-    deadline = time.monotonic() + limit_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.05)
-    return found
+until = partial(waiting.until, limit_s=20.0)
 
 
 class Host:
@@ -96,7 +91,7 @@ class Host:
             status: dict[str, Any] = json.loads((self.folder / "status.json").read_text())
             return status if status["state"] != "running" else None
 
-        found: dict[str, Any] = until(look, limit_s)
+        found: dict[str, Any] = until(look, limit_s=limit_s)
         return found
 
     def log(self, name: str) -> str:

@@ -245,7 +245,7 @@ def test_what_was_killed_leaves_the_host_free_and_no_process(host: Host) -> None
     supervisor = find(status["supervisor"])
     assert supervisor is not None
     supervisor.kill()
-    until(lambda: not any(processes_of(status)), 5)
+    until(lambda: not any(processes_of(status)), limit_s=5)
     lost = host.status()
     assert lost["state"] == "lost"
     assert host.stop()["state"] == "lost"

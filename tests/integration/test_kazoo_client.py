@@ -9,7 +9,7 @@ import kazoo.exceptions
 import pytest
 from kazoo.protocol.states import WatchedEvent
 
-from tests.integration.clients import User, restart, starter, until
+from tests.integration.clients import User, restart_in_turn, starter, until
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
 from zk_locust import errors
 from zk_locust.clients.interface import ClientSettings
@@ -124,10 +124,7 @@ def test_every_member_restarted_in_turn(tmp_path: Path, start: Start) -> None:
             client.create(f"/restarted-{number}", b"0")
         sessions = [session_id_of(client) for client in clients]
         users = [User(client, f"/restarted-{number}") for number, client in enumerate(clients)]
-        for index in range(3):
-            restart(servers, index)
-            for user in users:
-                user.goes_on()
+        restart_in_turn(servers, users)
         for user in users:
             user.stop()
             assert names_of_failures(user) <= {"ConnectionLossError", "OperationTimeoutError"}

@@ -6,14 +6,16 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from tests import waiting
 from tests.integration.clients import require_library
 from tests.integration.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
 from tests.integration.zookeeper_server import ZooKeeperServers, four_letters, free_ports, require_zookeeper
@@ -24,13 +26,7 @@ SET_AND_GET = str(LOCUSTFILES / "locust_set_and_get.py")
 SET = str(LOCUSTFILES / "locust_set.py")
 
 
-def until(condition: Callable[[], Any], limit_s: float = 40.0) -> Any:
-    """Return what `condition` gives as soon as it is true; fail when that takes longer than the limit."""
-    deadline = time.monotonic() + limit_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.1)
-    return found
+until = partial(waiting.until, limit_s=40.0)
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +226,7 @@ def test_a_worker_that_is_killed_is_an_event_and_one_that_comes_late_joins(
         until(lambda: ("worker-lost", "worker-1") in figures.events())
         until(lambda: figures.rows_of(worker="worker-3"))
         interval = int(figures.rows_of()[-1]["interval"])
-        until(lambda: int(figures.rows_of()[-1]["interval"]) > interval, 5)
+        until(lambda: int(figures.rows_of()[-1]["interval"]) > interval, limit_s=5)
         assert figures.progress()["part"] == "measured", "nobody waits for the lost worker"
         assert figures.progress()["workers"] == 2
         assert end_of(locust.master) == 0, locust.log()

@@ -2,14 +2,15 @@
 
 import csv
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from tests import waiting
 from tests.integration.locust_processes import start_locust
 from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
 
@@ -26,12 +27,7 @@ from zk_locust.locustfiles.locust_set import *
 """
 
 
-def until(condition: Callable[[], Any], limit_s: float = 30.0) -> Any:
-    deadline = time.monotonic() + limit_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.1)
-    return found
+until = partial(waiting.until, limit_s=30.0)
 
 
 class Page:
@@ -132,7 +128,7 @@ def test_a_load_is_started_and_stopped_twice(server: ZooKeeperServers, tmp_path:
             measured = [
                 row for row in rows(tmp_path / "stats.csv") if row["part"] == "measured" and row["name"] == "set"
             ]
-            until(lambda: page.shows(int(measured[-1]["requests"])), 5)  # noqa: B023 - it is called here
+            until(lambda: page.shows(int(measured[-1]["requests"])), limit_s=5)  # noqa: B023 - it is called here
             if workers:
                 until(lambda: [worker["state"] for worker in page.stats()["workers"]] == ["ready"])
         assert SECRET not in page.text("/stats/report")

@@ -24,9 +24,8 @@ def overview(folder: Path) -> dict[str, Any]:
 
     Keys: `time` (UTC, ISO 8601), `folder`, `lock` (whose load is on its way, or None), `lease` (which run holds the
     host, also before and after its load: `run_id`, `owner`, `since`, `until`; or None), `runs` and `host`. A run has
-    `run_id`,
-    `state` (as `control.status_of` has it, or `unreadable`), `owner`, `started`, `ended`, `progress` (where the master
-    is here) and `processes` that live, each with `name`, `pid`, `cpu_percent` (of one core), `rss_bytes` and
+    `run_id`, `state` (as `control.status_of` has it, or `unreadable`), `owner`, `started`, `ended`, `progress` (where
+    the master is here) and `processes` that live, each with `name`, `pid`, `cpu_percent` (of one core), `rss_bytes` and
     `open_files`. The host has `cores`, `load_average` (1, 5, 15 min), `cpu_percent` (of all cores),
     `memory_total_bytes` and `memory_available_bytes`.
     """

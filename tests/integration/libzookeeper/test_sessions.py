@@ -12,7 +12,7 @@ from kazoo.client import KazooClient
 from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.protocol.states import WatchedEvent
 
-from tests.integration.clients import User, begin, in_thread, require_library, restart, until
+from tests.integration.clients import User, begin, in_thread, require_library, restart, restart_in_turn, until
 from tests.integration.libzookeeper.handling import (
     Start,
     Ticks,
@@ -334,10 +334,7 @@ def test_every_member_restarted_in_turn(ensemble: ZooKeeperServers, start: Start
         client.create(f"/restarted-{number}", b"0")
     sessions = [client.session_id for client in clients]
     users = [User(client, f"/restarted-{number}") for number, client in enumerate(clients)]
-    for index in range(3):
-        restart(ensemble, index)
-        for user in users:
-            user.goes_on()
+    restart_in_turn(ensemble, users)
     for user in users:
         user.stop()
         assert user.kinds_of_failures() <= {ConnectionLossError, OperationTimeoutError}

@@ -1,5 +1,8 @@
 """The turns of a task set without wait: quick, and fair all the same."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -34,6 +37,23 @@ def task_set_of(kind: Any, *tasks: Any) -> Any:
     return made
 
 
+@contextmanager
+def turns_of_others() -> Iterator["count[int]"]:
+    """Let somebody else run beside; the next number of the counter is how often it has had a turn."""
+    turns = count()
+
+    def other() -> None:
+        while True:
+            next(turns)
+            gevent.sleep(0)
+
+    running = gevent.spawn(other)
+    try:
+        yield turns
+    finally:
+        running.kill()
+
+
 @pytest.mark.parametrize("kind", [ZKLocustTaskSet, ZKLocustTaskSequence])
 def test_a_task_that_asks_nobody_lets_others_run(kind: Any) -> None:
     turns = 0
@@ -44,21 +64,11 @@ def test_a_task_that_asks_nobody_lets_others_run(kind: Any) -> None:
         if turns == 50:
             raise StopUser
 
-    others = 0
-
-    def other() -> None:
-        nonlocal others
-        while True:
-            others += 1
-            gevent.sleep(0)
-
-    running = gevent.spawn(other)
     made = task_set_of(kind, fails_at_once)
-    with pytest.raises(StopUser):
+    with turns_of_others() as others, pytest.raises(StopUser):
         made.run()
-    running.kill()
     assert len(made.slept) >= 48
-    assert others >= 48
+    assert next(others) >= 48
 
 
 def test_a_task_that_has_waited_for_a_reply_goes_on_at_once() -> None:
@@ -208,7 +218,7 @@ def test_with_a_wait_each_operation_has_a_turn() -> None:
 
 
 def test_operations_that_fail_at_once_let_others_run() -> None:
-    done = others = 0
+    done = 0
 
     def fails_at_once(_: Any) -> None:
         nonlocal done
@@ -216,17 +226,9 @@ def test_operations_that_fail_at_once_let_others_run() -> None:
         if done == 50:
             raise StopUser
 
-    def other() -> None:
-        nonlocal others
-        while True:
-            others += 1
-            gevent.sleep(0)
-
-    running = gevent.spawn(other)
-    with pytest.raises(StopUser):
+    with turns_of_others() as others, pytest.raises(StopUser):
         mix_of(fails_at_once).run()
-    running.kill()
-    assert others >= 24, "at each turn, which holds two operations at most"
+    assert next(others) >= 24, "at each turn, which holds two operations at most"
 
 
 @pytest.mark.parametrize("by_the_class", [True, False])
