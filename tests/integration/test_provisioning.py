@@ -155,16 +155,17 @@ def test_preflight_accepts_a_running_ensemble_and_refuses_a_foreign_process(flee
 
 def test_a_recycled_process_id_is_never_killed(fleet: LocalFleet) -> None:
     bystander = subprocess.Popen(["sleep", "600"])
-    pid_file = fleet.state / "zookeeper/zk3/zookeeper.pid"
-    own = pid_file.read_text()
+    member = fleet.state / "zookeeper/zk3"
+    # A member that is found stopped forgets both; the true one goes on with them.
+    own = {path: path.read_text() for path in (member / "zookeeper.pid", member / "started-with")}
     try:
-        pid_file.write_text(f"{bystander.pid} {own.split()[1]}\n")
-        control = fleet.state / "zookeeper/zk3/control"
-        done = subprocess.run([control, "stop"], capture_output=True, text=True, timeout=30, check=True)
+        (member / "zookeeper.pid").write_text(f"{bystander.pid} {own[member / 'zookeeper.pid'].split()[1]}\n")
+        done = subprocess.run([member / "control", "stop"], capture_output=True, text=True, timeout=30, check=True)
         assert done.stdout.strip() == "not running"
         assert bystander.poll() is None
     finally:
-        pid_file.write_text(own)
+        for path, content in own.items():
+            path.write_text(content)
         bystander.kill()
         bystander.wait(10)
 
