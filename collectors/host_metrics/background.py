@@ -1,0 +1,110 @@
+"""A sampler that goes on without whoever started it, known again by its pid file, for machines without a supervisor."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from host_metrics.process import identity_of, named_in_pid_file, read_process
+
+_PATIENCE_S: Final = 5.0
+
+
+class BackgroundError(Exception):
+    """A sampler could not be started or ended."""
+
+
+def pid_file_of(file: Path) -> Path:
+    """Return where the process is named that writes `file`."""
+    return file.with_suffix(".pid")
+
+
+def log_file_of(file: Path) -> Path:
+    """Return where that process says what it has to say."""
+    return file.with_suffix(".log")
+
+
+def start(file: Path, run: Callable[[], None]) -> None:
+    """Call `run` in a process of its own, which outlives this one; return when its first line is in `file`.
+
+    What is there of an earlier one is removed. Raises BackgroundError where it writes nothing within five seconds, or
+    where one runs already; OSError where the folder cannot be written.
+    """
+    pid_file, log = pid_file_of(file), log_file_of(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if _runs(pid_file):
+        raise BackgroundError(f"a sampler writes {file} already; end it with `stop`")
+    for left_behind in (file, pid_file, log):
+        left_behind.unlink(missing_ok=True)
+    log.touch(mode=0o640)
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        _become_daemon(pid_file, log, run)
+    os.waitpid(child, 0)
+    deadline = time.monotonic() + _PATIENCE_S
+    while not (file.exists() and file.stat().st_size):
+        if time.monotonic() > deadline or not _runs(pid_file, patience_s=1.0):
+            last = (log.read_text(encoding="utf-8", errors="replace").splitlines() or [f"see {log}"])[-1]
+            raise BackgroundError(f"the sampler did not start: {last}")
+        time.sleep(0.02)
+
+
+def stop(file: Path) -> bool:
+    """End the process that writes `file`; return whether there was one. Raises BackgroundError where it stays."""
+    pid_file = pid_file_of(file)
+    identity = named_in_pid_file(pid_file)
+    was_there = False
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if identity is None or not _runs(pid_file):
+            break
+        was_there = True
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(identity.pid, number)
+        deadline = time.monotonic() + _PATIENCE_S
+        while _runs(pid_file) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    if identity is not None and _runs(pid_file):
+        raise BackgroundError(f"process {identity.pid} does not end")
+    pid_file.unlink(missing_ok=True)
+    return was_there
+
+
+def _runs(pid_file: Path, patience_s: float = 0.0) -> bool:
+    deadline = time.monotonic() + patience_s
+    while not pid_file.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    identity = named_in_pid_file(pid_file)
+    return identity is not None and read_process(identity) is not None
+
+
+def _become_daemon(pid_file: Path, log: Path, run: Callable[[], None]) -> None:
+    """Leave the session of whoever called, and run. Never returns."""
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    code = 1
+    try:
+        os.chdir("/")
+        with Path(os.devnull).open("rb") as nothing, log.open("ab") as output:
+            os.dup2(nothing.fileno(), 0)
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
+        own = identity_of(os.getpid())
+        new = pid_file.with_suffix(".new")
+        new.write_text(f"{own.pid} {own.start_ticks}\n", encoding="utf-8")
+        new.replace(pid_file)
+        run()
+        code = 0
+    except OSError as error:
+        print(f"host_metrics: {error}", file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)

@@ -1,0 +1,123 @@
+"""Reads what a process has done so far (proc(5)), and finds the processes that are to be watched."""
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+_FIRST_AFTER_NAME: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells a process from all others: process ids are used again."""
+
+    pid: int
+    start_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessCounts:
+    """What a process has done since it started, and what it holds now. None where its owner alone may know."""
+
+    cpu_s: float
+    cpu_wait_s: float | None
+    memory_bytes: int
+    swap_bytes: int | None
+    disk_read_bytes: int | None
+    disk_write_bytes: int | None
+    threads: int
+    open_files: int | None
+
+
+def read_process(identity: Identity, proc: Path = Path("/proc")) -> ProcessCounts | None:
+    """Read the counts of a process; None where it has ended."""
+    folder = proc / str(identity.pid)
+    try:
+        stat = _stat(folder)
+        if _start_ticks(stat) != identity.start_ticks or _field(stat, 3) in "ZX":
+            return None
+        status = dict(line.split(":", 1) for line in (folder / "status").read_text(encoding="utf-8").splitlines())
+        io = _io(folder)
+        return ProcessCounts(
+            cpu_s=(int(_field(stat, 14)) + int(_field(stat, 15))) / _TICKS_PER_S,
+            cpu_wait_s=_cpu_wait_s(folder),
+            memory_bytes=_kib(status, "VmRSS") or 0,
+            swap_bytes=_kib(status, "VmSwap"),
+            disk_read_bytes=io.get("read_bytes"),
+            disk_write_bytes=io.get("write_bytes"),
+            threads=int(_field(stat, 20)),
+            open_files=_open_files(folder),
+        )
+    except (OSError, IndexError):  # it ended while it was read
+        return None
+
+
+def identity_of(pid: int, proc: Path = Path("/proc")) -> Identity:
+    """Return what tells this process from others. Raises OSError where there is none."""
+    return Identity(pid, _start_ticks(_stat(proc / str(pid))))
+
+
+def named_in_pid_file(file: Path) -> Identity | None:
+    """Return the process that a pid file names by its id and its start in ticks; None where it names none."""
+    try:
+        pid, start_ticks = file.read_text(encoding="utf-8").split()[:2]
+        return Identity(int(pid), int(start_ticks))
+    except (OSError, ValueError):
+        return None
+
+
+def named_in_status(file: Path) -> Mapping[str, Identity]:
+    """Return the processes that the `status.json` of a load host's run names; none before it is there."""
+    found: dict[str, Identity] = {}
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        for name, process in json.loads(file.read_text(encoding="utf-8"))["processes"].items():
+            found[name] = Identity(int(process["pid"]), int(process["start_ticks"]))
+    return found
+
+
+def _stat(folder: Path) -> list[str]:
+    # The name, in parentheses, may hold spaces and parentheses itself.
+    return (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+
+
+def _field(stat: list[str], number: int) -> str:
+    return stat[number - _FIRST_AFTER_NAME]
+
+
+def _start_ticks(stat: list[str]) -> int:
+    return int(_field(stat, 22))
+
+
+def _cpu_wait_s(folder: Path) -> float | None:
+    waited_ns = 0
+    try:
+        for thread in (folder / "task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+                waited_ns += int((thread / "schedstat").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return waited_ns / 1e9
+
+
+def _io(folder: Path) -> dict[str, int]:
+    try:
+        lines = (folder / "io").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return {}
+    return {name: int(value) for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _open_files(folder: Path) -> int | None:
+    try:
+        return sum(1 for _ in os.scandir(folder / "fd"))
+    except OSError:
+        return None
+
+
+def _kib(status: Mapping[str, str], name: str) -> int | None:
+    return int(status[name].split()[0]) * 1024 if name in status else None

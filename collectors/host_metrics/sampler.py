@@ -1,0 +1,139 @@
+"""Samples a machine and processes on it, and writes `host-metrics.csv`."""
+
+import csv
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
+from host_metrics.machine import MachineCounts, machine_id, read_machine
+from host_metrics.process import Identity, ProcessCounts, named_in_pid_file, named_in_status, read_process
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The processes to watch: by the pid file of each, or by the `status.json` of a load host's run.
+
+    Both are read at every sample, because a member may be restarted while it is watched.
+    """
+
+    pid_files: Mapping[str, Path] = field(default_factory=dict)
+    status: Path | None = None
+
+    def identities(self) -> dict[str, Identity]:
+        """Return the processes that are named now."""
+        found = dict(named_in_status(self.status)) if self.status is not None else {}
+        for name, file in self.pid_files.items():
+            identity = named_in_pid_file(file)
+            if identity is not None:
+                found[name] = identity
+        return found
+
+
+def sample(file: Path, host: str, watched: Watched, interval_s: float, until: Callable[[], bool], wake: Event) -> None:
+    """Write a row for the machine and each process every `interval_s` seconds until `until` says so, or `wake` is set.
+
+    Each row is of the time that has really passed since the one before. Raises OSError where the file cannot be
+    written.
+    """
+    with file.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.DictWriter(target, HOST_COLUMNS, restval="")
+        writer.writeheader()
+        target.flush()
+        began_s = time.perf_counter()
+        fixed = {"host": host, "machine": machine_id()}
+        before = _Look(watched)
+        number = 0
+        while not until():
+            # What came late is not made up for: the next sample is at the next full interval.
+            number = max(number + 1, int((time.perf_counter() - began_s) / interval_s) + 1)
+            if wake.wait(max(0.0, began_s + number * interval_s - time.perf_counter())):
+                return
+            now = _Look(watched)
+            stamp = {
+                "timestamp": datetime.now(UTC).isoformat(timespec="microseconds"),
+                "elapsed_s": f"{now.at_s - began_s:.6f}",
+            }
+            writer.writerows(fixed | stamp | row for row in _rows(before, now))
+            target.flush()
+            before = now
+
+
+class _Look:
+    """One look at everything: the machine's and the processes' counts, and when they were read."""
+
+    def __init__(self, watched: Watched) -> None:
+        self.at_s = time.perf_counter()
+        self.machine = read_machine()
+        self.processes = {
+            (name, identity): counts
+            for name, identity in watched.identities().items()
+            if (counts := read_process(identity)) is not None
+        }
+
+
+def _rows(before: _Look, now: _Look) -> list[dict[str, Any]]:
+    seconds = now.at_s - before.at_s
+    rows = [machine_row(before.machine, now.machine, seconds)]
+    for key, counts in now.processes.items():
+        if key in before.processes:
+            rows.append({"process": key[0]} | process_row(before.processes[key], counts, seconds))
+    return rows
+
+
+def machine_row(before: MachineCounts, now: MachineCounts, seconds: float) -> dict[str, Any]:
+    """Return the machine's row of `seconds` between two counts, without what labels it."""
+    busiest = [
+        _percent(before.disk_busy_s[name], busy_s, seconds)
+        for name, busy_s in now.disk_busy_s.items()
+        if name in before.disk_busy_s
+    ]
+    return {
+        "process": WHOLE_MACHINE,
+        "cores": now.cores,
+        "cpu_percent": _percent(before.busy_s, now.busy_s, seconds),
+        "iowait_percent": _percent(before.iowait_s, now.iowait_s, seconds),
+        "steal_percent": _percent(before.steal_s, now.steal_s, seconds),
+        "memory_bytes": _cell(now.memory_bytes),
+        "memory_total_bytes": _cell(now.memory_total_bytes),
+        "swap_bytes": _cell(now.swap_bytes),
+        "disk_read_bytes_per_s": _rate(before.disk_read_bytes, now.disk_read_bytes, seconds),
+        "disk_write_bytes_per_s": _rate(before.disk_write_bytes, now.disk_write_bytes, seconds),
+        "disk_busy_percent": max(busiest, key=float, default=""),
+        "net_receive_bytes_per_s": _rate(before.net_receive_bytes, now.net_receive_bytes, seconds),
+        "net_send_bytes_per_s": _rate(before.net_send_bytes, now.net_send_bytes, seconds),
+        "tcp_retransmits_per_s": _rate(before.tcp_retransmits, now.tcp_retransmits, seconds),
+    }
+
+
+def process_row(before: ProcessCounts, now: ProcessCounts, seconds: float) -> dict[str, Any]:
+    """Return a process's row of `seconds` between two counts, without what labels it."""
+    return {
+        "cpu_percent": _percent(before.cpu_s, now.cpu_s, seconds),
+        "cpu_wait_percent": _percent(before.cpu_wait_s, now.cpu_wait_s, seconds),
+        "memory_bytes": now.memory_bytes,
+        "swap_bytes": _cell(now.swap_bytes),
+        "disk_read_bytes_per_s": _rate(before.disk_read_bytes, now.disk_read_bytes, seconds),
+        "disk_write_bytes_per_s": _rate(before.disk_write_bytes, now.disk_write_bytes, seconds),
+        "threads": now.threads,
+        "open_files": _cell(now.open_files),
+    }
+
+
+def _rate(before: float | None, now: float | None, seconds: float) -> str:
+    """Return the growth of a count a second. One that has shrunk (an interface or a thread went away) tells nothing."""
+    if before is None or now is None or now < before or seconds <= 0:
+        return ""
+    return f"{(now - before) / seconds:.1f}"
+
+
+def _percent(before_s: float | None, now_s: float | None, seconds: float) -> str:
+    return _rate(None if before_s is None else 100 * before_s, None if now_s is None else 100 * now_s, seconds)
+
+
+def _cell(value: int | None) -> int | str:
+    return "" if value is None else value
