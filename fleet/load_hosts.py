@@ -50,7 +50,7 @@ class LoadHost:
     def processes_in_words(self) -> str:
         """E.g. `1 master, 2 workers`; empty where nothing runs."""
         kinds = Counter(str(process.get("name", "")).partition("-")[0] for process in self.processes)
-        order = sorted(kinds, key=lambda kind: (kind != "master", kind))
+        order = sorted(kinds, key=lambda kind: (kind != "master", kind != "worker", kind))
         return ", ".join(f"{kinds[kind]} {kind}{'' if kinds[kind] == 1 else 's'}" for kind in order)
 
 

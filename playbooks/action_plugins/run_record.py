@@ -17,7 +17,7 @@ import re
 import shutil
 import socket
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ STATUS = "status.json"
 SUPERVISOR_LOG = "supervisor.log"
 EVENTS = "events.csv"
 METRICS = "zk-metrics.csv"
+HOST_METRICS = "host-metrics.csv"
+SAMPLER = "sampler"
 _OTHER_FILES = (
     SPEC,
     STATUS,
@@ -225,6 +227,7 @@ def take_in(folder: Path, pack: Path, host: str, figures: list[str]) -> dict[str
     expected = _logs_of(logs, spec, status)
     if _has_begun(found, status):
         expected += [name for name in figures if name != METRICS or _records_metrics(spec)]
+    expected += _samples_of(logs, expected)
     missing = [name for name in expected if not (logs / name).exists()]
     known = {*figures, *expected, *_OTHER_FILES}
     # Members, which have no spec, bring what their configuration makes.
@@ -242,6 +245,12 @@ def _logs_of(logs: Path, spec: Mapping[str, Any], status: Mapping[str, Any]) -> 
     # Where one could not be started, those after it were not tried.
     names = status["processes"] if status.get("problem") else [process["name"] for process in spec.get("processes", [])]
     return [SUPERVISOR_LOG, STATUS, *(f"{name}.log" for name in names)] if spec else []
+
+
+def _samples_of(logs: Path, expected: Sequence[str]) -> list[str]:
+    """Return the files in which the host's samplers write: a load host's supervisor has one, and so has a member."""
+    of_load = [HOST_METRICS] if f"{SAMPLER}.log" in expected else []
+    return of_load + [file.with_suffix(".csv").name for file in logs.glob(f"*-{Path(HOST_METRICS).stem}.log")]
 
 
 def _has_begun(found: Mapping[str, Path], status: Mapping[str, Any]) -> bool:
@@ -270,6 +279,7 @@ def close_record(folder: Path) -> Path:
         phase["end"] = phase["end"] or manifest["ended"]
     write(folder / MANIFEST, manifest)
     _merge_events(folder, manifest["phases"])
+    _merge_samples(folder)
     (folder / CONTROLLER).unlink(missing_ok=True)
     results = folder.parent.parent
     final = results / folder.name
@@ -306,6 +316,32 @@ def _merge_events(folder: Path, phases: list[dict[str, Any]]) -> None:
         writer = csv.writer(target)
         writer.writerow(EVENT_COLUMNS)
         writer.writerows(sorted(rows))
+
+
+def _merge_samples(folder: Path) -> None:
+    """Put the samples of all hosts into one file, each host's after the other's. One of other columns stays apart."""
+    new = folder / f"{HOST_METRICS}.new"
+    columns = b""
+    merged = []
+    with new.open("wb") as target:
+        for file in sorted((folder / "logs").glob(f"*/*{HOST_METRICS}")):
+            with file.open("rb") as source:
+                header = source.readline()
+                if header != (columns or header) or not header.endswith(b"\n"):
+                    continue
+                if not columns:
+                    columns = header
+                    target.write(columns)
+                for line in source:
+                    # A line that a crash has cut short must not take the next host's first one with it.
+                    target.write(line if line.endswith(b"\n") else line + b"\n")
+            merged.append(file)
+    if not merged:
+        new.unlink()
+        return
+    new.replace(folder / HOST_METRICS)
+    for file in merged:
+        file.unlink()
 
 
 def read(file: Path) -> dict[str, Any]:

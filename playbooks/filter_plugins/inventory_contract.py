@@ -7,6 +7,7 @@ defaults of the role `zookeeper`; they are repeated here because a role's defaul
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -78,6 +79,15 @@ def _as_int(value: Any) -> int | None:
     return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip()) else None
 
 
+def _as_float(value: Any) -> float | None:
+    """Return a finite number, also from text; None for anything else."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
 def _as_bool(value: Any) -> bool:
     return value.strip().lower() in ("true", "yes", "on", "1") if isinstance(value, str) else bool(value)
 
@@ -94,15 +104,20 @@ def _machine(name: str, variables: Mapping[str, Any]) -> str:
     return f"{address}:{port}"
 
 
+def _hosts_of_contract(groups: Groups) -> list[str]:
+    """Return the hosts of the contract's groups, each once."""
+    listed = [name for group in ("zookeeper", "locust_master", "locust_workers") for name in groups.get(group, [])]
+    return list(dict.fromkeys(listed))
+
+
 def _machines(groups: Groups, hostvars: HostVars) -> dict[str, str]:
     """Name the machine behind each host of the contract, those alike that are one machine.
 
     By their addresses, and once preflight has asked them (`preflight_machine`) by what they have told themselves:
     one machine may have several addresses.
     """
-    listed = [name for group in ("zookeeper", "locust_master", "locust_workers") for name in groups.get(group, [])]
     by_address, told = {}, {}
-    for name in dict.fromkeys(listed):
+    for name in _hosts_of_contract(groups):
         variables = hostvars[name]  # each look at them costs a pass over all that Ansible knows
         by_address[name] = _machine(name, variables)
         told[name] = str(variables.get("preflight_machine") or "")
@@ -368,6 +383,18 @@ def _load_host_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
             yield f"{name}: locust_master_port [{shown}] must be a port from 1 to 65535"
 
 
+def _sampling_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
+    for name in _hosts_of_contract(groups):
+        value = _read(hostvars[name], "benchmark_host_metrics_interval_s", 1)
+        seconds = _as_float(value)
+        if seconds is None or not (seconds == 0 or 0.1 <= seconds <= 3600):
+            shown = value.reason if isinstance(value, _Unreadable) else value
+            yield (
+                f"{name}: benchmark_host_metrics_interval_s [{shown}] must be seconds from 0.1 to 3600, or 0 for no"
+                " samples of the machines"
+            )
+
+
 def _managed_by_member(groups: Groups, hostvars: HostVars, controller: Mapping[str, Any]) -> dict[str, bool]:
     default = controller.get("zookeeper_managed", True)
     return {name: _as_bool(_read(hostvars[name], "zookeeper_managed", default)) for name in groups.get("zookeeper", [])}
@@ -402,6 +429,7 @@ def inventory_problems(groups: Groups, hostvars: HostVars, controller: Mapping[s
                 " set zookeeper_peer_type: participant for at least one member"
             )
     problems += _load_host_problems(groups, hostvars)
+    problems += _sampling_problems(groups, hostvars)
     return problems
 
 

@@ -98,6 +98,30 @@ def locust_processes(
     return processes
 
 
+def sampler_process(name: str, python: str, interval_s: float) -> list[dict[str, Any]]:
+    """Return what records the machine of the load host `name` while its load is on its way; nothing at 0 seconds."""
+    if not float(interval_s):
+        return []
+    arguments = [
+        "--file",
+        "host-metrics.csv",
+        "--host",
+        name,
+        "--interval-s",
+        str(interval_s),
+        "--status",
+        "status.json",
+    ]
+    return [
+        {
+            "name": "sampler",
+            "arguments": [python, "-m", "host_metrics", "record", *arguments],
+            "environment": {},
+            "companion": True,
+        }
+    ]
+
+
 def contract_variables(hostvars: HostVars) -> dict[str, dict[str, Any]]:
     """Return each host's variables of the inventory contract, secrets removed: what the manifest records."""
     return {
@@ -190,8 +214,11 @@ def uncollected(
         if (found.get("__reached") or {}).get("unreachable"):
             missing.append(f"{member}: its logs could not be fetched, {_UNREACHED}")
         missing += [
-            f"{member}: {found[fact]}" for fact in ("_zookeeper_logs_problem", "_collect_problem") if found.get(fact)
+            f"{member}: {found[fact]}"
+            for fact in ("_zookeeper_sampler_problem", "_zookeeper_logs_problem", "_collect_problem")
+            if found.get(fact)
         ]
+        missing += _named(member, found.get("_zookeeper_missing"), "is missing: it was not written")
     return {"blocking": blocking, "missing": given_up + missing, "given_up": given_up, "unknown": unknown}
 
 
@@ -275,6 +302,7 @@ class FilterModule:
             "admin_addresses": admin_addresses,
             "load_lock": load_lock,
             "locust_processes": locust_processes,
+            "sampler_process": sampler_process,
             "contract_variables": contract_variables,
             "clock_offsets": clock_offsets,
             "machines": machines,

@@ -87,6 +87,39 @@ def test_the_end_of_the_master_is_the_end_of_the_run(host: Host) -> None:
     assert [process["exit_code"] for process in status["processes"].values()] == [0, 0], "the worker had its moment"
 
 
+def test_a_companion_is_neither_waited_for_nor_missed_and_has_no_secrets(host: Host) -> None:
+    worker = {"name": "worker-1", "arguments": script("import time; time.sleep(1)")}
+    companions = [
+        {"name": "sampler", "arguments": ORDERLY, "companion": True},
+        {
+            "name": "gone",
+            "arguments": script("import os; print(os.environ.get('ZK_LOCUST_KAZOO_SASL_OPTIONS'))"),
+            "companion": True,
+        },
+    ]
+    host.folder.mkdir()
+    secrets = host.folder / "secrets.json"
+    secrets.write_text(json.dumps({"ZK_LOCUST_KAZOO_SASL_OPTIONS": SECRET}))
+    host.start(processes=[*companions, worker], secrets=str(secrets))
+    status = host.ended(limit_s=6.0)
+    assert status["ended_by"] == "itself"
+    assert {name: process["exit_code"] for name, process in status["processes"].items()} == {
+        "sampler": 0,
+        "gone": 0,
+        "worker-1": 0,
+    }
+    assert host.log("sampler") == "ready\nin good order\n"
+    assert host.log("gone") == "None\n"
+
+
+def test_a_master_that_has_ended_does_not_wait_for_companions(host: Host) -> None:
+    master = {"name": "master", "arguments": script("import time; time.sleep(0.3)")}
+    sampler = {"name": "sampler", "arguments": ORDERLY, "companion": True}
+    host.start(processes=[master, sampler], leader="master")
+    status = host.ended(limit_s=6.0)  # before followers lose patience
+    assert (status["ended_by"], status["processes"]["sampler"]["exit_code"]) == ("leader", 0)
+
+
 def test_stop_ends_the_master_first_and_in_good_order(host: Host) -> None:
     processes = [{"name": "master", "arguments": ORDERLY}, {"name": "worker-1", "arguments": ORDERLY}]
     status = host.start(processes=processes, leader="master")

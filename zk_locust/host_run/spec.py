@@ -14,11 +14,15 @@ SUPERVISOR_LOG = "supervisor.log"
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """One process. Its output goes to `<name>.log` in the run's folder."""
+    """One process. Its output goes to `<name>.log` in the run's folder.
+
+    A `companion` is there for as long as the others are: the run neither waits for it nor ends with it.
+    """
 
     name: str
     arguments: list[str]
     environment: dict[str, str] = field(default_factory=dict)
+    companion: bool = False
 
 
 @dataclass(frozen=True, slots=True)

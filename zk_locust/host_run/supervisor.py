@@ -3,7 +3,7 @@
 The run ends, for whatever reason comes first:
 
 - the leader (the master) has ended: the workers get a moment to follow it;
-- there is no leader here, and all have ended;
+- there is no leader here, and all but companions have ended;
 - `stop` was asked for (SIGTERM): the leader first, so that it can take the workers' last figures and remove the load's
   nodes;
 - the deadline has come: the same, in `ENDING_S` at the longest.
@@ -231,6 +231,7 @@ class Supervisor:
         return content
 
     def _start(self, process: ProcessSpec, secrets: dict[str, str]) -> None:
+        environment = _environment() | process.environment | ({} if process.companion else secrets)
         with (self._spec.folder / f"{process.name}.log").open("ab") as log:
             started = subprocess.Popen(
                 process.arguments,
@@ -238,7 +239,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 cwd=self._spec.folder,
-                env=_environment() | process.environment | secrets,
+                env=environment,
                 preexec_fn=_die_with_parent,
             )
         self._processes[process.name] = started
@@ -246,6 +247,7 @@ class Supervisor:
 
     def _wait(self) -> str:
         leader = self._processes.get(self._spec.leader or "")
+        driving = [self._processes[process.name] for process in self._spec.processes if not process.companion]
         while True:
             self._note_ended()
             if self._stop_asked:
@@ -253,9 +255,9 @@ class Supervisor:
             if time.monotonic() >= self._deadline:
                 return "deadline"
             if leader is not None and leader.poll() is not None:
-                self._wait_for(self._processes.values(), FOLLOW_S)
+                self._wait_for(driving, FOLLOW_S)
                 return "leader"
-            if all(process.poll() is not None for process in self._processes.values()):
+            if all(process.poll() is not None for process in driving):
                 return "itself"
             time.sleep(POLL_S)
 

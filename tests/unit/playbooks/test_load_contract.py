@@ -18,6 +18,7 @@ from playbooks.filter_plugins.load_contract import (
     locust_processes,
     master_failure,
     members_asked,
+    sampler_process,
     uncollected,
     without_user_info,
 )
@@ -95,6 +96,19 @@ def test_a_master_with_pages_starts_and_ends_by_itself_all_the_same() -> None:
     assert "--headless" not in arguments
     text = " ".join(arguments)
     assert "--autostart --autoquit 3 --web-host 127.0.0.1 --web-port 8089" in text
+
+
+def test_a_host_is_sampled_beside_its_load_or_not_at_all() -> None:
+    (sampler,) = sampler_process("load1", "/venv/bin/python", 0.5)
+    assert sampler["companion"]
+    assert sampler["arguments"][:4] == ["/venv/bin/python", "-m", "host_metrics", "record"]
+    assert flags(sampler) == {
+        "--file": "host-metrics.csv",
+        "--host": "load1",
+        "--interval-s": "0.5",
+        "--status": "status.json",
+    }
+    assert sampler_process("load1", "/venv/bin/python", 0) == []
 
 
 def ended(exit_code: int | None, ended_by: str, **progress: Any) -> dict[str, Any]:

@@ -309,6 +309,22 @@ def test_files_that_nobody_expects_are_said_of_load_hosts_only(folder: Path) -> 
     assert found == {"missing": [], "unknown": []}
 
 
+def test_samples_are_missing_where_a_sampler_was_started(folder: Path) -> None:
+    sampled: dict[str, Any] = {"processes": [*PROCESSES, {"name": "sampler"}], "more": {"sampler.log": b""}}
+    assert taken_in(folder, **sampled) == {"missing": ["host-metrics.csv"], "unknown": []}
+    sampled["more"] |= {"host-metrics.csv": b"timestamp\n"}
+    assert taken_in(folder, **sampled) == {"missing": [], "unknown": []}
+    # The same host may be a member too.
+    sampled["more"] |= {"zookeeper-host-metrics.log": b""}
+    assert taken_in(folder, **sampled)["missing"] == ["zookeeper-host-metrics.csv"]
+    other = open_record(folder.parent.parent, "member", "", os.getpid(), [])
+    member: dict[str, Any] = {"without": ["spec.json"], "status": None, "figures": []}
+    assert taken_in(other, **member)["missing"] == [], "nobody has started one"
+    assert taken_in(other, **member, more={"zookeeper-host-metrics.log": b""})["missing"] == [
+        "zookeeper-host-metrics.csv"
+    ]
+
+
 def test_a_record_that_lost_its_controller_in_a_crash_is_left_behind(results: Path, folder: Path) -> None:
     (folder / CONTROLLER).write_text("{")
     assert left_behind(results) == [folder]
@@ -433,6 +449,31 @@ def test_events_that_a_crash_has_left_in_pieces_do_not_keep_the_record_open(fold
     empty = open_record(folder.parent.parent, "next", "", os.getpid(), [])
     (empty / "events.csv").write_bytes(b"")
     assert events(close_record(empty)) == [list(EVENT_COLUMNS)]
+
+
+def test_samples_of_all_hosts_are_in_one_file_when_a_record_is_closed(folder: Path) -> None:
+    files = {
+        "load1/host-metrics.csv": b"timestamp,host\r\n1,load1\r\n2,loa",
+        "zk1/host-metrics.csv": b"timestamp,host\r\n3,zk1 too\r\n",
+        "zk1/zookeeper-host-metrics.csv": b"timestamp,host\r\n3,zk1\r\n",
+        "zk2/zookeeper-host-metrics.csv": b"time,other\r\n4,zk2\r\n",
+        "zk3/zookeeper-host-metrics.csv": b"times",
+        "zk3/zookeeper.log": b"",
+    }
+    for name, content in files.items():
+        (folder / "logs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "logs" / name).write_bytes(content)
+    closed = close_record(folder)
+    merged = (closed / "host-metrics.csv").read_bytes()
+    assert merged == b"timestamp,host\r\n1,load1\r\n2,loa\n3,zk1 too\r\n3,zk1\r\n"
+    left = sorted(str(path.relative_to(closed / "logs")) for path in (closed / "logs").rglob("*.*"))
+    # What is of another make, or has no line, is kept as it is.
+    assert left == ["zk2/zookeeper-host-metrics.csv", "zk3/zookeeper-host-metrics.csv", "zk3/zookeeper.log"]
+
+
+def test_a_run_without_samples_has_no_file_of_them(folder: Path) -> None:
+    closed = close_record(folder)
+    assert not list(closed.glob("host-metrics*"))
 
 
 def test_files_are_replaced_at_once(tmp_path: Path) -> None:
