@@ -13,6 +13,7 @@ from locust.user.task import LOCUST_STATE_STOPPING
 
 from zk_locust.bench import adopt_flags, register_bench_parameters
 from zk_locust.errors import ClientError, ConfigurationError
+from zk_locust.interrupt import register_interrupt
 from zk_locust.load_plan import register_load_plan
 from zk_locust.locust_client import KazooLocustClient, LocustClient
 from zk_locust.node_cleanup import register_node_cleanup
@@ -116,6 +117,7 @@ def register() -> None:
     """Let Locust know the parameters, the plan of the load and the cleaning up. Safe to call again."""
     for hook, listener in (
         (locust.events.init_command_line_parser, add_parameters),
+        (locust.events.init, register_interrupt),
         (locust.events.init, register_bench_parameters),
         (locust.events.init, register_settings_check),
         (locust.events.init, register_report_dir),

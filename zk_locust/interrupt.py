@@ -1,0 +1,40 @@
+"""Ctrl-C ends a load where Locust waits for it, and not within whatever happens to run at that moment.
+
+Python raises KeyboardInterrupt in the greenlet that has the turn. In a user or a collector that is a traceback on the
+screen and the end of that greenlet, in the middle of a figure or a file, before Locust learns of it.
+"""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import gevent
+
+
+def register_interrupt(**_: Any) -> None:
+    """Have Ctrl-C raised in the main greenlet (a listener of `events.init`). Whoever has a handler already keeps it."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _Interrupt())
+
+
+class _Interrupt:
+    """The handler of SIGINT."""
+
+    def __init__(self) -> None:
+        self._hub = gevent.get_hub()
+        self._on_its_way = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        # Who asks again means it: some greenlet may not give up its turn.
+        if self._on_its_way or gevent.getcurrent() is self._hub.parent:
+            self._on_its_way = False
+            signal.default_int_handler(number, frame)
+        self._on_its_way = True
+        self._hub.loop.run_callback(self._raise_in_main)
+
+    def _raise_in_main(self) -> None:
+        if self._on_its_way:
+            self._on_its_way = False
+            self._hub.handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
