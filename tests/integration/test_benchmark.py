@@ -27,7 +27,10 @@ SCENARIO = {
     "run_time": "4s",
     "parameters": {"min-wait": "10ms", "max-wait": "20ms", "val-size": 64, "stats-collect": 500},
 }
-CONTRACT = ("manifest.json", "locust-stats.csv", "locust-distrib.jsonl", "latency.hlog", "zk-metrics.csv", "events.csv")
+CONTRACT = (
+    "manifest.json", "locust-stats.csv", "locust-distrib.jsonl", "latency.hlog", "zk-metrics.csv", "host-metrics.csv",
+    "events.csv",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +98,25 @@ def test_every_member_was_measured(run: Path) -> None:
     assert {row["member"] for row in metrics} == {"zk1", "zk2", "zk3"}
     assert {row["value"] for row in metrics if row["metric"] == "reachable"} == {"1"}
     assert {"avg_latency", "znode_count", "num_alive_connections"} <= {row["metric"] for row in metrics}
+
+
+def test_every_machine_and_process_was_sampled_while_the_load_was_on_its_way(fleet: LocalFleet, run: Path) -> None:
+    samples = rows(run / "host-metrics.csv")
+    load = [("load1", "master"), ("load1", "sampler"), ("load1", "worker-1")]
+    members = [(name, "zookeeper") for name in ("zk1", "zk2", "zk3")]
+    machines = [(name, "") for name in ("load1", "zk1", "zk2", "zk3")]
+    found = {(row["host"], row["process"]) for row in samples}
+    assert found >= {*load, *members, *machines}
+    assert len({row["machine"] for row in samples}) == 1, "all of them are this machine"
+    for host, process in found:
+        times = [row["timestamp"] for row in samples if (row["host"], row["process"]) == (host, process)]
+        measured = next(
+            row["timestamp"]
+            for row in rows(run / "events.csv")
+            if row["event"] == "part-start" and row["subject"] == "measured"
+        )
+        assert sum(time > measured for time in times) >= 4, (host, process)
+    assert not list(fleet.state.glob("zookeeper/*/samples/*")), "the controller has them now"
 
 
 def test_the_manifest_says_what_was_run_on_what(run: Path) -> None:
