@@ -1,17 +1,20 @@
 """A session for many requests at once: what fills and removes trees before and after a load.
 
 The native client can have many requests under way. Where the load is protected in a way that it does not speak, or the
-users' clients are of somebody's own making, the users' client does it instead, one request after the other: nothing is
-ever sent in another way than the load itself.
+users' clients are of somebody's own making, the users' client does it instead, with as many greenlets: nothing is ever
+sent in another way than the load itself.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
+from gevent.pool import Pool
+
 from zk_locust.clients import create_client
 from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.clients.native import Create, Delete, GetChildren, Request, Result
+from zk_locust.clients.native.client import PIPELINE_WINDOW
 from zk_locust.errors import AuthFailedError, ConnectError, ServerError
 from zk_locust.options import Options
 from zk_locust.protection import unprotected
@@ -34,8 +37,11 @@ class BulkClient(Protocol):
         ...
 
 
-class OneByOne:
-    """Any client as a BulkClient: the next request is sent when the reply to the one before is there."""
+class Concurrent:
+    """Any client as a BulkClient: greenlets share its session, and each waits for the reply to a request of its own.
+
+    They begin in the order of the requests, and a session's requests stay in the order in which they were sent.
+    """
 
     def __init__(self, client: ZooKeeperClient) -> None:
         self._client = client
@@ -48,14 +54,23 @@ class OneByOne:
         """Return the names of the children, in no order."""
         return self._client.get_children(path)
 
-    def pipeline(self, requests: Iterable[Request], *, window: int = 1) -> Iterator[Result | ServerError]:
+    def pipeline(self, requests: Iterable[Request], *, window: int = PIPELINE_WINDOW) -> Iterator[Result | ServerError]:
         """Carry out the requests in their order; yield what each came to, a ServerError where it was refused."""
-        del window
-        for request in requests:
-            try:
-                yield self._carry_out(request)
-            except ServerError as error:
-                yield error
+        pool = Pool(window)
+        try:
+            for found in pool.imap(self._outcome, requests, maxsize=window):
+                if isinstance(found, BaseException) and not isinstance(found, ServerError):
+                    raise found
+                yield found
+        finally:
+            pool.kill()
+
+    def _outcome(self, request: Request) -> Result | Exception:
+        # Returned and not raised: an exception that leaves a greenlet is printed there.
+        try:
+            return self._carry_out(request)
+        except Exception as error:
+            return error
 
     def _carry_out(self, request: Request) -> Result:
         match request:
@@ -74,7 +89,7 @@ def bulk_session(options: Options) -> Iterator[BulkClient]:
     """Return a session: of the native client, or of the users' where that would not do. Raises ClientError."""
     client = _started(options)
     try:
-        yield client if isinstance(client, BulkClient) else OneByOne(client)
+        yield client if isinstance(client, BulkClient) else Concurrent(client)
         client.stop()
     finally:
         client.close()

@@ -4,6 +4,7 @@
 
 from typing import Any
 
+import gevent
 import pytest
 
 from tests.unit.load.fakes import FakeZooKeeper, options
@@ -85,16 +86,56 @@ def test_where_the_native_client_cannot_get_in_the_users_client_does_it(
     assert clients["native"].closes == 2
 
 
-def test_one_by_one_gives_what_each_request_has_come_to() -> None:
+def test_a_shared_session_gives_what_each_request_has_come_to() -> None:
     client = Plain()
     requests: list[Request] = [Create("/a", b"x"), Create("/a"), Create("/a/b")]
     requests += [GetChildren("/a"), Delete("/a"), Delete("/c")]
     results = [
         type(found).__name__ if isinstance(found, Exception) else found
-        for found in bulk.OneByOne(client).pipeline(requests)
+        for found in bulk.Concurrent(client).pipeline(requests)
     ]
     assert results == ["/a", "NodeExistsError", "/a/b", ["b"], "NotEmptyError", "NoNodeError"]
-    assert remove_tree(bulk.OneByOne(client), "/a") == 2
+    assert remove_tree(bulk.Concurrent(client), "/a") == 2
     assert client.nodes.keys() == {"/"}
     with pytest.raises(TypeError, match="no request that trees are made with"):
-        list(bulk.OneByOne(client).pipeline([SetData("/", b"")]))
+        list(bulk.Concurrent(client).pipeline([SetData("/", b"")]))
+
+
+class Slow(Plain):
+    """A client whose replies take their time, as over a network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_way = self.most_under_way = 0
+        self.sent: list[str] = []
+        self.lost_at = ""
+
+    def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
+        self.sent.append(path)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            if path == self.lost_at:
+                raise ConnectError("lost")
+            gevent.sleep(0.01)
+            return path
+        finally:
+            self.under_way -= 1
+
+
+def test_requests_are_under_way_together_and_keep_their_order() -> None:
+    client = Slow()
+    paths = [f"/{number}" for number in range(40)]
+    assert list(bulk.Concurrent(client).pipeline(map(Create, paths), window=8)) == paths
+    assert client.sent == paths
+    assert client.most_under_way == 8
+
+
+def test_a_session_that_is_lost_ends_the_pipeline_and_leaves_nothing_under_way() -> None:
+    client = Slow()
+    client.lost_at = "/0"
+    found = bulk.Concurrent(client).pipeline((Create(f"/{number}") for number in range(1000)), window=4)
+    with pytest.raises(ConnectError, match="lost"):
+        list(found)
+    assert client.under_way == 0
+    assert len(client.sent) < 20
