@@ -150,6 +150,19 @@ def test_a_number_of_workers_without_sense(value: object) -> None:
     assert problem.startswith(f"w: locust_processes [{value}] must be a number of workers")
 
 
+@pytest.mark.parametrize("value", ["often", -1, 0.01, 3601, "nan", True, [1]])
+def test_samples_of_machines_need_an_interval(value: Any) -> None:
+    [problem] = problems(b={"benchmark_host_metrics_interval_s": value})
+    assert problem.startswith(
+        f"b: benchmark_host_metrics_interval_s [{value}] must be seconds from 0.1 to 3600, or 0 for"
+    )
+
+
+@pytest.mark.parametrize("value", [0, "0", 0.1, "2.5", 3600, None])
+def test_an_interval_of_samples_may_be_text_or_nothing(value: Any) -> None:
+    assert problems(b={"benchmark_host_metrics_interval_s": value}) == []
+
+
 def test_groups_without_a_host() -> None:
     found = inventory_problems({}, {}, {})
     assert [problem.partition(":")[0] for problem in found] == [
