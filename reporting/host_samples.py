@@ -54,17 +54,21 @@ def interval_s(samples: pd.DataFrame) -> float:
     return float(steps.median()) if steps.notna().any() else 0.0
 
 
-def over_time(samples: pd.DataFrame, timeline: Timeline, series: pd.Series, values: pd.Series) -> pd.DataFrame:
-    """`time_s`, `series`, `value`: at most `MAX_BINS` points of each series, at the same times for all.
+def step_s(samples: pd.DataFrame, timeline: Timeline) -> float:
+    """Seconds that make one point of a chart: a sample's, or more of them so that there are at most `MAX_BINS`."""
+    return max(interval_s(samples), timeline.end_s / MAX_BINS)
 
-    `series` names each sample's line, `values` has its value. Samples in one point give their largest value; NaN stands
-    where samples are missing, so that a line has a gap there.
+
+def over_time(time_s: pd.Series, series: pd.Series, values: pd.Series, step_s: float) -> pd.DataFrame:
+    """`time_s`, `series`, `value`: points `step_s` apart, at the same times for all series.
+
+    For each sample, `time_s` is its time, `series` names its line, `values` has its value. Samples in one point give
+    their largest value; NaN stands where samples are missing, so that a line has a gap there.
     """
-    step_s = max(interval_s(samples), timeline.end_s / MAX_BINS)
-    point = np.ceil(samples["time_s"] / step_s) - 1
+    point = np.ceil(time_s / step_s) - 1
     frame = pd.DataFrame({"series": series, "point": point, "value": values}).dropna()
     frame = frame.groupby(["series", "point"], as_index=False).max()
     after_gap = frame.groupby("series")["point"].diff() > _MOST_MISSING + 1
-    gaps = frame[after_gap].assign(point=frame["point"] - 1, value=float("nan"))
-    frame = pd.concat([frame, gaps]).sort_values(["series", "point"], ignore_index=True) if len(gaps) else frame
+    gaps = frame[after_gap].assign(point=frame.loc[after_gap, "point"] - 1, value=float("nan"))
+    frame = pd.concat([frame, gaps]).sort_values(["series", "point"], ignore_index=True)
     return frame.assign(time_s=(frame["point"] + 0.5) * step_s)[["time_s", "series", "value"]]

@@ -79,7 +79,8 @@ def of_zookeeper(results: Results, frame: Frame) -> list[Figure]:
     """CPU of the ZooKeeper processes over time; nothing when none was sampled."""
     samples = host_samples.within_load(results.run, results.timeline)
     rows = samples[samples["process"] == machines.ZOOKEEPER]
-    found = host_samples.over_time(rows, results.timeline, rows["host"], rows["cpu_percent"])
+    step_s = host_samples.step_s(samples, results.timeline)
+    found = host_samples.over_time(rows["time_s"], rows["host"], rows["cpu_percent"], step_s)
     if not len(found):
         return []
     names = sorted(found["series"].unique(), key=natural)
@@ -105,13 +106,14 @@ def of_machines(results: Results, frame: Frame) -> list[Figure]:
     """One figure for each of `MACHINE_FIGURES` in which there is something to see."""
     samples = host_samples.within_load(results.run, results.timeline)
     rows = samples[samples["process"] == WHOLE_MACHINE]
+    step_s = host_samples.step_s(samples, results.timeline)
     labels = {id_: _label(hosts) for id_, hosts in machines.hosts_of(results.run).items()}
     figures = []
     for wanted in MACHINE_FIGURES:
         values = rows[list(wanted.columns)].max(axis=1) / wanted.unit
         if not (values >= wanted.least).any():
             continue
-        found = host_samples.over_time(rows, results.timeline, rows["machine"].map(labels), values)
+        found = host_samples.over_time(rows["time_s"], rows["machine"].map(labels), values, step_s)
         data, names = few_lines(found, MAX_MACHINE_LINES, "busiest machine")
         figures.append(_figure(wanted, "machines", data, names, frame))
     return figures

@@ -242,7 +242,7 @@ class Synthetic:
         wave = 1 + 0.1 * np.sin(at_s + number)
         return {
             "cores": 2,
-            "cpu_percent": f"{(8 if at_s < 0 else 90 + 10 * number) * wave:.1f}",
+            "cpu_percent": f"{(8 if at_s < 0 else 90 + 3 * number) * wave:.1f}",
             "iowait_percent": "1.0",
             "steal_percent": "0.2",
             "memory_bytes": 3 * 1024**3,
