@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from reporting import results, run_folder, tables
 from reporting.errors import InputError
 
-FILES = ("manifest.json", "locust-stats.csv", "locust-distrib.jsonl", "zk-metrics.csv", "events.csv")
+FILES = (
+    "manifest.json",
+    "locust-stats.csv",
+    "locust-distrib.jsonl",
+    "zk-metrics.csv",
+    "host-metrics.csv",
+    "events.csv",
+)
 
 
 @pytest.fixture
@@ -81,6 +88,12 @@ def test_a_cut_off_number_is_not_taken_for_a_whole_one(run: Path) -> None:
             3,
             "yesterday,1,zk1,reachable,1,",
             "zk-metrics.csv:3: column timestamp is not a time [yesterday]",
+        ),
+        (
+            "host-metrics.csv",
+            3,
+            "2026-11-24T03:15:01+00:00,1,zk1" + "," * 18,
+            "host-metrics.csv:3: column machine is not filled []; the line is left out",
         ),
         ("locust-distrib.jsonl", 2, "[1, 2]", "locust-distrib.jsonl:2: is not a JSON object; the line is left out"),
         ("locust-distrib.jsonl", 2, '{"name": "get"}', "locust-distrib.jsonl:2: lacks the field "),
