@@ -97,6 +97,13 @@ def test_members_at_their_limit_are_told_apart_from_those_that_others_disturb(tm
     assert "zk2 95 %, of which ZooKeeper used 10: the members had to share" in said[1]
 
 
+def test_the_master_beside_a_member_is_not_zookeeper(tmp_path: Path) -> None:
+    groups = {"zookeeper": ["zk1", "zk2", "zk3"], "locust_master": ["load1"], "locust_workers": ["load2"]}
+    cpu = dict.fromkeys(("zk1", "load1"), 190.0) | {"master": 100, "zk1 zookeeper": 20}
+    found = used(tmp_path, cpu, machines={"zk1": "one", "load1": "one"}, manifest={"inventory": {"groups": groups}})
+    assert "load1, zk1 95 %, of which ZooKeeper used 10: the members had to share" in text(found, "member-busy")
+
+
 def test_a_busy_machine_of_load_and_members_is_told_by_other_rules(tmp_path: Path) -> None:
     """Preflight has said that they share it, and `cpu-wait` says whether it has hurt."""
     assert rules(used(tmp_path, dict.fromkeys(TOGETHER, 198.0), machines=TOGETHER)) == {}

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from reporting import host_samples, machine_facts, results, series
 from reporting.machines import MachineRow, ProcessRow
 from reporting.results import Results
-from tests.unit.reporting.synthetic import Synthetic
+from tests.unit.reporting.synthetic import START, Synthetic
 
 MEASURED = (5.0, 35.0)  # of the synthetic run, seconds since its load started
 
@@ -102,15 +103,17 @@ def test_a_second_sampler_of_a_host_has_seconds_of_its_own(tmp_path: Path) -> No
     run = Synthetic(operations={"get": 20.0}).write(tmp_path / "run")
     with (run / "host-metrics.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["host"] == "zk1"]
-    first_s = min(float(row["elapsed_s"]) for row in rows)
+    later_s = 4.0
     with (run / "host-metrics.csv").open("a", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         for row in rows:
-            elapsed_s = float(row["elapsed_s"]) - first_s + 0.5  # as if it had started a moment later
-            inside = wholly_within(elapsed_s - 0.5 - 1.4, *MEASURED)
-            name = "worker-9" if row["process"] else ""
-            changes = {"cpu_percent": 40 if inside else 99} if name else {}
-            writer.writerow(row | {"elapsed_s": elapsed_s, "process": name} | changes)
+            elapsed_s, at_s = float(row["elapsed_s"]), datetime.fromisoformat(row["timestamp"]) - START
+            if elapsed_s > later_s:
+                worker = {
+                    "process": "worker-9",
+                    "cpu_percent": 40 if wholly_within(at_s.total_seconds(), *MEASURED) else 99,
+                }
+                writer.writerow(row | {"elapsed_s": elapsed_s - later_s} | (worker if row["process"] else {}))
     found = results.evaluate(run)
     assert process(found, "zk1", "worker-9").cpu_peak_percent_of_core == 40.0
     assert process(found, "zk1", "zookeeper").cpu_mean_percent_of_core == 70.0

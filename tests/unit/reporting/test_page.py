@@ -172,6 +172,8 @@ def test_markdown_tells_the_same_facts(troubled: Results) -> None:
     for figure in drawn:
         assert f"](figures/{figure.slug}.png)" in text
     assert text.count("| ---") >= 8
+    members, machines, processes = (text.index(f"## {of} ") for of in ("Members during", "Machines in", "Processes in"))
+    assert members < machines < processes
     rows = [line for line in text.splitlines() if line.startswith("| get ")]
     assert len(rows) == 1
     assert rows[0].count(" | ") == 9
