@@ -44,14 +44,13 @@ def measured(samples: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
 
 
 def interval_s(samples: pd.DataFrame) -> float:
-    """Seconds from one sample of a machine to the next, 0 where none follows another.
+    """Seconds from one sample to the next, 0 where none follows another.
 
-    The labels' order in time counts and not the file's: where a host has two samplers, the result is too short and
-    never too long.
+    A process is sampled by one sampler, a machine perhaps by two of the same host: the median of all is right.
     """
-    machine = samples[samples["process"] == WHOLE_MACHINE]
-    steps = machine.groupby("host")["time_s"].diff()
-    return float(steps.median()) if steps.notna().any() else 0.0
+    steps = samples.groupby(["host", "process"])["time_s"].diff()
+    typical = steps.groupby([samples["host"], samples["process"]]).median()
+    return float(typical.median()) if typical.notna().any() else 0.0
 
 
 def step_s(samples: pd.DataFrame, timeline: Timeline) -> float:

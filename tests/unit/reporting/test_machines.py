@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -100,24 +100,27 @@ def test_a_clock_that_is_not_the_masters_is_put_right(tmp_path: Path) -> None:
 
 def test_a_second_sampler_of_a_host_has_seconds_of_its_own(tmp_path: Path) -> None:
     """A member that is a load host, too: its file holds two samplers' rows one after the other."""
-    run = Synthetic(operations={"get": 20.0}).write(tmp_path / "run")
+    alone = Synthetic(operations={"get": 20.0}, host_sample=lambda host, _, __: {} if host == "zk1" else None)
+    run = alone.write(tmp_path / "run")
     with (run / "host-metrics.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["host"] == "zk1"]
-    later_s = 4.0
+        rows = list(csv.DictReader(file))
+    later_s = 2.0
     with (run / "host-metrics.csv").open("a", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         for row in rows:
-            elapsed_s, at_s = float(row["elapsed_s"]), datetime.fromisoformat(row["timestamp"]) - START
+            elapsed_s, ended = float(row["elapsed_s"]), datetime.fromisoformat(row["timestamp"])
             if elapsed_s > later_s:
-                worker = {
-                    "process": "worker-9",
-                    "cpu_percent": 40 if wholly_within(at_s.total_seconds(), *MEASURED) else 99,
-                }
-                writer.writerow(row | {"elapsed_s": elapsed_s - later_s} | (worker if row["process"] else {}))
+                inside = wholly_within((ended - START).total_seconds() + 0.01, *MEASURED)
+                worker = {"process": "worker-9", "cpu_percent": 40 if inside else 99} if row["process"] else {}
+                label = {"timestamp": ended + timedelta(milliseconds=10), "elapsed_s": elapsed_s - later_s}
+                writer.writerow(row | label | worker)
     found = results.evaluate(run)
     assert process(found, "zk1", "worker-9").cpu_peak_percent_of_core == 40.0
     assert process(found, "zk1", "zookeeper").cpu_mean_percent_of_core == 70.0
-    assert len([row for row in found.machines.rows if "zk1" in row.hosts]) == 1
+    assert [row.hosts for row in found.machines.rows] == [("zk1",)]
+    points = over_time(found, "")
+    assert points["value"].notna().all()  # no sampler's pace is taken for both together
+    assert len(points) == 37
 
 
 def test_a_process_is_told_as_it_used_its_core(tmp_path: Path) -> None:
