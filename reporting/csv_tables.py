@@ -4,9 +4,11 @@ import csv
 import math
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -22,19 +24,30 @@ class Kind(Enum):
     TIME = "time"  # ISO 8601; becomes seconds since the epoch
 
 
-def _number(text: str) -> float:
-    return finite(text) if text else math.nan
+_WHAT: Final = {Kind.TEXT: "text", Kind.NUMBER: "a number", Kind.TIME: "a time"}
 
 
-def _text(text: str) -> str:
-    return text
+# A source writes the same time on all lines of one look at things.
+_time = lru_cache(maxsize=64)(parse_time)
 
 
-_CONVERT: Mapping[Kind, tuple[Callable[[str], Any], str]] = {
-    Kind.NUMBER: (_number, "a number"),
-    Kind.TIME: (parse_time, "a time"),
-    Kind.TEXT: (_text, "text"),
-}
+@dataclass(slots=True)
+class _Column:
+    """A column that is wanted: how its texts become values, what a blank becomes, and the values so far."""
+
+    name: str
+    kind: Kind
+    filled: bool  # blanks are refused
+    convert: Callable[[str], Any]
+    blank: str | float
+    values: Any  # list[str] or array("d")
+
+
+def _column(name: str, kind: Kind, filled: bool, shared: dict[str, str]) -> _Column:
+    """A column without values. `shared` keeps one copy of each text: the same few words stand on every line."""
+    if kind is Kind.TEXT:
+        return _Column(name, kind, filled, lambda text: shared.setdefault(text, text), "", [])
+    return _Column(name, kind, filled, finite if kind is Kind.NUMBER else _time, math.nan, array("d"))
 
 
 def _csv_lines(path: Path, problems: ProblemLog, lost_figures: bool) -> Iterator[tuple[int, list[str]]]:
@@ -71,7 +84,7 @@ def read_table(
     missing: str,
     lost_figures: bool = False,
     accept: Callable[[Mapping[str, str]], bool] | None = None,
-    check: Sequence[str] | None = None,
+    check: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Read a CSV file with a header line into one frame with exactly `columns`, in their order.
 
@@ -79,17 +92,16 @@ def read_table(
     line is wanted at all. `check` names columns that must not be blank. Text columns are str, the others float64;
     a column that the file lacks is blank or NaN throughout.
     """
-    texts: dict[str, list[str]] = {name: [] for name, kind in columns.items() if kind is Kind.TEXT}
-    numbers: dict[str, array[float]] = {name: array("d") for name, kind in columns.items() if kind is not Kind.TEXT}
-    shared: dict[str, str] = {}  # the same few words stand on every line: keep one copy of each
+    shared: dict[str, str] = {}
+    wanted = {name: _column(name, kind, name in check, shared) for name, kind in columns.items()}
 
     def frame() -> pd.DataFrame:
+        rows = max(len(column.values) for column in wanted.values())
         data: dict[str, Any] = {}
-        for name in columns:
+        for name, column in wanted.items():
+            values = column.values if len(column.values) else [column.blank] * rows
             # object, not Arrow or pandas strings: plain comparisons, and no further library
-            data[name] = (
-                pd.Series(texts[name], dtype=object) if name in texts else pd.Series(numbers[name], dtype=float)
-            )
+            data[name] = pd.Series(values, dtype=object if column.kind is Kind.TEXT else float)
         return pd.DataFrame(data)
 
     try:
@@ -102,39 +114,38 @@ def read_table(
         absent = [name for name in columns if name not in header]
         if absent:
             problems.add(path.name, 1, f"lacks the columns {', '.join(absent)}", lost_figures=lost_figures)
+        # a long run has some 100,000 lines of some 20 columns: nothing is looked up twice for a cell
+        there = [(header.index(name), c, c.convert, c.blank) for name, c in wanted.items() if name not in absent]
+        appends = [column.values.append for _, column, _, _ in there]
         for number, fields in lines:
             if len(fields) != len(header):
                 text = f"{len(fields)} fields where {len(header)} are expected; the line is left out"
                 problems.add(path.name, number, text, lost_figures=lost_figures)
                 continue
-            row = dict(zip(header, fields, strict=True))
-            if accept is not None and not accept(row):
+            if accept is not None and not accept(dict(zip(header, fields, strict=True))):
                 continue
-            converted: dict[str, Any] = {}
-            for name, kind in columns.items():
-                text = row.get(name, "")
-                if (not text and kind is Kind.TIME) or name in absent:
-                    converted[name] = "" if kind is Kind.TEXT else math.nan
-                    continue
-                convert, what = _CONVERT[kind]
-                try:
-                    converted[name] = convert(text)
-                except ValueError:
-                    break
-                if check is not None and name in check and not text:
+            converted = []
+            for place, column, convert, blank in there:
+                text = fields[place]
+                if text:
+                    try:
+                        converted.append(convert(text))
+                    except ValueError:
+                        what = _WHAT[column.kind]
+                        break
+                elif column.filled:
                     what = "filled"
                     break
+                else:
+                    converted.append(blank)
             else:
-                for name, value in converted.items():
-                    if name in texts:
-                        texts[name].append(shared.setdefault(value, value))
-                    else:
-                        numbers[name].append(value)
+                for append, value in zip(appends, converted, strict=True):
+                    append(value)
                 continue
             problems.add(
                 path.name,
                 number,
-                f"column {name} is not {what} [{text[:40]}]; the line is left out",
+                f"column {column.name} is not {what} [{text[:40]}]; the line is left out",
                 lost_figures=lost_figures,
             )
     except FileNotFoundError:

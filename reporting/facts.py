@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from reporting import members, text
@@ -131,11 +131,10 @@ def hosts(results: Results) -> Table | None:
         ("clock_offset_ms", "Clock offset"),
     )
     shown_columns = [column for column in columns if any(manifest.hosts.get(name, {}).get(column[0]) for name in names)]
-    group_titles = {"zookeeper": "member", "locust_master": "master", "locust_workers": "workers"}
     rows = []
     for name in names:
         known = manifest.hosts.get(name, {})
-        roles = [group_titles.get(group, group) for group, found in manifest.groups.items() if name in found]
+        roles = manifest.roles(name)
         if not roles and known.get("zookeeper_mode"):
             roles = ["member"]  # of somebody else's ensemble, which the inventory need not name
         cells = [_host_cell(known, key) for key, _ in shown_columns]
@@ -235,7 +234,7 @@ def inventory(results: Results) -> Table | None:
 
 
 def as_json(results: Results) -> dict[str, Any]:
-    """The headline and the verdict for programs: the content of `report.json`."""
+    """The headline, the machines and the verdict for programs: the content of `report.json`."""
 
     def figures(row: Row) -> dict[str, Any]:
         return {
@@ -258,6 +257,8 @@ def as_json(results: Results) -> dict[str, Any]:
         "total": figures(results.headline.total),
         "operations": [figures(row) for row in results.headline.rows],
         "errors": results.headline.errors,
+        "machines": [asdict(row) for row in results.machines.rows],
+        "processes": [asdict(row) for row in results.machines.processes],
         "verdict": results.verdict.as_dict(),
         "problems": [str(problem) for problem in results.run.problems],
     }

@@ -3,7 +3,6 @@
 On the page it is interactive and as wide as its place; in `figures/` it is still, with title and a fixed width.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +11,7 @@ import altair as alt
 import pandas as pd
 
 from reporting import theme
+from reporting.text import natural
 
 FILE_WIDTH: Final = 860
 SMALL_FILE_WIDTH: Final = 420
@@ -29,7 +29,7 @@ class Figure:
     caption: str
     description: str
     small: bool
-    group: str  # load, workers or members: the part of the report it stands in
+    group: str  # load, workers, members or machines: the part of the report it stands in
     draw: Callable[[bool], alt.LayerChart]
 
     def page_spec(self) -> dict[str, Any]:
@@ -69,6 +69,22 @@ def lines_of(frame: pd.DataFrame, series_column: str, value_column: str) -> pd.D
     )
 
 
+def few_lines(data: pd.DataFrame, most: int, busiest: str) -> tuple[pd.DataFrame, list[str]]:
+    """The lines of `data` (`time_s`, `series`, `value`) and their names, in order.
+
+    Where they are more than `most`: three instead, the largest, median and smallest value at each time.
+    """
+    names = sorted(data["series"].unique(), key=natural)
+    if len(names) <= most:
+        return data, names
+    grouped = data.groupby("time_s")["value"]
+    frames = [
+        getattr(grouped, how)().reset_index().assign(series=name)
+        for how, name in (("max", busiest), ("median", "median"), ("min", "least busy"))
+    ]
+    return pd.concat(frames, ignore_index=True), [busiest, "median", "least busy"]
+
+
 def ranges(frame: pd.DataFrame, series_column: str, value_column: str, unit: str) -> str:
     """In words, for who cannot see the chart: the range of the first few series."""
     said = []
@@ -84,8 +100,3 @@ def slug(name: str) -> str:
     """A name as part of a file name: lower-case letters, digits and hyphens."""
     found = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
     return "-".join(part for part in found.split("-") if part) or "operation"
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """A sort key under which zk2 comes before zk10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
-from reporting import charts, fleet_figures, load_figures, series, workers
+from reporting import charts, fleet_figures, load_figures, machine_figures, series, workers
 from reporting.figure import Figure
 from reporting.results import Results
 from reporting.rules import CPU_SHORT_PERCENT
@@ -20,6 +20,8 @@ def build(results: Results) -> list[Figure]:
         *load_figures.distribution(results, load),
         *fleet_figures.of_workers(results, frame),
         *fleet_figures.of_members(results, frame),
+        *machine_figures.of_zookeeper(results, frame),
+        *machine_figures.of_machines(results, frame),
     ]
     return _with_unique_slugs(figures)
 

@@ -1,15 +1,14 @@
-"""The charts of the machines: the workers' CPU, the members' metrics."""
+"""The charts of the fleet's processes as they tell themselves: the workers' CPU, the members' metrics."""
 
 from dataclasses import dataclass
 from typing import Final
 
-import pandas as pd
-
 from reporting import charts, series
 from reporting.charts import Frame, Lines
-from reporting.figure import Figure, lines_of, natural, ranges
+from reporting.figure import Figure, few_lines, lines_of, ranges
 from reporting.results import Results
 from reporting.rules import CPU_SHORT_PERCENT
+from reporting.text import natural
 
 MAX_WORKER_LINES: Final = 8
 
@@ -77,7 +76,7 @@ def of_workers(results: Results, frame: Frame) -> list[Figure]:
             None,
         ),
     ):
-        data, names = _few_workers(lines_of(found, "worker", column))
+        data, names = few_lines(lines_of(found, "worker", column), MAX_WORKER_LINES, "busiest worker")
         lines = Lines(data, names, "percent of one core", ",.0f", height=charts.SMALL_HEIGHT, limit=rule, y_max=100)
         figures.append(
             Figure(
@@ -91,19 +90,6 @@ def of_workers(results: Results, frame: Frame) -> list[Figure]:
             )
         )
     return figures
-
-
-def _few_workers(data: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The workers' lines, or for many workers the busiest, the median and the least busy at each time."""
-    names = sorted(data["series"].unique(), key=natural)
-    if len(names) <= MAX_WORKER_LINES:
-        return data, names
-    grouped = data.groupby("time_s")["value"]
-    frames = [
-        getattr(grouped, how)().reset_index().assign(series=name)
-        for how, name in (("max", "busiest worker"), ("median", "median"), ("min", "least busy"))
-    ]
-    return pd.concat(frames, ignore_index=True), ["busiest worker", "median", "least busy"]
 
 
 def of_members(results: Results, frame: Frame) -> list[Figure]:

@@ -18,6 +18,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 HIDDEN: Final = "(hidden)"
+_ROLES: Final = {"zookeeper": "member", "locust_master": "master", "locust_workers": "workers"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ class Manifest:
         """The scenario's parameters, by flag."""
         value = self.scenario.get("parameters")
         return value if isinstance(value, dict) else {}
+
+    def roles(self, host: str) -> list[str]:
+        """What a host is in the run, by the groups that it is in; a group of another name is a role of that name."""
+        return [_ROLES.get(group, group) for group, found in self.groups.items() if host in found]
 
     def phase(self, name: str) -> Phase | None:
         """The phase of that name, if it began."""

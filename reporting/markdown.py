@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reporting import facts, text
+from reporting import facts, machine_facts, text
 from reporting.facts import Table
 from reporting.figure import Figure
 from reporting.results import Results
@@ -32,6 +32,8 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
         lines += [escaped(figure.caption), ""]
     for table in (
         facts.member_rows(results),
+        machine_facts.machines(results),
+        machine_facts.processes(results),
         facts.scenario(results),
         facts.parameters(results),
         facts.hosts(results),

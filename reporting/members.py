@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reporting.figure import natural
 from reporting.results import Results
+from reporting.text import natural
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from reporting import facts, text
+from reporting import facts, machine_facts, text
 from reporting.facts import Table
 from reporting.figure import Figure
 from reporting.results import Results
@@ -29,11 +29,15 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
     environment.filters["units"] = units
     manifest, total = results.run.manifest, results.headline.total
     specs = {figure.slug: figure.page_spec() for figure in figures}
-    groups = (
-        ("Load", [figure for figure in figures if figure.group == "load"]),
-        ("Load generator", [figure for figure in figures if figure.group == "workers"]),
-        ("Ensemble", [figure for figure in figures if figure.group == "members"]),
-    )
+    groups = [
+        (title, [figure for figure in figures if figure.group == group], _present(*tables))
+        for title, group, tables in (
+            ("Load", "load", ()),
+            ("Load generator", "workers", ()),
+            ("Ensemble", "members", (facts.member_rows(results),)),
+            ("Machines", "machines", (machine_facts.machines(results), machine_facts.processes(results))),
+        )
+    ]
     return environment.get_template("report.html.j2").render(
         run_id=results.run.run_id,
         manifest=manifest,
@@ -49,8 +53,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
         ),
         headline=facts.headline(results),
         errors=facts.errors(results),
-        groups=[group for group in groups if group[1]],
-        members=facts.member_rows(results),
+        groups=[group for group in groups if any(group[1:])],
         beside=[
             _present(facts.scenario(results), facts.versions(results)),
             _present(facts.parameters(results), facts.phases(results)),

@@ -1,7 +1,8 @@
 """The rules of the verdict: each is a function from the evidence to reasons.
 
 `void` says that there is no result; `inconclusive` that there is one, but something else than the ensemble may have
-made it; a `note` changes nothing. Rules and thresholds are explained to users in `docs/results.md`.
+made it; a `note` changes nothing. The rules about machines are in `machine_rules`, the thresholds of all here. Both are
+explained to users in `docs/results.md`.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Final
 from locust_extra.columns import MEASURED
 from reporting import headline as headlines
 from reporting.headline import Headline
+from reporting.machines import Machines
 from reporting.run_folder import RunFolder
 from reporting.timeline import Timeline
 from reporting.workers import Workers
@@ -35,6 +37,16 @@ CPU_SHORT_INTERVALS: Final = 2
 CPU_WAIT_PERCENT: Final = 10.0
 # Waiting this much, what it measures is its own wait as much as the ensemble.
 CPU_WAIT_SPOILS_PERCENT: Final = 25.0
+# A hypervisor that takes this much of a machine's cores for other guests is worth knowing of.
+STEAL_PERCENT: Final = 2.0
+# Taking this much, it stops whoever is measured, or measures, every tenth moment.
+STEAL_SPOILS_PERCENT: Final = 10.0
+# With this much of all its cores busy on average, a machine has no core to spare when one is wanted.
+BUSY_PERCENT: Final = 90.0
+# Below this share of what is busy, a machine works mostly for somebody else.
+OWN_SHARE: Final = 0.5
+# Less swapped out than this in the measured part is the kernel's housekeeping.
+SWAP_GROWTH_MIB: Final = 16
 # Below this number of operations beyond it, p99.9 is an anecdote.
 MIN_OPERATIONS_BEYOND_P999: Final = 10
 
@@ -56,6 +68,10 @@ class Evidence:
     timeline: Timeline
     headline: Headline
     workers: Workers
+    machines: Machines
+
+
+Rule = Callable[[Evidence], Iterator[Reason]]
 
 
 def _no_result(evidence: Evidence) -> Iterator[Reason]:
@@ -324,9 +340,8 @@ def percent(share: float) -> str:
     return f"{value:.2g} %" if value < 1 else f"{value:.1f} %"
 
 
-_Rule = Callable[[Evidence], Iterator[Reason]]
-VOID_RULES: Final[tuple[_Rule, ...]] = (_no_result, _all_workers_lost)
-OTHER_RULES: Final[tuple[_Rule, ...]] = (
+VOID_RULES: Final[tuple[Rule, ...]] = (_no_result, _all_workers_lost)
+OTHER_RULES: Final[tuple[Rule, ...]] = (
     _did_not_end_as_planned,
     _cut_short,
     _failures,

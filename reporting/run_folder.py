@@ -1,6 +1,7 @@
 """Reads a run folder into memory, whatever state it is in.
 
-The folder follows the results contract; its columns are those of `locust_extra.columns` and `zk_metrics.columns`.
+The folder follows the results contract; its columns are those of `locust_extra.columns`, `zk_metrics.columns` and
+`host_metrics.columns`.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from host_metrics.columns import HOST_COLUMNS
 from locust_extra.columns import AGGREGATED, EVENT_COLUMNS, STATS_COLUMNS
 from reporting import manifest as manifests
 from reporting.csv_tables import Kind, read_table
@@ -23,6 +25,7 @@ from zk_metrics.columns import METRIC_COLUMNS
 STATS_FILE: Final = "locust-stats.csv"
 DISTRIBUTIONS_FILE: Final = "locust-distrib.jsonl"
 METRICS_FILE: Final = "zk-metrics.csv"
+HOST_METRICS_FILE: Final = "host-metrics.csv"
 EVENTS_FILE: Final = "events.csv"
 
 _STATS_KINDS: Final[Mapping[str, Kind]] = {
@@ -36,6 +39,10 @@ _STATS_KINDS: Final[Mapping[str, Kind]] = {
 _METRIC_KINDS: Final[Mapping[str, Kind]] = {
     name: Kind.TIME if name == "timestamp" else Kind.NUMBER if name == "elapsed_s" else Kind.TEXT
     for name in METRIC_COLUMNS
+}
+_HOST_KINDS: Final[Mapping[str, Kind]] = {
+    name: Kind.TIME if name == "timestamp" else Kind.TEXT if name in ("host", "machine", "process") else Kind.NUMBER
+    for name in HOST_COLUMNS
 }
 _EVENT_KINDS: Final[Mapping[str, Kind]] = {
     name: Kind.TIME if name == "timestamp" else Kind.TEXT for name in EVENT_COLUMNS
@@ -73,8 +80,9 @@ class DistributionLine:
 class RunFolder:
     """Everything that reporting reads of a run.
 
-    `stats`, `metrics` and `events` have the columns of `STATS_COLUMNS`, `METRIC_COLUMNS` and `EVENT_COLUMNS`; their
-    timestamps are seconds since the epoch. `metrics` holds only `METRICS_WANTED`, its values as text.
+    `stats`, `metrics`, `host_metrics` and `events` have the columns of `STATS_COLUMNS`, `METRIC_COLUMNS`,
+    `HOST_COLUMNS` and `EVENT_COLUMNS`; their timestamps are seconds since the epoch. `metrics` holds only
+    `METRICS_WANTED`, its values as text.
     """
 
     path: Path
@@ -82,6 +90,7 @@ class RunFolder:
     stats: pd.DataFrame
     distributions: tuple[DistributionLine, ...]
     metrics: pd.DataFrame
+    host_metrics: pd.DataFrame
     events: pd.DataFrame
     problems: tuple[Problem, ...]
 
@@ -102,7 +111,7 @@ def check_folder(path: Path) -> Path:
         raise InputError(f"run folder [{path}] does not exist; `zk-locust-report runs` lists the runs there are")
     if not path.is_dir():
         raise InputError(f"run folder [{path}] is a file; give the folder results/<run_id> that holds it")
-    known = (manifests.FILE, STATS_FILE, DISTRIBUTIONS_FILE, METRICS_FILE, EVENTS_FILE)
+    known = (manifests.FILE, STATS_FILE, DISTRIBUTIONS_FILE, METRICS_FILE, HOST_METRICS_FILE, EVENTS_FILE)
     if not any((path / name).exists() for name in known):
         raise InputError(f"run folder [{path}] holds none of {', '.join(known)}; give a folder results/<run_id>")
     return path.resolve()
@@ -132,10 +141,17 @@ def load(path: Path) -> RunFolder:
         missing="the members' metrics are not known",
         accept=lambda row: row.get("metric") in METRICS_WANTED,
     )
+    host_metrics = read_table(
+        folder / HOST_METRICS_FILE,
+        _HOST_KINDS,
+        problems,
+        missing="what the machines and their processes used is not known",
+        check=("host", "machine"),
+    )
     events = read_table(
         folder / EVENTS_FILE, _EVENT_KINDS, problems, missing="what happened when, lost workers included, is not known"
     )
-    return RunFolder(folder, manifest, stats, distributions, metrics, events, tuple(problems.all()))
+    return RunFolder(folder, manifest, stats, distributions, metrics, host_metrics, events, tuple(problems.all()))
 
 
 def _distributions(path: Path, problems: ProblemLog) -> list[DistributionLine]:

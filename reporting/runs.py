@@ -122,7 +122,8 @@ def _state(manifest: Manifest) -> str:
 def _facts(path: Path) -> dict[str, Any]:
     """The content of `report.json`, or what it would be when it is missing or older than the figures."""
     written = path / "report.json"
-    sources = [path / name for name in ("locust-stats.csv", "locust-distrib.jsonl", "zk-metrics.csv", "events.csv")]
+    figures = ("locust-stats.csv", "locust-distrib.jsonl", "zk-metrics.csv", "host-metrics.csv", "events.csv")
+    sources = [path / name for name in figures]
     try:
         newest = max((source.stat().st_mtime for source in sources if source.exists()), default=0.0)
         if written.stat().st_mtime >= newest:

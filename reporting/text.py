@@ -1,5 +1,6 @@
-"""How figures are written for people: the same everywhere, on screen, in Markdown and on the page."""
+"""How figures are written, and names put in order, for people: the same on screen, in Markdown and on the page."""
 
+import re
 from typing import Final
 
 NOTHING: Final = "\N{EN DASH}"
@@ -52,3 +53,8 @@ def moment(iso: str) -> str:
     except ValueError:
         return iso
     return found.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if found.tzinfo else f"{found:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A sort key under which zk2 comes before zk10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

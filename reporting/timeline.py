@@ -3,16 +3,21 @@
 The load's clock (`elapsed_s`) is the master's monotonic clock. Other sources have clocks of their own; they are laid
 over it by the median difference between their wall-clock labels and their own seconds, so that one wrong label moves
 nothing, and no duration is ever a difference of labels.
+
+The samples of the machines are placed by their labels alone: a host may have several samplers, whose seconds begin at
+different moments, but it has one wall clock. How far that clock is from the master's is known from before the run.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import pandas as pd
 
 from locust_extra.columns import COOL_DOWN, MEASURED, WARM_UP
+from reporting import manifest as manifests
+from reporting.manifest import Manifest
 from reporting.run_folder import DistributionLine, RunFolder
 
 _ORDER: Final = (WARM_UP, MEASURED, COOL_DOWN)
@@ -53,13 +58,15 @@ class Timeline:
     """All intervals in order of time, the parts they make up, and what brings other clocks onto the load's clock.
 
     `load_start` is the wall-clock label (seconds since the epoch) of 0 s; `metrics_offset_s` is to be added to the
-    `elapsed_s` of the members' metrics. Both are NaN when they are not known.
+    `elapsed_s` of the members' metrics. Both are NaN when they are not known. `clock_offsets_s` has each host's wall
+    clock minus the master's, where it is known.
     """
 
     intervals: tuple[Interval, ...]
     spans: tuple[Span, ...]
     load_start: float
     metrics_offset_s: float
+    clock_offsets_s: Mapping[str, float] = field(default_factory=dict)
 
     def span(self, part: str) -> Span | None:
         """The part of that name, when it has any interval."""
@@ -79,6 +86,11 @@ class Timeline:
     def in_load_time(self, timestamp: float) -> float:
         """Seconds since the load started for a wall-clock label."""
         return timestamp - self.load_start
+
+    def of_host_samples(self, samples: pd.DataFrame) -> pd.Series:
+        """Seconds since the load started for each of the machines' samples, by their `timestamp` and `host`."""
+        ahead_s = samples["host"].map(dict(self.clock_offsets_s)).astype(float).fillna(0.0)
+        return samples["timestamp"] - ahead_s - self.load_start
 
 
 def build(run: RunFolder) -> Timeline:
@@ -101,7 +113,7 @@ def build(run: RunFolder) -> Timeline:
     ]
     load_start = _offset(_labels(run.stats, run.distributions))
     metrics_offset_s = _offset(run.metrics[["timestamp", "elapsed_s"]]) - load_start
-    return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s)
+    return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s, _clock_offsets_s(run.manifest))
 
 
 def _place(part: str) -> int:
@@ -116,6 +128,14 @@ def _labels(stats: pd.DataFrame, lines: Sequence[DistributionLine]) -> pd.DataFr
 
 def _offset(frame: pd.DataFrame) -> float:
     return float((frame["timestamp"] - frame["elapsed_s"]).median()) if len(frame) else float("nan")
+
+
+def _clock_offsets_s(manifest: Manifest) -> dict[str, float]:
+    """Each host's clock minus the master's: the manifest has both against the controller's, in milliseconds."""
+    told = {host: manifests.number(known.get("clock_offset_ms")) for host, known in manifest.hosts.items()}
+    known_ms = {host: offset_ms for host, offset_ms in told.items() if offset_ms is not None}
+    master = next((host for host in manifest.groups.get("locust_master", []) if host in known_ms), None)
+    return {host: (known_ms[host] - known_ms[master]) / 1000 for host in known_ms} if master is not None else {}
 
 
 def _intervals(ends: dict[tuple[str, int], float], lengths: dict[tuple[str, int], float]) -> list[Interval]:

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from reporting import workers
 from reporting.headline import Headline
+from reporting.machine_rules import MACHINE_RULES
+from reporting.machines import Machines
 from reporting.rules import (
     CPU_SHORT_PERCENT,
     INCONCLUSIVE,
@@ -36,12 +38,12 @@ class Verdict:
         }
 
 
-def judge(run: RunFolder, timeline: Timeline, headline: Headline) -> Verdict:
+def judge(run: RunFolder, timeline: Timeline, headline: Headline, machines: Machines) -> Verdict:
     """Apply every rule. Without a result the other rules have nothing to judge, so only the notes of `void` remain."""
-    evidence = Evidence(run, timeline, headline, workers.build(run, timeline, CPU_SHORT_PERCENT))
+    evidence = Evidence(run, timeline, headline, workers.build(run, timeline, CPU_SHORT_PERCENT), machines)
     reasons = [reason for rule in VOID_RULES for reason in rule(evidence)]
     if not reasons:
-        reasons = [reason for rule in OTHER_RULES for reason in rule(evidence)]
+        reasons = [reason for rule in (*OTHER_RULES, *MACHINE_RULES) for reason in rule(evidence)]
         reasons.sort(key=lambda reason: reason.severity == NOTE)
     worst = VOID if _has(reasons, VOID) else INCONCLUSIVE if _has(reasons, INCONCLUSIVE) else VALID
     return Verdict(worst, tuple(reasons))

@@ -22,11 +22,18 @@ WIDTHS = (390, 768, 1400)
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("results")
+    together = {f"zk{i}": "one" for i in range(1, 8)}
     many = {f"operation_with_a_long_name_{i}": 60.0 for i in range(8)}
     runs = {
         "sound": Synthetic(),
         "troubled": Synthetic(failures_in_stall=40, worker_lost_at_s=25, cpu_percent=95, member_down=(10, 20)),
-        "wide": Synthetic(operations=many, members=9, workers=6, manifest={"run_id": "x" * 120, "label": "long " * 30}),
+        "wide": Synthetic(
+            operations=many,
+            members=9,
+            workers=12,
+            machines=together,
+            manifest={"run_id": "x" * 120, "label": "long " * 30},
+        ),
     }
     pages = {name: write.report(run.write(folder / name)) for name, run in runs.items()}
     (folder / "void").mkdir()

@@ -7,6 +7,7 @@ a second and some fail, a cool-down, members whose metrics move with it.
 import csv
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
 from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
 from reporting.distributions import Distribution, Histogram, lowest_equivalent
 from zk_metrics.columns import METRIC_COLUMNS
@@ -42,6 +44,10 @@ class Synthetic:
     cpu_percent: float = 45.0
     cpu_wait_percent: float = 4.0
     member_down: tuple[float, float] | None = None  # since the load started
+    machines: dict[str, str] = field(default_factory=dict)  # host to the name of its machine; else one of its own
+    clocks_ahead_s: dict[str, float] = field(default_factory=dict)  # of the master's, by host
+    # changes to a sample of a host's process (empty: its machine) at a time since the load started; None: no sample
+    host_sample: Callable[[str, str, float], dict[str, object] | None] = lambda _host, _process, _at_s: {}
     manifest: dict[str, Any] = field(default_factory=dict)  # laid over the manifest
 
     def write(self, folder: Path) -> Path:
@@ -51,6 +57,7 @@ class Synthetic:
         self._figures(folder)
         self._metrics(folder)
         self._events(folder)
+        self._host_metrics(folder)
         (folder / "manifest.json").write_text(json.dumps(self._manifest() | self.manifest, indent=1))
         (folder / "logs").mkdir()
         return folder
@@ -209,6 +216,56 @@ class Synthetic:
                     put("avg_latency", f"{0.4 + 0.01 * max(at_s, 0) + 0.1 * i:.4f}")
                     put("max_latency", 40)
 
+    def _host_metrics(self, folder: Path) -> None:
+        lead_s = 2.4  # the samplers start before the load, and not at a full second of it
+        processes = {f"zk{i + 1}": ["zookeeper"] for i in range(self.members)}
+        processes["load1"] = ["master", *(f"worker-{i + 1}" for i in range(self.workers))]
+        with (folder / "host-metrics.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, HOST_COLUMNS, restval="")
+            writer.writeheader()
+            for number, (host, watched) in enumerate(processes.items()):
+                for sample in range(1, int(self.total_s + lead_s) + 1):
+                    at_s = sample - lead_s
+                    label = {
+                        "timestamp": self._stamp(at_s + self.clocks_ahead_s.get(host, 0.0)),
+                        "elapsed_s": f"{sample:.6f}",
+                        "host": host,
+                        "machine": self.machines.get(host, f"machine-of-{host}"),
+                    }
+                    for process in (WHOLE_MACHINE, *watched):
+                        changes = self.host_sample(host, process, at_s)
+                        if changes is not None:
+                            row = self._process_sample(process) if process else self._machine_sample(at_s, number)
+                            writer.writerow(label | {"process": process} | row | changes)
+
+    def _machine_sample(self, at_s: float, number: int) -> dict[str, object]:
+        wave = 1 + 0.1 * np.sin(at_s + number)
+        return {
+            "cores": 2,
+            "cpu_percent": f"{(8 if at_s < 0 else 90 + 3 * number) * wave:.1f}",
+            "iowait_percent": "1.0",
+            "steal_percent": "0.2",
+            "memory_bytes": 3 * 1024**3,
+            "memory_total_bytes": 8 * 1024**3,
+            "swap_bytes": 1024**2,
+            "disk_read_bytes_per_s": "0.0",
+            "disk_write_bytes_per_s": f"{1.5e6 * wave:.1f}",
+            "disk_busy_percent": f"{12 * wave:.1f}",
+            "net_receive_bytes_per_s": f"{2.5e6 * wave:.1f}",
+            "net_send_bytes_per_s": f"{1.2e6 * wave:.1f}",
+            "tcp_retransmits_per_s": "0.1",
+        }
+
+    def _process_sample(self, process: str) -> dict[str, object]:
+        return {
+            "cpu_percent": {"zookeeper": "70.0", "master": "5.0"}.get(process, f"{self.cpu_percent:.1f}"),
+            "cpu_wait_percent": f"{self.cpu_wait_percent:.1f}",
+            "memory_bytes": 400 * 1024**2 if process == "zookeeper" else 90 * 1024**2,
+            "swap_bytes": 0,
+            "threads": 50 if process == "zookeeper" else 4,
+            "open_files": 80,
+        }
+
     def _events(self, folder: Path) -> None:
         rows = [[self._stamp(-2), "controller", "phase-start", "run", ""]]
         rows += [[self._stamp(-0.5), "master", "worker-ready", name, ""] for name in self._worker_names()]
@@ -280,6 +337,12 @@ class Synthetic:
                     for name in members
                 },
                 "load1": facts,
+            }
+            if not self.clocks_ahead_s
+            # against the controller's, which is not quite the master's either
+            else {
+                host: facts | {"clock_offset_ms": 1000 * self.clocks_ahead_s.get(host, 0.0) - 250.0}
+                for host in (*members, "load1")
             },
             "phases": [
                 {"name": "preflight", "start": self._stamp(-20), "end": self._stamp(-18)},

@@ -58,10 +58,21 @@ def test_report_writes_page_markdown_data_and_figures(results_dir: Path, capsys:
     assert {"report.html", "report.md", "report.json", "figures/rate.svg", "figures/rate.png"} <= written
     assert (run / "figures/rate.png").read_bytes().startswith(b"\x89PNG")
     assert (run / "figures/rate.svg").read_text().startswith("<svg")
-    assert len({path.rpartition(".")[0] for path in written if path.startswith("figures/")}) == 13
+    assert len({path.rpartition(".")[0] for path in written if path.startswith("figures/")}) == 18
     data = json.loads((run / "report.json").read_text())
     assert data["verdict"]["verdict"] == "inconclusive"
     assert data["total"]["failures"] == 160
+    assert [machine["hosts"] for machine in data["machines"]] == [["load1"], ["zk1"], ["zk2"], ["zk3"]]
+    assert data["processes"][-1] == {
+        "host": "zk3",
+        "process": "zookeeper",
+        "cpu_mean_percent_of_core": 70.0,
+        "cpu_peak_percent_of_core": 70.0,
+        "cpu_wait_mean_percent_of_core": 4.0,
+        "memory_peak_bytes": 400 * 1024**2,
+        "threads_peak": 50,
+        "open_files_peak": 80,
+    }
     assert oct((run / "figures").stat().st_mode & 0o077) == oct(0o077 & ~current_umask())
     assert not list(run.glob(".report-*"))
 
@@ -144,9 +155,13 @@ def test_runs_shows_report_json_only_while_it_is_newer_than_the_figures(results_
     run = results_dir / "20261124T031500Z-quick-synthetic"
     (run / "report.json").write_text(json.dumps({"total": {"failures": 4711}, "verdict": {"verdict": "void"}}))
     assert "4,711" in runs.table(results_dir)[2]
-    os.utime(run / "report.json", (1, 1))
-    assert "4,711" not in runs.table(results_dir)[2]
-    assert "valid" in runs.table(results_dir)[2]
+    written_s = (run / "report.json").stat().st_mtime
+    for name in ("locust-stats.csv", "locust-distrib.jsonl", "zk-metrics.csv", "host-metrics.csv", "events.csv"):
+        os.utime(run / name, (written_s + 1, written_s + 1))
+        assert "4,711" not in runs.table(results_dir)[2], name
+        assert "valid" in runs.table(results_dir)[2]
+        os.utime(run / name, (1, 1))
+    assert "4,711" in runs.table(results_dir)[2]
 
 
 def test_listing_reported_runs_needs_no_heavy_library(results_dir: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from host_metrics.columns import HOST_COLUMNS
 from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, STATS_COLUMNS
 from reporting import rules as rule_book
 from zk_metrics.columns import METRIC_COLUMNS
@@ -23,6 +24,7 @@ def section(title: str) -> str:
         ("locust-stats.csv", STATS_COLUMNS),
         ("locust-distrib.jsonl", DISTRIBUTION_FIELDS),
         ("zk-metrics.csv", METRIC_COLUMNS),
+        ("host-metrics.csv", HOST_COLUMNS),
         ("events.csv", EVENT_COLUMNS),
     ],
 )
@@ -32,8 +34,8 @@ def test_every_column_is_explained(file: str, columns: tuple[str, ...]) -> None:
 
 
 def test_every_rule_is_explained_and_no_other() -> None:
-    source = (ROOT / "reporting" / "rules.py").read_text()
-    rules = set(re.findall(r'Reason\(\s*"([a-z-]+)"', source)) | {"run-failed", "run-interrupted"}
+    sources = "".join((ROOT / "reporting" / name).read_text() for name in ("rules.py", "machine_rules.py"))
+    rules = set(re.findall(r'Reason\(\s*"([a-z-]+)"', sources)) | {"run-failed", "run-interrupted"}
     table = DOCUMENT.split("## The verdict")[1].split("## Commands")[0]
     explained = {rule for line in table.splitlines() for rule in re.findall(r"`([a-z-]+)`", line.split(" | ")[0])}
     assert explained == rules
@@ -50,6 +52,11 @@ def test_the_thresholds_are_those_of_the_rules() -> None:
         f"in {rule_book.CPU_SHORT_INTERVALS} of them",
         f"at least {rule_book.CPU_WAIT_PERCENT:.0f} % of the time on average",
         f"from {rule_book.CPU_WAIT_SPOILS_PERCENT:.0f} % on inconclusive",
+        f"at least {rule_book.STEAL_PERCENT:.0f} % of a machine's cores",
+        f"note, from {rule_book.STEAL_SPOILS_PERCENT:.0f} % on inconclusive | the hypervisor",
+        f"at least {rule_book.BUSY_PERCENT:.0f} % of a load host's cores",
+        f"at least {rule_book.BUSY_PERCENT:.0f} % of the cores of a member's machine",
+        f"at least {rule_book.SWAP_GROWTH_MIB} MiB",
         f"fewer than {rule_book.MIN_OPERATIONS_BEYOND_P999} operations",
     ):
         assert expected in table, expected

@@ -35,7 +35,8 @@ def test_every_chart_that_was_asked_for_is_there(drawn: list[Figure]) -> None:
         *("rate", "failures", "latency", "latency-get", "latency-set", "distribution"),
         *("worker-cpu", "worker-cpu-wait"),
         *("member-outstanding-requests", "member-average-latency", "member-connections", "member-znodes"),
-        "member-watches",
+        *("member-watches", "zookeeper-cpu"),
+        *("machine-cpu", "machine-network", "machine-disk-writes", "machine-disk-busy"),
     ]
 
 
@@ -139,6 +140,25 @@ def test_many_members_and_workers_stay_readable(tmp_path: Path) -> None:
     assert names == [f"zk{i}" for i in range(1, 13)]
     workers = line_layer(found["worker-cpu"].page_spec())["encoding"]["color"]["scale"]["domain"]
     assert workers == ["busiest worker", "median", "least busy"]
+    machines = line_layer(found["machine-cpu"].page_spec())["encoding"]["color"]["scale"]["domain"]
+    assert machines == ["busiest machine", "median", "least busy"]
+    processes = line_layer(found["zookeeper-cpu"].page_spec())["encoding"]["color"]["scale"]["domain"]
+    assert processes == names
+
+
+def test_where_there_is_nothing_to_see_of_the_machines_there_is_no_chart(tmp_path: Path) -> None:
+    still = {"net_receive_bytes_per_s": 99e3, "net_send_bytes_per_s": "", "disk_write_bytes_per_s": ""}
+    run = Synthetic(host_sample=lambda _, process, __: {} if process else still | {"disk_busy_percent": 4.9})
+    found = [figure.slug for figure in figures.build(results.evaluate(run.write(tmp_path / "run")))]
+    assert [slug for slug in found if slug.startswith("machine-")] == ["machine-cpu"]
+
+
+def test_the_name_of_a_machine_of_many_hosts_fits_a_legend(tmp_path: Path) -> None:
+    together = dict.fromkeys(("load1", "zk1", "zk2", "zk3", "zk4", "zk5"), "one")
+    run = Synthetic(members=6, machines=together).write(tmp_path / "run")
+    found = {figure.slug: figure for figure in figures.build(results.evaluate(run))}
+    machines = line_layer(found["machine-cpu"].page_spec())["encoding"]["color"]["scale"]["domain"]
+    assert machines == ["load1, zk1, zk2, zk3 and 2 more", "zk6"]
 
 
 def test_a_long_run_has_few_points_and_a_fitting_time_unit(tmp_path: Path) -> None:

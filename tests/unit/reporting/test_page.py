@@ -81,6 +81,9 @@ def test_verdict_then_results_then_charts_then_setup(elements: Elements) -> None
         "Load\n",
         "Load generator",
         "Ensemble",
+        "Machines\n",
+        "Machines in the measured part",
+        "Processes in the measured part",
         "What was run, and on what",
     ]
     places = [elements.text.index(heading) for heading in order]
@@ -147,6 +150,7 @@ def test_what_could_not_be_read_stands_below_the_verdict(tmp_path: Path) -> None
     (run / "zk-metrics.csv").unlink()
     found = Elements(rendered(results.evaluate(run)))
     assert "zk-metrics.csv: is missing: the members' metrics are not known" in found.text
+    assert "Members during the load" not in found.text
     assert found.text.index("Verdict") < found.text.index("zk-metrics.csv: is missing") < found.text.index("Rate (1/s)")
 
 
@@ -168,6 +172,8 @@ def test_markdown_tells_the_same_facts(troubled: Results) -> None:
     for figure in drawn:
         assert f"](figures/{figure.slug}.png)" in text
     assert text.count("| ---") >= 8
+    members, machines, processes = (text.index(f"## {of} ") for of in ("Members during", "Machines in", "Processes in"))
+    assert members < machines < processes
     rows = [line for line in text.splitlines() if line.startswith("| get ")]
     assert len(rows) == 1
     assert rows[0].count(" | ") == 9

@@ -1,5 +1,6 @@
 """A run folder is read whatever state it is in, and what is wrong is named by file and line."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 from reporting import results, run_folder, tables
 from reporting.errors import InputError
 
-FILES = ("manifest.json", "locust-stats.csv", "locust-distrib.jsonl", "zk-metrics.csv", "events.csv")
+FILES = (
+    "manifest.json",
+    "locust-stats.csv",
+    "locust-distrib.jsonl",
+    "zk-metrics.csv",
+    "host-metrics.csv",
+    "events.csv",
+)
 
 
 @pytest.fixture
@@ -21,6 +29,26 @@ def run(sound_run: Path, tmp_path: Path) -> Path:
 
 def problems(run: Path) -> list[str]:
     return [str(problem) for problem in run_folder.load(run).problems]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_of_its_files_makes_a_folder_one_of_a_run(sound_run: Path, tmp_path: Path, name: str) -> None:
+    shutil.copyfile(sound_run / name, tmp_path / name)
+    assert len(problems(tmp_path)) == len(FILES) - 1
+
+
+def test_a_column_that_a_file_lacks_is_named_and_blank_throughout(run: Path) -> None:
+    with (run / "host-metrics.csv").open(newline="") as file:
+        rows = [{**row, "threads": None, "host": None} for row in csv.DictReader(file)]
+    with (run / "host-metrics.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [name for name in rows[0] if rows[0][name] is not None], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    assert problems(run) == ["host-metrics.csv:1: lacks the columns host, threads"]
+    found = run_folder.load(run).host_metrics
+    assert len(found) == len(rows)
+    assert found["threads"].isna().all()
+    assert set(found["host"]) == {""}
 
 
 def test_a_sound_run_has_no_problems(sound_run: Path) -> None:
@@ -81,6 +109,12 @@ def test_a_cut_off_number_is_not_taken_for_a_whole_one(run: Path) -> None:
             3,
             "yesterday,1,zk1,reachable,1,",
             "zk-metrics.csv:3: column timestamp is not a time [yesterday]",
+        ),
+        (
+            "host-metrics.csv",
+            3,
+            "2026-11-24T03:15:01+00:00,1,zk1" + "," * 18,
+            "host-metrics.csv:3: column machine is not filled []; the line is left out",
         ),
         ("locust-distrib.jsonl", 2, "[1, 2]", "locust-distrib.jsonl:2: is not a JSON object; the line is left out"),
         ("locust-distrib.jsonl", 2, '{"name": "get"}', "locust-distrib.jsonl:2: lacks the field "),

@@ -1,0 +1,144 @@
+"""The charts of the machines over time, and of the ZooKeeper processes on them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from host_metrics.columns import WHOLE_MACHINE
+from reporting import charts, host_samples, machines
+from reporting.charts import Frame, Lines
+from reporting.figure import Figure, few_lines, lines_of, ranges
+from reporting.results import Results
+from reporting.text import natural
+
+MAX_MACHINE_LINES: Final = 8
+MAX_NAMES: Final = 4  # hosts that a line's name lists
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFigure:
+    """A figure of the machines that has a chart: the largest of `columns`, divided by `unit`.
+
+    Nothing is drawn where no machine reaches `least`: there is nothing to see.
+    """
+
+    columns: tuple[str, ...]
+    slug: str
+    title: str
+    y_title: str
+    caption: str
+    unit: float = 1.0
+    least: float = 0.0
+    y_max: float | None = None
+    number_format: str = ",.0f"
+
+
+MACHINE_FIGURES: Final = (
+    MachineFigure(
+        ("cpu_share",),
+        "machine-cpu",
+        "CPU of each machine",
+        "percent of all its cores",
+        "Cores in use by whatever runs on the machine, in percent of all its cores.",
+        y_max=100,
+    ),
+    MachineFigure(
+        ("net_receive_bytes_per_s", "net_send_bytes_per_s"),
+        "machine-network",
+        "Network of each machine",
+        "MB a second",
+        "Received or sent, whichever was more, because a link is full when one direction is. Without loopback.",
+        unit=1e6,
+        least=0.1,
+        number_format=",.3~f",
+    ),
+    MachineFigure(
+        ("disk_write_bytes_per_s",),
+        "machine-disk-writes",
+        "Written to the disks of each machine",
+        "MB a second",
+        "What the machine wrote to its disks: a member's transaction log, snapshots, logs.",
+        unit=1e6,
+        least=0.1,
+        number_format=",.3~f",
+    ),
+    MachineFigure(
+        ("disk_busy_percent",),
+        "machine-disk-busy",
+        "Busiest disk of each machine",
+        "percent of the time",
+        "How much of the time the machine's busiest disk was at work. A member answers a write when its disk has it.",
+        least=5.0,
+        y_max=100,
+    ),
+)
+
+
+def of_zookeeper(results: Results, frame: Frame) -> list[Figure]:
+    """CPU of the ZooKeeper processes over time; nothing when none was sampled."""
+    samples = host_samples.within_load(results.run, results.timeline)
+    rows = samples[samples["process"] == machines.ZOOKEEPER]
+    step_s = host_samples.step_s(samples, results.timeline)
+    found = host_samples.over_time(rows["time_s"], rows["host"], rows["cpu_percent"], step_s)
+    if not len(found):
+        return []
+    names = sorted(found["series"].unique(), key=natural)
+    return [
+        _figure(
+            MachineFigure(
+                ("cpu_percent",),
+                "zookeeper-cpu",
+                "CPU of each ZooKeeper process",
+                "percent of one core",
+                "What the member's process itself used, in percent of one core: with several threads it may be above "
+                "100. A gap is a time when it did not run.",
+            ),
+            "members",
+            found,
+            names,
+            frame,
+        )
+    ]
+
+
+def of_machines(results: Results, frame: Frame) -> list[Figure]:
+    """One figure for each of `MACHINE_FIGURES` in which there is something to see."""
+    samples = host_samples.within_load(results.run, results.timeline)
+    rows = samples[samples["process"] == WHOLE_MACHINE]
+    step_s = host_samples.step_s(samples, results.timeline)
+    labels = {id_: _label(hosts) for id_, hosts in machines.hosts_of(results.run).items()}
+    figures = []
+    for wanted in MACHINE_FIGURES:
+        values = rows[list(wanted.columns)].max(axis=1) / wanted.unit
+        if not (values >= wanted.least).any():
+            continue
+        found = host_samples.over_time(rows["time_s"], rows["machine"].map(labels), values, step_s)
+        data, names = few_lines(found, MAX_MACHINE_LINES, "busiest machine")
+        figures.append(_figure(wanted, "machines", data, names, frame))
+    return figures
+
+
+def _figure(wanted: MachineFigure, group: str, data: pd.DataFrame, names: list[str], frame: Frame) -> Figure:
+    lines = Lines(
+        lines_of(data, "series", "value"),
+        names,
+        wanted.y_title,
+        wanted.number_format,
+        height=charts.SMALL_HEIGHT,
+        y_max=wanted.y_max,
+    )
+    return Figure(
+        wanted.slug,
+        wanted.title,
+        wanted.caption,
+        f"Line chart over time: {wanted.title}. " + ranges(data, "series", "value", wanted.y_title.split(" of ")[0]),
+        True,
+        group,
+        lambda interactive: charts.over_time(lines, frame, interactive=interactive),
+    )
+
+
+def _label(hosts: tuple[str, ...]) -> str:
+    more = len(hosts) - MAX_NAMES
+    return ", ".join(hosts[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,158 @@
+"""What the machines and the processes on them used over the measured part, one row each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from host_metrics.columns import WHOLE_MACHINE
+from reporting import host_samples
+from reporting.run_folder import RunFolder
+from reporting.text import natural
+from reporting.timeline import Timeline
+
+ZOOKEEPER: Final = "zookeeper"
+_WORKER: Final = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRow:
+    """One machine, with all hosts of the inventory that are this machine. Figures are None where it does not tell.
+
+    Percentages `_of_machine` are of all its cores together. `swap_growth_bytes` is the most that was swapped out less
+    what was at the start of the measured part.
+    """
+
+    hosts: tuple[str, ...]
+    roles: tuple[str, ...]
+    cores: float | None
+    cpu_mean_percent_of_machine: float | None
+    cpu_peak_percent_of_machine: float | None
+    iowait_mean_percent_of_machine: float | None
+    steal_mean_percent_of_machine: float | None
+    memory_peak_bytes: float | None
+    memory_total_bytes: float | None
+    swap_peak_bytes: float | None
+    swap_growth_bytes: float | None
+    net_receive_peak_bytes_per_s: float | None
+    net_send_peak_bytes_per_s: float | None
+    disk_write_mean_bytes_per_s: float | None
+    disk_write_peak_bytes_per_s: float | None
+    disk_busy_peak_percent: float | None
+    tcp_retransmits_mean_per_s: float | None
+
+    @property
+    def name(self) -> str:
+        """Its hosts, as a text."""
+        return ", ".join(self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """One process that was watched: `zookeeper`, `master`, `worker-1`, … Figures are None where it does not tell.
+
+    Percentages `_of_core` are of one core; a process of several threads may have more than 100.
+    """
+
+    host: str
+    process: str
+    cpu_mean_percent_of_core: float | None
+    cpu_peak_percent_of_core: float | None
+    cpu_wait_mean_percent_of_core: float | None
+    memory_peak_bytes: float | None
+    threads_peak: float | None
+    open_files_peak: float | None
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether it generates load."""
+        return self.process.startswith(_WORKER)
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """All machines that were sampled, and the processes on them, in the order of their hosts' names."""
+
+    rows: tuple[MachineRow, ...]
+    processes: tuple[ProcessRow, ...]
+
+    def cpu_of_processes(self, machine: MachineRow, process: str | None = None) -> float | None:
+        """Percent of all the machine's cores that its watched processes used, those of one name or all.
+
+        None where it is not known.
+        """
+        used = [
+            row.cpu_mean_percent_of_core
+            for row in self.processes
+            if row.host in machine.hosts and process in (None, row.process) and row.cpu_mean_percent_of_core is not None
+        ]
+        return sum(used) / machine.cores if used and machine.cores else None
+
+
+_MACHINE_FIGURES: Final[Mapping[str, tuple[str, str]]] = {
+    "cores": ("cores", "max"),
+    "cpu_mean_percent_of_machine": ("cpu_share", "mean"),
+    "cpu_peak_percent_of_machine": ("cpu_share", "max"),
+    "iowait_mean_percent_of_machine": ("iowait_share", "mean"),
+    "steal_mean_percent_of_machine": ("steal_share", "mean"),
+    "memory_peak_bytes": ("memory_bytes", "max"),
+    "memory_total_bytes": ("memory_total_bytes", "max"),
+    "swap_peak_bytes": ("swap_bytes", "max"),
+    "net_receive_peak_bytes_per_s": ("net_receive_bytes_per_s", "max"),
+    "net_send_peak_bytes_per_s": ("net_send_bytes_per_s", "max"),
+    "disk_write_mean_bytes_per_s": ("disk_write_bytes_per_s", "mean"),
+    "disk_write_peak_bytes_per_s": ("disk_write_bytes_per_s", "max"),
+    "disk_busy_peak_percent": ("disk_busy_percent", "max"),
+    "tcp_retransmits_mean_per_s": ("tcp_retransmits_per_s", "mean"),
+}
+_SWAP_AT_START: Final = ("swap_bytes", "first")
+_PROCESS_FIGURES: Final[Mapping[str, tuple[str, str]]] = {
+    "cpu_mean_percent_of_core": ("cpu_percent", "mean"),
+    "cpu_peak_percent_of_core": ("cpu_percent", "max"),
+    "cpu_wait_mean_percent_of_core": ("cpu_wait_percent", "mean"),
+    "memory_peak_bytes": ("memory_bytes", "max"),
+    "threads_peak": ("threads", "max"),
+    "open_files_peak": ("open_files", "max"),
+}
+
+
+def build(run: RunFolder, timeline: Timeline) -> Machines:
+    """The rows of all that have a sample in the measured part."""
+    samples = host_samples.measured(host_samples.within_load(run, timeline), timeline)
+    machine = samples["process"] == WHOLE_MACHINE
+    hosts = hosts_of(run)
+    rows = []
+    for (id_,), figures in _figures(samples[machine], ["machine"], {**_MACHINE_FIGURES, "start": _SWAP_AT_START}):
+        at_start, peak = figures.pop("start"), figures["swap_peak_bytes"]
+        growth = None if at_start is None or peak is None else peak - at_start
+        roles = dict.fromkeys(role for host in hosts[id_] for role in run.manifest.roles(host))
+        rows.append(MachineRow(hosts=hosts[id_], roles=tuple(roles), swap_growth_bytes=growth, **figures))
+    processes = [
+        ProcessRow(host=host, process=process, **figures)
+        for (host, process), figures in _figures(samples[~machine], ["host", "process"], _PROCESS_FIGURES)
+    ]
+    return Machines(
+        tuple(sorted(rows, key=lambda row: natural(row.name))),
+        tuple(sorted(processes, key=lambda row: (natural(row.host), natural(row.process)))),
+    )
+
+
+def hosts_of(run: RunFolder) -> dict[str, tuple[str, ...]]:
+    """Machine to the hosts of the inventory that are this machine, in the order of their names."""
+    pairs = run.host_metrics[["machine", "host"]].drop_duplicates()
+    return {str(id_): tuple(sorted(found["host"], key=natural)) for id_, found in pairs.groupby("machine")}
+
+
+def _figures(
+    samples: pd.DataFrame, by: Sequence[str], wanted: Mapping[str, tuple[str, str]]
+) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
+    """For each value of the columns `by`: that value, and the wanted figures as floats or None."""
+    found = samples.groupby(list(by)).agg(**dict(wanted)).reset_index()
+    return [
+        (
+            tuple(str(record[column]) for column in by),
+            {name: None if record[name] != record[name] else float(record[name]) for name in wanted},
+        )
+        for record in found.to_dict("records")
+    ]
