@@ -29,7 +29,7 @@ class Parameter:
     @property
     def fixed(self) -> bool:
         """Whether the command line's value stands, whatever is sent to Locust's page."""
-        return self.secret or not self.in_form
+        return self.secret or self.writes or not self.in_form  # the page must not say where files are written
 
     @property
     def name(self) -> str:

@@ -199,7 +199,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter(
         "--report-dir", "ZK_LOCUST_REPORT_DIR", values.text, None,
         "new folder for all statistics and metrics, unless other flags name other files, and for the report that is "
-        "written from them when Locust exits", REPORT, "DIR",
+        "written from them when Locust exits", REPORT, "DIR", in_form=False,
     ),
     Parameter(
         "--bench-step-duration", "ZK_LOCUST_BENCH_STEP_DURATION", values.step_duration, 10.0,

@@ -37,7 +37,7 @@ def register_settings_check(environment: Any, runner: Any, web_ui: Any, **_: Any
         _keep_from_the_form(environment)
         environment.events.test_start.add_listener(_refuse_test)
     try:
-        # Some files are open as soon as there is a page; the rest may still come from its form.
+        # Files are the command line's in any case; the rest may still come from the page's form.
         check_output_files(environment.parsed_options)
         if web_ui is None:
             check_settings(environment)
@@ -67,7 +67,8 @@ def check_settings(environment: Any) -> None:
 def _keep_from_the_form(environment: Any) -> None:
     """Have the fixed parameters be the command line's, whatever is sent to the page.
 
-    One of the secret ones is code to run; with the AdminServers' addresses the page would ask any machine.
+    One of the secret ones is code to run; with the AdminServers' addresses the page would ask any machine, and with the
+    names of files it would write over any.
     """
     options = vars(environment.parsed_options)
     given = {p.destination: options[p.destination] for p in PARAMETERS if p.fixed and p.destination in options}

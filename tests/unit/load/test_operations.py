@@ -370,7 +370,7 @@ def test_without_hosts_a_load_is_refused_once(recorded: Recorded, capsys: pytest
 def test_with_a_page_a_load_is_refused_when_it_is_started_there(
     recorded: Recorded, caplog: pytest.LogCaptureFixture
 ) -> None:
-    given = environment(recorded, hosts=None, client="kazoo")
+    given = environment(recorded, hosts=None, client="kazoo", stats_csv=None)
     options: Any = given.parsed_options
     register_settings_check(given, runner=object(), web_ui=object())
     started: list[int] = []
@@ -380,9 +380,11 @@ def test_with_a_page_a_load_is_refused_when_it_is_started_there(
     options.hosts = "zk1"
     recorded.events.test_start.fire(environment=given)
     options.client = "telnet"
+    options.stats_csv = "/etc/passwd"
     with pytest.raises(GreenletExit):
         recorded.events.test_start.fire(environment=given)
     assert started == [1]
+    assert options.stats_csv is None, "whoever sees the page must not say where files are written"
     assert [record.message.partition("]")[0] for record in caplog.records] == [
         "The load is not started: --hosts [", "The load is not started: --client [telnet",
     ]  # fmt: skip
