@@ -34,7 +34,6 @@ def register_settings_check(environment: Any, runner: Any, web_ui: Any, **_: Any
     if runner is None or isinstance(runner, WorkerRunner):
         return
     if web_ui is not None:
-        _keep_from_the_form(environment)
         environment.events.test_start.add_listener(_refuse_test)
     try:
         # Files are the command line's in any case; the rest may still come from the page's form.
@@ -64,12 +63,14 @@ def check_settings(environment: Any) -> None:
         check(environment.parsed_options)
 
 
-def _keep_from_the_form(environment: Any) -> None:
-    """Have the fixed parameters be the command line's, whatever is sent to the page.
+def register_fixed_parameters(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+    """Have the fixed parameters stay as they are now, whatever is sent to the page (a listener of `events.init`).
 
     One of the secret ones is code to run; with the AdminServers' addresses the page would ask any machine, and with the
     names of files it would write over any.
     """
+    if web_ui is None or runner is None or isinstance(runner, WorkerRunner):
+        return
     options = vars(environment.parsed_options)
     given = {p.destination: options[p.destination] for p in PARAMETERS if p.fixed and p.destination in options}
 

@@ -22,7 +22,7 @@ from zk_locust.options import Options
 from zk_locust.parameters import add_parameters
 from zk_locust.report_dir import register_report_dir
 from zk_locust.request_counting import register_request_counting
-from zk_locust.settings_check import register_settings_check
+from zk_locust.settings_check import register_fixed_parameters, register_settings_check
 
 _CONNECT_PAUSE_S = 1.0
 _WORTH_TELLING_S = 1.0
@@ -121,6 +121,7 @@ def register() -> None:
         (locust.events.init, register_bench_parameters),
         (locust.events.init, register_settings_check),
         (locust.events.init, register_report_dir),
+        (locust.events.init, register_fixed_parameters),  # those that follow from --report-dir too
         (locust.events.init, register_load_plan),
         (locust.events.init, register_node_cleanup),
         (locust.events.init, register_request_counting),

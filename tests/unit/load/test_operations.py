@@ -4,6 +4,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import gevent
+import locust
 import pytest
 from gevent import GreenletExit
 from locust.user.task import LOCUST_STATE_STOPPING
@@ -14,7 +15,7 @@ from zk_locust import node_cleanup, users
 from zk_locust.clients import bulk, create_client
 from zk_locust.errors import ConfigurationError, ConnectError, ConnectionLossError, NoNodeError, OperationTimeoutError
 from zk_locust.ops import AbstractOp, ZKGetOp, ZKIncrementingSetOp, ZKSetOp
-from zk_locust.settings_check import register_settings_check
+from zk_locust.settings_check import register_fixed_parameters, register_settings_check
 from zk_locust.task_sets import GETS_PER_SET, ZKGetTaskSet, ZKSetAndGetTaskSet, ZKSetTaskSet
 from zk_locust.users import ZKLocust
 
@@ -367,12 +368,19 @@ def test_without_hosts_a_load_is_refused_once(recorded: Recorded, capsys: pytest
     assert capsys.readouterr().err.startswith("zk-locust: --hosts []: the ensemble's address is missing; give --hosts")
 
 
+def test_what_follows_from_the_folder_of_a_report_is_fixed_for_the_page_too() -> None:
+    listeners = [listener.__name__ for listener in locust.events.init._handlers]
+    assert listeners.index("register_report_dir") < listeners.index("register_fixed_parameters")
+
+
 def test_with_a_page_a_load_is_refused_when_it_is_started_there(
     recorded: Recorded, caplog: pytest.LogCaptureFixture
 ) -> None:
-    given = environment(recorded, hosts=None, client="kazoo", stats_csv=None)
+    given = environment(recorded, hosts=None, client="kazoo", stats_events=None)
     options: Any = given.parsed_options
     register_settings_check(given, runner=object(), web_ui=object())
+    options.stats_events = "report/events.csv"  # as --report-dir has it
+    register_fixed_parameters(given, runner=object(), web_ui=object())
     started: list[int] = []
     recorded.events.test_start.add_listener(lambda **_: started.append(1))
     with pytest.raises(GreenletExit):
@@ -380,11 +388,11 @@ def test_with_a_page_a_load_is_refused_when_it_is_started_there(
     options.hosts = "zk1"
     recorded.events.test_start.fire(environment=given)
     options.client = "telnet"
-    options.stats_csv = "/etc/passwd"
+    options.stats_events = "/etc/passwd"
     with pytest.raises(GreenletExit):
         recorded.events.test_start.fire(environment=given)
     assert started == [1]
-    assert options.stats_csv is None, "whoever sees the page must not say where files are written"
+    assert options.stats_events == "report/events.csv", "whoever sees the page must not say where files are written"
     assert [record.message.partition("]")[0] for record in caplog.records] == [
         "The load is not started: --hosts [", "The load is not started: --client [telnet",
     ]  # fmt: skip
