@@ -14,6 +14,7 @@ HOST_COLUMNS: Final[tuple[str, ...]] = (
     "elapsed_s",  # seconds on the host's monotonic clock since its sampler started
     "host",  # the host's name in the inventory
     "machine",  # the same for all hosts of the inventory that are one machine (or one container of it)
+    "kernel",  # the same for all machines that are containers of one: CPU, memory and disks are all of theirs together
     "process",  # master, worker-1, zookeeper, …; empty in the machine's own row
     "cores",  # machine: cores that are switched on
     "cpu_percent",  # CPU in use, percent of one core

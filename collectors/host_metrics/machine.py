@@ -66,8 +66,20 @@ def machine_id(root: Path = Path("/")) -> str:
 
     Names are no identity: inventory hosts may be one machine, and machines may be called alike.
     """
-    boot = (root / "proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    return hashlib.sha256(f"{boot} {(root / 'proc/self/ns/net').readlink()}".encode()).hexdigest()[:12]
+    return _digits(f"{_boot(root)} {os.readlink(root / 'proc/self/ns/net')}")
+
+
+def kernel_id(root: Path = Path("/")) -> str:
+    """Return 12 hexadecimal digits that are the same for all that share a kernel's boot."""
+    return _digits(_boot(root))
+
+
+def _boot(root: Path) -> str:
+    return (root / "proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _cpu(stat: Path) -> tuple[int, float, float, float]:

@@ -10,7 +10,7 @@ from threading import Event
 from typing import Any
 
 from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
-from host_metrics.machine import MachineCounts, machine_id, read_machine
+from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_machine
 from host_metrics.process import Identity, ProcessCounts, named_in_pid_file, named_in_status, read_process
 
 
@@ -45,7 +45,7 @@ def sample(file: Path, host: str, watched: Watched, interval_s: float, until: Ca
         writer.writeheader()
         target.flush()
         began_s = time.perf_counter()
-        fixed = {"host": host, "machine": machine_id()}
+        fixed = {"host": host, "machine": machine_id(), "kernel": kernel_id()}
         before = _Look(watched)
         number = 0
         while not until():
