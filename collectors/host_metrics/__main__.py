@@ -1,9 +1,10 @@
 """The command line `python -m host_metrics`: record a machine's figures, in the foreground or on its own."""
 
+from __future__ import annotations
+
 import argparse
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
@@ -33,16 +34,8 @@ def _record(given: argparse.Namespace) -> None:
     wake = Event()
     signal.signal(signal.SIGTERM, lambda *_: wake.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    deadline = None if given.for_s is None else time.monotonic() + given.for_s
     watched = Watched(dict(given.process), given.status)
-    sample(
-        given.file,
-        given.host,
-        watched,
-        given.interval_s,
-        lambda: deadline is not None and time.monotonic() >= deadline,
-        wake,
-    )
+    sample(given.file, given.host, watched, given.interval_s, wake, given.for_s)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,5 +1,7 @@
 """A sampler that goes on without whoever started it, known again by its pid file, for machines without a supervisor."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal

@@ -5,6 +5,8 @@ files, a virtual machine's disks. CPU is in percent of one core everywhere, so t
 has 800.
 """
 
+from __future__ import annotations
+
 from typing import Final
 
 WHOLE_MACHINE: Final = ""

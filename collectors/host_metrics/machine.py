@@ -1,5 +1,7 @@
 """Reads what a machine has done so far, as the kernel counts it (proc(5))."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
@@ -13,7 +15,7 @@ _SECTOR_BYTES: Final = 512  # in /proc/diskstats, whatever the disk's own are
 _NO_DISKS: Final = ("loop", "ram", "zram", "dm-", "md", "sr", "fd")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MachineCounts:
     """What a machine has done since it booted, and what it holds now. None where it does not tell.
 
@@ -41,7 +43,7 @@ def read_machine(root: Path = Path("/")) -> MachineCounts:
     cores, busy_s, iowait_s, steal_s = _cpu(proc / "stat")
     memory = _memory(proc / "meminfo")
     disks = list(_disks(proc / "diskstats", root / "sys/block"))
-    network = list(_interfaces(proc / "net/dev"))
+    network = list(_interfaces(proc / "net/dev", root / "sys/class/net"))
     total, available = memory.get("MemTotal"), memory.get("MemAvailable")
     swap_total, swap_free = memory.get("SwapTotal"), memory.get("SwapFree")
     return MachineCounts(
@@ -66,7 +68,7 @@ def machine_id(root: Path = Path("/")) -> str:
 
     Names are no identity: inventory hosts may be one machine, and machines may be called alike.
     """
-    return _digits(f"{_boot(root)} {os.readlink(root / 'proc/self/ns/net')}")
+    return _digits(f"{_boot(root)} {(root / 'proc/self/ns/net').readlink()}")
 
 
 def kernel_id(root: Path = Path("/")) -> str:
@@ -102,7 +104,7 @@ def _memory(meminfo: Path) -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if words[2:] == ["kB"]}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Disk:
     name: str
     read_bytes: int
@@ -122,8 +124,8 @@ def _disks(diskstats: Path, block: Path) -> Iterator[_Disk]:
             yield _Disk(name, int(fields[2]) * _SECTOR_BYTES, int(fields[6]) * _SECTOR_BYTES, int(fields[9]) / 1000)
 
 
-def _interfaces(dev: Path) -> Iterator[tuple[int, int]]:
-    """Return bytes received and sent of each interface but loopback."""
+def _interfaces(dev: Path, net: Path) -> Iterator[tuple[int, int]]:
+    """Return bytes received and sent of each interface but loopback, and those that stand on others: bonds, VLANs."""
     try:
         lines = dev.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -131,7 +133,8 @@ def _interfaces(dev: Path) -> Iterator[tuple[int, int]]:
     for line in lines[2:]:
         name, _, counts = line.partition(":")
         fields = counts.split()
-        if name.strip() != "lo":
+        name = name.strip()
+        if name != "lo" and not any((net / name).glob("lower_*")):
             yield int(fields[0]), int(fields[8])
 
 

@@ -1,5 +1,7 @@
 """Reads what a process has done so far (proc(5)), and finds the processes that are to be watched."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -12,7 +14,7 @@ _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _FIRST_AFTER_NAME: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Identity:
     """What tells a process from all others: process ids are used again."""
 
@@ -20,7 +22,7 @@ class Identity:
     start_ticks: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProcessCounts:
     """What a process has done since it started, and what it holds now. None where its owner alone may know."""
 
@@ -94,14 +96,14 @@ def _start_ticks(stat: list[str]) -> int:
 
 
 def _cpu_wait_s(folder: Path) -> float | None:
-    waited_ns = 0
+    waited_ns = []
     try:
         for thread in (folder / "task").iterdir():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
-                waited_ns += int((thread / "schedstat").read_text(encoding="ascii").split()[1])
+                waited_ns.append(int((thread / "schedstat").read_text(encoding="ascii").split()[1]))
     except (OSError, ValueError, IndexError):
         return None
-    return waited_ns / 1e9
+    return sum(waited_ns) / 1e9 if waited_ns else None  # a kernel without such figures has not one
 
 
 def _io(folder: Path) -> dict[str, int]:

@@ -1,10 +1,14 @@
 """Samples a machine and processes on it, and writes `host-metrics.csv`."""
 
+from __future__ import annotations
+
 import csv
+import math
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -14,7 +18,7 @@ from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_mach
 from host_metrics.process import Identity, ProcessCounts, named_in_pid_file, named_in_status, read_process
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Watched:
     """The processes to watch: by the pid file of each, or by the `status.json` of a load host's run.
 
@@ -34,11 +38,11 @@ class Watched:
         return found
 
 
-def sample(file: Path, host: str, watched: Watched, interval_s: float, until: Callable[[], bool], wake: Event) -> None:
-    """Write a row for the machine and each process every `interval_s` seconds until `until` says so, or `wake` is set.
+def sample(file: Path, host: str, watched: Watched, interval_s: float, wake: Event, for_s: float | None = None) -> None:
+    """Write a row for the machine and each process every `interval_s` seconds, for `for_s` seconds or until `wake`.
 
-    Each row is of the time that has really passed since the one before. Raises OSError where the file cannot be
-    written.
+    Each row is of the time that has really passed since the one before. It ends too where its file is removed: nobody
+    would find it any more. Raises OSError where the file cannot be written.
     """
     with file.open("w", encoding="utf-8", newline="") as target:
         writer = csv.DictWriter(target, HOST_COLUMNS, restval="")
@@ -48,14 +52,16 @@ def sample(file: Path, host: str, watched: Watched, interval_s: float, until: Ca
         fixed = {"host": host, "machine": machine_id(), "kernel": kernel_id()}
         before = _Look(watched)
         number = 0
-        while not until():
+        ends_s = math.inf if for_s is None else began_s + for_s
+        while os.fstat(target.fileno()).st_nlink:
             # What came late is not made up for: the next sample is at the next full interval.
             number = max(number + 1, int((time.perf_counter() - began_s) / interval_s) + 1)
-            if wake.wait(max(0.0, began_s + number * interval_s - time.perf_counter())):
+            next_s = began_s + number * interval_s
+            if wake.wait(max(0.0, min(next_s, ends_s) - time.perf_counter())) or next_s > ends_s:
                 return
             now = _Look(watched)
             stamp = {
-                "timestamp": datetime.now(UTC).isoformat(timespec="microseconds"),
+                "timestamp": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
                 "elapsed_s": f"{now.at_s - began_s:.6f}",
             }
             writer.writerows(fixed | stamp | row for row in _rows(before, now))

@@ -20,8 +20,8 @@ import pytest
 from host_metrics import background
 from host_metrics.__main__ import main
 from host_metrics.columns import HOST_COLUMNS
-from host_metrics.machine import MachineCounts, machine_id, read_machine
-from host_metrics.process import ProcessCounts, identity_of, named_in_pid_file, read_process
+from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_machine
+from host_metrics.process import Identity, ProcessCounts, identity_of, named_in_pid_file, read_process
 from host_metrics.sampler import Watched, machine_row, process_row, sample
 from tests import waiting
 
@@ -94,15 +94,21 @@ def test_this_machine_is_read_and_hosts_on_it_are_known_to_be_one() -> None:
     assert len(machine_id()) == 12
 
 
+def test_what_stands_on_other_interfaces_is_not_counted_again(tmp_path: Path) -> None:
+    root = root_of(tmp_path, ONE_LOOK | {"sys/class/net/eth0/lower_eth1": ""})
+    assert read_machine(root).net_receive_bytes == 10, "the bond's own count is that of its links"
+
+
 def test_another_network_on_the_same_kernel_is_another_machine(tmp_path: Path) -> None:
     boot = {"proc/sys/kernel/random/boot_id": "0f0f\n"}
-    ids = set()
+    ids, kernels = set(), set()
     for name, network in (("a", "net:[1]"), ("b", "net:[2]"), ("c", "net:[1]")):
         root = root_of(tmp_path / name, boot)
         (root / "proc/self/ns").mkdir(parents=True)
         (root / "proc/self/ns/net").symlink_to(network)
         ids.add(machine_id(root))
-    assert len(ids) == 2
+        kernels.add(kernel_id(root))
+    assert (len(ids), len(kernels)) == (2, 1)
 
 
 def test_figures_are_growth_by_the_time_that_has_really_passed(tmp_path: Path) -> None:
@@ -164,6 +170,15 @@ def test_a_process_is_read_and_one_that_has_its_id_is_not(tmp_path: Path) -> Non
     assert read_process(its_own) is None
 
 
+def test_a_kernel_that_does_not_tell_who_waited_for_a_core_has_no_figure(tmp_path: Path) -> None:
+    fields = ["S", *["0"] * 10, "100", "50", *["0"] * 4, "1", "0", "777", *["0"] * 9]
+    root_of(tmp_path, {"5/stat": f"5 (a) b) {' '.join(fields)}", "5/status": "Name: a\n", "5/task/5/comm": "a"})
+    counts = read_process(Identity(5, 777), tmp_path)
+    assert counts is not None
+    assert (counts.cpu_s, counts.threads) == (150 / os.sysconf("SC_CLK_TCK"), 1)
+    assert counts.cpu_wait_s is None
+
+
 def rows_of(file: Path) -> list[dict[str, str]]:
     with file.open(newline="", encoding="utf-8") as content:
         return list(csv.DictReader(content))
@@ -183,21 +198,22 @@ def test_a_series_has_the_machine_and_every_process_that_lives(
     pid_file, status, file = tmp_path / "zk.pid", tmp_path / "status.json", tmp_path / "host-metrics.csv"
     identity = identity_of(sleeper.pid)
     pid_file.write_text(f"{identity.pid} {identity.start_ticks}\n")
-    looks = 0
+    own = identity_of(os.getpid())
+    # As a supervisor does that has not yet written the file, then has a process that has ended, then a true one.
+    text = ["{", '{"processes": {"worker-1": {"pid": 1, "start_ticks": -1}}}']
+    true = f'{{"processes": {{"worker-1": {{"pid": {own.pid}, "start_ticks": {own.start_ticks}}}}}}}'
+    looks = iter([*text, true, true, true])
 
-    def enough() -> bool:
-        nonlocal looks
-        looks += 1
-        own = identity_of(os.getpid())
-        # As a supervisor does that has not yet written the file, then has a process that has ended, then a true one.
-        text = ["{", '{"processes": {"worker-1": {"pid": 1, "start_ticks": -1}}}']
-        true = f'{{"processes": {{"worker-1": {{"pid": {own.pid}, "start_ticks": {own.start_ticks}}}}}}}'
-        status.write_text([*text, *[true] * 9][looks - 1])
-        return looks > 5
+    class Written(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            content = next(looks, None)
+            if content is not None:
+                status.write_text(content)
+            return content is None or super().wait(timeout)
 
     watched = Watched({"zookeeper": pid_file, "absent": tmp_path / "none.pid"}, status)
     began = time.perf_counter()
-    sample(file, "zk1", watched, 0.2, enough, Event())
+    sample(file, "zk1", watched, 0.2, Written())
     rows = rows_of(file)
     assert list(rows[0]) == list(HOST_COLUMNS)
     assert [row["process"] for row in rows] == [
@@ -227,9 +243,38 @@ def test_a_sample_that_came_late_has_the_time_that_passed_and_is_not_made_up_for
             return False
 
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
-    left = iter([False] * 3 + [True])
-    sample(tmp_path / "x.csv", "h", Watched(), 1.0, lambda: next(left), Late())
+    sample(tmp_path / "x.csv", "h", Watched(), 1.0, Late(), for_s=5.5)
     assert [float(row["elapsed_s"]) for row in rows_of(tmp_path / "x.csv")] == [3.6, 4.0, 5.0]
+
+
+def test_a_sampler_with_a_long_interval_ends_at_its_time_all_the_same(tmp_path: Path) -> None:
+    began = time.monotonic()
+    sample(tmp_path / "x.csv", "h", Watched(), 3600.0, Event(), for_s=0.1)
+    assert time.monotonic() - began < 60
+    assert rows_of(tmp_path / "x.csv") == []
+
+
+def test_a_sampler_whose_file_is_removed_ends(tmp_path: Path) -> None:
+    class Removed(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            (tmp_path / "x.csv").unlink()
+            return super().wait(timeout)
+
+    sample(tmp_path / "x.csv", "h", Watched(), 0.01, Removed())
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_it_runs_with_the_oldest_python_of_a_member() -> None:
+    """By what vermin knows of syntax and standard library: no such Python is at hand."""
+    package = Path(background.__file__).parent
+    done = subprocess.run(
+        [Path(sys.executable).with_name("vermin"), "--target=3.9-", "--no-tips", "--violations", str(package)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def called(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
