@@ -17,7 +17,7 @@ import re
 import shutil
 import socket
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -216,18 +216,21 @@ def _lay_over(target: dict[str, Any], values: Mapping[str, Any]) -> None:
 def take_in(folder: Path, pack: Path, host: str, figures: list[str]) -> dict[str, list[str]]:
     """Unpack a host's files into `logs/<host>/`, move those of `figures` to the top of the record, remove the pack.
 
-    Returns `missing`, the names of files that the host should have had, and `unknown`, those that nobody expects.
+    Returns `missing`, the names of files that the host should have had, `unknown`, those that nobody expects, and
+    `taken`, those that were in the pack.
     """
     logs = folder / "logs" / host
     logs.mkdir(parents=True, exist_ok=True)
     with tarfile.open(pack) as files:
+        taken = sorted(Path(name).name for name in files.getnames())
         files.extractall(logs, filter="data")
     found = {name: logs / name for name in figures if (logs / name).exists()}
     spec, status = (_read_if_there(logs / name) for name in (SPEC, STATUS))
     expected = _logs_of(logs, spec, status)
     if _has_begun(found, status):
         expected += [name for name in figures if name != METRICS or _records_metrics(spec)]
-    expected += _samples_of(logs, expected)
+    if f"{SAMPLER}.log" in expected:
+        expected.append(HOST_METRICS)
     missing = [name for name in expected if not (logs / name).exists()]
     known = {*figures, *expected, *_OTHER_FILES}
     # Members, which have no spec, bring what their configuration makes.
@@ -235,7 +238,7 @@ def take_in(folder: Path, pack: Path, host: str, figures: list[str]) -> dict[str
     for name, file in found.items():
         file.replace(folder / name)
     pack.unlink()
-    return {"missing": missing, "unknown": sorted(unknown)}
+    return {"missing": missing, "unknown": sorted(unknown), "taken": taken}
 
 
 def _logs_of(logs: Path, spec: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
@@ -245,12 +248,6 @@ def _logs_of(logs: Path, spec: Mapping[str, Any], status: Mapping[str, Any]) -> 
     # Where one could not be started, those after it were not tried.
     names = status["processes"] if status.get("problem") else [process["name"] for process in spec.get("processes", [])]
     return [SUPERVISOR_LOG, STATUS, *(f"{name}.log" for name in names)] if spec else []
-
-
-def _samples_of(logs: Path, expected: Sequence[str]) -> list[str]:
-    """Return the files in which the host's samplers write: a load host's supervisor has one, and so has a member."""
-    of_load = [HOST_METRICS] if f"{SAMPLER}.log" in expected else []
-    return of_load + [file.with_suffix(".csv").name for file in logs.glob(f"*-{Path(HOST_METRICS).stem}.log")]
 
 
 def _has_begun(found: Mapping[str, Path], status: Mapping[str, Any]) -> bool:
@@ -279,12 +276,14 @@ def close_record(folder: Path) -> Path:
         phase["end"] = phase["end"] or manifest["ended"]
     write(folder / MANIFEST, manifest)
     _merge_events(folder, manifest["phases"])
-    _merge_samples(folder)
+    merged = [file.relative_to(folder) for file in merge_samples(folder)]
     (folder / CONTROLLER).unlink(missing_ok=True)
     results = folder.parent.parent
     final = results / folder.name
     folder.rename(final)
     _let_latest_show(final)
+    for file in merged:
+        (final / file).unlink()
     with contextlib.suppress(OSError):  # other runs are still there
         (results / UNFINISHED).rmdir()
     return final
@@ -318,13 +317,20 @@ def _merge_events(folder: Path, phases: list[dict[str, Any]]) -> None:
         writer.writerows(sorted(rows))
 
 
-def _merge_samples(folder: Path) -> None:
-    """Put the samples of all hosts into one file, each host's after the other's. One of other columns stays apart."""
+def _samples(folder: Path) -> list[Path]:
+    return sorted((folder / "logs").glob(f"*/*{HOST_METRICS}"))
+
+
+def merge_samples(folder: Path) -> list[Path]:
+    """Put the samples of all hosts into one file, each host's after the other's; return the files that are in it.
+
+    They stay until the record is closed, so that this can be done again. One of other columns is left out.
+    """
     new = folder / f"{HOST_METRICS}.new"
     columns = b""
     merged = []
     with new.open("wb") as target:
-        for file in sorted((folder / "logs").glob(f"*/*{HOST_METRICS}")):
+        for file in _samples(folder):
             with file.open("rb") as source:
                 header = source.readline()
                 if header != (columns or header) or not header.endswith(b"\n"):
@@ -336,12 +342,11 @@ def _merge_samples(folder: Path) -> None:
                     # A line that a crash has cut short must not take the next host's first one with it.
                     target.write(line if line.endswith(b"\n") else line + b"\n")
             merged.append(file)
-    if not merged:
+    if merged:
+        new.replace(folder / HOST_METRICS)
+    else:
         new.unlink()
-        return
-    new.replace(folder / HOST_METRICS)
-    for file in merged:
-        file.unlink()
+    return merged
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -368,7 +373,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     - `take_over` (folder): make this `ansible-playbook` the one that holds the record
     - `phase` (folder, name, start, end): note a phase; without `end` it begins, with `end: now` it ends
     - `update` (folder, values): lay values over the manifest
-    - `take_in` (folder, pack, host, figures): unpack what a host has sent; returns `missing` and `unknown`
+    - `take_in` (folder, pack, host, figures): unpack what a host has sent; returns `missing`, `unknown` and `taken`
+    - `merge` (folder): put the hosts' samples together, for whoever judges the run
     - `close` (folder): give the record its final name; returns `folder`
     - `drop` (folder): remove a record in which nothing has happened
     """
@@ -424,6 +430,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 update(folder, given["values"])
             case "take_in":
                 return take_in(folder, Path(given["pack"]), given["host"], given["figures"])
+            case "merge":
+                merge_samples(folder)
             case "close":
                 return {"folder": str(close_record(folder))}
             case "drop":

@@ -215,10 +215,9 @@ def uncollected(
             missing.append(f"{member}: its logs could not be fetched, {_UNREACHED}")
         missing += [
             f"{member}: {found[fact]}"
-            for fact in ("_zookeeper_sampler_problem", "_zookeeper_logs_problem", "_collect_problem")
+            for fact in ("_zookeeper_samples_problem", "_zookeeper_logs_problem", "_collect_problem")
             if found.get(fact)
         ]
-        missing += _named(member, found.get("_zookeeper_missing"), "is missing: it was not written")
     return {"blocking": blocking, "missing": given_up + missing, "given_up": given_up, "unknown": unknown}
 
 

@@ -87,7 +87,7 @@ def _see_status(done: "subprocess.CompletedProcess[str]", run: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     roles = dict(re.findall(r"^(zk\d) +198\.\S+:2181 +(\w+) +0x", done.stdout, re.M))
     assert sorted(roles.values()) == ["follower", "follower", "leader"]
-    shares = dict(re.findall(r"^(load\d) +\w+ +held +(\d \w+) ", done.stdout, re.M))
+    shares = dict(re.findall(r"^(load\d) +\w+ +held +(\d \w+), 1 sampler ", done.stdout, re.M))
     assert shares == {"load1": "1 master", "load2": "1 worker", "load3": "1 worker"}
     assert f"Run {run} of " in done.stdout
     assert "no figures yet" not in done.stdout

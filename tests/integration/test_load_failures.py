@@ -228,7 +228,7 @@ def test_a_worker_that_is_killed_is_an_event_and_one_that_comes_late_joins(
         interval = int(figures.rows_of()[-1]["interval"])
         until(lambda: int(figures.rows_of()[-1]["interval"]) > interval, limit_s=5)
         assert figures.progress()["part"] == "measured", "nobody waits for the lost worker"
-        assert figures.progress()["workers"] == 2
+        until(lambda: figures.progress()["workers"] == 2, limit_s=5)
         assert end_of(locust.master) == 0, locust.log()
         for worker in locust.workers[1:]:
             assert end_of(worker, 10) == 0

@@ -262,16 +262,8 @@ def test_check_mode_of_a_bare_host_by_archive_says_what_it_would_install(fresh_f
         assert not cache.exists()
         assert not fresh_fleet.state.exists()
 
-        cache.mkdir()
-        assert said in fresh_fleet.provision("--check", **method).succeeded().screen
-        assert list(cache.iterdir()) == []
-        assert not fresh_fleet.state.exists()
-
-        (cache / archive.name).write_bytes(archive.read_bytes())
-        assert said in fresh_fleet.provision("--check", **method).succeeded().screen
-        assert not fresh_fleet.state.exists()
-
         # What can be looked at is: the archive that is there already.
+        cache.mkdir()
         with tarfile.open(cache / archive.name, "w:gz"):
             pass
         checksum = f"sha512:{hashlib.sha512((cache / archive.name).read_bytes()).hexdigest()}"
