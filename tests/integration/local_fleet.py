@@ -23,12 +23,13 @@ SMALL_SCENARIO = {"locustfile": "locust_get.py", "users": 2, "spawn_rate": 2, "w
 
 @dataclass
 class LocalFleet(Fleet):
-    """Three members and a load host, with ports and folders of their own, and what playbooks do to them."""
+    """Members and a load host, with ports and folders of their own, and what playbooks do to them."""
 
     scenario: dict[str, Any] = field(default_factory=lambda: SMALL_SCENARIO)
+    members: tuple[str, ...] = MEMBERS
 
     def __post_init__(self) -> None:
-        *ports, master_port = free_ports(4 * len(MEMBERS) + 1)
+        *ports, master_port = free_ports(4 * len(self.members) + 1)
         hosts = {
             name: {
                 "zookeeper_client_port": ports[4 * place],
@@ -36,7 +37,7 @@ class LocalFleet(Fleet):
                 "zookeeper_election_port": ports[4 * place + 2],
                 "zookeeper_admin_port": ports[4 * place + 3],
             }
-            for place, name in enumerate(MEMBERS)
+            for place, name in enumerate(self.members)
         }
         self.inventory = {
             "all": {
@@ -85,7 +86,7 @@ class LocalFleet(Fleet):
 
     def pids(self) -> dict[str, int]:
         """Return the process ids that the members' pid files name."""
-        files = {name: self.state / "zookeeper" / name / "zookeeper.pid" for name in MEMBERS}
+        files = {name: self.state / "zookeeper" / name / "zookeeper.pid" for name in self.members}
         return {name: int(file.read_text().split()[0]) for name, file in files.items() if file.exists()}
 
     def processes(self) -> list[psutil.Process]:
@@ -99,8 +100,13 @@ class LocalFleet(Fleet):
         return found
 
     def load_processes(self) -> list[psutil.Process]:
-        """Return those of them that drive the load."""
-        return [process for process in self.processes() if "java" not in process.name()]
+        """Return those of them that drive the load: neither members nor what samples those."""
+        sampler = str(self.state / "zookeeper")
+        return [
+            process
+            for process in self.processes()
+            if "java" not in process.name() and not any(sampler in word for word in process.cmdline())
+        ]
 
     def end(self) -> None:
         """End whatever a failed test left behind."""
@@ -111,12 +117,12 @@ class LocalFleet(Fleet):
 
 
 @contextlib.contextmanager
-def local_fleet(scenario: dict[str, Any] | None = None) -> Iterator[LocalFleet]:
+def local_fleet(scenario: dict[str, Any] | None = None, members: tuple[str, ...] = MEMBERS) -> Iterator[LocalFleet]:
     """Give a fleet that nobody has provisioned, and remove all of it afterwards."""
     # Not pytest's own temporary folder: members run as a user who may not enter that.
     folder = Path(tempfile.mkdtemp(prefix="zk-locust-test-"))
     folder.chmod(0o755)
-    fleet = LocalFleet(folder, scenario=scenario or SMALL_SCENARIO)
+    fleet = LocalFleet(folder, scenario=scenario or SMALL_SCENARIO, members=members)
     try:
         yield fleet
     finally:

@@ -41,6 +41,14 @@ def fleet() -> Iterator[LocalFleet]:
 
 
 @pytest.fixture(scope="module")
+def single() -> Iterator[LocalFleet]:
+    """A fleet of one member: what becomes of a controller does not depend on their number."""
+    require_zookeeper()
+    with local_fleet(SCENARIO, members=("zk1",)) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="module")
 def run(fleet: LocalFleet) -> Path:
     """Return the run folder of one whole benchmark."""
     play = fleet.play("benchmark").succeeded()
@@ -150,53 +158,53 @@ def test_everything_is_stopped(fleet: LocalFleet, run: Path) -> None:
     assert fleet.processes() == []
 
 
-def test_ctrl_c_stops_the_load_and_keeps_the_figures(fleet: LocalFleet) -> None:
-    before = fleet.runs()
-    ansible = fleet.begin("benchmark", benchmark_run_time="120s")
+def test_ctrl_c_stops_the_load_and_keeps_the_figures(single: LocalFleet) -> None:
+    before = single.runs()
+    ansible = single.begin("benchmark", benchmark_run_time="120s")
     try:
-        wait_for(lambda: "measured " in fleet.screen(), 90, "no measured part")
+        wait_for(lambda: "measured " in single.screen(), 90, "no measured part")
         time.sleep(3)
         ansible.send_signal(signal.SIGINT)
-        assert ansible.wait(90) == 99, fleet.screen()
+        assert ansible.wait(90) == 99, single.screen()
     finally:
-        fleet.end_process(ansible)
-    (run,) = fleet.runs() - before
-    assert manifest(fleet.results / run)["state"] == "interrupted"
-    assert measured_operations(fleet.results / run) > 50
-    assert manifest(fleet.results / run)["verdict"]["verdict"] == "inconclusive"
-    assert (fleet.results / run / "report.html").exists()
-    assert fleet.processes() == []
-    assert not (fleet.results / ".unfinished").exists()
+        single.end_process(ansible)
+    (run,) = single.runs() - before
+    assert manifest(single.results / run)["state"] == "interrupted"
+    assert measured_operations(single.results / run) > 50
+    assert manifest(single.results / run)["verdict"]["verdict"] == "inconclusive"
+    assert (single.results / run / "report.html").exists()
+    assert single.processes() == []
+    assert not (single.results / ".unfinished").exists()
 
 
-def test_a_load_outlives_its_controller_ends_by_itself_and_is_collected_by_the_next_command(fleet: LocalFleet) -> None:
-    before = fleet.runs()
-    ansible = fleet.begin("benchmark", benchmark_run_time="6s")
+def test_a_load_outlives_its_controller_ends_by_itself_and_is_collected_by_the_next_command(single: LocalFleet) -> None:
+    before = single.runs()
+    ansible = single.begin("benchmark", benchmark_run_time="6s")
     try:
-        wait_for(lambda: "measured " in fleet.screen(), 90, "no measured part")
+        wait_for(lambda: "measured " in single.screen(), 90, "no measured part")
         for process in [*psutil.Process(ansible.pid).children(recursive=True), psutil.Process(ansible.pid)]:
             if "ansible-playbook" in " ".join(process.cmdline()):
                 process.kill()
         ansible.wait(10)
     finally:
-        fleet.end_process(ansible)
-    assert fleet.runs() == before
-    wait_for(lambda: not fleet.load_processes(), 60, "the load goes on")
-    fleet.play("collect").succeeded()
-    (run,) = fleet.runs() - before
-    assert manifest(fleet.results / run)["state"] == "whole"
-    assert ("part-start", "cool-down") in events(fleet.results / run)
-    assert measured_operations(fleet.results / run) > 100
-    fleet.play("stop").succeeded()
-    assert fleet.processes() == []
+        single.end_process(ansible)
+    assert single.runs() == before
+    wait_for(lambda: not single.load_processes(), 60, "the load goes on")
+    single.play("collect").succeeded()
+    (run,) = single.runs() - before
+    assert manifest(single.results / run)["state"] == "whole"
+    assert ("part-start", "cool-down") in events(single.results / run)
+    assert measured_operations(single.results / run) > 100
+    single.play("stop").succeeded()
+    assert single.processes() == []
 
 
-def test_a_run_without_an_ensemble_says_so_and_starts_nothing(fleet: LocalFleet) -> None:
-    play = fleet.play("run").failed()
+def test_a_run_without_an_ensemble_says_so_and_starts_nothing(single: LocalFleet) -> None:
+    play = single.play("run").failed()
     assert "  warning: load1: load and members share the controller: " in play.screen
     assert "no member of [" in play.screen
     assert "playbooks/provision.yml" in play.screen
-    assert fleet.processes() == []
+    assert single.processes() == []
 
 
 def test_the_list_of_runs_has_this_one(fleet: LocalFleet, run: Path) -> None:
