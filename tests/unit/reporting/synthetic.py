@@ -45,6 +45,7 @@ class Synthetic:
     cpu_wait_percent: float = 4.0
     member_down: tuple[float, float] | None = None  # since the load started
     machines: dict[str, str] = field(default_factory=dict)  # host to the name of its machine; else one of its own
+    kernels: dict[str, str] = field(default_factory=dict)  # host to its kernel's name; else it does not tell
     clocks_ahead_s: dict[str, float] = field(default_factory=dict)  # of the master's, by host
     # changes to a sample of a host's process (empty: its machine) at a time since the load started; None: no sample
     host_sample: Callable[[str, str, float], dict[str, object] | None] = lambda _host, _process, _at_s: {}
@@ -231,6 +232,7 @@ class Synthetic:
                         "elapsed_s": f"{sample:.6f}",
                         "host": host,
                         "machine": self.machines.get(host, f"machine-of-{host}"),
+                        "kernel": self.kernels.get(host, ""),
                     }
                     for process in (WHOLE_MACHINE, *watched):
                         changes = self.host_sample(host, process, at_s)
