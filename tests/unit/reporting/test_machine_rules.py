@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reporting import results
+from reporting import host_coverage, results
 from reporting.verdict import Verdict
 from tests.unit.reporting.synthetic import Synthetic
 from tests.unit.reporting.test_verdict import judged, rules, text
@@ -217,6 +217,12 @@ def test_of_many_hosts_some_are_named_and_the_worst_is(tmp_path: Path) -> None:
     assert "(zk1, zk2, zk3, zk4, zk5 and 2 more), those of zk11 35 %:" in said
 
 
+def test_a_sampler_that_paused_has_left_a_gap(tmp_path: Path) -> None:
+    """Its next sample is of all the time between, but no chart and no mean counts it so often."""
+    found = judged(tmp_path, host_sample=lambda host, _, at_s: None if host == "zk3" and 10 < at_s < 20 else {})
+    assert "(zk3), those of zk3 70 %:" in text(found, "samples-incomplete")
+
+
 def test_one_late_sample_leaves_nothing_out(tmp_path: Path) -> None:
     found = judged(tmp_path, host_sample=lambda _, __, at_s: None if round(at_s + 0.4) % 4 == 0 else {})
     assert rules(found) == {}
@@ -258,6 +264,7 @@ def test_a_run_without_samples_is_told_as_a_file_that_is_missing(tmp_path: Path)
     (run / "host-metrics.csv").unlink()
     found = results.evaluate(run)
     assert rules(found.verdict) == {}
+    assert host_coverage.build(found.run, found.timeline) == []
     assert [problem.file for problem in found.run.problems] == ["host-metrics.csv"]
 
 

@@ -230,12 +230,12 @@ def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
 
 @given(name=st.sampled_from(FILES), share=st.floats(0, 1), junk=st.binary(max_size=40))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_damage_raises(sound_run: Path, tmp_path: Path, name: str, share: float, junk: bytes) -> None:
+def test_no_damage_raises(short_run: Path, tmp_path: Path, name: str, share: float, junk: bytes) -> None:
     run = tmp_path / "run"
     if not run.exists():
-        shutil.copytree(sound_run, run)
-    content = (sound_run / name).read_bytes()
+        shutil.copytree(short_run, run)
+    content = (short_run / name).read_bytes()
     place = int(share * len(content))
     (run / name).write_bytes(content[:place] + junk + content[place + len(junk) * 2 :])
     assert tables.summary(results.evaluate(run), None)
-    shutil.copyfile(sound_run / name, run / name)
+    shutil.copyfile(short_run / name, run / name)
