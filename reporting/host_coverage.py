@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from host_metrics.columns import WHOLE_MACHINE
 from locust_extra.columns import MEASURED
 from reporting.run_folder import RunFolder
 from reporting.text import natural
 from reporting.timeline import Span, Timeline
+
+_Seconds = npt.NDArray[np.float64]
 
 _MOST_INTERVALS: Final = 2.0  # that one sample covers: one that is late or missing makes no gap
 
@@ -53,8 +55,11 @@ def build(run: RunFolder, timeline: Timeline) -> list[Coverage]:
     typical_s = length_s.groupby(rows["host"]).median()
     longest_s = rows["host"].map(typical_s) * _MOST_INTERVALS
     end_s = timeline.of_host_samples(rows)
-    times = pd.DataFrame({"host": rows["host"], "start": end_s - length_s.clip(upper=longest_s), "end": end_s})
-    covered_s = {str(host): _covered_s(found, span) for host, found in times.groupby("host")}
+    start_s = end_s - length_s.clip(upper=longest_s)
+    covered_s = {
+        str(host): _covered_s(start_s.to_numpy()[places], end_s.to_numpy()[places], span)
+        for host, places in rows.groupby("host").indices.items()
+    }
     hosts = {*covered_s, *run.manifest.sampled_hosts} - set(run.manifest.not_sampled)
     of_others_s = float(typical_s.median())
     return [
@@ -63,8 +68,10 @@ def build(run: RunFolder, timeline: Timeline) -> list[Coverage]:
     ]
 
 
-def _covered_s(times: pd.DataFrame, span: Span) -> float:
-    """Seconds of the span that lie between a `start` and its `end`; what two samplers of a host cover counts once."""
-    start_s, end_s = times[["start", "end"]].dropna().clip(span.start_s, span.end_s).sort_values("start").to_numpy().T
+def _covered_s(start_s: _Seconds, end_s: _Seconds, span: Span) -> float:
+    """Seconds of the span that lie between a start and its end; what two samplers of a host cover counts once."""
+    known = np.flatnonzero(~np.isnan(start_s) & ~np.isnan(end_s))
+    order = known[np.argsort(start_s[known])]
+    start_s, end_s = (np.clip(found[order], span.start_s, span.end_s) for found in (start_s, end_s))
     before_s = np.maximum.accumulate(np.concatenate(([span.start_s], end_s)))[:-1]
-    return float((end_s - np.maximum(start_s, before_s)).clip(min=0.0).sum())
+    return float(np.clip(end_s - np.maximum(start_s, before_s), 0.0, None).sum())

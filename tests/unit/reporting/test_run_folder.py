@@ -229,7 +229,7 @@ def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
 
 
 @given(name=st.sampled_from(FILES), share=st.floats(0, 1), junk=st.binary(max_size=40))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_damage_raises(short_run: Path, tmp_path: Path, name: str, share: float, junk: bytes) -> None:
     run = tmp_path / "run"
     if not run.exists():
