@@ -85,12 +85,15 @@ def read_table(
     lost_figures: bool = False,
     accept: Callable[[Mapping[str, str]], bool] | None = None,
     check: Sequence[str] = (),
+    optional: Sequence[str] = (),
+    may_be_missing: bool = False,
 ) -> pd.DataFrame:
     """Read a CSV file with a header line into one frame with exactly `columns`, in their order.
 
     `missing` says what the report lacks when the file is not there. `accept` sees a line's fields and tells whether the
     line is wanted at all. `check` names columns that must not be blank. Text columns are str, the others float64;
-    a column that the file lacks is blank or NaN throughout.
+    a column that the file lacks is blank or NaN throughout, which is no problem where it is `optional`. Nor is it one
+    that there is no file, where it `may_be_missing`.
     """
     shared: dict[str, str] = {}
     wanted = {name: _column(name, kind, name in check, shared) for name, kind in columns.items()}
@@ -112,8 +115,9 @@ def read_table(
             return frame()
         header = header_line[1]
         absent = [name for name in columns if name not in header]
-        if absent:
-            problems.add(path.name, 1, f"lacks the columns {', '.join(absent)}", lost_figures=lost_figures)
+        lacking = [name for name in absent if name not in optional]
+        if lacking:
+            problems.add(path.name, 1, f"lacks the columns {', '.join(lacking)}", lost_figures=lost_figures)
         # a long run has some 100,000 lines of some 20 columns: nothing is looked up twice for a cell
         there = [(header.index(name), c, c.convert, c.blank) for name, c in wanted.items() if name not in absent]
         appends = [column.values.append for _, column, _, _ in there]
@@ -149,7 +153,8 @@ def read_table(
                 lost_figures=lost_figures,
             )
     except FileNotFoundError:
-        problems.add(path.name, None, f"is missing: {missing}", lost_figures=lost_figures)
+        if not may_be_missing:
+            problems.add(path.name, None, f"is missing: {missing}", lost_figures=lost_figures)
     except OSError as error:
         problems.add(path.name, None, f"cannot be read ({error.strerror}): {missing}", lost_figures=lost_figures)
     return frame()

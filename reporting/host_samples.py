@@ -27,12 +27,18 @@ def within_load(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     found = run.host_metrics.assign(time_s=time_s)[(time_s > 0) & (time_s <= timeline.end_s)]
     found = found.sort_values("time_s", kind="stable")
     machine = found["process"] == WHOLE_MACHINE
-    samples = found[machine].groupby(["machine", "host"]).size().sort_values(kind="stable")
-    fullest = samples.reset_index().drop_duplicates("machine", keep="last")["host"]
-    found = found[~machine | found["host"].isin(fullest)]
+    of_machines = one_of_each(found[machine], found["machine"][machine], "host")
+    found = found[~machine | found.index.isin(of_machines.index)]
     return found.assign(
         **{f"{name}_share": found[f"{name}_percent"] / found["cores"] for name in ("cpu", "iowait", "steal")}
     )
+
+
+def one_of_each(samples: pd.DataFrame, thing: pd.Series, source: str) -> pd.DataFrame:
+    """Of the samples of one `thing` those of one value of the column `source` alone, that which has the most."""
+    counts = samples.groupby([thing.rename("thing"), samples[source].rename("source")]).size()
+    fullest = counts.sort_values(kind="stable").reset_index().drop_duplicates("thing", keep="last")
+    return samples[samples[source].isin(fullest["source"])]
 
 
 def measured(samples: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:

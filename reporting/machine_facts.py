@@ -9,6 +9,7 @@ from reporting.machines import MachineRow, ProcessRow
 from reporting.results import Results
 
 MAX_WORKER_ROWS: Final = 8
+MAX_CONTAINERS: Final = 8
 GIB: Final = 1024**3
 MIB: Final = 1024**2
 MB: Final = 1e6
@@ -38,6 +39,10 @@ def machines(results: Results) -> Table | None:
         "the machine; steal is what the hypervisor took for other guests. Network is without loopback, resent are TCP "
         "segments, disk busy is the busiest disk's time at work."
     )
+    for together in results.machines.by_kernel:
+        if together[0].shares_kernel:
+            names = text.some([row.name for row in together], MAX_CONTAINERS)
+            note += f" {names} are containers of one kernel: CPU, memory, swap and disks are all of theirs together."
     return (
         Table(
             "Machines in the measured part",

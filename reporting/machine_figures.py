@@ -1,6 +1,7 @@
 """The charts of the machines over time, and of the ZooKeeper processes on them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
@@ -10,17 +11,19 @@ from reporting import charts, host_samples, machines
 from reporting.charts import Frame, Lines
 from reporting.figure import Figure, few_lines, lines_of, ranges
 from reporting.results import Results
-from reporting.text import natural
+from reporting.text import natural, some
 
 MAX_MACHINE_LINES: Final = 8
 MAX_NAMES: Final = 4  # hosts that a line's name lists
+SHARED: Final = " Hosts that are containers of one kernel have one line together."
 
 
 @dataclass(frozen=True, slots=True)
 class MachineFigure:
     """A figure of the machines that has a chart: the largest of `columns`, divided by `unit`.
 
-    Nothing is drawn where no machine reaches `least`: there is nothing to see.
+    Nothing is drawn where no machine reaches `least`: there is nothing to see. What is `of_kernel` is the same for all
+    containers of one kernel, and drawn once for them.
     """
 
     columns: tuple[str, ...]
@@ -32,6 +35,7 @@ class MachineFigure:
     least: float = 0.0
     y_max: float | None = None
     number_format: str = ",.0f"
+    of_kernel: bool = True
 
 
 MACHINE_FIGURES: Final = (
@@ -52,6 +56,7 @@ MACHINE_FIGURES: Final = (
         unit=1e6,
         least=0.1,
         number_format=",.3~f",
+        of_kernel=False,
     ),
     MachineFigure(
         ("disk_write_bytes_per_s",),
@@ -107,16 +112,43 @@ def of_machines(results: Results, frame: Frame) -> list[Figure]:
     samples = host_samples.within_load(results.run, results.timeline)
     rows = samples[samples["process"] == WHOLE_MACHINE]
     step_s = host_samples.step_s(samples, results.timeline)
-    labels = {id_: _label(hosts) for id_, hosts in machines.hosts_of(results.run).items()}
+    of_machines = _Drawn(rows, rows["machine"].map(_labels(machines.hosts_of(results.run))))
+    of_kernels = _by_kernel(results, rows)
     figures = []
     for wanted in MACHINE_FIGURES:
-        values = rows[list(wanted.columns)].max(axis=1) / wanted.unit
+        drawn = of_kernels if wanted.of_kernel else of_machines
+        values = drawn.rows[list(wanted.columns)].max(axis=1) / wanted.unit
         if not (values >= wanted.least).any():
             continue
-        found = host_samples.over_time(rows["time_s"], rows["machine"].map(labels), values, step_s)
+        found = host_samples.over_time(drawn.rows["time_s"], drawn.labels, values, step_s)
         data, names = few_lines(found, MAX_MACHINE_LINES, "busiest machine")
-        figures.append(_figure(wanted, "machines", data, names, frame))
+        told = replace(wanted, caption=wanted.caption + (SHARED if drawn.shared else ""))
+        figures.append(_figure(told, "machines", data, names, frame))
     return figures
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The samples that make the lines of a chart, and the name of each one's line; whether containers share one."""
+
+    rows: pd.DataFrame
+    labels: pd.Series
+    shared: bool = False
+
+
+def _by_kernel(results: Results, rows: pd.DataFrame) -> _Drawn:
+    """The samples of the machines, of those that are containers of one kernel only one's."""
+    hosts, kernels = machines.hosts_of(results.run), machines.kernels_of(results.run)
+    of_kernel: dict[str, list[str]] = {}
+    for id_ in hosts:
+        of_kernel.setdefault(kernels.get(id_) or f"of {id_}", []).append(id_)
+    thing = rows["machine"].map({id_: kernel for kernel, ids in of_kernel.items() for id_ in ids})
+    together = {
+        kernel: tuple(sorted((host for id_ in ids for host in hosts[id_]), key=natural))
+        for kernel, ids in of_kernel.items()
+    }
+    one = host_samples.one_of_each(rows, thing, "machine")
+    return _Drawn(one, thing[one.index].map(_labels(together)), any(len(ids) > 1 for ids in of_kernel.values()))
 
 
 def _figure(wanted: MachineFigure, group: str, data: pd.DataFrame, names: list[str], frame: Frame) -> Figure:
@@ -139,6 +171,5 @@ def _figure(wanted: MachineFigure, group: str, data: pd.DataFrame, names: list[s
     )
 
 
-def _label(hosts: tuple[str, ...]) -> str:
-    more = len(hosts) - MAX_NAMES
-    return ", ".join(hosts[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+def _labels(hosts: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    return {key: some(found, MAX_NAMES) for key, found in hosts.items()}

@@ -1,14 +1,17 @@
 """The rules of the verdict that judge what the machines used. Their thresholds stand with the others, in `rules`."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from reporting import host_coverage, text
 from reporting.machines import ZOOKEEPER, MachineRow
 from reporting.rules import (
     BUSY_PERCENT,
     INCONCLUSIVE,
     NOTE,
     OWN_SHARE,
+    SAMPLES_SHARE,
     STEAL_PERCENT,
     STEAL_SPOILS_PERCENT,
     SWAP_GROWTH_MIB,
@@ -18,27 +21,31 @@ from reporting.rules import (
 )
 
 MIB: Final = 1024**2
+MAX_NAMES: Final = 5  # hosts that a reason lists
 
 
 def _stolen(evidence: Evidence) -> Iterator[Reason]:
-    rows = evidence.machines.rows
-    stolen = {row.name: row.steal_mean_percent_of_machine or 0.0 for row in rows}
+    kernels = evidence.machines.by_kernel
+    stolen = {_name(rows): max(row.steal_mean_percent_of_machine or 0.0 for row in rows) for rows in kernels}
     much = [name for name, percent in stolen.items() if percent >= STEAL_PERCENT]
     if much:
         worst = max(much, key=lambda name: stolen[name])
         yield Reason(
             "cpu-steal",
             INCONCLUSIVE if stolen[worst] >= STEAL_SPOILS_PERCENT else NOTE,
-            f"The hypervisor took at least {STEAL_PERCENT:.0f} % of the cores of {len(much)} of {len(rows)} machines "
-            f"for other guests, of {worst} {stolen[worst]:.0f} % on average: the latencies contain these waits; use "
-            "machines whose cores nobody shares.",
+            f"The hypervisor took at least {STEAL_PERCENT:.0f} % of the cores of {len(much)} of {len(kernels)} "
+            f"{_kind(kernels)} for other guests, of {worst} {stolen[worst]:.0f} % on average: the latencies contain "
+            "these waits; use machines whose cores nobody shares.",
         )
 
 
 def _load_host_busy(evidence: Evidence) -> Iterator[Reason]:
-    """Others disturb the load. A load host that its own workers keep busy is what `cpu-short` is for."""
+    """Others disturb the load. A load host that its own workers keep busy is what `cpu-short` is for.
+
+    On a kernel that is shared, what is not the machine's own may well be of the run.
+    """
     machines = evidence.machines
-    hosts = [row for row in machines.rows if "workers" in row.roles]
+    hosts = [row for row in machines.rows if "workers" in row.roles and not row.shares_kernel]
     disturbed = [
         (row, own)
         for row in hosts
@@ -58,9 +65,13 @@ def _load_host_busy(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _member_busy(evidence: Evidence) -> Iterator[Reason]:
-    """Machines that carry load as well are left out: preflight has said that load and members share them."""
+    """Machines that carry load as well are left out: preflight has said that load and members share them.
+
+    So are those that share their kernel with others.
+    """
     machines = evidence.machines
-    hosts = [row for row in machines.rows if "member" in row.roles and "workers" not in row.roles]
+    alone = [row for row in machines.rows if not row.shares_kernel]
+    hosts = [row for row in alone if "member" in row.roles and "workers" not in row.roles]
     busy = [row for row in hosts if _busy(row) >= BUSY_PERCENT]
     own = {row: machines.cpu_of_processes(row, ZOOKEEPER) for row in busy}
     at_limit = [row for row in busy if (used := own[row]) is not None and used >= OWN_SHARE * _busy(row)]
@@ -85,18 +96,53 @@ def _member_busy(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _swapping(evidence: Evidence) -> Iterator[Reason]:
-    rows = evidence.machines.rows
-    grown = {row.name: (row.swap_growth_bytes or 0.0) / MIB for row in rows}
+    kernels = evidence.machines.by_kernel
+    grown = {_name(rows): max((row.swap_growth_bytes or 0.0) / MIB for row in rows) for rows in kernels}
     swapping = [name for name, mib in grown.items() if mib >= SWAP_GROWTH_MIB]
     if swapping:
         worst = max(swapping, key=lambda name: grown[name])
         yield Reason(
             "swapping",
             NOTE,
-            f"{len(swapping)} of {len(rows)} machines swapped out at least {SWAP_GROWTH_MIB} MiB in the measured part, "
-            f"{worst} {grown[worst]:,.0f} MiB: what waits for memory to come back from disk is slow; lower the "
-            "members' heap or the number of workers there, or add memory.",
+            f"{len(swapping)} of {len(kernels)} {_kind(kernels)} swapped out at least {SWAP_GROWTH_MIB} MiB in the "
+            f"measured part, {worst} {grown[worst]:,.0f} MiB: what waits for memory to come back from disk is slow; "
+            "lower the members' heap or the number of workers there, or add memory.",
         )
+
+
+def _samples_incomplete(evidence: Evidence) -> Iterator[Reason]:
+    covered = host_coverage.build(evidence.run, evidence.timeline)
+    short = [host for host in covered if host.is_short(SAMPLES_SHARE)]
+    if short:
+        worst = min(short, key=lambda host: host.share)
+        names = text.some([host.host for host in short], MAX_NAMES)
+        yield Reason(
+            "samples-incomplete",
+            NOTE,
+            f"The machine samples of {len(short)} of {len(covered)} hosts cover less than {100 * SAMPLES_SHARE:.0f} % "
+            f"of the measured part ({names}), those of {worst.host} {math.floor(worst.share * 100)} %: what is told of "
+            "these machines is of that time only; see the sampler's log in logs/<host>/.",
+        )
+
+
+def _not_sampled(evidence: Evidence) -> Iterator[Reason]:
+    by_reason: dict[str, list[str]] = {}
+    for host, reason in evidence.run.manifest.not_sampled.items():
+        by_reason.setdefault(" ".join(reason.split()).rstrip("."), []).append(host)
+    for reason, hosts in by_reason.items():
+        names = text.some(sorted(hosts, key=text.natural), MAX_NAMES)
+        whose = f"{names}'s machine was" if len(hosts) == 1 else f"The machines of {names} were"
+        yield Reason("not-sampled", NOTE, f"{whose} not sampled: {reason}.")
+
+
+def _name(rows: Sequence[MachineRow]) -> str:
+    """Names machines, which are one or the containers of one kernel."""
+    more = len(rows) - 1
+    return rows[0].name + (f" and {more} more on one kernel" if more else "")
+
+
+def _kind(kernels: Sequence[Sequence[MachineRow]]) -> str:
+    return "kernels" if any(len(rows) > 1 for rows in kernels) else "machines"
 
 
 def _busy(row: MachineRow) -> float:
@@ -104,4 +150,11 @@ def _busy(row: MachineRow) -> float:
     return row.cpu_mean_percent_of_machine or 0.0
 
 
-MACHINE_RULES: Final[tuple[Rule, ...]] = (_stolen, _load_host_busy, _member_busy, _swapping)
+MACHINE_RULES: Final[tuple[Rule, ...]] = (
+    _stolen,
+    _load_host_busy,
+    _member_busy,
+    _swapping,
+    _samples_incomplete,
+    _not_sampled,
+)

@@ -1,5 +1,6 @@
 """What the machines and the processes on them used over the measured part, one row each."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,12 +21,16 @@ _WORKER: Final = "worker"
 class MachineRow:
     """One machine, with all hosts of the inventory that are this machine. Figures are None where it does not tell.
 
+    `kernel` is blank where it is not known. Where the machine `shares_kernel` with others of the run, they are
+    containers, and what they tell of CPU, memory, swap and disks is of all of them together.
     Percentages `_of_machine` are of all its cores together. `swap_growth_bytes` is the most that was swapped out less
     what was at the start of the measured part.
     """
 
     hosts: tuple[str, ...]
     roles: tuple[str, ...]
+    kernel: str
+    shares_kernel: bool
     cores: float | None
     cpu_mean_percent_of_machine: float | None
     cpu_peak_percent_of_machine: float | None
@@ -77,6 +82,14 @@ class Machines:
     rows: tuple[MachineRow, ...]
     processes: tuple[ProcessRow, ...]
 
+    @property
+    def by_kernel(self) -> list[tuple[MachineRow, ...]]:
+        """The machines, those of one kernel together."""
+        found: dict[str | MachineRow, list[MachineRow]] = {}
+        for row in self.rows:
+            found.setdefault(row.kernel if row.shares_kernel else row, []).append(row)
+        return [tuple(rows) for rows in found.values()]
+
     def cpu_of_processes(self, machine: MachineRow, process: str | None = None) -> float | None:
         """Percent of all the machine's cores that its watched processes used, those of one name or all.
 
@@ -121,13 +134,24 @@ def build(run: RunFolder, timeline: Timeline) -> Machines:
     """The rows of all that have a sample in the measured part."""
     samples = host_samples.measured(host_samples.within_load(run, timeline), timeline)
     machine = samples["process"] == WHOLE_MACHINE
-    hosts = hosts_of(run)
+    hosts, kernels = hosts_of(run), kernels_of(run)
+    shared = Counter(kernels.values())
     rows = []
     for (id_,), figures in _figures(samples[machine], ["machine"], {**_MACHINE_FIGURES, "start": _SWAP_AT_START}):
         at_start, peak = figures.pop("start"), figures["swap_peak_bytes"]
         growth = None if at_start is None or peak is None else peak - at_start
         roles = dict.fromkeys(role for host in hosts[id_] for role in run.manifest.roles(host))
-        rows.append(MachineRow(hosts=hosts[id_], roles=tuple(roles), swap_growth_bytes=growth, **figures))
+        kernel = kernels.get(id_, "")
+        rows.append(
+            MachineRow(
+                hosts=hosts[id_],
+                roles=tuple(roles),
+                kernel=kernel,
+                shares_kernel=shared[kernel] > 1,
+                swap_growth_bytes=growth,
+                **figures,
+            )
+        )
     processes = [
         ProcessRow(host=host, process=process, **figures)
         for (host, process), figures in _figures(samples[~machine], ["host", "process"], _PROCESS_FIGURES)
@@ -144,11 +168,23 @@ def hosts_of(run: RunFolder) -> dict[str, tuple[str, ...]]:
     return {str(id_): tuple(sorted(found["host"], key=natural)) for id_, found in pairs.groupby("machine")}
 
 
+def kernels_of(run: RunFolder) -> dict[str, str]:
+    """Machine to its kernel, without those that do not tell."""
+    told = run.host_metrics.loc[run.host_metrics["kernel"] != "", ["machine", "kernel"]].drop_duplicates("machine")
+    return {str(id_): str(kernel) for id_, kernel in zip(told["machine"], told["kernel"], strict=True)}
+
+
 def _figures(
     samples: pd.DataFrame, by: Sequence[str], wanted: Mapping[str, tuple[str, str]]
 ) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
     """For each value of the columns `by`: that value, and the wanted figures as floats or None."""
-    found = samples.groupby(list(by)).agg(**dict(wanted)).reset_index()
+    groups = samples.groupby(list(by))
+    columns_of: dict[str, list[str]] = {}
+    for column, how in wanted.values():
+        columns_of.setdefault(how, []).append(column)
+    # one look at the samples for each way: one for each figure takes some times as long
+    made = {how: groups[columns].agg(how) for how, columns in columns_of.items()}
+    found = pd.DataFrame({name: made[how][column] for name, (column, how) in wanted.items()}).reset_index()
     return [
         (
             tuple(str(record[column]) for column in by),

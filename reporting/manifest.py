@@ -18,6 +18,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 HIDDEN: Final = "(hidden)"
+_TRUE: Final = ("true", "yes", "on", "1", "y", "t")
 _ROLES: Final = {"zookeeper": "member", "locust_master": "master", "locust_workers": "workers"}
 
 
@@ -76,6 +77,29 @@ class Manifest:
     def roles(self, host: str) -> list[str]:
         """What a host is in the run, by the groups that it is in; a group of another name is a role of that name."""
         return [_ROLES.get(group, group) for group, found in self.groups.items() if host in found]
+
+    @property
+    def not_sampled(self) -> Mapping[str, str]:
+        """Host to the reason why its machine could not be sampled."""
+        return {host: str(known["not_sampled"]) for host, known in self.hosts.items() if known.get("not_sampled")}
+
+    @property
+    def sampled_hosts(self) -> tuple[str, ...]:
+        """The hosts whose machines the run was to sample: those with a role, and an interval that is not 0.
+
+        Members of an ensemble that somebody else manages are none of them.
+        """
+        members, *load = (self.groups.get(group, []) for group in _ROLES)
+        own = [name for name in members if _managed(self.host_variables.get(name))]
+        return tuple(name for name in dict.fromkeys([*own, *load[0], *load[1]]) if not self._unsampled(name))
+
+    @property
+    def samples_no_machine(self) -> bool:
+        """Whether the inventory switches the samples off for all hosts of the run."""
+        return any(self._unsampled(name) for name in self.host_variables) and not self.sampled_hosts
+
+    def _unsampled(self, host: str) -> bool:
+        return number(self.host_variables.get(host, {}).get("benchmark_host_metrics_interval_s")) == 0
 
     def phase(self, name: str) -> Phase | None:
         """The phase of that name, if it began."""
@@ -165,6 +189,14 @@ def hide_secrets(value: dict[str, Any]) -> dict[str, Any]:
         else (hide_secrets(found) if isinstance(found, dict) else found)
         for key, found in value.items()
     }
+
+
+def _managed(variables: Mapping[str, Any] | None) -> bool:
+    """Whether the run manages the member that has these variables, None where the inventory has no such host."""
+    if variables is None:
+        return False
+    value = variables.get("zookeeper_managed", True)
+    return value.strip().lower() in _TRUE if isinstance(value, str) else bool(value)
 
 
 def number(value: Any) -> float | None:

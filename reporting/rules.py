@@ -47,6 +47,8 @@ BUSY_PERCENT: Final = 90.0
 OWN_SHARE: Final = 0.5
 # Less swapped out than this in the measured part is the kernel's housekeeping.
 SWAP_GROWTH_MIB: Final = 16
+# Where the samples of a machine cover less than this share of the measured part, its figures are of another time.
+SAMPLES_SHARE: Final = 0.90
 # Below this number of operations beyond it, p99.9 is an anecdote.
 MIN_OPERATIONS_BEYOND_P999: Final = 10
 

@@ -41,7 +41,11 @@ _METRIC_KINDS: Final[Mapping[str, Kind]] = {
     for name in METRIC_COLUMNS
 }
 _HOST_KINDS: Final[Mapping[str, Kind]] = {
-    name: Kind.TIME if name == "timestamp" else Kind.TEXT if name in ("host", "machine", "process") else Kind.NUMBER
+    name: Kind.TIME
+    if name == "timestamp"
+    else Kind.TEXT
+    if name in ("host", "machine", "kernel", "process")
+    else Kind.NUMBER
     for name in HOST_COLUMNS
 }
 _EVENT_KINDS: Final[Mapping[str, Kind]] = {
@@ -147,6 +151,8 @@ def load(path: Path) -> RunFolder:
         problems,
         missing="what the machines and their processes used is not known",
         check=("host", "machine"),
+        optional=("kernel",),
+        may_be_missing=manifest.samples_no_machine,
     )
     events = read_table(
         folder / EVENTS_FILE, _EVENT_KINDS, problems, missing="what happened when, lost workers included, is not known"

@@ -1,6 +1,7 @@
 """How figures are written, and names put in order, for people: the same on screen, in Markdown and on the page."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 NOTHING: Final = "\N{EN DASH}"
@@ -53,6 +54,12 @@ def moment(iso: str) -> str:
     except ValueError:
         return iso
     return found.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if found.tzinfo else f"{found:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """The first `most` of the names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def natural(name: str) -> list[tuple[int, str]]:

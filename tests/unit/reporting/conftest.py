@@ -1,10 +1,12 @@
 """Fixtures: run folders of a synthetic load, made once."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reporting import results
+from reporting import figures, results
+from reporting.figure import Figure
 from reporting.results import Results
 from tests.unit.reporting.synthetic import RUN_ID, Synthetic
 
@@ -21,6 +23,13 @@ def sound(sound_run: Path) -> Results:
 
 
 @pytest.fixture(scope="session")
+def short_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing is wrong with, of few lines; not to be written to."""
+    load = Synthetic(warm_up_s=2, run_time_s=5, stall_at_s=None, members=1, workers=1)
+    return load.write(tmp_path_factory.mktemp("results") / RUN_ID)
+
+
+@pytest.fixture(scope="session")
 def troubled_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with failures, a lost worker, workers short of CPU and a member that was away; not to be written to."""
     run_id = "20261124T041500Z-quick-troubled"
@@ -31,3 +40,14 @@ def troubled_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def troubled(troubled_run: Path) -> Results:
     return results.evaluate(troubled_run)
+
+
+@pytest.fixture(scope="session")
+def drawn(troubled: Results) -> list[Figure]:
+    return figures.build(troubled)
+
+
+@pytest.fixture(scope="session")
+def specs(drawn: list[Figure]) -> dict[str, dict[str, Any]]:
+    """What the page has of each figure, by its slug; not to be changed."""
+    return {figure.slug: figure.page_spec() for figure in drawn}

@@ -8,7 +8,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
 from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
 from reporting.distributions import Distribution, Histogram, lowest_equivalent
 from zk_metrics.columns import METRIC_COLUMNS
+
+# The files of a load that was made before, by all that they depend on: most tests change but the machines' samples.
+_MADE: dict[str, dict[str, bytes]] = {}
 
 START = datetime(2026, 11, 24, 3, 15, tzinfo=UTC)
 RUN_ID = "20261124T031500Z-quick-synthetic"
@@ -45,6 +48,7 @@ class Synthetic:
     cpu_wait_percent: float = 4.0
     member_down: tuple[float, float] | None = None  # since the load started
     machines: dict[str, str] = field(default_factory=dict)  # host to the name of its machine; else one of its own
+    kernels: dict[str, str] = field(default_factory=dict)  # host to its kernel's name; else it does not tell
     clocks_ahead_s: dict[str, float] = field(default_factory=dict)  # of the master's, by host
     # changes to a sample of a host's process (empty: its machine) at a time since the load started; None: no sample
     host_sample: Callable[[str, str, float], dict[str, object] | None] = lambda _host, _process, _at_s: {}
@@ -53,9 +57,16 @@ class Synthetic:
     def write(self, folder: Path) -> Path:
         """Write the run folder and return it."""
         folder.mkdir(parents=True)
-        self._rng = np.random.default_rng(self.seed)
-        self._figures(folder)
-        self._metrics(folder)
+        apart = ("run_id", "machines", "kernels", "clocks_ahead_s", "host_sample", "manifest")
+        key = repr({field.name: getattr(self, field.name) for field in fields(self) if field.name not in apart})
+        if key in _MADE:
+            for name, content in _MADE[key].items():
+                (folder / name).write_bytes(content)
+        else:
+            self._rng = np.random.default_rng(self.seed)
+            self._figures(folder)
+            self._metrics(folder)
+            _MADE[key] = {file.name: file.read_bytes() for file in folder.iterdir()}
         self._events(folder)
         self._host_metrics(folder)
         (folder / "manifest.json").write_text(json.dumps(self._manifest() | self.manifest, indent=1))
@@ -231,6 +242,7 @@ class Synthetic:
                         "elapsed_s": f"{sample:.6f}",
                         "host": host,
                         "machine": self.machines.get(host, f"machine-of-{host}"),
+                        "kernel": self.kernels.get(host, ""),
                     }
                     for process in (WHOLE_MACHINE, *watched):
                         changes = self.host_sample(host, process, at_s)

@@ -56,6 +56,7 @@ def test_the_thresholds_are_those_of_the_rules() -> None:
         f"note, from {rule_book.STEAL_SPOILS_PERCENT:.0f} % on inconclusive | the hypervisor",
         f"at least {rule_book.BUSY_PERCENT:.0f} % of a load host's cores",
         f"at least {rule_book.BUSY_PERCENT:.0f} % of the cores of a member's machine",
+        f"less than {rule_book.SAMPLES_SHARE:.0%} of the measured part".replace("%", " %"),
         f"at least {rule_book.SWAP_GROWTH_MIB} MiB",
         f"fewer than {rule_book.MIN_OPERATIONS_BEYOND_P999} operations",
     ):

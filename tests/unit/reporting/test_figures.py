@@ -15,13 +15,8 @@ from tests.unit.reporting.synthetic import Synthetic
 
 
 @pytest.fixture(scope="module")
-def drawn(troubled: Results) -> list[Figure]:
-    return figures.build(troubled)
-
-
-@pytest.fixture(scope="module")
-def specs(drawn: list[Figure]) -> dict[str, Any]:
-    return {figure.slug: figure.page_spec() for figure in drawn}
+def file_specs(drawn: list[Figure]) -> dict[str, dict[str, Any]]:
+    return {figure.slug: figure.file_spec("label, run") for figure in drawn}
 
 
 def line_layer(spec: dict[str, Any]) -> dict[str, Any]:
@@ -94,17 +89,21 @@ def test_a_page_chart_fits_its_container_and_has_no_title_of_its_own(
         assert spec["description"] == figure.description
 
 
-def test_a_file_has_title_and_run_on_it_and_no_selection(drawn: list[Figure]) -> None:
+def test_a_file_has_title_and_run_on_it_and_no_selection(
+    drawn: list[Figure], file_specs: dict[str, dict[str, Any]]
+) -> None:
     for figure in drawn:
-        spec = figure.file_spec("label, run")
+        spec = file_specs[figure.slug]
         assert spec["title"] == {"text": figure.title, "subtitle": ["label, run"]}
         assert "params" not in json.dumps(spec["layer"])
         assert spec["config"]["background"] == "white"
 
 
-def test_every_chart_can_be_drawn_and_shows_parts_and_events(drawn: list[Figure]) -> None:
+def test_every_chart_can_be_drawn_and_shows_parts_and_events(
+    drawn: list[Figure], file_specs: dict[str, dict[str, Any]]
+) -> None:
     for figure in drawn:
-        svg = vl_convert.vegalite_to_svg(figure.file_spec("x"))
+        svg = vl_convert.vegalite_to_svg(file_specs[figure.slug])
         assert figure.title in svg
         if figure.slug != "distribution":
             assert "warm-up" in svg
@@ -161,9 +160,37 @@ def test_the_name_of_a_machine_of_many_hosts_fits_a_legend(tmp_path: Path) -> No
     assert machines == ["load1, zk1, zk2, zk3 and 2 more", "zk6"]
 
 
+def test_a_kernel_is_drawn_once_and_the_network_of_each_of_its_containers(tmp_path: Path) -> None:
+    kernels = {"load1": "k", "zk1": "k", "zk3": "k", "zk2": "other"}  # zk4 does not tell
+    run = Synthetic(
+        members=4,
+        kernels=kernels,
+        # the sampler of one of them came late: another's samples are the kernel's
+        host_sample=lambda host, _, at_s: None if host == "load1" and at_s < 3 else {"cpu_percent": 100},
+    ).write(tmp_path / "run")
+    found = {figure.slug: figure for figure in figures.build(results.evaluate(run))}
+    for slug in ("machine-cpu", "machine-disk-writes", "machine-disk-busy"):
+        layer = line_layer(found[slug].page_spec())
+        assert layer["encoding"]["color"]["scale"]["domain"] == ["load1, zk1, zk3", "zk2", "zk4"]
+        assert found[slug].caption.endswith(" Hosts that are containers of one kernel have one line together.")
+    network = found["machine-network"]
+    assert line_layer(network.page_spec())["encoding"]["color"]["scale"]["domain"] == [
+        "load1",
+        "zk1",
+        "zk2",
+        "zk3",
+        "zk4",
+    ]
+    assert "kernel" not in network.caption
+    points = next(rows for rows in found["machine-cpu"].page_spec()["datasets"].values() if "series" in rows[0])
+    assert len([point for point in points if point["series"] == "load1, zk1, zk3"]) == 37
+    assert min(point["time"] for point in points if point["series"] == "load1, zk1, zk3") < 1
+
+
 def test_a_long_run_has_few_points_and_a_fitting_time_unit(tmp_path: Path) -> None:
-    run = Synthetic(operations={"get": 2.0}, run_time_s=1200, stall_at_s=None).write(tmp_path / "run")
-    rate = figures.build(results.evaluate(run))[0]
+    load = Synthetic(operations={"get": 2.0}, run_time_s=1200, stall_at_s=None, members=0, workers=1)
+    load.host_sample = lambda *_: None
+    rate = figures.build(results.evaluate(load.write(tmp_path / "run")))[0]
     spec = rate.page_spec()
     assert rate.caption == "Each point is 5 s."
     assert line_layer(spec)["encoding"]["x"]["title"] == "time since the load started (min)"

@@ -173,6 +173,30 @@ def test_without_samples_there_is_nothing_to_tell(sound_run: Path, tmp_path: Pat
     assert found.verdict.as_dict() == {"verdict": "valid", "reasons": []}
 
 
+CONTAINERS = {"load1": "k", "zk1": "k", "zk2": "other", "zk3": "k"}
+
+
+def test_a_machine_knows_whether_it_shares_its_kernel(tmp_path: Path) -> None:
+    found = evaluated(tmp_path, kernels=CONTAINERS)
+    assert [(row.name, row.kernel, row.shares_kernel) for row in found.machines.rows] == [
+        ("load1", "k", True),
+        ("zk1", "k", True),
+        ("zk2", "other", False),
+        ("zk3", "k", True),
+    ]
+    assert [[row.name for row in rows] for rows in found.machines.by_kernel] == [["load1", "zk1", "zk3"], ["zk2"]]
+
+
+def test_the_table_says_who_are_containers_of_one_kernel(tmp_path: Path, sound: Results) -> None:
+    table, alone = machine_facts.machines(evaluated(tmp_path, kernels=CONTAINERS)), machine_facts.machines(sound)
+    assert table is not None
+    assert alone is not None
+    assert table.note == (
+        f"{alone.note} load1, zk1, zk3 are containers of one kernel: CPU, memory, swap and disks are all of theirs "
+        "together."
+    )
+
+
 def over_time(found: Results, name: str) -> Any:
     samples = host_samples.within_load(found.run, found.timeline)
     rows = samples[samples["process"] == name]
@@ -197,6 +221,6 @@ def test_many_samples_are_put_together_and_peaks_stay(tmp_path: Path) -> None:
     def sample(host: str, name: str, at_s: float) -> dict[str, object]:
         return {"cpu_percent": 170} if name == "zookeeper" and 500 < at_s < 501 else {}
 
-    found = over_time(evaluated(tmp_path, run_time_s=900, host_sample=sample), "zookeeper")
+    found = over_time(evaluated(tmp_path, run_time_s=700, members=1, workers=1, host_sample=sample), "zookeeper")
     assert found.groupby("series").size().max() <= series.MAX_BINS
     assert set(found["value"]) == {70.0, 170.0}

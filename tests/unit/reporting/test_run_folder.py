@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reporting import results, run_folder, tables
 from reporting.errors import InputError
 
+INTERVAL = "benchmark_host_metrics_interval_s"
 FILES = (
     "manifest.json",
     "locust-stats.csv",
@@ -49,6 +50,50 @@ def test_a_column_that_a_file_lacks_is_named_and_blank_throughout(run: Path) -> 
     assert len(found) == len(rows)
     assert found["threads"].isna().all()
     assert set(found["host"]) == {""}
+
+
+def without_kernel(run: Path) -> None:
+    """Make the machines' samples those of a version that did not tell kernels."""
+    lines = [line.split(",") for line in (run / "host-metrics.csv").read_text().splitlines()]
+    place = lines[0].index("kernel")
+    text = "".join(",".join(cells[:place] + cells[place + 1 :]) + "\n" for cells in lines)
+    (run / "host-metrics.csv").write_text(text)
+
+
+def test_samples_of_a_version_that_did_not_tell_kernels_are_whole(run: Path) -> None:
+    without_kernel(run)
+    assert problems(run) == []
+    assert set(run_folder.load(run).host_metrics["kernel"]) == {""}
+    assert results.evaluate(run).verdict.reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaints"),
+    [
+        ({"members": {INTERVAL: 0}, "load1": {INTERVAL: 0}}, 0),
+        ({"members": {INTERVAL: "0"}, "load1": {INTERVAL: "0"}}, 0),
+        ({"members": {"zookeeper_managed": False}, "load1": {INTERVAL: 0}}, 0),
+        ({"members": {INTERVAL: 0}, "load1": {}}, 1),
+        ({"members": {INTERVAL: 1}, "load1": {INTERVAL: 1}}, 1),
+        ({"members": {"zookeeper_managed": False}, "load1": {}}, 1),
+        ({}, 1),
+    ],
+)
+def test_samples_that_nobody_wanted_are_not_missed(
+    run: Path, variables: dict[str, dict[str, object]], complaints: int
+) -> None:
+    (run / "host-metrics.csv").unlink()
+    manifest = json.loads((run / "manifest.json").read_text())
+    members = dict.fromkeys(("zk1", "zk2", "zk3"), variables.pop("members", None))
+    manifest["inventory"]["hosts"] = {host: own for host, own in (members | variables).items() if own is not None}
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    assert len(problems(run)) == complaints
+
+
+def test_a_run_of_which_nothing_is_known_misses_its_samples(run: Path) -> None:
+    (run / "host-metrics.csv").unlink()
+    (run / "manifest.json").write_text("{}")
+    assert any(problem.startswith("host-metrics.csv: is missing") for problem in problems(run))
 
 
 def test_a_sound_run_has_no_problems(sound_run: Path) -> None:
@@ -113,7 +158,7 @@ def test_a_cut_off_number_is_not_taken_for_a_whole_one(run: Path) -> None:
         (
             "host-metrics.csv",
             3,
-            "2026-11-24T03:15:01+00:00,1,zk1" + "," * 18,
+            "2026-11-24T03:15:01+00:00,1,zk1" + "," * 19,
             "host-metrics.csv:3: column machine is not filled []; the line is left out",
         ),
         ("locust-distrib.jsonl", 2, "[1, 2]", "locust-distrib.jsonl:2: is not a JSON object; the line is left out"),
@@ -184,13 +229,13 @@ def test_what_is_no_run_folder_is_refused(tmp_path: Path) -> None:
 
 
 @given(name=st.sampled_from(FILES), share=st.floats(0, 1), junk=st.binary(max_size=40))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_damage_raises(sound_run: Path, tmp_path: Path, name: str, share: float, junk: bytes) -> None:
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_damage_raises(short_run: Path, tmp_path: Path, name: str, share: float, junk: bytes) -> None:
     run = tmp_path / "run"
     if not run.exists():
-        shutil.copytree(sound_run, run)
-    content = (sound_run / name).read_bytes()
+        shutil.copytree(short_run, run)
+    content = (short_run / name).read_bytes()
     place = int(share * len(content))
     (run / name).write_bytes(content[:place] + junk + content[place + len(junk) * 2 :])
     assert tables.summary(results.evaluate(run), None)
-    shutil.copyfile(sound_run / name, run / name)
+    shutil.copyfile(short_run / name, run / name)

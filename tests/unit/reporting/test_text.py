@@ -58,3 +58,9 @@ def test_durations(seconds: float | None, expected: str) -> None:
 )
 def test_moments(iso: str, expected: str) -> None:
     assert text.moment(iso) == expected
+
+
+def test_of_many_names_some_are_said() -> None:
+    assert text.some(["a"], 2) == "a"
+    assert text.some(["a", "b"], 2) == "a, b"
+    assert text.some(["a", "b", "c", "d"], 2) == "a, b and 2 more"

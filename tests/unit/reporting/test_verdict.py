@@ -128,8 +128,8 @@ def test_a_worker_lost_after_the_measured_part_is_a_note(tmp_path: Path) -> None
 def test_a_worker_that_never_came_is_inconclusive(tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     inventory = {
-        "groups": {"locust_workers": ["a", "b"]},
-        "hosts": {"a": {"locust_processes": 2}, "b": {"locust_processes": 1}},
+        "groups": {"locust_workers": ["load1", "zk1"]},
+        "hosts": {"load1": {"locust_processes": 2}, "zk1": {"locust_processes": 1}},
     }
     write_manifest(run, inventory=inventory)
     found = results.evaluate(run).verdict
