@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 ARGS ?=
-# Processes that test side by side.
-JOBS ?= 2
+# Processes that test side by side; more than two of them only once the longest tests are done (tests/conftest.py).
+JOBS ?= 3
 INVENTORY ?= inventory/local
 HOSTS ?=
 LAB ?=
@@ -49,7 +49,7 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 system-packages: ## Debian's packages that the tests need (root)
 	@tools/install-test-packages
 
-test: $(VENV)/.python ## linters and all tests; [JOBS=2] of them side by side
+test: $(VENV)/.python ## linters and all tests; [JOBS=3] of them side by side
 	@# The index of Python and the archive of Debian are asked at the same time; making the environment may use apt itself.
 	@$(MAKE) --no-print-directory --jobs 2 install-dev test-packages
 	@# The lab's root file systems are made meanwhile; the tests that need them wait for them.

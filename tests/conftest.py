@@ -5,6 +5,7 @@ import os
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 # Without Locust's patching of the standard library: tests here use real threads.
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
@@ -17,11 +18,32 @@ FLEET = "tests/fleet/"
 _LONGEST_FIRST = (FLEET, "tests/integration/test_provisioning.py", "tests/integration/test_benchmark.py")
 
 
+# The longest ones keep two cores busy. Most of the others wait a lot: a third process has room only then.
+_BESIDE_THE_LONGEST = 2
+
+
 class KeepsFixturesTogether(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """Gives the tests of a file to one process, and those of the fleet, which share a lab, too."""
+    """Gives the tests of a file to one process, and those of the fleet, which share a lab, too.
+
+    More than two processes are at work only once the longest tests are done.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return FLEET if nodeid.startswith(FLEET) else nodeid.partition("::")[0]
+
+    def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
+        super().mark_test_complete(node, item_index, duration)
+        for helper in self.nodes[_BESIDE_THE_LONGEST:]:
+            self._reschedule(helper)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if node in self.nodes[:_BESIDE_THE_LONGEST] or not self._longest_are_on_their_way():
+            super()._assign_work_unit(node)
+
+    def _longest_are_on_their_way(self) -> bool:
+        given = {scope: unit for units in self.assigned_work.values() for scope, unit in units.items()}
+        left = [*self.workqueue, *(scope for scope, unit in given.items() if not all(unit.values()))]
+        return any(scope.startswith(_LONGEST_FIRST) for scope in left)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> KeepsFixturesTogether:
