@@ -14,6 +14,7 @@ from reporting import headline as headlines
 from reporting.headline import Headline
 from reporting.machines import Machines
 from reporting.run_folder import RunFolder
+from reporting.text import some
 from reporting.timeline import Timeline
 from reporting.workers import Workers
 
@@ -189,15 +190,12 @@ def _workers_lost(evidence: Evidence) -> Iterator[Reason]:
     found = evidence.workers
     lost = [loss for loss in found.losses if not loss.after_measured]
     if lost:
-        names = ", ".join(
-            loss.worker + (f" at {loss.at_s:.0f} s" if loss.at_s == loss.at_s else "") for loss in lost[:4]
-        )
-        more = f" and {len(lost) - 4} more" if len(lost) > 4 else ""
+        names = [loss.worker + (f" at {loss.at_s:.0f} s" if loss.at_s == loss.at_s else "") for loss in lost]
         of = f" of {len(found.seen)}" if found.seen else ""
         yield Reason(
             "worker-lost",
             INCONCLUSIVE,
-            f"{len(lost)}{of} workers lost ({names}{more}), so the load was less than asked for: "
+            f"{len(lost)}{of} workers lost ({some(names, 4)}), so the load was less than asked for: "
             "look at their logs in logs/ and run it again.",
         )
     elif found.expected is not None and 0 < len(found.seen) < found.expected:
@@ -291,12 +289,11 @@ def _members_unreachable(evidence: Evidence) -> Iterator[Reason]:
     }
     away = [f"{member} ({count} of {all_} polls)" for member, (count, all_) in missed.items() if count]
     if away:
-        more = f" and {len(away) - 5} more" if len(away) > 5 else ""
         yield Reason(
             "member-unreachable",
             NOTE,
             f"{len(away)} of {len(missed)} members left polls of their metrics unanswered in the measured part: "
-            f"{', '.join(away[:5])}{more}. Their charts have gaps there; see their logs in logs/.",
+            f"{some(away, 5)}. Their charts have gaps there; see their logs in logs/.",
         )
 
 

@@ -317,10 +317,6 @@ def _merge_events(folder: Path, phases: list[dict[str, Any]]) -> None:
         writer.writerows(sorted(rows))
 
 
-def _samples(folder: Path) -> list[Path]:
-    return sorted((folder / "logs").glob(f"*/*{HOST_METRICS}"))
-
-
 def merge_samples(folder: Path) -> list[Path]:
     """Put the samples of all hosts into one file, each host's after the other's; return the files that are in it.
 
@@ -330,7 +326,7 @@ def merge_samples(folder: Path) -> list[Path]:
     columns = b""
     merged = []
     with new.open("wb") as target:
-        for file in _samples(folder):
+        for file in sorted((folder / "logs").glob(f"*/*{HOST_METRICS}")):
             with file.open("rb") as source:
                 header = source.readline()
                 if header != (columns or header) or not header.endswith(b"\n"):
