@@ -8,7 +8,7 @@ from typing import Any, Final
 import gevent
 import requests
 
-_TIME_LIMIT_S: Final = 5.0
+TIME_LIMIT_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,10 @@ class Sample:
 class Member:
     """A member's name and AdminServer, and what it was last read to be."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, time_limit_s: float = TIME_LIMIT_S) -> None:
         self.name = name
         self.url = url
+        self._time_limit_s = time_limit_s
         self.latest: Sample | None = None
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy between us and the member would be measured too
@@ -38,21 +39,28 @@ class Member:
         metrics: dict[str, Any] = {}
         detail = ""
         # requests' own time limit is one for each piece of the answer: a member that dribbles would hold us forever.
-        time_limit = gevent.Timeout(_TIME_LIMIT_S)
+        time_limit = gevent.Timeout(self._time_limit_s)
         try:
             with time_limit:
                 # Whoever answers there may not send us to another address.
-                answer = self._session.get(self.url, timeout=_TIME_LIMIT_S, allow_redirects=False)
+                answer = self._session.get(self.url, timeout=self._time_limit_s, allow_redirects=False)
             answer.raise_for_status()
             metrics = _metrics_of(answer)
         except (requests.RequestException, ValueError, gevent.Timeout) as error:
             if isinstance(error, gevent.Timeout) and error is not time_limit:
                 raise
-            detail = _reason(error)
+            detail = self._reason(error)
         poll_ms = round((time.perf_counter() - began) * 1000, 1)
         values = {name: value for name, value in metrics.items() if name not in ("command", "error")}
         self.latest = Sample(sent, began, poll_ms, values, detail)
         return self.latest
+
+    def _reason(self, error: BaseException) -> str:
+        if isinstance(error, (requests.Timeout, gevent.Timeout)):
+            return f"no answer within {self._time_limit_s:g} s"
+        if isinstance(error, requests.ConnectionError):
+            return "no connection to the AdminServer"
+        return str(error)
 
     def close(self) -> None:
         """Close the connection to the AdminServer; asking again opens it again."""
@@ -69,11 +77,3 @@ def _metrics_of(answer: requests.Response) -> dict[str, Any]:
     if not isinstance(metrics, dict):
         raise ValueError("the answer is JSON, but no metrics")
     return metrics
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, (requests.Timeout, gevent.Timeout)):
-        return f"no answer within {_TIME_LIMIT_S:g} s"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection to the AdminServer"
-    return str(error)

@@ -111,12 +111,14 @@ def test_the_time_is_that_of_the_block_in_milliseconds() -> None:
 
 def test_a_success_may_end_before_the_block_and_is_counted_once() -> None:
     recorded = Recorded()
+    before = time.perf_counter()
     with LocustTimer("op", events=recorded.events) as timer:
         timer.success(17)
+        until_success_ms = (time.perf_counter() - before) * 1000
         time.sleep(0.03)
     assert recorded.fired == [("op", None)]
     assert recorded.lengths == [17]
-    assert recorded.times_ms[0] < 30
+    assert recorded.times_ms[0] <= until_success_ms
 
 
 def test_what_was_reported_is_not_reported_again_as_a_failure() -> None:

@@ -76,7 +76,7 @@ class FakeServer:
     """Answers `act(request)`; without one, as a healthy server would. Everything that came is kept."""
 
     act: Callable[[Request], object] = Request.ordinary
-    timeout_ms: int = 3000
+    timeout_ms: int = 20_000
     grant: Callable[[Any, Connect], bool] | None = None
     connects: list[Connect] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
@@ -161,7 +161,7 @@ def silent(request: Request) -> None:
     """Do not answer."""
 
 
-def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
     """Wait for a condition, or fail."""
     with gevent.Timeout(timeout_s, AssertionError("the condition did not come true")):
         while not condition():

@@ -23,10 +23,13 @@ from zk_locust.errors import (
     ProtocolError,
 )
 
+# A limit of half a second that is kept ends before this on any machine; one that is not kept never does.
+MUCH_LATER_S = 10.0
+
 
 @contextmanager
 def client_of(
-    hosts: str, *, operation_s: float = 0.5, connect_s: float = 2.0, session_s: float = 3.0, **options: Any
+    hosts: str, *, operation_s: float = 20.0, connect_s: float = 20.0, session_s: float = 20.0, **options: Any
 ) -> Iterator[NativeClient]:
     client = NativeClient(ClientSettings(hosts, session_s, connect_s, operation_s), **options)
     client.start()
@@ -95,18 +98,18 @@ def test_a_user_stopped_in_mid_operation_leaves_the_session_usable(how: str) -> 
 
 def test_time_limit_then_the_late_reply_is_skipped() -> None:
     late: list[Request] = []
-    with FakeServer(answers(late.append)) as server, client_of(server.hosts) as client:
+    with FakeServer(answers(late.append)) as server, client_of(server.hosts, operation_s=0.5) as client:
         began = time.monotonic()
         with pytest.raises(OperationTimeoutError):
             client.get("/a")
-        assert 0.49 <= time.monotonic() - began < 1.2
+        assert 0.49 <= time.monotonic() - began < MUCH_LATER_S
         late[0].answer(struct.pack("!i", 5) + b"WRONG" + STAT)
         assert client.get("/a")[0] == b"value"
         assert len(server.connects) == 1
 
 
 def test_time_limits_of_several_operations_are_their_own() -> None:
-    with FakeServer(silent) as server, client_of(server.hosts) as client:
+    with FakeServer(silent) as server, client_of(server.hosts, operation_s=0.5) as client:
         ended: list[float] = []
 
         def user(after: float) -> None:
@@ -117,7 +120,7 @@ def test_time_limits_of_several_operations_are_their_own() -> None:
             ended.append(time.monotonic() - began)
 
         gevent.joinall([gevent.spawn(user, n * 0.1) for n in range(5)], raise_error=True)
-        assert all(0.49 <= time_s < 1.2 for time_s in ended), ended
+        assert all(0.49 <= time_s < MUCH_LATER_S for time_s in ended), ended
 
 
 GARBAGE = {
@@ -142,10 +145,8 @@ GARBAGE = {
 def test_garbage_is_an_error_at_once_and_the_session_goes_on(name: str) -> None:
     with FakeServer(answers(GARBAGE[name])) as server, client_of(server.hosts) as client:
         session_id = client.session_id
-        began = time.monotonic()
-        with pytest.raises(ProtocolError):
+        with pytest.raises(ProtocolError):  # not the error of the time limit
             client.get("/a")
-        assert time.monotonic() - began < 0.45
         assert client.get("/a")[0] == b"value"
         assert client.session_id == session_id == server.connects[1].session_id
 
@@ -166,8 +167,10 @@ def test_a_reply_that_never_ends_is_cut_off_by_the_time_limit() -> None:
     def act(request: Request) -> None:
         request.link.sendall(reply(request.xid, OK[protocol.GET_DATA])[:-1])
 
-    with FakeServer(answers(act)) as server, client_of(server.hosts, session_s=1.0) as client:
-        server.timeout_ms = 1000
+    with (
+        FakeServer(answers(act), timeout_ms=3000) as server,
+        client_of(server.hosts, operation_s=0.5, session_s=3.0) as client,
+    ):
         with pytest.raises(OperationTimeoutError):
             client.get("/a")
         with pytest.raises(ClientError):
@@ -202,8 +205,7 @@ def test_a_slow_reader_gets_everything_in_order() -> None:
         seen.append((request.xid, len(request.body)))
         request.ordinary()
 
-    with FakeServer(act) as server, client_of(server.hosts, operation_s=20, session_s=20) as client:
-        server.timeout_ms = 20_000
+    with FakeServer(act) as server, client_of(server.hosts) as client:
         users = [gevent.spawn(client.set, "/a", b"v" * 700_000) for _ in range(20)]
         users.append(gevent.spawn(client.get, "/a"))
         gevent.sleep(0.2)
@@ -217,7 +219,7 @@ def test_a_slow_reader_gets_everything_in_order() -> None:
 def test_a_large_reply_arrives_whole() -> None:
     value = bytes(range(256)) * 20_000
     act = answers(lambda r: r.answer(struct.pack("!i", len(value)) + value + STAT))
-    with FakeServer(act) as server, client_of(server.hosts, operation_s=5) as client:
+    with FakeServer(act) as server, client_of(server.hosts) as client:
         assert client.get("/a")[0] == value
         assert client.get("/a")[0] == b"value"
 
@@ -260,7 +262,7 @@ def test_no_session_within_the_connect_time_limit(grant: Callable[[object, objec
         began = time.monotonic()
         with pytest.raises(ConnectError, match=server.hosts if grant is not accept_and_keep_silent else "no session"):
             client.start()
-        assert 0.4 < time.monotonic() - began < 1.5
+        assert 0.4 < time.monotonic() - began < MUCH_LATER_S
         assert not client.connected
         connects = len(server.connects)
         gevent.sleep(0.2)
@@ -307,7 +309,7 @@ def test_closing_with_operations_under_way_ends_them() -> None:
         users = [gevent.spawn(user) for _ in range(3)]
         until(lambda: len(server.requests) == 3)
         client.close()
-        gevent.joinall(users, timeout=1)
+        gevent.joinall(users, timeout=MUCH_LATER_S)
         assert ended == [ConnectionLossError] * 3
 
 
@@ -350,4 +352,4 @@ def test_stop_does_not_wait_for_a_dead_member() -> None:
     with FakeServer(silent) as server, client_of(server.hosts, operation_s=0.3) as client:
         began = time.monotonic()
         client.stop()
-        assert time.monotonic() - began < 1.2
+        assert time.monotonic() - began < MUCH_LATER_S
