@@ -8,7 +8,7 @@ from typing import Any, Final
 import gevent
 import requests
 
-TIME_LIMIT_S: Final = 5.0
+_TIME_LIMIT_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Sample:
 class Member:
     """A member's name and AdminServer, and what it was last read to be."""
 
-    def __init__(self, name: str, url: str, time_limit_s: float = TIME_LIMIT_S) -> None:
+    def __init__(self, name: str, url: str, time_limit_s: float = _TIME_LIMIT_S) -> None:
         self.name = name
         self.url = url
         self._time_limit_s = time_limit_s

@@ -114,7 +114,7 @@ def test_a_dead_machine_is_a_row_that_holds_nobody_up(fleet: LabFleet, tmp_path:
     fab(fleet.lab, "status")
     began = time.monotonic()
     done = fab(fleet.lab, "status", also=also)
-    assert time.monotonic() - began < (began - alone) + 30
+    assert time.monotonic() - began < (began - alone) + 8
     assert done.returncode == 1
     assert re.search(r"^load9 +workers +unreachable: ", done.stdout, re.M)
     assert len(re.findall(r"^load\d +\w+ +free +none ", done.stdout, re.M)) == 3

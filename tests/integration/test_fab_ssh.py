@@ -118,7 +118,7 @@ def test_a_silent_host_holds_nobody_up(controller: Controller) -> None:
         )
         began = time.monotonic()
         done = controller.fab("status")
-        assert time.monotonic() - began < 60, "it would be silent for ever"
+        assert time.monotonic() - began < 8
     assert done.returncode == 1
     assert re.search(r"^zk1 .* unreachable: ", done.stdout, re.M)
     assert re.search(r"^box .* not provisioned$", done.stdout, re.M)

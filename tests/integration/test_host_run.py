@@ -124,7 +124,9 @@ def test_stop_ends_the_master_first_and_in_good_order(host: Host) -> None:
     processes = [{"name": "master", "arguments": ORDERLY}, {"name": "worker-1", "arguments": ORDERLY}]
     status = host.start(processes=processes, leader="master")
     until(lambda: "ready" in host.log("master") and "ready" in host.log("worker-1"))
+    began = time.monotonic()
     stopped = host.stop()
+    assert time.monotonic() - began < 10, "nobody had to be killed"
     assert (stopped["state"], stopped["ended_by"]) == ("ended", "stop")
     assert "in good order" in host.log("master")
     assert "in good order" in host.log("worker-1")
@@ -352,7 +354,9 @@ def test_secrets_that_cannot_be_used_end_the_start_with_a_line_and_are_removed(h
 
 def test_a_program_that_is_not_there_is_said_at_once_and_nothing_is_left(host: Host) -> None:
     processes = [{"name": "worker-1", "arguments": SLEEP}, {"name": "master", "arguments": ["/no/such/program"]}]
+    began = time.monotonic()
     refused = host.call("start", "--spec", host.spec(processes=processes, leader="master"))
+    assert time.monotonic() - began < 10
     assert refused.returncode == 2
     assert (
         "the run's processes cannot be started: [Errno 2] No such file or directory: '/no/such/program'"

@@ -206,7 +206,7 @@ def test_an_ensemble_that_nobody_reaches_is_failed_connects_and_the_run_ends_on_
         figures, "-f", SET, "--headless", "--hosts", nobody, "--run-time", "4s", "--kazoo-timeout-s", "1",
         "--users", "3", "--spawn-rate", "3", *figures.arguments, "--json-file", str(figures.folder / "summary"),
     )  # fmt: skip
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 4 + 12
     assert code == 1
     assert "Traceback" not in log
     assert set(figures.require_equal_counts(failures=True)) == {"connect"}

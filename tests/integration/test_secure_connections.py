@@ -64,11 +64,13 @@ def errors(folder: Path, *arguments: str, environment: Mapping[str, str] | None 
         log, "-f", SET, "--headless", "--only-summary", "--users", "1", "--run-time", "3s",
         "--kazoo-timeout-s", str(CONNECT_LIMIT_S), *arguments, environment=environment,
     )  # fmt: skip
+    began = time.monotonic()
     try:
         assert process.wait(40) == 1
     finally:
         process.kill()
         process.wait()
+    assert time.monotonic() - began < 20
     return log.read_text().rpartition("Error report")[2]
 
 

@@ -69,7 +69,7 @@ def test_time_is_over_and_the_late_reply_concerns_nobody(standalone: ZooKeeperSe
         began = time.monotonic()
         with pytest.raises(OperationTimeoutError, match=r"within 0\.3 s"):
             client.get("/late-other")
-        assert 0.25 < time.monotonic() - began < 10
+        assert 0.25 < time.monotonic() - began < 5
         killed = gevent.spawn(client.get, "/late-other")
         gevent.sleep(0.05)
         killed.kill()
@@ -231,7 +231,7 @@ def test_nobody_there_is_reported_within_the_connect_time_limit(hosts: str, hub_
         began = time.monotonic()
         with pytest.raises(ConnectError, match=hosts.partition(",")[0].partition(":")[0]) as caught:
             client.start()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 5
         assert "nowhere" in hosts or "Connection refused" in str(caught.value)
     with pytest.raises(ConnectionLossError):
         client.get("/")

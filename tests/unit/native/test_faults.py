@@ -10,7 +10,19 @@ import gevent
 import pytest
 from gevent.lock import Semaphore
 
-from tests.unit.native.fake_server import OK, STAT, VALUE, FakeServer, Request, frame, reply, silent, until
+from tests.unit.native.fake_server import (
+    BEYOND_S,
+    MUCH_LATER_S,
+    OK,
+    STAT,
+    VALUE,
+    FakeServer,
+    Request,
+    frame,
+    reply,
+    silent,
+    until,
+)
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import NativeClient, protocol, session
 from zk_locust.clients.native.handshake import shake_hands
@@ -23,15 +35,12 @@ from zk_locust.errors import (
     ProtocolError,
 )
 
-# A limit of half a second that is kept ends before this on any machine; one that is not kept never does.
-MUCH_LATER_S = 10.0
-
 
 @contextmanager
 def client_of(
-    hosts: str, *, operation_s: float = 20.0, connect_s: float = 20.0, session_s: float = 20.0, **options: Any
+    hosts: str, *, operation_s: float = BEYOND_S, session_s: float = BEYOND_S, **options: Any
 ) -> Iterator[NativeClient]:
-    client = NativeClient(ClientSettings(hosts, session_s, connect_s, operation_s), **options)
+    client = NativeClient(ClientSettings(hosts, session_s, BEYOND_S, operation_s), **options)
     client.start()
     try:
         yield client
