@@ -223,7 +223,7 @@ def take_in(folder: Path, pack: Path, host: str, figures: list[str]) -> dict[str
     logs.mkdir(parents=True, exist_ok=True)
     with tarfile.open(pack) as files:
         taken = sorted(Path(name).name for name in files.getnames())
-        files.extractall(logs, filter="data")
+        _unpack(files, logs)
     found = {name: logs / name for name in figures if (logs / name).exists()}
     spec, status = (_read_if_there(logs / name) for name in (SPEC, STATUS))
     expected = _logs_of(logs, spec, status)
@@ -239,6 +239,21 @@ def take_in(folder: Path, pack: Path, host: str, figures: list[str]) -> dict[str
         file.replace(folder / name)
     pack.unlink()
     return {"missing": missing, "unknown": sorted(unknown), "taken": taken}
+
+
+def _unpack(pack: tarfile.TarFile, folder: Path) -> None:
+    """Unpack regular files only: Python before 3.11.4, such as Debian 12's, has no filter for what else a pack may hold."""
+    for member in pack:
+        content = pack.extractfile(member) if member.isreg() else None
+        if content is None:
+            continue
+        name = Path(member.name)
+        if name.is_absolute() or ".." in name.parts:
+            raise tarfile.TarError(f"the pack holds a file outside its folder: {member.name!r}")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).unlink(missing_ok=True)
+        with (folder / name).open("wb") as file:
+            shutil.copyfileobj(content, file)
 
 
 def _logs_of(logs: Path, spec: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
