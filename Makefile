@@ -102,10 +102,10 @@ lab-status: install ## say which of the lab's hosts answer
 docs: install ## write docs/parameters.md from the table of parameters
 	@$(BIN)/zk-locust parameters > docs/parameters.md
 
-lock: install-dev ## pin the newest requirements, with hashes
+lock: install-dev ## pin the newest requirements for every Python from 3.11 on, with hashes
 	@for set in runtime dev; do \
-	  $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    requirements/$$set.in -o requirements/$$set.txt || exit 1; done
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header requirements/$$set.in -o requirements/$$set.txt || exit 1; done
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --only-binary :all: --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header -c requirements/runtime.txt requirements/load_host.in -o requirements/load_host.txt
 
