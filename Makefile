@@ -52,8 +52,8 @@ system-packages: ## Debian's packages that the tests need (root)
 test: $(VENV)/.python ## linters and all tests; [JOBS=3] of them side by side
 	@# The index of Python and the archive of Debian are asked at the same time; making the environment may use apt itself.
 	@$(MAKE) --no-print-directory --jobs 2 install-dev test-packages
-	@# The lab's root file systems are made meanwhile; the tests that need them wait for them.
-	@if [ "$$(id -u)" -eq 0 ]; then $(BIN)/python -m tests.lab image >.lab-images.log 2>&1 & fi
+	@# The lab's root file systems are made meanwhile, and wheels gathered; the tests that need them wait for them.
+	@if [ "$$(id -u)" -eq 0 ]; then { $(BIN)/python -m tests.lab image && $(BIN)/python -m tests.lab wheels; } >.lab-images.log 2>&1 & fi
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint
 	@$(BIN)/python -m pytest --numprocesses $(JOBS)
 
