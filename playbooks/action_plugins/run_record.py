@@ -242,7 +242,7 @@ def take_in(folder: Path, pack: Path, host: str, figures: list[str]) -> dict[str
 
 
 def _unpack(pack: tarfile.TarFile, folder: Path) -> None:
-    """Unpack regular files only: Python before 3.11.4, such as Debian 12's, has no filter for what else a pack may hold."""
+    """Unpack regular files only. Before Python 3.11.4 (Debian 12 has 3.11.2) there is no filter for other entries."""
     for member in pack:
         content = pack.extractfile(member) if member.isreg() else None
         if content is None:
