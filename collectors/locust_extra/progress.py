@@ -1,5 +1,6 @@
 """`progress.json`: how far the load is, for whoever watches it from outside."""
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,7 +40,12 @@ class Progress:
         self.p99_us = total.percentiles_us({"p99": 99.0})["p99"]
 
     def write(self, path: str) -> None:
-        """Replace the file at once, so that a reader never sees half of it."""
+        """Replace the file at once, so that a reader never sees half of it. On a full disk the old one stays."""
         temporary = Path(f"{path}.new")
-        temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        temporary.replace(path)
+        try:
+            temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
+            temporary.replace(path)
+        except OSError:
+            # The next one comes in a moment. What little there is of this one is of no use, and takes room.
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ and the parameters `--stats-collect`, `--stats-csv`, `--stats-distrib`, `--stats
 `--stats-progress` say what is recorded and where.
 """
 
+import logging
 import os
 import socket
 import time
@@ -31,6 +32,10 @@ _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
 _LOCAL: Final = "local"
 WORKER_NAME_VARIABLE: Final = "ZK_LOCUST_WORKER_NAME"
+# How long a load that has ended waits for room on a full disk. The supervisor gives the master 12 s at the least.
+_ROOM_S: Final = 8.0
+
+logger = logging.getLogger(__name__)
 
 
 def register_extra_stats() -> None:
@@ -102,6 +107,8 @@ class LoadStats:
         happened.add_listener(self._on_happened)
         # Before those that tidy up, which may take their time against an ensemble that does not answer.
         environment.events.test_stop._handlers.insert(0, self._on_test_stop)
+        # After the tidying up, and before Locust writes a summary of its own: where that fails, `quit` does not fire.
+        environment.events.test_stop.add_listener(self._wait_for_room)
         environment.events.quit.add_listener(self._on_quit)
         if isinstance(runner, MasterRunner):
             environment.events.worker_report.add_listener(self._on_worker_report)
@@ -129,11 +136,11 @@ class LoadStats:
         self._began_s, self._wall = time.perf_counter(), WallClock()
         self._series = Series(interval_s, self._elapsed_s)
         if path := self._option("stats_csv"):
-            self._files.append(StatsFile(path, self._wall))
+            self._files.append(StatsFile(path, self._wall, self._note))
         if path := self._option("stats_distrib"):
-            self._files.append(DistributionFile(path, self._wall))
+            self._files.append(DistributionFile(path, self._wall, self._note))
         if path := self._option("stats_hlog"):
-            self._files.append(HistogramLogFile(path, self._wall))
+            self._files.append(HistogramLogFile(path, self._wall, self._note))
         if not isinstance(self._runner, MasterRunner):
             self._recorder = Recorder(interval_s)
             self._environment.events.request.add_listener(self._recorder.on_request)
@@ -153,6 +160,7 @@ class LoadStats:
         while True:
             self._look_for_lost_workers()
             self._give_out(final=False)
+            self._retry()
             if self._progress_path:
                 self._write_progress(self._progress_path)
             gevent.sleep(0.25)
@@ -184,6 +192,16 @@ class LoadStats:
             for file in self._files:
                 file.write(interval)
 
+    def _retry(self) -> bool:
+        """Write what a full disk has held up, where there is room again; return whether nothing waits any more."""
+        done = [file.retry() for file in self._files]
+        return all(done) and (self._events is None or self._events.retry())
+
+    def _wait_for_room(self, **_: Any) -> None:
+        deadline = time.perf_counter() + _ROOM_S
+        while not self._retry() and time.perf_counter() < deadline:
+            gevent.sleep(0.1)
+
     def _write_progress(self, path: str) -> None:
         plan = plan_of(self._environment)
         self._progress.users = int(self._runner.user_count)
@@ -205,10 +223,9 @@ class LoadStats:
         self._progress.part = "ended"
         if self._progress_path:
             self._write_progress(self._progress_path)
-        for file in self._files:
-            file.close()
-        if self._events:
-            self._events.close()
+        lost = sum(file.close() for file in self._files) + (self._events.close() if self._events else 0)
+        if lost:
+            logger.error("%d records of the load are lost: until its end there was no room to write them", lost)
 
     def _on_happened(self, event: str, subject: str, detail: str, **_: Any) -> None:
         self._note(event, subject, detail)

@@ -1,16 +1,12 @@
 """The file that figures go to, on a small disk of its own that really is full."""
 
-import contextlib
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from host_metrics.lasting_file import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED, LastingFile
-from tests.needs import missing
+from tests.small_disk import fill
 
-DISK_BYTES = 64 * 1024
 RECORDS = [f"{number},{'x' * 1000}\n" for number in range(40)]
 
 
@@ -24,29 +20,6 @@ class Told(list[tuple[str, str, str]]):
     @property
     def events(self) -> list[str]:
         return [event for event, _, _ in self]
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a disk of 64 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        missing("root, who may mount a small disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Fill the disk; return the file that takes the room."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    return ballast
 
 
 def test_on_a_full_disk_records_wait_and_none_is_missing_or_there_twice(disk: Path) -> None:
@@ -75,7 +48,7 @@ def test_half_a_record_that_fitted_is_cut(disk: Path) -> None:
     file = LastingFile(disk / "figures.csv")
     file.write("begin\n")
     ballast = fill(disk)  # the file's own page still takes some
-    file.write("y" * 100_000 + "\n")
+    file.write("y" * 1_000_000 + "\n")
     assert (disk / "figures.csv").read_text() == "begin\n"
     ballast.unlink()
     file.write("end\n")
