@@ -31,6 +31,7 @@ from zk_locust.errors import ZKLocustError
 from zk_locust.host_run.open_files import raise_open_files_limit
 from zk_locust.host_run.process_identity import identity_of
 from zk_locust.host_run.spec import STATUS_FILE, SUPERVISOR_LOG, HostRunSpec, ProcessSpec
+from zk_locust.host_run.status_file import StatusFile
 
 POLL_S: Final = 0.1
 FOLLOW_S: Final = 10.0
@@ -85,9 +86,8 @@ def start_detached(spec: HostRunSpec) -> None:
         Supervisor(spec, lock).run()
         code = 0
     except BaseException:
-        traceback.print_exc()
+        _complain()
     finally:
-        sys.stderr.flush()
         os._exit(code)
 
 
@@ -95,6 +95,8 @@ def _wait_for_start(spec: HostRunSpec) -> None:
     status, log = spec.folder / STATUS_FILE, spec.folder / SUPERVISOR_LOG
     deadline = time.monotonic() + _START_LIMIT_S
     while not status.exists():
+        if _is_free(spec.lock) and not status.exists():
+            raise StartError(f"the run's supervisor has ended at once; is the disk of {spec.folder} full? See {log}")
         if time.monotonic() > deadline:
             raise StartError(f"the run's processes did not start within {_START_LIMIT_S:g} s; see {log} on this host")
         time.sleep(0.02)
@@ -139,6 +141,16 @@ def _lock(spec: HostRunSpec) -> IO[str]:
     return lock
 
 
+def _is_free(lock: Path) -> bool:
+    """Whether nobody holds the lock any more."""
+    with _open_for_all(lock) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
 def _open_for_all(file: Path) -> IO[str]:
     """Open a file that whoever runs on this host may lock. It is never removed."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -159,6 +171,12 @@ def _detach_output(log: Path) -> None:
         os.dup2(nothing.fileno(), 0)
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+
+
+def _complain() -> None:
+    """Put the exception that is being handled into our log, unless the disk is full: that must not end us too."""
+    with contextlib.suppress(OSError):
+        os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
 
 
 def _now() -> str:
@@ -194,6 +212,7 @@ class Supervisor:
             "supervisor": identity_of(os.getpid()),
             "processes": {},
         }
+        self._status_file = StatusFile(spec.folder)
         self._stop_asked = False
 
     def run(self) -> None:
@@ -205,16 +224,19 @@ class Supervisor:
             secrets = self._take_secrets()
             for process in self._spec.processes:
                 self._start(process, secrets)
-            self._write_status()
+            if not self._status_file.write(self._status):
+                # Nobody could ask how the run stands, nor end it.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._spec.folder / STATUS_FILE))
             ended_by = self._wait()
         except (OSError, ValueError) as error:
-            traceback.print_exc()
+            _complain()
             self._status["problem"] = str(error)
         finally:
             self._end_all()
         self._status |= {"state": "ended", "ended": _now(), "ended_by": ended_by}
-        self._lock.truncate(0)
-        self._write_status()
+        with contextlib.suppress(OSError):
+            self._lock.truncate(0)
+        self._status_file.write(self._status)
 
     def _on_stop(self, *_: object) -> None:
         self._stop_asked = True
@@ -293,13 +315,6 @@ class Supervisor:
                 record |= {"exit_code": process.returncode, "ended": _now()}
                 changed = True
         if changed:
-            self._write_status()
-
-    def _write_status(self) -> None:
-        new = self._spec.folder / f"{STATUS_FILE}.new"
-        try:
-            new.write_text(json.dumps(self._status, indent=1), encoding="utf-8")
-            new.replace(self._spec.folder / STATUS_FILE)
-        except OSError:
-            # A full disk must not keep us from ending the processes in good order.
-            traceback.print_exc()
+            self._status_file.write(self._status)
+        else:
+            self._status_file.look(self._status)
