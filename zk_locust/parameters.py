@@ -56,7 +56,13 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--remove-nodes", "ZK_LOCUST_REMOVE_NODES", values.flag, False,
-        "remove the pseudo root with all below it when the load has ended", LOAD, switch=True,
+        "work below a node of the load's own at the pseudo root, and remove that node when the load has ended", LOAD,
+        switch=True,
+    ),
+    Parameter(
+        "--remove-left-trees", "ZK_LOCUST_REMOVE_LEFT_TREES", values.flag, False,
+        "with --remove-nodes: first remove what killed runs of the playbooks have left; for an ensemble that one run "
+        "at a time has for itself", LOAD, switch=True, in_form=False,
     ),
     Parameter(
         "--min-wait", "ZK_LOCUST_MIN_WAIT", values.milliseconds, 0.0,

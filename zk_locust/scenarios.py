@@ -36,6 +36,7 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "zk-metrics-csv": "the run folder's file is always written",
     "zk-admin-addresses": "it is rendered from the inventory; give it with zookeeper_managed: false only",
     "report-dir": "the run folder gets its report",
+    "remove-left-trees": "it follows from zookeeper_managed",
     "warm-up": "set benchmark_warmup, or warmup in the scenario",
 }
 # Unless the scenario says otherwise, the run works below a node of its own and removes it.
