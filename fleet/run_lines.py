@@ -101,4 +101,6 @@ def _progress(runs: Sequence[dict[str, Any]]) -> str:
         said.append(f"p99 {progress['p99_us'] / 1000:.3g} ms")
     failures = progress.get("failures") or 0
     said.append(f"{failures:,} failure{'' if failures == 1 else 's'}")
+    absent = progress.get("absent")
+    said += [str(note) for note in absent] if isinstance(absent, list) else []
     return ", ".join(said)

@@ -49,6 +49,11 @@ happened: Final = EventHook()
 `environment`, `event`, `subject`, `detail`, all text but the first.
 """
 
+member_seen: Final = EventHook()
+"""Fires on the process that leads the load as a member was polled: `member`, `state` (what it says it is, `leader` for
+example) and `problem` (why it did not answer, else empty), all text.
+"""
+
 
 _plans: "WeakKeyDictionary[Any, LoadPlan]" = WeakKeyDictionary()
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from locust_extra.histogram import LatencyHistogram
@@ -11,7 +11,10 @@ from locust_extra.series import Interval
 
 @dataclass(slots=True)
 class Progress:
-    """How far the load is. The rate and the p99 are those of the last whole interval, the counts those of the part."""
+    """How far the load is. The rate and the p99 are those of the last whole interval, the counts those of the part.
+
+    `absent` says in words who is not there: workers, members, a leader.
+    """
 
     part: str = ""
     time_left_s: float | None = None
@@ -21,6 +24,7 @@ class Progress:
     p99_us: int | None = None
     requests: int = 0
     failures: int = 0
+    absent: list[str] = field(default_factory=list)
 
     def begin_part(self, part: str) -> None:
         """Count anew."""

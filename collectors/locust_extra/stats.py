@@ -20,13 +20,14 @@ import locust
 from locust import runners
 from locust.runners import MasterRunner, WorkerRunner
 
+from locust_extra.absent import Absent
 from locust_extra.columns import COOL_DOWN
 from locust_extra.events import EventFile
 from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, WallClock
 from locust_extra.progress import Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
-from zk_locust.load_plan import happened, part_changed, plan_of
+from zk_locust.load_plan import happened, member_seen, part_changed, plan_of
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
@@ -99,12 +100,14 @@ class LoadStats:
         self._files: list[StatsFile | DistributionFile | HistogramLogFile] = []
         self._worker_names: dict[str, str] = {}
         self._lost: set[str] = set()
+        self._absent = Absent()
         self._progress = Progress()
         self._progress_path: str | None = self._option("stats_progress")
         events_path = self._option("stats_events")
         self._events = EventFile(events_path, "master") if events_path else None
         part_changed.add_listener(self._on_part_changed)
         happened.add_listener(self._on_happened)
+        member_seen.add_listener(self._on_member_seen)
         # Before those that tidy up, which may take their time against an ensemble that does not answer.
         environment.events.test_stop._handlers.insert(0, self._on_test_stop)
         # After the tidying up, and before Locust writes a summary of its own: where that fails, `quit` does not fire.
@@ -206,6 +209,7 @@ class LoadStats:
         plan = plan_of(self._environment)
         self._progress.users = int(self._runner.user_count)
         self._progress.workers = len(self._worker_names) - len(self._lost)
+        self._progress.absent = self._absent.lines(len(self._worker_names), len(self._lost))
         self._progress.time_left_s = plan.time_left_s() if plan else None
         self._progress.write(path)
 
@@ -229,6 +233,9 @@ class LoadStats:
 
     def _on_happened(self, event: str, subject: str, detail: str, **_: Any) -> None:
         self._note(event, subject, detail)
+
+    def _on_member_seen(self, member: str, state: str, problem: str, **_: Any) -> None:
+        self._absent.see_member(member, state, problem)
 
     def _note(self, event: str, subject: str = "", detail: str = "") -> None:
         if self._events is not None:

@@ -4,6 +4,7 @@ import time
 
 import gevent
 
+from zk_locust.load_plan import member_seen
 from zk_metrics.member import Member
 from zk_metrics.metrics_file import MetricsFile
 
@@ -26,6 +27,8 @@ class MemberPoller:
         beat = time.perf_counter()
         while True:
             sample = self._member.ask()
+            state = str(sample.metrics.get("server_state", ""))
+            member_seen.fire(member=self._member.name, state=state, problem=sample.detail)
             if self._file is not None:
                 self._file.write(self._member.name, sample)
             beat = max(beat + self._interval_s, time.perf_counter())

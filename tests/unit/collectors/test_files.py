@@ -10,6 +10,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
+from locust_extra.absent import Absent
 from locust_extra.columns import (
     AGGREGATED,
     ALL_WORKERS,
@@ -210,7 +211,7 @@ def test_progress_has_the_rate_of_the_last_interval_and_the_counts_of_the_part(t
     written = json.loads(path.read_text())
     assert written == {
         "part": "measured", "time_left_s": None, "users": 3, "workers": 0, "rate_per_s": 2.0, "p99_us": 40,
-        "requests": 4, "failures": 2,
+        "requests": 4, "failures": 2, "absent": [],
     }  # fmt: skip
     progress.take(interval(2))
     assert (progress.rate_per_s, progress.p99_us) == (0.0, None)
@@ -263,3 +264,26 @@ def test_progress_on_a_full_disk_keeps_the_old_file_and_leaves_nothing(disk: Pat
     ballast.unlink()
     progress.write(str(disk / "progress.json"))
     assert json.loads((disk / "progress.json").read_text())["users"] == 7
+
+
+def test_who_is_absent_is_said_until_he_is_back() -> None:
+    absent = Absent()
+    assert absent.lines(workers=4, lost=0) == []
+    for member, state in (("zk1", "follower"), ("zk2", "leader"), ("zk3", "follower")):
+        absent.see_member(member, state, "")
+    assert absent.lines(workers=4, lost=1) == ["1 of 4 workers lost"]
+    absent.see_member("zk2", "", "no connection to the AdminServer")
+    assert absent.lines(workers=4, lost=0) == ["zk2 does not answer", "no leader"]
+    absent.see_member("zk3", "leader", "")
+    assert absent.lines(workers=4, lost=2) == ["2 of 4 workers lost", "zk2 does not answer"]
+    absent.see_member("zk2", "follower", "")
+    assert absent.lines(workers=4, lost=0) == []
+    for number in range(1, 6):
+        absent.see_member(f"zk{number}", "", "no answer")
+    assert absent.lines(workers=4, lost=0) == ["zk1, zk2, zk3 and 2 more do not answer", "no leader"]
+
+
+def test_an_ensemble_that_never_had_a_leader_has_lost_none() -> None:
+    absent = Absent()
+    absent.see_member("zk1", "standalone", "")
+    assert absent.lines(workers=1, lost=0) == []
