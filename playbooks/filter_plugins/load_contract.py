@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -19,6 +20,7 @@ _SECRET = re.compile(
 _USER_INFO = re.compile(r"(?<=://)[^\s/?#]*@")
 _REDACTED = "(secret)"
 _UNREACHED = "it cannot be reached"
+_MOST_TIMES = 20
 _MACHINE_LOCK = "/tmp/zk-locust-load.lock"  # zk_locust.host_run.overview looks there too
 
 
@@ -227,12 +229,31 @@ def _named(host: str, names: Iterable[str] | None, words: str) -> list[str]:
 
 
 def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, Any]]:
-    """Return what the manifest says of each host: its machine, and what the member on it has told of itself."""
+    """Return what the manifest says of each host: its machine, what its member has told, when its disk was full."""
     return {
         host: host_facts(hostvars[host].get("ansible_facts") or {})
         | (hostvars[host].get("benchmark_collect_member") or {})
+        | _times_of_full_disk(hostvars[host].get("benchmark_collect_status") or {})
         for host in hosts
     }
+
+
+def _times_of_full_disk(status: Mapping[str, Any]) -> dict[str, list[dict[str, str | None]]]:
+    """Return when a load host's disk was full, from `zk-locust host-run status`: times, and nothing else."""
+    times = status.get("disk_full")
+    found = [
+        {"since": _time(entry.get("since")), "until": _time(entry.get("until"))}
+        for entry in (times if isinstance(times, list) else [])[:_MOST_TIMES]
+        if isinstance(entry, Mapping)
+    ]
+    return {"disk_full": found} if found else {}
+
+
+def _time(text: object) -> str | None:
+    try:
+        return datetime.fromisoformat(str(text)).isoformat()
+    except ValueError:
+        return None
 
 
 def members_asked(answers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from playbooks.filter_plugins.load_contract import (
     host_facts,
     load_lock,
     locust_processes,
+    machines,
     master_failure,
     members_asked,
     sampler_process,
@@ -304,3 +305,18 @@ def test_every_filter_is_used_somewhere() -> None:
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)
     for name in FilterModule().filters():
         assert re.search(rf"\b{name}\b", text), name
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ([{"since": "2026-11-24T03:15:10+00:00", "until": None, "problem": "No space left on device"}],
+         {"disk_full": [{"since": "2026-11-24T03:15:10+00:00", "until": None}]}),
+        ([{"since": "\x1b[2J", "until": 7}], {"disk_full": [{"since": None, "until": None}]}),
+        ([{}] * 1000, {"disk_full": [{"since": None, "until": None}] * 20}),
+        ("full", {}), ([], {}), (["full"], {}), (None, {}),
+    ],
+)  # fmt: skip
+def test_of_what_a_host_says_of_its_disk_the_manifest_has_times_only(said: object, known: dict[str, object]) -> None:
+    hostvars = {"load1": {"benchmark_collect_status": {"state": "ended", "disk_full": said}}, "load2": {}}
+    assert machines(["load1", "load2"], hostvars) == {"load1": known, "load2": {}}
