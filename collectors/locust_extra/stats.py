@@ -28,11 +28,11 @@ from locust_extra.progress import Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
 from zk_locust.load_plan import happened, member_seen, part_changed, plan_of
+from zk_locust.patience import WORKER_NAME_VARIABLE
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
 _LOCAL: Final = "local"
-WORKER_NAME_VARIABLE: Final = "ZK_LOCUST_WORKER_NAME"
 # How long a load that has ended waits for room on a full disk. The supervisor gives the master 12 s at the least.
 _ROOM_S: Final = 8.0
 
@@ -63,8 +63,10 @@ class WorkerStats:
         self._environment = environment
         self._runner = runner
         self._recorder: Recorder | None = None
+        self._recorded: dict[str, int] = {}
         part_changed.add_listener(self._on_part_changed)
         environment.events.report_to_master.add_listener(self._on_report_to_master)
+        environment.events.quit.add_listener(self._on_quit)
 
     def _on_part_changed(self, part: str, planned_s: float | None, elapsed_s: float, **_: Any) -> None:
         interval_s = _interval_s(self._environment)
@@ -81,7 +83,15 @@ class WorkerStats:
             f"{socket.gethostname()}/worker-{self._runner.worker_index}"
         )
         if self._recorder is not None:
-            data[_REPORT_FIELD] = self._recorder.report(int(self._runner.user_count))
+            report = data[_REPORT_FIELD] = self._recorder.report(int(self._runner.user_count))
+            for part, _, records in report["records"]:
+                requests = sum(message["requests"] for _, _, message in records)
+                self._recorded[part] = self._recorded.get(part, 0) + requests
+
+    def _on_quit(self, **_: Any) -> None:
+        # Whoever doubts that all of it has reached the master can compare.
+        for part, requests in self._recorded.items():
+            logger.info("Recorded here in the part %s: %d successful operations", part, requests)
 
 
 class LoadStats:
