@@ -42,10 +42,16 @@ sudo: {description: Whether sudo works without a password., type: bool, returned
 user: {description: Whether the user exists., type: bool, returned: always}
 java: {description: 'path, major version and error; path is empty if there is none.', type: dict, returned: always}
 files: {description: Existence by path., type: dict, returned: always}
-folders: {description: 'writable, free_mb and error by path.', type: dict, returned: always}
+folders: {description: 'writable, free_mb, error and shared by path.', type: dict, returned: always}
 machine: {description: 'What tells this machine from others; empty where nothing does.', type: str, returned: always}
 limits: {description: 'What caps a load: open_files (0 for none), ports, root.', type: dict, returned: always}
 """
+
+# Kinds of file systems that machines share, by how their names begin.
+_SHARED = (
+    *("nfs", "cifs", "smb", "ceph", "lustre", "gluster", "fuse.gluster", "fuse.ceph", "fuse.sshfs", "9p", "virtiofs"),
+    *("beegfs", "gpfs", "ocfs2", "gfs2", "afs", "orangefs", "pvfs2", "fuse.moosefs", "fuse.juicefs"),
+)
 
 
 def java_major(text: str) -> int:
@@ -93,11 +99,15 @@ def has_user(name: str) -> bool:
 
 
 def probe_folder(path: Path) -> dict[str, Any]:
-    """Say whether a folder can be written to, or made, and how much room there is (MiB)."""
+    """Say whether a folder can be written to, or made, how much room there is (MiB), and which machines share it.
+
+    `shared` is the same text wherever a folder of a network file system is mounted; empty for a disk of the machine.
+    """
     existing = path
     try:
         while not existing.exists() and existing != existing.parent:
             existing = existing.parent
+        shared = shared_as(existing.resolve() / path.relative_to(existing))
         if not existing.is_dir():
             return {"writable": False, "free_mb": 0, "error": f"{existing} is not a folder"}
         free_mb = shutil.disk_usage(existing).free // 2**20
@@ -110,7 +120,26 @@ def probe_folder(path: Path) -> dict[str, Any]:
                 pass
     except OSError as error:
         return {"writable": False, "free_mb": 0, "error": f"nothing can be made in {existing} ({error.strerror})"}
-    return {"writable": True, "free_mb": free_mb, "error": ""}
+    return {"writable": True, "free_mb": free_mb, "error": "", "shared": shared}
+
+
+def shared_as(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
+    """Return what a folder on a network file system is on each machine that has it; empty for any other (proc(5))."""
+    shared, depth = "", 0
+    for line in mounts.read_text(errors="replace").splitlines():
+        fields, _, rest = line.partition(" - ")
+        root, mount_point = (_unescaped(field) for field in fields.split()[3:5])
+        kind, source = (_unescaped(field) for field in rest.split()[:2])
+        place = Path(mount_point)
+        if (place == path or place in path.parents) and len(place.parts) >= depth:  # the last one is on top
+            depth = len(place.parts)
+            is_shared = kind.startswith(_SHARED)
+            shared = str(Path(f"{source}{root}") / path.relative_to(place)) if is_shared else ""
+    return shared
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
 def machine(root: Path = Path("/")) -> str:

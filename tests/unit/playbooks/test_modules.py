@@ -145,10 +145,38 @@ def test_folders_are_probed_without_a_trace(tmp_path: Path) -> None:
     probed = host_probe.probe_folder(tmp_path / "a" / "b")
     assert probed["writable"]
     assert probed["free_mb"] > 0
+    assert probed["shared"] == host_probe.shared_as(tmp_path.resolve() / "a" / "b")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()
     assert "is not a folder" in host_probe.probe_folder(tmp_path / "file" / "x")["error"]
     assert not host_probe.probe_folder(Path("/proc/x"))["writable"]
+
+
+@pytest.mark.parametrize(
+    ("path", "shared"),
+    [
+        ("/home/bench/.cache/zk-locust/load", "nas:/export/home/bench/.cache/zk-locust/load"),
+        ("/home", "nas:/export/home"),
+        ("/homely", ""),
+        ("/home/local/x", ""),
+        ("/mnt/a b/c", "//nas/share/deep/c"),
+        ("/var/lib/zk-locust/load", ""),
+        ("/over/x", ""),
+    ],
+)
+def test_a_folder_on_a_network_file_system_is_known_wherever_it_is_mounted(
+    path: str, shared: str, tmp_path: Path
+) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+        "40 22 0:50 / /home rw shared:9 - nfs4 nas:/export/home rw,vers=4.2\n"
+        "41 40 8:2 / /home/local rw - xfs /dev/sdb rw\n"
+        "42 22 0:51 /deep /mnt/a\\040b rw - cifs //nas/share rw\n"
+        "43 22 0:52 / /over rw - nfs nas:/over rw\n"
+        "44 43 0:53 / /over rw - tmpfs tmpfs rw\n"
+    )
+    assert host_probe.shared_as(Path(path), mounts) == shared
 
 
 def _machine(root: Path, **files: str) -> str:
