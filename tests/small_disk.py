@@ -12,7 +12,7 @@ from tests.needs import missing
 def small_disk(folder: Path, size_bytes: int = 256 * 1024) -> Iterator[Path]:
     """Mount one at a folder that is made. Skips the test where we may not."""
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "none", folder]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "none", str(folder)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         missing("root, who may mount a small disk")
     try:

@@ -139,11 +139,11 @@ def _remove_left_tree(environment: Any, client: BulkClient, path: str) -> None:
         nonlocal removed
         removed = so_far
 
+    is_gone = False
     with gevent.Timeout(_LEFT_TREES_S, False):
         remove_tree(client, path, count)
-        logger.info("Removed the %d nodes that an earlier run has left at %s", removed, path)
-        happened.fire(environment=environment, event="left-tree-removed", subject=path, detail=f"{removed} nodes")
-        return
-    logger.warning("%s of an earlier run has too many nodes to remove them now: %d are gone", path, removed)
-    detail = f"{removed} nodes; the rest stays for the next run"
+        is_gone = True
+    rest = "" if is_gone else "; the rest stays for the next run"
+    logger.info("An earlier run has left nodes at %s, removed %d%s", path, removed, rest)
+    detail = f"{removed} nodes{rest}"
     happened.fire(environment=environment, event="left-tree-removed", subject=path, detail=detail)

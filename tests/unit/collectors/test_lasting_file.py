@@ -36,9 +36,7 @@ def test_on_a_full_disk_records_wait_and_none_is_missing_or_there_twice(disk: Pa
     assert told.events == [WRITE_FAILED]
     assert told[0][1:] == ("figures.csv", "No space left on device; its records wait in memory")
     ballast.unlink()
-    assert file.failing
-    assert file.retry()
-    assert not file.failing
+    assert [file.failing, file.retry(), file.failing] == [True, True, False]
     assert file.close() == 0
     assert (disk / "figures.csv").read_text() == "".join(RECORDS)
     assert told.events == [WRITE_FAILED, WRITE_RESUMED]
@@ -106,7 +104,7 @@ def test_what_is_no_text_is_escaped(tmp_path: Path) -> None:
 
 def test_a_removed_file_is_seen(tmp_path: Path) -> None:
     file = LastingFile(tmp_path / "figures.csv")
-    assert not file.removed
+    was_removed = file.removed
     (tmp_path / "figures.csv").unlink()
-    assert file.removed
+    assert (was_removed, file.removed) == (False, True)
     file.close()
