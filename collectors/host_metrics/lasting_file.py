@@ -55,6 +55,7 @@ class LastingFile:
         self._failed_s: float | None = None
         self._lost = 0  # since the file could be written last
         self._descriptor: int | None = None
+        self._closed = False
         try:
             self._open()
         except OSError as error:
@@ -73,7 +74,12 @@ class LastingFile:
         return self._descriptor is not None and not os.fstat(self._descriptor).st_nlink
 
     def write(self, record: str) -> None:
-        """Add a record: complete lines, with their ends. What cannot be encoded is escaped."""
+        """Add a record: complete lines, with their ends. What cannot be encoded is escaped.
+
+        A file that is closed stays as it is.
+        """
+        if self._closed:
+            return
         self._waiting.append(record.encode("utf-8", "backslashreplace"))
         self._waiting_bytes += len(self._waiting[-1])
         self.retry()
@@ -104,6 +110,7 @@ class LastingFile:
         while not self.retry() and time.monotonic() < deadline:
             time.sleep(_PAUSE_S)
         lost = len(self._waiting) + (self._lost if self._waiting else 0)
+        self._closed = True
         self._waiting.clear()
         self._waiting_bytes = self._lost = 0
         if self._descriptor is not None:

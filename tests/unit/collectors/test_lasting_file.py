@@ -108,3 +108,13 @@ def test_a_removed_file_is_seen(tmp_path: Path) -> None:
     (tmp_path / "figures.csv").unlink()
     assert (was_removed, file.removed) == (False, True)
     file.close()
+
+
+def test_a_closed_file_stays_as_it_is(tmp_path: Path) -> None:
+    file = LastingFile(tmp_path / "figures.csv")
+    file.write("all of it\n")
+    assert file.close() == 0
+    file.write("late\n")
+    assert file.retry()
+    assert file.close() == 0
+    assert (tmp_path / "figures.csv").read_text() == "all of it\n"
