@@ -94,7 +94,7 @@ def test_disks_are_full_for_a_while_and_connections_are_cut_and_no_figure_is_los
         fleet.lab.hosts[name].run("sysctl -qw net.ipv4.tcp_rto_max_ms=3000", check=False)
     play = fleet.begin("run")
     try:
-        fleet.wait_for_part(play)
+        fleet.wait_for_part(play, limit_s=300)
         fleet.lab.hosts["load3"].run(CUT)
         cut_s = time.monotonic()
         fill(fleet, "load1")
@@ -149,7 +149,7 @@ def test_the_masters_host_loses_its_power_and_the_next_run_finds_what_it_left(fl
     fleet.vars["benchmark_patience_s"] = 15
     play = fleet.begin("run")
     try:
-        fleet.wait_for_part(play)
+        fleet.wait_for_part(play, limit_s=300)
         time.sleep(5)  # some figures
         fleet.lab.hosts["load1"].power_off()
         assert play.wait(180) != 0, fleet.screen()
