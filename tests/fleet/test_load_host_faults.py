@@ -90,8 +90,8 @@ def test_disks_are_full_for_a_while_and_connections_are_cut_and_no_figure_is_los
     for name in ("load1", "load2"):
         mount_small_disk(fleet, name)
     for name in fleet.load_hosts:
-        # TCP's pause between two tries doubles to 2 min; here it need not take as long until it tries again.
-        fleet.lab.hosts[name].run("sysctl -qw net.ipv4.tcp_rto_max_ms=3000", check=False)
+        # TCP's pause between two tries doubles to 2 min; here it tries more often, and as long.
+        fleet.lab.hosts[name].run("sysctl -qw net.ipv4.tcp_rto_max_ms=3000 net.ipv4.tcp_retries2=100", check=False)
     play = fleet.begin("run")
     try:
         fleet.wait_for_part(play, limit_s=300)
