@@ -1,0 +1,139 @@
+"""The file that figures go to, on a small disk of its own that really is full."""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host_metrics.lasting_file import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED, LastingFile
+from tests.needs import missing
+
+DISK_BYTES = 64 * 1024
+RECORDS = [f"{number},{'x' * 1000}\n" for number in range(40)]
+
+
+class Told(list[tuple[str, str, str]]):
+    """What a file has told of itself."""
+
+    def __call__(self, *what: str) -> None:
+        event, subject, detail = what
+        self.append((event, subject, detail))
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event, _, _ in self]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a disk of 64 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        missing("root, who may mount a small disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Fill the disk; return the file that takes the room."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return ballast
+
+
+def test_on_a_full_disk_records_wait_and_none_is_missing_or_there_twice(disk: Path) -> None:
+    told = Told()
+    file = LastingFile(disk / "figures.csv", told)
+    file.write(RECORDS[0])
+    ballast = fill(disk)
+    for record in RECORDS[1:]:
+        file.write(record)
+        # A reader sees complete records only, at any moment.
+        text = (disk / "figures.csv").read_text()
+        assert "".join(RECORDS).startswith(text)
+        assert text.endswith("\n")
+    assert told.events == [WRITE_FAILED]
+    assert told[0][1:] == ("figures.csv", "No space left on device; its records wait in memory")
+    ballast.unlink()
+    assert file.failing
+    assert file.retry()
+    assert not file.failing
+    assert file.close() == 0
+    assert (disk / "figures.csv").read_text() == "".join(RECORDS)
+    assert told.events == [WRITE_FAILED, WRITE_RESUMED]
+
+
+def test_half_a_record_that_fitted_is_cut(disk: Path) -> None:
+    file = LastingFile(disk / "figures.csv")
+    file.write("begin\n")
+    ballast = fill(disk)  # the file's own page still takes some
+    file.write("y" * 100_000 + "\n")
+    assert (disk / "figures.csv").read_text() == "begin\n"
+    ballast.unlink()
+    file.write("end\n")
+    assert file.failing, "a record that is larger than the disk still waits, and those after it"
+    assert (disk / "figures.csv").read_text() == "begin\n"
+    assert file.close() == 2
+
+
+def test_what_exceeds_the_memory_is_counted_the_oldest_first(disk: Path) -> None:
+    told = Told()
+    ballast = fill(disk)
+    file = LastingFile(disk / "figures.csv", told, limit_bytes=sum(map(len, RECORDS[-5:])))
+    for record in RECORDS:
+        file.write(record)
+    ballast.unlink()
+    assert file.retry()
+    kept = (disk / "figures.csv").read_text().splitlines(keepends=True)
+    assert kept == RECORDS[-len(kept) :]
+    assert told.events == [WRITE_FAILED, WRITE_RESUMED, RECORDS_LOST]
+    assert told[-1][2].startswith(f"{len(RECORDS) - len(kept)} records: ")
+    assert file.close() == 0
+
+
+def test_what_still_waits_at_the_end_is_counted(disk: Path) -> None:
+    file = LastingFile(disk / "figures.csv", limit_bytes=sum(map(len, RECORDS[-5:])))
+    fill(disk)
+    for record in RECORDS:
+        file.write(record)
+    assert file.close(patience_s=0.3) == len(RECORDS)
+
+
+def test_the_file_may_tell_of_itself_in_itself(disk: Path) -> None:
+    ballast = fill(disk)
+    file = LastingFile(disk / "events.csv", lambda *what: file.write(f"{what[0]}\n"))
+    file.write("x" * 5000 + "\n")
+    ballast.unlink()
+    file.write("after\n")
+    file.close()
+    lines = (disk / "events.csv").read_text().splitlines()
+    assert sorted(lines[1:]) == sorted(["write-failed", "after", "write-resumed"])
+
+
+def test_a_file_that_cannot_be_made_is_an_error_at_once(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        LastingFile(tmp_path / "taken")
+
+
+def test_what_is_no_text_is_escaped(tmp_path: Path) -> None:
+    file = LastingFile(tmp_path / "figures.csv")
+    file.write("lone \ud800 surrogate\n")
+    file.close()
+    assert (tmp_path / "figures.csv").read_text() == "lone \\ud800 surrogate\n"
+
+
+def test_a_removed_file_is_seen(tmp_path: Path) -> None:
+    file = LastingFile(tmp_path / "figures.csv")
+    assert not file.removed
+    (tmp_path / "figures.csv").unlink()
+    assert file.removed
+    file.close()
