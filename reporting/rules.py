@@ -282,10 +282,9 @@ def _members_unreachable(evidence: Evidence) -> Iterator[Reason]:
         return
     at_s = metrics["elapsed_s"] + evidence.timeline.metrics_offset_s
     within = (at_s >= span.start_s) & (at_s <= span.end_s)
-    polls = metrics[(metrics["metric"] == "reachable") & within]
     missed = {
-        str(member): (int(group["value"].isin(["0", "0.0"]).sum()), len(group))
-        for member, group in polls.groupby("member")
+        str(member): (int((polls["reachable"] == 0).sum()), len(polls))
+        for member, polls in metrics[within].groupby("member")
     }
     away = [f"{member} ({count} of {all_} polls)" for member, (count, all_) in missed.items() if count]
     if away:
