@@ -174,7 +174,7 @@ def members(run: RunFolder, timeline: Timeline, metric: str) -> pd.DataFrame:
     """
     columns = ["time_s", "member", "value"]
     rows = run.metrics
-    if not len(rows) or timeline.end_s <= 0 or timeline.metrics_offset_s != timeline.metrics_offset_s:
+    if metric not in rows or timeline.end_s <= 0 or timeline.metrics_offset_s != timeline.metrics_offset_s:
         return pd.DataFrame(columns=columns)
     down = rows["reachable"] == 0
     time_s = rows["elapsed_s"] + timeline.metrics_offset_s
