@@ -24,5 +24,5 @@ def register_zk_metrics(
 
 
 def register_zk_metrics_page(url_prefix: str = "/zk-metrics") -> None:
-    """Do the same, and have the members polled on demand of the page, as in 2019."""
-    register_zk_metrics(url_prefix, web=True)
+    """Do the same: wherever Locust has a web UI, the page comes with the polls."""
+    register_zk_metrics(url_prefix)

@@ -26,9 +26,11 @@ _wishes = Wishes()
 
 def register(url_prefix: str, web: bool | None, delay_ms: float | None) -> None:
     """Have the members polled, as far as the parameters ask for it. Safe to call again."""
-    _wishes.url_prefix = "/" + url_prefix.strip("/")
-    _wishes.web = web
-    _wishes.delay_ms = delay_ms
+    # Whoever registers once more without a wish takes none away.
+    if url_prefix != PATH:
+        _wishes.url_prefix = "/" + url_prefix.strip("/")
+    if web is not None or delay_ms is not None:
+        _wishes.web, _wishes.delay_ms = web, delay_ms
     if _on_init not in locust.events.init._handlers:
         locust.events.init.add_listener(_on_init)
 

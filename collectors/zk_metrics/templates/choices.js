@@ -39,6 +39,12 @@ class Choices {
   }
 }
 
+/** Put a name into the element that may be broken behind its underscores. */
+function breakable(made, name) {
+  name.split(/(?<=_)/).forEach((part, i) => made.append(...(i ? [element("wbr"), part] : [part])));
+  return made;
+}
+
 /** The list of all metrics, with a box to filter and ticks for the other tabs. */
 class MetricList {
   constructor(choices, changed) {
@@ -62,8 +68,9 @@ class MetricList {
 
   row(family) {
     const node = element("tr");
-    const name = element("th", family.name, {scope: "row"});
-    if (LABELS[family.name]) name.append(element("small", LABELS[family.name]));
+    const name = breakable(element("th", undefined, {scope: "row"}), family.name);
+    const label = LABELS[family.name] ?? "";
+    if (label.toLowerCase().replaceAll(" ", "_") !== family.name && label) name.append(element("small", label));
     node.append(name, element("td", family.kind, {class: "kind"}));
     for (const [place, title] of [["statistics", "Statistics"], ["charts", "Charts"]]) {
       const cell = element("td");
@@ -71,9 +78,9 @@ class MetricList {
         const box = element("input", undefined, {type: "checkbox", "aria-label": `${family.name} in ${title}`});
         box.checked = this.choices.has(place, family.name);
         box.addEventListener("change", () => { this.choices.set(place, family.name, box.checked); this.changed(); });
-        const label = element("label");
-        label.append(box);
-        cell.append(label);
+        const area = element("label");
+        area.append(box);
+        cell.append(area);
       }
       node.append(cell);
     }
