@@ -176,7 +176,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter(
         "--zk-metrics-collect", "ZK_LOCUST_ZK_METRICS_COLLECT", values.collection, WEB,
         "how often every member's metrics are read while a test runs, milliseconds or with a unit; 0 reads none; "
-        "web reads them once a second, but only while somebody has the page /zk-metrics of Locust's web UI open",
+        "web reads them at the interval of the page /zk-metrics of Locust's web UI, only while somebody has it open",
         METRICS, "MS",
     ),
     Parameter(

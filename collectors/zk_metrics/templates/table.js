@@ -117,7 +117,11 @@ function drawStatistics(table, families, members) {
       }
       const unit = family.unit && what !== "count" && what !== "growth per second" ? ` (${family.unit})` : "";
       made.append(element("td", what + unit, {class: "text figure"}));
-      for (const member of members) made.append(element("td", show(member), {"data-label": member.name}));
+      for (const member of members) {
+        const cell = element("td", undefined, {"data-label": member.name});
+        cell.append(element("span", show(member)));
+        made.append(cell);
+      }
       body.append(made);
     });
     return body;

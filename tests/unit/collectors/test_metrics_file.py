@@ -26,7 +26,7 @@ from zk_metrics.recording import Recording
 AWAY = "no connection to the AdminServer"
 
 
-def sample(detail: str = "", **metrics: Any) -> Sample:
+def sample(detail: str = "", /, **metrics: Any) -> Sample:
     return Sample(datetime(2026, 11, 24, 3, 15, tzinfo=UTC), 5.0, 1.5, metrics, detail)
 
 

@@ -10,6 +10,7 @@ import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
 from zk_locust.parameters import PARAMETERS
+from zk_metrics.registration import PATH
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "from-zk-locust-2019.md"
@@ -57,7 +58,7 @@ def exists(span: str) -> bool:
     if re.fullmatch(r"[A-Z][A-Z_]+", span):
         return span in {parameter.environment for parameter in PARAMETERS} | {"ZK_LOCUST_BENCH_NAME"}
     if span.startswith("/"):
-        return span == importlib.import_module("zk_metrics.registration").PATH
+        return span == PATH
     return (ROOT / span).exists() or f"`{span}`" in RESULTS or f"### {span}\n" in RESULTS or span == "out/"
 
 
