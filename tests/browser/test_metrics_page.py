@@ -410,7 +410,7 @@ def another_locust(route: Any) -> None:
     told["process"] = "another"
     for member in told["members"]:
         if member["sample"]:
-            member["sample"]["at_s"] = 1.0
+            member["sample"]["at_s"] = 1e9
     route.fulfill(json=told)
 
 
@@ -442,3 +442,14 @@ def test_the_interval_can_be_edited_and_the_page_paused(fresh: Page) -> None:
     fresh.get_by_role("button", name="Go on").click()
     fresh.wait_for_timeout(2500)
     assert len(noted) >= 2
+
+
+def test_an_answer_that_comes_after_the_pause_asks_no_more(fresh: Page) -> None:
+    held: list[Any] = []
+    fresh.route("**/zk-metrics/data", lambda route: held.append(route))
+    fresh.wait_for_timeout(1500)
+    assert len(held) == 1
+    fresh.get_by_role("button", name="Pause").click()
+    held[0].continue_()
+    fresh.wait_for_timeout(2000)
+    assert len(held) == 1
