@@ -40,6 +40,8 @@ def flags() -> set[str]:
 def exists(span: str) -> bool:
     if found := re.fullmatch(r"from ([\w.]+) import (\w+)", span):
         return hasattr(importlib.import_module(found[1]), found[2])
+    if found := re.fullmatch(r"([A-Z]\w+)\.(\w+)", span):
+        return hasattr(getattr(importlib.import_module("zk_locust"), found[1]), found[2])
     if span in VALUES:
         return True
     words = span.split()
