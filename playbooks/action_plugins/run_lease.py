@@ -5,26 +5,18 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-import sys
 import time
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import action_loader
 
-
-def _records() -> Any:
-    """Return the plugin that keeps the records: it knows what tells controllers apart."""
-    return sys.modules[action_loader.get("run_record", class_only=True).__module__]
+from fleet.controllers import identity, is_here, is_running
 
 
 def is_abandoned(holder: dict[str, Any]) -> bool:
     """Whether the lease is that of a process of this very machine which has ended, and loads nothing any more."""
     controller = holder.get("controller") or {}
-    if holder.get("loading") or not _records().is_here(controller):
-        return False
-    start = _records().process_start(int(controller.get("pid") or 0))
-    return bool(start is None or start != controller.get("start"))
+    return not holder.get("loading") and is_here(controller) and not is_running(controller)
 
 
 def description(holder: dict[str, Any]) -> str:
@@ -58,7 +50,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         pid = os.getppid()  # a task runs in a child of ansible-playbook
         arguments |= {
             "owner": f"{getpass.getuser()}@{socket.gethostname()}",
-            "controller": _records().identity(pid),
+            "controller": identity(pid),
         }
         result |= self._execute_module(module_name="run_lease", module_args=arguments, task_vars=task_vars)
         holder = result.get("holder")

@@ -194,9 +194,13 @@ def uncollected(
         found = hostvars[host]
         if found.get("benchmark_collect_taken_in"):
             missing += _named(host, found.get("benchmark_collect_missing"), "is missing: it was not written")
+            status = found.get("benchmark_collect_status") or {}
+            if status.get("state") == "absent" and status.get("problem"):
+                missing.append(f"{host}: {status['problem']}")
             unknown += _named(
                 host, found.get("benchmark_collect_unknown"), f"is no file of a run; it is kept in logs/{host}"
             )
+            missing += _refused(host, found.get("benchmark_collect_refused"), "this host keeps the run's files")
             continue
         if found.get("benchmark_collect_nothing"):
             missing.append(str(found["benchmark_collect_nothing"]))
@@ -213,6 +217,7 @@ def uncollected(
         found = hostvars[member]
         if (found.get("__reached") or {}).get("unreachable"):
             missing.append(f"{member}: its logs could not be fetched, {_UNREACHED}")
+        missing += _refused(member, (found.get("__zookeeper_taken_in") or {}).get("refused"), "")
         missing += [
             f"{member}: {found[fact]}"
             for fact in ("_zookeeper_samples_problem", "_zookeeper_logs_problem", "_collect_problem")
@@ -224,6 +229,12 @@ def uncollected(
 def _named(host: str, names: Iterable[str] | None, words: str) -> list[str]:
     """Return a line for each of a host's files `names`."""
     return [f"{host}: {name} {words}" for name in names or []]
+
+
+def _refused(host: str, lines: Iterable[str] | None, end: str) -> list[str]:
+    """Return a line for each entry of a host's pack that was not taken; `end` is what that means, on the last."""
+    found = [f"{host}: {line}" for line in lines or []]
+    return [*found[:-1], f"{found[-1]}; {end}"] if found and end else found
 
 
 def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, Any]]:

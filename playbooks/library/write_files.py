@@ -134,6 +134,12 @@ def make(wanted: Wanted) -> None:
     except BaseException:
         Path(name).unlink()
         raise
+    # A name that is not on the disk is not there after a power loss.
+    folder = os.open(wanted.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def complaint(wanted: Wanted) -> str:

@@ -1,15 +1,18 @@
 """What a load host is told to run: a JSON file, written by the controller."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from zk_locust.durable_files import read_object
 from zk_locust.errors import ConfigurationError
 
 STATUS_FILE = "status.json"
 PROGRESS_FILE = "progress.json"
 SUPERVISOR_LOG = "supervisor.log"
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, OSError) else repr(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,9 @@ class HostRunSpec:
     def read(cls, file: Path) -> "HostRunSpec":
         """Read the file. Raises ConfigurationError where it is not what it should be."""
         try:
-            content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            content = read_object(file)
+            if content is None:
+                raise FileNotFoundError(f"{file} does not exist")
             return cls(
                 run_id=content["run_id"],
                 owner=content["owner"],
@@ -59,4 +64,4 @@ class HostRunSpec:
                 secrets=Path(content["secrets"]) if content.get("secrets") else None,
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigurationError("--spec", file, f"it cannot be used ({error!r})", "write it anew") from error
+            raise ConfigurationError("--spec", file, f"it cannot be used ({_said(error)})", "write it anew") from error

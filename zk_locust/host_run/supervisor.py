@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
+from zk_locust.durable_files import NotRegularFileError, open_regular, read_object, write_text
 from zk_locust.errors import ZKLocustError
 from zk_locust.host_run.open_files import raise_open_files_limit
 from zk_locust.host_run.process_identity import identity_of
@@ -98,7 +99,7 @@ def _wait_for_start(spec: HostRunSpec) -> None:
         if time.monotonic() > deadline:
             raise StartError(f"the run's processes did not start within {_START_LIMIT_S:g} s; see {log} on this host")
         time.sleep(0.02)
-    problem = json.loads(status.read_text(encoding="utf-8"))["problem"]
+    problem = (read_object(status) or {}).get("problem")
     if problem:
         raise StartError(f"the run's processes cannot be started: {problem}; see {log} on this host")
 
@@ -106,6 +107,8 @@ def _wait_for_start(spec: HostRunSpec) -> None:
 def _take_lock(spec: HostRunSpec) -> IO[str]:
     try:
         return _lock(spec)
+    except NotRegularFileError as error:
+        raise StartError(f"the lock cannot be taken: {error}, or set load_host_state_dir to another folder") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "make room there"
@@ -146,7 +149,7 @@ def _open_for_all(file: Path) -> IO[str]:
     while True:
         # Not both in one: in /tmp, Linux lets nobody create what another user has made (fs.protected_regular).
         with contextlib.suppress(FileNotFoundError):
-            return os.fdopen(os.open(file, flags), "a+", encoding="utf-8")
+            return os.fdopen(open_regular(file, flags), "a+", encoding="utf-8")
         with contextlib.suppress(FileExistsError):
             descriptor = os.open(file, flags | os.O_CREAT | os.O_EXCL, 0o600)
             os.fchmod(descriptor, 0o666)  # whatever the umask is
@@ -296,10 +299,8 @@ class Supervisor:
             self._write_status()
 
     def _write_status(self) -> None:
-        new = self._spec.folder / f"{STATUS_FILE}.new"
         try:
-            new.write_text(json.dumps(self._status, indent=1), encoding="utf-8")
-            new.replace(self._spec.folder / STATUS_FILE)
+            write_text(self._spec.folder / STATUS_FILE, json.dumps(self._status, indent=1))
         except OSError:
             # A full disk must not keep us from ending the processes in good order.
             traceback.print_exc()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from playbooks.action_plugins import run_record
+from fleet.controllers import identity
 from playbooks.action_plugins.run_lease import description, is_abandoned, lasts_until
 from playbooks.filter_plugins.lease import held_problems
 from playbooks.library.run_lease import LEASE, claim, held, other_holder, read, release
@@ -119,7 +119,7 @@ def test_a_broken_lease_holds_nothing(tmp_path: Path, content: str) -> None:
 
 
 def test_a_lease_is_abandoned_when_its_process_here_has_ended() -> None:
-    own = run_record.identity(os.getpid())
+    own = identity(os.getpid())
     assert not is_abandoned({"controller": own})
     assert is_abandoned({"controller": own | {"start": "1"}})
     assert not is_abandoned({"controller": own | {"start": "1"}, "loading": True})
@@ -128,7 +128,7 @@ def test_a_lease_is_abandoned_when_its_process_here_has_ended() -> None:
 
 
 def test_the_lease_of_a_machine_that_is_called_alike_is_not_abandoned() -> None:
-    own = run_record.identity(os.getpid()) | {"start": "1"}
+    own = identity(os.getpid()) | {"start": "1"}
     boot, processes = own["machine"].split()
     for machine in (f"another {processes}", f"{boot} pid:[1]"):
         assert not is_abandoned({"controller": own | {"machine": machine}})

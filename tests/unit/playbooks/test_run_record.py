@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleActionFail, AnsibleError
 
-from playbooks.action_plugins import run_record
-from playbooks.action_plugins.run_record import (
+from fleet import run_record
+from fleet.merging import EVENT_COLUMNS
+from fleet.run_record import (
     CONTROLLER,
-    EVENT_COLUMNS,
     MANIFEST,
     UNFINISHED,
     close_record,
@@ -26,6 +27,7 @@ from playbooks.action_plugins.run_record import (
     update,
     write,
 )
+from playbooks.action_plugins.run_record import ActionModule
 
 STARTED = datetime(2026, 11, 24, 3, 15, 7, 999999, tzinfo=UTC)
 
@@ -206,8 +208,8 @@ def test_the_columns_are_those_of_the_collector() -> None:
     assert EVENT_COLUMNS == COLLECTED
 
 
-def test_the_action_opens_and_closes_and_drops(results: Path) -> None:
-    operate = run_record.ActionModule._operate
+def test_the_action_opens_and_closes(results: Path) -> None:
+    operate = ActionModule._operate
     asked: dict[str, Any] = {
         "folder": None,
         "results_dir": str(results),
@@ -225,6 +227,41 @@ def test_the_action_opens_and_closes_and_drops(results: Path) -> None:
     assert len(left["held"]) == 1
     closed = operate({"operation": "close", "folder": opened["folder"]})
     assert read(Path(closed["folder"]) / MANIFEST)["phases"][0]["end"] is not None
-    second = operate(asked | {"operation": "open"})
-    operate({"operation": "drop", "folder": second["folder"]})
-    assert not Path(second["folder"]).exists()
+
+
+@pytest.mark.parametrize("folder", ["", ".", "/", "results"])
+def test_a_folder_that_is_no_open_record_is_refused(folder: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / MANIFEST).write_text("precious")
+    for operation in ("take_over", "phase", "update", "take_in", "merge", "close"):
+        with pytest.raises(AnsibleActionFail, match="is no open record of a run"):
+            ActionModule._operate({"operation": operation, "folder": folder})
+    assert (tmp_path / MANIFEST).read_text() == "precious"
+
+
+@pytest.mark.parametrize("operation", ["drop", "remove", ""])
+def test_there_is_no_operation_that_removes_a_record(operation: str, tmp_path: Path) -> None:
+    with pytest.raises(AnsibleError, match="value of operation must be one of: open, "):
+        called(operation=operation, folder=str(tmp_path))
+    assert tmp_path.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("operation", "missing"),
+    [("close", "folder"), ("take_in", "folder, pack, host"), ("open", "results_dir, scenario")],
+)
+def test_an_operation_without_what_it_works_on_is_refused(operation: str, missing: str) -> None:
+    with pytest.raises(AnsibleError, match=f"the following are missing: {missing}"):
+        called(operation=operation)
+
+
+def called(**arguments: Any) -> dict[str, Any]:
+    """Call the action as a task does."""
+    from types import SimpleNamespace
+
+    task = SimpleNamespace(args=arguments, async_val=0, action="run_record", check_mode=False, diff=False)
+    action = ActionModule(
+        task, SimpleNamespace(_shell=SimpleNamespace(tmpdir="")), SimpleNamespace(check_mode=False), None, None, None
+    )
+    answer: dict[str, Any] = action.run(task_vars={})
+    return answer
