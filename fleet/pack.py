@@ -125,11 +125,11 @@ class _Stream:
 def _take_all(stream: _Stream, folder: Path, limits: Limits, found: Unpacked) -> None:
     described: dict[str, str] = {}
     for _ in range(_ENTRIES):
-        block = stream.read(tarfile.BLOCKSIZE)
-        if len(block) < tarfile.BLOCKSIZE or not any(block):
-            if not block or len(block) == tarfile.BLOCKSIZE:
-                return
-            raise PackError("the pack is damaged (it ends too early)")
+        block = stream.exactly(tarfile.BLOCKSIZE)
+        if not any(block):
+            while stream.read(MIB):
+                pass  # whether a compressed pack came as it was made is known at its end
+            return
         try:
             header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except (tarfile.TarError, ValueError) as error:

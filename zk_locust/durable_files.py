@@ -4,6 +4,7 @@ A file that is renamed without fsync(2) may be empty after a power loss, and one
 be the old one (rename(2), fsync(2)). Opening a FIFO waits for a writer, so nothing here opens one to wait.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 READ_LIMIT: Final = 64 * 2**20
+_NOT_REGULAR: Final = "it is not a regular file"
 
 
 class DamagedFileError(OSError):
@@ -56,11 +58,15 @@ def open_regular(file: Path, flags: int, mode: int = 0o600) -> int:
     """Open a regular file, without waiting; return the descriptor. Raises NotRegularFileError for anything else."""
     try:
         descriptor = os.open(file, flags | os.O_NONBLOCK | os.O_CLOEXEC, mode)
-    except IsADirectoryError:
-        raise NotRegularFileError(f"{file} is a folder; remove it") from None
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.ENXIO):  # a folder; a socket, or a FIFO that nobody reads
+            raise NotRegularFileError(
+                error.errno, "Is a directory" if error.errno == errno.EISDIR else _NOT_REGULAR, str(file)
+            ) from None
+        raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise NotRegularFileError(f"{file} is not a regular file; remove it")
+        raise NotRegularFileError(errno.EINVAL, _NOT_REGULAR, str(file))
     return descriptor
 
 

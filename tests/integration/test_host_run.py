@@ -78,6 +78,28 @@ def test_nothing_was_started_in_an_empty_folder(host: Host) -> None:
     assert host.stop("nowhere")["state"] == "absent"
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"state": "run'])
+def test_a_status_that_a_power_loss_has_damaged_is_taken_for_missing(host: Host, content: str) -> None:
+    host.folder.mkdir()
+    (host.folder / "status.json").write_text(content)
+    for found in (host.stop(), host.status()):
+        assert (found["state"], found["processes"]) == ("absent", {})
+        assert "status.json" in found["problem"]
+        assert found["problem"].endswith("it is taken for missing")
+    (host.folder / "status.json").unlink()
+
+
+def test_a_spec_that_a_power_loss_has_damaged_is_said_in_a_line(host: Host) -> None:
+    file = host.spec()
+    for content in ("", "{"):
+        file.write_text(content)
+        refused = host.call("start", "--spec", file)
+        assert refused.returncode == 2
+        assert "spec.json is empty or damaged" in refused.stderr
+        assert refused.stderr.endswith("write it anew\n")
+    assert len(refused.stderr.splitlines()) == 1
+
+
 def test_the_end_of_the_master_is_the_end_of_the_run(host: Host) -> None:
     master = {"name": "master", "arguments": script("import time; time.sleep(0.5)")}
     follower = {"name": "worker-1", "arguments": script("import time; time.sleep(1)")}
@@ -229,7 +251,12 @@ def test_a_lock_that_cannot_be_taken_is_said_in_a_line_with_the_remedy(host: Hos
     (host.runs / "folder").mkdir()
     (host.runs / "file").write_text("")
     secrets = host.runs / "secrets.json"
-    for lock, reason in ((host.runs / "folder", "Is a directory"), (host.runs / "file" / "lock", "File exists")):
+    os.mkfifo(host.runs / "fifo")
+    for lock, reason in (
+        (host.runs / "folder", "Is a directory"),
+        (host.runs / "file" / "lock", "File exists"),
+        (host.runs / "fifo", "it is not a regular file"),
+    ):
         host.lock = lock
         secrets.write_text(json.dumps({"PASSWORD": SECRET}))
         refused = host.call("start", "--spec", host.spec(secrets=str(secrets)))

@@ -22,7 +22,8 @@ def status_of(folder: Path) -> dict[str, Any]:
     """
     status, problem = _read(folder / STATUS_FILE)
     if status is None or not isinstance(status.get("state"), str):
-        problem = problem or (f"{folder / STATUS_FILE} says no state; it is taken for missing" if status else "")
+        if status is not None:
+            problem = f"{folder / STATUS_FILE} says no state; it is taken for missing"
         return {"state": "absent", "processes": {}, "progress": None} | ({"problem": problem} if problem else {})
     if status["state"] == "running" and find(status.get("supervisor")) is None:
         # It may have ended between our two looks: then it has said so by now.

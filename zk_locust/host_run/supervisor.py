@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
-from zk_locust.durable_files import NotRegularFileError, open_regular, read_object, write_text
+from zk_locust.durable_files import open_regular, read_object, write_text
 from zk_locust.errors import ZKLocustError
 from zk_locust.host_run.open_files import raise_open_files_limit
 from zk_locust.host_run.process_identity import identity_of
@@ -107,8 +107,6 @@ def _wait_for_start(spec: HostRunSpec) -> None:
 def _take_lock(spec: HostRunSpec) -> IO[str]:
     try:
         return _lock(spec)
-    except NotRegularFileError as error:
-        raise StartError(f"the lock cannot be taken: {error}, or set load_host_state_dir to another folder") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "make room there"

@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from ansible.errors import AnsibleActionFail, AnsibleError
 
 from fleet import run_record
-from fleet.merging import EVENT_COLUMNS
+from fleet.merging import EVENT_COLUMNS, merge_events
 from fleet.run_record import (
     CONTROLLER,
     MANIFEST,
@@ -24,10 +26,12 @@ from fleet.run_record import (
     open_record,
     read,
     run_id,
+    take_over,
     update,
     write,
 )
 from playbooks.action_plugins.run_record import ActionModule
+from tests.plays import PROJECT
 
 STARTED = datetime(2026, 11, 24, 3, 15, 7, 999999, tzinfo=UTC)
 
@@ -227,6 +231,89 @@ def test_the_action_opens_and_closes(results: Path) -> None:
     assert len(left["held"]) == 1
     closed = operate({"operation": "close", "folder": opened["folder"]})
     assert read(Path(closed["folder"]) / MANIFEST)["phases"][0]["end"] is not None
+
+
+def test_notes_at_the_same_time_do_not_lose_each_other(folder: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from fleet.run_record import note_phase, update\n"
+        "for n in range(10):\n"
+        "    update(Path(sys.argv[1]), {'hosts': {f'h{sys.argv[2]}-{n}': {'noted': True}}})\n"
+        "    note_phase(Path(sys.argv[1]), f'p{sys.argv[2]}-{n}', None, None)\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", script, folder, str(n)], cwd=PROJECT) for n in range(5)]
+    assert [writer.wait(60) for writer in writers] == [0] * 5
+    manifest = read(folder / MANIFEST)
+    assert (len(manifest["hosts"]), len(manifest["phases"])) == (50, 50)
+    assert sorted(file.name for file in folder.iterdir()) == [".lock", CONTROLLER, MANIFEST]
+
+
+def test_runs_that_are_closed_at_the_same_time_leave_latest_at_the_newest(results: Path) -> None:
+    script = "import sys; from pathlib import Path; from fleet.run_record import close_record\n" + (
+        "for name in sys.argv[1:]: close_record(Path(name))"
+    )
+    folders = [
+        folder.rename(folder.with_name(f"202501{day:02}T000000Z-a"))
+        for day, folder in enumerate((open_record(results, f"r{n}", "", os.getpid(), []) for n in range(20)), 1)
+    ]
+    closers = [subprocess.Popen([sys.executable, "-c", script, *folders[n::4]], cwd=PROJECT) for n in range(4)]
+    assert [closer.wait(60) for closer in closers] == [0] * 4
+    assert (results / "latest").readlink() == Path(folders[-1].name)
+    assert {path.name for path in results.iterdir()} == {"latest", *(folder.name for folder in folders)}
+
+
+@pytest.mark.parametrize("make", [lambda path: os.mkfifo(path), lambda path: path.mkdir()])
+def test_a_lock_that_is_no_file_is_refused_and_not_waited_for(folder: Path, make: Any) -> None:
+    make(folder / ".lock")
+    with pytest.raises(OSError, match=r"(Is a directory|it is not a regular file): '.*\.lock'"):
+        update(folder, {"state": "whole"})
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"run_id": "x', b"\xff\xfe", b"\0" * 200])
+def test_a_manifest_that_a_power_loss_has_damaged_is_said_and_begun_anew(
+    results: Path, ended: int, content: bytes
+) -> None:
+    folder = open_record(results, "quick", "", ended, [])
+    (folder / MANIFEST).write_bytes(content)
+    with pytest.raises(OSError, match=r"manifest\.json is (empty or )?damaged"):
+        update(folder, {"state": "whole"})
+    assert left_behind(results) == [folder], "its figures are still on the hosts"
+    (note,) = take_over(folder, os.getpid())
+    assert "manifest.json is " in note
+    assert "damaged" in note
+    manifest = read(folder / MANIFEST)
+    assert (manifest["run_id"], manifest["state"]) == (folder.name, "unfinished")
+    assert datetime.fromisoformat(manifest["started"]).strftime("%Y%m%dT%H%M%SZ") == folder.name[:16]
+    close_record(folder)
+
+
+def test_one_of_two_controllers_takes_a_run_over(results: Path, ended: int) -> None:
+    folder = open_record(results, "quick", "", ended, [])
+    take_over(folder, os.getpid())
+    take_over(folder, os.getpid())
+    with pytest.raises(OSError, match=rf"run {folder.name} is held by .* \(process {os.getpid()}\) is still at work"):
+        take_over(folder, os.getppid())
+
+
+def test_a_record_whose_closing_was_cut_off_is_closed_by_the_next(folder: Path) -> None:
+    note_phase(folder, "run", "2026-01-01T00:00:01+00:00", "2026-01-01T00:00:03+00:00")
+    merge_events(folder, read(folder / MANIFEST)["phases"])  # as far as the one before came
+    assert len(events(close_record(folder))) == 3
+
+
+@pytest.mark.parametrize("length", [200_000, 3_000_000])
+def test_a_long_text_of_an_event_does_not_break_the_record(folder: Path, length: int) -> None:
+    rows = [
+        EVENT_COLUMNS,
+        ("2026-01-01T00:00:01", "master", "part-start", "measured", ""),
+        ("2026-01-01T00:00:02", "load1", "stranger", "a", "x" * length),
+        ("2026-01-01T00:00:03", "master", "part-start", "cool-down", ""),
+    ]
+    with (folder / "events.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    merged = events(close_record(folder))  # with the field limit that all readers have
+    assert [row[2] for row in merged[1:]] == ["part-start", "stranger", "part-start"]
+    assert merged[2][4].startswith("x" * 1000)
+    assert len(merged[2][4]) < 131_072
 
 
 @pytest.mark.parametrize("folder", ["", ".", "/", "results"])
