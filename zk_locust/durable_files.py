@@ -60,9 +60,8 @@ def open_regular(file: Path, flags: int, mode: int = 0o600) -> int:
         descriptor = os.open(file, flags | os.O_NONBLOCK | os.O_CLOEXEC, mode)
     except OSError as error:
         if error.errno in (errno.EISDIR, errno.ENXIO):  # a folder; a socket, or a FIFO that nobody reads
-            raise NotRegularFileError(
-                error.errno, "Is a directory" if error.errno == errno.EISDIR else _NOT_REGULAR, str(file)
-            ) from None
+            reason = os.strerror(error.errno) if error.errno == errno.EISDIR else _NOT_REGULAR
+            raise NotRegularFileError(error.errno, reason, str(file)) from None
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
