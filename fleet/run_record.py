@@ -179,6 +179,25 @@ def take_over(folder: Path, controller_pid: int, take: bool = False) -> list[str
     return []
 
 
+def adopt(results: Path, name: str) -> Path:
+    """Begin the record of a run anew whose own is lost: its files are still on hosts. Nobody holds it then.
+
+    Raises RecordError for what is no run id, or where a record of it is there.
+    """
+    if not _RUN_ID.fullmatch(name):
+        raise RecordError(f"run_record_adopt [{name[:80]!a}] is no run id; `fab status` shows those that hosts have")
+    if (results / name).exists():
+        raise RecordError(
+            f"run_record_adopt [{name}]: there is a record of it in {results}; playbooks/tidy.yml does it"
+        )
+    folder = results / UNFINISHED / name
+    if not (folder / MANIFEST).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write(folder / MANIFEST, _first_manifest(name, "", _time_of(name)))
+        sync_folder(folder.parent)
+    return folder
+
+
 def _time_of(name: str) -> datetime:
     """Return when a run was started, by its id."""
     found = _RUN_ID.fullmatch(name)

@@ -9,7 +9,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from fleet import run_record
+from fleet import left_over, run_record
 from fleet.host_files import take_in
 from fleet.merging import merge_samples
 from fleet.pack import MIB, Limits
@@ -19,6 +19,9 @@ _LIMITS = Limits()
 _REQUIRED = {
     "open": ["results_dir", "scenario"],
     "left_behind": ["results_dir"],
+    "adopt": ["results_dir", "name"],
+    "sort_out": ["results_dir", "host", "run_ids"],
+    "take_late": ["results_dir", "name", "pack", "host"],
     "take_over": ["folder"],
     "phase": ["folder", "name"],
     "update": ["folder", "values"],
@@ -44,6 +47,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     - `open` (results_dir, scenario, label): begin a record; returns `folder` and `run_id`
     - `left_behind` (results_dir, take): returns `folders`, the records that nobody holds, newest first, with `take`
       those of other machines too; and `held`, a line for each record that somebody holds
+    - `adopt` (results_dir, name): begin the record of a run anew whose own is lost
+    - `sort_out` (results_dir, host, run_ids): which of these runs' files on a host are `here`, `late`, `open` or
+      `unknown`
+    - `take_late` (results_dir, name, pack, host, max_file_mib, max_mib): take files into the closed record of the run
+      `name`; returns `folder`, `taken` and `refused`
     - `take_over` (folder, take): make this `ansible-playbook` the one that holds the record; returns `folder`,
       `run_id`, the `manifest`, and `notes`, lines for the user
     - `phase` (folder, name, start, end): note a phase; without `end` it begins, with `end: now` it ends
@@ -75,6 +83,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "values": {"type": "dict"},
                 "pack": {"type": "path"},
                 "host": {"type": "str"},
+                "run_ids": {"type": "list", "elements": "str"},
                 "figures": {"type": "list", "elements": "str", "default": []},
                 "max_file_mib": {"type": "int", "default": _LIMITS.file // MIB},
                 "max_mib": {"type": "int", "default": _LIMITS.all // MIB},
@@ -89,15 +98,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     @staticmethod
     def _operate(given: dict[str, Any]) -> dict[str, Any]:
         controller = os.getppid()  # an action runs in a worker of the ansible-playbook that counts
+        results = Path(given.get("results_dir") or "/").resolve()
+        limits = Limits(
+            given.get("max_file_mib", _LIMITS.file // MIB) * MIB, given.get("max_mib", _LIMITS.all // MIB) * MIB
+        )
         match given["operation"]:
+            case "adopt":
+                return {"folder": str(run_record.adopt(results, given["name"]))}
+            case "sort_out":
+                return dict(left_over.sort_out(results, given["host"], given["run_ids"]))
+            case "take_late":
+                if left_over.place_of(results, given["name"]) != left_over.CLOSED:
+                    raise AnsibleActionFail(f"name [{given['name']}]: there is no closed record of it in {results}")
+                return left_over.take_late(results / given["name"], Path(given["pack"]), given["host"], limits)
             case "open":
-                results = Path(given["results_dir"]).resolve()
                 folder = run_record.open_record(
                     results, given["scenario"], given["label"], controller, given["playbooks"]
                 )
                 return {"folder": str(folder), "run_id": folder.name}
             case "left_behind":
-                results = Path(given["results_dir"]).resolve()
                 folders = run_record.left_behind(results, given["take"])
                 return {"folders": [str(each) for each in folders], "held": run_record.who_holds(results)}
         folder = checked_folder(given["folder"])
@@ -112,7 +131,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             case "update":
                 run_record.update(folder, given["values"])
             case "take_in":
-                limits = Limits(given["max_file_mib"] * MIB, given["max_mib"] * MIB)
                 return dict(take_in(folder, Path(given["pack"]), given["host"], given["figures"], limits))
             case "merge":
                 merge_samples(folder)
