@@ -187,9 +187,7 @@ def adopt(results: Path, name: str) -> Path:
     if not _RUN_ID.fullmatch(name):
         raise RecordError(f"run_record_adopt [{name[:80]!a}] is no run id; `fab status` shows those that hosts have")
     if (results / name).exists():
-        raise RecordError(
-            f"run_record_adopt [{name}]: there is a record of it in {results}; playbooks/tidy.yml does it"
-        )
+        raise RecordError(f"run_record_adopt [{name}]: there is a record of it in {results}; use playbooks/tidy.yml")
     folder = results / UNFINISHED / name
     if not (folder / MANIFEST).exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -197,7 +197,7 @@ def test_a_hostile_load_host_sends_links_huge_files_and_odd_names(fleet: LabFlee
     play = begin(fleet, "  measured ", *LOAD_AND_AFTER)
     host = fleet.lab.hosts["load2"]
     host.run(
-        f"cd {LOAD_FOLDER}/runs/*/ && ln -s /etc/shadow evil && ln -s {fleet.folder} events.csv && ln locustfile.py hard"
+        f"cd {LOAD_FOLDER}/runs/*/ && ln -s /etc/shadow evil && ln -s /etc events.csv && ln locustfile.py hard"
         " && mkfifo fifo && touch 'a b' \"$(printf 'x\\033[2Jx')\" .hidden && mkdir sub && touch sub/file"
         " && head -c 6M /dev/zero >huge.log"
     )

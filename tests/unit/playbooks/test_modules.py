@@ -174,3 +174,12 @@ def test_modules_run_on_the_oldest_python_of_a_member() -> None:
 
     for module in (host_probe, listening_ports, zookeeper_status):
         ast.parse(Path(str(module.__file__)).read_text(), feature_version=(3, 9))
+
+
+def test_a_process_is_known_to_be_of_a_run_by_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "load" / "runs" / "20260101T000000Z-quick"
+    folder.mkdir(parents=True)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cwd").symlink_to(folder)
+    assert listening_ports.run_of(7, tmp_path) == "20260101T000000Z-quick"
+    assert listening_ports.run_of(8, tmp_path) == listening_ports.run_of(os.getpid()) == ""

@@ -81,6 +81,11 @@ def test_ports_are_free_or_the_members_own() -> None:
         "z: zookeeper_client_port [2181] is in use by process 42 (java -jar other.jar); stop it, or use another port"
     ]
     assert port_problems("z", [listener | {"own": True}], ports) == []
+    [other] = port_problems("z", [listener | {"run": "20260101T000000Z-quick"}], ports)
+    assert (
+        f"process {listener['pid']} of run 20260101T000000Z-quick; wait for its end (`fab status` shows it), or"
+        in other
+    )
     [unseen] = port_problems("z", [listener | {"pid": None}], ports)
     assert "in use by another user's process" in unseen
 
