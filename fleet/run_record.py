@@ -255,7 +255,7 @@ def close_record(folder: Path) -> Path:
         folder.rename(final)
         sync_folder(results)
     _let_latest_show_the_newest(results)
-    for file in (CONTROLLER, _LOCK, *merged):
+    for file in (Path(CONTROLLER), Path(_LOCK), *merged):
         (final / file).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # other runs are still there
         (results / UNFINISHED).rmdir()

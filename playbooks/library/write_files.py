@@ -135,11 +135,11 @@ def make(wanted: Wanted) -> None:
         Path(name).unlink()
         raise
     # A name that is not on the disk is not there after a power loss.
-    folder = os.open(wanted.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    names = os.open(wanted.path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(names)
     finally:
-        os.close(folder)
+        os.close(names)
 
 
 def complaint(wanted: Wanted) -> str:

@@ -47,9 +47,14 @@ print("finished", flush=True)
 
 
 def started(*words: str, **options: Any) -> "subprocess.Popen[str]":
-    # A shell's background processes ignore SIGINT, and so would what they start.
-    options = {"stdout": subprocess.PIPE, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)} | options
-    return subprocess.Popen([sys.executable, "-c", ANSIBLE, *words], cwd=PROJECT, text=True, **options)
+    def as_from_a_terminal() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background processes ignore it
+
+    given: dict[str, Any] = {"stdout": subprocess.PIPE, "preexec_fn": as_from_a_terminal} | options
+    process: subprocess.Popen[str] = subprocess.Popen(
+        [sys.executable, "-c", ANSIBLE, *words], cwd=PROJECT, text=True, **given
+    )
+    return process
 
 
 def said_by(process: "subprocess.Popen[str]", *signals: signal.Signals) -> list[str]:
