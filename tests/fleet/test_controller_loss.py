@@ -34,11 +34,9 @@ def count() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def counted(fleet: LabFleet) -> Iterator[None]:
+def counted(fleet: LabFleet) -> None:
     fleet.set_scenario(**SCENARIO)
     counts["tried"] += 1
-    yield
-    counts["survived"] += 1  # a test that fails ends before; see `survives`
 
 
 def samplers(fleet: LabFleet) -> list[str]:
@@ -55,6 +53,7 @@ def assert_nothing_is_left(fleet: LabFleet) -> None:
     counts["processes left"] += len(left())
     assert left() == []
     assert fleet.leases() == {}
+    counts["survived"] += 1  # each test ends with this
 
 
 def assert_figures_are_complete(fleet: LabFleet, *parts: str) -> None:

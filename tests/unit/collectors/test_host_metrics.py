@@ -318,6 +318,19 @@ def test_a_sampler_ends_by_itself(tmp_path: Path) -> None:
     assert len(rows_of(file)) >= 4
 
 
+def test_a_sampler_whose_controller_was_killed_ends_with_the_next_run(tmp_path: Path) -> None:
+    files = [tmp_path / run / "host-metrics.csv" for run in ("first", "second")]
+    for file in files:
+        options = ["--file", file, "--host", "zk1", "--interval-s", "0.1", "--for-s", "60"]
+        assert called("start", *options, "--alone").returncode == 0
+    first, second = (named_in_pid_file(background.pid_file_of(file)) for file in files)
+    assert first is None, "its pid file goes with it"
+    assert second is not None
+    assert read_process(second) is not None
+    assert len(rows_of(files[0])) >= 1, "what it has written stays, for collect.yml"
+    assert called("stop", "--file", files[1]).stdout == "stopped\n"
+
+
 def test_a_process_that_has_the_samplers_id_is_left_alone(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     file = tmp_path / "host-metrics.csv"
     background.pid_file_of(file).write_text(f"{sleeper.pid} 1\n")

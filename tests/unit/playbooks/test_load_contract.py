@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from playbooks.filter_plugins.host_answers import run_status
 from playbooks.filter_plugins.load_contract import (
     FilterModule,
     admin_addresses,
@@ -304,3 +305,40 @@ def test_every_filter_is_used_somewhere() -> None:
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)
     for name in FilterModule().filters():
         assert re.search(rf"\b{name}\b", text), name
+
+
+def test_what_a_host_s_pack_was_refused_of_is_named() -> None:
+    refused = {"benchmark_collect_refused": ["[a] was refused: it is a FIFO", "[b] was refused: it is a folder"]}
+    member = {"__zookeeper_taken_in": {"refused": ["[c] was refused: it is a device"]}}
+    lost = {"benchmark_collect_status": {"state": "absent", "problem": "status.json is empty or damaged"}}
+    hosts = {"load1": HOME | lost, "load2": HOME | refused, "load3": HOME, "zk1": member}
+    groups = {"zookeeper": ["zk1"], "locust_master": ["load1"], "locust_workers": ["load2", "load3"]}
+    assert uncollected(groups, hosts)["missing"] == [
+        "load1: status.json is empty or damaged",
+        "load2: [a] was refused: it is a FIFO",
+        "load2: [b] was refused: it is a folder; this host keeps the run's files",
+        "zk1: [c] was refused: it is a device",
+    ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"state": 5}',
+        '{"state": "made up"}',
+        "[" * 100_000,
+        '{"state": "ended", "processes": 5}',
+    ],
+)
+def test_a_host_that_says_anything_as_its_status_ends_no_play(said: str) -> None:
+    found = run_status({"rc": 0, "stdout": said})
+    assert found["state"] in ("absent", "ended")
+    assert (found["processes"], found["progress"]) == ({}, None)
+    assert run_status({"rc": 2, "stdout": '{"state": "running"}'})["state"] == "absent"
+    assert run_status({"failed": True})["state"] == "absent"
+    good = {"state": "running", "processes": {"master": {"pid": 1}, "x": 2}, "progress": {"part": "measured"}}
+    assert run_status({"rc": 0, "stdout": json.dumps(good)}) == good | {"processes": {"master": {"pid": 1}}}
