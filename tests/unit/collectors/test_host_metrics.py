@@ -321,7 +321,7 @@ def test_a_sampler_ends_by_itself(tmp_path: Path) -> None:
 def test_a_sampler_whose_controller_was_killed_ends_with_the_next_run(tmp_path: Path) -> None:
     files = [tmp_path / run / "host-metrics.csv" for run in ("first", "second")]
     for file in files:
-        options = ["--file", file, "--host", "zk1", "--interval-s", "0.1", "--for-s", "60"]
+        options: list[str | Path] = ["--file", file, "--host", "zk1", "--interval-s", "0.1", "--for-s", "60"]
         assert called("start", *options, "--alone").returncode == 0
     first, second = (named_in_pid_file(background.pid_file_of(file)) for file in files)
     assert first is None, "its pid file goes with it"
