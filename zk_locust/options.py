@@ -14,6 +14,7 @@ from zk_locust.clients.kazoo_options import KazooOptions
 from zk_locust.errors import ConfigurationError
 from zk_locust.parameter_values import SafeValueError
 from zk_locust.parameters import PARAMETERS, Parameter, Value
+from zk_locust.secrets import REDACTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,6 @@ def _value(parameter: Parameter, parsed_options: Any) -> Value:
     except ValueError as error:
         if parameter.secret and not isinstance(error, SafeValueError):
             error = SafeValueError("cannot be used")
-        shown = "(secret)" if parameter.secret else value
+        shown = REDACTED if parameter.secret else value
         problem, _, remedy = str(error).removeprefix(f"[{value}] ").partition("; ")
         raise ConfigurationError(parameter.flag, shown, problem, remedy or "see docs/parameters.md") from None

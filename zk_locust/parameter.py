@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zk_locust.parameter_values import SafeValueError
+from zk_locust.secrets import REDACTED
 
 Value = str | int | float | bool | None
 
@@ -55,7 +56,7 @@ class Parameter:
             except ValueError as error:
                 reason = str(error)
                 if self.secret:
-                    reason = f"the value (secret) {error if isinstance(error, SafeValueError) else 'cannot be used'}"
+                    reason = f"the value {REDACTED} {error if isinstance(error, SafeValueError) else 'cannot be used'}"
                 raise argparse.ArgumentTypeError(reason) from None
 
         options: dict[str, Any] = {

@@ -15,6 +15,7 @@ from typing import Final
 from zk_locust import parameter_values as values
 from zk_locust.parameter import Parameter, Value
 from zk_locust.parameter_values import WEB, SafeValueError, nearest, parse_admin_addresses
+from zk_locust.secrets import REDACTED, is_secret, redacted
 
 __all__ = [
     "BY_NAME",
@@ -232,7 +233,7 @@ def find(name: str) -> Parameter | None:
     if not _BENCH_NAME.fullmatch(name):
         return None
     environment = BENCH_ENVIRONMENT + name.removeprefix("bench-").replace("-", "_").upper()
-    return Parameter(f"--{name}", environment, values.text, None, "the locustfile's own", BENCH)
+    return Parameter(f"--{name}", environment, values.text, None, "the locustfile's own", BENCH, secret=is_secret(name))
 
 
 def _open_ended(arguments: Iterable[str], environment: Iterable[str]) -> list[Parameter]:
@@ -268,7 +269,7 @@ def check(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
                 f"benchmark_parameters.{parameter.name} []: the value is missing; give one, or leave it out"
             )
             continue
-        shown = "(secret)" if parameter.secret else raw
+        shown = REDACTED if parameter.secret else redacted(parameter.name, raw)
         try:
             converted[parameter.name] = parameter.convert(_as_text(raw))
         except ValueError as error:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from zk_locust.secrets import redacted, secret_names, without_user_info
+
 HostVars = Mapping[str, Mapping[str, Any]]
 
 _CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ansible_(host|port|user|connection)")
@@ -13,11 +15,6 @@ _CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ans
 _WORKING_FACT = re.compile(
     r"(?!benchmark_run_time$)benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
 )
-_SECRET = re.compile(
-    r"pass|secret|sasl|token|credential|private|superdigest|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE
-)
-_USER_INFO = re.compile(r"(?<=://)[^\s/?#]*@")
-_REDACTED = "(secret)"
 _UNREACHED = "it cannot be reached"
 _MACHINE_LOCK = "/tmp/zk-locust-load.lock"  # zk_locust.host_run.overview looks there too
 
@@ -125,28 +122,13 @@ def sampler_process(name: str, python: str, interval_s: float) -> list[dict[str,
 def contract_variables(hostvars: HostVars) -> dict[str, dict[str, Any]]:
     """Return each host's variables of the inventory contract, secrets removed: what the manifest records."""
     return {
-        name: {key: _without_secrets(key, variables[key]) for key in sorted(variables) if _is_contract(key)}
+        name: {key: redacted(key, variables[key]) for key in sorted(variables) if _is_contract(key)}
         for name, variables in hostvars.items()
     }
 
 
-def without_user_info(text: str) -> str:
-    """Return `text` with the user and the password taken out of its URLs: `https://ci:s3cret@host/` has both."""
-    return _USER_INFO.sub("", text)
-
-
 def _is_contract(key: str) -> bool:
     return bool(_CONTRACT_VARIABLE.fullmatch(key)) and not _WORKING_FACT.fullmatch(key)
-
-
-def _without_secrets(key: str, value: Any) -> Any:
-    if _SECRET.search(key.replace("-", "_")):
-        return _REDACTED
-    if isinstance(value, Mapping):
-        return {str(inner): _without_secrets(str(inner), content) for inner, content in value.items()}
-    if isinstance(value, list):
-        return [_without_secrets(str(item).partition("=")[0] if "=" in str(item) else "", item) for item in value]
-    return without_user_info(value) if isinstance(value, str) else value
 
 
 def host_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -308,6 +290,7 @@ class FilterModule:
             "master_ended_well": master_ended_well,
             "master_failure": master_failure,
             "uncollected": uncollected,
+            "secret_names": secret_names,
             "without_user_info": without_user_info,
             "members_asked": members_asked,
             "start_failures": start_failures,

@@ -110,7 +110,7 @@ def test_passwords_are_for_the_member_alone(fleet: LocalFleet) -> None:
         files = {file.name: tar.extractfile(file) for file in tar if file.isfile()}
         contents = {name: content.read() for name, content in files.items() if content}
     for key in (b"ssl.quorum.keyStore.password", b"DigestAuthenticationProvider.superDigest"):
-        assert key + b"=(removed)" in contents["./zoo.cfg"]
+        assert key + b"=(secret)" in contents["./zoo.cfg"]
     assert not [name for name, content in contents.items() if b"hunter2" in content]
 
 

@@ -85,11 +85,21 @@ def test_several_members_on_one_machine_have_no_problem_with_ports_of_their_own(
             "a: zookeeper_java_options [-Dzookeeper.DigestAuthenticationProvider.superDigest=…] would show a secret in "
             "process lists; set zookeeper_properties: {DigestAuthenticationProvider.superDigest: …}",
         ),
-        ({"zookeeper_java_options": "-Xss1m"}, "a: zookeeper_java_options [-Xss1m] must be a list"),
-        ({"zookeeper_properties": "tickTime=1"}, "a: zookeeper_properties [tickTime=1] must be a dictionary"),
+        (
+            {"zookeeper_java_options": ["-Dapi_key=hunter2"]},
+            "a: zookeeper_java_options [-Dapi_key=…] would show a secret in process lists",
+        ),
+        (
+            {"zookeeper_java_options": "-Xss1m"},
+            "a: zookeeper_java_options must be a list, e.g. ['-XX:+UseZGC'], and is text",
+        ),
+        (
+            {"zookeeper_properties": "tickTime=1"},
+            "a: zookeeper_properties must be a dictionary, e.g. {tickTime: 2000}, and is text",
+        ),
         ({"zookeeper_properties": {"clientPort": 1}}, "zookeeper_properties.clientPort [1] belongs to the role"),
         ({"zookeeper_properties": {"server.4": "x:1:2"}}, "zookeeper_properties.server.4 [x:1:2] belongs to the role"),
-        ({"zookeeper_properties": {"a": [1]}}, "zookeeper_properties.a [[1]] must be a single value"),
+        ({"zookeeper_properties": {"a": [1]}}, "zookeeper_properties.a must be a single value, and is a list"),
         ({"zookeeper_properties": {"a": "1\nb=2"}}, "zookeeper_properties.a must be a single line"),
         ({"zookeeper_managed": False}, "a: zookeeper_managed [false] must be the same for all members"),
     ],
@@ -100,9 +110,38 @@ def test_a_variable_of_a_member(variables: dict[str, Any], expected: str) -> Non
     assert expected in found[0]
 
 
-def test_a_secret_that_is_misplaced_is_not_shown() -> None:
-    (line,) = problems(a={"zookeeper_java_options": "-Xss1m -Dzookeeper.ssl.keyStore.password=hunter2"})
-    assert line.startswith("a: zookeeper_java_options […] must be a list")
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"zookeeper_java_options": "-Xss1m -Dzookeeper.ssl.keyStore.password=hunter2"},
+        {"zookeeper_properties": "ssl.keyStore.password=hunter2"},
+        {"zookeeper_properties": ["ssl.keyStore.password=hunter2"]},
+        {"zookeeper_properties": {"ssl": {"keyStore": {"password": "hunter2"}}}},
+        {"zookeeper_properties": {"server.1": "hunter2", "dataDir.password": "hunter2\n"}},
+    ],
+)
+def test_a_value_that_may_hold_a_secret_is_not_shown_where_it_is_refused(variables: dict[str, Any]) -> None:
+    lines = problems(a=variables)
+    assert lines
+    shown = [line for line in lines if "hunter2" in line]
+    # A member's address is no secret.
+    assert shown == [line for line in lines if "zookeeper_properties.server.1" in line]
+
+
+def test_a_template_that_fails_quotes_no_value_that_may_hold_a_secret() -> None:
+    class Failing(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            if key in ("zookeeper_properties", "zookeeper_heap"):
+                raise ValueError(f"cannot read [hunter2] for {key}")
+            return super().get(key, default)
+
+    groups, hostvars = inventory(a={})
+    found = inventory_problems(groups, hostvars | {"a": Failing(hostvars["a"])}, {})
+    (properties,) = [line for line in found if "zookeeper_properties" in line]
+    assert properties == (
+        "a: zookeeper_properties cannot be evaluated: ValueError; correct its template in the inventory"
+    )
+    assert any("zookeeper_heap cannot be evaluated: cannot read [hunter2]" in line for line in found)
 
 
 def test_options_about_digests_are_no_secrets() -> None:
