@@ -1,6 +1,7 @@
 """The command `zk-locust`: what the playbooks ask of this package. It loads no Locust.
 
-zk-locust resolve-plan < request.json     a scenario and its overrides, checked: a plan, or every problem
+zk-locust resolve-plan < request.json     a scenario and its overrides, checked: a plan with the token of a new run, or
+                                          every problem
 zk-locust host-run start --spec FILE      start this host's share of a run
 zk-locust host-run status --folder DIR    how it goes, as JSON
 zk-locust host-run stop --folder DIR      end it, and wait until it has ended
@@ -22,6 +23,7 @@ from zk_locust.host_run import control, supervisor
 from zk_locust.host_run.overview import overview
 from zk_locust.host_run.spec import HostRunSpec
 from zk_locust.parameters_page import parameters_page
+from zk_locust.run_token import VARIABLE, new_token
 from zk_locust.scenarios import plan_as_json, resolve_plan
 
 _DISTRIBUTIONS = ("zk-locust", "locust", "kazoo", "gevent", "hdrhistogram")
@@ -59,7 +61,10 @@ def _answer(options: argparse.Namespace) -> str:
                 request.get("overrides", {}),
                 managed=bool(request.get("managed", True)),
             )
-            return json.dumps(plan_as_json(plan, problems))
+            answer = plan_as_json(plan, problems)
+            if plan is not None:
+                answer["plan"]["secret_environment"] = plan.secret_environment | {VARIABLE: new_token()}
+            return json.dumps(answer)
         case "versions":
             return json.dumps(_versions())
         case "parameters":

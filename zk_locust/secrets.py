@@ -56,7 +56,7 @@ def without_user_info(text: str) -> str:
 
 def kind_of(value: object) -> str:
     """Return what sort of value this is, for a message that must not show it."""
-    return next((words for kind, words in _KINDS if isinstance(value, kind)), "a list")  # type: ignore[arg-type]
+    return next((words for kind, words in _KINDS if isinstance(value, kind)), "a list")
 
 
 def _name_of(item: Any) -> str:

@@ -20,8 +20,10 @@ from zk_locust.node_cleanup import register_node_cleanup
 from zk_locust.older_locustfiles import OlderSettings, ZKLocustMeta, with_older_settings
 from zk_locust.options import Options
 from zk_locust.parameters import add_parameters
+from zk_locust.refusals import register_refusals
 from zk_locust.report_dir import register_report_dir
 from zk_locust.request_counting import register_request_counting
+from zk_locust.run_sockets import install
 from zk_locust.settings_check import register_fixed_parameters, register_settings_check
 
 _CONNECT_PAUSE_S = 1.0
@@ -117,12 +119,14 @@ def register() -> None:
     """Let Locust know the parameters, the plan of the load and the cleaning up. Safe to call again."""
     for hook, listener in (
         (locust.events.init_command_line_parser, add_parameters),
+        (locust.events.init_command_line_parser, install),
         (locust.events.init, register_interrupt),
         (locust.events.init, register_bench_parameters),
         (locust.events.init, register_settings_check),
         (locust.events.init, register_report_dir),
         (locust.events.init, register_fixed_parameters),  # those that follow from --report-dir too
         (locust.events.init, register_load_plan),
+        (locust.events.init, register_refusals),
         (locust.events.init, register_node_cleanup),
         (locust.events.init, register_request_counting),
     ):

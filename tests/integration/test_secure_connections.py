@@ -123,14 +123,12 @@ def test_sasl_by_environment_variable(sasl: ZooKeeperServers, tmp_path: Path) ->
     assert PASSWORD not in ended.log
 
 
-def test_sasl_reaches_the_workers_and_is_in_no_log_and_no_process_list(sasl: ZooKeeperServers, tmp_path: Path) -> None:
+def test_sasl_of_each_process_is_in_no_log_and_no_process_list(sasl: ZooKeeperServers, tmp_path: Path) -> None:
     secret = {"KAZOO_LOCUST_SASL_OPTIONS": json.dumps(SASL)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "tests.integration.locust_processes.start_locust",
-            lambda log, *arguments, environment: start_locust(
-                log, *arguments, environment=environment | (secret if "--master" in arguments else {})
-            ),
+            lambda log, *arguments, environment: start_locust(log, *arguments, environment=environment | secret),
         )
         load = LocustMasterAndWorkers(
             tmp_path, "locust_set.py", 2, "--hosts", sasl.hosts, "--users", "4", "--spawn-rate", "4",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from zk_locust.host_run.process_identity import find
-from zk_locust.host_run.spec import PROGRESS_FILE, STATUS_FILE
+from zk_locust.host_run.spec import PROGRESS_FILE, SECRETS_FILE, STATUS_FILE
 from zk_locust.host_run.supervisor import ENDING_S, STOP_PATIENCE_S
 
 _STOP_LIMIT_S: Final = STOP_PATIENCE_S + 2 * ENDING_S
@@ -34,6 +34,8 @@ def status_of(folder: Path) -> dict[str, Any]:
 def stop(folder: Path) -> dict[str, Any]:
     """End the run on this host, wait until its processes are gone, and return its status."""
     status = status_of(folder)
+    if status["state"] != "running":
+        (folder / SECRETS_FILE).unlink(missing_ok=True)  # where nothing was started, nobody has read and removed it
     supervisor = find(status.get("supervisor"))
     if supervisor is not None:
         supervisor.send_signal(signal.SIGTERM)

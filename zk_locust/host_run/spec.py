@@ -10,6 +10,7 @@ from zk_locust.errors import ConfigurationError
 STATUS_FILE = "status.json"
 PROGRESS_FILE = "progress.json"
 SUPERVISOR_LOG = "supervisor.log"
+SECRETS_FILE = "secrets.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class HostRunSpec:
 
     `deadline_s` is how long they may live, seconds. `lock` is the file that a run holds for as long as it lives.
     `leader` names the process whose end ends the run on this host (the master), where it is here. `secrets` is a file
-    with more environment variables, as a JSON object; it is removed as soon as it is read.
+    with more environment variables, as a JSON object; it is removed as soon as it is read. `listens` is the address and
+    the port that the leader will listen on.
     """
 
     run_id: str
@@ -42,6 +44,7 @@ class HostRunSpec:
     processes: list[ProcessSpec]
     leader: str | None = None
     secrets: Path | None = None
+    listens: tuple[str, int] | None = None
 
     @classmethod
     def read(cls, file: Path) -> "HostRunSpec":
@@ -57,6 +60,11 @@ class HostRunSpec:
                 processes=[ProcessSpec(**process) for process in content["processes"]],
                 leader=content.get("leader"),
                 secrets=Path(content["secrets"]) if content.get("secrets") else None,
+                listens=_address(content.get("listens")),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigurationError("--spec", file, f"it cannot be used ({error!r})", "write it anew") from error
+
+
+def _address(listens: dict[str, Any] | None) -> tuple[str, int] | None:
+    return (str(listens["host"]), int(listens["port"])) if listens else None

@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
+from zk_locust.bind_address import require_to_listen
 from zk_locust.errors import ZKLocustError
 from zk_locust.host_run.open_files import raise_open_files_limit
 from zk_locust.host_run.process_identity import identity_of
@@ -56,14 +57,16 @@ class StartError(ZKLocustError):
 def start_detached(spec: HostRunSpec) -> None:
     """Start the supervisor and return when it has started the processes.
 
-    Raises HostBusyError where a run is on its way, and StartError where the lock cannot be taken or the processes
-    cannot be started. The lock is taken before the fork, so that the answer comes at once, and is held by the
-    supervisor.
+    Raises HostBusyError where a run is on its way, StartError where the lock cannot be taken or the processes cannot be
+    started, and ConfigurationError where the leader could not listen. The lock is taken before the fork, so that the
+    answer comes at once, and is held by the supervisor.
     """
     spec.folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = _take_lock(spec)
-    except (HostBusyError, StartError):
+        if spec.listens is not None:
+            require_to_listen(*spec.listens)
+    except ZKLocustError:
         if spec.secrets is not None:
             spec.secrets.unlink(missing_ok=True)
         raise
