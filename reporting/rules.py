@@ -227,8 +227,9 @@ def _strangers(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             "false-master-refused",
             INCONCLUSIVE,
-            f"Something without this run's token answered {some(deceived, 4)} in place of the master. It was not obeyed. "
-            "But what answers at the master's address may answer at a member's too: find out what it is, and run again.",
+            f"Something without this run's token answered {some(deceived, 4)} in place of the master. It was not "
+            "obeyed, but what answers at the master's address may answer at a member's too: find out what it is, and "
+            "run again.",
         )
 
 

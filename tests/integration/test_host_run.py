@@ -339,6 +339,27 @@ def test_a_process_has_the_parameters_of_its_plan_only(host: Host) -> None:
     assert host.log("worker-1") == "['ZK_LOCUST_KEY_SIZE']\n"
 
 
+def test_a_master_that_cannot_listen_is_refused_before_anything_is_started(host: Host) -> None:
+    secrets = host.runs / "secrets.json"
+    secrets.write_text(json.dumps({"PASSWORD": SECRET}))
+    listens = {"host": "192.0.2.1", "port": 5557}
+    refused = host.call("start", "--spec", host.spec(secrets=str(secrets), listens=listens))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("zk-locust: locust_master_bind_host [192.0.2.1]: this host cannot listen there (")
+    assert refused.stderr.count("\n") == 1
+    assert not secrets.exists()
+    assert not (host.folder / "status.json").exists()
+    host.start(listens={"host": "127.0.0.1", "port": 0})
+    host.call("stop", "--folder", host.folder)
+
+
+def test_secrets_of_a_share_that_was_never_started_are_removed_when_it_is_stopped(host: Host) -> None:
+    secrets = host.spec().with_name("secrets.json")
+    secrets.write_text(json.dumps({"PASSWORD": SECRET}))
+    assert host.call("stop", "--folder", host.folder).returncode == 0
+    assert not secrets.exists()
+
+
 @pytest.mark.parametrize("bad", ["not JSON", "[1]", None])
 def test_secrets_that_cannot_be_used_end_the_start_with_a_line_and_are_removed(host: Host, bad: str | None) -> None:
     secrets = host.runs / "secrets.json"

@@ -233,6 +233,24 @@ def test_a_worker_with_a_token_obeys_no_false_master_and_tells_the_true_one(tmp_
         assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.parametrize("token", [{}, {VARIABLE: TOKEN}], ids=["without a token", "with a token"])
+def test_processes_of_one_command_have_the_same_token_and_secrets(tmp_path: Path, token: dict[str, str]) -> None:
+    with Load(tmp_path, SECRETS | token) as load:
+        port = ("--master-bind-port", str(load.port), "--master-port", str(load.port))
+        log = tmp_path / "all.log"
+        all_ = start_locust(
+            log, "-f", str(load.file), "--processes", "2", "--headless", "--only-summary", "--users", "2",
+            "--run-time", "2s", "--hosts", "127.0.0.1:1", "--val-size", "77", *port,
+            "--json-file", str(tmp_path / "summary"),
+            environment=load.environment | {"PROBE": str(tmp_path / "worker.json")},
+        )  # fmt: skip
+        load.processes["all"] = all_
+        assert all_.wait(40) == 0, load.log("all")
+        require_own_secrets(load.seen())
+        assert load.requests() > 10
+        assert "swordfish" not in load.log("all")
+
+
 def test_a_weak_token_is_refused_without_being_shown(tmp_path: Path) -> None:
     with Load(tmp_path, {VARIABLE: "swordfish"}) as load:
         assert load.master(1, "2s").wait(20) == 1
