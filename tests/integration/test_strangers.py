@@ -75,7 +75,7 @@ class Load:
     def master(self, workers: int, run_time: str, **environment: str) -> subprocess.Popen[bytes]:
         return self._start(
             "master", environment, "--master", "--master-bind-host", self.bind_host,
-            "--master-bind-port", str(self.port), "--headless", "--only-summary", "--users", "2", "--spawn-rate", "2",
+            "--master-bind-port", str(self.port), "--headless", "--only-summary", "--users", "2",
             "--expect-workers", str(workers), "--run-time", run_time, "--stop-timeout", "2",
             "--hosts", "127.0.0.1:1", "--val-size", "77",
             "--stats-events", str(self.folder / "events.csv"), "--json-file", str(self.folder / "summary"),
@@ -239,8 +239,8 @@ def test_processes_of_one_command_have_the_same_token_and_secrets(tmp_path: Path
         port = ("--master-bind-port", str(load.port), "--master-port", str(load.port))
         log = tmp_path / "all.log"
         all_ = start_locust(
-            log, "-f", str(load.file), "--processes", "2", "--headless", "--only-summary", "--users", "2", "--spawn-rate", "2",
-            "--run-time", "4s", "--hosts", "127.0.0.1:1", "--val-size", "77", *port,
+            log, "-f", str(load.file), "--processes", "2", "--headless", "--only-summary", "--users", "2",
+            "--spawn-rate", "2", "--run-time", "4s", "--hosts", "127.0.0.1:1", "--val-size", "77", *port,
             "--json-file", str(tmp_path / "summary"),
             environment=load.environment | {"PROBE": str(tmp_path / "worker.json")},
         )  # fmt: skip
