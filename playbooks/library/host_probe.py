@@ -9,6 +9,7 @@ import pwd
 import re
 import resource
 import shutil
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -26,6 +27,7 @@ options:
   want_java: {description: Whether to look for Java at all., type: bool, default: true}
   files: {description: Paths whose existence is asked for., type: list, elements: path, default: []}
   folders: {description: Folders to be written to; they need not exist yet., type: list, elements: path, default: []}
+  addresses: {description: Names or addresses that may be this host's own., type: list, elements: str, default: []}
   user: {description: Name of a user whose existence is asked for., type: str, default: ''}
 author: [zk-locust]
 """
@@ -42,6 +44,10 @@ sudo: {description: Whether sudo works without a password., type: bool, returned
 user: {description: Whether the user exists., type: bool, returned: always}
 java: {description: 'path, major version and error; path is empty if there is none.', type: dict, returned: always}
 files: {description: Existence by path., type: dict, returned: always}
+addresses:
+  description: By address that was given, the literal address of the host that it means; empty if it means none.
+  type: dict
+  returned: always
 folders: {description: 'writable, free_mb and error by path.', type: dict, returned: always}
 machine: {description: 'What tells this machine from others; empty where nothing does.', type: str, returned: always}
 limits: {description: 'What caps a load: open_files (0 for none), ports, root.', type: dict, returned: always}
@@ -133,6 +139,28 @@ def machine(root: Path = Path("/")) -> str:
     return " ".join([*ids, read("proc/sys/kernel/hostname"), network]) if any(ids) else ""
 
 
+def own_address(address: str) -> str:
+    """Return the literal address of this host that `address` means; empty where it is another's, e.g. a translated one.
+
+    A name that leads to a loopback address, as Debian gives a host's own, says nothing of how others reach the host.
+    """
+    try:
+        found = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ""
+    for family, kind, protocol, _, target in found:
+        literal = str(target[0])
+        if literal != address and address != "localhost" and (literal.startswith("127.") or literal == "::1"):
+            continue
+        with socket.socket(family, kind, protocol) as candidate:
+            try:
+                candidate.bind(target)
+            except OSError:
+                continue
+        return literal
+    return ""
+
+
 def limits() -> dict[str, Any]:
     """Return the hard limit of open files (0: none), and the first and last ephemeral port."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -151,6 +179,7 @@ def main() -> None:
             "want_java": {"type": "bool", "default": True},
             "user": {"type": "str", "default": ""},
             "files": {"type": "list", "elements": "path", "default": []},
+            "addresses": {"type": "list", "elements": "str", "default": []},
             "folders": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
@@ -161,6 +190,7 @@ def main() -> None:
         user=has_user(module.params["user"]),
         java=find_java(module.params["java"]) if module.params["want_java"] else {"path": "", "major": 0, "error": ""},
         files={path: Path(path).exists() for path in module.params["files"]},
+        addresses={address: own_address(address) for address in module.params["addresses"]},
         limits=limits(),
         machine=machine(),
         folders={path: probe_folder(Path(path)) for path in module.params["folders"]},

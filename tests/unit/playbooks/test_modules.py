@@ -1,6 +1,7 @@
 """The modules that look at hosts and members."""
 
 import ast
+import contextlib
 import os
 import socket
 import threading
@@ -174,3 +175,62 @@ def test_modules_run_on_the_oldest_python_of_a_member() -> None:
 
     for module in (host_probe, listening_ports, zookeeper_status):
         ast.parse(Path(str(module.__file__)).read_text(), feature_version=(3, 9))
+
+
+HOSTILE = [
+    "Mode: follower\x1b]0;owned\x07\n",
+    "Latency min/avg/max: x/y/z\nConnections: many\nNode count: ²\nMode: \x1b[2J\n",
+    "\x1b[31m" * 1000,
+    "Mode: " + "leader" * 1000,
+]
+
+
+@pytest.mark.parametrize("answer", HOSTILE)
+def test_answers_that_no_member_gives_are_no_mode_and_safe_to_show(answer: str) -> None:
+    status = zookeeper_status.parse_srvr(answer)
+    assert status["mode"] == ""
+    assert status["error"].isprintable()
+    assert len(status["error"]) < 300
+
+
+def test_a_line_that_is_wrong_does_not_hide_the_others() -> None:
+    status = zookeeper_status.parse_srvr(SRVR.replace("0/1.5/12", "none").replace("Connections: 3", "Connections: ³"))
+    assert (status["mode"], status["outstanding"]) == ("follower", 1)
+    assert "latency_ms" not in status
+    assert "connections" not in status
+
+
+@pytest.mark.parametrize(("pieces", "word"), [(b"x" * 4096, "longer than 16384 bytes"), (b"x", "has not ended within")])
+def test_an_answer_without_an_end_is_bounded(pieces: bytes, word: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                while not ended.wait(0.05):
+                    connection.sendall(pieces)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        # A dribble keeps every single read short.
+        status = zookeeper_status.observe("127.0.0.1", server.getsockname()[1], 1.0, None)
+        ended.set()
+        thread.join(5)
+    assert status["mode"] == ""
+    assert word in status["error"]
+
+
+def test_a_host_knows_which_of_its_addresses_is_meant() -> None:
+    assert host_probe.own_address("127.0.0.1") == "127.0.0.1"
+    assert host_probe.own_address("192.0.2.1") == "", "an address of documentation is nobody's"
+    assert host_probe.own_address("no-such-name.invalid") == ""
+
+
+def test_a_name_that_leads_to_loopback_says_nothing_of_how_others_reach_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.1.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    assert host_probe.own_address("zk1.example.org") == ""
+    assert host_probe.own_address("localhost") == "127.0.1.1"
