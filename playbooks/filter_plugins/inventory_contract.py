@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fleet.zoo_cfg import value_problems
+
 Groups = Mapping[str, Iterable[str]]
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -223,19 +225,25 @@ def _heap_problem(name: str, heap: Any) -> Iterator[str]:
         yield f"{name}: zookeeper_heap [{heap}] must be a number with a unit, e.g. 512m or 4g"
 
 
-def _property_problems(name: str, properties: Any) -> Iterator[str]:
+def property_problems(properties: Any, name: str) -> Iterator[str]:
+    """Say what is wrong with the `zookeeper_properties` of the member `name`. What may be a secret is not shown."""
     if not isinstance(properties, Mapping):
-        yield f"{name}: zookeeper_properties [{properties}] must be a dictionary, e.g. {{tickTime: 2000}}"
+        kind = type(properties).__name__.strip("_").removeprefix("Ansible").removeprefix("Tagged").lower()
+        yield f"{name}: zookeeper_properties [of type {kind}] must be a dictionary, e.g. {{tickTime: 2000}}"
         return
     for key, value in properties.items():
+        shown = "…" if _SECRET_OPTION.search(str(key)) else value
         if key in OWNED_PROPERTIES:
-            yield f"{name}: zookeeper_properties.{key} [{value}] belongs to the role; set {OWNED_PROPERTIES[key]}"
+            yield f"{name}: zookeeper_properties.{key} [{shown}] belongs to the role; set {OWNED_PROPERTIES[key]}"
         elif re.fullmatch(r"(server|group|weight)\.\d+", str(key)):
-            yield f"{name}: zookeeper_properties.{key} [{value}] belongs to the role: members come from the inventory"
+            yield f"{name}: zookeeper_properties.{key} [{shown}] belongs to the role: members come from the inventory"
         elif isinstance(value, Mapping | list):
-            yield f"{name}: zookeeper_properties.{key} [{value}] must be a single value"
-        elif "\n" in str(value):
-            yield f"{name}: zookeeper_properties.{key} must be a single line"
+            kind = "dictionary" if isinstance(value, Mapping) else "list"
+            yield f"{name}: zookeeper_properties.{key} [a {kind}] must be a single value; quote it"
+        elif not str(value).isprintable():
+            yield f"{name}: zookeeper_properties.{key} must be a single line without control characters"
+        else:
+            yield from value_problems(name, {key: value}, _SECRET_OPTION)
 
 
 def _member_problems(member: dict[str, Any]) -> Iterator[str]:
@@ -283,7 +291,7 @@ def _member_problems(member: dict[str, Any]) -> Iterator[str]:
                     f"set zookeeper_properties: {{{key}: …}}"
                 )
     yield from check("zookeeper_heap", _heap_problem)
-    yield from check("zookeeper_properties", _property_problems)
+    yield from check("zookeeper_properties", lambda own, properties: property_problems(properties, own))
 
 
 @dataclass(frozen=True)
@@ -475,4 +483,5 @@ class FilterModule:
             "inventory_problems": inventory_problems,
             "inventory_warnings": inventory_warnings,
             "machine_problems": machine_problems,
+            "property_problems": lambda properties, name: list(property_problems(properties, name)),
         }

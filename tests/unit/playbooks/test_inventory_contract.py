@@ -86,10 +86,36 @@ def test_several_members_on_one_machine_have_no_problem_with_ports_of_their_own(
             "process lists; set zookeeper_properties: {DigestAuthenticationProvider.superDigest: …}",
         ),
         ({"zookeeper_java_options": "-Xss1m"}, "a: zookeeper_java_options [-Xss1m] must be a list"),
-        ({"zookeeper_properties": "tickTime=1"}, "a: zookeeper_properties [tickTime=1] must be a dictionary"),
+        ({"zookeeper_properties": "tickTime=1"}, "a: zookeeper_properties [of type str] must be a dictionary"),
         ({"zookeeper_properties": {"clientPort": 1}}, "zookeeper_properties.clientPort [1] belongs to the role"),
         ({"zookeeper_properties": {"server.4": "x:1:2"}}, "zookeeper_properties.server.4 [x:1:2] belongs to the role"),
-        ({"zookeeper_properties": {"a": [1]}}, "zookeeper_properties.a [[1]] must be a single value"),
+        ({"zookeeper_properties": {"a": [1]}}, "zookeeper_properties.a [a list] must be a single value"),
+        (
+            {"zookeeper_properties": {"tickTime": "abc"}},
+            "a: zookeeper_properties.tickTime [abc] must be a whole number from 1",
+        ),
+        (
+            {"zookeeper_properties": {"tickTime": True}},
+            "a: zookeeper_properties.tickTime [True] must be a whole number",
+        ),
+        (
+            {"zookeeper_properties": {"initLimit": 0}},
+            "a: zookeeper_properties.initLimit [0] must be a whole number from 1",
+        ),
+        (
+            {"zookeeper_properties": {"snapCount": "1e5"}},
+            "a: zookeeper_properties.snapCount [1e5] must be a whole number",
+        ),
+        (
+            {"zookeeper_properties": {"sslQuorum": "yes"}},
+            "a: zookeeper_properties.sslQuorum [yes] must be true or false",
+        ),
+        (
+            {"zookeeper_properties": {"ticktime": 2000}},
+            "would be ignored by ZooKeeper, whose key is tickTime; write it so",
+        ),
+        ({"zookeeper_properties": {"a b": 1}}, "a: zookeeper_properties.a b [1] is no key of zoo.cfg"),
+        ({"zookeeper_properties": {"a": "1\x1b[2J"}}, "zookeeper_properties.a must be a single line without control"),
         ({"zookeeper_properties": {"a": "1\nb=2"}}, "zookeeper_properties.a must be a single line"),
         ({"zookeeper_managed": False}, "a: zookeeper_managed [false] must be the same for all members"),
     ],
@@ -331,3 +357,25 @@ def test_a_member_that_is_listed_twice_is_named_once() -> None:
     assert line.startswith("b: is a once more: the same machine (a:22) and the same ports; list a member once")
     clashes = problems(b={"ansible_host": "a", "zookeeper_client_port": 2182})
     assert len(clashes) == 3  # the other ports
+
+
+@pytest.mark.parametrize(
+    "properties",
+    ["superDigest=hunter2", [{"ssl.keyStore.password": "hunter2"}], {"ssl.keyStore.password": ["hunter2"]}],
+)
+def test_properties_of_the_wrong_type_are_named_without_what_may_be_a_secret(properties: Any) -> None:
+    (found,) = problems(a={"zookeeper_properties": properties})
+    assert found.startswith("a: zookeeper_properties")
+    assert "hunter2" not in found
+
+
+def test_values_that_zookeeper_takes_are_no_problem() -> None:
+    good = {
+        "tickTime": "2000",
+        "snapCount": 50_000,
+        "forceSync": False,
+        "sslQuorum": "TRUE",
+        "fsync.warningthresholdms": 20,
+        "authProvider.sasl": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+    }
+    assert problems(a={"zookeeper_properties": good}) == []
