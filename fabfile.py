@@ -144,23 +144,27 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
         "inventory": INVENTORY_HELP,
         "run": "id of a run; may be given several times, or several separated by commas (default: the newest)",
         "results_dir": RESULTS_HELP,
+        "figures": "write every chart as SVG and PNG too, into the run's figures/",
     },
 )
-def report(_context: Context, inventory: list[str], run: list[str], results_dir: str = "") -> None:
+def report(
+    _context: Context, inventory: list[str], run: list[str], results_dir: str = "", figures: bool = False
+) -> None:
     """Write a run's report again, and print its figures."""
     from reporting import runs
 
     results = _results(results_dir, inventory)
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
     for folder in _told(lambda: runs.resolve(results, run_ids)):
-        _told(lambda folder=folder: _write_and_show(folder))  # type: ignore[misc]
+        _told(lambda folder=folder: _write_and_show(folder, figures))  # type: ignore[misc]
 
 
-def _write_and_show(folder: Path) -> None:
+def _write_and_show(folder: Path, with_figures: bool) -> None:
     from reporting import results, tables, write
 
-    page = write.report(folder)
-    print("\n".join(tables.summary(results.evaluate(folder), page)), end="\n\n")
+    found = results.evaluate(folder)
+    page = write.write(found, with_figures=with_figures)
+    print("\n".join(tables.summary(found, page)), end="\n\n")
 
 
 @task(name="runs", iterable=["inventory"], help={"inventory": INVENTORY_HELP, "results_dir": RESULTS_HELP})
