@@ -9,8 +9,9 @@ import sys
 import time
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
+
+from fleet.host_modules.action import HostModuleAction
 
 
 def _records() -> Any:
@@ -41,7 +42,7 @@ def lasts_until(result: dict[str, Any], began: float, seconds: float) -> float:
     return began + seconds if seconds and not result.get("failed") and not result.get("held_by") else 0.0
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(HostModuleAction):
     """The action `run_lease`: the module's arguments, and `take` to take a lease away that loads nothing.
 
     Returns what the module does, and `held_by`: a line that says who holds the host, empty if nobody does. What was
@@ -51,7 +52,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask the host."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result: dict[str, Any] = super(HostModuleAction, self).run(tmp, task_vars)
         arguments = dict(self._task.args)
         take = str(arguments.pop("take", False)).lower() in ("true", "yes", "1")
         began = time.time()
