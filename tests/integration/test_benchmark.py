@@ -51,7 +51,7 @@ def single() -> Iterator[LocalFleet]:
 @pytest.fixture(scope="module")
 def run(fleet: LocalFleet) -> Path:
     """Return the run folder of one whole benchmark."""
-    play = fleet.play("benchmark").succeeded()
+    play = fleet.play("benchmark", benchmark_report_figures=True).succeeded()
     (fleet.folder / "screen.txt").write_text(play.screen)
     return (fleet.results / "latest").resolve()
 
@@ -173,6 +173,7 @@ def test_ctrl_c_stops_the_load_and_keeps_the_figures(single: LocalFleet) -> None
     assert measured_operations(single.results / run) > 50
     assert manifest(single.results / run)["verdict"]["verdict"] == "inconclusive"
     assert (single.results / run / "report.html").exists()
+    assert not (single.results / run / "figures").exists(), "pictures are drawn on demand"
     assert single.processes() == []
     assert not (single.results / ".unfinished").exists()
 
