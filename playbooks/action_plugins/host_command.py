@@ -39,7 +39,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             }
         )
         if self._task.check_mode:
-            return result | {"skipped": True, "changed": False}
+            return result | {"skipped": True, "changed": False, "rc": 0, "stdout": "", "stderr": ""}
         if not self._connection.is_pipelining_enabled():  # such as sudo that asks for a terminal
             arguments = {name: value for name, value in given.items() if value}
             found: dict[str, Any] = self._execute_module("ansible.legacy.command", arguments, task_vars=task_vars)
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         answer = self._low_level_execute_command(text, sudoable=True, in_data=(stdin or "\n").encode())
         stdout, stderr = (str(answer[name]).rstrip("\r\n") for name in ("stdout", "stderr"))
         if given["removes"] and stdout == _NOT_RUN:
-            return result | {"changed": False, "rc": 0, "stdout": "", "stderr": "", "msg": "there is nothing to do"}
+            return result | {"changed": False, "rc": 0, "stdout": "", "stderr": ""}
         result |= {
             "changed": True,
             "rc": answer["rc"],
