@@ -10,6 +10,7 @@ from locust.runners import WorkerRunner
 from zk_locust.clients.bulk import BulkClient, bulk_session
 from zk_locust.errors import ClientError, NoNodeError
 from zk_locust.options import Options
+from zk_locust.picked_classes import drives_zookeeper
 from zk_locust.tree_removal import remove_tree
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def register_node_cleanup(environment: Any, runner: Any, **_: Any) -> None:
 
 def note_nodes(environment: Any, **_: Any) -> None:
     """Note what is at the pseudo root already: that is somebody else's, and stays."""
-    if not getattr(environment.parsed_options, "remove_nodes", False):
+    if not getattr(environment.parsed_options, "remove_nodes", False) or not drives_zookeeper(environment):
         return
     _removals.pop(environment, None)
     options = Options.of(environment.parsed_options)

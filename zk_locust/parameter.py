@@ -1,7 +1,8 @@
 """One parameter: its names, its value, and how it becomes a flag of Locust's command line."""
 
 import argparse
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ class Parameter:
     switch: bool = False
     in_form: bool = True  # whether the form of Locust's page may change it
     writes: bool = False  # whether it names a file that the load writes
+    older_environment: str = ""  # a name of 2019 for the environment variable
 
     @property
     def fixed(self) -> bool:
@@ -40,6 +42,11 @@ class Parameter:
     def destination(self) -> str:
         """The attribute of Locust's parsed options that holds the value."""
         return self.name.replace("-", "_")
+
+    def variable_in(self, environment: Mapping[str, str]) -> str:
+        """Return the name of the environment variable that counts: the older one where only that is set."""
+        older = self.older_environment
+        return older if older and not environment.get(self.environment) and environment.get(older) else self.environment
 
     def with_unit(self, value: Value) -> Value:
         """Return a time as text with its unit, as the parameter also takes it; any other value as it is."""
@@ -60,7 +67,7 @@ class Parameter:
 
         options: dict[str, Any] = {
             "dest": self.destination,
-            "env_var": self.environment,
+            "env_var": self.variable_in(os.environ),
             "default": self.default,
             "help": self.help.replace("%", "%%"),
             # Locust writes the default of a secret into its page's HTML, masked or not.

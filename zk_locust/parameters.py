@@ -49,10 +49,12 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter(
         "--hosts", "ZK_LOCUST_HOSTS", values.connect_string, None,
         "connect string of the ensemble: host:port,host:port[/chroot]", LOAD, "CONNECT_STRING",
+        older_environment="KAZOO_LOCUST_HOSTS",
     ),
     Parameter(
         "--pseudo-root", "ZK_LOCUST_PSEUDO_ROOT", values.node_path, "/kl",
         "node below which the load works; not a chroot, the clients see its whole path", LOAD, "PATH",
+        older_environment="KAZOO_LOCUST_PSEUDO_ROOT",
     ),
     Parameter(
         "--remove-nodes", "ZK_LOCUST_REMOVE_NODES", values.flag, False,

@@ -29,7 +29,8 @@ def parameters_page() -> str:
 def _row(parameter: Parameter) -> str:
     flag = parameter.flag if parameter.switch else f"{parameter.flag} {parameter.metavar}"
     help_text = parameter.help.replace("|", "\\|") + (" (secret)" if parameter.secret else "")
-    return f"| `{flag}` | `{parameter.environment}` | {_default(parameter)} | {help_text} |"
+    variables = " or ".join(f"`{name}`" for name in (parameter.environment, parameter.older_environment) if name)
+    return f"| `{flag}` | {variables} | {_default(parameter)} | {help_text} |"
 
 
 def _default(parameter: Parameter) -> str:

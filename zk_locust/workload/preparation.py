@@ -13,6 +13,7 @@ from zk_locust.clients.bulk import bulk_session
 from zk_locust.errors import ClientError, ZKLocustError
 from zk_locust.node_cleanup import note_nodes
 from zk_locust.options import Options
+from zk_locust.picked_classes import may_run
 from zk_locust.settings_check import check_settings
 from zk_locust.tree_removal import remove_tree
 from zk_locust.workload.reading import workload_of
@@ -27,11 +28,16 @@ logger = logging.getLogger(__name__)
 
 _preparing: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()
 """The greenlet that makes the tree, by Locust's environment."""
+_task_sets: "WeakKeyDictionary[Any, type]" = WeakKeyDictionary()
 
 
-def register_preparation(environment: Any, runner: Any, **_: Any) -> None:
-    """Have the tree filled and removed by the master or the local process (a listener of `events.init`)."""
+def register_preparation(environment: Any, runner: Any, task_set: type, **_: Any) -> None:
+    """Have the tree filled and removed by the master or the local process (a listener of `events.init`).
+
+    Only where one of the load's users runs `task_set`, which works on that tree.
+    """
     if runner is not None and not isinstance(runner, WorkerRunner):
+        _task_sets[environment] = task_set
         # Before all others: no part of the load has begun and no worker has been told of users until it is through. But
         # after the look at what was there before.
         handlers = environment.events.test_start._handlers
@@ -103,8 +109,11 @@ def total_users(parsed_options: Any) -> int:
 
 
 def _on_test_start(environment: Any, **_: Any) -> None:
+    if not may_run(environment, _task_sets[environment]):
+        return
     # Locust hands its own options on to no worker, and those of anybody else to each.
-    setattr(environment.parsed_options, _TOTAL_USERS, environment.runner.target_user_count)
+    if environment.parsed_options is not None:
+        setattr(environment.parsed_options, _TOTAL_USERS, environment.runner.target_user_count)
     _preparing[environment] = gevent.getcurrent()
     try:
         check_settings(environment)
@@ -116,7 +125,8 @@ def _on_test_start(environment: Any, **_: Any) -> None:
 
 
 def _on_test_stop(environment: Any, **_: Any) -> None:
-    _tidy_up(Options.of(environment.parsed_options))
+    if may_run(environment, _task_sets[environment]):
+        _tidy_up(Options.of(environment.parsed_options))
 
 
 def _on_quitting(environment: Any, **_: Any) -> None:
