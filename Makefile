@@ -8,9 +8,10 @@ ARGS ?=
 # Processes that test side by side; more than two of them only once the longest tests are done (tests/conftest.py).
 JOBS ?= 3
 INVENTORY ?= inventory/local
-HOSTS ?=
+HOSTS ?= $(ZK_LOCUST_HOSTS)
 LAB ?=
 STEP ?= 5
+WORKERS ?= 7
 BENCHMARK ?= locust_cost
 
 .PHONY: help benchmark starter-kit test install install-dev lint lint-python lint-ansible unit integration fleet browser measure system-packages lab-packages test-packages lab-up lab-down lab-status teardown lock docs clean
@@ -21,8 +22,8 @@ help: ## say what there is
 benchmark: install ## a real ensemble and a load on this machine, to a report; ARGS='-e benchmark_run_time=10s'
 	@$(BIN)/ansible-playbook playbooks/benchmark.yml -i $(INVENTORY) $(ARGS)
 
-starter-kit: install ## every locustfile for STEP seconds, headless; HOSTS=127.0.0.1:2181 [STEP=5]
-	@tools/run-starter-kit $(BIN)/locust out "$(STEP)" "$(HOSTS)"
+starter-kit: install ## every locustfile for STEP seconds, headless; HOSTS=127.0.0.1:2181 or ZK_LOCUST_HOSTS [STEP=5] [WORKERS=7]
+	@WORKERS="$(WORKERS)" tools/run-starter-kit $(BIN)/locust out "$(STEP)" "$(HOSTS)"
 
 teardown: install ## remove what the benchmark has made: processes, data, configuration
 	@$(BIN)/ansible-playbook playbooks/teardown.yml -i $(INVENTORY) $(ARGS)
