@@ -8,9 +8,10 @@ ARGS ?=
 # Processes that test side by side; more than two of them only once the longest tests are done (tests/conftest.py).
 JOBS ?= 3
 INVENTORY ?= inventory/local
-HOSTS ?=
+HOSTS ?= $(ZK_LOCUST_HOSTS)
 LAB ?=
 STEP ?= 5
+WORKERS ?= 7
 BENCHMARK ?= locust_cost
 
 .PHONY: help benchmark starter-kit test install install-dev lint lint-python lint-ansible unit integration fleet browser measure system-packages lab-packages test-packages lab-up lab-down lab-status teardown lock docs clean
@@ -21,8 +22,8 @@ help: ## say what there is
 benchmark: install ## a real ensemble and a load on this machine, to a report; ARGS='-e benchmark_run_time=10s'
 	@$(BIN)/ansible-playbook playbooks/benchmark.yml -i $(INVENTORY) $(ARGS)
 
-starter-kit: install ## every locustfile for STEP seconds, headless; HOSTS=127.0.0.1:2181 [STEP=5]
-	@tools/run-starter-kit $(BIN)/locust out "$(STEP)" "$(HOSTS)"
+starter-kit: install ## every locustfile for STEP seconds, headless; HOSTS=127.0.0.1:2181 or ZK_LOCUST_HOSTS [STEP=5] [WORKERS=7]
+	@WORKERS="$(WORKERS)" tools/run-starter-kit $(BIN)/locust out "$(STEP)" "$(HOSTS)"
 
 teardown: install ## remove what the benchmark has made: processes, data, configuration
 	@$(BIN)/ansible-playbook playbooks/teardown.yml -i $(INVENTORY) $(ARGS)
@@ -52,8 +53,8 @@ system-packages: ## Debian's packages that the tests need (root)
 test: $(VENV)/.python ## linters and all tests; [JOBS=3] of them side by side
 	@# The index of Python and the archive of Debian are asked at the same time; making the environment may use apt itself.
 	@$(MAKE) --no-print-directory --jobs 2 install-dev test-packages
-	@# The lab's root file systems are made meanwhile; the tests that need them wait for them.
-	@if [ "$$(id -u)" -eq 0 ]; then $(BIN)/python -m tests.lab image >.lab-images.log 2>&1 & fi
+	@# The lab's root file systems are made meanwhile, and wheels gathered; the tests that need them wait for them.
+	@if [ "$$(id -u)" -eq 0 ]; then { $(BIN)/python -m tests.lab image && $(BIN)/python -m tests.lab wheels; } >.lab-images.log 2>&1 & fi
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint
 	@$(BIN)/python -m pytest --numprocesses $(JOBS)
 
@@ -102,10 +103,10 @@ lab-status: install ## say which of the lab's hosts answer
 docs: install ## write docs/parameters.md from the table of parameters
 	@$(BIN)/zk-locust parameters > docs/parameters.md
 
-lock: install-dev ## pin the newest requirements, with hashes
+lock: install-dev ## pin the newest requirements for every Python from 3.11 on, with hashes
 	@for set in runtime dev; do \
-	  $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    requirements/$$set.in -o requirements/$$set.txt || exit 1; done
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header requirements/$$set.in -o requirements/$$set.txt || exit 1; done
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --only-binary :all: --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header -c requirements/runtime.txt requirements/load_host.in -o requirements/load_host.txt
 

@@ -1,11 +1,13 @@
 """Fabric tasks of the controller: how the fleet stands, its logs, the end of a run, reports. `fab --list` says more."""
 
+import functools
 import json
 import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -18,7 +20,28 @@ CHECKOUT = Path(__file__).resolve().parent
 INVENTORY_HELP = "an Ansible inventory, as for ansible-playbook; may be given several times (default: ansible.cfg's)"
 RESULTS_HELP = "where the runs are (default: the inventory's benchmark_results_dir, else results/ of the checkout)"
 
+PIPE_CLOSED = 141  # as a shell says of a command that SIGPIPE has ended
+
 Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+
+
+def _command(body: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """A task that ends without a word where nobody reads on what it prints, as with `fab status | head -1`."""
+
+    @functools.wraps(body)
+    def quiet(*arguments: Arguments.args, **options: Arguments.kwargs) -> None:
+        try:
+            try:
+                body(*arguments, **options)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # Else Python tries to write the rest when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit(code=PIPE_CLOSED) from None
+
+    return quiet
 
 
 def _told(work: Callable[[], Result]) -> Result:
@@ -58,6 +81,7 @@ def _read(inventory: list[str], work: Callable[["Inventory"], Result]) -> Result
     iterable=["inventory"],
     help={"inventory": INVENTORY_HELP, "json": "print JSON instead of tables"},
 )
+@_command
 def status(_context: Context, inventory: list[str], json: bool = False) -> None:
     """Show how members and load hosts stand; exit code 1 when a member does not serve or a host is not reached."""
     _asked(inventory, lambda read: _print_status(read, as_json=json))
@@ -82,6 +106,7 @@ def _print_status(inventory: "Inventory", *, as_json: bool) -> int:
         "list": "list the files instead",
     },
 )
+@_command
 def logs(
     _context: Context,
     inventory: list[str],
@@ -105,6 +130,7 @@ def logs(
 
 
 @task(iterable=["inventory"], help={"inventory": INVENTORY_HELP})
+@_command
 def stop(_context: Context, inventory: list[str]) -> None:
     """End the run that holds the load hosts, in good order; its figures stay there to be collected."""
 
@@ -120,6 +146,7 @@ def stop(_context: Context, inventory: list[str]) -> None:
     iterable=["inventory"],
     help={"inventory": INVENTORY_HELP, "port": "the port to listen on here (default: a free one)"},
 )
+@_command
 def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
     """Open a way to the master's web UI, print its address, and keep it open until Ctrl-C."""
 
@@ -144,26 +171,32 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
         "inventory": INVENTORY_HELP,
         "run": "id of a run; may be given several times, or several separated by commas (default: the newest)",
         "results_dir": RESULTS_HELP,
+        "figures": "write every chart as SVG and PNG too, into the run's figures/",
     },
 )
-def report(_context: Context, inventory: list[str], run: list[str], results_dir: str = "") -> None:
+@_command
+def report(
+    _context: Context, inventory: list[str], run: list[str], results_dir: str = "", figures: bool = False
+) -> None:
     """Write a run's report again, and print its figures."""
     from reporting import runs
 
     results = _results(results_dir, inventory)
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
     for folder in _told(lambda: runs.resolve(results, run_ids)):
-        _told(lambda folder=folder: _write_and_show(folder))  # type: ignore[misc]
+        _told(lambda folder=folder: _write_and_show(folder, figures))  # type: ignore[misc]
 
 
-def _write_and_show(folder: Path) -> None:
+def _write_and_show(folder: Path, with_figures: bool) -> None:
     from reporting import results, tables, write
 
-    page = write.report(folder)
-    print("\n".join(tables.summary(results.evaluate(folder), page)), end="\n\n")
+    found = results.evaluate(folder)
+    page = write.write(found, with_figures=with_figures)
+    print("\n".join(tables.summary(found, page)), end="\n\n")
 
 
 @task(name="runs", iterable=["inventory"], help={"inventory": INVENTORY_HELP, "results_dir": RESULTS_HELP})
+@_command
 def list_runs(_context: Context, inventory: list[str], results_dir: str = "") -> None:
     """List what is in results/: scenario, load, rate, p99, failures and verdict of every run."""
     from reporting import runs

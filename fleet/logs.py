@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from fleet import leases, load_hosts
 from fleet.endpoints import endpoint
@@ -14,6 +14,13 @@ from fleet.inventory import MEMBERS, HostVariables, Inventory, as_bool
 
 MEMBER_LOG: Final = "zookeeper.log"
 _LOGS_OF_RUN: Final = ".log"
+
+# A folder's owner may have put links to other files there: root reads them as the owner.
+AS_OWNER: Final = (
+    'as_owner() { owner=$(stat -c %u "$1"); group=$(stat -c %g "$1"); shift; '
+    'if [ "$(id -u)" = 0 ] && [ "$owner" != 0 ]; '
+    'then exec setpriv --reuid="$owner" --regid="$group" --clear-groups --no-new-privs "$@"; else exec "$@"; fi; }'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +52,41 @@ def show(inventory: Inventory, host: str, *, names: Sequence[str], lines: int, f
                 print(f"{file.written}  {file.size:>12,}  {file.path}")
             return 0
         chosen = choose(files, names)
-        words = ["tail", "-n", str(lines), *(["-F"] if follow else []), "--", *(file.path for file in chosen)]
-        command = " ".join(map(shlex.quote, words))
+        commands = tails(chosen, lines, follow)
         if follow:
-            # It has to end with us, however we end: that is when its standard input does.
-            return reached.follow(f"{command} & tail=$!; cat >/dev/null; kill $tail", sys.stdout)
-        answer = reached.run(command)
-        print(answer.out, end="")
+            # They have to end with us, however we end: that is when their standard input does.
+            started = " ".join(f'{command} & tails="$tails $!";' for command in commands)
+            return reached.follow(f"{AS_OWNER}; tails=; {started} cat >/dev/null; kill $tails", PlainOutput(sys.stdout))
+        answer = reached.run("; ".join((AS_OWNER, *(f"({command})" for command in commands))))
+        PlainOutput(sys.stdout).write(answer.out)
         if answer.code != 0:
             raise HostError(answer.reason)
         return 0
+
+
+class PlainOutput:
+    """Where a host's text goes: what a terminal would obey is left out."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        """Write the text, its lines and tabs as they are."""
+        self._out.write("".join(char if char.isprintable() or char in "\n\t" else "?" for char in text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Show it."""
+        self._out.flush()
+
+
+def tails(files: Sequence[LogFile], lines: int, follow: bool) -> list[str]:
+    """The shell's commands that show files, one for each folder."""
+    folders: dict[str, list[str]] = {}
+    for file in files:
+        folders.setdefault(file.path.rpartition("/")[0], []).append(file.path)
+    options = ["tail", "-n", str(lines), *(["-F"] if follow else []), "--"]
+    return [" ".join(map(shlex.quote, ["as_owner", folder, *options, *paths])) for folder, paths in folders.items()]
 
 
 def find(host: Host, inventory: Inventory, variables: HostVariables) -> list[LogFile]:
@@ -72,7 +104,7 @@ def find(host: Host, inventory: Inventory, variables: HostVariables) -> list[Log
         )
     script = (
         'list() { echo "# $folder"; for file in "$folder"/*; do '
-        '[ -f "$file" ] && stat -c "%s %Y %n" "$file"; done; }; ' + "; ".join(scripts)
+        '[ -f "$file" ] && [ ! -L "$file" ] && stat -c "%s %Y %n" "$file"; done; }; ' + "; ".join(scripts)
     )
     answer = host.run(f"{script}; true") if scripts else None
     found = parse(answer.out) if answer else []

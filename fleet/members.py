@@ -16,23 +16,35 @@ from fleet.inventory import MEMBERS, HostVariables, Inventory, as_bool
 from fleet.leases import Lease
 
 CLIENT_PORT: Final = 2181
-_LIMIT_S: Final = 3.0
+_LIMIT_S: Final = 3.0  # for connecting and the complete answer
+_MOST_BYTES: Final = 16 * 1024  # no answer to `srvr` comes near that
+_ROLES: Final = ("leader", "follower", "observer", "standalone", "read-only")
+_MOST_SHOWN: Final = 120
 
 # Runs on the host, with any Python from 3.6 on. Arguments: addresses and ports, one pair for each member.
 _PROGRAM: Final = f"""
-import concurrent.futures, json, socket, sys
+import concurrent.futures, json, socket, sys, time
 def ask(target):
+    deadline = time.monotonic() + {_LIMIT_S}
+    answer = b""
     try:
         with socket.create_connection(target, timeout={_LIMIT_S}) as connection:
             connection.sendall(b"srvr")
-            answer = b""
-            while True:
-                more = connection.recv(4096)
+            while len(answer) <= {_MOST_BYTES}:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return ["", "its answer does not end" if answer else "timed out"]
+                connection.settimeout(left)
+                try:
+                    more = connection.recv(4096)
+                except socket.timeout:
+                    continue
                 if not more:
                     return [answer.decode("utf-8", "replace"), ""]
                 answer += more
-    except OSError as error:
-        return ["", error.strerror or str(error)]
+            return ["", "its answer is too long for a member's"]
+    except (OSError, UnicodeError) as error:
+        return ["", getattr(error, "strerror", None) or str(error)]
 words = sys.argv[1:]
 targets = list(zip(words[::2], map(int, words[1::2])))
 with concurrent.futures.ThreadPoolExecutor(max(1, len(targets))) as pool:
@@ -135,13 +147,32 @@ def ask(host: Host, asked: Sequence[Target]) -> list[Member]:
     """Ask the members from this host. Raises HostError where the host cannot do that."""
     words = [host.endpoint.python, "-c", _PROGRAM, *(word for each in asked for word in (each.host, str(each.port)))]
     answer = host.run(" ".join(map(shlex.quote, words)), become=False)
-    try:
-        answers = json.loads(answer.out)
-    except ValueError:
+    answers = read_answers(answer.out, len(asked))
+    if answers is None:
         raise HostError(
-            f"{host.endpoint.python} does not run there ({answer.reason}); set ansible_python_interpreter"
-        ) from None
+            f"{host.endpoint.python} does not run there ({plain(answer.reason)}); set ansible_python_interpreter"
+        )
     return [parse(target, text, error) for target, (text, error) in zip(asked, answers, strict=True)]
+
+
+def read_answers(out: str, count: int) -> list[tuple[str, str]] | None:
+    """What the program has printed: an answer and an error for each member; None where it is anything else."""
+    if len(out) > 8 * count * _MOST_BYTES:  # JSON writes a byte as six characters at most
+        return None
+    try:
+        answers = json.loads(out)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(answers, list) or len(answers) != count:
+        return None
+    pairs = [tuple(pair) for pair in answers if isinstance(pair, list) and all(isinstance(text, str) for text in pair)]
+    return pairs if len(pairs) == count and all(len(pair) == 2 for pair in pairs) else None
+
+
+def plain(text: str) -> str:
+    """One short line of text from a host, without what a terminal would obey or could not show."""
+    words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return words if len(words) <= _MOST_SHOWN else f"{words[:_MOST_SHOWN]} …"
 
 
 def parse(target: Target, text: str, error: str = "") -> Member:
@@ -151,21 +182,23 @@ def parse(target: Target, text: str, error: str = "") -> Member:
         name, _, value = (part.strip() for part in line.partition(":"))
         match name:
             case "Zookeeper version":
-                found["version"] = re.split(r"[-,\s]", value)[0]
+                found["version"] = plain(re.split(r"[-,\s]", value)[0])
             case "Latency min/avg/max" | "Latency min/avg/max (ms)":
-                numbers = [float(number) for number in re.findall(r"[\d.]+", value)]
-                found["latency_ms"] = tuple(numbers) if len(numbers) == 3 else None
+                numbers = value.split("/")
+                right = len(numbers) == 3 and all(re.fullmatch(r"\d{1,18}(\.\d{1,18})?", number) for number in numbers)
+                found["latency_ms"] = tuple(map(float, numbers)) if right else None
             case "Connections" | "Outstanding" | "Node count":
-                found[{"Node count": "nodes"}.get(name, name.lower())] = int(value) if value.isdigit() else None
+                number = int(value) if re.fullmatch(r"\d{1,18}", value, re.ASCII) else None
+                found[{"Node count": "nodes"}.get(name, name.lower())] = number
             case "Zxid":
-                found["zxid"] = value
-            case "Mode":
+                found["zxid"] = plain(value)
+            case "Mode" if value in _ROLES:
                 found["role"] = value
     problem = ""
     if not found.get("role"):
         # E.g. "This ZooKeeper instance is not currently serving requests".
-        said = " ".join(text.split())[:120] or "the connection was closed without an answer"
+        said = plain(text) or "the connection was closed without an answer"
         problem = f"does not serve: {said}"
         if error:
-            problem = f"{'not running' if 'refused' in error else 'not reached'}: {error}"
+            problem = f"{'not running' if 'refused' in error else 'not reached'}: {plain(error)}"
     return Member(target.name, target.address, problem=problem, **found)

@@ -1,17 +1,23 @@
 """The runs that are on the load hosts, in words: whose, since when, how far, and what has been left behind."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from fleet.leases import Lease
+from fleet.left_over import CLOSED, OPEN
 from fleet.load_hosts import LoadHost
 from fleet.members import Member
 from fleet.tables import clock
 
 
-def run_lines(hosts: Sequence[LoadHost], inventory_option: str) -> list[str]:
-    """One or two lines for each run that is on its way, one for each that has left files to fetch."""
+def run_lines(
+    hosts: Sequence[LoadHost], inventory_option: str, place_of: Callable[[str], str] = lambda _: OPEN
+) -> list[str]:
+    """One or two lines for each run that is on its way, two for each that has left files to fetch.
+
+    `place_of` says where the record of a run is, as `fleet.left_over` does: only an open one can be collected.
+    """
     lines = []
     for run_id in _ids(hosts, running=True):
         holders = [host for host in hosts if any(run["run_id"] == run_id for run in host.running)]
@@ -28,7 +34,7 @@ def run_lines(hosts: Sequence[LoadHost], inventory_option: str) -> list[str]:
         runs = [run for host in keepers for run in host.runs if run["run_id"] == run_id]
         if not any(run["state"] == "running" for run in runs):
             lines.append(f"Run {run_id} of {owner(runs)}: {_ended(runs)}; its files are still on {_names(keepers)}")
-            lines.append(f"  `{collect_command(inventory_option)}` fetches them")
+            lines.append(f"  {_advice(place_of(run_id), run_id, owner(runs), inventory_option)}")
     return lines
 
 
@@ -52,6 +58,21 @@ def lease_lines(hosts: Sequence[LoadHost], members: Sequence[Member] = ()) -> li
 def collect_command(inventory_option: str) -> str:
     """What fetches the figures of a run that nobody has fetched."""
     return f"ansible-playbook playbooks/collect.yml {inventory_option}"
+
+
+def _advice(place: str, run_id: str, whose: str, inventory_option: str) -> str:
+    """What can be done about files that a run has left on hosts."""
+    if place == OPEN:
+        return f"`{collect_command(inventory_option)}` fetches them"
+    if place == CLOSED:
+        return (
+            f"its record is closed: `ansible-playbook playbooks/tidy.yml {inventory_option}` fetches what it lacks and"
+            " removes them"
+        )
+    return (
+        f"no record of it is here: playbooks/collect.yml fetches them on the controller of {whose}; if that is gone,"
+        f" `{collect_command(inventory_option)} -e run_record_adopt={run_id}` here"
+    )
 
 
 def owner(runs: Sequence[dict[str, Any]]) -> str:
@@ -101,4 +122,6 @@ def _progress(runs: Sequence[dict[str, Any]]) -> str:
         said.append(f"p99 {progress['p99_us'] / 1000:.3g} ms")
     failures = progress.get("failures") or 0
     said.append(f"{failures:,} failure{'' if failures == 1 else 's'}")
+    absent = progress.get("absent")
+    said += [str(note) for note in absent] if isinstance(absent, list) else []
     return ", ".join(said)

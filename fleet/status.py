@@ -9,6 +9,7 @@ from fleet.endpoints import Endpoint, endpoint
 from fleet.errors import FleetError, HostError
 from fleet.hosts import Host, ask_all
 from fleet.inventory import Inventory
+from fleet.left_over import place_of, results_of
 from fleet.load_hosts import LoadHost
 from fleet.members import Member
 from fleet.run_lines import lease_lines, run_lines
@@ -107,7 +108,10 @@ def as_text(fleet: Fleet) -> list[str]:
             lines.append("")
         rows = [_load_host_cells(host) for host in fleet.load_hosts]
         lines += tables.aligned(LOAD_HOSTS_HEAD, rows, left=("host", "part", "lock", "processes"))
-    about_runs = lease_lines(fleet.load_hosts, fleet.members) + run_lines(fleet.load_hosts, fleet.inventory.option)
+    results = results_of(fleet.inventory.controller)
+    about_runs = lease_lines(fleet.load_hosts, fleet.members) + run_lines(
+        fleet.load_hosts, fleet.inventory.option, lambda run_id: place_of(results, run_id)
+    )
     return [*lines, "", *about_runs] if about_runs else lines
 
 

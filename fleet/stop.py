@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fleet import load_hosts
+from fleet import load_hosts, samplers
 from fleet.errors import FleetError, HostError
 from fleet.hosts import Host, ask_all
 from fleet.inventory import Inventory
@@ -25,6 +25,8 @@ def stop(inventory: Inventory, say: Callable[[str], None]) -> int:
     for run_id in running:
         holders = [host for host in hosts if any(run["run_id"] == run_id for run in host.running)]
         unknown += _end(inventory, run_id, holders, master, say)
+    for name in samplers.end(inventory):
+        say(f"  {name}: the sampler of its machine has ended")
     if not running:
         say("Nothing is running on the load hosts." if not unknown else "Nothing is running on the others.")
         for line in lease_lines(hosts):

@@ -107,8 +107,11 @@ class Wheelhouse:
         return Wheelhouse(self.kind, self.environment, self.pack, built)
 
 
-def pins_for(kind: Kind) -> str:
-    """Return the pins that apply on a kind of host, without their markers: pip judges those by its own Python."""
+def pins_for(kind: Kind, pins: Path | None = None) -> str:
+    """Return the pins that apply on a kind of host, without their markers: pip judges those by its own Python.
+
+    `pins` is another file than that of load hosts.
+    """
     environment = {
         "implementation_name": "cpython",
         "os_name": "posix",
@@ -121,7 +124,7 @@ def pins_for(kind: Kind) -> str:
         "extra": "",
     }
     kept = []
-    for requirement in _requirements(PINS.read_text(encoding="utf-8")):
+    for requirement in _requirements((pins or PINS).read_text(encoding="utf-8")):
         head, _, hashes = requirement.partition("\\\n")
         name, _, marker = (part.strip() for part in head.partition(";"))
         if not marker or Marker(marker).evaluate(environment):

@@ -46,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="zk-locust-report", description="Reports on the runs of zk-locust.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    report = commands.add_parser("report", help="write report.html, report.md and figures/ into run folders")
+    report = commands.add_parser("report", help="write report.html, report.md and report.json into run folders")
+    report.add_argument("--figures", action="store_true", help="write every chart as SVG and PNG too, into figures/")
+    report.add_argument("--summary", action="store_true", help="print the run's figures and verdict too, as a table")
     report.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR", help="a folder results/<run_id>")
     report.set_defaults(command=_report)
 
@@ -65,12 +67,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from reporting import run_folder, write
+    from reporting import results, run_folder, tables, write
 
     for run_dir in options.run_dirs:
         run_folder.check_folder(run_dir)  # all of them before the first is written
     for run_dir in options.run_dirs:
-        print(write.report(run_dir))
+        found = results.evaluate(run_dir)
+        page = write.write(found, with_figures=options.figures)
+        print("\n".join(tables.summary(found, page)) if options.summary else page)
     return 0
 
 

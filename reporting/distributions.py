@@ -136,3 +136,16 @@ class Distribution:
             value if value is None or self.max_us is None else min(value, self.max_us)
             for value in self.histogram.percentiles_us(percentiles)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionLine:
+    """One line of `locust-distrib.jsonl`: the latencies of one operation within one interval, over all workers."""
+
+    timestamp: float  # end of the interval, seconds since the epoch; a label
+    elapsed_s: float  # the same on the load's own clock, since the load started
+    interval_s: float
+    part: str
+    interval: int
+    operation: str
+    distribution: Distribution

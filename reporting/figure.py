@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import altair as alt
 import pandas as pd
+from altair.utils import schemapi
 
 from reporting import theme
 from reporting.text import natural
@@ -34,29 +35,31 @@ class Figure:
 
     def page_spec(self) -> dict[str, Any]:
         """Vega-Lite specification for the page: interactive, as wide as its container, described, without a title."""
-        chart = self.draw(True).properties(
-            width="container",
-            description=self.description,
-            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-        )
-        return _as_dict(chart)
+        # Checking our charts against the schema each time would take longer than all else; tests do it.
+        with schemapi.debug_mode(False):
+            chart = self.draw(True).properties(
+                width="container",
+                description=self.description,
+                autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+            )
+            return _as_dict(chart)
 
     def file_spec(self, subtitle: str) -> dict[str, Any]:
         """Vega-Lite specification for a file: still, on white, with title and `subtitle`."""
-        chart = self.draw(False).properties(
-            width=SMALL_FILE_WIDTH if self.small else FILE_WIDTH,
-            description=self.description,
-            padding=14,
-            title=alt.TitleParams(text=self.title, subtitle=[subtitle]),
-        )
-        found = _as_dict(chart)
+        with schemapi.debug_mode(False):
+            chart = self.draw(False).properties(
+                width=SMALL_FILE_WIDTH if self.small else FILE_WIDTH,
+                description=self.description,
+                padding=14,
+                title=alt.TitleParams(text=self.title, subtitle=[subtitle]),
+            )
+            found = _as_dict(chart)
         found["config"] = found["config"] | {"background": "white"}
         return found
 
 
 def _as_dict(chart: alt.LayerChart) -> dict[str, Any]:
     with alt.data_transformers.enable("default", max_rows=None):
-        # Checking a chart of ours against the schema each time would take as long as drawing it.
         found: dict[str, Any] = chart.to_dict(validate=False)
     found["config"] = theme.config()
     return found

@@ -3,21 +3,16 @@
 Every field may be absent: an interrupted run leaves what its controller knew so far.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reporting.parsing import parse_time
 from reporting.problems import ProblemLog
+from zk_locust.secrets import redacted
 
 FILE: Final = "manifest.json"
 
-_SECRET = re.compile(
-    r"passw|secret|sasl|token|credential|private[-_]?key|superdigest|create[-_]client|(^|[-_])auth($|[-_])",
-    re.IGNORECASE,
-)
-HIDDEN: Final = "(hidden)"
 _TRUE: Final = ("true", "yes", "on", "1", "y", "t")
 _ROLES: Final = {"zookeeper": "member", "locust_master": "master", "locust_workers": "workers"}
 
@@ -122,7 +117,9 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
         if value is None:
             return {}
         if isinstance(value, dict):
-            return hide_secrets(value)
+            # Its writer has hidden secrets already; a report is passed on more freely, so look twice.
+            found: dict[str, Any] = redacted("", value)
+            return found
         problems.add(FILE, None, f"{where} is not an object")
         return {}
 
@@ -176,19 +173,6 @@ def _phases(raw: Any, problems: ProblemLog) -> tuple[Phase, ...]:
             duration_s = None
         phases.append(Phase(str(item["name"]), start, end, duration_s))
     return tuple(phases)
-
-
-def hide_secrets(value: dict[str, Any]) -> dict[str, Any]:
-    """The same object with anything hidden whose name sounds like a secret.
-
-    The manifest's writer removes secrets already; a report is passed on more freely than anything else, so look twice.
-    """
-    return {
-        str(key): HIDDEN
-        if _SECRET.search(str(key)) and found not in (None, "")
-        else (hide_secrets(found) if isinstance(found, dict) else found)
-        for key, found in value.items()
-    }
 
 
 def _managed(variables: Mapping[str, Any] | None) -> bool:

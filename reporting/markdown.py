@@ -1,4 +1,4 @@
-"""The report as Markdown: the page's facts, with the figures' PNG files beside it."""
+"""The report as Markdown: the page's facts, with the figures' PNG files where there are any."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ from reporting.figure import Figure
 from reporting.results import Results
 
 
-def render(results: Results, figures: Sequence[Figure]) -> str:
-    """The Markdown text."""
+def render(results: Results, figures: Sequence[Figure], *, with_files: bool = True) -> str:
+    """The Markdown text; `with_files` says whether the figures are files in `figures/`, to be shown."""
     manifest, verdict = results.run.manifest, results.verdict
     lines = [f"# {escaped(results.run.run_id)}", ""]
     about = [part for part in (manifest.scenario_name, manifest.label, text.moment(manifest.started)) if part]
@@ -26,9 +26,15 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
     lines += _table(facts.errors(results), level=2)
     if figures:
         lines += ["## Charts", ""]
+        if not with_files:
+            lines += [
+                f"They are in `report.html`; `fab report --figures --run {results.run.run_id}` adds them here.",
+                "",
+            ]
     for figure in figures:
         alt = escaped(figure.description)
-        lines += [f"### {escaped(figure.title)}", "", f"![{alt}](figures/{figure.slug}.png)", ""]
+        picture = f"![{alt}](figures/{figure.slug}.png)" if with_files else alt
+        lines += [f"### {escaped(figure.title)}", "", picture, ""]
         lines += [escaped(figure.caption), ""]
     for table in (
         facts.member_rows(results),

@@ -36,16 +36,14 @@ def build(results: Results) -> list[MemberRow]:
         metrics = metrics[(at_s >= 0) & (at_s <= timeline.end_s)]
     rows = []
     for member, found in metrics.groupby("member"):
-        texts = found.groupby("metric")["value"].last()
-        reachable = pd.to_numeric(found.loc[found["metric"] == "reachable", "value"], errors="coerce")
-        version = str(texts.get("version", ""))
+        version = _last_text(found, "version")
         rows.append(
             MemberRow(
                 member=str(member),
-                state=str(texts.get("server_state", "")),
+                state=_last_text(found, "server_state"),
                 version=version.split(",")[0].split("-")[0],
-                polls=len(reachable),
-                answered=int((reachable == 1).sum()),
+                polls=len(found),
+                answered=int((found["reachable"] == 1).sum()),
                 most_outstanding=_figure(found, "outstanding_requests", "max"),
                 most_connections=_figure(found, "num_alive_connections", "max"),
                 last_znodes=_figure(found, "znode_count", "last"),
@@ -56,8 +54,13 @@ def build(results: Results) -> list[MemberRow]:
     return sorted(rows, key=lambda row: natural(row.member))
 
 
+def _last_text(found: pd.DataFrame, metric: str) -> str:
+    texts = found.loc[found[metric] != "", metric]
+    return str(texts.iloc[-1]) if len(texts) else ""
+
+
 def _figure(found: pd.DataFrame, metric: str, how: str) -> float | None:
-    values = pd.to_numeric(found.loc[found["metric"] == metric, "value"], errors="coerce").dropna()
+    values = found[metric].dropna()
     if not len(values):
         return None
     return float(values.max() if how == "max" else values.iloc[-1])

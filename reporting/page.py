@@ -11,14 +11,14 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from reporting import facts, machine_facts, text
+from reporting import cache, facts, machine_facts, text
 from reporting.facts import Table
 from reporting.figure import Figure
 from reporting.results import Results
 
 
-def render(results: Results, figures: Sequence[Figure]) -> str:
-    """The page's HTML."""
+def render(results: Results, figures: Sequence[Figure], *, with_files: bool = True) -> str:
+    """The page's HTML; `with_files` says whether the figures are files in `figures/` too, for links to them."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reporting", "templates"),
         autoescape=True,
@@ -59,6 +59,7 @@ def render(results: Results, figures: Sequence[Figure]) -> str:
             _present(facts.parameters(results), facts.phases(results)),
         ],
         tables=_present(facts.hosts(results), facts.inventory(results), facts.events(results)),
+        with_files=with_files,
         specs=_script_json(specs),
         bundle=Markup(_bundle()) if specs else "",
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -85,11 +86,18 @@ def _script_json(value: Any) -> Markup:
 
 @functools.cache
 def _bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed in one script, shared by all charts of all pages of this process."""
+    """Vega, Vega-Lite and Vega-Embed in one script, shared by all charts of all pages of this process.
+
+    Making it takes more time than all charts of a page; what was made once with this release of vl-convert is kept.
+    """
+    found = cache.text(f"vega-{metadata.version('vl-convert-python')}.js", _make_bundle)
+    return found.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _make_bundle() -> str:
     import vl_convert
 
-    found: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub lacks the default
-    return found.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]  # its stub lacks the default
 
 
 def _version() -> str:

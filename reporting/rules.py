@@ -17,6 +17,7 @@ from reporting.run_folder import RunFolder
 from reporting.text import some
 from reporting.timeline import Timeline
 from reporting.workers import Workers
+from zk_locust.run_events import FALSE_MASTER_REFUSED, STRANGER_REFUSED
 
 INCONCLUSIVE: Final = "inconclusive"
 VOID: Final = "void"
@@ -210,6 +211,28 @@ def _workers_lost(evidence: Evidence) -> Iterator[Reason]:
             yield Reason("worker-lost", NOTE, f"Worker {loss.worker} was lost after the measured part had ended.")
 
 
+def _strangers(evidence: Evidence) -> Iterator[Reason]:
+    events = evidence.run.events
+    strangers = sorted({str(subject) for subject in events[events["event"] == STRANGER_REFUSED]["subject"]})
+    if strangers:
+        yield Reason(
+            "stranger-refused",
+            NOTE,
+            f"Something at {some(strangers, 4)} tried to join the master without this run's token and was refused: it "
+            "got no message and no share of the load. Find out what it is, or let a firewall keep it from the master's "
+            "port.",
+        )
+    deceived = sorted({str(subject) for subject in events[events["event"] == FALSE_MASTER_REFUSED]["subject"]})
+    if deceived:
+        yield Reason(
+            "false-master-refused",
+            INCONCLUSIVE,
+            f"Something without this run's token answered {some(deceived, 4)} in place of the master. It was not "
+            "obeyed, but what answers at the master's address may answer at a member's too: find out what it is, and "
+            "run again.",
+        )
+
+
 def _cpu_short(evidence: Evidence) -> Iterator[Reason]:
     short = [
         cpu
@@ -282,10 +305,9 @@ def _members_unreachable(evidence: Evidence) -> Iterator[Reason]:
         return
     at_s = metrics["elapsed_s"] + evidence.timeline.metrics_offset_s
     within = (at_s >= span.start_s) & (at_s <= span.end_s)
-    polls = metrics[(metrics["metric"] == "reachable") & within]
     missed = {
-        str(member): (int(group["value"].isin(["0", "0.0"]).sum()), len(group))
-        for member, group in polls.groupby("member")
+        str(member): (int((polls["reachable"] == 0).sum()), len(polls))
+        for member, polls in metrics[within].groupby("member")
     }
     away = [f"{member} ({count} of {all_} polls)" for member, (count, all_) in missed.items() if count]
     if away:
@@ -345,6 +367,7 @@ OTHER_RULES: Final[tuple[Rule, ...]] = (
     _cut_short,
     _failures,
     _workers_lost,
+    _strangers,
     _cpu_short,
     _figures_incomplete,
     _overflows,

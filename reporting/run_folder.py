@@ -14,13 +14,13 @@ import pandas as pd
 from host_metrics.columns import HOST_COLUMNS
 from locust_extra.columns import AGGREGATED, EVENT_COLUMNS, STATS_COLUMNS
 from reporting import manifest as manifests
+from reporting import member_metrics, predecessor
 from reporting.csv_tables import Kind, read_table
-from reporting.distributions import Distribution, Histogram
+from reporting.distributions import Distribution, DistributionLine, Histogram
 from reporting.errors import InputError
 from reporting.manifest import Manifest
 from reporting.parsing import finite, parse_time, read_json_lines, read_json_object
 from reporting.problems import Problem, ProblemLog
-from zk_metrics.columns import METRIC_COLUMNS
 
 STATS_FILE: Final = "locust-stats.csv"
 DISTRIBUTIONS_FILE: Final = "locust-distrib.jsonl"
@@ -36,10 +36,6 @@ _STATS_KINDS: Final[Mapping[str, Kind]] = {
     else Kind.NUMBER
     for name in STATS_COLUMNS
 }
-_METRIC_KINDS: Final[Mapping[str, Kind]] = {
-    name: Kind.TIME if name == "timestamp" else Kind.NUMBER if name == "elapsed_s" else Kind.TEXT
-    for name in METRIC_COLUMNS
-}
 _HOST_KINDS: Final[Mapping[str, Kind]] = {
     name: Kind.TIME
     if name == "timestamp"
@@ -52,41 +48,13 @@ _EVENT_KINDS: Final[Mapping[str, Kind]] = {
     name: Kind.TIME if name == "timestamp" else Kind.TEXT for name in EVENT_COLUMNS
 }
 
-# What the report shows of a member. The file holds some hundred metrics more, a long run millions of rows.
-METRICS_WANTED: Final = frozenset(
-    {
-        "reachable",
-        "outstanding_requests",
-        "num_alive_connections",
-        "znode_count",
-        "watch_count",
-        "avg_latency",
-        "server_state",
-        "version",
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class DistributionLine:
-    """One line of `locust-distrib.jsonl`: the latencies of one operation within one interval, over all workers."""
-
-    timestamp: float  # end of the interval, seconds since the epoch; a label
-    elapsed_s: float  # the same on the load's own clock, since the load started
-    interval_s: float
-    part: str
-    interval: int
-    operation: str
-    distribution: Distribution
-
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """Everything that reporting reads of a run.
 
-    `stats`, `metrics`, `host_metrics` and `events` have the columns of `STATS_COLUMNS`, `METRIC_COLUMNS`,
-    `HOST_COLUMNS` and `EVENT_COLUMNS`; their timestamps are seconds since the epoch. `metrics` holds only
-    `METRICS_WANTED`, its values as text.
+    `stats`, `metrics`, `host_metrics` and `events` have the columns of `STATS_COLUMNS`, `member_metrics.COLUMNS`,
+    `HOST_COLUMNS` and `EVENT_COLUMNS`; their timestamps are seconds since the epoch.
     """
 
     path: Path
@@ -129,22 +97,9 @@ def load(path: Path) -> RunFolder:
         folder / manifests.FILE, problems, missing="what was run, on which hosts and with which versions is not known"
     )
     manifest = manifests.parse(raw, problems)
-    stats = read_table(
-        folder / STATS_FILE,
-        _STATS_KINDS,
-        problems,
-        missing="workers' CPU and the users over time are not known",
-        lost_figures=True,
-        check=("elapsed_s", "part", "interval", "worker", "name"),
-    )
+    stats = _stats(folder / STATS_FILE, problems)
     distributions = tuple(_distributions(folder / DISTRIBUTIONS_FILE, problems))
-    metrics = read_table(
-        folder / METRICS_FILE,
-        _METRIC_KINDS,
-        problems,
-        missing="the members' metrics are not known",
-        accept=lambda row: row.get("metric") in METRICS_WANTED,
-    )
+    metrics = member_metrics.read(folder / METRICS_FILE, problems)
     host_metrics = read_table(
         folder / HOST_METRICS_FILE,
         _HOST_KINDS,
@@ -160,7 +115,22 @@ def load(path: Path) -> RunFolder:
     return RunFolder(folder, manifest, stats, distributions, metrics, host_metrics, events, tuple(problems.all()))
 
 
+def _stats(path: Path, problems: ProblemLog) -> pd.DataFrame:
+    if predecessor.is_series(path):
+        return predecessor.read_series(path, problems)
+    return read_table(
+        path,
+        _STATS_KINDS,
+        problems,
+        missing="workers' CPU and the users over time are not known",
+        lost_figures=True,
+        check=("elapsed_s", "part", "interval", "worker", "name"),
+    )
+
+
 def _distributions(path: Path, problems: ProblemLog) -> list[DistributionLine]:
+    if predecessor.is_distributions(path):
+        return predecessor.read_distributions(path, problems)
     found = []
     missing = "latency distributions are not known"
     for number, value in read_json_lines(path, problems, missing=missing, lost_figures=True):

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from locust_extra.columns import ALL_WORKERS, MEASURED
-from reporting.distributions import Distribution
-from reporting.run_folder import DistributionLine, RunFolder
+from reporting.distributions import Distribution, DistributionLine
+from reporting.run_folder import RunFolder
 from reporting.timeline import Interval, Timeline
 
 MAX_BINS: Final = 300
@@ -173,14 +173,13 @@ def members(run: RunFolder, timeline: Timeline, metric: str) -> pd.DataFrame:
     Polls in one bin give their largest value. A poll that the member did not answer is NaN.
     """
     columns = ["time_s", "member", "value"]
-    rows = run.metrics[run.metrics["metric"].isin([metric, "reachable"])]
-    if not len(rows) or timeline.end_s <= 0 or timeline.metrics_offset_s != timeline.metrics_offset_s:
+    rows = run.metrics
+    if metric not in rows or timeline.end_s <= 0 or timeline.metrics_offset_s != timeline.metrics_offset_s:
         return pd.DataFrame(columns=columns)
-    values = pd.to_numeric(rows["value"], errors="coerce")
-    down = (rows["metric"] == "reachable") & (values == 0)
-    keep = (rows["metric"] == metric) | down
+    down = rows["reachable"] == 0
     time_s = rows["elapsed_s"] + timeline.metrics_offset_s
-    frame = pd.DataFrame({"time_s": time_s, "member": rows["member"], "value": values.mask(down)})
+    frame = pd.DataFrame({"time_s": time_s, "member": rows["member"], "value": rows[metric].mask(down)})
+    keep = rows[metric].notna() | down
     frame = frame[keep & (time_s >= 0) & (time_s <= timeline.end_s)].sort_values(["member", "time_s"])
     if not frame["value"].notna().any():
         return pd.DataFrame(columns=columns)

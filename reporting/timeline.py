@@ -17,8 +17,9 @@ import pandas as pd
 
 from locust_extra.columns import COOL_DOWN, MEASURED, WARM_UP
 from reporting import manifest as manifests
+from reporting.distributions import DistributionLine
 from reporting.manifest import Manifest
-from reporting.run_folder import DistributionLine, RunFolder
+from reporting.run_folder import RunFolder
 
 _ORDER: Final = (WARM_UP, MEASURED, COOL_DOWN)
 _MOST_FILLED: Final = 10  # times as many intervals as there are may be missing in a row

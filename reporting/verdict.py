@@ -7,6 +7,7 @@ from reporting import workers
 from reporting.headline import Headline
 from reporting.machine_rules import MACHINE_RULES
 from reporting.machines import Machines
+from reporting.recording_rules import RECORDING_RULES
 from reporting.rules import (
     CPU_SHORT_PERCENT,
     INCONCLUSIVE,
@@ -43,7 +44,7 @@ def judge(run: RunFolder, timeline: Timeline, headline: Headline, machines: Mach
     evidence = Evidence(run, timeline, headline, workers.build(run, timeline, CPU_SHORT_PERCENT), machines)
     reasons = [reason for rule in VOID_RULES for reason in rule(evidence)]
     if not reasons:
-        reasons = [reason for rule in (*OTHER_RULES, *MACHINE_RULES) for reason in rule(evidence)]
+        reasons = [reason for rule in (*OTHER_RULES, *MACHINE_RULES, *RECORDING_RULES) for reason in rule(evidence)]
         reasons.sort(key=lambda reason: reason.severity == NOTE)
     worst = VOID if _has(reasons, VOID) else INCONCLUSIVE if _has(reasons, INCONCLUSIVE) else VALID
     return Verdict(worst, tuple(reasons))

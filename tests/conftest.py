@@ -14,8 +14,10 @@ import locust  # noqa: F401
 del os.environ["LOCUST_SKIP_MONKEY_PATCH"]  # the processes that tests start are patched, as they are for users
 
 FLEET = "tests/fleet/"
+# Its hosts are a lab of their own.
+CONTROLLERS = "tests/fleet/test_controllers.py"
 # What takes longest is begun first, so that the processes of a parallel run end together.
-_LONGEST_FIRST = (FLEET, "tests/integration/test_provisioning.py", "tests/integration/test_benchmark.py")
+_LONGEST_FIRST = (FLEET, CONTROLLERS, "tests/integration/test_provisioning.py", "tests/integration/test_benchmark.py")
 
 
 # The longest ones keep two cores busy. Most of the others wait a lot: a third process has room only then.
@@ -23,13 +25,14 @@ _BESIDE_THE_LONGEST = 2
 
 
 class KeepsFixturesTogether(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """Gives the tests of a file to one process, and those of the fleet, which share a lab, too.
+    """Gives the tests of a file to one process, and those of the fleet that share a lab, too.
 
     More than two processes are at work only once the longest tests are done.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return FLEET if nodeid.startswith(FLEET) else nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        return FLEET if file.startswith(FLEET) and file != CONTROLLERS else file
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
         super().mark_test_complete(node, item_index, duration)
@@ -55,6 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put first what takes longest."""
 
     def place(item: pytest.Item) -> int:
-        return next((i for i, start in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(start)), len(_LONGEST_FIRST))
+        starts = [i for i, start in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(start)]
+        return max(starts, default=len(_LONGEST_FIRST))  # the longest start is the file's own
 
     items.sort(key=place)

@@ -17,19 +17,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zk_locust.bench import bench_parameter
+    from zk_locust.errors import ZKLocustException
     from zk_locust.locust_client import KazooLocustClient, ZKLocustClient
+    from zk_locust.older_names import get_zk_hosts, split_zk_host_port, split_zk_hosts
     from zk_locust.task_sets import ZKLocustTaskSequence, ZKLocustTaskSet
-    from zk_locust.timer import LocustTimer
+    from zk_locust.timer import LocustTimer, register_exceptions
     from zk_locust.users import ZKLocust
 
 _HOME = {
     "KazooLocustClient": "zk_locust.locust_client",
     "LocustTimer": "zk_locust.timer",
     "ZKLocust": "zk_locust.users",
+    "ZKLocustClient": "zk_locust.locust_client",
+    "ZKLocustException": "zk_locust.errors",
     "ZKLocustTaskSequence": "zk_locust.task_sets",
     "ZKLocustTaskSet": "zk_locust.task_sets",
-    "ZKLocustClient": "zk_locust.locust_client",
     "bench_parameter": "zk_locust.bench",
+    "get_zk_hosts": "zk_locust.older_names",
+    "register_exceptions": "zk_locust.timer",
+    "split_zk_host_port": "zk_locust.older_names",
+    "split_zk_hosts": "zk_locust.older_names",
 }
 
 __all__ = [
@@ -37,9 +44,14 @@ __all__ = [
     "LocustTimer",
     "ZKLocust",
     "ZKLocustClient",
+    "ZKLocustException",
     "ZKLocustTaskSequence",
     "ZKLocustTaskSet",
     "bench_parameter",
+    "get_zk_hosts",
+    "register_exceptions",
+    "split_zk_host_port",
+    "split_zk_hosts",
 ]
 
 

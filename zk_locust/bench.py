@@ -8,6 +8,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from configargparse import ConfigFileParserException
+from locust.argument_parser import get_empty_argument_parser
+
 from zk_locust.parameters import find, parameter_of
 
 
@@ -17,12 +20,34 @@ def bench_parameter(name: str, default: str | None = None) -> str | None:
 
 
 def adopt_flags(words: Sequence[str]) -> None:
-    """Put the command line's `--bench-NAME VALUE` into the environment, where a locustfile reads it at its import."""
+    """Put the command line's `--bench-NAME VALUE` into the environment, where a locustfile reads it at its import.
+
+    Those of Locust's configuration files too, where neither the command line nor the environment says otherwise.
+    """
+    for name, text in _configured(words).items():
+        parameter = find(name) if name.startswith("bench") else None
+        if parameter is not None:
+            os.environ.setdefault(parameter.environment, text)
     for position, word in enumerate(words):
         flag, equals, value = word.partition("=")
         parameter = find(flag) if flag.startswith("--bench-") else None
         if parameter is not None and (equals or position + 1 < len(words)):
             os.environ[parameter.environment] = value if equals else words[position + 1]
+
+
+def _configured(words: Sequence[str]) -> dict[str, str]:
+    """Return what Locust's configuration files say: `--config`, `locust.conf`, `pyproject.toml`. The last one wins."""
+    parser = get_empty_argument_parser(add_help=False)
+    found: dict[str, str] = {}
+    try:
+        for stream, _ in parser._open_config_files(list(words)):
+            with stream:
+                found.update(
+                    {name.lstrip("-"): str(value) for name, value in parser._config_file_parser.parse(stream).items()}
+                )
+    except (ConfigFileParserException, OSError):
+        return {}  # Locust reads them too, and says what is wrong with them
+    return found
 
 
 def register_bench_parameters(environment: Any, **_: Any) -> None:
@@ -32,7 +57,7 @@ def register_bench_parameters(environment: Any, **_: Any) -> None:
 
 
 def _export(environment: Any, **_: Any) -> None:
-    for destination, value in vars(environment.parsed_options or object).copy().items():
+    for destination, value in dict(vars(environment.parsed_options or object)).items():
         parameter = find(destination) if destination.startswith("bench_") else None
         if parameter is not None and value is not None and value != "":
             text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

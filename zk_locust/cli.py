@@ -1,6 +1,9 @@
 """The command `zk-locust`: what the playbooks ask of this package. It loads no Locust.
 
-zk-locust resolve-plan < request.json     a scenario and its overrides, checked: a plan, or every problem
+Playbooks call it for each small step of a run, so each command imports only what it needs.
+
+zk-locust resolve-plan < request.json     a scenario and its overrides, checked: a plan with the token of a new run, or
+                                          every problem
 zk-locust host-run start --spec FILE      start this host's share of a run
 zk-locust host-run status --folder DIR    how it goes, as JSON
 zk-locust host-run stop --folder DIR      end it, and wait until it has ended
@@ -10,19 +13,12 @@ zk-locust parameters                      the page of all parameters, Markdown
 """
 
 import argparse
-import importlib.metadata
 import json
-import platform
 import sys
 from pathlib import Path
 from typing import Any
 
 from zk_locust.errors import ZKLocustError
-from zk_locust.host_run import control, supervisor
-from zk_locust.host_run.overview import overview
-from zk_locust.host_run.spec import HostRunSpec
-from zk_locust.parameters_page import parameters_page
-from zk_locust.scenarios import plan_as_json, resolve_plan
 
 _DISTRIBUTIONS = ("zk-locust", "locust", "kazoo", "gevent", "hdrhistogram")
 
@@ -52,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _answer(options: argparse.Namespace) -> str:
     match options.command:
         case "resolve-plan":
+            from zk_locust.run_token import VARIABLE, new_token
+            from zk_locust.scenarios import plan_as_json, resolve_plan
+
             request: dict[str, Any] = json.load(sys.stdin)
             plan, problems = resolve_plan(
                 str(request["scenario"]),
@@ -59,24 +58,39 @@ def _answer(options: argparse.Namespace) -> str:
                 request.get("overrides", {}),
                 managed=bool(request.get("managed", True)),
             )
-            return json.dumps(plan_as_json(plan, problems))
+            answer = plan_as_json(plan, problems)
+            if plan is not None:
+                answer["plan"]["secret_environment"] = plan.secret_environment | {VARIABLE: new_token()}
+            return json.dumps(answer)
         case "versions":
             return json.dumps(_versions())
         case "parameters":
+            from zk_locust.parameters_page import parameters_page
+
             return parameters_page()
+    from zk_locust.host_run import control
+
     match options.action:
         case "start":
+            from zk_locust.host_run import supervisor
+            from zk_locust.host_run.spec import HostRunSpec
+
             spec = HostRunSpec.read(options.spec)
             supervisor.start_detached(spec)
             return json.dumps(control.status_of(spec.folder))
         case "stop":
             return json.dumps(control.stop(options.folder))
         case "overview":
+            from zk_locust.host_run.overview import overview
+
             return json.dumps(overview(options.state))
     return json.dumps(control.status_of(options.folder))
 
 
 def _versions() -> dict[str, str]:
+    import importlib.metadata
+    import platform
+
     versions = {"python": platform.python_version()}
     for distribution in _DISTRIBUTIONS:
         versions[distribution.replace("-", "_")] = importlib.metadata.version(distribution)

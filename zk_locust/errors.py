@@ -17,12 +17,22 @@
             └── NotReadOnlyError      └── QuotaExceededError
 
 The three clients raise these and nothing else. `ServerError.code` is ZooKeeper's number (KeeperException.Code).
+
+Each is also the error of kazoo's that says the same, where there is one, and every ClientError a KazooException:
+`except kazoo.exceptions.NodeExistsError` matches whichever client the load drives.
 """
 
+import functools
 from typing import ClassVar
 
+from kazoo import exceptions as kazoo
 
-class ZKLocustError(Exception):
+
+class ZKLocustException(Exception):  # noqa: N818 - the name is that of 2019
+    """Base of all errors of this package, by its name of 2019."""
+
+
+class ZKLocustError(ZKLocustException):
     """Base of all errors of this package."""
 
 
@@ -35,7 +45,7 @@ class ConfigurationError(ZKLocustError):
         super().__init__(f"{setting} [{value}]: {problem}; {remedy}")
 
 
-class ClientError(ZKLocustError):
+class ClientError(ZKLocustError, kazoo.KazooException):  # type: ignore[misc]
     """An operation did not succeed."""
 
 
@@ -43,19 +53,19 @@ class ConnectError(ClientError):
     """No session could be had within the connect time limit."""
 
 
-class ConnectionLossError(ClientError):
+class ConnectionLossError(ClientError, kazoo.ConnectionLoss):  # type: ignore[misc]
     """The connection went away before the reply came."""
 
 
-class OperationTimeoutError(ClientError):
+class OperationTimeoutError(ClientError, kazoo.OperationTimeoutError):  # type: ignore[misc]
     """No reply came within the operation's time limit."""
 
 
-class SessionExpiredError(ClientError):
+class SessionExpiredError(ClientError, kazoo.SessionExpiredError):  # type: ignore[misc]
     """The ensemble has ended the session."""
 
 
-class AuthFailedError(ClientError):
+class AuthFailedError(ClientError, kazoo.AuthFailedError):  # type: ignore[misc]
     """The ensemble refused the credentials."""
 
 
@@ -73,61 +83,61 @@ class ServerError(ClientError):
         super().__init__(message or f"error {self.error_code}")
 
 
-class BadArgumentsError(ServerError):
+class BadArgumentsError(ServerError, kazoo.BadArgumentsError):  # type: ignore[misc]
     """The request's arguments make no sense to the server."""
 
     code = -8
 
 
-class NoNodeError(ServerError):
+class NoNodeError(ServerError, kazoo.NoNodeError):  # type: ignore[misc]
     """The node does not exist."""
 
     code = -101
 
 
-class NoAuthError(ServerError):
+class NoAuthError(ServerError, kazoo.NoAuthError):  # type: ignore[misc]
     """The session may not do this to the node."""
 
     code = -102
 
 
-class BadVersionError(ServerError):
+class BadVersionError(ServerError, kazoo.BadVersionError):  # type: ignore[misc]
     """The node's version is not the one asked for."""
 
     code = -103
 
 
-class NoChildrenForEphemeralsError(ServerError):
+class NoChildrenForEphemeralsError(ServerError, kazoo.NoChildrenForEphemeralsError):  # type: ignore[misc]
     """An ephemeral node cannot have children."""
 
     code = -108
 
 
-class NodeExistsError(ServerError):
+class NodeExistsError(ServerError, kazoo.NodeExistsError):  # type: ignore[misc]
     """The node exists already."""
 
     code = -110
 
 
-class NotEmptyError(ServerError):
+class NotEmptyError(ServerError, kazoo.NotEmptyError):  # type: ignore[misc]
     """The node has children."""
 
     code = -111
 
 
-class InvalidACLError(ServerError):
+class InvalidACLError(ServerError, kazoo.InvalidACLError):  # type: ignore[misc]
     """The access control list makes no sense to the server."""
 
     code = -114
 
 
-class NotReadOnlyError(ServerError):
+class NotReadOnlyError(ServerError, kazoo.NotReadOnlyCallError):  # type: ignore[misc]
     """A write reached a server that is cut off from its quorum and only answers reads."""
 
     code = -119
 
 
-class QuotaExceededError(ServerError):
+class QuotaExceededError(ServerError, kazoo.QuotaExceededError):  # type: ignore[misc]
     """The write would break a quota."""
 
     code = -125
@@ -161,4 +171,13 @@ def server_error(code: int, message: str = "") -> ClientError:
     if code == -115:
         return AuthFailedError(message or "authentication failed")
     kind = SERVER_ERRORS.get(code)
-    return kind(message) if kind else ServerError(message, code=code)
+    return kind(message) if kind else _other_kind(code)(message, code=code)
+
+
+@functools.cache
+def _other_kind(code: int) -> type[ServerError]:
+    """Return the kind for a code without a class of its own here: a ServerError, and kazoo's error of that code too."""
+    theirs = kazoo.EXCEPTIONS.get(code)
+    if theirs is None:
+        return ServerError
+    return type("ServerError", (ServerError, theirs), {"__module__": __name__, "code": code})

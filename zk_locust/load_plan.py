@@ -23,6 +23,8 @@ from locust.event import EventHook
 from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner, WorkerRunner
 from locust.stats import RequestStats, StatsEntry
 
+from zk_locust.patience import have_patience_with_master, have_patience_with_workers
+
 WARM_UP: Final = "warm-up"
 MEASURED: Final = "measured"
 COOL_DOWN: Final = "cool-down"
@@ -47,6 +49,11 @@ It may fire again for a part that is on its way, with better knowledge of when i
 happened: Final = EventHook()
 """Fires on the process that leads the load as something happens that is worth a line in `events.csv`:
 `environment`, `event`, `subject`, `detail`, all text but the first.
+"""
+
+member_seen: Final = EventHook()
+"""Fires on the process that leads the load as a member was polled: `member`, `state` (what it says it is, `leader` for
+example) and `problem` (why it did not answer, else empty), all text.
 """
 
 
@@ -81,6 +88,7 @@ class WorkerParts:
         self._environment = environment
         self._runner = runner
         self._part = MEASURED
+        have_patience_with_master()
         runner.register_message(_PART_MESSAGE, self._on_part)
         runner.register_message(_STOP_MESSAGE, self._on_stop, concurrent=True)
         environment.events.test_start.add_listener(self._on_test_start)
@@ -149,6 +157,7 @@ class LoadPlan:
         events.test_stopping.add_listener(self._on_test_stopping)
         self._walking: Any = None
         if self._is_master:
+            have_patience_with_workers()
             runner.register_message(_STOPPED_MESSAGE, self._on_worker_stopped)
             runner.register_message(_WHERE_MESSAGE, self._on_where)
             # Before Locust's own listener, which adds whatever a report holds to the summary.

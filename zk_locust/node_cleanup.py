@@ -1,60 +1,87 @@
-"""Removing the load's nodes at its end, where `--remove-nodes` asks for it."""
+"""`--remove-nodes`: the load works below a node of its own, and its end removes that node and nothing else.
+
+What others make at the pseudo root, before the load or meanwhile, stays. Without `--remove-nodes` the load works at the
+pseudo root itself, as ever, and nothing is removed.
+"""
 
 import logging
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import gevent
 from locust.runners import WorkerRunner
 
 from zk_locust.clients.bulk import BulkClient, bulk_session
-from zk_locust.errors import ClientError, NoNodeError
+from zk_locust.clients.native import Delete
+from zk_locust.errors import ClientError, NodeExistsError, NoNodeError, NotEmptyError, ServerError
+from zk_locust.load_plan import happened
 from zk_locust.options import Options
+from zk_locust.own_nodes import FLEET_MARK, MARK, fresh_node, holds, is_own_name, make_parents, own_node
+from zk_locust.picked_classes import drives_zookeeper
 from zk_locust.tree_removal import remove_tree
+
+_LEFT_TREES_S: Final = 30.0  # what is left then is for the next run
 
 logger = logging.getLogger(__name__)
 
 
-# What was at the pseudo root before the load: the names of its children, None where it was not there, or why that could
-# not be seen. Gone as soon as the removal begins: what the next load finds may be somebody else's.
-_before: "WeakKeyDictionary[Any, frozenset[str] | ClientError | None]" = WeakKeyDictionary()
+@dataclass(slots=True)
+class _OwnNode:
+    """Where a load works. `pseudo_root` is what was asked for, `parents` those that had to be made for `path`."""
+
+    pseudo_root: str
+    path: str
+    parents: list[str] = field(default_factory=list)
+
+
+_own: "WeakKeyDictionary[Any, _OwnNode]" = WeakKeyDictionary()
+"""By Locust's environment, while a test is on."""
 _removals: "WeakKeyDictionary[Any, gevent.Greenlet]" = WeakKeyDictionary()
 
 
 def register_node_cleanup(environment: Any, runner: Any, **_: Any) -> None:
     """Remove the load's nodes when a test has stopped: once, not on workers (a listener of `events.init`)."""
     if not isinstance(runner, WorkerRunner):
-        # Before whoever else makes nodes as a test starts.
-        environment.events.test_start._handlers.insert(0, note_nodes)
+        # Before whoever else makes nodes as a test starts, and before users are sent anywhere.
+        environment.events.test_start._handlers.insert(0, make_own_node)
         environment.events.test_stop.add_listener(remove_nodes)
         environment.events.quitting.add_listener(_finish)
 
 
-def note_nodes(environment: Any, **_: Any) -> None:
-    """Note what is at the pseudo root already: that is somebody else's, and stays."""
-    if not getattr(environment.parsed_options, "remove_nodes", False):
+def make_own_node(environment: Any, **_: Any) -> None:
+    """Have the load work below a node of its own, where it is to remove its nodes.
+
+    From here to the end of the test this node is the parameter `pseudo-root`, here and on the workers.
+    """
+    parsed_options = environment.parsed_options
+    if not getattr(parsed_options, "remove_nodes", False) or not drives_zookeeper(environment):
         return
     _removals.pop(environment, None)
-    options = Options.of(environment.parsed_options)
+    options = Options.of(parsed_options)
+    own = _own[environment] = _OwnNode(options.pseudo_root, own_node(options.pseudo_root))
+    of_fleet = bool(getattr(parsed_options, "remove_left_trees", False))
     try:
         with bulk_session(options) as client:
-            found = _children(client, options.pseudo_root)
+            if of_fleet:
+                _remove_left_trees(environment, client, own)
+            _make(client, own, FLEET_MARK if of_fleet else MARK)
     except ClientError as error:
-        _before[environment] = error
-        return
-    _before[environment] = found
-    if found is not None:
-        logger.warning("%s is there already: only what the load adds below it is removed", options.pseudo_root)
+        # Its users make it, when they can; the name is nobody else's.
+        logger.warning("The load's own node %s could not be made yet: %s", own.path, error)
+    parsed_options.pseudo_root = own.path
 
 
 def remove_nodes(environment: Any, **_: Any) -> None:
-    """Remove what the load has made at the pseudo root, once for each test, and return when that is done.
+    """Remove the load's own node, once for each test, and return when that is done.
 
     Locust may say twice that a test has stopped, and kill the greenlet that it said it in first (its runner's, where
     the last worker is lost): the removal is in one of its own, and who comes later waits for it.
     """
-    if environment in _before:
-        _removals[environment] = gevent.spawn(_remove_noted, environment, _before.pop(environment))
+    if environment in _own:
+        own = _own.pop(environment)
+        environment.parsed_options.pseudo_root = own.pseudo_root
+        _removals[environment] = gevent.spawn(_remove, Options.of(environment.parsed_options), own)
     _finish(environment)
 
 
@@ -64,31 +91,60 @@ def _finish(environment: Any, **_: Any) -> None:
         removal.join()
 
 
-def _remove_noted(environment: Any, kept: frozenset[str] | ClientError | None) -> None:
-    """Remove all but what is kept. A failure is logged: figures are worth more than tidiness."""
-    options = Options.of(environment.parsed_options)
-    if isinstance(kept, ClientError):
-        reason = f"it was not seen what was there before ({kept})"
-        logger.error("The load's nodes at %s are still there: %s", options.pseudo_root, reason)
-        return
+def _make(client: BulkClient, own: _OwnNode, mark: bytes) -> None:
+    own.parents += make_parents(client, own.path)
+    try:
+        client.create(own.path, mark)
+    except NodeExistsError:
+        if not holds(client, own.path):  # else it is of this run's test before, which could not remove it
+            logger.warning("%s is there already, and no load has made it: it stays", own.path)
+            own.path = fresh_node(own.path)
+            client.create(own.path, mark)
+
+
+def _remove(options: Options, own: _OwnNode) -> None:
+    """Remove the node, and its parents as far as they were made for it and hold nothing else.
+
+    A failure is logged: figures are worth more than tidiness.
+    """
     try:
         with bulk_session(options) as client:
-            removed = _remove(client, options.pseudo_root, kept)
-        logger.info("Removed the load's %d nodes at %s", removed, options.pseudo_root)
+            removed = remove_tree(client, own.path)
+            for result in client.pipeline(map(Delete, reversed(own.parents))):
+                if isinstance(result, ServerError) and not isinstance(result, (NotEmptyError, NoNodeError)):
+                    raise result
+        logger.info("Removed the load's %d nodes at %s", removed, own.path)
     except ClientError as error:
-        logger.error("The load's nodes at %s are still there: %s", options.pseudo_root, error)
+        logger.error("The load's nodes at %s are still there: %s", own.path, error)
 
 
-def _children(client: BulkClient, root: str) -> frozenset[str] | None:
+def _remove_left_trees(environment: Any, client: BulkClient, own: _OwnNode) -> None:
+    """Remove what killed runs of the fleet have left beside our own node, and say so.
+
+    Only one run at a time has an ensemble that the playbooks manage, so none of them is of a load that is running.
+    """
+    parent = own.path.rpartition("/")[0]
     try:
-        return frozenset(client.get_children(root))
+        names = client.get_children(parent or "/")
     except NoNodeError:
-        return None
+        return
+    for path in sorted(f"{parent}/{name}" for name in names if is_own_name(name)):
+        if path != own.path and holds(client, path, FLEET_MARK):
+            _remove_left_tree(environment, client, path)
 
 
-def _remove(client: BulkClient, root: str, kept: frozenset[str] | None) -> int:
-    """Remove the root, or its children but those that are kept; return how many nodes that were."""
-    if kept is None:
-        return remove_tree(client, root)
-    own = (_children(client, root) or frozenset()) - kept
-    return sum(remove_tree(client, f"{root.rstrip('/')}/{name}") for name in sorted(own))
+def _remove_left_tree(environment: Any, client: BulkClient, path: str) -> None:
+    removed = 0
+
+    def count(so_far: int) -> None:
+        nonlocal removed
+        removed = so_far
+
+    is_gone = False
+    with gevent.Timeout(_LEFT_TREES_S, False):
+        remove_tree(client, path, count)
+        is_gone = True
+    rest = "" if is_gone else "; the rest stays for the next run"
+    logger.info("An earlier run has left nodes at %s, removed %d%s", path, removed, rest)
+    detail = f"{removed} nodes{rest}"
+    happened.fire(environment=environment, event="left-tree-removed", subject=path, detail=detail)

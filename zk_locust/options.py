@@ -14,6 +14,7 @@ from zk_locust.clients.kazoo_options import KazooOptions
 from zk_locust.errors import ConfigurationError
 from zk_locust.parameter_values import SafeValueError
 from zk_locust.parameters import PARAMETERS, Parameter, Value
+from zk_locust.secrets import REDACTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Options:
 
     @classmethod
     def of(cls, parsed_options: Any) -> "Options":
-        """Read Locust's parsed options; what is not there (a program without a command line) has its default.
+        """Read Locust's parsed options; the environment says what is not there (in a program without a command line).
 
         Raises ConfigurationError for a value without sense, which only the form of Locust's page lets through.
         """
@@ -74,7 +75,8 @@ class Options:
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> "Options":
         """Read environment variables, for a program without Locust's command line. Raises ConfigurationError."""
         environment = os.environ if environment is None else environment
-        return cls.of(SimpleNamespace(**{p.destination: environment.get(p.environment, "") for p in PARAMETERS}))
+        given = {p.destination: environment.get(p.variable_in(environment), "") for p in PARAMETERS}
+        return cls.of(SimpleNamespace(**given))
 
     def credentials(self) -> list[tuple[str, bytes]]:
         """Return (scheme, credential) for each identity that a session is to have."""
@@ -94,8 +96,13 @@ class Options:
         )
 
 
+_NOT_THERE: Any = object()
+
+
 def _value(parameter: Parameter, parsed_options: Any) -> Value:
-    value: Value = getattr(parsed_options, parameter.destination, parameter.default)
+    value: Value = getattr(parsed_options, parameter.destination, _NOT_THERE)
+    if value is _NOT_THERE:
+        value = os.environ.get(parameter.variable_in(os.environ), "")
     if not isinstance(value, str):
         return value
     # The form hands on the text as it was typed; for what a command line has converted this changes nothing.
@@ -106,6 +113,6 @@ def _value(parameter: Parameter, parsed_options: Any) -> Value:
     except ValueError as error:
         if parameter.secret and not isinstance(error, SafeValueError):
             error = SafeValueError("cannot be used")
-        shown = "(secret)" if parameter.secret else value
+        shown = REDACTED if parameter.secret else value
         problem, _, remedy = str(error).removeprefix(f"[{value}] ").partition("; ")
         raise ConfigurationError(parameter.flag, shown, problem, remedy or "see docs/parameters.md") from None

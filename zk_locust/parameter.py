@@ -1,11 +1,13 @@
 """One parameter: its names, its value, and how it becomes a flag of Locust's command line."""
 
 import argparse
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from zk_locust.parameter_values import SafeValueError
+from zk_locust.secrets import REDACTED
 
 Value = str | int | float | bool | None
 
@@ -25,6 +27,7 @@ class Parameter:
     switch: bool = False
     in_form: bool = True  # whether the form of Locust's page may change it
     writes: bool = False  # whether it names a file that the load writes
+    older_environment: str = ""  # a name of 2019 for the environment variable
 
     @property
     def fixed(self) -> bool:
@@ -41,6 +44,11 @@ class Parameter:
         """The attribute of Locust's parsed options that holds the value."""
         return self.name.replace("-", "_")
 
+    def variable_in(self, environment: Mapping[str, str]) -> str:
+        """Return the name of the environment variable that counts: the older one where only that is set."""
+        older = self.older_environment
+        return older if older and not environment.get(self.environment) and environment.get(older) else self.environment
+
     def with_unit(self, value: Value) -> Value:
         """Return a time as text with its unit, as the parameter also takes it; any other value as it is."""
         unit = {"MS": "ms", "SECONDS": "s"}.get(self.metavar)
@@ -55,12 +63,12 @@ class Parameter:
             except ValueError as error:
                 reason = str(error)
                 if self.secret:
-                    reason = f"the value (secret) {error if isinstance(error, SafeValueError) else 'cannot be used'}"
+                    reason = f"the value {REDACTED} {error if isinstance(error, SafeValueError) else 'cannot be used'}"
                 raise argparse.ArgumentTypeError(reason) from None
 
         options: dict[str, Any] = {
             "dest": self.destination,
-            "env_var": self.environment,
+            "env_var": self.variable_in(os.environ),
             "default": self.default,
             "help": self.help.replace("%", "%%"),
             # Locust writes the default of a secret into its page's HTML, masked or not.

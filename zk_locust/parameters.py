@@ -15,6 +15,7 @@ from typing import Final
 from zk_locust import parameter_values as values
 from zk_locust.parameter import Parameter, Value
 from zk_locust.parameter_values import WEB, SafeValueError, nearest, parse_admin_addresses
+from zk_locust.secrets import REDACTED, is_secret, redacted
 
 __all__ = [
     "BY_NAME",
@@ -49,14 +50,22 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter(
         "--hosts", "ZK_LOCUST_HOSTS", values.connect_string, None,
         "connect string of the ensemble: host:port,host:port[/chroot]", LOAD, "CONNECT_STRING",
+        older_environment="KAZOO_LOCUST_HOSTS",
     ),
     Parameter(
         "--pseudo-root", "ZK_LOCUST_PSEUDO_ROOT", values.node_path, "/kl",
         "node below which the load works; not a chroot, the clients see its whole path", LOAD, "PATH",
+        older_environment="KAZOO_LOCUST_PSEUDO_ROOT",
     ),
     Parameter(
         "--remove-nodes", "ZK_LOCUST_REMOVE_NODES", values.flag, False,
-        "remove the pseudo root with all below it when the load has ended", LOAD, switch=True,
+        "work below a node of the load's own at the pseudo root, and remove that node when the load has ended", LOAD,
+        switch=True,
+    ),
+    Parameter(
+        "--remove-left-trees", "ZK_LOCUST_REMOVE_LEFT_TREES", values.flag, False,
+        "with --remove-nodes: first remove what killed runs of the playbooks have left; for an ensemble that one run "
+        "at a time has for itself", LOAD, switch=True, in_form=False,
     ),
     Parameter(
         "--min-wait", "ZK_LOCUST_MIN_WAIT", values.milliseconds, 0.0,
@@ -176,7 +185,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter(
         "--zk-metrics-collect", "ZK_LOCUST_ZK_METRICS_COLLECT", values.collection, WEB,
         "how often every member's metrics are read while a test runs, milliseconds or with a unit; 0 reads none; "
-        "web reads them once a second, but only while somebody has the page /zk-metrics of Locust's web UI open",
+        "web reads them at the interval of the page /zk-metrics of Locust's web UI, only while somebody has it open",
         METRICS, "MS",
     ),
     Parameter(
@@ -232,7 +241,7 @@ def find(name: str) -> Parameter | None:
     if not _BENCH_NAME.fullmatch(name):
         return None
     environment = BENCH_ENVIRONMENT + name.removeprefix("bench-").replace("-", "_").upper()
-    return Parameter(f"--{name}", environment, values.text, None, "the locustfile's own", BENCH)
+    return Parameter(f"--{name}", environment, values.text, None, "the locustfile's own", BENCH, secret=is_secret(name))
 
 
 def _open_ended(arguments: Iterable[str], environment: Iterable[str]) -> list[Parameter]:
@@ -268,7 +277,7 @@ def check(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
                 f"benchmark_parameters.{parameter.name} []: the value is missing; give one, or leave it out"
             )
             continue
-        shown = "(secret)" if parameter.secret else raw
+        shown = REDACTED if parameter.secret else redacted(parameter.name, raw)
         try:
             converted[parameter.name] = parameter.convert(_as_text(raw))
         except ValueError as error:

@@ -9,7 +9,8 @@ Written by `zk-locust parameters` from `zk_locust/parameters.py`; do not edit.
 
 Each can be given as a flag of `locust -f …`, as an environment variable, or, without the dashes, in a scenario's
 `parameters` and in `benchmark_parameters`. A flag wins over the environment, and that over the default.
-The master's values reach the workers.
+The master's values reach the workers, but for secret ones: these are never sent, and each worker takes them from its
+own environment or flags (the playbooks see to that). See [security.md](security.md).
 
 Besides these, any `--bench-NAME VALUE` is handed on, not validated, to the locustfile: on every process it becomes the
 environment variable `ZK_LOCUST_BENCH_NAME`, and `zk_locust.bench_parameter("name")` reads it.
@@ -29,7 +30,8 @@ def parameters_page() -> str:
 def _row(parameter: Parameter) -> str:
     flag = parameter.flag if parameter.switch else f"{parameter.flag} {parameter.metavar}"
     help_text = parameter.help.replace("|", "\\|") + (" (secret)" if parameter.secret else "")
-    return f"| `{flag}` | `{parameter.environment}` | {_default(parameter)} | {help_text} |"
+    variables = " or ".join(f"`{name}`" for name in (parameter.environment, parameter.older_environment) if name)
+    return f"| `{flag}` | {variables} | {_default(parameter)} | {help_text} |"
 
 
 def _default(parameter: Parameter) -> str:

@@ -16,6 +16,7 @@ from zk_locust.connect_string import parse_connect_string
 from zk_locust.errors import ConfigurationError
 from zk_locust.parameters import BENCH, PARAMETERS, Value, check, environment_of, nearest, parameter_of
 from zk_locust.protection import REMEDY, unprotected
+from zk_locust.secrets import kind_of
 from zk_locust.sequence_length import sequence_length_s
 from zk_locust.units import parse_duration_ms
 from zk_locust.workload.reading import read_workload
@@ -36,6 +37,7 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "zk-metrics-csv": "the run folder's file is always written",
     "zk-admin-addresses": "it is rendered from the inventory; give it with zookeeper_managed: false only",
     "report-dir": "the run folder gets its report",
+    "remove-left-trees": "it follows from zookeeper_managed",
     "warm-up": "set benchmark_warmup, or warmup in the scenario",
 }
 # Unless the scenario says otherwise, the run works below a node of its own and removes it.
@@ -243,11 +245,17 @@ def _read(file: Path) -> tuple[dict[str, Any] | None, list[str]]:
         return None, [f"benchmark_scenario [{file}]: a scenario is a dictionary with {', '.join(_KEYS)}"]
     unknown = [key for key in content if key not in _KEYS]
     problems = [
-        f"{key} in {file.name} [{content[key]}]: a scenario has no such setting{nearest(str(key), _KEYS)}; "
+        f"{key} in {file.name}{_shown(key, content[key])}: a scenario has no such setting{nearest(str(key), _KEYS)}; "
         f"it has: {', '.join(_KEYS)}"
         for key in unknown
     ]
     return {key: value for key, value in content.items() if key in _KEYS}, problems
+
+
+def _shown(key: object, value: object) -> str:
+    """Return the value of an unknown setting in brackets, where a setting is meant that holds no secret."""
+    meant = nearest(str(key), _KEYS)
+    return f" [{value}]" if meant and meant == nearest(str(key), _SETTINGS) else ""
 
 
 def _find_locustfile(name: str, beside: Path, source: str, problems: list[str]) -> Path | None:
@@ -324,7 +332,8 @@ def _parameters(
         if isinstance(parameters, Mapping):
             given |= parameters
         elif parameters is not None:
-            problems.append(f"{source} [{parameters}]: this is not a dictionary; write e.g. {{val-size: 1024}}")
+            # Without the value: it may hold a secret.
+            problems.append(f"{source}: this is {kind_of(parameters)}, not a dictionary; write e.g. {{val-size: 1024}}")
     values, wrong = check(given)
     problems += wrong
     for name, remedy in owned.items():

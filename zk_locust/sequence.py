@@ -17,6 +17,7 @@ from locust import task
 from locust.runners import WorkerRunner
 
 from zk_locust.load_plan import MEASURED, happened, part_changed, plan_of
+from zk_locust.picked_classes import may_run
 from zk_locust.sequence_length import repetitions_of, step_length_s
 from zk_locust.sequence_steps import Step, chosen_steps
 from zk_locust.settings_check import add_settings_check
@@ -77,7 +78,7 @@ def register_sequence() -> None:
 
 
 def _on_init(environment: Any, runner: Any, **_: Any) -> None:
-    if runner is not None and not isinstance(runner, WorkerRunner):
+    if runner is not None and not isinstance(runner, WorkerRunner) and may_run(environment, SequenceTaskSet):
         SequenceLeader(environment)
 
 

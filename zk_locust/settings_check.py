@@ -13,6 +13,7 @@ from zk_locust.errors import ConfigurationError
 from zk_locust.options import Options
 from zk_locust.output_files import check_output_files, check_series
 from zk_locust.parameters import PARAMETERS
+from zk_locust.picked_classes import drives_zookeeper
 
 _EXIT_CODE: Final = 2  # as for a flag that the command line does not know
 _WORKERS_COME_S: Final = 0.5
@@ -55,9 +56,10 @@ def refuse(error: ConfigurationError, runner: Any) -> None:
 
 def check_settings(environment: Any) -> None:
     """Raise ConfigurationError where no user could work with the parameters."""
-    options = Options.of(environment.parsed_options)
-    options.client_settings()
-    check_client(options)
+    if drives_zookeeper(environment):
+        options = Options.of(environment.parsed_options)
+        options.client_settings()
+        check_client(options)
     check_series(environment.parsed_options)
     for check in _checks:
         check(environment.parsed_options)

@@ -3,7 +3,7 @@
 import random
 from collections import deque
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, ClassVar
 
 import gevent
 from locust import SequentialTaskSet, TaskSet, task
@@ -28,6 +28,8 @@ from zk_locust.ops import (
     ZKSetOp,
     ZKWatchOp,
 )
+from zk_locust.ops.base import OpSettings
+from zk_locust.tasks_later import own_tasks
 
 GETS_PER_SET = 10
 
@@ -117,7 +119,7 @@ class ZKLocustTaskSet(_QuickTurns, TaskSet):
         self._wait_between_s = _own_waits_s(type(self))
 
     def __init_subclass__(cls) -> None:
-        _keep_without_tasks(cls)
+        cls.tasks = own_tasks(cls)
 
     @property
     def locust(self) -> Any:
@@ -135,7 +137,7 @@ class ZKLocustTaskSequence(_QuickTurns, SequentialTaskSet):
         self._tasks_done = 0
 
     def __init_subclass__(cls) -> None:
-        _keep_without_tasks(cls)
+        cls.tasks = own_tasks(cls)
 
     @property
     def locust(self) -> Any:
@@ -150,17 +152,6 @@ class ZKLocustTaskSequence(_QuickTurns, SequentialTaskSet):
         return self.tasks[(self._tasks_done - 1) % len(self.tasks)]
 
 
-def _tasks_come_later(task_set: Any) -> None:
-    """Stand for the tasks that a task set sets in its `__init__`."""
-    raise TypeError(f"{type(task_set).__name__} has no tasks: set self.tasks in its __init__, or use @task")
-
-
-def _keep_without_tasks(task_set: Any) -> None:
-    """Give a class without tasks one that stands for them: Locust drops a task set whose class has none."""
-    own = [found for found in task_set.tasks if found is not _tasks_come_later]
-    task_set.tasks = own or [_tasks_come_later]
-
-
 def _own_waits_s(task_set: Any) -> tuple[float, float] | None:
     """Return the least and the most wait of a task set's class, seconds, or None where it leaves that to the user."""
     least, most = task_set.min_wait, task_set.max_wait
@@ -170,10 +161,27 @@ def _own_waits_s(task_set: Any) -> tuple[float, float] | None:
 
 
 class OperationsTaskSet(ZKLocustTaskSet):
-    """Base of the task sets that are a mix of operations: `operations` says which, and how often each is chosen."""
+    """Base of the task sets that are a mix of operations: `operations` says which, and how often each is chosen.
 
-    def __init__(self, parent: Any, maybe_interrupt: MaybeInterrupt | None = None) -> None:
+    With `name` or `suffix`, as in 2019, requests are counted by the operation as their type, and by this name, or by
+    the task set's own with the suffix. `val_size` is the length of the values, bytes; by default `--val-size`.
+    """
+
+    default_name: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        parent: Any,
+        maybe_interrupt: MaybeInterrupt | None = None,
+        *,
+        name: str | None = None,
+        suffix: str | None = None,
+        val_size: int | None = None,
+    ) -> None:
         super().__init__(parent, maybe_interrupt)
+        own = "_".join(part for part in (name or self.default_name, suffix) if part)
+        self.settings: OpSettings = {"task_set_name": own} if name or suffix else {}
+        self.val_size = val_size
         client: LocustClient = self.user.client  # type: ignore[attr-defined]
         self._choices = [op.task for op, weight in self.operations(client) for _ in range(weight)]
 
@@ -194,36 +202,44 @@ class OperationsTaskSet(ZKLocustTaskSet):
 class ZKSetTaskSet(OperationsTaskSet):
     """Writes only."""
 
+    default_name = "set"
+
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
         """Return the set."""
-        return [(ZKSetOp(client, self.maybe_interrupt), 1)]
+        return [(ZKSetOp(client, val_size=self.val_size, **self.settings), 1)]
 
 
 class ZKGetTaskSet(OperationsTaskSet):
     """Reads only."""
 
+    default_name = "get"
+
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
         """Return the get."""
-        return [(ZKGetOp(client, self.maybe_interrupt), 1)]
+        return [(ZKGetOp(client, val_size=self.val_size, **self.settings), 1)]
 
 
 class ZKSetAndGetTaskSet(OperationsTaskSet):
     """Ten reads for each write."""
 
+    default_name = "set_and_get"
+
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
         """Return the incrementing set and the get."""
         return [
-            (ZKIncrementingSetOp(client, self.maybe_interrupt), 1),
-            (ZKGetOp(client, self.maybe_interrupt), GETS_PER_SET),
+            (ZKIncrementingSetOp(client, val_size=self.val_size, **self.settings), 1),
+            (ZKGetOp(client, val_size=self.val_size, **self.settings), GETS_PER_SET),
         ]
 
 
 class ZKConnectTaskSet(OperationsTaskSet):
     """Sessions that come and go. The user's class says `autostart=False`."""
 
+    default_name = "connect"
+
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
         """Return the connect."""
-        return [(ZKConnectOp(client, self.maybe_interrupt), 1)]
+        return [(ZKConnectOp(client, **self.settings), 1)]
 
 
 class ZKCreateAndDeleteTaskSet(OperationsTaskSet):
@@ -232,59 +248,71 @@ class ZKCreateAndDeleteTaskSet(OperationsTaskSet):
     More deletions are tried than nodes are made, so that the number of nodes stays small.
     """
 
+    default_name = "create_and_delete"
+
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
         """Return creation, deletion and count."""
         made: deque[str] = deque()
         return [
-            (ZKCreateEphemeralOp(client, self.maybe_interrupt, push=made.append), 75),
-            (ZKDeleteFromQueueOp(client, made.popleft, self.maybe_interrupt), 125),
-            (ZKCountChildrenOp(client, self.maybe_interrupt), 1),
+            (ZKCreateEphemeralOp(client, push=made.append, val_size=self.val_size, **self.settings), 75),
+            (ZKDeleteFromQueueOp(client, made.popleft, **self.settings), 125),
+            (ZKCountChildrenOp(client, **self.settings), 1),
         ]
 
 
 class ZKWatchTaskSet(OperationsTaskSet):
     """Watches that fire."""
 
+    default_name = "watch"
+
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
         """Return the watch."""
-        return [(ZKWatchOp(client, None, self.maybe_interrupt), 1)]
+        return [(ZKWatchOp(client, val_size=self.val_size, **self.settings), 1)]
 
 
 class ZKExistsTaskSet(OperationsTaskSet):
     """Nodes that exist and nodes that do not, with a watch and without."""
 
+    default_name = "exists"
+
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
         """Return the four ways to ask."""
         there = client.join_path(DEFAULT_NODE)
         not_there = client.join_path("/doesnotexist")
-        interrupt = self.maybe_interrupt
+        settings = self.settings
         return [
-            (ZKExistsOp(client, there, "exists_positive", interrupt, make_node=True), 1),
-            (ZKExistsOp(client, not_there, "exists_negative", interrupt), 1),
-            (ZKExistsWithWatchOp(client, there, "exists_positive_watch", interrupt, make_node=True), 1),
-            (ZKExistsWithWatchOp(client, not_there, "exists_negative_watch", interrupt), 1),
+            (ZKExistsOp(client, there, "exists_positive", make_node=True, **settings), 1),
+            (ZKExistsOp(client, not_there, "exists_negative", **settings), 1),
+            (ZKExistsWithWatchOp(client, there, "exists_positive_watch", make_node=True, **settings), 1),
+            (ZKExistsWithWatchOp(client, not_there, "exists_negative_watch", **settings), 1),
         ]
 
 
 class ZKExistsManyTaskSet(OperationsTaskSet):
     """Watches that pile up."""
 
+    default_name = "exists_many"
+
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
         """Return the exists with ever new watches."""
-        return [(ZKExistsWithManyWatchesOp(client, self.maybe_interrupt), 1)]
+        return [(ZKExistsWithManyWatchesOp(client, **self.settings), 1)]
 
 
 class ZKGetChildrenTaskSet(OperationsTaskSet):
     """Lists of children."""
 
+    default_name = "get_children"
+
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
         """Return the get_children."""
-        return [(ZKGetChildrenOp(client, None, self.maybe_interrupt), 1)]
+        return [(ZKGetChildrenOp(client, **self.settings), 1)]
 
 
 class ZKGetChildren2TaskSet(OperationsTaskSet):
     """Lists of children, with the parent's stat."""
 
+    default_name = "get_children2"
+
     def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
         """Return the get_children with stat."""
-        return [(ZKGetChildren2Op(client, None, self.maybe_interrupt), 1)]
+        return [(ZKGetChildren2Op(client, **self.settings), 1)]

@@ -1,45 +1,91 @@
 """The timer: one operation, from its start to its reply, as one request event of Locust's."""
 
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
+import gevent
 import locust
+from kazoo.exceptions import ConnectionLoss, KazooException
+from kazoo.exceptions import OperationTimeoutError as KazooOperationTimeoutError
+from kazoo.exceptions import SessionExpiredError as KazooSessionExpiredError
+from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.retry import RetryFailedError
 
-from zk_locust.errors import ClientError, ConnectionLossError, OperationTimeoutError, SessionExpiredError
+from zk_locust.errors import ClientError
 
 REQUEST_TYPE = "zookeeper"
-_CONNECTION_ERRORS = (ConnectionLossError, OperationTimeoutError, SessionExpiredError)
+# What says something about the ensemble. kazoo's own come from whatever a locustfile asks of kazoo itself: recipes,
+# asynchronous requests, ACLs. Those of kazoo's that tell of a lost connection include ours, which derive from them.
+_counted: tuple[type[BaseException], ...] = (KazooException, KazooTimeoutError)
+_CONNECTION_ERRORS = (
+    ConnectionLoss, KazooOperationTimeoutError, KazooSessionExpiredError, KazooTimeoutError, RetryFailedError,
+)  # fmt: skip
+
+
+def register_exceptions(exceptions: Iterable[type[BaseException]]) -> None:
+    """Let timers count these too, as errors of the ensemble's: those of a client of the locustfile's own."""
+    global _counted
+    _counted = tuple(dict.fromkeys((*_counted, *exceptions)))
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSettings:
+    """Where timers report, and what they do with errors. `context` returns the context of each request event."""
+
+    events: Any = None  # Locust's own where there are none
+    exception_behavior: str = "log-failure"
+    ignore_connection_down: bool = False
+    context: Callable[[], Any] | None = None
+
+
+_latest = TimerSettings()
+
+
+def adopt(settings: TimerSettings) -> None:
+    """Let timers that are made outside of any user's greenlet follow these settings from now on."""
+    global _latest
+    _latest = settings
+
+
+def settings_here() -> TimerSettings:
+    """Return the settings of the user whose greenlet this is; elsewhere those that were adopted last."""
+    arguments = getattr(gevent.getcurrent(), "args", None)  # Locust finds a greenlet's user in the same way
+    found = getattr(arguments[0], "timer_settings", None) if arguments else None
+    return found or _latest
 
 
 class LocustTimer:
-    """Time the block, and report it as a success, or as a failure when it raises a ClientError.
+    """Time the block, and report it as a success, or as a failure when it raises a ClientError or an error of kazoo's.
 
-    `name` is the operation's; with two names the first is the request type. What becomes of a ClientError is
+    `name` is the operation's; with two names the first is the request type. What becomes of such an error is
     `--exception-behavior`'s to say. Anything else that leaves the block (a user being stopped, a time limit of the
     caller's, a mistake in a locustfile) is passed on and reported as nothing: it says nothing about the ensemble.
     """
 
-    __slots__ = ("_events", "_exception_behavior", "_ignore_connection_down", "_reported", "_started_ns", "name",
-                 "request_type")  # fmt: skip
+    __slots__ = ("_reported", "_settings", "_started_ns", "name", "request_type")
 
     def __init__(
         self,
-        name: str,
+        name: str | None = None,
         older_name: str | None = None,
         *,
         request_type: str | None = None,
+        settings: TimerSettings | None = None,
         events: Any = None,
-        exception_behavior: str = "log-failure",
-        ignore_connection_down: bool = False,
+        exception_behavior: str | None = None,
+        ignore_connection_down: bool | None = None,
     ) -> None:
         # In 2019 it was LocustTimer(request_type, name), by place or by name.
-        self.request_type, self.name = (
-            (request_type or REQUEST_TYPE, name) if older_name is None else (name, older_name)
-        )
-        self._events = events or locust.events
-        self._exception_behavior = exception_behavior
-        self._ignore_connection_down = ignore_connection_down
+        if older_name is None:
+            self.request_type, self.name = request_type or REQUEST_TYPE, name or request_type or ""
+        else:
+            self.request_type, self.name = name or "", older_name
+        if settings is None:
+            settings = _settings_with(events, exception_behavior, ignore_connection_down)
+        self._settings = settings
         self._reported = False
         self._started_ns = 0
 
@@ -55,12 +101,13 @@ class LocustTimer:
             if not self._reported:
                 self.success()
             return False
-        if not isinstance(error, ClientError):
+        if not isinstance(error, _counted):
             return False
-        ignored = self._ignore_connection_down and isinstance(error, _CONNECTION_ERRORS)
-        if not (self._reported or ignored or self._exception_behavior == "try-suppress"):
-            self.failure(error)
-        return self._exception_behavior != "propagate"
+        settings = self._settings
+        ignored = settings.ignore_connection_down and isinstance(error, _CONNECTION_ERRORS)
+        if not (self._reported or ignored or settings.exception_behavior == "try-suppress"):
+            self._fire(0, error, time.perf_counter_ns())
+        return settings.exception_behavior != "propagate"
 
     def restart(self, started_ns: int | None = None) -> None:
         """Let the operation begin now, or have begun at `started_ns` of `time.perf_counter_ns`: what came before was
@@ -77,21 +124,34 @@ class LocustTimer:
             ended_ns = time.perf_counter_ns()
         self._fire(response_length, None, ended_ns)
 
-    def failure(self, error: Exception | str) -> None:
+    def failure(self, exc: BaseException | str) -> None:
         """Report a failure that ends now."""
-        self._fire(0, ClientError(error) if isinstance(error, str) else error, time.perf_counter_ns())
+        self._fire(0, ClientError(exc) if isinstance(exc, str) else exc, time.perf_counter_ns())
 
     def discard(self) -> None:
         """Report nothing."""
         self._reported = True
 
-    def _fire(self, response_length: int, error: Exception | None, ended_ns: int) -> None:
+    def _fire(self, response_length: int, error: BaseException | None, ended_ns: int) -> None:
         self._reported = True
-        self._events.request.fire(
+        settings = self._settings
+        (settings.events or _latest.events or locust.events).request.fire(
             request_type=self.request_type,
             name=self.name,
             response_time=(ended_ns - self._started_ns) / 1e6,
             response_length=response_length,
             exception=error,
-            context={},
+            context={} if settings.context is None else settings.context(),
         )
+
+
+def _settings_with(events: Any, exception_behavior: str | None, ignore_connection_down: bool | None) -> TimerSettings:
+    """Return the settings that hold here, with those that are given."""
+    given = {
+        "events": events,
+        "exception_behavior": exception_behavior,
+        "ignore_connection_down": ignore_connection_down,
+    }
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    settings = settings_here()
+    return replace(settings, **changes) if changes else settings

@@ -4,25 +4,34 @@ import contextlib
 import random
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any, Unpack
 
 import gevent
 import locust
 from locust import User
+from locust.runners import WorkerRunner
 from locust.user.task import LOCUST_STATE_STOPPING
 
 from zk_locust.bench import adopt_flags, register_bench_parameters
+from zk_locust.collectors import register_collectors
 from zk_locust.errors import ClientError, ConfigurationError
 from zk_locust.interrupt import register_interrupt
 from zk_locust.load_plan import register_load_plan
-from zk_locust.locust_client import KazooLocustClient, LocustClient
+from zk_locust.locust_client import KINDS, LocustClient
 from zk_locust.node_cleanup import register_node_cleanup
 from zk_locust.older_locustfiles import OlderSettings, ZKLocustMeta, with_older_settings
 from zk_locust.options import Options
 from zk_locust.parameters import add_parameters
+from zk_locust.picked_classes import show_hosts
+from zk_locust.refusals import register_refusals
 from zk_locust.report_dir import register_report_dir
 from zk_locust.request_counting import register_request_counting
+from zk_locust.run_sockets import install
 from zk_locust.settings_check import register_fixed_parameters, register_settings_check
+from zk_locust.timer import TimerSettings, adopt
 
 _CONNECT_PAUSE_S = 1.0
 _WORTH_TELLING_S = 1.0
@@ -37,20 +46,28 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
     """
 
     abstract = True
-    given_environment: Any
+    given_environment: Any = None
     min_wait: float | None = None  # type: ignore[assignment]
     max_wait: float | None = None  # type: ignore[assignment]
 
     def __init__(
         self,
         environment: Any = None,
-        *,
-        client_impl: str | type[KazooLocustClient] | None = None,
+        *older: Any,
+        client_impl: str | type[LocustClient] | None = None,
         pseudo_root: Any = _FROM_OPTIONS,
         autostart: bool = True,
         **settings: Unpack[OlderSettings],
     ) -> None:
-        environment = environment or self.given_environment
+        # In 2019 there was no environment: by place, the client came first, and the pseudo root second.
+        places = [one for one in (environment, *older) if one is not None and one is not self.given_environment]
+        environment = self.given_environment
+        if places and isinstance(places[0], (str, type)):
+            client_impl, pseudo_root = (*places, pseudo_root)[:2]
+        elif places:
+            environment = places[0]
+        if client_impl is self.given_environment:  # a class of then has handed on what it took for the client
+            client_impl = None
         super().__init__(environment)
         self.options = with_older_settings(Options.of(environment.parsed_options), settings)
         self._autostart = autostart
@@ -58,11 +75,16 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
             "pseudo_root": self.options.pseudo_root if pseudo_root is _FROM_OPTIONS else pseudo_root,
             "events": environment.events,
         }
-        self.client: LocustClient
-        if isinstance(client_impl, type):
-            self.client = client_impl(options=self.options, **where)
-        else:
-            self.client = LocustClient(self.options, client=client_impl, **where)
+        if type(self).context is not User.context:
+            where["context"] = self.context
+        self.client: LocustClient = _client(self.options, client_impl, where)
+        self.timer_settings = self.client.timer_settings
+        adopt(replace(self.timer_settings, context=None))
+        if autostart:
+            self.client.connect_at_first_use(self.connect)
+            if type(self).on_start is not ZKLocust.on_start:
+                # Connected before it runs, also where it does not call ours.
+                self.on_start = partial(_connected_first, self, self.on_start)  # type: ignore[method-assign]
         self._wait_between_s = self._waits()
 
     def wait_time(self) -> float:
@@ -113,21 +135,54 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         return least, max(least, most)
 
 
+def _client(options: Options, kind: str | type[LocustClient] | None, where: dict[str, Any]) -> LocustClient:
+    if isinstance(kind, type):
+        return kind(options=options, **where)
+    name = kind or options.client
+    if name in KINDS:
+        return KINDS[name](options=options, **where)
+    return LocustClient(options, client=name, **where)
+
+
+def _connected_first(user: ZKLocust, on_start: Callable[[], None]) -> None:
+    user.connect()
+    on_start()
+
+
+def _on_init(environment: Any, runner: Any, **_: Any) -> None:
+    if not isinstance(runner, WorkerRunner):
+        show_hosts(environment, getattr(environment.parsed_options, "hosts", None))
+    # Timers of users of other kinds too: on a worker the options come with the test.
+    environment.events.test_start.add_listener(_adopt_options)  # after the one that refuses a test
+
+
+def _adopt_options(environment: Any, **_: Any) -> None:
+    options = Options.of(environment.parsed_options)
+    adopt(TimerSettings(environment.events, options.exception_behavior, options.ignore_connection_down))
+
+
 def register() -> None:
     """Let Locust know the parameters, the plan of the load and the cleaning up. Safe to call again."""
-    for hook, listener in (
-        (locust.events.init_command_line_parser, add_parameters),
-        (locust.events.init, register_interrupt),
-        (locust.events.init, register_bench_parameters),
-        (locust.events.init, register_settings_check),
-        (locust.events.init, register_report_dir),
-        (locust.events.init, register_fixed_parameters),  # those that follow from --report-dir too
-        (locust.events.init, register_load_plan),
-        (locust.events.init, register_node_cleanup),
-        (locust.events.init, register_request_counting),
-    ):
-        if listener not in hook._handlers:
-            hook.add_listener(listener)
+    parameters = locust.events.init_command_line_parser
+    for listener in (add_parameters, install):
+        if listener not in parameters._handlers:
+            parameters.add_listener(listener)
+    # Before the collectors', whichever was imported first: they take their files from what --report-dir says.
+    listeners = [
+        register_interrupt,
+        register_bench_parameters,
+        register_settings_check,
+        register_report_dir,
+        register_fixed_parameters,  # those that follow from --report-dir too
+        register_load_plan,
+        register_refusals,
+        register_node_cleanup,
+        register_request_counting,
+        register_collectors,
+        _on_init,
+    ]
+    handlers = locust.events.init._handlers
+    handlers[:0] = [listener for listener in listeners if listener not in handlers]
     adopt_flags(sys.argv[1:])
 
 

@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "record":
             _record(given)
         elif given.command == "start":
+            if given.alone:
+                _end_others(given.file)
             background.start(given.file, lambda: _record(given))
             print("started")
         else:
@@ -28,6 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"host_metrics: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _end_others(file: Path) -> None:
+    """End samplers of earlier runs, whose controller was killed: they write a file of this name in a folder beside."""
+    for pid_file in file.parent.parent.glob(f"*/{background.pid_file_of(file).name}"):
+        other = pid_file.with_suffix(file.suffix)
+        if other != file:
+            background.stop(other)
 
 
 def _record(given: argparse.Namespace) -> None:
@@ -58,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
             metavar="NAME=FILE",
             help="a process to watch; its pid file has its id and its start in ticks",
         )
+        if name == "start":
+            command.add_argument(
+                "--alone",
+                action="store_true",
+                help="end the ones first that write a file of the same name in a folder beside this file's",
+            )
         command.add_argument("--status", type=_absolute, help="watch the processes that this status.json names")
     stop = commands.add_parser("stop", help="end the one that was started")
     stop.add_argument("--file", type=_absolute, required=True, help="the file that it writes")

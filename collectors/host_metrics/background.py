@@ -52,6 +52,8 @@ def start(file: Path, run: Callable[[], None]) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while not (file.exists() and file.stat().st_size):
         if time.monotonic() > deadline or not _runs(pid_file, patience_s=1.0):
+            with contextlib.suppress(BackgroundError):
+                stop(file)
             last = (log.read_text(encoding="utf-8", errors="replace").splitlines() or [f"see {log}"])[-1]
             raise BackgroundError(f"the sampler did not start: {last}")
         time.sleep(0.02)

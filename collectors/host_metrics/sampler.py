@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import math
-import os
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Final
 
 from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
+from host_metrics.lasting_file import RECORDS_LOST, LastingFile
 from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_machine
 from host_metrics.process import Identity, ProcessCounts, named_in_pid_file, named_in_status, read_process
+
+_ROOM_S: Final = 2.0  # how long the end waits for room on a full disk: whoever ends a sampler waits 3 s
 
 
 @dataclass(frozen=True)
@@ -42,18 +47,20 @@ def sample(file: Path, host: str, watched: Watched, interval_s: float, wake: Eve
     """Write a row for the machine and each process every `interval_s` seconds, for `for_s` seconds or until `wake`.
 
     Each row is of the time that has really passed since the one before. It ends too where its file is removed: nobody
-    would find it any more. Raises OSError where the file cannot be written.
+    would find it any more. Raises OSError where the file cannot be made; while it cannot be written, rows wait.
     """
-    with file.open("w", encoding="utf-8", newline="") as target:
-        writer = csv.DictWriter(target, HOST_COLUMNS, restval="")
-        writer.writeheader()
-        target.flush()
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, HOST_COLUMNS, restval="")
+    writer.writeheader()
+    target = LastingFile(file, _say)
+    try:
+        target.write(_taken_from(text))
         began_s = time.perf_counter()
         fixed = {"host": host, "machine": machine_id(), "kernel": kernel_id()}
         before = _Look(watched)
         number = 0
         ends_s = math.inf if for_s is None else began_s + for_s
-        while os.fstat(target.fileno()).st_nlink:
+        while not target.removed:
             # What came late is not made up for: the next sample is at the next full interval.
             number = max(number + 1, int((time.perf_counter() - began_s) / interval_s) + 1)
             next_s = began_s + number * interval_s
@@ -65,8 +72,26 @@ def sample(file: Path, host: str, watched: Watched, interval_s: float, wake: Eve
                 "elapsed_s": f"{now.at_s - began_s:.6f}",
             }
             writer.writerows(fixed | stamp | row for row in _rows(before, now))
-            target.flush()
+            target.write(_taken_from(text))
             before = now
+    finally:
+        lost = target.close(_ROOM_S)
+        if lost:
+            _say(RECORDS_LOST, file.name, f"{lost} samples: until the end there was no room for them")
+
+
+def _taken_from(text: io.StringIO) -> str:
+    """Return what was written there, and empty it."""
+    taken = text.getvalue()
+    text.seek(0)
+    text.truncate()
+    return taken
+
+
+def _say(*what: str) -> None:
+    """Put a line into the sampler's log, which may be on the same full disk."""
+    with contextlib.suppress(OSError):
+        print(datetime.now(timezone.utc).isoformat(timespec="milliseconds"), *what, file=sys.stderr, flush=True)
 
 
 class _Look:

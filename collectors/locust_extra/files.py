@@ -1,16 +1,18 @@
 """The files that the series goes to: `locust-stats.csv`, `locust-distrib.jsonl`, `latency.hlog`.
 
-Each line is flushed when it is written, so that a reader, or whoever collects after a crash, has all but the last.
+The lines of an interval are written together and at once, so that a reader, or whoever collects after a crash, has all
+but the last. While the disk is full they wait in memory (`LastingFile`); the counts go on meanwhile.
 """
 
 import csv
+import io
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from hdrh.log import HistogramLogWriter
 
+from host_metrics.lasting_file import LastingFile, Tell
 from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED, PERCENTILES, STATS_COLUMNS
 from locust_extra.histogram import LatencyHistogram, to_hdr_histogram
 from locust_extra.recorder import Key
@@ -32,20 +34,37 @@ class WallClock:
         return self._began.timestamp() + elapsed_s
 
 
-def _open(path: str) -> TextIO:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return Path(path).open("w", encoding="utf-8", newline="")
+class _SeriesFile:
+    """What the files of a series have in common: text that is gathered here becomes one record of the file."""
+
+    def __init__(self, path: str, wall: WallClock, tell: Tell | None) -> None:
+        self._file = LastingFile(path, tell)
+        self._text = io.StringIO(newline="")
+        self._wall = wall
+
+    def retry(self) -> bool:
+        """Write what a full disk has held up, where there is room again; return whether nothing waits any more."""
+        return self._file.retry()
+
+    def close(self, patience_s: float = 0.0) -> int:
+        """Close the file; return how many records were lost because there was no room within `patience_s`."""
+        return self._file.close(patience_s)
+
+    def _write_text(self) -> None:
+        if text := self._text.getvalue():
+            self._file.write(text)
+            self._text.seek(0)
+            self._text.truncate()
 
 
-class StatsFile:
+class StatsFile(_SeriesFile):
     """`locust-stats.csv`."""
 
-    def __init__(self, path: str, wall: WallClock) -> None:
-        self._file = _open(path)
-        self._writer = csv.DictWriter(self._file, STATS_COLUMNS, restval="")
+    def __init__(self, path: str, wall: WallClock, tell: Tell | None = None) -> None:
+        super().__init__(path, wall, tell)
+        self._writer = csv.DictWriter(self._text, STATS_COLUMNS, restval="")
         self._writer.writeheader()
-        self._file.flush()
-        self._wall = wall
+        self._write_text()
         self._users: dict[str, int] = {}
         self._operations: dict[tuple[int, Key], LatencyHistogram] = {}
         self._workers: dict[tuple[int, str], LatencyHistogram] = {}
@@ -67,11 +86,7 @@ class StatsFile:
             cumulative = self._workers.setdefault((part, worker), LatencyHistogram())
             cumulative.add(share.total)
             self._row(interval, worker, "", AGGREGATED, cumulative, self._users.get(worker, 0), share)
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        self._write_text()
 
     def _row(
         self,
@@ -108,12 +123,11 @@ class StatsFile:
         self._writer.writerow(row)
 
 
-class DistributionFile:
+class DistributionFile(_SeriesFile):
     """`locust-distrib.jsonl`."""
 
-    def __init__(self, path: str, wall: WallClock) -> None:
-        self._file = _open(path)
-        self._wall = wall
+    def __init__(self, path: str, wall: WallClock, tell: Tell | None = None) -> None:
+        super().__init__(path, wall, tell)
 
     def write(self, interval: Interval) -> None:
         """Add one line for each operation that had a request in the interval."""
@@ -134,28 +148,23 @@ class DistributionFile:
                 "overflows": histogram.overflows,
                 "histogram": {str(bucket): count for bucket, count in sorted(histogram.counts.items())},
             }
-            self._file.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+            self._text.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
+        self._write_text()
 
 
-class HistogramLogFile:
+class HistogramLogFile(_SeriesFile):
     """`latency.hlog`: microseconds. A tag is the operation's name, with the part before it if that is not measured."""
 
-    def __init__(self, path: str, wall: WallClock) -> None:
-        self._file = _open(path)
-        self._wall = wall
-        self._log = HistogramLogWriter(self._file)
+    def __init__(self, path: str, wall: WallClock, tell: Tell | None = None) -> None:
+        super().__init__(path, wall, tell)
+        self._log = HistogramLogWriter(self._text)
         self._log.output_comment("zk-locust: latencies in microseconds; a tag is an operation of the measured part")
         self._log.output_log_format_version()
         self._log.output_base_time(0)
         # The package's own output_start_time raises: it takes seconds for milliseconds, and a method that is not there.
-        self._file.write(f"#[StartTime: {wall.epoch_s(0):.6f} (seconds since epoch), {wall.label(0)}]\n")
+        self._text.write(f"#[StartTime: {wall.epoch_s(0):.6f} (seconds since epoch), {wall.label(0)}]\n")
         self._log.output_legend()
-        self._file.flush()
+        self._write_text()
 
     def write(self, interval: Interval) -> None:
         """Add one histogram for each operation that had a success in the interval."""
@@ -163,15 +172,11 @@ class HistogramLogFile:
             if not histogram.counts:
                 continue
             tag = name if interval.part == MEASURED else f"{interval.part}:{name}"
-            self._file.write(f"Tag={tag.replace(',', ';').replace(' ', '_')},")
+            self._text.write(f"Tag={tag.replace(',', ';').replace(' ', '_')},")
             self._log.output_interval_histogram(
                 to_hdr_histogram(histogram.counts),
                 self._wall.epoch_s(interval.start_s),
                 self._wall.epoch_s(interval.end_s),
                 max_value_unit_ratio=1.0,
             )
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        self._write_text()

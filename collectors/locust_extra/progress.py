@@ -1,7 +1,8 @@
 """`progress.json`: how far the load is, for whoever watches it from outside."""
 
+import contextlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from locust_extra.histogram import LatencyHistogram
@@ -10,7 +11,10 @@ from locust_extra.series import Interval
 
 @dataclass(slots=True)
 class Progress:
-    """How far the load is. The rate and the p99 are those of the last whole interval, the counts those of the part."""
+    """How far the load is. The rate and the p99 are those of the last whole interval, the counts those of the part.
+
+    `absent` says in words who is not there: workers, members, a leader.
+    """
 
     part: str = ""
     time_left_s: float | None = None
@@ -20,6 +24,7 @@ class Progress:
     p99_us: int | None = None
     requests: int = 0
     failures: int = 0
+    absent: list[str] = field(default_factory=list)
 
     def begin_part(self, part: str) -> None:
         """Count anew."""
@@ -39,7 +44,12 @@ class Progress:
         self.p99_us = total.percentiles_us({"p99": 99.0})["p99"]
 
     def write(self, path: str) -> None:
-        """Replace the file at once, so that a reader never sees half of it."""
+        """Replace the file at once, so that a reader never sees half of it. On a full disk the old one stays."""
         temporary = Path(f"{path}.new")
-        temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        temporary.replace(path)
+        try:
+            temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
+            temporary.replace(path)
+        except OSError:
+            # The next one comes in a moment. What little there is of this one is of no use, and takes room.
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)

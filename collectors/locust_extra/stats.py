@@ -9,6 +9,7 @@ and the parameters `--stats-collect`, `--stats-csv`, `--stats-distrib`, `--stats
 `--stats-progress` say what is recorded and where.
 """
 
+import logging
 import os
 import socket
 import time
@@ -19,18 +20,23 @@ import locust
 from locust import runners
 from locust.runners import MasterRunner, WorkerRunner
 
+from locust_extra.absent import Absent
 from locust_extra.columns import COOL_DOWN
 from locust_extra.events import EventFile
 from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, WallClock
 from locust_extra.progress import Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
-from zk_locust.load_plan import happened, part_changed, plan_of
+from zk_locust.load_plan import happened, member_seen, part_changed, plan_of
+from zk_locust.patience import WORKER_NAME_VARIABLE
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
 _LOCAL: Final = "local"
-WORKER_NAME_VARIABLE: Final = "ZK_LOCUST_WORKER_NAME"
+# How long a load that has ended waits for room on a full disk. The supervisor gives the master 12 s at the least.
+_ROOM_S: Final = 8.0
+
+logger = logging.getLogger(__name__)
 
 
 def register_extra_stats() -> None:
@@ -57,8 +63,10 @@ class WorkerStats:
         self._environment = environment
         self._runner = runner
         self._recorder: Recorder | None = None
+        self._recorded: dict[str, int] = {}
         part_changed.add_listener(self._on_part_changed)
         environment.events.report_to_master.add_listener(self._on_report_to_master)
+        environment.events.quit.add_listener(self._on_quit)
 
     def _on_part_changed(self, part: str, planned_s: float | None, elapsed_s: float, **_: Any) -> None:
         interval_s = _interval_s(self._environment)
@@ -75,7 +83,15 @@ class WorkerStats:
             f"{socket.gethostname()}/worker-{self._runner.worker_index}"
         )
         if self._recorder is not None:
-            data[_REPORT_FIELD] = self._recorder.report(int(self._runner.user_count))
+            report = data[_REPORT_FIELD] = self._recorder.report(int(self._runner.user_count))
+            for part, _, records in report["records"]:
+                requests = sum(message["requests"] for _, _, message in records)
+                self._recorded[part] = self._recorded.get(part, 0) + requests
+
+    def _on_quit(self, **_: Any) -> None:
+        # Whoever doubts that all of it has reached the master can compare.
+        for part, requests in self._recorded.items():
+            logger.info("Recorded here in the part %s: %d successful operations", part, requests)
 
 
 class LoadStats:
@@ -94,14 +110,18 @@ class LoadStats:
         self._files: list[StatsFile | DistributionFile | HistogramLogFile] = []
         self._worker_names: dict[str, str] = {}
         self._lost: set[str] = set()
+        self._absent = Absent()
         self._progress = Progress()
         self._progress_path: str | None = self._option("stats_progress")
         events_path = self._option("stats_events")
         self._events = EventFile(events_path, "master") if events_path else None
         part_changed.add_listener(self._on_part_changed)
         happened.add_listener(self._on_happened)
+        member_seen.add_listener(self._on_member_seen)
         # Before those that tidy up, which may take their time against an ensemble that does not answer.
         environment.events.test_stop._handlers.insert(0, self._on_test_stop)
+        # After the tidying up, and before Locust writes a summary of its own: where that fails, `quit` does not fire.
+        environment.events.test_stop.add_listener(self._wait_for_room)
         environment.events.quit.add_listener(self._on_quit)
         if isinstance(runner, MasterRunner):
             environment.events.worker_report.add_listener(self._on_worker_report)
@@ -129,11 +149,11 @@ class LoadStats:
         self._began_s, self._wall = time.perf_counter(), WallClock()
         self._series = Series(interval_s, self._elapsed_s)
         if path := self._option("stats_csv"):
-            self._files.append(StatsFile(path, self._wall))
+            self._files.append(StatsFile(path, self._wall, self._note))
         if path := self._option("stats_distrib"):
-            self._files.append(DistributionFile(path, self._wall))
+            self._files.append(DistributionFile(path, self._wall, self._note))
         if path := self._option("stats_hlog"):
-            self._files.append(HistogramLogFile(path, self._wall))
+            self._files.append(HistogramLogFile(path, self._wall, self._note))
         if not isinstance(self._runner, MasterRunner):
             self._recorder = Recorder(interval_s)
             self._environment.events.request.add_listener(self._recorder.on_request)
@@ -153,6 +173,7 @@ class LoadStats:
         while True:
             self._look_for_lost_workers()
             self._give_out(final=False)
+            self._retry()
             if self._progress_path:
                 self._write_progress(self._progress_path)
             gevent.sleep(0.25)
@@ -184,10 +205,21 @@ class LoadStats:
             for file in self._files:
                 file.write(interval)
 
+    def _retry(self) -> bool:
+        """Write what a full disk has held up, where there is room again; return whether nothing waits any more."""
+        done = [file.retry() for file in self._files]
+        return all(done) and (self._events is None or self._events.retry())
+
+    def _wait_for_room(self, **_: Any) -> None:
+        deadline = time.perf_counter() + _ROOM_S
+        while not self._retry() and time.perf_counter() < deadline:
+            gevent.sleep(0.1)
+
     def _write_progress(self, path: str) -> None:
         plan = plan_of(self._environment)
         self._progress.users = int(self._runner.user_count)
         self._progress.workers = len(self._worker_names) - len(self._lost)
+        self._progress.absent = self._absent.lines(len(self._worker_names), len(self._lost))
         self._progress.time_left_s = plan.time_left_s() if plan else None
         self._progress.write(path)
 
@@ -205,13 +237,15 @@ class LoadStats:
         self._progress.part = "ended"
         if self._progress_path:
             self._write_progress(self._progress_path)
-        for file in self._files:
-            file.close()
-        if self._events:
-            self._events.close()
+        lost = sum(file.close() for file in self._files) + (self._events.close() if self._events else 0)
+        if lost:
+            logger.error("%d records of the load are lost: until its end there was no room to write them", lost)
 
     def _on_happened(self, event: str, subject: str, detail: str, **_: Any) -> None:
         self._note(event, subject, detail)
+
+    def _on_member_seen(self, member: str, state: str, problem: str, **_: Any) -> None:
+        self._absent.see_member(member, state, problem)
 
     def _note(self, event: str, subject: str = "", detail: str = "") -> None:
         if self._events is not None:

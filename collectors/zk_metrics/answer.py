@@ -1,13 +1,10 @@
 """What the page is told: the members and what was last read of them, as JSON."""
 
-import math
 import time
-from typing import Any, Final
+from typing import Any
 
 from zk_metrics.member import Member
 from zk_metrics.monitor import Monitor
-
-_LONGEST_TEXT: Final = 300
 
 
 def answer(monitor: Monitor, next_s: float) -> dict[str, Any]:
@@ -15,6 +12,7 @@ def answer(monitor: Monitor, next_s: float) -> dict[str, Any]:
 
     | key | content |
     |---|---|
+    | `process` | changes when Locust is started again: then `at_s` begins anew |
     | `collection` | `web`, `interval` or `none` |
     | `interval_s` | seconds between two polls at an interval |
     | `polls` | whether anybody polls now |
@@ -28,10 +26,11 @@ def answer(monitor: Monitor, next_s: float) -> dict[str, Any]:
     """
     collection = monitor.collection
     return {
+        "process": monitor.process,
         "collection": "web" if collection.on_demand else "interval" if collection.interval_s else "none",
         "interval_s": collection.interval_s,
         "polls": monitor.polls,
-        "recording": monitor.recording is not None and collection != type(collection)(),
+        "recording": monitor.recording.wanted and not monitor.recording.problem and collection != type(collection)(),
         "problem": monitor.problem,
         "next_s": round(next_s, 3),
         "members": [_member(member) for member in monitor.members],
@@ -45,21 +44,11 @@ def _member(member: Member) -> dict[str, Any]:
     return {
         "name": member.name,
         "sample": {
-            "timestamp": sample.sent.isoformat(timespec="milliseconds"),
-            "at_s": sample.sent_s,
-            "age_s": round(time.perf_counter() - sample.sent_s, 3),
+            "timestamp": sample.answered.isoformat(timespec="milliseconds"),
+            "at_s": sample.answered_s,
+            "age_s": round(time.perf_counter() - sample.answered_s, 3),
             "poll_ms": sample.poll_ms,
-            "metrics": {name: _plain(value) for name, value in sample.metrics.items()},
+            "metrics": sample.metrics,
             "detail": sample.detail,
         },
     }
-
-
-def _plain(value: Any) -> float | str | None:
-    """A number that JSON has, or text of bounded length: the member may have answered anything."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None if value is None else str(value)[:_LONGEST_TEXT]
-    try:
-        return value if math.isfinite(value) else None
-    except OverflowError:
-        return None

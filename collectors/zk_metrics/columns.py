@@ -1,7 +1,11 @@
-"""The columns of `zk-metrics.csv`: one row for each metric of each member at each poll.
+"""The columns of `zk-metrics.csv`: one row for each poll of each member, a column for each metric.
 
-A member that did not answer has one row at that poll: `metric` is `reachable`, `value` is 0, and `detail` says why.
-A member that answered has `reachable` 1, with the time its answer took, in `poll_ms`.
+`MEMBER_COLUMNS` come first, then `COMMON_METRICS`, then a column for each further metric in the order in which it was
+first other than 0. So a metric that no member has told to be anything but 0 has no column, and one that begins in the
+middle of a run gets its column then: rows before it are empty there.
+
+A cell is empty where the member did not tell the metric at that poll. A member that did not answer is a row in which
+`reachable` is 0, `detail` says why, and all metrics are empty.
 """
 
 from typing import Final
@@ -9,11 +13,30 @@ from typing import Final
 REACHABLE: Final = "reachable"
 POLL_MS: Final = "poll_ms"
 
-METRIC_COLUMNS: Final[tuple[str, ...]] = (
-    "timestamp",  # UTC, ISO 8601 with microseconds: when the poll was sent
-    "elapsed_s",  # seconds on the collector's monotonic clock since it started
+MEMBER_COLUMNS: Final[tuple[str, ...]] = (
+    "timestamp",  # UTC, ISO 8601 with microseconds: when the answer was complete, or given up
+    "elapsed_s",  # the same moment, seconds on the collector's monotonic clock since it started
     "member",  # the member's name in the inventory, or its admin address
-    "metric",  # the name that ZooKeeper's "monitor" command gives it (avg_latency, znode_count, …)
-    "value",  # a number, or text as it came (server_state, version)
+    REACHABLE,  # 1, or 0 for a poll without a usable answer
+    POLL_MS,  # from the request to the complete answer, milliseconds; empty without one
     "detail",  # why a member was not reachable; empty otherwise
 )
+
+COMMON_METRICS: Final[tuple[str, ...]] = (
+    "server_state",  # leader, follower, observer or standalone
+    "version",
+    "num_alive_connections",
+    "outstanding_requests",
+    "znode_count",
+    "ephemerals_count",
+    "watch_count",
+    "avg_latency",
+    "max_latency",
+    "packets_received",
+    "packets_sent",
+)
+
+METRIC_COLUMNS: Final[tuple[str, ...]] = MEMBER_COLUMNS + COMMON_METRICS
+
+# The columns before: a row for each metric of each poll. Older run folders have them, and reporting reads both.
+LONG_COLUMNS: Final[tuple[str, ...]] = ("timestamp", "elapsed_s", "member", "metric", "value", "detail")

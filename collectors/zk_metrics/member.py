@@ -1,24 +1,31 @@
 """One member, asked for its metrics through its AdminServer."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import gevent
 import requests
 
+from zk_metrics.untrusted import MOST_BYTES, Value, metrics_of, plain_text
+
 _TIME_LIMIT_S: Final = 5.0
+_PIECE_BYTES: Final = 64 * 1024
+# What is compressed could be any size when it is unpacked.
+_HEADERS: Final = {"Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What one poll of one member gave: its metrics, or in `detail` why there are none."""
 
-    sent: datetime
-    sent_s: float  # the same moment on time.perf_counter's clock, seconds
+    answered: datetime  # when the answer was complete, or given up
+    answered_s: float  # the same moment on time.perf_counter's clock, seconds
     poll_ms: float
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Value] = field(default_factory=dict)
     detail: str = ""
 
 
@@ -26,7 +33,7 @@ class Member:
     """A member's name and AdminServer, and what it was last read to be."""
 
     def __init__(self, name: str, url: str, time_limit_s: float = _TIME_LIMIT_S) -> None:
-        self.name = name
+        self.name = plain_text(name)
         self.url = url
         self._time_limit_s = time_limit_s
         self.latest: Sample | None = None
@@ -35,45 +42,54 @@ class Member:
 
     def ask(self) -> Sample:
         """Ask once. A member that gives no metrics is a sample that says why, never an error."""
-        sent, began = datetime.now(UTC), time.perf_counter()
-        metrics: dict[str, Any] = {}
+        began = time.perf_counter()
+        metrics: dict[str, Value] = {}
         detail = ""
-        # requests' own time limit is one for each piece of the answer: a member that dribbles would hold us forever.
+        # One limit for all of it: requests' own is for each piece, and a member that dribbles would hold us forever.
         time_limit = gevent.Timeout(self._time_limit_s)
         try:
-            with time_limit:
-                # Whoever answers there may not send us to another address.
-                answer = self._session.get(self.url, timeout=self._time_limit_s, allow_redirects=False)
-            answer.raise_for_status()
-            metrics = _metrics_of(answer)
-        except (requests.RequestException, ValueError, gevent.Timeout) as error:
-            if isinstance(error, gevent.Timeout) and error is not time_limit:
+            with time_limit, self._answer() as body:
+                metrics = metrics_of(body)
+        except gevent.Timeout as error:
+            if error is not time_limit:
                 raise
+            detail = f"no answer within {self._time_limit_s:g} s"
+        except Exception as error:  # of whatever kind: one bad answer does not end the polls
             detail = self._reason(error)
-        poll_ms = round((time.perf_counter() - began) * 1000, 1)
-        values = {name: value for name, value in metrics.items() if name not in ("command", "error")}
-        self.latest = Sample(sent, began, poll_ms, values, detail)
+        answered_s = time.perf_counter()
+        self.latest = Sample(datetime.now(UTC), answered_s, round((answered_s - began) * 1000, 1), metrics, detail)
         return self.latest
 
-    def _reason(self, error: BaseException) -> str:
-        if isinstance(error, (requests.Timeout, gevent.Timeout)):
+    @contextmanager
+    def _answer(self) -> Iterator[bytes]:
+        """Give the answer's body. What is left of an answer that is refused is not read: its connection is closed."""
+        # Whoever answers there may not send us to another address.
+        answer = self._session.get(
+            self.url, timeout=self._time_limit_s, allow_redirects=False, headers=_HEADERS, stream=True
+        )
+        with answer:
+            if answer.is_redirect:
+                raise ValueError("the AdminServer sends elsewhere; --zk-admin-scheme https where it wants TLS")
+            if answer.status_code != requests.codes.ok:
+                raise ValueError(f"the AdminServer answers {answer.status_code} {plain_text(answer.reason or '', 60)}")
+            if answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise ValueError("the answer is compressed, which was not asked for")
+            body = b""
+            for piece in answer.iter_content(_PIECE_BYTES):
+                body += piece
+                if len(body) > MOST_BYTES:
+                    raise ValueError(f"the answer is longer than {MOST_BYTES // 2**20} MiB")
+            yield body
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, requests.Timeout):
             return f"no answer within {self._time_limit_s:g} s"
+        if isinstance(error, requests.exceptions.ChunkedEncodingError):
+            return "the answer breaks off"
         if isinstance(error, requests.ConnectionError):
             return "no connection to the AdminServer"
-        return str(error)
+        return plain_text(error) or type(error).__name__
 
     def close(self) -> None:
         """Close the connection to the AdminServer; asking again opens it again."""
         self._session.close()
-
-
-def _metrics_of(answer: requests.Response) -> dict[str, Any]:
-    if answer.is_redirect:
-        raise ValueError("the AdminServer sends elsewhere; --zk-admin-scheme https where it wants TLS")
-    try:
-        metrics = answer.json()
-    except (ValueError, RecursionError):
-        raise ValueError("the answer is not JSON") from None
-    if not isinstance(metrics, dict):
-        raise ValueError("the answer is JSON, but no metrics")
-    return metrics

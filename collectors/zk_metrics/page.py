@@ -3,7 +3,7 @@
 import functools
 import logging
 import secrets
-from typing import Any, Final
+from typing import Any
 
 import flask
 import jinja2
@@ -11,28 +11,29 @@ import jinja2
 from zk_metrics.answer import answer
 from zk_metrics.monitor import Monitor
 
-PATH: Final = "/zk-metrics"
-
 logger = logging.getLogger(__name__)
 
 
-def add_page(web_ui: Any, monitor: Monitor) -> None:
+def add_page(web_ui: Any, monitor: Monitor, path: str = "/zk-metrics") -> None:
     """Add the page, and a link to it among the downloads of Locust's own page. To be called before the UI starts."""
     base_path = getattr(web_ui.environment.parsed_options, "web_base_path", None)
     blueprint = flask.Blueprint("zk_metrics", __name__, url_prefix=base_path or None)
 
-    @blueprint.get(PATH)
+    @blueprint.get(path, strict_slashes=False)
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator]
     def page() -> flask.Response:
         nonce = secrets.token_urlsafe(16)
-        found = flask.Response(_template().render(nonce=nonce), mimetype="text/html")
+        found = flask.Response(
+            _template().render(nonce=nonce, data=f"{base_path or ''}{path}/data", home=f"{base_path or ''}/"),
+            mimetype="text/html",
+        )
         found.headers["Content-Security-Policy"] = (
             f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
             "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         return found
 
-    @blueprint.get(f"{PATH}/data")
+    @blueprint.get(f"{path}/data")
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator]
     def data() -> flask.Response:
         # Nothing of the request is read: who is polled is the parameters' affair.
@@ -51,7 +52,7 @@ def add_page(web_ui: Any, monitor: Monitor) -> None:
 
     web_ui.app.register_blueprint(blueprint)
     links = web_ui.template_args.setdefault("extended_csv_files", [])
-    links.append({"href": f".{PATH}", "title": "ZooKeeper metrics (live page)"})
+    links.append({"href": f".{path}", "title": "ZooKeeper metrics (live page)"})
 
 
 @functools.cache

@@ -1,20 +1,21 @@
 """Polling one member at a fixed beat: each member has a poller of its own, so that a slow one delays no other."""
 
 import time
+from collections.abc import Callable
 
 import gevent
 
-from zk_metrics.member import Member
-from zk_metrics.metrics_file import MetricsFile
+from zk_locust.load_plan import member_seen
+from zk_metrics.member import Member, Sample
 
 
 class MemberPoller:
     """Polls one member at a fixed beat. A beat that comes while an answer is still awaited is left out."""
 
-    def __init__(self, member: Member, interval_s: float, file: MetricsFile | None) -> None:
+    def __init__(self, member: Member, interval_s: float, record: Callable[[Member, Sample], None]) -> None:
         self._member = member
         self._interval_s = interval_s
-        self._file = file
+        self._record = record
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
@@ -26,7 +27,8 @@ class MemberPoller:
         beat = time.perf_counter()
         while True:
             sample = self._member.ask()
-            if self._file is not None:
-                self._file.write(self._member.name, sample)
+            state = str(sample.metrics.get("server_state", ""))
+            member_seen.fire(member=self._member.name, state=state, problem=sample.detail)
+            self._record(self._member, sample)
             beat = max(beat + self._interval_s, time.perf_counter())
             gevent.sleep(max(0.0, beat - time.perf_counter()))

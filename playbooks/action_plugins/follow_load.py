@@ -35,8 +35,23 @@ def latency(microseconds: float | None) -> str:
     return f"{value:.0f} {unit}"
 
 
-def progress_line(progress: dict[str, Any]) -> str:
-    """Return the line for what `progress.json` says."""
+def progress_line(progress: dict[str, Any], status: dict[str, Any] | None = None) -> str:
+    """Return the line for what `progress.json` says, and for a full disk of which `status.json` says so."""
+    absent = progress.get("absent") or []
+    notes = [str(note) for note in absent] if isinstance(absent, list) else []
+    if disk_is_full(status or {}):
+        notes.append("the master's disk is full")
+    # All of it was said by the host.
+    return "".join(filter(str.isprintable, "   ".join([_figures(progress), *notes])))
+
+
+def disk_is_full(status: dict[str, Any]) -> bool:
+    """Whether a host's `status.json` says that there is no room on its disk now."""
+    times = status.get("disk_full")
+    return isinstance(times, list) and bool(times) and isinstance(times[-1], dict) and times[-1].get("until") is None
+
+
+def _figures(progress: dict[str, Any]) -> str:
     if not progress.get("part"):
         return f"  waiting for workers   {progress.get('workers', 0)} ready"
     left = progress.get("time_left_s")
@@ -92,7 +107,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             heard, is_silent = time.monotonic(), False
             if status["state"] != "running":
                 return {"changed": True, "status": {"progress": progress} | status}
-            line = progress_line(progress or {})
+            line = progress_line(progress or {}, status)
             if time.monotonic() - shown >= given["interval_s"] and line != last_line:
                 display.display(line)
                 shown, last_line = time.monotonic(), line

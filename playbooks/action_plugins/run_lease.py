@@ -5,26 +5,17 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-import sys
 import time
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import action_loader
-
-
-def _records() -> Any:
-    """Return the plugin that keeps the records: it knows what tells controllers apart."""
-    return sys.modules[action_loader.get("run_record", class_only=True).__module__]
+from fleet.controllers import identity, is_here, is_running
+from fleet.host_modules.action import HostModuleAction
 
 
 def is_abandoned(holder: dict[str, Any]) -> bool:
     """Whether the lease is that of a process of this very machine which has ended, and loads nothing any more."""
     controller = holder.get("controller") or {}
-    if holder.get("loading") or not _records().is_here(controller):
-        return False
-    start = _records().process_start(int(controller.get("pid") or 0))
-    return bool(start is None or start != controller.get("start"))
+    return not holder.get("loading") and is_here(controller) and not is_running(controller)
 
 
 def description(holder: dict[str, Any]) -> str:
@@ -41,7 +32,7 @@ def lasts_until(result: dict[str, Any], began: float, seconds: float) -> float:
     return began + seconds if seconds and not result.get("failed") and not result.get("held_by") else 0.0
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(HostModuleAction):
     """The action `run_lease`: the module's arguments, and `take` to take a lease away that loads nothing.
 
     Returns what the module does, and `held_by`: a line that says who holds the host, empty if nobody does. What was
@@ -51,14 +42,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask the host."""
-        result: dict[str, Any] = super().run(tmp, task_vars)
+        result: dict[str, Any] = super(HostModuleAction, self).run(tmp, task_vars)
         arguments = dict(self._task.args)
         take = str(arguments.pop("take", False)).lower() in ("true", "yes", "1")
         began = time.time()
         pid = os.getppid()  # a task runs in a child of ansible-playbook
         arguments |= {
             "owner": f"{getpass.getuser()}@{socket.gethostname()}",
-            "controller": _records().identity(pid),
+            "controller": identity(pid),
         }
         result |= self._execute_module(module_name="run_lease", module_args=arguments, task_vars=task_vars)
         holder = result.get("holder")

@@ -1,4 +1,4 @@
-"""Finish a run whose `ansible-playbook` ends too early: Ctrl-C, SIGTERM, a failed task.
+"""Finish a run whose `ansible-playbook` ends too early: Ctrl-C, SIGTERM, SIGHUP, a failed task.
 
 The load would end by itself, but not at once, and its figures would wait for `collect.yml`. So, when this process ends
 and still holds the record of a run, the load is stopped, what was recorded so far is collected, and the members are
@@ -8,10 +8,10 @@ stopped where they are not to be kept: by the same playbooks, called with the sa
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,8 +22,10 @@ from typing import Any
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
-from ansible.plugins.loader import action_loader
 from ansible.utils.display import Display
+
+from fleet.interruption import Interruption
+from fleet.run_record import UNFINISHED, give_up, held_by
 
 DOCUMENTATION = """
 name: unfinished_run
@@ -33,25 +35,6 @@ description: Stops the load and collects what it has recorded so far.
 """
 
 FINISHING = "ZK_LOCUST_FINISHING"
-
-
-def _run_record() -> Any:
-    """Return the module of the plugin that keeps the records."""
-    return sys.modules[action_loader.get("run_record", class_only=True).__module__]
-
-
-def held_by(pid: int, unfinished: Path) -> list[Path]:
-    """Return the records below `unfinished` that the process `pid` holds."""
-    record = _run_record()
-    held = []
-    for folder in sorted(unfinished.glob("*")):
-        try:
-            controller = record.read(folder / record.CONTROLLER)
-        except (OSError, ValueError):
-            continue
-        if controller["pid"] == pid and controller["start"] == record.process_start(pid):
-            held.append(folder)
-    return held
 
 
 # What says which part of the playbook is played is of no use to the playbooks that finish it, and what says where
@@ -150,8 +133,14 @@ def finishing_command(words: list[str], playbooks: list[str], playbooks_dir: Pat
     names = ["collect.yml"]
     if any(Path(playbook).name == "benchmark.yml" for playbook in playbooks):
         names += ["stop.yml", "report.yml"]
-        variables["stop_only_unkept"] = True
+        variables |= {"stop_only_unkept": True, "benchmark_report_follows": True}
     return called_again(words, playbooks, variables, [playbooks_dir / name for name in names])
+
+
+def _say(line: str) -> None:
+    """Show a line; a terminal or a pipe that is gone must not keep the run from being finished."""
+    with contextlib.suppress(OSError):
+        Display().display(line)
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -166,17 +155,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         super().__init__()
         self._pid = os.getpid()
         self._unfinished: Path | None = None
+        self._is_taken_over = False
         self._claimed = ""  # the run that holds hosts
         self._playbooks_dir = Path(__file__).parents[1]
         self._secrets = Secrets()
+        self._interruption = Interruption(lambda: self._unfinished is not None)
         if FINISHING not in os.environ:
             atexit.register(self._finish)
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Take SIGTERM like Ctrl-C, and keep what opens vaults."""
-        # Ansible's handler of SIGTERM ends the process on the spot: no figures would be kept.
-        if signal.getsignal(signal.SIGTERM) is not None and FINISHING not in os.environ:
-            signal.signal(signal.SIGTERM, self._on_sigterm)
+        """Take the signals that end a playbook, and keep what opens vaults."""
+        if FINISHING not in os.environ:
+            self._interruption.install()
         self._secrets.vault = [(name, secret.bytes) for name, secret in playbook._loader._vault.secrets or []]
 
     def set_play_context(self, play_context: Any) -> None:
@@ -190,40 +180,31 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if result._task.action == "run_lease":
             self._claimed = answer.get("claimed") or ("" if answer.get("released") else self._claimed)
         folder = answer.get("folder")
-        if folder and result._task.action == "run_record" and Path(folder).parent.name == ".unfinished":
+        if folder and result._task.action == "run_record" and Path(folder).parent.name == UNFINISHED:
             self._unfinished = Path(folder).parent
-
-    @staticmethod
-    def _on_sigterm(*_: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-
-    @staticmethod
-    def _on_another_ctrl_c(*_: object) -> None:
-        Display().display("The run is being finished; please wait.")
+            self._is_taken_over = "notes" in answer
 
     def _finish(self) -> None:
         if os.getpid() != self._pid or self._unfinished is None:
             return  # a worker of Ansible's, or nothing was begun
+        if self._is_taken_over and not self._interruption.came:
+            return  # it has just tried to finish a run, and said why that failed
         held = held_by(self._pid, self._unfinished)
         if not held and not self._claimed:
             return
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, self._on_another_ctrl_c)
+        self._interruption.finishing()
         playbooks = list(context.CLIARGS["args"])
         if not held:
             # It failed before it had a load, and has closed its record itself.
             self._play(called_again(sys.argv, playbooks, {"run_record_id": self._claimed}, [self._playbook("release")]))
             return
-        Display().display("\nThis ansible-playbook ends before its run: ending the load, keeping the figures so far …")
+        _say("\nThis ansible-playbook ends before its run: ending the load, keeping the figures so far …")
         # The record is given up first, so that the other process finds it left behind.
         for folder in held:
-            record = _run_record()
-            record.write(
-                folder / record.CONTROLLER, record.read(folder / record.CONTROLLER) | {"pid": 0, "start": None}
-            )
+            give_up(folder)
         reason = "the controller was interrupted or a task failed before the run was complete"
         if self._play(finishing_command(sys.argv, playbooks, self._playbooks_dir, reason)):
-            Display().display("Not all of it could be collected; ansible-playbook playbooks/collect.yml tries again.")
+            _say("Not all of it could be collected; ansible-playbook playbooks/collect.yml tries again.")
 
     def _playbook(self, name: str) -> Path:
         return self._playbooks_dir / f"{name}.yml"
@@ -247,5 +228,5 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             for line in finishing.stdout:
                 if line.startswith("PLAY "):  # Ansible has read them before it plays anything
                     shutil.rmtree(folder, ignore_errors=True)
-                Display().display(line.rstrip("\n"))
+                _say(line.rstrip("\n"))
         return finishing.returncode

@@ -18,6 +18,11 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _plain(text: Any) -> str:
+    """Return text of a member without what a terminal would obey, and without surrogates that cannot be printed."""
+    return "".join(char if char.isprintable() or char == "\t" else "?" for char in str(text))
+
+
 def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
@@ -37,10 +42,13 @@ def server_properties(members: Iterable[Member]) -> dict[str, str]:
     }
 
 
-def member_properties(own: Member, members: Iterable[Member], data_dir: str, data_log_dir: str = "") -> dict[str, str]:
+def member_properties(
+    own: Member, members: Iterable[Member], data_dir: str, data_log_dir: str = "", admin_address: str = ""
+) -> dict[str, str]:
     """Return the keys of zoo.cfg that follow from the inventory and that the user cannot override.
 
-    `data_log_dir` is empty where the transaction log lies with the data.
+    `data_log_dir` is empty where the transaction log lies with the data. `admin_address` is where the AdminServer
+    listens; empty for all addresses.
     """
     members = list(members)
     properties = {
@@ -51,9 +59,10 @@ def member_properties(own: Member, members: Iterable[Member], data_dir: str, dat
     }
     if data_log_dir:
         properties["dataLogDir"] = data_log_dir
+    if admin_address:
+        properties["admin.serverAddress"] = admin_address
     if own["bind_address"]:
         properties["clientPortAddress"] = own["bind_address"]
-        properties["admin.serverAddress"] = own["bind_address"]
     elif len(members) > 1:
         # Otherwise a member listens where its own name resolves to, which on Debian is 127.0.1.1.
         properties["quorumListenOnAllIPs"] = "true"
@@ -81,26 +90,27 @@ def plan_restarts(states: Mapping[str, str], modes: Mapping[str, str]) -> dict[s
 
     `states` by name: stopped, current, outdated (its configuration changed) or regrouped (the list of members changed).
     `modes` by name: what `srvr` said. Returns `at_once`, and `one_by_one` with the leader last; `silent` are those at
-    the beginning of the latter that do not serve as it is.
+    the beginning of the latter that do not serve as it is; `regrouped` are those with another list of members.
 
     A changed list of members cannot be rolled out one by one: the first to restart would not find the others. Nor can
     anything be rolled out where none serves, or none on the client port that it is to have. Where some do, those that
     do not are restarted first: the others keep the ensemble up.
     """
     changed = [name for name, state in states.items() if state in ("outdated", "regrouped")]
+    regrouped = [name for name in changed if states[name] == "regrouped"]
     silent = [name for name in changed if modes.get(name) not in _SERVING]
-    if any(states[name] == "regrouped" for name in changed) or len(silent) == len(changed):
-        return {"at_once": changed, "one_by_one": [], "silent": []}
+    if regrouped or len(silent) == len(changed):
+        return {"at_once": changed, "one_by_one": [], "silent": [], "regrouped": regrouped}
     order = ("observer", "follower", "leader", "standalone")
     serving = sorted((name for name in changed if name not in silent), key=lambda name: order.index(modes[name]))
-    return {"at_once": [], "one_by_one": silent + serving, "silent": silent}
+    return {"at_once": [], "one_by_one": silent + serving, "silent": silent, "regrouped": []}
 
 
 def restart_plan(names: Iterable[str], hostvars: HostVars) -> dict[str, list[str]]:
     """Do `plan_restarts` for what the role has registered about the members `names`."""
     names = list(names)
-    outputs = {name: hostvars[name].get("__zookeeper_state", {}).get("stdout", "") for name in names}
-    states = {name: output if output in _RUNNING else "stopped" for name, output in outputs.items()}
+    found = {name: hostvars[name].get("__zookeeper_state", {}).get("member_state", "") for name in names}
+    states = {name: state if state in _RUNNING else "stopped" for name, state in found.items()}
     modes = {name: hostvars[name].get("__zookeeper_before", {}).get("mode", "") for name in names}
     return plan_restarts(states, modes)
 
@@ -126,16 +136,15 @@ def ensemble_line(modes: Mapping[str, str], hostvars: HostVars) -> str:
     return f"The ensemble serves: {', '.join(f'{name} {mode}' for name, mode in modes.items())}{release}"
 
 
-def log_tails(names: Iterable[str], hostvars: HostVars, run_folder: str) -> list[str]:
+def log_tails(names: Iterable[str], hostvars: HostVars) -> list[str]:
     """Return the lines that explain on screen why the members `names` did not come up."""
     lines = []
     for name in names:
         reason = hostvars[name].get("__zookeeper_status", {}).get("error") or "it does not serve requests"
         tail = hostvars[name].get("__zookeeper_tail", {}).get("stdout_lines") or ["(there is no log)"]
         tail = [*tail, *hostvars[name].get("__zookeeper_start", {}).get("stderr_lines", [])]
-        lines += ["", f"{name} did not come up: {reason}. The end of its log:", ""]
-        lines += [f"    {line}" for line in tail]
-        lines += ["", f"All of it: {run_folder}/logs/{name}/"]
+        lines += ["", f"{name} did not come up: {_plain(reason)}. The end of its log:", ""]
+        lines += [f"    {_plain(line)}" for line in tail]
     return lines
 
 

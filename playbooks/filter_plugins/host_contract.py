@@ -38,20 +38,24 @@ def folder_problems(name: str, variable: str, path: str, found: Mapping[str, Any
 
 def port_problems(name: str, listeners: Iterable[Mapping[str, Any]], ports: Mapping[str, Any]) -> list[str]:
     """Return a line for everybody else who listens on some of `ports` (variable to port)."""
-    holders: dict[int, str] = {}
+    holders: dict[int, tuple[str, str]] = {}
     for listener in listeners:
         if not listener["own"]:
             command = textwrap.shorten(str(listener["command"]), _COMMAND_WIDTH, placeholder=" …")
             who = f"process {listener['pid']} ({command})" if listener["pid"] else "another user's process"
-            holders.setdefault(int(listener["port"]), who)
-    held: dict[str, list[str]] = {}
+            remedy = "stop it"
+            if listener.get("run"):
+                who = f"process {listener['pid']} of run {listener['run']}"
+                remedy = "wait for its end (`fab status` shows it)"
+            holders.setdefault(int(listener["port"]), (who, remedy))
+    held: dict[tuple[str, str], list[str]] = {}
     for variable, port in ports.items():
         if int(port) in holders:
             held.setdefault(holders[int(port)], []).append(f"{variable} [{port}]")
     return [
         f"{name}: {', '.join(wanted)} {'is' if len(wanted) == 1 else 'are'} in use by {who};"
-        f" stop it, or use {'another port' if len(wanted) == 1 else 'other ports'}"
-        for who, wanted in held.items()
+        f" {remedy}, or use {'another port' if len(wanted) == 1 else 'other ports'}"
+        for (who, remedy), wanted in held.items()
     ]
 
 

@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fleet.zoo_cfg import value_problems
+from zk_locust.secrets import is_secret, kind_of, redacted
+
 Groups = Mapping[str, Iterable[str]]
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -49,8 +52,7 @@ OWNED_PROPERTIES = {
     "standaloneEnabled": "nothing: it follows from the number of members",
 }
 
-# ZooKeeper's other settings with "digest" in their names hold no secret.
-_SECRET_OPTION = re.compile(r"passw|secret|token|credential|superdigest", re.IGNORECASE)
+_MAY_HOLD_SECRETS = ("zookeeper_properties", "zookeeper_java_options", "benchmark_parameters")
 _SSH_PORT = 22
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -58,15 +60,16 @@ _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 class _Unreadable:
     """Stands for a variable whose template failed."""
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    def __init__(self, error: Exception, name: str) -> None:
+        # The text of an error may quote the value.
+        self.reason = type(error).__name__ if name in _MAY_HOLD_SECRETS else " ".join(str(error).split())
 
 
 def _read(variables: Mapping[str, Any], name: str, default: Any) -> Any:
     try:
         value = variables.get(name, default)
     except Exception as error:  # whatever Ansible's templating raises
-        return _Unreadable(" ".join(str(error).split()))
+        return _Unreadable(error, name)
     return default if value is None else value
 
 
@@ -223,19 +226,25 @@ def _heap_problem(name: str, heap: Any) -> Iterator[str]:
         yield f"{name}: zookeeper_heap [{heap}] must be a number with a unit, e.g. 512m or 4g"
 
 
-def _property_problems(name: str, properties: Any) -> Iterator[str]:
+def property_problems(properties: Any, name: str) -> Iterator[str]:
+    """Say what is wrong with the `zookeeper_properties` of the member `name`. What may be a secret is not shown."""
     if not isinstance(properties, Mapping):
-        yield f"{name}: zookeeper_properties [{properties}] must be a dictionary, e.g. {{tickTime: 2000}}"
+        yield (
+            f"{name}: zookeeper_properties must be a dictionary, e.g. {{tickTime: 2000}}, and is {kind_of(properties)}"
+        )
         return
     for key, value in properties.items():
+        shown = redacted(key, value)
         if key in OWNED_PROPERTIES:
-            yield f"{name}: zookeeper_properties.{key} [{value}] belongs to the role; set {OWNED_PROPERTIES[key]}"
+            yield f"{name}: zookeeper_properties.{key} [{shown}] belongs to the role; set {OWNED_PROPERTIES[key]}"
         elif re.fullmatch(r"(server|group|weight)\.\d+", str(key)):
-            yield f"{name}: zookeeper_properties.{key} [{value}] belongs to the role: members come from the inventory"
+            yield f"{name}: zookeeper_properties.{key} [{shown}] belongs to the role: members come from the inventory"
         elif isinstance(value, Mapping | list):
-            yield f"{name}: zookeeper_properties.{key} [{value}] must be a single value"
-        elif "\n" in str(value):
-            yield f"{name}: zookeeper_properties.{key} must be a single line"
+            yield f"{name}: zookeeper_properties.{key} must be a single value, and is {kind_of(value)}; quote it"
+        elif not str(value).isprintable():
+            yield f"{name}: zookeeper_properties.{key} must be a single line without control characters"
+        else:
+            yield from value_problems(name, {key: value})
 
 
 def _member_problems(member: dict[str, Any]) -> Iterator[str]:
@@ -270,20 +279,19 @@ def _member_problems(member: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: {key} [{member[key]}] must be a port from 1 to 65535"
     options = member["zookeeper_java_options"]
     if "zookeeper_java_options" not in unreadable and not isinstance(options, list):
-        shown = "…" if _SECRET_OPTION.search(str(options)) else options
-        yield f"{name}: zookeeper_java_options [{shown}] must be a list, e.g. ['-XX:+UseZGC']"
+        yield f"{name}: zookeeper_java_options must be a list, e.g. ['-XX:+UseZGC'], and is {kind_of(options)}"
     elif isinstance(options, list):
         for option in options:
             setting, separator, _ = str(option).partition("=")
             # A JVM's arguments are in every process list; zoo.cfg is for the member's own eyes.
-            if separator and _SECRET_OPTION.search(setting):
+            if separator and is_secret(setting):
                 key = setting.removeprefix("-D").removeprefix("zookeeper.")
                 yield (
                     f"{name}: zookeeper_java_options [{setting}=…] would show a secret in process lists; "
                     f"set zookeeper_properties: {{{key}: …}}"
                 )
     yield from check("zookeeper_heap", _heap_problem)
-    yield from check("zookeeper_properties", _property_problems)
+    yield from check("zookeeper_properties", lambda own, properties: property_problems(properties, own))
 
 
 @dataclass(frozen=True)
@@ -475,4 +483,5 @@ class FilterModule:
             "inventory_problems": inventory_problems,
             "inventory_warnings": inventory_warnings,
             "machine_problems": machine_problems,
+            "property_problems": lambda properties, name: list(property_problems(properties, name)),
         }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
+
+from zk_locust.secrets import redacted, secret_names, without_user_info
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -13,12 +16,8 @@ _CONTRACT_VARIABLE = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ans
 _WORKING_FACT = re.compile(
     r"(?!benchmark_run_time$)benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
 )
-_SECRET = re.compile(
-    r"pass|secret|sasl|token|credential|private|superdigest|create_client|(^|(?<!kazoo_tls)_)key$", re.IGNORECASE
-)
-_USER_INFO = re.compile(r"(?<=://)[^\s/?#]*@")
-_REDACTED = "(secret)"
 _UNREACHED = "it cannot be reached"
+_MOST_TIMES = 20
 _MACHINE_LOCK = "/tmp/zk-locust-load.lock"  # zk_locust.host_run.overview looks there too
 
 
@@ -125,28 +124,13 @@ def sampler_process(name: str, python: str, interval_s: float) -> list[dict[str,
 def contract_variables(hostvars: HostVars) -> dict[str, dict[str, Any]]:
     """Return each host's variables of the inventory contract, secrets removed: what the manifest records."""
     return {
-        name: {key: _without_secrets(key, variables[key]) for key in sorted(variables) if _is_contract(key)}
+        name: {key: redacted(key, variables[key]) for key in sorted(variables) if _is_contract(key)}
         for name, variables in hostvars.items()
     }
 
 
-def without_user_info(text: str) -> str:
-    """Return `text` with the user and the password taken out of its URLs: `https://ci:s3cret@host/` has both."""
-    return _USER_INFO.sub("", text)
-
-
 def _is_contract(key: str) -> bool:
     return bool(_CONTRACT_VARIABLE.fullmatch(key)) and not _WORKING_FACT.fullmatch(key)
-
-
-def _without_secrets(key: str, value: Any) -> Any:
-    if _SECRET.search(key.replace("-", "_")):
-        return _REDACTED
-    if isinstance(value, Mapping):
-        return {str(inner): _without_secrets(str(inner), content) for inner, content in value.items()}
-    if isinstance(value, list):
-        return [_without_secrets(str(item).partition("=")[0] if "=" in str(item) else "", item) for item in value]
-    return without_user_info(value) if isinstance(value, str) else value
 
 
 def host_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,9 +178,13 @@ def uncollected(
         found = hostvars[host]
         if found.get("benchmark_collect_taken_in"):
             missing += _named(host, found.get("benchmark_collect_missing"), "is missing: it was not written")
+            status = found.get("benchmark_collect_status") or {}
+            if status.get("state") == "absent" and status.get("problem"):
+                missing.append(f"{host}: {status['problem']}")
             unknown += _named(
                 host, found.get("benchmark_collect_unknown"), f"is no file of a run; it is kept in logs/{host}"
             )
+            missing += _refused(host, found.get("benchmark_collect_refused"), "this host keeps the run's files")
             continue
         if found.get("benchmark_collect_nothing"):
             missing.append(str(found["benchmark_collect_nothing"]))
@@ -213,6 +201,7 @@ def uncollected(
         found = hostvars[member]
         if (found.get("__reached") or {}).get("unreachable"):
             missing.append(f"{member}: its logs could not be fetched, {_UNREACHED}")
+        missing += _refused(member, (found.get("__zookeeper_taken_in") or {}).get("refused"), "")
         missing += [
             f"{member}: {found[fact]}"
             for fact in ("_zookeeper_samples_problem", "_zookeeper_logs_problem", "_collect_problem")
@@ -226,13 +215,38 @@ def _named(host: str, names: Iterable[str] | None, words: str) -> list[str]:
     return [f"{host}: {name} {words}" for name in names or []]
 
 
+def _refused(host: str, lines: Iterable[str] | None, end: str) -> list[str]:
+    """Return a line for each entry of a host's pack that was not taken; `end` is what that means, on the last."""
+    found = [f"{host}: {line}" for line in lines or []]
+    return [*found[:-1], f"{found[-1]}; {end}"] if found and end else found
+
+
 def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, Any]]:
-    """Return what the manifest says of each host: its machine, and what the member on it has told of itself."""
+    """Return what the manifest says of each host: its machine, what its member has told, when its disk was full."""
     return {
         host: host_facts(hostvars[host].get("ansible_facts") or {})
         | (hostvars[host].get("benchmark_collect_member") or {})
+        | _times_of_full_disk(hostvars[host].get("benchmark_collect_status") or {})
         for host in hosts
     }
+
+
+def _times_of_full_disk(status: Mapping[str, Any]) -> dict[str, list[dict[str, str | None]]]:
+    """Return when a load host's disk was full, from `zk-locust host-run status`: times, and nothing else."""
+    times = status.get("disk_full")
+    found = [
+        {"since": _time(entry.get("since")), "until": _time(entry.get("until"))}
+        for entry in (times if isinstance(times, list) else [])[:_MOST_TIMES]
+        if isinstance(entry, Mapping)
+    ]
+    return {"disk_full": found} if found else {}
+
+
+def _time(text: object) -> str | None:
+    try:
+        return datetime.fromisoformat(str(text)).isoformat()
+    except ValueError:
+        return None
 
 
 def members_asked(answers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -308,6 +322,7 @@ class FilterModule:
             "master_ended_well": master_ended_well,
             "master_failure": master_failure,
             "uncollected": uncollected,
+            "secret_names": secret_names,
             "without_user_info": without_user_info,
             "members_asked": members_asked,
             "start_failures": start_failures,

@@ -106,6 +106,24 @@ def probe_problems(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> l
     return problems
 
 
+# What makes a module's answer: where it runs, as whom, and by which Python.
+_WAY = (
+    *("ansible_connection", "ansible_python_interpreter", "ansible_become", "ansible_become_user"),
+    *("ansible_become_method", "ansible_become_exe"),
+)
+
+
+def told_by(name: str, candidates: Iterable[str], hostvars: HostVars) -> str:
+    """Return which host to ask for the facts of `name`: the first of `candidates` that is the same, else itself.
+
+    Only hosts on the controller are known to be the same: a local connection, the same user and the same Python.
+    """
+    way = [hostvars[name].get(variable) for variable in _WAY]
+    if way[0] != "local":
+        return name
+    return next((other for other in candidates if [hostvars[other].get(v) for v in _WAY] == way), name)
+
+
 def groups_names(groups: Mapping[str, Iterable[str]]) -> list[str]:
     """Return the hosts of the contract's groups, each once."""
     names = [name for group in ("zookeeper", "locust_master", "locust_workers") for name in groups.get(group, [])]
@@ -152,6 +170,7 @@ class FilterModule:
         return {
             "probe_problems": probe_problems,
             "groups_names": groups_names,
+            "told_by": told_by,
             "probe_warnings": probe_warnings,
             "problem_report": problem_report,
             "warning_report": warning_report,

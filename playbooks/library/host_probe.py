@@ -9,6 +9,7 @@ import pwd
 import re
 import resource
 import shutil
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -26,6 +27,7 @@ options:
   want_java: {description: Whether to look for Java at all., type: bool, default: true}
   files: {description: Paths whose existence is asked for., type: list, elements: path, default: []}
   folders: {description: Folders to be written to; they need not exist yet., type: list, elements: path, default: []}
+  addresses: {description: Names or addresses that may be this host's own., type: list, elements: str, default: []}
   user: {description: Name of a user whose existence is asked for., type: str, default: ''}
 author: [zk-locust]
 """
@@ -42,10 +44,20 @@ sudo: {description: Whether sudo works without a password., type: bool, returned
 user: {description: Whether the user exists., type: bool, returned: always}
 java: {description: 'path, major version and error; path is empty if there is none.', type: dict, returned: always}
 files: {description: Existence by path., type: dict, returned: always}
-folders: {description: 'writable, free_mb and error by path.', type: dict, returned: always}
+folders: {description: 'writable, free_mb, error and shared by path.', type: dict, returned: always}
+addresses:
+  description: By address that was given, the literal address of the host that it means; empty if it means none.
+  type: dict
+  returned: always
 machine: {description: 'What tells this machine from others; empty where nothing does.', type: str, returned: always}
 limits: {description: 'What caps a load: open_files (0 for none), ports, root.', type: dict, returned: always}
 """
+
+# Kinds of file systems that machines share, by how their names begin.
+_SHARED = (
+    *("nfs", "cifs", "smb", "ceph", "lustre", "gluster", "fuse.gluster", "fuse.ceph", "fuse.sshfs", "9p", "virtiofs"),
+    *("beegfs", "gpfs", "ocfs2", "gfs2", "afs", "orangefs", "pvfs2", "fuse.moosefs", "fuse.juicefs"),
+)
 
 
 def java_major(text: str) -> int:
@@ -93,11 +105,15 @@ def has_user(name: str) -> bool:
 
 
 def probe_folder(path: Path) -> dict[str, Any]:
-    """Say whether a folder can be written to, or made, and how much room there is (MiB)."""
+    """Say whether a folder can be written to, or made, how much room there is (MiB), and which machines share it.
+
+    `shared` is the same text wherever a folder of a network file system is mounted; empty for a disk of the machine.
+    """
     existing = path
     try:
         while not existing.exists() and existing != existing.parent:
             existing = existing.parent
+        shared = shared_as(existing.resolve() / path.relative_to(existing))
         if not existing.is_dir():
             return {"writable": False, "free_mb": 0, "error": f"{existing} is not a folder"}
         free_mb = shutil.disk_usage(existing).free // 2**20
@@ -110,7 +126,26 @@ def probe_folder(path: Path) -> dict[str, Any]:
                 pass
     except OSError as error:
         return {"writable": False, "free_mb": 0, "error": f"nothing can be made in {existing} ({error.strerror})"}
-    return {"writable": True, "free_mb": free_mb, "error": ""}
+    return {"writable": True, "free_mb": free_mb, "error": "", "shared": shared}
+
+
+def shared_as(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
+    """Return what a folder on a network file system is on each machine that has it; empty for any other (proc(5))."""
+    shared, depth = "", 0
+    for line in mounts.read_text(errors="replace").splitlines():
+        fields, _, rest = line.partition(" - ")
+        root, mount_point = (_unescaped(field) for field in fields.split()[3:5])
+        kind, source = (_unescaped(field) for field in rest.split()[:2])
+        place = Path(mount_point)
+        if (place == path or place in path.parents) and len(place.parts) >= depth:  # the last one is on top
+            depth = len(place.parts)
+            is_shared = kind.startswith(_SHARED)
+            shared = str(Path(f"{source}{root}") / path.relative_to(place)) if is_shared else ""
+    return shared
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
 def machine(root: Path = Path("/")) -> str:
@@ -133,6 +168,28 @@ def machine(root: Path = Path("/")) -> str:
     return " ".join([*ids, read("proc/sys/kernel/hostname"), network]) if any(ids) else ""
 
 
+def own_address(address: str) -> str:
+    """Return the literal address of this host that `address` means; empty where it is another's, e.g. a translated one.
+
+    A name that leads to a loopback address, as Debian gives a host's own, says nothing of how others reach the host.
+    """
+    try:
+        found = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ""
+    for family, kind, protocol, _, target in found:
+        literal = str(target[0])
+        if literal != address and address != "localhost" and (literal.startswith("127.") or literal == "::1"):
+            continue
+        with socket.socket(family, kind, protocol) as candidate:
+            try:
+                candidate.bind(target)
+            except OSError:
+                continue
+        return literal
+    return ""
+
+
 def limits() -> dict[str, Any]:
     """Return the hard limit of open files (0: none), and the first and last ephemeral port."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -151,6 +208,7 @@ def main() -> None:
             "want_java": {"type": "bool", "default": True},
             "user": {"type": "str", "default": ""},
             "files": {"type": "list", "elements": "path", "default": []},
+            "addresses": {"type": "list", "elements": "str", "default": []},
             "folders": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
@@ -161,6 +219,7 @@ def main() -> None:
         user=has_user(module.params["user"]),
         java=find_java(module.params["java"]) if module.params["want_java"] else {"path": "", "major": 0, "error": ""},
         files={path: Path(path).exists() for path in module.params["files"]},
+        addresses={address: own_address(address) for address in module.params["addresses"]},
         limits=limits(),
         machine=machine(),
         folders={path: probe_folder(Path(path)) for path in module.params["folders"]},

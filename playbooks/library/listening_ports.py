@@ -41,6 +41,7 @@ listeners:
     pid: {description: 'Process id, or null if it cannot be seen.', type: int}
     command: {description: 'Command line, at most 120 characters, or empty.', type: str}
     own: {description: Whether it is the process of own_pid_file., type: bool}
+    run: {description: 'The run whose process it is, by the folder that it works in, or empty.', type: str}
 """
 
 _LISTEN = "0A"
@@ -92,6 +93,15 @@ def command_of(pid: int, proc: Path = Path("/proc")) -> str:
     return b" ".join(words).decode("utf-8", "replace").strip()[:_COMMAND_LENGTH]
 
 
+def run_of(pid: int, proc: Path = Path("/proc")) -> str:
+    """Return the id of the run that a process belongs to; those of a load host work in `load/runs/<run id>`."""
+    try:
+        folder = (proc / str(pid) / "cwd").readlink()
+    except OSError:
+        return ""
+    return folder.name if folder.parent.parts[-2:] == ("load", "runs") else ""
+
+
 def is_process(pid: int, recorded: str, proc: Path = Path("/proc")) -> bool:
     """Whether the text of a pid file, `PID STARTTIME`, names this very process."""
     try:
@@ -129,6 +139,7 @@ def main() -> None:
                 "address": address,
                 "pid": pid,
                 "command": command_of(pid) if pid else "",
+                "run": run_of(pid) if pid else "",
                 "own": pid is not None and is_process(pid, recorded),
             }
         )

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,15 +48,37 @@ holder: {description: 'Another lease: run_id, owner, since, until, controller, l
 """
 
 LEASE = "lease.json"
+PATIENCE_S = 30.0
+READ_LIMIT = 65536
 
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Keep everybody else from looking at or changing the folder's lease meanwhile."""
+    """Keep everybody else from looking at or changing the folder's lease meanwhile. Raises OSError after a while."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise OSError(f"another process has locked {folder} for {PATIENCE_S:g} s") from None
+                time.sleep(0.01)
         yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def opened(file: str | Path) -> Iterator[int]:
+    """Open a regular file to read it. Opening a FIFO would wait for somebody who writes: raises OSError instead."""
+    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{file} is not a regular file; remove it")
+        yield handle
     finally:
         os.close(handle)
 
@@ -63,22 +86,48 @@ def held(folder: Path) -> Iterator[None]:
 def read(folder: Path) -> dict[str, Any] | None:
     """Return the folder's lease, or None where there is none that can be read."""
     try:
-        content = json.loads((folder / LEASE).read_text())
-        return content if isinstance(content, dict) and "run_id" in content else None
+        with opened(folder / LEASE) as handle:
+            content = json.loads(os.read(handle, READ_LIMIT))
+        is_lease = isinstance(content, dict) and isinstance(content.get("run_id"), str)
+        return content if is_lease and isinstance(content.get("until_s", 0), (int, float)) else None
     except (OSError, ValueError):
         return None
+
+
+def damaged(folder: Path) -> str:
+    """Return what is to be said of a lease that cannot be read; empty where there is none, or a good one."""
+    if not os.path.lexists(folder / LEASE) or read(folder) is not None:
+        return ""
+    return f"{folder / LEASE} is empty or damaged, as after a power loss; it is taken for no lease"
+
+
+def write(file: Path, text: str) -> None:
+    """Replace a file at once, and have it on the disk. Callers hold the folder."""
+    new = file.with_name(f"{file.name}.new")
+    with new.open("w") as target:
+        target.write(text)
+        target.flush()
+        os.fsync(target.fileno())
+    new.replace(file)
+    handle = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def supervised(lock: str) -> str:
     """Return what the supervisor that holds the lock says of its run; empty if none does."""
     try:
-        with open(lock) as file:  # noqa: PTH123 # a str that may be empty
-            text = file.read().strip()
+        if not lock:
+            return ""
+        with opened(lock) as handle:
+            text = os.read(handle, 1000).decode("utf-8", "replace").strip()
             # An empty file is not tried: a run that starts at this very moment would be refused because of us.
             if not text:
                 return ""
             try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return text
     except OSError:
@@ -124,9 +173,7 @@ def claim(folder: Path, asked: dict[str, Any], now: float) -> dict[str, Any] | N
             "until": utc(now + asked["seconds"]),
             "until_s": now + asked["seconds"],
         }
-        new = folder / f"{LEASE}.new"
-        new.write_text(json.dumps(lease, indent=1) + "\n")
-        new.replace(folder / LEASE)
+        write(folder / LEASE, json.dumps(lease, indent=1) + "\n")
     return None
 
 
@@ -162,6 +209,9 @@ def main() -> None:
     holder, now = None, time.time()
     try:
         for folder in map(Path, asked["folders"]):
+            problem = damaged(folder)
+            if problem:
+                module.warn(problem)
             if action == "claim":
                 holder = holder or claim(folder, asked, now)
             elif action == "release":

@@ -7,6 +7,7 @@ import base64
 import os
 import pwd
 import shlex
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -51,6 +52,15 @@ options:
         description: Command that must accept the file before any is replaced, with C(%s) for its path.
         type: str
         default: ''
+  hold_for:
+    description:
+      - A file with the id and the start time of a process. While that runs nothing is written, and I(written) says what
+        differs.
+    type: path
+  keep:
+    description:
+      - A folder that gets a copy of those I(files) that are there before any is replaced. What was in it goes.
+    type: path
 author: [zk-locust]
 """
 
@@ -68,6 +78,8 @@ EXAMPLES = """
 
 RETURN = """
 written: {description: Paths of the files and folders that were not as they are to be., type: list, returned: always}
+held: {description: Whether nothing was written because the process of I(hold_for) runs., type: bool, returned: always}
+kept: {description: Whether I(keep) has a copy of what was there., type: bool, returned: always}
 """
 
 
@@ -134,6 +146,12 @@ def make(wanted: Wanted) -> None:
     except BaseException:
         Path(name).unlink()
         raise
+    # A name that is not on the disk is not there after a power loss.
+    names = os.open(wanted.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(names)
+    finally:
+        os.close(names)
 
 
 def complaint(wanted: Wanted) -> str:
@@ -149,6 +167,30 @@ def complaint(wanted: Wanted) -> str:
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
     return "" if done.returncode == 0 else (done.stderr + done.stdout).strip() or f"exit code {done.returncode}"
+
+
+def is_alive(pid_file: Path) -> bool:
+    """Whether the process that `pid_file` names by id and start time runs."""
+    try:
+        pid, start_ticks = pid_file.read_text().split()[:2]
+        fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return False
+    return fields[0] != "Z" and fields[19] == start_ticks
+
+
+def keep_copies(folder: Path, files: list[Path]) -> bool:
+    """Copy those of the files that exist, with mode and owner, into a new folder; return whether there are any."""
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    found = [path for path in files if path.is_file() and not path.is_symlink()]
+    if found:
+        folder.mkdir(0o700)
+    for path in found:
+        copy = folder / path.name
+        shutil.copy2(path, copy)
+        os.chown(copy, path.stat().st_uid, path.stat().st_gid)
+    return bool(found)
 
 
 def shown(wanted: Wanted, found: Difference) -> list[dict[str, str]]:
@@ -194,12 +236,16 @@ def main() -> None:
         argument_spec={
             "folders": {"type": "list", "elements": "dict", "default": [], "options": common},
             "files": {"type": "list", "elements": "dict", "default": [], "options": common | file},
+            "hold_for": {"type": "path"},
+            "keep": {"type": "path"},
         },
         supports_check_mode=True,
     )
     written: list[str] = []
     diff: list[dict[str, str]] = []
     subject = ""
+    held = bool(module.params["hold_for"]) and is_alive(Path(module.params["hold_for"]))
+    kept = False
     try:
         wanted = [
             Wanted(
@@ -216,17 +262,21 @@ def main() -> None:
             said = complaint(one) if found.content else ""
             if said:
                 module.fail_json(msg=f"{one.path} is not replaced: `{one.validate}` says: {said}")
+        if module.params["keep"] and todo and not held and not module.check_mode:
+            subject = module.params["keep"]
+            kept = keep_copies(Path(subject), [one.path for one in wanted if one.content is not None])
         for one, found in todo:
             subject = str(one.path)
-            if not module.check_mode:
+            if not held and not module.check_mode:
                 make(one)
             written.append(subject)
-            diff += shown(one, found) if module._diff else []
+            diff += shown(one, found) if module._diff and not held else []
     except KeyError as error:
         module.fail_json(msg=f"{subject}: there is no user {error}")
     except (OSError, ValueError) as error:
         module.fail_json(msg=f"{subject} cannot be written: {error}" if subject else str(error))
-    module.exit_json(changed=bool(written), written=written, diff=diff)
+    # What is held is written, counted and shown by a later call.
+    module.exit_json(changed=bool(written) and not held, written=written, held=held, kept=kept, diff=diff)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ options:
   host: {description: Address of the member., type: str, required: true}
   port: {description: Its client port., type: int, required: true}
   wait_s: {description: How long to wait for a member that does not serve yet., type: float, default: 0.0}
-  timeout_s: {description: Limit for connecting and for each read., type: float, default: 2.0}
+  timeout_s: {description: Limit for connecting and the complete answer., type: float, default: 2.0}
   pid_file: {description: File with the process id and the start time of the member., type: path}
 author: [zk-locust]
 """
@@ -51,40 +51,71 @@ latency_ms: {description: 'min, avg and max since the start or the last reset.',
 """
 
 _POLL_S = 0.1
+# No answer to `srvr` comes near this, nor a line of it near the other.
+_MOST_BYTES = 16 * 1024
+_MOST_SHOWN = 200
+_MODES = ("leader", "follower", "observer", "standalone", "read-only")
 _INTEGERS = {"Connections": "connections", "Outstanding": "outstanding", "Node count": "node_count"}
 
 
+class AnswerError(Exception):
+    """What answers is no ZooKeeper member; the message says why."""
+
+
+def plain(text: str) -> str:
+    """Return one short line of text without what a terminal would obey."""
+    words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return words if len(words) <= _MOST_SHOWN else f"{words[:_MOST_SHOWN]} …"
+
+
 def parse_srvr(text: str) -> dict[str, Any]:
-    """Turn the answer to `srvr` into the module's result; `mode` is empty and `error` set where there is none."""
+    """Turn the answer to `srvr` into the module's result; `mode` is empty and `error` set where there is none.
+
+    Lines that are not as they should be are left out: whoever listens there may send anything.
+    """
     status: dict[str, Any] = {"mode": "", "error": ""}
     for line in text.splitlines():
         name, _, value = line.partition(":")
         name, value = name.strip(), value.strip()
         if name == "Zookeeper version":
-            status["version"] = re.split(r"[-,\s]", value)[0]
+            status["version"] = plain(re.split(r"[-,\s]", value)[0])
         elif name.startswith("Latency min/avg/max"):
-            numbers = [float(number) for number in value.split("/")]
-            status["latency_ms"] = dict(zip(("min", "avg", "max"), numbers))  # noqa: B905 - Python 3.9
+            if re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?(/-?\d{1,18}(\.\d{1,18})?){2}", value, re.ASCII):
+                numbers = [float(number) for number in value.split("/")]
+                status["latency_ms"] = dict(zip(("min", "avg", "max"), numbers))  # noqa: B905 - Python 3.9
         elif name in _INTEGERS:
-            status[_INTEGERS[name]] = int(value)
+            if re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
+                status[_INTEGERS[name]] = int(value)
         elif name == "Zxid":
-            status["zxid"] = value
-        elif name == "Mode":
+            status["zxid"] = plain(value)
+        elif name == "Mode" and value in _MODES:
             status["mode"] = value
     if not status["mode"]:
         # E.g. "This ZooKeeper instance is not currently serving requests".
-        status["error"] = text.strip() or "the connection was closed without an answer"
+        status["error"] = plain(text) or "the connection was closed without an answer"
     return status
 
 
 def ask(host: str, port: int, timeout_s: float) -> str:
-    """Return the whole answer to `srvr`; OSError where there is none."""
+    """Return the complete answer to `srvr`. Raises OSError where there is none, AnswerError where it does not end."""
+    deadline = time.monotonic() + timeout_s
+    answer = b""
     with socket.create_connection((host, port), timeout=timeout_s) as connection:
         connection.sendall(b"srvr")
-        chunks = []
-        while chunk := connection.recv(4096):
-            chunks.append(chunk)
-    return b"".join(chunks).decode("utf-8", "replace")
+        while True:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise AnswerError(f"its answer has not ended within {timeout_s:g} s" if answer else "timed out")
+            connection.settimeout(left_s)
+            try:
+                chunk = connection.recv(4096)
+            except socket.timeout:  # noqa: UP041 - Python 3.9
+                continue
+            if not chunk:
+                return answer.decode("utf-8", "replace")
+            answer += chunk
+            if len(answer) > _MOST_BYTES:
+                raise AnswerError(f"its answer is longer than {_MOST_BYTES} bytes: no ZooKeeper member listens there")
 
 
 def is_alive(pid_file: Path, proc: Path = Path("/proc")) -> bool:
@@ -105,7 +136,7 @@ def observe(host: str, port: int, timeout_s: float, pid_file: Path | None) -> di
         return {"alive": False, "mode": "", "error": "its process has ended"}
     try:
         return {"alive": True, **parse_srvr(ask(host, port, timeout_s))}
-    except OSError as error:
+    except (OSError, UnicodeError, AnswerError) as error:
         return {"alive": True, "mode": "", "error": str(error)}
 
 

@@ -103,5 +103,14 @@ def processes_of(status: dict[str, Any]) -> list[psutil.Process | None]:
     return [find(identity) for identity in status["processes"].values()]
 
 
+def processes_below(folder: Path) -> list[psutil.Process]:
+    """Return the processes of runs whose folders are below this one."""
+    found = []
+    for process in psutil.process_iter(["cwd"]):
+        if str(process.info["cwd"] or "").startswith(f"{folder}/"):
+            found.append(process)
+    return found
+
+
 def script(text: str) -> list[str]:
     return [sys.executable, "-c", text]

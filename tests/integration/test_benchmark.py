@@ -51,7 +51,7 @@ def single() -> Iterator[LocalFleet]:
 @pytest.fixture(scope="module")
 def run(fleet: LocalFleet) -> Path:
     """Return the run folder of one whole benchmark."""
-    play = fleet.play("benchmark").succeeded()
+    play = fleet.play("benchmark", benchmark_report_figures=True).succeeded()
     (fleet.folder / "screen.txt").write_text(play.screen)
     return (fleet.results / "latest").resolve()
 
@@ -104,8 +104,9 @@ def test_three_counts_of_the_run_agree(run: Path) -> None:
 def test_every_member_was_measured(run: Path) -> None:
     metrics = rows(run / "zk-metrics.csv")
     assert {row["member"] for row in metrics} == {"zk1", "zk2", "zk3"}
-    assert {row["value"] for row in metrics if row["metric"] == "reachable"} == {"1"}
-    assert {"avg_latency", "znode_count", "num_alive_connections"} <= {row["metric"] for row in metrics}
+    assert {row["reachable"] for row in metrics} == {"1"}
+    assert all(row[metric] for row in metrics for metric in ("avg_latency", "znode_count", "num_alive_connections"))
+    assert all(float(row["bytes_received_count"] or 0) > 0 for row in metrics[-3:]), "what is not shown is recorded too"
 
 
 def test_every_machine_and_process_was_sampled_while_the_load_was_on_its_way(fleet: LocalFleet, run: Path) -> None:
@@ -173,6 +174,7 @@ def test_ctrl_c_stops_the_load_and_keeps_the_figures(single: LocalFleet) -> None
     assert measured_operations(single.results / run) > 50
     assert manifest(single.results / run)["verdict"]["verdict"] == "inconclusive"
     assert (single.results / run / "report.html").exists()
+    assert not (single.results / run / "figures").exists(), "pictures are drawn on demand"
     assert single.processes() == []
     assert not (single.results / ".unfinished").exists()
 

@@ -1,6 +1,7 @@
 """What is on its way on a load host, as people at the controller see it."""
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,7 +18,9 @@ pytestmark = pytest.mark.integration
 
 
 def overview_of(folder: Path) -> dict[str, Any]:
-    done = subprocess.run([*COMMAND, "overview", "--state", str(folder)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*COMMAND, "overview", "--state", str(folder)], capture_output=True, text=True, check=True, timeout=60
+    )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -100,3 +103,13 @@ def test_a_lock_that_nobody_holds_is_none(load_folder: Host) -> None:
         "killed": ("lost", []),
     }
     assert load_folder.start(run_id="next")["state"] == "running", "to have looked holds nobody up"
+
+
+def test_a_fifo_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    run = tmp_path / "load" / "runs" / "R1"
+    run.mkdir(parents=True)
+    for file in (tmp_path / "load" / "lock", tmp_path / "lease.json", run / "status.json", run / "spec.json"):
+        os.mkfifo(file)
+    found = overview_of(tmp_path / "load")
+    assert (found["lock"], found["lease"]) == (None, None)
+    assert [(each["state"], each["owner"]) for each in found["runs"]] == [("unreadable", None)]

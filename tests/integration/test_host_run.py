@@ -15,8 +15,19 @@ import psutil
 import pytest
 import yaml
 
-from tests.integration.load_host import COMMAND, DEAF, ORDERLY, SLEEP, Host, processes_of, script, until
+from tests.integration.load_host import (
+    COMMAND,
+    DEAF,
+    ORDERLY,
+    SLEEP,
+    Host,
+    processes_below,
+    processes_of,
+    script,
+    until,
+)
 from tests.needs import require_root
+from tests.small_disk import fill, small_disk
 from zk_locust.host_run.process_identity import find, identity_of
 
 pytestmark = pytest.mark.integration
@@ -76,6 +87,28 @@ def test_a_run_is_running_until_it_has_ended(host: Host) -> None:
 def test_nothing_was_started_in_an_empty_folder(host: Host) -> None:
     assert host.status("nowhere") == {"state": "absent", "processes": {}, "progress": None}
     assert host.stop("nowhere")["state"] == "absent"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"state": "run'])
+def test_a_status_that_a_power_loss_has_damaged_is_taken_for_missing(host: Host, content: str) -> None:
+    host.folder.mkdir()
+    (host.folder / "status.json").write_text(content)
+    for found in (host.stop(), host.status()):
+        assert (found["state"], found["processes"]) == ("absent", {})
+        assert "status.json" in found["problem"]
+        assert found["problem"].endswith("it is taken for missing")
+    (host.folder / "status.json").unlink()
+
+
+def test_a_spec_that_a_power_loss_has_damaged_is_said_in_a_line(host: Host) -> None:
+    file = host.spec()
+    for content in ("", "{"):
+        file.write_text(content)
+        refused = host.call("start", "--spec", file)
+        assert refused.returncode == 2
+        assert "spec.json is empty or damaged" in refused.stderr
+        assert refused.stderr.endswith("write it anew\n")
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_the_end_of_the_master_is_the_end_of_the_run(host: Host) -> None:
@@ -229,7 +262,12 @@ def test_a_lock_that_cannot_be_taken_is_said_in_a_line_with_the_remedy(host: Hos
     (host.runs / "folder").mkdir()
     (host.runs / "file").write_text("")
     secrets = host.runs / "secrets.json"
-    for lock, reason in ((host.runs / "folder", "Is a directory"), (host.runs / "file" / "lock", "File exists")):
+    os.mkfifo(host.runs / "fifo")
+    for lock, reason in (
+        (host.runs / "folder", "Is a directory"),
+        (host.runs / "file" / "lock", "File exists"),
+        (host.runs / "fifo", "it is not a regular file"),
+    ):
         host.lock = lock
         secrets.write_text(json.dumps({"PASSWORD": SECRET}))
         refused = host.call("start", "--spec", host.spec(secrets=str(secrets)))
@@ -252,6 +290,59 @@ def test_a_lock_on_a_full_disk_asks_for_room(host: Host, monkeypatch: pytest.Mon
     with pytest.raises(supervisor.StartError, match="cannot be taken: No space left on device; make room there, or"):
         supervisor._take_lock(HostRunSpec.read(host.spec()))
     assert full.closed
+
+
+@pytest.fixture
+def small_host(tmp_path: Path) -> Iterator[Host]:
+    """A load host whose run folders are on a small disk."""
+    with small_disk(tmp_path / "disk") as disk:
+        host = Host(disk)
+        host.lock = tmp_path / "lock"
+        yield host
+        for process in processes_below(disk):
+            process.kill()
+
+
+def test_on_a_full_disk_the_load_goes_on_and_its_status_is_right(small_host: Host) -> None:
+    brief = {"name": "worker-2", "arguments": script("import sys, time; time.sleep(1.5); sys.exit(3)")}
+    loud = script(
+        "import os, signal, time\nwhile True:\n try: os.write(1, bytes(4096))\n except OSError: time.sleep(0.1)"
+    )
+    processes = [{"name": "worker-1", "arguments": SLEEP}, brief, {"name": "worker-3", "arguments": loud}]
+    small_host.start(processes=processes)
+    assert until(lambda: small_host.status()["processes"]["worker-2"]["exit_code"] == 3), "said on the full disk"
+    assert until(lambda: "disk_full" in small_host.status())
+    status = small_host.status()
+    assert status["state"] == "running"
+    assert [process is not None for process in processes_of(status)] == [True, False, True]
+    (full,) = status["disk_full"]
+    assert (full["problem"], full["until"]) == ("No space left on device", None)
+    assert not list(small_host.folder.glob("*.new"))
+    loud_one = find(status["processes"]["worker-3"])
+    assert loud_one is not None
+    loud_one.kill()
+    (small_host.folder / "worker-3.log").unlink()
+    assert until(lambda: small_host.status()["disk_full"][0]["until"])
+    fill(small_host.runs)
+    stopped = small_host.stop()
+    assert (stopped["state"], stopped["ended_by"]) == ("ended", "stop")
+    assert {name: process["exit_code"] for name, process in stopped["processes"].items()} == {
+        "worker-1": -signal.SIGTERM,
+        "worker-2": 3,
+        "worker-3": -signal.SIGKILL,
+    }
+    assert len(stopped["disk_full"]) == 2
+
+
+def test_a_run_whose_status_cannot_be_written_is_not_started(small_host: Host) -> None:
+    spec = small_host.spec()
+    fill(small_host.runs)
+    refused = small_host.call("start", "--spec", spec)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("zk-locust: the run's supervisor has ended at once; is the disk of ")
+    assert len(refused.stderr.splitlines()) == 1
+    assert processes_below(small_host.runs) == []
+    assert small_host.status()["state"] == "absent"
 
 
 def test_a_lock_that_another_user_has_made_for_himself_is_said_in_a_line(host: Host) -> None:
@@ -337,6 +428,27 @@ def test_a_process_has_the_parameters_of_its_plan_only(host: Host) -> None:
     host.start(processes=[{"name": "worker-1", "arguments": report, "environment": {"ZK_LOCUST_KEY_SIZE": "4"}}])
     host.ended()
     assert host.log("worker-1") == "['ZK_LOCUST_KEY_SIZE']\n"
+
+
+def test_a_master_that_cannot_listen_is_refused_before_anything_is_started(host: Host) -> None:
+    secrets = host.runs / "secrets.json"
+    secrets.write_text(json.dumps({"PASSWORD": SECRET}))
+    listens = {"host": "192.0.2.1", "port": 5557}
+    refused = host.call("start", "--spec", host.spec(secrets=str(secrets), listens=listens))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("zk-locust: locust_master_bind_host [192.0.2.1]: this host cannot listen there (")
+    assert refused.stderr.count("\n") == 1
+    assert not secrets.exists()
+    assert not (host.folder / "status.json").exists()
+    host.start(listens={"host": "127.0.0.1", "port": 0})
+    host.call("stop", "--folder", host.folder)
+
+
+def test_secrets_of_a_share_that_was_never_started_are_removed_when_it_is_stopped(host: Host) -> None:
+    secrets = host.spec().with_name("secrets.json")
+    secrets.write_text(json.dumps({"PASSWORD": SECRET}))
+    assert host.call("stop", "--folder", host.folder).returncode == 0
+    assert not secrets.exists()
 
 
 @pytest.mark.parametrize("bad", ["not JSON", "[1]", None])

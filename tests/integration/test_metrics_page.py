@@ -28,6 +28,18 @@ def users(web_ui, **_):
         web_ui.app.secret_key = "a test"
         web_ui.login_manager.user_loader(lambda name: UserMixin())
 """
+OF_2019 = """
+from zk_locust import ZKLocust
+from zk_locust.task_sets import ZKSetTaskSet
+from zk_metrics import register_zk_metrics, register_zk_metrics_page
+
+register_zk_metrics(delay_ms=300)
+register_zk_metrics_page("/members")
+
+class Set(ZKLocust):
+    task_set = ZKSetTaskSet
+    min_wait = 5
+"""
 Start = Callable[..., Page]
 
 
@@ -94,7 +106,7 @@ def metrics(page: Page) -> dict[str, Any]:
 
 def polls(file: Path) -> list[dict[str, str]]:
     with file.open(newline="") as opened:
-        return [row for row in csv.DictReader(opened) if row["metric"] == "reachable"]
+        return list(csv.DictReader(opened))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -124,10 +136,10 @@ def test_the_page_polls_before_during_and_after_a_test(
     until(lambda: metrics(page)["num_alive_connections"] == 0)
 
     rows = polls(file)
-    elapsed = [float(row["elapsed_s"]) for row in rows]
-    assert {row["value"] for row in rows} == {"1"}
-    assert elapsed[0] >= 0
-    assert min(b - a for a, b in itertools.pairwise(elapsed)) >= 0.99
+    sent = [float(row["elapsed_s"]) - float(row["poll_ms"]) / 1000 for row in rows]
+    assert {row["reachable"] for row in rows} == {"1"}
+    assert float(rows[0]["elapsed_s"]) >= 0
+    assert min(b - a for a, b in itertools.pairwise(sent)) >= 0.99
 
 
 def test_a_member_that_goes_and_comes_is_told(server: ZooKeeperServers, member: Member, start: Start) -> None:
@@ -180,4 +192,16 @@ def test_without_hosts_it_says_what_is_missing(start: Start) -> None:
     page = start("--web-base-path", "/load")
     page._base += "/load"
     assert told(page)["members"] == []
-    assert "zk-metrics/data" in page.text("/zk-metrics")
+    assert "fetch(`${HERE}/data`" in page.text("/zk-metrics"), "it asks below its own address"
+
+
+def test_a_locustfile_of_2019_says_where_the_page_is_and_how_often_members_are_read(
+    server: ZooKeeperServers, member: Member, start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "older.py").write_text(OF_2019)
+    page = start("--hosts", server.hosts, "--zk-admin-port", str(member.admin_port), locustfile=tmp_path / "older.py")
+    assert "<h1>ZooKeeper metrics</h1>" in page.text("/members")
+    assert "<h1>ZooKeeper metrics</h1>" in page.text("/members/"), "as it was written then"
+    page.post("/swarm", user_count="1", spawn_rate="1")
+    told_there = page._session.get(f"{page._base}/members/data", timeout=10).json()
+    assert (told_there["collection"], told_there["interval_s"]) == ("interval", 0.3)

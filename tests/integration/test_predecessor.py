@@ -31,11 +31,18 @@ class Mixed(ZKLocustTaskSet):
         self.tasks = [op.task, count]
 
 
+default_nodes = {}
+
+
 def count(task_set):
     client = task_set.client
     client.ensure_pseudo_root()
-    path = client.create_default_node()
-    assert path == client.join_path("/n") and not client.is_connection_down()
+    if client not in default_nodes:
+        path = client.create_default_node()
+        assert path.startswith(client.join_path("/d-")) and path not in default_nodes.values()
+        default_nodes[client] = path
+    assert not client.is_connection_down()
+    assert client.get_zk_client().exists(default_nodes[client]).ephemeralOwner != 0
     with LocustTimer("older", "count_" + os.environ["ZK_LOCUST_BENCH_THE_ANSWER"]) as ctx:
         client.get_zk_client().get_children(client.join_path("/"))
         ctx.success()

@@ -20,6 +20,7 @@ import pytest
 from tests.integration.local_fleet import MEMBERS, LocalFleet, local_fleet
 from tests.integration.ssh_server import SshServer, make_key, require_sshd
 from tests.integration.zookeeper_server import four_letters, free_ports, require_zookeeper
+from tests.needs import require_root
 from tests.stand_in_archive import stand_in_archive
 
 pytestmark = pytest.mark.integration
@@ -110,17 +111,29 @@ def test_passwords_are_for_the_member_alone(fleet: LocalFleet) -> None:
         files = {file.name: tar.extractfile(file) for file in tar if file.isfile()}
         contents = {name: content.read() for name, content in files.items() if content}
     for key in (b"ssl.quorum.keyStore.password", b"DigestAuthenticationProvider.superDigest"):
-        assert key + b"=(removed)" in contents["./zoo.cfg"]
+        assert key + b"=(secret)" in contents["./zoo.cfg"]
     assert not [name for name, content in contents.items() if b"hunter2" in content]
 
 
-def test_a_roll_ends_at_the_first_member_that_does_not_come_up(fleet: LocalFleet) -> None:
+def test_a_value_that_zookeeper_cannot_parse_is_refused_before_anything_is_rendered(fleet: LocalFleet) -> None:
+    before, zoo_cfg = fleet.pids(), (fleet.state / "zookeeper/zk1/conf/zoo.cfg").read_text()
+    bad = {"tickTime": "soon"}
+    said = "zookeeper_properties.tickTime [soon] must be a whole number from 1 to 2147483647; correct it"
+    assert f"zk1, zk2, zk3: {said}" in fleet.play("preflight", zookeeper_properties=bad).failed().screen
+    assert f"zk1: {said}" in fleet.provision(zookeeper_properties=bad).failed().screen
+    assert (fleet.state / "zookeeper/zk1/conf/zoo.cfg").read_text() == zoo_cfg
+    assert fleet.pids() == before
+
+
+def test_a_roll_ends_at_the_first_member_that_does_not_come_up_and_its_files_are_put_back(fleet: LocalFleet) -> None:
     before, modes = fleet.pids(), fleet.modes()
+    files = {name: (fleet.state / f"zookeeper/{name}/conf/zoo.cfg").read_text() for name in MEMBERS}
     first = next(name for name in MEMBERS if modes[name] == "follower")
     hosts = fleet.inventory["zookeeper"]["hosts"]
     for name in MEMBERS:
         hosts[name]["zookeeper_properties"] = {"globalOutstandingLimit": 902}
-    hosts[first]["zookeeper_properties"] = {"tickTime": "soon"}
+    # Preflight cannot know it: only the member finds that there is no such class.
+    hosts[first]["zookeeper_properties"] = {"metricsProvider.className": "com.example.NoSuch"}
     try:
         play = fleet.provision(zookeeper_keep_running=True).failed()
     finally:
@@ -128,9 +141,14 @@ def test_a_roll_ends_at_the_first_member_that_does_not_come_up(fleet: LocalFleet
             del hosts[name]["zookeeper_properties"]
     assert re.findall(r"TASK \[zookeeper : Restart (zk\d)\]", play.screen) == [first]
     assert f"{first} did not come up: its process has ended" in play.screen
+    assert f"{first}: the files that it had before are back, and it serves again as follower" in play.screen
+    kept = re.findall(r"all of it in (\S+)", play.screen)[0]
+    assert (Path(kept) / first / "zookeeper.log").exists(), "the path on screen must be there at the end"
+    assert "NoSuch" in (Path(kept) / first / "zoo.cfg").read_text()
     after = fleet.pids()
     assert all(after[name] == before[name] for name in MEMBERS if name != first), "the others must serve"
-    assert sorted(fleet.modes()[name] for name in MEMBERS if name != first) == ["follower", "leader"]
+    assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
+    assert {name: (fleet.state / f"zookeeper/{name}/conf/zoo.cfg").read_text() for name in MEMBERS} == files
     fleet.provision().succeeded()
     assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
 
@@ -139,6 +157,10 @@ def test_a_changed_list_of_members_restarts_all_at_once(fleet: LocalFleet) -> No
     # The configuration of the test before goes as well; new election ports cannot be rolled out one by one.
     for name, port in zip(MEMBERS, free_ports(len(MEMBERS)), strict=True):
         fleet.inventory["zookeeper"]["hosts"][name]["zookeeper_election_port"] = port
+    pids = fleet.pids()
+    refused = fleet.play("provision", "--limit", "zk1,zk2").failed()
+    assert "zk1, zk2: the list of members has changed, and --limit leaves out zk3" in refused.screen
+    assert fleet.pids() == pids
     play = fleet.provision().succeeded()
     assert "TASK [zookeeper : Stop members that cannot be changed one by one]" in play.screen
     assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
@@ -190,16 +212,18 @@ def test_stop_and_teardown_leave_nothing(fleet: LocalFleet) -> None:
     (fleet.state / "keep").write_text("not the members'")
     assert fleet.play("stop", "--limit", "zookeeper").succeeded().changed == len(MEMBERS)
     assert not [pid for pid in pids.values() if _runs(pid)]
-    assert fleet.teardown().succeeded().changed == len(MEMBERS)
-    assert [str(path.relative_to(fleet.state)) for path in sorted(fleet.state.rglob("*"))] == ["keep", "zookeeper"]
+    # And one folder that was empty then.
+    assert fleet.teardown().succeeded().changed == len(MEMBERS) + 1
+    assert [str(path.relative_to(fleet.state)) for path in sorted(fleet.state.rglob("*"))] == ["keep"]
     assert fleet.teardown().succeeded().changed == 0
 
 
 def test_a_member_that_does_not_come_up_shows_its_log(fresh_fleet: LocalFleet) -> None:
-    fresh_fleet.inventory["zookeeper"]["hosts"]["zk2"]["zookeeper_properties"] = {"tickTime": "soon"}
+    bad = {"metricsProvider.className": "com.example.NoSuch"}
+    fresh_fleet.inventory["zookeeper"]["hosts"]["zk2"]["zookeeper_properties"] = bad
     play = fresh_fleet.provision().failed()
     assert "zk2 did not come up: its process has ended" in play.screen
-    assert 'java.lang.NumberFormatException: For input string: "soon"' in play.screen, "the log's tail is missing"
+    assert "java.lang.ClassNotFoundException: com.example.NoSuch" in play.screen, "the log's tail is missing"
     assert "zk1 did not come up" not in play.screen
     for name in MEMBERS:
         kept = {path.name for path in fresh_fleet.results.glob(f"*/logs/{name}/*")}
@@ -207,6 +231,34 @@ def test_a_member_that_does_not_come_up_shows_its_log(fresh_fleet: LocalFleet) -
     assert not any(fresh_fleet.modes().values()), "zookeeper_keep_running is false, yet members go on"
     # Found by the end of its process, not by the time limit of 40 s.
     assert play.seconds < 40
+
+
+def test_root_follows_no_link_that_the_service_user_has_planted(fresh_fleet: LocalFleet) -> None:
+    require_root("only root could be led astray by the service user")
+    for name in MEMBERS[1:]:
+        del fresh_fleet.inventory["zookeeper"]["hosts"][name]
+    fresh_fleet.provision(zookeeper_keep_running=True).succeeded()
+    member, victim = fresh_fleet.state / "zookeeper/zk1", fresh_fleet.folder / "victim"
+    victim.write_text("of root: hunter2\n")
+    victim.chmod(0o600)
+    plant = f"cd {member} && rm -f data/myid log/zookeeper.out && ln -s {victim} data/myid"
+    plant += f" && ln -s {victim} log/zookeeper.out && ln -s {victim} log/leak.log && mkfifo log/pipe.log"
+    as_user = ["setpriv", "--reuid=zookeeper", "--regid=zookeeper", "--clear-groups", "sh", "-c", plant]
+    subprocess.run(as_user, timeout=30, check=True)
+    bundle = fresh_fleet.folder / "bundle.tar.gz"
+    for words in (["bundle", str(bundle)], ["tail"], ["stop"], ["start"]):
+        done = subprocess.run([member / "control", *words], capture_output=True, text=True, timeout=60, check=False)
+        assert "hunter2" not in done.stdout + done.stderr
+    with tarfile.open(bundle) as tar:
+        contents = [content.read() for file in tar if file.isfile() and (content := tar.extractfile(file))]
+    assert contents
+    assert not [content for content in contents if b"hunter2" in content]
+    assert victim.read_text() == "of root: hunter2\n"
+    # A member that could not open its files is not taken for running, and comes up once they are gone.
+    for path in (member / "data/myid", *(member / "log").iterdir()):
+        path.unlink()
+    fresh_fleet.provision(zookeeper_keep_running=True).succeeded()
+    assert fresh_fleet.modes() == {"zk1": "standalone"}
 
 
 def test_an_archive_is_verified_and_unpacked_beside_others(fresh_fleet: LocalFleet) -> None:

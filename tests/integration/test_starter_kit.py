@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.locust_processes import LOCUST, LOCUSTFILES
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
 
 pytestmark = pytest.mark.integration
 
@@ -71,16 +71,43 @@ def test_the_starter_kit_keeps_the_statistics_of_each(servers: ZooKeeperServers,
     files = [str(LOCUSTFILES / name) for name in ("locust_get.py", "locust_set.py")]
     script = LOCUSTFILES.parents[1] / "tools" / "run-starter-kit"
     locust = Path(sys.executable).with_name("locust")
+    port = str(free_ports(1)[0])
+    # The default of seven workers without a wait would starve beside other tests on two cores.
+    environment = {
+        "ZK_LOCUST_HOSTS": servers.hosts, "ZK_LOCUST_MIN_WAIT": "20", "WORKERS": "2", "USERS": "4",
+        "LOCUST_MASTER_PORT": port, "LOCUST_MASTER_BIND_PORT": port,
+    }  # fmt: skip
     done = subprocess.run(
-        [script, locust, tmp_path / "out", "1", servers.hosts, *files],
+        [script, locust, tmp_path / "out", "2", "", *files],
         capture_output=True,
         text=True,
-        timeout=60,
-        check=True,
+        timeout=90,
+        check=False,
+        env=os.environ | environment,
     )
+    assert done.returncode == 0, done.stdout + done.stderr
     for name in ("get", "set"):
-        assert (tmp_path / "out" / name / "locust-stats.csv").stat().st_size > 200
+        folder = tmp_path / "out" / name
+        assert (folder / "locust-stats.csv").stat().st_size > 200
         assert f"zookeeper  {name}" in re.sub(" +", "  ", done.stdout)
+        assert (folder / "locust.log").read_text().count("reported as ready") == 2
+    # Two files of Locust's own for each, as in 2019; there were no failures and no exceptions.
+    assert sorted(file.name for file in (tmp_path / "out").glob("*.csv")) == [
+        "get_stats.csv", "get_stats_history.csv", "set_stats.csv", "set_stats_history.csv",
+    ]  # fmt: skip
+
+
+def test_make_starter_kit_takes_the_hosts_of_the_environment() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "starter-kit", "--assume-old", "install"],
+        cwd=LOCUSTFILES.parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"ZK_LOCUST_HOSTS": "zk1:2181,zk2:2181"},
+    )
+    assert '"zk1:2181,zk2:2181"' in done.stdout
+    assert 'WORKERS="7"' in done.stdout
 
 
 def test_the_starter_kit_says_what_is_missing(tmp_path: Path) -> None:
@@ -92,6 +119,7 @@ def test_the_starter_kit_says_what_is_missing(tmp_path: Path) -> None:
             text=True,
             timeout=10,
             check=False,
+            env={k: v for k, v in os.environ.items() if k != "ZK_LOCUST_HOSTS"},
         )
         assert done.returncode == 2
         assert problem in done.stderr

@@ -13,6 +13,7 @@ from kazoo.client import KazooClient
 
 from tests.integration.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from zk_locust.own_nodes import MARK
 from zk_locust.workload.reading import workload_of
 from zk_locust.workload.specification import size_of_all
 from zk_locust.workload.steps import steps
@@ -108,7 +109,8 @@ def ephemerals(observer: Any, tree: str) -> int:
 
 def test_the_tree_is_the_stated_one_and_is_removed(servers: ZooKeeperServers, observer: Any, tmp_path: Path) -> None:
     workload = {"operations": {"get": 1}, "nodes": 250, "depth": 3, "fan_out": 3, "values": 33}
-    observer.create("/tree/workload/left-behind", makepath=True)
+    observer.create("/tree/workload", MARK, makepath=True)  # as a load that was killed leaves it
+    observer.create("/tree/workload/left-behind")
     with Load(tmp_path, arguments(servers, "/tree", workload)) as load:
         load.wait_for("All users spawned")
         tree = observer.get_children("/tree/workload/tree")
@@ -128,6 +130,47 @@ def test_the_tree_is_the_stated_one_and_is_removed(servers: ZooKeeperServers, ob
     assert set(summary) == {"get"}
     assert summary["get"]["num_failures"] == 0
     assert observer.get_children("/tree") == []
+
+
+def test_a_node_in_the_trees_place_that_no_load_has_made_stays_and_the_load_is_refused(
+    servers: ZooKeeperServers, observer: Any, tmp_path: Path
+) -> None:
+    observer.create("/taken/workload/precious", makepath=True)
+    with Load(tmp_path, arguments(servers, "/taken", {"operations": {"get": 1}, "nodes": 5})) as load:
+        assert load.process.wait(40) == 1, load.log()
+    assert "--pseudo-root [/taken]: /taken/workload is there already, and no load has made it; name" in load.log()
+    assert observer.exists("/taken/workload/precious")
+
+
+@pytest.mark.parametrize("locustfile", ["locust_workload.py", "locust_get_children.py"])
+def test_what_a_stranger_makes_before_and_during_a_load_is_all_there_afterwards(
+    locustfile: str, servers: ZooKeeperServers, observer: Any, tmp_path: Path
+) -> None:
+    root = f"/apps-{locustfile.removesuffix('.py')}"
+    precious = [f"{root}/precious", f"{root}/precious/child"]
+    for path in precious:
+        observer.create(path, b"mine", makepath=True)
+    at_first = set(observer.get_children("/"))
+    flags = arguments(servers, root, {"operations": {"get": 1, "create": 1}, "nodes": 20}, run_time="2s")
+    with LocustMasterAndWorkers(tmp_path, locustfile, 2, *flags, "--remove-nodes") as locust:
+        made, own = 0, set()
+        while locust.master.poll() is None:
+            for place in ("", root, precious[0]):
+                precious.append(observer.create(f"{place}/meanwhile-{root[1:]}-{made}", b"mine"))
+            made += 1
+            own |= {name for name in observer.get_children(root) if name.startswith("zk-locust-")}
+            time.sleep(0.05)
+        assert locust.master.wait(60) == 0, locust.log()
+        summary = entries(locust.summary)
+    assert sum(entry["num_requests"] for entry in summary.values()) > 100, locust.log()
+    assert sum(entry["num_failures"] for entry in summary.values()) == 0, locust.log()
+    assert made > 20
+    assert [path for path in precious if observer.exists(path) is None or observer.get(path)[0] != b"mine"] == []
+    assert len(own) == 1, "the load, its workers' too, was below a node of its own"
+    left = {f"{root}/{name}" for name in observer.get_children(root)}
+    assert left <= set(precious)
+    assert {f"/{name}" for name in observer.get_children("/") if name not in at_first} <= set(precious)
+    print(f"{len(precious)} nodes of a stranger, 0 missing")
 
 
 def test_the_mix_follows_its_weights(servers: ZooKeeperServers, observer: Any, tmp_path: Path) -> None:

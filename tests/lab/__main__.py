@@ -1,4 +1,4 @@
-"""`python -m tests.lab up|down|status|image`: the lab from the command line, and from the Makefile."""
+"""`python -m tests.lab up|down|status|image|wheels`: the lab from the command line, and from the Makefile."""
 
 import argparse
 import signal
@@ -12,6 +12,7 @@ from tests.lab.commands import LabError
 from tests.lab.image import ensure_images, remove_images
 from tests.lab.lab import Lab
 from tests.lab.plan import RELEASES, LabOptions
+from tests.lab.wheels import ensure_wheels
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", help="remove every trace of them")
     status = commands.add_parser("status", help="say which hosts run")
     image = commands.add_parser("image", help="make the root file systems that are missing, as a lab-up would")
+    commands.add_parser("wheels", help="gather the wheels that controllers on bare hosts install, after `image`")
     for command in (up, down, status):
         command.add_argument("--name", default="lab", help="several labs may stand side by side (default: lab)")
     up.add_argument("--members", type=int, default=3, help="ZooKeeper members, zk1, … (3)")
@@ -95,10 +97,15 @@ def _image(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _wheels(_: argparse.Namespace) -> int:
+    ensure_wheels(RELEASES, say)
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     arguments = parser().parse_args(argv)
-    act = {"up": _up, "down": _down, "status": _status, "image": _image}[arguments.command]
+    act = {"up": _up, "down": _down, "status": _status, "image": _image, "wheels": _wheels}[arguments.command]
     try:
         return act(arguments)
     except LabError as error:

@@ -18,13 +18,16 @@ from tests.lab.plan import RELEASES
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
-PACKAGES = (
-    # A host as small as one may find: python3 without venv and pip, no compiler, no curl.
-    *("apt", "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "sudo", "iproute2", "procps", "nftables"),
+ZOOKEEPER_PACKAGES = (
     # What roles/zookeeper would install, as the hosts reach no mirror; `zookeeper` starts nothing by itself.
     *("zookeeper", "default-jre-headless", "libservlet-api-java", "libslf4j-java", "liblog4j1.2-java"),
     # What the client `libzookeeper` loads.
     "libzookeeper-st2",
+)
+PACKAGES = (
+    # A host as small as one may find: python3 without venv and pip, no compiler, no curl.
+    *("apt", "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "sudo", "iproute2", "procps", "nftables"),
+    *ZOOKEEPER_PACKAGES,
 )
 _EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*/*", "/usr/share/locale/*", "/usr/share/maven-repo/*")
 _HOOKS = Path(__file__).parent / "image_hooks"

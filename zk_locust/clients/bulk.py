@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 from gevent.pool import Pool
 
 from zk_locust.clients import create_client
-from zk_locust.clients.interface import ZooKeeperClient
+from zk_locust.clients.interface import ZnodeStat, ZooKeeperClient
 from zk_locust.clients.native import Create, Delete, GetChildren, Request, Result
 from zk_locust.clients.native.client import PIPELINE_WINDOW
 from zk_locust.errors import AuthFailedError, ConnectError, ServerError
@@ -26,6 +26,10 @@ class BulkClient(Protocol):
 
     def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
         """Create a node that everybody may use; return its path."""
+        ...
+
+    def get(self, path: str) -> tuple[bytes, ZnodeStat]:
+        """Return a node's value and its stat."""
         ...
 
     def get_children(self, path: str) -> list[str]:
@@ -49,6 +53,10 @@ class Concurrent:
     def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
         """Create a node that everybody may use; return its path."""
         return self._client.create(path, value, ephemeral=ephemeral, sequence=sequence)
+
+    def get(self, path: str) -> tuple[bytes, ZnodeStat]:
+        """Return a node's value and its stat."""
+        return self._client.get(path)
 
     def get_children(self, path: str) -> list[str]:
         """Return the names of the children, in no order."""

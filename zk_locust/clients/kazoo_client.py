@@ -25,7 +25,6 @@ from zk_locust.clients.kazoo_options import KazooOptions
 from zk_locust.clients.request_size import loss_over_size
 from zk_locust.errors import (
     AuthFailedError,
-    ClientError,
     ConnectError,
     ConnectionLossError,
     OperationTimeoutError,
@@ -240,17 +239,5 @@ def _raise_as_ours(error: KazooException, sent_bytes: int = 0) -> NoReturn:
     if isinstance(error, ConnectionClosedError):
         raise ConnectionLossError(str(error) or "connection closed") from error
     if isinstance(error, ZookeeperError):
-        raise _as_both(server_error(error.code, type(error).__name__), type(error)) from error
+        raise server_error(error.code, type(error).__name__) from error
     raise ProtocolError(repr(error)) from error
-
-
-_both: dict[tuple[type, type], type] = {}
-
-
-def _as_both(ours: ClientError, theirs: type[ZookeeperError]) -> ClientError:
-    """Let whoever catches kazoo's error catch ours, as locustfiles of 2019 do."""
-    kinds = (type(ours), theirs)
-    if kinds not in _both:
-        _both[kinds] = type(kinds[0].__name__, kinds, {"__module__": kinds[0].__module__})
-    ours.__class__ = _both[kinds]
-    return ours

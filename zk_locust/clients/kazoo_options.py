@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from zk_locust.errors import ConfigurationError
 from zk_locust.protection import PROTECTING_PARAMETERS
+from zk_locust.secrets import REDACTED
 
 _CREATE_CLIENT: Final = "KAZOO_LOCUST_CREATE_CLIENT"
 _DOTTED_PATH: Final = re.compile(r"\s*[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\s*")
@@ -67,7 +68,7 @@ class KazooOptions:
             return {}
         if importlib.util.find_spec("puresasl") is None:
             raise ConfigurationError(
-                "--kazoo-sasl-options", "(secret)", "kazoo needs pure-sasl for SASL", "install the package pure-sasl"
+                "--kazoo-sasl-options", REDACTED, "kazoo needs pure-sasl for SASL", "install the package pure-sasl"
             )
         return {"sasl_options": json.loads(self.sasl)}
 
@@ -131,11 +132,11 @@ def _checked(make: Callable[..., Any], kwargs: dict[str, Any]) -> Any:
     except Exception as error:
         # Without the error's text: it may quote the arguments, with secrets in them.
         raise ConfigurationError(
-            _CREATE_CLIENT, "(secret)", f"it raises {type(error).__name__}", "it gets the arguments of KazooClient"
+            _CREATE_CLIENT, REDACTED, f"it raises {type(error).__name__}", "it gets the arguments of KazooClient"
         ) from None
     if not all(hasattr(client, name) for name in ("start", "stop", "get_async", "create_async")):
         raise ConfigurationError(
-            _CREATE_CLIENT, "(secret)", f"it makes no kazoo client but a {type(client).__name__}",
+            _CREATE_CLIENT, REDACTED, f"it makes no kazoo client but a {type(client).__name__}",
             "return a KazooClient, or something with its methods",
         )  # fmt: skip
     return client

@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from zk_locust.durable_files import read_text
+
 LEASE: Final = "lease.json"  # the playbooks' module run_lease writes it
 
 
@@ -25,6 +27,6 @@ def lease_in(text: str, now_s: float) -> dict[str, str] | None:
 def lease_of(folder: Path) -> dict[str, str] | None:
     """Return the lease on this host that is kept in a folder, as `lease_in` does."""
     try:
-        return lease_in((folder / LEASE).read_text(encoding="utf-8"), time.time())
-    except (OSError, ValueError):
+        return lease_in(read_text(folder / LEASE), time.time())
+    except OSError:
         return None

@@ -1,7 +1,6 @@
 """What is on its way on a load host, and what it takes of the machine: one look, for people at the controller."""
 
 import fcntl
-import json
 import os
 import time
 from datetime import UTC, datetime
@@ -10,11 +9,13 @@ from typing import Any, Final
 
 import psutil
 
+from zk_locust.durable_files import open_regular, read_object
 from zk_locust.host_run.control import status_of
 from zk_locust.host_run.lease import lease_of
 from zk_locust.host_run.process_identity import find
 
 SAMPLE_S: Final = 0.3
+_HOLDER_LIMIT: Final = 1000
 LOCK, RUNS, SPEC = "lock", "runs", "spec.json"
 MACHINE_LOCK: Final = Path("/tmp/zk-locust-load.lock")  # where runs of all users see each other
 
@@ -60,8 +61,8 @@ def overview(folder: Path) -> dict[str, Any]:
 def lock_holder(lock: Path) -> str | None:
     """Return who holds the host, in words; None where nobody does, even if the file says so."""
     try:
-        with lock.open(encoding="utf-8") as file:
-            text = file.read().strip()
+        with os.fdopen(open_regular(lock, os.O_RDONLY), encoding="utf-8", errors="replace") as file:
+            text = file.read(_HOLDER_LIMIT).strip()
             # An empty file is not tried: a run that starts at this very moment would be refused because of us.
             if not text:
                 return None
@@ -82,7 +83,8 @@ def _run_folders(folder: Path) -> list[Path]:
 def _status(folder: Path) -> dict[str, Any]:
     try:
         status = status_of(folder)
-        if isinstance(status["state"], str) and isinstance(status["processes"], dict):
+        is_damaged = status["state"] == "absent" and "problem" in status
+        if not is_damaged and isinstance(status["processes"], dict):
             return status
     except (OSError, ValueError, TypeError, KeyError):
         pass
@@ -103,8 +105,8 @@ def _run(folder: Path, status: dict[str, Any], processes: list[dict[str, Any]]) 
 
 def _owner(spec: Path) -> str | None:
     try:
-        return str(json.loads(spec.read_text(encoding="utf-8"))["owner"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str((read_object(spec) or {})["owner"])
+    except (OSError, KeyError):
         return None
 
 

@@ -27,7 +27,7 @@ def find(identity: dict[str, Any] | None) -> psutil.Process | None:
         if int(stat[_START_TICKS]) != identity["start_ticks"] or stat[_STATE] in "ZX":
             return None
         return psutil.Process(identity["pid"])
-    except (OSError, psutil.NoSuchProcess):
+    except (OSError, psutil.NoSuchProcess, LookupError, TypeError, ValueError):  # also where it is no identity
         return None
 
 

@@ -1,15 +1,20 @@
 """What a load host is told to run: a JSON file, written by the controller."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zk_locust.durable_files import read_object
 from zk_locust.errors import ConfigurationError
 
 STATUS_FILE = "status.json"
 PROGRESS_FILE = "progress.json"
 SUPERVISOR_LOG = "supervisor.log"
+SECRETS_FILE = "secrets.json"
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, OSError) else repr(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ class HostRunSpec:
 
     `deadline_s` is how long they may live, seconds. `lock` is the file that a run holds for as long as it lives.
     `leader` names the process whose end ends the run on this host (the master), where it is here. `secrets` is a file
-    with more environment variables, as a JSON object; it is removed as soon as it is read.
+    with more environment variables, as a JSON object; it is removed as soon as it is read. `listens` is the address and
+    the port that the leader will listen on.
     """
 
     run_id: str
@@ -42,12 +48,15 @@ class HostRunSpec:
     processes: list[ProcessSpec]
     leader: str | None = None
     secrets: Path | None = None
+    listens: tuple[str, int] | None = None
 
     @classmethod
     def read(cls, file: Path) -> "HostRunSpec":
         """Read the file. Raises ConfigurationError where it is not what it should be."""
         try:
-            content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            content = read_object(file)
+            if content is None:
+                raise FileNotFoundError(f"{file} does not exist")
             return cls(
                 run_id=content["run_id"],
                 owner=content["owner"],
@@ -57,6 +66,11 @@ class HostRunSpec:
                 processes=[ProcessSpec(**process) for process in content["processes"]],
                 leader=content.get("leader"),
                 secrets=Path(content["secrets"]) if content.get("secrets") else None,
+                listens=_address(content.get("listens")),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigurationError("--spec", file, f"it cannot be used ({error!r})", "write it anew") from error
+            raise ConfigurationError("--spec", file, f"it cannot be used ({_said(error)})", "write it anew") from error
+
+
+def _address(listens: dict[str, Any] | None) -> tuple[str, int] | None:
+    return (str(listens["host"]), int(listens["port"])) if listens else None

@@ -27,10 +27,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
+from zk_locust.bind_address import require_to_listen
+from zk_locust.durable_files import open_regular, read_object
 from zk_locust.errors import ZKLocustError
 from zk_locust.host_run.open_files import raise_open_files_limit
 from zk_locust.host_run.process_identity import identity_of
 from zk_locust.host_run.spec import STATUS_FILE, SUPERVISOR_LOG, HostRunSpec, ProcessSpec
+from zk_locust.host_run.status_file import StatusFile
 
 POLL_S: Final = 0.1
 FOLLOW_S: Final = 10.0
@@ -56,14 +59,16 @@ class StartError(ZKLocustError):
 def start_detached(spec: HostRunSpec) -> None:
     """Start the supervisor and return when it has started the processes.
 
-    Raises HostBusyError where a run is on its way, and StartError where the lock cannot be taken or the processes
-    cannot be started. The lock is taken before the fork, so that the answer comes at once, and is held by the
-    supervisor.
+    Raises HostBusyError where a run is on its way, StartError where the lock cannot be taken or the processes cannot be
+    started, and ConfigurationError where the leader could not listen. The lock is taken before the fork, so that the
+    answer comes at once, and is held by the supervisor.
     """
     spec.folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = _take_lock(spec)
-    except (HostBusyError, StartError):
+        if spec.listens is not None:
+            require_to_listen(*spec.listens)
+    except ZKLocustError:
         if spec.secrets is not None:
             spec.secrets.unlink(missing_ok=True)
         raise
@@ -85,9 +90,8 @@ def start_detached(spec: HostRunSpec) -> None:
         Supervisor(spec, lock).run()
         code = 0
     except BaseException:
-        traceback.print_exc()
+        _complain()
     finally:
-        sys.stderr.flush()
         os._exit(code)
 
 
@@ -95,10 +99,12 @@ def _wait_for_start(spec: HostRunSpec) -> None:
     status, log = spec.folder / STATUS_FILE, spec.folder / SUPERVISOR_LOG
     deadline = time.monotonic() + _START_LIMIT_S
     while not status.exists():
+        if _is_free(spec.lock) and not status.exists():
+            raise StartError(f"the run's supervisor has ended at once; is the disk of {spec.folder} full? See {log}")
         if time.monotonic() > deadline:
             raise StartError(f"the run's processes did not start within {_START_LIMIT_S:g} s; see {log} on this host")
         time.sleep(0.02)
-    problem = json.loads(status.read_text(encoding="utf-8"))["problem"]
+    problem = (read_object(status) or {}).get("problem")
     if problem:
         raise StartError(f"the run's processes cannot be started: {problem}; see {log} on this host")
 
@@ -139,6 +145,16 @@ def _lock(spec: HostRunSpec) -> IO[str]:
     return lock
 
 
+def _is_free(lock: Path) -> bool:
+    """Whether nobody holds the lock any more."""
+    with _open_for_all(lock) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
 def _open_for_all(file: Path) -> IO[str]:
     """Open a file that whoever runs on this host may lock. It is never removed."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -146,7 +162,7 @@ def _open_for_all(file: Path) -> IO[str]:
     while True:
         # Not both in one: in /tmp, Linux lets nobody create what another user has made (fs.protected_regular).
         with contextlib.suppress(FileNotFoundError):
-            return os.fdopen(os.open(file, flags), "a+", encoding="utf-8")
+            return os.fdopen(open_regular(file, flags), "a+", encoding="utf-8")
         with contextlib.suppress(FileExistsError):
             descriptor = os.open(file, flags | os.O_CREAT | os.O_EXCL, 0o600)
             os.fchmod(descriptor, 0o666)  # whatever the umask is
@@ -159,6 +175,12 @@ def _detach_output(log: Path) -> None:
         os.dup2(nothing.fileno(), 0)
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+
+
+def _complain() -> None:
+    """Put the exception that is being handled into our log, unless the disk is full: that must not end us too."""
+    with contextlib.suppress(OSError):
+        os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
 
 
 def _now() -> str:
@@ -194,6 +216,7 @@ class Supervisor:
             "supervisor": identity_of(os.getpid()),
             "processes": {},
         }
+        self._status_file = StatusFile(spec.folder)
         self._stop_asked = False
 
     def run(self) -> None:
@@ -205,16 +228,19 @@ class Supervisor:
             secrets = self._take_secrets()
             for process in self._spec.processes:
                 self._start(process, secrets)
-            self._write_status()
+            if not self._status_file.write(self._status):
+                # Nobody could ask how the run stands, nor end it.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._spec.folder / STATUS_FILE))
             ended_by = self._wait()
         except (OSError, ValueError) as error:
-            traceback.print_exc()
+            _complain()
             self._status["problem"] = str(error)
         finally:
             self._end_all()
         self._status |= {"state": "ended", "ended": _now(), "ended_by": ended_by}
-        self._lock.truncate(0)
-        self._write_status()
+        with contextlib.suppress(OSError):
+            self._lock.truncate(0)
+        self._status_file.write(self._status)
 
     def _on_stop(self, *_: object) -> None:
         self._stop_asked = True
@@ -293,13 +319,6 @@ class Supervisor:
                 record |= {"exit_code": process.returncode, "ended": _now()}
                 changed = True
         if changed:
-            self._write_status()
-
-    def _write_status(self) -> None:
-        new = self._spec.folder / f"{STATUS_FILE}.new"
-        try:
-            new.write_text(json.dumps(self._status, indent=1), encoding="utf-8")
-            new.replace(self._spec.folder / STATUS_FILE)
-        except OSError:
-            # A full disk must not keep us from ending the processes in good order.
-            traceback.print_exc()
+            self._status_file.write(self._status)
+        else:
+            self._status_file.look(self._status)

@@ -1,4 +1,4 @@
-"""Sessions that come and go beside sessions that write: as many users of one kind as of the other."""
+"""Sessions that come and go beside sessions that write: one user of the first kind for ten of the other."""
 
 from typing import Any
 
@@ -11,16 +11,18 @@ register_extra_stats()
 register_zk_metrics()
 
 
-class Connect(ZKLocust):
+class ParallelConnect(ZKLocust):
     """A user that runs `ZKConnectTaskSet`."""
 
     tasks = [ZKConnectTaskSet]
+    weight = 1
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment, pseudo_root=None, autostart=False)
 
 
-class Set(ZKLocust):
+class ParallelSet(ZKLocust):
     """A user that runs `ZKSetTaskSet`."""
 
     tasks = [ZKSetTaskSet]
+    weight = 10

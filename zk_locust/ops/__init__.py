@@ -4,7 +4,7 @@ An operation belongs to one user. `task` is what Locust calls: it prepares what 
 then runs and times one request. What it needs (nodes) is made outside the timing.
 """
 
-from zk_locust.ops.base import AbstractOp, MaybeInterrupt
+from zk_locust.ops.base import AbstractOp, AbstractSingleTimerOp, MaybeInterrupt
 from zk_locust.ops.children import ZKCountChildrenOp, ZKGetChildren2Op, ZKGetChildrenOp
 from zk_locust.ops.existence import ZKExistsOp, ZKExistsWithManyWatchesOp, ZKExistsWithWatchOp
 from zk_locust.ops.limits import duration, interrupt, iterations
@@ -15,6 +15,7 @@ from zk_locust.ops.watch import ZKWatchOp
 
 __all__ = [
     "AbstractOp",
+    "AbstractSingleTimerOp",
     "MaybeInterrupt",
     "ZKConnectOp",
     "ZKCountChildrenOp",

@@ -1,13 +1,13 @@
 """Looking at the children of a node."""
 
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from zk_locust.errors import NoNodeError
 from zk_locust.locust_client import LocustClient
-from zk_locust.ops.base import AbstractOp, MaybeInterrupt
+from zk_locust.ops.base import AbstractSingleTimerOp, MaybeInterrupt, OpSettings
 
 
-class _OnParent(AbstractOp):
+class _OnParent(AbstractSingleTimerOp):
     """An operation on a node that has children: by default the pseudo root."""
 
     # Whether the user makes one child, for as long as its session lasts, so that there is something to be listed.
@@ -20,8 +20,9 @@ class _OnParent(AbstractOp):
         maybe_interrupt: MaybeInterrupt | None = None,
         *,
         label: str | None = None,
+        **settings: Unpack[OpSettings],
     ) -> None:
-        super().__init__(client, maybe_interrupt, label=label)
+        super().__init__(client, maybe_interrupt, label=label, **settings)
         self._path = path or client.join_path("/")
         self._child = client.join_path("/child-") if self.makes_a_child and path is None else None
 
@@ -44,12 +45,13 @@ class ZKCountChildrenOp(_OnParent):
         path: str | None = None,
         *,
         label: str | None = None,
+        **settings: Unpack[OpSettings],
     ) -> None:
-        super().__init__(client, path, maybe_interrupt, label=label)
+        super().__init__(client, path, maybe_interrupt, label=label, **settings)
 
     def op(self) -> None:
         """Count them once; the event's response length is their number."""
-        with self.client.timer(self.label) as timer:
+        with self.timing() as timer:
             stat = self.client.get_zk_client().exists(self._path)
             if stat is None:
                 raise NoNodeError(self._path)
@@ -64,7 +66,7 @@ class ZKGetChildrenOp(_OnParent):
 
     def op(self) -> None:
         """Get them once; the event's response length is their number."""
-        with self.client.timer(self.label) as timer:
+        with self.timing() as timer:
             timer.success(len(self.client.get_zk_client().get_children(self._path)))
 
 
@@ -76,6 +78,6 @@ class ZKGetChildren2Op(_OnParent):
 
     def op(self) -> None:
         """Get them once; the event's response length is their number."""
-        with self.client.timer(self.label) as timer:
+        with self.timing() as timer:
             children, _ = self.client.get_zk_client().get_children(self._path, include_data=True)
             timer.success(len(children))

@@ -1,16 +1,17 @@
 """Asking whether a node exists, with a watch or without."""
 
 import itertools
+from typing import Unpack
 
 from zk_locust.clients.interface import WatchedEvent
 from zk_locust.locust_client import LocustClient
-from zk_locust.ops.base import AbstractOp, MaybeInterrupt
+from zk_locust.ops.base import AbstractSingleTimerOp, MaybeInterrupt, OpSettings
 
 
-class ZKExistsOp(AbstractOp):
+class ZKExistsOp(AbstractSingleTimerOp):
     """Ask whether the node at `path` exists. The answer does not matter.
 
-    `make_node` makes the client's default node first: `path` is its path then.
+    `make_node` makes the node that all clients share first: `path` is its path then.
     """
 
     default_label = "exists"
@@ -23,19 +24,20 @@ class ZKExistsOp(AbstractOp):
         maybe_interrupt: MaybeInterrupt | None = None,
         *,
         make_node: bool = False,
+        **settings: Unpack[OpSettings],
     ) -> None:
-        super().__init__(client, maybe_interrupt, label=label)
+        super().__init__(client, maybe_interrupt, label=label, **settings)
         self._path = path
         self._make_node = make_node
 
     def prepare(self) -> None:
-        """Make the default node, where the question is to be answered with yes."""
+        """Make the shared node, where the question is to be answered with yes."""
         if self._make_node:
-            self.client.create_default_node()
+            self.client.create_shared_node()
 
     def op(self) -> None:
         """Ask once."""
-        with self.client.timer(self.label):
+        with self.timing():
             self.client.get_zk_client().exists(self._path)
 
 
@@ -46,11 +48,11 @@ class ZKExistsWithWatchOp(ZKExistsOp):
 
     def op(self) -> None:
         """Ask once."""
-        with self.client.timer(self.label):
+        with self.timing():
             self.client.get_zk_client().exists(self._path, watch=_ignore)
 
 
-class ZKExistsWithManyWatchesOp(AbstractOp):
+class ZKExistsWithManyWatchesOp(AbstractSingleTimerOp):
     """Ask for a node that does not exist, another one each time, and leave a watch on each: they pile up."""
 
     default_label = "exists_negative_watch_many"
@@ -62,15 +64,16 @@ class ZKExistsWithManyWatchesOp(AbstractOp):
         base_path: str | None = None,
         *,
         label: str | None = None,
+        **settings: Unpack[OpSettings],
     ) -> None:
-        super().__init__(client, maybe_interrupt, label=label)
+        super().__init__(client, maybe_interrupt, label=label, **settings)
         self._base_path = base_path or client.join_path("/doesnotexist-")
         self._numbers = itertools.count(1)
 
     def op(self) -> None:
         """Ask once."""
         path = f"{self._base_path}{next(self._numbers)}"
-        with self.client.timer(self.label):
+        with self.timing():
             self.client.get_zk_client().exists(path, watch=_ignore)
 
 

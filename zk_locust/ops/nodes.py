@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Callable
+from typing import Unpack
 
 from zk_locust.locust_client import LocustClient
-from zk_locust.ops.base import AbstractOp, MaybeInterrupt
+from zk_locust.ops.base import AbstractSingleTimerOp, MaybeInterrupt, OpSettings
 
 
-class ZKCreateEphemeralOp(AbstractOp):
+class ZKCreateEphemeralOp(AbstractSingleTimerOp):
     """Make an ephemeral node with a sequence number. `push` is called with its path, for whoever is to remove it."""
 
     default_label = "create_ephemeral"
@@ -21,8 +22,9 @@ class ZKCreateEphemeralOp(AbstractOp):
         *,
         val_size: int | None = None,
         label: str | None = None,
+        **settings: Unpack[OpSettings],
     ) -> None:
-        super().__init__(client, maybe_interrupt, label=label)
+        super().__init__(client, maybe_interrupt, label=label, **settings)
         self._base_path = base_path or client.join_path("/c-")
         self._push = push
         self._value = random.randbytes(client.options.val_size if val_size is None else val_size)
@@ -34,13 +36,13 @@ class ZKCreateEphemeralOp(AbstractOp):
     def op(self) -> None:
         """Make one node."""
         path = None
-        with self.client.timer(self.label):
+        with self.timing():
             path = self.client.get_zk_client().create(self._base_path, self._value, ephemeral=True, sequence=True)
         if path is not None and self._push is not None:
             self._push(path)
 
 
-class ZKDeleteFromQueueOp(AbstractOp):
+class ZKDeleteFromQueueOp(AbstractSingleTimerOp):
     """Remove the node that `pop` returns; do nothing where it raises IndexError, because there is none."""
 
     default_label = "delete"
@@ -52,8 +54,9 @@ class ZKDeleteFromQueueOp(AbstractOp):
         maybe_interrupt: MaybeInterrupt | None = None,
         *,
         label: str | None = None,
+        **settings: Unpack[OpSettings],
     ) -> None:
-        super().__init__(client, maybe_interrupt, label=label)
+        super().__init__(client, maybe_interrupt, label=label, **settings)
         self._pop = pop
 
     def op(self) -> None:
@@ -62,5 +65,5 @@ class ZKDeleteFromQueueOp(AbstractOp):
             path = self._pop()
         except IndexError:
             return
-        with self.client.timer(self.label):
+        with self.timing():
             self.client.get_zk_client().delete(path)

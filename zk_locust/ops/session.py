@@ -5,12 +5,12 @@ from typing import Final
 import gevent
 
 from zk_locust.errors import ConfigurationError
-from zk_locust.ops.base import AbstractOp
+from zk_locust.ops.base import AbstractSingleTimerOp
 
 PAUSE_AFTER_MISTAKE_S: Final = 1.0
 
 
-class ZKConnectOp(AbstractOp):
+class ZKConnectOp(AbstractSingleTimerOp):
     """Open a session, and close it again. Only the opening is timed.
 
     The user must not be connected: its class says `autostart=False`.
@@ -21,7 +21,7 @@ class ZKConnectOp(AbstractOp):
     def op(self) -> None:
         """Open and close one session."""
         try:
-            with self.client.timer(self.label) as timer:
+            with self.timing() as timer:
                 try:
                     self.client.start()
                 except ConfigurationError as error:

@@ -2,17 +2,17 @@
 
 import itertools
 import random
-from typing import Any
+from typing import Any, Unpack
 
 from zk_locust.locust_client import LocustClient
-from zk_locust.ops.base import AbstractOp, MaybeInterrupt
+from zk_locust.ops.base import AbstractSingleTimerOp, MaybeInterrupt, OpSettings
 
 DEFAULT_KEY_SPACE_SIZE = 128
 
 _next_key = itertools.count()
 
 
-class _OnOneKey(AbstractOp):
+class _OnOneKey(AbstractSingleTimerOp):
     """An operation on one node of a key space that all users share."""
 
     def __init__(
@@ -26,8 +26,9 @@ class _OnOneKey(AbstractOp):
         label: str | None = None,
         *,
         key_prefix: str = "/c-",
+        **settings: Unpack[OpSettings],
     ) -> None:
-        super().__init__(client, maybe_interrupt, label=label)
+        super().__init__(client, maybe_interrupt, label=label, **settings)
         key = next(_next_key) % key_space_size if sequential_keys else random.randrange(key_space_size)
         key_size = client.options.key_size if key_size is None else key_size
         self._node = key_prefix + str(key).zfill(key_size - len(key_prefix) + 1)
@@ -55,7 +56,7 @@ class ZKGetOp(_OnOneKey):
 
     def op(self) -> None:
         """Read the node once."""
-        with self.client.timer(self.label) as timer:
+        with self.timing() as timer:
             value, _ = self.client.get_zk_client().get(self._path)
             timer.success(len(value))
 
@@ -75,7 +76,7 @@ class ZKSetOp(_OnOneKey):
 
     def op(self) -> None:
         """Write the node once."""
-        with self.client.timer(self.label):
+        with self.timing():
             self.client.get_zk_client().set(self._path, self._value)
 
 
@@ -95,5 +96,5 @@ class ZKIncrementingSetOp(_OnOneKey):
     def op(self) -> None:
         """Write the next number."""
         value = self.first_value()
-        with self.client.timer(self.label):
+        with self.timing():
             self.client.get_zk_client().set(self._path, value)

@@ -6,6 +6,7 @@ measures their clocks. Here the session that writes also watches, so one clock s
 
 import time
 import uuid
+from typing import Unpack
 
 from gevent.event import Event
 from kazoo.protocol.states import EventType
@@ -13,10 +14,10 @@ from kazoo.protocol.states import EventType
 from zk_locust.clients.interface import WatchedEvent
 from zk_locust.errors import OperationTimeoutError
 from zk_locust.locust_client import LocustClient
-from zk_locust.ops.base import AbstractOp, MaybeInterrupt
+from zk_locust.ops.base import AbstractSingleTimerOp, MaybeInterrupt, OpSettings
 
 
-class ZKWatchOp(AbstractOp):
+class ZKWatchOp(AbstractSingleTimerOp):
     """Watch a node, write it, and time from the sending of the write to the callback that tells of it.
 
     Without `path` each user has a node of its own. On a node that others write too, an event may tell of another's
@@ -33,8 +34,9 @@ class ZKWatchOp(AbstractOp):
         val_size: int | None = None,
         *,
         label: str | None = None,
+        **settings: Unpack[OpSettings],
     ) -> None:
-        super().__init__(client, maybe_interrupt, label=label)
+        super().__init__(client, maybe_interrupt, label=label, **settings)
         self._path = path or ""
         self._value = bytes(client.options.val_size if val_size is None else val_size)
 
@@ -56,7 +58,7 @@ class ZKWatchOp(AbstractOp):
                 told_ns = time.perf_counter_ns()
                 told.set()
 
-        with self.client.timer(self.label) as timer:
+        with self.timing() as timer:
             _, watched = client.get(self._path, watch=on_event)
             timer.restart()
             written = client.set(self._path, self._value)

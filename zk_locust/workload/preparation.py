@@ -10,14 +10,16 @@ import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 from zk_locust.clients.bulk import bulk_session
-from zk_locust.errors import ClientError, ZKLocustError
-from zk_locust.node_cleanup import note_nodes
+from zk_locust.errors import ClientError, ConfigurationError, ZKLocustError
+from zk_locust.node_cleanup import make_own_node
 from zk_locust.options import Options
+from zk_locust.own_nodes import holds, make_parents
+from zk_locust.picked_classes import may_run
 from zk_locust.settings_check import check_settings
 from zk_locust.tree_removal import remove_tree
 from zk_locust.workload.reading import workload_of
 from zk_locust.workload.specification import size_of_all
-from zk_locust.workload.tree import fill, make_parents, root_of
+from zk_locust.workload.tree import fill, root_of
 
 _PROGRESS_S: Final = 2.0
 _REMOVAL_S: Final = 60.0
@@ -27,28 +29,41 @@ logger = logging.getLogger(__name__)
 
 _preparing: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()
 """The greenlet that makes the tree, by Locust's environment."""
+_made: "WeakKeyDictionary[Any, Options]" = WeakKeyDictionary()
+"""The options that a tree was made with, which is still there."""
+_task_sets: "WeakKeyDictionary[Any, type]" = WeakKeyDictionary()
 
 
-def register_preparation(environment: Any, runner: Any, **_: Any) -> None:
-    """Have the tree filled and removed by the master or the local process (a listener of `events.init`)."""
+def register_preparation(environment: Any, runner: Any, task_set: type, **_: Any) -> None:
+    """Have the tree filled and removed by the master or the local process (a listener of `events.init`).
+
+    Only where one of the load's users runs `task_set`, which works on that tree.
+    """
     if runner is not None and not isinstance(runner, WorkerRunner):
+        _task_sets[environment] = task_set
         # Before all others: no part of the load has begun and no worker has been told of users until it is through. But
-        # after the look at what was there before.
+        # below the load's own node, where it has one.
         handlers = environment.events.test_start._handlers
-        handlers.insert(handlers.index(note_nodes) + 1 if note_nodes in handlers else 0, _on_test_start)
+        handlers.insert(handlers.index(make_own_node) + 1 if make_own_node in handlers else 0, _on_test_start)
         environment.events.test_stop.add_listener(_on_test_stop)
         environment.events.quitting.add_listener(_on_quitting)
 
 
 def prepare(options: Options) -> int:
-    """Make the tree as the workload says, whatever was left there before; return how many nodes it is.
+    """Make the tree as the workload says, whatever a load has left there before; return how many nodes it is.
 
-    What was made is removed where it cannot be finished, also when the greenlet is killed. Raises ClientError.
+    What was made is removed where it cannot be finished, also when the greenlet is killed. Raises ClientError, and
+    ConfigurationError where a node is in its place that no load has made.
     """
     workload = workload_of(options.workload)
     root, expected = root_of(options.pseudo_root), size_of_all(workload)
     with bulk_session(options) as client:
         make_parents(client, root)
+        if holds(client, root) is False:
+            raise ConfigurationError(
+                "--pseudo-root", options.pseudo_root, f"{root} is there already, and no load has made it",
+                "name another node, or remove that one",
+            )  # fmt: skip
         if left := remove_tree(client, root, _Progress("Removing what an earlier load has left").at):
             logger.info("Removed %d nodes that an earlier load has left at %s", left, root)
     began = time.perf_counter()
@@ -103,12 +118,17 @@ def total_users(parsed_options: Any) -> int:
 
 
 def _on_test_start(environment: Any, **_: Any) -> None:
+    if not may_run(environment, _task_sets[environment]):
+        return
     # Locust hands its own options on to no worker, and those of anybody else to each.
-    setattr(environment.parsed_options, _TOTAL_USERS, environment.runner.target_user_count)
+    if environment.parsed_options is not None:
+        setattr(environment.parsed_options, _TOTAL_USERS, environment.runner.target_user_count)
     _preparing[environment] = gevent.getcurrent()
     try:
         check_settings(environment)
-        prepare(Options.of(environment.parsed_options))
+        options = Options.of(environment.parsed_options)
+        prepare(options)
+        _made[environment] = options
     except ZKLocustError as error:
         _refuse(environment, error)
     finally:
@@ -116,7 +136,9 @@ def _on_test_start(environment: Any, **_: Any) -> None:
 
 
 def _on_test_stop(environment: Any, **_: Any) -> None:
-    _tidy_up(Options.of(environment.parsed_options))
+    options = _made.pop(environment, None)
+    if options is not None and not getattr(environment.parsed_options, "remove_nodes", False):
+        _tidy_up(options)  # else it has gone with all of the load's own node
 
 
 def _on_quitting(environment: Any, **_: Any) -> None:

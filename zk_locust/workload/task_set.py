@@ -1,5 +1,7 @@
 """The task set that turns the steps of a workload into operations; a user's class names it in `tasks`."""
 
+from typing import Any
+
 import gevent
 import locust
 from locust import task
@@ -111,8 +113,12 @@ class WorkloadTaskSet(ZKLocustTaskSet):
 
 def register() -> None:
     """Have the tree filled before the first user starts and removed at the end. Safe to call again."""
-    if register_preparation not in locust.events.init._handlers:
-        locust.events.init.add_listener(register_preparation)
+    if _on_init not in locust.events.init._handlers:
+        locust.events.init.add_listener(_on_init)
+
+
+def _on_init(environment: Any, runner: Any, **_: Any) -> None:
+    register_preparation(environment, runner, WorkloadTaskSet)
 
 
 register()

@@ -6,7 +6,8 @@ from typing import Final
 
 from zk_locust.clients.bulk import BulkClient
 from zk_locust.clients.native import Create
-from zk_locust.errors import NodeExistsError, ServerError
+from zk_locust.errors import ServerError
+from zk_locust.own_nodes import MARK
 from zk_locust.workload.specification import LOCKS, PARTS, TREE, Tree, Workload
 from zk_locust.workload.steps import user_random
 from zk_locust.workload.values import contents, mean_size, size_chooser
@@ -67,7 +68,7 @@ def window_for(value_bytes: float) -> int:
 
 
 def _creations(root: str, workload: Workload) -> Iterator[Create]:
-    yield Create(root)
+    yield Create(root, MARK)
     for part in PARTS:
         yield Create(f"{root}/{part}")
     top = f"{root}/{TREE}"
@@ -84,14 +85,3 @@ def _creations(root: str, workload: Workload) -> Iterator[Create]:
         yield Create(top + path, source[start : start + size])
     for number in range(workload.locks.count if workload.locks else 0):
         yield Create(f"{root}/{LOCKS}/{number}")
-
-
-def make_parents(client: BulkClient, path: str) -> None:
-    """Make every node above `path` that is not there. Raises ClientError."""
-    parent = ""
-    for name in path.strip("/").split("/")[:-1]:
-        parent = f"{parent}/{name}"
-        try:
-            client.create(parent)
-        except NodeExistsError:
-            continue

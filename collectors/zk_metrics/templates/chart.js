@@ -149,33 +149,42 @@ class Chart {
   }
 }
 
-/** A chart of any metric that the members give; a counter can be shown as its growth per second. */
-class ChosenChart extends Chart {
-  constructor(first) {
-    super("Any other metric", "", (member) => (this.perSecond.checked
-      ? member.rates(this.select.value) : member.values(this.select.value)));
-    this.node.classList.add("chosen");
-    this.first = first;
-    this.select = element("select", undefined, {"aria-label": "Metric"});
-    this.perSecond = element("input", undefined, {type: "checkbox"});
-    const label = element("label");
-    label.append(this.perSecond, " growth per second");
-    const choice = element("div", undefined, {class: "choice"});
-    choice.append(this.select, label);
-    this.title.after(choice);
-    for (const control of [this.select, this.perSecond]) control.addEventListener("change", () => this.draw(this.histories));
+/** The chart of a family of metrics, with a choice of how it is drawn where there are several ways. */
+class FamilyChart extends Chart {
+  constructor(family, choices) {
+    super("", "", () => []);
+    this.choices = choices;
+    this.name = family.name;
+    this.select = element("select", undefined, {"aria-label": `How ${family.name} is drawn`});
+    this.select.addEventListener("change", () => {
+      choices.ways[this.name] = this.select.value;
+      choices.save();
+      this.take(this.family);
+      this.draw(this.histories);
+    });
+    this.title.after(this.select);
+    this.take(family);
+  }
+
+  /** Take over what the family has now: a member may tell more than before. */
+  take(family) {
+    this.family = family;
+    const ways = waysOf(family);
+    const way = ways.find(({name}) => name === this.choices.ways[this.name]) ?? ways[0];
+    if (ways.map(({name}) => name).join() !== [...this.select.options].map(({value}) => value).join()) {
+      this.select.replaceChildren(...ways.map(({name}) => new Option(name, name)));
+    }
+    this.select.value = way.name;
+    this.select.hidden = ways.length < 2;
+    this.unit = way.unit === "1/s" ? "/s" : way.unit;
+    this.read = way.read;
+    this.title.textContent = way.unit ? `${labelOf(family)} (${way.unit})` : labelOf(family);
+    this.title.title = family.name;
+    this.plot.setAttribute("aria-label", `${labelOf(family)}, ${way.name}`);
   }
 
   draw(histories) {
     this.histories = histories;
-    const names = [...histories.names.list].sort();
-    if (names.length !== this.select.options.length) {
-      const chosen = this.select.value || this.first;
-      this.select.replaceChildren(...names.map((name) => new Option(name, name, false, name === chosen)));
-    }
-    const unit = unitOf(this.select.value);
-    this.unit = this.perSecond.checked ? (unit ? `${unit}/s` : "/s") : unit;
-    this.title.textContent = this.unit ? `Any other metric (${this.unit})` : "Any other metric";
     super.draw(histories);
   }
 }

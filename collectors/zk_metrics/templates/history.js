@@ -1,4 +1,4 @@
-// What was read of each member since the page was opened.
+// What was read of each member, since this tab was opened first.
 
 /** So many polls are kept of a member; beyond that, every other one of the older half goes. */
 const KEPT = 1200;
@@ -14,18 +14,24 @@ class Names {
 class MemberHistory {
   constructor(name, names) { this.name = name; this.names = names; this.points = []; this.sample = null; }
 
-  /** Take over a sample, unless it is the one that is known. */
+  /** Take over a sample, unless it is the one that is known. Returns the points that were added and removed. */
   add(sample) {
     this.sample = sample;
     const last = this.points.at(-1);
-    if (!sample || (last && last.at === sample.at_s)) return;
-    if (last && sample.at_s < last.at) this.points = [];
+    if (!sample || (last && last.at === sample.at_s)) return {added: [], removed: []};
+    const removed = last && sample.at_s < last.at ? this.points.splice(0) : [];
     const numbers = Object.entries(sample.metrics).filter(([, value]) => isNumber(value));
     const places = numbers.map(([metric]) => this.names.of(metric));
     const values = new Float64Array(this.names.list.length).fill(NaN);
     numbers.forEach(([, value], i) => { values[places[i]] = value; });
-    this.points.push({at: sample.at_s, values, answered: !sample.detail});
-    if (this.points.length > KEPT) this.points = this.points.filter((_, i) => i % 2 || i > KEPT / 2);
+    const point = {at: sample.at_s, values, answered: !sample.detail};
+    this.points.push(point);
+    if (this.points.length > KEPT) {
+      const thinned = this.points.filter((_, i) => !(i % 2 || i > KEPT / 2));
+      removed.push(...thinned);
+      this.points = this.points.filter((_, i) => i % 2 || i > KEPT / 2);
+    }
+    return {added: [point], removed};
   }
 
   /** [time, value] of a metric at each poll; null where there is none. */
@@ -47,6 +53,16 @@ class MemberHistory {
     });
   }
 
+  /** [time, mean] of what a summary took in between two polls; null where that was nothing. */
+  means(sum, count) {
+    const [sums, counts] = [this.values(sum), this.values(count)];
+    return sums.map(([at, total], i) => {
+      const more = i ? counts[i][1] - counts[i - 1][1] : 0;
+      const known = i && total !== null && sums[i - 1][1] !== null && counts[i][1] !== null && counts[i - 1][1] !== null;
+      return [at, known && more > 0 ? (total - sums[i - 1][1]) / more : null];
+    });
+  }
+
   /** The last of a counter's growth per second, or null. */
   rate(metric) { return this.rateNow(metric, this.points.at(-2), this.points.at(-1)); }
 
@@ -59,16 +75,33 @@ class MemberHistory {
 }
 
 class Histories {
-  constructor() { this.names = new Names(); this.members = []; }
+  constructor() { this.forget(); }
 
-  /** Take over what the server has told. Members who are no longer named are forgotten. */
+  forget() { this.names = new Names(); this.members = []; }
+
+  /** Take over what the server has told. Members who are no longer named are forgotten. Returns what changed. */
   add(members) {
     const known = new Map(this.members.map((member) => [member.name, member]));
+    const [added, removed] = [[], []];
     this.members = members.map(({name, sample}) => {
       const member = known.get(name) ?? new MemberHistory(name, this.names);
-      member.add(sample);
+      const changes = member.add(sample);
+      added.push(...changes.added.map((point) => ({member: name, point})));
+      removed.push(...changes.removed.map((point) => ({member: name, point})));
       return member;
     });
+    return {added, removed};
+  }
+
+  /** Begin with what was kept: the names of the metrics, and points of members in order of time. */
+  restore(names, points) {
+    names.forEach((name) => this.names.of(name));
+    const members = new Map(this.members.map((member) => [member.name, member]));
+    for (const {member: name, at, values, answered} of points) {
+      if (!members.has(name)) members.set(name, new MemberHistory(name, this.names));
+      members.get(name).points.push({at, values, answered});
+    }
+    this.members = [...members.values()];
   }
 
   /** First and last poll of anybody, in seconds. */

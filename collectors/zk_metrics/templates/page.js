@@ -1,28 +1,60 @@
 // Asks Locust again and again for what the members say, and shows it.
 
-const find = (id) => document.getElementById(id);
+const HERE = location.pathname.replace(/\/+$/, "");
 const histories = new Histories();
-const CHARTS = [
-  new Chart("Average latency (ms)", "ms", (member) => member.values("avg_latency")),
-  new Chart("Maximum latency (ms)", "ms", (member) => member.values("max_latency")),
-  new Chart("Outstanding requests", "", (member) => member.values("outstanding_requests")),
-  new Chart("Packets received (1/s)", "/s", (member) => member.rates("packets_received")),
-  new Chart("Packets sent (1/s)", "/s", (member) => member.rates("packets_sent")),
-  new Chart("Znodes", "", (member) => member.values("znode_count")),
-  new Chart("Connections", "", (member) => member.values("num_alive_connections")),
-  new Chart("Watches", "", (member) => member.values("watch_count")),
-  new ChosenChart("approximate_data_size"),
-];
-find("charts").append(...CHARTS.map((chart) => chart.node));
+const choices = new Choices();
+const charts = new Map(); // family's name to its chart
+let store = null;
+let process = null;
+let families = [];
+let timer = null;
+let turns = 0; // an answer to a turn that was overtaken plans no other
+let paused = false;
+let told = null; // the last answer
 
+if (location.pathname.endsWith("/")) find("home").href = "../";
+
+const list = new MetricList(choices, drawAll);
+const tabs = new Tabs(drawAll);
+
+/** Draw what is seen; what is hidden is drawn when its tab is opened. */
 function drawAll() {
-  drawTable(find("members"), histories.members);
-  find("legend").replaceChildren(...histories.members.map((member, place) => {
+  if (!told) return;
+  const {members} = histories;
+  families = familiesOf(members.map(({sample}) => sample).filter((sample) => sample && !sample.detail).concat(seen()));
+  const chosen = (place) => choices[place].map((name) => families.find((family) => family.name === name)).filter(Boolean);
+  if (tabs.name === "metrics") list.draw(families);
+  if (tabs.name === "statistics") {
+    drawTable(find("members"), members, choices.interval);
+    const shown = chosen("statistics");
+    drawStatistics(find("statistics"), shown, members);
+    find("statistics").hidden = !shown.length;
+    find("no-statistic").hidden = shown.length > 0;
+  }
+  if (tabs.name === "charts") drawCharts(chosen("charts").filter(({kind}) => kind !== "text"), members);
+}
+
+/** What is known from before: a member that is away now does not take its metrics along. */
+function seen() {
+  return [{metrics: Object.fromEntries(histories.names.list.map((name) => [name, 0]))}];
+}
+
+function drawCharts(shown, members) {
+  find("legend").replaceChildren(...members.map((member, place) => {
     const entry = element("li");
     entry.append(key(place), member.name);
     return entry;
   }));
-  for (const chart of CHARTS) chart.draw(histories);
+  for (const name of charts.keys()) if (!shown.some((family) => family.name === name)) charts.delete(name);
+  for (const family of shown) {
+    if (charts.has(family.name)) charts.get(family.name).take(family);
+    else charts.set(family.name, new FamilyChart(family, choices));
+  }
+  const nodes = shown.map(({name}) => charts.get(name).node);
+  const there = [...find("charts").children];
+  if (nodes.length !== there.length || nodes.some((node, i) => node !== there[i])) find("charts").replaceChildren(...nodes);
+  for (const {name} of shown) charts.get(name).draw(histories);
+  find("no-chart").hidden = shown.length > 0;
 }
 
 /** Replace a text that is read out when it changes. */
@@ -31,16 +63,18 @@ function say(id, text) {
   if (find(id).textContent !== text) find(id).textContent = text;
 }
 
+const every = (seconds) => (seconds === 1 ? "once a second" : `every ${figure(seconds)}\u00a0s`);
+
 function status(data) {
   const {members} = histories;
   const answering = members.filter(({sample}) => sample && !sample.detail).length;
-  const every = data.interval_s === 1 ? "once a second" : `every ${figure(data.interval_s)}\u00a0s`;
   const how = {
-    web: "read once a second while this page is open",
-    interval: data.polls ? `read ${every}` : `read ${every} while a test runs; none runs now`,
+    web: paused ? "paused" : `read ${every(choices.interval)} while this page is open`,
+    interval: data.polls ? `read ${every(data.interval_s)}` : `read ${every(data.interval_s)} while a test runs; none runs now`,
     none: "not read",
   }[data.collection];
   const parts = [`${answering} of ${members.length} ${members.length === 1 ? "member answers" : "members answer"}`, how];
+  if (paused && data.collection !== "web") parts.push("this page is paused");
   if (data.recording) parts.push("recorded to --zk-metrics-csv");
   return parts.join(" · ");
 }
@@ -55,7 +89,7 @@ function problem(data) {
 async function ask() {
   let answer;
   try {
-    answer = await fetch("zk-metrics/data", {cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(10_000)});
+    answer = await fetch(`${HERE}/data`, {cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(10_000)});
   } catch {
     throw new Error("Locust does not answer. What was read so far stays here; asking again …");
   }
@@ -65,21 +99,58 @@ async function ask() {
   return data;
 }
 
+/** Another Locust than before: its clock began anew, and what was kept of the other one is gone. */
+async function begin(data) {
+  process = data.process;
+  histories.forget();
+  store = await Store.open(process);
+  await store?.restore(histories).catch(() => { store = null; });
+}
+
 async function turn() {
+  turns += 1;
+  const mine = turns;
   let rest = 2;
   try {
     const data = await ask();
-    histories.add(data.members);
+    if (data.process !== process) await begin(data);
+    const {added, removed} = histories.add(data.members);
+    store?.keep(histories.names.list, added, removed);
+    told = data;
     document.querySelector("main").hidden = !data.members.length;
     say("status", status(data));
     say("notice", problem(data));
     drawAll();
-    rest = Math.min(Math.max(data.next_s, 0.1), 5);
+    rest = Math.max(data.next_s, choices.interval, 0.1);
   } catch (error) {
     say("notice", error.message);
   }
-  setTimeout(turn, rest * 1000);
+  if (!paused && mine === turns) timer = setTimeout(turn, rest * 1000);
 }
 
-addEventListener("resize", () => { if (histories.members.length) drawAll(); });
+/** Ask now, and from now on at the interval that is chosen. */
+function anew() {
+  clearTimeout(timer);
+  if (!paused) turn();
+}
+
+find("interval").value = choices.interval;
+find("interval").addEventListener("change", () => {
+  if (!find("interval").checkValidity()) {
+    find("refresh").reportValidity();
+    return;
+  }
+  choices.interval = Number(find("interval").value);
+  choices.save();
+  anew();
+});
+find("refresh").addEventListener("submit", (event) => event.preventDefault());
+find("pause").addEventListener("click", () => {
+  paused = !paused;
+  find("pause").setAttribute("aria-pressed", String(paused));
+  find("pause").textContent = paused ? "Go on" : "Pause";
+  if (told) say("status", status(told));
+  anew();
+});
+addEventListener("resize", drawAll);
 turn();

@@ -1,7 +1,8 @@
-// The table of members: what each was last read to be. All text from a member goes through textContent.
+// The tables of the members: what each was last read to be. All text from a member goes through textContent.
 
 const HEAP = (metric) => /^jvm_memory_(bytes_used|used_bytes)\{area="heap"\}$/.test(metric);
-const STALE_S = 5;
+/** A reading that is older than this many intervals of the page, and than so many seconds, says how old it is. */
+const STALE = {intervals: 2, s: 5};
 
 const metric = (name, show = figure) => (member) => show(member.sample.metrics[name]);
 const version = (value) => (typeof value === "string" ? value.split(/[-,\s]/)[0] : NOTHING);
@@ -38,7 +39,7 @@ function element(name, text, attributes = {}) {
   return made;
 }
 
-function drawTable(table, members) {
+function drawTable(table, members, interval) {
   const columns = COLUMNS.filter((column) => !column.if || column.if(members));
   const head = element("tr");
   head.append(element("th", "Member", {scope: "col", class: "text"}));
@@ -48,7 +49,7 @@ function drawTable(table, members) {
     head.append(cell);
   }
   table.tHead.replaceChildren(head);
-  table.tBodies[0].replaceChildren(...members.map((member) => row(member, columns)));
+  table.tBodies[0].replaceChildren(...members.map((member) => row(member, columns, interval)));
   fit(table);
 }
 
@@ -63,7 +64,7 @@ function fit(table) {
   table.dataset.cardsAt = room;
 }
 
-function row(member, columns) {
+function row(member, columns, interval) {
   const made = element("tr");
   const name = element("th", member.name, {scope: "row"});
   made.append(name);
@@ -80,6 +81,50 @@ function row(member, columns) {
       made.append(cell);
     }
   }
-  if (sample && sample.age_s > STALE_S) name.append(element("small", `asked ${duration(sample.age_s)} ago`));
+  if (sample && sample.age_s > Math.max(STALE.s, STALE.intervals * interval)) {
+    name.append(element("small", `told ${duration(sample.age_s)} ago`));
+  }
   return made;
+}
+
+/** The rows of a family: [what it says, a member's history to text]. */
+function linesOf({kind, metrics}) {
+  const last = (name) => ({sample}) => {
+    const value = sample?.metrics[name];
+    return isNumber(value) ? figure(value) : value ?? NOTHING;
+  };
+  const growth = (name) => (member) => (member.sample?.detail ? NOTHING : figure(whole(member.rate(name))));
+  if (kind === "counter") return [["total", last(metrics[""])], ["growth per second", growth(metrics[""])]];
+  if (kind !== "summary") return [["value", last(metrics[""])]];
+  return STATS.filter((stat) => metrics[stat]).map((stat) => [STAT_NAMES[stat], last(metrics[stat])]);
+}
+
+/** The table of the ticked metrics: a row for each figure, a column for each member. */
+function drawStatistics(table, families, members) {
+  const head = element("tr");
+  head.append(element("th", "Metric", {scope: "col", class: "text"}), element("th", "Figure", {scope: "col", class: "text"}));
+  for (const {name} of members) head.append(element("th", name, {scope: "col"}));
+  table.tHead.replaceChildren(head);
+  table.replaceChildren(table.tHead, ...families.map((family) => {
+    const body = element("tbody");
+    const lines = linesOf(family);
+    lines.forEach(([what, show], i) => {
+      const made = element("tr");
+      if (!i) {
+        const name = element("th", labelOf(family), {scope: "rowgroup", rowspan: lines.length});
+        if (LABELS[family.name]) name.title = family.name;
+        made.append(name);
+      }
+      const unit = family.unit && what !== "count" && what !== "growth per second" ? ` (${family.unit})` : "";
+      made.append(element("td", what + unit, {class: "text figure"}));
+      for (const member of members) {
+        const cell = element("td", undefined, {"data-label": member.name});
+        cell.append(element("span", show(member)));
+        made.append(cell);
+      }
+      body.append(made);
+    });
+    return body;
+  }));
+  fit(table);
 }

@@ -30,11 +30,4 @@ function duration(seconds) {
   return pair(Math.floor(whole / 86400), "d", Math.floor((whole % 86400) / 3600), "h");
 }
 
-/** The unit that a metric's name tells, or nothing. */
-function unitOf(metric) {
-  if (metric === "uptime" || /latency$|_ms$|_time$|time$|fsynctime$/.test(metric)) return "ms";
-  if (/bytes|_size$|data_size$/.test(metric) && !/queue_size$|batch_size$/.test(metric)) return "bytes";
-  return "";
-}
-
 const withUnit = (text, unit) => (unit && text !== NOTHING ? `${text}\u00a0${unit}` : text);

@@ -10,6 +10,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
+from locust_extra.absent import Absent
 from locust_extra.columns import (
     AGGREGATED,
     ALL_WORKERS,
@@ -23,6 +24,7 @@ from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, Wa
 from locust_extra.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
 from locust_extra.progress import Progress
 from locust_extra.series import Interval, WorkerShare
+from tests.small_disk import fill
 
 GET, SET = ("zookeeper", "get"), ("zookeeper", "set")
 
@@ -209,8 +211,79 @@ def test_progress_has_the_rate_of_the_last_interval_and_the_counts_of_the_part(t
     written = json.loads(path.read_text())
     assert written == {
         "part": "measured", "time_left_s": None, "users": 3, "workers": 0, "rate_per_s": 2.0, "p99_us": 40,
-        "requests": 4, "failures": 2,
+        "requests": 4, "failures": 2, "absent": [],
     }  # fmt: skip
     progress.take(interval(2))
     assert (progress.rate_per_s, progress.p99_us) == (0.0, None)
     assert list(tmp_path.iterdir()) == [path], "nothing else is left"
+
+
+def test_what_a_full_disk_has_held_up_is_complete_when_there_is_room(disk: Path) -> None:
+    events = EventFile(str(disk / "events.csv"), "master")
+    wall = WallClock()
+    stats = StatsFile(str(disk / "s.csv"), wall, events.write)
+    distributions = DistributionFile(str(disk / "d.jsonl"), wall, events.write)
+    log = HistogramLogFile(str(disk / "l.hlog"), wall, events.write)
+    files = (stats, distributions, log)
+    ballast = fill(disk)
+    for number in range(60):
+        events.write("step-start", f"{number}", "x" * 200)
+        for file in files:
+            file.write(interval(number, get=histogram(*range(10, 10 + number), failures=1)))
+    ballast.unlink()
+    assert all(file.retry() for file in (*files, events))
+    assert sum(file.close() for file in (*files, events)) == 0
+    totals = [row for row in rows_of(disk / "s.csv") if row["worker"] == ALL_WORKERS and row["name"] == AGGREGATED]
+    assert [int(row["interval"]) for row in totals] == list(range(60))
+    assert (totals[-1]["requests"], totals[-1]["failures"]) == (str(sum(range(60))), "60")
+    lines = [json.loads(line) for line in (disk / "d.jsonl").read_text().splitlines()]
+    assert sum(sum(line["histogram"].values()) for line in lines) == sum(range(60))
+    reader = HistogramLogReader(str(disk / "l.hlog"), HdrHistogram(1, HIGHEST_TRACKABLE_US, 3))
+    logged = 0
+    while (read := reader.get_next_interval_histogram()) is not None:
+        logged += read.get_total_count()
+    reader.close()
+    assert logged == sum(range(60))
+    happened = [(row["event"], row["subject"]) for row in rows_of(disk / "events.csv")]
+    assert {event for event in happened if event[0] != "step-start"} == {
+        (event, name)
+        for event in ("write-failed", "write-resumed")
+        for name in ("s.csv", "d.jsonl", "l.hlog", "events.csv")
+    }
+    assert [subject for event, subject in happened if event == "step-start"] == [str(number) for number in range(60)]
+
+
+def test_progress_on_a_full_disk_keeps_the_old_file_and_leaves_nothing(disk: Path) -> None:
+    progress = Progress()
+    progress.write(str(disk / "progress.json"))
+    ballast = fill(disk)
+    progress.users = 7
+    progress.write(str(disk / "progress.json"))
+    assert json.loads((disk / "progress.json").read_text())["users"] == 0
+    assert sorted(file.name for file in disk.iterdir()) == ["ballast", "progress.json"]
+    ballast.unlink()
+    progress.write(str(disk / "progress.json"))
+    assert json.loads((disk / "progress.json").read_text())["users"] == 7
+
+
+def test_who_is_absent_is_said_until_he_is_back() -> None:
+    absent = Absent()
+    assert absent.lines(workers=4, lost=0) == []
+    for member, state in (("zk1", "follower"), ("zk2", "leader"), ("zk3", "follower")):
+        absent.see_member(member, state, "")
+    assert absent.lines(workers=4, lost=1) == ["1 of 4 workers lost"]
+    absent.see_member("zk2", "", "no connection to the AdminServer")
+    assert absent.lines(workers=4, lost=0) == ["zk2 does not answer", "no leader"]
+    absent.see_member("zk3", "leader", "")
+    assert absent.lines(workers=4, lost=2) == ["2 of 4 workers lost", "zk2 does not answer"]
+    absent.see_member("zk2", "follower", "")
+    assert absent.lines(workers=4, lost=0) == []
+    for number in range(1, 6):
+        absent.see_member(f"zk{number}", "", "no answer")
+    assert absent.lines(workers=4, lost=0) == ["zk1, zk2, zk3 and 2 more do not answer", "no leader"]
+
+
+def test_an_ensemble_that_never_had_a_leader_has_lost_none() -> None:
+    absent = Absent()
+    absent.see_member("zk1", "standalone", "")
+    assert absent.lines(workers=1, lost=0) == []

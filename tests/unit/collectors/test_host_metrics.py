@@ -24,6 +24,7 @@ from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_mach
 from host_metrics.process import Identity, ProcessCounts, identity_of, named_in_pid_file, read_process
 from host_metrics.sampler import Watched, machine_row, process_row, sample
 from tests import waiting
+from tests.small_disk import fill
 
 until = partial(waiting.until, limit_s=20.0)
 
@@ -318,6 +319,19 @@ def test_a_sampler_ends_by_itself(tmp_path: Path) -> None:
     assert len(rows_of(file)) >= 4
 
 
+def test_a_sampler_whose_controller_was_killed_ends_with_the_next_run(tmp_path: Path) -> None:
+    files = [tmp_path / run / "host-metrics.csv" for run in ("first", "second")]
+    for file in files:
+        options: list[str | Path] = ["--file", file, "--host", "zk1", "--interval-s", "0.1", "--for-s", "60"]
+        assert called("start", *options, "--alone").returncode == 0
+    first, second = (named_in_pid_file(background.pid_file_of(file)) for file in files)
+    assert first is None, "its pid file goes with it"
+    assert second is not None
+    assert read_process(second) is not None
+    assert len(rows_of(files[0])) >= 1, "what it has written stays, for collect.yml"
+    assert called("stop", "--file", files[1]).stdout == "stopped\n"
+
+
 def test_a_process_that_has_the_samplers_id_is_left_alone(tmp_path: Path, sleeper: subprocess.Popen[bytes]) -> None:
     file = tmp_path / "host-metrics.csv"
     background.pid_file_of(file).write_text(f"{sleeper.pid} 1\n")
@@ -326,14 +340,38 @@ def test_a_process_that_has_the_samplers_id_is_left_alone(tmp_path: Path, sleepe
 
 
 def test_a_file_that_cannot_be_written_is_said_in_a_line(tmp_path: Path) -> None:
-    (tmp_path / "full").symlink_to("/dev/full")
-    full = called("record", "--file", tmp_path / "full", "--host", "h")
-    assert (full.returncode, full.stderr) == (1, "host_metrics: [Errno 28] No space left on device\n")
+    folder = called("record", "--file", tmp_path, "--host", "h")
+    assert (folder.returncode, folder.stderr) == (1, f"host_metrics: [Errno 21] Is a directory: '{tmp_path}'\n")
     (tmp_path / "file").write_text("")
     no_folder = called("start", "--file", tmp_path / "file/x.csv", "--host", "h")
     assert no_folder.returncode == 1
     assert no_folder.stderr.startswith("host_metrics: ")
     assert len(no_folder.stderr.splitlines()) == 1
+
+
+def test_on_a_full_disk_samples_wait_and_are_written_when_there_is_room(
+    disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = disk / "x.csv"
+    looks = []
+
+    class FullForAWhile(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            looks.append(file.read_text())
+            if len(looks) == 3:
+                fill(disk)
+            elif len(looks) == 50:
+                (disk / "ballast").unlink()
+            return super().wait(timeout)
+
+    sample(file, "h", Watched(), 0.01, FullForAWhile(), for_s=0.6)
+    assert all(text.endswith("\n") for text in looks), "complete lines at any moment"
+    assert looks[49] == looks[40], "nothing was written there"
+    elapsed_s = [float(row["elapsed_s"]) for row in rows_of(file)]
+    assert len(elapsed_s) >= len(looks) - 1
+    assert elapsed_s == sorted(set(elapsed_s)), "none is missing, none is there twice"
+    said = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["write-failed", "write-resumed"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,10 @@
 """What a member's answer means, and which members are asked where."""
 
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +12,7 @@ import pytest
 
 from fleet.errors import InputError
 from fleet.inventory import Inventory
-from fleet.members import Target, connect_string, parse, targets
+from fleet.members import _PROGRAM, Target, connect_string, parse, read_answers, targets
 
 Loaded = Callable[[dict[str, Any]], Inventory]
 TARGET = Target("zk1", "zk1:2181", "127.0.0.1", 2181)
@@ -88,3 +93,56 @@ def test_ports_that_are_none(loaded: Loaded, port: str) -> None:
         targets(inventory_of(loaded, zookeeper_client_port=port))
     with pytest.raises(InputError, match=rf"benchmark_parameters.hosts \[{port}\] must be a port"):
         connect_string(f"a:{port}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mode: \x1b]0;owned\x07leader\n",
+        "Latency min/avg/max: 1.2.3/4/5\nConnections: \N{SUPERSCRIPT TWO}\nMode: \udc80\n",
+        "\x1b[2J" * 10_000,
+    ],
+)
+def test_an_answer_that_no_member_gives_is_no_role_and_safe_to_show(text: str) -> None:
+    member = parse(TARGET, text)
+    assert member.role == ""
+    assert member.problem.isprintable()
+    assert len(member.problem) < 200
+
+
+@pytest.mark.parametrize(
+    "out",
+    ["", "{}", "[]", "[1]", '[["a"]]', '[["a", 1]]', '[["a", "b"], ["c", "d"]]', "[" * 100_000, "x" * 1_000_000],
+)
+def test_output_that_the_program_does_not_print_is_refused(out: str) -> None:
+    assert read_answers(out, 1) is None
+
+
+def test_lone_surrogates_reach_no_screen() -> None:
+    answers = read_answers('[["Mode: leader\\nZxid: \\ud800", ""]]', 1)
+    assert answers is not None
+    assert parse(TARGET, *answers[0]).zxid == ""
+
+
+@pytest.mark.parametrize(("pieces", "word"), [(b"x" * 4096, "too long"), (b"x", "does not end")])
+def test_the_program_ends_where_an_answer_does_not(pieces: bytes, word: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                while not ended.wait(0.05):
+                    connection.sendall(pieces)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            words = [sys.executable, "-c", _PROGRAM, "127.0.0.1", str(server.getsockname()[1])]
+            done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+        finally:
+            ended.set()
+            thread.join(5)
+    answers = read_answers(done.stdout, 1)
+    assert answers is not None
+    assert word in answers[0][1]

@@ -3,7 +3,6 @@
 from typing import Any
 from unittest.mock import Mock
 
-import gevent
 import locust
 import pytest
 from gevent import GreenletExit
@@ -11,8 +10,8 @@ from locust.user.task import LOCUST_STATE_STOPPING
 
 import zk_locust
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, environment, locust_client
-from zk_locust import node_cleanup, users
-from zk_locust.clients import bulk, create_client
+from zk_locust import users
+from zk_locust.clients import create_client
 from zk_locust.errors import ConfigurationError, ConnectError, ConnectionLossError, NoNodeError, OperationTimeoutError
 from zk_locust.ops import AbstractOp, ZKGetOp, ZKIncrementingSetOp, ZKSetOp
 from zk_locust.settings_check import register_fixed_parameters, register_settings_check
@@ -242,123 +241,6 @@ def test_an_unknown_client_is_refused_with_the_nearest(zookeeper: FakeZooKeeper,
     client = locust_client(zookeeper, recorded)
     with pytest.raises(ConfigurationError, match=r"--client \[kazo\]: unknown client, did you mean kazoo\?; choose"):
         create_client(client.options, "kazo")
-
-
-def test_the_nodes_are_removed_where_it_is_asked_for(
-    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
-    nodes = dict.fromkeys(["/kl", "/kl/a", "/kl/a/b", "/kl2", "/other"], b"")
-    for asked, left, clients in ((False, {"/", *nodes}, 0), (True, {"/", "/kl2", "/other"}, 2)):
-        load = environment(recorded, hosts="zk1", remove_nodes=asked)
-        zookeeper.nodes = {"/": b""}
-        node_cleanup.note_nodes(load)
-        zookeeper.nodes |= nodes
-        node_cleanup.remove_nodes(load)
-        assert zookeeper.nodes.keys() == left
-        assert zookeeper.starts == zookeeper.stops == clients
-
-
-def test_a_load_that_stops_twice_removes_its_nodes_once_and_nothing_of_others(
-    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
-    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/precious"], b"")
-    load = environment(recorded, hosts="zk1", remove_nodes=True)
-    node_cleanup.note_nodes(load)
-    zookeeper.nodes["/kl/own"] = b""
-    node_cleanup.remove_nodes(load)
-    node_cleanup.remove_nodes(load)
-    assert zookeeper.nodes.keys() == {"/", "/kl", "/kl/precious"}
-
-
-def test_a_removal_outlives_whoever_asked_for_it_and_the_next_one_waits(
-    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def slow(*_: object) -> FakeZooKeeper:
-        gevent.sleep(0.05)
-        return zookeeper
-
-    load = environment(recorded, hosts="zk1", remove_nodes=True)
-    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
-    node_cleanup.note_nodes(load)
-    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/own"], b"")
-    monkeypatch.setattr(bulk, "create_client", slow)
-    first = gevent.spawn(node_cleanup.remove_nodes, load)
-    gevent.sleep(0)
-    first.kill()
-    assert "/kl" in zookeeper.nodes
-    node_cleanup.remove_nodes(load)
-    assert zookeeper.nodes.keys() == {"/"}
-
-
-@pytest.mark.parametrize("client", ["native", "kazoo"])
-def test_what_was_there_before_the_load_stays(
-    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, client: str
-) -> None:
-    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
-    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/precious", "/kl/precious/child"], b"")
-    load = environment(recorded, hosts="zk1", remove_nodes=True, client=client)
-    node_cleanup.note_nodes(load)
-    zookeeper.nodes |= dict.fromkeys(["/kl/own", "/kl/own/child"], b"")
-    node_cleanup.remove_nodes(load)
-    assert zookeeper.nodes.keys() == {"/", "/kl", "/kl/precious", "/kl/precious/child"}
-
-
-def test_where_it_was_not_seen_what_was_there_nothing_is_removed(
-    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
-    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/precious"], b"")
-    zookeeper.start_problems = [ConnectError("down")]
-    load = environment(recorded, hosts="zk1", remove_nodes=True, client="native")
-    node_cleanup.note_nodes(load)
-    node_cleanup.remove_nodes(load)
-    assert zookeeper.nodes.keys() == {"/", "/kl", "/kl/precious"}
-    assert "The load's nodes at /kl are still there: it was not seen what was there before" in caplog.text
-
-
-def test_a_root_that_the_load_has_made_is_removed_whole(
-    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
-    load = environment(recorded, hosts="zk1", remove_nodes=True)
-    node_cleanup.note_nodes(load)
-    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/own"], b"")
-    node_cleanup.remove_nodes(load)
-    assert zookeeper.nodes.keys() == {"/"}
-
-
-def test_nodes_that_cannot_be_removed_are_said_and_nothing_else(
-    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(bulk, "create_client", lambda *_: zookeeper)
-    load = environment(recorded, hosts="zk1", remove_nodes=True, client="native")
-    node_cleanup.note_nodes(load)
-    zookeeper.start_problems = [ConnectError("down")]
-    node_cleanup.remove_nodes(load)
-    assert "The load's nodes at /kl are still there: down" in caplog.text
-    assert zookeeper.closes == 2
-
-
-def test_where_the_native_client_cannot_get_in_the_users_client_removes_the_nodes(
-    zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chosen: list[tuple[Any, ...]] = []
-
-    def choose(_: Any, *name: str) -> FakeZooKeeper:
-        chosen.append(name)
-        return zookeeper
-
-    monkeypatch.setattr(bulk, "create_client", choose)
-    load = environment(recorded, hosts="zk1", remove_nodes=True)
-    zookeeper.start_problems = [ConnectError("TLS")]
-    node_cleanup.note_nodes(load)
-    zookeeper.start_problems = [ConnectError("TLS")]
-    zookeeper.nodes |= dict.fromkeys(["/kl", "/kl/a", "/kl/a/b"], b"")
-    node_cleanup.remove_nodes(load)
-    assert zookeeper.nodes.keys() == {"/"}
-    assert chosen == [("native",), ()] * 2
 
 
 def test_without_hosts_a_load_is_refused_once(recorded: Recorded, capsys: pytest.CaptureFixture[str]) -> None:

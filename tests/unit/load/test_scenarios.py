@@ -149,8 +149,11 @@ def test_each_bad_setting_is_named_with_its_source_and_remedy(
     (in_inventory,) = problems_of(tmp_path, {key: value})
     for problem in (in_scenario, in_inventory):
         assert said in problem
-        assert "[" in problem
+        assert "val-size=8" not in problem
+        assert "['val-size']" not in problem
     if key != "parameters":
+        assert "[" in in_scenario
+        assert "[" in in_inventory
         assert in_scenario.startswith(f"{key} in mine.yml [{value}]")
         assert in_inventory.startswith(f"benchmark_{key} [{value}]")
 
@@ -160,6 +163,14 @@ def test_what_the_scenario_does_not_say_may_be_said_by_the_inventory(tmp_path: P
     (problem,) = problems_of(tmp_path, **{key: None})
     assert problem == f"{key}: mine.yml does not say it; add it there or set benchmark_{key}"
     plan_of(tmp_path, {key: 10}, **{key: None})
+
+
+@pytest.mark.parametrize("value", ["swordfish", ["swordfish"], {"kazoo-sasl-options": "swordfish"}])
+def test_parameters_of_the_wrong_kind_are_named_without_their_value(tmp_path: Path, value: object) -> None:
+    found = [*problems_of(tmp_path, parametrs=value), *problems_of(tmp_path, {"parameters": value})]
+    found += problems_of(tmp_path, {"parameters": {"val-size": {"password": "swordfish"}}})
+    assert len(found) >= 3
+    assert not [problem for problem in found if "swordfish" in problem]
 
 
 def test_an_unknown_setting_is_named_with_the_nearest(tmp_path: Path) -> None:
@@ -223,6 +234,13 @@ def test_a_locustfile_that_is_no_python_is_refused(tmp_path: Path, content: byte
 def test_a_locustfile_beside_the_scenario_is_found(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("a = 1\n")
     assert plan_of(tmp_path, locustfile="mine.py").locustfile == str(tmp_path / "mine.py")
+
+
+def test_a_locustfiles_own_parameter_is_secret_by_its_name(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"parameters": {"bench-api-key": "swordfish", "bench-keys": "many"}})
+    assert plan.secret_environment == {"ZK_LOCUST_BENCH_API_KEY": "swordfish"}
+    assert plan.parameters["bench-keys"] == "many"
+    assert "swordfish" not in str(plan.parameters | plan.environment)
 
 
 def test_secrets_are_in_no_parameter_and_no_plain_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,5 +177,5 @@ def test_zookeepers_codes_become_our_errors(code: int, kind: type[ClientError]) 
 
 def test_an_unknown_code_is_kept() -> None:
     error = server_error(-999)
-    assert error.error_code == -999  # type: ignore[attr-defined]
+    assert error.error_code == -999
     assert "-999" in str(error)

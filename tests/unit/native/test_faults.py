@@ -24,7 +24,7 @@ from tests.unit.native.fake_server import (
     until,
 )
 from zk_locust.clients.interface import ClientSettings
-from zk_locust.clients.native import NativeClient, protocol, session
+from zk_locust.clients.native import NativeClient, jute, protocol, session
 from zk_locust.clients.native.handshake import shake_hands
 from zk_locust.errors import (
     ClientError,
@@ -362,3 +362,37 @@ def test_stop_does_not_wait_for_a_dead_member() -> None:
         began = time.monotonic()
         client.stop()
         assert time.monotonic() - began < MUCH_LATER_S
+
+
+@pytest.mark.parametrize(
+    ("read", "record"),
+    [
+        (jute.read_data_and_stat, struct.pack("!i", -2) + STAT),
+        (jute.read_data_and_stat, struct.pack("!i", -(2**31)) + STAT),
+        (jute.read_children, struct.pack("!i", -2)),
+        (jute.read_children, struct.pack("!i", -(2**31))),
+        (jute.read_children, struct.pack("!ii", 1, -1)),
+        (jute.read_children_and_stat, struct.pack("!i", -3) + STAT),
+        (jute.read_path, struct.pack("!i", -1)),
+        (lambda data: jute.buffer_at(data, jute.RECORD), struct.pack("!i", -2)),
+    ],
+)
+def test_negative_lengths_and_counts_are_errors(read: Callable[[bytes], object], record: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        read(reply(1, record))
+
+
+def test_null_is_no_error() -> None:
+    null = struct.pack("!i", -1)
+    assert jute.read_data_and_stat(reply(1, null + STAT))[0] == b""
+    assert jute.read_children(reply(1, null)) == []
+    assert jute.buffer_at(reply(1, null), jute.RECORD) == (b"", jute.RECORD + 4)
+
+
+def test_a_value_of_negative_length_costs_the_connection_and_the_client_recovers() -> None:
+    wrong = struct.pack("!i", -5) + STAT
+    with FakeServer(answers(lambda request: request.answer(wrong))) as server, client_of(server.hosts) as client:
+        with pytest.raises(ProtocolError, match="a value of -5 bytes"):
+            client.get("/a")
+        until(lambda: client.connected)
+        assert client.get("/a")[0] == b"value"

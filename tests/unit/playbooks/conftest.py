@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.action_plugins.run_record import (
+from fleet.run_record import (
     open_record,
 )
 

@@ -57,11 +57,12 @@ def test_one_participant_with_observers_is_a_quorum() -> None:
 def test_a_member_listens_everywhere_or_on_its_one_address() -> None:
     bound = member(1, bind_address="127.0.0.1")
     everywhere = member_properties(member(1), [member(1), member(2)], "/data")
-    local = member_properties(bound, [bound, member(2)], "/data")
+    local = member_properties(bound, [bound, member(2)], "/data", "", "127.0.0.1")
     assert everywhere["quorumListenOnAllIPs"] == "true"
     assert "clientPortAddress" not in everywhere
     assert "quorumListenOnAllIPs" not in local
     assert local["clientPortAddress"] == local["admin.serverAddress"] == "127.0.0.1"
+    assert "admin.serverAddress" not in everywhere
 
 
 def test_properties_become_sorted_lines_and_java_properties() -> None:
@@ -105,16 +106,22 @@ def test_properties_become_sorted_lines_and_java_properties() -> None:
 )
 def test_restarts(states: dict[str, str], modes: dict[str, str], at_once: list[str], one_by_one: list[str]) -> None:
     silent = [name for name in one_by_one if not modes[name]]
-    assert plan_restarts(states, modes) == {"at_once": at_once, "one_by_one": one_by_one, "silent": silent}
+    regrouped = [name for name, state in states.items() if state == "regrouped"]
+    assert plan_restarts(states, modes) == {
+        "at_once": at_once,
+        "one_by_one": one_by_one,
+        "silent": silent,
+        "regrouped": regrouped,
+    }
 
 
 def test_restarts_follow_what_the_role_has_registered() -> None:
     hostvars: dict[str, dict[str, Any]] = {
-        "a": {"__zookeeper_state": {"stdout": "outdated"}, "__zookeeper_before": {"mode": "leader"}},
-        "b": {"__zookeeper_state": {"stdout": "skipped, since /x/control does not exist"}},
-        "c": {"__zookeeper_state": {"stdout": "outdated"}, "__zookeeper_before": {"mode": "follower"}},
+        "a": {"__zookeeper_state": {"member_state": "outdated"}, "__zookeeper_before": {"mode": "leader"}},
+        "b": {"__zookeeper_state": {"failed": True}},
+        "c": {"__zookeeper_state": {"member_state": "outdated"}, "__zookeeper_before": {"mode": "follower"}},
     }
-    assert restart_plan("abc", hostvars) == {"at_once": [], "one_by_one": ["c", "a"], "silent": []}
+    assert restart_plan("abc", hostvars) == {"at_once": [], "one_by_one": ["c", "a"], "silent": [], "regrouped": []}
 
 
 def test_members_that_do_not_serve_are_explained() -> None:
@@ -122,15 +129,15 @@ def test_members_that_do_not_serve_are_explained() -> None:
         "a": {"__zookeeper_status": {"mode": "leader"}},
         "b": {
             "__zookeeper_status": {"mode": "", "error": "its process has ended"},
-            "__zookeeper_tail": {"stdout_lines": ["Invalid config, exiting abnormally"]},
+            "__zookeeper_tail": {"stdout_lines": ["Invalid config, exiting abnormally", "\x1b]0;pwned\x07\udc80"]},
         },
         "c": {},
     }
     assert members_not_serving("abc", hostvars) == ["b", "c"]
-    lines = log_tails(["b"], hostvars, "/results/run")
+    lines = log_tails(["b"], hostvars)
     assert "b did not come up: its process has ended. The end of its log:" in lines
     assert "    Invalid config, exiting abnormally" in lines
-    assert "All of it: /results/run/logs/b/" in lines
+    assert "    ?]0;pwned??" in lines, "what a member writes does not steer the terminal"
 
 
 def test_the_last_answer_of_a_member_counts() -> None:

@@ -53,6 +53,20 @@ def test_a_line_has_part_time_left_users_rate_latency_and_failures() -> None:
     assert " - " in progress_line(PROGRESS | {"p99_us": None})
 
 
+def test_a_line_says_who_is_absent_and_that_the_disk_is_full() -> None:
+    line = progress_line(PROGRESS | {"absent": ["1 of 4 workers lost", "no leader"]})
+    assert line == progress_line(PROGRESS) + "   1 of 4 workers lost   no leader"
+    assert progress_line(PROGRESS, {"disk_full": [{"since": "x", "until": "y"}]}) == progress_line(PROGRESS)
+    full = progress_line(PROGRESS, {"disk_full": [{"since": "x", "until": "y"}, {"since": "z", "until": None}]})
+    assert full == progress_line(PROGRESS) + "   the master's disk is full"
+
+
+@pytest.mark.parametrize("absent", ["text", 7, {"a": 1}, None])
+def test_what_a_host_says_beside_the_point_is_not_shown(absent: Any) -> None:
+    assert progress_line(PROGRESS | {"absent": absent}, {"disk_full": absent}) == progress_line(PROGRESS)
+    assert progress_line(PROGRESS | {"absent": ["\x1b[2Jgone\n"]}).endswith("   [2Jgone")
+
+
 def test_the_columns_stand_below_one_another() -> None:
     lines = [
         progress_line(PROGRESS | {"part": part, "users": users, "time_left_s": left, "rate_per_s": rate, "p99_us": p99})

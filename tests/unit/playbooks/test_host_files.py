@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from playbooks.action_plugins import run_record
-from playbooks.action_plugins.run_record import close_record, open_record
+from fleet.host_files import take_in
+from fleet.merging import merge_samples
+from fleet.pack import Limits
+from fleet.run_record import close_record, open_record
 
 PROCESSES = [
     {"name": "master", "environment": {"ZK_LOCUST_ZK_METRICS_COLLECT": "1000.0"}},
@@ -41,7 +43,8 @@ def taken_in(
             member = tarfile.TarInfo(name)
             member.size = len(files[name])
             archive.addfile(member, io.BytesIO(files[name]))
-    found = run_record.take_in(folder, pack, "load1", figures)
+    found = take_in(folder, pack, "load1", figures, Limits())
+    assert found.pop("refused") == []
     assert found.pop("taken") == sorted(files.keys() - set(without))
     return found
 
@@ -117,7 +120,7 @@ def test_samples_of_all_hosts_are_in_one_file_when_a_record_is_closed(folder: Pa
         (folder / "logs" / name).write_bytes(content)
     # Who judges the run needs them before it is closed, and a controller that dies in between must lose nothing.
     for _ in range(2):
-        run_record.merge_samples(folder)
+        merge_samples(folder)
         before = (folder / "host-metrics.csv").read_bytes()
     closed = close_record(folder)
     merged = (closed / "host-metrics.csv").read_bytes()

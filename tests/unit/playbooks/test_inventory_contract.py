@@ -85,11 +85,47 @@ def test_several_members_on_one_machine_have_no_problem_with_ports_of_their_own(
             "a: zookeeper_java_options [-Dzookeeper.DigestAuthenticationProvider.superDigest=…] would show a secret in "
             "process lists; set zookeeper_properties: {DigestAuthenticationProvider.superDigest: …}",
         ),
-        ({"zookeeper_java_options": "-Xss1m"}, "a: zookeeper_java_options [-Xss1m] must be a list"),
-        ({"zookeeper_properties": "tickTime=1"}, "a: zookeeper_properties [tickTime=1] must be a dictionary"),
+        (
+            {"zookeeper_java_options": ["-Dapi_key=hunter2"]},
+            "a: zookeeper_java_options [-Dapi_key=…] would show a secret in process lists",
+        ),
+        (
+            {"zookeeper_java_options": "-Xss1m"},
+            "a: zookeeper_java_options must be a list, e.g. ['-XX:+UseZGC'], and is text",
+        ),
+        (
+            {"zookeeper_properties": "tickTime=1"},
+            "a: zookeeper_properties must be a dictionary, e.g. {tickTime: 2000}, and is text",
+        ),
         ({"zookeeper_properties": {"clientPort": 1}}, "zookeeper_properties.clientPort [1] belongs to the role"),
         ({"zookeeper_properties": {"server.4": "x:1:2"}}, "zookeeper_properties.server.4 [x:1:2] belongs to the role"),
-        ({"zookeeper_properties": {"a": [1]}}, "zookeeper_properties.a [[1]] must be a single value"),
+        ({"zookeeper_properties": {"a": [1]}}, "zookeeper_properties.a must be a single value, and is a list"),
+        (
+            {"zookeeper_properties": {"tickTime": "abc"}},
+            "a: zookeeper_properties.tickTime [abc] must be a whole number from 1",
+        ),
+        (
+            {"zookeeper_properties": {"tickTime": True}},
+            "a: zookeeper_properties.tickTime [True] must be a whole number",
+        ),
+        (
+            {"zookeeper_properties": {"initLimit": 0}},
+            "a: zookeeper_properties.initLimit [0] must be a whole number from 1",
+        ),
+        (
+            {"zookeeper_properties": {"snapCount": "1e5"}},
+            "a: zookeeper_properties.snapCount [1e5] must be a whole number",
+        ),
+        (
+            {"zookeeper_properties": {"sslQuorum": "yes"}},
+            "a: zookeeper_properties.sslQuorum [yes] must be true or false",
+        ),
+        (
+            {"zookeeper_properties": {"ticktime": 2000}},
+            "would be ignored by ZooKeeper, whose key is tickTime; write it so",
+        ),
+        ({"zookeeper_properties": {"a b": 1}}, "a: zookeeper_properties.a b [1] is no key of zoo.cfg"),
+        ({"zookeeper_properties": {"a": "1\x1b[2J"}}, "zookeeper_properties.a must be a single line without control"),
         ({"zookeeper_properties": {"a": "1\nb=2"}}, "zookeeper_properties.a must be a single line"),
         ({"zookeeper_managed": False}, "a: zookeeper_managed [false] must be the same for all members"),
     ],
@@ -100,9 +136,38 @@ def test_a_variable_of_a_member(variables: dict[str, Any], expected: str) -> Non
     assert expected in found[0]
 
 
-def test_a_secret_that_is_misplaced_is_not_shown() -> None:
-    (line,) = problems(a={"zookeeper_java_options": "-Xss1m -Dzookeeper.ssl.keyStore.password=hunter2"})
-    assert line.startswith("a: zookeeper_java_options […] must be a list")
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"zookeeper_java_options": "-Xss1m -Dzookeeper.ssl.keyStore.password=hunter2"},
+        {"zookeeper_properties": "ssl.keyStore.password=hunter2"},
+        {"zookeeper_properties": ["ssl.keyStore.password=hunter2"]},
+        {"zookeeper_properties": {"ssl": {"keyStore": {"password": "hunter2"}}}},
+        {"zookeeper_properties": {"server.1": "hunter2", "dataDir.password": "hunter2\n"}},
+    ],
+)
+def test_a_value_that_may_hold_a_secret_is_not_shown_where_it_is_refused(variables: dict[str, Any]) -> None:
+    lines = problems(a=variables)
+    assert lines
+    shown = [line for line in lines if "hunter2" in line]
+    # A member's address is no secret.
+    assert shown == [line for line in lines if "zookeeper_properties.server.1" in line]
+
+
+def test_a_template_that_fails_quotes_no_value_that_may_hold_a_secret() -> None:
+    class Failing(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            if key in ("zookeeper_properties", "zookeeper_heap"):
+                raise ValueError(f"cannot read [hunter2] for {key}")
+            return super().get(key, default)
+
+    groups, hostvars = inventory(a={})
+    found = inventory_problems(groups, hostvars | {"a": Failing(hostvars["a"])}, {})
+    (properties,) = [line for line in found if "zookeeper_properties" in line]
+    assert properties == (
+        "a: zookeeper_properties cannot be evaluated: ValueError; correct its template in the inventory"
+    )
+    assert any("zookeeper_heap cannot be evaluated: cannot read [hunter2]" in line for line in found)
 
 
 def test_options_about_digests_are_no_secrets() -> None:
@@ -331,3 +396,25 @@ def test_a_member_that_is_listed_twice_is_named_once() -> None:
     assert line.startswith("b: is a once more: the same machine (a:22) and the same ports; list a member once")
     clashes = problems(b={"ansible_host": "a", "zookeeper_client_port": 2182})
     assert len(clashes) == 3  # the other ports
+
+
+@pytest.mark.parametrize(
+    "properties",
+    ["superDigest=hunter2", [{"ssl.keyStore.password": "hunter2"}], {"ssl.keyStore.password": ["hunter2"]}],
+)
+def test_properties_of_the_wrong_type_are_named_without_what_may_be_a_secret(properties: Any) -> None:
+    (found,) = problems(a={"zookeeper_properties": properties})
+    assert found.startswith("a: zookeeper_properties")
+    assert "hunter2" not in found
+
+
+def test_values_that_zookeeper_takes_are_no_problem() -> None:
+    good = {
+        "tickTime": "2000",
+        "snapCount": 50_000,
+        "forceSync": False,
+        "sslQuorum": "TRUE",
+        "fsync.warningthresholdms": 20,
+        "authProvider.sasl": "org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+    }
+    assert problems(a={"zookeeper_properties": good}) == []

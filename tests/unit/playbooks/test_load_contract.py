@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from playbooks.filter_plugins.host_answers import run_status
 from playbooks.filter_plugins.load_contract import (
     FilterModule,
     admin_addresses,
@@ -16,15 +17,16 @@ from playbooks.filter_plugins.load_contract import (
     host_facts,
     load_lock,
     locust_processes,
+    machines,
     master_failure,
     members_asked,
     sampler_process,
     uncollected,
-    without_user_info,
 )
 from zk_locust.connect_string import parse_connect_string
 from zk_locust.host_run.overview import LOCK, MACHINE_LOCK
 from zk_locust.parameters import PARAMETERS, parse_admin_addresses
+from zk_locust.secrets import without_user_info
 
 HOSTVARS: dict[str, dict[str, Any]] = {
     "zk1": {"ansible_host": "10.0.0.1", "zookeeper_client_port": 2182, "zookeeper_admin_port": 8081},
@@ -304,3 +306,55 @@ def test_every_filter_is_used_somewhere() -> None:
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)
     for name in FilterModule().filters():
         assert re.search(rf"\b{name}\b", text), name
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ([{"since": "2026-11-24T03:15:10+00:00", "until": None, "problem": "No space left on device"}],
+         {"disk_full": [{"since": "2026-11-24T03:15:10+00:00", "until": None}]}),
+        ([{"since": "\x1b[2J", "until": 7}], {"disk_full": [{"since": None, "until": None}]}),
+        ([{}] * 1000, {"disk_full": [{"since": None, "until": None}] * 20}),
+        ("full", {}), ([], {}), (["full"], {}), (None, {}),
+    ],
+)  # fmt: skip
+def test_of_what_a_host_says_of_its_disk_the_manifest_has_times_only(said: object, known: dict[str, object]) -> None:
+    hostvars = {"load1": {"benchmark_collect_status": {"state": "ended", "disk_full": said}}, "load2": {}}
+    assert machines(["load1", "load2"], hostvars) == {"load1": known, "load2": {}}
+
+
+def test_what_a_host_s_pack_was_refused_of_is_named() -> None:
+    refused = {"benchmark_collect_refused": ["[a] was refused: it is a FIFO", "[b] was refused: it is a folder"]}
+    member = {"__zookeeper_taken_in": {"refused": ["[c] was refused: it is a device"]}}
+    lost = {"benchmark_collect_status": {"state": "absent", "problem": "status.json is empty or damaged"}}
+    hosts = {"load1": HOME | lost, "load2": HOME | refused, "load3": HOME, "zk1": member}
+    groups = {"zookeeper": ["zk1"], "locust_master": ["load1"], "locust_workers": ["load2", "load3"]}
+    assert uncollected(groups, hosts)["missing"] == [
+        "load1: status.json is empty or damaged",
+        "load2: [a] was refused: it is a FIFO",
+        "load2: [b] was refused: it is a folder; this host keeps the run's files",
+        "zk1: [c] was refused: it is a device",
+    ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"state": 5}',
+        '{"state": "made up"}',
+        "[" * 100_000,
+        '{"state": "ended", "processes": 5}',
+    ],
+)
+def test_a_host_that_says_anything_as_its_status_ends_no_play(said: str) -> None:
+    found = run_status({"rc": 0, "stdout": said})
+    assert found["state"] in ("absent", "ended")
+    assert (found["processes"], found["progress"]) == ({}, None)
+    assert run_status({"rc": 2, "stdout": '{"state": "running"}'})["state"] == "absent"
+    assert run_status({"failed": True})["state"] == "absent"
+    good = {"state": "running", "processes": {"master": {"pid": 1}, "x": 2}, "progress": {"part": "measured"}}
+    assert run_status({"rc": 0, "stdout": json.dumps(good)}) == good | {"processes": {"master": {"pid": 1}}}

@@ -1,6 +1,7 @@
 """The modules that look at hosts and members."""
 
 import ast
+import contextlib
 import os
 import socket
 import threading
@@ -145,10 +146,38 @@ def test_folders_are_probed_without_a_trace(tmp_path: Path) -> None:
     probed = host_probe.probe_folder(tmp_path / "a" / "b")
     assert probed["writable"]
     assert probed["free_mb"] > 0
+    assert probed["shared"] == host_probe.shared_as(tmp_path.resolve() / "a" / "b")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()
     assert "is not a folder" in host_probe.probe_folder(tmp_path / "file" / "x")["error"]
     assert not host_probe.probe_folder(Path("/proc/x"))["writable"]
+
+
+@pytest.mark.parametrize(
+    ("path", "shared"),
+    [
+        ("/home/bench/.cache/zk-locust/load", "nas:/export/home/bench/.cache/zk-locust/load"),
+        ("/home", "nas:/export/home"),
+        ("/homely", ""),
+        ("/home/local/x", ""),
+        ("/mnt/a b/c", "//nas/share/deep/c"),
+        ("/var/lib/zk-locust/load", ""),
+        ("/over/x", ""),
+    ],
+)
+def test_a_folder_on_a_network_file_system_is_known_wherever_it_is_mounted(
+    path: str, shared: str, tmp_path: Path
+) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+        "40 22 0:50 / /home rw shared:9 - nfs4 nas:/export/home rw,vers=4.2\n"
+        "41 40 8:2 / /home/local rw - xfs /dev/sdb rw\n"
+        "42 22 0:51 /deep /mnt/a\\040b rw - cifs //nas/share rw\n"
+        "43 22 0:52 / /over rw - nfs nas:/over rw\n"
+        "44 43 0:53 / /over rw - tmpfs tmpfs rw\n"
+    )
+    assert host_probe.shared_as(Path(path), mounts) == shared
 
 
 def _machine(root: Path, **files: str) -> str:
@@ -174,3 +203,71 @@ def test_modules_run_on_the_oldest_python_of_a_member() -> None:
 
     for module in (host_probe, listening_ports, zookeeper_status):
         ast.parse(Path(str(module.__file__)).read_text(), feature_version=(3, 9))
+
+
+def test_a_process_is_known_to_be_of_a_run_by_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "load" / "runs" / "20260101T000000Z-quick"
+    folder.mkdir(parents=True)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cwd").symlink_to(folder)
+    assert listening_ports.run_of(7, tmp_path) == "20260101T000000Z-quick"
+    assert listening_ports.run_of(8, tmp_path) == listening_ports.run_of(os.getpid()) == ""
+
+
+HOSTILE = [
+    "Mode: follower\x1b]0;owned\x07\n",
+    "Latency min/avg/max: x/y/z\nConnections: many\nNode count: ²\nMode: \x1b[2J\n",
+    "\x1b[31m" * 1000,
+    "Mode: " + "leader" * 1000,
+]
+
+
+@pytest.mark.parametrize("answer", HOSTILE)
+def test_answers_that_no_member_gives_are_no_mode_and_safe_to_show(answer: str) -> None:
+    status = zookeeper_status.parse_srvr(answer)
+    assert status["mode"] == ""
+    assert status["error"].isprintable()
+    assert len(status["error"]) < 300
+
+
+def test_a_line_that_is_wrong_does_not_hide_the_others() -> None:
+    status = zookeeper_status.parse_srvr(SRVR.replace("0/1.5/12", "none").replace("Connections: 3", "Connections: ³"))
+    assert (status["mode"], status["outstanding"]) == ("follower", 1)
+    assert "latency_ms" not in status
+    assert "connections" not in status
+
+
+@pytest.mark.parametrize(("pieces", "word"), [(b"x" * 4096, "longer than 16384 bytes"), (b"x", "has not ended within")])
+def test_an_answer_without_an_end_is_bounded(pieces: bytes, word: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ended = threading.Event()
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                while not ended.wait(0.05):
+                    connection.sendall(pieces)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        # A dribble keeps every single read short.
+        status = zookeeper_status.observe("127.0.0.1", server.getsockname()[1], 1.0, None)
+        ended.set()
+        thread.join(5)
+    assert status["mode"] == ""
+    assert word in status["error"]
+
+
+def test_a_host_knows_which_of_its_addresses_is_meant() -> None:
+    assert host_probe.own_address("127.0.0.1") == "127.0.0.1"
+    assert host_probe.own_address("192.0.2.1") == "", "an address of documentation is nobody's"
+    assert host_probe.own_address("no-such-name.invalid") == ""
+
+
+def test_a_name_that_leads_to_loopback_says_nothing_of_how_others_reach_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.1.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    assert host_probe.own_address("zk1.example.org") == ""
+    assert host_probe.own_address("localhost") == "127.0.1.1"

@@ -11,7 +11,7 @@ from playbooks.filter_plugins.host_contract import (
     port_problems,
     python_problems,
 )
-from playbooks.filter_plugins.preflight import joined, probe_problems, problem_report, scenario_request
+from playbooks.filter_plugins.preflight import joined, probe_problems, problem_report, scenario_request, told_by
 
 GOOD_PROBE: dict[str, Any] = {
     "java": {"path": "/usr/bin/java", "major": 17, "error": ""},
@@ -81,6 +81,11 @@ def test_ports_are_free_or_the_members_own() -> None:
         "z: zookeeper_client_port [2181] is in use by process 42 (java -jar other.jar); stop it, or use another port"
     ]
     assert port_problems("z", [listener | {"own": True}], ports) == []
+    [other] = port_problems("z", [listener | {"run": "20260101T000000Z-quick"}], ports)
+    assert (
+        f"process {listener['pid']} of run 20260101T000000Z-quick; wait for its end (`fab status` shows it), or"
+        in other
+    )
     [unseen] = port_problems("z", [listener | {"pid": None}], ports)
     assert "in use by another user's process" in unseen
 
@@ -219,3 +224,28 @@ def test_limits_are_set_by_root_only_also_where_they_suffice(workers: int) -> No
     (line,) = load_limit_problems("load1", LIMITS, asked)
     assert line.startswith("load1: load_host_set_limits [true] needs root on the load host: set ansible_become: true")
     assert load_limit_problems("load1", LIMITS | {"root": True}, asked) == []
+
+
+LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": "/venv/bin/python"}
+
+
+@pytest.mark.parametrize(
+    ("host", "teller"),
+    [
+        (LOCAL, "load1"),
+        (LOCAL | {"ansible_python_interpreter": "/usr/bin/python3"}, "zk1"),
+        (LOCAL | {"ansible_become": True}, "zk1"),
+        (LOCAL | {"ansible_become_user": "zookeeper"}, "zk1"),
+        ({"ansible_python_interpreter": "/venv/bin/python"}, "zk1"),  # over SSH
+        ({"ansible_connection": "ssh"}, "zk1"),
+    ],
+)
+def test_only_hosts_that_are_surely_the_same_answer_for_each_other(host: dict[str, Any], teller: str) -> None:
+    hostvars = {"zk1": host, "load0": {"ansible_connection": "ssh"}, "load1": LOCAL, "load2": LOCAL}
+    assert told_by("zk1", ["load0", "load1", "load2"], hostvars) == teller
+    assert told_by("load1", ["load0", "load1", "load2"], hostvars) == "load1"
+
+
+def test_hosts_that_are_reached_in_the_same_way_over_ssh_are_not_the_same() -> None:
+    hostvars: dict[str, dict[str, Any]] = {"zk1": {}, "load1": {}}
+    assert told_by("zk1", ["load1"], hostvars) == "zk1"

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from playbooks.action_plugins import run_record
+from fleet.controllers import identity
 from playbooks.action_plugins.run_lease import description, is_abandoned, lasts_until
 from playbooks.filter_plugins.lease import held_problems
-from playbooks.library.run_lease import LEASE, claim, held, other_holder, read, release
+from playbooks.library import run_lease
+from playbooks.library.run_lease import LEASE, claim, damaged, held, other_holder, read, release
 
 NOW = 1_800_000_000.0
 
@@ -112,14 +113,17 @@ def test_a_supervisor_without_a_lease_holds_the_host(tmp_path: Path) -> None:
     assert description(holder) == "run a of ops@elsewhere since 2026-11-24T03:15:00+00:00"
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"run_id": '])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"run_id": ', '{"run_id": "a", "until_s": "x"}'])
 def test_a_broken_lease_holds_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / LEASE).write_text(content)
+    assert damaged(tmp_path) == (
+        f"{tmp_path / LEASE} is empty or damaged, as after a power loss; it is taken for no lease"
+    )
     assert claim(tmp_path, asked("b"), NOW) is None
 
 
 def test_a_lease_is_abandoned_when_its_process_here_has_ended() -> None:
-    own = run_record.identity(os.getpid())
+    own = identity(os.getpid())
     assert not is_abandoned({"controller": own})
     assert is_abandoned({"controller": own | {"start": "1"}})
     assert not is_abandoned({"controller": own | {"start": "1"}, "loading": True})
@@ -128,7 +132,7 @@ def test_a_lease_is_abandoned_when_its_process_here_has_ended() -> None:
 
 
 def test_the_lease_of_a_machine_that_is_called_alike_is_not_abandoned() -> None:
-    own = run_record.identity(os.getpid()) | {"start": "1"}
+    own = identity(os.getpid()) | {"start": "1"}
     boot, processes = own["machine"].split()
     for machine in (f"another {processes}", f"{boot} pid:[1]"):
         assert not is_abandoned({"controller": own | {"machine": machine}})
@@ -176,3 +180,20 @@ def test_a_claim_waits_for_one_that_is_being_made(tmp_path: Path) -> None:
         holder = waiting.result(10)
     assert holder is not None
     assert holder["run_id"] == "a"
+
+
+def test_a_fifo_in_place_of_a_lease_or_a_lock_is_not_waited_for(tmp_path: Path) -> None:
+    for name in (LEASE, "lock"):
+        os.mkfifo(tmp_path / name)
+    assert other_holder(tmp_path, str(tmp_path / "lock"), "b", NOW) is None
+    assert "is empty or damaged" in damaged(tmp_path)
+    assert claim(tmp_path, asked("b", lock=str(tmp_path / "lock")), NOW) is None
+    assert damaged(tmp_path) == ""
+
+
+def test_a_folder_that_somebody_has_locked_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_lease, "PATIENCE_S", 0.1)
+    with held(tmp_path), pytest.raises(OSError, match=r"another process has locked .* for 0\.1 s"):
+        claim(tmp_path, asked("b"), NOW)

@@ -4,16 +4,19 @@ import csv
 import json
 import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleActionFail, AnsibleError
 
-from playbooks.action_plugins import run_record
-from playbooks.action_plugins.run_record import (
+from fleet import run_record
+from fleet.merging import EVENT_COLUMNS, merge_events
+from fleet.run_record import (
     CONTROLLER,
-    EVENT_COLUMNS,
     MANIFEST,
     UNFINISHED,
     close_record,
@@ -23,9 +26,12 @@ from playbooks.action_plugins.run_record import (
     open_record,
     read,
     run_id,
+    take_over,
     update,
     write,
 )
+from playbooks.action_plugins.run_record import ActionModule
+from tests.plays import PROJECT
 
 STARTED = datetime(2026, 11, 24, 3, 15, 7, 999999, tzinfo=UTC)
 
@@ -206,8 +212,8 @@ def test_the_columns_are_those_of_the_collector() -> None:
     assert EVENT_COLUMNS == COLLECTED
 
 
-def test_the_action_opens_and_closes_and_drops(results: Path) -> None:
-    operate = run_record.ActionModule._operate
+def test_the_action_opens_and_closes(results: Path) -> None:
+    operate = ActionModule._operate
     asked: dict[str, Any] = {
         "folder": None,
         "results_dir": str(results),
@@ -225,6 +231,124 @@ def test_the_action_opens_and_closes_and_drops(results: Path) -> None:
     assert len(left["held"]) == 1
     closed = operate({"operation": "close", "folder": opened["folder"]})
     assert read(Path(closed["folder"]) / MANIFEST)["phases"][0]["end"] is not None
-    second = operate(asked | {"operation": "open"})
-    operate({"operation": "drop", "folder": second["folder"]})
-    assert not Path(second["folder"]).exists()
+
+
+def test_notes_at_the_same_time_do_not_lose_each_other(folder: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from fleet.run_record import note_phase, update\n"
+        "for n in range(10):\n"
+        "    update(Path(sys.argv[1]), {'hosts': {f'h{sys.argv[2]}-{n}': {'noted': True}}})\n"
+        "    note_phase(Path(sys.argv[1]), f'p{sys.argv[2]}-{n}', None, None)\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", script, folder, str(n)], cwd=PROJECT) for n in range(5)]
+    assert [writer.wait(60) for writer in writers] == [0] * 5
+    manifest = read(folder / MANIFEST)
+    assert (len(manifest["hosts"]), len(manifest["phases"])) == (50, 50)
+    assert sorted(file.name for file in folder.iterdir()) == [".lock", CONTROLLER, MANIFEST]
+
+
+def test_runs_that_are_closed_at_the_same_time_leave_latest_at_the_newest(results: Path) -> None:
+    script = "import sys; from pathlib import Path; from fleet.run_record import close_record\n" + (
+        "for name in sys.argv[1:]: close_record(Path(name))"
+    )
+    folders = [
+        folder.rename(folder.with_name(f"202501{day:02}T000000Z-a"))
+        for day, folder in enumerate((open_record(results, f"r{n}", "", os.getpid(), []) for n in range(20)), 1)
+    ]
+    closers = [subprocess.Popen([sys.executable, "-c", script, *folders[n::4]], cwd=PROJECT) for n in range(4)]
+    assert [closer.wait(60) for closer in closers] == [0] * 4
+    assert (results / "latest").readlink() == Path(folders[-1].name)
+    assert {path.name for path in results.iterdir()} == {"latest", *(folder.name for folder in folders)}
+
+
+@pytest.mark.parametrize("make", [lambda path: os.mkfifo(path), lambda path: path.mkdir()])
+def test_a_lock_that_is_no_file_is_refused_and_not_waited_for(folder: Path, make: Any) -> None:
+    make(folder / ".lock")
+    with pytest.raises(OSError, match=r"(Is a directory|it is not a regular file): '.*\.lock'"):
+        update(folder, {"state": "whole"})
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"run_id": "x', b"\xff\xfe", b"\0" * 200])
+def test_a_manifest_that_a_power_loss_has_damaged_is_said_and_begun_anew(
+    results: Path, ended: int, content: bytes
+) -> None:
+    folder = open_record(results, "quick", "", ended, [])
+    (folder / MANIFEST).write_bytes(content)
+    with pytest.raises(OSError, match=r"manifest\.json is (empty or )?damaged"):
+        update(folder, {"state": "whole"})
+    assert left_behind(results) == [folder], "its figures are still on the hosts"
+    (note,) = take_over(folder, os.getpid())
+    assert "manifest.json is " in note
+    assert "damaged" in note
+    manifest = read(folder / MANIFEST)
+    assert (manifest["run_id"], manifest["state"]) == (folder.name, "unfinished")
+    assert datetime.fromisoformat(manifest["started"]).strftime("%Y%m%dT%H%M%SZ") == folder.name[:16]
+    close_record(folder)
+
+
+def test_one_of_two_controllers_takes_a_run_over(results: Path, ended: int) -> None:
+    folder = open_record(results, "quick", "", ended, [])
+    take_over(folder, os.getpid())
+    take_over(folder, os.getpid())
+    with pytest.raises(OSError, match=rf"run {folder.name} is held by .* \(process {os.getpid()}\) is still at work"):
+        take_over(folder, os.getppid())
+
+
+def test_a_record_whose_closing_was_cut_off_is_closed_by_the_next(folder: Path) -> None:
+    note_phase(folder, "run", "2026-01-01T00:00:01+00:00", "2026-01-01T00:00:03+00:00")
+    merge_events(folder, read(folder / MANIFEST)["phases"])  # as far as the one before came
+    assert len(events(close_record(folder))) == 3
+
+
+@pytest.mark.parametrize("length", [200_000, 3_000_000])
+def test_a_long_text_of_an_event_does_not_break_the_record(folder: Path, length: int) -> None:
+    rows = [
+        EVENT_COLUMNS,
+        ("2026-01-01T00:00:01", "master", "part-start", "measured", ""),
+        ("2026-01-01T00:00:02", "load1", "stranger", "a", "x" * length),
+        ("2026-01-01T00:00:03", "master", "part-start", "cool-down", ""),
+    ]
+    with (folder / "events.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    merged = events(close_record(folder))  # with the field limit that all readers have
+    assert [row[2] for row in merged[1:]] == ["part-start", "stranger", "part-start"]
+    assert merged[2][4].startswith("x" * 1000)
+    assert len(merged[2][4]) < 131_072
+
+
+@pytest.mark.parametrize("folder", ["", ".", "/", "results"])
+def test_a_folder_that_is_no_open_record_is_refused(folder: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / MANIFEST).write_text("precious")
+    for operation in ("take_over", "phase", "update", "take_in", "merge", "close"):
+        with pytest.raises(AnsibleActionFail, match="is no open record of a run"):
+            ActionModule._operate({"operation": operation, "folder": folder})
+    assert (tmp_path / MANIFEST).read_text() == "precious"
+
+
+@pytest.mark.parametrize("operation", ["drop", "remove", ""])
+def test_there_is_no_operation_that_removes_a_record(operation: str, tmp_path: Path) -> None:
+    with pytest.raises(AnsibleError, match="value of operation must be one of: open, "):
+        called(operation=operation, folder=str(tmp_path))
+    assert tmp_path.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("operation", "missing"),
+    [("close", "folder"), ("take_in", "folder, pack, host"), ("open", "results_dir, scenario")],
+)
+def test_an_operation_without_what_it_works_on_is_refused(operation: str, missing: str) -> None:
+    with pytest.raises(AnsibleError, match=f"the following are missing: {missing}"):
+        called(operation=operation)
+
+
+def called(**arguments: Any) -> dict[str, Any]:
+    """Call the action as a task does."""
+    from types import SimpleNamespace
+
+    task = SimpleNamespace(args=arguments, async_val=0, action="run_record", check_mode=False, diff=False)
+    action = ActionModule(
+        task, SimpleNamespace(_shell=SimpleNamespace(tmpdir="")), SimpleNamespace(check_mode=False), None, None, None
+    )
+    answer: dict[str, Any] = action.run(task_vars={})
+    return answer

@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from playbooks.action_plugins import run_record
-from playbooks.action_plugins.run_record import (
+from fleet import run_record
+from fleet.controllers import machine, process_start
+from fleet.run_record import (
     CONTROLLER,
     MANIFEST,
     UNFINISHED,
     is_held,
     left_behind,
     open_record,
-    process_start,
     read,
     write,
 )
+from playbooks.action_plugins.run_record import ActionModule
 from tests.plays import PROJECT, Fleet, Play, environment
 
 
@@ -54,8 +55,8 @@ def test_a_machine_that_is_called_alike_is_another(results: Path, ended: int) ->
     folder = open_record(results, "quick", "", ended, [])
     controller = read(folder / CONTROLLER)
     boot, processes = controller["machine"].split()
-    for machine in (f"another {processes}", f"{boot} pid:[1]"):
-        write(folder / CONTROLLER, controller | {"machine": machine})
+    for other in (f"another {processes}", f"{boot} pid:[1]"):
+        write(folder / CONTROLLER, controller | {"machine": other})
         assert is_held(folder)
         assert left_behind(results) == []
         assert left_behind(results, take=True) == [folder]
@@ -65,8 +66,8 @@ def test_a_machine_that_is_called_alike_is_another(results: Path, ended: int) ->
 
 
 def test_what_tells_machines_apart(tmp_path: Path) -> None:
-    assert run_record.machine() == run_record.machine() != ""
-    assert run_record.machine(tmp_path) == "", "without /proc there is nothing to go by"
+    assert machine() == machine() != ""
+    assert machine(tmp_path) == "", "without /proc there is nothing to go by"
 
 
 def test_the_run_of_another_machine_is_named_and_taken_over_only_when_that_is_asked(
@@ -141,7 +142,7 @@ def test_a_record_that_lost_its_controller_in_a_crash_is_left_behind(results: Pa
     assert left_behind(results) == [folder]
     (folder / CONTROLLER).unlink()
     assert left_behind(results) == [folder]
-    taken = run_record.ActionModule._operate({"operation": "take_over", "folder": str(folder)})
+    taken = ActionModule._operate({"operation": "take_over", "folder": str(folder), "take": False})
     assert taken["run_id"] == folder.name
     assert read(folder / CONTROLLER)["pid"] == os.getppid()
 

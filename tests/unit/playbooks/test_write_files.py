@@ -196,3 +196,29 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_it_runs_on_the_oldest_python_of_a_member() -> None:
     ast.parse(Path(str(write_files.__file__)).read_text(), feature_version=(3, 9))
+
+
+def test_while_a_process_runs_its_files_are_compared_and_left_alone(tmp_path: Path) -> None:
+    file, pid_file, keep = tmp_path / "zoo.cfg", tmp_path / "pid", tmp_path / "previous"
+    file.write_text("old\n")
+    file.chmod(0o600)
+    ticks = Path(f"/proc/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[19]
+    pid_file.write_text(f"{os.getpid()} {ticks}\n")
+
+    def write() -> dict[str, Any]:
+        files = [{"path": str(file), "content": "new\n", "mode": "0600"}]
+        return play(files=files, hold_for=str(pid_file), keep=str(keep))
+
+    held = write()
+    assert (held["held"], held["written"], held["changed"], held["diff"]) == (True, [str(file)], False, [])
+    assert file.read_text() == "old\n"
+    assert not keep.exists()
+    pid_file.write_text(f"{os.getpid()} 1\n")
+    written = write()
+    assert (written["held"], written["changed"], written["kept"]) == (False, True, True)
+    assert file.read_text() == "new\n"
+    assert (keep / "zoo.cfg").read_text() == "old\n"
+    assert (mode(keep), mode(keep / "zoo.cfg")) == (0o700, 0o600)
+    # Nothing to do, nothing to keep: what is kept stays what was there before the last change.
+    assert not write()["kept"]
+    assert (keep / "zoo.cfg").read_text() == "old\n"

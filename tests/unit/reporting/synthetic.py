@@ -197,35 +197,30 @@ class Synthetic:
     def _metrics(self, folder: Path) -> None:
         lead_s = 1.5  # the collector starts before the load
         with (folder / "zk-metrics.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(METRIC_COLUMNS)
+            writer = csv.DictWriter(file, METRIC_COLUMNS, restval="")
+            writer.writeheader()
             polls = int(self.total_s + lead_s)
             for poll in range(polls):
                 at_s = poll - lead_s
                 for i in range(self.members):
-                    name = f"zk{i + 1}"
-
-                    def put(
-                        metric: str, value: object, detail: str = "", *, member: str = name, poll: int = poll
-                    ) -> None:
-                        writer.writerow(
-                            [self._stamp(poll - lead_s), f"{float(poll):.6f}", member, metric, value, detail]
-                        )
-
+                    row = {"timestamp": self._stamp(at_s), "elapsed_s": f"{float(poll):.6f}", "member": f"zk{i + 1}"}
                     if i == 0 and self.member_down and self.member_down[0] <= at_s < self.member_down[1]:
-                        put("reachable", 0, "connection refused")
+                        writer.writerow(row | {"reachable": 0, "detail": "connection refused"})
                         continue
                     stalled = self.stall_at_s is not None and self.stall_at_s <= at_s < self.stall_at_s + self.stall_s
-                    put("reachable", 1)
-                    put("poll_ms", 3.2)
-                    put("server_state", "leader" if i == 1 else "follower")
-                    put("version", "3.8.0-synthetic, built on 2022-02-25 08:49 UTC")
-                    put("outstanding_requests", 31 if stalled else int(self._rng.poisson(2)))
-                    put("num_alive_connections", 0 if at_s < 0 else 11 if i else 10)
-                    put("znode_count", 5 + max(0, int(at_s * 4)))
-                    put("watch_count", 0 if at_s < 0 else 16)
-                    put("avg_latency", f"{0.4 + 0.01 * max(at_s, 0) + 0.1 * i:.4f}")
-                    put("max_latency", 40)
+                    told = {
+                        "reachable": 1,
+                        "poll_ms": 3.2,
+                        "server_state": "leader" if i == 1 else "follower",
+                        "version": "3.8.0-synthetic, built on 2022-02-25 08:49 UTC",
+                        "outstanding_requests": 31 if stalled else int(self._rng.poisson(2)),
+                        "num_alive_connections": 0 if at_s < 0 else 11 if i else 10,
+                        "znode_count": 5 + max(0, int(at_s * 4)),
+                        "watch_count": 0 if at_s < 0 else 16,
+                        "avg_latency": f"{0.4 + 0.01 * max(at_s, 0) + 0.1 * i:.4f}",
+                        "max_latency": 40,
+                    }
+                    writer.writerow(row | told)
 
     def _host_metrics(self, folder: Path) -> None:
         lead_s = 2.4  # the samplers start before the load, and not at a full second of it

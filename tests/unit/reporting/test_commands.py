@@ -47,6 +47,7 @@ def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         owner, _, attribute = name.rpartition(".")
         monkeypatch.setattr(name, first_for_all(getattr(pkgutil.resolve_name(owner), attribute)))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})  # in this process, where that holds
 
 
 def first_for_all(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,6 +67,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spares the seconds that drawing takes, where not the drawings are tested."""
     monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: "<svg/>")
     monkeypatch.setattr("vl_convert.svg_to_png", lambda *_, **__: b"png")
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     monkeypatch.setattr("reporting.page._bundle", lambda: "")
     monkeypatch.setattr("reporting.figure.Figure.page_spec", lambda _: {})
     monkeypatch.setattr("reporting.figure.Figure.file_spec", lambda *_: {})
@@ -79,7 +81,7 @@ def entries(folder: Path) -> dict[str, bytes]:
 def test_report_writes_page_markdown_data_and_figures(results_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = results_dir / "20261124T041500Z-quick-troubled"
     before = set(entries(run))
-    assert cli.main(["report", str(run)]) == 0
+    assert cli.main(["report", "--figures", str(run)]) == 0
     assert capsys.readouterr().out == f"{run / 'report.html'}\n"
     written = set(entries(run)) - before
     assert {"report.html", "report.md", "report.json", "figures/rate.svg", "figures/rate.png"} <= written
@@ -113,20 +115,51 @@ def current_umask() -> int:
 @pytest.mark.usefixtures("undrawn")
 def test_a_report_can_be_written_again_and_old_figures_go(results_dir: Path) -> None:
     run = results_dir / "20261124T031500Z-quick-synthetic"
-    write.report(run)
+    write.report(run, with_figures=True)
     (run / "figures" / "of-an-older-version.svg").write_text("")
     write.report(run)
     assert not (run / "figures" / "of-an-older-version.svg").exists()
+    assert (run / "figures" / "rate.svg").exists()
     assert not list(run.glob(".report-*"))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_figures_are_files_only_on_demand(results_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = results_dir / "20261124T031500Z-quick-synthetic"
+    with monkeypatch.context() as patch:
+        patch.setattr("vl_convert.vegalite_to_svg", None)  # calling it would fail
+        write.report(run)
+    assert not (run / "figures").exists()
+    page, text = (run / "report.html").read_text(), (run / "report.md").read_text()
+    assert "figures/" not in page + text
+    assert (
+        page.count(f"fab report --figures --run {run.name}")
+        == text.count(f"fab report --figures --run {run.name}")
+        == 1
+    )
+    write.report(run, with_figures=True)
+    assert "](figures/rate.png)" in (run / "report.md").read_text()
+    assert 'href="figures/rate.svg"' in (run / "report.html").read_text()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_report_prints_the_summary_with_it(results_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = results_dir / "20261124T031500Z-quick-synthetic"
+    assert cli.main(["report", "--summary", str(run)]) == 0
+    with_it = capsys.readouterr().out
+    assert cli.main(["summary", str(run)]) == 0
+    assert with_it == capsys.readouterr().out
+    assert "Verdict: " in with_it
+    assert str(run / "report.html") in with_it
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_report_that_fails_leaves_the_one_before(results_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = results_dir / "20261124T031500Z-quick-synthetic"
-    write.report(run)
+    write.report(run, with_figures=True)
     before = entries(run)
 
-    def full_disk(*_: object) -> str:
+    def full_disk(*_: object, **__: object) -> str:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("reporting.markdown.render", full_disk)

@@ -34,7 +34,9 @@ def test_every_column_is_explained(file: str, columns: tuple[str, ...]) -> None:
 
 
 def test_every_rule_is_explained_and_no_other() -> None:
-    sources = "".join((ROOT / "reporting" / name).read_text() for name in ("rules.py", "machine_rules.py"))
+    sources = "".join(
+        (ROOT / "reporting" / name).read_text() for name in ("rules.py", "machine_rules.py", "recording_rules.py")
+    )
     rules = set(re.findall(r'Reason\(\s*"([a-z-]+)"', sources)) | {"run-failed", "run-interrupted"}
     table = DOCUMENT.split("## The verdict")[1].split("## Commands")[0]
     explained = {rule for line in table.splitlines() for rule in re.findall(r"`([a-z-]+)`", line.split(" | ")[0])}

@@ -125,7 +125,7 @@ def test_settings_machines_versions_and_events_are_told(elements: Elements) -> N
 
 def test_secrets_are_hidden_everywhere(html: str, troubled: Results) -> None:
     assert "user=a" not in html
-    assert "(hidden)" in html
+    assert "(secret)" in html
     assert "user=a" not in markdown.render(troubled, [])
 
 

@@ -120,6 +120,24 @@ def test_a_worker_that_falls_silent_without_an_event_is_lost_too(tmp_path: Path)
     assert "load2 at 25 s" in text(found, "worker-lost")
 
 
+@pytest.mark.parametrize(
+    ("event", "subject", "verdict", "severity"),
+    [
+        ("stranger-refused", "192.0.2.66", "valid", "note"),
+        ("false-master-refused", "load2/worker-1", "inconclusive", "inconclusive"),
+    ],
+)
+def test_what_is_not_of_the_run_is_a_reason(
+    tmp_path: Path, event: str, subject: str, verdict: str, severity: str
+) -> None:
+    run = Synthetic().write(tmp_path / "run")
+    with (run / "events.csv").open("a", newline="") as file:
+        csv.writer(file).writerows([["2026-01-01T00:00:00+00:00", "master", event, subject, "refused"]] * 3)
+    found = results.evaluate(run).verdict
+    assert (found.verdict, rules(found)) == (verdict, {event: severity})
+    assert text(found, event).count(subject) == 1
+
+
 def test_a_worker_lost_after_the_measured_part_is_a_note(tmp_path: Path) -> None:
     found = judged(tmp_path, worker_lost_at_s=36)
     assert (found.verdict, rules(found)) == ("valid", {"worker-lost": "note"})

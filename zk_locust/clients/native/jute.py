@@ -2,7 +2,7 @@
 
 Source: ZooKeeper's `zookeeper-jute/src/main/resources/zookeeper.jute` and `BinaryOutputArchive`. Integers are
 big-endian; a string is its length in bytes (int) and UTF-8; a buffer is its length and the bytes; a vector is its
-count and the elements; length -1 is null; a boolean is one byte.
+count and the elements; length -1 is null, any other negative one an error; a boolean is one byte.
 
 The readers of replies take a whole frame, with its length in front, so that no copy of the body is needed:
 
@@ -61,7 +61,7 @@ def read_data_and_stat(reply: bytes) -> tuple[bytes, ZnodeStat]:
     """Return value and stat: GetDataResponse. A null value reads as an empty one."""
     size = _int_at(reply, RECORD)[0]
     end = RECORD + 4 + (size if size > 0 else 0)
-    if len(reply) != end + 68:
+    if len(reply) != end + 68 or size < -1:
         raise ProtocolError(f"a value of {size} bytes in a reply of {len(reply)}")
     return reply[RECORD + 4 : end], _new_stat(_stat_at(reply, end))
 
@@ -111,9 +111,9 @@ def string_at(data: bytes, offset: int) -> tuple[str, int]:
 
 def buffer_at(data: bytes, offset: int) -> tuple[bytes, int]:
     """Return the buffer that starts at the offset, and where it ends; null reads as empty."""
-    size = max(_int_at(data, offset)[0], 0)
-    end = offset + 4 + size
-    if end > len(data):
+    size = _int_at(data, offset)[0]
+    end = offset + 4 + max(size, 0)
+    if end > len(data) or size < -1:
         raise ProtocolError(f"a buffer of {size} bytes at {offset} in a record of {len(data)}")
     return data[offset + 4 : end], end
 
@@ -121,8 +121,8 @@ def buffer_at(data: bytes, offset: int) -> tuple[bytes, int]:
 def _strings_at(data: bytes, offset: int) -> tuple[list[str], int]:
     count = _int_at(data, offset)[0]
     offset += 4
-    # Each string takes four bytes at least: a count beyond that is not worth a loop.
-    if count > (len(data) - offset) // 4:
+    # Each string takes four bytes at least: a count beyond that is not worth a loop. -1 is null, which reads as none.
+    if not -1 <= count <= (len(data) - offset) // 4:
         raise ProtocolError(f"{count} strings in a record of {len(data)} bytes")
     names: list[str] = []
     for _ in range(count):

@@ -1,0 +1,156 @@
+"""The one way in which figures are written while a load runs: a file that outlives a full disk.
+
+    file = LastingFile("stats.csv", tell)  # empty now; raises OSError where it cannot be made
+    file.write("a,b\\n1,2\\n")              # never raises OSError: one call is one record, all of it or nothing
+    file.retry()                           # now and then, where records are rare: writes what waits
+    file.close(patience_s=5.0)             # waits so long for room; returns how many records were lost
+
+While the file cannot be written (a full disk, a quota, a failing disk) its records wait in memory, in their order, and
+the file ends with its last complete record. As soon as there is room again they are written: no record is missing and
+none is there twice. Only what exceeds `limit_bytes` is given up, the oldest first, and counted.
+
+`tell(event, subject, detail)` is called with the file's name as the subject, never within itself:
+
+    write-failed    the file cannot be written since now
+    write-resumed   what has waited is written
+    records-lost    with the resumption, where records were given up; the detail begins with their number
+
+In the process that leads a load, `tell` may fire `zk_locust.load_plan.happened`, which writes to `events.csv`.
+
+It stands here, and uses nothing else, because the sampler runs where nothing is installed for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+LIMIT_BYTES: Final = 64 * 1024 * 1024
+WRITE_FAILED: Final = "write-failed"
+WRITE_RESUMED: Final = "write-resumed"
+RECORDS_LOST: Final = "records-lost"
+_PAUSE_S: Final = 0.1
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
+
+Tell = Callable[[str, str, str], object]
+
+
+class LastingFile:
+    """A file of complete records. Not for several threads at once; greenlets may share it."""
+
+    def __init__(self, path: str | os.PathLike[str], tell: Tell | None = None, limit_bytes: int = LIMIT_BYTES) -> None:
+        """Make the file, or empty the one that is there. Raises OSError, but for a disk that is full."""
+        self._path = Path(path)
+        self._tell: Tell = _say_nothing if tell is None else tell
+        self._limit_bytes = limit_bytes
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._end = 0  # of the last complete record
+        self._failed_s: float | None = None
+        self._lost = 0  # since the file could be written last
+        self._descriptor: int | None = None
+        self._closed = False
+        try:
+            self._open()
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            self._note_failure(error)
+
+    @property
+    def failing(self) -> bool:
+        """Whether records wait for the file to be written again."""
+        return self._failed_s is not None
+
+    @property
+    def removed(self) -> bool:
+        """Whether somebody has removed the file."""
+        return self._descriptor is not None and not os.fstat(self._descriptor).st_nlink
+
+    def write(self, record: str) -> None:
+        """Add a record: complete lines, with their ends. What cannot be encoded is escaped.
+
+        A file that is closed stays as it is.
+        """
+        if self._closed:
+            return
+        self._waiting.append(record.encode("utf-8", "backslashreplace"))
+        self._waiting_bytes += len(self._waiting[-1])
+        self.retry()
+        while self._waiting_bytes > self._limit_bytes:
+            self._waiting_bytes -= len(self._waiting.popleft())
+            self._lost += 1
+
+    def retry(self) -> bool:
+        """Write what waits, as far as there is room; return whether nothing waits any more."""
+        written = 0
+        while self._waiting:
+            try:
+                self._append(self._waiting[0])
+            except OSError as error:
+                self._cut()
+                self._note_failure(error)
+                return False
+            # Counted here and not after the loop: `tell` may write to this very file.
+            self._waiting_bytes -= len(self._waiting.popleft())
+            written += 1
+        if self._failed_s is not None and self._descriptor is not None:
+            self._note_resumption(self._failed_s, written)
+        return True
+
+    def close(self, patience_s: float = 0.0) -> int:
+        """Close the file. Records may wait for room for `patience_s` more; return how many were given up now."""
+        deadline = time.monotonic() + patience_s
+        while not self.retry() and time.monotonic() < deadline:
+            time.sleep(_PAUSE_S)
+        lost = len(self._waiting) + (self._lost if self._waiting else 0)
+        self._closed = True
+        self._waiting.clear()
+        self._waiting_bytes = self._lost = 0
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None
+        return lost
+
+    def _open(self) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        self._descriptor = os.open(self._path, flags, 0o666)
+        return self._descriptor
+
+    def _append(self, record: bytes) -> None:
+        descriptor = self._open() if self._descriptor is None else self._descriptor
+        done = 0
+        while done < len(record):  # of what a nearly full disk takes only a part, the rest says why
+            done += os.pwrite(descriptor, record[done:], self._end + done)
+        self._end += done
+
+    def _cut(self) -> None:
+        """Take away the beginning of a record that did not fit. Where that fails, the next one is written over it."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._end)
+
+    def _note_failure(self, error: OSError) -> None:
+        if self._failed_s is None:
+            self._failed_s = time.monotonic()
+            reason = error.strerror or type(error).__name__
+            self._tell(WRITE_FAILED, self._path.name, f"{reason}; its records wait in memory")
+
+    def _note_resumption(self, failed_s: float, written: int) -> None:
+        lost, self._lost, self._failed_s = self._lost, 0, None
+        seconds = time.monotonic() - failed_s
+        self._tell(WRITE_RESUMED, self._path.name, f"after {seconds:.1f} s; {written} records have waited")
+        if lost:
+            self._tell(RECORDS_LOST, self._path.name, f"{lost} records: there was no room in memory either")
+
+
+def _say_nothing(*_: str) -> None:
+    """Stand for nobody who listens."""

@@ -1,0 +1,69 @@
+"""The recording of what is read: where it goes, and what keeps it from going there."""
+
+import logging
+from typing import Any
+
+from host_metrics.lasting_file import WRITE_FAILED
+from zk_locust.load_plan import happened
+from zk_metrics.member import Member, Sample
+from zk_metrics.metrics_file import MetricsFile
+
+logger = logging.getLogger(__name__)
+
+
+class Recording:
+    """`--zk-metrics-csv`, begun with the first poll. What goes wrong is told once, and shown while it lasts."""
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self._path: str | None = None
+        self._file: MetricsFile | None = None
+        self._refused = ""
+
+    def to(self, path: str | None) -> None:
+        """Record into this file from now on, or not at all. A file that was begun is gone on with."""
+        if path != self._path:
+            self.close()
+        self._path = path
+        self._refused = ""  # whoever starts a test once more may have mended it
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a file to record into."""
+        return self._path is not None
+
+    @property
+    def problem(self) -> str:
+        """What keeps the polls from being recorded at the moment, for people; empty where nothing does."""
+        if self._refused:
+            return f"--zk-metrics-csv [{self._path}] cannot be written ({self._refused}): nothing is recorded"
+        if self._file is not None and (why := self._file.problem):
+            return f"--zk-metrics-csv [{self._path}] cannot be written at the moment: {why}"
+        return ""
+
+    def begin(self) -> None:
+        """Make the file, where there is to be one and it is not there yet."""
+        if self._path is None or self._file is not None or self._refused:
+            return
+        try:
+            self._file = MetricsFile(self._path, self._tell)
+        except OSError as error:
+            self._refused = error.strerror or type(error).__name__
+            logger.error("%s", self.problem)
+
+    def add(self, member: Member, sample: Sample) -> None:
+        """Record one poll."""
+        self.begin()
+        if self._file is not None:
+            self._file.write(member.name, sample)
+
+    def close(self) -> None:
+        """End the recording."""
+        file, self._file, self._path = self._file, None, None
+        if file is not None and (lost := file.close()):
+            logger.error("%d polls of members are lost: until the end there was no room to write them", lost)
+
+    def _tell(self, event: str, subject: str, detail: str) -> None:
+        if event == WRITE_FAILED:
+            logger.warning("%s: %s", subject, detail)
+        happened.fire(environment=self._environment, event=event, subject=subject, detail=detail)

@@ -1,0 +1,49 @@
+"""How the monitor and its page come into a Locust process."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import locust
+from locust.runners import WorkerRunner
+
+from zk_locust.parameters import WEB
+from zk_metrics.monitor import Monitor
+
+PATH: Final = "/zk-metrics"
+
+
+@dataclass(slots=True)
+class Wishes:
+    """What a locustfile has said by arguments, as those of 2019 may; the last word holds."""
+
+    url_prefix: str = PATH
+    web: bool | None = None
+    delay_ms: float | None = None
+
+
+_wishes = Wishes()
+
+
+def register(url_prefix: str, web: bool | None, delay_ms: float | None) -> None:
+    """Have the members polled, as far as the parameters ask for it. Safe to call again."""
+    # Whoever registers once more without a wish takes none away.
+    if url_prefix != PATH:
+        _wishes.url_prefix = "/" + url_prefix.strip("/")
+    if web is not None or delay_ms is not None:
+        _wishes.web, _wishes.delay_ms = web, delay_ms
+    if _on_init not in locust.events.init._handlers:
+        locust.events.init.add_listener(_on_init)
+
+
+def _on_init(environment: Any, runner: Any, web_ui: Any = None, **_: Any) -> None:
+    if runner is None or isinstance(runner, WorkerRunner):
+        return
+    if _wishes.web:
+        environment.parsed_options.zk_metrics_collect = WEB
+    elif _wishes.delay_ms:
+        environment.parsed_options.zk_metrics_collect = float(_wishes.delay_ms)
+    monitor = Monitor(environment, has_page=web_ui is not None)
+    if web_ui is not None:
+        from zk_metrics.page import add_page  # Flask, which a load without a page does not need
+
+        add_page(web_ui, monitor, _wishes.url_prefix)

@@ -1,0 +1,61 @@
+"""What a member answers, made harmless: anybody may sit at that address and answer anything."""
+
+import json
+import re
+from typing import Any, Final
+
+MOST_BYTES: Final = 1024 * 1024
+"""More than this of an answer is not read. A member's some 500 metrics take 20 kB."""
+MOST_METRICS: Final = 4_000
+LONGEST_NAME: Final = 200
+LONGEST_TEXT: Final = 300
+# Beyond this a number is no measurement; all metrics of ZooKeeper are 64-bit.
+_GREATEST: Final = 2.0**64
+
+# C0 and C1 (terminals take orders there), line separators, what reverses the direction of text, and halves of pairs.
+_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
+
+Value = int | float | str
+_OWN_FIELDS: Final = frozenset({"command", "error"})  # of the AdminServer's answer, not of the member
+
+
+def plain_text(text: object, longest: int = LONGEST_TEXT) -> str:
+    """Return the text on one line, without control characters, and not longer than `longest` characters."""
+    # Cut first: replacing in megabytes that nobody sees takes its time.
+    return _CONTROLS.sub(" ", str(text)[: 4 * longest]).strip()[:longest]
+
+
+def metrics_of(body: bytes) -> dict[str, Value]:
+    """Return the metrics of an AdminServer's answer: finite numbers and plain text, by plain names.
+
+    A value that is none of these is left out, a list or object is text. Raises ValueError, its message for people,
+    where the answer is no metrics at all or has too many.
+    """
+    try:
+        told = json.loads(body, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        raise ValueError("the answer is not JSON") from None
+    if not isinstance(told, dict):
+        raise ValueError("the answer is JSON, but no metrics")
+    if len(told) > MOST_METRICS:
+        raise ValueError(f"the answer has {len(told):,} metrics; at most {MOST_METRICS:,} are read")
+    found: dict[str, Value] = {}
+    for name, value in told.items():
+        plain_name = plain_text(name, LONGEST_NAME)
+        plain_value = _plain(value)
+        if plain_name and plain_value is not None and plain_name not in _OWN_FIELDS:
+            found[plain_name] = plain_value
+    if not found:
+        raise ValueError("the answer is JSON, but no metrics")
+    return found
+
+
+def _plain(value: Any) -> Value | None:
+    if value is None or isinstance(value, str):
+        return plain_text(value) if value else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value if abs(value) <= _GREATEST else None  # NaN is not
+    try:
+        return plain_text(json.dumps(value))
+    except RecursionError:
+        return None

@@ -1,0 +1,126 @@
+"""A host's files of a run: taken into the record, what is missing of them, and what nobody expects."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fleet.pack import Limits, PackError, shown, unpack
+from zk_locust.durable_files import read_object, sync_folder
+
+# What a load host's folder holds (zk_locust/host_run/spec.py, zk_locust/report_dir.py).
+SPEC = "spec.json"
+STATUS = "status.json"
+SUPERVISOR_LOG = "supervisor.log"
+EVENTS = "events.csv"
+METRICS = "zk-metrics.csv"
+HOST_METRICS = "host-metrics.csv"
+SAMPLER = "sampler"
+_OTHER_FILES = (
+    SPEC,
+    STATUS,
+    SUPERVISOR_LOG,
+    "status.json.new",
+    "progress.json.new",
+    "locustfile.py",
+    "locust-summary.json",
+)
+
+
+def take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Limits) -> dict[str, list[str]]:
+    """Unpack a host's files into `logs/<host>/`, move those of `figures` to the top of the record, remove the pack.
+
+    Returns `missing`, the names of files that the host should have had, `unknown`, those that nobody expects, `taken`,
+    those that were in the pack, and `refused`, a line for each that was not taken. Raises PackError for a pack that
+    cannot be used, and where a figure is too large: the host is to keep its files then.
+    """
+    if not host or "/" in host or host.startswith("."):
+        raise PackError(f"host [{shown(host)}] cannot name a folder of the record; name it otherwise in the inventory")
+    logs = folder / "logs" / host
+    logs.mkdir(parents=True, exist_ok=True)
+    unpacked = unpack(pack, logs, limits)
+    too_large = [line for line in unpacked.refused if any(line.startswith(f"[{name}] ") for name in figures)]
+    if any(name in figures for name in unpacked.too_large):
+        raise PackError("; ".join(too_large))
+    found = {name: logs / name for name in figures if (logs / name).exists()}
+    spec, status = (_object_in(logs / name) for name in (SPEC, STATUS))
+    expected = _logs_of(logs, spec, status)
+    if _has_begun(found, status):
+        expected += [name for name in figures if name != METRICS or _records_metrics(spec)]
+    if f"{SAMPLER}.log" in expected:
+        expected.append(HOST_METRICS)
+    missing = [name for name in expected if not (logs / name).exists()]
+    known = {*figures, *expected, *_OTHER_FILES}
+    # Members, which have no spec, bring what their configuration makes.
+    unknown = [file.name for file in logs.iterdir() if spec and file.is_file() and file.name not in known]
+    for name, file in found.items():
+        file.replace(folder / name)
+    sync_folder(folder)
+    pack.unlink()
+    return {
+        "missing": missing,
+        "unknown": sorted(unknown),
+        "taken": sorted(unpacked.taken),
+        "refused": _first(unpacked.refused),
+    }
+
+
+def _first(lines: list[str], limit: int = 20) -> list[str]:
+    """Return some lines and how many more there are: a host may send thousands of names."""
+    return lines if len(lines) <= limit else [*lines[:limit], f"{len(lines) - limit:,} more entries were refused"]
+
+
+def _object_in(file: Path) -> dict[str, Any]:
+    """Return what a host says in a file of JSON; nothing where it is missing or damaged."""
+    try:
+        return read_object(file) or {}
+    except OSError:
+        return {}
+
+
+def _processes(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the processes of a spec that are described as they should be."""
+    found = content.get("processes")
+    processes = found if isinstance(found, list) else []
+    return [each for each in processes if isinstance(each, dict) and isinstance(each.get("name"), str)]
+
+
+def _states(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the processes of a status by name."""
+    found = status.get("processes")
+    return found if isinstance(found, dict) else {}
+
+
+def _logs_of(logs: Path, spec: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:
+    """Return the logs that the processes of a load host have; none where nothing was started."""
+    if not status and not (logs / SUPERVISOR_LOG).exists():
+        return []
+    # Where one could not be started, those after it were not tried.
+    names = list(_states(status)) if status.get("problem") else [process["name"] for process in _processes(spec)]
+    return [SUPERVISOR_LOG, STATUS, *(f"{shown(name)}.log" for name in names)] if spec else []
+
+
+def _has_begun(found: Mapping[str, Path], status: Mapping[str, Any]) -> bool:
+    """Whether the load has begun: before that, the master has made only the file for events, or none."""
+    events = found.get(EVENTS)
+    if events is not None:
+        with events.open("rb") as lines:
+            # In pieces: a line may be longer than the memory there is.
+            before = b""
+            while piece := lines.read(2**20):
+                if b",part-start," in before + piece:
+                    return True
+                before = piece[-16:]
+    master = _states(status).get("master")
+    return bool(set(found) - {EVENTS}) or (isinstance(master, dict) and master.get("exit_code") == 0)
+
+
+def _records_metrics(spec: Mapping[str, Any]) -> bool:
+    """Whether the master reads the members' metrics by itself: not at 0, nor where it leaves that to the web UI."""
+    environments = [process.get("environment") for process in _processes(spec)]
+    asked = [
+        str(given["ZK_LOCUST_ZK_METRICS_COLLECT"])
+        for given in environments
+        if isinstance(given, dict) and "ZK_LOCUST_ZK_METRICS_COLLECT" in given
+    ]
+    return any(re.fullmatch(r"\s*(web|[0.]+\s*[a-z]*)?\s*", value) is None for value in asked)

@@ -1,0 +1,69 @@
+"""Runs whose files are still on hosts: which of them a results folder knows, and what can be done about each."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fleet.pack import Limits, shown, unpack
+from fleet.run_record import MANIFEST, UNFINISHED, read
+from zk_locust.durable_files import sync_folder
+
+CHECKOUT: Final = Path(__file__).resolve().parents[1]
+OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
+
+
+def results_of(variables: Mapping[str, Any]) -> Path:
+    """Return the results folder that the controller's variables name, relative to the checkout as in the playbooks."""
+    return CHECKOUT / Path(str(variables.get("benchmark_results_dir") or "results")).expanduser()
+
+
+def place_of(results: Path, run_id: str) -> str:
+    """Return where the record of a run is: `open`, `closed`, or `unknown` where this results folder has none."""
+    if not run_id or "/" in run_id or run_id.startswith("."):
+        return UNKNOWN
+    if (results / UNFINISHED / run_id).is_dir():
+        return OPEN
+    return CLOSED if (results / run_id / MANIFEST).is_file() else UNKNOWN
+
+
+def sort_out(results: Path, host: str, run_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Return which runs' files on a host are here already (`here`), lack in a closed record (`late`), or neither.
+
+    `open` are those that collect.yml finishes, `unknown` those of other results folders.
+    """
+    found: dict[str, list[str]] = {"here": [], "late": [], OPEN: [], UNKNOWN: []}
+    for run_id in sorted(run_ids):
+        place = place_of(results, run_id)
+        if place == CLOSED:
+            place = "here" if _has_all(results / run_id, host) else "late"
+        found[place].append(run_id if place != UNKNOWN else shown(run_id))
+    return found
+
+
+def _has_all(run: Path, host: str) -> bool:
+    """Whether all that a load host had of a run has come, and nothing of it was refused."""
+    if not (run / "logs" / host / "spec.json").is_file():
+        return False
+    try:
+        missing = read(run / MANIFEST).get("missing")
+    except OSError:
+        return False
+    lines = missing if isinstance(missing, list) else []
+    return not any(str(line).startswith(f"{host}: ") and " was refused: " in str(line) for line in lines)
+
+
+def take_late(run: Path, pack: Path, host: str, limits: Limits) -> dict[str, Any]:
+    """Take the files of a host into a closed record: `logs/<host>/`, or a folder in it where there is one already.
+
+    Returns `folder`, `taken` and `refused`. Nothing of the record is replaced; its verdict was made without them.
+    """
+    logs = run / "logs" / host
+    folder, number = logs, 1
+    while folder.exists():
+        folder = logs / (f"late-{number}" if number > 1 else "late")
+        number += 1
+    folder.mkdir(parents=True)
+    unpacked = unpack(pack, folder, limits)
+    sync_folder(folder.parent)
+    pack.unlink()
+    return {"folder": str(folder), "taken": sorted(unpacked.taken), "refused": unpacked.refused[:20]}

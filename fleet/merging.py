@@ -1,0 +1,116 @@
+"""What becomes of the hosts' files when a record is closed: one file of events, one of samples.
+
+Both can be done again: a controller may be killed at any moment, and the next one begins anew.
+"""
+
+import csv
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fleet.host_files import EVENTS, HOST_METRICS
+from zk_locust.durable_files import sync_folder
+
+EVENT_COLUMNS: Final = ("timestamp", "source", "event", "subject", "detail")
+TEXT_LIMIT: Final = 100_000
+"""How much of a text is kept: readers of CSV, Python's own among them, refuse fields above 128 KiB."""
+_CONTROLLER: Final = "controller"
+_LINE_LIMIT: Final = 2**20
+
+
+def merge_events(folder: Path, phases: Iterable[Mapping[str, Any]]) -> None:
+    """Put the phases among the events that the hosts have recorded, by time."""
+    file = folder / EVENTS
+    rows = []
+    if file.exists():
+        with file.open(newline="", encoding="utf-8", errors="replace") as source:
+            # A row that was cut short by a crash has no place in a file that is sorted; nor have the phases that an
+            # earlier try has put there.
+            rows = [row for row in _rows(_lines(source)) if len(row) == len(EVENT_COLUMNS) and not _is_phase(row)]
+    for phase in phases:
+        for moment in ("start", "end"):
+            rows.append([str(phase[moment]), _CONTROLLER, f"phase-{moment}", str(phase["name"]), ""])
+    new = folder / f".{secrets.token_hex(4)}.new"
+    with new.open("w", newline="", encoding="utf-8") as target:
+        writer = csv.writer(target)
+        writer.writerow(EVENT_COLUMNS)
+        writer.writerows(sorted([_cut(field) for field in row] for row in rows if tuple(row) != EVENT_COLUMNS))
+        target.flush()
+        os.fsync(target.fileno())
+    new.replace(file)
+    sync_folder(folder)
+
+
+def _is_phase(row: list[str]) -> bool:
+    return row[1] == _CONTROLLER and row[2].startswith("phase-")
+
+
+def _lines(source: Any) -> Iterator[str]:
+    """The lines of a file; what is beyond the limit of one is left out, with its end of line kept."""
+    while line := source.readline(_LINE_LIMIT):
+        rest = line
+        while not rest.endswith(("\n", "\r")) and (rest := source.readline(_LINE_LIMIT)):
+            pass
+        yield line if rest is line else _shortened(line)
+
+
+def _shortened(line: str) -> str:
+    """Return the beginning of a line whose end was left out, with a quote that was open in it closed."""
+    kept = line[: TEXT_LIMIT * 2]
+    return kept + ('"' if kept.count('"') % 2 else "") + "\n"
+
+
+def _rows(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The rows that can be read."""
+    before = csv.field_size_limit(2 * _LINE_LIMIT)
+    try:
+        reader = csv.reader(lines)
+        while True:
+            try:
+                yield next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                continue
+    finally:
+        csv.field_size_limit(before)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]} ... ({len(text) - TEXT_LIMIT:,} more characters)"
+
+
+def merge_samples(folder: Path) -> list[Path]:
+    """Put the samples of all hosts into one file, each host's after the other's; return the files that are in it.
+
+    They stay until the record is closed, so that this can be done again. One of other columns is left out.
+    """
+    new = folder / f".{secrets.token_hex(4)}.new"
+    columns = b""
+    merged = []
+    with new.open("wb") as target:
+        for file in sorted((folder / "logs").glob(f"*/*{HOST_METRICS}")):
+            with file.open("rb") as source:
+                header = source.readline(_LINE_LIMIT)
+                if header != (columns or header) or not header.endswith(b"\n"):
+                    continue
+                if not columns:
+                    columns = header
+                    target.write(columns)
+                last = b"\n"
+                while piece := source.read(_LINE_LIMIT):
+                    target.write(piece)
+                    last = piece[-1:]
+                # A line that a crash has cut short must not take the next host's first one with it.
+                target.write(b"" if last == b"\n" else b"\n")
+            merged.append(file)
+        target.flush()
+        os.fsync(target.fileno())
+    if merged:
+        new.replace(folder / HOST_METRICS)
+        sync_folder(folder)
+    else:
+        new.unlink()
+    return merged

@@ -1,0 +1,37 @@
+"""Ending the samplers on members that outlive their run: its controller was killed before it could end them."""
+
+from fleet import leases
+from fleet.errors import HostError
+from fleet.hosts import Host, ask_all
+from fleet.inventory import MEMBERS, Inventory
+from fleet.members import managed
+from fleet.status import endpoints
+
+# A pid file says `PID STARTTIME` (collectors/host_metrics/background.py). Ids are used again: the start must match.
+_SCRIPT = """
+for file in "$state"/zookeeper/*/samples/*/*.pid; do
+  [ -f "$file" ] && [ ! -L "$file" ] || continue
+  read -r pid start <"$file"
+  case "$pid$start" in *[!0-9]* | "") continue ;; esac
+  [ "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$start" ] || continue
+  tr '\\0' '\\n' <"/proc/$pid/cmdline" | grep -qx host_metrics || continue
+  kill "$pid" && echo ended
+done
+true
+"""
+
+
+def end(inventory: Inventory) -> list[str]:
+    """End the samplers on all members that the inventory manages; return the names of members where there were some.
+
+    Raises InputError for an inventory that cannot be used. A member that cannot be asked is left out: `fab status` says
+    what is wrong with it, and its sampler ends by itself.
+    """
+    names = list(inventory.group(MEMBERS)) if managed(inventory) else []
+
+    def question(host: Host) -> bool:
+        given = str(inventory.hosts[host.endpoint.name].get("zookeeper_state_dir") or "")
+        return "ended" in host.run(f"{leases.state_words(given)}\n{_SCRIPT}").out
+
+    answers = ask_all(endpoints(inventory, names), question)
+    return [name for name, answer in answers.items() if not isinstance(answer, HostError) and answer]

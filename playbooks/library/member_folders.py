@@ -1,0 +1,272 @@
+#!/usr/bin/python
+"""Make, judge and remove the folders of a ZooKeeper member."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import shutil
+import stat
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+module: member_folders
+short_description: Make, judge and remove the folders of a ZooKeeper member
+description:
+  - The folders for data and logs belong to the user that runs ZooKeeper. Nothing in them is followed or opened but the
+    marker, and that never through a link. A folder that somebody else could replace is refused.
+  - A folder outside of the member's own gets a marker when it is made; without it C(removed) leaves the folder alone.
+options:
+  state: {description: 'made, removed, or pruned: remove those folders that are empty.', type: str, default: made}
+  member: {description: Name of the member., type: str, required: true}
+  member_dir: {description: 'The folder of the member, with its marker .zk-locust.', type: path, default: ''}
+  folders:
+    description: The folders for data and logs; with pruned those to remove, in this order.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: The folder., type: path, required: true}
+      variable: {description: What names it in the inventory., type: str, default: zookeeper_state_dir}
+  owner: {description: Who owns folders for data and logs., type: str, default: ''}
+  ensemble: {description: The rendered id of the list of members., type: str, default: ''}
+  differs: {description: Whether the files on the host differ from the rendered ones., type: bool, default: false}
+author: [zk-locust]
+"""
+
+EXAMPLES = """
+- name: Make the folders for data and logs
+  member_folders:
+    member: zk1
+    member_dir: /var/lib/zk-locust/zookeeper/zk1
+    owner: zookeeper
+    folders: [{path: /srv/snapshots/zk1, variable: zookeeper_data_dir}]
+"""
+
+RETURN = """
+member_state:
+  description: stopped, current, outdated (runs with another configuration) or regrouped (with another list of members).
+  type: str
+  returned: with made
+left: {description: Folders that stay where they are., type: list, returned: always}
+done: {description: Folders that were made or removed., type: list, returned: always}
+"""
+
+MARKER = ".zk-locust"
+MODE = 0o750
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# What ZooKeeper itself has in a data folder; the last is an ext4 file system's own.
+_OF_ZOOKEEPER = {"myid", "version-2", "zookeeper_server.pid", "lost+found"}
+
+
+class FolderError(Exception):
+    """A folder cannot be used; the message says why."""
+
+
+def replaceable(path: Path) -> str:
+    """Return the first folder above `path` that lets another user than root replace what is on the way; else ''."""
+    parent = path.parent
+    real = Path(os.path.realpath(parent))
+    # The way as it is written may lead over links; those, too, must be root's.
+    for folder in sorted({parent, *parent.parents, real, *real.parents}):
+        try:
+            found = folder.lstat()
+        except OSError:
+            continue
+        writable = found.st_mode & (stat.S_IWGRP if found.st_gid else 0) or found.st_mode & stat.S_IWOTH
+        open_to_others = writable and not found.st_mode & stat.S_ISVTX and not stat.S_ISLNK(found.st_mode)
+        if found.st_uid not in (0, os.geteuid()) or open_to_others:
+            return str(folder)
+    return ""
+
+
+def read_file(name: str, folder: int) -> str | None:
+    """Return the beginning of a plain file in an open folder, or None."""
+    try:
+        handle = os.open(name, _FILE, dir_fd=folder)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        return file.read(4096).decode("utf-8", "replace")
+
+
+def open_folder(path: Path, variable: str) -> int:
+    """Open a folder, which must not be a link."""
+    try:
+        return os.open(path, _FOLDER)
+    except OSError as error:
+        why = "is a link or no folder" if error.errno in (errno.ELOOP, errno.ENOTDIR) else f"({error.strerror})"
+        raise FolderError(f"{variable} [{path.parent}]: {path} {why}; name a folder") from None
+
+
+def require_safe(path: Path, variable: str) -> None:
+    """Raise FolderError where another user could replace the folder while root works on it."""
+    if os.geteuid() == 0 and (by := replaceable(path)):
+        raise FolderError(
+            f"{variable} [{path.parent}]: {by} can be written by another user than root, who could replace {path};"
+            f" run `chown root:root {by} && chmod go-w {by}`, or choose another folder"
+        )
+
+
+def make_folder(path: Path, variable: str, owner: str, inside: bool, member: str, check: bool) -> bool:
+    """Bring a folder to its state, return whether it was not. `inside` is one in the member's own folder."""
+    require_safe(path, variable)
+    made = not os.path.lexists(path)
+    if made and check:
+        return True
+    user = pwd.getpwnam(owner) if os.geteuid() == 0 and owner else None
+    if made:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(0o700)
+    folder = open_folder(path, variable)
+    try:
+        there = set(os.listdir(folder))  # noqa: PTH208 - pathlib knows no descriptors
+        if not inside and MARKER not in there and not there <= _OF_ZOOKEEPER:
+            raise FolderError(
+                f"{variable} [{path.parent}]: {path} holds files that are not ZooKeeper's; choose another folder"
+            )
+        found = os.fstat(folder)
+        right = stat.S_IMODE(found.st_mode) == MODE and (user is None or found.st_uid == user.pw_uid)
+        marks = not inside and not there - {"lost+found"}
+        if not check:
+            if marks:
+                marker = os.open(MARKER, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
+                with os.fdopen(marker, "w") as file:
+                    file.write(f"{member}\n")
+            if user is not None and found.st_uid != user.pw_uid:
+                os.fchown(folder, user.pw_uid, user.pw_gid)
+            if not right:
+                os.fchmod(folder, MODE)
+        return made or marks or not right
+    finally:
+        os.close(folder)
+
+
+def carries_marker(path: Path, member: str) -> bool:
+    """Whether a folder was made for the member: by its marker, or by an older release's control script."""
+    folder = open_folder(path, "")
+    try:
+        marker = read_file(MARKER, folder)
+        if marker is not None:
+            return marker.strip() == member
+        return f"# Controls the ZooKeeper member {member}:" in (read_file("control", folder) or "")
+    finally:
+        os.close(folder)
+
+
+def remove(path: Path, variable: str, member: str, check: bool) -> str:
+    """Remove a folder; return why it is left, empty if it is gone."""
+    try:
+        require_safe(path, variable)
+        if not carries_marker(path, member):
+            return "it carries no marker of zk-locust (a file .zk-locust with the member's name)"
+    except FolderError as error:
+        return str(error)
+    if not check:
+        shutil.rmtree(path)  # follows no link, also where one is planted meanwhile
+    return ""
+
+
+def is_alive(pid_file: Path) -> bool:
+    """Whether the process that `pid_file` names by id and start time runs."""
+    try:
+        pid, start_ticks = pid_file.read_text().split()[:2]
+        fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return False
+    return fields[0] != "Z" and fields[19] == start_ticks
+
+
+def words_of(path: Path) -> list[str]:
+    """Return the words of a small file of root's; none where it cannot be read."""
+    try:
+        return path.read_text().split()
+    except (OSError, ValueError):
+        return []
+
+
+def member_state(member_dir: Path, ensemble: str, differs: bool) -> str:
+    """Compare the running member with its files, and those, where they differ, with the rendered ones."""
+    if not is_alive(member_dir / "zookeeper.pid"):
+        return "stopped"
+    running = words_of(member_dir / "started-with")
+    if running[1:2] != [ensemble]:
+        return "regrouped"
+    return "outdated" if differs or running != words_of(member_dir / "configuration-id") else "current"
+
+
+def moved_from(member_dir: Path, folders: list[Path]) -> list[str]:
+    """Return the data folders that the member had when it was last started and that it is to leave."""
+    try:
+        recorded = (member_dir / "data-folders").read_text().splitlines()
+    except OSError:
+        return []
+    return [path for path in recorded if Path(path) not in folders and Path(path).is_dir()]
+
+
+def main() -> None:
+    """Run the module."""
+    folder: dict[str, Any] = {
+        "path": {"type": "path", "required": True},
+        "variable": {"type": "str", "default": "zookeeper_state_dir"},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "default": "made", "choices": ["made", "removed", "pruned"]},
+            "member": {"type": "str", "required": True},
+            "member_dir": {"type": "path", "default": ""},
+            "folders": {"type": "list", "elements": "dict", "default": [], "options": folder},
+            "owner": {"type": "str", "default": ""},
+            "ensemble": {"type": "str", "default": ""},
+            "differs": {"type": "bool", "default": False},
+        },
+        required_if=[("state", "made", ("member_dir", "owner")), ("state", "removed", ("member_dir",))],
+        supports_check_mode=True,
+    )
+    given = module.params
+    member, member_dir, check = given["member"], Path(given["member_dir"]), module.check_mode
+    folders = [(Path(one["path"]), str(one["variable"])) for one in given["folders"]]
+    done: list[str] = []
+    left: list[str] = []
+    extra: dict[str, Any] = {}
+    try:
+        if given["state"] == "made":
+            extra["member_state"] = member_state(member_dir, given["ensemble"], given["differs"])
+            left = moved_from(member_dir, [path for path, _ in folders])
+            for path, variable in folders:
+                if make_folder(path, variable, given["owner"], member_dir in path.parents, member, check):
+                    done.append(str(path))
+        elif given["state"] == "removed":
+            paths = [path for path, _ in folders]
+            # First what is outside: that the member's own folder names it.
+            outside = [*folders, *((Path(path), "zookeeper_data_dir") for path in moved_from(member_dir, paths))]
+            for path, variable in [*outside, (member_dir, "zookeeper_state_dir")]:
+                if (member_dir in path.parents and path != member_dir) or not os.path.lexists(path):
+                    continue
+                why = remove(path, variable, member, check)
+                (left if why else done).append(f"{path}: {why}" if why else str(path))
+        else:
+            for path, _ in folders:
+                if path.is_dir() and not any(path.iterdir()):
+                    if not check:
+                        path.rmdir()
+                    done.append(str(path))
+    except FolderError as error:
+        module.fail_json(msg=f"{member}: {error}")
+    except KeyError:
+        module.fail_json(msg=f"{member}: zookeeper_user [{given['owner']}] does not exist; create it, or name another")
+    except OSError as error:
+        if given["state"] != "pruned":
+            module.fail_json(msg=f"{member}: {error.filename or member_dir}: {error.strerror}")
+    module.exit_json(changed=bool(done), done=done, left=left, **extra)
+
+
+if __name__ == "__main__":
+    main()

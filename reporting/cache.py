@@ -1,0 +1,31 @@
+"""Keeps what takes long to make and never changes, below `~/.cache/zk-locust` (`XDG_CACHE_HOME` is honoured)."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+
+def text(name: str, make: Callable[[], str]) -> str:
+    """The text that was kept under `name`, else what `make` gives, which is then kept where that is possible."""
+    file = _folder() / name
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        # Empty is what a power loss leaves of a file; somebody else's could hold anything.
+        if file.stat().st_uid == os.geteuid() and (found := file.read_text(encoding="utf-8")):
+            return found
+    made = make()
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=file.parent) as temporary:
+            new = Path(temporary) / name
+            with new.open("w", encoding="utf-8") as target:
+                target.write(made)
+                target.flush()
+                os.fsync(target.fileno())
+            new.replace(file)
+    return made
+
+
+def _folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zk-locust"

@@ -1,0 +1,182 @@
+"""The folders of a member: made once, never through a link, removed only with a marker."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playbooks.library import member_folders
+from playbooks.library.member_folders import (
+    MARKER,
+    FolderError,
+    carries_marker,
+    make_folder,
+    member_state,
+    moved_from,
+    remove,
+    replaceable,
+)
+
+
+def make(path: Path, inside: bool = False) -> bool:
+    return make_folder(path, "zookeeper_data_dir", "", inside, "zk1", check=False)
+
+
+def run(**arguments: Any) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, str(member_folders.__file__)],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": {"member": "zk1", **arguments}}),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_a_folder_is_made_once_with_its_mode_and_its_marker(tmp_path: Path) -> None:
+    folder = tmp_path / "srv" / "zk1"
+    assert make(folder)
+    assert folder.stat().st_mode & 0o777 == 0o750
+    assert (folder / MARKER).read_text() == "zk1\n"
+    assert not make(folder)
+    folder.chmod(0o755)
+    assert make(folder)
+    assert folder.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_folder_with_data_of_a_server_is_used_and_stays_without_a_marker(tmp_path: Path) -> None:
+    folder = tmp_path / "zk1"
+    (folder / "version-2").mkdir(parents=True)
+    make(folder)
+    assert not (folder / MARKER).exists()
+    assert "carries no marker" in remove(folder, "zookeeper_data_dir", "zk1", check=False)
+    assert (folder / "version-2").is_dir()
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "zk1").mkdir()
+    (tmp_path / "zk1" / "thesis.tex").touch()
+    with pytest.raises(FolderError, match="holds files that are not ZooKeeper's"):
+        make(tmp_path / "zk1")
+
+
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_what_is_no_folder_is_refused(tmp_path: Path, kind: str) -> None:
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    place = tmp_path / "zk1"
+    place.symlink_to(other) if kind == "link" else place.touch()
+    with pytest.raises(FolderError, match="is a link or no folder"):
+        make(place)
+    assert "is a link or no folder" in remove(place, "zookeeper_data_dir", "zk1", check=False)
+    assert other.stat().st_mode & 0o777 == 0o700
+    assert not list(other.iterdir())
+
+
+def test_only_a_marker_of_the_same_member_counts_and_no_link_to_one(tmp_path: Path) -> None:
+    for name, content in {"own": "zk1\n", "other": "zk2\n", "empty": ""}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / MARKER).write_text(content)
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / MARKER).symlink_to(tmp_path / "own" / MARKER)
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe" / MARKER)
+    found = {path.name for path in tmp_path.iterdir() if carries_marker(path, "zk1")}
+    assert found == {"own"}
+
+
+def test_removing_follows_no_link(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "file").touch()
+    make(tmp_path / "zk1")
+    (tmp_path / "zk1" / "version-2").symlink_to(precious)
+    assert remove(tmp_path / "zk1", "zookeeper_data_dir", "zk1", check=False) == ""
+    assert not (tmp_path / "zk1").exists()
+    assert (precious / "file").exists()
+
+
+def test_a_way_that_another_user_can_replace_is_found(tmp_path: Path) -> None:
+    safe = tmp_path / "safe" / "zk1"
+    safe.parent.mkdir()
+    assert replaceable(safe) == ""
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    assert replaceable(open_to_all / "deep" / "zk1") == str(open_to_all)
+    # Also where only the target of a link on the way is open.
+    (tmp_path / "safe" / "link").symlink_to(open_to_all)
+    assert replaceable(tmp_path / "safe" / "link" / "zk1") == str(open_to_all)
+    # As in /tmp nobody renames what is another's.
+    open_to_all.chmod(0o1777)
+    assert replaceable(open_to_all / "zk1") == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_the_service_user_on_the_way_is_found(tmp_path: Path) -> None:
+    os.chown(tmp_path, 65534, 65534)
+    assert replaceable(tmp_path / "zk1") == str(tmp_path)
+    with pytest.raises(FolderError, match="could replace"):
+        make(tmp_path / "zk1")
+
+
+def test_the_state_of_a_member(tmp_path: Path) -> None:
+    def state(ensemble: str = "e1", differs: bool = False) -> str:
+        return member_state(tmp_path, ensemble, differs)
+
+    assert state() == "stopped"
+    ticks = Path(f"/proc/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[19]
+    (tmp_path / "zookeeper.pid").write_text(f"{os.getpid()} {ticks}\n")
+    assert state() == "regrouped", "a member of an older release, which noted nothing"
+    for file in ("started-with", "configuration-id"):
+        (tmp_path / file).write_text("c1\ne1\n")
+    assert state() == "current"
+    assert state(differs=True) == "outdated"
+    assert state("e2") == "regrouped"
+    (tmp_path / "configuration-id").write_text("c2\ne1\n")
+    assert state() == "outdated"
+    (tmp_path / "zookeeper.pid").write_text(f"{os.getpid()} 1\n")
+    assert state() == "stopped", "another process has that id"
+
+
+def test_data_that_is_left_is_named(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    assert moved_from(tmp_path, [new]) == []
+    (tmp_path / "data-folders").write_text(f"{old}\n{tmp_path}/gone\n")
+    assert moved_from(tmp_path, [new]) == [str(old)]
+    assert moved_from(tmp_path, [old]) == []
+
+
+def test_the_module_makes_removes_and_prunes(tmp_path: Path) -> None:
+    member, data = tmp_path / "state" / "zookeeper" / "zk1", tmp_path / "srv" / "zk1"
+    folders = [{"path": str(data), "variable": "zookeeper_data_dir"}, {"path": str(member / "log")}]
+    common = {"member_dir": str(member), "folders": folders}
+    member.mkdir(parents=True)
+    (member / MARKER).write_text("zk1\n")
+    checked = run(**common, owner="nobody", _ansible_check_mode=True)
+    assert (checked["changed"], data.exists()) == (True, False)
+    if os.geteuid() == 0:
+        made = run(**common, owner="nobody")
+        assert made["done"] == [str(data), str(member / "log")]
+        assert data.stat().st_uid == 65534
+        assert not run(**common, owner="nobody")["changed"]
+        assert "zookeeper_user [nobody-at-all] does not exist" in run(**common, owner="nobody-at-all")["msg"]
+    removed = run(**common, state="removed")
+    assert removed["left"] == []
+    assert not member.exists()
+    assert not data.exists()
+    assert not run(**common, state="removed")["changed"]
+    prune = {"state": "pruned", "folders": [{"path": str(member.parent)}, {"path": str(tmp_path / "state")}]}
+    (tmp_path / "state" / "keep").touch()
+    assert run(**prune)["done"] == [str(member.parent)]
+    (tmp_path / "state" / "keep").unlink()
+    assert run(**prune)["done"] == [str(tmp_path / "state")]
+
+
+def test_the_module_runs_with_the_python_of_old_hosts() -> None:
+    ast.parse(Path(str(member_folders.__file__)).read_text(), feature_version=(3, 9))

@@ -1,0 +1,37 @@
+"""Pictures for print are drawn in several processes."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reporting import pictures
+
+
+def spec(value: float) -> dict[str, Any]:
+    return {
+        "data": {"values": [{"x": 0, "y": value}, {"x": 1, "y": value}]},
+        "mark": "line",
+        "encoding": {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y", "type": "quantitative"}},
+    }
+
+
+def test_every_chart_is_drawn_whatever_process_does_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    drawers: list[int] = []
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_: drawers.append(os.getpid()))  # not in this process
+    pictures.draw_all({f"chart-{number}": spec(number) for number in range(8)}, tmp_path)
+    assert drawers == []
+    svgs = [(tmp_path / f"chart-{number}.svg").read_text() for number in range(8)]
+    assert all(svg.startswith("<svg") for svg in svgs)
+    assert len(set(svgs)) == 8
+    pngs = [(tmp_path / f"chart-{number}.png").read_bytes() for number in range(8)]
+    assert all(png.startswith(b"\x89PNG") for png in pngs)
+
+
+def test_a_chart_that_cannot_be_drawn_ends_the_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    specs = {f"chart-{number}": spec(number) for number in range(7)} | {"broken": {"mark": "no such mark"}}
+    with pytest.raises(ValueError, match="Vega-Lite to SVG conversion failed"):
+        pictures.draw_all(specs, tmp_path)

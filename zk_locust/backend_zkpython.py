@@ -1,0 +1,6 @@
+"""The place of 2019 of the client on the official C library: now `zk_locust.locust_client`."""
+
+from zk_locust.errors import ClientError as ZKClientError
+from zk_locust.locust_client import ZKLocustClient
+
+__all__ = ["ZKClientError", "ZKLocustClient"]

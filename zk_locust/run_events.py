@@ -1,0 +1,8 @@
+"""Names of events in `events.csv` that the load writes and the verdict reads."""
+
+from typing import Final
+
+STRANGER_REFUSED: Final = "stranger-refused"
+"""A process without this run's token tried to join the master; the subject is its address."""
+FALSE_MASTER_REFUSED: Final = "false-master-refused"
+"""A worker reached something at the master's address that has not this run's token; the subject is the worker."""
