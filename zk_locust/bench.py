@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from configargparse import ConfigFileParserException
+from configargparse import ConfigFileParserException  # type: ignore[import-untyped]
 from locust.argument_parser import get_empty_argument_parser
 
 from zk_locust.parameters import find, parameter_of

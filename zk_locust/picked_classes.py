@@ -27,6 +27,10 @@ def show_hosts(environment: Any, hosts: str | None) -> None:
 
 def _has(holder: Any, task_set: type) -> bool:
     return any(
-        comes_later(task) or (isinstance(task, type) and (issubclass(task, task_set) or _has(task, task_set)))
+        comes_later(task) or (isinstance(task, type) and (issubclass(task, task_set) or _may_have(task, task_set)))
         for task in getattr(holder, "tasks", ())
     )
+
+
+def _may_have(nested: Any, task_set: type) -> bool:
+    return not nested.tasks or _has(nested, task_set)

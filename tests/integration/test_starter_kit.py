@@ -75,7 +75,7 @@ def test_the_starter_kit_keeps_the_statistics_of_each(servers: ZooKeeperServers,
     # The default of seven workers without a wait would starve beside other tests on two cores.
     environment = {
         "ZK_LOCUST_HOSTS": servers.hosts, "ZK_LOCUST_MIN_WAIT": "20", "WORKERS": "2", "USERS": "4",
-        "LOCUST_MASTER_PORT": port, "LOCUST_MASTER_BIND_PORT": port,
+        "LOCUST_MASTER_NODE_PORT": port, "LOCUST_MASTER_BIND_PORT": port,
     }  # fmt: skip
     done = subprocess.run(
         [script, locust, tmp_path / "out", "2", "", *files],
