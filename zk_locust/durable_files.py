@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 READ_LIMIT: Final = 64 * 2**20
+_BLOCK_BYTES: Final = 4096
 _NOT_REGULAR: Final = "it is not a regular file"
 
 
@@ -38,6 +39,30 @@ def write_text(file: Path, text: str) -> None:
         new.unlink(missing_ok=True)
         raise
     sync_folder(file.parent)
+
+
+def padded(text: str, growth_bytes: int = 0) -> str:
+    """Return text that fills blocks of a disk, with room for `growth_bytes` more: `overwrite` needs no other."""
+    blocks = -(-(len(text.encode()) + growth_bytes + 1) // _BLOCK_BYTES)
+    return text + " " * (blocks * _BLOCK_BYTES - len(text.encode()) - 1) + "\n"
+
+
+def overwrite(file: Path, text: str) -> bool:
+    """Write over a padded file where a full disk has no room for a new one; return whether a reader sees the text now.
+
+    It is one write within blocks that the file has already, so there is no half of it.
+    """
+    content = text.rstrip().encode()
+    try:
+        with file.open("r+b", buffering=0) as target:
+            there = target.seek(0, os.SEEK_END)
+            if len(content) >= there:
+                return False
+            target.seek(0)
+            target.write(content.ljust(there - 1) + b"\n")
+    except OSError:
+        return False
+    return True
 
 
 def is_left_over(name: str) -> bool:

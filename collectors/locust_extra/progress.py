@@ -7,6 +7,7 @@ from pathlib import Path
 
 from locust_extra.histogram import LatencyHistogram
 from locust_extra.series import Interval
+from zk_locust.durable_files import overwrite, padded
 
 
 @dataclass(slots=True)
@@ -44,12 +45,13 @@ class Progress:
         self.p99_us = total.percentiles_us({"p99": 99.0})["p99"]
 
     def write(self, path: str) -> None:
-        """Replace the file at once, so that a reader never sees half of it. On a full disk the old one stays."""
-        temporary = Path(f"{path}.new")
+        """Replace the file at once, so that a reader never sees half of it. A full disk's is written over."""
+        temporary, text = Path(f"{path}.new"), padded(json.dumps(asdict(self)))
         try:
-            temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
             temporary.replace(path)
         except OSError:
-            # The next one comes in a moment. What little there is of this one is of no use, and takes room.
+            # What little there is of the new one takes room.
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+            overwrite(Path(path), text)

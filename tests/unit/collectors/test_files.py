@@ -253,17 +253,20 @@ def test_what_a_full_disk_has_held_up_is_complete_when_there_is_room(disk: Path)
     assert [subject for event, subject in happened if event == "step-start"] == [str(number) for number in range(60)]
 
 
-def test_progress_on_a_full_disk_keeps_the_old_file_and_leaves_nothing(disk: Path) -> None:
+def test_progress_on_a_full_disk_is_written_over_and_leaves_nothing(disk: Path) -> None:
     progress = Progress()
     progress.write(str(disk / "progress.json"))
     ballast = fill(disk)
     progress.users = 7
     progress.write(str(disk / "progress.json"))
-    assert json.loads((disk / "progress.json").read_text())["users"] == 0
+    assert json.loads((disk / "progress.json").read_text())["users"] == 7
     assert sorted(file.name for file in disk.iterdir()) == ["ballast", "progress.json"]
+    progress.absent = ["x" * 5000]
+    progress.write(str(disk / "progress.json"))
+    assert json.loads((disk / "progress.json").read_text())["absent"] == [], "one that does not fit is left out"
     ballast.unlink()
     progress.write(str(disk / "progress.json"))
-    assert json.loads((disk / "progress.json").read_text())["users"] == 7
+    assert json.loads((disk / "progress.json").read_text())["absent"] == ["x" * 5000]
 
 
 def test_who_is_absent_is_said_until_he_is_back() -> None:
