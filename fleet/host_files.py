@@ -32,8 +32,15 @@ def take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Lim
 
     Returns `missing`, the names of files that the host should have had, `unknown`, those that nobody expects, `taken`,
     those that were in the pack, and `refused`, a line for each that was not taken. Raises PackError for a pack that
-    cannot be used, and where a figure is too large: the host is to keep its files then.
+    cannot be used, and where a figure is too large: the host is to keep its files then, and the pack is removed too.
     """
+    try:
+        return _take_in(folder, pack, host, figures, limits)
+    finally:
+        pack.unlink(missing_ok=True)
+
+
+def _take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Limits) -> dict[str, list[str]]:
     if not host or "/" in host or host.startswith("."):
         raise PackError(f"host [{shown(host)}] cannot name a folder of the record; name it otherwise in the inventory")
     logs = folder / "logs" / host
@@ -56,7 +63,6 @@ def take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Lim
     for name, file in found.items():
         file.replace(folder / name)
     sync_folder(folder)
-    pack.unlink()
     return {
         "missing": missing,
         "unknown": sorted(unknown),

@@ -63,7 +63,9 @@ def take_late(run: Path, pack: Path, host: str, limits: Limits) -> dict[str, Any
         folder = logs / (f"late-{number}" if number > 1 else "late")
         number += 1
     folder.mkdir(parents=True)
-    unpacked = unpack(pack, folder, limits)
-    sync_folder(folder.parent)
-    pack.unlink()
+    try:
+        unpacked = unpack(pack, folder, limits)
+        sync_folder(folder.parent)
+    finally:
+        pack.unlink(missing_ok=True)  # the host keeps its files where they cannot be taken
     return {"folder": str(folder), "taken": sorted(unpacked.taken), "refused": unpacked.refused[:20]}

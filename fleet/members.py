@@ -21,7 +21,7 @@ _MOST_BYTES: Final = 16 * 1024  # no answer to `srvr` comes near that
 _ROLES: Final = ("leader", "follower", "observer", "standalone", "read-only")
 _MOST_SHOWN: Final = 120
 
-# Runs on the host, with any Python from 3.6 on. Arguments: addresses and ports, one pair for each member.
+# Runs on the host, with any Python from 3.9 on. Arguments: addresses and ports, one pair for each member.
 _PROGRAM: Final = f"""
 import concurrent.futures, json, socket, sys, time
 def ask(target):

@@ -80,7 +80,7 @@ def value_problems(name: str, properties: Mapping[str, Any]) -> Iterator[str]:
 def _problems(key: str, value: Any) -> Iterator[str]:
     text = str(value).strip()
     if not re.fullmatch(r"[\w.-]+", key, re.ASCII):
-        yield "is no key of zoo.cfg: letters, digits, dots, hyphens and underscores; correct the key"
+        yield "is not a key of zoo.cfg: letters, digits, dots, hyphens and underscores; correct the key"
     elif key not in _NUMBERS and key not in _SWITCHES and key.lower() in _KNOWN:
         yield f"would be ignored by ZooKeeper, whose key is {_KNOWN[key.lower()]}; write it so"
     elif key in _NUMBERS:

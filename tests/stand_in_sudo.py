@@ -11,7 +11,7 @@ def make(folder: Path) -> Path:
     file.write_text(
         f"""#!/bin/sh
         echo "$@" >> "$0.calls"
-        while [ "$1" != sh ]; do [ "$1" = -p ] && prompt=$2; shift; done
+        while [ "${{1##*/}}" != sh ]; do [ "$1" = -p ] && prompt=$2; shift; done
         for try in 1 2 3; do
             printf %s "$prompt" >&2
             IFS= read -r answer || break

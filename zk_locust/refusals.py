@@ -11,12 +11,12 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from zk_locust.load_plan import happened
 from zk_locust.parameters import find
+from zk_locust.patience import WORKER_NAME_VARIABLE
 from zk_locust.run_events import FALSE_MASTER_REFUSED, STRANGER_REFUSED
 from zk_locust.run_sockets import TOO_MANY_FAILED, missing_secrets
 
 _MESSAGE: Final = "zk_locust_false_master"
 _LOOK_S: Final = 1.0
-_WORKER_NAME: Final = "ZK_LOCUST_WORKER_NAME"
 _EXIT_CODE: Final = 2
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def _false_masters_of(runner: Any) -> Callable[[], None]:
             return
         if handshakes.failed - told >= TOO_MANY_FAILED:
             told = handshakes.failed
-            worker = os.environ.get(_WORKER_NAME) or runner.client_id
+            worker = os.environ.get(WORKER_NAME_VARIABLE) or runner.client_id
             runner.send_message(_MESSAGE, {"worker": worker, "times": told})
 
     return look

@@ -49,7 +49,7 @@ def run_keys(environment: Mapping[str, str] | None = None) -> RunKeys | None:
         return None
     if not _TOKEN.fullmatch(text):
         raise ConfigurationError(
-            VARIABLE, REDACTED, "it is no token", "set 64 hexadecimal digits, e.g. from `openssl rand -hex 32`"
+            VARIABLE, REDACTED, "it is not a token", "set 64 hexadecimal digits, e.g. from `openssl rand -hex 32`"
         )
     token = bytes.fromhex(text[: len(text) // 2 * 2])
     return RunKeys(_pair(token, b"master"), _pair(token, b"worker"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,14 @@ def interpreter_in(variables: Mapping[str, Any]) -> str:
     if not given.startswith("auto"):
         return given
     return str((variables.get("ansible_facts") or {}).get("discovered_interpreter_python") or "")
+
+
+def command_of(interpreter: str) -> str:
+    """Return what the host's shell is told to run a program from standard input with.
+
+    Python is isolated: else it would look for modules first in the current folder, the home of the user who logs in.
+    """
+    return f"{shlex.quote(interpreter)} -I -"
 
 
 class HostModuleAction(ActionBase):  # type: ignore[misc]
@@ -49,7 +59,7 @@ class HostModuleAction(ActionBase):  # type: ignore[misc]
             check_mode=bool(self._task.check_mode),
             diff=bool(self._task.diff),
         )
-        words = [self._compute_environment_string(), interpreter, "-"]
+        words = [self._compute_environment_string(), command_of(interpreter)]
         answer = self._low_level_execute_command(
             " ".join(word for word in words if word), sudoable=True, in_data=text.encode()
         )
@@ -69,4 +79,5 @@ class HostModuleAction(ActionBase):  # type: ignore[misc]
         if not is_plain or not self._connection.is_pipelining_enabled():
             return ""
         names = ("ansible_python_interpreter", "ansible_facts")
-        return interpreter_in(self._templar.template({name: task_vars[name] for name in names if name in task_vars}))
+        found = interpreter_in(self._templar.template({name: task_vars[name] for name in names if name in task_vars}))
+        return "" if re.search(r"\s", found) else found  # such as `/usr/bin/env python3`

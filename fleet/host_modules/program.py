@@ -11,9 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
+
 from fleet.host_modules import runtime
 
 _LIBRARY = re.compile(r"^\s*(?:from|import)\s+(ansible[\w.]*)(?:\s+import\s+(.+))?$", re.MULTILINE)
+# Modules whose facts are taken. With those of any other, a host could change what the controller thinks of it.
+_GIVES_FACTS = frozenset({"machine_facts"})
 # What a host runs is one line more than the two texts; they stand in it as letters and digits, whatever they hold.
 _PROGRAM = """\
 import base64, json, sys, types, zlib
@@ -54,13 +58,33 @@ def _packed(text: str) -> str:
     return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
+def _cleaned(result: dict[str, Any], module: str) -> dict[str, Any]:
+    """Return a result without what only the controller may say, and with warnings of the right type."""
+    found = {
+        name: value
+        for name, value in result.items()
+        if not name.startswith("_ansible_") and name not in constants.INTERNAL_RESULT_KEYS
+    }
+    # None of our modules deprecates anything.
+    found.pop("deprecations", None)
+    warnings = found.pop("warnings", None)
+    if isinstance(warnings, list) and warnings and all(isinstance(warning, str) for warning in warnings):
+        found["warnings"] = warnings
+    facts = found.pop("ansible_facts", None)
+    if module in _GIVES_FACTS and isinstance(facts, dict):
+        found["ansible_facts"] = {
+            name: value for name, value in facts.items() if not name.removeprefix("ansible_").startswith("discovered_")
+        }
+    return found
+
+
 def result_of(answer: Mapping[str, Any], module: str) -> dict[str, Any]:
     """Return the module's result from what the host printed; a failure where there is none."""
     lines = str(answer.get("stdout", "")).splitlines()
     try:
         found = json.loads(lines[lines.index(runtime.RESULT) + 1])
         if isinstance(found, dict):
-            return found
+            return _cleaned(found, module)
     except (ValueError, IndexError):
         pass
     said = [line.strip() for line in str(answer.get("stderr", "")).splitlines() if line.strip()]

@@ -73,6 +73,7 @@ class AnsibleModule:
     given: dict[str, Any] = {}  # noqa: RUF012 # set once, before the module runs
 
     def __init__(self, argument_spec: dict[str, dict[str, Any]], supports_check_mode: bool = False) -> None:
+        self._warnings: list[str] = []
         self.check_mode = bool(self.given["check_mode"])
         self._diff = bool(self.given["diff"])
         if self.check_mode and not supports_check_mode:
@@ -82,12 +83,21 @@ class AnsibleModule:
         except ArgumentError as error:
             self.fail_json(msg=str(error))
 
+    def warn(self, warning: str) -> None:
+        """Add a warning to the result."""
+        self._warnings.append(warning)
+
     def exit_json(self, **result: Any) -> NoReturn:
         """Print the result, and end."""
-        print(f"\n{RESULT}\n{json.dumps({'changed': False, **result})}")
+        self._print({"changed": False, **result})
         sys.exit(0)
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
         """Print that the module has failed, and end."""
-        print(f"\n{RESULT}\n{json.dumps({'failed': True, 'changed': False, 'msg': msg, **result})}")
+        self._print({"failed": True, "changed": False, "msg": msg, **result})
         sys.exit(1)
+
+    def _print(self, result: dict[str, Any]) -> None:
+        if self._warnings:
+            result["warnings"] = [*result.get("warnings", []), *self._warnings]
+        print(f"\n{RESULT}\n{json.dumps(result)}")

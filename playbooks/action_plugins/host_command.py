@@ -9,11 +9,15 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 
-def shell_text(argv: list[str], removes: str, environment: str, *, reads_input: bool) -> str:
-    """Return the text for the host's shell. Where `removes` is not there it does nothing, and says so by `_NOT_RUN`."""
+def shell_text(argv: list[str], removes: str, environment: str, *, reads_input: bool, folder: str = "") -> str:
+    """Return the text for the host's shell, which goes to `folder` first if there is one.
+
+    Where `removes` is not there it does nothing, and says so by `_NOT_RUN`.
+    """
     words = " ".join(shlex.quote(word) for word in argv)
     command = f"{environment} {words}".strip() + ("" if reads_input else " </dev/null")
-    return f"if test -e {shlex.quote(removes)}; then {command}; else echo {_NOT_RUN}; fi" if removes else command
+    text = f"if test -e {shlex.quote(removes)}; then {command}; else echo {_NOT_RUN}; fi" if removes else command
+    return f"cd {shlex.quote(folder)} && {text}" if folder else text
 
 
 _NOT_RUN = "zk-locust-command-not-run"
@@ -23,7 +27,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """The action `host_command`.
 
     `argv`, `removes` and `stdin` are those of `ansible.builtin.command`, and so is the result: `rc`, `stdout`,
-    `stderr`, and `delta` only where the command was run. In check mode it is skipped.
+    `stderr`, and `delta` only where the command was run. In check mode it is skipped. The current folder is `/` on
+    another machine, and the playbook's where the connection is local.
     """
 
     TRANSFERS_FILES = False
@@ -40,13 +45,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         if self._task.check_mode:
             return result | {"skipped": True, "changed": False, "rc": 0, "stdout": "", "stderr": ""}
+        # In the home of the user who logs in, `python -m` would run what that user calls like a module, as root too.
+        folder = "" if self._connection.transport == "local" else "/"
         if not self._connection.is_pipelining_enabled():  # such as sudo that asks for a terminal
-            arguments = {name: value for name, value in given.items() if value}
+            arguments = {name: value for name, value in (given | {"chdir": folder}).items() if value}
             found: dict[str, Any] = self._execute_module("ansible.legacy.command", arguments, task_vars=task_vars)
+            if found.get("rc") == 0 and found.get("delta") is None:  # there was nothing to remove
+                found = {"changed": False, "rc": 0, "stdout": "", "stderr": ""}
             return result | found
         stdin = given["stdin"]
         text = shell_text(
-            given["argv"], given["removes"], self._compute_environment_string(), reads_input=stdin is not None
+            given["argv"],
+            given["removes"],
+            self._compute_environment_string(),
+            reads_input=stdin is not None,
+            folder=folder,
         )
         began = time.monotonic()
         # With something to read there is no terminal, which would end what the command leaves running.

@@ -48,6 +48,7 @@ class SshServer:
             "PasswordAuthentication": "no",
             "PermitRootLogin": "prohibit-password",
             "LogLevel": "VERBOSE",
+            "Subsystem": "sftp internal-sftp",
         }
         self._configuration.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
         self._process: subprocess.Popen[bytes] | None = None

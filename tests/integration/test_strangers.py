@@ -254,7 +254,7 @@ def test_processes_of_one_command_have_the_same_token_and_secrets(tmp_path: Path
 def test_a_weak_token_is_refused_without_being_shown(tmp_path: Path) -> None:
     with Load(tmp_path, {VARIABLE: "swordfish"}) as load:
         assert load.master(1, "2s").wait(20) == 1
-        assert f"zk-locust: {VARIABLE} [(secret)]: it is no token; set 64 hexadecimal digits" in load.log("master")
+        assert f"zk-locust: {VARIABLE} [(secret)]: it is not a token; set 64 hexadecimal digits" in load.log("master")
 
 
 def test_a_master_that_cannot_have_its_address_says_so(tmp_path: Path) -> None:

@@ -20,11 +20,12 @@ from typing import Any
 import pytest
 from vermin import config, rules
 
+from fleet import members
 from tests.plays import PROJECT
 
 ALL = ("zk_locust", "collectors", "reporting", "fleet", "fabfile.py", "playbooks", "tests")
-# Ansible's modules and the sampler run with a member's Python (docs/first-fleet-run.md).
-OF_MEMBERS = ("playbooks/library", "playbooks/module_utils", "collectors/host_metrics")
+# Modules, what stands in for their library, and the sampler run with a member's Python (docs/first-fleet-run.md).
+OF_MEMBERS = ("playbooks/library", "fleet/host_modules/runtime.py", "collectors/host_metrics")
 OLDEST = pytest.mark.parametrize(("python", "places"), [((3, 11), ALL), ((3, 9), OF_MEMBERS)], ids=["all", "members"])
 
 
@@ -39,6 +40,14 @@ def test_no_syntax_or_name_is_of_a_newer_python(python: tuple[int, int], places:
     options = [f"--target={python[0]}.{python[1]}-", "--no-tips", "--violations"]
     command = [str(Path(sys.executable).with_name("vermin")), *options, *map(str, sources(places))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_question_to_members_has_no_syntax_or_name_of_a_newer_python(tmp_path: Path) -> None:
+    question = tmp_path / "question.py"
+    question.write_text(members._PROGRAM)
+    command = [str(Path(sys.executable).with_name("vermin")), "--target=3.9-", "--no-tips", "--violations"]
+    done = subprocess.run([*command, str(question)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout
 
 

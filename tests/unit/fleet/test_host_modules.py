@@ -1,5 +1,7 @@
 """Modules of ours on hosts: the same arguments, results and failures as with Ansible's own library for modules."""
 
+import ast
+import inspect
 import json
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from fleet.host_modules import program, runtime
-from fleet.host_modules.action import interpreter_in
+from fleet.host_modules.action import command_of, interpreter_in
 
 LIBRARY = Path(__file__).parents[3] / "playbooks" / "library"
 ACTIONS = LIBRARY.with_name("action_plugins")
@@ -32,6 +34,13 @@ if __name__ == "__main__":
 """
 
 
+def is_ours(module: Path) -> bool:
+    """Whether a module has an action that sends it with the runtime."""
+    action = ACTIONS / module.name
+    is_sent_by_another = module.stem == "machine_facts"  # by host_facts
+    return is_sent_by_another or (action.exists() and "HostModuleAction" in action.read_text())
+
+
 @pytest.fixture
 def module(tmp_path: Path) -> Path:
     file = tmp_path / "trial.py"
@@ -39,11 +48,14 @@ def module(tmp_path: Path) -> Path:
     return file
 
 
-def run(module: Path, arguments: dict[str, Any], check_mode: bool = False, diff: bool = False) -> dict[str, Any]:
+def run(
+    module: Path, arguments: dict[str, Any], check_mode: bool = False, diff: bool = False, home: Path | None = None
+) -> dict[str, Any]:
     text = program.program(module, arguments, check_mode=check_mode, diff=diff)
     # As a login would: with a line of its own before, and nothing of ours to import.
     done = subprocess.run(
-        ["/bin/sh", "-c", f"echo Welcome; exec {sys.executable} -I -"],
+        ["/bin/sh", "-c", f"echo Welcome; exec {command_of(sys.executable)}"],
+        cwd=home,
         input=text,
         capture_output=True,
         text=True,
@@ -155,6 +167,77 @@ def test_all_our_modules_with_an_action_of_their_own_do_with_the_runtime(module:
     if action.exists():
         assert "HostModuleAction" in action.read_text()
         assert program.needs_only_the_runtime(module.read_text())
+
+
+@pytest.mark.parametrize("module", sorted(file for file in LIBRARY.glob("*.py") if is_ours(file)), ids=lambda f: f.stem)
+def test_the_runtime_has_all_that_our_modules_use(module: Path) -> None:
+    code = ast.parse(module.read_text())
+    made = [node for node in ast.walk(code) if isinstance(node, ast.Call) and ast.unparse(node.func) == "AnsibleModule"]
+    keywords = {keyword.arg for call in made for keyword in call.keywords}
+    used = {
+        node.attr
+        for node in ast.walk(code)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "module"
+    }
+    stand_in = runtime.AnsibleModule
+    stand_in.given = {"arguments": {}, "check_mode": False, "diff": False}
+    assert made
+    assert keywords <= set(inspect.signature(stand_in).parameters)
+    assert {name for name in used if not hasattr(stand_in({}), name)} == set()
+
+
+@pytest.mark.parametrize("name", ["json.py", "base64.py", "typing.py"])
+def test_what_lies_in_the_home_of_the_user_who_logs_in_is_not_run(module: Path, tmp_path: Path, name: str) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / name).write_text("from pathlib import Path\nPath('was-run').touch()\n")
+    assert run(module, {"text": "x"}, home=home)["text"] == "x"
+    assert not (home / "was-run").exists()
+
+
+def test_an_interpreter_is_one_word_for_the_shell() -> None:
+    assert command_of("/opt/a;b/python") == "'/opt/a;b/python' -I -"
+
+
+def test_warnings_are_in_the_result(tmp_path: Path) -> None:
+    (tmp_path / "lease.json").write_text("")
+    found = run(LIBRARY / "run_lease.py", {"folders": [str(tmp_path)]})
+    assert found["holder"] is None
+    (warning,) = found["warnings"]
+    assert "lease.json is empty or damaged" in warning
+
+
+def test_warnings_are_in_a_failure_too(tmp_path: Path) -> None:
+    file = tmp_path / "trial.py"
+    file.write_text(MODULE.replace('if module.params["how"]', 'module.warn("beware")\n    if module.params["how"]', 1))
+    assert run(file, {"text": "x", "how": "badly"})["warnings"] == ["beware"]
+
+
+@pytest.mark.parametrize(
+    ("module", "said", "kept"),
+    [
+        ("trial", {"_ansible_no_log": True, "_ansible_verbose_always": True}, {}),
+        ("trial", {"add_host": {"host_name": "x"}, "add_group": "x"}, {}),
+        ("trial", {"warnings": "text"}, {}),
+        ("trial", {"warnings": [{"msg": "x"}]}, {}),
+        ("trial", {"warnings": []}, {}),
+        ("trial", {"deprecations": [5]}, {}),
+        ("trial", {"warnings": ["beware"]}, {"warnings": ["beware"]}),
+        ("trial", {"ansible_facts": {"a": 1}}, {}),
+        ("machine_facts", {"ansible_facts": "x"}, {}),
+        ("machine_facts", {"ansible_facts": {"a": 1}}, {"ansible_facts": {"a": 1}}),
+        (
+            "machine_facts",
+            {"ansible_facts": {"discovered_interpreter_python": "x", "ansible_discovered_interpreter_python": "x"}},
+            {"ansible_facts": {}},
+        ),
+    ],
+)
+def test_a_host_says_nothing_that_only_the_controller_may_say(
+    module: str, said: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    answer = {"rc": 0, "stdout": f"{runtime.RESULT}\n{json.dumps({'changed': False, 'x': 1} | said)}\n", "stderr": ""}
+    assert program.result_of(answer, module) == {"changed": False, "x": 1} | kept
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fleet.host_files import take_in
+from fleet.left_over import take_late
 from fleet.pack import MIB, Limits, PackError, Unpacked, shown, unpack
 
 LIMITS = Limits()
@@ -148,7 +149,20 @@ def test_a_figure_that_is_too_large_keeps_the_host_from_being_cleaned(
     made = pack(entry("latency.hlog", b"\0" * (3 * MIB)))
     with pytest.raises(PackError, match=r"\[latency\.hlog\] was refused: it has 3 MiB"):
         take_in(tmp_path / "record", made, "load1", ["latency.hlog"], Limits(file=MIB))
-    assert made.exists()
+    assert not made.exists()
+    assert not (tmp_path / "record" / "latency.hlog").exists()
+
+
+def test_a_pack_that_cannot_be_used_is_removed(tmp_path: Path) -> None:
+    for take in (
+        lambda made: take_in(tmp_path / "record", made, "load1", [], Limits()),
+        lambda made: take_late(tmp_path / "record", made, "load2", Limits()),
+    ):
+        made = tmp_path / "pack.tar.gz"
+        made.write_bytes(b"damaged")
+        with pytest.raises(PackError, match="damaged"):
+            take(made)
+        assert not made.exists()
 
 
 def test_files_that_are_too_large_together_end_it(folder: Path, tmp_path: Path) -> None:

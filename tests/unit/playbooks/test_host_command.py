@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,18 @@ def test_a_command_has_its_environment_and_only_its_own_input() -> None:
     command = ["sh", "-c", 'echo "$A"; cat']
     assert told(shell_text(command, "", "A='1 2'", reads_input=False), "not for it") == (0, "1 2\n")
     assert told(shell_text(command, "", "A='1 2'", reads_input=True), "for it") == (0, "1 2\nfor it")
+
+
+def test_a_module_in_the_home_of_the_user_who_logs_in_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("from pathlib import Path\nPath('was-run').touch()\n")
+    (tmp_path / "there").write_text("")
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, "-m", "json.tool", "--help"]
+    for removes in ("", str(tmp_path / "there")):
+        assert "usage" in told(shell_text(command, removes, "A=1", reads_input=False, folder="/"))[1]
+    assert not (tmp_path / "was-run").exists()
 
 
 def test_a_missing_program_is_an_exit_code() -> None:

@@ -124,7 +124,7 @@ def test_several_members_on_one_machine_have_no_problem_with_ports_of_their_own(
             {"zookeeper_properties": {"ticktime": 2000}},
             "would be ignored by ZooKeeper, whose key is tickTime; write it so",
         ),
-        ({"zookeeper_properties": {"a b": 1}}, "a: zookeeper_properties.a b [1] is no key of zoo.cfg"),
+        ({"zookeeper_properties": {"a b": 1}}, "a: zookeeper_properties.a b [1] is not a key of zoo.cfg"),
         ({"zookeeper_properties": {"a": "1\x1b[2J"}}, "zookeeper_properties.a must be a single line without control"),
         ({"zookeeper_properties": {"a": "1\nb=2"}}, "zookeeper_properties.a must be a single line"),
         ({"zookeeper_managed": False}, "a: zookeeper_managed [false] must be the same for all members"),

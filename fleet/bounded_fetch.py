@@ -1,0 +1,93 @@
+"""A file of a host, brought to the controller in parts: whatever the host sends, neither disk nor memory fills.
+
+Each part is asked for as a command, so that it can be read as another user, and comes as base64: a terminal on the way
+changes nothing of it.
+"""
+
+import base64
+import binascii
+import contextlib
+import resource
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+
+MIB: Final = 2**20
+_PART: Final = 4 * MIB
+_MEMORY: Final = 256 * MIB
+_BEGIN: Final = "zk-locust-file-part"
+
+
+class FetchError(OSError):
+    """A file cannot be brought, or is larger than a host may send."""
+
+
+def fetch(ask: Callable[[str], Mapping[str, Any]], source: str, target: Path, max_mib: int) -> None:
+    """Bring a file to `target`. Raises FetchError, or what `ask` raises, and leaves no target then.
+
+    `ask` runs a text in the host's shell and returns `rc`, `stdout` and `stderr`.
+    """
+    try:
+        with target.open("wb") as file:
+            _copy(ask, source, file, max_mib)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _copy(ask: Callable[[str], Mapping[str, Any]], source: str, file: IO[bytes], max_mib: int) -> None:
+    limit, done = max_mib * MIB, 0
+    too_large = FetchError(
+        f"it is larger than {max_mib:,} MiB (benchmark_collect_max_mib [{max_mib}]); see why it is so large, or set"
+        " benchmark_collect_max_mib higher and run playbooks/collect.yml"
+    )
+    while True:
+        wanted = min(_PART, limit + 1 - done)
+        try:
+            with _little_memory():
+                part = _part(ask(_command(source, done, wanted)), wanted)
+        except MemoryError:
+            raise FetchError("the host sends more than it was asked for; see what has become of that host") from None
+        done += len(part)
+        if done > limit:
+            raise too_large
+        file.write(part)
+        if len(part) < wanted:
+            return
+
+
+def _command(source: str, offset: int, size: int) -> str:
+    name = shlex.quote(source)
+    return f"test -f {name} && {{ echo {_BEGIN}; tail -c +{offset + 1} | head -c {size} | base64; }} <{name}"
+
+
+def _part(answer: Mapping[str, Any], wanted: int) -> bytes:
+    # A login may print something before.
+    before, begin, text = str(answer["stdout"]).partition(_BEGIN)
+    if answer["rc"] != 0 or not begin:
+        said = (str(answer["stderr"]).strip() or before.strip()).splitlines()
+        raise FetchError(said[-1] if said else "it is not there, or not a regular file")
+    try:
+        part = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise FetchError("the host has sent something else than the file") from None
+    if len(part) > wanted:
+        raise FetchError("the host sends more than it was asked for; see what has become of that host")
+    return part
+
+
+@contextlib.contextmanager
+def _little_memory() -> Iterator[None]:
+    """Let this process take some memory, and no more: a connection keeps all that a host answers."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    status = Path("/proc/self/status")
+    used = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmData:")]
+    limit = int(used[0]) * 1024 + _MEMORY
+    if soft != resource.RLIM_INFINITY:
+        limit = min(limit, soft)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
