@@ -21,7 +21,12 @@ description:
     marker, and that never through a link. A folder that somebody else could replace is refused.
   - A folder outside of the member's own gets a marker when it is made; without it C(removed) leaves the folder alone.
 options:
-  state: {description: 'made, removed, or pruned: remove those folders that are empty.', type: str, default: made}
+  state:
+    description:
+      - made, or removed, or pruned to remove those folders that are empty.
+      - C(checked) writes nothing, and refuses folders and a control script that somebody else could replace.
+    type: str
+    default: made
   member: {description: Name of the member., type: str, required: true}
   member_dir: {description: 'The folder of the member, with its marker .zk-locust.', type: path, default: ''}
   folders:
@@ -51,7 +56,8 @@ RETURN = """
 member_state:
   description: stopped, current, outdated (runs with another configuration) or regrouped (with another list of members).
   type: str
-  returned: with made
+  returned: with made and checked
+listed: {description: Whether the files on the host have that list of members., type: bool, returned: with checked}
 left: {description: Folders that stay where they are., type: list, returned: always}
 done: {description: Folders that were made or removed., type: list, returned: always}
 """
@@ -113,6 +119,15 @@ def require_safe(path: Path, variable: str) -> None:
             f"{variable} [{path.parent}]: {by} can be written by another user than root, who could replace {path};"
             f" run `chown root:root {by} && chmod go-w {by}`, or choose another folder"
         )
+
+
+def check_folders(member_dir: Path, folders: list[tuple[Path, str]]) -> None:
+    """Raise FolderError where root must not work: on a file of the member's folder, or on one of its other folders."""
+    require_safe(member_dir / "control", "zookeeper_state_dir")
+    for path, variable in folders:
+        require_safe(path, variable)
+        if os.path.lexists(path):
+            os.close(open_folder(path, variable))
 
 
 def make_folder(path: Path, variable: str, owner: str, inside: bool, member: str, check: bool) -> bool:
@@ -219,7 +234,7 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "default": "made", "choices": ["made", "removed", "pruned"]},
+            "state": {"type": "str", "default": "made", "choices": ["made", "checked", "removed", "pruned"]},
             "member": {"type": "str", "required": True},
             "member_dir": {"type": "path", "default": ""},
             "folders": {"type": "list", "elements": "dict", "default": [], "options": folder},
@@ -227,7 +242,11 @@ def main() -> None:
             "ensemble": {"type": "str", "default": ""},
             "differs": {"type": "bool", "default": False},
         },
-        required_if=[("state", "made", ("member_dir", "owner")), ("state", "removed", ("member_dir",))],
+        required_if=[
+            ("state", "made", ("member_dir", "owner")),
+            ("state", "checked", ("member_dir",)),
+            ("state", "removed", ("member_dir",)),
+        ],
         supports_check_mode=True,
     )
     given = module.params
@@ -243,6 +262,10 @@ def main() -> None:
             for path, variable in folders:
                 if make_folder(path, variable, given["owner"], member_dir in path.parents, member, check):
                     done.append(str(path))
+        elif given["state"] == "checked":
+            check_folders(member_dir, folders)
+            extra["member_state"] = member_state(member_dir, given["ensemble"], differs=False)
+            extra["listed"] = words_of(member_dir / "configuration-id")[1:2] == [given["ensemble"]]
         elif given["state"] == "removed":
             paths = [path for path, _ in folders]
             # First what is outside: that the member's own folder names it.

@@ -21,6 +21,7 @@ from playbooks.library.member_folders import (
     remove,
     replaceable,
 )
+from tests.needs import require_root
 
 
 def make(path: Path, inside: bool = False) -> bool:
@@ -176,6 +177,32 @@ def test_the_module_makes_removes_and_prunes(tmp_path: Path) -> None:
     assert run(**prune)["done"] == [str(member.parent)]
     (tmp_path / "state" / "keep").unlink()
     assert run(**prune)["done"] == [str(tmp_path / "state")]
+
+
+def test_a_check_writes_nothing_and_says_what_the_member_runs_with(tmp_path: Path) -> None:
+    member_dir = tmp_path / "zookeeper/zk1"
+    folders = [{"path": str(member_dir / "data")}]
+    found = run(state="checked", member_dir=str(member_dir), folders=folders, ensemble="e1")
+    assert (found["changed"], found["member_state"], found["listed"]) == (False, "stopped", False)
+    assert not list(tmp_path.iterdir())
+    member_dir.mkdir(parents=True)
+    (member_dir / "configuration-id").write_text("id\ne1\n")
+    assert run(state="checked", member_dir=str(member_dir), ensemble="e1")["listed"]
+    assert not run(state="checked", member_dir=str(member_dir), ensemble="e2")["listed"]
+    (member_dir / "data").symlink_to(tmp_path)
+    assert "is a link or no folder" in run(state="checked", member_dir=str(member_dir), folders=folders)["msg"]
+
+
+def test_a_check_refuses_a_control_script_that_another_user_could_have_written(tmp_path: Path) -> None:
+    require_root("only root has to fear other users")
+    member_dir = tmp_path / "zookeeper/zk1"
+    member_dir.mkdir(parents=True)
+    for folder in (member_dir, member_dir.parent):
+        os.chown(folder, 65534, 65534)
+        said = run(state="checked", member_dir=str(member_dir))["msg"]
+        assert f"{folder} can be written by another user than root, who could replace {member_dir}/control" in said
+        os.chown(folder, 0, 0)
+    assert not run(state="checked", member_dir=str(member_dir))["changed"]
 
 
 def test_the_module_runs_with_the_python_of_old_hosts() -> None:
