@@ -448,8 +448,17 @@ def test_a_load_host_is_removed_though_its_command_no_longer_runs(fresh_fleet: L
     folder = fresh_fleet.state / "load/load"
     (folder / "runs/20250101T000000Z-quick").mkdir(parents=True)
     command = folder / "host-run"
-    command.write_text("#!/bin/sh\nexec /nowhere/python -m zk_locust.cli\n")
+    ran = fresh_fleet.folder / "ran"
+    command.write_text(f"#!/bin/sh\necho ran >{ran}\n")
     command.chmod(0o755)
+    # Nothing says that the folder is ours: it is neither run nor removed.
+    play = fresh_fleet.play("teardown", "--limit", "load1").succeeded()
+    assert f"load1: left in place: {folder}: it carries no marker of zk-locust" in " ".join(play.screen.split())
+    assert command.exists()
+    assert not ran.exists()
+    # A load host of an older release, which wrote no marker, is known by its command.
+    launcher = "# Made by Ansible. Starts, asks and ends runs on this host: host-run status --folder …"
+    command.write_text(f"#!/bin/sh\n{launcher}\nexec /nowhere/python -m zk_locust.cli\n")
     fresh_fleet.play("teardown", "--limit", "load1").succeeded()
     assert not folder.exists()
 

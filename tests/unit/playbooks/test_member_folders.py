@@ -179,6 +179,42 @@ def test_the_module_makes_removes_and_prunes(tmp_path: Path) -> None:
     assert run(**prune)["done"] == [str(tmp_path / "state")]
 
 
+def test_a_load_hosts_folder_is_marked_where_only_ours_is_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "state/load"
+    arguments: dict[str, Any] = {"member": "load host", "folders": [{"path": str(folder)}], "known": ["runs"]}
+    assert run(state="marked", _ansible_check_mode=True, **arguments)["changed"]
+    assert not folder.exists()
+    assert run(state="marked", **arguments)["changed"]
+    assert (folder / MARKER).read_text() == "load host\n"
+    (folder / "thesis.tex").touch()
+    assert not run(state="marked", **arguments)["changed"]
+    (folder / MARKER).unlink()
+    assert "holds files of others; choose another folder" in run(state="marked", **arguments)["msg"]
+    assert not (folder / MARKER).exists()
+
+
+def test_a_load_hosts_folder_is_removed_by_its_marker_or_the_command_of_an_older_release(tmp_path: Path) -> None:
+    folder = tmp_path / "load"
+    (folder / "runs").mkdir(parents=True)
+    arguments: dict[str, Any] = {"state": "removed", "member": "load host", "folders": [{"path": str(folder)}]}
+    (folder / "host-run").write_text("#!/bin/sh\n# Controls the ZooKeeper member load host:\n")
+    assert "it carries no marker of zk-locust" in run(**arguments)["left"][0]
+    assert folder.exists()
+    (folder / "host-run").write_text(
+        "#!/bin/sh\n# Made by Ansible. Starts, asks and ends runs on this host: host-run\n"
+    )
+    assert run(_ansible_check_mode=True, **arguments)["done"] == [str(folder)]
+    assert folder.exists()
+    assert run(**arguments)["done"] == [str(folder)]
+    assert not folder.exists()
+    assert tmp_path.exists()
+
+
+def test_the_launchers_comment_is_the_one_that_teardown_knows() -> None:
+    role = Path(member_folders.__file__).parents[2] / "roles/load_host/tasks/main.yml"
+    assert member_folders._LAUNCHER in role.read_text()
+
+
 def test_a_check_writes_nothing_and_says_what_the_member_runs_with(tmp_path: Path) -> None:
     member_dir = tmp_path / "zookeeper/zk1"
     folders = [{"path": str(member_dir / "data")}]
