@@ -174,7 +174,7 @@ def mark(path: Path, variable: str, member: str, known: set[str], check: bool) -
     if not os.path.lexists(path):
         if check:
             return True
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
     folder = open_folder(path, variable)
     try:
         there = set(os.listdir(folder))  # noqa: PTH208 - pathlib knows no descriptors
@@ -183,7 +183,10 @@ def mark(path: Path, variable: str, member: str, known: set[str], check: bool) -
         if there - known:
             raise FolderError(f"{variable} [{path.parent}]: {path} holds files of others; choose another folder")
         if not check:
-            marker = os.open(MARKER, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
+            try:
+                marker = os.open(MARKER, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
+            except FileExistsError:
+                return False  # another name of this machine was quicker
             with os.fdopen(marker, "w") as file:
                 file.write(f"{member}\n")
         return True
