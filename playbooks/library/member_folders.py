@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import pwd
 import shutil
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -210,16 +212,36 @@ def carries_marker(path: Path, member: str) -> bool:
 
 def remove(path: Path, variable: str, member: str, check: bool) -> str:
     """Remove a folder; return why it is left, empty if it is gone."""
+    folder = -1
     try:
         require_safe(path, variable)
+        folder = open_folder(path, variable)
+        wait_for_lock(folder)
+        if not os.path.lexists(path):
+            return ""  # another name of this machine has removed it
         if not carries_marker(path, member):
             what = "these words: load host" if member == LOAD_HOST else "the member's name"
             return f"it carries no marker of zk-locust (a file .zk-locust with {what})"
+        if not check:
+            shutil.rmtree(path)  # follows no link, also where one is planted meanwhile
     except FolderError as error:
-        return str(error)
-    if not check:
-        shutil.rmtree(path)  # follows no link, also where one is planted meanwhile
+        return str(error) if os.path.lexists(path) else ""
+    finally:
+        if folder >= 0:
+            os.close(folder)
     return ""
+
+
+def wait_for_lock(folder: int) -> None:
+    """Wait until nobody else removes the folder, at most 20 s: whoever can read it can hold the lock."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
 
 
 def is_alive(pid_file: Path) -> bool:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from playbooks.library.member_folders import (
     FolderError,
     carries_marker,
     make_folder,
+    mark,
     member_state,
     moved_from,
     remove,
@@ -208,6 +210,27 @@ def test_a_load_hosts_folder_is_removed_by_its_marker_or_the_command_of_an_older
     assert run(**arguments)["done"] == [str(folder)]
     assert not folder.exists()
     assert tmp_path.exists()
+
+
+def test_two_names_of_a_machine_mark_and_remove_one_folder_at_the_same_time(tmp_path: Path) -> None:
+    folder = tmp_path / "load"
+    with ThreadPoolExecutor(8) as pool:
+        marked = list(
+            pool.map(lambda _: mark(folder, "load_host_state_dir", "load host", set(), check=False), range(8))
+        )
+        assert marked.count(True) == 1
+        for number in range(500):
+            (folder / f"{number}").touch()
+        removed = list(pool.map(lambda _: _remove_if_there(folder), range(8)))
+    assert removed == [""] * 8
+    assert not folder.exists()
+
+
+def _remove_if_there(folder: Path) -> str:
+    try:
+        return remove(folder, "load_host_state_dir", "load host", check=False)
+    except OSError as error:
+        return str(error)
 
 
 def test_the_launchers_comment_is_the_one_that_teardown_knows() -> None:
