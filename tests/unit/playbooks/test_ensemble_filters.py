@@ -134,7 +134,7 @@ def conflicts(numbers: list[int], view: Any, mode: str = "follower", listed: boo
         "__zookeeper_lists": {"answers": {"z1": {"voting_view": view}}},
     }
     skipped = {"__zookeeper_others": {"results": [{"item": {"name": "z1"}, "skipped": True}]}}
-    hostvars = {"z3": asked, "z4": skipped | {"__zookeeper_checked": {"listed": listed}}}
+    hostvars: dict[str, dict[str, Any]] = {"z3": asked, "z4": skipped | {"__zookeeper_checked": {"listed": listed}}}
     return list_conflicts(["z3", "z4"], [member(number) for number in numbers], hostvars)
 
 
