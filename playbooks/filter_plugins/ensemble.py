@@ -115,6 +115,64 @@ def restart_plan(names: Iterable[str], hostvars: HostVars) -> dict[str, list[str
     return plan_restarts(states, modes)
 
 
+def _voters(members: Iterable[Member]) -> dict[str, str]:
+    """Return the addresses between members of each that votes, by its id; none for a single member (standalone)."""
+    members = list(members)
+    return {
+        str(member["id"]): " ".join(
+            f"{_bracketed(member['address'])}:{member[port]}" for port in ("peer_port", "election_port")
+        )
+        for member in (members if len(members) > 1 else [])
+        if member["peer_type"] == "participant"
+    }
+
+
+def _serves_other_list(members: list[Member], mode: str, view: Any, told: bool) -> str:
+    """Return how it stands with the list of a member that was asked; empty where nothing speaks against it."""
+    if mode not in _SERVING:
+        return ""
+    config = view.get("current_config") if isinstance(view, Mapping) else None
+    if not isinstance(config, Mapping):
+        return "" if told else "its list cannot be read from its AdminServer"
+    found = {}
+    for number, server in config.items():
+        listed = (
+            [server.get(f"{kind}_addresses") for kind in ("server", "election")] if isinstance(server, Mapping) else []
+        )
+        found[str(number)] = " ".join(str(address) for part in listed if isinstance(part, list) for address in part)
+    return "" if found == _voters(members) else "it has another list"
+
+
+def list_conflicts(names: Iterable[str], members: Iterable[Member], hostvars: HostVars) -> list[str]:
+    """Say which members that the play leaves out serve with another list than the members `names` would get.
+
+    `members` is the complete list. The answers of those left out are what the role registered on one of `names` that
+    does not run with the list yet. A list without voting members that have moved, come or gone cannot elect a second
+    leader. Where a server does not tell its list (before 3.6), those whose files have it already are let through.
+    """
+    members, names = list(members), list(names)
+    checked = {name: hostvars[name].get("__zookeeper_checked", {}) for name in names}
+    told = all(found.get("listed") for found in checked.values())
+    modes: dict[str, str] = {}
+    answers: dict[str, Any] = {}
+    for name in names:
+        for result in hostvars[name].get("__zookeeper_others", {}).get("results", []):
+            if not result.get("skipped"):
+                modes[result["item"]["name"]] = result.get("mode", "")
+        answers |= hostvars[name].get("__zookeeper_lists", {}).get("answers", {})
+    said = {
+        name: _serves_other_list(members, mode, answers.get(name, {}).get("voting_view"), told)
+        for name, mode in modes.items()
+    }
+    return [f"{name} ({why})" for name, why in said.items() if why]
+
+
+def members_off_list(names: Iterable[str], hostvars: HostVars, states: Iterable[str]) -> list[str]:
+    """Return those of the members `names` that are in one of `states`, before anything was written."""
+    wanted = set(states)
+    return [name for name in names if hostvars[name].get("__zookeeper_checked", {}).get("member_state") in wanted]
+
+
 def members_not_serving(names: Iterable[str], hostvars: HostVars) -> list[str]:
     """Return those of the members `names` whose last status says that they do not serve."""
     return [name for name in names if hostvars[name].get("__zookeeper_status", {}).get("mode") not in _SERVING]
@@ -156,10 +214,12 @@ class FilterModule:
         return {
             "ensemble_line": ensemble_line,
             "java_properties": java_properties,
+            "list_conflicts": list_conflicts,
             "log_tails": log_tails,
             "member_modes": member_modes,
             "member_properties": member_properties,
             "members_not_serving": members_not_serving,
+            "members_off_list": members_off_list,
             "restart_plan": restart_plan,
             "zoo_cfg": zoo_cfg,
         }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from zk_locust.secrets import secret_names
 
 _COMMAND_WIDTH = 60
 _INSTALL_JAVA = "install a Java runtime, 11 or newer (Debian: apt install default-jre-headless), or set zookeeper_java"
@@ -88,6 +92,64 @@ def member_host_problems(
         problems += folder_problems(name, variable, path, probe["folders"][path], wanted["free_disk_mb"])
     problems += port_problems(name, listeners, wanted["ports"])
     return problems
+
+
+# Options of a JVM that name what it writes, with the path.
+_WRITING_OPTIONS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"""(-Xlog)\b[^/]*[:=]["']?(/[^:"']*)""",
+        r"(-Xloggc):(/.*)",
+        r"(-XX:(?:HeapDumpPath|ErrorFile|LogFile|DumpLoadedClassList|ArchiveClassesAtExit))=(/.*)",
+        r"(-XX:(?:StartFlightRecording|FlightRecorderOptions))[:=](?:.*,)?(?:filename|repository)=(/[^,]*)",
+        r"(-D(?:java\.io\.tmpdir|zookeeper\.(?:trace)?log\.dir))=(/.*)",
+    )
+)
+
+
+def unit_path_problems(name: str, probe: Mapping[str, Any], unit: Mapping[str, Any]) -> list[str]:
+    """Return where the JVM writes what its systemd unit keeps read-only, and what is wrong with the exceptions.
+
+    `unit` has `java_options`, the `own` folders of the member, and `writable_paths`, the user's list.
+    """
+    allowed = unit["writable_paths"]
+    if not isinstance(allowed, list):
+        return [f"{name}: zookeeper_writable_paths must be a list of folders, e.g. ['/srv/dumps']"]
+    problems = []
+    for path in map(str, allowed):
+        if not path.startswith("/") or posixpath.normpath(path).strip("/") == "":
+            problems.append(f"{name}: zookeeper_writable_paths [{path}] must be the absolute path of a folder below /")
+        elif not probe["files"].get(path, True):
+            problems.append(
+                f"{name}: zookeeper_writable_paths [{path}] does not exist; make it, for zookeeper_user to write to"
+            )
+    writable = [posixpath.normpath(str(path)) for path in [*unit["own"], *allowed]] + ["/dev"]
+    for option in map(str, unit["java_options"]):
+        for setting, path in (found for pattern in _WRITING_OPTIONS for found in pattern.findall(option)):
+            real = posixpath.normpath(path)
+            if not any(real == folder or real.startswith(f"{folder}/") for folder in writable):
+                problems.append(
+                    f"{name}: zookeeper_java_options [{setting}]: {path} is read-only for the member's systemd unit;"
+                    " add its folder to zookeeper_writable_paths, or name a file without a folder: it goes to the logs"
+                )
+    return problems
+
+
+def open_secret_warnings(name: str, properties: Iterable[str], address: str, port: Any) -> list[str]:
+    """Return a line where a member's AdminServer at `address` (empty: all) hands out secrets of zoo.cfg.
+
+    ZooKeeper makes each key that it does not know a system property, and `/commands/system_properties` shows all of
+    them to whoever asks. No setting switches that command off. A key that names a file shows only its path.
+    """
+    secrets = [key for key in secret_names(properties) if not key.lower().endswith("path")]
+    if not secrets or address.startswith("127.") or address in ("::1", "localhost"):
+        return []
+    return [
+        f"{name}: zookeeper_properties [{', '.join(secrets)}]: the AdminServer shows the values to whoever reaches"
+        f" zookeeper_admin_port [{port}] (/commands/system_properties); let only the master's host reach that port"
+        " (a firewall), or name files instead (ssl.keyStore.passwordPath and the like, from 3.8 on), or listen on"
+        " loopback (zookeeper_bind_address)"
+    ]
 
 
 # Descriptors of one session; what a worker has open besides is little.
@@ -178,7 +240,9 @@ class FilterModule:
             "folder_problems": folder_problems,
             "load_limit_problems": load_limit_problems,
             "member_host_problems": member_host_problems,
+            "open_secret_warnings": open_secret_warnings,
             "port_problems": port_problems,
             "python_problems": python_problems,
             "set_limits_problems": set_limits_problems,
+            "unit_path_problems": unit_path_problems,
         }

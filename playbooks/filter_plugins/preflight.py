@@ -132,7 +132,8 @@ def groups_names(groups: Mapping[str, Iterable[str]]) -> list[str]:
 
 def probe_warnings(groups: Mapping[str, Iterable[str]], hostvars: HostVars) -> list[str]:
     """Collect what the probes found that a run may go on with, but whose reader should know."""
-    return [line for name in groups_names(groups) for line in hostvars[name].get("preflight_host_warnings", [])]
+    sources = ("preflight_host_warnings", "_zookeeper_warnings")
+    return [line for name in groups_names(groups) for source in sources for line in hostvars[name].get(source, [])]
 
 
 def warning_report(warnings: Sequence[str]) -> list[str]:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import pwd
 import shutil
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,13 @@ description:
     marker, and that never through a link. A folder that somebody else could replace is refused.
   - A folder outside of the member's own gets a marker when it is made; without it C(removed) leaves the folder alone.
 options:
-  state: {description: 'made, removed, or pruned: remove those folders that are empty.', type: str, default: made}
+  state:
+    description:
+      - made, or removed, or pruned to remove those folders that are empty.
+      - C(marked) makes a folder of another kind with a marker, and refuses one without that has files besides I(known).
+      - C(checked) writes nothing, and refuses folders and a control script that somebody else could replace.
+    type: str
+    default: made
   member: {description: Name of the member., type: str, required: true}
   member_dir: {description: 'The folder of the member, with its marker .zk-locust.', type: path, default: ''}
   folders:
@@ -32,6 +40,7 @@ options:
     suboptions:
       path: {description: The folder., type: path, required: true}
       variable: {description: What names it in the inventory., type: str, default: zookeeper_state_dir}
+  known: {description: Names that a folder of ours may hold., type: list, elements: str, default: []}
   owner: {description: Who owns folders for data and logs., type: str, default: ''}
   ensemble: {description: The rendered id of the list of members., type: str, default: ''}
   differs: {description: Whether the files on the host differ from the rendered ones., type: bool, default: false}
@@ -51,13 +60,17 @@ RETURN = """
 member_state:
   description: stopped, current, outdated (runs with another configuration) or regrouped (with another list of members).
   type: str
-  returned: with made
+  returned: with made and checked
+listed: {description: Whether the files on the host have that list of members., type: bool, returned: with checked}
 left: {description: Folders that stay where they are., type: list, returned: always}
 done: {description: Folders that were made or removed., type: list, returned: always}
 """
 
 MARKER = ".zk-locust"
 MODE = 0o750
+# What stands in the marker of a load host's folder, which all names of a machine share; and in its command.
+LOAD_HOST = "load host"
+_LAUNCHER = "# Made by Ansible. Starts, asks and ends runs on this host"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # What ZooKeeper itself has in a data folder; the last is an ext4 file system's own.
@@ -115,6 +128,15 @@ def require_safe(path: Path, variable: str) -> None:
         )
 
 
+def check_folders(member_dir: Path, folders: list[tuple[Path, str]]) -> None:
+    """Raise FolderError where root must not work: on a file of the member's folder, or on one of its other folders."""
+    require_safe(member_dir / "control", "zookeeper_state_dir")
+    for path, variable in folders:
+        require_safe(path, variable)
+        if os.path.lexists(path):
+            os.close(open_folder(path, variable))
+
+
 def make_folder(path: Path, variable: str, owner: str, inside: bool, member: str, check: bool) -> bool:
     """Bring a folder to its state, return whether it was not. `inside` is one in the member's own folder."""
     require_safe(path, variable)
@@ -149,13 +171,40 @@ def make_folder(path: Path, variable: str, owner: str, inside: bool, member: str
         os.close(folder)
 
 
+def mark(path: Path, variable: str, member: str, known: set[str], check: bool) -> bool:
+    """Make a folder with a marker; return whether there was none. Raises FolderError where others have files in it."""
+    if not os.path.lexists(path):
+        if check:
+            return True
+        path.mkdir(parents=True, exist_ok=True)
+    folder = open_folder(path, variable)
+    try:
+        there = set(os.listdir(folder))  # noqa: PTH208 - pathlib knows no descriptors
+        if MARKER in there:
+            return False
+        if there - known:
+            raise FolderError(f"{variable} [{path.parent}]: {path} holds files of others; choose another folder")
+        if not check:
+            try:
+                marker = os.open(MARKER, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
+            except FileExistsError:
+                return False  # another name of this machine was quicker
+            with os.fdopen(marker, "w") as file:
+                file.write(f"{member}\n")
+        return True
+    finally:
+        os.close(folder)
+
+
 def carries_marker(path: Path, member: str) -> bool:
-    """Whether a folder was made for the member: by its marker, or by an older release's control script."""
+    """Whether a folder was made for the member (or the load host): by its marker, or by an older release's script."""
     folder = open_folder(path, "")
     try:
         marker = read_file(MARKER, folder)
         if marker is not None:
             return marker.strip() == member
+        if member == LOAD_HOST:
+            return _LAUNCHER in (read_file("host-run", folder) or "")
         return f"# Controls the ZooKeeper member {member}:" in (read_file("control", folder) or "")
     finally:
         os.close(folder)
@@ -163,15 +212,36 @@ def carries_marker(path: Path, member: str) -> bool:
 
 def remove(path: Path, variable: str, member: str, check: bool) -> str:
     """Remove a folder; return why it is left, empty if it is gone."""
+    folder = -1
     try:
         require_safe(path, variable)
+        folder = open_folder(path, variable)
+        wait_for_lock(folder)
+        if not os.path.lexists(path):
+            return ""  # another name of this machine has removed it
         if not carries_marker(path, member):
-            return "it carries no marker of zk-locust (a file .zk-locust with the member's name)"
+            what = "these words: load host" if member == LOAD_HOST else "the member's name"
+            return f"it carries no marker of zk-locust (a file .zk-locust with {what})"
+        if not check:
+            shutil.rmtree(path)  # follows no link, also where one is planted meanwhile
     except FolderError as error:
-        return str(error)
-    if not check:
-        shutil.rmtree(path)  # follows no link, also where one is planted meanwhile
+        return str(error) if os.path.lexists(path) else ""
+    finally:
+        if folder >= 0:
+            os.close(folder)
     return ""
+
+
+def wait_for_lock(folder: int) -> None:
+    """Wait until nobody else removes the folder, at most 20 s: whoever can read it can hold the lock."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
 
 
 def is_alive(pid_file: Path) -> bool:
@@ -219,15 +289,19 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "default": "made", "choices": ["made", "removed", "pruned"]},
+            "state": {"type": "str", "default": "made", "choices": ["made", "marked", "checked", "removed", "pruned"]},
             "member": {"type": "str", "required": True},
             "member_dir": {"type": "path", "default": ""},
             "folders": {"type": "list", "elements": "dict", "default": [], "options": folder},
+            "known": {"type": "list", "elements": "str", "default": []},
             "owner": {"type": "str", "default": ""},
             "ensemble": {"type": "str", "default": ""},
             "differs": {"type": "bool", "default": False},
         },
-        required_if=[("state", "made", ("member_dir", "owner")), ("state", "removed", ("member_dir",))],
+        required_if=[
+            ("state", "made", ("member_dir", "owner")),
+            ("state", "checked", ("member_dir",)),
+        ],
         supports_check_mode=True,
     )
     given = module.params
@@ -243,11 +317,20 @@ def main() -> None:
             for path, variable in folders:
                 if make_folder(path, variable, given["owner"], member_dir in path.parents, member, check):
                     done.append(str(path))
+        elif given["state"] == "marked":
+            done = [str(path) for path, variable in folders if mark(path, variable, member, set(given["known"]), check)]
+        elif given["state"] == "checked":
+            check_folders(member_dir, folders)
+            extra["member_state"] = member_state(member_dir, given["ensemble"], differs=False)
+            extra["listed"] = words_of(member_dir / "configuration-id")[1:2] == [given["ensemble"]]
         elif given["state"] == "removed":
             paths = [path for path, _ in folders]
             # First what is outside: that the member's own folder names it.
-            outside = [*folders, *((Path(path), "zookeeper_data_dir") for path in moved_from(member_dir, paths))]
-            for path, variable in [*outside, (member_dir, "zookeeper_state_dir")]:
+            todo = list(folders)
+            if given["member_dir"]:
+                todo += [(Path(path), "zookeeper_data_dir") for path in moved_from(member_dir, paths)]
+                todo.append((member_dir, "zookeeper_state_dir"))
+            for path, variable in todo:
                 if (member_dir in path.parents and path != member_dir) or not os.path.lexists(path):
                     continue
                 why = remove(path, variable, member, check)

@@ -48,6 +48,7 @@ options:
         required: true
       mode: {description: Its mode in octal., type: str, required: true}
       owner: {description: Name of the user that owns it; empty leaves it as it is., type: str, default: ''}
+      group_of: {description: User whose primary group it gets; empty leaves it as it is., type: str, default: ''}
       validate:
         description: Command that must accept the file before any is replaced, with C(%s) for its path.
         type: str
@@ -84,13 +85,14 @@ kept: {description: Whether I(keep) has a copy of what was there., type: bool, r
 
 
 class Wanted(NamedTuple):
-    """A file, or a folder if `content` is None, as it is to be; `owner` is empty where that does not matter."""
+    """A file, or a folder if `content` is None, as it is to be; `owner`, `group_of`: empty where it does not matter."""
 
     path: Path
     mode: int
     owner: str = ""
     content: bytes | None = None
     validate: str = ""
+    group_of: str = ""
 
 
 class Difference(NamedTuple):
@@ -114,7 +116,8 @@ def difference(wanted: Wanted) -> Difference | None:
         raise OSError(f"{wanted.path} is not a folder")
     before = None if wanted.content is None or is_link else wanted.path.read_bytes()
     owner = _name_of(found.st_uid) if wanted.owner else ""
-    attributes = (_text(found.st_mode & 0o7777, owner), _attributes(wanted))
+    group = _group_of(found.st_gid, wanted.group_of)
+    attributes = (_text(found.st_mode & 0o7777, owner, group), _attributes(wanted))
     if before == wanted.content and attributes[0] == attributes[1]:
         return None
     return Difference(before, before != wanted.content, attributes)
@@ -134,6 +137,8 @@ def make(wanted: Wanted) -> None:
     if not wanted.path.is_symlink() and wanted.path.exists():
         before = wanted.path.stat()
         uid, gid = before.st_uid if uid < 0 else uid, before.st_gid
+    if wanted.group_of:
+        gid = pwd.getpwnam(wanted.group_of).pw_gid
     handle, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=wanted.path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -206,12 +211,22 @@ def shown(wanted: Wanted, found: Difference) -> list[dict[str, str]]:
     return shown
 
 
-def _text(mode: int, owner: str) -> str:
-    return f"{mode:04o} {owner}".rstrip()
+def _text(mode: int, owner: str, group: str = "") -> str:
+    return f"{mode:04o} {owner} {group}".rstrip()
 
 
 def _attributes(wanted: Wanted) -> str:
-    return _text(wanted.mode, wanted.owner)
+    return _text(wanted.mode, wanted.owner, f"group of {wanted.group_of}" if wanted.group_of else "")
+
+
+def _group_of(gid: int, user: str) -> str:
+    """Return how a group is shown beside that of `user`, which a file is to have; empty where any group will do."""
+    if not user:
+        return ""
+    try:
+        return f"group of {user}" if pwd.getpwnam(user).pw_gid == gid else f"group {gid}"
+    except KeyError:
+        return f"group {gid}"  # check mode, before the user is made
 
 
 def _name_of(uid: int) -> str:
@@ -231,6 +246,7 @@ def main() -> None:
     file: dict[str, Any] = {
         "content": {"type": "str", "required": True, "no_log": True},
         "validate": {"type": "str", "default": ""},
+        "group_of": {"type": "str", "default": ""},
     }
     module = AnsibleModule(
         argument_spec={
@@ -254,6 +270,7 @@ def main() -> None:
                 one["owner"],
                 base64.b64decode(one["content"], validate=True) if "content" in one else None,
                 one.get("validate", ""),
+                one.get("group_of", ""),
             )
             for one in module.params["folders"] + module.params["files"]
         ]

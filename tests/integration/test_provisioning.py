@@ -202,7 +202,16 @@ def test_a_member_is_removed_alone_and_the_others_go_on(fleet: LocalFleet) -> No
     assert fleet.pids() == {name: before[name] for name in ("zk1", "zk3")}
     assert sorted(path.name for path in (fleet.state / "zookeeper").iterdir()) == ["zk1", "zk3"]
     assert sorted(fleet.modes().values()) == ["", "follower", "leader"]
-    fleet.provision().succeeded()
+    # It comes back alone, beside those that have the same list; with another list it does not.
+    election_port = fleet.inventory["zookeeper"]["hosts"]["zk2"]["zookeeper_election_port"]
+    fleet.inventory["zookeeper"]["hosts"]["zk2"]["zookeeper_election_port"] = free_ports(1)[0]
+    refused = fleet.play("provision", "--limit", "zk2").failed()
+    assert "zk2: to be started with the inventory's list of members, while --limit leaves out zk1 (it has another" in (
+        " ".join(refused.screen.split())
+    )
+    assert not (fleet.state / "zookeeper/zk2").exists()
+    fleet.inventory["zookeeper"]["hosts"]["zk2"]["zookeeper_election_port"] = election_port
+    fleet.play("provision", "--limit", "zk2").succeeded()
     assert {name: pid for name, pid in fleet.pids().items() if name != "zk2"} == {n: before[n] for n in ("zk1", "zk3")}
     assert sorted(fleet.modes().values()) == ["follower", "follower", "leader"]
 
@@ -259,6 +268,26 @@ def test_root_follows_no_link_that_the_service_user_has_planted(fresh_fleet: Loc
         path.unlink()
     fresh_fleet.provision(zookeeper_keep_running=True).succeeded()
     assert fresh_fleet.modes() == {"zk1": "standalone"}
+
+
+def test_root_runs_and_writes_nothing_where_another_user_could_replace_it(fresh_fleet: LocalFleet) -> None:
+    require_root("only root has to fear other users")
+    for name in MEMBERS[1:]:
+        del fresh_fleet.inventory["zookeeper"]["hosts"][name]
+    member = fresh_fleet.state / "zookeeper/zk1"
+    member.mkdir(parents=True)
+    os.chown(member, 65534, 65534)
+    could = f"{member} can be written by another user than root, who could replace {member}/control"
+    assert could in " ".join(fresh_fleet.provision().failed().screen.split())
+    assert not list(member.iterdir())
+    ran = fresh_fleet.folder / "ran"
+    control = member / "control"
+    control.write_text(f"#!/bin/sh\n# Controls the ZooKeeper member zk1: x\necho ran >>{ran}\n")
+    control.chmod(0o755)
+    for playbook in ("stop", "teardown"):
+        assert could in " ".join(fresh_fleet.play(playbook, "--limit", "zookeeper").failed().screen.split())
+    assert control.exists()
+    assert not ran.exists()
 
 
 def test_an_archive_is_verified_and_unpacked_beside_others(fresh_fleet: LocalFleet) -> None:
@@ -419,8 +448,17 @@ def test_a_load_host_is_removed_though_its_command_no_longer_runs(fresh_fleet: L
     folder = fresh_fleet.state / "load/load"
     (folder / "runs/20250101T000000Z-quick").mkdir(parents=True)
     command = folder / "host-run"
-    command.write_text("#!/bin/sh\nexec /nowhere/python -m zk_locust.cli\n")
+    ran = fresh_fleet.folder / "ran"
+    command.write_text(f"#!/bin/sh\necho ran >{ran}\n")
     command.chmod(0o755)
+    # Nothing says that the folder is ours: it is neither run nor removed.
+    play = fresh_fleet.play("teardown", "--limit", "load1").succeeded()
+    assert f"load1: left in place: {folder}: it carries no marker of zk-locust" in " ".join(play.screen.split())
+    assert command.exists()
+    assert not ran.exists()
+    # A load host of an older release, which wrote no marker, is known by its command.
+    launcher = "# Made by Ansible. Starts, asks and ends runs on this host: host-run status --folder …"
+    command.write_text(f"#!/bin/sh\n{launcher}\nexec /nowhere/python -m zk_locust.cli\n")
     fresh_fleet.play("teardown", "--limit", "load1").succeeded()
     assert not folder.exists()
 

@@ -7,10 +7,12 @@ import pytest
 from playbooks.filter_plugins.ensemble import (
     ensemble_line,
     java_properties,
+    list_conflicts,
     log_tails,
     member_modes,
     member_properties,
     members_not_serving,
+    members_off_list,
     plan_restarts,
     restart_plan,
     server_properties,
@@ -122,6 +124,63 @@ def test_restarts_follow_what_the_role_has_registered() -> None:
         "c": {"__zookeeper_state": {"member_state": "outdated"}, "__zookeeper_before": {"mode": "follower"}},
     }
     assert restart_plan("abc", hostvars) == {"at_once": [], "one_by_one": ["c", "a"], "silent": [], "regrouped": []}
+
+
+def conflicts(numbers: list[int], view: Any, mode: str = "follower", listed: bool = False) -> list[str]:
+    """Ask whether z3 may start beside z1, which serves and tells `view`."""
+    asked = {
+        "__zookeeper_checked": {"member_state": "stopped", "listed": listed},
+        "__zookeeper_others": {"results": [{"item": {"name": "z1"}, "mode": mode}]},
+        "__zookeeper_lists": {"answers": {"z1": {"voting_view": view}}},
+    }
+    skipped = {"__zookeeper_others": {"results": [{"item": {"name": "z1"}, "skipped": True}]}}
+    hostvars: dict[str, dict[str, Any]] = {"z3": asked, "z4": skipped | {"__zookeeper_checked": {"listed": listed}}}
+    return list_conflicts(["z3", "z4"], [member(number) for number in numbers], hostvars)
+
+
+def listed_servers(*numbers: int) -> dict[str, Any]:
+    """Return an answer of the AdminServer's command voting_view, as 3.8 gives it."""
+    servers = {}
+    for number in numbers:
+        one = member(number)
+        servers[str(number)] = {
+            "server_addresses": [f"{one['address']}:{one['peer_port']}"],
+            "election_addresses": [f"{one['address']}:{one['election_port']}"],
+            "client_address": "",
+            "learner_type": "participant",
+        }
+    return {"current_config": servers, "command": "voting_view", "error": None}
+
+
+def test_a_stopped_member_is_not_started_beside_others_with_another_list() -> None:
+    assert conflicts([1, 2, 3], listed_servers(1, 2)) == ["z1 (it has another list)"]
+    # Those that run may be a single member, which has no list.
+    assert conflicts([1, 2, 3], listed_servers()) == ["z1 (it has another list)"]
+    # An old id at another address is another member.
+    moved = listed_servers(1, 2, 3)
+    moved["current_config"]["2"]["election_addresses"] = ["198.18.0.9:3888"]
+    assert conflicts([1, 2, 3], moved, listed=True) == ["z1 (it has another list)"]
+
+
+def test_a_stopped_member_is_started_beside_others_with_its_list_or_that_do_not_serve() -> None:
+    assert conflicts([1, 2, 3], listed_servers(1, 2, 3)) == []
+    assert conflicts([1, 2, 3], listed_servers(1, 2), mode="") == []
+
+
+@pytest.mark.parametrize("view", [None, {}, "x", {"current_config": ["x"]}, {"current_config": {"1": "x"}}])
+def test_a_server_that_does_not_tell_its_list_counts_by_the_files_of_those_that_start(view: Any) -> None:
+    assert conflicts([1, 2, 3], view) != []
+    if not (isinstance(view, dict) and isinstance(view.get("current_config"), dict)):
+        assert conflicts([1, 2, 3], view, listed=True) == []
+
+
+def test_members_are_found_by_their_state_before_anything_was_written() -> None:
+    states = {"z1": "stopped", "z2": "regrouped", "z3": "current"}
+    hostvars: dict[str, dict[str, Any]] = {
+        name: {"__zookeeper_checked": {"member_state": state}} for name, state in states.items()
+    }
+    assert members_off_list([*states, "z4"], {**hostvars, "z4": {}}, ["stopped"]) == ["z1"]
+    assert members_off_list(states, hostvars, ["regrouped"]) == ["z2"]
 
 
 def test_members_that_do_not_serve_are_explained() -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from playbooks.library.member_folders import (
     FolderError,
     carries_marker,
     make_folder,
+    mark,
     member_state,
     moved_from,
     remove,
     replaceable,
 )
+from tests.needs import require_root
 
 
 def make(path: Path, inside: bool = False) -> bool:
@@ -176,6 +179,89 @@ def test_the_module_makes_removes_and_prunes(tmp_path: Path) -> None:
     assert run(**prune)["done"] == [str(member.parent)]
     (tmp_path / "state" / "keep").unlink()
     assert run(**prune)["done"] == [str(tmp_path / "state")]
+
+
+def test_a_load_hosts_folder_is_marked_where_only_ours_is_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "state/load"
+    arguments: dict[str, Any] = {"member": "load host", "folders": [{"path": str(folder)}], "known": ["runs"]}
+    assert run(state="marked", _ansible_check_mode=True, **arguments)["changed"]
+    assert not folder.exists()
+    assert run(state="marked", **arguments)["changed"]
+    assert (folder / MARKER).read_text() == "load host\n"
+    (folder / "thesis.tex").touch()
+    assert not run(state="marked", **arguments)["changed"]
+    (folder / MARKER).unlink()
+    assert "holds files of others; choose another folder" in run(state="marked", **arguments)["msg"]
+    assert not (folder / MARKER).exists()
+
+
+def test_a_load_hosts_folder_is_removed_by_its_marker_or_the_command_of_an_older_release(tmp_path: Path) -> None:
+    folder = tmp_path / "load"
+    (folder / "runs").mkdir(parents=True)
+    arguments: dict[str, Any] = {"state": "removed", "member": "load host", "folders": [{"path": str(folder)}]}
+    (folder / "host-run").write_text("#!/bin/sh\n# Controls the ZooKeeper member load host:\n")
+    assert "it carries no marker of zk-locust" in run(**arguments)["left"][0]
+    assert folder.exists()
+    (folder / "host-run").write_text(
+        "#!/bin/sh\n# Made by Ansible. Starts, asks and ends runs on this host: host-run\n"
+    )
+    assert run(_ansible_check_mode=True, **arguments)["done"] == [str(folder)]
+    assert folder.exists()
+    assert run(**arguments)["done"] == [str(folder)]
+    assert not folder.exists()
+    assert tmp_path.exists()
+
+
+def test_two_names_of_a_machine_mark_and_remove_one_folder_at_the_same_time(tmp_path: Path) -> None:
+    folder = tmp_path / "load"
+    with ThreadPoolExecutor(8) as pool:
+        marked = list(
+            pool.map(lambda _: mark(folder, "load_host_state_dir", "load host", set(), check=False), range(8))
+        )
+        assert marked.count(True) == 1
+        for number in range(500):
+            (folder / f"{number}").touch()
+        removed = list(pool.map(lambda _: _remove_if_there(folder), range(8)))
+    assert removed == [""] * 8
+    assert not folder.exists()
+
+
+def _remove_if_there(folder: Path) -> str:
+    try:
+        return remove(folder, "load_host_state_dir", "load host", check=False)
+    except OSError as error:
+        return str(error)
+
+
+def test_the_launchers_comment_is_the_one_that_teardown_knows() -> None:
+    role = Path(member_folders.__file__).parents[2] / "roles/load_host/tasks/main.yml"
+    assert member_folders._LAUNCHER in role.read_text()
+
+
+def test_a_check_writes_nothing_and_says_what_the_member_runs_with(tmp_path: Path) -> None:
+    member_dir = tmp_path / "zookeeper/zk1"
+    folders = [{"path": str(member_dir / "data")}]
+    found = run(state="checked", member_dir=str(member_dir), folders=folders, ensemble="e1")
+    assert (found["changed"], found["member_state"], found["listed"]) == (False, "stopped", False)
+    assert not list(tmp_path.iterdir())
+    member_dir.mkdir(parents=True)
+    (member_dir / "configuration-id").write_text("id\ne1\n")
+    assert run(state="checked", member_dir=str(member_dir), ensemble="e1")["listed"]
+    assert not run(state="checked", member_dir=str(member_dir), ensemble="e2")["listed"]
+    (member_dir / "data").symlink_to(tmp_path)
+    assert "is a link or no folder" in run(state="checked", member_dir=str(member_dir), folders=folders)["msg"]
+
+
+def test_a_check_refuses_a_control_script_that_another_user_could_have_written(tmp_path: Path) -> None:
+    require_root("only root has to fear other users")
+    member_dir = tmp_path / "zookeeper/zk1"
+    member_dir.mkdir(parents=True)
+    for folder in (member_dir, member_dir.parent):
+        os.chown(folder, 65534, 65534)
+        said = run(state="checked", member_dir=str(member_dir))["msg"]
+        assert f"{folder} can be written by another user than root, who could replace {member_dir}/control" in said
+        os.chown(folder, 0, 0)
+    assert not run(state="checked", member_dir=str(member_dir))["changed"]
 
 
 def test_the_module_runs_with_the_python_of_old_hosts() -> None:

@@ -8,10 +8,19 @@ from playbooks.filter_plugins.host_contract import (
     folder_problems,
     load_limit_problems,
     member_host_problems,
+    open_secret_warnings,
     port_problems,
     python_problems,
+    unit_path_problems,
 )
-from playbooks.filter_plugins.preflight import joined, probe_problems, problem_report, scenario_request, told_by
+from playbooks.filter_plugins.preflight import (
+    joined,
+    probe_problems,
+    probe_warnings,
+    problem_report,
+    scenario_request,
+    told_by,
+)
 
 GOOD_PROBE: dict[str, Any] = {
     "java": {"path": "/usr/bin/java", "major": 17, "error": ""},
@@ -249,3 +258,67 @@ def test_only_hosts_that_are_surely_the_same_answer_for_each_other(host: dict[st
 def test_hosts_that_are_reached_in_the_same_way_over_ssh_are_not_the_same() -> None:
     hostvars: dict[str, dict[str, Any]] = {"zk1": {}, "load1": {}}
     assert told_by("zk1", ["load1"], hostvars) == "zk1"
+
+
+def test_secrets_that_an_admin_server_shows_are_named_without_their_values() -> None:
+    keys = [
+        "tickTime",
+        "ssl.keyStore.password",
+        "DigestAuthenticationProvider.superDigest",
+        "ssl.trustStore.passwordPath",
+    ]
+    for address in ("", "198.18.0.1"):
+        (line,) = open_secret_warnings("z", keys, address, 8080)
+        assert line.startswith(
+            "z: zookeeper_properties [DigestAuthenticationProvider.superDigest, ssl.keyStore.password]: the AdminServer"
+            " shows the values to whoever reaches zookeeper_admin_port [8080]"
+        )
+    assert probe_warnings({"zookeeper": ["z"]}, {"z": {"_zookeeper_warnings": [line]}}) == [line]
+
+
+def test_secrets_on_loopback_and_files_with_passwords_give_no_warning() -> None:
+    for address in ("127.0.0.1", "127.0.1.1", "::1", "localhost"):
+        assert open_secret_warnings("z", ["ssl.keyStore.password"], address, 8080) == []
+    assert open_secret_warnings("z", ["tickTime", "ssl.keyStore.passwordPath"], "", 8080) == []
+
+
+def unit_problems(*options: str, paths: Any = (), **files: bool) -> list[str]:
+    probe = {"files": {f"/{name}": found for name, found in files.items()}}
+    paths = list(paths) if isinstance(paths, tuple) else paths
+    return unit_path_problems("z", probe, {"java_options": options, "own": ["/state/log"], "writable_paths": paths})
+
+
+@pytest.mark.parametrize(
+    ("option", "setting", "path"),
+    [
+        ("-Xlog:gc:file=/var/log/gc.log", "-Xlog", "/var/log/gc.log"),
+        ("-Xlog:gc*,safepoint:/var/log/gc.log:time:filecount=5", "-Xlog", "/var/log/gc.log"),
+        ("-Xloggc:/var/log/gc.log", "-Xloggc", "/var/log/gc.log"),
+        ("-XX:HeapDumpPath=/srv/dumps", "-XX:HeapDumpPath", "/srv/dumps"),
+        ("-XX:HeapDumpPath=/state/log/../x", "-XX:HeapDumpPath", "/state/log/../x"),
+        ("-XX:ErrorFile=/tmp/hs_err_%p.log", "-XX:ErrorFile", "/tmp/hs_err_%p.log"),
+        ("-XX:StartFlightRecording=dumponexit=true,filename=/srv/r.jfr", "-XX:StartFlightRecording", "/srv/r.jfr"),
+        ("-XX:FlightRecorderOptions:repository=/srv/jfr", "-XX:FlightRecorderOptions", "/srv/jfr"),
+        ("-Djava.io.tmpdir=/scratch", "-Djava.io.tmpdir", "/scratch"),
+    ],
+)
+def test_an_option_that_writes_where_the_unit_is_read_only_is_named(option: str, setting: str, path: str) -> None:
+    (line,) = unit_problems(option)
+    assert line.startswith(f"z: zookeeper_java_options [{setting}]: {path} is read-only for the member's systemd unit")
+    assert "zookeeper_writable_paths" in line
+    assert unit_problems(option, paths=("/var/log", "/srv", "/scratch/", "/tmp", "/state")) == []
+
+
+def test_options_that_write_to_the_members_folders_or_nowhere_are_no_problem() -> None:
+    options = ("-Xlog:gc:file=gc2.log", "-Xlog:gc:file=/state/log/gc2.log", "-Xlog:gc:stdout", "-XX:+UseZGC")
+    assert (
+        unit_problems(*options, "-XX:HeapDumpPath=dumps", "-Djavax.net.ssl.keyStore=/etc/ks", "-Xlog:x:/dev/null") == []
+    )
+
+
+def test_paths_that_the_unit_is_to_write_must_be_folders_that_exist() -> None:
+    assert "[dumps] must be the absolute path of a folder below /" in unit_problems(paths=("dumps",))[0]
+    assert "[/] must be the absolute path of a folder below /" in unit_problems(paths=("/",))[0]
+    assert "[/srv] does not exist; make it" in unit_problems(paths=("/srv",), srv=False)[0]
+    assert "must be a list of folders" in unit_problems(paths="/srv")[0]
+    assert unit_problems(paths=("/srv",), srv=True) == []

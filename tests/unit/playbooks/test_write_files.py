@@ -57,6 +57,20 @@ def test_files_and_their_folders_are_made_once(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["zoo.cfg"]
 
 
+def test_a_file_of_root_gets_the_group_of_the_user_who_is_to_read_it(tmp_path: Path) -> None:
+    require_root("only root can give a file another group")
+    file = tmp_path / "zoo.cfg"
+    gid = pwd.getpwnam("nobody").pw_gid
+    given = {"path": str(file), "mode": "0640", "owner": "root", "group_of": "nobody", "content": "x\n"}
+    assert play(files=[dict(given)])["changed"]
+    assert (file.stat().st_uid, file.stat().st_gid, mode(file)) == (0, gid, 0o640)
+    assert not play(files=[dict(given)])["changed"]
+    os.chown(file, 0, 0)
+    found = play(files=[dict(given)])
+    assert found["diff"][0]["before"].endswith("0640 root group 0\n")
+    assert file.stat().st_gid == gid
+
+
 def test_check_mode_says_what_would_change_and_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_text("old\n")
