@@ -7,6 +7,7 @@ from typing import Any, Final
 from fleet.pack import Limits, shown, unpack
 from fleet.run_record import MANIFEST, UNFINISHED, read
 from zk_locust.durable_files import sync_folder
+from zk_locust.plain_text import first_of
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
@@ -66,4 +67,8 @@ def take_late(run: Path, pack: Path, host: str, limits: Limits) -> dict[str, Any
     unpacked = unpack(pack, folder, limits)
     sync_folder(folder.parent)
     pack.unlink()
-    return {"folder": str(folder), "taken": sorted(unpacked.taken), "refused": unpacked.refused[:20]}
+    return {
+        "folder": str(folder),
+        "taken": sorted(unpacked.taken),
+        "refused": first_of(unpacked.refused, more="{:,} more entries were refused"),
+    }
