@@ -344,7 +344,7 @@ def test_what_hosts_say_of_missing_files_is_plain_text() -> None:
 
 
 def test_why_hosts_did_not_start_is_plain_text() -> None:
-    hosts = {
+    hosts: dict[str, dict[str, Any]] = {
         "load1": {"__benchmark_run_started": {"rc": 2, "stderr": f"locust is missing{ORDERS}\n"}},
         "load2": {"__benchmark_run_started": {"rc": 1, "stderr": "x" * 10**6}},
         "load3": {"__benchmark_run_started": {"rc": 1, "stderr": "\n", "msg": ""}},
