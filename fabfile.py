@@ -5,13 +5,15 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
+
+from zk_locust.plain_text import for_screen
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -44,6 +46,11 @@ def _command(body: Callable[Arguments, None]) -> Callable[Arguments, None]:
     return quiet
 
 
+def _show(lines: Iterable[str]) -> None:
+    """Print lines without what a terminal would obey: hosts and files of theirs may have said some of it."""
+    print("\n".join(map(for_screen, lines)), flush=True)
+
+
 def _told(work: Callable[[], Result]) -> Result:
     """What `work` returns; what goes wrong becomes one line, with exit code 2 where the user can mend it, else 1."""
     from reporting.errors import ReportingError
@@ -51,7 +58,7 @@ def _told(work: Callable[[], Result]) -> Result:
     try:
         return work()
     except ReportingError as error:
-        raise Exit(str(error), code=2) from None
+        raise Exit(for_screen(error), code=2) from None
 
 
 def _asked(inventory: list[str], work: Callable[["Inventory"], int]) -> None:
@@ -72,9 +79,9 @@ def _read(inventory: list[str], work: Callable[["Inventory"], Result]) -> Result
     try:
         return work(Inventory.load(inventory))
     except InputError as error:
-        raise Exit(str(error), code=2) from None
+        raise Exit(for_screen(error), code=2) from None
     except FleetError as error:
-        raise Exit(str(error), code=1) from None
+        raise Exit(for_screen(error), code=1) from None
 
 
 @task(
@@ -91,7 +98,10 @@ def _print_status(inventory: "Inventory", *, as_json: bool) -> int:
     from fleet import status as fleet_status
 
     fleet = fleet_status.look(inventory)
-    print(json.dumps(fleet_status.as_json(fleet)) if as_json else "\n".join(fleet_status.as_text(fleet)))
+    if as_json:
+        print(json.dumps(fleet_status.as_json(fleet)))
+    else:
+        _show(fleet_status.as_text(fleet))
     return 0 if fleet.sound else 1
 
 
@@ -137,7 +147,7 @@ def stop(_context: Context, inventory: list[str]) -> None:
     def work(read: "Inventory") -> int:
         from fleet import stop as fleet_stop
 
-        return fleet_stop.stop(read, lambda line: print(line, flush=True))
+        return fleet_stop.stop(read, lambda line: _show([line]))
 
     _asked(inventory, work)
 
@@ -159,7 +169,7 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
     def work(read: "Inventory") -> int:
         from fleet import tunnel
 
-        tunnel.show(read, port, lambda line: print(line, flush=True), wait)
+        tunnel.show(read, port, lambda line: _show([line]), wait)
         return 0
 
     _asked(inventory, work)
@@ -192,7 +202,7 @@ def _write_and_show(folder: Path, with_figures: bool) -> None:
 
     found = results.evaluate(folder)
     page = write.write(found, with_figures=with_figures)
-    print("\n".join(tables.summary(found, page)), end="\n\n")
+    _show([*tables.summary(found, page), ""])
 
 
 @task(name="runs", iterable=["inventory"], help={"inventory": INVENTORY_HELP, "results_dir": RESULTS_HELP})
@@ -202,7 +212,7 @@ def list_runs(_context: Context, inventory: list[str], results_dir: str = "") ->
     from reporting import runs
 
     results = _results(results_dir, inventory)
-    print("\n".join(_told(lambda: runs.table(results))))
+    _show(_told(lambda: runs.table(results)))
 
 
 def _results(given: str, inventory: list[str]) -> Path:

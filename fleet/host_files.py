@@ -1,5 +1,6 @@
 """A host's files of a run: taken into the record, what is missing of them, and what nobody expects."""
 
+import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from fleet.pack import Limits, PackError, shown, unpack
 from zk_locust.durable_files import read_object, sync_folder
+from zk_locust.plain_text import first_of
 
 # What a load host's folder holds (zk_locust/host_run/spec.py, zk_locust/report_dir.py).
 SPEC = "spec.json"
@@ -16,6 +18,8 @@ EVENTS = "events.csv"
 METRICS = "zk-metrics.csv"
 HOST_METRICS = "host-metrics.csv"
 SAMPLER = "sampler"
+# More than a pack may have files; each is looked for.
+_MOST_PROCESSES = 10_000
 _OTHER_FILES = (
     SPEC,
     STATUS,
@@ -31,8 +35,9 @@ def take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Lim
     """Unpack a host's files into `logs/<host>/`, move those of `figures` to the top of the record, remove the pack.
 
     Returns `missing`, the names of files that the host should have had, `unknown`, those that nobody expects, `taken`,
-    those that were in the pack, and `refused`, a line for each that was not taken. Raises PackError for a pack that
-    cannot be used, and where a figure is too large: the host is to keep its files then, and the pack is removed too.
+    those that were in the pack, and `refused`, a line for each that was not taken; of long lists the first and how many
+    more there are. Raises PackError for a pack that cannot be used, and where a figure is too large: the host is to
+    keep its files then, and the pack is removed too.
     """
     try:
         return _take_in(folder, pack, host, figures, limits)
@@ -64,16 +69,11 @@ def _take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Li
         file.replace(folder / name)
     sync_folder(folder)
     return {
-        "missing": missing,
-        "unknown": sorted(unknown),
+        "missing": first_of(missing),
+        "unknown": first_of(sorted(unknown)),
         "taken": sorted(unpacked.taken),
-        "refused": _first(unpacked.refused),
+        "refused": first_of(unpacked.refused, more="{:,} more entries were refused"),
     }
-
-
-def _first(lines: list[str], limit: int = 20) -> list[str]:
-    """Return some lines and how many more there are: a host may send thousands of names."""
-    return lines if len(lines) <= limit else [*lines[:limit], f"{len(lines) - limit:,} more entries were refused"]
 
 
 def _object_in(file: Path) -> dict[str, Any]:
@@ -87,14 +87,14 @@ def _object_in(file: Path) -> dict[str, Any]:
 def _processes(content: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the processes of a spec that are described as they should be."""
     found = content.get("processes")
-    processes = found if isinstance(found, list) else []
+    processes = found[:_MOST_PROCESSES] if isinstance(found, list) else []
     return [each for each in processes if isinstance(each, dict) and isinstance(each.get("name"), str)]
 
 
 def _states(status: Mapping[str, Any]) -> dict[str, Any]:
     """Return the processes of a status by name."""
     found = status.get("processes")
-    return found if isinstance(found, dict) else {}
+    return dict(itertools.islice(found.items(), _MOST_PROCESSES)) if isinstance(found, dict) else {}
 
 
 def _logs_of(logs: Path, spec: Mapping[str, Any], status: Mapping[str, Any]) -> list[str]:

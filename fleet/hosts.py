@@ -26,6 +26,7 @@ from paramiko.ssh_exception import (
 from fleet import connections
 from fleet.endpoints import Endpoint
 from fleet.errors import FleetError, HostError
+from zk_locust.plain_text import plain_line
 
 ANSWER_LIMIT_S: Final = 30.0
 _AT_ONCE: Final = 32
@@ -44,7 +45,7 @@ class Answer:
     @property
     def reason(self) -> str:
         """The last line of what it has complained about."""
-        return (self.err.strip() or self.out.strip() or f"exit code {self.code}").splitlines()[-1].strip()
+        return plain_line((self.err.strip() or self.out.strip() or f"exit code {self.code}").splitlines()[-1])
 
 
 class Host:
@@ -235,4 +236,4 @@ def _reason(endpoint: Endpoint, error: BaseException) -> str:
 
 def _short(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or getattr(error, "text", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())
+    return plain_line(text)

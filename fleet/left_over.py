@@ -7,6 +7,7 @@ from typing import Any, Final
 from fleet.pack import Limits, shown, unpack
 from fleet.run_record import MANIFEST, UNFINISHED, read
 from zk_locust.durable_files import sync_folder
+from zk_locust.plain_text import first_of
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
@@ -68,4 +69,8 @@ def take_late(run: Path, pack: Path, host: str, limits: Limits) -> dict[str, Any
         sync_folder(folder.parent)
     finally:
         pack.unlink(missing_ok=True)  # the host keeps its files where they cannot be taken
-    return {"folder": str(folder), "taken": sorted(unpacked.taken), "refused": unpacked.refused[:20]}
+    return {
+        "folder": str(folder),
+        "taken": sorted(unpacked.taken),
+        "refused": first_of(unpacked.refused, more="{:,} more entries were refused"),
+    }

@@ -10,6 +10,7 @@ from fleet import leases
 from fleet.errors import HostError
 from fleet.hosts import Host
 from fleet.inventory import MASTER, WORKERS, HostVariables, Inventory
+from zk_locust.plain_text import plain_line
 
 NOT_PROVISIONED: Final = "not provisioned"
 _LIMIT_S: Final = 20.0
@@ -49,7 +50,7 @@ class LoadHost:
     @property
     def processes_in_words(self) -> str:
         """E.g. `1 master, 2 workers`; empty where nothing runs."""
-        kinds = Counter(str(process.get("name", "")).partition("-")[0] for process in self.processes)
+        kinds = Counter(plain_line(process.get("name", "")).partition("-")[0] for process in self.processes)
         order = sorted(kinds, key=lambda kind: (kind != "master", kind != "worker", kind))
         return ", ".join(f"{kinds[kind]} {kind}{'' if kinds[kind] == 1 else 's'}" for kind in order)
 

@@ -11,6 +11,7 @@ from fleet.endpoints import endpoint
 from fleet.errors import HostError, InputError, nearest
 from fleet.hosts import Host
 from fleet.inventory import MEMBERS, HostVariables, Inventory, as_bool
+from zk_locust.plain_text import for_screen
 
 MEMBER_LOG: Final = "zookeeper.log"
 _LOGS_OF_RUN: Final = ".log"
@@ -49,7 +50,7 @@ def show(inventory: Inventory, host: str, *, names: Sequence[str], lines: int, f
         files = find(reached, inventory, variables)
         if listed:
             for file in files:
-                print(f"{file.written}  {file.size:>12,}  {file.path}")
+                print(for_screen(f"{file.written}  {file.size:>12,}  {file.path}"))
             return 0
         chosen = choose(files, names)
         commands = tails(chosen, lines, follow)
@@ -72,7 +73,7 @@ class PlainOutput:
 
     def write(self, text: str) -> int:
         """Write the text, its lines and tabs as they are."""
-        self._out.write("".join(char if char.isprintable() or char in "\n\t" else "?" for char in text))
+        self._out.write(for_screen(text, kept="\n\t"))
         return len(text)
 
     def flush(self) -> None:

@@ -14,6 +14,7 @@ from fleet.errors import HostError, InputError
 from fleet.hosts import Host
 from fleet.inventory import MEMBERS, HostVariables, Inventory, as_bool
 from fleet.leases import Lease
+from zk_locust.plain_text import plain_line
 
 CLIENT_PORT: Final = 2181
 _LIMIT_S: Final = 3.0  # for connecting and the complete answer
@@ -150,7 +151,7 @@ def ask(host: Host, asked: Sequence[Target]) -> list[Member]:
     answers = read_answers(answer.out, len(asked))
     if answers is None:
         raise HostError(
-            f"{host.endpoint.python} does not run there ({plain(answer.reason)}); set ansible_python_interpreter"
+            f"{host.endpoint.python} does not run there ({_plain(answer.reason)}); set ansible_python_interpreter"
         )
     return [parse(target, text, error) for target, (text, error) in zip(asked, answers, strict=True)]
 
@@ -169,10 +170,8 @@ def read_answers(out: str, count: int) -> list[tuple[str, str]] | None:
     return pairs if len(pairs) == count and all(len(pair) == 2 for pair in pairs) else None
 
 
-def plain(text: str) -> str:
-    """One short line of text from a host, without what a terminal would obey or could not show."""
-    words = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return words if len(words) <= _MOST_SHOWN else f"{words[:_MOST_SHOWN]} …"
+def _plain(text: str) -> str:
+    return plain_line(text, _MOST_SHOWN)
 
 
 def parse(target: Target, text: str, error: str = "") -> Member:
@@ -182,7 +181,7 @@ def parse(target: Target, text: str, error: str = "") -> Member:
         name, _, value = (part.strip() for part in line.partition(":"))
         match name:
             case "Zookeeper version":
-                found["version"] = plain(re.split(r"[-,\s]", value)[0])
+                found["version"] = _plain(re.split(r"[-,\s]", value)[0])
             case "Latency min/avg/max" | "Latency min/avg/max (ms)":
                 numbers = value.split("/")
                 right = len(numbers) == 3 and all(re.fullmatch(r"\d{1,18}(\.\d{1,18})?", number) for number in numbers)
@@ -191,14 +190,14 @@ def parse(target: Target, text: str, error: str = "") -> Member:
                 number = int(value) if re.fullmatch(r"\d{1,18}", value, re.ASCII) else None
                 found[{"Node count": "nodes"}.get(name, name.lower())] = number
             case "Zxid":
-                found["zxid"] = plain(value)
+                found["zxid"] = _plain(value)
             case "Mode" if value in _ROLES:
                 found["role"] = value
     problem = ""
     if not found.get("role"):
         # E.g. "This ZooKeeper instance is not currently serving requests".
-        said = plain(text) or "the connection was closed without an answer"
+        said = _plain(text) or "the connection was closed without an answer"
         problem = f"does not serve: {said}"
         if error:
-            problem = f"{'not running' if 'refused' in error else 'not reached'}: {plain(error)}"
+            problem = f"{'not running' if 'refused' in error else 'not reached'}: {_plain(error)}"
     return Member(target.name, target.address, problem=problem, **found)

@@ -1,5 +1,6 @@
 """The runs that are on the load hosts, in words: whose, since when, how far, and what has been left behind."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from fleet.left_over import CLOSED, OPEN
 from fleet.load_hosts import LoadHost
 from fleet.members import Member
 from fleet.tables import clock
+from zk_locust.plain_text import first_of, plain_line
 
 
 def run_lines(
@@ -23,17 +25,19 @@ def run_lines(
         holders = [host for host in hosts if any(run["run_id"] == run_id for run in host.running)]
         runs = [run for host in holders for run in host.running if run["run_id"] == run_id]
         now = str((holders[0].overview or {}).get("time", ""))
-        lines.append(f"Run {run_id} of {owner(runs)}, started {since(runs[0], now)}")
+        lines.append(f"Run {plain_line(run_id)} of {owner(runs)}, started {since(runs[0], now)}")
         lines.append(f"  on {_names(holders)}: {_progress(runs)}")
     for host in hosts:
         lock = (host.overview or {}).get("lock")
         if lock and not host.running:
-            lines.append(f"{host.name} is held by {lock}")
+            lines.append(f"{host.name} is held by {plain_line(lock)}")
     for run_id in _ids(hosts, running=False):
         keepers = [host for host in hosts if any(run["run_id"] == run_id for run in host.runs)]
         runs = [run for host in keepers for run in host.runs if run["run_id"] == run_id]
         if not any(run["state"] == "running" for run in runs):
-            lines.append(f"Run {run_id} of {owner(runs)}: {_ended(runs)}; its files are still on {_names(keepers)}")
+            lines.append(
+                f"Run {plain_line(run_id)} of {owner(runs)}: {_ended(runs)}; its files are still on {_names(keepers)}"
+            )
             lines.append(f"  {_advice(place_of(run_id), run_id, owner(runs), inventory_option)}")
     return lines
 
@@ -49,8 +53,9 @@ def lease_lines(hosts: Sequence[LoadHost], members: Sequence[Member] = ()) -> li
             leases.setdefault(host.lease["run_id"], host.lease)
             holds.setdefault(host.lease["run_id"], []).append(host.name)
     return [
-        f"{', '.join(dict.fromkeys(holds[run_id]))}: held by run {run_id} of {lease['owner'] or 'somebody unknown'}"
-        f" since {lease['since']}, until {lease['until']} at the latest (no load is on its way)"
+        f"{', '.join(dict.fromkeys(holds[run_id]))}: held by run {plain_line(run_id)} of"
+        f" {plain_line(lease['owner']) or 'somebody unknown'} since {plain_line(lease['since'])}, until"
+        f" {plain_line(lease['until'])} at the latest (no load is on its way)"
         for run_id, lease in sorted(leases.items())
     ]
 
@@ -71,13 +76,13 @@ def _advice(place: str, run_id: str, whose: str, inventory_option: str) -> str:
         )
     return (
         f"no record of it is here: playbooks/collect.yml fetches them on the controller of {whose}; if that is gone,"
-        f" `{collect_command(inventory_option)} -e run_record_adopt={run_id}` here"
+        f" `{collect_command(inventory_option)} -e run_record_adopt={shlex.quote(plain_line(run_id))}` here"
     )
 
 
 def owner(runs: Sequence[dict[str, Any]]) -> str:
     """Whose run it is: user and machine."""
-    return next((str(run["owner"]) for run in runs if run.get("owner")), "somebody unknown")
+    return next((plain_line(run["owner"]) for run in runs if run.get("owner")), "somebody unknown")
 
 
 def since(run: dict[str, Any], now: str) -> str:
@@ -88,7 +93,7 @@ def since(run: dict[str, Any], now: str) -> str:
         age = (datetime.fromisoformat(now) - began).total_seconds()
         return f"{began:%Y-%m-%d %H:%M:%S} UTC ({clock(age)} ago)"
     except (ValueError, TypeError):
-        return started or "at an unknown time"
+        return plain_line(started) or "at an unknown time"
 
 
 def _ids(hosts: Sequence[LoadHost], *, running: bool) -> list[str]:
@@ -101,7 +106,7 @@ def _names(hosts: Sequence[LoadHost]) -> str:
 
 
 def _ended(runs: Sequence[dict[str, Any]]) -> str:
-    states = sorted({str(run["state"]) for run in runs})
+    states = sorted({plain_line(run["state"]) for run in runs})
     return {"ended": "it has ended", "lost": "it was lost", "absent": "it was never started"}.get(
         states[0] if len(states) == 1 else "", f"its state is {' and '.join(states)}"
     )
@@ -112,8 +117,8 @@ def _progress(runs: Sequence[dict[str, Any]]) -> str:
     if not isinstance(progress, dict):
         return "no figures yet"
     if not progress.get("part"):
-        return f"waiting for workers, {progress.get('workers', 0)} ready"
-    said = [str(progress["part"])]
+        return f"waiting for workers, {plain_line(progress.get('workers', 0))} ready"
+    said = [plain_line(progress["part"])]
     if progress.get("time_left_s") is not None:
         said.append(f"{clock(progress['time_left_s'])} left")
     said.append(f"{progress.get('users') or 0:,} users")
@@ -123,5 +128,5 @@ def _progress(runs: Sequence[dict[str, Any]]) -> str:
     failures = progress.get("failures") or 0
     said.append(f"{failures:,} failure{'' if failures == 1 else 's'}")
     absent = progress.get("absent")
-    said += [str(note) for note in absent] if isinstance(absent, list) else []
+    said += first_of(map(plain_line, absent)) if isinstance(absent, list) else []
     return ", ".join(said)

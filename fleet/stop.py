@@ -9,6 +9,7 @@ from fleet.inventory import Inventory
 from fleet.load_hosts import LoadHost
 from fleet.run_lines import collect_command, lease_lines, owner, since
 from fleet.status import endpoints
+from zk_locust.plain_text import plain_line
 
 
 def stop(inventory: Inventory, say: Callable[[str], None]) -> int:
@@ -56,7 +57,7 @@ def _end(
     """End one run; return the hosts on which that was not possible."""
     runs = [run for host in holders for run in host.running if run["run_id"] == run_id]
     since_when = since(runs[0], str((holders[0].overview or {}).get("time", "")))
-    say(f"Ending run {run_id} of {owner(runs)}, started {since_when} …")
+    say(f"Ending run {plain_line(run_id)} of {owner(runs)}, started {since_when} …")
     failed = []
     # The master takes the workers' last figures while they still live, so it ends before they are told to.
     for stage in ([host for host in holders if host.name == master], [host for host in holders if host.name != master]):
@@ -69,7 +70,7 @@ def _end(
         for host in stage:
             answer = reached[host.name]
             ended = answer in ("ended", "lost", "absent")
-            say(f"  {host.name}: {'ended' if ended else answer}")
+            say(f"  {host.name}: {'ended' if ended else plain_line(answer)}")
             if not ended:
                 failed.append(host)
     return failed

@@ -3,7 +3,7 @@
 A histogram is log-linear with 3 significant digits, as HdrHistogram lays it out from 1 µs upwards: values below
 2,048 µs each have a bucket of their own; from there on every power of two is cut into 1,024 buckets, so that a
 bucket is never wider than 0.1 % of its value. Percentiles follow HdrHistogram's `getValueAtPercentile`: the highest
-value that is equivalent to the bucket in which the percentile falls.
+value that is equivalent to the bucket in which the percentile falls, its rank rounded up.
 
 Source: https://github.com/HdrHistogram/HdrHistogram, `AbstractHistogram.java`.
 """
@@ -14,6 +14,8 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from locust_extra.ranks import rank_at
 
 SUB_BUCKETS: Final = 2048  # 2 * 10^3, rounded up to a power of two: 3 significant digits
 
@@ -84,9 +86,8 @@ class Histogram:
         cumulative = np.cumsum(self.counts)
         found: list[int | None] = []
         for percentile in wanted:
-            # Rounded half up, and at least the first: HdrHistogram's own arithmetic, so that both give the same value.
-            target = max(1, int(min(percentile, 100.0) * total / 100 + 0.5))
-            value = int(self.values_us[int(np.searchsorted(cumulative, target, side="left"))])
+            rank = rank_at(percentile, total)
+            value = int(self.values_us[int(np.searchsorted(cumulative, rank, side="left"))])
             found.append(highest_equivalent(value) if percentile > 0 else lowest_equivalent(value))
         return found
 

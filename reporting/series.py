@@ -158,7 +158,8 @@ def percentile_curves(run: RunFolder) -> pd.DataFrame:
             continue
         inverses = np.unique(np.append(np.geomspace(2, 10_000, 112), [10.0, 20.0, 100.0, 1000.0, last]))
         inverses = inverses[inverses <= last]
-        percentiles = [100 * (1 - 1 / float(inverse)) for inverse in inverses]
+        # Rounded: what floating point adds to 99 must not ask for the next rank.
+        percentiles = [round(100 * (1 - 1 / float(inverse)), 10) for inverse in inverses]
         for inverse, percentile, value in zip(
             inverses, percentiles, distribution.percentiles_us(percentiles), strict=True
         ):

@@ -13,6 +13,8 @@ from typing import Final
 
 from hdrh.histogram import HdrHistogram
 
+from locust_extra.ranks import rank_at
+
 HIGHEST_TRACKABLE_US: Final = 3_600_000_000
 SIGNIFICANT_DIGITS: Final = 3
 _UNIT_BUCKETS: Final = 2048
@@ -93,9 +95,7 @@ class LatencyHistogram:
             if not seen:
                 result[name] = None
                 continue
-            # HdrHistogram rounds half up here; a plain round() would send 2.5 to 2.
-            rank = max(1, int(percentile * seen[-1] / 100 + 0.5))
-            highest = highest_equivalent(buckets[bisect_left(seen, rank)])
+            highest = highest_equivalent(buckets[bisect_left(seen, rank_at(percentile, seen[-1]))])
             result[name] = highest if self.max_us is None else min(highest, self.max_us)
         return result
 

@@ -1,8 +1,9 @@
 """What a member answers, made harmless: anybody may sit at that address and answer anything."""
 
 import json
-import re
 from typing import Any, Final
+
+from zk_locust.plain_text import plain_line
 
 MOST_BYTES: Final = 1024 * 1024
 """More than this of an answer is not read. A member's some 500 metrics take 20 kB."""
@@ -12,17 +13,13 @@ LONGEST_TEXT: Final = 300
 # Beyond this a number is no measurement; all metrics of ZooKeeper are 64-bit.
 _GREATEST: Final = 2.0**64
 
-# C0 and C1 (terminals take orders there), line separators, what reverses the direction of text, and halves of pairs.
-_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
-
 Value = int | float | str
 _OWN_FIELDS: Final = frozenset({"command", "error"})  # of the AdminServer's answer, not of the member
 
 
 def plain_text(text: object, longest: int = LONGEST_TEXT) -> str:
-    """Return the text on one line, without control characters, and not longer than `longest` characters."""
-    # Cut first: replacing in megabytes that nobody sees takes its time.
-    return _CONTROLS.sub(" ", str(text)[: 4 * longest]).strip()[:longest]
+    """Return the text as a plain line; one that is too long is cut and gets no mark, for it is a value."""
+    return plain_line(text, longest, cut="")
 
 
 def metrics_of(body: bytes) -> dict[str, Value]:

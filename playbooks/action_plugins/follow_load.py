@@ -11,6 +11,8 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from zk_locust.plain_text import LONGEST, first_of, for_screen, plain_line
+
 _POLL_S = 1.0
 
 
@@ -38,11 +40,11 @@ def latency(microseconds: float | None) -> str:
 def progress_line(progress: dict[str, Any], status: dict[str, Any] | None = None) -> str:
     """Return the line for what `progress.json` says, and for a full disk of which `status.json` says so."""
     absent = progress.get("absent") or []
-    notes = [str(note) for note in absent] if isinstance(absent, list) else []
+    # All of it was said by the host.
+    notes = [plain_line(note) for note in first_of(absent)] if isinstance(absent, list) else []
     if disk_is_full(status or {}):
         notes.append("the master's disk is full")
-    # All of it was said by the host.
-    return "".join(filter(str.isprintable, "   ".join([_figures(progress), *notes])))
+    return "   ".join([for_screen(_figures(progress)[:LONGEST]), *notes])
 
 
 def disk_is_full(status: dict[str, Any]) -> bool:

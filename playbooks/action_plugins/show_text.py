@@ -1,4 +1,4 @@
-"""Show lines of text on the screen as they are."""
+"""Show lines of text on the screen, without what a terminal would obey."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
+from zk_locust.plain_text import for_screen
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -26,9 +28,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "last": {"type": "bool", "default": False},
             }
         )
+        lines = list(map(for_screen, arguments["lines"]))
         if arguments["last"]:
-            return {"changed": False, "last_words": arguments["lines"]}
+            return {"changed": False, "last_words": lines}
         display = Display()
-        for line in arguments["lines"]:
+        for line in lines:
             display.display(line)
         return {"changed": False}

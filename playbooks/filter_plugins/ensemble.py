@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from zk_locust.plain_text import for_screen
+
 Member = Mapping[str, Any]
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -16,11 +18,6 @@ _SERVING = ("leader", "follower", "observer", "standalone")
 
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _plain(text: Any) -> str:
-    """Return text of a member without what a terminal would obey, and without surrogates that cannot be printed."""
-    return "".join(char if char.isprintable() or char == "\t" else "?" for char in str(text))
 
 
 def _bracketed(address: str) -> str:
@@ -201,8 +198,8 @@ def log_tails(names: Iterable[str], hostvars: HostVars) -> list[str]:
         reason = hostvars[name].get("__zookeeper_status", {}).get("error") or "it does not serve requests"
         tail = hostvars[name].get("__zookeeper_tail", {}).get("stdout_lines") or ["(there is no log)"]
         tail = [*tail, *hostvars[name].get("__zookeeper_start", {}).get("stderr_lines", [])]
-        lines += ["", f"{name} did not come up: {_plain(reason)}. The end of its log:", ""]
-        lines += [f"    {_plain(line)}" for line in tail]
+        lines += ["", f"{name} did not come up: {for_screen(reason)}. The end of its log:", ""]
+        lines += [f"    {for_screen(line)}" for line in tail]
     return lines
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from zk_locust.plain_text import plain_line, plain_values
 from zk_locust.secrets import redacted, secret_names, without_user_info
 
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -18,6 +19,7 @@ _WORKING_FACT = re.compile(
 )
 _UNREACHED = "it cannot be reached"
 _MOST_TIMES = 20
+_LONGEST_FAILURE = 2000
 _MACHINE_LOCK = "/tmp/zk-locust-load.lock"  # zk_locust.host_run.overview looks there too
 
 
@@ -146,7 +148,7 @@ def host_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
         "memory_mb": facts.get("memtotal_mb"),
         "python": facts.get("python_version"),
     }
-    return {key: value for key, value in found.items() if value}
+    return plain_values({key: value for key, value in found.items() if value})
 
 
 def clock_offsets(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, float]]:
@@ -207,12 +209,14 @@ def uncollected(
             for fact in ("_zookeeper_samples_problem", "_zookeeper_logs_problem", "_collect_problem")
             if found.get(fact)
         ]
-    return {"blocking": blocking, "missing": given_up + missing, "given_up": given_up, "unknown": unknown}
+    found_lines = {"blocking": blocking, "missing": given_up + missing, "given_up": given_up, "unknown": unknown}
+    # Much of it was said by the hosts.
+    return {kind: list(map(plain_line, lines)) for kind, lines in found_lines.items()}
 
 
 def _named(host: str, names: Iterable[str] | None, words: str) -> list[str]:
-    """Return a line for each of a host's files `names`."""
-    return [f"{host}: {name} {words}" for name in names or []]
+    """Return a line for each of a host's files `names`; what only counts more of them (`first_of`) stands alone."""
+    return [f"{host}: {name}" if str(name).startswith("and ") else f"{host}: {name} {words}" for name in names or []]
 
 
 def _refused(host: str, lines: Iterable[str] | None, end: str) -> list[str]:
@@ -225,7 +229,7 @@ def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, An
     """Return what the manifest says of each host: its machine, what its member has told, when its disk was full."""
     return {
         host: host_facts(hostvars[host].get("ansible_facts") or {})
-        | (hostvars[host].get("benchmark_collect_member") or {})
+        | plain_values(hostvars[host].get("benchmark_collect_member"))
         | _times_of_full_disk(hostvars[host].get("benchmark_collect_status") or {})
         for host in hosts
     }
@@ -260,7 +264,7 @@ def members_asked(answers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, A
         name = f"[{address}]" if ":" in address else address
         if answer.get("mode"):
             told = {"zookeeper_version": answer.get("version") or "unknown", "zookeeper_mode": answer["mode"]}
-            found[f"{name}:{answer['item']['client_port']}"] = told
+            found[f"{name}:{answer['item']['client_port']}"] = plain_values(told)
     return found
 
 
@@ -270,7 +274,8 @@ def start_failures(hosts: Iterable[str], hostvars: HostVars) -> list[str]:
     for host in hosts:
         started = hostvars[host].get("__benchmark_run_started") or {"rc": 1, "stderr": "it was not reached"}
         if started.get("rc", 1) != 0:
-            failures.append(f"{host}: {str(started.get('stderr') or started.get('msg') or 'no reason given').strip()}")
+            said = plain_line(started.get("stderr") or started.get("msg") or "", _LONGEST_FAILURE)
+            failures.append(f"{host}: {said or 'no reason given'}")
     return failures
 
 
@@ -300,8 +305,9 @@ def master_failure(status: Mapping[str, Any], host: str, workers: Mapping[str, A
                 f" have ended; see logs/<worker host>/worker-*.log, and {log}"
             )
     return (
-        f"the Locust master did not end well (state {status.get('state')}, ended by {ended_by or 'nobody'}, exit code"
-        f" {'unknown' if exit_code is None else exit_code}); {log}"
+        f"the Locust master did not end well (state {plain_line(status.get('state'))}, ended by"
+        f" {plain_line(ended_by or 'nobody')}, exit code"
+        f" {'unknown' if exit_code is None else plain_line(exit_code)}); {log}"
     )
 
 
@@ -319,6 +325,7 @@ class FilterModule:
             "contract_variables": contract_variables,
             "clock_offsets": clock_offsets,
             "machines": machines,
+            "plain_values": plain_values,
             "master_ended_well": master_ended_well,
             "master_failure": master_failure,
             "uncollected": uncollected,

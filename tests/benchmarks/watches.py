@@ -23,6 +23,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
+from locust_extra.ranks import rank_at
 from tests.benchmarks.client_cost import end, started
 from tests.integration.zookeeper_server import ZooKeeperServers, class_path
 
@@ -60,9 +61,9 @@ def measure(name: str, hosts: str, watchers: int, changes: int) -> dict[str, flo
     deliveries.sort()
     last.sort()
     return {
-        "p50": deliveries[len(deliveries) // 2] / 1e6,
-        "p99": deliveries[int(len(deliveries) * 0.99)] / 1e6,
-        "last": last[len(last) // 2] / 1e6,
+        "p50": deliveries[rank_at(50, len(deliveries)) - 1] / 1e6,
+        "p99": deliveries[rank_at(99, len(deliveries)) - 1] / 1e6,
+        "last": last[rank_at(50, len(last)) - 1] / 1e6,
     }
 
 

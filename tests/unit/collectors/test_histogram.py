@@ -1,5 +1,7 @@
 """Our histograms against those of the HdrHistogram package."""
 
+from decimal import Decimal
+
 import msgpack  # type: ignore[import-untyped]
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -15,6 +17,7 @@ from locust_extra.histogram import (
     highest_equivalent,
     to_hdr_histogram,
 )
+from locust_extra.ranks import rank_at
 
 latencies = (
     st.integers(0, 5000) | st.integers(0, HIGHEST_TRACKABLE_US) | st.sampled_from([2047, 2048, 2049, 4095, 4096])
@@ -50,15 +53,52 @@ def test_a_bucket_is_the_one_of_hdr_histogram(value: int) -> None:
     assert histogram_of([value]).counts == {bucket: 1}
 
 
+def exact_rank(percentile: float, total: int) -> int:
+    """The least rank of which no fewer than `percentile` per cent of the values are, with decimal numbers."""
+    return next(rank for rank in range(1, total + 1) if Decimal(rank) * 100 >= Decimal(str(percentile)) * total)
+
+
 @given(st.lists(latencies, min_size=1, max_size=60), st.floats(0, 100, exclude_min=True))
-def test_percentiles_are_those_of_hdr_histogram_but_not_above_the_maximum(values: list[int], percentile: float) -> None:
+def test_percentiles_are_those_of_a_sorted_list_and_of_hdr_histogram(values: list[int], percentile: float) -> None:
     theirs = HdrHistogram(1, HIGHEST_TRACKABLE_US, SIGNIFICANT_DIGITS)
     for value in values:
         theirs.record_value(value)
     asked = PERCENTILES | {"any": percentile}
     ours = histogram_of(values).percentiles_us(asked)
-    expected = {name: min(theirs.get_value_at_percentile(at), max(values)) for name, at in asked.items()}
-    assert ours == expected
+    ranks = {name: exact_rank(at, len(values)) for name, at in asked.items()}
+    in_order = sorted(values)
+    assert ours == {
+        name: min(highest_equivalent(bucket_of(in_order[rank - 1])), in_order[-1]) for name, rank in ranks.items()
+    }
+    # Their Python package rounds half up, so it is asked for what is at the rank.
+    assert ours == {
+        name: min(theirs.get_value_at_percentile(100 * rank / len(values)), in_order[-1])
+        for name, rank in ranks.items()
+    }
+
+
+@given(st.integers(1, 100_000), st.decimals(0, 100, places=3))
+def test_a_rank_is_the_exact_ceiling(total: int, percentile: Decimal) -> None:
+    rank = rank_at(float(percentile), total)
+    assert 1 <= rank <= total
+    assert rank * 100 >= percentile * total
+    assert rank == 1 or (rank - 1) * 100 < percentile * total
+
+
+@pytest.mark.parametrize(
+    ("percentile", "total", "rank"),
+    [
+        (99.9, 1000, 999), (99.9, 1001, 1000), (99.9, 1600, 1599), (99.9, 999, 999), (99.99, 10_000, 9999),
+        (50, 4, 2), (50, 5, 3), (0, 5, 1), (100, 5, 5), (55, 100, 55), (99.9, 10**15, 999 * 10**12),
+    ],
+)  # fmt: skip
+def test_ranks_that_floating_point_or_rounding_gets_wrong(percentile: float, total: int, rank: int) -> None:
+    assert rank_at(percentile, total) == rank
+
+
+def test_two_slow_operations_of_1600_are_the_highest_thousandth() -> None:
+    found = histogram_of([1000] * 1598 + [1_000_000] * 2).percentiles_us(PERCENTILES)
+    assert (found["p99_us"], found["p99.9_us"]) == (1000, 1_000_000)
 
 
 @given(st.lists(latencies | overflows, max_size=60))

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from invoke.exceptions import Exit
 
+import fabfile
 from fleet import leases, tables
 from fleet.errors import InputError
+from fleet.hosts import Answer
 from fleet.inventory import HostVariables, Inventory
 from fleet.load_hosts import LoadHost, folder_words
 from fleet.logs import AS_OWNER, LogFile, PlainOutput, choose, parse, tails
 from fleet.members import Member
-from fleet.run_lines import run_lines
+from fleet.run_lines import lease_lines, run_lines
 from fleet.status import Fleet, as_json, as_text
 from fleet.tunnel import web_address
 
@@ -165,6 +168,34 @@ def test_lines_about_runs() -> None:
         "Run R1 of ada@desk: it was lost; its files are still on load2",
         "  `ansible-playbook playbooks/collect.yml -i inventory/lab` fetches them",
     ]
+
+
+def test_what_hosts_say_of_their_runs_is_plain_text() -> None:
+    orders = "\x1b[2J\n\x1b]0;owned\x07"
+    progress = {"part": f"measured{orders}", "absent": [orders] * 100_000}
+    loading = run(f"R2{orders}", progress=progress, owner=f"ada{orders}", started=orders)
+    hosts = [
+        load_host("load1", loading, run(f"R0{orders}; reboot", f"odd{orders}", owner=orders)),
+        load_host("load2", run("R3", progress={"workers": orders})),
+        load_host("load3", lock=orders, lease={key: value + orders for key, value in LEASE.items()}),
+    ]
+    lines = run_lines(hosts, "-i inventory/lab", lambda _: "unknown") + lease_lines(hosts)
+    assert all(line.isprintable() and len(line) < 1500 for line in lines), lines
+    assert "run_record_adopt='R0 [2J ]0;owned ; reboot'" in " ".join(lines)
+    assert "and 99,980 more" in lines[1]
+
+
+def test_the_last_line_of_a_complaint_is_plain_text() -> None:
+    assert Answer(1, "", "first\nsecond\x1b[2J\x07 \n").reason == "second [2J"
+    assert Answer(1, "\x1b", "").reason == ""
+
+
+def test_fab_shows_nothing_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    fabfile._show(["one\x1b[2J", "two\nlines\r"])
+    assert capsys.readouterr().out == "one?[2J\ntwo?lines?\n"
+    with pytest.raises(Exit) as end:
+        fabfile._read(["/no\x1b[2J/inventory"], lambda _: 0)
+    assert str(end.value).isprintable()
 
 
 def test_a_run_whose_record_is_broken_is_shown_all_the_same() -> None:

@@ -134,3 +134,16 @@ def test_samples_of_all_hosts_are_in_one_file_when_a_record_is_closed(folder: Pa
 def test_a_run_without_samples_has_no_file_of_them(folder: Path) -> None:
     closed = close_record(folder)
     assert not list(closed.glob("host-metrics*"))
+
+
+def test_a_spec_of_a_million_processes_does_not_make_a_list_of_a_million_lines(folder: Path) -> None:
+    many = [{"name": f"worker-{number}"} for number in range(200_000)]
+    missing = taken_in(folder, processes=[*PROCESSES, *many])["missing"]
+    assert missing[:2] == ["worker-0.log", "worker-2.log"]
+    assert (len(missing), missing[-1]) == (21, "and 9,977 more")
+
+
+def test_files_that_nobody_expects_are_bounded_in_number(folder: Path) -> None:
+    found = taken_in(folder, more={f"core.{number:04}": b"" for number in range(1000)})
+    assert found["unknown"][:2] == ["core.0000", "core.0001"]
+    assert (len(found["unknown"]), found["unknown"][-1]) == (21, "and 980 more")

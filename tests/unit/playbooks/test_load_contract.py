@@ -21,6 +21,7 @@ from playbooks.filter_plugins.load_contract import (
     master_failure,
     members_asked,
     sampler_process,
+    start_failures,
     uncollected,
 )
 from zk_locust.connect_string import parse_connect_string
@@ -321,6 +322,59 @@ def test_every_filter_is_used_somewhere() -> None:
 def test_of_what_a_host_says_of_its_disk_the_manifest_has_times_only(said: object, known: dict[str, object]) -> None:
     hostvars = {"load1": {"benchmark_collect_status": {"state": "ended", "disk_full": said}}, "load2": {}}
     assert machines(["load1", "load2"], hostvars) == {"load1": known, "load2": {}}
+
+
+ORDERS = "\x1b[2J\x1b]0;owned\x07"
+
+
+def test_what_hosts_say_of_missing_files_is_plain_text() -> None:
+    said: dict[str, Any] = {"benchmark_collect_status": {"state": "absent", "problem": f"{ORDERS}\ngone" * 100_000}}
+    found = lost(
+        load1=HOME | said | {"benchmark_collect_unknown": [f"core{ORDERS}", "and 7 more"]},
+        load2=HOME | {"benchmark_collect_missing": [f"{ORDERS}.log", "and 1,234 more"]},
+        load3={"benchmark_collect_problem": ORDERS},
+        zk1={"_collect_problem": ORDERS},
+        zk2={"_zookeeper_logs_problem": ORDERS},
+    )
+    lines = [line for kind in found.values() for line in kind]
+    assert len(lines) == 8
+    assert all(line.isprintable() and len(line) <= 500 for line in lines)
+    assert "load2: and 1,234 more" in found["missing"]
+    assert "load1: and 7 more" in found["unknown"]
+
+
+def test_why_hosts_did_not_start_is_plain_text() -> None:
+    hosts: dict[str, dict[str, Any]] = {
+        "load1": {"__benchmark_run_started": {"rc": 2, "stderr": f"locust is missing{ORDERS}\n"}},
+        "load2": {"__benchmark_run_started": {"rc": 1, "stderr": "x" * 10**6}},
+        "load3": {"__benchmark_run_started": {"rc": 1, "stderr": "\n", "msg": ""}},
+        "load4": {},
+        "load5": {"__benchmark_run_started": {"rc": 0}},
+    }
+    first, second, third, fourth = start_failures(hosts, hosts)
+    assert first == "load1: locust is missing [2J ]0;owned"
+    assert len(second) < 2100
+    assert third == "load3: no reason given"
+    assert fourth == "load4: it was not reached"
+
+
+def test_what_the_manifest_says_of_machines_is_plain_text() -> None:
+    hostvars: dict[str, Any] = {
+        "zk1": {"benchmark_collect_member": {"java": f"17{ORDERS}", "jvm": "x" * 10**6, "zookeeper_mode": [ORDERS]}},
+        "load1": {"ansible_facts": {"kernel": f"6.1{ORDERS}", "processor_vcpus": 2, "processor": ["0", "V", ORDERS]}},
+    }
+    found = machines(hostvars, hostvars)
+    assert found["load1"]["cores"] == 2
+    texts = [value for known in found.values() for value in known.values() if isinstance(value, str)]
+    assert len(texts) == 5
+    assert all(text.isprintable() and len(text) <= 500 for text in texts)
+
+
+def test_why_a_master_ended_badly_and_what_members_answered_is_plain_text() -> None:
+    status = {"state": ORDERS, "ended_by": ORDERS, "processes": {"master": {"exit_code": ORDERS}}}
+    assert master_failure(status, "load1", {"expected": 1, "address": "a", "port": 1}).isprintable()
+    answer = {"item": {"address": "a", "client_port": 1}, "mode": ORDERS, "version": ORDERS}
+    assert all(value.isprintable() for value in members_asked([answer])["a:1"].values())
 
 
 def test_what_a_host_s_pack_was_refused_of_is_named() -> None:
