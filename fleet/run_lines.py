@@ -50,7 +50,7 @@ def lease_lines(hosts: Sequence[LoadHost], members: Sequence[Member] = ()) -> li
             holds.setdefault(host.lease["run_id"], []).append(host.name)
     return [
         f"{', '.join(dict.fromkeys(holds[run_id]))}: held by run {run_id} of {lease['owner'] or 'somebody unknown'}"
-        f" since {lease['since']}, until {lease['until']} at the latest (no load is on its way)"
+        f" since {lease['since']}, until {lease['until']} at the latest (no load is running)"
         for run_id, lease in sorted(leases.items())
     ]
 
