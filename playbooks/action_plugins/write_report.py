@@ -58,13 +58,12 @@ def begin(command: list[str]) -> Writer:
 def finish(writer: Writer) -> tuple[int | None, str, str]:
     """Wait for what was begun; return exit code, output and errors. One that could not say its exit code has None."""
     work = Path(writer.work)
-    try:
-        while not (work / "code").exists() and writer.runs():
-            time.sleep(_POLL_S)
-        texts = [(work / name).read_text() if (work / name).exists() else "" for name in ("code", "out", "err")]
-        return int(texts[0]) if texts[0].strip() else None, texts[1], texts[2]
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    while not (work / "code").exists() and writer.runs():
+        time.sleep(_POLL_S)
+    texts = [(work / name).read_text() if (work / name).exists() else "" for name in ("code", "out", "err")]
+    # Not where this was interrupted: whoever finishes the run then waits for the same writer.
+    shutil.rmtree(work, ignore_errors=True)
+    return int(texts[0]) if texts[0].strip() else None, texts[1], texts[2]
 
 
 def _no_room(error: OSError) -> str:
@@ -97,7 +96,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         folder = str(Path(given["folder"]).absolute())
         begun = given["begun"]
-        if begun.get("folder") == folder and begun.get("pid"):
+        if begun.get("folder") == folder and begun.get("pid") and Path(begun["work"]).is_dir():
             writer = Writer(str(begun["work"]), int(begun["pid"]), str(begun["start"]))
         else:
             command = [str(Path(sys.executable).with_name("zk-locust-report")), "report", "--summary"]

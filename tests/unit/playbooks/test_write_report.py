@@ -105,5 +105,6 @@ def test_a_disk_without_room_is_a_warning_first_and_a_failure_in_the_end(monkeyp
 def test_one_that_was_killed_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ActionBase, "run", lambda *_: {})
     begun = {"work": str(tmp_path / "work"), "pid": os.getpid(), "start": "1", "folder": "/r"}
+    (tmp_path / "work").mkdir()
     with pytest.raises(AnsibleActionFail, match=f"killed, or the disk of {tmp_path} is full; repeat playbooks/report"):
         Report(folder="/r", begun=begun).run()
