@@ -108,7 +108,7 @@ class Playing:
         self.callback.v2_runner_on_ok(SimpleNamespace(_result=answer, _task=SimpleNamespace(action=action, args=asked)))
 
     def play(self, name: str) -> None:
-        self.callback.v2_playbook_on_play_start(SimpleNamespace(get_name=lambda: name))
+        self.callback.v2_playbook_on_play_start(SimpleNamespace(name=name, get_name=lambda: name))
 
     def until_closed(self) -> None:
         self.task("run_record", {"folder": "/r/results/.unfinished/run"}, operation="open")
