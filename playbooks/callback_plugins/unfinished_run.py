@@ -199,7 +199,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_runner_on_failed(self, result: Any, **_: Any) -> None:
         """Know that the report has failed: its message says what to do, and the members were stopped before."""
-        self._is_complete = self._is_complete or result._task.action == "write_report"
+        if result._task.action == "write_report" and not self._interruption.came:  # else its process was ended
+            self._is_complete = True
 
     def set_play_context(self, play_context: Any) -> None:
         """Keep the passwords that this process was told."""

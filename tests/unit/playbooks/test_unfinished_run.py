@@ -3,11 +3,13 @@
 import atexit
 import json
 import signal
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible import context
 
 from playbooks.callback_plugins import unfinished_run
 
@@ -90,8 +92,8 @@ class Playing:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, playbook: str) -> None:
         self.commands: list[list[str]] = []
         monkeypatch.setattr(signal, "signal", lambda *_: None)
-        monkeypatch.setattr(unfinished_run.sys, "argv", ["ansible-playbook", playbook, "-i", "inv"])
-        monkeypatch.setattr(unfinished_run.context, "CLIARGS", {"args": (playbook,)})
+        monkeypatch.setattr(sys, "argv", ["ansible-playbook", playbook, "-i", "inv"])
+        monkeypatch.setattr(context, "CLIARGS", {"args": (playbook,)})
         monkeypatch.setattr(unfinished_run, "held_by", lambda *_: [])
         self.callback = unfinished_run.CallbackModule()
         atexit.unregister(self.callback._finish)
