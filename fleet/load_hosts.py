@@ -20,7 +20,7 @@ _LIMIT_S: Final = 20.0
 class LoadHost:
     """A load host's state. `overview` is what `host-run overview` says; None where `problem` says why not.
 
-    `lease` is which run holds it, also where no load is on its way.
+    `lease` is which run holds it, also where no load is running.
     """
 
     name: str

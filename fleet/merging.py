@@ -3,6 +3,7 @@
 Both can be done again: a controller may be killed at any moment, and the next one begins anew.
 """
 
+import contextlib
 import csv
 import os
 import secrets
@@ -32,15 +33,25 @@ def merge_events(folder: Path, phases: Iterable[Mapping[str, Any]]) -> None:
     for phase in phases:
         for moment in ("start", "end"):
             rows.append([str(phase[moment]), _CONTROLLER, f"phase-{moment}", str(phase["name"]), ""])
-    new = folder / f".{secrets.token_hex(4)}.new"
-    with new.open("w", newline="", encoding="utf-8") as target:
-        writer = csv.writer(target)
-        writer.writerow(EVENT_COLUMNS)
-        writer.writerows(sorted([_cut(field) for field in row] for row in rows if tuple(row) != EVENT_COLUMNS))
-        target.flush()
-        os.fsync(target.fileno())
-    new.replace(file)
+    with _new_file(folder) as new:
+        with new.open("w", newline="", encoding="utf-8") as target:
+            writer = csv.writer(target)
+            writer.writerow(EVENT_COLUMNS)
+            writer.writerows(sorted([_cut(field) for field in row] for row in rows if tuple(row) != EVENT_COLUMNS))
+            target.flush()
+            os.fsync(target.fileno())
+        new.replace(file)
     sync_folder(folder)
+
+
+@contextlib.contextmanager
+def _new_file(folder: Path) -> Iterator[Path]:
+    """A name for a new file; what is not renamed is removed, also on a full disk."""
+    new = folder / f".{secrets.token_hex(4)}.new"
+    try:
+        yield new
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _is_phase(row: list[str]) -> bool:
@@ -87,30 +98,28 @@ def merge_samples(folder: Path) -> list[Path]:
 
     They stay until the record is closed, so that this can be done again. One of other columns is left out.
     """
-    new = folder / f".{secrets.token_hex(4)}.new"
     columns = b""
     merged = []
-    with new.open("wb") as target:
-        for file in sorted((folder / "logs").glob(f"*/*{HOST_METRICS}")):
-            with file.open("rb") as source:
-                header = source.readline(_LINE_LIMIT)
-                if header != (columns or header) or not header.endswith(b"\n"):
-                    continue
-                if not columns:
-                    columns = header
-                    target.write(columns)
-                last = b"\n"
-                while piece := source.read(_LINE_LIMIT):
-                    target.write(piece)
-                    last = piece[-1:]
-                # A line that a crash has cut short must not take the next host's first one with it.
-                target.write(b"" if last == b"\n" else b"\n")
-            merged.append(file)
-        target.flush()
-        os.fsync(target.fileno())
-    if merged:
-        new.replace(folder / HOST_METRICS)
-        sync_folder(folder)
-    else:
-        new.unlink()
+    with _new_file(folder) as new:
+        with new.open("wb") as target:
+            for file in sorted((folder / "logs").glob(f"*/*{HOST_METRICS}")):
+                with file.open("rb") as source:
+                    header = source.readline(_LINE_LIMIT)
+                    if header != (columns or header) or not header.endswith(b"\n"):
+                        continue
+                    if not columns:
+                        columns = header
+                        target.write(columns)
+                    last = b"\n"
+                    while piece := source.read(_LINE_LIMIT):
+                        target.write(piece)
+                        last = piece[-1:]
+                    # A line that a crash has cut short must not take the next host's first one with it.
+                    target.write(b"" if last == b"\n" else b"\n")
+                merged.append(file)
+            target.flush()
+            os.fsync(target.fileno())
+        if merged:
+            new.replace(folder / HOST_METRICS)
+            sync_folder(folder)
     return merged

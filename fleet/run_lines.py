@@ -55,7 +55,7 @@ def lease_lines(hosts: Sequence[LoadHost], members: Sequence[Member] = ()) -> li
     return [
         f"{', '.join(dict.fromkeys(holds[run_id]))}: held by run {plain_line(run_id)} of"
         f" {plain_line(lease['owner']) or 'somebody unknown'} since {plain_line(lease['since'])}, until"
-        f" {plain_line(lease['until'])} at the latest (no load is on its way)"
+        f" {plain_line(lease['until'])} at the latest (no load is running)"
         for run_id, lease in sorted(leases.items())
     ]
 

@@ -22,7 +22,14 @@ from typing import Any, Final
 
 from fleet.controllers import identity, is_here, is_running
 from fleet.merging import merge_events, merge_samples
-from zk_locust.durable_files import DamagedFileError, open_regular, read_object, sync_folder, write_text
+from zk_locust.durable_files import (
+    DamagedFileError,
+    is_left_over,
+    open_regular,
+    read_object,
+    sync_folder,
+    write_text,
+)
 
 UNFINISHED: Final = ".unfinished"
 MANIFEST: Final = "manifest.json"
@@ -251,6 +258,9 @@ def close_record(folder: Path) -> Path:
             phase["end"] = phase["end"] or manifest["ended"]
         merge_events(folder, manifest["phases"])
         merged = [file.relative_to(folder) for file in merge_samples(folder)]
+        # Controllers that were killed while they wrote have left them; a host's file cannot have such a name.
+        for file in [file for file in folder.rglob("*") if is_left_over(file.name) and not file.is_dir()]:
+            file.unlink(missing_ok=True)
         write(folder / MANIFEST, manifest)
         folder.rename(final)
         sync_folder(results)
@@ -296,7 +306,10 @@ def _locked(folder: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise RecordError(f"{folder / _LOCK} is held by another process for {_LOCK_LIMIT_S:g} s") from None
+                    raise RecordError(
+                        f"{folder / _LOCK} has been held by another process for {_LOCK_LIMIT_S:g} s; "
+                        "find it with `fuser`, let it end, and repeat the command"
+                    ) from None
                 time.sleep(0.01)
         yield
     finally:

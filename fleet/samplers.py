@@ -1,5 +1,8 @@
 """Ending the samplers on members that outlive their run: its controller was killed before it could end them."""
 
+import shlex
+from collections.abc import Collection
+
 from fleet import leases
 from fleet.errors import HostError
 from fleet.hosts import Host, ask_all
@@ -7,10 +10,13 @@ from fleet.inventory import MEMBERS, Inventory
 from fleet.members import managed
 from fleet.status import endpoints
 
-# A pid file says `PID STARTTIME` (collectors/host_metrics/background.py). Ids are used again: the start must match.
+# A sampler's folder is named for its run. A pid file says `PID STARTTIME` (collectors/host_metrics/background.py).
+# Ids are used again: the start must match.
 _SCRIPT = """
 for file in "$state"/zookeeper/*/samples/*/*.pid; do
   [ -f "$file" ] && [ ! -L "$file" ] || continue
+  run=${file%/*}
+  [ -z "$holder" ] || [ "${run##*/}" != "$holder" ] || continue
   read -r pid start <"$file"
   case "$pid$start" in *[!0-9]* | "") continue ;; esac
   [ "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d ' ' -f 20)" = "$start" ] || continue
@@ -21,8 +27,10 @@ true
 """
 
 
-def end(inventory: Inventory) -> list[str]:
-    """End the samplers on all members that the inventory manages; return the names of members where there were some.
+def end(inventory: Inventory, ended: Collection[str] = ()) -> list[str]:
+    """End samplers on all members that the inventory manages; return the names of members where there were some.
+
+    The samplers of the run that holds a member go on, unless it is one of `ended`, the runs that have just been ended.
 
     Raises InputError for an inventory that cannot be used. A member that cannot be asked is left out: `fab status` says
     what is wrong with it, and its sampler ends by itself.
@@ -30,8 +38,10 @@ def end(inventory: Inventory) -> list[str]:
     names = list(inventory.group(MEMBERS)) if managed(inventory) else []
 
     def question(host: Host) -> bool:
-        given = str(inventory.hosts[host.endpoint.name].get("zookeeper_state_dir") or "")
-        return "ended" in host.run(f"{leases.state_words(given)}\n{_SCRIPT}").out
+        words = leases.state_words(str(inventory.hosts[host.endpoint.name].get("zookeeper_state_dir") or ""))
+        lease = leases.parse(host.run(f"{words}; {leases.SHOW}").out)
+        holder = lease["run_id"] if lease and lease["run_id"] not in ended else ""
+        return "ended" in host.run(f"{words}\nholder={shlex.quote(holder)}\n{_SCRIPT}").out
 
     answers = ask_all(endpoints(inventory, names), question)
     return [name for name, answer in answers.items() if not isinstance(answer, HostError) and answer]

@@ -26,8 +26,11 @@ def stop(inventory: Inventory, say: Callable[[str], None]) -> int:
     for run_id in running:
         holders = [host for host in hosts if any(run["run_id"] == run_id for run in host.running)]
         unknown += _end(inventory, run_id, holders, master, say)
-    for name in samplers.end(inventory):
-        say(f"  {name}: the sampler of its machine has ended")
+    if unknown:  # what may still run needs its samplers
+        say("Samplers on members are not ended: every load host must answer and end its runs first.")
+    else:
+        for name in samplers.end(inventory, running):
+            say(f"  {name}: the sampler of its machine has ended")
     if not running:
         say("Nothing is running on the load hosts." if not unknown else "Nothing is running on the others.")
         for line in lease_lines(hosts):

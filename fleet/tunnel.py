@@ -62,7 +62,7 @@ def _require(host: Host, address: str, port: int) -> None:
             raise
         why = str(error)
     raise HostError(
-        f"{host.endpoint.name}: {why}: no run with a web UI is on its way; start one with -e locust_web_ui=true"
+        f"{host.endpoint.name}: {why}: no run with a web UI is running; start one with -e locust_web_ui=true"
     )
 
 

@@ -1,4 +1,4 @@
-"""Follow the load on its way: a line on the screen every few seconds, until it has ended."""
+"""Follow the load: a line on the screen every few seconds, until it has ended."""
 
 from __future__ import annotations
 
@@ -118,24 +118,27 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return (status, progress); the status is None where the host could not be asked."""
         # Reading two files costs the load host a hundredth of what a Python process would.
         status_file, progress_file = shlex.quote(f"{folder}/status.json"), shlex.quote(f"{folder}/progress.json")
-        try:
-            answer = self._low_level_execute_command(
-                f"cat {status_file} && echo ''; cat {progress_file}", sudoable=True
-            )
-        except AnsibleConnectionFailure:
+        said = self._said(f"cat {status_file} && echo ''; cat {progress_file}")
+        if said is None:
             return None, None
-        files = _json_objects(answer.get("stdout", ""))
-        if not files or "state" not in files[0]:
-            return None, None
-        status, progress = files[0], files[1] if len(files) > 1 else None
+        if not said or "state" not in said[0]:
+            # The status is empty, damaged or gone; what stands there first may be the progress.
+            closer = self._said(status_command)
+            return (closer[0] if closer and "state" in closer[0] else None), None
+        status, progress = said[0], said[1] if len(said) > 1 else None
         if status["state"] == "running" and self._needs_a_closer_look(progress):
-            try:
-                answer = self._low_level_execute_command(status_command, sudoable=True)
-            except AnsibleConnectionFailure:
+            closer = self._said(status_command)
+            if closer is None:
                 return None, None
-            closer = _json_objects(answer.get("stdout", ""))
             status = closer[0] if closer else status
         return status, progress
+
+    def _said(self, command: str) -> list[dict[str, Any]] | None:
+        """Return the JSON objects that a command prints on the host; None where the host cannot be reached."""
+        try:
+            return _json_objects(self._low_level_execute_command(command, sudoable=True).get("stdout", ""))
+        except AnsibleConnectionFailure:
+            return None
 
     _unchanged_since: float | None = None
     _last_progress: dict[str, Any] | None = None

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +20,57 @@ _POLL_S = 0.05
 _SHELL = 'cd "$0" && "$@" >out 2>err </dev/null; echo $? >code.new && mv code.new code'
 
 
-def begin(command: list[str]) -> tuple[Path, int]:
-    """Start the command; return the folder where its output and its exit code will be, and its process id."""
-    work = Path(tempfile.mkdtemp(prefix="zk-locust-report-"))
-    null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
-    arguments = ["/bin/sh", "-c", _SHELL, str(work), *command]
-    # In a session of its own it ends by itself, also after Ctrl-C.
-    return work, os.posix_spawn("/bin/sh", arguments, os.environ, file_actions=null, setsid=True)
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A process that was begun: `start` is when, as the kernel counts it; its files are in the folder `work`."""
+
+    work: str
+    pid: int
+    start: str
+
+    def runs(self) -> bool:
+        """Whether it has not ended; one that nobody reaps, as in a container without an init, has."""
+        with contextlib.suppress(ChildProcessError):  # another process has begun it
+            os.waitpid(self.pid, os.WNOHANG)
+        state, start = _state_and_start(self.pid)
+        return start == self.start and state not in ("Z", "X")
 
 
-def finish(work: Path, pid: int) -> tuple[int, str, str]:
-    """Wait for what was begun; return exit code, output and errors. One that was killed has the exit code 1."""
+def _state_and_start(pid: int) -> tuple[str, str]:
+    """Return a process's state and start time, see proc(5); empty where there is no such process."""
     try:
-        while not (work / "code").exists() and _runs(pid):
-            time.sleep(_POLL_S)
-        texts = [(work / name).read_text() if (work / name).exists() else "" for name in ("code", "out", "err")]
-        return int(texts[0] or 1), texts[1], texts[2]
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "", ""
+    return fields[0], fields[19]
 
 
-def _runs(pid: int) -> bool:
-    with contextlib.suppress(ChildProcessError):  # what another process has begun is reaped by init
-        os.waitpid(pid, os.WNOHANG)
-    return Path(f"/proc/{pid}").exists()
+def begin(command: list[str]) -> Writer:
+    """Start the command; its output and its exit code will be in a new folder. Raises OSError."""
+    work = tempfile.mkdtemp(prefix="zk-locust-report-")
+    null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
+    arguments = ["/bin/sh", "-c", _SHELL, work, *command]
+    # In a session of its own it ends by itself, also after Ctrl-C.
+    pid = os.posix_spawn("/bin/sh", arguments, os.environ, file_actions=null, setsid=True)
+    return Writer(work, pid, _state_and_start(pid)[1])
+
+
+def finish(writer: Writer) -> tuple[int | None, str, str]:
+    """Wait for what was begun; return exit code, output and errors. One that could not say its exit code has None."""
+    work = Path(writer.work)
+    while not (work / "code").exists() and writer.runs():
+        time.sleep(_POLL_S)
+    texts = [(work / name).read_text() if (work / name).exists() else "" for name in ("code", "out", "err")]
+    # Not where this was interrupted: whoever finishes the run then waits for the same writer.
+    shutil.rmtree(work, ignore_errors=True)
+    return int(texts[0]) if texts[0].strip() else None, texts[1], texts[2]
+
+
+def _no_room(error: OSError) -> str:
+    return (
+        f"the report could not be begun: {error}; see that the disk of {os.environ.get('TMPDIR') or '/tmp'} has room, "
+        "then repeat playbooks/report.yml"
+    )
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -68,14 +96,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         folder = str(Path(given["folder"]).absolute())
         begun = given["begun"]
-        if begun.get("folder") != folder or not begun.get("pid"):
+        if begun.get("folder") == folder and begun.get("pid") and Path(begun["work"]).is_dir():
+            writer = Writer(str(begun["work"]), int(begun["pid"]), str(begun["start"]))
+        else:
             command = [str(Path(sys.executable).with_name("zk-locust-report")), "report", "--summary"]
-            work, pid = begin([*command, *(["--figures"] if given["figures"] else []), folder])
-            begun = {"work": str(work), "pid": pid, "folder": folder}
+            try:
+                writer = begin([*command, *(["--figures"] if given["figures"] else []), folder])
+            except OSError as error:
+                if given["begin"]:  # what follows must still be done; the later call tries again
+                    return {"changed": False, "warnings": [_no_room(error)]}
+                raise AnsibleActionFail(_no_room(error)) from None
         if given["begin"]:
-            return {"changed": True, **begun}
-        code, output, errors = finish(Path(begun["work"]), int(begun["pid"]))
+            return {"changed": True, "folder": folder, **asdict(writer)}
+        code, output, errors = finish(writer)
+        if code is None:
+            raise AnsibleActionFail(
+                f"the report could not be written: its process was killed, or the disk of {Path(writer.work).parent} "
+                "is full; repeat playbooks/report.yml"
+            )
         if code:
             said = (errors or output).strip().splitlines()
-            raise AnsibleActionFail(f"the report could not be written: {said[-1] if said else 'it was killed'}")
+            raise AnsibleActionFail(f"the report could not be written: {said[-1] if said else f'exit code {code}'}")
         return {"changed": True, "lines": output.splitlines()}

@@ -2,7 +2,8 @@
 
 The load would end by itself, but not at once, and its figures would wait for `collect.yml`. So, when this process ends
 and still holds the record of a run, the load is stopped, what was recorded so far is collected, and the members are
-stopped where they are not to be kept: by the same playbooks, called with the same inventory and variables.
+stopped where they are not to be kept: by the same playbooks, called with the same inventory and variables. One that
+ends after it has closed the record has still to release its hosts, to stop members and to write its report.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ description: Stops the load and collects what it has recorded so far.
 """
 
 FINISHING = "ZK_LOCUST_FINISHING"
-
+BENCHMARK = "benchmark.yml"
 
 # What says which part of the playbook is played is of no use to the playbooks that finish it, and what says where
 # secrets come from is replaced by the secrets: nobody could answer a question that is asked from there.
@@ -131,9 +132,25 @@ def finishing_command(words: list[str], playbooks: list[str], playbooks_dir: Pat
     """Return the command that finishes the run of the `ansible-playbook` that was called with `words`."""
     variables: dict[str, Any] = {"benchmark_stop": True, "benchmark_interruption": reason}
     names = ["collect.yml"]
-    if any(Path(playbook).name == "benchmark.yml" for playbook in playbooks):
+    if any(Path(playbook).name == BENCHMARK for playbook in playbooks):
         names += ["stop.yml", "report.yml"]
         variables |= {"stop_only_unkept": True, "benchmark_report_follows": True}
+    return called_again(words, playbooks, variables, [playbooks_dir / name for name in names])
+
+
+def completing_command(
+    words: list[str], playbooks: list[str], playbooks_dir: Path, closed: Path, begun: Mapping[str, Any]
+) -> list[str]:
+    """Return the command that does what is left to do once the record is `closed`.
+
+    `begun` is the report that collect.yml has begun to write, as the action write_report takes it.
+    """
+    variables: dict[str, Any] = {"run_record_id": closed.name}
+    names = ["release.yml"]
+    if any(Path(playbook).name == BENCHMARK for playbook in playbooks):
+        names += ["stop.yml", "report.yml"]
+        variables |= {"run_record_result": str(closed), "stop_only_unkept": True}
+        variables |= {"__report_begun": dict(begun)} if begun else {}
     return called_again(words, playbooks, variables, [playbooks_dir / name for name in names])
 
 
@@ -157,6 +174,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._unfinished: Path | None = None
         self._is_taken_over = False
         self._claimed = ""  # the run that holds hosts
+        self._is_collecting = False  # from then on it has had a load
+        self._closed: Path | None = None  # the record, once it has its final name
+        self._begun: dict[str, Any] = {}  # the report
+        self._last_play = ""
+        self._is_complete = False
         self._playbooks_dir = Path(__file__).parents[1]
         self._secrets = Secrets()
         self._interruption = Interruption(lambda: self._unfinished is not None)
@@ -167,7 +189,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """Take the signals that end a playbook, and keep what opens vaults."""
         if FINISHING not in os.environ:
             self._interruption.install()
+        plays = playbook.get_plays()
+        self._last_play = plays[-1].get_name() if plays else ""
         self._secrets.vault = [(name, secret.bytes) for name, secret in playbook._loader._vault.secrets or []]
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """Know when all is done: the last play only says how it went."""
+        self._is_complete = self._closed is not None and play.get_name() == self._last_play
+
+    def v2_runner_on_failed(self, result: Any, **_: Any) -> None:
+        """Know that the report has failed: its message says what to do, and the members were stopped before."""
+        if result._task.action == "write_report" and not self._interruption.came:  # else its process was ended
+            self._is_complete = True
 
     def set_play_context(self, play_context: Any) -> None:
         """Keep the passwords that this process was told."""
@@ -179,10 +212,20 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         answer = result._result if isinstance(result._result, dict) else {}
         if result._task.action == "run_lease":
             self._claimed = answer.get("claimed") or ("" if answer.get("released") else self._claimed)
-        folder = answer.get("folder")
-        if folder and result._task.action == "run_record" and Path(folder).parent.name == UNFINISHED:
-            self._unfinished = Path(folder).parent
+        if result._task.action == "write_report":
+            self._begun = {key: answer[key] for key in ("folder", "work", "pid", "start") if answer.get("pid")}
+        if result._task.action == "run_record":
+            self._note_record(result._task.args, answer)
+
+    def _note_record(self, asked: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        if asked.get("operation") == "phase" and asked.get("name") == "collect":
+            self._is_collecting = True
+        folder = Path(answer.get("folder") or "")
+        if folder.parent.name == UNFINISHED:
+            self._unfinished = folder.parent
             self._is_taken_over = "notes" in answer
+        elif asked.get("operation") == "close" and self._is_collecting:
+            self._closed = folder
 
     def _finish(self) -> None:
         if os.getpid() != self._pid or self._unfinished is None:
@@ -190,10 +233,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if self._is_taken_over and not self._interruption.came:
             return  # it has just tried to finish a run, and said why that failed
         held = held_by(self._pid, self._unfinished)
-        if not held and not self._claimed:
+        if not held and (self._is_complete or not (self._closed or self._claimed)):
             return
         self._interruption.finishing()
         playbooks = list(context.CLIARGS["args"])
+        if not held and self._closed:
+            self._complete(playbooks, self._closed)
+            return
         if not held:
             # It failed before it had a load, and has closed its record itself.
             self._play(called_again(sys.argv, playbooks, {"run_record_id": self._claimed}, [self._playbook("release")]))
@@ -205,6 +251,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         reason = "the controller was interrupted or a task failed before the run was complete"
         if self._play(finishing_command(sys.argv, playbooks, self._playbooks_dir, reason)):
             _say("Not all of it could be collected; ansible-playbook playbooks/collect.yml tries again.")
+
+    def _complete(self, playbooks: list[str], closed: Path) -> None:
+        """Do what is left to do of a run whose record is closed."""
+        _say("\nThis ansible-playbook ends early: the figures are here, and what is left to do is done now …")
+        command = completing_command(sys.argv, playbooks, self._playbooks_dir, closed, self._begun)
+        code = self._play(command)
+        if self._claimed or self._is_taken_over:  # else hosts were released already, and they are tidied before that
+            _say("Files of the run may still be on load hosts; ansible-playbook playbooks/tidy.yml removes them.")
+        if code:
+            names = ", ".join(f"playbooks/{Path(word).name}" for word in command if word.endswith(".yml"))
+            _say(f"Not all of it could be done; see above, and call what is needed of {names}.")
 
     def _playbook(self, name: str) -> Path:
         return self._playbooks_dir / f"{name}.yml"

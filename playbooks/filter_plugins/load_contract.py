@@ -164,10 +164,10 @@ def clock_offsets(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[st
 def uncollected(
     groups: Mapping[str, Iterable[str]], hostvars: HostVars, without_master: bool = False
 ) -> dict[str, list[str]]:
-    """Return what did not come home: `blocking`, for which the record stays open, and `missing`, which is but said.
+    """Return what did not come home: `blocking`, for which the record stays open, and `missing`, only reported.
 
     The master has the run's figures, and as long as it has them they are worth another try. Worker hosts and members
-    have but their logs: those are not worth a report, and stay where they are. With `without_master` the figures of a
+    hold only logs: those are not worth a report, and stay where they are. With `without_master` the figures of a
     master that does not give them are not waited for: `given_up` says so, and so does `missing`. `unknown` names files
     that came and that nobody expects.
     """
@@ -304,10 +304,11 @@ def master_failure(status: Mapping[str, Any], host: str, workers: Mapping[str, A
                 f" locust_master_address [{workers['address']}], port [{workers['port']}] (locust_master_port), or they"
                 f" have ended; see logs/<worker host>/worker-*.log, and {log}"
             )
+    problem = plain_line(status.get("problem") or "")
     return (
         f"the Locust master did not end well (state {plain_line(status.get('state'))}, ended by"
         f" {plain_line(ended_by or 'nobody')}, exit code"
-        f" {'unknown' if exit_code is None else plain_line(exit_code)}); {log}"
+        f" {'unknown' if exit_code is None else plain_line(exit_code)}); {f'{problem}; ' if problem else ''}{log}"
     )
 
 

@@ -179,6 +179,25 @@ def test_ctrl_c_stops_the_load_and_keeps_the_figures(single: LocalFleet) -> None
     assert not (single.results / ".unfinished").exists()
 
 
+def test_ctrl_c_after_the_record_is_closed_completes_the_benchmark(single: LocalFleet) -> None:
+    before = single.runs()
+    ansible = single.begin("benchmark", benchmark_run_time="2s")
+    try:
+        wait_for(lambda: "PLAY [Tidy the load hosts]" in single.screen(), 120, "no record was closed")
+        ansible.send_signal(signal.SIGINT)
+        assert ansible.wait(90) == 99, single.screen()
+    finally:
+        single.end_process(ansible)
+    (run,) = single.runs() - before
+    assert manifest(single.results / run)["state"] == "whole"
+    assert (single.results / run / "report.html").exists()
+    assert "Verdict:" in single.screen()
+    assert "playbooks/tidy.yml" in single.screen()
+    assert single.processes() == []
+    single.play("tidy").succeeded()
+    assert not list((single.state / "load" / "runs").iterdir())
+
+
 def test_a_load_outlives_its_controller_ends_by_itself_and_is_collected_by_the_next_command(single: LocalFleet) -> None:
     before = single.runs()
     ansible = single.begin("benchmark", benchmark_run_time="6s")

@@ -89,11 +89,11 @@ def test_a_run_that_provisions_is_seen_where_nothing_is_installed_yet(controller
     file = controller.state / "lease.json"
     file.write_text(json.dumps(lease | {"until_s": time.time() + 600}))
     held = f"held by run {RUN} of bob@desk since 2026-11-24T03:15:00Z, until 2026-11-24T03:45:00Z at the latest"
-    assert f"\nzk1, box: {held} (no load is on its way)\n" in controller.fab("status").stdout
+    assert f"\nzk1, box: {held} (no load is running)\n" in controller.fab("status").stdout
     found = controller.status()
     assert found["members"][0]["lease"] == found["load_hosts"][0]["lease"] == lease
     assert controller.fab("stop").stdout == (
-        f"Nothing is running on the load hosts.\nbox: {held} (no load is on its way)\n"
+        f"Nothing is running on the load hosts.\nbox: {held} (no load is running)\n"
     )
     controller.provision()
     box = next(line for line in controller.fab("status").stdout.splitlines() if line.startswith("box "))
@@ -372,4 +372,4 @@ def test_ui_without_a_page_is_one_line(controller: Controller, connection: str) 
     done = controller.fab("ui")
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
-    assert "no run with a web UI is on its way; start one with -e locust_web_ui=true" in done.stderr
+    assert "no run with a web UI is running; start one with -e locust_web_ui=true" in done.stderr

@@ -103,7 +103,7 @@ def test_a_run_that_holds_hosts_without_a_load_is_shown() -> None:
     assert lines[-2:] == [
         "",
         "zk1, load1, load2: held by run R9 of bob@desk since 2026-11-24T03:00:00Z, until 2026-11-24T03:30:00Z at the"
-        " latest (no load is on its way)",
+        " latest (no load is running)",
     ]
     found = as_json(fleet(members, [bare]))
     assert found["members"][0]["lease"] == found["load_hosts"][0]["lease"] == LEASE

@@ -121,14 +121,25 @@ def files(state: str, progress: dict[str, Any] | None = None) -> str:
 def test_status_and_progress_are_read_in_one_go() -> None:
     assert Follower(files("running", PROGRESS))._look("/run", "status") == ({"state": "running"}, PROGRESS)
     assert Follower(files("ended"))._look("/run", "status") == ({"state": "ended"}, None)
-    assert Follower("")._look("/run", "status") == (None, None)
-    assert Follower('{"no": "state"}')._look("/run", "status") == (None, None)
 
 
 def test_a_host_that_cannot_be_reached_is_one_that_did_not_answer() -> None:
     follower = Follower(AnsibleConnectionFailure("no route"), files("running", PROGRESS))
     assert follower._look("/run", "status") == (None, None)
     assert follower._look("/run", "status") == ({"state": "running"}, PROGRESS)
+
+
+@pytest.mark.parametrize("damaged", ["\n", "", "\n" + json.dumps(PROGRESS), '{"no": "state"}', "\0\0\n"])
+def test_a_status_that_is_damaged_is_asked_for_and_no_dead_host(damaged: str) -> None:
+    told = {"state": "absent", "problem": "/run/status.json is empty or damaged"}
+    follower = Follower(damaged, json.dumps(told))
+    assert follower._look("/run", "ask the supervisor") == (told, None)
+    assert follower.commands[1:] == ["ask the supervisor"]
+
+
+@pytest.mark.parametrize("answer", ["", "{}", "sudo: a password is required", AnsibleConnectionFailure("no route")])
+def test_a_host_that_says_no_state_at_all_did_not_answer(answer: str | Exception) -> None:
+    assert Follower("\n", answer)._look("/run", "status") == (None, None)
 
 
 def test_a_load_that_stands_still_is_asked_whether_its_supervisor_lives(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The record of a run: opened, kept, closed."""
 
 import csv
+import errno
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import pytest
 from ansible.errors import AnsibleActionFail, AnsibleError
 
 from fleet import run_record
-from fleet.merging import EVENT_COLUMNS, merge_events
+from fleet.merging import EVENT_COLUMNS, merge_events, merge_samples
 from fleet.run_record import (
     CONTROLLER,
     MANIFEST,
@@ -298,6 +299,32 @@ def test_a_record_whose_closing_was_cut_off_is_closed_by_the_next(folder: Path) 
     note_phase(folder, "run", "2026-01-01T00:00:01+00:00", "2026-01-01T00:00:03+00:00")
     merge_events(folder, read(folder / MANIFEST)["phases"])  # as far as the one before came
     assert len(events(close_record(folder))) == 3
+
+
+def test_what_killed_controllers_have_left_is_not_in_a_closed_record(folder: Path) -> None:
+    (folder / "logs" / "load1").mkdir(parents=True)
+    for name in (".0123abcd.new", ".manifest.json.0123abcd.new", "logs/load1/.0123abcd.new"):
+        (folder / name).write_text("part")
+    (folder / "logs" / "load1" / "locust.log").write_text("")
+    closed = close_record(folder)
+    assert sorted(path.name for path in closed.rglob("*") if path.is_file()) == [
+        "events.csv", "locust.log", "manifest.json",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("merge", [lambda folder: merge_events(folder, []), merge_samples])
+def test_a_full_disk_leaves_no_part_of_a_merged_file(folder: Path, monkeypatch: Any, merge: Any) -> None:
+    (folder / "logs" / "zk1").mkdir(parents=True)
+    (folder / "logs" / "zk1" / "host-metrics.csv").write_text("timestamp,host\n1,zk1\n")
+    before = sorted(folder.rglob("*"))
+
+    def full(_: int) -> None:  # a stand-in for a disk that is full
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        merge(folder)
+    assert sorted(folder.rglob("*")) == before
 
 
 @pytest.mark.parametrize("length", [200_000, 3_000_000])

@@ -1,11 +1,15 @@
 """What is called to finish a run whose `ansible-playbook` ended too early."""
 
+import atexit
 import json
 import signal
+import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from ansible import context
 
 from playbooks.callback_plugins import unfinished_run
 
@@ -65,7 +69,7 @@ def test_what_was_told_is_handed_on_and_gone_once_it_is_read(
     callback.set_play_context(SimpleNamespace(password=None, become_pass="swordfish"))
     vault = SimpleNamespace(secrets=[("dev", SimpleNamespace(bytes=b"haddock"))])
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    callback.v2_playbook_on_start(SimpleNamespace(_loader=SimpleNamespace(_vault=vault)))
+    callback.v2_playbook_on_start(SimpleNamespace(_loader=SimpleNamespace(_vault=vault), get_plays=list))
     script = """
         file=$ANSIBLE_BECOME_PASSWORD_FILE vault=${ANSIBLE_VAULT_IDENTITY_LIST#dev@}
         echo "$(cat $file) $(stat -c %a $file) $(cat $vault) $ANSIBLE_ASK_PASS ${ANSIBLE_CONNECTION_PASSWORD_FILE-none}"
@@ -76,3 +80,104 @@ def test_what_was_told_is_handed_on_and_gone_once_it_is_read(
     assert callback._play(["sh", "-c", script]) == 3
     shown = capsys.readouterr().out.splitlines()
     assert shown == ["swordfish 600 haddock false none", "nobody answers", "PLAY [Find the run]", "gone"]
+
+
+LAST = "Say it when the run has failed"
+BEGUN = {"folder": "/r/results/run", "work": "/tmp/w", "pid": 7, "start": "1"}
+
+
+class Playing:
+    """The callback as Ansible would call it: a stand-in, so that a play can be cut off at any place."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, playbook: str) -> None:
+        self.commands: list[list[str]] = []
+        monkeypatch.setattr(signal, "signal", lambda *_: None)
+        monkeypatch.setattr(sys, "argv", ["ansible-playbook", playbook, "-i", "inv"])
+        monkeypatch.setattr(context, "CLIARGS", {"args": (playbook,)})
+        monkeypatch.setattr(unfinished_run, "held_by", lambda *_: [])
+        self.callback = unfinished_run.CallbackModule()
+        atexit.unregister(self.callback._finish)
+        monkeypatch.setattr(self.callback, "_play", self._play)
+        plays = [SimpleNamespace(get_name=lambda: LAST)]
+        vault = SimpleNamespace(_vault=SimpleNamespace(secrets=[]))
+        self.callback.v2_playbook_on_start(SimpleNamespace(_loader=vault, get_plays=lambda: plays))
+
+    def _play(self, command: list[str]) -> int:
+        self.commands.append(command)
+        return 0
+
+    def task(self, action: str, answer: dict[str, Any], **asked: Any) -> None:
+        self.callback.v2_runner_on_ok(SimpleNamespace(_result=answer, _task=SimpleNamespace(action=action, args=asked)))
+
+    def play(self, name: str) -> None:
+        self.callback.v2_playbook_on_play_start(SimpleNamespace(name=name, get_name=lambda: name))
+
+    def until_closed(self) -> None:
+        self.task("run_record", {"folder": "/r/results/.unfinished/run"}, operation="open")
+        self.task("run_lease", {"claimed": "run"})
+        self.task("run_record", {}, operation="phase", name="collect")
+        self.task("run_record", {"folder": "/r/results/run"}, operation="close")
+
+    def played(self) -> list[str]:
+        """What is played when the process ends here."""
+        self.callback._finish()
+        return [Path(word).name for command in self.commands for word in command if word.endswith(".yml")]
+
+
+@pytest.mark.parametrize("place", ["Tidy the load hosts", "Give the hosts up", "Stop the members", "Report"])
+def test_a_benchmark_that_ends_after_its_record_is_closed_is_completed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    playing = Playing(monkeypatch, "playbooks/benchmark.yml")
+    playing.until_closed()
+    playing.task("write_report", BEGUN | {"changed": True})
+    playing.play("Tidy the load hosts")
+    if place in ("Stop the members", "Report"):
+        playing.task("run_lease", {"released": "run"})
+    playing.play(place)
+    assert playing.played() == ["release.yml", "stop.yml", "report.yml"]
+    assert json.loads(playing.commands[0][-4]) == {
+        "run_record_id": "run",
+        "run_record_result": "/r/results/run",
+        "stop_only_unkept": True,
+        "__report_begun": BEGUN,
+    }
+    assert ("playbooks/tidy.yml" in capsys.readouterr().out) == (place in ("Tidy the load hosts", "Give the hosts up"))
+
+
+def test_a_run_that_is_complete_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    playing = Playing(monkeypatch, "playbooks/benchmark.yml")
+    playing.until_closed()
+    playing.task("run_lease", {"released": "run"})
+    playing.task("write_report", {"lines": []})
+    playing.play(LAST)
+    assert playing.played() == []
+
+
+def test_a_report_that_failed_is_not_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    playing = Playing(monkeypatch, "playbooks/benchmark.yml")
+    playing.until_closed()
+    playing.play("Report")
+    failed = SimpleNamespace(_result={}, _task=SimpleNamespace(action="write_report", args={}))
+    playing.callback.v2_runner_on_failed(failed, ignore_errors=False)
+    assert playing.played() == []
+
+
+def test_a_run_that_closed_its_record_without_a_load_only_gives_its_hosts_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    playing = Playing(monkeypatch, "playbooks/benchmark.yml")
+    playing.task("run_record", {"folder": "/r/results/.unfinished/run"}, operation="open")
+    playing.task("run_lease", {"claimed": "run"})
+    playing.task("run_record", {"folder": "/r/results/run"}, operation="close")
+    playing.play("Bring up the members")
+    assert playing.played() == ["release.yml"]
+
+
+def test_a_collection_that_is_interrupted_after_the_record_is_closed_gives_the_hosts_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    playing = Playing(monkeypatch, "playbooks/collect.yml")
+    playing.task("run_record", {"folder": "/r/results/.unfinished/run", "notes": []}, operation="take_over")
+    playing.task("run_record", {}, operation="phase", name="collect")
+    playing.task("run_record", {"folder": "/r/results/run"}, operation="close")
+    playing.callback._interruption._first = 1.0
+    assert playing.played() == ["release.yml"]
