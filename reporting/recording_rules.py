@@ -1,6 +1,6 @@
 """The rules of the verdict about the record itself: disks that were full, and what earlier runs had left behind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -44,6 +44,9 @@ def _disks_full(evidence: Evidence) -> Iterator[Reason]:
     manifest = evidence.run.manifest
     said = WRITE_FAILED in set(evidence.run.events["event"])
     for host, known in sorted(manifest.hosts.items()):
+        if manifest.roles(host) == ["member"]:
+            yield from _disk_of_member_full(host, known)
+            continue
         times = known.get("disk_full")
         if not isinstance(times, list) or not times:
             continue
@@ -65,6 +68,21 @@ def _disks_full(evidence: Evidence) -> Iterator[Reason]:
                 f"The disk of load host {host} was full for {sum(known_s):.0f} s, so its logs may have gaps. "
                 "Make room there.",
             )
+
+
+def _disk_of_member_full(host: str, known: Mapping[str, Any]) -> Iterator[Reason]:
+    """Say what became of a member's samples, and that the member itself may have been held up by the same disk."""
+    times = known.get("disk_full")
+    lengths_s = [_length_s(found) for found in times] if isinstance(times, list) else []
+    lost = known.get("samples_lost")
+    samples = f"{lost} samples of its machine are missing" if type(lost) is int and lost > 0 else ""
+    if lengths_s:
+        known_s = [length_s for length_s in lengths_s if length_s is not None]
+        how_long = f"for {sum(known_s):.0f} s" if len(known_s) == len(lengths_s) else "to the end"
+        text = f"The disk of member {host} was full {how_long}, so it may have been unable to write its own log"
+        yield Reason("disk-full", INCONCLUSIVE, f"{text}{f', and {samples}' if samples else ''}. Make room there.")
+    elif samples:
+        yield Reason("disk-full", INCONCLUSIVE, f"Of member {host}, {samples}: its disk was full. Make room there.")
 
 
 def _length_s(found: Any) -> float | None:

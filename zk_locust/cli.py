@@ -32,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("parameters", help="print the page of all parameters")
     host_run = commands.add_parser("host-run", help="start, look at or end this host's share of a run")
     actions = host_run.add_subparsers(dest="action", required=True)
-    actions.add_parser("start").add_argument("--spec", type=Path, required=True)
+    start = actions.add_parser("start")
+    start.add_argument("--spec", type=Path, required=True)
+    start.add_argument("--host", default="", help="this host's name in the inventory; the spec must be for it")
     for action in ("status", "stop"):
         actions.add_parser(action).add_argument("--folder", type=Path, required=True)
     actions.add_parser("overview").add_argument("--state", type=Path, required=True)
@@ -75,7 +77,7 @@ def _answer(options: argparse.Namespace) -> str:
             from zk_locust.host_run import supervisor
             from zk_locust.host_run.spec import HostRunSpec
 
-            spec = HostRunSpec.read(options.spec)
+            spec = HostRunSpec.read(options.spec, options.host)
             supervisor.start_detached(spec)
             return json.dumps(control.status_of(spec.folder))
         case "stop":

@@ -21,7 +21,10 @@ from zk_locust.own_nodes import FLEET_MARK, MARK, fresh_node, holds, is_own_name
 from zk_locust.picked_classes import drives_zookeeper
 from zk_locust.tree_removal import remove_tree
 
-_LEFT_TREES_S: Final = 30.0  # what is left then is for the next run
+# For all of them together: a load has 40 s between its planned end and its deadline, and its processes need 17 to end
+# (roles/benchmark_run/vars/main.yml). What is left then is for the next run.
+_LEFT_TREES_S: Final = 10.0
+_REST_STAYS: Final = "the rest stays for the next run"
 
 logger = logging.getLogger(__name__)
 
@@ -63,9 +66,11 @@ def make_own_node(environment: Any, **_: Any) -> None:
     of_fleet = bool(getattr(parsed_options, "remove_left_trees", False))
     try:
         with bulk_session(options) as client:
-            if of_fleet:
-                _remove_left_trees(environment, client, own)
+            asked = own.path
+            # First, because only a node with its mark can be removed by a later run.
             _make(client, own, FLEET_MARK if of_fleet else MARK)
+            if of_fleet:
+                _remove_left_trees(environment, client, asked)
     except ClientError as error:
         # Its users make it, when they can; the name is nobody else's.
         logger.warning("The load's own node %s could not be made yet: %s", own.path, error)
@@ -118,19 +123,31 @@ def _remove(options: Options, own: _OwnNode) -> None:
         logger.error("The load's nodes at %s are still there: %s", own.path, error)
 
 
-def _remove_left_trees(environment: Any, client: BulkClient, own: _OwnNode) -> None:
-    """Remove what killed runs of the fleet have left beside our own node, and say so.
+def _remove_left_trees(environment: Any, client: BulkClient, own: str) -> None:
+    """Remove what killed runs of the fleet have left beside our own node, within one time limit, and say so.
 
     Only one run at a time has an ensemble that the playbooks manage, so none of them is of a load that is running.
     """
-    parent = own.path.rpartition("/")[0]
+    waiting: list[str] = []
+    with gevent.Timeout(_LEFT_TREES_S, False):
+        try:
+            waiting += _left_trees(client, own)
+        except ClientError as error:
+            logger.warning("Could not look for nodes that earlier runs have left: %s", error)
+        while waiting:
+            _remove_left_tree(environment, client, waiting.pop(0))
+    for path in waiting:
+        _tell_of_left_tree(environment, path, 0, _REST_STAYS)
+
+
+def _left_trees(client: BulkClient, own: str) -> list[str]:
+    parent = own.rpartition("/")[0]
     try:
         names = client.get_children(parent or "/")
     except NoNodeError:
-        return
-    for path in sorted(f"{parent}/{name}" for name in names if is_own_name(name)):
-        if path != own.path and holds(client, path, FLEET_MARK):
-            _remove_left_tree(environment, client, path)
+        return []
+    paths = sorted(f"{parent}/{name}" for name in names if is_own_name(name))
+    return [path for path in paths if path != own and holds(client, path, FLEET_MARK)]
 
 
 def _remove_left_tree(environment: Any, client: BulkClient, path: str) -> None:
@@ -140,11 +157,17 @@ def _remove_left_tree(environment: Any, client: BulkClient, path: str) -> None:
         nonlocal removed
         removed = so_far
 
-    is_gone = False
-    with gevent.Timeout(_LEFT_TREES_S, False):
+    rest = _REST_STAYS
+    try:
         remove_tree(client, path, count)
-        is_gone = True
-    rest = "" if is_gone else "; the rest stays for the next run"
-    logger.info("An earlier run has left nodes at %s, removed %d%s", path, removed, rest)
-    detail = f"{removed} nodes{rest}"
+        rest = ""
+    except ClientError as error:
+        rest = f"the rest stays: {error}"
+    finally:  # also where the time is over
+        _tell_of_left_tree(environment, path, removed, rest)
+
+
+def _tell_of_left_tree(environment: Any, path: str, removed: int, rest: str) -> None:
+    detail = f"{removed} nodes; {rest}" if rest else f"{removed} nodes"
+    logger.info("An earlier run has left nodes at %s, removed %s", path, detail)
     happened.fire(environment=environment, event="left-tree-removed", subject=path, detail=detail)

@@ -30,6 +30,7 @@ __all__ = [
     "nearest",
     "parameter_of",
     "parse_admin_addresses",
+    "showable",
 ]
 
 LOAD: Final = "Load"
@@ -286,6 +287,17 @@ def check(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
                 reason = "the value cannot be used"
             problems.append(f"benchmark_parameters.{parameter.name} [{shown}]: {reason}")
     return converted, problems
+
+
+def showable(given: object) -> dict[str, object] | None:
+    """Return given parameters by flag name; None where one of them is a secret, or may be a misspelt one."""
+    shown: dict[str, object] = {}
+    for name, raw in given.items() if isinstance(given, Mapping) else ():
+        parameter = find(str(name))
+        if parameter is None or parameter.secret or redacted(parameter.name, raw) != raw:
+            return None
+        shown[parameter.name] = raw
+    return shown
 
 
 def parameter_of(name: str) -> Parameter:

@@ -1,6 +1,8 @@
 """Which clients speak TLS and SASL: a load that is asked to be protected is never driven without."""
 
-from collections.abc import Iterable
+import json
+import shlex
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 PROTECTING_CLIENT: Final = "kazoo"
@@ -21,3 +23,16 @@ def unprotected(client: str, given: Iterable[str]) -> str:
     if client == PROTECTING_CLIENT or not asked:
         return ""
     return f"it speaks neither TLS nor SASL, and {' and '.join(asked)} is set"
+
+
+def remedy_for_run(parameters: Mapping[str, object] | None) -> str:
+    """Return what a run of the playbooks is to be given, where `benchmark_parameters` has those of `parameters`.
+
+    `-e` replaces the inventory's parameters, all of them, so it must name them again. None means that they cannot be
+    shown: one of them is a secret.
+    """
+    remedy = f"set client: {PROTECTING_CLIENT} in benchmark_parameters, beside what is there"
+    if parameters is None:
+        return remedy
+    complete = {"benchmark_parameters": {**parameters, "client": PROTECTING_CLIENT}}
+    return f"{remedy}, or add -e {shlex.quote(json.dumps(complete))} to the command"

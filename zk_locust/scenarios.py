@@ -14,8 +14,8 @@ import yaml
 
 from zk_locust.connect_string import parse_connect_string
 from zk_locust.errors import ConfigurationError
-from zk_locust.parameters import BENCH, PARAMETERS, Value, check, environment_of, nearest, parameter_of
-from zk_locust.protection import REMEDY, unprotected
+from zk_locust.parameters import BENCH, PARAMETERS, Value, check, environment_of, nearest, parameter_of, showable
+from zk_locust.protection import remedy_for_run, unprotected
 from zk_locust.secrets import kind_of
 from zk_locust.sequence_length import sequence_length_s
 from zk_locust.units import parse_duration_ms
@@ -161,7 +161,8 @@ def resolve_plan(
     parameters = _parameters(content.get("parameters"), overrides.get("parameters"), owned, problems)
     client = str(parameters.get("client", parameter_of("client").default))
     if problem := unprotected(client, [name for name, value in parameters.items() if value]):
-        problems.append(f"benchmark_parameters.client [{client}]: {problem}; {REMEDY}")
+        remedy = remedy_for_run(showable(overrides.get("parameters")))
+        problems.append(f"benchmark_parameters.client [{client}]: {problem}; {remedy}")
     locustfile_name, preparation_s = str(merged.get("locustfile", "")), 0.0
     if "workload" in merged:
         preparation_s = _take_workload(merged, source["workload"], settings.get("users"), parameters, problems)

@@ -11,6 +11,7 @@ from threading import Event
 
 from host_metrics import background
 from host_metrics.sampler import Watched, sample
+from host_metrics.told import Told, told_by
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,10 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif given.command == "start":
             if given.alone:
                 _end_others(given.file)
-            background.start(given.file, lambda: _record(given))
+            background.start(given.file, lambda: _record(given, Told(given.file)))
             print("started")
         else:
             print("stopped" if background.stop(given.file) else "not running")
+            if told := told_by(given.file):
+                print(told)
     except (OSError, background.BackgroundError) as error:
         print(f"host_metrics: {error}", file=sys.stderr)
         return 1
@@ -40,12 +43,12 @@ def _end_others(file: Path) -> None:
             background.stop(other)
 
 
-def _record(given: argparse.Namespace) -> None:
+def _record(given: argparse.Namespace, tell: Told | None = None) -> None:
     wake = Event()
     signal.signal(signal.SIGTERM, lambda *_: wake.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     watched = Watched(dict(given.process), given.status)
-    sample(given.file, given.host, watched, given.interval_s, wake, given.for_s)
+    sample(given.file, given.host, watched, given.interval_s, wake, given.for_s, tell)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
                 help="end the ones first that write a file of the same name in a folder beside this file's",
             )
         command.add_argument("--status", type=_absolute, help="watch the processes that this status.json names")
-    stop = commands.add_parser("stop", help="end the one that was started")
+    stop = commands.add_parser("stop", help="end the one that was started; print when its disk was full")
     stop.add_argument("--file", type=_absolute, required=True, help="the file that it writes")
     return parser
 

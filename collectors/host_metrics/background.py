@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from host_metrics.process import identity_of, named_in_pid_file, read_process
+from host_metrics.told import told_file_of
 
 _PATIENCE_S: Final = 5.0
 
@@ -41,7 +42,7 @@ def start(file: Path, run: Callable[[], None]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     if _runs(pid_file):
         raise BackgroundError(f"a sampler writes {file} already; end it with `stop`")
-    for left_behind in (file, pid_file, log):
+    for left_behind in (file, pid_file, log, told_file_of(file)):
         left_behind.unlink(missing_ok=True)
     log.touch(mode=0o640)
     sys.stdout.flush()

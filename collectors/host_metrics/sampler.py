@@ -16,7 +16,7 @@ from threading import Event
 from typing import Any, Final
 
 from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
-from host_metrics.lasting_file import RECORDS_LOST, LastingFile
+from host_metrics.lasting_file import RECORDS_LOST, LastingFile, Tell
 from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_machine
 from host_metrics.process import Identity, ProcessCounts, named_in_pid_file, named_in_status, read_process
 
@@ -43,16 +43,31 @@ class Watched:
         return found
 
 
-def sample(file: Path, host: str, watched: Watched, interval_s: float, wake: Event, for_s: float | None = None) -> None:
+def sample(
+    file: Path,
+    host: str,
+    watched: Watched,
+    interval_s: float,
+    wake: Event,
+    for_s: float | None = None,
+    tell: Tell | None = None,
+) -> None:
     """Write a row for the machine and each process every `interval_s` seconds, for `for_s` seconds or until `wake`.
 
     Each row is of the time that has really passed since the one before. It ends too where its file is removed: nobody
-    would find it any more. Raises OSError where the file cannot be made; while it cannot be written, rows wait.
+    would find it any more. Raises OSError where the file cannot be made; while it cannot be written, rows wait, and
+    `tell` is told so (see `host_metrics.lasting_file`), as is the sampler's log.
     """
+
+    def told(event: str, subject: str, detail: str) -> None:
+        _say(event, subject, detail)
+        if tell is not None:
+            tell(event, subject, detail)
+
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, HOST_COLUMNS, restval="")
     writer.writeheader()
-    target = LastingFile(file, _say)
+    target = LastingFile(file, told)
     try:
         target.write(_taken_from(text))
         began_s = time.perf_counter()
@@ -77,7 +92,7 @@ def sample(file: Path, host: str, watched: Watched, interval_s: float, wake: Eve
     finally:
         lost = target.close(_ROOM_S)
         if lost:
-            _say(RECORDS_LOST, file.name, f"{lost} samples: until the end there was no room for them")
+            told(RECORDS_LOST, file.name, f"{lost} samples: until the end there was no room for them")
 
 
 def _taken_from(text: io.StringIO) -> str:

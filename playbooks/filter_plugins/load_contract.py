@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
+from fleet.full_disks import times_of_full_disk, told_by_sampler
 from zk_locust.plain_text import plain_line, plain_values
 from zk_locust.secrets import redacted, secret_names, without_user_info
 
@@ -18,7 +18,6 @@ _WORKING_FACT = re.compile(
     r"(?!benchmark_run_time$)benchmark_(collect|run|plan)(_\w+)?|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
 )
 _UNREACHED = "it cannot be reached"
-_MOST_TIMES = 20
 _LONGEST_FAILURE = 2000
 _MACHINE_LOCK = "/tmp/zk-locust-load.lock"  # zk_locust.host_run.overview looks there too
 
@@ -230,27 +229,10 @@ def machines(hosts: Iterable[str], hostvars: HostVars) -> dict[str, dict[str, An
     return {
         host: host_facts(hostvars[host].get("ansible_facts") or {})
         | plain_values(hostvars[host].get("benchmark_collect_member"))
-        | _times_of_full_disk(hostvars[host].get("benchmark_collect_status") or {})
+        | told_by_sampler(hostvars[host].get("__zookeeper_sampler_ended") or {})
+        | times_of_full_disk(hostvars[host].get("benchmark_collect_status") or {})
         for host in hosts
     }
-
-
-def _times_of_full_disk(status: Mapping[str, Any]) -> dict[str, list[dict[str, str | None]]]:
-    """Return when a load host's disk was full, from `zk-locust host-run status`: times, and nothing else."""
-    times = status.get("disk_full")
-    found = [
-        {"since": _time(entry.get("since")), "until": _time(entry.get("until"))}
-        for entry in (times if isinstance(times, list) else [])[:_MOST_TIMES]
-        if isinstance(entry, Mapping)
-    ]
-    return {"disk_full": found} if found else {}
-
-
-def _time(text: object) -> str | None:
-    try:
-        return datetime.fromisoformat(str(text)).isoformat()
-    except ValueError:
-        return None
 
 
 def members_asked(answers: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -111,6 +111,17 @@ def test_a_spec_that_a_power_loss_has_damaged_is_said_in_a_line(host: Host) -> N
     assert len(refused.stderr.splitlines()) == 1
 
 
+def test_a_host_does_not_start_what_another_is_to_run(host: Host) -> None:
+    refused = host.call("start", "--spec", host.spec(host="load2"), "--host=load1")
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert "is for load host load2, not for load1: both have one folder" in line
+    assert line.endswith("set load_host_state_dir to a folder on a disk of each host's own, such as /var/tmp/zk-locust")
+    assert not (host.folder / "status.json").exists()
+    assert host.call("start", "--spec", host.spec(host="load1"), "--host=load1").returncode == 0
+    host.stop()
+
+
 def test_the_end_of_the_master_is_the_end_of_the_run(host: Host) -> None:
     master = {"name": "master", "arguments": script("import time; time.sleep(0.5)")}
     follower = {"name": "worker-1", "arguments": script("import time; time.sleep(1)")}

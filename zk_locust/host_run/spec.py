@@ -11,6 +11,7 @@ STATUS_FILE = "status.json"
 PROGRESS_FILE = "progress.json"
 SUPERVISOR_LOG = "supervisor.log"
 SECRETS_FILE = "secrets.json"
+_OWN_FOLDER = "set load_host_state_dir to a folder on a disk of each host's own, such as /var/tmp/zk-locust"
 
 
 def _said(error: Exception) -> str:
@@ -51,12 +52,16 @@ class HostRunSpec:
     listens: tuple[str, int] | None = None
 
     @classmethod
-    def read(cls, file: Path) -> "HostRunSpec":
-        """Read the file. Raises ConfigurationError where it is not what it should be."""
+    def read(cls, file: Path, host: str = "") -> "HostRunSpec":
+        """Read the file. Raises ConfigurationError where it cannot be used, or is for a host other than `host`."""
         try:
             content = read_object(file)
             if content is None:
                 raise FileNotFoundError(f"{file} does not exist")
+            meant = content.get("host", "")
+            if host and meant and meant != host:
+                problem = f"it is for load host {meant}, not for {host}: both have one folder"
+                raise ConfigurationError("--spec", file, problem, _OWN_FOLDER)
             return cls(
                 run_id=content["run_id"],
                 owner=content["owner"],

@@ -15,7 +15,10 @@ from zk_locust.durable_files import write_text
 from zk_locust.host_run.spec import STATUS_FILE
 
 _BLOCK_BYTES: Final = 4096
-_GROWTH_BYTES: Final = 1024  # exit codes and times that a first status does not have yet
+# What a first status does not have yet: how the run ended and when the disk was full; and an exit code and a time of
+# each process.
+_GROWTH_BYTES: Final = 1024
+_GROWTH_OF_PROCESS_BYTES: Final = 64
 _LOOK_S: Final = 1.0
 _NEARLY_FULL_BYTES: Final = 1024 * 1024
 _MOST_TIMES: Final = 20
@@ -58,7 +61,8 @@ class StatusFile:
     def _text(self, status: dict[str, Any]) -> str:
         content = status | ({"disk_full": self._times} if self._times else {})
         text = json.dumps(content, indent=1)
-        blocks = -(-(len(text) + _GROWTH_BYTES) // _BLOCK_BYTES)
+        growth = _GROWTH_BYTES + _GROWTH_OF_PROCESS_BYTES * len(status.get("processes", ()))
+        blocks = -(-(len(text) + growth) // _BLOCK_BYTES)
         return text.ljust(blocks * _BLOCK_BYTES - 1) + "\n"
 
     def _overwrite(self, text: bytes) -> bool:

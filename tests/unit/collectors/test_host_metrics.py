@@ -1,6 +1,7 @@
 """What is recorded of machines and processes: the kernel's counts as figures, and a sampler that goes on alone."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from host_metrics.columns import HOST_COLUMNS
 from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_machine
 from host_metrics.process import Identity, ProcessCounts, identity_of, named_in_pid_file, read_process
 from host_metrics.sampler import Watched, machine_row, process_row, sample
+from host_metrics.told import told_by
 from tests import waiting
 from tests.small_disk import fill
 
@@ -372,6 +374,38 @@ def test_on_a_full_disk_samples_wait_and_are_written_when_there_is_room(
     assert elapsed_s == sorted(set(elapsed_s)), "none is missing, none is there twice"
     said = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
     assert said == ["write-failed", "write-resumed"]
+
+
+@pytest.mark.parametrize("ends_full", [False, True])
+def test_whoever_ends_a_sampler_learns_when_its_disk_was_full_and_what_is_lost(disk: Path, ends_full: bool) -> None:
+    file = disk / "host-metrics.csv"
+    assert called("start", "--file", file, "--host", "zk1", "--interval-s", "0.02").returncode == 0
+    try:
+        ballast = fill(disk)
+        assert until(lambda: told_by(file))
+        size = file.stat().st_size
+        if not ends_full:
+            ballast.unlink()
+            assert until(lambda: file.stat().st_size > size)
+    finally:
+        said = called("stop", "--file", file).stdout.splitlines()
+    assert said[0] == "stopped"
+    told = json.loads(said[1])
+    (full,) = told["disk_full"]
+    since = datetime.fromisoformat(full["since"])
+    if ends_full:
+        assert full["until"] is None
+        assert told["lost"] > 0
+    else:
+        assert datetime.fromisoformat(full["until"]) > since
+        assert told["lost"] == 0
+    assert called("stop", "--file", file).stdout.splitlines() == ["not running", said[1]], "also where it has ended"
+
+
+def test_a_sampler_whose_disk_was_never_full_has_nothing_to_tell(tmp_path: Path) -> None:
+    file = tmp_path / "host-metrics.csv"
+    told = called("start", "--file", file, "--host", "zk1"), called("stop", "--file", file)
+    assert [answer.stdout for answer in told] == ["started\n", "stopped\n"]
 
 
 @pytest.mark.parametrize(

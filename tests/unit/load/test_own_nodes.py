@@ -1,6 +1,7 @@
 """The load's own node: it is removed when the load has ended, and nothing that anybody else has made."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import gevent
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, environment
 from zk_locust import node_cleanup
 from zk_locust.clients import bulk
-from zk_locust.errors import ConnectError, NoAuthError
+from zk_locust.errors import ClientError, ConnectError, NoAuthError, NotEmptyError, OperationTimeoutError
 from zk_locust.load_plan import happened
 from zk_locust.own_nodes import FLEET_MARK, MARK, is_own_name, own_node
+from zk_locust.tree_removal import remove_tree
 
 RUN = "/zk-locust-20261124T031500Z-quick"
 
@@ -256,8 +258,68 @@ class TestLeftTrees:
         assert events == [("left-tree-removed", self.LEFT, "1 nodes; the rest stays for the next run")]
         assert zookeeper.nodes[RUN] == FLEET_MARK
 
+    def test_all_trees_together_have_one_time_limit(
+        self,
+        zookeeper: FakeZooKeeper,
+        recorded: Recorded,
+        events: list[tuple[str, str, str]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def slow(_: Any, path: str, __: Any) -> int:
+            tried.append(path)
+            gevent.sleep(60)
+            return 1
+
+        tried: list[str] = []
+        paths = [self.LEFT, f"{self.LEFT}-2", f"{self.LEFT}-3"]
+        zookeeper.nodes |= dict.fromkeys(paths, FLEET_MARK)
+        monkeypatch.setattr(node_cleanup, "remove_tree", slow)
+        monkeypatch.setattr(node_cleanup, "_LEFT_TREES_S", 0.05)
+        node_cleanup.make_own_node(load_of(recorded, RUN, remove_left_trees=True))
+        assert tried == paths[:1]
+        assert events == [("left-tree-removed", path, "0 nodes; the rest stays for the next run") for path in paths], (
+            "also what was not tried any more"
+        )
+
+    @pytest.mark.parametrize(
+        "error", [NotEmptyError("it gets new nodes"), OperationTimeoutError("no reply"), NoAuthError("not yours")]
+    )
+    def test_a_tree_that_cannot_be_removed_keeps_neither_the_next_one_nor_the_mark_away(
+        self,
+        zookeeper: FakeZooKeeper,
+        recorded: Recorded,
+        events: list[tuple[str, str, str]],
+        monkeypatch: pytest.MonkeyPatch,
+        error: ClientError,
+    ) -> None:
+        def refuse_first(client: Any, path: str, progress: Any) -> int:
+            if path == self.LEFT:
+                progress(1)
+                raise error
+            return remove_tree(client, path, progress)
+
+        second = f"{self.LEFT}-2"
+        zookeeper.nodes[second] = FLEET_MARK
+        monkeypatch.setattr(node_cleanup, "remove_tree", refuse_first)
+        node_cleanup.make_own_node(load_of(recorded, RUN, remove_left_trees=True))
+        assert zookeeper.nodes[RUN] == FLEET_MARK, "so that the next run can remove it"
+        assert second not in zookeeper.nodes
+        assert events == [
+            ("left-tree-removed", self.LEFT, f"1 nodes; the rest stays: {error}"),
+            ("left-tree-removed", second, "1 nodes"),
+        ]
+
+    def test_where_trees_cannot_be_looked_for_the_node_is_marked_all_the_same(
+        self, zookeeper: FakeZooKeeper, recorded: Recorded, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        zookeeper.get_children = Mock(side_effect=OperationTimeoutError("no reply"))  # type: ignore[method-assign]
+        node_cleanup.make_own_node(load_of(recorded, RUN, remove_left_trees=True))
+        assert zookeeper.nodes[RUN] == FLEET_MARK
+        assert "Could not look for nodes that earlier runs have left: no reply" in caplog.text
+        assert "could not be made" not in caplog.text
+
     def test_a_node_that_may_not_be_read_is_nobody_of_ours(self, zookeeper: FakeZooKeeper, recorded: Recorded) -> None:
-        zookeeper.problems = [None, NoAuthError(self.LEFT)]
+        zookeeper.problems = [None, None, NoAuthError(self.LEFT)]  # of making the node, listing, reading
         node_cleanup.make_own_node(load_of(recorded, RUN, remove_left_trees=True))
         assert self.LEFT in zookeeper.nodes
         assert zookeeper.nodes[RUN] == FLEET_MARK

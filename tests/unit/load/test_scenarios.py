@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +209,32 @@ def test_a_load_that_would_not_be_protected_as_asked_is_refused(tmp_path: Path, 
     assert "kazoo-tls-ca is set" in problem  # it implies TLS
     for allowed in ({"client": client, "kazoo-tls": False}, {"client": "kazoo", "kazoo-tls": True}):
         assert resolve_plan(str(scenario(tmp_path)), SCENARIOS, {"parameters": allowed})[1] == []
+
+
+@pytest.mark.parametrize("scenario_name", ["quick", "mine"])
+def test_the_refusal_of_an_unprotected_load_prints_what_to_add(tmp_path: Path, scenario_name: str) -> None:
+    of_scenario = {"client": "native", "val-size": 64}
+    name = "quick" if scenario_name == "quick" else str(scenario(tmp_path, parameters=of_scenario))
+    asked: dict[str, Any] = {"hosts": "zk1:2281,zk2:2281", "kazoo-tls": True, "kazoo-tls-ca": "/etc/ca.pem"}
+    _, problems = resolve_plan(name, SCENARIOS, {"parameters": asked})
+    (problem,) = problems
+    said = re.search(r"add (-e .*) to the command", problem)
+    assert said, problem
+    option, value = shlex.split(said[1])
+    assert option == "-e"
+    added = yaml.safe_load(value)
+    assert added == {"benchmark_parameters": {"client": "kazoo"} | asked}, "-e replaces the inventory's, all of it"
+    assert resolve_plan(name, SCENARIOS, {"parameters": added["benchmark_parameters"]})[1] == []
+
+
+@pytest.mark.parametrize("secret", ["kazoo-sasl-options", "kazoo-tls-key-password", "my-password"])
+def test_the_refusal_of_an_unprotected_load_prints_no_secret(tmp_path: Path, secret: str) -> None:
+    asked = {"client": "native", "kazoo-tls": True, secret: '{"password": "hush-7"}'}
+    problems = problems_of(tmp_path, {"parameters": asked})
+    assert "hush-7" not in str(problems)
+    (problem,) = (problem for problem in problems if "neither TLS nor SASL" in problem)
+    assert "set client: kazoo in benchmark_parameters, beside what is there" in problem
+    assert "-e {" not in problem
 
 
 def test_a_run_without_statistics_is_refused(tmp_path: Path) -> None:

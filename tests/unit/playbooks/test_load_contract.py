@@ -381,6 +381,29 @@ def test_why_a_master_ended_badly_and_what_members_answered_is_plain_text() -> N
     assert all(value.isprintable() for value in members_asked([answer])["a:1"].values())
 
 
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ("stopped", {}),
+        ("stopped\nnonsense", {}),
+        ("stopped\n[]", {}),
+        ('stopped\n{"lost": "\x1b[2J", "disk_full": 7}', {}),
+        ('stopped\n{"lost": -1, "disk_full": []}', {}),
+        ('stopped\n{"lost": true}', {}),
+        ("stopped\n" + "[" * 100_000, {}),
+        (
+            'not running\n{"disk_full": [{"since": "2026-11-24T03:15:10+00:00", "until": null}], "lost": 12}',
+            {"disk_full": [{"since": "2026-11-24T03:15:10+00:00", "until": None}], "samples_lost": 12},
+        ),
+    ],
+)
+def test_of_what_a_members_sampler_says_of_its_disk_the_manifest_has_times_and_a_number(
+    said: str, known: dict[str, object]
+) -> None:
+    assert machines(["zk1"], {"zk1": {"__zookeeper_sampler_ended": {"stdout": said}}}) == {"zk1": known}
+    assert machines(["zk1"], {"zk1": {"__zookeeper_sampler_ended": {"msg": "unreachable"}}}) == {"zk1": {}}
+
+
 def test_what_a_host_s_pack_was_refused_of_is_named() -> None:
     refused = {"benchmark_collect_refused": ["[a] was refused: it is a FIFO", "[b] was refused: it is a folder"]}
     member = {"__zookeeper_taken_in": {"refused": ["[c] was refused: it is a device"]}}

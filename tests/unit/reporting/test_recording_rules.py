@@ -63,6 +63,32 @@ def test_a_load_host_whose_disk_was_full(host: str, times: list[Any], verdict: s
     assert (found.verdict, said in reason.text) == (verdict, True), reason.text
 
 
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"disk_full": [{"since": SINCE, "until": UNTIL}]}, "The disk of member zk1 was full for 20 s, so"),
+        ({"disk_full": [{"since": SINCE, "until": None}]}, "The disk of member zk1 was full to the end, so"),
+        (
+            {"disk_full": [{"since": SINCE, "until": None}], "samples_lost": 12},
+            "and 12 samples of its machine are missing",
+        ),
+        ({"samples_lost": 3}, "3 samples of its machine are missing"),
+    ],
+)
+def test_a_member_whose_disk_was_full(known: dict[str, Any], said: str, tmp_path: Path) -> None:
+    groups = {"zookeeper": ["zk1"], "locust_master": ["load1"], "locust_workers": ["load2"]}
+    found = judged(tmp_path, manifest={"hosts": {"zk1": known}, "inventory": {"groups": groups, "hosts": {}}})
+    (reason,) = (reason for reason in found.reasons if reason.rule == "disk-full")
+    assert (found.verdict, said in reason.text) == ("inconclusive", True), reason.text
+
+
+@pytest.mark.parametrize("lost", [0, None, "12", True, -1])
+def test_a_member_that_has_lost_no_sample_is_no_reason(lost: Any, tmp_path: Path) -> None:
+    groups = {"zookeeper": ["zk1"], "locust_master": ["load1"], "locust_workers": ["load2"]}
+    manifest = {"hosts": {"zk1": {"samples_lost": lost}}, "inventory": {"groups": groups, "hosts": {}}}
+    assert "disk-full" not in {reason.rule for reason in judged(tmp_path, manifest=manifest).reasons}
+
+
 def test_trees_that_killed_runs_had_left_are_named(tmp_path: Path) -> None:
     found = judged(tmp_path, TREE)
     (reason,) = found.reasons
