@@ -19,6 +19,7 @@ from zk_locust.bench import adopt_flags, register_bench_parameters
 from zk_locust.collectors import register_collectors
 from zk_locust.errors import ClientError, ConfigurationError
 from zk_locust.interrupt import register_interrupt
+from zk_locust.library_use import give_options
 from zk_locust.load_plan import register_load_plan
 from zk_locust.locust_client import KINDS, LocustClient
 from zk_locust.node_cleanup import register_node_cleanup
@@ -186,6 +187,7 @@ def register() -> None:
             parameters.add_listener(listener)
     # Before the collectors', whichever was imported first: they take their files from what --report-dir says.
     listeners = [
+        give_options,
         register_interrupt,
         register_bench_parameters,
         register_settings_check,
