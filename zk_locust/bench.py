@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from configargparse import ConfigFileParserException  # type: ignore[import-untyped]
+from configargparse import ConfigFileParserException
 from locust.argument_parser import get_empty_argument_parser
 
 from zk_locust.parameters import find, parameter_of

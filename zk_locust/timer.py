@@ -156,7 +156,7 @@ class LocustTimer:
 
 def _settings_with(events: Any, exception_behavior: str | None, ignore_connection_down: bool | None) -> TimerSettings:
     """Return the settings that hold here, with those that are given."""
-    if events is exception_behavior is ignore_connection_down is None:  # for each timer of the user's own
+    if events is None and exception_behavior is None and ignore_connection_down is None:  # nearly all timers
         return settings_here()
     given = {
         "events": events,
