@@ -25,13 +25,18 @@ if TYPE_CHECKING:
     from zk_locust.users import ZKLocust
 
 _HOME = {
+    "CLIENT_IMPL": "zk_locust.older_names",
     "KazooLocustClient": "zk_locust.locust_client",
     "LocustTimer": "zk_locust.timer",
+    "MAX_WAIT": "zk_locust.older_names",
+    "MIN_WAIT": "zk_locust.older_names",
+    "PSEUDO_ROOT": "zk_locust.older_names",
     "ZKLocust": "zk_locust.users",
     "ZKLocustClient": "zk_locust.locust_client",
     "ZKLocustException": "zk_locust.errors",
     "ZKLocustTaskSequence": "zk_locust.task_sets",
     "ZKLocustTaskSet": "zk_locust.task_sets",
+    "ZK_HOSTS": "zk_locust.older_names",
     "bench_parameter": "zk_locust.bench",
     "get_zk_hosts": "zk_locust.older_names",
     "register_exceptions": "zk_locust.timer",

@@ -4,9 +4,24 @@ from typing import Final
 
 from kazoo.exceptions import KazooException
 
+from zk_locust.errors import ClientError, ConfigurationError
 from zk_locust.errors import ZKLocustException as KazooLocustException
 from zk_locust.locust_client import KazooLocustClient
 
 KAZOO_EXCEPTIONS: Final = [KazooException]
 
-__all__ = ["KAZOO_EXCEPTIONS", "KazooLocustClient", "KazooLocustException"]
+# What stands for each today: an `except` that names one catches what is raised now.
+KazooLocustNoHostsException = ConfigurationError
+KazooLocustArgumentsException = ConfigurationError
+KazooLocustStartedException = ClientError
+KazooLocustStoppedException = ClientError
+
+__all__ = [
+    "KAZOO_EXCEPTIONS",
+    "KazooLocustArgumentsException",
+    "KazooLocustClient",
+    "KazooLocustException",
+    "KazooLocustNoHostsException",
+    "KazooLocustStartedException",
+    "KazooLocustStoppedException",
+]

@@ -1,6 +1,10 @@
 """The place of 2019 of the client on the official C library: now `zk_locust.locust_client`."""
 
+from typing import Final
+
 from zk_locust.errors import ClientError as ZKClientError
 from zk_locust.locust_client import ZKLocustClient
 
-__all__ = ["ZKClientError", "ZKLocustClient"]
+ZKPYTHON_EXCEPTIONS: Final = [ZKClientError]
+
+__all__ = ["ZKPYTHON_EXCEPTIONS", "ZKClientError", "ZKLocustClient"]

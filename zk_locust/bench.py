@@ -5,10 +5,11 @@ is made, not when it is imported; on a worker they are not there yet then.
 """
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
-from configargparse import ConfigFileParserException  # type: ignore[import-untyped]
+from configargparse import ConfigFileParserException
 from locust.argument_parser import get_empty_argument_parser
 
 from zk_locust.parameters import find, parameter_of
@@ -22,9 +23,10 @@ def bench_parameter(name: str, default: str | None = None) -> str | None:
 def adopt_flags(words: Sequence[str]) -> None:
     """Put the command line's `--bench-NAME VALUE` into the environment, where a locustfile reads it at its import.
 
-    Those of Locust's configuration files too, where neither the command line nor the environment says otherwise.
+    Those of Locust's configuration files too, where neither the command line nor the environment says otherwise. In
+    another program `--config` is that program's own, and no file is read.
     """
-    for name, text in _configured(words).items():
+    for name, text in _configured(words).items() if _in_locusts_command_line() else ():
         parameter = find(name) if name.startswith("bench") else None
         if parameter is not None:
             os.environ.setdefault(parameter.environment, text)
@@ -33,6 +35,14 @@ def adopt_flags(words: Sequence[str]) -> None:
         parameter = find(flag) if flag.startswith("--bench-") else None
         if parameter is not None and (equals or position + 1 < len(words)):
             os.environ[parameter.environment] = value if equals else words[position + 1]
+
+
+def _in_locusts_command_line() -> bool:
+    """Whether Locust's command line is what imports this."""
+    frame = sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__") != "locust.main":
+        frame = frame.f_back  # type: ignore[assignment]
+    return frame is not None
 
 
 def _configured(words: Sequence[str]) -> dict[str, str]:
@@ -45,7 +55,7 @@ def _configured(words: Sequence[str]) -> dict[str, str]:
                 found.update(
                     {name.lstrip("-"): str(value) for name, value in parser._config_file_parser.parse(stream).items()}
                 )
-    except (ConfigFileParserException, OSError):
+    except (ConfigFileParserException, OSError, SystemExit):
         return {}  # Locust reads them too, and says what is wrong with them
     return found
 

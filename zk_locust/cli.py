@@ -7,7 +7,7 @@ zk-locust resolve-plan < request.json     a scenario and its overrides, checked:
 zk-locust host-run start --spec FILE      start this host's share of a run
 zk-locust host-run status --folder DIR    how it goes, as JSON
 zk-locust host-run stop --folder DIR      end it, and wait until it has ended
-zk-locust host-run overview --state DIR   all that is on its way on this host, and what it takes of it, as JSON
+zk-locust host-run overview --state DIR   all that runs on this host, and what it uses of it, as JSON
 zk-locust versions                        what is installed here, as JSON
 zk-locust parameters                      the page of all parameters, Markdown
 """

@@ -42,7 +42,7 @@ part_changed: Final = EventHook()
 """Fires on every process as a part begins: `environment`, `part`, `planned_s` (None where its length is open), and
 `elapsed_s` (how long ago it began: a worker learns of the first part with a delay, and may come late).
 
-It may fire again for a part that is on its way, with better knowledge of when it began.
+It may fire again for a running part, with better knowledge of when it began.
 """
 
 
@@ -180,7 +180,7 @@ class LoadPlan:
         self._measured_s = seconds if self._run_time_s is None else min(seconds, self._run_time_s)
 
     def time_left_s(self) -> float | None:
-        """Return how long the load still takes, seconds; None where it has no planned end, or is not on its way."""
+        """Return how long the load still takes, seconds; None where it has no planned end, or is not running."""
         now = time.perf_counter()
         if self._measured_until is not None:
             return max(0.0, self._measured_until - now)

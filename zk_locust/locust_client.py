@@ -19,7 +19,7 @@ OWN_NODE: Final = "/d-"
 class LocustClient:
     """A ZooKeeper client below a pseudo root.
 
-    The pseudo root is a node like any other, made when it is first needed; without one the load works below `/`.
+    The pseudo root is a node like any other, made as a user connects; without one the load works below `/`.
     """
 
     def __init__(
@@ -87,12 +87,13 @@ class LocustClient:
         return (self._pseudo_root + path.rstrip("/")) or "/"
 
     def ensure_pseudo_root(self) -> None:
-        """Make the pseudo root and its parents, once for each client."""
+        """Make the pseudo root and its parents where it is not there; asked once for each client."""
         if not self._pseudo_root_known:
-            path = ""
-            for name in self._pseudo_root.strip("/").split("/"):
-                path = f"{path}/{name}"
-                self._create_unless_there(path, b"")
+            if self.get_zk_client().exists(self._pseudo_root) is None:
+                path = ""
+                for name in self._pseudo_root.strip("/").split("/"):
+                    path = f"{path}/{name}"
+                    self._create_unless_there(path, b"")
             self._pseudo_root_known = True
 
     def create_default_node(self) -> str:
@@ -163,6 +164,7 @@ class _OneClient(LocustClient):
         )
         if hosts and autostart:
             self.start()
+            self.ensure_pseudo_root()
 
 
 class KazooLocustClient(_OneClient):

@@ -11,6 +11,7 @@ import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from inspect import Parameter
 from typing import Any, TypedDict
 
 from locust.user.users import UserMeta
@@ -43,11 +44,16 @@ class ZKLocustMeta(UserMeta):
 
 @functools.cache
 def _takes_an_argument(user_class: Any) -> bool:
-    try:
-        inspect.signature(user_class.__init__).bind(None, None)
-    except TypeError:
+    """Whether `__init__` takes an environment by place: an optional argument of 2019's is something else."""
+    _, *parameters = inspect.signature(user_class.__init__).parameters.values()
+    if not parameters or parameters[0].kind in (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD):
         return False
-    return True
+    first = parameters[0]
+    return (
+        first.kind is Parameter.VAR_POSITIONAL
+        or first.default is Parameter.empty
+        or first.name in ("environment", "parent")
+    )
 
 
 class OlderSettings(TypedDict, total=False):

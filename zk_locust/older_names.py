@@ -1,11 +1,27 @@
 """Names of 2019 that `zk_locust` still has: what a locustfile imports beside its users and timers."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from zk_locust.options import Options
 
 _PORT: Final = re.compile(r"(.*):(\d{1,5})")
+
+
+_SETTINGS: Final = {
+    "CLIENT_IMPL": lambda options: options.client,
+    "MAX_WAIT": lambda options: options.max_wait_s * 1000,
+    "MIN_WAIT": lambda options: options.min_wait_s * 1000,
+    "PSEUDO_ROOT": lambda options: options.pseudo_root,
+    "ZK_HOSTS": lambda options: options.hosts,
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a setting that was a constant in 2019, as the environment says it. Waits are milliseconds."""
+    if name not in _SETTINGS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _SETTINGS[name](Options.of_environment())
 
 
 def get_zk_hosts() -> str | None:

@@ -96,6 +96,11 @@ class Options:
         )
 
 
+def values_of_environment() -> dict[str, Value]:
+    """Return every parameter's value by its destination, without a command line. Raises ConfigurationError."""
+    return {p.destination: _value(p, None) for p in PARAMETERS}
+
+
 _NOT_THERE: Any = object()
 
 

@@ -100,7 +100,8 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--ignore-connection-down", "ZK_LOCUST_IGNORE_CONNECTION_DOWN", values.flag, False,
-        "do not count operations that fail because the connection is down", LOAD, switch=True,
+        "do not count operations that fail because the connection is down; connecting itself is counted all the same",
+        LOAD, switch=True,
     ),
     Parameter(
         "--client", "ZK_LOCUST_CLIENT", values.choice(*CLIENTS), "kazoo",

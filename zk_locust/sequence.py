@@ -46,7 +46,7 @@ class Schedule:
         return len(self.turns) * self.step_s
 
     def turn_at(self, elapsed_s: float) -> int:
-        """Return the number of the turn that is on its way; the first before the start, the last after the end."""
+        """Return the number of the running turn; the first before the start, the last after the end."""
         return max(0, min(int(elapsed_s / self.step_s), len(self.turns) - 1))
 
 
@@ -148,7 +148,7 @@ class SequenceLeader:
 
 
 class SequenceTaskSet(ZKLocustTaskSet):
-    """What a user of the sequence does: the operations of the step that is on its way."""
+    """What a user of the sequence does: the operations of the running step."""
 
     def __init__(self, parent: Any) -> None:
         super().__init__(parent)

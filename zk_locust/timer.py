@@ -60,37 +60,43 @@ def settings_here() -> TimerSettings:
 class LocustTimer:
     """Time the block, and report it as a success, or as a failure when it raises a ClientError or an error of kazoo's.
 
-    `name` is the operation's; with two names the first is the request type. What becomes of such an error is
-    `--exception-behavior`'s to say. Anything else that leaves the block (a user being stopped, a time limit of the
-    caller's, a mistake in a locustfile) is passed on and reported as nothing: it says nothing about the ensemble.
+    One argument by place is the operation's name; with `name` too, or a second one, it is the request type, as in 2019.
+    What becomes of such an error is `--exception-behavior`'s to say. Anything else that leaves the block (a user being
+    stopped, a time limit of the caller's, a mistake in a locustfile) is passed on and reported as nothing: it says
+    nothing about the ensemble. An error after the report is passed on too, unless `failure` was given this very error.
     """
 
-    __slots__ = ("_reported", "_settings", "_started_ns", "name", "request_type")
+    __slots__ = ("_failure", "_fired", "_reported", "_settings", "_started_ns", "name", "request_type")
 
     def __init__(
         self,
-        name: str | None = None,
-        older_name: str | None = None,
+        first: str | None = None,
+        second: str | None = None,
         *,
+        name: str | None = None,
         request_type: str | None = None,
         settings: TimerSettings | None = None,
         events: Any = None,
         exception_behavior: str | None = None,
         ignore_connection_down: bool | None = None,
     ) -> None:
-        # In 2019 it was LocustTimer(request_type, name), by place or by name.
-        if older_name is None:
-            self.request_type, self.name = request_type or REQUEST_TYPE, name or request_type or ""
+        # In 2019 it was LocustTimer(request_type, name=""), by place or by name.
+        if name is not None:
+            self.request_type, self.name = first or request_type or REQUEST_TYPE, name
+        elif second is not None:
+            self.request_type, self.name = first or "", second
         else:
-            self.request_type, self.name = name or "", older_name
+            self.request_type, self.name = request_type or REQUEST_TYPE, first or ""
         if settings is None:
             settings = _settings_with(events, exception_behavior, ignore_connection_down)
         self._settings = settings
-        self._reported = False
+        self._reported = self._fired = False
+        self._failure: BaseException | str | None = None
         self._started_ns = 0
 
     def __enter__(self) -> "LocustTimer":
-        self._reported = False
+        self._reported = self._fired = False
+        self._failure = None
         self._started_ns = time.perf_counter_ns()
         return self
 
@@ -104,6 +110,8 @@ class LocustTimer:
         if not isinstance(error, _counted):
             return False
         settings = self._settings
+        if self._fired and error is not self._failure:
+            return settings.exception_behavior == "try-suppress"
         ignored = settings.ignore_connection_down and isinstance(error, _CONNECTION_ERRORS)
         if not (self._reported or ignored or settings.exception_behavior == "try-suppress"):
             self._fire(0, error, time.perf_counter_ns())
@@ -126,6 +134,7 @@ class LocustTimer:
 
     def failure(self, exc: BaseException | str) -> None:
         """Report a failure that ends now."""
+        self._failure = exc
         self._fire(0, ClientError(exc) if isinstance(exc, str) else exc, time.perf_counter_ns())
 
     def discard(self) -> None:
@@ -133,7 +142,7 @@ class LocustTimer:
         self._reported = True
 
     def _fire(self, response_length: int, error: BaseException | None, ended_ns: int) -> None:
-        self._reported = True
+        self._reported = self._fired = True
         settings = self._settings
         (settings.events or _latest.events or locust.events).request.fire(
             request_type=self.request_type,
@@ -147,11 +156,12 @@ class LocustTimer:
 
 def _settings_with(events: Any, exception_behavior: str | None, ignore_connection_down: bool | None) -> TimerSettings:
     """Return the settings that hold here, with those that are given."""
+    if events is None and exception_behavior is None and ignore_connection_down is None:  # nearly all timers
+        return settings_here()
     given = {
         "events": events,
         "exception_behavior": exception_behavior,
         "ignore_connection_down": ignore_connection_down,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    settings = settings_here()
-    return replace(settings, **changes) if changes else settings
+    return replace(settings_here(), **changes)

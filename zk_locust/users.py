@@ -19,6 +19,7 @@ from zk_locust.bench import adopt_flags, register_bench_parameters
 from zk_locust.collectors import register_collectors
 from zk_locust.errors import ClientError, ConfigurationError
 from zk_locust.interrupt import register_interrupt
+from zk_locust.library_use import give_options
 from zk_locust.load_plan import register_load_plan
 from zk_locust.locust_client import KINDS, LocustClient
 from zk_locust.node_cleanup import register_node_cleanup
@@ -66,8 +67,11 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
             client_impl, pseudo_root = (*places, pseudo_root)[:2]
         elif places:
             environment = places[0]
-        if client_impl is self.given_environment:  # a class of then has handed on what it took for the client
+        # A class of then has handed on what it took for the client or the pseudo root.
+        if client_impl is self.given_environment:
             client_impl = None
+        if pseudo_root is not None and pseudo_root is self.given_environment:
+            pseudo_root = _FROM_OPTIONS
         super().__init__(environment)
         self.options = with_older_settings(Options.of(environment.parsed_options), settings)
         self._autostart = autostart
@@ -85,6 +89,9 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
             if type(self).on_start is not ZKLocust.on_start:
                 # Connected before it runs, also where it does not call ours.
                 self.on_start = partial(_connected_first, self, self.on_start)  # type: ignore[method-assign]
+        if type(self).on_stop is not ZKLocust.on_stop:
+            # Its session ends after it, also where it does not call ours.
+            self.on_stop = partial(_stopped_after, self, self.on_stop)  # type: ignore[method-assign]
         self._wait_between_s = self._waits()
 
     def wait_time(self) -> float:
@@ -103,13 +110,17 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
             self.connect()
 
     def connect(self) -> None:
-        """Connect, again and again until it works: an ensemble that is down is a failure each time, not a dead user."""
+        """Connect, again and again until it works: an ensemble that is down is a failure each time, not a dead user.
+
+        The pseudo root is there afterwards, where the user may make it.
+        """
         while self.client.is_connection_down():
             # Also where errors are to be raised into the task: there is no task yet, and the user would be gone.
             began = time.perf_counter()
             with contextlib.suppress(ClientError), self.client.timer("connect") as timer:
                 try:
                     self.client.start()
+                    self.client.ensure_pseudo_root()
                     timer.discard()
                 except gevent.GreenletExit:
                     # Stopped on the way: without this, a load that never had a session would end as a good one.
@@ -149,6 +160,13 @@ def _connected_first(user: ZKLocust, on_start: Callable[[], None]) -> None:
     on_start()
 
 
+def _stopped_after(user: ZKLocust, on_stop: Callable[[], None]) -> None:
+    try:
+        on_stop()
+    finally:
+        user.client.stop()
+
+
 def _on_init(environment: Any, runner: Any, **_: Any) -> None:
     if not isinstance(runner, WorkerRunner):
         show_hosts(environment, getattr(environment.parsed_options, "hosts", None))
@@ -169,6 +187,7 @@ def register() -> None:
             parameters.add_listener(listener)
     # Before the collectors', whichever was imported first: they take their files from what --report-dir says.
     listeners = [
+        give_options,
         register_interrupt,
         register_bench_parameters,
         register_settings_check,

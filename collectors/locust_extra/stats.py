@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 import time
+from types import SimpleNamespace
 from typing import Any, Final
 
 import gevent
@@ -27,8 +28,12 @@ from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, Wa
 from locust_extra.progress import Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
+from zk_locust.errors import ConfigurationError
 from zk_locust.load_plan import happened, member_seen, part_changed, plan_of
+from zk_locust.output_files import check_output_files
 from zk_locust.patience import WORKER_NAME_VARIABLE
+from zk_locust.report_dir import INTERVAL_MS
+from zk_locust.settings_check import refuse
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
@@ -39,8 +44,21 @@ _ROOM_S: Final = 8.0
 logger = logging.getLogger(__name__)
 
 
-def register_extra_stats() -> None:
-    """Record extended statistics in this process, as far as the parameters ask for them. Safe to call again."""
+# What a locustfile has said by arguments, as those of 2019 may; the last word holds.
+_wishes: dict[str, str | float] = {}
+
+
+def register_extra_stats(
+    stats_csv_path: str | None = None, distrib_path: str | None = None, delay_ms: float | None = None
+) -> None:
+    """Record extended statistics in this process, as far as the parameters ask for them. Safe to call again.
+
+    The arguments say what `--stats-csv`, `--stats-distrib` and `--stats-collect` (milliseconds) otherwise do. With a
+    file and no interval from either, it is a second.
+    """
+    # Whoever registers once more without a wish takes none away.
+    given = {"stats_csv": stats_csv_path, "stats_distrib": distrib_path, "stats_collect": delay_ms}
+    _wishes.update({name: value for name, value in given.items() if value is not None})
     if _on_init not in locust.events.init._handlers:
         locust.events.init.add_listener(_on_init)
 
@@ -49,7 +67,22 @@ def _on_init(environment: Any, runner: Any, **_: Any) -> None:
     if isinstance(runner, WorkerRunner):
         WorkerStats(environment, runner)
     elif runner is not None:
+        _take_wishes(environment, runner)
         LoadStats(environment, runner)
+
+
+def _take_wishes(environment: Any, runner: Any) -> None:
+    if not _wishes:
+        return
+    try:
+        check_output_files(SimpleNamespace(**_wishes))
+    except ConfigurationError as error:
+        refuse(error, runner)
+    options = environment.parsed_options
+    if "stats_collect" in _wishes:
+        options.stats_collect = float(_wishes["stats_collect"])
+    elif not getattr(options, "stats_collect", None):
+        options.stats_collect = INTERVAL_MS
 
 
 def _interval_s(environment: Any) -> float:
@@ -128,7 +161,8 @@ class LoadStats:
         self._watching = gevent.spawn(self._watch)
 
     def _option(self, name: str) -> str | None:
-        return getattr(self._options, name, None) or None
+        # The page sets the options that name files back to the command line's.
+        return str(_wishes.get(name) or getattr(self._options, name, None) or "") or None
 
     def _elapsed_s(self) -> float:
         return time.perf_counter() - self._began_s

@@ -77,6 +77,9 @@ def test_the_starter_kit_keeps_the_statistics_of_each(servers: ZooKeeperServers,
         "ZK_LOCUST_HOSTS": servers.hosts, "ZK_LOCUST_MIN_WAIT": "20", "WORKERS": "2", "USERS": "4",
         "LOCUST_MASTER_NODE_PORT": port, "LOCUST_MASTER_BIND_PORT": port,
     }  # fmt: skip
+    (tmp_path / "out").mkdir()
+    others = tmp_path / "out" / "set_and_get_stats.csv"  # what a run before has left, of another locustfile
+    others.write_text("kept")
     done = subprocess.run(
         [script, locust, tmp_path / "out", "2", "", *files],
         capture_output=True,
@@ -93,8 +96,9 @@ def test_the_starter_kit_keeps_the_statistics_of_each(servers: ZooKeeperServers,
         assert (folder / "locust.log").read_text().count("reported as ready") == 2
     # Two files of Locust's own for each, as in 2019; there were no failures and no exceptions.
     assert sorted(file.name for file in (tmp_path / "out").glob("*.csv")) == [
-        "get_stats.csv", "get_stats_history.csv", "set_stats.csv", "set_stats_history.csv",
+        "get_stats.csv", "get_stats_history.csv", "set_and_get_stats.csv", "set_stats.csv", "set_stats_history.csv",
     ]  # fmt: skip
+    assert others.read_text() == "kept"
 
 
 def test_make_starter_kit_takes_the_hosts_of_the_environment() -> None:

@@ -1,4 +1,7 @@
-"""kazoo's handlers, and one of our own: gevent with a cheaper `select`.
+"""kazoo's handlers: that of gevent with time limits that are errors, and one with a cheaper `select` too.
+
+A time limit of kazoo's own (`get_async(…).get(timeout=…)`) is a gevent.Timeout in its handler, which no `except
+Exception` catches: it would end the user that has set it. Here it is KazooTimeoutError, as with threads.
 
 kazoo calls `select` five times an operation, and its own builds and destroys a selector each time: some 20 system
 calls. This one asks poll(2) first, without waiting, which is often enough; else it waits with watchers of gevent's loop
@@ -10,10 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import gevent
+import gevent.event
 from gevent.hub import Waiter
 from gevent.monkey import get_original
 from kazoo.handlers.gevent import SequentialGeventHandler
-from kazoo.handlers.threading import SequentialThreadingHandler
+from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
 from kazoo.handlers.utils import fileobj_to_fd
 
 _READ: Final = 1  # of gevent's loop
@@ -25,8 +29,36 @@ _WATCHERS_KEPT: Final = 4
 _poll: Any = get_original("select", "poll")
 
 
-class FastSelectGeventHandler(SequentialGeventHandler):  # type: ignore[misc]
-    """kazoo's gevent handler with a `select` of a few system calls at most. Not for TLS."""
+class TimedResult(gevent.event.AsyncResult):  # type: ignore[misc]
+    """gevent's, with KazooTimeoutError where its own time limit is over. Those of gevent.Timeout blocks are theirs."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Return the value or raise the error, KazooTimeoutError where neither comes within `timeout` seconds."""
+        if block and timeout is None:
+            return super().get()
+        if block:
+            self.wait(timeout)
+        if not self.ready():
+            raise KazooTimeoutError("no result yet" if timeout is None else f"no result within {timeout:g} s")
+        return super().get(block=False)
+
+    def get_nowait(self) -> Any:
+        """Return the value or raise the error, KazooTimeoutError where there is neither yet."""
+        return self.get(block=False)
+
+
+class TimedGeventHandler(SequentialGeventHandler):  # type: ignore[misc]
+    """kazoo's gevent handler with time limits that are errors."""
+
+    timeout_exception = KazooTimeoutError
+
+    def async_result(self) -> TimedResult:
+        """Return a result that is not there yet."""
+        return TimedResult()
+
+
+class FastSelectGeventHandler(TimedGeventHandler):
+    """This handler with a `select` of a few system calls at most. Not for TLS."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +143,7 @@ class FastSelectGeventHandler(SequentialGeventHandler):  # type: ignore[misc]
 
 
 HANDLERS: Final[dict[str, Callable[[], Any]]] = {
-    "gevent": SequentialGeventHandler,
+    "gevent": TimedGeventHandler,
     "gevent-fast": FastSelectGeventHandler,
     "threading": SequentialThreadingHandler,
 }

@@ -83,6 +83,109 @@ class User(ZKLocust):
 """
 ).replace('    attempt("recipe", lambda: task_set.client.get_zk_client().DataWatch("/a//b", lambda *_: None))\n', "")
 
+PAUSED = """
+from zk_locust import LocustTimer, ZKLocust, ZKLocustTaskSet
+
+late = []
+
+
+class Tasks(ZKLocustTaskSet):
+    def __init__(self, parent):
+        super(Tasks, self).__init__(parent)
+        self._k = self.client.get_zk_client()
+        self.made = self._k.create(self.client.join_path("/mine-"), b"", ephemeral=True, sequence=True)
+        self.tasks = [write]
+
+
+def write(task_set):
+    with LocustTimer("set", "async") as ctx:
+        task_set._k.set_async(task_set.made, b"1").get(timeout=0.2)
+        ctx.success()
+        print("WRITTEN", flush=True)
+
+
+class User(ZKLocust):
+    task_set = Tasks
+    min_wait = 0
+    max_wait = 0
+"""
+
+AFTER_SUCCESS = """
+from locust import events
+from zk_locust import LocustTimer, ZKLocust, ZKLocustTaskSet
+
+
+@events.user_error.add_listener
+def tell(exception, **_):
+    print("USER ERROR " + type(exception).__name__, flush=True)
+
+
+class Tasks(ZKLocustTaskSet):
+    def __init__(self, parent):
+        super(Tasks, self).__init__(parent)
+        self.tasks = [read]
+
+
+def read(task_set):
+    with LocustTimer("older", name="read") as ctx:
+        ctx.success()
+        task_set.client.get_zk_client().get("/not-there")
+
+
+class User(ZKLocust):
+    task_set = Tasks
+"""
+
+ON_A_NEW_ROOT = (
+    COUNTING
+    + """
+from zk_locust import LocustTimer, ZKLocust, ZKLocustClient, ZKLocustTaskSet
+from zk_locust.backend_kazoo import KazooLocustClient
+
+
+class Tasks(ZKLocustTaskSet):
+    def __init__(self, parent):
+        super(Tasks, self).__init__(parent)
+        self._k = self.client.get_zk_client()
+        self._own = KazooLocustClient("{hosts}", "/new/of-the-client")
+        self.tasks = [create, create_by_own]
+
+
+def create(task_set):
+    with LocustTimer("older", "create"):
+        task_set._k.create(task_set.client.join_path("/mine-"), b"", ephemeral=True, sequence=True)
+
+
+def create_by_own(task_set):
+    with LocustTimer("older", "by_own"):
+        client = task_set._own
+        client.get_zk_client().create(client.join_path("/mine-"), b"", ephemeral=True, sequence=True)
+
+
+class User(ZKLocust):
+    task_set = Tasks
+
+    def __init__(self, pseudo_root="/new/of-the-class"):
+        super(User, self).__init__(pseudo_root=pseudo_root)
+
+
+class OfTheFlag(ZKLocust):
+    task_set = Tasks
+"""
+)
+
+BY_ARGUMENTS = """
+from locust_extra.stats import register_extra_stats
+from zk_locust import ZKLocust
+from zk_locust.task_sets import ZKSetTaskSet
+
+register_extra_stats("stats.csv", "distrib.jsonl", 500)
+
+
+class Set(ZKLocust):
+    task_set = ZKSetTaskSet
+"""
+
 KILLED = """
 from zk_locust import LocustTimer, ZKLocust, ZKLocustTaskSet
 
@@ -92,7 +195,6 @@ written = []
 class Tasks(ZKLocustTaskSet):
     def __init__(self, parent):
         super(Tasks, self).__init__(parent)
-        self.client.ensure_pseudo_root()
         self.tasks = [write]
 
 
@@ -270,7 +372,6 @@ register_exceptions([Refused])
 class Tasks(ZKLocustTaskSet):
     def __init__(self, parent):
         super(Tasks, self).__init__(parent)
-        self.client.ensure_pseudo_root()
         assert isinstance(self.client, KIND) and not self.client.has_sasl_auth()
         self.tasks = [create, delete, refuse]
 
@@ -484,6 +585,12 @@ def older_ways(kit: str) -> dict[str, Way]:
         "vanishing": Way(VANISHING),
         "vanishing-suppressed": Way(VANISHING, (*HEADLESS, "--exception-behavior", "try-suppress")),
         "vanishing-raised": Way(VANISHING, (*HEADLESS, "--exception-behavior", "propagate")),
+        "after-success": Way(AFTER_SUCCESS),
+        "new-root": Way(ON_A_NEW_ROOT, (*HEADLESS, "--pseudo-root", "/new/of-the-flag")),
+        "new-root-removed": Way(
+            ON_A_NEW_ROOT, (*HEADLESS, "--pseudo-root", "/removed", "--remove-nodes", "OfTheFlag")
+        ),
+        "stats-by-arguments": Way(BY_ARGUMENTS),
         "arguments": Way(ARGUMENTS),
         "watch": Way(WATCH),
         "names-kazoo": _named("KazooLocustClient", "kazoo"),

@@ -1,5 +1,6 @@
 """Locustfiles of 2019 and of the predecessor's last version: nothing is broken, and nothing vanishes."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests import waiting
-from tests.integration.locust.older import KILLED, older_ways
+from tests.integration.locust.older import KILLED, PAUSED, older_ways
 from tests.integration.locust.ways import HEADLESS, AllWays, Running, Way
 from tests.integration.locust_processes import LOCUSTFILES
 from tests.integration.test_starter_kit import OPERATIONS
 from tests.integration.zookeeper_server import ZooKeeperServers
+from zk_locust.clients.interface import ClientSettings
+from zk_locust.clients.native.client import NativeClient
 
 pytestmark = pytest.mark.integration
 
@@ -59,6 +62,38 @@ def test_the_exception_behavior_holds_for_a_timer_of_the_users_own(done_ways: Al
         assert requests == failures
         assert_counted_once(requests, counted[name])
         assert counted[f"raised {name}"] == requests
+
+
+def test_an_error_after_the_success_is_an_exception_of_locusts(done_ways: AllWays) -> None:
+    done = done_ways["after-success"]
+    requests, failures = done.entries()["older", "read"]
+    assert requests > 0
+    assert failures == 0
+    # A user may be stopped in between.
+    assert requests - USERS <= done.log().count("USER ERROR NoNodeError") <= requests
+
+
+@pytest.mark.parametrize("way", ["new-root", "new-root-removed"])
+def test_the_pseudo_root_is_there_before_the_first_task(way: str, done_ways: AllWays, server: ZooKeeperServers) -> None:
+    done = done_ways[way]
+    assert done.went_well(), done.log()
+    assert set(done.entries()) == {("older", "create"), ("older", "by_own")}, done.log()
+    assert not any(done.failures().values())
+    client = NativeClient(ClientSettings(server.hosts))
+    with contextlib.closing(client):
+        client.start()
+        assert set(client.get_children("/new")) >= {"of-the-client"}
+        if way == "new-root":
+            assert set(client.get_children("/new")) == {"of-the-class", "of-the-client", "of-the-flag"}
+        else:
+            assert client.exists("/removed") is None, "the load's own node was its pseudo root, and went with it"
+
+
+def test_statistics_are_recorded_where_an_argument_names_their_file(done_ways: AllWays) -> None:
+    done = done_ways["stats-by-arguments"]
+    assert done.went_well(), done.log()
+    assert len((done.folder / "stats.csv").read_text().splitlines()) > 3
+    assert len((done.folder / "distrib.jsonl").read_text().splitlines()) > 3
 
 
 def test_all_arguments_of_operations_and_task_sets_are_taken(done_ways: AllWays) -> None:
@@ -160,6 +195,22 @@ def test_a_load_without_zookeeper_needs_no_hosts(done_ways: AllWays) -> None:
     done = done_ways["only-another"]
     assert done.went_well(), done.log()
     assert set(done.entries()) == {("other", "other")}
+
+
+@pytest.mark.parametrize("handler", ["gevent", "gevent-fast"])
+def test_a_time_limit_of_kazoos_own_is_a_failure_and_the_user_goes_on(handler: str, tmp_path: Path) -> None:
+    arguments = (*HEADLESS, "--users", "1", "--run-time", "5s", "--stop-timeout", "1", "--kazoo-handler", handler)
+    with ZooKeeperServers(1, tmp_path / "zookeeper") as servers:
+        running = Running(Way(PAUSED, arguments), tmp_path / "paused", servers.hosts)
+        try:
+            waiting.until(lambda: "WRITTEN" in running.log(), limit_s=60)
+            servers.pause(0)
+            running.wait()
+        finally:
+            servers.resume(0)
+            running.end()
+    assert running.process.returncode == 1, running.log()
+    assert running.entries()["set", "async"][1] > 1, "one user has failed more than once"
 
 
 def test_a_killed_server_is_failures_unless_they_are_to_be_ignored(tmp_path: Path) -> None:

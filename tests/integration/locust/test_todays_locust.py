@@ -23,7 +23,7 @@ OPERATIONS = {
 
 @pytest.fixture(scope="module")
 def done_ways(server: ZooKeeperServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AllWays]:
-    with AllWays(todays_ways(free_ports(3)), tmp_path_factory.mktemp("today"), server.hosts) as ways:
+    with AllWays(todays_ways(free_ports(4)), tmp_path_factory.mktemp("today"), server.hosts) as ways:
         yield ways
 
 
@@ -135,7 +135,7 @@ def test_a_single_user(done_ways: AllWays) -> None:
     assert done.log().count("zookeeper\tread") == 5
 
 
-@pytest.mark.parametrize("way", ["bare", "events", "fired", "parsed"])
+@pytest.mark.parametrize("way", ["bare", "events", "fired", "parsed", "web"])
 def test_as_a_library(way: str, done_ways: AllWays) -> None:
     done = done_ways[f"library-{way}"]
     assert done.went_well(), done.log()
@@ -143,3 +143,5 @@ def test_as_a_library(way: str, done_ways: AllWays) -> None:
     assert counted.pop("failures") == 0
     assert set(counted) == {"own", "set"}
     assert min(counted.values()) > 3
+    if way in ("fired", "parsed", "web"):  # the others do not say that Locust is there
+        assert len((done.folder / "stats.csv").read_text().splitlines()) > 1

@@ -232,6 +232,8 @@ LIBRARY = """
 import json
 import sys
 
+from urllib.request import urlopen
+
 import gevent
 import locust
 from locust import task
@@ -239,6 +241,9 @@ from locust.argument_parser import get_parser
 from locust.env import Environment
 from zk_locust import LocustTimer, ZKLocust
 from zk_locust.task_sets import ZKSetTaskSet
+from zk_metrics import register_zk_metrics
+
+register_zk_metrics()
 
 
 class User(ZKLocust):
@@ -255,24 +260,32 @@ class Own(ZKLocust):
 given = {
     "bare": {},
     "events": {"events": locust.events},
+    "web": {"events": locust.events},
     "parsed": {"events": locust.events, "parsed_options": get_parser().parse_args([])},
 }[KIND]
 environment = Environment(user_classes=[User, Own], **given)
 runner = environment.create_local_runner()
+web_ui = environment.create_web_ui(host="127.0.0.1", port=PORT) if KIND == "web" else None
 if FIRED:
-    environment.events.init.fire(environment=environment, runner=runner, web_ui=None)
+    environment.events.init.fire(environment=environment, runner=runner, web_ui=web_ui)
 runner.start(2, spawn_rate=10)
 gevent.sleep(1.5)
 runner.quit()
 counted = {name: stats.num_requests for (name, _), stats in environment.stats.entries.items()}
+if web_ui is not None:
+    for page in ("/", "/zk-metrics", "/stats/requests"):
+        assert urlopen(f"http://127.0.0.1:{PORT}{page}", timeout=30).status == 200
+    web_ui.stop()
 counted["failures"] = environment.stats.total.num_failures
 print("COUNTED " + json.dumps(counted), flush=True)
 """
 
 
-def _library(kind: str, fired: bool) -> Way:
-    text = LIBRARY.replace("KIND", repr(kind)).replace("FIRED", repr(fired))
-    return Way(text, (), script=True)
+def _library(kind: str, fired: bool, port: int = 0) -> Way:
+    """Return a program of its own; where Locust makes no page, which reads flags, it has one that Locust has too."""
+    text = LIBRARY.replace("KIND", repr(kind)).replace("FIRED", repr(fired)).replace("PORT", str(port))
+    recorded = {"LOCUST_EXTRA_STATS_COLLECT": "500", "LOCUST_EXTRA_STATS_CSV": "stats.csv"}
+    return Way(text, () if kind == "web" else ("--config", "production"), recorded, script=True)
 
 
 def picker(port: int) -> Way:
@@ -283,7 +296,7 @@ def picker(port: int) -> Way:
 
 def todays_ways(ports: list[int]) -> dict[str, Way]:
     """Return all ways by their names. A master and its workers are ways of their own."""
-    distributed, page, forked = map(str, ports)
+    distributed, page, forked = map(str, ports[:3])
     worker = Way(EVERYTHING, ("--worker", "--master-host", "127.0.0.1", "--master-port", distributed), kept=False)
     return {
         "local": Way(
@@ -323,6 +336,7 @@ def todays_ways(ports: list[int]) -> dict[str, Way]:
         "single": Way(SINGLE, (), script=True),
         "library-bare": _library("bare", fired=False),
         "library-fired": _library("events", fired=True),
+        "library-web": _library("web", fired=True, port=ports[3]),
         "library-parsed": _library("parsed", fired=True),
         "library-events": _library("events", fired=False),
     }  # fmt: skip

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from locust.event import Events
@@ -26,6 +28,24 @@ def test_flags_of_both_forms_are_there_when_a_locustfile_is_imported() -> None:
     assert bench_parameter("colour") == "red"
     assert bench_parameter("last", "none") == "none"
     assert "ZK_LOCUST_HOSTS" not in os.environ
+
+
+def test_the_config_of_another_program_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "locust.conf").write_text("bench-the-answer = 42\n")
+    adopt_flags(["--config", "production"])
+    assert bench_parameter("the-answer") is None
+
+
+def test_in_locust_a_config_that_is_not_there_is_left_to_locust(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    in_locust: dict[str, Any] = {"__name__": "locust.main", "adopt_flags": adopt_flags}
+    exec('adopt_flags(["--config", "production"])', in_locust)
+    (tmp_path / "locust.conf").write_text("bench-the-answer = 42\n")
+    exec("adopt_flags([])", in_locust)
+    assert bench_parameter("the-answer") == "42"
 
 
 def test_a_name_that_can_be_none_is_an_error() -> None:

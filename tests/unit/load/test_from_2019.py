@@ -6,22 +6,36 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import locust
 import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
+from locust.env import Environment
 
 from zk_locust.parameters import PARAMETERS
+from zk_locust.users import ZKLocust
 from zk_metrics.registration import PATH
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs" / "from-zk-locust-2019.md"
 # Of the files of a run, results.md tells; values are none of these.
 RESULTS = (ROOT / "docs" / "results.md").read_text() + (ROOT / "tools" / "run-starter-kit").read_text()
-VALUES = {"web", "gevent", "native", "libzookeeper", "zkpython", "member", "host_port", "LoadTestShape", "--"}
+VALUES = {
+    "web",
+    "gevent",
+    "native",
+    "libzookeeper",
+    "zkpython",
+    "member",
+    "host_port",
+    "LoadTestShape",
+    "--",
+    "**kwargs",
+}
 
 
 def rows() -> Iterator[tuple[str, str]]:
     for line in DOCUMENT.read_text().splitlines():
-        if line.startswith("| ") and not line.startswith("| 2019"):
+        if line.startswith("| ") and not line.startswith(("| 2019 |", "| 2019: ", "| Locust 0.x")):
             _, then, today, _ = re.split(r" ?\| ?", line)
             yield then, today
 
@@ -44,6 +58,12 @@ def exists(span: str) -> bool:
         return hasattr(getattr(importlib.import_module("zk_locust"), found[1]), found[2])
     if span in VALUES:
         return True
+    if found := re.match(r"events\.(\w+)", span):
+        return hasattr(locust.events, found[1])
+    if found := re.fullmatch(r"environment\.(\w+)", span):
+        return hasattr(Environment(), found[1])
+    if span in ("min_wait", "max_wait"):
+        return hasattr(ZKLocust, span)
     words = span.split()
     if words[0] == "make":
         return re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE) is not None

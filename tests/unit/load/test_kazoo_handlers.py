@@ -6,9 +6,13 @@ from collections.abc import Iterator
 
 import gevent
 import pytest
+from kazoo.exceptions import NoNodeError
+from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.handlers.utils import selector_select
 
-from zk_locust.clients.kazoo_handlers import FastSelectGeventHandler
+from tests.unit.load.fakes import Recorded
+from zk_locust.clients.kazoo_handlers import HANDLERS, FastSelectGeventHandler
+from zk_locust.timer import LocustTimer
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -86,3 +90,34 @@ def test_what_is_closed_is_the_same_error_as_with_kazoos_own(handler: FastSelect
             select([closed], [], [], 1)
         with pytest.raises(ValueError, match="Invalid event mask or fd"):
             select([number], [], [], 1)
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_a_time_limit_of_kazoos_own_is_a_failure_not_the_users_end(name: str) -> None:
+    recorded = Recorded()
+    handler = HANDLERS[name]()
+    with LocustTimer("op", events=recorded.events):
+        handler.async_result().get(timeout=0.02)
+    assert recorded.kinds == [("op", "KazooTimeoutError")]
+    with pytest.raises(KazooTimeoutError):
+        handler.async_result().get_nowait()
+    with pytest.raises(KazooTimeoutError):
+        raise handler.timeout_exception("late")
+
+
+@pytest.mark.parametrize("name", ["gevent", "gevent-fast"])
+def test_a_result_is_there_in_time_and_other_time_limits_are_as_they_were(name: str) -> None:
+    handler = HANDLERS[name]()
+    result, refused = handler.async_result(), handler.async_result()
+    gevent.spawn_later(0.01, result.set, None)
+    gevent.spawn_later(0.01, refused.set_exception, NoNodeError())
+    assert result.get(timeout=5) is None
+    assert result.get_nowait() is None
+    with pytest.raises(NoNodeError):
+        refused.get()
+    with pytest.raises(NoNodeError):
+        refused.get(timeout=5)
+    for arguments in ({}, {"timeout": 5}):
+        with gevent.Timeout(0.01) as outer, pytest.raises(gevent.Timeout) as raised:
+            handler.async_result().get(**arguments)
+        assert raised.value is outer

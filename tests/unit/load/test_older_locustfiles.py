@@ -1,5 +1,6 @@
 """User classes as they were written in 2019."""
 
+import contextlib
 import warnings
 from typing import Any, ClassVar
 
@@ -7,6 +8,7 @@ import pytest
 from locust import User, task
 
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, environment
+from zk_locust.errors import NoAuthError, NoNodeError
 from zk_locust.locust_client import KazooLocustClient, ZKLocustClient
 from zk_locust.older_locustfiles import ZKLocustMeta
 from zk_locust.task_sets import ZKLocustTaskSet
@@ -75,7 +77,16 @@ def hands_it_on(self: Any, environment: Any) -> None:
     Base.__init__(self, environment)
 
 
-@pytest.mark.parametrize("init", [takes_none, hands_nothing_on, hands_it_on])
+def has_one_of_2019(self: Any, pseudo_root: str = "/mine") -> None:
+    assert pseudo_root == "/mine"
+    Base.__init__(self)
+
+
+def hands_an_optional_one_on(self: Any, parent: Any = None) -> None:
+    Base.__init__(self, parent)
+
+
+@pytest.mark.parametrize("init", [takes_none, hands_nothing_on, hands_it_on, has_one_of_2019, hands_an_optional_one_on])
 def test_each_user_knows_its_environment_whatever_its_class_takes(init: Any) -> None:
     made: Any = ZKLocustMeta("Made", (Base,), {"__init__": init, "__module__": __name__})
     environment = object()
@@ -129,3 +140,73 @@ def test_a_user_hands_a_client_s_settings_on() -> None:
     made: Any = Slow(environment(Recorded(), hosts="zk1"))  # type: ignore[call-arg]
     assert made.client.options.kazoo.handler == "threading"
     assert made.client.options.kazoo_timeout_s == 2.5
+
+
+def test_an_argument_of_2019_keeps_its_default_and_the_environment_is_nobody_s_pseudo_root() -> None:
+    class Optional(ZKLocust):
+        tasks: ClassVar[Any] = [First]  # type: ignore[misc]
+
+        def __init__(self, pseudo_root: str = "/mine") -> None:
+            super().__init__(pseudo_root=pseudo_root)
+
+    class Required(ZKLocust):
+        tasks: ClassVar[Any] = [First]  # type: ignore[misc]
+
+        def __init__(self, pseudo_root: Any) -> None:
+            super().__init__(pseudo_root=pseudo_root)
+
+    def path(kind: Any) -> str:
+        made: Any = kind(environment(Recorded(), hosts="zk1", pseudo_root="/asked"))
+        return str(made.client.join_path("/x"))
+
+    assert path(Optional) == "/mine/x"
+    assert path(Required) == "/asked/x"
+
+
+def test_the_pseudo_root_is_there_when_a_user_is_connected() -> None:
+    class Writes(ZKLocust):
+        tasks: ClassVar[Any] = [First]  # type: ignore[misc]
+
+    recorded = Recorded()
+    for nodes, asked in (([], ["exists", "create", "create"]), (["/a", "/a/b"], ["exists"])):
+        zookeeper = FakeZooKeeper()
+        zookeeper.nodes |= dict.fromkeys(nodes, b"")
+        user: Any = Writes(environment(recorded, hosts="zk1", pseudo_root="/a/b"))
+        user.client._zk = zookeeper
+        user.on_start()
+        assert "/a/b" in zookeeper.nodes
+        assert [kind for kind, _ in zookeeper.requests] == asked
+    assert recorded.fired == [], "none of it is a request of the load"
+    user.client.stop()
+    user.client._zk = zookeeper
+    zookeeper.problems.append(NoAuthError())
+    user.client._pseudo_root_known = False
+    user.connect()
+    assert recorded.kinds == [("connect", "NoAuthError")]
+
+
+def test_a_client_of_2019_makes_its_pseudo_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    zookeeper = FakeZooKeeper()
+    monkeypatch.setattr("zk_locust.locust_client.create_client", lambda *_: zookeeper)
+    KazooLocustClient("zk1:2181", "/kl")
+    assert "/kl" in zookeeper.nodes
+
+
+def test_the_session_ends_after_an_on_stop_that_does_not_call_ours() -> None:
+    class Stops(ZKLocust):
+        tasks: ClassVar[Any] = [First]  # type: ignore[misc]
+        problem: Exception | None = None
+
+        def on_stop(self) -> None:
+            assert not self.client.is_connection_down()
+            if self.problem:
+                raise self.problem
+
+    for problem in (None, NoNodeError()):
+        user: Any = Stops(environment(Recorded(), hosts="zk1", pseudo_root=""))
+        user.problem = problem
+        user.client._zk = zookeeper = FakeZooKeeper()
+        user.on_start()
+        with contextlib.suppress(NoNodeError):
+            user.on_stop()
+        assert zookeeper.stops == zookeeper.closes == 1

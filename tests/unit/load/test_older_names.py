@@ -1,5 +1,6 @@
 """Names, variables, errors and tasks that locustfiles of 2019 count on."""
 
+import importlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -155,3 +156,36 @@ def test_what_is_picked_says_what_is_needed() -> None:
 
 def test_one_user_connects_beside_ten_that_write() -> None:
     assert (ParallelConnect.weight, ParallelSet.weight) == (1, 10)
+
+
+def test_settings_that_were_constants_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"HOSTS": "zk1", "CLIENT": "native", "MIN_WAIT": "5", "MAX_WAIT": "1s", "PSEUDO_ROOT": "/mine"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"ZK_LOCUST_{name}", value)
+    from zk_locust import CLIENT_IMPL, MAX_WAIT, MIN_WAIT, PSEUDO_ROOT, ZK_HOSTS
+
+    assert (ZK_HOSTS, CLIENT_IMPL, MIN_WAIT, MAX_WAIT, PSEUDO_ROOT) == ("zk1", "native", 5.0, 1000.0, "/mine")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "caught"),
+    [
+        ("kazoo", "KazooLocustNoHostsException", errors.ConfigurationError),
+        ("kazoo", "KazooLocustArgumentsException", errors.ConfigurationError),
+        ("kazoo", "KazooLocustStartedException", errors.ConnectionLossError),
+        ("kazoo", "KazooLocustStoppedException", errors.ConnectionLossError),
+        ("zkpython", "ZKClientError", errors.NoNodeError),
+    ],
+)
+def test_errors_of_the_clients_catch_what_is_raised_today(module: str, name: str, caught: type[Exception]) -> None:
+    home = importlib.import_module(f"zk_locust.backend_{module}")
+    assert issubclass(caught, getattr(home, name))
+    assert issubclass(getattr(home, name), zk_locust.ZKLocustException)
+
+
+def test_the_errors_of_zkpython_can_be_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    from zk_locust.backend_zkpython import ZKPYTHON_EXCEPTIONS
+
+    monkeypatch.setattr(timer, "_counted", timer._counted)
+    zk_locust.register_exceptions(ZKPYTHON_EXCEPTIONS)
+    assert ClientError in timer._counted

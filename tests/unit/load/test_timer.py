@@ -121,12 +121,63 @@ def test_a_success_may_end_before_the_block_and_is_counted_once() -> None:
     assert recorded.times_ms[0] <= until_success_ms
 
 
-def test_what_was_reported_is_not_reported_again_as_a_failure() -> None:
+@pytest.mark.parametrize("behavior", BEHAVIORS)
+def test_an_error_after_the_report_is_not_reported_again_and_does_not_vanish(behavior: str) -> None:
+    recorded, late = Recorded(), ConnectionLossError("late")
+
+    def fail() -> None:
+        with LocustTimer("op", events=recorded.events, exception_behavior=behavior) as timer:
+            timer.success()
+            raise late
+
+    if behavior == "try-suppress":
+        fail()
+    else:
+        with pytest.raises(ConnectionLossError, match="late"):
+            fail()
+    assert recorded.fired == [("op", None)]
+
+
+def test_only_the_error_that_was_reported_as_a_failure_ends_with_the_block() -> None:
+    recorded, told = Recorded(), NoNodeError("told")
+
+    def fail(error: Exception) -> None:
+        with LocustTimer("op", events=recorded.events) as timer:
+            timer.failure(told)
+            raise error
+
+    fail(told)
+    with pytest.raises(ConnectionLossError):
+        fail(ConnectionLossError())
+    assert recorded.fired == [("op", told), ("op", told)]
+
+
+def test_an_error_after_a_discard_is_what_the_behavior_says() -> None:
     recorded = Recorded()
     with LocustTimer("op", events=recorded.events) as timer:
-        timer.success()
-        raise ConnectionLossError("late")
-    assert recorded.fired == [("op", None)]
+        timer.discard()
+        raise NoNodeError
+    assert recorded.fired == []
+
+
+@pytest.mark.parametrize(
+    ("places", "names", "counted"),
+    [
+        (("get",), {}, ("zookeeper", "get")),
+        (("get", "x"), {}, ("get", "x")),
+        (("get", ""), {}, ("get", "")),
+        (("get",), {"name": "x"}, ("get", "x")),
+        ((), {"request_type": "get", "name": "x"}, ("get", "x")),
+        ((), {"request_type": "get"}, ("get", "")),
+        ((), {"name": "x"}, ("zookeeper", "x")),
+        (("x",), {"request_type": "get"}, ("get", "x")),
+    ],
+)
+def test_type_and_name_are_given_by_place_or_by_name(
+    places: tuple[str, ...], names: dict[str, str], counted: tuple[str, str]
+) -> None:
+    timer = LocustTimer(*places, **names)  # type: ignore[arg-type]
+    assert (timer.request_type, timer.name) == counted
 
 
 def test_a_failure_may_be_said_with_words() -> None:
