@@ -195,7 +195,7 @@ def test_ctrl_c_after_the_record_is_closed_completes_the_benchmark(single: Local
     assert "playbooks/tidy.yml" in single.screen()
     assert single.processes() == []
     single.play("tidy").succeeded()
-    assert not list((single.state / "load" / "runs").iterdir())
+    assert not list((single.state / "load" / "load" / "runs").iterdir())
 
 
 def test_a_load_outlives_its_controller_ends_by_itself_and_is_collected_by_the_next_command(single: LocalFleet) -> None:
