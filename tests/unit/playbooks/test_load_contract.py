@@ -135,7 +135,7 @@ def test_why_a_master_did_not_end_well() -> None:
     assert "ended by stop, exit code 0" in master_failure(ended(0, "stop", part="measured"), "load1", meeting)
     assert "ended by nobody, exit code unknown" in master_failure({"state": "lost"}, "load1", meeting)
     damaged = {"state": "absent", "problem": "/r/status.json is empty\x1b[2J"}
-    assert "exit code unknown); /r/status.json is empty[2J; see logs/load1/" in master_failure(
+    assert "exit code unknown); /r/status.json is empty [2J; see logs/load1/" in master_failure(
         damaged, "load1", meeting
     )
 
