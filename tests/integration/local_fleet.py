@@ -102,11 +102,12 @@ class LocalFleet(Fleet):
     def load_processes(self) -> list[psutil.Process]:
         """Return those of them that drive the load: neither members nor what samples those."""
         sampler = str(self.state / "zookeeper")
-        return [
-            process
-            for process in self.processes()
-            if "java" not in process.name() and not any(sampler in word for word in process.cmdline())
-        ]
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may end meanwhile
+                if "java" not in process.name() and not any(sampler in word for word in process.cmdline()):
+                    found.append(process)
+        return found
 
     def end(self) -> None:
         """End whatever a failed test left behind."""
