@@ -32,7 +32,7 @@ def sampler(folder: Path) -> tuple[Path, Identity]:
 def ends(identity: Identity) -> bool:
     """Whether a process, which is not a child of this one, ends soon."""
     try:
-        psutil.Process(identity.pid).wait(10)
+        psutil.Process(identity.pid).wait(30)
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:
