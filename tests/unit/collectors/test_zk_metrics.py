@@ -204,6 +204,7 @@ def test_what_a_member_says_is_harmless_text_and_finite_numbers(polled: Polled) 
     assert [character for character in polled.text if not character.isprintable() and character not in "\r\n"] == []
 
 
+@pytest.mark.timing
 def test_slow_members_delay_no_other(polled: Polled) -> None:
     polls = [float(value) for value in polled.of("good", "elapsed_s")]
     assert statistics.median(b - a for a, b in itertools.pairwise(polls)) < INTERVAL_S / 0.6, "its beat is kept"
