@@ -47,7 +47,7 @@ def called() -> Iterator[dict[str, Called]]:
             had = controller.commands()
             benchmark = controller.run(BENCHMARK)
             # Other tests have the cores meanwhile, and nothing here is to prove when things happen.
-            tests = f".venv/bin/python -m pytest -q --numprocesses 2 -m \"not timing\" {UNIT_TESTS[release]}"
+            tests = f'.venv/bin/python -m pytest -q --numprocesses 2 -m "not timing" {UNIT_TESTS[release]}'
             return Called(controller, had, benchmark, controller.run(f"make install-dev && {tests}"))
 
         with ThreadPoolExecutor(max_workers=len(names)) as pool:

@@ -99,10 +99,11 @@ def test_a_load_is_started_and_stopped_twice(server: ZooKeeperServers, tmp_path:
         master += ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(port)]
     for flag, name in (("csv", "stats.csv"), ("events", "events.csv")):
         master += [f"--stats-{flag}", str(tmp_path / name)]
-    processes = [start_locust(tmp_path / "master.log", *master, environment={"ZK_LOCUST_PASSWORD": SECRET})]
+    secret = {"ZK_LOCUST_PASSWORD": SECRET}  # is in no message to the workers: each needs it itself
+    processes = [start_locust(tmp_path / "master.log", *master, environment=secret)]
     for number in range(workers):
         worker = [*common, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
-        processes.append(start_locust(tmp_path / f"worker-{number}.log", *worker))
+        processes.append(start_locust(tmp_path / f"worker-{number}.log", *worker, environment=secret))
     page = Page(web_port)
     try:
         until(page.is_there)

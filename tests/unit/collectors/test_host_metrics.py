@@ -326,6 +326,7 @@ def test_a_sampler_whose_controller_was_killed_ends_with_the_next_run(tmp_path: 
     for file in files:
         options: list[str | Path] = ["--file", file, "--host", "zk1", "--interval-s", "0.1", "--for-s", "60"]
         assert called("start", *options, "--alone").returncode == 0
+        assert until(lambda file=file: rows_of(file))  # type: ignore[misc]
     first, second = (named_in_pid_file(background.pid_file_of(file)) for file in files)
     assert first is None, "its pid file goes with it"
     assert second is not None
@@ -364,9 +365,11 @@ def test_on_a_full_disk_samples_wait_and_are_written_when_there_is_room(
                 fill(disk)
             elif len(looks) == 50:
                 (disk / "ballast").unlink()
+            elif len(looks) == 60:
+                self.set()
             return super().wait(timeout)
 
-    sample(file, "h", Watched(), 0.01, FullForAWhile(), for_s=0.6)
+    sample(file, "h", Watched(), 0.01, FullForAWhile(), for_s=60)
     assert all(text.endswith("\n") for text in looks), "complete lines at any moment"
     assert looks[49] == looks[40], "nothing was written there"
     elapsed_s = [float(row["elapsed_s"]) for row in rows_of(file)]
