@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from zk_locust.durable_files import write_text
+from zk_locust.durable_files import overwrite, padded, write_text
 from zk_locust.host_run.spec import STATUS_FILE
 
-_BLOCK_BYTES: Final = 4096
 # What a first status does not have yet: how the run ended and when the disk was full; and an exit code and a time of
 # each process.
 _GROWTH_BYTES: Final = 1024
@@ -44,7 +43,7 @@ class StatusFile:
             write_text(self._file, self._text(status))
         except OSError as error:
             self._note_full(error)
-            return self._overwrite(self._text(status).encode())
+            return overwrite(self._file, self._text(status))
         if self._is_full:
             self._is_full = False
             self._times[-1]["until"] = _now()
@@ -60,22 +59,8 @@ class StatusFile:
 
     def _text(self, status: dict[str, Any]) -> str:
         content = status | ({"disk_full": self._times} if self._times else {})
-        text = json.dumps(content, indent=1)
-        growth = _GROWTH_BYTES + _GROWTH_OF_PROCESS_BYTES * len(status.get("processes", ()))
-        blocks = -(-(len(text) + growth) // _BLOCK_BYTES)
-        return text.ljust(blocks * _BLOCK_BYTES - 1) + "\n"
-
-    def _overwrite(self, text: bytes) -> bool:
-        try:
-            with self._file.open("r+b", buffering=0) as file:
-                there = file.seek(0, os.SEEK_END)
-                if len(text.rstrip()) >= there:
-                    return False  # half a status would be none
-                file.seek(0)
-                file.write(text.rstrip().ljust(there - 1) + b"\n")
-        except OSError:
-            return False
-        return True
+        growth_bytes = _GROWTH_BYTES + _GROWTH_OF_PROCESS_BYTES * len(status.get("processes", ()))
+        return padded(json.dumps(content, indent=1), growth_bytes)
 
     def _note_full(self, error: OSError) -> None:
         if self._is_full:

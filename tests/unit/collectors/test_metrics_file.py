@@ -1,11 +1,9 @@
 """`zk-metrics.csv`: columns that come in mid-run, a disk that is full, and a member that makes up metrics."""
 
-import contextlib
 import csv
 import io
 import os
 import stat
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 
 from host_metrics.lasting_file import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
 from tests.needs import missing
+from tests.small_disk import fill, small_disk
 from zk_locust.durable_files import is_left_over
 from zk_locust.load_plan import happened
 from zk_metrics import metrics_file
@@ -52,23 +51,10 @@ def told() -> list[tuple[str, ...]]:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """Return a disk of 64 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], check=False)
-    if mounted.returncode:
-        missing("root, who may mount a small disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(disk: Path) -> Path:
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    return ballast
+    with small_disk(tmp_path / "disk", 64 * 1024) as folder:
+        yield folder
 
 
 def test_a_metric_gets_its_column_with_its_first_value_other_than_0(path: Path) -> None:
@@ -173,11 +159,11 @@ def test_what_is_no_regular_file_is_left_what_it_is(tmp_path: Path) -> None:
     assert device.is_char_device()
 
 
-def test_a_full_disk_ends_no_poll_and_no_poll_is_lost(small_disk: Path, told: list[tuple[str, ...]]) -> None:
-    path = small_disk / "zk-metrics.csv"
+def test_a_full_disk_ends_no_poll_and_no_poll_is_lost(disk: Path, told: list[tuple[str, ...]]) -> None:
+    path = disk / "zk-metrics.csv"
     file = MetricsFile(str(path), lambda *what: told.append(what))
     file.write("zk1", sample(znode_count=0, first=1))
-    ballast = fill(small_disk)
+    ballast = fill(disk)
     for poll in range(1, 100):
         file.write("zk1", sample(znode_count=poll, first=1, text="x" * 200))
     assert file.problem == "No space left on device; its records wait in memory"
@@ -191,17 +177,17 @@ def test_a_full_disk_ends_no_poll_and_no_poll_is_lost(small_disk: Path, told: li
     assert RECORDS_LOST not in [event for event, *_ in told]
 
 
-def test_there_may_be_no_room_for_the_file_once_more(small_disk: Path, told: list[tuple[str, ...]]) -> None:
-    path = small_disk / "zk-metrics.csv"
+def test_there_may_be_no_room_for_the_file_once_more(disk: Path, told: list[tuple[str, ...]]) -> None:
+    path = disk / "zk-metrics.csv"
     file = MetricsFile(str(path), lambda *what: told.append(what))
     for poll in range(300):
         file.write("zk1", sample(znode_count=poll, first=1))
     size = path.stat().st_size
-    (small_disk / "ballast").write_bytes(bytes(64 * 1024 - size - 20_000))  # room for rows, not for a copy
+    (disk / "ballast").write_bytes(bytes(64 * 1024 - size - 20_000))  # room for rows, not for a copy
     file.write("zk1", sample(znode_count=300, first=1, second=1))
     assert path.stat().st_size > size
-    assert {each.name for each in small_disk.iterdir()} == {path.name, "ballast"}
-    (small_disk / "ballast").unlink()
+    assert {each.name for each in disk.iterdir()} == {path.name, "ballast"}
+    (disk / "ballast").unlink()
     file.write("zk1", sample(znode_count=301, first=1, second=2))
     file.close()
     assert [row["second"] for row in rows(path)][-2:] == ["", "2"]
@@ -209,7 +195,7 @@ def test_there_may_be_no_room_for_the_file_once_more(small_disk: Path, told: lis
     assert told == []
 
 
-def test_a_disk_that_is_full_is_an_event_and_a_problem_that_the_page_shows(small_disk: Path) -> None:
+def test_a_disk_that_is_full_is_an_event_and_a_problem_that_the_page_shows(disk: Path) -> None:
     events: list[tuple[str, str]] = []
 
     def note(event: str, subject: str, **_: Any) -> None:
@@ -218,8 +204,8 @@ def test_a_disk_that_is_full_is_an_event_and_a_problem_that_the_page_shows(small
     happened.add_listener(note)
     try:
         recording = Recording(SimpleNamespace())
-        ballast = fill(small_disk)
-        recording.to(str(small_disk / "zk-metrics.csv"))
+        ballast = fill(disk)
+        recording.to(str(disk / "zk-metrics.csv"))
         member = Member("zk1", "http://127.0.0.1:1/")
         recording.add(member, sample(znode_count=1))
         assert "cannot be written at the moment: No space left on device" in recording.problem
@@ -229,5 +215,5 @@ def test_a_disk_that_is_full_is_an_event_and_a_problem_that_the_page_shows(small
         recording.close()
     finally:
         happened.remove_listener(note)
-    assert [row["znode_count"] for row in rows(small_disk / "zk-metrics.csv")] == ["1", "2"]
+    assert [row["znode_count"] for row in rows(disk / "zk-metrics.csv")] == ["1", "2"]
     assert events == [(WRITE_FAILED, "zk-metrics.csv"), (WRITE_RESUMED, "zk-metrics.csv")]

@@ -119,8 +119,8 @@ def test_a_way_that_another_user_can_replace_is_found(tmp_path: Path) -> None:
     assert replaceable(open_to_all / "zk1") == ""
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
 def test_a_folder_of_the_service_user_on_the_way_is_found(tmp_path: Path) -> None:
+    require_root("only root can give a folder away")
     os.chown(tmp_path, 65534, 65534)
     assert replaceable(tmp_path / "zk1") == str(tmp_path)
     with pytest.raises(FolderError, match="could replace"):
