@@ -54,7 +54,7 @@ test: $(VENV)/.python ## linters and all tests; [JOBS=3] of them side by side
 	@# The index of Python and the archive of Debian are asked at the same time; making the environment may use apt itself.
 	@$(MAKE) --no-print-directory --jobs 2 install-dev test-packages
 	@# The lab's root file systems are made meanwhile, and wheels gathered; the tests that need them wait for them.
-	@if [ "$$(id -u)" -eq 0 ]; then { $(BIN)/python -m tests.lab image && $(BIN)/python -m tests.lab wheels; } >.lab-images.log 2>&1 & fi
+	@if [ "$$(id -u)" -eq 0 ]; then { $(BIN)/python -m lab image && $(BIN)/python -m lab wheels; } >.lab-images.log 2>&1 & fi
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint
 	@$(BIN)/python -m pytest --numprocesses $(JOBS)
 
@@ -82,7 +82,7 @@ browser: install-dev system-packages ## the tests that look at pages in Chromium
 	@$(BIN)/python -m pytest tests/browser
 
 measure: install-dev system-packages ## a benchmark of the project's own parts, next to a rival; BENCHMARK=locust_cost, or load for several
-	@$(BIN)/python -m tests.benchmarks.$(BENCHMARK) $(ARGS)
+	@$(BIN)/python -m benchmarks.$(BENCHMARK) $(ARGS)
 
 lab-packages:
 	@tools/install-lab-packages
@@ -92,13 +92,13 @@ test-packages: # one after the other: apt has a lock
 	@tools/install-lab-packages
 
 lab-up: install lab-packages ## make real hosts on this machine, and inventory/lab (root); LAB='--members 5 --observers 1'
-	@$(BIN)/python -m tests.lab up $(LAB)
+	@$(BIN)/python -m lab up $(LAB)
 
 lab-down: install ## remove every trace of them; LAB='--images' removes the cached root file systems too
-	@$(BIN)/python -m tests.lab down $(LAB)
+	@$(BIN)/python -m lab down $(LAB)
 
 lab-status: install ## say which of the lab's hosts answer
-	@$(BIN)/python -m tests.lab status $(LAB)
+	@$(BIN)/python -m lab status $(LAB)
 
 docs: install ## write docs/parameters.md from the table of parameters
 	@$(BIN)/zk-locust parameters > docs/parameters.md

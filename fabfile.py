@@ -13,7 +13,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from zk_locust.plain_text import for_screen
+from zk_locust.contract.plain_text import for_screen
 
 if TYPE_CHECKING:
     from fleet.inventory import Inventory
@@ -198,7 +198,8 @@ def report(
 
 
 def _write_and_show(folder: Path, with_figures: bool) -> None:
-    from reporting import results, tables, write
+    from reporting import results
+    from reporting.render import tables, write
 
     found = results.evaluate(folder)
     page = write.write(found, with_figures=with_figures)

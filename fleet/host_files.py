@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fleet.pack import Limits, PackError, shown, unpack
-from zk_locust.durable_files import read_object, sync_folder
-from zk_locust.plain_text import first_of
+from zk_locust.contract.durable_files import read_object, sync_folder
+from zk_locust.contract.plain_text import first_of
 
-# What a load host's folder holds (zk_locust/host_run/spec.py, zk_locust/report_dir.py).
+# What a load host's folder holds (zk_locust/agent/spec.py, zk_locust/load/report_dir.py).
 SPEC = "spec.json"
 STATUS = "status.json"
 SUPERVISOR_LOG = "supervisor.log"

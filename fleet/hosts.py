@@ -26,7 +26,7 @@ from paramiko.ssh_exception import (
 from fleet import connections
 from fleet.endpoints import Endpoint
 from fleet.errors import FleetError, HostError
-from zk_locust.plain_text import plain_line
+from zk_locust.contract.plain_text import plain_line
 
 ANSWER_LIMIT_S: Final = 30.0
 _AT_ONCE: Final = 32

@@ -7,7 +7,7 @@ from typing import Final
 from fleet.errors import HostError
 from fleet.hosts import Host
 from fleet.inventory import HostVariables
-from zk_locust.host_run.lease import LEASE, lease_in
+from zk_locust.agent.lease import LEASE, lease_in
 
 Lease = Mapping[str, str]
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from fleet.pack import Limits, shown, unpack
 from fleet.run_record import MANIFEST, UNFINISHED, read
-from zk_locust.durable_files import sync_folder
-from zk_locust.plain_text import first_of
+from zk_locust.contract.durable_files import sync_folder
+from zk_locust.contract.plain_text import first_of
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"

@@ -10,7 +10,7 @@ from fleet import leases
 from fleet.errors import HostError
 from fleet.hosts import Host
 from fleet.inventory import MASTER, WORKERS, HostVariables, Inventory
-from zk_locust.plain_text import plain_line
+from zk_locust.contract.plain_text import plain_line
 
 NOT_PROVISIONED: Final = "not provisioned"
 _LIMIT_S: Final = 20.0

@@ -11,7 +11,7 @@ from fleet.endpoints import endpoint
 from fleet.errors import HostError, InputError, nearest
 from fleet.hosts import Host
 from fleet.inventory import MEMBERS, HostVariables, Inventory, as_bool
-from zk_locust.plain_text import for_screen
+from zk_locust.contract.plain_text import for_screen
 
 MEMBER_LOG: Final = "zookeeper.log"
 _LOGS_OF_RUN: Final = ".log"

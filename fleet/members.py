@@ -14,7 +14,7 @@ from fleet.errors import HostError, InputError
 from fleet.hosts import Host
 from fleet.inventory import MEMBERS, HostVariables, Inventory, as_bool
 from fleet.leases import Lease
-from zk_locust.plain_text import plain_line
+from zk_locust.contract.plain_text import plain_line
 
 CLIENT_PORT: Final = 2181
 _LIMIT_S: Final = 3.0  # for connecting and the complete answer

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.host_files import EVENTS, HOST_METRICS
-from zk_locust.durable_files import sync_folder
+from zk_locust.contract.durable_files import sync_folder
 
 EVENT_COLUMNS: Final = ("timestamp", "source", "event", "subject", "detail")
 TEXT_LIMIT: Final = 100_000

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-from zk_locust.durable_files import is_left_over, sync_folder
+from zk_locust.contract.durable_files import is_left_over, sync_folder
 
 MIB: Final = 2**20
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+=-]{0,98}")

@@ -10,7 +10,7 @@ from fleet.left_over import CLOSED, OPEN
 from fleet.load_hosts import LoadHost
 from fleet.members import Member
 from fleet.tables import clock
-from zk_locust.plain_text import first_of, plain_line
+from zk_locust.contract.plain_text import first_of, plain_line
 
 
 def run_lines(

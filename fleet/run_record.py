@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from fleet.controllers import identity, is_here, is_running
 from fleet.merging import merge_events, merge_samples
-from zk_locust.durable_files import (
+from zk_locust.contract.durable_files import (
     DamagedFileError,
     is_left_over,
     open_regular,

@@ -9,7 +9,7 @@ from fleet.inventory import Inventory
 from fleet.load_hosts import LoadHost
 from fleet.run_lines import collect_command, lease_lines, owner, since
 from fleet.status import endpoints
-from zk_locust.plain_text import plain_line
+from zk_locust.contract.plain_text import plain_line
 
 
 def stop(inventory: Inventory, say: Callable[[str], None]) -> int:

@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from reporting import results, run_folder, tables, write
+    from reporting import results
+    from reporting.read import run_folder
+    from reporting.render import tables, write
 
     for run_dir in options.run_dirs:
         run_folder.check_folder(run_dir)  # all of them before the first is written
@@ -86,7 +88,8 @@ def _verdict(options: argparse.Namespace) -> int:
 
 
 def _summary(options: argparse.Namespace) -> int:
-    from reporting import results, tables
+    from reporting import results
+    from reporting.render import tables
 
     found = results.evaluate(options.run_dir)
     page = found.run.path / "report.html"

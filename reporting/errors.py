@@ -3,7 +3,7 @@
     ReportingError
     └── InputError      the user's: a folder, run id or option that does not exist; exit code 2
 
-What is wrong *inside* a run folder is no exception but a `reporting.problems.Problem`: a reader still gets whatever
+What is wrong *inside* a run folder is no exception but a `reporting.read.problems.Problem`: a reader still gets whatever
 could be read.
 """
 

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from reporting import headline as headlines
-from reporting import machines as machine_rows
-from reporting import run_folder
-from reporting import timeline as timelines
-from reporting import verdict as verdicts
-from reporting.headline import Headline
-from reporting.machines import Machines
-from reporting.run_folder import RunFolder
-from reporting.timeline import Timeline
-from reporting.verdict import Verdict
+from reporting.analyse import headline as headlines
+from reporting.analyse import machines as machine_rows
+from reporting.analyse import timeline as timelines
+from reporting.analyse.headline import Headline
+from reporting.analyse.machines import Machines
+from reporting.analyse.timeline import Timeline
+from reporting.read import run_folder
+from reporting.read.run_folder import RunFolder
+from reporting.verdict.judgement import Verdict
+from reporting.verdict import judgement as verdicts
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from reporting import manifest as manifests
-from reporting import tables, text
+from reporting import text
 from reporting.errors import InputError
-from reporting.manifest import Manifest
-from reporting.parsing import read_json_object
-from reporting.problems import ProblemLog
+from reporting.read import manifest as manifests
+from reporting.read.manifest import Manifest
+from reporting.read.parsing import read_json_object
+from reporting.read.problems import ProblemLog
+from reporting.render import tables
 
 UNFINISHED: Final = ".unfinished"
 LATEST: Final = "latest"
@@ -132,7 +133,8 @@ def _facts(path: Path) -> dict[str, Any]:
                 return found
     except (OSError, ValueError):
         pass
-    from reporting import facts, results
+    from reporting import results
+    from reporting.render import facts
 
     try:
         return facts.as_json(results.evaluate(path))

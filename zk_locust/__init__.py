@@ -16,32 +16,32 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zk_locust.bench import bench_parameter
-    from zk_locust.errors import ZKLocustException
-    from zk_locust.locust_client import KazooLocustClient, ZKLocustClient
-    from zk_locust.older_names import get_zk_hosts, split_zk_host_port, split_zk_hosts
-    from zk_locust.task_sets import ZKLocustTaskSequence, ZKLocustTaskSet
-    from zk_locust.timer import LocustTimer, register_exceptions
-    from zk_locust.users import ZKLocust
+    from zk_locust.contract.errors import ZKLocustException
+    from zk_locust.load.bench import bench_parameter
+    from zk_locust.load.locust_client import KazooLocustClient, ZKLocustClient
+    from zk_locust.load.older_names import get_zk_hosts, split_zk_host_port, split_zk_hosts
+    from zk_locust.load.task_sets import ZKLocustTaskSequence, ZKLocustTaskSet
+    from zk_locust.load.timer import LocustTimer, register_exceptions
+    from zk_locust.load.users import ZKLocust
 
 _HOME = {
-    "CLIENT_IMPL": "zk_locust.older_names",
-    "KazooLocustClient": "zk_locust.locust_client",
-    "LocustTimer": "zk_locust.timer",
-    "MAX_WAIT": "zk_locust.older_names",
-    "MIN_WAIT": "zk_locust.older_names",
-    "PSEUDO_ROOT": "zk_locust.older_names",
-    "ZKLocust": "zk_locust.users",
-    "ZKLocustClient": "zk_locust.locust_client",
-    "ZKLocustException": "zk_locust.errors",
-    "ZKLocustTaskSequence": "zk_locust.task_sets",
-    "ZKLocustTaskSet": "zk_locust.task_sets",
-    "ZK_HOSTS": "zk_locust.older_names",
-    "bench_parameter": "zk_locust.bench",
-    "get_zk_hosts": "zk_locust.older_names",
-    "register_exceptions": "zk_locust.timer",
-    "split_zk_host_port": "zk_locust.older_names",
-    "split_zk_hosts": "zk_locust.older_names",
+    "CLIENT_IMPL": "zk_locust.load.older_names",
+    "KazooLocustClient": "zk_locust.load.locust_client",
+    "LocustTimer": "zk_locust.load.timer",
+    "MAX_WAIT": "zk_locust.load.older_names",
+    "MIN_WAIT": "zk_locust.load.older_names",
+    "PSEUDO_ROOT": "zk_locust.load.older_names",
+    "ZKLocust": "zk_locust.load.users",
+    "ZKLocustClient": "zk_locust.load.locust_client",
+    "ZKLocustException": "zk_locust.contract.errors",
+    "ZKLocustTaskSequence": "zk_locust.load.task_sets",
+    "ZKLocustTaskSet": "zk_locust.load.task_sets",
+    "ZK_HOSTS": "zk_locust.load.older_names",
+    "bench_parameter": "zk_locust.load.bench",
+    "get_zk_hosts": "zk_locust.load.older_names",
+    "register_exceptions": "zk_locust.load.timer",
+    "split_zk_host_port": "zk_locust.load.older_names",
+    "split_zk_hosts": "zk_locust.load.older_names",
 }
 
 __all__ = [

@@ -1,12 +1,12 @@
-"""The place of 2019 of the client on kazoo: now `zk_locust.locust_client`."""
+"""The place of 2019 of the client on kazoo: now `zk_locust.load.locust_client`."""
 
 from typing import Final
 
 from kazoo.exceptions import KazooException
 
-from zk_locust.errors import ClientError, ConfigurationError
-from zk_locust.errors import ZKLocustException as KazooLocustException
-from zk_locust.locust_client import KazooLocustClient
+from zk_locust.contract.errors import ClientError, ConfigurationError
+from zk_locust.contract.errors import ZKLocustException as KazooLocustException
+from zk_locust.load.locust_client import KazooLocustClient
 
 KAZOO_EXCEPTIONS: Final = [KazooException]
 

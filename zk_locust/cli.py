@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from zk_locust.errors import ZKLocustError
+from zk_locust.contract.errors import ZKLocustError
 
 _DISTRIBUTIONS = ("zk-locust", "locust", "kazoo", "gevent", "hdrhistogram")
 
@@ -50,8 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _answer(options: argparse.Namespace) -> str:
     match options.command:
         case "resolve-plan":
-            from zk_locust.run_token import VARIABLE, new_token
-            from zk_locust.scenarios import plan_as_json, resolve_plan
+            from zk_locust.contract.run_token import VARIABLE, new_token
+            from zk_locust.workload.scenarios import plan_as_json, resolve_plan
 
             request: dict[str, Any] = json.load(sys.stdin)
             plan, problems = resolve_plan(
@@ -67,15 +67,15 @@ def _answer(options: argparse.Namespace) -> str:
         case "versions":
             return json.dumps(_versions())
         case "parameters":
-            from zk_locust.parameters_page import parameters_page
+            from zk_locust.contract.parameters_page import parameters_page
 
             return parameters_page()
-    from zk_locust.host_run import control
+    from zk_locust.agent import control
 
     match options.action:
         case "start":
-            from zk_locust.host_run import supervisor
-            from zk_locust.host_run.spec import HostRunSpec
+            from zk_locust.agent import supervisor
+            from zk_locust.agent.spec import HostRunSpec
 
             spec = HostRunSpec.read(options.spec, options.host)
             supervisor.start_detached(spec)
@@ -83,7 +83,7 @@ def _answer(options: argparse.Namespace) -> str:
         case "stop":
             return json.dumps(control.stop(options.folder))
         case "overview":
-            from zk_locust.host_run.overview import overview
+            from zk_locust.agent.overview import overview
 
             return json.dumps(overview(options.state))
     return json.dumps(control.status_of(options.folder))

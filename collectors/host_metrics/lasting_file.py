@@ -15,7 +15,7 @@ none is there twice. Only what exceeds `limit_bytes` is given up, the oldest fir
     write-resumed   what has waited is written
     records-lost    with the resumption, where records were given up; the detail begins with their number
 
-In the process that leads a load, `tell` may fire `zk_locust.load_plan.happened`, which writes to `events.csv`.
+In the process that leads a load, `tell` may fire `zk_locust.load.stages.happened`, which writes to `events.csv`.
 
 It stands here, and uses nothing else, because the sampler runs where nothing is installed for it.
 """

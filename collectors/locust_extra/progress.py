@@ -7,7 +7,7 @@ from pathlib import Path
 
 from locust_extra.histogram import LatencyHistogram
 from locust_extra.series import Interval
-from zk_locust.durable_files import overwrite, padded
+from zk_locust.contract.durable_files import overwrite, padded
 
 
 @dataclass(slots=True)

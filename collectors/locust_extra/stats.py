@@ -28,12 +28,12 @@ from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, Wa
 from locust_extra.progress import Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
-from zk_locust.errors import ConfigurationError
-from zk_locust.load_plan import happened, member_seen, part_changed, plan_of
-from zk_locust.output_files import check_output_files
-from zk_locust.patience import WORKER_NAME_VARIABLE
-from zk_locust.report_dir import INTERVAL_MS
-from zk_locust.settings_check import refuse
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.load.output_files import check_output_files
+from zk_locust.load.patience import WORKER_NAME_VARIABLE
+from zk_locust.load.report_dir import INTERVAL_MS
+from zk_locust.load.settings_check import refuse
+from zk_locust.load.stages import happened, member_seen, part_changed, plan_of
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"

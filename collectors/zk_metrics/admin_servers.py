@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from zk_locust.connect_string import parse_connect_string
-from zk_locust.parameters import parse_admin_addresses
+from zk_locust.contract.connect_string import parse_connect_string
+from zk_locust.contract.parameters import parse_admin_addresses
 
 
 def admin_servers(options: Any) -> list[tuple[str, str]]:

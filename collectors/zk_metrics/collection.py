@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from zk_locust.parameters import BY_NAME, WEB
+from zk_locust.contract.parameters import BY_NAME, WEB
 
 
 @dataclass(frozen=True, slots=True)

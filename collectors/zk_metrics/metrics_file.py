@@ -107,7 +107,7 @@ class MetricsFile:
 
     def _rewritten(self, columns: list[str], added: int) -> LastingFile | None:
         """Return the file with so many columns more, in its place; None, and nothing changed, where that cannot be."""
-        # Named as what may be left where its process is killed (`zk_locust.durable_files.is_left_over`).
+        # Named as what may be left where its process is killed (`zk_locust.contract.durable_files.is_left_over`).
         beside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.new")
         placed = False
         file: LastingFile | None = None

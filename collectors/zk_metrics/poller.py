@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import gevent
 
-from zk_locust.load_plan import member_seen
+from zk_locust.load.stages import member_seen
 from zk_metrics.member import Member, Sample
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import locust
 from locust.runners import WorkerRunner
 
-from zk_locust.parameters import WEB
+from zk_locust.contract.parameters import WEB
 from zk_metrics.monitor import Monitor
 
 PATH: Final = "/zk-metrics"

@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from zk_locust.plain_text import plain_line
+from zk_locust.contract.plain_text import plain_line
 
 MOST_BYTES: Final = 1024 * 1024
 """More than this of an answer is not read. A member's some 500 metrics take 20 kB."""

@@ -11,7 +11,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from zk_locust.plain_text import LONGEST, first_of, for_screen, plain_line
+from zk_locust.contract.plain_text import LONGEST, first_of, for_screen, plain_line
 
 _POLL_S = 1.0
 

@@ -7,7 +7,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from zk_locust.plain_text import for_screen
+from zk_locust.contract.plain_text import for_screen
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from zk_locust.plain_text import for_screen
+from zk_locust.contract.plain_text import for_screen
 
 Member = Mapping[str, Any]
 HostVars = Mapping[str, Mapping[str, Any]]

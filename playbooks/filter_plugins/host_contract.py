@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from zk_locust.secrets import secret_names
+from zk_locust.contract.secrets import secret_names
 
 _COMMAND_WIDTH = 60
 _INSTALL_JAVA = "install a Java runtime, 11 or newer (Debian: apt install default-jre-headless), or set zookeeper_java"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fleet.zoo_cfg import value_problems
-from zk_locust.secrets import is_secret, kind_of, redacted
+from zk_locust.contract.secrets import is_secret, kind_of, redacted
 
 Groups = Mapping[str, Iterable[str]]
 HostVars = Mapping[str, Mapping[str, Any]]

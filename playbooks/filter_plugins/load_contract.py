@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fleet.full_disks import times_of_full_disk, told_by_sampler
-from zk_locust.plain_text import plain_line, plain_values
-from zk_locust.secrets import redacted, secret_names, without_user_info
+from zk_locust.contract.plain_text import plain_line, plain_values
+from zk_locust.contract.secrets import redacted, secret_names, without_user_info
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -19,7 +19,7 @@ _WORKING_FACT = re.compile(
 )
 _UNREACHED = "it cannot be reached"
 _LONGEST_FAILURE = 2000
-_MACHINE_LOCK = "/tmp/zk-locust-load.lock"  # zk_locust.host_run.overview looks there too
+_MACHINE_LOCK = "/tmp/zk-locust-load.lock"  # zk_locust.agent.overview looks there too
 
 
 def _address(name: str, variables: Mapping[str, Any]) -> str:

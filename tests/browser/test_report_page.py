@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from reporting import write
+from reporting.render import write
 from tests.browser.contrast import WEAK_TEXT
 from tests.unit.reporting.synthetic import Synthetic
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lab import Lab, LabOptions, LabUnavailableError, record
 from tests.fleet.lab_fleet import LabFleet
-from tests.lab import Lab, LabOptions, LabUnavailableError, record
 from tests.needs import missing
 from tests.plays import Play
 

@@ -9,9 +9,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import Host
-from tests.lab.image import ZOOKEEPER_PACKAGES
-from tests.lab.mounts import mount_overlay
+from lab import Host
+from lab.image import ZOOKEEPER_PACKAGES
+from lab.mounts import mount_overlay
 from tests.plays import PROJECT
 
 CHECKOUT = "/root/zk-locust"

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from lab import Lab
 from tests import waiting
-from tests.lab import Lab
 from tests.plays import Fleet
 
 LOAD_FOLDER = "/var/lib/zk-locust/load"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.lab.host import Host
+from lab.host import Host
 
 _ETH_P_ALL: Final = 3
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from lab import Lab
+from lab.keys import make_key
 from tests.fleet.lab_fleet import LabFleet
-from tests.lab import Lab
-from tests.lab.keys import make_key
 
 pytestmark = pytest.mark.fleet
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from lab import LabOptions
+from lab.wheels import ensure_wheels
 from tests.fleet.conftest import OWN_NAME, make_lab
 from tests.fleet.controllers import CHECKOUT, Controller
-from tests.lab import LabOptions
-from tests.lab.wheels import ensure_wheels
 
 pytestmark = pytest.mark.fleet
 

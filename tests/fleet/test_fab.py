@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from lab import Lab
 from tests.fleet.lab_fleet import LabFleet
-from tests.lab import Lab
 
 pytestmark = pytest.mark.fleet
 

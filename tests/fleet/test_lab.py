@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import Host, Lab, LabError, LabOptions
-from tests.lab.commands import run
+from lab import Host, Lab, LabError, LabOptions
+from lab.commands import run
 
 pytestmark = pytest.mark.fleet
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lab import Lab, LabError, LabOptions, cgroups, mounts, record
+from lab.places import REPOSITORY
 from tests.fleet.conftest import OWN_NAME
-from tests.lab import Lab, LabError, LabOptions, cgroups, mounts, record
-from tests.lab.places import REPOSITORY
 
 pytestmark = pytest.mark.fleet
 
 NAME = f"{OWN_NAME}-gone"
-TOOL = (sys.executable, "-m", "tests.lab")
+TOOL = (sys.executable, "-m", "lab")
 UP = (*TOOL, "up", "--name", NAME, "--members", "1", "--workers", "1")
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab import Host, Lab, LabOptions
 from tests.fleet.conftest import OWN_NAME, make_lab
 from tests.fleet.lab_fleet import LabFleet
-from tests.lab import Host, Lab, LabOptions
 
 pytestmark = pytest.mark.fleet
 

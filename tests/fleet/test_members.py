@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from lab import Lab
 from tests.fleet.lab_fleet import LabFleet
-from tests.lab import Lab
 from tests.stand_in_archive import stand_in_archive
 
 pytestmark = pytest.mark.fleet

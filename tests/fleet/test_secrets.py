@@ -10,8 +10,8 @@ import pytest
 from tests.fleet.lab_fleet import LabFleet, until
 from tests.fleet.secret_search import Capture, Search
 from tests.stranger import Stranger
-from zk_locust.handshakes import UNKNOWN
-from zk_locust.run_token import VARIABLE
+from zk_locust.contract.run_token import VARIABLE
+from zk_locust.load.handshakes import UNKNOWN
 
 pytestmark = pytest.mark.fleet
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from lab import Lab
 from tests.fleet.lab_fleet import LabFleet
-from tests.lab import Lab
 
 pytestmark = pytest.mark.fleet
 

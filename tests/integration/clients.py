@@ -10,7 +10,7 @@ from tests.integration.zookeeper_server import ZooKeeperServers
 from tests.needs import missing
 from zk_locust.clients.interface import ClientSettings, ZooKeeperClient
 from zk_locust.clients.libzookeeper import library
-from zk_locust.errors import ClientError, ConfigurationError
+from zk_locust.contract.errors import ClientError, ConfigurationError
 
 Client = TypeVar("Client", bound=ZooKeeperClient)
 

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from tests import waiting
-from zk_locust.host_run.process_identity import find
+from zk_locust.agent.process_identity import find
 
 COMMAND = [sys.executable, "-m", "zk_locust.cli", "host-run"]
 SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]

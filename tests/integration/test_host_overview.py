@@ -12,7 +12,7 @@ import pytest
 
 from playbooks.library import run_lease
 from tests.integration.load_host import COMMAND, SLEEP, Host, script, until
-from zk_locust.host_run.process_identity import find
+from zk_locust.agent.process_identity import find
 
 pytestmark = pytest.mark.integration
 

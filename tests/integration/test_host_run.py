@@ -28,7 +28,7 @@ from tests.integration.load_host import (
 )
 from tests.needs import require_root
 from tests.small_disk import fill, small_disk
-from zk_locust.host_run.process_identity import find, identity_of
+from zk_locust.agent.process_identity import find, identity_of
 
 pytestmark = pytest.mark.integration
 
@@ -189,8 +189,8 @@ def test_the_deadline_ends_everything(host: Host) -> None:
 
 def test_a_process_that_does_not_listen_is_killed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     # In this process, with shorter patience than the command line has.
-    from zk_locust.host_run import supervisor
-    from zk_locust.host_run.spec import HostRunSpec
+    from zk_locust.agent import supervisor
+    from zk_locust.agent.spec import HostRunSpec
 
     for patience in ("LEADER_S", "OTHERS_S"):
         monkeypatch.setattr(supervisor, patience, 0.3)
@@ -203,8 +203,8 @@ def test_a_process_that_does_not_listen_is_killed(host: Host, monkeypatch: pytes
 def test_a_leader_is_asked_once_and_given_the_time_that_it_has_left(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zk_locust.host_run import supervisor
-    from zk_locust.host_run.spec import HostRunSpec
+    from zk_locust.agent import supervisor
+    from zk_locust.agent.spec import HostRunSpec
 
     monkeypatch.setattr(supervisor, "LEADER_S", 0.3)
     # As a master that removes a large tree: it ends later than the patience after a deadline would let it.
@@ -224,7 +224,7 @@ def test_a_leader_is_asked_once_and_given_the_time_that_it_has_left(
 
 
 def test_a_load_has_ended_60_s_after_its_planned_end() -> None:
-    from zk_locust.host_run.supervisor import ENDING_S
+    from zk_locust.agent.supervisor import ENDING_S
 
     variables = yaml.safe_load((Path(__file__).parents[2] / "roles/benchmark_run/vars/main.yml").read_text())
     after_the_plan = re.fullmatch(r"{{ benchmark_plan.planned_s \+ (\d+) }}", variables["_benchmark_run_deadline_s"])
@@ -249,8 +249,8 @@ def test_a_second_run_is_refused_and_told_who_holds_the_host(host: Host) -> None
 
 
 def test_a_run_of_another_user_is_seen(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zk_locust.host_run import supervisor
-    from zk_locust.host_run.spec import HostRunSpec
+    from zk_locust.agent import supervisor
+    from zk_locust.agent.spec import HostRunSpec
 
     require_root("a run of another user")
     everybodys = Path(tempfile.mkdtemp())
@@ -292,8 +292,8 @@ def test_a_lock_that_cannot_be_taken_is_said_in_a_line_with_the_remedy(host: Hos
 
 
 def test_a_lock_on_a_full_disk_asks_for_room(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zk_locust.host_run import supervisor
-    from zk_locust.host_run.spec import HostRunSpec
+    from zk_locust.agent import supervisor
+    from zk_locust.agent.spec import HostRunSpec
 
     full = Path("/dev/full").open("a+", encoding="utf-8")  # closed by what is tested
     monkeypatch.setattr(full, "truncate", lambda _: None)  # a device cannot be
@@ -357,8 +357,8 @@ def test_a_run_whose_status_cannot_be_written_is_not_started(small_host: Host) -
 
 
 def test_a_lock_that_another_user_has_made_for_himself_is_said_in_a_line(host: Host) -> None:
-    from zk_locust.host_run import supervisor
-    from zk_locust.host_run.spec import HostRunSpec
+    from zk_locust.agent import supervisor
+    from zk_locust.agent.spec import HostRunSpec
 
     require_root("a file of another user")
     everybodys = Path(tempfile.mkdtemp())

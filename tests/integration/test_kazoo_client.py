@@ -11,9 +11,9 @@ from kazoo.protocol.states import WatchedEvent
 
 from tests.integration.clients import User, restart_in_turn, starter, until
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
-from zk_locust import errors
 from zk_locust.clients.interface import ClientSettings
-from zk_locust.clients.kazoo_client import KazooZooKeeperClient
+from zk_locust.clients.kazoo.client import KazooZooKeeperClient
+from zk_locust.contract import errors
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ from tests.integration.clients import User, in_thread, starter, until
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import Check, Create, Delete, NativeClient, SetData
-from zk_locust.errors import (
+from zk_locust.contract.errors import (
     BadVersionError,
     ClientError,
     ConnectionLossError,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
-from zk_locust.sequence_steps import STEPS
+from zk_locust.load.sequence_steps import STEPS
 
 pytestmark = pytest.mark.integration
 

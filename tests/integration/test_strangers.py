@@ -18,7 +18,7 @@ from tests import waiting
 from tests.integration.locust_processes import start_locust
 from tests.integration.zookeeper_server import free_ports
 from tests.stranger import FalseMaster, Stranger, false_master
-from zk_locust.run_token import VARIABLE, run_keys
+from zk_locust.contract.run_token import VARIABLE, run_keys
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +35,7 @@ SECRETS = {
 LOCUSTFILE = textwrap.dedent("""\
     import json, os, pathlib
     import locust
-    import zk_locust.users
+    import zk_locust.load.users
     from locust_extra.stats import register_extra_stats
 
     register_extra_stats()
@@ -204,7 +204,7 @@ def test_a_worker_without_a_token_takes_no_secret_and_no_code_from_a_false_maste
     with Load(tmp_path, {"ZK_LOCUST_DIGEST_CREDENTIAL": "u:swordfish-4"}) as load:
         load.file.write_text(
             LOCUSTFILE + "\nfrom zk_locust.task_sets import ZKSetTaskSet\n"
-            "class Real(zk_locust.users.ZKLocust):\n    tasks = [ZKSetTaskSet]\n"
+            "class Real(zk_locust.load.users.ZKLocust):\n    tasks = [ZKSetTaskSet]\n"
         )
         with false_master(load.address, orders(marker), {"Probe": 1, "Real": 1}) as master:
             load.worker()

@@ -16,10 +16,10 @@ from kazoo.protocol.states import WatchedEvent
 from tests.integration.clients import require_library
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
 from zk_locust.clients.interface import ClientSettings, ZooKeeperClient
-from zk_locust.clients.kazoo_client import KazooZooKeeperClient
+from zk_locust.clients.kazoo.client import KazooZooKeeperClient
 from zk_locust.clients.libzookeeper import LibZooKeeperClient
 from zk_locust.clients.native import NativeClient
-from zk_locust.errors import ServerError
+from zk_locust.contract.errors import ServerError
 
 pytestmark = pytest.mark.integration
 

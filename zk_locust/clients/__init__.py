@@ -4,16 +4,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zk_locust.clients.interface import ZooKeeperClient
-from zk_locust.errors import ConfigurationError
-from zk_locust.parameters import nearest
-from zk_locust.protection import REMEDY, unprotected
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.parameters import nearest
+from zk_locust.contract.protection import REMEDY, unprotected
 
 if TYPE_CHECKING:
-    from zk_locust.options import Options  # which needs this package's interface
+    from zk_locust.load.options import Options  # which needs this package's interface
 
 
 def _kazoo(options: "Options") -> ZooKeeperClient:
-    from zk_locust.clients.kazoo_client import KazooZooKeeperClient
+    from zk_locust.clients.kazoo.client import KazooZooKeeperClient
 
     return KazooZooKeeperClient(options.client_settings(), options.kazoo, credentials=options.credentials())
 

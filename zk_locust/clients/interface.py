@@ -1,7 +1,7 @@
 """What a client is: one ZooKeeper session, owned by one simulated user, in kazoo's vocabulary.
 
 The operations and task sets know this interface and no client. Every method that talks to the ensemble raises a
-`zk_locust.errors.ClientError` or returns within the client's time limits.
+`zk_locust.contract.errors.ClientError` or returns within the client's time limits.
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from zk_locust.errors import ConnectionLossError
+from zk_locust.contract.errors import ConnectionLossError
 
 # The server's jute.maxbuffer, unless it is told otherwise (BinaryInputArchive: 0xfffff).
 MAX_BUFFER_BYTES: Final = 0xFFFFF

@@ -6,7 +6,7 @@ by itself.
 
 from locust_extra.stats import register_extra_stats
 from zk_locust import ZKLocust
-from zk_locust.sequence import SequenceTaskSet, register_sequence
+from zk_locust.load.sequence import SequenceTaskSet, register_sequence
 from zk_metrics import register_zk_metrics
 
 register_extra_stats()

@@ -18,8 +18,8 @@ from gevent.event import Event
 from kazoo.protocol.states import EventType
 
 from zk_locust.clients.interface import WatchedEvent
-from zk_locust.errors import NodeExistsError
-from zk_locust.locust_client import LocustClient
+from zk_locust.contract.errors import NodeExistsError
+from zk_locust.load.locust_client import LocustClient
 from zk_locust.workload.specification import BROADCAST, Workload
 from zk_locust.workload.steps import user_random
 from zk_locust.workload.tree import root_of

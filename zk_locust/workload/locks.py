@@ -11,8 +11,8 @@ import gevent
 from gevent.event import Event
 
 from zk_locust.clients.interface import WatchedEvent
-from zk_locust.errors import ClientError, NodeExistsError, NoNodeError, OperationTimeoutError
-from zk_locust.locust_client import LocustClient
+from zk_locust.contract.errors import ClientError, NodeExistsError, NoNodeError, OperationTimeoutError
+from zk_locust.load.locust_client import LocustClient
 from zk_locust.workload.specification import LOCKS, Locks
 from zk_locust.workload.steps import Step
 from zk_locust.workload.tree import root_of

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from zk_locust.clients.interface import WatchedEvent
-from zk_locust.errors import NodeExistsError, NoNodeError
-from zk_locust.locust_client import LocustClient
+from zk_locust.contract.errors import NodeExistsError, NoNodeError
+from zk_locust.load.locust_client import LocustClient
 from zk_locust.workload.keys import key_chooser
 from zk_locust.workload.specification import MADE, OPERATIONS, TREE, Tree, Workload
 from zk_locust.workload.steps import Step, user_random

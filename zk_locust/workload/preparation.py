@@ -10,13 +10,13 @@ import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 from zk_locust.clients.bulk import bulk_session
-from zk_locust.errors import ClientError, ConfigurationError, ZKLocustError
-from zk_locust.node_cleanup import make_own_node
-from zk_locust.options import Options
-from zk_locust.own_nodes import holds, make_parents
-from zk_locust.picked_classes import may_run
-from zk_locust.settings_check import check_settings
-from zk_locust.tree_removal import remove_tree
+from zk_locust.contract.errors import ClientError, ConfigurationError, ZKLocustError
+from zk_locust.load.node_cleanup import make_own_node
+from zk_locust.load.options import Options
+from zk_locust.load.own_nodes import holds, make_parents
+from zk_locust.load.picked_classes import may_run
+from zk_locust.load.settings_check import check_settings
+from zk_locust.load.tree_removal import remove_tree
 from zk_locust.workload.reading import workload_of
 from zk_locust.workload.specification import size_of_all
 from zk_locust.workload.tree import fill, root_of

@@ -7,9 +7,9 @@ import locust
 from locust import task
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from zk_locust.errors import ClientError
-from zk_locust.locust_client import LocustClient
-from zk_locust.task_sets import ZKLocustTaskSet
+from zk_locust.contract.errors import ClientError
+from zk_locust.load.locust_client import LocustClient
+from zk_locust.load.task_sets import ZKLocustTaskSet
 from zk_locust.workload import broadcast
 from zk_locust.workload.locks import LockUser
 from zk_locust.workload.operations import Operations, paths_of

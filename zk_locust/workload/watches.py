@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from zk_locust.clients.interface import WatchedEvent
-from zk_locust.locust_client import LocustClient
+from zk_locust.load.locust_client import LocustClient
 from zk_locust.workload.specification import Workload
 from zk_locust.workload.steps import user_random
 

@@ -10,7 +10,7 @@ import gevent
 from tests.integration.clients import in_thread, until
 from tests.integration.zookeeper_server import ZooKeeperServers
 from zk_locust.clients.libzookeeper import LibZooKeeperClient
-from zk_locust.errors import ClientError
+from zk_locust.contract.errors import ClientError
 
 Start = Callable[..., LibZooKeeperClient]
 

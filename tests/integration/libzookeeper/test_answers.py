@@ -12,9 +12,9 @@ from tests.integration.clients import restart, until
 from tests.integration.libzookeeper.handling import Start, descriptor, pause
 from tests.integration.zookeeper_server import ZooKeeperServers
 from zk_locust.clients.interface import ClientSettings
-from zk_locust.clients.kazoo_client import KazooZooKeeperClient
+from zk_locust.clients.kazoo.client import KazooZooKeeperClient
 from zk_locust.clients.libzookeeper import LibZooKeeperClient, farewell
-from zk_locust.errors import (
+from zk_locust.contract.errors import (
     AuthFailedError,
     BadArgumentsError,
     ConnectionLossError,

@@ -25,7 +25,7 @@ from tests.integration.libzookeeper.handling import (
 from tests.integration.zookeeper_server import ZooKeeperServers
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.libzookeeper import LibZooKeeperClient, farewell, library
-from zk_locust.errors import (
+from zk_locust.contract.errors import (
     ConnectError,
     ConnectionLossError,
     OperationTimeoutError,

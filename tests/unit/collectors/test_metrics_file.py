@@ -17,8 +17,8 @@ import pytest
 from host_metrics.lasting_file import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
 from tests.needs import missing
 from tests.small_disk import fill, small_disk
-from zk_locust.durable_files import is_left_over
-from zk_locust.load_plan import happened
+from zk_locust.contract.durable_files import is_left_over
+from zk_locust.load.stages import happened
 from zk_metrics import metrics_file
 from zk_metrics.columns import METRIC_COLUMNS
 from zk_metrics.member import Member, Sample

@@ -14,7 +14,7 @@ import flask
 import gevent
 import pytest
 
-from zk_locust.parameters import BY_NAME, WEB, check
+from zk_locust.contract.parameters import BY_NAME, WEB, check
 from zk_metrics import demand, monitor
 from zk_metrics.answer import answer
 from zk_metrics.collection import Collection

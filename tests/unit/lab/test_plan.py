@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.lab import LabError, LabOptions, inventory
-from tests.lab.__main__ import options_from, parser
-from tests.lab.keys import render_known_hosts
-from tests.lab.mirror import mirror_among
-from tests.lab.plan import MAX_MEMBERS, MAX_WORKERS, NETWORKS, RANGE, host_plan, plan_hosts, subnet
-from tests.lab.seed import render_hosts_file
+from lab import LabError, LabOptions, inventory
+from lab.__main__ import options_from, parser
+from lab.keys import render_known_hosts
+from lab.mirror import mirror_among
+from lab.plan import MAX_MEMBERS, MAX_WORKERS, NETWORKS, RANGE, host_plan, plan_hosts, subnet
+from lab.seed import render_hosts_file
 
 
 def options(*words: str) -> LabOptions:

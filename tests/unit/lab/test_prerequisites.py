@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from lab import Lab, LabError, LabOptions, LabUnavailableError, prerequisites
+from lab.commands import run
 from tests.fleet.conftest import make_lab
-from tests.lab import Lab, LabError, LabOptions, LabUnavailableError, prerequisites
-from tests.lab.commands import run
 
 
 def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

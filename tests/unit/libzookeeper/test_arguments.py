@@ -3,7 +3,7 @@
 import pytest
 
 from zk_locust.clients.libzookeeper import arguments
-from zk_locust.errors import BadArgumentsError, ConnectError
+from zk_locust.contract.errors import BadArgumentsError, ConnectError
 
 
 @pytest.mark.parametrize("path", ["/a\0b", "\0", "/\ud800"])

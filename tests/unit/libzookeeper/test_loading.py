@@ -6,7 +6,7 @@ import pytest
 
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.libzookeeper import LibZooKeeperClient, library
-from zk_locust.errors import ConfigurationError
+from zk_locust.contract.errors import ConfigurationError
 
 
 def test_a_missing_library_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ from locust.event import Events
 
 from zk_locust.clients.interface import Watch, ZnodeStat
 from zk_locust.clients.native import Create, Delete, GetChildren
-from zk_locust.errors import NodeExistsError, NoNodeError, NotEmptyError, ServerError
-from zk_locust.locust_client import LocustClient
-from zk_locust.options import Options
+from zk_locust.contract.errors import NodeExistsError, NoNodeError, NotEmptyError, ServerError
+from zk_locust.load.locust_client import LocustClient
+from zk_locust.load.options import Options
 
 
 class FakeZooKeeper:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from locust.event import Events
 
-from zk_locust.bench import adopt_flags, bench_parameter, register_bench_parameters
+from zk_locust.load.bench import adopt_flags, bench_parameter, register_bench_parameters
 
 
 @pytest.fixture(autouse=True)

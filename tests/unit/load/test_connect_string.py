@@ -2,7 +2,7 @@
 
 import pytest
 
-from zk_locust.connect_string import ConnectString, parse_connect_string
+from zk_locust.contract.connect_string import ConnectString, parse_connect_string
 
 
 @pytest.mark.parametrize(

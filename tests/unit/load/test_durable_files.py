@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from zk_locust import durable_files
-from zk_locust.durable_files import DamagedFileError, is_left_over, read_object, read_text, write_text
+from zk_locust.contract import durable_files
+from zk_locust.contract.durable_files import DamagedFileError, is_left_over, read_object, read_text, write_text
 
 
 def test_a_file_is_synced_before_it_is_renamed_and_its_folder_after_that(

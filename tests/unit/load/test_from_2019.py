@@ -11,8 +11,8 @@ import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 from locust.env import Environment
 
-from zk_locust.parameters import PARAMETERS
-from zk_locust.users import ZKLocust
+from zk_locust.contract.parameters import PARAMETERS
+from zk_locust.load.users import ZKLocust
 from zk_metrics.registration import PATH
 
 ROOT = Path(__file__).parents[3]

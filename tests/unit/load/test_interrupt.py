@@ -9,7 +9,7 @@ import pytest
 PROGRAM = """
 import os, signal
 import gevent
-from zk_locust.interrupt import register_interrupt
+from zk_locust.load.interrupt import register_interrupt
 {before}
 register_interrupt()
 said = []
@@ -51,7 +51,7 @@ def test_an_interrupt_while_all_wait_is_the_main_greenlets_too() -> None:
     program = """
 import os, signal, threading
 import gevent
-from zk_locust.interrupt import register_interrupt
+from zk_locust.load.interrupt import register_interrupt
 register_interrupt()
 threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:

@@ -11,8 +11,8 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.handlers.utils import selector_select
 
 from tests.unit.load.fakes import Recorded
-from zk_locust.clients.kazoo_handlers import HANDLERS, FastSelectGeventHandler
-from zk_locust.timer import LocustTimer
+from zk_locust.clients.kazoo.handlers import HANDLERS, FastSelectGeventHandler
+from zk_locust.load.timer import LocustTimer
 
 Pair = tuple[socket.socket, socket.socket]
 

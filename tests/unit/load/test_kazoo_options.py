@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from kazoo.client import KazooClient
 
-from zk_locust.clients.kazoo_options import KazooOptions, client_code, is_dotted_path
-from zk_locust.errors import ConfigurationError
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.sasl_options import KazooOptions, client_code, is_dotted_path
 
 SASL = {"mechanism": "DIGEST-MD5", "username": "mandrel", "password": "hush-7"}
 

@@ -6,8 +6,8 @@ import locust
 import pytest
 from locust.env import Environment
 
-from zk_locust.library_use import give_options
-from zk_locust.users import register
+from zk_locust.load.library_use import give_options
+from zk_locust.load.users import register
 
 
 def test_an_environment_without_options_gets_those_of_the_environment_variables(

@@ -8,8 +8,8 @@ import pytest
 from locust import TaskSet
 from locust.exception import InterruptTaskSet, StopUser
 
-from zk_locust.ops import duration, iterations
-from zk_locust.task_sets import ZKLocustTaskSet
+from zk_locust.load.operations import duration, iterations
+from zk_locust.load.task_sets import ZKLocustTaskSet
 
 
 def task_set(parent: Any) -> TaskSet:
@@ -39,7 +39,7 @@ def test_a_task_set_within_another_ends_and_the_other_goes_on(user: Any) -> None
 @pytest.mark.parametrize("length", [2, timedelta(seconds=2)])
 def test_after_that_time_the_user_ends(length: Any, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [100.0]
-    monkeypatch.setattr("zk_locust.ops.limits.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("zk_locust.load.operations.limits.time.monotonic", lambda: now_s[0])
     limit = duration(length)
     now_s[0] += 1.9
     limit(task_set(user))

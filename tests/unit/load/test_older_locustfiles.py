@@ -8,11 +8,11 @@ import pytest
 from locust import User, task
 
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, environment
-from zk_locust.errors import NoAuthError, NoNodeError
-from zk_locust.locust_client import KazooLocustClient, ZKLocustClient
-from zk_locust.older_locustfiles import ZKLocustMeta
+from zk_locust.contract.errors import NoAuthError, NoNodeError
+from zk_locust.load.locust_client import KazooLocustClient, ZKLocustClient
+from zk_locust.load.older_locustfiles import ZKLocustMeta
+from zk_locust.load.users import ZKLocust
 from zk_locust.task_sets import ZKLocustTaskSet
-from zk_locust.users import ZKLocust
 
 
 class Base(User, metaclass=ZKLocustMeta):
@@ -109,7 +109,7 @@ def test_a_mistake_within_an_init_is_shown_as_it_is() -> None:
 
 def test_a_client_takes_its_settings_as_arguments_and_is_connected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZK_LOCUST_HOSTS", "zk9")
-    monkeypatch.setattr("zk_locust.locust_client.create_client", lambda *_: FakeZooKeeper())
+    monkeypatch.setattr("zk_locust.load.locust_client.create_client", lambda *_: FakeZooKeeper())
     made = KazooLocustClient("zk1:2181", "/kl", "threading", {"mechanism": "PLAIN"}, 3)
     assert made.options.hosts == "zk1:2181"
     assert made.options.kazoo.handler == "threading"
@@ -187,7 +187,7 @@ def test_the_pseudo_root_is_there_when_a_user_is_connected() -> None:
 
 def test_a_client_of_2019_makes_its_pseudo_root(monkeypatch: pytest.MonkeyPatch) -> None:
     zookeeper = FakeZooKeeper()
-    monkeypatch.setattr("zk_locust.locust_client.create_client", lambda *_: zookeeper)
+    monkeypatch.setattr("zk_locust.load.locust_client.create_client", lambda *_: zookeeper)
     KazooLocustClient("zk1:2181", "/kl")
     assert "/kl" in zookeeper.nodes
 

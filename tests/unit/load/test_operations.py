@@ -10,13 +10,19 @@ from locust.user.task import LOCUST_STATE_STOPPING
 
 import zk_locust
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, environment, locust_client
-from zk_locust import users
 from zk_locust.clients import create_client
-from zk_locust.errors import ConfigurationError, ConnectError, ConnectionLossError, NoNodeError, OperationTimeoutError
-from zk_locust.ops import AbstractOp, ZKGetOp, ZKIncrementingSetOp, ZKSetOp
-from zk_locust.settings_check import register_fixed_parameters, register_settings_check
-from zk_locust.task_sets import GETS_PER_SET, ZKGetTaskSet, ZKSetAndGetTaskSet, ZKSetTaskSet
-from zk_locust.users import ZKLocust
+from zk_locust.contract.errors import (
+    ConfigurationError,
+    ConnectError,
+    ConnectionLossError,
+    NoNodeError,
+    OperationTimeoutError,
+)
+from zk_locust.load import users
+from zk_locust.load.operations import AbstractOp, ZKGetOp, ZKIncrementingSetOp, ZKSetOp
+from zk_locust.load.settings_check import register_fixed_parameters, register_settings_check
+from zk_locust.load.task_sets import GETS_PER_SET, ZKGetTaskSet, ZKSetAndGetTaskSet, ZKSetTaskSet
+from zk_locust.load.users import ZKLocust
 
 OPERATIONS: list[type[Any]] = [ZKGetOp, ZKSetOp, ZKIncrementingSetOp]
 
@@ -172,7 +178,7 @@ class Setter(ZKLocust):
 
 
 def user_of(zookeeper: FakeZooKeeper, recorded: Recorded, monkeypatch: pytest.MonkeyPatch, **values: Any) -> ZKLocust:
-    monkeypatch.setattr("zk_locust.locust_client.create_client", lambda *_: zookeeper)
+    monkeypatch.setattr("zk_locust.load.locust_client.create_client", lambda *_: zookeeper)
     monkeypatch.setattr(users, "_CONNECT_PAUSE_S", 0.001)
     return Setter(environment(recorded, **values))
 

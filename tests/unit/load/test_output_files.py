@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.unit.load.fakes import Recorded, environment
-from zk_locust.errors import ConfigurationError
-from zk_locust.output_files import check_output_files, check_series
-from zk_locust.parameters import PARAMETERS
-from zk_locust.settings_check import register_settings_check
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.parameters import PARAMETERS
+from zk_locust.load.output_files import check_output_files, check_series
+from zk_locust.load.settings_check import register_settings_check
 
 WRITTEN = [parameter for parameter in PARAMETERS if parameter.writes]
 

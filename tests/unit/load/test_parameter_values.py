@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from zk_locust import parameter_values
-from zk_locust.parameter_values import SafeValueError
+from zk_locust.contract import parameter_values
+from zk_locust.contract.parameter_values import SafeValueError
 
 SASL = json.dumps({"mechanism": "DIGEST-MD5", "username": "u", "password": "p"})
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from locust.argument_parser import LocustArgumentParser
 
-from zk_locust import parameters
-from zk_locust.errors import ConfigurationError
-from zk_locust.options import Options
-from zk_locust.parameters import BY_NAME, PARAMETERS, Parameter, check, environment_of, nearest
-from zk_locust.parameters_page import parameters_page
+from zk_locust.contract import parameters
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.parameters import BY_NAME, PARAMETERS, Parameter, check, environment_of, nearest
+from zk_locust.contract.parameters_page import parameters_page
+from zk_locust.load.options import Options
 
 PAGE = Path(__file__).parents[3] / "docs" / "parameters.md"
 SECRET = "swordfish"

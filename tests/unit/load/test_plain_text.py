@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zk_locust.plain_text import LONGEST, first_of, for_screen, plain_line, plain_values
+from zk_locust.contract.plain_text import LONGEST, first_of, for_screen, plain_line, plain_values
 
 
 @given(st.text(st.characters(codec=None)), st.integers(5, 50))

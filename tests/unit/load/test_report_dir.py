@@ -9,10 +9,10 @@ from unittest.mock import Mock
 import pytest
 from locust.event import Events
 
-from zk_locust import report_dir
-from zk_locust.errors import ConfigurationError
-from zk_locust.parameter_values import WEB
-from zk_locust.report_dir import FILES, ReportDir, take_defaults
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.parameter_values import WEB
+from zk_locust.load import report_dir
+from zk_locust.load.report_dir import FILES, ReportDir, take_defaults
 
 
 def environment(**values: Any) -> Any:

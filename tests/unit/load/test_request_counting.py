@@ -9,8 +9,8 @@ from hypothesis import strategies as some
 from locust.env import Environment
 from locust.stats import RequestStats
 
-from zk_locust.errors import ConnectionLossError
-from zk_locust.request_counting import counter_of, register_request_counting
+from zk_locust.contract.errors import ConnectionLossError
+from zk_locust.load.request_counting import counter_of, register_request_counting
 
 REQUESTS = some.lists(
     some.tuples(
@@ -65,7 +65,7 @@ def test_it_stands_in_for_locusts_own_listener_and_for_no_other() -> None:
     environment.events.request.add_listener(lambda name, **_: seen.append(name))
     register_request_counting(environment, runner)
     first, _second = environment.events.request._handlers
-    assert first.__module__ == "zk_locust.request_counting"
+    assert first.__module__ == "zk_locust.load.request_counting"
     environment.events.request.fire(
         request_type="zookeeper", name="get", response_time=1.0, response_length=3, exception=None, context={}
     )

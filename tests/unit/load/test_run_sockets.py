@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import zmq
 
-from zk_locust.bind_address import bind_address, require_to_listen
-from zk_locust.errors import ConfigurationError
-from zk_locust.handshakes import MOST_TOLD, UNKNOWN, Handshakes
-from zk_locust.run_sockets import missing_secrets, without_secrets
-from zk_locust.run_token import VARIABLE, new_token, run_keys
+from zk_locust.contract.bind_address import bind_address, require_to_listen
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.run_token import VARIABLE, new_token, run_keys
+from zk_locust.load.handshakes import MOST_TOLD, UNKNOWN, Handshakes
+from zk_locust.load.run_sockets import missing_secrets, without_secrets
 
 ACCEPTED, ENDED = int(zmq.EVENT_ACCEPTED), int(zmq.EVENT_DISCONNECTED)
 FAILED, SUCCEEDED = int(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL), int(zmq.EVENT_HANDSHAKE_SUCCEEDED)
@@ -121,7 +121,7 @@ def test_an_address_is_bound_to_as_it_is(host: str, address: str) -> None:
 def test_a_name_that_is_loopback_on_its_own_host_is_bound_to_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[str, str] = {"load1": "127.0.1.1", "load1.example.org": "192.0.2.7", "localhost": "127.0.0.1"}
     monkeypatch.setattr(
-        "zk_locust.bind_address.socket.getaddrinfo",
+        "zk_locust.contract.bind_address.socket.getaddrinfo",
         lambda host, *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (found[host], 0))],
     )
     assert {host: bind_address(host) for host in found} == {

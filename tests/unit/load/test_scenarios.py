@@ -12,9 +12,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zk_locust import cli, parameters
-from zk_locust.parameters import BY_NAME, PARAMETERS, Parameter
-from zk_locust.scenarios import LOCUSTFILES, Plan, plan_as_json, resolve_plan
+from zk_locust import cli
+from zk_locust.contract import parameters
+from zk_locust.contract.parameters import BY_NAME, PARAMETERS, Parameter
+from zk_locust.workload.scenarios import LOCUSTFILES, Plan, plan_as_json, resolve_plan
 
 SCENARIOS = Path(__file__).parents[3] / "playbooks" / "scenarios"
 SOUND: dict[str, Any] = {

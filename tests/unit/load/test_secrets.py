@@ -4,9 +4,9 @@ import pytest
 from ansible._internal._datatag._tags import Origin, VaultedValue
 from ansible.parsing.vault import EncryptedString
 
-from zk_locust.parameter import Parameter
-from zk_locust.parameters import PARAMETERS
-from zk_locust.secrets import REDACTED, is_secret, kind_of, redacted, secret_names, without_user_info
+from zk_locust.contract.parameter import Parameter
+from zk_locust.contract.parameters import PARAMETERS
+from zk_locust.contract.secrets import REDACTED, is_secret, kind_of, redacted, secret_names, without_user_info
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, locust_client
-from zk_locust.errors import ConfigurationError
-from zk_locust.sequence import Schedule
-from zk_locust.sequence_length import VALUE_SIZES, sequence_length_s
-from zk_locust.sequence_steps import STEPS, chosen_steps
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.load.sequence import Schedule
+from zk_locust.load.sequence_length import VALUE_SIZES, sequence_length_s
+from zk_locust.load.sequence_steps import STEPS, chosen_steps
 
 
 def names(include: str | None) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.small_disk import fill, small_disk
-from zk_locust.host_run.spec import STATUS_FILE
-from zk_locust.host_run.status_file import StatusFile
+from zk_locust.agent.spec import STATUS_FILE
+from zk_locust.agent.status_file import StatusFile
 
 TIME = "2026-11-24T03:15:00.123456+00:00"
 

@@ -9,7 +9,7 @@ from gevent import GreenletExit
 from locust.exception import InterruptTaskSet, RescheduleTask, StopUser
 
 from tests.unit.load.fakes import Recorded
-from zk_locust.errors import (
+from zk_locust.contract.errors import (
     AuthFailedError,
     ClientError,
     ConnectError,
@@ -20,7 +20,7 @@ from zk_locust.errors import (
     SessionExpiredError,
     server_error,
 )
-from zk_locust.timer import REQUEST_TYPE, LocustTimer
+from zk_locust.load.timer import REQUEST_TYPE, LocustTimer
 
 CLIENT_ERRORS = [
     ConnectError, ConnectionLossError, OperationTimeoutError, SessionExpiredError, AuthFailedError, ProtocolError,

@@ -14,8 +14,8 @@ from locust.exception import RescheduleTask, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 from tests.unit.load.fakes import Recorded, environment
-from zk_locust.task_sets import OperationsTaskSet, ZKLocustTaskSequence, ZKLocustTaskSet
-from zk_locust.users import ZKLocust
+from zk_locust.load.task_sets import OperationsTaskSet, ZKLocustTaskSequence, ZKLocustTaskSet
+from zk_locust.load.users import ZKLocust
 
 
 class Idle(User):

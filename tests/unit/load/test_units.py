@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zk_locust.units import format_duration, parse_duration_ms
+from zk_locust.contract.durations import format_duration, parse_duration_ms
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from gevent import GreenletExit
 
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, environment, locust_client
 from tests.unit.load.watched import WatchedZooKeeper
-from zk_locust import users
-from zk_locust.errors import ConfigurationError, ConnectError
-from zk_locust.ops import ZKConnectOp, ZKWatchOp, session
-from zk_locust.task_sets import ZKSetTaskSet
-from zk_locust.users import ZKLocust
+from zk_locust.contract.errors import ConfigurationError, ConnectError
+from zk_locust.load import users
+from zk_locust.load.operations import ZKConnectOp, ZKWatchOp, session
+from zk_locust.load.task_sets import ZKSetTaskSet
+from zk_locust.load.users import ZKLocust
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ class Silent(FakeZooKeeper):
 def test_a_user_without_a_session_when_the_load_ends_is_told_of(
     worth_telling_s: float, told: bool, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zk_locust.locust_client.create_client", lambda *_: Silent())
+    monkeypatch.setattr("zk_locust.load.locust_client.create_client", lambda *_: Silent())
     monkeypatch.setattr(users, "_WORTH_TELLING_S", worth_telling_s)
     user: Any = Setter(environment(recorded))
     connecting = gevent.spawn(user.on_start)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import NativeClient, paths
 from zk_locust.clients.native.hosts import Address, parse
-from zk_locust.errors import BadArgumentsError, ConfigurationError
+from zk_locust.contract.errors import BadArgumentsError, ConfigurationError
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from tests.unit.native.fake_server import (
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import NativeClient, jute, protocol, session
 from zk_locust.clients.native.handshake import shake_hands
-from zk_locust.errors import (
+from zk_locust.contract.errors import (
     ClientError,
     ConnectError,
     ConnectionLossError,

@@ -12,7 +12,7 @@ from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import NativeClient, jute, protocol
 from zk_locust.clients.native.paths import ServerPaths
 from zk_locust.clients.native.requests import Create, SetData, multi_results
-from zk_locust.errors import ClientError
+from zk_locust.contract.errors import ClientError
 
 GET_REPLY = reply(1, OK[protocol.GET_DATA])
 

@@ -11,7 +11,7 @@ from kazoo.protocol.states import WatchedEvent
 from tests.unit.native.fake_server import BEYOND_S, MUCH_LATER_S, FakeServer, Request, event, hang_up, silent, until
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import Create, GetData, NativeClient, handshake, protocol
-from zk_locust.errors import (
+from zk_locust.contract.errors import (
     AuthFailedError,
     BadArgumentsError,
     ConnectionLossError,

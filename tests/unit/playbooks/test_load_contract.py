@@ -24,10 +24,10 @@ from playbooks.filter_plugins.load_contract import (
     start_failures,
     uncollected,
 )
-from zk_locust.connect_string import parse_connect_string
-from zk_locust.host_run.overview import LOCK, MACHINE_LOCK
-from zk_locust.parameters import PARAMETERS, parse_admin_addresses
-from zk_locust.secrets import without_user_info
+from zk_locust.agent.overview import LOCK, MACHINE_LOCK
+from zk_locust.contract.connect_string import parse_connect_string
+from zk_locust.contract.parameters import PARAMETERS, parse_admin_addresses
+from zk_locust.contract.secrets import without_user_info
 
 HOSTVARS: dict[str, dict[str, Any]] = {
     "zk1": {"ansible_host": "10.0.0.1", "zookeeper_client_port": 2182, "zookeeper_admin_port": 8081},

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from reporting import figures, results
-from reporting.figure import Figure
+from reporting import results
+from reporting.render import figures
+from reporting.render.figure import Figure
 from reporting.results import Results
 from tests.unit.reporting.synthetic import RUN_ID, Synthetic
 

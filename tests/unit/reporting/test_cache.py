@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting import cache
+from reporting.read import cache
 
 
 @pytest.fixture

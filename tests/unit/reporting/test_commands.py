@@ -15,8 +15,9 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 import fabfile
-from reporting import cli, runs, write
+from reporting import cli, runs
 from reporting.errors import InputError, ReportingError
+from reporting.render import write
 from tests.unit.reporting.synthetic import Synthetic
 
 
@@ -43,7 +44,7 @@ def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first figure is drawn, and stands for all others: that each can be drawn is tested with the figures."""
     for name in (
         *("vl_convert.vegalite_to_svg", "vl_convert.svg_to_png"),
-        *("reporting.figure.Figure.page_spec", "reporting.figure.Figure.file_spec"),
+        *("reporting.render.figure.Figure.page_spec", "reporting.render.figure.Figure.file_spec"),
     ):
         owner, _, attribute = name.rpartition(".")
         monkeypatch.setattr(name, first_for_all(getattr(pkgutil.resolve_name(owner), attribute)))
@@ -68,9 +69,9 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_, **__: "<svg/>")
     monkeypatch.setattr("vl_convert.svg_to_png", lambda *_, **__: b"png")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
-    monkeypatch.setattr("reporting.page._bundle", lambda: "")
-    monkeypatch.setattr("reporting.figure.Figure.page_spec", lambda _: {})
-    monkeypatch.setattr("reporting.figure.Figure.file_spec", lambda *_: {})
+    monkeypatch.setattr("reporting.render.page._bundle", lambda: "")
+    monkeypatch.setattr("reporting.render.figure.Figure.page_spec", lambda _: {})
+    monkeypatch.setattr("reporting.render.figure.Figure.file_spec", lambda *_: {})
 
 
 def entries(folder: Path) -> dict[str, bytes]:
@@ -162,7 +163,7 @@ def test_a_report_that_fails_leaves_the_one_before(results_dir: Path, monkeypatc
     def full_disk(*_: object, **__: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reporting.markdown.render", full_disk)
+    monkeypatch.setattr("reporting.render.markdown.render", full_disk)
     with pytest.raises(ReportingError, match="No space left on device"):
         write.report(run)
     assert entries(run) == before

@@ -9,7 +9,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting.distributions import Distribution, Histogram, highest_equivalent, lowest_equivalent
+from reporting.read.distributions import Distribution, Histogram, highest_equivalent, lowest_equivalent
 
 HOUR_US = 3_600_000_000
 latencies = st.lists(

@@ -7,7 +7,7 @@ import pytest
 
 from host_metrics.columns import HOST_COLUMNS
 from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, STATS_COLUMNS
-from reporting import rules as rule_book
+from reporting.verdict import rules as rule_book
 from zk_metrics.columns import METRIC_COLUMNS
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +35,7 @@ def test_every_column_is_explained(file: str, columns: tuple[str, ...]) -> None:
 
 def test_every_rule_is_explained_and_no_other() -> None:
     sources = "".join(
-        (ROOT / "reporting" / name).read_text() for name in ("rules.py", "machine_rules.py", "recording_rules.py")
+        (ROOT / "reporting" / "verdict" / name).read_text() for name in ("rules.py", "machine_rules.py", "recording_rules.py")
     )
     rules = set(re.findall(r'Reason\(\s*"([a-z-]+)"', sources)) | {"run-failed", "run-interrupted"}
     table = DOCUMENT.split("## The verdict")[1].split("## Commands")[0]

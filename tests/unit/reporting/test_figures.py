@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from reporting import charts, figures, results, theme
-from reporting.figure import Figure
+from reporting import results
+from reporting.render import charts, figures, theme
+from reporting.render.figure import Figure
 from reporting.results import Results
 from tests.unit.reporting.synthetic import Synthetic
 
@@ -211,7 +212,7 @@ def test_marks_close_to_each_other_are_labelled_once() -> None:
 
 
 def results_timeline() -> Any:
-    from reporting.timeline import Span, Timeline
+    from reporting.analyse.timeline import Span, Timeline
 
     return Timeline((), (Span("measured", 0.0, 100.0),), 0.0, 0.0)
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reporting import headline, results, run_folder, timeline
+from reporting import results
+from reporting.analyse import headline, timeline
+from reporting.read import run_folder
 from reporting.results import Results
 from tests.unit.reporting.synthetic import Synthetic
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from reporting import host_coverage, results
-from reporting.verdict import Verdict
+from reporting import results
+from reporting.analyse import host_coverage
+from reporting.verdict.judgement import Verdict
 from tests.unit.reporting.synthetic import Synthetic
 from tests.unit.reporting.test_verdict import judged, rules, text
 

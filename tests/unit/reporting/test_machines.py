@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from reporting import host_samples, machine_facts, results, series
-from reporting.machines import MachineRow, ProcessRow
+from reporting import results
+from reporting.analyse import host_samples, series
+from reporting.analyse.machines import MachineRow, ProcessRow
+from reporting.render import machine_facts
 from reporting.results import Results
 from tests.unit.reporting.synthetic import START, Synthetic
 

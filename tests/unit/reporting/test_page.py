@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from reporting import figures, markdown, page, results
-from reporting.figure import Figure
+from reporting import results
+from reporting.render import figures, markdown, page
+from reporting.render.figure import Figure
 from reporting.results import Results
 from tests.unit.reporting.synthetic import Synthetic
 

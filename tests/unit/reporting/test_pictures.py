@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reporting import pictures
+from reporting.render import pictures
 
 
 def spec(value: float) -> dict[str, Any]:

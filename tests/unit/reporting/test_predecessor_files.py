@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
-from reporting import member_metrics, predecessor, results, run_folder, series, timeline, write
-from reporting.problems import ProblemLog
+from reporting import results
+from reporting.analyse import series, timeline
+from reporting.read import member_metrics, predecessor, run_folder
+from reporting.read.problems import ProblemLog
+from reporting.render import write
 from zk_metrics.columns import LONG_COLUMNS
 
 PERCENTILES = ("50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "100%")

@@ -8,7 +8,7 @@ import pytest
 
 from locust_extra.columns import EVENT_COLUMNS
 from reporting import results
-from reporting.verdict import Verdict
+from reporting.verdict.judgement import Verdict
 from tests.unit.reporting.synthetic import Synthetic
 
 FAILED = ("write-failed", "locust-stats.csv", "No space left on device; its records wait in memory")

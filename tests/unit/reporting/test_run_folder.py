@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting import results, run_folder, tables
+from reporting import results
 from reporting.errors import InputError
+from reporting.read import run_folder
+from reporting.render import tables
 
 INTERVAL = "benchmark_host_metrics_interval_s"
 FILES = (

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting import results, series
+from reporting import results
+from reporting.analyse import series
+from reporting.analyse.timeline import Interval, Timeline
 from reporting.results import Results
-from reporting.timeline import Interval, Timeline
 from tests.unit.reporting.synthetic import Synthetic
 
 

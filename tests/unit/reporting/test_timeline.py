@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reporting import run_folder, series, timeline
+from reporting.analyse import series, timeline
+from reporting.read import run_folder
 from reporting.results import Results
 from tests.unit.reporting.synthetic import START, Synthetic
 

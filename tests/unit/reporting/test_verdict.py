@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from reporting import results
-from reporting import rules as rule_book
-from reporting.verdict import Verdict
+from reporting.verdict.judgement import Verdict
+from reporting.verdict import rules as rule_book
 from tests.unit.reporting.synthetic import Synthetic
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.load.fakes import Recorded, locust_client
 from tests.unit.load.watched import WatchedZooKeeper
-from zk_locust.errors import ConnectionLossError
+from zk_locust.contract.errors import ConnectionLossError
 from zk_locust.workload import broadcast
 from zk_locust.workload.specification import Broadcast, Workload
 from zk_locust.workload.task_set import WorkloadTaskSet

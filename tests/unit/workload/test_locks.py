@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.load.fakes import Recorded, locust_client
 from tests.unit.load.watched import WatchedZooKeeper
-from zk_locust.errors import ConnectionLossError, OperationTimeoutError
+from zk_locust.contract.errors import ConnectionLossError, OperationTimeoutError
 from zk_locust.workload.locks import LockUser
 from zk_locust.workload.specification import Locks
 from zk_locust.workload.steps import Step

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zk_locust.parameters import BY_NAME
+from zk_locust.contract.parameters import BY_NAME
 from zk_locust.workload.reading import read_workload, workload_of, workload_text
 from zk_locust.workload.specification import Broadcast, Keys, Locks, Tree, Values, Watches, Workload, size_of_all
 

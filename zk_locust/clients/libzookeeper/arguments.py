@@ -5,8 +5,8 @@ from typing import Final
 
 from gevent.socket import getaddrinfo
 
-from zk_locust.connect_string import ConnectString, parse_connect_string
-from zk_locust.errors import BadArgumentsError, ConfigurationError, ConnectError
+from zk_locust.contract.connect_string import ConnectString, parse_connect_string
+from zk_locust.contract.errors import BadArgumentsError, ConfigurationError, ConnectError
 
 # The library doubles its buffer until the request fits, and never gets beyond 1 GiB (`resize_buffer`, recordio.c).
 MAX_VALUE_BYTES: Final = 512 * 1024 * 1024

@@ -13,7 +13,7 @@ from zk_locust.clients.libzookeeper.arguments import addresses, connect_string, 
 from zk_locust.clients.libzookeeper.handle import Handle
 from zk_locust.clients.libzookeeper.library import load
 from zk_locust.clients.native.callbacks import CallbackQueue
-from zk_locust.errors import (
+from zk_locust.contract.errors import (
     AuthFailedError,
     ClientError,
     ConnectError,
@@ -32,7 +32,7 @@ class LibZooKeeperClient:
     The library reconnects by itself, to the members in an order of its own. An operation that is issued while there is
     no connection waits in the library, and is sent with the next connection or fails with the attempt. A session that
     has expired is replaced by a new one at once. Nothing is tried again by itself. All methods but the constructor
-    raise `zk_locust.errors.ClientError` and its kinds only.
+    raise `zk_locust.contract.errors.ClientError` and its kinds only.
 
     Names of members are looked up when the client starts, not again. `credentials` are (scheme, credential), e.g.
     `("digest", b"user:password")`. Raises ConfigurationError for a connect string that cannot be read, and where the

@@ -12,7 +12,7 @@ from zk_locust.clients.libzookeeper.library import Library
 from zk_locust.clients.libzookeeper.loop import LoopDriver, monotonic
 from zk_locust.clients.libzookeeper.watches import Watch, Watches
 from zk_locust.clients.request_size import loss_over_size
-from zk_locust.errors import ConnectError, OperationTimeoutError
+from zk_locust.contract.errors import ConnectError, OperationTimeoutError
 
 # What a socket takes in any case when nothing else is under way: nothing can be left to send then.
 SURELY_SENT_BYTES: Final = 2048

@@ -8,7 +8,7 @@ import cffi  # type: ignore[import-untyped]
 
 from zk_locust.clients.libzookeeper import cdef
 from zk_locust.clients.libzookeeper.completions import Completions
-from zk_locust.errors import (
+from zk_locust.contract.errors import (
     AuthFailedError,
     ClientError,
     ConfigurationError,

@@ -15,7 +15,7 @@ from zk_locust.clients.native.paths import server_paths
 from zk_locust.clients.native.requests import Create, Request, Result, Step, multi_body, multi_results
 from zk_locust.clients.native.session import Listener, Session
 from zk_locust.clients.native.watches import CHILD, DATA, EXIST
-from zk_locust.errors import ConnectionLossError, NoNodeError, OperationTimeoutError, ServerError
+from zk_locust.contract.errors import ConnectionLossError, NoNodeError, OperationTimeoutError, ServerError
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
 PIPELINE_WINDOW: Final = 256
@@ -32,7 +32,7 @@ class NativeClient:
     An operation that is issued while the session has no connection waits for one, up to the operation's time limit,
     and then, once it is sent, up to the same limit for its reply. An operation that is under way when the connection
     goes is undecided: ConnectionLossError. Nothing is tried again by itself. All methods raise
-    `zk_locust.errors.ClientError` and its kinds only.
+    `zk_locust.contract.errors.ClientError` and its kinds only.
 
     `credentials` are (scheme, credential), e.g. `("digest", b"user:password")`, given to every member that the client
     connects to. A reply longer than `max_frame_bytes` is a ProtocolError. Raises ConfigurationError for a connect

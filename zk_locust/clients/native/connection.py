@@ -22,7 +22,7 @@ from gevent import getcurrent
 from zk_locust.clients.native import jute, protocol, pulse
 from zk_locust.clients.native.hosts import Address
 from zk_locust.clients.request_size import loss_over_size
-from zk_locust.errors import (
+from zk_locust.contract.errors import (
     AuthFailedError,
     ClientError,
     ConnectionLossError,

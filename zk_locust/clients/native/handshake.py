@@ -13,7 +13,7 @@ from gevent.socket import getaddrinfo
 from zk_locust.clients.native import jute, protocol
 from zk_locust.clients.native.connection import READ, WRITE
 from zk_locust.clients.native.hosts import Address
-from zk_locust.errors import AuthFailedError, ConnectError, ProtocolError
+from zk_locust.contract.errors import AuthFailedError, ConnectError, ProtocolError
 
 # No frame of a handshake comes near this.
 _LONGEST_FRAME: Final = 4096

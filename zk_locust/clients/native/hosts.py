@@ -8,8 +8,8 @@ import re
 from typing import Final, NamedTuple
 
 from zk_locust.clients.native.paths import is_valid
-from zk_locust.connect_string import has_sound_labels
-from zk_locust.errors import ConfigurationError
+from zk_locust.contract.connect_string import has_sound_labels
+from zk_locust.contract.errors import ConfigurationError
 
 DEFAULT_PORT: Final = 2181
 _EXAMPLE = "write host:port, several separated by commas, e.g. zk1:2181,zk2:2181/chroot"

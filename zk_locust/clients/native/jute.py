@@ -17,7 +17,7 @@ from typing import Final
 
 from kazoo.protocol.states import ZnodeStat
 
-from zk_locust.errors import ProtocolError
+from zk_locust.contract.errors import ProtocolError
 
 INT: Final = Struct("!i")
 LONG: Final = Struct("!q")

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from zk_locust.clients.native import jute
-from zk_locust.errors import BadArgumentsError
+from zk_locust.contract.errors import BadArgumentsError
 
 # What ZooKeeper's PathUtils.validatePath accepts. Java's characters are UTF-16, so none beyond the basic plane.
 _FORBIDDEN = "\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff\U00010000-\U0010ffff"

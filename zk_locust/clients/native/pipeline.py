@@ -11,7 +11,7 @@ from zk_locust.clients.native import jute
 from zk_locust.clients.native.connection import Connection
 from zk_locust.clients.native.paths import ServerPaths
 from zk_locust.clients.native.requests import Request, Result
-from zk_locust.errors import ClientError, ServerError
+from zk_locust.contract.errors import ClientError, ServerError
 
 
 class _Window:

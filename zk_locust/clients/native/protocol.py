@@ -11,7 +11,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from zk_locust.clients.native import jute
-from zk_locust.errors import ProtocolError, SessionExpiredError
+from zk_locust.contract.errors import ProtocolError, SessionExpiredError
 
 CREATE: Final = 1
 DELETE: Final = 2

@@ -9,7 +9,7 @@ from kazoo.protocol.states import ZnodeStat
 
 from zk_locust.clients.native import jute, protocol
 from zk_locust.clients.native.paths import ServerPaths
-from zk_locust.errors import ProtocolError, server_error
+from zk_locust.contract.errors import ProtocolError, server_error
 
 # Id("world", "anyone") with all permissions (31): ZooDefs.Ids.OPEN_ACL_UNSAFE as a vector of one ACL.
 OPEN_ACL: Final = jute.INT.pack(1) + jute.INT.pack(31) + jute.string("world") + jute.string("anyone")

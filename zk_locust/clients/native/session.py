@@ -25,7 +25,7 @@ from zk_locust.clients.native.handshake import Credential, SessionRequest, shake
 from zk_locust.clients.native.hosts import Address, ConnectString
 from zk_locust.clients.native.paths import ServerPaths
 from zk_locust.clients.native.watches import Watches, event
-from zk_locust.errors import (
+from zk_locust.contract.errors import (
     AuthFailedError,
     ClientError,
     ConnectError,

@@ -12,7 +12,7 @@ from typing import Final
 from kazoo.protocol.states import EventType, KeeperState, WatchedEvent
 
 from zk_locust.clients.native import jute
-from zk_locust.errors import ProtocolError
+from zk_locust.contract.errors import ProtocolError
 
 Watch = Callable[[WatchedEvent], object]
 

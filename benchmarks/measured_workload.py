@@ -1,0 +1,34 @@
+"""The starter kit's workload in a process that says what its measured part has cost.
+
+A locustfile of `locust_cost`: prints one line of JSON with the CPU seconds and the requests. It looks shortly before
+the end, because Locust inspects its own stack when it stops, which costs more than thousands of requests.
+"""
+
+import json
+import time
+from typing import Any
+
+import gevent
+
+from zk_locust.load.stages import MEASURED, part_changed
+from zk_locust.locustfiles.locust_workload import Workload
+
+__all__ = ["Workload"]
+
+_BEFORE_THE_END_S = 0.25
+
+
+def _look(environment: Any, planned_s: float) -> None:
+    requests, cpu_s = environment.runner.stats.total.num_requests, time.process_time()
+    gevent.sleep(planned_s - _BEFORE_THE_END_S)
+    cpu_s = time.process_time() - cpu_s
+    requests = environment.runner.stats.total.num_requests - requests
+    print(json.dumps({"cpu_s": cpu_s, "requests": requests}), flush=True)
+
+
+def _on_part(environment: Any, part: str, planned_s: float | None, **_: Any) -> None:
+    if part == MEASURED and planned_s is not None:
+        gevent.spawn(_look, environment, planned_s)
+
+
+part_changed.add_listener(_on_part)

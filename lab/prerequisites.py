@@ -1,0 +1,48 @@
+"""What a lab needs of this machine, looked at before anything is made."""
+
+import os
+import shutil
+from pathlib import Path
+
+from lab.commands import LabUnavailableError
+from lab.image import KEYRING
+
+# Command, and the Debian package that brings it.
+_COMMANDS = {
+    "systemd-nspawn": "systemd-container",
+    "mmdebstrap": "mmdebstrap",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "setsid": "util-linux",
+    "mount": "mount",
+}
+
+
+def missing() -> list[str]:
+    """Return what this machine lacks, each with its remedy; empty where a lab can be made."""
+    if not Path("/proc/self/mountinfo").exists():
+        return ["Linux: the lab's hosts are containers"]
+    problems = []
+    if os.geteuid() != 0:
+        problems.append("root: mounts and network devices are made; call it with sudo")
+    packages = {package for command, package in _COMMANDS.items() if shutil.which(command) is None}
+    if not KEYRING.exists():
+        packages.add("debian-archive-keyring")
+    if packages:
+        problems.append(
+            f"Debian's packages: apt install {' '.join(sorted(packages))} (tools/install-lab-packages does)"
+        )
+    if "overlay" not in Path("/proc/filesystems").read_text() and shutil.which("modprobe") is None:
+        problems.append("a kernel with overlay mounts")
+    return problems
+
+
+def require() -> None:
+    """Raise LabError naming all that is missing."""
+    problems = missing()
+    if problems:
+        raise LabUnavailableError(
+            "the lab cannot start here; it needs\n" + "\n".join(f"  - {problem}" for problem in problems)
+        )

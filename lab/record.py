@@ -1,0 +1,90 @@
+"""A lab's record on disk: what it was asked to be and what it is, for whoever comes next."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lab.commands import LabError
+from lab.places import lab_dir, state_dir
+from lab.plan import HostPlan, LabOptions
+
+
+@dataclass(frozen=True, slots=True)
+class LabRecord:
+    """One lab. `network` is None until it has one; `images` are the root file systems by release."""
+
+    options: LabOptions
+    inventory: Path
+    images: Mapping[str, Path]
+    hosts: tuple[HostPlan, ...]
+    network: int | None = None
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Return the address of each host by its name."""
+        return {host.name: host.address(self.network_number) for host in self.hosts}
+
+    @property
+    def network_number(self) -> int:
+        """Return the network's number. Raises LabError where the lab never got one."""
+        if self.network is None:
+            raise LabError(f"the lab [{self.options.name}] is half made; take it down and begin again")
+        return self.network
+
+    def with_network(self, network: int) -> "LabRecord":
+        return replace(self, network=network)
+
+    def with_hosts(self, hosts: tuple[HostPlan, ...]) -> "LabRecord":
+        return replace(self, hosts=hosts)
+
+
+def exists(name: str) -> bool:
+    """Return whether there is a lab of this name, be it half made."""
+    return lab_dir(name).is_dir()
+
+
+def names() -> list[str]:
+    """Return the names of all labs of this machine."""
+    folder = state_dir()
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def hosts_on_machine() -> int:
+    """Return how many hosts all labs of this machine have, those that are just being made too."""
+    return sum(len(load(name).hosts) for name in names() if _path(name).exists())
+
+
+def save(record: LabRecord) -> None:
+    """Write the record, whole or not at all."""
+    path = _path(record.options.name)
+    document = {
+        "options": asdict(record.options),
+        "inventory": str(record.inventory),
+        "images": {release: str(image) for release, image in record.images.items()},
+        "network": record.network,
+        "hosts": [asdict(host) for host in record.hosts],
+    }
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(document, indent=2) + "\n")
+    beside.replace(path)
+
+
+def load(name: str) -> LabRecord:
+    """Read a lab's record. Raises LabError where there is none that can be read."""
+    try:
+        document: dict[str, Any] = json.loads(_path(name).read_text())
+    except FileNotFoundError as error:
+        raise LabError(f"there is no lab [{name}] on this machine; make lab-up makes one") from error
+    return LabRecord(
+        LabOptions(**document["options"]),
+        Path(document["inventory"]),
+        {release: Path(image) for release, image in document["images"].items()},
+        tuple(HostPlan(**host) for host in document["hosts"]),
+        document["network"],
+    )
+
+
+def _path(name: str) -> Path:
+    return lab_dir(name) / "lab.json"

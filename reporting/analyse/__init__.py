@@ -1,0 +1,1 @@
+"""Computes the figures of a run from its files."""

@@ -1,0 +1,158 @@
+"""The headline: one row for each operation of the measured part, and one for all of them."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any, Final
+
+from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED, PERCENTILES
+from reporting.analyse.timeline import Timeline
+from reporting.read.distributions import Distribution
+from reporting.read.run_folder import RunFolder, operation_name
+
+TOTAL: Final = "all operations"
+HEADLINE_PERCENTILES: Final = (50.0, 95.0, 99.0, 99.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The results of one operation over the measured part.
+
+    `operations` are the successful ones; `failures` are apart and in no latency. `rate_per_s` is successful operations
+    a second of the measured part. Latencies are microseconds, None where nothing succeeded.
+    """
+
+    operation: str
+    operations: int
+    failures: int
+    rate_per_s: float | None
+    mean_us: float | None
+    p50_us: float | None
+    p95_us: float | None
+    p99_us: float | None
+    p999_us: float | None
+    max_us: float | None
+    overflows: int = 0
+
+    @property
+    def failure_share(self) -> float:
+        """Failed operations as a share (0 to 1) of all that were tried."""
+        tried = self.operations + self.failures
+        return self.failures / tried if tried else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """Rows by operation, in alphabetical order, and the total.
+
+    `measured_s` is the length of the measured part. `errors` counts failures by the error's name. `from_distributions`
+    is False when the figures had to be taken from the cumulative columns of `locust-stats.csv`.
+    """
+
+    rows: tuple[Row, ...]
+    total: Row
+    measured_s: float
+    errors: dict[str, int]
+    from_distributions: bool
+
+
+def build(run: RunFolder, timeline: Timeline) -> Headline:
+    """Sum the measured part's distributions, then compute percentiles."""
+    by_operation: dict[str, list[Distribution]] = defaultdict(list)
+    for line in run.distributions:
+        if line.part == MEASURED:
+            by_operation[line.operation].append(line.distribution)
+    measured_s = timeline.measured_s
+    errors = _errors(run)
+    if not by_operation:
+        return _from_stats(run, measured_s, errors)
+    merged = {name: Distribution.merged(found) for name, found in sorted(by_operation.items())}
+    return Headline(
+        rows=tuple(row(name, distribution, measured_s) for name, distribution in merged.items()),
+        total=row(TOTAL, Distribution.merged(merged.values()), measured_s),
+        measured_s=measured_s,
+        errors=errors,
+        from_distributions=True,
+    )
+
+
+def row(name: str, distribution: Distribution, measured_s: float) -> Row:
+    """The results of one distribution over `measured_s` seconds."""
+    p50, p95, p99, p999 = distribution.percentiles_us(HEADLINE_PERCENTILES)
+    return Row(
+        operation=name,
+        operations=distribution.requests,
+        failures=distribution.failures,
+        rate_per_s=distribution.requests / measured_s if measured_s > 0 else None,
+        mean_us=distribution.mean_us,
+        p50_us=p50,
+        p95_us=p95,
+        p99_us=p99,
+        p999_us=p999,
+        max_us=distribution.max_us,
+        overflows=distribution.overflows,
+    )
+
+
+def stats_totals(run: RunFolder) -> tuple[int, int] | None:
+    """Operations and failures of the measured part as `locust-stats.csv` counts them; None when it does not."""
+    last = _last_rows(run)
+    found = last.get(AGGREGATED)
+    return None if found is None else (int(found["requests"]), int(found["failures"]))
+
+
+def _last_rows(run: RunFolder) -> dict[str, dict[str, Any]]:
+    """The last row (counts are cumulative) of each operation of the measured part, over all workers."""
+    stats = run.stats
+    rows = stats[(stats["part"] == MEASURED) & (stats["worker"] == ALL_WORKERS)]
+    rows = rows.dropna(subset=["requests", "failures"]).sort_values(["interval", "requests"], kind="stable")
+    last: dict[str, dict[str, Any]] = {}
+    for record in rows.drop_duplicates(["type", "name"], keep="last").to_dict("records"):
+        name = str(record["name"])
+        key = AGGREGATED if name == AGGREGATED else operation_name(str(record["type"]), name)
+        last[key] = {str(column): value for column, value in record.items()}
+    return last
+
+
+def _errors(run: RunFolder) -> dict[str, int]:
+    found = _last_rows(run).get(AGGREGATED)
+    try:
+        errors = json.loads(found["errors"]) if found and found["errors"] else {}
+        return {str(name): int(count) for name, count in errors.items() if int(count) > 0}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _from_stats(run: RunFolder, measured_s: float, errors: dict[str, int]) -> Headline:
+    last = _last_rows(run)
+    total = last.pop(AGGREGATED, None)
+    rows = tuple(_stats_row(name, found, measured_s) for name, found in sorted(last.items()))
+    empty = {"requests": sum(row.operations for row in rows), "failures": sum(row.failures for row in rows)}
+    return Headline(rows, _stats_row(TOTAL, total or empty, measured_s), measured_s, errors, from_distributions=False)
+
+
+def _stats_row(name: str, found: dict[str, Any], measured_s: float) -> Row:
+    operations = int(found["requests"])
+
+    def latency(column: str) -> float | None:
+        value = found.get(column)
+        return float(value) if operations and value is not None and value == value else None
+
+    p50, p95, p99, p999 = (
+        latency(next(column for column, percentile in PERCENTILES.items() if percentile == wanted))
+        for wanted in HEADLINE_PERCENTILES
+    )
+    overflows = found.get("overflows")
+    return Row(
+        operation=name,
+        operations=operations,
+        failures=int(found["failures"]),
+        rate_per_s=operations / measured_s if measured_s > 0 else None,
+        mean_us=latency("mean_us"),
+        p50_us=p50,
+        p95_us=p95,
+        p99_us=p99,
+        p999_us=p999,
+        max_us=latency("max_us"),
+        overflows=0 if overflows is None or overflows != overflows else int(overflows),
+    )

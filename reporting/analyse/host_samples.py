@@ -1,0 +1,79 @@
+"""The samples of `host-metrics.csv` on the load's clock: for the tables of the machines, and for their charts."""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from host_metrics.columns import WHOLE_MACHINE
+from locust_extra.columns import MEASURED
+from reporting.analyse.series import MAX_BINS
+from reporting.analyse.timeline import Timeline
+from reporting.read.run_folder import RunFolder
+
+_MOST_MISSING: Final = 1  # samples in a row that may be late or missing before a line has a gap
+
+
+def within_load(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
+    """The samples from the load's start to its end in order of time, with the columns of the file and these:
+
+    `time_s` (end of the sample's time, seconds since the load started), and `cpu_share`, `iowait_share` and
+    `steal_share`: the machine's percentages of one core as percentages of all its cores.
+
+    A machine that is several hosts of the inventory is sampled once for each. Only one of them keeps its samples of the
+    machine.
+    """
+    time_s = timeline.of_host_samples(run.host_metrics)
+    found = run.host_metrics.assign(time_s=time_s)[(time_s > 0) & (time_s <= timeline.end_s)]
+    found = found.sort_values("time_s", kind="stable")
+    machine = found["process"] == WHOLE_MACHINE
+    of_machines = one_of_each(found[machine], found["machine"][machine], "host")
+    found = found[~machine | found.index.isin(of_machines.index)]
+    return found.assign(
+        **{f"{name}_share": found[f"{name}_percent"] / found["cores"] for name in ("cpu", "iowait", "steal")}
+    )
+
+
+def one_of_each(samples: pd.DataFrame, thing: pd.Series, source: str) -> pd.DataFrame:
+    """Of the samples of one `thing` those of one value of the column `source` alone, that which has the most."""
+    counts = samples.groupby([thing.rename("thing"), samples[source].rename("source")]).size()
+    fullest = counts.sort_values(kind="stable").reset_index().drop_duplicates("thing", keep="last")
+    return samples[samples[source].isin(fullest["source"])]
+
+
+def measured(samples: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
+    """Those of the samples whose time lies within the measured part from its beginning to its end."""
+    span = timeline.span(MEASURED)
+    if span is None:
+        return samples[:0]
+    return samples[(samples["time_s"] - interval_s(samples) >= span.start_s) & (samples["time_s"] <= span.end_s)]
+
+
+def interval_s(samples: pd.DataFrame) -> float:
+    """Seconds from one sample to the next, 0 where none follows another.
+
+    A process is sampled by one sampler, a machine perhaps by two of the same host: the median of all is right.
+    """
+    steps = samples.groupby(["host", "process"])["time_s"].diff()
+    typical = steps.groupby([samples["host"], samples["process"]]).median()
+    return float(typical.median()) if typical.notna().any() else 0.0
+
+
+def step_s(samples: pd.DataFrame, timeline: Timeline) -> float:
+    """Seconds that make one point of a chart: a sample's, or more of them so that there are at most `MAX_BINS`."""
+    return max(interval_s(samples), timeline.end_s / MAX_BINS)
+
+
+def over_time(time_s: pd.Series, series: pd.Series, values: pd.Series, step_s: float) -> pd.DataFrame:
+    """`time_s`, `series`, `value`: points `step_s` apart, at the same times for all series.
+
+    For each sample, `time_s` is its time, `series` names its line, `values` has its value. Samples in one point give
+    their largest value; NaN stands where samples are missing, so that a line has a gap there.
+    """
+    point = np.ceil(time_s / step_s) - 1
+    frame = pd.DataFrame({"series": series, "point": point, "value": values}).dropna()
+    frame = frame.groupby(["series", "point"], as_index=False).max()
+    after_gap = frame.groupby("series")["point"].diff() > _MOST_MISSING + 1
+    gaps = frame[after_gap].assign(point=frame.loc[after_gap, "point"] - 1, value=float("nan"))
+    frame = pd.concat([frame, gaps]).sort_values(["series", "point"], ignore_index=True)
+    return frame.assign(time_s=(frame["point"] + 0.5) * step_s)[["time_s", "series", "value"]]

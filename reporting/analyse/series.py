@@ -1,0 +1,219 @@
+"""Data frames for the charts: intervals put together to at most some hundred points, whatever the run's length.
+
+Times are seconds since the load started, at the middle of a bin.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from locust_extra.columns import ALL_WORKERS, MEASURED
+from reporting.analyse.timeline import Interval, Timeline
+from reporting.read.distributions import Distribution, DistributionLine
+from reporting.read.run_folder import RunFolder
+
+MAX_BINS: Final = 300
+_STEPS: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
+TIME_PERCENTILES: Final = (50.0, 95.0, 99.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Consecutive intervals of one part, drawn as one point."""
+
+    part: str
+    numbers: tuple[int, ...]
+    start_s: float
+    end_s: float
+
+    @property
+    def middle_s(self) -> float:
+        """Where the point is drawn."""
+        return (self.start_s + self.end_s) / 2
+
+    @property
+    def length_s(self) -> float:
+        """Seconds."""
+        return self.end_s - self.start_s
+
+
+def bins(timeline: Timeline, most: int = MAX_BINS) -> list[Bin]:
+    """Bins that cover every interval, about `most` at the utmost.
+
+    A rest at a part's end that is shorter than half a bin goes into the bin before it: its rate would be mostly noise.
+    """
+    step = next((s for s in _STEPS if len(timeline.intervals) <= s * most), math.ceil(len(timeline.intervals) / most))
+    by_part: dict[str, list[Interval]] = defaultdict(list)
+    for interval in timeline.intervals:
+        by_part[interval.part].append(interval)
+    found: list[Bin] = []
+    for part, intervals in by_part.items():
+        chunks = [intervals[i : i + step] for i in range(0, len(intervals), step)]
+        of_part = [Bin(part, tuple(i.number for i in c), c[0].start_s, c[-1].end_s) for c in chunks]
+        if len(of_part) > 1 and of_part[-1].length_s < of_part[-2].length_s / 2:
+            rest = of_part.pop()
+            before = of_part.pop()
+            of_part.append(Bin(part, before.numbers + rest.numbers, before.start_s, rest.end_s))
+        found.extend(of_part)
+    return found
+
+
+def typical_bin_s(found: Sequence[Bin]) -> float:
+    """Median length of the bins in seconds, 0 without any."""
+    return float(np.median([b.length_s for b in found])) if found else 0.0
+
+
+def _place_of(found: Sequence[Bin]) -> dict[tuple[str, int], int]:
+    return {(b.part, number): i for i, b in enumerate(found) for number in b.numbers}
+
+
+def _merge_by_bin(lines: Iterable[DistributionLine], found: Sequence[Bin]) -> dict[str, dict[int, Distribution]]:
+    """Operation to number of the bin to the sum of its distributions."""
+    place = _place_of(found)
+    parts: dict[str, dict[int, list[Distribution]]] = defaultdict(lambda: defaultdict(list))
+    for line in lines:
+        if (line.part, line.interval) in place:
+            parts[line.operation][place[line.part, line.interval]].append(line.distribution)
+    return {
+        operation: {i: Distribution.merged(here) for i, here in by_bin.items()}
+        for operation, by_bin in sorted(parts.items())
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSeries:
+    """The load over time: bins, and each operation's distribution in each bin where it has one."""
+
+    bins: list[Bin]
+    by_operation: dict[str, dict[int, Distribution]]
+
+    @property
+    def operations(self) -> list[str]:
+        """Names in alphabetical order."""
+        return list(self.by_operation)
+
+    def rates(self) -> pd.DataFrame:
+        """`time_s`, `operation`, `rate_per_s`, `failures_per_s`: a bin without any line of an operation is a zero."""
+        rows = [
+            (
+                b.middle_s,
+                operation,
+                (by_bin[i].requests if i in by_bin else 0) / b.length_s,
+                (by_bin[i].failures if i in by_bin else 0) / b.length_s,
+            )
+            for operation, by_bin in self.by_operation.items()
+            for i, b in enumerate(self.bins)
+            if b.length_s > 0
+        ]
+        return pd.DataFrame(rows, columns=["time_s", "operation", "rate_per_s", "failures_per_s"])
+
+    def latencies(self, operation: str | None = None) -> pd.DataFrame:
+        """`time_s`, `percentile` (p50, p95, p99), `latency_ms` of one operation, or of all together.
+
+        NaN where no operation succeeded, so that a line has a gap there.
+        """
+        if operation is not None:
+            by_bin = self.by_operation[operation]
+        else:
+            together: dict[int, list[Distribution]] = defaultdict(list)
+            for found in self.by_operation.values():
+                for i, distribution in found.items():
+                    together[i].append(distribution)
+            by_bin = {i: Distribution.merged(found) for i, found in together.items()}
+        rows = []
+        for i, b in enumerate(self.bins):
+            values = by_bin[i].percentiles_us(TIME_PERCENTILES) if i in by_bin else [None] * len(TIME_PERCENTILES)
+            for percentile, value in zip(TIME_PERCENTILES, values, strict=True):
+                ms = math.nan if value is None else max(value, 1) / 1000  # 0 µs has no place on a log scale
+                rows.append((b.middle_s, f"p{percentile:g}", ms))
+        return pd.DataFrame(rows, columns=["time_s", "percentile", "latency_ms"])
+
+
+def load_series(run: RunFolder, timeline: Timeline) -> LoadSeries:
+    """The load of a run over time, in bins."""
+    found = bins(timeline)
+    return LoadSeries(found, _merge_by_bin(run.distributions, found))
+
+
+def percentile_curves(run: RunFolder) -> pd.DataFrame:
+    """`operation`, `inverse`, `percentile`, `latency_ms` from p50 to p99.99 over the measured part.
+
+    `inverse` is 1 / (1 - percentile / 100), the axis of HdrHistogram's plots: each factor of ten is one more nine. A
+    curve ends where less than one operation lies beyond it.
+    """
+    parts: dict[str, list[Distribution]] = defaultdict(list)
+    for line in run.distributions:
+        if line.part == MEASURED:
+            parts[line.operation].append(line.distribution)
+    rows = []
+    for operation, found in sorted(parts.items()):
+        distribution = Distribution.merged(found)
+        last = min(10_000.0, float(distribution.histogram.total))
+        if last < 2:
+            continue
+        inverses = np.unique(np.append(np.geomspace(2, 10_000, 112), [10.0, 20.0, 100.0, 1000.0, last]))
+        inverses = inverses[inverses <= last]
+        # Rounded: what floating point adds to 99 must not ask for the next rank.
+        percentiles = [round(100 * (1 - 1 / float(inverse)), 10) for inverse in inverses]
+        for inverse, percentile, value in zip(
+            inverses, percentiles, distribution.percentiles_us(percentiles), strict=True
+        ):
+            assert value is not None  # the histogram is not empty
+            rows.append((operation, float(inverse), percentile, max(value, 1) / 1000))
+    return pd.DataFrame(rows, columns=["operation", "inverse", "percentile", "latency_ms"])
+
+
+def members(run: RunFolder, timeline: Timeline, metric: str) -> pd.DataFrame:
+    """`time_s`, `member`, `value` of one metric of every member, on the load's clock, within the load.
+
+    Polls in one bin give their largest value. A poll that the member did not answer is NaN.
+    """
+    columns = ["time_s", "member", "value"]
+    rows = run.metrics
+    if metric not in rows or timeline.end_s <= 0 or timeline.metrics_offset_s != timeline.metrics_offset_s:
+        return pd.DataFrame(columns=columns)
+    down = rows["reachable"] == 0
+    time_s = rows["elapsed_s"] + timeline.metrics_offset_s
+    frame = pd.DataFrame({"time_s": time_s, "member": rows["member"], "value": rows[metric].mask(down)})
+    keep = rows[metric].notna() | down
+    frame = frame[keep & (time_s >= 0) & (time_s <= timeline.end_s)].sort_values(["member", "time_s"])
+    if not frame["value"].notna().any():
+        return pd.DataFrame(columns=columns)
+    polls = frame.groupby("member").size().max()
+    if polls > MAX_BINS:
+        step_s = timeline.end_s / MAX_BINS
+        frame["time_s"] = (np.floor(frame["time_s"] / step_s) + 0.5) * step_s
+        frame = frame.groupby(["member", "time_s"])["value"].max().reset_index()
+    return frame[columns].reset_index(drop=True)
+
+
+def worker_cpu(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
+    """`time_s`, `worker`, `runnable_percent`, `waiting_percent` of one core, mean of each bin.
+
+    `runnable_percent` is CPU used plus CPU waited for.
+    """
+    columns = ["time_s", "worker", "runnable_percent", "waiting_percent"]
+    rows = run.stats[run.stats["worker"] != ALL_WORKERS].dropna(subset=["cpu_percent", "interval"])
+    found = bins(timeline)
+    place = _place_of(found)
+    numbers = [place.get((part, int(n)), -1) for part, n in zip(rows["part"], rows["interval"], strict=True)]
+    waiting = rows["cpu_wait_percent"].fillna(0.0)
+    frame = pd.DataFrame(
+        {
+            "bin": numbers,
+            "worker": rows["worker"].to_numpy(),
+            "runnable_percent": (rows["cpu_percent"] + waiting).to_numpy(),
+            "waiting_percent": waiting.to_numpy(),
+        }
+    )
+    frame = frame[frame["bin"] >= 0]
+    if not len(frame):
+        return pd.DataFrame(columns=columns)
+    frame = frame.groupby(["worker", "bin"], as_index=False).mean(numeric_only=True)
+    frame["time_s"] = [found[i].middle_s for i in frame["bin"]]
+    return frame[columns]

@@ -1,0 +1,170 @@
+"""When things happened in a run: its intervals and parts, on the load's own clock.
+
+The load's clock (`elapsed_s`) is the master's monotonic clock. Other sources have clocks of their own; they are laid
+over it by the median difference between their wall-clock labels and their own seconds, so that one wrong label moves
+nothing, and no duration is ever a difference of labels.
+
+The samples of the machines are placed by their labels alone: a host may have several samplers, whose seconds begin at
+different moments, but it has one wall clock. How far that clock is from the master's is known from before the run.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import pandas as pd
+
+from locust_extra.columns import COOL_DOWN, MEASURED, WARM_UP
+from reporting.read import manifest as manifests
+from reporting.read.distributions import DistributionLine
+from reporting.read.manifest import Manifest
+from reporting.read.run_folder import RunFolder
+
+_ORDER: Final = (WARM_UP, MEASURED, COOL_DOWN)
+_MOST_FILLED: Final = 10  # times as many intervals as there are may be missing in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One interval of one part, in seconds since the load started."""
+
+    part: str
+    number: int
+    start_s: float
+    end_s: float
+
+    @property
+    def length_s(self) -> float:
+        """Seconds."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One part of the load, in seconds since the load started."""
+
+    part: str
+    start_s: float
+    end_s: float
+
+    @property
+    def length_s(self) -> float:
+        """Seconds."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All intervals in order of time, the parts they make up, and what brings other clocks onto the load's clock.
+
+    `load_start` is the wall-clock label (seconds since the epoch) of 0 s; `metrics_offset_s` is to be added to the
+    `elapsed_s` of the members' metrics. Both are NaN when they are not known. `clock_offsets_s` has each host's wall
+    clock minus the master's, where it is known.
+    """
+
+    intervals: tuple[Interval, ...]
+    spans: tuple[Span, ...]
+    load_start: float
+    metrics_offset_s: float
+    clock_offsets_s: Mapping[str, float] = field(default_factory=dict)
+
+    def span(self, part: str) -> Span | None:
+        """The part of that name, when it has any interval."""
+        return next((span for span in self.spans if span.part == part), None)
+
+    @property
+    def measured_s(self) -> float:
+        """Length of the measured part in seconds, 0 when there is none."""
+        span = self.span(MEASURED)
+        return span.length_s if span else 0.0
+
+    @property
+    def end_s(self) -> float:
+        """End of the last interval."""
+        return max((span.end_s for span in self.spans), default=0.0)
+
+    def in_load_time(self, timestamp: float) -> float:
+        """Seconds since the load started for a wall-clock label."""
+        return timestamp - self.load_start
+
+    def of_host_samples(self, samples: pd.DataFrame) -> pd.Series:
+        """Seconds since the load started for each of the machines' samples, by their `timestamp` and `host`."""
+        ahead_s = samples["host"].map(dict(self.clock_offsets_s)).astype(float).fillna(0.0)
+        return samples["timestamp"] - ahead_s - self.load_start
+
+
+def build(run: RunFolder) -> Timeline:
+    """The timeline of a run, from whichever of its two files of figures is there."""
+    ends: dict[tuple[str, int], float] = {}
+    lengths: dict[tuple[str, int], float] = {}
+    rows = run.stats.drop_duplicates(["part", "interval"])
+    for part, number, end_s in zip(rows["part"], rows["interval"], rows["elapsed_s"], strict=True):
+        ends[part, int(number)] = end_s
+    for line in run.distributions:
+        key = (line.part, line.interval)
+        # figures that arrived late may carry a later end: the first is the interval's own
+        ends[key] = min(line.elapsed_s, ends.get(key, line.elapsed_s))
+        lengths[key] = max(line.interval_s, lengths.get(key, 0.0))
+    intervals = _intervals(ends, lengths)
+    spans = [
+        Span(part, min(i.start_s for i in found), max(i.end_s for i in found))
+        for part in sorted({i.part for i in intervals}, key=_place)
+        if (found := [i for i in intervals if i.part == part])
+    ]
+    load_start = _offset(_labels(run.stats, run.distributions))
+    metrics_offset_s = _offset(run.metrics[["timestamp", "elapsed_s"]]) - load_start
+    return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s, _clock_offsets_s(run.manifest))
+
+
+def _place(part: str) -> int:
+    return _ORDER.index(part) if part in _ORDER else len(_ORDER)
+
+
+def _labels(stats: pd.DataFrame, lines: Sequence[DistributionLine]) -> pd.DataFrame:
+    if len(stats):
+        return stats[["timestamp", "elapsed_s"]]
+    return pd.DataFrame([(x.timestamp, x.elapsed_s) for x in lines], columns=["timestamp", "elapsed_s"], dtype=float)
+
+
+def _offset(frame: pd.DataFrame) -> float:
+    return float((frame["timestamp"] - frame["elapsed_s"]).median()) if len(frame) else float("nan")
+
+
+def _clock_offsets_s(manifest: Manifest) -> dict[str, float]:
+    """Each host's clock minus the master's: the manifest has both against the controller's, in milliseconds."""
+    told = {host: manifests.number(known.get("clock_offset_ms")) for host, known in manifest.hosts.items()}
+    known_ms = {host: offset_ms for host, offset_ms in told.items() if offset_ms is not None}
+    master = next((host for host in manifest.groups.get("locust_master", []) if host in known_ms), None)
+    return {host: (known_ms[host] - known_ms[master]) / 1000 for host in known_ms} if master is not None else {}
+
+
+def _intervals(ends: dict[tuple[str, int], float], lengths: dict[tuple[str, int], float]) -> list[Interval]:
+    """Intervals in order; those without any line between two that have one are filled in, evenly."""
+    by_part: dict[str, list[int]] = defaultdict(list)
+    for part, number in ends:
+        by_part[part].append(number)
+    found: list[Interval] = []
+    for part in sorted(by_part, key=_place):
+        before: Interval | None = None
+        for number in sorted(by_part[part]):
+            end_s = ends[part, number]
+            length_s = lengths.get((part, number))
+            gap = number - before.number - 1 if before else 0
+            if gap > _MOST_FILLED * (len(ends) + 1):
+                gap = 0  # a damaged number, not a stall
+            if length_s is not None:
+                start_s = end_s - length_s
+            elif before is not None:
+                start_s = before.end_s + (end_s - before.end_s) * gap / (gap + 1)
+            else:
+                start_s = found[-1].end_s if found else 0.0
+            if before is not None and gap:
+                step_s = max(0.0, start_s - before.end_s) / gap
+                found.extend(
+                    Interval(part, before.number + 1 + i, before.end_s + i * step_s, before.end_s + (i + 1) * step_s)
+                    for i in range(gap)
+                )
+            before = Interval(part, number, min(start_s, end_s), end_s)
+            found.append(before)
+    return found

@@ -1,0 +1,111 @@
+"""What the workers had: who they were, who was lost, how short of CPU they were."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from locust_extra.columns import ALL_WORKERS, MEASURED
+from reporting.analyse.timeline import Timeline
+from reporting.read.manifest import number
+from reporting.read.run_folder import RunFolder
+
+LOST_EVENT: Final = "worker-lost"
+# A worker whose rows stop this many intervals before the measured part ends has fallen silent, event or not. Fewer
+# may only be a report that was on its way.
+SILENT_INTERVALS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A worker that was lost: when, in seconds since the load started (NaN if not known), and what was said."""
+
+    worker: str
+    at_s: float
+    detail: str
+    after_measured: bool  # it had delivered the measured part to its end
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCpu:
+    """One worker's CPU over the measured intervals.
+
+    `runnable_percent` is the mean of CPU used plus CPU waited for, `waiting_percent` of the latter, both in percent of
+    one core. `short_intervals` of `intervals` reached `threshold` of runnable time.
+    """
+
+    worker: str
+    runnable_percent: float
+    waiting_percent: float
+    short_intervals: int
+    intervals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The workers of a run. `expected` is None when the manifest does not say."""
+
+    seen: tuple[str, ...]
+    expected: int | None
+    losses: tuple[Loss, ...]
+    cpu: tuple[WorkerCpu, ...]
+
+
+def build(run: RunFolder, timeline: Timeline, short_percent: float) -> Workers:
+    """Gather what the run folder says about its workers; `short_percent` is the threshold of `short_intervals`."""
+    stats = run.stats
+    rows = stats[stats["worker"] != ALL_WORKERS]
+    seen = tuple(sorted(rows["worker"].unique()))
+    measured = rows[rows["part"] == MEASURED]
+    return Workers(seen, _expected(run), _losses(run, timeline, seen), tuple(_cpu(measured, short_percent)))
+
+
+def _expected(run: RunFolder) -> int | None:
+    processes = [
+        number(run.manifest.host_variables.get(host, {}).get("locust_processes"))
+        for host in run.manifest.groups.get("locust_workers", [])
+    ]
+    return int(sum(found for found in processes if found)) if processes and all(processes) else None
+
+
+def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...]) -> tuple[Loss, ...]:
+    stats = run.stats
+    measured = stats[stats["part"] == MEASURED]
+    last_interval = measured["interval"].max() if len(measured) else float("nan")
+    last_of = measured[measured["worker"] != ALL_WORKERS].groupby("worker")["interval"].max()
+    span = timeline.span(MEASURED)
+
+    losses: dict[str, Loss] = {}
+    events = run.events[run.events["event"] == LOST_EVENT]  # one that came back later was away all the same
+    for timestamp, worker, detail in zip(events["timestamp"], events["subject"], events["detail"], strict=True):
+        at_s = timeline.in_load_time(timestamp)
+        delivered = bool(last_of.get(worker, -1) >= last_interval) and span is not None and at_s >= span.end_s
+        losses.setdefault(worker, Loss(worker, at_s, detail, after_measured=delivered))
+    for worker in seen:
+        last = last_of.get(worker)
+        if worker in losses or last_interval != last_interval:
+            continue
+        if last is None or last_interval - last >= SILENT_INTERVALS:
+            rows = stats[stats["worker"] == worker]
+            detail = "its figures stop here" if last is not None else "it delivered no figures of the measured part"
+            losses[worker] = Loss(worker, float(rows["elapsed_s"].max()), detail, after_measured=False)
+    return tuple(sorted(losses.values(), key=lambda loss: (loss.at_s != loss.at_s, loss.at_s)))
+
+
+def _cpu(measured: pd.DataFrame, short_percent: float) -> list[WorkerCpu]:
+    found = []
+    rows = measured.dropna(subset=["cpu_percent"])
+    for worker, group in rows.groupby("worker"):
+        waiting = group["cpu_wait_percent"].fillna(0.0).to_numpy(dtype=float)
+        runnable = group["cpu_percent"].to_numpy(dtype=float) + waiting
+        found.append(
+            WorkerCpu(
+                worker=str(worker),
+                runnable_percent=float(np.mean(runnable)),
+                waiting_percent=float(np.mean(waiting)),
+                short_intervals=int(np.sum(runnable >= short_percent)),
+                intervals=len(runnable),
+            )
+        )
+    return found

@@ -1,0 +1,194 @@
+"""The manifest of a run: what was run, on what, with which settings.
+
+Every field may be absent: an interrupted run leaves what its controller knew so far.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from reporting.read.parsing import parse_time
+from reporting.read.problems import ProblemLog
+from zk_locust.contract.secrets import redacted
+
+FILE: Final = "manifest.json"
+
+_TRUE: Final = ("true", "yes", "on", "1", "y", "t")
+_ROLES: Final = {"zookeeper": "member", "locust_master": "master", "locust_workers": "workers"}
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One step of `benchmark.yml`: its name and its seconds, None when it did not end."""
+
+    name: str
+    start: str
+    end: str
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The manifest's content. Texts are empty and mappings are empty where it says nothing."""
+
+    run_id: str = ""
+    label: str = ""
+    state: str = ""  # whole, failed or interrupted
+    reason: str = ""
+    started: str = ""
+    ended: str = ""
+    scenario: Mapping[str, Any] = field(default_factory=dict)
+    groups: Mapping[str, list[str]] = field(default_factory=dict)
+    host_variables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    versions: Mapping[str, Any] = field(default_factory=dict)
+    hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    phases: tuple[Phase, ...] = ()
+    warnings: tuple[str, ...] = ()  # what preflight had to say
+    missing: tuple[str, ...] = ()  # what did not come home from the hosts
+    present: bool = False
+
+    @property
+    def scenario_name(self) -> str:
+        """Name of the scenario, or nothing."""
+        return str(self.scenario.get("name") or "")
+
+    @property
+    def users(self) -> int | None:
+        """Simulated users that the scenario asks for."""
+        users = number(self.scenario.get("users"))
+        return None if users is None else int(users)
+
+    @property
+    def run_time_s(self) -> float | None:
+        """Length of the measured part that was asked for, seconds."""
+        return number(self.scenario.get("run_time_s"))
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The scenario's parameters, by flag."""
+        value = self.scenario.get("parameters")
+        return value if isinstance(value, dict) else {}
+
+    def roles(self, host: str) -> list[str]:
+        """What a host is in the run, by the groups that it is in; a group of another name is a role of that name."""
+        return [_ROLES.get(group, group) for group, found in self.groups.items() if host in found]
+
+    @property
+    def not_sampled(self) -> Mapping[str, str]:
+        """Host to the reason why its machine could not be sampled."""
+        return {host: str(known["not_sampled"]) for host, known in self.hosts.items() if known.get("not_sampled")}
+
+    @property
+    def sampled_hosts(self) -> tuple[str, ...]:
+        """The hosts whose machines the run was to sample: those with a role, and an interval that is not 0.
+
+        Members of an ensemble that somebody else manages are none of them.
+        """
+        members, *load = (self.groups.get(group, []) for group in _ROLES)
+        own = [name for name in members if _managed(self.host_variables.get(name))]
+        return tuple(name for name in dict.fromkeys([*own, *load[0], *load[1]]) if not self._unsampled(name))
+
+    @property
+    def samples_no_machine(self) -> bool:
+        """Whether the inventory switches the samples off for all hosts of the run."""
+        return any(self._unsampled(name) for name in self.host_variables) and not self.sampled_hosts
+
+    def _unsampled(self, host: str) -> bool:
+        return number(self.host_variables.get(host, {}).get("benchmark_host_metrics_interval_s")) == 0
+
+    def phase(self, name: str) -> Phase | None:
+        """The phase of that name, if it began."""
+        return next((phase for phase in self.phases if phase.name == name), None)
+
+
+def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
+    """The manifest in a JSON object; what has an unexpected shape is a problem and left out."""
+    if not raw:
+        return Manifest()
+
+    def text(key: str) -> str:
+        value = raw.get(key)
+        if value is None or isinstance(value, (str, int, float)):
+            return "" if value is None else str(value)
+        problems.add(FILE, None, f"{key} is not text")
+        return ""
+
+    def mapping(value: Any, where: str) -> dict[str, Any]:
+        if value is None:
+            return {}
+        if isinstance(value, dict):
+            # Its writer has hidden secrets already; a report is passed on more freely, so look twice.
+            found: dict[str, Any] = redacted("", value)
+            return found
+        problems.add(FILE, None, f"{where} is not an object")
+        return {}
+
+    inventory = mapping(raw.get("inventory"), "inventory")
+    groups = mapping(inventory.get("groups"), "inventory.groups")
+    variables = mapping(inventory.get("hosts"), "inventory.hosts")
+    hosts = mapping(raw.get("hosts"), "hosts")
+    return Manifest(
+        run_id=text("run_id"),
+        label=text("label"),
+        state=text("state"),
+        reason=text("reason"),
+        started=text("started"),
+        ended=text("ended"),
+        scenario=mapping(raw.get("scenario"), "scenario"),
+        groups={name: [str(host) for host in found] for name, found in groups.items() if isinstance(found, list)},
+        host_variables={name: mapping(found, f"inventory.hosts.{name}") for name, found in variables.items()},
+        versions=mapping(raw.get("versions"), "versions"),
+        hosts={name: mapping(found, f"hosts.{name}") for name, found in hosts.items()},
+        phases=_phases(raw.get("phases"), problems),
+        warnings=_lines(raw, "warnings", problems),
+        missing=_lines(raw, "missing", problems),
+        present=True,
+    )
+
+
+def _lines(raw: Mapping[str, Any], key: str, problems: ProblemLog) -> tuple[str, ...]:
+    lines = raw.get(key) or []
+    if not isinstance(lines, list):
+        problems.add(FILE, None, f"{key} is not a list")
+        return ()
+    return tuple(str(line) for line in lines)
+
+
+def _phases(raw: Any, problems: ProblemLog) -> tuple[Phase, ...]:
+    if raw is None:
+        return ()
+    if not isinstance(raw, list):
+        problems.add(FILE, None, "phases is not a list")
+        return ()
+    phases = []
+    for item in raw:
+        if not isinstance(item, dict) or not item.get("name"):
+            problems.add(FILE, None, "phases holds something that is not a phase")
+            continue
+        start, end = str(item.get("start") or ""), str(item.get("end") or "")
+        try:
+            duration_s = parse_time(end) - parse_time(start) if start and end else None
+        except ValueError:
+            problems.add(FILE, None, f"the times of phase {item['name']} cannot be read [{start}] [{end}]")
+            duration_s = None
+        phases.append(Phase(str(item["name"]), start, end, duration_s))
+    return tuple(phases)
+
+
+def _managed(variables: Mapping[str, Any] | None) -> bool:
+    """Whether the run manages the member that has these variables, None where the inventory has no such host."""
+    if variables is None:
+        return False
+    value = variables.get("zookeeper_managed", True)
+    return value.strip().lower() in _TRUE if isinstance(value, str) else bool(value)
+
+
+def number(value: Any) -> float | None:
+    """`value` as a finite number, or None when it is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if found == found and abs(found) != float("inf") else None

@@ -1,0 +1,100 @@
+"""The members' metrics, from `zk-metrics.csv` as any version has written it.
+
+| written by | a row is | told from |
+|---|---|---|
+| this version | a poll of a member, metrics are columns | the columns `member` and `reachable` |
+| versions before | a metric of a poll of a member | the columns `metric` and `value` |
+| the predecessor of 2019 | a poll of a member, metrics are columns | the column `host_port` |
+"""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from reporting.read.csv_tables import Kind, read_table
+from reporting.read.problems import ProblemLog
+from zk_metrics.columns import LONG_COLUMNS, REACHABLE
+
+# What the report shows of a member. The file holds some hundred metrics more.
+NUMBERS_WANTED: Final = ("outstanding_requests", "num_alive_connections", "znode_count", "watch_count", "avg_latency")
+TEXTS_WANTED: Final = ("server_state", "version")
+
+MISSING: Final = "the members' metrics are not known"
+_PREDECESSORS_MEMBER: Final = "host_port"
+_METRICS: Final[Mapping[str, Kind]] = {
+    **dict.fromkeys(NUMBERS_WANTED, Kind.NUMBER),
+    **dict.fromkeys(TEXTS_WANTED, Kind.TEXT),
+}
+_KINDS: Final[Mapping[str, Kind]] = {
+    "timestamp": Kind.TIME,
+    "elapsed_s": Kind.NUMBER,
+    "member": Kind.TEXT,
+    REACHABLE: Kind.NUMBER,
+    **_METRICS,
+}
+COLUMNS: Final = tuple(_KINDS)
+
+
+def read(path: Path, problems: ProblemLog) -> pd.DataFrame:
+    """Return a row for each poll of each member, with `COLUMNS`.
+
+    `timestamp` is in seconds since the epoch. `reachable` is 1 or 0; metrics that the member did not tell are NaN or
+    empty.
+    """
+    header = _header_of(path)
+    if {"metric", "value"} <= header:
+        return _from_long(path, problems)
+    if _PREDECESSORS_MEMBER in header:
+        return _from_predecessor(path, problems)
+    return read_table(
+        path, _KINDS, problems, missing=MISSING, check=("timestamp", "elapsed_s", "member"), optional=tuple(_METRICS)
+    )
+
+
+def _header_of(path: Path) -> set[str]:
+    try:
+        with path.open(newline="", encoding="utf-8", errors="replace") as stream:
+            return set(next(csv.reader(stream), []))
+    except (OSError, csv.Error):
+        return set()  # reading it in earnest says so
+
+
+def _from_long(path: Path, problems: ProblemLog) -> pd.DataFrame:
+    kinds = {
+        name: Kind.TIME if name == "timestamp" else Kind.NUMBER if name == "elapsed_s" else Kind.TEXT
+        for name in LONG_COLUMNS
+    }
+    wanted = {REACHABLE, *_METRICS}
+    found = read_table(path, kinds, problems, missing=MISSING, accept=lambda row: row.get("metric") in wanted)
+    by_poll = found.groupby(["elapsed_s", "timestamp", "member", "metric"], sort=True)["value"].last()
+    return _in_order(by_poll.unstack("metric").reset_index())
+
+
+def _from_predecessor(path: Path, problems: ProblemLog) -> pd.DataFrame:
+    """Read what was written without a clock of its own: a poll's time is its label, counted from the first."""
+    kinds = {"timestamp": Kind.TIME, _PREDECESSORS_MEMBER: Kind.TEXT, **_METRICS}
+    found = read_table(
+        path, kinds, problems, missing=MISSING, check=("timestamp", _PREDECESSORS_MEMBER), optional=tuple(_METRICS)
+    )
+    found = found.rename(columns={_PREDECESSORS_MEMBER: "member"})
+    found["elapsed_s"] = found["timestamp"] - found["timestamp"].min()
+    # A row without any metric is how it wrote an answer that was none.
+    told = found[list(NUMBERS_WANTED)].notna().any(axis=1) | (found[list(TEXTS_WANTED)] != "").any(axis=1)
+    found[REACHABLE] = told.astype(float)
+    return _in_order(found)
+
+
+def _in_order(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with exactly `COLUMNS`, each of its kind."""
+    data = {}
+    for name, kind in _KINDS.items():
+        if kind is Kind.TEXT:
+            texts = found[name] if name in found else pd.Series([""] * len(found), index=found.index, dtype=object)
+            data[name] = texts.astype(object).where(texts.notna(), "")
+        else:
+            numbers = found[name] if name in found else pd.Series([float("nan")] * len(found), index=found.index)
+            data[name] = pd.to_numeric(numbers, errors="coerce").astype(float)
+    return pd.DataFrame(data).reset_index(drop=True)

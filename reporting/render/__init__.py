@@ -1,0 +1,1 @@
+"""Shows a run: charts, tables, pages and Markdown."""

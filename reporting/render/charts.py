@@ -1,0 +1,261 @@
+"""Charts: functions from a data frame to an Altair chart, without title and without fixed width.
+
+A chart takes its time axis, the shading of what was not measured and the marks of events from a `Frame`, so that all
+charts of a run line up.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import altair as alt
+import pandas as pd
+
+from locust_extra.columns import MEASURED
+from reporting.analyse.timeline import Timeline
+from reporting.render import theme
+
+HEIGHT: Final = 240
+SMALL_HEIGHT: Final = 170
+_ROW: Final = 14  # pixels of a line of names above the plot
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all charts over time of one run share: the time axis and what is drawn behind and above the series.
+
+    `unit_s` is the axis unit's length in seconds, `unit` its name. `parts` has `start`, `end` and `part` of what was
+    not measured, `marks` has `time` and `label` of events, all in the axis unit.
+    """
+
+    end: float
+    unit_s: float
+    unit: str
+    parts: pd.DataFrame
+    marks: pd.DataFrame
+
+    def axis(self, column: str = "time") -> alt.X:
+        """The time axis."""
+        title = f"time since the load started ({self.unit})"
+        return alt.X(f"{column}:Q").scale(domain=[0, self.end], nice=False).axis(format="~g", tickCount=12).title(title)
+
+    @property
+    def room_above(self) -> int:
+        """Pixels above the plot that the names of parts and events take."""
+        return (_ROW if len(self.parts) else 0) + (_ROW if len(self.marks) else 0)
+
+    def in_unit(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame with `time`, in the axis unit, for its `time_s`; rounded, since it goes into the page as text."""
+        return frame.assign(time=(frame["time_s"] / self.unit_s).round(4)).drop(columns="time_s")
+
+
+def frame_of(timeline: Timeline, marks: Sequence[tuple[float, str]]) -> Frame:
+    """The frame of a run; `marks` are seconds since the load started and a label."""
+    end_s = timeline.end_s
+    unit_s, unit = (1.0, "s") if end_s <= 300 else (60.0, "min") if end_s <= 3 * 3600 else (3600.0, "h")
+    parts = [(s.start_s / unit_s, s.end_s / unit_s, s.part) for s in timeline.spans if s.part != MEASURED]
+    return Frame(
+        end_s / unit_s,
+        unit_s,
+        unit,
+        pd.DataFrame(parts, columns=["start", "end", "part"]),
+        pd.DataFrame(_apart(marks, end_s, unit_s), columns=["time", "label"]),
+    )
+
+
+def _apart(marks: Sequence[tuple[float, str]], end_s: float, unit_s: float) -> list[tuple[float, str]]:
+    """Marks within the load. Of those too close to be labelled side by side the first says how many follow it."""
+    found: list[tuple[float, str]] = []
+    labelled, followers = -1, 0
+    for at_s, label in sorted(mark for mark in marks if 0 <= mark[0] <= end_s):
+        if labelled >= 0 and at_s / unit_s - found[labelled][0] < 0.2 * end_s / unit_s:
+            followers += 1
+            base = found[labelled][1].split(" (+")[0]
+            found[labelled] = (found[labelled][0], f"{base} (+{followers})")
+            found.append((at_s / unit_s, ""))
+        else:
+            labelled, followers = len(found), 0
+            found.append((at_s / unit_s, label))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What to draw as lines: `data` has the columns `time_s`, `series` and `value`.
+
+    `names` gives the order, colour and dash of the series. `limit` is a horizontal line.
+    """
+
+    data: pd.DataFrame
+    names: Sequence[str]
+    y_title: str
+    number_format: str = ",.0f"
+    log: bool = False
+    height: int = HEIGHT
+    limit: float | None = None
+    y_max: float | None = None
+    y_domain: tuple[float, float] | None = None
+    colours: Sequence[str] = field(default_factory=tuple)
+
+
+def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChart:
+    """Lines over time above the shaded parts, with a rule for each event; a rule with all values when `interactive`."""
+    data = frame.in_unit(lines.data)
+    looks = theme.look(lines.names)
+    y = _y(lines)
+    base = alt.Chart(data)
+    line = base.mark_line(strokeWidth=1.8, strokeJoin="round").encode(
+        x=frame.axis(), y=y, **_series(looks, lines.colours, legend=len(lines.names) > 1, offset=6 + frame.room_above)
+    )
+    layers: list[alt.Chart] = [*_parts(frame)]
+    if lines.limit is not None:
+        layers.append(_limit(lines.limit, lines))
+    layers.append(line)
+    if data.groupby("series")["value"].count().max() <= 2:  # one or two points make no visible line
+        layers.append(line.mark_point(filled=True, size=40))
+    layers += _marks(frame)
+    if interactive:
+        time = alt.Tooltip("time:Q", title=f"time ({frame.unit})", format=",.4~g")
+        layers.append(_hover(data, lines.names, frame.axis(), ["time"], time, lines.number_format))
+    return alt.LayerChart(layer=layers, height=lines.height)
+
+
+def percentile_curve(data: pd.DataFrame, names: Sequence[str], *, interactive: bool) -> alt.LayerChart:
+    """Latency by percentile, p50 to p99.99: `data` has `operation`, `inverse`, `percentile`, `latency_ms`."""
+    data = data.rename(columns={"operation": "series", "latency_ms": "value"}).round({"inverse": 3, "percentile": 4})
+    looks = theme.look(names)
+    labels = {2: "p50", 10: "p90", 100: "p99", 1000: "p99.9", 10000: "p99.99"}
+    expression = "".join(f"datum.value == {value} ? '{label}' : " for value, label in labels.items()) + "''"
+    x = (
+        alt.X("inverse:Q")
+        .scale(type="log", domain=[2, 10_000], nice=False)
+        .axis(values=list(labels), labelExpr=expression, grid=True)
+        .title("percentile of the successful operations")
+    )
+    lines = Lines(data, names, "latency (ms)", log=True)
+    chart = alt.Chart(data)
+    layers: list[alt.Chart] = [
+        chart.mark_line(strokeWidth=1.8, interpolate="monotone", clip=True).encode(
+            x=x, y=_y(lines), **_series(looks, (), legend=len(names) > 1, offset=6)
+        )
+    ]
+    if interactive:
+        percentile = alt.Tooltip("percentile:Q", title="percentile", format=".6~g")
+        layers.append(_hover(data, names, x, ["inverse", "percentile"], percentile, ",.4~g"))
+    return alt.LayerChart(layer=layers, height=HEIGHT + 40)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Values of 1, 2 and 5 times powers of ten within the domain; fewer where it spans many."""
+    decades = math.log10(high / low)
+    factors = (1, 2, 5) if decades <= 2.2 else (1, 3) if decades <= 3 else (1,)
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    values = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
+    return [float(f"{value:.6g}") for value in values if low <= value <= high]
+
+
+def log_domain(values: pd.Series) -> tuple[float, float]:
+    """A domain for positive values, with a little room at both ends."""
+    found = values.dropna()
+    return (float(found.min()) * 0.85, float(found.max()) * 1.2) if len(found) else (0.1, 10.0)
+
+
+def _y(lines: Lines) -> alt.Y:
+    y = alt.Y("value:Q").title(lines.y_title)
+    if lines.log:
+        low, high = lines.y_domain or log_domain(lines.data["value"])
+        ticks = log_ticks(low, high)
+        axis = alt.Axis(values=ticks, tickCount=len(ticks), format=",.6~g")  # or Vega thins them out
+        return y.scale(type="log", domain=[low, high], nice=False).axis(axis)
+    highest = lines.data["value"].max()
+    top = max(lines.y_max or 0.0, 0.0 if highest != highest else float(highest))
+    if top <= 5 and lines.number_format == ",.0f":  # counts: no ticks between whole numbers
+        most = max(1, math.ceil(top))
+        return y.scale(domain=[0, most * 1.05], nice=False).axis(
+            alt.Axis(format="d", values=list(range(most + 1)), tickCount=most + 1)
+        )
+    # a flat line at zero needs some height to be seen as one
+    return y.scale(domain=[0, top * 1.05 if top > 0 else 1.0], nice=True).axis(alt.Axis(format=",.6~g"))
+
+
+def _series(looks: theme.Look, colours: Sequence[str], *, legend: bool, offset: int) -> dict[str, Any]:
+    """Colour and dash of the series, in one legend."""
+    shown = alt.Legend(columns=looks.legend_columns, offset=offset) if legend else None
+    names = list(looks.names)
+    return {
+        "color": alt.Color("series:N")
+        .scale(domain=names, range=list(colours) or looks.colours)
+        .legend(shown)
+        .sort(names),
+        "strokeDash": alt.StrokeDash("series:N").scale(domain=names, range=looks.dashes).legend(shown).sort(names),
+    }
+
+
+def _parts(frame: Frame) -> list[alt.Chart]:
+    if not len(frame.parts):
+        return []
+    base = alt.Chart(frame.parts)
+    shade = base.mark_rect(color=theme.SHADE, opacity=0.16).encode(x=frame.axis("start"), x2="end:Q")
+    style: dict[str, Any] = {"baseline": "bottom", "dy": -3, "fontSize": 10, "color": theme.INK}
+    # a name may be wider than its part: the first grows to the right of its start, the last to the left of its end
+    names = [
+        alt.Chart(frame.parts[frame.parts["start"] == frame.parts["start"].min()])
+        .mark_text(align="left", **style)
+        .encode(x=frame.axis("start"), y=alt.value(0), text="part:N")
+    ]
+    if len(frame.parts) > 1:
+        names.append(
+            alt.Chart(frame.parts[frame.parts["end"] == frame.parts["end"].max()])
+            .mark_text(align="right", **style)
+            .encode(x=frame.axis("end"), y=alt.value(0), text="part:N")
+        )
+    return [shade, *names]
+
+
+def _marks(frame: Frame) -> list[alt.Chart]:
+    if not len(frame.marks):
+        return []
+    base = alt.Chart(frame.marks).encode(x=frame.axis())
+    return [
+        base.mark_rule(color=theme.FAULT, strokeWidth=1.5, strokeDash=[4, 3]),
+        base.mark_text(
+            baseline="bottom",
+            dy=-3 - (_ROW if len(frame.parts) else 0),
+            fontSize=10,
+            fontWeight="bold",
+            color=theme.FAULT,
+        ).encode(y=alt.value(0), text="label:N"),
+    ]
+
+
+def _limit(value: float, lines: Lines) -> alt.Chart:
+    base = alt.Chart(pd.DataFrame({"value": [value]}))
+    rule: alt.Chart = base.mark_rule(color=theme.FAULT, strokeDash=[2, 2], strokeWidth=1).encode(y=_y(lines))
+    return rule
+
+
+def _hover(
+    data: pd.DataFrame, names: Sequence[str], x: alt.X, fields: Sequence[str], where: alt.Tooltip, number_format: str
+) -> alt.Chart:
+    """A rule at the nearest `x` that shows every series' value there, below `where` it is.
+
+    `fields` are the columns that `x` and `where` take.
+    """
+    nearest = alt.selection_point(nearest=True, on="pointerover", clear="pointerout", fields=[fields[0]], empty=False)
+    tooltip = [where] + [
+        alt.Tooltip(field=_escaped(name), type="quantitative", title=name, format=number_format) for name in names[:20]
+    ]
+    rule: alt.Chart = (
+        alt.Chart(data)
+        .transform_pivot("series", value="value", groupby=list(fields))
+        .mark_rule(color=theme.SHADE)
+        .encode(x=x, opacity=alt.when(nearest).then(alt.value(0.8)).otherwise(alt.value(0)), tooltip=tooltip)
+        .add_params(nearest)
+    )
+    return rule
+
+
+def _escaped(name: str) -> str:
+    """A name as a Vega field: dots and brackets would be read as a path."""
+    return "".join("\\" + c if c in ".[]\\'\"" else c for c in name)

@@ -1,0 +1,286 @@
+"""What a report tells besides its charts, as plain tables: page and Markdown say the same because both say this."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from reporting import text
+from reporting.analyse.headline import Row
+from reporting.render import members
+from reporting.results import Results
+from reporting.verdict.judgement import VALID
+from reporting.verdict.rules import INCONCLUSIVE, VOID, percent
+
+MEANING: Final = {
+    VALID: "Nothing was found that speaks against these figures.",
+    INCONCLUSIVE: "There are figures, but something else than the ensemble may have shaped them.",
+    VOID: "This run has no result.",
+}
+HEADLINE_HEAD: Final = (
+    "Operation",
+    "Operations",
+    "Rate (1/s)",
+    "Mean (ms)",
+    "p50 (ms)",
+    "p95 (ms)",
+    "p99 (ms)",
+    "p99.9 (ms)",
+    "Max (ms)",
+    "Failures",
+)
+MAX_EVENTS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of texts. The first `text_columns` columns hold words, the others figures, set to the right.
+
+    `has_total` sets the last row apart; `note` says what the table leaves out or how to read it.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    text_columns: int
+    has_total: bool = False
+    note: str = ""
+
+
+def headline(results: Results) -> Table:
+    """Operations, rate, latencies and failures of the measured part, by operation."""
+    found = results.headline
+    rows = found.rows if len(found.rows) == 1 else (*found.rows, found.total)
+    note = f"Measured part only, {text.duration(found.measured_s)}. "
+    if not found.measured_s:
+        note = "Nothing was measured. "
+    note += "Operations, rate and latencies are those of successful operations; failures are counted apart."
+    if not found.from_distributions and found.total.operations:
+        note += " Percentiles come from locust-stats.csv, because the distributions are missing."
+    return Table(
+        "Results", HEADLINE_HEAD, tuple(_headline_cells(row) for row in rows), 1, has_total=len(rows) > 1, note=note
+    )
+
+
+def _headline_cells(row: Row) -> tuple[str, ...]:
+    latencies = (row.mean_us, row.p50_us, row.p95_us, row.p99_us, row.p999_us, row.max_us)
+    failures = text.count(row.failures) + (f" ({percent(row.failure_share)})" if row.failures else "")
+    return (
+        row.operation,
+        text.count(row.operations),
+        text.rate(row.rate_per_s),
+        *(text.latency_ms(value) for value in latencies),
+        failures,
+    )
+
+
+def errors(results: Results) -> Table | None:
+    """Failures by error, the most frequent first."""
+    found = sorted(results.headline.errors.items(), key=lambda item: (-item[1], item[0]))
+    rows = tuple((name, text.count(count)) for name, count in found)
+    return Table("Errors", ("Error", "Failures"), rows, 1) if rows else None
+
+
+def scenario(results: Results) -> Table:
+    """What was run."""
+    manifest = results.run.manifest
+    known = dict(manifest.scenario)
+    known.pop("parameters", None)  # a table of their own
+    named = (
+        ("name", "Scenario", ""),
+        ("description", "Description", ""),
+        ("locustfile", "Locustfile", ""),
+        ("users", "Users", ""),
+        ("spawn_rate", "Users started a second", ""),
+        ("preparation_s", "Filling and removing the tree, at most", "s"),
+        ("warmup_s", "Warm-up", "s"),
+        ("run_time_s", "Measured part, as asked for", "s"),
+        ("planned_s", "From the first user to the end, as planned", "s"),
+        ("scenario_file", "Scenario's file", ""),
+    )
+    rows = [("Run", results.run.run_id), ("Label", manifest.label)]
+    for key, title, unit in named:
+        value = known.pop(key, None)
+        rows.append((title, f"{shown(value)} {unit}".strip() if value not in (None, "") else ""))
+    rows += [(str(key), shown(value)) for key, value in known.items()]
+    rows += [("Started", text.moment(manifest.started)), ("Ended", text.moment(manifest.ended))]
+    rows += [("State", manifest.state), ("Reason", manifest.reason)]
+    return Table("Scenario", ("Setting", "Value"), _filled(rows), 2)
+
+
+def parameters(results: Results) -> Table | None:
+    """The parameters of the load, by flag."""
+    found = sorted(results.run.manifest.parameters.items())
+    rows = tuple((f"--{key}", shown(value)) for key, value in found if value is not None)
+    return Table("Parameters", ("Flag", "Value"), rows, 2) if rows else None
+
+
+def hosts(results: Results) -> Table | None:
+    """On what it ran: a row for each host."""
+    manifest = results.run.manifest
+    names = list(dict.fromkeys([*(name for found in manifest.groups.values() for name in found), *manifest.hosts]))
+    columns = (
+        ("distribution", "System"),
+        ("kernel", "Kernel"),
+        ("cpu_model", "CPU"),
+        ("cores", "Cores"),
+        ("memory_mb", "Memory"),
+        ("python", "Python"),
+        ("java", "Java"),
+        ("zookeeper_version", "ZooKeeper"),
+        ("zookeeper_mode", "Mode"),
+        ("clock_offset_ms", "Clock offset"),
+    )
+    shown_columns = [column for column in columns if any(manifest.hosts.get(name, {}).get(column[0]) for name in names)]
+    rows = []
+    for name in names:
+        known = manifest.hosts.get(name, {})
+        roles = manifest.roles(name)
+        if not roles and known.get("zookeeper_mode"):
+            roles = ["member"]  # of somebody else's ensemble, which the inventory need not name
+        cells = [_host_cell(known, key) for key, _ in shown_columns]
+        rows.append((name, ", ".join(roles), *cells))
+    head = ("Host", "Role", *(title for _, title in shown_columns))
+    return Table("Hosts", head, tuple(rows), len(head)) if rows else None
+
+
+def _host_cell(known: Mapping[str, Any], key: str) -> str:
+    value = known.get(key)
+    if key == "memory_mb" and isinstance(value, int):
+        return f"{value:,} MB"
+    if key == "clock_offset_ms" and isinstance(value, int | float):
+        # Against the controller's, and how far that may be off.
+        return f"{value:+.1f} ms ± {float(known.get('clock_error_ms') or 0):.1f}"
+    return shown(value)
+
+
+def member_rows(results: Results) -> Table | None:
+    """What each member did during the load."""
+    found = members.build(results)
+    head = (
+        "Member",
+        "State",
+        "Version",
+        "Polls answered",
+        "Outstanding, most",
+        "Connections, most",
+        "Znodes, last",
+        "Watches, most",
+        "Avg latency (ms), last",
+    )
+    rows = tuple(
+        (
+            row.member,
+            row.state or text.NOTHING,
+            row.version or text.NOTHING,
+            f"{row.answered} of {row.polls}",
+            *(
+                _whole(value)
+                for value in (row.most_outstanding, row.most_connections, row.last_znodes, row.most_watches)
+            ),
+            text.NOTHING if row.avg_latency_ms is None else f"{row.avg_latency_ms:,.3g}",
+        )
+        for row in found
+    )
+    return Table("Members during the load", head, rows, 3) if rows else None
+
+
+def versions(results: Results) -> Table | None:
+    """Versions of what took part."""
+    found = sorted(results.run.manifest.versions.items())
+    rows = tuple((str(name), shown(value)) for name, value in found if value not in (None, ""))
+    return Table("Versions", ("Software", "Version"), rows, 2) if rows else None
+
+
+def phases(results: Results) -> Table | None:
+    """How long each phase took."""
+    rows = tuple(
+        (phase.name, text.moment(phase.start), text.duration(phase.duration_s) if phase.end else "not ended")
+        for phase in results.run.manifest.phases
+        if phase.end or phase.name != "report"  # a report cannot know how long it takes itself
+    )
+    return Table("Phases", ("Phase", "Start", "Duration"), rows, 2) if rows else None
+
+
+def events(results: Results) -> Table | None:
+    """What happened when."""
+    found = results.run.events
+    rows = []
+    for record in found.sort_values("timestamp", kind="stable").head(MAX_EVENTS).to_dict("records"):
+        at_s = results.timeline.in_load_time(float(record["timestamp"]))
+        when = text.NOTHING if at_s != at_s else f"{at_s:+,.1f}"
+        rows.append((when, *(str(record[column]) for column in ("source", "event", "subject", "detail"))))
+    note = "Seconds are counted from the load's start."
+    if len(found) > MAX_EVENTS:
+        note += f" The first {MAX_EVENTS} of {len(found):,} events; events.csv has all."
+    head = ("Time (s)", "Source", "Event", "Subject", "Detail")
+    return Table("Events", head, tuple(rows), len(head), note=note) if rows else None
+
+
+def inventory(results: Results) -> Table | None:
+    """Each host's inventory variables; those with the same value on every host stand once."""
+    variables = results.run.manifest.host_variables
+    names = list(dict.fromkeys(name for found in variables.values() for name in found))
+    rows = []
+    for name in sorted(names):
+        values = {host: shown(found[name]) for host, found in variables.items() if name in found}
+        if len(values) == len(variables) and len(set(values.values())) == 1:
+            rows.append((name, "every host", next(iter(values.values()))))
+            continue
+        by_value: dict[str, list[str]] = {}
+        for host, value in values.items():
+            by_value.setdefault(value, []).append(host)
+        rows += [(name, ", ".join(found), value) for value, found in by_value.items()]
+    return Table("Inventory", ("Variable", "Hosts", "Value"), tuple(rows), 3) if rows else None
+
+
+def as_json(results: Results) -> dict[str, Any]:
+    """The headline, the machines and the verdict for programs: the content of `report.json`."""
+
+    def figures(row: Row) -> dict[str, Any]:
+        return {
+            "operation": row.operation,
+            "operations": row.operations,
+            "failures": row.failures,
+            "rate_per_s": row.rate_per_s,
+            "mean_us": row.mean_us,
+            "p50_us": row.p50_us,
+            "p95_us": row.p95_us,
+            "p99_us": row.p99_us,
+            "p99.9_us": row.p999_us,
+            "max_us": row.max_us,
+        }
+
+    return {
+        "schema_version": 1,
+        "run_id": results.run.run_id,
+        "measured_s": results.headline.measured_s,
+        "total": figures(results.headline.total),
+        "operations": [figures(row) for row in results.headline.rows],
+        "errors": results.headline.errors,
+        "machines": [asdict(row) for row in results.machines.rows],
+        "processes": [asdict(row) for row in results.machines.processes],
+        "verdict": results.verdict.as_dict(),
+        "problems": [str(problem) for problem in results.run.problems],
+    }
+
+
+def shown(value: Any) -> str:
+    """A value of the manifest as text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _whole(value: float | None) -> str:
+    return text.NOTHING if value is None else f"{value:,.0f}"
+
+
+def _filled(rows: Sequence[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(row for row in rows if row[1])

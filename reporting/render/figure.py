@@ -1,0 +1,105 @@
+"""One chart of the report, in the two ways that it is made.
+
+On the page it is interactive and as wide as its place; in `figures/` it is still, with title and a fixed width.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import altair as alt
+import pandas as pd
+from altair.utils import schemapi
+
+from reporting.render import theme
+from reporting.text import natural
+
+FILE_WIDTH: Final = 860
+SMALL_FILE_WIDTH: Final = 420
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One chart of the report.
+
+    `slug` is its file name without suffix; `description` says in words what the chart shows, for who cannot see it.
+    """
+
+    slug: str
+    title: str
+    caption: str
+    description: str
+    small: bool
+    group: str  # load, workers, members or machines: the part of the report it stands in
+    draw: Callable[[bool], alt.LayerChart]
+
+    def page_spec(self) -> dict[str, Any]:
+        """Vega-Lite specification for the page: interactive, as wide as its container, described, without a title."""
+        # Checking our charts against the schema each time would take longer than all else; tests do it.
+        with schemapi.debug_mode(False):
+            chart = self.draw(True).properties(
+                width="container",
+                description=self.description,
+                autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+            )
+            return _as_dict(chart)
+
+    def file_spec(self, subtitle: str) -> dict[str, Any]:
+        """Vega-Lite specification for a file: still, on white, with title and `subtitle`."""
+        with schemapi.debug_mode(False):
+            chart = self.draw(False).properties(
+                width=SMALL_FILE_WIDTH if self.small else FILE_WIDTH,
+                description=self.description,
+                padding=14,
+                title=alt.TitleParams(text=self.title, subtitle=[subtitle]),
+            )
+            found = _as_dict(chart)
+        found["config"] = found["config"] | {"background": "white"}
+        return found
+
+
+def _as_dict(chart: alt.LayerChart) -> dict[str, Any]:
+    with alt.data_transformers.enable("default", max_rows=None):
+        found: dict[str, Any] = chart.to_dict(validate=False)
+    found["config"] = theme.config()
+    return found
+
+
+def lines_of(frame: pd.DataFrame, series_column: str, value_column: str) -> pd.DataFrame:
+    """The columns `time_s`, `series` and `value` that `charts.Lines` takes, rounded: they go into the page as text."""
+    return frame.rename(columns={series_column: "series", value_column: "value"})[["time_s", "series", "value"]].round(
+        {"value": 4, "time_s": 4}
+    )
+
+
+def few_lines(data: pd.DataFrame, most: int, busiest: str) -> tuple[pd.DataFrame, list[str]]:
+    """The lines of `data` (`time_s`, `series`, `value`) and their names, in order.
+
+    Where they are more than `most`: three instead, the largest, median and smallest value at each time.
+    """
+    names = sorted(data["series"].unique(), key=natural)
+    if len(names) <= most:
+        return data, names
+    grouped = data.groupby("time_s")["value"]
+    frames = [
+        getattr(grouped, how)().reset_index().assign(series=name)
+        for how, name in (("max", busiest), ("median", "median"), ("min", "least busy"))
+    ]
+    return pd.concat(frames, ignore_index=True), [busiest, "median", "least busy"]
+
+
+def ranges(frame: pd.DataFrame, series_column: str, value_column: str, unit: str) -> str:
+    """In words, for who cannot see the chart: the range of the first few series."""
+    said = []
+    for name, group in list(frame.groupby(series_column))[:6]:
+        values = group[value_column].dropna()
+        if len(values):
+            low, median, high = values.min(), values.median(), values.max()
+            said.append(f"{name}: {low:,.4g} to {high:,.4g} {unit}".rstrip() + f", median {median:,.4g}.")
+    return " ".join(said)
+
+
+def slug(name: str) -> str:
+    """A name as part of a file name: lower-case letters, digits and hyphens."""
+    found = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    return "-".join(part for part in found.split("-") if part) or "operation"

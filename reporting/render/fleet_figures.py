@@ -1,0 +1,119 @@
+"""The charts of the fleet's processes as they tell themselves: the workers' CPU, the members' metrics."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from reporting.analyse import series
+from reporting.render import charts
+from reporting.render.charts import Frame, Lines
+from reporting.render.figure import Figure, few_lines, lines_of, ranges
+from reporting.results import Results
+from reporting.text import natural
+from reporting.verdict.rules import CPU_SHORT_PERCENT
+
+MAX_WORKER_LINES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class MemberMetric:
+    """A metric of the members that has a chart."""
+
+    metric: str
+    slug: str
+    title: str
+    y_title: str
+    caption: str
+    number_format: str = ",.0f"
+
+
+MEMBER_METRICS: Final = (
+    MemberMetric(
+        "outstanding_requests",
+        "member-outstanding-requests",
+        "Outstanding requests",
+        "requests",
+        "Requests that the member had taken in and not yet answered. A queue that grows is a member at its limit.",
+    ),
+    MemberMetric(
+        "avg_latency",
+        "member-average-latency",
+        "Average latency",
+        "average latency (ms)",
+        "As the member counts it: mean over all requests since it started. It moves slowly and is without the network.",
+        ",.3~f",
+    ),
+    MemberMetric(
+        "num_alive_connections",
+        "member-connections",
+        "Connections",
+        "connections",
+        "Open client connections of each member.",
+    ),
+    MemberMetric("znode_count", "member-znodes", "Znodes", "znodes", "Nodes in the member's data tree."),
+    MemberMetric("watch_count", "member-watches", "Watches", "watches", "Watches that clients have set on the member."),
+)
+
+
+def of_workers(results: Results, frame: Frame) -> list[Figure]:
+    """CPU that the workers wanted and waited for over time; nothing when it was not recorded."""
+    found = series.worker_cpu(results.run, results.timeline)
+    if not len(found):
+        return []
+    figures = []
+    for slug_, title, caption, column, rule in (
+        (
+            "worker-cpu",
+            "CPU that each worker wanted",
+            "Running or waiting for a core, in percent of one core. Above the dotted line, at "
+            f"{CPU_SHORT_PERCENT:.0f} %, a worker is short of CPU: then the load generator may be what was measured.",
+            "runnable_percent",
+            CPU_SHORT_PERCENT,
+        ),
+        (
+            "worker-cpu-wait",
+            "Of which waiting for a core",
+            "Ready to run while other processes of the machine had its cores.",
+            "waiting_percent",
+            None,
+        ),
+    ):
+        data, names = few_lines(lines_of(found, "worker", column), MAX_WORKER_LINES, "busiest worker")
+        lines = Lines(data, names, "percent of one core", ",.0f", height=charts.SMALL_HEIGHT, limit=rule, y_max=100)
+        figures.append(
+            Figure(
+                slug_,
+                title,
+                caption,
+                f"Line chart over time: {title.lower()}. " + ranges(found, "worker", column, "percent"),
+                True,
+                "workers",
+                lambda interactive, lines=lines: charts.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
+            )
+        )
+    return figures
+
+
+def of_members(results: Results, frame: Frame) -> list[Figure]:
+    """One figure for each of `MEMBER_METRICS` that any member gave."""
+    figures = []
+    for metric in MEMBER_METRICS:
+        found = series.members(results.run, results.timeline, metric.metric)
+        if not len(found):
+            continue
+        names = sorted(results.run.metrics["member"].unique(), key=natural)
+        lines = Lines(
+            lines_of(found, "member", "value"), names, metric.y_title, metric.number_format, height=charts.SMALL_HEIGHT
+        )
+        figures.append(
+            Figure(
+                metric.slug,
+                f"{metric.title} of each member",
+                metric.caption,
+                f"Line chart of {metric.title.lower()} of each member over time. "
+                + ranges(found, "member", "value", ""),
+                True,
+                "members",
+                lambda interactive, lines=lines: charts.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
+            )
+        )
+    return figures

@@ -1,0 +1,127 @@
+"""The charts of the load: rate, failures, latency over time, latency distribution."""
+
+from typing import Final
+
+import pandas as pd
+
+from reporting import text
+from reporting.analyse import series
+from reporting.analyse.series import LoadSeries
+from reporting.render import charts, theme
+from reporting.render.charts import Frame, Lines
+from reporting.render.figure import Figure, lines_of, ranges, slug
+from reporting.results import Results
+
+MAX_OPERATION_CHARTS: Final = 6
+
+
+def over_time(load: LoadSeries, frame: Frame) -> list[Figure]:
+    """Rate, failures if there were any, and latency percentiles over time; nothing without distributions."""
+    if not load.operations:
+        return []
+    point = f"Each point is {text.duration(series.typical_bin_s(load.bins))}."
+    names = load.operations
+    rates = load.rates()
+    rate = Lines(lines_of(rates, "operation", "rate_per_s"), names, "operations a second", ",.1f")
+    figures = [
+        Figure(
+            "rate",
+            "Rate: successful operations a second",
+            point,
+            "Line chart of successful operations a second over time. "
+            + ranges(rates, "operation", "rate_per_s", "a second"),
+            False,
+            "load",
+            lambda interactive: charts.over_time(rate, frame, interactive=interactive),
+        )
+    ]
+    if rates["failures_per_s"].sum() > 0:
+        failing = [name for name in names if rates.loc[rates["operation"] == name, "failures_per_s"].sum() > 0]
+        # the colours stay those of the operations
+        looks = dict(zip(names, theme.look(names).colours, strict=True))
+        data = lines_of(rates[rates["operation"].isin(failing)], "operation", "failures_per_s")
+        failure = Lines(
+            data,
+            failing,
+            "failures a second",
+            ",.1f",
+            height=charts.SMALL_HEIGHT,
+            colours=[looks[name] for name in failing],
+        )
+        figures.append(
+            Figure(
+                "failures",
+                "Failures: failed operations a second",
+                "Failed operations are in no rate and in no latency.",
+                "Line chart of failed operations a second over time. "
+                + ranges(rates, "operation", "failures_per_s", "a second"),
+                False,
+                "load",
+                lambda interactive: charts.over_time(failure, frame, interactive=interactive),
+            )
+        )
+    return [*figures, *_latency_figures(load, frame, point)]
+
+
+def _latency_figures(load: LoadSeries, frame: Frame, point: str) -> list[Figure]:
+    names = load.operations
+    frames: dict[str | None, pd.DataFrame] = {None: load.latencies()}
+    if 1 < len(names) <= MAX_OPERATION_CHARTS:
+        frames |= {name: load.latencies(name) for name in names}
+    domain = charts.log_domain(pd.concat([found["latency_ms"] for found in frames.values()]))
+    percentiles = [f"p{percentile:g}" for percentile in series.TIME_PERCENTILES]
+    figures = []
+    for name, found in frames.items():
+        if not found["latency_ms"].notna().any():
+            continue
+        lines = Lines(
+            lines_of(found, "percentile", "latency_ms"),
+            percentiles,
+            "latency (ms), log scale",
+            ",.4~g",
+            log=True,
+            y_domain=domain,
+            height=charts.HEIGHT if name is None else charts.SMALL_HEIGHT,
+        )
+        whose = "all operations" if len(names) > 1 else names[0]
+        figures.append(
+            Figure(
+                "latency" if name is None else f"latency-{slug(name)}",
+                f"Latency over time: {whose if name is None else name}",
+                (
+                    f"p50, p95 and p99 of the successful operations that ended in each interval. {point}"
+                    if name is None
+                    else point
+                ),
+                f"Line chart of latency percentiles over time, {whose if name is None else name}. "
+                + ranges(found, "percentile", "latency_ms", "ms"),
+                name is not None,
+                "load",
+                lambda interactive, lines=lines: charts.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
+            )
+        )
+    return figures
+
+
+def distribution(results: Results, load: LoadSeries) -> list[Figure]:
+    """Latency by percentile over the measured part; nothing without distributions."""
+    curves = series.percentile_curves(results.run)
+    if not len(curves):
+        return []
+    parts = []
+    for row in results.headline.rows:
+        if row.p50_us is not None:
+            latency = (f"p50 {text.latency_ms(row.p50_us)} ms", f"p99 {text.latency_ms(row.p99_us)} ms")
+            parts.append(f"{row.operation}: {', '.join(latency)}, p99.9 {text.latency_ms(row.p999_us)} ms.")
+    return [
+        Figure(
+            "distribution",
+            "Latency distribution: how slow the slowest are",
+            "Latency at each percentile over the measured part; every step to the right is one more nine. A curve ends "
+            "where less than one operation lies beyond it.",
+            "Line chart of latency by percentile from p50 to p99.99. " + " ".join(parts),
+            False,
+            "load",
+            lambda interactive: charts.percentile_curve(curves, load.operations, interactive=interactive),
+        )
+    ]

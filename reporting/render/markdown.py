@@ -1,0 +1,71 @@
+"""The report as Markdown: the page's facts, with the figures' PNG files where there are any."""
+
+from collections.abc import Sequence
+
+from reporting import text
+from reporting.render import facts, machine_facts
+from reporting.render.facts import Table
+from reporting.render.figure import Figure
+from reporting.results import Results
+
+
+def render(results: Results, figures: Sequence[Figure], *, with_files: bool = True) -> str:
+    """The Markdown text; `with_files` says whether the figures are files in `figures/`, to be shown."""
+    manifest, verdict = results.run.manifest, results.verdict
+    lines = [f"# {escaped(results.run.run_id)}", ""]
+    about = [part for part in (manifest.scenario_name, manifest.label, text.moment(manifest.started)) if part]
+    lines += [escaped(", ".join(about)), ""] if about else []
+    lines += [f"**Verdict: {verdict.verdict}.** {facts.MEANING[verdict.verdict]}", ""]
+    for reason in verdict.reasons:
+        lines.append(f"- {reason.severity}: {escaped(reason.text)}")
+    lines += [""] if verdict.reasons else []
+    if results.run.problems:
+        lines += ["Not everything of this run could be read:", ""]
+        lines += [f"- {escaped(str(problem))}" for problem in results.run.problems]
+        lines.append("")
+    lines += _table(facts.headline(results), level=2)
+    lines += _table(facts.errors(results), level=2)
+    if figures:
+        lines += ["## Charts", ""]
+        if not with_files:
+            lines += [
+                f"They are in `report.html`; `fab report --figures --run {results.run.run_id}` adds them here.",
+                "",
+            ]
+    for figure in figures:
+        alt = escaped(figure.description)
+        picture = f"![{alt}](figures/{figure.slug}.png)" if with_files else alt
+        lines += [f"### {escaped(figure.title)}", "", picture, ""]
+        lines += [escaped(figure.caption), ""]
+    for table in (
+        facts.member_rows(results),
+        machine_facts.machines(results),
+        machine_facts.processes(results),
+        facts.scenario(results),
+        facts.parameters(results),
+        facts.hosts(results),
+        facts.inventory(results),
+        facts.versions(results),
+        facts.phases(results),
+        facts.events(results),
+    ):
+        lines += _table(table, level=2)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(table: Table | None, level: int) -> list[str]:
+    if table is None:
+        return []
+    marks = ["---" if i < table.text_columns else "---:" for i in range(len(table.head))]
+    rows = [f"| {' | '.join(escaped(cell) for cell in row)} |" for row in table.rows]
+    note = [escaped(table.note), ""] if table.note else []
+    head = [f"| {' | '.join(table.head)} |", f"| {' | '.join(marks)} |"]
+    return [f"{'#' * level} {table.title}", "", *head, *rows, "", *note]
+
+
+def escaped(value: str) -> str:
+    """Text with what Markdown would read as markup made plain; on one line, so that no table breaks."""
+    found = " ".join(value.split())
+    for character in "\\`*_<>|[]#":
+        found = found.replace(character, "\\" + character)
+    return found

@@ -1,0 +1,109 @@
+"""The report as one HTML page that needs nothing but itself: no network, no file beside it."""
+
+import functools
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from reporting import text
+from reporting.read import cache
+from reporting.render import facts, machine_facts
+from reporting.render.facts import Table
+from reporting.render.figure import Figure
+from reporting.results import Results
+
+
+def render(results: Results, figures: Sequence[Figure], *, with_files: bool = True) -> str:
+    """The page's HTML; `with_files` says whether the figures are files in `figures/` too, for links to them."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("reporting.render", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["units"] = units
+    manifest, total = results.run.manifest, results.headline.total
+    specs = {figure.slug: figure.page_spec() for figure in figures}
+    groups = [
+        (title, [figure for figure in figures if figure.group == group], _present(*tables))
+        for title, group, tables in (
+            ("Load", "load", ()),
+            ("Load generator", "workers", ()),
+            ("Ensemble", "members", (facts.member_rows(results),)),
+            ("Machines", "machines", (machine_facts.machines(results), machine_facts.processes(results))),
+        )
+    ]
+    return environment.get_template("report.html.j2").render(
+        run_id=results.run.run_id,
+        manifest=manifest,
+        started=text.moment(manifest.started),
+        verdict=results.verdict,
+        meaning=facts.MEANING[results.verdict.verdict],
+        problems=[str(problem) for problem in results.run.problems],
+        tiles=(
+            ("Rate", text.rate(total.rate_per_s), "/s"),
+            ("p50", text.latency_ms(total.p50_us), "ms"),
+            ("p99", text.latency_ms(total.p99_us), "ms"),
+            ("Failures", text.count(total.failures), f"of {total.operations + total.failures:,}"),
+        ),
+        headline=facts.headline(results),
+        errors=facts.errors(results),
+        groups=[group for group in groups if any(group[1:])],
+        beside=[
+            _present(facts.scenario(results), facts.versions(results)),
+            _present(facts.parameters(results), facts.phases(results)),
+        ],
+        tables=_present(facts.hosts(results), facts.inventory(results), facts.events(results)),
+        with_files=with_files,
+        specs=_script_json(specs),
+        bundle=Markup(_bundle()) if specs else "",
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        version=_version(),
+    )
+
+
+def units(value: str) -> str:
+    """The text with no line break between a number and its unit."""
+    return re.sub(r"(\d) (?=(%|ms|s|min|h)(?!\w))", "\\1\N{NO-BREAK SPACE}", value)
+
+
+def _present(*tables: Table | None) -> list[Table]:
+    return [table for table in tables if table is not None]
+
+
+def _script_json(value: Any) -> Markup:
+    """JSON that may stand inside a script element: nothing in it can end the element or begin a comment."""
+    found = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        found = found.replace(character, f"\\u{ord(character):04x}")
+    return Markup(found)
+
+
+@functools.cache
+def _bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed in one script, shared by all charts of all pages of this process.
+
+    Making it takes more time than all charts of a page; what was made once with this release of vl-convert is kept.
+    """
+    found = cache.text(f"vega-{metadata.version('vl-convert-python')}.js", _make_bundle)
+    return found.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _make_bundle() -> str:
+    import vl_convert
+
+    return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]  # its stub lacks the default
+
+
+def _version() -> str:
+    try:
+        return metadata.version("zk-locust")
+    except metadata.PackageNotFoundError:
+        return ""

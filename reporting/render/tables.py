@@ -1,0 +1,78 @@
+"""Plain-text tables for a terminal: the summary at the end of a run, and the list of runs."""
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from reporting import text
+
+if TYPE_CHECKING:
+    from reporting.analyse.headline import Row
+    from reporting.results import Results
+
+SUMMARY_HEAD: Final = ("operation", "operations", "rate/s", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "failures")
+WIDTH: Final = 100
+
+
+def aligned(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, left: frozenset[int], total: bool = False
+) -> list[str]:
+    """Lines of a table: `left` names the columns set to the left, the others are set to the right.
+
+    `total` sets the last row apart by a line.
+    """
+    widths = [max(len(line[i]) for line in (head, *rows)) for i in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        set_out = (
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return "  ".join(set_out).rstrip()
+
+    rule = "  ".join("─" * width for width in widths)
+    body = [line(row) for row in rows]
+    if total and len(body) > 1:
+        body.insert(-1, rule)
+    return [line(head), rule, *body]
+
+
+def summary_cells(row: "Row") -> list[str]:
+    """The cells of one operation, in the order of `SUMMARY_HEAD`."""
+    return [
+        row.operation,
+        text.count(row.operations),
+        text.rate(row.rate_per_s),
+        text.latency_ms(row.p50_us),
+        text.latency_ms(row.p95_us),
+        text.latency_ms(row.p99_us),
+        text.latency_ms(row.p999_us),
+        text.count(row.failures),
+    ]
+
+
+def summary(results: "Results", report: Path | None) -> list[str]:
+    """What stands on screen when a run has ended: figures, verdict, reasons, where the report is.
+
+    `report` is the path of the report's page, or None when there is none.
+    """
+    run, headline, verdict = results.run, results.headline, results.verdict
+    scenario = run.manifest.scenario_name
+    users = f"{run.manifest.users:,} users" if run.manifest.users is not None else ""
+    measured = f"{text.duration(headline.measured_s)} measured" if headline.measured_s else "nothing measured"
+    about = ", ".join(part for part in (f"scenario {scenario}" if scenario else "", users, measured) if part)
+    lines = [f"Run {run.run_id}: {about}", ""]
+    # a total of one operation would only repeat it
+    rows = headline.rows if len(headline.rows) == 1 else (*headline.rows, headline.total)
+    lines += aligned(SUMMARY_HEAD, [summary_cells(row) for row in rows], left=frozenset({0}), total=True)
+    lines += ["", f"Verdict: {verdict.verdict}"]
+    for reason in verdict.reasons:
+        mark = "note: " if reason.severity == "note" else ""
+        lines += textwrap.wrap(mark + reason.text, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+    if run.problems:
+        lines += ["", "Not everything of this run could be read:"]
+        for problem in run.problems:
+            lines += textwrap.wrap(str(problem), WIDTH, initial_indent="  - ", subsequent_indent="    ")
+    lines += ["", f"Report:  {report}" if report else "Report:  none yet; `fab report` writes it"]
+    return lines

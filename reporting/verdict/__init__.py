@@ -1,0 +1,1 @@
+"""Judges a run: one small function for each rule."""

@@ -1,0 +1,67 @@
+"""Asking a supervisor how its run goes, and to end it."""
+
+import signal
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from zk_locust.agent.process_identity import find
+from zk_locust.agent.spec import PROGRESS_FILE, SECRETS_FILE, STATUS_FILE
+from zk_locust.agent.supervisor import ENDING_S, STOP_PATIENCE_S
+from zk_locust.contract.durable_files import DamagedFileError, read_object
+
+_STOP_LIMIT_S: Final = STOP_PATIENCE_S + 2 * ENDING_S
+
+
+def status_of(folder: Path) -> dict[str, Any]:
+    """Return the run's status on this host, with the load's progress where the master is here.
+
+    `state` is `running`, `ended`, `lost` (the supervisor is gone without having said so; its processes are gone with
+    it), or `absent` (nothing was started here). A status that a power loss has damaged is as good as none; `problem`
+    says so.
+    """
+    status, problem = _read(folder / STATUS_FILE)
+    if status is None or not isinstance(status.get("state"), str):
+        if status is not None:
+            problem = f"{folder / STATUS_FILE} says no state; it is taken for missing"
+        return {"state": "absent", "processes": {}, "progress": None} | ({"problem": problem} if problem else {})
+    if status["state"] == "running" and find(status.get("supervisor")) is None:
+        # It may have ended between our two looks: then it has said so by now.
+        status = _read(folder / STATUS_FILE)[0] or status
+        if status["state"] == "running":
+            status["state"] = "lost"
+    status["progress"] = _read(folder / PROGRESS_FILE)[0]
+    return status
+
+
+def stop(folder: Path) -> dict[str, Any]:
+    """End the run on this host, wait until its processes are gone, and return its status."""
+    status = status_of(folder)
+    if status["state"] != "running":
+        (folder / SECRETS_FILE).unlink(missing_ok=True)  # where nothing was started, nobody has read and removed it
+    supervisor = find(status.get("supervisor"))
+    if supervisor is not None:
+        supervisor.send_signal(signal.SIGTERM)
+        if not _has_ended(status["supervisor"], _STOP_LIMIT_S):
+            supervisor.kill()  # its processes die with it
+            _has_ended(status["supervisor"], ENDING_S)
+    return status_of(folder)
+
+
+def _has_ended(identity: dict[str, Any], limit_s: float) -> bool:
+    deadline = time.monotonic() + limit_s
+    while find(identity) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _read(file: Path) -> tuple[dict[str, Any] | None, str]:
+    """Return the content of a file, None where there is none that can be read, and what is wrong with it."""
+    try:
+        return read_object(file), ""
+    except DamagedFileError as error:
+        return None, f"{error}; it is taken for missing"
+    except OSError as error:
+        return None, str(error)

@@ -1,0 +1,141 @@
+"""What is on its way on a load host, and what it takes of the machine: one look, for people at the controller."""
+
+import fcntl
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from zk_locust.agent.control import status_of
+from zk_locust.agent.lease import lease_of
+from zk_locust.agent.process_identity import find
+from zk_locust.contract.durable_files import open_regular, read_object
+
+SAMPLE_S: Final = 0.3
+_HOLDER_LIMIT: Final = 1000
+LOCK, RUNS, SPEC = "lock", "runs", "spec.json"
+MACHINE_LOCK: Final = Path("/tmp/zk-locust-load.lock")  # where runs of all users see each other
+
+
+def overview(folder: Path) -> dict[str, Any]:
+    """Return how the load host stands whose folder of the load this is; it takes `SAMPLE_S`.
+
+    Keys: `time` (UTC, ISO 8601), `folder`, `lock` (whose load is on its way, or None), `lease` (which run holds the
+    host, also before and after its load: `run_id`, `owner`, `since`, `until`; or None), `runs` and `host`. A run has
+    `run_id`, `state` (as `control.status_of` has it, or `unreadable`), `owner`, `started`, `ended`, `progress` (where
+    the master is here) and `processes` that live, each with `name`, `pid`, `cpu_percent` (of one core), `rss_bytes` and
+    `open_files`. The host has `cores`, `load_average` (1, 5, 15 min), `cpu_percent` (of all cores),
+    `memory_total_bytes` and `memory_available_bytes`.
+    """
+    statuses = {file: _status(file) for file in _run_folders(folder)}
+    living = {
+        (file, name): process
+        for file, status in statuses.items()
+        for name, identity in status["processes"].items()
+        if (process := find(identity)) is not None
+    }
+    # Both count from the call before.
+    psutil.cpu_percent(None)
+    for process in living.values():
+        _ask(process.cpu_percent)
+    time.sleep(SAMPLE_S)
+    cpu_percent = psutil.cpu_percent(None)
+    processes: dict[Path, list[dict[str, Any]]] = {file: [] for file in statuses}
+    for (file, name), process in living.items():
+        seen = _seen(name, process)
+        if seen is not None:
+            processes[file].append(seen)
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "folder": str(folder),
+        "lock": lock_holder(folder / LOCK) or lock_holder(MACHINE_LOCK),
+        "lease": lease_of(folder.parent),  # a run's lease is on all that is kept for it, not on its load only
+        "runs": [_run(file, status, processes[file]) for file, status in statuses.items()],
+        "host": _machine(cpu_percent),
+    }
+
+
+def lock_holder(lock: Path) -> str | None:
+    """Return who holds the host, in words; None where nobody does, even if the file says so."""
+    try:
+        with os.fdopen(open_regular(lock, os.O_RDONLY), encoding="utf-8", errors="replace") as file:
+            text = file.read(_HOLDER_LIMIT).strip()
+            # An empty file is not tried: a run that starts at this very moment would be refused because of us.
+            if not text:
+                return None
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return text
+    except OSError:
+        pass
+    return None
+
+
+def _run_folders(folder: Path) -> list[Path]:
+    runs = folder / RUNS
+    return sorted(file for file in runs.iterdir() if file.is_dir()) if runs.is_dir() else []
+
+
+def _status(folder: Path) -> dict[str, Any]:
+    try:
+        status = status_of(folder)
+        is_damaged = status["state"] == "absent" and "problem" in status
+        if not is_damaged and isinstance(status["processes"], dict):
+            return status
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    return {"state": "unreadable", "processes": {}, "progress": None}
+
+
+def _run(folder: Path, status: dict[str, Any], processes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "run_id": folder.name,
+        "state": status["state"],
+        "owner": _owner(folder / SPEC),
+        "started": status.get("started"),
+        "ended": status.get("ended"),
+        "progress": status["progress"] if status["state"] == "running" else None,
+        "processes": processes,
+    }
+
+
+def _owner(spec: Path) -> str | None:
+    try:
+        return str((read_object(spec) or {})["owner"])
+    except (OSError, KeyError):
+        return None
+
+
+def _seen(name: str, process: psutil.Process) -> dict[str, Any] | None:
+    try:
+        return {
+            "name": name,
+            "pid": process.pid,
+            "cpu_percent": process.cpu_percent(None),
+            "rss_bytes": process.memory_info().rss,
+            "open_files": _ask(process.num_fds),
+        }
+    except psutil.NoSuchProcess:
+        return None  # it has ended while we looked
+
+
+def _ask(question: Any) -> Any:
+    try:
+        return question()
+    except psutil.Error:
+        return None
+
+
+def _machine(cpu_percent: float) -> dict[str, Any]:
+    memory = psutil.virtual_memory()
+    return {
+        "cores": psutil.cpu_count() or 1,
+        "load_average": [round(figure, 2) for figure in os.getloadavg()],
+        "cpu_percent": cpu_percent,
+        "memory_total_bytes": memory.total,
+        "memory_available_bytes": memory.available,
+    }

@@ -1,0 +1,81 @@
+"""What a load host is told to run: a JSON file, written by the controller."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zk_locust.contract.durable_files import read_object
+from zk_locust.contract.errors import ConfigurationError
+
+STATUS_FILE = "status.json"
+PROGRESS_FILE = "progress.json"
+SUPERVISOR_LOG = "supervisor.log"
+SECRETS_FILE = "secrets.json"
+_OWN_FOLDER = "set load_host_state_dir to a folder on a disk of each host's own, such as /var/tmp/zk-locust"
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, OSError) else repr(error)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """One process. Its output goes to `<name>.log` in the run's folder.
+
+    A `companion` is there for as long as the others are: the run neither waits for it nor ends with it.
+    """
+
+    name: str
+    arguments: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    companion: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostRunSpec:
+    """The processes of one run on one host.
+
+    `deadline_s` is how long they may live, seconds. `lock` is the file that a run holds for as long as it lives.
+    `leader` names the process whose end ends the run on this host (the master), where it is here. `secrets` is a file
+    with more environment variables, as a JSON object; it is removed as soon as it is read. `listens` is the address and
+    the port that the leader will listen on.
+    """
+
+    run_id: str
+    owner: str
+    folder: Path
+    lock: Path
+    deadline_s: float
+    processes: list[ProcessSpec]
+    leader: str | None = None
+    secrets: Path | None = None
+    listens: tuple[str, int] | None = None
+
+    @classmethod
+    def read(cls, file: Path, host: str = "") -> "HostRunSpec":
+        """Read the file. Raises ConfigurationError where it cannot be used, or is for a host other than `host`."""
+        try:
+            content = read_object(file)
+            if content is None:
+                raise FileNotFoundError(f"{file} does not exist")
+            meant = content.get("host", "")
+            if host and meant and meant != host:
+                problem = f"it is for load host {meant}, not for {host}: both have one folder"
+                raise ConfigurationError("--spec", file, problem, _OWN_FOLDER)
+            return cls(
+                run_id=content["run_id"],
+                owner=content["owner"],
+                folder=Path(content["folder"]),
+                lock=Path(content["lock"]),
+                deadline_s=float(content["deadline_s"]),
+                processes=[ProcessSpec(**process) for process in content["processes"]],
+                leader=content.get("leader"),
+                secrets=Path(content["secrets"]) if content.get("secrets") else None,
+                listens=_address(content.get("listens")),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigurationError("--spec", file, f"it cannot be used ({_said(error)})", "write it anew") from error
+
+
+def _address(listens: dict[str, Any] | None) -> tuple[str, int] | None:
+    return (str(listens["host"]), int(listens["port"])) if listens else None

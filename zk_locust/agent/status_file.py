@@ -1,0 +1,84 @@
+"""`status.json`: what a supervisor says of its run, also on a full disk, and when the disk was full.
+
+A new file is written, synced and renamed, so that a reader sees the old or the new status and never a part of one.
+Where there is no room for a new one the old one is written over: it is padded to full blocks, which it has already.
+"""
+
+import json
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from zk_locust.agent.spec import STATUS_FILE
+from zk_locust.contract.durable_files import overwrite, padded, write_text
+
+# What a first status does not have yet: how the run ended and when the disk was full; and an exit code and a time of
+# each process.
+_GROWTH_BYTES: Final = 1024
+_GROWTH_OF_PROCESS_BYTES: Final = 64
+_LOOK_S: Final = 1.0
+_NEARLY_FULL_BYTES: Final = 1024 * 1024
+_MOST_TIMES: Final = 20
+
+
+class StatusFile:
+    """The file in a run's folder.
+
+    `disk_full` of the status it writes has the times at which there was no room: `since`, `until` (None while there is
+    none still) and `problem`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / STATUS_FILE
+        self._times: list[dict[str, Any]] = []
+        self._is_full = False
+        self._looked_s = time.monotonic()
+
+    def write(self, status: dict[str, Any]) -> bool:
+        """Write the status; return whether a reader sees it now. Raises nothing on a disk that cannot be written."""
+        try:
+            write_text(self._file, self._text(status))
+        except OSError as error:
+            self._note_full(error)
+            return overwrite(self._file, self._text(status))
+        if self._is_full:
+            self._is_full = False
+            self._times[-1]["until"] = _now()
+            return self.write(status)
+        return True
+
+    def look(self, status: dict[str, Any]) -> None:
+        """See now and then whether there is room, by writing the status where there may be none."""
+        if time.monotonic() - self._looked_s >= _LOOK_S:
+            self._looked_s = time.monotonic()
+            if self._is_full or self._is_nearly_full():
+                self.write(status)
+
+    def _text(self, status: dict[str, Any]) -> str:
+        content = status | ({"disk_full": self._times} if self._times else {})
+        growth_bytes = _GROWTH_BYTES + _GROWTH_OF_PROCESS_BYTES * len(status.get("processes", ()))
+        return padded(json.dumps(content, indent=1), growth_bytes)
+
+    def _note_full(self, error: OSError) -> None:
+        if self._is_full:
+            return
+        self._is_full = True
+        if len(self._times) < _MOST_TIMES:
+            self._times.append({"since": _now(), "until": None, "problem": error.strerror or type(error).__name__})
+        else:
+            self._times[-1]["until"] = None
+
+    def _is_nearly_full(self) -> bool:
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError:
+            return False
+        blocks = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
+        return blocks * disk.f_frsize < _NEARLY_FULL_BYTES or (disk.f_files > 0 and disk.f_ffree == 0)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

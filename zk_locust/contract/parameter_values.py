@@ -1,0 +1,211 @@
+"""What the value of a parameter may look like: each function turns text into the value, or says what to write."""
+
+import difflib
+import json
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from zk_locust.contract.connect_string import parse_connect_string
+from zk_locust.contract.durations import parse_duration_ms
+
+MAX_SIZE: Final = 64 * 1024 * 1024
+_MAX_TIME_LIMIT_MS: Final = 2**31 - 1  # the protocol and the C library hold it in 32 bits
+
+
+class SafeValueError(ValueError):
+    """A problem with a value that says nothing of the value, so that it may be shown for a secret too."""
+
+
+def text(text: str) -> str:
+    """Return the text as it is."""
+    return text
+
+
+def count(text: str) -> int:
+    """Return a whole number from 1. Raises ValueError, as all of these do, with a remedy."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError(f"[{text}] is not a whole number; write e.g. 128") from None
+    if number < 1:
+        raise ValueError(f"[{text}] is below 1; write a whole number from 1")
+    return number
+
+
+def size(text: str) -> int:
+    """Return a whole number of bytes."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError(f"[{text}] is not a whole number of bytes; write e.g. 1024") from None
+    if number < 0:
+        raise ValueError(f"[{text}] is negative; write a whole number of bytes")
+    if number > MAX_SIZE:
+        raise ValueError(
+            f"[{text}] is more than any server takes; write {MAX_SIZE} or less (servers take 1 MiB, or their"
+            " jute.maxbuffer)"
+        )
+    return number
+
+
+def milliseconds(text: str) -> float:
+    """Return milliseconds, which a bare number is."""
+    return parse_duration_ms(text, "ms")
+
+
+def time_limit(text: str) -> float:
+    """Return milliseconds, which a bare number is, from 1."""
+    _require_time(text, milliseconds(text))
+    return milliseconds(text)
+
+
+def time_limit_s(text: str) -> float:
+    """Return seconds, which a bare number is, from a millisecond on."""
+    _require_time(text, seconds(text) * 1000)
+    return seconds(text)
+
+
+def _require_time(text: str, value_ms: float) -> None:
+    if value_ms < 1:
+        raise ValueError(f"[{text}] is no time limit, nothing ends within it; write e.g. 10s")
+    if value_ms > _MAX_TIME_LIMIT_MS:
+        raise ValueError(f"[{text}] is more than 24 days, which no server takes; write e.g. 10s")
+
+
+WEB: Final = "web"
+"""The value of --zk-metrics-collect that leaves polling to the page in Locust's web UI."""
+
+
+def collection(text: str) -> str | float:
+    """Return milliseconds, or WEB."""
+    if text.strip() == WEB:
+        return WEB
+    try:
+        return milliseconds(text)
+    except ValueError:
+        raise ValueError(f"[{text}] is neither a duration nor web; write e.g. 500ms, 1s, 0 or web") from None
+
+
+def seconds(text: str) -> float:
+    """Return seconds, which a bare number is."""
+    return parse_duration_ms(text, "s") / 1000
+
+
+def flag(text: str) -> bool:
+    """Return a truth value."""
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off", ""):
+        return False
+    raise ValueError(f"[{text}] is neither true nor false")
+
+
+def node_path(text: str) -> str:
+    """Return the whole path of a node below the root, as it was given."""
+    names = text.split("/")[1:]
+    if not text.startswith("/") or any(name in ("", ".", "..") for name in names) or "\0" in text:
+        raise ValueError(f"[{text}] is not the path of a node; write e.g. /zk-locust")
+    return text
+
+
+def port(text: str) -> int:
+    """Return the number of a TCP port."""
+    number = count(text)
+    if number > 65535:
+        raise ValueError(f"[{text}] is not a port; write a number from 1 to 65535")
+    return number
+
+
+def workload(text: str) -> str:
+    """Return the workload as JSON."""
+    from zk_locust.workload.reading import workload_text  # which needs this module
+
+    return workload_text(text)
+
+
+def connect_string(text: str) -> str:
+    """Return the connect string as it was given."""
+    parse_connect_string(text)
+    return text
+
+
+def admin_addresses(text: str) -> str:
+    """Return the list of admin addresses as it was given."""
+    for member, address in parse_admin_addresses(text):
+        host, _, port = address.rpartition(":")
+        if not member or not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f"[{text}] is no list of admin addresses; write e.g. zk1=10.0.0.1:8080,zk2=10.0.0.2:8080")
+    return text
+
+
+def parse_admin_addresses(text: str) -> list[tuple[str, str]]:
+    """Return (member, host:port) for each item of `--zk-admin-addresses`; a nameless item is named by its address."""
+    pairs = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        member, separator, address = item.partition("=")
+        pairs.append((member, address) if separator else (item, item))
+    return pairs
+
+
+def choice(*known: str) -> Callable[[str], str]:
+    """Return what takes one of the known words only."""
+
+    def convert(text: str) -> str:
+        if text in known:
+            return text
+        raise ValueError(f"[{text}] is unknown{nearest(text, known)}; known: {', '.join(known)}")
+
+    return convert
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `, did you mean …?` for the most similar known word, or nothing where none is similar."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+def sasl_options(text: str) -> str:
+    """Return kazoo's SASL options, a JSON object, as they were given. Raises SafeValueError."""
+    try:
+        options = json.loads(text)
+    except ValueError:
+        options = None
+    if not isinstance(options, dict) or not isinstance(options.get("mechanism"), str):
+        raise SafeValueError(
+            'is no JSON object with a mechanism; write {"mechanism": "DIGEST-MD5", "username": "…", "password": "…"}'
+        )
+    missing = [key for key in ("username", "password") if not isinstance(options.get(key), str)]
+    if options["mechanism"] == "DIGEST-MD5" and missing:
+        raise SafeValueError(f"has no {' and no '.join(missing)} for DIGEST-MD5; add them to the JSON object")
+    return text
+
+
+def digest_credential(text: str) -> str:
+    """Return `user:password` as it was given. Raises SafeValueError."""
+    user, colon, _ = text.partition(":")
+    if not user or not colon:
+        raise SafeValueError("is no credential of the scheme digest; write user:password")
+    return text
+
+
+def create_client(text: str) -> str:
+    """Return the dotted path, or the code, as it was given. Raises SafeValueError for what is neither."""
+    from zk_locust.contract.sasl_options import client_code, is_dotted_path
+
+    if not is_dotted_path(text):
+        try:
+            client_code(text)
+        except SyntaxError as error:
+            raise SafeValueError(
+                f"is neither the dotted path of a callable nor Python (line {error.lineno}: {error.msg}); "
+                "write package.module:callable, or code that assigns client"
+            ) from None
+    return text
+
+
+def step_duration(text: str) -> float:
+    """Return seconds above 0."""
+    seconds = parse_duration_ms(text, "s") / 1000
+    if seconds <= 0:
+        raise ValueError(f"[{text}] is no time to run a step for; write e.g. 15 or 15s")
+    return seconds

@@ -1,0 +1,328 @@
+"""Every parameter of zk_locust and of its collectors: the only place where one is named.
+
+From this table come Locust's command line, the environment variables, the checking of a scenario's
+`parameters`, and `docs/parameters.md`. Precedence: flag, environment, default.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from zk_locust.contract import parameter_values as values
+from zk_locust.contract.parameter import Parameter, Value
+from zk_locust.contract.parameter_values import WEB, SafeValueError, nearest, parse_admin_addresses
+from zk_locust.contract.secrets import REDACTED, is_secret, redacted
+
+__all__ = [
+    "BY_NAME",
+    "PARAMETERS",
+    "WEB",
+    "Parameter",
+    "Value",
+    "add_parameters",
+    "check",
+    "environment_of",
+    "find",
+    "nearest",
+    "parameter_of",
+    "parse_admin_addresses",
+    "showable",
+]
+
+LOAD: Final = "Load"
+CLIENT: Final = "Client"
+STATISTICS: Final = "Statistics"
+METRICS: Final = "ZooKeeper metrics"
+REPORT: Final = "Report"
+BENCH: Final = "Benchmark"
+
+BENCH_ENVIRONMENT: Final = "ZK_LOCUST_BENCH_"
+_BENCH_NAME: Final = re.compile(r"bench(-[a-z0-9]+)+")
+
+CLIENTS: Final = ("kazoo", "native", "libzookeeper", "zkpython")
+KAZOO_HANDLERS: Final = ("gevent", "gevent-fast", "threading")
+EXCEPTION_BEHAVIORS: Final = ("log-failure", "try-suppress", "propagate")
+
+PARAMETERS: Final[tuple[Parameter, ...]] = (
+    Parameter(
+        "--hosts", "ZK_LOCUST_HOSTS", values.connect_string, None,
+        "connect string of the ensemble: host:port,host:port[/chroot]", LOAD, "CONNECT_STRING",
+        older_environment="KAZOO_LOCUST_HOSTS",
+    ),
+    Parameter(
+        "--pseudo-root", "ZK_LOCUST_PSEUDO_ROOT", values.node_path, "/kl",
+        "node below which the load works; not a chroot, the clients see its whole path", LOAD, "PATH",
+        older_environment="KAZOO_LOCUST_PSEUDO_ROOT",
+    ),
+    Parameter(
+        "--remove-nodes", "ZK_LOCUST_REMOVE_NODES", values.flag, False,
+        "work below a node of the load's own at the pseudo root, and remove that node when the load has ended", LOAD,
+        switch=True,
+    ),
+    Parameter(
+        "--remove-left-trees", "ZK_LOCUST_REMOVE_LEFT_TREES", values.flag, False,
+        "with --remove-nodes: first remove what killed runs of the playbooks have left; for an ensemble that one run "
+        "at a time has for itself", LOAD, switch=True, in_form=False,
+    ),
+    Parameter(
+        "--min-wait", "ZK_LOCUST_MIN_WAIT", values.milliseconds, 0.0,
+        "least time a user waits between two operations, milliseconds or with a unit", LOAD, "MS",
+    ),
+    Parameter(
+        "--max-wait", "ZK_LOCUST_MAX_WAIT", values.milliseconds, None,
+        "most time a user waits between two operations; the least time where it is not given", LOAD, "MS",
+    ),
+    Parameter(
+        "--key-size", "ZK_LOCUST_KEY_SIZE", values.size, 8,
+        "length of the node names that the load makes, bytes", LOAD, "BYTES",
+    ),
+    Parameter(
+        "--val-size", "ZK_LOCUST_VAL_SIZE", values.size, 8,
+        "length of the values that the load writes, bytes", LOAD, "BYTES",
+    ),
+    Parameter(
+        "--workload", "ZK_LOCUST_WORKLOAD", values.workload, None,
+        "what locust_workload.py does: JSON, or the path of a JSON or YAML file; see docs/workloads.md", LOAD, "JSON",
+    ),
+    Parameter(
+        "--warm-up", "ZK_LOCUST_WARM_UP", values.seconds, 0.0,
+        "after all users have started, load that is recorded apart and enters no result; "
+        "--run-time then counts from its end", LOAD, "SECONDS",
+    ),
+    Parameter(
+        "--exception-behavior", "ZK_LOCUST_EXCEPTION_BEHAVIOR", values.choice(*EXCEPTION_BEHAVIORS), "log-failure",
+        "what becomes of a failed operation: counted as a failure (log-failure), dropped (try-suppress), "
+        "or raised into the task (propagate)", LOAD, "BEHAVIOR",
+    ),
+    Parameter(
+        "--ignore-connection-down", "ZK_LOCUST_IGNORE_CONNECTION_DOWN", values.flag, False,
+        "do not count operations that fail because the connection is down; connecting itself is counted all the same",
+        LOAD, switch=True,
+    ),
+    Parameter(
+        "--client", "ZK_LOCUST_CLIENT", values.choice(*CLIENTS), "kazoo",
+        "the client that the users drive: kazoo, native (our own, for more load from the same machine), or "
+        "libzookeeper (the official C library; zkpython is its older name)", CLIENT, "NAME",
+    ),
+    Parameter(
+        "--operation-timeout", "ZK_LOCUST_OPERATION_TIMEOUT", values.time_limit, 10_000.0,
+        "time limit of every operation, milliseconds or with a unit; one without reply by then has failed",
+        CLIENT, "MS",
+    ),
+    Parameter(
+        "--kazoo-handler", "KAZOO_LOCUST_HANDLER", values.choice(*KAZOO_HANDLERS), "gevent",
+        "kazoo's concurrency handler: gevent, gevent-fast (with a cheaper select: half of the CPU), or threading",
+        CLIENT, "NAME",
+    ),
+    Parameter(
+        "--kazoo-timeout-s", "KAZOO_LOCUST_TIMEOUT_S", values.time_limit_s, 10.0,
+        "time limit of connecting, and session timeout to ask for, seconds or with a unit", CLIENT, "SECONDS",
+    ),
+    Parameter(
+        "--kazoo-sasl-options", "KAZOO_LOCUST_SASL_OPTIONS", values.sasl_options, None,
+        'SASL options for kazoo, a JSON object: {"mechanism": "DIGEST-MD5", "username": "…", "password": "…"}; better '
+        "by environment variable, which no process list shows", CLIENT, "JSON", secret=True,
+    ),
+    Parameter(
+        "--kazoo-tls", "KAZOO_LOCUST_TLS", values.flag, False,
+        "speak TLS to the members; their certificates are checked, their names are not. Implied by --kazoo-tls-ca "
+        "and --kazoo-tls-cert", CLIENT, switch=True,
+    ),
+    Parameter(
+        "--kazoo-tls-ca", "KAZOO_LOCUST_TLS_CA", values.text, None,
+        "file with the authorities to trust, PEM, on every load host; by default those of the system", CLIENT, "FILE",
+    ),
+    Parameter(
+        "--kazoo-tls-cert", "KAZOO_LOCUST_TLS_CERT", values.text, None,
+        "file with the client's own certificate, PEM, on every load host", CLIENT, "FILE",
+    ),
+    Parameter(
+        "--kazoo-tls-key", "KAZOO_LOCUST_TLS_KEY", values.text, None,
+        "file with the key of --kazoo-tls-cert, PEM, on every load host", CLIENT, "FILE",
+    ),
+    Parameter(
+        "--kazoo-tls-key-password", "KAZOO_LOCUST_TLS_KEY_PASSWORD", values.text, None,
+        "password of --kazoo-tls-key, where it has one", CLIENT, secret=True,
+    ),
+    Parameter(
+        "--kazoo-create-client", "KAZOO_LOCUST_CREATE_CLIENT", values.create_client, None,
+        "what makes the kazoo client: the dotted path of a callable that takes KazooClient's arguments "
+        "(package.module:callable), or Python code that gets them as kwargs and assigns client", CLIENT, "CODE",
+        secret=True,
+    ),
+    Parameter(
+        "--digest-credential", "ZK_LOCUST_DIGEST_CREDENTIAL", values.digest_credential, None,
+        "user:password, which every session of any client adds as its identity of the scheme digest", CLIENT,
+        "CREDENTIAL", secret=True,
+    ),
+    Parameter(
+        "--stats-collect", "LOCUST_EXTRA_STATS_COLLECT", values.milliseconds, 0.0,
+        "interval of the statistics series, milliseconds or with a unit; 0 records none", STATISTICS, "MS",
+    ),
+    Parameter(
+        "--stats-csv", "LOCUST_EXTRA_STATS_CSV", values.text, None,
+        "file for the statistics series (locust-stats.csv)", STATISTICS, "FILE", writes=True,
+    ),
+    Parameter(
+        "--stats-distrib", "LOCUST_EXTRA_STATS_DISTRIB", values.text, None,
+        "file for the series of full latency distributions (locust-distrib.jsonl)", STATISTICS, "FILE", writes=True,
+    ),
+    Parameter(
+        "--stats-hlog", "LOCUST_EXTRA_STATS_HLOG", values.text, None,
+        "file for the same distributions in the HdrHistogram log format (latency.hlog)", STATISTICS, "FILE",
+        writes=True,
+    ),
+    Parameter(
+        "--stats-events", "LOCUST_EXTRA_STATS_EVENTS", values.text, None,
+        "file for what happened when: parts, workers (events.csv)", STATISTICS, "FILE", writes=True,
+    ),
+    Parameter(
+        "--stats-progress", "LOCUST_EXTRA_STATS_PROGRESS", values.text, None,
+        "file that always says how far the load is, as JSON (progress.json)", STATISTICS, "FILE", writes=True,
+    ),
+    Parameter(
+        "--zk-metrics-collect", "ZK_LOCUST_ZK_METRICS_COLLECT", values.collection, WEB,
+        "how often every member's metrics are read while a test runs, milliseconds or with a unit; 0 reads none; "
+        "web reads them at the interval of the page /zk-metrics of Locust's web UI, only while somebody has it open",
+        METRICS, "MS",
+    ),
+    Parameter(
+        "--zk-metrics-csv", "ZK_LOCUST_ZK_METRICS_CSV", values.text, None,
+        "file for the members' metrics (zk-metrics.csv)", METRICS, "FILE", writes=True,
+    ),
+    Parameter(
+        "--zk-admin-addresses", "ZK_ADMIN_ADDRESSES", values.admin_addresses, None,
+        "AdminServer of each member, as name=host:port,…; by default the hosts of --hosts with --zk-admin-port",
+        METRICS, "LIST", in_form=False,
+    ),
+    Parameter(
+        "--zk-admin-port", "ZK_ADMIN_PORT", values.port, 8080,
+        "port of the members' AdminServers", METRICS, "PORT", in_form=False,
+    ),
+    Parameter(
+        "--zk-admin-scheme", "ZK_ADMIN_SCHEME", values.choice("http", "https"), "http",
+        "how to speak to the AdminServers: http or https", METRICS, "SCHEME", in_form=False,
+    ),
+    Parameter(
+        "--report-dir", "ZK_LOCUST_REPORT_DIR", values.text, None,
+        "new folder for all statistics and metrics, unless other flags name other files, and for the report that is "
+        "written from them when Locust exits", REPORT, "DIR", in_form=False,
+    ),
+    Parameter(
+        "--bench-step-duration", "ZK_LOCUST_BENCH_STEP_DURATION", values.step_duration, 10.0,
+        "locust_sequence.py: how long each step runs, seconds or with a unit", BENCH, "SECONDS",
+    ),
+    Parameter(
+        "--bench-repetitions", "ZK_LOCUST_BENCH_REPETITIONS", values.count, 1,
+        "locust_sequence.py: how often the whole suite runs", BENCH, "COUNT",
+    ),
+    Parameter(
+        "--bench-include", "ZK_LOCUST_BENCH_INCLUDE", values.text, None,
+        "locust_sequence.py: the steps to run, as names or patterns (set_512,get_*,watch); else all", BENCH, "LIST",
+    ),
+)  # fmt: skip
+
+BY_NAME: Final[dict[str, Parameter]] = {parameter.name: parameter for parameter in PARAMETERS}
+
+
+def add_parameters(parser: argparse.ArgumentParser, **_: object) -> None:
+    """Add all parameters to Locust's parser (a listener of `events.init_command_line_parser`)."""
+    for parameter in (*PARAMETERS, *_open_ended(sys.argv[1:], os.environ)):
+        parameter.add_to(parser)
+
+
+def find(name: str) -> Parameter | None:
+    """Return the parameter of that flag name: one of the table, or any `bench-NAME`, which is not validated."""
+    name = name.removeprefix("--").replace("_", "-")
+    if name in BY_NAME:
+        return BY_NAME[name]
+    if not _BENCH_NAME.fullmatch(name):
+        return None
+    environment = BENCH_ENVIRONMENT + name.removeprefix("bench-").replace("-", "_").upper()
+    return Parameter(f"--{name}", environment, values.text, None, "the locustfile's own", BENCH, secret=is_secret(name))
+
+
+def _open_ended(arguments: Iterable[str], environment: Iterable[str]) -> list[Parameter]:
+    """Return the parameters `bench-NAME` that are given, but for those of the table."""
+    names = [word.partition("=")[0] for word in arguments if word.startswith("--bench-")]
+    names += [
+        "bench_" + name.removeprefix(BENCH_ENVIRONMENT).lower()
+        for name in environment
+        if name.startswith(BENCH_ENVIRONMENT)
+    ]
+    found = {parameter.name: parameter for name in names if (parameter := find(name)) is not None}
+    return [parameter for name, parameter in found.items() if name not in BY_NAME]
+
+
+def check(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
+    """Convert parameters given by their flag names, as a scenario does.
+
+    Returns the values by flag name, and one problem for each that is unknown or has a value without sense.
+    """
+    converted: dict[str, Value] = {}
+    problems: list[str] = []
+    for name, raw in given.items():
+        parameter = find(str(name))
+        if parameter is None:
+            # Without the value: it may be a secret whose name is misspelt.
+            problems.append(
+                f"benchmark_parameters.{name}: there is no such parameter{nearest(str(name), BY_NAME)}; "
+                "docs/parameters.md lists them all"
+            )
+            continue
+        if raw is None:
+            problems.append(
+                f"benchmark_parameters.{parameter.name} []: the value is missing; give one, or leave it out"
+            )
+            continue
+        shown = REDACTED if parameter.secret else redacted(parameter.name, raw)
+        try:
+            converted[parameter.name] = parameter.convert(_as_text(raw))
+        except ValueError as error:
+            reason = str(error).removeprefix(f"[{_as_text(raw)}] ")
+            if parameter.secret and not isinstance(error, SafeValueError):
+                reason = "the value cannot be used"
+            problems.append(f"benchmark_parameters.{parameter.name} [{shown}]: {reason}")
+    return converted, problems
+
+
+def showable(given: object) -> dict[str, object] | None:
+    """Return given parameters by flag name; None where one of them is a secret, or may be a misspelt one."""
+    shown: dict[str, object] = {}
+    for name, raw in given.items() if isinstance(given, Mapping) else ():
+        parameter = find(str(name))
+        if parameter is None or parameter.secret or redacted(parameter.name, raw) != raw:
+            return None
+        shown[parameter.name] = raw
+    return shown
+
+
+def parameter_of(name: str) -> Parameter:
+    """Return the parameter of that flag name. Raises KeyError where there is none."""
+    parameter = find(name)
+    if parameter is None:
+        raise KeyError(name)
+    return parameter
+
+
+def environment_of(values: Mapping[str, Value]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the environment variables that carry the values: the plain ones, and the secret ones apart."""
+    plain: dict[str, str] = {}
+    secret: dict[str, str] = {}
+    for name, value in values.items():
+        if value is not None:
+            parameter = parameter_of(name)
+            (secret if parameter.secret else plain)[parameter.environment] = _as_text(value)
+    return plain, secret
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value)
+    return str(value)

@@ -1,0 +1,74 @@
+"""The locustfile's own parameters: `--bench-NAME VALUE`, which becomes `ZK_LOCUST_BENCH_NAME` on every process.
+
+They are not validated. The master's values reach the workers as a test starts, so a locustfile reads them when a user
+is made, not when it is imported; on a worker they are not there yet then.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from configargparse import ConfigFileParserException
+from locust.argument_parser import get_empty_argument_parser
+
+from zk_locust.contract.parameters import find, parameter_of
+
+
+def bench_parameter(name: str, default: str | None = None) -> str | None:
+    """Return the value of `--bench-NAME` as text, or the default. Raises KeyError for what can be no name."""
+    return os.environ.get(parameter_of(f"bench-{name}").environment, default)
+
+
+def adopt_flags(words: Sequence[str]) -> None:
+    """Put the command line's `--bench-NAME VALUE` into the environment, where a locustfile reads it at its import.
+
+    Those of Locust's configuration files too, where neither the command line nor the environment says otherwise. In
+    another program `--config` is that program's own, and no file is read.
+    """
+    for name, text in _configured(words).items() if _in_locusts_command_line() else ():
+        parameter = find(name) if name.startswith("bench") else None
+        if parameter is not None:
+            os.environ.setdefault(parameter.environment, text)
+    for position, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        parameter = find(flag) if flag.startswith("--bench-") else None
+        if parameter is not None and (equals or position + 1 < len(words)):
+            os.environ[parameter.environment] = value if equals else words[position + 1]
+
+
+def _in_locusts_command_line() -> bool:
+    """Whether Locust's command line is what imports this."""
+    frame = sys._getframe()
+    while frame is not None and frame.f_globals.get("__name__") != "locust.main":
+        frame = frame.f_back  # type: ignore[assignment]
+    return frame is not None
+
+
+def _configured(words: Sequence[str]) -> dict[str, str]:
+    """Return what Locust's configuration files say: `--config`, `locust.conf`, `pyproject.toml`. The last one wins."""
+    parser = get_empty_argument_parser(add_help=False)
+    found: dict[str, str] = {}
+    try:
+        for stream, _ in parser._open_config_files(list(words)):
+            with stream:
+                found.update(
+                    {name.lstrip("-"): str(value) for name, value in parser._config_file_parser.parse(stream).items()}
+                )
+    except (ConfigFileParserException, OSError, SystemExit):
+        return {}  # Locust reads them too, and says what is wrong with them
+    return found
+
+
+def register_bench_parameters(environment: Any, **_: Any) -> None:
+    """Keep the environment variables as the options are (a listener of `events.init`)."""
+    environment.events.test_start._handlers.insert(0, _export)
+    _export(environment)
+
+
+def _export(environment: Any, **_: Any) -> None:
+    for destination, value in dict(vars(environment.parsed_options or object)).items():
+        parameter = find(destination) if destination.startswith("bench_") else None
+        if parameter is not None and value is not None and value != "":
+            text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+            os.environ[parameter.environment] = text

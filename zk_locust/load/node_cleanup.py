@@ -1,0 +1,173 @@
+"""`--remove-nodes`: the load works below a node of its own, and its end removes that node and nothing else.
+
+What others make at the pseudo root, before the load or meanwhile, stays. Without `--remove-nodes` the load works at the
+pseudo root itself, as ever, and nothing is removed.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import gevent
+from locust.runners import WorkerRunner
+
+from zk_locust.clients.bulk import BulkClient, bulk_session
+from zk_locust.clients.native import Delete
+from zk_locust.contract.errors import ClientError, NodeExistsError, NoNodeError, NotEmptyError, ServerError
+from zk_locust.load.options import Options
+from zk_locust.load.own_nodes import FLEET_MARK, MARK, fresh_node, holds, is_own_name, make_parents, own_node
+from zk_locust.load.picked_classes import drives_zookeeper
+from zk_locust.load.stages import happened
+from zk_locust.load.tree_removal import remove_tree
+
+# For all of them together: a load has 40 s between its planned end and its deadline, and its processes need 17 to end
+# (roles/benchmark_run/vars/main.yml). What is left then is for the next run.
+_LEFT_TREES_S: Final = 10.0
+_REST_STAYS: Final = "the rest stays for the next run"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _OwnNode:
+    """Where a load works. `pseudo_root` is what was asked for, `parents` those that had to be made for `path`."""
+
+    pseudo_root: str
+    path: str
+    parents: list[str] = field(default_factory=list)
+
+
+_own: "WeakKeyDictionary[Any, _OwnNode]" = WeakKeyDictionary()
+"""By Locust's environment, while a test is on."""
+_removals: "WeakKeyDictionary[Any, gevent.Greenlet]" = WeakKeyDictionary()
+
+
+def register_node_cleanup(environment: Any, runner: Any, **_: Any) -> None:
+    """Remove the load's nodes when a test has stopped: once, not on workers (a listener of `events.init`)."""
+    if not isinstance(runner, WorkerRunner):
+        # Before whoever else makes nodes as a test starts, and before users are sent anywhere.
+        environment.events.test_start._handlers.insert(0, make_own_node)
+        environment.events.test_stop.add_listener(remove_nodes)
+        environment.events.quitting.add_listener(_finish)
+
+
+def make_own_node(environment: Any, **_: Any) -> None:
+    """Have the load work below a node of its own, where it is to remove its nodes.
+
+    From here to the end of the test this node is the parameter `pseudo-root`, here and on the workers.
+    """
+    parsed_options = environment.parsed_options
+    if not getattr(parsed_options, "remove_nodes", False) or not drives_zookeeper(environment):
+        return
+    _removals.pop(environment, None)
+    options = Options.of(parsed_options)
+    own = _own[environment] = _OwnNode(options.pseudo_root, own_node(options.pseudo_root))
+    of_fleet = bool(getattr(parsed_options, "remove_left_trees", False))
+    try:
+        with bulk_session(options) as client:
+            asked = own.path
+            # First, because only a node with its mark can be removed by a later run.
+            _make(client, own, FLEET_MARK if of_fleet else MARK)
+            if of_fleet:
+                _remove_left_trees(environment, client, asked)
+    except ClientError as error:
+        # Its users make it, when they can; the name is nobody else's.
+        logger.warning("The load's own node %s could not be made yet: %s", own.path, error)
+    parsed_options.pseudo_root = own.path
+
+
+def remove_nodes(environment: Any, **_: Any) -> None:
+    """Remove the load's own node, once for each test, and return when that is done.
+
+    Locust may say twice that a test has stopped, and kill the greenlet that it said it in first (its runner's, where
+    the last worker is lost): the removal is in one of its own, and who comes later waits for it.
+    """
+    if environment in _own:
+        own = _own.pop(environment)
+        environment.parsed_options.pseudo_root = own.pseudo_root
+        _removals[environment] = gevent.spawn(_remove, Options.of(environment.parsed_options), own)
+    _finish(environment)
+
+
+def _finish(environment: Any, **_: Any) -> None:
+    removal = _removals.get(environment)
+    if removal is not None:
+        removal.join()
+
+
+def _make(client: BulkClient, own: _OwnNode, mark: bytes) -> None:
+    own.parents += make_parents(client, own.path)
+    try:
+        client.create(own.path, mark)
+    except NodeExistsError:
+        if not holds(client, own.path):  # else it is of this run's test before, which could not remove it
+            logger.warning("%s is there already, and no load has made it: it stays", own.path)
+            own.path = fresh_node(own.path)
+            client.create(own.path, mark)
+
+
+def _remove(options: Options, own: _OwnNode) -> None:
+    """Remove the node, and its parents as far as they were made for it and hold nothing else.
+
+    A failure is logged: figures are worth more than tidiness.
+    """
+    try:
+        with bulk_session(options) as client:
+            removed = remove_tree(client, own.path)
+            for result in client.pipeline(map(Delete, reversed(own.parents))):
+                if isinstance(result, ServerError) and not isinstance(result, (NotEmptyError, NoNodeError)):
+                    raise result
+        logger.info("Removed the load's %d nodes at %s", removed, own.path)
+    except ClientError as error:
+        logger.error("The load's nodes at %s are still there: %s", own.path, error)
+
+
+def _remove_left_trees(environment: Any, client: BulkClient, own: str) -> None:
+    """Remove what killed runs of the fleet have left beside our own node, within one time limit, and say so.
+
+    Only one run at a time has an ensemble that the playbooks manage, so none of them is of a load that is running.
+    """
+    waiting: list[str] = []
+    with gevent.Timeout(_LEFT_TREES_S, False):
+        try:
+            waiting += _left_trees(client, own)
+        except ClientError as error:
+            logger.warning("Could not look for nodes that earlier runs have left: %s", error)
+        while waiting:
+            _remove_left_tree(environment, client, waiting.pop(0))
+    for path in waiting:
+        _tell_of_left_tree(environment, path, 0, _REST_STAYS)
+
+
+def _left_trees(client: BulkClient, own: str) -> list[str]:
+    parent = own.rpartition("/")[0]
+    try:
+        names = client.get_children(parent or "/")
+    except NoNodeError:
+        return []
+    paths = sorted(f"{parent}/{name}" for name in names if is_own_name(name))
+    return [path for path in paths if path != own and holds(client, path, FLEET_MARK)]
+
+
+def _remove_left_tree(environment: Any, client: BulkClient, path: str) -> None:
+    removed = 0
+
+    def count(so_far: int) -> None:
+        nonlocal removed
+        removed = so_far
+
+    rest = _REST_STAYS
+    try:
+        remove_tree(client, path, count)
+        rest = ""
+    except ClientError as error:
+        rest = f"the rest stays: {error}"
+    finally:  # also where the time is over
+        _tell_of_left_tree(environment, path, removed, rest)
+
+
+def _tell_of_left_tree(environment: Any, path: str, removed: int, rest: str) -> None:
+    detail = f"{removed} nodes; {rest}" if rest else f"{removed} nodes"
+    logger.info("An earlier run has left nodes at %s, removed %s", path, detail)
+    happened.fire(environment=environment, event="left-tree-removed", subject=path, detail=detail)

@@ -1,0 +1,123 @@
+"""What a load was told to do: the parameters' values, as one object that is read when a test starts.
+
+On a worker they are not there before the test starts, so nothing may read them when a module is imported.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from zk_locust.clients.interface import ClientSettings
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.parameter_values import SafeValueError
+from zk_locust.contract.parameters import PARAMETERS, Parameter, Value
+from zk_locust.contract.sasl_options import KazooOptions
+from zk_locust.contract.secrets import REDACTED
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The parameters that users and operations need. Waits and time limits are seconds, sizes bytes."""
+
+    hosts: str | None
+    client: str
+    pseudo_root: str
+    min_wait_s: float
+    max_wait_s: float
+    key_size: int
+    val_size: int
+    workload: str | None
+    exception_behavior: str
+    ignore_connection_down: bool
+    operation_timeout_s: float
+    kazoo: KazooOptions
+    kazoo_timeout_s: float
+    digest_credential: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, parsed_options: Any) -> "Options":
+        """Read Locust's parsed options; the environment says what is not there (in a program without a command line).
+
+        Raises ConfigurationError for a value without sense, which only the form of Locust's page lets through.
+        """
+        value: dict[str, Any] = {p.destination: _value(p, parsed_options) for p in PARAMETERS}
+        min_wait_ms = value["min_wait"]
+        max_wait_ms = value["max_wait"]
+        return cls(
+            hosts=value["hosts"],
+            client=value["client"],
+            pseudo_root=value["pseudo_root"],
+            min_wait_s=min_wait_ms / 1000,
+            max_wait_s=max(min_wait_ms, min_wait_ms if max_wait_ms is None else max_wait_ms) / 1000,
+            key_size=value["key_size"],
+            val_size=value["val_size"],
+            workload=value["workload"],
+            exception_behavior=value["exception_behavior"],
+            ignore_connection_down=bool(value["ignore_connection_down"]),
+            operation_timeout_s=value["operation_timeout"] / 1000,
+            kazoo=KazooOptions(
+                handler=value["kazoo_handler"],
+                sasl=value["kazoo_sasl_options"],
+                tls=bool(value["kazoo_tls"]),
+                tls_ca=value["kazoo_tls_ca"],
+                tls_cert=value["kazoo_tls_cert"],
+                tls_key=value["kazoo_tls_key"],
+                tls_key_password=value["kazoo_tls_key_password"],
+                create_client=value["kazoo_create_client"],
+            ),
+            kazoo_timeout_s=value["kazoo_timeout_s"],
+            digest_credential=value["digest_credential"],
+        )
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str] | None = None) -> "Options":
+        """Read environment variables, for a program without Locust's command line. Raises ConfigurationError."""
+        environment = os.environ if environment is None else environment
+        given = {p.destination: environment.get(p.variable_in(environment), "") for p in PARAMETERS}
+        return cls.of(SimpleNamespace(**given))
+
+    def credentials(self) -> list[tuple[str, bytes]]:
+        """Return (scheme, credential) for each identity that a session is to have."""
+        return [("digest", self.digest_credential.encode())] if self.digest_credential else []
+
+    def client_settings(self) -> ClientSettings:
+        """Return what any client needs. Raises ConfigurationError without hosts."""
+        if not self.hosts:
+            raise ConfigurationError(
+                "--hosts", "", "the ensemble's address is missing", "give --hosts host:port,… or set ZK_LOCUST_HOSTS"
+            )
+        return ClientSettings(
+            hosts=self.hosts,
+            session_timeout_s=self.kazoo_timeout_s,
+            connect_timeout_s=self.kazoo_timeout_s,
+            operation_timeout_s=self.operation_timeout_s,
+        )
+
+
+def values_of_environment() -> dict[str, Value]:
+    """Return every parameter's value by its destination, without a command line. Raises ConfigurationError."""
+    return {p.destination: _value(p, None) for p in PARAMETERS}
+
+
+_NOT_THERE: Any = object()
+
+
+def _value(parameter: Parameter, parsed_options: Any) -> Value:
+    value: Value = getattr(parsed_options, parameter.destination, _NOT_THERE)
+    if value is _NOT_THERE:
+        value = os.environ.get(parameter.variable_in(os.environ), "")
+    if not isinstance(value, str):
+        return value
+    # The form hands on the text as it was typed; for what a command line has converted this changes nothing.
+    if not value:
+        return parameter.default
+    try:
+        return parameter.convert(value)
+    except ValueError as error:
+        if parameter.secret and not isinstance(error, SafeValueError):
+            error = SafeValueError("cannot be used")
+        shown = REDACTED if parameter.secret else value
+        problem, _, remedy = str(error).removeprefix(f"[{value}] ").partition("; ")
+        raise ConfigurationError(parameter.flag, shown, problem, remedy or "see docs/parameters.md") from None

@@ -1,0 +1,140 @@
+"""`--report-dir`: everything that is recorded in one folder, and a report of it when Locust exits.
+
+The report is written by `zk-locust-report`, the command: this package knows nothing of how.
+"""
+
+import json
+import logging
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from locust.runners import WorkerRunner
+
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.parameters import PARAMETERS, WEB
+from zk_locust.load.settings_check import refuse
+from zk_locust.load.stages import plan_of
+
+FILES: Final[dict[str, str]] = {
+    "stats_csv": "locust-stats.csv",
+    "stats_distrib": "locust-distrib.jsonl",
+    "stats_hlog": "latency.hlog",
+    "stats_events": "events.csv",
+    "zk_metrics_csv": "zk-metrics.csv",
+}
+INTERVAL_MS: Final = 1000.0
+_MANIFEST: Final = "manifest.json"
+_COMMAND: Final = "zk-locust-report"
+
+logger = logging.getLogger(__name__)
+
+
+def register_report_dir(environment: Any, runner: Any, **_: Any) -> None:
+    """Record into the folder, where there is to be one (a listener of `events.init`, before the collectors')."""
+    options = environment.parsed_options
+    folder = getattr(options, "report_dir", None)
+    if not folder or runner is None or isinstance(runner, WorkerRunner):
+        return
+    try:
+        report = ReportDir(Path(folder), environment)
+    except ConfigurationError as error:
+        refuse(error, runner)
+    else:
+        options.report_dir = str(report.folder)
+
+
+class ReportDir:
+    """The folder of one Locust process. Raises ConfigurationError where it cannot be used."""
+
+    def __init__(self, folder: Path, environment: Any) -> None:
+        self.folder = folder.expanduser().resolve()
+        self._environment = environment
+        self._started = ""
+        self._prepare()
+        take_defaults(environment.parsed_options, self.folder)
+        environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.quitting.add_listener(self._on_quitting)
+
+    def _prepare(self) -> None:
+        try:
+            held = sorted(path.name for path in self.folder.iterdir()) if self.folder.is_dir() else []
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                "--report-dir", self.folder, f"it cannot be made ({error.strerror})", "name another folder"
+            ) from None
+        taken = [name for name in held if name in (*FILES.values(), _MANIFEST)]
+        if taken:
+            raise ConfigurationError(
+                "--report-dir", self.folder, f"it holds a run already ({taken[0]})", "name another folder, or remove it"
+            )
+
+    def _on_test_start(self, **_: Any) -> None:
+        self._started = self._started or _now()
+
+    def _on_quitting(self, **_: Any) -> None:
+        # Listeners of `quit` close the files; this one is added last, so it comes after them.
+        self._environment.events.quit.add_listener(self._on_quit)
+
+    def _on_quit(self, **_: Any) -> None:
+        if not self._started:
+            return
+        manifest = self.folder / _MANIFEST
+        manifest.write_text(json.dumps(self._manifest(), indent=1, ensure_ascii=False), encoding="utf-8")
+        _write_report(self.folder)
+
+    def _manifest(self) -> dict[str, Any]:
+        options = self._environment.parsed_options
+        plan = plan_of(self._environment)
+        return {
+            "schema_version": 1,
+            "run_id": self.folder.name,
+            "state": "whole",
+            "started": self._started,
+            "ended": _now(),
+            "scenario": {
+                "name": Path(self._environment.locustfile or "locust").stem,
+                "locustfile": self._environment.locustfile,
+                "users": options.num_users,
+                "spawn_rate": options.spawn_rate,
+                "warmup_s": getattr(options, "warm_up", 0.0),
+                "run_time_s": plan.measured_s if plan is not None else None,
+                "parameters": {
+                    p.name: value
+                    for p in PARAMETERS
+                    if not p.secret and (value := getattr(options, p.destination, None)) not in (None, "")
+                },
+            },
+        }
+
+
+def take_defaults(options: Any, folder: Path) -> None:
+    """Have everything recorded in the folder, but for what the options say already."""
+    for destination, name in FILES.items():
+        if not getattr(options, destination, None):
+            setattr(options, destination, str(folder / name))
+    for destination in ("stats_collect", "zk_metrics_collect"):
+        if getattr(options, destination, 0.0) in (None, "", 0.0, WEB):
+            setattr(options, destination, INTERVAL_MS)
+
+
+def _write_report(folder: Path) -> None:
+    beside_python = Path(sys.executable).with_name(_COMMAND)
+    command = str(beside_python) if beside_python.exists() else shutil.which(_COMMAND)
+    if command is None:
+        logger.error("No report: the command %s is not installed; %s holds what it would read", _COMMAND, folder)
+        return
+    done = subprocess.run([command, "report", str(folder)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
+        logger.error("No report (exit code %d): %s", done.returncode, lines[-1])
+    else:
+        logger.info("The report is %s", done.stdout.strip().splitlines()[-1])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,309 @@
+"""The plan of a load: its parts, and how they begin and end on every process.
+
+A load has the parts `warm-up` (only with `--warm-up`), `measured` and `cool-down`. The master, or the one process of
+a local Locust, decides when a part begins and tells the workers. `part_changed` fires on every process when
+it does, so that whoever records figures can mark them.
+
+What Locust itself does at these moments is mended here, because figures would be lost or mixed:
+
+- Its own summary would contain the warm-up. The master drops it from there when the measured part begins.
+- `runner.quit` waits half a second for the workers' last reports. The master stops the workers' users first,
+  and waits until each has sent its last report.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+import gevent
+from gevent.event import Event
+from locust.event import EventHook
+from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner, WorkerRunner
+from locust.stats import RequestStats, StatsEntry
+
+from zk_locust.load.patience import have_patience_with_master, have_patience_with_workers
+
+WARM_UP: Final = "warm-up"
+MEASURED: Final = "measured"
+COOL_DOWN: Final = "cool-down"
+
+PART_FIELD: Final = "zk_locust_part"
+_PART_MESSAGE: Final = "zk_locust_part"
+_WHERE_MESSAGE: Final = "zk_locust_where"
+_STOP_MESSAGE: Final = "zk_locust_stop"
+_STOPPED_MESSAGE: Final = "zk_locust_stopped"
+_STOP_GRACE_S: Final = 10.0
+
+logger = logging.getLogger(__name__)
+
+part_changed: Final = EventHook()
+"""Fires on every process as a part begins: `environment`, `part`, `planned_s` (None where its length is open), and
+`elapsed_s` (how long ago it began: a worker learns of the first part with a delay, and may come late).
+
+It may fire again for a running part, with better knowledge of when it began.
+"""
+
+
+happened: Final = EventHook()
+"""Fires on the process that leads the load as something happens that is worth a line in `events.csv`:
+`environment`, `event`, `subject`, `detail`, all text but the first.
+"""
+
+member_seen: Final = EventHook()
+"""Fires on the process that leads the load as a member was polled: `member`, `state` (what it says it is, `leader` for
+example) and `problem` (why it did not answer, else empty), all text.
+"""
+
+
+_plans: "WeakKeyDictionary[Any, LoadPlan]" = WeakKeyDictionary()
+
+
+def plan_of(environment: Any) -> "LoadPlan | None":
+    """Return the plan that this process walks through; a worker has none."""
+    return _plans.get(environment)
+
+
+def register_load_plan(environment: Any, runner: Any, **_: Any) -> None:
+    """Give this process its share of the plan (a listener of `events.init`)."""
+    if isinstance(runner, WorkerRunner):
+        WorkerParts(environment, runner)
+    elif runner is not None:
+        _plans[environment] = LoadPlan(environment, runner)
+
+
+def _first_part(environment: Any) -> str:
+    return WARM_UP if _warm_up_s(environment) > 0 else MEASURED
+
+
+def _warm_up_s(environment: Any) -> float:
+    return float(getattr(environment.parsed_options, "warm_up", 0.0) or 0.0)
+
+
+class WorkerParts:
+    """A worker's share: it changes part when the master says so, and sends what it has recorded before it does."""
+
+    def __init__(self, environment: Any, runner: Any) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._part = MEASURED
+        have_patience_with_master()
+        runner.register_message(_PART_MESSAGE, self._on_part)
+        runner.register_message(_STOP_MESSAGE, self._on_stop, concurrent=True)
+        environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.report_to_master.add_listener(self._on_report_to_master)
+        environment.events.quitting.add_listener(self._on_quitting)
+        if runner.worker_state != STATE_INIT:
+            # Locust has let the master send users before it told us of this process: we are late for `test_start`.
+            gevent.spawn(self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._runner.stats.clear_all()  # what nobody has recorded is not to be in Locust's summary either
+        self._on_test_start()
+
+    def _on_test_start(self, **_: Any) -> None:
+        self._begin(_first_part(self._environment), None)
+        # This worker may have come late, to a load that is further on.
+        self._runner.send_message(_WHERE_MESSAGE)
+
+    def _on_part(self, msg: Any, **_: Any) -> None:
+        # The figures are taken and the part is changed in one go, and only then sent: sending may let users run.
+        report: dict[str, Any] = {}
+        self._environment.events.report_to_master.fire(client_id=self._runner.client_id, data=report)
+        self._begin(msg.data["part"], msg.data["planned_s"], msg.data["elapsed_s"])
+        self._runner.send_message("stats", report)
+
+    def _begin(self, part: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
+        self._part = part
+        part_changed.fire(environment=self._environment, part=part, planned_s=planned_s, elapsed_s=elapsed_s)
+
+    def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
+        data[PART_FIELD] = self._part
+
+    def _on_stop(self, **_: Any) -> None:
+        self._runner.stop()
+        self._runner._send_stats()
+        self._runner.send_message(_STOPPED_MESSAGE)
+
+    def _on_quitting(self, **_: Any) -> None:
+        """Send the last figures also when this worker is stopped by itself (Ctrl-C, SIGTERM)."""
+        self._runner.stop()
+        self._runner._send_stats()
+
+
+class LoadPlan:
+    """The master's or the local process's share: it decides when a part begins, and ends the load."""
+
+    def __init__(self, environment: Any, runner: Any) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._is_master = isinstance(runner, MasterRunner)
+        self._summary_part = MEASURED
+        self._part: str | None = None
+        self._part_planned_s: float | None = None
+        self._part_began_s = 0.0
+        self._stopping = Event()
+        self._stopped = Event()
+        self._stopped_workers: set[str] = set()
+        self._run_time_s: float | None = None
+        self._measured_s: float | None = None
+        self._measured_until: float | None = None
+        self._warm_until: float | None = None
+        self._take_over_run_time()
+        events = environment.events
+        events.test_start.add_listener(self._on_test_start)
+        events.spawning_complete.add_listener(self._on_spawning_complete)
+        events.test_stopping.add_listener(self._on_test_stopping)
+        self._walking: Any = None
+        if self._is_master:
+            have_patience_with_workers()
+            runner.register_message(_STOPPED_MESSAGE, self._on_worker_stopped)
+            runner.register_message(_WHERE_MESSAGE, self._on_where)
+            # Before Locust's own listener, which adds whatever a report holds to the summary.
+            events.worker_report._handlers.insert(0, self._on_worker_report)
+
+    def _take_over_run_time(self) -> None:
+        """Let `--run-time` count from the start of the measured part: Locust would count from the first user."""
+        options = self._environment.parsed_options
+        if options is not None and getattr(options, "run_time", None):
+            self._run_time_s = self._measured_s = float(options.run_time)
+            options.run_time = None
+
+    @property
+    def measured_s(self) -> float | None:
+        """How long the measured part is to take, seconds; None where that is open."""
+        return self._measured_s
+
+    def limit_measured_part(self, seconds: float) -> None:
+        """Let the measured part be no longer than this, whatever `--run-time` says. To be said before a test starts."""
+        self._measured_s = seconds if self._run_time_s is None else min(seconds, self._run_time_s)
+
+    def time_left_s(self) -> float | None:
+        """Return how long the load still takes, seconds; None where it has no planned end, or is not running."""
+        now = time.perf_counter()
+        if self._measured_until is not None:
+            return max(0.0, self._measured_until - now)
+        if self._warm_until is not None and self._measured_s is not None:
+            return max(0.0, self._warm_until - now) + self._measured_s
+        return None
+
+    def _on_test_start(self, **_: Any) -> None:
+        self._stopping.clear()
+        self._stopped.clear()
+        self._measured_until = self._warm_until = None
+        self._stopped_workers.clear()
+        self._walking = None
+        first = _first_part(self._environment)
+        self._summary_part = first
+        if first == WARM_UP:
+            self._warm_until = time.perf_counter() + self._ramp_s() + _warm_up_s(self._environment)
+        self._enter(first, self._measured_s if first == MEASURED else None)
+        if first == MEASURED and self._measured_s:
+            self._walking = gevent.spawn(self._measure, self._measured_s)
+
+    def _ramp_s(self) -> float:
+        """Return how long it takes to start all users, as far as the command line says."""
+        options = self._environment.parsed_options
+        return float(options.num_users or 1) / float(options.spawn_rate or 1)
+
+    def _on_spawning_complete(self, **_: Any) -> None:
+        if self._summary_part == WARM_UP and self._walking is None:
+            self._walking = gevent.spawn(self._warm_up)
+
+    def _warm_up(self) -> None:
+        self._warm_until = time.perf_counter() + _warm_up_s(self._environment)
+        if self._stopping.wait(_warm_up_s(self._environment)):
+            return
+        self._runner.stats.clear_all()
+        self._summary_part = MEASURED
+        self._begin(MEASURED, self._measured_s)
+        if self._measured_s:
+            self._measure(self._measured_s)
+
+    def _measure(self, measured_s: float) -> None:
+        self._measured_until = time.perf_counter() + measured_s
+        if not self._stopping.wait(measured_s):
+            logger.info("The measured part is over, stopping the load")
+            # In a greenlet of its own: stopping must not wait for the one that asks for it.
+            gevent.spawn(self._end)
+
+    def _end(self) -> None:
+        if self._environment.web_ui is None:
+            self._runner.quit()
+            return
+        self._runner.stop()
+        if self._ends_by_itself():
+            gevent.sleep(self._environment.parsed_options.autoquit)
+            self._quit()
+
+    def _quit(self) -> None:
+        self._runner.quit()
+        if self._environment.web_ui is not None:
+            self._environment.web_ui.stop()
+
+    def _ends_by_itself(self) -> bool:
+        """Whether this process ends with its load, instead of waiting on a page for the next one."""
+        return self._environment.web_ui is None or self._environment.parsed_options.autoquit != -1
+
+    def _begin(self, part: str, planned_s: float | None) -> None:
+        self._enter(part, planned_s)
+        if self._is_master:
+            self._tell_where()
+
+    def _enter(self, part: str, planned_s: float | None) -> None:
+        self._part, self._part_planned_s, self._part_began_s = part, planned_s, time.perf_counter()
+        part_changed.fire(environment=self._environment, part=part, planned_s=planned_s, elapsed_s=0.0)
+
+    def _on_where(self, msg: Any, **_: Any) -> None:
+        self._tell_where(msg.node_id)
+
+    def _tell_where(self, worker: str | None = None) -> None:
+        """Tell one worker, or all, which part it is and how long it has been."""
+        elapsed_s = time.perf_counter() - self._part_began_s
+        data = {"part": self._part, "planned_s": self._part_planned_s, "elapsed_s": elapsed_s}
+        self._runner.send_message(_PART_MESSAGE, data, worker)
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        if self._stopping.is_set():
+            # Somebody else stops the load already, and has not come to where Locust would know it.
+            self._stopped.wait((self._environment.stop_timeout or 0) + _STOP_GRACE_S)
+            return
+        self._stopping.set()
+        if not self._is_master:
+            self._stopped.set()
+            return
+        workers_before = self._workers_alive()
+        self._begin(COOL_DOWN, None)
+        self._runner.send_message(_STOP_MESSAGE)
+        limit = time.perf_counter() + (self._environment.stop_timeout or 0) + _STOP_GRACE_S
+        self._wait_until(self._all_stopped, limit)
+        self._stopped.set()
+        all_lost = self._runner.clients and not self._workers_alive()
+        if (not workers_before or all_lost) and self._ends_by_itself():
+            logger.error("No worker is left, giving up")
+            self._environment.process_exit_code = 1
+            gevent.spawn(self._quit)
+
+    def _workers_alive(self) -> bool:
+        return any(worker.state != STATE_MISSING for worker in self._runner.clients.values())
+
+    def _all_stopped(self) -> bool:
+        return all(
+            worker.state == STATE_MISSING or name in self._stopped_workers
+            for name, worker in list(self._runner.clients.items())
+        )
+
+    @staticmethod
+    def _wait_until(condition: Callable[[], bool], deadline: float) -> None:
+        while not condition() and time.perf_counter() < deadline:
+            gevent.sleep(0.02)
+
+    def _on_worker_stopped(self, msg: Any, **_: Any) -> None:
+        self._stopped_workers.add(msg.node_id)
+
+    def _on_worker_report(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get(PART_FIELD) != self._summary_part:
+            data["stats"] = []
+            data["errors"] = {}
+            data["stats_total"] = StatsEntry(RequestStats(), "Aggregated", "").get_stripped_report()

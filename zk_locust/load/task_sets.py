@@ -1,0 +1,318 @@
+"""The task sets: which operations a user runs, in which proportion."""
+
+import random
+from collections import deque
+from types import FunctionType, MethodType
+from typing import Any, ClassVar
+
+import gevent
+from locust import SequentialTaskSet, TaskSet, task
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+from zk_locust.load.locust_client import DEFAULT_NODE, LocustClient
+from zk_locust.load.operations import (
+    AbstractOp,
+    MaybeInterrupt,
+    ZKConnectOp,
+    ZKCountChildrenOp,
+    ZKCreateEphemeralOp,
+    ZKDeleteFromQueueOp,
+    ZKExistsOp,
+    ZKExistsWithManyWatchesOp,
+    ZKExistsWithWatchOp,
+    ZKGetChildren2Op,
+    ZKGetChildrenOp,
+    ZKGetOp,
+    ZKIncrementingSetOp,
+    ZKSetOp,
+    ZKWatchOp,
+)
+from zk_locust.load.operations.base import OpSettings
+from zk_locust.load.tasks_later import own_tasks
+
+GETS_PER_SET = 10
+
+
+class _QuickTurns:
+    """Spares what each turn of Locust's loop costs: it draws lots, looks at what a task is, and sleeps for no time."""
+
+    _loop_turn = -1
+    _loop: Any = None
+    _never_waits = False
+    _wait_between_s: tuple[float, float] | None = None
+
+    def get_next_task(self) -> Any:
+        """Return one of the tasks by chance; the only one where there is one."""
+        tasks = self.tasks  # type: ignore[attr-defined]
+        return tasks[0] if len(tasks) == 1 else super().get_next_task()  # type: ignore[misc]
+
+    def execute_task(self, task: Any) -> None:
+        """Run a task; a function, and an operation's method, is called at once."""
+        kind = type(task)
+        if kind is FunctionType or (kind is MethodType and task.__self__ is not self):
+            task(self)
+        else:
+            super().execute_task(task)  # type: ignore[misc]
+
+    def wait(self) -> None:
+        """Wait as long as `wait_time` says. For no time only where the task has not let others run."""
+        user = self._user  # type: ignore[attr-defined]
+        if user._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        if self._loop is None:
+            self._loop = gevent.get_hub().loop
+            # Found once: to ask each time is a quarter of what a turn takes.
+            self._never_waits = (
+                self._wait_between_s is None
+                and getattr(self.wait_time, "__func__", None) is _QuickTurns.wait_time
+                and getattr(user, "never_waits", False)
+            )
+        seconds = 0.0 if self._never_waits else self.wait_time()
+        turn = self._loop.iteration
+        # Whoever has waited for a reply since has let all others run; who fails without asking anybody must do so now.
+        if seconds > 0 or turn == self._loop_turn:
+            user._state = LOCUST_STATE_WAITING
+            self._sleep(seconds)  # type: ignore[attr-defined]
+            if user._state == LOCUST_STATE_STOPPING:
+                raise StopUser
+            user._state = LOCUST_STATE_RUNNING
+            turn = self._loop.iteration
+        self._loop_turn = turn
+
+    def goes_on(self) -> bool:
+        """Whether a task may run its next operation without another turn of Locust's.
+
+        It may where there is no wait and no other task, the user is not to stop, and others have run since the
+        operation before.
+        """
+        if (
+            not self._never_waits
+            or len(self.tasks) != 1  # type: ignore[attr-defined]
+            or self._task_queue  # type: ignore[attr-defined]
+            or self._user._state == LOCUST_STATE_STOPPING  # type: ignore[attr-defined]
+        ):
+            return False
+        turn = self._loop.iteration
+        if turn == self._loop_turn:
+            return False
+        self._loop_turn = turn
+        return True
+
+    def wait_time(self) -> float:
+        """Return how long to wait until the next task, seconds."""
+        if self._wait_between_s is None:
+            return float(self._user.wait_time())  # type: ignore[attr-defined]
+        return random.uniform(*self._wait_between_s)
+
+
+class ZKLocustTaskSet(_QuickTurns, TaskSet):
+    """Base of the task sets. A subclass may set `tasks` in its `__init__`, also to operations' `task`.
+
+    `maybe_interrupt` is handed to every operation; it may end the task set. `min_wait` and `max_wait`, milliseconds,
+    win over the user's where a class sets them.
+    """
+
+    def __init__(self, parent: Any, maybe_interrupt: MaybeInterrupt | None = None) -> None:
+        super().__init__(parent)
+        self.maybe_interrupt = maybe_interrupt
+        self._wait_between_s = _own_waits_s(type(self))
+
+    def __init_subclass__(cls) -> None:
+        cls.tasks = own_tasks(cls)
+
+    @property
+    def locust(self) -> Any:
+        """The user, by its name of 2019."""
+        return self.user
+
+
+class ZKLocustTaskSequence(_QuickTurns, SequentialTaskSet):
+    """Base of task sets that run their tasks one after the other; `tasks` may be set in `__init__`."""
+
+    def __init__(self, parent: Any, maybe_interrupt: MaybeInterrupt | None = None) -> None:
+        super().__init__(parent)  # type: ignore[no-untyped-call]
+        self.maybe_interrupt = maybe_interrupt
+        self._wait_between_s = _own_waits_s(type(self))
+        self._tasks_done = 0
+
+    def __init_subclass__(cls) -> None:
+        cls.tasks = own_tasks(cls)
+
+    @property
+    def locust(self) -> Any:
+        """The user, by its name of 2019."""
+        return self.user
+
+    def get_next_task(self) -> Any:
+        """Return the next task: Locust's own would know only those of the class."""
+        if not self.tasks:
+            return super().get_next_task()  # it raises, and says why
+        self._tasks_done += 1
+        return self.tasks[(self._tasks_done - 1) % len(self.tasks)]
+
+
+def _own_waits_s(task_set: Any) -> tuple[float, float] | None:
+    """Return the least and the most wait of a task set's class, seconds, or None where it leaves that to the user."""
+    least, most = task_set.min_wait, task_set.max_wait
+    if least is None and most is None:
+        return None
+    return (least or 0) / 1000, max(least or 0, most or 0) / 1000
+
+
+class OperationsTaskSet(ZKLocustTaskSet):
+    """Base of the task sets that are a mix of operations: `operations` says which, and how often each is chosen.
+
+    With `name` or `suffix`, as in 2019, requests are counted by the operation as their type, and by this name, or by
+    the task set's own with the suffix. `val_size` is the length of the values, bytes; by default `--val-size`.
+    """
+
+    default_name: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        parent: Any,
+        maybe_interrupt: MaybeInterrupt | None = None,
+        *,
+        name: str | None = None,
+        suffix: str | None = None,
+        val_size: int | None = None,
+    ) -> None:
+        super().__init__(parent, maybe_interrupt)
+        own = "_".join(part for part in (name or self.default_name, suffix) if part)
+        self.settings: OpSettings = {"task_set_name": own} if name or suffix else {}
+        self.val_size = val_size
+        client: LocustClient = self.user.client  # type: ignore[attr-defined]
+        self._choices = [op.task for op, weight in self.operations(client) for _ in range(weight)]
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return (operation, weight) for each operation of one user."""
+        raise NotImplementedError
+
+    # One task at the level of the class: Locust warns of a class without, and its pages list the names.
+    @task
+    def run_operation(self) -> None:
+        """Run one operation of the mix; as many as may follow at once, where there is no wait."""
+        while True:
+            random.choice(self._choices)(self)
+            if not self.goes_on():
+                return
+
+
+class ZKSetTaskSet(OperationsTaskSet):
+    """Writes only."""
+
+    default_name = "set"
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the set."""
+        return [(ZKSetOp(client, val_size=self.val_size, **self.settings), 1)]
+
+
+class ZKGetTaskSet(OperationsTaskSet):
+    """Reads only."""
+
+    default_name = "get"
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the get."""
+        return [(ZKGetOp(client, val_size=self.val_size, **self.settings), 1)]
+
+
+class ZKSetAndGetTaskSet(OperationsTaskSet):
+    """Ten reads for each write."""
+
+    default_name = "set_and_get"
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the incrementing set and the get."""
+        return [
+            (ZKIncrementingSetOp(client, val_size=self.val_size, **self.settings), 1),
+            (ZKGetOp(client, val_size=self.val_size, **self.settings), GETS_PER_SET),
+        ]
+
+
+class ZKConnectTaskSet(OperationsTaskSet):
+    """Sessions that come and go. The user's class says `autostart=False`."""
+
+    default_name = "connect"
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the connect."""
+        return [(ZKConnectOp(client, **self.settings), 1)]
+
+
+class ZKCreateAndDeleteTaskSet(OperationsTaskSet):
+    """Ephemeral nodes that come and go, and now and then a count of them.
+
+    More deletions are tried than nodes are made, so that the number of nodes stays small.
+    """
+
+    default_name = "create_and_delete"
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return creation, deletion and count."""
+        made: deque[str] = deque()
+        return [
+            (ZKCreateEphemeralOp(client, push=made.append, val_size=self.val_size, **self.settings), 75),
+            (ZKDeleteFromQueueOp(client, made.popleft, **self.settings), 125),
+            (ZKCountChildrenOp(client, **self.settings), 1),
+        ]
+
+
+class ZKWatchTaskSet(OperationsTaskSet):
+    """Watches that fire."""
+
+    default_name = "watch"
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the watch."""
+        return [(ZKWatchOp(client, val_size=self.val_size, **self.settings), 1)]
+
+
+class ZKExistsTaskSet(OperationsTaskSet):
+    """Nodes that exist and nodes that do not, with a watch and without."""
+
+    default_name = "exists"
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the four ways to ask."""
+        there = client.join_path(DEFAULT_NODE)
+        not_there = client.join_path("/doesnotexist")
+        settings = self.settings
+        return [
+            (ZKExistsOp(client, there, "exists_positive", make_node=True, **settings), 1),
+            (ZKExistsOp(client, not_there, "exists_negative", **settings), 1),
+            (ZKExistsWithWatchOp(client, there, "exists_positive_watch", make_node=True, **settings), 1),
+            (ZKExistsWithWatchOp(client, not_there, "exists_negative_watch", **settings), 1),
+        ]
+
+
+class ZKExistsManyTaskSet(OperationsTaskSet):
+    """Watches that pile up."""
+
+    default_name = "exists_many"
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the exists with ever new watches."""
+        return [(ZKExistsWithManyWatchesOp(client, **self.settings), 1)]
+
+
+class ZKGetChildrenTaskSet(OperationsTaskSet):
+    """Lists of children."""
+
+    default_name = "get_children"
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the get_children."""
+        return [(ZKGetChildrenOp(client, **self.settings), 1)]
+
+
+class ZKGetChildren2TaskSet(OperationsTaskSet):
+    """Lists of children, with the parent's stat."""
+
+    default_name = "get_children2"
+
+    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+        """Return the get_children with stat."""
+        return [(ZKGetChildren2Op(client, **self.settings), 1)]

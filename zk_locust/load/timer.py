@@ -1,0 +1,167 @@
+"""The timer: one operation, from its start to its reply, as one request event of Locust's."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any
+
+import gevent
+import locust
+from kazoo.exceptions import ConnectionLoss, KazooException
+from kazoo.exceptions import OperationTimeoutError as KazooOperationTimeoutError
+from kazoo.exceptions import SessionExpiredError as KazooSessionExpiredError
+from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.retry import RetryFailedError
+
+from zk_locust.contract.errors import ClientError
+
+REQUEST_TYPE = "zookeeper"
+# What says something about the ensemble. kazoo's own come from whatever a locustfile asks of kazoo itself: recipes,
+# asynchronous requests, ACLs. Those of kazoo's that tell of a lost connection include ours, which derive from them.
+_counted: tuple[type[BaseException], ...] = (KazooException, KazooTimeoutError)
+_CONNECTION_ERRORS = (
+    ConnectionLoss, KazooOperationTimeoutError, KazooSessionExpiredError, KazooTimeoutError, RetryFailedError,
+)  # fmt: skip
+
+
+def register_exceptions(exceptions: Iterable[type[BaseException]]) -> None:
+    """Let timers count these too, as errors of the ensemble's: those of a client of the locustfile's own."""
+    global _counted
+    _counted = tuple(dict.fromkeys((*_counted, *exceptions)))
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSettings:
+    """Where timers report, and what they do with errors. `context` returns the context of each request event."""
+
+    events: Any = None  # Locust's own where there are none
+    exception_behavior: str = "log-failure"
+    ignore_connection_down: bool = False
+    context: Callable[[], Any] | None = None
+
+
+_latest = TimerSettings()
+
+
+def adopt(settings: TimerSettings) -> None:
+    """Let timers that are made outside of any user's greenlet follow these settings from now on."""
+    global _latest
+    _latest = settings
+
+
+def settings_here() -> TimerSettings:
+    """Return the settings of the user whose greenlet this is; elsewhere those that were adopted last."""
+    arguments = getattr(gevent.getcurrent(), "args", None)  # Locust finds a greenlet's user in the same way
+    found = getattr(arguments[0], "timer_settings", None) if arguments else None
+    return found or _latest
+
+
+class LocustTimer:
+    """Time the block, and report it as a success, or as a failure when it raises a ClientError or an error of kazoo's.
+
+    One argument by place is the operation's name; with `name` too, or a second one, it is the request type, as in 2019.
+    What becomes of such an error is `--exception-behavior`'s to say. Anything else that leaves the block (a user being
+    stopped, a time limit of the caller's, a mistake in a locustfile) is passed on and reported as nothing: it says
+    nothing about the ensemble. An error after the report is passed on too, unless `failure` was given this very error.
+    """
+
+    __slots__ = ("_failure", "_fired", "_reported", "_settings", "_started_ns", "name", "request_type")
+
+    def __init__(
+        self,
+        first: str | None = None,
+        second: str | None = None,
+        *,
+        name: str | None = None,
+        request_type: str | None = None,
+        settings: TimerSettings | None = None,
+        events: Any = None,
+        exception_behavior: str | None = None,
+        ignore_connection_down: bool | None = None,
+    ) -> None:
+        # In 2019 it was LocustTimer(request_type, name=""), by place or by name.
+        if name is not None:
+            self.request_type, self.name = first or request_type or REQUEST_TYPE, name
+        elif second is not None:
+            self.request_type, self.name = first or "", second
+        else:
+            self.request_type, self.name = request_type or REQUEST_TYPE, first or ""
+        if settings is None:
+            settings = _settings_with(events, exception_behavior, ignore_connection_down)
+        self._settings = settings
+        self._reported = self._fired = False
+        self._failure: BaseException | str | None = None
+        self._started_ns = 0
+
+    def __enter__(self) -> "LocustTimer":
+        self._reported = self._fired = False
+        self._failure = None
+        self._started_ns = time.perf_counter_ns()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if error is None:
+            if not self._reported:
+                self.success()
+            return False
+        if not isinstance(error, _counted):
+            return False
+        settings = self._settings
+        if self._fired and error is not self._failure:
+            return settings.exception_behavior == "try-suppress"
+        ignored = settings.ignore_connection_down and isinstance(error, _CONNECTION_ERRORS)
+        if not (self._reported or ignored or settings.exception_behavior == "try-suppress"):
+            self._fire(0, error, time.perf_counter_ns())
+        return settings.exception_behavior != "propagate"
+
+    def restart(self, started_ns: int | None = None) -> None:
+        """Let the operation begin now, or have begun at `started_ns` of `time.perf_counter_ns`: what came before was
+        preparation.
+        """
+        self._started_ns = time.perf_counter_ns() if started_ns is None else started_ns
+
+    def success(self, response_length: int = 0, *, ended_ns: int | None = None) -> None:
+        """Report a success that ends now, or has ended at `ended_ns` of `time.perf_counter_ns`.
+
+        `response_length` is in bytes, or in items where the operation counts.
+        """
+        if ended_ns is None:
+            ended_ns = time.perf_counter_ns()
+        self._fire(response_length, None, ended_ns)
+
+    def failure(self, exc: BaseException | str) -> None:
+        """Report a failure that ends now."""
+        self._failure = exc
+        self._fire(0, ClientError(exc) if isinstance(exc, str) else exc, time.perf_counter_ns())
+
+    def discard(self) -> None:
+        """Report nothing."""
+        self._reported = True
+
+    def _fire(self, response_length: int, error: BaseException | None, ended_ns: int) -> None:
+        self._reported = self._fired = True
+        settings = self._settings
+        (settings.events or _latest.events or locust.events).request.fire(
+            request_type=self.request_type,
+            name=self.name,
+            response_time=(ended_ns - self._started_ns) / 1e6,
+            response_length=response_length,
+            exception=error,
+            context={} if settings.context is None else settings.context(),
+        )
+
+
+def _settings_with(events: Any, exception_behavior: str | None, ignore_connection_down: bool | None) -> TimerSettings:
+    """Return the settings that hold here, with those that are given."""
+    if events is None and exception_behavior is None and ignore_connection_down is None:  # nearly all timers
+        return settings_here()
+    given = {
+        "events": events,
+        "exception_behavior": exception_behavior,
+        "ignore_connection_down": ignore_connection_down,
+    }
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return replace(settings_here(), **changes)

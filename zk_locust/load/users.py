@@ -1,0 +1,210 @@
+"""The simulated user: one ZooKeeper session, and the task set that drives it."""
+
+import contextlib
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, Unpack
+
+import gevent
+import locust
+from locust import User
+from locust.runners import WorkerRunner
+from locust.user.task import LOCUST_STATE_STOPPING
+
+from zk_locust.contract.errors import ClientError, ConfigurationError
+from zk_locust.contract.parameters import add_parameters
+from zk_locust.load.bench import adopt_flags, register_bench_parameters
+from zk_locust.load.collectors import register_collectors
+from zk_locust.load.interrupt import register_interrupt
+from zk_locust.load.library_use import give_options
+from zk_locust.load.locust_client import KINDS, LocustClient
+from zk_locust.load.node_cleanup import register_node_cleanup
+from zk_locust.load.older_locustfiles import OlderSettings, ZKLocustMeta, with_older_settings
+from zk_locust.load.options import Options
+from zk_locust.load.picked_classes import show_hosts
+from zk_locust.load.refusals import register_refusals
+from zk_locust.load.report_dir import register_report_dir
+from zk_locust.load.request_counting import register_request_counting
+from zk_locust.load.run_sockets import install
+from zk_locust.load.settings_check import register_fixed_parameters, register_settings_check
+from zk_locust.load.stages import register_load_plan
+from zk_locust.load.timer import TimerSettings, adopt
+
+_CONNECT_PAUSE_S = 1.0
+_WORTH_TELLING_S = 1.0
+_FROM_OPTIONS = object()
+
+
+class ZKLocust(User, metaclass=ZKLocustMeta):
+    """A user with one ZooKeeper session, as `client`.
+
+    A subclass says what to do in `tasks`, or in `task_set` as in 2019. `min_wait` and `max_wait` are milliseconds and
+    win over `--min-wait` and `--max-wait` where a class sets them.
+    """
+
+    abstract = True
+    given_environment: Any = None
+    min_wait: float | None = None  # type: ignore[assignment]
+    max_wait: float | None = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        environment: Any = None,
+        *older: Any,
+        client_impl: str | type[LocustClient] | None = None,
+        pseudo_root: Any = _FROM_OPTIONS,
+        autostart: bool = True,
+        **settings: Unpack[OlderSettings],
+    ) -> None:
+        # In 2019 there was no environment: by place, the client came first, and the pseudo root second.
+        places = [one for one in (environment, *older) if one is not None and one is not self.given_environment]
+        environment = self.given_environment
+        if places and isinstance(places[0], (str, type)):
+            client_impl, pseudo_root = (*places, pseudo_root)[:2]
+        elif places:
+            environment = places[0]
+        # A class of then has handed on what it took for the client or the pseudo root.
+        if client_impl is self.given_environment:
+            client_impl = None
+        if pseudo_root is not None and pseudo_root is self.given_environment:
+            pseudo_root = _FROM_OPTIONS
+        super().__init__(environment)
+        self.options = with_older_settings(Options.of(environment.parsed_options), settings)
+        self._autostart = autostart
+        where: dict[str, Any] = {
+            "pseudo_root": self.options.pseudo_root if pseudo_root is _FROM_OPTIONS else pseudo_root,
+            "events": environment.events,
+        }
+        if type(self).context is not User.context:
+            where["context"] = self.context
+        self.client: LocustClient = _client(self.options, client_impl, where)
+        self.timer_settings = self.client.timer_settings
+        adopt(replace(self.timer_settings, context=None))
+        if autostart:
+            self.client.connect_at_first_use(self.connect)
+            if type(self).on_start is not ZKLocust.on_start:
+                # Connected before it runs, also where it does not call ours.
+                self.on_start = partial(_connected_first, self, self.on_start)  # type: ignore[method-assign]
+        if type(self).on_stop is not ZKLocust.on_stop:
+            # Its session ends after it, also where it does not call ours.
+            self.on_stop = partial(_stopped_after, self, self.on_stop)  # type: ignore[method-assign]
+        self._wait_between_s = self._waits()
+
+    def wait_time(self) -> float:
+        """Return how long to wait until the next operation, seconds."""
+        least, most = self._wait_between_s
+        return random.uniform(least, most) if most else 0.0
+
+    @property
+    def never_waits(self) -> bool:
+        """Whether there is no wait between two operations: `wait_time` need not be asked each time then."""
+        return self._wait_between_s[1] == 0 and getattr(self.wait_time, "__func__", None) is ZKLocust.wait_time
+
+    def on_start(self) -> None:
+        """Connect."""
+        if self._autostart:
+            self.connect()
+
+    def connect(self) -> None:
+        """Connect, again and again until it works: an ensemble that is down is a failure each time, not a dead user.
+
+        The pseudo root is there afterwards, where the user may make it.
+        """
+        while self.client.is_connection_down():
+            # Also where errors are to be raised into the task: there is no task yet, and the user would be gone.
+            began = time.perf_counter()
+            with contextlib.suppress(ClientError), self.client.timer("connect") as timer:
+                try:
+                    self.client.start()
+                    self.client.ensure_pseudo_root()
+                    timer.discard()
+                except gevent.GreenletExit:
+                    # Stopped on the way: without this, a load that never had a session would end as a good one.
+                    waited_s = time.perf_counter() - began
+                    if waited_s >= _WORTH_TELLING_S:
+                        timer.failure(f"no session yet after {waited_s:.1f} s, when the load ended")
+                    raise
+                except ConfigurationError as error:
+                    # The leader's check has passed; here, on a worker's machine, a file or a library is missing.
+                    timer.failure(error)
+            if self.client.is_connection_down():
+                gevent.sleep(_CONNECT_PAUSE_S)
+            if self._state == LOCUST_STATE_STOPPING:
+                return
+
+    def on_stop(self) -> None:
+        """End the session."""
+        self.client.stop()
+
+    def _waits(self) -> tuple[float, float]:
+        least = self.options.min_wait_s if self.min_wait is None else self.min_wait / 1000
+        most = self.options.max_wait_s if self.max_wait is None else self.max_wait / 1000
+        return least, max(least, most)
+
+
+def _client(options: Options, kind: str | type[LocustClient] | None, where: dict[str, Any]) -> LocustClient:
+    if isinstance(kind, type):
+        return kind(options=options, **where)
+    name = kind or options.client
+    if name in KINDS:
+        return KINDS[name](options=options, **where)
+    return LocustClient(options, client=name, **where)
+
+
+def _connected_first(user: ZKLocust, on_start: Callable[[], None]) -> None:
+    user.connect()
+    on_start()
+
+
+def _stopped_after(user: ZKLocust, on_stop: Callable[[], None]) -> None:
+    try:
+        on_stop()
+    finally:
+        user.client.stop()
+
+
+def _on_init(environment: Any, runner: Any, **_: Any) -> None:
+    if not isinstance(runner, WorkerRunner):
+        show_hosts(environment, getattr(environment.parsed_options, "hosts", None))
+    # Timers of users of other kinds too: on a worker the options come with the test.
+    environment.events.test_start.add_listener(_adopt_options)  # after the one that refuses a test
+
+
+def _adopt_options(environment: Any, **_: Any) -> None:
+    options = Options.of(environment.parsed_options)
+    adopt(TimerSettings(environment.events, options.exception_behavior, options.ignore_connection_down))
+
+
+def register() -> None:
+    """Let Locust know the parameters, the plan of the load and the cleaning up. Safe to call again."""
+    parameters = locust.events.init_command_line_parser
+    for listener in (add_parameters, install):
+        if listener not in parameters._handlers:
+            parameters.add_listener(listener)
+    # Before the collectors', whichever was imported first: they take their files from what --report-dir says.
+    listeners = [
+        give_options,
+        register_interrupt,
+        register_bench_parameters,
+        register_settings_check,
+        register_report_dir,
+        register_fixed_parameters,  # those that follow from --report-dir too
+        register_load_plan,
+        register_refusals,
+        register_node_cleanup,
+        register_request_counting,
+        register_collectors,
+        _on_init,
+    ]
+    handlers = locust.events.init._handlers
+    handlers[:0] = [listener for listener in listeners if listener not in handlers]
+    adopt_flags(sys.argv[1:])
+
+
+# Locust asks for parameters right after it has imported the locustfile, and a locustfile says no more than
+# `from zk_locust import ZKLocust`: this import is the one chance to answer.
+register()

@@ -1,0 +1,356 @@
+"""Scenarios: what load to drive, as a YAML file, together with what the inventory or the command line says instead.
+
+`resolve_plan` turns both into a plan that can be run, or into the list of everything that is wrong with them.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from zk_locust.contract.connect_string import parse_connect_string
+from zk_locust.contract.durations import parse_duration_ms
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.parameters import (
+    BENCH,
+    PARAMETERS,
+    Value,
+    check,
+    environment_of,
+    nearest,
+    parameter_of,
+    showable,
+)
+from zk_locust.contract.protection import remedy_for_run, unprotected
+from zk_locust.contract.secrets import kind_of
+from zk_locust.load.sequence_length import sequence_length_s
+from zk_locust.workload.reading import read_workload
+from zk_locust.workload.specification import size_of_all
+from zk_locust.workload.values import mean_size
+
+LOCUSTFILES: Final = Path(__file__).parents[1] / "locustfiles"
+
+# Figures are always recorded; a scenario may say how often.
+_DEFAULT_PARAMETERS: Final[dict[str, Value]] = {"stats-collect": 1000.0, "zk-metrics-collect": 1000.0}
+# The run says where its files go and which part comes when.
+_OWNED_BY_THE_RUN: Final[dict[str, str]] = {
+    "stats-csv": "the run folder's file is always written",
+    "stats-distrib": "the run folder's file is always written",
+    "stats-hlog": "the run folder's file is always written",
+    "stats-events": "the run folder's file is always written",
+    "stats-progress": "the run folder's file is always written",
+    "zk-metrics-csv": "the run folder's file is always written",
+    "zk-admin-addresses": "it is rendered from the inventory; give it with zookeeper_managed: false only",
+    "report-dir": "the run folder gets its report",
+    "remove-left-trees": "it follows from zookeeper_managed",
+    "warm-up": "set benchmark_warmup, or warmup in the scenario",
+}
+# Unless the scenario says otherwise, the run works below a node of its own and removes it.
+_SET_BY_THE_RUN: Final = frozenset(_OWNED_BY_THE_RUN) | {"pseudo-root", "remove-nodes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A load that can be run.
+
+    `parameters` are all that are in force, defaults too, without secrets. `environment` are those that were given, and
+    `secret_environment` the secret ones among them.
+    """
+
+    name: str
+    description: str
+    scenario_file: str
+    locustfile: str
+    users: int
+    spawn_rate: float
+    warmup_s: float
+    run_time_s: float
+    parameters: dict[str, Value]
+    environment: dict[str, str]
+    secret_environment: dict[str, str]
+    preparation_s: float = 0.0
+
+    @property
+    def planned_s(self) -> float:
+        """How long the load takes to the end of the measured part, seconds: its tree, its users, its parts.
+
+        `preparation_s` of that is the most that filling and removing a workload's tree may take.
+        """
+        return self.preparation_s + self.users / self.spawn_rate + self.warmup_s + self.run_time_s
+
+    @property
+    def members(self) -> list[dict[str, Any]]:
+        """The members in the parameter `hosts`, by the inventory's words; none where the inventory names them."""
+        hosts = self.parameters.get("hosts")
+        return [
+            {"address": address, "client_port": port}
+            for address, port in (parse_connect_string(str(hosts)).members if hosts else ())
+        ]
+
+
+def _count(value: object) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not text.isdecimal() or int(text) < 1:
+        raise ValueError("this is not a whole number from 1; write e.g. 32")
+    return int(text)
+
+
+def _rate(value: object) -> float:
+    try:
+        rate = float(str(value))
+    except ValueError:
+        rate = math.nan
+    if isinstance(value, bool) or not 0 < rate < math.inf:
+        raise ValueError("this is not a number of users each second above 0; write e.g. 16")
+    return rate
+
+
+def _duration_s(value: object) -> float:
+    try:
+        return parse_duration_ms(value if isinstance(value, (int, float)) else str(value), "s") / 1000
+    except ValueError as error:
+        raise ValueError(str(error).partition("] ")[2]) from None
+
+
+def _run_time_s(value: object) -> float:
+    seconds = _duration_s(value)
+    if seconds < 1 or seconds % 1:
+        raise ValueError("Locust measures for whole seconds, one at least; write e.g. 30s")
+    return seconds
+
+
+_SETTINGS: Final[dict[str, Callable[[object], Any]]] = {
+    "users": _count,
+    "spawn_rate": _rate,
+    "warmup": _duration_s,
+    "run_time": _run_time_s,
+}
+_KEYS: Final = ("description", "locustfile", "workload", *_SETTINGS, "parameters")
+_WORKLOAD_LOCUSTFILE: Final = "locust_workload.py"
+_SEQUENCE_LOCUSTFILE: Final = "locust_sequence.py"
+# What the filling and the removing of a workload's tree may take, on slow servers: nodes and bytes a second.
+_PREPARED_NODES_PER_S: Final = 1000
+_PREPARED_BYTES_PER_S: Final = 2_000_000
+
+
+def resolve_plan(
+    scenario: str, scenarios_dir: Path, overrides: Mapping[str, object], *, managed: bool = True
+) -> tuple[Plan | None, list[str]]:
+    """Return the plan and no problem, or no plan and every problem.
+
+    `scenario` is the name of a file of `scenarios_dir`, or a path. `overrides` holds what the `benchmark_*` variables
+    say, by the scenario's own keys; its `parameters` are laid over the scenario's. Where the ensemble is not `managed`
+    (`zookeeper_managed`), the inventory may not know the members' AdminServers, so parameters may name them.
+    """
+    owned = {key: why for key, why in _OWNED_BY_THE_RUN.items() if managed or key != "zk-admin-addresses"}
+    file = _find_scenario(scenario, scenarios_dir)
+    if file is None:
+        known = sorted(path.stem for path in scenarios_dir.glob("*.yml"))
+        return None, [
+            f"benchmark_scenario [{scenario}]: there is no such scenario{nearest(scenario, known)}; "
+            f"give the path of a YAML file, or one of: {', '.join(known)}",
+            *_problems_of_overrides(overrides, owned),
+        ]
+    content, problems = _read(file)
+    if content is None:
+        return None, problems + _problems_of_overrides(overrides, owned)
+    source = {key: f"{key} in {file.name}" for key in _KEYS} | {key: f"benchmark_{key}" for key in overrides}
+    merged: dict[str, Any] = {**content, **overrides}
+
+    sequence = merged.get("locustfile") == _SEQUENCE_LOCUSTFILE
+    for key in _SETTINGS:
+        # The sequence knows its own length.
+        if key not in merged and not (sequence and key == "run_time"):
+            problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
+    settings = _settings(merged, source, problems)
+    parameters = _parameters(content.get("parameters"), overrides.get("parameters"), owned, problems)
+    client = str(parameters.get("client", parameter_of("client").default))
+    if problem := unprotected(client, [name for name, value in parameters.items() if value]):
+        remedy = remedy_for_run(showable(overrides.get("parameters")))
+        problems.append(f"benchmark_parameters.client [{client}]: {problem}; {remedy}")
+    locustfile_name, preparation_s = str(merged.get("locustfile", "")), 0.0
+    if "workload" in merged:
+        preparation_s = _take_workload(merged, source["workload"], settings.get("users"), parameters, problems)
+        locustfile_name = _WORKLOAD_LOCUSTFILE
+    if sequence:
+        _limit_to_sequence(settings, parameters, problems)
+    locustfile = _find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
+    if problems or locustfile is None:
+        return None, problems
+    plain, secret = environment_of(parameters)
+    effective = {
+        p.name: p.default
+        for p in PARAMETERS
+        if p.default is not None and p.name not in _SET_BY_THE_RUN and p.section != BENCH
+    }
+    return Plan(
+        name=file.stem,
+        description=str(content.get("description", "")).strip(),
+        scenario_file=str(file),
+        locustfile=str(locustfile),
+        users=settings["users"],
+        spawn_rate=settings["spawn_rate"],
+        warmup_s=settings["warmup"],
+        run_time_s=settings["run_time"],
+        parameters={
+            name: parameter_of(name).with_unit(value)
+            for name, value in (effective | parameters).items()
+            if not parameter_of(name).secret
+        },
+        environment=plain,
+        secret_environment=secret,
+        preparation_s=preparation_s,
+    ), []
+
+
+def _problems_of_overrides(overrides: Mapping[str, object], owned: Mapping[str, str]) -> list[str]:
+    """Check what can be checked without the scenario, so that one message names it too."""
+    problems: list[str] = []
+    _settings(overrides, {key: f"benchmark_{key}" for key in overrides}, problems)
+    _parameters(None, overrides.get("parameters"), owned, problems)
+    return problems
+
+
+def _settings(given: Mapping[str, Any], source: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    """Convert the settings that are given; `source` says where each was set."""
+    settings: dict[str, Any] = {}
+    for key, convert in _SETTINGS.items():
+        if key in given:
+            try:
+                settings[key] = convert(given[key])
+            except ValueError as error:
+                problems.append(f"{source[key]} [{given[key]}]: {error}")
+    return settings
+
+
+def plan_as_json(plan: Plan | None, problems: list[str]) -> dict[str, Any]:
+    """Return what `zk-locust resolve-plan` prints."""
+    return {
+        "problems": problems,
+        "plan": None if plan is None else asdict(plan) | {"planned_s": plan.planned_s, "members": plan.members},
+    }
+
+
+def _find_scenario(scenario: str, scenarios_dir: Path) -> Path | None:
+    for candidate in (scenarios_dir / f"{scenario}.yml", scenarios_dir / scenario, Path(scenario)):
+        if candidate.suffix in (".yml", ".yaml") and candidate.is_file():
+            return candidate.resolve()
+    return None
+
+
+def _read(file: Path) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return the scenario's settings, None where there are none to be read, and what is wrong with them."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        reason = getattr(error, "problem", None) or error
+        return None, [f"benchmark_scenario [{file}{line}]: this is not YAML that can be read: {reason}"]
+    if not isinstance(content, dict):
+        return None, [f"benchmark_scenario [{file}]: a scenario is a dictionary with {', '.join(_KEYS)}"]
+    unknown = [key for key in content if key not in _KEYS]
+    problems = [
+        f"{key} in {file.name}{_shown(key, content[key])}: a scenario has no such setting{nearest(str(key), _KEYS)}; "
+        f"it has: {', '.join(_KEYS)}"
+        for key in unknown
+    ]
+    return {key: value for key, value in content.items() if key in _KEYS}, problems
+
+
+def _shown(key: object, value: object) -> str:
+    """Return the value of an unknown setting in brackets, where a setting is meant that holds no secret."""
+    meant = nearest(str(key), _KEYS)
+    return f" [{value}]" if meant and meant == nearest(str(key), _SETTINGS) else ""
+
+
+def _find_locustfile(name: str, beside: Path, source: str, problems: list[str]) -> Path | None:
+    if not name:
+        problems.append(
+            f"{source} []: no locustfile is given, and no workload; the starter kit has: {', '.join(_starter_kit())}"
+        )
+        return None
+    for candidate in (LOCUSTFILES / name, beside / name, Path(name)):
+        if candidate.suffix == ".py" and candidate.is_file():
+            try:
+                compile(candidate.read_bytes(), str(candidate), "exec")
+            except SyntaxError as error:
+                line = f", line {error.lineno}" if error.lineno else ""
+                problems.append(f"{source} [{name}{line}]: this is not Python: {error.msg}")
+                return None
+            except (OSError, ValueError) as error:
+                problems.append(f"{source} [{name}]: this cannot be read as Python: {error}")
+                return None
+            return candidate.resolve()
+    problems.append(
+        f"{source} [{name}]: there is no such locustfile{nearest(name, _starter_kit())}; "
+        f"give the path of one, or one of the starter kit: {', '.join(_starter_kit())}"
+    )
+    return None
+
+
+def _take_workload(
+    merged: Mapping[str, Any], source: str, users: int | None, parameters: dict[str, Value], problems: list[str]
+) -> float:
+    """Put the scenario's workload among the parameters; return how long its tree may take, seconds."""
+    if "locustfile" in merged:
+        problems.append(
+            f"locustfile [{merged['locustfile']}]: the scenario has a workload too, which {_WORKLOAD_LOCUSTFILE} runs; "
+            "leave out one of them"
+        )
+    if "workload" in parameters:
+        problems.append(f"parameters.workload: there is {source} as well; leave out one of them")
+    workload, wrong = read_workload(merged["workload"])
+    problems += [f"{source}: {problem}" for problem in wrong]
+    if workload is None:
+        return 0.0
+    if users is not None and workload.watches.per_node > users:
+        problems.append(
+            f"{source}: workload.watches.per_node [{workload.watches.per_node}]: each is another user's, and there are "
+            f"{users} users; write {users} or less, or raise users"
+        )
+    parameters["workload"] = json.dumps(merged["workload"], separators=(",", ":"))
+    nodes = size_of_all(workload)
+    return 2 * nodes / _PREPARED_NODES_PER_S + nodes * mean_size(workload.values) / _PREPARED_BYTES_PER_S
+
+
+def _limit_to_sequence(settings: dict[str, Any], parameters: Mapping[str, Value], problems: list[str]) -> None:
+    """Have the run time be the sequence's, which ends by itself, unless it is to be cut shorter."""
+    given = (parameters.get(f"bench-{name}") for name in ("include", "repetitions", "step-duration"))
+    try:
+        # Locust's run time is in whole seconds; within it the sequence ends to the moment.
+        length_s = float(math.ceil(sequence_length_s(*given)))
+    except ConfigurationError as error:
+        problems.append(f"benchmark_parameters.{str(error).removeprefix('--')}")
+        return
+    settings["run_time"] = min(settings.get("run_time", length_s), length_s)
+
+
+def _starter_kit() -> list[str]:
+    return sorted(path.name for path in LOCUSTFILES.glob("locust_*.py"))
+
+
+def _parameters(
+    of_scenario: object, of_inventory: object, owned: Mapping[str, str], problems: list[str]
+) -> dict[str, Value]:
+    given: dict[str, object] = {}
+    for source, parameters in (("parameters in the scenario", of_scenario), ("benchmark_parameters", of_inventory)):
+        if isinstance(parameters, Mapping):
+            given |= parameters
+        elif parameters is not None:
+            # Without the value: it may hold a secret.
+            problems.append(f"{source}: this is {kind_of(parameters)}, not a dictionary; write e.g. {{val-size: 1024}}")
+    values, wrong = check(given)
+    problems += wrong
+    for name, remedy in owned.items():
+        if name in values:
+            problems.append(f"benchmark_parameters.{name} [{values[name]}]: the run sets this itself; {remedy}")
+    if values.get("stats-collect") == 0:
+        problems.append(
+            "benchmark_parameters.stats-collect [0]: a run without statistics has no result; write e.g. 1000"
+        )
+    return _DEFAULT_PARAMETERS | values
