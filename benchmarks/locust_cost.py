@@ -4,7 +4,7 @@
 
 A headless Locust on the first core runs the gets of `locust_workload.py` without waiting, with the statistics series on
 as the playbooks have it; a standalone ZooKeeper server has the last core. All figures come from one run, in turns; each
-is the best of its rounds. The CPU is that of the whole process in the measured part, after a warm-up.
+is the best of its rounds. The CPU is that of the whole process in the measured stage, after a warm-up.
 """
 
 import argparse

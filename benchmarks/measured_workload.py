@@ -1,4 +1,4 @@
-"""The starter kit's workload in a process that says what its measured part has cost.
+"""The starter kit's workload in a process that says what its measured stage has cost.
 
 A locustfile of `locust_cost`: prints one line of JSON with the CPU seconds and the requests. It looks shortly before
 the end, because Locust inspects its own stack when it stops, which costs more than thousands of requests.
@@ -10,7 +10,7 @@ from typing import Any
 
 import gevent
 
-from zk_locust.load.stages import MEASURED, part_changed
+from zk_locust.load.stages import MEASURED, stage_changed
 from zk_locust.locustfiles.locust_workload import Workload
 
 __all__ = ["Workload"]
@@ -26,9 +26,9 @@ def _look(environment: Any, planned_s: float) -> None:
     print(json.dumps({"cpu_s": cpu_s, "requests": requests}), flush=True)
 
 
-def _on_part(environment: Any, part: str, planned_s: float | None, **_: Any) -> None:
-    if part == MEASURED and planned_s is not None:
+def _on_stage(environment: Any, stage: str, planned_s: float | None, **_: Any) -> None:
+    if stage == MEASURED and planned_s is not None:
         gevent.spawn(_look, environment, planned_s)
 
 
-part_changed.add_listener(_on_part)
+stage_changed.add_listener(_on_stage)

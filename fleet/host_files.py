@@ -114,7 +114,7 @@ def _has_begun(found: Mapping[str, Path], status: Mapping[str, Any]) -> bool:
             # In pieces: a line may be longer than the memory there is.
             before = b""
             while piece := lines.read(2**20):
-                if b",part-start," in before + piece:
+                if b",stage-start," in before + piece:
                     return True
                 before = piece[-16:]
     master = _states(status).get("master")

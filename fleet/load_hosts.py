@@ -24,7 +24,7 @@ class LoadHost:
     """
 
     name: str
-    parts: tuple[str, ...]
+    roles: tuple[str, ...]
     folder: str = ""
     problem: str = ""
     reached: bool = True
@@ -55,7 +55,7 @@ class LoadHost:
         return ", ".join(f"{kinds[kind]} {kind}{'' if kinds[kind] == 1 else 's'}" for kind in order)
 
 
-def parts(inventory: Inventory, host: str) -> tuple[str, ...]:
+def roles(inventory: Inventory, host: str) -> tuple[str, ...]:
     """What the host is for the load: `master`, `workers`, or both."""
     return tuple(word for word, group in (("master", MASTER), ("workers", WORKERS)) if host in inventory.group(group))
 
@@ -65,7 +65,7 @@ def folder_words(variables: HostVariables) -> str:
     return f'{leases.state_words(str(variables.get("load_host_state_dir") or ""))}; folder="$state/load"'
 
 
-def ask(host: Host, variables: HostVariables, its_parts: tuple[str, ...]) -> LoadHost:
+def ask(host: Host, variables: HostVariables, its_roles: tuple[str, ...]) -> LoadHost:
     """Ask a load host. Raises HostError where it cannot be asked."""
     script = (
         f'{folder_words(variables)}; echo "$folder"; '
@@ -74,7 +74,7 @@ def ask(host: Host, variables: HostVariables, its_parts: tuple[str, ...]) -> Loa
     answer = host.run(script, limit_s=_LIMIT_S)
     folder, _, rest = answer.out.partition("\n")
     if answer.code == 3:
-        return LoadHost(variables.host, its_parts, folder, NOT_PROVISIONED, lease=leases.parse(rest))
+        return LoadHost(variables.host, its_roles, folder, NOT_PROVISIONED, lease=leases.parse(rest))
     try:
         overview = json.loads(rest)
         if not isinstance(overview, dict):
@@ -83,7 +83,7 @@ def ask(host: Host, variables: HostVariables, its_parts: tuple[str, ...]) -> Loa
         raise HostError(
             f"{folder}/host-run does not say how it stands ({answer.reason}); provision the host anew"
         ) from None
-    return LoadHost(variables.host, its_parts, folder, overview=overview, lease=overview.get("lease"))
+    return LoadHost(variables.host, its_roles, folder, overview=overview, lease=overview.get("lease"))
 
 
 def stop(host: Host, folder: str, run_id: str) -> dict[str, Any]:

@@ -116,9 +116,9 @@ def _progress(runs: Sequence[dict[str, Any]]) -> str:
     progress = next((run["progress"] for run in runs if run.get("progress")), None)
     if not isinstance(progress, dict):
         return "no figures yet"
-    if not progress.get("part"):
+    if not progress.get("stage"):
         return f"waiting for workers, {plain_line(progress.get('workers', 0))} ready"
-    said = [plain_line(progress["part"])]
+    said = [plain_line(progress["stage"])]
     if progress.get("time_left_s") is not None:
         said.append(f"{clock(progress['time_left_s'])} left")
     said.append(f"{progress.get('users') or 0:,} users")

@@ -15,7 +15,7 @@ from fleet.members import Member
 from fleet.run_lines import lease_lines, run_lines
 
 MEMBERS_HEAD = ("member", "address", "role", "zxid", "clients", "queue", "ms min/avg/max", "nodes", "version")
-LOAD_HOSTS_HEAD = ("host", "part", "lock", "processes", "CPU", "machine", "load", "memory GiB")
+LOAD_HOSTS_HEAD = ("host", "role", "lock", "processes", "CPU", "machine", "load", "memory GiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def look(inventory: Inventory) -> Fleet:
     """Ask the whole fleet. Raises InputError for an inventory that cannot be used."""
     hosts = inventory.contract_hosts
     asked = members.targets(inventory)
-    places = {host: load_hosts.parts(inventory, host) for host in inventory.load_hosts}
+    places = {host: load_hosts.roles(inventory, host) for host in inventory.load_hosts}
     folders = {host: inventory.hosts[host] for host in places}
     for variables in folders.values():
         load_hosts.folder_words(variables)  # a variable that cannot be evaluated is said before any host is asked
@@ -107,7 +107,7 @@ def as_text(fleet: Fleet) -> list[str]:
         if lines:
             lines.append("")
         rows = [_load_host_cells(host) for host in fleet.load_hosts]
-        lines += tables.aligned(LOAD_HOSTS_HEAD, rows, left=("host", "part", "lock", "processes"))
+        lines += tables.aligned(LOAD_HOSTS_HEAD, rows, left=("host", "role", "lock", "processes"))
     results = results_of(fleet.inventory.controller)
     about_runs = lease_lines(fleet.load_hosts, fleet.members) + run_lines(
         fleet.load_hosts, fleet.inventory.option, lambda run_id: place_of(results, run_id)
@@ -133,14 +133,14 @@ def _member_cells(member: Member) -> list[str]:
 
 
 def _load_host_cells(host: LoadHost) -> list[str]:
-    part = ", ".join(host.parts)
+    role = ", ".join(host.roles)
     if host.overview is None:
-        return [host.name, part, host.problem if host.reached else f"unreachable: {host.problem}"]
+        return [host.name, role, host.problem if host.reached else f"unreachable: {host.problem}"]
     machine = host.overview.get("host") or {}
     total, available = machine.get("memory_total_bytes") or 0, machine.get("memory_available_bytes") or 0
     return [
         host.name,
-        part,
+        role,
         "held" if host.overview.get("lock") or host.lease else "free",
         host.processes_in_words or "none",
         f"{sum(process.get('cpu_percent') or 0 for process in host.processes):.0f} %" if host.processes else "",

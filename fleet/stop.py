@@ -43,7 +43,7 @@ def stop(inventory: Inventory, say: Callable[[str], None]) -> int:
 
 def look(inventory: Inventory) -> list[LoadHost]:
     """How the load hosts stand, the master's first."""
-    places = {host: load_hosts.parts(inventory, host) for host in inventory.load_hosts}
+    places = {host: load_hosts.roles(inventory, host) for host in inventory.load_hosts}
     answers = ask_all(
         endpoints(inventory, list(places)),
         lambda host: load_hosts.ask(host, inventory.hosts[host.endpoint.name], places[host.endpoint.name]),

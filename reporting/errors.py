@@ -3,8 +3,8 @@
     ReportingError
     └── InputError      the user's: a folder, run id or option that does not exist; exit code 2
 
-What is wrong *inside* a run folder is no exception but a `reporting.read.problems.Problem`: a reader still gets whatever
-could be read.
+What is wrong *inside* a run folder is a `reporting.read.problems.Problem`, not an exception: a reader still gets
+whatever could be read.
 """
 
 

@@ -11,8 +11,8 @@ from reporting.analyse.machines import Machines
 from reporting.analyse.timeline import Timeline
 from reporting.read import run_folder
 from reporting.read.run_folder import RunFolder
-from reporting.verdict.judgement import Verdict
 from reporting.verdict import judgement as verdicts
+from reporting.verdict.judgement import Verdict
 
 
 @dataclass(frozen=True, slots=True)

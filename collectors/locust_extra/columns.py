@@ -2,11 +2,11 @@
 
 `locust-stats.csv` has, for every interval, one row for each operation over all workers (`worker` is `all`), one
 row for all operations over all workers (`name` is `Aggregated`, `type` is empty), and one row for all operations
-of each worker, with that worker's CPU. Counts and percentiles are cumulative from the start of the part; a rate is a
+of each worker, with that worker's CPU. Counts and percentiles are cumulative from the start of the stage; a rate is a
 difference of counts divided by a difference of `elapsed_s`.
 
 `locust-distrib.jsonl` has one JSON object a line: the latency distribution of one operation over all workers within
-one interval. The distribution of a part is the sum of its lines. Two lines may carry the same interval, when a
+one interval. The distribution of a stage is the sum of its lines. Two lines may carry the same interval, when a
 worker's figures arrived late: they add up too.
 """
 
@@ -31,14 +31,14 @@ PERCENTILES: Final[dict[str, float]] = {
 STATS_COLUMNS: Final[tuple[str, ...]] = (
     "timestamp",  # UTC, ISO 8601 with microseconds: the end of the interval; a label, never subtracted
     "elapsed_s",  # end of the interval, seconds on the master's monotonic clock since the load started
-    "part",  # warm-up, measured or cool-down
-    "interval",  # number of the interval within its part, from 0
+    "stage",  # warm-up, measured or cool-down
+    "interval",  # number of the interval within its stage, from 0
     "worker",  # "all", or one worker's name
     "type",  # Locust's request type, "zookeeper" for operations; empty where name is "Aggregated"
     "name",  # operation, or "Aggregated"
-    "requests",  # cumulative within the part: successful operations
-    "failures",  # cumulative within the part: failed operations (not contained in requests)
-    "mean_us",  # latency of the successful operations of the part so far, microseconds
+    "requests",  # cumulative within the stage: successful operations
+    "failures",  # cumulative within the stage: failed operations (not contained in requests)
+    "mean_us",  # latency of the successful operations of the stage so far, microseconds
     "min_us",
     *PERCENTILES,
     "max_us",
@@ -46,14 +46,14 @@ STATS_COLUMNS: Final[tuple[str, ...]] = (
     "users",  # simulated users running, of all workers or of this one
     "cpu_percent",  # worker rows only: CPU used by the worker process in the interval, percent of one core
     "cpu_wait_percent",  # worker rows only: time it was runnable but waited for a core, percent
-    "errors",  # JSON object, error name to cumulative count within the part
+    "errors",  # JSON object, error name to cumulative count within the stage
 )
 
 DISTRIBUTION_FIELDS: Final[tuple[str, ...]] = (
     "timestamp",  # as above
     "elapsed_s",  # as above
-    "interval_s",  # length of the interval, seconds (the last of a part is shorter)
-    "part",
+    "interval_s",  # length of the interval, seconds (the last of a stage is shorter)
+    "stage",
     "interval",
     "type",
     "name",
@@ -69,7 +69,7 @@ DISTRIBUTION_FIELDS: Final[tuple[str, ...]] = (
 EVENT_COLUMNS: Final[tuple[str, ...]] = (
     "timestamp",  # UTC, ISO 8601 with microseconds
     "source",  # controller, master, or a host's name
-    "event",  # phase-start, phase-end, part-start, worker-ready, worker-lost, step-start, step-end, run-stopped, …
-    "subject",  # the phase, part, worker … that it happened to
+    "event",  # phase-start, phase-end, stage-start, worker-ready, worker-lost, step-start, step-end, run-stopped, …
+    "subject",  # the phase, stage, worker … that it happened to
     "detail",  # free text for people
 )

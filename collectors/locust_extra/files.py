@@ -71,19 +71,19 @@ class StatsFile(_SeriesFile):
 
     def write(self, interval: Interval) -> None:
         """Add the interval's rows: each operation, all operations, each worker."""
-        part = interval.part_ordinal
+        stage = interval.stage_ordinal
         self._users |= {name: share.users for name, share in interval.workers.items() if share.users is not None}
         users = sum(self._users.values())
         for key, histogram in interval.operations.items():
-            self._operations.setdefault((part, key), LatencyHistogram()).add(histogram)
+            self._operations.setdefault((stage, key), LatencyHistogram()).add(histogram)
         total = LatencyHistogram()
-        for (of_part, (request_type, name)), histogram in self._operations.items():
-            if of_part == part:
+        for (of_stage, (request_type, name)), histogram in self._operations.items():
+            if of_stage == stage:
                 total.add(histogram)
                 self._row(interval, ALL_WORKERS, request_type, name, histogram, users)
         self._row(interval, ALL_WORKERS, "", AGGREGATED, total, users)
         for worker, share in interval.workers.items():
-            cumulative = self._workers.setdefault((part, worker), LatencyHistogram())
+            cumulative = self._workers.setdefault((stage, worker), LatencyHistogram())
             cumulative.add(share.total)
             self._row(interval, worker, "", AGGREGATED, cumulative, self._users.get(worker, 0), share)
         self._write_text()
@@ -101,7 +101,7 @@ class StatsFile(_SeriesFile):
         row: dict[str, Any] = {
             "timestamp": self._wall.label(interval.end_s),
             "elapsed_s": f"{interval.end_s:.6f}",
-            "part": interval.part,
+            "stage": interval.stage,
             "interval": interval.number,
             "worker": worker,
             "type": request_type,
@@ -136,7 +136,7 @@ class DistributionFile(_SeriesFile):
                 "timestamp": self._wall.label(interval.end_s),
                 "elapsed_s": round(interval.end_s, 6),
                 "interval_s": round(interval.length_s, 6),
-                "part": interval.part,
+                "stage": interval.stage,
                 "interval": interval.number,
                 "type": request_type,
                 "name": name,
@@ -153,12 +153,12 @@ class DistributionFile(_SeriesFile):
 
 
 class HistogramLogFile(_SeriesFile):
-    """`latency.hlog`: microseconds. A tag is the operation's name, with the part before it if that is not measured."""
+    """`latency.hlog`: microseconds. A tag is the operation's name, with the stage before it if that is not measured."""
 
     def __init__(self, path: str, wall: WallClock, tell: Tell | None = None) -> None:
         super().__init__(path, wall, tell)
         self._log = HistogramLogWriter(self._text)
-        self._log.output_comment("zk-locust: latencies in microseconds; a tag is an operation of the measured part")
+        self._log.output_comment("zk-locust: latencies in microseconds; a tag is an operation of the measured stage")
         self._log.output_log_format_version()
         self._log.output_base_time(0)
         # The package's own output_start_time raises: it takes seconds for milliseconds, and a method that is not there.
@@ -171,7 +171,7 @@ class HistogramLogFile(_SeriesFile):
         for (_, name), histogram in interval.operations.items():
             if not histogram.counts:
                 continue
-            tag = name if interval.part == MEASURED else f"{interval.part}:{name}"
+            tag = name if interval.stage == MEASURED else f"{interval.stage}:{name}"
             self._text.write(f"Tag={tag.replace(',', ';').replace(' ', '_')},")
             self._log.output_interval_histogram(
                 to_hdr_histogram(histogram.counts),

@@ -12,12 +12,12 @@ from zk_locust.contract.durable_files import overwrite, padded
 
 @dataclass(slots=True)
 class Progress:
-    """How far the load is. The rate and the p99 are those of the last whole interval, the counts those of the part.
+    """How far the load is. The rate and the p99 are those of the last whole interval, the counts those of the stage.
 
     `absent` says in words who is not there: workers, members, a leader.
     """
 
-    part: str = ""
+    stage: str = ""
     time_left_s: float | None = None
     users: int = 0
     workers: int = 0
@@ -27,14 +27,14 @@ class Progress:
     failures: int = 0
     absent: list[str] = field(default_factory=list)
 
-    def begin_part(self, part: str) -> None:
+    def begin_stage(self, stage: str) -> None:
         """Count anew."""
-        self.part = part
+        self.stage = stage
         self.requests = self.failures = 0
 
     def take(self, interval: Interval) -> None:
         """Take an interval of the series."""
-        if interval.part != self.part:
+        if interval.stage != self.stage:
             return
         total = LatencyHistogram()
         for histogram in interval.operations.values():

@@ -28,7 +28,7 @@ class CpuClock:
 
 
 class Recorder:
-    """Histograms by (part, interval, type and name) since the last report.
+    """Histograms by (stage, interval, type and name) since the last report.
 
     The hot path is `on_request`: one clock reading, one comparison and one histogram.
     """
@@ -39,8 +39,8 @@ class Recorder:
         self._interval_ns = round(interval_s * 1e9)
         self._clock_ns = clock_ns
         self._cpu = cpu or CpuClock()
-        self._part: str | None = None
-        self._part_started_ns = 0
+        self._stage: str | None = None
+        self._stage_started_ns = 0
         self._last_interval: int | None = None
         self._interval = 0
         self._interval_ends_ns = 0
@@ -49,14 +49,14 @@ class Recorder:
         self._reported_ns = clock_ns()
         self._reported_cpu = self._cpu.read_ns()
 
-    def begin_part(self, part: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
-        """Record under `part` from now on; it began `elapsed_s` ago.
+    def begin_stage(self, stage: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
+        """Record under `stage` from now on; it began `elapsed_s` ago.
 
-        What comes after a planned end belongs to the part's last interval.
+        What comes after a planned end belongs to the stage's last interval.
         """
         now = self._clock_ns()
         self._close_interval()
-        self._part, self._part_started_ns = part, now - round(elapsed_s * 1e9)
+        self._stage, self._stage_started_ns = stage, now - round(elapsed_s * 1e9)
         self._last_interval = None
         if planned_s is not None:
             self._last_interval = max(0, round(planned_s * 1e9 / self._interval_ns) - 1)
@@ -83,17 +83,17 @@ class Recorder:
         now = self._clock_ns()
         if now >= self._interval_ends_ns:
             self._turn_to(now)
-        part, interval = self._part, self._interval
+        stage, interval = self._stage, self._interval
         self._close_interval()
         records = [
-            [part_name, number, [[*key, histogram.to_message()] for key, histogram in histograms.items()]]
-            for part_name, number, histograms in self._waiting
+            [stage_name, number, [[*key, histogram.to_message()] for key, histogram in histograms.items()]]
+            for stage_name, number, histograms in self._waiting
         ]
         self._waiting = []
         used, waited = self._cpu.read_ns()
         used_before, waited_before = self._reported_cpu
         report = {
-            "part": part,
+            "stage": stage,
             "interval": interval,
             "records": records,
             "users": users,
@@ -106,15 +106,15 @@ class Recorder:
 
     def _turn_to(self, now: int) -> None:
         self._close_interval()
-        interval = (now - self._part_started_ns) // self._interval_ns
+        interval = (now - self._stage_started_ns) // self._interval_ns
         if self._last_interval is not None and interval >= self._last_interval:
             interval = self._last_interval
             self._interval_ends_ns = 1 << 63
         else:
-            self._interval_ends_ns = self._part_started_ns + (interval + 1) * self._interval_ns
+            self._interval_ends_ns = self._stage_started_ns + (interval + 1) * self._interval_ns
         self._interval = interval
 
     def _close_interval(self) -> None:
-        if self._current and self._part is not None:
-            self._waiting.append((self._part, self._interval, self._current))
+        if self._current and self._stage is not None:
+            self._waiting.append((self._stage, self._interval, self._current))
             self._current = {}

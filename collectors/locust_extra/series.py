@@ -12,7 +12,7 @@ from locust_extra.histogram import LatencyHistogram
 from locust_extra.recorder import Key
 
 Place = tuple[int, int]
-"""(ordinal of the part, number of the interval): the order of the series."""
+"""(ordinal of the stage, number of the interval): the order of the series."""
 
 
 @dataclass(slots=True)
@@ -31,8 +31,8 @@ class WorkerShare:
 class Interval:
     """One interval of the series, over all workers. Times are seconds on the master's clock since the load began."""
 
-    part_ordinal: int
-    part: str
+    stage_ordinal: int
+    stage: str
     number: int
     start_s: float
     end_s: float
@@ -46,7 +46,7 @@ class Interval:
 
 
 @dataclass(slots=True)
-class _Part:
+class _Stage:
     name: str
     start_s: float
     end_s: float | None = None
@@ -58,30 +58,30 @@ class Series:
     def __init__(self, interval_s: float, clock_s: Callable[[], float]) -> None:
         self._interval_s = interval_s
         self._clock_s = clock_s
-        self._parts: list[_Part] = []
+        self._stages: list[_Stage] = []
         self._waiting: dict[Place, Interval] = {}
         self._reached: dict[str, Place] = {}
         self._next: Place = (0, 0)
 
-    def begin_part(self, part: str) -> None:
-        """Note that a part begins now, and that the one before it has ended."""
+    def begin_stage(self, stage: str) -> None:
+        """Note that a stage begins now, and that the one before it has ended."""
         now = self._clock_s()
-        if self._parts:
+        if self._stages:
             self._parts[-1].end_s = now
-        self._parts.append(_Part(part, now))
+        self._stages.append(_Stage(stage, now))
 
     def add_report(self, worker: str, report: dict[str, Any]) -> None:
         """Take one worker's report (see `Recorder.report`)."""
-        for part, number, records in report["records"]:
-            interval = self._interval((self._ordinal_of(part), number))
+        for stage, number, records in report["records"]:
+            interval = self._interval((self._ordinal_of(stage), number))
             share = interval.workers.setdefault(worker, WorkerShare())
             for request_type, name, message in records:
                 histogram = LatencyHistogram.from_message(message)
                 interval.operations.setdefault((request_type, name), LatencyHistogram()).add(histogram)
                 share.total.add(histogram)
-        if report["part"] is None:
+        if report["stage"] is None:
             return
-        place = (self._ordinal_of(report["part"]), report["interval"])
+        place = (self._ordinal_of(report["stage"]), report["interval"])
         self._reached[worker] = max(place, self._reached.get(worker, place))
         # The CPU of a report that ends early in an interval was mostly spent in the one before it.
         spent_at = (place[0], max(0, place[1] - 1)) if place > self._next and place[1] else place
@@ -114,43 +114,43 @@ class Series:
             yield self._give_out(place)  # late
         while self._next < end:
             ordinal, number = self._next
-            part = self._parts[ordinal]
-            if part.end_s is not None and number > self._last_number(ordinal, part.end_s):
+            stage = self._stages[ordinal]
+            if stage.end_s is not None and number > self._last_number(ordinal, stage.end_s):
                 self._next = (ordinal + 1, 0)
-                if ordinal + 1 >= len(self._parts):
+                if ordinal + 1 >= len(self._stages):
                     return
                 continue
             yield self._give_out(self._next)
             self._next = (ordinal, number + 1)
 
     def _last_number(self, ordinal: int, end_s: float) -> int:
-        """Return the number of the part's last interval: by its length, or the last that a worker has filled."""
-        length = end_s - self._parts[ordinal].start_s
+        """Return the number of the stage's last interval: by its length, or the last that a worker has filled."""
+        length = end_s - self._stages[ordinal].start_s
         by_length = max(0, round(length / self._interval_s) - 1)
-        filled = [number for part, number in self._waiting if part == ordinal]
+        filled = [number for stage, number in self._waiting if stage == ordinal]
         return max([by_length, *filled])
 
     def _give_out(self, place: Place) -> Interval:
         interval = self._interval(place)
         del self._waiting[place]
         ordinal, number = place
-        part = self._parts[ordinal]
-        if part.end_s is not None and number >= self._last_number(ordinal, part.end_s):
-            interval.end_s = max(part.end_s, interval.start_s + 1e-6)
+        stage = self._stages[ordinal]
+        if stage.end_s is not None and number >= self._last_number(ordinal, stage.end_s):
+            interval.end_s = max(stage.end_s, interval.start_s + 1e-6)
         return interval
 
     def _interval(self, place: Place) -> Interval:
         if place not in self._waiting:
             ordinal, number = place
-            part = self._parts[ordinal]
-            start = part.start_s + number * self._interval_s
-            self._waiting[place] = Interval(ordinal, part.name, number, start, start + self._interval_s)
+            stage = self._stages[ordinal]
+            start = stage.start_s + number * self._interval_s
+            self._waiting[place] = Interval(ordinal, stage.name, number, start, start + self._interval_s)
         return self._waiting[place]
 
-    def _ordinal_of(self, part: str) -> int:
-        for ordinal in range(len(self._parts) - 1, -1, -1):
-            if self._parts[ordinal].name == part:
+    def _ordinal_of(self, stage: str) -> int:
+        for ordinal in range(len(self._stages) - 1, -1, -1):
+            if self._stages[ordinal].name == stage:
                 return ordinal
-        # A worker is told of the first part together with its users, so it can be ahead of the master here.
-        self.begin_part(part)
-        return len(self._parts) - 1
+        # A worker is told of the first stage together with its users, so it can be ahead of the master here.
+        self.begin_stage(stage)
+        return len(self._stages) - 1

@@ -33,7 +33,7 @@ from zk_locust.load.output_files import check_output_files
 from zk_locust.load.patience import WORKER_NAME_VARIABLE
 from zk_locust.load.report_dir import INTERVAL_MS
 from zk_locust.load.settings_check import refuse
-from zk_locust.load.stages import happened, member_seen, part_changed, plan_of
+from zk_locust.load.stages import happened, member_seen, plan_of, stage_changed
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
@@ -97,11 +97,11 @@ class WorkerStats:
         self._runner = runner
         self._recorder: Recorder | None = None
         self._recorded: dict[str, int] = {}
-        part_changed.add_listener(self._on_part_changed)
+        stage_changed.add_listener(self._on_stage_changed)
         environment.events.report_to_master.add_listener(self._on_report_to_master)
         environment.events.quit.add_listener(self._on_quit)
 
-    def _on_part_changed(self, part: str, planned_s: float | None, elapsed_s: float, **_: Any) -> None:
+    def _on_stage_changed(self, stage: str, planned_s: float | None, elapsed_s: float, **_: Any) -> None:
         interval_s = _interval_s(self._environment)
         if self._recorder is None and interval_s > 0:
             # Locust reads this at every turn; a report must not be much older than an interval.
@@ -109,7 +109,7 @@ class WorkerStats:
             self._recorder = Recorder(interval_s)
             self._environment.events.request.add_listener(self._recorder.on_request)
         if self._recorder is not None:
-            self._recorder.begin_part(part, planned_s, elapsed_s)
+            self._recorder.begin_stage(stage, planned_s, elapsed_s)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
         data[_NAME_FIELD] = os.environ.get(WORKER_NAME_VARIABLE) or (
@@ -117,14 +117,14 @@ class WorkerStats:
         )
         if self._recorder is not None:
             report = data[_REPORT_FIELD] = self._recorder.report(int(self._runner.user_count))
-            for part, _, records in report["records"]:
+            for stage, _, records in report["records"]:
                 requests = sum(message["requests"] for _, _, message in records)
-                self._recorded[part] = self._recorded.get(part, 0) + requests
+                self._recorded[stage] = self._recorded.get(stage, 0) + requests
 
     def _on_quit(self, **_: Any) -> None:
         # Whoever doubts that all of it has reached the master can compare.
-        for part, requests in self._recorded.items():
-            logger.info("Recorded here in the part %s: %d successful operations", part, requests)
+        for stage, requests in self._recorded.items():
+            logger.info("Recorded here in the stage %s: %d successful operations", stage, requests)
 
 
 class LoadStats:
@@ -134,7 +134,7 @@ class LoadStats:
         self._environment = environment
         self._runner = runner
         self._options = environment.parsed_options
-        self._part = ""
+        self._stage = ""
         self._on_its_way = False
         self._began_s = time.perf_counter()
         self._wall = WallClock()
@@ -148,7 +148,7 @@ class LoadStats:
         self._progress_path: str | None = self._option("stats_progress")
         events_path = self._option("stats_events")
         self._events = EventFile(events_path, "master") if events_path else None
-        part_changed.add_listener(self._on_part_changed)
+        stage_changed.add_listener(self._on_stage_changed)
         happened.add_listener(self._on_happened)
         member_seen.add_listener(self._on_member_seen)
         # Before those that tidy up, which may take their time against an ensemble that does not answer.
@@ -167,17 +167,17 @@ class LoadStats:
     def _elapsed_s(self) -> float:
         return time.perf_counter() - self._began_s
 
-    def _on_part_changed(self, part: str, planned_s: float | None, **_: Any) -> None:
+    def _on_stage_changed(self, stage: str, planned_s: float | None, **_: Any) -> None:
         interval_s = _interval_s(self._environment)
         if self._series is None and interval_s > 0:
             self._open(interval_s)
-        self._part, self._on_its_way = part, True
-        self._progress.begin_part(part)
+        self._stage, self._on_its_way = stage, True
+        self._progress.begin_stage(stage)
         if self._series is not None:
-            self._series.begin_part(part)
+            self._series.begin_stage(stage)
         if self._recorder is not None:
-            self._recorder.begin_part(part, planned_s)
-        self._note("part-start", part, f"planned for {planned_s:g} s" if planned_s else "")
+            self._recorder.begin_stage(stage, planned_s)
+        self._note("stage-start", stage, f"planned for {planned_s:g} s" if planned_s else "")
 
     def _open(self, interval_s: float) -> None:
         self._began_s, self._wall = time.perf_counter(), WallClock()
@@ -217,7 +217,7 @@ class LoadStats:
             return
         for client_id, name in self._worker_names.items():
             client = self._runner.clients.get(client_id)
-            if client is None and self._part == COOL_DOWN:
+            if client is None and self._stage == COOL_DOWN:
                 continue  # it may leave now
             gone = client is None or client.state == runners.STATE_MISSING
             if gone and client_id not in self._lost:
@@ -268,7 +268,7 @@ class LoadStats:
     def _on_quit(self, **_: Any) -> None:
         self._watching.kill()
         self._give_out(final=True)
-        self._progress.part = "ended"
+        self._progress.stage = "ended"
         if self._progress_path:
             self._write_progress(self._progress_path)
         lost = sum(file.close() for file in self._files) + (self._events.close() if self._events else 0)

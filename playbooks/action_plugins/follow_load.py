@@ -54,13 +54,13 @@ def disk_is_full(status: dict[str, Any]) -> bool:
 
 
 def _figures(progress: dict[str, Any]) -> str:
-    if not progress.get("part"):
+    if not progress.get("stage"):
         return f"  waiting for workers   {progress.get('workers', 0)} ready"
     left = progress.get("time_left_s")
     time_left = "" if left is None else f"{clock(left)} left"
     plural = "" if progress["failures"] == 1 else "s"
     return (
-        f"  {progress['part']:<9} {time_left:>12} {progress['users']:>6} users {progress['rate_per_s']:>9,.0f} op/s   "
+        f"  {progress['stage']:<9} {time_left:>12} {progress['users']:>6} users {progress['rate_per_s']:>9,.0f} op/s   "
         f"p99 {latency(progress['p99_us']):>7}   {progress['failures']:,} failure{plural}"
     )
 

@@ -278,7 +278,7 @@ def master_failure(status: Mapping[str, Any], host: str, workers: Mapping[str, A
     ended_by = status.get("ended_by")
     progress = status.get("progress") or {}
     log = f"see logs/{host}/master.log in the run folder"
-    if ended_by == "leader" and progress and not progress.get("part"):
+    if ended_by == "leader" and progress and not progress.get("stage"):
         ready = int(progress.get("workers") or 0)
         if ready < int(workers["expected"]):
             return (

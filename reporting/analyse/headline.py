@@ -1,4 +1,4 @@
-"""The headline: one row for each operation of the measured part, and one for all of them."""
+"""The headline: one row for each operation of the measured stage, and one for all of them."""
 
 import json
 from collections import defaultdict
@@ -16,10 +16,10 @@ HEADLINE_PERCENTILES: Final = (50.0, 95.0, 99.0, 99.9)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The results of one operation over the measured part.
+    """The results of one operation over the measured stage.
 
     `operations` are the successful ones; `failures` are apart and in no latency. `rate_per_s` is successful operations
-    a second of the measured part. Latencies are microseconds, None where nothing succeeded.
+    a second of the measured stage. Latencies are microseconds, None where nothing succeeded.
     """
 
     operation: str
@@ -45,7 +45,7 @@ class Row:
 class Headline:
     """Rows by operation, in alphabetical order, and the total.
 
-    `measured_s` is the length of the measured part. `errors` counts failures by the error's name. `from_distributions`
+    `measured_s` is the length of the measured stage. `errors` counts failures by the error's name. `from_distributions`
     is False when the figures had to be taken from the cumulative columns of `locust-stats.csv`.
     """
 
@@ -57,10 +57,10 @@ class Headline:
 
 
 def build(run: RunFolder, timeline: Timeline) -> Headline:
-    """Sum the measured part's distributions, then compute percentiles."""
+    """Sum the measured stage's distributions, then compute percentiles."""
     by_operation: dict[str, list[Distribution]] = defaultdict(list)
     for line in run.distributions:
-        if line.part == MEASURED:
+        if line.stage == MEASURED:
             by_operation[line.operation].append(line.distribution)
     measured_s = timeline.measured_s
     errors = _errors(run)
@@ -95,16 +95,16 @@ def row(name: str, distribution: Distribution, measured_s: float) -> Row:
 
 
 def stats_totals(run: RunFolder) -> tuple[int, int] | None:
-    """Operations and failures of the measured part as `locust-stats.csv` counts them; None when it does not."""
+    """Operations and failures of the measured stage as `locust-stats.csv` counts them; None when it does not."""
     last = _last_rows(run)
     found = last.get(AGGREGATED)
     return None if found is None else (int(found["requests"]), int(found["failures"]))
 
 
 def _last_rows(run: RunFolder) -> dict[str, dict[str, Any]]:
-    """The last row (counts are cumulative) of each operation of the measured part, over all workers."""
+    """The last row (counts are cumulative) of each operation of the measured stage, over all workers."""
     stats = run.stats
-    rows = stats[(stats["part"] == MEASURED) & (stats["worker"] == ALL_WORKERS)]
+    rows = stats[(stats["stage"] == MEASURED) & (stats["worker"] == ALL_WORKERS)]
     rows = rows.dropna(subset=["requests", "failures"]).sort_values(["interval", "requests"], kind="stable")
     last: dict[str, dict[str, Any]] = {}
     for record in rows.drop_duplicates(["type", "name"], keep="last").to_dict("records"):

@@ -1,4 +1,4 @@
-"""How much of the measured part the samples of each machine cover: a sampler may die, or start late."""
+"""How much of the measured stage the samples of each machine cover: a sampler may die, or start late."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +19,7 @@ _MOST_INTERVALS: Final = 2.0  # that one sample covers: one that is late or miss
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """A host, and the seconds of the measured part that the samples of its machine cover."""
+    """A host, and the seconds of the measured stage that the samples of its machine cover."""
 
     host: str
     covered_s: float
@@ -34,7 +34,7 @@ class Coverage:
     def is_short(self, share: float) -> bool:
         """Whether it is below `share`, by more than the last sample: that of the moment the sampler ended is missing.
 
-        Never in a measured part that is shorter than two intervals.
+        Never in a measured stage that is shorter than two intervals.
         """
         missing_s = self.measured_s - self.covered_s
         return self.share < share and missing_s > self.interval_s and self.measured_s >= 2 * self.interval_s

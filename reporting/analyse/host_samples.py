@@ -42,7 +42,7 @@ def one_of_each(samples: pd.DataFrame, thing: pd.Series, source: str) -> pd.Data
 
 
 def measured(samples: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
-    """Those of the samples whose time lies within the measured part from its beginning to its end."""
+    """Those of the samples whose time lies within the measured stage from its beginning to its end."""
     span = timeline.span(MEASURED)
     if span is None:
         return samples[:0]

@@ -1,4 +1,4 @@
-"""What the machines and the processes on them used over the measured part, one row each."""
+"""What the machines and the processes on them used over the measured stage, one row each."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ class MachineRow:
     `kernel` is blank where it is not known. Where the machine `shares_kernel` with others of the run, they are
     containers, and what they tell of CPU, memory, swap and disks is of all of them together.
     Percentages `_of_machine` are of all its cores together. `swap_growth_bytes` is the most that was swapped out less
-    what was at the start of the measured part.
+    what was at the start of the measured stage.
     """
 
     hosts: tuple[str, ...]
@@ -131,7 +131,7 @@ _PROCESS_FIGURES: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def build(run: RunFolder, timeline: Timeline) -> Machines:
-    """The rows of all that have a sample in the measured part."""
+    """The rows of all that have a sample in the measured stage."""
     samples = host_samples.measured(host_samples.within_load(run, timeline), timeline)
     machine = samples["process"] == WHOLE_MACHINE
     hosts, kernels = hosts_of(run), kernels_of(run)

@@ -24,9 +24,9 @@ TIME_PERCENTILES: Final = (50.0, 95.0, 99.0)
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Consecutive intervals of one part, drawn as one point."""
+    """Consecutive intervals of one stage, drawn as one point."""
 
-    part: str
+    stage: str
     numbers: tuple[int, ...]
     start_s: float
     end_s: float
@@ -45,21 +45,21 @@ class Bin:
 def bins(timeline: Timeline, most: int = MAX_BINS) -> list[Bin]:
     """Bins that cover every interval, about `most` at the utmost.
 
-    A rest at a part's end that is shorter than half a bin goes into the bin before it: its rate would be mostly noise.
+    A rest at a stage's end that is shorter than half a bin goes into the bin before it: its rate would be mostly noise.
     """
     step = next((s for s in _STEPS if len(timeline.intervals) <= s * most), math.ceil(len(timeline.intervals) / most))
-    by_part: dict[str, list[Interval]] = defaultdict(list)
+    by_stage: dict[str, list[Interval]] = defaultdict(list)
     for interval in timeline.intervals:
-        by_part[interval.part].append(interval)
+        by_stage[interval.stage].append(interval)
     found: list[Bin] = []
-    for part, intervals in by_part.items():
+    for stage, intervals in by_stage.items():
         chunks = [intervals[i : i + step] for i in range(0, len(intervals), step)]
-        of_part = [Bin(part, tuple(i.number for i in c), c[0].start_s, c[-1].end_s) for c in chunks]
-        if len(of_part) > 1 and of_part[-1].length_s < of_part[-2].length_s / 2:
-            rest = of_part.pop()
-            before = of_part.pop()
-            of_part.append(Bin(part, before.numbers + rest.numbers, before.start_s, rest.end_s))
-        found.extend(of_part)
+        of_stage = [Bin(stage, tuple(i.number for i in c), c[0].start_s, c[-1].end_s) for c in chunks]
+        if len(of_stage) > 1 and of_stage[-1].length_s < of_stage[-2].length_s / 2:
+            rest = of_stage.pop()
+            before = of_stage.pop()
+            of_stage.append(Bin(stage, before.numbers + rest.numbers, before.start_s, rest.end_s))
+        found.extend(of_stage)
     return found
 
 
@@ -69,19 +69,19 @@ def typical_bin_s(found: Sequence[Bin]) -> float:
 
 
 def _place_of(found: Sequence[Bin]) -> dict[tuple[str, int], int]:
-    return {(b.part, number): i for i, b in enumerate(found) for number in b.numbers}
+    return {(b.stage, number): i for i, b in enumerate(found) for number in b.numbers}
 
 
 def _merge_by_bin(lines: Iterable[DistributionLine], found: Sequence[Bin]) -> dict[str, dict[int, Distribution]]:
     """Operation to number of the bin to the sum of its distributions."""
     place = _place_of(found)
-    parts: dict[str, dict[int, list[Distribution]]] = defaultdict(lambda: defaultdict(list))
+    by_operation: dict[str, dict[int, list[Distribution]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
-        if (line.part, line.interval) in place:
-            parts[line.operation][place[line.part, line.interval]].append(line.distribution)
+        if (line.stage, line.interval) in place:
+            by_operation[line.operation][place[line.stage, line.interval]].append(line.distribution)
     return {
         operation: {i: Distribution.merged(here) for i, here in by_bin.items()}
-        for operation, by_bin in sorted(parts.items())
+        for operation, by_bin in sorted(by_operation.items())
     }
 
 
@@ -141,17 +141,17 @@ def load_series(run: RunFolder, timeline: Timeline) -> LoadSeries:
 
 
 def percentile_curves(run: RunFolder) -> pd.DataFrame:
-    """`operation`, `inverse`, `percentile`, `latency_ms` from p50 to p99.99 over the measured part.
+    """`operation`, `inverse`, `percentile`, `latency_ms` from p50 to p99.99 over the measured stage.
 
     `inverse` is 1 / (1 - percentile / 100), the axis of HdrHistogram's plots: each factor of ten is one more nine. A
     curve ends where less than one operation lies beyond it.
     """
-    parts: dict[str, list[Distribution]] = defaultdict(list)
+    by_operation: dict[str, list[Distribution]] = defaultdict(list)
     for line in run.distributions:
-        if line.part == MEASURED:
-            parts[line.operation].append(line.distribution)
+        if line.stage == MEASURED:
+            by_operation[line.operation].append(line.distribution)
     rows = []
-    for operation, found in sorted(parts.items()):
+    for operation, found in sorted(by_operation.items()):
         distribution = Distribution.merged(found)
         last = min(10_000.0, float(distribution.histogram.total))
         if last < 2:
@@ -201,7 +201,7 @@ def worker_cpu(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     rows = run.stats[run.stats["worker"] != ALL_WORKERS].dropna(subset=["cpu_percent", "interval"])
     found = bins(timeline)
     place = _place_of(found)
-    numbers = [place.get((part, int(n)), -1) for part, n in zip(rows["part"], rows["interval"], strict=True)]
+    numbers = [place.get((stage, int(n)), -1) for stage, n in zip(rows["stage"], rows["interval"], strict=True)]
     waiting = rows["cpu_wait_percent"].fillna(0.0)
     frame = pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""When things happened in a run: its intervals and parts, on the load's own clock.
+"""When things happened in a run: its intervals and stages, on the load's own clock.
 
 The load's clock (`elapsed_s`) is the master's monotonic clock. Other sources have clocks of their own; they are laid
 over it by the median difference between their wall-clock labels and their own seconds, so that one wrong label moves
@@ -27,9 +27,9 @@ _MOST_FILLED: Final = 10  # times as many intervals as there are may be missing 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One interval of one part, in seconds since the load started."""
+    """One interval of one stage, in seconds since the load started."""
 
-    part: str
+    stage: str
     number: int
     start_s: float
     end_s: float
@@ -42,9 +42,9 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One part of the load, in seconds since the load started."""
+    """One stage of the load, in seconds since the load started."""
 
-    part: str
+    stage: str
     start_s: float
     end_s: float
 
@@ -56,7 +56,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All intervals in order of time, the parts they make up, and what brings other clocks onto the load's clock.
+    """All intervals in order of time, the stages they make up, and what brings other clocks onto the load's clock.
 
     `load_start` is the wall-clock label (seconds since the epoch) of 0 s; `metrics_offset_s` is to be added to the
     `elapsed_s` of the members' metrics. Both are NaN when they are not known. `clock_offsets_s` has each host's wall
@@ -69,13 +69,13 @@ class Timeline:
     metrics_offset_s: float
     clock_offsets_s: Mapping[str, float] = field(default_factory=dict)
 
-    def span(self, part: str) -> Span | None:
-        """The part of that name, when it has any interval."""
-        return next((span for span in self.spans if span.part == part), None)
+    def span(self, stage: str) -> Span | None:
+        """The stage of that name, when it has any interval."""
+        return next((span for span in self.spans if span.stage == stage), None)
 
     @property
     def measured_s(self) -> float:
-        """Length of the measured part in seconds, 0 when there is none."""
+        """Length of the measured stage in seconds, 0 when there is none."""
         span = self.span(MEASURED)
         return span.length_s if span else 0.0
 
@@ -98,27 +98,27 @@ def build(run: RunFolder) -> Timeline:
     """The timeline of a run, from whichever of its two files of figures is there."""
     ends: dict[tuple[str, int], float] = {}
     lengths: dict[tuple[str, int], float] = {}
-    rows = run.stats.drop_duplicates(["part", "interval"])
-    for part, number, end_s in zip(rows["part"], rows["interval"], rows["elapsed_s"], strict=True):
-        ends[part, int(number)] = end_s
+    rows = run.stats.drop_duplicates(["stage", "interval"])
+    for stage, number, end_s in zip(rows["stage"], rows["interval"], rows["elapsed_s"], strict=True):
+        ends[stage, int(number)] = end_s
     for line in run.distributions:
-        key = (line.part, line.interval)
+        key = (line.stage, line.interval)
         # figures that arrived late may carry a later end: the first is the interval's own
         ends[key] = min(line.elapsed_s, ends.get(key, line.elapsed_s))
         lengths[key] = max(line.interval_s, lengths.get(key, 0.0))
     intervals = _intervals(ends, lengths)
     spans = [
-        Span(part, min(i.start_s for i in found), max(i.end_s for i in found))
-        for part in sorted({i.part for i in intervals}, key=_place)
-        if (found := [i for i in intervals if i.part == part])
+        Span(stage, min(i.start_s for i in found), max(i.end_s for i in found))
+        for stage in sorted({i.stage for i in intervals}, key=_place)
+        if (found := [i for i in intervals if i.stage == stage])
     ]
     load_start = _offset(_labels(run.stats, run.distributions))
     metrics_offset_s = _offset(run.metrics[["timestamp", "elapsed_s"]]) - load_start
     return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s, _clock_offsets_s(run.manifest))
 
 
-def _place(part: str) -> int:
-    return _ORDER.index(part) if part in _ORDER else len(_ORDER)
+def _place(stage: str) -> int:
+    return _ORDER.index(stage) if stage in _ORDER else len(_ORDER)
 
 
 def _labels(stats: pd.DataFrame, lines: Sequence[DistributionLine]) -> pd.DataFrame:
@@ -141,15 +141,15 @@ def _clock_offsets_s(manifest: Manifest) -> dict[str, float]:
 
 def _intervals(ends: dict[tuple[str, int], float], lengths: dict[tuple[str, int], float]) -> list[Interval]:
     """Intervals in order; those without any line between two that have one are filled in, evenly."""
-    by_part: dict[str, list[int]] = defaultdict(list)
-    for part, number in ends:
-        by_part[part].append(number)
+    by_stage: dict[str, list[int]] = defaultdict(list)
+    for stage, number in ends:
+        by_stage[stage].append(number)
     found: list[Interval] = []
-    for part in sorted(by_part, key=_place):
+    for stage in sorted(by_stage, key=_place):
         before: Interval | None = None
-        for number in sorted(by_part[part]):
-            end_s = ends[part, number]
-            length_s = lengths.get((part, number))
+        for number in sorted(by_stage[stage]):
+            end_s = ends[stage, number]
+            length_s = lengths.get((stage, number))
             gap = number - before.number - 1 if before else 0
             if gap > _MOST_FILLED * (len(ends) + 1):
                 gap = 0  # a damaged number, not a stall
@@ -162,9 +162,9 @@ def _intervals(ends: dict[tuple[str, int], float], lengths: dict[tuple[str, int]
             if before is not None and gap:
                 step_s = max(0.0, start_s - before.end_s) / gap
                 found.extend(
-                    Interval(part, before.number + 1 + i, before.end_s + i * step_s, before.end_s + (i + 1) * step_s)
+                    Interval(stage, before.number + 1 + i, before.end_s + i * step_s, before.end_s + (i + 1) * step_s)
                     for i in range(gap)
                 )
-            before = Interval(part, number, min(start_s, end_s), end_s)
+            before = Interval(stage, number, min(start_s, end_s), end_s)
             found.append(before)
     return found

@@ -12,7 +12,7 @@ from reporting.read.manifest import number
 from reporting.read.run_folder import RunFolder
 
 LOST_EVENT: Final = "worker-lost"
-# A worker whose rows stop this many intervals before the measured part ends has fallen silent, event or not. Fewer
+# A worker whose rows stop this many intervals before the measured stage ends has fallen silent, event or not. Fewer
 # may only be a report that was on its way.
 SILENT_INTERVALS: Final = 3
 
@@ -24,7 +24,7 @@ class Loss:
     worker: str
     at_s: float
     detail: str
-    after_measured: bool  # it had delivered the measured part to its end
+    after_measured: bool  # it had delivered the measured stage to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def build(run: RunFolder, timeline: Timeline, short_percent: float) -> Workers:
     stats = run.stats
     rows = stats[stats["worker"] != ALL_WORKERS]
     seen = tuple(sorted(rows["worker"].unique()))
-    measured = rows[rows["part"] == MEASURED]
+    measured = rows[rows["stage"] == MEASURED]
     return Workers(seen, _expected(run), _losses(run, timeline, seen), tuple(_cpu(measured, short_percent)))
 
 
@@ -71,7 +71,7 @@ def _expected(run: RunFolder) -> int | None:
 
 def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...]) -> tuple[Loss, ...]:
     stats = run.stats
-    measured = stats[stats["part"] == MEASURED]
+    measured = stats[stats["stage"] == MEASURED]
     last_interval = measured["interval"].max() if len(measured) else float("nan")
     last_of = measured[measured["worker"] != ALL_WORKERS].groupby("worker")["interval"].max()
     span = timeline.span(MEASURED)
@@ -88,7 +88,7 @@ def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...]) -> tuple[
             continue
         if last is None or last_interval - last >= SILENT_INTERVALS:
             rows = stats[stats["worker"] == worker]
-            detail = "its figures stop here" if last is not None else "it delivered no figures of the measured part"
+            detail = "its figures stop here" if last is not None else "it delivered no figures of the measured stage"
             losses[worker] = Loss(worker, float(rows["elapsed_s"].max()), detail, after_measured=False)
     return tuple(sorted(losses.values(), key=lambda loss: (loss.at_s != loss.at_s, loss.at_s)))
 

@@ -87,13 +87,14 @@ def read_table(
     check: Sequence[str] = (),
     optional: Sequence[str] = (),
     may_be_missing: bool = False,
+    older_names: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Read a CSV file with a header line into one frame with exactly `columns`, in their order.
 
     `missing` says what the report lacks when the file is not there. `accept` sees a line's fields and tells whether the
     line is wanted at all. `check` names columns that must not be blank. Text columns are str, the others float64;
     a column that the file lacks is blank or NaN throughout, which is no problem where it is `optional`. Nor is it one
-    that there is no file, where it `may_be_missing`.
+    that there is no file, where it `may_be_missing`. `older_names` gives today's name of a column that had another one.
     """
     shared: dict[str, str] = {}
     wanted = {name: _column(name, kind, name in check, shared) for name, kind in columns.items()}
@@ -113,7 +114,7 @@ def read_table(
         if header_line is None:
             problems.add(path.name, None, f"is empty: {missing}", lost_figures=lost_figures)
             return frame()
-        header = header_line[1]
+        header = [(older_names or {}).get(name, name) for name in header_line[1]]
         absent = [name for name in columns if name not in header]
         lacking = [name for name in absent if name not in optional]
         if lacking:

@@ -146,7 +146,7 @@ class DistributionLine:
     timestamp: float  # end of the interval, seconds since the epoch; a label
     elapsed_s: float  # the same on the load's own clock, since the load started
     interval_s: float
-    part: str
+    stage: str
     interval: int
     operation: str
     distribution: Distribution

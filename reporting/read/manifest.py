@@ -60,7 +60,7 @@ class Manifest:
 
     @property
     def run_time_s(self) -> float | None:
-        """Length of the measured part that was asked for, seconds."""
+        """Length of the measured stage that was asked for, seconds."""
         return number(self.scenario.get("run_time_s"))
 
     @property

@@ -107,13 +107,13 @@ def read_series(path: Path, problems: ProblemLog) -> pd.DataFrame:
     totals = frame[frame["name"] == AGGREGATED]
     places = _places(list(zip(totals["timestamp"], totals["requests"], strict=True)))
     frame = frame[frame["timestamp"].isin(places)]
-    frame["part"] = [places[timestamp][0] for timestamp in frame["timestamp"]]
+    frame["stage"] = [places[timestamp][0] for timestamp in frame["timestamp"]]
     frame["interval"] = [float(places[timestamp][1]) for timestamp in frame["timestamp"]]
     return frame.reindex(columns=list(STATS_COLUMNS)).reset_index(drop=True)
 
 
 def _places(totals: list[tuple[float, float]]) -> dict[float, tuple[str, int]]:
-    """Return part and number of the interval that ends at each look, from time and count of all requests."""
+    """Return stage and number of the interval that ends at each look, from time and count of all requests."""
     resets = [i for i in range(1, len(totals)) if totals[i][1] < totals[i - 1][1]]
     last = resets[-1] if resets else 0
     return {timestamp: (WARM_UP, i) if i < last else (MEASURED, i - last) for i, (timestamp, _) in enumerate(totals)}
@@ -174,13 +174,13 @@ def _differences(looks: list[_Look], places: Mapping[float, tuple[str, int]]) ->
         by_bucket: Counter[int] = Counter()
         for ms, count in grown.items():
             by_bucket[lowest_equivalent(ms * 1000)] += count
-        part, interval = places[timestamp]
+        stage, interval = places[timestamp]
         found.append(
             DistributionLine(
                 timestamp=timestamp,
                 elapsed_s=timestamp - times[0],
                 interval_s=timestamp - before_of.get(timestamp, timestamp),
-                part=part,
+                stage=stage,
                 interval=interval,
                 operation=look.operation,
                 distribution=Distribution(

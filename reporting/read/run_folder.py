@@ -23,6 +23,8 @@ from reporting.read.parsing import finite, parse_time, read_json_lines, read_jso
 from reporting.read.problems import Problem, ProblemLog
 
 STATS_FILE: Final = "locust-stats.csv"
+# Runs recorded before stages were called so have them under this name.
+_OLDER_NAMES: Final = {"part": "stage"}
 DISTRIBUTIONS_FILE: Final = "locust-distrib.jsonl"
 METRICS_FILE: Final = "zk-metrics.csv"
 HOST_METRICS_FILE: Final = "host-metrics.csv"
@@ -32,7 +34,7 @@ _STATS_KINDS: Final[Mapping[str, Kind]] = {
     name: Kind.TIME
     if name == "timestamp"
     else Kind.TEXT
-    if name in ("part", "worker", "type", "name", "errors")
+    if name in ("stage", "worker", "type", "name", "errors")
     else Kind.NUMBER
     for name in STATS_COLUMNS
 }
@@ -124,7 +126,8 @@ def _stats(path: Path, problems: ProblemLog) -> pd.DataFrame:
         problems,
         missing="workers' CPU and the users over time are not known",
         lost_figures=True,
-        check=("elapsed_s", "part", "interval", "worker", "name"),
+        check=("elapsed_s", "stage", "interval", "worker", "name"),
+        older_names=_OLDER_NAMES,
     )
 
 
@@ -159,7 +162,7 @@ def _distribution_line(value: Any) -> DistributionLine:
         timestamp=parse_time(value["timestamp"]),
         elapsed_s=finite(value["elapsed_s"]),
         interval_s=finite(value["interval_s"]),
-        part=str(value["part"]),
+        stage=str(value.get("stage") or value["part"]),
         interval=int(value["interval"]),
         operation=operation_name(str(value.get("type") or ""), str(value["name"])),
         distribution=Distribution(

@@ -25,14 +25,14 @@ _ROW: Final = 14  # pixels of a line of names above the plot
 class Frame:
     """What all charts over time of one run share: the time axis and what is drawn behind and above the series.
 
-    `unit_s` is the axis unit's length in seconds, `unit` its name. `parts` has `start`, `end` and `part` of what was
+    `unit_s` is the axis unit's length in seconds, `unit` its name. `stages` has `start`, `end` and `stage` of what was
     not measured, `marks` has `time` and `label` of events, all in the axis unit.
     """
 
     end: float
     unit_s: float
     unit: str
-    parts: pd.DataFrame
+    stages: pd.DataFrame
     marks: pd.DataFrame
 
     def axis(self, column: str = "time") -> alt.X:
@@ -42,8 +42,8 @@ class Frame:
 
     @property
     def room_above(self) -> int:
-        """Pixels above the plot that the names of parts and events take."""
-        return (_ROW if len(self.parts) else 0) + (_ROW if len(self.marks) else 0)
+        """Pixels above the plot that the names of stages and events take."""
+        return (_ROW if len(self.stages) else 0) + (_ROW if len(self.marks) else 0)
 
     def in_unit(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame with `time`, in the axis unit, for its `time_s`; rounded, since it goes into the page as text."""
@@ -54,12 +54,12 @@ def frame_of(timeline: Timeline, marks: Sequence[tuple[float, str]]) -> Frame:
     """The frame of a run; `marks` are seconds since the load started and a label."""
     end_s = timeline.end_s
     unit_s, unit = (1.0, "s") if end_s <= 300 else (60.0, "min") if end_s <= 3 * 3600 else (3600.0, "h")
-    parts = [(s.start_s / unit_s, s.end_s / unit_s, s.part) for s in timeline.spans if s.part != MEASURED]
+    stages = [(s.start_s / unit_s, s.end_s / unit_s, s.stage) for s in timeline.spans if s.stage != MEASURED]
     return Frame(
         end_s / unit_s,
         unit_s,
         unit,
-        pd.DataFrame(parts, columns=["start", "end", "part"]),
+        pd.DataFrame(stages, columns=["start", "end", "stage"]),
         pd.DataFrame(_apart(marks, end_s, unit_s), columns=["time", "label"]),
     )
 
@@ -100,7 +100,7 @@ class Lines:
 
 
 def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChart:
-    """Lines over time above the shaded parts, with a rule for each event; a rule with all values when `interactive`."""
+    """Lines over time above the shaded stages, a rule for each event; a rule with all values when `interactive`."""
     data = frame.in_unit(lines.data)
     looks = theme.look(lines.names)
     y = _y(lines)
@@ -108,7 +108,7 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
     line = base.mark_line(strokeWidth=1.8, strokeJoin="round").encode(
         x=frame.axis(), y=y, **_series(looks, lines.colours, legend=len(lines.names) > 1, offset=6 + frame.room_above)
     )
-    layers: list[alt.Chart] = [*_parts(frame)]
+    layers: list[alt.Chart] = [*_stages(frame)]
     if lines.limit is not None:
         layers.append(_limit(lines.limit, lines))
     layers.append(line)
@@ -192,23 +192,23 @@ def _series(looks: theme.Look, colours: Sequence[str], *, legend: bool, offset: 
     }
 
 
-def _parts(frame: Frame) -> list[alt.Chart]:
-    if not len(frame.parts):
+def _stages(frame: Frame) -> list[alt.Chart]:
+    if not len(frame.stages):
         return []
-    base = alt.Chart(frame.parts)
+    base = alt.Chart(frame.stages)
     shade = base.mark_rect(color=theme.SHADE, opacity=0.16).encode(x=frame.axis("start"), x2="end:Q")
     style: dict[str, Any] = {"baseline": "bottom", "dy": -3, "fontSize": 10, "color": theme.INK}
-    # a name may be wider than its part: the first grows to the right of its start, the last to the left of its end
+    # a name may be wider than its stage: the first grows to the right of its start, the last to the left of its end
     names = [
-        alt.Chart(frame.parts[frame.parts["start"] == frame.parts["start"].min()])
+        alt.Chart(frame.stages[frame.stages["start"] == frame.stages["start"].min()])
         .mark_text(align="left", **style)
-        .encode(x=frame.axis("start"), y=alt.value(0), text="part:N")
+        .encode(x=frame.axis("start"), y=alt.value(0), text="stage:N")
     ]
-    if len(frame.parts) > 1:
+    if len(frame.stages) > 1:
         names.append(
-            alt.Chart(frame.parts[frame.parts["end"] == frame.parts["end"].max()])
+            alt.Chart(frame.stages[frame.stages["end"] == frame.stages["end"].max()])
             .mark_text(align="right", **style)
-            .encode(x=frame.axis("end"), y=alt.value(0), text="part:N")
+            .encode(x=frame.axis("end"), y=alt.value(0), text="stage:N")
         )
     return [shade, *names]
 
@@ -221,7 +221,7 @@ def _marks(frame: Frame) -> list[alt.Chart]:
         base.mark_rule(color=theme.FAULT, strokeWidth=1.5, strokeDash=[4, 3]),
         base.mark_text(
             baseline="bottom",
-            dy=-3 - (_ROW if len(frame.parts) else 0),
+            dy=-3 - (_ROW if len(frame.stages) else 0),
             fontSize=10,
             fontWeight="bold",
             color=theme.FAULT,

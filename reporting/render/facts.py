@@ -48,10 +48,10 @@ class Table:
 
 
 def headline(results: Results) -> Table:
-    """Operations, rate, latencies and failures of the measured part, by operation."""
+    """Operations, rate, latencies and failures of the measured stage, by operation."""
     found = results.headline
     rows = found.rows if len(found.rows) == 1 else (*found.rows, found.total)
-    note = f"Measured part only, {text.duration(found.measured_s)}. "
+    note = f"Measured stage only, {text.duration(found.measured_s)}. "
     if not found.measured_s:
         note = "Nothing was measured. "
     note += "Operations, rate and latencies are those of successful operations; failures are counted apart."
@@ -94,7 +94,7 @@ def scenario(results: Results) -> Table:
         ("spawn_rate", "Users started a second", ""),
         ("preparation_s", "Filling and removing the tree, at most", "s"),
         ("warmup_s", "Warm-up", "s"),
-        ("run_time_s", "Measured part, as asked for", "s"),
+        ("run_time_s", "Measured stage, as asked for", "s"),
         ("planned_s", "From the first user to the end, as planned", "s"),
         ("scenario_file", "Scenario's file", ""),
     )

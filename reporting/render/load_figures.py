@@ -104,7 +104,7 @@ def _latency_figures(load: LoadSeries, frame: Frame, point: str) -> list[Figure]
 
 
 def distribution(results: Results, load: LoadSeries) -> list[Figure]:
-    """Latency by percentile over the measured part; nothing without distributions."""
+    """Latency by percentile over the measured stage; nothing without distributions."""
     curves = series.percentile_curves(results.run)
     if not len(curves):
         return []
@@ -117,8 +117,8 @@ def distribution(results: Results, load: LoadSeries) -> list[Figure]:
         Figure(
             "distribution",
             "Latency distribution: how slow the slowest are",
-            "Latency at each percentile over the measured part; every step to the right is one more nine. A curve ends "
-            "where less than one operation lies beyond it.",
+            "Latency at each percentile over the measured stage; every step to the right is one more nine. A curve "
+            "ends where less than one operation lies beyond it.",
             "Line chart of latency by percentile from p50 to p99.99. " + " ".join(parts),
             False,
             "load",

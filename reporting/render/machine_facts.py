@@ -16,7 +16,7 @@ MB: Final = 1e6
 
 
 def machines(results: Results) -> Table | None:
-    """What each machine used over the measured part; columns that no machine tells are left out."""
+    """What each machine used over the measured stage; columns that no machine tells are left out."""
     rows = results.machines.rows
     columns: tuple[tuple[str, Callable[[MachineRow], str]], ...] = (
         ("Cores", lambda row: _shown(row.cores)),
@@ -35,7 +35,7 @@ def machines(results: Results) -> Table | None:
     )
     told = [(title, shown) for title, shown in columns if any(shown(row) != text.NOTHING for row in rows)]
     note = (
-        "Measured part only: means, and peaks of one sample. CPU, disk wait and steal are percentages of all cores of "
+        "Measured stage only: means, and peaks of one sample. CPU, disk wait and steal are percentages of all cores of "
         "the machine; steal is what the hypervisor took for other guests. Network is without loopback, resent are TCP "
         "segments, disk busy is the busiest disk's time at work."
     )
@@ -45,7 +45,7 @@ def machines(results: Results) -> Table | None:
             note += f" {names} are containers of one kernel: CPU, memory, swap and disks are all of theirs together."
     return (
         Table(
-            "Machines in the measured part",
+            "Machines in the measured stage",
             ("Machine", "Role", *(title for title, _ in told)),
             tuple((row.name, ", ".join(row.roles) or text.NOTHING, *(shown(row) for _, shown in told)) for row in rows),
             2,
@@ -57,7 +57,7 @@ def machines(results: Results) -> Table | None:
 
 
 def processes(results: Results) -> Table | None:
-    """What each process used over the measured part; of many workers only those that used the most CPU."""
+    """What each process used over the measured stage; of many workers only those that used the most CPU."""
     rows = results.machines.processes
     workers = [row for row in rows if row.is_worker]
     busiest = sorted(workers, key=lambda row: -(row.cpu_mean_percent_of_core or 0.0))[:MAX_WORKER_ROWS]
@@ -70,7 +70,7 @@ def processes(results: Results) -> Table | None:
         "Open files, peak",
     )
     return (
-        Table("Processes in the measured part", head, tuple(_process_cells(row) for row in shown), 2, note=note)
+        Table("Processes in the measured stage", head, tuple(_process_cells(row) for row in shown), 2, note=note)
         if shown
         else None
     )

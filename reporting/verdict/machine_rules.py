@@ -106,7 +106,7 @@ def _swapping(evidence: Evidence) -> Iterator[Reason]:
             "swapping",
             NOTE,
             f"{len(swapping)} of {len(kernels)} {_kind(kernels)} swapped out at least {SWAP_GROWTH_MIB} MiB in the "
-            f"measured part, {worst} {grown[worst]:,.0f} MiB: what waits for memory to come back from disk is slow; "
+            f"measured stage, {worst} {grown[worst]:,.0f} MiB: what waits for memory to come back from disk is slow; "
             "lower the members' heap or the number of workers there, or add memory.",
         )
 
@@ -121,8 +121,8 @@ def _samples_incomplete(evidence: Evidence) -> Iterator[Reason]:
             "samples-incomplete",
             NOTE,
             f"The machine samples of {len(short)} of {len(covered)} hosts cover less than {100 * SAMPLES_SHARE:.0f} % "
-            f"of the measured part ({names}), those of {worst.host} {math.floor(worst.share * 100)} %: what is told of "
-            "these machines is of that time only; see the sampler's log in logs/<host>/.",
+            f"of the measured stage ({names}), those of {worst.host} {math.floor(worst.share * 100)} %: what is told "
+            "of these machines is of that time only; see the sampler's log in logs/<host>/.",
         )
 
 

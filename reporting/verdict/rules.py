@@ -28,7 +28,7 @@ NOTE: Final = "note"
 MAX_FAILURE_SHARE: Final = 0.001
 # One operation among several may be rare: more is allowed before it spoils the run.
 MAX_OPERATION_FAILURE_SHARE: Final = 0.01
-# Shorter than this share of what was asked for, the measured part was cut short.
+# Shorter than this share of what was asked for, the measured stage was cut short.
 MIN_MEASURED_SHARE: Final = 0.95
 # A worker that is running or waiting for a core this much of an interval has no room left to send in time.
 CPU_SHORT_PERCENT: Final = 90.0
@@ -47,9 +47,9 @@ STEAL_SPOILS_PERCENT: Final = 10.0
 BUSY_PERCENT: Final = 90.0
 # Below this share of what is busy, a machine works mostly for somebody else.
 OWN_SHARE: Final = 0.5
-# Less swapped out than this in the measured part is the kernel's housekeeping.
+# Less swapped out than this in the measured stage is the kernel's housekeeping.
 SWAP_GROWTH_MIB: Final = 16
-# Where the samples of a machine cover less than this share of the measured part, its figures are of another time.
+# Where the samples of a machine cover less than this share of the measured stage, its figures are of another time.
 SAMPLES_SHARE: Final = 0.90
 # Below this number of operations beyond it, p99.9 is an anecdote.
 MIN_OPERATIONS_BEYOND_P999: Final = 10
@@ -79,7 +79,7 @@ Rule = Callable[[Evidence], Iterator[Reason]]
 
 
 def _no_result(evidence: Evidence) -> Iterator[Reason]:
-    """No successful operation in the measured part: says how far the run came."""
+    """No successful operation in the measured stage: says how far the run came."""
     if evidence.headline.total.operations > 0:
         return
     manifest = evidence.run.manifest
@@ -91,21 +91,21 @@ def _no_result(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             "no-operation",
             VOID,
-            f"No operation succeeded in the measured part and {failures:,} failed{most}: look at the members' logs in "
+            f"No operation succeeded in the measured stage and {failures:,} failed{most}: look at the members' logs in "
             "logs/ and at the connect string.",
         )
     elif evidence.timeline.spans and not evidence.timeline.span(MEASURED):
-        parts = " and ".join(span.part for span in evidence.timeline.spans)
+        stages = " and ".join(span.stage for span in evidence.timeline.spans)
         yield Reason(
             "ended-before-measured",
             VOID,
-            f"The run ended before its measured part began; only {parts} was recorded. Run it again.{says}",
+            f"The run ended before its measured stage began; only {stages} was recorded. Run it again.{says}",
         )
     elif evidence.timeline.spans:
         yield Reason(
             "no-operation",
             VOID,
-            f"The measured part lasted {evidence.timeline.measured_s:.1f} s and not one operation ended in "
+            f"The measured stage lasted {evidence.timeline.measured_s:.1f} s and not one operation ended in "
             f"it: look at the workers' logs in logs/, and whether the ensemble answers.{says}",
         )
     elif manifest.phases and manifest.phase("run") is None:
@@ -144,7 +144,7 @@ def _cut_short(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             "cut-short",
             INCONCLUSIVE,
-            f"The measured part lasted {measured_s:.1f} s of the {asked_s:g} s asked for: run it again to its end.",
+            f"The measured stage lasted {measured_s:.1f} s of the {asked_s:g} s asked for: run it again to its end.",
         )
 
 
@@ -208,7 +208,7 @@ def _workers_lost(evidence: Evidence) -> Iterator[Reason]:
         )
     for loss in found.losses:
         if loss.after_measured:
-            yield Reason("worker-lost", NOTE, f"Worker {loss.worker} was lost after the measured part had ended.")
+            yield Reason("worker-lost", NOTE, f"Worker {loss.worker} was lost after the measured stage had ended.")
 
 
 def _strangers(evidence: Evidence) -> Iterator[Reason]:
@@ -314,15 +314,15 @@ def _members_unreachable(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             "member-unreachable",
             NOTE,
-            f"{len(away)} of {len(missed)} members left polls of their metrics unanswered in the measured part: "
+            f"{len(away)} of {len(missed)} members left polls of their metrics unanswered in the measured stage: "
             f"{some(away, 5)}. Their charts have gaps there; see their logs in logs/.",
         )
 
 
 def _stalls(evidence: Evidence) -> Iterator[Reason]:
-    measured = [interval for interval in evidence.timeline.intervals if interval.part == MEASURED]
+    measured = [interval for interval in evidence.timeline.intervals if interval.stage == MEASURED]
     busy = {
-        line.interval for line in evidence.run.distributions if line.part == MEASURED and line.distribution.requests
+        line.interval for line in evidence.run.distributions if line.stage == MEASURED and line.distribution.requests
     }
     still = [interval for interval in measured if interval.number not in busy]
     if still and evidence.headline.from_distributions:

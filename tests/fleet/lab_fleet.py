@@ -131,12 +131,12 @@ class LabFleet(Fleet):
         """Return the events of the only finished run."""
         return (self.the_run() / "events.csv").read_text()
 
-    def wait_for_part(self, process: Any, part: str = "measured", limit_s: float = 120) -> None:
-        """Return when the master says that this part of the load is on its way."""
+    def wait_for_stage(self, process: Any, stage: str = "measured", limit_s: float = 120) -> None:
+        """Return when the master says that this stage of the load is on its way."""
 
         def there() -> bool:
             assert process.poll() is None, self.screen()
-            return f"  {part} " in self.screen()
+            return f"  {stage} " in self.screen()
 
         until(there, limit_s=limit_s, explain=self.screen)
 

@@ -21,7 +21,7 @@ def test_a_benchmark_on_many_hosts(fleet: LabFleet) -> None:
     assert (hosts["load2"]["python"][:4], hosts["load3"]["python"][:4]) == ("3.11", "3.13")
 
     with (run / "locust-stats.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["part"] == "measured"]
+        rows = [row for row in csv.DictReader(file) if row["stage"] == "measured"]
     operations = {row["worker"]: int(row["requests"]) for row in rows if row["name"] == "Aggregated"}
     assert set(operations) == {"all", "load2/worker-1", "load3/worker-1"}
     assert operations["all"] == operations["load2/worker-1"] + operations["load3/worker-1"]

@@ -56,16 +56,16 @@ def assert_nothing_is_left(fleet: LabFleet) -> None:
     counts["survived"] += 1  # each test ends with this
 
 
-def assert_figures_are_complete(fleet: LabFleet, *parts: str) -> None:
-    """The series goes on into each part, and the events say when it began."""
+def assert_figures_are_complete(fleet: LabFleet, *stages: str) -> None:
+    """The series goes on into each stage, and the events say when it began."""
     run = fleet.the_run()
     with (run / "locust-stats.csv").open() as file:
-        recorded = {row["part"] for row in csv.DictReader(file)}
+        recorded = {row["stage"] for row in csv.DictReader(file)}
     with (run / "events.csv").open() as file:
-        begun = {row["subject"] for row in csv.DictReader(file) if row["event"] == "part-start"}
-    counts["figures lost"] += len(set(parts) - recorded) + len(set(parts) - begun)
-    assert set(parts) <= recorded
-    assert set(parts) <= begun
+        begun = {row["subject"] for row in csv.DictReader(file) if row["event"] == "stage-start"}
+    counts["figures lost"] += len(set(stages) - recorded) + len(set(stages) - begun)
+    assert set(stages) <= recorded
+    assert set(stages) <= begun
     assert (run / "latency.hlog").stat().st_size > 500
 
 

@@ -61,7 +61,7 @@ def test_status_page_logs_and_stop_of_a_run(fleet: LabFleet) -> None:
     assert "start one with -e locust_web_ui=true" in missing.stderr
     play = fleet.begin("run", locust_web_ui=True)
     try:
-        fleet.wait_for_part(play)
+        fleet.wait_for_stage(play)
         (run,) = (folder.name for folder in (fleet.results / ".unfinished").iterdir())
         _see_status(fab(lab, "status"), run)
         _see_page(lab)

@@ -35,7 +35,7 @@ def test_a_worker_a_worker_host_and_a_member_are_lost_and_the_run_goes_on(fleet:
     fleet.vars["locust_processes"] = 2
     play = fleet.begin("run")
     try:
-        fleet.wait_for_part(play)
+        fleet.wait_for_stage(play)
         fleet.kill("load2", "worker-1")
         fleet.lab.hosts["load3"].power_off()
         follower = next(name for name, mode in fleet.modes().items() if mode == "follower")
@@ -66,7 +66,7 @@ def test_a_worker_a_worker_host_and_a_member_are_lost_and_the_run_goes_on(fleet:
 def test_the_master_is_lost_and_what_it_had_written_is_kept(fleet: LabFleet) -> None:
     play = fleet.begin("run")
     try:
-        fleet.wait_for_part(play)
+        fleet.wait_for_stage(play)
         time.sleep(3)  # some figures
         fleet.kill("load1", "master")
         assert play.wait(180) != 0, fleet.screen()
@@ -83,7 +83,7 @@ def test_controller_and_ssh_are_lost_and_the_load_ends_by_itself_and_is_collecte
     fleet.set_scenario(**SCENARIO | {"run_time": "30s"})
     play = fleet.begin("run")
     try:
-        fleet.wait_for_part(play)
+        fleet.wait_for_stage(play)
         os.killpg(play.pid, signal.SIGKILL)
         play.wait(10)
         # Meanwhile the hosts are the run's, whoever comes.
@@ -111,7 +111,7 @@ def test_the_masters_host_is_cut_off_and_what_it_had_recorded_is_collected_when_
     fleet.vars["benchmark_patience_s"] = 20  # SSH itself takes 15 s to see it
     play = fleet.begin("run")
     try:
-        fleet.wait_for_part(play)
+        fleet.wait_for_stage(play)
         time.sleep(3)  # some figures
         fleet.lab.hosts["load1"].cut_network()
         # The host is there, silent: no packet says that the connection has ended.

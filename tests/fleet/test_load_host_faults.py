@@ -48,8 +48,8 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 
 def figures_lost(run: Path) -> int:
-    """Return how many operations of the measured part the workers have recorded and the distributions have not."""
-    said = r"Recorded here in the part measured: (\d+) successful operations"
+    """Return how many operations of the measured stage the workers have recorded and the distributions have not."""
+    said = r"Recorded here in the stage measured: (\d+) successful operations"
     logs = sorted((run / "logs").glob("*/worker-*.log"))
     recorded = [re.findall(said, log.read_text(errors="replace")) for log in logs]
     assert all(len(found) == 1 for found in recorded), recorded
@@ -59,9 +59,9 @@ def figures_lost(run: Path) -> int:
 
 
 def intervals_missing(run: Path) -> int:
-    """Return how many intervals of the measured part have no row."""
+    """Return how many intervals of the measured stage have no row."""
     stats = rows(run / "locust-stats.csv")
-    numbers = {int(row["interval"]) for row in stats if row["part"] == "measured" and row["worker"] == "all"}
+    numbers = {int(row["interval"]) for row in stats if row["stage"] == "measured" and row["worker"] == "all"}
     return max(numbers) + 1 - len(numbers)
 
 
@@ -94,7 +94,7 @@ def test_disks_are_full_for_a_while_and_connections_are_cut_and_no_figure_is_los
         fleet.lab.hosts[name].run("sysctl -qw net.ipv4.tcp_rto_max_ms=3000 net.ipv4.tcp_retries2=100", check=False)
     play = fleet.begin("run")
     try:
-        fleet.wait_for_part(play, limit_s=300)
+        fleet.wait_for_stage(play, limit_s=300)
         fleet.lab.hosts["load3"].run(CUT)
         cut_s = time.monotonic()
         fill(fleet, "load1")
@@ -149,7 +149,7 @@ def test_the_masters_host_loses_its_power_and_the_next_run_finds_what_it_left(fl
     fleet.vars["benchmark_patience_s"] = 15
     play = fleet.begin("run")
     try:
-        fleet.wait_for_part(play, limit_s=300)
+        fleet.wait_for_stage(play, limit_s=300)
         time.sleep(5)  # some figures
         fleet.lab.hosts["load1"].power_off()
         assert play.wait(180) != 0, fleet.screen()
@@ -162,7 +162,7 @@ def test_the_masters_host_loses_its_power_and_the_next_run_finds_what_it_left(fl
     assert fleet.manifest()["state"] == "failed"
     evaluated = results.evaluate(run)
     stats = rows(run / "locust-stats.csv")
-    total = [row for row in stats if (row["part"], row["worker"], row["name"]) == ("measured", "all", "Aggregated")]
+    total = [row for row in stats if (row["stage"], row["worker"], row["name"]) == ("measured", "all", "Aggregated")]
     counts = {
         "figures lost of those recorded": int(total[-1]["requests"]) - evaluated.headline.total.operations,
         "intervals missing": intervals_missing(run),

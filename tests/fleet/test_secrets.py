@@ -71,7 +71,7 @@ def test_a_stranger_learns_nothing_and_no_secret_is_anywhere_but_with_its_proces
     with Capture(master, PORT) as packets, Stranger(f"{master.address}:{PORT}") as stranger:
         play = fleet.begin("run", "-vvv")
         try:
-            fleet.wait_for_part(play)
+            fleet.wait_for_stage(play)
             environment = worker_environment(fleet, "load2")
             token = next(item for item in environment.split("\0") if item.startswith(f"{VARIABLE}=")).partition("=")[2]
             search = Search([*PASSWORDS.values(), token])

@@ -110,7 +110,7 @@ class Controller:
         }
         (folder / "spec.json").write_text(json.dumps(spec))
         progress = {
-            "part": "measured", "time_left_s": 18.2, "users": 32, "workers": 2, "rate_per_s": 671.4, "p99_us": 3260,
+            "stage": "measured", "time_left_s": 18.2, "users": 32, "workers": 2, "rate_per_s": 671.4, "p99_us": 3260,
             "requests": 4711, "failures": 0,
         }  # fmt: skip
         (folder / "progress.json").write_text(json.dumps(progress))

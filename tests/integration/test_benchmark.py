@@ -72,7 +72,7 @@ def manifest(run: Path) -> dict[str, Any]:
 
 def measured_operations(run: Path) -> int:
     lines = (run / "locust-distrib.jsonl").read_text().splitlines()
-    return sum(line["requests"] for line in map(json.loads, lines) if line["part"] == "measured")
+    return sum(line["requests"] for line in map(json.loads, lines) if line["stage"] == "measured")
 
 
 def wait_for(condition: Callable[[], bool], limit_s: float, what: str) -> None:
@@ -95,7 +95,7 @@ def test_three_counts_of_the_run_agree(run: Path) -> None:
     stats = {
         row["name"]: int(row["requests"])
         for row in rows(run / "locust-stats.csv")
-        if row["part"] == "measured" and row["worker"] == "all" and row["type"]
+        if row["stage"] == "measured" and row["worker"] == "all" and row["type"]
     }
     assert stats == {entry["name"]: entry["num_requests"] for entry in summary}
     assert measured_operations(run) == sum(stats.values()) > 100
@@ -122,7 +122,7 @@ def test_every_machine_and_process_was_sampled_while_the_load_was_on_its_way(fle
         measured = next(
             row["timestamp"]
             for row in rows(run / "events.csv")
-            if row["event"] == "part-start" and row["subject"] == "measured"
+            if row["event"] == "stage-start" and row["subject"] == "measured"
         )
         assert sum(time > measured for time in times) >= 4, (host, process)
     assert not list(fleet.state.glob("zookeeper/*/samples/*")), "the controller has them now"
@@ -163,7 +163,7 @@ def test_ctrl_c_stops_the_load_and_keeps_the_figures(single: LocalFleet) -> None
     before = single.runs()
     ansible = single.begin("benchmark", benchmark_run_time="120s")
     try:
-        wait_for(lambda: "measured " in single.screen(), 90, "no measured part")
+        wait_for(lambda: "measured " in single.screen(), 90, "no measured stage")
         time.sleep(3)
         ansible.send_signal(signal.SIGINT)
         assert ansible.wait(90) == 99, single.screen()
@@ -202,7 +202,7 @@ def test_a_load_outlives_its_controller_ends_by_itself_and_is_collected_by_the_n
     before = single.runs()
     ansible = single.begin("benchmark", benchmark_run_time="6s")
     try:
-        wait_for(lambda: "measured " in single.screen(), 90, "no measured part")
+        wait_for(lambda: "measured " in single.screen(), 90, "no measured stage")
         for process in [*psutil.Process(ansible.pid).children(recursive=True), psutil.Process(ansible.pid)]:
             if "ansible-playbook" in " ".join(process.cmdline()):
                 process.kill()
@@ -214,7 +214,7 @@ def test_a_load_outlives_its_controller_ends_by_itself_and_is_collected_by_the_n
     single.play("collect").succeeded()
     (run,) = single.runs() - before
     assert manifest(single.results / run)["state"] == "whole"
-    assert ("part-start", "cool-down") in events(single.results / run)
+    assert ("stage-start", "cool-down") in events(single.results / run)
     assert measured_operations(single.results / run) > 100
     single.play("stop").succeeded()
     assert single.processes() == []

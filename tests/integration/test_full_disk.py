@@ -40,7 +40,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServe
 
 def recorded(locust: LocustMasterAndWorkers, name: str) -> int:
     """Return how many operations a worker says that it has recorded."""
-    found = re.findall(r"Recorded here in the part measured: (\d+) successful operations", locust.log(name))
+    found = re.findall(r"Recorded here in the stage measured: (\d+) successful operations", locust.log(name))
     assert len(found) == 1, locust.log(name)
     return int(found[0])
 
@@ -72,11 +72,11 @@ def test_on_a_full_disk_the_load_goes_on_and_no_figure_is_lost(
     assert [str(problem) for problem in evaluated.run.problems if problem.lost_figures] == []
     assert evaluated.headline.total.operations == by_workers > 100
     print(f"{by_workers} operations recorded by the workers, 0 missing in the files")
-    measured = evaluated.run.stats[evaluated.run.stats["part"] == "measured"]
+    measured = evaluated.run.stats[evaluated.run.stats["stage"] == "measured"]
     assert sorted(set(measured["interval"])) == list(range(int(measured["interval"].max()) + 1))
     events = evaluated.run.events
     for event in ("write-failed", "write-resumed"):
         assert {"locust-stats.csv", "locust-distrib.jsonl"} <= set(events[events["event"] == event]["subject"])
-    assert json.loads((disk / "progress.json").read_text())["part"] == "ended"
+    assert json.loads((disk / "progress.json").read_text())["stage"] == "ended"
     (reason,) = (reason for reason in evaluated.verdict.reasons if reason.rule == "disk-full")
     assert reason.severity == "note"

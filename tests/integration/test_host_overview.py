@@ -50,7 +50,7 @@ def test_an_overview_shows_who_holds_the_host_and_what_the_processes_take(load_f
     load_folder.start(
         processes=[{"name": "master", "arguments": SLEEP}, {"name": "worker-1", "arguments": busy}], leader="master"
     )
-    (load_folder.runs / "run" / "progress.json").write_text('{"part": "measured"}')
+    (load_folder.runs / "run" / "progress.json").write_text('{"stage": "measured"}')
     (load_folder.runs / "prepared only").mkdir()
     (load_folder.runs / "broken").mkdir()
     (load_folder.runs / "broken" / "status.json").write_text("{")
@@ -62,7 +62,7 @@ def test_an_overview_shows_who_holds_the_host_and_what_the_processes_take(load_f
         "prepared only": "absent",
         "run": "running",
     }
-    assert (runs["run"]["owner"], runs["run"]["progress"]) == ("tester@here", {"part": "measured"})
+    assert (runs["run"]["owner"], runs["run"]["progress"]) == ("tester@here", {"stage": "measured"})
     master, worker = runs["run"]["processes"]
     assert (master["name"], worker["name"]) == ("master", "worker-1")
     assert master["cpu_percent"] < 5

@@ -80,8 +80,8 @@ def test_a_run_is_running_until_it_has_ended(host: Host) -> None:
     assert status["state"] == host.status()["state"] == "running"
     assert all(processes_of(status))
     assert all(process["exit_code"] is None for process in status["processes"].values())
-    (host.folder / "progress.json").write_text('{"part": "measured"}')
-    assert host.status()["progress"] == {"part": "measured"}
+    (host.folder / "progress.json").write_text('{"stage": "measured"}')
+    assert host.status()["progress"] == {"stage": "measured"}
 
 
 def test_nothing_was_started_in_an_empty_folder(host: Host) -> None:

@@ -52,8 +52,8 @@ class Figures:
         with (self.folder / "stats.csv").open(newline="") as file:
             return list(csv.DictReader(file))
 
-    def rows_of(self, name: str = "Aggregated", worker: str = "all", part: str = "measured") -> list[dict[str, str]]:
-        return [row for row in self.rows() if (row["name"], row["worker"], row["part"]) == (name, worker, part)]
+    def rows_of(self, name: str = "Aggregated", worker: str = "all", stage: str = "measured") -> list[dict[str, str]]:
+        return [row for row in self.rows() if (row["name"], row["worker"], row["stage"]) == (name, worker, stage)]
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.folder / "distrib.jsonl").read_text().splitlines()]
@@ -70,8 +70,8 @@ class Figures:
         return json.loads(file.read_text()) if file.exists() else {}
 
     def wait_for_requests(self, count: int = 200) -> None:
-        """Wait until so many requests of the measured part were recorded."""
-        until(lambda: self.progress().get("part") == "measured" and self.progress()["requests"] >= count)
+        """Wait until so many requests of the measured stage were recorded."""
+        until(lambda: self.progress().get("stage") == "measured" and self.progress()["requests"] >= count)
 
     def require_equal_counts(self, *, failures: bool = False) -> dict[str, int]:
         """Require that Locust's summary, the series and the distributions agree; return requests by name.
@@ -82,11 +82,11 @@ class Figures:
         summary = {entry["name"]: (entry["num_requests"], entry["num_failures"]) for entry in entries}
         series: dict[str, tuple[int, int]] = {}
         for row in self.rows():
-            if row["worker"] == "all" and row["part"] == "measured" and row["name"] != "Aggregated":
+            if row["worker"] == "all" and row["stage"] == "measured" and row["name"] != "Aggregated":
                 series[row["name"]] = (int(row["requests"]) + int(row["failures"]), int(row["failures"]))
         distributions: dict[str, tuple[int, int]] = {}
         for line in self.lines():
-            if line["part"] == "measured":
+            if line["stage"] == "measured":
                 total, failed = distributions.get(line["name"], (0, 0))
                 requests, failures_here = int(line["requests"]), int(line["failures"])
                 distributions[line["name"]] = (total + requests + failures_here, failed + failures_here)
@@ -95,7 +95,7 @@ class Figures:
         assert (sum(failed for _, failed in summary.values()) > 0) == failures
         aggregated = self.rows_of()[-1]
         assert int(aggregated["requests"]) + int(aggregated["failures"]) == sum(count for count, _ in summary.values())
-        workers = {row["worker"]: row for row in self.rows() if row["worker"] != "all" and row["part"] == "measured"}
+        workers = {row["worker"]: row for row in self.rows() if row["worker"] != "all" and row["stage"] == "measured"}
         assert sum(int(row["requests"]) for row in workers.values()) == int(aggregated["requests"])
         return {name: count for name, (count, _) in summary.items()}
 
@@ -185,7 +185,7 @@ def test_members_that_go_and_sessions_that_expire_are_failures_and_no_dead_user_
         wait_for_successes_in_the_series()
 
         assert figures.progress()["users"] == 8, "every user is alive"
-        assert figures.progress()["part"] == "measured"
+        assert figures.progress()["stage"] == "measured"
         locust.master.send_signal(signal.SIGTERM)
         assert end_of(locust.master) == 1, "failures are in Locust's exit code"
         for name in ("master", "worker-1", "worker-2"):
@@ -228,7 +228,7 @@ def test_a_worker_that_is_killed_is_an_event_and_one_that_comes_late_joins(
         until(lambda: figures.rows_of(worker="worker-3"))
         interval = int(figures.rows_of()[-1]["interval"])
         until(lambda: int(figures.rows_of()[-1]["interval"]) > interval, limit_s=5)
-        assert figures.progress()["part"] == "measured", "nobody waits for the lost worker"
+        assert figures.progress()["stage"] == "measured", "nobody waits for the lost worker"
         until(lambda: figures.progress()["workers"] == 2, limit_s=5)
         assert end_of(locust.master) == 0, locust.log()
         for worker in locust.workers[1:]:
@@ -238,7 +238,7 @@ def test_a_worker_that_is_killed_is_an_event_and_one_that_comes_late_joins(
         ("worker-lost", "worker-1"),
         *(("worker-ready", f"worker-{n}") for n in (1, 2, 3)),
     ]
-    assert not any(int(row["requests"]) for row in figures.rows_of(worker="worker-3", part="warm-up"))
+    assert not any(int(row["requests"]) for row in figures.rows_of(worker="worker-3", stage="warm-up"))
     late = figures.rows_of(worker="worker-3")
     assert int(late[0]["interval"]) >= 2, "it joined where the load was"
     assert int(late[-1]["interval"]) == 23
@@ -275,10 +275,10 @@ def test_a_master_that_is_stopped_keeps_the_figures_so_far_and_ends_its_workers(
             assert end_of(worker, 10) == 0
         assert "Traceback" not in locust.log()
     figures.require_equal_counts()
-    assert ("part-start", "cool-down") in figures.events()
+    assert ("stage-start", "cool-down") in figures.events()
     assert ("run-stopped", "load") in figures.events()
     assert not [event for event, _ in figures.events() if event == "worker-lost"]
-    assert figures.progress()["part"] == "ended"
+    assert figures.progress()["stage"] == "ended"
 
 
 def test_one_process_alone_counts_the_same_three_times(server: ZooKeeperServers, figures: Figures) -> None:
@@ -289,7 +289,7 @@ def test_one_process_alone_counts_the_same_three_times(server: ZooKeeperServers,
     assert code == 0, log
     counts = figures.require_equal_counts()
     assert min(counts.values()) > 10
-    assert [subject for event, subject in figures.events() if event == "part-start"][:2] == ["warm-up", "measured"]
+    assert [subject for event, subject in figures.events() if event == "stage-start"][:2] == ["warm-up", "measured"]
     assert len({row["interval"] for row in figures.rows_of()}) == 6
 
 

@@ -45,15 +45,15 @@ def run(servers: ZooKeeperServers, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def last_rows(folder: Path) -> dict[tuple[str, str, str], dict[str, str]]:
     with (folder / "stats.csv").open(newline="") as file:
-        return {(row["part"], row["worker"], row["name"]): row for row in csv.DictReader(file)}
+        return {(row["stage"], row["worker"], row["name"]): row for row in csv.DictReader(file)}
 
 
 def distributions(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "distrib.jsonl").read_text().splitlines()]
 
 
-def requests_of(lines: list[dict[str, Any]], part: str, name: str) -> int:
-    return sum(int(str(line["requests"])) for line in lines if line["part"] == part and line["name"] == name)
+def requests_of(lines: list[dict[str, Any]], stage: str, name: str) -> int:
+    return sum(int(str(line["requests"])) for line in lines if line["stage"] == stage and line["name"] == name)
 
 
 def test_locusts_summary_the_series_and_the_distributions_have_the_same_number(run: Path) -> None:
@@ -65,17 +65,17 @@ def test_locusts_summary_the_series_and_the_distributions_have_the_same_number(r
         assert entry["num_failures"] == 0
         assert int(rows["measured", "all", name]["requests"]) == entry["num_requests"]
         assert requests_of(lines, "measured", name) == entry["num_requests"]
-        measured = [line for line in lines if line["part"] == "measured" and line["name"] == name]
+        measured = [line for line in lines if line["stage"] == "measured" and line["name"] == name]
         counts = sum(sum(line["histogram"].values()) for line in measured)
         assert counts == entry["num_requests"]
 
 
 def test_workers_and_operations_add_up_to_the_total(run: Path) -> None:
     rows = last_rows(run)
-    for part in ("warm-up", "measured"):
-        total = int(rows[part, "all", "Aggregated"]["requests"])
-        assert total == sum(int(rows[part, "all", name]["requests"]) for name in ("get", "incr_set"))
-        assert total == sum(int(rows[part, worker, "Aggregated"]["requests"]) for worker in ("worker-1", "worker-2"))
+    for stage in ("warm-up", "measured"):
+        total = int(rows[stage, "all", "Aggregated"]["requests"])
+        assert total == sum(int(rows[stage, "all", name]["requests"]) for name in ("get", "incr_set"))
+        assert total == sum(int(rows[stage, worker, "Aggregated"]["requests"]) for worker in ("worker-1", "worker-2"))
 
 
 def test_acknowledged_sets_are_the_sum_of_the_versions(run: Path, servers: ZooKeeperServers) -> None:
@@ -92,12 +92,12 @@ def test_acknowledged_sets_are_the_sum_of_the_versions(run: Path, servers: ZooKe
     assert acknowledged == versions
 
 
-def test_the_parts_follow_one_another_and_the_measured_one_has_its_length(run: Path) -> None:
+def test_the_stages_follow_one_another_and_the_measured_one_has_its_length(run: Path) -> None:
     with (run / "events.csv").open(newline="") as file:
         events = [(row["event"], row["subject"]) for row in csv.DictReader(file)]
-    parts = [subject for event, subject in events if event == "part-start"]
-    assert parts == ["warm-up", "measured", "cool-down"]
-    lines = [line for line in distributions(run) if line["part"] == "measured" and line["name"] == "get"]
+    stages = [subject for event, subject in events if event == "stage-start"]
+    assert stages == ["warm-up", "measured", "cool-down"]
+    lines = [line for line in distributions(run) if line["stage"] == "measured" and line["name"] == "get"]
     assert [line["interval"] for line in lines] == list(range(8))
     assert sum(float(str(line["interval_s"])) for line in lines) == pytest.approx(4.0, abs=0.25)
 
@@ -105,7 +105,7 @@ def test_the_parts_follow_one_another_and_the_measured_one_has_its_length(run: P
 def test_the_hdr_log_holds_the_same_distribution(run: Path) -> None:
     expected: dict[int, int] = {}
     for line in distributions(run):
-        if line["part"] == "measured" and line["name"] == "get":
+        if line["stage"] == "measured" and line["name"] == "get":
             for bucket, count in line["histogram"].items():
                 expected[int(bucket)] = expected.get(int(bucket), 0) + count
     reference = HdrHistogram(1, 3_600_000_000, 3)

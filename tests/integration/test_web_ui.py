@@ -127,7 +127,7 @@ def test_a_load_is_started_and_stopped_twice(server: ZooKeeperServers, tmp_path:
             until(lambda: page.runs_with(3))
             page.post("/stop")
             measured = [
-                row for row in rows(tmp_path / "stats.csv") if row["part"] == "measured" and row["name"] == "set"
+                row for row in rows(tmp_path / "stats.csv") if row["stage"] == "measured" and row["name"] == "set"
             ]
             until(lambda: page.shows(int(measured[-1]["requests"])), limit_s=5)  # noqa: B023 - it is called here
             if workers:
@@ -142,15 +142,15 @@ def test_a_load_is_started_and_stopped_twice(server: ZooKeeperServers, tmp_path:
                 process.kill()
             process.wait(10)
     events = [(row["event"], row["subject"]) for row in rows(tmp_path / "events.csv")]
-    cool_down = [("part-start", "cool-down")] if workers else []
+    cool_down = [("stage-start", "cool-down")] if workers else []
     assert [event for event in events if not event[0].startswith("worker")] == [
-        ("part-start", "measured"), *cool_down, ("run-stopped", "load"),
+        ("stage-start", "measured"), *cool_down, ("run-stopped", "load"),
     ] * 2  # fmt: skip
     assert not [event for event in events if event[0] == "worker-lost"]
     totals = [row for row in rows(tmp_path / "stats.csv") if row["worker"] == "all" and row["name"] == "Aggregated"]
     elapsed = [float(row["elapsed_s"]) for row in totals]
     assert elapsed == sorted(elapsed), "the series goes on in time"
-    intervals = [int(row["interval"]) for row in totals if row["part"] == "measured"]
+    intervals = [int(row["interval"]) for row in totals if row["stage"] == "measured"]
     assert intervals.count(0) == 2, "and counts each load from its start"
     for name in ["master", *(f"worker-{number}" for number in range(workers))]:
         log = (tmp_path / f"{name}.log").read_text()

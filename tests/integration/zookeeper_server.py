@@ -61,7 +61,7 @@ _SHARES = 16
 
 
 def _share() -> int:
-    """Which part of the ports is this process's: between looking and binding nobody else may take one."""
+    """Which share of the ports is this process's: between looking and binding nobody else may take one."""
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
 
 

@@ -178,7 +178,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--stats-events", "LOCUST_EXTRA_STATS_EVENTS", values.text, None,
-        "file for what happened when: parts, workers (events.csv)", STATISTICS, "FILE", writes=True,
+        "file for what happened when: stages, workers (events.csv)", STATISTICS, "FILE", writes=True,
     ),
     Parameter(
         "--stats-progress", "LOCUST_EXTRA_STATS_PROGRESS", values.text, None,

@@ -1,8 +1,8 @@
 """The sequence: a whole suite, one step after the other, by a schedule that all users of all workers share.
 
-The schedule counts from the start of the measured part, which every process knows (`part_changed`), so all are in the
+The schedule counts from the start of the measured stage, which every process knows (`stage_changed`), so all are in the
 same step without telling each other. Before it, during a warm-up, users run the first step. The process that leads the
-load notes in `events.csv` where a step starts and ends, and the measured part is as long as all steps together.
+load notes in `events.csv` where a step starts and ends, and the measured stage is as long as all steps together.
 """
 
 import logging
@@ -20,7 +20,7 @@ from zk_locust.load.picked_classes import may_run
 from zk_locust.load.sequence_length import repetitions_of, step_length_s
 from zk_locust.load.sequence_steps import Step, chosen_steps
 from zk_locust.load.settings_check import add_settings_check
-from zk_locust.load.stages import MEASURED, happened, part_changed, plan_of
+from zk_locust.load.stages import MEASURED, happened, plan_of, stage_changed
 from zk_locust.load.task_sets import ZKLocustTaskSet
 
 logger = logging.getLogger(__name__)
@@ -55,13 +55,13 @@ class SequenceClock:
 
     def __init__(self) -> None:
         self._began_s: float | None = None
-        part_changed.add_listener(self._on_part_changed)
+        stage_changed.add_listener(self._on_stage_changed)
 
-    def _on_part_changed(self, part: str, elapsed_s: float, **_: Any) -> None:
-        self._began_s = time.perf_counter() - elapsed_s if part == MEASURED else None
+    def _on_stage_changed(self, stage: str, elapsed_s: float, **_: Any) -> None:
+        self._began_s = time.perf_counter() - elapsed_s if stage == MEASURED else None
 
     def turn(self, schedule: Schedule) -> int | None:
-        """Return the number of the turn; None while it is not the measured part."""
+        """Return the number of the turn; None while it is not the measured stage."""
         return None if self._began_s is None else schedule.turn_at(time.perf_counter() - self._began_s)
 
 
@@ -94,27 +94,27 @@ class SequenceLeader:
         # Before the plan's own listeners: it takes the length when a test starts, and waits for workers when it stops.
         events.test_start._handlers.insert(0, self._on_test_start)
         events.test_stopping._handlers.insert(0, self._on_test_stopping)
-        part_changed.add_listener(self._on_part_changed)
-        self._limit_measured_part()
+        stage_changed.add_listener(self._on_stage_changed)
+        self._limit_measured_stage()
 
     def _on_test_start(self, **_: Any) -> None:
         # The page's form may have changed it.
         self._schedule = Schedule.of(self._environment.parsed_options)
-        self._limit_measured_part()
+        self._limit_measured_stage()
 
-    def _limit_measured_part(self) -> None:
+    def _limit_measured_stage(self) -> None:
         plan, total_s = plan_of(self._environment), self._schedule.total_s
         if plan is None:
             return
-        plan.limit_measured_part(total_s)
+        plan.limit_measured_stage(total_s)
         if plan.measured_s is not None and plan.measured_s < total_s:
             logger.warning(
                 "--run-time ends the sequence after %g s; its %d steps take %g s",
                 plan.measured_s, len(self._schedule.turns), total_s,
             )  # fmt: skip
 
-    def _on_part_changed(self, part: str, **_: Any) -> None:
-        if part == MEASURED and self._walking is None:
+    def _on_stage_changed(self, stage: str, **_: Any) -> None:
+        if stage == MEASURED and self._walking is None:
             self._begin(0)
             self._walking = gevent.spawn(self._walk, time.perf_counter())
 

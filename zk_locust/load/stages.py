@@ -1,12 +1,12 @@
-"""The plan of a load: its parts, and how they begin and end on every process.
+"""The plan of a load: its stages, and how they begin and end on every process.
 
-A load has the parts `warm-up` (only with `--warm-up`), `measured` and `cool-down`. The master, or the one process of
-a local Locust, decides when a part begins and tells the workers. `part_changed` fires on every process when
+A load has the stages `warm-up` (only with `--warm-up`), `measured` and `cool-down`. The master, or the one process of
+a local Locust, decides when a stage begins and tells the workers. `stage_changed` fires on every process when
 it does, so that whoever records figures can mark them.
 
 What Locust itself does at these moments is mended here, because figures would be lost or mixed:
 
-- Its own summary would contain the warm-up. The master drops it from there when the measured part begins.
+- Its own summary would contain the warm-up. The master drops it from there when the measured stage begins.
 - `runner.quit` waits half a second for the workers' last reports. The master stops the workers' users first,
   and waits until each has sent its last report.
 """
@@ -29,8 +29,8 @@ WARM_UP: Final = "warm-up"
 MEASURED: Final = "measured"
 COOL_DOWN: Final = "cool-down"
 
-PART_FIELD: Final = "zk_locust_part"
-_PART_MESSAGE: Final = "zk_locust_part"
+PART_FIELD: Final = "zk_locust_stage"
+_PART_MESSAGE: Final = "zk_locust_stage"
 _WHERE_MESSAGE: Final = "zk_locust_where"
 _STOP_MESSAGE: Final = "zk_locust_stop"
 _STOPPED_MESSAGE: Final = "zk_locust_stopped"
@@ -38,11 +38,11 @@ _STOP_GRACE_S: Final = 10.0
 
 logger = logging.getLogger(__name__)
 
-part_changed: Final = EventHook()
-"""Fires on every process as a part begins: `environment`, `part`, `planned_s` (None where its length is open), and
-`elapsed_s` (how long ago it began: a worker learns of the first part with a delay, and may come late).
+stage_changed: Final = EventHook()
+"""Fires on every process as a stage begins: `environment`, `stage`, `planned_s` (None where its length is open), and
+`elapsed_s` (how long ago it began: a worker learns of the first stage with a delay, and may come late).
 
-It may fire again for a running part, with better knowledge of when it began.
+It may fire again for a running stage, with better knowledge of when it began.
 """
 
 
@@ -73,7 +73,7 @@ def register_load_plan(environment: Any, runner: Any, **_: Any) -> None:
         _plans[environment] = LoadPlan(environment, runner)
 
 
-def _first_part(environment: Any) -> str:
+def _first_stage(environment: Any) -> str:
     return WARM_UP if _warm_up_s(environment) > 0 else MEASURED
 
 
@@ -82,14 +82,14 @@ def _warm_up_s(environment: Any) -> float:
 
 
 class WorkerParts:
-    """A worker's share: it changes part when the master says so, and sends what it has recorded before it does."""
+    """A worker's share: it changes stage when the master says so, and sends what it has recorded before it does."""
 
     def __init__(self, environment: Any, runner: Any) -> None:
         self._environment = environment
         self._runner = runner
-        self._part = MEASURED
+        self._stage = MEASURED
         have_patience_with_master()
-        runner.register_message(_PART_MESSAGE, self._on_part)
+        runner.register_message(_PART_MESSAGE, self._on_stage)
         runner.register_message(_STOP_MESSAGE, self._on_stop, concurrent=True)
         environment.events.test_start.add_listener(self._on_test_start)
         environment.events.report_to_master.add_listener(self._on_report_to_master)
@@ -103,23 +103,23 @@ class WorkerParts:
         self._on_test_start()
 
     def _on_test_start(self, **_: Any) -> None:
-        self._begin(_first_part(self._environment), None)
+        self._begin(_first_stage(self._environment), None)
         # This worker may have come late, to a load that is further on.
         self._runner.send_message(_WHERE_MESSAGE)
 
-    def _on_part(self, msg: Any, **_: Any) -> None:
-        # The figures are taken and the part is changed in one go, and only then sent: sending may let users run.
+    def _on_stage(self, msg: Any, **_: Any) -> None:
+        # The figures are taken and the stage is changed in one go, and only then sent: sending may let users run.
         report: dict[str, Any] = {}
         self._environment.events.report_to_master.fire(client_id=self._runner.client_id, data=report)
-        self._begin(msg.data["part"], msg.data["planned_s"], msg.data["elapsed_s"])
+        self._begin(msg.data["stage"], msg.data["planned_s"], msg.data["elapsed_s"])
         self._runner.send_message("stats", report)
 
-    def _begin(self, part: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
-        self._part = part
-        part_changed.fire(environment=self._environment, part=part, planned_s=planned_s, elapsed_s=elapsed_s)
+    def _begin(self, stage: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
+        self._stage = stage
+        stage_changed.fire(environment=self._environment, stage=stage, planned_s=planned_s, elapsed_s=elapsed_s)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        data[PART_FIELD] = self._part
+        data[PART_FIELD] = self._stage
 
     def _on_stop(self, **_: Any) -> None:
         self._runner.stop()
@@ -133,16 +133,16 @@ class WorkerParts:
 
 
 class LoadPlan:
-    """The master's or the local process's share: it decides when a part begins, and ends the load."""
+    """The master's or the local process's share: it decides when a stage begins, and ends the load."""
 
     def __init__(self, environment: Any, runner: Any) -> None:
         self._environment = environment
         self._runner = runner
         self._is_master = isinstance(runner, MasterRunner)
-        self._summary_part = MEASURED
-        self._part: str | None = None
-        self._part_planned_s: float | None = None
-        self._part_began_s = 0.0
+        self._summary_stage = MEASURED
+        self._stage: str | None = None
+        self._stage_planned_s: float | None = None
+        self._stage_began_s = 0.0
         self._stopping = Event()
         self._stopped = Event()
         self._stopped_workers: set[str] = set()
@@ -164,7 +164,7 @@ class LoadPlan:
             events.worker_report._handlers.insert(0, self._on_worker_report)
 
     def _take_over_run_time(self) -> None:
-        """Let `--run-time` count from the start of the measured part: Locust would count from the first user."""
+        """Let `--run-time` count from the start of the measured stage: Locust would count from the first user."""
         options = self._environment.parsed_options
         if options is not None and getattr(options, "run_time", None):
             self._run_time_s = self._measured_s = float(options.run_time)
@@ -172,11 +172,11 @@ class LoadPlan:
 
     @property
     def measured_s(self) -> float | None:
-        """How long the measured part is to take, seconds; None where that is open."""
+        """How long the measured stage is to take, seconds; None where that is open."""
         return self._measured_s
 
-    def limit_measured_part(self, seconds: float) -> None:
-        """Let the measured part be no longer than this, whatever `--run-time` says. To be said before a test starts."""
+    def limit_measured_stage(self, seconds: float) -> None:
+        """Let the measured stage be no longer than this, whatever `--run-time` says. Call it before a test starts."""
         self._measured_s = seconds if self._run_time_s is None else min(seconds, self._run_time_s)
 
     def time_left_s(self) -> float | None:
@@ -194,8 +194,8 @@ class LoadPlan:
         self._measured_until = self._warm_until = None
         self._stopped_workers.clear()
         self._walking = None
-        first = _first_part(self._environment)
-        self._summary_part = first
+        first = _first_stage(self._environment)
+        self._summary_stage = first
         if first == WARM_UP:
             self._warm_until = time.perf_counter() + self._ramp_s() + _warm_up_s(self._environment)
         self._enter(first, self._measured_s if first == MEASURED else None)
@@ -208,7 +208,7 @@ class LoadPlan:
         return float(options.num_users or 1) / float(options.spawn_rate or 1)
 
     def _on_spawning_complete(self, **_: Any) -> None:
-        if self._summary_part == WARM_UP and self._walking is None:
+        if self._summary_stage == WARM_UP and self._walking is None:
             self._walking = gevent.spawn(self._warm_up)
 
     def _warm_up(self) -> None:
@@ -216,7 +216,7 @@ class LoadPlan:
         if self._stopping.wait(_warm_up_s(self._environment)):
             return
         self._runner.stats.clear_all()
-        self._summary_part = MEASURED
+        self._summary_stage = MEASURED
         self._begin(MEASURED, self._measured_s)
         if self._measured_s:
             self._measure(self._measured_s)
@@ -224,7 +224,7 @@ class LoadPlan:
     def _measure(self, measured_s: float) -> None:
         self._measured_until = time.perf_counter() + measured_s
         if not self._stopping.wait(measured_s):
-            logger.info("The measured part is over, stopping the load")
+            logger.info("The measured stage is over, stopping the load")
             # In a greenlet of its own: stopping must not wait for the one that asks for it.
             gevent.spawn(self._end)
 
@@ -246,22 +246,22 @@ class LoadPlan:
         """Whether this process ends with its load, instead of waiting on a page for the next one."""
         return self._environment.web_ui is None or self._environment.parsed_options.autoquit != -1
 
-    def _begin(self, part: str, planned_s: float | None) -> None:
-        self._enter(part, planned_s)
+    def _begin(self, stage: str, planned_s: float | None) -> None:
+        self._enter(stage, planned_s)
         if self._is_master:
             self._tell_where()
 
-    def _enter(self, part: str, planned_s: float | None) -> None:
-        self._part, self._part_planned_s, self._part_began_s = part, planned_s, time.perf_counter()
-        part_changed.fire(environment=self._environment, part=part, planned_s=planned_s, elapsed_s=0.0)
+    def _enter(self, stage: str, planned_s: float | None) -> None:
+        self._stage, self._stage_planned_s, self._stage_began_s = stage, planned_s, time.perf_counter()
+        stage_changed.fire(environment=self._environment, stage=stage, planned_s=planned_s, elapsed_s=0.0)
 
     def _on_where(self, msg: Any, **_: Any) -> None:
         self._tell_where(msg.node_id)
 
     def _tell_where(self, worker: str | None = None) -> None:
-        """Tell one worker, or all, which part it is and how long it has been."""
-        elapsed_s = time.perf_counter() - self._part_began_s
-        data = {"part": self._part, "planned_s": self._part_planned_s, "elapsed_s": elapsed_s}
+        """Tell one worker, or all, which stage it is and how long it has been."""
+        elapsed_s = time.perf_counter() - self._stage_began_s
+        data = {"stage": self._stage, "planned_s": self._stage_planned_s, "elapsed_s": elapsed_s}
         self._runner.send_message(_PART_MESSAGE, data, worker)
 
     def _on_test_stopping(self, **_: Any) -> None:
@@ -303,7 +303,7 @@ class LoadPlan:
         self._stopped_workers.add(msg.node_id)
 
     def _on_worker_report(self, data: dict[str, Any], **_: Any) -> None:
-        if data.get(PART_FIELD) != self._summary_part:
+        if data.get(PART_FIELD) != self._summary_stage:
             data["stats"] = []
             data["errors"] = {}
             data["stats_total"] = StatsEntry(RequestStats(), "Aggregated", "").get_stripped_report()

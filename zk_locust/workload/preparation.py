@@ -41,7 +41,7 @@ def register_preparation(environment: Any, runner: Any, task_set: type, **_: Any
     """
     if runner is not None and not isinstance(runner, WorkerRunner):
         _task_sets[environment] = task_set
-        # Before all others: no part of the load has begun and no worker has been told of users until it is through. But
+        # Before all others: no stage has begun and no worker has been told of users until it is through. But
         # below the load's own node, where it has one.
         handlers = environment.events.test_start._handlers
         handlers.insert(handlers.index(make_own_node) + 1 if make_own_node in handlers else 0, _on_test_start)

@@ -36,7 +36,7 @@ LOCUSTFILES: Final = Path(__file__).parents[1] / "locustfiles"
 
 # Figures are always recorded; a scenario may say how often.
 _DEFAULT_PARAMETERS: Final[dict[str, Value]] = {"stats-collect": 1000.0, "zk-metrics-collect": 1000.0}
-# The run says where its files go and which part comes when.
+# The run says where its files go and which stage comes when.
 _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "stats-csv": "the run folder's file is always written",
     "stats-distrib": "the run folder's file is always written",
@@ -76,7 +76,7 @@ class Plan:
 
     @property
     def planned_s(self) -> float:
-        """How long the load takes to the end of the measured part, seconds: its tree, its users, its parts.
+        """How long the load takes to the end of the measured stage, seconds: its tree, its users, its stages.
 
         `preparation_s` of that is the most that filling and removing a workload's tree may take.
         """

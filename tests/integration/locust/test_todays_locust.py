@@ -71,7 +71,7 @@ def test_files_and_listeners_of_a_master_and_its_workers(done_ways: AllWays) -> 
         assert worker.went_well(), worker.log()
         assert one == once | {"request": one["request"]}
         assert one["request"] > 0, "each worker has users"
-    # Its users end their operations when the measured part is over; these are in no result.
+    # Its users end their operations when the measured stage is over; these are in no result.
     assert total <= sum(one["request"] for one in heard) <= total + 20
 
 

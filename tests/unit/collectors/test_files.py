@@ -38,8 +38,8 @@ def histogram(*values: int, failures: int = 0) -> LatencyHistogram:
     return result
 
 
-def interval(number: int = 0, part: str = "measured", ordinal: int = 0, **operations: LatencyHistogram) -> Interval:
-    result = Interval(ordinal, part, number, float(number), number + 1.0)
+def interval(number: int = 0, stage: str = "measured", ordinal: int = 0, **operations: LatencyHistogram) -> Interval:
+    result = Interval(ordinal, stage, number, float(number), number + 1.0)
     for name, recorded in operations.items():
         result.operations["zookeeper", name] = recorded
         result.workers.setdefault("w/1", WorkerShare()).total.add(recorded)
@@ -80,13 +80,13 @@ def test_the_statistics_have_the_columns_of_the_contract(stats: tuple[StatsFile,
     assert [rows[0][name] for name in ("p50_us", "p99_us")] == ["5", "7"]
 
 
-def test_counts_are_cumulative_within_a_part_and_begin_anew_with_the_next(stats: tuple[StatsFile, Path]) -> None:
+def test_counts_are_cumulative_within_a_stage_and_begin_anew_with_the_next(stats: tuple[StatsFile, Path]) -> None:
     file, path = stats
     file.write(interval(0, "warm-up", 0, get=histogram(1, 2)))
     file.write(interval(1, "warm-up", 0))
     file.write(interval(0, "measured", 1, get=histogram(3)))
     file.write(interval(1, "measured", 1, get=histogram(4), set=histogram(failures=1)))
-    totals = [(row["part"], row["requests"], row["failures"]) for row in rows_of(path) if row["name"] == AGGREGATED and
+    totals = [(row["stage"], row["requests"], row["failures"]) for row in rows_of(path) if row["name"] == AGGREGATED and
               row["worker"] == ALL_WORKERS]  # fmt: skip
     assert totals == [("warm-up", "2", "0"), ("warm-up", "2", "0"), ("measured", "1", "0"), ("measured", "2", "1")]
 
@@ -195,13 +195,13 @@ def test_events_are_there_at_once_and_quoted(tmp_path: Path) -> None:
     assert datetime.fromisoformat(rows[0]["timestamp"]).utcoffset() == timedelta(0)
 
 
-def test_progress_has_the_rate_of_the_last_interval_and_the_counts_of_the_part(tmp_path: Path) -> None:
+def test_progress_has_the_rate_of_the_last_interval_and_the_counts_of_the_stage(tmp_path: Path) -> None:
     progress, path = Progress(), tmp_path / "progress.json"
-    progress.begin_part("warm-up")
+    progress.begin_stage("warm-up")
     progress.take(interval(0, "warm-up", get=histogram(1, 2, 3)))
-    progress.begin_part("measured")
+    progress.begin_stage("measured")
     progress.take(interval(5, "warm-up", get=histogram(1)))
-    assert (progress.requests, progress.failures) == (0, 0), "the part before is not counted here"
+    assert (progress.requests, progress.failures) == (0, 0), "the stage before is not counted here"
     progress.take(interval(0, get=histogram(10, 20), set=histogram(30, failures=2)))
     half = interval(1, get=histogram(40))
     half.end_s = half.start_s + 0.5
@@ -210,7 +210,7 @@ def test_progress_has_the_rate_of_the_last_interval_and_the_counts_of_the_part(t
     progress.write(str(path))
     written = json.loads(path.read_text())
     assert written == {
-        "part": "measured", "time_left_s": None, "users": 3, "workers": 0, "rate_per_s": 2.0, "p99_us": 40,
+        "stage": "measured", "time_left_s": None, "users": 3, "workers": 0, "rate_per_s": 2.0, "p99_us": 40,
         "requests": 4, "failures": 2, "absent": [],
     }  # fmt: skip
     progress.take(interval(2))

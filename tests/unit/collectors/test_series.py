@@ -29,25 +29,25 @@ class Fleet:
         self.recorders: dict[str, Recorder] = {
             f"worker-{n}": recorder(self.clock, self.interval_s) for n in range(self.workers)
         }
-        self.part = -1
+        self.stage = -1
         self.recorded: dict[str, int] = dict.fromkeys(PARTS, 0)
 
-    def begin(self, part: str, planned_s: float | None = None) -> None:
-        """Begin a part everywhere; the workers report what they have before that, as they do."""
-        if self.part >= 0:
+    def begin(self, stage: str, planned_s: float | None = None) -> None:
+        """Begin a stage everywhere; the workers report what they have before that, as they do."""
+        if self.stage >= 0:
             for worker in self.recorders:
                 self.send(worker)
-        self.series.begin_part(part)
+        self.series.begin_stage(stage)
         for each in self.recorders.values():
-            each.begin_part(part, planned_s)
-        self.part = PARTS.index(part)
+            each.begin_stage(stage, planned_s)
+        self.stage = PARTS.index(stage)
 
     def request(self, worker: str, count: int = 1) -> None:
         for _ in range(count):
             self.recorders[worker].on_request(
                 request_type="zookeeper", name="get", response_time=1.0, exception=None, response_length=0
             )
-        self.recorded[PARTS[self.part]] += count
+        self.recorded[PARTS[self.stage]] += count
 
     def send(self, worker: str) -> None:
         self.post.append((worker, self.recorders[worker].report(users=4)))
@@ -72,12 +72,12 @@ class Fleet:
     def requests_given_out(self) -> dict[str, int]:
         found = dict.fromkeys(PARTS, 0)
         for interval in self.given_out:
-            found[interval.part] += sum(histogram.requests for histogram in interval.operations.values())
+            found[interval.stage] += sum(histogram.requests for histogram in interval.operations.values())
         return found
 
 
 def numbers(intervals: list[Interval]) -> list[tuple[str, int]]:
-    return [(interval.part, interval.number) for interval in intervals]
+    return [(interval.stage, interval.number) for interval in intervals]
 
 
 def test_an_interval_is_given_out_when_every_worker_is_beyond_it() -> None:
@@ -120,7 +120,7 @@ def test_empty_intervals_are_given_out_too() -> None:
     assert not any(interval.operations for interval in fleet.given_out)
 
 
-def test_a_part_ends_where_it_ended_and_the_next_begins_there() -> None:
+def test_a_stage_ends_where_it_ended_and_the_next_begins_there() -> None:
     fleet = Fleet(1)
     fleet.begin("warm-up")
     fleet.clock.now_s += 2.3
@@ -133,7 +133,7 @@ def test_a_part_ends_where_it_ended_and_the_next_begins_there() -> None:
     assert numbers(fleet.given_out)[:6] == [
         ("warm-up", 0), ("warm-up", 1), ("warm-up", 2), ("measured", 0), ("measured", 1), ("measured", 2),
     ]  # fmt: skip
-    ends = {(i.part, i.number): (i.start_s, i.end_s) for i in fleet.given_out}
+    ends = {(i.stage, i.number): (i.start_s, i.end_s) for i in fleet.given_out}
     assert ends["warm-up", 2] == pytest.approx((2.0, 2.3))
     assert ends["measured", 0] == pytest.approx((2.3, 3.3))
     assert ends["measured", 2] == pytest.approx((4.3, 5.32)), "what comes after the planned end is in the last"
@@ -175,7 +175,7 @@ def test_a_second_load_follows_the_first_in_time() -> None:
     assert fleet.requests_given_out()["measured"] == 4
     ends = [interval.end_s for interval in fleet.given_out]
     assert ends == sorted(ends)
-    assert sorted({interval.part_ordinal for interval in fleet.given_out}) == [0, 1, 2, 3]
+    assert sorted({interval.stage_ordinal for interval in fleet.given_out}) == [0, 1, 2, 3]
 
 
 def test_cpu_is_given_to_the_interval_in_which_most_of_it_was_spent() -> None:
@@ -199,13 +199,13 @@ steps = st.one_of(
     st.tuples(st.just("deliver"), st.integers(0, 20)),
     st.tuples(st.just("lose"), workers),
     st.tuples(st.just("take"), st.none()),
-    st.tuples(st.just("part"), st.none() | st.floats(0.2, 4)),
+    st.tuples(st.just("stage"), st.none() | st.floats(0.2, 4)),
 )
 
 
 @settings(deadline=None, max_examples=150)
 @given(st.lists(steps, max_size=60))
-def test_whatever_the_order_of_reports_and_parts_every_request_is_given_out_once(steps: list[tuple[str, Any]]) -> None:
+def test_whatever_the_order_of_reports_and_stages_every_request_is_given_out_once(steps: list[tuple[str, Any]]) -> None:
     fleet = Fleet(3)
     fleet.begin("warm-up")
     for step, value in steps:
@@ -222,8 +222,8 @@ def test_whatever_the_order_of_reports_and_parts_every_request_is_given_out_once
                 fleet.series.lose(value)
             case "take":
                 fleet.take()
-            case "part" if fleet.part < len(PARTS) - 1:
-                fleet.begin(PARTS[fleet.part + 1], value)
+            case "stage" if fleet.stage < len(PARTS) - 1:
+                fleet.begin(PARTS[fleet.stage + 1], value)
     fleet.end()
     assert fleet.requests_given_out() == fleet.recorded
     by_worker = sum(share.total.requests for interval in fleet.given_out for share in interval.workers.values())

@@ -68,7 +68,7 @@ def test_a_sound_fleet() -> None:
         "zk1     192.0.2.1:2181  leader    0x2a    1,033      0      0/0.426/12     25    3.8.0",
         f"zk2     192.0.2.2:2181  observer  0x29        0      0               {tables.NOTHING}     25    3.8.0",
         "",
-        "host   part     lock  processes              CPU    machine  load  memory GiB",
+        "host   role     lock  processes              CPU    machine  load  memory GiB",
         "─────  ───────  ────  ───────────────────  ─────  ─────────  ────  ──────────",
         "load1  workers  held  1 master, 2 workers  161 %  98 % of 2  1.91     1.5/8.0",
         "load2  workers  free  none                        98 % of 2  1.91     1.5/8.0",
@@ -147,7 +147,7 @@ def test_json_holds_what_the_table_shows() -> None:
 
 def test_lines_about_runs() -> None:
     progress = {
-        "part": "measured",
+        "stage": "measured",
         "time_left_s": 3725,
         "users": 1200,
         "rate_per_s": 12345.6,
@@ -172,7 +172,7 @@ def test_lines_about_runs() -> None:
 
 def test_what_hosts_say_of_their_runs_is_plain_text() -> None:
     orders = "\x1b[2J\n\x1b]0;owned\x07"
-    progress = {"part": f"measured{orders}", "absent": [orders] * 100_000}
+    progress = {"stage": f"measured{orders}", "absent": [orders] * 100_000}
     loading = run(f"R2{orders}", progress=progress, owner=f"ada{orders}", started=orders)
     hosts = [
         load_host("load1", loading, run(f"R0{orders}; reboot", f"odd{orders}", owner=orders)),
@@ -203,7 +203,7 @@ def test_a_run_whose_record_is_broken_is_shown_all_the_same() -> None:
     assert run_lines([load_host("load1", broken)], "")[0].startswith(
         "Run R1 of somebody unknown: its state is unreadable"
     )
-    early = run("R1", owner=None, started=None, progress={"part": "", "workers": 1})
+    early = run("R1", owner=None, started=None, progress={"stage": "", "workers": 1})
     assert run_lines([load_host("load1", early)], "") == [
         "Run R1 of somebody unknown, started at an unknown time",
         "  on load1: waiting for workers, 1 ready",

@@ -1,4 +1,4 @@
-"""What counts as a secret: one rule, which every part that shows names and values asks."""
+"""What counts as a secret: one rule, which every stage that shows names and values asks."""
 
 import pytest
 from ansible._internal._datatag._tags import Origin, VaultedValue

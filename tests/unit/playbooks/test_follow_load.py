@@ -9,7 +9,7 @@ from ansible.errors import AnsibleConnectionFailure
 from playbooks.action_plugins.follow_load import ActionModule, _json_objects, clock, latency, progress_line
 
 PROGRESS: dict[str, Any] = {
-    "part": "measured", "time_left_s": 17.6, "users": 32, "workers": 2, "rate_per_s": 6543.2, "p99_us": 4321,
+    "stage": "measured", "time_left_s": 17.6, "users": 32, "workers": 2, "rate_per_s": 6543.2, "p99_us": 4321,
     "requests": 100_000, "failures": 0,
 }  # fmt: skip
 
@@ -31,7 +31,7 @@ def test_a_latency_has_three_digits_and_a_unit(microseconds: float | None, text:
     assert latency(microseconds) == text
 
 
-def test_a_line_has_part_time_left_users_rate_latency_and_failures() -> None:
+def test_a_line_has_stage_time_left_users_rate_latency_and_failures() -> None:
     line = progress_line(PROGRESS)
     assert line.split() == [
         "measured",
@@ -69,8 +69,10 @@ def test_what_a_host_says_beside_the_point_is_not_shown(absent: Any) -> None:
 
 def test_the_columns_stand_below_one_another() -> None:
     lines = [
-        progress_line(PROGRESS | {"part": part, "users": users, "time_left_s": left, "rate_per_s": rate, "p99_us": p99})
-        for part, users, left, rate, p99 in (
+        progress_line(
+            PROGRESS | {"stage": stage, "users": users, "time_left_s": left, "rate_per_s": rate, "p99_us": p99}
+        )
+        for stage, users, left, rate, p99 in (
             ("warm-up", 8, 5, 12, 900),
             ("measured", 10_000, 3723, 1_234_567, 1_234_000),
             ("cool-down", 1, None, 0, None),
@@ -79,7 +81,7 @@ def test_the_columns_stand_below_one_another() -> None:
     assert len({line.index("users") for line in lines}) == len({line.index("p99") for line in lines}) == 1
 
 
-@pytest.mark.parametrize(("progress", "ready"), [({}, "0 ready"), ({"part": "", "workers": 2}, "2 ready")])
+@pytest.mark.parametrize(("progress", "ready"), [({}, "0 ready"), ({"stage": "", "workers": 2}, "2 ready")])
 def test_before_the_load_there_are_workers_to_wait_for(progress: dict[str, Any], ready: str) -> None:
     assert progress_line(progress).endswith(ready)
 

@@ -21,7 +21,7 @@ PROCESSES = [
     {"name": "worker-1", "environment": {}},
 ]
 FIGURES = ["locust-stats.csv", "locust-distrib.jsonl", "latency.hlog", "zk-metrics.csv", "events.csv"]
-BEGUN = {"events.csv": b"timestamp,source,event,subject,detail\n1,master,part-start,measured,\n"}
+BEGUN = {"events.csv": b"timestamp,source,event,subject,detail\n1,master,stage-start,measured,\n"}
 RUNNING: dict[str, Any] = {"problem": None, "processes": {"master": {"exit_code": 1}, "worker-1": {}}}
 ALL = dict.fromkeys(["supervisor.log", "master.log", "worker-1.log", "locustfile.py", *FIGURES], b"") | BEGUN
 

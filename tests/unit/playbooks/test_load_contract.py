@@ -121,18 +121,18 @@ def ended(exit_code: int | None, ended_by: str, **progress: Any) -> dict[str, An
 
 def test_why_a_master_did_not_end_well() -> None:
     meeting = {"expected": 4, "address": "10.0.0.9", "port": 5557}
-    assert master_failure(ended(0, "leader", part="ended"), "load1", meeting) == ""
+    assert master_failure(ended(0, "leader", stage="ended"), "load1", meeting) == ""
     assert master_failure(ended(0, "itself"), "load1", meeting) == ""
-    alone = master_failure(ended(1, "leader", part="", workers=1), "load1", meeting)
+    alone = master_failure(ended(1, "leader", stage="", workers=1), "load1", meeting)
     assert alone.startswith(
         "only 1 of 4 workers have come to the master: the others do not reach locust_master_address"
     )
     assert "locust_master_address [10.0.0.9], port [5557]" in alone
-    assert master_failure(ended(1, "leader", part="measured", workers=4), "load1", meeting) == (
+    assert master_failure(ended(1, "leader", stage="measured", workers=4), "load1", meeting) == (
         "the Locust master did not end well (state ended, ended by leader, exit code 1);"
         " see logs/load1/master.log in the run folder"
     )
-    assert "ended by stop, exit code 0" in master_failure(ended(0, "stop", part="measured"), "load1", meeting)
+    assert "ended by stop, exit code 0" in master_failure(ended(0, "stop", stage="measured"), "load1", meeting)
     assert "ended by nobody, exit code unknown" in master_failure({"state": "lost"}, "load1", meeting)
     damaged = {"state": "absent", "problem": "/r/status.json is empty\x1b[2J"}
     assert "exit code unknown); /r/status.json is empty [2J; see logs/load1/" in master_failure(
@@ -437,5 +437,5 @@ def test_a_host_that_says_anything_as_its_status_ends_no_play(said: str) -> None
     assert (found["processes"], found["progress"]) == ({}, None)
     assert run_status({"rc": 2, "stdout": '{"state": "running"}'})["state"] == "absent"
     assert run_status({"failed": True})["state"] == "absent"
-    good = {"state": "running", "processes": {"master": {"pid": 1}, "x": 2}, "progress": {"part": "measured"}}
+    good = {"state": "running", "processes": {"master": {"pid": 1}, "x": 2}, "progress": {"stage": "measured"}}
     assert run_status({"rc": 0, "stdout": json.dumps(good)}) == good | {"processes": {"master": {"pid": 1}}}

@@ -174,7 +174,7 @@ def test_phases_are_put_among_the_hosts_events_by_time(folder: Path) -> None:
     rows = [
         EVENT_COLUMNS,
         ("2026-01-01T00:00:02+00:00", "master", "worker-lost", "w/1", 'it said "no", and\nleft'),
-        ("2026-01-01T00:00:00+00:00", "master", "part-start", "measured", ""),
+        ("2026-01-01T00:00:00+00:00", "master", "stage-start", "measured", ""),
         ("2026-01-01T00:00:04", "master", "cut sho"),
     ]
     with (folder / "events.csv").open("w", newline="", encoding="utf-8") as file:
@@ -193,7 +193,7 @@ def test_a_run_without_events_of_its_hosts_has_those_of_the_controller(folder: P
 
 
 def test_events_that_a_crash_has_left_in_pieces_do_not_keep_the_record_open(folder: Path) -> None:
-    (folder / "events.csv").write_bytes(b"timestamp,source,event,subject,detail\n2026,m,part-start,\xff\xfe,\n\0\0\0")
+    (folder / "events.csv").write_bytes(b"timestamp,source,event,subject,detail\n2026,m,stage-start,\xff\xfe,\n\0\0\0")
     assert len(events(close_record(folder))) == 2
     empty = open_record(folder.parent.parent, "next", "", os.getpid(), [])
     (empty / "events.csv").write_bytes(b"")
@@ -304,7 +304,7 @@ def test_a_record_whose_closing_was_cut_off_is_closed_by_the_next(folder: Path) 
 def test_what_killed_controllers_have_left_is_not_in_a_closed_record(folder: Path) -> None:
     (folder / "logs" / "load1").mkdir(parents=True)
     for name in (".0123abcd.new", ".manifest.json.0123abcd.new", "logs/load1/.0123abcd.new"):
-        (folder / name).write_text("part")
+        (folder / name).write_text("stage")
     (folder / "logs" / "load1" / "locust.log").write_text("")
     closed = close_record(folder)
     assert sorted(path.name for path in closed.rglob("*") if path.is_file()) == [
@@ -313,7 +313,7 @@ def test_what_killed_controllers_have_left_is_not_in_a_closed_record(folder: Pat
 
 
 @pytest.mark.parametrize("merge", [lambda folder: merge_events(folder, []), merge_samples])
-def test_a_full_disk_leaves_no_part_of_a_merged_file(folder: Path, monkeypatch: Any, merge: Any) -> None:
+def test_a_full_disk_leaves_no_stage_of_a_merged_file(folder: Path, monkeypatch: Any, merge: Any) -> None:
     (folder / "logs" / "zk1").mkdir(parents=True)
     (folder / "logs" / "zk1" / "host-metrics.csv").write_text("timestamp,host\n1,zk1\n")
     before = sorted(folder.rglob("*"))
@@ -331,14 +331,14 @@ def test_a_full_disk_leaves_no_part_of_a_merged_file(folder: Path, monkeypatch: 
 def test_a_long_text_of_an_event_does_not_break_the_record(folder: Path, length: int) -> None:
     rows = [
         EVENT_COLUMNS,
-        ("2026-01-01T00:00:01", "master", "part-start", "measured", ""),
+        ("2026-01-01T00:00:01", "master", "stage-start", "measured", ""),
         ("2026-01-01T00:00:02", "load1", "stranger", "a", "x" * length),
-        ("2026-01-01T00:00:03", "master", "part-start", "cool-down", ""),
+        ("2026-01-01T00:00:03", "master", "stage-start", "cool-down", ""),
     ]
     with (folder / "events.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
     merged = events(close_record(folder))  # with the field limit that all readers have
-    assert [row[2] for row in merged[1:]] == ["part-start", "stranger", "part-start"]
+    assert [row[2] for row in merged[1:]] == ["stage-start", "stranger", "stage-start"]
     assert merged[2][4].startswith("x" * 1000)
     assert len(merged[2][4]) < 131_072
 

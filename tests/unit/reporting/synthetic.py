@@ -74,12 +74,12 @@ class Synthetic:
         return folder
 
     @property
-    def parts(self) -> list[tuple[str, float]]:
+    def stages(self) -> list[tuple[str, float]]:
         return [("warm-up", self.warm_up_s), ("measured", self.run_time_s), ("cool-down", self.cool_down_s)]
 
     @property
     def total_s(self) -> float:
-        return float(sum(length for _, length in self.parts))
+        return float(sum(length for _, length in self.stages))
 
     def _stamp(self, elapsed_s: float) -> str:
         return (START + timedelta(seconds=elapsed_s)).isoformat(timespec="microseconds")
@@ -119,25 +119,25 @@ class Synthetic:
         ):
             stats = csv.DictWriter(file, STATS_COLUMNS, restval="")
             stats.writeheader()
-            for part, length_s in self.parts:
+            for stage, length_s in self.stages:
                 sums = {name: Distribution.merged([]) for name in self.operations}
-                interval, in_part_s = 0, 0.0
-                while in_part_s < length_s - 1e-9:
-                    step_s = min(self.interval_s, length_s - in_part_s)
+                interval, in_stage_s = 0, 0.0
+                while in_stage_s < length_s - 1e-9:
+                    step_s = min(self.interval_s, length_s - in_stage_s)
                     for name, rate in self.operations.items():
-                        ramp = 0.4 if part == "warm-up" and interval == 0 else 1.0
+                        ramp = 0.4 if stage == "warm-up" and interval == 0 else 1.0
                         found = self._interval(rate * ramp, elapsed_s, step_s)
                         sums[name] = Distribution.merged([sums[name], found])
-                        line = self._line(part, interval, name, elapsed_s + step_s, step_s, found)
+                        line = self._line(stage, interval, name, elapsed_s + step_s, step_s, found)
                         assert tuple(line) == DISTRIBUTION_FIELDS
                         if found.requests or found.failures:
                             lines.write(json.dumps(line) + "\n")
                     elapsed_s += step_s
-                    in_part_s += step_s
+                    in_stage_s += step_s
                     label = {
                         "timestamp": self._stamp(elapsed_s),
                         "elapsed_s": f"{elapsed_s:.6f}",
-                        "part": part,
+                        "stage": stage,
                         "interval": interval,
                     }
                     for name, total in sums.items():
@@ -157,14 +157,14 @@ class Synthetic:
                     interval += 1
 
     def _line(
-        self, part: str, interval: int, name: str, end_s: float, step_s: float, found: Distribution
+        self, stage: str, interval: int, name: str, end_s: float, step_s: float, found: Distribution
     ) -> dict[str, Any]:
         pairs = zip(found.histogram.values_us.tolist(), found.histogram.counts.tolist(), strict=True)
         return {
             "timestamp": self._stamp(end_s),
             "elapsed_s": round(end_s, 6),
             "interval_s": round(step_s, 6),
-            "part": part,
+            "stage": stage,
             "interval": interval,
             "type": "zookeeper",
             "name": name,
@@ -277,8 +277,8 @@ class Synthetic:
         rows = [[self._stamp(-2), "controller", "phase-start", "run", ""]]
         rows += [[self._stamp(-0.5), "master", "worker-ready", name, ""] for name in self._worker_names()]
         start_s = 0.0
-        for part, length_s in self.parts:
-            rows.append([self._stamp(start_s), "master", "part-start", part, f"{length_s} s"])
+        for stage, length_s in self.stages:
+            rows.append([self._stamp(start_s), "master", "stage-start", stage, f"{length_s} s"])
             start_s += length_s
         if self.worker_lost_at_s is not None:
             row = [

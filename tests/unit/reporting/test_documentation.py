@@ -35,7 +35,8 @@ def test_every_column_is_explained(file: str, columns: tuple[str, ...]) -> None:
 
 def test_every_rule_is_explained_and_no_other() -> None:
     sources = "".join(
-        (ROOT / "reporting" / "verdict" / name).read_text() for name in ("rules.py", "machine_rules.py", "recording_rules.py")
+        (ROOT / "reporting" / "verdict" / name).read_text()
+        for name in ("rules.py", "machine_rules.py", "recording_rules.py")
     )
     rules = set(re.findall(r'Reason\(\s*"([a-z-]+)"', sources)) | {"run-failed", "run-interrupted"}
     table = DOCUMENT.split("## The verdict")[1].split("## Commands")[0]
@@ -58,7 +59,7 @@ def test_the_thresholds_are_those_of_the_rules() -> None:
         f"note, from {rule_book.STEAL_SPOILS_PERCENT:.0f} % on inconclusive | the hypervisor",
         f"at least {rule_book.BUSY_PERCENT:.0f} % of a load host's cores",
         f"at least {rule_book.BUSY_PERCENT:.0f} % of the cores of a member's machine",
-        f"less than {rule_book.SAMPLES_SHARE:.0%} of the measured part".replace("%", " %"),
+        f"less than {rule_book.SAMPLES_SHARE:.0%} of the measured stage".replace("%", " %"),
         f"at least {rule_book.SWAP_GROWTH_MIB} MiB",
         f"fewer than {rule_book.MIN_OPERATIONS_BEYOND_P999} operations",
     ):

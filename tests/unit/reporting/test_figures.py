@@ -100,7 +100,7 @@ def test_a_file_has_title_and_run_on_it_and_no_selection(
         assert spec["config"]["background"] == "white"
 
 
-def test_every_chart_can_be_drawn_and_shows_parts_and_events(
+def test_every_chart_can_be_drawn_and_shows_stages_and_events(
     drawn: list[Figure], file_specs: dict[str, dict[str, Any]]
 ) -> None:
     for figure in drawn:

@@ -1,4 +1,4 @@
-"""The headline is the measured part, all of it and nothing else."""
+"""The headline is the measured stage, all of it and nothing else."""
 
 import json
 import shutil
@@ -14,12 +14,12 @@ from reporting.results import Results
 from tests.unit.reporting.synthetic import Synthetic
 
 
-def test_only_the_measured_part_is_counted(sound_run: Path, sound: Results) -> None:
+def test_only_the_measured_stage_is_counted(sound_run: Path, sound: Results) -> None:
     requests: Counter[str] = Counter()
     sums: Counter[str] = Counter()
     for line in (sound_run / "locust-distrib.jsonl").read_text().splitlines():
         value = json.loads(line)
-        if value["part"] == "measured":
+        if value["stage"] == "measured":
             requests[value["name"]] += value["requests"]
             sums[value["name"]] += value["sum_us"]
     rows = {row.operation: row for row in sound.headline.rows}
@@ -41,7 +41,7 @@ def test_the_total_is_computed_from_the_sum_of_the_distributions_not_from_percen
 
 def test_percentiles_agree_with_the_collectors_cumulative_columns(sound: Results) -> None:
     stats = sound.run.stats
-    last = stats[(stats["part"] == "measured") & (stats["name"] == "get")].iloc[-1]
+    last = stats[(stats["stage"] == "measured") & (stats["name"] == "get")].iloc[-1]
     row = next(row for row in sound.headline.rows if row.operation == "get")
     assert (row.p50_us, row.p99_us, row.p999_us) == (last["p50_us"], last["p99_us"], last["p99.9_us"])
 
@@ -64,12 +64,12 @@ def test_without_the_series_the_distributions_suffice(sound: Results, sound_run:
     assert found.headline.measured_s == pytest.approx(30, abs=0.01)
 
 
-def test_late_figures_of_an_interval_add_up_and_do_not_stretch_the_measured_part(
+def test_late_figures_of_an_interval_add_up_and_do_not_stretch_the_measured_stage(
     sound_run: Path, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(sound_run, tmp_path / "run"))
     lines = (run / "locust-distrib.jsonl").read_text().splitlines()
-    late = next(json.loads(line) for line in reversed(lines) if json.loads(line)["part"] == "measured")
+    late = next(json.loads(line) for line in reversed(lines) if json.loads(line)["stage"] == "measured")
     late["elapsed_s"] += 3.0
     with (run / "locust-distrib.jsonl").open("a") as file:
         file.write(json.dumps(late) + "\n")
@@ -79,18 +79,18 @@ def test_late_figures_of_an_interval_add_up_and_do_not_stretch_the_measured_part
     assert found.total.operations == headline.build(before, timeline.build(before)).total.operations + late["requests"]
 
 
-def test_an_interval_without_any_operation_is_part_of_the_measured_time(tmp_path: Path) -> None:
+def test_an_interval_without_any_operation_is_stage_of_the_measured_time(tmp_path: Path) -> None:
     run = Synthetic(stall_at_s=None).write(tmp_path / "run")
     kept = [
         line
         for line in (run / "locust-distrib.jsonl").read_text().splitlines()
-        if json.loads(line)["part"] != "measured" or json.loads(line)["interval"] not in (10, 11)
+        if json.loads(line)["stage"] != "measured" or json.loads(line)["interval"] not in (10, 11)
     ]
     (run / "locust-distrib.jsonl").write_text("\n".join(kept) + "\n")
     (run / "locust-stats.csv").unlink()
     found = timeline.build(run_folder.load(run))
     assert found.measured_s == pytest.approx(30, abs=0.01)
-    gap = [interval for interval in found.intervals if interval.part == "measured" and interval.number in (10, 11)]
+    gap = [interval for interval in found.intervals if interval.stage == "measured" and interval.number in (10, 11)]
     assert [interval.length_s for interval in gap] == pytest.approx([1, 1])
 
 

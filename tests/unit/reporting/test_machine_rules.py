@@ -48,7 +48,7 @@ def test_stolen_cpu(tmp_path: Path, steal: float, cores: int, expected: str | No
         )
 
 
-def test_cpu_that_was_stolen_before_the_measured_part_is_nothing(tmp_path: Path) -> None:
+def test_cpu_that_was_stolen_before_the_measured_stage_is_nothing(tmp_path: Path) -> None:
     found = judged(tmp_path, host_sample=lambda _, __, at_s: {"steal_percent": 90} if at_s < 5.5 else {})
     assert rules(found) == {}
 
@@ -121,7 +121,7 @@ def test_others_on_a_machine_of_load_and_members_are_told(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("grown_mib", "expected"), [(15, {}), (17, {"swapping": "note"})])
-def test_swap_that_grew_in_the_measured_part_is_a_note(
+def test_swap_that_grew_in_the_measured_stage_is_a_note(
     tmp_path: Path, grown_mib: int, expected: dict[str, str]
 ) -> None:
     def sample(host: str, process: str, at_s: float) -> dict[str, object]:
@@ -131,7 +131,7 @@ def test_swap_that_grew_in_the_measured_part_is_a_note(
     found = judged(tmp_path, host_sample=sample)
     assert (found.verdict, rules(found)) == ("valid", expected)
     if expected:
-        assert "1 of 4 machines swapped out at least 16 MiB in the measured part, zk3 17 MiB:" in text(
+        assert "1 of 4 machines swapped out at least 16 MiB in the measured stage, zk3 17 MiB:" in text(
             found, "swapping"
         )
 
@@ -170,7 +170,7 @@ def test_a_kernel_is_counted_once(tmp_path: Path) -> None:
         found, "cpu-steal"
     )
     assert text(found, "swapping").startswith(
-        "1 of 2 kernels swapped out at least 16 MiB in the measured part, load1 and 2 more on one kernel 20 MiB:"
+        "1 of 2 kernels swapped out at least 16 MiB in the measured stage, load1 and 2 more on one kernel 20 MiB:"
     )
 
 
@@ -199,13 +199,13 @@ def sampled(**times: tuple[float, float]) -> Any:
         (4.5, 35.5, None),  # the samples at both edges belong to it in part
     ],
 )
-def test_samples_of_a_part_only_are_told(tmp_path: Path, start_s: float, end_s: float, percent: int | None) -> None:
+def test_samples_of_a_stage_only_are_told(tmp_path: Path, start_s: float, end_s: float, percent: int | None) -> None:
     found = judged(tmp_path, host_sample=sampled(zk2=(start_s, end_s)))
     assert (found.verdict, rules(found)) == ("valid", {} if percent is None else {"samples-incomplete": "note"})
     if percent is not None:
         said = text(found, "samples-incomplete")
         assert said.startswith(
-            "The machine samples of 1 of 4 hosts cover less than 90 % of the measured part (zk2), those of zk2 "
+            "The machine samples of 1 of 4 hosts cover less than 90 % of the measured stage (zk2), those of zk2 "
             f"{percent} %:"
         )
         assert said.endswith("see the sampler's log in logs/<host>/.")
@@ -250,7 +250,7 @@ def test_a_host_without_any_sample_is_told_where_it_should_have_some(
     found = judged(tmp_path, members=2, host_sample=sampled(zk2=(99.0, 0.0)), manifest={"inventory": inventory})
     assert rules(found) == ({"samples-incomplete": "note"} if expected else {})
     if expected:
-        assert "of 1 of 3 hosts cover less than 90 % of the measured part (zk2), those of zk2 0 %" in text(
+        assert "of 1 of 3 hosts cover less than 90 % of the measured stage (zk2), those of zk2 0 %" in text(
             found, "samples-incomplete"
         )
 

@@ -1,4 +1,4 @@
-"""What the machines used: on the load's clock, of the measured part only, and each machine once."""
+"""What the machines used: on the load's clock, of the measured stage only, and each machine once."""
 
 import csv
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ def test_a_machine_is_told_with_its_hosts_and_their_roles(sound: Results) -> Non
     ]
 
 
-def test_only_the_measured_part_enters_a_figure(tmp_path: Path) -> None:
+def test_only_the_measured_stage_enters_a_figure(tmp_path: Path) -> None:
     busy, idle = {"cpu_percent": 150, "memory_bytes": 7e9}, {"cpu_percent": 10, "memory_bytes": 8e9}
     found = machine(evaluated(tmp_path, host_sample=only_within(*MEASURED, busy, idle)), "zk1")
     assert found.cpu_mean_percent_of_machine == 75.0

@@ -88,8 +88,8 @@ def test_verdict_then_results_then_charts_then_setup(elements: Elements) -> None
         "Load generator",
         "Ensemble",
         "Machines\n",
-        "Machines in the measured part",
-        "Processes in the measured part",
+        "Machines in the measured stage",
+        "Processes in the measured stage",
         "What was run, and on what",
     ]
     places = [elements.text.index(heading) for heading in order]

@@ -94,7 +94,7 @@ def test_the_results_are_those_after_the_last_reset(old_run: Path) -> None:
     assert rows["get"].mean_us == pytest.approx(1000 * (2 * 175 + 4 * 174 + 150) / 350)
     assert 2_000 <= (rows["get"].p50_us or 0) < 2_002
     assert 4_000 <= (rows["get"].p99_us or 0) < 4_004
-    assert [(span.part, span.start_s, span.end_s) for span in found.timeline.spans] == [
+    assert [(span.stage, span.start_s, span.end_s) for span in found.timeline.spans] == [
         ("warm-up", 0, 2), ("measured", 2, 5),
     ]  # fmt: skip
 
@@ -157,7 +157,7 @@ def test_what_workers_told_apart_and_what_is_damaged_is_left_out(old_run: Path) 
         file.write('{"timestamp": "2019-10-01T12:00:07Z", "response_times": {"-1": 4}, "num_requests": 1}\n[1]\n')
     found = results.evaluate(old_run)
     assert found.headline.total.operations == 390
-    assert set(found.run.stats["part"]) == {"warm-up", "measured"}
+    assert set(found.run.stats["stage"]) == {"warm-up", "measured"}
     assert found.run.stats["requests"].min() > 3, "no row of a single worker"
     assert len([problem for problem in found.run.problems if "the line is left out" in str(problem)]) == 2
 

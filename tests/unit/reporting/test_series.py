@@ -17,10 +17,10 @@ from tests.unit.reporting.synthetic import Synthetic
 
 def timeline_of(lengths: dict[str, int], interval_s: float, rest_s: float) -> Timeline:
     intervals, at_s = [], 0.0
-    for part, count in lengths.items():
+    for stage, count in lengths.items():
         for number in range(count):
             length_s = rest_s if number == count - 1 else interval_s
-            intervals.append(Interval(part, number, at_s, at_s + length_s))
+            intervals.append(Interval(stage, number, at_s, at_s + length_s))
             at_s += length_s
     return Timeline(tuple(intervals), (), 0.0, 0.0)
 
@@ -32,11 +32,11 @@ def test_bins_cover_every_interval_once_and_are_few(
 ) -> None:
     timeline = timeline_of({"warm-up": warm_up, "measured": measured}, interval_s, rest * interval_s)
     found = series.bins(timeline)
-    assert [(b.part, n) for b in found for n in b.numbers] == [(i.part, i.number) for i in timeline.intervals]
+    assert [(b.stage, n) for b in found for n in b.numbers] == [(i.stage, i.number) for i in timeline.intervals]
     assert len(found) <= series.MAX_BINS + 2
     assert sum(b.length_s for b in found) == pytest.approx(sum(i.length_s for i in timeline.intervals))
     for before, after in itertools.pairwise(found):
-        assert after.part != before.part or after.length_s >= before.length_s * 0.49
+        assert after.stage != before.stage or after.length_s >= before.length_s * 0.49
 
 
 @pytest.mark.parametrize("interval_s", [0.1, 1.0, 7.0])

@@ -11,8 +11,8 @@ from reporting.results import Results
 from tests.unit.reporting.synthetic import START, Synthetic
 
 
-def test_parts_follow_each_other(sound: Results) -> None:
-    spans = [(span.part, round(span.start_s, 3), round(span.end_s, 3)) for span in sound.timeline.spans]
+def test_stages_follow_each_other(sound: Results) -> None:
+    spans = [(span.stage, round(span.start_s, 3), round(span.end_s, 3)) for span in sound.timeline.spans]
     assert spans == [("warm-up", 0, 5), ("measured", 5, 35), ("cool-down", 35, 37)]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from reporting import results
-from reporting.verdict.judgement import Verdict
 from reporting.verdict import rules as rule_book
+from reporting.verdict.judgement import Verdict
 from tests.unit.reporting.synthetic import Synthetic
 
 
@@ -63,7 +63,7 @@ def test_a_run_that_ended_in_its_warm_up_is_void(tmp_path: Path) -> None:
     assert (found.verdict, rules(found)) == ("void", {"ended-before-measured": "void"})
 
 
-def test_a_measured_part_without_success_is_void(tmp_path: Path) -> None:
+def test_a_measured_stage_without_success_is_void(tmp_path: Path) -> None:
     found = judged(tmp_path, operations={"get": 0.0}, stall_at_s=0.0, stall_s=99.0, failures_in_stall=7)
     assert (found.verdict, rules(found)) == ("void", {"no-operation": "void"})
     assert "210 failed, most often OperationTimeout" in text(found, "no-operation")
@@ -82,7 +82,7 @@ def test_a_run_that_did_not_end_as_planned_is_inconclusive(tmp_path: Path, state
 
 
 @pytest.mark.parametrize(("measured_s", "expected"), [(28, "inconclusive"), (29, "valid")])
-def test_a_measured_part_that_was_cut_short_is_inconclusive(tmp_path: Path, measured_s: int, expected: str) -> None:
+def test_a_measured_stage_that_was_cut_short_is_inconclusive(tmp_path: Path, measured_s: int, expected: str) -> None:
     scenario = {"name": "quick", "run_time_s": 30}
     found = judged(tmp_path, run_time_s=measured_s, manifest={"scenario": scenario})
     assert found.verdict == expected
@@ -138,7 +138,7 @@ def test_what_is_not_of_the_run_is_a_reason(
     assert text(found, event).count(subject) == 1
 
 
-def test_a_worker_lost_after_the_measured_part_is_a_note(tmp_path: Path) -> None:
+def test_a_worker_lost_after_the_measured_stage_is_a_note(tmp_path: Path) -> None:
     found = judged(tmp_path, worker_lost_at_s=36)
     assert (found.verdict, rules(found)) == ("valid", {"worker-lost": "note"})
 
@@ -155,12 +155,12 @@ def test_a_worker_that_never_came_is_inconclusive(tmp_path: Path) -> None:
     assert text(found, "workers-missing").startswith("2 workers delivered figures where 3 were expected")
 
 
-def set_cpu(run: Path, worker: str, part: str, first: int, last: int, cpu: str, waiting: str) -> None:
-    """Set a worker's CPU in intervals `first` to `last` of a part."""
+def set_cpu(run: Path, worker: str, stage: str, first: int, last: int, cpu: str, waiting: str) -> None:
+    """Set a worker's CPU in intervals `first` to `last` of a stage."""
     with (run / "locust-stats.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        if row["worker"] == worker and row["part"] == part and first <= int(row["interval"]) <= last:
+        if row["worker"] == worker and row["stage"] == stage and first <= int(row["interval"]) <= last:
             row["cpu_percent"], row["cpu_wait_percent"] = cpu, waiting
     with (run / "locust-stats.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -169,21 +169,21 @@ def set_cpu(run: Path, worker: str, part: str, first: int, last: int, cpu: str, 
 
 
 @pytest.mark.parametrize(
-    ("part", "first", "last", "cpu", "waiting", "short"),
+    ("stage", "first", "last", "cpu", "waiting", "short"),
     [
         ("measured", 0, 2, "60", "31", True),  # 3 of 30 intervals, waiting counts
         ("measured", 0, 2, "60", "29", False),  # just below the threshold
         ("measured", 0, 1, "99", "0", False),  # 2 of 30 are too few
         ("measured", 0, 29, "91", "0", True),
         ("measured", 0, 0, "100", "0", False),  # one interval is a hiccup
-        ("warm-up", 0, 4, "100", "0", False),  # only the measured part counts
+        ("warm-up", 0, 4, "100", "0", False),  # only the measured stage counts
     ],
 )
 def test_a_worker_short_of_cpu_is_inconclusive(
-    tmp_path: Path, part: str, first: int, last: int, cpu: str, waiting: str, short: bool
+    tmp_path: Path, stage: str, first: int, last: int, cpu: str, waiting: str, short: bool
 ) -> None:
     run = Synthetic().write(tmp_path / "run")
-    set_cpu(run, "load2", part, first, last, cpu, waiting)
+    set_cpu(run, "load2", stage, first, last, cpu, waiting)
     found = results.evaluate(run).verdict
     assert rules(found) == ({"cpu-short": "inconclusive"} if short else {})
     if short:
@@ -212,7 +212,7 @@ def test_a_stall_without_any_success_is_a_note(tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     stats, distributions = run / "locust-stats.csv", run / "locust-distrib.jsonl"
     lines = [json.loads(line) for line in distributions.read_text().splitlines()]
-    still = [line for line in lines if line["part"] == "measured" and line["interval"] == 13]
+    still = [line for line in lines if line["stage"] == "measured" and line["interval"] == 13]
     distributions.write_text("".join(json.dumps(line) + "\n" for line in lines if line not in still))
     lost = sum(line["requests"] for line in still)
     with stats.open(newline="") as file:
@@ -221,7 +221,7 @@ def test_a_stall_without_any_success_is_a_note(tmp_path: Path) -> None:
         if (
             row["name"] == "Aggregated"
             and row["worker"] == "all"
-            and row["part"] == "measured"
+            and row["stage"] == "measured"
             and int(row["interval"]) >= 13
         ):
             row["requests"] = str(int(row["requests"]) - lost)
@@ -260,7 +260,7 @@ def test_a_missing_file_of_metrics_does_not_change_the_verdict(sound_run: Path, 
 def test_counts_that_disagree_are_inconclusive(tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     lines = (run / "locust-distrib.jsonl").read_text().splitlines()
-    measured = next(i for i, line in enumerate(lines) if json.loads(line)["part"] == "measured")
+    measured = next(i for i, line in enumerate(lines) if json.loads(line)["stage"] == "measured")
     del lines[measured]
     (run / "locust-distrib.jsonl").write_text("\n".join(lines) + "\n")
     found = results.evaluate(run).verdict
@@ -270,7 +270,7 @@ def test_counts_that_disagree_are_inconclusive(tmp_path: Path) -> None:
 def test_overflows_are_inconclusive(tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     lines = [json.loads(line) for line in (run / "locust-distrib.jsonl").read_text().splitlines()]
-    changed = next(line for line in lines if line["part"] == "measured")
+    changed = next(line for line in lines if line["stage"] == "measured")
     first = next(iter(changed["histogram"]))
     changed["histogram"][first] -= 1
     changed["overflows"] = 1
@@ -279,7 +279,7 @@ def test_overflows_are_inconclusive(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("down", "expected"), [((10.0, 20.0), {"member-unreachable": "note"}), ((0.0, 4.0), {})])
-def test_a_member_that_did_not_answer_in_the_measured_part_is_a_note(
+def test_a_member_that_did_not_answer_in_the_measured_stage_is_a_note(
     tmp_path: Path, down: tuple[float, float], expected: dict[str, str]
 ) -> None:
     found = judged(tmp_path, member_down=down)
