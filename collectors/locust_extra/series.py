@@ -67,7 +67,7 @@ class Series:
         """Note that a stage begins now, and that the one before it has ended."""
         now = self._clock_s()
         if self._stages:
-            self._parts[-1].end_s = now
+            self._stages[-1].end_s = now
         self._stages.append(_Stage(stage, now))
 
     def add_report(self, worker: str, report: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.contract.errors import ConfigurationError
-from zk_locust.contract.parameters import nearest
+from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.protection import REMEDY, unprotected
 
 if TYPE_CHECKING:

@@ -1,12 +1,12 @@
 """What the value of a parameter may look like: each function turns text into the value, or says what to write."""
 
-import difflib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
+from zk_locust.contract.nearest_name import nearest
 
 MAX_SIZE: Final = 64 * 1024 * 1024
 _MAX_TIME_LIMIT_MS: Final = 2**31 - 1  # the protocol and the C library hold it in 32 bits
@@ -156,12 +156,6 @@ def choice(*known: str) -> Callable[[str], str]:
         raise ValueError(f"[{text}] is unknown{nearest(text, known)}; known: {', '.join(known)}")
 
     return convert
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `, did you mean …?` for the most similar known word, or nothing where none is similar."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f", did you mean {close[0]}?" if close else ""
 
 
 def sasl_options(text: str) -> str:

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from zk_locust.contract import parameter_values as values
+from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.parameter import Parameter, Value
-from zk_locust.contract.parameter_values import WEB, SafeValueError, nearest, parse_admin_addresses
+from zk_locust.contract.parameter_values import WEB, SafeValueError, parse_admin_addresses
 from zk_locust.contract.secrets import REDACTED, is_secret, redacted
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "check",
     "environment_of",
     "find",
-    "nearest",
     "parameter_of",
     "parse_admin_addresses",
     "showable",

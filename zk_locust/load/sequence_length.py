@@ -4,7 +4,8 @@ import fnmatch
 from typing import Final
 
 from zk_locust.contract.errors import ConfigurationError
-from zk_locust.contract.parameters import nearest, parameter_of
+from zk_locust.contract.nearest_name import nearest
+from zk_locust.contract.parameters import parameter_of
 
 VALUE_SIZES: Final = (8, 512, 8192)
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 import yaml
 
 from zk_locust.contract.durations import parse_duration_ms
+from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.parameter_values import MAX_SIZE
-from zk_locust.contract.parameters import nearest
 from zk_locust.workload.specification import (
     JUTE_MAXBUFFER,
     OPERATIONS,

@@ -15,13 +15,13 @@ import yaml
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.parameters import (
     BENCH,
     PARAMETERS,
     Value,
     check,
     environment_of,
-    nearest,
     parameter_of,
     showable,
 )
