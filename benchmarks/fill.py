@@ -35,7 +35,7 @@ def workload_of(nodes: int, size: int) -> Workload:
 def pipelined(hosts: str, nodes: int, size: int) -> tuple[float, float]:
     """Return seconds of filling and of removing."""
     from zk_locust.clients.native import NativeClient
-    from zk_locust.load.tree_removal import remove_tree
+    from zk_locust.load.marked_trees import remove_tree
     from zk_locust.workload.tree import fill
 
     client = NativeClient(ClientSettings(hosts))

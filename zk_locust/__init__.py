@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from zk_locust.contract.errors import ZKLocustException
     from zk_locust.load.bench import bench_parameter
     from zk_locust.load.locust_client import KazooLocustClient, ZKLocustClient
-    from zk_locust.load.older_names import get_zk_hosts, split_zk_host_port, split_zk_hosts
     from zk_locust.load.task_sets import ZKLocustTaskSequence, ZKLocustTaskSet
     from zk_locust.load.timer import LocustTimer, register_exceptions
     from zk_locust.load.users import ZKLocust
+    from zk_locust.settings_of_2019 import get_zk_hosts, split_zk_host_port, split_zk_hosts
 
 _HOME = {
-    "CLIENT_IMPL": "zk_locust.load.older_names",
+    "CLIENT_IMPL": "zk_locust.settings_of_2019",
     "KazooLocustClient": "zk_locust.load.locust_client",
     "LocustTimer": "zk_locust.load.timer",
-    "MAX_WAIT": "zk_locust.load.older_names",
-    "MIN_WAIT": "zk_locust.load.older_names",
-    "PSEUDO_ROOT": "zk_locust.load.older_names",
+    "MAX_WAIT": "zk_locust.settings_of_2019",
+    "MIN_WAIT": "zk_locust.settings_of_2019",
+    "PSEUDO_ROOT": "zk_locust.settings_of_2019",
     "ZKLocust": "zk_locust.load.users",
     "ZKLocustClient": "zk_locust.load.locust_client",
     "ZKLocustException": "zk_locust.contract.errors",
     "ZKLocustTaskSequence": "zk_locust.load.task_sets",
     "ZKLocustTaskSet": "zk_locust.load.task_sets",
-    "ZK_HOSTS": "zk_locust.load.older_names",
+    "ZK_HOSTS": "zk_locust.settings_of_2019",
     "bench_parameter": "zk_locust.load.bench",
-    "get_zk_hosts": "zk_locust.load.older_names",
+    "get_zk_hosts": "zk_locust.settings_of_2019",
     "register_exceptions": "zk_locust.load.timer",
-    "split_zk_host_port": "zk_locust.load.older_names",
-    "split_zk_hosts": "zk_locust.load.older_names",
+    "split_zk_host_port": "zk_locust.settings_of_2019",
+    "split_zk_hosts": "zk_locust.settings_of_2019",
 }
 
 __all__ = [

@@ -15,6 +15,7 @@ import socket
 import time
 from types import SimpleNamespace
 from typing import Any, Final
+from weakref import WeakSet
 
 import gevent
 import locust
@@ -28,12 +29,10 @@ from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, Wa
 from locust_extra.progress import Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
-from zk_locust.contract.errors import ConfigurationError
-from zk_locust.load.output_files import check_output_files
-from zk_locust.load.patience import WORKER_NAME_VARIABLE
+from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE, add_once, report_every
 from zk_locust.load.report_dir import INTERVAL_MS
-from zk_locust.load.settings_check import refuse
-from zk_locust.load.stages import happened, member_seen, plan_of, stage_changed
+from zk_locust.load.settings_check import check_output_files, with_refusal
+from zk_locust.load.stages import happened, load_ended, member_seen, plan_of, stage_changed
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
@@ -46,6 +45,7 @@ logger = logging.getLogger(__name__)
 
 # What a locustfile has said by arguments, as those of 2019 may; the last word holds.
 _wishes: dict[str, str | float] = {}
+_started: "WeakSet[Any]" = WeakSet()
 
 
 def register_extra_stats(
@@ -59,14 +59,17 @@ def register_extra_stats(
     # Whoever registers once more without a wish takes none away.
     given = {"stats_csv": stats_csv_path, "stats_distrib": distrib_path, "stats_collect": delay_ms}
     _wishes.update({name: value for name, value in given.items() if value is not None})
-    if _on_init not in locust.events.init._handlers:
-        locust.events.init.add_listener(_on_init)
+    add_once(locust.events.init, start)
 
 
-def _on_init(environment: Any, runner: Any, **_: Any) -> None:
+def start(environment: Any, runner: Any, **_: Any) -> None:
+    """Start recording in this process, once for each environment: as Locust initialises."""
+    if runner is None or environment in _started:
+        return
+    _started.add(environment)
     if isinstance(runner, WorkerRunner):
         WorkerStats(environment, runner)
-    elif runner is not None:
+    else:
         _take_wishes(environment, runner)
         LoadStats(environment, runner)
 
@@ -74,10 +77,7 @@ def _on_init(environment: Any, runner: Any, **_: Any) -> None:
 def _take_wishes(environment: Any, runner: Any) -> None:
     if not _wishes:
         return
-    try:
-        check_output_files(SimpleNamespace(**_wishes))
-    except ConfigurationError as error:
-        refuse(error, runner)
+    with_refusal(runner, lambda: check_output_files(SimpleNamespace(**_wishes)))
     options = environment.parsed_options
     if "stats_collect" in _wishes:
         options.stats_collect = float(_wishes["stats_collect"])
@@ -104,8 +104,7 @@ class WorkerStats:
     def _on_stage_changed(self, stage: str, planned_s: float | None, elapsed_s: float, **_: Any) -> None:
         interval_s = _interval_s(self._environment)
         if self._recorder is None and interval_s > 0:
-            # Locust reads this at every turn; a report must not be much older than an interval.
-            runners.WORKER_REPORT_INTERVAL = min(1.0, max(0.1, interval_s / 2))
+            report_every(min(1.0, max(0.1, interval_s / 2)))  # a report must not be much older than an interval
             self._recorder = Recorder(interval_s)
             self._environment.events.request.add_listener(self._recorder.on_request)
         if self._recorder is not None:
@@ -151,8 +150,7 @@ class LoadStats:
         stage_changed.add_listener(self._on_stage_changed)
         happened.add_listener(self._on_happened)
         member_seen.add_listener(self._on_member_seen)
-        # Before those that tidy up, which may take their time against an ensemble that does not answer.
-        environment.events.test_stop._handlers.insert(0, self._on_test_stop)
+        load_ended.add_listener(self._on_load_ended)
         # After the tidying up, and before Locust writes a summary of its own: where that fails, `quit` does not fire.
         environment.events.test_stop.add_listener(self._wait_for_room)
         environment.events.quit.add_listener(self._on_quit)
@@ -257,7 +255,7 @@ class LoadStats:
         self._progress.time_left_s = plan.time_left_s() if plan else None
         self._progress.write(path)
 
-    def _on_test_stop(self, **_: Any) -> None:
+    def _on_load_ended(self, **_: Any) -> None:
         if not self._on_its_way:
             return  # Locust stops twice when two ask for it
         self._look_for_lost_workers()

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakSet
 
 import locust
 from locust.runners import WorkerRunner
 
 from zk_locust.contract.parameters import WEB
+from zk_locust.load.locust_internals import add_once
 from zk_metrics.monitor import Monitor
 
 PATH: Final = "/zk-metrics"
@@ -22,6 +24,7 @@ class Wishes:
 
 
 _wishes = Wishes()
+_started: "WeakSet[Any]" = WeakSet()
 
 
 def register(url_prefix: str, web: bool | None, delay_ms: float | None) -> None:
@@ -31,13 +34,14 @@ def register(url_prefix: str, web: bool | None, delay_ms: float | None) -> None:
         _wishes.url_prefix = "/" + url_prefix.strip("/")
     if web is not None or delay_ms is not None:
         _wishes.web, _wishes.delay_ms = web, delay_ms
-    if _on_init not in locust.events.init._handlers:
-        locust.events.init.add_listener(_on_init)
+    add_once(locust.events.init, start)
 
 
-def _on_init(environment: Any, runner: Any, web_ui: Any = None, **_: Any) -> None:
-    if runner is None or isinstance(runner, WorkerRunner):
+def start(environment: Any, runner: Any, web_ui: Any = None, **_: Any) -> None:
+    """Make the monitor and its page, once for each environment: as Locust initialises, on the leading process."""
+    if runner is None or isinstance(runner, WorkerRunner) or environment in _started:
         return
+    _started.add(environment)
     if _wishes.web:
         environment.parsed_options.zk_metrics_collect = WEB
     elif _wishes.delay_ms:

@@ -11,7 +11,7 @@ from tests.fleet.lab_fleet import LabFleet, until
 from tests.fleet.secret_search import Capture, Search
 from tests.stranger import Stranger
 from zk_locust.contract.run_token import VARIABLE
-from zk_locust.load.handshakes import UNKNOWN
+from zk_locust.load.refusals import UNKNOWN
 
 pytestmark = pytest.mark.fleet
 

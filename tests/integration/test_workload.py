@@ -13,7 +13,7 @@ from kazoo.client import KazooClient
 
 from tests.integration.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
-from zk_locust.load.own_nodes import MARK
+from zk_locust.load.marked_trees import MARK
 from zk_locust.workload.reading import workload_of
 from zk_locust.workload.specification import size_of_all
 from zk_locust.workload.steps import steps

@@ -1,37 +1,34 @@
 """The ZooKeeper clients behind one interface (`zk_locust.clients.interface`), chosen by `--client`."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.nearest_name import nearest
+from zk_locust.contract.options import Options
 from zk_locust.contract.protection import REMEDY, unprotected
 
-if TYPE_CHECKING:
-    from zk_locust.load.options import Options  # which needs this package's interface
 
-
-def _kazoo(options: "Options") -> ZooKeeperClient:
+def _kazoo(options: Options) -> ZooKeeperClient:
     from zk_locust.clients.kazoo.client import KazooZooKeeperClient
 
     return KazooZooKeeperClient(options.client_settings(), options.kazoo, credentials=options.credentials())
 
 
-def _native(options: "Options") -> ZooKeeperClient:
+def _native(options: Options) -> ZooKeeperClient:
     from zk_locust.clients.native.client import NativeClient
 
     return NativeClient(options.client_settings(), credentials=options.credentials())
 
 
-def _libzookeeper(options: "Options") -> ZooKeeperClient:
+def _libzookeeper(options: Options) -> ZooKeeperClient:
     from zk_locust.clients.libzookeeper.client import LibZooKeeperClient
 
     return LibZooKeeperClient(options.client_settings(), credentials=options.credentials())
 
 
 # A client's library is imported when it is chosen, so that nobody needs one that they do not use.
-CLIENT_FACTORIES: dict[str, Callable[["Options"], ZooKeeperClient]] = {
+CLIENT_FACTORIES: dict[str, Callable[[Options], ZooKeeperClient]] = {
     "kazoo": _kazoo,
     "native": _native,
     "libzookeeper": _libzookeeper,
@@ -39,7 +36,7 @@ CLIENT_FACTORIES: dict[str, Callable[["Options"], ZooKeeperClient]] = {
 }
 
 
-def create_client(options: "Options", name: str | None = None) -> ZooKeeperClient:
+def create_client(options: Options, name: str | None = None) -> ZooKeeperClient:
     """Return a client that is not started yet: the one called `name`, or else the one that `--client` says."""
     chosen = name or options.client
     factory = CLIENT_FACTORIES.get(chosen)
@@ -51,7 +48,7 @@ def create_client(options: "Options", name: str | None = None) -> ZooKeeperClien
     return factory(options)
 
 
-def check_client(options: "Options") -> None:
+def check_client(options: Options) -> None:
     """Raise ConfigurationError where the client that `--client` says cannot be made on this machine.
 
     The user's own maker of kazoo clients is looked up, but not called: what it does is its own affair.

@@ -16,8 +16,8 @@ from zk_locust.clients.interface import ZnodeStat, ZooKeeperClient
 from zk_locust.clients.native import Create, Delete, GetChildren, Request, Result
 from zk_locust.clients.native.client import PIPELINE_WINDOW
 from zk_locust.contract.errors import AuthFailedError, ConnectError, ServerError
+from zk_locust.contract.options import Options
 from zk_locust.contract.protection import unprotected
-from zk_locust.load.options import Options
 
 
 @runtime_checkable

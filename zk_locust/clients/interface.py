@@ -5,27 +5,15 @@ The operations and task sets know this interface and no client. Every method tha
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, Protocol, overload
 
 from kazoo.protocol.states import WatchedEvent, ZnodeStat
 
+from zk_locust.contract.options import ClientSettings
+
 __all__ = ["ClientSettings", "Watch", "WatchedEvent", "ZnodeStat", "ZooKeeperClient"]
 
 Watch = Callable[[WatchedEvent], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSettings:
-    """What every client needs to know, whichever it is.
-
-    `hosts` is a connect string, with a chroot where there is one. Times are seconds.
-    """
-
-    hosts: str
-    session_timeout_s: float = 10.0
-    connect_timeout_s: float = 10.0
-    operation_timeout_s: float = 10.0
 
 
 class ZooKeeperClient(Protocol):

@@ -54,12 +54,12 @@ class Parameter:
         unit = {"MS": "ms", "SECONDS": "s"}.get(self.metavar)
         return f"{value:.10g}{unit}" if unit and isinstance(value, (int, float)) else value
 
-    def add_to(self, parser: argparse.ArgumentParser) -> None:
-        """Add this parameter to Locust's parser."""
+    def add_to(self, parser: argparse.ArgumentParser, check: Callable[[str], Value] | None = None) -> None:
+        """Add this parameter to Locust's parser. `check` converts its text in place of `convert`."""
 
         def convert(text: str) -> Value:
             try:
-                return self.convert(text)
+                return (check or self.convert)(text)
             except ValueError as error:
                 reason = str(error)
                 if self.secret:

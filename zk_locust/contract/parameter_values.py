@@ -1,8 +1,11 @@
 """What the value of a parameter may look like: each function turns text into the value, or says what to write."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
+
+import yaml
 
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
@@ -117,10 +120,27 @@ def port(text: str) -> int:
 
 
 def workload(text: str) -> str:
-    """Return the workload as JSON."""
-    from zk_locust.workload.reading import workload_text  # which needs this module
+    """Return a workload as JSON on one line. `zk_locust.workload.reading` checks what it says."""
+    return json.dumps(workload_content(text), separators=(",", ":"))
 
-    return workload_text(text)
+
+def workload_content(text: str) -> object:
+    """Return what a workload says: JSON, or the content of a JSON or YAML file, whose path `text` is then."""
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise ValueError(f'[{text[:60]}] is not JSON: {error}; write e.g. {{"operations": {{"get": 1}}}}') from None
+    file = Path(text)
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"[{text}] cannot be read: {error.strerror}; give JSON, or the path of a file") from None
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise ValueError(f"[{text}{f', line {mark.line + 1}' if mark else ''}] is not YAML that can be read") from None
+    # A scenario's file will do as well.
+    return content["workload"] if isinstance(content, Mapping) and "workload" in content else content
 
 
 def connect_string(text: str) -> str:

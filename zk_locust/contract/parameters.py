@@ -9,13 +9,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from zk_locust.contract import parameter_values as values
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.parameter import Parameter, Value
 from zk_locust.contract.parameter_values import WEB, SafeValueError, parse_admin_addresses
+from zk_locust.contract.request_size import DEFAULT_MAX_BUFFER_BYTES
 from zk_locust.contract.secrets import REDACTED, is_secret, redacted
 
 __all__ = [
@@ -83,6 +84,11 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter(
         "--val-size", "ZK_LOCUST_VAL_SIZE", values.size, 8,
         "length of the values that the load writes, bytes", LOAD, "BYTES",
+    ),
+    Parameter(
+        "--jute-maxbuffer", "ZK_LOCUST_JUTE_MAXBUFFER", values.size, DEFAULT_MAX_BUFFER_BYTES,
+        "the servers' jute.maxbuffer, where it was raised: larger values are refused before the load starts", LOAD,
+        "BYTES",
     ),
     Parameter(
         "--workload", "ZK_LOCUST_WORKLOAD", values.workload, None,
@@ -229,10 +235,15 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
 BY_NAME: Final[dict[str, Parameter]] = {parameter.name: parameter for parameter in PARAMETERS}
 
 
-def add_parameters(parser: argparse.ArgumentParser, **_: object) -> None:
-    """Add all parameters to Locust's parser (a listener of `events.init_command_line_parser`)."""
+Checks = Mapping[str, Callable[[str], Value]]
+"""What converts the text of a parameter in place of `convert`, by its name: checks that the contract does not have."""
+NO_CHECKS: Final[Checks] = {}
+
+
+def add_parameters(parser: argparse.ArgumentParser, checks: Checks = NO_CHECKS) -> None:
+    """Add all parameters to Locust's parser."""
     for parameter in (*PARAMETERS, *_open_ended(sys.argv[1:], os.environ)):
-        parameter.add_to(parser)
+        parameter.add_to(parser, checks.get(parameter.name))
 
 
 def find(name: str) -> Parameter | None:
@@ -258,7 +269,7 @@ def _open_ended(arguments: Iterable[str], environment: Iterable[str]) -> list[Pa
     return [parameter for name, parameter in found.items() if name not in BY_NAME]
 
 
-def check(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
+def check(given: Mapping[str, object], checks: Checks = NO_CHECKS) -> tuple[dict[str, Value], list[str]]:
     """Convert parameters given by their flag names, as a scenario does.
 
     Returns the values by flag name, and one problem for each that is unknown or has a value without sense.
@@ -281,7 +292,7 @@ def check(given: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
             continue
         shown = REDACTED if parameter.secret else redacted(parameter.name, raw)
         try:
-            converted[parameter.name] = parameter.convert(_as_text(raw))
+            converted[parameter.name] = checks.get(parameter.name, parameter.convert)(_as_text(raw))
         except ValueError as error:
             reason = str(error).removeprefix(f"[{_as_text(raw)}] ")
             if parameter.secret and not isinstance(error, SafeValueError):

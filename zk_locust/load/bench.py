@@ -5,14 +5,11 @@ is made, not when it is imported; on a worker they are not there yet then.
 """
 
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-from configargparse import ConfigFileParserException
-from locust.argument_parser import get_empty_argument_parser
-
 from zk_locust.contract.parameters import find, parameter_of
+from zk_locust.load.locust_internals import configured, in_locusts_command_line
 
 
 def bench_parameter(name: str, default: str | None = None) -> str | None:
@@ -26,7 +23,7 @@ def adopt_flags(words: Sequence[str]) -> None:
     Those of Locust's configuration files too, where neither the command line nor the environment says otherwise. In
     another program `--config` is that program's own, and no file is read.
     """
-    for name, text in _configured(words).items() if _in_locusts_command_line() else ():
+    for name, text in configured(words).items() if in_locusts_command_line() else ():
         parameter = find(name) if name.startswith("bench") else None
         if parameter is not None:
             os.environ.setdefault(parameter.environment, text)
@@ -37,36 +34,8 @@ def adopt_flags(words: Sequence[str]) -> None:
             os.environ[parameter.environment] = value if equals else words[position + 1]
 
 
-def _in_locusts_command_line() -> bool:
-    """Whether Locust's command line is what imports this."""
-    frame = sys._getframe()
-    while frame is not None and frame.f_globals.get("__name__") != "locust.main":
-        frame = frame.f_back  # type: ignore[assignment]
-    return frame is not None
-
-
-def _configured(words: Sequence[str]) -> dict[str, str]:
-    """Return what Locust's configuration files say: `--config`, `locust.conf`, `pyproject.toml`. The last one wins."""
-    parser = get_empty_argument_parser(add_help=False)
-    found: dict[str, str] = {}
-    try:
-        for stream, _ in parser._open_config_files(list(words)):
-            with stream:
-                found.update(
-                    {name.lstrip("-"): str(value) for name, value in parser._config_file_parser.parse(stream).items()}
-                )
-    except (ConfigFileParserException, OSError, SystemExit):
-        return {}  # Locust reads them too, and says what is wrong with them
-    return found
-
-
-def register_bench_parameters(environment: Any, **_: Any) -> None:
-    """Keep the environment variables as the options are (a listener of `events.init`)."""
-    environment.events.test_start._handlers.insert(0, _export)
-    _export(environment)
-
-
-def _export(environment: Any, **_: Any) -> None:
+def export_bench_parameters(environment: Any, **_: Any) -> None:
+    """Have the environment variables say what the options say."""
     for destination, value in dict(vars(environment.parsed_options or object)).items():
         parameter = find(destination) if destination.startswith("bench_") else None
         if parameter is not None and value is not None and value != "":

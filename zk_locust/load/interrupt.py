@@ -7,13 +7,12 @@ screen and the end of that greenlet, in the middle of a figure or a file, before
 import signal
 import threading
 from types import FrameType
-from typing import Any
 
 import gevent
 
 
-def register_interrupt(**_: Any) -> None:
-    """Have Ctrl-C raised in the main greenlet (a listener of `events.init`). Whoever has a handler already keeps it."""
+def raise_interrupts_in_main() -> None:
+    """Have Ctrl-C raised in the main greenlet. Whoever has a handler already keeps it."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _Interrupt())

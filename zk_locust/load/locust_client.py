@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final
 from zk_locust.clients import create_client
 from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.contract.errors import NodeExistsError
+from zk_locust.contract.options import Options
 from zk_locust.load.older_locustfiles import OlderSettings, with_older_settings
-from zk_locust.load.options import Options
 from zk_locust.load.timer import LocustTimer, TimerSettings
 
 DEFAULT_NODE: Final = "/n"  # read by all clients, written by none

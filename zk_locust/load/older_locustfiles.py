@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 
 from locust.user.users import UserMeta
 
-from zk_locust.load.options import Options
+from zk_locust.contract.options import Options
 
 
 class ZKLocustMeta(UserMeta):

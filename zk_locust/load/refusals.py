@@ -1,51 +1,139 @@
-"""What becomes of a refusal: strangers and false masters become events; a worker without its secrets ends."""
+"""Who was refused: strangers at the master, and false masters that a worker reached. Both become events.
+
+A refusal is a handshake that failed on a socket, as ZeroMQ reports it. ZeroMQ names no peer in these reports, only the
+descriptor of a connection that may be closed by the time that they are read. So an address is only taken where the
+descriptor still was the connection's own.
+"""
 
 import logging
 import os
-import sys
+import socket
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import gevent
-from locust.runners import MasterRunner, WorkerRunner
+import zmq
+import zmq.green
+from locust.runners import MasterRunner
+from zmq.utils.monitor import parse_monitor_message
 
 from zk_locust.contract.events import FALSE_MASTER_REFUSED, STRANGER_REFUSED
-from zk_locust.contract.parameters import find
-from zk_locust.load.patience import WORKER_NAME_VARIABLE
-from zk_locust.load.run_sockets import TOO_MANY_FAILED, missing_secrets
+from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE
 from zk_locust.load.stages import happened
 
+UNKNOWN: Final = "an unknown address"
+TOO_MANY_FAILED: Final = 3
+"""So many handshakes that fail in a row make a false master; one may be the end of the run's own."""
+MOST_TOLD: Final = 20
+"""Addresses beyond these are not told: whoever has many could fill the disk."""
+_UNKNOWN_AFTER_S: Final = 2.0
 _MESSAGE: Final = "zk_locust_false_master"
 _LOOK_S: Final = 1.0
-_EXIT_CODE: Final = 2
+_FAILED: Final = (
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
+_WATCHED: Final = _FAILED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 logger = logging.getLogger(__name__)
 
 
-def register_refusals(environment: Any, runner: Any, **_: Any) -> None:
-    """Watch over who joins (a listener of `events.init`)."""
-    if isinstance(runner, MasterRunner):
-        look = _strangers_at(environment, runner)
-        runner.register_message(_MESSAGE, _on_false_master)
-    elif isinstance(runner, WorkerRunner):
-        look = _false_masters_of(runner)
-        # Before any other listener makes a client.
-        environment.events.test_start._handlers.insert(0, _require_own_secrets)
-    else:
-        return
-    watching = gevent.spawn(_every_second, look)
+class Handshakes:
+    """Watches one socket. `failed_in_a_row` counts since the last handshake that succeeded, `failed` all."""
 
-    def end(**_: Any) -> None:
-        watching.kill()
-        look()
+    def __init__(self, watched: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self.failed = 0
+        self.failed_in_a_row = 0
+        self._clock = clock
+        self._watched = watched
+        self._peers: dict[int, str] = {}
+        self._refused: set[str] = set()
+        self._told: set[str] = set()
+        self._unknown_since: float | None = None
+        self._reports = watched.get_monitor_socket(_WATCHED)
+        self._greenlet = gevent.spawn(self._run)
 
-    environment.events.quitting.add_listener(end)
+    def close(self) -> None:
+        """Stop watching."""
+        self._greenlet.kill(block=False)
+        self._watched.disable_monitor()
+
+    def newly_refused(self) -> list[str]:
+        """Return the addresses that were refused and have not been returned yet; `UNKNOWN` where none can be told."""
+        new = sorted(self._refused - self._told)[: MOST_TOLD - len(self._told)]
+        waited_s = self._clock() - self._unknown_since if self._unknown_since is not None else 0.0
+        if not new and not self._told and waited_s > _UNKNOWN_AFTER_S:
+            new = [UNKNOWN]
+        self._told.update(new)
+        return new
+
+    def _run(self) -> None:
+        while True:
+            batch = [self._with_peer(parse_monitor_message(self._reports.recv_multipart()))]
+            while True:
+                try:
+                    message = self._reports.recv_multipart(zmq.NOBLOCK)
+                except zmq.Again:
+                    break
+                batch.append(self._with_peer(parse_monitor_message(message)))
+            self.take(batch)
+
+    def _with_peer(self, report: Any) -> tuple[int, int, str]:
+        event, value = int(report["event"]), int(report["value"])
+        return event, value, _peer_of(value) if event == zmq.EVENT_ACCEPTED else ""
+
+    def take(self, batch: list[tuple[int, int, str]]) -> None:
+        """Take (event, value, peer) in their order: all that had been reported when the peers were looked up."""
+        for place, (event, value, peer) in enumerate(batch):
+            if event == zmq.EVENT_ACCEPTED:
+                # Accepted once more in this batch: the look-up has found the later connection.
+                again = any(later[:2] == (zmq.EVENT_ACCEPTED, value) for later in batch[place + 1 :])
+                self._peers[value] = "" if again else peer
+            elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+                self.failed_in_a_row = 0
+            elif event & _FAILED:
+                self.failed += 1
+                self.failed_in_a_row += 1
+                # A connection's end is reported right after its failure.
+                ended = batch[place + 1] if place + 1 < len(batch) else (0, 0, "")
+                address = self._peers.get(ended[1], "") if ended[0] == zmq.EVENT_DISCONNECTED else ""
+                if address:
+                    self._refused.add(address)
+                elif self._unknown_since is None:
+                    self._unknown_since = self._clock()
+            elif event == zmq.EVENT_DISCONNECTED:
+                self._peers.pop(value, None)
 
 
-def _every_second(look: Callable[[], None]) -> None:
-    while True:
-        gevent.sleep(_LOOK_S)
-        look()
+def _peer_of(descriptor: int) -> str:
+    """Return the address at the other end of a TCP connection of this process, empty where it cannot be told."""
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as connection:
+            return str(connection.getpeername()[0]).removeprefix("::ffff:")
+    except (OSError, IndexError):
+        return ""
+
+
+class Refusals:
+    """Looks every second whether somebody was refused, on the master or on a worker."""
+
+    def __init__(self, environment: Any, runner: Any) -> None:
+        if isinstance(runner, MasterRunner):
+            self._look = _strangers_at(environment, runner)
+            runner.register_message(_MESSAGE, _on_false_master)
+        else:
+            self._look = _false_masters_of(runner)
+        self._watching = gevent.spawn(self._run)
+
+    def on_quitting(self, **_: Any) -> None:
+        """Look for the last time."""
+        self._watching.kill()
+        self._look()
+
+    def _run(self) -> None:
+        while True:
+            gevent.sleep(_LOOK_S)
+            self._look()
 
 
 def _strangers_at(environment: Any, runner: Any) -> Callable[[], None]:
@@ -86,18 +174,3 @@ def _false_masters_of(runner: Any) -> Callable[[], None]:
             runner.send_message(_MESSAGE, {"worker": worker, "times": told})
 
     return look
-
-
-def _require_own_secrets(environment: Any, **_: Any) -> None:
-    """End this worker where it lacks a secret that the master has: it would drive another load than was asked for."""
-    missing = missing_secrets(getattr(environment.runner.client, "asked", ()), vars(environment.parsed_options))
-    if not missing:
-        return
-    names = [parameter.environment if (parameter := find(name)) else name.upper() for name in missing]
-    print(
-        f"zk-locust: the master has {' and '.join(names)}, and this worker has not; secrets are not sent: set the same "
-        "on every worker",
-        file=sys.stderr,
-    )
-    environment.process_exit_code = _EXIT_CODE
-    environment.runner.quit()

@@ -12,11 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from locust.runners import WorkerRunner
-
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameters import PARAMETERS, WEB
-from zk_locust.load.settings_check import refuse
 from zk_locust.load.stages import plan_of
 
 FILES: Final[dict[str, str]] = {
@@ -33,22 +30,11 @@ _COMMAND: Final = "zk-locust-report"
 logger = logging.getLogger(__name__)
 
 
-def register_report_dir(environment: Any, runner: Any, **_: Any) -> None:
-    """Record into the folder, where there is to be one (a listener of `events.init`, before the collectors')."""
-    options = environment.parsed_options
-    folder = getattr(options, "report_dir", None)
-    if not folder or runner is None or isinstance(runner, WorkerRunner):
-        return
-    try:
-        report = ReportDir(Path(folder), environment)
-    except ConfigurationError as error:
-        refuse(error, runner)
-    else:
-        options.report_dir = str(report.folder)
-
-
 class ReportDir:
-    """The folder of one Locust process. Raises ConfigurationError where it cannot be used."""
+    """The folder of one Locust process. Raises ConfigurationError where it cannot be used.
+
+    From then on the options name its files for what they do not name otherwise.
+    """
 
     def __init__(self, folder: Path, environment: Any) -> None:
         self.folder = folder.expanduser().resolve()
@@ -56,8 +42,7 @@ class ReportDir:
         self._started = ""
         self._prepare()
         take_defaults(environment.parsed_options, self.folder)
-        environment.events.test_start.add_listener(self._on_test_start)
-        environment.events.quitting.add_listener(self._on_quitting)
+        environment.parsed_options.report_dir = str(self.folder)
 
     def _prepare(self) -> None:
         try:
@@ -73,14 +58,12 @@ class ReportDir:
                 "--report-dir", self.folder, f"it holds a run already ({taken[0]})", "name another folder, or remove it"
             )
 
-    def _on_test_start(self, **_: Any) -> None:
+    def on_test_start(self, **_: Any) -> None:
+        """Note when the first test starts."""
         self._started = self._started or _now()
 
-    def _on_quitting(self, **_: Any) -> None:
-        # Listeners of `quit` close the files; this one is added last, so it comes after them.
-        self._environment.events.quit.add_listener(self._on_quit)
-
-    def _on_quit(self, **_: Any) -> None:
+    def on_quit(self, **_: Any) -> None:
+        """Write manifest and report, where there was a test. Call it when all files are closed."""
         if not self._started:
             return
         manifest = self.folder / _MANIFEST

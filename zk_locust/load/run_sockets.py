@@ -26,9 +26,10 @@ from zmq.utils import z85
 
 from zk_locust.contract.bind_address import bind_address, cannot_listen
 from zk_locust.contract.errors import ConfigurationError
-from zk_locust.contract.parameters import PARAMETERS
+from zk_locust.contract.parameters import PARAMETERS, find
 from zk_locust.contract.run_token import VARIABLE, RunKeys, run_keys
-from zk_locust.load.handshakes import Handshakes
+from zk_locust.load.locust_internals import secret_options_of, use_sockets
+from zk_locust.load.refusals import TOO_MANY_FAILED, Handshakes
 
 _ZAP: Final = "inproc://zeromq.zap.01"  # https://rfc.zeromq.org/spec/27/
 _ZAP_DOMAIN: Final = b"zk-locust"
@@ -37,9 +38,7 @@ _OPTIONS: Final = "parsed_options"
 _ASKED: Final = "zk_locust_secrets"
 # Locust's own options that a worker takes from a message (`WorkerRunner.handle_message`).
 _TAKEN_BY_WORKERS: Final = frozenset({"expect_workers", "tags", "exclude_tags"})
-TOO_MANY_FAILED: Final = 3
-"""So many handshakes that fail in a row make a false master; one may be the end of the run's own."""
-
+_EXIT_CODE: Final = 2
 _NAME: Final = re.compile(r"[A-Za-z0-9_]{1,80}")
 _LOOK_S: Final = 1.0
 _FALSE_MASTER: Final = (
@@ -54,18 +53,17 @@ logger = logging.getLogger(__name__)
 _parsers: list[Any] = []
 
 
-def install(parser: Any, **_: Any) -> None:
-    """Have Locust use these sockets (a listener of `init_command_line_parser`, which comes before any socket)."""
+def install(parser: Any) -> None:
+    """Have Locust use these sockets. Call it before any socket is made, with the parser that knows all options."""
     _parsers[:] = [parser]
     _secret_options.cache_clear()
-    locust_rpc: Any = zmqrpc
-    locust_rpc.Server, locust_rpc.Client = MasterSocket, WorkerSocket
+    use_sockets(MasterSocket, WorkerSocket)
 
 
 @functools.cache
 def _secret_options() -> frozenset[str]:
     """Return the names of all secret options: ours, and those that a locustfile has declared (`is_secret=True`)."""
-    declared = {action.dest for parser in _parsers for action in parser._actions if getattr(action, "is_secret", False)}
+    declared: set[str] = set().union(*map(secret_options_of, _parsers))
     return frozenset(declared | {parameter.destination for parameter in PARAMETERS if parameter.secret})
 
 
@@ -195,6 +193,21 @@ def without_secrets(job: Mapping[str, Any], *, say_which: bool = True) -> dict[s
 def missing_secrets(asked: Iterable[str], own: Mapping[str, Any]) -> list[str]:
     """Return which of the secret parameters that the master has are not among a worker's own."""
     return sorted(name for name in set(asked) if _NAME.fullmatch(name) and not own.get(name))
+
+
+def require_own_secrets(environment: Any, **_: Any) -> None:
+    """End this worker where it lacks a secret that the master has: it would drive another load than was asked for."""
+    missing = missing_secrets(getattr(environment.runner.client, "asked", ()), vars(environment.parsed_options))
+    if not missing:
+        return
+    names = [parameter.environment if (parameter := find(name)) else name.upper() for name in missing]
+    print(
+        f"zk-locust: the master has {' and '.join(names)}, and this worker has not; secrets are not sent: set the same "
+        "on every worker",
+        file=sys.stderr,
+    )
+    environment.process_exit_code = _EXIT_CODE
+    environment.runner.quit()
 
 
 def _let_in(questions: Any, worker: bytes) -> None:

@@ -9,19 +9,17 @@ import logging
 import random
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import gevent
-import locust
 from locust import task
-from locust.runners import WorkerRunner
 
-from zk_locust.load.picked_classes import may_run
+from zk_locust.load.companion import Companion
 from zk_locust.load.sequence_length import repetitions_of, step_length_s
 from zk_locust.load.sequence_steps import Step, chosen_steps
-from zk_locust.load.settings_check import add_settings_check
 from zk_locust.load.stages import MEASURED, happened, plan_of, stage_changed
 from zk_locust.load.task_sets import ZKLocustTaskSet
+from zk_locust.load.user_classes import may_run
 
 logger = logging.getLogger(__name__)
 
@@ -50,105 +48,88 @@ class Schedule:
         return max(0, min(int(elapsed_s / self.step_s), len(self.turns) - 1))
 
 
-class SequenceClock:
-    """Where this process is in the schedule."""
+class Sequence(Companion):
+    """Where this process is in the schedule. The leading one also ends the load after the last step, and notes steps.
 
-    def __init__(self) -> None:
+    A process has one sequence; its users find it in `Sequence.here`.
+    """
+
+    here: ClassVar["Sequence | None"] = None
+
+    def __init__(self, environment: Any, task_set: type, *, leads: bool) -> None:
+        super().__init__(environment, task_set, leads=leads)
+        Sequence.here = self
         self._began_s: float | None = None
+        self._schedule: Schedule | None = None  # on the leading process, where users run the sequence
+        self._turn: int | None = None
+        self._walking: Any = None
         stage_changed.add_listener(self._on_stage_changed)
-
-    def _on_stage_changed(self, stage: str, elapsed_s: float, **_: Any) -> None:
-        self._began_s = time.perf_counter() - elapsed_s if stage == MEASURED else None
 
     def turn(self, schedule: Schedule) -> int | None:
         """Return the number of the turn; None while it is not the measured stage."""
         return None if self._began_s is None else schedule.turn_at(time.perf_counter() - self._began_s)
 
+    def check(self) -> None:
+        """Raise ConfigurationError for `--bench-include` that fits no step."""
+        Schedule.of(self.environment.parsed_options)
 
-_clock: SequenceClock | None = None
+    def on_test_start(self, **_: Any) -> None:
+        """Have the measured stage be as long as all steps, as the parameters say now."""
+        self._schedule = None
+        if may_run(self.environment, self.task_set):
+            self._schedule = Schedule.of(self.environment.parsed_options)
+            self._limit_measured_stage(self._schedule)
 
-
-def register_sequence() -> None:
-    """Let the load follow the schedule. Safe to call again."""
-    global _clock
-    if _clock is None:
-        _clock = SequenceClock()
-        locust.events.init.add_listener(_on_init)
-    add_settings_check(Schedule.of)
-
-
-def _on_init(environment: Any, runner: Any, **_: Any) -> None:
-    if runner is not None and not isinstance(runner, WorkerRunner) and may_run(environment, SequenceTaskSet):
-        SequenceLeader(environment)
-
-
-class SequenceLeader:
-    """The master's, or the local process's share: it ends the load after the last step, and notes the steps."""
-
-    def __init__(self, environment: Any) -> None:
-        self._environment = environment
-        self._schedule = Schedule.of(environment.parsed_options)
-        self._turn: int | None = None
-        self._walking: Any = None
-        events = environment.events
-        # Before the plan's own listeners: it takes the length when a test starts, and waits for workers when it stops.
-        events.test_start._handlers.insert(0, self._on_test_start)
-        events.test_stopping._handlers.insert(0, self._on_test_stopping)
-        stage_changed.add_listener(self._on_stage_changed)
-        self._limit_measured_stage()
-
-    def _on_test_start(self, **_: Any) -> None:
-        # The page's form may have changed it.
-        self._schedule = Schedule.of(self._environment.parsed_options)
-        self._limit_measured_stage()
-
-    def _limit_measured_stage(self) -> None:
-        plan, total_s = plan_of(self._environment), self._schedule.total_s
+    def _limit_measured_stage(self, schedule: Schedule) -> None:
+        plan, total_s = plan_of(self.environment), schedule.total_s
         if plan is None:
             return
         plan.limit_measured_stage(total_s)
         if plan.measured_s is not None and plan.measured_s < total_s:
             logger.warning(
                 "--run-time ends the sequence after %g s; its %d steps take %g s",
-                plan.measured_s, len(self._schedule.turns), total_s,
+                plan.measured_s, len(schedule.turns), total_s,
             )  # fmt: skip
 
-    def _on_stage_changed(self, stage: str, **_: Any) -> None:
-        if stage == MEASURED and self._walking is None:
-            self._begin(0)
-            self._walking = gevent.spawn(self._walk, time.perf_counter())
+    def _on_stage_changed(self, stage: str, elapsed_s: float, **_: Any) -> None:
+        self._began_s = time.perf_counter() - elapsed_s if stage == MEASURED else None
+        if stage == MEASURED and self._schedule is not None and self._walking is None:
+            self._begin(self._schedule, 0)
+            self._walking = gevent.spawn(self._walk, self._schedule, time.perf_counter())
 
-    def _walk(self, began_s: float) -> None:
-        for turn in range(1, len(self._schedule.turns)):
-            gevent.sleep(max(0.0, began_s + turn * self._schedule.step_s - time.perf_counter()))
-            self._end()
-            self._begin(turn)
+    def _walk(self, schedule: Schedule, began_s: float) -> None:
+        for turn in range(1, len(schedule.turns)):
+            gevent.sleep(max(0.0, began_s + turn * schedule.step_s - time.perf_counter()))
+            self._end(schedule)
+            self._begin(schedule, turn)
 
-    def _on_test_stopping(self, **_: Any) -> None:
+    def on_test_stopping(self, **_: Any) -> None:
+        """End the running step."""
         if self._walking is not None:
             self._walking.kill()
             self._walking = None
-        self._end()
+        if self._schedule is not None:
+            self._end(self._schedule)
 
-    def _begin(self, turn: int) -> None:
+    def _begin(self, schedule: Schedule, turn: int) -> None:
         self._turn = turn
-        self._note("step-start", turn)
+        logger.info("Step %d of %d: %s", turn + 1, len(schedule.turns), schedule.turns[turn].name)
+        self._note("step-start", schedule, turn)
 
-    def _end(self) -> None:
+    def _end(self, schedule: Schedule) -> None:
         turn, self._turn = self._turn, None
         if turn is not None:
-            self._note("step-end", turn)
+            self._note("step-end", schedule, turn)
 
-    def _note(self, event: str, turn: int) -> None:
-        count = len(self._schedule.turns)
-        name = self._schedule.turns[turn].name
-        if event == "step-start":
-            logger.info("Step %d of %d: %s", turn + 1, count, name)
-        happened.fire(environment=self._environment, event=event, subject=name, detail=f"{turn + 1} of {count}")
+    def _note(self, event: str, schedule: Schedule, turn: int) -> None:
+        detail = f"{turn + 1} of {len(schedule.turns)}"
+        happened.fire(environment=self.environment, event=event, subject=schedule.turns[turn].name, detail=detail)
 
 
 class SequenceTaskSet(ZKLocustTaskSet):
     """What a user of the sequence does: the operations of the running step."""
+
+    companion = Sequence
 
     def __init__(self, parent: Any) -> None:
         super().__init__(parent)
@@ -160,7 +141,7 @@ class SequenceTaskSet(ZKLocustTaskSet):
     @task
     def run_operation(self) -> None:
         """Run one operation of the step."""
-        turn = _clock.turn(self._schedule) if _clock is not None else None
+        turn = Sequence.here.turn(self._schedule) if Sequence.here is not None else None
         if turn is None:
             turn = self._turn or 0
         if turn != self._turn:

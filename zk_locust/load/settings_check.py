@@ -2,45 +2,52 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from argparse import Namespace
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Final
 
 import gevent
-from locust.runners import MasterRunner, WorkerRunner
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
+from locust.runners import MasterRunner
 
 from zk_locust.clients import check_client
 from zk_locust.contract.errors import ConfigurationError
-from zk_locust.contract.parameters import PARAMETERS
-from zk_locust.load.options import Options
-from zk_locust.load.output_files import check_output_files, check_series
-from zk_locust.load.picked_classes import drives_zookeeper
+from zk_locust.contract.options import Options, refused, values_of_environment
+from zk_locust.contract.parameters import PARAMETERS, parameter_of
+from zk_locust.contract.request_size import largest_value_bytes
+from zk_locust.load.locust_internals import defaults_of
+from zk_locust.load.user_classes import drives_zookeeper
+from zk_locust.workload.reading import workload_of
 
 _EXIT_CODE: Final = 2  # as for a flag that the command line does not know
 _WORKERS_COME_S: Final = 0.5
+_SERIES: Final = ("stats-csv", "stats-distrib", "stats-hlog")
+_ROOM_BYTES: Final = 128  # beside pseudo root, key and value: the load's own node, a sequence number, an ACL
 
 logger = logging.getLogger(__name__)
 
-Check = Callable[[Any], object]
-_checks: list[Check] = []
+Check = Callable[[], object]
 
 
-def add_settings_check(check: Check) -> None:
-    """Have a locustfile's own check run too: it gets Locust's parsed options and may raise ConfigurationError."""
-    if check not in _checks:
-        _checks.append(check)
+def give_options(environment: Any, runner: Any) -> None:
+    """Have the environment variables as options where there are none: a program may make an environment without.
 
-
-def register_settings_check(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-    """Check the parameters (a listener of `events.init`): now, or with a web UI when a test is started there."""
-    if runner is None or isinstance(runner, WorkerRunner):
+    Locust's own have their defaults: its page looks for them wherever there are options.
+    """
+    if environment.parsed_options is not None:
         return
-    if web_ui is not None:
-        environment.events.test_start.add_listener(_refuse_test)
+    parser = get_empty_argument_parser(add_help=False)
+    setup_parser_arguments(parser)  # never to parse with: that reads configuration files
+    options = Namespace(**defaults_of(parser))
+    with_refusal(runner, lambda: vars(options).update(values_of_environment()))
+    environment.parsed_options = options
+
+
+def with_refusal(runner: Any, check: Check) -> None:
+    """Run a check; end Locust with one line where it raises ConfigurationError."""
     try:
-        # Files are the command line's in any case; the rest may still come from the page's form.
-        check_output_files(environment.parsed_options)
-        if web_ui is None:
-            check_settings(environment)
+        check()
     except ConfigurationError as error:
         refuse(error, runner)
 
@@ -54,38 +61,114 @@ def refuse(error: ConfigurationError, runner: Any) -> None:
     sys.exit(_EXIT_CODE)
 
 
-def check_settings(environment: Any) -> None:
-    """Raise ConfigurationError where no user could work with the parameters."""
+def refuse_test(check: Check) -> None:
+    """Run a check as a test is started on Locust's page; where it raises ConfigurationError, start nothing."""
+    try:
+        check()
+    except ConfigurationError as error:
+        logger.error("The load is not started: %s", error)
+        # The greenlet that the page has started for this test ends here, before it starts anything.
+        raise gevent.GreenletExit from None
+
+
+def check_settings(environment: Any, further: Iterable[Check] = ()) -> None:
+    """Raise ConfigurationError where no user could work with the parameters. `further` are checks of companions."""
     if drives_zookeeper(environment):
         options = Options.of(environment.parsed_options)
         options.client_settings()
+        check_workload(options)
         check_client(options)
+        check_value_size(options)
     check_series(environment.parsed_options)
-    for check in _checks:
-        check(environment.parsed_options)
+    for check in further:
+        check()
 
 
-def register_fixed_parameters(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-    """Have the fixed parameters stay as they are now, whatever is sent to the page (a listener of `events.init`).
+def check_workload(options: Options) -> None:
+    """Raise ConfigurationError for a workload with mistakes, which only the form of Locust's page lets through."""
+    try:
+        workload_of(options.workload)
+    except ValueError as error:
+        raise refused(parameter_of("workload"), options.workload or "", error) from None
+
+
+def check_value_size(options: Options) -> None:
+    """Raise ConfigurationError for values that no server takes: it would close the connection of each user."""
+    path_bytes = len(options.pseudo_root.encode()) + options.key_size + _ROOM_BYTES
+    most = largest_value_bytes(options.jute_maxbuffer, path_bytes)
+    if options.val_size > most:
+        raise ConfigurationError(
+            "--val-size", options.val_size,
+            f"the servers take {max(most, 0)} bytes at most (their jute.maxbuffer is {options.jute_maxbuffer})",
+            "write less, or raise jute.maxbuffer on the servers and say so with --jute-maxbuffer",
+        )  # fmt: skip
+
+
+def check_users(environment: Any) -> None:
+    """Raise ConfigurationError where a master would leave workers idle from its start to its end."""
+    options = environment.parsed_options
+    users, workers = getattr(options, "num_users", None), getattr(options, "expect_workers", None)
+    if environment.shape_class is None and isinstance(workers, int) and (users or 1) < workers:
+        raise ConfigurationError(
+            "--users", users or 1, f"{workers} workers are expected, and Locust leaves those without users idle",
+            f"give {workers} users or more, or start fewer workers",
+        )  # fmt: skip
+
+
+def warn_of_idle_workers(environment: Any, **_: Any) -> None:
+    """Say how many workers have no user as a test starts: the number of users, and of workers, may change later."""
+    runner = environment.runner
+    users, workers = int(runner.target_user_count or 0), int(runner.worker_count)
+    if 0 < users < workers:
+        logger.warning(
+            "%d users are fewer than %d workers: %d workers stay idle until there are more users",
+            users, workers, workers - users,
+        )  # fmt: skip
+
+
+def check_output_files(parsed_options: Any) -> None:
+    """Raise ConfigurationError for a file that cannot be written. What is there stays as it is."""
+    for parameter in PARAMETERS:
+        path = getattr(parsed_options, parameter.destination, None) if parameter.writes else None
+        if path and (problem := _why_not(Path(path))):
+            raise ConfigurationError(parameter.flag, path, f"it cannot be written ({problem})", "name another file")
+
+
+def check_series(parsed_options: Any) -> None:
+    """Raise ConfigurationError for the file of a series that has no interval."""
+    collect = parameter_of("stats-collect")
+    if float(getattr(parsed_options, collect.destination, None) or 0.0) or getattr(parsed_options, "report_dir", None):
+        return  # --report-dir has an interval of its own
+    for parameter in map(parameter_of, _SERIES):
+        if path := getattr(parsed_options, parameter.destination, None):
+            raise ConfigurationError(
+                parameter.flag, path, f"nothing would be written: {collect.flag} is 0", f"add {collect.flag} 1s"
+            )
+
+
+def _why_not(file: Path) -> str:
+    there = file.exists()
+    try:
+        if not file.parent.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+        file.open("a", encoding="utf-8").close()
+        if not there:
+            file.unlink()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
+
+
+def fixed_parameters(parsed_options: Any) -> Callable[..., None]:
+    """Return what sets the fixed parameters back to their values of now, whatever was sent to Locust's page.
 
     One of the secret ones is code to run; with the AdminServers' addresses the page would ask any machine, and with the
     names of files it would write over any.
     """
-    if web_ui is None or runner is None or isinstance(runner, WorkerRunner):
-        return
-    options = vars(environment.parsed_options)
+    options = vars(parsed_options)
     given = {p.destination: options[p.destination] for p in PARAMETERS if p.fixed and p.destination in options}
 
     def restore(**_: Any) -> None:
         options.update(given)
 
-    environment.events.test_start._handlers.insert(0, restore)
-
-
-def _refuse_test(environment: Any, **_: Any) -> None:
-    try:
-        check_settings(environment)
-    except ConfigurationError as error:
-        logger.error("The load is not started: %s", error)
-        # The greenlet that the page has started for this test ends here, before it starts anything.
-        raise gevent.GreenletExit from None
+    return restore

@@ -20,17 +20,21 @@ from weakref import WeakKeyDictionary
 import gevent
 from gevent.event import Event
 from locust.event import EventHook
-from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner, WorkerRunner
+from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner
 from locust.stats import RequestStats, StatsEntry
 
-from zk_locust.load.patience import have_patience_with_master, have_patience_with_workers
+from zk_locust.load.locust_internals import (
+    have_patience_with_master,
+    have_patience_with_workers,
+    stop_and_send_last_figures,
+)
 
 WARM_UP: Final = "warm-up"
 MEASURED: Final = "measured"
 COOL_DOWN: Final = "cool-down"
 
-PART_FIELD: Final = "zk_locust_stage"
-_PART_MESSAGE: Final = "zk_locust_stage"
+STAGE_FIELD: Final = "zk_locust_stage"
+_STAGE_MESSAGE: Final = "zk_locust_stage"
 _WHERE_MESSAGE: Final = "zk_locust_where"
 _STOP_MESSAGE: Final = "zk_locust_stop"
 _STOPPED_MESSAGE: Final = "zk_locust_stopped"
@@ -57,20 +61,16 @@ example) and `problem` (why it did not answer, else empty), all text.
 """
 
 
+load_ended: Final = EventHook()
+"""Fires on the process that leads the load when all users have ended and nothing is tidied up yet: `environment`."""
+
+
 _plans: "WeakKeyDictionary[Any, LoadPlan]" = WeakKeyDictionary()
 
 
 def plan_of(environment: Any) -> "LoadPlan | None":
     """Return the plan that this process walks through; a worker has none."""
     return _plans.get(environment)
-
-
-def register_load_plan(environment: Any, runner: Any, **_: Any) -> None:
-    """Give this process its share of the plan (a listener of `events.init`)."""
-    if isinstance(runner, WorkerRunner):
-        WorkerParts(environment, runner)
-    elif runner is not None:
-        _plans[environment] = LoadPlan(environment, runner)
 
 
 def _first_stage(environment: Any) -> str:
@@ -81,7 +81,7 @@ def _warm_up_s(environment: Any) -> float:
     return float(getattr(environment.parsed_options, "warm_up", 0.0) or 0.0)
 
 
-class WorkerParts:
+class WorkerStages:
     """A worker's share: it changes stage when the master says so, and sends what it has recorded before it does."""
 
     def __init__(self, environment: Any, runner: Any) -> None:
@@ -89,20 +89,18 @@ class WorkerParts:
         self._runner = runner
         self._stage = MEASURED
         have_patience_with_master()
-        runner.register_message(_PART_MESSAGE, self._on_stage)
+        runner.register_message(_STAGE_MESSAGE, self._on_stage)
         runner.register_message(_STOP_MESSAGE, self._on_stop, concurrent=True)
-        environment.events.test_start.add_listener(self._on_test_start)
-        environment.events.report_to_master.add_listener(self._on_report_to_master)
-        environment.events.quitting.add_listener(self._on_quitting)
         if runner.worker_state != STATE_INIT:
             # Locust has let the master send users before it told us of this process: we are late for `test_start`.
             gevent.spawn(self._catch_up)
 
     def _catch_up(self) -> None:
         self._runner.stats.clear_all()  # what nobody has recorded is not to be in Locust's summary either
-        self._on_test_start()
+        self.on_test_start()
 
-    def _on_test_start(self, **_: Any) -> None:
+    def on_test_start(self, **_: Any) -> None:
+        """Begin the first stage, and ask the master for the one that is running."""
         self._begin(_first_stage(self._environment), None)
         # This worker may have come late, to a load that is further on.
         self._runner.send_message(_WHERE_MESSAGE)
@@ -118,18 +116,17 @@ class WorkerParts:
         self._stage = stage
         stage_changed.fire(environment=self._environment, stage=stage, planned_s=planned_s, elapsed_s=elapsed_s)
 
-    def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        data[PART_FIELD] = self._stage
+    def on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
+        """Say of which stage the report is."""
+        data[STAGE_FIELD] = self._stage
 
     def _on_stop(self, **_: Any) -> None:
-        self._runner.stop()
-        self._runner._send_stats()
+        stop_and_send_last_figures(self._runner)
         self._runner.send_message(_STOPPED_MESSAGE)
 
-    def _on_quitting(self, **_: Any) -> None:
+    def on_quitting(self, **_: Any) -> None:
         """Send the last figures also when this worker is stopped by itself (Ctrl-C, SIGTERM)."""
-        self._runner.stop()
-        self._runner._send_stats()
+        stop_and_send_last_figures(self._runner)
 
 
 class LoadPlan:
@@ -151,17 +148,12 @@ class LoadPlan:
         self._measured_until: float | None = None
         self._warm_until: float | None = None
         self._take_over_run_time()
-        events = environment.events
-        events.test_start.add_listener(self._on_test_start)
-        events.spawning_complete.add_listener(self._on_spawning_complete)
-        events.test_stopping.add_listener(self._on_test_stopping)
         self._walking: Any = None
+        _plans[environment] = self
         if self._is_master:
             have_patience_with_workers()
             runner.register_message(_STOPPED_MESSAGE, self._on_worker_stopped)
             runner.register_message(_WHERE_MESSAGE, self._on_where)
-            # Before Locust's own listener, which adds whatever a report holds to the summary.
-            events.worker_report._handlers.insert(0, self._on_worker_report)
 
     def _take_over_run_time(self) -> None:
         """Let `--run-time` count from the start of the measured stage: Locust would count from the first user."""
@@ -188,7 +180,8 @@ class LoadPlan:
             return max(0.0, self._warm_until - now) + self._measured_s
         return None
 
-    def _on_test_start(self, **_: Any) -> None:
+    def on_test_start(self, **_: Any) -> None:
+        """Begin the first stage."""
         self._stopping.clear()
         self._stopped.clear()
         self._measured_until = self._warm_until = None
@@ -207,7 +200,8 @@ class LoadPlan:
         options = self._environment.parsed_options
         return float(options.num_users or 1) / float(options.spawn_rate or 1)
 
-    def _on_spawning_complete(self, **_: Any) -> None:
+    def on_spawning_complete(self, **_: Any) -> None:
+        """Let the warm-up count from now on."""
         if self._summary_stage == WARM_UP and self._walking is None:
             self._walking = gevent.spawn(self._warm_up)
 
@@ -262,9 +256,10 @@ class LoadPlan:
         """Tell one worker, or all, which stage it is and how long it has been."""
         elapsed_s = time.perf_counter() - self._stage_began_s
         data = {"stage": self._stage, "planned_s": self._stage_planned_s, "elapsed_s": elapsed_s}
-        self._runner.send_message(_PART_MESSAGE, data, worker)
+        self._runner.send_message(_STAGE_MESSAGE, data, worker)
 
-    def _on_test_stopping(self, **_: Any) -> None:
+    def on_test_stopping(self, **_: Any) -> None:
+        """Begin the cool-down on the workers, and wait for their last figures."""
         if self._stopping.is_set():
             # Somebody else stops the load already, and has not come to where Locust would know it.
             self._stopped.wait((self._environment.stop_timeout or 0) + _STOP_GRACE_S)
@@ -302,8 +297,9 @@ class LoadPlan:
     def _on_worker_stopped(self, msg: Any, **_: Any) -> None:
         self._stopped_workers.add(msg.node_id)
 
-    def _on_worker_report(self, data: dict[str, Any], **_: Any) -> None:
-        if data.get(PART_FIELD) != self._summary_stage:
+    def on_worker_report(self, data: dict[str, Any], **_: Any) -> None:
+        """Drop what is of another stage than the summary's, before Locust adds it to the summary."""
+        if data.get(STAGE_FIELD) != self._summary_stage:
             data["stats"] = []
             data["errors"] = {}
             data["stats_total"] = StatsEntry(RequestStats(), "Aggregated", "").get_stripped_report()

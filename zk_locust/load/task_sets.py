@@ -2,15 +2,13 @@
 
 import random
 from collections import deque
-from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
-import gevent
 from locust import SequentialTaskSet, TaskSet, task
-from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from zk_locust.load.companion import Companion
 from zk_locust.load.locust_client import DEFAULT_NODE, LocustClient
+from zk_locust.load.locust_internals import QuickTurns
 from zk_locust.load.operations import (
     AbstractOp,
     MaybeInterrupt,
@@ -29,94 +27,25 @@ from zk_locust.load.operations import (
     ZKWatchOp,
 )
 from zk_locust.load.operations.base import OpSettings
-from zk_locust.load.tasks_later import own_tasks
+from zk_locust.load.user_classes import own_tasks
 
 GETS_PER_SET = 10
 
 
-class _QuickTurns:
-    """Spares what each turn of Locust's loop costs: it draws lots, looks at what a task is, and sleeps for no time."""
-
-    _loop_turn = -1
-    _loop: Any = None
-    _never_waits = False
-    _wait_between_s: tuple[float, float] | None = None
-
-    def get_next_task(self) -> Any:
-        """Return one of the tasks by chance; the only one where there is one."""
-        tasks = self.tasks  # type: ignore[attr-defined]
-        return tasks[0] if len(tasks) == 1 else super().get_next_task()  # type: ignore[misc]
-
-    def execute_task(self, task: Any) -> None:
-        """Run a task; a function, and an operation's method, is called at once."""
-        kind = type(task)
-        if kind is FunctionType or (kind is MethodType and task.__self__ is not self):
-            task(self)
-        else:
-            super().execute_task(task)  # type: ignore[misc]
-
-    def wait(self) -> None:
-        """Wait as long as `wait_time` says. For no time only where the task has not let others run."""
-        user = self._user  # type: ignore[attr-defined]
-        if user._state == LOCUST_STATE_STOPPING:
-            raise StopUser
-        if self._loop is None:
-            self._loop = gevent.get_hub().loop
-            # Found once: to ask each time is a quarter of what a turn takes.
-            self._never_waits = (
-                self._wait_between_s is None
-                and getattr(self.wait_time, "__func__", None) is _QuickTurns.wait_time
-                and getattr(user, "never_waits", False)
-            )
-        seconds = 0.0 if self._never_waits else self.wait_time()
-        turn = self._loop.iteration
-        # Whoever has waited for a reply since has let all others run; who fails without asking anybody must do so now.
-        if seconds > 0 or turn == self._loop_turn:
-            user._state = LOCUST_STATE_WAITING
-            self._sleep(seconds)  # type: ignore[attr-defined]
-            if user._state == LOCUST_STATE_STOPPING:
-                raise StopUser
-            user._state = LOCUST_STATE_RUNNING
-            turn = self._loop.iteration
-        self._loop_turn = turn
-
-    def goes_on(self) -> bool:
-        """Whether a task may run its next operation without another turn of Locust's.
-
-        It may where there is no wait and no other task, the user is not to stop, and others have run since the
-        operation before.
-        """
-        if (
-            not self._never_waits
-            or len(self.tasks) != 1  # type: ignore[attr-defined]
-            or self._task_queue  # type: ignore[attr-defined]
-            or self._user._state == LOCUST_STATE_STOPPING  # type: ignore[attr-defined]
-        ):
-            return False
-        turn = self._loop.iteration
-        if turn == self._loop_turn:
-            return False
-        self._loop_turn = turn
-        return True
-
-    def wait_time(self) -> float:
-        """Return how long to wait until the next task, seconds."""
-        if self._wait_between_s is None:
-            return float(self._user.wait_time())  # type: ignore[attr-defined]
-        return random.uniform(*self._wait_between_s)
-
-
-class ZKLocustTaskSet(_QuickTurns, TaskSet):
+class ZKLocustTaskSet(QuickTurns, TaskSet):
     """Base of the task sets. A subclass may set `tasks` in its `__init__`, also to operations' `task`.
 
     `maybe_interrupt` is handed to every operation; it may end the task set. `min_wait` and `max_wait`, milliseconds,
     win over the user's where a class sets them.
     """
 
+    companion: ClassVar[type[Companion] | None] = None
+    """What a load with this task set does beside its users."""
+
     def __init__(self, parent: Any, maybe_interrupt: MaybeInterrupt | None = None) -> None:
         super().__init__(parent)
         self.maybe_interrupt = maybe_interrupt
-        self._wait_between_s = _own_waits_s(type(self))
+        self.own_waits_s = _own_waits_s(type(self))
 
     def __init_subclass__(cls) -> None:
         cls.tasks = own_tasks(cls)
@@ -127,13 +56,13 @@ class ZKLocustTaskSet(_QuickTurns, TaskSet):
         return self.user
 
 
-class ZKLocustTaskSequence(_QuickTurns, SequentialTaskSet):
+class ZKLocustTaskSequence(QuickTurns, SequentialTaskSet):
     """Base of task sets that run their tasks one after the other; `tasks` may be set in `__init__`."""
 
     def __init__(self, parent: Any, maybe_interrupt: MaybeInterrupt | None = None) -> None:
         super().__init__(parent)  # type: ignore[no-untyped-call]
         self.maybe_interrupt = maybe_interrupt
-        self._wait_between_s = _own_waits_s(type(self))
+        self.own_waits_s = _own_waits_s(type(self))
         self._tasks_done = 0
 
     def __init_subclass__(cls) -> None:

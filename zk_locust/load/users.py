@@ -2,7 +2,6 @@
 
 import contextlib
 import random
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,29 +9,15 @@ from functools import partial
 from typing import Any, Unpack
 
 import gevent
-import locust
 from locust import User
-from locust.runners import WorkerRunner
-from locust.user.task import LOCUST_STATE_STOPPING
 
 from zk_locust.contract.errors import ClientError, ConfigurationError
-from zk_locust.contract.parameters import add_parameters
-from zk_locust.load.bench import adopt_flags, register_bench_parameters
-from zk_locust.load.collectors import register_collectors
-from zk_locust.load.interrupt import register_interrupt
-from zk_locust.load.library_use import give_options
+from zk_locust.contract.options import Options
+from zk_locust.load import session
 from zk_locust.load.locust_client import KINDS, LocustClient
-from zk_locust.load.node_cleanup import register_node_cleanup
+from zk_locust.load.locust_internals import is_stopping
 from zk_locust.load.older_locustfiles import OlderSettings, ZKLocustMeta, with_older_settings
-from zk_locust.load.options import Options
-from zk_locust.load.picked_classes import show_hosts
-from zk_locust.load.refusals import register_refusals
-from zk_locust.load.report_dir import register_report_dir
-from zk_locust.load.request_counting import register_request_counting
-from zk_locust.load.run_sockets import install
-from zk_locust.load.settings_check import register_fixed_parameters, register_settings_check
-from zk_locust.load.stages import register_load_plan
-from zk_locust.load.timer import TimerSettings, adopt
+from zk_locust.load.timer import adopt
 
 _CONNECT_PAUSE_S = 1.0
 _WORTH_TELLING_S = 1.0
@@ -133,7 +118,7 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
                     timer.failure(error)
             if self.client.is_connection_down():
                 gevent.sleep(_CONNECT_PAUSE_S)
-            if self._state == LOCUST_STATE_STOPPING:
+            if is_stopping(self):
                 return
 
     def on_stop(self) -> None:
@@ -167,44 +152,6 @@ def _stopped_after(user: ZKLocust, on_stop: Callable[[], None]) -> None:
         user.client.stop()
 
 
-def _on_init(environment: Any, runner: Any, **_: Any) -> None:
-    if not isinstance(runner, WorkerRunner):
-        show_hosts(environment, getattr(environment.parsed_options, "hosts", None))
-    # Timers of users of other kinds too: on a worker the options come with the test.
-    environment.events.test_start.add_listener(_adopt_options)  # after the one that refuses a test
-
-
-def _adopt_options(environment: Any, **_: Any) -> None:
-    options = Options.of(environment.parsed_options)
-    adopt(TimerSettings(environment.events, options.exception_behavior, options.ignore_connection_down))
-
-
-def register() -> None:
-    """Let Locust know the parameters, the plan of the load and the cleaning up. Safe to call again."""
-    parameters = locust.events.init_command_line_parser
-    for listener in (add_parameters, install):
-        if listener not in parameters._handlers:
-            parameters.add_listener(listener)
-    # Before the collectors', whichever was imported first: they take their files from what --report-dir says.
-    listeners = [
-        give_options,
-        register_interrupt,
-        register_bench_parameters,
-        register_settings_check,
-        register_report_dir,
-        register_fixed_parameters,  # those that follow from --report-dir too
-        register_load_plan,
-        register_refusals,
-        register_node_cleanup,
-        register_request_counting,
-        register_collectors,
-        _on_init,
-    ]
-    handlers = locust.events.init._handlers
-    handlers[:0] = [listener for listener in listeners if listener not in handlers]
-    adopt_flags(sys.argv[1:])
-
-
 # Locust asks for parameters right after it has imported the locustfile, and a locustfile says no more than
 # `from zk_locust import ZKLocust`: this import is the one chance to answer.
-register()
+session.register()

@@ -6,12 +6,11 @@ by itself.
 
 from locust_extra.stats import register_extra_stats
 from zk_locust import ZKLocust
-from zk_locust.load.sequence import SequenceTaskSet, register_sequence
+from zk_locust.load.sequence import SequenceTaskSet
 from zk_metrics import register_zk_metrics
 
 register_extra_stats()
 register_zk_metrics()
-register_sequence()
 
 
 class Sequence(ZKLocust):

@@ -43,8 +43,8 @@ class Channel:
 _channels: "WeakKeyDictionary[Any, Channel]" = WeakKeyDictionary()
 
 
-class Part:
-    """A user's part: the first user of a process is its writer, and where that one leaves, the next to look is."""
+class Role:
+    """A user's role: the first user of a process is its writer, and where that one leaves, the next to look is."""
 
     def __init__(self, environment: Any, client: LocustClient, workload: Workload, number: int) -> None:
         assert workload.broadcast is not None
@@ -54,32 +54,32 @@ class Part:
         self._channel = channel
         self._client = client
         self._make_writer = partial(Writer, channel, client, workload, number)
-        self.role: Writer | Watcher = Watcher(channel, client)
+        self.acts: Writer | Watcher = Watcher(channel, client)
         self._take_over()
 
     def start(self) -> None:
-        """Make what the part needs. Raises ClientError."""
-        self.role.start()
+        """Make what the role needs. Raises ClientError."""
+        self.acts.start()
 
     def stop(self) -> None:
-        """Leave the part to the next user."""
-        self.role.stop()
+        """Leave the role to the next user."""
+        self.acts.stop()
 
     def run(self) -> None:
         """Take one turn."""
         self._take_over()
-        if isinstance(self.role, Writer) and not self._channel.ready.is_set():
+        if isinstance(self.acts, Writer) and not self._channel.ready.is_set():
             # Counted only when it fails, as the first time.
             with self._client.timer("user_prepare") as timer:
-                self.role.start()
+                self.acts.start()
                 timer.discard()
             return
-        self.role.run()
+        self.acts.run()
 
     def _take_over(self) -> None:
         if not self._channel.has_writer:
             self._channel.has_writer = True
-            self.role = self._make_writer()
+            self.acts = self._make_writer()
 
 
 class Writer:
@@ -106,7 +106,7 @@ class Writer:
         self._channel.ready.set()
 
     def stop(self) -> None:
-        """Leave the part to the next user."""
+        """Leave the role to the next user."""
         self._channel.ready.clear()
         self._channel.has_writer = False
 

@@ -4,19 +4,17 @@ import logging
 import sys
 import time
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 import gevent
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import MasterRunner
 
 from zk_locust.clients.bulk import bulk_session
 from zk_locust.contract.errors import ClientError, ConfigurationError, ZKLocustError
-from zk_locust.load.node_cleanup import make_own_node
-from zk_locust.load.options import Options
-from zk_locust.load.own_nodes import holds, make_parents
-from zk_locust.load.picked_classes import may_run
+from zk_locust.contract.options import Options
+from zk_locust.load.companion import Companion
+from zk_locust.load.marked_trees import holds, make_parents, remove_tree
 from zk_locust.load.settings_check import check_settings
-from zk_locust.load.tree_removal import remove_tree
+from zk_locust.load.user_classes import may_run
 from zk_locust.workload.reading import workload_of
 from zk_locust.workload.specification import size_of_all
 from zk_locust.workload.tree import fill, root_of
@@ -26,27 +24,6 @@ _REMOVAL_S: Final = 60.0
 _TOTAL_USERS: Final = "workload_users"
 
 logger = logging.getLogger(__name__)
-
-_preparing: "WeakKeyDictionary[Any, Any]" = WeakKeyDictionary()
-"""The greenlet that makes the tree, by Locust's environment."""
-_made: "WeakKeyDictionary[Any, Options]" = WeakKeyDictionary()
-"""The options that a tree was made with, which is still there."""
-_task_sets: "WeakKeyDictionary[Any, type]" = WeakKeyDictionary()
-
-
-def register_preparation(environment: Any, runner: Any, task_set: type, **_: Any) -> None:
-    """Have the tree filled and removed by the master or the local process (a listener of `events.init`).
-
-    Only where one of the load's users runs `task_set`, which works on that tree.
-    """
-    if runner is not None and not isinstance(runner, WorkerRunner):
-        _task_sets[environment] = task_set
-        # Before all others: no stage has begun and no worker has been told of users until it is through. But
-        # below the load's own node, where it has one.
-        handlers = environment.events.test_start._handlers
-        handlers.insert(handlers.index(make_own_node) + 1 if make_own_node in handlers else 0, _on_test_start)
-        environment.events.test_stop.add_listener(_on_test_stop)
-        environment.events.quitting.add_listener(_on_quitting)
 
 
 def prepare(options: Options) -> int:
@@ -117,35 +94,44 @@ def total_users(parsed_options: Any) -> int:
     return int(getattr(parsed_options, _TOTAL_USERS, None) or 1)
 
 
-def _on_test_start(environment: Any, **_: Any) -> None:
-    if not may_run(environment, _task_sets[environment]):
-        return
-    # Locust hands its own options on to no worker, and those of anybody else to each.
-    if environment.parsed_options is not None:
-        setattr(environment.parsed_options, _TOTAL_USERS, environment.runner.target_user_count)
-    _preparing[environment] = gevent.getcurrent()
-    try:
-        check_settings(environment)
-        options = Options.of(environment.parsed_options)
-        prepare(options)
-        _made[environment] = options
-    except ZKLocustError as error:
-        _refuse(environment, error)
-    finally:
-        del _preparing[environment]
+class Preparation(Companion):
+    """Fills the tree before the first user starts, and removes it when the load has ended."""
 
+    def __init__(self, environment: Any, task_set: type, *, leads: bool) -> None:
+        super().__init__(environment, task_set, leads=leads)
+        self._preparing: Any = None  # the greenlet that makes the tree
+        self._made: Options | None = None  # with which a tree was made that is still there
 
-def _on_test_stop(environment: Any, **_: Any) -> None:
-    options = _made.pop(environment, None)
-    if options is not None and not getattr(environment.parsed_options, "remove_nodes", False):
-        _tidy_up(options)  # else it has gone with all of the load's own node
+    def on_test_start(self, **_: Any) -> None:
+        """Fill the tree. Locust sends users to workers only after this has returned."""
+        environment = self.environment
+        if not may_run(environment, self.task_set):
+            return
+        # Locust hands its own options on to no worker, and those of anybody else to each.
+        if environment.parsed_options is not None:
+            setattr(environment.parsed_options, _TOTAL_USERS, environment.runner.target_user_count)
+        self._preparing = gevent.getcurrent()
+        try:
+            check_settings(environment)
+            options = Options.of(environment.parsed_options)
+            prepare(options)
+            self._made = options
+        except ZKLocustError as error:
+            _refuse(environment, error)
+        finally:
+            self._preparing = None
 
+    def on_test_stop(self, **_: Any) -> None:
+        """Remove the tree, where it does not go with the load's own node."""
+        options, self._made = self._made, None
+        if options is not None and not getattr(self.environment.parsed_options, "remove_nodes", False):
+            _tidy_up(options)
 
-def _on_quitting(environment: Any, **_: Any) -> None:
-    """Where the tree is still being made, end that and wait until it is removed: Locust itself waits for nothing."""
-    greenlet = _preparing.get(environment)
-    if isinstance(greenlet, gevent.Greenlet) and greenlet is not gevent.getcurrent():
-        greenlet.kill(timeout=_REMOVAL_S)
+    def on_quitting(self, **_: Any) -> None:
+        """Where the tree is being made, end that and wait until it is removed: Locust itself waits for nothing."""
+        greenlet = self._preparing
+        if isinstance(greenlet, gevent.Greenlet) and greenlet is not gevent.getcurrent():
+            greenlet.kill(timeout=_REMOVAL_S)
 
 
 def _refuse(environment: Any, error: ZKLocustError) -> None:

@@ -4,16 +4,13 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
-
-import yaml
 
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.nearest_name import nearest
-from zk_locust.contract.parameter_values import MAX_SIZE
+from zk_locust.contract.parameter_values import MAX_SIZE, workload_content
+from zk_locust.contract.request_size import DEFAULT_MAX_BUFFER_BYTES
 from zk_locust.workload.specification import (
-    JUTE_MAXBUFFER,
     OPERATIONS,
     REQUEST_OVERHEAD,
     Broadcast,
@@ -121,12 +118,13 @@ def read_workload(content: object) -> tuple[Workload | None, list[str]]:
     operations = _operations(top, broadcast is not None)
     names = {name for name, weight in operations if weight > 0}
     tree = _tree(top)
-    limit = top.whole("jute_maxbuffer", JUTE_MAXBUFFER, REQUEST_OVERHEAD + 1, MAX_SIZE, "4194304") - REQUEST_OVERHEAD
+    max_buffer = top.whole("jute_maxbuffer", DEFAULT_MAX_BUFFER_BYTES, REQUEST_OVERHEAD + 1, MAX_SIZE, "4194304")
+
     workload = Workload(
         operations=operations,
         tree=tree,
         keys=_keys(top, tree.nodes),
-        values=_values(top, limit),
+        values=_values(top, max_buffer - REQUEST_OVERHEAD),
         watches=_watches(top, tree.nodes),
         ephemerals_per_user=_ephemerals(top, "churn" in names),
         locks=_locks(top, "lock" in names, tree.nodes),
@@ -141,7 +139,7 @@ def workload_text(text: str) -> str:
 
     What travels to the workers is the content: the file need not be there. Raises ValueError with all problems.
     """
-    content = _load(text)
+    content = workload_content(text)
     _, problems = read_workload(content)
     if problems:
         raise ValueError("; ".join(problems))
@@ -153,28 +151,10 @@ def workload_of(text: str | None) -> Workload:
     """Return the workload of the parameter's value; without one, a small mix. Raises ValueError with all problems."""
     if text is None:
         return Workload()
-    workload, problems = read_workload(_load(text))
+    workload, problems = read_workload(workload_content(text))
     if workload is None:
         raise ValueError("; ".join(problems))
     return workload
-
-
-def _load(text: str) -> object:
-    if text.lstrip().startswith("{"):
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise ValueError(f'[{text[:60]}] is not JSON: {error}; write e.g. {{"operations": {{"get": 1}}}}') from None
-    file = Path(text)
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"[{text}] cannot be read: {error.strerror}; give JSON, or the path of a file") from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise ValueError(f"[{text}{f', line {mark.line + 1}' if mark else ''}] is not YAML that can be read") from None
-    # A scenario's file will do as well.
-    return content["workload"] if isinstance(content, Mapping) and "workload" in content else content
 
 
 def _operations(top: _Section, broadcast: bool) -> tuple[tuple[str, float], ...]:

@@ -28,7 +28,7 @@ from zk_locust.contract.parameters import (
 from zk_locust.contract.protection import remedy_for_run, unprotected
 from zk_locust.contract.secrets import kind_of
 from zk_locust.load.sequence_length import sequence_length_s
-from zk_locust.workload.reading import read_workload
+from zk_locust.workload.reading import read_workload, workload_text
 from zk_locust.workload.specification import size_of_all
 from zk_locust.workload.values import mean_size
 
@@ -344,7 +344,7 @@ def _parameters(
         elif parameters is not None:
             # Without the value: it may hold a secret.
             problems.append(f"{source}: this is {kind_of(parameters)}, not a dictionary; write e.g. {{val-size: 1024}}")
-    values, wrong = check(given)
+    values, wrong = check(given, {"workload": workload_text})
     problems += wrong
     for name, remedy in owned.items():
         if name in values:

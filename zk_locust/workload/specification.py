@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-# jute.maxbuffer, as ZooKeeper has it (BinaryInputArchive: 0xfffff), and room for path, ACL and headers of a request.
-JUTE_MAXBUFFER: Final = 0xFFFFF
+# Room for path, ACL and headers of a request.
 REQUEST_OVERHEAD: Final = 1024
 
 # The folders below a workload's root.

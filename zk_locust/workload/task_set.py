@@ -1,19 +1,16 @@
 """The task set that turns the steps of a workload into operations; a user's class names it in `tasks`."""
 
-from typing import Any
-
 import gevent
-import locust
 from locust import task
-from locust.user.task import LOCUST_STATE_STOPPING
 
 from zk_locust.contract.errors import ClientError
 from zk_locust.load.locust_client import LocustClient
+from zk_locust.load.locust_internals import is_stopping
 from zk_locust.load.task_sets import ZKLocustTaskSet
 from zk_locust.workload import broadcast
 from zk_locust.workload.locks import LockUser
 from zk_locust.workload.operations import Operations, paths_of
-from zk_locust.workload.preparation import register_preparation, total_users
+from zk_locust.workload.preparation import Preparation, total_users
 from zk_locust.workload.reading import workload_of
 from zk_locust.workload.specification import USERS
 from zk_locust.workload.steps import Step, steps
@@ -26,23 +23,25 @@ _PAUSE_S = 1.0
 class WorkloadTaskSet(ZKLocustTaskSet):
     """Runs the steps of one user, one a task."""
 
+    companion = Preparation
+
     def on_start(self) -> None:
         """Make what the user needs before its first operation, again and again until it works."""
         self._number: int | None = None
         self._client: LocustClient = self.user.client  # type: ignore[attr-defined]
         self._standing: StandingWatches | None = None
-        self._part: broadcast.Part | None = None
+        self._role: broadcast.Role | None = None
         self._operations: Operations | None = None
         try:
             self._prepare_until_it_works()
         except BaseException:
-            # A user that is killed here is not told to stop, and others wait for its part.
+            # A user that is killed here is not told to stop, and others wait for its role.
             self.on_stop()
             raise
 
     def _prepare_until_it_works(self) -> None:
         ready = False
-        while not ready and self.user._state != LOCUST_STATE_STOPPING:
+        while not ready and not is_stopping(self.user):
             try:
                 # Counted only when it fails: a preparation is not an operation of the load.
                 with self._client.timer("user_prepare") as timer:
@@ -56,14 +55,14 @@ class WorkloadTaskSet(ZKLocustTaskSet):
 
     def on_stop(self) -> None:
         """Leave what is shared with other users."""
-        if self._part is not None:
-            self._part.stop()
+        if self._role is not None:
+            self._role.stop()
 
     @task
     def run_operation(self) -> None:
         """Run the user's next step; as many as may follow at once, where there is no wait."""
-        if self._part is not None:
-            self._part.run()
+        if self._role is not None:
+            self._role.run()
             return
         while True:
             if self._standing is not None and self._standing.fired:
@@ -91,9 +90,9 @@ class WorkloadTaskSet(ZKLocustTaskSet):
             self._number = int(self._client.get_zk_client().create(f"{root}/{USERS}/u", sequence=True)[-10:])
         number = self._number
         if workload.broadcast is not None:
-            if self._part is None:
-                self._part = broadcast.Part(self.user.environment, self._client, workload, number)
-            self._part.start()
+            if self._role is None:
+                self._role = broadcast.Role(self.user.environment, self._client, workload, number)
+            self._role.start()
             return
         if self._operations is None:
             self._operations = Operations(self._client, workload, number)
@@ -109,16 +108,3 @@ class WorkloadTaskSet(ZKLocustTaskSet):
                 watched = [paths[key] for key in watched_keys(workload, number, users)]
                 self._standing = StandingWatches(self._client, watched, workload.watches.on)
             self._standing.set_all()
-
-
-def register() -> None:
-    """Have the tree filled before the first user starts and removed at the end. Safe to call again."""
-    if _on_init not in locust.events.init._handlers:
-        locust.events.init.add_listener(_on_init)
-
-
-def _on_init(environment: Any, runner: Any, **_: Any) -> None:
-    register_preparation(environment, runner, WorkloadTaskSet)
-
-
-register()

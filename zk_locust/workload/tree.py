@@ -7,7 +7,7 @@ from typing import Final
 from zk_locust.clients.bulk import BulkClient
 from zk_locust.clients.native import Create
 from zk_locust.contract.errors import ServerError
-from zk_locust.load.own_nodes import MARK
+from zk_locust.load.marked_trees import MARK
 from zk_locust.workload.specification import LOCKS, PARTS, TREE, Tree, Workload
 from zk_locust.workload.steps import user_random
 from zk_locust.workload.values import contents, mean_size, size_chooser

@@ -12,8 +12,8 @@ from locust.event import Events
 from zk_locust.clients.interface import Watch, ZnodeStat
 from zk_locust.clients.native import Create, Delete, GetChildren
 from zk_locust.contract.errors import NodeExistsError, NoNodeError, NotEmptyError, ServerError
+from zk_locust.contract.options import Options
 from zk_locust.load.locust_client import LocustClient
-from zk_locust.load.options import Options
 
 
 class FakeZooKeeper:

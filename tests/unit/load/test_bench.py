@@ -7,9 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from locust.env import Environment
 from locust.event import Events
 
-from zk_locust.load.bench import adopt_flags, bench_parameter, register_bench_parameters
+from zk_locust.load import session
+from zk_locust.load.bench import adopt_flags, bench_parameter
 
 
 @pytest.fixture(autouse=True)
@@ -55,10 +57,10 @@ def test_a_name_that_can_be_none_is_an_error() -> None:
 
 def test_the_masters_values_are_exported_as_a_test_starts_before_other_listeners_read_them() -> None:
     options = SimpleNamespace(bench_the_answer="41", bench_step_duration=15.0, bench_empty="", hosts="a:1")
-    environment = SimpleNamespace(events=Events(), parsed_options=options)
+    environment = Environment(events=Events(), parsed_options=options)
     seen: list[str | None] = []
     environment.events.test_start.add_listener(lambda **_: seen.append(bench_parameter("the-answer")))
-    register_bench_parameters(environment)
+    session.on_init(environment, None)
     assert bench_parameter("the-answer") == "41"
     # As it was given, not as a float: the older locustfiles call int() on it.
     assert bench_parameter("step-duration") == "15"

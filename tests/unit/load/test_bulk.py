@@ -11,7 +11,7 @@ from tests.unit.load.fakes import FakeZooKeeper, options
 from zk_locust.clients import bulk
 from zk_locust.clients.native import Create, Delete, GetChildren, Request, SetData
 from zk_locust.contract.errors import AuthFailedError, ConnectError, NoNodeError, NotEmptyError
-from zk_locust.load.tree_removal import remove_tree
+from zk_locust.load.marked_trees import remove_tree
 
 
 class Plain(FakeZooKeeper):

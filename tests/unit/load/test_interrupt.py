@@ -9,9 +9,9 @@ import pytest
 PROGRAM = """
 import os, signal
 import gevent
-from zk_locust.load.interrupt import register_interrupt
+from zk_locust.load.interrupt import raise_interrupts_in_main
 {before}
-register_interrupt()
+raise_interrupts_in_main()
 said = []
 def collector():
     for number in range(3):
@@ -51,8 +51,8 @@ def test_an_interrupt_while_all_wait_is_the_main_greenlets_too() -> None:
     program = """
 import os, signal, threading
 import gevent
-from zk_locust.load.interrupt import register_interrupt
-register_interrupt()
+from zk_locust.load.interrupt import raise_interrupts_in_main
+raise_interrupts_in_main()
 threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     gevent.sleep(20)

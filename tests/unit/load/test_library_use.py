@@ -6,8 +6,8 @@ import locust
 import pytest
 from locust.env import Environment
 
-from zk_locust.load.library_use import give_options
-from zk_locust.load.users import register
+from zk_locust.load import session
+from zk_locust.load.settings_check import give_options
 
 
 def test_an_environment_without_options_gets_those_of_the_environment_variables(
@@ -36,6 +36,11 @@ def test_a_value_that_cannot_work_is_refused_in_one_line(
     assert capsys.readouterr().err.startswith("zk-locust: --min-wait [soon]")
 
 
-def test_it_is_the_first_of_the_listeners() -> None:
-    register()
-    assert locust.events.init._handlers[0] is give_options
+def test_it_comes_before_all_other_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
+    session.register()
+    assert locust.events.init._handlers[0] is session.on_init
+    seen: list[Any] = []
+    monkeypatch.setattr(session, "raise_interrupts_in_main", lambda: seen.append(environment.parsed_options))
+    environment = Environment()
+    session.on_init(environment, None)
+    assert seen == [environment.parsed_options] != [None]

@@ -14,11 +14,10 @@ import zk_locust
 from tests.unit.load.fakes import Recorded
 from zk_locust.contract import errors
 from zk_locust.contract.errors import ClientError, server_error
+from zk_locust.contract.options import Options
 from zk_locust.load import timer
-from zk_locust.load.options import Options
-from zk_locust.load.picked_classes import drives_zookeeper, may_run
-from zk_locust.load.tasks_later import comes_later
 from zk_locust.load.timer import LocustTimer, TimerSettings
+from zk_locust.load.user_classes import comes_later, drives_zookeeper, may_run
 from zk_locust.load.users import ZKLocust
 from zk_locust.locustfiles.locust_connect_set_parallel import ParallelConnect, ParallelSet
 from zk_locust.task_sets import ZKGetTaskSet, ZKLocustTaskSet, ZKSetTaskSet

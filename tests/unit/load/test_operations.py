@@ -1,11 +1,13 @@
 """Operations, task sets and users, on an ensemble of a dictionary."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
-import locust
 import pytest
 from gevent import GreenletExit
+from locust.env import Environment
 from locust.user.task import LOCUST_STATE_STOPPING
 
 import zk_locust
@@ -18,9 +20,8 @@ from zk_locust.contract.errors import (
     NoNodeError,
     OperationTimeoutError,
 )
-from zk_locust.load import users
+from zk_locust.load import session, users
 from zk_locust.load.operations import AbstractOp, ZKGetOp, ZKIncrementingSetOp, ZKSetOp
-from zk_locust.load.settings_check import register_fixed_parameters, register_settings_check
 from zk_locust.load.task_sets import GETS_PER_SET, ZKGetTaskSet, ZKSetAndGetTaskSet, ZKSetTaskSet
 from zk_locust.load.users import ZKLocust
 
@@ -251,24 +252,21 @@ def test_an_unknown_client_is_refused_with_the_nearest(zookeeper: FakeZooKeeper,
 
 def test_without_hosts_a_load_is_refused_once(recorded: Recorded, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        register_settings_check(environment(recorded), runner=object(), web_ui=None)
+        session.on_init(environment(recorded), runner=object())
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("zk-locust: --hosts []: the ensemble's address is missing; give --hosts")
 
 
-def test_what_follows_from_the_folder_of_a_report_is_fixed_for_the_page_too() -> None:
-    listeners = [listener.__name__ for listener in locust.events.init._handlers]
-    assert listeners.index("register_report_dir") < listeners.index("register_fixed_parameters")
-
-
 def test_with_a_page_a_load_is_refused_when_it_is_started_there(
-    recorded: Recorded, caplog: pytest.LogCaptureFixture
+    recorded: Recorded, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    given = environment(recorded, hosts=None, client="kazoo", stats_events=None)
-    options: Any = given.parsed_options
-    register_settings_check(given, runner=object(), web_ui=object())
-    options.stats_events = "report/events.csv"  # as --report-dir has it
-    register_fixed_parameters(given, runner=object(), web_ui=object())
+    monkeypatch.setattr(session, "_start_collectors", lambda *_: None)
+    options: Any = SimpleNamespace(
+        hosts=None, client="kazoo", stats_events=None, report_dir=str(tmp_path / "report"), num_users=1, spawn_rate=1
+    )
+    user_class = type("Set", (ZKLocust,), {"tasks": [ZKSetTaskSet]})
+    given = Environment(user_classes=[user_class], events=recorded.events, parsed_options=options)
+    session.on_init(given, runner=object(), web_ui=object())
     started: list[int] = []
     recorded.events.test_start.add_listener(lambda **_: started.append(1))
     with pytest.raises(GreenletExit):
@@ -280,7 +278,9 @@ def test_with_a_page_a_load_is_refused_when_it_is_started_there(
     with pytest.raises(GreenletExit):
         recorded.events.test_start.fire(environment=given)
     assert started == [1]
-    assert options.stats_events == "report/events.csv", "whoever sees the page must not say where files are written"
+    assert options.stats_events == str(tmp_path / "report" / "events.csv"), (
+        "whoever sees the page must not say where files are written"
+    )
     assert [record.message.partition("]")[0] for record in caplog.records] == [
         "The load is not started: --hosts [", "The load is not started: --client [telnet",
     ]  # fmt: skip

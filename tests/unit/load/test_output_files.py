@@ -9,8 +9,8 @@ import pytest
 from tests.unit.load.fakes import Recorded, environment
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameters import PARAMETERS
-from zk_locust.load.output_files import check_output_files, check_series
-from zk_locust.load.settings_check import register_settings_check
+from zk_locust.load import session
+from zk_locust.load.settings_check import check_output_files, check_series
 
 WRITTEN = [parameter for parameter in PARAMETERS if parameter.writes]
 
@@ -54,12 +54,12 @@ def test_with_a_page_files_are_looked_at_before_there_is_one(
 ) -> None:
     given = environment(Recorded(), hosts=None, stats_events=str(tmp_path))
     with pytest.raises(SystemExit):
-        register_settings_check(given, runner=object(), web_ui=object())
+        session.on_init(given, runner=object(), web_ui=object())
     assert capsys.readouterr().err.startswith(f"zk-locust: --stats-events [{tmp_path}]: it cannot be written")
 
 
 def test_a_load_whose_series_has_no_interval_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = environment(Recorded(), hosts="zk1", stats_csv=str(tmp_path / "x.csv"), stats_collect=0.0, report_dir=None)
     with pytest.raises(SystemExit):
-        register_settings_check(given, runner=object(), web_ui=None)
+        session.on_init(given, runner=object(), web_ui=None)
     assert capsys.readouterr().err.startswith("zk-locust: --stats-csv [")

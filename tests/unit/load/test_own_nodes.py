@@ -9,10 +9,9 @@ import pytest
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, environment
 from zk_locust.clients import bulk
 from zk_locust.contract.errors import ClientError, ConnectError, NoAuthError, NotEmptyError, OperationTimeoutError
-from zk_locust.load import node_cleanup
-from zk_locust.load.own_nodes import FLEET_MARK, MARK, is_own_name, own_node
+from zk_locust.load import own_node as node_cleanup
+from zk_locust.load.marked_trees import FLEET_MARK, MARK, is_own_name, own_node, remove_tree
 from zk_locust.load.stages import happened
-from zk_locust.load.tree_removal import remove_tree
 
 RUN = "/zk-locust-20261124T031500Z-quick"
 

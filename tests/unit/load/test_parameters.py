@@ -12,9 +12,9 @@ from locust.argument_parser import LocustArgumentParser
 from zk_locust.contract import parameters
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.nearest_name import nearest
+from zk_locust.contract.options import Options
 from zk_locust.contract.parameters import BY_NAME, PARAMETERS, Parameter, check, environment_of
 from zk_locust.contract.parameters_page import parameters_page
-from zk_locust.load.options import Options
 
 PAGE = Path(__file__).parents[3] / "docs" / "parameters.md"
 SECRET = "swordfish"

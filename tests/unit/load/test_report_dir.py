@@ -7,17 +7,27 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from locust import User
 from locust.event import Events
 
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameter_values import WEB
-from zk_locust.load import report_dir
+from zk_locust.load import report_dir, session
 from zk_locust.load.report_dir import FILES, ReportDir, take_defaults
 
 
 def environment(**values: Any) -> Any:
-    options = SimpleNamespace(num_users=3, spawn_rate=1, kazoo_sasl_options="hush-7", hosts="a:1", **values)
-    return Mock(events=Events(), parsed_options=options, locustfile="some/locust_set.py")
+    options = SimpleNamespace(
+        num_users=3, spawn_rate=1, kazoo_sasl_options='{"mechanism": "X", "password": "hush-7"}', hosts="a:1", **values
+    )
+    return Mock(events=Events(), parsed_options=options, locustfile="some/locust_set.py", user_classes=[User])
+
+
+def record_into(folder: Path, load: Any) -> None:
+    load.parsed_options.report_dir = str(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "_start_collectors", lambda *_: None)
+        session.on_init(load, runner=object())
 
 
 def end(load: Any, *, started: bool = True) -> None:
@@ -53,7 +63,7 @@ def test_the_report_is_written_after_the_files_are_closed_and_knows_no_secret(
     order: list[str] = []
     monkeypatch.setattr(report_dir, "_write_report", lambda folder: order.append(f"report of {folder.name}"))
     load = environment()
-    ReportDir(tmp_path / "made" / "run", load)
+    record_into(tmp_path / "made" / "run", load)
     load.events.quitting.add_listener(lambda **_: None)
     load.events.quit.add_listener(lambda **_: order.append("files closed"))
     end(load)
@@ -70,7 +80,7 @@ def test_the_report_is_written_after_the_files_are_closed_and_knows_no_secret(
 def test_without_a_load_there_is_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_dir, "_write_report", lambda _: pytest.fail("a report of nothing"))
     load = environment()
-    ReportDir(tmp_path / "run", load)
+    record_into(tmp_path / "run", load)
     end(load, started=False)
     assert list((tmp_path / "run").iterdir()) == []
 

@@ -10,7 +10,7 @@ from locust.env import Environment
 from locust.stats import RequestStats
 
 from zk_locust.contract.errors import ConnectionLossError
-from zk_locust.load.request_counting import counter_of, register_request_counting
+from zk_locust.load.locust_internals import count_requests_quickly, counter_of
 
 REQUESTS = some.lists(
     some.tuples(
@@ -63,9 +63,9 @@ def test_it_stands_in_for_locusts_own_listener_and_for_no_other() -> None:
     runner = environment.create_local_runner()
     seen: list[str] = []
     environment.events.request.add_listener(lambda name, **_: seen.append(name))
-    register_request_counting(environment, runner)
+    count_requests_quickly(environment, runner)
     first, _second = environment.events.request._handlers
-    assert first.__module__ == "zk_locust.load.request_counting"
+    assert first.__module__ == "zk_locust.load.locust_internals"
     environment.events.request.fire(
         request_type="zookeeper", name="get", response_time=1.0, response_length=3, exception=None, context={}
     )

@@ -10,7 +10,7 @@ import zmq
 from zk_locust.contract.bind_address import bind_address, require_to_listen
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.run_token import VARIABLE, new_token, run_keys
-from zk_locust.load.handshakes import MOST_TOLD, UNKNOWN, Handshakes
+from zk_locust.load.refusals import MOST_TOLD, UNKNOWN, Handshakes
 from zk_locust.load.run_sockets import missing_secrets, without_secrets
 
 ACCEPTED, ENDED = int(zmq.EVENT_ACCEPTED), int(zmq.EVENT_DISCONNECTED)

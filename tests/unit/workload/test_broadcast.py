@@ -41,10 +41,10 @@ def environment() -> Environment:
 @pytest.fixture
 def parts(zookeeper: WatchedZooKeeper, recorded: Recorded, environment: Environment) -> tuple[Any, Any]:
     writer, watcher = (
-        broadcast.Part(environment, locust_client(zookeeper, recorded), WORKLOAD, number) for number in range(2)
+        broadcast.Role(environment, locust_client(zookeeper, recorded), WORKLOAD, number) for number in range(2)
     )
-    assert isinstance(writer.role, broadcast.Writer)
-    assert isinstance(watcher.role, broadcast.Watcher)
+    assert isinstance(writer.acts, broadcast.Writer)
+    assert isinstance(watcher.acts, broadcast.Watcher)
     writer.start()
     watcher.start()
     return writer, watcher
@@ -93,7 +93,7 @@ def test_a_write_whose_reply_was_lost_is_delivered_all_the_same(
     writer.run()
     watcher.run()
     recorded.fired.clear()
-    (path,) = writer.role._channel.paths
+    (path,) = writer.acts._channel.paths
 
     def carried_out() -> None:
         zookeeper.set(path, b"x")
@@ -114,7 +114,7 @@ def test_a_writer_that_leaves_is_replaced(
     parts: tuple[Any, Any], recorded: Recorded, zookeeper: WatchedZooKeeper, environment: Environment
 ) -> None:
     writer, watcher = parts
-    third = broadcast.Part(environment, watcher._client, WORKLOAD, 2)
+    third = broadcast.Role(environment, watcher._client, WORKLOAD, 2)
     third.start()
     writer.run()
     third.run()
@@ -125,13 +125,13 @@ def test_a_writer_that_leaves_is_replaced(
     for _ in range(3):
         watcher.run()
         third.run()
-    assert isinstance(watcher.role, broadcast.Writer)
-    assert isinstance(third.role, broadcast.Watcher)
+    assert isinstance(watcher.acts, broadcast.Writer)
+    assert isinstance(third.acts, broadcast.Watcher)
     assert recorded.kinds[0] == ("user_prepare", "ConnectionLossError")
     assert recorded.kinds[1:] == [("set", None), ("watch_delivery", None), ("get_watch", None)] * 2
 
 
-def test_a_user_killed_while_it_prepares_gives_its_part_back(
+def test_a_user_killed_while_it_prepares_gives_its_role_back(
     zookeeper: WatchedZooKeeper, recorded: Recorded, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("zk_locust.workload.task_set.workload_of", lambda _: WORKLOAD)
@@ -142,4 +142,4 @@ def test_a_user_killed_while_it_prepares_gives_its_part_back(
     gevent.sleep(0.01)
     preparing.kill()
     assert recorded.kinds == [("user_prepare", "ConnectionLossError")]
-    assert isinstance(broadcast.Part(environment, user.client, WORKLOAD, 9).role, broadcast.Writer)
+    assert isinstance(broadcast.Role(environment, user.client, WORKLOAD, 9).acts, broadcast.Writer)

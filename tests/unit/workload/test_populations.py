@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, locust_client
 from zk_locust.clients.native import NativeClient
 from zk_locust.contract.errors import ConnectionLossError, NodeExistsError, NoNodeError, NotEmptyError
-from zk_locust.load.own_nodes import make_parents
-from zk_locust.load.tree_removal import remove_tree
+from zk_locust.load.marked_trees import make_parents, remove_tree
 from zk_locust.workload.operations import Operations
 from zk_locust.workload.specification import Locks, Tree, Values, Workload, size_of_all
 from zk_locust.workload.steps import steps

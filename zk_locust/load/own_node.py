@@ -10,16 +10,23 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import gevent
-from locust.runners import WorkerRunner
 
 from zk_locust.clients.bulk import BulkClient, bulk_session
 from zk_locust.clients.native import Delete
 from zk_locust.contract.errors import ClientError, NodeExistsError, NoNodeError, NotEmptyError, ServerError
-from zk_locust.load.options import Options
-from zk_locust.load.own_nodes import FLEET_MARK, MARK, fresh_node, holds, is_own_name, make_parents, own_node
-from zk_locust.load.picked_classes import drives_zookeeper
+from zk_locust.contract.options import Options
+from zk_locust.load.marked_trees import (
+    FLEET_MARK,
+    MARK,
+    fresh_node,
+    holds,
+    is_own_name,
+    make_parents,
+    own_node,
+    remove_tree,
+)
 from zk_locust.load.stages import happened
-from zk_locust.load.tree_removal import remove_tree
+from zk_locust.load.user_classes import drives_zookeeper
 
 # For all of them together: a load has 40 s between its planned end and its deadline, and its processes need 17 to end
 # (roles/benchmark_run/vars/main.yml). What is left then is for the next run.
@@ -41,15 +48,6 @@ class _OwnNode:
 _own: "WeakKeyDictionary[Any, _OwnNode]" = WeakKeyDictionary()
 """By Locust's environment, while a test is on."""
 _removals: "WeakKeyDictionary[Any, gevent.Greenlet]" = WeakKeyDictionary()
-
-
-def register_node_cleanup(environment: Any, runner: Any, **_: Any) -> None:
-    """Remove the load's nodes when a test has stopped: once, not on workers (a listener of `events.init`)."""
-    if not isinstance(runner, WorkerRunner):
-        # Before whoever else makes nodes as a test starts, and before users are sent anywhere.
-        environment.events.test_start._handlers.insert(0, make_own_node)
-        environment.events.test_stop.add_listener(remove_nodes)
-        environment.events.quitting.add_listener(_finish)
 
 
 def make_own_node(environment: Any, **_: Any) -> None:
@@ -87,10 +85,11 @@ def remove_nodes(environment: Any, **_: Any) -> None:
         own = _own.pop(environment)
         environment.parsed_options.pseudo_root = own.pseudo_root
         _removals[environment] = gevent.spawn(_remove, Options.of(environment.parsed_options), own)
-    _finish(environment)
+    wait_for_removal(environment)
 
 
-def _finish(environment: Any, **_: Any) -> None:
+def wait_for_removal(environment: Any, **_: Any) -> None:
+    """Return when what is being removed is removed."""
     removal = _removals.get(environment)
     if removal is not None:
         removal.join()

@@ -9,12 +9,24 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from zk_locust.clients.interface import ClientSettings
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameter_values import SafeValueError
 from zk_locust.contract.parameters import PARAMETERS, Parameter, Value
 from zk_locust.contract.sasl_options import KazooOptions
 from zk_locust.contract.secrets import REDACTED
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What every client needs to know, whichever it is.
+
+    `hosts` is a connect string, with a chroot where there is one. Times are seconds.
+    """
+
+    hosts: str
+    session_timeout_s: float = 10.0
+    connect_timeout_s: float = 10.0
+    operation_timeout_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,7 @@ class Options:
     max_wait_s: float
     key_size: int
     val_size: int
+    jute_maxbuffer: int
     workload: str | None
     exception_behavior: str
     ignore_connection_down: bool
@@ -53,6 +66,7 @@ class Options:
             max_wait_s=max(min_wait_ms, min_wait_ms if max_wait_ms is None else max_wait_ms) / 1000,
             key_size=value["key_size"],
             val_size=value["val_size"],
+            jute_maxbuffer=value["jute_maxbuffer"],
             workload=value["workload"],
             exception_behavior=value["exception_behavior"],
             ignore_connection_down=bool(value["ignore_connection_down"]),
@@ -116,8 +130,13 @@ def _value(parameter: Parameter, parsed_options: Any) -> Value:
     try:
         return parameter.convert(value)
     except ValueError as error:
-        if parameter.secret and not isinstance(error, SafeValueError):
-            error = SafeValueError("cannot be used")
-        shown = REDACTED if parameter.secret else value
-        problem, _, remedy = str(error).removeprefix(f"[{value}] ").partition("; ")
-        raise ConfigurationError(parameter.flag, shown, problem, remedy or "see docs/parameters.md") from None
+        raise refused(parameter, value, error) from None
+
+
+def refused(parameter: Parameter, text: str, error: ValueError) -> ConfigurationError:
+    """Return the refusal of a parameter's text that `error` is about, without the value of a secret."""
+    if parameter.secret and not isinstance(error, SafeValueError):
+        error = SafeValueError("cannot be used")
+    shown = REDACTED if parameter.secret else text
+    problem, _, remedy = str(error).removeprefix(f"[{text}] ").partition("; ")
+    return ConfigurationError(parameter.flag, shown, problem, remedy or "see docs/parameters.md")

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from zk_locust.load.options import Options
+from zk_locust.contract.options import Options
 
 _PORT: Final = re.compile(r"(.*):(\d{1,5})")
 
