@@ -121,9 +121,8 @@ def warn_of_idle_workers(environment: Any, **_: Any) -> None:
     users, workers = int(runner.target_user_count or 0), int(runner.worker_count)
     if 0 < users < workers:
         logger.warning(
-            "%d users are fewer than %d workers: %d workers stay idle until there are more users",
-            users, workers, workers - users,
-        )  # fmt: skip
+            "%d users are fewer than %d workers: the others stay idle until there are more users", users, workers
+        )
 
 
 def check_output_files(parsed_options: Any) -> None:

@@ -1,0 +1,176 @@
+"""The start of a load: who is called when, and what is refused before any user is started."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, ClassVar
+from unittest.mock import Mock
+
+import locust
+import pytest
+from locust import LoadTestShape, User
+from locust.env import Environment
+from locust.event import Events
+from locust.runners import MasterRunner
+
+from zk_locust.load import session
+from zk_locust.load.sequence import SequenceTaskSet
+from zk_locust.load.settings_check import warn_of_idle_workers
+from zk_locust.load.task_sets import ZKSetTaskSet
+from zk_locust.load.users import ZKLocust
+
+
+class Set(ZKLocust):
+    tasks: ClassVar[Any] = [ZKSetTaskSet]  # type: ignore[misc]
+
+
+@pytest.fixture(autouse=True)
+def no_collectors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(session, "_start_collectors", lambda *_: None)
+    return iter([None])
+
+
+def environment(**values: Any) -> Environment:
+    options: Any = SimpleNamespace(**{"hosts": "zk1:2181", "num_users": 4, "spawn_rate": 1} | values)
+    return Environment(user_classes=[Set], events=Events(), parsed_options=options)
+
+
+def master() -> Any:
+    return Mock(spec=MasterRunner, target_user_count=0, worker_count=0)
+
+
+def names(hook: Any) -> list[str]:
+    return [getattr(listener, "__qualname__", "") for listener in hook._handlers]
+
+
+def test_registering_again_changes_nothing() -> None:
+    session.register()
+    before = list(locust.events.init._handlers), list(locust.events.init_command_line_parser._handlers)
+    session.register()
+    assert (locust.events.init._handlers, locust.events.init_command_line_parser._handlers) == before
+
+
+def test_importing_a_module_registers_nothing_but_where_the_user_class_is_defined() -> None:
+    code = """
+import importlib, pkgutil, locust
+import locust_extra, zk_metrics, zk_locust.load, zk_locust.workload
+for package in (locust_extra, zk_metrics, zk_locust.load, zk_locust.workload):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if module.name != "zk_locust.load.users":
+            importlib.import_module(module.name)
+hooks = [hook for hook in vars(locust.events).values() if hasattr(hook, "_handlers")]
+assert [hook._handlers for hook in hooks if hook._handlers] == [], hooks
+from zk_locust import ZKLocust
+from zk_locust.load import session
+assert locust.events.init._handlers == [session.on_init]
+"""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("ZK_", "KAZOO_", "LOCUST_"))}
+    clean["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_settings_are_final_and_nodes_are_made_before_a_listener_of_the_locustfile_is_called() -> None:
+    load = environment()
+    load.events.test_start.add_listener(of_the_locustfile)
+    session.on_init(load, runner=object(), web_ui=object())
+    found = names(load.events.test_start)
+    place = found.index("of_the_locustfile")
+    assert found[:4] == [
+        "fixed_parameters.<locals>.restore", "export_bench_parameters", "_refusing_test.<locals>.<lambda>",
+        "make_own_node",
+    ]  # fmt: skip
+    assert all(name.endswith(".on_test_start") for name in found[4:place])
+    assert found[place + 1 :] == ["LoadPlan.on_test_start", "_adopt_options"]
+
+
+def of_the_locustfile(**_: Any) -> None:
+    """Stand for what a locustfile does as a test starts."""
+
+
+def test_figures_are_written_before_nodes_are_removed() -> None:
+    load = environment()
+    load.events.test_stop.add_listener(of_the_locustfile)
+    session.on_init(load, runner=object())
+    assert names(load.events.test_stop)[:3] == ["_tell_of_end", "of_the_locustfile", "remove_nodes"]
+
+
+def test_a_step_ends_before_the_measured_stage_does() -> None:
+    load = environment()
+    session.on_init(load, runner=object())
+    found = names(load.events.test_stopping)
+    assert found.index("Sequence.on_test_stopping") < found.index("LoadPlan.on_test_stopping")
+
+
+def test_the_master_drops_figures_before_locust_adds_them() -> None:
+    load = environment()
+    load.events.worker_report.add_listener(of_the_locustfile)
+    session.on_init(load, runner=master())
+    assert names(load.events.worker_report) == ["LoadPlan.on_worker_report", "of_the_locustfile"]
+
+
+def test_a_sequence_that_is_imported_but_not_run_changes_no_load() -> None:
+    load = environment()
+    (companion,) = (c for c in session._companions(load, leads=True) if c.task_set is SequenceTaskSet)
+    companion.on_test_start()
+    companion._on_stage_changed("measured", 0.0)
+    assert companion._walking is None
+
+
+def refusal(load: Environment, runner: Any, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        session.on_init(load, runner=runner)
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("jute_maxbuffer", "most"), [(None, 1048575 - 20 - 3 - 8 - 128), (4194304, 4194304 - 20 - 3 - 8 - 128)]
+)
+def test_values_that_no_server_takes_are_refused(
+    jute_maxbuffer: int | None, most: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {} if jute_maxbuffer is None else {"jute_maxbuffer": jute_maxbuffer}
+    session.on_init(environment(val_size=most, **given), runner=object())
+    message = refusal(environment(val_size=most + 1, **given), object(), capsys)
+    assert message == (
+        f"zk-locust: --val-size [{most + 1}]: the servers take {most} bytes at most (their jute.maxbuffer is "
+        f"{jute_maxbuffer or 1048575}); write less, or raise jute.maxbuffer on the servers and say so with "
+        "--jute-maxbuffer\n"
+    )
+
+
+def test_fewer_users_than_workers_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    message = refusal(environment(num_users=3, expect_workers=4), master(), capsys)
+    assert message == (
+        "zk-locust: --users [3]: 4 workers are expected, and Locust leaves those without users idle; "
+        "give 4 users or more, or start fewer workers\n"
+    )
+    assert "--users [1]" in refusal(environment(num_users=None, expect_workers=2), master(), capsys)
+
+
+def test_users_whose_number_changes_are_no_mistake() -> None:
+    session.on_init(environment(num_users=4, expect_workers=4), runner=master())
+    session.on_init(environment(num_users=1, expect_workers=4), runner=master(), web_ui=object())
+    shaped = environment(num_users=1, expect_workers=4)
+    shaped.shape_class = Mock(spec=LoadTestShape)
+    session.on_init(shaped, runner=master())
+
+
+@pytest.mark.parametrize(("users", "told"), [(3, True), (4, False)])
+def test_workers_that_stay_idle_are_told_of_as_a_test_starts(
+    users: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        warn_of_idle_workers(SimpleNamespace(runner=SimpleNamespace(target_user_count=users, worker_count=4)))
+    expected = "3 users are fewer than 4 workers: the others stay idle until there are more users"
+    assert [record.message for record in caplog.records] == ([expected] if told else [])
+
+
+def test_a_load_without_zookeeper_users_is_left_alone() -> None:
+    load = environment(hosts=None, val_size=1 << 25)
+    load.user_classes = [User]
+    session.on_init(load, runner=object())
