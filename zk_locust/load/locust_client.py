@@ -99,12 +99,12 @@ class LocustClient:
     def create_default_node(self) -> str:
         """Make an ephemeral node of this client's own, another one with each call; return its path."""
         self.ensure_pseudo_root()
-        value = random.randbytes(self.options.val_size)
+        value = random.randbytes(self.value_size())
         return self.get_zk_client().create(self.join_path(OWN_NODE), value, ephemeral=True, sequence=True)
 
     def create_shared_node(self) -> str:
         """Make the node that the reads of all clients share, unless it is there; return its path."""
-        return self.create_node(DEFAULT_NODE, random.randbytes(self.options.val_size))
+        return self.create_node(DEFAULT_NODE, random.randbytes(self.value_size()))
 
     def create_node(self, name: str, value: bytes) -> str:
         """Make a node below the pseudo root unless it is there; return its path."""
@@ -112,6 +112,10 @@ class LocustClient:
         path = self.join_path(name)
         self._create_unless_there(path, value)
         return path
+
+    def value_size(self, given: int | None = None) -> int:
+        """Return the length of values, bytes: as given, or as the parameter `val-size` says."""
+        return self.options.val_size if given is None else given
 
     def timer(self, name: str) -> LocustTimer:
         """Return a timer for the operation `name` that does with errors what the options say."""

@@ -1,35 +1,16 @@
 """The task sets: which operations a user runs, in which proportion."""
 
 import random
-from collections import deque
 from typing import Any, ClassVar
 
 from locust import SequentialTaskSet, TaskSet, task
 
 from zk_locust.load.companion import Companion
-from zk_locust.load.locust_client import DEFAULT_NODE, LocustClient
+from zk_locust.load.locust_client import LocustClient
 from zk_locust.load.locust_internals import QuickTurns
-from zk_locust.load.operations import (
-    AbstractOp,
-    MaybeInterrupt,
-    ZKConnectOp,
-    ZKCountChildrenOp,
-    ZKCreateEphemeralOp,
-    ZKDeleteFromQueueOp,
-    ZKExistsOp,
-    ZKExistsWithManyWatchesOp,
-    ZKExistsWithWatchOp,
-    ZKGetChildren2Op,
-    ZKGetChildrenOp,
-    ZKGetOp,
-    ZKIncrementingSetOp,
-    ZKSetOp,
-    ZKWatchOp,
-)
-from zk_locust.load.operations.base import OpSettings
+from zk_locust.load.mixes import Mix, mix_of
+from zk_locust.load.operations.base import MaybeInterrupt, OpSettings
 from zk_locust.load.user_classes import own_tasks
-
-GETS_PER_SET = 10
 
 
 class ZKLocustTaskSet(QuickTurns, TaskSet):
@@ -90,7 +71,7 @@ def _own_waits_s(task_set: Any) -> tuple[float, float] | None:
 
 
 class OperationsTaskSet(ZKLocustTaskSet):
-    """Base of the task sets that are a mix of operations: `operations` says which, and how often each is chosen.
+    """Base of the task sets that are a mix of operations: that of `default_name`, or what `operations` says.
 
     With `name` or `suffix`, as in 2019, requests are counted by the operation as their type, and by this name, or by
     the task set's own with the suffix. `val_size` is the length of the values, bytes; by default `--val-size`.
@@ -114,9 +95,9 @@ class OperationsTaskSet(ZKLocustTaskSet):
         client: LocustClient = self.user.client  # type: ignore[attr-defined]
         self._choices = [op.task for op, weight in self.operations(client) for _ in range(weight)]
 
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
+    def operations(self, client: LocustClient) -> Mix:
         """Return (operation, weight) for each operation of one user."""
-        raise NotImplementedError
+        return mix_of(self.default_name, client, self.val_size, self.settings)
 
     # One task at the level of the class: Locust warns of a class without, and its pages list the names.
     @task
@@ -133,19 +114,11 @@ class ZKSetTaskSet(OperationsTaskSet):
 
     default_name = "set"
 
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
-        """Return the set."""
-        return [(ZKSetOp(client, val_size=self.val_size, **self.settings), 1)]
-
 
 class ZKGetTaskSet(OperationsTaskSet):
     """Reads only."""
 
     default_name = "get"
-
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
-        """Return the get."""
-        return [(ZKGetOp(client, val_size=self.val_size, **self.settings), 1)]
 
 
 class ZKSetAndGetTaskSet(OperationsTaskSet):
@@ -153,40 +126,17 @@ class ZKSetAndGetTaskSet(OperationsTaskSet):
 
     default_name = "set_and_get"
 
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
-        """Return the incrementing set and the get."""
-        return [
-            (ZKIncrementingSetOp(client, val_size=self.val_size, **self.settings), 1),
-            (ZKGetOp(client, val_size=self.val_size, **self.settings), GETS_PER_SET),
-        ]
-
 
 class ZKConnectTaskSet(OperationsTaskSet):
     """Sessions that come and go. The user's class says `autostart=False`."""
 
     default_name = "connect"
 
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
-        """Return the connect."""
-        return [(ZKConnectOp(client, **self.settings), 1)]
-
 
 class ZKCreateAndDeleteTaskSet(OperationsTaskSet):
-    """Ephemeral nodes that come and go, and now and then a count of them.
-
-    More deletions are tried than nodes are made, so that the number of nodes stays small.
-    """
+    """Ephemeral nodes that come and go, and now and then a count of them."""
 
     default_name = "create_and_delete"
-
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
-        """Return creation, deletion and count."""
-        made: deque[str] = deque()
-        return [
-            (ZKCreateEphemeralOp(client, push=made.append, val_size=self.val_size, **self.settings), 75),
-            (ZKDeleteFromQueueOp(client, made.popleft, **self.settings), 125),
-            (ZKCountChildrenOp(client, **self.settings), 1),
-        ]
 
 
 class ZKWatchTaskSet(OperationsTaskSet):
@@ -194,27 +144,11 @@ class ZKWatchTaskSet(OperationsTaskSet):
 
     default_name = "watch"
 
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
-        """Return the watch."""
-        return [(ZKWatchOp(client, val_size=self.val_size, **self.settings), 1)]
-
 
 class ZKExistsTaskSet(OperationsTaskSet):
     """Nodes that exist and nodes that do not, with a watch and without."""
 
     default_name = "exists"
-
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
-        """Return the four ways to ask."""
-        there = client.join_path(DEFAULT_NODE)
-        not_there = client.join_path("/doesnotexist")
-        settings = self.settings
-        return [
-            (ZKExistsOp(client, there, "exists_positive", make_node=True, **settings), 1),
-            (ZKExistsOp(client, not_there, "exists_negative", **settings), 1),
-            (ZKExistsWithWatchOp(client, there, "exists_positive_watch", make_node=True, **settings), 1),
-            (ZKExistsWithWatchOp(client, not_there, "exists_negative_watch", **settings), 1),
-        ]
 
 
 class ZKExistsManyTaskSet(OperationsTaskSet):
@@ -222,26 +156,14 @@ class ZKExistsManyTaskSet(OperationsTaskSet):
 
     default_name = "exists_many"
 
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
-        """Return the exists with ever new watches."""
-        return [(ZKExistsWithManyWatchesOp(client, **self.settings), 1)]
-
 
 class ZKGetChildrenTaskSet(OperationsTaskSet):
     """Lists of children."""
 
     default_name = "get_children"
 
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
-        """Return the get_children."""
-        return [(ZKGetChildrenOp(client, **self.settings), 1)]
-
 
 class ZKGetChildren2TaskSet(OperationsTaskSet):
     """Lists of children, with the parent's stat."""
 
     default_name = "get_children2"
-
-    def operations(self, client: LocustClient) -> list[tuple[AbstractOp, int]]:
-        """Return the get_children with stat."""
-        return [(ZKGetChildren2Op(client, **self.settings), 1)]

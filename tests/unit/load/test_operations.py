@@ -21,8 +21,9 @@ from zk_locust.contract.errors import (
     OperationTimeoutError,
 )
 from zk_locust.load import session, users
+from zk_locust.load.mixes import GETS_PER_SET
 from zk_locust.load.operations import AbstractOp, ZKGetOp, ZKIncrementingSetOp, ZKSetOp
-from zk_locust.load.task_sets import GETS_PER_SET, ZKGetTaskSet, ZKSetAndGetTaskSet, ZKSetTaskSet
+from zk_locust.load.task_sets import ZKGetTaskSet, ZKSetAndGetTaskSet, ZKSetTaskSet
 from zk_locust.load.users import ZKLocust
 
 OPERATIONS: list[type[Any]] = [ZKGetOp, ZKSetOp, ZKIncrementingSetOp]

@@ -5,10 +5,17 @@ then runs and times one request. What it needs (nodes) is made outside the timin
 """
 
 from zk_locust.load.operations.base import AbstractOp, AbstractSingleTimerOp, MaybeInterrupt
-from zk_locust.load.operations.children import ZKCountChildrenOp, ZKGetChildren2Op, ZKGetChildrenOp
-from zk_locust.load.operations.existence import ZKExistsOp, ZKExistsWithManyWatchesOp, ZKExistsWithWatchOp
 from zk_locust.load.operations.limits import duration, interrupt, iterations
-from zk_locust.load.operations.nodes import ZKCreateEphemeralOp, ZKDeleteFromQueueOp
+from zk_locust.load.operations.nodes import (
+    ZKCountChildrenOp,
+    ZKCreateEphemeralOp,
+    ZKDeleteFromQueueOp,
+    ZKExistsOp,
+    ZKExistsWithManyWatchesOp,
+    ZKExistsWithWatchOp,
+    ZKGetChildren2Op,
+    ZKGetChildrenOp,
+)
 from zk_locust.load.operations.session import ZKConnectOp
 from zk_locust.load.operations.values import ZKGetOp, ZKIncrementingSetOp, ZKSetOp
 from zk_locust.load.operations.watch import ZKWatchOp

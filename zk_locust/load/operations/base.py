@@ -17,13 +17,15 @@ class OpSettings(TypedDict, total=False):
     request_type: str | None
     task_set_name: str | None
     ignore_connection_down: bool | None
+    label_prefix: str
 
 
 class AbstractOp:
     """One kind of request of one user.
 
-    `maybe_interrupt` is called with the task set before each request and may end it, as the task set's own is. `label`
-    is the name under which the request is counted. `ignore_connection_down` wins over `--ignore-connection-down`.
+    `maybe_interrupt` is called with the task set before each request and may end it, as the task set's own is. The
+    request is counted under the name `label`, after `label_prefix`. `ignore_connection_down` wins over
+    `--ignore-connection-down`.
     """
 
     default_label: ClassVar[str] = ""
@@ -34,10 +36,11 @@ class AbstractOp:
         maybe_interrupt: MaybeInterrupt | None = None,
         *,
         label: str | None = None,
+        label_prefix: str = "",
         ignore_connection_down: bool | None = None,
     ) -> None:
         self.client = client
-        self.label = label or self.default_label or type(self).__name__
+        self.label = label_prefix + (label or self.default_label or type(self).__name__)
         self.timer_settings = client.timer_settings
         if ignore_connection_down is not None:
             self.timer_settings = replace(self.timer_settings, ignore_connection_down=bool(ignore_connection_down))
@@ -95,9 +98,16 @@ class AbstractSingleTimerOp(AbstractOp):
         request_type: str | None = None,
         task_set_name: str | None = None,
         label: str | None = None,
+        label_prefix: str = "",
         ignore_connection_down: bool | None = None,
     ) -> None:
-        super().__init__(client, maybe_interrupt, label=label, ignore_connection_down=ignore_connection_down)
+        super().__init__(
+            client,
+            maybe_interrupt,
+            label=label,
+            label_prefix=label_prefix,
+            ignore_connection_down=ignore_connection_down,
+        )
         older = request_type or task_set_name
         self._request_type = request_type or (self.label if older else REQUEST_TYPE)
         self._name = task_set_name or self.label

@@ -2,12 +2,13 @@
 
 import itertools
 import random
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 from zk_locust.load.locust_client import LocustClient
 from zk_locust.load.operations.base import AbstractSingleTimerOp, MaybeInterrupt, OpSettings
 
 DEFAULT_KEY_SPACE_SIZE = 128
+KEYS: Final = "/c-"
 
 _next_key = itertools.count()
 
@@ -25,14 +26,14 @@ class _OnOneKey(AbstractSingleTimerOp):
         val_size: int | None = None,
         label: str | None = None,
         *,
-        key_prefix: str = "/c-",
+        key_prefix: str = KEYS,
         **settings: Unpack[OpSettings],
     ) -> None:
         super().__init__(client, maybe_interrupt, label=label, **settings)
         key = next(_next_key) % key_space_size if sequential_keys else random.randrange(key_space_size)
         key_size = client.options.key_size if key_size is None else key_size
         self._node = key_prefix + str(key).zfill(key_size - len(key_prefix) + 1)
-        self._val_size = client.options.val_size if val_size is None else val_size
+        self._val_size = client.value_size(val_size)
         self._path = ""
 
     def first_value(self) -> bytes:

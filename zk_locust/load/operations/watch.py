@@ -38,7 +38,7 @@ class ZKWatchOp(AbstractSingleTimerOp):
     ) -> None:
         super().__init__(client, maybe_interrupt, label=label, **settings)
         self._path = path or ""
-        self._value = bytes(client.options.val_size if val_size is None else val_size)
+        self._value = bytes(client.value_size(val_size))
 
     def prepare(self) -> None:
         """Make the node unless it is there."""
