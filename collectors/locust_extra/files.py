@@ -1,4 +1,4 @@
-"""The files that the series goes to: `locust-stats.csv`, `locust-distrib.jsonl`, `latency.hlog`.
+"""The files of a load: `locust-stats.csv`, `locust-distrib.jsonl`, `latency.hlog`, and `events.csv`.
 
 The lines of an interval are written together and at once, so that a reader, or whoever collects after a crash, has all
 but the last. While the disk is full they wait in memory (`LastingFile`); the counts go on meanwhile.
@@ -13,7 +13,7 @@ from typing import Any
 from hdrh.log import HistogramLogWriter
 
 from host_metrics.lasting_file import LastingFile, Tell
-from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED, PERCENTILES, STATS_COLUMNS
+from locust_extra.columns import AGGREGATED, ALL_WORKERS, EVENT_COLUMNS, MEASURED, PERCENTILES, STATS_COLUMNS
 from locust_extra.histogram import LatencyHistogram, to_hdr_histogram
 from locust_extra.recorder import Key
 from locust_extra.series import Interval, WorkerShare
@@ -34,13 +34,12 @@ class WallClock:
         return self._began.timestamp() + elapsed_s
 
 
-class _SeriesFile:
-    """What the files of a series have in common: text that is gathered here becomes one record of the file."""
+class RecordFile:
+    """What all files have in common: text that is gathered here becomes one record of the file."""
 
-    def __init__(self, path: str, wall: WallClock, tell: Tell | None) -> None:
+    def __init__(self, path: str, tell: Tell | None) -> None:
         self._file = LastingFile(path, tell)
         self._text = io.StringIO(newline="")
-        self._wall = wall
 
     def retry(self) -> bool:
         """Write what a full disk has held up, where there is room again; return whether nothing waits any more."""
@@ -52,16 +51,17 @@ class _SeriesFile:
 
     def _write_text(self) -> None:
         if text := self._text.getvalue():
-            self._file.write(text)
             self._text.seek(0)
             self._text.truncate()
+            self._file.write(text)  # last: a full disk is told of as an event, which may be written by this very object
 
 
-class StatsFile(_SeriesFile):
+class StatsFile(RecordFile):
     """`locust-stats.csv`."""
 
     def __init__(self, path: str, wall: WallClock, tell: Tell | None = None) -> None:
-        super().__init__(path, wall, tell)
+        super().__init__(path, tell)
+        self._wall = wall
         self._writer = csv.DictWriter(self._text, STATS_COLUMNS, restval="")
         self._writer.writeheader()
         self._write_text()
@@ -123,11 +123,12 @@ class StatsFile(_SeriesFile):
         self._writer.writerow(row)
 
 
-class DistributionFile(_SeriesFile):
+class DistributionFile(RecordFile):
     """`locust-distrib.jsonl`."""
 
     def __init__(self, path: str, wall: WallClock, tell: Tell | None = None) -> None:
-        super().__init__(path, wall, tell)
+        super().__init__(path, tell)
+        self._wall = wall
 
     def write(self, interval: Interval) -> None:
         """Add one line for each operation that had a request in the interval."""
@@ -152,11 +153,12 @@ class DistributionFile(_SeriesFile):
         self._write_text()
 
 
-class HistogramLogFile(_SeriesFile):
+class HistogramLogFile(RecordFile):
     """`latency.hlog`: microseconds. A tag is the operation's name, with the stage before it if that is not measured."""
 
     def __init__(self, path: str, wall: WallClock, tell: Tell | None = None) -> None:
-        super().__init__(path, wall, tell)
+        super().__init__(path, tell)
+        self._wall = wall
         self._log = HistogramLogWriter(self._text)
         self._log.output_comment("zk-locust: latencies in microseconds; a tag is an operation of the measured stage")
         self._log.output_log_format_version()
@@ -179,4 +181,24 @@ class HistogramLogFile(_SeriesFile):
                 self._wall.epoch_s(interval.end_s),
                 max_value_unit_ratio=1.0,
             )
+        self._write_text()
+
+
+class EventFile(RecordFile):
+    """`events.csv`: the events that one process saw. `source` says which.
+
+    On a full disk they wait, with the time at which they happened. That it was full is an event too.
+    """
+
+    def __init__(self, path: str, source: str) -> None:
+        super().__init__(path, self.write)
+        self._source = source
+        self._writer = csv.writer(self._text)
+        self._writer.writerow(EVENT_COLUMNS)
+        self._write_text()
+
+    def write(self, event: str, subject: str = "", detail: str = "") -> None:
+        """Add an event that happens now."""
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        self._writer.writerow((now, self._source, event, subject, detail))
         self._write_text()

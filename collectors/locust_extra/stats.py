@@ -22,11 +22,9 @@ import locust
 from locust import runners
 from locust.runners import MasterRunner, WorkerRunner
 
-from locust_extra.absent import Absent
 from locust_extra.columns import COOL_DOWN
-from locust_extra.events import EventFile
-from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, WallClock
-from locust_extra.progress import Progress
+from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock
+from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
 from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE, add_once, report_every
@@ -134,7 +132,7 @@ class LoadStats:
         self._runner = runner
         self._options = environment.parsed_options
         self._stage = ""
-        self._on_its_way = False
+        self._running = False
         self._began_s = time.perf_counter()
         self._wall = WallClock()
         self._series: Series | None = None
@@ -169,7 +167,7 @@ class LoadStats:
         interval_s = _interval_s(self._environment)
         if self._series is None and interval_s > 0:
             self._open(interval_s)
-        self._stage, self._on_its_way = stage, True
+        self._stage, self._running = stage, True
         self._progress.begin_stage(stage)
         if self._series is not None:
             self._series.begin_stage(stage)
@@ -211,7 +209,7 @@ class LoadStats:
             gevent.sleep(0.25)
 
     def _look_for_lost_workers(self) -> None:
-        if not self._on_its_way or not isinstance(self._runner, MasterRunner):
+        if not self._running or not isinstance(self._runner, MasterRunner):
             return
         for client_id, name in self._worker_names.items():
             client = self._runner.clients.get(client_id)
@@ -256,10 +254,10 @@ class LoadStats:
         self._progress.write(path)
 
     def _on_load_ended(self, **_: Any) -> None:
-        if not self._on_its_way:
+        if not self._running:
             return  # Locust stops twice when two ask for it
         self._look_for_lost_workers()
-        self._on_its_way = False
+        self._running = False
         self._give_out(final=True)
         self._note("run-stopped", "load")
 

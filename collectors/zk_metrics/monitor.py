@@ -4,12 +4,10 @@ import logging
 import secrets
 from typing import Any
 
-from zk_metrics.admin_servers import admin_servers
-from zk_metrics.collection import Collection
-from zk_metrics.demand import LEAST_INTERVAL_S, OnDemand
 from zk_metrics.member import Member, Sample
-from zk_metrics.poller import MemberPoller
+from zk_metrics.polling import LEAST_INTERVAL_S, MemberPoller, OnDemand
 from zk_metrics.recording import Recording
+from zk_metrics.settings import Collection, admin_servers
 
 logger = logging.getLogger(__name__)
 

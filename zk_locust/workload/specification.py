@@ -6,9 +6,9 @@ from typing import Final
 # Room for path, ACL and headers of a request.
 REQUEST_OVERHEAD: Final = 1024
 
-# The folders below a workload's root.
+# The subtrees below a workload's root.
 TREE, USERS, MADE, LOCKS, BROADCAST = "tree", "users", "made", "locks", "broadcast"
-PARTS: Final = (TREE, USERS, MADE, LOCKS, BROADCAST)
+SUBTREES: Final = (TREE, USERS, MADE, LOCKS, BROADCAST)
 
 OPERATIONS: Final[dict[str, str]] = {
     "get": "read a node's value",
@@ -116,4 +116,4 @@ class Workload:
 def size_of_all(workload: Workload) -> int:
     """Return how many nodes are made before the first user: the root, its folders, the tree, the locks."""
     locks = workload.locks.count if workload.locks else 0
-    return 1 + len(PARTS) + workload.tree.folders + workload.tree.nodes + locks
+    return 1 + len(SUBTREES) + workload.tree.folders + workload.tree.nodes + locks

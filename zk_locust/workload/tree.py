@@ -8,7 +8,7 @@ from zk_locust.clients.bulk import BulkClient
 from zk_locust.clients.native import Create
 from zk_locust.contract.errors import ServerError
 from zk_locust.load.marked_trees import MARK
-from zk_locust.workload.specification import LOCKS, PARTS, TREE, Tree, Workload
+from zk_locust.workload.specification import LOCKS, SUBTREES, TREE, Tree, Workload
 from zk_locust.workload.steps import user_random
 from zk_locust.workload.values import contents, mean_size, size_chooser
 
@@ -69,8 +69,8 @@ def window_for(value_bytes: float) -> int:
 
 def _creations(root: str, workload: Workload) -> Iterator[Create]:
     yield Create(root, MARK)
-    for part in PARTS:
-        yield Create(f"{root}/{part}")
+    for subtree in SUBTREES:
+        yield Create(f"{root}/{subtree}")
     top = f"{root}/{TREE}"
     for path in folder_paths(workload.tree):
         yield Create(top + path)

@@ -10,7 +10,6 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from locust_extra.absent import Absent
 from locust_extra.columns import (
     AGGREGATED,
     ALL_WORKERS,
@@ -19,10 +18,9 @@ from locust_extra.columns import (
     PERCENTILES,
     STATS_COLUMNS,
 )
-from locust_extra.events import EventFile
-from locust_extra.files import DistributionFile, HistogramLogFile, StatsFile, WallClock
+from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock
 from locust_extra.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
-from locust_extra.progress import Progress
+from locust_extra.progress import Absent, Progress
 from locust_extra.series import Interval, WorkerShare
 from tests.small_disk import fill
 

@@ -15,14 +15,14 @@ import gevent
 import pytest
 
 from zk_locust.contract.parameters import BY_NAME, WEB, check
-from zk_metrics import demand, monitor
+from zk_metrics import monitor, polling
 from zk_metrics.answer import answer
-from zk_metrics.collection import Collection
 from zk_metrics.columns import METRIC_COLUMNS
-from zk_metrics.demand import OnDemand
 from zk_metrics.member import Member, Sample
 from zk_metrics.monitor import Monitor
 from zk_metrics.page import add_page
+from zk_metrics.polling import OnDemand
+from zk_metrics.settings import Collection
 from zk_metrics.untrusted import metrics_of
 
 NASTY = "</script><img src=x onerror=alert(1)>"
@@ -50,7 +50,7 @@ class FakeMember(Member):
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Time that passes when the test says so."""
     fake = SimpleNamespace(now_s=100.0)
-    monkeypatch.setattr("zk_metrics.demand.time.perf_counter", lambda: fake.now_s)
+    monkeypatch.setattr("zk_metrics.polling.time.perf_counter", lambda: fake.now_s)
     return fake
 
 
@@ -111,7 +111,7 @@ def test_no_more_than_one_poll_a_second_whoever_asks(clock: SimpleNamespace) -> 
 def test_nobody_is_asked_twice_at_a_time_and_the_slow_delay_no_other(
     clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demand, "_PATIENCE_S", 0.02)
+    monkeypatch.setattr(polling, "_PATIENCE_S", 0.02)
     slow, quick = FakeMember("slow"), FakeMember("quick")
     slow.takes_s = 0.2
     polls = OnDemand(Mock())

@@ -11,7 +11,7 @@ from locust_extra.recorder import Recorder
 from locust_extra.series import Interval, Series
 from tests.unit.collectors.clocks import FakeClock, recorder
 
-PARTS = ("warm-up", "measured", "cool-down")
+STAGES = ("warm-up", "measured", "cool-down")
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Fleet:
             f"worker-{n}": recorder(self.clock, self.interval_s) for n in range(self.workers)
         }
         self.stage = -1
-        self.recorded: dict[str, int] = dict.fromkeys(PARTS, 0)
+        self.recorded: dict[str, int] = dict.fromkeys(STAGES, 0)
 
     def begin(self, stage: str, planned_s: float | None = None) -> None:
         """Begin a stage everywhere; the workers report what they have before that, as they do."""
@@ -40,14 +40,14 @@ class Fleet:
         self.series.begin_stage(stage)
         for each in self.recorders.values():
             each.begin_stage(stage, planned_s)
-        self.stage = PARTS.index(stage)
+        self.stage = STAGES.index(stage)
 
     def request(self, worker: str, count: int = 1) -> None:
         for _ in range(count):
             self.recorders[worker].on_request(
                 request_type="zookeeper", name="get", response_time=1.0, exception=None, response_length=0
             )
-        self.recorded[PARTS[self.stage]] += count
+        self.recorded[STAGES[self.stage]] += count
 
     def send(self, worker: str) -> None:
         self.post.append((worker, self.recorders[worker].report(users=4)))
@@ -70,7 +70,7 @@ class Fleet:
         self.given_out += self.series.take_all()
 
     def requests_given_out(self) -> dict[str, int]:
-        found = dict.fromkeys(PARTS, 0)
+        found = dict.fromkeys(STAGES, 0)
         for interval in self.given_out:
             found[interval.stage] += sum(histogram.requests for histogram in interval.operations.values())
         return found
@@ -222,8 +222,8 @@ def test_whatever_the_order_of_reports_and_stages_every_request_is_given_out_onc
                 fleet.series.lose(value)
             case "take":
                 fleet.take()
-            case "stage" if fleet.stage < len(PARTS) - 1:
-                fleet.begin(PARTS[fleet.stage + 1], value)
+            case "stage" if fleet.stage < len(STAGES) - 1:
+                fleet.begin(STAGES[fleet.stage + 1], value)
     fleet.end()
     assert fleet.requests_given_out() == fleet.recorded
     by_worker = sum(share.total.requests for interval in fleet.given_out for share in interval.workers.values())

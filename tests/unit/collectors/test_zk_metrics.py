@@ -18,8 +18,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from zk_metrics.admin_servers import admin_servers
 from zk_metrics.columns import METRIC_COLUMNS, POLL_MS, REACHABLE
+from zk_metrics.settings import admin_servers
 
 TIME_LIMIT_S = 0.7
 PATIENCE_S = 30.0  # a stall of the test machine is no fault of a member that answers
@@ -57,7 +57,7 @@ from gevent import monkey; monkey.patch_all()
 import sys, gevent
 from zk_metrics.member import Member
 from zk_metrics.metrics_file import MetricsFile
-from zk_metrics.poller import MemberPoller
+from zk_metrics.polling import MemberPoller
 
 left = dict.fromkeys((each.partition("=")[0] for each in sys.argv[2:]), {POLLS})
 file = MetricsFile(sys.argv[1])
