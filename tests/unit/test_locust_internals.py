@@ -57,7 +57,7 @@ def violations(source: str) -> Iterator[str]:
             for name in node.names:
                 if name.name.startswith("_"):
                     yield f"line {node.lineno}: imports {name.name}"
-        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and ast.unparse(node.value or node.target) in of_locust:
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value and ast.unparse(node.value) in of_locust:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             of_locust |= {ast.unparse(target) for target in targets}  # the same by another name
     for node in ast.walk(tree):

@@ -40,7 +40,7 @@ def test_it_comes_before_all_other_listeners(monkeypatch: pytest.MonkeyPatch) ->
     session.register()
     assert locust.events.init._handlers[0] is session.on_init
     seen: list[Any] = []
-    monkeypatch.setattr(session, "raise_interrupts_in_main", lambda: seen.append(environment.parsed_options))
     environment = Environment()
+    monkeypatch.setattr(session, "raise_interrupts_in_main", lambda: seen.append(environment.parsed_options))
     session.on_init(environment, None)
     assert seen == [environment.parsed_options] != [None]

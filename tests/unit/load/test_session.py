@@ -114,6 +114,7 @@ def test_the_master_drops_figures_before_locust_adds_them() -> None:
 
 def test_a_sequence_that_is_imported_but_not_run_changes_no_load() -> None:
     load = environment()
+    companion: Any
     (companion,) = (c for c in session._companions(load, leads=True) if c.task_set is SequenceTaskSet)
     companion.on_test_start()
     companion._on_stage_changed("measured", 0.0)
