@@ -253,8 +253,8 @@ class LoadStats:
         self._progress.time_left_s = plan.time_left_s() if plan else None
         self._progress.write(path)
 
-    def _on_load_ended(self, **_: Any) -> None:
-        if not self._running:
+    def _on_load_ended(self, environment: Any, **_: Any) -> None:
+        if environment is not self._environment or not self._running:
             return  # Locust stops twice when two ask for it
         self._look_for_lost_workers()
         self._running = False

@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.nearest_name import nearest
@@ -70,7 +68,7 @@ def time_limit_s(text: str) -> float:
 
 def _require_time(text: str, value_ms: float) -> None:
     if value_ms < 1:
-        raise ValueError(f"[{text}] is no time limit, nothing ends within it; write e.g. 10s")
+        raise ValueError(f"[{text}] is too short; use at least 1ms, e.g. 10s")
     if value_ms > _MAX_TIME_LIMIT_MS:
         raise ValueError(f"[{text}] is more than 24 days, which no server takes; write e.g. 10s")
 
@@ -131,6 +129,8 @@ def workload_content(text: str) -> object:
             return json.loads(text)
         except ValueError as error:
             raise ValueError(f'[{text[:60]}] is not JSON: {error}; write e.g. {{"operations": {{"get": 1}}}}') from None
+    import yaml  # whoever only names parameters needs it not
+
     file = Path(text)
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -23,17 +23,17 @@ class _Interrupt:
 
     def __init__(self) -> None:
         self._hub = gevent.get_hub()
-        self._on_its_way = False
+        self._asked = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         # Who asks again means it: some greenlet may not give up its turn.
-        if self._on_its_way or gevent.getcurrent() is self._hub.parent:
-            self._on_its_way = False
+        if self._asked or gevent.getcurrent() is self._hub.parent:
+            self._asked = False
             signal.default_int_handler(number, frame)
-        self._on_its_way = True
+        self._asked = True
         self._hub.loop.run_callback(self._raise_in_main)
 
     def _raise_in_main(self) -> None:
-        if self._on_its_way:
-            self._on_its_way = False
+        if self._asked:
+            self._asked = False
             self._hub.handle_system_error(KeyboardInterrupt, KeyboardInterrupt())

@@ -91,7 +91,9 @@ class Sequence(Companion):
                 plan.measured_s, len(schedule.turns), total_s,
             )  # fmt: skip
 
-    def _on_stage_changed(self, stage: str, elapsed_s: float, **_: Any) -> None:
+    def _on_stage_changed(self, environment: Any, stage: str, elapsed_s: float, **_: Any) -> None:
+        if environment is not self.environment:
+            return
         self._began_s = time.perf_counter() - elapsed_s if stage == MEASURED else None
         if stage == MEASURED and self._schedule is not None and self._walking is None:
             self._begin(self._schedule, 0)

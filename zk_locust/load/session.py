@@ -145,7 +145,7 @@ def _join(environment: Any, runner: Any) -> None:
     events = environment.events
     stages = WorkerStages(environment, runner)
     refusals = Refusals(environment, runner)
-    list(_companions(environment, leads=False))
+    list(_companions(environment, leads=False))  # they listen for stages
 
     # When a test starts: the options have come from the master, but for secret ones.
     put_first(events.test_start, run_sockets.require_own_secrets, export_bench_parameters)

@@ -123,7 +123,7 @@ def test_values_are_converted() -> None:
         ("pseudo-root", "/a/../b", "pseudo-root [/a/../b]: is not the path of a node"),
         ("kazoo-timeout-s", 3000000, "kazoo-timeout-s [3000000]: is more than 24 days, which no server takes; write"),
         ("operation-timeout", "36000m", "operation-timeout [36000m]: is more than 24 days"),
-        ("operation-timeout", 0, "operation-timeout [0]: is no time limit, nothing ends within it; write e.g. 10s"),
+        ("operation-timeout", 0, "operation-timeout [0]: is too short; use at least 1ms, e.g. 10s"),
         ("kazoo-timeout-s", "1us", "kazoo-timeout-s [1us]: is"),
         ("pseudo-root", "/a//b", "pseudo-root [/a//b]"),
         ("zk-admin-port", 70_000, "zk-admin-port [70000]: is not a port"),

@@ -117,7 +117,7 @@ def test_a_sequence_that_is_imported_but_not_run_changes_no_load() -> None:
     companion: Any
     (companion,) = (c for c in session._companions(load, leads=True) if c.task_set is SequenceTaskSet)
     companion.on_test_start()
-    companion._on_stage_changed("measured", 0.0)
+    companion._on_stage_changed(load, "measured", 0.0)
     assert companion._walking is None
 
 
