@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 
 SECRET = "swordfish"
 LOCUSTFILE = """
-from zk_locust import parameters
+from zk_locust.contract import parameters
 
 parameters.PARAMETERS += (
     parameters.Parameter("--password", "ZK_LOCUST_PASSWORD", str, None, "a secret", "Client", secret=True),
