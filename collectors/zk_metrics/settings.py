@@ -20,7 +20,7 @@ class Collection:
         parameter = BY_NAME["zk-metrics-collect"]
         value = getattr(options, parameter.destination, parameter.default)
         if isinstance(value, str):  # the form hands on the text as it was typed
-            value = parameter.convert(value) if value else parameter.default
+            value = parameter.value_of(value) if value else parameter.default
         if value == WEB:
             return cls(on_demand=True)
         return cls(interval_s=float(value or 0.0) / 1000)

@@ -4,13 +4,13 @@ On a worker they are not there before the test starts, so nothing may read them 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 from zk_locust.contract.errors import ConfigurationError
-from zk_locust.contract.parameter_values import SafeValueError
+from zk_locust.contract.parameter import RefusedValueError
 from zk_locust.contract.parameters import PARAMETERS, Parameter, Value
 from zk_locust.contract.sasl_options import KazooOptions
 from zk_locust.contract.secrets import REDACTED
@@ -127,16 +127,14 @@ def _value(parameter: Parameter, parsed_options: Any) -> Value:
     # The form hands on the text as it was typed; for what a command line has converted this changes nothing.
     if not value:
         return parameter.default
+    return converted(parameter, value)
+
+
+def converted(parameter: Parameter, text: str, check: Callable[[str], Value] | None = None) -> Value:
+    """Return the value of a parameter's text, as `Parameter.value_of` does. Raises ConfigurationError."""
     try:
-        return parameter.convert(value)
-    except ValueError as error:
-        raise refused(parameter, value, error) from None
-
-
-def refused(parameter: Parameter, text: str, error: ValueError) -> ConfigurationError:
-    """Return the refusal of a parameter's text that `error` is about, without the value of a secret."""
-    if parameter.secret and not isinstance(error, SafeValueError):
-        error = SafeValueError("cannot be used")
-    shown = REDACTED if parameter.secret else text
-    problem, _, remedy = str(error).removeprefix(f"[{text}] ").partition("; ")
-    return ConfigurationError(parameter.flag, shown, problem, remedy or "see docs/parameters.md")
+        return parameter.value_of(text, check)
+    except RefusedValueError as error:
+        problem, _, remedy = error.reason.partition("; ")
+        shown = REDACTED if parameter.secret else text
+        raise ConfigurationError(parameter.flag, shown, problem, remedy or "see docs/parameters.md") from None

@@ -12,6 +12,18 @@ from zk_locust.contract.secrets import REDACTED
 Value = str | int | float | bool | None
 
 
+class RefusedValueError(ValueError):
+    """A text that is not a value of its parameter. Neither the message nor `reason`, which is without the text, shows
+    a secret.
+    """
+
+    def __init__(self, text: str, error: ValueError, *, secret: bool) -> None:
+        if secret and not isinstance(error, SafeValueError):
+            error = SafeValueError("cannot be used")
+        self.reason = str(error).removeprefix(f"[{text}] ")
+        super().__init__(f"the value {REDACTED} {self.reason}" if secret else str(error))
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter. `convert` turns text into the value, or raises ValueError with a remedy."""
@@ -49,22 +61,26 @@ class Parameter:
         older = self.older_environment
         return older if older and not environment.get(self.environment) and environment.get(older) else self.environment
 
+    def value_of(self, text: str, check: Callable[[str], Value] | None = None) -> Value:
+        """Return the value of a text; `check` converts it in place of `convert`. Raises RefusedValueError."""
+        try:
+            return (check or self.convert)(text)
+        except ValueError as error:
+            raise RefusedValueError(text, error, secret=self.secret) from None
+
     def with_unit(self, value: Value) -> Value:
         """Return a time as text with its unit, as the parameter also takes it; any other value as it is."""
         unit = {"MS": "ms", "SECONDS": "s"}.get(self.metavar)
         return f"{value:.10g}{unit}" if unit and isinstance(value, (int, float)) else value
 
     def add_to(self, parser: argparse.ArgumentParser, check: Callable[[str], Value] | None = None) -> None:
-        """Add this parameter to Locust's parser. `check` converts its text in place of `convert`."""
+        """Add this parameter to Locust's parser; `check` is that of `value_of`."""
 
         def convert(text: str) -> Value:
             try:
-                return (check or self.convert)(text)
-            except ValueError as error:
-                reason = str(error)
-                if self.secret:
-                    reason = f"the value {REDACTED} {error if isinstance(error, SafeValueError) else 'cannot be used'}"
-                raise argparse.ArgumentTypeError(reason) from None
+                return self.value_of(text, check)
+            except RefusedValueError as error:
+                raise argparse.ArgumentTypeError(str(error)) from None
 
         options: dict[str, Any] = {
             "dest": self.destination,

@@ -14,8 +14,8 @@ from typing import Final
 
 from zk_locust.contract import parameter_values as values
 from zk_locust.contract.nearest_name import nearest
-from zk_locust.contract.parameter import Parameter, Value
-from zk_locust.contract.parameter_values import WEB, SafeValueError, parse_admin_addresses
+from zk_locust.contract.parameter import Parameter, RefusedValueError, Value
+from zk_locust.contract.parameter_values import WEB, parse_admin_addresses
 from zk_locust.contract.request_size import DEFAULT_MAX_BUFFER_BYTES
 from zk_locust.contract.secrets import REDACTED, is_secret, redacted
 
@@ -292,12 +292,9 @@ def check(given: Mapping[str, object], checks: Checks = NO_CHECKS) -> tuple[dict
             continue
         shown = REDACTED if parameter.secret else redacted(parameter.name, raw)
         try:
-            converted[parameter.name] = checks.get(parameter.name, parameter.convert)(_as_text(raw))
-        except ValueError as error:
-            reason = str(error).removeprefix(f"[{_as_text(raw)}] ")
-            if parameter.secret and not isinstance(error, SafeValueError):
-                reason = "the value cannot be used"
-            problems.append(f"benchmark_parameters.{parameter.name} [{shown}]: {reason}")
+            converted[parameter.name] = parameter.value_of(_as_text(raw), checks.get(parameter.name))
+        except RefusedValueError as error:
+            problems.append(f"benchmark_parameters.{parameter.name} [{shown}]: {error.reason}")
     return converted, problems
 
 

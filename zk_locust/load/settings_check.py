@@ -13,12 +13,12 @@ from locust.runners import MasterRunner
 
 from zk_locust.clients import check_client
 from zk_locust.contract.errors import ConfigurationError
-from zk_locust.contract.options import Options, refused, values_of_environment
+from zk_locust.contract.options import Options, converted, values_of_environment
 from zk_locust.contract.parameters import PARAMETERS, parameter_of
 from zk_locust.contract.request_size import largest_value_bytes
 from zk_locust.load.locust_internals import defaults_of
 from zk_locust.load.user_classes import drives_zookeeper
-from zk_locust.workload.reading import workload_of
+from zk_locust.workload.reading import workload_text
 
 _EXIT_CODE: Final = 2  # as for a flag that the command line does not know
 _WORKERS_COME_S: Final = 0.5
@@ -86,10 +86,8 @@ def check_settings(environment: Any, further: Iterable[Check] = ()) -> None:
 
 def check_workload(options: Options) -> None:
     """Raise ConfigurationError for a workload with mistakes, which only the form of Locust's page lets through."""
-    try:
-        workload_of(options.workload)
-    except ValueError as error:
-        raise refused(parameter_of("workload"), options.workload or "", error) from None
+    if options.workload:
+        converted(parameter_of("workload"), options.workload, workload_text)
 
 
 def check_value_size(options: Options) -> None:
