@@ -15,20 +15,13 @@ DOCUMENTATION = """
 module: zookeeper_admin
 short_description: Ask the AdminServers of members
 description:
-  - One read-only module for all members and commands. Redirects are not followed, and proxies not used.
+  - All members and commands in one call. An answer is bounded in time and length. Redirects are not followed, and
+    proxies not used.
 options:
   members: {description: 'Address (host:port) of the AdminServer, by name of the member.', type: dict, required: true}
   commands: {description: Commands of the AdminServer to be asked for., type: list, elements: str, required: true}
   timeout_s: {description: How long all answers together may take., type: float, default: 5.0}
 author: [zk-locust]
-"""
-
-EXAMPLES = """
-- name: Ask the members what they run on
-  zookeeper_admin:
-    members: {zk1: '127.0.0.1:8080'}
-    commands: [environment, srvr]
-  register: __members
 """
 
 RETURN = """

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from .plain_text import plain_line
 
-MODES = ("leader", "follower", "observer", "standalone", "read-only")
+SERVING = ("leader", "follower", "observer", "standalone")
+MODES = (*SERVING, "read-only")
 # Nothing that a member says comes near these.
 _MOST_BYTES = 16 * 1024
 _MOST_SHOWN = 120
@@ -41,6 +42,11 @@ class Answer(NamedTuple):
     outstanding: int | None = None
     node_count: int | None = None
     latency_ms: tuple[float, float, float] | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether it takes part in the ensemble and serves reads and writes."""
+        return self.mode in SERVING
 
 
 def parse_srvr(text: str) -> Answer:
