@@ -230,7 +230,7 @@ def _remove_if_there(folder: Path) -> str:
 
 
 def test_the_launchers_comment_is_the_one_that_teardown_knows() -> None:
-    role = Path(member_folders.__file__).parents[2] / "roles/load_host/tasks/main.yml"
+    role = Path(member_folders.__file__).parents[2] / "roles/load_host/tasks/launcher.yml"
     assert member_folders._LAUNCHER in role.read_text()
 
 
