@@ -1,5 +1,21 @@
 #!/usr/bin/python
-"""See what a host offers: Java, root, files, room on disk, and who listens on ports. Nothing is changed."""
+"""The module `host_probe`: see what a host offers, with one call instead of one for each question. Nothing is changed.
+
+It needs Python and `/proc` only. Without root the processes of other users that listen stay unnamed.
+
+Returns
+
+    sudo       whether sudo works without a password
+    user       whether the user exists
+    java       path, major version and error; path is empty if there is none
+    files      existence by path
+    folders    writable, free_mb, error and shared by path
+    addresses  by address that was given, the literal address of the host that it means; empty if it means none
+    machine    what tells this machine from others; empty where nothing does
+    limits     open_files (0 for none), ports (the ephemeral ones), root
+    listeners  for each listener on `ports`: port, address, pid (None if it cannot be seen), command (at most 120
+               characters), own (whether it is the process of `pid_file`), run (whose process it is, or empty)
+"""
 
 from __future__ import annotations
 
@@ -18,50 +34,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.process_identity import Identity, identity_of, named_in_pid_file
-
-DOCUMENTATION = """
-module: host_probe
-short_description: See what a host offers
-description:
-  - One read-only module instead of a task for each question. It needs Python and C(/proc) only.
-  - Without root the processes of other users that listen stay unnamed.
-options:
-  java: {description: 'Path of the java program; empty looks at JAVA_HOME, then at the PATH.', type: str, default: ''}
-  want_java: {description: Whether to look for Java at all., type: bool, default: true}
-  files: {description: Paths whose existence is asked for., type: list, elements: path, default: []}
-  folders: {description: Folders to be written to; they need not exist yet., type: list, elements: path, default: []}
-  addresses: {description: Names or addresses that may be this host's own., type: list, elements: str, default: []}
-  user: {description: Name of a user whose existence is asked for., type: str, default: ''}
-  ports: {description: TCP ports whose listeners are asked for., type: list, elements: int, default: []}
-  pid_file: {description: Pid file of a process that may listen., type: path}
-author: [zk-locust]
-"""
-
-RETURN = """
-sudo: {description: Whether sudo works without a password., type: bool, returned: always}
-user: {description: Whether the user exists., type: bool, returned: always}
-java: {description: 'path, major version and error; path is empty if there is none.', type: dict, returned: always}
-files: {description: Existence by path., type: dict, returned: always}
-folders: {description: 'writable, free_mb, error and shared by path.', type: dict, returned: always}
-addresses:
-  description: By address that was given, the literal address of the host that it means; empty if it means none.
-  type: dict
-  returned: always
-machine: {description: 'What tells this machine from others; empty where nothing does.', type: str, returned: always}
-limits: {description: 'What caps a load: open_files (0 for none), ports, root.', type: dict, returned: always}
-listeners:
-  description: One entry for each listener on the ports.
-  returned: always
-  type: list
-  elements: dict
-  contains:
-    port: {description: The port., type: int}
-    address: {description: The address it is bound to., type: str}
-    pid: {description: 'Process id, or null if it cannot be seen.', type: int}
-    command: {description: 'Command line, at most 120 characters, or empty.', type: str}
-    own: {description: Whether it is the process of pid_file., type: bool}
-    run: {description: 'The run whose process it is, by the folder that it works in, or empty.', type: str}
-"""
 
 # Kinds of file systems that machines share, by how their names begin.
 _SHARED = (
@@ -291,14 +263,14 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "java": {"type": "str", "default": ""},
+            "java": {"type": "str", "default": ""},  # its path; empty looks at JAVA_HOME, then at the PATH
             "want_java": {"type": "bool", "default": True},
             "user": {"type": "str", "default": ""},
             "files": {"type": "list", "elements": "path", "default": []},
-            "addresses": {"type": "list", "elements": "str", "default": []},
-            "folders": {"type": "list", "elements": "path", "default": []},
+            "addresses": {"type": "list", "elements": "str", "default": []},  # that may be this host's own
+            "folders": {"type": "list", "elements": "path", "default": []},  # to be written to; they may not exist yet
             "ports": {"type": "list", "elements": "int", "default": []},
-            "pid_file": {"type": "path"},
+            "pid_file": {"type": "path"},  # of a process that may listen
         },
         supports_check_mode=True,
     )

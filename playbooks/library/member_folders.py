@@ -1,5 +1,20 @@
 #!/usr/bin/python
-"""Make, judge and remove the folders of a ZooKeeper member."""
+"""The module `member_folders`: make, judge and remove the folders of a ZooKeeper member, or of a load host.
+
+The folders for data and logs belong to the user that runs ZooKeeper. Nothing in them is followed or opened but the
+marker, and that never through a link. A folder that another user could replace is refused. A folder outside of the
+member's own gets a marker when it is made; without it `removed` leaves the folder alone.
+
+    made     makes the folders for data and logs
+    marked   makes a folder of another kind with a marker; refuses one without a marker that has files besides `known`
+    checked  writes nothing; refuses folders and a control script that another user could replace
+    removed  removes the folders
+    pruned   removes those folders that are empty, in their order
+
+Returns `done`: folders that were made or removed; `left`: folders that stay where they are. For made and checked also
+`member_state`: stopped, current, outdated (runs with another configuration) or regrouped (with another list of
+members). For checked also `listed`: whether the files on the host have the list of members `ensemble`.
+"""
 
 from __future__ import annotations
 
@@ -17,48 +32,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.process_identity import is_running, named_in_pid_file
-
-DOCUMENTATION = """
-module: member_folders
-short_description: Make, judge and remove the folders of a ZooKeeper member
-description:
-  - The folders for data and logs belong to the user that runs ZooKeeper. Nothing in them is followed or opened but the
-    marker, and that never through a link. A folder that another user could replace is refused.
-  - A folder outside of the member's own gets a marker when it is made; without it C(removed) leaves the folder alone.
-options:
-  state:
-    description:
-      - made, or removed, or pruned to remove those folders that are empty.
-      - C(marked) makes a folder of another kind with a marker, and refuses one without that has files besides I(known).
-      - C(checked) writes nothing, and refuses folders and a control script that another user could replace.
-    type: str
-    default: made
-  member: {description: Name of the member., type: str, required: true}
-  member_dir: {description: 'The folder of the member, with its marker .zk-locust.', type: path, default: ''}
-  folders:
-    description: The folders for data and logs; with pruned those to remove, in this order.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path: {description: The folder., type: path, required: true}
-      variable: {description: What names it in the inventory., type: str, default: zookeeper_state_dir}
-  known: {description: Names that a folder of ours may hold., type: list, elements: str, default: []}
-  owner: {description: Who owns folders for data and logs., type: str, default: ''}
-  ensemble: {description: The rendered id of the list of members., type: str, default: ''}
-  differs: {description: Whether the files on the host differ from the rendered ones., type: bool, default: false}
-author: [zk-locust]
-"""
-
-RETURN = """
-member_state:
-  description: stopped, current, outdated (runs with another configuration) or regrouped (with another list of members).
-  type: str
-  returned: with made and checked
-listed: {description: Whether the files on the host have that list of members., type: bool, returned: with checked}
-left: {description: Folders that stay where they are., type: list, returned: always}
-done: {description: Folders that were made or removed., type: list, returned: always}
-"""
 
 MARKER = ".zk-locust"
 MODE = 0o750
@@ -264,18 +237,18 @@ def main() -> None:
     """Run the module."""
     folder: dict[str, Any] = {
         "path": {"type": "path", "required": True},
-        "variable": {"type": "str", "default": "zookeeper_state_dir"},
+        "variable": {"type": "str", "default": "zookeeper_state_dir"},  # what names it in the inventory
     }
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "default": "made", "choices": ["made", "marked", "checked", "removed", "pruned"]},
             "member": {"type": "str", "required": True},
-            "member_dir": {"type": "path", "default": ""},
+            "member_dir": {"type": "path", "default": ""},  # the member's own folder
             "folders": {"type": "list", "elements": "dict", "default": [], "options": folder},
             "known": {"type": "list", "elements": "str", "default": []},
-            "owner": {"type": "str", "default": ""},
-            "ensemble": {"type": "str", "default": ""},
-            "differs": {"type": "bool", "default": False},
+            "owner": {"type": "str", "default": ""},  # of folders for data and logs
+            "ensemble": {"type": "str", "default": ""},  # the rendered id of the list of members
+            "differs": {"type": "bool", "default": False},  # the files on the host, from the rendered ones
         },
         supports_check_mode=True,
     )

@@ -1,5 +1,13 @@
 #!/usr/bin/python
-"""Bring small files, and the folders they lie in, to a host: all of them in one call."""
+"""The module `write_files`: bring small files, and the folders they lie in, to a host, all in one call.
+
+A loop over `ansible.builtin.template` or `copy` takes several calls for each file. A file is replaced at once, and only
+if its content, mode or owner differs: nobody sees half of it, or sees it with another mode. All commands that validate
+are run before the first file is replaced.
+
+Returns `written`: the paths that were not as they are to be; `held`: whether nothing was written because the process of
+`hold_for` runs; `kept`: whether `keep` has a copy of what was there.
+"""
 
 from __future__ import annotations
 
@@ -15,54 +23,6 @@ from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.process_identity import is_running, named_in_pid_file
-
-DOCUMENTATION = """
-module: write_files
-short_description: Bring small files to a host in one call
-description:
-  - What a loop over M(ansible.builtin.template) or M(ansible.builtin.copy) does with several calls for each file.
-  - A file is replaced at once, and only if its content, mode or owner differs. Nobody sees half of it, or sees it with
-    another mode than it is to have.
-  - All commands that validate are run before the first file is replaced.
-options:
-  folders:
-    description: Folders to be there before the files are. Missing parents are made with the same mode and owner.
-    type: list
-    elements: dict
-    default: []
-    suboptions: &common
-      path: {description: The folder or file., type: path, required: true}
-      mode: {description: Its mode in octal., type: str, required: true}
-      owner: {description: Name of the user that owns it; empty leaves it as it is., type: str, default: ''}
-  files:
-    description: The files.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      <<: *common
-      content:
-        description:
-          - What is to be in it, in base64. So nothing of it can be read in a log, whatever the content is.
-          - The difference on the screen shows it in clear; set C(diff=false) on a task whose files hold secrets.
-        type: str
-        required: true
-      group_of: {description: User whose primary group it gets; empty leaves it as it is., type: str, default: ''}
-      validate: {description: Command that must accept the file C(%s) before any is replaced., type: str, default: ''}
-  hold_for:
-    description: A pid file. While its process runs nothing is written, and I(written) says what differs.
-    type: path
-  keep:
-    description: A folder that gets a copy of the I(files) that exist before any is replaced. What was in it goes.
-    type: path
-author: [zk-locust]
-"""
-
-RETURN = """
-written: {description: Paths of the files and folders that were not as they are to be., type: list, returned: always}
-held: {description: Whether nothing was written because the process of I(hold_for) runs., type: bool, returned: always}
-kept: {description: Whether I(keep) has a copy of what was there., type: bool, returned: always}
-"""
 
 
 class Wanted(NamedTuple):
@@ -202,20 +162,22 @@ def main() -> None:
     """Run the module."""
     common: dict[str, Any] = {
         "path": {"type": "path", "required": True},
-        "mode": {"type": "str", "required": True},
-        "owner": {"type": "str", "default": ""},
+        "mode": {"type": "str", "required": True},  # octal
+        "owner": {"type": "str", "default": ""},  # empty leaves it as it is
     }
     file: dict[str, Any] = {
+        # In base64, so that no log shows it. The difference on the screen does: secrets need `diff: false`.
         "content": {"type": "str", "required": True, "no_log": True},
-        "validate": {"type": "str", "default": ""},
-        "group_of": {"type": "str", "default": ""},
+        "validate": {"type": "str", "default": ""},  # a command that must accept the file `%s`
+        "group_of": {"type": "str", "default": ""},  # the user whose primary group it gets
     }
     module = AnsibleModule(
         argument_spec={
+            # Missing parents are made with the same mode and owner.
             "folders": {"type": "list", "elements": "dict", "default": [], "options": common},
             "files": {"type": "list", "elements": "dict", "default": [], "options": common | file},
-            "hold_for": {"type": "path"},
-            "keep": {"type": "path"},
+            "hold_for": {"type": "path"},  # a pid file: while its process runs nothing is written
+            "keep": {"type": "path"},  # a folder for copies of the files that are replaced; what was in it goes
         },
         supports_check_mode=True,
     )

@@ -1,5 +1,11 @@
 #!/usr/bin/python
-"""Ask a ZooKeeper member for its state with the four-letter word `srvr`."""
+"""The module `zookeeper_status`: ask a ZooKeeper member for its state with the four-letter word `srvr`.
+
+With `wait_s` it waits on the host, without a line on the screen for each attempt, until the member serves; no longer
+than the member's process lives. A member that cannot be reached is no failure of the task.
+
+Returns what `Answer` holds; `alive`: whether the process of `pid_file` runs, true without one; and `serves`.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +16,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.member_answers import Answer, AnswerError, ask, parse_srvr
 from ansible.module_utils.process_identity import is_running, named_in_pid_file
-
-DOCUMENTATION = """
-module: zookeeper_status
-short_description: Ask a ZooKeeper member for its state
-description:
-  - A member that cannot be reached is no failure of the task; I(mode) is empty then.
-  - With I(wait_s) the module waits on the host, without a line on the screen for each attempt, until the member serves.
-    It waits no longer than the member's process lives.
-options:
-  host: {description: Address of the member., type: str, required: true}
-  port: {description: Its client port., type: int, required: true}
-  wait_s: {description: How long to wait for a member that does not serve yet., type: float, default: 0.0}
-  timeout_s: {description: Limit for connecting and the complete answer., type: float, default: 2.0}
-  pid_file: {description: File with the process id and the start time of the member., type: path}
-author: [zk-locust]
-"""
-
-RETURN = """
-alive: {description: Whether the process of pid_file runs; true without pid_file., type: bool, returned: always}
-mode: {description: 'leader, follower, observer, standalone, read-only, or empty.', type: str, returned: always}
-serves: {description: Whether it takes part in the ensemble and serves reads and writes., type: bool, returned: always}
-error: {description: Why there is no mode; empty if there is one., type: str, returned: always}
-version: {description: Release of the server., type: str, returned: always}
-zxid: {description: 'Last transaction id, hexadecimal.', type: str, returned: always}
-connections: {description: Open client connections., type: int, returned: always}
-outstanding: {description: Requests in the queue., type: int, returned: always}
-node_count: {description: Znodes., type: int, returned: always}
-latency_ms: {description: 'min, avg and max since the start or the last reset.', type: list, returned: always}
-"""
 
 _POLL_S = 0.1
 
@@ -62,7 +39,7 @@ def main() -> None:
             "host": {"type": "str", "required": True},
             "port": {"type": "int", "required": True},
             "wait_s": {"type": "float", "default": 0.0},
-            "timeout_s": {"type": "float", "default": 2.0},
+            "timeout_s": {"type": "float", "default": 2.0},  # for connecting and the complete answer
             "pid_file": {"type": "path"},
         },
         supports_check_mode=True,
