@@ -23,8 +23,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {"changed": False, "ansible_facts": dict(arguments["told"].get("ansible_facts") or {})}
         result |= self._execute_module(module_name="ansible.legacy.setup", module_args=arguments, task_vars=task_vars)
         if result.get("ansible_facts", {}).get("ansible_python_version"):
-            # With something to read there is no terminal; without pipelining, sudo may ask for one.
-            in_data = b"\n" if self._connection.is_pipelining_enabled() else None
-            answer = self._low_level_execute_command(machine_facts.COMMAND, sudoable=True, in_data=in_data)
+            answer = self._low_level_execute_command(machine_facts.COMMAND, sudoable=True)
             result["ansible_facts"] = machine_facts.parse(str(answer["stdout"])) | result["ansible_facts"]
         return result
