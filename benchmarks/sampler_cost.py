@@ -21,7 +21,8 @@ def reader(name: str, pids: list[int]) -> Callable[[], object]:
     """Return what reads the machine and the processes once."""
     if name == "host_metrics":
         from host_metrics.machine import read_machine
-        from host_metrics.process import identity_of, read_process
+        from host_metrics.process import read_process
+        from host_metrics.process_identity import identity_of
 
         identities = [identity_of(pid) for pid in pids]
         return lambda: (read_machine(), [read_process(identity) for identity in identities])

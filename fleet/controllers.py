@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zk_locust.contract.process_identity import identity_of
+
 
 def process_start(pid: int) -> str | None:
     """Return the start time of a process as the kernel counts it, or None where there is no such process."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        return str(identity_of(pid).start_ticks)
     except OSError:
         return None
 

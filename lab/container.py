@@ -11,7 +11,8 @@ from typing import Any
 import psutil
 
 from lab.commands import LabError, run
-from zk_locust.agent.process_identity import find, identity_of
+from zk_locust.agent.process_identity import find
+from zk_locust.contract.process_identity import identity_of
 
 _PROPAGATE = Path("/run/systemd/nspawn/propagate")
 
@@ -41,7 +42,7 @@ def start(
         [*words, *command], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True
     )
     try:
-        return identity_of(int(done.stdout))
+        return identity_of(int(done.stdout))._asdict()
     except OSError as error:
         raise LabError(f"{hostname} could not be started: {console.read_text()[-2000:]}") from error
 

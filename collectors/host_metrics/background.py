@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from host_metrics.process import identity_of, named_in_pid_file, read_process
+from host_metrics.process_identity import identity_of, is_running, named_in_pid_file
 from host_metrics.told import told_file_of
 
 _PATIENCE_S: Final = 5.0
@@ -84,8 +84,7 @@ def _runs(pid_file: Path, patience_s: float = 0.0) -> bool:
     deadline = time.monotonic() + patience_s
     while not pid_file.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    identity = named_in_pid_file(pid_file)
-    return identity is not None and read_process(identity) is not None
+    return is_running(named_in_pid_file(pid_file))
 
 
 def _become_daemon(pid_file: Path, log: Path, run: Callable[[], None]) -> None:

@@ -10,16 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from host_metrics.process_identity import PROC, Identity, stat_of
+
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
-_FIRST_AFTER_NAME: Final = 3
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What tells a process from all others: process ids are used again."""
-
-    pid: int
-    start_ticks: int
 
 
 @dataclass(frozen=True)
@@ -36,40 +29,26 @@ class ProcessCounts:
     open_files: int | None
 
 
-def read_process(identity: Identity, proc: Path = Path("/proc")) -> ProcessCounts | None:
+def read_process(identity: Identity, proc: Path = PROC) -> ProcessCounts | None:
     """Read the counts of a process; None where it has ended."""
+    stat = stat_of(identity, proc)
+    if stat is None:
+        return None
     folder = proc / str(identity.pid)
     try:
-        stat = _stat(folder)
-        if _start_ticks(stat) != identity.start_ticks or _field(stat, 3) in "ZX":
-            return None
         status = dict(line.split(":", 1) for line in (folder / "status").read_text(encoding="utf-8").splitlines())
         io = _io(folder)
         return ProcessCounts(
-            cpu_s=(int(_field(stat, 14)) + int(_field(stat, 15))) / _TICKS_PER_S,
+            cpu_s=(int(stat[14]) + int(stat[15])) / _TICKS_PER_S,
             cpu_wait_s=_cpu_wait_s(folder),
             memory_bytes=_kib(status, "VmRSS") or 0,
             swap_bytes=_kib(status, "VmSwap"),
             disk_read_bytes=io.get("read_bytes"),
             disk_write_bytes=io.get("write_bytes"),
-            threads=int(_field(stat, 20)),
+            threads=int(stat[20]),
             open_files=_open_files(folder),
         )
     except (OSError, IndexError):  # it ended while it was read
-        return None
-
-
-def identity_of(pid: int, proc: Path = Path("/proc")) -> Identity:
-    """Return what tells this process from others. Raises OSError where there is none."""
-    return Identity(pid, _start_ticks(_stat(proc / str(pid))))
-
-
-def named_in_pid_file(file: Path) -> Identity | None:
-    """Return the process that a pid file names by its id and its start in ticks; None where it names none."""
-    try:
-        pid, start_ticks = file.read_text(encoding="utf-8").split()[:2]
-        return Identity(int(pid), int(start_ticks))
-    except (OSError, ValueError):
         return None
 
 
@@ -80,19 +59,6 @@ def named_in_status(file: Path) -> Mapping[str, Identity]:
         for name, process in json.loads(file.read_text(encoding="utf-8"))["processes"].items():
             found[name] = Identity(int(process["pid"]), int(process["start_ticks"]))
     return found
-
-
-def _stat(folder: Path) -> list[str]:
-    # The name, in parentheses, may hold spaces and parentheses itself.
-    return (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-
-
-def _field(stat: list[str], number: int) -> str:
-    return stat[number - _FIRST_AFTER_NAME]
-
-
-def _start_ticks(stat: list[str]) -> int:
-    return int(_field(stat, 22))
 
 
 def _cpu_wait_s(folder: Path) -> float | None:

@@ -18,7 +18,8 @@ from typing import Any, Final
 from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
 from host_metrics.lasting_file import RECORDS_LOST, LastingFile, Tell
 from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_machine
-from host_metrics.process import Identity, ProcessCounts, named_in_pid_file, named_in_status, read_process
+from host_metrics.process import ProcessCounts, named_in_status, read_process
+from host_metrics.process_identity import Identity, named_in_pid_file
 
 _ROOM_S: Final = 2.0  # how long the end waits for room on a full disk: whoever ends a sampler waits 3 s
 

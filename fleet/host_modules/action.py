@@ -31,7 +31,7 @@ def command_of(interpreter: str) -> str:
 
 
 class HostModuleAction(ActionBase):  # type: ignore[misc]
-    """Runs the module of the task's name, with the task's arguments. Subclasses need no more than a docstring."""
+    """Runs the module of the task's name, with the task's arguments."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module."""
@@ -69,9 +69,7 @@ class HostModuleAction(ActionBase):  # type: ignore[misc]
     def _module_of_ours(name: str) -> Path | None:
         """Return the module's file, or None where it needs more of Ansible than the runtime has."""
         found = module_loader.find_plugin(name, mod_type=".py")
-        if found is None or not program.needs_only_the_runtime(Path(found).read_text(encoding="utf-8")):
-            return None
-        return Path(found)
+        return Path(found) if found is not None and program.utilities_of(Path(found)) is not None else None
 
     def _interpreter(self, task_vars: dict[str, Any]) -> str:
         """Return what runs Python programs on the host, empty where Ansible has to find the way itself."""

@@ -12,12 +12,14 @@ from ansible.plugins.action import ActionBase
 def shell_text(argv: list[str], removes: str, environment: str, *, reads_input: bool, folder: str = "") -> str:
     """Return the text for the host's shell, which goes to `folder` first if there is one.
 
-    Where `removes` is not there it does nothing, and says so by `_NOT_RUN`.
+    Where `removes` is not there it does nothing, and says so by `_NOT_RUN`. A command that reads no input of its own is
+    sent an empty line, which the shell reads first: else ssh could have ended, with the command, before it is sent.
     """
     words = " ".join(shlex.quote(word) for word in argv)
     command = f"{environment} {words}".strip() + ("" if reads_input else " </dev/null")
     text = f"if test -e {shlex.quote(removes)}; then {command}; else echo {_NOT_RUN}; fi" if removes else command
-    return f"cd {shlex.quote(folder)} && {text}" if folder else text
+    text = f"cd {shlex.quote(folder)} && {text}" if folder else text
+    return text if reads_input else f"read -r _; {text}"
 
 
 _NOT_RUN = "zk-locust-command-not-run"

@@ -15,6 +15,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from zk_locust.contract.process_identity import Identity, identity_of, is_running
+
 _POLL_S = 0.05
 # The exit code comes last, and complete.
 _SHELL = 'cd "$0" && "$@" >out 2>err </dev/null; echo $? >code.new && mv code.new code'
@@ -32,17 +34,7 @@ class Writer:
         """Whether it has not ended; one that nobody reaps, as in a container without an init, has."""
         with contextlib.suppress(ChildProcessError):  # another process has begun it
             os.waitpid(self.pid, os.WNOHANG)
-        state, start = _state_and_start(self.pid)
-        return start == self.start and state not in ("Z", "X")
-
-
-def _state_and_start(pid: int) -> tuple[str, str]:
-    """Return a process's state and start time, see proc(5); empty where there is no such process."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return "", ""
-    return fields[0], fields[19]
+        return is_running(Identity(self.pid, int(self.start or 0)))
 
 
 def begin(command: list[str]) -> Writer:
@@ -52,7 +44,8 @@ def begin(command: list[str]) -> Writer:
     arguments = ["/bin/sh", "-c", _SHELL, work, *command]
     # In a session of its own it ends by itself, also after Ctrl-C.
     pid = os.posix_spawn("/bin/sh", arguments, os.environ, file_actions=null, setsid=True)
-    return Writer(work, pid, _state_and_start(pid)[1])
+    # As text: what an action hands on may be templated.
+    return Writer(work, pid, str(identity_of(pid).start_ticks))
 
 
 def finish(writer: Writer) -> tuple[int | None, str, str]:

@@ -1,5 +1,21 @@
 #!/usr/bin/python
-"""See what a host offers: Java, root, files, room on disk. Nothing is changed."""
+"""The module `host_probe`: see what a host offers, with one call instead of one for each question. Nothing is changed.
+
+It needs Python and `/proc` only. Without root the processes of other users that listen stay unnamed.
+
+Returns
+
+    sudo       whether sudo works without a password
+    user       whether the user exists
+    java       path, major version and error; path is empty if there is none
+    files      existence by path
+    folders    writable, free_mb, error and shared by path
+    addresses  by address that was given, the literal address of the host that it means; empty if it means none
+    machine    what tells this machine from others; empty where nothing does
+    limits     open_files (0 for none), ports (the ephemeral ones), root
+    listeners  for each listener on `ports`: port, address, pid (None if it cannot be seen), command (at most 120
+               characters), own (whether it is the process of `pid_file`), run (whose process it is, or empty)
+"""
 
 from __future__ import annotations
 
@@ -10,54 +26,22 @@ import re
 import resource
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
-DOCUMENTATION = """
-module: host_probe
-short_description: See what a host offers
-description:
-  - One read-only module instead of a task for each question.
-options:
-  java: {description: 'Path of the java program; empty looks at JAVA_HOME, then at the PATH.', type: str, default: ''}
-  want_java: {description: Whether to look for Java at all., type: bool, default: true}
-  files: {description: Paths whose existence is asked for., type: list, elements: path, default: []}
-  folders: {description: Folders to be written to; they need not exist yet., type: list, elements: path, default: []}
-  addresses: {description: Names or addresses that may be this host's own., type: list, elements: str, default: []}
-  user: {description: Name of a user whose existence is asked for., type: str, default: ''}
-author: [zk-locust]
-"""
-
-EXAMPLES = """
-- name: Look for Java and room
-  host_probe:
-    folders: [/var/lib/zk-locust]
-  register: __host
-"""
-
-RETURN = """
-sudo: {description: Whether sudo works without a password., type: bool, returned: always}
-user: {description: Whether the user exists., type: bool, returned: always}
-java: {description: 'path, major version and error; path is empty if there is none.', type: dict, returned: always}
-files: {description: Existence by path., type: dict, returned: always}
-folders: {description: 'writable, free_mb, error and shared by path.', type: dict, returned: always}
-addresses:
-  description: By address that was given, the literal address of the host that it means; empty if it means none.
-  type: dict
-  returned: always
-machine: {description: 'What tells this machine from others; empty where nothing does.', type: str, returned: always}
-limits: {description: 'What caps a load: open_files (0 for none), ports, root.', type: dict, returned: always}
-"""
+from ansible.module_utils.process_identity import Identity, identity_of, named_in_pid_file
 
 # Kinds of file systems that machines share, by how their names begin.
 _SHARED = (
     *("nfs", "cifs", "smb", "ceph", "lustre", "gluster", "fuse.gluster", "fuse.ceph", "fuse.sshfs", "9p", "virtiofs"),
     *("beegfs", "gpfs", "ocfs2", "gfs2", "afs", "orangefs", "pvfs2", "fuse.moosefs", "fuse.juicefs"),
 )
+_LISTEN = "0A"
+_COMMAND_LENGTH = 120
 
 
 def java_major(text: str) -> int:
@@ -200,29 +184,108 @@ def limits() -> dict[str, Any]:
     return {"open_files": 0 if hard == resource.RLIM_INFINITY else hard, "ports": ports, "root": os.geteuid() == 0}
 
 
+def decode_address(encoded: str) -> str:
+    """Turn an address of /proc/net/tcp or tcp6 (words of 32 bits in the host's byte order, hexadecimal) into text."""
+    words = [int(encoded[i : i + 8], 16) for i in range(0, len(encoded), 8)]
+    raw = struct.pack(f"={len(words)}I", *words)
+    return socket.inet_ntop(socket.AF_INET if len(words) == 1 else socket.AF_INET6, raw)
+
+
+def parse_listeners(table: str, ports: set[int]) -> list[tuple[int, str, str]]:
+    """Return (port, address, inode) of each listener on `ports` in the text of /proc/net/tcp or tcp6."""
+    found = []
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) < 10 or fields[3] != _LISTEN:
+            continue
+        address, port = fields[1].split(":")
+        if int(port, 16) in ports:
+            found.append((int(port, 16), decode_address(address), fields[9]))
+    return found
+
+
+def owners(inodes: set[str], proc: Path = Path("/proc")) -> dict[str, int]:
+    """Map socket inodes to process ids, as far as the caller may see."""
+    found: dict[str, int] = {}
+    for process in proc.iterdir():
+        if not process.name.isdigit() or len(found) == len(inodes):
+            continue
+        try:
+            for entry in (process / "fd").iterdir():
+                target = str(entry.readlink())
+                if target.startswith("socket:[") and target[8:-1] in inodes:
+                    found[target[8:-1]] = int(process.name)
+        except OSError:
+            continue  # gone, or another user's
+    return found
+
+
+def command_of(pid: int, proc: Path = Path("/proc")) -> str:
+    """Return the command line of a process, shortened to its program and what fits."""
+    try:
+        words = (proc / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    return b" ".join(words).decode("utf-8", "replace").strip()[:_COMMAND_LENGTH]
+
+
+def run_of(pid: int, proc: Path = Path("/proc")) -> str:
+    """Return the id of the run that a process belongs to; those of a load host work in `load/runs/<run id>`."""
+    try:
+        folder = (proc / str(pid) / "cwd").readlink()
+    except OSError:
+        return ""
+    return folder.name if folder.parent.parts[-2:] == ("load", "runs") else ""
+
+
+def listeners(ports: set[int], own: Identity | None) -> list[dict[str, Any]]:
+    """Return who listens on `ports`; `own` is the process that may."""
+    tables = [Path("/proc/net") / name for name in ("tcp", "tcp6")] if ports else []
+    found = [entry for table in tables if table.exists() for entry in parse_listeners(table.read_text(), ports)]
+    pids = owners({inode for _, _, inode in found})
+    told: list[dict[str, Any]] = []
+    for port, address, inode in sorted(found):
+        pid = pids.get(inode)
+        who = {"command": command_of(pid), "run": run_of(pid), "own": is_process(pid, own)} if pid else {}
+        told.append({"port": port, "address": address, "pid": pid, "command": "", "run": "", "own": False, **who})
+    return told
+
+
+def is_process(pid: int, known: Identity | None) -> bool:
+    """Whether a process is the known one."""
+    try:
+        return known is not None and identity_of(pid) == known
+    except OSError:
+        return False
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "java": {"type": "str", "default": ""},
+            "java": {"type": "str", "default": ""},  # its path; empty looks at JAVA_HOME, then at the PATH
             "want_java": {"type": "bool", "default": True},
             "user": {"type": "str", "default": ""},
             "files": {"type": "list", "elements": "path", "default": []},
-            "addresses": {"type": "list", "elements": "str", "default": []},
-            "folders": {"type": "list", "elements": "path", "default": []},
+            "addresses": {"type": "list", "elements": "str", "default": []},  # that may be this host's own
+            "folders": {"type": "list", "elements": "path", "default": []},  # to be written to; they may not exist yet
+            "ports": {"type": "list", "elements": "int", "default": []},
+            "pid_file": {"type": "path"},  # of a process that may listen
         },
         supports_check_mode=True,
     )
+    given = module.params
     module.exit_json(
         changed=False,
         sudo=has_sudo(),
-        user=has_user(module.params["user"]),
-        java=find_java(module.params["java"]) if module.params["want_java"] else {"path": "", "major": 0, "error": ""},
-        files={path: Path(path).exists() for path in module.params["files"]},
-        addresses={address: own_address(address) for address in module.params["addresses"]},
+        user=has_user(given["user"]),
+        java=find_java(given["java"]) if given["want_java"] else {"path": "", "major": 0, "error": ""},
+        files={path: Path(path).exists() for path in given["files"]},
+        addresses={address: own_address(address) for address in given["addresses"]},
         limits=limits(),
         machine=machine(),
-        folders={path: probe_folder(Path(path)) for path in module.params["folders"]},
+        folders={path: probe_folder(Path(path)) for path in given["folders"]},
+        listeners=listeners(set(given["ports"]), named_in_pid_file(Path(given["pid_file"] or ""))),
     )
 
 

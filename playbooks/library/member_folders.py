@@ -1,8 +1,24 @@
 #!/usr/bin/python
-"""Make, judge and remove the folders of a ZooKeeper member."""
+"""The module `member_folders`: make, judge and remove the folders of a ZooKeeper member, or of a load host.
+
+The folders for data and logs belong to the user that runs ZooKeeper. Nothing in them is followed or opened but the
+marker, and that never through a link. A folder that another user could replace is refused. A folder outside of the
+member's own gets a marker when it is made; without it `removed` leaves the folder alone.
+
+    made     makes the folders for data and logs
+    marked   makes a folder of another kind with a marker; refuses one without a marker that has files besides `known`
+    checked  writes nothing; refuses folders and a control script that another user could replace
+    removed  removes the folders
+    pruned   removes those folders that are empty, in their order
+
+Returns `done`: folders that were made or removed; `left`: folders that stay where they are. For made and checked also
+`member_state`: stopped, current, outdated (runs with another configuration) or regrouped (with another list of
+members). For checked also `listed`: whether the files on the host have the list of members `ensemble`.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -10,61 +26,12 @@ import pwd
 import shutil
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
-DOCUMENTATION = """
-module: member_folders
-short_description: Make, judge and remove the folders of a ZooKeeper member
-description:
-  - The folders for data and logs belong to the user that runs ZooKeeper. Nothing in them is followed or opened but the
-    marker, and that never through a link. A folder that somebody else could replace is refused.
-  - A folder outside of the member's own gets a marker when it is made; without it C(removed) leaves the folder alone.
-options:
-  state:
-    description:
-      - made, or removed, or pruned to remove those folders that are empty.
-      - C(marked) makes a folder of another kind with a marker, and refuses one without that has files besides I(known).
-      - C(checked) writes nothing, and refuses folders and a control script that somebody else could replace.
-    type: str
-    default: made
-  member: {description: Name of the member., type: str, required: true}
-  member_dir: {description: 'The folder of the member, with its marker .zk-locust.', type: path, default: ''}
-  folders:
-    description: The folders for data and logs; with pruned those to remove, in this order.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path: {description: The folder., type: path, required: true}
-      variable: {description: What names it in the inventory., type: str, default: zookeeper_state_dir}
-  known: {description: Names that a folder of ours may hold., type: list, elements: str, default: []}
-  owner: {description: Who owns folders for data and logs., type: str, default: ''}
-  ensemble: {description: The rendered id of the list of members., type: str, default: ''}
-  differs: {description: Whether the files on the host differ from the rendered ones., type: bool, default: false}
-author: [zk-locust]
-"""
-
-EXAMPLES = """
-- name: Make the folders for data and logs
-  member_folders:
-    member: zk1
-    member_dir: /var/lib/zk-locust/zookeeper/zk1
-    owner: zookeeper
-    folders: [{path: /srv/snapshots/zk1, variable: zookeeper_data_dir}]
-"""
-
-RETURN = """
-member_state:
-  description: stopped, current, outdated (runs with another configuration) or regrouped (with another list of members).
-  type: str
-  returned: with made and checked
-listed: {description: Whether the files on the host have that list of members., type: bool, returned: with checked}
-left: {description: Folders that stay where they are., type: list, returned: always}
-done: {description: Folders that were made or removed., type: list, returned: always}
-"""
+from ansible.module_utils.process_identity import is_running, named_in_pid_file
 
 MARKER = ".zk-locust"
 MODE = 0o750
@@ -110,13 +77,18 @@ def read_file(name: str, folder: int) -> str | None:
         return file.read(4096).decode("utf-8", "replace")
 
 
-def open_folder(path: Path, variable: str) -> int:
-    """Open a folder, which must not be a link."""
+@contextlib.contextmanager
+def opened(path: Path, variable: str) -> Iterator[int]:
+    """Open a folder, which must not be a link. Raises FolderError."""
     try:
-        return os.open(path, _FOLDER)
+        folder = os.open(path, _FOLDER)
     except OSError as error:
         why = "is a link or no folder" if error.errno in (errno.ELOOP, errno.ENOTDIR) else f"({error.strerror})"
         raise FolderError(f"{variable} [{path.parent}]: {path} {why}; name a folder") from None
+    try:
+        yield folder
+    finally:
+        os.close(folder)
 
 
 def require_safe(path: Path, variable: str) -> None:
@@ -134,7 +106,15 @@ def check_folders(member_dir: Path, folders: list[tuple[Path, str]]) -> None:
     for path, variable in folders:
         require_safe(path, variable)
         if os.path.lexists(path):
-            os.close(open_folder(path, variable))
+            with opened(path, variable):
+                pass
+
+
+def write_marker(folder: int, member: str) -> None:
+    """Put the marker into an open folder. Raises FileExistsError where there is one."""
+    marker = os.open(MARKER, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
+    with os.fdopen(marker, "w") as file:
+        file.write(f"{member}\n")
 
 
 def make_folder(path: Path, variable: str, owner: str, inside: bool, member: str, check: bool) -> bool:
@@ -147,8 +127,7 @@ def make_folder(path: Path, variable: str, owner: str, inside: bool, member: str
     if made:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(0o700)
-    folder = open_folder(path, variable)
-    try:
+    with opened(path, variable) as folder:
         there = set(os.listdir(folder))  # noqa: PTH208 - pathlib knows no descriptors
         if not inside and MARKER not in there and not there <= _OF_ZOOKEEPER:
             raise FolderError(
@@ -159,16 +138,12 @@ def make_folder(path: Path, variable: str, owner: str, inside: bool, member: str
         marks = not inside and not there - {"lost+found"}
         if not check:
             if marks:
-                marker = os.open(MARKER, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
-                with os.fdopen(marker, "w") as file:
-                    file.write(f"{member}\n")
+                write_marker(folder, member)
             if user is not None and found.st_uid != user.pw_uid:
                 os.fchown(folder, user.pw_uid, user.pw_gid)
             if not right:
                 os.fchmod(folder, MODE)
         return made or marks or not right
-    finally:
-        os.close(folder)
 
 
 def mark(path: Path, variable: str, member: str, known: set[str], check: bool) -> bool:
@@ -177,8 +152,7 @@ def mark(path: Path, variable: str, member: str, known: set[str], check: bool) -
         if check:
             return True
         path.mkdir(parents=True, exist_ok=True)
-    folder = open_folder(path, variable)
-    try:
+    with opened(path, variable) as folder:
         there = set(os.listdir(folder))  # noqa: PTH208 - pathlib knows no descriptors
         if MARKER in there:
             return False
@@ -186,49 +160,37 @@ def mark(path: Path, variable: str, member: str, known: set[str], check: bool) -
             raise FolderError(f"{variable} [{path.parent}]: {path} holds files of others; choose another folder")
         if not check:
             try:
-                marker = os.open(MARKER, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
+                write_marker(folder, member)
             except FileExistsError:
                 return False  # another name of this machine was quicker
-            with os.fdopen(marker, "w") as file:
-                file.write(f"{member}\n")
         return True
-    finally:
-        os.close(folder)
 
 
-def carries_marker(path: Path, member: str) -> bool:
-    """Whether a folder was made for the member (or the load host): by its marker, or by an older release's script."""
-    folder = open_folder(path, "")
-    try:
-        marker = read_file(MARKER, folder)
-        if marker is not None:
-            return marker.strip() == member
-        if member == LOAD_HOST:
-            return _LAUNCHER in (read_file("host-run", folder) or "")
-        return f"# Controls the ZooKeeper member {member}:" in (read_file("control", folder) or "")
-    finally:
-        os.close(folder)
+def carries_marker(folder: int, member: str) -> bool:
+    """Whether an open folder was made for the member (or the load host), by its marker or an older release's script."""
+    marker = read_file(MARKER, folder)
+    if marker is not None:
+        return marker.strip() == member
+    if member == LOAD_HOST:
+        return _LAUNCHER in (read_file("host-run", folder) or "")
+    return f"# Controls the ZooKeeper member {member}:" in (read_file("control", folder) or "")
 
 
 def remove(path: Path, variable: str, member: str, check: bool) -> str:
     """Remove a folder; return why it is left, empty if it is gone."""
-    folder = -1
     try:
         require_safe(path, variable)
-        folder = open_folder(path, variable)
-        wait_for_lock(folder)
-        if not os.path.lexists(path):
-            return ""  # another name of this machine has removed it
-        if not carries_marker(path, member):
-            what = "these words: load host" if member == LOAD_HOST else "the member's name"
-            return f"it carries no marker of zk-locust (a file .zk-locust with {what})"
-        if not check:
-            shutil.rmtree(path)  # follows no link, also where one is planted meanwhile
+        with opened(path, variable) as folder:
+            wait_for_lock(folder)
+            if not os.path.lexists(path):
+                return ""  # another name of this machine has removed it
+            if not carries_marker(folder, member):
+                what = "these words: load host" if member == LOAD_HOST else "the member's name"
+                return f"it carries no marker of zk-locust (a file .zk-locust with {what})"
+            if not check:
+                shutil.rmtree(path)  # follows no link, also where one is planted meanwhile
     except FolderError as error:
         return str(error) if os.path.lexists(path) else ""
-    finally:
-        if folder >= 0:
-            os.close(folder)
     return ""
 
 
@@ -244,16 +206,6 @@ def wait_for_lock(folder: int) -> None:
             return
 
 
-def is_alive(pid_file: Path) -> bool:
-    """Whether the process that `pid_file` names by id and start time runs."""
-    try:
-        pid, start_ticks = pid_file.read_text().split()[:2]
-        fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return False
-    return fields[0] != "Z" and fields[19] == start_ticks
-
-
 def words_of(path: Path) -> list[str]:
     """Return the words of a small file of root's; none where it cannot be read."""
     try:
@@ -264,7 +216,7 @@ def words_of(path: Path) -> list[str]:
 
 def member_state(member_dir: Path, ensemble: str, differs: bool) -> str:
     """Compare the running member with its files, and those, where they differ, with the rendered ones."""
-    if not is_alive(member_dir / "zookeeper.pid"):
+    if not is_running(named_in_pid_file(member_dir / "zookeeper.pid")):
         return "stopped"
     running = words_of(member_dir / "started-with")
     if running[1:2] != [ensemble]:
@@ -285,23 +237,19 @@ def main() -> None:
     """Run the module."""
     folder: dict[str, Any] = {
         "path": {"type": "path", "required": True},
-        "variable": {"type": "str", "default": "zookeeper_state_dir"},
+        "variable": {"type": "str", "default": "zookeeper_state_dir"},  # what names it in the inventory
     }
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "default": "made", "choices": ["made", "marked", "checked", "removed", "pruned"]},
             "member": {"type": "str", "required": True},
-            "member_dir": {"type": "path", "default": ""},
+            "member_dir": {"type": "path", "default": ""},  # the member's own folder
             "folders": {"type": "list", "elements": "dict", "default": [], "options": folder},
             "known": {"type": "list", "elements": "str", "default": []},
-            "owner": {"type": "str", "default": ""},
-            "ensemble": {"type": "str", "default": ""},
-            "differs": {"type": "bool", "default": False},
+            "owner": {"type": "str", "default": ""},  # of folders for data and logs
+            "ensemble": {"type": "str", "default": ""},  # the rendered id of the list of members
+            "differs": {"type": "bool", "default": False},  # the files on the host, from the rendered ones
         },
-        required_if=[
-            ("state", "made", ("member_dir", "owner")),
-            ("state", "checked", ("member_dir",)),
-        ],
         supports_check_mode=True,
     )
     given = module.params

@@ -1,5 +1,13 @@
 #!/usr/bin/python
-"""Bring small files, and the folders they lie in, to a host: all of them in one call."""
+"""The module `write_files`: bring small files, and the folders they lie in, to a host, all in one call.
+
+A loop over `ansible.builtin.template` or `copy` takes several calls for each file. A file is replaced at once, and only
+if its content, mode or owner differs: nobody sees half of it, or sees it with another mode. All commands that validate
+are run before the first file is replaced.
+
+Returns `written`: the paths that were not as they are to be; `held`: whether nothing was written because the process of
+`hold_for` runs; `kept`: whether `keep` has a copy of what was there.
+"""
 
 from __future__ import annotations
 
@@ -14,74 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
-
-DOCUMENTATION = """
-module: write_files
-short_description: Bring small files to a host in one call
-description:
-  - What a loop over M(ansible.builtin.template) or M(ansible.builtin.copy) does with several calls for each file.
-  - A file is replaced at once, and only if its content, mode or owner differs. Nobody sees half of it, or sees it with
-    another mode than it is to have.
-  - All commands that validate are run before the first file is replaced.
-options:
-  folders:
-    description: Folders to be there before the files are. Missing parents are made with the same mode and owner.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path: {description: The folder., type: path, required: true}
-      mode: {description: Its mode in octal., type: str, required: true}
-      owner: {description: Name of the user that owns it; empty leaves it as it is., type: str, default: ''}
-  files:
-    description: The files.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path: {description: The file., type: path, required: true}
-      content:
-        description:
-          - What is to be in it, in base64. So nothing of it can be read in a log, whatever the content is.
-          - The difference on the screen shows it in clear; say C(diff=false) on a task whose files hold secrets.
-        type: str
-        required: true
-      mode: {description: Its mode in octal., type: str, required: true}
-      owner: {description: Name of the user that owns it; empty leaves it as it is., type: str, default: ''}
-      group_of: {description: User whose primary group it gets; empty leaves it as it is., type: str, default: ''}
-      validate:
-        description: Command that must accept the file before any is replaced, with C(%s) for its path.
-        type: str
-        default: ''
-  hold_for:
-    description:
-      - A file with the id and the start time of a process. While that runs nothing is written, and I(written) says what
-        differs.
-    type: path
-  keep:
-    description:
-      - A folder that gets a copy of those I(files) that are there before any is replaced. What was in it goes.
-    type: path
-author: [zk-locust]
-"""
-
-EXAMPLES = """
-- name: Bring the script and its settings
-  write_files:
-    folders:
-      - {path: /var/lib/zk-locust, mode: "0755"}
-    files:
-      - path: /var/lib/zk-locust/control
-        content: "{{ lookup('ansible.builtin.template', 'control.j2') | b64encode }}"
-        mode: "0755"
-        validate: sh -n %s
-"""
-
-RETURN = """
-written: {description: Paths of the files and folders that were not as they are to be., type: list, returned: always}
-held: {description: Whether nothing was written because the process of I(hold_for) runs., type: bool, returned: always}
-kept: {description: Whether I(keep) has a copy of what was there., type: bool, returned: always}
-"""
+from ansible.module_utils.process_identity import is_running, named_in_pid_file
 
 
 class Wanted(NamedTuple):
@@ -105,22 +46,24 @@ class Difference(NamedTuple):
 
 def difference(wanted: Wanted) -> Difference | None:
     """Return how what is there differs from `wanted`, None if it does not. Raises OSError."""
-    if wanted.content is not None and wanted.path.is_dir():
+    is_folder = wanted.content is None
+    group = f" group of {wanted.group_of}" if wanted.group_of else ""
+    after = f"{wanted.mode:04o} {wanted.owner}".rstrip() + group
+    if not is_folder and wanted.path.is_dir():
         raise OSError(f"{wanted.path} is a folder, and is to be a file")
     if not os.path.lexists(wanted.path):
-        return Difference(None, wanted.content is not None, ("", _attributes(wanted)))
-    # A link is replaced by the file; a folder may be reached by one.
-    found = wanted.path.stat() if wanted.content is None else wanted.path.lstat()
-    is_link = wanted.content is not None and wanted.path.is_symlink()
-    if wanted.content is None and not wanted.path.is_dir():
+        return Difference(None, not is_folder, ("", after))
+    if is_folder and not wanted.path.is_dir():
         raise OSError(f"{wanted.path} is not a folder")
-    before = None if wanted.content is None or is_link else wanted.path.read_bytes()
-    owner = _name_of(found.st_uid) if wanted.owner else ""
-    group = _group_of(found.st_gid, wanted.group_of)
-    attributes = (_text(found.st_mode & 0o7777, owner, group), _attributes(wanted))
-    if before == wanted.content and attributes[0] == attributes[1]:
+    # A link is replaced by the file; a folder may be reached by one.
+    found = wanted.path.stat() if is_folder else wanted.path.lstat()
+    content = None if is_folder or wanted.path.is_symlink() else wanted.path.read_bytes()
+    if group and not _has_group(found.st_gid, wanted.group_of):
+        group = f" group {found.st_gid}"
+    before = f"{found.st_mode & 0o7777:04o} {_name_of(found.st_uid) if wanted.owner else ''}".rstrip() + group
+    if content == wanted.content and before == after:
         return None
-    return Difference(before, before != wanted.content, attributes)
+    return Difference(content, content != wanted.content, (before, after))
 
 
 def make(wanted: Wanted) -> None:
@@ -174,16 +117,6 @@ def complaint(wanted: Wanted) -> str:
     return "" if done.returncode == 0 else (done.stderr + done.stdout).strip() or f"exit code {done.returncode}"
 
 
-def is_alive(pid_file: Path) -> bool:
-    """Whether the process that `pid_file` names by id and start time runs."""
-    try:
-        pid, start_ticks = pid_file.read_text().split()[:2]
-        fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return False
-    return fields[0] != "Z" and fields[19] == start_ticks
-
-
 def keep_copies(folder: Path, files: list[Path]) -> bool:
     """Copy those of the files that exist, with mode and owner, into a new folder; return whether there are any."""
     if folder.is_dir():
@@ -211,22 +144,11 @@ def shown(wanted: Wanted, found: Difference) -> list[dict[str, str]]:
     return shown
 
 
-def _text(mode: int, owner: str, group: str = "") -> str:
-    return f"{mode:04o} {owner} {group}".rstrip()
-
-
-def _attributes(wanted: Wanted) -> str:
-    return _text(wanted.mode, wanted.owner, f"group of {wanted.group_of}" if wanted.group_of else "")
-
-
-def _group_of(gid: int, user: str) -> str:
-    """Return how a group is shown beside that of `user`, which a file is to have; empty where any group will do."""
-    if not user:
-        return ""
+def _has_group(gid: int, user: str) -> bool:
     try:
-        return f"group of {user}" if pwd.getpwnam(user).pw_gid == gid else f"group {gid}"
+        return pwd.getpwnam(user).pw_gid == gid
     except KeyError:
-        return f"group {gid}"  # check mode, before the user is made
+        return False  # check mode, before the user is made
 
 
 def _name_of(uid: int) -> str:
@@ -240,51 +162,49 @@ def main() -> None:
     """Run the module."""
     common: dict[str, Any] = {
         "path": {"type": "path", "required": True},
-        "mode": {"type": "str", "required": True},
-        "owner": {"type": "str", "default": ""},
+        "mode": {"type": "str", "required": True},  # octal
+        "owner": {"type": "str", "default": ""},  # empty leaves it as it is
     }
     file: dict[str, Any] = {
+        # In base64, so that no log shows it. The difference on the screen does: secrets need `diff: false`.
         "content": {"type": "str", "required": True, "no_log": True},
-        "validate": {"type": "str", "default": ""},
-        "group_of": {"type": "str", "default": ""},
+        "validate": {"type": "str", "default": ""},  # a command that must accept the file `%s`
+        "group_of": {"type": "str", "default": ""},  # the user whose primary group it gets
     }
     module = AnsibleModule(
         argument_spec={
+            # Missing parents are made with the same mode and owner.
             "folders": {"type": "list", "elements": "dict", "default": [], "options": common},
             "files": {"type": "list", "elements": "dict", "default": [], "options": common | file},
-            "hold_for": {"type": "path"},
-            "keep": {"type": "path"},
+            "hold_for": {"type": "path"},  # a pid file: while its process runs nothing is written
+            "keep": {"type": "path"},  # a folder for copies of the files that are replaced; what was in it goes
         },
         supports_check_mode=True,
     )
+    given = module.params
     written: list[str] = []
     diff: list[dict[str, str]] = []
     subject = ""
-    held = bool(module.params["hold_for"]) and is_alive(Path(module.params["hold_for"]))
+    held = bool(given["hold_for"]) and is_running(named_in_pid_file(Path(given["hold_for"])))
+    writes = not held and not module.check_mode
     kept = False
     try:
-        wanted = [
-            Wanted(
-                Path(one["path"]),
-                int(one["mode"], 8),
-                one["owner"],
-                base64.b64decode(one["content"], validate=True) if "content" in one else None,
-                one.get("validate", ""),
-                one.get("group_of", ""),
-            )
-            for one in module.params["folders"] + module.params["files"]
-        ]
-        todo = [(one, found) for one, found in ((one, difference(one)) for one in wanted) if found is not None]
+        wanted = [Wanted(Path(one["path"]), int(one["mode"], 8), one["owner"]) for one in given["folders"]]
+        for one in given["files"]:
+            content = base64.b64decode(one["content"], validate=True)
+            place, mode = Path(one["path"]), int(one["mode"], 8)
+            wanted.append(Wanted(place, mode, one["owner"], content, one["validate"], one["group_of"]))
+        todo = [(one, found) for one in wanted if (found := difference(one)) is not None]
         for one, found in todo:
             said = complaint(one) if found.content else ""
             if said:
                 module.fail_json(msg=f"{one.path} is not replaced: `{one.validate}` says: {said}")
-        if module.params["keep"] and todo and not held and not module.check_mode:
-            subject = module.params["keep"]
+        if given["keep"] and todo and writes:
+            subject = given["keep"]
             kept = keep_copies(Path(subject), [one.path for one in wanted if one.content is not None])
         for one, found in todo:
             subject = str(one.path)
-            if not held and not module.check_mode:
+            if writes:
                 make(one)
             written.append(subject)
             diff += shown(one, found) if module._diff and not held else []

@@ -1,5 +1,9 @@
 #!/usr/bin/python
-"""Ask the AdminServers of all members, at the same time."""
+"""The module `zookeeper_admin`: ask the AdminServers of all members, at the same time.
+
+An answer is bounded in time and length. Redirects are not followed, and proxies not used. Returns `answers` by member
+and command; an empty dictionary where there is none.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +14,6 @@ import urllib.request
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
-DOCUMENTATION = """
-module: zookeeper_admin
-short_description: Ask the AdminServers of members
-description:
-  - One read-only module for all members and commands. Redirects are not followed, and proxies not used.
-options:
-  members: {description: 'Address (host:port) of the AdminServer, by name of the member.', type: dict, required: true}
-  commands: {description: Commands of the AdminServer to be asked for., type: list, elements: str, required: true}
-  timeout_s: {description: How long all answers together may take., type: float, default: 5.0}
-author: [zk-locust]
-"""
-
-EXAMPLES = """
-- name: Ask the members what they run on
-  zookeeper_admin:
-    members: {zk1: '127.0.0.1:8080'}
-    commands: [environment, srvr]
-  register: __members
-"""
-
-RETURN = """
-answers: {description: 'By member and command; an empty dictionary where there is none.', type: dict, returned: always}
-"""
 
 _MOST_BYTES = 1_000_000
 
@@ -78,9 +58,9 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "members": {"type": "dict", "required": True},
+            "members": {"type": "dict", "required": True},  # host:port of the AdminServer, by name of the member
             "commands": {"type": "list", "elements": "str", "required": True},
-            "timeout_s": {"type": "float", "default": 5.0},
+            "timeout_s": {"type": "float", "default": 5.0},  # for all answers together
         },
         supports_check_mode=True,
     )

@@ -28,7 +28,8 @@ from tests.integration.load_host import (
 )
 from tests.needs import require_root
 from tests.small_disk import fill, small_disk
-from zk_locust.agent.process_identity import find, identity_of
+from zk_locust.agent.process_identity import find
+from zk_locust.contract.process_identity import identity_of
 
 pytestmark = pytest.mark.integration
 
@@ -515,11 +516,11 @@ def test_a_process_that_has_another_ones_id_is_not_touched(host: Host) -> None:
     try:
         file = host.folder / "status.json"
         content = json.loads(file.read_text())
-        content["supervisor"] = {"pid": stranger.pid, "start_ticks": identity_of(stranger.pid)["start_ticks"] - 1}
+        content["supervisor"] = {"pid": stranger.pid, "start_ticks": identity_of(stranger.pid).start_ticks - 1}
         file.write_text(json.dumps(content))
         assert host.stop()["state"] == "lost"
         assert stranger.poll() is None
-        assert find(identity_of(stranger.pid)) is not None
+        assert find(identity_of(stranger.pid)._asdict()) is not None
     finally:
         stranger.kill()
         stranger.wait(10)
@@ -529,7 +530,7 @@ def test_a_process_that_has_another_ones_id_is_not_touched(host: Host) -> None:
 
 def test_a_process_that_has_ended_and_was_not_waited_for_is_found_no_more() -> None:
     child = subprocess.Popen(SLEEP)
-    identity = identity_of(child.pid)
+    identity = identity_of(child.pid)._asdict()
     assert find(identity) is not None
     child.kill()
     until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)

@@ -28,12 +28,12 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from zk_locust.agent.open_files import raise_open_files_limit
-from zk_locust.agent.process_identity import identity_of
 from zk_locust.agent.spec import STATUS_FILE, SUPERVISOR_LOG, HostRunSpec, ProcessSpec
 from zk_locust.agent.status_file import StatusFile
 from zk_locust.contract.bind_address import require_to_listen
 from zk_locust.contract.durable_files import open_regular, read_object
 from zk_locust.contract.errors import ZKLocustError
+from zk_locust.contract.process_identity import identity_of
 
 POLL_S: Final = 0.1
 FOLLOW_S: Final = 10.0
@@ -213,7 +213,7 @@ class Supervisor:
             "problem": None,
             "deadline_s": spec.deadline_s,
             "open_files_limit": raise_open_files_limit(),
-            "supervisor": identity_of(os.getpid()),
+            "supervisor": identity_of(os.getpid())._asdict(),
             "processes": {},
         }
         self._status_file = StatusFile(spec.folder)
@@ -269,7 +269,10 @@ class Supervisor:
                 preexec_fn=_die_with_parent,
             )
         self._processes[process.name] = started
-        self._status["processes"][process.name] = identity_of(started.pid) | {"exit_code": None, "ended": None}
+        self._status["processes"][process.name] = identity_of(started.pid)._asdict() | {
+            "exit_code": None,
+            "ended": None,
+        }
 
     def _wait(self) -> str:
         leader = self._processes.get(self._spec.leader or "")

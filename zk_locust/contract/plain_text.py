@@ -45,7 +45,7 @@ def plain_values(told: object, longest: int = LONGEST) -> dict[str, Any]:
 
 
 def _plain_value(value: object, longest: int) -> object:
-    return value if value is None or isinstance(value, int | float) else plain_line(value, longest)
+    return value if value is None or isinstance(value, (int, float)) else plain_line(value, longest)
 
 
 def first_of(lines: Iterable[str], most: int = MOST, more: str = "and {:,} more") -> list[str]:

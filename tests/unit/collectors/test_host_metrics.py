@@ -22,7 +22,8 @@ from host_metrics import background
 from host_metrics.__main__ import main
 from host_metrics.columns import HOST_COLUMNS
 from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_machine
-from host_metrics.process import Identity, ProcessCounts, identity_of, named_in_pid_file, read_process
+from host_metrics.process import ProcessCounts, read_process
+from host_metrics.process_identity import Identity, identity_of, named_in_pid_file
 from host_metrics.sampler import Watched, machine_row, process_row, sample
 from host_metrics.told import told_by
 from tests import waiting
@@ -164,7 +165,7 @@ def test_a_process_is_read_and_one_that_has_its_id_is_not(tmp_path: Path) -> Non
     assert counts.open_files >= own.num_fds()
     assert counts.cpu_s == pytest.approx(sum(own.cpu_times()[:2]), abs=0.5)
     assert counts.memory_bytes == pytest.approx(own.memory_info().rss, rel=0.3)
-    assert read_process(replace(identity, start_ticks=identity.start_ticks + 1)) is None
+    assert read_process(identity._replace(start_ticks=identity.start_ticks + 1)) is None
     ended = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
     its_own = identity_of(ended.pid)
     assert until(lambda: psutil.Process(ended.pid).status() == psutil.STATUS_ZOMBIE)

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from fleet.host_modules import program, runtime
 from fleet.host_modules.action import command_of, interpreter_in
+from zk_locust.contract.process_identity import identity_of
 
 LIBRARY = Path(__file__).parents[3] / "playbooks" / "library"
 ACTIONS = LIBRARY.with_name("action_plugins")
@@ -37,8 +39,7 @@ if __name__ == "__main__":
 def is_ours(module: Path) -> bool:
     """Whether a module has an action that sends it with the runtime."""
     action = ACTIONS / module.name
-    is_sent_by_another = module.stem == "machine_facts"  # by host_facts
-    return is_sent_by_another or (action.exists() and "HostModuleAction" in action.read_text())
+    return action.exists() and "HostModuleAction" in action.read_text()
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def test_all_our_modules_with_an_action_of_their_own_do_with_the_runtime(module:
     action = ACTIONS / module.name
     if action.exists():
         assert "HostModuleAction" in action.read_text()
-        assert program.needs_only_the_runtime(module.read_text())
+        assert program.utilities_of(module) is not None
 
 
 @pytest.mark.parametrize("module", sorted(file for file in LIBRARY.glob("*.py") if is_ours(file)), ids=lambda f: f.stem)
@@ -224,13 +225,7 @@ def test_warnings_are_in_a_failure_too(tmp_path: Path) -> None:
         ("trial", {"deprecations": [5]}, {}),
         ("trial", {"warnings": ["beware"]}, {"warnings": ["beware"]}),
         ("trial", {"ansible_facts": {"a": 1}}, {}),
-        ("machine_facts", {"ansible_facts": "x"}, {}),
-        ("machine_facts", {"ansible_facts": {"a": 1}}, {"ansible_facts": {"a": 1}}),
-        (
-            "machine_facts",
-            {"ansible_facts": {"discovered_interpreter_python": "x", "ansible_discovered_interpreter_python": "x"}},
-            {"ansible_facts": {}},
-        ),
+        ("trial", {"ansible_facts": {"discovered_interpreter_python": "x"}}, {}),
     ],
 )
 def test_a_host_says_nothing_that_only_the_controller_may_say(
@@ -240,17 +235,30 @@ def test_a_host_says_nothing_that_only_the_controller_may_say(
     assert program.result_of(answer, module) == {"changed": False, "x": 1} | kept
 
 
+BASIC = "from ansible.module_utils.basic import AnsibleModule"
+
+
 @pytest.mark.parametrize(
     "source",
     [
-        "from ansible.module_utils.basic import AnsibleModule, env_fallback",
-        "from ansible.module_utils.basic import AnsibleModule\nfrom ansible.module_utils.urls import open_url",
-        "from ansible.module_utils.basic import AnsibleModule\nimport ansible.module_utils.facts",
-        "",
+        f"{BASIC}, env_fallback",
+        f"{BASIC}\nfrom ansible.module_utils.urls import open_url",
+        f"{BASIC}\nimport ansible.module_utils.facts",
+        f"{BASIC}\nfrom ansible.process_identity import is_running",
     ],
 )
-def test_a_module_that_needs_more_is_left_to_ansible(source: str) -> None:
-    assert not program.needs_only_the_runtime(source)
+def test_a_module_that_needs_more_is_left_to_ansible(source: str, module: Path) -> None:
+    module.write_text(source)
+    assert program.utilities_of(module) is None
+
+
+def test_a_module_is_sent_with_what_it_uses_and_what_that_uses(module: Path) -> None:
+    assert program.utilities_of(module) == ()
+    other = module.with_name("other.py")
+    source = MODULE.replace(BASIC, f"{BASIC}\nfrom ansible.module_utils.member_answers import parse_srvr")
+    other.write_text(source.replace("text=module", 'told=parse_srvr("Mode: leader").mode, text=module', 1))
+    assert [file.name for file in program.utilities_of(other) or ()] == ["plain_text.py", "member_answers.py"]
+    assert run(other, {"text": "x", "how": "badly"})["told"] == "leader"
 
 
 def test_a_real_module_works_with_the_runtime(tmp_path: Path) -> None:
@@ -258,6 +266,10 @@ def test_a_real_module_works_with_the_runtime(tmp_path: Path) -> None:
     assert run(LIBRARY / "write_files.py", {"files": [wanted]})["written"] == [wanted["path"]]
     assert (tmp_path / "file").read_text() == "abc"
     assert run(LIBRARY / "write_files.py", {"files": [wanted]})["changed"] is False
+    held = {"files": [wanted | {"content": ""}], "hold_for": str(tmp_path / "pid")}
+    own = identity_of(os.getpid())
+    (tmp_path / "pid").write_text(f"{own.pid} {own.start_ticks}\n")
+    assert run(LIBRARY / "write_files.py", held)["held"]
     assert "mode" in run(LIBRARY / "write_files.py", {"files": [{"path": "/x", "content": ""}]})["msg"]
 
 

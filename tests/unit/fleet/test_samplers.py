@@ -13,7 +13,8 @@ import pytest
 from fleet import samplers
 from fleet.inventory import Inventory
 from host_metrics import background
-from host_metrics.process import Identity, identity_of, named_in_pid_file, read_process
+from host_metrics.process import read_process
+from host_metrics.process_identity import Identity, identity_of, named_in_pid_file
 
 STATE = "it's the state"  # folders may have such names
 

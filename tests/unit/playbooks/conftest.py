@@ -10,6 +10,9 @@ import pytest
 from fleet.run_record import (
     open_record,
 )
+from tests import own_modules
+
+own_modules.make_importable()
 
 
 @pytest.fixture

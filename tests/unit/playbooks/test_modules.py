@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from playbooks.library import host_probe, listening_ports, zookeeper_status
+from playbooks.library import host_probe, zookeeper_status
+from zk_locust.contract.member_answers import parse_srvr
+from zk_locust.contract.process_identity import Identity, identity_of, is_running, named_in_pid_file
 
 SRVR = """\
 Zookeeper version: 3.8.0-${mvngit.commit.id}, built on 2024-12-29 17:54 UTC
@@ -25,9 +27,9 @@ Node count: 5
 
 
 def test_srvr_is_understood() -> None:
-    assert zookeeper_status.parse_srvr(SRVR) == {
+    assert parse_srvr(SRVR)._asdict() == {
         "version": "3.8.0",
-        "latency_ms": {"min": 0.0, "avg": 1.5, "max": 12.0},
+        "latency_ms": (0.0, 1.5, 12.0),
         "connections": 3,
         "outstanding": 1,
         "zxid": "0x100000002",
@@ -39,9 +41,15 @@ def test_srvr_is_understood() -> None:
 
 @pytest.mark.parametrize("answer", ["This ZooKeeper instance is not currently serving requests\n", ""])
 def test_a_member_without_a_quorum_has_no_mode(answer: str) -> None:
-    status = zookeeper_status.parse_srvr(answer)
-    assert status["mode"] == ""
-    assert status["error"]
+    status = parse_srvr(answer)
+    assert status.mode == ""
+    assert status.error
+    assert not status.serves
+
+
+@pytest.mark.parametrize(("mode", "serves"), [("leader", True), ("observer", True), ("read-only", False)])
+def test_a_read_only_member_does_not_serve(mode: str, serves: bool) -> None:
+    assert parse_srvr(f"Mode: {mode}\n").serves is serves
 
 
 def test_a_member_is_asked_over_the_network(tmp_path: Path) -> None:
@@ -69,28 +77,34 @@ def test_a_silent_server_is_given_up() -> None:
 
 
 def test_a_process_is_known_by_its_id_and_its_start(tmp_path: Path) -> None:
-    start_ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    own = identity_of(os.getpid())
     pid_file = tmp_path / "pid"
-    assert not zookeeper_status.is_alive(pid_file)
-    for text, alive in ((f"{os.getpid()} {start_ticks}\n", True), (f"{os.getpid()} 1\n", False), ("\n", False)):
+    assert not is_running(named_in_pid_file(pid_file))
+    for text, alive in ((f"{own.pid} {own.start_ticks}\n", True), (f"{own.pid} 1\n", False), ("\n", False)):
         pid_file.write_text(text)
-        assert zookeeper_status.is_alive(pid_file) is alive
-        assert listening_ports.is_process(os.getpid(), text) is alive
+        assert is_running(named_in_pid_file(pid_file)) is alive
+        assert host_probe.is_process(os.getpid(), named_in_pid_file(pid_file)) is alive
     assert zookeeper_status.observe("127.0.0.1", 1, 1.0, pid_file)["error"] == "its process has ended"
 
 
 def test_a_zombie_is_not_alive(tmp_path: Path) -> None:
     (tmp_path / "7").mkdir()
     rest = " ".join(["0"] * 18)
-    (tmp_path / "pid").write_text("7 99")
     for state, alive in (("S", True), ("Z", False)):
         (tmp_path / "7/stat").write_text(f"7 (a (odd) name) {state} {rest} 99 0\n")
-        assert zookeeper_status.is_alive(tmp_path / "pid", proc=tmp_path) is alive
+        assert is_running(Identity(7, 99), proc=tmp_path) is alive
+
+
+@pytest.mark.parametrize("text", ["", "7", "7 (a) S", "7 (a) S " + "x " * 30])
+def test_a_process_that_ends_while_it_is_read_does_not_run(tmp_path: Path, text: str) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/stat").write_text(text)
+    assert not is_running(Identity(7, 99), proc=tmp_path)
 
 
 def test_addresses_of_proc_are_decoded() -> None:
-    assert listening_ports.decode_address("0100007F") == "127.0.0.1"
-    assert listening_ports.decode_address("00000000000000000000000001000000") == "::1"
+    assert host_probe.decode_address("0100007F") == "127.0.0.1"
+    assert host_probe.decode_address("00000000000000000000000001000000") == "::1"
 
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
@@ -102,10 +116,10 @@ def test_a_listener_is_found_with_its_process(family: socket.AddressFamily, host
     with server:
         port = server.getsockname()[1]
         table = Path("/proc/net/tcp6" if family == socket.AF_INET6 else "/proc/net/tcp").read_text()
-        [(found_port, address, inode)] = listening_ports.parse_listeners(table, {port})
+        [(found_port, address, inode)] = host_probe.parse_listeners(table, {port})
         assert (found_port, address) == (port, host)
-        assert listening_ports.owners({inode}) == {inode: os.getpid()}
-    assert "python" in listening_ports.command_of(os.getpid())
+        assert host_probe.owners({inode}) == {inode: os.getpid()}
+    assert "python" in host_probe.command_of(os.getpid())
 
 
 def test_connections_are_no_listeners() -> None:
@@ -113,7 +127,7 @@ def test_connections_are_no_listeners() -> None:
         port = server.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)) as client:
             table = Path("/proc/net/tcp").read_text()
-            assert listening_ports.parse_listeners(table, {client.getsockname()[1]}) == []
+            assert host_probe.parse_listeners(table, {client.getsockname()[1]}) == []
 
 
 @pytest.mark.parametrize(
@@ -201,7 +215,7 @@ def test_a_machine_is_told_from_its_clones_and_from_other_containers_of_its_kern
 def test_modules_run_on_the_oldest_python_of_a_member() -> None:
     """They are compiled with the grammar of 3.9, which Debian 11 has."""
 
-    for module in (host_probe, listening_ports, zookeeper_status):
+    for module in (host_probe, zookeeper_status):
         ast.parse(Path(str(module.__file__)).read_text(), feature_version=(3, 9))
 
 
@@ -210,8 +224,8 @@ def test_a_process_is_known_to_be_of_a_run_by_its_folder(tmp_path: Path) -> None
     folder.mkdir(parents=True)
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "cwd").symlink_to(folder)
-    assert listening_ports.run_of(7, tmp_path) == "20260101T000000Z-quick"
-    assert listening_ports.run_of(8, tmp_path) == listening_ports.run_of(os.getpid()) == ""
+    assert host_probe.run_of(7, tmp_path) == "20260101T000000Z-quick"
+    assert host_probe.run_of(8, tmp_path) == host_probe.run_of(os.getpid()) == ""
 
 
 HOSTILE = [
@@ -224,17 +238,19 @@ HOSTILE = [
 
 @pytest.mark.parametrize("answer", HOSTILE)
 def test_answers_that_no_member_gives_are_no_mode_and_safe_to_show(answer: str) -> None:
-    status = zookeeper_status.parse_srvr(answer)
-    assert status["mode"] == ""
-    assert status["error"].isprintable()
-    assert len(status["error"]) < 300
+    status = parse_srvr(answer)
+    assert status.mode == ""
+    assert status.error.isprintable()
+    assert len(status.error) < 300
 
 
-def test_a_line_that_is_wrong_does_not_hide_the_others() -> None:
-    status = zookeeper_status.parse_srvr(SRVR.replace("0/1.5/12", "none").replace("Connections: 3", "Connections: ³"))
-    assert (status["mode"], status["outstanding"]) == ("follower", 1)
-    assert "latency_ms" not in status
-    assert "connections" not in status
+@pytest.mark.parametrize("latency", ["none", "1/2", "\N{SUPERSCRIPT TWO}/1/2", "1.2.3/4/5"])
+def test_a_line_that_is_wrong_does_not_hide_the_others(latency: str) -> None:
+    wrong = SRVR.replace("0/1.5/12", latency).replace("Connections: 3", "Connections: \N{SUPERSCRIPT THREE}")
+    status = parse_srvr(wrong)
+    assert (status.mode, status.outstanding) == ("follower", 1)
+    assert status.latency_ms is None
+    assert status.connections is None
 
 
 @pytest.mark.parametrize(("pieces", "word"), [(b"x" * 4096, "longer than 16384 bytes"), (b"x", "has not ended within")])

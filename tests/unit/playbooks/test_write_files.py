@@ -6,14 +6,13 @@ import copy
 import json
 import os
 import pwd
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 from playbooks.library import write_files
 from playbooks.library.write_files import Wanted, complaint, difference, make
+from tests import own_modules
 from tests.needs import require_root
 
 OWN = pwd.getpwuid(os.geteuid()).pw_name
@@ -23,17 +22,8 @@ def play(check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, 
     """Run the module as Ansible does; files are given with their text."""
     for file in arguments.get("files", []):
         file["content"] = base64.b64encode(file["content"].encode()).decode()
-    given = {"ANSIBLE_MODULE_ARGS": arguments | {"_ansible_check_mode": check, "_ansible_diff": diff}}
-    done = subprocess.run(
-        [sys.executable, str(write_files.__file__)],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+    given = arguments | {"_ansible_check_mode": check, "_ansible_diff": diff}
+    return own_modules.run(Path(str(write_files.__file__)), given)
 
 
 def mode(path: Path) -> int:

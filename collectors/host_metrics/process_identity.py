@@ -1,0 +1,1 @@
+../../zk_locust/contract/process_identity.py

@@ -1,0 +1,1 @@
+../../zk_locust/contract/member_answers.py

@@ -1,0 +1,1 @@
+../../zk_locust/contract/plain_text.py

@@ -1,0 +1,110 @@
+"""What the role `zookeeper` makes of the answers of its members, by its own expressions."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import filter_loader
+from ansible.template import Templar
+
+from tests.plays import PROJECT
+
+ROLE = PROJECT / "roles/zookeeper"
+
+
+def _loaded(file: Path) -> Any:
+    return DataLoader().load_from_file(str(file), trusted_as_template=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _our_filters() -> None:
+    filter_loader.add_directory(str(PROJECT / "playbooks/filter_plugins"))
+
+
+def found(expression: str, told: dict[str, dict[str, Any]], of: str = "", **variables: Any) -> Any:
+    """Template a variable of the role, or of the task in the file `of`, where the members have told this."""
+    hostvars = {name: {"inventory_hostname": name, **answers} for name, answers in told.items()}
+    known: dict[str, Any] = _loaded(ROLE / "vars/main.yml")
+    if of:
+        file, _, task = of.partition(": ")
+        (chosen,) = (one for one in _loaded(ROLE / "tasks" / file) if one["name"] == task)
+        known |= chosen.get("vars", {}) | chosen.get("show_text", {})
+    variables = {"hostvars": hostvars, "ansible_play_hosts": list(told), **hostvars[next(iter(told))], **variables}
+    return Templar(loader=DataLoader(), variables=known | variables).template(known[expression])
+
+
+def test_restarts_follow_what_the_role_has_registered() -> None:
+    told: dict[str, dict[str, Any]] = {
+        "a": {"__zookeeper_state": {"member_state": "outdated"}, "__zookeeper_before": {"mode": "leader"}},
+        "b": {"__zookeeper_state": {"member_state": "current"}, "__zookeeper_before": {"skipped": True}},
+        "c": {"__zookeeper_state": {"member_state": "outdated"}, "__zookeeper_before": {"mode": "follower"}},
+    }
+    assert found("_zookeeper_restarts", told) == {
+        "at_once": [],
+        "one_by_one": ["c", "a"],
+        "silent": [],
+        "regrouped": [],
+    }
+
+
+def test_members_are_found_by_their_state_before_anything_was_written() -> None:
+    states = {"z1": "stopped", "z2": "regrouped", "z3": "current"}
+    told: dict[str, dict[str, Any]] = {
+        name: {"__zookeeper_checked": {"member_state": state}} for name, state in states.items()
+    }
+    assert found("_zookeeper_stopped", told) == ["z1"]
+    assert found("_regrouped", told, "check.yml: Leave no member out of a changed list") == ["z2"]
+
+
+def test_a_member_is_not_started_beside_one_with_another_list() -> None:
+    listed = {"bind_address": "", "client_port": 1, "peer_port": 2, "election_port": 3, "admin_port": 4}
+    members = [{"name": f"z{id}", "id": id, "peer_type": "participant", "address": f"h{id}", **listed} for id in (1, 3)]
+    told: dict[str, dict[str, Any]] = {
+        "z3": {
+            "__zookeeper_checked": {"member_state": "stopped", "listed": False},
+            "__zookeeper_others": {"results": [{"item": {"name": "z1"}, "mode": "leader"}]},
+            "__zookeeper_lists": {"answers": {"z1": {"voting_view": {"current_config": {}}}}},
+        },
+        "z4": {"__zookeeper_checked": {"member_state": "current", "listed": True}},
+    }
+    task = "check.yml: Start no member beside others with another list"
+    assert found("_others", told, task, _zookeeper_members=members) == ["z1 (it has another list)"]
+    assert found("_listed", told, task) is False
+
+
+def test_members_that_do_not_serve_are_explained() -> None:
+    told: dict[str, dict[str, Any]] = {
+        "b": {
+            "__zookeeper_status": {"mode": "", "serves": False, "error": "its process has ended"},
+            "__zookeeper_tail": {"stdout_lines": ["Invalid config, exiting abnormally"]},
+            "__zookeeper_start": {"stderr_lines": ["the process did not start"]},
+        },
+        "a": {"__zookeeper_status": {"mode": "leader", "serves": True}},
+    }
+    failed = found(
+        "_zookeeper_failed", told, "gate.yml: Explain members that do not serve", _zookeeper_gated=["a", "b"]
+    )
+    assert failed == ["b"]
+    assert found("lines", told, "failed.yml: Show the end of the log") == [
+        "",
+        "b did not come up: its process has ended. The end of its log:",
+        "",
+        "    Invalid config, exiting abnormally",
+        "    the process did not start",
+    ]
+    silent: dict[str, dict[str, Any]] = {"b": {"__zookeeper_status": {"error": ""}, "__zookeeper_tail": {"rc": 1}}}
+    lines = found("lines", silent, "failed.yml: Show the end of the log")
+    assert "b did not come up: it does not serve requests. The end of its log:" in lines
+    assert lines[-1] == "    (there is no log)"
+
+
+def test_the_last_answer_of_each_member_is_shown() -> None:
+    told: dict[str, dict[str, Any]] = {
+        "a": {"_zookeeper_answer": {"mode": "leader", "version": "3.8.0"}},
+        "b": {"_zookeeper_answer": {"mode": "follower", "version": "3.8.0"}},
+    }
+    task = "verify.yml: Say which role each member has"
+    assert found("lines", told, task) == ["The ensemble serves: a leader, b follower (ZooKeeper 3.8.0)"]
+    unknown: dict[str, dict[str, Any]] = {"a": {"_zookeeper_answer": {"mode": "standalone", "version": ""}}}
+    assert found("lines", unknown, task) == ["The ensemble serves: a standalone"]
