@@ -49,6 +49,7 @@ addresses:
   description: By address that was given, the literal address of the host that it means; empty if it means none.
   type: dict
   returned: always
+memory_mb: {description: Memory of the machine, 0 where it is not known., type: int, returned: always}
 machine: {description: 'What tells this machine from others; empty where nothing does.', type: str, returned: always}
 limits: {description: 'What caps a load: open_files (0 for none), ports, root.', type: dict, returned: always}
 """
@@ -200,6 +201,15 @@ def limits() -> dict[str, Any]:
     return {"open_files": 0 if hard == resource.RLIM_INFINITY else hard, "ports": ports, "root": os.geteuid() == 0}
 
 
+def memory_mb(meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Return the machine's memory (MiB), 0 where it is not known."""
+    try:
+        total = re.search(r"^MemTotal:\s+(\d+) kB$", meminfo.read_text(), re.MULTILINE)
+    except OSError:
+        total = None
+    return int(total.group(1)) // 1024 if total else 0
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -222,6 +232,7 @@ def main() -> None:
         addresses={address: own_address(address) for address in module.params["addresses"]},
         limits=limits(),
         machine=machine(),
+        memory_mb=memory_mb(),
         folders={path: probe_folder(Path(path)) for path in module.params["folders"]},
     )
 
