@@ -1,22 +1,14 @@
 """What preflight says about an inventory, before any host is touched."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
-from playbooks.filter_plugins.inventory_contract import (
-    INSTALL_METHODS,
-    MASTER_PORT,
-    MEMBER_DEFAULTS,
-    PEER_TYPES,
-    ensemble_is_managed,
-    ensemble_members,
-    inventory_problems,
-    inventory_warnings,
-    machine_problems,
-)
+from zk_locust.contract.inventory.load_hosts import LoadHostVariables
+from zk_locust.contract.inventory.members import MemberVariables, ensemble_is_managed, ensemble_members
+from zk_locust.contract.inventory.problems import inventory_problems, inventory_warnings, machine_problems
 
 ROLES = Path(__file__).parents[3] / "roles"
 Inventory = tuple[dict[str, list[str]], dict[str, dict[str, Any]]]
@@ -58,8 +50,8 @@ def test_several_members_on_one_machine_have_no_problem_with_ports_of_their_own(
         ({"zookeeper_id": True}, "a: zookeeper_id [True] must be a whole number from 1 to 255"),
         ({"zookeeper_id": 2}, "a, b: zookeeper_id [2] is used by each of them"),
         ({"zookeeper_id": "2"}, "a, b: zookeeper_id [2] is used by each of them"),
-        ({"zookeeper_peer_type": "observe"}, "must be participant or observer; did you mean observer?"),
-        ({"zookeeper_install_method": "arhive"}, "package, archive, existing; did you mean archive?"),
+        ({"zookeeper_peer_type": "observe"}, "must be participant or observer, did you mean observer?"),
+        ({"zookeeper_install_method": "arhive"}, "package, archive, existing, did you mean archive?"),
         ({"zookeeper_install_method": "existing"}, "a: zookeeper_home [not set]"),
         (
             {"zookeeper_install_method": "package", "zookeeper_version": "3.9.3"},
@@ -294,19 +286,24 @@ def test_members_are_resolved() -> None:
     assert c["client"] == "[2001:db8::3]:2181"
 
 
+def choices_of(variable: str) -> list[str]:
+    return list(get_args(MemberVariables.model_fields[variable].annotation))
+
+
 def test_the_contracts_defaults_are_the_roles() -> None:
     """They stand in two places, because other hosts do not see a role's defaults."""
     defaults = yaml.safe_load((ROLES / "zookeeper/defaults/main.yml").read_text())
-    assert {name: defaults[name] for name in MEMBER_DEFAULTS} == MEMBER_DEFAULTS
+    judged = {name: field.default for name, field in MemberVariables.model_fields.items() if name != "zookeeper_id"}
+    assert {name: defaults[name] for name in judged} == judged
     options = yaml.safe_load((ROLES / "zookeeper/meta/argument_specs.yml").read_text())
     options = options["argument_specs"]["main"]["options"]
-    assert options["zookeeper_install_method"]["choices"] == list(INSTALL_METHODS)
-    assert options["zookeeper_peer_type"]["choices"] == list(PEER_TYPES)
+    assert options["zookeeper_install_method"]["choices"] == choices_of("zookeeper_install_method")
+    assert options["zookeeper_peer_type"]["choices"] == choices_of("zookeeper_peer_type")
     assert set(options) == set(defaults), "argument_specs.yml mirrors defaults/main.yml"
     plain = {name: value for name, value in defaults.items() if "default" in options[name]}
     assert plain == {name: options[name]["default"] for name in plain}
     benchmark_run = yaml.safe_load((ROLES / "benchmark_run/defaults/main.yml").read_text())
-    assert benchmark_run["locust_master_port"] == MASTER_PORT
+    assert benchmark_run["locust_master_port"] == LoadHostVariables().locust_master_port
 
 
 def test_an_odd_vote_on_machines_of_its_own_gives_no_warning() -> None:
