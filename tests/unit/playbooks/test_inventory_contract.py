@@ -8,7 +8,13 @@ import yaml
 
 from zk_locust.contract.inventory.load_hosts import LoadHostVariables
 from zk_locust.contract.inventory.members import MemberVariables, ensemble_is_managed, ensemble_members
-from zk_locust.contract.inventory.problems import inventory_problems, inventory_warnings, machine_problems
+from zk_locust.contract.inventory.problems import (
+    heap_problems,
+    inventory_problems,
+    inventory_warnings,
+    largest_request_bytes,
+    machine_problems,
+)
 
 ROLES = Path(__file__).parents[3] / "roles"
 Inventory = tuple[dict[str, list[str]], dict[str, dict[str, Any]]]
@@ -160,6 +166,41 @@ def test_a_template_that_fails_quotes_no_value_that_may_hold_a_secret() -> None:
         "a: zookeeper_properties cannot be evaluated: ValueError; correct its template in the inventory"
     )
     assert any("zookeeper_heap cannot be evaluated: cannot read [hunter2]" in line for line in found)
+
+
+def test_further_keys_of_a_changed_zookeeper_can_be_allowed() -> None:
+    own = {"zookeeper_properties": {"myFork.threads": 4}}
+    (problem,) = problems(a=own)
+    assert "name it in zookeeper_properties_allowed" in problem
+    assert problems(a=own | {"zookeeper_properties_allowed": ["myFork.threads"]}) == []
+    problem, _ = problems(a=own | {"zookeeper_properties_allowed": "myFork.threads"})
+    assert problem.startswith("a: zookeeper_properties_allowed must be a list of keys, e.g. ['my.key'], and is text")
+
+
+def test_heaps_above_the_memory_of_a_machine_are_refused() -> None:
+    shared = {"ansible_host": "10.0.0.1", "zookeeper_heap": "3g"}
+    groups, hostvars = inventory(a=shared, b=shared, c={"zookeeper_heap": "8g"})
+    (problem,) = heap_problems(groups, hostvars, {"a": 6000, "b": 6000, "c": 8192})
+    assert problem.startswith("a, b: zookeeper_heap [3g + 3g] is more than the machine's memory of 6000 MB; choose a")
+    assert heap_problems(groups, hostvars, {"a": 6144, "b": 6144}) == []
+    assert heap_problems(groups, hostvars, {"a": 0}) == [], "memory is not known"
+
+
+def test_the_smallest_buffer_of_the_members_limits_requests() -> None:
+    groups, hostvars = inventory(
+        a={"zookeeper_properties": {"jute.maxbuffer": 4096}},
+        b={"zookeeper_properties": {"jute.maxbuffer": 1024}, "zookeeper_java_options": ["-Djute.maxbuffer=0x2000"]},
+    )
+    assert largest_request_bytes(groups, hostvars, {}) == 4096
+    assert largest_request_bytes(groups, {name: {} for name in hostvars}, {}) == 0xFFFFF
+    assert largest_request_bytes(groups, {name: {"zookeeper_managed": "n"} for name in hostvars}, {}) is None
+
+
+def test_the_same_words_are_true_everywhere() -> None:
+    for word in ("y", "Yes", "on", "1", "TRUE"):
+        assert ensemble_is_managed({}, {}, {"zookeeper_managed": word})
+    for word in ("n", "No", "off", "0", "FALSE", 0):
+        assert not ensemble_is_managed({}, {}, {"zookeeper_managed": word})
 
 
 def test_options_about_digests_are_no_secrets() -> None:

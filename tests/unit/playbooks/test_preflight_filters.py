@@ -6,7 +6,7 @@ import pytest
 
 from zk_locust.contract.inventory.answers import answer_problems, told_by
 from zk_locust.contract.inventory.any_host import folder_problems, port_problems, python_problems
-from zk_locust.contract.inventory.load_hosts import load_limit_problems
+from zk_locust.contract.inventory.load_hosts import load_limit_problems, users_problems
 from zk_locust.contract.inventory.member_host import member_host_problems, open_secret_warnings, unit_path_problems
 from zk_locust.contract.inventory.preflight import after_hosts
 from zk_locust.contract.inventory.problems import scenario_request
@@ -63,6 +63,26 @@ def test_a_members_host(probe: dict[str, Any], wanted: dict[str, Any], expected:
     found = member_host_problems("z", GOOD_PROBE | probe, [], WANTED | wanted)
     assert len(found) == 1
     assert found[0].startswith(expected)
+
+
+@pytest.mark.parametrize("jar", ["/zk/lib/zookeeper-3.8.0.jar", "/usr/share/java/zookeeper-3.8.0.jar"])
+def test_an_installation_of_another_version_is_refused(jar: str) -> None:
+    probe = GOOD_PROBE | {"files": {"/zk": True}}
+    jars = [jar, "/zk/lib/zookeeper-jute-3.8.0.jar", "/zk/lib/zookeeper-it-3.9.3.jar"]
+    existing = WANTED | {"method": "existing", "home": "/zk", "version": "3.9.3", "jars": jars}
+    (problem,) = member_host_problems("z", probe, [], existing)
+    assert problem.startswith(
+        "z: zookeeper_version [3.9.3] is not what zookeeper_home [/zk] holds, which is 3.8.0; correct the version"
+    )
+    assert member_host_problems("z", probe, [], existing | {"version": "3.8.0"}) == []
+    assert member_host_problems("z", probe, [], existing | {"version": ""}) == []
+    assert member_host_problems("z", probe, [], existing | {"jars": []}) == [], "its release is not known"
+
+
+def test_fewer_users_than_workers_are_refused() -> None:
+    (problem,) = users_problems(3, {"m": 0, "w": 2, "v": 2})
+    assert problem.startswith("controller: users [3] are fewer than the workers [4: w 2, v 2]")
+    assert users_problems(4, {"w": 2, "v": 2}) == []
 
 
 def test_a_good_host_has_no_problem() -> None:
