@@ -199,8 +199,8 @@ def test_the_smallest_buffer_of_the_members_limits_requests() -> None:
 def test_the_same_words_are_true_everywhere() -> None:
     for word in ("y", "Yes", "on", "1", "TRUE"):
         assert ensemble_is_managed({}, {}, {"zookeeper_managed": word})
-    for word in ("n", "No", "off", "0", "FALSE", 0):
-        assert not ensemble_is_managed({}, {}, {"zookeeper_managed": word})
+    for other in ("n", "No", "off", "0", "FALSE", 0):
+        assert not ensemble_is_managed({}, {}, {"zookeeper_managed": other})
 
 
 def test_options_about_digests_are_no_secrets() -> None:
@@ -283,7 +283,7 @@ def test_observers_only() -> None:
     assert found[0].startswith("group zookeeper [observers only]")
 
 
-def test_an_ensemble_of_somebody_elses_needs_a_connect_string_and_nothing_more() -> None:
+def test_an_external_ensemble_needs_a_connect_string_and_nothing_more() -> None:
     groups, hostvars = inventory(**{name: {"zookeeper_managed": False, "zookeeper_id": 999} for name in "abc"})
     [problem] = inventory_problems(groups, hostvars, {})
     assert problem.startswith("benchmark_parameters.hosts [not set]")
@@ -418,7 +418,7 @@ def test_load_on_a_members_machine_is_seen_under_another_address_and_said_once()
         "m: load and members",
         "w: load and members",
     ]
-    hostvars["b"].pop("preflight_machine")  # somebody else's: it is not asked
+    hostvars["b"].pop("preflight_machine")  # of an external ensemble: it is not asked
     assert len(inventory_warnings(groups, hostvars)) == 2
 
 
