@@ -13,7 +13,10 @@ from zk_locust.contract.inventory.screen import problem_report
 
 def preflight_report(groups: Any, hostvars: Any, **values: Any) -> dict[str, Any]:
     """Judge the inventory, or with `found` what its hosts have answered."""
-    return (after_hosts if "found" in values else before_hosts)(groups, hostvars, **values)
+    if "found" in values:
+        return after_hosts(groups, hostvars, **values)
+    # Ansible has no public way to tell facts from the variables of the user.
+    return before_hosts(groups, hostvars, facts=hostvars._variable_manager._nonpersistent_fact_cache, **values)
 
 
 class FilterModule:

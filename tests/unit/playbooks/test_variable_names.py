@@ -57,6 +57,13 @@ def test_variables_of_others_are_left_alone(name: str) -> None:
     assert problems({name: "x"}) == []
 
 
+def test_facts_that_earlier_plays_have_set_are_not_the_users() -> None:
+    hostvars = {name: {"zookeeper_serves": True} for name in ("localhost", "a", "b", "m")}
+    facts = {name: {"zookeeper_serves": True} for name in ("a", "b", "m")}
+    (problem,) = variable_problems(GROUPS, hostvars, KNOWN, facts)
+    assert problem.startswith("localhost: zookeeper_serves: there is no such variable")
+
+
 def test_every_variable_of_roles_and_of_the_documents_is_known() -> None:
     defaults: set[str] = set()
     for file in ROOT.glob("roles/*/defaults/main.yml"):

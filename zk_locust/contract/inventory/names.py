@@ -1,7 +1,8 @@
 """The names of our variables: unknown ones are refused with the nearest name, wrong types with what they must be."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -51,19 +52,24 @@ def _load(file: Path) -> Any:
     return yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def variable_problems(groups: Groups, hostvars: HostVars, known: Mapping[str, str]) -> Iterator[str]:
+def variable_problems(
+    groups: Groups, hostvars: HostVars, known: Mapping[str, str], facts: Mapping[str, Container[str]] | None = None
+) -> Iterator[str]:
     """Say which variables look like ours and are not, and which are of the wrong type.
 
     `hostvars` has the variables of every host, and of the controller as `localhost`, those of `-e` too. A name is taken
     for ours where it has one of our prefixes, or is nearly one of ours. Names that begin with an underscore are
-    internal.
+    internal, and `facts` names by host what earlier plays have set.
     """
+    looks_ours = cache(partial(_looks_ours, known=tuple(known)))
     hosts = [*(["localhost"] if "localhost" in hostvars else []), *hosts_of_contract(groups)]
     unknown: dict[str, list[str]] = {}
     for host in hosts:
         variables = hostvars[host]
         for name in variables:
-            if name not in known and _looks_ours(str(name), known):
+            if name in (facts or {}).get(host, ()):
+                continue
+            if name not in known and looks_ours(str(name)):
                 unknown.setdefault(str(name), []).append(host)
             elif known.get(name) in _TYPES and name not in _JUDGED:
                 yield from _type_problem(host, name, known[name], variables)
@@ -76,7 +82,7 @@ def variable_problems(groups: Groups, hostvars: HostVars, known: Mapping[str, st
         )
 
 
-def _looks_ours(name: str, known: Mapping[str, str]) -> bool:
+def _looks_ours(name: str, known: Sequence[str]) -> bool:
     if name.startswith(("_", "ansible_")):
         return False
     return name.startswith(_PREFIXES) or bool(difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE))

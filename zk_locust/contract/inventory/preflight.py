@@ -1,6 +1,6 @@
 """What preflight asks of the inventory and of the hosts: the functions behind the filters of the playbooks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,16 +46,19 @@ def host_problems(name: str, rule: str, *values: Any) -> list[str]:
     return list(_RULES[rule](name, *values))
 
 
-def before_hosts(groups: Groups, hostvars: HostVars, playbooks: str) -> dict[str, Any]:
+def before_hosts(
+    groups: Groups, hostvars: HostVars, playbooks: str, facts: Mapping[str, Container[str]]
+) -> dict[str, Any]:
     """Judge an inventory before any host is asked: its `problems`, and the `request` for `zk-locust resolve-plan`.
 
-    `playbooks` is the folder of the playbooks, beside which the roles stand.
+    `playbooks` is the folder of the playbooks, beside which the roles stand. `facts` names by host what plays have set,
+    which is not the user's.
     """
     controller = hostvars["localhost"]
     managed = ensemble_is_managed(groups, hostvars, controller)
     largest = largest_request_bytes(groups, hostvars, controller)
     return {
-        "problems": inventory_problems(groups, hostvars, controller, Path(playbooks).parent / "roles"),
+        "problems": inventory_problems(groups, hostvars, controller, Path(playbooks).parent / "roles", facts),
         "request": scenario_request(controller, f"{playbooks}/scenarios", managed, largest),
     }
 

@@ -1,6 +1,6 @@
 """All that is wrong with an inventory, or that its user should know, before and after the hosts have been asked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,16 @@ from zk_locust.contract.inventory.sharing import sharing_problems
 
 
 def inventory_problems(
-    groups: Groups, hostvars: HostVars, controller: Mapping[str, Any], roles: Path | None = None
+    groups: Groups,
+    hostvars: HostVars,
+    controller: Mapping[str, Any],
+    roles: Path | None = None,
+    facts: Mapping[str, Container[str]] | None = None,
 ) -> list[str]:
     """Return everything that is wrong with an inventory, one line each: who, variable, [value], remedy.
 
     `controller` holds the variables that are the controller's (`benchmark_…`, `zookeeper_managed` if no member says).
-    With the folder `roles` the names and the types of all variables are checked too.
+    With the folder `roles` the names and the types of all variables are checked too, but for the `facts` of a host.
     """
     listed = members(groups, hostvars)
     by_member = managed_by_member(groups, hostvars, controller)
@@ -45,7 +49,7 @@ def inventory_problems(
             )
     problems += load_host_problems(groups, hostvars)
     if roles is not None:
-        problems += variable_problems(groups, hostvars, role_variables(roles))
+        problems += variable_problems(groups, hostvars, role_variables(roles), facts)
     return problems
 
 
