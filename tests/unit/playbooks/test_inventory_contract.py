@@ -327,6 +327,12 @@ def test_members_are_resolved() -> None:
     assert c["client"] == "[2001:db8::3]:2181"
 
 
+def test_a_wrong_port_is_not_replaced_by_its_default() -> None:
+    groups, hostvars = inventory(b={"zookeeper_client_port": 99999})
+    with pytest.raises(ValueError, match=r"b: zookeeper_client_port \[99999\] must be a port from 1 to 65535"):
+        ensemble_members(groups, hostvars)
+
+
 def choices_of(variable: str) -> list[str]:
     return list(get_args(MemberVariables.model_fields[variable].annotation))
 
