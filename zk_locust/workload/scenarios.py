@@ -117,7 +117,7 @@ class _Settings(BaseModel):
 
 
 _SETTINGS: Final = tuple(_Settings.model_fields)
-# Of the others the converter says it.
+# The converters of the other settings raise their own messages.
 _RULES: Final = {
     "users": "this is not a whole number from 1; write e.g. 32",
     "spawn_rate": "this is not a number of users each second above 0; write e.g. 16",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from zk_locust.contract.inventory.reading import Groups, HostVars, hosts_of_contract, load_hosts
 
-# What the way to another user says where it fails, what that means, and what to do; the first that fits counts.
+# Messages of sudo and its like, what each means, and the remedy. The first match counts.
 _BECOME_FAILURES: Final = (
     (
         r"\b(sudo|su|doas)['\"]?: (command )?not found|command not found: (sudo|su|doas)\b"
@@ -35,7 +35,7 @@ _BECOME_FAILURES: Final = (
         "see that `{method} -n true` works there for {user}, or set ansible_become: false",
     ),
 )
-# What makes a module's answer: where it runs, as whom, and by which Python.
+# What decides how a module runs: the connection, the user and the Python.
 _WAY: Final = (
     *("ansible_connection", "ansible_python_interpreter", "ansible_become", "ansible_become_user"),
     *("ansible_become_method", "ansible_become_exe"),
@@ -43,7 +43,7 @@ _WAY: Final = (
 
 
 def become_problem(name: str, answer: Mapping[str, Any], variables: Mapping[str, Any]) -> str:
-    """Return the line for a host where the SSH user did not become another; empty where something else is wrong."""
+    """Return the line for a host where the SSH user could not become another user; empty for other failures."""
     # Latest first: before what matters there may be a banner, or Ansible's own summary.
     parts = (str(answer.get(part) or "") for part in ("msg", "module_stdout", "module_stderr"))
     lines = [line.strip() for part in parts for line in part.splitlines()][::-1]

@@ -34,7 +34,7 @@ def folder_problems(name: str, variable: str, path: str, found: Mapping[str, Any
 
 
 def port_problems(name: str, listeners: Iterable[Mapping[str, Any]], ports: Mapping[str, Any]) -> list[str]:
-    """Return a line for everybody else who listens on some of `ports` (variable to port)."""
+    """Return a line for each foreign process that listens on some of `ports` (variable to port)."""
     holders: dict[int, tuple[str, str]] = {}
     for listener in listeners:
         if not listener["own"]:
@@ -66,7 +66,7 @@ def clock_text(offset_ms: float) -> str:
 
 
 def clock_problems(name: str, clock: Mapping[str, Any], limit_s: float) -> list[str]:
-    """Return a line where the host's clock is so far off that its times say nothing."""
+    """Return a line where the host's clock is so far off that its times are useless."""
     offset, error = clock.get("offset_ms"), clock.get("error_ms")
     if offset is None or abs(offset) - error <= limit_s * 1000:
         return []
@@ -77,7 +77,7 @@ def clock_problems(name: str, clock: Mapping[str, Any], limit_s: float) -> list[
 
 
 def clock_warnings(name: str, clock: Mapping[str, Any], limit_ms: float) -> list[str]:
-    """Return a line where the host's clock is off by more than `limit_ms`, and surely so."""
+    """Return a line where the host's clock is off by more than `limit_ms` and by more than the error of the measurement."""
     offset, error = clock.get("offset_ms"), clock.get("error_ms")
     if offset is None or abs(offset) <= limit_ms or abs(offset) <= error:
         return []

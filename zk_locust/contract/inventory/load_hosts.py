@@ -1,4 +1,4 @@
-"""The hosts of the load: their variables, their limits, and whether the users go round."""
+"""The hosts of the load: their variables, their limits, and whether there are enough users."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
