@@ -77,7 +77,7 @@ def clock_problems(name: str, clock: Mapping[str, Any], limit_s: float) -> list[
 
 
 def clock_warnings(name: str, clock: Mapping[str, Any], limit_ms: float) -> list[str]:
-    """Return a line where the host's clock is off by more than `limit_ms` and by more than the error of the measurement."""
+    """Return a line where the host's clock is off by more than `limit_ms`, and than the measurement may err."""
     offset, error = clock.get("offset_ms"), clock.get("error_ms")
     if offset is None or abs(offset) <= limit_ms or abs(offset) <= error:
         return []
