@@ -59,6 +59,7 @@ def _answer(options: argparse.Namespace) -> str:
                 Path(request["scenarios_dir"]),
                 request.get("overrides", {}),
                 managed=bool(request.get("managed", True)),
+                max_buffer_bytes=request.get("max_buffer_bytes"),
             )
             answer = plan_as_json(plan, problems)
             if plan is not None:

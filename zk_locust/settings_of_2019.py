@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.options import Options
 
 _PORT: Final = re.compile(r"(.*):(\d{1,5})")
@@ -30,9 +31,15 @@ def get_zk_hosts() -> str | None:
 
 
 def split_zk_hosts(connect_string: str | None = None) -> list[str]:
-    """Return the members of a connect string, by default of the environment's, each as `host` or `host:port`."""
+    """Return the members of a connect string, by default of the environment's, each as `host` or `host:port`.
+
+    Raises ValueError where it cannot be understood.
+    """
     text = connect_string or get_zk_hosts() or ""
-    return [host for host in (part.strip() for part in text.partition("/")[0].split(",")) if host]
+    if not text.strip():
+        return []
+    parse_connect_string(text)
+    return [part.strip() for part in text.partition("/")[0].split(",")]
 
 
 def split_zk_host_port(host_port: str) -> tuple[str, int | None]:

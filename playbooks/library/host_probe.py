@@ -12,6 +12,7 @@ Returns
     folders    writable, free_mb, error and shared by path
     addresses  by address that was given, the literal address of the host that it means; empty if it means none
     machine    what tells this machine from others; empty where nothing does
+    memory_mb  memory of the machine (MiB), 0 where it is not known
     limits     open_files (0 for none), ports (the ephemeral ones), root
     listeners  for each listener on `ports`: port, address, pid (None if it cannot be seen), command (at most 120
                characters), own (whether it is the process of `pid_file`), run (whose process it is, or empty)
@@ -259,6 +260,15 @@ def is_process(pid: int, known: Identity | None) -> bool:
         return False
 
 
+def memory_mb(meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Return the machine's memory (MiB), 0 where it is not known."""
+    try:
+        total = re.search(r"^MemTotal:\s+(\d+) kB$", meminfo.read_text(), re.MULTILINE)
+    except OSError:
+        total = None
+    return int(total.group(1)) // 1024 if total else 0
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -284,6 +294,7 @@ def main() -> None:
         addresses={address: own_address(address) for address in given["addresses"]},
         limits=limits(),
         machine=machine(),
+        memory_mb=memory_mb(),
         folders={path: probe_folder(Path(path)) for path in given["folders"]},
         listeners=listeners(set(given["ports"]), named_in_pid_file(Path(given["pid_file"] or ""))),
     )

@@ -377,8 +377,8 @@ def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: Loca
         "zk1, zk2: zookeeper_id [7] is used by each of them",
         "zk3: zookeeper_id [300] must be a whole number from 1 to 255",
         "zk1: zookeeper_heap [big] must be a number with a unit",
-        "zk2: zookeeper_install_method [pakage] must be one of auto, package, archive, existing; did you mean package?",
-        "zk2: zookeeper_peer_type [observr] must be participant or observer; did you mean observer?",
+        "zk2: zookeeper_install_method [pakage] must be one of auto, package, archive, existing, did you mean package?",
+        "zk2: zookeeper_peer_type [observr] must be participant or observer, did you mean observer?",
         "zk3: zookeeper_properties.dataDir [/srv] belongs to the role; set zookeeper_data_dir",
         "zk3: zookeeper_admin_port [99999] must be a port from 1 to 65535",
         f"zk2: zookeeper_client_port [{fresh_fleet.port('zk1')}] is also zookeeper_client_port of zk1",
@@ -391,6 +391,46 @@ def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: Loca
     assert "preflight found 13 problems; nothing was started" in play.screen
     assert "PLAY [Probe every host]" not in play.screen
     assert not fresh_fleet.state.exists()
+
+
+def test_preflight_refuses_unknown_variables_of_ours_wherever_they_stand(fresh_fleet: LocalFleet) -> None:
+    fresh_fleet.inventory["all"]["vars"]["benchmark_user"] = 3
+    fresh_fleet.inventory["zookeeper"]["vars"] = {"zookeper_heap": "2g"}
+    fresh_fleet.inventory["zookeeper"]["hosts"]["zk1"] |= {"zookeeper_bind_adress": "::1", "rack": "r1"}
+    fresh_fleet.inventory["locust_workers"]["hosts"]["load1"] = {"locust_process": 1}
+    play = fresh_fleet.play("preflight", load_host_wheel="/x", datacenter="dc1").failed()
+    for expected in (
+        "every host: benchmark_user: there is no such variable, did you mean benchmark_users?",
+        "zk1, zk2, zk3: zookeper_heap: there is no such variable, did you mean zookeeper_heap?",
+        "zk1: zookeeper_bind_adress: there is no such variable, did you mean zookeeper_bind_address?",
+        "load1: locust_process: there is no such variable, did you mean locust_processes?",
+        "every host: load_host_wheel: there is no such variable, did you mean load_host_wheels?",
+    ):
+        assert expected in play.screen
+    assert "preflight found 5 problems; nothing was started" in play.screen
+    assert "PLAY [Probe every host]" not in play.screen
+
+
+def test_preflight_refuses_what_the_hosts_cannot_give(fresh_fleet: LocalFleet) -> None:
+    fresh_fleet.inventory["zookeeper"]["hosts"]["zk2"]["zookeeper_heap"] = "9000g"
+    play = fresh_fleet.play("preflight", benchmark_users=2, locust_processes=3).failed()
+    assert "zk1, zk2, zk3: zookeeper_heap [64m + 9000g + 64m] is more than the machine's memory of " in play.screen
+    assert "controller: users [2] are fewer than the workers [3: load1 3]" in play.screen
+    assert "; nothing was started" in play.screen
+    assert not fresh_fleet.state.exists()
+
+
+def test_check_mode_of_a_benchmark_says_what_it_would_do_and_leaves_nothing(fresh_fleet: LocalFleet) -> None:
+    before = [*fresh_fleet.folder.rglob("*")]
+    play = fresh_fleet.play("benchmark", "--check", benchmark_parameters={"val-size": 1048554}).succeeded()
+    assert "check mode: preflight found no problem, and nothing was started. Without --check this would" in play.screen
+    assert "  provision  the members zk1, zk2, zk3 and the load hosts load1" in play.screen
+    assert f"  report     in a new folder of {fresh_fleet.results}" in play.screen
+    assert play.changed == 0
+    refused = fresh_fleet.play("benchmark", "--check", benchmark_parameters={"val-size": 1048555}).failed()
+    assert "benchmark_parameters.val-size [1048555]: the members' jute.maxbuffer is 1048575 bytes" in refused.screen
+    left = {path.name for path in {*fresh_fleet.folder.rglob("*")} - {*before}}
+    assert left <= {"hosts.yml", "screen-of-the-last.txt"}, "the test's own"
 
 
 def test_preflight_names_empty_groups(fresh_fleet: LocalFleet) -> None:

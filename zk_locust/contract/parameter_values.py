@@ -8,6 +8,7 @@ from typing import Final
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.nearest_name import nearest
+from zk_locust.contract.truth import is_true
 
 MAX_SIZE: Final = 64 * 1024 * 1024
 _MAX_TIME_LIMIT_MS: Final = 2**31 - 1  # the protocol and the C library hold it in 32 bits
@@ -94,11 +95,10 @@ def seconds(text: str) -> float:
 
 def flag(text: str) -> bool:
     """Return a truth value."""
-    if text.lower() in ("1", "true", "yes", "on"):
-        return True
-    if text.lower() in ("0", "false", "no", "off", ""):
-        return False
-    raise ValueError(f"[{text}] is neither true nor false")
+    try:
+        return bool(text) and is_true(text)
+    except ValueError:
+        raise ValueError(f"[{text}] is neither true nor false") from None
 
 
 def node_path(text: str) -> str:
@@ -159,9 +159,12 @@ def admin_addresses(text: str) -> str:
 
 
 def parse_admin_addresses(text: str) -> list[tuple[str, str]]:
-    """Return (member, host:port) for each item of `--zk-admin-addresses`; a nameless item is named by its address."""
+    """Return (member, host:port) for each item of `--zk-admin-addresses`; a nameless item is named by its address.
+
+    An empty item is an item without an address, which `admin_addresses` refuses.
+    """
     pairs = []
-    for item in filter(None, (part.strip() for part in text.split(","))):
+    for item in (part.strip() for part in text.split(",") if text.strip()):
         member, separator, address = item.partition("=")
         pairs.append((member, address) if separator else (item, item))
     return pairs

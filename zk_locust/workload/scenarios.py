@@ -5,16 +5,18 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import yaml
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.inventory.reading import Number, Whole
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.parameters import (
     BENCH,
@@ -26,10 +28,11 @@ from zk_locust.contract.parameters import (
     showable,
 )
 from zk_locust.contract.protection import remedy_for_run, unprotected
+from zk_locust.contract.request_size import largest_value_bytes
 from zk_locust.contract.secrets import kind_of
 from zk_locust.load.sequence_length import sequence_length_s
 from zk_locust.workload.reading import read_workload, workload_text
-from zk_locust.workload.specification import size_of_all
+from zk_locust.workload.specification import Workload, size_of_all
 from zk_locust.workload.values import mean_size
 
 LOCUSTFILES: Final = Path(__file__).parents[1] / "locustfiles"
@@ -92,23 +95,6 @@ class Plan:
         ]
 
 
-def _count(value: object) -> int:
-    text = str(value)
-    if isinstance(value, bool) or not text.isdecimal() or int(text) < 1:
-        raise ValueError("this is not a whole number from 1; write e.g. 32")
-    return int(text)
-
-
-def _rate(value: object) -> float:
-    try:
-        rate = float(str(value))
-    except ValueError:
-        rate = math.nan
-    if isinstance(value, bool) or not 0 < rate < math.inf:
-        raise ValueError("this is not a number of users each second above 0; write e.g. 16")
-    return rate
-
-
 def _duration_s(value: object) -> float:
     try:
         return parse_duration_ms(value if isinstance(value, (int, float)) else str(value), "s") / 1000
@@ -123,11 +109,18 @@ def _run_time_s(value: object) -> float:
     return seconds
 
 
-_SETTINGS: Final[dict[str, Callable[[object], Any]]] = {
-    "users": _count,
-    "spawn_rate": _rate,
-    "warmup": _duration_s,
-    "run_time": _run_time_s,
+class _Settings(BaseModel):
+    users: Annotated[Whole, Field(ge=1)] = 1
+    spawn_rate: Annotated[Number, Field(gt=0)] = 1
+    warmup: Annotated[float, BeforeValidator(_duration_s)] = 0
+    run_time: Annotated[float, BeforeValidator(_run_time_s)] = 1
+
+
+_SETTINGS: Final = tuple(_Settings.model_fields)
+# The converters of the other settings raise their own messages.
+_RULES: Final = {
+    "users": "this is not a whole number from 1; write e.g. 32",
+    "spawn_rate": "this is not a number of users each second above 0; write e.g. 16",
 }
 _KEYS: Final = ("description", "locustfile", "workload", *_SETTINGS, "parameters")
 _WORKLOAD_LOCUSTFILE: Final = "locust_workload.py"
@@ -138,13 +131,19 @@ _PREPARED_BYTES_PER_S: Final = 2_000_000
 
 
 def resolve_plan(
-    scenario: str, scenarios_dir: Path, overrides: Mapping[str, object], *, managed: bool = True
+    scenario: str,
+    scenarios_dir: Path,
+    overrides: Mapping[str, object],
+    *,
+    managed: bool = True,
+    max_buffer_bytes: int | None = None,
 ) -> tuple[Plan | None, list[str]]:
     """Return the plan and no problem, or no plan and every problem.
 
     `scenario` is the name of a file of `scenarios_dir`, or a path. `overrides` holds what the `benchmark_*` variables
     say, by the scenario's own keys; its `parameters` are laid over the scenario's. Where the ensemble is not `managed`
     (`zookeeper_managed`), the inventory may not know the members' AdminServers, so parameters may name them.
+    `max_buffer_bytes` is the smallest `jute.maxbuffer` of the members, where it is known.
     """
     owned = {key: why for key, why in _OWNED_BY_THE_RUN.items() if managed or key != "zk-admin-addresses"}
     file = _find_scenario(scenario, scenarios_dir)
@@ -174,8 +173,14 @@ def resolve_plan(
         problems.append(f"benchmark_parameters.client [{client}]: {problem}; {remedy}")
     locustfile_name, preparation_s = str(merged.get("locustfile", "")), 0.0
     if "workload" in merged:
-        preparation_s = _take_workload(merged, source["workload"], settings.get("users"), parameters, problems)
+        workload = _take_workload(merged, source["workload"], settings.get("users"), parameters, problems)
         locustfile_name = _WORKLOAD_LOCUSTFILE
+        if workload is not None:
+            preparation_s = _preparation_s(workload)
+            largest = max(workload.values.most, *workload.values.sizes, 0)
+            problems += _size_problems(f"{source['workload']}: workload.values", largest, max_buffer_bytes)
+    elif "val-size" in parameters:
+        problems += _size_problems("benchmark_parameters.val-size", parameters["val-size"], max_buffer_bytes)
     if sequence:
         _limit_to_sequence(settings, parameters, problems)
     locustfile = _find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
@@ -217,14 +222,15 @@ def _problems_of_overrides(overrides: Mapping[str, object], owned: Mapping[str, 
 
 def _settings(given: Mapping[str, Any], source: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
     """Convert the settings that are given; `source` says where each was set."""
-    settings: dict[str, Any] = {}
-    for key, convert in _SETTINGS.items():
-        if key in given:
-            try:
-                settings[key] = convert(given[key])
-            except ValueError as error:
-                problems.append(f"{source[key]} [{given[key]}]: {error}")
-    return settings
+    wanted = {key: given[key] for key in _SETTINGS if key in given}
+    try:
+        return _Settings.model_validate(wanted).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]): each for each in error.errors(include_url=False)}
+    problems += [
+        f"{source[key]} [{wanted[key]}]: {_RULES.get(key) or each['ctx']['error']}" for key, each in wrong.items()
+    ]
+    return _settings({key: value for key, value in wanted.items() if key not in wrong}, source, problems)
 
 
 def plan_as_json(plan: Plan | None, problems: list[str]) -> dict[str, Any]:
@@ -295,8 +301,8 @@ def _find_locustfile(name: str, beside: Path, source: str, problems: list[str]) 
 
 def _take_workload(
     merged: Mapping[str, Any], source: str, users: int | None, parameters: dict[str, Value], problems: list[str]
-) -> float:
-    """Put the scenario's workload among the parameters; return how long its tree may take, seconds."""
+) -> Workload | None:
+    """Put the scenario's workload among the parameters; return it, None where it is wrong."""
     if "locustfile" in merged:
         problems.append(
             f"locustfile [{merged['locustfile']}]: the scenario has a workload too, which {_WORKLOAD_LOCUSTFILE} runs; "
@@ -307,15 +313,30 @@ def _take_workload(
     workload, wrong = read_workload(merged["workload"])
     problems += [f"{source}: {problem}" for problem in wrong]
     if workload is None:
-        return 0.0
+        return None
     if users is not None and workload.watches.per_node > users:
         problems.append(
             f"{source}: workload.watches.per_node [{workload.watches.per_node}]: each is another user's, and there are "
             f"{users} users; write {users} or less, or raise users"
         )
     parameters["workload"] = json.dumps(merged["workload"], separators=(",", ":"))
+    return workload
+
+
+def _preparation_s(workload: Workload) -> float:
+    """Return how long the workload's tree may take, seconds."""
     nodes = size_of_all(workload)
     return 2 * nodes / _PREPARED_NODES_PER_S + nodes * mean_size(workload.values) / _PREPARED_BYTES_PER_S
+
+
+def _size_problems(setting: str, size: Any, max_buffer_bytes: int | None) -> list[str]:
+    """Return a line where the members would close each connection over a value of that size, bytes."""
+    if max_buffer_bytes is None or int(size) <= (largest := largest_value_bytes(max_buffer_bytes)):
+        return []
+    return [
+        f"{setting} [{size}]: the members' jute.maxbuffer is {max_buffer_bytes} bytes; write {largest} or less, or"
+        f" raise it with zookeeper_properties: {{jute.maxbuffer: {int(size) * 2}}}"
+    ]
 
 
 def _limit_to_sequence(settings: dict[str, Any], parameters: Mapping[str, Value], problems: list[str]) -> None:

@@ -104,6 +104,8 @@ def test_hosts_come_from_either_variable(monkeypatch: pytest.MonkeyPatch) -> Non
     assert zk_locust.split_zk_hosts() == ["a:1", "b:2"]
     for nothing in (None, SimpleNamespace()):
         assert (Options.of(nothing).hosts, Options.of(nothing).pseudo_root) == ("a:1, b:2/root", "/older")
+    with pytest.raises(ValueError, match="no address"):
+        zk_locust.split_zk_hosts("a:1,,b:2")
     monkeypatch.setenv("ZK_LOCUST_HOSTS", "c:3")
     assert Options.of(None).hosts == "c:3"
     assert Options.of(SimpleNamespace(hosts=None)).hosts is None, "a command line has been read: it has the last word"

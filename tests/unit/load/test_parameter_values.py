@@ -26,6 +26,12 @@ def test_a_sound_value_is_kept_as_it_was_given(check: Callable[[str], str], text
     assert check(text) == text
 
 
+@pytest.mark.parametrize("text", ["zk1=a:1,,zk2=b:2", "zk1=a:1,", ","])
+def test_an_empty_item_is_no_admin_address(text: str) -> None:
+    with pytest.raises(ValueError, match="is no list of admin addresses"):
+        parameter_values.admin_addresses(text)
+
+
 @pytest.mark.parametrize(
     ("check", "text", "message"),
     [

@@ -238,6 +238,32 @@ def test_the_refusal_of_an_unprotected_load_prints_no_secret(tmp_path: Path, sec
     assert "-e {" not in problem
 
 
+def sized(folder: Path, limit: int | None, **changes: Any) -> list[str]:
+    return resolve_plan(str(scenario(folder, **changes)), SCENARIOS, {}, max_buffer_bytes=limit)[1]
+
+
+def test_a_value_above_the_members_buffer_is_refused_with_the_largest_that_fits(tmp_path: Path) -> None:
+    (problem,) = sized(tmp_path, 0xFFFFF, parameters={"val-size": 1048555})
+    assert problem == (
+        "benchmark_parameters.val-size [1048555]: the members' jute.maxbuffer is 1048575 bytes; write 1048554 or less,"
+        " or raise it with zookeeper_properties: {jute.maxbuffer: 2097110}"
+    )
+    assert sized(tmp_path, 0xFFFFF, parameters={"val-size": 1048554}) == []
+    assert sized(tmp_path, 4_194_304, parameters={"val-size": 2_000_000}) == []
+    assert sized(tmp_path, None, parameters={"val-size": 2_000_000}) == [], "nothing is known of an external ensemble"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [5000, {"distribution": "uniform", "least": 1, "most": 5000}, {"distribution": "list", "sizes": {10: 1, 5000: 1}}],
+)
+def test_a_workloads_value_above_the_members_buffer_is_refused(tmp_path: Path, values: Any) -> None:
+    changes: dict[str, Any] = {"locustfile": None, "workload": {"operations": {"set": 1}, "values": values}}
+    (problem,) = sized(tmp_path, 4096, **changes)
+    assert problem.startswith("workload in mine.yml: workload.values [5000]: the members' jute.maxbuffer is 4096 bytes")
+    assert sized(tmp_path, 6000, **changes) == []
+
+
 def test_a_run_without_statistics_is_refused(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path, {"parameters": {"stats-collect": 0}})
     assert "stats-collect [0]" in problem

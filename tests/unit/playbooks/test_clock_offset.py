@@ -3,7 +3,7 @@
 import pytest
 
 from playbooks.action_plugins.clock_offset import measure, parse
-from playbooks.filter_plugins.host_contract import clock_problems, clock_text, clock_warnings
+from zk_locust.contract.inventory.any_host import clock_problems, clock_text, clock_warnings
 
 
 def answers(delays: list[tuple[float, float]], offset: float) -> tuple[list[str], list[float]]:

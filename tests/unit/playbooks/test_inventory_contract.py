@@ -1,20 +1,18 @@
 """What preflight says about an inventory, before any host is touched."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
-from playbooks.filter_plugins.inventory_contract import (
-    INSTALL_METHODS,
-    MASTER_PORT,
-    MEMBER_DEFAULTS,
-    PEER_TYPES,
-    ensemble_is_managed,
-    ensemble_members,
+from zk_locust.contract.inventory.load_hosts import LoadHostVariables
+from zk_locust.contract.inventory.members import MemberVariables, ensemble_is_managed, ensemble_members
+from zk_locust.contract.inventory.problems import (
+    heap_problems,
     inventory_problems,
     inventory_warnings,
+    largest_request_bytes,
     machine_problems,
 )
 
@@ -58,8 +56,8 @@ def test_several_members_on_one_machine_have_no_problem_with_ports_of_their_own(
         ({"zookeeper_id": True}, "a: zookeeper_id [True] must be a whole number from 1 to 255"),
         ({"zookeeper_id": 2}, "a, b: zookeeper_id [2] is used by each of them"),
         ({"zookeeper_id": "2"}, "a, b: zookeeper_id [2] is used by each of them"),
-        ({"zookeeper_peer_type": "observe"}, "must be participant or observer; did you mean observer?"),
-        ({"zookeeper_install_method": "arhive"}, "package, archive, existing; did you mean archive?"),
+        ({"zookeeper_peer_type": "observe"}, "must be participant or observer, did you mean observer?"),
+        ({"zookeeper_install_method": "arhive"}, "package, archive, existing, did you mean archive?"),
         ({"zookeeper_install_method": "existing"}, "a: zookeeper_home [not set]"),
         (
             {"zookeeper_install_method": "package", "zookeeper_version": "3.9.3"},
@@ -170,6 +168,41 @@ def test_a_template_that_fails_quotes_no_value_that_may_hold_a_secret() -> None:
     assert any("zookeeper_heap cannot be evaluated: cannot read [hunter2]" in line for line in found)
 
 
+def test_further_keys_of_a_changed_zookeeper_can_be_allowed() -> None:
+    own = {"zookeeper_properties": {"myFork.threads": 4}}
+    (problem,) = problems(a=own)
+    assert "name it in zookeeper_properties_allowed" in problem
+    assert problems(a=own | {"zookeeper_properties_allowed": ["myFork.threads"]}) == []
+    problem, _ = problems(a=own | {"zookeeper_properties_allowed": "myFork.threads"})
+    assert problem.startswith("a: zookeeper_properties_allowed must be a list of keys, e.g. ['my.key'], and is text")
+
+
+def test_heaps_above_the_memory_of_a_machine_are_refused() -> None:
+    shared = {"ansible_host": "10.0.0.1", "zookeeper_heap": "3g"}
+    groups, hostvars = inventory(a=shared, b=shared, c={"zookeeper_heap": "8g"})
+    (problem,) = heap_problems(groups, hostvars, {"a": 6000, "b": 6000, "c": 8192})
+    assert problem.startswith("a, b: zookeeper_heap [3g + 3g] is more than the machine's memory of 6000 MB; choose a")
+    assert heap_problems(groups, hostvars, {"a": 6144, "b": 6144}) == []
+    assert heap_problems(groups, hostvars, {"a": 0}) == [], "memory is not known"
+
+
+def test_the_smallest_buffer_of_the_members_limits_requests() -> None:
+    groups, hostvars = inventory(
+        a={"zookeeper_properties": {"jute.maxbuffer": 4096}},
+        b={"zookeeper_properties": {"jute.maxbuffer": 1024}, "zookeeper_java_options": ["-Djute.maxbuffer=0x2000"]},
+    )
+    assert largest_request_bytes(groups, hostvars, {}) == 4096
+    assert largest_request_bytes(groups, {name: {} for name in hostvars}, {}) == 0xFFFFF
+    assert largest_request_bytes(groups, {name: {"zookeeper_managed": "n"} for name in hostvars}, {}) is None
+
+
+def test_the_same_words_are_true_everywhere() -> None:
+    for word in ("y", "Yes", "on", "1", "TRUE"):
+        assert ensemble_is_managed({}, {}, {"zookeeper_managed": word})
+    for other in ("n", "No", "off", "0", "FALSE", 0):
+        assert not ensemble_is_managed({}, {}, {"zookeeper_managed": other})
+
+
 def test_options_about_digests_are_no_secrets() -> None:
     assert problems(a={"zookeeper_java_options": ["-Dzookeeper.digest.enabled=false"]}) == []
 
@@ -250,7 +283,7 @@ def test_observers_only() -> None:
     assert found[0].startswith("group zookeeper [observers only]")
 
 
-def test_an_ensemble_of_somebody_elses_needs_a_connect_string_and_nothing_more() -> None:
+def test_an_external_ensemble_needs_a_connect_string_and_nothing_more() -> None:
     groups, hostvars = inventory(**{name: {"zookeeper_managed": False, "zookeeper_id": 999} for name in "abc"})
     [problem] = inventory_problems(groups, hostvars, {})
     assert problem.startswith("benchmark_parameters.hosts [not set]")
@@ -294,19 +327,30 @@ def test_members_are_resolved() -> None:
     assert c["client"] == "[2001:db8::3]:2181"
 
 
+def test_a_wrong_port_is_not_replaced_by_its_default() -> None:
+    groups, hostvars = inventory(b={"zookeeper_client_port": 99999})
+    with pytest.raises(ValueError, match=r"b: zookeeper_client_port \[99999\] must be a port from 1 to 65535"):
+        ensemble_members(groups, hostvars)
+
+
+def choices_of(variable: str) -> list[str]:
+    return list(get_args(MemberVariables.model_fields[variable].annotation))
+
+
 def test_the_contracts_defaults_are_the_roles() -> None:
     """They stand in two places, because other hosts do not see a role's defaults."""
     defaults = yaml.safe_load((ROLES / "zookeeper/defaults/main.yml").read_text())
-    assert {name: defaults[name] for name in MEMBER_DEFAULTS} == MEMBER_DEFAULTS
+    judged = {name: field.default for name, field in MemberVariables.model_fields.items() if name != "zookeeper_id"}
+    assert {name: defaults[name] for name in judged} == judged
     options = yaml.safe_load((ROLES / "zookeeper/meta/argument_specs.yml").read_text())
     options = options["argument_specs"]["main"]["options"]
-    assert options["zookeeper_install_method"]["choices"] == list(INSTALL_METHODS)
-    assert options["zookeeper_peer_type"]["choices"] == list(PEER_TYPES)
+    assert options["zookeeper_install_method"]["choices"] == choices_of("zookeeper_install_method")
+    assert options["zookeeper_peer_type"]["choices"] == choices_of("zookeeper_peer_type")
     assert set(options) == set(defaults), "argument_specs.yml mirrors defaults/main.yml"
     plain = {name: value for name, value in defaults.items() if "default" in options[name]}
     assert plain == {name: options[name]["default"] for name in plain}
     benchmark_run = yaml.safe_load((ROLES / "benchmark_run/defaults/main.yml").read_text())
-    assert benchmark_run["locust_master_port"] == MASTER_PORT
+    assert benchmark_run["locust_master_port"] == LoadHostVariables().locust_master_port
 
 
 def test_an_odd_vote_on_machines_of_its_own_gives_no_warning() -> None:
@@ -380,7 +424,7 @@ def test_load_on_a_members_machine_is_seen_under_another_address_and_said_once()
         "m: load and members",
         "w: load and members",
     ]
-    hostvars["b"].pop("preflight_machine")  # somebody else's: it is not asked
+    hostvars["b"].pop("preflight_machine")  # of an external ensemble: it is not asked
     assert len(inventory_warnings(groups, hostvars)) == 2
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from playbooks.filter_plugins.inventory_contract import inventory_problems
-from playbooks.filter_plugins.preflight import _OVERRIDES
+from zk_locust.contract.inventory.names import OVERRIDES
+from zk_locust.contract.inventory.problems import inventory_problems
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "inventory" / "prod"
@@ -29,7 +29,7 @@ ANSIBLES_OWN = {
     "ansible_user",
 }
 # The overrides of a scenario are the preflight's, not a role's own.
-SCENARIO = {"benchmark_parameters", *(f"benchmark_{name}" for name in _OVERRIDES)}
+SCENARIO = {"benchmark_parameters", *(f"benchmark_{name}" for name in OVERRIDES)}
 # What is commented out: a key at the left, and what is indented below it.
 COMMENTED_OUT = re.compile(r"^# ([a-z_]+:(?: .*)?|  .*)$")
 

@@ -287,3 +287,11 @@ def test_a_name_that_leads_to_loopback_says_nothing_of_how_others_reach_the_host
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     assert host_probe.own_address("zk1.example.org") == ""
     assert host_probe.own_address("localhost") == "127.0.1.1"
+
+
+def test_the_memory_of_a_machine_is_read_in_mib(tmp_path: Path) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:       24684544 kB\nMemFree:  1 kB\n")
+    assert host_probe.memory_mb(meminfo) == 24106
+    assert host_probe.memory_mb(tmp_path / "none") == 0
+    assert host_probe.memory_mb() > 0

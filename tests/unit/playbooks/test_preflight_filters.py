@@ -4,23 +4,13 @@ from typing import Any
 
 import pytest
 
-from playbooks.filter_plugins.host_contract import (
-    folder_problems,
-    load_limit_problems,
-    member_host_problems,
-    open_secret_warnings,
-    port_problems,
-    python_problems,
-    unit_path_problems,
-)
-from playbooks.filter_plugins.preflight import (
-    joined,
-    probe_problems,
-    probe_warnings,
-    problem_report,
-    scenario_request,
-    told_by,
-)
+from zk_locust.contract.inventory.answers import answer_problems, told_by
+from zk_locust.contract.inventory.any_host import folder_problems, port_problems, python_problems
+from zk_locust.contract.inventory.load_hosts import load_limit_problems, users_problems
+from zk_locust.contract.inventory.member_host import member_host_problems, open_secret_warnings, unit_path_problems
+from zk_locust.contract.inventory.preflight import after_hosts
+from zk_locust.contract.inventory.problems import scenario_request
+from zk_locust.contract.inventory.screen import joined, problem_report
 
 GOOD_PROBE: dict[str, Any] = {
     "java": {"path": "/usr/bin/java", "major": 17, "error": ""},
@@ -33,6 +23,8 @@ WANTED: dict[str, Any] = {
     "packaged": False,
     "java": "",
     "home": "",
+    "version": "",
+    "jars": [],
     "folders": {"zookeeper_state_dir": "/state"},
     "free_disk_mb": 1024,
     "python_version": "3.11.2",
@@ -73,6 +65,26 @@ def test_a_members_host(probe: dict[str, Any], wanted: dict[str, Any], expected:
     assert found[0].startswith(expected)
 
 
+@pytest.mark.parametrize("jar", ["/zk/lib/zookeeper-3.8.0.jar", "/usr/share/java/zookeeper-3.8.0.jar"])
+def test_an_installation_of_another_version_is_refused(jar: str) -> None:
+    probe = GOOD_PROBE | {"files": {"/zk": True}}
+    jars = [jar, "/zk/lib/zookeeper-jute-3.8.0.jar", "/zk/lib/zookeeper-it-3.9.3.jar"]
+    existing = WANTED | {"method": "existing", "home": "/zk", "version": "3.9.3", "jars": jars}
+    (problem,) = member_host_problems("z", probe, [], existing)
+    assert problem.startswith(
+        "z: zookeeper_version [3.9.3] is not what zookeeper_home [/zk] holds, which is 3.8.0; correct the version"
+    )
+    assert member_host_problems("z", probe, [], existing | {"version": "3.8.0"}) == []
+    assert member_host_problems("z", probe, [], existing | {"version": ""}) == []
+    assert member_host_problems("z", probe, [], existing | {"jars": []}) == [], "its release is not known"
+
+
+def test_fewer_users_than_workers_are_refused() -> None:
+    (problem,) = users_problems(3, {"m": 0, "w": 2, "v": 2})
+    assert problem.startswith("controller: users [3] are fewer than the workers [4: w 2, v 2]")
+    assert users_problems(4, {"w": 2, "v": 2}) == []
+
+
 def test_a_good_host_has_no_problem() -> None:
     assert member_host_problems("z", GOOD_PROBE, [], WANTED) == []
 
@@ -111,15 +123,19 @@ def test_folders_without_a_wish_for_room() -> None:
 def test_all_hosts_are_heard() -> None:
     groups = {"zookeeper": ["z", "y"], "locust_master": ["m"], "locust_workers": ["m", "w", "v", "u"]}
     facts = {"ansible_facts": {"ansible_python_version": "3.11.2"}}
-    hostvars: dict[str, dict[str, Any]] = {
-        "z": {"ansible_host": "198.18.0.1", "__host_facts": {"unreachable": True, "msg": "no\nroute"}},
-        "y": {"__host_facts": {"skipped": True}},  # somebody else's
-        "m": {"__host_facts": facts, "preflight_probed": True, "preflight_problems": ["m: disk"]},
-        "w": {"__host_facts": {"msg": "No module"}, "ansible_python_interpreter": "/usr/bin/python9"},
-        "v": {"__host_facts": facts},
-        "u": {"__host_facts": {"skipped": True, "msg": "not asked"}},
+    hostvars: dict[str, dict[str, Any]] = {name: {} for name in "zymwvu"} | {
+        "z": {"ansible_host": "198.18.0.1"},
+        "w": {"ansible_python_interpreter": "/usr/bin/python9"},
     }
-    found = probe_problems(groups, hostvars)
+    reached: dict[str, dict[str, Any]] = {
+        "z": {"unreachable": True, "msg": "no\nroute"},
+        "y": {"skipped": True},  # a member of an external ensemble
+        "m": facts,
+        "w": {"msg": "No module"},
+        "v": facts,
+        "u": {"skipped": True, "msg": "not asked"},
+    }
+    found = answer_problems(groups, hostvars, reached, {"m": {"problems": ["m: disk"]}, "v": {}})
     assert [problem.split(";")[0] for problem in found] == [
         "z: ansible_host [198.18.0.1] cannot be reached: no route",
         "m: disk",
@@ -158,8 +174,7 @@ def test_a_user_who_does_not_become_root_is_told_so_and_not_to_install_python(
     answer: dict[str, str], meaning: str, remedy: str
 ) -> None:
     answer = {"msg": "Module result deserialization failed: No start of json char found"} | answer
-    hostvars = {"z": {"__host_facts": answer, "ansible_user": "ada"}}
-    (line,) = probe_problems({"zookeeper": ["z"]}, hostvars)
+    (line,) = answer_problems({"zookeeper": ["z"]}, {"z": {"ansible_user": "ada"}}, {"z": answer}, {})
     assert line.startswith("z: ansible_become [true]: ")
     assert meaning in line
     assert remedy in line.rpartition("); ")[2]
@@ -167,14 +182,14 @@ def test_a_user_who_does_not_become_root_is_told_so_and_not_to_install_python(
 
 def test_of_all_that_ssh_said_only_the_reason_is_shown() -> None:
     said = "Warning: Permanently added 'h' to the list of known hosts.\nbash: line 1: sudo: command not found\n"
-    hostvars = {"z": {"__host_facts": {"msg": "Module result deserialization failed", "module_stderr": said}}}
-    (line,) = probe_problems({"zookeeper": ["z"]}, hostvars)
+    answer = {"msg": "Module result deserialization failed", "module_stderr": said}
+    (line,) = answer_problems({"zookeeper": ["z"]}, {"z": {}}, {"z": answer}, {})
     assert "there is no sudo for it (bash: line 1: sudo: command not found); install" in line
 
 
 def test_a_host_without_python_is_not_taken_for_one_without_root() -> None:
     said = {"msg": "The module interpreter '/usr/bin/python3' was not found.", "module_stderr": "/bin/sh: 1: not found"}
-    (line,) = probe_problems({"zookeeper": ["pseudo"]}, {"pseudo": {"__host_facts": said}})
+    (line,) = answer_problems({"zookeeper": ["pseudo"]}, {"pseudo": {}}, {"pseudo": said}, {})
     assert "runs no Ansible module" in line
 
 
@@ -197,6 +212,7 @@ def test_only_overrides_that_are_set_are_sent() -> None:
     }
     assert scenario_request(variables, "/scenarios", True) == {
         "managed": True,
+        "max_buffer_bytes": None,
         "scenario": "quick",
         "scenarios_dir": "/scenarios",
         "overrides": {"users": 0, "parameters": {}},
@@ -273,7 +289,9 @@ def test_secrets_that_an_admin_server_shows_are_named_without_their_values() -> 
             "z: zookeeper_properties [DigestAuthenticationProvider.superDigest, ssl.keyStore.password]: the AdminServer"
             " shows the values to whoever reaches zookeeper_admin_port [8080]"
         )
-    assert probe_warnings({"zookeeper": ["z"]}, {"z": {"_zookeeper_warnings": [line]}}) == [line]
+    told = {"z": {"problems": [], "warnings": [line]}}
+    hostvars: dict[str, dict[str, Any]] = {"z": {}, "localhost": {}}
+    assert after_hosts({"zookeeper": ["z"]}, hostvars, {}, told)["warnings"] == [line]
 
 
 def test_secrets_on_loopback_and_files_with_passwords_give_no_warning() -> None:

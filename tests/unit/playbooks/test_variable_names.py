@@ -1,0 +1,93 @@
+"""A variable that looks like ours and is none is refused with the nearest name; everybody else's are left alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from zk_locust.contract.inventory.names import role_variables, variable_problems
+
+ROOT = Path(__file__).parents[3]
+KNOWN = role_variables(ROOT / "roles")
+GROUPS = {"zookeeper": ["a", "b"], "locust_master": ["m"], "locust_workers": ["m"]}
+
+
+def problems(everywhere: dict[str, Any] | None = None, **by_host: dict[str, Any]) -> list[str]:
+    hostvars = {name: (everywhere or {}) | by_host.get(name, {}) for name in ("localhost", "a", "b", "m")}
+    return list(variable_problems(GROUPS, hostvars, KNOWN))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("benchmark_user", "benchmark_users"),
+        ("benchmark_warm_up", "benchmark_warmup"),
+        ("zookeeper_heapsize", "zookeeper_heap"),
+        ("zookeper_heap", "zookeeper_heap"),
+        ("bench_users", "benchmark_users"),
+        ("locust_process", "locust_processes"),
+        ("load_host_wheel", "load_host_wheels"),
+        ("run_lease_takes", "run_lease_take"),
+        ("preflight_clock_limits", "preflight_clock_limit_s"),
+    ],
+)
+def test_a_typing_error_is_refused_with_the_nearest_name(name: str, meant: str) -> None:
+    (problem,) = problems({name: "hunter2"})
+    assert problem.startswith(f"every host: {name}: there is no such variable, did you mean {meant}?; correct the name")
+    assert "hunter2" not in problem
+
+
+def test_the_hosts_that_have_it_are_named() -> None:
+    (problem,) = problems(b={"zookeeper_bind_adress": "x"})
+    assert problem.startswith(
+        "b: zookeeper_bind_adress: there is no such variable, did you mean zookeeper_bind_address"
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ansible_host", "inventory_hostname", "groups", "hostvars", "playbook_dir", "ansible_zookeeper_heap"),
+        *("_zookeeper_debian_jars", "__host_facts", "preflight_began"),
+        *("site", "datacenter", "users", "heap", "my_heap", "kafka_heap", "db_users", "zk_version", "rack_id", "label"),
+    ],
+)
+def test_variables_of_others_are_left_alone(name: str) -> None:
+    assert problems({name: "x"}) == []
+
+
+def test_facts_that_earlier_plays_have_set_are_not_the_users() -> None:
+    hostvars = {name: {"zookeeper_serves": True} for name in ("localhost", "a", "b", "m")}
+    facts = {name: {"zookeeper_serves": True} for name in ("a", "b", "m")}
+    (problem,) = variable_problems(GROUPS, hostvars, KNOWN, facts)
+    assert problem.startswith("localhost: zookeeper_serves: there is no such variable")
+
+
+def test_every_variable_of_roles_and_of_the_documents_is_known() -> None:
+    defaults: set[str] = set()
+    for file in ROOT.glob("roles/*/defaults/main.yml"):
+        defaults |= set(yaml.safe_load(file.read_text()))
+    assert len(defaults) > 50
+    assert problems(dict.fromkeys(defaults)) == []
+    others = ("benchmark_users", "benchmark_parameters", "benchmark_report_run", "benchmark_stop", "run_record_id")
+    assert problems(dict.fromkeys(others)) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "rule"),
+    [
+        ({"zookeeper_start_timeout_s": "soon"}, "zookeeper_start_timeout_s [soon] must be a whole number"),
+        ({"zookeeper_free_disk_mb": True}, "zookeeper_free_disk_mb [True] must be a whole number"),
+        ({"benchmark_patience_s": "long"}, "benchmark_patience_s [long] must be a number"),
+        ({"zookeeper_managed": "maybe"}, "zookeeper_managed [maybe] must be true or false"),
+        ({"load_host_set_limits": 2}, "load_host_set_limits [2] must be true or false"),
+    ],
+)
+def test_a_variable_of_the_wrong_type_is_refused(variables: dict[str, Any], rule: str) -> None:
+    assert problems(a=variables) == [f"a: {rule}"]
+
+
+def test_values_that_come_as_text_are_understood() -> None:
+    given = {"zookeeper_start_timeout_s": "60", "benchmark_patience_s": "2.5", "zookeeper_managed": "y"}
+    assert problems(given | {"zookeeper_open_files": None}) == []

@@ -1,0 +1,114 @@
+"""The hosts of the load: their variables, their limits, and whether there are enough users."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from zk_locust.contract.inventory.reading import (
+    CONFIG,
+    Groups,
+    HostVars,
+    Number,
+    Port,
+    Whole,
+    checked,
+    hosts_of_contract,
+)
+
+# Descriptors of one session, and of all else in a worker.
+_FILES_PER_SESSION: Final = {"kazoo": 3, "native": 1, "libzookeeper": 1, "zkpython": 1}
+_FILES_PER_WORKER: Final = 200
+
+
+def _is_interval(seconds: float) -> float:
+    if seconds != 0 and not 0.1 <= seconds <= 3600:
+        raise ValueError("out of range")
+    return seconds
+
+
+class LoadHostVariables(BaseModel):
+    """The variables of a load host that are judged, with the defaults of the roles."""
+
+    model_config = CONFIG
+
+    locust_processes: Annotated[Whole, Field(ge=0)] = 0
+    locust_master_port: Port = 5557
+
+
+class SampledVariables(BaseModel):
+    """The variables of every host whose machine is sampled."""
+
+    model_config = CONFIG
+
+    benchmark_host_metrics_interval_s: Annotated[Number, AfterValidator(_is_interval)] = 1
+
+
+def load_host_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
+    """Say what is wrong with the variables of load hosts, and with the intervals of samples on all hosts."""
+    for group, variable, rule in (
+        ("locust_workers", "locust_processes", "must be a number of workers, or 0 for one on each core"),
+        ("locust_master", "locust_master_port", "must be a port from 1 to 65535"),
+    ):
+        for name in groups.get(group, []):
+            _, wrong = checked(LoadHostVariables, hostvars[name])
+            if variable in wrong:
+                yield f"{name}: {variable} [{wrong[variable]}] {rule}"
+    for name in hosts_of_contract(groups):
+        for variable, value in checked(SampledVariables, hostvars[name])[1].items():
+            yield (
+                f"{name}: {variable} [{value}] must be seconds from 0.1 to 3600, or 0 for no samples of the machines"
+            )
+
+
+def users_problems(users: int, workers: Mapping[str, int]) -> list[str]:
+    """Return a line where there are fewer users than workers, which `workers` counts by host."""
+    total = sum(workers.values())
+    if users >= total:
+        return []
+    per_host = ", ".join(f"{name} {count}" for name, count in workers.items() if count)
+    return [
+        f"controller: users [{users}] are fewer than the workers [{total}: {per_host}], so that some workers would have"
+        f" no user; set benchmark_users to {total} or more, or locust_processes to fewer workers"
+    ]
+
+
+def set_limits_problems(name: str, root: bool) -> list[str]:
+    """Return a line where the host's limits are to be raised, and there is no `root` to do it."""
+    if root:
+        return []
+    return [
+        f"{name}: load_host_set_limits [true] needs root on the load host: set ansible_become: true for it, or leave"
+        " load_host_set_limits out"
+    ]
+
+
+def load_limit_problems(name: str, limits: Mapping[str, Any], load: Mapping[str, Any]) -> list[str]:
+    """Return which limits of the host would cap the load before the ensemble does.
+
+    `limits` is that of `host_probe`. `load` has the plan's `users` and `client`, the `workers` of this host and
+    `all_workers`, the number of `members`, and `set_limits`: whether the role is to raise limits.
+    """
+    if load["set_limits"]:
+        return set_limits_problems(name, root=limits["root"])
+    if not load["workers"]:
+        return []
+    sessions_per_worker = -(-int(load["users"]) // max(int(load["all_workers"]), 1))
+    sessions = sessions_per_worker * int(load["workers"])
+    problems = []
+    files = sessions_per_worker * _FILES_PER_SESSION.get(str(load["client"]), 3) + _FILES_PER_WORKER
+    # As root the run raises it for itself.
+    if limits["open_files"] and limits["open_files"] < files and not limits["root"]:
+        problems.append(
+            f"{name}: limit of open files [{limits['open_files']}] is too low for {sessions_per_worker} sessions in a"
+            f" worker, {files} are wanted; raise it, or set load_host_set_limits: true with ansible_become: true, or"
+            " spread the users over more workers"
+        )
+    low, high = limits["ports"]
+    free = (high - low + 1) * max(int(load["members"]), 1)
+    if free < sessions:
+        problems.append(
+            f"{name}: net.ipv4.ip_local_port_range [{low} {high}] leaves {free} connections for {sessions} sessions;"
+            " widen it, or set load_host_set_limits: true with ansible_become: true, or use more load hosts"
+        )
+    return problems
