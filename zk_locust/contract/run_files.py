@@ -1,7 +1,9 @@
 """Names of files and folders: in a run folder on the controller, and in a run's folder on a load host.
 
-It needs the standard library only.
+Modules on hosts use this file too: Python 3.9, standard library only.
 """
+
+from __future__ import annotations
 
 from typing import Final
 

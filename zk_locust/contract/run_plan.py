@@ -78,8 +78,8 @@ def run_plan(
         "workers": numbers,
         "expected_workers": sum(numbers.values()),
         "sampled_hosts": sorted(set(sampled_hosts)),
-        "members": list(members) or [member_name(each["address"], each["client_port"]) for each in load["members"]],
-        "deadline_s": deadline_s(float(load["planned_s"])),
+        "members": list(members) or [str(each["name"]) for each in load["members"]],
+        "deadline_s": float(load["deadline_s"]),
     }
 
 
