@@ -23,6 +23,20 @@ class FetchError(OSError):
     """A file cannot be brought, or is larger than a host may send."""
 
 
+def bring_file(ask: Callable[[str], Mapping[str, Any]], *, src: str, dest: Path, max_mib: int = 8192) -> dict[str, Any]:
+    """Bring `src` of a host to `dest` here, at most `max_mib`; return `dest`. Raises FetchError.
+
+    There is no checksum: the file itself must show if it is cut off.
+    """
+    try:
+        fetch(ask, src, dest, max_mib)
+    except FetchError as error:
+        raise FetchError(f"{src} could not be fetched: {error}") from error
+    except OSError as error:
+        raise FetchError(f"{dest} cannot be written: {error}") from error
+    return {"changed": True, "dest": str(dest)}
+
+
 def fetch(ask: Callable[[str], Mapping[str, Any]], source: str, target: Path, max_mib: int) -> None:
     """Bring a file to `target`. Raises FetchError, or what `ask` raises, and leaves no target then.
 

@@ -9,14 +9,18 @@ from typing import Any
 from fleet.pack import Limits, PackError, shown, unpack
 from zk_locust.contract.durable_files import read_object, sync_folder
 from zk_locust.contract.plain_text import first_of
+from zk_locust.contract.run_files import (
+    EVENTS,
+    HOST_METRICS,
+    LOCUSTFILE,
+    METRICS,
+    PROGRESS,
+    SPEC,
+    STATUS,
+    SUMMARY,
+    SUPERVISOR_LOG,
+)
 
-# What a load host's folder holds (zk_locust/agent/spec.py, zk_locust/load/report_dir.py).
-SPEC = "spec.json"
-STATUS = "status.json"
-SUPERVISOR_LOG = "supervisor.log"
-EVENTS = "events.csv"
-METRICS = "zk-metrics.csv"
-HOST_METRICS = "host-metrics.csv"
 SAMPLER = "sampler"
 # More than a pack may have files; each is looked for.
 _MOST_PROCESSES = 10_000
@@ -24,10 +28,10 @@ _OTHER_FILES = (
     SPEC,
     STATUS,
     SUPERVISOR_LOG,
-    "status.json.new",
-    "progress.json.new",
-    "locustfile.py",
-    "locust-summary.json",
+    f"{STATUS}.new",
+    f"{PROGRESS}.new",
+    LOCUSTFILE,
+    SUMMARY,
 )
 
 

@@ -7,7 +7,8 @@ from typing import Final
 from fleet.errors import HostError
 from fleet.hosts import Host
 from fleet.inventory import HostVariables
-from zk_locust.agent.lease import LEASE, lease_in
+from zk_locust.agent.lease import lease_in
+from zk_locust.contract.run_files import LEASE
 
 Lease = Mapping[str, str]
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.pack import Limits, shown, unpack
-from fleet.run_record import MANIFEST, UNFINISHED, read
+from fleet.run_record import read
 from zk_locust.contract.durable_files import sync_folder
 from zk_locust.contract.plain_text import first_of
+from zk_locust.contract.run_files import MANIFEST, SPEC, UNFINISHED
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
@@ -43,7 +44,7 @@ def sort_out(results: Path, host: str, run_ids: Iterable[str]) -> dict[str, list
 
 def _has_all(run: Path, host: str) -> bool:
     """Whether all that a load host had of a run has come, and nothing of it was refused."""
-    if not (run / "logs" / host / "spec.json").is_file():
+    if not (run / "logs" / host / SPEC).is_file():
         return False
     try:
         missing = read(run / MANIFEST).get("missing")

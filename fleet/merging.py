@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from fleet.host_files import EVENTS, HOST_METRICS
 from zk_locust.contract.durable_files import sync_folder
+from zk_locust.contract.run_files import EVENTS, HOST_METRICS
 
 EVENT_COLUMNS: Final = ("timestamp", "source", "event", "subject", "detail")
 TEXT_LIMIT: Final = 100_000

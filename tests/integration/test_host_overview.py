@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from playbooks.library import run_lease
 from tests.integration.load_host import COMMAND, SLEEP, Host, script, until
 from zk_locust.agent.process_identity import find
+from zk_locust.contract import host_lease, run_files
 
 pytestmark = pytest.mark.integration
 
@@ -75,14 +75,14 @@ def test_an_overview_shows_the_run_that_holds_the_host_before_its_load(tmp_path:
     load = tmp_path / "load"
     load.mkdir()
     asked = {"run_id": "R9", "owner": "bob@desk", "controller": {}, "seconds": 600.0, "lock": "", "replaces": ""}
-    run_lease.claim(tmp_path, asked, time.time())
+    host_lease.claim(tmp_path, asked, time.time())
     found = overview_of(load)
     assert found["lock"] is None, "nothing loads the host"
     assert (found["lease"]["run_id"], found["lease"]["owner"]) == ("R9", "bob@desk")
     assert found["lease"]["since"] < found["lease"]["until"]
-    run_lease.claim(tmp_path, asked, time.time() - 601)
+    host_lease.claim(tmp_path, asked, time.time() - 601)
     assert overview_of(load)["lease"] is None, "it is over, whoever has forgotten it"
-    (tmp_path / run_lease.LEASE).write_text("{")
+    (tmp_path / run_files.LEASE).write_text("{")
     assert overview_of(load)["lease"] is None
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 def test_a_dead_and_a_held_host_do_not_keep_the_others_from_being_tidied(tmp_path: Path) -> None:
     results = tmp_path / "results"
-    run = close_record(open_record(results, "quick", "", 0, []))
+    run = close_record(open_record(results, "quick", "", 0))
     for name in ("load1", "load3"):
         (run / "logs" / name).mkdir(parents=True)
         (run / "logs" / name / "spec.json").write_text("{}")

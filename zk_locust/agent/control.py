@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from zk_locust.agent.process_identity import find
-from zk_locust.agent.spec import PROGRESS_FILE, SECRETS_FILE, STATUS_FILE
-from zk_locust.agent.supervisor import ENDING_S, STOP_PATIENCE_S
+from zk_locust.agent.supervisor import STOP_PATIENCE_S
 from zk_locust.contract.durable_files import DamagedFileError, read_object
+from zk_locust.contract.run_files import PROGRESS, SECRETS, STATUS
+from zk_locust.contract.run_plan import ENDING_S
 
 _STOP_LIMIT_S: Final = STOP_PATIENCE_S + 2 * ENDING_S
 
@@ -20,17 +21,17 @@ def status_of(folder: Path) -> dict[str, Any]:
     it), or `absent` (nothing was started here). A status that a power loss has damaged is as good as none; `problem`
     says so.
     """
-    status, problem = _read(folder / STATUS_FILE)
+    status, problem = _read(folder / STATUS)
     if status is None or not isinstance(status.get("state"), str):
         if status is not None:
-            problem = f"{folder / STATUS_FILE} says no state; it is taken for missing"
+            problem = f"{folder / STATUS} says no state; it is taken for missing"
         return {"state": "absent", "processes": {}, "progress": None} | ({"problem": problem} if problem else {})
     if status["state"] == "running" and find(status.get("supervisor")) is None:
         # It may have ended between our two looks: then it has said so by now.
-        status = _read(folder / STATUS_FILE)[0] or status
+        status = _read(folder / STATUS)[0] or status
         if status["state"] == "running":
             status["state"] = "lost"
-    status["progress"] = _read(folder / PROGRESS_FILE)[0]
+    status["progress"] = _read(folder / PROGRESS)[0]
     return status
 
 
@@ -38,7 +39,7 @@ def stop(folder: Path) -> dict[str, Any]:
     """End the run on this host, wait until its processes are gone, and return its status."""
     status = status_of(folder)
     if status["state"] != "running":
-        (folder / SECRETS_FILE).unlink(missing_ok=True)  # where nothing was started, nobody has read and removed it
+        (folder / SECRETS).unlink(missing_ok=True)  # where nothing was started, nobody has read and removed it
     supervisor = find(status.get("supervisor"))
     if supervisor is not None:
         supervisor.send_signal(signal.SIGTERM)

@@ -1,13 +1,12 @@
-"""The lease that a run has on a host, also while no load is on its way there, as people are to see it."""
+"""The lease that a run has on a host, also while no load is running there, as people see it."""
 
 import json
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from zk_locust.contract.durable_files import read_text
-
-LEASE: Final = "lease.json"  # the playbooks' module run_lease writes it
+from zk_locust.contract.run_files import LEASE
 
 
 def lease_in(text: str, now_s: float) -> dict[str, str] | None:

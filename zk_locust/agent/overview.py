@@ -1,6 +1,5 @@
-"""What is on its way on a load host, and what it takes of the machine: one look, for people at the controller."""
+"""What is running on a load host, and what it takes of the machine: one look, for people at the controller."""
 
-import fcntl
 import os
 import time
 from datetime import UTC, datetime
@@ -12,18 +11,18 @@ import psutil
 from zk_locust.agent.control import status_of
 from zk_locust.agent.lease import lease_of
 from zk_locust.agent.process_identity import find
-from zk_locust.contract.durable_files import open_regular, read_object
+from zk_locust.contract.durable_files import read_object
+from zk_locust.contract.host_lease import lock_holder
+from zk_locust.contract.run_files import MACHINE_LOCK, SPEC
 
 SAMPLE_S: Final = 0.3
-_HOLDER_LIMIT: Final = 1000
-LOCK, RUNS, SPEC = "lock", "runs", "spec.json"
-MACHINE_LOCK: Final = Path("/tmp/zk-locust-load.lock")  # where runs of all users see each other
+LOCK, RUNS = "lock", "runs"
 
 
 def overview(folder: Path) -> dict[str, Any]:
     """Return how the load host stands whose folder of the load this is; it takes `SAMPLE_S`.
 
-    Keys: `time` (UTC, ISO 8601), `folder`, `lock` (whose load is on its way, or None), `lease` (which run holds the
+    Keys: `time` (UTC, ISO 8601), `folder`, `lock` (whose load is running, or None), `lease` (which run holds the
     host, also before and after its load: `run_id`, `owner`, `since`, `until`; or None), `runs` and `host`. A run has
     `run_id`, `state` (as `control.status_of` has it, or `unreadable`), `owner`, `started`, `ended`, `progress` (where
     the master is here) and `processes` that live, each with `name`, `pid`, `cpu_percent` (of one core), `rss_bytes` and
@@ -56,23 +55,6 @@ def overview(folder: Path) -> dict[str, Any]:
         "runs": [_run(file, status, processes[file]) for file, status in statuses.items()],
         "host": _machine(cpu_percent),
     }
-
-
-def lock_holder(lock: Path) -> str | None:
-    """Return who holds the host, in words; None where nobody does, even if the file says so."""
-    try:
-        with os.fdopen(open_regular(lock, os.O_RDONLY), encoding="utf-8", errors="replace") as file:
-            text = file.read(_HOLDER_LIMIT).strip()
-            # An empty file is not tried: a run that starts at this very moment would be refused because of us.
-            if not text:
-                return None
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return text
-    except OSError:
-        pass
-    return None
 
 
 def _run_folders(folder: Path) -> list[Path]:

@@ -7,10 +7,6 @@ from typing import Any
 from zk_locust.contract.durable_files import read_object
 from zk_locust.contract.errors import ConfigurationError
 
-STATUS_FILE = "status.json"
-PROGRESS_FILE = "progress.json"
-SUPERVISOR_LOG = "supervisor.log"
-SECRETS_FILE = "secrets.json"
 _OWN_FOLDER = "set load_host_state_dir to a folder on a disk of each host's own, such as /var/tmp/zk-locust"
 
 

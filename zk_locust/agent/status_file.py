@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from zk_locust.agent.spec import STATUS_FILE
 from zk_locust.contract.durable_files import overwrite, padded, write_text
+from zk_locust.contract.run_files import STATUS
 
 # What a first status does not have yet: how the run ended and when the disk was full; and an exit code and a time of
 # each process.
@@ -32,7 +32,7 @@ class StatusFile:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file = folder / STATUS_FILE
+        self._file = folder / STATUS
         self._times: list[dict[str, Any]] = []
         self._is_full = False
         self._looked_s = time.monotonic()

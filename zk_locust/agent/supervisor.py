@@ -28,20 +28,20 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from zk_locust.agent.open_files import raise_open_files_limit
-from zk_locust.agent.spec import STATUS_FILE, SUPERVISOR_LOG, HostRunSpec, ProcessSpec
+from zk_locust.agent.spec import HostRunSpec, ProcessSpec
 from zk_locust.agent.status_file import StatusFile
 from zk_locust.contract.bind_address import require_to_listen
 from zk_locust.contract.durable_files import open_regular, read_object
 from zk_locust.contract.errors import ZKLocustError
 from zk_locust.contract.process_identity import identity_of
+from zk_locust.contract.run_files import STATUS, SUPERVISOR_LOG
+from zk_locust.contract.run_plan import ENDING_S
 
 POLL_S: Final = 0.1
 FOLLOW_S: Final = 10.0
-LEADER_S: Final = 12.0
 OTHERS_S: Final = 3.0
 KILL_S: Final = 2.0
-ENDING_S: Final = LEADER_S + OTHERS_S + KILL_S
-"""How long the end takes at most once the deadline has come."""
+LEADER_S: Final = ENDING_S - OTHERS_S - KILL_S
 STOP_PATIENCE_S: Final = 45.0
 """How much longer the leader may take where it is stopped before its deadline: it may have a tree to remove."""
 _START_LIMIT_S: Final = 30.0
@@ -72,7 +72,7 @@ def start_detached(spec: HostRunSpec) -> None:
         if spec.secrets is not None:
             spec.secrets.unlink(missing_ok=True)
         raise
-    status = spec.folder / STATUS_FILE
+    status = spec.folder / STATUS
     status.unlink(missing_ok=True)
     sys.stdout.flush()
     child = os.fork()
@@ -96,7 +96,7 @@ def start_detached(spec: HostRunSpec) -> None:
 
 
 def _wait_for_start(spec: HostRunSpec) -> None:
-    status, log = spec.folder / STATUS_FILE, spec.folder / SUPERVISOR_LOG
+    status, log = spec.folder / STATUS, spec.folder / SUPERVISOR_LOG
     deadline = time.monotonic() + _START_LIMIT_S
     while not status.exists():
         if _is_free(spec.lock) and not status.exists():
@@ -230,7 +230,7 @@ class Supervisor:
                 self._start(process, secrets)
             if not self._status_file.write(self._status):
                 # Nobody could ask how the run stands, nor end it.
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._spec.folder / STATUS_FILE))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._spec.folder / STATUS))
             ended_by = self._wait()
         except (OSError, ValueError) as error:
             _complain()

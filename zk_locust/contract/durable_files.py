@@ -1,8 +1,11 @@
 """Small files that survive a power loss: replaced at once, synced, and read only where they are regular files.
 
 A file that is renamed without fsync(2) may be empty after a power loss, and one that is synced without its folder may
-be the old one (rename(2), fsync(2)). Opening a FIFO waits for a writer, so nothing here opens one to wait.
+be the old one (rename(2), fsync(2)). Opening a FIFO waits for a writer, so nothing here opens one to wait. Modules on
+hosts use this file too: Python 3.9, standard library only.
 """
+
+from __future__ import annotations
 
 import errno
 import json

@@ -29,6 +29,7 @@ from zk_locust.contract.parameters import (
 )
 from zk_locust.contract.protection import remedy_for_run, unprotected
 from zk_locust.contract.request_size import largest_value_bytes
+from zk_locust.contract.run_plan import deadline_s, lease_s, member_name
 from zk_locust.contract.secrets import kind_of
 from zk_locust.load.sequence_length import sequence_length_s
 from zk_locust.workload.reading import read_workload, workload_text
@@ -87,10 +88,10 @@ class Plan:
 
     @property
     def members(self) -> list[dict[str, Any]]:
-        """The members in the parameter `hosts`, by the inventory's words; none where the inventory names them."""
+        """The members in the parameter `hosts`: name, address and client_port; none where the inventory names them."""
         hosts = self.parameters.get("hosts")
         return [
-            {"address": address, "client_port": port}
+            {"name": member_name(address, port), "address": address, "client_port": port}
             for address, port in (parse_connect_string(str(hosts)).members if hosts else ())
         ]
 
@@ -235,10 +236,15 @@ def _settings(given: Mapping[str, Any], source: Mapping[str, str], problems: lis
 
 def plan_as_json(plan: Plan | None, problems: list[str]) -> dict[str, Any]:
     """Return what `zk-locust resolve-plan` prints."""
-    return {
-        "problems": problems,
-        "plan": None if plan is None else asdict(plan) | {"planned_s": plan.planned_s, "members": plan.members},
+    if plan is None:
+        return {"problems": problems, "plan": None}
+    times = {
+        "planned_s": plan.planned_s,
+        "deadline_s": deadline_s(plan.planned_s),
+        "lease_s": lease_s(plan.planned_s),
+        "provision_lease_s": lease_s(plan.planned_s, provisions=True),
     }
+    return {"problems": problems, "plan": asdict(plan) | times | {"members": plan.members}}
 
 
 def _find_scenario(scenario: str, scenarios_dir: Path) -> Path | None:

@@ -11,10 +11,12 @@ import pytest
 
 from fleet.left_over import place_of, results_of, sort_out, take_late
 from fleet.pack import Limits
+from fleet.record_holders import adopt, left_behind, take_over
 from fleet.run_lines import run_lines
-from fleet.run_record import MANIFEST, adopt, close_record, left_behind, open_record, read, take_over, update
+from fleet.run_record import close_record, open_record, read, update
 from tests.plays import PROJECT
 from tests.unit.fleet.test_screens import load_host, run
+from zk_locust.contract.run_files import MANIFEST
 
 UNKNOWN_RUN = "20250101T000000Z-other"
 
@@ -27,7 +29,7 @@ def results(tmp_path: Path) -> Path:
 @pytest.fixture
 def closed(results: Path) -> Path:
     """A run that was closed with the files of load1 and without those of load2."""
-    folder = open_record(results, "quick", "", os.getpid(), [])
+    folder = open_record(results, "quick", "", os.getpid())
     (folder / "logs/load1").mkdir(parents=True)
     (folder / "logs/load1/spec.json").write_text("{}")
     return close_record(folder)
@@ -41,7 +43,7 @@ def pack(tmp_path: Path) -> Path:
 
 
 def test_the_place_of_a_record(results: Path, closed: Path) -> None:
-    opened = open_record(results, "next", "", os.getpid(), [])
+    opened = open_record(results, "next", "", os.getpid())
     assert place_of(results, opened.name) == "open"
     assert place_of(results, closed.name) == "closed"
     for name in (UNKNOWN_RUN, "", "..", "../..", ".unfinished", "latest/x"):
@@ -51,7 +53,7 @@ def test_the_place_of_a_record(results: Path, closed: Path) -> None:
 
 
 def test_status_advises_what_helps(results: Path, closed: Path) -> None:
-    opened = open_record(results, "next", "", os.getpid(), [])
+    opened = open_record(results, "next", "", os.getpid())
     hosts = [load_host("load1", *(run(name, "ended") for name in (opened.name, closed.name, UNKNOWN_RUN)))]
     said = run_lines(hosts, "-i prod", lambda run_id: place_of(results, run_id))
     advice = dict(zip((line.split()[1] for line in said[::2]), said[1::2], strict=True))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.small_disk import fill, small_disk
-from zk_locust.agent.spec import STATUS_FILE
 from zk_locust.agent.status_file import StatusFile
+from zk_locust.contract.run_files import STATUS
 
 TIME = "2026-11-24T03:15:00.123456+00:00"
 
@@ -49,6 +49,6 @@ def test_on_a_full_disk_the_end_of_every_process_is_written(disk: Path, workers:
         process |= {"exit_code": -15, "ended": TIME}
     status |= {"state": "ended", "ended": TIME, "ended_by": "deadline"}
     assert file.write(status), f"{workers} workers"
-    found = json.loads((disk / STATUS_FILE).read_text())
+    found = json.loads((disk / STATUS).read_text())
     assert found.pop("disk_full")[0]["until"] is None
     assert found == status

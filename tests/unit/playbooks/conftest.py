@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.run_record import (
-    open_record,
-)
+from fleet.run_record import open_record
 from tests import own_modules
 
 own_modules.make_importable()
@@ -22,7 +20,7 @@ def results(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(results: Path) -> Path:
-    return open_record(results, "quick", "", os.getpid(), ["benchmark.yml"])
+    return open_record(results, "quick", "", os.getpid())
 
 
 @pytest.fixture

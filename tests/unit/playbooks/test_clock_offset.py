@@ -2,7 +2,7 @@
 
 import pytest
 
-from playbooks.action_plugins.clock_offset import measure, parse
+from fleet.clock_offset import measure, parse
 from zk_locust.contract.inventory.any_host import clock_problems, clock_text, clock_warnings
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
-from playbooks.action_plugins.follow_load import ActionModule, _json_objects, clock, latency, progress_line
+from fleet.load_following import Follower, json_objects
+from fleet.progress import clock, latency, progress_line
 
 PROGRESS: dict[str, Any] = {
     "stage": "measured", "time_left_s": 17.6, "users": 32, "workers": 2, "rate_per_s": 6543.2, "p99_us": 4321,
@@ -32,7 +33,7 @@ def test_a_latency_has_three_digits_and_a_unit(microseconds: float | None, text:
 
 
 def test_a_line_has_stage_time_left_users_rate_latency_and_failures() -> None:
-    line = progress_line(PROGRESS)
+    line = progress_line(PROGRESS, {})
     assert line.split() == [
         "measured",
         "0:18",
@@ -47,30 +48,30 @@ def test_a_line_has_stage_time_left_users_rate_latency_and_failures() -> None:
         "0",
         "failures",
     ]
-    assert progress_line(PROGRESS | {"failures": 1}).endswith(" 1 failure")
-    assert progress_line(PROGRESS | {"failures": 1234}).endswith(" 1,234 failures")
-    assert "left" not in progress_line(PROGRESS | {"time_left_s": None})
-    assert " - " in progress_line(PROGRESS | {"p99_us": None})
+    assert progress_line(PROGRESS | {"failures": 1}, {}).endswith(" 1 failure")
+    assert progress_line(PROGRESS | {"failures": 1234}, {}).endswith(" 1,234 failures")
+    assert "left" not in progress_line(PROGRESS | {"time_left_s": None}, {})
+    assert " - " in progress_line(PROGRESS | {"p99_us": None}, {})
 
 
 def test_a_line_says_who_is_absent_and_that_the_disk_is_full() -> None:
-    line = progress_line(PROGRESS | {"absent": ["1 of 4 workers lost", "no leader"]})
-    assert line == progress_line(PROGRESS) + "   1 of 4 workers lost   no leader"
-    assert progress_line(PROGRESS, {"disk_full": [{"since": "x", "until": "y"}]}) == progress_line(PROGRESS)
+    line = progress_line(PROGRESS | {"absent": ["1 of 4 workers lost", "no leader"]}, {})
+    assert line == progress_line(PROGRESS, {}) + "   1 of 4 workers lost   no leader"
+    assert progress_line(PROGRESS, {"disk_full": [{"since": "x", "until": "y"}]}) == progress_line(PROGRESS, {})
     full = progress_line(PROGRESS, {"disk_full": [{"since": "x", "until": "y"}, {"since": "z", "until": None}]})
-    assert full == progress_line(PROGRESS) + "   the master's disk is full"
+    assert full == progress_line(PROGRESS, {}) + "   the master's disk is full"
 
 
 @pytest.mark.parametrize("absent", ["text", 7, {"a": 1}, None])
 def test_what_a_host_says_beside_the_point_is_not_shown(absent: Any) -> None:
-    assert progress_line(PROGRESS | {"absent": absent}, {"disk_full": absent}) == progress_line(PROGRESS)
-    assert progress_line(PROGRESS | {"absent": ["\x1b[2Jgone\n"]}).endswith("   [2Jgone")
+    assert progress_line(PROGRESS | {"absent": absent}, {"disk_full": absent}) == progress_line(PROGRESS, {})
+    assert progress_line(PROGRESS | {"absent": ["\x1b[2Jgone\n"]}, {}).endswith("   [2Jgone")
 
 
 def test_the_columns_stand_below_one_another() -> None:
     lines = [
         progress_line(
-            PROGRESS | {"stage": stage, "users": users, "time_left_s": left, "rate_per_s": rate, "p99_us": p99}
+            PROGRESS | {"stage": stage, "users": users, "time_left_s": left, "rate_per_s": rate, "p99_us": p99}, {}
         )
         for stage, users, left, rate, p99 in (
             ("warm-up", 8, 5, 12, 900),
@@ -83,7 +84,7 @@ def test_the_columns_stand_below_one_another() -> None:
 
 @pytest.mark.parametrize(("progress", "ready"), [({}, "0 ready"), ({"stage": "", "workers": 2}, "2 ready")])
 def test_before_the_load_there_are_workers_to_wait_for(progress: dict[str, Any], ready: str) -> None:
-    assert progress_line(progress).endswith(ready)
+    assert progress_line(progress, {}).endswith(ready)
 
 
 @pytest.mark.parametrize(
@@ -98,17 +99,18 @@ def test_before_the_load_there_are_workers_to_wait_for(progress: dict[str, Any],
     ],
 )
 def test_json_objects_one_after_the_other(text: str, objects: list[dict[str, Any]]) -> None:
-    assert _json_objects(text) == objects
+    assert json_objects(text) == objects
 
 
-class Follower(ActionModule):
-    """An action whose load host is a list of answers."""
+class Host:
+    """A load host that is a list of answers."""
 
     def __init__(self, *answers: str | Exception) -> None:
         self.answers = list(answers)
         self.commands: list[str] = []
+        self.look = Follower(self.ask, "/run", "ask the supervisor").look
 
-    def _low_level_execute_command(self, command: str, **_: Any) -> dict[str, str]:
+    def ask(self, command: str) -> dict[str, str]:
         self.commands.append(command)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -121,37 +123,37 @@ def files(state: str, progress: dict[str, Any] | None = None) -> str:
 
 
 def test_status_and_progress_are_read_in_one_go() -> None:
-    assert Follower(files("running", PROGRESS))._look("/run", "status") == ({"state": "running"}, PROGRESS)
-    assert Follower(files("ended"))._look("/run", "status") == ({"state": "ended"}, None)
+    assert Host(files("running", PROGRESS)).look() == ({"state": "running"}, PROGRESS)
+    assert Host(files("ended")).look() == ({"state": "ended"}, None)
 
 
 def test_a_host_that_cannot_be_reached_is_one_that_did_not_answer() -> None:
-    follower = Follower(AnsibleConnectionFailure("no route"), files("running", PROGRESS))
-    assert follower._look("/run", "status") == (None, None)
-    assert follower._look("/run", "status") == ({"state": "running"}, PROGRESS)
+    follower = Host(AnsibleConnectionFailure("no route"), files("running", PROGRESS))
+    assert follower.look() == (None, None)
+    assert follower.look() == ({"state": "running"}, PROGRESS)
 
 
 @pytest.mark.parametrize("damaged", ["\n", "", "\n" + json.dumps(PROGRESS), '{"no": "state"}', "\0\0\n"])
 def test_a_status_that_is_damaged_is_asked_for_and_no_dead_host(damaged: str) -> None:
     told = {"state": "absent", "problem": "/run/status.json is empty or damaged"}
-    follower = Follower(damaged, json.dumps(told))
-    assert follower._look("/run", "ask the supervisor") == (told, None)
+    follower = Host(damaged, json.dumps(told))
+    assert follower.look() == (told, None)
     assert follower.commands[1:] == ["ask the supervisor"]
 
 
 @pytest.mark.parametrize("answer", ["", "{}", "sudo: a password is required", AnsibleConnectionFailure("no route")])
 def test_a_host_that_says_no_state_at_all_did_not_answer(answer: str | Exception) -> None:
-    assert Follower("\n", answer)._look("/run", "status") == (None, None)
+    assert Host("\n", answer).look() == (None, None)
 
 
 def test_a_load_that_stands_still_is_asked_whether_its_supervisor_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("playbooks.action_plugins.follow_load.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("fleet.load_following.time.monotonic", lambda: now[0])
     standing = files("running", PROGRESS)
-    follower = Follower(standing, standing, standing, '{"state": "lost"}')
+    follower = Host(standing, standing, standing, '{"state": "lost"}')
     for seconds, state in ((0.0, "running"), (4.0, "running"), (6.0, "lost")):
         now[0] = seconds
-        status, _ = follower._look("/run", "ask the supervisor")
+        status, _ = follower.look()
         assert status == {"state": state}
     assert follower.commands[-1] == "ask the supervisor"
     assert follower.commands.count("ask the supervisor") == 1

@@ -94,7 +94,7 @@ def test_a_file_that_is_rightly_not_there_is_not_missing(folder: Path, case: str
 def test_files_that_nobody_expects_are_said_of_load_hosts_only(folder: Path) -> None:
     assert taken_in(folder, more={"core.4711": b""})["unknown"] == ["core.4711"]
     assert (folder / "logs/load1/core.4711").exists()
-    member = open_record(folder.parent.parent, "member", "", os.getpid(), [])
+    member = open_record(folder.parent.parent, "member", "", os.getpid())
     found = taken_in(member, ["spec.json"], status=None, figures=[], more={"zoo.cfg": b""})
     assert found == {"missing": [], "unknown": []}
 

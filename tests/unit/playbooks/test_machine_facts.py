@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from fleet import machine_facts
-from playbooks.filter_plugins.load_contract import host_facts
+from fleet.host_result import machine
 
 X86 = """\
 processor\t: 0
@@ -37,7 +37,7 @@ Model\t\t: Raspberry Pi 4 Model B Rev 1.4
 def test_cores_model_and_memory_are_read(cpu_info: str, model: str) -> None:
     found = machine_facts.parse(f"{cpu_info}MemTotal:       24684032 kB\nMemFree: 1 kB\n7\n")
     assert found == {"ansible_processor": [model], "ansible_processor_vcpus": 2, "ansible_memtotal_mb": 24105}
-    told = host_facts({name.removeprefix("ansible_"): value for name, value in found.items()})
+    told = machine("worker", {}, {name.removeprefix("ansible_"): value for name, value in found.items()})
     assert told == {"cpu_model": model, "cores": 2, "memory_mb": 24105}
 
 

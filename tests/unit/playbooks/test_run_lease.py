@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from fleet.controllers import identity
-from playbooks.action_plugins.run_lease import description, is_abandoned, lasts_until
-from playbooks.filter_plugins.lease import held_problems
-from playbooks.library import run_lease
-from playbooks.library.run_lease import LEASE, claim, damaged, held, other_holder, read, release
+from fleet.held_hosts import answered, description, held_problems, is_abandoned
+from zk_locust.contract import host_lease
+from zk_locust.contract.host_lease import claim, damaged, held, other_holder, read, release
+from zk_locust.contract.run_files import LEASE
 
 NOW = 1_800_000_000.0
 
@@ -141,26 +141,29 @@ def test_the_lease_of_a_machine_that_is_called_alike_is_not_abandoned() -> None:
 
 
 def test_only_a_host_that_was_claimed_is_held_for_a_time() -> None:
-    assert lasts_until({"held_by": "", "changed": False}, NOW, 60) == NOW + 60
-    assert lasts_until({"held_by": "run a of ops@a"}, NOW, 60) == 0
-    assert lasts_until({"held_by": "", "failed": True}, NOW, 60) == 0
-    assert lasts_until({"held_by": ""}, NOW, 0) == 0, "check mode claims nothing"
+    holder = {"run_id": "a", "owner": "ops@a", "since": "03:15"}
+    claimed = answered({"holder": None, "changed": False}, "claim", "b", NOW + 60)
+    assert claimed == {"held_by": "", "claimed": "b", "lasts_until": NOW + 60}
+    refused = answered({"holder": holder}, "claim", "b", NOW + 60)
+    assert refused == {"held_by": "run a of ops@a since 03:15", "lasts_until": 0}
+    assert answered({"holder": None, "failed": True}, "claim", "b", NOW + 60) == {"held_by": "", "lasts_until": 0}
+    assert answered({"holder": None}, "show", "b", NOW) == {"held_by": ""}, "nor does check mode claim anything"
+    assert answered({"holder": None}, "release", "b", NOW) == {"held_by": "", "released": "b"}
 
 
 def test_each_holder_is_named_once_with_its_hosts() -> None:
-    held = {"__run_lease": {"held_by": "run a of ops@a since 03:15"}}
-    hostvars: dict[str, dict[str, Any]] = {"zk1": held, "zk2": held, "zk3": {}, "zk4": {"__run_lease": {"held_by": ""}}}
-    (line,) = held_problems(hostvars, hostvars)
+    held = {"held_by": "run a of ops@a since 03:15"}
+    (line,) = held_problems({"zk1": held, "zk2": held, "zk3": {}, "zk4": {"held_by": ""}, "zk5": None})
     assert line.startswith("zk1, zk2: is held by run a of ops@a since 03:15; wait for its end")
 
 
 def test_the_refusal_names_what_can_be_done_about_this_holder() -> None:
     def found(run_id: str, loading: bool) -> dict[str, Any]:
-        return {"__run_lease": {"held_by": f"run {run_id} of ops", "holder": {"run_id": run_id, "loading": loading}}}
+        return {"held_by": f"run {run_id} of ops", "holder": {"run_id": run_id, "loading": loading}}
 
     # On a member nobody sees the load of the same run.
-    hostvars = {"zk1": found("a", False), "load1": found("a", True), "load2": found("b", False)}
-    loading, idle = held_problems(hostvars, hostvars)
+    leases = {"zk1": found("a", False), "load1": found("a", True), "load2": found("b", False)}
+    loading, idle = held_problems(leases)
     assert loading == (
         "zk1, load1: is held by run a of ops; wait for its end, or end its load (fab stop) and wait for its figures"
     )
@@ -194,6 +197,6 @@ def test_a_fifo_in_place_of_a_lease_or_a_lock_is_not_waited_for(tmp_path: Path) 
 def test_a_folder_that_somebody_has_locked_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_lease, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(host_lease, "PATIENCE_S", 0.1)
     with held(tmp_path), pytest.raises(OSError, match=r"another process has locked .* for 0\.1 s"):
         claim(tmp_path, asked("b"), NOW)

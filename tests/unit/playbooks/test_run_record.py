@@ -16,23 +16,11 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 
 from fleet import run_record
 from fleet.merging import EVENT_COLUMNS, merge_events, merge_samples
-from fleet.run_record import (
-    CONTROLLER,
-    MANIFEST,
-    UNFINISHED,
-    close_record,
-    is_held,
-    left_behind,
-    note_phase,
-    open_record,
-    read,
-    run_id,
-    take_over,
-    update,
-    write,
-)
+from fleet.record_holders import is_held, left_behind, take_over, who_holds
+from fleet.run_record import close_record, note_phase, open_record, read, run_id, update, write
 from playbooks.action_plugins.run_record import ActionModule
 from tests.plays import PROJECT
+from zk_locust.contract.run_files import CONTROLLER, MANIFEST, UNFINISHED
 
 STARTED = datetime(2026, 11, 24, 3, 15, 7, 999999, tzinfo=UTC)
 
@@ -84,16 +72,16 @@ def test_an_open_record_says_what_it_is_and_who_holds_it(results: Path, folder: 
 @pytest.mark.usefixtures("_stopped_clock")
 def test_runs_that_begin_at_the_same_time_get_names_of_their_own(results: Path) -> None:
     (results / "20261124T031507Z-quick-2").mkdir(parents=True)
-    names = [open_record(results, "quick", "", os.getpid(), []).name for _ in range(3)]
+    names = [open_record(results, "quick", "", os.getpid()).name for _ in range(3)]
     assert names == ["20261124T031507Z-quick", "20261124T031507Z-quick-3", "20261124T031507Z-quick-4"]
 
 
 @pytest.mark.usefixtures("_stopped_clock")
 def test_two_controllers_do_not_get_the_same_folder(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = open_record(results, "quick", "", os.getpid(), [])
+    first = open_record(results, "quick", "", os.getpid())
     exists = Path.exists
     monkeypatch.setattr(Path, "exists", lambda path: path != first and exists(path))  # the other is made just now
-    second = open_record(results, "quick", "", os.getpid(), [])
+    second = open_record(results, "quick", "", os.getpid())
     assert second.name == f"{first.name}-2"
 
 
@@ -138,13 +126,13 @@ def test_a_closed_record_has_its_name_and_its_end_and_latest_shows_it(results: P
 
 
 def test_latest_shows_the_newest_run_whatever_was_closed_last(results: Path) -> None:
-    old, new = (open_record(results, name, "", os.getpid(), []) for name in ("a", "b"))
+    old, new = (open_record(results, name, "", os.getpid()) for name in ("a", "b"))
     old = old.rename(old.with_name("20250101T000000Z-a"))
     close_record(new)
     close_record(old)
     assert (results / "latest").readlink().name == new.name
     assert (results / old.name).is_dir()
-    newest = open_record(results, "c", "", os.getpid(), [])
+    newest = open_record(results, "c", "", os.getpid())
     close_record(newest)
     assert (results / "latest").readlink().name == newest.name
 
@@ -155,7 +143,7 @@ def test_latest_is_mended_where_it_shows_nothing(results: Path, folder: Path) ->
 
 
 def test_another_unfinished_run_stays_where_it_is(results: Path, folder: Path) -> None:
-    other = open_record(results, "other", "", os.getpid(), [])
+    other = open_record(results, "other", "", os.getpid())
     close_record(folder)
     assert is_held(other)
 
@@ -195,7 +183,7 @@ def test_a_run_without_events_of_its_hosts_has_those_of_the_controller(folder: P
 def test_events_that_a_crash_has_left_in_pieces_do_not_keep_the_record_open(folder: Path) -> None:
     (folder / "events.csv").write_bytes(b"timestamp,source,event,subject,detail\n2026,m,stage-start,\xff\xfe,\n\0\0\0")
     assert len(events(close_record(folder))) == 2
-    empty = open_record(folder.parent.parent, "next", "", os.getpid(), [])
+    empty = open_record(folder.parent.parent, "next", "", os.getpid())
     (empty / "events.csv").write_bytes(b"")
     assert events(close_record(empty)) == [list(EVENT_COLUMNS)]
 
@@ -213,25 +201,75 @@ def test_the_columns_are_those_of_the_collector() -> None:
     assert EVENT_COLUMNS == COLLECTED
 
 
-def test_the_action_opens_and_closes(results: Path) -> None:
-    operate = ActionModule._operate
-    asked: dict[str, Any] = {
-        "folder": None,
-        "results_dir": str(results),
-        "scenario": "quick",
-        "label": "",
-        "playbooks": [],
-    }
-    opened = operate(asked | {"operation": "open"})
+def test_the_action_opens_and_closes(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getppid", os.getpid)  # a task runs in a child of the controller
+    began = "2026-01-01T00:00:01+00:00"
+    opened = called(operation="open", results_dir=str(results), scenario="quick", label="", preflight_began=began)
     assert Path(opened["folder"]).name == opened["run_id"]
-    phase = {"operation": "phase", "folder": opened["folder"], "name": "run", "start": None}
-    operate(phase | {"end": None})
-    operate(phase | {"end": "now"})
-    left = operate(asked | {"operation": "left_behind", "take": False})
-    assert left["folders"] == []
-    assert len(left["held"]) == 1
-    closed = operate({"operation": "close", "folder": opened["folder"]})
-    assert read(Path(closed["folder"]) / MANIFEST)["phases"][0]["end"] is not None
+    for moment in ("start", "end"):
+        called(operation="note_phase", folder=opened["folder"], name="run", moment=moment)
+    assert left_behind(results) == []
+    assert len(who_holds(results)) == 1
+    closed = called(operation="close", folder=opened["folder"], state="failed", reason="no load")
+    manifest = read(Path(closed["folder"]) / MANIFEST)
+    assert [phase["name"] for phase in manifest["phases"]] == ["preflight", "run"]
+    assert manifest["phases"][0]["start"] == began
+    assert all(phase["end"] is not None for phase in manifest["phases"])
+    assert (manifest["state"], manifest["reason"]) == ("failed", "no load")
+    assert manifest["verdict"]["verdict"] == "void"
+
+
+def test_what_hosts_have_told_is_noted_as_plain_text(folder: Path) -> None:
+    told = {"hosts": {"zk1": {"java": "17\x1b[2J"}}, "versions": {"python": "3.11\x1b[2J"}, "warnings": ["as it is"]}
+    called(operation="note", folder=str(folder), values=told)
+    manifest = read(folder / MANIFEST)
+    assert manifest["hosts"] == {"zk1": {"java": "17 [2J"}}
+    assert manifest["versions"] == {"python": "3.11 [2J"}
+
+
+def test_the_plan_is_noted_with_what_was_measured_before_the_load(folder: Path) -> None:
+    load = {
+        "name": "quick", "locustfile": "/kit/locust_get.py", "users": 8, "spawn_rate": 4.0, "warmup_s": 5.0,
+        "run_time_s": 30.0, "parameters": {"client": "kazoo"}, "planned_s": 37.0, "deadline_s": 77.0, "lease_s": 997.0,
+        "members": [{"name": "10.0.0.1:2181", "address": "10.0.0.1", "client_port": 2181}],
+    }  # fmt: skip
+    given: dict[str, Any] = {
+        "workers": {"load1": 2, "load2": "3"},
+        "sample_intervals_s": {"zk1": 1, "load1": "0.5", "load2": 0},
+        "members": [],
+        "clocks": {"load1": {"offset_ms": 1.5, "error_ms": 0.2}, "load2": {"offset_ms": None}, "zk1": {}},
+    }
+    answer = called(operation="note_plan", folder=str(folder), load=load, **given)
+    manifest = read(folder / MANIFEST)
+    assert manifest["plan"] == answer["plan"]
+    assert manifest["plan"] == {
+        "scenario": "quick",
+        "locustfile": "locust_get.py",
+        "client": "kazoo",
+        "users": 8,
+        "spawn_rate_per_s": 4.0,
+        "stages": [
+            {"name": "warm-up", "planned_s": 5.0},
+            {"name": "measured", "planned_s": 30.0},
+            {"name": "cool-down", "planned_s": None},
+        ],
+        "workers": {"load1": 2, "load2": 3},
+        "expected_workers": 5,
+        "sampled_hosts": ["load1", "zk1"],
+        "members": ["10.0.0.1:2181"],
+        "deadline_s": 77.0,
+    }
+    assert manifest["hosts"] == {"load1": {"clock_offset_ms": 1.5, "clock_error_ms": 0.2}}
+    assert set(manifest["scenario"]) == set(load) - {"members", "deadline_s", "lease_s"}
+
+
+def test_check_mode_notes_nothing_and_opens_nothing(results: Path, folder: Path) -> None:
+    before = read(folder / MANIFEST)
+    opened = called(check=True, operation="open", results_dir=str(results), scenario="x", label="", preflight_began="")
+    assert opened["folder"] == ""
+    called(check=True, operation="close", folder="", state="failed", reason="")
+    assert [record.name for record in (results / UNFINISHED).iterdir()] == [folder.name]
+    assert read(folder / MANIFEST) == before
 
 
 def test_notes_at_the_same_time_do_not_lose_each_other(folder: Path) -> None:
@@ -254,7 +292,7 @@ def test_runs_that_are_closed_at_the_same_time_leave_latest_at_the_newest(result
     )
     folders = [
         folder.rename(folder.with_name(f"202501{day:02}T000000Z-a"))
-        for day, folder in enumerate((open_record(results, f"r{n}", "", os.getpid(), []) for n in range(20)), 1)
+        for day, folder in enumerate((open_record(results, f"r{n}", "", os.getpid()) for n in range(20)), 1)
     ]
     closers = [subprocess.Popen([sys.executable, "-c", script, *folders[n::4]], cwd=PROJECT) for n in range(4)]
     assert [closer.wait(60) for closer in closers] == [0] * 4
@@ -273,7 +311,7 @@ def test_a_lock_that_is_no_file_is_refused_and_not_waited_for(folder: Path, make
 def test_a_manifest_that_a_power_loss_has_damaged_is_said_and_begun_anew(
     results: Path, ended: int, content: bytes
 ) -> None:
-    folder = open_record(results, "quick", "", ended, [])
+    folder = open_record(results, "quick", "", ended)
     (folder / MANIFEST).write_bytes(content)
     with pytest.raises(OSError, match=r"manifest\.json is (empty or )?damaged"):
         update(folder, {"state": "whole"})
@@ -288,7 +326,7 @@ def test_a_manifest_that_a_power_loss_has_damaged_is_said_and_begun_anew(
 
 
 def test_one_of_two_controllers_takes_a_run_over(results: Path, ended: int) -> None:
-    folder = open_record(results, "quick", "", ended, [])
+    folder = open_record(results, "quick", "", ended)
     take_over(folder, os.getpid())
     take_over(folder, os.getpid())
     with pytest.raises(OSError, match=rf"run {folder.name} is held by .* \(process {os.getpid()}\) is still at work"):
@@ -347,9 +385,17 @@ def test_a_long_text_of_an_event_does_not_break_the_record(folder: Path, length:
 def test_a_folder_that_is_no_open_record_is_refused(folder: str, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / MANIFEST).write_text("precious")
-    for operation in ("take_over", "phase", "update", "take_in", "merge", "close"):
+    results: dict[str, Any] = {"without_master": True, "taken_over": False, "interruption": "", "members": {}}
+    asked: dict[str, dict[str, Any]] = {
+        "note_phase": {"name": "run", "moment": "end"},
+        "note": {"values": {}},
+        "add_results": {"host": "a", "role": "master", "pack": "/x", "problem": "", "told": {}},
+        "note_results": results | {"load_hosts": {"a": {}}},
+        "close": {"state": "whole", "reason": ""},
+    }
+    for operation, arguments in asked.items():
         with pytest.raises(AnsibleActionFail, match="is no open record of a run"):
-            ActionModule._operate({"operation": operation, "folder": folder})
+            called(operation=operation, folder=str(folder), **arguments)
     assert (tmp_path / MANIFEST).read_text() == "precious"
 
 
@@ -362,18 +408,24 @@ def test_there_is_no_operation_that_removes_a_record(operation: str, tmp_path: P
 
 @pytest.mark.parametrize(
     ("operation", "missing"),
-    [("close", "folder"), ("take_in", "folder, pack, host"), ("open", "results_dir, scenario")],
+    [
+        ("close", "folder, reason, state"),
+        ("note_phase", "folder, moment, name"),
+        ("add_results", "folder, host, pack, problem, role, told"),
+        ("open", "label, preflight_began, results_dir, scenario"),
+    ],
 )
 def test_an_operation_without_what_it_works_on_is_refused(operation: str, missing: str) -> None:
-    with pytest.raises(AnsibleError, match=f"the following are missing: {missing}"):
+    with pytest.raises(AnsibleError, match="missing") as refused:
         called(operation=operation)
+    assert sorted(re.split(r", |: ", str(refused.value))[-len(missing.split(", ")) :]) == missing.split(", ")
 
 
-def called(**arguments: Any) -> dict[str, Any]:
+def called(check: bool = False, **arguments: Any) -> dict[str, Any]:
     """Call the action as a task does."""
     from types import SimpleNamespace
 
-    task = SimpleNamespace(args=arguments, async_val=0, action="run_record", check_mode=False, diff=False)
+    task = SimpleNamespace(args=arguments, async_val=0, action="run_record", check_mode=check, diff=False)
     action = ActionModule(
         task, SimpleNamespace(_shell=SimpleNamespace(tmpdir="")), SimpleNamespace(check_mode=False), None, None, None
     )

@@ -9,20 +9,12 @@ from typing import Any
 
 import pytest
 
-from fleet import run_record
+from fleet import record_tasks
 from fleet.controllers import machine, process_start
-from fleet.run_record import (
-    CONTROLLER,
-    MANIFEST,
-    UNFINISHED,
-    is_held,
-    left_behind,
-    open_record,
-    read,
-    write,
-)
-from playbooks.action_plugins.run_record import ActionModule
+from fleet.record_holders import is_held, left_behind, who_holds
+from fleet.run_record import open_record, read, write
 from tests.plays import PROJECT, Fleet, Play, environment
+from zk_locust.contract.run_files import CONTROLLER, MANIFEST, UNFINISHED
 
 
 @pytest.mark.parametrize(
@@ -41,7 +33,7 @@ def test_a_record_whose_controller_is_gone_is_left_behind(results: Path, folder:
 
 def test_a_process_that_has_ended_holds_nothing(results: Path, ended: int) -> None:
     assert process_start(ended) is None
-    assert not is_held(open_record(results, "quick", "", ended, []))
+    assert not is_held(open_record(results, "quick", "", ended))
 
 
 def test_the_record_of_another_machine_is_held(folder: Path) -> None:
@@ -52,7 +44,7 @@ def test_the_record_of_another_machine_is_held(folder: Path) -> None:
 
 
 def test_a_machine_that_is_called_alike_is_another(results: Path, ended: int) -> None:
-    folder = open_record(results, "quick", "", ended, [])
+    folder = open_record(results, "quick", "", ended)
     controller = read(folder / CONTROLLER)
     boot, processes = controller["machine"].split()
     for other in (f"another {processes}", f"{boot} pid:[1]"):
@@ -73,15 +65,15 @@ def test_what_tells_machines_apart(tmp_path: Path) -> None:
 def test_the_run_of_another_machine_is_named_and_taken_over_only_when_that_is_asked(
     results: Path, folder: Path, ended: int
 ) -> None:
-    elsewhere = open_record(results, "other", "", ended, [])
+    elsewhere = open_record(results, "other", "", ended)
     write(elsewhere / CONTROLLER, read(elsewhere / CONTROLLER) | {"host": "ci-4711", "user": "ada"})
-    own = open_record(results, "a", "", ended, [])
+    own = open_record(results, "a", "", ended)
     own = own.rename(own.with_name("20250101T000000Z-a"))
     assert left_behind(results) == [own]
     assert left_behind(results, take=True) == [own, elsewhere], (
         "the own comes first, and what is at work here not at all"
     )
-    here, there = sorted(run_record.who_holds(results), key=lambda line: "another machine" in line)
+    here, there = sorted(who_holds(results), key=lambda line: "another machine" in line)
     since = read(elsewhere / MANIFEST)["started"]
     assert there.startswith(
         f"run {elsewhere.name} is held by ada@ci-4711 since {since}, on another machine or before a boot: if"
@@ -114,7 +106,7 @@ def test_an_older_run_is_finished_and_the_figures_of_a_lost_master_are_given_up(
 ) -> None:
     names = ("20250101T000000Z-a", "20250102T000000Z-b")
     for name in names:
-        folder = open_record(results, "x", "", ended, [])
+        folder = open_record(results, "x", "", ended)
         folder.rename(folder.with_name(name))
     gone = {"hosts": {"load1": {"ansible_host": "127.0.0.1", "ansible_port": 9}}}  # nobody answers there
     fleet = Fleet(tmp_path, {"zookeeper": {"hosts": {}}, "locust_master": gone, "locust_workers": gone})
@@ -142,7 +134,7 @@ def test_a_record_that_lost_its_controller_in_a_crash_is_left_behind(results: Pa
     assert left_behind(results) == [folder]
     (folder / CONTROLLER).unlink()
     assert left_behind(results) == [folder]
-    taken = ActionModule._operate({"operation": "take_over", "folder": str(folder), "take": False})
+    taken = record_tasks.take_over(results_dir=results, run="", adopt="", take=False)
     assert taken["run_id"] == folder.name
     assert read(folder / CONTROLLER)["pid"] == os.getppid()
 
@@ -155,6 +147,6 @@ def test_a_folder_in_which_nothing_was_begun_is_nobodys_run(results: Path, folde
 
 
 def test_the_newest_of_those_left_behind_comes_first(results: Path, ended: int) -> None:
-    folders = [open_record(results, name, "", ended, []) for name in ("a", "b", "c")]
+    folders = [open_record(results, name, "", ended) for name in ("a", "b", "c")]
     assert left_behind(results) == sorted(folders, reverse=True)
     assert left_behind(results.parent / "none") == []

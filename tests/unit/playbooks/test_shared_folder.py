@@ -6,21 +6,20 @@ from typing import Any
 import pytest
 import yaml
 
-from playbooks.filter_plugins.shared_folder import shared_folder_problems
+from fleet.shared_folders import shared_folder_problems
 from tests.plays import PROJECT, Fleet
 
-GROUPS = {"locust_master": ["load1"], "locust_workers": ["load1", "load2", "load3"]}
 FOLDER = "/home/bench/.cache/zk-locust/load"
 NFS = "nas:/export/home/bench/.cache/zk-locust/load"
 
 
 def probed(machine: str, shared: str, path: str = FOLDER) -> dict[str, Any]:
-    return {"__preflight_load_host": {"machine": machine, "folders": {path: {"writable": True, "shared": shared}}}}
+    return {"machine": machine, "folders": {path: {"writable": True, "shared": shared}}}
 
 
 def test_load_hosts_that_share_a_home_are_named() -> None:
     hostvars = {"load1": probed("a", NFS), "load2": probed("b", NFS), "load3": probed("c", "")}
-    (problem,) = shared_folder_problems(GROUPS, hostvars)
+    (problem,) = shared_folder_problems(hostvars)
     assert problem.startswith(f"load1, load2: load_host_state_dir [{FOLDER}] is one folder of a network file system")
     assert "set load_host_state_dir to a folder on a disk of each host's own" in problem
 
@@ -35,27 +34,22 @@ def test_load_hosts_that_share_a_home_are_named() -> None:
     ids=["disks of their own", "one machine", "different folders"],
 )
 def test_load_hosts_with_folders_of_their_own_are_not(hostvars: dict[str, Any]) -> None:
-    assert shared_folder_problems(GROUPS, hostvars) == []
+    assert shared_folder_problems(hostvars) == []
 
 
 def test_hosts_that_tell_no_machine_are_several_machines() -> None:
     hostvars = {"load1": probed("", NFS), "load2": probed("", NFS), "load3": probed("c", "")}
-    (problem,) = shared_folder_problems(GROUPS, hostvars)
+    (problem,) = shared_folder_problems(hostvars)
     assert problem.startswith("load1, load2: ")
-
-
-def test_what_the_role_has_probed_counts_where_preflight_was_not_there() -> None:
-    hostvars = {
-        name: {"__load_host_probed": probed(name, NFS)["__preflight_load_host"]} for name in ("load1", "load2", "load3")
-    }
-    (problem,) = shared_folder_problems(GROUPS, hostvars)
-    assert problem.startswith("load1, load2, load3: ")
 
 
 def test_provisioning_that_is_called_alone_refuses_a_shared_folder(tmp_path: Path) -> None:
     """Stands in for a network file system: what hosts tell of their folders is given beforehand."""
     local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-    hosts = {name: local | {"load_host_state_dir": str(tmp_path / name)} | probed(name, NFS) for name in ("a", "b")}
+    hosts = {
+        name: local | {"load_host_state_dir": str(tmp_path / name), "__preflight_load_host": probed(name, NFS)}
+        for name in ("a", "b")
+    }
     children = {
         "zookeeper": {},
         "locust_master": {"hosts": {"a": {}}},
@@ -70,4 +64,6 @@ def test_the_role_probes_the_folder_itself() -> None:
     tasks = yaml.safe_load((PROJECT / "roles/load_host/tasks/shared_folder.yml").read_text())
     (probe,) = (task for task in tasks if "host_probe" in task)
     assert probe["register"] == "__load_host_probed"
+    (refusal,) = (task for task in tasks if "ansible.builtin.assert" in task)
+    assert "'__load_host_probed'" in refusal["vars"]["_own"], "what it has found counts too"
     assert probe["host_probe"]["folders"] == ["{{ load_host_folder }}"]

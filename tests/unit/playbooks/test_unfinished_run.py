@@ -2,63 +2,92 @@
 
 import atexit
 import json
+import re
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible import context
+from ansible.cli.playbook import PlaybookCLI
 
+from fleet import finishing
 from playbooks.callback_plugins import unfinished_run
+from tests.plays import PROJECT
+
+PROGRAM = str(Path(sys.executable).with_name("ansible-playbook"))
 
 
-def command(*words: str, playbooks: list[str]) -> list[str]:
-    found: list[str] = unfinished_run.finishing_command(
-        ["ansible-playbook", *words], playbooks, Path("/p"), "a 'reason'"
-    )
-    return found
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Parse a command line as Ansible does; return the command that finishes its run."""
+
+    def parse(*words: str) -> dict[str, Any]:
+        cli = PlaybookCLI(["ansible-playbook", *words])
+        cli.init_parser()
+        options: dict[str, Any] = vars(cli.post_process_args(cli.parser.parse_args(words)))
+        return options
+
+    def call(*words: str) -> list[str]:
+        monkeypatch.setattr(context, "CLIARGS", parse(*words))
+        found = finishing.collecting("a 'reason'")
+        again = parse(*found[1:])
+        # What the options were they are again.
+        for option in ("subset", "remote_user", "private_key_file", "connection", "ssh_common_args", "become",
+                       "verbosity", "timeout", "forks", "become_user", "inventory", "module_path"):  # fmt: skip
+            assert again[option] == context.CLIARGS[option], option
+        assert again["extra_vars"][:-1] == context.CLIARGS["extra_vars"]
+        return found
+
+    return call
 
 
-def test_how_hosts_are_reached_stays_and_what_is_played_does_not() -> None:
-    found = command(
+def test_how_hosts_are_reached_stays_and_what_is_played_does_not(called: Callable[..., list[str]]) -> None:
+    found = called(
         "playbooks/run.yml", "-i", "inventory/prod", "-e", "a=1", "--private-key", "k", "-u", "me", "--tags", "run",
-        "--skip-tags=report", "--check", "--limit", "x", playbooks=["playbooks/run.yml"],
+        "--skip-tags=report", "--check", "--limit", "x", "-i", "b,", "-e", '{"c": [1]}', "-T", "7", "-M", "m",
     )  # fmt: skip
-    assert found[:11] == [
-        "ansible-playbook", "-i", "inventory/prod", "-e", "a=1", "--private-key", "k", "-u", "me", "--limit", "x",
-    ]  # fmt: skip
-    assert found[11:] == [
+    assert found[0] == PROGRAM
+    assert {"--extra-vars=a=1", '--extra-vars={"c": [1]}', "--user=me", "--limit=x"} <= set(found)
+    assert f"--inventory={Path.cwd()}/inventory/prod" in found
+    assert not any(word.startswith(("--tags", "--skip", "--check", "-t", "-C")) for word in found)
+    assert found[-3:] == [
         "-e",
         '{"benchmark_stop": true, "benchmark_interruption": "a \'reason\'"}',
-        "/p/collect.yml",
+        f"{PROJECT}/playbooks/collect.yml",
     ]
 
 
-def test_a_benchmark_is_also_stopped_and_reported() -> None:
-    found = command("playbooks/benchmark.yml", playbooks=["playbooks/benchmark.yml"])
-    assert found[-3:] == ["/p/collect.yml", "/p/stop.yml", "/p/report.yml"]
+def test_a_benchmark_is_also_stopped_and_reported(called: Callable[..., list[str]]) -> None:
+    found = called("playbooks/benchmark.yml")
+    assert [Path(word).name for word in found[-3:]] == ["collect.yml", "stop.yml", "report.yml"]
     assert json.loads(found[-4])["stop_only_unkept"] is True
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    "given",
     [
-        ("-K -k -J", ""),
-        ("-bK -kvv -CDb", "-b -vv -b"),
-        ("--ask-become-pass --ask-pass --ask-vault-pass", ""),
-        ("--become-password-file a --conn-pass-file=b --vault-id dev@prompt --vault-password-file c", ""),
-        ("-t run -trun -bt run -uKate -e K=k", "-b -uKate -e K=k"),
+        "-K -k -J",
+        "-bK -kvv -CDb",
+        "--ask-become-pass --ask-pass --ask-vault-pass",
+        "--vault-id dev@prompt --vault-password-file c",
+        "--become-password-file a",
+        "--conn-pass-file=b",
+        "-t run -trun -bt run -uKate -e K=k",
     ],
 )
-def test_nothing_is_asked_that_nobody_could_answer(given: str, kept: str) -> None:
-    assert command(*given.split(), playbooks=[])[1:-3] == kept.split()
+def test_nothing_is_asked_that_nobody_could_answer(given: str, called: Callable[..., list[str]]) -> None:
+    found = called("playbooks/run.yml", *given.split())
+    assert not any("pass" in word or "vault" in word for word in found)
+    assert not any(re.fullmatch(r"-[a-uw-z]*[kKJtCD].*", word) for word in found)
 
 
-def test_arguments_for_ssh_are_no_letters() -> None:
-    given = ["--ssh-common-args", "-o ProxyJump=Kate@jump -k"]
-    assert command(*given, playbooks=[])[1:3] == given
+def test_arguments_for_ssh_are_no_letters(called: Callable[..., list[str]]) -> None:
+    found = called("playbooks/run.yml", "--ssh-common-args", "-o ProxyJump=Kate@jump -k")
+    assert "--ssh-common-args=-o ProxyJump=Kate@jump -k" in found
 
 
 def test_what_was_told_is_handed_on_and_gone_once_it_is_read(
@@ -77,7 +106,7 @@ def test_what_was_told_is_handed_on_and_gone_once_it_is_read(
         echo "PLAY [Find the run]"
         for _ in $(seq 100); do [ -e $file ] || { echo gone; exit 3; }; sleep 0.1; done
     """
-    assert callback._play(["sh", "-c", script]) == 3
+    assert finishing.play(["sh", "-c", script], callback._secrets) == 3
     shown = capsys.readouterr().out.splitlines()
     assert shown == ["swordfish 600 haddock false none", "nobody answers", "PLAY [Find the run]", "gone"]
 
@@ -92,17 +121,16 @@ class Playing:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, playbook: str) -> None:
         self.commands: list[list[str]] = []
         monkeypatch.setattr(signal, "signal", lambda *_: None)
-        monkeypatch.setattr(sys, "argv", ["ansible-playbook", playbook, "-i", "inv"])
-        monkeypatch.setattr(context, "CLIARGS", {"args": (playbook,)})
+        monkeypatch.setattr(context, "CLIARGS", {"args": (playbook,), "inventory": ("inv",)})
         monkeypatch.setattr(unfinished_run, "held_by", lambda *_: [])
         self.callback = unfinished_run.CallbackModule()
         atexit.unregister(self.callback._finish)
-        monkeypatch.setattr(self.callback, "_play", self._play)
+        monkeypatch.setattr(unfinished_run, "play", self._play)
         plays = [SimpleNamespace(get_name=lambda: LAST)]
         vault = SimpleNamespace(_vault=SimpleNamespace(secrets=[]))
         self.callback.v2_playbook_on_start(SimpleNamespace(_loader=vault, get_plays=lambda: plays))
 
-    def _play(self, command: list[str]) -> int:
+    def _play(self, command: list[str], _: finishing.Secrets) -> int:
         self.commands.append(command)
         return 0
 
@@ -115,7 +143,7 @@ class Playing:
     def until_closed(self) -> None:
         self.task("run_record", {"folder": "/r/results/.unfinished/run"}, operation="open")
         self.task("run_lease", {"claimed": "run"})
-        self.task("run_record", {}, operation="phase", name="collect")
+        self.task("run_record", {}, operation="note_phase", name="collect")
         self.task("run_record", {"folder": "/r/results/run"}, operation="close")
 
     def played(self) -> list[str]:
@@ -176,8 +204,8 @@ def test_a_collection_that_is_interrupted_after_the_record_is_closed_gives_the_h
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     playing = Playing(monkeypatch, "playbooks/collect.yml")
-    playing.task("run_record", {"folder": "/r/results/.unfinished/run", "notes": []}, operation="take_over")
-    playing.task("run_record", {}, operation="phase", name="collect")
+    playing.task("run_record", {"folder": "/r/results/.unfinished/run", "lines": []}, operation="take_over")
+    playing.task("run_record", {}, operation="note_phase", name="collect")
     playing.task("run_record", {"folder": "/r/results/run"}, operation="close")
     playing.callback._interruption._first = 1.0
     assert playing.played() == ["release.yml"]

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from playbooks.action_plugins.write_report import ActionModule, Writer, begin, finish
+from fleet.report_writing import Writer, finish, started
+from playbooks.action_plugins.write_report import ActionModule
 from tests.plays import PROJECT
 from tests.waiting import until
 
@@ -30,19 +32,19 @@ from tests.waiting import until
     ],
 )
 def test_what_was_begun_is_told_when_it_is_finished(command: list[str], told: tuple[int, str, str]) -> None:
-    writer = begin(command)
+    writer = started(command)
     assert finish(writer) == told
     assert not Path(writer.work).exists()
 
 
 def test_a_program_that_is_missing_is_a_failure() -> None:
-    code, _, errors = finish(begin(["/no/such/program"]))
+    code, _, errors = finish(started(["/no/such/program"]))
     assert code == 127
     assert "/no/such/program" in errors
 
 
 def test_one_that_was_killed_is_not_waited_for_for_ever() -> None:
-    writer = begin(["sleep", "60"])
+    writer = started(["sleep", "60"])
     until(lambda: (Path(writer.work) / "out").exists(), 10)
     os.killpg(writer.pid, signal.SIGKILL)
     assert finish(writer)[0] is None
@@ -52,8 +54,8 @@ def test_one_that_was_killed_is_not_waited_for_for_ever() -> None:
 NEGLIGENT_PARENT = """
 import json, os, signal, sys, time
 from dataclasses import asdict
-from playbooks.action_plugins.write_report import begin
-writer = begin(["sleep", "60"])
+from fleet.report_writing import started
+writer = started(["sleep", "60"])
 os.killpg(writer.pid, signal.SIGKILL)
 print(json.dumps(asdict(writer)), flush=True)
 time.sleep(60)
@@ -81,6 +83,7 @@ class Report(ActionModule):
     """The action with its arguments, without Ansible around it."""
 
     def __init__(self, **arguments: Any) -> None:
+        self._task = SimpleNamespace(args=arguments)
         self._arguments = {"figures": False, "begin": False, "begun": {}} | arguments
 
     def validate_argument_spec(self, **_: Any) -> Any:

@@ -1,0 +1,140 @@
+"""The share of a load that one load host runs: what `zk-locust host-run start` finds in `spec.json`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from zk_locust.contract import run_files
+from zk_locust.contract.truth import is_true
+
+
+class Load(TypedDict):
+    """The load of a run, the same for all its hosts."""
+
+    run_id: str
+    owner: str
+    plan: Mapping[str, Any]  # as `zk-locust resolve-plan` prints it
+    master: str  # the master's host
+    address: str  # where workers reach the master
+    bind_host: str  # where it listens for them
+    port: int
+    web_bind_host: str  # where it serves Locust's pages; empty for none
+    web_port: int
+    expected_workers: int
+    members: Sequence[Mapping[str, Any]]  # of the inventory: name, client and admin (address:port)
+    has_ensemble: bool  # whether leases on the members keep other runs away
+
+
+class Place(TypedDict):
+    """What a load host is and has."""
+
+    folder: str  # of the run, on the host
+    state_dir: str  # load_host_state_dir
+    python: str
+    workers: int
+    sample_interval_s: float  # of its machine; 0 for none
+
+
+def host_spec(host: str, load: Load, place: Place) -> dict[str, Any]:
+    """Return the content of a load host's `spec.json`, see `zk_locust.agent.spec`."""
+    leads = host == load["master"]
+    processes = [*([_master(load, place)] if leads else []), *_workers(host, load, place), *_sampler(host, place)]
+    return {
+        "run_id": load["run_id"],
+        "host": host,  # where hosts share a folder unnoticed, one finds the share of another
+        "owner": load["owner"],
+        "folder": place["folder"],
+        "lock": run_files.load_lock(place["state_dir"]),
+        "deadline_s": float(load["plan"]["deadline_s"]),
+        "processes": processes,
+        "leader": "master" if leads else None,
+        "secrets": f"{place['folder']}/{run_files.SECRETS}",
+        "listens": {"host": load["bind_host"], "port": int(load["port"])} if leads else None,
+    }
+
+
+def connect_string(load: Load) -> str:
+    """Return the connect string of a load: as the parameters give it, else that of the inventory's members."""
+    return str(load["plan"]["parameters"].get("hosts") or ",".join(member["client"] for member in load["members"]))
+
+
+def _environment(load: Load) -> dict[str, str]:
+    plan = load["plan"]
+    given = plan["environment"]
+    root = given.get("ZK_LOCUST_PSEUDO_ROOT", "")
+    # A node of the run's own, which its end removes: at the pseudo root, where one is given.
+    if not root or is_true(given.get("ZK_LOCUST_REMOVE_NODES", "true")):
+        root = f"{root}/zk-locust-{load['run_id']}"
+    admin = ",".join(f"{member['name']}={member['admin']}" for member in load["members"])
+    return {
+        "ZK_LOCUST_REMOVE_NODES": "true",
+        **({"ZK_ADMIN_ADDRESSES": admin} if admin else {}),
+        **given,
+        "ZK_LOCUST_HOSTS": connect_string(load),
+        "ZK_LOCUST_PSEUDO_ROOT": root,
+        "ZK_LOCUST_REMOVE_LEFT_TREES": "true" if load["has_ensemble"] else "false",
+        "ZK_LOCUST_WARM_UP": f"{plan['warmup_s']}s",
+        "LOCUST_EXTRA_STATS_CSV": run_files.STATS,
+        "LOCUST_EXTRA_STATS_DISTRIB": run_files.DISTRIBUTIONS,
+        "LOCUST_EXTRA_STATS_HLOG": run_files.HISTOGRAMS,
+        "LOCUST_EXTRA_STATS_EVENTS": run_files.EVENTS,
+        "LOCUST_EXTRA_STATS_PROGRESS": run_files.PROGRESS,
+        "ZK_LOCUST_ZK_METRICS_CSV": run_files.METRICS,
+    }
+
+
+def _locust(place: Place) -> list[str]:
+    return [place["python"], "-m", "locust", "-f", run_files.LOCUSTFILE]
+
+
+def _master(load: Load, place: Place) -> dict[str, Any]:
+    arguments = {
+        "--master-bind-host": load["bind_host"],
+        "--master-bind-port": load["port"],
+        "--expect-workers": load["expected_workers"],
+        "--expect-workers-max-wait": 40,
+        "--users": load["plan"]["users"],
+        "--spawn-rate": load["plan"]["spawn_rate"],
+        "--run-time": f"{int(load['plan']['run_time_s'])}s",
+        "--stop-timeout": 15,
+        "--json-file": run_files.SUMMARY.removesuffix(".json"),
+        "--exit-code-on-error": 0,  # failed operations are a result, not a failed run
+    }
+    mode = ["--headless"]
+    if load["web_bind_host"]:
+        # The page stays for a moment, so that whoever looks at it sees the end.
+        address = ["--web-host", load["web_bind_host"], "--web-port", str(load["web_port"])]
+        mode = ["--autostart", "--autoquit", "3", *address]
+    flags = [str(word) for pair in arguments.items() for word in pair]
+    return {
+        "name": "master",
+        "arguments": [*_locust(place), "--master", *mode, "--only-summary", *flags],
+        "environment": _environment(load),
+    }
+
+
+def _workers(host: str, load: Load, place: Place) -> list[dict[str, Any]]:
+    reaches = ["--master-host", load["address"], "--master-port", str(load["port"])]
+    return [
+        {
+            "name": f"worker-{number}",
+            "arguments": [*_locust(place), "--worker", *reaches],
+            "environment": {"ZK_LOCUST_WORKER_NAME": f"{host}/worker-{number}"},
+        }
+        for number in range(1, int(place["workers"]) + 1)
+    ]
+
+
+def _sampler(host: str, place: Place) -> list[dict[str, Any]]:
+    """Return what records the host's machine while its load is running; nothing at 0 seconds."""
+    interval_s = place["sample_interval_s"]
+    if not float(interval_s):
+        return []
+    arguments = {
+        "--file": run_files.HOST_METRICS,
+        "--host": host,
+        "--interval-s": str(interval_s),
+        "--status": run_files.STATUS,
+    }
+    flags = [word for pair in arguments.items() for word in pair]
+    command = [place["python"], "-m", "host_metrics", "record", *flags]
+    return [{"name": "sampler", "arguments": command, "environment": {}, "companion": True}]

@@ -1,0 +1,26 @@
+"""What the manifest records of an inventory: the variables that users set, without secrets."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from zk_locust.contract.secrets import redacted
+
+_CONTRACT: Final = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ansible_(host|port|user|connection)")
+# Facts that our own roles have set while they worked.
+_WORKING_FACT: Final = re.compile(
+    r"(?!benchmark_run_time$)benchmark_(collect|run|plan)(_\w+)?|zookeeper_(result|serves)"
+    r"|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
+)
+
+
+def contract_variables(hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return each host's variables of the inventory contract, secrets removed."""
+    return {
+        name: {key: redacted(key, variables[key]) for key in sorted(variables) if _is_contract(key)}
+        for name, variables in hostvars.items()
+    }
+
+
+def _is_contract(key: str) -> bool:
+    return bool(_CONTRACT.fullmatch(key)) and not _WORKING_FACT.fullmatch(key)

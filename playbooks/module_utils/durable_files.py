@@ -1,0 +1,1 @@
+../../zk_locust/contract/durable_files.py

@@ -1,0 +1,1 @@
+../../zk_locust/contract/host_lease.py

@@ -1,0 +1,1 @@
+../../zk_locust/contract/run_files.py

@@ -1,0 +1,88 @@
+"""What a run is meant to be: `plan` in its manifest, written once before the load starts.
+
+The report compares the run with it and guesses nothing. Manifests of older versions have no plan. It needs the standard
+library only.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypedDict
+
+ENDING_S: Final = 17.0
+"""How long a supervisor needs at most to end its processes once the deadline has come, seconds."""
+DEADLINE_ROOM_S: Final = 40.0
+"""How long after its planned end a load may live, seconds: `ENDING_S`, the start of the processes, and some room.
+
+So a load that the deadline ends has ended 60 s after its planned end.
+"""
+COLLECT_S: Final = 920.0
+"""How long a run's lease on a host lasts beyond the load's deadline, seconds: the time to collect the figures."""
+PROVISION_S: Final = 1800.0
+"""How much longer it lasts where it is claimed before hosts are provisioned, seconds."""
+
+
+class PlannedStage(TypedDict):
+    """A stage of the load."""
+
+    name: str  # warm-up, measured or cool-down
+    planned_s: float | None  # seconds; None where it lasts until all users have ended
+
+
+class RunPlan(TypedDict):
+    """The plan in a manifest."""
+
+    scenario: str
+    locustfile: str  # its name, without folders
+    client: str
+    users: int
+    spawn_rate_per_s: float
+    stages: list[PlannedStage]  # in their order
+    workers: dict[str, int]  # of each load host that runs some
+    expected_workers: int
+    sampled_hosts: list[str]  # whose machines are to be sampled (host-metrics.csv)
+    members: list[str]  # by inventory name; by address:port where only the connect string names them
+    deadline_s: float  # from the start of the load: then the load hosts end it
+
+
+def deadline_s(planned_s: float) -> float:
+    """Return when load hosts end a load, seconds from its start; `planned_s` is to the end of the measured stage."""
+    return planned_s + DEADLINE_ROOM_S
+
+
+def lease_s(planned_s: float, *, provisions: bool = False) -> float:
+    """Return how long a run's lease on a host lasts unless the run releases it, seconds."""
+    return deadline_s(planned_s) + COLLECT_S + (PROVISION_S if provisions else 0.0)
+
+
+def run_plan(
+    load: Mapping[str, Any], workers: Mapping[str, int], sampled_hosts: Iterable[str], members: Iterable[str]
+) -> RunPlan:
+    """Return the plan of a run.
+
+    `load` is the plan that `zk-locust resolve-plan` prints, `workers` the number of workers of each load host.
+    `members` are the inventory's; where it has none, those of the connect string stand in.
+    """
+    warm_up_s = float(load["warmup_s"])
+    warm_up: list[PlannedStage] = [{"name": "warm-up", "planned_s": warm_up_s}] if warm_up_s > 0 else []
+    numbers = {host: int(count) for host, count in workers.items() if int(count)}
+    return {
+        "scenario": str(load["name"]),
+        "locustfile": str(load["locustfile"]).rpartition("/")[2],
+        "client": str(load["parameters"]["client"]),
+        "users": int(load["users"]),
+        "spawn_rate_per_s": float(load["spawn_rate"]),
+        "stages": [
+            *warm_up,
+            {"name": "measured", "planned_s": float(load["run_time_s"])},
+            {"name": "cool-down", "planned_s": None},
+        ],
+        "workers": numbers,
+        "expected_workers": sum(numbers.values()),
+        "sampled_hosts": sorted(set(sampled_hosts)),
+        "members": list(members) or [str(each["name"]) for each in load["members"]],
+        "deadline_s": float(load["deadline_s"]),
+    }
+
+
+def member_name(address: str, port: int | str) -> str:
+    """Return how a member is called that only a connect string names: `address:port`, as several share a machine."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
