@@ -4,7 +4,6 @@ import functools
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -160,16 +159,10 @@ def stop(_context: Context, inventory: list[str]) -> None:
 def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
     """Open a way to the master's web UI, print its address, and keep it open until Ctrl-C."""
 
-    def wait() -> None:
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            print()
-
     def work(read: "Inventory") -> int:
         from fleet import tunnel
 
-        tunnel.show(read, port, lambda line: _show([line]), wait)
+        tunnel.show(read, port, lambda line: _show([line]))
         return 0
 
     _asked(inventory, work)

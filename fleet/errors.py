@@ -5,8 +5,9 @@ FleetError
 └── HostError       a host's: it cannot be reached or asked; other hosts are shown all the same
 """
 
-import difflib
 from collections.abc import Iterable
+
+from zk_locust.contract.nearest_name import nearest
 
 
 class FleetError(Exception):
@@ -21,9 +22,12 @@ class HostError(FleetError):
     """A host cannot be reached, or does not do what it is asked: why, and what to do."""
 
 
-def nearest(value: str, known: Iterable[str]) -> str:
+def one_line(error: BaseException) -> str:
+    """An error's message without its line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def unknown(value: str, known: Iterable[str]) -> str:
     """What to say after an unknown name: the nearest of the known ones, and all of them."""
     names = list(known)
-    close = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}known: {', '.join(names) or 'none'}"
+    return f"{nearest(value, names) or ';'} known: {', '.join(names) or 'none'}"

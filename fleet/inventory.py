@@ -16,7 +16,8 @@ from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from fleet.errors import InputError, nearest
+from fleet.errors import InputError, one_line, unknown
+from zk_locust.contract.truth import is_true
 
 MEMBERS: Final = "zookeeper"
 MASTER: Final = "locust_master"
@@ -44,6 +45,14 @@ class HostVariables(Mapping[str, Any]):
             raise InputError(
                 f"{self.host}: {name} cannot be evaluated: {one_line(error)}; correct its template in the inventory"
             ) from None
+
+    def is_true(self, name: str, default: bool) -> bool:
+        """A truth value, also as INI files give it: as text. Raises InputError for what is none."""
+        value = self.get(name, default)
+        try:
+            return is_true(value)
+        except ValueError as error:
+            raise InputError(f"{self.host}: {name} [{value}] {error}; correct it in the inventory") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._raw)
@@ -132,7 +141,7 @@ class Inventory:
     def variables(self, host: str) -> HostVariables:
         """A host's variables. Raises InputError for a host that has no part, with the names of those that have."""
         if host not in self.contract_hosts:
-            raise InputError(f"--host [{host}] is not in {self.named}; {nearest(host, self.contract_hosts)}")
+            raise InputError(f"--host [{host}] is not in {self.named}{unknown(host, self.contract_hosts)}")
         return self.hosts[host]
 
     @property
@@ -163,16 +172,6 @@ def _give_vault_secrets(loader: DataLoader) -> None:
         raise InputError(
             f"ANSIBLE_VAULT_PASSWORD_FILE [{named}] cannot be used: {one_line(error)}; correct it"
         ) from None
-
-
-def as_bool(value: Any) -> bool:
-    """A truth value as inventories write it, also the text that INI files give."""
-    return value.strip().lower() in ("true", "yes", "on", "1") if isinstance(value, str) else bool(value)
-
-
-def one_line(error: BaseException) -> str:
-    """An error's message without its line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _load_plugins() -> None:

@@ -9,8 +9,8 @@ from fleet.leases import Lease
 from fleet.left_over import CLOSED, OPEN
 from fleet.load_hosts import LoadHost
 from fleet.members import Member
-from fleet.tables import clock
-from zk_locust.contract.plain_text import first_of, plain_line
+from fleet.progress import clock, progress_words
+from zk_locust.contract.plain_text import plain_line
 
 
 def run_lines(
@@ -116,17 +116,4 @@ def _progress(runs: Sequence[dict[str, Any]]) -> str:
     progress = next((run["progress"] for run in runs if run.get("progress")), None)
     if not isinstance(progress, dict):
         return "no figures yet"
-    if not progress.get("stage"):
-        return f"waiting for workers, {plain_line(progress.get('workers', 0))} ready"
-    said = [plain_line(progress["stage"])]
-    if progress.get("time_left_s") is not None:
-        said.append(f"{clock(progress['time_left_s'])} left")
-    said.append(f"{progress.get('users') or 0:,} users")
-    said.append(f"{progress.get('rate_per_s') or 0:,.0f} op/s")
-    if progress.get("p99_us") is not None:
-        said.append(f"p99 {progress['p99_us'] / 1000:.3g} ms")
-    failures = progress.get("failures") or 0
-    said.append(f"{failures:,} failure{'' if failures == 1 else 's'}")
-    absent = progress.get("absent")
-    said += first_of(map(plain_line, absent)) if isinstance(absent, list) else []
-    return ", ".join(said)
+    return ", ".join(progress_words(progress))

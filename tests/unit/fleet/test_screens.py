@@ -1,6 +1,5 @@
 """Tables and lines, as people see them; and what an overview of a load host means."""
 
-import io
 import json
 import os
 import subprocess
@@ -16,7 +15,7 @@ from fleet.errors import InputError
 from fleet.hosts import Answer
 from fleet.inventory import HostVariables, Inventory
 from fleet.load_hosts import LoadHost, folder_words
-from fleet.logs import AS_OWNER, LogFile, PlainOutput, choose, parse, tails
+from fleet.logs import AS_OWNER, LogFile, choose, parse, print_plain, tails
 from fleet.members import Member
 from fleet.run_lines import lease_lines, run_lines
 from fleet.status import Fleet, as_json, as_text
@@ -245,16 +244,17 @@ def test_clocks() -> None:
     assert [tables.clock(seconds) for seconds in (-1, 45.4, 3725)] == ["0:00", "0:45", "1:02:05"]
 
 
-def test_logs_are_read_as_the_folders_owner_and_reach_the_terminal_as_text(tmp_path: Path) -> None:
+def test_logs_are_read_as_the_folders_owner_and_reach_the_terminal_as_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     log = tmp_path / "zookeeper.log"
     log.write_text("one\n\x1b]0;owned\x07two\n")
     commands = tails([LogFile(str(log), 9, "")], 1, follow=False)
     done = subprocess.run(
         ["sh", "-c", f"{AS_OWNER}; {commands[0]}"], capture_output=True, text=True, timeout=30, check=True
     )
-    shown = io.StringIO()
-    PlainOutput(shown).write(done.stdout)
-    assert shown.getvalue() == "?]0;owned?two\n"
+    print_plain(done.stdout)
+    assert capsys.readouterr().out == "?]0;owned?two\n"
     if os.geteuid() == 0:
         # As in a folder of the service user, who has put a link to a file of root's there.
         secret = tmp_path.parent / "secret"
