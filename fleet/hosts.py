@@ -146,13 +146,24 @@ class Host:
         out, err = (bytes(text).decode("utf-8", "replace") for text in (child.out, child.err))
         answer = Answer(int(code or 0), out, err.replace(self._prompt, ""))
         if self.endpoint.ssh and answer.code == _CONNECTION_FAILED:
-            raise HostError(ssh_failures.reason(self.endpoint, self._route or "", self._log(), answer.err))
+            raise HostError(self._failure(self._log(), answer.err))
         if answer.code != 0 and become and self.endpoint.become_user and answer.reason.startswith("sudo:"):
             raise HostError(
                 f"sudo to {self.endpoint.become_user} fails ({answer.reason.removeprefix('sudo: ')}): "
                 "allow it there without a password, or set ansible_become_password (in a vault)"
             )
         return answer
+
+    def _failure(self, log: str, said: str) -> str:
+        """Why ssh could not connect."""
+        if self._route:
+            # For a connection that is to stay open, ssh hides what a ProxyCommand or a jump host's ssh says.
+            command = self._command("true", False)
+            with self._words(command, NOT_SHARED) as (words, options), self._begun(words, options, None, None) as child:
+                child.close_input()
+                if child.communicate(ANSWER_LIMIT_S) == _CONNECTION_FAILED:
+                    log, said = self._log(), child.err.decode("utf-8", "replace")
+        return ssh_failures.reason(self.endpoint, self._route or "", log, said)
 
     def _log(self) -> str:
         try:

@@ -26,7 +26,7 @@ _FLAGS: Final = "1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw
 # Only the debug log has the fingerprint of an unknown key. -v would make jump hosts log into standard error too.
 _LOGGED: Final = ("-o", "LogLevel=DEBUG1")
 # Forwardings of a shared connection would outlive the command that asked for them.
-NOT_SHARED: Final = ("-o", "ControlPath=none", "-o", "ControlMaster=no")
+NOT_SHARED: Final = ("-o", "ControlPath=none", "-o", "ControlMaster=no", "-o", "ControlPersist=no")
 
 
 class Ssh:

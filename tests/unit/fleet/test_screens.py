@@ -225,7 +225,7 @@ def test_logs_that_are_listed_and_chosen() -> None:
     assert files[0].written == "2025-11-24 03:00:00 UTC"
     assert [file.name for file in choose(files, [])] == ["master.log"], "what is empty is left out"
     assert [file.name for file in choose(files, ["gc.log"])] == ["gc.log"]
-    with pytest.raises(InputError, match=r"--file \[mastre.log\] is not on this host; did you mean master.log\?"):
+    with pytest.raises(InputError, match=r"--file \[mastre.log\] is not on this host, did you mean master.log\?"):
         choose(files, ["mastre.log"])
     assert choose([LogFile("/a/other", 1, "")], []) == [LogFile("/a/other", 1, "")]
 
