@@ -10,16 +10,18 @@ import pytest
 from invoke.exceptions import Exit
 
 import fabfile
-from fleet import leases, tables
+from fleet import leases
 from fleet.errors import InputError
 from fleet.hosts import Answer
 from fleet.inventory import HostVariables, Inventory
 from fleet.load_hosts import LoadHost, folder_words
 from fleet.logs import AS_OWNER, LogFile, choose, parse, print_plain, tails
 from fleet.members import Member
+from fleet.progress import clock
 from fleet.run_lines import lease_lines, run_lines
 from fleet.status import Fleet, as_json, as_text
 from fleet.tunnel import web_address
+from reporting import text
 
 GIB = 2**30
 MACHINE = {
@@ -65,7 +67,7 @@ def test_a_sound_fleet() -> None:
         "member  address         role      zxid  clients  queue  ms min/avg/max  nodes  version",
         "──────  ──────────────  ────────  ────  ───────  ─────  ──────────────  ─────  ───────",
         "zk1     192.0.2.1:2181  leader    0x2a    1,033      0      0/0.426/12     25    3.8.0",
-        f"zk2     192.0.2.2:2181  observer  0x29        0      0               {tables.NOTHING}     25    3.8.0",
+        f"zk2     192.0.2.2:2181  observer  0x29        0      0               {text.NOTHING}     25    3.8.0",
         "",
         "host   role     lock  processes              CPU    machine  load  memory GiB",
         "─────  ───────  ────  ───────────────────  ─────  ─────────  ────  ──────────",
@@ -83,8 +85,8 @@ def test_what_is_wrong_takes_the_rest_of_its_row_and_no_more_columns() -> None:
     found = fleet([Member("zk1", "a:1", problem=reason), Member("zk2", "a:2", "leader", "", "0x1")], hosts)
     assert not found.sound
     lines = as_text(found)
-    assert lines[2] == f"zk1     a:1      {reason}"
-    assert lines[3].startswith("zk2     a:2      leader  0x1 ")
+    assert lines[2].startswith("zk2     a:2      leader  0x1 ")
+    assert lines[3] == f"zk1     a:1      {reason}"
     assert lines[-1] == "load1  master, workers  unreachable: no route to it"
 
 
@@ -241,7 +243,7 @@ def test_where_the_web_ui_is_seen_from(bind_host: object, port: object, seen: tu
 
 
 def test_clocks() -> None:
-    assert [tables.clock(seconds) for seconds in (-1, 45.4, 3725)] == ["0:00", "0:45", "1:02:05"]
+    assert [clock(seconds) for seconds in (-1, 45.4, 3725)] == ["0:00", "0:45", "1:02:05"]
 
 
 def test_logs_are_read_as_the_folders_owner_and_reach_the_terminal_as_text(
