@@ -18,37 +18,33 @@ def aligned(
     sets the last row apart by a line. A table that is wider than the terminal folds its texts, but neither figures nor
     the first column; without a terminal it is as wide as it needs to be.
     """
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _ANY_WIDTH
-    lines = _lines(head, rows, left, total, gap=2, columns=_ANY_WIDTH)
-    if max(map(len, lines)) > columns:
-        lines = _lines(head, rows, left, total, gap=1, columns=columns)
-    return lines
-
-
-def _lines(
-    head: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[str], total: bool, *, gap: int, columns: int
-) -> list[str]:
     # Here, since it takes a tenth of a second.
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.rule import Rule
     from rich.table import Table
     from rich.text import Text
 
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _ANY_WIDTH
     complete = [row for row in rows if len(row) == len(head)]
     cut_short = [row for row in rows if len(row) < len(head)]
-    table, rest = (Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, show_header=False) for _ in range(2))
-    for place, name in enumerate(head):
-        body = max((len(row[place]) for row in complete), default=0)
-        shared = max((len(row[place]) for row in cut_short if place < len(row) - 1), default=0)
-        is_text = name in left
-        options: dict[str, Any] = {"justify": "left" if is_text else "right", "overflow": "fold"}
-        if not is_text or place == 0:
-            options["min_width"] = max(body, shared)
-        elif shared:
-            options["min_width"] = min(max(body, shared, len(name)), columns // 4)
+    shared = max((len(row) - 1 for row in cut_short), default=0)  # columns that both kinds of rows have
+    beside = [*complete, *(row[:-1] for row in cut_short)]
+    bodies = [max((cell_len(row[at]) for row in beside if at < len(row)), default=0) for at in range(len(head))]
+    widths = [max(cell_len(name), body) for name, body in zip(head, bodies, strict=True)]
+    fits = sum(widths) + 2 * (len(head) - 1) <= columns
+    table, rest = (
+        Table(box=None, padding=(0, 2 if fits else 1, 0, 0), pad_edge=False, show_header=False) for _ in range(2)
+    )
+    for at, name in enumerate(head):
+        width = widths[at] if fits or at == 0 else min(widths[at], max(len(name), columns // 7))
+        options: dict[str, Any] = {"justify": "left" if name in left else "right", "overflow": "fold"}
+        if at < shared:
+            rest.add_column(**options, width=width)
+            options["width"] = width
+        elif name not in left or at == 0:
+            options["min_width"] = bodies[at]
         table.add_column(**options)
-        if place < max(map(len, cut_short), default=0) - 1:
-            rest.add_column(**options | {"min_width": max(body, shared, len(name))})
     rule = [Rule(style="none")] * len(head)
     table.add_row(*map(Text, head))
     table.add_row(*rule)
