@@ -63,7 +63,7 @@ class ChildProcess:
             if until and until in self.out:
                 return None
             if ended and not ready:
-                break  # a process that outlives this one holds the other end of a pipe
+                break  # another process keeps the other end of a pipe open
             ended = self._process.poll() is not None
             if deadline is not None and time.monotonic() > deadline:
                 raise LimitError(f"no answer within {limit_s:g} s")
@@ -90,7 +90,7 @@ class ChildProcess:
 
     def _write(self, answer: bytes) -> None:
         if self._process.stdin:
-            with contextlib.suppress(OSError):  # it has ended meanwhile
+            with contextlib.suppress(OSError):  # it has ended already
                 self._process.stdin.write(answer)
 
     def close_input(self) -> None:
@@ -105,7 +105,7 @@ class ChildProcess:
         for order in (signal.SIGTERM, signal.SIGKILL):
             if self._process.poll() is not None:
                 return
-            # A process that sudo has started for another user may be left: it ends when its pipes are closed.
+            # A process of another user cannot be signalled: it ends when its pipes are closed.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, order)
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""Where and how a host is reached: an inventory host's variables, as Ansible itself reads them, put together."""
+"""How a host is reached: from the variables of an inventory host, as Ansible itself reads them."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -31,7 +31,7 @@ class Endpoint:
 
     @property
     def shown(self) -> str:
-        """The endpoint for a message."""
+        """The endpoint, for a message."""
         if self.ssh is None:
             return "this machine"
         user = f"{self.ssh.user}@" if self.ssh.user else ""
@@ -48,14 +48,14 @@ def endpoint(variables: HostVariables) -> Endpoint:
     return Endpoint(
         name,
         ssh=None if connection in _LOCAL_CONNECTIONS else Ssh(name, variables),
-        # `auto` and its like let Ansible search; what has /usr/bin/python3 answers to its name too.
+        # `auto` and similar values let Ansible search; a host with /usr/bin/python3 has it in its PATH too.
         python=python if "/" in python else "python3",
         **_become(variables),
     )
 
 
 def _become(variables: HostVariables) -> dict[str, Any]:
-    """What Ansible's own plugin would use: from variables, under all their names, environment and ansible.cfg."""
+    """The options of Ansible's own plugin: from variables under all their names, the environment and ansible.cfg."""
     if not variables.is_true("ansible_become", constants.DEFAULT_BECOME):
         return {}
     method = str(variables.get("ansible_become_method", constants.DEFAULT_BECOME_METHOD))

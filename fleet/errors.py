@@ -1,8 +1,8 @@
-"""What can go wrong between the controller and the fleet, by whose fault it is.
+"""Errors between the controller and the fleet, by where they are corrected.
 
 FleetError
-├── InputError      the user's: an inventory, variable or option that cannot be used; exit code 2
-└── HostError       a host's: it cannot be reached or asked; other hosts are shown all the same
+├── InputError      an inventory, a variable or an option cannot be used; exit code 2
+└── HostError       a host cannot be reached or asked; the other hosts are shown
 """
 
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ class FleetError(Exception):
 
 
 class InputError(FleetError):
-    """Something that the user has given cannot be used: the setting, its value in brackets, the remedy."""
+    """A setting cannot be used. The message has the setting, its value in brackets, and the remedy."""
 
 
 class HostError(FleetError):
-    """A host cannot be reached, or does not do what it is asked: why, and what to do."""
+    """A host cannot be reached, or does not do what it is asked. The message has the reason and the remedy."""
 
 
 def one_line(error: BaseException) -> str:
@@ -28,6 +28,6 @@ def one_line(error: BaseException) -> str:
 
 
 def unknown(value: str, known: Iterable[str]) -> str:
-    """What to say after an unknown name: the nearest of the known ones, and all of them."""
+    """The words after an unknown name: the nearest known name, and all of them."""
     names = list(known)
     return f"{nearest(value, names) or ';'} known: {', '.join(names) or 'none'}"

@@ -1,4 +1,4 @@
-"""A host that is reached, over SSH or because it is this machine; and all hosts asked at once."""
+"""Runs commands on a host, over SSH or on this machine, and asks all hosts at the same time."""
 
 import contextlib
 import secrets
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command has printed, and its exit code."""
+    """The output and the exit code of a command."""
 
     code: int
     out: str
@@ -40,11 +40,11 @@ class Answer:
 
 
 class Host:
-    """A host that is reached. It is used by one thread at a time, except for `end`."""
+    """A host that runs commands. One thread uses it at a time, except for `end`."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        # Nobody can know it: it is in no output by chance or on purpose.
+        # No output contains it by chance, and no host can know it beforehand.
         self._prompt = f"[fab {secrets.token_hex(8)}] password:"
         self._route: str | None = None
         self._child: ChildProcess | None = None
@@ -61,10 +61,10 @@ class Host:
     def follow(self, script: str, show: Callable[[str], object]) -> int:
         """Run a script until it ends or until Ctrl-C; return its exit code, 0 after Ctrl-C. `show` gets its output.
 
-        The script must end when its standard input does: that is how it learns that nobody listens any more.
+        The script must end when its standard input does: so it learns that the controller has ended.
         Raises HostError where it cannot be run.
         """
-        # The script's own error output is shown too; what is left on the other stream is sudo's and ssh's.
+        # The script's error output is shown too; standard error then has only what sudo and ssh write.
         with self._started(f"exec 2>&1; {script}", show=show) as child:
             try:
                 return self._answer(child, child.communicate(), True).code
@@ -91,7 +91,7 @@ class Host:
             yield Forwarding(child, self._log)
 
     def end(self) -> None:
-        """End what runs, from any thread; nothing more is run then."""
+        """End the running command, from any thread; no other is run afterwards."""
         self._ended = True
         if self._child:
             self._child.end()
@@ -124,7 +124,7 @@ class Host:
 
     def _begun(self, words: Sequence[str], options: dict[str, Any], show: Any, on_error: Any) -> ChildProcess:
         if self._ended:
-            raise HostError("it is not asked any more")
+            raise HostError("it is no longer asked")
         try:
             self._child = ChildProcess(words, show=show, on_error=on_error, **options)
         except OSError as error:
@@ -157,7 +157,7 @@ class Host:
     def _failure(self, log: str, said: str) -> str:
         """Why ssh could not connect."""
         if self._route:
-            # For a connection that is to stay open, ssh hides what a ProxyCommand or a jump host's ssh says.
+            # Where connections are kept open, ssh hides the error output of a ProxyCommand and of a jump host's ssh.
             command = self._command("true", False)
             with self._words(command, NOT_SHARED) as (words, options), self._begun(words, options, None, None) as child:
                 child.close_input()
@@ -182,7 +182,7 @@ class Host:
             return f"exec sh -c {shlex.quote(script)}"
         how = ["-n"] if self.endpoint.become_password is None else ["-S", "-p", self._prompt]
         sudo = shlex.join([self.endpoint.sudo, "-H", *how, "-u", user])
-        # Like Ansible: nothing is done to become the user who one is already, so that no sudo is needed for it.
+        # As with Ansible: the user who connects needs no sudo to become that same user.
         wrapped = (
             f'script={shlex.quote(script)}; if [ "$(id -un)" = {shlex.quote(user)} ]; then exec sh -c "$script"; '
             f'else exec {sudo} sh -c "$script"; fi'
@@ -207,7 +207,7 @@ class _WrongPasswordError(Exception):
 
 
 class _Password:
-    """Answers sudo when it asks for the password, and only then: no other program is to find it in its input.
+    """Answers sudo when it asks for the password, and only then, so that no other program reads it.
 
     It answers once, though sudo would ask three times: some accounts are locked after that.
     """
@@ -233,7 +233,7 @@ class _Password:
 def ask_all(
     endpoints: Mapping[str, Endpoint | FleetError], question: Callable[[Host], Result]
 ) -> dict[str, Result | HostError]:
-    """Ask every host at once; return the answers by name, and a HostError for one that cannot be asked."""
+    """Ask all hosts at the same time; return the answers by name, and a HostError for a host that cannot be asked."""
     hosts: list[Host] = []
 
     def ask(endpoint: Endpoint | FleetError) -> Result | HostError:
@@ -248,7 +248,7 @@ def ask_all(
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
             return dict(zip(endpoints, pool.map(ask, endpoints.values()), strict=True))
-        except BaseException:  # Ctrl-C, or an inventory that cannot be used: nobody waits for the others
+        except BaseException:  # Ctrl-C, or a setting that cannot be used: the others are not waited for
             for host in hosts:
                 host.end()
             raise

@@ -1,4 +1,4 @@
-"""The logs of one host: the member's, and those of the newest run, shown by the host's own `tail`."""
+"""The logs of one host, shown by its own `tail`: those of its member, and those of the newest run."""
 
 import shlex
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class LogFile:
 
 
 def show(inventory: Inventory, host: str, *, names: Sequence[str], lines: int, follow: bool, listed: bool) -> int:
-    """Print logs of a host; return the exit code. With `follow` it goes on until Ctrl-C, with `listed` it lists them.
+    """Print logs of a host; return the exit code. `follow` goes on until Ctrl-C, `listed` lists the files.
 
     Raises InputError for what cannot be used, HostError where the host cannot be asked.
     """
@@ -54,7 +54,7 @@ def show(inventory: Inventory, host: str, *, names: Sequence[str], lines: int, f
         return 0
     commands = tails(choose(files, names), lines, follow)
     if follow:
-        # They have to end with us, however we end: that is when their standard input does.
+        # Their standard input ends when this process does, however it ends, and they end with it.
         started = " ".join(f'{command} & tails="$tails $!";' for command in commands)
         return reached.follow(f"{AS_OWNER}; tails=; {started} cat >/dev/null; kill $tails", print_plain)
     answer = reached.run("; ".join((AS_OWNER, *(f"({command})" for command in commands))))
@@ -65,7 +65,7 @@ def show(inventory: Inventory, host: str, *, names: Sequence[str], lines: int, f
 
 
 def print_plain(text: str) -> None:
-    """Print a host's text, its lines and tabs as they are, without anything else that a terminal obeys."""
+    """Print a host's text with its lines and tabs, and without control characters."""
     print(for_screen(text, kept="\n\t"), end="", flush=True)
 
 
@@ -101,7 +101,11 @@ def find(host: Host, inventory: Inventory, variables: HostVariables) -> list[Log
         where = ", ".join(line[2:] for line in (answer.out if answer else "").splitlines() if line.startswith("# "))
         raise HostError(
             f"{name} has no logs"
-            + (f" in {where}: nothing was started there yet, or its files are in results/ already" if where else "")
+            + (
+                f" in {where}: nothing has been started there yet, or its files are in results/ already"
+                if where
+                else ""
+            )
         )
     return found
 
@@ -125,7 +129,7 @@ def parse(text: str) -> list[LogFile]:
 
 
 def _hidden(path: str) -> bool:
-    """What is among a run's files and is none of people's business: it may hold secrets."""
+    """Whether a file of a run is not shown, since it may hold secrets."""
     return path.endswith("/secrets.json")
 
 

@@ -1,6 +1,6 @@
-"""What a ZooKeeper member says of itself: the four-letter word `srvr`, asked on the member's own host.
+"""The state of ZooKeeper members: their answers to the four-letter word `srvr`, asked on their own hosts.
 
-`srvr` is answered by every release without a white list, and says all that the table shows.
+Every release answers `srvr` without a white list, and the answer has all that the table shows.
 """
 
 import inspect
@@ -42,10 +42,10 @@ with concurrent.futures.ThreadPoolExecutor(max(1, len(targets))) as pool:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member's state. Without a `role` it does not serve, and `problem` says why.
+    """A member's state. A member without a `role` does not serve; `problem` says why.
 
     `role` is leader, follower, observer, standalone or read-only; `latency_ms` is min, avg and max since the member's
-    start, in milliseconds; `zxid` is hexadecimal. `lease` is which run holds its host.
+    start, in milliseconds; `zxid` is hexadecimal. `lease` says which run holds its host.
     """
 
     name: str
@@ -62,13 +62,13 @@ class Member:
 
     @property
     def serves(self) -> bool:
-        """Whether it takes part and answers clients."""
+        """Whether it answers clients."""
         return bool(self.role)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A member to ask: by its `name`, at `host` and `port` as seen from where it is asked; `address` is for people."""
+    """A member to ask: by its `name`, at `host` and `port` as seen from where it is asked; `address` is shown."""
 
     name: str
     address: str
@@ -79,7 +79,7 @@ class Target:
 def targets(inventory: Inventory) -> dict[str, list[Target]]:
     """Which members are asked, by the host on which they are asked. Raises InputError for what cannot be used.
 
-    Members of our own are asked on their own hosts; those of an external ensemble on the Locust master's.
+    Managed members are asked on their own hosts, those of an external ensemble on the Locust master's host.
     """
     if managed(inventory):
         return {name: [_own(inventory.hosts[name])] for name in inventory.group(MEMBERS)}
@@ -105,7 +105,7 @@ def _own(variables: HostVariables) -> Target:
     name = variables.host
     port = _port(f"{name}: zookeeper_client_port", variables.get("zookeeper_client_port", DEFAULT_CLIENT_PORT))
     address = str(variables.get("zookeeper_address") or variables.get("ansible_host") or name)
-    # Past firewalls and address translation, like the role does.
+    # As in the role: without firewalls and address translation in between.
     return Target(name, _joined(address, port), str(variables.get("zookeeper_bind_address") or "127.0.0.1"), port)
 
 
@@ -142,7 +142,7 @@ def ask(host: Host, asked: Sequence[Target]) -> list[Member]:
 
 
 def read_answers(out: str, count: int) -> list[tuple[str, str]] | None:
-    """What the program has printed: an answer and an error for each member; None where it is anything else."""
+    """The output of the program: an answer and an error for each member; None for any other output."""
     if len(out) > count * _MOST_CHARACTERS:
         return None
     try:
@@ -160,7 +160,7 @@ def _plain(text: str) -> str:
 
 
 def parse(target: Target, text: str, error: str = "") -> Member:
-    """A member from its answer to `srvr`, or from why there is none."""
+    """A member, from its answer to `srvr` or from the error."""
     answer = member_answers.parse_srvr(text)
     problem = ""
     if error:

@@ -23,7 +23,7 @@ CONNECT_LIMIT_S: Final = 5
 _MOST_HOPS: Final = 8
 _CONFIG_LIMIT_S: Final = 10
 _FLAGS: Final = "1246ab:c:e:fgi:kl:m:no:p:qstvxAB:CD:E:F:GI:J:KL:MNO:P:Q:R:S:TVw:W:XYy"  # ssh(1)
-# Only the debug log has the fingerprint of an unknown key. -v would make jump hosts log into standard error too.
+# Only the debug log has the fingerprint of an unknown key. With -v, jump hosts would write to standard error too.
 _LOGGED: Final = ("-o", "LogLevel=DEBUG1")
 # Forwardings of a shared connection would outlive the command that asked for them.
 NOT_SHARED: Final = ("-o", "ControlPath=none", "-o", "ControlMaster=no", "-o", "ControlPersist=no")
@@ -47,7 +47,7 @@ class Ssh:
             self.has_password = bool(self._plugin.get_option("password"))
             for option in ("ssh_args", "ssh_common_args", "ssh_extra_args"):
                 _require_split(name, f"ansible_{option}", str(self._plugin.get_option(option) or ""))
-            self.arguments()  # what cannot be used is refused before any host is asked
+            self.arguments()  # a bad setting is refused before any host is asked
         if self.port is not None and not 1 <= self.port <= 65535:
             raise InputError(f"{name}: ansible_port [{self.port}] must be a whole number from 1 to 65535")
         if self.key_file and not Path(self.key_file).expanduser().is_file():
@@ -79,10 +79,10 @@ class Ssh:
                 os.write(plugin.sshpass_pipe[1], os.fsencode(f"{plugin.get_option('password')}\n"))
                 options["pass_fds"] = plugin.sshpass_pipe[:1]
             else:
-                # The password, if there is one, waits in shared memory for Ansible's own SSH_ASKPASS program.
+                # The password, if there is one, is in shared memory, where Ansible's SSH_ASKPASS program reads it.
                 with self._explained():
                     options = plugin._init_shm()
-            # Without a password nobody is asked: there is no terminal for it, and no window is to open.
+            # Without a password ssh asks for nothing, neither on the terminal nor in a window.
             options.setdefault("env", os.environ | {"SSH_ASKPASS_REQUIRE": "never"})
             yield words, options
         finally:
@@ -112,7 +112,7 @@ class Ssh:
         for _ in range(_MOST_HOPS):
             if jump.lower() == "none":
                 break
-            # The first one is reached as its own configuration says, the others through it.
+            # The first jump host is reached as its own configuration says, the others through it.
             first = jump.split(",")[0].removeprefix("ssh://")
             jump = self._configured([words[0], *_config_file(words), f"ssh://{first}"]).get("proxyjump", "none")
         else:

@@ -1,4 +1,4 @@
-"""Why ssh could not reach a host: from what it logs, to one line with a remedy."""
+"""Turns what ssh logs when it cannot reach a host into one line with a remedy."""
 
 import re
 from typing import Final
@@ -22,15 +22,15 @@ _BY_PROXY: Final = "UNKNOWN port 65535"
 def reason(endpoint: Endpoint, route: str, log: str, said: str) -> str:
     """Why the connection failed. `log` is what ssh itself has logged, `said` its standard error.
 
-    `route` is what `Ssh.route` returns: what a jump host's ssh or a ProxyCommand complains about is in `said`.
+    `route` is what `Ssh.route` returns: errors of a jump host's ssh and of a ProxyCommand are in `said`.
     """
     own = [line for line in log.splitlines() if line.strip() and not line.startswith("debug1: ")]
     text = "\n".join(own)
     last = plain_line(own[-1] if own else _last(said), _SHOWN)
     if _CHANGED.search(text):
         return (
-            f"its host key{_key(log)} is not the one that is known: somebody may be in between, or the host was made "
-            "anew; then remove the old one with ssh-keygen -R"
+            f"its host key{_key(log)} is not the one that is known: another machine may answer, or the host was "
+            "reinstalled; in that case, remove the old key with ssh-keygen -R"
         )
     if _UNKNOWN in text:
         return (
@@ -63,6 +63,6 @@ def _key(log: str) -> str:
 
 
 def _last(text: str) -> str:
-    # The jump host's own ssh ends with a line that names nobody.
+    # The last line of a jump host's ssh names no host.
     lines = [line for line in text.splitlines() if line.strip() and _BY_PROXY not in line]
     return lines[-1] if lines else ""

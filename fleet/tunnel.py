@@ -1,4 +1,4 @@
-"""The master's web UI in a browser on the controller: a port of its own, carried over SSH."""
+"""The master's web UI on a port of the controller, forwarded over SSH."""
 
 import re
 import socket
@@ -46,7 +46,7 @@ def show(inventory: Inventory, local_port: int, say: Callable[[str], None]) -> N
 
 
 def web_address(bind_host: Any, port: Any) -> tuple[str, int]:
-    """Where the web UI is seen from its own host. Raises InputError for a port that is none."""
+    """The address and port of the web UI as its own host sees it. Raises InputError for a bad port."""
     text = str(port).strip()
     if not text.isdigit() or not 1 <= int(text) <= 65535:
         raise InputError(f"locust_web_port [{port}] must be a port from 1 to 65535")
@@ -55,15 +55,15 @@ def web_address(bind_host: Any, port: Any) -> tuple[str, int]:
 
 
 def _require(host: Host, address: str, port: int, here: tuple[str, int], log: Callable[[], str]) -> None:
-    """See that a web server answers on `here`, before anybody is told to open it."""
-    problem = f"what listens on {address} port {port} there is no web server"
+    """Check that a web server answers on `here`. Raises HostError otherwise."""
+    problem = f"the program on {address} port {port} there is not a web server"
     try:
         with socket.create_connection(here, timeout=_LIMIT_S) as connection:
             connection.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
             if connection.recv(5) == b"HTTP/":
                 return
     except TimeoutError:
-        problem = f"what listens on {address} port {port} there does not answer"
+        problem = f"the program on {address} port {port} there does not answer"
     except ConnectionResetError:
         pass
     except OSError as error:
@@ -76,7 +76,7 @@ def _require(host: Host, address: str, port: int, here: tuple[str, int], log: Ca
 
 
 def _free_port(wanted: int) -> int:
-    """The port if nobody listens on it; any free one for 0. Raises InputError for one that is in use."""
+    """The port if it is free; any free one for 0. Raises InputError for one that is in use."""
     try:
         with socket.create_server((LOOPBACK, wanted)) as listener:
             return int(listener.getsockname()[1])

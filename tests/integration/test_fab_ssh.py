@@ -409,7 +409,7 @@ def test_stop_says_where_it_could_not_ask(controller: Controller) -> None:
     controller.variables["ansible_port"] = free_ports(1)[0]
     done = controller.fab("stop")
     assert done.returncode == 1
-    assert "box cannot be asked whether it runs anything: cannot connect to 127.0.0.1 port " in done.stdout
+    assert "box cannot be asked whether anything is running there: cannot connect to 127.0.0.1 port " in done.stdout
 
 
 class Page(http.server.BaseHTTPRequestHandler):

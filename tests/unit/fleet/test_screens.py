@@ -19,9 +19,8 @@ from fleet.logs import AS_OWNER, LogFile, choose, parse, print_plain, tails
 from fleet.members import Member
 from fleet.progress import clock
 from fleet.run_lines import lease_lines, run_lines
-from fleet.status import Fleet, as_json, as_text
+from fleet.status import NOTHING, Fleet, as_json, as_text
 from fleet.tunnel import web_address
-from reporting import text
 
 GIB = 2**30
 MACHINE = {
@@ -67,7 +66,7 @@ def test_a_sound_fleet() -> None:
         "member  address         role      zxid  clients  queue  ms min/avg/max  nodes  version",
         "──────  ──────────────  ────────  ────  ───────  ─────  ──────────────  ─────  ───────",
         "zk1     192.0.2.1:2181  leader    0x2a    1,033      0      0/0.426/12     25    3.8.0",
-        f"zk2     192.0.2.2:2181  observer  0x29        0      0               {text.NOTHING}     25    3.8.0",
+        f"zk2     192.0.2.2:2181  observer  0x29        0      0               {NOTHING}     25    3.8.0",
         "",
         "host   role     lock  processes              CPU    machine  load  memory GiB",
         "─────  ───────  ────  ───────────────────  ─────  ─────────  ────  ──────────",
@@ -202,11 +201,11 @@ def test_fab_shows_nothing_that_a_terminal_obeys(capsys: pytest.CaptureFixture[s
 def test_a_run_whose_record_is_broken_is_shown_all_the_same() -> None:
     broken = run("R1", "unreadable", owner=None, started=None)
     assert run_lines([load_host("load1", broken)], "")[0].startswith(
-        "Run R1 of somebody unknown: its state is unreadable"
+        "Run R1 of an unknown user: its state is unreadable"
     )
     early = run("R1", owner=None, started=None, progress={"stage": "", "workers": 1})
     assert run_lines([load_host("load1", early)], "") == [
-        "Run R1 of somebody unknown, started at an unknown time",
+        "Run R1 of an unknown user, started at an unknown time",
         "  on load1: waiting for workers, 1 ready",
     ]
 
