@@ -41,9 +41,10 @@ class ChildProcess:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self.out = bytearray()
         self.err = b""
-        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         # In a session of its own, so that Ctrl-C reaches only the controller, which then ends the process.
-        self._process = subprocess.Popen(words, bufsize=0, **(pipes | options | {"start_new_session": True}))
+        options |= pipes | {"bufsize": 0, "start_new_session": True}
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(words, text=False, **options)
         self._open = selectors.DefaultSelector()
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None

@@ -41,6 +41,7 @@ class Ssh:
                 self._plugin.set_option("timeout", CONNECT_LIMIT_S)
             self._program = str(self._plugin.get_option("ssh_executable"))
             self.address = str(self._plugin.get_option("host") or name)
+            self._plugin.host = self.address  # the path of a shared connection depends on it
             self.user: str | None = self._plugin.get_option("remote_user") or None
             self.port: int | None = self._plugin.get_option("port")
             self.key_file: str | None = self._plugin.get_option("private_key_file") or None

@@ -53,6 +53,16 @@ def test_the_arguments_are_those_of_ansible(home: Path) -> None:
     ]  # fmt: skip
 
 
+def test_hosts_share_a_connection_with_ansible_and_never_with_each_other(home: Path) -> None:
+    plugin = connection_loader.get("ssh", class_only=True)
+    hosts = [{"ansible_host": "192.0.2.1"}, {"ansible_host": "192.0.2.2"}, {"ansible_user": "ada"}, {}]
+    paths = [ssh(**host).arguments()[-3] for host in hosts]
+    assert len(set(paths)) == len(hosts)
+    for host, path in zip(hosts, paths, strict=True):
+        expected = plugin._create_control_path(host.get("ansible_host", "zk1"), None, host.get("ansible_user"))
+        assert path == f'ControlPath="{expected % {"directory": home / ".ansible/cp"}}"'
+
+
 def test_address_user_port_and_key(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("")
