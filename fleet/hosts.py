@@ -129,6 +129,8 @@ class Host:
             self._child = ChildProcess(words, show=show, on_error=on_error, **options)
         except OSError as error:
             raise HostError(f"{words[0]} cannot be run here ({error.strerror})") from None
+        if self._ended:  # meanwhile
+            self._child.end()
         return self._child
 
     @contextlib.contextmanager

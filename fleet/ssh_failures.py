@@ -16,6 +16,7 @@ _PASSPHRASE: Final = re.compile(
 _REFUSED: Final = re.compile(r"connect to (?:host|address) \S+ port \d+: (.+)")
 _NAME: Final = re.compile(r"Could not resolve hostname (\S+): ")
 _NO_ANSWER: Final = re.compile(r"timed out|not responding")
+_DEBUG: Final = re.compile(r"debug\d: ")
 _BY_PROXY: Final = "UNKNOWN port 65535"
 
 
@@ -24,9 +25,8 @@ def reason(endpoint: Endpoint, route: str, log: str, said: str) -> str:
 
     `route` is what `Ssh.route` returns: errors of a jump host's ssh and of a ProxyCommand are in `said`.
     """
-    own = [line for line in log.splitlines() if line.strip() and not line.startswith("debug1: ")]
-    text = "\n".join(own)
-    last = plain_line(own[-1] if own else _last(said), _SHOWN)
+    text = "\n".join(_messages(log))
+    last = last_message(log) or last_message(said)
     if _CHANGED.search(text):
         return (
             f"its host key{_key(log)} is not the one that is known: another machine may answer, or the host was "
@@ -41,7 +41,7 @@ def reason(endpoint: Endpoint, route: str, log: str, said: str) -> str:
         if _UNKNOWN in said:
             changed = "is not the one that is known" if _CHANGED.search(said) else "is not in any file of known hosts"
             return f"the host key of its {route} {changed}: connect once with ssh and compare it"
-        return f"its {route} fails: {plain_line(_last(said) or last, _SHOWN)}"
+        return f"its {route} fails: {last_message(said) or last}"
     if "Permission denied (" in text:
         if _PASSPHRASE.search(log):
             return "its private key needs a passphrase: give it to ssh-agent with ssh-add"
@@ -62,7 +62,12 @@ def _key(log: str) -> str:
     return f" ({plain_line(found[1], _SHOWN)})" if found else ""
 
 
-def _last(text: str) -> str:
+def last_message(log: str) -> str:
+    """The last message in ssh's log, or in its error output; empty where there is none."""
     # The last line of a jump host's ssh names no host.
-    lines = [line for line in text.splitlines() if line.strip() and _BY_PROXY not in line]
-    return lines[-1] if lines else ""
+    lines = [line for line in _messages(log) if _BY_PROXY not in line] or _messages(log)
+    return plain_line(lines[-1], _SHOWN) if lines else ""
+
+
+def _messages(log: str) -> list[str]:
+    return [line for line in log.splitlines() if line.strip() and not _DEBUG.match(line)]

@@ -9,6 +9,7 @@ from fleet.endpoints import endpoint
 from fleet.errors import HostError, InputError
 from fleet.hosts import Host
 from fleet.inventory import Inventory
+from fleet.ssh_failures import last_message
 from zk_locust.contract.plain_text import plain_line
 
 WEB_PORT: Final = 8089
@@ -42,7 +43,9 @@ def show(inventory: Inventory, local_port: int, say: Callable[[str], None]) -> N
         except KeyboardInterrupt:
             say("")
             return
-        raise HostError(f"{host.endpoint.name}: the connection was lost ({_last(forwarding.log())})")
+        raise HostError(
+            f"{host.endpoint.name}: the connection was lost ({last_message(forwarding.log()) or 'ssh has ended'})"
+        )
 
 
 def web_address(bind_host: Any, port: Any) -> tuple[str, int]:
@@ -84,8 +87,3 @@ def _free_port(wanted: int) -> int:
         raise InputError(
             f"--port [{wanted}] cannot be listened on here ({error.strerror}); choose another, or leave it out"
         ) from None
-
-
-def _last(log: str) -> str:
-    lines = [line for line in log.splitlines() if line.strip() and not line.startswith("debug1: ")]
-    return plain_line(lines[-1]) if lines else "ssh has ended"
