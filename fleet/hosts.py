@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 import shlex
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Host:
         self._prompt = f"[fab {secrets.token_hex(8)}] password:"
         self._route: str | None = None
         self._child: ChildProcess | None = None
-        self._ended = False
+        self._ended = threading.Event()
         self._log_file = Path()
 
     def run(self, script: str, *, become: bool = True, limit_s: float = ANSWER_LIMIT_S) -> Answer:
@@ -92,7 +93,7 @@ class Host:
 
     def end(self) -> None:
         """End the running command, from any thread; no other is run afterwards."""
-        self._ended = True
+        self._ended.set()
         if self._child:
             self._child.end()
 
@@ -123,13 +124,13 @@ class Host:
             self._child = None
 
     def _begun(self, words: Sequence[str], options: dict[str, Any], show: Any, on_error: Any) -> ChildProcess:
-        if self._ended:
+        if self._ended.is_set():
             raise HostError("it is no longer asked")
         try:
             self._child = ChildProcess(words, show=show, on_error=on_error, **options)
         except OSError as error:
             raise HostError(f"{words[0]} cannot be run here ({error.strerror})") from None
-        if self._ended:  # meanwhile
+        if self._ended.is_set():  # meanwhile
             self._child.end()
         return self._child
 

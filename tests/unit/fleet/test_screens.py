@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,16 @@ def test_members_that_are_named_by_their_address_have_no_second_column_for_it() 
     assert as_text(fleet([Member("a:1", "", "leader"), Member("b:1", "", problem="gone")], []))[0].startswith(
         "member  role "
     )
+
+
+def test_the_command_that_adopts_a_run_is_one_line_in_any_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setattr("fleet.status.place_of", lambda *_: "unknown")
+    lines = as_text(fleet([], [load_host("load1", run("20261124T031500Z-quick", "ended"))]))
+    assert max(map(len, lines[:3])) <= 80
+    adopt = "`ansible-playbook playbooks/collect.yml -i inventory/lab -e run_record_adopt=20261124T031500Z-quick` here"
+    assert lines[-1].endswith(adopt)
 
 
 def test_json_holds_what_the_table_shows() -> None:
