@@ -20,8 +20,10 @@ from zk_locust.contract.plain_text import plain_line
 ANSWER_LIMIT_S: Final = 30.0
 _END_LIMIT_S: Final = 5.0
 _AT_ONCE: Final = 32
-_MOST_LOG_CHARACTERS: Final = 64 * 1024
+_MOST_LOG_BYTES: Final = 64 * 1024
 _CONNECTION_FAILED: Final = 255  # ssh(1)
+# sshpass(1) ends ssh when it asks once more; ssh itself would have logged this.
+_SSHPASS_FAILED: Final = {5: "Permission denied (password).", 6: "Host key verification failed."}
 
 Result = TypeVar("Result")
 
@@ -148,8 +150,12 @@ class Host:
     def _answer(self, child: ChildProcess, code: int | None, become: bool) -> Answer:
         out, err = (bytes(text).decode("utf-8", "replace") for text in (child.out, child.err))
         answer = Answer(int(code or 0), out, err.replace(self._prompt, ""))
-        if self.endpoint.ssh and answer.code == _CONNECTION_FAILED:
-            raise HostError(self._failure(self._log(), answer.err))
+        if ssh := self.endpoint.ssh:
+            if answer.code == _CONNECTION_FAILED:
+                raise HostError(self._failure(self._log(), answer.err))
+            if ssh.uses_sshpass and answer.code in _SSHPASS_FAILED and "Authenticated to " not in self._log():
+                log = f"{self._log()}\n{_SSHPASS_FAILED[answer.code]}"
+                raise HostError(ssh_failures.reason(self.endpoint, "", log, answer.err))
         if answer.code != 0 and become and self.endpoint.become_user and answer.reason.startswith("sudo:"):
             raise HostError(
                 f"sudo to {self.endpoint.become_user} fails ({answer.reason.removeprefix('sudo: ')}): "
@@ -170,8 +176,9 @@ class Host:
 
     def _log(self) -> str:
         try:
-            with self._log_file.open(encoding="utf-8", errors="replace") as file:
-                return file.read(_MOST_LOG_CHARACTERS)
+            with self._log_file.open("rb") as file:
+                file.seek(max(0, self._log_file.stat().st_size - _MOST_LOG_BYTES))
+                return file.read(_MOST_LOG_BYTES).decode("utf-8", "replace")
         except OSError:
             return ""
 

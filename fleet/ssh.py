@@ -46,6 +46,7 @@ class Ssh:
             self.port: int | None = self._plugin.get_option("port")
             self.key_file: str | None = self._plugin.get_option("private_key_file") or None
             self.has_password = bool(self._plugin.get_option("password"))
+            self.uses_sshpass = self.has_password and self._plugin.get_option("password_mechanism") == "sshpass"
             for option in ("ssh_args", "ssh_common_args", "ssh_extra_args"):
                 _require_split(name, f"ansible_{option}", str(self._plugin.get_option(option) or ""))
             self.arguments()  # a bad setting is refused before any host is asked

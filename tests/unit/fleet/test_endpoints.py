@@ -1,6 +1,7 @@
 """From inventory variables to ssh's arguments: user, port, key, jump host, become, passwords, host keys."""
 
 import io
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,22 @@ def test_a_password_is_in_no_argument_and_no_environment(mechanism: str, monkeyp
             assert words[:2] == ["sshpass", f"-d{options['pass_fds'][0]}"]
     if mechanism == "ssh_askpass":
         assert not memory.exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "says"), [(5, "zk1 does not take the password"), (6, "not in any file of known hosts")]
+)
+def test_what_sshpass_says_by_its_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, says: str
+) -> None:
+    monkeypatch.setattr(connection_loader.get("ssh", class_only=True), "_sshpass_available", lambda _: True)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    stand_in = tmp_path / "sshpass"
+    stand_in.write_text(f'#!/bin/sh\nread -r word </dev/fd/"${{1#-d}}"; echo "$word" > {tmp_path}/word; exit {code}\n')
+    stand_in.chmod(0o755)
+    with pytest.raises(HostError, match=says):
+        Host(of(ansible_password="sea $horse", ansible_ssh_password_mechanism="sshpass")).run("true")
+    assert (tmp_path / "word").read_text() == "sea $horse\n"
 
 
 def test_without_a_password_no_window_asks_for_one() -> None:
