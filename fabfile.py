@@ -1,10 +1,9 @@
-"""Fabric tasks of the controller: how the fleet stands, its logs, the end of a run, reports. `fab --list` says more."""
+"""Fabric tasks of the controller: state of the fleet, logs, end of a run, reports. `fab --list` lists them."""
 
 import functools
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -29,7 +28,7 @@ Arguments = ParamSpec("Arguments")
 
 
 def _command(body: Callable[Arguments, None]) -> Callable[Arguments, None]:
-    """A task that ends without a word where nobody reads on what it prints, as with `fab status | head -1`."""
+    """A task that ends silently when its output is closed, as with `fab status | head -1`."""
 
     @functools.wraps(body)
     def quiet(*arguments: Arguments.args, **options: Arguments.kwargs) -> None:
@@ -39,7 +38,7 @@ def _command(body: Callable[Arguments, None]) -> Callable[Arguments, None]:
             finally:
                 sys.stdout.flush()
         except BrokenPipeError:
-            # Else Python tries to write the rest when it ends.
+            # Otherwise, Python tries to write the rest when it ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise Exit(code=PIPE_CLOSED) from None
 
@@ -47,7 +46,7 @@ def _command(body: Callable[Arguments, None]) -> Callable[Arguments, None]:
 
 
 def _show(lines: Iterable[str]) -> None:
-    """Print lines without what a terminal would obey: hosts and files of theirs may have said some of it."""
+    """Print lines without control characters: they may contain text of hosts."""
     print("\n".join(map(for_screen, lines)), flush=True)
 
 
@@ -90,7 +89,7 @@ def _read(inventory: list[str], work: Callable[["Inventory"], Result]) -> Result
 )
 @_command
 def status(_context: Context, inventory: list[str], json: bool = False) -> None:
-    """Show how members and load hosts stand; exit code 1 when a member does not serve or a host is not reached."""
+    """Show the state of members and load hosts; exit code 1 when a member does not serve or a host is not reached."""
     _asked(inventory, lambda read: _print_status(read, as_json=json))
 
 
@@ -109,9 +108,9 @@ def _print_status(inventory: "Inventory", *, as_json: bool) -> int:
     iterable=["inventory", "file"],
     help={
         "inventory": INVENTORY_HELP,
-        "host": "whose logs: a host of the inventory",
-        "follow": "go on with what is written, until Ctrl-C",
-        "lines": "how many lines of each file to begin with (default: 50)",
+        "host": "the host of the inventory that has the logs",
+        "follow": "continue with new lines, until Ctrl-C",
+        "lines": "the number of lines of each file to begin with (default: 50)",
         "file": "only the file of this name; may be given several times",
         "list": "list the files instead",
     },
@@ -142,7 +141,7 @@ def logs(
 @task(iterable=["inventory"], help={"inventory": INVENTORY_HELP})
 @_command
 def stop(_context: Context, inventory: list[str]) -> None:
-    """End the run that holds the load hosts, in good order; its figures stay there to be collected."""
+    """End the run that holds the load hosts; its figures stay there to be collected."""
 
     def work(read: "Inventory") -> int:
         from fleet import stop as fleet_stop
@@ -158,18 +157,12 @@ def stop(_context: Context, inventory: list[str]) -> None:
 )
 @_command
 def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
-    """Open a way to the master's web UI, print its address, and keep it open until Ctrl-C."""
-
-    def wait() -> None:
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            print()
+    """Forward a port to the master's web UI, print its address, and keep it open until Ctrl-C."""
 
     def work(read: "Inventory") -> int:
         from fleet import tunnel
 
-        tunnel.show(read, port, lambda line: _show([line]), wait)
+        tunnel.show(read, port, lambda line: _show([line]))
         return 0
 
     _asked(inventory, work)

@@ -1,8 +1,9 @@
-"""What people at the controller ask of the fleet, and what the controller makes for it.
+"""What the controller asks of the hosts, and the record of a run.
 
-fabfile.py                              the commands
-status, logs, stop, tunnel              what each of them does
-members, load_hosts                     what one host is asked, and what its answer means
-inventory → endpoints → hosts           from Ansible's inventory to a host that runs a command
-wheelhouse                              what load hosts install, gathered once on the controller
+fabfile.py                                  the commands of `fab`
+status, logs, stop, tunnel                  what each of them does
+members, load_hosts, leases, samplers       what one host is asked, and what its answer means
+run_lines, progress                         runs in words
+inventory → endpoints → hosts               from Ansible's inventory to a host that runs a command:
+    ssh, ssh_failures, child_process        Ansible's arguments for OpenSSH, its errors, and the limits of a process
 """

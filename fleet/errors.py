@@ -1,12 +1,13 @@
-"""What can go wrong between the controller and the fleet, by whose fault it is.
+"""Errors between the controller and the fleet, by where they are corrected.
 
 FleetError
-├── InputError      the user's: an inventory, variable or option that cannot be used; exit code 2
-└── HostError       a host's: it cannot be reached or asked; other hosts are shown all the same
+├── InputError      an inventory, a variable or an option cannot be used; exit code 2
+└── HostError       a host cannot be reached or asked; the other hosts are shown
 """
 
-import difflib
 from collections.abc import Iterable
+
+from zk_locust.contract.nearest_name import nearest
 
 
 class FleetError(Exception):
@@ -14,16 +15,19 @@ class FleetError(Exception):
 
 
 class InputError(FleetError):
-    """Something that the user has given cannot be used: the setting, its value in brackets, the remedy."""
+    """A setting cannot be used. The message has the setting, its value in brackets, and the remedy."""
 
 
 class HostError(FleetError):
-    """A host cannot be reached, or does not do what it is asked: why, and what to do."""
+    """A host cannot be reached, or does not do what it is asked. The message has the reason and the remedy."""
 
 
-def nearest(value: str, known: Iterable[str]) -> str:
-    """What to say after an unknown name: the nearest of the known ones, and all of them."""
+def one_line(error: BaseException) -> str:
+    """An error's message without its line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def unknown(value: str, known: Iterable[str]) -> str:
+    """The words after an unknown name: the nearest known name, and all of them."""
     names = list(known)
-    close = difflib.get_close_matches(value, names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}known: {', '.join(names) or 'none'}"
+    return f"{nearest(value, names) or ';'} known: {', '.join(names) or 'none'}"

@@ -1,42 +1,36 @@
-"""A host that is reached, over SSH or because it is this machine; and all hosts asked at once."""
+"""Runs commands on a host, over SSH or on this machine, and asks all hosts at the same time."""
 
 import contextlib
 import secrets
 import shlex
-import socket
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from fabric import Connection
-from invoke.config import Config
-from invoke.context import Context
-from invoke.exceptions import CommandTimedOut, Failure, ResponseNotAccepted, ThreadException
-from invoke.watchers import StreamWatcher
-from paramiko import SSHException
-from paramiko.ssh_exception import (
-    AuthenticationException,
-    BadHostKeyException,
-    NoValidConnectionsError,
-    PasswordRequiredException,
-)
-
-from fleet import connections
+from fleet import ssh_failures
+from fleet.child_process import ChildProcess, LimitError
 from fleet.endpoints import Endpoint
 from fleet.errors import FleetError, HostError
+from fleet.ssh import NOT_SHARED
 from zk_locust.contract.plain_text import plain_line
 
 ANSWER_LIMIT_S: Final = 30.0
+_END_LIMIT_S: Final = 5.0
 _AT_ONCE: Final = 32
+_MOST_LOG_BYTES: Final = 64 * 1024
+_CONNECTION_FAILED: Final = 255  # ssh(1)
+# sshpass(1) ends ssh when it asks once more; ssh itself would have logged this.
+_SSHPASS_FAILED: Final = {5: "Permission denied (password).", 6: "Host key verification failed."}
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command has printed, and its exit code."""
+    """The output and the exit code of a command."""
 
     code: int
     out: str
@@ -44,56 +38,124 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """The last line of what it has complained about."""
+        """The last line of its error output."""
         return plain_line((self.err.strip() or self.out.strip() or f"exit code {self.code}").splitlines()[-1])
 
 
 class Host:
-    """A host that is reached. It is used by one thread at a time."""
+    """A host that runs commands. One thread uses it at a time, except for `end`."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        # What nobody can know is in no output by chance, or by somebody's will.
+        # No output contains it by chance, and no host can know it beforehand.
         self._prompt = f"[fab {secrets.token_hex(8)}] password:"
-        self._context: Any = Context(Config()) if endpoint.local else connections.connection(endpoint)
+        self._route: str | None = None
+        self._child: ChildProcess | None = None
+        self._ended = threading.Event()
+        self._log_file = Path()
 
     def run(self, script: str, *, become: bool = True, limit_s: float = ANSWER_LIMIT_S) -> Answer:
         """Run a shell script, as the inventory's become user if `become`. Raises HostError where it cannot be run."""
-        with self._begun(script, become, limit_s, timeout=limit_s) as promise:
-            return self._answer(promise.join(), become)
+        with self._started(script, become=become) as child:
+            if not self._asks_password(become):
+                child.close_input()
+            return self._answer(child, child.communicate(limit_s), become)
 
-    def follow(self, script: str, out: Any) -> int:
-        """Run a script that goes on until Ctrl-C, printing to `out`; return its exit code, 0 after Ctrl-C.
+    def follow(self, script: str, show: Callable[[str], object]) -> int:
+        """Run a script until it ends or until Ctrl-C; return its exit code, 0 after Ctrl-C. `show` gets its output.
 
-        The script must end when its standard input does: that is how it learns that nobody listens any more.
+        The script must end when its standard input does: so it learns that the controller has ended.
         Raises HostError where it cannot be run.
         """
-        # The script's own complaints go to `out` too; what is left on the other stream is sudo's.
-        with self._begun(f"exec 2>&1; {script}", True, 0, hide="stderr", out_stream=out) as promise:
+        # The script's error output is shown too; standard error then has only what sudo and ssh write.
+        with self._started(f"exec 2>&1; {script}", show=show) as child:
             try:
-                promise.runner.wait()
-                return self._answer(promise.join(), True).code
+                return self._answer(child, child.communicate(), True).code
             except KeyboardInterrupt:
-                with contextlib.suppress(OSError, SSHException):
-                    promise.runner.close_proc_stdin()
-                with contextlib.suppress(KeyboardInterrupt):
-                    promise.join()
+                child.close_input()
+                with contextlib.suppress(KeyboardInterrupt, LimitError):
+                    child.communicate(_END_LIMIT_S)
                 return 0
 
     @contextlib.contextmanager
-    def _begun(self, script: str, become: bool, limit_s: float, **options: Any) -> Iterator[Any]:
-        """The promise of a script that is on its way."""
-        if become and self.endpoint.become_password is not None:
-            options["watchers"] = [_Password(self._prompt, self.endpoint.become_password)]
-        with _explained(self.endpoint, limit_s):
-            promise = self._context.run(self._command(script, become), asynchronous=True, warn=True, **options)
-            try:
-                yield promise
-            finally:
-                _close_pipes(promise)
+    def forward(self, local_port: int, address: str, port: int, limit_s: float) -> Iterator["Forwarding"]:
+        """Listen on `local_port` of loopback here, and carry connections to `address` and `port` as the host sees it.
 
-    def _answer(self, result: Any, become: bool) -> Answer:
-        answer = Answer(int(result.exited), result.stdout, result.stderr.replace(self._prompt, ""))
+        Raises HostError where the host cannot be reached.
+        """
+        target = f"[{address}]" if ":" in address else address
+        first = [*NOT_SHARED, "-o", "ExitOnForwardFailure=yes", "-L", f"127.0.0.1:{local_port}:{target}:{port}"]
+        # Not -N: a command that reads to the end of its input makes ssh end when the controller is killed.
+        with self._started("echo open; exec cat >/dev/null", become=False, first=first) as child:
+            code = child.communicate(limit_s, until=b"open\n")
+            if code is not None:
+                self._answer(child, code, False)
+                raise HostError(f"{self.endpoint.shown} does not keep the connection open (exit code {code})")
+            yield Forwarding(child, self._log)
+
+    def end(self) -> None:
+        """End the running command, from any thread; no other is run afterwards."""
+        self._ended.set()
+        if self._child:
+            self._child.end()
+
+    @contextlib.contextmanager
+    def _started(
+        self,
+        script: str,
+        *,
+        become: bool = True,
+        show: Callable[[str], object] | None = None,
+        first: Sequence[str] = (),
+    ) -> Iterator[ChildProcess]:
+        """The process that runs a script."""
+        command = self._command(script, become)
+        on_error = None
+        if self._asks_password(become):
+            on_error = _Password(self._prompt, str(self.endpoint.become_password)).answer
+        try:
+            with self._words(command, first) as (words, options), self._begun(words, options, show, on_error) as child:
+                yield child
+        except _WrongPasswordError:
+            raise HostError(
+                f"sudo to {self.endpoint.become_user} does not take the password: correct ansible_become_password"
+            ) from None
+        except LimitError as error:
+            raise HostError(str(error)) from None
+        finally:
+            self._child = None
+
+    def _begun(self, words: Sequence[str], options: dict[str, Any], show: Any, on_error: Any) -> ChildProcess:
+        if self._ended.is_set():
+            raise HostError("it is no longer asked")
+        try:
+            self._child = ChildProcess(words, show=show, on_error=on_error, **options)
+        except OSError as error:
+            raise HostError(f"{words[0]} cannot be run here ({error.strerror})") from None
+        if self._ended.is_set():  # meanwhile
+            self._child.end()
+        return self._child
+
+    @contextlib.contextmanager
+    def _words(self, command: str, first: Sequence[str]) -> Iterator[tuple[Sequence[str], dict[str, Any]]]:
+        ssh = self.endpoint.ssh
+        if ssh is None:
+            yield ["/bin/sh", "-c", command], {}
+            return
+        if self._route is None:
+            self._route = ssh.route()
+        with ssh.remote(command, first) as (words, options, self._log_file):
+            yield words, options
+
+    def _answer(self, child: ChildProcess, code: int | None, become: bool) -> Answer:
+        out, err = (bytes(text).decode("utf-8", "replace") for text in (child.out, child.err))
+        answer = Answer(int(code or 0), out, err.replace(self._prompt, ""))
+        if ssh := self.endpoint.ssh:
+            if answer.code == _CONNECTION_FAILED:
+                raise HostError(self._failure(self._log(), answer.err))
+            if ssh.uses_sshpass and answer.code in _SSHPASS_FAILED and "Authenticated to " not in self._log():
+                log = f"{self._log()}\n{_SSHPASS_FAILED[answer.code]}"
+                raise HostError(ssh_failures.reason(self.endpoint, "", log, answer.err))
         if answer.code != 0 and become and self.endpoint.become_user and answer.reason.startswith("sudo:"):
             raise HostError(
                 f"sudo to {self.endpoint.become_user} fails ({answer.reason.removeprefix('sudo: ')}): "
@@ -101,33 +163,27 @@ class Host:
             )
         return answer
 
-    def dial(self, address: str, port: int, limit_s: float) -> Any:
-        """A socket, or a channel that is used like one, to an address that is reached from the host.
+    def _failure(self, log: str, said: str) -> str:
+        """Why ssh could not connect."""
+        if self._route:
+            # Where connections are kept open, ssh hides the error output of a ProxyCommand and of a jump host's ssh.
+            command = self._command("true", False)
+            with self._words(command, NOT_SHARED) as (words, options), self._begun(words, options, None, None) as child:
+                child.close_input()
+                if child.communicate(ANSWER_LIMIT_S) == _CONNECTION_FAILED:
+                    log, said = self._log(), child.err.decode("utf-8", "replace")
+        return ssh_failures.reason(self.endpoint, self._route or "", log, said)
 
-        Raises HostError where nobody listens there.
-        """
+    def _log(self) -> str:
         try:
-            if isinstance(self._context, Connection):
-                with _explained(self.endpoint, limit_s):
-                    self._context.open()
-                transport = self._context.transport
-                made = transport.open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=limit_s)
-                made.settimeout(limit_s)
-                return made
-            return socket.create_connection((address, port), timeout=limit_s)
-        except (OSError, SSHException) as error:
-            raise HostError(f"nothing answers on {address} port {port} there ({_short(error)})") from None
+            with self._log_file.open("rb") as file:
+                file.seek(max(0, self._log_file.stat().st_size - _MOST_LOG_BYTES))
+                return file.read(_MOST_LOG_BYTES).decode("utf-8", "replace")
+        except OSError:
+            return ""
 
-    def close(self) -> None:
-        """End the connection."""
-        if isinstance(self._context, Connection):
-            connections.close(self._context)
-
-    def __enter__(self) -> "Host":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _asks_password(self, become: bool) -> bool:
+        return become and self.endpoint.become_user is not None and self.endpoint.become_password is not None
 
     def _command(self, script: str, become: bool) -> str:
         """One command for whatever shell the user has there."""
@@ -136,7 +192,7 @@ class Host:
             return f"exec sh -c {shlex.quote(script)}"
         how = ["-n"] if self.endpoint.become_password is None else ["-S", "-p", self._prompt]
         sudo = shlex.join([self.endpoint.sudo, "-H", *how, "-u", user])
-        # Like Ansible: nothing is done to become who one is already, and where there is no sudo none is needed then.
+        # As with Ansible: the user who connects needs no sudo to become that same user.
         wrapped = (
             f'script={shlex.quote(script)}; if [ "$(id -un)" = {shlex.quote(user)} ]; then exec sh -c "$script"; '
             f'else exec {sudo} sh -c "$script"; fi'
@@ -144,96 +200,65 @@ class Host:
         return f"exec sh -c {shlex.quote(wrapped)}"
 
 
-class _Password(StreamWatcher):
-    """Answers sudo when it asks for the password, and only then: nobody else is to find it in standard input.
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """A port here that ssh carries to a host; `log` returns what ssh has logged about it so far."""
 
-    Once, though sudo would ask three times: some accounts are locked after that.
+    child: ChildProcess
+    log: Callable[[], str]
+
+    def wait(self) -> None:
+        """Wait until the connection is lost."""
+        self.child.communicate()
+
+
+class _WrongPasswordError(Exception):
+    """sudo has asked for the password again."""
+
+
+class _Password:
+    """Answers sudo when it asks for the password, and only then, so that no other program reads it.
+
+    It answers once, though sudo would ask three times: some accounts are locked after that.
     """
 
     def __init__(self, prompt: str, password: str) -> None:
-        super().__init__()
-        self._prompt = prompt
+        self._prompt = prompt.encode()
         self._password = password
-        self._answered = False
+        self._seen = b""
+        self._is_answered = False
 
-    def submit(self, stream: str) -> Iterator[str]:
-        """What is to be written to standard input, after `stream` has come so far."""
-        asked = stream.count(self._prompt)
-        if asked > 1:
-            raise ResponseNotAccepted
-        if asked and not self._answered:
-            self._answered = True
-            yield f"{self._password}\n"
-
-
-def _close_pipes(promise: Any) -> None:
-    """Close what Invoke leaves open of a process on this machine; one that still asks for a password ends by that."""
-    process = getattr(promise.runner, "process", None)
-    if process is None:
-        return
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        with contextlib.suppress(OSError):
-            pipe.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(2)
+    def answer(self, chunk: bytes) -> bytes:
+        """What to write to standard input, after `chunk` has come. Raises _WrongPasswordError for a second prompt."""
+        *asked, rest = (self._seen + chunk).split(self._prompt)
+        self._seen = rest[-len(self._prompt) :]
+        if not asked:
+            return b""
+        if self._is_answered or len(asked) > 1:
+            raise _WrongPasswordError
+        self._is_answered = True
+        return f"{self._password}\n".encode()
 
 
 def ask_all(
     endpoints: Mapping[str, Endpoint | FleetError], question: Callable[[Host], Result]
 ) -> dict[str, Result | HostError]:
-    """Ask every host at once; return the answers by name, and a HostError for one that cannot be asked."""
+    """Ask all hosts at the same time; return the answers by name, and a HostError for a host that cannot be asked."""
+    hosts: list[Host] = []
 
     def ask(endpoint: Endpoint | FleetError) -> Result | HostError:
         try:
             if isinstance(endpoint, FleetError):
                 raise endpoint
-            with Host(endpoint) as host:
-                return question(host)
+            hosts.append(host := Host(endpoint))
+            return question(host)
         except HostError as error:
             return error
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip(endpoints, pool.map(ask, endpoints.values()), strict=True))
-
-
-@contextlib.contextmanager
-def _explained(endpoint: Endpoint, limit_s: float) -> Iterator[None]:
-    """What goes wrong with a connection becomes a HostError of one line."""
-    try:
-        yield
-    except CommandTimedOut:
-        raise HostError(f"no answer within {limit_s:g} s") from None
-    except Failure:
-        raise HostError(
-            f"sudo to {endpoint.become_user} does not take the password: correct ansible_become_password"
-        ) from None
-    except ThreadException as error:
-        raise HostError(_reason(endpoint, error.exceptions[0].value)) from None
-    except (OSError, SSHException, EOFError, ValueError) as error:
-        raise HostError(_reason(endpoint, error)) from None
-
-
-def _reason(endpoint: Endpoint, error: BaseException) -> str:
-    match error:
-        case BadHostKeyException():
-            return (
-                f"its host key ({error.key.get_name()} {error.key.fingerprint}) is not the one that is known: "
-                "somebody may be in between, or the host was made anew; then remove the old one with ssh-keygen -R"
-            )
-        case PasswordRequiredException():
-            return "its private key needs a passphrase: give it to ssh-agent with ssh-add"
-        case AuthenticationException():
-            return f"{endpoint.shown} takes none of the keys: see that `ssh` and `ansible -m ping` work"
-        case NoValidConnectionsError():
-            causes = {str(cause.strerror or cause) for cause in error.errors.values()}
-            return f"cannot connect to {endpoint.shown} ({', '.join(sorted(causes))})"
-        case TimeoutError():
-            return f"{endpoint.shown} does not answer in time"
-        case socket.gaierror():
-            return f"name [{endpoint.address}] is not known; correct ansible_host"
-    return f"{endpoint.shown}: {_short(error)}"
-
-
-def _short(error: BaseException) -> str:
-    text = getattr(error, "strerror", None) or getattr(error, "text", None) or str(error) or type(error).__name__
-    return plain_line(text)
+        try:
+            return dict(zip(endpoints, pool.map(ask, endpoints.values()), strict=True))
+        except BaseException:  # Ctrl-C, or a setting that cannot be used: the others are not waited for
+            for host in hosts:
+                host.end()
+            raise

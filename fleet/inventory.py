@@ -16,7 +16,8 @@ from ansible.utils.collection_loader import AnsibleCollectionConfig
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from fleet.errors import InputError, nearest
+from fleet.errors import InputError, one_line, unknown
+from zk_locust.contract.truth import is_true
 
 MEMBERS: Final = "zookeeper"
 MASTER: Final = "locust_master"
@@ -25,7 +26,7 @@ CONTROLLER: Final = "localhost"
 
 
 class HostVariables(Mapping[str, Any]):
-    """A host's variables. Each is evaluated when it is asked for: one that cannot be spoils no other.
+    """A host's variables. Each is evaluated when it is asked for, so that a bad one does not affect the others.
 
     Raises InputError, naming host and variable, where a template fails.
     """
@@ -44,6 +45,14 @@ class HostVariables(Mapping[str, Any]):
             raise InputError(
                 f"{self.host}: {name} cannot be evaluated: {one_line(error)}; correct its template in the inventory"
             ) from None
+
+    def is_true(self, name: str, default: bool) -> bool:
+        """A truth value; INI files give it as text. Raises InputError for anything else."""
+        value = self.get(name, default)
+        try:
+            return is_true(value)
+        except ValueError as error:
+            raise InputError(f"{self.host}: {name} [{value}] {error}; correct it in the inventory") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._raw)
@@ -120,29 +129,29 @@ class Inventory:
 
     @property
     def contract_hosts(self) -> list[str]:
-        """All hosts that have a part. Raises InputError where there is none."""
+        """All hosts that have a role. Raises InputError where there is none."""
         hosts = list(dict.fromkeys([*self.group(MEMBERS), *self.load_hosts]))
         if not hosts:
             raise InputError(
                 f"inventory [{', '.join(self.sources)}] has no host in {MEMBERS}, {MASTER} or {WORKERS}; "
-                "inventory/prod shows what belongs there"
+                "inventory/prod is an example"
             )
         return hosts
 
     def variables(self, host: str) -> HostVariables:
-        """A host's variables. Raises InputError for a host that has no part, with the names of those that have."""
+        """A host's variables. Raises InputError for a host without a role, with the names of those that have one."""
         if host not in self.contract_hosts:
-            raise InputError(f"--host [{host}] is not in {self.named}; {nearest(host, self.contract_hosts)}")
+            raise InputError(f"--host [{host}] is not in {self.named}{unknown(host, self.contract_hosts)}")
         return self.hosts[host]
 
     @property
     def named(self) -> str:
-        """The inventory for a message."""
+        """The inventory, for a message."""
         return f"inventory {', '.join(self.sources)}"
 
     @property
     def option(self) -> str:
-        """What to add to a command line to mean this inventory."""
+        """The options of a command line that name this inventory."""
         return " ".join(f"-i {source}" for source in self.sources)
 
 
@@ -165,23 +174,13 @@ def _give_vault_secrets(loader: DataLoader) -> None:
         ) from None
 
 
-def as_bool(value: Any) -> bool:
-    """A truth value as inventories write it, also the text that INI files give."""
-    return value.strip().lower() in ("true", "yes", "on", "1") if isinstance(value, str) else bool(value)
-
-
-def one_line(error: BaseException) -> str:
-    """An error's message without its line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def _load_plugins() -> None:
     if AnsibleCollectionConfig.collection_finder is None:  # once a process
         init_plugin_loader([])
 
 
 class _Failures:
-    """Takes the place of Ansible's display while it reads: its warnings take ten lines, ours has to take one."""
+    """Replaces Ansible's display while it reads: Ansible's warnings take ten lines, ours takes one."""
 
     def __init__(self) -> None:
         self.reasons: list[str] = []
@@ -201,7 +200,7 @@ def _parsed(loader: Any, sources: list[str]) -> Any:
     try:
         return manager.InventoryManager(loader=loader, sources=sources)
     except AnsibleError as error:
-        # Each of Ansible's inventory plugins has tried; YAML's reason is the one that people can use.
+        # Each of Ansible's inventory plugins has tried; the reason of the YAML plugin is the useful one.
         reasons = [reason for reason in failures.reasons if "YAML" in reason] or failures.reasons or [one_line(error)]
         raise InputError(
             f"inventory [{', '.join(map(_shown, sources))}] cannot be read: {reasons[0].rstrip('.')}; correct it"

@@ -1,4 +1,4 @@
-"""Which run holds a host: from before it provisions until its figures are home, whether or not it loads the host."""
+"""Which run holds a host, from before it provisions until its figures are collected, with or without a load."""
 
 import shlex
 from collections.abc import Mapping
@@ -7,8 +7,8 @@ from typing import Final
 from fleet.errors import HostError
 from fleet.hosts import Host
 from fleet.inventory import HostVariables
-from zk_locust.agent.lease import lease_in
 from zk_locust.contract.run_files import LEASE
+from zk_locust.contract.shown_lease import lease_in
 
 Lease = Mapping[str, str]
 
@@ -17,7 +17,7 @@ SHOW: Final = f'date +%s; cat "$state/{LEASE}" 2>/dev/null'
 
 
 def state_words(given: str) -> str:
-    """Shell words that set `state` to a host's folder for what is kept; the host knows whether it is root's."""
+    """Shell words that set `state` to a host's folder of state; only the host knows whether the user is root."""
     if given:
         return f"state={shlex.quote(given)}"
     return (
@@ -32,8 +32,8 @@ def parse(shown: str) -> Lease | None:
 
 
 def on_member(host: Host, variables: HostVariables) -> Lease | None:
-    """Ask a member's host for the lease on it; None too where it does not say."""
+    """Ask a member's host for the lease on it; None also where it does not answer."""
     try:
         return parse(host.run(f"{state_words(str(variables.get('zookeeper_state_dir') or ''))}; {SHOW}").out)
     except HostError:
-        return None  # what is wrong with the host is said where the member is asked
+        return None  # the question to the member reports what is wrong with the host

@@ -1,4 +1,4 @@
-"""How a load host stands: who holds it, what runs on it, and what that takes of the machine."""
+"""The state of a load host: which run holds it, what is running, and how much of the machine that uses."""
 
 import json
 import shlex
@@ -20,7 +20,7 @@ _LIMIT_S: Final = 20.0
 class LoadHost:
     """A load host's state. `overview` is what `host-run overview` says; None where `problem` says why not.
 
-    `lease` is which run holds it, also where no load is running.
+    `lease` says which run holds it, also where no load is running.
     """
 
     name: str
@@ -39,12 +39,12 @@ class LoadHost:
 
     @property
     def running(self) -> list[dict[str, Any]]:
-        """Those of them that are on their way."""
+        """The runs that are running."""
         return [run for run in self.runs if run.get("state") == "running"]
 
     @property
     def processes(self) -> list[dict[str, Any]]:
-        """The processes of the runs that are on their way."""
+        """The processes of the runs that are running."""
         return [process for run in self.running for process in run.get("processes", [])]
 
     @property
@@ -56,7 +56,7 @@ class LoadHost:
 
 
 def roles(inventory: Inventory, host: str) -> tuple[str, ...]:
-    """What the host is for the load: `master`, `workers`, or both."""
+    """The roles of the host: `master`, `workers`, or both."""
     return tuple(word for word, group in (("master", MASTER), ("workers", WORKERS)) if host in inventory.group(group))
 
 
@@ -81,7 +81,7 @@ def ask(host: Host, variables: HostVariables, its_roles: tuple[str, ...]) -> Loa
             raise ValueError
     except ValueError:
         raise HostError(
-            f"{folder}/host-run does not say how it stands ({answer.reason}); provision the host anew"
+            f"{folder}/host-run does not print its state ({answer.reason}); provision the host again"
         ) from None
     return LoadHost(variables.host, its_roles, folder, overview=overview, lease=overview.get("lease"))
 

@@ -1,16 +1,16 @@
-"""The logs of one host: the member's, and those of the newest run, shown by the host's own `tail`."""
+"""The logs of one host, shown by its own `tail`: those of its member, and those of the newest run."""
 
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TextIO
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from fleet import leases, load_hosts
 from fleet.endpoints import endpoint
-from fleet.errors import HostError, InputError, nearest
+from fleet.errors import HostError, InputError, unknown
 from fleet.hosts import Host
-from fleet.inventory import MEMBERS, HostVariables, Inventory, as_bool
+from fleet.inventory import MEMBERS, HostVariables, Inventory
 from zk_locust.contract.plain_text import for_screen
 
 MEMBER_LOG: Final = "zookeeper.log"
@@ -39,46 +39,34 @@ class LogFile:
 
 
 def show(inventory: Inventory, host: str, *, names: Sequence[str], lines: int, follow: bool, listed: bool) -> int:
-    """Print logs of a host; return the exit code. With `follow` it goes on until Ctrl-C, with `listed` it lists them.
+    """Print logs of a host; return the exit code. `follow` goes on until Ctrl-C, `listed` lists the files.
 
     Raises InputError for what cannot be used, HostError where the host cannot be asked.
     """
     variables = inventory.variables(host)
     if lines < 0:
         raise InputError(f"--lines [{lines}] must be a whole number from 0")
-    with Host(endpoint(variables)) as reached:
-        files = find(reached, inventory, variables)
-        if listed:
-            for file in files:
-                print(for_screen(f"{file.written}  {file.size:>12,}  {file.path}"))
-            return 0
-        chosen = choose(files, names)
-        commands = tails(chosen, lines, follow)
-        if follow:
-            # They have to end with us, however we end: that is when their standard input does.
-            started = " ".join(f'{command} & tails="$tails $!";' for command in commands)
-            return reached.follow(f"{AS_OWNER}; tails=; {started} cat >/dev/null; kill $tails", PlainOutput(sys.stdout))
-        answer = reached.run("; ".join((AS_OWNER, *(f"({command})" for command in commands))))
-        PlainOutput(sys.stdout).write(answer.out)
-        if answer.code != 0:
-            raise HostError(answer.reason)
+    reached = Host(endpoint(variables))
+    files = find(reached, inventory, variables)
+    if listed:
+        for file in files:
+            print(for_screen(f"{file.written}  {file.size:>12,}  {file.path}"))
         return 0
+    commands = tails(choose(files, names), lines, follow)
+    if follow:
+        # Their standard input ends when this process does, however it ends, and they end with it.
+        started = " ".join(f'{command} & tails="$tails $!";' for command in commands)
+        return reached.follow(f"{AS_OWNER}; tails=; {started} cat >/dev/null; kill $tails", print_plain)
+    answer = reached.run("; ".join((AS_OWNER, *(f"({command})" for command in commands))))
+    print_plain(answer.out)
+    if answer.code != 0:
+        raise HostError(answer.reason)
+    return 0
 
 
-class PlainOutput:
-    """Where a host's text goes: what a terminal would obey is left out."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-
-    def write(self, text: str) -> int:
-        """Write the text, its lines and tabs as they are."""
-        self._out.write(for_screen(text, kept="\n\t"))
-        return len(text)
-
-    def flush(self) -> None:
-        """Show it."""
-        self._out.flush()
+def print_plain(text: str) -> None:
+    """Print a host's text with its lines and tabs, and without control characters."""
+    print(for_screen(text, kept="\n\t"), end="", flush=True)
 
 
 def tails(files: Sequence[LogFile], lines: int, follow: bool) -> list[str]:
@@ -94,7 +82,7 @@ def find(host: Host, inventory: Inventory, variables: HostVariables) -> list[Log
     """The logs that are on the host. Raises HostError where there are none."""
     scripts = []
     name = variables.host
-    if name in inventory.group(MEMBERS) and as_bool(variables.get("zookeeper_managed", True)):
+    if name in inventory.group(MEMBERS) and variables.is_true("zookeeper_managed", True):
         scripts.append(f"{member_folder_words(variables)}; list")
     if name in inventory.load_hosts:
         scripts.append(
@@ -113,7 +101,11 @@ def find(host: Host, inventory: Inventory, variables: HostVariables) -> list[Log
         where = ", ".join(line[2:] for line in (answer.out if answer else "").splitlines() if line.startswith("# "))
         raise HostError(
             f"{name} has no logs"
-            + (f" in {where}: nothing was started there yet, or its files are in results/ already" if where else "")
+            + (
+                f" in {where}: nothing has been started there yet, or its files are in results/ already"
+                if where
+                else ""
+            )
         )
     return found
 
@@ -126,8 +118,6 @@ def member_folder_words(variables: HostVariables) -> str:
 
 def parse(text: str) -> list[LogFile]:
     """The files that the host has listed."""
-    from datetime import UTC, datetime
-
     found = []
     for line in text.splitlines():
         size, _, rest = line.partition(" ")
@@ -139,7 +129,7 @@ def parse(text: str) -> list[LogFile]:
 
 
 def _hidden(path: str) -> bool:
-    """What is among a run's files and is none of people's business: it may hold secrets."""
+    """Whether a file of a run is not shown, since it may hold secrets."""
     return path.endswith("/secrets.json")
 
 
@@ -152,7 +142,7 @@ def choose(files: Sequence[LogFile], names: Sequence[str]) -> list[LogFile]:
         known = {file.name: file for file in files}
         for name in names:
             if name not in known:
-                raise InputError(f"--file [{name}] is not on this host; {nearest(name, known)}")
+                raise InputError(f"--file [{name}] is not on this host{unknown(name, known)}")
         return [known[name] for name in names]
     logs = [file for file in files if file.name.endswith(_LOGS_OF_RUN) and file.name != "gc.log"]
     filled: list[Any] = [file for file in logs if file.size] or logs

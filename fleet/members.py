@@ -1,10 +1,10 @@
-"""What a ZooKeeper member says of itself: the four-letter word `srvr`, asked on the member's own host.
+"""The state of ZooKeeper members: their answers to the four-letter word `srvr`, asked on their own hosts.
 
-`srvr` is answered by every release without a white list, and says all that the table shows.
+Every release answers `srvr` without a white list, and the answer has all that the table shows.
 """
 
+import inspect
 import json
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,53 +12,40 @@ from typing import Any, Final
 
 from fleet.errors import HostError, InputError
 from fleet.hosts import Host
-from fleet.inventory import MEMBERS, HostVariables, Inventory, as_bool
+from fleet.inventory import MEMBERS, HostVariables, Inventory
 from fleet.leases import Lease
+from zk_locust.contract import member_answers
+from zk_locust.contract.connect_string import DEFAULT_CLIENT_PORT, parse_connect_string
 from zk_locust.contract.plain_text import plain_line
 
-CLIENT_PORT: Final = 2181
 _LIMIT_S: Final = 3.0  # for connecting and the complete answer
-_MOST_BYTES: Final = 16 * 1024  # no answer to `srvr` comes near that
-_ROLES: Final = ("leader", "follower", "observer", "standalone", "read-only")
+_MOST_CHARACTERS: Final = 128 * 1024  # of the program's output for one member
 _MOST_SHOWN: Final = 120
 
 # Runs on the host, with any Python from 3.9 on. Arguments: addresses and ports, one pair for each member.
 _PROGRAM: Final = f"""
 import concurrent.futures, json, socket, sys, time
-def ask(target):
-    deadline = time.monotonic() + {_LIMIT_S}
-    answer = b""
+_MOST_BYTES = {member_answers._MOST_BYTES}
+{inspect.getsource(member_answers.AnswerError)}
+{inspect.getsource(member_answers.ask)}
+def answer(target):
     try:
-        with socket.create_connection(target, timeout={_LIMIT_S}) as connection:
-            connection.sendall(b"srvr")
-            while len(answer) <= {_MOST_BYTES}:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return ["", "its answer does not end" if answer else "timed out"]
-                connection.settimeout(left)
-                try:
-                    more = connection.recv(4096)
-                except socket.timeout:
-                    continue
-                if not more:
-                    return [answer.decode("utf-8", "replace"), ""]
-                answer += more
-            return ["", "its answer is too long for a member's"]
-    except (OSError, UnicodeError) as error:
+        return [ask(*target, {_LIMIT_S}), ""]
+    except (OSError, UnicodeError, AnswerError) as error:
         return ["", getattr(error, "strerror", None) or str(error)]
 words = sys.argv[1:]
 targets = list(zip(words[::2], map(int, words[1::2])))
 with concurrent.futures.ThreadPoolExecutor(max(1, len(targets))) as pool:
-    print(json.dumps(list(pool.map(ask, targets))))
+    print(json.dumps(list(pool.map(answer, targets))))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member's state. Without a `role` it does not serve, and `problem` says why.
+    """A member's state. A member without a `role` does not serve; `problem` says why.
 
     `role` is leader, follower, observer, standalone or read-only; `latency_ms` is min, avg and max since the member's
-    start, in milliseconds; `zxid` is hexadecimal. `lease` is which run holds its host.
+    start, in milliseconds; `zxid` is hexadecimal. `lease` says which run holds its host.
     """
 
     name: str
@@ -75,13 +62,13 @@ class Member:
 
     @property
     def serves(self) -> bool:
-        """Whether it takes part and answers clients."""
+        """Whether it answers clients."""
         return bool(self.role)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A member to ask: by its `name`, at `host` and `port` as seen from where it is asked; `address` is for people."""
+    """A member to ask: by its `name`, at `host` and `port` as seen from where it is asked; `address` is shown."""
 
     name: str
     address: str
@@ -92,7 +79,7 @@ class Target:
 def targets(inventory: Inventory) -> dict[str, list[Target]]:
     """Which members are asked, by the host on which they are asked. Raises InputError for what cannot be used.
 
-    Members of our own are asked on their own hosts; those of somebody else's ensemble from the Locust master's.
+    Managed members are asked on their own hosts, those of an external ensemble on the Locust master's host.
     """
     if managed(inventory):
         return {name: [_own(inventory.hosts[name])] for name in inventory.group(MEMBERS)}
@@ -108,29 +95,27 @@ def targets(inventory: Inventory) -> dict[str, list[Target]]:
 
 
 def managed(inventory: Inventory) -> bool:
-    """Whether the members are our own."""
+    """Whether the project manages the members."""
     names = inventory.group(MEMBERS)
     judge = inventory.hosts[names[0]] if names else inventory.hosts[inventory.master]
-    return as_bool(judge.get("zookeeper_managed", True))
+    return judge.is_true("zookeeper_managed", True)
 
 
 def _own(variables: HostVariables) -> Target:
     name = variables.host
-    port = _port(f"{name}: zookeeper_client_port", variables.get("zookeeper_client_port", CLIENT_PORT))
+    port = _port(f"{name}: zookeeper_client_port", variables.get("zookeeper_client_port", DEFAULT_CLIENT_PORT))
     address = str(variables.get("zookeeper_address") or variables.get("ansible_host") or name)
-    # Past firewalls and address translation, like the role does.
+    # As in the role: without firewalls and address translation in between.
     return Target(name, _joined(address, port), str(variables.get("zookeeper_bind_address") or "127.0.0.1"), port)
 
 
 def connect_string(text: str) -> list[Target]:
-    """The members that a connect string names; their address is their name. Raises InputError for a bad port."""
-    found = []
-    for part in text.partition("/")[0].split(","):
-        host, _, port = part.strip().rpartition(":") if re.search(r":\d*$|:[^:\]]+$", part) else (part.strip(), "", "")
-        number = _port("benchmark_parameters.hosts", port or CLIENT_PORT)
-        host = host.strip("[]")
-        found.append(Target(_joined(host, number), "", host, number))
-    return found
+    """The members that a connect string names; their address is their name. Raises InputError for a bad one."""
+    try:
+        members = parse_connect_string(text).members
+    except ValueError as error:
+        raise InputError(f"benchmark_parameters.hosts {error}") from None
+    return [Target(_joined(host, port), "", host, port) for host, port in members]
 
 
 def _port(setting: str, value: Any) -> int:
@@ -157,8 +142,8 @@ def ask(host: Host, asked: Sequence[Target]) -> list[Member]:
 
 
 def read_answers(out: str, count: int) -> list[tuple[str, str]] | None:
-    """What the program has printed: an answer and an error for each member; None where it is anything else."""
-    if len(out) > 8 * count * _MOST_BYTES:  # JSON writes a byte as six characters at most
+    """The output of the program: an answer and an error for each member; None for any other output."""
+    if len(out) > count * _MOST_CHARACTERS:
         return None
     try:
         answers = json.loads(out)
@@ -175,29 +160,22 @@ def _plain(text: str) -> str:
 
 
 def parse(target: Target, text: str, error: str = "") -> Member:
-    """A member from its answer to `srvr`, or from why there is none."""
-    found: dict[str, Any] = {}
-    for line in text.splitlines():
-        name, _, value = (part.strip() for part in line.partition(":"))
-        match name:
-            case "Zookeeper version":
-                found["version"] = _plain(re.split(r"[-,\s]", value)[0])
-            case "Latency min/avg/max" | "Latency min/avg/max (ms)":
-                numbers = value.split("/")
-                right = len(numbers) == 3 and all(re.fullmatch(r"\d{1,18}(\.\d{1,18})?", number) for number in numbers)
-                found["latency_ms"] = tuple(map(float, numbers)) if right else None
-            case "Connections" | "Outstanding" | "Node count":
-                number = int(value) if re.fullmatch(r"\d{1,18}", value, re.ASCII) else None
-                found[{"Node count": "nodes"}.get(name, name.lower())] = number
-            case "Zxid":
-                found["zxid"] = _plain(value)
-            case "Mode" if value in _ROLES:
-                found["role"] = value
+    """A member, from its answer to `srvr` or from the error."""
+    answer = member_answers.parse_srvr(text)
     problem = ""
-    if not found.get("role"):
-        # E.g. "This ZooKeeper instance is not currently serving requests".
-        said = _plain(text) or "the connection was closed without an answer"
-        problem = f"does not serve: {said}"
-        if error:
-            problem = f"{'not running' if 'refused' in error else 'not reached'}: {_plain(error)}"
-    return Member(target.name, target.address, problem=problem, **found)
+    if error:
+        problem = f"{'not running' if 'refused' in error else 'not reached'}: {_plain(error)}"
+    elif answer.error:
+        problem = f"does not serve: {answer.error}"
+    return Member(
+        target.name,
+        target.address,
+        role="" if error else answer.mode,
+        problem=problem,
+        zxid=answer.zxid,
+        connections=answer.connections,
+        outstanding=answer.outstanding,
+        latency_ms=answer.latency_ms,
+        nodes=answer.node_count,
+        version=answer.version,
+    )

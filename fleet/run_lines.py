@@ -1,4 +1,4 @@
-"""The runs that are on the load hosts, in words: whose, since when, how far, and what has been left behind."""
+"""Runs on the load hosts, in words: their owners, their progress, and the files that are left there."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -9,14 +9,14 @@ from fleet.leases import Lease
 from fleet.left_over import CLOSED, OPEN
 from fleet.load_hosts import LoadHost
 from fleet.members import Member
-from fleet.tables import clock
-from zk_locust.contract.plain_text import first_of, plain_line
+from fleet.progress import clock, progress_words
+from zk_locust.contract.plain_text import plain_line
 
 
 def run_lines(
     hosts: Sequence[LoadHost], inventory_option: str, place_of: Callable[[str], str] = lambda _: OPEN
 ) -> list[str]:
-    """One or two lines for each run that is on its way, two for each that has left files to fetch.
+    """Two lines for each run that is running, and for each that has left files on hosts.
 
     `place_of` says where the record of a run is, as `fleet.left_over` does: only an open one can be collected.
     """
@@ -43,7 +43,7 @@ def run_lines(
 
 
 def lease_lines(hosts: Sequence[LoadHost], members: Sequence[Member] = ()) -> list[str]:
-    """A line for each run that holds hosts while no load of it is on its way: it provisions, or fetches figures."""
+    """A line for each run that holds hosts without a load: it provisions, or collects figures."""
     loading = set(_ids(hosts, running=True))
     leases: dict[str, Lease] = {}
     holds: dict[str, list[str]] = {}
@@ -54,19 +54,19 @@ def lease_lines(hosts: Sequence[LoadHost], members: Sequence[Member] = ()) -> li
             holds.setdefault(host.lease["run_id"], []).append(host.name)
     return [
         f"{', '.join(dict.fromkeys(holds[run_id]))}: held by run {plain_line(run_id)} of"
-        f" {plain_line(lease['owner']) or 'somebody unknown'} since {plain_line(lease['since'])}, until"
+        f" {plain_line(lease['owner']) or 'an unknown user'} since {plain_line(lease['since'])}, until"
         f" {plain_line(lease['until'])} at the latest (no load is running)"
         for run_id, lease in sorted(leases.items())
     ]
 
 
 def collect_command(inventory_option: str) -> str:
-    """What fetches the figures of a run that nobody has fetched."""
+    """The command that fetches the figures of a run."""
     return f"ansible-playbook playbooks/collect.yml {inventory_option}"
 
 
 def _advice(place: str, run_id: str, whose: str, inventory_option: str) -> str:
-    """What can be done about files that a run has left on hosts."""
+    """The remedy for files that a run has left on hosts."""
     if place == OPEN:
         return f"`{collect_command(inventory_option)}` fetches them"
     if place == CLOSED:
@@ -81,12 +81,12 @@ def _advice(place: str, run_id: str, whose: str, inventory_option: str) -> str:
 
 
 def owner(runs: Sequence[dict[str, Any]]) -> str:
-    """Whose run it is: user and machine."""
-    return next((plain_line(run["owner"]) for run in runs if run.get("owner")), "somebody unknown")
+    """The owner of a run: user and machine."""
+    return next((plain_line(run["owner"]) for run in runs if run.get("owner")), "an unknown user")
 
 
 def since(run: dict[str, Any], now: str) -> str:
-    """When it was started, and how long ago that is by the clock of the same host."""
+    """When a run was started, and how long ago that is by the clock of the same host."""
     started = str(run.get("started") or "")
     try:
         began = datetime.fromisoformat(started)
@@ -116,17 +116,4 @@ def _progress(runs: Sequence[dict[str, Any]]) -> str:
     progress = next((run["progress"] for run in runs if run.get("progress")), None)
     if not isinstance(progress, dict):
         return "no figures yet"
-    if not progress.get("stage"):
-        return f"waiting for workers, {plain_line(progress.get('workers', 0))} ready"
-    said = [plain_line(progress["stage"])]
-    if progress.get("time_left_s") is not None:
-        said.append(f"{clock(progress['time_left_s'])} left")
-    said.append(f"{progress.get('users') or 0:,} users")
-    said.append(f"{progress.get('rate_per_s') or 0:,.0f} op/s")
-    if progress.get("p99_us") is not None:
-        said.append(f"p99 {progress['p99_us'] / 1000:.3g} ms")
-    failures = progress.get("failures") or 0
-    said.append(f"{failures:,} failure{'' if failures == 1 else 's'}")
-    absent = progress.get("absent")
-    said += first_of(map(plain_line, absent)) if isinstance(absent, list) else []
-    return ", ".join(said)
+    return ", ".join(progress_words(progress))

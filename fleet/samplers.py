@@ -1,4 +1,4 @@
-"""Ending the samplers on members that outlive their run: its controller was killed before it could end them."""
+"""Ends samplers on members that outlive their run, because its controller was killed."""
 
 import shlex
 from collections.abc import Collection
@@ -28,12 +28,12 @@ true
 
 
 def end(inventory: Inventory, ended: Collection[str] = ()) -> list[str]:
-    """End samplers on all members that the inventory manages; return the names of members where there were some.
+    """End samplers on all members that the inventory manages; return the names of the members where some were running.
 
-    The samplers of the run that holds a member go on, unless it is one of `ended`, the runs that have just been ended.
+    The samplers of the run that holds a member continue, unless it is in `ended`, the runs that have just been ended.
 
     Raises InputError for an inventory that cannot be used. A member that cannot be asked is left out: `fab status` says
-    what is wrong with it, and its sampler ends by itself.
+    why, and its sampler ends by itself.
     """
     names = list(inventory.group(MEMBERS)) if managed(inventory) else []
 

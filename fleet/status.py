@@ -1,10 +1,10 @@
-"""How the fleet stands: every host asked once, and at once, and what they say as a table or as JSON."""
+"""The state of the fleet: all hosts are asked at the same time, and their answers shown as tables or as JSON."""
 
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from fleet import leases, load_hosts, members, tables
+from fleet import leases, load_hosts, members
 from fleet.endpoints import Endpoint, endpoint
 from fleet.errors import FleetError, HostError
 from fleet.hosts import Host, ask_all
@@ -13,14 +13,16 @@ from fleet.left_over import place_of, results_of
 from fleet.load_hosts import LoadHost
 from fleet.members import Member
 from fleet.run_lines import lease_lines, run_lines
+from reporting import aligned
 
+NOTHING = "\N{EN DASH}"
 MEMBERS_HEAD = ("member", "address", "role", "zxid", "clients", "queue", "ms min/avg/max", "nodes", "version")
 LOAD_HOSTS_HEAD = ("host", "role", "lock", "processes", "CPU", "machine", "load", "memory GiB")
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What all hosts have said."""
+    """The answers of all hosts."""
 
     inventory: Inventory
     members: list[Member]
@@ -44,7 +46,7 @@ def look(inventory: Inventory) -> Fleet:
     places = {host: load_hosts.roles(inventory, host) for host in inventory.load_hosts}
     folders = {host: inventory.hosts[host] for host in places}
     for variables in folders.values():
-        load_hosts.folder_words(variables)  # a variable that cannot be evaluated is said before any host is asked
+        load_hosts.folder_words(variables)  # a variable that cannot be evaluated is refused before any host is asked
     own = members.managed(inventory)
 
     def question(host: Host) -> tuple[list[Member] | HostError, LoadHost | None]:
@@ -100,14 +102,14 @@ def as_text(fleet: Fleet) -> list[str]:
     if fleet.members:
         rows = [_member_cells(member) for member in fleet.members]
         head: tuple[str, ...] = MEMBERS_HEAD
-        if not any(member.address for member in fleet.members):  # named by their address
+        if not any(member.address for member in fleet.members):  # their address is their name
             head, rows = (head[0], *head[2:]), [[row[0], *row[2:]] for row in rows]
-        lines += tables.aligned(head, rows, left=("member", "address", "role", "zxid"))
+        lines += aligned(head, rows, left={"member", "address", "role", "zxid"})
     if fleet.load_hosts:
         if lines:
             lines.append("")
         rows = [_load_host_cells(host) for host in fleet.load_hosts]
-        lines += tables.aligned(LOAD_HOSTS_HEAD, rows, left=("host", "role", "lock", "processes"))
+        lines += aligned(LOAD_HOSTS_HEAD, rows, left={"host", "role", "lock", "processes"})
     results = results_of(fleet.inventory.controller)
     about_runs = lease_lines(fleet.load_hosts, fleet.members) + run_lines(
         fleet.load_hosts, fleet.inventory.option, lambda run_id: place_of(results, run_id)
@@ -118,18 +120,22 @@ def as_text(fleet: Fleet) -> list[str]:
 def _member_cells(member: Member) -> list[str]:
     if not member.serves:
         return [member.name, member.address, member.problem]
-    latency = "/".join(f"{figure:.3g}" for figure in member.latency_ms) if member.latency_ms else tables.NOTHING
+    latency = "/".join(f"{figure:.3g}" for figure in member.latency_ms) if member.latency_ms else NOTHING
     return [
         member.name,
         member.address,
         member.role,
-        member.zxid or tables.NOTHING,
-        tables.whole(member.connections),
-        tables.whole(member.outstanding),
+        member.zxid or NOTHING,
+        _count(member.connections),
+        _count(member.outstanding),
         latency,
-        tables.whole(member.nodes),
-        member.version or tables.NOTHING,
+        _count(member.nodes),
+        member.version or NOTHING,
     ]
+
+
+def _count(value: int | None) -> str:
+    return NOTHING if value is None else f"{value:,}"
 
 
 def _load_host_cells(host: LoadHost) -> list[str]:
@@ -146,5 +152,5 @@ def _load_host_cells(host: LoadHost) -> list[str]:
         f"{sum(process.get('cpu_percent') or 0 for process in host.processes):.0f} %" if host.processes else "",
         f"{machine.get('cpu_percent') or 0:.0f} % of {machine.get('cores')}",
         f"{(machine.get('load_average') or [0])[0]:.2f}",
-        f"{tables.gib(total - available)}/{tables.gib(total)}",
+        f"{(total - available) / 2**30:.1f}/{total / 2**30:.1f}",
     ]

@@ -1,4 +1,4 @@
-"""Ending the run that holds the load hosts: by its record, and the master first."""
+"""Ends the run that holds the load hosts, by its record there, the master first."""
 
 from collections.abc import Callable
 
@@ -13,21 +13,21 @@ from zk_locust.contract.plain_text import plain_line
 
 
 def stop(inventory: Inventory, say: Callable[[str], None]) -> int:
-    """End what runs, telling `say` line by line; return the exit code: 0, or 1 where that was not possible everywhere.
+    """End what is running and report it to `say`; return 1 if a host could not be asked or ended, else 0.
 
     Raises InputError for an inventory that cannot be used.
     """
-    master = inventory.master  # without one, nobody could have started anything
+    master = inventory.master  # without one, nothing can have been started
     hosts = look(inventory)
     unknown = [host for host in hosts if not host.reached]
     for host in unknown:
-        say(f"{host.name} cannot be asked whether it runs anything: {host.problem}")
+        say(f"{host.name} cannot be asked whether anything is running there: {host.problem}")
     running = sorted({run["run_id"] for host in hosts for run in host.running})
     for run_id in running:
         holders = [host for host in hosts if any(run["run_id"] == run_id for run in host.running)]
         unknown += _end(inventory, run_id, holders, master, say)
     if unknown:  # what may still run needs its samplers
-        say("Samplers on members are not ended: every load host must answer and end its runs first.")
+        say("Samplers on members continue: first, every load host must answer and end its runs.")
     else:
         for name in samplers.end(inventory, running):
             say(f"  {name}: the sampler of its machine has ended")
@@ -37,12 +37,12 @@ def stop(inventory: Inventory, say: Callable[[str], None]) -> int:
             say(line)
     else:
         say(f"Now `{collect_command(inventory.option)}` fetches the figures,")
-        say("unless the ansible-playbook that has started the run still works: then it does so itself.")
+        say("unless the ansible-playbook that started the run is still running: it fetches them itself.")
     return 1 if unknown else 0
 
 
 def look(inventory: Inventory) -> list[LoadHost]:
-    """How the load hosts stand, the master's first."""
+    """The state of the load hosts, the master's first."""
     places = {host: load_hosts.roles(inventory, host) for host in inventory.load_hosts}
     answers = ask_all(
         endpoints(inventory, list(places)),
@@ -62,15 +62,18 @@ def _end(
     since_when = since(runs[0], str((holders[0].overview or {}).get("time", "")))
     say(f"Ending run {plain_line(run_id)} of {owner(runs)}, started {since_when} …")
     failed = []
-    # The master takes the workers' last figures while they still live, so it ends before they are told to.
-    for stage in ([host for host in holders if host.name == master], [host for host in holders if host.name != master]):
-        folders = {host.name: host.folder for host in stage}
+    # The master receives the workers' last figures, so it ends before they do.
+    for ending in (
+        [host for host in holders if host.name == master],
+        [host for host in holders if host.name != master],
+    ):
+        folders = {host.name: host.folder for host in ending}
 
         def question(host: Host, folders: dict[str, str] = folders) -> str:
             return str(load_hosts.stop(host, folders[host.endpoint.name], run_id).get("state"))
 
         reached: dict[str, FleetError | object] = dict(ask_all(endpoints(inventory, list(folders)), question))
-        for host in stage:
+        for host in ending:
             answer = reached[host.name]
             ended = answer in ("ended", "lost", "absent")
             say(f"  {host.name}: {'ended' if ended else plain_line(answer)}")

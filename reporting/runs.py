@@ -17,7 +17,7 @@ from reporting.read import manifest as manifests
 from reporting.read.manifest import Manifest
 from reporting.read.parsing import read_json_object
 from reporting.read.problems import ProblemLog
-from reporting.render import tables
+from reporting.render.screen_table import aligned
 
 UNFINISHED: Final = ".unfinished"
 LATEST: Final = "latest"
@@ -83,7 +83,7 @@ def table(results_dir: Path) -> list[str]:
     runs = find(results_dir)
     if not runs:
         return [f"No runs in {results_dir} yet; `make benchmark` makes one."]
-    lines = tables.aligned(HEAD, [_cells(run) for run in runs], left=frozenset({0, 1, 2, 3, 8, 9}))
+    lines = aligned(HEAD, [_cells(run) for run in runs], left={*HEAD[:4], *HEAD[8:]})
     if any(run.unfinished for run in runs):
         lines += [
             "",

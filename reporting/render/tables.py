@@ -1,11 +1,11 @@
-"""Plain-text tables for a terminal: the summary at the end of a run, and the list of runs."""
+"""The summary of a run for a terminal."""
 
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reporting import text
+from reporting.render.screen_table import aligned
 
 if TYPE_CHECKING:
     from reporting.analyse.headline import Row
@@ -13,29 +13,6 @@ if TYPE_CHECKING:
 
 SUMMARY_HEAD: Final = ("operation", "operations", "rate/s", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "failures")
 WIDTH: Final = 100
-
-
-def aligned(
-    head: Sequence[str], rows: Sequence[Sequence[str]], *, left: frozenset[int], total: bool = False
-) -> list[str]:
-    """Lines of a table: `left` names the columns set to the left, the others are set to the right.
-
-    `total` sets the last row apart by a line.
-    """
-    widths = [max(len(line[i]) for line in (head, *rows)) for i in range(len(head))]
-
-    def line(cells: Sequence[str]) -> str:
-        set_out = (
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return "  ".join(set_out).rstrip()
-
-    rule = "  ".join("─" * width for width in widths)
-    body = [line(row) for row in rows]
-    if total and len(body) > 1:
-        body.insert(-1, rule)
-    return [line(head), rule, *body]
 
 
 def summary_cells(row: "Row") -> list[str]:
@@ -65,7 +42,7 @@ def summary(results: "Results", report: Path | None) -> list[str]:
     lines = [f"Run {run.run_id}: {about}", ""]
     # a total of one operation would only repeat it
     rows = headline.rows if len(headline.rows) == 1 else (*headline.rows, headline.total)
-    lines += aligned(SUMMARY_HEAD, [summary_cells(row) for row in rows], left=frozenset({0}), total=True)
+    lines += aligned(SUMMARY_HEAD, [summary_cells(row) for row in rows], left={"operation"}, total=True)
     lines += ["", f"Verdict: {verdict.verdict}"]
     for reason in verdict.reasons:
         mark = "note: " if reason.severity == "note" else ""

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -24,20 +25,20 @@ PROJECT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
 
-def command(lab: Lab, words: tuple[str, ...], extra_inventory: Path | None) -> dict[str, Any]:
+def command(lab: Lab, words: tuple[str, ...], extra_inventory: Path | None, **variables: str) -> dict[str, Any]:
     inventories = [str(lab.inventory), *([str(extra_inventory)] if extra_inventory else [])]
     options = [word for inventory in inventories for word in ("-i", inventory)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "SSH_"))}
     return {
         "args": [str(BIN / "fab"), words[0], *options, *words[1:]],
         "cwd": PROJECT,
-        "env": environment,
+        "env": environment | variables,
         "text": True,
     }
 
 
-def fab(lab: Lab, *words: str, also: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run(**command(lab, words, also), capture_output=True, timeout=120, check=False)
+def fab(lab: Lab, *words: str, also: Path | None = None, **variables: str) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(**command(lab, words, also, **variables), capture_output=True, timeout=120, check=False)
     assert "Traceback" not in done.stderr
     return done
 
@@ -138,7 +139,12 @@ def test_a_member_behind_a_jump_host(fleet: LabFleet, tmp_path: Path) -> None:
     common = f"-F {tmp_path / 'config'} -J jump -o UserKnownHostsFile={fleet.lab.known_hosts} -o IdentitiesOnly=yes"
     also.write_text(f"zookeeper: {{hosts: {{zk1: {{ansible_ssh_common_args: '{common}'}}}}}}\n")
     before = jump.run("journalctl -u 'ssh*' | grep -c 'Accepted publickey for admin'", check=False).stdout
-    members = json.loads(fab(fleet.lab, "status", "--json", also=also).stdout)["members"]
+    # A connection that is open already would be used again, without a login; and the path of a socket is short.
+    with tempfile.TemporaryDirectory(prefix="fab-", dir="/tmp") as shared:
+        done = fab(fleet.lab, "status", "--json", also=also, ANSIBLE_SSH_CONTROL_PATH_DIR=shared)
+        for socket in Path(shared).iterdir():
+            subprocess.run(["ssh", "-S", str(socket), "-O", "exit", "any"], stderr=subprocess.DEVNULL, check=False)
+    members = json.loads(done.stdout)["members"]
     assert {member["name"]: bool(member["role"]) for member in members} == {"zk1": True, "zk2": True, "zk3": True}
     after = jump.run("journalctl -u 'ssh*' | grep -c 'Accepted publickey for admin'", check=False).stdout
     assert int(after) == int(before) + 2, "for its own row, and on the way to zk1"

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ class Controller:
     def __post_init__(self) -> None:
         (self.folder / "home" / ".ssh").mkdir(parents=True)
         self.ssh = stand_in_ssh.make(self.folder / "home")
+        # The path of a socket is short; pytest's folders are not.
+        self.shared = Path(tempfile.mkdtemp(prefix="fab-", dir="/tmp"))
         self.known_hosts.write_text(self.host.known_host + self.jump.known_host)
         self.state.mkdir()
         self.variables = {
@@ -71,7 +75,9 @@ class Controller:
         return {
             "args": [FAB, words[0], "-i", str(self.inventory), *words[1:]],
             "cwd": PROJECT,
-            "env": environment | {"HOME": str(self.folder / "home"), "ANSIBLE_SSH_EXECUTABLE": str(self.ssh)},
+            "env": environment
+            | {"HOME": str(self.folder / "home"), "ANSIBLE_SSH_EXECUTABLE": str(self.ssh)}
+            | {"ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.shared)},
             "text": True,
         }
 
@@ -116,7 +122,14 @@ class Controller:
         (folder / "progress.json").write_text(json.dumps(progress))
         subprocess.run([str(self.load / "host-run"), "start", "--spec", str(folder / "spec.json")], check=True)
 
+    def disconnect(self) -> None:
+        """End the connections that ssh keeps open for the next command (ControlPersist)."""
+        for socket in self.shared.iterdir():
+            subprocess.run(["ssh", "-S", str(socket), "-O", "exit", "any"], stderr=subprocess.DEVNULL, check=False)
+
     def end(self) -> None:
+        self.disconnect()
+        shutil.rmtree(self.shared)
         for file in self.load.glob("runs/*/"):
             subprocess.run([str(self.load / "host-run"), "stop", "--folder", str(file)], check=True)
 

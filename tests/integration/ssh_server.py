@@ -27,10 +27,20 @@ def make_key(file: Path) -> str:
     return file.with_name(f"{file.name}.pub").read_text().strip()
 
 
-class SshServer:
-    """`with SshServer(folder, public_key) as server`: takes that key for the user who runs the tests."""
+def sign(authority: Path, key: Path, principal: str, *options: str) -> Path:
+    """Sign a public key with the authority's private key, for one host or user; return the certificate's file."""
+    words = ["ssh-keygen", "-q", "-s", str(authority), "-I", "test", *options, "-n", principal, f"{key}.pub"]
+    subprocess.run(words, check=True)
+    return key.with_name(f"{key.name}-cert.pub")
 
-    def __init__(self, folder: Path, public_key: str) -> None:
+
+class SshServer:
+    """`with SshServer(folder, public_key) as server`: takes that key for the user who runs the tests.
+
+    With an `authority` it shows a certificate instead of a bare key, and takes only users with one.
+    """
+
+    def __init__(self, folder: Path, public_key: str, authority: Path | None = None) -> None:
         folder.mkdir()
         self.port = free_ports(1)[0]
         self.host_key = make_key(folder / "host_key")
@@ -50,6 +60,10 @@ class SshServer:
             "LogLevel": "VERBOSE",
             "Subsystem": "sftp internal-sftp",
         }
+        if authority:
+            certificate = sign(authority, folder / "host_key", "127.0.0.1", "-h")
+            settings |= {"HostCertificate": certificate, "TrustedUserCAKeys": authority.with_name("authority.pub")}
+            (folder / "authorized_keys").write_text("")
         self._configuration.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -1,5 +1,6 @@
 """`fab` over real SSH connections: what it shows, what it refuses, and that it leaves nothing behind."""
 
+import getpass
 import http.server
 import json
 import re
@@ -16,7 +17,7 @@ import pytest
 
 from tests import stand_in_sudo
 from tests.integration.fab_controller import RUN, Controller, processes_with, tails
-from tests.integration.ssh_server import SshServer, make_key, require_sshd
+from tests.integration.ssh_server import SshServer, make_key, require_sshd, sign
 from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
 from tests.needs import require_root
 from tests.waiting import until
@@ -111,7 +112,7 @@ def test_a_member_that_does_not_run_is_a_row_and_exit_code_1(controller: Control
 
 
 def test_a_silent_host_holds_nobody_up(controller: Controller) -> None:
-    controller.variables["ansible_ssh_extra_args"] = "-o ConnectTimeout=2"
+    controller.variables["ansible_ssh_timeout"] = 2
     with socket.create_server(("127.0.0.1", 0)) as silent:
         controller.variables["ansible_port"] = (
             f"{{{{ {silent.getsockname()[1]} if inventory_hostname == 'zk1' else {controller.host.port} }}}}"
@@ -138,7 +139,7 @@ def test_a_silent_host_holds_nobody_up(controller: Controller) -> None:
 def test_host_keys_are_checked(
     controller: Controller, known: str, variables: dict[str, Any], passes: bool | None
 ) -> None:
-    """`accept-new` takes a key that nobody knew, and refuses one that has changed."""
+    """`accept-new` takes a key that nobody knew, and refuses one that has changed. `no` keeps what is known."""
     controller.known_hosts.unlink()
     other = f"[127.0.0.1]:{controller.host.port} {' '.join(controller.jump.host_key.split()[:2])}\n"
     if known == "another key":
@@ -147,10 +148,8 @@ def test_host_keys_are_checked(
     passes = known == "nothing" if passes is None else passes
     found = controller.status()["load_hosts"][0]
     assert found["reached"] == passes, found
-    if passes and "accept-new" in str(variables):
-        assert controller.host.known_host in controller.known_hosts.read_text()
-    elif passes:
-        assert not controller.known_hosts.exists() or controller.known_hosts.read_text() == other
+    if passes:
+        assert controller.known_hosts.read_text() == (controller.host.known_host if known == "nothing" else other)
     else:
         assert "host key (ssh-ed25519 SHA256:" in found["problem"]
         assert ("is not the one that is known" in found["problem"]) == (known == "another key")
@@ -181,6 +180,7 @@ def test_a_host_behind_a_jump_host(controller: Controller, way: str) -> None:
         "ssh_config": "",
         "Include": "",
     }.get(way, way)
+    controller.variables["ansible_ssh_args"] = "-C"  # nothing is kept open for the next command
     before = controller.jump.logins
     found = controller.status()["load_hosts"][0]
     assert found["reached"], found
@@ -189,7 +189,9 @@ def test_a_host_behind_a_jump_host(controller: Controller, way: str) -> None:
 
 
 def test_a_proxy_command_that_fails_says_why(controller: Controller) -> None:
-    controller.variables["ansible_ssh_common_args"] = "-o ProxyCommand='echo no way for %r to %h:%p >&2; exit 1'"
+    # The inner shell keeps its standard output open meanwhile: once it is closed, ssh ends the command.
+    command = """sh -c 'echo no way for %r to %h:%p >&2; exit 1'"""
+    controller.variables["ansible_ssh_common_args"] = f'-o "ProxyCommand={command}"'
     problem = controller.status()["load_hosts"][0]["problem"]
     assert re.fullmatch(rf"its ProxyCommand fails: no way for \w+ to 127.0.0.1:{controller.host.port}", problem)
 
@@ -206,6 +208,83 @@ def test_the_key_of_a_jump_host_is_checked_too(controller: Controller, way: str)
     found = controller.status()["load_hosts"][0]
     assert "host key" in found["problem"]
     assert controller.jump.logins == before
+
+
+@pytest.fixture
+def certified(shared: tuple[Path, SshServer, SshServer], controller: Controller) -> Iterator[Path]:
+    """Let the inventory lead to a server that shows and takes certificates; return their authority's key."""
+    folder = controller.folder / "certified"
+    folder.mkdir()
+    make_key(folder / "authority")
+    with SshServer(folder / "server", make_key(folder / "key"), folder / "authority") as server:
+        controller.variables |= {"ansible_port": server.port, "ansible_ssh_private_key_file": str(folder / "key")}
+        controller.known_hosts.write_text(f"@cert-authority * {(folder / 'authority.pub').read_text()}")
+        yield folder / "authority"
+
+
+def test_certificates_of_hosts_and_users(controller: Controller, certified: Path) -> None:
+    assert "takes none of the keys" in controller.status()["load_hosts"][0]["problem"]
+    sign(certified, certified.with_name("key"), getpass.getuser())
+    found = controller.status()["load_hosts"][0]
+    assert found["reached"], found
+    controller.disconnect()
+    make_key(certified.with_name("other"))
+    controller.known_hosts.write_text(f"@cert-authority * {certified.with_name('other.pub').read_text()}")
+    assert "is not in any file of known hosts" in controller.status()["load_hosts"][0]["problem"]
+
+
+def test_a_host_that_is_known_by_another_name(controller: Controller) -> None:
+    controller.known_hosts.write_text(f"box-of-ours {' '.join(controller.host.host_key.split()[:2])}\n")
+    assert not controller.status()["load_hosts"][0]["reached"]
+    controller.variables["ansible_ssh_common_args"] = "-o HostKeyAlias=box-of-ours"
+    assert controller.status()["load_hosts"][0]["reached"]
+
+
+def test_a_host_that_only_an_included_match_describes(controller: Controller) -> None:
+    folder = controller.folder / "home" / ".ssh"
+    (folder / "config").write_text(f"Include {folder}/fleet.conf\n")
+    key = controller.variables.pop("ansible_ssh_private_key_file")
+    port = controller.variables.pop("ansible_port")
+    (folder / "fleet.conf").write_text(
+        f'Match originalhost box-of-ours exec "true"\n  HostName 127.0.0.1\n  Port {port}\n'
+        f"  IdentityFile {key}\n  IdentitiesOnly yes\n"
+    )
+    controller.variables["ansible_host"] = "box-of-ours"
+    found = controller.status()["load_hosts"][0]
+    assert found["reached"], found
+
+
+def test_the_password_of_ssh_answers_its_question_and_is_in_no_argument(controller: Controller) -> None:
+    """As Ansible gives it: by SSH_ASKPASS, from memory that others cannot read."""
+    asked = controller.folder / "asked"
+    controller.ssh = controller.folder / "asking-ssh"
+    controller.ssh.write_text(
+        f"""#!/bin/sh
+        [ "$1" = -G ] && exec ssh -F none "$@"
+        {{ echo "$@"; env; }} > {asked}.seen
+        "$SSH_ASKPASS" "ada@box's password: " > {asked}
+        for word; do [ "$before" = -E ] && echo "Permission denied (password)." > "$word"; before=$word; done
+        exit 255
+        """
+    )
+    controller.ssh.chmod(0o755)
+    controller.variables["ansible_password"] = "sea $horse"
+    found = controller.status()["load_hosts"][0]
+    assert "does not take the password" in found["problem"]
+    assert asked.read_text() == "sea $horse"
+    assert "horse" not in asked.with_name("asked.seen").read_text()
+
+
+def test_ctrl_c_leaves_no_connection(controller: Controller) -> None:
+    controller.variables |= {"ansible_ssh_timeout": 60}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        controller.variables["ansible_port"] = silent.getsockname()[1]
+        status = controller.begin("status")
+        until(lambda: len(processes_with(str(controller.shared))) >= 2, 20)
+        status.send_signal(signal.SIGINT)
+        status.communicate(timeout=10)
+        assert status.returncode != 0
+        assert not processes_with(str(controller.shared))
 
 
 def test_a_wrong_key_file_and_a_refused_key(controller: Controller) -> None:
@@ -248,7 +327,7 @@ def test_logs_of_the_newest_run(controller: Controller) -> None:
     assert "secrets" not in listed
     unknown = controller.fab("logs", "--host", "box", "--file", "worker-9.log")
     assert unknown.returncode == 2
-    assert unknown.stderr.startswith("--file [worker-9.log] is not on this host; did you mean worker-1.log?")
+    assert unknown.stderr.startswith("--file [worker-9.log] is not on this host, did you mean worker-1.log?")
     assert controller.fab("logs", "--host", "bax").stderr.startswith("--host [bax] is not in inventory")
 
 
@@ -330,7 +409,7 @@ def test_stop_says_where_it_could_not_ask(controller: Controller) -> None:
     controller.variables["ansible_port"] = free_ports(1)[0]
     done = controller.fab("stop")
     assert done.returncode == 1
-    assert "box cannot be asked whether it runs anything: cannot connect to 127.0.0.1 port " in done.stdout
+    assert "box cannot be asked whether anything is running there: cannot connect to 127.0.0.1 port " in done.stdout
 
 
 class Page(http.server.BaseHTTPRequestHandler):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fleet.errors import InputError
-from fleet.inventory import Inventory, as_bool
+from fleet.inventory import HostVariables, Inventory
 
 PROJECT = Path(__file__).parents[3]
 Loaded = Callable[[dict[str, Any]], Inventory]
@@ -77,9 +77,17 @@ def test_an_inventory_of_something_else(loaded: Loaded) -> None:
         _ = loaded({"web": {"hosts": {"a": {}}}}).contract_hosts
 
 
-@pytest.mark.parametrize(("value", "truth"), [("yes", True), ("False", False), (True, True), (0, False), ("on", True)])
+@pytest.mark.parametrize(
+    ("value", "truth"), [("yes", True), ("False", False), (True, True), (0, False), ("on", True), ("y", True)]
+)
 def test_truth_values_of_ini_files(value: object, truth: bool) -> None:
-    assert as_bool(value) is truth
+    assert HostVariables("zk1", {"zookeeper_managed": value}).is_true("zookeeper_managed", not truth) is truth
+    assert HostVariables("zk1", {}).is_true("zookeeper_managed", truth) is truth
+
+
+def test_what_is_no_truth_value_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^zk1: zookeeper_managed \[perhaps\] must be true or false; correct it"):
+        HostVariables("zk1", {"zookeeper_managed": "perhaps"}).is_true("zookeeper_managed", True)
 
 
 def test_a_vaulted_variable_is_read_as_playbooks_read_it(tmp_path: Path) -> None:

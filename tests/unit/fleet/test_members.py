@@ -74,7 +74,7 @@ def test_own_members_are_asked_at_home(loaded: Loaded) -> None:
     assert bound["zk1"] == [Target("zk1", "zk.example.org:2181", "192.0.2.5", 2181)]
 
 
-def test_members_of_somebody_else_are_asked_from_the_master(loaded: Loaded) -> None:
+def test_external_members_are_asked_on_the_master(loaded: Loaded) -> None:
     hosts = "a.example.org:2181,[2001:db8::1]:2182,b/chroot"
     found = targets(inventory_of(loaded, zookeeper_managed=False, benchmark_parameters={"hosts": hosts}))
     assert list(found) == ["load1"]
@@ -91,8 +91,13 @@ def test_members_of_somebody_else_are_asked_from_the_master(loaded: Loaded) -> N
 def test_ports_that_are_none(loaded: Loaded, port: str) -> None:
     with pytest.raises(InputError, match=rf"zk1: zookeeper_client_port \[{port}\] must be a port"):
         targets(inventory_of(loaded, zookeeper_client_port=port))
-    with pytest.raises(InputError, match=rf"benchmark_parameters.hosts \[{port}\] must be a port"):
+    with pytest.raises(InputError, match=rf"benchmark_parameters.hosts \[a:{port}\] has "):
         connect_string(f"a:{port}")
+
+
+def test_a_connect_string_with_an_empty_member_is_refused_as_everywhere() -> None:
+    with pytest.raises(InputError, match=r"benchmark_parameters.hosts \[a,,b\] has a member \[\]"):
+        connect_string("a,,b")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +129,7 @@ def test_lone_surrogates_reach_no_screen() -> None:
     assert parse(TARGET, *answers[0]).zxid == ""
 
 
-@pytest.mark.parametrize(("pieces", "word"), [(b"x" * 4096, "too long"), (b"x", "does not end")])
+@pytest.mark.parametrize(("pieces", "word"), [(b"x" * 4096, "longer than 16384 bytes"), (b"x", "has not ended")])
 def test_the_program_ends_where_an_answer_does_not(pieces: bytes, word: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         ended = threading.Event()

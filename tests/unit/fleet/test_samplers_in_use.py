@@ -107,4 +107,4 @@ def test_samplers_go_on_while_a_run_may_still_load(
     said: list[str] = []
     assert stop.stop(fleet, said.append) == 1
     assert goes_on(process)
-    assert "Samplers on members are not ended: every load host must answer and end its runs first." in said
+    assert "Samplers on members continue: first, every load host must answer and end its runs." in said

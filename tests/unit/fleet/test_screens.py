@@ -1,9 +1,9 @@
 """Tables and lines, as people see them; and what an overview of a load host means."""
 
-import io
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,16 @@ import pytest
 from invoke.exceptions import Exit
 
 import fabfile
-from fleet import leases, tables
+from fleet import leases
 from fleet.errors import InputError
 from fleet.hosts import Answer
 from fleet.inventory import HostVariables, Inventory
 from fleet.load_hosts import LoadHost, folder_words
-from fleet.logs import AS_OWNER, LogFile, PlainOutput, choose, parse, tails
+from fleet.logs import AS_OWNER, LogFile, choose, parse, print_plain, tails
 from fleet.members import Member
+from fleet.progress import clock
 from fleet.run_lines import lease_lines, run_lines
-from fleet.status import Fleet, as_json, as_text
+from fleet.status import NOTHING, Fleet, as_json, as_text
 from fleet.tunnel import web_address
 
 GIB = 2**30
@@ -66,7 +67,7 @@ def test_a_sound_fleet() -> None:
         "member  address         role      zxid  clients  queue  ms min/avg/max  nodes  version",
         "──────  ──────────────  ────────  ────  ───────  ─────  ──────────────  ─────  ───────",
         "zk1     192.0.2.1:2181  leader    0x2a    1,033      0      0/0.426/12     25    3.8.0",
-        f"zk2     192.0.2.2:2181  observer  0x29        0      0               {tables.NOTHING}     25    3.8.0",
+        f"zk2     192.0.2.2:2181  observer  0x29        0      0               {NOTHING}     25    3.8.0",
         "",
         "host   role     lock  processes              CPU    machine  load  memory GiB",
         "─────  ───────  ────  ───────────────────  ─────  ─────────  ────  ──────────",
@@ -84,8 +85,8 @@ def test_what_is_wrong_takes_the_rest_of_its_row_and_no_more_columns() -> None:
     found = fleet([Member("zk1", "a:1", problem=reason), Member("zk2", "a:2", "leader", "", "0x1")], hosts)
     assert not found.sound
     lines = as_text(found)
-    assert lines[2] == f"zk1     a:1      {reason}"
-    assert lines[3].startswith("zk2     a:2      leader  0x1 ")
+    assert lines[2].startswith("zk2     a:2      leader  0x1 ")
+    assert lines[3] == f"zk1     a:1      {reason}"
     assert lines[-1] == "load1  master, workers  unreachable: no route to it"
 
 
@@ -136,6 +137,16 @@ def test_members_that_are_named_by_their_address_have_no_second_column_for_it() 
     assert as_text(fleet([Member("a:1", "", "leader"), Member("b:1", "", problem="gone")], []))[0].startswith(
         "member  role "
     )
+
+
+def test_the_command_that_adopts_a_run_is_one_line_in_any_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setattr("fleet.status.place_of", lambda *_: "unknown")
+    lines = as_text(fleet([], [load_host("load1", run("20261124T031500Z-quick", "ended"))]))
+    assert max(map(len, lines[:3])) <= 80
+    adopt = "`ansible-playbook playbooks/collect.yml -i inventory/lab -e run_record_adopt=20261124T031500Z-quick` here"
+    assert lines[-1].endswith(adopt)
 
 
 def test_json_holds_what_the_table_shows() -> None:
@@ -201,11 +212,11 @@ def test_fab_shows_nothing_that_a_terminal_obeys(capsys: pytest.CaptureFixture[s
 def test_a_run_whose_record_is_broken_is_shown_all_the_same() -> None:
     broken = run("R1", "unreadable", owner=None, started=None)
     assert run_lines([load_host("load1", broken)], "")[0].startswith(
-        "Run R1 of somebody unknown: its state is unreadable"
+        "Run R1 of an unknown user: its state is unreadable"
     )
     early = run("R1", owner=None, started=None, progress={"stage": "", "workers": 1})
     assert run_lines([load_host("load1", early)], "") == [
-        "Run R1 of somebody unknown, started at an unknown time",
+        "Run R1 of an unknown user, started at an unknown time",
         "  on load1: waiting for workers, 1 ready",
     ]
 
@@ -226,7 +237,7 @@ def test_logs_that_are_listed_and_chosen() -> None:
     assert files[0].written == "2025-11-24 03:00:00 UTC"
     assert [file.name for file in choose(files, [])] == ["master.log"], "what is empty is left out"
     assert [file.name for file in choose(files, ["gc.log"])] == ["gc.log"]
-    with pytest.raises(InputError, match=r"--file \[mastre.log\] is not on this host; did you mean master.log\?"):
+    with pytest.raises(InputError, match=r"--file \[mastre.log\] is not on this host, did you mean master.log\?"):
         choose(files, ["mastre.log"])
     assert choose([LogFile("/a/other", 1, "")], []) == [LogFile("/a/other", 1, "")]
 
@@ -242,19 +253,20 @@ def test_where_the_web_ui_is_seen_from(bind_host: object, port: object, seen: tu
 
 
 def test_clocks() -> None:
-    assert [tables.clock(seconds) for seconds in (-1, 45.4, 3725)] == ["0:00", "0:45", "1:02:05"]
+    assert [clock(seconds) for seconds in (-1, 45.4, 3725)] == ["0:00", "0:45", "1:02:05"]
 
 
-def test_logs_are_read_as_the_folders_owner_and_reach_the_terminal_as_text(tmp_path: Path) -> None:
+def test_logs_are_read_as_the_folders_owner_and_reach_the_terminal_as_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     log = tmp_path / "zookeeper.log"
     log.write_text("one\n\x1b]0;owned\x07two\n")
     commands = tails([LogFile(str(log), 9, "")], 1, follow=False)
     done = subprocess.run(
         ["sh", "-c", f"{AS_OWNER}; {commands[0]}"], capture_output=True, text=True, timeout=30, check=True
     )
-    shown = io.StringIO()
-    PlainOutput(shown).write(done.stdout)
-    assert shown.getvalue() == "?]0;owned?two\n"
+    print_plain(done.stdout)
+    assert capsys.readouterr().out == "?]0;owned?two\n"
     if os.geteuid() == 0:
         # As in a folder of the service user, who has put a link to a file of root's there.
         secret = tmp_path.parent / "secret"
