@@ -15,6 +15,7 @@ from locust.runners import WorkerRunner
 from zk_locust.clients.bulk import BulkClient, bulk_session
 from zk_locust.clients.native import Delete
 from zk_locust.contract.errors import ClientError, NodeExistsError, NoNodeError, NotEmptyError, ServerError
+from zk_locust.contract.events import LEFT_TREE_REMOVED
 from zk_locust.load.options import Options
 from zk_locust.load.own_nodes import FLEET_MARK, MARK, fresh_node, holds, is_own_name, make_parents, own_node
 from zk_locust.load.picked_classes import drives_zookeeper
@@ -170,4 +171,4 @@ def _remove_left_tree(environment: Any, client: BulkClient, path: str) -> None:
 def _tell_of_left_tree(environment: Any, path: str, removed: int, rest: str) -> None:
     detail = f"{removed} nodes; {rest}" if rest else f"{removed} nodes"
     logger.info("An earlier run has left nodes at %s, removed %s", path, detail)
-    happened.fire(environment=environment, event="left-tree-removed", subject=path, detail=detail)
+    happened.fire(environment=environment, event=LEFT_TREE_REMOVED, subject=path, detail=detail)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from reporting.analyse import series
-from reporting.render import charts
-from reporting.render.charts import Frame, Lines
-from reporting.render.figure import Figure, few_lines, lines_of, ranges
-from reporting.results import Results
+from reporting.render import drawing
+from reporting.render.chart import Figure, few_lines, lines_of, ranges
+from reporting.render.drawing import Frame, Lines
 from reporting.text import natural
-from reporting.verdict.rules import CPU_SHORT_PERCENT
+from reporting.verdict.judged_run import JudgedRun
+from reporting.verdict.thresholds import CPU_SHORT_PERCENT
 
 MAX_WORKER_LINES: Final = 8
 
@@ -54,9 +54,9 @@ MEMBER_METRICS: Final = (
 )
 
 
-def of_workers(results: Results, frame: Frame) -> list[Figure]:
+def of_workers(judged: JudgedRun, frame: Frame) -> list[Figure]:
     """CPU that the workers wanted and waited for over time; nothing when it was not recorded."""
-    found = series.worker_cpu(results.run, results.timeline)
+    found = series.worker_cpu(judged.run, judged.timeline)
     if not len(found):
         return []
     figures = []
@@ -78,7 +78,7 @@ def of_workers(results: Results, frame: Frame) -> list[Figure]:
         ),
     ):
         data, names = few_lines(lines_of(found, "worker", column), MAX_WORKER_LINES, "busiest worker")
-        lines = Lines(data, names, "percent of one core", ",.0f", height=charts.SMALL_HEIGHT, limit=rule, y_max=100)
+        lines = Lines(data, names, "percent of one core", ",.0f", height=drawing.SMALL_HEIGHT, limit=rule, y_max=100)
         figures.append(
             Figure(
                 slug_,
@@ -87,22 +87,22 @@ def of_workers(results: Results, frame: Frame) -> list[Figure]:
                 f"Line chart over time: {title.lower()}. " + ranges(found, "worker", column, "percent"),
                 True,
                 "workers",
-                lambda interactive, lines=lines: charts.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
+                lambda interactive, lines=lines: drawing.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
             )
         )
     return figures
 
 
-def of_members(results: Results, frame: Frame) -> list[Figure]:
+def of_members(judged: JudgedRun, frame: Frame) -> list[Figure]:
     """One figure for each of `MEMBER_METRICS` that any member gave."""
     figures = []
     for metric in MEMBER_METRICS:
-        found = series.members(results.run, results.timeline, metric.metric)
+        found = series.members(judged.run, judged.timeline, metric.metric)
         if not len(found):
             continue
-        names = sorted(results.run.metrics["member"].unique(), key=natural)
+        names = sorted(judged.run.metrics["member"].unique(), key=natural)
         lines = Lines(
-            lines_of(found, "member", "value"), names, metric.y_title, metric.number_format, height=charts.SMALL_HEIGHT
+            lines_of(found, "member", "value"), names, metric.y_title, metric.number_format, height=drawing.SMALL_HEIGHT
         )
         figures.append(
             Figure(
@@ -113,7 +113,7 @@ def of_members(results: Results, frame: Frame) -> list[Figure]:
                 + ranges(found, "member", "value", ""),
                 True,
                 "members",
-                lambda interactive, lines=lines: charts.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
+                lambda interactive, lines=lines: drawing.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
             )
         )
     return figures

@@ -1,0 +1,42 @@
+"""Names of files and folders: in a run folder on the controller, and in a run's folder on a load host.
+
+It needs the standard library only.
+"""
+
+from typing import Final
+
+# The figures of a run. The master writes all but the last; they are moved to the top of the run folder.
+STATS: Final = "locust-stats.csv"
+DISTRIBUTIONS: Final = "locust-distrib.jsonl"
+HISTOGRAMS: Final = "latency.hlog"
+METRICS: Final = "zk-metrics.csv"
+EVENTS: Final = "events.csv"
+HOST_METRICS: Final = "host-metrics.csv"
+FIGURES: Final = (STATS, DISTRIBUTIONS, HISTOGRAMS, METRICS, EVENTS)
+"""What the master's host brings, beside its logs."""
+
+# The run folder: `results/<run_id>/`, while the run is open `results/.unfinished/<run_id>/`.
+UNFINISHED: Final = ".unfinished"
+LATEST: Final = "latest"
+MANIFEST: Final = "manifest.json"
+CONTROLLER: Final = "controller.json"
+LOGS: Final = "logs"
+
+# A load host's folder of a run.
+SPEC: Final = "spec.json"
+STATUS: Final = "status.json"
+PROGRESS: Final = "progress.json"
+SECRETS: Final = "secrets.json"
+LOCUSTFILE: Final = "locustfile.py"
+SUMMARY: Final = "locust-summary.json"
+SUPERVISOR_LOG: Final = "supervisor.log"
+
+# A host that runs may change.
+LEASE: Final = "lease.json"
+MACHINE_LOCK: Final = "/tmp/zk-locust-load.lock"
+"""What a run locks on a load host without `load_host_state_dir`: runs of all users see each other there."""
+
+
+def load_lock(state_dir: str | None) -> str:
+    """Return the file that a run locks on a load host with this `load_host_state_dir`: a folder has its own lock."""
+    return f"{state_dir}/load/lock" if state_dir else MACHINE_LOCK
