@@ -87,8 +87,8 @@ def _deadline(evidence: Evidence) -> Iterator[Reason]:
     if deadline_s is not None and end_s > deadline_s - DEADLINE_START_S:
         yield note(
             "deadline-reached",
-            f"The load did not end by itself: it was recorded for {end_s:.0f} s, and load hosts end it at its deadline, "
-            f"{deadline_s:.0f} s after its start. See the master's log in logs/.",
+            f"The load did not end by itself: it was recorded for {end_s:.0f} s, and load hosts end it at its "
+            f"deadline, {deadline_s:.0f} s after its start. See the master's log in logs/.",
         )
 
 
