@@ -69,7 +69,7 @@ def _distribution_line(value: Any) -> DistributionLine:
         interval=int(value["interval"]),
         operation=operation_name(str(value.get("type") or ""), str(value["name"])),
         distribution=Distribution(
-            histogram=Histogram.from_counts({int(low): int(count) for low, count in value["histogram"].items()}),
+            histogram=Histogram.from_texts(value["histogram"]),
             requests=int(value["requests"]),
             failures=int(value["failures"]),
             sum_us=round(value["sum_us"]),
