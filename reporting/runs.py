@@ -1,7 +1,6 @@
 """The runs of a results folder: finding them by id, and listing them with their main figures.
 
-What `report.json` says is shown as it stands while it is newer than the figures it was made from; a run without one is
-read and judged.
+The figures come from `report.json` while it is newer than the files it was made from. Other runs are read and judged.
 """
 
 import difflib
@@ -18,15 +17,23 @@ from reporting.read.manifest import Manifest
 from reporting.read.parsing import number, read_json_object
 from reporting.read.problems import ProblemLog
 from reporting.render import tables
+from zk_locust.contract.run_files import (
+    DISTRIBUTIONS,
+    EVENTS,
+    HOST_METRICS,
+    LATEST,
+    MANIFEST,
+    METRICS,
+    STATS,
+    UNFINISHED,
+)
 
-UNFINISHED: Final = ".unfinished"
-LATEST: Final = "latest"
 HEAD: Final = ("run", "started", "scenario", "label", "users", "rate/s", "p99 ms", "failures", "verdict", "state")
 
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:
-    """A run folder; `unfinished` when it is still below `.unfinished`."""
+    """A run folder; `unfinished` when it is below `.unfinished`."""
 
     path: Path
     unfinished: bool
@@ -87,14 +94,14 @@ def table(results_dir: Path) -> list[str]:
     if any(run.unfinished for run in runs):
         lines += [
             "",
-            "Unfinished runs belong to a benchmark at work, or to one that was interrupted: "
-            "`ansible-playbook playbooks/collect.yml` finishes the latter.",
+            "An unfinished run is still running, or it was interrupted: `ansible-playbook playbooks/collect.yml` "
+            "finishes it then.",
         ]
     return lines
 
 
 def _cells(run: ListedRun) -> list[str]:
-    manifest = manifests.parse(read_json_object(run.path / manifests.FILE, ProblemLog(), missing=""), ProblemLog())
+    manifest = manifests.parse(read_json_object(run.path / MANIFEST, ProblemLog(), missing=""), ProblemLog())
     written = {} if run.unfinished else _report_of(run.path)
     total = written.get("total") if isinstance(written.get("total"), dict) else None
     verdict = written.get("verdict", {}).get("verdict", "") if isinstance(written.get("verdict"), dict) else ""
@@ -123,8 +130,7 @@ def _state(manifest: Manifest) -> str:
 def _report_of(path: Path) -> dict[str, Any]:
     """The content of `report.json`, or what it would be when it is missing or older than the figures."""
     report = path / "report.json"
-    figures = ("locust-stats.csv", "locust-distrib.jsonl", "zk-metrics.csv", "host-metrics.csv", "events.csv")
-    sources = [path / name for name in figures]
+    sources = [path / name for name in (STATS, DISTRIBUTIONS, METRICS, HOST_METRICS, EVENTS)]
     try:
         newest = max((source.stat().st_mtime for source in sources if source.exists()), default=0.0)
         if report.stat().st_mtime >= newest:

@@ -32,7 +32,7 @@ class Manifest:
 
     run_id: str = ""
     label: str = ""
-    state: str = ""  # whole, failed or interrupted
+    state: str = ""  # complete, failed or interrupted
     reason: str = ""
     started: str = ""
     ended: str = ""
@@ -116,7 +116,7 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
     return Manifest(
         run_id=text("run_id"),
         label=text("label"),
-        state=text("state"),
+        state="complete" if raw.get("state") == "whole" else text("state"),
         reason=text("reason"),
         started=text("started"),
         ended=text("ended"),

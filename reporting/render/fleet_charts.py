@@ -1,4 +1,4 @@
-"""The charts of the fleet's processes as they tell themselves: the workers' CPU, the members' metrics."""
+"""The charts of what processes report of themselves: the workers' CPU, the members' metrics."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -32,14 +32,14 @@ MEMBER_METRICS: Final = (
         "member-outstanding-requests",
         "Outstanding requests",
         "requests",
-        "Requests that the member had taken in and not yet answered. A queue that grows is a member at its limit.",
+        "Requests that the member had accepted and not yet answered. A growing queue means a member at its limit.",
     ),
     MemberMetric(
         "avg_latency",
         "member-average-latency",
         "Average latency",
         "average latency (ms)",
-        "As the member counts it: mean over all requests since it started. It moves slowly and is without the network.",
+        "As the member counts it: mean over all requests since it started. It changes slowly and excludes the network.",
         ",.3~f",
     ),
     MemberMetric(
@@ -65,14 +65,14 @@ def of_workers(judged: JudgedRun, frame: Frame) -> list[Figure]:
             "worker-cpu",
             "CPU that each worker wanted",
             "Running or waiting for a core, in percent of one core. Above the dotted line, at "
-            f"{CPU_SHORT_PERCENT:.0f} %, a worker is short of CPU: then the load generator may be what was measured.",
+            f"{CPU_SHORT_PERCENT:.0f} %, a worker is short of CPU: then the load generator may limit the result.",
             "runnable_percent",
             CPU_SHORT_PERCENT,
         ),
         (
             "worker-cpu-wait",
             "Of which waiting for a core",
-            "Ready to run while other processes of the machine had its cores.",
+            "Ready to run while other processes used the cores of the machine.",
             "waiting_percent",
             None,
         ),

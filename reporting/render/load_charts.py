@@ -52,7 +52,7 @@ def over_time(load: LoadSeries, frame: Frame) -> list[Figure]:
             Figure(
                 "failures",
                 "Failures: failed operations a second",
-                "Failed operations are in no rate and in no latency.",
+                "Rate and latency do not include failed operations.",
                 "Line chart of failed operations a second over time. "
                 + ranges(rates, "operation", "failures_per_s", "a second"),
                 False,

@@ -45,7 +45,7 @@ MACHINE_FIGURES: Final = (
         "machine-cpu",
         "CPU of each machine",
         "percent of all its cores",
-        "Cores in use by whatever runs on the machine, in percent of all its cores.",
+        "Cores in use by all processes of the machine, in percent of all its cores.",
         y_max=100,
     ),
     MachineFigure(
@@ -53,7 +53,7 @@ MACHINE_FIGURES: Final = (
         "machine-network",
         "Network of each machine",
         "MB a second",
-        "Received or sent, whichever was more, because a link is full when one direction is. Without loopback.",
+        "Received or sent, whichever is larger: a link is full when one direction is. Loopback is excluded.",
         unit=1e6,
         least=0.1,
         number_format=",.3~f",
@@ -74,7 +74,7 @@ MACHINE_FIGURES: Final = (
         "machine-disk-busy",
         "Busiest disk of each machine",
         "percent of the time",
-        "How much of the time the machine's busiest disk was at work. A member answers a write when its disk has it.",
+        "Time that the machine's busiest disk was busy. A member answers a write after its disk has stored it.",
         least=5.0,
         y_max=100,
     ),
@@ -97,8 +97,8 @@ def of_zookeeper(judged: JudgedRun, frame: Frame) -> list[Figure]:
                 "zookeeper-cpu",
                 "CPU of each ZooKeeper process",
                 "percent of one core",
-                "What the member's process itself used, in percent of one core: with several threads it may be above "
-                "100. A gap is a time when it did not run.",
+                "CPU of the member's process in percent of one core: several threads can use more than 100. In a gap "
+                "it did not run.",
             ),
             "members",
             found,

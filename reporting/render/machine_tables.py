@@ -36,13 +36,13 @@ def machines(judged: JudgedRun) -> Table | None:
     told = [(title, shown) for title, shown in columns if any(shown(row) != text.NOTHING for row in rows)]
     note = (
         "Measured stage only: means, and peaks of one sample. CPU, disk wait and steal are percentages of all cores of "
-        "the machine; steal is what the hypervisor took for other guests. Network is without loopback, resent are TCP "
-        "segments, disk busy is the busiest disk's time at work."
+        "the machine; steal is what the hypervisor gave to other guests. Network excludes loopback, resent are TCP "
+        "segments, disk busy is how long the busiest disk was busy."
     )
     for together in judged.machines.by_kernel:
         if together[0].shares_kernel:
             names = text.some([row.name for row in together], MAX_CONTAINERS)
-            note += f" {names} are containers of one kernel: CPU, memory, swap and disks are all of theirs together."
+            note += f" {names} are containers of one kernel: CPU, memory, swap and disks are of all of them together."
     return (
         Table(
             "Machines in the measured stage",
@@ -62,7 +62,7 @@ def processes(judged: JudgedRun) -> Table | None:
     workers = [row for row in rows if row.is_worker]
     busiest = sorted(workers, key=lambda row: -(row.cpu_mean_percent_of_core or 0.0))[:MAX_WORKER_ROWS]
     shown = [row for row in rows if not row.is_worker or row in busiest]
-    note = "CPU is in percent of one core. Waiting is the time that threads were ready to run and had no core."
+    note = "CPU is in percent of one core. Waiting is time that threads were ready to run and had no core."
     if len(busiest) < len(workers):
         note += f" Of {len(workers)} workers the {len(busiest)} that used the most CPU; host-metrics.csv has all."
     head = (

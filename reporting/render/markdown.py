@@ -20,7 +20,7 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         lines.append(f"- {reason.severity}: {escaped(reason.text)}")
     lines += [""] if verdict.reasons else []
     if judged.run.problems:
-        lines += ["Not everything of this run could be read:", ""]
+        lines += ["Parts of this run could not be read:", ""]
         lines += [f"- {escaped(str(problem))}" for problem in judged.run.problems]
         lines.append("")
     lines += _table(report_tables.headline(judged), level=2)

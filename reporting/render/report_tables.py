@@ -1,4 +1,4 @@
-"""What a report tells besides its charts, as plain tables: page and Markdown say the same because both say this."""
+"""The tables of a report. Page and Markdown show the same ones."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from reporting.verdict.judged_run import JudgedRun
 from reporting.verdict.judgement import VALID
 
 MEANING: Final = {
-    VALID: "Nothing was found that speaks against these figures.",
-    INCONCLUSIVE: "There are figures, but something else than the ensemble may have shaped them.",
+    VALID: "No rule found anything against these figures.",
+    INCONCLUSIVE: "There are figures, but something other than the ensemble may have shaped them.",
     VOID: "This run has no result.",
 }
 HEADLINE_HEAD: Final = (
@@ -55,7 +55,7 @@ def headline(judged: JudgedRun) -> Table:
     note = f"Measured stage only, {text.duration(found.measured_s)}. "
     if not found.measured_s:
         note = "Nothing was measured. "
-    note += "Operations, rate and latencies are those of successful operations; failures are counted apart."
+    note += "Operations, rate and latencies are of successful operations; failures are counted separately."
     if not found.from_distributions and found.total.operations:
         note += " Percentiles come from locust-stats.csv, because the distributions are missing."
     return Table(
@@ -95,8 +95,8 @@ def scenario(judged: JudgedRun) -> Table:
         ("spawn_rate", "Users started a second", ""),
         ("preparation_s", "Filling and removing the tree, at most", "s"),
         ("warmup_s", "Warm-up", "s"),
-        ("run_time_s", "Measured stage, as asked for", "s"),
-        ("planned_s", "From the first user to the end, as planned", "s"),
+        ("run_time_s", "Measured stage, planned", "s"),
+        ("planned_s", "From the first user to the end, planned", "s"),
         ("scenario_file", "Scenario's file", ""),
     )
     rows = [("Run", judged.run.run_id), ("Label", manifest.label)]
@@ -138,7 +138,7 @@ def hosts(judged: JudgedRun) -> Table | None:
         known = manifest.hosts.get(name, {})
         roles = manifest.roles(name)
         if not roles and known.get("zookeeper_mode"):
-            roles = ["member"]  # of somebody else's ensemble, which the inventory need not name
+            roles = ["member"]  # of an external ensemble, which the inventory need not name
         cells = [_host_cell(known, key) for key, _ in shown_columns]
         rows.append((name, ", ".join(roles), *cells))
     head = ("Host", "Role", *(title for _, title in shown_columns))

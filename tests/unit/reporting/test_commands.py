@@ -204,8 +204,8 @@ def test_runs_lists_finished_and_unfinished_runs(results_dir: Path, capsys: pyte
         "20261124T041500Z-quick-troubled",
         "20261124T061500Z-quick",
     ]
-    assert lines[2].split()[-2:] == ["valid", "whole"]
-    assert lines[3].split()[-3:] == ["160", "inconclusive", "whole"]
+    assert lines[2].split()[-2:] == ["valid", "complete"]
+    assert lines[3].split()[-3:] == ["160", "inconclusive", "complete"]
     assert lines[4].split()[-1] == "unfinished"
     assert "2026-11-24 03:14:40" in lines[2]
     assert "collect.yml" in lines[-1]

@@ -103,7 +103,7 @@ LINES = st.lists(st.one_of(st.just(GOOD), st.lists(CELLS, min_size=3, max_size=7
     lines=LINES, damage=st.binary(max_size=3), place=st.floats(0, 1), end=st.sampled_from(["", "\r", "\n", "\r\n", "x"])
 )
 @example(lines=[GOOD], damage=b"", place=0, end="")
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_both_ways_agree_on_damaged_files(
     tmp_path: Path, lines: list[str], damage: bytes, place: float, end: str
 ) -> None:
@@ -127,7 +127,7 @@ def test_both_ways_agree_on_damaged_files(
         )
     )
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pandas_reads_every_complete_file(tmp_path: Path, cells: list[tuple[str, str, str]]) -> None:
     file = tmp_path / "table.csv"
     file.write_text(HEADER + "".join(f"{when},{size},{text},{text},{text}\r\n" for when, size, text in cells))
