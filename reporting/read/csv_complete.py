@@ -1,8 +1,7 @@
 """Reads a CSV file in which every line is complete and valid, with pandas' own parser; gives None in any doubt.
 
-pandas fills up short lines, accepts some numbers that Python refuses and rounds long ones differently. So each block of
-lines is checked first: every line must have as many fields as the header, and no number may be long enough to be
-rounded. What does not pass is read by `csv_damaged`, which names the lines.
+pandas fills up short lines, skips blank ones and accepts infinite numbers. So each block of lines is checked: every
+line must have as many fields as the header. What does not pass is read by `csv_damaged`, which names the lines.
 """
 
 import csv
@@ -19,13 +18,9 @@ from reporting.read.table_format import Kind, TableFormat
 
 _BLOCK_BYTES: Final = 4 * 1024 * 1024
 _COMMA, _NEWLINE, _QUOTE, _RETURN = b',\n"\r'
-# A double holds 15 digits exactly, and so do the powers of ten up to 10^22: one division then rounds correctly.
-_EXACT_DIGITS: Final = 15
-_LONG_FIELD: Final = csv.field_size_limit()  # which `csv_damaged` refuses
 _NO_MARK: Final = bytes(set(range(256)) - set(b',\r\n"\0'))
-_DIGITS_TO_ZERO: Final = bytes(ord("0") if chr(code) in "0123456789." else ord(" ") for code in range(256))
-_SMALLEST_EXACT: Final = 1e-7
-_LARGEST_EXACT: Final = 1e22
+# `csv_damaged` refuses a field of twice this length.
+_HALF_FIELD: Final = csv.field_size_limit() // 2
 
 
 def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
@@ -54,26 +49,21 @@ def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
 
 def _columns(block: bytes, header: list[str], table: TableFormat) -> dict[str, NDArray[Any]]:
     """Return the columns of a block of lines. Raises ValueError where they are in doubt."""
+    _check_lines(block, len(header))
     there = {name: header.index(name) for name in table.columns if name in header}
-    numbers = [there[name] for name, kind in table.columns.items() if kind is Kind.NUMBER and name in there]
-    if not _is_simple(block, len(header)):
-        lengths = _field_lengths(block, len(header))
-        if lengths[:, numbers].max(initial=0) > _EXACT_DIGITS or lengths.max() >= _LONG_FIELD:
-            raise ValueError
     frame = pd.read_csv(
         io.BytesIO(block),
         header=None,
         names=range(len(header)),
         usecols=list(there.values()),
-        dtype={place: float if place in numbers else "category" for place in there.values()},
+        dtype={place: float if table.columns[name] is Kind.NUMBER else "category" for name, place in there.items()},
         keep_default_na=False,
         na_values=[""],
         skip_blank_lines=False,
         low_memory=False,
     )
     if table.only:
-        column, values = table.only
-        frame = frame[frame[there[column]].isin(values)]
+        frame = frame[frame[there[table.only[0]]].isin(table.only[1])]
     found = {}
     for name, kind in table.columns.items():
         if name not in there:
@@ -82,63 +72,41 @@ def _columns(block: bytes, header: list[str], table: TableFormat) -> dict[str, N
         column = frame[there[name]]
         if name in table.filled and column.isna().any():
             raise ValueError
-        found[name] = _exact(column.to_numpy()) if kind is Kind.NUMBER else _from_categories(column, kind)
+        found[name] = column.to_numpy() if kind is Kind.NUMBER else _from_categories(column, kind)
+        if kind is Kind.NUMBER and np.isinf(found[name]).any():
+            raise ValueError
     return found
 
 
-def _is_simple(block: bytes, fields: int) -> bool:
-    """Whether all lines have that many fields, without quotes and without anything so long that it needs a look."""
+def _check_lines(block: bytes, fields: int) -> None:
+    """Raise ValueError unless every line is complete, of that many fields, and none of them is too long."""
     marks = block.translate(None, _NO_MARK)
-    for line in (b"," * (fields - 1) + b"\r\n", b"," * (fields - 1) + b"\n"):
-        if marks == line * (len(marks) // len(line)):
-            break
-    else:
-        return False
-    if b"0" * (_EXACT_DIGITS + 1) in block.translate(_DIGITS_TO_ZERO):
-        return False
+    ways = (b"," * (fields - 1) + end for end in (b"\r\n", b"\n"))
+    if not any(marks == line * (len(marks) // len(line)) for line in ways):
+        _check_quoted_lines(block, fields)
     # A longer field would leave a piece of half its length without a comma.
-    return all(block.find(b",", i, i + _LONG_FIELD // 2) >= 0 for i in range(0, len(block), _LONG_FIELD // 2)[:-1])
+    if any(block.find(b",", i, i + _HALF_FIELD) < 0 for i in range(0, len(block) - _HALF_FIELD, _HALF_FIELD)):
+        raise ValueError
 
 
-def _field_lengths(block: bytes, fields: int) -> NDArray[np.int64]:
-    """Return the bytes of each field, a row for each line. Raises ValueError where a line has more or fewer fields."""
+def _check_quoted_lines(block: bytes, fields: int) -> None:
+    """The same where fields are quoted, which may hold commas; quotes must enclose complete fields."""
     if not block.endswith(b"\n") or b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
         raise ValueError
     data = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero((data == _COMMA) | (data == _NEWLINE))
-    if b'"' in block:
-        ends = ends[~_is_quoted(data, ends)]
-    if len(ends) % fields:
-        raise ValueError
-    lengths = np.diff(ends, prepend=-1).reshape(-1, fields) - 1
-    line_ends = ends[fields - 1 :: fields]
-    if block.count(b"\n") != len(line_ends) or (data[line_ends] != _NEWLINE).any():
-        raise ValueError
-    return lengths
-
-
-def _is_quoted(data: NDArray[np.uint8], places: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return for each place whether it is quoted. Raises ValueError where quotes do not enclose complete fields."""
     quotes = np.flatnonzero(data == _QUOTE)
     if len(quotes) % 2:
         raise ValueError
     opening, closing = quotes[0::2], quotes[1::2]
     before = np.isin(data[opening[opening > 0] - 1], (_COMMA, _NEWLINE, _QUOTE))
     after = np.isin(data[closing + 1], (_COMMA, _NEWLINE, _RETURN, _QUOTE))  # a line end follows the last one
-    if not before.all() or not after.all():
+    ends = np.flatnonzero((data == _COMMA) | (data == _NEWLINE))
+    ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
+    line_ends = ends[fields - 1 :: fields]
+    if not before.all() or not after.all() or len(ends) % fields or block.count(b"\n") != len(line_ends):
         raise ValueError
-    return np.searchsorted(quotes, places) % 2 == 1
-
-
-def _exact(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the numbers. Raises ValueError where one may be rounded otherwise than Python does, or is infinite."""
-    sizes = np.abs(values)
-    if (
-        np.fmin.reduce(sizes, where=sizes > 0, initial=1.0) < _SMALLEST_EXACT
-        or np.fmax.reduce(sizes, initial=0.0) >= _LARGEST_EXACT
-    ):
+    if (data[line_ends] != _NEWLINE).any():
         raise ValueError
-    return values
 
 
 def _from_categories(column: "pd.Series[Any]", kind: Kind) -> NDArray[Any]:

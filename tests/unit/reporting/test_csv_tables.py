@@ -1,6 +1,7 @@
 """pandas' own parser and the pass line by line give the same frame, or the former gives none."""
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pandas as pd
@@ -122,7 +123,9 @@ def test_both_ways_agree_on_damaged_files(
                 st.floats(-1e14, 1e14).map(lambda value: f"{value:.6g}"),
                 st.decimals(-(10**9), 10**9, places=4).map(str),
                 st.integers(-(10**14), 10**14).map(str),
-            ).filter(lambda text: len(text) <= 15 and (float(text) == 0 or abs(float(text)) >= 1e-7)),
+                st.floats(allow_nan=False, allow_infinity=False).map(repr),
+                st.integers(-(10**30), 10**30).map(str),
+            ),
             st.sampled_from(["", "x", '"a,b"', '"{""e"": 1, ""f"": 2}"', '""', "NA", "1.0"]),
         )
     )
@@ -151,6 +154,32 @@ def test_the_size_of_a_block_changes_nothing(tmp_path: Path, block_bytes: int, m
     file = tmp_path / "table.csv"
     file.write_text(HEADER + GOOD + GOOD.replace("here", "") + GOOD.replace("{}", '"{""e"": 1, ""f"": 2}"') * 3)
     assert assert_agree(file)
+
+
+def test_numbers_are_rounded_as_python_rounds_them(tmp_path: Path) -> None:
+    """Long ones too, which not every version of pandas does."""
+    file = tmp_path / "table.csv"
+    random = Random(7)
+    numbers = [f"{random.uniform(0, 1):.16f}" for _ in range(9000)]
+    numbers += [f"{random.randrange(1, 10**19)}e{random.randrange(-40, 40)}" for _ in range(9000)]
+    file.write_text(HEADER + "".join(GOOD.replace("1.25", number) for number in numbers))
+    assert assert_agree(file)
+
+
+@pytest.mark.parametrize(
+    "number", ["inf", "-Infinity", "1e400", "nan", "NaN", "NA", "1_0", "0x1F", "1e", " ", "٣", "", "#"]
+)
+def test_what_only_one_of_them_takes_for_a_number_is_read_line_by_line(tmp_path: Path, number: str) -> None:
+    file = tmp_path / "table.csv"
+    file.write_text(HEADER + GOOD + GOOD.replace("1.25", number))
+    assert not assert_agree(file)
+
+
+def test_a_very_long_field_is_refused_as_ever(tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    file.write_text(HEADER + GOOD + GOOD.replace("here", "x" * 140_000) + GOOD)
+    assert not assert_agree(file)
+    assert line_by_line(file)[1] == ["3: field larger than field limit (131072); the line is left out"]
 
 
 def test_only_the_lines_that_are_wanted_are_read(tmp_path: Path) -> None:
