@@ -205,12 +205,13 @@ def main() -> None:
         large = Path(temporary) / "locust-stats.csv"
         write_stats(large, options.lines // (options.workers + 5), options.interval_s, options.workers)
         run = write_run(Path(temporary) / "run", options.hours, options.interval_s, options.workers)
-        for title, path, read in (
+        files: tuple[tuple[str, Path, Callable[[Path, ProblemLog], pd.DataFrame]], ...] = (
             (f"locust-stats.csv, {options.lines:,} lines", large, load_files.read_stats),
             ("locust-stats.csv", run / "locust-stats.csv", load_files.read_stats),
             ("zk-metrics.csv", run / "zk-metrics.csv", member_metrics.read),
             ("host-metrics.csv", run / "host-metrics.csv", run_folder.read_host_metrics),
-        ):
+        )
+        for title, path, read in files:
             compare(
                 title,
                 path,
