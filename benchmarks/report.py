@@ -175,8 +175,9 @@ def compare(
     """Read a file in both ways in turn, and show the least time of each and their ratio."""
     times: tuple[list[float], list[float]] = ([], [])
     problems = ProblemLog()
+    reads: tuple[Callable[[], object], ...] = (lambda: ours(problems), theirs)
     for _ in range(repeats):
-        for found, read in zip(times, (lambda: ours(problems), theirs), strict=True):
+        for found, read in zip(times, reads, strict=True):
             start = time.process_time()  # other work on the machine stretches it less than wall time
             read()
             found.append(time.process_time() - start)
