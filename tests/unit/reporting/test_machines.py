@@ -194,7 +194,7 @@ def test_the_table_says_who_are_containers_of_one_kernel(tmp_path: Path, sound: 
     assert table is not None
     assert alone is not None
     assert table.note == (
-        f"{alone.note} load1, zk1, zk3 are containers of one kernel: CPU, memory, swap and disks are all of theirs "
+        f"{alone.note} load1, zk1, zk3 are containers of one kernel: CPU, memory, swap and disks are of all of them "
         "together."
     )
 
