@@ -52,7 +52,7 @@ def _show(lines: Iterable[str]) -> None:
 
 def _told(work: Callable[[], Result]) -> Result:
     """What `work` returns; what goes wrong becomes one line, with exit code 2 where the user can mend it, else 1."""
-    from reporting.errors import ReportingError
+    from reporting import ReportingError
 
     try:
         return work()
@@ -182,31 +182,30 @@ def report(
     _context: Context, inventory: list[str], run: list[str], results_dir: str = "", figures: bool = False
 ) -> None:
     """Write a run's report again, and print its figures."""
-    from reporting import runs
+    from reporting import find_runs
 
     results = _results(results_dir, inventory)
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
-    for folder in _told(lambda: runs.resolve(results, run_ids)):
+    for folder in _told(lambda: find_runs(results, run_ids)):
         _told(lambda folder=folder: _write_and_show(folder, figures))  # type: ignore[misc]
 
 
 def _write_and_show(folder: Path, with_figures: bool) -> None:
-    from reporting import results
-    from reporting.render import tables, write
+    from reporting import load_run, summary, write_report
 
-    found = results.evaluate(folder)
-    page = write.write(found, with_figures=with_figures)
-    _show([*tables.summary(found, page), ""])
+    judged = load_run(folder)
+    page = write_report(judged, with_figures=with_figures)
+    _show([*summary(judged, page), ""])
 
 
 @task(name="runs", iterable=["inventory"], help={"inventory": INVENTORY_HELP, "results_dir": RESULTS_HELP})
 @_command
 def list_runs(_context: Context, inventory: list[str], results_dir: str = "") -> None:
     """List what is in results/: scenario, load, rate, p99, failures and verdict of every run."""
-    from reporting import runs
+    from reporting import list_runs as listed
 
     results = _results(results_dir, inventory)
-    _show(_told(lambda: runs.table(results)))
+    _show(_told(lambda: listed(results)))
 
 
 def _results(given: str, inventory: list[str]) -> Path:

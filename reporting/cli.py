@@ -1,6 +1,6 @@
 """The command `zk-locust-report`: reports, verdicts, summaries and the list of runs, from run folders.
 
-Heavy libraries are imported by the command that needs them, so that `--help` and `runs` answer at once.
+`--help` and `runs` answer at once, because only the other commands import the heavy libraries.
 """
 
 import argparse
@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import reporting
 from reporting.errors import InputError, ReportingError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 2 for bad input, 1 for anything else that a user can mend."""
+    """Run one command; returns the exit code: 0, 2 for bad input, 1 for anything else that a user can correct."""
     options = _parser().parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -67,38 +68,29 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from reporting import results
     from reporting.read import run_folder
-    from reporting.render import tables, write
 
     for run_dir in options.run_dirs:
         run_folder.check_folder(run_dir)  # all of them before the first is written
     for run_dir in options.run_dirs:
-        found = results.evaluate(run_dir)
-        page = write.write(found, with_figures=options.figures)
-        print("\n".join(tables.summary(found, page)) if options.summary else page)
+        judged = reporting.load_run(run_dir)
+        page = reporting.write_report(judged, with_figures=options.figures)
+        print("\n".join(reporting.summary(judged, page)) if options.summary else page)
     return 0
 
 
 def _verdict(options: argparse.Namespace) -> int:
-    from reporting import results
-
-    print(json.dumps(results.evaluate(options.run_dir).verdict.as_dict(), ensure_ascii=False))
+    print(json.dumps(reporting.load_run(options.run_dir).verdict.as_dict(), ensure_ascii=False))
     return 0
 
 
 def _summary(options: argparse.Namespace) -> int:
-    from reporting import results
-    from reporting.render import tables
-
-    found = results.evaluate(options.run_dir)
-    page = found.run.path / "report.html"
-    print("\n".join(tables.summary(found, page if page.exists() else None)))
+    judged = reporting.load_run(options.run_dir)
+    page = judged.run.path / "report.html"
+    print("\n".join(reporting.summary(judged, page if page.exists() else None)))
     return 0
 
 
 def _runs(options: argparse.Namespace) -> int:
-    from reporting import runs
-
-    print("\n".join(runs.table(options.results_dir)))
+    print("\n".join(reporting.list_runs(options.results_dir)))
     return 0

@@ -1,7 +1,6 @@
 """The runs of a results folder: finding them by id, and listing them with their main figures.
 
-What `report.json` says is shown as it stands while it is newer than the figures it was made from; a run without one is
-read and judged.
+The figures come from `report.json` while it is newer than the files it was made from. Other runs are read and judged.
 """
 
 import difflib
@@ -15,18 +14,26 @@ from reporting import text
 from reporting.errors import InputError
 from reporting.read import manifest as manifests
 from reporting.read.manifest import Manifest
-from reporting.read.parsing import read_json_object
+from reporting.read.parsing import number, read_json_object
 from reporting.read.problems import ProblemLog
 from reporting.render.screen_table import aligned
+from zk_locust.contract.run_files import (
+    DISTRIBUTIONS,
+    EVENTS,
+    HOST_METRICS,
+    LATEST,
+    MANIFEST,
+    METRICS,
+    STATS,
+    UNFINISHED,
+)
 
-UNFINISHED: Final = ".unfinished"
-LATEST: Final = "latest"
 HEAD: Final = ("run", "started", "scenario", "label", "users", "rate/s", "p99 ms", "failures", "verdict", "state")
 
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:
-    """A run folder; `unfinished` when it is still below `.unfinished`."""
+    """A run folder; `unfinished` when it is below `.unfinished`."""
 
     path: Path
     unfinished: bool
@@ -87,17 +94,17 @@ def table(results_dir: Path) -> list[str]:
     if any(run.unfinished for run in runs):
         lines += [
             "",
-            "Unfinished runs belong to a benchmark at work, or to one that was interrupted: "
-            "`ansible-playbook playbooks/collect.yml` finishes the latter.",
+            "An unfinished run is still running, or it was interrupted: `ansible-playbook playbooks/collect.yml` "
+            "finishes it then.",
         ]
     return lines
 
 
 def _cells(run: ListedRun) -> list[str]:
-    manifest = manifests.parse(read_json_object(run.path / manifests.FILE, ProblemLog(), missing=""), ProblemLog())
-    facts = {} if run.unfinished else _facts(run.path)
-    total = facts.get("total") if isinstance(facts.get("total"), dict) else None
-    verdict = facts.get("verdict", {}).get("verdict", "") if isinstance(facts.get("verdict"), dict) else ""
+    manifest = manifests.parse(read_json_object(run.path / MANIFEST, ProblemLog(), missing=""), ProblemLog())
+    written = {} if run.unfinished else _report_of(run.path)
+    total = written.get("total") if isinstance(written.get("total"), dict) else None
+    verdict = written.get("verdict", {}).get("verdict", "") if isinstance(written.get("verdict"), dict) else ""
     cells = [
         run.run_id,
         text.moment(manifest.started).removesuffix(" UTC") or text.NOTHING,
@@ -109,9 +116,9 @@ def _cells(run: ListedRun) -> list[str]:
         cells += [text.NOTHING] * 3
     else:
         cells += [
-            text.rate(manifests.number(total.get("rate_per_s"))),
-            text.latency_ms(manifests.number(total.get("p99_us"))),
-            text.count(int(manifests.number(total.get("failures")) or 0)),
+            text.rate(number(total.get("rate_per_s"))),
+            text.latency_ms(number(total.get("p99_us"))),
+            text.count(int(number(total.get("failures")) or 0)),
         ]
     return [*cells, verdict or text.NOTHING, "unfinished" if run.unfinished else _state(manifest)]
 
@@ -120,23 +127,22 @@ def _state(manifest: Manifest) -> str:
     return manifest.state or ("unknown" if not manifest.present else text.NOTHING)
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def _report_of(path: Path) -> dict[str, Any]:
     """The content of `report.json`, or what it would be when it is missing or older than the figures."""
-    written = path / "report.json"
-    figures = ("locust-stats.csv", "locust-distrib.jsonl", "zk-metrics.csv", "host-metrics.csv", "events.csv")
-    sources = [path / name for name in figures]
+    report = path / "report.json"
+    sources = [path / name for name in (STATS, DISTRIBUTIONS, METRICS, HOST_METRICS, EVENTS)]
     try:
         newest = max((source.stat().st_mtime for source in sources if source.exists()), default=0.0)
-        if written.stat().st_mtime >= newest:
-            found = json.loads(written.read_text(encoding="utf-8"))
+        if report.stat().st_mtime >= newest:
+            found = json.loads(report.read_text(encoding="utf-8"))
             if isinstance(found, dict):
                 return found
     except (OSError, ValueError):
         pass
-    from reporting import results
-    from reporting.render import facts
+    from reporting.render import report_data
+    from reporting.verdict import judged_run
 
     try:
-        return facts.as_json(results.evaluate(path))
+        return report_data.as_json(judged_run.load_run(path))
     except InputError:
         return {}

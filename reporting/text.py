@@ -62,6 +62,12 @@ def some(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
+def percent(share: float) -> str:
+    """A share (0 to 1) as percent, with as many digits as it takes to be above zero."""
+    value = share * 100
+    return f"{value:.2g} %" if value < 1 else f"{value:.1f} %"
+
+
 def natural(name: str) -> list[tuple[int, str]]:
     """A sort key under which zk2 comes before zk10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -35,3 +35,8 @@ HOST_COLUMNS: Final[tuple[str, ...]] = (
     "threads",  # process
     "open_files",  # process: descriptors
 )
+
+# Events of a file that is written while a load runs (`lasting_file`), as `events.csv` names them.
+WRITE_FAILED: Final = "write-failed"
+WRITE_RESUMED: Final = "write-resumed"
+RECORDS_LOST: Final = "records-lost"

@@ -17,7 +17,7 @@ none is there twice. Only what exceeds `limit_bytes` is given up, the oldest fir
 
 In the process that leads a load, `tell` may fire `zk_locust.load.stages.happened`, which writes to `events.csv`.
 
-It stands here, and uses nothing else, because the sampler runs where nothing is installed for it.
+It stands here, and uses nothing outside `host_metrics`, because the sampler runs where nothing is installed for it.
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from host_metrics.columns import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
+
 LIMIT_BYTES: Final = 64 * 1024 * 1024
-WRITE_FAILED: Final = "write-failed"
-WRITE_RESUMED: Final = "write-resumed"
-RECORDS_LOST: Final = "records-lost"
 _PAUSE_S: Final = 0.1
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
-from host_metrics.lasting_file import RECORDS_LOST, LastingFile, Tell
+from host_metrics.columns import HOST_COLUMNS, RECORDS_LOST, WHOLE_MACHINE
+from host_metrics.lasting_file import LastingFile, Tell
 from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_machine
 from host_metrics.process import ProcessCounts, named_in_status, read_process
 from host_metrics.process_identity import Identity, named_in_pid_file

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from host_metrics.lasting_file import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
+from host_metrics.columns import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
 
 _ROOM_BYTES: Final = 4096
 _MOST_TIMES: Final = 20

@@ -13,7 +13,8 @@ from typing import Final
 import gevent
 from gevent.lock import BoundedSemaphore
 
-from host_metrics.lasting_file import WRITE_FAILED, LastingFile
+from host_metrics.columns import WRITE_FAILED
+from host_metrics.lasting_file import LastingFile
 from zk_metrics.columns import COMMON_METRICS, MEMBER_COLUMNS
 from zk_metrics.member import Sample
 from zk_metrics.untrusted import Value, plain_text

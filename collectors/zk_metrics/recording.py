@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from host_metrics.lasting_file import WRITE_FAILED
+from host_metrics.columns import WRITE_FAILED
 from zk_locust.load.stages import happened
 from zk_metrics.member import Member, Sample
 from zk_metrics.metrics_file import MetricsFile

@@ -8,7 +8,8 @@ from typing import Any, Final
 from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED, PERCENTILES
 from reporting.analyse.timeline import Timeline
 from reporting.read.distributions import Distribution
-from reporting.read.run_folder import RunFolder, operation_name
+from reporting.read.load_files import operation_name
+from reporting.read.run_folder import RunFolder
 
 TOTAL: Final = "all operations"
 HEADLINE_PERCENTILES: Final = (50.0, 95.0, 99.0, 99.9)

@@ -16,9 +16,9 @@ from typing import Final
 import pandas as pd
 
 from locust_extra.columns import COOL_DOWN, MEASURED, WARM_UP
-from reporting.read import manifest as manifests
 from reporting.read.distributions import DistributionLine
 from reporting.read.manifest import Manifest
+from reporting.read.parsing import number as as_number
 from reporting.read.run_folder import RunFolder
 
 _ORDER: Final = (WARM_UP, MEASURED, COOL_DOWN)
@@ -133,7 +133,7 @@ def _offset(frame: pd.DataFrame) -> float:
 
 def _clock_offsets_s(manifest: Manifest) -> dict[str, float]:
     """Each host's clock minus the master's: the manifest has both against the controller's, in milliseconds."""
-    told = {host: manifests.number(known.get("clock_offset_ms")) for host, known in manifest.hosts.items()}
+    told = {host: as_number(known.get("clock_offset_ms")) for host, known in manifest.hosts.items()}
     known_ms = {host: offset_ms for host, offset_ms in told.items() if offset_ms is not None}
     master = next((host for host in manifest.groups.get("locust_master", []) if host in known_ms), None)
     return {host: (known_ms[host] - known_ms[master]) / 1000 for host in known_ms} if master is not None else {}

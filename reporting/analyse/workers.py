@@ -8,12 +8,11 @@ import pandas as pd
 
 from locust_extra.columns import ALL_WORKERS, MEASURED
 from reporting.analyse.timeline import Timeline
-from reporting.read.manifest import number
 from reporting.read.run_folder import RunFolder
 
 LOST_EVENT: Final = "worker-lost"
 # A worker whose rows stop this many intervals before the measured stage ends has fallen silent, event or not. Fewer
-# may only be a report that was on its way.
+# may only be a report that was late.
 SILENT_INTERVALS: Final = 3
 
 
@@ -44,12 +43,15 @@ class WorkerCpu:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The workers of a run. `expected` is None when the manifest does not say."""
+    """The workers that delivered figures, those that were lost, and the CPU of each.
+
+    `most_users` is the largest number of users that ran at the end of a measured interval, None when it is not known.
+    """
 
     seen: tuple[str, ...]
-    expected: int | None
     losses: tuple[Loss, ...]
     cpu: tuple[WorkerCpu, ...]
+    most_users: int | None
 
 
 def build(run: RunFolder, timeline: Timeline, short_percent: float) -> Workers:
@@ -58,15 +60,13 @@ def build(run: RunFolder, timeline: Timeline, short_percent: float) -> Workers:
     rows = stats[stats["worker"] != ALL_WORKERS]
     seen = tuple(sorted(rows["worker"].unique()))
     measured = rows[rows["stage"] == MEASURED]
-    return Workers(seen, _expected(run), _losses(run, timeline, seen), tuple(_cpu(measured, short_percent)))
-
-
-def _expected(run: RunFolder) -> int | None:
-    processes = [
-        number(run.manifest.host_variables.get(host, {}).get("locust_processes"))
-        for host in run.manifest.groups.get("locust_workers", [])
-    ]
-    return int(sum(found for found in processes if found)) if processes and all(processes) else None
+    users = stats.loc[(stats["worker"] == ALL_WORKERS) & (stats["stage"] == MEASURED), "users"].max()
+    return Workers(
+        seen,
+        _losses(run, timeline, seen),
+        tuple(_cpu(measured, short_percent)),
+        most_users=None if users != users else int(users),
+    )
 
 
 def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...]) -> tuple[Loss, ...]:

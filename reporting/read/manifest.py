@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from reporting.read import plan as plans
 from reporting.read.parsing import parse_time
+from reporting.read.plan import FILE, Plan
 from reporting.read.problems import ProblemLog
 from zk_locust.contract.secrets import redacted
 
-FILE: Final = "manifest.json"
-
-_TRUE: Final = ("true", "yes", "on", "1", "y", "t")
 _ROLES: Final = {"zookeeper": "member", "locust_master": "master", "locust_workers": "workers"}
 
 
@@ -33,7 +32,7 @@ class Manifest:
 
     run_id: str = ""
     label: str = ""
-    state: str = ""  # whole, failed or interrupted
+    state: str = ""  # complete, failed or interrupted
     reason: str = ""
     started: str = ""
     ended: str = ""
@@ -43,8 +42,9 @@ class Manifest:
     versions: Mapping[str, Any] = field(default_factory=dict)
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     phases: tuple[Phase, ...] = ()
-    warnings: tuple[str, ...] = ()  # what preflight had to say
-    missing: tuple[str, ...] = ()  # what did not come home from the hosts
+    warnings: tuple[str, ...] = ()  # what preflight warned of
+    missing: tuple[str, ...] = ()  # what could not be collected from the hosts
+    plan: Plan = field(default_factory=Plan)
     present: bool = False
 
     @property
@@ -54,14 +54,8 @@ class Manifest:
 
     @property
     def users(self) -> int | None:
-        """Simulated users that the scenario asks for."""
-        users = number(self.scenario.get("users"))
-        return None if users is None else int(users)
-
-    @property
-    def run_time_s(self) -> float | None:
-        """Length of the measured stage that was asked for, seconds."""
-        return number(self.scenario.get("run_time_s"))
+        """Simulated users that were planned."""
+        return self.plan.users
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -79,22 +73,11 @@ class Manifest:
         return {host: str(known["not_sampled"]) for host, known in self.hosts.items() if known.get("not_sampled")}
 
     @property
-    def sampled_hosts(self) -> tuple[str, ...]:
-        """The hosts whose machines the run was to sample: those with a role, and an interval that is not 0.
-
-        Members of an ensemble that somebody else manages are none of them.
-        """
-        members, *load = (self.groups.get(group, []) for group in _ROLES)
-        own = [name for name in members if _managed(self.host_variables.get(name))]
-        return tuple(name for name in dict.fromkeys([*own, *load[0], *load[1]]) if not self._unsampled(name))
-
-    @property
     def samples_no_machine(self) -> bool:
-        """Whether the inventory switches the samples off for all hosts of the run."""
-        return any(self._unsampled(name) for name in self.host_variables) and not self.sampled_hosts
-
-    def _unsampled(self, host: str) -> bool:
-        return number(self.host_variables.get(host, {}).get("benchmark_host_metrics_interval_s")) == 0
+        """Whether no machine of the run was to be sampled."""
+        if self.plan.recorded:
+            return not self.plan.sampled_hosts
+        return not self.plan.sampled_hosts and any(map(plans.is_unsampled, self.host_variables.values()))
 
     def phase(self, name: str) -> Phase | None:
         """The phase of that name, if it began."""
@@ -127,21 +110,25 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
     groups = mapping(inventory.get("groups"), "inventory.groups")
     variables = mapping(inventory.get("hosts"), "inventory.hosts")
     hosts = mapping(raw.get("hosts"), "hosts")
+    scenario = mapping(raw.get("scenario"), "scenario")
+    in_groups = {name: [str(host) for host in found] for name, found in groups.items() if isinstance(found, list)}
+    host_variables = {name: mapping(found, f"inventory.hosts.{name}") for name, found in variables.items()}
     return Manifest(
         run_id=text("run_id"),
         label=text("label"),
-        state=text("state"),
+        state="complete" if raw.get("state") == "whole" else text("state"),
         reason=text("reason"),
         started=text("started"),
         ended=text("ended"),
-        scenario=mapping(raw.get("scenario"), "scenario"),
-        groups={name: [str(host) for host in found] for name, found in groups.items() if isinstance(found, list)},
-        host_variables={name: mapping(found, f"inventory.hosts.{name}") for name, found in variables.items()},
+        scenario=scenario,
+        groups=in_groups,
+        host_variables=host_variables,
         versions=mapping(raw.get("versions"), "versions"),
         hosts={name: mapping(found, f"hosts.{name}") for name, found in hosts.items()},
         phases=_phases(raw.get("phases"), problems),
         warnings=_lines(raw, "warnings", problems),
         missing=_lines(raw, "missing", problems),
+        plan=plans.parse(raw, problems) or plans.of_older_manifest(scenario, in_groups, host_variables),
         present=True,
     )
 
@@ -173,22 +160,3 @@ def _phases(raw: Any, problems: ProblemLog) -> tuple[Phase, ...]:
             duration_s = None
         phases.append(Phase(str(item["name"]), start, end, duration_s))
     return tuple(phases)
-
-
-def _managed(variables: Mapping[str, Any] | None) -> bool:
-    """Whether the run manages the member that has these variables, None where the inventory has no such host."""
-    if variables is None:
-        return False
-    value = variables.get("zookeeper_managed", True)
-    return value.strip().lower() in _TRUE if isinstance(value, str) else bool(value)
-
-
-def number(value: Any) -> float | None:
-    """`value` as a finite number, or None when it is none."""
-    if isinstance(value, bool):
-        return None
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        return None
-    return found if found == found and abs(found) != float("inf") else None

@@ -7,15 +7,15 @@
 | the predecessor of 2019 | a poll of a member, metrics are columns | the column `host_port` |
 """
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from reporting.read.csv_tables import Kind, read_table
+from reporting.read.csv_tables import header_of, read_table
 from reporting.read.problems import ProblemLog
+from reporting.read.table_format import Kind, TableFormat, kinds
 from zk_metrics.columns import LONG_COLUMNS, REACHABLE
 
 # What the report shows of a member. The file holds some hundred metrics more.
@@ -36,6 +36,16 @@ _KINDS: Final[Mapping[str, Kind]] = {
     **_METRICS,
 }
 COLUMNS: Final = tuple(_KINDS)
+_WIDE: Final = TableFormat(_KINDS, filled=("timestamp", "elapsed_s", "member"), optional=tuple(_METRICS))
+_LONG: Final = TableFormat(
+    kinds(LONG_COLUMNS, text=("member", "metric", "value", "detail")),
+    only=("metric", frozenset({REACHABLE, *_METRICS})),
+)
+_OF_PREDECESSOR: Final = TableFormat(
+    {"timestamp": Kind.TIME, _PREDECESSORS_MEMBER: Kind.TEXT, **_METRICS},
+    filled=("timestamp", _PREDECESSORS_MEMBER),
+    optional=tuple(_METRICS),
+)
 
 
 def read(path: Path, problems: ProblemLog) -> pd.DataFrame:
@@ -44,41 +54,23 @@ def read(path: Path, problems: ProblemLog) -> pd.DataFrame:
     `timestamp` is in seconds since the epoch. `reachable` is 1 or 0; metrics that the member did not tell are NaN or
     empty.
     """
-    header = _header_of(path)
+    header = header_of(path)
     if {"metric", "value"} <= header:
         return _from_long(path, problems)
     if _PREDECESSORS_MEMBER in header:
         return _from_predecessor(path, problems)
-    return read_table(
-        path, _KINDS, problems, missing=MISSING, check=("timestamp", "elapsed_s", "member"), optional=tuple(_METRICS)
-    )
-
-
-def _header_of(path: Path) -> set[str]:
-    try:
-        with path.open(newline="", encoding="utf-8", errors="replace") as stream:
-            return set(next(csv.reader(stream), []))
-    except (OSError, csv.Error):
-        return set()  # reading it in earnest says so
+    return read_table(path, _WIDE, problems, missing=MISSING)
 
 
 def _from_long(path: Path, problems: ProblemLog) -> pd.DataFrame:
-    kinds = {
-        name: Kind.TIME if name == "timestamp" else Kind.NUMBER if name == "elapsed_s" else Kind.TEXT
-        for name in LONG_COLUMNS
-    }
-    wanted = {REACHABLE, *_METRICS}
-    found = read_table(path, kinds, problems, missing=MISSING, accept=lambda row: row.get("metric") in wanted)
+    found = read_table(path, _LONG, problems, missing=MISSING)
     by_poll = found.groupby(["elapsed_s", "timestamp", "member", "metric"], sort=True)["value"].last()
     return _in_order(by_poll.unstack("metric").reset_index())
 
 
 def _from_predecessor(path: Path, problems: ProblemLog) -> pd.DataFrame:
     """Read what was written without a clock of its own: a poll's time is its label, counted from the first."""
-    kinds = {"timestamp": Kind.TIME, _PREDECESSORS_MEMBER: Kind.TEXT, **_METRICS}
-    found = read_table(
-        path, kinds, problems, missing=MISSING, check=("timestamp", _PREDECESSORS_MEMBER), optional=tuple(_METRICS)
-    )
+    found = read_table(path, _OF_PREDECESSOR, problems, missing=MISSING)
     found = found.rename(columns={_PREDECESSORS_MEMBER: "member"})
     found["elapsed_s"] = found["timestamp"] - found["timestamp"].min()
     # A row without any metric is how it wrote an answer that was none.

@@ -27,6 +27,16 @@ def finite(value: str | float) -> float:
     return found
 
 
+def number(value: Any) -> float | None:
+    """`value` as a finite number, or None when it is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return finite(value)
+    except (TypeError, ValueError):
+        return None
+
+
 def is_cut_off(path: Path) -> bool:
     """Whether the file does not end with a line end: then its last line cannot be trusted."""
     with path.open("rb") as stream:

@@ -8,7 +8,6 @@ Its series (`LOCUST_EXTRA_STATS_CSV`) has a row for each request name at each lo
 Since Locust 0.12 its `num_requests` contains failed requests, before not; nothing in the files tells which it was.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +16,11 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED, STATS_COLUMNS, WARM_UP
-from reporting.read.csv_tables import Kind, read_table
+from reporting.read.csv_tables import header_of, read_table
 from reporting.read.distributions import Distribution, DistributionLine, Histogram, lowest_equivalent
 from reporting.read.parsing import finite, parse_time, read_json_lines
 from reporting.read.problems import ProblemLog
+from reporting.read.table_format import Kind, TableFormat
 
 _TOTALS: Final = frozenset({"Total", AGGREGATED})
 _PERCENTILES: Final[Mapping[str, str]] = {"50%": "p50_us", "90%": "p90_us", "95%": "p95_us", "99%": "p99_us"}
@@ -30,14 +30,17 @@ _MILLISECONDS: Final[Mapping[str, str]] = {
     "max_response_time": "max_us",
     **_PERCENTILES,
 }
-_OPTIONAL: Final = ("user_count", "client_id")
-_KINDS: Final[Mapping[str, Kind]] = {
-    "timestamp": Kind.TIME,
-    "method": Kind.TEXT,
-    "name": Kind.TEXT,
-    "client_id": Kind.TEXT,
-    **dict.fromkeys(("num_requests", "num_failures", "user_count", *_MILLISECONDS), Kind.NUMBER),
-}
+_SERIES: Final = TableFormat(
+    {
+        "timestamp": Kind.TIME,
+        "method": Kind.TEXT,
+        "name": Kind.TEXT,
+        "client_id": Kind.TEXT,
+        **dict.fromkeys(("num_requests", "num_failures", "user_count", *_MILLISECONDS), Kind.NUMBER),
+    },
+    filled=("timestamp", "num_requests", "num_failures"),
+    optional=("user_count", "client_id"),
+)
 LACKS: Final = (
     "was written by the predecessor (2019): times are rounded to milliseconds, requests may contain failed ones, and "
     "it lacks p99.9, errors, and the workers' CPU; what was counted before the last reset is taken for the warm-up"
@@ -61,11 +64,7 @@ class _Look(NamedTuple):
 
 def is_series(path: Path) -> bool:
     """Whether the file is a series of the predecessor's."""
-    try:
-        with path.open(newline="", encoding="utf-8", errors="replace") as stream:
-            return {"method", "num_requests"} <= set(next(csv.reader(stream), []))
-    except (OSError, csv.Error):
-        return False
+    return {"method", "num_requests"} <= header_of(path)
 
 
 def operation_of(method: str, name: str) -> str:
@@ -78,15 +77,7 @@ def operation_of(method: str, name: str) -> str:
 def read_series(path: Path, problems: ProblemLog) -> pd.DataFrame:
     """Return the series as a frame with `STATS_COLUMNS`; what they have and it lacks is NaN or empty."""
     problems.add(path.name, None, LACKS, lost_figures=True)
-    found = read_table(
-        path,
-        _KINDS,
-        problems,
-        missing="the series is not known",
-        lost_figures=True,
-        check=("timestamp", "num_requests", "num_failures"),
-        optional=_OPTIONAL,
-    )
+    found = read_table(path, _SERIES, problems, missing="the series is not known", lost_figures=True)
     found = found[found["client_id"] == ""].sort_values("timestamp", kind="stable").reset_index(drop=True)
     names = [operation_of(method, name) for method, name in zip(found["method"], found["name"], strict=True)]
     frame = pd.DataFrame(

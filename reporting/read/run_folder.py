@@ -4,51 +4,29 @@ The folder follows the results contract; its columns are those of `locust_extra.
 `host_metrics.columns`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
 from host_metrics.columns import HOST_COLUMNS
-from locust_extra.columns import AGGREGATED, EVENT_COLUMNS, STATS_COLUMNS
+from locust_extra.columns import EVENT_COLUMNS
 from reporting.errors import InputError
+from reporting.read import load_files, member_metrics
 from reporting.read import manifest as manifests
-from reporting.read import member_metrics, predecessor
-from reporting.read.csv_tables import Kind, read_table
-from reporting.read.distributions import Distribution, DistributionLine, Histogram
+from reporting.read.csv_tables import read_table
+from reporting.read.distributions import DistributionLine
 from reporting.read.manifest import Manifest
-from reporting.read.parsing import finite, parse_time, read_json_lines, read_json_object
+from reporting.read.parsing import read_json_object
 from reporting.read.problems import Problem, ProblemLog
+from reporting.read.table_format import TableFormat, kinds
+from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, STATS
 
-STATS_FILE: Final = "locust-stats.csv"
-# Runs recorded before stages were called so have them under this name.
-_OLDER_NAMES: Final = {"part": "stage"}
-DISTRIBUTIONS_FILE: Final = "locust-distrib.jsonl"
-METRICS_FILE: Final = "zk-metrics.csv"
-HOST_METRICS_FILE: Final = "host-metrics.csv"
-EVENTS_FILE: Final = "events.csv"
-
-_STATS_KINDS: Final[Mapping[str, Kind]] = {
-    name: Kind.TIME
-    if name == "timestamp"
-    else Kind.TEXT
-    if name in ("stage", "worker", "type", "name", "errors")
-    else Kind.NUMBER
-    for name in STATS_COLUMNS
-}
-_HOST_KINDS: Final[Mapping[str, Kind]] = {
-    name: Kind.TIME
-    if name == "timestamp"
-    else Kind.TEXT
-    if name in ("host", "machine", "kernel", "process")
-    else Kind.NUMBER
-    for name in HOST_COLUMNS
-}
-_EVENT_KINDS: Final[Mapping[str, Kind]] = {
-    name: Kind.TIME if name == "timestamp" else Kind.TEXT for name in EVENT_COLUMNS
-}
+_HOST_METRICS: Final = TableFormat(
+    kinds(HOST_COLUMNS, text=("host", "machine", "kernel", "process")), filled=("host", "machine"), optional=("kernel",)
+)
+_EVENTS: Final = TableFormat(kinds(EVENT_COLUMNS, text=("source", "event", "subject", "detail")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +52,13 @@ class RunFolder:
         return self.manifest.run_id or self.path.name
 
 
-def operation_name(request_type: str, name: str) -> str:
-    """What the report calls an operation; the type is said only where it is not ZooKeeper's."""
-    return name if request_type in ("", "zookeeper") else f"{name} ({request_type})"
-
-
 def check_folder(path: Path) -> Path:
     """The folder's real path. Raises InputError when it is none, or holds nothing of a run."""
     if not path.exists():
         raise InputError(f"run folder [{path}] does not exist; `zk-locust-report runs` lists the runs there are")
     if not path.is_dir():
         raise InputError(f"run folder [{path}] is a file; give the folder results/<run_id> that holds it")
-    known = (manifests.FILE, STATS_FILE, DISTRIBUTIONS_FILE, METRICS_FILE, HOST_METRICS_FILE, EVENTS_FILE)
+    known = (MANIFEST, STATS, DISTRIBUTIONS, METRICS, HOST_METRICS, EVENTS)
     if not any((path / name).exists() for name in known):
         raise InputError(f"run folder [{path}] holds none of {', '.join(known)}; give a folder results/<run_id>")
     return path.resolve()
@@ -96,82 +69,24 @@ def load(path: Path) -> RunFolder:
     folder = check_folder(path)
     problems = ProblemLog()
     raw = read_json_object(
-        folder / manifests.FILE, problems, missing="what was run, on which hosts and with which versions is not known"
+        folder / MANIFEST, problems, missing="what was run, on which hosts and with which versions is not known"
     )
     manifest = manifests.parse(raw, problems)
-    stats = _stats(folder / STATS_FILE, problems)
-    distributions = tuple(_distributions(folder / DISTRIBUTIONS_FILE, problems))
-    metrics = member_metrics.read(folder / METRICS_FILE, problems)
-    host_metrics = read_table(
-        folder / HOST_METRICS_FILE,
-        _HOST_KINDS,
-        problems,
-        missing="what the machines and their processes used is not known",
-        check=("host", "machine"),
-        optional=("kernel",),
-        may_be_missing=manifest.samples_no_machine,
-    )
-    events = read_table(
-        folder / EVENTS_FILE, _EVENT_KINDS, problems, missing="what happened when, lost workers included, is not known"
-    )
-    return RunFolder(folder, manifest, stats, distributions, metrics, host_metrics, events, tuple(problems.all()))
-
-
-def _stats(path: Path, problems: ProblemLog) -> pd.DataFrame:
-    if predecessor.is_series(path):
-        return predecessor.read_series(path, problems)
-    return read_table(
-        path,
-        _STATS_KINDS,
-        problems,
-        missing="workers' CPU and the users over time are not known",
-        lost_figures=True,
-        check=("elapsed_s", "stage", "interval", "worker", "name"),
-        older_names=_OLDER_NAMES,
-    )
-
-
-def _distributions(path: Path, problems: ProblemLog) -> list[DistributionLine]:
-    if predecessor.is_distributions(path):
-        return predecessor.read_distributions(path, problems)
-    found = []
-    missing = "latency distributions are not known"
-    for number, value in read_json_lines(path, problems, missing=missing, lost_figures=True):
-        try:
-            line = _distribution_line(value)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            reason = f"lacks the field {error}" if isinstance(error, KeyError) else str(error)[:80]
-            problems.add(path.name, number, f"{reason}; the line is left out", lost_figures=True)
-            continue
-        if line.operation == AGGREGATED:
-            continue  # a sum over operations would count every one of them twice
-        distribution = line.distribution
-        held = distribution.histogram.total + distribution.overflows
-        if held != distribution.requests:
-            text = f"its histogram holds {held} operations where requests says {distribution.requests}"
-            problems.add(path.name, number, text, lost_figures=True)
-        found.append(line)
-    return found
-
-
-def _distribution_line(value: Any) -> DistributionLine:
-    if not isinstance(value, dict):
-        raise ValueError("is not a JSON object")
-    extremes = [None if value[key] is None else round(value[key]) for key in ("min_us", "max_us")]
-    return DistributionLine(
-        timestamp=parse_time(value["timestamp"]),
-        elapsed_s=finite(value["elapsed_s"]),
-        interval_s=finite(value["interval_s"]),
-        stage=str(value.get("stage") or value["part"]),
-        interval=int(value["interval"]),
-        operation=operation_name(str(value.get("type") or ""), str(value["name"])),
-        distribution=Distribution(
-            histogram=Histogram.from_counts({int(low): int(count) for low, count in value["histogram"].items()}),
-            requests=int(value["requests"]),
-            failures=int(value["failures"]),
-            sum_us=round(value["sum_us"]),
-            min_us=extremes[0],
-            max_us=extremes[1],
-            overflows=int(value["overflows"]),
+    return RunFolder(
+        path=folder,
+        manifest=manifest,
+        stats=load_files.read_stats(folder / STATS, problems),
+        distributions=tuple(load_files.read_distributions(folder / DISTRIBUTIONS, problems)),
+        metrics=member_metrics.read(folder / METRICS, problems),
+        host_metrics=read_host_metrics(folder / HOST_METRICS, problems, may_be_missing=manifest.samples_no_machine),
+        events=read_table(
+            folder / EVENTS, _EVENTS, problems, missing="what happened when, lost workers included, is not known"
         ),
+        problems=tuple(problems.all()),
     )
+
+
+def read_host_metrics(path: Path, problems: ProblemLog, *, may_be_missing: bool = False) -> pd.DataFrame:
+    """Return the samples of machines and processes with `HOST_COLUMNS`."""
+    missing = "what the machines and their processes used is not known"
+    return read_table(path, _HOST_METRICS, problems, missing=missing, may_be_missing=may_be_missing)

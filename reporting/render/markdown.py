@@ -3,33 +3,33 @@
 from collections.abc import Sequence
 
 from reporting import text
-from reporting.render import facts, machine_facts
-from reporting.render.facts import Table
-from reporting.render.figure import Figure
-from reporting.results import Results
+from reporting.render import machine_tables, report_tables
+from reporting.render.chart import Figure
+from reporting.render.report_tables import Table
+from reporting.verdict.judged_run import JudgedRun
 
 
-def render(results: Results, figures: Sequence[Figure], *, with_files: bool = True) -> str:
+def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = True) -> str:
     """The Markdown text; `with_files` says whether the figures are files in `figures/`, to be shown."""
-    manifest, verdict = results.run.manifest, results.verdict
-    lines = [f"# {escaped(results.run.run_id)}", ""]
+    manifest, verdict = judged.run.manifest, judged.verdict
+    lines = [f"# {escaped(judged.run.run_id)}", ""]
     about = [part for part in (manifest.scenario_name, manifest.label, text.moment(manifest.started)) if part]
     lines += [escaped(", ".join(about)), ""] if about else []
-    lines += [f"**Verdict: {verdict.verdict}.** {facts.MEANING[verdict.verdict]}", ""]
+    lines += [f"**Verdict: {verdict.verdict}.** {report_tables.MEANING[verdict.verdict]}", ""]
     for reason in verdict.reasons:
         lines.append(f"- {reason.severity}: {escaped(reason.text)}")
     lines += [""] if verdict.reasons else []
-    if results.run.problems:
-        lines += ["Not everything of this run could be read:", ""]
-        lines += [f"- {escaped(str(problem))}" for problem in results.run.problems]
+    if judged.run.problems:
+        lines += ["Parts of this run could not be read:", ""]
+        lines += [f"- {escaped(str(problem))}" for problem in judged.run.problems]
         lines.append("")
-    lines += _table(facts.headline(results), level=2)
-    lines += _table(facts.errors(results), level=2)
+    lines += _table(report_tables.headline(judged), level=2)
+    lines += _table(report_tables.errors(judged), level=2)
     if figures:
         lines += ["## Charts", ""]
         if not with_files:
             lines += [
-                f"They are in `report.html`; `fab report --figures --run {results.run.run_id}` adds them here.",
+                f"They are in `report.html`; `fab report --figures --run {judged.run.run_id}` adds them here.",
                 "",
             ]
     for figure in figures:
@@ -38,16 +38,16 @@ def render(results: Results, figures: Sequence[Figure], *, with_files: bool = Tr
         lines += [f"### {escaped(figure.title)}", "", picture, ""]
         lines += [escaped(figure.caption), ""]
     for table in (
-        facts.member_rows(results),
-        machine_facts.machines(results),
-        machine_facts.processes(results),
-        facts.scenario(results),
-        facts.parameters(results),
-        facts.hosts(results),
-        facts.inventory(results),
-        facts.versions(results),
-        facts.phases(results),
-        facts.events(results),
+        report_tables.member_rows(judged),
+        machine_tables.machines(judged),
+        machine_tables.processes(judged),
+        report_tables.scenario(judged),
+        report_tables.parameters(judged),
+        report_tables.hosts(judged),
+        report_tables.inventory(judged),
+        report_tables.versions(judged),
+        report_tables.phases(judged),
+        report_tables.events(judged),
     ):
         lines += _table(table, level=2)
     return "\n".join(lines).rstrip() + "\n"

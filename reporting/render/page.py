@@ -12,14 +12,13 @@ import jinja2
 from markupsafe import Markup
 
 from reporting import text
-from reporting.read import cache
-from reporting.render import facts, machine_facts
-from reporting.render.facts import Table
-from reporting.render.figure import Figure
-from reporting.results import Results
+from reporting.render import cache, machine_tables, report_tables
+from reporting.render.chart import Figure
+from reporting.render.report_tables import Table
+from reporting.verdict.judged_run import JudgedRun
 
 
-def render(results: Results, figures: Sequence[Figure], *, with_files: bool = True) -> str:
+def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = True) -> str:
     """The page's HTML; `with_files` says whether the figures are files in `figures/` too, for links to them."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reporting.render", "templates"),
@@ -29,38 +28,38 @@ def render(results: Results, figures: Sequence[Figure], *, with_files: bool = Tr
         lstrip_blocks=True,
     )
     environment.filters["units"] = units
-    manifest, total = results.run.manifest, results.headline.total
+    manifest, total = judged.run.manifest, judged.headline.total
     specs = {figure.slug: figure.page_spec() for figure in figures}
     groups = [
         (title, [figure for figure in figures if figure.group == group], _present(*tables))
         for title, group, tables in (
             ("Load", "load", ()),
             ("Load generator", "workers", ()),
-            ("Ensemble", "members", (facts.member_rows(results),)),
-            ("Machines", "machines", (machine_facts.machines(results), machine_facts.processes(results))),
+            ("Ensemble", "members", (report_tables.member_rows(judged),)),
+            ("Machines", "machines", (machine_tables.machines(judged), machine_tables.processes(judged))),
         )
     ]
     return environment.get_template("report.html.j2").render(
-        run_id=results.run.run_id,
+        run_id=judged.run.run_id,
         manifest=manifest,
         started=text.moment(manifest.started),
-        verdict=results.verdict,
-        meaning=facts.MEANING[results.verdict.verdict],
-        problems=[str(problem) for problem in results.run.problems],
+        verdict=judged.verdict,
+        meaning=report_tables.MEANING[judged.verdict.verdict],
+        problems=[str(problem) for problem in judged.run.problems],
         tiles=(
             ("Rate", text.rate(total.rate_per_s), "/s"),
             ("p50", text.latency_ms(total.p50_us), "ms"),
             ("p99", text.latency_ms(total.p99_us), "ms"),
             ("Failures", text.count(total.failures), f"of {total.operations + total.failures:,}"),
         ),
-        headline=facts.headline(results),
-        errors=facts.errors(results),
+        headline=report_tables.headline(judged),
+        errors=report_tables.errors(judged),
         groups=[group for group in groups if any(group[1:])],
         beside=[
-            _present(facts.scenario(results), facts.versions(results)),
-            _present(facts.parameters(results), facts.phases(results)),
+            _present(report_tables.scenario(judged), report_tables.versions(judged)),
+            _present(report_tables.parameters(judged), report_tables.phases(judged)),
         ],
-        tables=_present(facts.hosts(results), facts.inventory(results), facts.events(results)),
+        tables=_present(report_tables.hosts(judged), report_tables.inventory(judged), report_tables.events(judged)),
         with_files=with_files,
         specs=_script_json(specs),
         bundle=Markup(_bundle()) if specs else "",

@@ -9,7 +9,7 @@ from reporting.render.screen_table import aligned
 
 if TYPE_CHECKING:
     from reporting.analyse.headline import Row
-    from reporting.results import Results
+    from reporting.verdict.judged_run import JudgedRun
 
 SUMMARY_HEAD: Final = ("operation", "operations", "rate/s", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "failures")
 WIDTH: Final = 100
@@ -29,7 +29,7 @@ def summary_cells(row: "Row") -> list[str]:
     ]
 
 
-def summary(results: "Results", report: Path | None) -> list[str]:
+def summary(results: "JudgedRun", report: Path | None) -> list[str]:
     """What stands on screen when a run has ended: figures, verdict, reasons, where the report is.
 
     `report` is the path of the report's page, or None when there is none.

@@ -3,25 +3,23 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reporting.analyse import workers
-from reporting.analyse.headline import Headline
-from reporting.analyse.machines import Machines
-from reporting.analyse.timeline import Timeline
-from reporting.read.run_folder import RunFolder
+from reporting.verdict.evidence import INCONCLUSIVE, NOTE, VOID, Evidence, Reason, Rule
 from reporting.verdict.machine_rules import MACHINE_RULES
+from reporting.verdict.member_rules import MEMBER_RULES
+from reporting.verdict.operation_rules import OPERATION_RULES
+from reporting.verdict.outcome_rules import OUTCOME_RULES, VOID_RULES
 from reporting.verdict.recording_rules import RECORDING_RULES
-from reporting.verdict.rules import (
-    CPU_SHORT_PERCENT,
-    INCONCLUSIVE,
-    NOTE,
-    OTHER_RULES,
-    VOID,
-    VOID_RULES,
-    Evidence,
-    Reason,
-)
+from reporting.verdict.worker_rules import WORKER_RULES
 
 VALID: Final = "valid"
+OTHER_RULES: Final[tuple[Rule, ...]] = (
+    *OUTCOME_RULES,
+    *OPERATION_RULES,
+    *WORKER_RULES,
+    *MEMBER_RULES,
+    *MACHINE_RULES,
+    *RECORDING_RULES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +37,12 @@ class Verdict:
         }
 
 
-def judge(run: RunFolder, timeline: Timeline, headline: Headline, machines: Machines) -> Verdict:
-    """Apply every rule. Without a result the other rules have nothing to judge, so only the notes of `void` remain."""
-    evidence = Evidence(run, timeline, headline, workers.build(run, timeline, CPU_SHORT_PERCENT), machines)
+def judge(evidence: Evidence) -> Verdict:
+    """Apply every rule. Without a result the other rules have nothing to judge, so only the reasons of `void` stay."""
     reasons = [reason for rule in VOID_RULES for reason in rule(evidence)]
     if not reasons:
-        reasons = [reason for rule in (*OTHER_RULES, *MACHINE_RULES, *RECORDING_RULES) for reason in rule(evidence)]
+        reasons = [reason for rule in OTHER_RULES for reason in rule(evidence)]
         reasons.sort(key=lambda reason: reason.severity == NOTE)
-    worst = VOID if _has(reasons, VOID) else INCONCLUSIVE if _has(reasons, INCONCLUSIVE) else VALID
+    severities = {reason.severity for reason in reasons}
+    worst = VOID if VOID in severities else INCONCLUSIVE if INCONCLUSIVE in severities else VALID
     return Verdict(worst, tuple(reasons))
-
-
-def _has(reasons: list[Reason], severity: str) -> bool:
-    return any(reason.severity == severity for reason in reasons)

@@ -1,24 +1,20 @@
-"""The rules of the verdict that judge what the machines used. Their thresholds stand with the others, in `rules`."""
+"""The rules about what the machines used, and about the samples that tell it."""
 
 import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from reporting import text
-from reporting.analyse import host_coverage
-from reporting.analyse.machines import ZOOKEEPER, MachineRow
-from reporting.verdict.rules import (
+from reporting.analyse import sample_coverage
+from reporting.analyse.machine_usage import ZOOKEEPER, MachineRow
+from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, note
+from reporting.verdict.thresholds import (
     BUSY_PERCENT,
-    INCONCLUSIVE,
-    NOTE,
     OWN_SHARE,
     SAMPLES_SHARE,
     STEAL_PERCENT,
     STEAL_SPOILS_PERCENT,
     SWAP_GROWTH_MIB,
-    Evidence,
-    Reason,
-    Rule,
 )
 
 MIB: Final = 1024**2
@@ -32,18 +28,18 @@ def _stolen(evidence: Evidence) -> Iterator[Reason]:
     if much:
         worst = max(much, key=lambda name: stolen[name])
         yield Reason(
-            "cpu-steal",
             INCONCLUSIVE if stolen[worst] >= STEAL_SPOILS_PERCENT else NOTE,
-            f"The hypervisor took at least {STEAL_PERCENT:.0f} % of the cores of {len(much)} of {len(kernels)} "
-            f"{_kind(kernels)} for other guests, of {worst} {stolen[worst]:.0f} % on average: the latencies contain "
-            "these waits; use machines whose cores nobody shares.",
+            "cpu-steal",
+            f"The hypervisor gave at least {STEAL_PERCENT:.0f} % of the cores of {len(much)} of {len(kernels)} "
+            f"{_kind(kernels)} to other guests, of {worst} {stolen[worst]:.0f} % on average. The latencies contain "
+            "these waits. Use machines with dedicated cores.",
         )
 
 
 def _load_host_busy(evidence: Evidence) -> Iterator[Reason]:
-    """Others disturb the load. A load host that its own workers keep busy is what `cpu-short` is for.
+    """Other processes compete with the load. `cpu-short` covers load hosts that are busy with their own workers.
 
-    On a kernel that is shared, what is not the machine's own may well be of the run.
+    On a shared kernel CPU use cannot be attributed: the other processes may belong to the run.
     """
     machines = evidence.machines
     hosts = [row for row in machines.rows if "workers" in row.roles and not row.shares_kernel]
@@ -56,20 +52,16 @@ def _load_host_busy(evidence: Evidence) -> Iterator[Reason]:
     ]
     if disturbed:
         worst, own = min(disturbed, key=lambda found: found[1])
-        yield Reason(
+        yield note(
             "load-host-busy",
-            NOTE,
             f"{len(disturbed)} of {len(hosts)} machines of load hosts had at least {BUSY_PERCENT:.0f} % of their cores "
-            f"busy on average, mostly with something else than this run: {worst.name} {_busy(worst):.0f} %, of which "
-            f"the run's own processes used {own:.0f}; stop what else runs there, or use other machines.",
+            f"busy on average, mostly with processes outside this run: {worst.name} {_busy(worst):.0f} %, of which "
+            f"the run's own processes used {own:.0f}. Stop the other processes, or use other machines.",
         )
 
 
 def _member_busy(evidence: Evidence) -> Iterator[Reason]:
-    """Machines that carry load as well are left out: preflight has said that load and members share them.
-
-    So are those that share their kernel with others.
-    """
+    """Leave out machines that run workers too, which preflight warns of, and machines that share their kernel."""
     machines = evidence.machines
     alone = [row for row in machines.rows if not row.shares_kernel]
     hosts = [row for row in alone if "member" in row.roles and "workers" not in row.roles]
@@ -77,10 +69,10 @@ def _member_busy(evidence: Evidence) -> Iterator[Reason]:
     own = {row: machines.cpu_of_processes(row, ZOOKEEPER) for row in busy}
     at_limit = [row for row in busy if (used := own[row]) is not None and used >= OWN_SHARE * _busy(row)]
     for rows, meaning in (
-        (at_limit, "that is the ensemble's limit on these machines; give the members more cores to raise it."),
+        (at_limit, "the members are at the limit of these machines. Give them more cores."),
         (
             [row for row in busy if row not in at_limit],
-            "the members had to share their cores; stop what else runs there, or use other machines.",
+            "the members compete for CPU with other processes. Stop those, or use other machines.",
         ),
     ):
         if not rows:
@@ -88,9 +80,8 @@ def _member_busy(evidence: Evidence) -> Iterator[Reason]:
         worst = max(rows, key=_busy)
         used = own[worst]
         share = "how much of it ZooKeeper used is not known" if used is None else f"of which ZooKeeper used {used:.0f}"
-        yield Reason(
+        yield note(
             "member-busy",
-            NOTE,
             f"{len(rows)} of {len(hosts)} machines of members had at least {BUSY_PERCENT:.0f} % of their cores busy on "
             f"average, {worst.name} {_busy(worst):.0f} %, {share}: {meaning}",
         )
@@ -102,27 +93,25 @@ def _swapping(evidence: Evidence) -> Iterator[Reason]:
     swapping = [name for name, mib in grown.items() if mib >= SWAP_GROWTH_MIB]
     if swapping:
         worst = max(swapping, key=lambda name: grown[name])
-        yield Reason(
+        yield note(
             "swapping",
-            NOTE,
             f"{len(swapping)} of {len(kernels)} {_kind(kernels)} swapped out at least {SWAP_GROWTH_MIB} MiB in the "
-            f"measured stage, {worst} {grown[worst]:,.0f} MiB: what waits for memory to come back from disk is slow; "
-            "lower the members' heap or the number of workers there, or add memory.",
+            f"measured stage, {worst} {grown[worst]:,.0f} MiB. Reading memory back from disk is slow. Reduce the "
+            "members' heap or the number of workers there, or add memory.",
         )
 
 
 def _samples_incomplete(evidence: Evidence) -> Iterator[Reason]:
-    covered = host_coverage.build(evidence.run, evidence.timeline)
+    covered = sample_coverage.build(evidence.run, evidence.timeline)
     short = [host for host in covered if host.is_short(SAMPLES_SHARE)]
     if short:
         worst = min(short, key=lambda host: host.share)
         names = text.some([host.host for host in short], MAX_NAMES)
-        yield Reason(
+        yield note(
             "samples-incomplete",
-            NOTE,
             f"The machine samples of {len(short)} of {len(covered)} hosts cover less than {100 * SAMPLES_SHARE:.0f} % "
-            f"of the measured stage ({names}), those of {worst.host} {math.floor(worst.share * 100)} %: what is told "
-            "of these machines is of that time only; see the sampler's log in logs/<host>/.",
+            f"of the measured stage ({names}), those of {worst.host} {math.floor(worst.share * 100)} %. The "
+            "figures of these machines cover that time only. See the sampler's log in logs/<host>/.",
         )
 
 
@@ -133,11 +122,11 @@ def _not_sampled(evidence: Evidence) -> Iterator[Reason]:
     for reason, hosts in by_reason.items():
         names = text.some(sorted(hosts, key=text.natural), MAX_NAMES)
         whose = f"{names}'s machine was" if len(hosts) == 1 else f"The machines of {names} were"
-        yield Reason("not-sampled", NOTE, f"{whose} not sampled: {reason}.")
+        yield note("not-sampled", f"{whose} not sampled: {reason}.")
 
 
 def _name(rows: Sequence[MachineRow]) -> str:
-    """Names machines, which are one or the containers of one kernel."""
+    """The name of one machine, or of all containers of one kernel."""
     more = len(rows) - 1
     return rows[0].name + (f" and {more} more on one kernel" if more else "")
 

@@ -1,16 +1,15 @@
-"""The rules of the verdict about the record itself: disks that were full, and what earlier runs had left behind."""
+"""The rules about the record: files that are missing, full disks, and what preflight and the load noted."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pandas as pd
 
-from host_metrics.lasting_file import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
+from host_metrics.columns import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
 from reporting.read.parsing import parse_time
 from reporting.text import some
-from reporting.verdict.rules import INCONCLUSIVE, NOTE, Evidence, Reason, Rule
-
-LEFT_TREE_REMOVED: Final = "left-tree-removed"
+from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, inconclusive, note
+from zk_locust.contract.events import FALSE_MASTER_REFUSED, LEFT_TREE_REMOVED, STRANGER_REFUSED
 
 
 def _files_not_written(evidence: Evidence) -> Iterator[Reason]:
@@ -26,13 +25,11 @@ def _files_not_written(evidence: Evidence) -> Iterator[Reason]:
     lost = [f"{row.subject}: {row.detail}" for row in events[events["event"] == RECORDS_LOST].itertuples()]
     still = [name for name in names if not _resumed(events, name)]
     if lost:
-        yield Reason("disk-full", INCONCLUSIVE, f"{text}, and figures are missing: {'; '.join(lost)}. Make room there.")
+        yield inconclusive("disk-full", f"{text}, and figures are missing: {'; '.join(lost)}. Free disk space there.")
     elif still:
-        yield Reason(
-            "disk-full", INCONCLUSIVE, f"{text}, and {some(still, 6)} not before the end either. Make room there."
-        )
+        yield inconclusive("disk-full", f"{text}, and {some(still, 6)} not until the end. Free disk space there.")
     else:
-        yield Reason("disk-full", NOTE, f"{text}. All of it was written when there was room again. Make room there.")
+        yield note("disk-full", f"{text}. Everything was written later. Free disk space there.")
 
 
 def _resumed(events: pd.DataFrame, name: str) -> bool:
@@ -54,24 +51,23 @@ def _disks_full(evidence: Evidence) -> Iterator[Reason]:
         known_s = [length_s for length_s in lengths_s if length_s is not None]
         is_master = "master" in manifest.roles(host)
         if len(known_s) < len(lengths_s):
-            what = "what it recorded last" if is_master else "the end of its logs"
+            what = "its last records" if is_master else "the end of its logs"
             yield Reason(
-                "disk-full",
                 INCONCLUSIVE if is_master else NOTE,
+                "disk-full",
                 f"The disk of load host {host} was full when its share of the load ended, so {what} may be missing. "
-                "Make room there.",
+                "Free disk space there.",
             )
         elif not (is_master and said):
-            yield Reason(
+            yield note(
                 "disk-full",
-                NOTE,
                 f"The disk of load host {host} was full for {sum(known_s):.0f} s, so its logs may have gaps. "
-                "Make room there.",
+                "Free disk space there.",
             )
 
 
 def _disk_of_member_full(host: str, known: Mapping[str, Any]) -> Iterator[Reason]:
-    """Say what became of a member's samples, and that the member itself may have been held up by the same disk."""
+    """The member writes its own log to the same disk as its samples."""
     times = known.get("disk_full")
     lengths_s = [_length_s(found) for found in times] if isinstance(times, list) else []
     lost = known.get("samples_lost")
@@ -80,9 +76,9 @@ def _disk_of_member_full(host: str, known: Mapping[str, Any]) -> Iterator[Reason
         known_s = [length_s for length_s in lengths_s if length_s is not None]
         how_long = f"for {sum(known_s):.0f} s" if len(known_s) == len(lengths_s) else "to the end"
         text = f"The disk of member {host} was full {how_long}, so it may have been unable to write its own log"
-        yield Reason("disk-full", INCONCLUSIVE, f"{text}{f', and {samples}' if samples else ''}. Make room there.")
+        yield inconclusive("disk-full", f"{text}{f', and {samples}' if samples else ''}. Free disk space there.")
     elif samples:
-        yield Reason("disk-full", INCONCLUSIVE, f"Of member {host}, {samples}: its disk was full. Make room there.")
+        yield inconclusive("disk-full", f"Of member {host}, {samples}: its disk was full. Free disk space there.")
 
 
 def _length_s(found: Any) -> float | None:
@@ -97,11 +93,43 @@ def _trees_left(evidence: Evidence) -> Iterator[Reason]:
     events = evidence.run.events
     left = [f"{row.subject} ({row.detail})" for row in events[events["event"] == LEFT_TREE_REMOVED].itertuples()]
     if left:
-        yield Reason(
-            "left-trees",
-            NOTE,
-            f"Earlier runs that were killed had left nodes on the ensemble, removed before this load: {some(left, 5)}.",
+        yield note("left-trees", f"Nodes of killed runs were removed before the load: {some(left, 5)}.")
+
+
+def _strangers(evidence: Evidence) -> Iterator[Reason]:
+    events = evidence.run.events
+    strangers = sorted({str(subject) for subject in events[events["event"] == STRANGER_REFUSED]["subject"]})
+    if strangers:
+        yield note(
+            "stranger-refused",
+            f"A process at {some(strangers, 4)} tried to join the master without this run's token and was refused. It "
+            "got no message and no share of the load. Find out what it is, or block the master's port for it with a "
+            "firewall.",
+        )
+    deceived = sorted({str(subject) for subject in events[events["event"] == FALSE_MASTER_REFUSED]["subject"]})
+    if deceived:
+        yield inconclusive(
+            "false-master-refused",
+            f"A process without this run's token answered {some(deceived, 4)} in place of the master. The workers did "
+            "not obey it, but it may answer at a member's address too. Find out what it is, and run again.",
         )
 
 
-RECORDING_RULES: Final[tuple[Rule, ...]] = (_files_not_written, _disks_full, _trees_left)
+def _preflight_warnings(evidence: Evidence) -> Iterator[Reason]:
+    for warning in evidence.run.manifest.warnings:
+        yield note("preflight-warning", f"Preflight warned: {warning}.")
+
+
+def _files_missing(evidence: Evidence) -> Iterator[Reason]:
+    for line in evidence.run.manifest.missing:
+        yield note("files-missing", f"Not everything was collected: {line}.")
+
+
+RECORDING_RULES: Final[tuple[Rule, ...]] = (
+    _files_not_written,
+    _disks_full,
+    _trees_left,
+    _strangers,
+    _preflight_warnings,
+    _files_missing,
+)

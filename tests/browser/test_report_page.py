@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from reporting.render import write
+from reporting import load_run, write_report
 from tests.browser.contrast import WEAK_TEXT
 from tests.unit.reporting.synthetic import Synthetic
 
@@ -35,10 +35,10 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             manifest={"run_id": "x" * 120, "label": "long " * 30},
         ),
     }
-    pages = {name: write.report(run.write(folder / name)) for name, run in runs.items()}
+    pages = {name: write_report(load_run(run.write(folder / name))) for name, run in runs.items()}
     (folder / "void").mkdir()
     (folder / "void" / "manifest.json").write_text('{"state": "failed", "reason": "member zk2 did not start"}')
-    return pages | {"void": write.report(folder / "void")}
+    return pages | {"void": write_report(load_run(folder / "void"))}
 
 
 @pytest.fixture(scope="module", params=["sound", "troubled", "wide", "void"])

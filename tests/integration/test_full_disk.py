@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting import results
+from reporting import load_run
 from tests.integration.locust_processes import LocustMasterAndWorkers
 from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
 from tests.small_disk import fill, small_disk
@@ -68,7 +68,7 @@ def test_on_a_full_disk_the_load_goes_on_and_no_figure_is_lost(
             worker.wait(30)
         assert "Traceback" not in locust.log()
         by_workers = sum(recorded(locust, f"worker-{number}") for number in (1, 2))
-    evaluated = results.evaluate(disk)
+    evaluated = load_run(disk)
     assert [str(problem) for problem in evaluated.run.problems if problem.lost_figures] == []
     assert evaluated.headline.total.operations == by_workers > 100
     print(f"{by_workers} operations recorded by the workers, 0 missing in the files")

@@ -14,6 +14,7 @@ import gevent
 from zk_locust.clients.bulk import BulkClient, bulk_session
 from zk_locust.clients.native import Delete
 from zk_locust.contract.errors import ClientError, NodeExistsError, NoNodeError, NotEmptyError, ServerError
+from zk_locust.contract.events import LEFT_TREE_REMOVED
 from zk_locust.contract.options import Options
 from zk_locust.load.marked_trees import (
     FLEET_MARK,
@@ -169,4 +170,4 @@ def _remove_left_tree(environment: Any, client: BulkClient, path: str) -> None:
 def _tell_of_left_tree(environment: Any, path: str, removed: int, rest: str) -> None:
     detail = f"{removed} nodes; {rest}" if rest else f"{removed} nodes"
     logger.info("An earlier run has left nodes at %s, removed %s", path, detail)
-    happened.fire(environment=environment, event="left-tree-removed", subject=path, detail=detail)
+    happened.fire(environment=environment, event=LEFT_TREE_REMOVED, subject=path, detail=detail)

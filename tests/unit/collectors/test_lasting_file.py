@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from host_metrics.lasting_file import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED, LastingFile
+from host_metrics.columns import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
+from host_metrics.lasting_file import LastingFile
 from tests.small_disk import fill
 
 RECORDS = [f"{number},{'x' * 1000}\n" for number in range(40)]

@@ -14,7 +14,7 @@ import gevent
 import pandas as pd
 import pytest
 
-from host_metrics.lasting_file import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
+from host_metrics.columns import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
 from tests.needs import missing
 from tests.small_disk import fill, small_disk
 from zk_locust.contract.durable_files import is_left_over

@@ -5,9 +5,9 @@ import json
 from typing import Any
 
 import pytest
-from playbooks.filter_plugins.contract import ensemble_members
 
 from fleet.host_spec import Load, Place, connect_string, host_spec
+from playbooks.filter_plugins.contract import ensemble_members
 from zk_locust.agent.overview import LOCK
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.parameters import parse_admin_addresses

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from reporting import results
-from reporting.render import figures
-from reporting.render.figure import Figure
-from reporting.results import Results
+from reporting import load_run
+from reporting.render import chart_list
+from reporting.render.chart import Figure
+from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import RUN_ID, Synthetic
 
 
@@ -19,8 +19,8 @@ def sound_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sound(sound_run: Path) -> Results:
-    return results.evaluate(sound_run)
+def sound(sound_run: Path) -> JudgedRun:
+    return load_run(sound_run)
 
 
 @pytest.fixture(scope="session")
@@ -39,13 +39,13 @@ def troubled_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def troubled(troubled_run: Path) -> Results:
-    return results.evaluate(troubled_run)
+def troubled(troubled_run: Path) -> JudgedRun:
+    return load_run(troubled_run)
 
 
 @pytest.fixture(scope="session")
-def drawn(troubled: Results) -> list[Figure]:
-    return figures.build(troubled)
+def drawn(troubled: JudgedRun) -> list[Figure]:
+    return chart_list.build(troubled)
 
 
 @pytest.fixture(scope="session")

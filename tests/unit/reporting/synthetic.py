@@ -52,12 +52,13 @@ class Synthetic:
     clocks_ahead_s: dict[str, float] = field(default_factory=dict)  # of the master's, by host
     # changes to a sample of a host's process (empty: its machine) at a time since the load started; None: no sample
     host_sample: Callable[[str, str, float], dict[str, object] | None] = lambda _host, _process, _at_s: {}
+    plan: dict[str, Any] | None = field(default_factory=dict)  # laid over the plan; None: an older version wrote none
     manifest: dict[str, Any] = field(default_factory=dict)  # laid over the manifest
 
     def write(self, folder: Path) -> Path:
         """Write the run folder and return it."""
         folder.mkdir(parents=True)
-        apart = ("run_id", "machines", "kernels", "clocks_ahead_s", "host_sample", "manifest")
+        apart = ("run_id", "machines", "kernels", "clocks_ahead_s", "host_sample", "plan", "manifest")
         key = repr({field.name: getattr(self, field.name) for field in fields(self) if field.name not in apart})
         if key in _MADE:
             for name, content in _MADE[key].items():
@@ -337,6 +338,26 @@ class Synthetic:
                     "load1": {"locust_processes": self.workers},
                 },
             },
+            "plan": {
+                "scenario": "quick",
+                "locustfile": "locust_set_and_get.py",
+                "client": "kazoo",
+                "users": 32,
+                "spawn_rate_per_s": 32.0,
+                "stages": [
+                    {"name": "warm-up", "planned_s": float(self.warm_up_s)},
+                    {"name": "measured", "planned_s": float(self.run_time_s)},
+                    {"name": "cool-down", "planned_s": None},
+                ],
+                "workers": {"load1": self.workers},
+                "expected_workers": self.workers,
+                "sampled_hosts": [*members, "load1"],
+                "members": members,
+                "deadline_s": self.warm_up_s + self.run_time_s + 40.0,
+            }
+            | self.plan
+            if self.plan is not None
+            else None,
             "versions": {"zk_locust": "1.0.0", "locust": "2.47.0", "kazoo": "2.11.0", "python": "3.11.7"},
             "hosts": {
                 **{

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting.read import cache
+from reporting.render import cache
 
 
 @pytest.fixture

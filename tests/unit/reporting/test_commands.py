@@ -15,9 +15,8 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 import fabfile
-from reporting import cli, runs
+from reporting import cli, load_run, runs, write_report
 from reporting.errors import InputError, ReportingError
-from reporting.render import write
 from tests.unit.reporting.synthetic import Synthetic
 
 
@@ -44,7 +43,7 @@ def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first figure is drawn, and stands for all others: that each can be drawn is tested with the figures."""
     for name in (
         *("vl_convert.vegalite_to_svg", "vl_convert.svg_to_png"),
-        *("reporting.render.figure.Figure.page_spec", "reporting.render.figure.Figure.file_spec"),
+        *("reporting.render.chart.Figure.page_spec", "reporting.render.chart.Figure.file_spec"),
     ):
         owner, _, attribute = name.rpartition(".")
         monkeypatch.setattr(name, first_for_all(getattr(pkgutil.resolve_name(owner), attribute)))
@@ -70,8 +69,8 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vl_convert.svg_to_png", lambda *_, **__: b"png")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     monkeypatch.setattr("reporting.render.page._bundle", lambda: "")
-    monkeypatch.setattr("reporting.render.figure.Figure.page_spec", lambda _: {})
-    monkeypatch.setattr("reporting.render.figure.Figure.file_spec", lambda *_: {})
+    monkeypatch.setattr("reporting.render.chart.Figure.page_spec", lambda _: {})
+    monkeypatch.setattr("reporting.render.chart.Figure.file_spec", lambda *_: {})
 
 
 def entries(folder: Path) -> dict[str, bytes]:
@@ -116,9 +115,9 @@ def current_umask() -> int:
 @pytest.mark.usefixtures("undrawn")
 def test_a_report_can_be_written_again_and_old_figures_go(results_dir: Path) -> None:
     run = results_dir / "20261124T031500Z-quick-synthetic"
-    write.report(run, with_figures=True)
+    write_report(load_run(run), with_figures=True)
     (run / "figures" / "of-an-older-version.svg").write_text("")
-    write.report(run)
+    write_report(load_run(run))
     assert not (run / "figures" / "of-an-older-version.svg").exists()
     assert (run / "figures" / "rate.svg").exists()
     assert not list(run.glob(".report-*"))
@@ -129,7 +128,7 @@ def test_figures_are_files_only_on_demand(results_dir: Path, monkeypatch: pytest
     run = results_dir / "20261124T031500Z-quick-synthetic"
     with monkeypatch.context() as patch:
         patch.setattr("vl_convert.vegalite_to_svg", None)  # calling it would fail
-        write.report(run)
+        write_report(load_run(run))
     assert not (run / "figures").exists()
     page, text = (run / "report.html").read_text(), (run / "report.md").read_text()
     assert "figures/" not in page + text
@@ -138,7 +137,7 @@ def test_figures_are_files_only_on_demand(results_dir: Path, monkeypatch: pytest
         == text.count(f"fab report --figures --run {run.name}")
         == 1
     )
-    write.report(run, with_figures=True)
+    write_report(load_run(run), with_figures=True)
     assert "](figures/rate.png)" in (run / "report.md").read_text()
     assert 'href="figures/rate.svg"' in (run / "report.html").read_text()
 
@@ -157,7 +156,7 @@ def test_report_prints_the_summary_with_it(results_dir: Path, capsys: pytest.Cap
 @pytest.mark.usefixtures("undrawn")
 def test_a_report_that_fails_leaves_the_one_before(results_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = results_dir / "20261124T031500Z-quick-synthetic"
-    write.report(run, with_figures=True)
+    write_report(load_run(run), with_figures=True)
     before = entries(run)
 
     def full_disk(*_: object, **__: object) -> str:
@@ -165,7 +164,7 @@ def test_a_report_that_fails_leaves_the_one_before(results_dir: Path, monkeypatc
 
     monkeypatch.setattr("reporting.render.markdown.render", full_disk)
     with pytest.raises(ReportingError, match="No space left on device"):
-        write.report(run)
+        write_report(load_run(run))
     assert entries(run) == before
 
 
@@ -205,8 +204,8 @@ def test_runs_lists_finished_and_unfinished_runs(results_dir: Path, capsys: pyte
         "20261124T041500Z-quick-troubled",
         "20261124T061500Z-quick",
     ]
-    assert lines[2].split()[-2:] == ["valid", "whole"]
-    assert lines[3].split()[-3:] == ["160", "inconclusive", "whole"]
+    assert lines[2].split()[-2:] == ["valid", "complete"]
+    assert lines[3].split()[-3:] == ["160", "inconclusive", "complete"]
     assert lines[4].split()[-1] == "unfinished"
     assert "2026-11-24 03:14:40" in lines[2]
     assert "collect.yml" in lines[-1]

@@ -7,7 +7,7 @@ import pytest
 
 from host_metrics.columns import HOST_COLUMNS
 from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, STATS_COLUMNS
-from reporting.verdict import rules as rule_book
+from reporting.verdict import thresholds as rule_book
 from zk_metrics.columns import METRIC_COLUMNS
 
 ROOT = Path(__file__).parents[3]
@@ -34,11 +34,10 @@ def test_every_column_is_explained(file: str, columns: tuple[str, ...]) -> None:
 
 
 def test_every_rule_is_explained_and_no_other() -> None:
-    sources = "".join(
-        (ROOT / "reporting" / "verdict" / name).read_text()
-        for name in ("rules.py", "machine_rules.py", "recording_rules.py")
-    )
-    rules = set(re.findall(r'Reason\(\s*"([a-z-]+)"', sources)) | {"run-failed", "run-interrupted"}
+    sources = "".join(file.read_text() for file in (ROOT / "reporting" / "verdict").glob("*_rules.py"))
+    given = re.findall(r'(?:void|inconclusive|note)\(\s*"([a-z-]+)"', sources)
+    given += re.findall(r'Reason\(\s*INCONCLUSIVE if [^,]+ else NOTE,\s*"([a-z-]+)"', sources)
+    rules = {*given, "run-failed", "run-interrupted"}
     table = DOCUMENT.split("## The verdict")[1].split("## Commands")[0]
     explained = {rule for line in table.splitlines() for rule in re.findall(r"`([a-z-]+)`", line.split(" | ")[0])}
     assert explained == rules
@@ -49,7 +48,7 @@ def test_the_thresholds_are_those_of_the_rules() -> None:
     for expected in (
         f"more than {rule_book.MAX_FAILURE_SHARE:.1%} of all operations".replace("%", " %"),
         f"more than {rule_book.MAX_OPERATION_FAILURE_SHARE:.0%} of one operation".replace("%", " %"),
-        f"less than {rule_book.MIN_MEASURED_SHARE:.0%} of the time".replace("%", " %"),
+        f"less than {rule_book.MIN_STAGE_SHARE:.0%} of the time".replace("%", " %"),
         f"at least {rule_book.CPU_SHORT_PERCENT:.0f} % of the time",
         f"at least {rule_book.CPU_SHORT_SHARE:.0%} of its measured intervals and in".replace("%", " %"),
         f"in {rule_book.CPU_SHORT_INTERVALS} of them",

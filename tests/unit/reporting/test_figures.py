@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from reporting import results
-from reporting.render import charts, figures, theme
-from reporting.render.figure import Figure
-from reporting.results import Results
+from reporting import load_run
+from reporting.render import chart_list, drawing, theme
+from reporting.render.chart import Figure
+from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import Synthetic
 
 
@@ -112,12 +112,12 @@ def test_every_chart_can_be_drawn_and_shows_stages_and_events(
             assert "load2 lost" in svg
 
 
-def test_failures_have_a_chart_only_when_there_are_any(sound: Results) -> None:
-    assert "failures" not in [figure.slug for figure in figures.build(sound)]
+def test_failures_have_a_chart_only_when_there_are_any(sound: JudgedRun) -> None:
+    assert "failures" not in [figure.slug for figure in chart_list.build(sound)]
 
 
 def test_one_operation_has_one_latency_chart(tmp_path: Path) -> None:
-    found = figures.build(results.evaluate(Synthetic(operations={"set": 300.0}).write(tmp_path / "run")))
+    found = chart_list.build(load_run(Synthetic(operations={"set": 300.0}).write(tmp_path / "run")))
     assert [figure.title for figure in found if figure.slug.startswith("latency")] == ["Latency over time: set"]
     assert "legend" in line_layer(found[0].page_spec())["encoding"]["color"]
     assert line_layer(found[0].page_spec())["encoding"]["color"]["legend"] is None
@@ -126,7 +126,7 @@ def test_one_operation_has_one_latency_chart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", [["a.b", "c[0]", "it's", 'q"q', "x\\y", "a:Q", "€"], ["get", "Get", "€", "/"]])
 def test_any_operation_name_can_be_drawn(tmp_path: Path, names: list[str]) -> None:
     run = Synthetic(operations=dict.fromkeys(names, 20.0), run_time_s=5).write(tmp_path / "run")
-    found = figures.build(results.evaluate(run))
+    found = chart_list.build(load_run(run))
     slugs = [figure.slug for figure in found]
     assert len(set(slugs)) == len(slugs)
     for figure in found[:3]:
@@ -135,7 +135,7 @@ def test_any_operation_name_can_be_drawn(tmp_path: Path, names: list[str]) -> No
 
 def test_many_members_and_workers_stay_readable(tmp_path: Path) -> None:
     run = Synthetic(members=12, workers=20, operations={"get": 200.0}, run_time_s=5).write(tmp_path / "run")
-    found = {figure.slug: figure for figure in figures.build(results.evaluate(run))}
+    found = {figure.slug: figure for figure in chart_list.build(load_run(run))}
     names = line_layer(found["member-znodes"].page_spec())["encoding"]["color"]["scale"]["domain"]
     assert names == [f"zk{i}" for i in range(1, 13)]
     workers = line_layer(found["worker-cpu"].page_spec())["encoding"]["color"]["scale"]["domain"]
@@ -149,14 +149,14 @@ def test_many_members_and_workers_stay_readable(tmp_path: Path) -> None:
 def test_where_there_is_nothing_to_see_of_the_machines_there_is_no_chart(tmp_path: Path) -> None:
     still = {"net_receive_bytes_per_s": 99e3, "net_send_bytes_per_s": "", "disk_write_bytes_per_s": ""}
     run = Synthetic(host_sample=lambda _, process, __: {} if process else still | {"disk_busy_percent": 4.9})
-    found = [figure.slug for figure in figures.build(results.evaluate(run.write(tmp_path / "run")))]
+    found = [figure.slug for figure in chart_list.build(load_run(run.write(tmp_path / "run")))]
     assert [slug for slug in found if slug.startswith("machine-")] == ["machine-cpu"]
 
 
 def test_the_name_of_a_machine_of_many_hosts_fits_a_legend(tmp_path: Path) -> None:
     together = dict.fromkeys(("load1", "zk1", "zk2", "zk3", "zk4", "zk5"), "one")
     run = Synthetic(members=6, machines=together).write(tmp_path / "run")
-    found = {figure.slug: figure for figure in figures.build(results.evaluate(run))}
+    found = {figure.slug: figure for figure in chart_list.build(load_run(run))}
     machines = line_layer(found["machine-cpu"].page_spec())["encoding"]["color"]["scale"]["domain"]
     assert machines == ["load1, zk1, zk2, zk3 and 2 more", "zk6"]
 
@@ -169,7 +169,7 @@ def test_a_kernel_is_drawn_once_and_the_network_of_each_of_its_containers(tmp_pa
         # the sampler of one of them came late: another's samples are the kernel's
         host_sample=lambda host, _, at_s: None if host == "load1" and at_s < 3 else {"cpu_percent": 100},
     ).write(tmp_path / "run")
-    found = {figure.slug: figure for figure in figures.build(results.evaluate(run))}
+    found = {figure.slug: figure for figure in chart_list.build(load_run(run))}
     for slug in ("machine-cpu", "machine-disk-writes", "machine-disk-busy"):
         layer = line_layer(found[slug].page_spec())
         assert layer["encoding"]["color"]["scale"]["domain"] == ["load1, zk1, zk3", "zk2", "zk4"]
@@ -191,7 +191,7 @@ def test_a_kernel_is_drawn_once_and_the_network_of_each_of_its_containers(tmp_pa
 def test_a_long_run_has_few_points_and_a_fitting_time_unit(tmp_path: Path) -> None:
     load = Synthetic(operations={"get": 2.0}, run_time_s=1200, stall_at_s=None, members=0, workers=1)
     load.host_sample = lambda *_: None
-    rate = figures.build(results.evaluate(load.write(tmp_path / "run")))[0]
+    rate = chart_list.build(load_run(load.write(tmp_path / "run")))[0]
     spec = rate.page_spec()
     assert rate.caption == "Each point is 5 s."
     assert line_layer(spec)["encoding"]["x"]["title"] == "time since the load started (min)"
@@ -200,11 +200,11 @@ def test_a_long_run_has_few_points_and_a_fitting_time_unit(tmp_path: Path) -> No
 
 def test_a_run_without_figures_has_no_charts(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
-    assert figures.build(results.evaluate(tmp_path)) == []
+    assert chart_list.build(load_run(tmp_path)) == []
 
 
 def test_marks_close_to_each_other_are_labelled_once() -> None:
-    frame = charts.frame_of(
+    frame = drawing.frame_of(
         results_timeline(), [(50.0, "a lost"), (51.0, "b lost"), (52.0, "c lost"), (90.0, "d lost")]
     )
     assert list(frame.marks["label"]) == ["a lost (+2)", "", "", "d lost"]
@@ -222,8 +222,8 @@ def results_timeline() -> Any:
     [(0.5, 9.0, [0.5, 1, 2, 5]), (0.2, 2000.0, [1, 10, 100, 1000]), (1.0, 100.0, [1, 2, 5, 10, 20, 50, 100])],
 )
 def test_ticks_of_a_logarithmic_axis_are_round(low: float, high: float, expected: list[float]) -> None:
-    assert charts.log_ticks(low, high) == expected
+    assert drawing.log_ticks(low, high) == expected
 
 
 def test_a_domain_without_values_exists() -> None:
-    assert charts.log_domain(pd.Series([], dtype=float)) == (0.1, 10.0)
+    assert drawing.log_domain(pd.Series([], dtype=float)) == (0.1, 10.0)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from reporting import results
+from reporting import load_run
 from reporting.analyse import headline, timeline
 from reporting.read import run_folder
-from reporting.results import Results
+from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import Synthetic
 
 
-def test_only_the_measured_stage_is_counted(sound_run: Path, sound: Results) -> None:
+def test_only_the_measured_stage_is_counted(sound_run: Path, sound: JudgedRun) -> None:
     requests: Counter[str] = Counter()
     sums: Counter[str] = Counter()
     for line in (sound_run / "locust-distrib.jsonl").read_text().splitlines():
@@ -32,34 +32,36 @@ def test_only_the_measured_stage_is_counted(sound_run: Path, sound: Results) -> 
 def test_the_total_is_computed_from_the_sum_of_the_distributions_not_from_percentiles(tmp_path: Path) -> None:
     # a thousand fast operations and ten slow ones: p99 of all is fast, though p99 of one is slow
     run = Synthetic(operations={"fast": 1000.0, "slow": 1.0}, run_time_s=10, stall_at_s=None).write(tmp_path / "run")
-    found = results.evaluate(run)
+    found = load_run(run)
     rows = defaultdict(int, {row.operation: row.operations for row in found.headline.rows})
     assert found.headline.total.operations == rows["fast"] + rows["slow"]
     fast = next(row for row in found.headline.rows if row.operation == "fast")
     assert found.headline.total.p99_us == pytest.approx(fast.p99_us, rel=0.05)
 
 
-def test_percentiles_agree_with_the_collectors_cumulative_columns(sound: Results) -> None:
+def test_percentiles_agree_with_the_collectors_cumulative_columns(sound: JudgedRun) -> None:
     stats = sound.run.stats
     last = stats[(stats["stage"] == "measured") & (stats["name"] == "get")].iloc[-1]
     row = next(row for row in sound.headline.rows if row.operation == "get")
     assert (row.p50_us, row.p99_us, row.p999_us) == (last["p50_us"], last["p99_us"], last["p99.9_us"])
 
 
-def test_without_distributions_the_cumulative_columns_stand_in(sound: Results, sound_run: Path, tmp_path: Path) -> None:
+def test_without_distributions_the_cumulative_columns_stand_in(
+    sound: JudgedRun, sound_run: Path, tmp_path: Path
+) -> None:
     run = Path(shutil.copytree(sound_run, tmp_path / "run"))
     (run / "locust-distrib.jsonl").unlink()
-    found = results.evaluate(run)
+    found = load_run(run)
     assert not found.headline.from_distributions
     assert found.headline.total.operations == sound.headline.total.operations
     assert found.headline.total.p99_us == sound.headline.total.p99_us
     assert found.headline.measured_s == pytest.approx(30, abs=0.01)
 
 
-def test_without_the_series_the_distributions_suffice(sound: Results, sound_run: Path, tmp_path: Path) -> None:
+def test_without_the_series_the_distributions_suffice(sound: JudgedRun, sound_run: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(sound_run, tmp_path / "run"))
     (run / "locust-stats.csv").unlink()
-    found = results.evaluate(run)
+    found = load_run(run)
     assert found.headline.rows == sound.headline.rows
     assert found.headline.measured_s == pytest.approx(30, abs=0.01)
 
@@ -94,5 +96,5 @@ def test_an_interval_without_any_operation_is_stage_of_the_measured_time(tmp_pat
     assert [interval.length_s for interval in gap] == pytest.approx([1, 1])
 
 
-def test_errors_are_counted_by_name(troubled: Results) -> None:
+def test_errors_are_counted_by_name(troubled: JudgedRun) -> None:
     assert troubled.headline.errors == {"OperationTimeout": 160}

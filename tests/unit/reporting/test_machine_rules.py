@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reporting import results
-from reporting.analyse import host_coverage
+from reporting import load_run
+from reporting.analyse import sample_coverage
 from reporting.verdict.judgement import Verdict
 from tests.unit.reporting.synthetic import Synthetic
 from tests.unit.reporting.test_verdict import judged, rules, text
@@ -43,7 +43,7 @@ def test_stolen_cpu(tmp_path: Path, steal: float, cores: int, expected: str | No
     assert rules(found) == ({"cpu-steal": expected} if expected else {})
     assert found.verdict == ("inconclusive" if expected == "inconclusive" else "valid")
     if expected:
-        assert f"of 1 of 4 machines for other guests, of zk2 {steal / cores:.0f} % on average" in text(
+        assert f"of 1 of 4 machines to other guests, of zk2 {steal / cores:.0f} % on average" in text(
             found, "cpu-steal"
         )
 
@@ -68,7 +68,7 @@ def test_a_load_host_that_others_keep_busy_is_a_note(
     found = used(tmp_path, cpu)
     assert (found.verdict, rules(found)) == ("valid", expected)
     if expected:
-        assert "load1 95 %, of which the run's own processes used 42;" in text(found, "load-host-busy")
+        assert "load1 95 %, of which the run's own processes used 42." in text(found, "load-host-busy")
 
 
 def test_what_is_not_known_to_be_others_is_not_called_so(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_what_is_not_known_to_be_others_is_not_called_so(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("zookeeper", "says"),
     [
-        (100, "zk1 95 %, of which ZooKeeper used 50: that is the ensemble's limit"),
-        (90, "zk1 95 %, of which ZooKeeper used 45: the members had to share"),
+        (100, "zk1 95 %, of which ZooKeeper used 50: the members are at the limit"),
+        (90, "zk1 95 %, of which ZooKeeper used 45: the members compete for CPU"),
     ],
 )
 def test_a_members_busy_machine_is_a_note_that_says_whose_doing_it_is(
@@ -97,15 +97,15 @@ def test_members_at_their_limit_are_told_apart_from_those_that_others_disturb(tm
     found = used(tmp_path, {"zk1": 190, "zk1 zookeeper": 180, "zk2": 190, "zk2 zookeeper": 20})
     said = [reason.text for reason in found.reasons if reason.rule == "member-busy"]
     assert len(said) == 2
-    assert "zk1 95 %, of which ZooKeeper used 90: that is the ensemble's limit" in said[0]
-    assert "zk2 95 %, of which ZooKeeper used 10: the members had to share" in said[1]
+    assert "zk1 95 %, of which ZooKeeper used 90: the members are at the limit" in said[0]
+    assert "zk2 95 %, of which ZooKeeper used 10: the members compete for CPU" in said[1]
 
 
 def test_the_master_beside_a_member_is_not_zookeeper(tmp_path: Path) -> None:
     groups = {"zookeeper": ["zk1", "zk2", "zk3"], "locust_master": ["load1"], "locust_workers": ["load2"]}
     cpu = dict.fromkeys(("zk1", "load1"), 190.0) | {"master": 100, "zk1 zookeeper": 20}
     found = used(tmp_path, cpu, machines={"zk1": "one", "load1": "one"}, manifest={"inventory": {"groups": groups}})
-    assert "load1, zk1 95 %, of which ZooKeeper used 10: the members had to share" in text(found, "member-busy")
+    assert "load1, zk1 95 %, of which ZooKeeper used 10: the members compete for CPU" in text(found, "member-busy")
 
 
 def test_a_busy_machine_of_load_and_members_is_told_by_other_rules(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_others_on_a_machine_of_load_and_members_are_told(tmp_path: Path) -> Non
     cpu = dict.fromkeys(TOGETHER, 198.0) | {"worker-1": 10, "worker-2": 10, "zookeeper": 20}
     found = used(tmp_path, cpu, machines=TOGETHER)
     assert (found.verdict, rules(found)) == ("valid", {"load-host-busy": "note"})
-    assert "load1, zk1, zk2, zk3 99 %, of which the run's own processes used 42;" in text(found, "load-host-busy")
+    assert "load1, zk1, zk2, zk3 99 %, of which the run's own processes used 42." in text(found, "load-host-busy")
 
 
 @pytest.mark.parametrize(("grown_mib", "expected"), [(15, {}), (17, {"swapping": "note"})])
@@ -131,7 +131,7 @@ def test_swap_that_grew_in_the_measured_stage_is_a_note(
     found = judged(tmp_path, host_sample=sample)
     assert (found.verdict, rules(found)) == ("valid", expected)
     if expected:
-        assert "1 of 4 machines swapped out at least 16 MiB in the measured stage, zk3 17 MiB:" in text(
+        assert "1 of 4 machines swapped out at least 16 MiB in the measured stage, zk3 17 MiB." in text(
             found, "swapping"
         )
 
@@ -166,11 +166,11 @@ def test_a_kernel_is_counted_once(tmp_path: Path) -> None:
 
     found = judged(tmp_path, host_sample=sample, kernels=ONE_KERNEL | {"zk3": "other"})
     assert rules(found) == {"cpu-steal": "note", "swapping": "note"}
-    assert "of the cores of 1 of 2 kernels for other guests, of load1 and 2 more on one kernel 6 % on average" in text(
+    assert "of the cores of 1 of 2 kernels to other guests, of load1 and 2 more on one kernel 6 % on average" in text(
         found, "cpu-steal"
     )
     assert text(found, "swapping").startswith(
-        "1 of 2 kernels swapped out at least 16 MiB in the measured stage, load1 and 2 more on one kernel 20 MiB:"
+        "1 of 2 kernels swapped out at least 16 MiB in the measured stage, load1 and 2 more on one kernel 20 MiB."
     )
 
 
@@ -206,22 +206,22 @@ def test_samples_of_a_stage_only_are_told(tmp_path: Path, start_s: float, end_s:
         said = text(found, "samples-incomplete")
         assert said.startswith(
             "The machine samples of 1 of 4 hosts cover less than 90 % of the measured stage (zk2), those of zk2 "
-            f"{percent} %:"
+            f"{percent} %."
         )
-        assert said.endswith("see the sampler's log in logs/<host>/.")
+        assert said.endswith("See the sampler's log in logs/<host>/.")
 
 
 def test_of_many_hosts_some_are_named_and_the_worst_is(tmp_path: Path) -> None:
     away = {f"zk{i}": (0.0, 19.6) for i in range(1, 7)} | {"zk11": (0.0, 15.6)}
     said = text(judged(tmp_path, members=12, host_sample=sampled(**away)), "samples-incomplete")
     assert "of 7 of 13 hosts cover" in said
-    assert "(zk1, zk2, zk3, zk4, zk5 and 2 more), those of zk11 35 %:" in said
+    assert "(zk1, zk2, zk3, zk4, zk5 and 2 more), those of zk11 35 %." in said
 
 
 def test_a_sampler_that_paused_has_left_a_gap(tmp_path: Path) -> None:
     """Its next sample is of all the time between, but no chart and no mean counts it so often."""
     found = judged(tmp_path, host_sample=lambda host, _, at_s: None if host == "zk3" and 10 < at_s < 20 else {})
-    assert "(zk3), those of zk3 70 %:" in text(found, "samples-incomplete")
+    assert "(zk3), those of zk3 70 %." in text(found, "samples-incomplete")
 
 
 def test_one_late_sample_leaves_nothing_out(tmp_path: Path) -> None:
@@ -234,6 +234,8 @@ def test_one_late_sample_leaves_nothing_out(tmp_path: Path) -> None:
     [
         ({"zk2": {}}, True),
         ({"zk2": {"zookeeper_managed": "yes"}}, True),
+        ({"zk2": {"zookeeper_managed": "Y"}}, True),
+        ({"zk2": {"zookeeper_managed": "n"}}, False),
         ({"zk2": {"zookeeper_managed": False}}, False),
         ({"zk2": {"zookeeper_managed": "false"}}, False),
         ({"zk2": {"benchmark_host_metrics_interval_s": 0}}, False),
@@ -247,12 +249,20 @@ def test_a_host_without_any_sample_is_told_where_it_should_have_some(
         "groups": {"zookeeper": ["zk1", "zk2"], "locust_master": ["load1"], "locust_workers": ["load1"]},
         "hosts": {"load1": {}, "zk1": {}} | variables,
     }
-    found = judged(tmp_path, members=2, host_sample=sampled(zk2=(99.0, 0.0)), manifest={"inventory": inventory})
-    assert rules(found) == ({"samples-incomplete": "note"} if expected else {})
+    found = judged(
+        tmp_path, members=2, host_sample=sampled(zk2=(99.0, 0.0)), plan=None, manifest={"inventory": inventory}
+    )
+    assert rules(found) == {"no-plan": "note"} | ({"samples-incomplete": "note"} if expected else {})
     if expected:
         assert "of 1 of 3 hosts cover less than 90 % of the measured stage (zk2), those of zk2 0 %" in text(
             found, "samples-incomplete"
         )
+
+
+@pytest.mark.parametrize(("planned", "expected"), [(["zk1", "zk2", "load1"], True), (["zk1", "load1"], False)])
+def test_the_plan_says_whose_samples_are_expected(tmp_path: Path, planned: list[str], expected: bool) -> None:
+    found = judged(tmp_path, members=2, host_sample=sampled(zk2=(99.0, 0.0)), plan={"sampled_hosts": planned})
+    assert rules(found) == ({"samples-incomplete": "note"} if expected else {})
 
 
 def test_a_load_host_without_any_sample_is_told(tmp_path: Path) -> None:
@@ -263,9 +273,9 @@ def test_a_load_host_without_any_sample_is_told(tmp_path: Path) -> None:
 def test_a_run_without_samples_is_told_as_a_file_that_is_missing(tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     (run / "host-metrics.csv").unlink()
-    found = results.evaluate(run)
+    found = load_run(run)
     assert rules(found.verdict) == {}
-    assert host_coverage.build(found.run, found.timeline) == []
+    assert sample_coverage.build(found.run, found.timeline) == []
     assert [problem.file for problem in found.run.problems] == ["host-metrics.csv"]
 
 
@@ -275,7 +285,7 @@ def test_what_two_samplers_of_a_host_cover_counts_once(tmp_path: Path) -> None:
     lines = (run / "host-metrics.csv").read_text().splitlines()
     own = [line for line in lines if ",zk1,machine-of-zk1," in line]
     (run / "host-metrics.csv").write_text("\n".join([*lines, *own]) + "\n")
-    said = text(results.evaluate(run).verdict, "samples-incomplete")
+    said = text(load_run(run).verdict, "samples-incomplete")
     assert "(zk1), those of zk1 25 %" in said  # 7.6 of 30 s, though there are twice so many samples
 
 

@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from reporting import results
-from reporting.analyse import host_samples, series
-from reporting.analyse.machines import MachineRow, ProcessRow
-from reporting.render import machine_facts
-from reporting.results import Results
+from reporting import load_run
+from reporting.analyse import machine_samples, series
+from reporting.analyse.machine_usage import MachineRow, ProcessRow
+from reporting.render import machine_tables
+from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import START, Synthetic
 
 MEASURED = (5.0, 35.0)  # of the synthetic run, seconds since its load started
 
 
-def evaluated(folder: Path, **changes: Any) -> Results:
-    return results.evaluate(Synthetic(operations={"get": 20.0}, **changes).write(folder / "run"))
+def evaluated(folder: Path, **changes: Any) -> JudgedRun:
+    return load_run(Synthetic(operations={"get": 20.0}, **changes).write(folder / "run"))
 
 
-def machine(found: Results, host: str) -> MachineRow:
+def machine(found: JudgedRun, host: str) -> MachineRow:
     return next(row for row in found.machines.rows if host in row.hosts)
 
 
-def process(found: Results, host: str, name: str) -> ProcessRow:
+def process(found: JudgedRun, host: str, name: str) -> ProcessRow:
     return next(row for row in found.machines.processes if (row.host, row.process) == (host, name))
 
 
@@ -41,7 +41,7 @@ def only_within(
     return lambda _, process, at_s: {} if process else inside if wholly_within(at_s, start_s, end_s) else outside
 
 
-def test_a_machine_is_told_with_its_hosts_and_their_roles(sound: Results) -> None:
+def test_a_machine_is_told_with_its_hosts_and_their_roles(sound: JudgedRun) -> None:
     assert [(row.hosts, row.roles) for row in sound.machines.rows] == [
         (("load1",), ("master", "workers")),
         *(((f"zk{i}",), ("member",)) for i in (1, 2, 3)),
@@ -86,7 +86,7 @@ def test_hosts_that_are_one_machine_stand_in_one_row(tmp_path: Path) -> None:
     assert found.machines.rows[0].roles == ("master", "workers", "member")
     assert found.machines.rows[0].cpu_mean_percent_of_machine == 50.0
     assert found.machines.cpu_of_processes(found.machines.rows[0], "zookeeper") == 70.0
-    samples = host_samples.within_load(found.run, found.timeline)
+    samples = machine_samples.within_load(found.run, found.timeline)
     own = samples[(samples["machine"] == "one") & (samples["process"] == "")]
     assert set(own["host"]) == {"zk2"}
     assert len(own) == 37
@@ -116,7 +116,7 @@ def test_a_second_sampler_of_a_host_has_seconds_of_its_own(tmp_path: Path) -> No
                 worker = {"process": "worker-9", "cpu_percent": 40 if inside else 99} if row["process"] else {}
                 label = {"timestamp": ended + timedelta(milliseconds=10), "elapsed_s": elapsed_s - later_s}
                 writer.writerow(row | label | worker)
-    found = results.evaluate(run)
+    found = load_run(run)
     assert process(found, "zk1", "worker-9").cpu_peak_percent_of_core == 40.0
     assert process(found, "zk1", "zookeeper").cpu_mean_percent_of_core == 70.0
     assert [row.hosts for row in found.machines.rows] == [("zk1",)]
@@ -143,12 +143,12 @@ def test_what_a_machine_does_not_tell_is_left_out(tmp_path: Path) -> None:
         host_sample=lambda host, _, __: unknown | ({"swap_bytes": ""} if host == "zk2" else {}),
     )
     assert machine(found, "zk1").disk_write_peak_bytes_per_s is None
-    table = machine_facts.machines(found)
+    table = machine_tables.machines(found)
     assert table is not None
     assert not {"Written (MB/s)", "Disk busy, peak (%)", "Steal (%)"} & set(table.head)
     swap = table.head.index("Swap, peak (GiB)")
     assert [row[swap] for row in table.rows] == ["0.0", "0.0", "\N{EN DASH}", "0.0"]
-    processes = machine_facts.processes(found)
+    processes = machine_tables.processes(found)
     assert processes is not None
     assert {row[-1] for row in processes.rows} == {"\N{EN DASH}"}
 
@@ -158,7 +158,7 @@ def test_of_many_workers_the_busiest_are_listed(tmp_path: Path) -> None:
         return {"cpu_percent": name.removeprefix("worker-")} if name.startswith("worker-") else {}
 
     found = evaluated(tmp_path, workers=20, host_sample=sample)
-    table = machine_facts.processes(found)
+    table = machine_tables.processes(found)
     assert table is not None
     assert [row[1] for row in table.rows if row[0] == "load1"] == ["master", *(f"worker-{i}" for i in range(13, 21))]
     assert [row[0] for row in table.rows if row[1] == "zookeeper"] == ["zk1", "zk2", "zk3"]
@@ -169,9 +169,9 @@ def test_of_many_workers_the_busiest_are_listed(tmp_path: Path) -> None:
 def test_without_samples_there_is_nothing_to_tell(sound_run: Path, tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     (run / "host-metrics.csv").unlink()
-    found = results.evaluate(run)
+    found = load_run(run)
     assert (found.machines.rows, found.machines.processes) == ((), ())
-    assert machine_facts.machines(found) is machine_facts.processes(found) is None
+    assert machine_tables.machines(found) is machine_tables.processes(found) is None
     assert found.verdict.as_dict() == {"verdict": "valid", "reasons": []}
 
 
@@ -189,21 +189,21 @@ def test_a_machine_knows_whether_it_shares_its_kernel(tmp_path: Path) -> None:
     assert [[row.name for row in rows] for rows in found.machines.by_kernel] == [["load1", "zk1", "zk3"], ["zk2"]]
 
 
-def test_the_table_says_who_are_containers_of_one_kernel(tmp_path: Path, sound: Results) -> None:
-    table, alone = machine_facts.machines(evaluated(tmp_path, kernels=CONTAINERS)), machine_facts.machines(sound)
+def test_the_table_says_who_are_containers_of_one_kernel(tmp_path: Path, sound: JudgedRun) -> None:
+    table, alone = machine_tables.machines(evaluated(tmp_path, kernels=CONTAINERS)), machine_tables.machines(sound)
     assert table is not None
     assert alone is not None
     assert table.note == (
-        f"{alone.note} load1, zk1, zk3 are containers of one kernel: CPU, memory, swap and disks are all of theirs "
+        f"{alone.note} load1, zk1, zk3 are containers of one kernel: CPU, memory, swap and disks are of all of them "
         "together."
     )
 
 
-def over_time(found: Results, name: str) -> Any:
-    samples = host_samples.within_load(found.run, found.timeline)
+def over_time(found: JudgedRun, name: str) -> Any:
+    samples = machine_samples.within_load(found.run, found.timeline)
     rows = samples[samples["process"] == name]
-    step_s = host_samples.step_s(samples, found.timeline)
-    return host_samples.over_time(rows["time_s"], rows["host"], rows["cpu_percent"], step_s)
+    step_s = machine_samples.step_s(samples, found.timeline)
+    return machine_samples.over_time(rows["time_s"], rows["host"], rows["cpu_percent"], step_s)
 
 
 def test_a_process_that_did_not_run_leaves_a_gap(tmp_path: Path) -> None:

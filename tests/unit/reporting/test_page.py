@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from reporting import results
-from reporting.render import figures, markdown, page
-from reporting.render.figure import Figure
-from reporting.results import Results
+from reporting import load_run
+from reporting.render import chart_list, markdown, page
+from reporting.render.chart import Figure
+from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import Synthetic
 
 HOSTILE = "</script><script>alert(1)</script><!-- \u2028 & \"'"
@@ -43,12 +43,12 @@ class Elements(HTMLParser):
         return [attributes for found, attributes in self.found if found == tag]
 
 
-def rendered(found: Results) -> str:
-    return page.render(found, figures.build(found))
+def rendered(found: JudgedRun) -> str:
+    return page.render(found, chart_list.build(found))
 
 
 @pytest.fixture(scope="module")
-def html(troubled: Results, drawn: list[Figure], specs: dict[str, dict[str, Any]]) -> str:
+def html(troubled: JudgedRun, drawn: list[Figure], specs: dict[str, dict[str, Any]]) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "page_spec", lambda figure: specs[figure.slug])  # seconds that others have spent
         return page.render(troubled, drawn)
@@ -124,7 +124,7 @@ def test_settings_machines_versions_and_events_are_told(elements: Elements) -> N
         assert fact in elements.text, fact
 
 
-def test_secrets_are_hidden_everywhere(html: str, troubled: Results) -> None:
+def test_secrets_are_hidden_everywhere(html: str, troubled: JudgedRun) -> None:
     assert "user=a" not in html
     assert "(secret)" in html
     assert "user=a" not in markdown.render(troubled, [])
@@ -150,8 +150,8 @@ def test_nothing_from_a_run_becomes_markup(tmp_path: Path) -> None:
     run = load.write(tmp_path / "run")
     with (run / "events.csv").open("a") as file:
         file.write(f'2026-11-24T03:15:00+00:00,master,note,x,"{hostile("event").replace(chr(34), chr(34) * 2)}"\n')
-    evaluated = results.evaluate(run)
-    drawn = figures.build(evaluated)
+    evaluated = load_run(run)
+    drawn = chart_list.build(evaluated)
     html = page.render(evaluated, [figure for figure in drawn if figure.slug in ("rate", "machine-cpu")])
     assert html.count("<script") == 3
     specs = html[html.index('id="specs">') : html.index("</script>", html.index('id="specs">'))]
@@ -166,8 +166,8 @@ def test_nothing_from_a_run_becomes_markup(tmp_path: Path) -> None:
 def test_what_could_not_be_read_stands_below_the_verdict(tmp_path: Path) -> None:
     run = Synthetic(run_time_s=5).write(tmp_path / "run")
     (run / "zk-metrics.csv").unlink()
-    evaluated = results.evaluate(run)
-    found = Elements(page.render(evaluated, figures.build(evaluated)[:1]))
+    evaluated = load_run(run)
+    found = Elements(page.render(evaluated, chart_list.build(evaluated)[:1]))
     assert "zk-metrics.csv: is missing: the members' metrics are not known" in found.text
     assert "Members during the load" not in found.text
     assert found.text.index("Verdict") < found.text.index("zk-metrics.csv: is missing") < found.text.index("Rate (1/s)")
@@ -175,7 +175,7 @@ def test_what_could_not_be_read_stands_below_the_verdict(tmp_path: Path) -> None
 
 def test_a_run_without_anything_still_has_a_page(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
-    html = rendered(results.evaluate(tmp_path))
+    html = rendered(load_run(tmp_path))
     assert "Verdict: void" in html
     assert len(html) < 40_000  # without charts the page carries no bundle
 
@@ -184,7 +184,7 @@ def test_a_number_stays_with_its_unit() -> None:
     assert page.units("90 % in 18 of 20 s, 3 members") == "90\u00a0% in 18 of 20\u00a0s, 3 members"
 
 
-def test_markdown_tells_the_same_facts(troubled: Results, drawn: list[Figure]) -> None:
+def test_markdown_tells_the_same_facts(troubled: JudgedRun, drawn: list[Figure]) -> None:
     text = markdown.render(troubled, drawn)
     assert text.index("**Verdict: inconclusive.**") < text.index("## Results") < text.index("## Charts")
     for figure in drawn:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from locust_extra.columns import EVENT_COLUMNS
-from reporting import results
+from reporting import load_run
 from reporting.verdict.judgement import Verdict
 from tests.unit.reporting.synthetic import Synthetic
 
@@ -25,15 +25,15 @@ def judged(folder: Path, *events: tuple[str, str, str], **changes: Any) -> Verdi
         for place, (event, subject, detail) in enumerate(events):
             row = {"timestamp": f"2026-11-24T03:15:{12 + place}Z", "source": "master", "event": event}
             csv.DictWriter(file, EVENT_COLUMNS).writerow(row | {"subject": subject, "detail": detail})
-    return results.evaluate(run).verdict
+    return load_run(run).verdict
 
 
 @pytest.mark.parametrize(
     ("events", "verdict", "severity", "said"),
     [
-        ((FAILED, RESUMED), "valid", "note", "from 12 s on (No space left on device). All of it was written"),
-        ((FAILED,), "inconclusive", "inconclusive", "and locust-stats.csv not before the end either"),
-        ((FAILED, RESUMED, FAILED), "inconclusive", "inconclusive", "not before the end"),
+        ((FAILED, RESUMED), "valid", "note", "from 12 s on (No space left on device). Everything was written"),
+        ((FAILED,), "inconclusive", "inconclusive", "and locust-stats.csv not until the end"),
+        ((FAILED, RESUMED, FAILED), "inconclusive", "inconclusive", "not until the end"),
         ((FAILED, RESUMED, LOST), "inconclusive", "inconclusive", "figures are missing: locust-stats.csv: 12 records"),
     ],
 )
@@ -51,8 +51,8 @@ def test_a_file_that_could_not_be_written(
     [
         ("load2", [{"since": SINCE, "until": UNTIL}], "valid", "load2 was full for 20 s, so its logs may have gaps"),
         ("load2", [{"since": SINCE, "until": None}], "valid", "so the end of its logs may be missing"),
-        ("load1", [{"since": SINCE, "until": None}], "inconclusive", "so what it recorded last may be missing"),
-        ("load1", [{"since": None}, 7], "inconclusive", "so what it recorded last may be missing"),
+        ("load1", [{"since": SINCE, "until": None}], "inconclusive", "so its last records may be missing"),
+        ("load1", [{"since": None}, 7], "inconclusive", "so its last records may be missing"),
     ],
 )
 def test_a_load_host_whose_disk_was_full(host: str, times: list[Any], verdict: str, said: str, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_trees_that_killed_runs_had_left_are_named(tmp_path: Path) -> None:
     found = judged(tmp_path, TREE)
     (reason,) = found.reasons
     assert (found.verdict, reason.rule) == ("valid", "left-trees")
-    assert "removed before this load: /zk-locust-20261123T000000Z-quick (59 nodes)." in reason.text
+    assert "removed before the load: /zk-locust-20261123T000000Z-quick (59 nodes)." in reason.text
 
 
 @pytest.mark.parametrize("times", [None, [], "full", {"since": SINCE}])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reporting import results
+from reporting import load_run
 from reporting.errors import InputError
 from reporting.read import run_folder
 from reporting.render import tables
@@ -66,7 +66,7 @@ def test_samples_of_a_version_that_did_not_tell_kernels_are_whole(run: Path) -> 
     without_kernel(run)
     assert problems(run) == []
     assert set(run_folder.load(run).host_metrics["kernel"]) == {""}
-    assert results.evaluate(run).verdict.reasons == ()
+    assert load_run(run).verdict.reasons == ()
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,16 @@ def test_samples_that_nobody_wanted_are_not_missed(
     manifest = json.loads((run / "manifest.json").read_text())
     members = dict.fromkeys(("zk1", "zk2", "zk3"), variables.pop("members", None))
     manifest["inventory"]["hosts"] = {host: own for host, own in (members | variables).items() if own is not None}
+    del manifest["plan"]
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    assert len(problems(run)) == complaints
+
+
+@pytest.mark.parametrize(("planned", "complaints"), [([], 0), (["zk1"], 1)])
+def test_the_plan_says_whether_samples_are_missed(run: Path, planned: list[str], complaints: int) -> None:
+    (run / "host-metrics.csv").unlink()
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["plan"]["sampled_hosts"] = planned
     (run / "manifest.json").write_text(json.dumps(manifest))
     assert len(problems(run)) == complaints
 
@@ -108,7 +118,7 @@ def test_a_missing_file_is_named_and_the_rest_is_read(run: Path, name: str) -> N
     found = problems(run)
     assert len(found) == 1
     assert found[0].startswith(f"{name}: is missing: ")
-    assert tables.summary(results.evaluate(run), None)
+    assert tables.summary(load_run(run), None)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -117,7 +127,7 @@ def test_an_empty_file_is_named_and_the_rest_is_read(run: Path, name: str) -> No
     found = problems(run)
     assert len(found) == 1
     assert found[0].startswith(f"{name}:")
-    assert tables.summary(results.evaluate(run), None)
+    assert tables.summary(load_run(run), None)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "manifest.json"])
@@ -239,5 +249,5 @@ def test_no_damage_raises(short_run: Path, tmp_path: Path, name: str, share: flo
     content = (short_run / name).read_bytes()
     place = int(share * len(content))
     (run / name).write_bytes(content[:place] + junk + content[place + len(junk) * 2 :])
-    assert tables.summary(results.evaluate(run), None)
+    assert tables.summary(load_run(run), None)
     shutil.copyfile(short_run / name, run / name)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting import results
+from reporting import load_run
 from reporting.analyse import series
 from reporting.analyse.timeline import Interval, Timeline
-from reporting.results import Results
+from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import Synthetic
 
 
@@ -41,7 +41,7 @@ def test_bins_cover_every_interval_once_and_are_few(
 
 @pytest.mark.parametrize("interval_s", [0.1, 1.0, 7.0])
 def test_rates_times_lengths_are_the_operations(tmp_path: Path, interval_s: float) -> None:
-    found = results.evaluate(Synthetic(interval_s=interval_s, failures_in_stall=3).write(tmp_path / "run"))
+    found = load_run(Synthetic(interval_s=interval_s, failures_in_stall=3).write(tmp_path / "run"))
     load = series.load_series(found.run, found.timeline)
     rates = load.rates()
     lengths = {b.middle_s: b.length_s for b in load.bins}
@@ -53,7 +53,7 @@ def test_rates_times_lengths_are_the_operations(tmp_path: Path, interval_s: floa
 
 def test_an_interval_without_an_operation_is_a_zero_rate_and_a_gap_in_latency(tmp_path: Path) -> None:
     run = Synthetic(operations={"get": 300.0, "rare": 0.1}).write(tmp_path / "run")
-    found = results.evaluate(run)
+    found = load_run(run)
     load = series.load_series(found.run, found.timeline)
     rates = load.rates()
     assert (rates[rates["operation"] == "rare"]["rate_per_s"] == 0).any()
@@ -63,7 +63,7 @@ def test_an_interval_without_an_operation_is_a_zero_rate_and_a_gap_in_latency(tm
 
 
 def test_curves_end_where_less_than_one_operation_lies_beyond(tmp_path: Path) -> None:
-    found = results.evaluate(Synthetic(operations={"get": 300.0, "rare": 5.0}).write(tmp_path / "run"))
+    found = load_run(Synthetic(operations={"get": 300.0, "rare": 5.0}).write(tmp_path / "run"))
     curves = series.percentile_curves(found.run)
     ends = curves.groupby("operation")["inverse"].max()
     rows = {row.operation: row for row in found.headline.rows}
@@ -75,7 +75,7 @@ def test_curves_end_where_less_than_one_operation_lies_beyond(tmp_path: Path) ->
     assert all(group["latency_ms"].is_monotonic_increasing for _, group in curves.groupby("operation"))
 
 
-def test_a_member_that_was_away_leaves_a_gap(troubled: Results) -> None:
+def test_a_member_that_was_away_leaves_a_gap(troubled: JudgedRun) -> None:
     found = series.members(troubled.run, troubled.timeline, "avg_latency")
     away = found[(found["member"] == "zk1") & (found["time_s"] > 10) & (found["time_s"] < 19)]
     assert len(away) == 9
@@ -85,17 +85,17 @@ def test_a_member_that_was_away_leaves_a_gap(troubled: Results) -> None:
 
 def test_many_polls_are_put_together(tmp_path: Path) -> None:
     load = Synthetic(operations={"get": 1.0}, run_time_s=400, members=2, workers=1, host_sample=lambda *_: None)
-    found = results.evaluate(load.write(tmp_path / "run"))
+    found = load_run(load.write(tmp_path / "run"))
     polls = series.members(found.run, found.timeline, "outstanding_requests")
     assert polls.groupby("member").size().max() <= series.MAX_BINS
     assert polls["value"].max() == 31  # the stall's queue is not averaged away
 
 
-def test_a_metric_that_nobody_gave_is_empty(sound: Results) -> None:
+def test_a_metric_that_nobody_gave_is_empty(sound: JudgedRun) -> None:
     assert len(series.members(sound.run, sound.timeline, "no_such_metric")) == 0
 
 
-def test_worker_cpu_is_used_plus_waited(sound: Results) -> None:
+def test_worker_cpu_is_used_plus_waited(sound: JudgedRun) -> None:
     found = series.worker_cpu(sound.run, sound.timeline)
     assert set(found["worker"]) == {"load1", "load2"}
     assert found["runnable_percent"].mean() == pytest.approx(49, abs=2)

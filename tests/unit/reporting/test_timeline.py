@@ -7,16 +7,16 @@ import pytest
 
 from reporting.analyse import series, timeline
 from reporting.read import run_folder
-from reporting.results import Results
+from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import START, Synthetic
 
 
-def test_stages_follow_each_other(sound: Results) -> None:
+def test_stages_follow_each_other(sound: JudgedRun) -> None:
     spans = [(span.stage, round(span.start_s, 3), round(span.end_s, 3)) for span in sound.timeline.spans]
     assert spans == [("warm-up", 0, 5), ("measured", 5, 35), ("cool-down", 35, 37)]
 
 
-def test_the_members_clock_is_laid_over_the_loads(sound: Results) -> None:
+def test_the_members_clock_is_laid_over_the_loads(sound: JudgedRun) -> None:
     assert sound.timeline.load_start == pytest.approx(START.timestamp())
     assert sound.timeline.metrics_offset_s == pytest.approx(-1.5)
     requests = series.members(sound.run, sound.timeline, "outstanding_requests")

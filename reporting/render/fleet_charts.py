@@ -1,15 +1,15 @@
-"""The charts of the fleet's processes as they tell themselves: the workers' CPU, the members' metrics."""
+"""The charts of what processes report of themselves: the workers' CPU, the members' metrics."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from reporting.analyse import series
-from reporting.render import charts
-from reporting.render.charts import Frame, Lines
-from reporting.render.figure import Figure, few_lines, lines_of, ranges
-from reporting.results import Results
+from reporting.render import drawing
+from reporting.render.chart import Figure, few_lines, lines_of, ranges
+from reporting.render.drawing import Frame, Lines
 from reporting.text import natural
-from reporting.verdict.rules import CPU_SHORT_PERCENT
+from reporting.verdict.judged_run import JudgedRun
+from reporting.verdict.thresholds import CPU_SHORT_PERCENT
 
 MAX_WORKER_LINES: Final = 8
 
@@ -32,14 +32,14 @@ MEMBER_METRICS: Final = (
         "member-outstanding-requests",
         "Outstanding requests",
         "requests",
-        "Requests that the member had taken in and not yet answered. A queue that grows is a member at its limit.",
+        "Requests that the member had accepted and not yet answered. A growing queue means a member at its limit.",
     ),
     MemberMetric(
         "avg_latency",
         "member-average-latency",
         "Average latency",
         "average latency (ms)",
-        "As the member counts it: mean over all requests since it started. It moves slowly and is without the network.",
+        "As the member counts it: mean over all requests since it started. It changes slowly and excludes the network.",
         ",.3~f",
     ),
     MemberMetric(
@@ -54,9 +54,9 @@ MEMBER_METRICS: Final = (
 )
 
 
-def of_workers(results: Results, frame: Frame) -> list[Figure]:
+def of_workers(judged: JudgedRun, frame: Frame) -> list[Figure]:
     """CPU that the workers wanted and waited for over time; nothing when it was not recorded."""
-    found = series.worker_cpu(results.run, results.timeline)
+    found = series.worker_cpu(judged.run, judged.timeline)
     if not len(found):
         return []
     figures = []
@@ -65,20 +65,20 @@ def of_workers(results: Results, frame: Frame) -> list[Figure]:
             "worker-cpu",
             "CPU that each worker wanted",
             "Running or waiting for a core, in percent of one core. Above the dotted line, at "
-            f"{CPU_SHORT_PERCENT:.0f} %, a worker is short of CPU: then the load generator may be what was measured.",
+            f"{CPU_SHORT_PERCENT:.0f} %, a worker is short of CPU: then the load generator may limit the result.",
             "runnable_percent",
             CPU_SHORT_PERCENT,
         ),
         (
             "worker-cpu-wait",
             "Of which waiting for a core",
-            "Ready to run while other processes of the machine had its cores.",
+            "Ready to run while other processes used the cores of the machine.",
             "waiting_percent",
             None,
         ),
     ):
         data, names = few_lines(lines_of(found, "worker", column), MAX_WORKER_LINES, "busiest worker")
-        lines = Lines(data, names, "percent of one core", ",.0f", height=charts.SMALL_HEIGHT, limit=rule, y_max=100)
+        lines = Lines(data, names, "percent of one core", ",.0f", height=drawing.SMALL_HEIGHT, limit=rule, y_max=100)
         figures.append(
             Figure(
                 slug_,
@@ -87,22 +87,22 @@ def of_workers(results: Results, frame: Frame) -> list[Figure]:
                 f"Line chart over time: {title.lower()}. " + ranges(found, "worker", column, "percent"),
                 True,
                 "workers",
-                lambda interactive, lines=lines: charts.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
+                lambda interactive, lines=lines: drawing.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
             )
         )
     return figures
 
 
-def of_members(results: Results, frame: Frame) -> list[Figure]:
+def of_members(judged: JudgedRun, frame: Frame) -> list[Figure]:
     """One figure for each of `MEMBER_METRICS` that any member gave."""
     figures = []
     for metric in MEMBER_METRICS:
-        found = series.members(results.run, results.timeline, metric.metric)
+        found = series.members(judged.run, judged.timeline, metric.metric)
         if not len(found):
             continue
-        names = sorted(results.run.metrics["member"].unique(), key=natural)
+        names = sorted(judged.run.metrics["member"].unique(), key=natural)
         lines = Lines(
-            lines_of(found, "member", "value"), names, metric.y_title, metric.number_format, height=charts.SMALL_HEIGHT
+            lines_of(found, "member", "value"), names, metric.y_title, metric.number_format, height=drawing.SMALL_HEIGHT
         )
         figures.append(
             Figure(
@@ -113,7 +113,7 @@ def of_members(results: Results, frame: Frame) -> list[Figure]:
                 + ranges(found, "member", "value", ""),
                 True,
                 "members",
-                lambda interactive, lines=lines: charts.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
+                lambda interactive, lines=lines: drawing.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
             )
         )
     return figures

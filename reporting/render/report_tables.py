@@ -1,20 +1,21 @@
-"""What a report tells besides its charts, as plain tables: page and Markdown say the same because both say this."""
+"""The tables of a report. Page and Markdown show the same ones."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from reporting import text
+from reporting.analyse import member_usage
 from reporting.analyse.headline import Row
-from reporting.render import members
-from reporting.results import Results
+from reporting.text import percent
+from reporting.verdict.evidence import INCONCLUSIVE, VOID
+from reporting.verdict.judged_run import JudgedRun
 from reporting.verdict.judgement import VALID
-from reporting.verdict.rules import INCONCLUSIVE, VOID, percent
 
 MEANING: Final = {
-    VALID: "Nothing was found that speaks against these figures.",
-    INCONCLUSIVE: "There are figures, but something else than the ensemble may have shaped them.",
+    VALID: "No rule found anything against these figures.",
+    INCONCLUSIVE: "There are figures, but something other than the ensemble may have shaped them.",
     VOID: "This run has no result.",
 }
 HEADLINE_HEAD: Final = (
@@ -47,14 +48,14 @@ class Table:
     note: str = ""
 
 
-def headline(results: Results) -> Table:
+def headline(judged: JudgedRun) -> Table:
     """Operations, rate, latencies and failures of the measured stage, by operation."""
-    found = results.headline
+    found = judged.headline
     rows = found.rows if len(found.rows) == 1 else (*found.rows, found.total)
     note = f"Measured stage only, {text.duration(found.measured_s)}. "
     if not found.measured_s:
         note = "Nothing was measured. "
-    note += "Operations, rate and latencies are those of successful operations; failures are counted apart."
+    note += "Operations, rate and latencies are of successful operations; failures are counted separately."
     if not found.from_distributions and found.total.operations:
         note += " Percentiles come from locust-stats.csv, because the distributions are missing."
     return Table(
@@ -74,16 +75,16 @@ def _headline_cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def errors(results: Results) -> Table | None:
+def errors(judged: JudgedRun) -> Table | None:
     """Failures by error, the most frequent first."""
-    found = sorted(results.headline.errors.items(), key=lambda item: (-item[1], item[0]))
+    found = sorted(judged.headline.errors.items(), key=lambda item: (-item[1], item[0]))
     rows = tuple((name, text.count(count)) for name, count in found)
     return Table("Errors", ("Error", "Failures"), rows, 1) if rows else None
 
 
-def scenario(results: Results) -> Table:
+def scenario(judged: JudgedRun) -> Table:
     """What was run."""
-    manifest = results.run.manifest
+    manifest = judged.run.manifest
     known = dict(manifest.scenario)
     known.pop("parameters", None)  # a table of their own
     named = (
@@ -94,11 +95,11 @@ def scenario(results: Results) -> Table:
         ("spawn_rate", "Users started a second", ""),
         ("preparation_s", "Filling and removing the tree, at most", "s"),
         ("warmup_s", "Warm-up", "s"),
-        ("run_time_s", "Measured stage, as asked for", "s"),
-        ("planned_s", "From the first user to the end, as planned", "s"),
+        ("run_time_s", "Measured stage, planned", "s"),
+        ("planned_s", "From the first user to the end, planned", "s"),
         ("scenario_file", "Scenario's file", ""),
     )
-    rows = [("Run", results.run.run_id), ("Label", manifest.label)]
+    rows = [("Run", judged.run.run_id), ("Label", manifest.label)]
     for key, title, unit in named:
         value = known.pop(key, None)
         rows.append((title, f"{shown(value)} {unit}".strip() if value not in (None, "") else ""))
@@ -108,16 +109,16 @@ def scenario(results: Results) -> Table:
     return Table("Scenario", ("Setting", "Value"), _filled(rows), 2)
 
 
-def parameters(results: Results) -> Table | None:
+def parameters(judged: JudgedRun) -> Table | None:
     """The parameters of the load, by flag."""
-    found = sorted(results.run.manifest.parameters.items())
+    found = sorted(judged.run.manifest.parameters.items())
     rows = tuple((f"--{key}", shown(value)) for key, value in found if value is not None)
     return Table("Parameters", ("Flag", "Value"), rows, 2) if rows else None
 
 
-def hosts(results: Results) -> Table | None:
+def hosts(judged: JudgedRun) -> Table | None:
     """On what it ran: a row for each host."""
-    manifest = results.run.manifest
+    manifest = judged.run.manifest
     names = list(dict.fromkeys([*(name for found in manifest.groups.values() for name in found), *manifest.hosts]))
     columns = (
         ("distribution", "System"),
@@ -137,7 +138,7 @@ def hosts(results: Results) -> Table | None:
         known = manifest.hosts.get(name, {})
         roles = manifest.roles(name)
         if not roles and known.get("zookeeper_mode"):
-            roles = ["member"]  # of somebody else's ensemble, which the inventory need not name
+            roles = ["member"]  # of an external ensemble, which the inventory need not name
         cells = [_host_cell(known, key) for key, _ in shown_columns]
         rows.append((name, ", ".join(roles), *cells))
     head = ("Host", "Role", *(title for _, title in shown_columns))
@@ -154,9 +155,9 @@ def _host_cell(known: Mapping[str, Any], key: str) -> str:
     return shown(value)
 
 
-def member_rows(results: Results) -> Table | None:
+def member_rows(judged: JudgedRun) -> Table | None:
     """What each member did during the load."""
-    found = members.build(results)
+    found = member_usage.build(judged.run, judged.timeline)
     head = (
         "Member",
         "State",
@@ -185,29 +186,29 @@ def member_rows(results: Results) -> Table | None:
     return Table("Members during the load", head, rows, 3) if rows else None
 
 
-def versions(results: Results) -> Table | None:
+def versions(judged: JudgedRun) -> Table | None:
     """Versions of what took part."""
-    found = sorted(results.run.manifest.versions.items())
+    found = sorted(judged.run.manifest.versions.items())
     rows = tuple((str(name), shown(value)) for name, value in found if value not in (None, ""))
     return Table("Versions", ("Software", "Version"), rows, 2) if rows else None
 
 
-def phases(results: Results) -> Table | None:
+def phases(judged: JudgedRun) -> Table | None:
     """How long each phase took."""
     rows = tuple(
         (phase.name, text.moment(phase.start), text.duration(phase.duration_s) if phase.end else "not ended")
-        for phase in results.run.manifest.phases
+        for phase in judged.run.manifest.phases
         if phase.end or phase.name != "report"  # a report cannot know how long it takes itself
     )
     return Table("Phases", ("Phase", "Start", "Duration"), rows, 2) if rows else None
 
 
-def events(results: Results) -> Table | None:
+def events(judged: JudgedRun) -> Table | None:
     """What happened when."""
-    found = results.run.events
+    found = judged.run.events
     rows = []
     for record in found.sort_values("timestamp", kind="stable").head(MAX_EVENTS).to_dict("records"):
-        at_s = results.timeline.in_load_time(float(record["timestamp"]))
+        at_s = judged.timeline.in_load_time(float(record["timestamp"]))
         when = text.NOTHING if at_s != at_s else f"{at_s:+,.1f}"
         rows.append((when, *(str(record[column]) for column in ("source", "event", "subject", "detail"))))
     note = "Seconds are counted from the load's start."
@@ -217,9 +218,9 @@ def events(results: Results) -> Table | None:
     return Table("Events", head, tuple(rows), len(head), note=note) if rows else None
 
 
-def inventory(results: Results) -> Table | None:
+def inventory(judged: JudgedRun) -> Table | None:
     """Each host's inventory variables; those with the same value on every host stand once."""
-    variables = results.run.manifest.host_variables
+    variables = judged.run.manifest.host_variables
     names = list(dict.fromkeys(name for found in variables.values() for name in found))
     rows = []
     for name in sorted(names):
@@ -232,37 +233,6 @@ def inventory(results: Results) -> Table | None:
             by_value.setdefault(value, []).append(host)
         rows += [(name, ", ".join(found), value) for value, found in by_value.items()]
     return Table("Inventory", ("Variable", "Hosts", "Value"), tuple(rows), 3) if rows else None
-
-
-def as_json(results: Results) -> dict[str, Any]:
-    """The headline, the machines and the verdict for programs: the content of `report.json`."""
-
-    def figures(row: Row) -> dict[str, Any]:
-        return {
-            "operation": row.operation,
-            "operations": row.operations,
-            "failures": row.failures,
-            "rate_per_s": row.rate_per_s,
-            "mean_us": row.mean_us,
-            "p50_us": row.p50_us,
-            "p95_us": row.p95_us,
-            "p99_us": row.p99_us,
-            "p99.9_us": row.p999_us,
-            "max_us": row.max_us,
-        }
-
-    return {
-        "schema_version": 1,
-        "run_id": results.run.run_id,
-        "measured_s": results.headline.measured_s,
-        "total": figures(results.headline.total),
-        "operations": [figures(row) for row in results.headline.rows],
-        "errors": results.headline.errors,
-        "machines": [asdict(row) for row in results.machines.rows],
-        "processes": [asdict(row) for row in results.machines.processes],
-        "verdict": results.verdict.as_dict(),
-        "problems": [str(problem) for problem in results.run.problems],
-    }
 
 
 def shown(value: Any) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Final
 
 from reporting import text
-from reporting.analyse.machines import MachineRow, ProcessRow
-from reporting.render.facts import Table
-from reporting.results import Results
+from reporting.analyse.machine_usage import MachineRow, ProcessRow
+from reporting.render.report_tables import Table
+from reporting.verdict.judged_run import JudgedRun
 
 MAX_WORKER_ROWS: Final = 8
 MAX_CONTAINERS: Final = 8
@@ -15,9 +15,9 @@ MIB: Final = 1024**2
 MB: Final = 1e6
 
 
-def machines(results: Results) -> Table | None:
+def machines(judged: JudgedRun) -> Table | None:
     """What each machine used over the measured stage; columns that no machine tells are left out."""
-    rows = results.machines.rows
+    rows = judged.machines.rows
     columns: tuple[tuple[str, Callable[[MachineRow], str]], ...] = (
         ("Cores", lambda row: _shown(row.cores)),
         ("CPU (%)", lambda row: _shown(row.cpu_mean_percent_of_machine)),
@@ -36,13 +36,13 @@ def machines(results: Results) -> Table | None:
     told = [(title, shown) for title, shown in columns if any(shown(row) != text.NOTHING for row in rows)]
     note = (
         "Measured stage only: means, and peaks of one sample. CPU, disk wait and steal are percentages of all cores of "
-        "the machine; steal is what the hypervisor took for other guests. Network is without loopback, resent are TCP "
-        "segments, disk busy is the busiest disk's time at work."
+        "the machine; steal is what the hypervisor gave to other guests. Network excludes loopback, resent are TCP "
+        "segments, disk busy is how long the busiest disk was busy."
     )
-    for together in results.machines.by_kernel:
+    for together in judged.machines.by_kernel:
         if together[0].shares_kernel:
             names = text.some([row.name for row in together], MAX_CONTAINERS)
-            note += f" {names} are containers of one kernel: CPU, memory, swap and disks are all of theirs together."
+            note += f" {names} are containers of one kernel: CPU, memory, swap and disks are of all of them together."
     return (
         Table(
             "Machines in the measured stage",
@@ -56,13 +56,13 @@ def machines(results: Results) -> Table | None:
     )
 
 
-def processes(results: Results) -> Table | None:
+def processes(judged: JudgedRun) -> Table | None:
     """What each process used over the measured stage; of many workers only those that used the most CPU."""
-    rows = results.machines.processes
+    rows = judged.machines.processes
     workers = [row for row in rows if row.is_worker]
     busiest = sorted(workers, key=lambda row: -(row.cpu_mean_percent_of_core or 0.0))[:MAX_WORKER_ROWS]
     shown = [row for row in rows if not row.is_worker or row in busiest]
-    note = "CPU is in percent of one core. Waiting is the time that threads were ready to run and had no core."
+    note = "CPU is in percent of one core. Waiting is time that threads were ready to run and had no core."
     if len(busiest) < len(workers):
         note += f" Of {len(workers)} workers the {len(busiest)} that used the most CPU; host-metrics.csv has all."
     head = (

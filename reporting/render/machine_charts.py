@@ -7,12 +7,12 @@ from typing import Final
 import pandas as pd
 
 from host_metrics.columns import WHOLE_MACHINE
-from reporting.analyse import host_samples, machines
-from reporting.render import charts
-from reporting.render.charts import Frame, Lines
-from reporting.render.figure import Figure, few_lines, lines_of, ranges
-from reporting.results import Results
+from reporting.analyse import machine_samples, machine_usage
+from reporting.render import drawing
+from reporting.render.chart import Figure, few_lines, lines_of, ranges
+from reporting.render.drawing import Frame, Lines
 from reporting.text import natural, some
+from reporting.verdict.judged_run import JudgedRun
 
 MAX_MACHINE_LINES: Final = 8
 MAX_NAMES: Final = 4  # hosts that a line's name lists
@@ -45,7 +45,7 @@ MACHINE_FIGURES: Final = (
         "machine-cpu",
         "CPU of each machine",
         "percent of all its cores",
-        "Cores in use by whatever runs on the machine, in percent of all its cores.",
+        "Cores in use by all processes of the machine, in percent of all its cores.",
         y_max=100,
     ),
     MachineFigure(
@@ -53,7 +53,7 @@ MACHINE_FIGURES: Final = (
         "machine-network",
         "Network of each machine",
         "MB a second",
-        "Received or sent, whichever was more, because a link is full when one direction is. Without loopback.",
+        "Received or sent, whichever is larger: a link is full when one direction is. Loopback is excluded.",
         unit=1e6,
         least=0.1,
         number_format=",.3~f",
@@ -74,19 +74,19 @@ MACHINE_FIGURES: Final = (
         "machine-disk-busy",
         "Busiest disk of each machine",
         "percent of the time",
-        "How much of the time the machine's busiest disk was at work. A member answers a write when its disk has it.",
+        "Time that the machine's busiest disk was busy. A member answers a write after its disk has stored it.",
         least=5.0,
         y_max=100,
     ),
 )
 
 
-def of_zookeeper(results: Results, frame: Frame) -> list[Figure]:
+def of_zookeeper(judged: JudgedRun, frame: Frame) -> list[Figure]:
     """CPU of the ZooKeeper processes over time; nothing when none was sampled."""
-    samples = host_samples.within_load(results.run, results.timeline)
-    rows = samples[samples["process"] == machines.ZOOKEEPER]
-    step_s = host_samples.step_s(samples, results.timeline)
-    found = host_samples.over_time(rows["time_s"], rows["host"], rows["cpu_percent"], step_s)
+    samples = judged.samples
+    rows = samples[samples["process"] == machine_usage.ZOOKEEPER]
+    step_s = machine_samples.step_s(samples, judged.timeline)
+    found = machine_samples.over_time(rows["time_s"], rows["host"], rows["cpu_percent"], step_s)
     if not len(found):
         return []
     names = sorted(found["series"].unique(), key=natural)
@@ -97,8 +97,8 @@ def of_zookeeper(results: Results, frame: Frame) -> list[Figure]:
                 "zookeeper-cpu",
                 "CPU of each ZooKeeper process",
                 "percent of one core",
-                "What the member's process itself used, in percent of one core: with several threads it may be above "
-                "100. A gap is a time when it did not run.",
+                "CPU of the member's process in percent of one core: several threads can use more than 100. In a gap "
+                "it did not run.",
             ),
             "members",
             found,
@@ -108,20 +108,20 @@ def of_zookeeper(results: Results, frame: Frame) -> list[Figure]:
     ]
 
 
-def of_machines(results: Results, frame: Frame) -> list[Figure]:
+def of_machines(judged: JudgedRun, frame: Frame) -> list[Figure]:
     """One figure for each of `MACHINE_FIGURES` in which there is something to see."""
-    samples = host_samples.within_load(results.run, results.timeline)
+    samples = judged.samples
     rows = samples[samples["process"] == WHOLE_MACHINE]
-    step_s = host_samples.step_s(samples, results.timeline)
-    of_machines = _Drawn(rows, rows["machine"].map(_labels(machines.hosts_of(results.run))))
-    of_kernels = _by_kernel(results, rows)
+    step_s = machine_samples.step_s(samples, judged.timeline)
+    of_machines = _Drawn(rows, rows["machine"].map(_labels(machine_usage.hosts_of(judged.run))))
+    of_kernels = _by_kernel(judged, rows)
     figures = []
     for wanted in MACHINE_FIGURES:
         drawn = of_kernels if wanted.of_kernel else of_machines
         values = drawn.rows[list(wanted.columns)].max(axis=1) / wanted.unit
         if not (values >= wanted.least).any():
             continue
-        found = host_samples.over_time(drawn.rows["time_s"], drawn.labels, values, step_s)
+        found = machine_samples.over_time(drawn.rows["time_s"], drawn.labels, values, step_s)
         data, names = few_lines(found, MAX_MACHINE_LINES, "busiest machine")
         told = replace(wanted, caption=wanted.caption + (SHARED if drawn.shared else ""))
         figures.append(_figure(told, "machines", data, names, frame))
@@ -137,9 +137,9 @@ class _Drawn:
     shared: bool = False
 
 
-def _by_kernel(results: Results, rows: pd.DataFrame) -> _Drawn:
+def _by_kernel(judged: JudgedRun, rows: pd.DataFrame) -> _Drawn:
     """The samples of the machines, of those that are containers of one kernel only one's."""
-    hosts, kernels = machines.hosts_of(results.run), machines.kernels_of(results.run)
+    hosts, kernels = machine_usage.hosts_of(judged.run), machine_usage.kernels_of(judged.run)
     of_kernel: dict[str, list[str]] = {}
     for id_ in hosts:
         of_kernel.setdefault(kernels.get(id_) or f"of {id_}", []).append(id_)
@@ -148,7 +148,7 @@ def _by_kernel(results: Results, rows: pd.DataFrame) -> _Drawn:
         kernel: tuple(sorted((host for id_ in ids for host in hosts[id_]), key=natural))
         for kernel, ids in of_kernel.items()
     }
-    one = host_samples.one_of_each(rows, thing, "machine")
+    one = machine_samples.one_of_each(rows, thing, "machine")
     return _Drawn(one, thing[one.index].map(_labels(together)), any(len(ids) > 1 for ids in of_kernel.values()))
 
 
@@ -158,7 +158,7 @@ def _figure(wanted: MachineFigure, group: str, data: pd.DataFrame, names: list[s
         names,
         wanted.y_title,
         wanted.number_format,
-        height=charts.SMALL_HEIGHT,
+        height=drawing.SMALL_HEIGHT,
         y_max=wanted.y_max,
     )
     return Figure(
@@ -168,7 +168,7 @@ def _figure(wanted: MachineFigure, group: str, data: pd.DataFrame, names: list[s
         f"Line chart over time: {wanted.title}. " + ranges(data, "series", "value", wanted.y_title.split(" of ")[0]),
         True,
         group,
-        lambda interactive: charts.over_time(lines, frame, interactive=interactive),
+        lambda interactive: drawing.over_time(lines, frame, interactive=interactive),
     )
 
 

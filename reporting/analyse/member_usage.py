@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reporting.results import Results
+from reporting.analyse.timeline import Timeline
+from reporting.read.run_folder import RunFolder
 from reporting.text import natural
 
 
@@ -27,9 +28,8 @@ class MemberRow:
     avg_latency_ms: float | None
 
 
-def build(results: Results) -> list[MemberRow]:
+def build(run: RunFolder, timeline: Timeline) -> list[MemberRow]:
     """One row for each member that was polled, in the order of their names."""
-    run, timeline = results.run, results.timeline
     metrics = run.metrics
     if timeline.end_s > 0 and timeline.metrics_offset_s == timeline.metrics_offset_s:
         at_s = metrics["elapsed_s"] + timeline.metrics_offset_s

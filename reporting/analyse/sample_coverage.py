@@ -60,7 +60,7 @@ def build(run: RunFolder, timeline: Timeline) -> list[Coverage]:
         str(host): _covered_s(start_s.to_numpy()[places], end_s.to_numpy()[places], span)
         for host, places in rows.groupby("host").indices.items()
     }
-    hosts = {*covered_s, *run.manifest.sampled_hosts} - set(run.manifest.not_sampled)
+    hosts = {*covered_s, *run.manifest.plan.sampled_hosts} - set(run.manifest.not_sampled)
     of_others_s = float(typical_s.median())
     return [
         Coverage(host, covered_s.get(host, 0.0), span.length_s, float(typical_s.get(host, of_others_s)))

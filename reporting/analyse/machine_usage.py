@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from host_metrics.columns import WHOLE_MACHINE
-from reporting.analyse import host_samples
+from reporting.analyse import machine_samples
 from reporting.analyse.timeline import Timeline
 from reporting.read.run_folder import RunFolder
 from reporting.text import natural
@@ -130,9 +130,9 @@ _PROCESS_FIGURES: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def build(run: RunFolder, timeline: Timeline) -> Machines:
+def build(run: RunFolder, timeline: Timeline, within_load: pd.DataFrame) -> Machines:
     """The rows of all that have a sample in the measured stage."""
-    samples = host_samples.measured(host_samples.within_load(run, timeline), timeline)
+    samples = machine_samples.measured(within_load, timeline)
     machine = samples["process"] == WHOLE_MACHINE
     hosts, kernels = hosts_of(run), kernels_of(run)
     shared = Counter(kernels.values())

@@ -7,10 +7,10 @@ import pandas as pd
 from reporting import text
 from reporting.analyse import series
 from reporting.analyse.series import LoadSeries
-from reporting.render import charts, theme
-from reporting.render.charts import Frame, Lines
-from reporting.render.figure import Figure, lines_of, ranges, slug
-from reporting.results import Results
+from reporting.render import drawing, theme
+from reporting.render.chart import Figure, lines_of, ranges, slug
+from reporting.render.drawing import Frame, Lines
+from reporting.verdict.judged_run import JudgedRun
 
 MAX_OPERATION_CHARTS: Final = 6
 
@@ -32,7 +32,7 @@ def over_time(load: LoadSeries, frame: Frame) -> list[Figure]:
             + ranges(rates, "operation", "rate_per_s", "a second"),
             False,
             "load",
-            lambda interactive: charts.over_time(rate, frame, interactive=interactive),
+            lambda interactive: drawing.over_time(rate, frame, interactive=interactive),
         )
     ]
     if rates["failures_per_s"].sum() > 0:
@@ -45,19 +45,19 @@ def over_time(load: LoadSeries, frame: Frame) -> list[Figure]:
             failing,
             "failures a second",
             ",.1f",
-            height=charts.SMALL_HEIGHT,
+            height=drawing.SMALL_HEIGHT,
             colours=[looks[name] for name in failing],
         )
         figures.append(
             Figure(
                 "failures",
                 "Failures: failed operations a second",
-                "Failed operations are in no rate and in no latency.",
+                "Rate and latency do not include failed operations.",
                 "Line chart of failed operations a second over time. "
                 + ranges(rates, "operation", "failures_per_s", "a second"),
                 False,
                 "load",
-                lambda interactive: charts.over_time(failure, frame, interactive=interactive),
+                lambda interactive: drawing.over_time(failure, frame, interactive=interactive),
             )
         )
     return [*figures, *_latency_figures(load, frame, point)]
@@ -68,7 +68,7 @@ def _latency_figures(load: LoadSeries, frame: Frame, point: str) -> list[Figure]
     frames: dict[str | None, pd.DataFrame] = {None: load.latencies()}
     if 1 < len(names) <= MAX_OPERATION_CHARTS:
         frames |= {name: load.latencies(name) for name in names}
-    domain = charts.log_domain(pd.concat([found["latency_ms"] for found in frames.values()]))
+    domain = drawing.log_domain(pd.concat([found["latency_ms"] for found in frames.values()]))
     percentiles = [f"p{percentile:g}" for percentile in series.TIME_PERCENTILES]
     figures = []
     for name, found in frames.items():
@@ -81,7 +81,7 @@ def _latency_figures(load: LoadSeries, frame: Frame, point: str) -> list[Figure]
             ",.4~g",
             log=True,
             y_domain=domain,
-            height=charts.HEIGHT if name is None else charts.SMALL_HEIGHT,
+            height=drawing.HEIGHT if name is None else drawing.SMALL_HEIGHT,
         )
         whose = "all operations" if len(names) > 1 else names[0]
         figures.append(
@@ -97,19 +97,19 @@ def _latency_figures(load: LoadSeries, frame: Frame, point: str) -> list[Figure]
                 + ranges(found, "percentile", "latency_ms", "ms"),
                 name is not None,
                 "load",
-                lambda interactive, lines=lines: charts.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
+                lambda interactive, lines=lines: drawing.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
             )
         )
     return figures
 
 
-def distribution(results: Results, load: LoadSeries) -> list[Figure]:
+def distribution(judged: JudgedRun, load: LoadSeries) -> list[Figure]:
     """Latency by percentile over the measured stage; nothing without distributions."""
-    curves = series.percentile_curves(results.run)
+    curves = series.percentile_curves(judged.run)
     if not len(curves):
         return []
     parts = []
-    for row in results.headline.rows:
+    for row in judged.headline.rows:
         if row.p50_us is not None:
             latency = (f"p50 {text.latency_ms(row.p50_us)} ms", f"p99 {text.latency_ms(row.p99_us)} ms")
             parts.append(f"{row.operation}: {', '.join(latency)}, p99.9 {text.latency_ms(row.p999_us)} ms.")
@@ -122,6 +122,6 @@ def distribution(results: Results, load: LoadSeries) -> list[Figure]:
             "Line chart of latency by percentile from p50 to p99.99. " + " ".join(parts),
             False,
             "load",
-            lambda interactive: charts.percentile_curve(curves, load.operations, interactive=interactive),
+            lambda interactive: drawing.percentile_curve(curves, load.operations, interactive=interactive),
         )
     ]

@@ -1,0 +1,118 @@
+"""Reads a CSV file in which every line is complete and valid, with pandas' own parser; gives None in any doubt.
+
+pandas fills up short lines, skips blank ones and accepts infinite numbers. So each block of lines is checked: every
+line must have as many fields as the header. What does not pass is read by `csv_damaged`, which names the lines.
+"""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from reporting.read.parsing import parse_time
+from reporting.read.table_format import Kind, TableFormat
+
+_BLOCK_BYTES: Final = 4 * 1024 * 1024
+_COMMA, _NEWLINE, _QUOTE, _RETURN = b',\n"\r'
+_NO_MARK: Final = bytes(set(range(256)) - set(b',\r\n"\0'))
+# `csv_damaged` refuses a field of twice this length.
+_HALF_FIELD: Final = csv.field_size_limit() // 2
+
+
+def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
+    """Return the file as a frame with the columns of `table`, or None where it is not valid throughout."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline()
+            if not line.endswith(b"\n") or _QUOTE in line:
+                return None
+            header = table.names(next(csv.reader([line.decode()]), []))
+            if table.lacking(header) or (table.only and table.only[0] not in header):
+                return None
+            blocks = []
+            while block := file.read(_BLOCK_BYTES):
+                blocks.append(_columns(block + file.readline(), header, table))
+    except (OSError, ValueError, csv.Error):
+        return None
+    return pd.DataFrame(
+        {
+            name: pd.Series(np.concatenate([b[name] for b in blocks]) if blocks else [], dtype=kind.dtype, copy=False)
+            for name, kind in table.columns.items()
+        },
+        copy=False,
+    )
+
+
+def _columns(block: bytes, header: list[str], table: TableFormat) -> dict[str, NDArray[Any]]:
+    """Return the columns of a block of lines. Raises ValueError where they are in doubt."""
+    _check_lines(block, len(header))
+    there = {name: header.index(name) for name in table.columns if name in header}
+    frame = pd.read_csv(
+        io.BytesIO(block),
+        header=None,
+        names=range(len(header)),
+        usecols=list(there.values()),
+        dtype={place: float if table.columns[name] is Kind.NUMBER else "category" for name, place in there.items()},
+        keep_default_na=False,
+        na_values=[""],
+        skip_blank_lines=False,
+        low_memory=False,
+    )
+    if table.only:
+        frame = frame[frame[there[table.only[0]]].isin(table.only[1])]
+    found = {}
+    for name, kind in table.columns.items():
+        if name not in there:
+            found[name] = np.array(["" if kind is Kind.TEXT else np.nan] * len(frame), kind.dtype)
+            continue
+        column = frame[there[name]]
+        if name in table.filled and column.isna().any():
+            raise ValueError
+        found[name] = column.to_numpy() if kind is Kind.NUMBER else _from_categories(column, kind)
+        if kind is Kind.NUMBER and np.isinf(found[name]).any():
+            raise ValueError
+    return found
+
+
+def _check_lines(block: bytes, fields: int) -> None:
+    """Raise ValueError unless every line is complete, of that many fields, and none of them is too long."""
+    marks = block.translate(None, _NO_MARK)
+    ways = (b"," * (fields - 1) + end for end in (b"\r\n", b"\n"))
+    if not any(marks == line * (len(marks) // len(line)) for line in ways):
+        _check_quoted_lines(block, fields)
+    # A longer field would leave a piece of half its length without a comma.
+    if any(block.find(b",", i, i + _HALF_FIELD) < 0 for i in range(0, len(block) - _HALF_FIELD, _HALF_FIELD)):
+        raise ValueError
+
+
+def _check_quoted_lines(block: bytes, fields: int) -> None:
+    """The same where fields are quoted, which may hold commas; quotes must enclose complete fields."""
+    if not block.endswith(b"\n") or b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
+        raise ValueError
+    data = np.frombuffer(block, np.uint8)
+    quotes = np.flatnonzero(data == _QUOTE)
+    if len(quotes) % 2:
+        raise ValueError
+    opening, closing = quotes[0::2], quotes[1::2]
+    before = np.isin(data[opening[opening > 0] - 1], (_COMMA, _NEWLINE, _QUOTE))
+    after = np.isin(data[closing + 1], (_COMMA, _NEWLINE, _RETURN, _QUOTE))  # a line end follows the last one
+    ends = np.flatnonzero((data == _COMMA) | (data == _NEWLINE))
+    ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
+    line_ends = ends[fields - 1 :: fields]
+    if not before.all() or not after.all() or len(ends) % fields or block.count(b"\n") != len(line_ends):
+        raise ValueError
+    if (data[line_ends] != _NEWLINE).any():
+        raise ValueError
+
+
+def _from_categories(column: "pd.Series[Any]", kind: Kind) -> NDArray[Any]:
+    """Return texts or times, each different one converted once. Raises ValueError for what is no time."""
+    texts = [str(text) for text in column.cat.categories]
+    codes = column.cat.codes.to_numpy()  # -1, the last, for a blank
+    if kind is Kind.TEXT:
+        return np.array([*texts, ""], dtype=object)[codes]
+    return np.array([*map(parse_time, texts), np.nan])[codes]

@@ -1,0 +1,124 @@
+"""Reads a CSV file line by line: the readable lines as a data frame, the others as problems with their numbers."""
+
+import csv
+import math
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reporting.read.parsing import finite, is_cut_off, parse_time
+from reporting.read.table_format import Kind, TableFormat
+
+# A source writes the same time on all lines of one interval.
+_time = lru_cache(maxsize=64)(parse_time)
+
+
+@dataclass(slots=True)
+class _Column:
+    """A column that is wanted: how its texts become values, what a blank becomes, and the values so far."""
+
+    name: str
+    kind: Kind
+    filled: bool
+    convert: Callable[[str], Any]
+    blank: str | float
+    values: Any  # list[str] or array("d")
+
+
+def _column(name: str, table: TableFormat, shared: dict[str, str]) -> _Column:
+    """A column without values. `shared` keeps one copy of each text: the same few words stand on every line."""
+    kind, filled = table.columns[name], name in table.filled
+    if kind is Kind.TEXT:
+        return _Column(name, kind, filled, lambda text: shared.setdefault(text, text), "", [])
+    return _Column(name, kind, filled, finite if kind is Kind.NUMBER else _time, math.nan, array("d"))
+
+
+def read(
+    path: Path, table: TableFormat, tell: Callable[[int | None, str], None], *, missing: str, may_be_missing: bool
+) -> pd.DataFrame:
+    """Return what is readable, with the columns of `table`.
+
+    `tell` is told of each problem with its line. `missing` says what the report lacks without the file.
+    """
+    shared: dict[str, str] = {}
+    wanted = {name: _column(name, table, shared) for name in table.columns}
+    try:
+        _fill(wanted, path, table, tell, missing)
+    except FileNotFoundError:
+        if not may_be_missing:
+            tell(None, f"is missing: {missing}")
+    except OSError as error:
+        tell(None, f"cannot be read ({error.strerror}): {missing}")
+    rows = max(len(column.values) for column in wanted.values())
+    return pd.DataFrame(
+        {
+            name: pd.Series(
+                column.values if len(column.values) else [column.blank] * rows,
+                dtype=column.kind.dtype,
+            )
+            for name, column in wanted.items()
+        }
+    )
+
+
+def _fill(
+    wanted: dict[str, _Column], path: Path, table: TableFormat, tell: Callable[[int | None, str], None], missing: str
+) -> None:
+    lines = _lines(path, tell)
+    header_line = next(lines, None)
+    if header_line is None:
+        tell(None, f"is empty: {missing}")
+        return
+    header = table.names(header_line[1])
+    if lacking := table.lacking(header):
+        tell(1, f"lacks the columns {', '.join(lacking)}")
+    there = [(header.index(name), column) for name, column in wanted.items() if name in header]
+    for number, fields in lines:
+        if len(fields) != len(header):
+            tell(number, f"{len(fields)} fields where {len(header)} are expected; the line is left out")
+            continue
+        if table.only and (table.only[0] not in header or fields[header.index(table.only[0])] not in table.only[1]):
+            continue
+        converted = []
+        for place, column in there:
+            text = fields[place]
+            try:
+                if not text and column.filled:
+                    raise ValueError
+                converted.append(column.convert(text) if text else column.blank)
+            except ValueError:
+                what = column.kind.value if text else "filled"
+                tell(number, f"column {column.name} is not {what} [{text[:40]}]; the line is left out")
+                break
+        else:
+            for (_, column), value in zip(there, converted, strict=True):
+                column.values.append(value)
+
+
+def _lines(path: Path, tell: Callable[[int | None, str], None]) -> Iterator[tuple[int, list[str]]]:
+    """Number and fields of every complete line."""
+    cut_off = is_cut_off(path)
+    with path.open(newline="", encoding="utf-8", errors="replace") as stream:
+        reader = csv.reader(stream)
+        held: tuple[int, list[str]] | None = None
+        while True:
+            first_line = reader.line_num + 1
+            try:
+                fields = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                tell(first_line, f"{error}; the line is left out")
+                continue
+            if held is not None:
+                yield held
+            held = (first_line, fields)
+    if held is not None and cut_off:
+        tell(held[0], "the last line is cut off and is left out")
+    elif held is not None:
+        yield held

@@ -1,0 +1,80 @@
+"""Reads the figures of the load: `locust-stats.csv` and `locust-distrib.jsonl`, as any version has written them."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from locust_extra.columns import AGGREGATED, STATS_COLUMNS
+from reporting.read import predecessor
+from reporting.read.csv_tables import read_table
+from reporting.read.distributions import Distribution, DistributionLine, Histogram
+from reporting.read.parsing import finite, parse_time, read_json_lines
+from reporting.read.problems import ProblemLog
+from reporting.read.table_format import TableFormat, kinds
+
+_STATS: Final = TableFormat(
+    kinds(STATS_COLUMNS, text=("stage", "worker", "type", "name", "errors")),
+    filled=("elapsed_s", "stage", "interval", "worker", "name"),
+    older_names={"part": "stage"},
+)
+
+
+def operation_name(request_type: str, name: str) -> str:
+    """What the report calls an operation; the type is said only where it is not ZooKeeper's."""
+    return name if request_type in ("", "zookeeper") else f"{name} ({request_type})"
+
+
+def read_stats(path: Path, problems: ProblemLog) -> pd.DataFrame:
+    """Return the series with `STATS_COLUMNS`; timestamps are seconds since the epoch."""
+    if predecessor.is_series(path):
+        return predecessor.read_series(path, problems)
+    missing = "workers' CPU and the users over time are not known"
+    return read_table(path, _STATS, problems, missing=missing, lost_figures=True)
+
+
+def read_distributions(path: Path, problems: ProblemLog) -> list[DistributionLine]:
+    """Return the latencies of each operation in each interval."""
+    if predecessor.is_distributions(path):
+        return predecessor.read_distributions(path, problems)
+    found = []
+    missing = "latency distributions are not known"
+    for number, value in read_json_lines(path, problems, missing=missing, lost_figures=True):
+        try:
+            line = _distribution_line(value)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            reason = f"lacks the field {error}" if isinstance(error, KeyError) else str(error)[:80]
+            problems.add(path.name, number, f"{reason}; the line is left out", lost_figures=True)
+            continue
+        if line.operation == AGGREGATED:
+            continue  # a sum over operations would count every one of them twice
+        distribution = line.distribution
+        held = distribution.histogram.total + distribution.overflows
+        if held != distribution.requests:
+            text = f"its histogram holds {held} operations where requests says {distribution.requests}"
+            problems.add(path.name, number, text, lost_figures=True)
+        found.append(line)
+    return found
+
+
+def _distribution_line(value: Any) -> DistributionLine:
+    if not isinstance(value, dict):
+        raise ValueError("is not a JSON object")
+    extremes = [None if value[key] is None else round(value[key]) for key in ("min_us", "max_us")]
+    return DistributionLine(
+        timestamp=parse_time(value["timestamp"]),
+        elapsed_s=finite(value["elapsed_s"]),
+        interval_s=finite(value["interval_s"]),
+        stage=str(value.get("stage") or value["part"]),
+        interval=int(value["interval"]),
+        operation=operation_name(str(value.get("type") or ""), str(value["name"])),
+        distribution=Distribution(
+            histogram=Histogram.from_texts(value["histogram"]),
+            requests=int(value["requests"]),
+            failures=int(value["failures"]),
+            sum_us=round(value["sum_us"]),
+            min_us=extremes[0],
+            max_us=extremes[1],
+            overflows=int(value["overflows"]),
+        ),
+    )

@@ -1,0 +1,36 @@
+"""Which charts a report has, in their order."""
+
+from collections import Counter
+from dataclasses import replace
+
+from reporting.analyse import series
+from reporting.render import drawing, fleet_charts, load_charts, machine_charts
+from reporting.render.chart import Figure
+from reporting.verdict.judged_run import JudgedRun
+
+
+def build(judged: JudgedRun) -> list[Figure]:
+    """The figures that the run's files allow, the most important first."""
+    run, timeline = judged.run, judged.timeline
+    frame = drawing.frame_of(timeline, [(loss.at_s, f"{loss.worker} lost") for loss in judged.workers.losses])
+    load = series.load_series(run, timeline)
+    figures = [
+        *load_charts.over_time(load, frame),
+        *load_charts.distribution(judged, load),
+        *fleet_charts.of_workers(judged, frame),
+        *fleet_charts.of_members(judged, frame),
+        *machine_charts.of_zookeeper(judged, frame),
+        *machine_charts.of_machines(judged, frame),
+    ]
+    return _with_unique_slugs(figures)
+
+
+def _with_unique_slugs(figures: list[Figure]) -> list[Figure]:
+    """Operations whose names differ only in what a file name leaves out get a number."""
+    seen: Counter[str] = Counter()
+    unique = []
+    for figure in figures:
+        seen[figure.slug] += 1
+        number = seen[figure.slug]
+        unique.append(figure if number == 1 else replace(figure, slug=f"{figure.slug}-{number}"))
+    return unique

@@ -1,0 +1,92 @@
+"""The rules about the operations: failures, and figures that are missing or few."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from locust_extra.columns import MEASURED
+from reporting.analyse import headline as headlines
+from reporting.text import percent
+from reporting.verdict.evidence import Evidence, Reason, Rule, inconclusive, note
+from reporting.verdict.thresholds import MAX_FAILURE_SHARE, MAX_OPERATION_FAILURE_SHARE, MIN_OPERATIONS_BEYOND_P999
+
+
+def _failures(evidence: Evidence) -> Iterator[Reason]:
+    total = evidence.headline.total
+    if not total.failures:
+        return
+    errors = evidence.headline.errors
+    named = sorted(errors, key=lambda name: -errors[name])[:3]
+    most = f" ({', '.join(f'{name}: {errors[name]:,}' for name in named)})" if named else ""
+    tried = total.operations + total.failures
+    text = f"{total.failures:,} of {tried:,} operations failed{most}, {percent(total.failure_share)}"
+    if total.failure_share > MAX_FAILURE_SHARE:
+        yield inconclusive(
+            "failures",
+            f"{text}. The limit is {percent(MAX_FAILURE_SHARE)}: failed operations have no latency, so the percentiles "
+            "look better than what a user saw. See the errors and the members' logs.",
+        )
+        return
+    yield note("failures", f"{text}. The limit is {percent(MAX_FAILURE_SHARE)}.")
+    for row in evidence.headline.rows:
+        if row.failure_share > MAX_OPERATION_FAILURE_SHARE:
+            yield inconclusive(
+                "operation-failures",
+                f"{row.failures:,} of {row.operations + row.failures:,} operations {row.operation} failed, "
+                f"{percent(row.failure_share)}. The limit for one operation is {percent(MAX_OPERATION_FAILURE_SHARE)}. "
+                "See the errors and the members' logs.",
+            )
+
+
+def _figures_incomplete(evidence: Evidence) -> Iterator[Reason]:
+    lost = [problem for problem in evidence.run.problems if problem.lost_figures]
+    if lost:
+        more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+        yield inconclusive(
+            "figures-incomplete",
+            f"Figures of the load are missing or unreadable: {lost[0]}{more}. The report shows what could be read.",
+        )
+        return
+    counted, total = headlines.stats_totals(evidence.run), evidence.headline.total
+    if counted is not None and counted != (total.operations, total.failures):
+        yield inconclusive(
+            "figures-disagree",
+            f"locust-stats.csv counts {counted[0]:,} operations and {counted[1]:,} failures, the distributions hold "
+            f"{total.operations:,} and {total.failures:,}: figures of a worker were lost. Run it again.",
+        )
+
+
+def _overflows(evidence: Evidence) -> Iterator[Reason]:
+    overflows = evidence.headline.total.overflows
+    if overflows:
+        yield inconclusive(
+            "overflows",
+            f"{overflows:,} operations took longer than one hour. They are counted, but in no percentile. Set a time "
+            "limit for operations.",
+        )
+
+
+def _stalls(evidence: Evidence) -> Iterator[Reason]:
+    measured = [interval for interval in evidence.timeline.intervals if interval.stage == MEASURED]
+    busy = {
+        line.interval for line in evidence.run.distributions if line.stage == MEASURED and line.distribution.requests
+    }
+    still = [interval for interval in measured if interval.number not in busy]
+    if still and evidence.headline.from_distributions:
+        yield note(
+            "stalls",
+            f"No operation succeeded in {len(still)} of {len(measured)} measured intervals, the first at "
+            f"{still[0].start_s:.0f} s. See the charts of the members at that time, and their logs in logs/.",
+        )
+
+
+def _few_operations(evidence: Evidence) -> Iterator[Reason]:
+    operations = evidence.headline.total.operations
+    if operations / 1000 < MIN_OPERATIONS_BEYOND_P999:
+        yield note(
+            "few-operations",
+            f"Of {operations:,} operations {operations // 1000 or 'none'} lie beyond p99.9, so it depends on chance. "
+            "Run longer before you compare it.",
+        )
+
+
+OPERATION_RULES: Final[tuple[Rule, ...]] = (_failures, _figures_incomplete, _overflows, _stalls, _few_operations)

@@ -1,0 +1,92 @@
+"""The rules about the load generator: workers and users that are missing, and workers that are short of CPU."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from reporting.text import natural, some
+from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, inconclusive, note
+from reporting.verdict.thresholds import (
+    CPU_SHORT_INTERVALS,
+    CPU_SHORT_PERCENT,
+    CPU_SHORT_SHARE,
+    CPU_WAIT_PERCENT,
+    CPU_WAIT_SPOILS_PERCENT,
+)
+
+
+def _workers_lost(evidence: Evidence) -> Iterator[Reason]:
+    found = evidence.workers
+    lost = [loss for loss in found.losses if not loss.after_measured]
+    if lost:
+        names = [loss.worker + (f" at {loss.at_s:.0f} s" if loss.at_s == loss.at_s else "") for loss in lost]
+        of = f" of {len(found.seen)}" if found.seen else ""
+        yield inconclusive(
+            "worker-lost",
+            f"{len(lost)}{of} workers were lost ({some(names, 4)}), so the load was lower than planned. See their logs "
+            "in logs/, and run it again.",
+        )
+    for loss in found.losses:
+        if loss.after_measured:
+            yield note("worker-lost", f"Worker {loss.worker} was lost after the end of the measured stage.")
+
+
+def _workers_missing(evidence: Evidence) -> Iterator[Reason]:
+    """Workers that were planned and never delivered; those that were lost are told already."""
+    plan = evidence.run.manifest.plan
+    seen = set(evidence.workers.seen)
+    known = len(seen | {loss.worker for loss in evidence.workers.losses})
+    if plan.expected_workers is None or not seen or known >= plan.expected_workers:
+        return
+    away = [host for host in plan.workers if not any(name.partition("/")[0] == host for name in seen)]
+    named_by_host = len(away) < len(plan.workers)
+    of = f", none of {some(sorted(away, key=natural), 4)}" if named_by_host and away else ""
+    yield inconclusive(
+        "workers-missing",
+        f"{len(seen)} of {plan.expected_workers} planned workers delivered figures{of}, so the load was lower than "
+        "planned. See the logs of the load hosts in logs/.",
+    )
+
+
+def _users_missing(evidence: Evidence) -> Iterator[Reason]:
+    planned, most = evidence.run.manifest.plan.users, evidence.workers.most_users
+    if planned is not None and most is not None and most < planned:
+        yield inconclusive(
+            "users-missing",
+            f"At most {most:,} of {planned:,} planned users were running in the measured stage. See the workers' logs "
+            "in logs/, and check that the warm-up is long enough to start all users.",
+        )
+
+
+def _cpu_short(evidence: Evidence) -> Iterator[Reason]:
+    workers = evidence.workers.cpu
+    if not workers:
+        yield note("cpu-unknown", "The workers' CPU was not recorded, so whether they were short of it is not known.")
+    short = [
+        cpu
+        for cpu in workers
+        if cpu.runnable_percent >= CPU_SHORT_PERCENT
+        or (cpu.short_intervals >= CPU_SHORT_INTERVALS and cpu.short_intervals >= CPU_SHORT_SHARE * cpu.intervals)
+    ]
+    waiting = [cpu for cpu in workers if cpu.waiting_percent >= CPU_WAIT_PERCENT]
+    if short:
+        worst = max(short, key=lambda cpu: (cpu.short_intervals / cpu.intervals, cpu.runnable_percent))
+        yield inconclusive(
+            "cpu-short",
+            f"{len(short)} of {len(workers)} workers were short of CPU: {worst.worker} wanted a core "
+            f"{worst.runnable_percent:.0f} % of the time on average (waiting for one {worst.waiting_percent:.0f} %), "
+            f"and at least {CPU_SHORT_PERCENT:.0f} % in {worst.short_intervals} of {worst.intervals} intervals. The "
+            "load generator may have limited the result: add load hosts, start no more workers than cores, or reduce "
+            "the users.",
+        )
+    elif waiting:
+        worst = max(waiting, key=lambda cpu: cpu.waiting_percent)
+        yield Reason(
+            INCONCLUSIVE if worst.waiting_percent >= CPU_WAIT_SPOILS_PERCENT else NOTE,
+            "cpu-wait",
+            f"{len(waiting)} of {len(workers)} workers waited for a core at least {CPU_WAIT_PERCENT:.0f} % of the time"
+            f", {worst.worker} {worst.waiting_percent:.0f} % on average. The latencies contain these waits. Give the "
+            "load hosts more cores, or run fewer other processes there.",
+        )
+
+
+WORKER_RULES: Final[tuple[Rule, ...]] = (_workers_lost, _workers_missing, _users_missing, _cpu_short)
