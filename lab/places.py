@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[1]
 
 
 def cache_dir() -> Path:
@@ -26,7 +26,7 @@ def lab_dir(name: str) -> Path:
 
 def default_inventory(name: str) -> Path:
     """Return where the inventory of a lab is written unless somebody says otherwise."""
-    return REPOSITORY / "inventory" / "lab" if name == "lab" else lab_dir(name) / "inventory"
+    return PROJECT / "inventory" / "lab" if name == "lab" else lab_dir(name) / "inventory"
 
 
 @contextmanager

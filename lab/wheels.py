@@ -10,10 +10,10 @@ from fleet.wheelhouse import Kind, pins_for
 from lab.commands import run
 from lab.image import image_path
 from lab.mounts import remove_tree
-from lab.places import REPOSITORY, cache_dir, locked
+from lab.places import PROJECT, cache_dir, locked
 
 # What `make install-dev` takes, and what a controller gathers for load hosts of its own kind.
-_PINS = tuple(REPOSITORY / "requirements" / name for name in ("dev.txt", "load_host.txt"))
+_PINS = tuple(PROJECT / "requirements" / name for name in ("dev.txt", "load_host.txt"))
 
 
 def kind_of(release: str) -> Kind:

@@ -11,6 +11,8 @@ from xdist.workermanage import WorkerController
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 import locust  # noqa: F401
 
+os.environ["ZK_LOCUST_PORT_SHARE"] = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+
 del os.environ["LOCUST_SKIP_MONKEY_PATCH"]  # the processes that tests start are patched, as they are for users
 
 FLEET = "tests/fleet/"

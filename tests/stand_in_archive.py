@@ -6,7 +6,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from tests.integration.zookeeper_server import JARS, JAVA_FOLDER
+from lab.zookeeper_server import JARS, JAVA_FOLDER
 
 
 def stand_in_archive(folder: Path, version: str) -> Path:

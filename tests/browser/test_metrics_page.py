@@ -18,9 +18,9 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
+from lab.locust_processes import LOCUSTFILES, start_locust
+from lab.zookeeper_server import free_ports
 from tests.browser.contrast import WEAK_TEXT
-from tests.integration.locust_processes import LOCUSTFILES, start_locust
-from tests.integration.zookeeper_server import free_ports
 
 pytestmark = pytest.mark.browser
 

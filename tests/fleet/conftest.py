@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from lab import Lab, LabOptions, LabUnavailableError, record
+from lab.plays import Play
 from tests.fleet.lab_fleet import LabFleet
 from tests.needs import missing
-from tests.plays import Play
 
 OWN_NAME = f"test-{os.getpid()}"
 

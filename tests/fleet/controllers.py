@@ -12,7 +12,7 @@ from pathlib import Path
 from lab import Host
 from lab.image import ZOOKEEPER_PACKAGES
 from lab.mounts import mount_overlay
-from tests.plays import PROJECT
+from lab.places import PROJECT
 
 CHECKOUT = "/root/zk-locust"
 _WHEELS = "srv/wheels"

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from lab import Lab, LabError, LabOptions, cgroups, mounts, record
-from lab.places import REPOSITORY
+from lab.places import PROJECT
 from tests.fleet.conftest import OWN_NAME
 
 pytestmark = pytest.mark.fleet
@@ -40,7 +40,7 @@ class Trial:
         command = ["nsenter", f"--target={self.holder}", "--net", *words]
         environment = {**os.environ, "ZK_LOCUST_LAB_DIR": str(self.state), "PATH": path}
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=pipe, stderr=pipe, text=True)
 
     def run(self, *words: str, path: str = os.environ["PATH"]) -> "subprocess.CompletedProcess[str]":
         """Run a command in it to its end."""

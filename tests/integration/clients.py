@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import gevent
 
-from tests.integration.zookeeper_server import ZooKeeperServers
+from lab.zookeeper_server import ZooKeeperServers
 from tests.needs import missing
 from zk_locust.clients.interface import ClientSettings, ZooKeeperClient
 from zk_locust.clients.libzookeeper import library

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import yaml
 
-from tests.integration.zookeeper_server import four_letters, free_ports
-from tests.plays import Fleet, Play
+from lab.plays import Fleet, Play
+from lab.zookeeper_server import four_letters, free_ports
 
 MEMBERS = ("zk1", "zk2", "zk3")
 SMALL_SCENARIO = {"locustfile": "locust_get.py", "users": 2, "spawn_rate": 2, "warmup": "1s", "run_time": "2s"}

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from tests.integration.zookeeper_server import JAVA_FOLDER, ZooKeeperServers, class_path, free_ports
+from lab.zookeeper_server import JAVA_FOLDER, ZooKeeperServers, class_path, free_ports
 
 USER, PASSWORD = "load", "swordfish-7"
 _STORE_PASSWORD = "throw-away"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from tests.integration.zookeeper_server import free_ports
+from lab.zookeeper_server import free_ports
 from tests.needs import missing
 
 SSHD = "/usr/sbin/sshd"

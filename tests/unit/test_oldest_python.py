@@ -21,7 +21,7 @@ import pytest
 from vermin import config, rules
 
 from fleet import members
-from tests.plays import PROJECT
+from lab.places import PROJECT
 
 ALL = ("zk_locust", "collectors", "reporting", "fleet", "fabfile.py", "playbooks", "tests")
 # Modules, what stands in for their library, and the sampler run with a member's Python (docs/first-fleet-run.md).

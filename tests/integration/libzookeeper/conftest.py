@@ -6,9 +6,10 @@ from typing import Any
 import gevent
 import pytest
 
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.clients import require_library, starter
 from tests.integration.libzookeeper.handling import Start
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.needs import require_zookeeper
 from zk_locust.clients.libzookeeper import LibZooKeeperClient, library
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import gevent
 
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.clients import in_thread, until
-from tests.integration.zookeeper_server import ZooKeeperServers
 from zk_locust.clients.libzookeeper import LibZooKeeperClient
 from zk_locust.contract.errors import ClientError
 

@@ -8,9 +8,9 @@ import gevent
 import pytest
 from kazoo.protocol.states import WatchedEvent
 
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.clients import restart, until
 from tests.integration.libzookeeper.handling import Start, descriptor, pause
-from tests.integration.zookeeper_server import ZooKeeperServers
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.kazoo.client import KazooZooKeeperClient
 from zk_locust.clients.libzookeeper import LibZooKeeperClient, farewell

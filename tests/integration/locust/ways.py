@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.integration.locust_processes import LOCUST
+from lab.locust_processes import LOCUST
 
 LENGTH = ("--users", "2", "--spawn-rate", "10", "--run-time", "4s", "--stop-timeout", "10")
 AT_A_TIME = 5  # a master and its two workers must run together

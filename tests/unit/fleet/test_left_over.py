@@ -13,7 +13,7 @@ from fleet.left_over import place_of, results_of, sort_out, take_late
 from fleet.pack import Limits
 from fleet.run_lines import run_lines
 from fleet.run_record import MANIFEST, adopt, close_record, left_behind, open_record, read, take_over, update
-from tests.plays import PROJECT
+from lab.places import PROJECT
 from tests.unit.fleet.test_screens import load_host, run
 
 UNKNOWN_RUN = "20250101T000000Z-other"

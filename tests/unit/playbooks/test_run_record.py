@@ -31,8 +31,8 @@ from fleet.run_record import (
     update,
     write,
 )
+from lab.places import PROJECT
 from playbooks.action_plugins.run_record import ActionModule
-from tests.plays import PROJECT
 
 STARTED = datetime(2026, 11, 24, 3, 15, 7, 999999, tzinfo=UTC)
 

@@ -21,8 +21,9 @@ from fleet.run_record import (
     read,
     write,
 )
+from lab.places import PROJECT
+from lab.plays import Fleet, Play, environment
 from playbooks.action_plugins.run_record import ActionModule
-from tests.plays import PROJECT, Fleet, Play, environment
 
 
 @pytest.mark.parametrize(

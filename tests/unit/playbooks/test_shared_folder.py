@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.places import PROJECT
+from lab.plays import Fleet
 from playbooks.filter_plugins.shared_folder import shared_folder_problems
-from tests.plays import PROJECT, Fleet
 
 GROUPS = {"locust_master": ["load1"], "locust_workers": ["load1", "load2", "load3"]}
 FOLDER = "/home/bench/.cache/zk-locust/load"

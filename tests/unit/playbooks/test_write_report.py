@@ -15,8 +15,8 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from lab.places import PROJECT
 from playbooks.action_plugins.write_report import ActionModule, Writer, begin, finish
-from tests.plays import PROJECT
 from tests.waiting import until
 
 
