@@ -23,7 +23,7 @@ from vermin import config, rules
 from fleet import members
 from lab.places import PROJECT
 
-ALL = ("zk_locust", "collectors", "reporting", "fleet", "fabfile.py", "playbooks", "tests")
+ALL = ("zk_locust", "collectors", "reporting", "fleet", "fabfile.py", "playbooks", "lab", "benchmarks", "tests")
 # Modules, what stands in for their library, and the sampler run with a member's Python (docs/first-fleet-run.md).
 OF_MEMBERS = ("playbooks/library", "fleet/host_modules/runtime.py", "collectors/host_metrics")
 OLDEST = pytest.mark.parametrize(("python", "places"), [((3, 11), ALL), ((3, 9), OF_MEMBERS)], ids=["all", "members"])

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.locust_processes import LOCUST
+from lab.locust_processes import LOCUST, clean_environment
 
 LENGTH = ("--users", "2", "--spawn-rate", "10", "--run-time", "4s", "--stop-timeout", "10")
 AT_A_TIME = 5  # a master and its two workers must run together
@@ -46,12 +46,11 @@ class Running:
         command = [sys.executable, "locustfile.py"] if way.script else [*LOCUST]
         if way.kept and not way.script:
             command += ["--json-file", "summary"]
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ZK_", "KAZOO_", "LOCUST_"))}
         given = {"ZK_LOCUST_HOSTS": hosts, "ZK_LOCUST_MIN_WAIT": "5"} if way.hosts else {}
         self._log = (folder / "log").open("wb")
         self.process = subprocess.Popen(
             [*command, *arguments], cwd=folder, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL,
-            env=clean | given | {k: v.replace("{hosts}", hosts) for k, v in way.environment.items()},
+            env=clean_environment() | given | {k: v.replace("{hosts}", hosts) for k, v in way.environment.items()},
             start_new_session=True,
         )  # fmt: skip
 
