@@ -1,4 +1,4 @@
-"""What a test does where something that it needs is not there."""
+"""What a test does if something that it needs is missing."""
 
 import os
 from typing import NoReturn
@@ -9,7 +9,7 @@ from lab import zookeeper_server
 
 
 def missing(what: str) -> NoReturn:
-    """Skip the test and say what it needs; fail it with CI=true, where everything has to be there."""
+    """Skip the test and name what is missing; with CI=true fail it, because CI must have everything."""
     if os.environ.get("CI") == "true":
         pytest.fail(what)
     pytest.skip(what)
@@ -22,6 +22,6 @@ def require_zookeeper() -> None:
 
 
 def require_root(why: str) -> None:
-    """Go on as root only."""
+    """Go on only as root."""
     if os.geteuid() != 0:
         missing(f"needs root: {why}")

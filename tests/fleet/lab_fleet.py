@@ -9,7 +9,7 @@ from lab.fleet import DrivenLab
 from tests import waiting
 
 LOAD_FOLDER = "/var/lib/zk-locust/load"
-# Processes that have a run's folder for their own: supervisors, masters and workers, whatever they are called.
+# Processes whose working directory is a run's folder: supervisors, masters and workers.
 RUN_PROCESSES = (
     f"for p in /proc/[0-9]*; do case $(readlink $p/cwd) in {LOAD_FOLDER}/runs/*) "
     "echo ${p#/proc/} $(tr '\\0' ' ' <$p/cmdline);; esac; done"
@@ -20,18 +20,18 @@ class LabFleet(DrivenLab):
     """A driven lab whose hosts are broken, mended and looked into."""
 
     def modes(self) -> dict[str, str]:
-        """Return what each member says that it is; empty if it does not answer."""
+        """Return the mode of each member; empty if it does not answer."""
         return {name: self.mode(name) for name in self.members}
 
     def mode(self, name: str) -> str:
-        """Return what a member says that it is."""
+        """Return the mode of a member; empty if it does not answer."""
         ask = "import socket; c = socket.create_connection(('127.0.0.1', 2181)); c.send(b'srvr'); print(c.recv(9999))"
         answer = self.lab.hosts[name].run(["python3", "-c", ask], check=False).stdout
         found = re.search(r"Mode: (\w+)", answer)
         return found[1] if found else ""
 
     def mend(self) -> bool:
-        """Start what a test has stopped; return whether something is still not as provisioning leaves it."""
+        """Start what a test has stopped; return whether the fleet must be provisioned again."""
         for host in self.lab.hosts.values():
             if not host.running:
                 host.start()
@@ -42,7 +42,7 @@ class LabFleet(DrivenLab):
         return any(launched) or not all(self.modes().values())
 
     def end_runs(self) -> None:
-        """End whatever a failed test has left on the hosts."""
+        """End the processes that a failed test has left on the hosts."""
         self.mend()
         for name in (*self.members, *self.load_hosts):
             for pid in self.run_processes(name):
@@ -57,17 +57,17 @@ class LabFleet(DrivenLab):
         return {int(pid): command for pid, command in (line.split(" ", 1) for line in lines)}
 
     def status(self, name: str) -> dict[str, Any]:
-        """Return the status of the newest run on a load host; empty where there is none."""
+        """Return the status of the newest run on a load host; empty if there is none."""
         text = self.lab.hosts[name].run(f"cat $(ls -td {LOAD_FOLDER}/runs/*/status.json | head -1)", check=False).stdout
         return json.loads(text) if text.strip() else {}
 
     def kill(self, name: str, process: str) -> None:
-        """Kill one process of the newest run by the name that the run's record gives it (`master`, `worker-1`)."""
+        """Kill one process of the newest run by its name in the run's status (`master`, `worker-1`)."""
         pid = self.status(name)["processes"][process]["pid"]
         self.lab.hosts[name].run(["kill", "-KILL", str(pid)])
 
     def leases(self) -> dict[str, str]:
-        """Return the leases there are, by host."""
+        """Return the leases by host."""
         found = {}
         for name in (*self.members, *self.load_hosts):
             if self.lab.hosts[name].running:
