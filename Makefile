@@ -14,7 +14,7 @@ STEP ?= 5
 WORKERS ?= 7
 BENCHMARK ?= locust_cost
 
-.PHONY: help benchmark starter-kit test install install-dev lint lint-python lint-ansible unit integration fleet browser measure system-packages lab-packages test-packages lab-up lab-down lab-status teardown lock docs clean
+.PHONY: help benchmark starter-kit test install install-dev lint lint-python lint-ansible unit integration fleet browser measure system-packages lab-packages test-packages lab-images lab-up lab-down lab-status teardown lock docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -52,9 +52,7 @@ system-packages: ## install the Debian packages of the tests (root)
 
 test: $(VENV)/.python ## run the linters and all tests; [JOBS=3] in parallel
 	@# pip and apt download at the same time. The environment is made before, because that may use apt too.
-	@$(MAKE) --no-print-directory --jobs 2 install-dev test-packages
-	@# Meanwhile the lab's root file systems are made and wheels are downloaded. Tests that need them wait.
-	@if [ "$$(id -u)" -eq 0 ]; then { $(BIN)/python -m lab image && $(BIN)/python -m lab wheels; } >.lab-images.log 2>&1 & fi
+	@$(MAKE) --no-print-directory --jobs 2 install-dev lab-images
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint
 	@$(BIN)/python -m pytest --numprocesses $(JOBS)
 
@@ -88,9 +86,12 @@ measure: install ## measure a part of the project beside a rival; BENCHMARK=locu
 lab-packages:
 	@tools/install-packages lab
 
-test-packages: # one after the other, because apt has a lock
-	@tools/install-packages tests
-	@tools/install-packages lab
+test-packages:
+	@tools/install-packages tests lab
+
+# In the background, beside what follows. Tests that need root file systems or wheels wait for them.
+lab-images: $(VENV)/.runtime test-packages
+	@if [ "$$(id -u)" -eq 0 ]; then { $(BIN)/python -m lab image && $(BIN)/python -m lab wheels; } >.lab-images.log 2>&1 & fi
 
 lab-up: install lab-packages ## make real hosts on this machine, and inventory/lab (root); LAB='--members 5 --observers 1'
 	@$(BIN)/python -m lab up $(LAB)

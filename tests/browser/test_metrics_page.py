@@ -22,7 +22,7 @@ WIDTHS = (390, 1400)
 
 @pytest.fixture(scope="module", params=WIDTHS)
 def page(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator[Page]:
-    """The page with some history; an error on the console or a request for anything but its data is a failure."""
+    """The page with some history. An error on the console, or a request for other data than its own, is a failure."""
     context = browser.new_context(viewport={"width": request.param, "height": 900})
     found = context.new_page()
     complaints: list[str] = []

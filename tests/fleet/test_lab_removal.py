@@ -133,7 +133,7 @@ def test_a_lab_whose_making_is_interrupted_is_removed(trial: Trial, how: signal.
             time.sleep(0.05)
         making.send_signal(how)
         _, error = making.communicate(timeout=60)
-    assert (making.returncode, error) == (130, "lab: interrupted; what was being made is removed\n")
+    assert (making.returncode, error) == (130, "lab: interrupted; the unfinished lab was removed\n")
     trial.assert_no_trace()
 
 
@@ -147,7 +147,7 @@ def test_a_host_whose_supervisor_was_killed_is_removed_with_all_that_runs_in_it(
     trial.assert_no_trace()
 
 
-def test_an_inventory_of_somebody_else_is_not_overwritten(lab: Lab, tmp_path: Path) -> None:
+def test_an_inventory_of_another_author_is_not_overwritten(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("mine\n")
     with pytest.raises(LabError, match="was not written by the lab"):
         Lab.up(LabOptions(name=NAME), inventory_path=tmp_path)
