@@ -34,10 +34,16 @@ def run(
     result = subprocess.CompletedProcess(
         command, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     )
-    if check and result.returncode != 0:
-        said = tail(result.stderr or result.stdout, 15)
-        raise LabError(f"[{' '.join(command)}] failed with code {result.returncode}\n{said}".rstrip())
+    if check:
+        require_success(result, f"[{' '.join(command)}]")
     return result
+
+
+def require_success(done: "subprocess.CompletedProcess[str]", what: str) -> None:
+    """Raise LabError with the end of the output if a command has failed; `what` names it."""
+    if done.returncode != 0:
+        said = tail(done.stderr or done.stdout, 15)
+        raise LabError(f"{what} failed with code {done.returncode}\n{said}".rstrip())
 
 
 def tail(text: str, lines: int) -> str:

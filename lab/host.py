@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import cgroups, container, mounts, network, record, seed
-from lab.commands import LabError, run, tail
+from lab.commands import LabError, require_success, run, tail
 from lab.keys import make_key
 from lab.plan import HostPlan, bridge_name
 
@@ -111,9 +111,8 @@ class Host:
         """Run a command, or a script for sh, as root inside the host, through its namespaces instead of SSH."""
         argv = ["sh", "-c", command] if isinstance(command, str) else list(command)
         done = container.enter(self._identity(), argv, stdin, timeout_s)
-        if check and done.returncode != 0:
-            said = tail(done.stderr or done.stdout, 15)
-            raise LabError(f"{self.name}: [{' '.join(argv)}] failed with code {done.returncode}\n{said}".rstrip())
+        if check:
+            require_success(done, f"{self.name}: [{' '.join(argv)}]")
         return done
 
     def put(self, text: str, path: str, mode: int = 0o644) -> None:

@@ -62,11 +62,8 @@ class Fleet:
         started = time.monotonic()
         done = subprocess.run(
             self.command(playbook, arguments, extra),
-            cwd=PROJECT,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
+            **surroundings(),
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
             text=True,
             timeout=TIMEOUT_S,
             check=False,
@@ -76,15 +73,8 @@ class Fleet:
     def begin(self, playbook: str, *arguments: str, **extra: Any) -> "subprocess.Popen[bytes]":
         """Start a playbook in the background; `screen` returns what it prints."""
         with self._screen.open("wb") as screen:
-            return subprocess.Popen(
-                self.command(playbook, arguments, extra),
-                cwd=PROJECT,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=screen,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            command = self.command(playbook, arguments, extra)
+            return subprocess.Popen(command, **surroundings(), stdout=screen, start_new_session=True)
 
     def screen(self) -> str:
         """Return what the playbook that was started last has printed so far."""
@@ -112,6 +102,11 @@ class Fleet:
         command = [str(Path(self.python).with_name("ansible-playbook")), f"playbooks/{playbook}.yml", "-i", str(file)]
         command += ["--extra-vars", yaml.safe_dump(extra, default_flow_style=True)] if extra else []
         return [*command, *arguments]
+
+
+def surroundings() -> dict[str, Any]:
+    """Return how a playbook is called: in the checkout, without input, with errors among the output."""
+    return {"cwd": PROJECT, "env": environment(), "stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
 
 
 def environment() -> dict[str, str]:
