@@ -1,4 +1,4 @@
-"""Headless Chromium, shared by the tests of a file, and the page of the members' metrics, shared by all."""
+"""Headless Chromium, shared within a file, and the page of the members' metrics, shared by all tests."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The page of the members' metrics with stand-ins for AdminServers: what its tests share."""
+"""Shared by the tests of the metrics page: the page, with stand-ins for AdminServers."""
 
 import http.server
 import json
@@ -28,7 +28,7 @@ CHARTS = (
 
 
 class AdminServer(http.server.BaseHTTPRequestHandler):
-    """Answers as a member would; its counters grow with time."""
+    """Answers like a member; its counters grow with time."""
 
     state = "leader"
 
@@ -60,7 +60,7 @@ class AdminServer(http.server.BaseHTTPRequestHandler):
 
 
 class NastyServer(AdminServer):
-    """One whose text would be a program."""
+    """An AdminServer whose text is a program."""
 
     state = NASTY
 

@@ -70,7 +70,7 @@ def row(page: Page, name: str) -> Any:
 def test_members_are_rows_where_there_is_room_and_cards_where_there_is_not(statistics: Page) -> None:
     size = statistics.viewport_size
     assert size is not None
-    # Asked of the document in one go: the page replaces its rows each second.
+    # In a single call, because the page replaces its rows each second.
     assert statistics.evaluate("getComputedStyle(document.querySelector('#members thead')).position") == (
         "static" if size["width"] >= 1400 else "absolute"
     )
@@ -82,7 +82,7 @@ def test_the_table_has_every_member_and_its_figures(statistics: Page) -> None:
     )
     cells = row(statistics, LONG_NAME).locator("td").all_inner_texts()
     assert cells[1:10] == ["3.9.3", "1\u00a0d 2\u00a0h", "12", "3", "0.812", "48", "1,234,567", "40", "9"]
-    # Of two readings a second apart; on a busy machine an answer may be half a second old when it is read.
+    # From two readings a second apart; on a busy machine an answer may be half a second old.
     received, sent = (int(cell) for cell in cells[10:12])
     assert received == pytest.approx(RATE_PER_S, rel=0.6)
     assert sent == pytest.approx(received, rel=0.05)

@@ -1,4 +1,4 @@
-"""What the page of the members' metrics keeps and asks for while it is used, in Chromium."""
+"""What the page of the members' metrics stores and requests while it is used, in Chromium."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ def test_locust_that_went_away_is_told_and_what_was_read_stays(browser: Browser,
 
 @pytest.fixture
 def fresh(browser: Browser, url: str) -> Iterator[Page]:
-    """The page in a browser that has never seen it."""
+    """The page in a new browser."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     found = context.new_page()
     found.goto(url)
@@ -36,7 +36,7 @@ def fresh(browser: Browser, url: str) -> Iterator[Page]:
 
 
 def answers(page: Page) -> list[dict[str, Any]]:
-    """Have what Locust answers from now on noted."""
+    """Return a list that will contain Locust's answers from now on."""
     found: list[dict[str, Any]] = []
     page.on("response", lambda response: found.append({"url": response.url}) if "/data" in response.url else None)
     return found

@@ -1,4 +1,4 @@
-"""A lab leaves nothing behind, however it ends."""
+"""A lab is removed completely, however it ends."""
 
 import json
 import os
@@ -26,7 +26,7 @@ UP = (*TOOL, "up", "--name", NAME, "--members", "1", "--workers", "1")
 
 @dataclass(frozen=True)
 class Trial:
-    """A network namespace, held by a process, with labs below a folder of their own: the only lab there is NAME."""
+    """A network namespace, held by a process, with its own folder of labs: the only lab in it is NAME."""
 
     holder: int
     folder: Path
@@ -95,7 +95,7 @@ def test_down_leaves_no_trace(trial: Trial) -> None:
     inventory = trial.folder / "inventory"
     up = trial.run(*UP, "--inventory", str(inventory))
     assert up.returncode == 0, up.stderr
-    # All that `down` is to remove is there, and outlives the command that made it.
+    # Everything that `down` removes exists, and stays after the end of the command that made it.
     assert trial.run(*TOOL, "status", "--name", NAME).returncode == 0
     assert len(supervisors(trial.state)) == 3
     assert len(mounts.mounts_below(trial.state)) == 3

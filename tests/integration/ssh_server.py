@@ -15,7 +15,7 @@ SSHD = "/usr/sbin/sshd"
 
 
 def require_sshd() -> None:
-    """Skip the test where there is no sshd; fail it there with CI=true."""
+    """Skip the test without sshd; with CI=true fail it."""
     if Path(SSHD).exists() and shutil.which("ssh-keygen"):
         return
     missing("needs an SSH server: apt install openssh-server")
@@ -28,7 +28,7 @@ def make_key(file: Path) -> str:
 
 
 class SshServer:
-    """`with SshServer(folder, public_key) as server`: takes that key for the user who runs the tests."""
+    """`with SshServer(folder, public_key) as server`: accepts that key for the user who runs the tests."""
 
     def __init__(self, folder: Path, public_key: str) -> None:
         folder.mkdir()
@@ -55,12 +55,12 @@ class SshServer:
 
     @property
     def known_host(self) -> str:
-        """Its line of a file of known hosts."""
+        """Its line in a file of known hosts."""
         return f"[127.0.0.1]:{self.port} {' '.join(self.host_key.split()[:2])}\n"
 
     @property
     def logins(self) -> int:
-        """How many have been let in so far."""
+        """The number of logins so far."""
         return self._log.read_text().count("Accepted publickey")
 
     def __enter__(self) -> "SshServer":

@@ -1,4 +1,4 @@
-"""One way to use Locust: its files, its command, and what came of it."""
+"""One way to use Locust: its files, its command, and its results."""
 
 import contextlib
 import json
@@ -59,7 +59,7 @@ class Running:
         return self
 
     def end(self) -> None:
-        """End what still runs of it: also the workers that it has forked."""
+        """Kill its processes that still run, including forked workers."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
@@ -77,7 +77,7 @@ class Running:
         return {name: failures for (_, name), (_, failures) in self.entries().items()}
 
     def printed(self, mark: str = "COUNTED ") -> dict[str, int]:
-        """Return what a locustfile has printed of its own counting, as JSON after the mark."""
+        """Return the counts that a locustfile has printed, as JSON after the mark."""
         (line,) = (line for line in self.log().splitlines() if line.startswith(mark))
         found: dict[str, int] = json.loads(line.removeprefix(mark))
         return found
@@ -87,7 +87,7 @@ class Running:
 
 
 class AllWays:
-    """All ways, a few at a time, begun in their order: most of their time is waiting, or for Python to start."""
+    """All ways, a few at a time and in their order: most of their time is waiting, or the start of Python."""
 
     def __init__(self, ways: Mapping[str, Way], folder: Path, hosts: str) -> None:
         self._pool = ThreadPoolExecutor(AT_A_TIME)
