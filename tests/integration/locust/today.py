@@ -282,7 +282,7 @@ print("COUNTED " + json.dumps(counted), flush=True)
 
 
 def _library(kind: str, fired: bool, port: int = 0) -> Way:
-    """Return a program that uses Locust as a library. Without Locust's page, which reads flags, it has a flag of Locust."""
+    """Return a program that uses Locust as a library. Without Locust's page, which reads flags, it sets one itself."""
     text = LIBRARY.replace("KIND", repr(kind)).replace("FIRED", repr(fired)).replace("PORT", str(port))
     recorded = {"LOCUST_EXTRA_STATS_COLLECT": "500", "LOCUST_EXTRA_STATS_CSV": "stats.csv"}
     return Way(text, () if kind == "web" else ("--config", "production"), recorded, script=True)
