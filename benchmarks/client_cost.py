@@ -2,21 +2,19 @@
 
     python -m benchmarks.client_cost [--operations 60000] [--sessions 32] [--idle 1000] [--rounds 3]
 
-Starts a standalone ZooKeeper server on the last core and drives it from the first. All figures of a table come from
-one run, in turns, so that their ratios hold although a busy machine moves the absolute ones. A figure is the best of
-its rounds: the least disturbed. The floor is C where there is a compiler, otherwise a loop of raw frames in Python.
+A standalone ZooKeeper server runs on the last core; the clients run on the first. All figures of a table come from one
+run, in turns: on a busy machine the figures change, and their ratios stay. Each figure is the best of its rounds. The
+floor is a C program if there is a compiler, otherwise a loop of raw frames in Python.
 """
 
 import argparse
 import json
-import os
 import resource
 import shutil
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,35 +23,38 @@ from typing import Any
 import gevent
 import psutil
 
-from tests.integration.zookeeper_server import ZooKeeperServers, class_path
+from benchmarks.own_process import ON_FIRST_CORE, measured
+from benchmarks.standalone_server import standalone_server
 from zk_locust.clients.interface import ClientSettings
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 PATH = "/client-cost"
 VALUE = b"12345678"
 OPERATIONS = ("get", "set")
 
 
 def native(settings: ClientSettings) -> Any:
+    """Make the project's own client."""
     from zk_locust.clients.native import NativeClient
 
     return NativeClient(settings)
 
 
 def libzookeeper(settings: ClientSettings) -> Any:
+    """Make the client of ZooKeeper's C library."""
     from zk_locust.clients.libzookeeper import LibZooKeeperClient
 
     return LibZooKeeperClient(settings)
 
 
 def kazoo(settings: ClientSettings) -> Any:
+    """Make a bare kazoo client, without our interface."""
     from kazoo.client import KazooClient
     from kazoo.handlers.gevent import SequentialGeventHandler
 
     return KazooClient(settings.hosts, timeout=settings.session_timeout_s, handler=SequentialGeventHandler())
 
 
-# Add a client here: a name, and what makes one from its settings.
+# A client is added here: its name, and the function that makes one.
 CLIENTS: dict[str, Callable[[ClientSettings], Any]] = {
     "native": native,
     "libzookeeper": libzookeeper,
@@ -62,6 +63,7 @@ CLIENTS: dict[str, Callable[[ClientSettings], Any]] = {
 
 
 def started(name: str, hosts: str, count: int) -> list[Any]:
+    """Return that many started clients of this name."""
     clients = [CLIENTS[name](ClientSettings(hosts, session_timeout_s=30.0)) for _ in range(count)]
     for client in clients:
         client.start()
@@ -69,6 +71,7 @@ def started(name: str, hosts: str, count: int) -> list[Any]:
 
 
 def end(clients: list[Any]) -> None:
+    """Stop and close the clients."""
     for client in clients:
         client.stop()
         client.close()
@@ -125,11 +128,12 @@ def compile_floor(folder: Path) -> Path | None:
 
 
 def measure_floor_in_c(program: Path, port: int, sessions: int, operations: int) -> dict[str, float]:
+    """Return CPU seconds per 10,000 operations of the program of raw frames."""
     figures = {}
     for operation in OPERATIONS:
         arguments = [port, sessions, operations, operation, PATH, len(VALUE)]
         answer = subprocess.run(
-            ["taskset", "-c", "0", program, *map(str, arguments)], check=True, capture_output=True, text=True
+            [*ON_FIRST_CORE, program, *map(str, arguments)], check=True, capture_output=True, text=True
         )
         done, cpu_s, _ = answer.stdout.split()
         figures[operation] = float(cpu_s) / int(done) * 10_000
@@ -137,7 +141,7 @@ def measure_floor_in_c(program: Path, port: int, sessions: int, operations: int)
 
 
 def measure_floor_in_python(port: int, operations: int) -> dict[str, float]:
-    """One blocking socket, no library: send, receive."""
+    """Return the same figures from one blocking socket without a library: send, receive."""
     with socket.create_connection(("127.0.0.1", port)) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.sendall(struct.pack("!iiqiqi17x", 45, 0, 0, 30_000, 0, 16))
@@ -156,20 +160,21 @@ def measure_floor_in_python(port: int, operations: int) -> dict[str, float]:
         return figures
 
 
-def in_a_process(what: str, name: str, hosts: str, *arguments: int) -> dict[str, float]:
-    """Measure in a process of its own on the first core: one client's garbage is not another's memory."""
-    command = ["taskset", "-c", "0", sys.executable, "-m", "benchmarks.client_cost", "--measure"]
-    command += [what, name, hosts, *map(str, arguments)]
-    answer = subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True, timeout=600)
-    figures: dict[str, float] = json.loads(answer.stdout)
-    return figures
+def prepare(hosts: str, sessions: int, operations: int) -> None:
+    """Make the node of the benchmark, and warm the server up."""
+    (client,) = started("native", hosts, 1)
+    client.create(PATH, VALUE)
+    end([client])
+    measured("client_cost", "operations", "native", hosts, sessions, operations)
 
 
 def best(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Return the smallest figure of each kind."""
     return {key: min(figures[key] for figures in rounds) for key in rounds[0]}
 
 
 def report(floor: str, costs: dict[str, dict[str, float]], idle: dict[str, dict[str, float]], options: Any) -> None:
+    """Print both tables."""
     heads = [f"{operation}, CPU s" for operation in OPERATIONS]
     print(f"\nCPU seconds per 10,000 operations; {len(VALUE)}-byte values, {options.sessions} sessions, closed loop")
     print(f"{'client':<22}" + "".join(f"{head:>14}{'/ floor':>10}{'/ native':>10}" for head in heads))
@@ -186,6 +191,7 @@ def report(floor: str, costs: dict[str, dict[str, float]], idle: dict[str, dict[
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--operations", type=int, default=60_000)
     parser.add_argument("--sessions", type=int, default=32)
@@ -201,34 +207,27 @@ def main() -> None:
         measures: dict[str, Callable[..., dict[str, float]]] = {"operations": measure_operations, "idle": measure_idle}
         print(json.dumps(measures[what](name, hosts, *map(int, numbers))))
         return
-    if class_path() is None or not shutil.which("java"):
-        sys.exit("needs a Java runtime and ZooKeeper: apt install zookeeper default-jre-headless")
-    server_core = str(max(os.sched_getaffinity(0)))
-    with tempfile.TemporaryDirectory() as folder:
-        program = compile_floor(Path(folder))
+    names = options.clients.split(",")
+    costs: dict[str, list[dict[str, float]]] = {}
+    with standalone_server() as servers:
+        program = compile_floor(servers.folder)
         floor = "raw frames, C" if program else "raw frames, Python"
-        with ZooKeeperServers(1, Path(folder), heap="512m", prefix=("taskset", "-c", server_core)) as servers:
-            member = servers.members[0]
-            client = native(ClientSettings(servers.hosts))
-            client.start()
-            client.create(PATH, VALUE)
-            end([client])
-            in_a_process("operations", "native", servers.hosts, options.sessions, options.operations)
-            rounds: dict[str, list[dict[str, float]]] = {}
-            for number in range(options.rounds):
-                print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-                if program:
-                    figures = measure_floor_in_c(program, member.client_port, options.sessions, options.operations)
-                else:
-                    figures = measure_floor_in_python(member.client_port, options.operations)
-                rounds.setdefault(floor, []).append(figures)
-                for name in options.clients.split(","):
-                    figures = in_a_process("operations", name, servers.hosts, options.sessions, options.operations)
-                    rounds.setdefault(name, []).append(figures)
-            idle = {
-                name: in_a_process("idle", name, servers.hosts, options.idle) for name in options.clients.split(",")
-            }
-        report(floor, {name: best(figures) for name, figures in rounds.items()}, idle, options)
+        port = servers.members[0].client_port
+        prepare(servers.hosts, options.sessions, options.operations)
+        for number in range(options.rounds):
+            print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+            if program:
+                figures = measure_floor_in_c(program, port, options.sessions, options.operations)
+            else:
+                figures = measure_floor_in_python(port, options.operations)
+            costs.setdefault(floor, []).append(figures)
+            for name in names:
+                figures = measured(
+                    "client_cost", "operations", name, servers.hosts, options.sessions, options.operations
+                )
+                costs.setdefault(name, []).append(figures)
+        idle = {name: measured("client_cost", "idle", name, servers.hosts, options.idle) for name in names}
+    report(floor, {name: best(figures) for name, figures in costs.items()}, idle, options)
 
 
 if __name__ == "__main__":

@@ -2,33 +2,30 @@
 
     python -m benchmarks.fill [--nodes 100000] [--size 128] [--rounds 1]
 
-A standalone ZooKeeper server on the last core, the client on the first. Each side has as many requests under
-way at once as our pipeline, on one session. The rival is what a Python user would write: `create_async` and
-`delete_async` of kazoo, which is not told what it has to delete but lists it, as we do.
+A standalone ZooKeeper server runs on the last core, the client on the first. Both sides use one session, and have as
+many outstanding requests as our pipeline. The rival is what a Python user would write: kazoo's `create_async` and
+`delete_async`. Both sides list the nodes before they delete them.
 """
 
 import argparse
 import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections import deque
-from pathlib import Path
 from typing import Any
 
-from tests.integration.zookeeper_server import ZooKeeperServers, class_path
+from benchmarks.own_process import measured
+from benchmarks.standalone_server import standalone_server
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native.client import PIPELINE_WINDOW
 from zk_locust.workload.specification import TREE, Tree, Values, Workload, size_of_all
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 ROOT = "/fill"
 
 
 def workload_of(nodes: int, size: int) -> Workload:
+    """Return a workload with a tree of that many nodes in 100 folders, and values of `size` bytes."""
     return Workload(tree=Tree(nodes, 2, 100), values=Values(least=size, most=size))
 
 
@@ -60,16 +57,16 @@ def kazoo(hosts: str, nodes: int, size: int) -> tuple[float, float]:
     client: Any = KazooClient(hosts, handler=SequentialGeventHandler())
     client.start(timeout=10)
     tree = workload_of(nodes, size).tree
-    under_way: deque[Any] = deque()
+    outstanding: deque[Any] = deque()
 
     def add(result: Any) -> None:
-        under_way.append(result)
-        if len(under_way) >= PIPELINE_WINDOW:
-            under_way.popleft().get()
+        outstanding.append(result)
+        if len(outstanding) >= PIPELINE_WINDOW:
+            outstanding.popleft().get()
 
     def settle() -> None:
-        while under_way:
-            under_way.popleft().get()
+        while outstanding:
+            outstanding.popleft().get()
 
     began = time.perf_counter()
     value = os.urandom(size)
@@ -97,6 +94,7 @@ WAYS = {"pipeline": pipelined, "kazoo, async": kazoo}
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--nodes", type=int, default=100_000)
     parser.add_argument("--size", type=int, default=128, help="bytes of each value")
@@ -107,26 +105,17 @@ def main() -> None:
         way, hosts = options.measure
         print(json.dumps(WAYS[way](hosts, options.nodes, options.size)))
         return
-    if class_path() is None or not shutil.which("java"):
-        sys.exit("needs a Java runtime and ZooKeeper: apt install zookeeper default-jre-headless")
-    server_core = str(max(os.sched_getaffinity(0)))
     times: dict[str, tuple[float, float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        prefix = ("taskset", "-c", server_core)
-        with ZooKeeperServers(1, Path(folder), heap="512m", prefix=prefix) as servers:
-            for number in range(options.rounds):
-                print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-                for way in WAYS:
-                    command = ["taskset", "-c", "0", sys.executable, "-m", "benchmarks.fill"]
-                    command += ["--measure", way, servers.hosts, "--nodes", str(options.nodes), "--size"]
-                    done = subprocess.run(
-                        [*command, str(options.size)], cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True
-                    )
-                    found = json.loads(done.stdout)
-                    before = times.get(way, found)
-                    times[way] = min(before[0], found[0]), min(before[1], found[1])
+    with standalone_server() as servers:
+        for number in range(options.rounds):
+            print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+            for way in WAYS:
+                sizes = ("--nodes", options.nodes, "--size", options.size)
+                found = measured("fill", way, servers.hosts, *sizes)
+                before = times.get(way, found)
+                times[way] = min(before[0], found[0]), min(before[1], found[1])
     print(f"\nA tree of {options.nodes:,} nodes of {options.size} bytes in 100 folders; one session, "
-          f"{PIPELINE_WINDOW} requests under way")  # fmt: skip
+          f"{PIPELINE_WINDOW} requests outstanding")  # fmt: skip
     print(f"{'':<16}{'fill s':>10}{'nodes/s':>10}{'ratio':>8}{'remove s':>10}{'nodes/s':>10}{'ratio':>8}")
     for way, both in times.items():
         print(f"{way:<16}", end="")

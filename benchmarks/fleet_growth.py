@@ -2,10 +2,10 @@
 
     python -m benchmarks.fleet_growth [--load-hosts 3,6,12,24]
 
-As root on Debian. Every fleet is a lab of its own: three members, a master host, and worker hosts up to the number of
-load hosts, all on this machine. So its processors are shared by the controller and by all hosts: a host's share of
-the work, which real fleets do side by side, is done one after the other, and the growth is the worst there can be.
-What stays the controller's in a real fleet is its own CPU time, that of ansible-playbook and its forks: printed too.
+Needs root on Debian. Every fleet is a lab of its own: three members, a master host, and worker hosts up to the number
+of load hosts, all on this machine. The controller and all hosts compete for its CPU. Real hosts do their work side by
+side, so the growth measured here is the worst case. The CPU time of the controller (ansible-playbook and its forks) is
+the same in a real fleet; it is printed too.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from datetime import datetime
 from pathlib import Path
 
 from lab import Lab, LabOptions
-from tests.fleet.lab_fleet import LabFleet
-from tests.plays import Play
+from lab.fleet import DrivenLab
+from lab.plays import Play
 
 _SCENARIO = {"warmup": "2s", "run_time": "4s", "parameters": {"client": "native", "stats-collect": 250}}
 
@@ -38,8 +38,8 @@ def start_s(run: Path, workers: int) -> float:
     return (datetime.fromisoformat(max(first.values())) - datetime.fromisoformat(began)).total_seconds()
 
 
-def played(fleet: LabFleet, name: str) -> tuple[Play, float]:
-    """Play a playbook; return it, and the CPU seconds that the controller has spent on it."""
+def played(fleet: DrivenLab, name: str) -> tuple[Play, float]:
+    """Run a playbook. Return the run, and the CPU seconds that the controller has spent on it."""
 
     def spent_s() -> float:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -51,14 +51,14 @@ def played(fleet: LabFleet, name: str) -> tuple[Play, float]:
 
 
 def measure(load_hosts: int) -> dict[str, float]:
-    """Return seconds: the first provisioning and the second, with the controller's CPU time for each, and from the run
-    phase to the first request everywhere.
+    """Return seconds of the first and the second provisioning, with the controller's CPU time for each, and from the
+    start of the run phase to the first request of the last worker.
     """
     options = LabOptions(name=f"growth-{os.getpid()}", workers=load_hosts - 1)
     with tempfile.TemporaryDirectory() as folder, Lab.up(options) as lab:
-        # Two users a worker, all at once.
+        # Two users for each worker, all at once.
         users = 2 * (load_hosts - 1)
-        fleet = LabFleet(lab, Path(folder))
+        fleet = DrivenLab(lab, Path(folder))
         fleet.set_scenario(**_SCENARIO, users=users, spawn_rate=users)
         first, first_cpu_s = played(fleet, "provision")
         second, second_cpu_s = played(fleet, "provision")
@@ -69,12 +69,13 @@ def measure(load_hosts: int) -> dict[str, float]:
             "provisioning": first.seconds,
             "its CPU on the controller": first_cpu_s,
             "second pass": second.seconds,
-            "that one's CPU on the controller": second_cpu_s,
+            "second pass's CPU on the controller": second_cpu_s,
             "to the first request": start_s(fleet.the_run(), load_hosts - 1),
         }
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--load-hosts", default="3,6,12,24", help="[%(default)s]")
     options = parser.parse_args()

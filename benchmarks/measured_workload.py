@@ -1,7 +1,7 @@
-"""The starter kit's workload in a process that says what its measured stage has cost.
+"""A locustfile for `locust_cost`: the starter kit's workload, and what its measured stage has cost.
 
-A locustfile of `locust_cost`: prints one line of JSON with the CPU seconds and the requests. It looks shortly before
-the end, because Locust inspects its own stack when it stops, which costs more than thousands of requests.
+Prints one line of JSON with the CPU seconds and the number of requests. It reads them shortly before the end, because
+Locust inspects its own stack when it stops, which costs more than thousands of requests.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""What an hour of the members' metrics takes on disk, and how long pandas reads it, next to one row for each metric.
+"""What an hour of the members' metrics takes on disk, and how long pandas needs to read it.
 
     python -m benchmarks.metrics_size [--polls 60] [--members 5]
 
-Three real members under a small load are polled once a second. Their answers are then repeated up to an hour, counters
-growing on as they did, and written as `zk-metrics.csv` is.
+Three real members under a small load are polled once a second. Their answers are then repeated up to an hour, with
+counters that keep growing, and written in the format of `zk-metrics.csv`. The rival is one row for each metric.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.integration.locust_processes import LOCUSTFILES, start_locust
-from tests.integration.zookeeper_server import ZooKeeperServers
+from lab.locust_processes import LOCUSTFILES, start_locust
+from lab.zookeeper_server import ZooKeeperServers
 from zk_metrics.columns import LONG_COLUMNS
 from zk_metrics.member import Member, Sample
 from zk_metrics.metrics_file import MetricsFile
@@ -27,7 +27,7 @@ Answers = list[dict[str, Value]]
 
 
 def polled(folder: Path, polls: int) -> list[Answers]:
-    """Return what each of three members told at each poll."""
+    """Return the answers of each of three members, one for each poll."""
     with ZooKeeperServers(3, folder) as servers:
         load = start_locust(
             folder / "locust.log", "-f", str(LOCUSTFILES / "locust_set_and_get.py"), "--headless", "--client", "native",
@@ -47,7 +47,7 @@ def polled(folder: Path, polls: int) -> list[Answers]:
 
 
 def at(answers: Answers, second: int) -> dict[str, Value]:
-    """Return what the member would have told then: the answers once more, counters growing on."""
+    """Return the answer that the member would give at that second: a recorded one, with counters that keep growing."""
     cycle, place = divmod(second, len(answers))
     told = dict(answers[place])
     for name, value in told.items():

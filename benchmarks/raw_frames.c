@@ -1,8 +1,8 @@
-/* The floor: what ZooKeeper's frames cost a client that does nothing else. One process, one epoll, closed loop.
+/* The floor: the cost of ZooKeeper's frames in a client that does nothing else. One process, one epoll, closed loop.
  *
  *     raw_frames PORT SESSIONS OPERATIONS get|set PATH VALUE_BYTES
  *
- * Prints operations, CPU seconds and wall seconds of the measured part. Linux, IPv4 loopback.
+ * Prints operations, CPU seconds and wall seconds of the measurement. Linux, IPv4 loopback.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,10 +1,10 @@
-"""What clients see while a changed configuration rolls through three members: failed requests, and the longest gap.
+"""What clients see while a changed configuration reaches three members: failed requests, and the longest gap.
 
     python -m benchmarks.rolling_change [--sessions 24]
 
-As root on Debian, in a lab of its own. Sessions on this machine write and read without a pause while
-`playbooks/provision.yml` brings a new `tickTime` to the members, one at a time, the leader last. The rival, in the same
-run: the same change with a restart of all members at once, which is what `systemctl restart` on all of them does.
+Needs root on Debian; makes a lab of its own. Sessions on this machine write and read continuously while
+`playbooks/provision.yml` changes `tickTime` on the members, one at a time, the leader last. The rival, in the same run,
+is a restart of all members at once, as `systemctl restart` on all of them does.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from gevent.threadpool import ThreadPool
 
 from benchmarks.client_cost import end, started
 from lab import Lab, LabOptions
-from tests.fleet.lab_fleet import LabFleet
+from lab.fleet import DrivenLab
 from zk_locust.contract.errors import ZKLocustError
 
 PAUSE_S = 0.005
@@ -31,7 +31,7 @@ PAUSE_S = 0.005
 
 @dataclass
 class Seen:
-    """What the sessions have seen: operations, failures by kind, and the longest time without a success (seconds)."""
+    """What the sessions have seen: operations, failures by kind, and the longest times without a success (seconds)."""
 
     operations: int = 0
     failures: Counter[str] = field(default_factory=Counter)
@@ -41,6 +41,7 @@ class Seen:
     stop: bool = False
 
     def success(self) -> None:
+        """Count an operation that succeeded now."""
         now = time.perf_counter()
         self.operations += 1
         self.longest_gap_s = max(self.longest_gap_s, now - self.last_success)
@@ -92,6 +93,7 @@ def restart_all(lab: Lab) -> None:
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sessions", type=int, default=24)
     sessions = parser.parse_args().sessions
@@ -99,7 +101,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         Lab.up(LabOptions(name=f"rolling-{os.getpid()}", workers=1)) as lab,
     ):
-        fleet = LabFleet(lab, Path(folder))
+        fleet = DrivenLab(lab, Path(folder))
         members = ("--limit", "zookeeper")
         fleet.play("provision", *members).succeeded()
         hosts = ",".join(f"{host.address}:2181" for host in lab.members)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.sampler_cost [--processes 8] [--samples 500]
 
-Both read the same figures of the machine and of as many idle processes, each in a process of its own. psutil is what a
-user would write, and would have to be installed on every member; it gives no time waited for a core.
+Both read the same figures of the machine and of the same idle processes, each in a process of its own. psutil is what a
+user would take. It would have to be installed on every member, and does not report the time spent waiting for a core.
 """
 
 import argparse
@@ -14,11 +14,13 @@ import sys
 import time
 from collections.abc import Callable
 
+from benchmarks.own_process import measured
+
 READERS = ("host_metrics", "psutil")
 
 
 def reader(name: str, pids: list[int]) -> Callable[[], object]:
-    """Return what reads the machine and the processes once."""
+    """Return the function that reads the machine and the processes once."""
     if name == "host_metrics":
         from host_metrics.machine import read_machine
         from host_metrics.process import read_process
@@ -56,7 +58,7 @@ def reader(name: str, pids: list[int]) -> Callable[[], object]:
 
 
 def measure(name: str, pids: list[int], samples: int) -> dict[str, float]:
-    """Return milliseconds of CPU for a sample, and MiB of memory."""
+    """Return milliseconds of CPU for each sample, and MiB of memory."""
     look = reader(name, pids)
     look()
     began = time.process_time()
@@ -67,8 +69,9 @@ def measure(name: str, pids: list[int], samples: int) -> dict[str, float]:
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--processes", type=int, default=8, help="idle processes that are watched")
+    parser.add_argument("--processes", type=int, default=8, help="idle processes that are sampled")
     parser.add_argument("--samples", type=int, default=500)
     parser.add_argument("--measure", choices=READERS, help=argparse.SUPPRESS)
     parser.add_argument("--pids", default="", help=argparse.SUPPRESS)
@@ -81,11 +84,7 @@ def main() -> None:
         pids = ",".join(str(process.pid) for process in idle)
         found = {}
         for name in READERS:
-            command = [sys.executable, "-m", "benchmarks.sampler_cost", "--measure", name, "--pids", pids]
-            done = subprocess.run(
-                [*command, "--samples", str(given.samples)], check=True, capture_output=True, text=True
-            )
-            found[name] = json.loads(done.stdout)
+            found[name] = measured("sampler_cost", name, "--pids", pids, "--samples", given.samples)
             print(f"{name:<14}{found[name]['cpu_ms']:8.3f} ms of CPU a sample {found[name]['memory_mib']:8.1f} MiB")
     finally:
         for process in idle:

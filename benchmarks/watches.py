@@ -1,39 +1,34 @@
-"""How long a change takes to those who watch for it: to one other session, and to a thousand.
+"""How long a change takes to reach the sessions that watch for it: one session, and a thousand.
 
     python -m benchmarks.watches [--watchers 1,10,100,1000] [--changes 100]
 
-One process on the first core holds the writer's session and those of all watchers, so that one clock sees both ends; a
-standalone ZooKeeper server has the last core. From the sending of the write to each watcher's callback; every
-watcher has set its watch again before the next write. With many watchers the last delivery shows how fast server and
-client get through all of them.
+One process on the first core holds the writer's session and those of all watchers, so that one clock measures both
+ends. A standalone ZooKeeper server runs on the last core. A time starts when the write is sent and ends in a watcher's
+callback. Every watcher sets its watch again before the next write. With many watchers, the last delivery shows how long
+server and client take for all of them.
 """
 
 import argparse
 import json
-import os
 import resource
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
 from benchmarks.client_cost import end, started
+from benchmarks.own_process import measured
+from benchmarks.standalone_server import standalone_server
 from locust_extra.ranks import rank_at
-from tests.integration.zookeeper_server import ZooKeeperServers, class_path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 PATH = "/watches"
 CLIENTS = ("native", "libzookeeper", "kazoo")
 
 
 def measure(name: str, hosts: str, watchers: int, changes: int) -> dict[str, float]:
-    """Return milliseconds: of all deliveries the median and the 99th percentile, and the median of the last ones."""
+    """Return milliseconds: median and 99th percentile of all deliveries, and the median of each change's last one."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     writer, *sessions = started(name, hosts, watchers + 1)
@@ -68,6 +63,7 @@ def measure(name: str, hosts: str, watchers: int, changes: int) -> dict[str, flo
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--watchers", default="1,10,100,1000")
     parser.add_argument("--changes", type=int, default=100)
@@ -78,23 +74,15 @@ def main() -> None:
         name, hosts, watchers = options.measure
         print(json.dumps(measure(name, hosts, int(watchers), options.changes)))
         return
-    if class_path() is None or not shutil.which("java"):
-        sys.exit("needs a Java runtime and ZooKeeper: apt install zookeeper default-jre-headless")
-    server_core = str(max(os.sched_getaffinity(0)))
-    with tempfile.TemporaryDirectory() as folder:
-        prefix = ("taskset", "-c", server_core)
-        with ZooKeeperServers(1, Path(folder), heap="512m", prefix=prefix) as servers:
-            print("\nFrom the write to the watchers' callbacks, milliseconds; a session for each watcher")
-            print(f"{'':<16}{'watchers':>10}{'p50':>10}{'p99':>10}{'last':>10}")
-            for watchers in map(int, options.watchers.split(",")):
-                # Fewer changes where each is told to many: the number of deliveries sets the precision.
-                changes = max(10, min(options.changes, 20_000 // watchers))
-                for name in options.clients.split(","):
-                    command = ["taskset", "-c", "0", sys.executable, "-m", "benchmarks.watches", "--measure"]
-                    command += [name, servers.hosts, str(watchers), "--changes", str(changes)]
-                    done = subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True)
-                    found = json.loads(done.stdout)
-                    print(f"{name:<16}{watchers:>10}" + "".join(f"{found[key]:>10.2f}" for key in found))
+    with standalone_server() as servers:
+        print("\nFrom the write to the watchers' callbacks, in milliseconds; each watcher has a session of its own")
+        print(f"{'':<16}{'watchers':>10}{'p50':>10}{'p99':>10}{'last':>10}")
+        for watchers in map(int, options.watchers.split(",")):
+            # The number of deliveries sets the precision: many watchers need fewer changes.
+            changes = max(10, min(options.changes, 20_000 // watchers))
+            for name in options.clients.split(","):
+                found = measured("watches", name, servers.hosts, watchers, "--changes", changes)
+                print(f"{name:<16}{watchers:>10}" + "".join(f"{found[key]:>10.2f}" for key in found))
 
 
 if __name__ == "__main__":

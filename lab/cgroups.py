@@ -1,7 +1,7 @@
-"""A control group for each host: it can be frozen and killed as a whole, and two hosts never share one.
+"""A control group for each host, to freeze and kill all of its processes at once. No two hosts share a group.
 
-systemd-nspawn without a service manager's help (`--keep-unit`) puts a host's groups below the one it runs in itself.
-Hosts started from one group would take each other's processes for their own and end them with a unit's.
+systemd-nspawn with `--keep-unit` puts a host's groups below the group in which systemd-nspawn itself runs. If two hosts
+were started in the same group, the systemd of one would end the processes of the other.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ _TOP = "zk-locust-lab"
 
 
 def hierarchies() -> list[Path]:
-    """Return where the unified hierarchy is mounted, and systemd's own where the machine still has one (hybrid)."""
+    """Return the mount point of the unified hierarchy, and of systemd's own if the machine has one (hybrid mode)."""
     found: list[Path] = []
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         head, _, rest = line.partition(" - ")
@@ -32,17 +32,17 @@ def hierarchies() -> list[Path]:
 
 
 def make(lab: str, host: str) -> list[Path]:
-    """Make the host's group in each hierarchy; return the files that take the process that is to be in it."""
+    """Make the host's group in each hierarchy; return the files that a process joins the group by."""
     groups = _groups(lab, host)
     for group in groups:
         while not group.is_dir():
-            with contextlib.suppress(FileNotFoundError):  # another lab, on its way down, has removed the one above
+            with contextlib.suppress(FileNotFoundError):  # another lab that is being removed has removed the parent
                 group.mkdir(parents=True, exist_ok=True)
     return [group / "cgroup.procs" for group in groups]
 
 
 def freeze(lab: str, host: str, *, frozen: bool) -> None:
-    """Stop all of the host's processes where they are, or let them go on. Returns when it is so."""
+    """Freeze all of the host's processes, or let them continue. Returns when this is done."""
     group = _groups(lab, host)[0]
     if group.is_dir():
         (group / "cgroup.freeze").write_text("1" if frozen else "0")
@@ -52,8 +52,8 @@ def freeze(lab: str, host: str, *, frozen: bool) -> None:
 def kill(lab: str, host: str) -> None:
     """Kill all of the host's processes at once, as a power cut would, and remove its groups.
 
-    Killing systemd-nspawn is not enough: the host's own systemd goes on without it. And a group that was killed is not
-    used again: kernels up to 6.18 at least then kill what Debian 13's systemd starts (with CLONE_INTO_CGROUP).
+    Killing systemd-nspawn is not enough, because the host's own systemd continues without it. A killed group is not
+    used again: kernels up to at least 6.18 then kill what Debian 13's systemd starts in it (with CLONE_INTO_CGROUP).
     """
     group = _groups(lab, host)[0]
     if group.is_dir():
@@ -65,7 +65,7 @@ def kill(lab: str, host: str) -> None:
 
 
 def remove_lab(lab: str) -> None:
-    """Remove the lab's own groups, when those of its hosts are gone, and what no other lab uses."""
+    """Remove the lab's own groups after those of its hosts, and the top group if no other lab uses it."""
     for top in hierarchies():
         with contextlib.suppress(OSError):
             (top / _TOP / lab).rmdir()

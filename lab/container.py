@@ -1,4 +1,4 @@
-"""One systemd-nspawn process: begun so that it outlives its maker, known again by process id and start time."""
+"""A systemd-nspawn process that outlives its starter, identified by its process id and start time."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ _PROPAGATE = Path("/run/systemd/nspawn/propagate")
 def start(
     machine: str, hostname: str, root: Path, bridge: str, groups: Sequence[Path], console: Path
 ) -> dict[str, Any]:
-    """Boot a root file system; return the identity of the systemd-nspawn process. Does not wait for the boot."""
+    """Boot a root file system; return the identity of the systemd-nspawn process without waiting for the boot."""
     command = [
         *(
             "systemd-nspawn",
@@ -33,7 +33,7 @@ def start(
         *(f"--network-bridge={bridge}", "--register=no", "--keep-unit", "--console=pipe", "--link-journal=no"),
         *("--resolv-conf=off", "--timezone=off", "--rlimit=NOFILE=1024:524288"),
     ]
-    # The shell moves itself into the host's groups before it becomes systemd-nspawn; `&` makes it nobody's child.
+    # The shell joins the host's groups before it becomes systemd-nspawn; `&` detaches it from this process.
     into_groups = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1"; shift; n=$((n - 1)); done; exec "$@"'
     in_background = 'console=$1; shift; setsid sh -ec "$@" </dev/null >>"$console" 2>&1 & echo $!'
     words = ["sh", "-ec", in_background, "sh", str(console), into_groups, "sh", str(len(groups)), *map(str, groups)]
@@ -62,7 +62,7 @@ def init_of(identity: dict[str, Any] | None) -> int | None:
             status = Path(f"/proc/{child.pid}/status").read_text()
         except OSError:
             continue
-        # One id for each nested namespace: only the host's init has a second, and that is 1.
+        # One id for each nested namespace: only the host's init has a second id that is 1.
         ids = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
         if len(ids) > 1 and ids[-1] == "1":
             return child.pid
@@ -72,7 +72,7 @@ def init_of(identity: dict[str, Any] | None) -> int | None:
 def enter(
     identity: dict[str, Any] | None, argv: Sequence[str], stdin: str | bytes, timeout_s: float
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command inside the host, as root, whatever its network does. Raises LabError where the host is down."""
+    """Run a command inside the host as root, without its network. Raises LabError if the host is down."""
     init = init_of(identity)
     if init is None:
         raise LabError("the host does not run")
@@ -83,14 +83,14 @@ def enter(
 
 
 def ask_to_stop(identity: dict[str, Any] | None) -> None:
-    """Ask the host to power off in good order; does not wait."""
+    """Ask the host to shut down; does not wait."""
     supervisor = find(identity)
     if supervisor is not None:
         supervisor.send_signal(signal.SIGTERM)
 
 
 def wait_stopped(identity: dict[str, Any] | None, timeout_s: float) -> bool:
-    """Return whether the process has ended within this time."""
+    """Wait for the process to end; return whether it has ended within `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while is_running(identity):
         if time.monotonic() > deadline:
@@ -100,7 +100,7 @@ def wait_stopped(identity: dict[str, Any] | None, timeout_s: float) -> bool:
 
 
 def remove_traces(machine: str) -> None:
-    """Remove what systemd-nspawn leaves below /run."""
+    """Remove the folder that systemd-nspawn leaves below /run."""
     folder = _PROPAGATE / machine
     if folder.is_dir():
         folder.rmdir()

@@ -1,4 +1,4 @@
-"""One host of a lab, and what a test may do to it."""
+"""A host of a lab, and what can be done to it: commands, power, network, files."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import cgroups, container, mounts, network, record, seed
-from lab.commands import LabError, run, tail
+from lab.commands import LabError, require_success, run, tail
 from lab.keys import make_key
 from lab.plan import HostPlan, bridge_name
 
@@ -18,7 +18,7 @@ from lab.plan import HostPlan, bridge_name
 class Host:
     """A host of the lab `lab`, with its files below `folder`.
 
-    Nothing is kept in memory: what runs is read from the folder, so that any process may take a lab over.
+    All state is in the folder and none in memory, so that any process can use the lab.
     """
 
     lab: str
@@ -30,44 +30,48 @@ class Host:
 
     @property
     def name(self) -> str:
+        """Return the host's name, such as `zk1`."""
         return self.plan.name
 
     @property
     def role(self) -> str:
+        """Return `member`, `observer`, `master` or `worker`."""
         return self.plan.role
 
     @property
     def release(self) -> str:
-        """Return the number of the Debian release that it runs."""
+        """Return the number of its Debian release."""
         return self.plan.release
 
     @property
     def address(self) -> str:
+        """Return its IPv4 address."""
         return self.plan.address(self.network)
 
     @property
     def machine(self) -> str:
-        """Return systemd-nspawn's name for it, the same as its link's: unique on this machine, and short."""
+        """Return its name for systemd-nspawn and in its link's name: short, and unique on this machine."""
         return f"{bridge_name(self.network)}-{self.plan.offset}"
 
     @property
     def link(self) -> str:
-        """Return the name of this machine's end of the host's network cable."""
+        """Return the name of the network interface on this machine that leads to the host."""
         return f"vb-{self.machine}"
 
     @property
     def running(self) -> bool:
+        """Return whether the host runs."""
         return container.is_running(self._identity())
 
     @property
     def console(self) -> Path:
-        """Return the file that takes what the boot says."""
+        """Return the file with the messages of the boot."""
         return self.folder / "console.log"
 
     def start(self, *, wait: bool = True) -> None:
-        """Boot it, with the files that it had; with `wait`, return when its sshd lets us in."""
+        """Boot the host with the files that it had; with `wait`, return when `admin` can log in."""
         if not self.running:
-            self.power_off()  # where only systemd-nspawn was killed, all that it had started is still there
+            self.power_off()  # if only systemd-nspawn was killed, its processes still run
             root = mounts.mount_overlay(self.image, self.folder)
             groups = cgroups.make(self.lab, self.name)
             network.remove_link(self.link)  # left over from a host that was killed
@@ -77,7 +81,7 @@ class Host:
             self.wait_ready()
 
     def wait_ready(self, timeout_s: float = 60.0) -> None:
-        """Return when `admin` can log in with the lab's key. Raises LabError with the end of the console."""
+        """Return when `admin` can log in with the lab's key. Raises LabError with the last lines of the console."""
         deadline = time.monotonic() + timeout_s
         while True:
             answer = self.ssh("true", connect_timeout_s=2)
@@ -92,7 +96,7 @@ class Host:
     def ssh(
         self, command: str, *, user: str = "admin", connect_timeout_s: int = 5, timeout_s: float = 60.0
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command over the network as `admin`, `plain` or `root`; the host's key is checked."""
+        """Run a command by SSH as `admin`, `plain` or `root`; the host's key is checked."""
         options = ["BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes", "GlobalKnownHostsFile=/dev/null"]
         options += [f"UserKnownHostsFile={self.ssh_dir / 'known_hosts'}", f"ConnectTimeout={connect_timeout_s}"]
         options += ["ServerAliveInterval=5", "ServerAliveCountMax=2"]
@@ -104,21 +108,20 @@ class Host:
     def run(
         self, command: str | Sequence[str], *, stdin: str = "", check: bool = True, timeout_s: float = 60.0
     ) -> "subprocess.CompletedProcess[str]":
-        """Run words, or a text for sh, as root inside the host, through its namespaces: no SSH, no network."""
+        """Run a command, or a script for sh, as root inside the host, through its namespaces instead of SSH."""
         argv = ["sh", "-c", command] if isinstance(command, str) else list(command)
         done = container.enter(self._identity(), argv, stdin, timeout_s)
-        if check and done.returncode != 0:
-            said = tail(done.stderr or done.stdout, 15)
-            raise LabError(f"{self.name}: [{' '.join(argv)}] failed with code {done.returncode}\n{said}".rstrip())
+        if check:
+            require_success(done, f"{self.name}: [{' '.join(argv)}]")
         return done
 
     def put(self, text: str, path: str, mode: int = 0o644) -> None:
-        """Write a file inside the running host, with the folders above it."""
+        """Write a file inside the running host; missing folders are made."""
         script = 'mkdir -p "$(dirname "$1")" && cat >"$1" && chmod "$2" "$1"'
         self.run(["sh", "-ec", script, "sh", path, f"{mode:o}"], stdin=text)
 
     def shut_down(self, timeout_s: float = 20.0) -> None:
-        """Power it off in good order; one that does not end in time is killed."""
+        """Shut the host down; kill it if it does not end within `timeout_s`."""
         identity = self._identity()
         if not container.is_running(identity):
             return
@@ -128,35 +131,35 @@ class Host:
             self.power_off()
 
     def power_off(self) -> None:
-        """Cut its power: everything in it ends at once, its files stay as they are."""
+        """Cut the host's power: all of its processes end at once, and its files stay."""
         cgroups.kill(self.lab, self.name)
         if not container.wait_stopped(self._identity(), 20):
-            raise LabError(f"{self.name} does not end, though it was killed: {self._identity()}")
+            raise LabError(f"{self.name} still runs after it was killed: {self._identity()}")
 
     def reset(self) -> None:
-        """Cut its power, throw away all of its files, and boot it as new."""
+        """Cut the host's power, remove all of its files, and boot it as a new host."""
         self.remove()
         self.seed()
         self.start()
 
     def cut_network(self) -> None:
-        """Unplug it. The host itself keeps its address; all packets are lost."""
+        """Disconnect the host: it keeps its address, and all packets are lost."""
         network.set_link(self.link, up=False)
 
     def heal_network(self) -> None:
-        """Plug it in again."""
+        """Connect the host again."""
         network.set_link(self.link, up=True)
 
     def pause(self) -> None:
-        """Freeze all of its processes: connections stay open and nothing is answered."""
+        """Freeze all of the host's processes: connections stay open, and nothing is answered."""
         cgroups.freeze(self.lab, self.name, frozen=True)
 
     def resume(self) -> None:
-        """Let a frozen host go on."""
+        """Let a frozen host continue."""
         cgroups.freeze(self.lab, self.name, frozen=False)
 
     def seed(self) -> None:
-        """Make the host's file system, with its name, address and keys in it."""
+        """Make the host's file system with its name, address and keys."""
         host_key = self.ssh_dir / self.name
         make_key(host_key, self.name)
         user_key = make_key(self.ssh_dir / "id_ed25519", f"lab {self.lab}")
@@ -164,12 +167,12 @@ class Host:
         seed.write_files(mounts.mount_overlay(self.image, self.folder), files.items())
 
     def learn_hosts(self) -> None:
-        """Tell it the names and addresses that the lab has now."""
+        """Write the lab's current names and addresses into the host's /etc/hosts."""
         text = seed.render_hosts_file(record.load(self.lab).addresses)
         (mounts.mount_overlay(self.image, self.folder) / "etc/hosts").write_text(text)
 
     def remove(self) -> None:
-        """Cut its power and remove it with all of its files. May be called again, and on one that is half made."""
+        """Cut the host's power and remove it with its files. May be called again, and on an incomplete host."""
         self.power_off()
         network.remove_link(self.link)
         mounts.remove_tree(self.folder)

@@ -1,6 +1,6 @@
-"""The root file systems, one for each Debian release: made once by mmdebstrap, then only read.
+"""The root file systems, one for each Debian release: made once by mmdebstrap, then read-only.
 
-mmdebstrap rather than debootstrap: it takes half the time, and apt, not a list of ours, resolves the dependencies.
+mmdebstrap takes half the time of debootstrap, and resolves dependencies by apt.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from lab.plan import RELEASES
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 ZOOKEEPER_PACKAGES = (
-    # What roles/zookeeper would install, as the hosts reach no mirror; `zookeeper` starts nothing by itself.
+    # Installed in advance for roles/zookeeper, because hosts reach no mirror. The package `zookeeper` starts nothing.
     *("zookeeper", "default-jre-headless", "libservlet-api-java", "libslf4j-java", "liblog4j1.2-java"),
-    # What the client `libzookeeper` loads.
+    # The C library that the client `libzookeeper` loads.
     "libzookeeper-st2",
 )
 PACKAGES = (
-    # A host as small as one may find: python3 without venv and pip, no compiler, no curl.
+    # A minimal host: python3 without venv and pip, no compiler, no curl.
     *("apt", "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "sudo", "iproute2", "procps", "nftables"),
     *ZOOKEEPER_PACKAGES,
 )
@@ -34,18 +34,18 @@ _HOOKS = Path(__file__).parent / "image_hooks"
 
 
 def recipe_hash() -> str:
-    """Return what changes whenever the root file systems would be made otherwise."""
+    """Return a hash of everything that decides what the root file systems contain."""
     hooks = [path.read_text() for path in sorted(_HOOKS.iterdir()) if path.is_file()]
     return hashlib.sha256(json.dumps([PACKAGES, _EXCLUDED, hooks]).encode()).hexdigest()[:12]
 
 
 def image_path(release: str) -> Path:
-    """Return where the release's root file system is, or will be."""
+    """Return the folder of the release's root file system, which may not exist yet."""
     return cache_dir() / f"{release}-{recipe_hash()}"
 
 
 def ensure_images(releases: Iterable[str], say: Callable[[str], None], mirror: str | None = None) -> None:
-    """Make the root file systems that are missing, side by side. Raises LabError with the log's tail."""
+    """Make the missing root file systems in parallel. Raises LabError with the last lines of the log."""
     wanted = sorted(set(releases))
     with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
         for future in [pool.submit(_ensure, release, say, mirror) for release in wanted]:
@@ -53,7 +53,7 @@ def ensure_images(releases: Iterable[str], say: Callable[[str], None], mirror: s
 
 
 def remove_images() -> None:
-    """Remove all that is in the cache."""
+    """Remove the cache."""
     remove_tree(cache_dir())
 
 
@@ -63,11 +63,11 @@ def _ensure(release: str, say: Callable[[str], None], mirror: str | None) -> Non
         return
     cache_dir().mkdir(parents=True, exist_ok=True)
     with locked(f"image-{release}"):
-        if final.is_dir():  # made by somebody else while this one waited
+        if final.is_dir():  # another process has made it meanwhile
             return
         for stale in cache_dir().glob(f"{release}-*.building"):
             remove_tree(stale)
-        say(f"Making the root file system of Debian {release}, once: one or two minutes …")
+        say(f"Making the root file system of Debian {release}, this takes one or two minutes, once …")
         begin = time.monotonic()
         building = final.with_name(f"{final.name}.building")
         try:
@@ -80,7 +80,7 @@ def _ensure(release: str, say: Callable[[str], None], mirror: str | None) -> Non
 
 
 def _remove_older(release: str, newest: Path) -> None:
-    # One that a lab still stands on is the lower layer of its hosts' mounts.
+    # A root file system in use is the lower layer of the mounts of a lab's hosts.
     mounted = Path("/proc/self/mountinfo").read_text()
     for path in cache_dir().glob(f"{release}-*"):
         if path != newest and path.is_dir() and f"lowerdir={path}," not in mounted:
@@ -93,7 +93,7 @@ def _make(release: str, folder: Path, mirror: str) -> None:
         *("mmdebstrap", "--mode=root", "--variant=essential", "--format=directory", "--components=main"),
         *(f"--keyring={KEYRING}", f"--include={','.join(PACKAGES)}", *own_proxies()),
         '--aptopt=Acquire::Retries "3"',
-        # The folder becomes an image only when it is whole: nothing need be on the disk before.
+        # The folder becomes an image only when it is complete, so nothing has to be synced before.
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in _EXCLUDED),
         f"--essential-hook={_HOOKS / 'before-packages'}",
@@ -104,6 +104,6 @@ def _make(release: str, folder: Path, mirror: str) -> None:
     log.write_text(done.stdout + done.stderr)
     if done.returncode != 0:
         raise LabError(
-            f"the root file system of Debian {release} could not be made from [{mirror}]; all of the log is in {log}\n"
+            f"the root file system of Debian {release} could not be made from [{mirror}]; the log is in {log}\n"
             + tail(done.stderr, 10)
         )

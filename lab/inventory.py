@@ -1,4 +1,4 @@
-"""The lab's inventory, as anybody would write it for hosts of their own."""
+"""The lab's inventory: the same that a user writes for other hosts."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,7 +27,7 @@ def render_hosts(hosts: Iterable[HostPlan], network: int) -> str:
 
 
 def render_variables(key: Path, known_hosts: Path) -> str:
-    """Return group_vars/all.yml: how to reach the hosts, and what small hosts need."""
+    """Return group_vars/all.yml: how to reach the hosts, and settings for small hosts."""
     ssh = f"-o UserKnownHostsFile={known_hosts} -o GlobalKnownHostsFile=/dev/null"
     ssh += " -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
     return f"""\
@@ -45,7 +45,7 @@ locust_processes: 1
 
 
 def require_writable(folder: Path) -> None:
-    """Raise LabError where the folder holds an inventory that somebody else has written."""
+    """Raise LabError if the folder holds an inventory that the lab has not written."""
     for name in _FILES:
         path = folder / name
         if path.exists() and HEADER not in path.read_text():
@@ -62,7 +62,7 @@ def write(folder: Path, hosts: Iterable[HostPlan], network: int, key: Path, know
 
 
 def remove(folder: Path) -> None:
-    """Remove what `write` has written; files that others have put beside it stay."""
+    """Remove the files that `write` has written, and the folders if they are empty then."""
     for name in _FILES:
         path = folder / name
         if path.exists() and HEADER in path.read_text():

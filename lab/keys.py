@@ -1,4 +1,4 @@
-"""SSH keys: one pair for the lab, and each host's own key, made before it boots so that it is known from the start."""
+"""SSH keys: one pair for the lab, and a host key for each host, made and known before it boots."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ from lab.commands import run
 
 
 def make_key(path: Path, comment: str) -> str:
-    """Make a key pair, if there is none yet, and return the public key's line."""
+    """Make a key pair if there is none; return the line of the public key."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path])

@@ -1,4 +1,4 @@
-"""A lab from its making to its removal."""
+"""Make, change and remove a lab."""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -20,7 +20,7 @@ def silent(_: str) -> None:
 
 
 class Lab:
-    """The hosts of one lab by their names, and its inventory. `Lab.up` makes one, `Lab.load` finds one."""
+    """The hosts of a lab by their names, and its inventory. `Lab.up` makes a lab, `Lab.load` finds one."""
 
     def __init__(self, known: record.LabRecord) -> None:
         self._record = known
@@ -42,9 +42,9 @@ class Lab:
         mirror: str | None = None,
         say: Say = silent,
     ) -> "Lab":
-        """Make a lab, or start what does not run of one that is there, and return when every host lets us in.
+        """Make a lab, or start the stopped hosts of an existing one; return when every host accepts a login.
 
-        Raises LabError where that cannot be; what was made of a new lab until then is removed, also after Ctrl-C.
+        Raises LabError if this fails. A new lab that is incomplete then, also after Ctrl-C, is removed.
         """
         options = options or LabOptions()
         hosts = plan_hosts(options)
@@ -66,15 +66,17 @@ class Lab:
 
     @classmethod
     def load(cls, name: str) -> "Lab":
-        """Return the lab of this name. Raises LabError where there is none."""
+        """Return the lab of this name. Raises LabError if there is none."""
         return cls(record.load(name))
 
     @property
     def name(self) -> str:
+        """Return the lab's name."""
         return self._record.options.name
 
     @property
     def options(self) -> LabOptions:
+        """Return the options that the lab was made with."""
         return self._record.options
 
     @property
@@ -89,21 +91,23 @@ class Lab:
 
     @property
     def members(self) -> list[Host]:
+        """Return the hosts of the ensemble's members, observers included."""
         return [host for host in self.hosts.values() if host.role in ("member", "observer")]
 
     @property
     def key(self) -> Path:
-        """Return the private key that all users of all hosts accept."""
+        """Return the private key of all users of all hosts."""
         return self._ssh_dir / "id_ed25519"
 
     @property
     def known_hosts(self) -> Path:
+        """Return the known_hosts file with the keys of all hosts."""
         return self._ssh_dir / "known_hosts"
 
     def add_host(self, name: str, *, release: str = "12", observer: bool = False) -> Host:
-        """Make one more host (`zk4`, `load5`: its name says its role) and return it when it lets us in."""
+        """Add a host and return it when it accepts a login. Its name gives its role: `zk4`, `load5`."""
         if name in self.hosts:
-            raise LabError(f"there is a host [{name}] already")
+            raise LabError(f"the host [{name}] exists already")
         plan = host_plan(name, release, observer=observer)
         with locked(f"lab-{self.name}"):
             ensure_images([release], silent)
@@ -124,22 +128,22 @@ class Lab:
         return host
 
     def remove_host(self, name: str) -> None:
-        """Cut a host's power and remove it with its files; the others and the inventory forget it."""
+        """Cut a host's power, and remove it from the lab, the inventory and the other hosts' /etc/hosts."""
         if name not in self.hosts:
             raise LabError(f"there is no host [{name}]")
         with locked(f"lab-{self.name}"):
             self._forget(self.hosts[name])
 
     def down(self) -> None:
-        """Power off all hosts and remove every trace of the lab. May be called again."""
+        """Shut down all hosts and remove the lab. May be called again."""
         with locked(f"lab-{self.name}"):
-            if record.exists(self.name):  # somebody else may have taken it down, and its network be another lab's
+            if record.exists(self.name):  # another process may have removed it and reused its network
                 self._record = record.load(self.name)
-                self._remove(in_good_order=True)
+                self._remove(orderly=True)
 
     @classmethod
     def down_by_name(cls, name: str) -> bool:
-        """Remove the lab of this name, be it half made; return whether there was one."""
+        """Remove the lab of this name, even an incomplete one; return whether there was one."""
         if not record.exists(name):
             return False
         try:
@@ -147,7 +151,7 @@ class Lab:
         except LabError:
             if (lab_dir(name) / "lab.json").exists():
                 raise
-            with locked(f"lab-{name}"):  # cut short before anything but its folder was there
+            with locked(f"lab-{name}"):  # interrupted when only its folder existed
                 mounts.remove_tree(lab_dir(name))
         return True
 
@@ -170,8 +174,8 @@ class Lab:
         lab = cls.load(options.name)
         if lab.options != options or lab.inventory != path:
             raise LabError(
-                f"the lab [{options.name}] is there with other options: {lab.options}, inventory {lab.inventory}. "
-                "Take it down first, or choose another --name"
+                f"the lab [{options.name}] exists with other options: {lab.options}, inventory {lab.inventory}; "
+                "remove it first (make lab-down), or give another --name"
             )
         stopped = [host for host in lab.hosts.values() if not host.running]
         say(f"The lab [{lab.name}] is up." if not stopped else f"Starting {', '.join(host.name for host in stopped)} …")
@@ -197,7 +201,7 @@ class Lab:
         self._all(hosts, Host.wait_ready)
 
     def _tell_all(self) -> None:
-        """Bring up to date what names all hosts: known_hosts, each /etc/hosts, the inventory."""
+        """Update what lists all hosts: known_hosts, each /etc/hosts, the inventory."""
         hosts = list(self.hosts.values())
         known = [(host.name, host.address, keys.make_key(self._ssh_dir / host.name, host.name)) for host in hosts]
         self.known_hosts.write_text(keys.render_known_hosts(known))
@@ -214,10 +218,10 @@ class Lab:
                 key.unlink()
         self._tell_all()
 
-    def _remove(self, *, in_good_order: bool = False) -> None:
+    def _remove(self, *, orderly: bool = False) -> None:
         if self._record.network is not None:
             hosts = list(self.hosts.values())
-            if in_good_order:
+            if orderly:
                 self._all(hosts, Host.shut_down)
             self._all(hosts, Host.remove)
             cgroups.remove_lab(self.name)
@@ -242,7 +246,7 @@ class Lab:
             futures = [pool.submit(act, host) for host in hosts]
             try:
                 wait(futures)
-            except BaseException:  # Ctrl-C comes to this thread; the others finish what they have begun
+            except BaseException:  # Ctrl-C arrives in this thread; the others finish their current host
                 pool.shutdown(cancel_futures=True)
                 raise
         errors = [error for future in futures if (error := future.exception()) is not None]

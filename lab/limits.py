@@ -1,4 +1,4 @@
-"""Kernel limits that many hosts on one kernel share: raised for them, and put back with the last lab."""
+"""Kernel limits shared by all hosts: raised for the first lab and restored after the last."""
 
 import json
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from lab.places import state_dir
 
-# Each host's systemd, journal, udev and sshd hold inotify instances, all as the same root.
+# Each host's systemd, journal, udev and sshd hold inotify instances, which count for the same root.
 _INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 _PER_HOST, _FOR_OTHERS = 32, 128
 
 
 def raise_for(hosts: int, say: Callable[[str], None]) -> None:
-    """Raise the limit of inotify instances where it is too low. The caller holds the machine's lock."""
+    """Raise the limit of inotify instances if it is too low. The caller holds the machine's lock."""
     wanted, now = _FOR_OTHERS + _PER_HOST * hosts, int(_INSTANCES.read_text())
     if now >= wanted:
         return
@@ -21,7 +21,7 @@ def raise_for(hosts: int, say: Callable[[str], None]) -> None:
         _kept().write_text(json.dumps({str(_INSTANCES): now}))
     try:
         _INSTANCES.write_text(str(wanted))
-        say(f"Raised fs.inotify.max_user_instances from {now} to {wanted} until the last lab is down.")
+        say(f"Raised fs.inotify.max_user_instances from {now} to {wanted} until the last lab is removed.")
     except OSError as error:
         say(
             f"fs.inotify.max_user_instances is {now} and cannot be raised to {wanted}: hosts may hang at boot ({error})"
@@ -29,7 +29,7 @@ def raise_for(hosts: int, say: Callable[[str], None]) -> None:
 
 
 def put_back() -> None:
-    """Set the limits to what they were before the first lab. The caller holds the machine's lock."""
+    """Restore the limits from before the first lab. The caller holds the machine's lock."""
     if _kept().exists():
         for path, value in json.loads(_kept().read_text()).items():
             Path(path).write_text(str(value))

@@ -1,4 +1,4 @@
-"""Where Debian's packages come from: the mirror that this machine's own apt uses."""
+"""The Debian mirror of the lab: the one that this machine's own apt uses."""
 
 from lab.commands import LabError, run
 
@@ -27,11 +27,11 @@ def mirror_among(targets: str) -> str | None:
 
 
 def own_mirror() -> str:
-    """Return the Debian mirror of this machine's apt. Raises LabError where apt knows none."""
+    """Return the Debian mirror of this machine's apt. Raises LabError if apt has none."""
     form = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
     found = mirror_among(run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"]).stdout)
     if found is None:
-        raise LabError("apt on this machine knows no Debian archive; name one with --mirror ADDRESS")
+        raise LabError("apt on this machine has no Debian archive; give one with --mirror ADDRESS")
     return found
 
 

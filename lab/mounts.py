@@ -1,4 +1,4 @@
-"""Mounts: a host's file system is an overlay over a root file system that many share."""
+"""Overlay mounts: each host's file system is an overlay on a shared root file system."""
 
 import shutil
 import time
@@ -8,7 +8,7 @@ from lab.commands import LabError, LabUnavailableError, run
 
 
 def mounts_below(folder: Path) -> list[Path]:
-    """Return what is mounted at the folder or below, the innermost first."""
+    """Return the mount points at the folder and below it, the innermost first."""
     points = []
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         point = Path(line.split()[4].encode().decode("unicode_escape"))
@@ -18,7 +18,7 @@ def mounts_below(folder: Path) -> list[Path]:
 
 
 def unmount(point: Path, timeout_s: float = 10.0) -> None:
-    """Unmount, waiting for those who are just about to leave; at last lazily."""
+    """Unmount. Retries while processes still use it; after `timeout_s` unmounts lazily."""
     deadline = time.monotonic() + timeout_s
     while point in mounts_below(point):
         lazily = ["--lazy"] if time.monotonic() > deadline else []
@@ -30,7 +30,7 @@ def unmount(point: Path, timeout_s: float = 10.0) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder with all that is in it, never through a mount. Nothing happens where there is none."""
+    """Remove a folder, after unmounting what is mounted in it. Does nothing if there is no folder."""
     for point in mounts_below(folder):
         unmount(point)
     if folder.is_dir():
@@ -38,11 +38,11 @@ def remove_tree(folder: Path) -> None:
 
 
 def mount_overlay(lower: Path, folder: Path) -> Path:
-    """Mount `folder/root`: what `lower` holds, with all changes in `folder/upper`. Return the mount point."""
+    """Mount `lower` at `folder/root` with all changes in `folder/upper`. Return the mount point."""
     root, upper, work = (folder / name for name in ("root", "upper", "work"))
     for path in (root, upper, work):
         path.mkdir(parents=True, exist_ok=True)
-    upper.chmod(0o755)  # becomes the host's `/`, whatever the umask here
+    upper.chmod(0o755)  # it becomes the host's `/`
     if root not in mounts_below(root):
         options = f"lowerdir={lower},upperdir={upper},workdir={work}"
         run(["mount", "-t", "overlay", "-o", options, f"overlay-{folder.name}", root])
@@ -50,9 +50,9 @@ def mount_overlay(lower: Path, folder: Path) -> Path:
 
 
 def prepare_storage(folder: Path) -> None:
-    """Make the folder, with a tmpfs where its file system cannot carry an overlay (another overlay cannot)."""
+    """Make the folder, with a tmpfs if its file system cannot hold an overlay (an overlay cannot)."""
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o711)  # the keys below it are for root; a user who is not may still use the inventory's path
+    folder.chmod(0o711)  # keys are for root only; other users may still use the inventory's path
     if folder in mounts_below(folder):
         return
     trial = folder / "trial"

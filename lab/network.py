@@ -1,4 +1,4 @@
-"""The labs' networks: a bridge and a /24 for each, and a route that keeps their addresses on this machine."""
+"""A bridge and a /24 network for each lab, and a route that keeps their packets on this machine."""
 
 import json
 import re
@@ -8,15 +8,15 @@ from typing import Any
 from lab.commands import LabError, LabUnavailableError, run
 from lab.plan import NETWORKS, RANGE, bridge_name, subnet
 
-# Tells the lab's route from one that somebody else has made for the same range.
+# Distinguishes the lab's route from any other route for the same range.
 _METRIC = 19818
 _ROUTE = ("unreachable", str(RANGE), "metric", str(_METRIC))
 
 
 def open_network() -> int:
-    """Make a bridge with the first network of the range that nobody uses; return the network's number.
+    """Make a bridge with the first free network of the range; return the network's number.
 
-    The route for the whole range comes first: with the bridge down, nothing may leave through the default route.
+    The route for the complete range is made first: while the bridge is down, no packet may take the default route.
     The caller holds the machine's lock.
     """
     if not has_route():
@@ -28,29 +28,29 @@ def open_network() -> int:
         bridge = bridge_name(network)
         if bridge in names or any(subnet(network).overlaps(other) for other in taken):
             continue
-        # No delay before a new port forwards; the kernel's default is 15 s of listening for loops.
+        # A new port forwards at once; by default, the kernel first listens for loops for 15 s.
         _make("link", bridge, "type", "bridge", "forward_delay", "0")
         run(["ip", "address", "add", f"{subnet(network)[1]}/24", "dev", bridge])
         run(["ip", "link", "set", bridge, "up"])
         return network
-    raise LabError(f"no network of {RANGE} is free; `ip route` shows who holds them")
+    raise LabError(f"no network of {RANGE} is free; `ip route` shows what uses them")
 
 
 def close_network(network: int) -> None:
-    """Remove the bridge, and the route with the last bridge. The caller holds the machine's lock."""
+    """Remove the bridge, and the route after the last bridge. The caller holds the machine's lock."""
     remove_link(bridge_name(network))
     close_route()
 
 
 def close_route() -> None:
-    """Remove the route where no lab has a bridge any more. The caller holds the machine's lock."""
+    """Remove the route if no lab has a bridge. The caller holds the machine's lock."""
     pattern = re.compile(re.escape(bridge_name(0)[:-1]) + r"\d+")
     if not any(pattern.fullmatch(name) for name in _links()) and has_route():
         run(["ip", "route", "delete", *_ROUTE])
 
 
 def has_route() -> bool:
-    """Return whether the route for the whole range is there."""
+    """Return whether the route for the complete range exists."""
     return any(route.get("metric") == _METRIC and route.get("type") == "unreachable" for route in _routes())
 
 
@@ -60,10 +60,10 @@ def set_link(interface: str, *, up: bool) -> None:
 
 
 def remove_link(interface: str) -> None:
-    """Remove an interface; nothing happens where there is none."""
+    """Remove an interface. Does nothing if there is none."""
     if interface in _links():
         done = run(["ip", "link", "delete", interface], check=False)
-        if done.returncode != 0 and interface in _links():  # it may have gone with its host meanwhile
+        if done.returncode != 0 and interface in _links():  # it may have ended with its host meanwhile
             raise LabError(f"the interface [{interface}] cannot be removed: {done.stderr.strip()}")
 
 
@@ -77,11 +77,11 @@ def _make(kind: str, *words: str) -> None:
 
 
 def _links() -> set[str]:
-    # Not /sys/class/net: that shows the namespace of whoever has mounted it.
+    # /sys/class/net shows the network namespace in which it was mounted, which may be another.
     return {link["ifname"] for link in json.loads(run(["ip", "-json", "link", "show"]).stdout or "[]")}
 
 
 def _routes() -> list[dict[str, Any]]:
-    # `type` stands only at routes that are not plain ones.
+    # Only special routes have a `type`.
     routes: list[dict[str, Any]] = json.loads(run(["ip", "-json", "-4", "route", "show"]).stdout or "[]")
     return routes

@@ -1,4 +1,4 @@
-"""Where the lab keeps its things on this machine, and the locks that keep two makers apart."""
+"""The lab's folders on this machine, and its locks."""
 
 import fcntl
 import os
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[1]
 
 
 def cache_dir() -> Path:
-    """Return the folder of the root file systems, which outlive the labs."""
+    """Return the folder of the root file systems, which stay when labs are removed."""
     return Path(os.environ.get("ZK_LOCUST_LAB_CACHE") or "/var/cache/zk-locust-lab")
 
 
@@ -25,13 +25,13 @@ def lab_dir(name: str) -> Path:
 
 
 def default_inventory(name: str) -> Path:
-    """Return where the inventory of a lab is written unless somebody says otherwise."""
-    return REPOSITORY / "inventory" / "lab" if name == "lab" else lab_dir(name) / "inventory"
+    """Return the default folder of a lab's inventory."""
+    return PROJECT / "inventory" / "lab" if name == "lab" else lab_dir(name) / "inventory"
 
 
 @contextmanager
 def locked(what: str) -> Iterator[None]:
-    """Wait for the machine-wide lock of this name and hold it. It lies in the cache: a lab leaves no lock behind."""
+    """Hold the machine-wide lock of this name. Its file is in the cache, so that a removed lab leaves no lock."""
     folder = cache_dir() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / what).open("w") as lock:

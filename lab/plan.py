@@ -23,9 +23,9 @@ MAX_MEMBERS, MAX_WORKERS = _LOAD_OFFSET - _MEMBER_OFFSET - 1, 254 - _LOAD_OFFSET
 
 @dataclass(frozen=True, slots=True)
 class LabOptions:
-    """What a lab is to be. `on` names the Debian release of single hosts: `{"load3": "13"}`.
+    """The size of a lab and its Debian releases. `on` gives the release of single hosts: `{"load3": "13"}`.
 
-    Without `release` every host runs Debian 12 but the last worker host, which runs 13: so the fleet has two Pythons.
+    Without `release`, the last worker host runs Debian 13 and all others 12, so that the fleet has two Pythons.
     """
 
     name: str = "lab"
@@ -38,7 +38,7 @@ class LabOptions:
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """One host before it exists: `number` counts the members, or the load hosts, from 1."""
+    """The plan of a host. `number` counts the members, or the load hosts, from 1."""
 
     name: str
     number: int
@@ -61,12 +61,12 @@ def subnet(network: int) -> IPv4Network:
 
 
 def bridge_name(network: int) -> str:
-    """Return the name of the network's bridge: short, as the kernel allows 15 bytes for it."""
+    """Return the name of the network's bridge. It is short, because the kernel allows only 15 bytes."""
     return f"zkl{network}"
 
 
 def host_plan(name: str, release: str, *, observer: bool = False) -> HostPlan:
-    """Return the plan of a host by its name, which says its role. Raises LabError where it says none."""
+    """Return the plan of a host from its name, which gives its role. Raises LabError for any other name."""
     match = re.fullmatch(r"(zk|load)([1-9][0-9]*)", name)
     if not match:
         raise LabError(f"no host can be named [{name}]: zk1, zk2, … are members, load1 is the master, load2, … workers")
@@ -83,7 +83,7 @@ def host_plan(name: str, release: str, *, observer: bool = False) -> HostPlan:
 
 
 def plan_hosts(options: LabOptions) -> list[HostPlan]:
-    """Return the hosts of a lab: members, then observers, then load hosts. Raises LabError naming every problem."""
+    """Return the hosts of a lab: members, observers, load hosts. Raises LabError that names every problem."""
     problems: list[str] = []
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", options.name):
         problems.append(f"name [{options.name}] must be lower-case letters, digits and dashes, 31 at most")

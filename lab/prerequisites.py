@@ -1,4 +1,4 @@
-"""What a lab needs of this machine, looked at before anything is made."""
+"""What a lab needs on this machine, checked before anything is made."""
 
 import os
 import shutil
@@ -21,28 +21,26 @@ _COMMANDS = {
 
 
 def missing() -> list[str]:
-    """Return what this machine lacks, each with its remedy; empty where a lab can be made."""
+    """Return what is missing on this machine, each with its remedy; empty if a lab can be made."""
     if not Path("/proc/self/mountinfo").exists():
         return ["Linux: the lab's hosts are containers"]
     problems = []
     if os.geteuid() != 0:
-        problems.append("root: mounts and network devices are made; call it with sudo")
+        problems.append("root, for mounts and network devices: call it with sudo")
     packages = {package for command, package in _COMMANDS.items() if shutil.which(command) is None}
     if not KEYRING.exists():
         packages.add("debian-archive-keyring")
     if packages:
-        problems.append(
-            f"Debian's packages: apt install {' '.join(sorted(packages))} (tools/install-lab-packages does)"
-        )
+        problems.append(f"Debian packages: sudo apt install {' '.join(sorted(packages))}")
     if "overlay" not in Path("/proc/filesystems").read_text() and shutil.which("modprobe") is None:
         problems.append("a kernel with overlay mounts")
     return problems
 
 
 def require() -> None:
-    """Raise LabError naming all that is missing."""
+    """Raise LabError that names everything that is missing."""
     problems = missing()
     if problems:
         raise LabUnavailableError(
-            "the lab cannot start here; it needs\n" + "\n".join(f"  - {problem}" for problem in problems)
+            "the lab cannot start on this machine; it needs\n" + "\n".join(f"  - {problem}" for problem in problems)
         )

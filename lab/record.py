@@ -1,4 +1,4 @@
-"""A lab's record on disk: what it was asked to be and what it is, for whoever comes next."""
+"""A lab's record on disk: its options, and its hosts, root file systems and network."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from lab.plan import HostPlan, LabOptions
 
 @dataclass(frozen=True, slots=True)
 class LabRecord:
-    """One lab. `network` is None until it has one; `images` are the root file systems by release."""
+    """The record of a lab. `network` is None until it has one; `images` are the root file systems by release."""
 
     options: LabOptions
     inventory: Path
@@ -28,20 +28,22 @@ class LabRecord:
 
     @property
     def network_number(self) -> int:
-        """Return the network's number. Raises LabError where the lab never got one."""
+        """Return the network's number. Raises LabError if the lab has none."""
         if self.network is None:
-            raise LabError(f"the lab [{self.options.name}] is half made; take it down and begin again")
+            raise LabError(f"the lab [{self.options.name}] is incomplete; remove it (make lab-down) and make it again")
         return self.network
 
     def with_network(self, network: int) -> "LabRecord":
+        """Return the record with this network."""
         return replace(self, network=network)
 
     def with_hosts(self, hosts: tuple[HostPlan, ...]) -> "LabRecord":
+        """Return the record with these hosts."""
         return replace(self, hosts=hosts)
 
 
 def exists(name: str) -> bool:
-    """Return whether there is a lab of this name, be it half made."""
+    """Return whether there is a lab of this name, complete or not."""
     return lab_dir(name).is_dir()
 
 
@@ -52,12 +54,12 @@ def names() -> list[str]:
 
 
 def hosts_on_machine() -> int:
-    """Return how many hosts all labs of this machine have, those that are just being made too."""
+    """Return the number of hosts of all labs on this machine, including labs that are being made."""
     return sum(len(load(name).hosts) for name in names() if _path(name).exists())
 
 
 def save(record: LabRecord) -> None:
-    """Write the record, whole or not at all."""
+    """Write the record atomically."""
     path = _path(record.options.name)
     document = {
         "options": asdict(record.options),
@@ -72,7 +74,7 @@ def save(record: LabRecord) -> None:
 
 
 def load(name: str) -> LabRecord:
-    """Read a lab's record. Raises LabError where there is none that can be read."""
+    """Read a lab's record. Raises LabError if there is none."""
     try:
         document: dict[str, Any] = json.loads(_path(name).read_text())
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What is written into a host's file system before it boots: its name, its address, its keys."""
+"""The files of a host that are written before it boots: its name, address and keys."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ class SeedFile:
 
 
 def render_hosts_file(addresses: Mapping[str, str]) -> str:
-    """Return /etc/hosts: all hosts of the lab. Its own name stands at its real address, as others need it."""
+    """Return /etc/hosts with all hosts of the lab; each name has its real address, on its own host too."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
     lines += [f"{address} {name}" for name, address in addresses.items()]
     return "\n".join(lines) + "\n"
@@ -24,12 +24,12 @@ def render_hosts_file(addresses: Mapping[str, str]) -> str:
 def seed_files(
     name: str, address: str, addresses: Mapping[str, str], user_key: str, host_key: Path
 ) -> dict[str, SeedFile]:
-    """Return the files of a new host by their path."""
+    """Return the files of a new host by their paths."""
     network = f"[Match]\nName=host0\n\n[Network]\nAddress={address}/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
     return {
         "etc/hostname": SeedFile(f"{name}\n"),
         "etc/hosts": SeedFile(render_hosts_file(addresses)),
-        # Without one systemd takes this for a first boot and switches units on as it sees fit.
+        # Without this file, systemd treats the boot as the first one and enables units by their presets.
         "etc/machine-id": SeedFile(f"{uuid.uuid4().hex}\n", 0o444),
         "etc/systemd/network/10-lab.network": SeedFile(network),
         "etc/ssh/lab_authorized_keys": SeedFile(f"{user_key}\n"),
@@ -39,7 +39,7 @@ def seed_files(
 
 
 def write_files(root: Path, files: Iterable[tuple[str, SeedFile]]) -> None:
-    """Write the files below the root of a host that does not run."""
+    """Write the files below the root of a stopped host."""
     for name, file in files:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

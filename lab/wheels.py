@@ -1,4 +1,4 @@
-"""The wheels that a controller installs, for hosts that reach no index: gathered once for each Debian release."""
+"""The wheels that a controller installs, for hosts without a Python index: downloaded once for each Debian release."""
 
 import hashlib
 import platform
@@ -10,22 +10,22 @@ from fleet.wheelhouse import Kind, pins_for
 from lab.commands import run
 from lab.image import image_path
 from lab.mounts import remove_tree
-from lab.places import REPOSITORY, cache_dir, locked
+from lab.places import PROJECT, cache_dir, locked
 
-# What `make install-dev` takes, and what a controller gathers for load hosts of its own kind.
-_PINS = tuple(REPOSITORY / "requirements" / name for name in ("dev.txt", "load_host.txt"))
+# What `make install-dev` installs, and what a controller gathers for load hosts of its own kind.
+_PINS = tuple(PROJECT / "requirements" / name for name in ("dev.txt", "load_host.txt"))
 
 
 def kind_of(release: str) -> Kind:
-    """Return the kind of host that the release's root file system, which is there, makes."""
+    """Return the kind of a host of this release, whose root file system exists."""
     python = (image_path(release) / "usr/bin/python3").readlink()
     return Kind(python.name.removeprefix("python"), platform.machine())
 
 
 def ensure_wheels(releases: Iterable[str], say: Callable[[str], None]) -> dict[str, Path]:
-    """Return the folder of wheels of each release, which has its root file system; gather what is missing.
+    """Return the folder of wheels of each release, whose root file systems exist; download missing wheels.
 
-    Every wheel has a hash of the pins. Raises LabError where pip cannot get one.
+    The pins give the hash of every wheel. Raises LabError if pip cannot download one.
     """
     return {release: _ensure(kind_of(release), say) for release in releases}
 
@@ -38,7 +38,7 @@ def _ensure(kind: Kind, say: Callable[[str], None]) -> Path:
             return final
         for stale in cache_dir().glob(f"wheels-{kind}-*"):
             remove_tree(stale)
-        say(f"Gathering the wheels for Python {kind.python}, once …")
+        say(f"Downloading the wheels for Python {kind.python}, once …")
         building = final.with_name(f"{final.name}.building")
         try:
             building.mkdir()

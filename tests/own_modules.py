@@ -8,7 +8,7 @@ from typing import Any
 
 import ansible.module_utils
 
-from tests.plays import PROJECT
+from lab.places import PROJECT
 
 UTILITIES = PROJECT / "playbooks" / "module_utils"
 _RUN = """\

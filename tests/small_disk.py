@@ -1,4 +1,4 @@
-"""A small disk that can be full: a file system in memory, which is as full as any other."""
+"""A small disk that can be filled: a file system in memory."""
 
 import contextlib
 import subprocess
@@ -10,11 +10,11 @@ from tests.needs import missing
 
 @contextlib.contextmanager
 def small_disk(folder: Path, size_bytes: int = 256 * 1024) -> Iterator[Path]:
-    """Mount one at a folder that is made. Skips the test where we may not."""
+    """Make the folder and mount a small disk there. Skips the test without the permission."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "none", str(folder)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
-        missing("root, who may mount a small disk")
+        missing("needs root: mounting a small disk")
     try:
         yield folder
     finally:
@@ -22,7 +22,7 @@ def small_disk(folder: Path, size_bytes: int = 256 * 1024) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Fill the disk; return the file that takes the room."""
+    """Fill the disk; return the file that fills it."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:

@@ -1,4 +1,4 @@
-"""An archive in the layout of Apache's releases, where those cannot be fetched."""
+"""An archive in the layout of Apache's releases, which tests cannot download."""
 
 import hashlib
 import re
@@ -6,11 +6,11 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from tests.integration.zookeeper_server import JARS, JAVA_FOLDER
+from lab.zookeeper_server import JARS, JAVA_FOLDER
 
 
 def stand_in_archive(folder: Path, version: str) -> Path:
-    """Make an archive in Apache's layout from Debian's jars: a stand-in for a release, not one."""
+    """Make an archive in Apache's layout from Debian's jars."""
     jars = {JAVA_FOLDER / jar for jar in JARS}
     with zipfile.ZipFile(JAVA_FOLDER / "zookeeper.jar") as jar:
         manifest = jar.read("META-INF/MANIFEST.MF").decode().replace("\r\n", "\n").replace("\n ", "")

@@ -1,4 +1,4 @@
-"""An ssh that takes the home that it is told for its user's: the real one asks the system, whatever HOME is."""
+"""An ssh with a given home folder: the real one asks the system for it and ignores HOME."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ from tests.needs import missing
 
 
 def make(home: Path) -> Path:
-    """Write it into the home. It reads `.ssh/config` there and nothing of the tester's own."""
+    """Write this ssh into the home. It reads only `.ssh/config` there, and no settings of the tester."""
     ssh = shutil.which("ssh")
     if ssh is None:
         missing("needs ssh: apt install openssh-client")
@@ -16,7 +16,7 @@ def make(home: Path) -> Path:
         f"Include {folder}/config\nHost *\n  UserKnownHostsFile {folder}/known_hosts {folder}/known_hosts2\n"
     )
     file = home / "ssh"
-    # A -F that is given wins over this one.
+    # A -F in the arguments overrides this one.
     file.write_text(f'#!/bin/sh\nexec {ssh} -F {home}/ssh_config "$@"\n')
     file.chmod(0o755)
     return file

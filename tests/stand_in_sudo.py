@@ -1,4 +1,4 @@
-"""A sudo that asks for a password as the real one does, wherever the tests run and whoever runs them."""
+"""A sudo that asks for a password like the real one, for any user on any machine."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ PASSWORD = "sea $horse"
 
 
 def make(folder: Path) -> Path:
-    """Write it into the folder; what it is called with is beside it, in `sudo.calls`."""
+    """Write this sudo into the folder; it records its arguments in `sudo.calls` beside it."""
     file = folder / "sudo"
     file.write_text(
         f"""#!/bin/sh

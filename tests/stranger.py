@@ -1,4 +1,4 @@
-"""Processes that belong to no run and speak to the port of a Locust master, or in the place of one."""
+"""Processes outside of a run: one that talks to the port of a Locust master, and one that acts as a master."""
 
 import time
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ LOCUST_VERSION = "2"
 
 
 class Stranger:
-    """A ZeroMQ client that asks a master to let it join, as a worker does, and keeps all that it gets.
+    """A ZeroMQ client that tries to join a master as a worker, and keeps every message that it gets.
 
-    `keys` may be those of CurveZMQ: the server's public one, then the own public and secret one.
+    `keys` are those of CurveZMQ: the server's public key, the own public key, the own secret key.
     """
 
     def __init__(self, address: str, keys: tuple[bytes, bytes, bytes] | None = None) -> None:
@@ -28,16 +28,16 @@ class Stranger:
         self.got: list[bytes] = []
 
     def join(self) -> None:
-        """Say what a new worker says, then what one reports that has driven load."""
+        """Send what a new worker sends, and then a heartbeat."""
         self.say("client_ready", LOCUST_VERSION)
         self.say("heartbeat", {"state": "ready", "current_cpu_usage": 1, "current_memory_usage": 1})
 
     def say(self, kind: str, data: Any) -> None:
-        """Send a message as Locust's workers do."""
+        """Send a message in the format of Locust's workers."""
         self._socket.send(msgpack.dumps((kind, data, "stranger")))
 
     def listen(self, seconds: float) -> list[str]:
-        """Keep what comes within the time; return the kinds of all messages so far."""
+        """Receive for `seconds`; return the kinds of all messages so far."""
         end = time.monotonic() + seconds
         while (left_s := end - time.monotonic()) > 0:
             if self._socket.poll(int(left_s * 1000) + 1):
@@ -53,7 +53,7 @@ class Stranger:
 
 
 class FalseMaster:
-    """What listens where workers expect their master, and has each that comes drive a load with its own options."""
+    """A server at the master's address that tells each worker to drive a load with other options."""
 
     def __init__(self, address: str, options: dict[str, Any], users: dict[str, int]) -> None:
         self._context = zmq.Context()
@@ -64,7 +64,7 @@ class FalseMaster:
         self.came: list[str] = []
 
     def serve(self, seconds: float) -> list[str]:
-        """Answer whoever comes, for that long; return the kinds of all messages that came."""
+        """Answer for `seconds`; return the kinds of all messages that arrived."""
         end = time.monotonic() + seconds
         while (left_s := end - time.monotonic()) > 0:
             if not self._socket.poll(int(left_s * 1000) + 1):
@@ -91,14 +91,14 @@ class FalseMaster:
         self._socket.send_multipart([worker, msgpack.dumps((kind, data, worker.decode()))])
 
     def close(self) -> None:
-        """Give the port back."""
+        """Close the port."""
         self._socket.close()
         self._context.term()
 
 
 @contextmanager
 def false_master(address: str, options: dict[str, Any], users: dict[str, int]) -> Iterator[FalseMaster]:
-    """A false master that is closed when left."""
+    """Give a false master; it is closed at the end."""
     made = FalseMaster(address, options, users)
     try:
         yield made

@@ -1,4 +1,4 @@
-"""Headless Chromium, shared by the tests of a file."""
+"""Headless Chromium, shared within a file, and the page of the members' metrics, shared by all tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.metrics_page import metrics_page
 from tests.needs import missing
 
 CHROMIUM = "/usr/bin/chromium"
@@ -28,3 +29,10 @@ def browser() -> Iterator[Browser]:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield found
         found.close()
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the metrics page."""
+    with metrics_page(tmp_path_factory.mktemp("locust") / "log") as found:
+        yield found

@@ -1,4 +1,4 @@
-"""Looking for text that is hard to read."""
+"""A search for text that is hard to read."""
 
 from typing import Final
 
@@ -30,4 +30,4 @@ WEAK_TEXT: Final = """\
     return weak;
 })()
 """
-"""JavaScript that gives each text with less than 4.5 to 1 (WCAG AA) against its background, with the contrast."""
+"""JavaScript that returns each text with a contrast of less than 4.5 to 1 (WCAG AA), and its contrast."""

@@ -1,130 +1,28 @@
-"""The members' metrics in Locust's web UI, in Chromium: a real Locust process, and AdminServers that are stand-ins.
+"""What the page of the members' metrics shows, in Chromium: a real Locust process, and stand-ins for AdminServers.
 
 With ZK_LOCUST_SCREENSHOTS set, pictures of the page go into that folder.
 """
 
-import http.server
-import json
 import os
 import re
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.contrast import WEAK_TEXT
-from tests.integration.locust_processes import LOCUSTFILES, start_locust
-from tests.integration.zookeeper_server import free_ports
+from tests.browser.metrics_page import CHARTS, LONG_NAME, NASTY, RATE_PER_S, TABS, show
 
 pytestmark = pytest.mark.browser
 
 WIDTHS = (390, 1400)
-NASTY = '<img src=x onerror="document.title=1">'
-LONG_NAME = "a-member-with-a-name-as-long-as-inventories-have-them.example.org"
-RATE_PER_S = 120
-TABS = ("Metrics", "Statistics", "Charts")
-CHARTS = (
-    "Latency (ms)", "Outstanding requests", "Packets received (1/s)", "Packets sent (1/s)", "Znodes", "Connections",
-    "Watches", "Read latency (ms)", "Fsync of the transaction log (ms)",
-)  # fmt: skip
-
-
-class AdminServer(http.server.BaseHTTPRequestHandler):
-    """Answers as a member would; its counters grow with time."""
-
-    state = "leader"
-
-    def do_GET(self) -> None:
-        packets = int(time.monotonic() * RATE_PER_S)
-        metrics: dict[str, Any] = {
-            "version": "3.9.3-c26634f34490bb0ea7a09cc51e05ede3b4e320ee, built on 2024-10-17 23:21 UTC",
-            "server_state": self.state, "uptime": 93_784_000, "num_alive_connections": 12,
-            "outstanding_requests": 3, "avg_latency": 0.8123, "max_latency": 48, "znode_count": 1_234_567,
-            "watch_count": 40, "ephemerals_count": 9, "packets_received": packets, "packets_sent": packets,
-            "open_file_descriptor_count": 71, "max_file_descriptor_count": 1_048_576,
-            "approximate_data_size": 98_765_432,
-            'jvm_memory_bytes_used{area="heap"}': 300 * 2**20, "command": "monitor", "stale_requests": 0,
-            "min_latency": 0, "commit_count": packets // 4, "peer_state": "leading - broadcast",
-            "avg_fsynctime": 3.1, "min_fsynctime": 0, "max_fsynctime": 31, "cnt_fsynctime": packets // 10,
-            "sum_fsynctime": packets // 2,
-            "avg_readlatency": 0.4, "min_readlatency": 0, "max_readlatency": 9, "cnt_readlatency": packets // 2 * 2,
-            "sum_readlatency": packets // 2, "p50_readlatency": 0, "p95_readlatency": 1, "p99_readlatency": 2,
-            "p999_readlatency": 8,
-        }  # fmt: skip
-        body = json.dumps(metrics).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-class NastyServer(AdminServer):
-    """One whose text would be a program."""
-
-    state = NASTY
-
-
-def serve(kind: type[AdminServer]) -> http.server.ThreadingHTTPServer:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
-    server.daemon_threads = True
-    server.block_on_close = False
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    return server
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The page of a Locust whose members are two that answer, and one that cannot be reached."""
-    servers = [serve(AdminServer), serve(NastyServer)]
-    log = tmp_path_factory.mktemp("locust") / "log"
-    (web_port,) = free_ports(1)
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
-        ports = [*(server.server_address[1] for server in servers), unused.getsockname()[1]]
-        members = zip((LONG_NAME, "zk2", "zk3"), ports, strict=True)
-        addresses = ",".join(f"{name}=127.0.0.1:{port}" for name, port in members)
-        process = start_locust(
-            log, "-f", str(LOCUSTFILES / "locust_set.py"), "--web-host", "127.0.0.1", "--web-port", str(web_port),
-            "--hosts", "127.0.0.1:1", "--zk-admin-addresses", addresses,
-        )  # fmt: skip
-        base = f"http://127.0.0.1:{web_port}"
-        try:
-            wait_for(base)
-            yield f"{base}/zk-metrics"
-        finally:
-            process.kill()
-            process.wait(10)
-            for server in servers:
-                server.shutdown()
-                server.server_close()
-    assert "Traceback" not in log.read_text()
-
-
-def wait_for(base: str) -> None:
-    session = requests.Session()
-    session.trust_env = False
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            session.get(base, timeout=5)
-            return
-        except requests.ConnectionError:
-            time.sleep(0.1)
-    pytest.fail("Locust's web UI does not come")
 
 
 @pytest.fixture(scope="module", params=WIDTHS)
 def page(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator[Page]:
-    """The page with some history; an error on the console or a request for anything but its data is a failure."""
+    """The page with some history. An error on the console, or a request for other data than its own, is a failure."""
     context = browser.new_context(viewport={"width": request.param, "height": 900})
     found = context.new_page()
     complaints: list[str] = []
@@ -145,11 +43,6 @@ def page(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator
                 found.screenshot(path=Path(folder) / name, full_page=True)
     context.close()
     assert complaints == []
-
-
-def show(page: Page, tab: str) -> None:
-    page.get_by_role("tab", name=tab).click()
-    expect(page.get_by_role("tabpanel", name=tab)).to_be_visible()
 
 
 @pytest.fixture
@@ -177,7 +70,7 @@ def row(page: Page, name: str) -> Any:
 def test_members_are_rows_where_there_is_room_and_cards_where_there_is_not(statistics: Page) -> None:
     size = statistics.viewport_size
     assert size is not None
-    # Asked of the document in one go: the page replaces its rows each second.
+    # In a single call, because the page replaces its rows each second.
     assert statistics.evaluate("getComputedStyle(document.querySelector('#members thead')).position") == (
         "static" if size["width"] >= 1400 else "absolute"
     )
@@ -189,7 +82,7 @@ def test_the_table_has_every_member_and_its_figures(statistics: Page) -> None:
     )
     cells = row(statistics, LONG_NAME).locator("td").all_inner_texts()
     assert cells[1:10] == ["3.9.3", "1\u00a0d 2\u00a0h", "12", "3", "0.812", "48", "1,234,567", "40", "9"]
-    # Of two readings a second apart; on a busy machine an answer may be half a second old when it is read.
+    # From two readings a second apart; on a busy machine an answer may be half a second old.
     received, sent = (int(cell) for cell in cells[10:12])
     assert received == pytest.approx(RATE_PER_S, rel=0.6)
     assert sent == pytest.approx(received, rel=0.05)
@@ -345,111 +238,3 @@ def test_text_has_contrast_in_both_schemes(page: Page, tab: str) -> None:
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
         assert page.evaluate(WEAK_TEXT) == [], scheme
-
-
-def test_locust_that_went_away_is_told_and_what_was_read_stays(browser: Browser, url: str) -> None:
-    context = browser.new_context()
-    found = context.new_page()
-    found.goto(url)  # the tab Statistics
-    expect(found.locator("#members tbody tr")).to_have_count(3)
-    found.route("**/zk-metrics/data", lambda route: route.abort())
-    expect(found.locator("#notice")).to_contain_text("Locust does not answer")
-    expect(found.locator("#members tbody tr")).to_have_count(3)
-    found.unroute("**/zk-metrics/data")
-    expect(found.locator("#notice")).to_be_hidden()
-    context.close()
-
-
-@pytest.fixture
-def fresh(browser: Browser, url: str) -> Iterator[Page]:
-    """The page in a browser that has never seen it."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    found = context.new_page()
-    found.goto(url)
-    expect(found.locator("#members tbody tr")).to_have_count(3)
-    yield found
-    context.close()
-
-
-def answers(page: Page) -> list[dict[str, Any]]:
-    """Have what Locust answers from now on noted."""
-    found: list[dict[str, Any]] = []
-    page.on("response", lambda response: found.append({"url": response.url}) if "/data" in response.url else None)
-    return found
-
-
-def test_history_ticks_and_tab_are_kept_over_a_reload(fresh: Page) -> None:
-    show(fresh, "Metrics")
-    fresh.get_by_role("checkbox", name="commit_count in Charts").check()
-    fresh.get_by_role("checkbox", name="watch_count in Charts").uncheck()
-    show(fresh, "Charts")
-    titles = [title for title in CHARTS if title != "Watches"] + ["commit_count (1/s)"]
-    expect(fresh.locator(".chart h3")).to_have_text(titles)
-    points = "(path) => path.getAttribute('d').split('L').length"
-    outstanding = fresh.locator(".chart").nth(1).locator("path.line").first
-    fresh.wait_for_timeout(4500)
-    before = outstanding.evaluate(points)
-    assert before >= 3
-    fresh.reload()
-    expect(fresh.locator(".chart h3")).to_have_text(titles)
-    assert outstanding.evaluate(points) >= before, "what was read before is there, and more"
-    assert fresh.url.endswith("#charts")
-
-
-def test_a_locust_that_was_started_again_begins_a_history(fresh: Page) -> None:
-    show(fresh, "Charts")
-    fresh.wait_for_timeout(3500)
-    fresh.route("**/zk-metrics/data", another_locust)
-    outstanding = fresh.locator(".chart").nth(1)
-    expect(outstanding.locator("circle.dot")).to_have_count(2)  # a single point of each member
-    expect(outstanding.locator("path.line")).to_have_count(0)
-
-
-def another_locust(route: Any) -> None:
-    told = route.fetch().json()
-    told["process"] = "another"
-    for member in told["members"]:
-        if member["sample"]:
-            member["sample"]["at_s"] = 1e9
-    route.fulfill(json=told)
-
-
-def test_the_interval_can_be_edited_and_the_page_paused(fresh: Page) -> None:
-    noted = answers(fresh)
-    interval = fresh.get_by_label("Refresh every")
-    interval.fill("600")
-    interval.press("Enter")
-    expect(fresh.locator("#status")).to_contain_text("read every 600\u00a0s while this page is open")
-    fresh.wait_for_timeout(500)
-    noted.clear()
-    fresh.wait_for_timeout(2500)
-    assert noted == []
-    fresh.reload()
-    expect(interval).to_have_value("600")
-    interval.fill("0")
-    interval.press("Enter")
-    fresh.wait_for_timeout(1500)
-    assert fresh.evaluate("JSON.parse(localStorage['zk-metrics']).interval") == 600, "what is no interval is not taken"
-    interval.fill("1")
-    interval.press("Enter")
-    expect(fresh.locator("#status")).to_contain_text("read once a second")
-    fresh.get_by_role("button", name="Pause").click()
-    expect(fresh.locator("#status")).to_contain_text("paused")
-    fresh.wait_for_timeout(500)
-    noted.clear()
-    fresh.wait_for_timeout(2000)
-    assert noted == []
-    fresh.get_by_role("button", name="Go on").click()
-    fresh.wait_for_timeout(2500)
-    assert len(noted) >= 2
-
-
-def test_an_answer_that_comes_after_the_pause_asks_no_more(fresh: Page) -> None:
-    held: list[Any] = []
-    fresh.route("**/zk-metrics/data", lambda route: held.append(route))
-    fresh.wait_for_timeout(1500)
-    assert len(held) == 1
-    fresh.get_by_role("button", name="Pause").click()
-    held[0].continue_()
-    fresh.wait_for_timeout(2000)
-    assert len(held) == 1

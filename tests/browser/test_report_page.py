@@ -48,7 +48,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module", params=WIDTHS)
 def opened(request: pytest.FixtureRequest, browser: Browser, reports: dict[str, Path], name: str) -> Iterator[Page]:
-    """The page, offline, opened once; every error on the console and every request for anything else is a failure."""
+    """The page, offline, opened once. An error on the console, or a request for another file, is a failure."""
     context = browser.new_context(viewport={"width": request.param, "height": 900}, offline=True)
     found = context.new_page()
     complaints: list[str] = []
@@ -68,7 +68,7 @@ def opened(request: pytest.FixtureRequest, browser: Browser, reports: dict[str, 
 
 @pytest.fixture
 def page(opened: Page) -> Page:
-    """The page as a reader sees it first, whatever the test before did to it."""
+    """The page as a reader sees it first."""
     opened.emulate_media(media="screen", color_scheme="light")
     opened.mouse.move(0, 0)
     opened.evaluate("scrollTo(0, 0)")

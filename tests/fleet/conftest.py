@@ -1,6 +1,6 @@
-"""The hosts that fleet tests run on: a lab of their own, so that a developer's lab is left alone.
+"""The hosts of the fleet tests: a lab of their own, apart from a developer's lab.
 
-`ZK_LOCUST_LAB=NAME` takes a lab that is up and leaves it up.
+`ZK_LOCUST_LAB=NAME` uses a running lab and keeps it.
 """
 
 import os
@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from lab import Lab, LabOptions, LabUnavailableError, record
+from lab.plays import Play
 from tests.fleet.lab_fleet import LabFleet
 from tests.needs import missing
-from tests.plays import Play
 
 OWN_NAME = f"test-{os.getpid()}"
 
 
 def make_lab(options: LabOptions) -> Lab:
-    """Make a lab. Where this machine cannot carry one, skip the test and say what it needs; fail it with CI=true."""
+    """Make a lab. If this machine cannot run one, skip the test and name what is missing; with CI=true fail it."""
     try:
         return Lab.up(options, say=print)
     except LabUnavailableError as error:
@@ -27,7 +27,7 @@ def make_lab(options: LabOptions) -> Lab:
 
 
 def remove_left_over() -> None:
-    """Remove the labs of test sessions that were killed."""
+    """Remove the labs of killed test sessions."""
     for name in record.names():
         match = re.fullmatch(r"test-(\d+)(-\w+)?", name)
         if match and not Path(f"/proc/{match[1]}").exists():
@@ -36,7 +36,7 @@ def remove_left_over() -> None:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """Return three members, a master host and two worker hosts; a test leaves them as it found them."""
+    """Return three members, a master host and two worker hosts. Tests restore what they change."""
     given = os.environ.get("ZK_LOCUST_LAB")
     if given:
         yield Lab.load(given)
@@ -49,20 +49,20 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def small_lab() -> Iterator[Lab]:
-    """Return a member, a master host and a worker host that a test module may add to and break."""
+    """Return a member, a master host and a worker host. A test module may change and break them."""
     with make_lab(LabOptions(name=f"{OWN_NAME}-small", members=1, workers=1)) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
 def first_pass(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Play:
-    """Provision the lab's hosts, which are bare unless it is a given lab, and return what was said."""
+    """Provision the lab's hosts, which are bare unless the lab was given; return that run."""
     return LabFleet(lab, tmp_path_factory.mktemp("provisioning")).play("provision").succeeded()
 
 
 @pytest.fixture
 def fleet(lab: Lab, first_pass: Play, tmp_path: Path) -> Iterator[LabFleet]:
-    """A provisioned fleet. Whatever a test does to its hosts is mended afterwards."""
+    """A provisioned fleet. Its hosts are repaired before each test."""
     fleet = LabFleet(lab, tmp_path)
     if fleet.mend():
         fleet.play("provision").succeeded()

@@ -1,4 +1,4 @@
-"""Looking for secrets in all places where a run of a lab's fleet could have left one."""
+"""A search for secrets in all places where a run on a lab could leave one."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from lab.host import Host
 _ETH_P_ALL: Final = 3
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
 
-# Runs inside a host, as root. The words come by standard input, so that no process list shows them.
+# Runs inside a host as root. It reads the words from standard input, so that no process list shows them.
 _IN_HOST: Final = r"""
 import json, os, pathlib, subprocess, sys
 words = [bytes.fromhex(word) for word in json.load(sys.stdin)]
@@ -47,18 +47,18 @@ print(json.dumps([places, found]))
 
 
 def disguises(secret: str) -> list[bytes]:
-    """Return the secret as it is, and as it looks within anything that is written in base64."""
+    """Return the secret itself, and the forms that it takes inside text in base64."""
     found = [secret.encode()]
     for before in range(3):
         text = base64.b64encode(b"\0" * before + secret.encode()).decode().rstrip("=")
-        # The first and the last characters depend on the neighbours.
+        # The first and the last characters depend on adjacent bytes.
         found.append(text[(before * 8 + 5) // 6 : -2].encode())
     return found
 
 
 @dataclass
 class Search:
-    """Counts the places that were searched, and keeps those where a secret was found."""
+    """Counts the places that were searched, and records those with a secret."""
 
     secrets: Iterable[str]
     places: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -68,13 +68,13 @@ class Search:
         self._words = [word for secret in self.secrets for word in disguises(secret)]
 
     def look(self, kind: str, where: object, content: bytes) -> None:
-        """Search one piece of content."""
+        """Search some content."""
         self.places[kind] += 1
         if any(word in content for word in self._words):
             self.found.append(f"{kind}: {where}")
 
     def files(self, kind: str, folder: Path, *, since: float = 0.0, without: Iterable[Path] = ()) -> None:
-        """Search each regular file below a folder that was written since then, or got its name since then."""
+        """Search each regular file below a folder that was written or renamed since then."""
         left_out = set(without)
         for path in _files_below(folder):
             try:
@@ -82,10 +82,10 @@ class Search:
                 if path not in left_out and max(state.st_mtime, state.st_ctime) >= since:
                     self.look(kind, path, path.read_bytes())
             except OSError:
-                continue  # it is gone by now
+                continue  # it was removed meanwhile
 
     def host(self, host: Host, since: float) -> None:
-        """Search what a host has written to its disk since then, its memory disks, its journal and its processes."""
+        """Search the files that a host has written since then, its memory disks, its journal and its processes."""
         self.files(f"files of hosts, {host.name}", host.folder / "upper", since=since)
         done = host.run(["python3", "-c", _IN_HOST], stdin=json.dumps([word.hex() for word in self._words]))
         places, found = json.loads(done.stdout)
@@ -93,7 +93,7 @@ class Search:
         self.found += [f"{host.name}: {where}" for where in found]
 
     def controller(self) -> None:
-        """Search the command lines of all processes of this machine, which the hosts' are among."""
+        """Search the command lines of all processes of this machine, which include those of the hosts."""
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 self.look("command lines", process, (process / "cmdline").read_bytes())
@@ -110,7 +110,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 class Capture:
-    """All packets on the cable of a host, from the bridge's side: what tcpdump would write."""
+    """All TCP packets of one port on a host's network interface, like tcpdump."""
 
     def __init__(self, host: Host, port: int) -> None:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))

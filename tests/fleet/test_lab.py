@@ -1,4 +1,4 @@
-"""The lab's hosts are what a fleet test takes them for."""
+"""The lab's hosts have the properties that fleet tests rely on."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ ANSIBLE = Path(sys.executable).parent / "ansible"
 
 
 def reaches(host: Host, name: str) -> bool:
-    """Return whether a TCP connection to another host's sshd comes about."""
+    """Return whether a TCP connection to another host's sshd succeeds."""
     return host.run(["timeout", "3", "bash", "-c", f"exec 3<>/dev/tcp/{name}/22"], check=False).returncode == 0
 
 
@@ -83,7 +83,7 @@ def test_no_host_has_processes_of_another_in_its_control_groups(lab: Lab) -> Non
     for host in lab.hosts.values():
         found = host.run("find /sys/fs/cgroup -name cgroup.procs -exec cat {} +").stdout.split()
         assert "1" in found
-        assert "0" not in found, host.name  # how the kernel shows a process that this host cannot name
+        assert "0" not in found, host.name  # the kernel's id for a process outside of this host
 
 
 def test_a_host_without_power_does_not_answer_and_keeps_its_files(lab: Lab) -> None:

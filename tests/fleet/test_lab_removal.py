@@ -1,4 +1,4 @@
-"""A lab leaves nothing behind, however it ends."""
+"""A lab is removed completely, however it ends."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from lab import Lab, LabError, LabOptions, cgroups, mounts, record
-from lab.places import REPOSITORY
+from lab.places import PROJECT
 from tests.fleet.conftest import OWN_NAME
 
 pytestmark = pytest.mark.fleet
@@ -26,7 +26,7 @@ UP = (*TOOL, "up", "--name", NAME, "--members", "1", "--workers", "1")
 
 @dataclass(frozen=True)
 class Trial:
-    """A network namespace, held by a process, with labs below a folder of their own: the only lab there is NAME."""
+    """A network namespace, held by a process, with its own folder of labs: the only lab in it is NAME."""
 
     holder: int
     folder: Path
@@ -40,7 +40,7 @@ class Trial:
         command = ["nsenter", f"--target={self.holder}", "--net", *words]
         environment = {**os.environ, "ZK_LOCUST_LAB_DIR": str(self.state), "PATH": path}
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=pipe, stderr=pipe, text=True)
 
     def run(self, *words: str, path: str = os.environ["PATH"]) -> "subprocess.CompletedProcess[str]":
         """Run a command in it to its end."""
@@ -95,7 +95,7 @@ def test_down_leaves_no_trace(trial: Trial) -> None:
     inventory = trial.folder / "inventory"
     up = trial.run(*UP, "--inventory", str(inventory))
     assert up.returncode == 0, up.stderr
-    # All that `down` is to remove is there, and outlives the command that made it.
+    # Everything that `down` removes exists, and stays after the end of the command that made it.
     assert trial.run(*TOOL, "status", "--name", NAME).returncode == 0
     assert len(supervisors(trial.state)) == 3
     assert len(mounts.mounts_below(trial.state)) == 3
@@ -133,7 +133,7 @@ def test_a_lab_whose_making_is_interrupted_is_removed(trial: Trial, how: signal.
             time.sleep(0.05)
         making.send_signal(how)
         _, error = making.communicate(timeout=60)
-    assert (making.returncode, error) == (130, "lab: interrupted; what was being made is removed\n")
+    assert (making.returncode, error) == (130, "lab: interrupted; the unfinished lab was removed\n")
     trial.assert_no_trace()
 
 
@@ -147,7 +147,7 @@ def test_a_host_whose_supervisor_was_killed_is_removed_with_all_that_runs_in_it(
     trial.assert_no_trace()
 
 
-def test_an_inventory_of_somebody_else_is_not_overwritten(lab: Lab, tmp_path: Path) -> None:
+def test_an_inventory_of_another_author_is_not_overwritten(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("mine\n")
     with pytest.raises(LabError, match="was not written by the lab"):
         Lab.up(LabOptions(name=NAME), inventory_path=tmp_path)

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from lab.plays import Play
 from tests.fleet.lab_fleet import LOAD_FOLDER, LabFleet
-from tests.plays import Play
 
 pytestmark = pytest.mark.fleet
 

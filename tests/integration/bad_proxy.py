@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a real member that does to connections what broken networks and hostile peers do.
+"""A TCP proxy in front of a real member that treats connections like broken networks and hostile peers.
 
 The first connection stalls, the second dribbles, the third gets a frame of 2^31-1 bytes, the fourth is only dropped;
 then from the beginning. Every connection is dropped a second after it was taken.
@@ -14,13 +14,13 @@ from collections import Counter
 from types import TracebackType
 
 LIFE_S = 1.0
-HEALTHY_S = 0.3  # so that sessions come up, and operations are under way when it begins
+HEALTHY_S = 0.3  # time for sessions to start and for operations to run
 HABITS = ("stall", "dribble", "huge frame", "drop")
 _HUGE = struct.pack("!i", 2**31 - 1) + bytes(64 * 1024)
 
 
 class BadProxy:
-    """Listens on loopback for as long as the context lasts; `taken` counts connections by what was done to them."""
+    """Listens on loopback while the context lasts; `taken` counts connections by their treatment."""
 
     def __init__(self, port: int) -> None:
         self._target = ("127.0.0.1", port)
@@ -73,7 +73,7 @@ def _forward(source: socket.socket, target: socket.socket) -> None:
 
 
 def _misbehave(server: socket.socket, client: socket.socket, habit: str, ends_s: float) -> None:
-    """Pass on what the server says, as the habit is, until the connection's time is over."""
+    """Forward the server's bytes by the given habit until the connection's time is over."""
     turns_s = ends_s - LIFE_S + HEALTHY_S
     while (left_s := ends_s - time.monotonic()) > 0:
         bad = habit != "drop" and time.monotonic() > turns_s

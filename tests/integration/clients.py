@@ -1,4 +1,4 @@
-"""What the tests of the clients share: users that never stop, and waiting that lets greenlets run."""
+"""Shared by the tests of the clients: users that never stop, and waiting that lets greenlets run."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import gevent
 
-from tests.integration.zookeeper_server import ZooKeeperServers
+from lab.zookeeper_server import ZooKeeperServers
 from tests.needs import missing
 from zk_locust.clients.interface import ClientSettings, ZooKeeperClient
 from zk_locust.clients.libzookeeper import library
@@ -16,7 +16,7 @@ Client = TypeVar("Client", bound=ZooKeeperClient)
 
 
 def require_library() -> None:
-    """Skip the test where the C library is missing; fail it there with CI=true."""
+    """Skip the test if the C library is missing; with CI=true fail it."""
     try:
         library.load()
     except ConfigurationError as error:
@@ -30,12 +30,12 @@ def until(condition: Callable[[], object], timeout_s: float = 15.0) -> None:
 
 
 def in_thread(call: Callable[..., Any], *arguments: Any) -> Any:
-    """Wait for servers without keeping the client's greenlets from running."""
+    """Wait for servers while the client's greenlets run."""
     return gevent.get_hub().threadpool.apply(call, arguments)
 
 
 def begin(servers: ZooKeeperServers, index: int) -> None:
-    # A server ends with the thread that started it: not with one of the pool.
+    # A server ends with the thread that started it, which must not be one of the pool.
     servers.start(index, wait=False)
     in_thread(servers.wait_ready, index)
 
@@ -46,7 +46,7 @@ def restart(servers: ZooKeeperServers, index: int) -> None:
 
 
 def restart_in_turn(servers: ZooKeeperServers, users: "Sequence[User]") -> None:
-    """Restart every member, the next one once all users go on."""
+    """Restart every member, each after all users go on."""
     for index in range(len(servers.members)):
         restart(servers, index)
         for user in users:
@@ -54,7 +54,7 @@ def restart_in_turn(servers: ZooKeeperServers, users: "Sequence[User]") -> None:
 
 
 def starter(kind: Callable[..., Client]) -> Iterator[Callable[..., Client]]:
-    """Give a function that starts clients of a kind; all of them are ended afterwards."""
+    """Give a function that starts clients of a kind; all of them are closed afterwards."""
     clients: list[Client] = []
 
     def start(
@@ -72,7 +72,7 @@ def starter(kind: Callable[..., Client]) -> Iterator[Callable[..., Client]]:
 
 
 class User:
-    """Reads and writes without end; counts what succeeded and what failed. Only ClientError may come."""
+    """Reads and writes without end, and counts successes and failures. Only ClientError may be raised."""
 
     def __init__(self, client: ZooKeeperClient, path: str) -> None:
         self.client, self.path = client, path

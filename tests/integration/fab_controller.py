@@ -13,9 +13,9 @@ from typing import Any
 import psutil
 import yaml
 
+from lab.places import PROJECT
 from tests import stand_in_ssh
 from tests.integration.ssh_server import SshServer
-from tests.plays import PROJECT
 
 FAB = str(Path(sys.executable).with_name("fab"))
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(300)"]

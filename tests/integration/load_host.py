@@ -1,4 +1,4 @@
-"""A load host below a folder, for tests: what a controller does with it, by the command line."""
+"""A load host below a folder, and the commands by which a controller uses it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from zk_locust.agent.process_identity import find
 
 COMMAND = [sys.executable, "-m", "zk_locust.cli", "host-run"]
 SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
-# It says what it was told, and that it was asked to end, as a Locust master does that has figures to write.
+# It prints when it is ready and when it is asked to end, like a Locust master that has figures to write.
 ORDERLY = [
     sys.executable,
     "-c",
@@ -36,7 +36,7 @@ until = partial(waiting.until, limit_s=20.0)
 
 
 class Host:
-    """A load host below a folder: what the controller does with it, by the command line."""
+    """A load host below a folder, used by commands as a controller does."""
 
     def __init__(self, folder: Path) -> None:
         self.lock = folder / "lock"
@@ -44,7 +44,7 @@ class Host:
         self.folder = folder / "run"
 
     def spec(self, run_id: str = "run", **values: Any) -> Path:
-        """Write the spec of a run; its folder is named for it."""
+        """Write the spec of a run; the folder has the run's name."""
         folder = self.runs / run_id
         folder.mkdir(exist_ok=True)
         content = {
@@ -85,7 +85,7 @@ class Host:
         return status
 
     def ended(self, limit_s: float = 20.0) -> dict[str, Any]:
-        """Wait for the end of the run by its file; return its status."""
+        """Wait until the run's file shows its end; return its status."""
 
         def look() -> dict[str, Any] | None:
             status: dict[str, Any] = json.loads((self.folder / "status.json").read_text())

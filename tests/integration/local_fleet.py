@@ -1,4 +1,4 @@
-"""An ensemble and a load host on this machine, driven by the playbooks that users call."""
+"""An ensemble and a load host on this machine, driven by playbooks."""
 
 import contextlib
 import re
@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import yaml
 
-from tests.integration.zookeeper_server import four_letters, free_ports
-from tests.plays import Fleet, Play
+from lab.plays import Fleet, Play
+from lab.zookeeper_server import four_letters, free_ports
 
 MEMBERS = ("zk1", "zk2", "zk3")
 SMALL_SCENARIO = {"locustfile": "locust_get.py", "users": 2, "spawn_rate": 2, "warmup": "1s", "run_time": "2s"}
@@ -23,7 +23,7 @@ SMALL_SCENARIO = {"locustfile": "locust_get.py", "users": 2, "spawn_rate": 2, "w
 
 @dataclass
 class LocalFleet(Fleet):
-    """Members and a load host, with ports and folders of their own, and what playbooks do to them."""
+    """Members and a load host with ports and folders of their own, and the playbooks that run with them."""
 
     scenario: dict[str, Any] = field(default_factory=lambda: SMALL_SCENARIO)
     members: tuple[str, ...] = MEMBERS
@@ -80,17 +80,17 @@ class LocalFleet(Fleet):
         return self.play("teardown", "--limit", "zookeeper")
 
     def modes(self) -> dict[str, str]:
-        """Return what each member says that it is; empty if it does not answer."""
+        """Return the mode of each member; empty if it does not answer."""
         answers = {name: four_letters(self.port(name), "srvr") for name in self.inventory["zookeeper"]["hosts"]}
         return {name: (re.findall(r"Mode: (\S+)", answer) or [""])[0] for name, answer in answers.items()}
 
     def pids(self) -> dict[str, int]:
-        """Return the process ids that the members' pid files name."""
+        """Return the process ids in the members' pid files."""
         files = {name: self.state / "zookeeper" / name / "zookeeper.pid" for name in self.members}
         return {name: int(file.read_text().split()[0]) for name, file in files.items() if file.exists()}
 
     def processes(self) -> list[psutil.Process]:
-        """Return all processes that work in this fleet's folders: members, supervisors, masters, workers."""
+        """Return all processes that use this fleet's folders: members, supervisors, masters, workers."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
@@ -100,7 +100,7 @@ class LocalFleet(Fleet):
         return found
 
     def load_processes(self) -> list[psutil.Process]:
-        """Return those of them that drive the load: neither members nor what samples those."""
+        """Return the processes of the load: neither members nor their samplers."""
         sampler = str(self.state / "zookeeper")
         found = []
         for process in self.processes():
@@ -110,7 +110,7 @@ class LocalFleet(Fleet):
         return found
 
     def end(self) -> None:
-        """End whatever a failed test left behind."""
+        """Kill what a failed test has left, and remove the folder."""
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
@@ -119,8 +119,8 @@ class LocalFleet(Fleet):
 
 @contextlib.contextmanager
 def local_fleet(scenario: dict[str, Any] | None = None, members: tuple[str, ...] = MEMBERS) -> Iterator[LocalFleet]:
-    """Give a fleet that nobody has provisioned, and remove all of it afterwards."""
-    # Not pytest's own temporary folder: members run as a user who may not enter that.
+    """Give a fleet that is not provisioned, and remove it afterwards."""
+    # Members run as a user who may not enter pytest's temporary folder.
     folder = Path(tempfile.mkdtemp(prefix="zk-locust-test-"))
     folder.chmod(0o755)
     fleet = LocalFleet(folder, scenario=scenario or SMALL_SCENARIO, members=members)

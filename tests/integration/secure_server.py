@@ -1,4 +1,4 @@
-"""Real servers that demand SASL or TLS, and the throw-away authority that TLS needs."""
+"""Real servers that require SASL or TLS, and the temporary authority for TLS."""
 
 import datetime
 import ipaddress
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from tests.integration.zookeeper_server import JAVA_FOLDER, ZooKeeperServers, class_path, free_ports
+from lab.zookeeper_server import JAVA_FOLDER, ZooKeeperServers, class_path, free_ports
 
 USER, PASSWORD = "load", "swordfish-7"
 _STORE_PASSWORD = "throw-away"
@@ -20,7 +20,7 @@ NETTY_JARS = tuple(f"netty-{part}.jar" for part in _NETTY.split())
 
 
 def sasl_server(folder: Path) -> ZooKeeperServers:
-    """Return a standalone server, not started, that serves nobody who is not authenticated by SASL."""
+    """Return a standalone server, not started, that serves only clients authenticated by SASL."""
     folder.mkdir(parents=True, exist_ok=True)
     jaas = folder / "jaas.conf"
     jaas.write_text(
@@ -41,7 +41,7 @@ def sasl_server(folder: Path) -> ZooKeeperServers:
 
 @dataclass(frozen=True)
 class Certificates:
-    """PEM files: an authority, a client's certificate and key, and another authority that nobody trusts."""
+    """PEM files: an authority, a client's certificate and key, and another authority that is not trusted."""
 
     ca: Path
     client_cert: Path
@@ -52,7 +52,7 @@ class Certificates:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """Make an authority with a server's and a client's certificate, good for a day."""
+    """Make an authority with a server's and a client's certificate, valid for one day."""
     folder.mkdir(parents=True, exist_ok=True)
     ca_key, ca = _certificate("throw-away authority")
     server_key, server = _certificate("localhost", ca_key, ca)
@@ -74,7 +74,7 @@ def make_certificates(folder: Path) -> Certificates:
 
 
 def tls_server(folder: Path, certificates: Certificates) -> tuple[ZooKeeperServers, str]:
-    """Return a standalone server, not started, and its address for TLS, where clients need a certificate too."""
+    """Return a standalone server, not started, and its address for TLS; clients need a certificate."""
     port = free_ports(1)[0]
     servers = ZooKeeperServers(
         1,
@@ -95,7 +95,7 @@ def tls_server(folder: Path, certificates: Certificates) -> tuple[ZooKeeperServe
 
 
 def netty_class_path() -> str | None:
-    """Return the class path of a server that speaks TLS, or None where Netty is not there."""
+    """Return the class path of a server with TLS, or None without Netty."""
     jars = [JAVA_FOLDER / jar for jar in NETTY_JARS]
     known = class_path()
     return ":".join([known, *map(str, jars)]) if known and all(jar.exists() for jar in jars) else None

@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from tests.integration.zookeeper_server import free_ports
+from lab.zookeeper_server import free_ports
 from tests.needs import missing
 
 SSHD = "/usr/sbin/sshd"
 
 
 def require_sshd() -> None:
-    """Skip the test where there is no sshd; fail it there with CI=true."""
+    """Skip the test without sshd; with CI=true fail it."""
     if Path(SSHD).exists() and shutil.which("ssh-keygen"):
         return
     missing("needs an SSH server: apt install openssh-server")
@@ -69,12 +69,12 @@ class SshServer:
 
     @property
     def known_host(self) -> str:
-        """Its line of a file of known hosts."""
+        """Its line in a file of known hosts."""
         return f"[127.0.0.1]:{self.port} {' '.join(self.host_key.split()[:2])}\n"
 
     @property
     def logins(self) -> int:
-        """How many have been let in so far."""
+        """The number of logins so far."""
         return self._log.read_text().count("Accepted publickey")
 
     def __enter__(self) -> "SshServer":

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.locust_processes import LOCUSTFILES, start_locust
+from lab.zookeeper_server import ZooKeeperServers, free_ports
 from tests.integration.clients import require_library
-from tests.integration.locust_processes import LOCUSTFILES, start_locust
-from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
+from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lab.locust_processes import LOCUSTFILES, start_locust
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.bad_proxy import HABITS, BadProxy
 from tests.integration.clients import require_library
-from tests.integration.locust_processes import LOCUSTFILES, start_locust
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
 

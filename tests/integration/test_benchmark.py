@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.integration.local_fleet import LocalFleet, local_fleet
-from tests.integration.zookeeper_server import require_zookeeper
+from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from lab.zookeeper_server import ZooKeeperServers, free_ports
 from tests import stand_in_sudo
 from tests.integration.fab_controller import RUN, Controller, processes_with, tails
 from tests.integration.ssh_server import SshServer, make_key, require_sshd, sign
-from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
-from tests.needs import require_root
+from tests.needs import require_root, require_zookeeper
 from tests.waiting import until
 
 pytestmark = pytest.mark.integration

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.locust_processes import LocustMasterAndWorkers
+from lab.zookeeper_server import ZooKeeperServers
 from reporting import load_run
-from tests.integration.locust_processes import LocustMasterAndWorkers
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.needs import require_zookeeper
 from tests.small_disk import fill, small_disk
 from tests.waiting import until
 

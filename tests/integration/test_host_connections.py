@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.places import PROJECT
+from lab.plays import environment
 from tests import stand_in_sudo
 from tests.integration.ssh_server import SshServer, make_key, require_sshd
-from tests.plays import PROJECT, environment
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,9 @@ import kazoo.exceptions
 import pytest
 from kazoo.protocol.states import WatchedEvent
 
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.clients import User, restart_in_turn, starter, until
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.needs import require_zookeeper
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.kazoo.client import KazooZooKeeperClient
 from zk_locust.contract import errors

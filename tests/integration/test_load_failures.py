@@ -15,10 +15,11 @@ from typing import Any
 import psutil
 import pytest
 
+from lab.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
+from lab.zookeeper_server import ZooKeeperServers, four_letters, free_ports
 from tests import waiting
 from tests.integration.clients import require_library
-from tests.integration.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
-from tests.integration.zookeeper_server import ZooKeeperServers, four_letters, free_ports, require_zookeeper
+from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
 

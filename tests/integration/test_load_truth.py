@@ -11,8 +11,9 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 from kazoo.client import KazooClient
 
-from tests.integration.locust_processes import LocustMasterAndWorkers
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from lab.locust_processes import LocustMasterAndWorkers
+from lab.zookeeper_server import ZooKeeperServers
+from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
 

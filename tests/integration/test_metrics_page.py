@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.integration.locust_processes import LOCUSTFILES, start_locust
+from lab.locust_processes import LOCUSTFILES, start_locust
+from lab.zookeeper_server import Member, ZooKeeperServers, free_ports
 from tests.integration.test_web_ui import Page, until
-from tests.integration.zookeeper_server import Member, ZooKeeperServers, free_ports, require_zookeeper
+from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,9 @@ from kazoo.client import KazooClient
 from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.protocol.states import WatchedEvent
 
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.clients import User, in_thread, starter, until
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.needs import require_zookeeper
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import Check, Create, Delete, NativeClient, SetData
 from zk_locust.contract.errors import (

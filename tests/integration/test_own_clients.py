@@ -9,9 +9,10 @@ import pytest
 from kazoo.client import KazooClient
 from kazoo.security import make_digest_acl
 
+from lab.locust_processes import LOCUSTFILES, start_locust
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.clients import require_library
-from tests.integration.locust_processes import LOCUSTFILES, start_locust
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
 

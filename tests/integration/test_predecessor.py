@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.locust_processes import LocustMasterAndWorkers, start_locust
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from lab.locust_processes import LocustMasterAndWorkers, start_locust
+from lab.zookeeper_server import ZooKeeperServers
+from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
 

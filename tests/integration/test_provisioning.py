@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
+from lab.zookeeper_server import four_letters, free_ports
 from tests.integration.local_fleet import MEMBERS, LocalFleet, local_fleet
 from tests.integration.ssh_server import SshServer, make_key, require_sshd
-from tests.integration.zookeeper_server import four_letters, free_ports, require_zookeeper
-from tests.needs import require_root
+from tests.needs import require_root, require_zookeeper
 from tests.stand_in_archive import stand_in_archive
 
 pytestmark = pytest.mark.integration

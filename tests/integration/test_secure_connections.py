@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from kazoo.client import KazooClient
 
-from tests.integration.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
+from lab.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.secure_server import (
     PASSWORD,
     USER,
@@ -22,8 +23,7 @@ from tests.integration.secure_server import (
     sasl_server,
     tls_server,
 )
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
-from tests.needs import missing
+from tests.needs import missing, require_zookeeper
 
 pytestmark = pytest.mark.integration
 
@@ -128,7 +128,7 @@ def test_sasl_of_each_process_is_in_no_log_and_no_process_list(sasl: ZooKeeperSe
     secret = {"KAZOO_LOCUST_SASL_OPTIONS": json.dumps(SASL)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "tests.integration.locust_processes.start_locust",
+            "lab.locust_processes.start_locust",
             lambda log, *arguments, environment: start_locust(log, *arguments, environment=environment | secret),
         )
         load = LocustMasterAndWorkers(

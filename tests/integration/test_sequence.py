@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from lab.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
+from lab.zookeeper_server import ZooKeeperServers
+from tests.needs import require_zookeeper
 from zk_locust.load.sequence_steps import STEPS
 
 pytestmark = pytest.mark.integration

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.locust_processes import LOCUST, LOCUSTFILES
-from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
+from lab.locust_processes import LOCUST, LOCUSTFILES
+from lab.zookeeper_server import ZooKeeperServers, free_ports
+from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
 

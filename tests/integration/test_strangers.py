@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import zmq
 
+from lab.locust_processes import start_locust
+from lab.zookeeper_server import free_ports
 from tests import waiting
-from tests.integration.locust_processes import start_locust
-from tests.integration.zookeeper_server import free_ports
 from tests.stranger import FalseMaster, Stranger, false_master
 from zk_locust.contract.run_token import VARIABLE, run_keys
 

@@ -13,8 +13,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from kazoo.protocol.states import WatchedEvent
 
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.clients import require_library
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.needs import require_zookeeper
 from zk_locust.clients.interface import ClientSettings, ZooKeeperClient
 from zk_locust.clients.kazoo.client import KazooZooKeeperClient
 from zk_locust.clients.libzookeeper import LibZooKeeperClient

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fleet.run_record import close_record, open_record
-from tests.integration.zookeeper_server import free_ports
-from tests.plays import Fleet
+from lab.plays import Fleet
+from lab.zookeeper_server import free_ports
 
 pytestmark = pytest.mark.integration
 

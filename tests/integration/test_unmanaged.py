@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.local_fleet import LocalFleet, local_fleet
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import requests
 
+from lab.locust_processes import start_locust
+from lab.zookeeper_server import ZooKeeperServers, free_ports
 from tests import waiting
-from tests.integration.locust_processes import start_locust
-from tests.integration.zookeeper_server import ZooKeeperServers, free_ports, require_zookeeper
+from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from kazoo.client import KazooClient
 
-from tests.integration.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from lab.locust_processes import LOCUSTFILES, LocustMasterAndWorkers, start_locust
+from lab.zookeeper_server import ZooKeeperServers
+from tests.needs import require_zookeeper
 from zk_locust.load.marked_trees import MARK
 from zk_locust.workload.reading import workload_of
 from zk_locust.workload.specification import size_of_all

@@ -1,9 +1,9 @@
-"""The code runs with the oldest Python that is promised: 3.11.0 for controllers and load hosts, 3.9 for members.
+"""The code runs with the oldest supported Python: 3.11.0 on controllers and load hosts, 3.9 on members.
 
-vermin knows which Python brought which syntax, name and keyword, but only where it can tell an object's type, and mypy
-knows no patch releases. So keywords are compared by their name alone, and what is taken from a module of the standard
-library is looked up in the Python that runs this test. What remains unseen are methods that came with a patch release
-and are not in vermin's tables, and, for a member's 3.9, what differs between its patch releases.
+vermin knows the Python version of each syntax, name and keyword, if it can tell an object's type. mypy knows no patch
+releases. Therefore this test compares keywords by their names alone, and looks up names of the standard library in the
+Python that runs it. It does not see methods of a patch release that are missing in vermin's tables, and, for a member's
+3.9, differences between its patch releases.
 """
 
 import ast
@@ -21,16 +21,16 @@ import pytest
 from vermin import config, rules
 
 from fleet import members
-from tests.plays import PROJECT
+from lab.places import PROJECT
 
-ALL = ("zk_locust", "collectors", "reporting", "fleet", "fabfile.py", "playbooks", "tests")
+ALL = ("zk_locust", "collectors", "reporting", "fleet", "fabfile.py", "playbooks", "lab", "benchmarks", "tests")
 # Modules, what stands in for their library, and the sampler run with a member's Python (docs/first-fleet-run.md).
 OF_MEMBERS = ("playbooks/library", "playbooks/module_utils", "fleet/host_modules/runtime.py", "collectors/host_metrics")
 OLDEST = pytest.mark.parametrize(("python", "places"), [((3, 11), ALL), ((3, 9), OF_MEMBERS)], ids=["all", "members"])
 
 
 def sources(places: tuple[str, ...]) -> list[Path]:
-    """Return the files of Python code below some places, as far as these are there."""
+    """Return the files of Python code below some places, that exist."""
     found = [PROJECT / place for place in places]
     return [file for place in found for file in ([place] if place.is_file() else sorted(place.rglob("*.py")))]
 
@@ -89,13 +89,13 @@ def test_a_name_that_this_python_lacks_is_found(code: str, fault: str | None) ->
 
 
 def faults(places: tuple[str, ...], find: Callable[[ast.Module], Iterator[str]]) -> list[str]:
-    """Return what is found in the files below some places: file, line and what it says."""
+    """Return the faults in the files below some places, with file and line."""
     found = {file: find(ast.parse(file.read_text(encoding="utf-8"), str(file))) for file in sources(places)}
     return [f"{file.relative_to(PROJECT)}:{fault}" for file, lines in found.items() for fault in lines]
 
 
 def newer_keywords(code: ast.Module, oldest: tuple[int, int]) -> Iterator[str]:
-    """Yield calls with a keyword that a newer Python brought to a function of this name and of an imported module."""
+    """Yield calls with a keyword that is new in a later Python, by the function's name and imported module."""
     imported = {name.partition(".")[0] for name in imports(code).values()}
     for call in (node for node in ast.walk(code) if isinstance(node, ast.Call)):
         called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
@@ -108,17 +108,17 @@ def newer_keywords(code: ast.Module, oldest: tuple[int, int]) -> Iterator[str]:
 
 @functools.cache
 def brought_after(oldest: tuple[int, int]) -> list[tuple[tuple[str, str], tuple[int, int]]]:
-    """Return the keywords that came with a Python 3 after this one: function, keyword, version."""
+    """Return the keywords that are new after this Python 3: function, keyword, version."""
     known = rules.KWARGS_REQS(config.Config()).items()
     return [(call, python3) for call, (_, python3) in known if python3 is not None and python3 > oldest]
 
 
 def imports(code: ast.Module) -> dict[str, str]:
-    """Return what the code imports from the standard library: the name it has there, by its name in the code."""
+    """Return the imports from the standard library: the full name by the name in the code."""
     found = {}
     for node in ast.walk(code):
         if isinstance(node, ast.Import):
-            for alias in node.names:  # `import os.path` brings the name `os`
+            for alias in node.names:  # `import os.path` defines the name `os`
                 top = alias.name.partition(".")[0]
                 found[alias.asname or top] = alias.name if alias.asname else top
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -128,7 +128,7 @@ def imports(code: ast.Module) -> dict[str, str]:
 
 
 def absent_names(code: ast.Module) -> Iterator[str]:
-    """Yield what is taken from a module of the standard library and is not there: names, and keywords of functions."""
+    """Yield names and keywords of the standard library that this Python does not have."""
     known = imports(code)
     for node in ast.walk(code):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -137,7 +137,7 @@ def absent_names(code: ast.Module) -> Iterator[str]:
                     yield f"{node.lineno} {name}"
         elif isinstance(node, ast.Attribute):
             name = full_name(node, known)
-            # Attributes of what a function made or of a value are not names of the module.
+            # Attributes of results and values are not names of the module.
             if name and isinstance(look_up(name.rpartition(".")[0]), ModuleType | type) and look_up(name) is None:
                 yield f"{node.lineno} {name}"
         elif isinstance(node, ast.Call):
@@ -148,7 +148,7 @@ def absent_names(code: ast.Module) -> Iterator[str]:
 
 
 def full_name(node: ast.expr, known: dict[str, str]) -> str:
-    """Return `os.path.join` for what the code calls so; empty for what was not imported."""
+    """Return the full name, such as `os.path.join`; empty if it was not imported."""
     if isinstance(node, ast.Attribute):
         owner = full_name(node.value, known)
         return f"{owner}.{node.attr}" if owner else ""
@@ -156,7 +156,7 @@ def full_name(node: ast.expr, known: dict[str, str]) -> str:
 
 
 def look_up(name: str) -> Any:
-    """Return the object, None where this Python has none of the name."""
+    """Return the object with this name, or None."""
     module, _, rest = name.partition(".")
     found: Any = importlib.import_module(module)
     for part in rest.split(".") if rest else []:
@@ -170,7 +170,7 @@ def look_up(name: str) -> Any:
 
 
 def keywords_of(function: Any) -> set[str] | None:
-    """Return the keywords that a function or class takes, None where nobody can tell or it takes all."""
+    """Return the keywords of a function or class; None if they are unknown, or if it accepts any."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -6,9 +6,10 @@ from typing import Any
 import gevent
 import pytest
 
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.clients import require_library, starter
 from tests.integration.libzookeeper.handling import Start
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from tests.needs import require_zookeeper
 from zk_locust.clients.libzookeeper import LibZooKeeperClient, library
 
 
@@ -30,7 +31,7 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServ
 
 @pytest.fixture(autouse=True)
 def hub_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """Every test ends in time, and without an error in gevent's hub unless it takes it out of here."""
+    """Every test ends in time, and without an error in gevent's hub unless it removes the error from this list."""
     errors: list[Any] = []
     monkeypatch.setattr(gevent.get_hub(), "handle_error", lambda *details: errors.append(details), raising=False)
     with gevent.Timeout(60, AssertionError("the test did not end")):

@@ -7,8 +7,8 @@ from typing import Any
 
 import gevent
 
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.clients import in_thread, until
-from tests.integration.zookeeper_server import ZooKeeperServers
 from zk_locust.clients.libzookeeper import LibZooKeeperClient
 from zk_locust.contract.errors import ClientError
 
@@ -19,13 +19,13 @@ def pause(servers: ZooKeeperServers, index: int) -> None:
     servers.pause(index)
     process = servers.members[index].process
     assert process is not None
-    # Its threads stop one after another, and may answer until then.
+    # Its threads stop one after the other, and may answer until then.
     threads = Path(f"/proc/{process.pid}/task")
     until(lambda: all(") T " in (thread / "stat").read_text() for thread in threads.iterdir()))
 
 
 def outcome_of(call: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what a call in a greenlet came to: its result, or its error as a value."""
+    """Return the result of a call in a greenlet, or its error as a value."""
     try:
         return call(*arguments)
     except ClientError as error:
@@ -38,7 +38,7 @@ def member_of(client: LibZooKeeperClient, servers: ZooKeeperServers) -> int:
 
 
 def on_a_follower(start: Start, servers: ZooKeeperServers, **options: Any) -> tuple[LibZooKeeperClient, int]:
-    """Return a client and the follower it is connected to: a paused leader would stop everybody."""
+    """Return a client and the follower it is connected to: a paused leader would stop all members."""
     followers = in_thread(servers.followers)
     while True:
         client = start(servers.hosts, **options)
@@ -53,7 +53,7 @@ def descriptor(client: LibZooKeeperClient) -> int:
 
 
 class Ticks:
-    """How long the hub kept a greenlet from running that wants to run every 5 ms."""
+    """How long the hub kept a greenlet waiting that should run every 5 ms."""
 
     def __init__(self) -> None:
         self.longest_s = 0.0

@@ -12,6 +12,7 @@ from kazoo.client import KazooClient
 from kazoo.handlers.gevent import SequentialGeventHandler
 from kazoo.protocol.states import WatchedEvent
 
+from lab.zookeeper_server import ZooKeeperServers
 from tests.integration.clients import User, begin, in_thread, require_library, restart, restart_in_turn, until
 from tests.integration.libzookeeper.handling import (
     Start,
@@ -22,7 +23,6 @@ from tests.integration.libzookeeper.handling import (
     outcome_of,
     pause,
 )
-from tests.integration.zookeeper_server import ZooKeeperServers
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.libzookeeper import LibZooKeeperClient, farewell, library
 from zk_locust.contract.errors import (

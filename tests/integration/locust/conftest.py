@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.zookeeper_server import ZooKeeperServers, require_zookeeper
+from lab.zookeeper_server import ZooKeeperServers
+from tests.needs import require_zookeeper
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from lab.locust_processes import LOCUSTFILES
+from lab.zookeeper_server import ZooKeeperServers
 from tests import waiting
-from tests.integration.locust.older import KILLED, PAUSED, older_ways
+from tests.integration.locust.older import older_ways
+from tests.integration.locust.older_errors import KILLED, PAUSED
 from tests.integration.locust.ways import HEADLESS, AllWays, Running, Way
-from tests.integration.locust_processes import LOCUSTFILES
 from tests.integration.test_starter_kit import OPERATIONS
-from tests.integration.zookeeper_server import ZooKeeperServers
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native.client import NativeClient
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.zookeeper_server import ZooKeeperServers, free_ports
 from tests import waiting
 from tests.integration.locust.today import picker, todays_ways
 from tests.integration.locust.ways import AllWays, Running
 from tests.integration.test_web_ui import Page
-from tests.integration.zookeeper_server import ZooKeeperServers, free_ports
 
 pytestmark = pytest.mark.integration
 

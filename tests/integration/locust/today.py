@@ -1,4 +1,4 @@
-"""Locustfiles of today's Locust: each uses what Locust 2 offers, as its documentation shows it."""
+"""Locustfiles for Locust 2: each uses a feature the way Locust's documentation shows it."""
 
 from tests.integration.locust.ways import HEADLESS, LENGTH, Way
 
@@ -282,7 +282,7 @@ print("COUNTED " + json.dumps(counted), flush=True)
 
 
 def _library(kind: str, fired: bool, port: int = 0) -> Way:
-    """Return a program of its own; where Locust makes no page, which reads flags, it has one that Locust has too."""
+    """Return a program that uses Locust as a library. Without Locust's page, which reads flags, it sets one itself."""
     text = LIBRARY.replace("KIND", repr(kind)).replace("FIRED", repr(fired)).replace("PORT", str(port))
     recorded = {"LOCUST_EXTRA_STATS_COLLECT": "500", "LOCUST_EXTRA_STATS_CSV": "stats.csv"}
     return Way(text, () if kind == "web" else ("--config", "production"), recorded, script=True)

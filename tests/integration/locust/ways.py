@@ -1,4 +1,4 @@
-"""One way to use Locust: its files, its command, and what came of it."""
+"""One way to use Locust: its files, its command, and its results."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.integration.locust_processes import LOCUST
+from lab.locust_processes import LOCUST, clean_environment
 
 LENGTH = ("--users", "2", "--spawn-rate", "10", "--run-time", "4s", "--stop-timeout", "10")
 AT_A_TIME = 5  # a master and its two workers must run together
@@ -46,12 +46,11 @@ class Running:
         command = [sys.executable, "locustfile.py"] if way.script else [*LOCUST]
         if way.kept and not way.script:
             command += ["--json-file", "summary"]
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("ZK_", "KAZOO_", "LOCUST_"))}
         given = {"ZK_LOCUST_HOSTS": hosts, "ZK_LOCUST_MIN_WAIT": "5"} if way.hosts else {}
         self._log = (folder / "log").open("wb")
         self.process = subprocess.Popen(
             [*command, *arguments], cwd=folder, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL,
-            env=clean | given | {k: v.replace("{hosts}", hosts) for k, v in way.environment.items()},
+            env=clean_environment() | given | {k: v.replace("{hosts}", hosts) for k, v in way.environment.items()},
             start_new_session=True,
         )  # fmt: skip
 
@@ -60,7 +59,7 @@ class Running:
         return self
 
     def end(self) -> None:
-        """End what still runs of it: also the workers that it has forked."""
+        """Kill its processes that still run, including forked workers."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
@@ -78,7 +77,7 @@ class Running:
         return {name: failures for (_, name), (_, failures) in self.entries().items()}
 
     def printed(self, mark: str = "COUNTED ") -> dict[str, int]:
-        """Return what a locustfile has printed of its own counting, as JSON after the mark."""
+        """Return the counts that a locustfile has printed, as JSON after the mark."""
         (line,) = (line for line in self.log().splitlines() if line.startswith(mark))
         found: dict[str, int] = json.loads(line.removeprefix(mark))
         return found
@@ -88,7 +87,7 @@ class Running:
 
 
 class AllWays:
-    """All ways, a few at a time, begun in their order: most of their time is waiting, or for Python to start."""
+    """All ways, a few at a time and in their order: most of their time is waiting, or the start of Python."""
 
     def __init__(self, ways: Mapping[str, Way], folder: Path, hosts: str) -> None:
         self._pool = ThreadPoolExecutor(AT_A_TIME)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.plays import PROJECT
+from lab.places import PROJECT
 
 # A stand-in for Ansible, which does this with signals (executor/task_queue_manager.py) and is busy as long as we want.
 ANSIBLE = """

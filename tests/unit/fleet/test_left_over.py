@@ -14,7 +14,7 @@ from fleet.pack import Limits
 from fleet.record_holders import adopt, left_behind, take_over
 from fleet.run_lines import run_lines
 from fleet.run_record import close_record, open_record, read, update
-from tests.plays import PROJECT
+from lab.places import PROJECT
 from tests.unit.fleet.test_screens import load_host, run
 from zk_locust.contract.run_files import MANIFEST
 

@@ -1,4 +1,4 @@
-"""Options become hosts, addresses and an inventory; wrong options are named all at once."""
+"""Options become hosts, addresses and an inventory; all wrong options are named at once."""
 
 from ipaddress import IPv4Network
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where no lab can be made, one message names all that is missing; with CI=true a test that needs one fails."""
+"""If no lab can be made, one message names everything that is missing; with CI=true a test that needs one fails."""
 
 import os
 from pathlib import Path

@@ -8,7 +8,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import filter_loader
 from ansible.template import Templar
 
-from tests.plays import PROJECT
+from lab.places import PROJECT
 
 ROLE = PROJECT / "roles/zookeeper"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plays import PROJECT
+from lab.places import PROJECT
 
 FILES = PROJECT / "roles/load_host/files"
 

@@ -18,8 +18,8 @@ from fleet import run_record
 from fleet.merging import EVENT_COLUMNS, merge_events, merge_samples
 from fleet.record_holders import is_held, left_behind, take_over, who_holds
 from fleet.run_record import close_record, note_phase, open_record, read, run_id, update, write
+from lab.places import PROJECT
 from playbooks.action_plugins.run_record import ActionModule
-from tests.plays import PROJECT
 from zk_locust.contract.run_files import CONTROLLER, MANIFEST, UNFINISHED
 
 STARTED = datetime(2026, 11, 24, 3, 15, 7, 999999, tzinfo=UTC)

@@ -13,7 +13,8 @@ from fleet import record_tasks
 from fleet.controllers import machine, process_start
 from fleet.record_holders import is_held, left_behind, who_holds
 from fleet.run_record import open_record, read, write
-from tests.plays import PROJECT, Fleet, Play, environment
+from lab.places import PROJECT
+from lab.plays import Fleet, Play, environment
 from zk_locust.contract.run_files import CONTROLLER, MANIFEST, UNFINISHED
 
 

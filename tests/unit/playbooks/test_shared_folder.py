@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from fleet.shared_folders import shared_folder_problems
-from tests.plays import PROJECT, Fleet
+from lab.places import PROJECT
+from lab.plays import Fleet
 
 FOLDER = "/home/bench/.cache/zk-locust/load"
 NFS = "nas:/export/home/bench/.cache/zk-locust/load"

@@ -15,8 +15,8 @@ from ansible import context
 from ansible.cli.playbook import PlaybookCLI
 
 from fleet import finishing
+from lab.places import PROJECT
 from playbooks.callback_plugins import unfinished_run
-from tests.plays import PROJECT
 
 PROGRAM = str(Path(sys.executable).with_name("ansible-playbook"))
 

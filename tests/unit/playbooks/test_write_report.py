@@ -17,8 +17,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from fleet.report_writing import Writer, finish, started
+from lab.places import PROJECT
 from playbooks.action_plugins.write_report import ActionModule
-from tests.plays import PROJECT
 from tests.waiting import until
 
 

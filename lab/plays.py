@@ -1,4 +1,4 @@
-"""Playbooks as users call them, and what they print."""
+"""Runs of playbooks, called the way users call them, and what they print."""
 
 import os
 import re
@@ -11,7 +11,9 @@ from typing import Any
 
 import yaml
 
-PROJECT = Path(__file__).parents[1]
+from lab.commands import LabError
+from lab.places import PROJECT
+
 TIMEOUT_S = 240
 
 
@@ -25,20 +27,26 @@ class Play:
 
     @property
     def changed(self) -> int:
+        """Return how many tasks have changed something, on all hosts."""
         return sum(int(count) for count in re.findall(r"changed=(\d+)", self.screen))
 
     def succeeded(self) -> "Play":
-        assert self.code == 0, self.screen
-        return self
+        """Return this run. Raises LabError with the screen if it failed."""
+        return self._as_expected(self.code == 0)
 
     def failed(self) -> "Play":
-        assert self.code != 0, self.screen
+        """Return this run. Raises LabError with the screen if it succeeded."""
+        return self._as_expected(self.code != 0)
+
+    def _as_expected(self, holds: bool) -> "Play":
+        if not holds:
+            raise LabError(f"the playbook ended with code {self.code}\n{self.screen}")
         return self
 
 
 @dataclass
 class Fleet:
-    """An inventory and a folder of its own, and what playbooks do with them."""
+    """An inventory, a folder of its own, and the playbooks that run with them."""
 
     folder: Path
     inventory: dict[str, Any] = field(default_factory=dict)
@@ -46,18 +54,16 @@ class Fleet:
 
     @property
     def results(self) -> Path:
+        """Return the folder of the results, below the fleet's own folder."""
         return self.folder / "results"
 
     def play(self, playbook: str, *arguments: str, **extra: Any) -> Play:
-        """Run a playbook; `extra` are variables that go before the inventory's."""
+        """Run a playbook; the variables in `extra` override those of the inventory."""
         started = time.monotonic()
         done = subprocess.run(
             self.command(playbook, arguments, extra),
-            cwd=PROJECT,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
+            **surroundings(),
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
             text=True,
             timeout=TIMEOUT_S,
             check=False,
@@ -65,25 +71,18 @@ class Fleet:
         return Play(done.returncode, done.stdout, time.monotonic() - started)
 
     def begin(self, playbook: str, *arguments: str, **extra: Any) -> "subprocess.Popen[bytes]":
-        """Start a playbook, and return while it runs; `screen` has what it prints."""
+        """Start a playbook in the background; `screen` returns what it prints."""
         with self._screen.open("wb") as screen:
-            return subprocess.Popen(
-                self.command(playbook, arguments, extra),
-                cwd=PROJECT,
-                env=environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=screen,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            command = self.command(playbook, arguments, extra)
+            return subprocess.Popen(command, **surroundings(), stdout=screen, start_new_session=True)
 
     def screen(self) -> str:
-        """Return what the playbook that was begun last has printed so far."""
+        """Return what the playbook that was started last has printed so far."""
         return self._screen.read_text(errors="replace")
 
     @staticmethod
     def end_process(process: "subprocess.Popen[bytes]") -> None:
-        """End a playbook that was begun, where a failed test has left it."""
+        """Kill a playbook that still runs."""
         if process.poll() is None:
             process.kill()
         process.wait(10)
@@ -97,7 +96,7 @@ class Fleet:
         return self.folder / "screen-of-the-last.txt"
 
     def command(self, playbook: str, arguments: tuple[str, ...], extra: dict[str, Any]) -> list[str]:
-        """Return the command line; the inventory is written as it is now."""
+        """Return the command line, after writing the current inventory to its file."""
         file = self.folder / "hosts.yml"
         file.write_text(yaml.safe_dump(self.inventory))
         command = [str(Path(self.python).with_name("ansible-playbook")), f"playbooks/{playbook}.yml", "-i", str(file)]
@@ -105,8 +104,12 @@ class Fleet:
         return [*command, *arguments]
 
 
+def surroundings() -> dict[str, Any]:
+    """Return how a playbook is called: in the checkout, without input, with errors among the output."""
+    return {"cwd": PROJECT, "env": environment(), "stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+
+
 def environment() -> dict[str, str]:
-    """Return the environment that playbooks are called with."""
+    """Return the environment of the playbooks: no settings of Ansible except those that print every task."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    # Whatever ansible.cfg hides from users, the tests read.
     return kept | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_DISPLAY_OK_HOSTS": "1", "COLUMNS": "200"}

@@ -1,11 +1,11 @@
-"""Real ZooKeeper servers on loopback for tests: started, stopped, killed, paused and restarted one by one.
+"""Real ZooKeeper servers on loopback: each can be started, stopped, killed, paused and restarted.
 
-    with ZooKeeperServers(3, tmp_path) as servers:
+    with ZooKeeperServers(3, folder) as servers:
         client = connect(servers.hosts)
         servers.kill(servers.leader())
 
-Needs Debian's packages `zookeeper` and a Java runtime, or the environment variable `ZOOKEEPER_CLASSPATH`. Where they
-are missing, `require_zookeeper` skips the test and says so; with `CI=true` that is a failure.
+Needs Debian's packages `zookeeper` and a Java runtime, or the environment variable `ZOOKEEPER_CLASSPATH`.
+`missing` says whether they are there.
 """
 
 import contextlib
@@ -21,8 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from tests.needs import missing
-
 JAVA_FOLDER = Path("/usr/share/java")
 JARS = ("zookeeper.jar", "servlet-api.jar", "slf4j-log4j12.jar", "log4j-1.2.jar")
 
@@ -35,7 +33,7 @@ log4j.appender.console.layout.ConversionPattern=%d{ISO8601} %-5p [%t:%c{1}] %m%n
 
 
 class ServerError(Exception):
-    """A server did not do what was asked; the message carries the tail of its log."""
+    """A server did not do what was asked; the message ends with the end of the server's log."""
 
 
 def class_path() -> str | None:
@@ -47,29 +45,28 @@ def class_path() -> str | None:
     return ":".join(map(str, jars)) if all(jar.exists() for jar in jars) else None
 
 
-def require_zookeeper() -> None:
-    """Skip the test where no server can be started; fail it there with CI=true."""
+def missing() -> str | None:
+    """Return what a server needs and this machine lacks, with the remedy; None where nothing is missing."""
     if class_path() is not None and shutil.which("java"):
-        return
-    needs = "needs a Java runtime and ZooKeeper: apt install zookeeper default-jre-headless, or set ZOOKEEPER_CLASSPATH"
-    missing(needs)
+        return None
+    return "needs a Java runtime and ZooKeeper: apt install zookeeper default-jre-headless, or set ZOOKEEPER_CLASSPATH"
 
 
-# Hypothesis seeds the common generator; processes that test side by side would all get the same ports.
+# The common generator may be seeded, as Hypothesis does; then processes side by side would all get the same ports.
 _RANDOM = random.SystemRandom()
 _SHARES = 16
 
 
-def _share() -> int:
-    """Which share of the ports is this process's: between looking and binding nobody else may take one."""
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
-
-
 def free_ports(count: int) -> list[int]:
-    """Return loopback ports that nobody holds, outside of the range that the kernel gives to outgoing connections."""
+    """Return free loopback ports, below the range that the kernel gives to outgoing connections.
+
+    Processes that run side by side set `ZK_LOCUST_PORT_SHARE` (0 to 15) to different values: then none takes a port
+    that another has found and not bound yet.
+    """
+    share = int(os.environ.get("ZK_LOCUST_PORT_SHARE", "0")) % _SHARES
     found: list[int] = []
-    # Each once: that a port can be bound says nothing about those that were found before it.
-    for port in _RANDOM.sample(range(10_000 + _share(), 32_000, _SHARES), k=(32_000 - 10_000) // _SHARES):
+    # Each port is tried once: that it can be bound says nothing about the ports that were found before it.
+    for port in _RANDOM.sample(range(10_000 + share, 32_000, _SHARES), k=(32_000 - 10_000) // _SHARES):
         if len(found) == count:
             return found
         with socket.socket() as candidate:
@@ -77,11 +74,11 @@ def free_ports(count: int) -> list[int]:
             with contextlib.suppress(OSError):
                 candidate.bind(("127.0.0.1", port))
                 found.append(port)
-    raise ServerError(f"{count} free ports were wanted, there are {len(found)}")
+    raise ServerError(f"{count} free ports are needed; only {len(found)} were found")
 
 
 def four_letters(port: int, word: str, timeout_s: float = 2.0) -> str:
-    """Return the answer to one of ZooKeeper's four-letter words; empty where nobody answers."""
+    """Return the answer to one of ZooKeeper's four-letter words; empty if there is no answer."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout_s) as sock:
             sock.sendall(word.encode())
@@ -139,8 +136,7 @@ class ZooKeeperServers:
     """A standalone server (count 1) or an ensemble, with data below `folder`; members count from 0.
 
     `properties` are further keys of zoo.cfg, the same for each member; `java_options` go to each JVM; `prefix` goes
-    before its command (`taskset -c 1`). The short tick makes sessions of a second possible. Writes are not forced to
-    disk: tests measure no disk.
+    before its command (`taskset -c 1`). The short tick allows sessions of one second. Writes are not forced to disk.
     """
 
     def __init__(
@@ -214,7 +210,7 @@ class ZooKeeperServers:
             self.wait_ready(index)
 
     def wait_ready(self, index: int, timeout_s: float = 60.0) -> None:
-        """Return when the member answers `srvr` with a mode. Raises ServerError when it ends or the time is over."""
+        """Return when the member answers `srvr` with a mode. Raises ServerError if it ends, or after `timeout_s`."""
         member = self.members[index]
 
         def ready() -> bool:
@@ -225,11 +221,11 @@ class ZooKeeperServers:
         self._until(ready, timeout_s, f"member {member.server_id} does not serve requests\n", member)
 
     def stop(self, index: int) -> None:
-        """End one member in good order (SIGTERM) and wait for it."""
+        """Terminate one member (SIGTERM) and wait for its end."""
         self._end(index, signal.SIGTERM)
 
     def kill(self, index: int) -> None:
-        """End one member as a crash would (SIGKILL) and wait for it."""
+        """Kill one member (SIGKILL) and wait for its end."""
         self._end(index, signal.SIGKILL)
 
     def restart(self, index: int) -> None:
@@ -238,15 +234,15 @@ class ZooKeeperServers:
         self.start(index)
 
     def pause(self, index: int) -> None:
-        """Freeze one member (SIGSTOP): its connections stay open and nothing is answered."""
+        """Pause one member (SIGSTOP): its connections stay open, and it answers nothing."""
         self._running(index).send_signal(signal.SIGSTOP)
 
     def resume(self, index: int) -> None:
-        """Let a frozen member go on (SIGCONT)."""
+        """Continue a paused member (SIGCONT)."""
         self._running(index).send_signal(signal.SIGCONT)
 
     def leader(self, timeout_s: float = 30.0) -> int:
-        """Return the index of the leader (of the standalone server). Waits for one; raises ServerError without."""
+        """Return the index of the leader, or of the standalone server. Raises ServerError after `timeout_s`."""
         found: list[int] = []
 
         def look() -> bool:
@@ -261,11 +257,11 @@ class ZooKeeperServers:
         return found[0]
 
     def followers(self) -> list[int]:
-        """Return the indices of the members that follow now."""
+        """Return the indices of the current followers."""
         return [index for index, member in enumerate(self.members) if member.mode(0.5) == "follower"]
 
     def close(self) -> None:
-        """End every member at once. May be called again."""
+        """Kill every member. May be called again."""
         for member in self.members:
             if member.process is not None and member.process.poll() is None:
                 member.process.kill()
@@ -282,7 +278,7 @@ class ZooKeeperServers:
     def _end(self, index: int, how: signal.Signals) -> None:
         process = self._running(index)
         process.send_signal(how)
-        # A paused process takes SIGTERM only once it runs again.
+        # A paused process handles SIGTERM only after it continues.
         process.send_signal(signal.SIGCONT)
         try:
             process.wait(20)
@@ -314,7 +310,7 @@ class ZooKeeperServers:
         command += ["-cp", class_path() or "", f"-Dlog4j.configuration=file:{member.folder / 'log4j.properties'}"]
         command += self.java_options
         command += ["org.apache.zookeeper.server.quorum.QuorumPeerMain", str(configuration)]
-        # The servers end with the tests, also when those are killed.
+        # The servers end with the process that started them, even if that is killed.
         guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         return [*guard, *self.prefix, *command]
 

@@ -1,4 +1,4 @@
-"""Real Locust processes for tests: a master with its workers, or one process alone."""
+"""Real Locust processes on loopback: a master with its workers, or a single process."""
 
 import os
 import signal
@@ -7,30 +7,35 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.integration.zookeeper_server import free_ports
+from lab.places import PROJECT
+from lab.zookeeper_server import free_ports
 
 LOCUST = [sys.executable, "-m", "locust"]
-LOCUSTFILES = Path(__file__).parents[2] / "zk_locust" / "locustfiles"
+LOCUSTFILES = PROJECT / "zk_locust" / "locustfiles"
 
 
 def _heed_ctrl_c() -> None:
-    """A process that a shell started in the background ignores SIGINT, and so would all that it starts."""
+    """Undo what a shell does to background processes: they ignore SIGINT, and so do the processes that they start."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without variables that set parameters of Locust or of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("ZK_", "KAZOO_", "LOCUST_"))}
+
+
 def start_locust(log: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start one Locust process that knows no parameters but those given; its output goes to `log`."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("ZK_", "KAZOO_", "LOCUST_"))}
+    """Start one Locust process that gets only the parameters given here; its output goes to `log`."""
     with log.open("wb") as output:
         return subprocess.Popen(
             [*LOCUST, *arguments],
-            stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=clean | dict(environment or {}),
+            stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=clean_environment() | dict(environment or {}),
             preexec_fn=_heed_ctrl_c,
         )  # fmt: skip
 
 
 class LocustMasterAndWorkers:
-    """A headless master and its workers, each with its output in a file of `folder`. Ends them all when left."""
+    """A headless master and its workers. Their output goes to files in `folder`. Leaving the context kills them all."""
 
     def __init__(self, folder: Path, locustfile: str, workers: int, *arguments: str) -> None:
         self.folder = folder
@@ -47,7 +52,7 @@ class LocustMasterAndWorkers:
             self.add_worker()
 
     def add_worker(self) -> subprocess.Popen[bytes]:
-        """Start one worker more; it is called `worker-N`, counted from 1."""
+        """Start another worker. Its name is `worker-N`, counted from 1."""
         name = f"worker-{len(self.workers) + 1}"
         self.workers.append(self._start(name, *self._common, "--worker", "--master-host", "127.0.0.1"))
         return self.workers[-1]
