@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from fleet.host_spec import Load, Place, connect_string, host_spec
-from playbooks.filter_plugins.contract import ensemble_members
 from zk_locust.agent.overview import LOCK
 from zk_locust.contract.connect_string import parse_connect_string
+from zk_locust.contract.inventory.members import ensemble_members
 from zk_locust.contract.parameters import parse_admin_addresses
 from zk_locust.contract.run_files import MACHINE_LOCK, load_lock
 
