@@ -2,8 +2,8 @@
 
     python -m benchmarks.truth [--quick] [--trials stall,constant,…] [--keep FOLDER]
 
-A scripted server in C stands in for ZooKeeper here only: it answers exactly when its script says so, and records what it
-did. Locust is driven as users drive it, by its command line, and its files are read.
+A scripted server in C stands in for ZooKeeper here only: it answers when its script says so, and records what it did.
+Locust is driven as users drive it, by its command line, and its files are read.
 
 - *Truth* of a service time is the server's record: from the moment that the kernel received a request to the moment
   before the system call that answers it. The rows "the server itself" say how exactly it keeps its script.
@@ -12,11 +12,12 @@ did. Locust is driven as users drive it, by its command line, and its files are 
 - *Truth* of a count is what the server received, what it never answered included.
 - With root, the packets on loopback are a third witness, against both: matched by xid, times by the kernel.
 
-A latency holds if it is within 1 % of the truth or 100 µs, whichever is more (2 % for the open loop's, 5 % against
-packets, where 100 µs do not excuse); a count holds if it is exact. Percentiles take the ceiling of the rank. The last column
-is the verdict of the run that the figure stands in, without what is said of the AdminServer, which a scripted server does
-not have: a figure that does not hold should not stand in a run that is called valid. Everything is measured anew;
-the exit code is 0 whatever holds. Other work on the machine moves the figures: the first line says how much there was.
+A latency holds if it is within 1 % of the truth or 100 µs, whichever is more (2 % for the open loop's; 5 % and nothing
+else against packets); a count holds if it is exact. Percentiles take the ceiling of the rank. The last column is the
+verdict of the run that the figure stands in, without what it says of the AdminServer, which a scripted server does not
+have: a figure that does not hold should not stand in a run that is called valid. The exit code is 0 whatever
+holds.
+Other work on the machine moves the figures: the first line says how much there was.
 """
 
 import argparse
@@ -50,6 +51,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            parser.error(f"--keep [{folder}]: it is not empty; name another folder")
         program = compile_server(folder)
         if program is None:
             sys.exit("the scripted server needs a C compiler: apt install gcc libc6-dev")
@@ -63,10 +66,17 @@ def main() -> None:
         )
         machine = _machine()
         rows: list[Row] = []
+        failed: dict[str, str] = {}
         for name in names:
             print(f"{name} …", file=sys.stderr)
-            rows += TRIALS[name](setting)
+            try:
+                rows += TRIALS[name](setting)
+            except RuntimeError as error:
+                failed[name] = str(error)
     print(f"{machine}\n\n{printed(rows)}\n\n{summary(rows)}")
+    for name, problem in failed.items():
+        print(f"\n{name} has no figures: {problem}", file=sys.stderr)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

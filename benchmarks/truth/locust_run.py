@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -32,7 +33,6 @@ class Said:
     worker_cpu_percent: float = float("nan")
     verdict: str = ""
     lost_workers: int = 0
-    killed_ports: frozenset[int] = frozenset()
 
     @property
     def accounted(self) -> int:
@@ -54,9 +54,9 @@ def run(
     wait_ms: float = 0.0,
     workers: int = 1,
     report: bool = True,
-    meanwhile: Callable[["psutil.Process"], frozenset[int]] | None = None,
+    meanwhile: Callable[[psutil.Process], None] | None = None,
 ) -> Said:
-    """Run gets and return what the run said. `meanwhile` gets Locust's process, and returns the ports of killed workers.
+    """Run gets and return what the run said. `meanwhile` gets Locust's process.
 
     With one worker Locust is one process, else a master and that many workers. With `report` a report is written, and
     the run has a verdict.
@@ -68,7 +68,10 @@ def run(
         "--min-wait", str(wait_ms), "--stats-collect", "1s",
     ]  # fmt: skip
     if workers > 1:
-        command += ["--processes", str(workers)]
+        # A port of its own: other runs on this machine have workers too, which look for a master at the usual one.
+        port = str(_free_port())
+        command += ["--processes", str(workers), "--master-bind-host", "127.0.0.1", "--master-bind-port", port]
+        command += ["--master-host", "127.0.0.1", "--master-port", port]
     if report:
         command += ["--report-dir", str(folder / "report")]
         files = folder / "report"
@@ -80,7 +83,8 @@ def run(
     with log.open("w") as out:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT, env=clean)
         try:
-            killed = meanwhile(psutil.Process(process.pid)) if meanwhile else frozenset()
+            if meanwhile is not None:
+                meanwhile(psutil.Process(process.pid))
             process.wait(timeout=seconds + _PATIENCE_S)
         finally:
             if process.poll() is None:
@@ -88,9 +92,7 @@ def run(
                 process.wait(timeout=_PATIENCE_S)
     if not (files / "locust-stats.csv").exists():
         raise RuntimeError(f"Locust has recorded nothing; its log says\n{log.read_text()[-2000:]}")
-    said = read(files)
-    said.killed_ports = killed
-    return said
+    return read(files)
 
 
 def read(files: Path) -> Said:
@@ -129,28 +131,31 @@ def _without_admin_server(judgement: Any) -> str:
     return next((f"{kind}: {found[kind]}" for kind in ("void", "inconclusive") if kind in found), "valid")
 
 
-def kill_one_worker(port: int, after_s: float) -> Callable[[psutil.Process], frozenset[int]]:
-    """Return what kills a worker some time after its sessions have begun, and says which ports its sessions had."""
+def kill_one_worker(port: int, after_s: float) -> Callable[[psutil.Process], None]:
+    """Return what kills a worker of a run some time after it has connected to the server at that port."""
 
-    def kill(locust: psutil.Process) -> frozenset[int]:
+    def kill(locust: psutil.Process) -> None:
         deadline = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < deadline and locust.is_running():
+        while time.monotonic() < deadline and locust.status() != psutil.STATUS_ZOMBIE:
             for worker in locust.children():
-                ports = _ports(worker, port)
-                if ports:
+                if _is_connected(worker, port):
                     time.sleep(after_s)
-                    ports |= _ports(worker, port)
                     worker.kill()
-                    return ports
+                    return
             time.sleep(0.05)
-        raise RuntimeError("no worker of Locust has connected")
+        raise RuntimeError("no worker of Locust has connected to the server")
 
     return kill
 
 
-def _ports(worker: psutil.Process, port: int) -> frozenset[int]:
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return int(sock.getsockname()[1])
+
+
+def _is_connected(worker: psutil.Process, port: int) -> bool:
     try:
-        found = worker.net_connections(kind="tcp4")
+        links = worker.net_connections(kind="tcp4")
     except psutil.Error:
-        return frozenset()
-    return frozenset(link.laddr.port for link in found if link.raddr and link.raddr.port == port)
+        return False
+    return any(link.raddr and link.raddr.port == port for link in links)

@@ -3,7 +3,7 @@
     python -m benchmarks.truth.packets PORT FILE
 
 It says `ready`, captures until SIGTERM, and prints how many packets the kernel has dropped. A row of the file is one
-packet with data: its time by CLOCK_REALTIME in the kernel, the client's port, whether it came from the server, and the
+packet with data, as it came in: the kernel's time by CLOCK_REALTIME, the client's port, whether it came from the server, and the
 xid of its first frame. A closed loop has one frame in each packet.
 """
 
@@ -23,7 +23,6 @@ import numpy.typing as npt
 PACKET: Final = np.dtype([("at", "i8"), ("xid", "i4"), ("port", "u2"), ("from_server", "u2")])
 _ROW: Final = struct.Struct("=qiHH")
 _ETHERNET_IPV4: Final = 0x0800
-_OUTGOING: Final = 4  # loopback shows each packet twice: as it leaves, and as it comes
 _SNAP: Final = 256
 _SO_RCVBUFFORCE: Final = 33
 _SO_ATTACH_FILTER: Final = 26
@@ -43,7 +42,7 @@ def can_capture() -> bool:
 
 
 def service_us(packets: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return from each request's packet to its reply's, microseconds: what of them is there, matched by port and xid."""
+    """Return the time from each request's packet to its reply's, microseconds, matched by port and xid."""
     asked = packets[(packets["from_server"] == 0) & (packets["xid"] > 0)]
     replies = packets[(packets["from_server"] == 1) & (packets["xid"] > 0)]
 
@@ -115,12 +114,12 @@ def _capture(port: int, file: Path) -> int:
         print("ready", flush=True)
         while True:
             try:
-                size, control, _, address = sock.recvmsg_into([space], 64)
+                size, control, _, _ = sock.recvmsg_into([space], 64)
             except TimeoutError:
                 if ended:
                     break
                 continue
-            if address[2] != _OUTGOING or not control:
+            if not control:
                 continue
             tcp = (space[0] & 15) * 4
             data = tcp + (space[tcp + 12] >> 4) * 4

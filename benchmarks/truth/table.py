@@ -70,4 +70,5 @@ def summary(rows: list[Row]) -> str:
     """Return one line: how many hold, and in how many of the others the run was called valid."""
     wrong = [row for row in rows if not row.holds]
     unnoticed = sum(row.verdict == "valid" for row in wrong)
-    return f"{len(rows) - len(wrong)} of {len(rows)} hold; of the {len(wrong)} others, {unnoticed} stand in a run that is called valid"
+    held = f"{len(rows) - len(wrong)} of {len(rows)} hold"
+    return f"{held}; of the {len(wrong)} others, {unnoticed} stand in a run that is called valid"

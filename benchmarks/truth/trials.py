@@ -155,9 +155,11 @@ def captured(setting: Setting) -> Iterator[Row]:
     """The packets on loopback, against the client and against the server's record."""
     if not packets.can_capture():
         return
-    with _server(setting, "packets", delay_us=_DELAY_US) as server:
-        with packets.Capture(server.port, setting.folder / "packets.rows") as capture:
-            said = run(server.hosts, setting.folder / "packets", users=8, seconds=setting.seconds)
+    with (
+        _server(setting, "packets", delay_us=_DELAY_US) as server,
+        packets.Capture(server.port, setting.folder / "packets.rows") as capture,
+    ):
+        said = run(server.hosts, setting.folder / "packets", users=8, seconds=setting.seconds)
     between = packets.service_us(capture.packets)
     trial = f"packets of {len(between):,} gets"
     yield Row(trial, "packets that the capture missed", 0, capture.dropped, "", 0)
