@@ -27,7 +27,7 @@ class Said:
     successes: int = 0
     failures: int = 0
     unanswered: int | None = None
-    measured_s: float = 0.0
+    rate: float = 0.0
     percentiles_us: dict[float, float] = field(default_factory=dict)
     longest_us: float = float("nan")
     worker_cpu_percent: float = float("nan")
@@ -38,10 +38,6 @@ class Said:
     def accounted(self) -> int:
         """Operations that the run speaks of, however they ended."""
         return self.successes + self.failures + (self.unanswered or 0)
-
-    @property
-    def rate(self) -> float:
-        return self.successes / self.measured_s if self.measured_s else 0.0
 
 
 def run(
@@ -112,7 +108,7 @@ def read(files: Path) -> Said:
     if measured := last.get("measured"):
         said.percentiles_us = {percent: float(measured[f"p{percent:g}_us"] or "nan") for percent in PERCENTILES}
         said.longest_us = float(measured["max_us"] or "nan")
-        said.measured_s = float(measured["elapsed_s"])
+        said.rate = int(measured["requests"]) / float(measured["elapsed_s"])
     cpu = [float(row["cpu_percent"]) for row in rows if row["worker"] != "all" and row["cpu_percent"]]
     said.worker_cpu_percent = sum(cpu[1:]) / len(cpu[1:]) if len(cpu) > 1 else float("nan")
     if (files / "events.csv").exists():

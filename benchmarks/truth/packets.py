@@ -3,8 +3,8 @@
     python -m benchmarks.truth.packets PORT FILE
 
 It says `ready`, captures until SIGTERM, and prints how many packets the kernel has dropped. A row of the file is one
-packet with data, as it came in: the kernel's time by CLOCK_REALTIME, the client's port, whether it came from the server, and the
-xid of its first frame. A closed loop has one frame in each packet.
+packet with data, as it came in: the kernel's time by CLOCK_REALTIME, the client's port, whether it came from the
+server, and the xid of its first frame. A closed loop has one frame in each packet.
 """
 
 import ctypes
@@ -41,17 +41,18 @@ def can_capture() -> bool:
     return True
 
 
-def service_us(packets: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return the time from each request's packet to its reply's, microseconds, matched by port and xid."""
-    asked = packets[(packets["from_server"] == 0) & (packets["xid"] > 0)]
-    replies = packets[(packets["from_server"] == 1) & (packets["xid"] > 0)]
+def keys(rows: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return one number for the port and the xid of each packet, or of each row of a record."""
+    return rows["port"].astype("i8") << 32 | (rows["xid"].astype("i8") & 0xFFFFFFFF)
 
-    def keys(rows: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        return rows["port"].astype("i8") << 32 | rows["xid"].astype("i8")
 
+def service_us(packets: npt.NDArray[Any], of: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return the times from the packets of requests with these keys to those of their replies, microseconds."""
+    wanted = packets[(packets["xid"] > 0) & np.isin(keys(packets), of)]
+    asked, replies = wanted[wanted["from_server"] == 0], wanted[wanted["from_server"] == 1]
     # A segment that was sent again has the same key: the first one counts.
     _, first, second = np.intersect1d(keys(asked), keys(replies), return_indices=True)
-    return (replies["at"][second] - asked["at"][first]) / 1000.0
+    return np.asarray((replies["at"][second] - asked["at"][first]) / 1000.0)
 
 
 class Capture:
