@@ -60,7 +60,8 @@ class ScriptedServer:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the scripted server has ended with exit code {self._process.wait()}")
+            self._process.communicate()
+            raise RuntimeError(f"the scripted server has ended with exit code {self._process.returncode}")
         self.port = int(line)
         if self.precise:
             try:

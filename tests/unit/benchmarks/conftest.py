@@ -32,6 +32,7 @@ class Session:
 
     def __init__(self, port: int) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.xid = 0
         self.send(struct.pack("!iqiqi17x", 0, 0, 30_000, 0, 16))
         self.receive()
