@@ -110,7 +110,7 @@ def answered(rows: Rows) -> Rows:
 def service_us(rows: Rows) -> npt.NDArray[np.float64]:
     """Return from arrival to answer of each answered request, microseconds."""
     done = answered(rows)
-    return (done["send"] - done["arrival"]) / 1000.0
+    return np.asarray((done["send"] - done["arrival"]) / 1000.0)
 
 
 def percentile(values: npt.NDArray[Any], percent: float) -> float:

@@ -7,9 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Operation codes from -16 to 239. */
-#define CODES 256
-#define LOWEST 16
+#define CODES (HIGHEST_OPCODE - LOWEST_OPCODE + 1)
 
 static Row *rows;
 static int file = -1;
@@ -33,14 +31,14 @@ void record_open(const char *path, int64_t most_rows) {
 }
 
 static void keep(const Row *row, bool in_file) {
-    received[(row->opcode + LOWEST) & (CODES - 1)]++;
+    received[row->opcode - LOWEST_OPCODE]++;
     if (rows == NULL || !in_file) return;
     if (row_count < most) rows[row_count++] = *row;
     else not_recorded++;
 }
 
 void record_answered(const Row *row, bool in_file) {
-    answered[(row->opcode + LOWEST) & (CODES - 1)]++;
+    answered[row->opcode - LOWEST_OPCODE]++;
     errors += row->error != 0;
     keep(row, in_file);
 }
@@ -62,7 +60,7 @@ static void print_counts(const char *name, const uint64_t *counts) {
     printf("\"%s\": {", name);
     for (int n = 0; n < CODES; n++)
         if (counts[n]) {
-            printf("%s\"%d\": %" PRIu64, comma, n - LOWEST, counts[n]);
+            printf("%s\"%d\": %" PRIu64, comma, n + LOWEST_OPCODE, counts[n]);
             comma = ", ";
         }
     printf("}, ");

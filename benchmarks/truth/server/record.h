@@ -4,6 +4,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What is counted. Nothing else has a meaning in ZooKeeper. */
+#define LOWEST_OPCODE -16
+#define HIGHEST_OPCODE 239
+
 enum { KERNEL_TIME = 1, SLOW = 2 };
 
 /* 64 bytes, in the machine's byte order. All times are nanoseconds; those of CLOCK_MONOTONIC but for the first. 0 is

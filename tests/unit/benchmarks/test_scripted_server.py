@@ -47,12 +47,13 @@ def test_kazoo_works_with_it(start: Start) -> None:
         assert client.get("/a/e")[0] == b"333"
         assert client.exists("/none") is None
         assert client.sync("/a") == "/a"
-        for error, call in (
+        refused: list[tuple[type[Exception], Callable[[], object]]] = [
             (NoNodeError, lambda: client.get("/none")),
             (NodeExistsError, lambda: client.create("/a")),
             (NotEmptyError, lambda: client.delete("/a")),
             (BadVersionError, lambda: client.set("/a/e", b"", version=0)),
-        ):
+        ]
+        for error, call in refused:
             with pytest.raises(error):
                 call()
         assert client.command(b"ruok") == "imok"

@@ -1,0 +1,8 @@
+/* What clients send: read, cut into frames, and handed on. */
+#ifndef FRAMES_H
+#define FRAMES_H
+#include "connections.h"
+
+/* Read once. False where there is nothing more. What cannot be understood ends the connection. */
+bool receive(Connection *connection);
+#endif
