@@ -41,7 +41,9 @@ static const char *take_text(Reader *reader, int32_t *size) {
     *size = take_int(reader);
     if (*size == -1) *size = 0;
     const char *at = take(reader, *size);
-    return at != NULL ? at : "";
+    if (at != NULL) return at;
+    *size = 0;
+    return "";
 }
 
 static void put(Bytes *bytes, const void *data, size_t size) {
@@ -159,8 +161,9 @@ static int carry_out(Session *session, int32_t opcode, Reader *reader, Bytes *re
         return error;
     }
     if (opcode == SYNC) {
+        if (reader->bad) return MARSHALLING;
         put_text(reply, path, size);
-        return reader->bad ? MARSHALLING : OK;
+        return OK;
     }
     if (opcode != EXISTS && opcode != GET_DATA && opcode != GET_ACL && opcode != GET_CHILDREN &&
         opcode != GET_CHILDREN2)
