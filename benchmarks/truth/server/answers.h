@@ -2,7 +2,6 @@
 #ifndef ANSWERS_H
 #define ANSWERS_H
 #include "connections.h"
-#include "record.h"
 
 typedef struct {
     int64_t due;

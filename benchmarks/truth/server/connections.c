@@ -10,8 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "record.h"
-
 /* Of one client that does not read, and of all frames that are not complete. */
 #define MOST_UNSENT (4u << 20)
 #define MOST_PARTIAL ((size_t)64 << 20)

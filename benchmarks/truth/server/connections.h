@@ -3,6 +3,7 @@
 #define CONNECTIONS_H
 #include <stdbool.h>
 
+#include "record.h"
 #include "requests.h"
 
 #define MOST_CONNECTIONS 4096
@@ -18,6 +19,8 @@ typedef struct Connection {
     Session session;
     Bytes in, unsent;
     int64_t last_due;
+    size_t peeked; /* bytes that have come and are not read yet, and when the last of them came */
+    Row peeked_at;
 } Connection;
 
 extern int poll_fd, listen_fd;

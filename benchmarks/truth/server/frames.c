@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -81,8 +82,10 @@ static bool is_four_letters(const char *word) {
     return false;
 }
 
-/* Take every complete frame of what has come; keep the rest. False where the connection is to end. */
-static bool take_frames(Connection *connection, const char *data, size_t size, const Row *times) {
+/* Take every complete frame of what has come; keep the rest. Of it, `earlier` bytes came at the time that was peeked.
+ * False where the connection is to end. */
+static bool take_frames(Connection *connection, const char *data, size_t size, const Row *times,
+                        size_t earlier) {
     size_t at = 0;
     while (size - at >= 4) {
         uint32_t wire;
@@ -94,7 +97,8 @@ static bool take_frames(Connection *connection, const char *data, size_t size, c
             return false;
         }
         if (size - at - 4 < length) break;
-        bool good = connection->greeted ? take_request(connection, data + at + 4, length, times)
+        const Row *its = at + 4 + length <= earlier ? &connection->peeked_at : times;
+        bool good = connection->greeted ? take_request(connection, data + at + 4, length, its)
                                         : take_first(connection, data + at + 4, length);
         if (!good) {
             count_malformed();
@@ -103,6 +107,27 @@ static bool take_frames(Connection *connection, const char *data, size_t size, c
         at += 4 + length;
     }
     return keep_partial(connection, data + at, size - at);
+}
+
+/* Return when what was received arrived, and when it was read: now. */
+static Row stamp(struct msghdr *message) {
+    Row times = {0};
+    struct timespec wall;
+    int64_t earlier = now_ns();
+    clock_gettime(CLOCK_REALTIME, &wall);
+    times.read = now_ns();
+    /* Where something came between the two clocks, their last difference stands. */
+    if (times.read - earlier < 1000 || !wall_offset)
+        wall_offset = wall.tv_sec * (int64_t)1000000000 + wall.tv_nsec - (earlier + times.read) / 2;
+    times.arrival = times.read;
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at != NULL; at = CMSG_NXTHDR(message, at))
+        if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_TIMESTAMPNS) {
+            memcpy(&wall, CMSG_DATA(at), sizeof wall);
+            times.arrival = wall.tv_sec * (int64_t)1000000000 + wall.tv_nsec - wall_offset;
+            times.flags = KERNEL_TIME;
+        }
+    times.arrival_wall = times.arrival + wall_offset;
+    return times;
 }
 
 bool receive(Connection *connection) {
@@ -118,25 +143,25 @@ bool receive(Connection *connection) {
         hang_up(connection);
         return false;
     }
-    Row times = {0};
-    struct timespec wall;
-    int64_t earlier = now_ns();
-    clock_gettime(CLOCK_REALTIME, &wall);
-    times.read = now_ns();
-    /* Where something came between the two clocks, their last difference stands. */
-    if (times.read - earlier < 1000 || !wall_offset)
-        wall_offset = wall.tv_sec * (int64_t)1000000000 + wall.tv_nsec - (earlier + times.read) / 2;
-    times.arrival = times.read;
-    for (struct cmsghdr *at = CMSG_FIRSTHDR(&message); at != NULL; at = CMSG_NXTHDR(&message, at))
-        if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_TIMESTAMPNS) {
-            memcpy(&wall, CMSG_DATA(at), sizeof wall);
-            times.arrival = wall.tv_sec * (int64_t)1000000000 + wall.tv_nsec - wall_offset;
-            times.flags = KERNEL_TIME;
-        }
-    times.arrival_wall = times.arrival + wall_offset;
-    if (!take_frames(connection, in->size ? in->data : buffer, in->size + (size_t)size, &times)) {
+    Row times = stamp(&message);
+    size_t earlier = connection->peeked ? connection->peeked + in->size : 0;
+    connection->peeked = 0;
+    connection->peeked_at.read = times.read;
+    if (!take_frames(connection, in->size ? in->data : buffer, in->size + (size_t)size, &times, earlier)) {
         hang_up(connection);
         return false;
     }
     return true;
+}
+
+void peek(Connection *connection) {
+    char byte, control[128];
+    struct iovec piece = {&byte, 1};
+    struct msghdr message = {
+        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    int size = 0;
+    if (connection->peeked || ioctl(connection->fd, FIONREAD, &size) || size <= 0) return;
+    if (recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_PEEK) <= 0) return;
+    connection->peeked_at = stamp(&message);
+    connection->peeked = (size_t)size;
 }

@@ -41,14 +41,23 @@ static int sleep_until(int64_t then, struct epoll_event events[EVENTS]) {
     return ppoll(&ending, 1, &limit, NULL) > 0 ? STOPPED : 0;
 }
 
+/* Do nothing, or a thousandth of a second of it, but note what comes. True where the server is to end. */
+static bool sit_out(int64_t left, struct epoll_event events[EVENTS]) {
+    struct pollfd ending = {signal_fd, POLLIN, 0};
+    struct timespec limit = {0, left < 1000000 ? left : 1000000};
+    if (ppoll(&ending, 1, &limit, NULL) > 0) return true;
+    /* Those that are ready come in turns. */
+    for (int n = epoll_wait(poll_fd, events, EVENTS, 0) - 1; n >= 0; n--)
+        if (events[n].data.ptr != &signal_fd && events[n].data.ptr != &listen_fd) peek(events[n].data.ptr);
+    return false;
+}
+
 static void serve(void) {
     struct epoll_event events[EVENTS];
     for (;;) {
         int64_t now = now_ns(), until = stalled_until(&script, now);
         if (until) {
-            struct pollfd ending = {signal_fd, POLLIN, 0};
-            struct timespec limit = {(until - now) / 1000000000, (until - now) % 1000000000};
-            if (ppoll(&ending, 1, &limit, NULL) > 0) return;
+            if (sit_out(until - now, events)) return;
             continue;
         }
         for (; next_due() <= now; now = now_ns()) {

@@ -217,6 +217,20 @@ def test_what_is_never_answered_is_recorded(start: Start, connect: Connect) -> N
     assert (server.rows["arrival"] > 0).all()
 
 
+def test_a_later_segment_does_not_hide_when_a_request_came(start: Start, connect: Connect) -> None:
+    server = start(stall_s=1000, stall_from_s=0)
+    session = connect(server.port)
+    session.get()
+    session.get()
+    time.sleep(0.2)
+    between = time.monotonic_ns()
+    session.ask(11)
+    session.sock.close()
+    server.stop()
+    assert server.counts["received"] == {"4": 2, "11": 1}
+    assert (server.rows["arrival"] < between).all()
+
+
 def test_without_a_record_it_only_counts(program: Any, connect: Connect) -> None:
     with ScriptedServer(program) as server:
         session = connect(server.port)
@@ -308,6 +322,10 @@ def test_frames_may_come_in_pieces(start: Start, connect: Connect) -> None:
         session.sock.sendall(bytes([byte]))
     assert session.reply() == 1
     session.sock.sendall(frame * 3)
+    assert [session.reply() for _ in range(3)] == [1, 1, 1]
+    for start_at in range(0, 3 * len(frame), 20):
+        session.sock.sendall((frame * 3)[start_at : start_at + 20])
+        time.sleep(0.02)  # the server has read it: the end of one frame and the beginning of the next
     assert [session.reply() for _ in range(3)] == [1, 1, 1]
 
 
