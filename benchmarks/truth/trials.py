@@ -46,16 +46,18 @@ def _latencies(trial: str, said: Said, truth_us: "np.ndarray[tuple[int], np.dtyp
         yield latency(trial, f"service time p{percent:g}", truth, said.percentiles_us.get(percent), said.verdict)
 
 
-def open_loop_us(rows: Rows, seconds: float, rate: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def open_loop_us(
+    rows: Rows, stalls: list[tuple[int, int]], seconds: float, rate: float
+) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     """Return the response times that an open loop would have had, from what the server did, microseconds.
 
-    Operations are due at a fixed rate for so many seconds, from the first request on. One that is due within the
-    server's longest pause waits until its end, and then takes the median service time as all others do.
+    Operations are due at a fixed rate for so many seconds, from the first request on. One that is due in a stall waits
+    until its end, and then takes the median service time as all others do.
     """
-    done = np.sort(answered(rows)["send"])
-    pause = int(np.argmax(np.diff(done)))
     due = rows["arrival"].min() + np.arange(round(seconds * rate)) * (1e9 / rate)
-    waits = np.where((due > done[pause]) & (due < done[pause + 1]), done[pause + 1] - due, 0.0)
+    waits = np.zeros(len(due))
+    for began, ended in stalls:
+        waits += np.where((due > began) & (due < ended), ended - due, 0.0)
     return np.asarray(waits / 1000.0 + float(np.median(service_us(rows))))
 
 
@@ -67,7 +69,7 @@ def stalled(setting: Setting) -> Iterator[Row]:
         said = run(server.hosts, setting.folder / "stall", users=10, wait_ms=9, seconds=seconds)
     trial = f"stall, {stall:g} of {seconds:g} s"
     for percent in (99.0, 99.9):
-        truth = percentile(open_loop_us(server.rows, seconds, OFFERED_PER_S), percent)
+        truth = percentile(open_loop_us(server.rows, server.counts["stalls"], seconds, OFFERED_PER_S), percent)
         claim = f"response time p{percent:g} at {OFFERED_PER_S:,}/s"
         yield latency(trial, claim, truth, said.percentiles_us.get(percent), said.verdict, share=0.02)
     yield latency(trial, "longest service time", float(service_us(server.rows).max()), said.longest_us, said.verdict)

@@ -54,12 +54,17 @@ static bool sit_out(int64_t left, struct epoll_event events[EVENTS]) {
 
 static void serve(void) {
     struct epoll_event events[EVENTS];
+    int64_t began = 0;
     for (;;) {
         int64_t now = now_ns(), until = stalled_until(&script, now);
         if (until) {
-            if (sit_out(until - now, events)) return;
-            continue;
+            if (!began) began = now;
+            bool ended = sit_out(until - now, events);
+            if (!ended) continue;
         }
+        if (began) count_stall(began, now);
+        began = 0;
+        if (until) return;
         for (; next_due() <= now; now = now_ns()) {
             if (stalled_until(&script, now)) break;
             finish_next(true);

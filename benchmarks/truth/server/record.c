@@ -9,7 +9,10 @@
 
 #define CODES (HIGHEST_OPCODE - LOWEST_OPCODE + 1)
 
+#define MOST_STALLS 1024
+
 static Row *rows;
+static int64_t stalls[MOST_STALLS][2], stall_count;
 static int file = -1;
 static int64_t row_count, most, not_recorded;
 static uint64_t received[CODES], answered[CODES], errors, connections, malformed;
@@ -49,6 +52,12 @@ void count_connection(void) { connections++; }
 
 void count_malformed(void) { malformed++; }
 
+void count_stall(int64_t from, int64_t to) {
+    if (stall_count == MOST_STALLS) return;
+    stalls[stall_count][0] = from;
+    stalls[stall_count++][1] = to;
+}
+
 uint64_t requests_counted(void) {
     uint64_t all = 0;
     for (int n = 0; n < CODES; n++) all += received[n];
@@ -70,6 +79,10 @@ void record_close(void) {
     printf("{");
     print_counts("received", received);
     print_counts("answered", answered);
+    printf("\"stalls\": [");
+    for (int64_t n = 0; n < stall_count; n++)
+        printf("%s[%" PRId64 ", %" PRId64 "]", n ? ", " : "", stalls[n][0], stalls[n][1]);
+    printf("], ");
     printf("\"errors\": %" PRIu64 ", \"connections\": %" PRIu64 ", \"malformed\": %" PRIu64 ", \"rows\": %" PRId64
            ", \"not_recorded\": %" PRId64 "}\n", errors, connections, malformed, row_count, not_recorded);
     fflush(stdout);

@@ -34,6 +34,8 @@ void record_unanswered(const Row *row, bool in_file);
 void record_close(void);
 /* Keep a count of its own in the line. */
 void count_connection(void);
+/* The server did nothing for this time. */
+void count_stall(int64_t from, int64_t to);
 void count_malformed(void);
 uint64_t requests_counted(void);
 #endif

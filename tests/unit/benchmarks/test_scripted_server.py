@@ -186,6 +186,9 @@ def test_a_stall_neither_reads_nor_answers(start: Start, connect: Connect) -> No
         # A busy machine may delay what had begun before the stall.
         assert not ((times > 400_000_000) & (times < 600_000_000)).any()
     assert (since["read"] > 600_000_000).any(), "it goes on afterwards"
+    ((began, ended),) = server.counts["stalls"]
+    assert began - server.rows["arrival"].min() >= 200_000_000
+    assert ended - server.rows["arrival"].min() >= 600_000_000
 
 
 def test_stalls_come_again(start: Start, connect: Connect) -> None:

@@ -25,7 +25,7 @@ def test_an_open_loop_waits_for_the_end_of_the_stall() -> None:
     rows = np.zeros(len(done), ROW)
     rows["arrival"] = done + 1
     rows["send"] = rows["sent"] = done + 1_000_001
-    response_us = open_loop_us(rows, 12, 1000)
+    response_us = open_loop_us(rows, [(4_000_000_000, 7_000_000_000)], 12, 1000)
     assert len(response_us) == 12_000
     assert percentile(response_us, 50) == 1000
     assert percentile(response_us, 99) == pytest.approx(2_880_000, rel=0.01)
