@@ -326,10 +326,11 @@ def test_frames_may_come_in_pieces(start: Start, connect: Connect) -> None:
     assert session.reply() == 1
     session.sock.sendall(frame * 3)
     assert [session.reply() for _ in range(3)] == [1, 1, 1]
-    for start_at in range(0, 3 * len(frame), 20):
-        session.sock.sendall((frame * 3)[start_at : start_at + 20])
+    different = b"".join(struct.pack("!iiii", 23, xid, 4, 10) + b"/zookeeper\0" for xid in (2, 3, 4))
+    for begin in range(0, len(different), 20):
+        session.sock.sendall(different[begin : begin + 20])
         time.sleep(0.02)  # the server has read it: the end of one frame and the beginning of the next
-    assert [session.reply() for _ in range(3)] == [1, 1, 1]
+    assert [session.reply() for _ in range(3)] == [2, 3, 4]
 
 
 @pytest.mark.parametrize(
