@@ -81,6 +81,7 @@ class Capture:
 
     @property
     def packets(self) -> npt.NDArray[Any]:
+        """The captured packets, one `PACKET` each."""
         return np.fromfile(self._file, PACKET)
 
 

@@ -77,10 +77,12 @@ class ScriptedServer:
 
     @property
     def hosts(self) -> str:
+        """The connect string."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
+        """The process id of the server."""
         return self._process.pid
 
     def stop(self) -> None:

@@ -22,11 +22,12 @@ class Row:
 
     @property
     def difference(self) -> float | None:
+        """What the run said minus the truth; None where it said nothing."""
         return None if self.said is None else self.said - self.truth
 
     @property
     def holds(self) -> bool:
-        # A figure that is not a number holds nowhere.
+        """Whether the figure is within its bound; one that is not a number is not."""
         return self.difference is not None and abs(self.difference) <= self.within
 
 

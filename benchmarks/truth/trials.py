@@ -33,6 +33,7 @@ class Setting:
     count_trials: int
 
     def record(self, name: str) -> Path:
+        """Return the file of a server's own record."""
         return self.folder / f"{name}.record"
 
 
