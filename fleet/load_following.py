@@ -88,7 +88,8 @@ def follow_load(
     cannot be asked, because SSH is lost or its machine is, is tried again for `patience_s`; then SilentHostError.
     """
     follower = Follower(ask, folder, status_command)
-    heard = shown = time.monotonic()
+    heard = time.monotonic()
+    shown = heard - interval_s  # the first line comes at once: a short load would be over before the second
     last_line = ""
     is_silent = False
     while True:
