@@ -173,7 +173,7 @@ def note_results(
     run_record.update(record, {"missing": missing, "hosts": machines})
     lines = missing + [line for result in loads for line in result.unknown_lines()]
     if master_ended_well(master.status) and not given_up:
-        return {"state": "whole", "reason": "", "lines": lines}
+        return {"state": "complete", "reason": "", "lines": lines}
     failure = str(run_record.read(record / MANIFEST).get("reason") or "")
     state = "failed" if failure or given_up or not taken_over else "interrupted"
     return {"state": state, "reason": failure or given_up or interruption, "lines": lines}

@@ -90,7 +90,7 @@ def test_the_figures_of_a_master_that_never_comes_back_can_be_given_up(folder: P
     assert (answer["state"], answer["reason"]) == ("failed", line)
     well = HOME | {"status": ended(0, "leader")}
     answer, manifest = noted(folder, without_master=True, load1=well)
-    assert (answer["state"], answer["reason"], manifest["missing"]) == ("whole", "", [])
+    assert (answer["state"], answer["reason"], manifest["missing"]) == ("complete", "", [])
 
 
 @pytest.mark.parametrize(
