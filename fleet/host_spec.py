@@ -1,6 +1,9 @@
 """The share of a load that one load host runs: what `zk-locust host-run start` finds in `spec.json`."""
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypedDict
 
 from zk_locust.contract import run_files
@@ -50,6 +53,22 @@ def host_spec(host: str, load: Load, place: Place) -> dict[str, Any]:
         "secrets": f"{place['folder']}/{run_files.SECRETS}",
         "listens": {"host": load["bind_host"], "port": int(load["port"])} if leads else None,
     }
+
+
+def host_files(host: str, load: Load, place: Place) -> list[dict[str, str]]:
+    """Return what a load host is to have in its folder of the run, as the module `write_files` takes it, the spec first.
+
+    All processes of the load read the run's token and the secret parameters from one of the files.
+    """
+    contents = {
+        run_files.SPEC: (json.dumps(host_spec(host, load, place), indent=4).encode(), "0640"),
+        run_files.SECRETS: (json.dumps(load["plan"]["secret_environment"]).encode(), "0600"),
+        run_files.LOCUSTFILE: (Path(load["plan"]["locustfile"]).read_bytes(), "0640"),
+    }
+    return [
+        {"path": f"{place['folder']}/{name}", "content": base64.b64encode(content).decode(), "mode": mode}
+        for name, (content, mode) in contents.items()
+    ]
 
 
 def connect_string(load: Load) -> str:

@@ -1,4 +1,4 @@
-"""The whole path, from an inventory to a report, as users call it; and what becomes of a run that is cut short."""
+"""A benchmark as users call it, from the inventory to the report, and runs that are interrupted."""
 
 import csv
 import json
@@ -50,7 +50,7 @@ def single() -> Iterator[LocalFleet]:
 
 @pytest.fixture(scope="module")
 def run(fleet: LocalFleet) -> Path:
-    """Return the run folder of one whole benchmark."""
+    """Return the run folder of one complete benchmark."""
     play = fleet.play("benchmark", benchmark_report_figures=True).succeeded()
     (fleet.folder / "screen.txt").write_text(play.screen)
     return (fleet.results / "latest").resolve()
