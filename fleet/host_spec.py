@@ -56,7 +56,7 @@ def host_spec(host: str, load: Load, place: Place) -> dict[str, Any]:
 
 
 def host_files(host: str, load: Load, place: Place) -> list[dict[str, str]]:
-    """Return what a load host is to have in its folder of the run, as the module `write_files` takes it, the spec first.
+    """Return the files of a load host's folder of the run, as the module `write_files` takes them, the spec first.
 
     All processes of the load read the run's token and the secret parameters from one of the files.
     """

@@ -10,7 +10,7 @@ _CONTRACT: Final = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ansib
 # Facts that our own roles have set while they worked.
 _WORKING_FACT: Final = re.compile(
     r"(?!benchmark_run_time$)benchmark_(collect|run|plan)(_\w+)?|zookeeper_(result|serves)"
-    r"|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
+    r"|load_host_(folder|probe|interpreter|workers|versions|master_address|run_command|kind|environment)"
 )
 
 

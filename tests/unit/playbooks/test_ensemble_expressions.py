@@ -1,4 +1,4 @@
-"""What the role `zookeeper` makes of the answers of its members, by its own expressions."""
+"""What the roles `zookeeper` and `benchmark_run` make of the answers of members, by their own expressions."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,10 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import filter_loader
 from ansible.template import Templar
 
+from fleet.record_tasks import note
+from fleet.run_record import read
 from lab.places import PROJECT
+from zk_locust.contract.run_files import MANIFEST
 
 ROLE = PROJECT / "roles/zookeeper"
 
@@ -108,3 +111,28 @@ def test_the_last_answer_of_each_member_is_shown() -> None:
     assert found("lines", told, task) == ["The ensemble serves: a leader, b follower (ZooKeeper 3.8.0)"]
     unknown: dict[str, dict[str, Any]] = {"a": {"_zookeeper_answer": {"mode": "standalone", "version": ""}}}
     assert found("lines", unknown, task) == ["The ensemble serves: a standalone"]
+
+
+def test_members_of_a_connect_string_are_recorded_as_far_as_they_told(folder: Path) -> None:
+    tasks = _loaded(PROJECT / "roles/benchmark_run/tasks/ensemble.yml")
+    (task,) = (task for task in tasks if task["name"] == "Note what they have told")
+    orders = "\x1b[2Jfollower"
+    answers = [
+        {"item": {"name": "a.example.org:2181"}, "mode": "leader", "version": "3.9.3"},
+        {"item": {"name": "[fd00::2]:2182"}, "mode": orders, "version": ""},
+        {"item": {"name": "c.example.org:2181"}, "mode": "", "version": "", "error": "no answer"},
+        {"item": {"name": "d.example.org:2181"}, "msg": "it was not run"},
+    ]
+
+    def told(expression: Any, **variables: Any) -> Any:
+        return Templar(loader=DataLoader(), variables=task["vars"] | variables).template(expression)
+
+    for item in told(task["loop"], __benchmark_run_asked={"results": answers}):
+        note(folder=folder, values=told(task["run_record"]["values"], item=item))
+    hosts = read(folder / MANIFEST)["hosts"]
+    assert hosts["a.example.org:2181"] == {"zookeeper_version": "3.9.3", "zookeeper_mode": "leader"}
+    assert hosts["[fd00::2]:2182"]["zookeeper_version"] == "unknown"
+    assert "follower" in hosts["[fd00::2]:2182"]["zookeeper_mode"]
+    assert hosts["[fd00::2]:2182"]["zookeeper_mode"].isprintable()
+    assert len(hosts) == 2, "one that did not answer is left out"
+    assert told(task["loop"], __benchmark_run_asked={"skipped": True}) == []
