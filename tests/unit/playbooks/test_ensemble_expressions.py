@@ -39,9 +39,9 @@ def found(expression: str, told: dict[str, dict[str, Any]], of: str = "", **vari
 
 def test_restarts_follow_what_the_role_has_registered() -> None:
     told: dict[str, dict[str, Any]] = {
-        "a": {"__zookeeper_state": {"member_state": "outdated"}, "__zookeeper_before": {"mode": "leader"}},
-        "b": {"__zookeeper_state": {"member_state": "current"}, "__zookeeper_before": {"skipped": True}},
-        "c": {"__zookeeper_state": {"member_state": "outdated"}, "__zookeeper_before": {"mode": "follower"}},
+        "a": {"zookeeper_compared": {"member_state": "outdated"}, "zookeeper_before": {"mode": "leader"}},
+        "b": {"zookeeper_compared": {"member_state": "current"}, "zookeeper_before": {"skipped": True}},
+        "c": {"zookeeper_compared": {"member_state": "outdated"}, "zookeeper_before": {"mode": "follower"}},
     }
     assert found("_zookeeper_restarts", told) == {
         "at_once": [],
@@ -54,7 +54,7 @@ def test_restarts_follow_what_the_role_has_registered() -> None:
 def test_members_are_found_by_their_state_before_anything_was_written() -> None:
     states = {"z1": "stopped", "z2": "regrouped", "z3": "current"}
     told: dict[str, dict[str, Any]] = {
-        name: {"__zookeeper_checked": {"member_state": state}} for name, state in states.items()
+        name: {"zookeeper_checked": {"member_state": state}} for name, state in states.items()
     }
     assert found("_zookeeper_stopped", told) == ["z1"]
     assert found("_regrouped", told, "check.yml: Leave no member out of a changed list") == ["z2"]
@@ -65,11 +65,11 @@ def test_a_member_is_not_started_beside_one_with_another_list() -> None:
     members = [{"name": f"z{id}", "id": id, "peer_type": "participant", "address": f"h{id}", **listed} for id in (1, 3)]
     told: dict[str, dict[str, Any]] = {
         "z3": {
-            "__zookeeper_checked": {"member_state": "stopped", "listed": False},
+            "zookeeper_checked": {"member_state": "stopped", "listed": False},
             "__zookeeper_others": {"results": [{"item": {"name": "z1"}, "mode": "leader"}]},
             "__zookeeper_lists": {"answers": {"z1": {"voting_view": {"current_config": {}}}}},
         },
-        "z4": {"__zookeeper_checked": {"member_state": "current", "listed": True}},
+        "z4": {"zookeeper_checked": {"member_state": "current", "listed": True}},
     }
     task = "check.yml: Start no member beside others with another list"
     assert found("_others", told, task, _zookeeper_members=members) == ["z1 (it has another list)"]
@@ -79,11 +79,11 @@ def test_a_member_is_not_started_beside_one_with_another_list() -> None:
 def test_members_that_do_not_serve_are_explained() -> None:
     told: dict[str, dict[str, Any]] = {
         "b": {
-            "__zookeeper_status": {"mode": "", "serves": False, "error": "its process has ended"},
+            "zookeeper_status": {"mode": "", "serves": False, "error": "its process has ended"},
             "__zookeeper_tail": {"stdout_lines": ["Invalid config, exiting abnormally"]},
             "__zookeeper_start": {"stderr_lines": ["the process did not start"]},
         },
-        "a": {"__zookeeper_status": {"mode": "leader", "serves": True}},
+        "a": {"zookeeper_status": {"mode": "leader", "serves": True}},
     }
     failed = found(
         "_zookeeper_failed", told, "gate.yml: Explain members that do not serve", _zookeeper_gated=["a", "b"]
@@ -96,7 +96,7 @@ def test_members_that_do_not_serve_are_explained() -> None:
         "    Invalid config, exiting abnormally",
         "    the process did not start",
     ]
-    silent: dict[str, dict[str, Any]] = {"b": {"__zookeeper_status": {"error": ""}, "__zookeeper_tail": {"rc": 1}}}
+    silent: dict[str, dict[str, Any]] = {"b": {"zookeeper_status": {"error": ""}, "__zookeeper_tail": {"rc": 1}}}
     lines = found("lines", silent, "failed.yml: Show the end of the log")
     assert "b did not come up: it does not serve requests. The end of its log:" in lines
     assert lines[-1] == "    (there is no log)"
@@ -104,12 +104,12 @@ def test_members_that_do_not_serve_are_explained() -> None:
 
 def test_the_last_answer_of_each_member_is_shown() -> None:
     told: dict[str, dict[str, Any]] = {
-        "a": {"_zookeeper_answer": {"mode": "leader", "version": "3.8.0"}},
-        "b": {"_zookeeper_answer": {"mode": "follower", "version": "3.8.0"}},
+        "a": {"zookeeper_answer": {"mode": "leader", "version": "3.8.0"}},
+        "b": {"zookeeper_answer": {"mode": "follower", "version": "3.8.0"}},
     }
     task = "verify.yml: Say which role each member has"
     assert found("lines", told, task) == ["The ensemble serves: a leader, b follower (ZooKeeper 3.8.0)"]
-    unknown: dict[str, dict[str, Any]] = {"a": {"_zookeeper_answer": {"mode": "standalone", "version": ""}}}
+    unknown: dict[str, dict[str, Any]] = {"a": {"zookeeper_answer": {"mode": "standalone", "version": ""}}}
     assert found("lines", unknown, task) == ["The ensemble serves: a standalone"]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from fleet.shared_folders import shared_folder_problems
-from lab.places import PROJECT
 from lab.plays import Fleet
 
 FOLDER = "/home/bench/.cache/zk-locust/load"
