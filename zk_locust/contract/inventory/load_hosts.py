@@ -1,6 +1,6 @@
 """The hosts of the load: their variables, their limits, and whether there are enough users."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -13,6 +13,7 @@ from zk_locust.contract.inventory.reading import (
     Port,
     Whole,
     checked,
+    field_problems,
     hosts_of_contract,
 )
 
@@ -27,12 +28,21 @@ def _is_interval(seconds: float) -> float:
     return seconds
 
 
-class LoadHostVariables(BaseModel):
-    """The variables of a load host that are judged, with the defaults of the roles."""
+class WorkerVariables(BaseModel):
+    """The variables of a workers' host that are judged, with the defaults of the roles."""
 
     model_config = CONFIG
 
-    locust_processes: Annotated[Whole, Field(ge=0)] = 0
+    locust_processes: Annotated[
+        Whole, Field(ge=0, description="must be a number of workers, or 0 for one on each core")
+    ] = 0
+
+
+class MasterVariables(BaseModel):
+    """The variables of the master's host that are judged, with the defaults of the roles."""
+
+    model_config = CONFIG
+
     locust_master_port: Port = 5557
 
 
@@ -41,24 +51,23 @@ class SampledVariables(BaseModel):
 
     model_config = CONFIG
 
-    benchmark_host_metrics_interval_s: Annotated[Number, AfterValidator(_is_interval)] = 1
+    benchmark_host_metrics_interval_s: Annotated[
+        Number,
+        AfterValidator(_is_interval),
+        Field(description="must be seconds from 0.1 to 3600, or 0 for no samples of the machines"),
+    ] = 1
 
 
 def load_host_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
     """Say what is wrong with the variables of load hosts, and with the intervals of samples on all hosts."""
-    for group, variable, rule in (
-        ("locust_workers", "locust_processes", "must be a number of workers, or 0 for one on each core"),
-        ("locust_master", "locust_master_port", "must be a port from 1 to 65535"),
-    ):
-        for name in groups.get(group, []):
-            _, wrong = checked(LoadHostVariables, hostvars[name])
-            if variable in wrong:
-                yield f"{name}: {variable} [{wrong[variable]}] {rule}"
-    for name in hosts_of_contract(groups):
-        for variable, value in checked(SampledVariables, hostvars[name])[1].items():
-            yield (
-                f"{name}: {variable} [{value}] must be seconds from 0.1 to 3600, or 0 for no samples of the machines"
-            )
+    judged: list[tuple[type[BaseModel], Iterable[str]]] = [
+        (WorkerVariables, groups.get("locust_workers", [])),
+        (MasterVariables, groups.get("locust_master", [])),
+        (SampledVariables, hosts_of_contract(groups)),
+    ]
+    for model, names in judged:
+        for name in names:
+            yield from field_problems(name, model, checked(model, hostvars[name])[1])
 
 
 def users_problems(users: int, workers: Mapping[str, int]) -> list[str]:
