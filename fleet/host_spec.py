@@ -120,7 +120,7 @@ def _master(load: Load, place: Place) -> dict[str, Any]:
     }
     mode = ["--headless"]
     if load["web_bind_host"]:
-        # The page stays for a moment, so that whoever looks at it sees the end.
+        # The page stays for a moment, so that its reader sees the end.
         address = ["--web-host", load["web_bind_host"], "--web-port", str(load["web_port"])]
         mode = ["--autostart", "--autoquit", "3", *address]
     flags = [str(word) for pair in arguments.items() for word in pair]

@@ -72,7 +72,7 @@ def test_only_the_masters_figures_are_worth_waiting_for(folder: Path) -> None:
     assert missing(folder) == []
     full = {"problem": "no space left on device"}
     for found, why in ((full, "no space left on device"), ({}, "it cannot be reached")):
-        with pytest.raises(RecordError, match=f"^load1: its files could not be fetched, {why}; mend it, and call"):
+        with pytest.raises(RecordError, match=f"^load1: its files could not be fetched, {why}; correct it, and call"):
             noted(folder, load1=found)
     assert missing(folder, load2=full, load3={}) == [
         "load2: its files could not be fetched, no space left on device; they are left there",

@@ -86,7 +86,7 @@ def variable_problems(
                 yield from _type_problem(host, name, known[name], variables)
     for name, by in unknown.items():
         subject = "every host" if len(by) == len(hosts) > 1 else ", ".join(by)
-        # Without the value: nobody knows whether it is a secret.
+        # Without the value: it may be a secret.
         yield (
             f"{subject}: {name}: there is no such variable{nearest(name, known)}; correct the name, or choose another"
             f" one for a variable of your own ({', '.join(_PREFIXES)} are zk-locust's)"
