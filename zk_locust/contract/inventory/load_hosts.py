@@ -1,6 +1,6 @@
 """The hosts of the load: their variables, their limits, and whether there are enough users."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -28,29 +28,15 @@ def _is_interval(seconds: float) -> float:
     return seconds
 
 
-class WorkerVariables(BaseModel):
-    """The variables of a workers' host that are judged, with the defaults of the roles."""
+class LoadVariables(BaseModel):
+    """The variables of the load and of samples that are judged, with the defaults of the roles."""
 
     model_config = CONFIG
 
     locust_processes: Annotated[
         Whole, Field(ge=0, description="must be a number of workers, or 0 for one on each core")
     ] = 0
-
-
-class MasterVariables(BaseModel):
-    """The variables of the master's host that are judged, with the defaults of the roles."""
-
-    model_config = CONFIG
-
     locust_master_port: Port = 5557
-
-
-class SampledVariables(BaseModel):
-    """The variables of every host whose machine is sampled."""
-
-    model_config = CONFIG
-
     benchmark_host_metrics_interval_s: Annotated[
         Number,
         AfterValidator(_is_interval),
@@ -60,14 +46,14 @@ class SampledVariables(BaseModel):
 
 def load_host_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
     """Say what is wrong with the variables of load hosts, and with the intervals of samples on all hosts."""
-    judged: list[tuple[type[BaseModel], Iterable[str]]] = [
-        (WorkerVariables, groups.get("locust_workers", [])),
-        (MasterVariables, groups.get("locust_master", [])),
-        (SampledVariables, hosts_of_contract(groups)),
-    ]
-    for model, names in judged:
+    for variable, names in {
+        "locust_processes": groups.get("locust_workers", []),
+        "locust_master_port": groups.get("locust_master", []),
+        "benchmark_host_metrics_interval_s": hosts_of_contract(groups),
+    }.items():
         for name in names:
-            yield from field_problems(name, model, checked(model, hostvars[name])[1])
+            wrong = checked(LoadVariables, hostvars[name])[1]
+            yield from field_problems(name, LoadVariables, {key: wrong[key] for key in wrong.keys() & {variable}})
 
 
 def users_problems(users: int, workers: Mapping[str, int]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import yaml
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
-from zk_locust.contract.inventory.load_hosts import MasterVariables, SampledVariables, WorkerVariables
+from zk_locust.contract.inventory.load_hosts import LoadVariables
 from zk_locust.contract.inventory.members import MemberVariables
 from zk_locust.contract.inventory.reading import (
     Groups,
@@ -36,11 +36,7 @@ _OF_PLAYS: Final = (
 )
 # How alike (difflib's ratio) a name without our prefix is to one of ours when it is taken for a misspelling of it.
 _ALIKE: Final = 0.84
-_JUDGED: Final = {
-    name
-    for model in (MemberVariables, MasterVariables, WorkerVariables, SampledVariables)
-    for name in model.model_fields
-}
+_JUDGED: Final = {name for model in (MemberVariables, LoadVariables) for name in model.model_fields}
 _TYPES: Final[dict[str, tuple[TypeAdapter[Any], str]]] = {
     "int": (TypeAdapter(Whole), "must be a whole number"),
     "float": (TypeAdapter(Number), "must be a number"),
