@@ -24,7 +24,7 @@ from ansible.utils.display import Display
 FINISHING: Final = "ZK_LOCUST_FINISHING"
 PLAYBOOKS: Final = Path(__file__).parents[1] / "playbooks"
 # Options that stay as they were, beside `_FLAGS`. What to play (tags, check) does not, and what asks for passwords or
-# names their files is replaced by `Secrets`: nobody could answer a question that is asked from there.
+# names their files is replaced by `Secrets`: a question from there could not be answered.
 _OPTIONS: Final = ("inventory", "extra_vars", "connection", "timeout", "ssh_common_args", "forks",
     "sftp_extra_args", "scp_extra_args", "ssh_extra_args", "become_method", "become_user", "module_path")  # fmt: skip
 _OTHER_NAMES: Final = {"subset": "limit", "private_key_file": "private-key", "remote_user": "user"}

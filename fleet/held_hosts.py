@@ -15,7 +15,7 @@ def asking() -> dict[str, Any]:
 
 
 def is_abandoned(holder: Mapping[str, Any]) -> bool:
-    """Whether the lease is that of a process of this very machine which has ended, and loads nothing any more."""
+    """Whether the lease belongs to a process of this machine that has ended, and no load is running."""
     controller = holder.get("controller") or {}
     return not holder.get("loading") and is_here(controller) and not is_running(controller)
 
@@ -29,7 +29,7 @@ def description(holder: Mapping[str, Any]) -> str:
 def answered(result: Mapping[str, Any], action: str, run_id: str, ends: float) -> dict[str, Any]:
     """Return what the task adds to the module's result.
 
-    `held_by` says who holds the host, empty if nobody does. `claimed` or `released` is the run for which that was done.
+    `held_by` says who holds the host, empty if no run does. `claimed` or `released` is the run for which that was done.
     After a claim `lasts_until` is until when it holds the host at least (`ends`), 0 if it does not.
     """
     held_by = description(result["holder"]) if result.get("holder") else ""
@@ -55,7 +55,7 @@ def held_problems(leases: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
     ]
 
 
-# Only a load can be ended from another controller; and only what nobody loads can be taken over.
+# Another controller can end a load. It can take over only hosts without a load.
 _LOADED = "end its load (fab stop) and wait for its figures"
 _IDLE = (
     "end it on its own controller (Ctrl-C); if that controller is gone, -e run_lease_take=true takes over a host that"

@@ -1,4 +1,4 @@
-"""What one host's share of a run came to: one object, which plays hand on to the manifest and the verdict."""
+"""The result of one host in a run: one object, which plays pass to the manifest and the verdict."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -54,7 +54,7 @@ class HostResult:
 
     @property
     def is_blocking(self) -> bool:
-        """Whether the record stays open for this host's sake: it is the master, and its figures may still come."""
+        """Whether the record stays open for this host: it is the master, and its figures may still come."""
         return self.role == MASTER and not self.came and not self.nothing
 
     def uncollected(self) -> str:
@@ -79,7 +79,7 @@ class HostResult:
         return list(map(plain_line, found))  # much of it was said by the host
 
     def unknown_lines(self) -> list[str]:
-        """Return a line for each file that nobody expects."""
+        """Return a line for each unexpected file."""
         found = self._each(self.unknown, f"is no file of a run; it is kept in logs/{self.host}") if self.came else []
         return list(map(plain_line, found))
 

@@ -1,6 +1,9 @@
 """The share of a load that one load host runs: what `zk-locust host-run start` finds in `spec.json`."""
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypedDict
 
 from zk_locust.contract import run_files
@@ -52,6 +55,22 @@ def host_spec(host: str, load: Load, place: Place) -> dict[str, Any]:
     }
 
 
+def host_files(host: str, load: Load, place: Place) -> list[dict[str, str]]:
+    """Return the files of a load host's folder of the run, as the module `write_files` takes them, the spec first.
+
+    All processes of the load read the run's token and the secret parameters from one of the files.
+    """
+    contents = {
+        run_files.SPEC: (json.dumps(host_spec(host, load, place), indent=4).encode(), "0640"),
+        run_files.SECRETS: (json.dumps(load["plan"]["secret_environment"]).encode(), "0600"),
+        run_files.LOCUSTFILE: (Path(load["plan"]["locustfile"]).read_bytes(), "0640"),
+    }
+    return [
+        {"path": f"{place['folder']}/{name}", "content": base64.b64encode(content).decode(), "mode": mode}
+        for name, (content, mode) in contents.items()
+    ]
+
+
 def connect_string(load: Load) -> str:
     """Return the connect string of a load: as the parameters give it, else that of the inventory's members."""
     return str(load["plan"]["parameters"].get("hosts") or ",".join(member["client"] for member in load["members"]))
@@ -101,7 +120,7 @@ def _master(load: Load, place: Place) -> dict[str, Any]:
     }
     mode = ["--headless"]
     if load["web_bind_host"]:
-        # The page stays for a moment, so that whoever looks at it sees the end.
+        # The page stays for a moment, so that its reader sees the end.
         address = ["--web-host", load["web_bind_host"], "--web-port", str(load["web_port"])]
         mode = ["--autostart", "--autoquit", "3", *address]
     flags = [str(word) for pair in arguments.items() for word in pair]

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
+from zk_locust.contract.secrets import secret_names
+
 # Read by ZooKeeper as plain Java properties, never from zoo.cfg.
 _JAVA_PROPERTY_PREFIX: Final = "jute."
 
@@ -38,11 +40,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The sorted lines of zoo.cfg, those of them that are the list of members, and arguments of the JVM."""
+    """The sorted lines of zoo.cfg, those of them that are the list of members, and arguments of the JVM.
+
+    `secret_keys` are those whose values are kept off the screen and out of the run folder.
+    """
 
     zoo_cfg: list[str]
     servers: list[str]
     java_options: list[str]
+    secret_keys: list[str]
 
 
 def server_properties(members: Sequence[Member]) -> dict[str, str]:
@@ -95,4 +101,5 @@ def configuration(properties: Mapping[str, Any]) -> Configuration:
     java = sorted(key for key in texts if key.startswith(_JAVA_PROPERTY_PREFIX))
     lines = [f"{key}={texts[key]}" for key in sorted(texts.keys() - java)]
     servers = [line for line in lines if line.startswith("server.")]
-    return Configuration(lines, servers, [f"-D{key}={texts[key]}" for key in java])
+    java_options = [f"-D{key}={texts[key]}" for key in java]
+    return Configuration(lines, servers, java_options, secret_names(texts))

@@ -143,7 +143,7 @@ def note_results(
     taken_over: bool,
     interruption: str,
 ) -> dict[str, Any]:
-    """Note what came of every host's share. `load_hosts` and `members` map hosts to their results, the master first.
+    """Note the result of every host. `load_hosts` and `members` map hosts to their results, the master first.
 
     Returns `state` and `reason` of the run, and `lines` for the user. Fails while the master's figures may still come,
     unless `without_master` gives them up.
@@ -158,7 +158,7 @@ def note_results(
     given_up = f"the master's figures were given up: {master.uncollected()}" if master.is_blocking else ""
     if master.is_blocking and not without_master:
         raise run_record.RecordError(
-            f"{master.uncollected()}; mend it, and call playbooks/collect.yml again: the record stays open. If the"
+            f"{master.uncollected()}; correct it, and call playbooks/collect.yml again: the record stays open. If the"
             " master's files never come, -e benchmark_collect_without_master=true closes the run as failed, with what"
             " the other hosts have; -e run_record_run=ID finishes another run that was left behind"
         )
@@ -173,7 +173,7 @@ def note_results(
     run_record.update(record, {"missing": missing, "hosts": machines})
     lines = missing + [line for result in loads for line in result.unknown_lines()]
     if master_ended_well(master.status) and not given_up:
-        return {"state": "whole", "reason": "", "lines": lines}
+        return {"state": "complete", "reason": "", "lines": lines}
     failure = str(run_record.read(record / MANIFEST).get("reason") or "")
     state = "failed" if failure or given_up or not taken_over else "interrupted"
     return {"state": state, "reason": failure or given_up or interruption, "lines": lines}
@@ -211,7 +211,7 @@ def close_record(*, folder: Path, state: str, reason: str) -> dict[str, Any]:
 
 
 def open_folder(folder: Path) -> Path:
-    """Return the folder of an open record. Raises RecordError for any other: nobody else's folder is changed."""
+    """Return the folder of an open record. Raises RecordError for any other folder."""
     if not folder.is_absolute() or folder.parent.name != UNFINISHED or not folder.is_dir():
         raise run_record.RecordError(
             f"folder [{folder}] is no open record of a run; another controller may have closed it"

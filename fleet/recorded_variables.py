@@ -9,8 +9,8 @@ from zk_locust.contract.secrets import redacted
 _CONTRACT: Final = re.compile(r"(zookeeper|locust|benchmark|load_host)_\w+|ansible_(host|port|user|connection)")
 # Facts that our own roles have set while they worked.
 _WORKING_FACT: Final = re.compile(
-    r"(?!benchmark_run_time$)benchmark_(collect|run|plan)(_\w+)?|zookeeper_(result|serves)"
-    r"|load_host_(folder|interpreter|workers|versions|master_address|run_command|kind|environment)"
+    r"(?!benchmark_run_time$)benchmark_(collect|run|plan)(_\w+)?|zookeeper_(result|serves|checked|compared|before|status|answer|host_probe|problems|warnings)"
+    r"|load_host_(folder|found|probe|interpreter|workers|versions|master_address|run_command|kind|environment)"
 )
 
 

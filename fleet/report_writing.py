@@ -26,7 +26,7 @@ class Writer:
     start: str
 
     def runs(self) -> bool:
-        """Whether it has not ended; a zombie has, also where nobody reaps it, as in a container without an init."""
+        """Whether it has not ended; a zombie has ended, even if it is not reaped, as in a container without an init."""
         with contextlib.suppress(ChildProcessError):  # another process has begun it
             os.waitpid(self.pid, os.WNOHANG)
         return is_running(Identity(self.pid, int(self.start or 0)))
@@ -49,7 +49,7 @@ def finish(writer: Writer) -> tuple[int | None, str, str]:
     while not (work / "code").exists() and writer.runs():
         time.sleep(_POLL_S)
     texts = [(work / name).read_text() if (work / name).exists() else "" for name in ("code", "out", "err")]
-    # Not where this was interrupted: whoever finishes the run then waits for the same writer.
+    # Not after an interruption: the process that finishes the run waits for the same writer.
     shutil.rmtree(work, ignore_errors=True)
     return int(texts[0]) if texts[0].strip() else None, texts[1], texts[2]
 

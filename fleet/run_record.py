@@ -1,8 +1,8 @@
 """The record of a run on the controller: the folder that becomes `results/<run_id>/`.
 
 A record is open below `results/.unfinished/` from the run's first moment, and is renamed when it is closed. Tasks of
-several hosts note into it at the same time: whoever changes it holds its lock. `record_holders` says which controller
-is at work on it.
+several hosts write to it at the same time, so each change holds its lock. `record_holders` says which controller works
+on it.
 """
 
 import contextlib
@@ -59,7 +59,7 @@ def open_record(results: Path, scenario: str, label: str, controller_pid: int) -
 
 
 def first_manifest(name: str, label: str, started: datetime) -> dict[str, Any]:
-    """Return the manifest of a run of which nothing else is known yet."""
+    """Return the manifest of a run of which only this is known."""
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": name,
@@ -169,7 +169,7 @@ def _is_finished(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep everybody else from changing the record meanwhile. Raises RecordError where one does so for too long."""
+    """Hold the record's lock. Raises RecordError if another process holds it for too long."""
     lock = open_regular(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         deadline = time.monotonic() + _LOCK_LIMIT_S

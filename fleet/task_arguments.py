@@ -5,15 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, get_origin
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 _TYPES: Final = {str: "str", bool: "bool", int: "int", float: "float", dict: "dict", list: "list", Path: "path"}
 
 
-def call(action: ActionBase, function: Callable[..., dict[str, Any] | None], *before: Any) -> dict[str, Any]:
+def call(
+    action: ActionBase,
+    function: Callable[..., dict[str, Any] | None],
+    *before: Any,
+    failures: type[Exception] | tuple[type[Exception], ...] = (),
+) -> dict[str, Any]:
     """Call a function with `before` and a task's arguments: its keyword-only parameters say their names and types.
 
     Ansible checks and converts them; one without a default is required. Returns what the function returns, or `{}`.
+    An exception of `failures` fails the task with its message.
     """
     parameters = {
         name: parameter
@@ -32,4 +39,7 @@ def call(action: ActionBase, function: Callable[..., dict[str, Any] | None], *be
         name: Path(given[name]) if parameter.annotation is Path else given[name]
         for name, parameter in parameters.items()
     }
-    return function(*before, **values) or {}
+    try:
+        return function(*before, **values) or {}
+    except failures as error:
+        raise AnsibleActionFail(str(error)) from error

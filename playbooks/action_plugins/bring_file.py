@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from fleet.bounded_fetch import FetchError, bring_file
@@ -20,10 +19,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Bring the file."""
         super().run(tmp, task_vars)
-        try:
-            return call(self, bring_file, self._ask)
-        except FetchError as error:
-            raise AnsibleActionFail(str(error)) from error
+        return call(self, bring_file, self._ask, failures=FetchError)
 
     def _ask(self, text: str) -> Mapping[str, Any]:
         # With something to read there is no terminal; without pipelining, sudo may ask for one.

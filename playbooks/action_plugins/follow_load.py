@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -22,7 +21,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Follow the load to its end."""
         super().run(tmp, task_vars)
         ask = partial(self._low_level_execute_command, sudoable=True)
-        try:
-            return call(self, follow_load, ask, Display().display, (task_vars or {})["inventory_hostname"])
-        except SilentHostError as error:
-            raise AnsibleActionFail(str(error)) from None
+        return call(
+            self, follow_load, ask, Display().display, (task_vars or {})["inventory_hostname"], failures=SilentHostError
+        )

@@ -12,7 +12,7 @@ from fleet import machine_facts
 class ActionModule(ActionBase):  # type: ignore[misc]
     """The action `host_facts`: the arguments and results of `ansible.builtin.setup`, with processors and memory.
 
-    `told` is what this action gave on another host of the inventory that is the same machine: then nobody is asked.
+    `told` is the result for another host of the inventory on the same machine: then no host is asked.
     """
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

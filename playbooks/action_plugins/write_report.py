@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from fleet.report_writing import ReportError, write_report
@@ -20,7 +19,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Begin to write the report, or finish it."""
         super().run(tmp, task_vars)
-        try:
-            return call(self, write_report)
-        except ReportError as error:
-            raise AnsibleActionFail(str(error)) from None
+        return call(self, write_report, failures=ReportError)

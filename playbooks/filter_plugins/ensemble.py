@@ -18,7 +18,7 @@ def _listed(members: Iterable[Mapping[str, Any]]) -> list[Member]:
 def member_configuration(
     properties: Mapping[str, Any], own: Mapping[str, Any], members: Iterable[Mapping[str, Any]], **places: str
 ) -> dict[str, Any]:
-    """Return `zoo_cfg`, `servers` and `java_options` of a member; `places` are those of `member_properties`."""
+    """Return the `Configuration` of a member; `places` are those of `member_properties`."""
     derived = rendering.member_properties(Member.of(own), _listed(members), **places)
     return asdict(rendering.configuration({**properties, **derived}))
 

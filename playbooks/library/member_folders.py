@@ -195,7 +195,7 @@ def remove(path: Path, variable: str, member: str, check: bool) -> str:
 
 
 def wait_for_lock(folder: int) -> None:
-    """Wait until nobody else removes the folder, at most 20 s: whoever can read it can hold the lock."""
+    """Wait until no other process removes the folder, at most 20 s. Every reader can hold the lock."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:

@@ -1,5 +1,11 @@
 #!/usr/bin/python
-"""Show, claim or release the lease that a run has on a host."""
+"""The module `run_lease`: show, claim or release the lease that a run has on a host.
+
+A file in each of the folders says which run holds the host, its owner, since when and until when at the latest. Where
+`lock` is held, the host is loading.
+
+Returns `holder`, the lease of another run: run_id, owner, since, until, controller, loading; None without one.
+"""
 
 from __future__ import annotations
 
@@ -9,51 +15,19 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.host_lease import claim, damaged, other_holder, release
 
-DOCUMENTATION = """
-module: run_lease
-short_description: Show, claim or release the lease that a run has on a host
-description:
-  - A file in each of the folders says which run holds the host, whose, since when and until when at the latest.
-  - What loads the host beyond its lease is found by the lock that the run's supervisor holds.
-options:
-  action: {description: What to do., type: str, choices: [show, claim, release], default: show}
-  folders: {description: Folders that the run changes., type: list, elements: path, required: true}
-  lock: {description: 'The lock of the host''s supervisor, if it is a load host.', type: str, default: ''}
-  run_id: {description: 'The run that asks; none releases whatever lease there is.', type: str, default: ''}
-  owner: {description: Who asks., type: str, default: ''}
-  controller: {description: 'The asking process: pid, start, host, machine.', type: dict, default: {}}
-  seconds: {description: How long the lease lasts if nobody releases it., type: float, default: 0}
-  replaces: {description: Run whose lease may be taken away., type: str, default: ''}
-author: [zk-locust]
-"""
-
-EXAMPLES = """
-- name: Claim the host
-  run_lease:
-    action: claim
-    folders: [/var/lib/zk-locust]
-    run_id: 20261124T031500Z-quick
-    owner: ops@controller
-    seconds: 600
-"""
-
-RETURN = """
-holder: {description: 'Another lease: run_id, owner, since, until, controller, loading.', type: dict, returned: always}
-"""
-
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "action": {"type": "str", "choices": ["show", "claim", "release"], "default": "show"},
-            "folders": {"type": "list", "elements": "path", "required": True},
-            "lock": {"type": "str", "default": ""},
-            "run_id": {"type": "str", "default": ""},
+            "folders": {"type": "list", "elements": "path", "required": True},  # that the run changes
+            "lock": {"type": "str", "default": ""},  # of the supervisor, on a load host
+            "run_id": {"type": "str", "default": ""},  # that asks; none releases any lease
             "owner": {"type": "str", "default": ""},
-            "controller": {"type": "dict", "default": {}},
-            "seconds": {"type": "float", "default": 0},
-            "replaces": {"type": "str", "default": ""},
+            "controller": {"type": "dict", "default": {}},  # the process that asks: pid, start, host, machine
+            "seconds": {"type": "float", "default": 0},  # how long the lease lasts if it is not released
+            "replaces": {"type": "str", "default": ""},  # the run whose lease may be taken away
         },
         supports_check_mode=True,
     )

@@ -2,7 +2,7 @@
 """The module `write_files`: bring small files, and the folders they lie in, to a host, all in one call.
 
 A loop over `ansible.builtin.template` or `copy` takes several calls for each file. A file is replaced at once, and only
-if its content, mode or owner differs: nobody sees half of it, or sees it with another mode. All commands that validate
+if its content, mode or owner differs: no reader sees a part of it, or another mode. All commands that validate
 are run before the first file is replaced.
 
 Returns `written`: the paths that were not as they are to be; `held`: whether nothing was written because the process of

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.fleet
 def test_a_benchmark_on_many_hosts(fleet: LabFleet) -> None:
     play = fleet.play("benchmark").succeeded()
     run, manifest = fleet.the_run(), fleet.manifest()
-    assert manifest["state"] == "whole", play.screen
+    assert manifest["state"] == "complete", play.screen
     assert manifest["missing"] == []
     hosts = manifest["hosts"]
     assert set(hosts) == {"zk1", "zk2", "zk3", "load1", "load2", "load3"}

@@ -110,7 +110,7 @@ def test_killed_in_run_the_load_ends_by_itself_and_collect_brings_all_of_it(flee
     kill(begin(fleet, "  measured ", *LOAD_AND_AFTER))
     assert len(samplers(fleet)) == 3
     collected = fleet.play("collect").succeeded()
-    assert fleet.manifest()["state"] == "whole"
+    assert fleet.manifest()["state"] == "complete"
     assert_figures_are_complete(fleet, "measured", "cool-down")
     assert f"`fab report --run {fleet.the_run().name} --results-dir {fleet.results}`" in collected.screen
     assert_nothing_is_left(fleet)
@@ -123,7 +123,7 @@ def test_killed_in_collect_the_next_collect_does_it_again(fleet: LabFleet) -> No
     (folder / "manifest.json").write_text("")
     collected = fleet.play("collect").succeeded()
     assert "manifest.json is empty or damaged" in collected.screen
-    assert fleet.manifest()["state"] == "whole"
+    assert fleet.manifest()["state"] == "complete"
     assert_figures_are_complete(fleet, "measured", "cool-down")
     assert_nothing_is_left(fleet)
 

@@ -64,7 +64,7 @@ def test_make_benchmark_on_a_bare_host_ends_with_a_report(release: str, called: 
     host = here.controller.host
     latest = f"{CHECKOUT}/results/latest"
     manifest = json.loads(host.run(["cat", f"{latest}/manifest.json"]).stdout)
-    assert manifest["state"] == "whole", screen
+    assert manifest["state"] == "complete", screen
     assert manifest["missing"] == []
     assert "report.html" in host.run(["ls", latest]).stdout
     version = host.run([f"{CHECKOUT}/.venv/bin/python", "--version"]).stdout

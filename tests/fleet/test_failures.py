@@ -102,7 +102,7 @@ def test_controller_and_ssh_are_lost_and_the_load_ends_by_itself_and_is_collecte
     collected = fleet.play("collect").succeeded()
     assert f"Finishing {lease}" in collected.screen
     assert fleet.the_run().name == lease
-    assert fleet.manifest()["state"] == "whole"
+    assert fleet.manifest()["state"] == "complete"
     assert_nothing_is_left(fleet)
 
 

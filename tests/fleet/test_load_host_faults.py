@@ -137,7 +137,7 @@ def test_disks_are_full_for_a_while_and_connections_are_cut_and_no_figure_is_los
     assert {subject for event, subject in happened if event == "worker-lost"} == {"load3/worker-1"}
     assert {subject for event, subject in happened if event == "worker-returned"} == {"load3/worker-1"}
     manifest = fleet.manifest()
-    assert manifest["state"] == "whole"
+    assert manifest["state"] == "complete"
     assert len(manifest["hosts"]["load2"]["disk_full"]) == 1
     assert "Everything was written later" in json.dumps(manifest["verdict"])
     assert "The disk of load host load2 was full for" in json.dumps(manifest["verdict"])

@@ -1,4 +1,4 @@
-"""The whole path, from an inventory to a report, as users call it; and what becomes of a run that is cut short."""
+"""A benchmark as users call it, from the inventory to the report, and runs that are interrupted."""
 
 import csv
 import json
@@ -50,7 +50,7 @@ def single() -> Iterator[LocalFleet]:
 
 @pytest.fixture(scope="module")
 def run(fleet: LocalFleet) -> Path:
-    """Return the run folder of one whole benchmark."""
+    """Return the run folder of one complete benchmark."""
     play = fleet.play("benchmark", benchmark_report_figures=True).succeeded()
     (fleet.folder / "screen.txt").write_text(play.screen)
     return (fleet.results / "latest").resolve()
@@ -130,7 +130,7 @@ def test_every_machine_and_process_was_sampled_while_the_load_was_on_its_way(fle
 
 def test_the_manifest_says_what_was_run_on_what(run: Path) -> None:
     content = manifest(run)
-    assert content["state"] == "whole"
+    assert content["state"] == "complete"
     assert content["scenario"]["users"] == SCENARIO["users"]
     assert content["scenario"]["parameters"]["val-size"] == 64
     assert [phase["name"] for phase in content["phases"]][:4] == ["preflight", "provision", "run", "collect"]
@@ -189,7 +189,7 @@ def test_ctrl_c_after_the_record_is_closed_completes_the_benchmark(single: Local
     finally:
         single.end_process(ansible)
     (run,) = single.runs() - before
-    assert manifest(single.results / run)["state"] == "whole"
+    assert manifest(single.results / run)["state"] == "complete"
     assert (single.results / run / "report.html").exists()
     assert "Verdict:" in single.screen()
     assert "playbooks/tidy.yml" in single.screen()
@@ -213,7 +213,7 @@ def test_a_load_outlives_its_controller_ends_by_itself_and_is_collected_by_the_n
     wait_for(lambda: not single.load_processes(), 60, "the load goes on")
     single.play("collect").succeeded()
     (run,) = single.runs() - before
-    assert manifest(single.results / run)["state"] == "whole"
+    assert manifest(single.results / run)["state"] == "complete"
     assert ("stage-start", "cool-down") in events(single.results / run)
     assert measured_operations(single.results / run) > 100
     single.play("stop").succeeded()

@@ -1,4 +1,4 @@
-"""An ensemble of somebody else's, which only the connect string names."""
+"""An external ensemble, which only the connect string names."""
 
 import csv
 import json

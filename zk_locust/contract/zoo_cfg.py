@@ -52,15 +52,9 @@ _NUMBERS: Final[dict[str, tuple[int, int]]] = {
     for key in keys.split()
 }
 _SWITCHES: Final = (
-    *(
-        "sslQuorum",
-        "portUnification",
-        "sslQuorumReloadCertFiles",
-        "localSessionsEnabled",
-        "localSessionsUpgradingEnabled",
-    ),
-    *("syncEnabled", "reconfigEnabled", "quorumListenOnAllIPs", "jvm.pause.monitor", "multiAddress.enabled"),
-    *("multiAddress.reachabilityCheckEnabled", "snapshot.trust.empty"),
+    *("sslQuorum", "portUnification", "sslQuorumReloadCertFiles", "localSessionsEnabled", "snapshot.trust.empty"),
+    *("localSessionsUpgradingEnabled", "syncEnabled", "reconfigEnabled", "quorumListenOnAllIPs", "jvm.pause.monitor"),
+    *("multiAddress.enabled", "multiAddress.reachabilityCheckEnabled"),
 )
 # The first line of releases that has a key, also where a later patch release of that line brought it.
 _SINCE: Final[dict[str, tuple[int, int]]] = {

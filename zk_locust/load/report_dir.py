@@ -76,7 +76,7 @@ class ReportDir:
         return {
             "schema_version": 1,
             "run_id": self.folder.name,
-            "state": "whole",
+            "state": "complete",
             "started": self._started,
             "ended": _now(),
             "scenario": {

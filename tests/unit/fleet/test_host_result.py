@@ -72,7 +72,7 @@ def test_only_the_masters_figures_are_worth_waiting_for(folder: Path) -> None:
     assert missing(folder) == []
     full = {"problem": "no space left on device"}
     for found, why in ((full, "no space left on device"), ({}, "it cannot be reached")):
-        with pytest.raises(RecordError, match=f"^load1: its files could not be fetched, {why}; mend it, and call"):
+        with pytest.raises(RecordError, match=f"^load1: its files could not be fetched, {why}; correct it, and call"):
             noted(folder, load1=found)
     assert missing(folder, load2=full, load3={}) == [
         "load2: its files could not be fetched, no space left on device; they are left there",
@@ -90,7 +90,7 @@ def test_the_figures_of_a_master_that_never_comes_back_can_be_given_up(folder: P
     assert (answer["state"], answer["reason"]) == ("failed", line)
     well = HOME | {"status": ended(0, "leader")}
     answer, manifest = noted(folder, without_master=True, load1=well)
-    assert (answer["state"], answer["reason"], manifest["missing"]) == ("whole", "", [])
+    assert (answer["state"], answer["reason"], manifest["missing"]) == ("complete", "", [])
 
 
 @pytest.mark.parametrize(

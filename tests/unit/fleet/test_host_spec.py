@@ -1,12 +1,14 @@
 """What a load host is told to run."""
 
+import base64
 import itertools
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fleet.host_spec import Load, Place, connect_string, host_spec
+from fleet.host_spec import Load, Place, connect_string, host_files, host_spec
 from zk_locust.agent.overview import LOCK
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.inventory.members import ensemble_members
@@ -34,12 +36,15 @@ def load(**changes: Any) -> Load:
     return {**found, **changes}  # type: ignore[typeddict-item]
 
 
-def spec(host: str = "load1", workers: int = 2, interval_s: float = 0, **changes: Any) -> dict[str, Any]:
-    place: Place = {
+def place(workers: int = 2, interval_s: float = 0) -> Place:
+    return {
         "folder": "/var/lib/zk-locust/load/runs/r", "state_dir": "", "python": "/venv/bin/python", "workers": workers,
         "sample_interval_s": interval_s,
     }  # fmt: skip
-    return host_spec(host, load(**changes), place)
+
+
+def spec(host: str = "load1", workers: int = 2, interval_s: float = 0, **changes: Any) -> dict[str, Any]:
+    return host_spec(host, load(**changes), place(workers, interval_s))
 
 
 def processes(host: str = "load1", workers: int = 2, **changes: Any) -> list[dict[str, Any]]:
@@ -139,3 +144,21 @@ def test_a_host_is_sampled_beside_its_load_or_not_at_all() -> None:
 def test_everything_that_is_started_is_plain_text_for_a_spec() -> None:
     for process in json.loads(json.dumps(processes())):
         assert all(isinstance(word, str) for word in process["arguments"])
+
+
+def test_a_host_gets_its_spec_the_secrets_and_the_locustfile_each_for_whom_it_is(tmp_path: Path) -> None:
+    locustfile = tmp_path / "mine.py"
+    locustfile.write_bytes(b"# \xe9\n\n")  # in whatever encoding: the file is copied as it is
+    plan = PLAN | {"locustfile": str(locustfile), "secret_environment": {"ZK_LOCUST_TOKEN": "s3cret"}}
+    files = host_files("load1", load(plan=plan), place())
+    folder = "/var/lib/zk-locust/load/runs/r"
+    assert [(file["path"], file["mode"]) for file in files] == [
+        (f"{folder}/spec.json", "0640"),
+        (f"{folder}/secrets.json", "0600"),
+        (f"{folder}/locustfile.py", "0640"),
+    ]
+    told, secrets, copied = (base64.b64decode(file["content"]) for file in files)
+    assert json.loads(told) == host_spec("load1", load(plan=plan), place())
+    assert b"s3cret" not in told
+    assert json.loads(secrets) == {"ZK_LOCUST_TOKEN": "s3cret"}
+    assert copied == locustfile.read_bytes()

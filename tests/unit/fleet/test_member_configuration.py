@@ -61,3 +61,8 @@ def test_a_member_is_taken_from_what_the_inventory_says_of_it() -> None:
 def test_a_transaction_log_on_a_device_of_its_own() -> None:
     assert "dataLogDir" not in member_properties(member(1), [member(1)], "/data")
     assert member_properties(member(1), [member(1)], "/data", "/log")["dataLogDir"] == "/log"
+
+
+def test_a_configuration_names_its_secret_keys() -> None:
+    assert configuration({"tickTime": 2000, "ssl.keyStore.password": "x"}).secret_keys == ["ssl.keyStore.password"]
+    assert configuration({"tickTime": 2000, "jute.maxbuffer": 1}).secret_keys == []

@@ -350,17 +350,20 @@ def test_the_command_prints_plan_and_problems_as_json(
 @pytest.mark.parametrize(
     ("hosts", "members"),
     [
-        ("a.example.org,b.example.org:2182/app", [("a.example.org", 2181), ("b.example.org", 2182)]),
-        ("[::1],[fd00::2]:2182", [("::1", 2181), ("fd00::2", 2182)]),
+        (
+            "a.example.org,b.example.org:2182/app",
+            [("a.example.org:2181", "a.example.org", 2181), ("b.example.org:2182", "b.example.org", 2182)],
+        ),
+        ("[::1],[fd00::2]:2182", [("[::1]:2181", "::1", 2181), ("[fd00::2]:2182", "fd00::2", 2182)]),
         (None, []),
     ],
 )
 def test_a_plan_has_the_members_that_its_connect_string_names(
-    tmp_path: Path, hosts: str | None, members: list[tuple[str, int]]
+    tmp_path: Path, hosts: str | None, members: list[tuple[str, str, int]]
 ) -> None:
     plan = plan_of(tmp_path, {"parameters": {"hosts": hosts} if hosts else {}})
     shown = plan_as_json(plan, [])["plan"]["members"]
-    assert [(member["address"], member["client_port"]) for member in shown] == members
+    assert [(member["name"], member["address"], member["client_port"]) for member in shown] == members
 
 
 WORKLOAD: dict[str, Any] = {"operations": {"get": 1}, "nodes": 50_000, "values": 100}

@@ -74,7 +74,7 @@ def test_a_bundle_has_a_bound_in_number_and_says_what_is_left_out(control: Path,
     assert {"zookeeper.log", "zookeeper.out", "gc.log"} <= logs
     assert len(files["gc.log"]) == 32 * 2**20
     assert files["left-out.txt"].decode().splitlines() == [
-        "gc.log: all but its last 32 MiB",
+        "gc.log: only its last 32 MiB",
         "106 more files of the log folder: over 200 files, 256 MiB or 120 s, or with an unusual name",
     ]
 

@@ -1,4 +1,4 @@
-"""What the role `zookeeper` makes of the answers of its members, by its own expressions."""
+"""What the roles `zookeeper` and `benchmark_run` make of the answers of members, by their own expressions."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,10 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import filter_loader
 from ansible.template import Templar
 
+from fleet.record_tasks import note
+from fleet.run_record import read
 from lab.places import PROJECT
+from zk_locust.contract.run_files import MANIFEST
 
 ROLE = PROJECT / "roles/zookeeper"
 
@@ -36,9 +39,9 @@ def found(expression: str, told: dict[str, dict[str, Any]], of: str = "", **vari
 
 def test_restarts_follow_what_the_role_has_registered() -> None:
     told: dict[str, dict[str, Any]] = {
-        "a": {"__zookeeper_state": {"member_state": "outdated"}, "__zookeeper_before": {"mode": "leader"}},
-        "b": {"__zookeeper_state": {"member_state": "current"}, "__zookeeper_before": {"skipped": True}},
-        "c": {"__zookeeper_state": {"member_state": "outdated"}, "__zookeeper_before": {"mode": "follower"}},
+        "a": {"zookeeper_compared": {"member_state": "outdated"}, "zookeeper_before": {"mode": "leader"}},
+        "b": {"zookeeper_compared": {"member_state": "current"}, "zookeeper_before": {"skipped": True}},
+        "c": {"zookeeper_compared": {"member_state": "outdated"}, "zookeeper_before": {"mode": "follower"}},
     }
     assert found("_zookeeper_restarts", told) == {
         "at_once": [],
@@ -51,7 +54,7 @@ def test_restarts_follow_what_the_role_has_registered() -> None:
 def test_members_are_found_by_their_state_before_anything_was_written() -> None:
     states = {"z1": "stopped", "z2": "regrouped", "z3": "current"}
     told: dict[str, dict[str, Any]] = {
-        name: {"__zookeeper_checked": {"member_state": state}} for name, state in states.items()
+        name: {"zookeeper_checked": {"member_state": state}} for name, state in states.items()
     }
     assert found("_zookeeper_stopped", told) == ["z1"]
     assert found("_regrouped", told, "check.yml: Leave no member out of a changed list") == ["z2"]
@@ -62,11 +65,11 @@ def test_a_member_is_not_started_beside_one_with_another_list() -> None:
     members = [{"name": f"z{id}", "id": id, "peer_type": "participant", "address": f"h{id}", **listed} for id in (1, 3)]
     told: dict[str, dict[str, Any]] = {
         "z3": {
-            "__zookeeper_checked": {"member_state": "stopped", "listed": False},
+            "zookeeper_checked": {"member_state": "stopped", "listed": False},
             "__zookeeper_others": {"results": [{"item": {"name": "z1"}, "mode": "leader"}]},
             "__zookeeper_lists": {"answers": {"z1": {"voting_view": {"current_config": {}}}}},
         },
-        "z4": {"__zookeeper_checked": {"member_state": "current", "listed": True}},
+        "z4": {"zookeeper_checked": {"member_state": "current", "listed": True}},
     }
     task = "check.yml: Start no member beside others with another list"
     assert found("_others", told, task, _zookeeper_members=members) == ["z1 (it has another list)"]
@@ -76,11 +79,11 @@ def test_a_member_is_not_started_beside_one_with_another_list() -> None:
 def test_members_that_do_not_serve_are_explained() -> None:
     told: dict[str, dict[str, Any]] = {
         "b": {
-            "__zookeeper_status": {"mode": "", "serves": False, "error": "its process has ended"},
+            "zookeeper_status": {"mode": "", "serves": False, "error": "its process has ended"},
             "__zookeeper_tail": {"stdout_lines": ["Invalid config, exiting abnormally"]},
             "__zookeeper_start": {"stderr_lines": ["the process did not start"]},
         },
-        "a": {"__zookeeper_status": {"mode": "leader", "serves": True}},
+        "a": {"zookeeper_status": {"mode": "leader", "serves": True}},
     }
     failed = found(
         "_zookeeper_failed", told, "gate.yml: Explain members that do not serve", _zookeeper_gated=["a", "b"]
@@ -93,7 +96,7 @@ def test_members_that_do_not_serve_are_explained() -> None:
         "    Invalid config, exiting abnormally",
         "    the process did not start",
     ]
-    silent: dict[str, dict[str, Any]] = {"b": {"__zookeeper_status": {"error": ""}, "__zookeeper_tail": {"rc": 1}}}
+    silent: dict[str, dict[str, Any]] = {"b": {"zookeeper_status": {"error": ""}, "__zookeeper_tail": {"rc": 1}}}
     lines = found("lines", silent, "failed.yml: Show the end of the log")
     assert "b did not come up: it does not serve requests. The end of its log:" in lines
     assert lines[-1] == "    (there is no log)"
@@ -101,10 +104,35 @@ def test_members_that_do_not_serve_are_explained() -> None:
 
 def test_the_last_answer_of_each_member_is_shown() -> None:
     told: dict[str, dict[str, Any]] = {
-        "a": {"_zookeeper_answer": {"mode": "leader", "version": "3.8.0"}},
-        "b": {"_zookeeper_answer": {"mode": "follower", "version": "3.8.0"}},
+        "a": {"zookeeper_answer": {"mode": "leader", "version": "3.8.0"}},
+        "b": {"zookeeper_answer": {"mode": "follower", "version": "3.8.0"}},
     }
     task = "verify.yml: Say which role each member has"
     assert found("lines", told, task) == ["The ensemble serves: a leader, b follower (ZooKeeper 3.8.0)"]
-    unknown: dict[str, dict[str, Any]] = {"a": {"_zookeeper_answer": {"mode": "standalone", "version": ""}}}
+    unknown: dict[str, dict[str, Any]] = {"a": {"zookeeper_answer": {"mode": "standalone", "version": ""}}}
     assert found("lines", unknown, task) == ["The ensemble serves: a standalone"]
+
+
+def test_members_of_a_connect_string_are_recorded_as_far_as_they_told(folder: Path) -> None:
+    tasks = _loaded(PROJECT / "roles/benchmark_run/tasks/ensemble.yml")
+    (task,) = (task for task in tasks if task["name"] == "Note what they have told")
+    orders = "\x1b[2Jfollower"
+    answers = [
+        {"item": {"name": "a.example.org:2181"}, "mode": "leader", "version": "3.9.3"},
+        {"item": {"name": "[fd00::2]:2182"}, "mode": orders, "version": ""},
+        {"item": {"name": "c.example.org:2181"}, "mode": "", "version": "", "error": "no answer"},
+        {"item": {"name": "d.example.org:2181"}, "msg": "it was not run"},
+    ]
+
+    def told(expression: Any, **variables: Any) -> Any:
+        return Templar(loader=DataLoader(), variables=task["vars"] | variables).template(expression)
+
+    for item in told(task["loop"], __benchmark_run_asked={"results": answers}):
+        note(folder=folder, values=told(task["run_record"]["values"], item=item))
+    hosts = read(folder / MANIFEST)["hosts"]
+    assert hosts["a.example.org:2181"] == {"zookeeper_version": "3.9.3", "zookeeper_mode": "leader"}
+    assert hosts["[fd00::2]:2182"]["zookeeper_version"] == "unknown"
+    assert "follower" in hosts["[fd00::2]:2182"]["zookeeper_mode"]
+    assert hosts["[fd00::2]:2182"]["zookeeper_mode"].isprintable()
+    assert len(hosts) == 2, "one that did not answer is left out"
+    assert told(task["loop"], __benchmark_run_asked={"skipped": True}) == []

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,11 +11,14 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+import yaml
 
 from fleet.host_files import take_in
 from fleet.merging import merge_samples
 from fleet.pack import Limits
 from fleet.run_record import close_record, open_record
+from lab.places import PROJECT
+from zk_locust.contract.run_files import HOST_METRICS, PROGRESS, SECRETS
 
 PROCESSES = [
     {"name": "master", "environment": {"ZK_LOCUST_ZK_METRICS_COLLECT": "1000.0"}},
@@ -147,3 +151,15 @@ def test_files_that_nobody_expects_are_bounded_in_number(folder: Path) -> None:
     found = taken_in(folder, more={f"core.{number:04}": b"" for number in range(1000)})
     assert found["unknown"][:2] == ["core.0000", "core.0001"]
     assert (len(found["unknown"]), found["unknown"][-1]) == (21, "and 980 more")
+
+
+def test_roles_name_the_files_of_a_run_as_the_contract_does() -> None:
+    roles = PROJECT / "roles"
+    stays = yaml.safe_load((roles / "benchmark_collect/vars/main.yml").read_text())["_benchmark_collect_stays"]
+    assert stays == [f"*{SECRETS}", f"*{PROGRESS}", "*__pycache__*"]
+    samples = yaml.safe_load((roles / "zookeeper/vars/main.yml").read_text())["_zookeeper_samples_file"]
+    assert samples.endswith(f"/zookeeper-{HOST_METRICS}")
+    named = re.compile(r"[\w-]+\.(?:json|jsonl|csv|hlog)\b")
+    texts = [file.read_text() for place in (roles, PROJECT / "playbooks") for file in place.rglob("*.yml")]
+    found = {name for text in texts for name in named.findall(text)}
+    assert found == {SECRETS, PROGRESS, f"zookeeper-{HOST_METRICS}"}, "other names belong to run_files"

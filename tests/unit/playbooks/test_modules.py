@@ -276,7 +276,7 @@ def test_an_answer_without_an_end_is_bounded(pieces: bytes, word: str) -> None:
 
 def test_a_host_knows_which_of_its_addresses_is_meant() -> None:
     assert host_probe.own_address("127.0.0.1") == "127.0.0.1"
-    assert host_probe.own_address("192.0.2.1") == "", "an address of documentation is nobody's"
+    assert host_probe.own_address("192.0.2.1") == "", "no host has an address that is reserved for documentation"
     assert host_probe.own_address("no-such-name.invalid") == ""
 
 

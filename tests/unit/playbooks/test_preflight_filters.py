@@ -287,7 +287,7 @@ def test_secrets_that_an_admin_server_shows_are_named_without_their_values() -> 
         (line,) = open_secret_warnings("z", keys, address, 8080)
         assert line.startswith(
             "z: zookeeper_properties [DigestAuthenticationProvider.superDigest, ssl.keyStore.password]: the AdminServer"
-            " shows the values to whoever reaches zookeeper_admin_port [8080]"
+            " shows the values to all who reach zookeeper_admin_port [8080]"
         )
     told = {"z": {"problems": [], "warnings": [line]}}
     hostvars: dict[str, dict[str, Any]] = {"z": {}, "localhost": {}}

@@ -304,7 +304,7 @@ def test_runs_that_are_closed_at_the_same_time_leave_latest_at_the_newest(result
 def test_a_lock_that_is_no_file_is_refused_and_not_waited_for(folder: Path, make: Any) -> None:
     make(folder / ".lock")
     with pytest.raises(OSError, match=r"(Is a directory|it is not a regular file): '.*\.lock'"):
-        update(folder, {"state": "whole"})
+        update(folder, {"state": "complete"})
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"run_id": "x', b"\xff\xfe", b"\0" * 200])
@@ -314,7 +314,7 @@ def test_a_manifest_that_a_power_loss_has_damaged_is_said_and_begun_anew(
     folder = open_record(results, "quick", "", ended)
     (folder / MANIFEST).write_bytes(content)
     with pytest.raises(OSError, match=r"manifest\.json is (empty or )?damaged"):
-        update(folder, {"state": "whole"})
+        update(folder, {"state": "complete"})
     assert left_behind(results) == [folder], "its figures are still on the hosts"
     (note,) = take_over(folder, os.getpid())
     assert "manifest.json is " in note
@@ -391,7 +391,7 @@ def test_a_folder_that_is_no_open_record_is_refused(folder: str, tmp_path: Path,
         "note": {"values": {}},
         "add_results": {"host": "a", "role": "master", "pack": "/x", "problem": "", "told": {}},
         "note_results": results | {"load_hosts": {"a": {}}},
-        "close": {"state": "whole", "reason": ""},
+        "close": {"state": "complete", "reason": ""},
     }
     for operation, arguments in asked.items():
         with pytest.raises(AnsibleActionFail, match="is no open record of a run"):

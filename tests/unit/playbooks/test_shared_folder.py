@@ -1,13 +1,12 @@
 """Load hosts that share their state folder are refused by name."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from fleet.shared_folders import shared_folder_problems
-from lab.places import PROJECT
 from lab.plays import Fleet
 
 FOLDER = "/home/bench/.cache/zk-locust/load"
@@ -48,7 +47,7 @@ def test_provisioning_that_is_called_alone_refuses_a_shared_folder(tmp_path: Pat
     """Stands in for a network file system: what hosts tell of their folders is given beforehand."""
     local = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
     hosts = {
-        name: local | {"load_host_state_dir": str(tmp_path / name), "__preflight_load_host": probed(name, NFS)}
+        name: local | {"load_host_state_dir": str(tmp_path / name), "load_host_probe": probed(name, NFS)}
         for name in ("a", "b")
     }
     children = {
@@ -61,10 +60,31 @@ def test_provisioning_that_is_called_alone_refuses_a_shared_folder(tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == [], "nothing was made"
 
 
-def test_the_role_probes_the_folder_itself() -> None:
-    tasks = yaml.safe_load((PROJECT / "roles/load_host/tasks/shared_folder.yml").read_text())
-    (probe,) = (task for task in tasks if "host_probe" in task)
-    assert probe["register"] == "__load_host_probed"
-    (refusal,) = (task for task in tasks if "ansible.builtin.assert" in task)
-    assert "'__load_host_probed'" in refusal["vars"]["_own"], "what it has found counts too"
-    assert probe["host_probe"]["folders"] == ["{{ load_host_folder }}"]
+# A host's Python, on which all disks are those of a server. Each such host is a machine of its own.
+PYTHON = """#!{python}
+import pathlib, re, sys
+read = pathlib.Path.read_text
+def read_text(file, *given, **named):
+    if str(file) == "/etc/machine-id":
+        return pathlib.Path(__file__).name
+    text = read(file, *given, **named)
+    return re.sub(r" - \\S+ ", " - nfs4 ", text) if str(file) == "/proc/self/mountinfo" else text
+pathlib.Path.read_text = read_text
+exec(sys.stdin.read(), {{"__name__": "__main__"}})
+"""
+
+
+def test_what_the_role_has_probed_counts_where_preflight_was_not_there(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    hosts = {}
+    for name in ("a", "b"):
+        python = tmp_path / name
+        python.write_text(PYTHON.format(python=sys.executable))
+        python.chmod(0o755)
+        local = {"ansible_connection": "local", "ansible_python_interpreter": str(python)}
+        hosts[name] = local | {"load_host_state_dir": str(home)}
+    children = {"zookeeper": {}, "locust_master": {"hosts": {"a": {}}}, "locust_workers": {"hosts": {"a": {}, "b": {}}}}
+    play = Fleet(tmp_path, {"all": {"hosts": hosts, "children": children}}).play("provision").failed()
+    assert f"a, b: load_host_state_dir [{home}/load] is one folder of a network" in " ".join(play.screen.split())
+    assert list(home.iterdir()) == [], "nothing was made"

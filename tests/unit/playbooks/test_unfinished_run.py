@@ -111,7 +111,7 @@ def test_what_was_told_is_handed_on_and_gone_once_it_is_read(
     assert shown == ["swordfish 600 haddock false none", "nobody answers", "PLAY [Find the run]", "gone"]
 
 
-LAST = "Say it when the run has failed"
+LAST = "Fail if the run has failed"
 BEGUN = {"folder": "/r/results/run", "work": "/tmp/w", "pid": 7, "start": "1"}
 
 

@@ -49,7 +49,7 @@ def test_the_hosts_that_have_it_are_named() -> None:
     "name",
     [
         *("ansible_host", "inventory_hostname", "groups", "hostvars", "playbook_dir", "ansible_zookeeper_heap"),
-        *("_zookeeper_debian_jars", "__host_facts", "preflight_began"),
+        *("_zookeeper_debian_jars", "host_facts_answer", "preflight_began"),
         *("site", "datacenter", "users", "heap", "my_heap", "kafka_heap", "db_users", "zk_version", "rack_id", "label"),
     ],
 )

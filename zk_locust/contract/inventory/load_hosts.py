@@ -13,6 +13,7 @@ from zk_locust.contract.inventory.reading import (
     Port,
     Whole,
     checked,
+    field_problems,
     hosts_of_contract,
 )
 
@@ -27,38 +28,32 @@ def _is_interval(seconds: float) -> float:
     return seconds
 
 
-class LoadHostVariables(BaseModel):
-    """The variables of a load host that are judged, with the defaults of the roles."""
+class LoadVariables(BaseModel):
+    """The variables of the load and of samples that are judged, with the defaults of the roles."""
 
     model_config = CONFIG
 
-    locust_processes: Annotated[Whole, Field(ge=0)] = 0
+    locust_processes: Annotated[
+        Whole, Field(ge=0, description="must be a number of workers, or 0 for one on each core")
+    ] = 0
     locust_master_port: Port = 5557
-
-
-class SampledVariables(BaseModel):
-    """The variables of every host whose machine is sampled."""
-
-    model_config = CONFIG
-
-    benchmark_host_metrics_interval_s: Annotated[Number, AfterValidator(_is_interval)] = 1
+    benchmark_host_metrics_interval_s: Annotated[
+        Number,
+        AfterValidator(_is_interval),
+        Field(description="must be seconds from 0.1 to 3600, or 0 for no samples of the machines"),
+    ] = 1
 
 
 def load_host_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
     """Say what is wrong with the variables of load hosts, and with the intervals of samples on all hosts."""
-    for group, variable, rule in (
-        ("locust_workers", "locust_processes", "must be a number of workers, or 0 for one on each core"),
-        ("locust_master", "locust_master_port", "must be a port from 1 to 65535"),
-    ):
-        for name in groups.get(group, []):
-            _, wrong = checked(LoadHostVariables, hostvars[name])
-            if variable in wrong:
-                yield f"{name}: {variable} [{wrong[variable]}] {rule}"
-    for name in hosts_of_contract(groups):
-        for variable, value in checked(SampledVariables, hostvars[name])[1].items():
-            yield (
-                f"{name}: {variable} [{value}] must be seconds from 0.1 to 3600, or 0 for no samples of the machines"
-            )
+    for variable, names in {
+        "locust_processes": groups.get("locust_workers", []),
+        "locust_master_port": groups.get("locust_master", []),
+        "benchmark_host_metrics_interval_s": hosts_of_contract(groups),
+    }.items():
+        for name in names:
+            wrong = checked(LoadVariables, hostvars[name])[1]
+            yield from field_problems(name, LoadVariables, {key: wrong[key] for key in wrong.keys() & {variable}})
 
 
 def users_problems(users: int, workers: Mapping[str, int]) -> list[str]:

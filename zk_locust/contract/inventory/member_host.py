@@ -102,13 +102,13 @@ def open_secret_warnings(name: str, properties: Iterable[str], address: str, por
     """Return a line where a member's AdminServer at `address` (empty: all) hands out secrets of zoo.cfg.
 
     ZooKeeper makes each key that it does not know a system property, and `/commands/system_properties` shows all of
-    them to whoever asks. No setting switches that command off. A key that names a file shows only its path.
+    them to every client. No setting switches that command off. A key that names a file shows only its path.
     """
     secrets = [key for key in secret_names(properties) if not key.lower().endswith("path")]
     if not secrets or address.startswith("127.") or address in ("::1", "localhost"):
         return []
     return [
-        f"{name}: zookeeper_properties [{', '.join(secrets)}]: the AdminServer shows the values to whoever reaches"
+        f"{name}: zookeeper_properties [{', '.join(secrets)}]: the AdminServer shows the values to all who reach"
         f" zookeeper_admin_port [{port}] (/commands/system_properties); let only the master's host reach that port"
         " (a firewall), or name files instead (ssl.keyStore.passwordPath and the like, from 3.8 on), or listen on"
         " loopback (zookeeper_bind_address)"

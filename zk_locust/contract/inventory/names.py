@@ -9,9 +9,18 @@ from typing import Annotated, Any, Final
 import yaml
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
-from zk_locust.contract.inventory.load_hosts import LoadHostVariables, SampledVariables
+from zk_locust.contract.inventory.load_hosts import LoadVariables
 from zk_locust.contract.inventory.members import MemberVariables
-from zk_locust.contract.inventory.reading import Groups, HostVars, Number, Unreadable, Whole, hosts_of_contract, read
+from zk_locust.contract.inventory.reading import (
+    Groups,
+    HostVars,
+    Number,
+    Unreadable,
+    Whole,
+    hosts_of_contract,
+    read,
+    unreadable_problem,
+)
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.truth import is_true
 
@@ -27,9 +36,7 @@ _OF_PLAYS: Final = (
 )
 # How alike (difflib's ratio) a name without our prefix is to one of ours when it is taken for a misspelling of it.
 _ALIKE: Final = 0.84
-_JUDGED: Final = {
-    name for model in (MemberVariables, LoadHostVariables, SampledVariables) for name in model.model_fields
-}
+_JUDGED: Final = {name for model in (MemberVariables, LoadVariables) for name in model.model_fields}
 _TYPES: Final[dict[str, tuple[TypeAdapter[Any], str]]] = {
     "int": (TypeAdapter(Whole), "must be a whole number"),
     "float": (TypeAdapter(Number), "must be a number"),
@@ -75,7 +82,7 @@ def variable_problems(
                 yield from _type_problem(host, name, known[name], variables)
     for name, by in unknown.items():
         subject = "every host" if len(by) == len(hosts) > 1 else ", ".join(by)
-        # Without the value: nobody knows whether it is a secret.
+        # Without the value: it may be a secret.
         yield (
             f"{subject}: {name}: there is no such variable{nearest(name, known)}; correct the name, or choose another"
             f" one for a variable of your own ({', '.join(_PREFIXES)} are zk-locust's)"
@@ -92,7 +99,7 @@ def _type_problem(host: str, name: str, kind: str, variables: Mapping[str, Any])
     value = read(variables, name, None)
     adapter, rule = _TYPES[kind]
     if isinstance(value, Unreadable):
-        yield f"{host}: {name} cannot be evaluated: {value}; correct its template in the inventory"
+        yield unreadable_problem(host, name, value)
     elif value is not None:
         try:
             adapter.validate_python(value)

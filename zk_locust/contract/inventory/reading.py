@@ -1,9 +1,12 @@
 """Reading variables: values as Ansible gives them, checked against a model, with messages of our own."""
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Final, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from zk_locust.contract.nearest_name import nearest
+from zk_locust.contract.secrets import kind_of
 
 Groups = Mapping[str, Iterable[str]]
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -22,7 +25,7 @@ def _no_bool(value: Any) -> Any:
 Whole = Annotated[int, BeforeValidator(_no_bool)]
 """A whole number, also as text, which `-e name=1` and INI inventories give."""
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
-Port = Annotated[Whole, Field(ge=1, le=65535)]
+Port = Annotated[Whole, Field(ge=1, le=65535, description="must be a port from 1 to 65535")]
 
 
 class Unreadable:
@@ -52,11 +55,31 @@ def checked(model: type[Model], variables: Mapping[str, Any]) -> tuple[Model, di
     """
     given = {name: read(variables, name, None) for name in model.model_fields}
     given = {name: value for name, value in given.items() if value is not None}
+    wrong = {name: value for name, value in given.items() if isinstance(value, Unreadable)}
     try:
-        return model.model_validate(given), {}
+        return model.model_validate({name: given[name] for name in given.keys() - wrong}), wrong
     except ValidationError as error:
-        wrong = {str(each["loc"][0]): given[str(each["loc"][0])] for each in error.errors(include_url=False)}
-    return model.model_validate({name: value for name, value in given.items() if name not in wrong}), wrong
+        wrong |= {str(each["loc"][0]): given[str(each["loc"][0])] for each in error.errors(include_url=False)}
+    return model.model_validate({name: given[name] for name in given.keys() - wrong}), wrong
+
+
+def field_problems(host: str, model: type[BaseModel], wrong: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the `wrong` values of a host must be: the description of their fields."""
+    for variable, value in wrong.items():
+        field = model.model_fields[variable]
+        rule = field.description or "must be text"
+        if isinstance(value, Unreadable):
+            yield unreadable_problem(host, variable, value)
+        elif get_origin(field.annotation) is list:  # items may be secret
+            yield f"{host}: {variable} {rule}, and is {kind_of(value)}"
+        else:
+            hint = nearest(str(value).lower(), filter(lambda word: isinstance(word, str), get_args(field.annotation)))
+            yield f"{host}: {variable} [{value}] {rule}{hint}"
+
+
+def unreadable_problem(host: str, variable: str, value: Unreadable) -> str:
+    """Return the line for a variable whose template failed."""
+    return f"{host}: {variable} cannot be evaluated: {value}; correct its template in the inventory"
 
 
 def hosts_of_contract(groups: Groups) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from zk_locust.contract.inventory.load_hosts import LoadHostVariables
+from zk_locust.contract.inventory.load_hosts import LoadVariables
 from zk_locust.contract.inventory.machines import machines
 from zk_locust.contract.inventory.members import PORTS, Member, members
 from zk_locust.contract.inventory.reading import Groups, HostVars, Unreadable, checked
@@ -53,7 +53,7 @@ def _member_sockets(member: Member) -> Iterator[_Socket]:
 def _master_sockets(groups: Groups, hostvars: HostVars) -> Iterator[_Socket]:
     masters = list(groups.get("locust_master", []))
     for name in masters if len(masters) == 1 else []:
-        variables, wrong = checked(LoadHostVariables, hostvars[name])
+        variables, wrong = checked(LoadVariables, hostvars[name])
         if "locust_master_port" not in wrong:
             machine = machines(groups, hostvars)[name]
             yield _Socket(name, "locust_master_port", machine, name, "*", variables.locust_master_port)
