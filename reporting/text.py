@@ -18,7 +18,7 @@ def latency_ms(value_us: float | None) -> str:
 
 
 def rate(value: float | None) -> str:
-    """Operations a second: whole above 100, otherwise with one decimal."""
+    """Operations a second: an integer from 100 on, otherwise with one decimal."""
     if value is None:
         return NOTHING
     return f"{value:,.0f}" if value >= 99.95 or value == 0 else f"{value:,.1f}"
@@ -35,10 +35,9 @@ def duration(seconds: float | None) -> str:
         return NOTHING
     if seconds < 10:
         return f"{seconds:.1f} s".replace(".0 s", " s")
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)

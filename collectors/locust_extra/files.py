@@ -1,7 +1,7 @@
 """The files of a load: `locust-stats.csv`, `locust-distrib.jsonl`, `latency.hlog`, and `events.csv`.
 
-The lines of an interval are written together and at once, so that a reader, or whoever collects after a crash, has all
-but the last. While the disk is full they wait in memory (`LastingFile`); the counts go on meanwhile.
+The lines of an interval are written together as soon as it is complete, so a crash loses at most the last interval.
+While the disk is full, they wait in memory (`LastingFile`) and counting continues.
 """
 
 import csv

@@ -16,7 +16,7 @@ _NAMED: Final = 3
 
 @dataclass(slots=True)
 class Progress:
-    """How far the load is. The rate and the p99 are those of the last whole interval, the counts those of the stage.
+    """How far the load is. Rate and p99 are of the last complete interval, counts of the stage.
 
     `absent` says in words who is not there: workers, members, a leader.
     """

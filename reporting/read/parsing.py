@@ -49,7 +49,7 @@ def is_cut_off(path: Path) -> bool:
 def read_json_lines(
     path: Path, problems: ProblemLog, *, missing: str, lost_figures: bool = False
 ) -> Iterator[tuple[int, Any]]:
-    """Number and value of every line of a JSON-lines file that is whole and valid."""
+    """Number and value of every line of a JSON-lines file that is complete and valid."""
     try:
         cut_off = is_cut_off(path)
         number = 0

@@ -11,8 +11,8 @@ MAX_PROBLEMS_PER_FILE: Final = 8
 class Problem:
     """One thing that is missing from a run folder, or unreadable in it.
 
-    `line` is None where the whole file is meant. `lost_figures` says that latency or operation figures are gone, so
-    that the results may be incomplete.
+    `line` is None for a problem of the file as such. With `lost_figures`, figures of the load are missing, so the
+    results may be incomplete.
     """
 
     file: str

@@ -11,7 +11,7 @@ def text(name: str, make: Callable[[], str]) -> str:
     """The text that was kept under `name`, else what `make` gives, which is then kept where that is possible."""
     file = _folder() / name
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        # Empty is what a power loss leaves of a file; somebody else's could hold anything.
+        # A power loss may leave an empty file; a file of another user is not trusted.
         if file.stat().st_uid == os.geteuid() and (found := file.read_text(encoding="utf-8")):
             return found
     made = make()

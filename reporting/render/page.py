@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing but itself: no network, no file beside it."""
+"""The report as one self-contained HTML page: it needs no network and no other file."""
 
 import functools
 import json

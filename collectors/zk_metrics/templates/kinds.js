@@ -34,7 +34,7 @@ function unitOf(name) {
 
 const kindOf = (name) => (COUNTERS.test(name) || (/_count$/.test(name) && !NO_COUNTERS.test(name)) ? "counter" : "gauge");
 
-/** The families of metrics in alphabetical order: {name, kind, unit, metrics: {stat or "": the metric's whole name}}. */
+/** The families of metrics in alphabetical order: {name, kind, unit, metrics: {stat or "": the metric's full name}}. */
 function familiesOf(samples) {
   const values = new Map();
   for (const {metrics} of samples) for (const [name, value] of Object.entries(metrics)) if (!values.has(name)) values.set(name, value);
