@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from locust_extra.columns import ALL_WORKERS, MEASURED
-from reporting.analyse.timeline import Interval, Timeline
+from reporting.analyse.timeline import Interval, Span, Timeline
 from reporting.read.distributions import Distribution, DistributionLine
 from reporting.read.run_folder import RunFolder
 
@@ -23,23 +23,15 @@ TIME_PERCENTILES: Final = (50.0, 95.0, 99.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class Bin(Span):
     """Consecutive intervals of one stage, drawn as one point."""
 
-    stage: str
     numbers: tuple[int, ...]
-    start_s: float
-    end_s: float
 
     @property
     def middle_s(self) -> float:
         """Where the point is drawn."""
         return (self.start_s + self.end_s) / 2
-
-    @property
-    def length_s(self) -> float:
-        """Seconds."""
-        return self.end_s - self.start_s
 
 
 def bins(timeline: Timeline, most: int = MAX_BINS) -> list[Bin]:
@@ -54,11 +46,10 @@ def bins(timeline: Timeline, most: int = MAX_BINS) -> list[Bin]:
     found: list[Bin] = []
     for stage, intervals in by_stage.items():
         chunks = [intervals[i : i + step] for i in range(0, len(intervals), step)]
-        of_stage = [Bin(stage, tuple(i.number for i in c), c[0].start_s, c[-1].end_s) for c in chunks]
+        of_stage = [Bin(stage, c[0].start_s, c[-1].end_s, tuple(i.number for i in c)) for c in chunks]
         if len(of_stage) > 1 and of_stage[-1].length_s < of_stage[-2].length_s / 2:
-            rest = of_stage.pop()
-            before = of_stage.pop()
-            of_stage.append(Bin(stage, before.numbers + rest.numbers, before.start_s, rest.end_s))
+            before, rest = of_stage[-2:]
+            of_stage[-2:] = [Bin(stage, before.start_s, rest.end_s, before.numbers + rest.numbers)]
         found.extend(of_stage)
     return found
 

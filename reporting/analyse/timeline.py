@@ -26,11 +26,10 @@ _MOST_FILLED: Final = 10  # times as many intervals as there are may be missing 
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """One interval of one stage, in seconds since the load started."""
+class Span:
+    """A stage of the load, or some of its time, in seconds since the load started."""
 
     stage: str
-    number: int
     start_s: float
     end_s: float
 
@@ -41,17 +40,10 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """One stage of the load, in seconds since the load started."""
+class Interval(Span):
+    """One interval of a stage."""
 
-    stage: str
-    start_s: float
-    end_s: float
-
-    @property
-    def length_s(self) -> float:
-        """Seconds."""
-        return self.end_s - self.start_s
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +154,9 @@ def _intervals(ends: dict[tuple[str, int], float], lengths: dict[tuple[str, int]
             if before is not None and gap:
                 step_s = max(0.0, start_s - before.end_s) / gap
                 found.extend(
-                    Interval(stage, before.number + 1 + i, before.end_s + i * step_s, before.end_s + (i + 1) * step_s)
+                    Interval(stage, before.end_s + i * step_s, before.end_s + (i + 1) * step_s, before.number + 1 + i)
                     for i in range(gap)
                 )
-            before = Interval(stage, number, min(start_s, end_s), end_s)
+            before = Interval(stage, min(start_s, end_s), end_s, number)
             found.append(before)
     return found

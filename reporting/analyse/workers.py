@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from locust_extra.columns import ALL_WORKERS, MEASURED
@@ -94,18 +93,17 @@ def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...]) -> tuple[
 
 
 def _cpu(measured: pd.DataFrame, short_percent: float) -> list[WorkerCpu]:
-    found = []
     rows = measured.dropna(subset=["cpu_percent"])
-    for worker, group in rows.groupby("worker"):
-        waiting = group["cpu_wait_percent"].fillna(0.0).to_numpy(dtype=float)
-        runnable = group["cpu_percent"].to_numpy(dtype=float) + waiting
-        found.append(
-            WorkerCpu(
-                worker=str(worker),
-                runnable_percent=float(np.mean(runnable)),
-                waiting_percent=float(np.mean(waiting)),
-                short_intervals=int(np.sum(runnable >= short_percent)),
-                intervals=len(runnable),
-            )
+    waiting = rows["cpu_wait_percent"].fillna(0.0)
+    runnable = rows["cpu_percent"] + waiting
+    frame = pd.DataFrame({"worker": rows["worker"], "runnable": runnable, "waiting": waiting})
+    return [
+        WorkerCpu(
+            worker=str(worker),
+            runnable_percent=float(group["runnable"].mean()),
+            waiting_percent=float(group["waiting"].mean()),
+            short_intervals=int((group["runnable"] >= short_percent).sum()),
+            intervals=len(group),
         )
-    return found
+        for worker, group in frame.groupby("worker")
+    ]

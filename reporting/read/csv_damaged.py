@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from reporting.read.parsing import finite, is_cut_off, parse_time
+from reporting.read.parsing import finite, is_cut_off, parse_time, unreadable
 from reporting.read.table_format import Kind, TableFormat
 
 # A source writes the same time on all lines of one interval.
@@ -49,18 +49,13 @@ def read(
     wanted = {name: _column(name, table, shared) for name in table.columns}
     try:
         _fill(wanted, path, table, tell, missing)
-    except FileNotFoundError:
-        if not may_be_missing:
-            tell(None, f"is missing: {missing}")
     except OSError as error:
-        tell(None, f"cannot be read ({error.strerror}): {missing}")
+        if not (may_be_missing and isinstance(error, FileNotFoundError)):
+            tell(None, f"{unreadable(error)}: {missing}")
     rows = max(len(column.values) for column in wanted.values())
     return pd.DataFrame(
         {
-            name: pd.Series(
-                column.values if len(column.values) else [column.blank] * rows,
-                dtype=column.kind.dtype,
-            )
+            name: pd.Series(column.values or [column.blank] * rows, dtype=column.kind.dtype)
             for name, column in wanted.items()
         }
     )

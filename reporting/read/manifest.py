@@ -116,7 +116,7 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
     return Manifest(
         run_id=text("run_id"),
         label=text("label"),
-        state="complete" if raw.get("state") == "whole" else text("state"),
+        state="complete" if text("state") == "whole" else text("state"),  # its name in older versions
         reason=text("reason"),
         started=text("started"),
         ended=text("ended"),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import pandas as pd
+
 from reporting.analyse.headline import Headline
 from reporting.analyse.machine_usage import Machines
 from reporting.analyse.timeline import Timeline
@@ -36,12 +38,13 @@ note = partial(Reason, NOTE)
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the rules judge."""
+    """What the rules judge: a run and what was computed from it. `samples` are from `machine_samples.within_load`."""
 
     run: RunFolder
     timeline: Timeline
     headline: Headline
     workers: Workers
+    samples: pd.DataFrame
     machines: Machines
 
 

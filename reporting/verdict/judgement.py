@@ -1,6 +1,6 @@
 """What a run is worth: `valid`, `inconclusive` or `void`, with the reasons that the rules give."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from reporting.verdict.evidence import INCONCLUSIVE, NOTE, VOID, Evidence, Reason, Rule
@@ -33,7 +33,7 @@ class Verdict:
         """As it stands in `manifest.json`."""
         return {
             "verdict": self.verdict,
-            "reasons": [{"rule": x.rule, "severity": x.severity, "text": x.text} for x in self.reasons],
+            "reasons": [asdict(reason) for reason in self.reasons],
         }
 
 

@@ -222,7 +222,7 @@ def test_a_manifest_with_unexpected_shapes_is_read_as_far_as_it_goes(run: Path) 
 
 
 def test_a_broken_manifest_names_its_line(run: Path) -> None:
-    (run / "manifest.json").write_text('{"run_id": "x",\n "state" "whole"}')
+    (run / "manifest.json").write_text('{"run_id": "x",\n "state" "complete"}')
     assert problems(run)[0].startswith("manifest.json:2: is not JSON")
 
 
