@@ -1,6 +1,6 @@
 """The runs of a results folder: finding them by id, and listing them with their main figures.
 
-The figures come from `report.json` while it is newer than the files it was made from. Other runs are read and judged.
+The figures come from `report.json` if it is newer than the files of the run. Otherwise the run is read and judged.
 """
 
 import difflib
@@ -58,7 +58,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def resolve(results_dir: Path, run_ids: Sequence[str]) -> list[Path]:
-    """The folders of these runs; of the newest finished one for none. Raises InputError, naming the nearest ids."""
+    """The folders of these runs; without ids, of the newest finished one. Raises InputError, with the nearest ids."""
     runs = find(results_dir)
     by_id = {run.run_id: run.path for run in runs}
     newest = next((run.run_id for run in reversed(runs) if not run.unfinished), LATEST)
@@ -111,7 +111,7 @@ def _cells(run: ListedRun) -> list[str]:
 
 
 def _report_of(path: Path) -> dict[str, Any]:
-    """The content of `report.json`, or what it would be when it is missing or older than the figures."""
+    """The content of `report.json`; if it is missing or older than the figures, what it would be."""
     report = path / "report.json"
     sources = [path / name for name in (STATS, DISTRIBUTIONS, METRICS, HOST_METRICS, EVENTS)]
     try:

@@ -1,7 +1,7 @@
-"""Putting the workers' intervals together: from reports, in whatever order they travel, to one series.
+"""Combines the workers' reports, which arrive in any order, to one series of intervals.
 
-An interval is given out when every live worker has reported beyond it. What arrives later than that is given out
-under its own interval's number again, so no figure is lost.
+An interval is given out when every live worker has reported beyond it. Later figures of it are given out under the same
+number again, so that none is lost.
 """
 
 from collections.abc import Callable, Iterator

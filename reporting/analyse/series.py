@@ -1,4 +1,4 @@
-"""Data frames for the charts: intervals put together to at most some hundred points, whatever the run's length.
+"""Data frames for the charts: intervals combined to a few hundred points at most.
 
 Times are seconds since the load started, at the middle of a bin.
 """
@@ -35,9 +35,9 @@ class Bin(Span):
 
 
 def bins(timeline: Timeline, most: int = MAX_BINS) -> list[Bin]:
-    """Bins that cover every interval, about `most` at the utmost.
+    """Bins that cover every interval, at most about `most`.
 
-    A rest at a stage's end that is shorter than half a bin goes into the bin before it: its rate would be mostly noise.
+    A rest at the end of a stage that is shorter than half a bin joins the bin before: its rate would be mostly noise.
     """
     step = next((s for s in _STEPS if len(timeline.intervals) <= s * most), math.ceil(len(timeline.intervals) / most))
     by_stage: dict[str, list[Interval]] = defaultdict(list)

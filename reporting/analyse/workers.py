@@ -1,4 +1,4 @@
-"""What the workers had: who they were, who was lost, how short of CPU they were."""
+"""The workers: which delivered figures, which were lost, and the CPU of each."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,14 +10,14 @@ from reporting.analyse.timeline import Timeline
 from reporting.read.run_folder import RunFolder
 
 LOST_EVENT: Final = "worker-lost"
-# A worker whose rows stop this many intervals before the measured stage ends has fallen silent, event or not. Fewer
-# may only be a report that was late.
+# A worker whose rows stop this many intervals before the end of the measured stage is lost, also without an event.
+# Fewer intervals may be a late report.
 SILENT_INTERVALS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A worker that was lost: when, in seconds since the load started (NaN if not known), and what was said."""
+    """A worker that was lost: when, in seconds since the load started (NaN if not known), and the detail."""
 
     worker: str
     at_s: float
@@ -54,7 +54,7 @@ class Workers:
 
 
 def build(run: RunFolder, timeline: Timeline, short_percent: float) -> Workers:
-    """Gather what the run folder says about its workers; `short_percent` is the threshold of `short_intervals`."""
+    """Return what the run folder says about its workers; `short_percent` is the threshold of `short_intervals`."""
     stats = run.stats
     rows = stats[stats["worker"] != ALL_WORKERS]
     seen = tuple(sorted(rows["worker"].unique()))
@@ -76,7 +76,7 @@ def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...]) -> tuple[
     span = timeline.span(MEASURED)
 
     losses: dict[str, Loss] = {}
-    events = run.events[run.events["event"] == LOST_EVENT]  # one that came back later was away all the same
+    events = run.events[run.events["event"] == LOST_EVENT]  # also of workers that came back later
     for timestamp, worker, detail in zip(events["timestamp"], events["subject"], events["detail"], strict=True):
         at_s = timeline.in_load_time(timestamp)
         delivered = bool(last_of.get(worker, -1) >= last_interval) and span is not None and at_s >= span.end_s

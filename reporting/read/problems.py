@@ -1,4 +1,4 @@
-"""What could not be read in a run folder: collected, bounded, and shown on the report."""
+"""What could not be read in a run folder, for the report."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Problem:
 
 @dataclass(slots=True)
 class ProblemLog:
-    """Collects problems; a file that is broken on every line is named a few times and then counted."""
+    """Collects problems. Of each file it keeps a few and counts the rest."""
 
     _problems: list[Problem] = field(default_factory=list)
     _count: Counter[str] = field(default_factory=Counter)

@@ -65,7 +65,7 @@ def frame_of(timeline: Timeline, marks: Sequence[tuple[float, str]]) -> Frame:
 
 
 def _apart(marks: Sequence[tuple[float, str]], end_s: float, unit_s: float) -> list[tuple[float, str]]:
-    """Marks within the load. Of those too close to be labelled side by side the first says how many follow it."""
+    """Marks within the load. Of marks that are too close for labels, the first says how many follow."""
     found: list[tuple[float, str]] = []
     labelled, followers = -1, 0
     for at_s, label in sorted(mark for mark in marks if 0 <= mark[0] <= end_s):
@@ -175,7 +175,7 @@ def _y(lines: Lines) -> alt.Y:
         return y.scale(domain=[0, most * 1.05], nice=False).axis(
             alt.Axis(format="d", values=list(range(most + 1)), tickCount=most + 1)
         )
-    # a flat line at zero needs some height to be seen as one
+    # a flat line at zero needs some height to be visible
     return y.scale(domain=[0, top * 1.05 if top > 0 else 1.0], nice=True).axis(alt.Axis(format=",.6~g"))
 
 
@@ -238,7 +238,7 @@ def _limit(value: float, lines: Lines) -> alt.Chart:
 def _hover(
     data: pd.DataFrame, names: Sequence[str], x: alt.X, fields: Sequence[str], where: alt.Tooltip, number_format: str
 ) -> alt.Chart:
-    """A rule at the nearest `x` that shows every series' value there, below `where` it is.
+    """A rule at the nearest `x` that shows `where` it is and the value of every series there.
 
     `fields` are the columns that `x` and `where` take.
     """

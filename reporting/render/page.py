@@ -89,7 +89,7 @@ def _script_json(value: Any) -> Markup:
 def _bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script, shared by all charts of all pages of this process.
 
-    Making it takes more time than all charts of a page; what was made once with this release of vl-convert is kept.
+    Making it takes longer than all charts of a page, so it is cached for each release of vl-convert.
     """
     found = cache.text(f"vega-{metadata.version('vl-convert-python')}.js", _make_bundle)
     return found.replace("</script", "<\\/script").replace("<!--", "<\\!--")

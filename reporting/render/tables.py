@@ -30,7 +30,7 @@ def summary_cells(row: "Row") -> list[str]:
 
 
 def summary(results: "JudgedRun", report: Path | None) -> list[str]:
-    """What stands on screen when a run has ended: figures, verdict, reasons, where the report is.
+    """The lines shown when a run has ended: figures, verdict, reasons, and the path of the report.
 
     `report` is the path of the report's page, or None when there is none.
     """
@@ -40,7 +40,7 @@ def summary(results: "JudgedRun", report: Path | None) -> list[str]:
     measured = f"{text.duration(headline.measured_s)} measured" if headline.measured_s else "nothing measured"
     about = ", ".join(part for part in (f"scenario {scenario}" if scenario else "", users, measured) if part)
     lines = [f"Run {run.run_id}: {about}", ""]
-    # a total of one operation would only repeat it
+    # the total of one operation would repeat it
     rows = headline.rows if len(headline.rows) == 1 else (*headline.rows, headline.total)
     lines += aligned(SUMMARY_HEAD, [summary_cells(row) for row in rows], left={"operation"}, total=True)
     lines += ["", f"Verdict: {verdict.verdict}"]

@@ -1,7 +1,7 @@
 """What the rules of the verdict judge, and what they give: reasons.
 
-`void` says that there is no result. `inconclusive` says that there is one, which something other than the ensemble may
-have shaped. A `note` changes nothing.
+`void`: there is no result. `inconclusive`: there is a result, but something other than the ensemble may have shaped it.
+A `note` changes nothing.
 """
 
 from collections.abc import Callable, Iterator

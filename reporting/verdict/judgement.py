@@ -38,7 +38,7 @@ class Verdict:
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Apply every rule. Without a result the other rules have nothing to judge, so only the reasons of `void` stay."""
+    """Apply every rule. A void run has only the reasons of `VOID_RULES`: without a result there is no more to judge."""
     reasons = [reason for rule in VOID_RULES for reason in rule(evidence)]
     if not reasons:
         reasons = [reason for rule in OTHER_RULES for reason in rule(evidence)]
