@@ -101,7 +101,7 @@ def _cells(run: ListedRun) -> list[str]:
         text.moment(manifest.started).removesuffix(" UTC") or text.NOTHING,
         manifest.scenario_name or text.NOTHING,
         manifest.label or text.NOTHING,
-        text.count(manifest.users),
+        text.count(manifest.plan.users),
         text.rate(number(total.get("rate_per_s"))),
         text.latency_ms(number(total.get("p99_us"))),
         text.count(int(number(total.get("failures")) or 0) if total else None),

@@ -53,11 +53,6 @@ class Manifest:
         return str(self.scenario.get("name") or "")
 
     @property
-    def users(self) -> int | None:
-        """Simulated users that were planned."""
-        return self.plan.users
-
-    @property
     def parameters(self) -> Mapping[str, Any]:
         """The scenario's parameters, by flag."""
         value = self.scenario.get("parameters")

@@ -102,7 +102,7 @@ class Lines:
 def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChart:
     """Lines over time above the shaded stages, a rule for each event; a rule with all values when `interactive`."""
     data = frame.in_unit(lines.data)
-    looks = theme.look(lines.names)
+    looks = theme.Look(lines.names)
     y = _y(lines)
     base = alt.Chart(data)
     line = base.mark_line(strokeWidth=1.8, strokeJoin="round").encode(
@@ -124,7 +124,7 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
 def percentile_curve(data: pd.DataFrame, names: Sequence[str], *, interactive: bool) -> alt.LayerChart:
     """Latency by percentile, p50 to p99.99: `data` has `operation`, `inverse`, `percentile`, `latency_ms`."""
     data = data.rename(columns={"operation": "series", "latency_ms": "value"}).round({"inverse": 3, "percentile": 4})
-    looks = theme.look(names)
+    looks = theme.Look(names)
     labels = {2: "p50", 10: "p90", 100: "p99", 1000: "p99.9", 10000: "p99.99"}
     expression = "".join(f"datum.value == {value} ? '{label}' : " for value, label in labels.items()) + "''"
     x = (
@@ -198,18 +198,13 @@ def _stages(frame: Frame) -> list[alt.Chart]:
     base = alt.Chart(frame.stages)
     shade = base.mark_rect(color=theme.SHADE, opacity=0.16).encode(x=frame.axis("start"), x2="end:Q")
     style: dict[str, Any] = {"baseline": "bottom", "dy": -3, "fontSize": 10, "color": theme.INK}
-    # a name may be wider than its stage: the first grows to the right of its start, the last to the left of its end
+    # A name may be wider than its stage: the first extends to the right of its start, the last to the left of its end.
+    ends = ((frame.stages[:1], "left", "start"), (frame.stages[1:].tail(1), "right", "end"))
     names = [
-        alt.Chart(frame.stages[frame.stages["start"] == frame.stages["start"].min()])
-        .mark_text(align="left", **style)
-        .encode(x=frame.axis("start"), y=alt.value(0), text="stage:N")
+        alt.Chart(stage).mark_text(**style | {"align": side}).encode(x=frame.axis(at), y=alt.value(0), text="stage:N")
+        for stage, side, at in ends
+        if len(stage)
     ]
-    if len(frame.stages) > 1:
-        names.append(
-            alt.Chart(frame.stages[frame.stages["end"] == frame.stages["end"].max()])
-            .mark_text(align="right", **style)
-            .encode(x=frame.axis("end"), y=alt.value(0), text="stage:N")
-        )
     return [shade, *names]
 
 

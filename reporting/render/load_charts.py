@@ -29,7 +29,7 @@ def over_time(load: LoadSeries, frame: Frame) -> list[Figure]:
     if rates["failures_per_s"].sum() > 0:
         failing = [name for name in names if rates.loc[rates["operation"] == name, "failures_per_s"].sum() > 0]
         # the colours stay those of the operations
-        looks = dict(zip(names, theme.look(names).colours, strict=True))
+        looks = dict(zip(names, theme.Look(names).colours, strict=True))
         data = lines_of(rates[rates["operation"].isin(failing)], "operation", "failures_per_s")
         failure = Lines(
             data,

@@ -173,17 +173,17 @@ def member_rows(judged: JudgedRun) -> Table | None:
     )
     rows = tuple(
         (
-            str(row.member),
-            text.NOTHING if pd.isna(row.state) else str(row.state),
-            text.NOTHING if pd.isna(row.version) else str(row.version).split(",")[0].split("-")[0],
-            f"{row.answered} of {row.polls}",
+            str(row["member"]),
+            text.NOTHING if pd.isna(row["state"]) else str(row["state"]),
+            text.NOTHING if pd.isna(row["version"]) else str(row["version"]).split(",")[0].split("-")[0],
+            f"{row['answered']} of {row['polls']}",
             *(
                 text.NOTHING if pd.isna(value) else f"{value:,.0f}"
-                for value in (row.outstanding, row.connections, row.znodes, row.watches)
+                for value in (row["outstanding"], row["connections"], row["znodes"], row["watches"])
             ),
-            text.NOTHING if pd.isna(row.avg_latency_ms) else f"{row.avg_latency_ms:,.3g}",
+            text.NOTHING if pd.isna(row["avg_latency_ms"]) else f"{row['avg_latency_ms']:,.3g}",
         )
-        for row in found.itertuples()
+        for row in found.to_dict("records")
     )
     return Table("Members during the load", head, rows, 3) if rows else None
 
