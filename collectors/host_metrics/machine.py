@@ -11,7 +11,7 @@ from typing import Final
 
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _SECTOR_BYTES: Final = 512  # in /proc/diskstats, whatever the disk's own are
-# What stands before a disk, or for one that is counted already.
+# Layers above disks, which are counted already, and removable or virtual media.
 _NO_DISKS: Final = ("loop", "ram", "zram", "dm-", "md", "sr", "fd")
 
 

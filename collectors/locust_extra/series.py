@@ -17,8 +17,7 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class WorkerShare:
-    """What one worker did in one interval: all its operations together, the CPU that it took (nanoseconds), and the
-    most users that it said to run; None where it has said nothing of this interval."""
+    """One worker in one interval: all its operations, its CPU (nanoseconds), and the most users that it reported."""
 
     total: LatencyHistogram = field(default_factory=LatencyHistogram)
     wall_ns: int = 0

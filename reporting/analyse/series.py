@@ -78,7 +78,7 @@ def _merge_by_bin(lines: Iterable[DistributionLine], found: Sequence[Bin]) -> di
 
 @dataclass(frozen=True, slots=True)
 class LoadSeries:
-    """The load over time: bins, and each operation's distribution in each bin where it has one."""
+    """The load over time: bins, and the distribution of each operation in each bin that has one."""
 
     bins: list[Bin]
     by_operation: dict[str, dict[int, Distribution]]

@@ -24,7 +24,7 @@ _HALF_FIELD: Final = csv.field_size_limit() // 2
 
 
 def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
-    """Return the file as a frame with the columns of `table`, or None where it is not valid throughout."""
+    """Return the file as a frame with the columns of `table`, or None unless it is valid throughout."""
     try:
         with path.open("rb") as file:
             line = file.readline()

@@ -37,7 +37,7 @@ class Histogram:
 
     @classmethod
     def from_texts(cls, counts: Mapping[str, int]) -> Self:
-        """The same from a JSON object, whose keys are texts; quick where they are in order, as they are written."""
+        """Do the same for a JSON object, whose keys are texts; fast if they are in order, as usual."""
         values_us = np.fromiter(map(int, counts), np.int64, len(counts))
         weights = np.fromiter(map(int, counts.values()), np.int64, len(counts))
         if len(counts) and (values_us[0] < 0 or weights.min() <= 0 or (np.diff(values_us) <= 0).any()):

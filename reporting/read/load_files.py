@@ -21,7 +21,7 @@ _STATS: Final = TableFormat(
 
 
 def operation_name(request_type: str, name: str) -> str:
-    """What the report calls an operation; the type is said only where it is not ZooKeeper's."""
+    """The name of an operation in the report, with its type unless that is ZooKeeper's."""
     return name if request_type in ("", "zookeeper") else f"{name} ({request_type})"
 
 

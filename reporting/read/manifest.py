@@ -28,7 +28,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The manifest's content. Texts are empty and mappings are empty where it says nothing."""
+    """The manifest's content. Texts and mappings are empty if the manifest lacks them."""
 
     run_id: str = ""
     label: str = ""
@@ -80,7 +80,7 @@ class Manifest:
 
 
 def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
-    """The manifest in a JSON object; what has an unexpected shape is a problem and left out."""
+    """The manifest in a JSON object. Values of an unexpected shape are problems and left out."""
     if not raw:
         return Manifest()
 
@@ -95,7 +95,7 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
         if value is None:
             return {}
         if isinstance(value, dict):
-            # Its writer has hidden secrets already; a report is passed on more freely, so look twice.
+            # The writer has removed secrets already; reports are passed on, so do it again.
             found: dict[str, Any] = redacted("", value)
             return found
         problems.add(FILE, None, f"{where} is not an object")

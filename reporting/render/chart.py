@@ -62,7 +62,7 @@ class Figure:
 def line_figure(
     slug: str, title: str, caption: str, shows: str, lines: Lines, frame: Frame, *, group: str, small: bool = True
 ) -> Figure:
-    """A figure of lines over time; `shows` says what they show."""
+    """A figure of lines over time; `shows` describes them in words."""
     return Figure(
         *(slug, title, caption, f"Line chart over time: {shows}", small, group),
         draw=lambda interactive: drawing.over_time(lines, frame, interactive=interactive),

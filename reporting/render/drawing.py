@@ -147,7 +147,7 @@ def percentile_curve(data: pd.DataFrame, names: Sequence[str], *, interactive: b
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Values of 1, 2 and 5 times powers of ten within the domain; fewer where it spans many."""
+    """Values of 1, 2 and 5 times powers of ten within the domain; fewer in a wide domain."""
     decades = math.log10(high / low)
     factors = (1, 2, 5) if decades <= 2.2 else (1, 3) if decades <= 3 else (1,)
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))

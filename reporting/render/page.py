@@ -78,7 +78,7 @@ def _present(*tables: Table | None) -> list[Table]:
 
 
 def _script_json(value: Any) -> Markup:
-    """JSON that may stand inside a script element: nothing in it can end the element or begin a comment."""
+    """JSON for a script element: nothing in it can end the element or begin a comment."""
     found = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         found = found.replace(character, f"\\u{ord(character):04x}")

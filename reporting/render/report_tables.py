@@ -88,7 +88,7 @@ def scenario(judged: JudgedRun) -> Table:
     """What was run."""
     manifest = judged.run.manifest
     known = dict(manifest.scenario)
-    known.pop("parameters", None)  # a table of their own
+    known.pop("parameters", None)  # they have their own table
     named = (
         ("name", "Scenario", ""),
         ("description", "Description", ""),
@@ -119,7 +119,7 @@ def parameters(judged: JudgedRun) -> Table | None:
 
 
 def hosts(judged: JudgedRun) -> Table | None:
-    """On what it ran: a row for each host."""
+    """The hosts of the run."""
     manifest = judged.run.manifest
     names = list(dict.fromkeys([*(name for found in manifest.groups.values() for name in found), *manifest.hosts]))
     columns = (
@@ -221,7 +221,7 @@ def events(judged: JudgedRun) -> Table | None:
 
 
 def inventory(judged: JudgedRun) -> Table | None:
-    """Each host's inventory variables; those with the same value on every host stand once."""
+    """Each host's inventory variables; one row for those with the same value on every host."""
     variables = judged.run.manifest.host_variables
     names = list(dict.fromkeys(name for found in variables.values() for name in found))
     rows = []

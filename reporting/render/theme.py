@@ -78,6 +78,6 @@ class Look:
 
     @property
     def legend_columns(self) -> int:
-        """How many entries of the legend stand side by side on the narrowest page (about 300 px)."""
+        """The number of columns of the legend on the narrowest page (about 300 px)."""
         longest = max((len(name) for name in self.names), default=1)
         return max(1, int(300 / (min(longest * 6.5, 220) + 38)))

@@ -1,4 +1,4 @@
-"""What the rules of the verdict judge, and what they give: reasons.
+"""The evidence that the rules of the verdict judge, and the reasons that they return.
 
 `void`: there is no result. `inconclusive`: there is a result, but something other than the ensemble may have shaped it.
 A `note` changes nothing.

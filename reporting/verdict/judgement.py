@@ -30,7 +30,7 @@ class Verdict:
     reasons: tuple[Reason, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """As it stands in `manifest.json`."""
+        """The object in `manifest.json`."""
         return {
             "verdict": self.verdict,
             "reasons": [asdict(reason) for reason in self.reasons],

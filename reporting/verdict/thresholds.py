@@ -1,4 +1,4 @@
-"""The thresholds of the rules: the only place where they stand. `docs/results.md` explains them to users."""
+"""All thresholds of the rules. `docs/results.md` explains them to users."""
 
 from typing import Final
 
