@@ -43,7 +43,7 @@ PHRASES = {
     r"\b(?:nothing|nobody|nowhere|none|all|any|anything|everything|everybody|everywhere) but\b": "only, except",
     r"\bis no time limit\b|\bnothing ends within it\b": "is too short; use at least …",
     # Not a text of only this word, which is a name: the state of a run in older manifests.
-    r"(?:(?<!\0 )\bwhole\b|\bwhole\b(?! \0))(?! (?:numbers?|milliseconds?|seconds?|minutes?|hours?)\b)": "complete, all",
+    r"(?:(?<!\0 )(?<!`)\bwhole\b|\bwhole\b(?! \0|`))(?! (?:number|(?:milli)?second|minute|hour)s?\b)": "complete, all",
     r"\b(?:measured|warm-up|cool-down) parts?\b|\bparts? of (?:a|the) load\b": "stage",
     r"\bbe it\b": "or, even",
     r"\bin good order\b": "shut down, orderly",
@@ -147,6 +147,7 @@ def test_a_phrase_is_found_wherever_people_read_it(suffix: str, content: str, li
         (".py", "say('nothing')  # but the last\n"),
         (".py", "x = f'{whole} s, {whole + 1:02} ms'"),
         (".js", "const whole = (x) => `${whole} s`;"),
+        (".md", "`complete` (`whole` in older manifests)"),
         (".md", "It is small, but it works. All members, but not all hosts: 5 whole seconds."),
     ],
 )
