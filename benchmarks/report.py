@@ -24,8 +24,8 @@ import pandas as pd
 
 from host_metrics.columns import HOST_COLUMNS
 from locust_extra.columns import EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
+from locust_extra.ranks import bucket_of
 from reporting.read import load_files, member_metrics, run_folder
-from reporting.read.distributions import lowest_equivalent
 from reporting.read.problems import ProblemLog
 from zk_metrics.columns import METRIC_COLUMNS
 
@@ -96,7 +96,7 @@ def write_distributions(path: Path, intervals: int, interval_s: float) -> None:
             stage, interval = place_of(number, interval_s)
             for name in OPERATIONS:
                 values = random.lognormal(np.log(650), 0.4, 400).astype(int)
-                low = np.array([lowest_equivalent(int(value)) for value in values])
+                low = np.array([bucket_of(int(value)) for value in values])
                 buckets, counts = np.unique(low, return_counts=True)
                 line = {
                     "timestamp": stamp((number + 1) * interval_s),
@@ -165,7 +165,7 @@ def write_run(folder: Path, hours: float, interval_s: float, workers: int) -> Pa
     write_metrics(folder / "zk-metrics.csv", seconds)
     write_machines(folder / "host-metrics.csv", seconds, workers)
     (folder / "events.csv").write_text(",".join(EVENT_COLUMNS) + "\n")
-    (folder / "manifest.json").write_text(json.dumps({"run_id": folder.name, "state": "whole"}))
+    (folder / "manifest.json").write_text(json.dumps({"run_id": folder.name, "state": "complete"}))
     return folder
 
 

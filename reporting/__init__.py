@@ -1,11 +1,11 @@
-"""Reads run folders and says what they mean. These functions are all that other packages use.
+"""Reads and judges run folders. Other packages use only these functions.
 
     judged = load_run(Path("results/latest"))     reads and judges a run folder
     page = write_report(judged)                   writes report.html, report.md and report.json
     print("\n".join(summary(judged, page)))       the table and the verdict for a terminal
 
 The data flows one way: `read` reads the files, `analyse` computes, `verdict` judges, `render` shows. A package imports
-from those before it only. The heavy libraries are imported by the call that needs them.
+only from those before it. Heavy libraries are imported by the call that needs them.
 """
 
 from collections.abc import Collection, Sequence
@@ -28,7 +28,7 @@ def load_run(run_dir: Path) -> "JudgedRun":
 
 
 def write_report(judged: "JudgedRun", *, with_figures: bool = False) -> Path:
-    """Write the report into the run's folder, on demand with `figures/`; return the path of the page.
+    """Write the report into the run's folder, optionally with `figures/`; return the path of the page.
 
     Raises ReportingError when it cannot be written.
     """
@@ -45,7 +45,7 @@ def summary(judged: "JudgedRun", page: Path | None) -> list[str]:
 
 
 def find_runs(results_dir: Path, run_ids: Sequence[str]) -> list[Path]:
-    """Return the folders of these runs, of the newest complete run for none. Raises InputError for unknown ids."""
+    """Return the folders of these runs; without ids, of the newest finished run. Raises InputError for unknown ids."""
     from reporting import runs
 
     return runs.resolve(results_dir, run_ids)

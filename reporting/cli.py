@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"zk-locust-report: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `… | head`
-        sys.stderr.close()  # or Python complains once more when it flushes at exit
+        sys.stderr.close()  # otherwise Python complains again when it flushes at exit
         return 1
     except (ReportingError, OSError) as error:
         print(f"zk-locust-report: {error}", file=sys.stderr)
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line and exit code 2, where argparse would print its usage first."""
+        """One line and exit code 2, without the usage that argparse prints."""
         print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
         raise SystemExit(2)
 
@@ -71,7 +71,7 @@ def _report(options: argparse.Namespace) -> int:
     from reporting.read import run_folder
 
     for run_dir in options.run_dirs:
-        run_folder.check_folder(run_dir)  # all of them before the first is written
+        run_folder.check_folder(run_dir)  # check all of them before the first report is written
     for run_dir in options.run_dirs:
         judged = reporting.load_run(run_dir)
         page = reporting.write_report(judged, with_figures=options.figures)

@@ -1,16 +1,12 @@
-"""What can go wrong while reporting, by whose fault it is.
+"""The exceptions of reporting.
 
-    ReportingError
-    └── InputError      the user's: a folder, run id or option that does not exist; exit code 2
-
-What is wrong *inside* a run folder is a `reporting.read.problems.Problem`, not an exception: a reader still gets
-whatever could be read.
+A fault inside a run folder is a `reporting.read.problems.Problem` instead: the report shows what could be read.
 """
 
 
 class ReportingError(Exception):
-    """Something that reporting tells its user in one line."""
+    """An error that is shown to the user in one line."""
 
 
 class InputError(ReportingError):
-    """The user named something that is not there, or is not what it should be."""
+    """A folder, run id or option that does not exist or is of the wrong kind; exit code 2."""

@@ -1,6 +1,6 @@
 """The runs of a results folder: finding them by id, and listing them with their main figures.
 
-The figures come from `report.json` while it is newer than the files it was made from. Other runs are read and judged.
+The figures come from `report.json` if it is newer than the files of the run. Otherwise the run is read and judged.
 """
 
 import difflib
@@ -13,7 +13,6 @@ from typing import Any, Final
 from reporting import text
 from reporting.errors import InputError
 from reporting.read import manifest as manifests
-from reporting.read.manifest import Manifest
 from reporting.read.parsing import number, read_json_object
 from reporting.read.problems import ProblemLog
 from reporting.render.screen_table import aligned
@@ -59,30 +58,22 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def resolve(results_dir: Path, run_ids: Sequence[str]) -> list[Path]:
-    """The folders of these runs; of the newest finished one for none. Raises InputError, naming the nearest ids."""
+    """The folders of these runs; without ids, of the newest finished one. Raises InputError, with the nearest ids."""
     runs = find(results_dir)
     by_id = {run.run_id: run.path for run in runs}
-    if not run_ids:
-        finished = [run.path for run in runs if not run.unfinished]
-        if not finished:
-            hint = f"; unfinished: {', '.join(by_id)}, name one with --run" if by_id else "; run a benchmark first"
-            raise InputError(f"results folder [{results_dir}] holds no finished run{hint}")
-        return [finished[-1]]
+    newest = next((run.run_id for run in reversed(runs) if not run.unfinished), LATEST)
+    if not run_ids and newest == LATEST:
+        hint = f"; unfinished: {', '.join(by_id)}, name one with --run" if by_id else "; run a benchmark first"
+        raise InputError(f"results folder [{results_dir}] holds no finished run{hint}")
     found = []
-    for run_id in run_ids:
-        name = finished_name(results_dir) if run_id == LATEST else run_id
+    for run_id in run_ids or [LATEST]:
+        name = newest if run_id == LATEST else run_id
         if name not in by_id:
             near = difflib.get_close_matches(run_id, by_id, n=3, cutoff=0.4) or [x for x in by_id if run_id in x][:3]
             hint = f"; nearest: {', '.join(near)}" if near else f"; known: {', '.join(list(by_id)[-3:]) or 'none'}"
             raise InputError(f"no run [{run_id}] in [{results_dir}]{hint}")
         found.append(by_id[name])
     return found
-
-
-def finished_name(results_dir: Path) -> str:
-    """The id of the newest finished run, or `latest` when there is none."""
-    finished = [run.run_id for run in find(results_dir) if not run.unfinished]
-    return finished[-1] if finished else LATEST
 
 
 def table(results_dir: Path) -> list[str]:
@@ -94,8 +85,8 @@ def table(results_dir: Path) -> list[str]:
     if any(run.unfinished for run in runs):
         lines += [
             "",
-            "An unfinished run is still running, or it was interrupted: `ansible-playbook playbooks/collect.yml` "
-            "finishes it then.",
+            "A run is unfinished while it runs, or after an interruption: then finish it with "
+            "`ansible-playbook playbooks/collect.yml`.",
         ]
     return lines
 
@@ -103,32 +94,24 @@ def table(results_dir: Path) -> list[str]:
 def _cells(run: ListedRun) -> list[str]:
     manifest = manifests.parse(read_json_object(run.path / MANIFEST, ProblemLog(), missing=""), ProblemLog())
     written = {} if run.unfinished else _report_of(run.path)
-    total = written.get("total") if isinstance(written.get("total"), dict) else None
-    verdict = written.get("verdict", {}).get("verdict", "") if isinstance(written.get("verdict"), dict) else ""
-    cells = [
+    total, verdict = ({} if not isinstance(found := written.get(key), dict) else found for key in ("total", "verdict"))
+    state = "unfinished" if run.unfinished else manifest.state or (text.NOTHING if manifest.present else "unknown")
+    return [
         run.run_id,
         text.moment(manifest.started).removesuffix(" UTC") or text.NOTHING,
         manifest.scenario_name or text.NOTHING,
         manifest.label or text.NOTHING,
-        text.count(manifest.users),
+        text.count(manifest.plan.users),
+        text.rate(number(total.get("rate_per_s"))),
+        text.latency_ms(number(total.get("p99_us"))),
+        text.count(int(number(total.get("failures")) or 0) if total else None),
+        verdict.get("verdict") or text.NOTHING,
+        state,
     ]
-    if total is None:
-        cells += [text.NOTHING] * 3
-    else:
-        cells += [
-            text.rate(number(total.get("rate_per_s"))),
-            text.latency_ms(number(total.get("p99_us"))),
-            text.count(int(number(total.get("failures")) or 0)),
-        ]
-    return [*cells, verdict or text.NOTHING, "unfinished" if run.unfinished else _state(manifest)]
-
-
-def _state(manifest: Manifest) -> str:
-    return manifest.state or ("unknown" if not manifest.present else text.NOTHING)
 
 
 def _report_of(path: Path) -> dict[str, Any]:
-    """The content of `report.json`, or what it would be when it is missing or older than the figures."""
+    """The content of `report.json`; if it is missing or older than the figures, what it would be."""
     report = path / "report.json"
     sources = [path / name for name in (STATS, DISTRIBUTIONS, METRICS, HOST_METRICS, EVENTS)]
     try:

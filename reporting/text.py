@@ -1,4 +1,4 @@
-"""How figures are written, and names put in order, for people: the same on screen, in Markdown and on the page."""
+"""Formats figures and sorts names for people: the same on screen, in Markdown and on the page."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ NOTHING: Final = "\N{EN DASH}"
 
 
 def latency_ms(value_us: float | None) -> str:
-    """Microseconds as milliseconds with three significant digits (never fewer than whole milliseconds)."""
+    """Microseconds as milliseconds with three significant digits (at least all of the integer milliseconds)."""
     if value_us is None:
         return NOTHING
     ms = value_us / 1000
@@ -18,27 +18,26 @@ def latency_ms(value_us: float | None) -> str:
 
 
 def rate(value: float | None) -> str:
-    """Operations a second: whole above 100, otherwise with one decimal."""
+    """Operations a second: an integer from 100 on, otherwise with one decimal."""
     if value is None:
         return NOTHING
     return f"{value:,.0f}" if value >= 99.95 or value == 0 else f"{value:,.1f}"
 
 
 def count(value: int | None) -> str:
-    """A whole number with separators."""
+    """An integer with separators."""
     return NOTHING if value is None else f"{value:,}"
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them: 0.4 s, 42 s, 2 min 5 s, 3 h 20 min."""
+    """Seconds in the usual units: 0.4 s, 42 s, 2 min 5 s, 3 h 20 min."""
     if seconds is None or seconds != seconds:
         return NOTHING
     if seconds < 10:
         return f"{seconds:.1f} s".replace(".0 s", " s")
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
@@ -46,7 +45,7 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(iso: str) -> str:
-    """An ISO 8601 time as `2026-11-24 03:15:00 UTC`; as it came when it is none."""
+    """An ISO 8601 time as `2026-11-24 03:15:00 UTC`; any other text unchanged."""
     from datetime import UTC, datetime
 
     try:
@@ -63,7 +62,7 @@ def some(names: Sequence[str], most: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share (0 to 1) as percent, with as many digits as it takes to be above zero."""
+    """A share (0 to 1) as percent, with enough digits to be above zero."""
     value = share * 100
     return f"{value:.2g} %" if value < 1 else f"{value:.1f} %"
 

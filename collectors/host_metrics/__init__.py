@@ -1,5 +1,5 @@
-"""What every machine of a run does, and the server and worker processes on it: `host-metrics.csv`.
+"""Samples the machines of a run and the server and worker processes on them: `host-metrics.csv`.
 
-`python -m host_metrics` is the command line. This package needs Python and Linux's `/proc` and nothing else, because it
-runs on the members' machines too, where nothing is installed for it, and Python may be 3.9.
+`python -m host_metrics` is the command line. The package needs only Python 3.9 and Linux's `/proc`, because it also
+runs on members, where nothing is installed for it.
 """

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _end_others(file: Path) -> None:
-    """End samplers of earlier runs, whose controller was killed: they write a file of this name in a folder beside."""
+    """End samplers that earlier runs left behind: they write a file of this name in a folder beside this one."""
     for pid_file in file.parent.parent.glob(f"*/{background.pid_file_of(file).name}"):
         other = pid_file.with_suffix(file.suffix)
         if other != file:
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, help_ in (
         ("record", "sample until SIGTERM"),
-        ("start", "the same in a process of its own; its log and pid file stand beside the file"),
+        ("start", "sample in the background; log and pid file are beside the file"),
     ):
         command = commands.add_parser(name, help=help_)
         command.add_argument("--file", type=_absolute, required=True, help="the CSV file; replaced if it is there")
@@ -75,10 +75,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--alone",
                 action="store_true",
-                help="end the ones first that write a file of the same name in a folder beside this file's",
+                help="first end samplers that write a file of the same name in a neighbouring folder",
             )
         command.add_argument("--status", type=_absolute, help="watch the processes that this status.json names")
-    stop = commands.add_parser("stop", help="end the one that was started; print when its disk was full")
+    stop = commands.add_parser("stop", help="end the sampler in the background; print when its disk was full")
     stop.add_argument("--file", type=_absolute, required=True, help="the file that it writes")
     return parser
 

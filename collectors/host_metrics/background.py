@@ -1,4 +1,4 @@
-"""A sampler that goes on without whoever started it, known again by its pid file, for machines without a supervisor."""
+"""A sampler in the background, identified by its pid file, for machines without a supervisor."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class BackgroundError(Exception):
 
 
 def pid_file_of(file: Path) -> Path:
-    """Return where the process is named that writes `file`."""
+    """Return the pid file of the process that writes `file`."""
     return file.with_suffix(".pid")
 
 
 def log_file_of(file: Path) -> Path:
-    """Return where that process says what it has to say."""
+    """Return the log of the process that writes `file`."""
     return file.with_suffix(".log")
 
 
 def start(file: Path, run: Callable[[], None]) -> None:
-    """Call `run` in a process of its own, which outlives this one; return when its first line is in `file`.
+    """Call `run` in a process that outlives this one; return when its first line is in `file`.
 
-    What is there of an earlier one is removed. Raises BackgroundError where it writes nothing within five seconds, or
-    where one runs already; OSError where the folder cannot be written.
+    Files of an earlier sampler are removed. Raises BackgroundError if a sampler runs already or writes nothing within
+    five seconds, OSError if the folder cannot be written.
     """
     pid_file, log = pid_file_of(file), log_file_of(file)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def start(file: Path, run: Callable[[], None]) -> None:
 
 
 def stop(file: Path) -> bool:
-    """End the process that writes `file`; return whether there was one. Raises BackgroundError where it stays."""
+    """End the process that writes `file`; return whether there was one. Raises BackgroundError if it does not end."""
     pid_file = pid_file_of(file)
     identity = named_in_pid_file(pid_file)
     was_there = False
@@ -88,7 +88,7 @@ def _runs(pid_file: Path, patience_s: float = 0.0) -> bool:
 
 
 def _become_daemon(pid_file: Path, log: Path, run: Callable[[], None]) -> None:
-    """Leave the session of whoever called, and run. Never returns."""
+    """Leave the caller's session, and run. Never returns."""
     os.setsid()
     if os.fork():
         os._exit(0)

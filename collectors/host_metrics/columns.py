@@ -1,8 +1,7 @@
 """The columns of `host-metrics.csv`: at each sample one row for the machine, and one for each process that lives.
 
-Each figure is of the time since the sample before. A cell is empty where the machine does not tell: another user's open
-files, a virtual machine's disks. CPU is in percent of one core everywhere, so that a machine with all its 8 cores busy
-has 800.
+A figure covers the time since the previous sample. A cell is empty if the figure is not available, such as another
+user's open files or a virtual machine's disks. CPU is in percent of one core: 8 busy cores are 800.
 """
 
 from __future__ import annotations

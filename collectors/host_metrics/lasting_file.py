@@ -1,23 +1,23 @@
-"""The one way in which figures are written while a load runs: a file that outlives a full disk.
+"""How figures are written while a load runs: to a file that outlives a full disk.
 
-    file = LastingFile("stats.csv", tell)  # empty now; raises OSError where it cannot be made
-    file.write("a,b\\n1,2\\n")              # never raises OSError: one call is one record, all of it or nothing
-    file.retry()                           # now and then, where records are rare: writes what waits
-    file.close(patience_s=5.0)             # waits so long for room; returns how many records were lost
+    file = LastingFile("stats.csv", tell)  # makes or empties the file; raises OSError if it cannot
+    file.write("a,b\\n1,2\\n")              # never raises OSError: one call is one record, written completely or not
+    file.retry()                           # writes the records that wait; call it if records are rare
+    file.close(patience_s=5.0)             # waits this long for room; returns the number of lost records
 
-While the file cannot be written (a full disk, a quota, a failing disk) its records wait in memory, in their order, and
-the file ends with its last complete record. As soon as there is room again they are written: no record is missing and
-none is there twice. Only what exceeds `limit_bytes` is given up, the oldest first, and counted.
+While the file cannot be written (a full disk, a quota, a failing disk), records wait in memory and the file ends with
+its last complete record. Once there is room, they are written in order, each once. Beyond `limit_bytes` the oldest
+records are dropped and counted.
 
 `tell(event, subject, detail)` is called with the file's name as the subject, never within itself:
 
-    write-failed    the file cannot be written since now
-    write-resumed   what has waited is written
-    records-lost    with the resumption, where records were given up; the detail begins with their number
+    write-failed    the file can no longer be written
+    write-resumed   the waiting records are written
+    records-lost    after that, if records were dropped; the detail begins with their number
 
 In the process that leads a load, `tell` may fire `zk_locust.load.stages.happened`, which writes to `events.csv`.
 
-It stands here, and uses nothing outside `host_metrics`, because the sampler runs where nothing is installed for it.
+It uses only `host_metrics`, because nothing else is installed where the sampler runs.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class LastingFile:
     """A file of complete records. Not for several threads at once; greenlets may share it."""
 
     def __init__(self, path: str | os.PathLike[str], tell: Tell | None = None, limit_bytes: int = LIMIT_BYTES) -> None:
-        """Make the file, or empty the one that is there. Raises OSError, but for a disk that is full."""
+        """Make or empty the file. Raises OSError, except if the disk is full."""
         self._path = Path(path)
-        self._tell: Tell = _say_nothing if tell is None else tell
+        self._tell: Tell = tell if tell is not None else lambda *_: None
         self._limit_bytes = limit_bytes
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
@@ -69,7 +69,7 @@ class LastingFile:
 
     @property
     def removed(self) -> bool:
-        """Whether somebody has removed the file."""
+        """Whether the file was removed."""
         return self._descriptor is not None and not os.fstat(self._descriptor).st_nlink
 
     def write(self, record: str) -> None:
@@ -87,7 +87,7 @@ class LastingFile:
             self._lost += 1
 
     def retry(self) -> bool:
-        """Write what waits, as far as there is room; return whether nothing waits any more."""
+        """Write the waiting records as far as there is room; return whether none waits any more."""
         written = 0
         while self._waiting:
             try:
@@ -127,12 +127,12 @@ class LastingFile:
     def _append(self, record: bytes) -> None:
         descriptor = self._open() if self._descriptor is None else self._descriptor
         done = 0
-        while done < len(record):  # of what a nearly full disk takes only a part, the rest says why
+        while done < len(record):  # a nearly full disk takes only some bytes; the next call raises the error
             done += os.pwrite(descriptor, record[done:], self._end + done)
         self._end += done
 
     def _cut(self) -> None:
-        """Take away the beginning of a record that did not fit. Where that fails, the next one is written over it."""
+        """Remove the beginning of a record that did not fit. If that fails, the next record overwrites it."""
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
@@ -149,7 +149,3 @@ class LastingFile:
         self._tell(WRITE_RESUMED, self._path.name, f"after {seconds:.1f} s; {written} records have waited")
         if lost:
             self._tell(RECORDS_LOST, self._path.name, f"{lost} records: there was no room in memory either")
-
-
-def _say_nothing(*_: str) -> None:
-    """Stand for nobody who listens."""

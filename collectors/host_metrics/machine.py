@@ -11,13 +11,13 @@ from typing import Final
 
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _SECTOR_BYTES: Final = 512  # in /proc/diskstats, whatever the disk's own are
-# What stands before a disk, or for one that is counted already.
+# Layers above disks, which are counted already, and removable or virtual media.
 _NO_DISKS: Final = ("loop", "ram", "zram", "dm-", "md", "sr", "fd")
 
 
 @dataclass(frozen=True)
 class MachineCounts:
-    """What a machine has done since it booted, and what it holds now. None where it does not tell.
+    """What a machine has done since it booted, and what it holds now. None if a count is not available.
 
     `busy_s`, `iowait_s` and `steal_s` are core seconds; `disk_busy_s` has the seconds at work of each disk.
     """
@@ -66,7 +66,7 @@ def read_machine(root: Path = Path("/")) -> MachineCounts:
 def machine_id(root: Path = Path("/")) -> str:
     """Return 12 hexadecimal digits that are the same for all that share a kernel's boot and its network.
 
-    Names are no identity: inventory hosts may be one machine, and machines may be called alike.
+    Names do not identify a machine: inventory hosts may be one machine, and machines may have the same name.
     """
     return _digits(f"{_boot(root)} {(root / 'proc/self/ns/net').readlink()}")
 
@@ -125,7 +125,7 @@ def _disks(diskstats: Path, block: Path) -> Iterator[_Disk]:
 
 
 def _interfaces(dev: Path, net: Path) -> Iterator[tuple[int, int]]:
-    """Return bytes received and sent of each interface but loopback, and those that stand on others: bonds, VLANs."""
+    """Return bytes received and sent of each interface except loopback and those on top of others: bonds, VLANs."""
     try:
         lines = dev.read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -17,7 +17,7 @@ _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class ProcessCounts:
-    """What a process has done since it started, and what it holds now. None where its owner alone may know."""
+    """What a process has done since it started, and what it holds now. None if only its owner may read a count."""
 
     cpu_s: float
     cpu_wait_s: float | None
@@ -69,7 +69,7 @@ def _cpu_wait_s(folder: Path) -> float | None:
                 waited_ns.append(int((thread / "schedstat").read_text(encoding="ascii").split()[1]))
     except (OSError, ValueError, IndexError):
         return None
-    return sum(waited_ns) / 1e9 if waited_ns else None  # a kernel without such figures has not one
+    return sum(waited_ns) / 1e9 if waited_ns else None  # empty on a kernel without these counts
 
 
 def _io(folder: Path) -> dict[str, int]:

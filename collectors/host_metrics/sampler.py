@@ -21,7 +21,7 @@ from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_mach
 from host_metrics.process import ProcessCounts, named_in_status, read_process
 from host_metrics.process_identity import Identity, named_in_pid_file
 
-_ROOM_S: Final = 2.0  # how long the end waits for room on a full disk: whoever ends a sampler waits 3 s
+_ROOM_S: Final = 2.0  # wait for room on a full disk at the end; the process that ends a sampler waits 3 s
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ def sample(
 ) -> None:
     """Write a row for the machine and each process every `interval_s` seconds, for `for_s` seconds or until `wake`.
 
-    Each row is of the time that has really passed since the one before. It ends too where its file is removed: nobody
-    would find it any more. Raises OSError where the file cannot be made; while it cannot be written, rows wait, and
-    `tell` is told so (see `host_metrics.lasting_file`), as is the sampler's log.
+    A row covers the time that has passed since the previous one. Sampling also ends when the file is removed. Raises
+    OSError if the file cannot be made. While it cannot be written, rows wait, and `tell` and the log get the events of
+    `host_metrics.lasting_file`.
     """
 
     def told(event: str, subject: str, detail: str) -> None:
@@ -77,7 +77,7 @@ def sample(
         number = 0
         ends_s = math.inf if for_s is None else began_s + for_s
         while not target.removed:
-            # What came late is not made up for: the next sample is at the next full interval.
+            # A late sample does not shift the others: the next one is at the next full interval.
             number = max(number + 1, int((time.perf_counter() - began_s) / interval_s) + 1)
             next_s = began_s + number * interval_s
             if wake.wait(max(0.0, min(next_s, ends_s) - time.perf_counter())) or next_s > ends_s:
@@ -172,7 +172,7 @@ def process_row(before: ProcessCounts, now: ProcessCounts, seconds: float) -> di
 
 
 def _rate(before: float | None, now: float | None, seconds: float) -> str:
-    """Return the growth of a count a second. One that has shrunk (an interface or a thread went away) tells nothing."""
+    """Return the growth of a count a second; nothing if it has shrunk, because an interface or a thread is gone."""
     if before is None or now is None or now < before or seconds <= 0:
         return ""
     return f"{(now - before) / seconds:.1f}"

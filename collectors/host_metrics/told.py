@@ -1,7 +1,7 @@
-"""What a sampler on its own has to tell whoever ends it: when its disk was full, and how many samples are lost.
+"""Records when the disk of a sampler in the background was full, and how many samples are lost.
 
-It stands in a file beside the samples. That has all its room from the beginning and is written over in place, so that
-it can be written on the very disk that is full.
+The record is a file beside the samples. It has its full size from the beginning and is overwritten in place, so that
+it can be written while the disk is full.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _MOST_TIMES: Final = 20
 
 
 def told_file_of(file: Path) -> Path:
-    """Return where it stands what the sampler that writes `file` has to tell."""
+    """Return the record of the sampler that writes `file`."""
     return file.with_suffix(".told")
 
 
 class Told:
-    """A `tell` of `host_metrics.lasting_file` that keeps what it is told. Raises OSError where there is no room."""
+    """A `tell` of `host_metrics.lasting_file` that keeps the record. Raises OSError if there is no room for it."""
 
     def __init__(self, file: Path) -> None:
         self._file = told_file_of(file)
@@ -37,7 +37,7 @@ class Told:
             os.fsync(room.fileno())
 
     def __call__(self, event: str, _subject: str, detail: str) -> None:
-        """Keep it. Nothing that goes wrong with the disk ends a sampler."""
+        """Record an event. Errors of the disk do not end the sampler."""
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         if event == WRITE_FAILED:
             if len(self._times) < _MOST_TIMES:
@@ -54,9 +54,9 @@ class Told:
 
 
 def told_by(file: Path) -> str:
-    """Return what the sampler that writes `file`, or has written it, has told: a JSON object; empty for nothing.
+    """Return the record of the sampler of `file` as JSON; empty if there is none.
 
-    `disk_full` has times (`since`, and `until`, null where it was full to the end), `lost` is a number of samples.
+    `disk_full` has times (`since` and `until`, null if it was full to the end), `lost` is a number of samples.
     """
     try:
         return told_file_of(file).read_text(encoding="utf-8").strip()

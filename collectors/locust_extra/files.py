@@ -1,7 +1,7 @@
 """The files of a load: `locust-stats.csv`, `locust-distrib.jsonl`, `latency.hlog`, and `events.csv`.
 
-The lines of an interval are written together and at once, so that a reader, or whoever collects after a crash, has all
-but the last. While the disk is full they wait in memory (`LastingFile`); the counts go on meanwhile.
+The lines of an interval are written together as soon as it is complete, so a crash loses at most the last interval.
+While the disk is full, they wait in memory (`LastingFile`) and counting continues.
 """
 
 import csv
@@ -35,14 +35,14 @@ class WallClock:
 
 
 class RecordFile:
-    """What all files have in common: text that is gathered here becomes one record of the file."""
+    """The base of all files: gathered text becomes one record of the file."""
 
     def __init__(self, path: str, tell: Tell | None) -> None:
         self._file = LastingFile(path, tell)
         self._text = io.StringIO(newline="")
 
     def retry(self) -> bool:
-        """Write what a full disk has held up, where there is room again; return whether nothing waits any more."""
+        """Write waiting records if there is room again; return whether none waits any more."""
         return self._file.retry()
 
     def close(self, patience_s: float = 0.0) -> int:
@@ -53,7 +53,7 @@ class RecordFile:
         if text := self._text.getvalue():
             self._text.seek(0)
             self._text.truncate()
-            self._file.write(text)  # last: a full disk is told of as an event, which may be written by this very object
+            self._file.write(text)  # last: a full disk is an event, which this object may write
 
 
 class StatsFile(RecordFile):
@@ -185,9 +185,9 @@ class HistogramLogFile(RecordFile):
 
 
 class EventFile(RecordFile):
-    """`events.csv`: the events that one process saw. `source` says which.
+    """`events.csv`: the events of one process, `source`.
 
-    On a full disk they wait, with the time at which they happened. That it was full is an event too.
+    While the disk is full, events wait with their times. A full disk is an event too.
     """
 
     def __init__(self, path: str, source: str) -> None:

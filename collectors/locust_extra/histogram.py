@@ -1,9 +1,7 @@
 """Latency histograms with 3 significant digits from 1 µs to 1 h, in HdrHistogram's own bucket layout.
 
 A histogram is a dict from the lowest value of a bucket (microseconds) to its count. Recording costs a tenth of what
-the HdrHistogram package takes, and two histograms merge without loss by adding counts. The layout is that of
-HdrHistogram (Tene, 2012) with a lowest discernible value of 1 and 3 significant digits: 2,048 buckets of width 1,
-then 1,024 buckets for each doubling.
+the HdrHistogram package takes, and two histograms merge without loss by adding counts.
 """
 
 from bisect import bisect_left
@@ -13,20 +11,10 @@ from typing import Final
 
 from hdrh.histogram import HdrHistogram
 
-from locust_extra.ranks import rank_at
+from locust_extra.ranks import UNIT_BITS, UNIT_BUCKETS, highest_equivalent, rank_at
 
 HIGHEST_TRACKABLE_US: Final = 3_600_000_000
 SIGNIFICANT_DIGITS: Final = 3
-_UNIT_BUCKETS: Final = 2048
-_UNIT_BITS: Final = 11
-
-
-def bucket_of(value_us: int) -> int:
-    """Return the lowest value of the bucket that holds `value_us`."""
-    if value_us < _UNIT_BUCKETS:
-        return value_us
-    shift = value_us.bit_length() - _UNIT_BITS
-    return (value_us >> shift) << shift
 
 
 class LatencyHistogram:
@@ -58,8 +46,8 @@ class LatencyHistogram:
         if value_us > HIGHEST_TRACKABLE_US:
             self.overflows += 1
             return
-        if value_us >= _UNIT_BUCKETS:
-            shift = value_us.bit_length() - _UNIT_BITS
+        if value_us >= UNIT_BUCKETS:  # `bucket_of` without a call: this runs for each operation
+            shift = value_us.bit_length() - UNIT_BITS
             value_us = (value_us >> shift) << shift
         counts = self.counts
         counts[value_us] = counts.get(value_us, 0) + 1
@@ -85,9 +73,7 @@ class LatencyHistogram:
                 self.max_us = value if self.max_us is None else max(self.max_us, value)
 
     def percentiles_us(self, percentiles: Mapping[str, float]) -> dict[str, int | None]:
-        """Return the value at each percentile: the highest that its bucket can hold, as HdrHistogram gives it, but
-        not more than the exact maximum. None where nothing was recorded.
-        """
+        """Return the value at each percentile: the highest of its bucket, at most the exact maximum; None for none."""
         buckets = sorted(self.counts)
         seen = list(accumulate(map(self.counts.__getitem__, buckets)))
         result: dict[str, int | None] = {}
@@ -110,13 +96,6 @@ class LatencyHistogram:
         for name in cls.__slots__:
             setattr(histogram, name, message[name])
         return histogram
-
-
-def highest_equivalent(bucket: int) -> int:
-    """Return the highest value that falls into the bucket whose lowest value is `bucket`."""
-    if bucket < _UNIT_BUCKETS:
-        return bucket
-    return bucket + (1 << (bucket.bit_length() - _UNIT_BITS)) - 1
 
 
 def to_hdr_histogram(counts: Mapping[int, int]) -> HdrHistogram:

@@ -1,4 +1,4 @@
-"""`progress.json`: how far the load is and who is absent, for whoever watches it from outside."""
+"""`progress.json`: how far the load is and what is absent, for watchers outside the process."""
 
 import contextlib
 import json
@@ -16,9 +16,9 @@ _NAMED: Final = 3
 
 @dataclass(slots=True)
 class Progress:
-    """How far the load is. The rate and the p99 are those of the last whole interval, the counts those of the stage.
+    """How far the load is. Rate and p99 are of the last complete interval, counts of the stage.
 
-    `absent` says in words who is not there: workers, members, a leader.
+    `absent` says in words what is missing: workers, members, a leader.
     """
 
     stage: str = ""
@@ -49,32 +49,32 @@ class Progress:
         self.p99_us = total.percentiles_us({"p99": 99.0})["p99"]
 
     def write(self, path: str) -> None:
-        """Replace the file at once, so that a reader never sees half of it. A full disk's is written over."""
+        """Replace the file atomically. On a full disk, overwrite it in place."""
         temporary, text = Path(f"{path}.new"), padded(json.dumps(asdict(self)))
         try:
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(path)
         except OSError:
-            # What little there is of the new one takes room.
+            # The incomplete new file takes room.
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             overwrite(Path(path), text)
 
 
 class Absent:
-    """What the process that leads the load knows of its workers and of the ensemble's members."""
+    """Absent workers and members, as the leading process knows them."""
 
     def __init__(self) -> None:
         self._members: dict[str, str | None] = {}
         self._had_leader = False
 
     def see_member(self, member: str, state: str, problem: str) -> None:
-        """Take one poll of a member: what it says it is, or why it does not answer."""
+        """Note one poll of a member: its state, or why it does not answer."""
         self._members[member] = None if problem else state
         self._had_leader = self._had_leader or self._members[member] == _LEADER
 
     def lines(self, workers: int, lost: int) -> list[str]:
-        """Say in a few words who is absent now, of so many workers; nothing where nobody is."""
+        """Return what is absent now, in a few words each."""
         said = [f"{lost} of {workers} workers lost"] if lost else []
         silent = sorted(member for member, state in self._members.items() if state is None)
         if silent:

@@ -1,4 +1,4 @@
-"""What one process records of its own requests, cut into intervals by its own monotonic clock."""
+"""Records the requests of one process in intervals of its monotonic clock."""
 
 import time
 from collections.abc import Callable

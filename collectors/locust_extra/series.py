@@ -1,7 +1,7 @@
-"""Putting the workers' intervals together: from reports, in whatever order they travel, to one series.
+"""Combines the workers' reports, which arrive in any order, to one series of intervals.
 
-An interval is given out when every live worker has reported beyond it. What arrives later than that is given out
-under its own interval's number again, so no figure is lost.
+An interval is given out when every live worker has reported beyond it. Later figures of it are given out under the same
+number again, so that none is lost.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,8 +17,7 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class WorkerShare:
-    """What one worker did in one interval: all its operations together, the CPU that it took (nanoseconds), and the
-    most users that it said to run; None where it has said nothing of this interval."""
+    """One worker in one interval: all its operations, its CPU (nanoseconds), and the most users that it reported."""
 
     total: LatencyHistogram = field(default_factory=LatencyHistogram)
     wall_ns: int = 0

@@ -6,7 +6,7 @@ A locustfile says
     register_extra_stats()
 
 and the parameters `--stats-collect`, `--stats-csv`, `--stats-distrib`, `--stats-hlog`, `--stats-events` and
-`--stats-progress` say what is recorded and where.
+`--stats-progress` set what is recorded and where.
 """
 
 import logging
@@ -41,7 +41,7 @@ _ROOM_S: Final = 8.0
 logger = logging.getLogger(__name__)
 
 
-# What a locustfile has said by arguments, as those of 2019 may; the last word holds.
+# The arguments of a locustfile, as those of 2019 pass them; the last call counts.
 _wishes: dict[str, str | float] = {}
 _started: "WeakSet[Any]" = WeakSet()
 
@@ -49,12 +49,12 @@ _started: "WeakSet[Any]" = WeakSet()
 def register_extra_stats(
     stats_csv_path: str | None = None, distrib_path: str | None = None, delay_ms: float | None = None
 ) -> None:
-    """Record extended statistics in this process, as far as the parameters ask for them. Safe to call again.
+    """Record extended statistics in this process as the parameters say. Safe to call again.
 
-    The arguments say what `--stats-csv`, `--stats-distrib` and `--stats-collect` (milliseconds) otherwise do. With a
-    file and no interval from either, it is a second.
+    The arguments stand in for `--stats-csv`, `--stats-distrib` and `--stats-collect` (milliseconds). With a file and
+    without an interval, the interval is a second.
     """
-    # Whoever registers once more without a wish takes none away.
+    # A call without arguments keeps those of earlier calls.
     given = {"stats_csv": stats_csv_path, "stats_distrib": distrib_path, "stats_collect": delay_ms}
     _wishes.update({name: value for name, value in given.items() if value is not None})
     add_once(locust.events.init, start)
@@ -88,7 +88,7 @@ def _interval_s(environment: Any) -> float:
 
 
 class WorkerStats:
-    """A worker's share: it records its own requests and hands them on with Locust's reports."""
+    """The worker's side: records its requests and sends them with Locust's reports."""
 
     def __init__(self, environment: Any, runner: Any) -> None:
         self._environment = environment
@@ -119,13 +119,13 @@ class WorkerStats:
                 self._recorded[stage] = self._recorded.get(stage, 0) + requests
 
     def _on_quit(self, **_: Any) -> None:
-        # Whoever doubts that all of it has reached the master can compare.
+        # For comparison with what has reached the master.
         for stage, requests in self._recorded.items():
             logger.info("Recorded here in the stage %s: %d successful operations", stage, requests)
 
 
 class LoadStats:
-    """The master's or the local process's share: it puts the reports together and writes the files."""
+    """The side of the master or local process: combines the reports and writes the files."""
 
     def __init__(self, environment: Any, runner: Any) -> None:
         self._environment = environment
@@ -149,7 +149,7 @@ class LoadStats:
         happened.add_listener(self._on_happened)
         member_seen.add_listener(self._on_member_seen)
         load_ended.add_listener(self._on_load_ended)
-        # After the tidying up, and before Locust writes a summary of its own: where that fails, `quit` does not fire.
+        # After the cleanup and before Locust's own summary: if that fails, `quit` does not fire.
         environment.events.test_stop.add_listener(self._wait_for_room)
         environment.events.quit.add_listener(self._on_quit)
         if isinstance(runner, MasterRunner):
@@ -157,7 +157,7 @@ class LoadStats:
         self._watching = gevent.spawn(self._watch)
 
     def _option(self, name: str) -> str | None:
-        # The page sets the options that name files back to the command line's.
+        # The web UI resets the options that name files to those of the command line.
         return str(_wishes.get(name) or getattr(self._options, name, None) or "") or None
 
     def _elapsed_s(self) -> float:
@@ -199,7 +199,7 @@ class LoadStats:
                 self._series.lose(self._worker_names.get(client_id, client_id))
 
     def _watch(self) -> None:
-        """Several times a second: notice lost workers, give out what is complete, say how far the load is."""
+        """Several times a second, notice lost workers, give out complete intervals, and write the progress."""
         while True:
             self._look_for_lost_workers()
             self._give_out(final=False)
@@ -236,7 +236,7 @@ class LoadStats:
                 file.write(interval)
 
     def _retry(self) -> bool:
-        """Write what a full disk has held up, where there is room again; return whether nothing waits any more."""
+        """Write waiting records if there is room again; return whether none waits any more."""
         done = [file.retry() for file in self._files]
         return all(done) and (self._events is None or self._events.retry())
 
@@ -255,7 +255,7 @@ class LoadStats:
 
     def _on_load_ended(self, environment: Any, **_: Any) -> None:
         if environment is not self._environment or not self._running:
-            return  # Locust stops twice when two ask for it
+            return  # Locust stops twice if two callers ask for it
         self._look_for_lost_workers()
         self._running = False
         self._give_out(final=True)

@@ -1,4 +1,4 @@
-"""What the page is told: the members and what was last read of them, as JSON."""
+"""The data of the page: the members and their last samples, as JSON."""
 
 import time
 from typing import Any
@@ -12,13 +12,13 @@ def answer(monitor: Monitor, next_s: float) -> dict[str, Any]:
 
     | key | content |
     |---|---|
-    | `process` | changes when Locust is started again: then `at_s` begins anew |
+    | `process` | changes when Locust is restarted; `at_s` then starts from 0 |
     | `collection` | `web`, `interval` or `none` |
     | `interval_s` | seconds between two polls at an interval |
-    | `polls` | whether anybody polls now |
+    | `polls` | whether members are polled now |
     | `recording` | whether what is read is written to `zk-metrics.csv` |
-    | `problem` | what keeps metrics from being read or recorded, for people |
-    | `next_s` | when there is news, seconds |
+    | `problem` | why metrics cannot be read or recorded, for people |
+    | `next_s` | seconds until new data |
     | `members` | for each: `name`; `sample`, null before its first poll |
 
     A sample has `timestamp`, `at_s` (seconds on one clock for all), `age_s`, `poll_ms`, `metrics` (numbers and text),

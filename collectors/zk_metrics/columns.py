@@ -1,11 +1,10 @@
 """The columns of `zk-metrics.csv`: one row for each poll of each member, a column for each metric.
 
 `MEMBER_COLUMNS` come first, then `COMMON_METRICS`, then a column for each further metric in the order in which it was
-first other than 0. So a metric that no member has told to be anything but 0 has no column, and one that begins in the
-middle of a run gets its column then: rows before it are empty there.
+first other than 0. A metric that is always 0 has no column. Rows from before a column was added are empty there.
 
-A cell is empty where the member did not tell the metric at that poll. A member that did not answer is a row in which
-`reachable` is 0, `detail` says why, and all metrics are empty.
+A cell is empty if the member did not report the metric at that poll. If a member does not answer, `reachable` is 0,
+`detail` gives the reason, and all metrics are empty.
 """
 
 from typing import Final

@@ -30,7 +30,7 @@ class Sample:
 
 
 class Member:
-    """A member's name and AdminServer, and what it was last read to be."""
+    """A member's name, its AdminServer, and its last sample."""
 
     def __init__(self, name: str, url: str, time_limit_s: float = _TIME_LIMIT_S) -> None:
         self.name = plain_text(name)
@@ -38,14 +38,14 @@ class Member:
         self._time_limit_s = time_limit_s
         self.latest: Sample | None = None
         self._session = requests.Session()
-        self._session.trust_env = False  # a proxy between us and the member would be measured too
+        self._session.trust_env = False  # a proxy would be measured too
 
     def ask(self) -> Sample:
         """Ask once. A member that gives no metrics is a sample that says why, never an error."""
         began = time.perf_counter()
         metrics: dict[str, Value] = {}
         detail = ""
-        # One limit for all of it: requests' own is for each piece, and a member that dribbles would hold us forever.
+        # One limit for the complete answer: that of requests is for each piece, so a slow member could block forever.
         time_limit = gevent.Timeout(self._time_limit_s)
         try:
             with time_limit, self._answer() as body:
@@ -54,7 +54,7 @@ class Member:
             if error is not time_limit:
                 raise
             detail = f"no answer within {self._time_limit_s:g} s"
-        except Exception as error:  # of whatever kind: one bad answer does not end the polls
+        except Exception as error:  # any error: a bad answer does not end the polls
             detail = self._reason(error)
         answered_s = time.perf_counter()
         self.latest = Sample(datetime.now(UTC), answered_s, round((answered_s - began) * 1000, 1), metrics, detail)
@@ -62,8 +62,8 @@ class Member:
 
     @contextmanager
     def _answer(self) -> Iterator[bytes]:
-        """Give the answer's body. What is left of an answer that is refused is not read: its connection is closed."""
-        # Whoever answers there may not send us to another address.
+        """Give the body of the answer. If the answer is refused, the connection is closed without reading the rest."""
+        # A redirect could lead to any address.
         answer = self._session.get(
             self.url, timeout=self._time_limit_s, allow_redirects=False, headers=_HEADERS, stream=True
         )

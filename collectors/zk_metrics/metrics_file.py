@@ -1,4 +1,4 @@
-"""`zk-metrics.csv`, as it is written: a table that gets a column when a metric appears."""
+"""Writes `zk-metrics.csv`: a table that gets a column when a metric appears."""
 
 import contextlib
 import csv
@@ -24,7 +24,7 @@ Tell = Callable[[str, str, str], object]
 MOST_COLUMNS: Final = 2_500
 COLUMNS_LEFT_OUT: Final = "metrics-left-out"
 _PIECE_BYTES: Final = 256 * 1024
-# Adding columns writes the file anew. A small one at once, a large one not more often than this.
+# Adding columns rewrites the file: a small one at once, a large one at most this often.
 _SMALL_BYTES: Final = 1024 * 1024
 _PAUSE_S: Final = 10.0
 
@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 class MetricsFile:
-    """`zk-metrics.csv`. Greenlets may share it. Nothing that goes wrong with the disk ends a poll.
+    """`zk-metrics.csv`. Greenlets may share it. Errors of the disk do not end a poll.
 
-    Raises OSError where the file cannot be made at all, but for a disk that is full. `tell` takes event, subject and
-    detail of what is worth a line in `events.csv` (see `host_metrics.lasting_file`).
+    Raises OSError if the file cannot be made, except if the disk is full. `tell` takes event, subject and detail for
+    `events.csv` (see `host_metrics.lasting_file`).
     """
 
     def __init__(self, path: str, tell: Tell | None = None) -> None:
@@ -54,7 +54,7 @@ class MetricsFile:
 
     @property
     def problem(self) -> str:
-        """Why nothing is written at the moment, for people; empty where it is."""
+        """Why the file cannot be written at the moment, for people; otherwise empty."""
         return self._failure if self._file.failing else ""
 
     def write(self, member: str, sample: Sample) -> None:
@@ -66,11 +66,11 @@ class MetricsFile:
             self._file.write(_line([*self._label(member, sample), *map(sample.metrics.get, self._columns)]))
 
     def retry(self) -> None:
-        """Write what a full disk has held up, where there is room again."""
+        """Write waiting records if there is room again."""
         self._file.retry()
 
     def close(self) -> int:
-        """Close the file; return how many polls were lost because there was no room for them to the end."""
+        """Close the file; return how many polls were lost because there was no room."""
         with self._writing:
             return self._file.close()
 
@@ -91,9 +91,9 @@ class MetricsFile:
         self._without_column += fresh[:room]
 
     def _widen(self) -> None:
-        """Give the metrics that have no column one, as soon as it can be."""
+        """Add the missing columns as soon as possible."""
         now_s = time.perf_counter()
-        # What is no regular file (a pipe, /dev/null) cannot be written anew; nor can what others have removed.
+        # A removed file, and one that is not regular (a pipe, /dev/null), cannot be rewritten.
         if self._file.failing or self._file.removed or not self._path.is_file():
             return
         if now_s < self._widened_s + _PAUSE_S and self._path.stat().st_size > _SMALL_BYTES:
@@ -107,7 +107,7 @@ class MetricsFile:
             self._without_column = []
 
     def _rewritten(self, columns: list[str], added: int) -> LastingFile | None:
-        """Return the file with so many columns more, in its place; None, and nothing changed, where that cannot be."""
+        """Return the file, rewritten with more columns; None, with nothing changed, if that is not possible."""
         # Named as what may be left where its process is killed (`zk_locust.contract.durable_files.is_left_over`).
         beside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.new")
         placed = False
@@ -123,14 +123,14 @@ class MetricsFile:
             file.write(_line([*MEMBER_COLUMNS, *columns]))
             for piece in _padded(self._path, added):
                 file.write(piece)
-                gevent.sleep(0)  # a long run's file takes a while, and the load goes on
+                gevent.sleep(0)  # a large file takes a while, and the load must go on
             if not file.failing:
                 beside.replace(self._path)
                 placed = True
                 return file
         except OSError as error:
             logger.warning("%s gets no further columns: %s", self._path, error.strerror)
-        finally:  # also where whoever polls is stopped in the middle
+        finally:  # also if the poller is stopped
             if file is not None and not placed:
                 file.close()
                 with contextlib.suppress(OSError):
@@ -144,7 +144,7 @@ class MetricsFile:
 
 
 def _padded(path: Path, columns: int) -> Iterator[str]:
-    """Give the file's rows without its header, each with so many empty cells more, in pieces."""
+    """Give the rows of the file without its header in pieces, each row with this number of empty cells added."""
     end = b"," * columns + b"\r\n"
     with path.open("rb") as source:
         source.readline()
@@ -159,7 +159,7 @@ def _line(cells: Iterable[Value | None]) -> str:
 
 
 def _short(value: Value | None) -> Value | None:
-    """Return the value as it is written: six significant digits of what is no whole number."""
+    """Return the value as it is written: six significant digits unless it is an integer."""
     if isinstance(value, float):
         return int(value) if value.is_integer() else f"{value:.6g}"
     return plain_text(value) if isinstance(value, str) else value

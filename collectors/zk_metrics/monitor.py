@@ -1,4 +1,4 @@
-"""The monitor: it has the members polled from the master, or from the one process of a local Locust."""
+"""The monitor: polls the members from the master, or from the process of a local Locust."""
 
 import logging
 import secrets
@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 
 
 class Monitor:
-    """Polls from the start of a test to its end, or whenever the page asks for it.
+    """Polls from the start of a test to its end, or when the page asks for it.
 
-    Who is polled is said by the parameters that Locust or its last test was started with, and by nothing else.
+    Only the parameters with which Locust or its last test was started say which members are polled.
     """
 
     def __init__(self, environment: Any, *, has_page: bool = False) -> None:
@@ -35,23 +35,23 @@ class Monitor:
 
     @property
     def polls(self) -> bool:
-        """Whether the members are being polled, or are when the page asks for it."""
+        """Whether members are polled, now or when the page asks for it."""
         return bool(self.members) and (self.collection.on_demand or bool(self._pollers))
 
     @property
     def problem(self) -> str:
-        """What keeps metrics from being read or recorded, for people."""
+        """Why metrics cannot be read or recorded, for people; otherwise empty."""
         return self._mistake or self.recording.problem
 
     def refresh(self) -> float:
-        """Poll on demand, where that is how metrics are collected. Returns when to call again, seconds."""
+        """Poll if metrics are collected on demand. Return in how many seconds to call again."""
         if self.collection.on_demand and self.members:
             self.recording.begin()  # before the first poll: the file's clock begins here
             return self._demand.refresh(self.members)
         return max(LEAST_INTERVAL_S, min(self.collection.interval_s, 5.0))
 
     def _configure(self) -> None:
-        """Take over what the parameters say now."""
+        """Apply the current parameters."""
         self._mistake = ""
         try:
             self.collection = Collection.of(self._options)
@@ -78,7 +78,7 @@ class Monitor:
     def _record(self, member: Member, sample: Sample) -> None:
         try:
             self.recording.add(member, sample)
-        except Exception:  # whatever it is: the polls go on, and the page shows them
+        except Exception:  # any error: polling and the page continue
             logger.exception("A poll of %s was not recorded", member.name)
 
     def _on_test_stop(self, **_: Any) -> None:

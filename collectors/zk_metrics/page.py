@@ -36,7 +36,7 @@ def add_page(web_ui: Any, monitor: Monitor, path: str = "/zk-metrics") -> None:
     @blueprint.get(f"{path}/data")
     @web_ui.auth_required_if_enabled  # type: ignore[untyped-decorator]
     def data() -> flask.Response:
-        # Nothing of the request is read: who is polled is the parameters' affair.
+        # The request is not read: the parameters say which members are polled.
         return flask.jsonify(answer(monitor, monitor.refresh()))
 
     @blueprint.after_request

@@ -1,6 +1,6 @@
-"""When members are polled: at a fixed beat, or because somebody wants to know, but not faster than they may drive it.
+"""Polls members at a fixed interval, or on demand at a limited rate.
 
-At a beat each member has a poller of its own, so that a slow one delays no other.
+At an interval each member has its own poller, so that a slow member does not delay others.
 """
 
 import time
@@ -17,7 +17,7 @@ _PATIENCE_S: Final = 0.5
 
 
 class MemberPoller:
-    """Polls one member at a fixed beat. A beat that comes while an answer is still awaited is left out."""
+    """Polls one member at a fixed interval. A poll is skipped while the previous answer is awaited."""
 
     def __init__(self, member: Member, interval_s: float, record: Callable[[Member, Sample], None]) -> None:
         self._member = member
@@ -42,7 +42,7 @@ class MemberPoller:
 
 
 class OnDemand:
-    """Polls members side by side, each once a second at most and never twice at a time, however many ask for it."""
+    """Polls members concurrently, each at most once a second and never twice at a time, for any number of callers."""
 
     def __init__(self, record: Callable[[Member, Sample], None]) -> None:
         self._record = record
@@ -50,9 +50,9 @@ class OnDemand:
         self._under_way: dict[Member, Any] = {}
 
     def refresh(self, members: Sequence[Member]) -> float:
-        """Poll those whose time has come, wait a little for the answers, and return when to call again, seconds.
+        """Poll the members that are due, wait briefly for answers, and return in how many seconds to call again.
 
-        A member that takes longer is not waited for: its answer is there at one of the next calls.
+        A slow member's answer is available at a later call.
         """
         for member in members:
             if member not in self._under_way and self._rest_s(member) <= 0:
@@ -62,11 +62,11 @@ class OnDemand:
         return max(0.0, min((self._rest_s(member) for member in members), default=LEAST_INTERVAL_S))
 
     def stop(self) -> None:
-        """End what is under way."""
+        """End running polls."""
         gevent.killall(list(self._under_way.values()))
 
     def forget(self, members: Sequence[Member]) -> None:
-        """Keep nothing of members that nobody will ask for again."""
+        """Forget members that are not polled any more."""
         for member in members:
             self._began_s.pop(member, None)
             if (greenlet := self._under_way.pop(member, None)) is not None:

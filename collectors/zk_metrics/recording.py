@@ -1,4 +1,4 @@
-"""The recording of what is read: where it goes, and what keeps it from going there."""
+"""The recording of samples: its file, and why it cannot be written."""
 
 import logging
 from typing import Any
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class Recording:
-    """`--zk-metrics-csv`, begun with the first poll. What goes wrong is told once, and shown while it lasts."""
+    """`--zk-metrics-csv`, made at the first poll. A problem is logged once, and shown while it lasts."""
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
@@ -21,11 +21,11 @@ class Recording:
         self._refused = ""
 
     def to(self, path: str | None) -> None:
-        """Record into this file from now on, or not at all. A file that was begun is gone on with."""
+        """Record into this file, or nowhere. The same file as before is continued."""
         if path != self._path:
             self.close()
         self._path = path
-        self._refused = ""  # whoever starts a test once more may have mended it
+        self._refused = ""  # it may have been corrected before the next test
 
     @property
     def wanted(self) -> bool:
@@ -34,7 +34,7 @@ class Recording:
 
     @property
     def problem(self) -> str:
-        """What keeps the polls from being recorded at the moment, for people; empty where nothing does."""
+        """Why polls cannot be recorded at the moment, for people; otherwise empty."""
         if self._refused:
             return f"--zk-metrics-csv [{self._path}] cannot be written ({self._refused}): nothing is recorded"
         if self._file is not None and (why := self._file.problem):
@@ -42,7 +42,7 @@ class Recording:
         return ""
 
     def begin(self) -> None:
-        """Make the file, where there is to be one and it is not there yet."""
+        """Make the file if one is wanted and not made yet."""
         if self._path is None or self._file is not None or self._refused:
             return
         try:

@@ -1,4 +1,4 @@
-"""How the monitor and its page come into a Locust process."""
+"""Adds the monitor and its page to a Locust process."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +16,7 @@ PATH: Final = "/zk-metrics"
 
 @dataclass(slots=True)
 class Wishes:
-    """What a locustfile has said by arguments, as those of 2019 may; the last word holds."""
+    """The arguments of a locustfile, as those of 2019 pass them; the last call counts."""
 
     url_prefix: str = PATH
     web: bool | None = None
@@ -28,8 +28,8 @@ _started: "WeakSet[Any]" = WeakSet()
 
 
 def register(url_prefix: str, web: bool | None, delay_ms: float | None) -> None:
-    """Have the members polled, as far as the parameters ask for it. Safe to call again."""
-    # Whoever registers once more without a wish takes none away.
+    """Poll the members as the parameters say. Safe to call again."""
+    # A call without arguments keeps those of earlier calls.
     if url_prefix != PATH:
         _wishes.url_prefix = "/" + url_prefix.strip("/")
     if web is not None or delay_ms is not None:

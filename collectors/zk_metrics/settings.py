@@ -1,4 +1,4 @@
-"""What the parameters say: who is asked for metrics, and how often."""
+"""Which members are asked for metrics, and how often."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +16,10 @@ class Collection:
 
     @classmethod
     def of(cls, options: Any) -> "Collection":
-        """Read Locust's parsed options. Raises ValueError for a value that only the page's form lets through."""
+        """Read Locust's parsed options. Raises ValueError for a bad value from the web UI's form."""
         parameter = BY_NAME["zk-metrics-collect"]
         value = getattr(options, parameter.destination, parameter.default)
-        if isinstance(value, str):  # the form hands on the text as it was typed
+        if isinstance(value, str):  # the form passes on the typed text
             value = parameter.value_of(value) if value else parameter.default
         if value == WEB:
             return cls(on_demand=True)
@@ -27,10 +27,10 @@ class Collection:
 
 
 def admin_servers(options: Any) -> list[tuple[str, str]]:
-    """Return (member, URL of its metrics) for each AdminServer that the parameters name; none where they name none.
+    """Return (member, URL of its metrics) for each AdminServer that the parameters name.
 
     Members on one host have one AdminServer's address unless `--zk-admin-addresses` tells them apart.
-    Raises ValueError for a connect string that is none, which only the form of Locust's page lets through.
+    Raises ValueError for a bad connect string, which only the web UI's form lets through.
     """
     addresses = dict.fromkeys(_addresses(options))
     return [(name, f"{options.zk_admin_scheme}://{address}/commands/monitor") for name, address in addresses]

@@ -1,4 +1,4 @@
-"""What a member answers, made harmless: anybody may sit at that address and answer anything."""
+"""Makes answers of members harmless: any process may listen at the address and answer anything."""
 
 import json
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 from zk_locust.contract.plain_text import plain_line
 
 MOST_BYTES: Final = 1024 * 1024
-"""More than this of an answer is not read. A member's some 500 metrics take 20 kB."""
+"""An answer is read up to this size. A member's some 500 metrics take 20 kB."""
 MOST_METRICS: Final = 4_000
 LONGEST_NAME: Final = 200
 LONGEST_TEXT: Final = 300
@@ -18,15 +18,15 @@ _OWN_FIELDS: Final = frozenset({"command", "error"})  # of the AdminServer's ans
 
 
 def plain_text(text: object, longest: int = LONGEST_TEXT) -> str:
-    """Return the text as a plain line; one that is too long is cut and gets no mark, for it is a value."""
+    """Return the text as one plain line, cut if it is too long (without a mark, because it is a value)."""
     return plain_line(text, longest, cut="")
 
 
 def metrics_of(body: bytes) -> dict[str, Value]:
     """Return the metrics of an AdminServer's answer: finite numbers and plain text, by plain names.
 
-    A value that is none of these is left out, a list or object is text. Raises ValueError, its message for people,
-    where the answer is no metrics at all or has too many.
+    Lists and objects become text, other values are left out. Raises ValueError with a message for people if the answer
+    has no metrics or too many.
     """
     try:
         told = json.loads(body, parse_constant=lambda _: None)

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ class Row:
     p99_us: float | None
     p999_us: float | None
     max_us: float | None
-    overflows: int = 0
+    overflows: int
 
     @property
     def failure_share(self) -> float:
@@ -79,20 +80,16 @@ def build(run: RunFolder, timeline: Timeline) -> Headline:
 
 def row(name: str, distribution: Distribution, measured_s: float) -> Row:
     """The results of one distribution over `measured_s` seconds."""
-    p50, p95, p99, p999 = distribution.percentiles_us(HEADLINE_PERCENTILES)
-    return Row(
-        operation=name,
-        operations=distribution.requests,
-        failures=distribution.failures,
-        rate_per_s=distribution.requests / measured_s if measured_s > 0 else None,
-        mean_us=distribution.mean_us,
-        p50_us=p50,
-        p95_us=p95,
-        p99_us=p99,
-        p999_us=p999,
-        max_us=distribution.max_us,
-        overflows=distribution.overflows,
-    )
+    latencies = (distribution.mean_us, *distribution.percentiles_us(HEADLINE_PERCENTILES), distribution.max_us)
+    return _row(name, distribution.requests, distribution.failures, measured_s, latencies, distribution.overflows)
+
+
+def _row(
+    name: str, operations: int, failures: int, measured_s: float, latencies_us: Iterable[float | None], overflows: int
+) -> Row:
+    rate_per_s = operations / measured_s if measured_s > 0 else None
+    mean_us, p50_us, p95_us, p99_us, p999_us, max_us = latencies_us
+    return Row(name, operations, failures, rate_per_s, mean_us, p50_us, p95_us, p99_us, p999_us, max_us, overflows)
 
 
 def stats_totals(run: RunFolder) -> tuple[int, int] | None:
@@ -139,21 +136,8 @@ def _stats_row(name: str, found: dict[str, Any], measured_s: float) -> Row:
         value = found.get(column)
         return float(value) if operations and value is not None and value == value else None
 
-    p50, p95, p99, p999 = (
-        latency(next(column for column, percentile in PERCENTILES.items() if percentile == wanted))
-        for wanted in HEADLINE_PERCENTILES
-    )
+    percentiles = {percentile: column for column, percentile in PERCENTILES.items()}
+    columns = ("mean_us", *(percentiles[wanted] for wanted in HEADLINE_PERCENTILES), "max_us")
     overflows = found.get("overflows")
-    return Row(
-        operation=name,
-        operations=operations,
-        failures=int(found["failures"]),
-        rate_per_s=operations / measured_s if measured_s > 0 else None,
-        mean_us=latency("mean_us"),
-        p50_us=p50,
-        p95_us=p95,
-        p99_us=p99,
-        p999_us=p999,
-        max_us=latency("max_us"),
-        overflows=0 if overflows is None or overflows != overflows else int(overflows),
-    )
+    counted = 0 if overflows is None or overflows != overflows else int(overflows)
+    return _row(name, operations, int(found["failures"]), measured_s, map(latency, columns), counted)

@@ -35,14 +35,14 @@ def within_load(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
 
 
 def one_of_each(samples: pd.DataFrame, thing: pd.Series, source: str) -> pd.DataFrame:
-    """Of the samples of one `thing` those of one value of the column `source` alone, that which has the most."""
+    """For each `thing`, only the samples of one value of the column `source`: the one with the most samples."""
     counts = samples.groupby([thing.rename("thing"), samples[source].rename("source")]).size()
     fullest = counts.sort_values(kind="stable").reset_index().drop_duplicates("thing", keep="last")
     return samples[samples[source].isin(fullest["source"])]
 
 
 def measured(samples: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
-    """Those of the samples whose time lies within the measured stage from its beginning to its end."""
+    """The samples whose time lies completely within the measured stage."""
     span = timeline.span(MEASURED)
     if span is None:
         return samples[:0]
@@ -52,7 +52,7 @@ def measured(samples: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
 def interval_s(samples: pd.DataFrame) -> float:
     """Seconds from one sample to the next, 0 where none follows another.
 
-    A process is sampled by one sampler, a machine perhaps by two of the same host: the median of all is right.
+    A machine may have two samplers of the same host, a process has one, so the median of all is used.
     """
     steps = samples.groupby(["host", "process"])["time_s"].diff()
     typical = steps.groupby([samples["host"], samples["process"]]).median()
@@ -60,7 +60,7 @@ def interval_s(samples: pd.DataFrame) -> float:
 
 
 def step_s(samples: pd.DataFrame, timeline: Timeline) -> float:
-    """Seconds that make one point of a chart: a sample's, or more of them so that there are at most `MAX_BINS`."""
+    """Seconds of one point of a chart: one sample, or more for at most `MAX_BINS` points."""
     return max(interval_s(samples), timeline.end_s / MAX_BINS)
 
 

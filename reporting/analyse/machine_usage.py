@@ -1,8 +1,8 @@
 """What the machines and the processes on them used over the measured stage, one row each."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 import pandas as pd
@@ -17,35 +17,44 @@ ZOOKEEPER: Final = "zookeeper"
 _WORKER: Final = "worker"
 
 
+def _mean(column: str) -> Any:
+    """A figure that is the mean of a column of the samples."""
+    return field(metadata={"source": (column, "mean")})
+
+
+def _max(column: str) -> Any:
+    """A figure that is the largest value of a column of the samples."""
+    return field(metadata={"source": (column, "max")})
+
+
 @dataclass(frozen=True, slots=True)
 class MachineRow:
-    """One machine, with all hosts of the inventory that are this machine. Figures are None where it does not tell.
+    """One machine, with all hosts of the inventory that are this machine. Figures that it did not report are None.
 
-    `kernel` is blank where it is not known. Where the machine `shares_kernel` with others of the run, they are
-    containers, and what they tell of CPU, memory, swap and disks is of all of them together.
-    Percentages `_of_machine` are of all its cores together. `swap_growth_bytes` is the most that was swapped out less
-    what was at the start of the measured stage.
+    `kernel` is blank if it is not known. Machines that `shares_kernel` are containers of one kernel: CPU, memory, swap
+    and disks are of all of them together. Percentages `_of_machine` are of all its cores. `swap_growth_bytes` is the
+    peak of swapped-out memory minus that at the start of the measured stage.
     """
 
     hosts: tuple[str, ...]
     roles: tuple[str, ...]
     kernel: str
     shares_kernel: bool
-    cores: float | None
-    cpu_mean_percent_of_machine: float | None
-    cpu_peak_percent_of_machine: float | None
-    iowait_mean_percent_of_machine: float | None
-    steal_mean_percent_of_machine: float | None
-    memory_peak_bytes: float | None
-    memory_total_bytes: float | None
-    swap_peak_bytes: float | None
     swap_growth_bytes: float | None
-    net_receive_peak_bytes_per_s: float | None
-    net_send_peak_bytes_per_s: float | None
-    disk_write_mean_bytes_per_s: float | None
-    disk_write_peak_bytes_per_s: float | None
-    disk_busy_peak_percent: float | None
-    tcp_retransmits_mean_per_s: float | None
+    cores: float | None = _max("cores")
+    cpu_mean_percent_of_machine: float | None = _mean("cpu_share")
+    cpu_peak_percent_of_machine: float | None = _max("cpu_share")
+    iowait_mean_percent_of_machine: float | None = _mean("iowait_share")
+    steal_mean_percent_of_machine: float | None = _mean("steal_share")
+    memory_peak_bytes: float | None = _max("memory_bytes")
+    memory_total_bytes: float | None = _max("memory_total_bytes")
+    swap_peak_bytes: float | None = _max("swap_bytes")
+    net_receive_peak_bytes_per_s: float | None = _max("net_receive_bytes_per_s")
+    net_send_peak_bytes_per_s: float | None = _max("net_send_bytes_per_s")
+    disk_write_mean_bytes_per_s: float | None = _mean("disk_write_bytes_per_s")
+    disk_write_peak_bytes_per_s: float | None = _max("disk_write_bytes_per_s")
+    disk_busy_peak_percent: float | None = _max("disk_busy_percent")
+    tcp_retransmits_mean_per_s: float | None = _mean("tcp_retransmits_per_s")
 
     @property
     def name(self) -> str:
@@ -55,19 +64,19 @@ class MachineRow:
 
 @dataclass(frozen=True, slots=True)
 class ProcessRow:
-    """One process that was watched: `zookeeper`, `master`, `worker-1`, … Figures are None where it does not tell.
+    """One process: `zookeeper`, `master`, `worker-1`, … Figures that are not known are None.
 
     Percentages `_of_core` are of one core; a process of several threads may have more than 100.
     """
 
     host: str
     process: str
-    cpu_mean_percent_of_core: float | None
-    cpu_peak_percent_of_core: float | None
-    cpu_wait_mean_percent_of_core: float | None
-    memory_peak_bytes: float | None
-    threads_peak: float | None
-    open_files_peak: float | None
+    cpu_mean_percent_of_core: float | None = _mean("cpu_percent")
+    cpu_peak_percent_of_core: float | None = _max("cpu_percent")
+    cpu_wait_mean_percent_of_core: float | None = _mean("cpu_wait_percent")
+    memory_peak_bytes: float | None = _max("memory_bytes")
+    threads_peak: float | None = _max("threads")
+    open_files_peak: float | None = _max("open_files")
 
     @property
     def is_worker(self) -> bool:
@@ -103,33 +112,6 @@ class Machines:
         return sum(used) / machine.cores if used and machine.cores else None
 
 
-_MACHINE_FIGURES: Final[Mapping[str, tuple[str, str]]] = {
-    "cores": ("cores", "max"),
-    "cpu_mean_percent_of_machine": ("cpu_share", "mean"),
-    "cpu_peak_percent_of_machine": ("cpu_share", "max"),
-    "iowait_mean_percent_of_machine": ("iowait_share", "mean"),
-    "steal_mean_percent_of_machine": ("steal_share", "mean"),
-    "memory_peak_bytes": ("memory_bytes", "max"),
-    "memory_total_bytes": ("memory_total_bytes", "max"),
-    "swap_peak_bytes": ("swap_bytes", "max"),
-    "net_receive_peak_bytes_per_s": ("net_receive_bytes_per_s", "max"),
-    "net_send_peak_bytes_per_s": ("net_send_bytes_per_s", "max"),
-    "disk_write_mean_bytes_per_s": ("disk_write_bytes_per_s", "mean"),
-    "disk_write_peak_bytes_per_s": ("disk_write_bytes_per_s", "max"),
-    "disk_busy_peak_percent": ("disk_busy_percent", "max"),
-    "tcp_retransmits_mean_per_s": ("tcp_retransmits_per_s", "mean"),
-}
-_SWAP_AT_START: Final = ("swap_bytes", "first")
-_PROCESS_FIGURES: Final[Mapping[str, tuple[str, str]]] = {
-    "cpu_mean_percent_of_core": ("cpu_percent", "mean"),
-    "cpu_peak_percent_of_core": ("cpu_percent", "max"),
-    "cpu_wait_mean_percent_of_core": ("cpu_wait_percent", "mean"),
-    "memory_peak_bytes": ("memory_bytes", "max"),
-    "threads_peak": ("threads", "max"),
-    "open_files_peak": ("open_files", "max"),
-}
-
-
 def build(run: RunFolder, timeline: Timeline, within_load: pd.DataFrame) -> Machines:
     """The rows of all that have a sample in the measured stage."""
     samples = machine_samples.measured(within_load, timeline)
@@ -137,7 +119,7 @@ def build(run: RunFolder, timeline: Timeline, within_load: pd.DataFrame) -> Mach
     hosts, kernels = hosts_of(run), kernels_of(run)
     shared = Counter(kernels.values())
     rows = []
-    for (id_,), figures in _figures(samples[machine], ["machine"], {**_MACHINE_FIGURES, "start": _SWAP_AT_START}):
+    for (id_,), figures in _figures(samples[machine], ["machine"], MachineRow, start=("swap_bytes", "first")):
         at_start, peak = figures.pop("start"), figures["swap_peak_bytes"]
         growth = None if at_start is None or peak is None else peak - at_start
         roles = dict.fromkeys(role for host in hosts[id_] for role in run.manifest.roles(host))
@@ -154,7 +136,7 @@ def build(run: RunFolder, timeline: Timeline, within_load: pd.DataFrame) -> Mach
         )
     processes = [
         ProcessRow(host=host, process=process, **figures)
-        for (host, process), figures in _figures(samples[~machine], ["host", "process"], _PROCESS_FIGURES)
+        for (host, process), figures in _figures(samples[~machine], ["host", "process"], ProcessRow)
     ]
     return Machines(
         tuple(sorted(rows, key=lambda row: natural(row.name))),
@@ -175,14 +157,15 @@ def kernels_of(run: RunFolder) -> dict[str, str]:
 
 
 def _figures(
-    samples: pd.DataFrame, by: Sequence[str], wanted: Mapping[str, tuple[str, str]]
+    samples: pd.DataFrame, by: Sequence[str], row: type[MachineRow | ProcessRow], **more: tuple[str, str]
 ) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
-    """For each value of the columns `by`: that value, and the wanted figures as floats or None."""
+    """For each value of the columns `by`: that value, and the figures of `row` and `more` as floats or None."""
+    wanted = {each.name: each.metadata["source"] for each in fields(row) if each.metadata} | more
     groups = samples.groupby(list(by))
     columns_of: dict[str, list[str]] = {}
     for column, how in wanted.values():
         columns_of.setdefault(how, []).append(column)
-    # one look at the samples for each way: one for each figure takes some times as long
+    # one pass for each way, because one for each figure takes several times as long
     made = {how: groups[columns].agg(how) for how, columns in columns_of.items()}
     found = pd.DataFrame({name: made[how][column] for name, (column, how) in wanted.items()}).reset_index()
     return [

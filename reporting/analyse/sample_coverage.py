@@ -32,7 +32,7 @@ class Coverage:
         return self.covered_s / self.measured_s
 
     def is_short(self, share: float) -> bool:
-        """Whether it is below `share`, by more than the last sample: that of the moment the sampler ended is missing.
+        """Whether it is below `share` by more than one sample: the last one is missing when the sampler ends.
 
         Never in a measured stage that is shorter than two intervals.
         """

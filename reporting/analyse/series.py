@@ -1,4 +1,4 @@
-"""Data frames for the charts: intervals put together to at most some hundred points, whatever the run's length.
+"""Data frames for the charts: intervals combined to a few hundred points at most.
 
 Times are seconds since the load started, at the middle of a bin.
 """
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from locust_extra.columns import ALL_WORKERS, MEASURED
-from reporting.analyse.timeline import Interval, Timeline
+from reporting.analyse.timeline import Interval, Span, Timeline
 from reporting.read.distributions import Distribution, DistributionLine
 from reporting.read.run_folder import RunFolder
 
@@ -23,29 +23,21 @@ TIME_PERCENTILES: Final = (50.0, 95.0, 99.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Bin:
+class Bin(Span):
     """Consecutive intervals of one stage, drawn as one point."""
 
-    stage: str
     numbers: tuple[int, ...]
-    start_s: float
-    end_s: float
 
     @property
     def middle_s(self) -> float:
         """Where the point is drawn."""
         return (self.start_s + self.end_s) / 2
 
-    @property
-    def length_s(self) -> float:
-        """Seconds."""
-        return self.end_s - self.start_s
-
 
 def bins(timeline: Timeline, most: int = MAX_BINS) -> list[Bin]:
-    """Bins that cover every interval, about `most` at the utmost.
+    """Bins that cover every interval, at most about `most`.
 
-    A rest at a stage's end that is shorter than half a bin goes into the bin before it: its rate would be mostly noise.
+    A rest at the end of a stage that is shorter than half a bin joins the bin before: its rate would be mostly noise.
     """
     step = next((s for s in _STEPS if len(timeline.intervals) <= s * most), math.ceil(len(timeline.intervals) / most))
     by_stage: dict[str, list[Interval]] = defaultdict(list)
@@ -54,11 +46,10 @@ def bins(timeline: Timeline, most: int = MAX_BINS) -> list[Bin]:
     found: list[Bin] = []
     for stage, intervals in by_stage.items():
         chunks = [intervals[i : i + step] for i in range(0, len(intervals), step)]
-        of_stage = [Bin(stage, tuple(i.number for i in c), c[0].start_s, c[-1].end_s) for c in chunks]
+        of_stage = [Bin(stage, c[0].start_s, c[-1].end_s, tuple(i.number for i in c)) for c in chunks]
         if len(of_stage) > 1 and of_stage[-1].length_s < of_stage[-2].length_s / 2:
-            rest = of_stage.pop()
-            before = of_stage.pop()
-            of_stage.append(Bin(stage, before.numbers + rest.numbers, before.start_s, rest.end_s))
+            before, rest = of_stage[-2:]
+            of_stage[-2:] = [Bin(stage, before.start_s, rest.end_s, before.numbers + rest.numbers)]
         found.extend(of_stage)
     return found
 
@@ -87,7 +78,7 @@ def _merge_by_bin(lines: Iterable[DistributionLine], found: Sequence[Bin]) -> di
 
 @dataclass(frozen=True, slots=True)
 class LoadSeries:
-    """The load over time: bins, and each operation's distribution in each bin where it has one."""
+    """The load over time: bins, and the distribution of each operation in each bin that has one."""
 
     bins: list[Bin]
     by_operation: dict[str, dict[int, Distribution]]

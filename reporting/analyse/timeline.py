@@ -1,11 +1,11 @@
 """When things happened in a run: its intervals and stages, on the load's own clock.
 
-The load's clock (`elapsed_s`) is the master's monotonic clock. Other sources have clocks of their own; they are laid
-over it by the median difference between their wall-clock labels and their own seconds, so that one wrong label moves
-nothing, and no duration is ever a difference of labels.
+The load's clock (`elapsed_s`) is the master's monotonic clock. Other sources have other clocks. They are aligned by the
+median difference between their wall-clock labels and their own seconds, so that a single wrong label has no effect, and
+no duration is a difference of labels.
 
-The samples of the machines are placed by their labels alone: a host may have several samplers, whose seconds begin at
-different moments, but it has one wall clock. How far that clock is from the master's is known from before the run.
+The samples of the machines are placed by their labels: a host may have several samplers, which start at different
+moments, but it has one wall clock. Its offset from the master's was measured before the run.
 """
 
 from collections import defaultdict
@@ -22,27 +22,12 @@ from reporting.read.parsing import number as as_number
 from reporting.read.run_folder import RunFolder
 
 _ORDER: Final = (WARM_UP, MEASURED, COOL_DOWN)
-_MOST_FILLED: Final = 10  # times as many intervals as there are may be missing in a row
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """One interval of one stage, in seconds since the load started."""
-
-    stage: str
-    number: int
-    start_s: float
-    end_s: float
-
-    @property
-    def length_s(self) -> float:
-        """Seconds."""
-        return self.end_s - self.start_s
+_MOST_FILLED: Final = 10  # at most this many times the known intervals may be missing in a row
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One stage of the load, in seconds since the load started."""
+    """A stage of the load, or some of its time, in seconds since the load started."""
 
     stage: str
     start_s: float
@@ -55,12 +40,19 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
-    """All intervals in order of time, the stages they make up, and what brings other clocks onto the load's clock.
+class Interval(Span):
+    """One interval of a stage."""
 
-    `load_start` is the wall-clock label (seconds since the epoch) of 0 s; `metrics_offset_s` is to be added to the
-    `elapsed_s` of the members' metrics. Both are NaN when they are not known. `clock_offsets_s` has each host's wall
-    clock minus the master's, where it is known.
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """All intervals in order of time, their stages, and the offsets of other clocks.
+
+    `load_start` is the wall-clock label (seconds since the epoch) of 0 s; `metrics_offset_s` is added to the
+    `elapsed_s` of the members' metrics. Both are NaN if not known. `clock_offsets_s` has each host's wall clock minus
+    the master's, if known.
     """
 
     intervals: tuple[Interval, ...]
@@ -70,7 +62,7 @@ class Timeline:
     clock_offsets_s: Mapping[str, float] = field(default_factory=dict)
 
     def span(self, stage: str) -> Span | None:
-        """The stage of that name, when it has any interval."""
+        """The stage of that name, if it has an interval."""
         return next((span for span in self.spans if span.stage == stage), None)
 
     @property
@@ -95,7 +87,7 @@ class Timeline:
 
 
 def build(run: RunFolder) -> Timeline:
-    """The timeline of a run, from whichever of its two files of figures is there."""
+    """The timeline of a run, from either of its two files of figures."""
     ends: dict[tuple[str, int], float] = {}
     lengths: dict[tuple[str, int], float] = {}
     rows = run.stats.drop_duplicates(["stage", "interval"])
@@ -103,7 +95,7 @@ def build(run: RunFolder) -> Timeline:
         ends[stage, int(number)] = end_s
     for line in run.distributions:
         key = (line.stage, line.interval)
-        # figures that arrived late may carry a later end: the first is the interval's own
+        # late figures may have a later end: the first is the interval's own
         ends[key] = min(line.elapsed_s, ends.get(key, line.elapsed_s))
         lengths[key] = max(line.interval_s, lengths.get(key, 0.0))
     intervals = _intervals(ends, lengths)
@@ -132,7 +124,7 @@ def _offset(frame: pd.DataFrame) -> float:
 
 
 def _clock_offsets_s(manifest: Manifest) -> dict[str, float]:
-    """Each host's clock minus the master's: the manifest has both against the controller's, in milliseconds."""
+    """Each host's clock minus the master's. The manifest has both minus the controller's, in milliseconds."""
     told = {host: as_number(known.get("clock_offset_ms")) for host, known in manifest.hosts.items()}
     known_ms = {host: offset_ms for host, offset_ms in told.items() if offset_ms is not None}
     master = next((host for host in manifest.groups.get("locust_master", []) if host in known_ms), None)
@@ -140,7 +132,7 @@ def _clock_offsets_s(manifest: Manifest) -> dict[str, float]:
 
 
 def _intervals(ends: dict[tuple[str, int], float], lengths: dict[tuple[str, int], float]) -> list[Interval]:
-    """Intervals in order; those without any line between two that have one are filled in, evenly."""
+    """Intervals in order. Missing intervals between two others are filled in, evenly."""
     by_stage: dict[str, list[int]] = defaultdict(list)
     for stage, number in ends:
         by_stage[stage].append(number)
@@ -162,9 +154,9 @@ def _intervals(ends: dict[tuple[str, int], float], lengths: dict[tuple[str, int]
             if before is not None and gap:
                 step_s = max(0.0, start_s - before.end_s) / gap
                 found.extend(
-                    Interval(stage, before.number + 1 + i, before.end_s + i * step_s, before.end_s + (i + 1) * step_s)
+                    Interval(stage, before.end_s + i * step_s, before.end_s + (i + 1) * step_s, before.number + 1 + i)
                     for i in range(gap)
                 )
-            before = Interval(stage, number, min(start_s, end_s), end_s)
+            before = Interval(stage, min(start_s, end_s), end_s, number)
             found.append(before)
     return found

@@ -1,9 +1,8 @@
-"""What the workers had: who they were, who was lost, how short of CPU they were."""
+"""The workers: which delivered figures, which were lost, and the CPU of each."""
 
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import pandas as pd
 
 from locust_extra.columns import ALL_WORKERS, MEASURED
@@ -11,14 +10,14 @@ from reporting.analyse.timeline import Timeline
 from reporting.read.run_folder import RunFolder
 
 LOST_EVENT: Final = "worker-lost"
-# A worker whose rows stop this many intervals before the measured stage ends has fallen silent, event or not. Fewer
-# may only be a report that was late.
+# A worker whose rows stop this many intervals before the end of the measured stage is lost, also without an event.
+# Fewer intervals may be a late report.
 SILENT_INTERVALS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A worker that was lost: when, in seconds since the load started (NaN if not known), and what was said."""
+    """A worker that was lost: when, in seconds since the load started (NaN if not known), and the detail."""
 
     worker: str
     at_s: float
@@ -55,7 +54,7 @@ class Workers:
 
 
 def build(run: RunFolder, timeline: Timeline, short_percent: float) -> Workers:
-    """Gather what the run folder says about its workers; `short_percent` is the threshold of `short_intervals`."""
+    """Return what the run folder says about its workers; `short_percent` is the threshold of `short_intervals`."""
     stats = run.stats
     rows = stats[stats["worker"] != ALL_WORKERS]
     seen = tuple(sorted(rows["worker"].unique()))
@@ -77,7 +76,7 @@ def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...]) -> tuple[
     span = timeline.span(MEASURED)
 
     losses: dict[str, Loss] = {}
-    events = run.events[run.events["event"] == LOST_EVENT]  # one that came back later was away all the same
+    events = run.events[run.events["event"] == LOST_EVENT]  # also of workers that came back later
     for timestamp, worker, detail in zip(events["timestamp"], events["subject"], events["detail"], strict=True):
         at_s = timeline.in_load_time(timestamp)
         delivered = bool(last_of.get(worker, -1) >= last_interval) and span is not None and at_s >= span.end_s
@@ -94,18 +93,17 @@ def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...]) -> tuple[
 
 
 def _cpu(measured: pd.DataFrame, short_percent: float) -> list[WorkerCpu]:
-    found = []
     rows = measured.dropna(subset=["cpu_percent"])
-    for worker, group in rows.groupby("worker"):
-        waiting = group["cpu_wait_percent"].fillna(0.0).to_numpy(dtype=float)
-        runnable = group["cpu_percent"].to_numpy(dtype=float) + waiting
-        found.append(
-            WorkerCpu(
-                worker=str(worker),
-                runnable_percent=float(np.mean(runnable)),
-                waiting_percent=float(np.mean(waiting)),
-                short_intervals=int(np.sum(runnable >= short_percent)),
-                intervals=len(runnable),
-            )
+    waiting = rows["cpu_wait_percent"].fillna(0.0)
+    runnable = rows["cpu_percent"] + waiting
+    frame = pd.DataFrame({"worker": rows["worker"], "runnable": runnable, "waiting": waiting})
+    return [
+        WorkerCpu(
+            worker=str(worker),
+            runnable_percent=float(group["runnable"].mean()),
+            waiting_percent=float(group["waiting"].mean()),
+            short_intervals=int((group["runnable"] >= short_percent).sum()),
+            intervals=len(group),
         )
-    return found
+        for worker, group in frame.groupby("worker")
+    ]

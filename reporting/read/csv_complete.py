@@ -1,7 +1,7 @@
-"""Reads a CSV file in which every line is complete and valid, with pandas' own parser; gives None in any doubt.
+"""Reads a CSV file in which every line is complete and valid, with pandas' parser; otherwise returns None.
 
 pandas fills up short lines, skips blank ones and accepts infinite numbers. So each block of lines is checked: every
-line must have as many fields as the header. What does not pass is read by `csv_damaged`, which names the lines.
+line must have as many fields as the header. `csv_damaged` reads files that fail, and names the lines.
 """
 
 import csv
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reporting.read.parsing import parse_time
 from reporting.read.table_format import Kind, TableFormat
 
-_BLOCK_BYTES: Final = 4 * 1024 * 1024
+_BLOCK_BYTES: Final = 2 * 1024 * 1024
 _COMMA, _NEWLINE, _QUOTE, _RETURN = b',\n"\r'
 _NO_MARK: Final = bytes(set(range(256)) - set(b',\r\n"\0'))
 # `csv_damaged` refuses a field of twice this length.
@@ -24,7 +24,7 @@ _HALF_FIELD: Final = csv.field_size_limit() // 2
 
 
 def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
-    """Return the file as a frame with the columns of `table`, or None where it is not valid throughout."""
+    """Return the file as a frame with the columns of `table`, or None unless it is valid throughout."""
     try:
         with path.open("rb") as file:
             line = file.readline()
@@ -48,7 +48,7 @@ def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
 
 
 def _columns(block: bytes, header: list[str], table: TableFormat) -> dict[str, NDArray[Any]]:
-    """Return the columns of a block of lines. Raises ValueError where they are in doubt."""
+    """Return the columns of a block of lines. Raises ValueError unless all are valid."""
     _check_lines(block, len(header))
     there = {name: header.index(name) for name in table.columns if name in header}
     frame = pd.read_csv(
@@ -90,7 +90,7 @@ def _check_lines(block: bytes, fields: int) -> None:
 
 
 def _check_quoted_lines(block: bytes, fields: int) -> None:
-    """The same where fields are quoted, which may hold commas; quotes must enclose complete fields."""
+    """Do the same for quoted fields, which may hold commas; quotes must enclose complete fields."""
     if not block.endswith(b"\n") or b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
         raise ValueError
     data = np.frombuffer(block, np.uint8)
@@ -110,7 +110,7 @@ def _check_quoted_lines(block: bytes, fields: int) -> None:
 
 
 def _from_categories(column: "pd.Series[Any]", kind: Kind) -> NDArray[Any]:
-    """Return texts or times, each different one converted once. Raises ValueError for what is no time."""
+    """Return texts or times, converting each distinct one once. Raises ValueError for a bad time."""
     texts = [str(text) for text in column.cat.categories]
     codes = column.cat.codes.to_numpy()  # -1, the last, for a blank
     if kind is Kind.TEXT:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from reporting.read.parsing import finite, is_cut_off, parse_time
+from reporting.read.parsing import finite, is_cut_off, parse_time, unreadable
 from reporting.read.table_format import Kind, TableFormat
 
 # A source writes the same time on all lines of one interval.
@@ -20,7 +20,7 @@ _time = lru_cache(maxsize=64)(parse_time)
 
 @dataclass(slots=True)
 class _Column:
-    """A column that is wanted: how its texts become values, what a blank becomes, and the values so far."""
+    """A wanted column: the conversion of its texts, the value of a blank, and the values so far."""
 
     name: str
     kind: Kind
@@ -31,7 +31,7 @@ class _Column:
 
 
 def _column(name: str, table: TableFormat, shared: dict[str, str]) -> _Column:
-    """A column without values. `shared` keeps one copy of each text: the same few words stand on every line."""
+    """A column without values. `shared` keeps one copy of each text, because lines repeat the same few words."""
     kind, filled = table.columns[name], name in table.filled
     if kind is Kind.TEXT:
         return _Column(name, kind, filled, lambda text: shared.setdefault(text, text), "", [])
@@ -43,24 +43,19 @@ def read(
 ) -> pd.DataFrame:
     """Return what is readable, with the columns of `table`.
 
-    `tell` is told of each problem with its line. `missing` says what the report lacks without the file.
+    `tell` is called with line and text of each problem. `missing` says what the report lacks without the file.
     """
     shared: dict[str, str] = {}
     wanted = {name: _column(name, table, shared) for name in table.columns}
     try:
         _fill(wanted, path, table, tell, missing)
-    except FileNotFoundError:
-        if not may_be_missing:
-            tell(None, f"is missing: {missing}")
     except OSError as error:
-        tell(None, f"cannot be read ({error.strerror}): {missing}")
+        if not (may_be_missing and isinstance(error, FileNotFoundError)):
+            tell(None, f"{unreadable(error)}: {missing}")
     rows = max(len(column.values) for column in wanted.values())
     return pd.DataFrame(
         {
-            name: pd.Series(
-                column.values if len(column.values) else [column.blank] * rows,
-                dtype=column.kind.dtype,
-            )
+            name: pd.Series(column.values or [column.blank] * rows, dtype=column.kind.dtype)
             for name, column in wanted.items()
         }
     )

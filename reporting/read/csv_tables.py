@@ -34,7 +34,7 @@ def read_table(
 
 
 def header_of(path: Path) -> set[str]:
-    """Return the names in the file's first line; none where it cannot be read, which `read_table` then reports."""
+    """Return the names in the file's first line; none if it cannot be read, which `read_table` reports."""
     try:
         with path.open(newline="", encoding="utf-8", errors="replace") as stream:
             return set(next(csv.reader(stream), []))

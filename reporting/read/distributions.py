@@ -1,35 +1,17 @@
 """Latency distributions: added up first, percentiles computed last.
 
-A histogram is log-linear with 3 significant digits, as HdrHistogram lays it out from 1 µs upwards: values below
-2,048 µs each have a bucket of their own; from there on every power of two is cut into 1,024 buckets, so that a
-bucket is never wider than 0.1 % of its value. Percentiles follow HdrHistogram's `getValueAtPercentile`: the highest
-value that is equivalent to the bucket in which the percentile falls, its rank rounded up.
-
-Source: https://github.com/HdrHistogram/HdrHistogram, `AbstractHistogram.java`.
+`locust_extra.ranks` defines the buckets. A percentile is the highest value of its bucket, as HdrHistogram's
+`getValueAtPercentile` gives it (https://github.com/HdrHistogram/HdrHistogram, `AbstractHistogram.java`).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from locust_extra.ranks import rank_at
-
-SUB_BUCKETS: Final = 2048  # 2 * 10^3, rounded up to a power of two: 3 significant digits
-
-
-def lowest_equivalent(value_us: int) -> int:
-    """Lowest value, in microseconds, of the bucket that `value_us` falls into."""
-    shift = max(0, value_us.bit_length() - SUB_BUCKETS.bit_length() + 1)
-    return (value_us >> shift) << shift
-
-
-def highest_equivalent(value_us: int) -> int:
-    """Highest value, in microseconds, of the bucket that `value_us` falls into."""
-    shift = max(0, value_us.bit_length() - SUB_BUCKETS.bit_length() + 1)
-    return (((value_us >> shift) + 1) << shift) - 1
+from locust_extra.ranks import bucket_of, highest_equivalent, rank_at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +37,7 @@ class Histogram:
 
     @classmethod
     def from_texts(cls, counts: Mapping[str, int]) -> Self:
-        """The same from a JSON object, whose keys are texts; quick where they are in order, as they are written."""
+        """Do the same for a JSON object, whose keys are texts; fast if they are in order, as usual."""
         values_us = np.fromiter(map(int, counts), np.int64, len(counts))
         weights = np.fromiter(map(int, counts.values()), np.int64, len(counts))
         if len(counts) and (values_us[0] < 0 or weights.min() <= 0 or (np.diff(values_us) <= 0).any()):
@@ -65,13 +47,11 @@ class Histogram:
     @classmethod
     def merged(cls, histograms: Iterable[Self]) -> Self:
         """The sum of the histograms, without loss; the empty histogram for none."""
-        parts = list(histograms)
-        if not parts:
-            return cls.from_counts({})
-        if len(parts) == 1:
-            return parts[0]
-        values = np.concatenate([part.values_us for part in parts])
-        weights = np.concatenate([part.counts for part in parts])
+        found = list(histograms) or [cls.from_counts({})]
+        if len(found) == 1:
+            return found[0]
+        values = np.concatenate([each.values_us for each in found])
+        weights = np.concatenate([each.counts for each in found])
         unique, place = np.unique(values, return_inverse=True)
         counts = np.zeros(len(unique), dtype=np.int64)
         np.add.at(counts, place, weights)
@@ -82,12 +62,8 @@ class Histogram:
         """How many latencies it holds."""
         return int(self.counts.sum())
 
-    def percentile_us(self, percentile: float) -> int | None:
-        """The latency in microseconds below or at which `percentile` (0 to 100) of all latencies lie; None if empty."""
-        return self.percentiles_us([percentile])[0]
-
     def percentiles_us(self, percentiles: Iterable[float]) -> list[int | None]:
-        """The same for several percentiles at once, in their order."""
+        """The latencies in microseconds at or below which these percentages of all latencies lie; None if empty."""
         wanted = list(percentiles)
         total = self.total
         if total == 0:
@@ -97,7 +73,7 @@ class Histogram:
         for percentile in wanted:
             rank = rank_at(percentile, total)
             value = int(self.values_us[int(np.searchsorted(cumulative, rank, side="left"))])
-            found.append(highest_equivalent(value) if percentile > 0 else lowest_equivalent(value))
+            found.append(highest_equivalent(value) if percentile > 0 else bucket_of(value))
         return found
 
 
@@ -120,15 +96,15 @@ class Distribution:
     @classmethod
     def merged(cls, distributions: Iterable[Self]) -> Self:
         """The sum of the distributions; an empty one for none."""
-        parts = list(distributions)
+        found = list(distributions)
         return cls(
-            histogram=Histogram.merged([part.histogram for part in parts]),
-            requests=sum(part.requests for part in parts),
-            failures=sum(part.failures for part in parts),
-            sum_us=sum(part.sum_us for part in parts),
-            min_us=min((part.min_us for part in parts if part.min_us is not None), default=None),
-            max_us=max((part.max_us for part in parts if part.max_us is not None), default=None),
-            overflows=sum(part.overflows for part in parts),
+            histogram=Histogram.merged([each.histogram for each in found]),
+            requests=sum(each.requests for each in found),
+            failures=sum(each.failures for each in found),
+            sum_us=sum(each.sum_us for each in found),
+            min_us=min((each.min_us for each in found if each.min_us is not None), default=None),
+            max_us=max((each.max_us for each in found if each.max_us is not None), default=None),
+            overflows=sum(each.overflows for each in found),
         )
 
     @property
@@ -136,12 +112,8 @@ class Distribution:
         """Exact mean latency in microseconds, overflows included; None without operations."""
         return self.sum_us / self.requests if self.requests else None
 
-    def percentile_us(self, percentile: float) -> int | None:
-        """As `Histogram.percentile_us`, but never above the exact maximum, which a bucket's upper end may exceed."""
-        return self.percentiles_us([percentile])[0]
-
     def percentiles_us(self, percentiles: Iterable[float]) -> list[int | None]:
-        """The same for several percentiles at once."""
+        """As `Histogram.percentiles_us`, at most the exact maximum, which the end of a bucket may exceed."""
         return [
             value if value is None or self.max_us is None else min(value, self.max_us)
             for value in self.histogram.percentiles_us(percentiles)

@@ -9,7 +9,7 @@ from locust_extra.columns import AGGREGATED, STATS_COLUMNS
 from reporting.read import predecessor
 from reporting.read.csv_tables import read_table
 from reporting.read.distributions import Distribution, DistributionLine, Histogram
-from reporting.read.parsing import finite, parse_time, read_json_lines
+from reporting.read.parsing import finite, parse_time, read_records
 from reporting.read.problems import ProblemLog
 from reporting.read.table_format import TableFormat, kinds
 
@@ -21,7 +21,7 @@ _STATS: Final = TableFormat(
 
 
 def operation_name(request_type: str, name: str) -> str:
-    """What the report calls an operation; the type is said only where it is not ZooKeeper's."""
+    """The name of an operation in the report, with its type unless that is ZooKeeper's."""
     return name if request_type in ("", "zookeeper") else f"{name} ({request_type})"
 
 
@@ -39,13 +39,7 @@ def read_distributions(path: Path, problems: ProblemLog) -> list[DistributionLin
         return predecessor.read_distributions(path, problems)
     found = []
     missing = "latency distributions are not known"
-    for number, value in read_json_lines(path, problems, missing=missing, lost_figures=True):
-        try:
-            line = _distribution_line(value)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            reason = f"lacks the field {error}" if isinstance(error, KeyError) else str(error)[:80]
-            problems.add(path.name, number, f"{reason}; the line is left out", lost_figures=True)
-            continue
+    for number, line in read_records(path, problems, _distribution_line, missing=missing):
         if line.operation == AGGREGATED:
             continue  # a sum over operations would count every one of them twice
         distribution = line.distribution

@@ -28,7 +28,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The manifest's content. Texts are empty and mappings are empty where it says nothing."""
+    """The manifest's content. Texts and mappings are empty if the manifest lacks them."""
 
     run_id: str = ""
     label: str = ""
@@ -51,11 +51,6 @@ class Manifest:
     def scenario_name(self) -> str:
         """Name of the scenario, or nothing."""
         return str(self.scenario.get("name") or "")
-
-    @property
-    def users(self) -> int | None:
-        """Simulated users that were planned."""
-        return self.plan.users
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -85,7 +80,7 @@ class Manifest:
 
 
 def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
-    """The manifest in a JSON object; what has an unexpected shape is a problem and left out."""
+    """The manifest in a JSON object. Values of an unexpected shape are problems and left out."""
     if not raw:
         return Manifest()
 
@@ -100,7 +95,7 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
         if value is None:
             return {}
         if isinstance(value, dict):
-            # Its writer has hidden secrets already; a report is passed on more freely, so look twice.
+            # The writer has removed secrets already; reports are passed on, so do it again.
             found: dict[str, Any] = redacted("", value)
             return found
         problems.add(FILE, None, f"{where} is not an object")
@@ -116,7 +111,7 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
     return Manifest(
         run_id=text("run_id"),
         label=text("label"),
-        state="complete" if raw.get("state") == "whole" else text("state"),
+        state="complete" if text("state") == "whole" else text("state"),  # its name in older versions
         reason=text("reason"),
         started=text("started"),
         ended=text("ended"),

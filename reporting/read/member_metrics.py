@@ -69,7 +69,7 @@ def _from_long(path: Path, problems: ProblemLog) -> pd.DataFrame:
 
 
 def _from_predecessor(path: Path, problems: ProblemLog) -> pd.DataFrame:
-    """Read what was written without a clock of its own: a poll's time is its label, counted from the first."""
+    """Read a file without `elapsed_s`: times are counted from the first label."""
     found = read_table(path, _OF_PREDECESSOR, problems, missing=MISSING)
     found = found.rename(columns={_PREDECESSORS_MEMBER: "member"})
     found["elapsed_s"] = found["timestamp"] - found["timestamp"].min()

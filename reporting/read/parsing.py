@@ -5,12 +5,14 @@ Files may be missing, empty, cut off in the middle of a line (an interrupted run
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reporting.read.problems import ProblemLog
+
+Record = TypeVar("Record")
 
 
 def parse_time(text: str) -> float:
@@ -49,51 +51,63 @@ def is_cut_off(path: Path) -> bool:
 def read_json_lines(
     path: Path, problems: ProblemLog, *, missing: str, lost_figures: bool = False
 ) -> Iterator[tuple[int, Any]]:
-    """Number and value of every line of a JSON-lines file that is whole and valid."""
+    """Number and value of every line of a JSON-lines file that is complete and valid."""
+
+    def tell(line: int | None, text: str) -> None:
+        problems.add(path.name, line, text, lost_figures=lost_figures)
+
     try:
         cut_off = is_cut_off(path)
         number = 0
         with path.open("rb") as stream:
             for number, line in enumerate(stream, start=1):
-                if not line.strip():
-                    continue
-                if not line.endswith(b"\n") and cut_off:
-                    text = "the last line is cut off and is left out"
-                    problems.add(path.name, number, text, lost_figures=lost_figures)
-                    continue
-                try:
-                    yield number, json.loads(line)
-                except ValueError as error:
-                    text = f"is not JSON ({_reason(error)}); the line is left out"
-                    problems.add(path.name, number, text, lost_figures=lost_figures)
+                if line.strip() and cut_off and not line.endswith(b"\n"):
+                    tell(number, "the last line is cut off and is left out")
+                elif line.strip():
+                    try:
+                        yield number, json.loads(line)
+                    except ValueError as error:
+                        tell(number, f"is not JSON ({_reason(error)}); the line is left out")
         if number == 0:
-            problems.add(path.name, None, f"is empty: {missing}", lost_figures=lost_figures)
-    except FileNotFoundError:
-        problems.add(path.name, None, f"is missing: {missing}", lost_figures=lost_figures)
+            tell(None, f"is empty: {missing}")
     except OSError as error:
-        problems.add(path.name, None, f"cannot be read ({error.strerror}): {missing}", lost_figures=lost_figures)
+        tell(None, f"{unreadable(error)}: {missing}")
+
+
+def read_records(
+    path: Path, problems: ProblemLog, convert: Callable[[Any], Record], *, missing: str
+) -> Iterator[tuple[int, Record]]:
+    """Number and record of every line whose value `convert` accepts. A lost line is a lost figure."""
+    for number, value in read_json_lines(path, problems, missing=missing, lost_figures=True):
+        try:
+            record = convert(value)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            reason = f"lacks the field {error}" if isinstance(error, KeyError) else str(error)[:80]
+            problems.add(path.name, number, f"{reason}; the line is left out", lost_figures=True)
+        else:
+            yield number, record
 
 
 def read_json_object(path: Path, problems: ProblemLog, *, missing: str) -> dict[str, Any]:
     """The JSON object in the file; an empty one, and a problem, when there is none."""
+    line = None
     try:
         value = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        problems.add(path.name, None, f"is missing: {missing}")
-        return {}
+        if isinstance(value, dict):
+            return value
+        line, reason = 1, "is not a JSON object"
     except OSError as error:
-        problems.add(path.name, None, f"cannot be read ({error.strerror}): {missing}")
-        return {}
-    except json.JSONDecodeError as error:
-        problems.add(path.name, error.lineno, f"is not JSON ({error.msg}): {missing}")
-        return {}
+        reason = unreadable(error)
     except ValueError as error:
-        problems.add(path.name, None, f"is not JSON ({_reason(error)}): {missing}")
-        return {}
-    if not isinstance(value, dict):
-        problems.add(path.name, 1, f"is not a JSON object: {missing}")
-        return {}
-    return value
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+        reason = f"is not JSON ({_reason(error)})"
+    problems.add(path.name, line, f"{reason}: {missing}")
+    return {}
+
+
+def unreadable(error: OSError) -> str:
+    """Why a file was not read."""
+    return "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
 
 
 def _reason(error: ValueError) -> str:

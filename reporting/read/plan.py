@@ -48,7 +48,7 @@ class Plan:
 
 
 def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Plan | None:
-    """Return the plan in a manifest, None where it has none. What has an unexpected shape is a problem."""
+    """Return the plan in a manifest, or None. An unexpected shape is a problem."""
     plan = raw.get("plan")
     if plan is None:
         return None

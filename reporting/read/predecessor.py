@@ -1,11 +1,11 @@
-"""Files of the predecessor's last version (2019), as far as they go.
+"""Reads the files of the predecessor's last version (2019).
 
-Its series (`LOCUST_EXTRA_STATS_CSV`) has a row for each request name at each look, its distributions
-(`LOCUST_EXTRA_STATS_DISTRIB`) a JSON object: both cumulative since the start, or since Locust reset its statistics
-(`--reset-stats`), with times in milliseconds, rounded as Locust rounds them. Its `method` is the operation and its
-`name` the task set. What was counted before the last reset is taken for the warm-up.
+The series (`LOCUST_EXTRA_STATS_CSV`) has a row for each request name at each sample, the distributions
+(`LOCUST_EXTRA_STATS_DISTRIB`) a JSON object. Both are cumulative since the start or the last reset of Locust's
+statistics (`--reset-stats`), with times in milliseconds as Locust rounds them. `method` is the operation, `name` the
+task set. Counts before the last reset count as warm-up.
 
-Since Locust 0.12 its `num_requests` contains failed requests, before not; nothing in the files tells which it was.
+`num_requests` includes failed requests since Locust 0.12. The files do not tell the version.
 """
 
 from collections import Counter
@@ -16,9 +16,10 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED, STATS_COLUMNS, WARM_UP
+from locust_extra.ranks import bucket_of
 from reporting.read.csv_tables import header_of, read_table
-from reporting.read.distributions import Distribution, DistributionLine, Histogram, lowest_equivalent
-from reporting.read.parsing import finite, parse_time, read_json_lines
+from reporting.read.distributions import Distribution, DistributionLine, Histogram
+from reporting.read.parsing import finite, parse_time, read_json_lines, read_records
 from reporting.read.problems import ProblemLog
 from reporting.read.table_format import Kind, TableFormat
 
@@ -51,10 +52,9 @@ LACKS_OF_DISTRIBUTIONS: Final = (
 
 
 class _Look(NamedTuple):
-    """One line of the distributions: all of one operation since the start, or the last reset."""
+    """One line of the distributions: an operation since the start or the last reset."""
 
     timestamp: float
-    line: int
     operation: str
     counts: dict[int, int]  # milliseconds to requests
     requests: int
@@ -75,7 +75,7 @@ def operation_of(method: str, name: str) -> str:
 
 
 def read_series(path: Path, problems: ProblemLog) -> pd.DataFrame:
-    """Return the series as a frame with `STATS_COLUMNS`; what they have and it lacks is NaN or empty."""
+    """Return the series as a frame with `STATS_COLUMNS`; columns that it lacks are NaN or empty."""
     problems.add(path.name, None, LACKS, lost_figures=True)
     found = read_table(path, _SERIES, problems, missing="the series is not known", lost_figures=True)
     found = found[found["client_id"] == ""].sort_values("timestamp", kind="stable").reset_index(drop=True)
@@ -111,17 +111,11 @@ def _places(totals: list[tuple[float, float]]) -> dict[float, tuple[str, int]]:
 
 
 def read_distributions(path: Path, problems: ProblemLog) -> list[DistributionLine]:
-    """Return what came to each distribution between two looks."""
+    """Return what each distribution gained between two samples."""
     problems.add(path.name, None, LACKS_OF_DISTRIBUTIONS, lost_figures=True)
     looks: list[_Look] = []
     totals: dict[float, float] = {}
-    for number, value in read_json_lines(path, problems, missing="latencies are not known", lost_figures=True):
-        try:
-            look = _look(value, number)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            reason = f"lacks the field {error}" if isinstance(error, KeyError) else str(error)[:80]
-            problems.add(path.name, number, f"{reason}; the line is left out", lost_figures=True)
-            continue
+    for _, look in read_records(path, problems, _look, missing="latencies are not known"):
         if look.operation == AGGREGATED:
             totals[look.timestamp] = look.requests
         else:
@@ -129,14 +123,13 @@ def read_distributions(path: Path, problems: ProblemLog) -> list[DistributionLin
     return _differences(looks, _places(sorted(totals.items())))
 
 
-def _look(value: Any, line: int) -> _Look:
+def _look(value: Any) -> _Look:
     counts = {round(finite(ms)): int(count) for ms, count in value["response_times"].items()}
     if any(ms < 0 or count < 0 for ms, count in counts.items()):
         raise ValueError("holds negative times or counts")
     requests = int(value["num_requests"])
     return _Look(
         timestamp=parse_time(value["timestamp"]),
-        line=line,
         operation=operation_of(str(value["method"] or ""), str(value["name"] or "")),
         counts=counts,
         requests=requests,
@@ -150,10 +143,10 @@ def _differences(looks: list[_Look], places: Mapping[float, tuple[str, int]]) ->
     before_of = dict(zip(times[1:], times, strict=False))
     last: dict[str, _Look] = {}
     found = []
-    for look in sorted(looks):
+    for look in sorted(looks, key=lambda look: look.timestamp):
         timestamp = look.timestamp
         if timestamp not in places:
-            continue  # the look's total is missing: the next one counts what it has
+            continue  # without a total at that time; the next sample includes its counts
         known = last.get(look.operation, look._replace(counts={}, failures=0, sum_ms=0.0))
         last[look.operation] = look
         if sum(look.counts.values()) < sum(known.counts.values()) or look.failures < known.failures:
@@ -164,7 +157,7 @@ def _differences(looks: list[_Look], places: Mapping[float, tuple[str, int]]) ->
             continue
         by_bucket: Counter[int] = Counter()
         for ms, count in grown.items():
-            by_bucket[lowest_equivalent(ms * 1000)] += count
+            by_bucket[bucket_of(ms * 1000)] += count
         stage, interval = places[timestamp]
         found.append(
             DistributionLine(

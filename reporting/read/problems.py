@@ -1,4 +1,4 @@
-"""What could not be read in a run folder: collected, bounded, and shown on the report."""
+"""What could not be read in a run folder, for the report."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ MAX_PROBLEMS_PER_FILE: Final = 8
 class Problem:
     """One thing that is missing from a run folder, or unreadable in it.
 
-    `line` is None where the whole file is meant. `lost_figures` says that latency or operation figures are gone, so
-    that the results may be incomplete.
+    `line` is None for a problem of the file as such. With `lost_figures`, figures of the load are missing, so the
+    results may be incomplete.
     """
 
     file: str
@@ -27,7 +27,7 @@ class Problem:
 
 @dataclass(slots=True)
 class ProblemLog:
-    """Collects problems; a file that is broken on every line is named a few times and then counted."""
+    """Collects problems. Of each file it keeps a few and counts the rest."""
 
     _problems: list[Problem] = field(default_factory=list)
     _count: Counter[str] = field(default_factory=Counter)

@@ -23,9 +23,9 @@ class Kind(Enum):
 class TableFormat:
     """The columns that are read, in their order.
 
-    The columns of `filled` must not be blank. A column that the file lacks is blank or NaN throughout, which is no
-    problem where it is `optional`. `older_names` gives today's name of a column that had another one. With `only`, a
-    column and its values, the lines that hold another value there are passed over.
+    Columns in `filled` must not be blank. A column that the file lacks is blank or NaN; this is a problem unless it is
+    `optional`. `older_names` maps former names of columns to today's. `only` has a column and the values to keep;
+    other lines are skipped.
     """
 
     columns: Mapping[str, Kind]

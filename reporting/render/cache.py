@@ -1,4 +1,4 @@
-"""Keeps what takes long to make and never changes, below `~/.cache/zk-locust` (`XDG_CACHE_HOME` is honoured)."""
+"""Caches texts that take long to make and never change, in `zk-locust` below `XDG_CACHE_HOME` or `~/.cache`."""
 
 import contextlib
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def text(name: str, make: Callable[[], str]) -> str:
-    """The text that was kept under `name`, else what `make` gives, which is then kept where that is possible."""
+    """The cached text of this name; otherwise the one that `make` returns, which is cached if possible."""
     file = _folder() / name
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        # Empty is what a power loss leaves of a file; somebody else's could hold anything.
+        # A power loss may leave an empty file; a file of another user is not trusted.
         if file.stat().st_uid == os.geteuid() and (found := file.read_text(encoding="utf-8")):
             return found
     made = make()

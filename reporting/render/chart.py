@@ -11,7 +11,8 @@ import altair as alt
 import pandas as pd
 from altair.utils import schemapi
 
-from reporting.render import theme
+from reporting.render import drawing, theme
+from reporting.render.drawing import Frame, Lines
 from reporting.text import natural
 
 FILE_WIDTH: Final = 860
@@ -22,7 +23,7 @@ SMALL_FILE_WIDTH: Final = 420
 class Figure:
     """One chart of the report.
 
-    `slug` is its file name without suffix; `description` says in words what the chart shows, for who cannot see it.
+    `slug` is its file name without suffix. `description` says what it shows, for people who cannot see it.
     """
 
     slug: str
@@ -30,12 +31,12 @@ class Figure:
     caption: str
     description: str
     small: bool
-    group: str  # load, workers, members or machines: the part of the report it stands in
+    group: str  # load, workers, members or machines: the section of the report
     draw: Callable[[bool], alt.LayerChart]
 
     def page_spec(self) -> dict[str, Any]:
         """Vega-Lite specification for the page: interactive, as wide as its container, described, without a title."""
-        # Checking our charts against the schema each time would take longer than all else; tests do it.
+        # Validation against the schema takes longer than everything else; tests do it.
         with schemapi.debug_mode(False):
             chart = self.draw(True).properties(
                 width="container",
@@ -58,6 +59,16 @@ class Figure:
         return found
 
 
+def line_figure(
+    slug: str, title: str, caption: str, shows: str, lines: Lines, frame: Frame, *, group: str, small: bool = True
+) -> Figure:
+    """A figure of lines over time; `shows` describes them in words."""
+    return Figure(
+        *(slug, title, caption, f"Line chart over time: {shows}", small, group),
+        draw=lambda interactive: drawing.over_time(lines, frame, interactive=interactive),
+    )
+
+
 def _as_dict(chart: alt.LayerChart) -> dict[str, Any]:
     with alt.data_transformers.enable("default", max_rows=None):
         found: dict[str, Any] = chart.to_dict(validate=False)
@@ -66,7 +77,7 @@ def _as_dict(chart: alt.LayerChart) -> dict[str, Any]:
 
 
 def lines_of(frame: pd.DataFrame, series_column: str, value_column: str) -> pd.DataFrame:
-    """The columns `time_s`, `series` and `value` that `charts.Lines` takes, rounded: they go into the page as text."""
+    """The columns `time_s`, `series` and `value` of `Lines.data`, rounded because the page contains them as text."""
     return frame.rename(columns={series_column: "series", value_column: "value"})[["time_s", "series", "value"]].round(
         {"value": 4, "time_s": 4}
     )
@@ -75,7 +86,7 @@ def lines_of(frame: pd.DataFrame, series_column: str, value_column: str) -> pd.D
 def few_lines(data: pd.DataFrame, most: int, busiest: str) -> tuple[pd.DataFrame, list[str]]:
     """The lines of `data` (`time_s`, `series`, `value`) and their names, in order.
 
-    Where they are more than `most`: three instead, the largest, median and smallest value at each time.
+    More than `most` lines become three: the largest, median and smallest value at each time.
     """
     names = sorted(data["series"].unique(), key=natural)
     if len(names) <= most:
@@ -89,7 +100,7 @@ def few_lines(data: pd.DataFrame, most: int, busiest: str) -> tuple[pd.DataFrame
 
 
 def ranges(frame: pd.DataFrame, series_column: str, value_column: str, unit: str) -> str:
-    """In words, for who cannot see the chart: the range of the first few series."""
+    """The range of the first few series in words, for people who cannot see the chart."""
     said = []
     for name, group in list(frame.groupby(series_column))[:6]:
         values = group[value_column].dropna()

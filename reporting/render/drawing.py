@@ -65,7 +65,7 @@ def frame_of(timeline: Timeline, marks: Sequence[tuple[float, str]]) -> Frame:
 
 
 def _apart(marks: Sequence[tuple[float, str]], end_s: float, unit_s: float) -> list[tuple[float, str]]:
-    """Marks within the load. Of those too close to be labelled side by side the first says how many follow it."""
+    """Marks within the load. Of marks that are too close for labels, the first says how many follow."""
     found: list[tuple[float, str]] = []
     labelled, followers = -1, 0
     for at_s, label in sorted(mark for mark in marks if 0 <= mark[0] <= end_s):
@@ -102,7 +102,7 @@ class Lines:
 def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChart:
     """Lines over time above the shaded stages, a rule for each event; a rule with all values when `interactive`."""
     data = frame.in_unit(lines.data)
-    looks = theme.look(lines.names)
+    looks = theme.Look(lines.names)
     y = _y(lines)
     base = alt.Chart(data)
     line = base.mark_line(strokeWidth=1.8, strokeJoin="round").encode(
@@ -124,7 +124,7 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
 def percentile_curve(data: pd.DataFrame, names: Sequence[str], *, interactive: bool) -> alt.LayerChart:
     """Latency by percentile, p50 to p99.99: `data` has `operation`, `inverse`, `percentile`, `latency_ms`."""
     data = data.rename(columns={"operation": "series", "latency_ms": "value"}).round({"inverse": 3, "percentile": 4})
-    looks = theme.look(names)
+    looks = theme.Look(names)
     labels = {2: "p50", 10: "p90", 100: "p99", 1000: "p99.9", 10000: "p99.99"}
     expression = "".join(f"datum.value == {value} ? '{label}' : " for value, label in labels.items()) + "''"
     x = (
@@ -147,7 +147,7 @@ def percentile_curve(data: pd.DataFrame, names: Sequence[str], *, interactive: b
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Values of 1, 2 and 5 times powers of ten within the domain; fewer where it spans many."""
+    """Values of 1, 2 and 5 times powers of ten within the domain; fewer in a wide domain."""
     decades = math.log10(high / low)
     factors = (1, 2, 5) if decades <= 2.2 else (1, 3) if decades <= 3 else (1,)
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
@@ -175,7 +175,7 @@ def _y(lines: Lines) -> alt.Y:
         return y.scale(domain=[0, most * 1.05], nice=False).axis(
             alt.Axis(format="d", values=list(range(most + 1)), tickCount=most + 1)
         )
-    # a flat line at zero needs some height to be seen as one
+    # a flat line at zero needs some height to be visible
     return y.scale(domain=[0, top * 1.05 if top > 0 else 1.0], nice=True).axis(alt.Axis(format=",.6~g"))
 
 
@@ -198,18 +198,13 @@ def _stages(frame: Frame) -> list[alt.Chart]:
     base = alt.Chart(frame.stages)
     shade = base.mark_rect(color=theme.SHADE, opacity=0.16).encode(x=frame.axis("start"), x2="end:Q")
     style: dict[str, Any] = {"baseline": "bottom", "dy": -3, "fontSize": 10, "color": theme.INK}
-    # a name may be wider than its stage: the first grows to the right of its start, the last to the left of its end
+    # A name may be wider than its stage: the first extends to the right of its start, the last to the left of its end.
+    ends = ((frame.stages[:1], "left", "start"), (frame.stages[1:].tail(1), "right", "end"))
     names = [
-        alt.Chart(frame.stages[frame.stages["start"] == frame.stages["start"].min()])
-        .mark_text(align="left", **style)
-        .encode(x=frame.axis("start"), y=alt.value(0), text="stage:N")
+        alt.Chart(stage).mark_text(**style | {"align": side}).encode(x=frame.axis(at), y=alt.value(0), text="stage:N")
+        for stage, side, at in ends
+        if len(stage)
     ]
-    if len(frame.stages) > 1:
-        names.append(
-            alt.Chart(frame.stages[frame.stages["end"] == frame.stages["end"].max()])
-            .mark_text(align="right", **style)
-            .encode(x=frame.axis("end"), y=alt.value(0), text="stage:N")
-        )
     return [shade, *names]
 
 
@@ -238,7 +233,7 @@ def _limit(value: float, lines: Lines) -> alt.Chart:
 def _hover(
     data: pd.DataFrame, names: Sequence[str], x: alt.X, fields: Sequence[str], where: alt.Tooltip, number_format: str
 ) -> alt.Chart:
-    """A rule at the nearest `x` that shows every series' value there, below `where` it is.
+    """A rule at the nearest `x` that shows `where` it is and the value of every series there.
 
     `fields` are the columns that `x` and `where` take.
     """

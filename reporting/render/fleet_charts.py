@@ -5,7 +5,7 @@ from typing import Final
 
 from reporting.analyse import series
 from reporting.render import drawing
-from reporting.render.chart import Figure, few_lines, lines_of, ranges
+from reporting.render.chart import Figure, few_lines, line_figure, lines_of, ranges
 from reporting.render.drawing import Frame, Lines
 from reporting.text import natural
 from reporting.verdict.judged_run import JudgedRun
@@ -79,17 +79,8 @@ def of_workers(judged: JudgedRun, frame: Frame) -> list[Figure]:
     ):
         data, names = few_lines(lines_of(found, "worker", column), MAX_WORKER_LINES, "busiest worker")
         lines = Lines(data, names, "percent of one core", ",.0f", height=drawing.SMALL_HEIGHT, limit=rule, y_max=100)
-        figures.append(
-            Figure(
-                slug_,
-                title,
-                caption,
-                f"Line chart over time: {title.lower()}. " + ranges(found, "worker", column, "percent"),
-                True,
-                "workers",
-                lambda interactive, lines=lines: drawing.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
-            )
-        )
+        shows = f"{title.lower()}. {ranges(found, 'worker', column, 'percent')}"
+        figures.append(line_figure(slug_, title, caption, shows, lines, frame, group="workers"))
     return figures
 
 
@@ -104,16 +95,7 @@ def of_members(judged: JudgedRun, frame: Frame) -> list[Figure]:
         lines = Lines(
             lines_of(found, "member", "value"), names, metric.y_title, metric.number_format, height=drawing.SMALL_HEIGHT
         )
-        figures.append(
-            Figure(
-                metric.slug,
-                f"{metric.title} of each member",
-                metric.caption,
-                f"Line chart of {metric.title.lower()} of each member over time. "
-                + ranges(found, "member", "value", ""),
-                True,
-                "members",
-                lambda interactive, lines=lines: drawing.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
-            )
-        )
+        title = f"{metric.title} of each member"
+        shows = f"{title.lower()}. {ranges(found, 'member', 'value', '')}"
+        figures.append(line_figure(metric.slug, title, metric.caption, shows, lines, frame, group="members"))
     return figures

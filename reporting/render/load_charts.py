@@ -8,7 +8,7 @@ from reporting import text
 from reporting.analyse import series
 from reporting.analyse.series import LoadSeries
 from reporting.render import drawing, theme
-from reporting.render.chart import Figure, lines_of, ranges, slug
+from reporting.render.chart import Figure, line_figure, lines_of, ranges, slug
 from reporting.render.drawing import Frame, Lines
 from reporting.verdict.judged_run import JudgedRun
 
@@ -23,22 +23,13 @@ def over_time(load: LoadSeries, frame: Frame) -> list[Figure]:
     names = load.operations
     rates = load.rates()
     rate = Lines(lines_of(rates, "operation", "rate_per_s"), names, "operations a second", ",.1f")
-    figures = [
-        Figure(
-            "rate",
-            "Rate: successful operations a second",
-            point,
-            "Line chart of successful operations a second over time. "
-            + ranges(rates, "operation", "rate_per_s", "a second"),
-            False,
-            "load",
-            lambda interactive: drawing.over_time(rate, frame, interactive=interactive),
-        )
-    ]
+    title = "Rate: successful operations a second"
+    shows = f"successful operations a second. {ranges(rates, 'operation', 'rate_per_s', 'a second')}"
+    figures = [line_figure("rate", title, point, shows, rate, frame, group="load", small=False)]
     if rates["failures_per_s"].sum() > 0:
         failing = [name for name in names if rates.loc[rates["operation"] == name, "failures_per_s"].sum() > 0]
         # the colours stay those of the operations
-        looks = dict(zip(names, theme.look(names).colours, strict=True))
+        looks = dict(zip(names, theme.Look(names).colours, strict=True))
         data = lines_of(rates[rates["operation"].isin(failing)], "operation", "failures_per_s")
         failure = Lines(
             data,
@@ -48,18 +39,9 @@ def over_time(load: LoadSeries, frame: Frame) -> list[Figure]:
             height=drawing.SMALL_HEIGHT,
             colours=[looks[name] for name in failing],
         )
-        figures.append(
-            Figure(
-                "failures",
-                "Failures: failed operations a second",
-                "Rate and latency do not include failed operations.",
-                "Line chart of failed operations a second over time. "
-                + ranges(rates, "operation", "failures_per_s", "a second"),
-                False,
-                "load",
-                lambda interactive: drawing.over_time(failure, frame, interactive=interactive),
-            )
-        )
+        title, caption = "Failures: failed operations a second", "Rate and latency do not include failed operations."
+        shows = f"failed operations a second. {ranges(rates, 'operation', 'failures_per_s', 'a second')}"
+        figures.append(line_figure("failures", title, caption, shows, failure, frame, group="load", small=False))
     return [*figures, *_latency_figures(load, frame, point)]
 
 
@@ -83,22 +65,13 @@ def _latency_figures(load: LoadSeries, frame: Frame, point: str) -> list[Figure]
             y_domain=domain,
             height=drawing.HEIGHT if name is None else drawing.SMALL_HEIGHT,
         )
-        whose = "all operations" if len(names) > 1 else names[0]
+        of = name or ("all operations" if len(names) > 1 else names[0])
+        slug_ = "latency" if name is None else f"latency-{slug(name)}"
+        what = "" if name else "p50, p95 and p99 of the successful operations that ended in each interval. "
+        shows = f"latency percentiles of {of}. {ranges(found, 'percentile', 'latency_ms', 'ms')}"
+        small = name is not None
         figures.append(
-            Figure(
-                "latency" if name is None else f"latency-{slug(name)}",
-                f"Latency over time: {whose if name is None else name}",
-                (
-                    f"p50, p95 and p99 of the successful operations that ended in each interval. {point}"
-                    if name is None
-                    else point
-                ),
-                f"Line chart of latency percentiles over time, {whose if name is None else name}. "
-                + ranges(found, "percentile", "latency_ms", "ms"),
-                name is not None,
-                "load",
-                lambda interactive, lines=lines: drawing.over_time(lines, frame, interactive=interactive),  # type: ignore[misc]
-            )
+            line_figure(slug_, f"Latency over time: {of}", what + point, shows, lines, frame, group="load", small=small)
         )
     return figures
 
@@ -117,7 +90,7 @@ def distribution(judged: JudgedRun, load: LoadSeries) -> list[Figure]:
         Figure(
             "distribution",
             "Latency distribution: how slow the slowest are",
-            "Latency at each percentile over the measured stage; every step to the right is one more nine. A curve "
+            "Latency at each percentile over the measured stage; each step to the right adds a nine. A curve "
             "ends where less than one operation lies beyond it.",
             "Line chart of latency by percentile from p50 to p99.99. " + " ".join(parts),
             False,

@@ -9,7 +9,7 @@ import pandas as pd
 from host_metrics.columns import WHOLE_MACHINE
 from reporting.analyse import machine_samples, machine_usage
 from reporting.render import drawing
-from reporting.render.chart import Figure, few_lines, lines_of, ranges
+from reporting.render.chart import Figure, few_lines, line_figure, lines_of, ranges
 from reporting.render.drawing import Frame, Lines
 from reporting.text import natural, some
 from reporting.verdict.judged_run import JudgedRun
@@ -161,15 +161,8 @@ def _figure(wanted: MachineFigure, group: str, data: pd.DataFrame, names: list[s
         height=drawing.SMALL_HEIGHT,
         y_max=wanted.y_max,
     )
-    return Figure(
-        wanted.slug,
-        wanted.title,
-        wanted.caption,
-        f"Line chart over time: {wanted.title}. " + ranges(data, "series", "value", wanted.y_title.split(" of ")[0]),
-        True,
-        group,
-        lambda interactive: drawing.over_time(lines, frame, interactive=interactive),
-    )
+    shows = f"{wanted.title}. {ranges(data, 'series', 'value', wanted.y_title.split(' of ')[0])}"
+    return line_figure(wanted.slug, wanted.title, wanted.caption, shows, lines, frame, group=group)
 
 
 def _labels(hosts: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

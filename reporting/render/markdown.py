@@ -1,4 +1,4 @@
-"""The report as Markdown: the page's facts, with the figures' PNG files where there are any."""
+"""The report as Markdown: the content of the page, with the PNG files of the charts if there are any."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing but itself: no network, no file beside it."""
+"""The report as one self-contained HTML page: it needs no network and no other file."""
 
 import functools
 import json
@@ -78,7 +78,7 @@ def _present(*tables: Table | None) -> list[Table]:
 
 
 def _script_json(value: Any) -> Markup:
-    """JSON that may stand inside a script element: nothing in it can end the element or begin a comment."""
+    """JSON for a script element: nothing in it can end the element or begin a comment."""
     found = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         found = found.replace(character, f"\\u{ord(character):04x}")
@@ -89,7 +89,7 @@ def _script_json(value: Any) -> Markup:
 def _bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed in one script, shared by all charts of all pages of this process.
 
-    Making it takes more time than all charts of a page; what was made once with this release of vl-convert is kept.
+    Making it takes longer than all charts of a page, so it is cached for each release of vl-convert.
     """
     found = cache.text(f"vega-{metadata.version('vl-convert-python')}.js", _make_bundle)
     return found.replace("</script", "<\\/script").replace("<!--", "<\\!--")

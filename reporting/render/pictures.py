@@ -1,4 +1,4 @@
-"""Draws charts as pictures for print: SVG and PNG, side by side in as many processes as there are cores."""
+"""Draws charts for print as SVG and PNG, in one process for each core."""
 
 import multiprocessing
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 PNG_SCALE: Final = 2
-# A process takes as long to start as it takes to draw some charts.
+# Starting a process takes as long as drawing a few charts.
 _CHARTS_FOR_A_PROCESS: Final = 4
 
 

@@ -1,6 +1,6 @@
-"""Writes the report into a run folder: first under a temporary name, then in place of the one before.
+"""Writes the report into a run folder: first under a temporary name, then in place of the previous one.
 
-A reader never sees half a file, and a report that fails leaves the one before as it was.
+A reader never sees an incomplete file, and a failed report leaves the previous one unchanged.
 """
 
 import json
@@ -21,7 +21,7 @@ FIGURES: Final = "figures"
 def write(judged: JudgedRun, *, with_figures: bool = False) -> Path:
     """Write `report.html`, `report.md` and `report.json` of a run; return the path of the page.
 
-    `figures/` is written on demand, and where the folder has one already. Raises ReportingError when the folder cannot
+    `figures/` is written if asked for, or if the folder has one already. Raises ReportingError when the folder cannot
     be written.
     """
     folder = judged.run.path

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pandas as pd
+
 from reporting import text
 from reporting.analyse import member_usage
 from reporting.analyse.headline import Row
@@ -86,7 +88,7 @@ def scenario(judged: JudgedRun) -> Table:
     """What was run."""
     manifest = judged.run.manifest
     known = dict(manifest.scenario)
-    known.pop("parameters", None)  # a table of their own
+    known.pop("parameters", None)  # they have their own table
     named = (
         ("name", "Scenario", ""),
         ("description", "Description", ""),
@@ -117,7 +119,7 @@ def parameters(judged: JudgedRun) -> Table | None:
 
 
 def hosts(judged: JudgedRun) -> Table | None:
-    """On what it ran: a row for each host."""
+    """The hosts of the run."""
     manifest = judged.run.manifest
     names = list(dict.fromkeys([*(name for found in manifest.groups.values() for name in found), *manifest.hosts]))
     columns = (
@@ -171,17 +173,17 @@ def member_rows(judged: JudgedRun) -> Table | None:
     )
     rows = tuple(
         (
-            row.member,
-            row.state or text.NOTHING,
-            row.version or text.NOTHING,
-            f"{row.answered} of {row.polls}",
+            str(row["member"]),
+            text.NOTHING if pd.isna(row["state"]) else str(row["state"]),
+            text.NOTHING if pd.isna(row["version"]) else str(row["version"]).split(",")[0].split("-")[0],
+            f"{row['answered']} of {row['polls']}",
             *(
-                _whole(value)
-                for value in (row.most_outstanding, row.most_connections, row.last_znodes, row.most_watches)
+                text.NOTHING if pd.isna(value) else f"{value:,.0f}"
+                for value in (row["outstanding"], row["connections"], row["znodes"], row["watches"])
             ),
-            text.NOTHING if row.avg_latency_ms is None else f"{row.avg_latency_ms:,.3g}",
+            text.NOTHING if pd.isna(row["avg_latency_ms"]) else f"{row['avg_latency_ms']:,.3g}",
         )
-        for row in found
+        for row in found.to_dict("records")
     )
     return Table("Members during the load", head, rows, 3) if rows else None
 
@@ -219,7 +221,7 @@ def events(judged: JudgedRun) -> Table | None:
 
 
 def inventory(judged: JudgedRun) -> Table | None:
-    """Each host's inventory variables; those with the same value on every host stand once."""
+    """Each host's inventory variables; one row for those with the same value on every host."""
     variables = judged.run.manifest.host_variables
     names = list(dict.fromkeys(name for found in variables.values() for name in found))
     rows = []
@@ -246,10 +248,6 @@ def shown(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
-
-
-def _whole(value: float | None) -> str:
-    return text.NOTHING if value is None else f"{value:,.0f}"
 
 
 def _filled(rows: Sequence[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:

@@ -1,4 +1,4 @@
-"""Tables for a terminal or a pipe: plain text, made by rich, in which no figure is ever cut."""
+"""Tables for a terminal or a pipe: plain text by rich, in which figures are never cut."""
 
 import io
 import shutil
@@ -12,13 +12,13 @@ _ANY_WIDTH: Final = 10_000
 def aligned(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, left: Collection[str], total: bool = False
 ) -> list[str]:
-    """Lines of a table: the columns that `left` names are set to the left, the others to the right.
+    """Lines of a table. Columns in `left` are aligned to the left, all others to the right.
 
-    A row with fewer cells than the head ends with a text that may be as long as the line; such rows come last. `total`
-    sets the last row apart by a line. A table that is wider than the terminal folds its texts, but neither figures nor
-    the first column; without a terminal it is as wide as it needs to be.
+    A row with fewer cells than the head ends with a text of any length; such rows come last. `total` draws a line above
+    the last row. A table wider than the terminal folds texts, except the first column and figures. Without a terminal
+    the width is not limited.
     """
-    # Here, since it takes a tenth of a second.
+    # Imported here, because it takes a tenth of a second.
     from rich.cells import cell_len
     from rich.console import Console
     from rich.rule import Rule
@@ -28,7 +28,7 @@ def aligned(
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _ANY_WIDTH
     complete = [row for row in rows if len(row) == len(head)]
     cut_short = [row for row in rows if len(row) < len(head)]
-    shared = max((len(row) - 1 for row in cut_short), default=0)  # columns that both kinds of rows have
+    shared = max((len(row) - 1 for row in cut_short), default=0)  # columns of both kinds of rows
     beside = [*complete, *(row[:-1] for row in cut_short)]
     bodies = [max((cell_len(row[at]) for row in beside if at < len(row)), default=0) for at in range(len(head))]
     widths = [max(cell_len(name), body) for name, body in zip(head, bodies, strict=True)]

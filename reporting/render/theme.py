@@ -64,7 +64,7 @@ def config() -> dict[str, Any]:
 class Look:
     """Colour and dash of each name, in the names' order."""
 
-    names: tuple[str, ...]
+    names: Sequence[str]
 
     @property
     def colours(self) -> list[str]:
@@ -78,11 +78,6 @@ class Look:
 
     @property
     def legend_columns(self) -> int:
-        """How many entries of the legend stand side by side on the narrowest page (about 300 px)."""
+        """The number of columns of the legend on the narrowest page (about 300 px)."""
         longest = max((len(name) for name in self.names), default=1)
         return max(1, int(300 / (min(longest * 6.5, 220) + 38)))
-
-
-def look(names: Sequence[str]) -> Look:
-    """The look of these series."""
-    return Look(tuple(names))

@@ -1,13 +1,15 @@
-"""What the rules of the verdict judge, and what they give: reasons.
+"""The evidence that the rules of the verdict judge, and the reasons that they return.
 
-`void` says that there is no result. `inconclusive` says that there is one, which something other than the ensemble may
-have shaped. A `note` changes nothing.
+`void`: there is no result. `inconclusive`: there is a result, but something other than the ensemble may have shaped it.
+A `note` changes nothing.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
+
+import pandas as pd
 
 from reporting.analyse.headline import Headline
 from reporting.analyse.machine_usage import Machines
@@ -36,12 +38,13 @@ note = partial(Reason, NOTE)
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the rules judge."""
+    """What the rules judge: a run and what was computed from it. `samples` are from `machine_samples.within_load`."""
 
     run: RunFolder
     timeline: Timeline
     headline: Headline
     workers: Workers
+    samples: pd.DataFrame
     machines: Machines
 
 

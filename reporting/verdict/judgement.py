@@ -1,6 +1,6 @@
 """What a run is worth: `valid`, `inconclusive` or `void`, with the reasons that the rules give."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from reporting.verdict.evidence import INCONCLUSIVE, NOTE, VOID, Evidence, Reason, Rule
@@ -30,15 +30,15 @@ class Verdict:
     reasons: tuple[Reason, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """As it stands in `manifest.json`."""
+        """The object in `manifest.json`."""
         return {
             "verdict": self.verdict,
-            "reasons": [{"rule": x.rule, "severity": x.severity, "text": x.text} for x in self.reasons],
+            "reasons": [asdict(reason) for reason in self.reasons],
         }
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Apply every rule. Without a result the other rules have nothing to judge, so only the reasons of `void` stay."""
+    """Apply every rule. A void run has only the reasons of `VOID_RULES`: without a result there is no more to judge."""
     reasons = [reason for rule in VOID_RULES for reason in rule(evidence)]
     if not reasons:
         reasons = [reason for rule in OTHER_RULES for reason in rule(evidence)]

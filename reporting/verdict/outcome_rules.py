@@ -36,7 +36,7 @@ def _no_result(evidence: Evidence) -> Iterator[Reason]:
             f"logs in logs/, and check that the ensemble answers.{says}",
         )
     elif manifest.phases and manifest.phase("run") is None:
-        # collect and report come after a failure too, and say nothing about where it was
+        # collect and report also run after a failure
         before = [phase.name for phase in manifest.phases if phase.name not in ("collect", "report")]
         where = f"in the phase {before[-1]}" if before else "before its load"
         yield void(

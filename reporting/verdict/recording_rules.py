@@ -1,5 +1,6 @@
 """The rules about the record: files that are missing, full disks, and what preflight and the load noted."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -44,13 +45,11 @@ def _disks_full(evidence: Evidence) -> Iterator[Reason]:
         if manifest.roles(host) == ["member"]:
             yield from _disk_of_member_full(host, known)
             continue
-        times = known.get("disk_full")
-        if not isinstance(times, list) or not times:
+        full_s, ended = _full(known)
+        if full_s is None:
             continue
-        lengths_s = [_length_s(found) for found in times]
-        known_s = [length_s for length_s in lengths_s if length_s is not None]
         is_master = "master" in manifest.roles(host)
-        if len(known_s) < len(lengths_s):
+        if not ended:
             what = "its last records" if is_master else "the end of its logs"
             yield Reason(
                 INCONCLUSIVE if is_master else NOTE,
@@ -61,32 +60,32 @@ def _disks_full(evidence: Evidence) -> Iterator[Reason]:
         elif not (is_master and said):
             yield note(
                 "disk-full",
-                f"The disk of load host {host} was full for {sum(known_s):.0f} s, so its logs may have gaps. "
+                f"The disk of load host {host} was full for {full_s:.0f} s, so its logs may have gaps. "
                 "Free disk space there.",
             )
 
 
 def _disk_of_member_full(host: str, known: Mapping[str, Any]) -> Iterator[Reason]:
     """The member writes its own log to the same disk as its samples."""
-    times = known.get("disk_full")
-    lengths_s = [_length_s(found) for found in times] if isinstance(times, list) else []
+    full_s, ended = _full(known)
     lost = known.get("samples_lost")
     samples = f"{lost} samples of its machine are missing" if type(lost) is int and lost > 0 else ""
-    if lengths_s:
-        known_s = [length_s for length_s in lengths_s if length_s is not None]
-        how_long = f"for {sum(known_s):.0f} s" if len(known_s) == len(lengths_s) else "to the end"
+    if full_s is not None:
+        how_long = f"for {full_s:.0f} s" if ended else "to the end"
         text = f"The disk of member {host} was full {how_long}, so it may have been unable to write its own log"
         yield inconclusive("disk-full", f"{text}{f', and {samples}' if samples else ''}. Free disk space there.")
     elif samples:
         yield inconclusive("disk-full", f"Of member {host}, {samples}: its disk was full. Free disk space there.")
 
 
-def _length_s(found: Any) -> float | None:
-    """How long one time of a full disk was; None where it has no end."""
-    try:
-        return max(0.0, parse_time(found["until"]) - parse_time(found["since"]))
-    except (KeyError, TypeError, ValueError):
-        return None
+def _full(known: Mapping[str, Any]) -> tuple[float | None, bool]:
+    """For how many seconds a host's disk was full, None for never; and whether that ended each time."""
+    times = known.get("disk_full")
+    lengths_s = []
+    for found in times if isinstance(times, list) else []:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            lengths_s.append(max(0.0, parse_time(found["until"]) - parse_time(found["since"])))
+    return (sum(lengths_s), len(lengths_s) == len(times)) if isinstance(times, list) and times else (None, False)
 
 
 def _trees_left(evidence: Evidence) -> Iterator[Reason]:

@@ -42,7 +42,8 @@ PHRASES = {
     r"\b(?:is|are|was|were|be|been|has|have|had|needs?|takes?|holds?|knows?|gives?|says?) but\b|\bbut said\b": "only",
     r"\b(?:nothing|nobody|nowhere|none|all|any|anything|everything|everybody|everywhere) but\b": "only, except",
     r"\bis no time limit\b|\bnothing ends within it\b": "is too short; use at least …",
-    r"\bwhole\b(?! (?:numbers?|milliseconds?|seconds?|minutes?|hours?)\b)": "complete, all",
+    # Not a text of only this word, which is a name: the state of a run in older manifests.
+    r"(?:(?<!\0 )(?<!`)\bwhole\b|\bwhole\b(?! \0|`))(?! (?:number|(?:milli)?second|minute|hour)s?\b)": "complete, all",
     r"\b(?:measured|warm-up|cool-down) parts?\b|\bparts? of (?:a|the) load\b": "stage",
     r"\bbe it\b": "or, even",
     r"\bin good order\b": "shut down, orderly",
@@ -127,6 +128,7 @@ def test_every_place_has_text() -> None:
         (".py", "# a run that\n# is but said\n", 2),
         (".py", 'say("which is " f"but said {x}")', 1),
         (".py", "x = f'{x} is but one'", 1),
+        (".py", 'say("the file is whole")', 1),
         (".yml", "# until it is\n    # whole: one file\n", 2),
         (".js", "x = 1; /* where two\n * take each other's processor */", 2),
         (".j2", "<p>The measured part</p>", 1),
@@ -141,9 +143,11 @@ def test_a_phrase_is_found_wherever_people_read_it(suffix: str, content: str, li
     ("suffix", "content"),
     [
         (".py", 'whole = "be" + it  # a whole number'),
+        (".py", 'state == "whole"'),
         (".py", "say('nothing')  # but the last\n"),
         (".py", "x = f'{whole} s, {whole + 1:02} ms'"),
         (".js", "const whole = (x) => `${whole} s`;"),
+        (".md", "`complete` (`whole` in older manifests)"),
         (".md", "It is small, but it works. All members, but not all hosts: 5 whole seconds."),
     ],
 )

@@ -1,4 +1,4 @@
-"""Knowing a process again: by its id and its start time, because ids are used again.
+"""Identifies a process by its id and its start time, because ids are reused.
 
 The start time is the kernel's own count of ticks since it booted (proc(5), `stat`, field 22). psutil's is that count
 added to a boot time that moves whenever the wall clock is set.
@@ -16,7 +16,7 @@ _FIRST_AFTER_NAME = 3
 
 
 class Identity(NamedTuple):
-    """What tells a process from all others."""
+    """The identity of a process."""
 
     pid: int
     start_ticks: int
@@ -30,19 +30,19 @@ class Stat:
         # The name, in parentheses, may hold spaces and parentheses itself.
         self._fields = text.rpartition(")")[2].split()
         self.identity = Identity(pid, int(self[22]))
-        self.has_ended = self[3] in "ZX"  # and nobody has asked for its exit code
+        self.has_ended = self[3] in "ZX"  # a zombie, or dead
 
     def __getitem__(self, number: int) -> str:
         return self._fields[number - _FIRST_AFTER_NAME]
 
 
 def identity_of(pid: int, proc: Path = PROC) -> Identity:
-    """Return what tells this process from all others. Raises OSError where there is none."""
+    """Return the identity of a process. Raises OSError if there is none."""
     return Stat(pid, proc).identity
 
 
 def stat_of(identity: Identity | None, proc: Path = PROC) -> Stat | None:
-    """Return the fields of this very process; None where it has ended, or none is named."""
+    """Return the fields of this process; None if it has ended or there is no identity."""
     try:
         stat = Stat(identity.pid, proc) if identity is not None else None
     except (OSError, LookupError, ValueError):  # it ended while it was read
@@ -51,7 +51,7 @@ def stat_of(identity: Identity | None, proc: Path = PROC) -> Stat | None:
 
 
 def is_running(identity: Identity | None, proc: Path = PROC) -> bool:
-    """Whether this very process runs."""
+    """Whether this process runs."""
     return stat_of(identity, proc) is not None
 
 

@@ -1,4 +1,4 @@
-// One chart: a line for each member over time, drawn as SVG, with a pointer that tells the values.
+// One chart: a line for each member over time, drawn as SVG, with a pointer that shows the values.
 
 const SVG = "http://www.w3.org/2000/svg";
 const DASHES = ["none", "7 3", "2 2", "9 3 2 3", "12 4", "4 1"];
@@ -27,7 +27,7 @@ function key(place) {
   return made;
 }
 
-/** Round steps from 0 to the top: 1, 2 or 5 times a power of ten; of whole numbers no parts. */
+/** Round steps from 0 to the top: 1, 2 or 5 times a power of ten, without fractions for integers. */
 function steps(top, count, least) {
   if (!(top > 0)) return [0, 1];
   const rough = top / count;
@@ -100,7 +100,7 @@ class Chart {
     this.point();
   }
 
-  /** A line with gaps where there is no value; a value that stands alone is a dot. */
+  /** A line with gaps where a value is missing; a single value is a dot. */
   drawLine({points, place}) {
     const parts = [[]];
     for (const [at, value] of points) {
@@ -118,7 +118,7 @@ class Chart {
     }
   }
 
-  /** Tell the values of the poll that is nearest to the pointer. */
+  /** Show the values of the poll nearest to the pointer. */
   point() {
     this.marks?.replaceChildren();
     this.tip.hidden = true;
@@ -149,7 +149,7 @@ class Chart {
   }
 }
 
-/** The chart of a family of metrics, with a choice of how it is drawn where there are several ways. */
+/** The chart of a family of metrics, with a choice if it can be drawn in several ways. */
 class FamilyChart extends Chart {
   constructor(family, choices) {
     super("", "", () => []);
@@ -166,7 +166,7 @@ class FamilyChart extends Chart {
     this.take(family);
   }
 
-  /** Take over what the family has now: a member may tell more than before. */
+  /** Update the family: a member may report more metrics than before. */
   take(family) {
     this.family = family;
     const ways = waysOf(family);

@@ -1,4 +1,4 @@
-// What this browser has chosen: tab, interval, and which metrics the tabs show. Kept over a reload.
+// The choices in this browser: tab, interval, and the metrics of the tabs. They survive a reload.
 
 const KEY = "zk-metrics";
 const DEFAULTS = {
@@ -39,7 +39,7 @@ class Choices {
   }
 }
 
-/** Put a name into the element that may be broken behind its underscores. */
+/** Put a name into the element, with line breaks allowed after underscores. */
 function breakable(made, name) {
   name.split(/(?<=_)/).forEach((part, i) => made.append(...(i ? [element("wbr"), part] : [part])));
   return made;
@@ -56,7 +56,7 @@ class MetricList {
     find("filter").addEventListener("input", () => this.filter());
   }
 
-  /** Show these families; rows that are there stay, so that nobody loses the place. */
+  /** Show these families; existing rows stay, so that the scroll position is kept. */
   draw(families) {
     const told = families.map(({name, kind}) => `${name} ${kind}`).join("\n");
     if (told === this.told) return;
@@ -87,7 +87,7 @@ class MetricList {
     return {node, text: `${family.name} ${family.kind} ${LABELS[family.name] ?? ""}`.toLowerCase()};
   }
 
-  /** Show the rows in which each word of the box occurs. */
+  /** Show the rows that contain every word of the box. */
   filter() {
     const words = find("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;

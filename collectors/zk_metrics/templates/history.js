@@ -1,6 +1,6 @@
-// What was read of each member, since this tab was opened first.
+// The samples of each member since this tab was opened.
 
-/** So many polls are kept of a member; beyond that, every other one of the older half goes. */
+/** The polls kept of a member; beyond that, every other one of the older half is dropped. */
 const KEPT = 1200;
 
 class Names {
@@ -14,7 +14,7 @@ class Names {
 class MemberHistory {
   constructor(name, names) { this.name = name; this.names = names; this.points = []; this.sample = null; }
 
-  /** Take over a sample, unless it is the one that is known. Returns the points that were added and removed. */
+  /** Add a sample unless it is known. Returns the points that were added and removed. */
   add(sample) {
     this.sample = sample;
     const last = this.points.at(-1);
@@ -43,7 +43,7 @@ class MemberHistory {
     });
   }
 
-  /** [time, growth per second] of a counter; null at the first poll, after a gap, and where the counter began anew. */
+  /** [time, growth per second] of a counter; null at the first poll, after a gap, and where the counter restarted. */
   rates(metric) {
     const values = this.values(metric);
     return values.map(([at, value], i) => {
@@ -53,7 +53,7 @@ class MemberHistory {
     });
   }
 
-  /** [time, mean] of what a summary took in between two polls; null where that was nothing. */
+  /** [time, mean] of what a summary counted between two polls; null if that is nothing. */
   means(sum, count) {
     const [sums, counts] = [this.values(sum), this.values(count)];
     return sums.map(([at, total], i) => {
@@ -79,7 +79,7 @@ class Histories {
 
   forget() { this.names = new Names(); this.members = []; }
 
-  /** Take over what the server has told. Members who are no longer named are forgotten. Returns what changed. */
+  /** Add an answer of the server, and forget members that it no longer names. Returns what changed. */
   add(members) {
     const known = new Map(this.members.map((member) => [member.name, member]));
     const [added, removed] = [[], []];
@@ -93,7 +93,7 @@ class Histories {
     return {added, removed};
   }
 
-  /** Begin with what was kept: the names of the metrics, and points of members in order of time. */
+  /** Restore what was kept: the names of the metrics, and points of members in order of time. */
   restore(names, points) {
     names.forEach((name) => this.names.of(name));
     const members = new Map(this.members.map((member) => [member.name, member]));
@@ -104,7 +104,7 @@ class Histories {
     this.members = [...members.values()];
   }
 
-  /** First and last poll of anybody, in seconds. */
+  /** First and last poll of any member, in seconds. */
   get span() {
     const polled = this.members.filter((member) => member.points.length);
     if (!polled.length) return [0, 1];

@@ -1,4 +1,4 @@
-// What kinds of metrics there are, told by their names: ZooKeeper's command "monitor" tells no kinds.
+// The kinds of metrics, from their names: ZooKeeper's command "monitor" does not report kinds.
 
 const STAT = /^(avg|min|max|cnt|sum|p50|p95|p99|p999)_(.+)$/;
 const STATS = ["avg", "min", "max", "p50", "p95", "p99", "p999", "cnt", "sum"];
@@ -6,9 +6,9 @@ const STAT_NAMES = {
   avg: "mean since start", min: "least", max: "greatest", p50: "p50", p95: "p95", p99: "p99", p999: "p99.9", cnt: "count", sum: "sum",
 };
 
-/** Names that end like a counter's and are none: these go down again. */
+/** Names that end like a counter's, but may decrease. */
 const NO_COUNTERS = /^(znode|watch|ephemerals|open_file_descriptor|max_file_descriptor|non_mtls_(local|remote)_conn)_count$/;
-/** What ZooKeeper only ever adds to, beside what ends in _count. */
+/** Counters whose names do not end in _count. */
 const COUNTERS = new RegExp(`^(${[
   "packets_(received|sent)", "response_bytes", "add_dead_watcher_stall_time", "dead_watchers_(cleared|queued)", "throttled_ops",
   "connection_rejected", "large_requests_rejected", "(sessionless_connections|stale_sessions)_expired", "stale_(replies|requests)(_dropped)?",
@@ -25,7 +25,7 @@ const LABELS = {
 };
 const labelOf = (family) => LABELS[family.name] ?? family.name;
 
-/** The unit that a metric's name tells, or nothing. */
+/** The unit in a metric's name, or nothing. */
 function unitOf(name) {
   if (name === "uptime" || /latency$|_ms$|_time$|time$|uptime$/.test(name)) return "ms";
   if (/bytes|_size$|data_size$/.test(name) && !/queue_size$|batch_size$|qp_size$/.test(name)) return "bytes";
@@ -34,7 +34,7 @@ function unitOf(name) {
 
 const kindOf = (name) => (COUNTERS.test(name) || (/_count$/.test(name) && !NO_COUNTERS.test(name)) ? "counter" : "gauge");
 
-/** The families of metrics in alphabetical order: {name, kind, unit, metrics: {stat or "": the metric's whole name}}. */
+/** The families of metrics in alphabetical order: {name, kind, unit, metrics: {stat or "": the metric's full name}}. */
 function familiesOf(samples) {
   const values = new Map();
   for (const {metrics} of samples) for (const [name, value] of Object.entries(metrics)) if (!values.has(name)) values.set(name, value);

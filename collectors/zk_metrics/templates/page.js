@@ -1,4 +1,4 @@
-// Asks Locust again and again for what the members say, and shows it.
+// Polls Locust for the members' metrics, and shows them.
 
 const HERE = location.pathname.replace(/\/+$/, "");
 const histories = new Histories();
@@ -17,7 +17,7 @@ if (location.pathname.endsWith("/")) find("home").href = "../";
 const list = new MetricList(choices, drawAll);
 const tabs = new Tabs(drawAll);
 
-/** Draw what is seen; what is hidden is drawn when its tab is opened. */
+/** Draw what is visible; a hidden tab is drawn when it is opened. */
 function drawAll() {
   if (!told) return;
   const {members} = histories;
@@ -34,7 +34,7 @@ function drawAll() {
   if (tabs.name === "charts") drawCharts(chosen("charts").filter(({kind}) => kind !== "text"), members);
 }
 
-/** What is known from before: a member that is away now does not take its metrics along. */
+/** Also earlier metrics: those of an absent member stay. */
 function seen() {
   return [{metrics: Object.fromEntries(histories.names.list.map((name) => [name, 0]))}];
 }
@@ -57,7 +57,7 @@ function drawCharts(shown, members) {
   find("no-chart").hidden = shown.length > 0;
 }
 
-/** Replace a text that is read out when it changes. */
+/** Replace a text that screen readers announce. */
 function say(id, text) {
   find(id).hidden = !text;
   if (find(id).textContent !== text) find(id).textContent = text;
@@ -99,7 +99,7 @@ async function ask() {
   return data;
 }
 
-/** Another Locust than before: its clock began anew, and what was kept of the other one is gone. */
+/** Locust was restarted: its clock restarted, and the earlier history is dropped. */
 async function begin(data) {
   process = data.process;
   histories.forget();
@@ -128,7 +128,7 @@ async function turn() {
   if (!paused && mine === turns) timer = setTimeout(turn, rest * 1000);
 }
 
-/** Ask now, and from now on at the interval that is chosen. */
+/** Poll now, and then at the chosen interval. */
 function anew() {
   clearTimeout(timer);
   if (!paused) turn();

@@ -7,7 +7,7 @@ const done = (request) => new Promise((resolve, reject) => {
 });
 
 class Store {
-  /** Open the database of this tab and this Locust; null where the browser keeps none. */
+  /** Open the database of this tab and this Locust; null if the browser has none. */
   static async open(process) {
     try {
       const tab = sessionStorage.getItem(PREFIX) ?? crypto.getRandomValues(new Uint32Array(2)).join("");
@@ -29,7 +29,7 @@ class Store {
 
   constructor(database) { this.database = database; this.named = 0; }
 
-  /** Put back into the histories what was kept of them. */
+  /** Restore the histories from the database. */
   async restore(histories) {
     const reading = this.database.transaction(["points", "names"]);
     const [names, points] = await Promise.all([
@@ -39,7 +39,7 @@ class Store {
     histories.restore(names ?? [], points);
   }
 
-  /** Keep the newest points and the names, forget those that the history has thinned out. */
+  /** Store the newest points and the names, and delete points that the history has dropped. */
   keep(names, added, removed) {
     try {
       const writing = this.database.transaction(["points", "names"], "readwrite");

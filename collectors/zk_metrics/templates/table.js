@@ -1,7 +1,7 @@
-// The tables of the members: what each was last read to be. All text from a member goes through textContent.
+// The tables of the members with their last samples. All text from a member goes through textContent.
 
 const HEAP = (metric) => /^jvm_memory_(bytes_used|used_bytes)\{area="heap"\}$/.test(metric);
-/** A reading that is older than this many intervals of the page, and than so many seconds, says how old it is. */
+/** A sample older than this many intervals of the page, and than this many seconds, shows its age. */
 const STALE = {intervals: 2, s: 5};
 
 const metric = (name, show = figure) => (member) => show(member.sample.metrics[name]);
@@ -53,7 +53,7 @@ function drawTable(table, members, interval) {
   fit(table);
 }
 
-/** Make each member a card where its row is wider than the page: until that has another width, so that nothing flickers. */
+/** Make each member a card if its row is wider than the page. This stays until the width changes, against flicker. */
 function fit(table) {
   const room = String(table.parentElement.clientWidth);
   if (table.dataset.cardsAt === room) return;

@@ -1,4 +1,4 @@
-// The tabs: one panel is shown at a time; which one stands in the address, so that a reload or a link comes back to it.
+// The tabs: one panel is shown at a time. The address names it, so that a reload or a link opens it again.
 
 class Tabs {
   constructor(changed) {

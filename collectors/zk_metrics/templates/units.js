@@ -1,9 +1,9 @@
-// Figures as people read them. What is not there is a dash.
+// Figures as people read them. A missing figure is a dash.
 
 const NOTHING = "–";
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
-/** A number with about three digits; whole ones keep all of theirs. */
+/** A number with about three digits; integers keep all digits. */
 function figure(value) {
   if (!isNumber(value)) return NOTHING;
   const size = Math.abs(value);

@@ -13,11 +13,9 @@ from locust_extra.histogram import (
     HIGHEST_TRACKABLE_US,
     SIGNIFICANT_DIGITS,
     LatencyHistogram,
-    bucket_of,
-    highest_equivalent,
     to_hdr_histogram,
 )
-from locust_extra.ranks import rank_at
+from locust_extra.ranks import bucket_of, highest_equivalent, rank_at
 
 latencies = (
     st.integers(0, 5000) | st.integers(0, HIGHEST_TRACKABLE_US) | st.sampled_from([2047, 2048, 2049, 4095, 4096])

@@ -282,7 +282,7 @@ def test_it_runs_with_the_oldest_python_of_a_member() -> None:
 
 
 def called(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Call the command as a member's machine does: with a Python that has nothing but the package."""
+    """Call the command as a member's machine does: with a Python that has only the package."""
     environment: dict[str, Any] = {
         "PYTHONPATH": str(Path(background.__file__).parent.parent),
         "PATH": os.environ["PATH"],
@@ -308,7 +308,7 @@ def test_a_sampler_goes_on_alone_until_it_is_ended(tmp_path: Path) -> None:
         stopped = called("stop", "--file", file)
     assert (stopped.returncode, stopped.stdout) == (0, "stopped\n")
     assert read_process(sampler) is None
-    assert rows_of(file)[-1]["host"] == "zk1", "the file is whole"
+    assert rows_of(file)[-1]["host"] == "zk1", "the file is complete"
     assert (background.log_file_of(file).read_text(), background.pid_file_of(file).exists()) == ("", False)
     assert called("stop", "--file", file).stdout == "not running\n"
 

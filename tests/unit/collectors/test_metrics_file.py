@@ -147,7 +147,7 @@ def test_who_is_stopped_in_the_middle_leaves_the_file_as_it_was(path: Path) -> N
 
 
 def test_what_is_no_regular_file_is_left_what_it_is(tmp_path: Path) -> None:
-    device = tmp_path / "null"  # one of our own: a fault here would take /dev/null from the whole machine
+    device = tmp_path / "null"  # one of our own: a fault here would remove /dev/null from the machine
     try:
         os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
         device.write_text("")

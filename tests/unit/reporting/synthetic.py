@@ -17,7 +17,8 @@ import numpy as np
 
 from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
 from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
-from reporting.read.distributions import Distribution, Histogram, lowest_equivalent
+from locust_extra.ranks import bucket_of
+from reporting.read.distributions import Distribution, Histogram
 from zk_metrics.columns import METRIC_COLUMNS
 
 # The files of a load that was made before, by all that they depend on: most tests change but the machines' samples.
@@ -101,7 +102,7 @@ class Synthetic:
         if stalled:
             latencies += self._rng.uniform(0.3e6, 1.9e6, requests)
         values = np.maximum(1, latencies).astype(int)
-        counts = Counter(lowest_equivalent(int(value)) for value in values)
+        counts = Counter(bucket_of(int(value)) for value in values)
         return Distribution(
             Histogram.from_counts(counts),
             requests,
@@ -312,7 +313,7 @@ class Synthetic:
             "schema_version": 1,
             "run_id": self.run_id,
             "label": "synthetic",
-            "state": "whole",
+            "state": "complete",
             "started": self._stamp(-20),
             "ended": self._stamp(end_s + 8),
             "scenario": {

@@ -9,7 +9,8 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting.read.distributions import Distribution, Histogram, highest_equivalent, lowest_equivalent
+from locust_extra.ranks import bucket_of, highest_equivalent
+from reporting.read.distributions import Distribution, Histogram
 
 HOUR_US = 3_600_000_000
 latencies = st.lists(
@@ -19,7 +20,7 @@ PERCENTILES = [1.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 100.0]
 
 
 def histogram(values: list[int]) -> Histogram:
-    return Histogram.from_counts(Counter(lowest_equivalent(value) for value in values))
+    return Histogram.from_counts(Counter(bucket_of(value) for value in values))
 
 
 def distribution(values: list[int], failures: int = 0) -> Distribution:
@@ -38,7 +39,7 @@ def test_percentiles_are_those_of_a_sorted_list_and_of_hdrhistogram(values: list
     assert found == [highest_equivalent(in_order[rank - 1]) for rank in ranks]
     # Their Python package rounds half up, so it is asked for what is at the rank.
     assert found == [theirs.get_value_at_percentile(100 * rank / total) for rank in ranks]
-    assert histogram(values).percentile_us(0) == lowest_equivalent(in_order[0]) == theirs.get_value_at_percentile(0)
+    assert histogram(values).percentiles_us([0])[0] == bucket_of(in_order[0]) == theirs.get_value_at_percentile(0)
 
 
 def test_two_slow_operations_of_1600_are_the_highest_thousandth() -> None:
@@ -49,9 +50,9 @@ def test_two_slow_operations_of_1600_are_the_highest_thousandth() -> None:
 @given(st.integers(1, HOUR_US))
 def test_buckets_are_those_of_hdrhistogram(value: int) -> None:
     theirs = HdrHistogram(1, HOUR_US, 3)
-    assert lowest_equivalent(value) == theirs.get_lowest_equivalent_value(value)
+    assert bucket_of(value) == theirs.get_lowest_equivalent_value(value)
     assert highest_equivalent(value) == theirs.get_highest_equivalent_value(value)
-    assert (highest_equivalent(value) - lowest_equivalent(value)) <= value / 1000
+    assert (highest_equivalent(value) - bucket_of(value)) <= value / 1000
 
 
 @settings(deadline=None)  # the machine may be busy
@@ -77,13 +78,13 @@ def test_a_sum_of_distributions_keeps_exact_sums_and_extremes(first: list[int], 
 @given(latencies)
 def test_no_percentile_is_above_the_exact_maximum(values: list[int]) -> None:
     found = distribution(values)
-    assert found.percentile_us(100) == max(values)
+    assert found.percentiles_us([100])[0] == max(values)
     assert all(value is not None and value <= max(values) for value in found.percentiles_us([0.0, *PERCENTILES]))
 
 
 def test_an_empty_histogram_has_no_percentile() -> None:
-    assert Histogram.merged([]).percentile_us(50) is None
-    assert Distribution.merged([]).percentile_us(50) is None
+    assert Histogram.merged([]).percentiles_us([50])[0] is None
+    assert Distribution.merged([]).percentiles_us([50])[0] is None
     assert Distribution.merged([]).mean_us is None
 
 

@@ -58,7 +58,7 @@ def test_series_differ_in_dash_and_not_only_in_colour(drawn: list[Figure], specs
 
 @pytest.mark.parametrize("count", [1, 6, 7, 20, 36])
 def test_every_pair_of_colour_and_dash_is_unique(count: int) -> None:
-    look = theme.look([f"zk{i}" for i in range(count)])
+    look = theme.Look([f"zk{i}" for i in range(count)])
     assert len({(c, tuple(d)) for c, d in zip(look.colours, look.dashes, strict=True)}) == count
 
 

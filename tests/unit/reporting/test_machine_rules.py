@@ -239,7 +239,7 @@ def test_one_late_sample_leaves_nothing_out(tmp_path: Path) -> None:
         ({"zk2": {"zookeeper_managed": False}}, False),
         ({"zk2": {"zookeeper_managed": "false"}}, False),
         ({"zk2": {"benchmark_host_metrics_interval_s": 0}}, False),
-        ({}, False),  # somebody else's, whom the inventory does not name
+        ({}, False),  # external, so not in the inventory
     ],
 )
 def test_a_host_without_any_sample_is_told_where_it_should_have_some(

@@ -221,8 +221,14 @@ def test_a_manifest_with_unexpected_shapes_is_read_as_far_as_it_goes(run: Path) 
     assert len(found.problems) == 5
 
 
+def test_the_state_that_older_versions_call_otherwise_is_complete(run: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps(manifest | {"state": "whole"}))
+    assert load_run(run).run.manifest.state == "complete"
+
+
 def test_a_broken_manifest_names_its_line(run: Path) -> None:
-    (run / "manifest.json").write_text('{"run_id": "x",\n "state" "whole"}')
+    (run / "manifest.json").write_text('{"run_id": "x",\n "state" "complete"}')
     assert problems(run)[0].startswith("manifest.json:2: is not JSON")
 
 

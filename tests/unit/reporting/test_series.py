@@ -20,7 +20,7 @@ def timeline_of(lengths: dict[str, int], interval_s: float, rest_s: float) -> Ti
     for stage, count in lengths.items():
         for number in range(count):
             length_s = rest_s if number == count - 1 else interval_s
-            intervals.append(Interval(stage, number, at_s, at_s + length_s))
+            intervals.append(Interval(stage, at_s, at_s + length_s, number))
             at_s += length_s
     return Timeline(tuple(intervals), (), 0.0, 0.0)
 

@@ -108,6 +108,11 @@ def test_a_load_that_its_deadline_has_ended_is_a_note(
     assert rules(judged(tmp_path, plan={"deadline_s": deadline_s})) == expected
 
 
+def test_a_slow_cool_down_is_not_taken_for_the_deadline(tmp_path: Path) -> None:
+    """Users have 15 s to end (`fleet.host_spec`) and workers 10 s more (`zk_locust.load.stages`)."""
+    assert rules(judged(tmp_path, cool_down_s=25.0)) == {}
+
+
 def test_what_an_older_manifest_does_not_say_is_told_once_and_not_guessed(tmp_path: Path) -> None:
     inventory = {"groups": {"locust_workers": ["load1"]}, "hosts": {"load1": {}}}
     found = judged(tmp_path, plan=None, manifest={"inventory": inventory})
