@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from zk_locust.contract.connect_string import ConnectString, parse_connect_string
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameter import RefusedValueError
 from zk_locust.contract.parameters import PARAMETERS, Parameter, Value
@@ -27,6 +28,13 @@ class ClientSettings:
     session_timeout_s: float = 10.0
     connect_timeout_s: float = 10.0
     operation_timeout_s: float = 10.0
+
+    def connect_string(self) -> ConnectString:
+        """Return `hosts`, parsed. Raises ConfigurationError."""
+        try:
+            return parse_connect_string(self.hosts)
+        except ValueError as error:
+            raise _refused("--hosts", self.hosts, str(error).removeprefix(f"[{self.hosts}] ")) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,9 @@ def converted(parameter: Parameter, text: str, check: Callable[[str], Value] | N
     try:
         return parameter.value_of(text, check)
     except RefusedValueError as error:
-        problem, _, remedy = error.reason.partition("; ")
-        shown = REDACTED if parameter.secret else text
-        raise ConfigurationError(parameter.flag, shown, problem, remedy or "see docs/parameters.md") from None
+        raise _refused(parameter.flag, REDACTED if parameter.secret else text, error.reason) from None
+
+
+def _refused(flag: str, shown: str, reason: str) -> ConfigurationError:
+    problem, _, remedy = reason.partition("; ")
+    return ConfigurationError(flag, shown, problem, remedy or "see docs/parameters.md")

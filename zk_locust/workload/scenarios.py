@@ -29,7 +29,7 @@ from zk_locust.contract.parameters import (
 )
 from zk_locust.contract.protection import remedy_for_run, unprotected
 from zk_locust.contract.request_size import largest_value_bytes
-from zk_locust.contract.run_plan import deadline_s, lease_s, member_name
+from zk_locust.contract.run_plan import deadline_s, lease_s
 from zk_locust.contract.secrets import kind_of
 from zk_locust.load.sequence_length import sequence_length_s
 from zk_locust.workload.reading import read_workload, workload_text
@@ -91,8 +91,8 @@ class Plan:
         """The members in the parameter `hosts`: name, address and client_port; none where the inventory names them."""
         hosts = self.parameters.get("hosts")
         return [
-            {"name": member_name(address, port), "address": address, "client_port": port}
-            for address, port in (parse_connect_string(str(hosts)).members if hosts else ())
+            {"name": str(member), "address": member.host, "client_port": member.port}
+            for member in (parse_connect_string(str(hosts)).members if hosts else ())
         ]
 
 
