@@ -83,7 +83,7 @@ class LocustClient:
         return NodeExistsError
 
     def join_path(self, path: str) -> str:
-        """Return the whole path of a node below the pseudo root; `path` begins with a slash."""
+        """Return the full path of a node below the pseudo root; `path` begins with a slash."""
         return (self._pseudo_root + path.rstrip("/")) or "/"
 
     def ensure_pseudo_root(self) -> None:

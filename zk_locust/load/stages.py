@@ -261,7 +261,7 @@ class LoadPlan:
     def on_test_stopping(self, **_: Any) -> None:
         """Begin the cool-down on the workers, and wait for their last figures."""
         if self._stopping.is_set():
-            # Somebody else stops the load already, and has not come to where Locust would know it.
+            # Another greenlet is stopping the load, which Locust does not know yet.
             self._stopped.wait((self._environment.stop_timeout or 0) + _STOP_GRACE_S)
             return
         self._stopping.set()

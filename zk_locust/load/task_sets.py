@@ -33,7 +33,7 @@ class ZKLocustTaskSet(QuickTurns, TaskSet):
     """Base of the task sets. A subclass may set `tasks` in its `__init__`, also to operations' `task`.
 
     `maybe_interrupt` is handed to every operation; it may end the task set. `min_wait` and `max_wait`, milliseconds,
-    win over the user's where a class sets them.
+    override the user's.
     """
 
     companion: ClassVar[type[Companion] | None] = None

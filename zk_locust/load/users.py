@@ -27,8 +27,8 @@ _FROM_OPTIONS = object()
 class ZKLocust(User, metaclass=ZKLocustMeta):
     """A user with one ZooKeeper session, as `client`.
 
-    A subclass says what to do in `tasks`, or in `task_set` as in 2019. `min_wait` and `max_wait` are milliseconds and
-    win over `--min-wait` and `--max-wait` where a class sets them.
+    A subclass says what to do in `tasks`, or in `task_set` as in 2019. `min_wait` and `max_wait`, milliseconds,
+    override `--min-wait` and `--max-wait`.
     """
 
     abstract = True

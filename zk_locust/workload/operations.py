@@ -15,7 +15,7 @@ from zk_locust.workload.tree import node_paths, root_of
 
 @lru_cache(maxsize=2)
 def paths_of(root: str, tree: Tree) -> tuple[str, ...]:
-    """Return the whole paths of the nodes with values, by their numbers: the same object for all users of a process."""
+    """Return the full paths of the nodes with values, by their numbers. All users of a process share the tuple."""
     return tuple(f"{root}/{TREE}{path}" for path in node_paths(tree))
 
 
