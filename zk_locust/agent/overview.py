@@ -9,11 +9,11 @@ from typing import Any, Final
 import psutil
 
 from zk_locust.agent.control import status_of
-from zk_locust.agent.lease import lease_of
 from zk_locust.agent.process_identity import find
-from zk_locust.contract.durable_files import read_object
+from zk_locust.contract.durable_files import read_object, read_text
 from zk_locust.contract.host_lease import lock_holder
-from zk_locust.contract.run_files import MACHINE_LOCK, SPEC
+from zk_locust.contract.run_files import LEASE, MACHINE_LOCK, SPEC
+from zk_locust.contract.shown_lease import lease_in
 
 SAMPLE_S: Final = 0.3
 LOCK, RUNS = "lock", "runs"
@@ -51,7 +51,7 @@ def overview(folder: Path) -> dict[str, Any]:
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "folder": str(folder),
         "lock": lock_holder(folder / LOCK) or lock_holder(MACHINE_LOCK),
-        "lease": lease_of(folder.parent),  # a lease covers more than the load's folder
+        "lease": _lease(folder.parent),  # a lease covers more than the load's folder
         "runs": [_run(file, status, processes[file]) for file, status in statuses.items()],
         "host": _machine(cpu_percent),
     }
@@ -83,6 +83,13 @@ def _run(folder: Path, status: dict[str, Any], processes: list[dict[str, Any]]) 
         "progress": status["progress"] if status["state"] == "running" else None,
         "processes": processes,
     }
+
+
+def _lease(folder: Path) -> dict[str, str] | None:
+    try:
+        return lease_in(read_text(folder / LEASE), time.time())
+    except OSError:
+        return None
 
 
 def _owner(spec: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""What a simulated user holds as its `client`: a ZooKeeper client, and where in the tree the load works."""
+"""The `client` of a simulated user: a ZooKeeper client, and where in the tree the load works."""
 
 import contextlib
 import random
@@ -40,10 +40,7 @@ class LocustClient:
         self._connect_first: Callable[[], None] | None = None
 
     def get_zk_client(self, stopped_ok: bool = False) -> ZooKeeperClient:
-        """Return the ZooKeeper client itself.
-
-        A client that is to be connected at its first use is, unless `stopped_ok` says that it need not be.
-        """
+        """Return the ZooKeeper client. Its first use connects it if `connect_at_first_use` says so, and not `stopped_ok`."""
         client = self._zk
         if client is None:
             if self._connect_first is not None and not stopped_ok:
@@ -134,8 +131,7 @@ class LocustClient:
 class _OneClient(LocustClient):
     """A LocustClient of one kind, whatever `--client` says.
 
-    Without options it reads the environment variables. With `hosts` it is one of 2019: connected when it is made,
-    unless `autostart` says otherwise.
+    Without options it reads the environment variables. With `hosts` and `autostart` it is connected at once, as in 2019.
     """
 
     _CLIENT: ClassVar[str]

@@ -1,7 +1,4 @@
-"""`--report-dir`: everything that is recorded in one folder, and a report of it when Locust exits.
-
-The report is written by `zk-locust-report`, the command: this package knows nothing of how.
-"""
+"""`--report-dir`: all records in one folder, and a report when Locust exits, by the command `zk-locust-report`."""
 
 import json
 import logging
