@@ -1,7 +1,4 @@
-"""What a load was told to do: the parameters' values, as one object that is read when a test starts.
-
-On a worker they are not there before the test starts, so nothing may read them when a module is imported.
-"""
+"""The parameters' values as one object, which is read when a test starts: a worker does not have them earlier."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -19,7 +16,7 @@ from zk_locust.contract.secrets import REDACTED
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """What every client needs to know, whichever it is.
+    """The settings that every client needs.
 
     `hosts` is a connect string, with a chroot where there is one. Times are seconds.
     """

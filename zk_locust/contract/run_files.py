@@ -22,7 +22,6 @@ UNFINISHED: Final = ".unfinished"
 LATEST: Final = "latest"
 MANIFEST: Final = "manifest.json"
 CONTROLLER: Final = "controller.json"
-LOGS: Final = "logs"
 
 # A load host's folder of a run.
 SPEC: Final = "spec.json"

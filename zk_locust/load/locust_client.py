@@ -40,7 +40,7 @@ class LocustClient:
         self._connect_first: Callable[[], None] | None = None
 
     def get_zk_client(self, stopped_ok: bool = False) -> ZooKeeperClient:
-        """Return the ZooKeeper client. Its first use connects it if `connect_at_first_use` says so, and not `stopped_ok`."""
+        """Return the ZooKeeper client; connect it first if `connect_at_first_use` was called, unless `stopped_ok`."""
         client = self._zk
         if client is None:
             if self._connect_first is not None and not stopped_ok:
@@ -131,7 +131,7 @@ class LocustClient:
 class _OneClient(LocustClient):
     """A LocustClient of one kind, whatever `--client` says.
 
-    Without options it reads the environment variables. With `hosts` and `autostart` it is connected at once, as in 2019.
+    Without options it reads the environment variables. With `hosts` and `autostart` it connects at once, as in 2019.
     """
 
     _CLIENT: ClassVar[str]
@@ -149,12 +149,7 @@ class _OneClient(LocustClient):
         events: Any = None,
         context: Callable[[], Any] | None = None,
     ) -> None:
-        settings: OlderSettings = {
-            "hosts": hosts,
-            "handler": handler,
-            "sasl_options": sasl_options,
-            "timeout": timeout,
-        }
+        settings = OlderSettings(hosts=hosts, handler=handler, sasl_options=sasl_options, timeout=timeout)
         super().__init__(
             with_older_settings(options or Options.of_environment(), settings),
             client=self._CLIENT,

@@ -1,4 +1,4 @@
-"""Scenarios: what load to drive, as a YAML file, together with what the inventory or the command line says instead.
+"""Scenarios: a load as a YAML file, with the overrides of the inventory and the command line.
 
 `resolve_plan` turns both into a plan that can be run, or into the list of everything that is wrong with them.
 """

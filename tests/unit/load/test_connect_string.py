@@ -2,7 +2,7 @@
 
 import pytest
 
-from zk_locust.contract.connect_string import ConnectString, parse_connect_string
+from zk_locust.contract.connect_string import Address, ConnectString, parse_connect_string
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from zk_locust.contract.connect_string import ConnectString, parse_connect_strin
     ],
 )
 def test_it_is_taken_apart(text: str, members: list[tuple[str, int]], chroot: str) -> None:
-    assert parse_connect_string(text) == ConnectString(tuple(members), chroot)
+    assert parse_connect_string(text) == ConnectString(tuple(Address(*member) for member in members), chroot)
 
 
 @pytest.mark.parametrize(

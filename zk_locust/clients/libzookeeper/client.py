@@ -274,9 +274,6 @@ class LibZooKeeperClient:
         handle = self._handle
         if handle is None:
             # A new error each time: one that is raised repeatedly collects all tracebacks.
-            kind, reason = (
-                type(self._failure or ConnectionLossError()),
-                str(self._failure or "the client is not started"),
-            )
-            raise kind(reason)
+            failure = self._failure or ConnectionLossError("the client is not started")
+            raise type(failure)(str(failure))
         return handle

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from kazoo.protocol.states import ZnodeStat
 
 from zk_locust.clients.libzookeeper import cdef
-from zk_locust.clients.native.watches import EXIST, Watch
+from zk_locust.clients.native.watches import EXIST, Watch, Watches
 
 # struct Stat of zookeeper.jute.h, with the machine's own alignment.
 _STAT: Final = struct.Struct("@4q3iq2iq")
@@ -27,9 +27,7 @@ class Session(Protocol):
     pending: "dict[int, Call]"
     ready: "list[Call]"
     fired: list[tuple[int, str]]
-
-    def add_watch(self, kind: int, path: str, watch: Watch) -> None:
-        """Remember a watch that the server has set."""
+    watches: Watches
 
 
 class Call:
@@ -71,7 +69,7 @@ class Completions:
             call.code = code
             call.result = result
             if call.watch is not None and (code == 0 or (code == cdef.NO_NODE and call.watch[0] == EXIST)):
-                session.add_watch(*call.watch)
+                session.watches.add(*call.watch)
             session.ready.append(call)
 
         def on_void(code: int, number: int) -> None:

@@ -146,12 +146,6 @@ class Handle(LoopDriver):
         self.watches.drain()
         self._release(farewell_s)
 
-    # ---- Called by the completions, within a call of the library.
-
-    def add_watch(self, kind: int, path: str, watch: Watch) -> None:
-        """Remember a watch that the server has set."""
-        self.watches.add(kind, path, watch)
-
     # ---- Called by the loop.
 
     def _next_deadline(self) -> float:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import gevent
 from gevent import get_hub, getcurrent
 from gevent.event import AsyncResult
-from kazoo.protocol.states import EventType, KazooState, KeeperState
+from kazoo.protocol.states import EventType, KazooState, KeeperState, WatchedEvent
 
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import jute, protocol, pulse
@@ -23,7 +23,7 @@ from zk_locust.clients.native.callbacks import CallbackQueue
 from zk_locust.clients.native.connection import Connection
 from zk_locust.clients.native.handshake import Credential, SessionRequest, shake_hands
 from zk_locust.clients.native.paths import ServerPaths
-from zk_locust.clients.native.watches import Watches, event
+from zk_locust.clients.native.watches import Watches
 from zk_locust.contract.connect_string import Address, ConnectString
 from zk_locust.contract.errors import (
     AuthFailedError,
@@ -192,7 +192,7 @@ class Session:
             return
         name, fired = self.watches.fired_by(number, path)
         if fired:
-            notice = event(name, self._paths.client_path(path))
+            notice = WatchedEvent(name, KeeperState.CONNECTED, self._paths.client_path(path))
             for watch in fired:
                 self._callbacks.put(watch, notice)
 
@@ -298,7 +298,7 @@ class Session:
     def _expire(self) -> None:
         self._forget()
         for watch in self.watches.drain():
-            self._callbacks.put(watch, event(EventType.NONE, None, KeeperState.EXPIRED_SESSION))
+            self._callbacks.put(watch, WatchedEvent(EventType.NONE, KeeperState.EXPIRED_SESSION, None))
         self._tell(KazooState.LOST)
         self._release(SessionExpiredError, "the ensemble has ended the session")
 
@@ -306,7 +306,7 @@ class Session:
         self.state = KeeperState.AUTH_FAILED
         self._connector = None
         for watch in self.watches.drain():
-            self._callbacks.put(watch, event(EventType.NONE, None, KeeperState.AUTH_FAILED))
+            self._callbacks.put(watch, WatchedEvent(EventType.NONE, KeeperState.AUTH_FAILED, None))
         self._tell(KazooState.LOST)
         self._release(AuthFailedError, str(self._problem))
 

@@ -8,7 +8,7 @@ deleted, or the node is deleted. A callback that watches a node twice is called 
 from collections.abc import Callable
 from typing import Final
 
-from kazoo.protocol.states import EventType, KeeperState, WatchedEvent
+from kazoo.protocol.states import EventType, WatchedEvent
 
 Watch = Callable[[WatchedEvent], object]
 
@@ -62,8 +62,3 @@ class Watches:
                 watches.update(callbacks)
         self._kinds = [None, None, None]
         return list(watches)
-
-
-def event(name: str, path: str | None, state: str = KeeperState.CONNECTED) -> WatchedEvent:
-    """Return what a watch's callback gets; the path is the client's."""
-    return WatchedEvent(name, state, path)
