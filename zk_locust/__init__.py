@@ -8,8 +8,8 @@ A locustfile needs no more than
     class Set(ZKLocust):
         tasks = [ZKSetTaskSet]
 
-The names below are loaded when they are first used: importing a part of the package, such as its parameters, does not
-load Locust, which patches the standard library.
+The names below are loaded at their first use: other imports from the package, such as its parameters, do not load
+Locust, which patches the standard library.
 """
 
 import importlib
@@ -25,23 +25,19 @@ if TYPE_CHECKING:
     from zk_locust.settings_of_2019 import get_zk_hosts, split_zk_host_port, split_zk_hosts
 
 _HOME = {
-    "CLIENT_IMPL": "zk_locust.settings_of_2019",
-    "KazooLocustClient": "zk_locust.load.locust_client",
-    "LocustTimer": "zk_locust.load.timer",
-    "MAX_WAIT": "zk_locust.settings_of_2019",
-    "MIN_WAIT": "zk_locust.settings_of_2019",
-    "PSEUDO_ROOT": "zk_locust.settings_of_2019",
-    "ZKLocust": "zk_locust.load.users",
-    "ZKLocustClient": "zk_locust.load.locust_client",
-    "ZKLocustException": "zk_locust.contract.errors",
-    "ZKLocustTaskSequence": "zk_locust.load.task_sets",
-    "ZKLocustTaskSet": "zk_locust.load.task_sets",
-    "ZK_HOSTS": "zk_locust.settings_of_2019",
-    "bench_parameter": "zk_locust.load.bench",
-    "get_zk_hosts": "zk_locust.settings_of_2019",
-    "register_exceptions": "zk_locust.load.timer",
-    "split_zk_host_port": "zk_locust.settings_of_2019",
-    "split_zk_hosts": "zk_locust.settings_of_2019",
+    name: module
+    for module, names in {
+        "zk_locust.contract.errors": "ZKLocustException",
+        "zk_locust.load.bench": "bench_parameter",
+        "zk_locust.load.locust_client": "KazooLocustClient ZKLocustClient",
+        "zk_locust.load.task_sets": "ZKLocustTaskSequence ZKLocustTaskSet",
+        "zk_locust.load.timer": "LocustTimer register_exceptions",
+        "zk_locust.load.users": "ZKLocust",
+        "zk_locust.settings_of_2019": (
+            "CLIENT_IMPL MAX_WAIT MIN_WAIT PSEUDO_ROOT ZK_HOSTS get_zk_hosts split_zk_host_port split_zk_hosts"
+        ),
+    }.items()
+    for name in names.split()
 }
 
 __all__ = [

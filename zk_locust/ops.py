@@ -1,45 +1,4 @@
 """The operations, under the name that locustfiles import: they stand in `zk_locust.load.operations`."""
 
-from zk_locust.load.operations import (
-    AbstractOp,
-    AbstractSingleTimerOp,
-    MaybeInterrupt,
-    ZKConnectOp,
-    ZKCountChildrenOp,
-    ZKCreateEphemeralOp,
-    ZKDeleteFromQueueOp,
-    ZKExistsOp,
-    ZKExistsWithManyWatchesOp,
-    ZKExistsWithWatchOp,
-    ZKGetChildren2Op,
-    ZKGetChildrenOp,
-    ZKGetOp,
-    ZKIncrementingSetOp,
-    ZKSetOp,
-    ZKWatchOp,
-    duration,
-    interrupt,
-    iterations,
-)
-
-__all__ = [
-    "AbstractOp",
-    "AbstractSingleTimerOp",
-    "MaybeInterrupt",
-    "ZKConnectOp",
-    "ZKCountChildrenOp",
-    "ZKCreateEphemeralOp",
-    "ZKDeleteFromQueueOp",
-    "ZKExistsOp",
-    "ZKExistsWithManyWatchesOp",
-    "ZKExistsWithWatchOp",
-    "ZKGetChildren2Op",
-    "ZKGetChildrenOp",
-    "ZKGetOp",
-    "ZKIncrementingSetOp",
-    "ZKSetOp",
-    "ZKWatchOp",
-    "duration",
-    "interrupt",
-    "iterations",
-]
+from zk_locust.load.operations import *  # noqa: F403
+from zk_locust.load.operations import __all__ as __all__

@@ -95,7 +95,7 @@ def test_a_status_that_a_power_loss_has_damaged_is_taken_for_missing(host: Host,
     for found in (host.stop(), host.status()):
         assert (found["state"], found["processes"]) == ("absent", {})
         assert "status.json" in found["problem"]
-        assert found["problem"].endswith("it is taken for missing")
+        assert found["problem"].endswith("it counts as missing")
     (host.folder / "status.json").unlink()
 
 
@@ -114,7 +114,7 @@ def test_a_host_does_not_start_what_another_is_to_run(host: Host) -> None:
     refused = host.call("start", "--spec", host.spec(host="load2"), "--host=load1")
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
-    assert "is for load host load2, not for load1: both have one folder" in line
+    assert "is for load host load2, not for load1: both use the same folder" in line
     assert line.endswith("set load_host_state_dir to a folder on a disk of each host's own, such as /var/tmp/zk-locust")
     assert not (host.folder / "status.json").exists()
     assert host.call("start", "--spec", host.spec(host="load1"), "--host=load1").returncode == 0
@@ -348,7 +348,7 @@ def test_a_run_whose_status_cannot_be_written_is_not_started(small_host: Host) -
     fill(small_host.runs)
     refused = small_host.call("start", "--spec", spec)
     assert refused.returncode == 2
-    assert refused.stderr.startswith("zk-locust: the run's supervisor has ended at once; is the disk of ")
+    assert refused.stderr.startswith("zk-locust: the run's supervisor ended at once; is the disk of ")
     assert len(refused.stderr.splitlines()) == 1
     assert processes_below(small_host.runs) == []
     assert small_host.status()["state"] == "absent"

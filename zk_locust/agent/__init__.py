@@ -1,1 +1,1 @@
-"""One load host's share of a run: its processes, started, watched and ended without anybody's help."""
+"""One load host's share of a run: its processes, which a supervisor starts, watches and ends."""

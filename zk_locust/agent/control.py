@@ -1,4 +1,4 @@
-"""Asking a supervisor how its run goes, and to end it."""
+"""Ask a supervisor for the status of its run, or to end the run."""
 
 import signal
 import time
@@ -17,17 +17,16 @@ _STOP_LIMIT_S: Final = STOP_PATIENCE_S + 2 * ENDING_S
 def status_of(folder: Path) -> dict[str, Any]:
     """Return the run's status on this host, with the load's progress where the master is here.
 
-    `state` is `running`, `ended`, `lost` (the supervisor is gone without having said so; its processes are gone with
-    it), or `absent` (nothing was started here). A status that a power loss has damaged is as good as none; `problem`
-    says so.
+    `state` is `running`, `ended`, `lost` (the supervisor died, and its processes with it) or `absent` (nothing was
+    started here). A damaged status counts as absent, and `problem` says why.
     """
     status, problem = _read(folder / STATUS)
     if status is None or not isinstance(status.get("state"), str):
         if status is not None:
-            problem = f"{folder / STATUS} says no state; it is taken for missing"
+            problem = f"{folder / STATUS} has no state; it counts as missing"
         return {"state": "absent", "processes": {}, "progress": None} | ({"problem": problem} if problem else {})
     if status["state"] == "running" and find(status.get("supervisor")) is None:
-        # It may have ended between our two looks: then it has said so by now.
+        # It may have ended since the first read; then its last status is there by now.
         status = _read(folder / STATUS)[0] or status
         if status["state"] == "running":
             status["state"] = "lost"
@@ -39,7 +38,7 @@ def stop(folder: Path) -> dict[str, Any]:
     """End the run on this host, wait until its processes are gone, and return its status."""
     status = status_of(folder)
     if status["state"] != "running":
-        (folder / SECRETS).unlink(missing_ok=True)  # where nothing was started, nobody has read and removed it
+        (folder / SECRETS).unlink(missing_ok=True)  # a supervisor would have removed it
     supervisor = find(status.get("supervisor"))
     if supervisor is not None:
         supervisor.send_signal(signal.SIGTERM)
@@ -59,10 +58,10 @@ def _has_ended(identity: dict[str, Any], limit_s: float) -> bool:
 
 
 def _read(file: Path) -> tuple[dict[str, Any] | None, str]:
-    """Return the content of a file, None where there is none that can be read, and what is wrong with it."""
+    """Return the content of a file (None if it cannot be read) and what is wrong with it."""
     try:
         return read_object(file), ""
     except DamagedFileError as error:
-        return None, f"{error}; it is taken for missing"
+        return None, f"{error}; it counts as missing"
     except OSError as error:
         return None, str(error)

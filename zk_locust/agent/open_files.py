@@ -1,4 +1,4 @@
-"""The limit of open files that a run's processes get: each session takes one to three descriptors."""
+"""The limit on open files of a run's processes: each session takes one to three descriptors."""
 
 import os
 import resource
@@ -9,7 +9,7 @@ _AS_ROOT: Final = 1_048_576  # what systemd lets services have; the kernel's own
 
 
 def raise_open_files_limit() -> int:
-    """Let this process and its children open as many files as the host lets them, and return how many.
+    """Raise the limit on open files of this process and its children to what the host permits; return the limit.
 
     Locust raises the soft limit too, but to 10,000 only. Root raises the hard limit first, getrlimit(2).
     """
@@ -21,7 +21,7 @@ def raise_open_files_limit() -> int:
             hard = wanted
         except (OSError, ValueError):
             pass  # a container's root may not
-    # Where nothing limits it, Python's own `select` and the kernel still want a number.
+    # An unlimited process still needs a number, for the kernel and Python's `select`.
     soft = min(_AS_ROOT, _kernel_limit()) if hard == unlimited else hard
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return soft

@@ -1,4 +1,4 @@
-"""What is running on a load host, and what it takes of the machine: one look, for people at the controller."""
+"""What runs on a load host and which resources it uses, for people at the controller."""
 
 import os
 import time
@@ -9,23 +9,23 @@ from typing import Any, Final
 import psutil
 
 from zk_locust.agent.control import status_of
-from zk_locust.agent.lease import lease_of
 from zk_locust.agent.process_identity import find
-from zk_locust.contract.durable_files import read_object
+from zk_locust.contract.durable_files import read_object, read_text
 from zk_locust.contract.host_lease import lock_holder
-from zk_locust.contract.run_files import MACHINE_LOCK, SPEC
+from zk_locust.contract.run_files import LEASE, MACHINE_LOCK, SPEC
+from zk_locust.contract.shown_lease import lease_in
 
 SAMPLE_S: Final = 0.3
 LOCK, RUNS = "lock", "runs"
 
 
 def overview(folder: Path) -> dict[str, Any]:
-    """Return how the load host stands whose folder of the load this is; it takes `SAMPLE_S`.
+    """Return the state of this load host, whose load uses `folder`. Takes `SAMPLE_S` seconds.
 
     Keys: `time` (UTC, ISO 8601), `folder`, `lock` (whose load is running, or None), `lease` (which run holds the
     host, also before and after its load: `run_id`, `owner`, `since`, `until`; or None), `runs` and `host`. A run has
-    `run_id`, `state` (as `control.status_of` has it, or `unreadable`), `owner`, `started`, `ended`, `progress` (where
-    the master is here) and `processes` that live, each with `name`, `pid`, `cpu_percent` (of one core), `rss_bytes` and
+    `run_id`, `state` (that of `control.status_of`, or `unreadable`), `owner`, `started`, `ended`, `progress` (on the
+    master's host) and its running `processes`, each with `name`, `pid`, `cpu_percent` (of one core), `rss_bytes` and
     `open_files`. The host has `cores`, `load_average` (1, 5, 15 min), `cpu_percent` (of all cores),
     `memory_total_bytes` and `memory_available_bytes`.
     """
@@ -36,7 +36,7 @@ def overview(folder: Path) -> dict[str, Any]:
         for name, identity in status["processes"].items()
         if (process := find(identity)) is not None
     }
-    # Both count from the call before.
+    # psutil measures CPU since its previous call.
     psutil.cpu_percent(None)
     for process in living.values():
         _ask(process.cpu_percent)
@@ -51,7 +51,7 @@ def overview(folder: Path) -> dict[str, Any]:
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "folder": str(folder),
         "lock": lock_holder(folder / LOCK) or lock_holder(MACHINE_LOCK),
-        "lease": lease_of(folder.parent),  # a run's lease is on all that is kept for it, not on its load only
+        "lease": _lease(folder.parent),  # a lease covers more than the load's folder
         "runs": [_run(file, status, processes[file]) for file, status in statuses.items()],
         "host": _machine(cpu_percent),
     }
@@ -85,6 +85,13 @@ def _run(folder: Path, status: dict[str, Any], processes: list[dict[str, Any]]) 
     }
 
 
+def _lease(folder: Path) -> dict[str, str] | None:
+    try:
+        return lease_in(read_text(folder / LEASE), time.time())
+    except OSError:
+        return None
+
+
 def _owner(spec: Path) -> str | None:
     try:
         return str((read_object(spec) or {})["owner"])
@@ -102,7 +109,7 @@ def _seen(name: str, process: psutil.Process) -> dict[str, Any] | None:
             "open_files": _ask(process.num_fds),
         }
     except psutil.NoSuchProcess:
-        return None  # it has ended while we looked
+        return None  # it ended meanwhile
 
 
 def _ask(question: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The processes that a run's status names by plain values."""
+"""The processes that a run's status names."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a load host is told to run: a JSON file, written by the controller."""
+"""What a load host runs: a JSON file that the controller writes."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ def _said(error: Exception) -> str:
 class ProcessSpec:
     """One process. Its output goes to `<name>.log` in the run's folder.
 
-    A `companion` is there for as long as the others are: the run neither waits for it nor ends with it.
+    A `companion` runs as long as the others: the run neither waits for it nor ends with it.
     """
 
     name: str
@@ -31,10 +31,9 @@ class ProcessSpec:
 class HostRunSpec:
     """The processes of one run on one host.
 
-    `deadline_s` is how long they may live, seconds. `lock` is the file that a run holds for as long as it lives.
-    `leader` names the process whose end ends the run on this host (the master), where it is here. `secrets` is a file
-    with more environment variables, as a JSON object; it is removed as soon as it is read. `listens` is the address and
-    the port that the leader will listen on.
+    `deadline_s` is how long they may run, seconds. The run holds the file `lock` until it ends. `leader` names the
+    process whose end ends the run on this host: the master, if it runs here. `secrets` is a file with more environment
+    variables, a JSON object; it is removed once it is read. `listens` is the leader's address and port.
     """
 
     run_id: str
@@ -49,14 +48,14 @@ class HostRunSpec:
 
     @classmethod
     def read(cls, file: Path, host: str = "") -> "HostRunSpec":
-        """Read the file. Raises ConfigurationError where it cannot be used, or is for a host other than `host`."""
+        """Read the file. Raises ConfigurationError if it is not usable, or not for `host`."""
         try:
             content = read_object(file)
             if content is None:
                 raise FileNotFoundError(f"{file} does not exist")
             meant = content.get("host", "")
             if host and meant and meant != host:
-                problem = f"it is for load host {meant}, not for {host}: both have one folder"
+                problem = f"it is for load host {meant}, not for {host}: both use the same folder"
                 raise ConfigurationError("--spec", file, problem, _OWN_FOLDER)
             return cls(
                 run_id=content["run_id"],

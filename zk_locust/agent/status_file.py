@@ -1,7 +1,7 @@
-"""`status.json`: what a supervisor says of its run, also on a full disk, and when the disk was full.
+"""`status.json`: the status of a run, also on a full disk, and when the disk was full.
 
-A new file is written, synced and renamed, so that a reader sees the old or the new status and never a part of one.
-Where there is no room for a new one the old one is written over: it is padded to full blocks, which it has already.
+A new file is written, synced and renamed, so a reader sees the complete old or new status. If the disk has no room for
+a new file, the old one is overwritten: it is padded to full blocks, so it needs no more room.
 """
 
 import json
@@ -14,8 +14,7 @@ from typing import Any, Final
 from zk_locust.contract.durable_files import overwrite, padded, write_text
 from zk_locust.contract.run_files import STATUS
 
-# What a first status does not have yet: how the run ended and when the disk was full; and an exit code and a time of
-# each process.
+# What is added to the first status: the run's end, when the disk was full, and the end of each process.
 _GROWTH_BYTES: Final = 1024
 _GROWTH_OF_PROCESS_BYTES: Final = 64
 _LOOK_S: Final = 1.0
@@ -26,8 +25,7 @@ _MOST_TIMES: Final = 20
 class StatusFile:
     """The file in a run's folder.
 
-    `disk_full` of the status it writes has the times at which there was no room: `since`, `until` (None while there is
-    none still) and `problem`.
+    `disk_full` in the status lists when the disk was full: `since`, `until` (None if it still is) and `problem`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +36,7 @@ class StatusFile:
         self._looked_s = time.monotonic()
 
     def write(self, status: dict[str, Any]) -> bool:
-        """Write the status; return whether a reader sees it now. Raises nothing on a disk that cannot be written."""
+        """Write the status; return whether a reader sees it now, which is false if the disk cannot be written."""
         try:
             write_text(self._file, self._text(status))
         except OSError as error:
@@ -51,7 +49,7 @@ class StatusFile:
         return True
 
     def look(self, status: dict[str, Any]) -> None:
-        """See now and then whether there is room, by writing the status where there may be none."""
+        """Check from time to time whether the disk is full, by writing the status if it may be."""
         if time.monotonic() - self._looked_s >= _LOOK_S:
             self._looked_s = time.monotonic()
             if self._is_full or self._is_nearly_full():

@@ -1,14 +1,13 @@
-"""The supervisor: one process a host and run, detached from the controller, that starts the others and ends them.
+"""The supervisor of a run on one host: a process, detached from the controller, that starts and ends the others.
 
-The run ends, for whatever reason comes first:
+The run ends when the first of these happens:
 
-- the leader (the master) has ended: the workers get a moment to follow it;
-- there is no leader here, and all but companions have ended;
-- `stop` was asked for (SIGTERM): the leader first, so that it can take the workers' last figures and remove the load's
-  nodes;
-- the deadline has come: the same, in `ENDING_S` at the longest.
+- The leader (the master) ends. The workers get a moment to follow it.
+- There is no leader here, and only companions are left.
+- `stop` is asked for (SIGTERM). The leader ends first: it collects the workers' last figures and removes nodes.
+- The deadline has come. The same, within `ENDING_S`.
 
-The processes die with their supervisor, however that dies (`PR_SET_PDEATHSIG`, prctl(2)).
+If the supervisor dies, its processes die with it (`PR_SET_PDEATHSIG`, prctl(2)).
 """
 
 import contextlib
@@ -43,7 +42,7 @@ OTHERS_S: Final = 3.0
 KILL_S: Final = 2.0
 LEADER_S: Final = ENDING_S - OTHERS_S - KILL_S
 STOP_PATIENCE_S: Final = 45.0
-"""How much longer the leader may take where it is stopped before its deadline: it may have a tree to remove."""
+"""How much longer the leader may take if it is stopped before its deadline: it may have a tree to remove."""
 _START_LIMIT_S: Final = 30.0
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -59,9 +58,9 @@ class StartError(ZKLocustError):
 def start_detached(spec: HostRunSpec) -> None:
     """Start the supervisor and return when it has started the processes.
 
-    Raises HostBusyError where a run is on its way, StartError where the lock cannot be taken or the processes cannot be
-    started, and ConfigurationError where the leader could not listen. The lock is taken before the fork, so that the
-    answer comes at once, and is held by the supervisor.
+    Raises HostBusyError while another run is running, StartError if the lock cannot be taken or a process cannot be
+    started, and ConfigurationError if the leader could not listen. The lock is taken before the fork, and the
+    supervisor holds it.
     """
     spec.folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -100,7 +99,7 @@ def _wait_for_start(spec: HostRunSpec) -> None:
     deadline = time.monotonic() + _START_LIMIT_S
     while not status.exists():
         if _is_free(spec.lock) and not status.exists():
-            raise StartError(f"the run's supervisor has ended at once; is the disk of {spec.folder} full? See {log}")
+            raise StartError(f"the run's supervisor ended at once; is the disk of {spec.folder} full? See {log}")
         if time.monotonic() > deadline:
             raise StartError(f"the run's processes did not start within {_START_LIMIT_S:g} s; see {log} on this host")
         time.sleep(0.02)
@@ -139,14 +138,14 @@ def _lock(spec: HostRunSpec) -> IO[str]:
         lock.write(f"run {spec.run_id} of {spec.owner} since {_now()}\n")
         lock.flush()
     except OSError:
-        with contextlib.suppress(OSError):  # it tries to write once more
+        with contextlib.suppress(OSError):  # closing writes again
             lock.close()
         raise
     return lock
 
 
 def _is_free(lock: Path) -> bool:
-    """Whether nobody holds the lock any more."""
+    """Whether no process holds the lock."""
     with _open_for_all(lock) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -156,11 +155,11 @@ def _is_free(lock: Path) -> bool:
 
 
 def _open_for_all(file: Path) -> IO[str]:
-    """Open a file that whoever runs on this host may lock. It is never removed."""
+    """Open a file that every user of this host may lock. It is never removed."""
     file.parent.mkdir(parents=True, exist_ok=True)
     flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     while True:
-        # Not both in one: in /tmp, Linux lets nobody create what another user has made (fs.protected_regular).
+        # In two steps: in /tmp, O_CREAT fails on another user's file (fs.protected_regular).
         with contextlib.suppress(FileNotFoundError):
             return os.fdopen(open_regular(file, flags), "a+", encoding="utf-8")
         with contextlib.suppress(FileExistsError):
@@ -178,7 +177,7 @@ def _detach_output(log: Path) -> None:
 
 
 def _complain() -> None:
-    """Put the exception that is being handled into our log, unless the disk is full: that must not end us too."""
+    """Log the current exception. A full disk must not end the supervisor."""
     with contextlib.suppress(OSError):
         os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
 
@@ -188,7 +187,7 @@ def _now() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment without the parameters that it may hold: a run has only those of its plan."""
+    """Return our environment without parameters: a run has only those of its plan."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "ZK_", "KAZOO_"))}
 
 
@@ -197,7 +196,7 @@ def _die_with_parent() -> None:
 
 
 class Supervisor:
-    """Starts the processes of a spec, waits for their end, and writes what it sees to `status.json`."""
+    """Starts the processes of a spec, waits for their end, and keeps `status.json`."""
 
     def __init__(self, spec: HostRunSpec, lock: IO[str]) -> None:
         self._spec = spec
@@ -229,7 +228,7 @@ class Supervisor:
             for process in self._spec.processes:
                 self._start(process, secrets)
             if not self._status_file.write(self._status):
-                # Nobody could ask how the run stands, nor end it.
+                # Without a status, the run could be neither watched nor ended.
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._spec.folder / STATUS))
             ended_by = self._wait()
         except (OSError, ValueError) as error:
@@ -298,7 +297,7 @@ class Supervisor:
             self._wait_for([leader], LEADER_S + time_left_s)
         alive = [process for process in self._processes.values() if process.poll() is None]
         for process in alive:
-            if process is not leader:  # Locust begins its end once more where it is asked twice
+            if process is not leader:  # a second SIGTERM would restart its shutdown
                 process.terminate()
         self._wait_for(alive, OTHERS_S if leader is not None else LEADER_S + OTHERS_S)
         for process in alive:

@@ -27,7 +27,7 @@ def _libzookeeper(options: Options) -> ZooKeeperClient:
     return LibZooKeeperClient(options.client_settings(), credentials=options.credentials())
 
 
-# A client's library is imported when it is chosen, so that nobody needs one that they do not use.
+# A client's library is imported only if the client is chosen: the others need not be installed.
 CLIENT_FACTORIES: dict[str, Callable[[Options], ZooKeeperClient]] = {
     "kazoo": _kazoo,
     "native": _native,
@@ -37,7 +37,7 @@ CLIENT_FACTORIES: dict[str, Callable[[Options], ZooKeeperClient]] = {
 
 
 def create_client(options: Options, name: str | None = None) -> ZooKeeperClient:
-    """Return a client that is not started yet: the one called `name`, or else the one that `--client` says."""
+    """Return a client, not started yet: the one called `name`, by default that of `--client`."""
     chosen = name or options.client
     factory = CLIENT_FACTORIES.get(chosen)
     if factory is None:
@@ -49,9 +49,9 @@ def create_client(options: Options, name: str | None = None) -> ZooKeeperClient:
 
 
 def check_client(options: Options) -> None:
-    """Raise ConfigurationError where the client that `--client` says cannot be made on this machine.
+    """Raise ConfigurationError if the client of `--client` cannot be made on this machine.
 
-    The user's own maker of kazoo clients is looked up, but not called: what it does is its own affair.
+    `--kazoo-create-client` is imported, not called.
     """
     if problem := unprotected(options.client, options.kazoo.protecting()):
         raise ConfigurationError("--client", options.client, problem, REMEDY)

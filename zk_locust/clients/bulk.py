@@ -1,8 +1,7 @@
-"""A session for many requests at once: what fills and removes trees before and after a load.
+"""A session for many outstanding requests: it fills and removes trees before and after a load.
 
-The native client can have many requests under way. Where the load is protected in a way that it does not speak, or the
-users' clients are of somebody's own making, the users' client does it instead, with as many greenlets: nothing is ever
-sent in another way than the load itself.
+The native client sends many requests without waiting. If the load needs TLS or SASL, or makes its own clients, the
+users' client does it with many greenlets instead: trees are never sent less protected than the load.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +21,7 @@ from zk_locust.contract.protection import unprotected
 
 @runtime_checkable
 class BulkClient(Protocol):
-    """What trees are filled and removed with."""
+    """A client that fills and removes trees."""
 
     def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
         """Create a node that everybody may use; return its path."""
@@ -37,15 +36,12 @@ class BulkClient(Protocol):
         ...
 
     def pipeline(self, requests: Iterable[Request], *, window: int = ...) -> Iterator[Result | ServerError]:
-        """Carry out the requests in their order; yield what each came to, a ServerError where it was refused."""
+        """Carry out the requests in order; yield each result, or the ServerError of a refused request."""
         ...
 
 
 class Concurrent:
-    """Any client as a BulkClient: greenlets share its session, and each waits for the reply to a request of its own.
-
-    They begin in the order of the requests, and a session's requests stay in the order in which they were sent.
-    """
+    """Any client as a BulkClient: greenlets share its session, and each sends one request at a time, in order."""
 
     def __init__(self, client: ZooKeeperClient) -> None:
         self._client = client
@@ -63,7 +59,7 @@ class Concurrent:
         return self._client.get_children(path)
 
     def pipeline(self, requests: Iterable[Request], *, window: int = PIPELINE_WINDOW) -> Iterator[Result | ServerError]:
-        """Carry out the requests in their order; yield what each came to, a ServerError where it was refused."""
+        """Carry out the requests in order; yield each result, or the ServerError of a refused request."""
         pool = Pool(window)
         try:
             for found in pool.imap(self._outcome, requests, maxsize=window):
@@ -74,7 +70,7 @@ class Concurrent:
             pool.kill()
 
     def _outcome(self, request: Request) -> Result | Exception:
-        # Returned and not raised: an exception that leaves a greenlet is printed there.
+        # Returned, not raised: gevent prints exceptions that leave a greenlet.
         try:
             return self._carry_out(request)
         except Exception as error:
@@ -89,12 +85,12 @@ class Concurrent:
                 return None
             case GetChildren():
                 return self.get_children(request.path)
-        raise TypeError(f"{request!r} is no request that trees are made with")
+        raise TypeError(f"{request!r} is not a request for trees")
 
 
 @contextmanager
 def bulk_session(options: Options) -> Iterator[BulkClient]:
-    """Return a session: of the native client, or of the users' where that would not do. Raises ClientError."""
+    """Return a session of the native client, or of the users' client if it must be that. Raises ClientError."""
     client = _started(options)
     try:
         yield client if isinstance(client, BulkClient) else Concurrent(client)

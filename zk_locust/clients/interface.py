@@ -1,7 +1,7 @@
-"""What a client is: one ZooKeeper session, owned by one simulated user, in kazoo's vocabulary.
+"""The interface of all clients: one ZooKeeper session of one simulated user, in kazoo's terms.
 
-The operations and task sets know this interface and no client. Every method that talks to the ensemble raises a
-`zk_locust.contract.errors.ClientError` or returns within the client's time limits.
+Operations and task sets use only this interface. Every method that talks to the ensemble returns within the client's
+time limits, or raises a `zk_locust.contract.errors.ClientError`.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Watch = Callable[[WatchedEvent], None]
 
 
 class ZooKeeperClient(Protocol):
-    """One session. Not to be shared between greenlets that send at the same time, unless a client says it can be."""
+    """One session. Greenlets may share it only if the client says so."""
 
     @property
     def connected(self) -> bool:
@@ -29,11 +29,11 @@ class ZooKeeperClient(Protocol):
         ...
 
     def stop(self) -> None:
-        """End the session in good order. A client that is not connected is left as it is."""
+        """Close the session. Does nothing if it is not connected."""
         ...
 
     def close(self) -> None:
-        """Give all descriptors and memory back; afterwards the client cannot be used."""
+        """Release all descriptors and memory. The client cannot be used afterwards."""
         ...
 
     @overload

@@ -1,4 +1,4 @@
-"""Where a master listens: what becomes of the name or address that it was given."""
+"""The address that a master listens on, from the name or address that it was given."""
 
 import errno
 import ipaddress
@@ -15,8 +15,8 @@ _REMEDY: Final = "give an address of this host, or * for all of them"
 def bind_address(host: str, setting: str = "--master-bind-host") -> str:
     """Return the address to bind to, or `*`. Raises ConfigurationError for a name without an address.
 
-    A name that leads to loopback on its own host, as Debian's /etc/hosts has it, says nothing of where others reach it:
-    then it is `*`.
+    A name that resolves to loopback on its own host, as in Debian's /etc/hosts, becomes `*`: others reach the host by
+    another address.
     """
     if host == EVERYWHERE:
         return host

@@ -21,7 +21,7 @@ _NOT_REGULAR: Final = "it is not a regular file"
 
 
 class DamagedFileError(OSError):
-    """A file is there, but not what was written: a power loss, a full disk, or somebody else's work."""
+    """A file does not hold what was written, e.g. after a power loss or on a full disk."""
 
 
 class NotRegularFileError(OSError):

@@ -1,14 +1,14 @@
-"""Every error of zk_locust, by whose fault it is.
+"""Every error of zk_locust, by its cause.
 
     ZKLocustError
-    ├── ConfigurationError            the user's setting: names it, its value and the remedy
-    └── ClientError                   an operation failed: a failure of the request, never of the user's greenlet
+    ├── ConfigurationError            a wrong setting: names it, its value and the remedy
+    └── ClientError                   an operation failed: a failed request, never the end of the user's greenlet
         ├── ConnectError              no session within the connect time limit
-        ├── ConnectionLossError       the connection went away; the operation may or may not have been carried out
+        ├── ConnectionLossError       the connection was lost; the operation may or may not have been carried out
         ├── OperationTimeoutError     no reply within the operation's time limit; likewise undecided
         ├── SessionExpiredError       the ensemble has ended the session
         ├── AuthFailedError           the ensemble refused the credentials
-        ├── ProtocolError             a reply that makes no sense
+        ├── ProtocolError             a malformed reply
         └── ServerError               the server's answer is an error
             ├── NoNodeError           ├── BadVersionError
             ├── NodeExistsError       ├── NotEmptyError
@@ -16,10 +16,10 @@
             ├── BadArgumentsError     ├── InvalidACLError
             └── NotReadOnlyError      └── QuotaExceededError
 
-The three clients raise these and nothing else. `ServerError.code` is ZooKeeper's number (KeeperException.Code).
+The three clients raise only these. `ServerError.error_code` is ZooKeeper's number (KeeperException.Code).
 
-Each is also the error of kazoo's that says the same, where there is one, and every ClientError a KazooException:
-`except kazoo.exceptions.NodeExistsError` matches whichever client the load drives.
+Each is also kazoo's error of the same meaning, if there is one, and every ClientError is a KazooException: `except
+kazoo.exceptions.NodeExistsError` works with every client.
 """
 
 import functools
@@ -50,11 +50,11 @@ class ClientError(ZKLocustError, kazoo.KazooException):  # type: ignore[misc]
 
 
 class ConnectError(ClientError):
-    """No session could be had within the connect time limit."""
+    """No session within the connect time limit."""
 
 
 class ConnectionLossError(ClientError, kazoo.ConnectionLoss):  # type: ignore[misc]
-    """The connection went away before the reply came."""
+    """The connection was lost before the reply came."""
 
 
 class OperationTimeoutError(ClientError, kazoo.OperationTimeoutError):  # type: ignore[misc]
@@ -76,92 +76,59 @@ class ProtocolError(ClientError):
 class ServerError(ClientError):
     """The server answered with an error code."""
 
-    code: ClassVar[int] = 0
+    code: ClassVar[int | None]
+    """ZooKeeper's number. kazoo's error of the same name, the other base of each subclass, has it."""
 
     def __init__(self, message: str = "", *, code: int | None = None) -> None:
-        self.error_code = self.code if code is None else code
+        self.error_code = int(getattr(self, "code", None) or 0) if code is None else code
         super().__init__(message or f"error {self.error_code}")
 
 
 class BadArgumentsError(ServerError, kazoo.BadArgumentsError):  # type: ignore[misc]
-    """The request's arguments make no sense to the server."""
-
-    code = -8
+    """The request's arguments are invalid."""
 
 
 class NoNodeError(ServerError, kazoo.NoNodeError):  # type: ignore[misc]
     """The node does not exist."""
 
-    code = -101
-
 
 class NoAuthError(ServerError, kazoo.NoAuthError):  # type: ignore[misc]
     """The session may not do this to the node."""
-
-    code = -102
 
 
 class BadVersionError(ServerError, kazoo.BadVersionError):  # type: ignore[misc]
     """The node's version is not the one asked for."""
 
-    code = -103
-
 
 class NoChildrenForEphemeralsError(ServerError, kazoo.NoChildrenForEphemeralsError):  # type: ignore[misc]
     """An ephemeral node cannot have children."""
-
-    code = -108
 
 
 class NodeExistsError(ServerError, kazoo.NodeExistsError):  # type: ignore[misc]
     """The node exists already."""
 
-    code = -110
-
 
 class NotEmptyError(ServerError, kazoo.NotEmptyError):  # type: ignore[misc]
     """The node has children."""
 
-    code = -111
-
 
 class InvalidACLError(ServerError, kazoo.InvalidACLError):  # type: ignore[misc]
-    """The access control list makes no sense to the server."""
-
-    code = -114
+    """The access control list is invalid."""
 
 
 class NotReadOnlyError(ServerError, kazoo.NotReadOnlyCallError):  # type: ignore[misc]
     """A write reached a server that is cut off from its quorum and only answers reads."""
 
-    code = -119
-
 
 class QuotaExceededError(ServerError, kazoo.QuotaExceededError):  # type: ignore[misc]
     """The write would break a quota."""
 
-    code = -125
 
-
-SERVER_ERRORS: dict[int, type[ServerError]] = {
-    error.code: error
-    for error in (
-        BadArgumentsError,
-        NoNodeError,
-        NoAuthError,
-        BadVersionError,
-        NoChildrenForEphemeralsError,
-        NodeExistsError,
-        NotEmptyError,
-        InvalidACLError,
-        NotReadOnlyError,
-        QuotaExceededError,
-    )
-}
+SERVER_ERRORS: dict[int | None, type[ServerError]] = {kind.code: kind for kind in ServerError.__subclasses__()}
 
 
 def server_error(code: int, message: str = "") -> ClientError:
-    """Return the error for ZooKeeper's code (negative), also for those that are not of `ServerError`'s own kinds."""
+    """Return the error for ZooKeeper's code (negative)."""
     if code == -4:
         return ConnectionLossError(message or "connection loss")
     if code == -7:
@@ -176,7 +143,7 @@ def server_error(code: int, message: str = "") -> ClientError:
 
 @functools.cache
 def _other_kind(code: int) -> type[ServerError]:
-    """Return the kind for a code without a class of its own here: a ServerError, and kazoo's error of that code too."""
+    """Return the class for any other code: a ServerError that is also kazoo's error of that code."""
     theirs = kazoo.EXCEPTIONS.get(code)
     if theirs is None:
         return ServerError

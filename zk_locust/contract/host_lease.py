@@ -1,4 +1,4 @@
-"""The lease that a run has on a host: from provisioning until its figures are collected nobody else changes the host.
+"""The lease of a run on a host: no other run changes the host until the figures are collected.
 
 A file in each folder that the run changes says which run holds the host, whose, since when and until when at the
 latest. What loads the host beyond its lease is found by the lock that the run's supervisor holds. The module
@@ -26,7 +26,7 @@ _HOLDER_LIMIT: Final = 1000
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Keep everybody else from looking at or changing the folder's lease meanwhile. Raises OSError after a while."""
+    """Lock the folder's lease. Raises OSError if another process holds the lock for `PATIENCE_S`."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         deadline = time.monotonic() + PATIENCE_S

@@ -1,4 +1,4 @@
-"""What to say after a name that nobody knows: the nearest of those that are known."""
+"""The hint after an unknown name: the nearest known one."""
 
 import difflib
 from collections.abc import Iterable

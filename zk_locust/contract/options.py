@@ -1,7 +1,4 @@
-"""What a load was told to do: the parameters' values, as one object that is read when a test starts.
-
-On a worker they are not there before the test starts, so nothing may read them when a module is imported.
-"""
+"""The parameters' values as one object, which is read when a test starts: a worker does not have them earlier."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -9,6 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from zk_locust.contract.connect_string import ConnectString, parse_connect_string
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameter import RefusedValueError
 from zk_locust.contract.parameters import PARAMETERS, Parameter, Value
@@ -18,7 +16,7 @@ from zk_locust.contract.secrets import REDACTED
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """What every client needs to know, whichever it is.
+    """The settings that every client needs.
 
     `hosts` is a connect string, with a chroot where there is one. Times are seconds.
     """
@@ -27,6 +25,13 @@ class ClientSettings:
     session_timeout_s: float = 10.0
     connect_timeout_s: float = 10.0
     operation_timeout_s: float = 10.0
+
+    def connect_string(self) -> ConnectString:
+        """Return `hosts`, parsed. Raises ConfigurationError."""
+        try:
+            return parse_connect_string(self.hosts)
+        except ValueError as error:
+            raise _refused("--hosts", self.hosts, str(error).removeprefix(f"[{self.hosts}] ")) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,9 @@ def converted(parameter: Parameter, text: str, check: Callable[[str], Value] | N
     try:
         return parameter.value_of(text, check)
     except RefusedValueError as error:
-        problem, _, remedy = error.reason.partition("; ")
-        shown = REDACTED if parameter.secret else text
-        raise ConfigurationError(parameter.flag, shown, problem, remedy or "see docs/parameters.md") from None
+        raise _refused(parameter.flag, REDACTED if parameter.secret else text, error.reason) from None
+
+
+def _refused(flag: str, shown: str, reason: str) -> ConfigurationError:
+    problem, _, remedy = reason.partition("; ")
+    return ConfigurationError(flag, shown, problem, remedy or "see docs/parameters.md")

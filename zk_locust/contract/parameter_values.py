@@ -8,6 +8,7 @@ from typing import Final
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.nearest_name import nearest
+from zk_locust.contract.node_path import is_node_path
 from zk_locust.contract.truth import is_true
 
 MAX_SIZE: Final = 64 * 1024 * 1024
@@ -102,9 +103,8 @@ def flag(text: str) -> bool:
 
 
 def node_path(text: str) -> str:
-    """Return the whole path of a node below the root, as it was given."""
-    names = text.split("/")[1:]
-    if not text.startswith("/") or any(name in ("", ".", "..") for name in names) or "\0" in text:
+    """Return the full path of a node below the root, as it was given."""
+    if text == "/" or not is_node_path(text):
         raise ValueError(f"[{text}] is not the path of a node; write e.g. /zk-locust")
     return text
 

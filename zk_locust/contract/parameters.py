@@ -56,7 +56,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--pseudo-root", "ZK_LOCUST_PSEUDO_ROOT", values.node_path, "/kl",
-        "node below which the load works; not a chroot, the clients see its whole path", LOAD, "PATH",
+        "node below which the load works; not a chroot: the clients see its full path", LOAD, "PATH",
         older_environment="KAZOO_LOCUST_PSEUDO_ROOT",
     ),
     Parameter(
@@ -224,7 +224,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--bench-repetitions", "ZK_LOCUST_BENCH_REPETITIONS", values.count, 1,
-        "locust_sequence.py: how often the whole suite runs", BENCH, "COUNT",
+        "locust_sequence.py: how often all steps run", BENCH, "COUNT",
     ),
     Parameter(
         "--bench-include", "ZK_LOCUST_BENCH_INCLUDE", values.text, None,

@@ -8,9 +8,9 @@ _HEAD = """\
 Written by `zk-locust parameters` from `zk_locust/contract/parameters.py`; do not edit.
 
 Each can be given as a flag of `locust -f …`, as an environment variable, or, without the dashes, in a scenario's
-`parameters` and in `benchmark_parameters`. A flag wins over the environment, and that over the default.
-The master's values reach the workers, but for secret ones: these are never sent, and each worker takes them from its
-own environment or flags (the playbooks see to that). See [security.md](security.md).
+`parameters` and in `benchmark_parameters`. A flag overrides the environment, which overrides the default.
+The master sends its values to the workers, except secret ones: each worker takes these from its own environment or
+flags (the playbooks set them). See [security.md](security.md).
 
 Besides these, any `--bench-NAME VALUE` is handed on, not validated, to the locustfile: on every process it becomes the
 environment variable `ZK_LOCUST_BENCH_NAME`, and `zk_locust.bench_parameter("name")` reads it.

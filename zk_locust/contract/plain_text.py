@@ -1,8 +1,7 @@
 """Text of hosts, made safe for a screen and a record: whoever has the host may put anything into it.
 
-Everything that a host, a member or a file of theirs has said passes through here before it is shown or kept. Python's
-`str.isprintable` decides: it refuses control characters (terminals take orders there), line separators, what reverses
-the direction of text, and halves of surrogate pairs. It needs the standard library only.
+Every text from a host, a member or their files is cleaned here before it is shown or kept. `str.isprintable` refuses
+control characters, line separators, marks that reverse text, and halves of surrogate pairs. Standard library only.
 """
 
 import re

@@ -13,7 +13,7 @@ _OPTION: Final = re.compile(r"-Djute\.maxbuffer=(.*)")
 
 
 def max_buffer_bytes(java_options: Iterable[Any], properties: Mapping[str, Any]) -> int:
-    """Return a member's `jute.maxbuffer`. Options of the JVM win over `properties`, which come before them.
+    """Return a member's `jute.maxbuffer`. Options of the JVM override `properties`.
 
     A value that Java cannot read is ignored, as Java does.
     """

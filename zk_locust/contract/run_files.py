@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# The figures of a run. The master writes all but the last; they are moved to the top of the run folder.
+# The figures of a run. The master writes all except the last.
 STATS: Final = "locust-stats.csv"
 DISTRIBUTIONS: Final = "locust-distrib.jsonl"
 HISTOGRAMS: Final = "latency.hlog"
@@ -22,7 +22,6 @@ UNFINISHED: Final = ".unfinished"
 LATEST: Final = "latest"
 MANIFEST: Final = "manifest.json"
 CONTROLLER: Final = "controller.json"
-LOGS: Final = "logs"
 
 # A load host's folder of a run.
 SPEC: Final = "spec.json"

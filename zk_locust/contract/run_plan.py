@@ -81,8 +81,3 @@ def run_plan(
         "members": list(members) or [str(each["name"]) for each in load["members"]],
         "deadline_s": float(load["deadline_s"]),
     }
-
-
-def member_name(address: str, port: int | str) -> str:
-    """Return how a member is called that only a connect string names: `address:port`, as several share a machine."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

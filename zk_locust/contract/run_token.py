@@ -1,9 +1,8 @@
 """The secret that the processes of one run share, and the key pairs that follow from it.
 
-The token never travels between them: master and workers derive the same two key pairs of CurveZMQ
-(https://rfc.zeromq.org/spec/26/) from it, and each proves to the other that it has them. A run of the playbooks makes a
-token of its own, which reaches each load host by SSH, in the run's secrets file. Who starts Locust by hand may set the
-variable for all processes, or for none.
+Processes never exchange the token: master and workers derive the same two CurveZMQ key pairs from it
+(https://rfc.zeromq.org/spec/26/) and prove that they have them. Each run of the playbooks makes a token; load hosts get
+it by SSH, in the run's secrets file. If you start Locust by hand, set the variable for all processes, or for none.
 """
 
 import hmac

@@ -26,7 +26,7 @@ def is_dotted_path(text: str) -> bool:
 
 def client_code(text: str) -> CodeType:
     """Compile code that gets `kwargs` and assigns `client`. Raises SyntaxError."""
-    # Within the quotes of a shell it is often indented as a whole.
+    # In a shell's quotes, all of its lines are often indented.
     return compile(textwrap.dedent(text).strip(), f"<{_CREATE_CLIENT}>", "exec")
 
 

@@ -1,4 +1,4 @@
-"""What counts as a secret by its name, and how one is hidden: the only place that says so.
+"""Which names are secret, and how their values are hidden.
 
 Parameters of the load say themselves whether they are secret (`zk_locust.contract.parameters`). This module is for
 names that no table holds: variables of an inventory, keys of `zoo.cfg`, options of a JVM, whatever a manifest holds. It

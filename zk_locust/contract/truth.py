@@ -1,4 +1,4 @@
-"""What counts as true: the one answer for inventories, command lines and environments. Standard library only."""
+"""Truth values in inventories, command lines and environments. Standard library only."""
 
 from typing import Any, Final
 

@@ -1,7 +1,7 @@
 """The locustfile's own parameters: `--bench-NAME VALUE`, which becomes `ZK_LOCUST_BENCH_NAME` on every process.
 
-They are not validated. The master's values reach the workers as a test starts, so a locustfile reads them when a user
-is made, not when it is imported; on a worker they are not there yet then.
+They are not validated. The master's values reach the workers as a test starts, so a locustfile must read them when a
+user is made, not when it is imported.
 """
 
 import os
@@ -20,8 +20,7 @@ def bench_parameter(name: str, default: str | None = None) -> str | None:
 def adopt_flags(words: Sequence[str]) -> None:
     """Put the command line's `--bench-NAME VALUE` into the environment, where a locustfile reads it at its import.
 
-    Those of Locust's configuration files too, where neither the command line nor the environment says otherwise. In
-    another program `--config` is that program's own, and no file is read.
+    Locust's configuration files come last. In another program, `--config` is that program's own: no file is read.
     """
     for name, text in configured(words).items() if in_locusts_command_line() else ():
         parameter = find(name) if name.startswith("bench") else None
@@ -35,7 +34,7 @@ def adopt_flags(words: Sequence[str]) -> None:
 
 
 def export_bench_parameters(environment: Any, **_: Any) -> None:
-    """Have the environment variables say what the options say."""
+    """Copy the options into the environment variables."""
     for destination, value in dict(vars(environment.parsed_options or object)).items():
         parameter = find(destination) if destination.startswith("bench_") else None
         if parameter is not None and value is not None and value != "":

@@ -1,4 +1,4 @@
-"""What a load does beside its users, where its task set asks for it: `session` makes it and calls it."""
+"""What a task set needs beside its users. `session` makes companions and calls them."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Ctrl-C ends a load where Locust waits for it, and not within whatever happens to run at that moment.
+"""Ctrl-C ends a load in the main greenlet, where Locust waits for it.
 
-Python raises KeyboardInterrupt in the greenlet that has the turn. In a user or a collector that is a traceback on the
-screen and the end of that greenlet, in the middle of a figure or a file, before Locust learns of it.
+Python raises KeyboardInterrupt in the running greenlet. In a user or a collector, it would end that greenlet with a
+traceback, perhaps in the middle of a file.
 """
 
 import signal
@@ -12,7 +12,7 @@ import gevent
 
 
 def raise_interrupts_in_main() -> None:
-    """Have Ctrl-C raised in the main greenlet. Whoever has a handler already keeps it."""
+    """Have Ctrl-C raised in the main greenlet, unless another handler is set."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _Interrupt())
@@ -26,7 +26,7 @@ class _Interrupt:
         self._asked = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        # Who asks again means it: some greenlet may not give up its turn.
+        # A second Ctrl-C is raised at once: some greenlet may never yield.
         if self._asked or gevent.getcurrent() is self._hub.parent:
             self._asked = False
             signal.default_int_handler(number, frame)

@@ -1,4 +1,4 @@
-"""What a simulated user holds as its `client`: a ZooKeeper client, and where in the tree the load works."""
+"""The `client` of a simulated user: a ZooKeeper client, and where in the tree the load works."""
 
 import contextlib
 import random
@@ -40,10 +40,7 @@ class LocustClient:
         self._connect_first: Callable[[], None] | None = None
 
     def get_zk_client(self, stopped_ok: bool = False) -> ZooKeeperClient:
-        """Return the ZooKeeper client itself.
-
-        A client that is to be connected at its first use is, unless `stopped_ok` says that it need not be.
-        """
+        """Return the ZooKeeper client; connect it first if `connect_at_first_use` was called, unless `stopped_ok`."""
         client = self._zk
         if client is None:
             if self._connect_first is not None and not stopped_ok:
@@ -83,7 +80,7 @@ class LocustClient:
         return NodeExistsError
 
     def join_path(self, path: str) -> str:
-        """Return the whole path of a node below the pseudo root; `path` begins with a slash."""
+        """Return the full path of a node below the pseudo root; `path` begins with a slash."""
         return (self._pseudo_root + path.rstrip("/")) or "/"
 
     def ensure_pseudo_root(self) -> None:
@@ -134,8 +131,7 @@ class LocustClient:
 class _OneClient(LocustClient):
     """A LocustClient of one kind, whatever `--client` says.
 
-    Without options it reads the environment variables. With `hosts` it is one of 2019: connected when it is made,
-    unless `autostart` says otherwise.
+    Without options it reads the environment variables. With `hosts` and `autostart` it connects at once, as in 2019.
     """
 
     _CLIENT: ClassVar[str]
@@ -153,12 +149,7 @@ class _OneClient(LocustClient):
         events: Any = None,
         context: Callable[[], Any] | None = None,
     ) -> None:
-        settings: OlderSettings = {
-            "hosts": hosts,
-            "handler": handler,
-            "sasl_options": sasl_options,
-            "timeout": timeout,
-        }
+        settings = OlderSettings(hosts=hosts, handler=handler, sasl_options=sasl_options, timeout=timeout)
         super().__init__(
             with_older_settings(options or Options.of_environment(), settings),
             client=self._CLIENT,

@@ -1,4 +1,4 @@
-"""Every place where the load reaches into Locust: private names, patched names, and what Locust lacks for us.
+"""Every place where the load uses Locust's private names or patches Locust.
 
 No other file of zk_locust or of the collectors touches a private name of Locust or patches it
 (`tests/unit/test_locust_internals.py`). A new version of Locust is checked against this file.
@@ -23,12 +23,11 @@ from locust.exception import StopUser
 from locust.rpc import zmqrpc
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
-# Events. Locust calls listeners in the order in which they were added, and has no way to add one before the others or
-# to ask whether one is there.
+# Events. Locust calls listeners in the order in which they were added. One cannot be put first, or be asked for.
 
 
 def put_first(hook: EventHook, *listeners: Callable[..., Any]) -> None:
-    """Have the listeners called before all that are there now, in this order. One that is there keeps its place."""
+    """Have the listeners called before all others, in this order. A listener that is there already keeps its place."""
     hook._handlers[:0] = [listener for listener in listeners if listener not in hook._handlers]
 
 
@@ -38,7 +37,7 @@ def add_once(hook: EventHook, listener: Callable[..., Any]) -> None:
         hook.add_listener(listener)
 
 
-# Command line. Locust's parser does not tell its options, nor what its configuration files say before it parses.
+# Command line. Locust's parser tells neither its options nor, before it parses, the content of its files.
 
 
 def defaults_of(parser: ArgumentParser) -> dict[str, Any]:
@@ -91,8 +90,7 @@ def use_sockets(master: type[zmqrpc.Server], worker: type[zmqrpc.Client]) -> Non
 def have_patience_with_workers() -> None:
     """Let this master count a worker as lost after `MISSING_S`, and take it back for some minutes.
 
-    Locust gives a worker up after 5 s. A network that fails for a moment would cost figures that TCP delivers as soon
-    as it works again.
+    Locust gives a worker up after 5 s. A short network failure would cost figures that TCP delivers later.
     """
     # Locust counts down once a second, and looks before it does.
     runners.HEARTBEAT_LIVENESS = MISSING_S - 2
@@ -126,7 +124,7 @@ _LOCUSTS_OWN: Final = "Runner.__init__.<locals>.on_request"
 
 
 def count_requests_quickly(environment: Any, runner: Any) -> None:
-    """Let our listener stand in for Locust's own; without that one nothing is done."""
+    """Replace Locust's own listener by ours."""
     handlers = environment.events.request._handlers
     for place, handler in enumerate(handlers):
         if runner is not None and getattr(handler, "__qualname__", "") == _LOCUSTS_OWN:

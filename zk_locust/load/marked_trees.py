@@ -1,7 +1,7 @@
-"""The trees that a load makes: how they are told from everybody else's, and how they are removed.
+"""The trees that a load makes: how they are recognized and removed.
 
-The root of such a tree has a name that nobody else gives, `zk-locust-` with the time of the load's start, and holds
-`MARK`. No other tree is ever removed.
+The root of such a tree is named `zk-locust-` with the time of the load's start, and holds `MARK`. No other tree is ever
+removed.
 """
 
 import re
@@ -68,9 +68,8 @@ def make_parents(client: BulkClient, path: str) -> list[str]:
 def remove_tree(client: BulkClient, root: str, progress: Progress = lambda _: None) -> int:
     """Remove a node with all below it; return how many nodes that were, 0 where it is not there.
 
-    Most nodes have no children, so each is deleted on trial, and only those that have some are listed. `progress` is
-    called with the number of nodes removed so far. Raises NotEmptyError where somebody makes new nodes again and
-    again, and any other ClientError.
+    Most nodes have no children, so each is deleted first, and listed only if that fails. `progress` is called with the
+    number of nodes removed so far. Raises NotEmptyError if new nodes keep coming, and any other ClientError.
     """
     removal = _Removal(client, progress)
     for _ in range(_ROUNDS):

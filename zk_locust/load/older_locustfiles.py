@@ -1,9 +1,8 @@
-"""What lets locustfiles of 2019 run unchanged: Locust was another then.
+"""Support for locustfiles of 2019, which run unchanged.
 
-- `task_set = …` said what a user does; now it is `tasks = […]`.
-- A user was made without arguments; now it gets the environment. A class of then has an `__init__` that takes none, or
-  that does not hand it on.
-- A client was made with its settings as arguments; now they come with the options.
+- `task_set = …` is now `tasks = […]`.
+- Users were made without arguments, and now get the environment; an `__init__` of 2019 does not take it or pass it on.
+- Clients got their settings as arguments, which now come with the options.
 """
 
 import functools

@@ -1,7 +1,7 @@
-"""`--remove-nodes`: the load works below a node of its own, and its end removes that node and nothing else.
+"""`--remove-nodes`: the load works below its own node, and removes only that node at its end.
 
-What others make at the pseudo root, before the load or meanwhile, stays. Without `--remove-nodes` the load works at the
-pseudo root itself, as ever, and nothing is removed.
+Other nodes at the pseudo root stay. Without `--remove-nodes` the load works at the pseudo root itself and removes
+nothing.
 """
 
 import logging
@@ -71,7 +71,7 @@ def make_own_node(environment: Any, **_: Any) -> None:
             if of_fleet:
                 _remove_left_trees(environment, client, asked)
     except ClientError as error:
-        # Its users make it, when they can; the name is nobody else's.
+        # The users make it when they can; no other load has this name.
         logger.warning("The load's own node %s could not be made yet: %s", own.path, error)
     parsed_options.pseudo_root = own.path
 
@@ -79,8 +79,8 @@ def make_own_node(environment: Any, **_: Any) -> None:
 def remove_nodes(environment: Any, **_: Any) -> None:
     """Remove the load's own node, once for each test, and return when that is done.
 
-    Locust may say twice that a test has stopped, and kill the greenlet that it said it in first (its runner's, where
-    the last worker is lost): the removal is in one of its own, and who comes later waits for it.
+    Locust may fire `test_stop` twice, and kill the first greenlet if the last worker is lost. So the removal has its
+    own greenlet, and later calls wait for it.
     """
     if environment in _own:
         own = _own.pop(environment)
@@ -108,10 +108,7 @@ def _make(client: BulkClient, own: _OwnNode, mark: bytes) -> None:
 
 
 def _remove(options: Options, own: _OwnNode) -> None:
-    """Remove the node, and its parents as far as they were made for it and hold nothing else.
-
-    A failure is logged: figures are worth more than tidiness.
-    """
+    """Remove the node, and the parents that were made for it if they are empty. A failure is only logged."""
     try:
         with bulk_session(options) as client:
             removed = remove_tree(client, own.path)
@@ -124,9 +121,9 @@ def _remove(options: Options, own: _OwnNode) -> None:
 
 
 def _remove_left_trees(environment: Any, client: BulkClient, own: str) -> None:
-    """Remove what killed runs of the fleet have left beside our own node, within one time limit, and say so.
+    """Remove the nodes that killed runs of the playbooks have left, within one time limit, and report them.
 
-    Only one run at a time has an ensemble that the playbooks manage, so none of them is of a load that is running.
+    Only one run at a time uses an ensemble that the playbooks manage, so none belongs to a running load.
     """
     waiting: list[str] = []
     with gevent.Timeout(_LEFT_TREES_S, False):

@@ -1,8 +1,7 @@
-"""Who was refused: strangers at the master, and false masters that a worker reached. Both become events.
+"""Events for refused processes: strangers at the master, and false masters that a worker reached.
 
-A refusal is a handshake that failed on a socket, as ZeroMQ reports it. ZeroMQ names no peer in these reports, only the
-descriptor of a connection that may be closed by the time that they are read. So an address is only taken where the
-descriptor still was the connection's own.
+ZeroMQ reports failed handshakes with the connection's descriptor only, which may be closed and reused before the report
+is read. So an address is used only if the descriptor was still the connection's own.
 """
 
 import logging

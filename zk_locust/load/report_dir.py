@@ -1,7 +1,4 @@
-"""`--report-dir`: everything that is recorded in one folder, and a report of it when Locust exits.
-
-The report is written by `zk-locust-report`, the command: this package knows nothing of how.
-"""
+"""`--report-dir`: all records in one folder, and a report when Locust exits, by the command `zk-locust-report`."""
 
 import json
 import logging
@@ -14,17 +11,17 @@ from typing import Any, Final
 
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameters import PARAMETERS, WEB
+from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, FIGURES, HISTOGRAMS, MANIFEST, METRICS, STATS
 from zk_locust.load.stages import plan_of
 
 FILES: Final[dict[str, str]] = {
-    "stats_csv": "locust-stats.csv",
-    "stats_distrib": "locust-distrib.jsonl",
-    "stats_hlog": "latency.hlog",
-    "stats_events": "events.csv",
-    "zk_metrics_csv": "zk-metrics.csv",
+    "stats_csv": STATS,
+    "stats_distrib": DISTRIBUTIONS,
+    "stats_hlog": HISTOGRAMS,
+    "stats_events": EVENTS,
+    "zk_metrics_csv": METRICS,
 }
 INTERVAL_MS: Final = 1000.0
-_MANIFEST: Final = "manifest.json"
 _COMMAND: Final = "zk-locust-report"
 
 logger = logging.getLogger(__name__)
@@ -52,7 +49,7 @@ class ReportDir:
             raise ConfigurationError(
                 "--report-dir", self.folder, f"it cannot be made ({error.strerror})", "name another folder"
             ) from None
-        taken = [name for name in held if name in (*FILES.values(), _MANIFEST)]
+        taken = [name for name in held if name in (*FIGURES, MANIFEST)]
         if taken:
             raise ConfigurationError(
                 "--report-dir", self.folder, f"it holds a run already ({taken[0]})", "name another folder, or remove it"
@@ -66,7 +63,7 @@ class ReportDir:
         """Write manifest and report, where there was a test. Call it when all files are closed."""
         if not self._started:
             return
-        manifest = self.folder / _MANIFEST
+        manifest = self.folder / MANIFEST
         manifest.write_text(json.dumps(self._manifest(), indent=1, ensure_ascii=False), encoding="utf-8")
         _write_report(self.folder)
 

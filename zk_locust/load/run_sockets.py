@@ -1,11 +1,9 @@
 """The sockets between Locust's master and workers: closed to whoever is not of this run, and without secrets.
 
-Where there is a run token (`zk_locust.contract.run_token`), both ends speak CurveZMQ: all is encrypted, and a peer that
-does not have the run's keys gets no message through, in either direction. So it is no worker, it receives no parameter,
-its reports enter no figure, and a worker obeys nothing that it says. Without a token, messages travel as Locust sends
-them.
+With a run token (`zk_locust.contract.run_token`), both ends use CurveZMQ: all is encrypted, and a peer without the
+run's keys can neither send nor receive a message. Without a token, messages travel as Locust sends them.
 
-In both cases the values of secret parameters never leave a process: a `spawn` message says only which ones the master
+In both cases the values of secret parameters never leave a process: a `spawn` message only names those that the master
 has. Each worker takes them from its own environment or flags.
 """
 

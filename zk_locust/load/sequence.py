@@ -1,4 +1,4 @@
-"""The sequence: a whole suite, one step after the other, by a schedule that all users of all workers share.
+"""The sequence: all steps of the suite, one after the other, by a schedule that all users of all workers share.
 
 The schedule counts from the start of the measured stage, which every process knows (`stage_changed`), so all are in the
 same step without telling each other. Before it, during a warm-up, users run the first step. The process that leads the

@@ -55,7 +55,7 @@ def sequence_length_s(include: object = None, repetitions: object = None, step_s
 
 
 def repetitions_of(given: object) -> int:
-    """Return how often the whole suite runs: as given, or by default."""
+    """Return how often all steps run: as given, or by default."""
     return int(str(given or parameter_of("bench-repetitions").default))
 
 

@@ -159,8 +159,7 @@ def _why_not(file: Path) -> str:
 def fixed_parameters(parsed_options: Any) -> Callable[..., None]:
     """Return what sets the fixed parameters back to their values of now, whatever was sent to Locust's page.
 
-    One of the secret ones is code to run; with the AdminServers' addresses the page would ask any machine, and with the
-    names of files it would write over any.
+    Otherwise the page could run code, poll any machine, and overwrite any file.
     """
     options = vars(parsed_options)
     given = {p.destination: options[p.destination] for p in PARAMETERS if p.fixed and p.destination in options}

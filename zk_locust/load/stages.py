@@ -1,14 +1,14 @@
 """The plan of a load: its stages, and how they begin and end on every process.
 
 A load has the stages `warm-up` (only with `--warm-up`), `measured` and `cool-down`. The master, or the one process of
-a local Locust, decides when a stage begins and tells the workers. `stage_changed` fires on every process when
-it does, so that whoever records figures can mark them.
+a local Locust, begins each stage and tells the workers. `stage_changed` fires on every process, so that recorded
+figures can be marked with their stage.
 
-What Locust itself does at these moments is mended here, because figures would be lost or mixed:
+Locust alone would lose or mix figures:
 
-- Its own summary would contain the warm-up. The master drops it from there when the measured stage begins.
-- `runner.quit` waits half a second for the workers' last reports. The master stops the workers' users first,
-  and waits until each has sent its last report.
+- Its summary would contain the warm-up. The master clears it when the measured stage begins.
+- `runner.quit` waits only half a second for the workers' last reports. The master first stops their users and waits for
+  each worker's last report.
 """
 
 import logging
@@ -261,7 +261,7 @@ class LoadPlan:
     def on_test_stopping(self, **_: Any) -> None:
         """Begin the cool-down on the workers, and wait for their last figures."""
         if self._stopping.is_set():
-            # Somebody else stops the load already, and has not come to where Locust would know it.
+            # Another greenlet is stopping the load, which Locust does not know yet.
             self._stopped.wait((self._environment.stop_timeout or 0) + _STOP_GRACE_S)
             return
         self._stopping.set()

@@ -12,12 +12,28 @@ from zk_locust.load.mixes import Mix, mix_of
 from zk_locust.load.operations.base import MaybeInterrupt, OpSettings
 from zk_locust.load.user_classes import own_tasks
 
+__all__ = [
+    "OperationsTaskSet",
+    "ZKConnectTaskSet",
+    "ZKCreateAndDeleteTaskSet",
+    "ZKExistsManyTaskSet",
+    "ZKExistsTaskSet",
+    "ZKGetChildren2TaskSet",
+    "ZKGetChildrenTaskSet",
+    "ZKGetTaskSet",
+    "ZKLocustTaskSequence",
+    "ZKLocustTaskSet",
+    "ZKSetAndGetTaskSet",
+    "ZKSetTaskSet",
+    "ZKWatchTaskSet",
+]
+
 
 class ZKLocustTaskSet(QuickTurns, TaskSet):
     """Base of the task sets. A subclass may set `tasks` in its `__init__`, also to operations' `task`.
 
     `maybe_interrupt` is handed to every operation; it may end the task set. `min_wait` and `max_wait`, milliseconds,
-    win over the user's where a class sets them.
+    override the user's.
     """
 
     companion: ClassVar[type[Companion] | None] = None

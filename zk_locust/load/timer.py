@@ -60,10 +60,10 @@ def settings_here() -> TimerSettings:
 class LocustTimer:
     """Time the block, and report it as a success, or as a failure when it raises a ClientError or an error of kazoo's.
 
-    One argument by place is the operation's name; with `name` too, or a second one, it is the request type, as in 2019.
-    What becomes of such an error is `--exception-behavior`'s to say. Anything else that leaves the block (a user being
-    stopped, a time limit of the caller's, a mistake in a locustfile) is passed on and reported as nothing: it says
-    nothing about the ensemble. An error after the report is passed on too, unless `failure` was given this very error.
+    The first argument is the operation's name; with `name` or a second argument it is the request type, as in 2019.
+    `--exception-behavior` decides whether such an error is raised. Any other exception (the user is stopped, a caller's
+    time limit, a mistake in a locustfile) is raised and not reported. So is an error after the report, unless `failure`
+    was given this very error.
     """
 
     __slots__ = ("_failure", "_fired", "_reported", "_settings", "_started_ns", "name", "request_type")
@@ -118,9 +118,7 @@ class LocustTimer:
         return settings.exception_behavior != "propagate"
 
     def restart(self, started_ns: int | None = None) -> None:
-        """Let the operation begin now, or have begun at `started_ns` of `time.perf_counter_ns`: what came before was
-        preparation.
-        """
+        """Let the operation begin now, or at `started_ns` of `time.perf_counter_ns`."""
         self._started_ns = time.perf_counter_ns() if started_ns is None else started_ns
 
     def success(self, response_length: int = 0, *, ended_ns: int | None = None) -> None:

@@ -1,8 +1,7 @@
-"""Which users and tasks a load is made of: of several classes in the locustfiles, only those that were picked.
+"""Which users and tasks a load has.
 
-A task set may get its tasks in its `__init__` only. Locust drops a class without tasks, so a placeholder stands for
-tasks that come later. Locust also marks tasks with tags: a function that several classes inherit would be marked for
-all of them, so each class gets its own copy.
+A task set may set its tasks in its `__init__`. Locust drops a class without tasks, so a placeholder stands for them.
+Locust marks tasks with tags: a function that several classes inherit would be marked for all, so each gets a copy.
 """
 
 from types import FunctionType

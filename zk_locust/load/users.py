@@ -27,8 +27,8 @@ _FROM_OPTIONS = object()
 class ZKLocust(User, metaclass=ZKLocustMeta):
     """A user with one ZooKeeper session, as `client`.
 
-    A subclass says what to do in `tasks`, or in `task_set` as in 2019. `min_wait` and `max_wait` are milliseconds and
-    win over `--min-wait` and `--max-wait` where a class sets them.
+    A subclass says what to do in `tasks`, or in `task_set` as in 2019. `min_wait` and `max_wait`, milliseconds,
+    override `--min-wait` and `--max-wait`.
     """
 
     abstract = True
@@ -95,12 +95,9 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
             self.connect()
 
     def connect(self) -> None:
-        """Connect, again and again until it works: an ensemble that is down is a failure each time, not a dead user.
-
-        The pseudo root is there afterwards, where the user may make it.
-        """
+        """Connect, repeatedly until it works, and make the pseudo root. Each attempt that fails is a failure."""
         while self.client.is_connection_down():
-            # Also where errors are to be raised into the task: there is no task yet, and the user would be gone.
+            # Errors are never raised here: there is no task yet, and they would end the user.
             began = time.perf_counter()
             with contextlib.suppress(ClientError), self.client.timer("connect") as timer:
                 try:
@@ -108,13 +105,13 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
                     self.client.ensure_pseudo_root()
                     timer.discard()
                 except gevent.GreenletExit:
-                    # Stopped on the way: without this, a load that never had a session would end as a good one.
+                    # Stopped meanwhile: without this, a load without any session would count as successful.
                     waited_s = time.perf_counter() - began
                     if waited_s >= _WORTH_TELLING_S:
                         timer.failure(f"no session yet after {waited_s:.1f} s, when the load ended")
                     raise
                 except ConfigurationError as error:
-                    # The leader's check has passed; here, on a worker's machine, a file or a library is missing.
+                    # The leader's check passed, but a file or a library is missing on this worker's machine.
                     timer.failure(error)
             if self.client.is_connection_down():
                 gevent.sleep(_CONNECT_PAUSE_S)
@@ -152,6 +149,5 @@ def _stopped_after(user: ZKLocust, on_stop: Callable[[], None]) -> None:
         user.client.stop()
 
 
-# Locust asks for parameters right after it has imported the locustfile, and a locustfile says no more than
-# `from zk_locust import ZKLocust`: this import is the one chance to answer.
+# Locust asks for parameters right after it has imported the locustfile, which may only import ZKLocust.
 session.register()

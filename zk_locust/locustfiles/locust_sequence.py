@@ -1,4 +1,4 @@
-"""A whole suite, one step after the other: each operation, and values of 8 B, 512 B and 8 KiB where they matter.
+"""All operations, one step after the other, with values of 8 B, 512 B and 8 KiB where the size matters.
 
 `--bench-step-duration`, `--bench-repetitions` and `--bench-include` say how long, how often and which. It ends
 by itself.

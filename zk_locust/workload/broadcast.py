@@ -1,9 +1,7 @@
-"""One writer, many watchers: how long a change takes to everybody who watches for it.
+"""One writer, many watchers: how long a change takes to reach every watcher.
 
-Both ends are read from one clock: the watchers of a worker process watch the nodes that the writer of the same process
-writes, and `time.perf_counter_ns` is one clock within a process. A watch that was set when a node had the version v is
-fired by the write that makes v + 1, so the watcher knows which write it was told of, and the writer has noted when it
-sent that one.
+Both times come from one clock, `time.perf_counter_ns`: watchers watch the nodes that the writer of the same process
+writes. A watch that is set at version v fires on the write of v + 1, and the writer has noted when it sent that write.
 """
 
 import time

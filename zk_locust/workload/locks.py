@@ -28,9 +28,9 @@ class TwoHoldersError(ClientError):
 class LockUser:
     """One user's share in the locks.
 
-    With `check` the holder makes an ephemeral node of a fixed name, with its own name as the value, for as long as it
-    holds: a second holder, on whichever worker, finds it and reports TwoHoldersError. That costs three requests a turn,
-    which are not counted unless they fail. Our place in the queue is kept until that node is gone.
+    With `check`, the holder makes an ephemeral node of a fixed name, with its own name as the value, while it holds the
+    lock. A second holder on any worker finds it: TwoHoldersError. That costs three requests per turn, which are counted
+    only if they fail. The place in the queue is kept until that node is gone.
     """
 
     def __init__(self, client: LocustClient, locks: Locks, number: int) -> None:

@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 
-from zk_locust.clients.interface import WatchedEvent
 from zk_locust.contract.errors import NodeExistsError, NoNodeError
 from zk_locust.load.locust_client import LocustClient
+from zk_locust.load.operations.nodes import ignore
 from zk_locust.workload.keys import key_chooser
 from zk_locust.workload.specification import MADE, OPERATIONS, TREE, Tree, Workload
 from zk_locust.workload.steps import Step, user_random
@@ -15,13 +15,8 @@ from zk_locust.workload.tree import node_paths, root_of
 
 @lru_cache(maxsize=2)
 def paths_of(root: str, tree: Tree) -> tuple[str, ...]:
-    """Return the whole paths of the nodes with values, by their numbers: the same object for all users of a process."""
+    """Return the full paths of the nodes with values, by their numbers. All users of a process share the tuple."""
     return tuple(f"{root}/{TREE}{path}" for path in node_paths(tree))
-
-
-def ignore(event: WatchedEvent) -> None:
-    """A watch must have a callback; what is measured is the asking."""
-    del event
 
 
 class Operations:
@@ -54,19 +49,8 @@ class Operations:
         self._undecided: str | None = None
 
     def table(self) -> dict[str, Callable[[Step], None]]:
-        """Return what runs each of `specification.OPERATIONS`, but for the lock."""
-        return {
-            "get": self.get,
-            "get_watch": self.get_watch,
-            "set": self.set,
-            "exists": self.exists,
-            "exists_watch": self.exists_watch,
-            "get_children": self.get_children,
-            "get_children_watch": self.get_children_watch,
-            "create": self.create,
-            "delete": self.delete,
-            "churn": self.churn,
-        }
+        """Return the method of each operation of `specification.OPERATIONS`, except the lock."""
+        return {name: getattr(self, name) for name in OPERATIONS if name != "lock"}
 
     def get(self, step: Step) -> None:
         """Read a value; the event's response length is its length."""

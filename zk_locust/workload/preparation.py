@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 
 
 def prepare(options: Options) -> int:
-    """Make the tree as the workload says, whatever a load has left there before; return how many nodes it is.
+    """Make the workload's tree in place of an earlier load's; return the number of nodes.
 
-    What was made is removed where it cannot be finished, also when the greenlet is killed. Raises ClientError, and
-    ConfigurationError where a node is in its place that no load has made.
+    An incomplete tree is removed, also if the greenlet is killed. Raises ClientError, and ConfigurationError if a node
+    is in its place that no load has made.
     """
     workload = workload_of(options.workload)
     root, expected = root_of(options.pseudo_root), size_of_all(workload)
@@ -80,7 +80,7 @@ class _Progress:
 
 
 def _tidy_up(options: Options) -> None:
-    """Remove the tree; a failure is logged: the figures are worth more than the tidying."""
+    """Remove the tree; a failure is only logged."""
     try:
         removed = tidy_up(options)
     except ClientError as error:
@@ -107,7 +107,7 @@ class Preparation(Companion):
         environment = self.environment
         if not may_run(environment, self.task_set):
             return
-        # Locust hands its own options on to no worker, and those of anybody else to each.
+        # Locust sends workers all options except its own.
         if environment.parsed_options is not None:
             setattr(environment.parsed_options, _TOTAL_USERS, environment.runner.target_user_count)
         self._preparing = gevent.getcurrent()
@@ -128,7 +128,7 @@ class Preparation(Companion):
             _tidy_up(options)
 
     def on_quitting(self, **_: Any) -> None:
-        """Where the tree is being made, end that and wait until it is removed: Locust itself waits for nothing."""
+        """Stop making the tree, and wait until it is removed: Locust does not wait."""
         greenlet = self._preparing
         if isinstance(greenlet, gevent.Greenlet) and greenlet is not gevent.getcurrent():
             greenlet.kill(timeout=_REMOVAL_S)

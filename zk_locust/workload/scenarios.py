@@ -1,4 +1,4 @@
-"""Scenarios: what load to drive, as a YAML file, together with what the inventory or the command line says instead.
+"""Scenarios: a load as a YAML file, with the overrides of the inventory and the command line.
 
 `resolve_plan` turns both into a plan that can be run, or into the list of everything that is wrong with them.
 """
@@ -18,6 +18,7 @@ from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.inventory.reading import Number, Whole
 from zk_locust.contract.nearest_name import nearest
+from zk_locust.contract.parameter_values import MAX_SIZE
 from zk_locust.contract.parameters import (
     BENCH,
     PARAMETERS,
@@ -28,8 +29,8 @@ from zk_locust.contract.parameters import (
     showable,
 )
 from zk_locust.contract.protection import remedy_for_run, unprotected
-from zk_locust.contract.request_size import largest_value_bytes
-from zk_locust.contract.run_plan import deadline_s, lease_s, member_name
+from zk_locust.contract.request_size import DEFAULT_MAX_BUFFER_BYTES, largest_value_bytes
+from zk_locust.contract.run_plan import deadline_s, lease_s
 from zk_locust.contract.secrets import kind_of
 from zk_locust.load.sequence_length import sequence_length_s
 from zk_locust.workload.reading import read_workload, workload_text
@@ -91,8 +92,8 @@ class Plan:
         """The members in the parameter `hosts`: name, address and client_port; none where the inventory names them."""
         hosts = self.parameters.get("hosts")
         return [
-            {"name": member_name(address, port), "address": address, "client_port": port}
-            for address, port in (parse_connect_string(str(hosts)).members if hosts else ())
+            {"name": str(member), "address": member.host, "client_port": member.port}
+            for member in (parse_connect_string(str(hosts)).members if hosts else ())
         ]
 
 
@@ -144,7 +145,7 @@ def resolve_plan(
     `scenario` is the name of a file of `scenarios_dir`, or a path. `overrides` holds what the `benchmark_*` variables
     say, by the scenario's own keys; its `parameters` are laid over the scenario's. Where the ensemble is not `managed`
     (`zookeeper_managed`), the inventory may not know the members' AdminServers, so parameters may name them.
-    `max_buffer_bytes` is the smallest `jute.maxbuffer` of the members, where it is known.
+    `max_buffer_bytes` is the smallest `jute.maxbuffer` of the members, if it is known; the load gets it too.
     """
     owned = {key: why for key, why in _OWNED_BY_THE_RUN.items() if managed or key != "zk-admin-addresses"}
     file = _find_scenario(scenario, scenarios_dir)
@@ -172,6 +173,11 @@ def resolve_plan(
     if problem := unprotected(client, [name for name, value in parameters.items() if value]):
         remedy = remedy_for_run(showable(overrides.get("parameters")))
         problems.append(f"benchmark_parameters.client [{client}]: {problem}; {remedy}")
+    if max_buffer_bytes is not None and max_buffer_bytes != DEFAULT_MAX_BUFFER_BYTES:
+        # The load checks sizes too.
+        parameters.setdefault("jute-maxbuffer", min(max_buffer_bytes, MAX_SIZE))
+        if isinstance(merged.get("workload"), dict) and max_buffer_bytes > DEFAULT_MAX_BUFFER_BYTES:
+            merged["workload"] = {"jute_maxbuffer": parameters["jute-maxbuffer"], **merged["workload"]}
     locustfile_name, preparation_s = str(merged.get("locustfile", "")), 0.0
     if "workload" in merged:
         workload = _take_workload(merged, source["workload"], settings.get("users"), parameters, problems)

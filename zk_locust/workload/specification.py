@@ -100,7 +100,7 @@ class Broadcast:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A whole workload. `operations` holds (name, weight); it is empty where `broadcast` is the load."""
+    """A workload. `operations` holds (name, weight); it is empty if `broadcast` is the load."""
 
     operations: tuple[tuple[str, float], ...] = (("get", 9.0), ("set", 1.0))
     tree: Tree = field(default_factory=Tree)

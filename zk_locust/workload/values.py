@@ -16,8 +16,8 @@ _PLACES: Final = 65_536
 def size_chooser(values: Values, random: Random) -> Callable[[], int]:
     """Return what gives the next size in bytes; all of its choices come from `random`.
 
-    A lognormal size is exp(ln(median) + sigma Z), Z standard normal; what falls outside of the bounds is drawn again,
-    so no size gathers at a bound. The few workloads where hardly any size lies within them get the nearest bound.
+    A lognormal size is exp(ln(median) + sigma Z), Z standard normal. A size outside the bounds is drawn again, at most
+    100 times; then it is the nearest bound.
     """
     least, most = values.least, values.most
     if values.distribution == "uniform":

@@ -13,8 +13,8 @@ from zk_locust.workload.steps import user_random
 def watched_keys(workload: Workload, number: int, users: int) -> list[int]:
     """Return the nodes that the user with this number watches, each once.
 
-    `per_user`: so many nodes by chance. `per_node`: users take consecutive nodes, so that among `users` users every
-    node has its watches; more of them than users cannot be.
+    `per_user`: random nodes. `per_node`: users take consecutive nodes, so that `users` users watch every node; a node
+    has at most as many watches as there are users.
     """
     watches, nodes = workload.watches, workload.tree.nodes
     if watches.per_user:

@@ -199,7 +199,7 @@ def test_members_change_only_with_a_test_that_is_started(monkeypatch: pytest.Mon
     found._options.hosts = "zk 1:x"
     found._on_test_start()
     assert found.members == []
-    assert "no address" in answer(found, 1.0)["problem"]
+    assert "without a valid host name" in answer(found, 1.0)["problem"]
 
 
 def test_the_answer_is_json_whatever_a_member_says(monkeypatch: pytest.MonkeyPatch) -> None:

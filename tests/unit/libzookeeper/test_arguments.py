@@ -1,8 +1,9 @@
-"""Paths, values and connect strings on their way into the library."""
+"""Paths, values and connect strings as the library gets them."""
 
 import pytest
 
 from zk_locust.clients.libzookeeper import arguments
+from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.errors import BadArgumentsError, ConnectError
 
 
@@ -32,18 +33,18 @@ def test_a_value_beyond_the_librarys_buffer_is_refused(monkeypatch: pytest.Monke
     ],
 )
 def test_the_library_gets_literal_addresses_with_ports(hosts: str, expected: str) -> None:
-    assert arguments.addresses(arguments.connect_string(hosts)) == expected
+    assert arguments.addresses(parse_connect_string(hosts)) == expected
 
 
 def test_names_are_looked_up() -> None:
-    assert arguments.addresses(arguments.connect_string("localhost:7")).split(",")[-1] in ("127.0.0.1:7", "::1:7")
+    assert arguments.addresses(parse_connect_string("localhost:7")).split(",")[-1] in ("127.0.0.1:7", "::1:7")
 
 
 def test_a_name_without_an_address() -> None:
     with pytest.raises(ConnectError, match=r"nowhere\.invalid: "):
-        arguments.addresses(arguments.connect_string("nowhere.invalid:2181"))
+        arguments.addresses(parse_connect_string("nowhere.invalid:2181"))
 
 
 def test_a_member_without_an_address_is_left_out() -> None:
-    hosts = arguments.connect_string("nowhere.invalid:2181,127.0.0.1:2182/chroot")
+    hosts = parse_connect_string("nowhere.invalid:2181,127.0.0.1:2182/chroot")
     assert arguments.addresses(hosts) == "127.0.0.1:2182/chroot"

@@ -24,7 +24,7 @@ def test_a_library_without_what_is_needed_is_too_old(monkeypatch: pytest.MonkeyP
     some_library = ctypes.util.find_library("c")
     assert some_library
     monkeypatch.setattr(library, "NAMES", (some_library,))
-    with pytest.raises(ConfigurationError, match=r"too old, it lacks zookeeper_init2.*apt install libzookeeper-st2"):
+    with pytest.raises(ConfigurationError, match=r"too old: it lacks zookeeper_init2.*apt install libzookeeper-st2"):
         LibZooKeeperClient(ClientSettings("localhost:2181"))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zk_locust.clients.libzookeeper.watches import CHILD, DATA, EXISTS, Watches
+from zk_locust.clients.native.watches import CHILD, DATA, EXIST, Watches
 
 CREATED, DELETED, CHANGED, CHILDREN = 1, 2, 3, 4
 
@@ -24,7 +24,7 @@ def two(event: object) -> None: ...
 def test_an_event_fires_its_kinds_once_each_callback(number: int, name: str, fired: list[object]) -> None:
     watches = Watches()
     watches.add(DATA, "/a", one)
-    watches.add(EXISTS, "/a", one)
+    watches.add(EXIST, "/a", one)
     watches.add(CHILD, "/a", two)
     watches.add(CHILD, "/a", one)
     assert watches.fired_by(number, "/b") == (name, [])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zk_locust.contract.connect_string import ConnectString, parse_connect_string
+from zk_locust.contract.connect_string import Address, ConnectString, parse_connect_string
 
 
 @pytest.mark.parametrize(
@@ -19,13 +19,13 @@ from zk_locust.contract.connect_string import ConnectString, parse_connect_strin
     ],
 )
 def test_it_is_taken_apart(text: str, members: list[tuple[str, int]], chroot: str) -> None:
-    assert parse_connect_string(text) == ConnectString(tuple(members), chroot)
+    assert parse_connect_string(text) == ConnectString(tuple(Address(*member) for member in members), chroot)
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("", "no address"),
+        ("", "no member"),
         (",", "no address"),
         ("zk1,,zk2", "no address"),
         ("zk1:", "no address"),
@@ -36,8 +36,8 @@ def test_it_is_taken_apart(text: str, members: list[tuple[str, int]], chroot: st
         ("zk1:65536", "port [65536]"),
         ("zk1//a", "chroot"),
         ("zk1/a/", "chroot"),
-        ("zk1..example.com:2181", "empty or too long part"),
-        (f"{'a' * 64}.example.com", "empty or too long part"),
+        ("zk1..example.com:2181", "without a valid host name"),
+        (f"{'a' * 64}.example.com", "without a valid host name"),
     ],
 )
 def test_what_is_none_is_refused_with_the_part_that_is_wrong(text: str, named: str) -> None:

@@ -26,7 +26,7 @@ def reject(text: str) -> str:
 
 @pytest.fixture
 def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have one parameter more, a secret one, that takes anything but `bad…`."""
+    """Have one parameter more, a secret one, that refuses only `bad…`."""
 
     def convert(text: str) -> str:
         return reject(text) if text.startswith("bad") else text

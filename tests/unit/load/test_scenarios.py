@@ -254,6 +254,35 @@ def test_a_value_above_the_members_buffer_is_refused_with_the_largest_that_fits(
 
 
 @pytest.mark.parametrize(
+    ("limit", "given", "handed"),
+    [
+        (4_194_304, {}, "4194304"),
+        (4_194_304, {"jute-maxbuffer": 3_000_000}, "3000000"),
+        (2**31 - 1, {}, "67108864"),
+        (0xFFFFF, {}, None),
+        (None, {}, None),
+    ],
+)
+def test_the_load_gets_the_members_buffer(
+    tmp_path: Path, limit: int | None, given: dict[str, Any], handed: str | None
+) -> None:
+    file = scenario(tmp_path, parameters=given)
+    plan, problems = resolve_plan(str(file), SCENARIOS, {}, max_buffer_bytes=limit)
+    assert problems == []
+    assert plan is not None
+    assert plan.environment.get("ZK_LOCUST_JUTE_MAXBUFFER") == handed
+
+
+def test_a_workload_gets_a_raised_buffer(tmp_path: Path) -> None:
+    workload = {"operations": {"set": 1}, "values": 2_000_000}
+    file = scenario(tmp_path, locustfile=None, workload=workload)
+    plan, problems = resolve_plan(str(file), SCENARIOS, {}, max_buffer_bytes=4_194_304)
+    assert problems == []
+    assert plan is not None
+    assert json.loads(plan.environment["ZK_LOCUST_WORKLOAD"]) == workload | {"jute_maxbuffer": 4_194_304}
+
+
+@pytest.mark.parametrize(
     "values",
     [5000, {"distribution": "uniform", "least": 1, "most": 5000}, {"distribution": "list", "sizes": {10: 1, 5000: 1}}],
 )

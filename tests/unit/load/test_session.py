@@ -17,6 +17,7 @@ from locust.event import Events
 from locust.runners import MasterRunner
 
 from zk_locust.load import session
+from zk_locust.load.refusals import Refusals
 from zk_locust.load.sequence import SequenceTaskSet
 from zk_locust.load.settings_check import warn_of_idle_workers
 from zk_locust.load.task_sets import ZKSetTaskSet
@@ -33,13 +34,28 @@ def no_collectors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return iter([None])
 
 
+@pytest.fixture(autouse=True)
+def refusals_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """End the greenlets that look for refused processes: they would run on in other tests."""
+    made: list[Refusals] = []
+
+    def watched(environment: Any, runner: Any) -> Refusals:
+        made.append(Refusals(environment, runner))
+        return made[-1]
+
+    monkeypatch.setattr(session, "Refusals", watched)
+    yield
+    for each in made:
+        each._watching.kill()
+
+
 def environment(**values: Any) -> Environment:
     options: Any = SimpleNamespace(**{"hosts": "zk1:2181", "num_users": 4, "spawn_rate": 1} | values)
     return Environment(user_classes=[Set], events=Events(), parsed_options=options)
 
 
 def master() -> Any:
-    return Mock(spec=MasterRunner, target_user_count=0, worker_count=0)
+    return Mock(spec=MasterRunner, target_user_count=0, worker_count=0, server=SimpleNamespace(handshakes=None))
 
 
 def names(hook: Any) -> list[str]:
@@ -65,6 +81,7 @@ hooks = [hook for hook in vars(locust.events).values() if hasattr(hook, "_handle
 assert [hook._handlers for hook in hooks if hook._handlers] == [], hooks
 from zk_locust import ZKLocust
 from zk_locust.load import session
+from zk_locust.load.refusals import Refusals
 assert locust.events.init._handlers == [session.on_init]
 """
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("ZK_", "KAZOO_", "LOCUST_"))}

@@ -39,7 +39,7 @@ def task_set_of(kind: Any, *tasks: Any) -> Any:
 
 @contextmanager
 def turns_of_others() -> Iterator["count[int]"]:
-    """Let somebody else run beside; the next number of the counter is how often it has had a turn."""
+    """Run another greenlet meanwhile; the next number of the counter is how often it has had a turn."""
     turns = count()
 
     def other() -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import NativeClient, paths
-from zk_locust.clients.native.hosts import Address, parse
+from zk_locust.contract.connect_string import Address, parse_connect_string
 from zk_locust.contract.errors import BadArgumentsError, ConfigurationError
 
 
@@ -20,48 +20,48 @@ from zk_locust.contract.errors import BadArgumentsError, ConfigurationError
     ],
 )
 def test_connect_strings(hosts: str, addresses: list[tuple[str, int]], chroot: str) -> None:
-    assert parse(hosts) == (tuple(addresses), chroot)
+    assert parse_connect_string(hosts) == (tuple(addresses), chroot)
 
 
 @pytest.mark.parametrize(
     ("hosts", "says"),
     [
-        ("", "no member is named"),
-        ("  ", "no member is named"),
-        ("zk1,,zk2", "comma too many"),
-        ("zk1,", "comma too many"),
+        ("", "names no member"),
+        ("  ", "names no member"),
+        ("zk1,,zk2", r"a member \[\] that is no address"),
+        ("zk1,", r"a member \[\] that is no address"),
         ("zk1;zk2", "separate them by commas"),
         ("::1", r"\[::1\]:2181"),
-        ("fe80::1:2181", "in brackets"),
+        ("fe80::1:2181", "without brackets"),
         ("[zk1]:2181", "no IPv6 address"),
-        ("[::1", "is no member"),
+        ("[::1", "is no address"),
         ("zk1:port", "from 1 to 65535"),
         ("zk1:0", "from 1 to 65535"),
         ("zk1:65536", "from 1 to 65535"),
         ("zk1:", "from 1 to 65535"),
-        (":2181", "no valid host name"),
-        ("zk 1", "no valid host name"),
-        ("zk1/a,zk2/a", "the path once, at the end"),
-        ("zk1/a/", "cannot be a node"),
-        ("zk1//a", "cannot be a node"),
-        ("zk1/../a", "cannot be a node"),
+        (":2181", "without a valid host name"),
+        ("zk 1", "without a valid host name"),
+        ("zk1/a,zk2/a", "the chroot once, at the end"),
+        ("zk1/a/", "no path of a node"),
+        ("zk1//a", "no path of a node"),
+        ("zk1/../a", "no path of a node"),
         ("http://zk1:2181", "web"),
     ],
 )
 def test_connect_strings_that_cannot_work(hosts: str, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says) as caught:
         NativeClient(ClientSettings(hosts))
-    assert str(caught.value).startswith(f"hosts [{hosts}]: ")
+    assert str(caught.value).startswith(f"--hosts [{hosts}]: ")
 
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_connect_string_or_a_configuration_error(text: str) -> None:
     try:
-        addresses, chroot = parse(text)
-    except ConfigurationError:
+        addresses, chroot = parse_connect_string(text)
+    except ValueError:
         return
     again = ",".join(map(str, addresses)) + chroot
-    assert parse(again) == (addresses, chroot)
+    assert parse_connect_string(again) == (addresses, chroot)
 
 
 def test_addresses_as_they_are_written() -> None:

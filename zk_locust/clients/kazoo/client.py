@@ -1,6 +1,6 @@
 """The `kazoo` client: what Python applications use, with a time limit on every operation.
 
-kazoo has none: against a silent server its operations wait, queued, for as long as the state is CONNECTING.
+kazoo has none: while its state is CONNECTING, its operations wait in a queue.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ from zk_locust.contract.errors import (
 )
 from zk_locust.contract.sasl_options import KazooOptions
 
-# kazoo's own back-off doubles up to an hour: a member that is back would stay without load.
+# kazoo's own back-off doubles up to an hour: a restarted member would get no load.
 _RECONNECT_MAX_DELAY_S = 1.0
 
 
 class KazooZooKeeperClient:
-    """One kazoo session. kazoo reconnects by itself, also with a new session after the old one has expired."""
+    """One kazoo session. kazoo reconnects by itself, with a new session if the old one has expired."""
 
     def __init__(
         self,
@@ -64,12 +64,12 @@ class KazooZooKeeperClient:
         }
         if credentials:
             arguments["auth_data"] = [(scheme, credential.decode()) for scheme, credential in credentials]
-        self._silent_since: float | None = None  # when what is not answered yet was asked
+        self._silent_since: float | None = None  # when the first unanswered request was sent
         self._kazoo: Any = options.maker()(arguments | options.arguments())
 
     @property
     def kazoo(self) -> KazooClient:
-        """kazoo's own client, for what the interface does not have."""
+        """kazoo's own client, for what the interface lacks."""
         return self._kazoo
 
     @property
@@ -88,7 +88,7 @@ class KazooZooKeeperClient:
                 self._await_authentication(limit_s - (time.perf_counter() - began))
         except (gevent.Timeout, KazooTimeoutError) as error:
             if isinstance(error, gevent.Timeout) and time.perf_counter() - began < limit_s * 0.99:
-                raise  # somebody else's time limit, not ours
+                raise  # the caller's time limit, not ours
             because = f": {self._log.problem}" if self._log.problem else ""
             raise ConnectError(f"no session with {self._settings.hosts} within {limit_s:g} s{because}") from None
         except KazooAuthFailedError as error:
@@ -97,7 +97,7 @@ class KazooZooKeeperClient:
             raise ConnectError(f"no session with {self._settings.hosts}: {error!r}") from error
 
     def _await_authentication(self, limit_s: float) -> None:
-        """Return when the ensemble has taken the credentials: kazoo calls a session connected before it has."""
+        """Return when the ensemble has accepted the credentials: kazoo reports a connection before that."""
         try:
             self._kazoo.exists_async("/").get(timeout=max(0.1, limit_s))
         except (ConnectionLoss, ConnectionClosedError) as error:
@@ -110,7 +110,7 @@ class KazooZooKeeperClient:
             raise
 
     def __getattr__(self, name: str) -> Any:
-        """Return kazoo's own attribute, for what the interface does not have; its errors are kazoo's then."""
+        """Return kazoo's own attribute, for what the interface lacks. Its errors are kazoo's."""
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._kazoo, name)
@@ -122,8 +122,8 @@ class KazooZooKeeperClient:
             self._kazoo.stop()
 
     def close(self) -> None:
-        """Give the descriptors back; kazoo keeps two without this."""
-        # kazoo refuses, with a plain Exception, while its writer is still there: it takes them with it.
+        """Close two descriptors that kazoo keeps otherwise."""
+        # kazoo raises a plain Exception while its writer runs; the writer then closes them.
         with contextlib.suppress(Exception):
             self._kazoo.close()
 
@@ -172,10 +172,10 @@ class KazooZooKeeperClient:
         return self._reply(self._ready().get_children_async(path, watch, include_data))
 
     def _ready(self) -> Any:
-        """Return kazoo's client when it has a connection. Raises ConnectionLossError where that takes too long.
+        """Return kazoo's client once it has a connection. Raises ConnectionLossError if that takes too long.
 
-        While kazoo connects, nobody takes from its queue: it would grow with each operation, and the pipe that kazoo
-        wakes itself by would fill up after some hundred of them and hold the next one for ever, beyond any time limit.
+        While kazoo connects, its queue only grows. After some hundred operations the pipe that wakes kazoo would be
+        full, and the next operation would block without a time limit.
         """
         kazoo = self._kazoo
         if kazoo.client_state == KeeperState.CONNECTING and not kazoo._live.wait(self._time_limit_s):
@@ -191,16 +191,16 @@ class KazooZooKeeperClient:
             return reply
         except (gevent.Timeout, KazooTimeoutError) as error:
             if isinstance(error, gevent.Timeout) and time.perf_counter() - began < self._time_limit_s * 0.99:
-                raise  # somebody else's time limit, not ours
+                raise  # the caller's time limit, not ours
             self._leave_a_silent_member(began)
             raise OperationTimeoutError(f"no reply within {self._time_limit_s:g} s") from None
         except KazooException as error:
             _raise_as_ours(error, sent_bytes)
 
     def _leave_a_silent_member(self, asked_s: float) -> None:
-        """Let kazoo look for another member after two thirds of the session's time limit without a reply.
+        """Have kazoo try another member after two thirds of the session's time limit without a reply.
 
-        It would by itself, by a ping that is not answered; but it pings only where no request has been sent meanwhile.
+        kazoo notices by itself only if a ping stays unanswered, and it sends no ping while requests are sent.
         """
         if self._silent_since is None:
             self._silent_since = asked_s
@@ -213,7 +213,7 @@ class KazooZooKeeperClient:
 
 
 class _LastProblem(logging.LoggerAdapter[logging.Logger]):
-    """kazoo's logger, which remembers what went wrong last: kazoo itself only says that the time was over."""
+    """kazoo's logger. It remembers the last problem: kazoo's timeout error does not name it."""
 
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__(logger, {})
@@ -221,9 +221,9 @@ class _LastProblem(logging.LoggerAdapter[logging.Logger]):
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Remember a warning or an error, and log it."""
-        # At DEBUG it shows requests whole, and these are nothing but secrets.
+        # At DEBUG kazoo logs complete requests. These two consist of secrets.
         args = tuple(f"{type(arg).__name__}(…)" if isinstance(arg, (Auth, SASL)) else arg for arg in args)
-        # Its very last word is that it has given up, which says nothing.
+        # The last message only says that kazoo has given up.
         if level >= logging.WARNING and not str(msg).startswith("Failed connecting"):
             self.problem = str(msg) % args if args else str(msg)
         super().log(level, msg, *args, **kwargs)

@@ -1,11 +1,11 @@
-"""kazoo's handlers: that of gevent with time limits that are errors, and one with a cheaper `select` too.
+"""kazoo's handlers: gevent's with time limits that are errors, and the same with a cheaper `select`.
 
-A time limit of kazoo's own (`get_async(…).get(timeout=…)`) is a gevent.Timeout in its handler, which no `except
-Exception` catches: it would end the user that has set it. Here it is KazooTimeoutError, as with threads.
+In kazoo's gevent handler, `get_async(…).get(timeout=…)` raises gevent.Timeout, which `except Exception` does not catch:
+it would end the user. Here it raises KazooTimeoutError, as with threads.
 
-kazoo calls `select` five times an operation, and its own builds and destroys a selector each time: some 20 system
-calls. This one asks poll(2) first, without waiting, which is often enough; else it waits with watchers of gevent's loop
-that it keeps from call to call.
+kazoo calls `select` five times per operation, and each call builds and destroys a selector: some 20 system calls. This
+one first calls poll(2) without waiting, which is often enough. Otherwise it waits with watchers of gevent's loop, which
+it keeps from call to call.
 """
 
 import select
@@ -30,10 +30,10 @@ _poll: Any = get_original("select", "poll")
 
 
 class TimedResult(gevent.event.AsyncResult):  # type: ignore[misc]
-    """gevent's, with KazooTimeoutError where its own time limit is over. Those of gevent.Timeout blocks are theirs."""
+    """gevent's result, with KazooTimeoutError for its own time limit. Blocks with gevent.Timeout stay as they are."""
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Return the value or raise the error, KazooTimeoutError where neither comes within `timeout` seconds."""
+        """Return the value or raise the error; KazooTimeoutError after `timeout` seconds without either."""
         if block and timeout is None:
             return super().get()
         if block:
@@ -43,7 +43,7 @@ class TimedResult(gevent.event.AsyncResult):  # type: ignore[misc]
         return super().get(block=False)
 
     def get_nowait(self) -> Any:
-        """Return the value or raise the error, KazooTimeoutError where there is neither yet."""
+        """Return the value or raise the error; KazooTimeoutError if there is neither yet."""
         return self.get(block=False)
 
 
@@ -53,7 +53,7 @@ class TimedGeventHandler(SequentialGeventHandler):  # type: ignore[misc]
     timeout_exception = KazooTimeoutError
 
     def async_result(self) -> TimedResult:
-        """Return a result that is not there yet."""
+        """Return a result without a value yet."""
         return TimedResult()
 
 
@@ -62,13 +62,13 @@ class FastSelectGeventHandler(TimedGeventHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        # By socket, not by descriptor: a number comes back with the next connection, and the watcher must not.
+        # By socket: descriptors are reused by the next connection, watchers must not be.
         self._watchers: dict[tuple[int, int], tuple[Any, int, Any]] = {}
 
     def select(
         self, rlist: Sequence[Any], wlist: Sequence[Any], xlist: Sequence[Any], timeout: float | None = None
     ) -> tuple[list[Any], list[Any], list[Any]]:
-        """Return the sockets that can be read and those that can be written, all empty when the time is over."""
+        """Return the readable and the writable sockets; none after `timeout` seconds."""
         del xlist  # kazoo has none
         reads = [(fileobj_to_fd(socket), socket) for socket in rlist]
         writes = [(fileobj_to_fd(socket), socket) for socket in wlist]
@@ -79,7 +79,7 @@ class FastSelectGeventHandler(TimedGeventHandler):
         return (*self._ready(reads, writes), [])
 
     def stop(self) -> None:
-        """Stop the workers and give the watchers back."""
+        """Stop the workers and close the watchers."""
         super().stop()
         self._forget_watchers()
 
@@ -97,14 +97,14 @@ class FastSelectGeventHandler(TimedGeventHandler):
         if not ready:
             return [], []
         if any(events & select.POLLNVAL for events in ready.values()):
-            raise ValueError("Invalid event mask or fd")  # as kazoo's own says it
+            raise ValueError("Invalid event mask or fd")  # kazoo's own message
         return (
             [socket for fd, socket in reads if ready.get(fd, 0) & _READABLE],
             [socket for fd, socket in writes if ready.get(fd, 0) & _WRITABLE],
         )
 
     def _wait(self, wanted: list[tuple[int, Any, int]], timeout: float | None) -> None:
-        """Wait until one of the sockets is ready, or the time is over. No watcher stays active afterwards."""
+        """Wait until a socket is ready, or for `timeout` seconds. No watcher stays active."""
         if len(self._watchers) > _WATCHERS_KEPT:
             self._forget_watchers()  # most are those of earlier connections
         hub = gevent.get_hub()
@@ -116,7 +116,7 @@ class FastSelectGeventHandler(TimedGeventHandler):
             for watcher in active:
                 watcher.start(wake, None)
             if timer is not None:
-                # The loop's own clock is that of its last turn: a wait after a long one would end at once.
+                # Without the update the loop's clock is old, and a wait after a long turn would end at once.
                 timer.start(wake, None, update=True)
             waiter.get()
         finally:

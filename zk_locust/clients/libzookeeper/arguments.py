@@ -1,31 +1,22 @@
-"""What users write, as the library takes it: connect strings, paths, values."""
+"""Addresses, paths and values as the library takes them."""
 
 import socket
 from typing import Final
 
 from gevent.socket import getaddrinfo
 
-from zk_locust.contract.connect_string import ConnectString, parse_connect_string
-from zk_locust.contract.errors import BadArgumentsError, ConfigurationError, ConnectError
+from zk_locust.contract.connect_string import ConnectString
+from zk_locust.contract.errors import BadArgumentsError, ConnectError
 
 # The library doubles its buffer until the request fits, and never gets beyond 1 GiB (`resize_buffer`, recordio.c).
 MAX_VALUE_BYTES: Final = 512 * 1024 * 1024
 
 
-def connect_string(hosts: str) -> ConnectString:
-    """Take the users' connect string apart. Raises ConfigurationError."""
-    try:
-        return parse_connect_string(hosts)
-    except ValueError as error:
-        remedy = "write host:port, several separated by commas, e.g. zk1:2181,zk2:2181/chroot"
-        raise ConfigurationError("--hosts", hosts, str(error), remedy) from None
-
-
 def addresses(hosts: ConnectString) -> str:
     """Return the library's connect string: literal addresses, each with its port.
 
-    The library would look names up by itself, at each connection, and keep the whole process waiting for them. Members
-    without an address are left out; raises ConnectError where no member has one.
+    The library would resolve names at each connection and block the process meanwhile. Members without an address are
+    left out; raises ConnectError if no member has one.
     """
     members = []
     problem = ""
@@ -42,19 +33,19 @@ def addresses(hosts: ConnectString) -> str:
 
 
 def encoded(path: str) -> bytes:
-    """Return the path as the library's characters. What else a path must be, library and server say."""
+    """Return the path as UTF-8. Library and server check the rest."""
     try:
         name = path.encode()
     except UnicodeEncodeError:
         name = b"\0"
     if b"\0" in name:
-        # To the library the path would end there: another node.
+        # The library would take it for the end of the path: another node.
         raise BadArgumentsError(f"{path!r} is no path")
     return name
 
 
 def size_of(value: bytes) -> int:
-    """Return the value's length in bytes. Raises BadArgumentsError beyond what the library can send."""
+    """Return the value's length in bytes. Raises BadArgumentsError if the library cannot send it."""
     size = len(value)
     if size > MAX_VALUE_BYTES:
         raise BadArgumentsError(f"a value of {size} bytes, more than the library can send ({MAX_VALUE_BYTES})")

@@ -1,7 +1,7 @@
 """The part of the library's interface that is used, for cffi.
 
-Source: zookeeper.h and zookeeper.jute.h of ZooKeeper 3.8. What the library hands back to callbacks untouched (`void *`)
-is declared as a number here, which is the same to the machine and needs no object on each call.
+Source: zookeeper.h and zookeeper.jute.h of ZooKeeper 3.8. A `void *` that the library only hands back to callbacks is
+declared as a number here: it is the same to the machine and needs no object on each call.
 """
 
 from typing import Final
@@ -65,7 +65,7 @@ int zoo_aget_children2(zhandle_t *zh, const char *path, int watch, strings_stat_
     uintptr_t data);
 """
 
-# What older libraries (3.4, 3.5) lack.
+# Older libraries (3.4, 3.5) lack these.
 NEEDED: Final = ("zookeeper_init2", "zookeeper_interest", "zoo_aget_children2", "zoo_set_servers_resolution_delay")
 
 LOG_ERRORS: Final = 1

@@ -1,4 +1,4 @@
-"""The libzookeeper client: what C and C++ applications would see, as a ZooKeeperClient."""
+"""The libzookeeper client: the official C library as a ZooKeeperClient."""
 
 from collections.abc import Sequence
 from typing import Any, Final, Literal, overload
@@ -8,11 +8,13 @@ from gevent.event import Event
 from kazoo.protocol.states import EventType, KeeperState, WatchedEvent, ZnodeStat
 
 from zk_locust.clients.interface import ClientSettings, Watch
-from zk_locust.clients.libzookeeper import cdef, watches
-from zk_locust.clients.libzookeeper.arguments import addresses, connect_string, encoded, size_of
+from zk_locust.clients.libzookeeper import cdef
+from zk_locust.clients.libzookeeper.arguments import addresses, encoded, size_of
 from zk_locust.clients.libzookeeper.handle import Handle
 from zk_locust.clients.libzookeeper.library import load
 from zk_locust.clients.native.callbacks import CallbackQueue
+from zk_locust.clients.native.watches import CHILD, DATA, EXIST
+from zk_locust.clients.native.watches import Watch as AnyWatch
 from zk_locust.contract.errors import (
     AuthFailedError,
     ClientError,
@@ -21,22 +23,22 @@ from zk_locust.contract.errors import (
     NoNodeError,
 )
 
-# A good-bye is worth no longer wait: without an answer the ensemble ends the session by its time limit.
+# The longest wait for an answer to closeSession: without one, the session ends by its time limit.
 FAREWELL_S: Final = 2.0
 REOPEN_S: Final = 1.0
 
 
 class LibZooKeeperClient:
-    """A ZooKeeperClient over ZooKeeper's C library. Greenlets may share one; each gets the reply to its own request.
+    """A ZooKeeperClient over ZooKeeper's C library. Greenlets may share one.
 
-    The library reconnects by itself, to the members in an order of its own. An operation that is issued while there is
-    no connection waits in the library, and is sent with the next connection or fails with the attempt. A session that
-    has expired is replaced by a new one at once. Nothing is tried again by itself. All methods but the constructor
-    raise `zk_locust.contract.errors.ClientError` and its kinds only.
+    The library reconnects by itself, to the members in its own order. An operation without a connection waits in the
+    library; it is sent on the next connection, or fails with the attempt. An expired session is replaced at once. No
+    operation is repeated. All methods except the constructor raise only `zk_locust.contract.errors.ClientError` and
+    its subclasses.
 
-    Names of members are looked up when the client starts, not again. `credentials` are (scheme, credential), e.g.
-    `("digest", b"user:password")`. Raises ConfigurationError for a connect string that cannot be read, and where the
-    library is missing. To be used in one thread only; one that is not closed stays in memory.
+    Members' names are resolved once, when the client starts. `credentials` are (scheme, credential), e.g.
+    `("digest", b"user:password")`. Raises ConfigurationError for an invalid connect string or a missing library. Use a
+    client in one thread only, and close it: it stays in memory otherwise.
     """
 
     __slots__ = ("_arrival", "_callbacks", "_closed", "_credentials", "_failure", "_handle", "_hosts", "_hub", "_lib",
@@ -44,7 +46,7 @@ class LibZooKeeperClient:
 
     def __init__(self, settings: ClientSettings, *, credentials: Sequence[tuple[str, bytes]] = ()) -> None:
         self.settings = settings
-        connect_string(settings.hosts)
+        settings.connect_string()
         self._library = load()
         self._lib = self._library.lib
         self._on = self._library.completions
@@ -67,7 +69,7 @@ class LibZooKeeperClient:
 
     @property
     def member(self) -> str | None:
-        """The member (address:port) to which the session is connected now."""
+        """The member (address:port) that the session is connected to now."""
         handle = self._handle
         return handle.member if handle is not None and handle.connected else None
 
@@ -78,7 +80,7 @@ class LibZooKeeperClient:
 
     @property
     def session_timeout_s(self) -> float:
-        """The session's time limit in seconds as the ensemble has granted it; as asked for before that."""
+        """The session's time limit as granted by the ensemble, seconds; until then as requested."""
         return self._handle.session_timeout_s if self._handle is not None else self.settings.session_timeout_s
 
     def start(self) -> None:
@@ -94,12 +96,12 @@ class LibZooKeeperClient:
             with gevent.Timeout(limit_s, False):
                 if self._handle is None:
                     self._failure = None
-                    self._hosts = addresses(connect_string(self.settings.hosts))
+                    self._hosts = addresses(self.settings.connect_string())
                     self._open()
                 self._arrival.wait()
                 self._usable()
                 if self._credentials:
-                    # Credentials went ahead, so their refusal comes first.
+                    # The credentials were sent first, so their refusal comes first.
                     self.exists("/")
                 ready = True
             if not ready:
@@ -110,20 +112,20 @@ class LibZooKeeperClient:
             raise
 
     def stop(self) -> None:
-        """End the session in good order: its ephemeral nodes are gone afterwards. It can be started again."""
+        """Close the session: its ephemeral nodes are gone afterwards. It can be started again."""
         self._give_up(min(FAREWELL_S, self.settings.operation_timeout_s))
 
     def close(self) -> None:
-        """Give everything back, at once; a session that was not stopped ends by its time limit. May be called again."""
+        """Release everything at once; a session that was not stopped ends by its time limit. May be called again."""
         self._closed = True
         self._give_up(0.0)
         self._callbacks.clear()
 
     def add_auth(self, scheme: str, credential: bytes) -> None:
-        """Add an identity to the session; the library gives it to each member that it moves to.
+        """Add an identity to the session; the library repeats it to each member that it connects to.
 
-        Raises AuthFailedError where the ensemble refuses it, and the client is of no further use until it is stopped;
-        ConnectionLossError while there is no connection.
+        Raises ConnectionLossError without a connection, and AuthFailedError if the ensemble refuses it; the client is
+        then unusable until it is stopped.
         """
         handle = self._usable()
         call = handle.begin()
@@ -143,7 +145,7 @@ class LibZooKeeperClient:
             call = handle.begin()
             code = self._lib.zoo_aget(handle.pointer, name, 0, self._on.on_data, call.number)
         else:
-            call = handle.begin((watches.DATA, path, watch))
+            call = handle.begin((DATA, path, watch))
             code = self._lib.zoo_aget(handle.pointer, name, 1, self._on.on_data, call.number)
         return handle.finish(call, code, len(name))  # type: ignore[no-any-return]
 
@@ -155,7 +157,7 @@ class LibZooKeeperClient:
             call = handle.begin()
             code = self._lib.zoo_aexists(handle.pointer, name, 0, self._on.on_stat, call.number)
         else:
-            call = handle.begin((watches.EXISTS, path, watch))
+            call = handle.begin((EXIST, path, watch))
             code = self._lib.zoo_aexists(handle.pointer, name, 1, self._on.on_stat, call.number)
         try:
             return handle.finish(call, code, len(name))
@@ -200,7 +202,7 @@ class LibZooKeeperClient:
         """Return the names of the children, in no order; with `include_data`, also the parent's stat."""
         handle = self._handle or self._usable()
         name = encoded(path)
-        call = handle.begin(None if watch is None else (watches.CHILD, path, watch))
+        call = handle.begin(None if watch is None else (CHILD, path, watch))
         wanted = 0 if watch is None else 1
         if include_data:
             on_strings_stat = self._on.on_strings_stat
@@ -212,17 +214,17 @@ class LibZooKeeperClient:
     # ---- Called by the handle.
 
     def on_connected(self) -> None:
-        """Let those go on that wait for a connection."""
+        """Wake operations that wait for a connection."""
         self._arrival.set()
 
-    def on_event(self, name: str, path: str, fired: list[watches.Watch]) -> None:
-        """Call the callbacks in a greenlet of their own."""
+    def on_event(self, name: str, path: str, fired: list[AnyWatch]) -> None:
+        """Call the callbacks in their own greenlet."""
         event = WatchedEvent(name, KeeperState.CONNECTED, path)
         for watch in fired:
             self._callbacks.put(watch, event)
 
     def on_ended(self, handle: Handle, code: int) -> None:
-        """Replace a session that has expired; keep to a refusal of credentials."""
+        """Replace an expired session; after refused credentials stay closed."""
         if handle is not self._handle:
             return
         self._handle = None
@@ -271,10 +273,7 @@ class LibZooKeeperClient:
     def _usable(self) -> Handle:
         handle = self._handle
         if handle is None:
-            # A new one each time: one that is raised again and again takes all tracebacks with it.
-            kind, reason = (
-                type(self._failure or ConnectionLossError()),
-                str(self._failure or "the client is not started"),
-            )
-            raise kind(reason)
+            # A new error each time: one that is raised repeatedly collects all tracebacks.
+            failure = self._failure or ConnectionLossError("the client is not started")
+            raise type(failure)(str(failure))
         return handle

@@ -1,11 +1,10 @@
 """The library's callbacks into this process, and the operations that wait for them.
 
-The callbacks are made once and live as long as the process. The library hands each the number of the operation, or of
-the handle. A number that nobody waits for any more (a killed greenlet, a time that is over, a closed handle) is not
-found and means nothing, so no reply can reach what has gone. A callback only takes down what came: the library is in
-the middle of its work then. Greenlets are switched to after that (`Handle`).
+The callbacks live as long as the process. The library passes each the number of an operation or a handle. A number
+without a waiter (its greenlet was killed, its time is over, its handle is closed) is ignored. A callback only notes the
+reply, because the library is still at work; `Handle` switches to greenlets later.
 
-What the pointers point at lives for the time of the callback (zookeeper.h), so all is copied.
+Pointers are valid only during the callback (zookeeper.h), so everything is copied.
 """
 
 import itertools
@@ -16,7 +15,7 @@ from typing import Any, Final, Protocol
 from kazoo.protocol.states import ZnodeStat
 
 from zk_locust.clients.libzookeeper import cdef
-from zk_locust.clients.libzookeeper.watches import EXISTS, Watch
+from zk_locust.clients.native.watches import EXIST, Watch, Watches
 
 # struct Stat of zookeeper.jute.h, with the machine's own alignment.
 _STAT: Final = struct.Struct("@4q3iq2iq")
@@ -28,13 +27,11 @@ class Session(Protocol):
     pending: "dict[int, Call]"
     ready: "list[Call]"
     fired: list[tuple[int, str]]
-
-    def add_watch(self, kind: int, path: str, watch: Watch) -> None:
-        """Remember a watch that the server has set."""
+    watches: Watches
 
 
 class Call:
-    """One operation under way. `code` is one of ZOO_ERRORS; `greenlet` is None while nobody waits."""
+    """One outstanding operation. `code` is one of ZOO_ERRORS; `greenlet` is None while no greenlet waits."""
 
     __slots__ = ("code", "deadline", "greenlet", "number", "result", "session", "watch")
 
@@ -71,8 +68,8 @@ class Completions:
             del session.pending[number]
             call.code = code
             call.result = result
-            if call.watch is not None and (code == 0 or (code == cdef.NO_NODE and call.watch[0] == EXISTS)):
-                session.add_watch(*call.watch)
+            if call.watch is not None and (code == 0 or (code == cdef.NO_NODE and call.watch[0] == EXIST)):
+                session.watches.add(*call.watch)
             session.ready.append(call)
 
         def on_void(code: int, number: int) -> None:

@@ -10,22 +10,22 @@ from zk_locust.clients.libzookeeper import cdef
 from zk_locust.clients.libzookeeper.completions import Call
 from zk_locust.clients.libzookeeper.library import Library
 from zk_locust.clients.libzookeeper.loop import LoopDriver, monotonic
-from zk_locust.clients.libzookeeper.watches import Watch, Watches
+from zk_locust.clients.native.watches import Watch, Watches
 from zk_locust.clients.request_size import loss_over_size
 from zk_locust.contract.errors import ConnectError, OperationTimeoutError
 
-# What a socket takes in any case when nothing else is under way: nothing can be left to send then.
+# A socket takes this much at once if nothing else is outstanding: nothing is left to send then.
 SURELY_SENT_BYTES: Final = 2048
 
 
 class Owner(Protocol):
-    """The client that a handle belongs to. Nothing of it may wait."""
+    """The client that a handle belongs to. Its methods must not wait."""
 
     def on_connected(self) -> None:
         """Learn that there is a session on a connection."""
 
     def on_ended(self, handle: "Handle", code: int) -> None:
-        """Learn that the handle is of no further use: SESSION_EXPIRED or AUTH_FAILED. Its operations have failed."""
+        """Learn that the handle has ended: SESSION_EXPIRED or AUTH_FAILED. Its operations have failed."""
 
     def on_event(self, name: str, path: str, fired: list[Watch]) -> None:
         """Take watches that have fired, with kazoo's name of the event."""
@@ -34,8 +34,8 @@ class Owner(Protocol):
 class Handle(LoopDriver):
     """A session with its connection, from the constructor to `close`, in one hub's thread.
 
-    `hosts` is the library's own connect string: address:port with a chroot at the end. Raises ConnectError where the
-    library cannot make anything of it. Times are seconds.
+    `hosts` is the library's own connect string: address:port,… with a chroot at the end. Raises ConnectError if the
+    library refuses it. Times are seconds.
     """
 
     __slots__ = ("_limit_s", "_number", "_owner", "fired", "pending", "ready", "watches")
@@ -52,7 +52,7 @@ class Handle(LoopDriver):
         super().__init__(library)
         self._owner = owner
         self._limit_s = operation_timeout_s
-        # In the order of their deadlines, as all have the same time.
+        # In the order of their deadlines: all have the same time limit.
         self.pending: dict[int, Call] = {}
         self.ready: list[Call] = []
         self.fired: list[tuple[int, str]] = []
@@ -71,16 +71,16 @@ class Handle(LoopDriver):
         if not self.pointer:
             raise ConnectError(f"the library takes no session with {hosts}: {completions.last_log or 'no reason'}")
         completions.sessions[self._number] = self
-        # Otherwise every zookeeper_interest looks all addresses up again.
+        # Otherwise every zookeeper_interest resolves all addresses again.
         lib.zoo_set_servers_resolution_delay(self.pointer, -1)
         for scheme, credential in credentials:
-            # Nobody waits for the answer, hence number 0: a refusal ends the handle.
+            # Number 0 has no waiter: a refusal ends the handle.
             lib.zoo_add_auth(self.pointer, scheme.encode(), credential, len(credential), completions.on_void, 0)
         self._update()
 
     @property
     def member(self) -> str:
-        """The member that the library is connected to, or tries to be: address:port."""
+        """The member (address:port) that the library is connected to, or tries to connect to."""
         return self._text(self._lib.zoo_get_current_server(self.pointer))
 
     @property
@@ -90,13 +90,13 @@ class Handle(LoopDriver):
 
     @property
     def session_timeout_s(self) -> float:
-        """The session's time limit as the ensemble has granted it; as asked for before that."""
+        """The session's time limit as granted by the ensemble, seconds; until then as requested."""
         return float(self._lib.zoo_recv_timeout(self.pointer)) / 1000
 
     # ---- In the greenlets of users.
 
     def begin(self, watch: tuple[int, str, Watch] | None = None) -> Call:
-        """Return what the next call of the library is to be given the number of, for `finish`."""
+        """Return a call for `finish`; pass its number to the library."""
         completions = self._library.completions
         number = completions.next_number()
         call = Call(self, number, monotonic() + self._limit_s, watch)
@@ -104,9 +104,9 @@ class Handle(LoopDriver):
         return call
 
     def finish(self, call: Call, code: int, size_bytes: int) -> Any:
-        """Wait for the operation that the library took with this code; return its result.
+        """Wait for an operation and return its result. Raises ClientError.
 
-        `size_bytes` is what was handed to the library, without the frame. Raises ClientError.
+        `code` is what the library's function returned; `size_bytes` is the size of its arguments.
         """
         if code != cdef.OK:
             self._forget(call)
@@ -136,21 +136,15 @@ class Handle(LoopDriver):
         raise self._library.error(call.code)
 
     def close(self, farewell_s: float = 0.0) -> None:
-        """Give everything back; whoever waits gets ConnectionLossError. To be called once.
+        """Release everything; waiting operations get ConnectionLossError. Call it once.
 
-        With `farewell_s` the ensemble is told that the session ends, and has that long to answer: then its ephemeral
-        nodes are gone. Otherwise the session ends by its time limit.
+        With `farewell_s` the ensemble is asked to end the session, and has that long to answer. Otherwise the session
+        ends by its time limit.
         """
         self._library.completions.sessions.pop(self._number, None)
         self._fail_pending(cdef.CONNECTION_LOSS)
         self.watches.drain()
         self._release(farewell_s)
-
-    # ---- Called by the completions, in the middle of a call of the library.
-
-    def add_watch(self, kind: int, path: str, watch: Watch) -> None:
-        """Remember a watch that the server has set."""
-        self.watches.add(kind, path, watch)
 
     # ---- Called by the loop.
 

@@ -18,7 +18,7 @@ from zk_locust.contract.errors import (
     server_error,
 )
 
-# The first that loads is taken. The variant with threads (libzookeeper_mt) has no zookeeper_interest.
+# The first that loads is used. The variant with threads (libzookeeper_mt) has no zookeeper_interest.
 NAMES: tuple[str, ...] = ("libzookeeper_st.so.2", "libzookeeper_st.so")
 
 _SETTING: Final = "--client"
@@ -56,7 +56,7 @@ class Library:
 
 
 def load() -> Library:
-    """Return the library. Raises ConfigurationError, which says what was looked for, where there is none of use."""
+    """Return the library. Raises ConfigurationError if it is missing or too old."""
     return _load(NAMES)
 
 
@@ -67,9 +67,9 @@ def _load(names: tuple[str, ...]) -> Library:
     lib = _open(ffi, names)
     lacking = [name for name in cdef.NEEDED if not hasattr(lib, name)]
     if lacking:
-        problem = f"the library that was found is too old, it lacks {', '.join(lacking)}"
+        problem = f"the installed library is too old: it lacks {', '.join(lacking)}"
         raise ConfigurationError(_SETTING, _VALUE, problem, _REMEDY)
-    # The library logs to stderr by itself. Errors only, and those to the handle's callback.
+    # Errors only, and to the handle's callback instead of stderr.
     lib.zoo_set_debug_level(cdef.LOG_ERRORS)
     return Library(
         ffi,

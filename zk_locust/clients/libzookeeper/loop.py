@@ -1,13 +1,13 @@
 """Driving one handle of the library (`zhandle_t`) from the gevent loop.
 
 The library never waits by itself: `zookeeper_interest` says which descriptor to watch, for what, and when to call
-again, `zookeeper_process` does what is due (zookeeper.h). For an operation that is `zoo_a…` with its send, one wake-up
-of the loop, and `zookeeper_process` with its receive. `zookeeper_interest` is called only where its answer can differ:
-after a change of the connection, while something is left to send, and when the time it gave is over. That time only
-moves away while there is traffic, so one timer is enough, which is set again when it has run out.
+again; `zookeeper_process` does what is due (zookeeper.h). So an operation is `zoo_a…`, which sends, one wake-up of the
+loop, and `zookeeper_process`, which receives. `zookeeper_interest` is called only if its answer can change: after a
+change of the connection, while something is left to send, and when its time is over. Traffic only extends that time, so
+one timer suffices; it is set again when it fires.
 
-The library closes its descriptor within whatever call finds the connection broken. The watcher is stopped right
-after that call, before anything else can run: libev must never wait for a closed descriptor.
+The call that finds a connection broken also closes its descriptor. The watcher is stopped right after that call: libev
+must never wait for a closed descriptor.
 """
 
 import time
@@ -18,7 +18,7 @@ from gevent import get_hub
 from zk_locust.clients.libzookeeper import cdef, farewell
 from zk_locust.clients.libzookeeper.library import Library
 
-# After an error the library has another member to try, or a pause to ask for, at once.
+# After an error the library tries another member, or asks for a pause, at once.
 RETRY_S: Final = 0.001
 
 _READ: Final = 1
@@ -28,10 +28,9 @@ monotonic: Final = time.monotonic
 
 
 class LoopDriver:
-    """The watcher and the timer of one handle, from `open` to `release`, in one hub's thread.
+    """The watcher and the timer of one handle, in one hub's thread.
 
-    What is done with the handle is up to the class that extends this one. None of its hooks is called in the middle
-    of a call of the library, and none may wait.
+    A subclass uses the handle. Its hooks are never called within a call of the library, and must not wait.
     """
 
     __slots__ = (
@@ -66,7 +65,7 @@ class LoopDriver:
         self._events = 0
         self._timer: Any = None
         self._due = 0.0
-        # Connected, with nothing left to send: no call of the library but one that fails changes the descriptor.
+        # Connected, with nothing left to send: only a call that fails changes the descriptor now.
         self._settled = False
         self.connected = False
         self.problem = "no member has answered"
@@ -75,7 +74,7 @@ class LoopDriver:
     # ---- Hooks.
 
     def _next_deadline(self) -> float:
-        """Return when `_on_deadline` is to be called, on the monotonic clock; infinity for not at all."""
+        """Return when to call `_on_deadline`, on the monotonic clock; infinity for never."""
         raise NotImplementedError
 
     def _on_deadline(self) -> None:
@@ -87,11 +86,11 @@ class LoopDriver:
         raise NotImplementedError
 
     def _on_ended(self, code: int) -> None:
-        """Learn that the handle is of no further use: SESSION_EXPIRED or AUTH_FAILED."""
+        """Learn that the handle has ended: SESSION_EXPIRED or AUTH_FAILED."""
         raise NotImplementedError
 
     def _deliver(self) -> None:
-        """Hand on what a call of the library has brought. Called in the hub."""
+        """Hand on what a call of the library has received. Called in the hub."""
         raise NotImplementedError
 
     # ---- Called by the loop.
@@ -111,7 +110,7 @@ class LoopDriver:
     def _on_time(self) -> None:
         code = cdef.NOTHING
         if self.connected:
-            # A hub that was blocked sees the timer first: what has come in the meantime counts.
+            # A blocked hub sees the timer first: replies that have come meanwhile count.
             code = self._process(self.pointer, self._library.read)
         self._on_deadline()
         self._after(code)
@@ -120,13 +119,13 @@ class LoopDriver:
     # ---- The connection.
 
     def _after(self, code: int) -> None:
-        """Follow the library to wherever a call that returned this code has brought it."""
+        """Follow the library after a call that returned this code."""
         if code != cdef.OK and code != cdef.NOTHING:
             self._lose(code)
         self._update()
 
     def _update(self) -> None:
-        """Watch what the library wants watched, and set the timer to when it wants to be called."""
+        """Watch the descriptor and set the timer as the library asks."""
         library = self._library
         code = self._lib.zookeeper_interest(self.pointer, self._descriptor, self._interest, self._time_left)
         state = self._state(self.pointer)
@@ -165,12 +164,11 @@ class LoopDriver:
         completions.last_log = ""
 
     def _drop_connection(self) -> None:
-        """Have the library drop a connection on which it could not send, with all that was under way.
+        """Have the library drop a connection on which a send failed, with all outstanding requests.
 
-        A send that fails closes the descriptor, and leaves in the library's queues what was sent and what was cut in
-        the middle: a new connection would begin with half a frame, and no reply would be the expected one
-        (`nonblocking_send`). There is one way to have it drop all that and keep the session: the next connection fails
-        as well.
+        A failed send closes the descriptor, and leaves sent and partly sent requests in the library's queues
+        (`nonblocking_send`): a new connection would begin with half a frame, and no reply would match. The library
+        drops these requests and keeps the session only if the next connection fails too.
         """
         self._lose(cdef.CONNECTION_LOSS)
         code = self._lib.zookeeper_interest(self.pointer, self._descriptor, self._interest, self._time_left)
@@ -199,17 +197,17 @@ class LoopDriver:
             io.close()
 
     def _wake_at(self, due: float) -> None:
-        """Have `_on_time` called then, or earlier where a deadline comes before that."""
+        """Have `_on_time` called at `due`, or at the next deadline if that is earlier."""
         self._due = due = min(due, self._next_deadline())
         if self._timer is not None:
             self._timer.stop()
             self._timer.close()
-        # The loop's own clock may be that of its last turn, hence the update.
+        # The update: the loop's clock may be that of its last turn.
         self._timer = self._hub.loop.timer(max(due - monotonic(), 0.0))
         self._timer.start(self._on_time, update=True)
 
     def _release(self, farewell_s: float) -> None:
-        """Close the handle, after a farewell of at most so many seconds where there is a connection for one."""
+        """Close the handle; if it is connected, first end the session within `farewell_s`."""
         self._stop_io()
         if self._timer is not None:
             self._timer.stop()

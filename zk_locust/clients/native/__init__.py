@@ -1,11 +1,11 @@
 """The native client: ZooKeeper's wire protocol on gevent sockets.
 
-client.py       the public face
+client.py       the public interface
 session.py      fail-over, resumption, expiry      handshake.py   from an address to a session
 connection.py   the socket, framing, matching      pulse.py       time limits
 watches.py      one-shot watches                   callbacks.py   where users' callbacks run
-requests.py     requests as values                 pipeline.py    many of them under way
-protocol.py, jute.py, paths.py, hosts.py           the bytes, the paths, the connect string
+requests.py     requests as values                 pipeline.py    many outstanding requests
+protocol.py, jute.py, paths.py                     the bytes, the paths
 """
 
 from zk_locust.clients.native.client import NativeClient

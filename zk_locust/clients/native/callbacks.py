@@ -1,4 +1,4 @@
-"""Users' callbacks, run one after another in a greenlet of their own, so that each may itself issue operations."""
+"""Users' callbacks, run one after another in their own greenlet, so that each may issue operations."""
 
 import sys
 from collections import deque
@@ -9,9 +9,9 @@ import gevent
 
 
 class CallbackQueue:
-    """Callbacks in the order of what they tell, as in ZooKeeper's event thread. The greenlet lives while there are any.
+    """Callbacks in the order of their events, as in ZooKeeper's event thread. The greenlet lives while there are any.
 
-    What a callback raises is reported by gevent's hub, on stderr, and ends nothing else.
+    gevent's hub reports what a callback raises, on stderr. The other callbacks still run.
     """
 
     __slots__ = ("_greenlet", "_hub", "_queue")
@@ -28,7 +28,7 @@ class CallbackQueue:
             self._greenlet = gevent.spawn(self._run)
 
     def clear(self) -> None:
-        """Forget what has not been called; a callback that runs now goes on."""
+        """Forget waiting callbacks; the running one continues."""
         self._queue.clear()
 
     def _run(self) -> None:
@@ -41,6 +41,6 @@ class CallbackQueue:
                     self._hub.handle_error(callback, *sys.exc_info())
         finally:
             self._greenlet = None
-            # A callback may end its own greenlet; the others are not concerned.
+            # A callback may end its own greenlet; the others still run.
             if self._queue:
                 self._greenlet = gevent.spawn(self._run)

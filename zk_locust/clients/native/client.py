@@ -1,4 +1,4 @@
-"""The native client: ZooKeeper's wire protocol on a gevent socket, one session, two system calls an operation."""
+"""The native client: ZooKeeper's wire protocol on a gevent socket, one session, two system calls per operation."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, overload
@@ -7,14 +7,14 @@ import gevent
 from kazoo.protocol.states import ZnodeStat
 
 from zk_locust.clients.interface import ClientSettings, Watch
-from zk_locust.clients.native import hosts, jute, pipeline, protocol
+from zk_locust.clients.native import jute, pipeline, protocol
 from zk_locust.clients.native.connection import Connection
 from zk_locust.clients.native.handshake import Credential
-from zk_locust.clients.native.hosts import Address
 from zk_locust.clients.native.paths import server_paths
 from zk_locust.clients.native.requests import Create, Request, Result, Step, multi_body, multi_results
 from zk_locust.clients.native.session import Listener, Session
 from zk_locust.clients.native.watches import CHILD, DATA, EXIST
+from zk_locust.contract.connect_string import Address
 from zk_locust.contract.errors import ConnectionLossError, NoNodeError, OperationTimeoutError, ServerError
 
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
@@ -27,16 +27,15 @@ _length = jute.INT.pack
 
 
 class NativeClient:
-    """A ZooKeeperClient of its own. Greenlets may share one; each gets the reply to its own request.
+    """A ZooKeeperClient in Python. Greenlets may share one.
 
-    An operation that is issued while the session has no connection waits for one, up to the operation's time limit,
-    and then, once it is sent, up to the same limit for its reply. An operation that is under way when the connection
-    goes is undecided: ConnectionLossError. Nothing is tried again by itself. All methods raise
-    `zk_locust.contract.errors.ClientError` and its kinds only.
+    An operation without a connection waits for one, up to the operation's time limit; once sent, it waits up to the
+    same limit for its reply. If the connection is lost meanwhile, the operation is undecided: ConnectionLossError. No
+    operation is repeated. All methods raise only `zk_locust.contract.errors.ClientError` and its subclasses.
 
-    `credentials` are (scheme, credential), e.g. `("digest", b"user:password")`, given to every member that the client
-    connects to. A reply longer than `max_frame_bytes` is a ProtocolError. Raises ConfigurationError for a connect
-    string that cannot be read. To be used in one thread only.
+    `credentials` are (scheme, credential), e.g. `("digest", b"user:password")`; every member gets them. A reply longer
+    than `max_frame_bytes` is a ProtocolError. Raises ConfigurationError for an invalid connect string. Use a client in
+    one thread only.
     """
 
     __slots__ = ("_closed", "_paths", "_session", "settings")
@@ -49,7 +48,7 @@ class NativeClient:
         max_frame_bytes: int = MAX_FRAME_BYTES,
     ) -> None:
         self.settings = settings
-        connect_string = hosts.parse(settings.hosts)
+        connect_string = settings.connect_string()
         self._paths = server_paths(connect_string.chroot)
         self._session = Session(settings, connect_string, self._paths, credentials, max_frame_bytes)
         self._closed = False
@@ -68,7 +67,7 @@ class NativeClient:
 
     @property
     def member(self) -> Address | None:
-        """Where the member listens to which the session is connected now."""
+        """The address of the member that the session is connected to now."""
         connection = self._session.connection
         return connection.peer if connection is not None else None
 
@@ -79,7 +78,7 @@ class NativeClient:
 
     @property
     def session_timeout_s(self) -> float:
-        """The session's time limit in seconds as the ensemble has granted it; as asked for before that."""
+        """The session's time limit as granted by the ensemble, seconds; until then as requested."""
         return self._session.timeout_s
 
     def start(self) -> None:
@@ -89,11 +88,11 @@ class NativeClient:
         self._session.start()
 
     def stop(self) -> None:
-        """End the session in good order: its ephemeral nodes are gone afterwards. It can be started again."""
+        """Close the session: its ephemeral nodes are gone afterwards. It can be started again."""
         self._session.stop()
 
     def close(self) -> None:
-        """Give everything back, at once; a session that was not stopped ends by its time limit. May be called again."""
+        """Release everything at once; a session that was not stopped ends by its time limit. May be called again."""
         self._closed = True
         self._session.end()
         self._session.forget_callbacks()
@@ -101,15 +100,15 @@ class NativeClient:
     def add_listener(self, listener: Listener) -> None:
         """Have a callback called with kazoo's KazooState at each change.
 
-        CONNECTED: usable. SUSPENDED: no connection at the moment. LOST: the session has ended, with its ephemeral nodes
-        and watches; CONNECTED after that is a new one. The callback may issue operations.
+        CONNECTED: usable. SUSPENDED: no connection now. LOST: the session has ended, with its ephemeral nodes and
+        watches; the next CONNECTED is a new session. The callback may issue operations.
         """
         self._session.add_listener(listener)
 
     def add_auth(self, scheme: str, credential: bytes) -> None:
-        """Add an identity to the session, now and at each member that it moves to.
+        """Add an identity to the session, at this and all later members.
 
-        Raises AuthFailedError where the ensemble refuses it; the client is then of no further use until it is stopped.
+        Raises AuthFailedError if the ensemble refuses it; the client is then unusable until it is stopped.
         """
         connection = self._session.connection
         if connection is not None:
@@ -197,10 +196,7 @@ class NativeClient:
             raise connection.malformed(error) from None
 
     def multi(self, steps: Sequence[Step]) -> list[Result]:
-        """Carry out all steps or none; return what each came to.
-
-        Raises the error of the step that made it fail; its message says which.
-        """
+        """Carry out all steps or none; return their results. Raises the error of the step that failed."""
         connection = self._connection()
         reply = connection.call(protocol.MULTI, multi_body(steps, self._paths))
         try:
@@ -209,9 +205,9 @@ class NativeClient:
             raise connection.malformed(error) from None
 
     def pipeline(self, requests: Iterable[Request], *, window: int = PIPELINE_WINDOW) -> Iterator[Result | ServerError]:
-        """Send requests without waiting for each, at most `window` under way; yield what each came to, in order.
+        """Send requests, at most `window` outstanding; yield their results in order.
 
-        A request that the server refuses yields its ServerError. Everything else is raised, and ends the pipeline.
+        A refused request yields its ServerError. Any other error is raised, and ends the pipeline.
         """
         yield from pipeline.run(self._connection(), requests, self._paths, window)
 

@@ -1,12 +1,12 @@
-"""One connection to one member: frames in and out, and each reply to whom it belongs.
+"""One connection to one member: it sends and receives frames, and hands each reply to its waiter.
 
-The hub's callback for the socket is the only reader, and its watcher stays started for as long as the connection
-lives. So an operation costs two system calls: its greenlet sends and switches to the hub, and the callback receives
-and switches straight back. Nothing is allocated or armed for it: time limits are kept by `pulse`.
+The hub's callback for the socket is the only reader, and its watcher stays started as long as the connection lives. So
+an operation costs two system calls: its greenlet sends and switches to the hub; the callback receives and switches
+back. `pulse` keeps the time limits, so an operation allocates no timer.
 
-ZooKeeper answers in the order of the requests (programmer's guide, "Consistency Guarantees"). The waiters therefore
-stand in a queue, and a reply must carry the xid of the first. A waiter that has left (its greenlet was killed, its
-time was over) leaves `ABANDONED` in its place, so that its reply is skipped when it comes.
+ZooKeeper answers in the order of the requests (programmer's guide, "Consistency Guarantees"). So the waiters form a
+queue, and a reply must carry the xid of the first. A waiter whose greenlet was killed, or whose time is over, is
+replaced by `ABANDONED`, which drops its reply.
 
 A waiter is a greenlet, or anything else with `switch(reply)` and `throw(error)`. Both are called in the hub only.
 """
@@ -20,8 +20,8 @@ from typing import Any, Final, Protocol
 from gevent import getcurrent
 
 from zk_locust.clients.native import jute, protocol, pulse
-from zk_locust.clients.native.hosts import Address
 from zk_locust.clients.request_size import loss_over_size
+from zk_locust.contract.connect_string import Address
 from zk_locust.contract.errors import (
     AuthFailedError,
     ClientError,
@@ -39,7 +39,7 @@ RECEIVE_BYTES_MAX: Final = 1024 * 1024
 
 _MAX_XID: Final = protocol.MAX_XID
 _HEADER: Final = jute.RECORD
-# What counts as a reply's length: at least a header.
+# The least length of a reply: its header.
 _SHORTEST: Final = _HEADER - 4
 
 _request = protocol.REQUEST.pack
@@ -85,7 +85,7 @@ ABANDONED: Final = _Abandoned()
 
 
 class Connection:
-    """An established connection. `last_zxid` is the newest transaction that a reply has told of."""
+    """An established connection. `last_zxid` is the newest transaction in a reply."""
 
     __slots__ = (
         "_auth_waiters",
@@ -130,7 +130,7 @@ class Connection:
         self._sock = sock
         self._send: Callable[[bytes], int] = sock.send
         self._receive = sock.recv
-        # Nothing longer than the limit can then come in one piece: the fast way of reading need not check.
+        # At most the limit is received at once, so the fast path need not check lengths.
         self._receive_least = self._receive_bytes = min(RECEIVE_BYTES, max_frame_bytes)
         self._hub = hub
         self._switch = hub.switch
@@ -159,10 +159,10 @@ class Connection:
     # ---- In the greenlets of users.
 
     def call(self, opcode: int, body: bytes) -> bytes:
-        """Send a request and wait for its reply; return the reply's whole frame.
+        """Send a request, wait for its reply, and return the reply's complete frame.
 
-        Raises what `server_error` makes of the reply's code, ConnectionLossError, SessionExpiredError,
-        OperationTimeoutError, ProtocolError.
+        Raises ConnectionLossError, SessionExpiredError, OperationTimeoutError, ProtocolError, or the error of the
+        reply's code (`server_error`).
         """
         xid = self._next_xid
         frame = _request(len(body) + 8, xid, opcode) + body
@@ -183,11 +183,11 @@ class Connection:
             raise
         if type(reply) is not bytes:
             self._abandon(xid)
-            raise RuntimeError(f"somebody else has switched to a greenlet that waits for a reply: {reply!r}")
+            raise RuntimeError(f"external code switched to a greenlet that waits for a reply: {reply!r}")
         return reply
 
     def submit(self, requests: Sequence[tuple[int, bytes]], waiter: Waiter) -> None:
-        """Send requests (operation code and record) in one piece; each reply or error goes to the same waiter.
+        """Send requests (operation code, record) in one piece; all replies and errors go to one waiter.
 
         Raises ConnectionLossError or SessionExpiredError; then the waiter gets nothing.
         """
@@ -201,9 +201,9 @@ class Connection:
         self._pending.extend([waiter] * len(requests))
 
     def authenticate(self, scheme: str, credential: bytes) -> None:
-        """Add an identity to the connection; return when the server has taken it. Raises as `call` does.
+        """Add an identity to the connection; return when the server has accepted it. Raises as `call` does.
 
-        The caller sets the time limit: these replies stand outside of the order of the others.
+        The caller sets the time limit: these replies are not in the order of the others.
         """
         self.write(protocol.auth_frame(scheme, credential))
         waiters, waiter = self._auth_waiters, getcurrent()
@@ -225,7 +225,7 @@ class Connection:
             self._hold_back(frame[sent:])
 
     def malformed(self, error: Exception) -> ProtocolError:
-        """Give the connection up because of a reply that makes no sense, and return the error to raise."""
+        """Close the connection because of a malformed reply, and return the error to raise."""
         reason = f"{self.peer}: {error}"
         self.abort(ProtocolError, reason)
         return ProtocolError(reason)
@@ -233,19 +233,19 @@ class Connection:
     # ---- In any greenlet.
 
     def abort(self, kind: type[ClientError], reason: str) -> None:
-        """Close the connection, have everybody who waits for a reply get the error, and tell the owner. Only once."""
+        """Close the connection, pass the error to all waiters and the owner. A second call does nothing."""
         if self._lost is not None:
             return
         self._lost = kind, reason
         self._pulse.leave(self)
-        # Watchers go before the descriptor: libev ends the process over a watcher of a closed one.
+        # Close the watchers first: libev ends the process over a watcher of a closed descriptor.
         for watcher in (self._read_watcher, self._write_watcher):
             if watcher is not None:
                 watcher.stop()
                 watcher.close()
         self._read_watcher = self._write_watcher = None
         self._sock.close()
-        # From here on each send raises EBADF.
+        # From now on each send raises EBADF.
         self._send = self._sock.send
         self._backlog = self._partial = None
         self._hub.loop.run_callback(self._fail_waiters, kind, reason)
@@ -264,7 +264,7 @@ class Connection:
         raise (kind if kind is SessionExpiredError else ConnectionLossError)(reason)
 
     def _hold_back(self, rest: bytes) -> None:
-        # The socket's buffer is full. Until it has taken everything, what is sent goes behind the backlog.
+        # The socket's buffer is full. New frames go behind the backlog until it is sent.
         backlog = self._backlog = bytearray(rest)
 
         def append(frame: bytes) -> int:
@@ -300,7 +300,7 @@ class Connection:
                     return
             self._read_frames(data)
         except BaseException:
-            # Only a waiter without gevent's own protection gets here; without this, gevent stops the watcher.
+            # Only a waiter that is no greenlet can raise here. gevent would stop the watcher.
             self._hub.handle_error(self, *sys.exc_info())
 
     def _read_frames(self, data: bytes) -> None:
@@ -325,7 +325,7 @@ class Connection:
             try:
                 self._take(frame)
             except BaseException:
-                # As in _on_readable, and the frames behind this one are still to be taken.
+                # As in _on_readable; the next frames must still be read.
                 self._hub.handle_error(self, *sys.exc_info())
             if self._lost is not None:
                 return
@@ -398,7 +398,7 @@ class Connection:
                 self._hub.loop.run_callback(self._fail_waiters, kind, reason)
 
     def tick(self) -> None:
-        """Do what the time limits ask for: give up, ping, end operations whose time is over."""
+        """Apply the time limits: close the connection, ping, end overdue operations."""
         limits = self._limits
         if self._heard:
             self._heard = False
@@ -419,7 +419,7 @@ class Connection:
             self._ping()
         marks = self._marks
         if self._pending:
-            # A mark is what was to be sent next at that tick: everything before it is older than the mark.
+            # A mark is the next xid at a tick: requests before it are older than that tick.
             marks.append(sent)
             if len(marks) > limits.operation:
                 self._end_overdue((marks.pop(0) - self._head) % _MAX_XID)
@@ -430,10 +430,10 @@ class Connection:
         try:
             self.write(protocol.PING_FRAME)
         except ClientError:
-            return  # Whoever is concerned has been told by abort.
+            return  # abort has told the waiters
 
     def _end_overdue(self, count: int) -> None:
-        # A mark whose requests have all been answered gives a huge count.
+        # A mark whose requests are all answered gives a huge count.
         if count > len(self._pending):
             return
         limit_s = self._limits.operation * self._limits.interval_s

@@ -1,4 +1,4 @@
-"""From an address to a session: resolve, connect, ask for the session, authenticate, all within one time limit."""
+"""From an address to a session: resolve, connect, request the session, authenticate, within one time limit."""
 
 import _socket
 import errno
@@ -12,17 +12,17 @@ from gevent.socket import getaddrinfo
 
 from zk_locust.clients.native import jute, protocol
 from zk_locust.clients.native.connection import READ, WRITE
-from zk_locust.clients.native.hosts import Address
+from zk_locust.contract.connect_string import Address
 from zk_locust.contract.errors import AuthFailedError, ConnectError, ProtocolError
 
-# No frame of a handshake comes near this.
+# Much more than any frame of a handshake.
 _LONGEST_FRAME: Final = 4096
 
 Credential = tuple[str, bytes]
 
 
 class SessionRequest(NamedTuple):
-    """What a connection is asked to carry: a new session, or this one."""
+    """The session that a connection requests: a new one, or this one."""
 
     last_zxid: int
     timeout_ms: int
@@ -34,9 +34,9 @@ class SessionRequest(NamedTuple):
 def shake_hands(
     hub: Any, address: Address, request: SessionRequest, timeout_s: float
 ) -> tuple[_socket.socket, protocol.ConnectResponse]:
-    """Return a socket that carries the session, and what the server has granted. The socket does not block.
+    """Return a non-blocking socket with the session, and what the server has granted.
 
-    Raises ConnectError, SessionExpiredError, AuthFailedError, ProtocolError; nothing is left open then.
+    Raises ConnectError, SessionExpiredError, AuthFailedError, ProtocolError; the socket is then closed.
     """
     problem: Exception | None = None
     too_late = ConnectError(f"{address}: no session within {timeout_s:.3g} s")
@@ -68,7 +68,7 @@ def _resolve(address: Address) -> list[tuple[int, Any]]:
             _socket.inet_pton(family, address.host)
         except OSError:
             continue
-        # A literal address needs no look-up, which would take a thread.
+        # A literal address needs no resolver thread.
         return [(family, tuple(address))]
     try:
         found = getaddrinfo(address.host, address.port, 0, socket.SOCK_STREAM)
@@ -87,7 +87,7 @@ def _connect(hub: Any, sock: _socket.socket, sockaddr: Any) -> None:
     if code:
         raise OSError(code, os.strerror(code))
     if sock.getsockname() == sock.getpeername():
-        # On loopback a port where nobody listens may be given to the connecting side itself.
+        # On loopback, a socket may connect to itself if its own port is the one without a listener.
         raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
 

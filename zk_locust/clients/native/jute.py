@@ -1,10 +1,10 @@
-"""Jute, ZooKeeper's record format: what the bytes on the wire mean.
+"""Jute, ZooKeeper's record format.
 
 Source: ZooKeeper's `zookeeper-jute/src/main/resources/zookeeper.jute` and `BinaryOutputArchive`. Integers are
 big-endian; a string is its length in bytes (int) and UTF-8; a buffer is its length and the bytes; a vector is its
 count and the elements; length -1 is null, any other negative one an error; a boolean is one byte.
 
-The readers of replies take a whole frame, with its length in front, so that no copy of the body is needed:
+The readers take a complete frame with its length in front, so the body need not be copied:
 
     length int | xid int | zxid long | error int | record
 """
@@ -26,7 +26,7 @@ STAT: Final = Struct("!qqqqiiiqiiq")
 REPLY: Final = Struct("!iiqi")
 RECORD: Final = REPLY.size
 
-# What the readers raise where a record is not what it should be.
+# What the readers raise for a malformed record.
 MALFORMED: Final = (ProtocolError, StructError, UnicodeDecodeError)
 
 _pack_int = INT.pack
@@ -121,7 +121,7 @@ def buffer_at(data: bytes, offset: int) -> tuple[bytes, int]:
 def _strings_at(data: bytes, offset: int) -> tuple[list[str], int]:
     count = _int_at(data, offset)[0]
     offset += 4
-    # Each string takes four bytes at least: a count beyond that is not worth a loop. -1 is null, which reads as none.
+    # Each string takes at least four bytes, so a higher count is malformed. -1 is null, which reads as none.
     if not -1 <= count <= (len(data) - offset) // 4:
         raise ProtocolError(f"{count} strings in a record of {len(data)} bytes")
     names: list[str] = []

@@ -1,29 +1,20 @@
-"""Paths: checked and put below the chroot once, then taken from a cache that all sessions of a process share."""
+"""Paths, checked and put below the chroot once; all sessions of a process share the cache."""
 
-import re
 from functools import lru_cache
 from typing import Final
 
 from zk_locust.clients.native import jute
 from zk_locust.contract.errors import BadArgumentsError
+from zk_locust.contract.node_path import is_node_path
 
-# What ZooKeeper's PathUtils.validatePath accepts. Java's characters are UTF-16, so none beyond the basic plane.
-_FORBIDDEN = "\x00-\x1f\x7f-\x9f\ud800-\uf8ff\ufff0-\uffff\U00010000-\U0010ffff"
-_VALID = re.compile(rf"/|(?:/(?!\.\.?(?:/|\Z))[^/{_FORBIDDEN}]+)+")
-
-# Some 200 bytes each. A workload over more nodes than this pays about a microsecond an operation.
+# Some 200 bytes each. A workload over more nodes pays about a microsecond per operation.
 CACHE_LIMIT: Final = 16_384
 
 
-def is_valid(path: str) -> bool:
-    """Return whether a node can have this path."""
-    return _VALID.fullmatch(path) is not None
-
-
 class ServerPaths(dict[str, bytes]):
-    """The client's paths as jute strings of the server's paths: `paths["/a"]` with chroot `/c` is that of `/c/a`.
+    """The server's paths as jute strings, by the client's: with chroot `/c`, `paths["/a"]` is that of `/c/a`.
 
-    Looking up a path that is none raises BadArgumentsError, with what the server would have said.
+    An invalid path raises BadArgumentsError, as the server would.
     """
 
     __slots__ = ("chroot",)
@@ -33,8 +24,8 @@ class ServerPaths(dict[str, bytes]):
         self.chroot = chroot
 
     def __missing__(self, path: str) -> bytes:
-        if not is_valid(path):
-            raise BadArgumentsError(f"{path!r} is no path: it starts with /, without empty names, . or ..")
+        if not is_node_path(path):
+            raise BadArgumentsError(f"{path!r} is no path; write e.g. /a/b, without empty names, . and ..")
         if len(self) >= CACHE_LIMIT:
             self.clear()
         encoded = self[path] = jute.string(self.server_path(path))
@@ -44,7 +35,7 @@ class ServerPaths(dict[str, bytes]):
         """Return the jute string of the start of a sequential node's path, which may end with a slash."""
         if not path.endswith("/") or path == "/":
             return self[path]
-        if not is_valid(path[:-1]):
+        if not is_node_path(path[:-1]):
             raise BadArgumentsError(f"{path!r} is no start of a path")
         return jute.string(self.chroot + path)
 

@@ -1,4 +1,4 @@
-"""Many requests under way at once: for filling a tree, where the round trip and not the server would set the pace."""
+"""Many outstanding requests at once: round trips would otherwise limit how fast a tree is filled."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from zk_locust.contract.errors import ClientError, ServerError
 
 
 class _Window:
-    """Takes the replies to what is under way; wakes its greenlet when enough have come."""
+    """Takes the replies to outstanding requests; wakes its greenlet when enough have come."""
 
     __slots__ = ("_greenlet", "_hub", "_wanted", "failure", "replies")
 
@@ -55,13 +55,13 @@ class _Window:
 def run(
     connection: Connection, requests: Iterable[Request], paths: ServerPaths, window: int
 ) -> Iterator[Result | ServerError]:
-    """Send the requests, at most `window` under way, and yield what each came to, in their order.
+    """Send the requests, at most `window` outstanding; yield their results in order.
 
-    A request that the server refuses yields its ServerError and the others go on. Everything else is raised, once what
-    came before it has been yielded; what was under way then is undecided: ConnectionLossError, SessionExpiredError,
-    OperationTimeoutError, ProtocolError, and BadArgumentsError for a path that is none.
+    A refused request yields its ServerError, and the others continue. Any other error is raised after the results
+    before it; outstanding requests are then undecided. These are ConnectionLossError, SessionExpiredError,
+    OperationTimeoutError, ProtocolError, and BadArgumentsError for an invalid path.
     """
-    # Half a window is sent in one piece while the other half is under way.
+    # Half a window is sent in one piece while the other half is outstanding.
     piece = max(window // 2, 1)
     source = iter(requests)
     replies = _Window()

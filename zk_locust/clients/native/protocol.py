@@ -31,7 +31,7 @@ XID_EVENT: Final = -1
 XID_PING: Final = -2
 XID_AUTH: Final = -4
 XID_SET_WATCHES: Final = -8
-# Requests count from 1 and start again, so that they never meet the reserved ones.
+# Requests count from 1 and start over, so they never equal a reserved xid.
 MAX_XID: Final = 2**31 - 1
 
 SESSION_EXPIRED: Final = -112
@@ -43,7 +43,7 @@ PING_FRAME: Final = REQUEST.pack(8, XID_PING, PING)
 NO_SESSION: Final = 0
 NO_PASSWORD: Final = bytes(16)
 
-# The server refuses larger requests than jute.maxbuffer (1 MiB): watches are set again in pieces, as ClientCnxn does.
+# The server refuses requests above jute.maxbuffer (1 MiB): watches are set again in pieces, as in ClientCnxn.
 SET_WATCHES_LIMIT: Final = 128 * 1024
 
 _CONNECT_REQUEST = Struct("!iqiq")
@@ -51,7 +51,7 @@ _CONNECT_RESPONSE = Struct("!iiq")
 
 
 class ConnectResponse(NamedTuple):
-    """What the server grants: the session time limit in milliseconds, the session and its password."""
+    """What the server grants: the session's time limit (ms), id and password."""
 
     timeout_ms: int
     session_id: int
@@ -59,12 +59,12 @@ class ConnectResponse(NamedTuple):
 
 
 def request_frame(xid: int, opcode: int, body: bytes) -> bytes:
-    """Return the whole frame of a request."""
+    """Return the complete frame of a request."""
     return REQUEST.pack(len(body) + 8, xid, opcode) + body
 
 
 def connect_frame(last_zxid: int, timeout_ms: int, session_id: int, password: bytes) -> bytes:
-    """Return the frame that asks for a session, or for one again; never one with a read-only server."""
+    """Return the frame that requests a new session or an earlier one, but not from a read-only server."""
     body = _CONNECT_REQUEST.pack(0, last_zxid, timeout_ms, session_id) + jute.buffer(password) + b"\0"
     return jute.buffer(body)
 
@@ -72,8 +72,8 @@ def connect_frame(last_zxid: int, timeout_ms: int, session_id: int, password: by
 def read_connect_response(frame: bytes) -> ConnectResponse:
     """Read the first frame of a server (without its length).
 
-    Raises SessionExpiredError where the server does not know the session any more, ProtocolError for anything that
-    is no ConnectResponse. The last byte (readOnly) is absent in servers before 3.4.
+    Raises SessionExpiredError if the server no longer knows the session, ProtocolError for anything that is no
+    ConnectResponse. Servers before 3.4 do not send the last byte (readOnly).
     """
     try:
         _, timeout_ms, session_id = _CONNECT_RESPONSE.unpack_from(frame)
@@ -87,6 +87,15 @@ def read_connect_response(frame: bytes) -> ConnectResponse:
     return ConnectResponse(timeout_ms, session_id, password)
 
 
+def read_event(frame: bytes) -> tuple[int, str]:
+    """Return the event's number and the server's path of a notification. Raises one of `jute.MALFORMED`."""
+    number = jute.INT.unpack_from(frame, jute.RECORD)[0]
+    path, end = jute.string_at(frame, jute.RECORD + 8)
+    if end != len(frame):
+        raise ProtocolError(f"a notification that ends at {end} in a frame of {len(frame)} bytes")
+    return number, path
+
+
 def auth_frame(scheme: str, credential: bytes) -> bytes:
     """Return the frame of an AuthPacket."""
     return request_frame(XID_AUTH, AUTH, jute.INT.pack(0) + jute.string(scheme) + jute.buffer(credential))
@@ -95,7 +104,7 @@ def auth_frame(scheme: str, credential: bytes) -> bytes:
 def set_watches_frames(last_zxid: int, watches: Sequence[Sequence[str]]) -> Iterator[bytes]:
     """Return the frames of SetWatches for server paths with data, exist and child watches, in this order.
 
-    The server fires at once those whose node has changed since the zxid.
+    The server fires at once the watches whose node has changed since the zxid.
     """
     piece: tuple[list[str], list[str], list[str]] = ([], [], [])
     size = 0

@@ -1,8 +1,8 @@
-"""Time limits without a timer for each operation: one timer ticks for all connections that keep the same time.
+"""Time limits without a timer for each operation: one timer ticks for all connections with the same interval.
 
-An operation does not look at a clock. At each tick a connection compares what it has sent and heard with the tick
-before, so a limit is kept to within one tick (a twentieth of the limit), at no cost to the operation. A hub that was
-blocked for a while sees one tick, not many: what has come in the meantime is read before anything is given up.
+An operation does not read a clock. At each tick, a connection compares what it has sent and received with the previous
+tick. So a limit is exact to one tick (a twentieth of the limit) and costs the operation nothing. A hub that was blocked
+sees one tick, not many, and reads what has arrived before an operation fails.
 """
 
 import math
@@ -33,12 +33,12 @@ class Limits(NamedTuple):
     def of(cls, operation_timeout_s: float, session_timeout_s: float) -> "Limits":
         """Return the limits for an operation and for a session as the server granted it.
 
-        As in ZooKeeper's ClientCnxn a ping goes out after a third of the session's time limit without a request,
-        and the connection is dead after two thirds without an answer, which leaves a third to find another member.
+        As in ZooKeeper's ClientCnxn, a ping is sent after a third of the session's time limit without a request, and
+        the connection is lost after two thirds without an answer: a third is left to find another member.
         """
         third_s = session_timeout_s / 3
         interval_s = max(min(operation_timeout_s / 20, third_s / 4), SHORTEST_S)
-        # An operation is first seen at the tick after its start, silence and rest likewise: counted one less.
+        # Silence and rest are first seen at the tick after their start: counted one less.
         ping = max(int(third_s / interval_s) - 1, 1)
         silence = max(int(2 * third_s / interval_s) - 1, ping + 1)
         return cls(interval_s, math.ceil(operation_timeout_s / interval_s), ping, silence)

@@ -1,4 +1,4 @@
-"""Requests as values: what `NativeClient.pipeline` and `NativeClient.multi` take, and how each is put on the wire."""
+"""Requests as values, for `NativeClient.pipeline` and `NativeClient.multi`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _CREATE_TAIL: Final = tuple(OPEN_ACL + jute.INT.pack(flags) for flags in range(4
 
 _MULTI_HEADER = Struct("!ibi")
 _MULTI_END: Final = _MULTI_HEADER.pack(-1, 1, -1)
-# In a transaction that has failed: carried out and rolled back, and not tried (KeeperException.Code).
+# Steps of a failed transaction: rolled back, or not tried (KeeperException.Code).
 _ROLLED_BACK: Final = 0
 _NOT_TRIED: Final = -2
 
@@ -26,7 +26,7 @@ Result: TypeAlias = str | bytes | ZnodeStat | tuple[bytes, ZnodeStat] | list[str
 
 
 class Request(Protocol):
-    """One request whose reply needs nothing but the reply."""
+    """One request; its result follows from the reply alone."""
 
     @property
     def opcode(self) -> int:
@@ -34,11 +34,11 @@ class Request(Protocol):
         ...
 
     def body(self, paths: ServerPaths) -> bytes:
-        """Return the record. Raises BadArgumentsError for a path that is none."""
+        """Return the record. Raises BadArgumentsError for an invalid path."""
         ...
 
     def result(self, reply: bytes, paths: ServerPaths) -> Result:
-        """Return what the reply says. Raises one of `jute.MALFORMED`."""
+        """Return the result in the reply. Raises one of `jute.MALFORMED`."""
         ...
 
 
@@ -154,7 +154,7 @@ def multi_body(steps: Sequence[Step], paths: ServerPaths) -> bytes:
 
 
 def multi_results(reply: bytes, steps: Sequence[Step], paths: ServerPaths) -> list[Result]:
-    """Read a MultiResponse. Raises the error of the step that made the transaction fail, or one of `jute.MALFORMED`."""
+    """Read a MultiResponse. Raises the error of the step that failed, or one of `jute.MALFORMED`."""
     results: list[Result] = []
     offset = jute.RECORD
     for number, step in enumerate(steps):

@@ -1,8 +1,8 @@
-"""One ZooKeeper session over whatever connections it takes: fail-over, resumption, expiry, watches set again.
+"""One ZooKeeper session over several connections: fail-over, resumption, expiry, watches set again.
 
-Source: ZooKeeper's programmer's guide, "ZooKeeper Sessions". A lost connection is replaced by one to the next
-member, which is asked for the same session (id, password, newest transaction seen). A session that has ended is
-replaced by a new one; whoever waits at that moment gets SessionExpiredError, and the next operation uses the new one.
+Source: ZooKeeper's programmer's guide, "ZooKeeper Sessions". A lost connection is replaced by one to the next member,
+which is asked for the same session (id, password, newest transaction seen). An expired session is replaced by a new
+one: waiting operations get SessionExpiredError, later ones use the new session.
 """
 
 import _socket
@@ -15,16 +15,16 @@ from typing import Any, Final
 import gevent
 from gevent import get_hub, getcurrent
 from gevent.event import AsyncResult
-from kazoo.protocol.states import EventType, KazooState, KeeperState
+from kazoo.protocol.states import EventType, KazooState, KeeperState, WatchedEvent
 
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native import jute, protocol, pulse
 from zk_locust.clients.native.callbacks import CallbackQueue
 from zk_locust.clients.native.connection import Connection
 from zk_locust.clients.native.handshake import Credential, SessionRequest, shake_hands
-from zk_locust.clients.native.hosts import Address, ConnectString
 from zk_locust.clients.native.paths import ServerPaths
-from zk_locust.clients.native.watches import Watches, event
+from zk_locust.clients.native.watches import Watches
+from zk_locust.contract.connect_string import Address, ConnectString
 from zk_locust.contract.errors import (
     AuthFailedError,
     ClientError,
@@ -34,18 +34,18 @@ from zk_locust.contract.errors import (
     SessionExpiredError,
 )
 
-# Between rounds over all members; each wait is drawn from its upper half, so that thousands do not come at once.
+# Between rounds over all members. Each wait is random, from half of it up, so thousands do not come at once.
 FIRST_BACK_OFF_S: Final = 0.05
 LONGEST_BACK_OFF_S: Final = 1.0
 SHORTEST_ATTEMPT_S: Final = 0.1
-# A good-bye is worth no longer wait: without an answer the ensemble ends the session by its time limit.
+# The longest wait for an answer to closeSession: without one, the session ends by its time limit.
 CLOSE_TIMEOUT_S: Final = 2.0
 
 Listener = Callable[[str], object]
 
 
 class Session:
-    """The state behind a client. `connection` is None while there is none; operations read it at each start."""
+    """The state behind a client. `connection` is None without a connection; every operation reads it."""
 
     __slots__ = (
         "_arrival",
@@ -79,8 +79,8 @@ class Session:
         max_frame_bytes: int,
     ) -> None:
         self._settings = settings
-        # Each session starts at another member, and goes on to the next in an order of its own.
-        self._hosts = random.sample(hosts.addresses, len(hosts.addresses))
+        # Each session has its own random order of members.
+        self._hosts = random.sample(hosts.members, len(hosts.members))
         self._next_address = 0
         self._paths = paths
         self._max_frame_bytes = max_frame_bytes
@@ -123,7 +123,7 @@ class Session:
             raise
 
     def stop(self) -> None:
-        """End the session in good order, as far as there is a connection to do so."""
+        """Close the session, if there is a connection; then release it."""
         connection = self.connection
         try:
             if connection is not None:
@@ -136,7 +136,7 @@ class Session:
             self.end()
 
     def end(self) -> None:
-        """Close the connection without a word and stop looking for another. Does not wait."""
+        """Close the connection without closing the session, and stop connecting. Does not wait."""
         self.state = KeeperState.CLOSED
         connector, self._connector = self._connector, None
         if connector is not None and connector is not getcurrent():
@@ -150,9 +150,9 @@ class Session:
         self._forget()
 
     def usable_connection(self) -> Connection:
-        """Return the connection; wait for one, up to the operation's time limit, where the session has none now.
+        """Return the connection; wait for one up to the operation's time limit.
 
-        Raises ConnectionLossError, SessionExpiredError, AuthFailedError. Nothing has been sent then.
+        Raises ConnectionLossError, SessionExpiredError, AuthFailedError; nothing has been sent then.
         """
         return self.connection or self._wait_for_connection(self._settings.operation_timeout_s)
 
@@ -183,15 +183,16 @@ class Session:
     # ---- Called by the connection.
 
     def on_event(self, frame: bytes) -> None:
-        """Hand a notification to its watches' callbacks."""
+        """Call the callbacks of a notification's watches."""
         try:
-            name, path, fired = self.watches.fired_by(frame)
+            number, path = protocol.read_event(frame)
         except jute.MALFORMED as error:
             if self.connection is not None:
                 self.connection.malformed(error)
             return
+        name, fired = self.watches.fired_by(number, path)
         if fired:
-            notice = event(name, self._paths.client_path(path))
+            notice = WatchedEvent(name, KeeperState.CONNECTED, self._paths.client_path(path))
             for watch in fired:
                 self._callbacks.put(watch, notice)
 
@@ -219,7 +220,7 @@ class Session:
     def _connect(self) -> None:
         back_off_s = FIRST_BACK_OFF_S
         if time.monotonic() - self._connected_at < back_off_s:
-            # A member that takes the session and drops it at once is not to be asked thousands of times a second.
+            # Do not ask a member that drops the session at once thousands of times a second.
             gevent.sleep(back_off_s)
         while True:
             for _ in self._hosts:
@@ -250,13 +251,13 @@ class Session:
         return True
 
     def _attempt(self, address: Address) -> tuple[_socket.socket, protocol.ConnectResponse] | ClientError | None:
-        """Return what came of asking one member; None where the client was stopped in the meantime."""
+        """Connect to one member; return the outcome, None if the client was stopped meanwhile."""
         outcome: tuple[_socket.socket, protocol.ConnectResponse] | ClientError
         requested_ms = int(self._settings.session_timeout_s * 1000)
         request = SessionRequest(
             self._last_zxid, requested_ms, self.session_id, self._password, tuple(self.credentials)
         )
-        # As in ClientCnxn: everybody can be tried before the session ends.
+        # As in ClientCnxn: all members can be tried before the session ends.
         limit_s = min(self.timeout_s / len(self._hosts), self._settings.connect_timeout_s)
         try:
             outcome = shake_hands(self._hub, address, request, max(limit_s, SHORTEST_ATTEMPT_S))
@@ -265,7 +266,7 @@ class Session:
         except ClientError as error:
             outcome = error
         except Exception as error:
-            # Whatever it is (no descriptor left, no memory), it may pass, and nobody else would ever try again.
+            # It may pass (no free descriptor, no memory), and only this greenlet tries again.
             outcome = ConnectError(f"{address}: {type(error).__name__}: {error}")
         if self._connector is getcurrent():
             return outcome
@@ -283,11 +284,11 @@ class Session:
         self.state = KeeperState.CONNECTED
         self._tell(KazooState.CONNECTED)
         try:
-            # Before any operation: the server answers in order, so no change after this is missed.
+            # Before any operation: the server answers in order, so no later change is missed.
             for frame in protocol.set_watches_frames(self._last_zxid, self.watches.paths()):
                 connection.write(frame)
         except ClientError:
-            return  # on_lost has begun anew.
+            return  # on_lost has started to connect again
         arrival, self._arrival = self._arrival, None
         if arrival is not None:
             arrival.set(connection)
@@ -297,7 +298,7 @@ class Session:
     def _expire(self) -> None:
         self._forget()
         for watch in self.watches.drain():
-            self._callbacks.put(watch, event(EventType.NONE, None, KeeperState.EXPIRED_SESSION))
+            self._callbacks.put(watch, WatchedEvent(EventType.NONE, KeeperState.EXPIRED_SESSION, None))
         self._tell(KazooState.LOST)
         self._release(SessionExpiredError, "the ensemble has ended the session")
 
@@ -305,7 +306,7 @@ class Session:
         self.state = KeeperState.AUTH_FAILED
         self._connector = None
         for watch in self.watches.drain():
-            self._callbacks.put(watch, event(EventType.NONE, None, KeeperState.AUTH_FAILED))
+            self._callbacks.put(watch, WatchedEvent(EventType.NONE, KeeperState.AUTH_FAILED, None))
         self._tell(KazooState.LOST)
         self._release(AuthFailedError, str(self._problem))
 

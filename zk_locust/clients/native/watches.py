@@ -1,26 +1,21 @@
-"""Watches: which callbacks wait for which node, and what a notification sets off.
+"""The watches of a session: which callbacks wait for which node, and which an event calls.
 
-Source: ZooKeeper's programmer's guide, "ZooKeeper Watches", and `ZKWatchManager.materialize`. A watch fires once. A
-node's data watches (from get, and from exists of a node) and exist watches (from exists of none) fire when it is
-created, changed or deleted; its child watches when a child comes or goes, or the node itself goes. A callback that
-watches the same node twice is called once.
+Source: ZooKeeper's programmer's guide, "ZooKeeper Watches", and `ZKWatchManager.materialize`. A watch fires once. Data
+and exist watches of a node fire when it is created, changed or deleted; its child watches when a child is created or
+deleted, or the node is deleted. A callback that watches a node twice is called once.
 """
 
 from collections.abc import Callable
 from typing import Final
 
-from kazoo.protocol.states import EventType, KeeperState, WatchedEvent
-
-from zk_locust.clients.native import jute
-from zk_locust.contract.errors import ProtocolError
+from kazoo.protocol.states import EventType, WatchedEvent
 
 Watch = Callable[[WatchedEvent], object]
 
-DATA: Final = 0
-EXIST: Final = 1
-CHILD: Final = 2
+# What set a watch: get, or exists of a node; exists of a missing node; get_children.
+DATA, EXIST, CHILD = range(3)
 
-# By the number on the wire (Watcher.Event.EventType): what it is called, and which kinds of watches it fires.
+# By ZooKeeper's number (Watcher.Event.EventType): kazoo's name of the event, and the kinds of watches that it fires.
 _EVENTS: Final[dict[int, tuple[str, tuple[int, ...]]]] = {
     1: (EventType.CREATED, (DATA, EXIST)),
     2: (EventType.DELETED, (DATA, EXIST, CHILD)),
@@ -30,12 +25,12 @@ _EVENTS: Final[dict[int, tuple[str, tuple[int, ...]]]] = {
 
 
 class Watches:
-    """The watches of one session, by the server's path (with the chroot)."""
+    """The callbacks by path: the server's, or the client's, as long as all are the same."""
 
     __slots__ = ("_kinds",)
 
     def __init__(self) -> None:
-        # A dict keeps callbacks unique and in order. The outer ones come with the first watch: most sessions have none.
+        # By kind. Inner dicts keep callbacks unique and in order; most sessions have no watches, so no dicts.
         self._kinds: list[dict[str, dict[Watch, None]] | None] = [None, None, None]
 
     def add(self, kind: int, path: str, watch: Watch) -> None:
@@ -45,37 +40,25 @@ class Watches:
             by_path = self._kinds[kind] = {}
         by_path.setdefault(path, {})[watch] = None
 
-    def fired_by(self, frame: bytes) -> tuple[str, str, list[Watch]]:
-        """Read a notification; return the event's type, the server's path, and the callbacks, which are forgotten.
-
-        Raises one of `jute.MALFORMED`. Kinds of events that concern no watch of ours fire nothing.
-        """
-        number = jute.INT.unpack_from(frame, jute.RECORD)[0]
-        path, end = jute.string_at(frame, jute.RECORD + 8)
-        if end != len(frame):
-            raise ProtocolError(f"a notification that ends at {end} in a frame of {len(frame)} bytes")
+    def fired_by(self, number: int, path: str) -> tuple[str, list[Watch]]:
+        """Return the event's name and its callbacks, and forget them. Unknown events fire nothing."""
         name, kinds = _EVENTS.get(number, (EventType.NONE, ()))
         fired: dict[Watch, None] = {}
         for kind in kinds:
             by_path = self._kinds[kind]
             if by_path:
                 fired.update(by_path.pop(path, {}))
-        return name, path, list(fired)
+        return name, list(fired)
 
     def paths(self) -> list[list[str]]:
-        """Return the server's paths with data, exist and child watches, in this order."""
+        """Return the paths with data, exist and child watches, in this order."""
         return [list(by_path or ()) for by_path in self._kinds]
 
     def drain(self) -> list[Watch]:
-        """Forget everything and return the callbacks: those of a session that has ended."""
+        """Forget all callbacks and return them: the session has ended."""
         watches: dict[Watch, None] = {}
         for by_path in self._kinds:
             for callbacks in (by_path or {}).values():
                 watches.update(callbacks)
         self._kinds = [None, None, None]
         return list(watches)
-
-
-def event(name: str, path: str | None, state: str = KeeperState.CONNECTED) -> WatchedEvent:
-    """Return what a watch's callback gets; the path is the client's."""
-    return WatchedEvent(name, state, path)

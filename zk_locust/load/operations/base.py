@@ -24,8 +24,8 @@ class AbstractOp:
     """One kind of request of one user.
 
     `maybe_interrupt` is called with the task set before each request and may end it, as the task set's own is. The
-    request is counted under the name `label`, after `label_prefix`. `ignore_connection_down` wins over
-    `--ignore-connection-down`.
+    request is counted under the name `label`, after `label_prefix`. `ignore_connection_down`
+    overrides `--ignore-connection-down`.
     """
 
     default_label: ClassVar[str] = ""

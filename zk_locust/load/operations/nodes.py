@@ -113,7 +113,7 @@ class ZKExistsWithWatchOp(ZKExistsOp):
     def op(self) -> None:
         """Ask once."""
         with self.timing():
-            self.client.get_zk_client().exists(self._path, watch=_ignore)
+            self.client.get_zk_client().exists(self._path, watch=ignore)
 
 
 class ZKExistsWithManyWatchesOp(AbstractSingleTimerOp):
@@ -138,11 +138,11 @@ class ZKExistsWithManyWatchesOp(AbstractSingleTimerOp):
         """Ask once."""
         path = f"{self._base_path}{next(self._numbers)}"
         with self.timing():
-            self.client.get_zk_client().exists(path, watch=_ignore)
+            self.client.get_zk_client().exists(path, watch=ignore)
 
 
-def _ignore(event: WatchedEvent) -> None:
-    """A watch must have a callback; what these measure is the asking."""
+def ignore(event: WatchedEvent) -> None:
+    """Do nothing: a watch must have a callback, also if only setting it is measured."""
     del event
 
 
