@@ -66,7 +66,7 @@ class Ssh:
     def command(self, *, first: Sequence[str] = (), last: Sequence[str] = ()) -> Iterator[tuple[list[str], Any]]:
         """The words of a command and the options of Popen that it needs, valid within the block.
 
-        `first` are arguments that win over Ansible's, `last` those after them: the host and the remote command.
+        `first` are arguments that override Ansible's; `last` are the host and the remote command.
         """
         plugin = self._plugin
         plugin.sshpass_pipe = plugin.shm = None

@@ -40,7 +40,7 @@ def endpoints(inventory: Inventory, hosts: list[str]) -> dict[str, Endpoint | Fl
 
 
 def look(inventory: Inventory) -> Fleet:
-    """Ask the whole fleet. Raises InputError for an inventory that cannot be used."""
+    """Ask all hosts. Raises InputError for an inventory that cannot be used."""
     hosts = inventory.contract_hosts
     asked = members.targets(inventory)
     places = {host: load_hosts.roles(inventory, host) for host in inventory.load_hosts}
