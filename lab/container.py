@@ -22,14 +22,8 @@ def start(
 ) -> dict[str, Any]:
     """Boot a root file system; return the identity of the systemd-nspawn process without waiting for the boot."""
     command = [
-        *(
-            "systemd-nspawn",
-            "--quiet",
-            "--boot",
-            f"--directory={root}",
-            f"--machine={machine}",
-            f"--hostname={hostname}",
-        ),
+        *("systemd-nspawn", "--quiet", "--boot", f"--directory={root}"),
+        *(f"--machine={machine}", f"--hostname={hostname}"),
         *(f"--network-bridge={bridge}", "--register=no", "--keep-unit", "--console=pipe", "--link-journal=no"),
         *("--resolv-conf=off", "--timezone=off", "--rlimit=NOFILE=1024:524288"),
     ]
