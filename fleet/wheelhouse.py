@@ -1,8 +1,8 @@
 """The wheelhouse: everything that load hosts install, gathered once on the controller.
 
 Load hosts need no index. For each kind of load host (Python version and architecture) the controller gathers the wheels
-that `requirements/load_host.txt` pins, and builds the project's own wheel. An environment is named by its content: what
-was installed from the same pins and the same sources has the same name on every host.
+that `requirements/load_host.txt` pins, and builds the project's own wheel. The name of an environment is a hash of its
+pins and sources.
 """
 
 from __future__ import annotations
