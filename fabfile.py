@@ -1,10 +1,10 @@
 """Fabric tasks of the controller: state of the fleet, logs, end of a run, reports. `fab --list` lists them."""
 
 import functools
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).resolve().parent
 INVENTORY_HELP = "an Ansible inventory, as for ansible-playbook; may be given several times (default: ansible.cfg's)"
 RESULTS_HELP = "where the runs are (default: the inventory's benchmark_results_dir, else results/ of the checkout)"
 
-PIPE_CLOSED = 141  # as a shell says of a command that SIGPIPE has ended
+PIPE_CLOSED = 141  # a shell's exit code for a command that SIGPIPE has ended
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -51,7 +51,7 @@ def _show(lines: Iterable[str]) -> None:
 
 
 def _told(work: Callable[[], Result]) -> Result:
-    """What `work` returns; what goes wrong becomes one line, with exit code 2 where the user can mend it, else 1."""
+    """Return what `work` returns; an error of the reports becomes one line and exit code 2."""
     from reporting import ReportingError
 
     try:
@@ -62,14 +62,13 @@ def _told(work: Callable[[], Result]) -> Result:
 
 def _asked(inventory: list[str], work: Callable[["Inventory"], int]) -> None:
     """Do `work` with the inventory, and exit with the code that it returns."""
-    code = _read(inventory, work)
-    if code:
+    if code := _read(inventory, work):
         raise Exit(code=code)
 
 
 def _read(inventory: list[str], work: Callable[["Inventory"], Result]) -> Result:
-    """What `work` returns; what goes wrong becomes one line, with exit code 2 where the user can mend it, else 1."""
-    # fab finds this file from any folder below; Ansible would look for its configuration in that folder only.
+    """Return what `work` returns; an error becomes one line, with exit code 2 for wrong input, else 1."""
+    # fab finds this file from any folder below; Ansible looks for ansible.cfg in the current folder only.
     if not Path("ansible.cfg").exists():
         os.environ.setdefault("ANSIBLE_CONFIG", str(CHECKOUT / "ansible.cfg"))
     from fleet.errors import FleetError, InputError
@@ -90,18 +89,15 @@ def _read(inventory: list[str], work: Callable[["Inventory"], Result]) -> Result
 @_command
 def status(_context: Context, inventory: list[str], json: bool = False) -> None:
     """Show the state of members and load hosts; exit code 1 when a member does not serve or a host is not reached."""
-    _asked(inventory, lambda read: _print_status(read, as_json=json))
 
+    def work(read: "Inventory") -> int:
+        from fleet import status as fleet_status
 
-def _print_status(inventory: "Inventory", *, as_json: bool) -> int:
-    from fleet import status as fleet_status
+        fleet = fleet_status.look(read)
+        _show([dumps(fleet_status.as_json(fleet))] if json else fleet_status.as_text(fleet))
+        return 0 if fleet.sound else 1
 
-    fleet = fleet_status.look(inventory)
-    if as_json:
-        print(json.dumps(fleet_status.as_json(fleet)))
-    else:
-        _show(fleet_status.as_text(fleet))
-    return 0 if fleet.sound else 1
+    _asked(inventory, work)
 
 
 @task(
@@ -182,20 +178,17 @@ def report(
     _context: Context, inventory: list[str], run: list[str], results_dir: str = "", figures: bool = False
 ) -> None:
     """Write a run's report again, and print its figures."""
-    from reporting import find_runs
+    from reporting import find_runs, load_run, summary, write_report
 
     results = _results(results_dir, inventory)
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
-    for folder in _told(lambda: find_runs(results, run_ids)):
-        _told(lambda folder=folder: _write_and_show(folder, figures))  # type: ignore[misc]
 
+    def work() -> None:
+        for folder in find_runs(results, run_ids):
+            judged = load_run(folder)
+            _show([*summary(judged, write_report(judged, with_figures=figures)), ""])
 
-def _write_and_show(folder: Path, with_figures: bool) -> None:
-    from reporting import load_run, summary, write_report
-
-    judged = load_run(folder)
-    page = write_report(judged, with_figures=with_figures)
-    _show([*summary(judged, page), ""])
+    _told(work)
 
 
 @task(name="runs", iterable=["inventory"], help={"inventory": INVENTORY_HELP, "results_dir": RESULTS_HELP})
@@ -209,6 +202,6 @@ def list_runs(_context: Context, inventory: list[str], results_dir: str = "") ->
 
 
 def _results(given: str, inventory: list[str]) -> Path:
-    """Where the runs are: as given, else where playbooks with this inventory put them."""
+    """The folder of the runs: as given, else the one that playbooks with this inventory use."""
     folder = given or _read(inventory, lambda read: str(read.controller.get("benchmark_results_dir") or "results"))
     return (Path() if given else CHECKOUT) / Path(folder).expanduser()

@@ -54,12 +54,7 @@ def kazoo(settings: ClientSettings) -> Any:
     return KazooClient(settings.hosts, timeout=settings.session_timeout_s, handler=SequentialGeventHandler())
 
 
-# A client is added here: its name, and the function that makes one.
-CLIENTS: dict[str, Callable[[ClientSettings], Any]] = {
-    "native": native,
-    "libzookeeper": libzookeeper,
-    "kazoo": kazoo,
-}
+CLIENTS: dict[str, Callable[[ClientSettings], Any]] = {"native": native, "libzookeeper": libzookeeper, "kazoo": kazoo}
 
 
 def started(name: str, hosts: str, count: int) -> list[Any]:
@@ -68,6 +63,12 @@ def started(name: str, hosts: str, count: int) -> list[Any]:
     for client in clients:
         client.start()
     return clients
+
+
+def allow_many_files() -> None:
+    """Raise this process's limit of open files, because each session has a descriptor."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
 def end(clients: list[Any]) -> None:
@@ -102,8 +103,7 @@ def measure_operations(name: str, hosts: str, sessions: int, operations: int) ->
 
 def measure_idle(name: str, hosts: str, count: int) -> dict[str, float]:
     """Return KiB of resident memory and descriptors for each idle session."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    allow_many_files()
     process = psutil.Process()
     first = started(name, hosts, 10)
     memory, descriptors = process.memory_info().rss, process.num_fds()

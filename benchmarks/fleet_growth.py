@@ -83,10 +83,8 @@ def main() -> None:
     figures = {}
     for size in sizes:
         figures[size] = measure(size)
-        print(
-            f"{size} load hosts: " + ", ".join(f"{name} {value:.1f} s" for name, value in figures[size].items()),
-            flush=True,
-        )
+        times = ", ".join(f"{name} {value:.1f} s" for name, value in figures[size].items())
+        print(f"{size} load hosts: {times}", flush=True)
     smallest = figures[sizes[0]]
     print(f"\nratio to {sizes[0]} load hosts")
     for size in sizes[1:]:

@@ -13,14 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.client_cost import VALUE, compile_floor, measure_floor_in_c, prepare
+from benchmarks.client_cost import CLIENTS, VALUE, compile_floor, measure_floor_in_c, prepare
 from benchmarks.own_process import ON_FIRST_CORE
 from benchmarks.standalone_server import standalone_server
 from lab.locust_processes import LOCUST, clean_environment
 from lab.places import PROJECT
 
 LOCUSTFILE = Path(__file__).with_name("measured_workload.py")
-CLIENTS = ("native", "libzookeeper", "kazoo")
 FLOOR = "raw frames, C"
 WORKLOAD = {"operations": {"get": 1}, "nodes": 1000, "values": len(VALUE)}
 

@@ -33,26 +33,10 @@ def reader(name: str, pids: list[int]) -> Callable[[], object]:
     processes = [psutil.Process(pid) for pid in pids]
 
     def look() -> object:
-        machine = (
-            psutil.cpu_times(),
-            psutil.virtual_memory(),
-            psutil.swap_memory(),
-            psutil.disk_io_counters(perdisk=True),
-            psutil.net_io_counters(pernic=True),
-        )
-        found = []
-        for process in processes:
-            with process.oneshot():
-                found.append(
-                    (
-                        process.cpu_times(),
-                        process.memory_full_info(),
-                        process.io_counters(),
-                        process.num_threads(),
-                        process.num_fds(),
-                    )
-                )
-        return machine, found
+        machine = psutil.cpu_times(), psutil.virtual_memory(), psutil.swap_memory()
+        devices = psutil.disk_io_counters(perdisk=True), psutil.net_io_counters(pernic=True)
+        wanted = ["cpu_times", "memory_full_info", "io_counters", "num_threads", "num_fds"]
+        return machine, devices, [process.as_dict(wanted) for process in processes]  # `as_dict` uses `oneshot`
 
     return look
 

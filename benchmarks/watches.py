@@ -10,7 +10,6 @@ server and client take for all of them.
 
 import argparse
 import json
-import resource
 import sys
 import time
 from typing import Any
@@ -18,19 +17,17 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from benchmarks.client_cost import end, started
+from benchmarks.client_cost import CLIENTS, allow_many_files, end, started
 from benchmarks.own_process import measured
 from benchmarks.standalone_server import standalone_server
 from locust_extra.ranks import rank_at
 
 PATH = "/watches"
-CLIENTS = ("native", "libzookeeper", "kazoo")
 
 
 def measure(name: str, hosts: str, watchers: int, changes: int) -> dict[str, float]:
     """Return milliseconds: median and 99th percentile of all deliveries, and the median of each change's last one."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    allow_many_files()
     writer, *sessions = started(name, hosts, watchers + 1)
     writer.create(PATH, b"")
     deliveries: list[int] = []

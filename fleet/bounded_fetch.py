@@ -1,7 +1,6 @@
-"""A file of a host, brought to the controller in parts: whatever the host sends, neither disk nor memory fills.
+"""Fetches a host's file in parts, so that a host cannot fill the controller's disk or memory.
 
-Each part is asked for as a command, so that it can be read as another user, and comes as base64: a terminal on the way
-changes nothing of it.
+A command prints each part as base64: this works as another user, and no terminal changes the content.
 """
 
 import base64
@@ -20,13 +19,13 @@ _BEGIN: Final = "zk-locust-file-part"
 
 
 class FetchError(OSError):
-    """A file cannot be brought, or is larger than a host may send."""
+    """A file cannot be fetched, or is larger than a host may send."""
 
 
 def bring_file(ask: Callable[[str], Mapping[str, Any]], *, src: str, dest: Path, max_mib: int = 8192) -> dict[str, Any]:
-    """Bring `src` of a host to `dest` here, at most `max_mib`; return `dest`. Raises FetchError.
+    """Fetch `src` of a host, at most `max_mib`, to `dest` here; return `dest`. Raises FetchError.
 
-    There is no checksum: the file itself must show if it is cut off.
+    There is no checksum; the format of the file must show whether it is cut off.
     """
     try:
         fetch(ask, src, dest, max_mib)
@@ -38,7 +37,7 @@ def bring_file(ask: Callable[[str], Mapping[str, Any]], *, src: str, dest: Path,
 
 
 def fetch(ask: Callable[[str], Mapping[str, Any]], source: str, target: Path, max_mib: int) -> None:
-    """Bring a file to `target`. Raises FetchError, or what `ask` raises, and leaves no target then.
+    """Fetch a file to `target`. Raises FetchError, or what `ask` raises, and then leaves no target.
 
     `ask` runs a text in the host's shell and returns `rc`, `stdout` and `stderr`.
     """
@@ -85,7 +84,7 @@ def _part(answer: Mapping[str, Any], wanted: int) -> bytes:
     try:
         part = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise FetchError("the host has sent something else than the file") from None
+        raise FetchError("the host sent other data than the file") from None
     if len(part) > wanted:
         raise FetchError("the host sends more than it was asked for; see what has become of that host")
     return part
@@ -93,7 +92,7 @@ def _part(answer: Mapping[str, Any], wanted: int) -> bytes:
 
 @contextlib.contextmanager
 def _little_memory() -> Iterator[None]:
-    """Let this process take some memory, and no more: a connection keeps all that a host answers."""
+    """Limit the memory of this process, because a connection keeps everything that a host sends."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     status = Path("/proc/self/status")
     used = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmData:")]

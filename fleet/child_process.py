@@ -24,8 +24,8 @@ class LimitError(Exception):
 class ChildProcess:
     """`with ChildProcess(words) as child`: a process that is ended, with its group, when the block ends.
 
-    What it writes to its standard output goes to `show` as text, or is kept in `out`, up to 32 MiB. The last 64 KiB of
-    its other output are kept in `err`. `on_error` sees each piece of that and may return bytes for its standard input.
+    Its standard output goes to `show` as text, or into `out`, up to 32 MiB. `err` keeps the last 64 KiB of its standard
+    error; `on_error` gets each piece of that and may return bytes for the standard input.
     """
 
     def __init__(
@@ -81,18 +81,15 @@ class ChildProcess:
         if pipe is self._process.stderr:
             self.err = (self.err + chunk)[-_MOST_ERROR_BYTES:]
             if self._on_error and (answer := self._on_error(chunk)):
-                self._write(answer)
+                assert self._process.stdin is not None
+                with contextlib.suppress(OSError):  # it has ended already
+                    self._process.stdin.write(answer)
         elif self._show:
             self._show(self._decode(chunk, final=not chunk))
         else:
             self.out += chunk
             if len(self.out) > MOST_BYTES:
                 raise LimitError(f"it sends more than {MOST_BYTES // 1024**2} MiB")
-
-    def _write(self, answer: bytes) -> None:
-        if self._process.stdin:
-            with contextlib.suppress(OSError):  # it has ended already
-                self._process.stdin.write(answer)
 
     def close_input(self) -> None:
         """Close its standard input."""

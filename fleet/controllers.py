@@ -1,4 +1,4 @@
-"""What tells one controller, a process of one machine, from others, and whether it still runs."""
+"""Identifies a controller, which is a process on one machine, and says whether it still runs."""
 
 import socket
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ def process_start(pid: int) -> str | None:
 
 
 def machine(root: Path = Path("/")) -> str:
-    """Return what tells the place where a process id counts from others, until the next boot; empty if nothing does.
+    """Return an id for the boot and process namespace in which a process id is valid; empty if unknown.
 
-    Names do not: machines and containers are often called alike. A boot has one id, and a container its own processes.
+    Host names are not enough: machines and containers often share one.
     """
     try:
         boot = (root / "proc/sys/kernel/random/boot_id").read_text().strip()
@@ -29,12 +29,12 @@ def machine(root: Path = Path("/")) -> str:
 
 
 def identity(pid: int) -> dict[str, Any]:
-    """Return what tells this controller, the process `pid` of this machine, from others."""
+    """Return the identity of a controller: the process `pid` of this machine."""
     return {"pid": pid, "start": process_start(pid), "host": socket.gethostname(), "machine": machine()}
 
 
 def is_here(controller: Mapping[str, Any]) -> bool:
-    """Whether a controller's process id is one of this very machine; one that names no machine goes by its host."""
+    """Whether a controller runs on this machine; without an id of the machine, the host name decides."""
     if controller.get("host") != socket.gethostname():
         return False
     return not controller.get("machine") or bool(controller["machine"] == machine())

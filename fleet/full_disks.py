@@ -1,4 +1,4 @@
-"""When a host's disk was full, from what the host itself says: times and a number, and nothing else."""
+"""When a host's disk was full, as the host reports it. Only times and a number are taken."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _LONGEST: Final = 8192
 
 
 def times_of_full_disk(status: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the manifest says of it: `disk_full`, each with `since` and `until`; nothing where it never was."""
+    """Return the manifest's `disk_full`, each time with `since` and `until`; empty if the disk was never full."""
     times = status.get("disk_full")
     found = [
         {"since": _time(entry.get("since")), "until": _time(entry.get("until"))}
@@ -21,7 +21,7 @@ def times_of_full_disk(status: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def told_by_sampler(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same of a member, with the number of `samples_lost`: from the answer of `host_metrics stop`."""
+    """Return the same for a member, with `samples_lost`, from the answer of `host_metrics stop`."""
     lines = str(answer.get("stdout") or "")[:_LONGEST].splitlines()
     try:
         told = json.loads(lines[1])

@@ -1,4 +1,4 @@
-"""A host's files of a run: taken into the record, what is missing of them, and what nobody expects."""
+"""Takes a host's files of a run into the record, and finds missing and unexpected ones."""
 
 import itertools
 import re
@@ -38,10 +38,9 @@ _OTHER_FILES = (
 def take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Limits) -> dict[str, list[str]]:
     """Unpack a host's files into `logs/<host>/`, move those of `figures` to the top of the record, remove the pack.
 
-    Returns `missing`, the names of files that the host should have had, `unknown`, those that nobody expects, `taken`,
-    those that were in the pack, and `refused`, a line for each that was not taken; of long lists the first and how many
-    more there are. Raises PackError for a pack that cannot be used, and where a figure is too large: the host is to
-    keep its files then, and the pack is removed too.
+    Returns the names of files that are `missing`, `unknown` (not expected) or `taken` from the pack, and in `refused` a
+    line for each file that was not taken. Long lists are cut, with the number of the others. Raises PackError for an
+    unusable pack and for a figure that is too large; the host must keep its files then.
     """
     try:
         return _take_in(folder, pack, host, figures, limits)
@@ -81,7 +80,7 @@ def _take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Li
 
 
 def _object_in(file: Path) -> dict[str, Any]:
-    """Return what a host says in a file of JSON; nothing where it is missing or damaged."""
+    """Return the object in a host's JSON file; empty if it is missing or damaged."""
     try:
         return read_object(file) or {}
     except OSError:
@@ -89,7 +88,7 @@ def _object_in(file: Path) -> dict[str, Any]:
 
 
 def _processes(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the processes of a spec that are described as they should be."""
+    """Return the well-formed processes of a spec."""
     found = content.get("processes")
     processes = found[:_MOST_PROCESSES] if isinstance(found, list) else []
     return [each for each in processes if isinstance(each, dict) and isinstance(each.get("name"), str)]
@@ -105,17 +104,17 @@ def _logs_of(logs: Path, spec: Mapping[str, Any], status: Mapping[str, Any]) -> 
     """Return the logs that the processes of a load host have; none where nothing was started."""
     if not status and not (logs / SUPERVISOR_LOG).exists():
         return []
-    # Where one could not be started, those after it were not tried.
+    # After one that could not be started, no other was tried.
     names = list(_states(status)) if status.get("problem") else [process["name"] for process in _processes(spec)]
     return [SUPERVISOR_LOG, STATUS, *(f"{shown(name)}.log" for name in names)] if spec else []
 
 
 def _has_begun(found: Mapping[str, Path], status: Mapping[str, Any]) -> bool:
-    """Whether the load has begun: before that, the master has made only the file for events, or none."""
+    """Whether the load has begun. Before that, the master has written at most the file of events."""
     events = found.get(EVENTS)
     if events is not None:
         with events.open("rb") as lines:
-            # In pieces: a line may be longer than the memory there is.
+            # In pieces: a line may be longer than the memory.
             before = b""
             while piece := lines.read(2**20):
                 if b",stage-start," in before + piece:
@@ -126,7 +125,7 @@ def _has_begun(found: Mapping[str, Path], status: Mapping[str, Any]) -> bool:
 
 
 def _records_metrics(spec: Mapping[str, Any]) -> bool:
-    """Whether the master reads the members' metrics by itself: not at 0, nor where it leaves that to the web UI."""
+    """Whether the master records the members' metrics: not with interval 0, nor if only the web UI reads them."""
     environments = [process.get("environment") for process in _processes(spec)]
     asked = [
         str(given["ZK_LOCUST_ZK_METRICS_COLLECT"])

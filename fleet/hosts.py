@@ -1,19 +1,19 @@
 """Runs commands on a host, over SSH or on this machine, and asks all hosts at the same time."""
 
 import contextlib
+import os
 import secrets
 import shlex
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 from fleet import ssh_failures
 from fleet.child_process import ChildProcess, LimitError
 from fleet.endpoints import Endpoint
-from fleet.errors import FleetError, HostError
+from fleet.errors import HostError
 from fleet.ssh import NOT_SHARED
 from zk_locust.contract.plain_text import plain_line
 
@@ -47,12 +47,12 @@ class Host:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        # No output contains it by chance, and no host can know it beforehand.
+        # Random, so that no output contains it by chance and no host can predict it.
         self._prompt = f"[fab {secrets.token_hex(8)}] password:"
         self._route: str | None = None
         self._child: ChildProcess | None = None
         self._ended = threading.Event()
-        self._log_file = Path()
+        self._log_file: IO[bytes] | None = None
 
     def run(self, script: str, *, become: bool = True, limit_s: float = ANSWER_LIMIT_S) -> Answer:
         """Run a shell script, as the inventory's become user if `become`. Raises HostError where it cannot be run."""
@@ -67,7 +67,7 @@ class Host:
         The script must end when its standard input does: so it learns that the controller has ended.
         Raises HostError where it cannot be run.
         """
-        # The script's error output is shown too; standard error then has only what sudo and ssh write.
+        # Standard error then has only what sudo and ssh write.
         with self._started(f"exec 2>&1; {script}", show=show) as child:
             try:
                 return self._answer(child, child.communicate(), True).code
@@ -175,18 +175,17 @@ class Host:
         return ssh_failures.reason(self.endpoint, self._route or "", log, said)
 
     def _log(self) -> str:
-        try:
-            with self._log_file.open("rb") as file:
-                file.seek(max(0, self._log_file.stat().st_size - _MOST_LOG_BYTES))
-                return file.read(_MOST_LOG_BYTES).decode("utf-8", "replace")
-        except OSError:
+        if self._log_file is None:
             return ""
+        log = self._log_file.fileno()
+        start = max(0, os.fstat(log).st_size - _MOST_LOG_BYTES)
+        return os.pread(log, _MOST_LOG_BYTES, start).decode("utf-8", "replace")
 
     def _asks_password(self, become: bool) -> bool:
         return become and self.endpoint.become_user is not None and self.endpoint.become_password is not None
 
     def _command(self, script: str, become: bool) -> str:
-        """One command for whatever shell the user has there."""
+        """One command that any login shell there can run."""
         user = self.endpoint.become_user if become else None
         if user is None:
             return f"exec sh -c {shlex.quote(script)}"
@@ -240,25 +239,13 @@ class _Password:
         return f"{self._password}\n".encode()
 
 
-def ask_all(
-    endpoints: Mapping[str, Endpoint | FleetError], question: Callable[[Host], Result]
-) -> dict[str, Result | HostError]:
-    """Ask all hosts at the same time; return the answers by name, and a HostError for a host that cannot be asked."""
-    hosts: list[Host] = []
-
-    def ask(endpoint: Endpoint | FleetError) -> Result | HostError:
-        try:
-            if isinstance(endpoint, FleetError):
-                raise endpoint
-            hosts.append(host := Host(endpoint))
-            return question(host)
-        except HostError as error:
-            return error
-
+def ask_all(endpoints: Iterable[Endpoint], question: Callable[[Host], Result]) -> dict[str, Result]:
+    """Ask all hosts at the same time; return the answers by name. The question deals with HostError itself."""
+    hosts = {endpoint.name: Host(endpoint) for endpoint in endpoints}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
-            return dict(zip(endpoints, pool.map(ask, endpoints.values()), strict=True))
-        except BaseException:  # Ctrl-C, or a setting that cannot be used: the others are not waited for
-            for host in hosts:
+            return dict(zip(hosts, pool.map(question, hosts.values()), strict=True))
+        except BaseException:  # Ctrl-C, or a setting that cannot be used: do not wait for the others
+            for host in hosts.values():
                 host.end()
             raise

@@ -1,7 +1,7 @@
-"""Ctrl-C, SIGTERM and SIGHUP of an `ansible-playbook` that holds a run: each ends it once, in good order.
+"""Ctrl-C, SIGTERM and SIGHUP of an `ansible-playbook` that holds a run: each starts one orderly end of the run.
 
-Ansible resets a signal's handler when the first one comes. On a busy controller it then needs seconds to end its
-workers, and a second Ctrl-C kills it at once: nobody would be left to end the load. SIGHUP kills it in any case.
+Ansible resets a signal's handler at the first signal. On a busy controller it then needs seconds to end its workers,
+and a second Ctrl-C would kill it before it ends the load. SIGHUP would kill it at once.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ _PLEASE_WAIT: Final = b"\nThe run is being ended; please wait.\n"
 class Interruption:
     """Takes the signals of the main process, and raises KeyboardInterrupt there once.
 
-    `has_begun` says whether there is a run to be finished; without one a second signal ends the process, as it does
-    without us. With one, a second signal is only answered, unless the first was lost: Python drops an exception that is
-    raised while it frees an object. So `RETRY_S` later another one counts again, until `finishing` was called.
+    `has_begun` says whether there is a run to finish. Without one, a second signal ends the process. With one, a second
+    signal only prints a message. After `RETRY_S` a signal counts again, until `finishing` is called: Python drops an
+    exception that is raised while it frees an object, so the first signal may have been lost.
     """
 
     def __init__(self, has_begun: Callable[[], bool]) -> None:
@@ -34,19 +34,20 @@ class Interruption:
 
     @property
     def came(self) -> bool:
-        """Whether this process was told to end."""
+        """Whether a signal has arrived."""
         return self._first is not None
 
     def install(self) -> None:
-        """Take the signals. What was ignored before, as under nohup(1), still is."""
+        """Take the signals. Ignored signals, as under nohup(1), stay ignored."""
         self._ansible = signal.getsignal(signal.SIGINT)
-        for number in SIGNALS:
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                signal.signal(number, self._on_signal)
+        self._take_signals()
 
     def finishing(self) -> None:
-        """From now on signals are only answered."""
+        """From now on, signals only print a message."""
         self._finishing = True
+        self._take_signals()
+
+    def _take_signals(self) -> None:
         for number in SIGNALS:
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 signal.signal(number, self._on_signal)
@@ -70,13 +71,13 @@ class Interruption:
         self._first = time.monotonic()
         try:
             if callable(self._ansible):
-                self._ansible(signal.SIGINT, frame)  # tells its workers, and raises KeyboardInterrupt
+                self._ansible(signal.SIGINT, frame)  # ends its workers and raises KeyboardInterrupt
             raise KeyboardInterrupt
         finally:
-            signal.signal(signal.SIGINT, self._on_signal)  # which Ansible has reset
+            signal.signal(signal.SIGINT, self._on_signal)  # Ansible has reset it
 
     def _leave_terminal(self) -> None:
-        """Let go of a terminal that is gone: whatever is printed to it fails."""
+        """Replace a closed terminal by /dev/null, because printing to it fails."""
         nothing = os.open(os.devnull, os.O_RDWR)
         for descriptor in self._terminals:
             os.dup2(nothing, descriptor)

@@ -1,4 +1,4 @@
-"""Which run holds a host, from before it provisions until its figures are collected, with or without a load."""
+"""The lease of a host: which run holds it, from before it provisions until its figures are collected."""
 
 import shlex
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ SHOW: Final = f'date +%s; cat "$state/{LEASE}" 2>/dev/null'
 
 
 def state_words(given: str) -> str:
-    """Shell words that set `state` to a host's folder of state; only the host knows whether the user is root."""
+    """Shell words that set `state` to a host's state folder, which depends on the user there."""
     if given:
         return f"state={shlex.quote(given)}"
     return (
@@ -36,4 +36,4 @@ def on_member(host: Host, variables: HostVariables) -> Lease | None:
     try:
         return parse(host.run(f"{state_words(str(variables.get('zookeeper_state_dir') or ''))}; {SHOW}").out)
     except HostError:
-        return None  # the question to the member reports what is wrong with the host
+        return None  # asking the member reports the problem

@@ -1,4 +1,4 @@
-"""Runs whose files are still on hosts: which of them a results folder knows, and what can be done about each."""
+"""Runs whose files are still on hosts: whether a results folder has their record, and how to take the files."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,9 +29,10 @@ def place_of(results: Path, run_id: str) -> str:
 
 
 def sort_out(results: Path, host: str, run_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Return which runs' files on a host are here already (`here`), lack in a closed record (`late`), or neither.
+    """Return the runs on a host by what is here of them.
 
-    `open` are those that collect.yml finishes, `unknown` those of other results folders.
+    `here`: all files are here. `late`: a closed record lacks them. `open`: collect.yml finishes the run. `unknown`:
+    this results folder has no record.
     """
     found: dict[str, list[str]] = {"here": [], "late": [], OPEN: [], UNKNOWN: []}
     for run_id in sorted(run_ids):
@@ -43,7 +44,7 @@ def sort_out(results: Path, host: str, run_ids: Iterable[str]) -> dict[str, list
 
 
 def _has_all(run: Path, host: str) -> bool:
-    """Whether all that a load host had of a run has come, and nothing of it was refused."""
+    """Whether a load host's files of a run are here, none refused."""
     if not (run / "logs" / host / SPEC).is_file():
         return False
     try:
@@ -57,7 +58,7 @@ def _has_all(run: Path, host: str) -> bool:
 def take_late(run: Path, pack: Path, host: str, limits: Limits) -> dict[str, Any]:
     """Take the files of a host into a closed record: `logs/<host>/`, or a folder in it where there is one already.
 
-    Returns `folder`, `taken` and `refused`. Nothing of the record is replaced; its verdict was made without them.
+    Returns `folder`, `taken` and `refused`. No file of the record is replaced, and its verdict does not change.
     """
     logs = run / "logs" / host
     folder, number = logs, 1

@@ -1,4 +1,4 @@
-"""Following a load on the master's host, until it has ended."""
+"""Follows a load on the master's host until it ends."""
 
 import json
 import shlex
@@ -21,11 +21,11 @@ class SilentHostError(Exception):
 
 
 class Follower:
-    """Asks a load host how its run stands. `ask` runs a text in the host's shell, and returns its `stdout`."""
+    """Asks a load host for the state of its run. `ask` runs a text in the host's shell and returns its `stdout`."""
 
     def __init__(self, ask: Callable[[str], dict[str, Any]], folder: str, status_command: str) -> None:
         self._ask = ask
-        # Reading two files costs the load host a hundredth of what a Python process would.
+        # Reading two files costs the load host a hundredth of starting Python.
         status, progress = shlex.quote(f"{folder}/{STATUS}"), shlex.quote(f"{folder}/{PROGRESS}")
         self._read_files = f"cat {status} && echo ''; cat {progress}"
         self._status_command = status_command
@@ -38,7 +38,7 @@ class Follower:
         if said is None:
             return None, None
         if not said or "state" not in said[0]:
-            # The status is empty, damaged or gone; what stands there first may be the progress.
+            # The status is empty, damaged or gone; the first object may be the progress.
             closer = self._said(self._status_command)
             return (closer[0] if closer and "state" in closer[0] else None), None
         status, progress = said[0], said[1] if len(said) > 1 else None
@@ -57,7 +57,7 @@ class Follower:
             return None
 
     def _needs_a_closer_look(self, progress: dict[str, Any] | None) -> bool:
-        """Whether the progress has stood still for so long that the supervisor may be gone."""
+        """Whether the progress has not changed for so long that the supervisor may be gone."""
         now = time.monotonic()
         if progress != self._last_progress or self._unchanged_since is None:
             self._last_progress, self._unchanged_since = progress, now
@@ -83,9 +83,9 @@ def follow_load(
 ) -> dict[str, Any]:
     """Show a line every `interval_s` until the load in `folder` on the master's `host` has ended.
 
-    `status_command` prints its status as JSON (`zk-locust host-run status`). Returns `status`, and `failure`: why the
-    master did not end well, empty where it did; `expected_workers`, `address` and `port` are for that text. A host that
-    cannot be asked, because SSH is lost or its machine is, is tried again for `patience_s`; then SilentHostError.
+    `status_command` prints its status as JSON (`zk-locust host-run status`). Returns `status` and `failure`, which says
+    why the master failed, or is empty; `expected_workers`, `address` and `port` are for that text. Raises
+    SilentHostError if the host cannot be asked for `patience_s`.
     """
     follower = Follower(ask, folder, status_command)
     heard = time.monotonic()
@@ -118,7 +118,7 @@ def follow_load(
 
 
 def json_objects(text: str) -> list[dict[str, Any]]:
-    """Return the JSON objects that stand one after the other in a text; what is no JSON ends the list."""
+    """Return the JSON objects at the beginning of a text; anything else ends the list."""
     decoder, objects, position = json.JSONDecoder(), [], 0
     while position < len(text):
         while position < len(text) and text[position].isspace():

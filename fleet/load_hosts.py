@@ -61,12 +61,20 @@ def roles(inventory: Inventory, host: str) -> tuple[str, ...]:
 
 
 def folder_words(variables: HostVariables) -> str:
-    """Shell words that set `folder` to the host's folder of the load; the host knows whether it is root's."""
+    """Shell words that set `folder` to the load's folder on the host."""
     return f'{leases.state_words(str(variables.get("load_host_state_dir") or ""))}; folder="$state/load"'
 
 
-def ask(host: Host, variables: HostVariables, its_roles: tuple[str, ...]) -> LoadHost:
-    """Ask a load host. Raises HostError where it cannot be asked."""
+def ask(host: Host, inventory: Inventory) -> LoadHost:
+    """Ask a load host; `problem` says why it cannot be asked."""
+    name = host.endpoint.name
+    try:
+        return _asked(host, inventory.hosts[name], roles(inventory, name))
+    except HostError as error:
+        return LoadHost(name, roles(inventory, name), problem=str(error), reached=False)
+
+
+def _asked(host: Host, variables: HostVariables, its_roles: tuple[str, ...]) -> LoadHost:
     script = (
         f'{folder_words(variables)}; echo "$folder"; '
         f'[ -x "$folder/host-run" ] || {{ {leases.SHOW}; exit 3; }}; exec "$folder/host-run" overview --state "$folder"'

@@ -16,7 +16,7 @@ from zk_locust.contract.plain_text import for_screen
 MEMBER_LOG: Final = "zookeeper.log"
 _LOGS_OF_RUN: Final = ".log"
 
-# A folder's owner may have put links to other files there: root reads them as the owner.
+# The owner of a folder may have put links to other files there, so root reads as the owner.
 AS_OWNER: Final = (
     'as_owner() { owner=$(stat -c %u "$1"); group=$(stat -c %g "$1"); shift; '
     'if [ "$(id -u)" = 0 ] && [ "$owner" != 0 ]; '
@@ -54,7 +54,7 @@ def show(inventory: Inventory, host: str, *, names: Sequence[str], lines: int, f
         return 0
     commands = tails(choose(files, names), lines, follow)
     if follow:
-        # Their standard input ends when this process does, however it ends, and they end with it.
+        # They end with their standard input, which ends with this process.
         started = " ".join(f'{command} & tails="$tails $!";' for command in commands)
         return reached.follow(f"{AS_OWNER}; tails=; {started} cat >/dev/null; kill $tails", print_plain)
     answer = reached.run("; ".join((AS_OWNER, *(f"({command})" for command in commands))))
@@ -83,7 +83,8 @@ def find(host: Host, inventory: Inventory, variables: HostVariables) -> list[Log
     scripts = []
     name = variables.host
     if name in inventory.group(MEMBERS) and variables.is_true("zookeeper_managed", True):
-        scripts.append(f"{member_folder_words(variables)}; list")
+        state = leases.state_words(str(variables.get("zookeeper_state_dir") or ""))
+        scripts.append(f'{state}; folder="$state"{shlex.quote(f"/zookeeper/{name}/log")}; list')
     if name in inventory.load_hosts:
         scripts.append(
             f'{load_hosts.folder_words(variables)}; runs="$folder/runs"; '
@@ -99,21 +100,9 @@ def find(host: Host, inventory: Inventory, variables: HostVariables) -> list[Log
     found = parse(answer.out) if answer else []
     if not found:
         where = ", ".join(line[2:] for line in (answer.out if answer else "").splitlines() if line.startswith("# "))
-        raise HostError(
-            f"{name} has no logs"
-            + (
-                f" in {where}: nothing has been started there yet, or its files are in results/ already"
-                if where
-                else ""
-            )
-        )
+        why = f" in {where}: nothing has been started there yet, or its files are in results/ already" if where else ""
+        raise HostError(f"{name} has no logs{why}")
     return found
-
-
-def member_folder_words(variables: HostVariables) -> str:
-    """Shell words that set `folder` to the folder of a member's logs."""
-    tail = shlex.quote(f"/zookeeper/{variables.host}/log")
-    return f'{leases.state_words(str(variables.get("zookeeper_state_dir") or ""))}; folder="$state"{tail}'
 
 
 def parse(text: str) -> list[LogFile]:
@@ -122,15 +111,10 @@ def parse(text: str) -> list[LogFile]:
     for line in text.splitlines():
         size, _, rest = line.partition(" ")
         written, _, path = rest.partition(" ")
-        if size.isdigit() and written.isdigit() and not _hidden(path):
+        if size.isdigit() and written.isdigit() and not path.endswith("/secrets.json"):
             moment = datetime.fromtimestamp(int(written), UTC)
             found.append(LogFile(path, int(size), f"{moment:%Y-%m-%d %H:%M:%S} UTC"))
     return found
-
-
-def _hidden(path: str) -> bool:
-    """Whether a file of a run is not shown, since it may hold secrets."""
-    return path.endswith("/secrets.json")
 
 
 def choose(files: Sequence[LogFile], names: Sequence[str]) -> list[LogFile]:

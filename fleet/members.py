@@ -1,6 +1,6 @@
-"""The state of ZooKeeper members: their answers to the four-letter word `srvr`, asked on their own hosts.
+"""The state of ZooKeeper members, from the four-letter word `srvr`, which is asked on their own hosts.
 
-Every release answers `srvr` without a white list, and the answer has all that the table shows.
+Every release answers `srvr` by default, with all that the table shows.
 """
 
 import inspect
@@ -17,6 +17,7 @@ from fleet.leases import Lease
 from zk_locust.contract import member_answers
 from zk_locust.contract.connect_string import DEFAULT_CLIENT_PORT, parse_connect_string
 from zk_locust.contract.plain_text import plain_line
+from zk_locust.contract.run_plan import member_name
 
 _LIMIT_S: Final = 3.0  # for connecting and the complete answer
 _MOST_CHARACTERS: Final = 128 * 1024  # of the program's output for one member
@@ -105,8 +106,8 @@ def _own(variables: HostVariables) -> Target:
     name = variables.host
     port = _port(f"{name}: zookeeper_client_port", variables.get("zookeeper_client_port", DEFAULT_CLIENT_PORT))
     address = str(variables.get("zookeeper_address") or variables.get("ansible_host") or name)
-    # As in the role: without firewalls and address translation in between.
-    return Target(name, _joined(address, port), str(variables.get("zookeeper_bind_address") or "127.0.0.1"), port)
+    # The local address, as in the role: no firewall and no address translation is between.
+    return Target(name, member_name(address, port), str(variables.get("zookeeper_bind_address") or "127.0.0.1"), port)
 
 
 def connect_string(text: str) -> list[Target]:
@@ -115,7 +116,7 @@ def connect_string(text: str) -> list[Target]:
         members = parse_connect_string(text).members
     except ValueError as error:
         raise InputError(f"benchmark_parameters.hosts {error}") from None
-    return [Target(_joined(host, port), "", host, port) for host, port in members]
+    return [Target(member_name(host, port), "", host, port) for host, port in members]
 
 
 def _port(setting: str, value: Any) -> int:
@@ -125,10 +126,6 @@ def _port(setting: str, value: Any) -> int:
     return int(text)
 
 
-def _joined(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def ask(host: Host, asked: Sequence[Target]) -> list[Member]:
     """Ask the members from this host. Raises HostError where the host cannot do that."""
     words = [host.endpoint.python, "-c", _PROGRAM, *(word for each in asked for word in (each.host, str(each.port)))]
@@ -136,7 +133,8 @@ def ask(host: Host, asked: Sequence[Target]) -> list[Member]:
     answers = read_answers(answer.out, len(asked))
     if answers is None:
         raise HostError(
-            f"{host.endpoint.python} does not run there ({_plain(answer.reason)}); set ansible_python_interpreter"
+            f"{host.endpoint.python} does not run there ({plain_line(answer.reason, _MOST_SHOWN)}); "
+            "set ansible_python_interpreter"
         )
     return [parse(target, text, error) for target, (text, error) in zip(asked, answers, strict=True)]
 
@@ -155,23 +153,17 @@ def read_answers(out: str, count: int) -> list[tuple[str, str]] | None:
     return pairs if len(pairs) == count and all(len(pair) == 2 for pair in pairs) else None
 
 
-def _plain(text: str) -> str:
-    return plain_line(text, _MOST_SHOWN)
-
-
 def parse(target: Target, text: str, error: str = "") -> Member:
     """A member, from its answer to `srvr` or from the error."""
-    answer = member_answers.parse_srvr(text)
-    problem = ""
     if error:
-        problem = f"{'not running' if 'refused' in error else 'not reached'}: {_plain(error)}"
-    elif answer.error:
-        problem = f"does not serve: {answer.error}"
+        kind = "not running" if "refused" in error else "not reached"
+        return Member(target.name, target.address, problem=f"{kind}: {plain_line(error, _MOST_SHOWN)}")
+    answer = member_answers.parse_srvr(text)
     return Member(
         target.name,
         target.address,
-        role="" if error else answer.mode,
-        problem=problem,
+        role=answer.mode,
+        problem=f"does not serve: {answer.error}" if answer.error else "",
         zxid=answer.zxid,
         connections=answer.connections,
         outstanding=answer.outstanding,

@@ -1,6 +1,6 @@
-"""What becomes of the hosts' files when a record is closed: one file of events, one of samples.
+"""Merges the hosts' files when a record is closed: one file of events, one of samples.
 
-Both can be done again: a controller may be killed at any moment, and the next one begins anew.
+Both steps can be repeated, because a controller may be killed at any moment.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from zk_locust.contract.run_files import EVENTS, HOST_METRICS
 
 EVENT_COLUMNS: Final = ("timestamp", "source", "event", "subject", "detail")
 TEXT_LIMIT: Final = 100_000
-"""How much of a text is kept: readers of CSV, Python's own among them, refuse fields above 128 KiB."""
+"""Longest text that is kept: Python's and other readers of CSV refuse fields above 128 KiB."""
 _CONTROLLER: Final = "controller"
 _LINE_LIMIT: Final = 2**20
 
@@ -27,8 +27,7 @@ def merge_events(folder: Path, phases: Iterable[Mapping[str, Any]]) -> None:
     rows = []
     if file.exists():
         with file.open(newline="", encoding="utf-8", errors="replace") as source:
-            # A row that was cut short by a crash has no place in a file that is sorted; nor have the phases that an
-            # earlier try has put there.
+            # Leaves out rows that a crash has cut short, and the phases that an earlier try has written.
             rows = [row for row in _rows(_lines(source)) if len(row) == len(EVENT_COLUMNS) and not _is_phase(row)]
     for phase in phases:
         for moment in ("start", "end"):
@@ -46,7 +45,7 @@ def merge_events(folder: Path, phases: Iterable[Mapping[str, Any]]) -> None:
 
 @contextlib.contextmanager
 def _new_file(folder: Path) -> Iterator[Path]:
-    """A name for a new file; what is not renamed is removed, also on a full disk."""
+    """A name for a new file, which is removed if it was not renamed."""
     new = folder / f".{secrets.token_hex(4)}.new"
     try:
         yield new
@@ -59,7 +58,7 @@ def _is_phase(row: list[str]) -> bool:
 
 
 def _lines(source: Any) -> Iterator[str]:
-    """The lines of a file; what is beyond the limit of one is left out, with its end of line kept."""
+    """The lines of a file, each cut at the limit."""
     while line := source.readline(_LINE_LIMIT):
         rest = line
         while not rest.endswith(("\n", "\r")) and (rest := source.readline(_LINE_LIMIT)):
@@ -68,7 +67,7 @@ def _lines(source: Any) -> Iterator[str]:
 
 
 def _shortened(line: str) -> str:
-    """Return the beginning of a line whose end was left out, with a quote that was open in it closed."""
+    """Return the beginning of a line that was cut, and close an open quote."""
     kept = line[: TEXT_LIMIT * 2]
     return kept + ('"' if kept.count('"') % 2 else "") + "\n"
 
@@ -94,9 +93,9 @@ def _cut(text: str) -> str:
 
 
 def merge_samples(folder: Path) -> list[Path]:
-    """Put the samples of all hosts into one file, each host's after the other's; return the files that are in it.
+    """Join the samples of all hosts into one file, host by host; return the files that are in it.
 
-    They stay until the record is closed, so that this can be done again. One of other columns is left out.
+    The files stay until the record is closed. A file with other columns is left out.
     """
     columns = b""
     merged = []
@@ -114,7 +113,7 @@ def merge_samples(folder: Path) -> list[Path]:
                     while piece := source.read(_LINE_LIMIT):
                         target.write(piece)
                         last = piece[-1:]
-                    # A line that a crash has cut short must not take the next host's first one with it.
+                    # A line that a crash has cut short must not join the next host's first line.
                     target.write(b"" if last == b"\n" else b"\n")
                 merged.append(file)
             target.flush()

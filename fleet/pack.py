@@ -1,8 +1,8 @@
-"""Unpacking what a host has sent. The host is not trusted: it may be broken, or somebody else's by now.
+"""Unpacks what a host has sent. The host is not trusted: it may be broken, or an attacker may control it.
 
-Only regular files with plain names are taken, each into a new file that is then renamed, so that nothing outside the
-folder is written. `tarfile` is used for its headers only: its readers trust the sizes, sparse maps and extended headers
-of a pack, and what of that is refused depends on Python's version.
+Only regular files with plain names are taken. Each becomes a new file that is then renamed, so nothing outside the
+folder is written. `tarfile` only parses headers: its readers trust sizes, sparse maps and extended headers, and what
+they refuse depends on Python's version.
 """
 
 import gzip
@@ -56,12 +56,12 @@ class Unpacked:
     too_large: list[str] = field(default_factory=list)
 
     def refuse(self, name: str, reason: str) -> None:
-        """Note that an entry was refused. The name is the host's: only what a terminal may be shown is kept of it."""
+        """Note that an entry was refused, with its name made safe for a terminal."""
         self.refused.append(f"[{shown(name)}] was refused: {reason}")
 
 
 def shown(name: str) -> str:
-    """Return a name of a host's for the screen and the record: printable ASCII, of bounded length."""
+    """Return a name that a host gave, for screen and record: printable ASCII of bounded length."""
     clean = "".join(letter if " " <= letter <= "~" else "?" for letter in name[: _SHOWN + 1])
     return clean if len(clean) <= _SHOWN else f"{clean[:_SHOWN]}..."
 
@@ -128,7 +128,7 @@ def _take_all(stream: _Stream, folder: Path, limits: Limits, found: Unpacked) ->
         block = stream.exactly(tarfile.BLOCKSIZE)
         if not any(block):
             while stream.read(MIB):
-                pass  # whether a compressed pack came as it was made is known at its end
+                pass  # the checksum of a compressed pack is at its end
             return
         try:
             header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
@@ -145,7 +145,7 @@ def _take_all(stream: _Stream, folder: Path, limits: Limits, found: Unpacked) ->
 
 
 def _description(stream: _Stream, header: tarfile.TarInfo) -> dict[str, str]:
-    """Return what an entry before the file's own says of it: `path` and `size`, where they do not fit into a header."""
+    """Return `path` and `size` from an extended header, which precedes the file's own."""
     if header.size > _DESCRIPTION_LIMIT:
         raise PackError("the pack is damaged (a description of a file is too long)")
     content = stream.exactly(header.size)
@@ -203,7 +203,7 @@ def _take(
         with os.fdopen(descriptor, "wb") as target:
             stream.copy(size, target)
             target.flush()
-            os.fsync(target.fileno())  # the host removes its own once we have it
+            os.fsync(target.fileno())  # the host then removes its own copy
         new.replace(folder / name)
     except BaseException:
         new.unlink(missing_ok=True)

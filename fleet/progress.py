@@ -1,4 +1,4 @@
-"""How far a load is, in words: from the `progress.json` and the `status.json` of a host, which may say anything."""
+"""The progress of a load as text, from a host's `progress.json` and `status.json`, whose content is not trusted."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ def clock(seconds: float) -> str:
 
 
 def latency(microseconds: float | None) -> str:
-    """Return a latency with three digits at least and a unit that suits it."""
+    """Return a latency with three significant digits and its unit."""
     if microseconds is None:
         return "-"
     if microseconds < 1000:
@@ -28,9 +28,9 @@ def latency(microseconds: float | None) -> str:
 
 
 def progress_words(progress: Mapping[str, Any], *, in_columns: bool = False) -> list[str]:
-    """Return stage, time left, users, operations per second, p99 and failures, then who is absent.
+    """Return stage, time left, users, operations per second, p99 and failures, then the absent workers.
 
-    `in_columns` gives all but the last a fixed width, for lines that stand below one another.
+    With `in_columns`, every word except the last has a fixed width, so that lines align.
     """
     if not progress.get("stage"):
         return ["waiting for workers", f"{plain_line(progress.get('workers') or 0)} ready"]
@@ -51,7 +51,7 @@ def progress_words(progress: Mapping[str, Any], *, in_columns: bool = False) -> 
 
 
 def progress_line(progress: Mapping[str, Any], status: Mapping[str, Any]) -> str:
-    """Return the line that a load is followed with; `status` says whether the master's disk is full."""
+    """Return the progress line of a load; `status` says whether the master's disk is full."""
     times = status.get("disk_full")
     is_full = isinstance(times, list) and times and isinstance(times[-1], dict) and times[-1].get("until") is None
     words = progress_words(progress, in_columns=True)

@@ -1,6 +1,6 @@
-"""Who holds the record of a run: the `ansible-playbook` at work on it, or nobody, so that another takes it over.
+"""Which `ansible-playbook` holds the record of a run. A record that no process holds can be taken over.
 
-`controller.json` of an open record says which process of which machine opened it.
+`controller.json` of an open record names the process and the machine that opened it.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from zk_locust.contract.run_files import CONTROLLER, MANIFEST, UNFINISHED
 
 
 def is_held(folder: Path) -> bool:
-    """Whether the process that opened the record is still at work on it; on another machine nobody can see that."""
+    """Whether the process that opened the record still runs; one on another machine counts as running."""
     controller = _read_if_there(folder / CONTROLLER)
     if not controller or _is_elsewhere(controller):
         return bool(controller)
@@ -29,7 +29,7 @@ def _is_elsewhere(controller: Mapping[str, Any]) -> bool:
 
 
 def _read_if_there(file: Path) -> dict[str, Any]:
-    """Read a JSON file that holds an object; return nothing where a crash has left no such file."""
+    """Read the object in a JSON file; empty if a crash has left none."""
     try:
         return read_object(file) or {}
     except OSError:
@@ -44,10 +44,10 @@ def _unfinished(results: Path) -> list[Path]:
 
 
 def left_behind(results: Path, take: bool = False) -> list[Path]:
-    """Return the records that nobody holds, newest first; with `take` after them those of other machines."""
+    """Return the records that no process holds, newest first; with `take`, then those of other machines."""
     folders = _unfinished(results)
-    nobodys = [folder for folder in folders if not is_held(folder)]
-    return nobodys + [folder for folder in folders if take and _is_elsewhere(_read_if_there(folder / CONTROLLER))]
+    free = [folder for folder in folders if not is_held(folder)]
+    return free + [folder for folder in folders if take and _is_elsewhere(_read_if_there(folder / CONTROLLER))]
 
 
 def who_holds(results: Path) -> list[str]:
@@ -93,10 +93,10 @@ def chosen(results: Path, run: str, take: bool) -> tuple[Path, int]:
 
 
 def take_over(folder: Path, controller_pid: int, take: bool = False) -> list[str]:
-    """Make a process the one that holds the record; return what the user must know of it, line by line.
+    """Let a process hold the record; return lines for the user.
 
-    Raises RecordError where another process has just done the same. A manifest that a power loss has damaged is written
-    anew: the figures are on the hosts, or in files of their own.
+    Raises RecordError if another process has just taken it. A manifest that a power loss has damaged is written again;
+    the figures are on the hosts or in other files.
     """
     with locked(folder):
         controller = _read_if_there(folder / CONTROLLER)
@@ -114,9 +114,9 @@ def take_over(folder: Path, controller_pid: int, take: bool = False) -> list[str
 
 
 def adopt(results: Path, name: str) -> Path:
-    """Begin the record of a run anew whose own is lost: its files are still on hosts. Nobody holds it then.
+    """Make a new record, which no process holds, for a run whose files are on hosts and whose own record is lost.
 
-    Raises RecordError for what is no run id, or where a record of it is there.
+    Raises RecordError for an invalid run id and for a run that has a record.
     """
     if not RUN_ID.fullmatch(name):
         raise RecordError(f"run_record_adopt [{name[:80]!a}] is no run id; `fab status` shows those that hosts have")

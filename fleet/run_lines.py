@@ -1,4 +1,4 @@
-"""Runs on the load hosts, in words: their owners, their progress, and the files that are left there."""
+"""Runs on the load hosts as text: their owners, their progress, and the files that are left there."""
 
 import shlex
 from collections.abc import Callable, Sequence
@@ -47,8 +47,8 @@ def lease_lines(hosts: Sequence[LoadHost], members: Sequence[Member] = ()) -> li
     loading = set(_ids(hosts, running=True))
     leases: dict[str, Lease] = {}
     holds: dict[str, list[str]] = {}
-    everybody: list[Member | LoadHost] = [*members, *hosts]
-    for host in everybody:
+    everyone: list[Member | LoadHost] = [*members, *hosts]
+    for host in everyone:
         if host.lease and host.lease["run_id"] not in loading:
             leases.setdefault(host.lease["run_id"], host.lease)
             holds.setdefault(host.lease["run_id"], []).append(host.name)

@@ -4,11 +4,11 @@ import shlex
 from collections.abc import Collection
 
 from fleet import leases
+from fleet.endpoints import endpoint
 from fleet.errors import HostError
 from fleet.hosts import Host, ask_all
 from fleet.inventory import MEMBERS, Inventory
 from fleet.members import managed
-from fleet.status import endpoints
 
 # A sampler's folder is named for its run. A pid file says `PID STARTTIME` (collectors/host_metrics/background.py).
 # Ids are used again: the start must match.
@@ -39,9 +39,12 @@ def end(inventory: Inventory, ended: Collection[str] = ()) -> list[str]:
 
     def question(host: Host) -> bool:
         words = leases.state_words(str(inventory.hosts[host.endpoint.name].get("zookeeper_state_dir") or ""))
-        lease = leases.parse(host.run(f"{words}; {leases.SHOW}").out)
-        holder = lease["run_id"] if lease and lease["run_id"] not in ended else ""
-        return "ended" in host.run(f"{words}\nholder={shlex.quote(holder)}\n{_SCRIPT}").out
+        try:
+            lease = leases.parse(host.run(f"{words}; {leases.SHOW}").out)
+            holder = lease["run_id"] if lease and lease["run_id"] not in ended else ""
+            return "ended" in host.run(f"{words}\nholder={shlex.quote(holder)}\n{_SCRIPT}").out
+        except HostError:
+            return False
 
-    answers = ask_all(endpoints(inventory, names), question)
-    return [name for name, answer in answers.items() if not isinstance(answer, HostError) and answer]
+    answers = ask_all([endpoint(inventory.hosts[name]) for name in names], question)
+    return [name for name, answer in answers.items() if answer]

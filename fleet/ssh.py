@@ -8,10 +8,9 @@ import getopt
 import os
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from ansible.errors import AnsibleError
 from ansible.playbook.play_context import PlayContext
@@ -66,7 +65,7 @@ class Ssh:
     def command(self, *, first: Sequence[str] = (), last: Sequence[str] = ()) -> Iterator[tuple[list[str], Any]]:
         """The words of a command and the options of Popen that it needs, valid within the block.
 
-        `first` are arguments that win over Ansible's, `last` those after them: the host and the remote command.
+        `first` are arguments that override Ansible's; `last` are the host and the remote command.
         """
         plugin = self._plugin
         plugin.sshpass_pipe = plugin.shm = None
@@ -95,11 +94,14 @@ class Ssh:
                     plugin.shm.unlink()
 
     @contextlib.contextmanager
-    def remote(self, command: str, first: Sequence[str] = ()) -> Iterator[tuple[list[str], Any, Path]]:
-        """Like `command`, for a command of the host's shell. The third is the file that ssh itself logs into."""
-        with tempfile.TemporaryDirectory(prefix="fab-") as folder:
-            log = Path(folder) / "log"
-            last = ("-T", "-E", str(log), self.address, command)
+    def remote(self, command: str, first: Sequence[str] = ()) -> Iterator[tuple[list[str], Any, IO[bytes]]]:
+        """Like `command`, for a command of the host's shell. The third is the file that ssh itself logs into.
+
+        The file is in memory only: nothing is left when this process is killed. ssh closes inherited descriptors, so it
+        opens the file through /proc.
+        """
+        with os.fdopen(os.memfd_create("ssh-log"), "rb") as log:
+            last = ("-T", "-E", f"/proc/{os.getpid()}/fd/{log.fileno()}", self.address, command)
             with self.command(first=(*_LOGGED, *first), last=last) as (words, options):
                 yield words, options, log
 

@@ -1,4 +1,4 @@
-"""Turns what ssh logs when it cannot reach a host into one line with a remedy."""
+"""Turns ssh's log of a failed connection into one line with a remedy."""
 
 import re
 from typing import Final

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fleet import leases, load_hosts, members
-from fleet.endpoints import Endpoint, endpoint
-from fleet.errors import FleetError, HostError
+from fleet.endpoints import endpoint
+from fleet.errors import HostError
 from fleet.hosts import Host, ask_all
 from fleet.inventory import Inventory
 from fleet.left_over import place_of, results_of
@@ -34,55 +34,31 @@ class Fleet:
         return all(member.serves for member in self.members) and all(host.reached for host in self.load_hosts)
 
 
-def endpoints(inventory: Inventory, hosts: list[str]) -> dict[str, Endpoint | FleetError]:
-    """The hosts' endpoints. Raises InputError for variables that cannot be used, for all hosts before any is asked."""
-    return {host: endpoint(inventory.hosts[host]) for host in hosts}
-
-
 def look(inventory: Inventory) -> Fleet:
-    """Ask the whole fleet. Raises InputError for an inventory that cannot be used."""
+    """Ask all hosts. Raises InputError for an inventory that cannot be used, before any host is asked."""
     hosts = inventory.contract_hosts
     asked = members.targets(inventory)
-    places = {host: load_hosts.roles(inventory, host) for host in inventory.load_hosts}
-    folders = {host: inventory.hosts[host] for host in places}
-    for variables in folders.values():
-        load_hosts.folder_words(variables)  # a variable that cannot be evaluated is refused before any host is asked
+    for host in inventory.load_hosts:
+        load_hosts.folder_words(inventory.hosts[host])
     own = members.managed(inventory)
 
-    def question(host: Host) -> tuple[list[Member] | HostError, LoadHost | None]:
+    def question(host: Host) -> tuple[list[Member], LoadHost | None]:
         name = host.endpoint.name
-        found: list[Member] | HostError = []
+        found: list[Member] = []
         if asked.get(name):
             try:
                 found = members.ask(host, asked[name])
                 if own and (lease := leases.on_member(host, inventory.hosts[name])):
                     found = [replace(member, lease=lease) for member in found]
             except HostError as error:
-                found = error
-        load_host = None
-        if name in places:
-            try:
-                load_host = load_hosts.ask(host, folders[name], places[name])
-            except HostError as error:
-                load_host = LoadHost(name, places[name], problem=str(error), reached=False)
-        return found, load_host
+                found = [Member(each.name, each.address, problem=f"unreachable: {error}") for each in asked[name]]
+        return found, load_hosts.ask(host, inventory) if name in inventory.load_hosts else None
 
-    answers = ask_all(endpoints(inventory, hosts), question)
-    all_members: list[Member] = []
-    all_load_hosts: list[LoadHost] = []
-    for name, answer in answers.items():
-        found, load_host = answer if isinstance(answer, tuple) else (answer, None)
-        if isinstance(found, HostError):
-            found = [_unreachable(target, found) for target in asked.get(name, [])]
-        all_members += found
-        if name in places:
-            reason = str(answer) if isinstance(answer, HostError) else ""
-            all_load_hosts.append(load_host or LoadHost(name, places[name], problem=reason, reached=False))
-    return Fleet(inventory, all_members, sorted(all_load_hosts, key=lambda host: list(places).index(host.name)))
-
-
-def _unreachable(target: members.Target, error: HostError) -> Member:
-    return Member(target.name, target.address, problem=f"unreachable: {error}")
+    answers = ask_all([endpoint(inventory.hosts[host]) for host in hosts], question)
+    load = [answers[name][1] for name in inventory.load_hosts]
+    return Fleet(
+        inventory, [member for found, _ in answers.values() for member in found], [host for host in load if host]
+    )
 
 
 def as_json(fleet: Fleet) -> dict[str, Any]:

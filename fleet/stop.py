@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from fleet import load_hosts, samplers
-from fleet.errors import FleetError, HostError
+from fleet.endpoints import endpoint
+from fleet.errors import HostError
 from fleet.hosts import Host, ask_all
 from fleet.inventory import Inventory
 from fleet.load_hosts import LoadHost
 from fleet.run_lines import collect_command, lease_lines, owner, since
-from fleet.status import endpoints
 from zk_locust.contract.plain_text import plain_line
 
 
@@ -43,15 +43,8 @@ def stop(inventory: Inventory, say: Callable[[str], None]) -> int:
 
 def look(inventory: Inventory) -> list[LoadHost]:
     """The state of the load hosts, the master's first."""
-    places = {host: load_hosts.roles(inventory, host) for host in inventory.load_hosts}
-    answers = ask_all(
-        endpoints(inventory, list(places)),
-        lambda host: load_hosts.ask(host, inventory.hosts[host.endpoint.name], places[host.endpoint.name]),
-    )
-    return [
-        LoadHost(name, places[name], problem=str(answer), reached=False) if isinstance(answer, HostError) else answer
-        for name, answer in answers.items()
-    ]
+    endpoints = [endpoint(inventory.hosts[name]) for name in inventory.load_hosts]
+    return list(ask_all(endpoints, lambda host: load_hosts.ask(host, inventory)).values())
 
 
 def _end(
@@ -63,18 +56,19 @@ def _end(
     say(f"Ending run {plain_line(run_id)} of {owner(runs)}, started {since_when} …")
     failed = []
     # The master receives the workers' last figures, so it ends before they do.
-    for ending in (
-        [host for host in holders if host.name == master],
-        [host for host in holders if host.name != master],
-    ):
+    for is_master in (True, False):
+        ending = [host for host in holders if (host.name == master) is is_master]
         folders = {host.name: host.folder for host in ending}
 
         def question(host: Host, folders: dict[str, str] = folders) -> str:
-            return str(load_hosts.stop(host, folders[host.endpoint.name], run_id).get("state"))
+            try:
+                return str(load_hosts.stop(host, folders[host.endpoint.name], run_id).get("state"))
+            except HostError as error:
+                return str(error)
 
-        reached: dict[str, FleetError | object] = dict(ask_all(endpoints(inventory, list(folders)), question))
+        answers = ask_all([endpoint(inventory.hosts[name]) for name in folders], question)
         for host in ending:
-            answer = reached[host.name]
+            answer = answers[host.name]
             ended = answer in ("ended", "lost", "absent")
             say(f"  {host.name}: {'ended' if ended else plain_line(answer)}")
             if not ended:

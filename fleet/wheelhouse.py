@@ -1,8 +1,8 @@
 """The wheelhouse: everything that load hosts install, gathered once on the controller.
 
 Load hosts need no index. For each kind of load host (Python version and architecture) the controller gathers the wheels
-that `requirements/load_host.txt` pins, and builds the project's own wheel. An environment is named by its content: what
-was installed from the same pins and the same sources has the same name on every host.
+that `requirements/load_host.txt` pins, and builds the project's own wheel. The name of an environment is a hash of its
+pins and sources.
 """
 
 from __future__ import annotations
@@ -170,14 +170,14 @@ def _require_folder(folder: Path) -> None:
 
 @contextmanager
 def _appearing(target: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `target` to work in; what it holds as `whole` becomes `target` at the end."""
+    """Give a temporary folder beside `target`; its entry `made` becomes `target` at the end."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as work:
         yield Path(work)
-        whole = Path(work) / "whole"
-        if whole.is_dir() and target.exists():
+        made = Path(work) / "made"
+        if made.is_dir() and target.exists():
             return  # another controller was faster with the same content
-        whole.replace(target)
+        made.replace(target)
 
 
 def _make_pack(kind: Kind, pack: Path, wheels: Path | None) -> None:
@@ -188,7 +188,7 @@ def _make_pack(kind: Kind, pack: Path, wheels: Path | None) -> None:
         index = [] if wheels is None else ["--no-index", "--find-links", str(wheels)]
         options = ["--require-hashes", "--no-deps", "--only-binary", ":all:", *index, *kind.tags]
         _pip(f"the wheels for {kind}", ["download", *options, "--requirement", str(pins), "--dest", str(folder)])
-        with tarfile.open(work / "whole", "w") as archive:
+        with tarfile.open(work / "made", "w") as archive:
             for file in sorted(folder.iterdir()):
                 archive.add(file, arcname=file.name)
 
@@ -202,7 +202,7 @@ def _build_wheel(target: Path) -> None:
             destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, destination)
         options = ["--no-deps", "--no-build-isolation", "--no-index"]
-        _pip("the project's wheel", ["wheel", *options, "--wheel-dir", str(work / "whole"), str(copy)])
+        _pip("the project's wheel", ["wheel", *options, "--wheel-dir", str(work / "made"), str(copy)])
 
 
 def _pip(what: str, arguments: list[str]) -> None:

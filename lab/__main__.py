@@ -1,6 +1,7 @@
 """`python -m lab up|down|status|image|wheels`: the lab from the command line, and from the Makefile."""
 
 import argparse
+import functools
 import signal
 import sys
 import time
@@ -57,9 +58,7 @@ def options_from(arguments: argparse.Namespace) -> LabOptions:
     return LabOptions(name=arguments.name, release=arguments.release, on=on, **sizes)
 
 
-def say(text: str) -> None:
-    """Print without buffering."""
-    print(text, flush=True)
+say = functools.partial(print, flush=True)
 
 
 def _up(arguments: argparse.Namespace) -> int:

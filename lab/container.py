@@ -1,6 +1,8 @@
 """A systemd-nspawn process that outlives its starter, identified by its process id and start time."""
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -22,14 +24,8 @@ def start(
 ) -> dict[str, Any]:
     """Boot a root file system; return the identity of the systemd-nspawn process without waiting for the boot."""
     command = [
-        *(
-            "systemd-nspawn",
-            "--quiet",
-            "--boot",
-            f"--directory={root}",
-            f"--machine={machine}",
-            f"--hostname={hostname}",
-        ),
+        *("systemd-nspawn", "--quiet", "--boot", f"--directory={root}"),
+        *(f"--machine={machine}", f"--hostname={hostname}"),
         *(f"--network-bridge={bridge}", "--register=no", "--keep-unit", "--console=pipe", "--link-journal=no"),
         *("--resolv-conf=off", "--timezone=off", "--rlimit=NOFILE=1024:524288"),
     ]
@@ -58,14 +54,10 @@ def init_of(identity: dict[str, Any] | None) -> int | None:
     if supervisor is None:
         return None
     for child in _children(supervisor):
-        try:
-            status = Path(f"/proc/{child.pid}/status").read_text()
-        except OSError:
-            continue
-        # One id for each nested namespace: only the host's init has a second id that is 1.
-        ids = next((line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:")), [])
-        if len(ids) > 1 and ids[-1] == "1":
-            return child.pid
+        with contextlib.suppress(OSError):
+            # NSpid has one id for each nested namespace: only the host's init has a second id that is 1.
+            if re.search(r"^NSpid:\s.*\s1$", Path(f"/proc/{child.pid}/status").read_text(), re.MULTILINE):
+                return child.pid
     return None
 
 

@@ -164,7 +164,7 @@ class Host:
         make_key(host_key, self.name)
         user_key = make_key(self.ssh_dir / "id_ed25519", f"lab {self.lab}")
         files = seed.seed_files(self.name, self.address, record.load(self.lab).addresses, user_key, host_key)
-        seed.write_files(mounts.mount_overlay(self.image, self.folder), files.items())
+        seed.write_files(mounts.mount_overlay(self.image, self.folder), files)
 
     def learn_hosts(self) -> None:
         """Write the lab's current names and addresses into the host's /etc/hosts."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 
 from lab import cgroups, inventory, keys, limits, mounts, network, prerequisites, record
 from lab.commands import LabError
@@ -28,9 +28,7 @@ class Lab:
     def __enter__(self) -> "Lab":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.down()
 
     @classmethod
@@ -113,7 +111,7 @@ class Lab:
             ensure_images([release], silent)
             images = {**self._record.images, release: self._record.images.get(release, image_path(release))}
             hosts = sorted((*self._record.hosts, plan), key=lambda host: host.offset)
-            self._record = record.LabRecord(self.options, self.inventory, images, tuple(hosts), self._record.network)
+            self._record = replace(self._record, images=images, hosts=tuple(hosts))
             record.save(self._record)
             with locked("machine"):
                 limits.raise_for(record.hosts_on_machine(), silent)
@@ -187,7 +185,7 @@ class Lab:
         record.save(self._record)
         with locked("machine"):
             limits.raise_for(record.hosts_on_machine(), say)
-            self._record = self._record.with_network(network.open_network())
+            self._record = replace(self._record, network=network.open_network())
             record.save(self._record)
         hosts = list(self.hosts.values())
         keys.make_key(self.key, f"lab {self.name}")
@@ -211,11 +209,10 @@ class Lab:
 
     def _forget(self, host: Host) -> None:
         host.remove()
-        self._record = self._record.with_hosts(tuple(plan for plan in self._record.hosts if plan.name != host.name))
+        self._record = replace(self._record, hosts=tuple(plan for plan in self._record.hosts if plan.name != host.name))
         record.save(self._record)
-        for key in self._ssh_dir.glob(f"{host.name}*"):
-            if key.name in (host.name, f"{host.name}.pub"):
-                key.unlink()
+        for key in (host.name, f"{host.name}.pub"):
+            (self._ssh_dir / key).unlink(missing_ok=True)
         self._tell_all()
 
     def _remove(self, *, orderly: bool = False) -> None:

@@ -23,9 +23,7 @@ def raise_for(hosts: int, say: Callable[[str], None]) -> None:
         _INSTANCES.write_text(str(wanted))
         say(f"Raised fs.inotify.max_user_instances from {now} to {wanted} until the last lab is removed.")
     except OSError as error:
-        say(
-            f"fs.inotify.max_user_instances is {now} and cannot be raised to {wanted}: hosts may hang at boot ({error})"
-        )
+        say(f"fs.inotify.max_user_instances [{now}] cannot be raised to {wanted}, so hosts may hang at boot: {error}")
 
 
 def put_back() -> None:

@@ -3,16 +3,8 @@
 from lab.commands import LabError, run
 
 _SUITES = {
-    "bullseye",
-    "bookworm",
-    "trixie",
-    "forky",
-    "sid",
-    "unstable",
-    "testing",
-    "stable",
-    "oldstable",
-    "oldoldstable",
+    *("bullseye", "bookworm", "trixie", "forky", "sid"),
+    *("unstable", "testing", "stable", "oldstable", "oldoldstable"),
 }
 _PROXIES = ("Acquire::http::Proxy", "Acquire::https::Proxy")
 

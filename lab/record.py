@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,6 @@ class LabRecord:
         if self.network is None:
             raise LabError(f"the lab [{self.options.name}] is incomplete; remove it (make lab-down) and make it again")
         return self.network
-
-    def with_network(self, network: int) -> "LabRecord":
-        """Return the record with this network."""
-        return replace(self, network=network)
-
-    def with_hosts(self, hosts: tuple[HostPlan, ...]) -> "LabRecord":
-        """Return the record with these hosts."""
-        return replace(self, hosts=hosts)
 
 
 def exists(name: str) -> bool:

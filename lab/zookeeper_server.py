@@ -19,7 +19,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+
+from zk_locust.contract.member_answers import parse_srvr
 
 JAVA_FOLDER = Path("/usr/share/java")
 JARS = ("zookeeper.jar", "servlet-api.jar", "slf4j-log4j12.jar", "log4j-1.2.jar")
@@ -119,10 +120,7 @@ class Member:
 
     def mode(self, timeout_s: float = 2.0) -> str:
         """Return `standalone`, `leader`, `follower`, `observer`, or nothing while it does not serve requests."""
-        for line in four_letters(self.client_port, "srvr", timeout_s).splitlines():
-            if line.startswith("Mode: "):
-                return line.removeprefix("Mode: ").strip()
-        return ""
+        return parse_srvr(four_letters(self.client_port, "srvr", timeout_s)).mode
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the end of the server's log."""
@@ -185,9 +183,7 @@ class ZooKeeperServers:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def start_all(self, timeout_s: float = 60.0) -> None:

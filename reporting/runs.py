@@ -81,7 +81,9 @@ def table(results_dir: Path) -> list[str]:
     runs = find(results_dir)
     if not runs:
         return [f"No runs in {results_dir} yet; `make benchmark` makes one."]
-    lines = aligned(HEAD, [_cells(run) for run in runs], left={*HEAD[:4], *HEAD[8:]})
+    columns = zip(HEAD, zip(*map(_cells, runs), strict=True), strict=True)
+    head, cells = zip(*(each for each in columns if set(each[1]) != {text.NOTHING}), strict=True)  # no empty columns
+    lines = aligned(head, list(zip(*cells, strict=True)), left={*HEAD[:4], *HEAD[8:]})
     if any(run.unfinished for run in runs):
         lines += [
             "",

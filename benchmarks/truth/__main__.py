@@ -1,23 +1,22 @@
-"""Whether what a run says is true, one table: each row is a claim, the truth, and what Locust's files said.
+"""Whether the figures of a run are true, as a table: each row has a claim, the truth, and the figure of the run.
 
     python -m benchmarks.truth [--quick] [--trials stall,constant,…] [--keep FOLDER]
 
-A scripted server in C stands in for ZooKeeper here only: it answers when its script says so, and records what it did.
-Locust is driven as users drive it, by its command line, and its files are read.
+A scripted server in C replaces ZooKeeper here only: it answers when its script says so, and records what it did. Locust
+is started by its command line, as users start it, and its files are read.
 
 - *Truth* of a service time is the server's record: from the moment that the kernel received a request to the moment
-  before the system call that answers it. The rows "the server itself" say how exactly it keeps its script.
+  before the system call that answers it. The rows "the server itself" show how exactly it follows its script.
 - *Truth* of a response time is arithmetic: operations that are due at a fixed rate wait for the end of the server's
   stall, as it was recorded.
-- *Truth* of a count is what the server received, what it never answered included.
-- With root, the packets on loopback are a third witness, against both: matched by xid, times by the kernel.
+- *Truth* of a count is the number of requests that the server received, answered or not.
+- With root, the packets on loopback are compared with both, matched by xid, with the kernel's times.
 
-A latency holds if it is within 1 % of the truth or 100 µs, whichever is more (2 % for the open loop's; 5 % and nothing
-else against packets); a count holds if it is exact. Percentiles take the ceiling of the rank. The last column is the
-verdict of the run that the figure stands in, without what it says of the AdminServer, which a scripted server does not
-have: a figure that does not hold should not stand in a run that is called valid. The exit code is 0 whatever
-holds.
-Other work on the machine moves the figures: the first line says how much there was.
+A latency holds if it is within 1 % of the truth or 100 µs, whichever is more (2 % for the open loop; against packets,
+5 % only); a count holds if it is exact. Percentiles take the ceiling of the rank. The last column is the verdict of the
+run, without the findings about the AdminServer, which a scripted server does not have. A figure that does not hold
+should not be in a valid run. The exit code does not depend on the table. Other work on the machine changes the figures:
+the first line shows its load average.
 """
 
 import argparse

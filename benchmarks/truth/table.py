@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import Final
 
-# What a latency may be off, of the truth or microseconds, whichever is more.
+from reporting import aligned
+
+# A latency may differ by this share of the truth or by this many microseconds, whichever is more.
 SHARE: Final = 0.01
 MICROSECONDS: Final = 100.0
 
 
 @dataclass(frozen=True)
 class Row:
-    """One claim. `said` None: the run says nothing of it. Holds where it is off by at most `within`."""
+    """One claim. It holds if `said` differs from `truth` by at most `within`; `said` is None without a figure."""
 
     trial: str
     claim: str
@@ -27,7 +29,7 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        """Whether the figure is within its bound; one that is not a number is not."""
+        """Whether the figure is within its bound."""
         return self.difference is not None and abs(self.difference) <= self.within
 
 
@@ -43,7 +45,7 @@ def _number(value: float | None, unit: str, sign: str = "") -> str:
 def printed(rows: list[Row]) -> str:
     """Return the table as text."""
     heads = ("trial", "claim", "truth", "the run said", "difference", "", "the run's verdict")
-    table = [heads] + [
+    table = [
         (
             row.trial,
             row.claim,
@@ -55,20 +57,11 @@ def printed(rows: list[Row]) -> str:
         )
         for row in rows
     ]
-    widths = [max(len(line[n]) for line in table) for n in range(len(heads))]
-    lines = []
-    for line in table:
-        cells = [
-            f"{cell:>{width}}" if 2 <= n <= 4 else f"{cell:<{width}}"
-            for n, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    lines.insert(1, "-" * max(map(len, lines)))
-    return "\n".join(lines)
+    return "\n".join(aligned(heads, table, left={"trial", "claim", "", "the run's verdict"}))
 
 
 def summary(rows: list[Row]) -> str:
-    """Return one line: how many hold, and in how many of the others the run was called valid."""
+    """Return one line: how many rows hold, and how many of the others are in a run that was called valid."""
     wrong = [row for row in rows if not row.holds]
     unnoticed = sum(row.verdict == "valid" for row in wrong)
     held = f"{len(rows) - len(wrong)} of {len(rows)} hold"

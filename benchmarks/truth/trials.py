@@ -63,7 +63,7 @@ def open_loop_us(
 
 
 def stalled(setting: Setting) -> Iterator[Row]:
-    """A quarter of the time the server does nothing: what an open loop would have said, and what this one said."""
+    """The server stalls for a quarter of the time: an open loop's response times, and the figures of this run."""
     seconds = 4 * max(1.0, setting.seconds / 4)
     stall = seconds / 4
     with _server(setting, "stall", delay_us=1000, stall_s=stall, stall_from_s=seconds / 3) as server:
@@ -77,7 +77,7 @@ def stalled(setting: Setting) -> Iterator[Row]:
 
 
 def constant(setting: Setting) -> Iterator[Row]:
-    """Every get takes 5 ms, 8 users, by client. The first rows are the server's own: how exact the truth is."""
+    """Every get takes 5 ms, 8 users, by client. The first rows show how exact the server itself is."""
     for client in CLIENTS:
         with _server(setting, client, delay_us=_DELAY_US) as server:
             said = run(server.hosts, setting.folder / client, users=8, seconds=setting.seconds, client=client)
@@ -108,7 +108,7 @@ def rates(setting: Setting) -> Iterator[Row]:
 
 
 def frozen(setting: Setting) -> Iterator[Row]:
-    """The server stops for ever 2 s before the end: 20 users wait for their last reply."""
+    """The server stops answering 2 s before the end: 20 users wait for their last reply."""
     seconds = max(4.0, setting.seconds / 2)
     script = {"delay_us": 1000, "stall_s": 3600, "stall_from_s": seconds - 2}
     with _server(setting, "frozen", **script) as server:
@@ -123,7 +123,7 @@ def frozen(setting: Setting) -> Iterator[Row]:
 
 
 def counted(setting: Setting) -> Iterator[Row]:
-    """What the server counted is what the run counted, also where a worker is killed."""
+    """The server and the run count the same requests, also if a worker is killed."""
     lots = random.Random(12)
     found: dict[bool, list[tuple[int, Said]]] = {False: [], True: []}
     for number in range(setting.count_trials):
@@ -143,14 +143,8 @@ def counted(setting: Setting) -> Iterator[Row]:
             continue
         trial = f"{len(trials)} runs, " + ("a worker killed in each" if kills else "no worker killed")
         exact = sum(count == said.accounted for count, said in trials)
-        yield Row(
-            trial,
-            "requests that the server counted",
-            sum(n for n, _ in trials),
-            sum(s.accounted for _, s in trials),
-            "",
-            0,
-        )
+        received, accounted = sum(count for count, _ in trials), sum(said.accounted for _, said in trials)
+        yield Row(trial, "requests that the server counted", received, accounted, "", 0)
         yield Row(trial, "runs that account for each request", len(trials), exact, "", 0)
 
 
@@ -169,8 +163,8 @@ def captured(setting: Setting) -> Iterator[Row]:
     yield Row(trial, "packets that the capture missed", 0, capture.dropped, "", 0)
     yield Row(trial, "gets of the record with both packets", len(gets), len(between), "", 0)
     for percent in (50.0, 99.0):
-        truth, recorded = percentile(between, percent), percentile(service_us(gets), percent)
-        yield latency(trial, f"server's record p{percent:g}", truth, recorded, "")
+        recorded = percentile(service_us(gets), percent)
+        yield latency(trial, f"server's record p{percent:g}", percentile(between, percent), recorded, "")
     for percent in (50.0, 99.0):
         truth = percentile(between, percent)
         said_us = said.percentiles_us.get(percent)

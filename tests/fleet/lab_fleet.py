@@ -1,12 +1,12 @@
 """What tests do to a lab's hosts while playbooks run, and what they see of them from outside."""
 
 import json
-import re
 from functools import partial
 from typing import Any
 
 from lab.fleet import DrivenLab
 from tests import waiting
+from zk_locust.contract.member_answers import parse_srvr
 
 LOAD_FOLDER = "/var/lib/zk-locust/load"
 # Processes whose working directory is a run's folder: supervisors, masters and workers.
@@ -26,9 +26,7 @@ class LabFleet(DrivenLab):
     def mode(self, name: str) -> str:
         """Return the mode of a member; empty if it does not answer."""
         ask = "import socket; c = socket.create_connection(('127.0.0.1', 2181)); c.send(b'srvr'); print(c.recv(9999))"
-        answer = self.lab.hosts[name].run(["python3", "-c", ask], check=False).stdout
-        found = re.search(r"Mode: (\w+)", answer)
-        return found[1] if found else ""
+        return parse_srvr(self.lab.hosts[name].run(["python3", "-c", ask], check=False).stdout).mode
 
     def mend(self) -> bool:
         """Start what a test has stopped; return whether the fleet must be provisioned again."""

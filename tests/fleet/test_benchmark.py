@@ -1,4 +1,4 @@
-"""A whole benchmark on a fleet: its workers, what comes home, what is left behind."""
+"""A complete benchmark on a fleet: its workers, what is collected, what is left behind."""
 
 import csv
 

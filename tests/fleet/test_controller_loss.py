@@ -141,7 +141,7 @@ def test_killed_after_the_record_was_closed_its_files_on_hosts_are_tidied(fleet:
     assert_nothing_is_left(fleet)
 
 
-def test_killed_in_report_the_run_is_whole_and_the_report_can_be_written(fleet: LabFleet) -> None:
+def test_killed_in_report_the_run_is_complete_and_the_report_can_be_written(fleet: LabFleet) -> None:
     kill(begin(fleet, "PLAY [Report]", *LOAD_AND_AFTER))
     assert_figures_are_complete(fleet, "measured", "cool-down")
     assert "nothing to collect" in " ".join(fleet.play("collect").failed().screen.split())

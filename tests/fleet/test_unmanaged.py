@@ -1,4 +1,4 @@
-"""An ensemble of somebody else's is measured, and nothing but the benchmark's own nodes is changed in it."""
+"""An external ensemble is measured; only the benchmark's own nodes are changed in it."""
 
 import json
 from pathlib import Path

@@ -21,7 +21,7 @@ ORDERLY = [
     sys.executable,
     "-c",
     "import signal, sys, time\n"
-    "def end(*_): print('in good order', flush=True); sys.exit(0)\n"
+    "def end(*_): print('orderly end', flush=True); sys.exit(0)\n"
     "signal.signal(signal.SIGTERM, end)\n"
     "print('ready', flush=True)\n"
     "time.sleep(300)",

@@ -1,7 +1,6 @@
 """An ensemble and a load host on this machine, driven by playbooks."""
 
 import contextlib
-import re
 import shutil
 import signal
 import sys
@@ -16,6 +15,7 @@ import yaml
 
 from lab.plays import Fleet, Play
 from lab.zookeeper_server import four_letters, free_ports
+from zk_locust.contract.member_answers import parse_srvr
 
 MEMBERS = ("zk1", "zk2", "zk3")
 SMALL_SCENARIO = {"locustfile": "locust_get.py", "users": 2, "spawn_rate": 2, "warmup": "1s", "run_time": "2s"}
@@ -81,8 +81,8 @@ class LocalFleet(Fleet):
 
     def modes(self) -> dict[str, str]:
         """Return the mode of each member; empty if it does not answer."""
-        answers = {name: four_letters(self.port(name), "srvr") for name in self.inventory["zookeeper"]["hosts"]}
-        return {name: (re.findall(r"Mode: (\S+)", answer) or [""])[0] for name, answer in answers.items()}
+        names = self.inventory["zookeeper"]["hosts"]
+        return {name: parse_srvr(four_letters(self.port(name), "srvr")).mode for name in names}
 
     def pids(self) -> dict[str, int]:
         """Return the process ids in the members' pid files."""

@@ -357,7 +357,7 @@ def test_following_ends_with_us_and_leaves_no_process(
 def asking_sudo(controller: Controller) -> None:
     controller.variables |= {
         "ansible_become": True,
-        "ansible_become_user": "nobody",  # whoever the tests' user is, it has to become somebody else
+        "ansible_become_user": "nobody",  # differs from the user of the tests
         "ansible_become_exe": str(stand_in_sudo.make(controller.folder)),
         "ansible_become_password": stand_in_sudo.PASSWORD,
     }

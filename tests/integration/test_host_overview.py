@@ -1,4 +1,4 @@
-"""What is on its way on a load host, as people at the controller see it."""
+"""What is running on a load host, as the controller sees it."""
 
 import json
 import os

@@ -151,7 +151,7 @@ def test_a_companion_is_neither_waited_for_nor_missed_and_has_no_secrets(host: H
         "gone": 0,
         "worker-1": 0,
     }
-    assert host.log("sampler") == "ready\nin good order\n"
+    assert host.log("sampler") == "ready\norderly end\n"
     assert host.log("gone") == "None\n"
 
 
@@ -171,8 +171,8 @@ def test_stop_ends_the_master_first_and_in_good_order(host: Host) -> None:
     stopped = host.stop()
     assert time.monotonic() - began < 10, "nobody had to be killed"
     assert (stopped["state"], stopped["ended_by"]) == ("ended", "stop")
-    assert "in good order" in host.log("master")
-    assert "in good order" in host.log("worker-1")
+    assert "orderly end" in host.log("master")
+    assert "orderly end" in host.log("worker-1")
     ends = {name: process["ended"] for name, process in stopped["processes"].items()}
     assert ends["master"] < ends["worker-1"]
     assert not any(processes_of(status))
@@ -209,7 +209,7 @@ def test_a_leader_is_asked_once_and_given_the_time_that_it_has_left(
     # As a master that removes a large tree: it ends later than the patience after a deadline would let it.
     slow = script(
         "import signal, sys, time\n"
-        "def end(*_): print('asked', flush=True); time.sleep(1.5); print('in good order', flush=True); sys.exit(0)\n"
+        "def end(*_): print('asked', flush=True); time.sleep(1.5); print('orderly end', flush=True); sys.exit(0)\n"
         "signal.signal(signal.SIGTERM, end)\n"
         "print('ready', flush=True)\n"
         "time.sleep(300)"
@@ -218,7 +218,7 @@ def test_a_leader_is_asked_once_and_given_the_time_that_it_has_left(
     supervisor.start_detached(HostRunSpec.read(host.spec(processes=processes, leader="master")))
     until(lambda: "ready" in host.log("master") and "ready" in host.log("worker-1"))
     status = host.stop()
-    assert host.log("master").splitlines() == ["ready", "asked", "in good order"]
+    assert host.log("master").splitlines() == ["ready", "asked", "orderly end"]
     assert {name: process["exit_code"] for name, process in status["processes"].items()} == {"master": 0, "worker-1": 0}
 
 
@@ -238,7 +238,7 @@ def test_a_second_run_is_refused_and_told_who_holds_the_host(host: Host) -> None
     assert refused.returncode == 2
     assert refused.stderr.startswith("zk-locust: this load host is held by run run of tester@here since 20")
     assert len(refused.stderr.splitlines()) == 1
-    assert not secrets.exists(), "it does not stay for want of somebody to read it"
+    assert not secrets.exists(), "unread secrets do not stay"
     assert host.status("second")["state"] == "absent"
     assert host.status()["state"] == "running"
     host.stop()
@@ -503,7 +503,7 @@ def test_a_spec_that_cannot_be_used_is_one_line(host: Host, content: str) -> Non
 
 
 def test_a_process_that_has_another_ones_id_is_not_touched(host: Host) -> None:
-    """The supervisor has died, and its id was given to somebody else."""
+    """The supervisor has died, and another process has its id."""
     status = host.start()
     supervisor = find(status["supervisor"])
     assert supervisor is not None

@@ -50,7 +50,7 @@ def test_an_outage_of_many_operations_keeps_the_time_limit_and_ends(standalone: 
     client.start()
     try:
         standalone.kill(0)
-        # kazoo's own pipe holds less than three hundred, and then blocks the whole process.
+        # kazoo's own pipe holds less than three hundred, and then blocks the process.
         for _ in range(400):
             with pytest.raises((errors.ConnectionLossError, errors.OperationTimeoutError)):
                 client.get("/")

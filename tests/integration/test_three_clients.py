@@ -51,7 +51,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ZooKeeper
     with ZooKeeperServers(3, tmp_path_factory.mktemp("ensemble")) as servers:
         # A machine that stands still for seconds is no difference between clients.
         common = ClientSettings(servers.hosts, session_timeout_s=40.0, operation_timeout_s=40.0)
-        # kazoo's gevent handler wants the whole process to be patched.
+        # kazoo's gevent handler needs a patched process.
         clients: list[ZooKeeperClient] = [
             KazooZooKeeperClient(common, handler="threading"),
             NativeClient(common),
@@ -133,7 +133,7 @@ def comparable(stat: Any) -> tuple[object, ...]:
 counter = iter(range(1_000_000))
 
 
-# Not made smaller: a missing event costs its whole time limit each time.
+# Not made smaller: each missing event costs its full time limit.
 @settings(max_examples=200, deadline=None, phases=[Phase.generate])
 @given(sequence=st.lists(operations, min_size=5, max_size=25))
 def test_the_same_answers_and_events(clients: list[ZooKeeperClient], sequence: list[Operation]) -> None:

@@ -25,9 +25,9 @@ typedef struct {
     uint16_t flags;
 } Row;
 
-/* Open a file for at most this many rows. Without a path nothing but counts is kept. */
+/* Open a file for at most this many rows. Without a path, only the counts are kept. */
 void record_open(const char *path, int64_t most_rows);
-/* All requests are counted; those that are to be are in the file. */
+/* Counts the request, and writes it to the file if `in_file`. */
 void record_answered(const Row *row, bool in_file);
 void record_unanswered(const Row *row, bool in_file);
 /* Cut the file to its rows and print the counts, one line of JSON. */

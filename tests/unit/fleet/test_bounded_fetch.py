@@ -87,7 +87,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path, kind: str) -> None:
 
 def test_what_is_no_base64_is_refused(tmp_path: Path) -> None:
     answer = {"rc": 0, "stdout": "zk-locust-file-part\n<html>", "stderr": ""}
-    with pytest.raises(FetchError, match="something else than the file"):
+    with pytest.raises(FetchError, match="other data than the file"):
         fetch(lambda _: answer, "/x", tmp_path / "target", 1)
 
 

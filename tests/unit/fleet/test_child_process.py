@@ -67,5 +67,5 @@ def test_an_interruption_ends_what_all_hosts_run(tmp_path: Path) -> None:
         host.run(f"echo $$ > {ids}.new; mv {ids}.new {ids}; exec sleep 300", limit_s=300)
 
     with pytest.raises(KeyboardInterrupt):
-        ask_all({name: Endpoint(name) for name in ("second", "first")}, question)
+        ask_all([Endpoint("second"), Endpoint("first")], question)
     until(lambda: not psutil.pid_exists(int(ids.read_text())), 5)

@@ -209,6 +209,20 @@ def test_what_sshpass_says_by_its_exit_code(
     assert (tmp_path / "word").read_text() == "sea $horse\n"
 
 
+def test_the_log_of_ssh_is_in_no_folder() -> None:
+    """A killed fab leaves no log behind."""
+    with ssh().remote("true") as (words, _, log):
+        path = Path(words[words.index("-E") + 1])
+        assert "(deleted)" in str(path.readlink())
+        subprocess.run(["sh", "-c", 'echo why >>"$0"', path], check=True)
+        assert log.read() == b"why\n"
+
+
+def test_a_host_with_a_local_connection_starts_no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fleet.endpoints.Ssh", None)
+    assert Host(of(ansible_connection="local")).run("echo $PPID").out == f"{os.getpid()}\n"
+
+
 def test_without_a_password_no_window_asks_for_one() -> None:
     with ssh().remote("true") as (_, options, _log):
         assert options["env"]["SSH_ASKPASS_REQUIRE"] == "never"

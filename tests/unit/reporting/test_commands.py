@@ -211,6 +211,12 @@ def test_runs_lists_finished_and_unfinished_runs(results_dir: Path, capsys: pyte
     assert "collect.yml" in lines[-1]
 
 
+def test_runs_leaves_out_columns_in_which_no_run_has_anything(tmp_path: Path) -> None:
+    (tmp_path / "20261124T031500Z-quick").mkdir()
+    (tmp_path / "20261124T031500Z-quick" / "manifest.json").write_text('{"state": "complete"}')
+    assert runs.table(tmp_path)[0].split() == ["run", "failures", "verdict", "state"]
+
+
 def test_runs_shows_report_json_only_while_it_is_newer_than_the_figures(results_dir: Path) -> None:
     run = results_dir / "20261124T031500Z-quick-synthetic"
     (run / "report.json").write_text(json.dumps({"total": {"failures": 4711}, "verdict": {"verdict": "void"}}))
