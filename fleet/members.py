@@ -15,9 +15,8 @@ from fleet.hosts import Host
 from fleet.inventory import MEMBERS, HostVariables, Inventory
 from fleet.leases import Lease
 from zk_locust.contract import member_answers
-from zk_locust.contract.connect_string import DEFAULT_CLIENT_PORT, parse_connect_string
+from zk_locust.contract.connect_string import DEFAULT_CLIENT_PORT, Address, parse_connect_string
 from zk_locust.contract.plain_text import plain_line
-from zk_locust.contract.run_plan import member_name
 
 _LIMIT_S: Final = 3.0  # for connecting and the complete answer
 _MOST_CHARACTERS: Final = 128 * 1024  # of the program's output for one member
@@ -107,7 +106,7 @@ def _own(variables: HostVariables) -> Target:
     port = _port(f"{name}: zookeeper_client_port", variables.get("zookeeper_client_port", DEFAULT_CLIENT_PORT))
     address = str(variables.get("zookeeper_address") or variables.get("ansible_host") or name)
     # The local address, as in the role: no firewall and no address translation is between.
-    return Target(name, member_name(address, port), str(variables.get("zookeeper_bind_address") or "127.0.0.1"), port)
+    return Target(name, str(Address(address, port)), str(variables.get("zookeeper_bind_address") or "127.0.0.1"), port)
 
 
 def connect_string(text: str) -> list[Target]:
@@ -116,7 +115,7 @@ def connect_string(text: str) -> list[Target]:
         members = parse_connect_string(text).members
     except ValueError as error:
         raise InputError(f"benchmark_parameters.hosts {error}") from None
-    return [Target(member_name(host, port), "", host, port) for host, port in members]
+    return [Target(str(member), "", *member) for member in members]
 
 
 def _port(setting: str, value: Any) -> int:

@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
-_TRUE: Final = frozenset(("true", "yes", "y", "on", "t", "1"))
-_FALSE: Final = frozenset(("false", "no", "n", "off", "f", "0"))
+# Those of Ansible's filter `bool`. It takes all other values, also `y`, for false: they are refused.
+_TRUE: Final = frozenset(("true", "yes", "on", "1"))
+_FALSE: Final = frozenset(("false", "no", "off", "0"))
 
 
 def is_true(value: Any) -> bool:

@@ -78,16 +78,17 @@ def test_an_inventory_of_something_else(loaded: Loaded) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "truth"), [("yes", True), ("False", False), (True, True), (0, False), ("on", True), ("y", True)]
+    ("value", "truth"), [("yes", True), ("False", False), (True, True), (0, False), ("on", True), ("1", True)]
 )
 def test_truth_values_of_ini_files(value: object, truth: bool) -> None:
     assert HostVariables("zk1", {"zookeeper_managed": value}).is_true("zookeeper_managed", not truth) is truth
     assert HostVariables("zk1", {}).is_true("zookeeper_managed", truth) is truth
 
 
-def test_what_is_no_truth_value_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^zk1: zookeeper_managed \[perhaps\] must be true or false; correct it"):
-        HostVariables("zk1", {"zookeeper_managed": "perhaps"}).is_true("zookeeper_managed", True)
+@pytest.mark.parametrize("value", ["perhaps", "y"])
+def test_what_is_no_truth_value_is_refused(value: str) -> None:
+    with pytest.raises(InputError, match=rf"^zk1: zookeeper_managed \[{value}\] must be true or false; correct it"):
+        HostVariables("zk1", {"zookeeper_managed": value}).is_true("zookeeper_managed", True)
 
 
 def test_a_vaulted_variable_is_read_as_playbooks_read_it(tmp_path: Path) -> None:

@@ -193,13 +193,13 @@ def test_the_smallest_buffer_of_the_members_limits_requests() -> None:
     )
     assert largest_request_bytes(groups, hostvars, {}) == 4096
     assert largest_request_bytes(groups, {name: {} for name in hostvars}, {}) == 0xFFFFF
-    assert largest_request_bytes(groups, {name: {"zookeeper_managed": "n"} for name in hostvars}, {}) is None
+    assert largest_request_bytes(groups, {name: {"zookeeper_managed": "no"} for name in hostvars}, {}) is None
 
 
 def test_the_same_words_are_true_everywhere() -> None:
-    for word in ("y", "Yes", "on", "1", "TRUE"):
+    for word in ("yes", "Yes", "on", "1", "TRUE"):
         assert ensemble_is_managed({}, {}, {"zookeeper_managed": word})
-    for other in ("n", "No", "off", "0", "FALSE", 0):
+    for other in ("no", "No", "off", "0", "FALSE", 0):
         assert not ensemble_is_managed({}, {}, {"zookeeper_managed": other})
 
 

@@ -89,5 +89,10 @@ def test_a_variable_of_the_wrong_type_is_refused(variables: dict[str, Any], rule
 
 
 def test_values_that_come_as_text_are_understood() -> None:
-    given = {"zookeeper_start_timeout_s": "60", "benchmark_patience_s": "2.5", "zookeeper_managed": "y"}
+    given = {"zookeeper_start_timeout_s": "60", "benchmark_patience_s": "2.5", "zookeeper_managed": "yes"}
     assert problems(given | {"zookeeper_open_files": None}) == []
+
+
+def test_a_word_that_plays_take_for_false_is_refused() -> None:
+    """Ansible's filter `bool` takes `y` for false."""
+    assert any("zookeeper_managed [y]" in problem for problem in problems({"zookeeper_managed": "y"}))
