@@ -124,10 +124,10 @@ def master_failure(status: Mapping[str, Any], host: str, expected_workers: int, 
     """
     if master_ended_well(status):
         return ""
-    exit_code, ended_by, progress = _exit_code(status), status.get("ended_by"), status.get("progress") or {}
+    exit_code, ended_by, progress = _exit_code(status), status.get("ended_by"), status.get("progress")
     log = f"see logs/{host}/master.log in the run folder"
-    if ended_by == "leader" and progress and not progress.get("stage"):
-        ready = int(progress.get("workers") or 0)
+    if ended_by == "leader" and isinstance(progress, dict) and progress and not progress.get("stage"):
+        ready = progress.get("workers") if isinstance(progress.get("workers"), int) else 0
         if ready < expected_workers:
             return (
                 f"only {ready} of {expected_workers} workers have come to the master: the others do not reach"

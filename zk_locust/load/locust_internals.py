@@ -27,8 +27,8 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 
 def put_first(hook: EventHook, *listeners: Callable[..., Any]) -> None:
-    """Have the listeners called before all others, in this order. A listener that is there already keeps its place."""
-    hook._handlers[:0] = [listener for listener in listeners if listener not in hook._handlers]
+    """Have the listeners called before all others, in this order. A listener that is there already moves."""
+    hook._handlers[:] = [*listeners, *(listener for listener in hook._handlers if listener not in listeners)]
 
 
 def add_once(hook: EventHook, listener: Callable[..., Any]) -> None:

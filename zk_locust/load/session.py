@@ -104,7 +104,7 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
         export_bench_parameters,
         *([_refusing_test(check)] if web_ui is not None else []),
         own_node.make_own_node,
-        *(companion.on_test_start for companion in companions),
+        *(_only_in(environment, companion.on_test_start) for companion in companions),
     )
     # Listeners of the locustfile that were added before are called here.
     for report in reports:
@@ -120,14 +120,14 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
         put_first(events.worker_report, plan.on_worker_report)
 
     # When it stops: a step ends before the measured stage does; then all users end.
-    put_first(events.test_stopping, *(companion.on_test_stopping for companion in companions))
+    put_first(events.test_stopping, *(_only_in(environment, companion.on_test_stopping) for companion in companions))
     events.test_stopping.add_listener(plan.on_test_stopping)
 
     # When it has stopped: figures are written before nodes are removed, which an ensemble may take its time for.
     put_first(events.test_stop, _tell_of_end)
     events.test_stop.add_listener(own_node.remove_nodes)
     for companion in companions:
-        events.test_stop.add_listener(companion.on_test_stop)
+        events.test_stop.add_listener(_only_in(environment, companion.on_test_stop))
 
     # When the process ends (from the last of these to the first): what removes nodes is waited for; strangers are
     # looked for once more; and the report is written after all listeners of `quit`, which close the files.
@@ -137,7 +137,7 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
         events.quitting.add_listener(refusal.on_quitting)
     events.quitting.add_listener(own_node.wait_for_removal)
     for companion in companions:
-        events.quitting.add_listener(companion.on_quitting)
+        events.quitting.add_listener(_only_in(environment, companion.on_quitting))
 
 
 def _join(environment: Any, runner: Any) -> None:
@@ -195,6 +195,17 @@ def _companions(environment: Any, *, leads: bool) -> Iterator[Companion]:
         waiting += task_set.__subclasses__()
         if kind := vars(task_set).get("companion"):
             yield kind(environment, task_set, leads=leads)
+
+
+def _only_in(environment: Any, listener: Callable[..., None]) -> Callable[..., None]:
+    """Call the listener for its own environment only: a program may have several that share `locust.events`."""
+
+    @functools.wraps(listener)
+    def called(**event: Any) -> None:
+        if event["environment"] is environment:
+            listener(**event)
+
+    return called
 
 
 def _check(environment: Any, companions: list[Companion]) -> None:

@@ -104,6 +104,25 @@ def test_settings_are_final_and_nodes_are_made_before_a_listener_of_the_locustfi
     assert found[place + 1 :] == ["LoadPlan.on_test_start", "_adopt_options"]
 
 
+def test_two_loads_that_share_their_events_make_their_own_node_before_they_fill_it() -> None:
+    first, second = environment(), environment()
+    second.events = first.events
+    for load in (first, second):
+        session.on_init(load, runner=object())
+    found = names(first.events.test_start)
+    filled = [place for place, name in enumerate(found) if name == "Sequence.on_test_start"]
+    assert len(filled) == 2
+    assert found.index("make_own_node") < filled[0]
+
+
+def test_a_companion_is_called_for_its_own_load_only() -> None:
+    called = []
+    listener = session._only_in(load := environment(), lambda environment: called.append(environment))
+    for event in (load, environment()):
+        listener(environment=event)
+    assert called == [load]
+
+
 def of_the_locustfile(**_: Any) -> None:
     """Stand for what a locustfile does as a test starts."""
 

@@ -234,7 +234,7 @@ def test_one_late_sample_leaves_nothing_out(tmp_path: Path) -> None:
     [
         ({"zk2": {}}, True),
         ({"zk2": {"zookeeper_managed": "yes"}}, True),
-        ({"zk2": {"zookeeper_managed": "Y"}}, True),
+        ({"zk2": {"zookeeper_managed": "Y"}}, False),  # plays take it for false
         ({"zk2": {"zookeeper_managed": "n"}}, False),
         ({"zk2": {"zookeeper_managed": False}}, False),
         ({"zk2": {"zookeeper_managed": "false"}}, False),
