@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ansible import context
+from ansible import constants, context
 from ansible.utils.display import Display
 
 FINISHING: Final = "ZK_LOCUST_FINISHING"
@@ -87,9 +87,13 @@ def _command(first: str, variables: Mapping[str, Any], of_benchmark: Mapping[str
     words = [str(Path(sys.executable).with_name("ansible-playbook"))]
     for option in (*_OPTIONS, *_OTHER_NAMES):
         value, flag = options.get(option), _OTHER_NAMES.get(option, option).replace("_", "-")
-        words += [f"--{flag}={each}" for each in (value if isinstance(value, list | tuple) else [value]) if each]
+        values = list(value) if isinstance(value, list | tuple) else [value]
+        if option == "module_path":
+            values.reverse()  # Ansible puts each before those that it has read
+        words += [f"--{flag}={each}" for each in values if each]
     words += [f"--{flag.replace('_', '-')}" for flag in _FLAGS if options.get(flag)]
-    words += ["-v"] * (options.get("verbosity") or 0)
+    # Ansible counts from its configured verbosity, which the command reads too.
+    words += ["-v"] * ((options.get("verbosity") or 0) - constants.DEFAULT_VERBOSITY)
     return [*words, "-e", json.dumps(dict(variables)), *(str(PLAYBOOKS / name) for name in names)]
 
 

@@ -144,6 +144,7 @@ def note_results(
     interruption: str,
 ) -> dict[str, Any]:
     """Note the result of every host. `load_hosts` and `members` map hosts to their results, the master first.
+    That of a member which was not collected from, as an external one, is empty.
 
     Returns `state` and `reason` of the run, and `lines` for the user. Fails while the master's figures may still come,
     unless `without_master` gives them up.
@@ -153,7 +154,7 @@ def note_results(
         HostResult.told(host, "worker" if number else MASTER, found or {})
         for number, (host, found) in enumerate(load_hosts.items())
     ]
-    told = [HostResult.told(host, MEMBER, found or {"problem": _NO_LOGS}) for host, found in members.items()]
+    told = [HostResult.told(host, MEMBER, found or {}) for host, found in members.items()]
     master = loads[0]
     given_up = f"the master's figures were given up: {master.uncollected()}" if master.is_blocking else ""
     if master.is_blocking and not without_master:
@@ -177,9 +178,6 @@ def note_results(
     failure = str(run_record.read(record / MANIFEST).get("reason") or "")
     state = "failed" if failure or given_up or not taken_over else "interrupted"
     return {"state": state, "reason": failure or given_up or interruption, "lines": lines}
-
-
-_NO_LOGS: Final = "its logs could not be fetched, it cannot be reached"
 
 
 def sort_out(*, results_dir: Path, host: str, run_ids: list[str]) -> dict[str, Any]:

@@ -253,6 +253,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     given = module.params
+    if given["state"] in ("made", "checked") and not given["member_dir"]:
+        module.fail_json(msg=f"member_dir is empty; name the own folder of {given['member']}")
     member, member_dir, check = given["member"], Path(given["member_dir"]), module.check_mode
     folders = [(Path(one["path"]), str(one["variable"])) for one in given["folders"]]
     done: list[str] = []

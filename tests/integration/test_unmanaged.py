@@ -1,4 +1,4 @@
-"""An external ensemble, which only the connect string names."""
+"""An external ensemble, which the connect string names, and the inventory too or not."""
 
 import csv
 import json
@@ -40,7 +40,11 @@ def test_it_is_measured_where_it_is_said_to_be_and_recorded(guest: LocalFleet, t
 
 
 def test_members_of_any_spelling_are_looked_for_and_none_is_an_end(guest: LocalFleet) -> None:
+    guest.inventory["zookeeper"] = {"hosts": {"theirs": {}}}
     nobody = "127.0.0.9,[::1]:1"  # the first on the default port
     play = guest.play("run", benchmark_parameters={"hosts": nobody}).failed()
     assert f"no member of [{nobody}] can be reached from load1" in play.screen
     assert guest.load_processes() == []
+    told = json.loads(max(guest.results.glob("2*/manifest.json")).read_text())
+    assert (told["state"], told["plan"]["members"]) == ("failed", ["theirs"])
+    assert not any("theirs" in line for line in told["missing"]), "nothing is fetched from a member that is listed"

@@ -124,7 +124,7 @@ def test_files_that_a_host_should_have_had_are_missing_and_others_are_said(folde
 
 def test_a_members_logs_that_did_not_come_home_are_missing(folder: Path) -> None:
     lost = {
-        "zk1": {},
+        "zk1": {"problem": "its logs could not be fetched, it cannot be reached"},
         "zk2": {"problem": "its logs could not be fetched from /x: there is none"},
         "zk3": {"problem": "not all could be collected: no space left on device"},
     }
@@ -133,6 +133,10 @@ def test_a_members_logs_that_did_not_come_home_are_missing(folder: Path) -> None
         "zk2: its logs could not be fetched from /x: there is none",
         "zk3: not all could be collected: no space left on device",
     ]
+
+
+def test_of_a_member_that_was_not_asked_nothing_is_missing(folder: Path) -> None:
+    assert missing(folder, zk1={}) == []
 
 
 @pytest.mark.parametrize(

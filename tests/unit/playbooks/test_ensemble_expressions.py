@@ -136,3 +136,28 @@ def test_members_of_a_connect_string_are_recorded_as_far_as_they_told(folder: Pa
     assert hosts["[fd00::2]:2182"]["zookeeper_mode"].isprintable()
     assert len(hosts) == 2, "one that did not answer is left out"
     assert told(task["loop"], __benchmark_run_asked={"skipped": True}) == []
+
+
+def test_the_run_asks_who_holds_a_member_as_itself_when_it_stops_members() -> None:
+    (play,) = _loaded(PROJECT / "playbooks/stop.yml")
+    known = {"hostvars": {"localhost": {"run_record_id": "own"}}}
+    assert Templar(loader=DataLoader(), variables=known).template(play.get("vars", {}))["run_lease_run_id"] == "own"
+
+
+def test_a_worker_host_that_is_not_set_up_ends_the_run_with_a_reason_in_its_record() -> None:
+    (start,) = _loaded(PROJECT / "roles/benchmark_run/tasks/main.yml")
+    assert "rescue" in start
+    check = start["block"][0]["ansible.builtin.assert"]
+    hostvars: dict[str, dict[str, Any]] = {name: {"inventory_hostname": name} for name in ("load1", "load2")}
+    hostvars["load1"]["load_host_workers"] = 2
+    known = _loaded(PROJECT / "roles/benchmark_run/vars/main.yml")
+    known |= {"hostvars": hostvars, "groups": {"locust_workers": list(hostvars)}}
+    templar = Templar(loader=DataLoader(), variables=known)
+    assert templar.evaluate_conditional(check["that"]) is False
+    assert templar.template(check["fail_msg"]).startswith("load2: not set up in this run")
+    (play,) = (play for play in _loaded(PROJECT / "playbooks/run.yml") if play["name"] == "Start the load")
+    (plan,) = (task["run_record"] for task in play["tasks"] if "run_record" in task)
+    assert Templar(loader=DataLoader(), variables=known | {"_workers": list(hostvars)}).template(plan["workers"]) == {
+        "load1": 2,
+        "load2": 0,
+    }

@@ -262,3 +262,8 @@ def test_a_check_refuses_a_control_script_that_another_user_could_have_written(t
 
 def test_the_module_runs_with_the_python_of_old_hosts() -> None:
     ast.parse(Path(str(member_folders.__file__)).read_text(), feature_version=(3, 9))
+
+
+@pytest.mark.parametrize("state", ["made", "checked"])
+def test_a_member_without_a_folder_is_refused(state: str) -> None:
+    assert run(state=state, member_dir="")["msg"] == "member_dir is empty; name the own folder of zk1"

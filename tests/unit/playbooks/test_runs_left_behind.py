@@ -109,8 +109,10 @@ def test_an_older_run_is_finished_and_the_figures_of_a_lost_master_are_given_up(
     for name in names:
         folder = open_record(results, "x", "", ended)
         folder.rename(folder.with_name(name))
-    gone = {"hosts": {"load1": {"ansible_host": "127.0.0.1", "ansible_port": 9}}}  # nobody answers there
-    fleet = Fleet(tmp_path, {"zookeeper": {"hosts": {}}, "locust_master": gone, "locust_workers": gone})
+    nobody = {"ansible_host": "127.0.0.1", "ansible_port": 9}
+    gone = {"hosts": {"load1": nobody}}
+    members = {"hosts": {"zk1": nobody, "external1": {**nobody, "zookeeper_managed": False}}}
+    fleet = Fleet(tmp_path, {"zookeeper": members, "locust_master": gone, "locust_workers": gone})
 
     def play(**variables: Any) -> Play:
         return fleet.play("collect", benchmark_results_dir=str(results), **variables)
@@ -126,7 +128,8 @@ def test_an_older_run_is_finished_and_the_figures_of_a_lost_master_are_given_up(
     play(run_record_run=names[0], benchmark_collect_without_master=True).succeeded()
     manifest = read(results / names[0] / MANIFEST)
     reason = "the master's figures were given up: load1: its files could not be fetched, it cannot be reached"
-    assert (manifest["state"], manifest["reason"], manifest["missing"]) == ("failed", reason, [reason])
+    missing = [reason, "zk1: its logs could not be fetched, it cannot be reached"]
+    assert (manifest["state"], manifest["reason"], manifest["missing"]) == ("failed", reason, missing)
     assert (results / UNFINISHED / names[1]).exists()
 
 

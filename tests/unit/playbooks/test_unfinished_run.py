@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible import context
+from ansible import constants, context
 from ansible.cli.playbook import PlaybookCLI
 
 from fleet import finishing
@@ -59,6 +59,15 @@ def test_how_hosts_are_reached_stays_and_what_is_played_does_not(called: Callabl
         '{"benchmark_stop": true, "benchmark_interruption": "a \'reason\'"}',
         f"{PROJECT}/playbooks/collect.yml",
     ]
+
+
+def test_options_that_ansible_adds_up_are_what_they_were(
+    called: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called("playbooks/run.yml", "-M", "a:b", "-M", "c")
+    monkeypatch.setattr(constants, "DEFAULT_VERBOSITY", 2)
+    called("playbooks/run.yml", "-vv")
+    called("playbooks/run.yml")
 
 
 def test_a_benchmark_is_also_stopped_and_reported(called: Callable[..., list[str]]) -> None:
