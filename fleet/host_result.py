@@ -127,7 +127,8 @@ def master_failure(status: Mapping[str, Any], host: str, expected_workers: int, 
     exit_code, ended_by, progress = _exit_code(status), status.get("ended_by"), status.get("progress")
     log = f"see logs/{host}/master.log in the run folder"
     if ended_by == "leader" and isinstance(progress, dict) and progress and not progress.get("stage"):
-        ready = progress.get("workers") if isinstance(progress.get("workers"), int) else 0
+        said = progress.get("workers")
+        ready = said if isinstance(said, int) else 0
         if ready < expected_workers:
             return (
                 f"only {ready} of {expected_workers} workers have come to the master: the others do not reach"

@@ -84,7 +84,11 @@ def test_what_the_role_has_probed_counts_where_preflight_was_not_there(tmp_path:
         python.chmod(0o755)
         local = {"ansible_connection": "local", "ansible_python_interpreter": str(python)}
         hosts[name] = local | {"load_host_state_dir": str(home)}
-    children = {"zookeeper": {}, "locust_master": {"hosts": {"a": {}}}, "locust_workers": {"hosts": {"a": {}, "b": {}}}}
+    children: dict[str, Any] = {
+        "zookeeper": {},
+        "locust_master": {"hosts": {"a": {}}},
+        "locust_workers": {"hosts": {"a": {}, "b": {}}},
+    }
     play = Fleet(tmp_path, {"all": {"hosts": hosts, "children": children}}).play("provision").failed()
     assert f"a, b: load_host_state_dir [{home}/load] is one folder of a network" in " ".join(play.screen.split())
     assert list(home.iterdir()) == [], "nothing was made"
