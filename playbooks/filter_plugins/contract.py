@@ -15,8 +15,9 @@ def preflight_report(groups: Any, hostvars: Any, **values: Any) -> dict[str, Any
     """Judge the inventory, or with `found` what its hosts have answered."""
     if "found" in values:
         return after_hosts(groups, hostvars, **values)
-    # Ansible has no public way to tell facts from the variables of the user.
-    return before_hosts(groups, hostvars, facts=hostvars._variable_manager._nonpersistent_fact_cache, **values)
+    # Ansible has no public way to tell facts and variables of -e from the rest.
+    known = hostvars._variable_manager
+    return before_hosts(groups, hostvars, facts=known._nonpersistent_fact_cache, given=known.extra_vars, **values)
 
 
 class FilterModule:

@@ -21,7 +21,7 @@ def max_buffer_bytes(java_options: Iterable[Any], properties: Mapping[str, Any])
         properties.get("jute.maxbuffer"),
         *(found[1] for o in java_options if (found := _OPTION.fullmatch(str(o)))),
     ]
-    numbers = [number for value in given if (number := _java_integer(str(value).strip())) is not None]
+    numbers = [number for value in given if (number := java_integer(str(value).strip())) is not None]
     return numbers[-1] if numbers else DEFAULT_MAX_BUFFER_BYTES
 
 
@@ -30,7 +30,7 @@ def largest_value_bytes(max_buffer: int, path_bytes: int = 1) -> int:
     return max_buffer - REQUEST_OVERHEAD_BYTES - path_bytes
 
 
-def _java_integer(text: str) -> int | None:
+def java_integer(text: str) -> int | None:
     """Return what Java's `Integer.getInteger` reads: decimal, or hexadecimal after 0x or #."""
     if found := re.fullmatch(r"(?i)(-?)(?:0x|#)([0-9a-f]+)", text):
         return int(found[1] + found[2], 16)

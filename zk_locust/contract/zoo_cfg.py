@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from zk_locust.contract.nearest_name import nearest
+from zk_locust.contract.request_size import java_integer
 from zk_locust.contract.secrets import kind_of, redacted
 
 OWNED_PROPERTIES: Final = {
@@ -34,12 +35,14 @@ _NUMBERS: Final[dict[str, tuple[int, int]]] = {
     key: limits
     for limits, keys in {
         (1, _MAX_INT): "tickTime initLimit syncLimit snapCount electionAlg quorum.cnxn.threads.size",
-        (-1, _MAX_INT): "minSessionTimeout maxSessionTimeout clientPortListenBacklog",
+        (-1, _MAX_INT): (
+            "minSessionTimeout maxSessionTimeout clientPortListenBacklog autopurge.purgeInterval maxResponseCacheSize"
+            " maxGetChildrenResponseCacheSize"
+        ),
         (1, 65535): "secureClientPort observerMasterPort metricsProvider.httpPort",
         (0, _MAX_INT): (
-            "maxClientCnxns maxCnxns connectToLearnerMasterLimit autopurge.purgeInterval globalOutstandingLimit"
-            " maxResponseCacheSize maxGetChildrenResponseCacheSize commitLogCount admin.idleTimeout"
-            " multiAddress.reachabilityCheckTimeoutMs"
+            "maxClientCnxns maxCnxns connectToLearnerMasterLimit globalOutstandingLimit commitLogCount"
+            " admin.idleTimeout multiAddress.reachabilityCheckTimeoutMs"
         ),
         (3, _MAX_INT): "autopurge.snapRetainCount",
         (0, _MAX_LONG): (
@@ -72,7 +75,7 @@ _SINCE: Final[dict[str, tuple[int, int]]] = {
             " quorum.auth.serverRequireSasl quorum.auth.learnerRequireSasl quorum.auth.learner.saslLoginContext"
             " quorum.auth.server.saslLoginContext quorum.auth.kerberos.servicePrincipal kinit"
             " leader.ackLoggingFrequency forceSnapshotSync snapshotSizeFactor datadir.autocreate server.principal"
-            " server.realm"
+            " server.realm fastleader.maxNotificationInterval requireClientAuthScheme jaasLoginRenew"
         ),
         (3, 5): (
             "secureClientPort secureClientPortAddress reconfigEnabled localSessionsEnabled"
@@ -83,7 +86,8 @@ _SINCE: Final[dict[str, tuple[int, int]]] = {
             " snapshot.trust.empty extendedTypesEnabled emulate353TTLNodes X509AuthenticationProvider.superUser"
             " client.portUnification observer.syncEnabled clientPortListenBacklog txnLogSizeLimitInKb"
             " ensembleAuthName skipProviders netty.server.outstandingHandshake.limit quorumCnxnTimeoutMs"
-            " observer.reconnectDelayMs observer.election.DelayMs"
+            " observer.reconnectDelayMs observer.election.DelayMs leader.maxConcurrentSnapshots"
+            " leader.maxConcurrentSnapshotTimeout"
         ),
         (3, 6): (
             "observerMasterPort multiAddress.enabled multiAddress.reachabilityCheckEnabled maxCnxns"
@@ -108,7 +112,7 @@ _SINCE: Final[dict[str, tuple[int, int]]] = {
             " netty.advancedFlowControl.enabled netty.server.earlyDropSecureConnectionHandshakes"
             " DigestAuthenticationProvider.enabled follower.skipLearnerRequestToNextProcessor"
             " leaderConnectDelayDuringRetryMs kerberos.canonicalizeHostNames enableEagerACLCheck"
-            " forward_learner_requests_to_commit_processor_disabled"
+            " forward_learner_requests_to_commit_processor_disabled oraclePath db.autocreate"
         ),
         (3, 7): (
             "DigestAuthenticationProvider.digestAlg enforce.auth.enabled enforce.auth.schemes enforceQuota"
@@ -187,9 +191,16 @@ def _value_problem(key: str, value: Any) -> str:
         return "is not a key of zoo.cfg: letters, digits, dots, hyphens and underscores; correct the key"
     if key in _NUMBERS:
         least, greatest = _NUMBERS[key]
-        number = not isinstance(value, bool) and re.fullmatch(r"-?\d{1,20}", text, re.ASCII)
-        if not number or not least <= int(text) <= greatest:
+        number = None if isinstance(value, bool) else _number(key, text)
+        if number is None or not least <= number <= greatest:
             return f"must be a whole number from {least} to {greatest}; {_REMEDY}"
     if key in _SWITCHES and text.lower() not in ("true", "false"):
         return f"must be true or false; {_REMEDY}"
     return ""
+
+
+def _number(key: str, text: str) -> int | None:
+    """Return the number in `text`, None where ZooKeeper cannot read it. Only `jute.maxbuffer` may be hexadecimal."""
+    if key == "jute.maxbuffer":
+        return java_integer(text)
+    return int(text) if re.fullmatch(r"-?\d{1,20}", text, re.ASCII) else None

@@ -43,6 +43,31 @@ def test_keys_of_zookeeper_are_taken(key: str) -> None:
     assert problems(key) == []
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("fastleader.maxNotificationInterval", 60000),
+        ("requireClientAuthScheme", "sasl"),
+        ("jaasLoginRenew", 3600000),
+        ("leader.maxConcurrentSnapshots", 10),
+        ("leader.maxConcurrentSnapshotTimeout", 5),
+        ("oraclePath", "/chassis/mastership"),
+        ("db.autocreate", "false"),
+        ("maxResponseCacheSize", -1),
+        ("maxGetChildrenResponseCacheSize", "-1"),
+        ("autopurge.purgeInterval", -1),
+        ("jute.maxbuffer", "0x400000"),
+    ],
+)
+def test_keys_and_values_of_guides_are_taken(key: str, value: Any) -> None:
+    assert problems(key, value) == []
+
+
+@pytest.mark.parametrize(("key", "value"), [("jute.maxbuffer", "0x1"), ("tickTime", "0x400"), ("snapCount", -1)])
+def test_a_number_that_zookeeper_would_not_use_is_refused(key: str, value: Any) -> None:
+    assert "must be a whole number from" in problems(key, value)[0]
+
+
 def test_a_key_of_a_later_release_is_refused_where_the_release_is_chosen() -> None:
     (problem,) = problems("audit.enable", "true", version="3.5.9")
     assert "is known from ZooKeeper 3.6 on, and zookeeper_version is 3.5.9; leave it out" in problem

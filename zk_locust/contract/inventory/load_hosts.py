@@ -56,15 +56,31 @@ def load_host_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
             yield from field_problems(name, LoadVariables, {key: wrong[key] for key in wrong.keys() & {variable}})
 
 
-def users_problems(users: int, workers: Mapping[str, int]) -> list[str]:
-    """Return a line where there are fewer users than workers, which `workers` counts by host."""
+def users_problems(users: int, workers: Mapping[str, int], hostvars: HostVars) -> list[str]:
+    """Return a line where the workers that `locust_processes` asks for are more than the users.
+
+    `workers` counts the workers of every host, also where they are the host's cores.
+    """
+    return _fewer_users(users, {name: count for name, count in workers.items() if _is_chosen(hostvars[name])})
+
+
+def users_warnings(users: int, workers: Mapping[str, int], hostvars: HostVars) -> list[str]:
+    """Return a line where there are more workers than users only because some hosts have one worker on each core."""
+    return [] if users_problems(users, workers, hostvars) else _fewer_users(users, workers)
+
+
+def _is_chosen(variables: Mapping[str, Any]) -> bool:
+    return bool(checked(LoadVariables, variables)[0].locust_processes)
+
+
+def _fewer_users(users: int, workers: Mapping[str, int]) -> list[str]:
     total = sum(workers.values())
     if users >= total:
         return []
     per_host = ", ".join(f"{name} {count}" for name, count in workers.items() if count)
     return [
-        f"controller: users [{users}] are fewer than the workers [{total}: {per_host}], so that some workers would have"
-        f" no user; set benchmark_users to {total} or more, or locust_processes to fewer workers"
+        f"controller: users [{users}] are fewer than the workers [{total}: {per_host}], so that some workers"
+        f" have no user; set benchmark_users to {total} or more, or locust_processes to fewer workers"
     ]
 
 

@@ -40,11 +40,11 @@ class MemberVariables(BaseModel):
         Field(description="must be one of auto, package, archive, existing"),
     ] = "auto"
     zookeeper_version: Annotated[
-        str, Field(pattern=r"^(\d+(\.\d+)+[\w.-]*)?$", description="must be a release such as 3.9.3")
+        str, Field(pattern=r"^(\d+(\.\d+)+[\w.-]*)?\Z", description="must be a release such as 3.9.3")
     ] = ""
     zookeeper_home: str = ""
     zookeeper_heap: Annotated[
-        str, Field(pattern=r"^[1-9]\d*[kKmMgG]$", description="must be a number with a unit, e.g. 512m or 4g")
+        str, Field(pattern=r"^[1-9]\d*[kKmMgG]\Z", description="must be a number with a unit, e.g. 512m or 4g")
     ] = "1g"
     zookeeper_java_options: Annotated[list[Any], Field(description="must be a list, e.g. ['-XX:+UseZGC']")] = []
     zookeeper_properties: Any = {}

@@ -1,7 +1,7 @@
 """The names of our variables: unknown ones are refused with the nearest name, wrong types with what they must be."""
 
-import difflib
 from collections.abc import Container, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher, get_close_matches
 from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -34,8 +34,13 @@ _OF_PLAYS: Final = (
     *("benchmark_report_figures", "benchmark_report_run", "run_failure_waits", "run_record_dir", "run_record_id"),
     *("run_record_failure", "stop_only_unkept"),
 )
-# How alike (difflib's ratio) a name without our prefix is to one of ours when it is taken for a misspelling of it.
-_ALIKE: Final = 0.84
+# Options of roles that other plays pass; a user's value would override theirs.
+_SET_BY_PLAYS: Final = (
+    *("benchmark_plan", "benchmark_run_plan", "run_lease_run_id", "run_lease_seconds", "run_record_failure"),
+    *("run_record_reason", "run_record_state", "stop_only_unkept", "zookeeper_run_id"),
+)
+# How alike (difflib's ratio) a name with our prefix is to one of ours when it is taken for a misspelling of it.
+_ALIKE: Final = 0.87
 _JUDGED: Final = {name for model in (MemberVariables, LoadVariables) for name in model.model_fields}
 _TYPES: Final[dict[str, tuple[TypeAdapter[Any], str]]] = {
     "int": (TypeAdapter(Whole), "must be a whole number"),
@@ -60,46 +65,115 @@ def _load(file: Path) -> Any:
 
 
 def variable_problems(
-    groups: Groups, hostvars: HostVars, known: Mapping[str, str], facts: Mapping[str, Container[str]] | None = None
+    groups: Groups,
+    hostvars: HostVars,
+    known: Mapping[str, str],
+    facts: Mapping[str, Container[str]] | None = None,
+    given: Container[str] = (),
 ) -> Iterator[str]:
-    """Say which variables look like ours and are not, and which are of the wrong type.
+    """Say which variables are misspelt, which only plays may set, and which are of the wrong type.
 
-    `hostvars` has the variables of every host, and of the controller as `localhost`, those of `-e` too. A name is taken
-    for ours where it has one of our prefixes, or is nearly one of ours. Names that begin with an underscore are
-    internal, and `facts` names by host what earlier plays have set.
+    `hostvars` has the variables of every host, and of the controller as `localhost`, those of `-e` too. An unknown name
+    is refused where it is nearly one of ours, or has one of our prefixes and is `given` with `-e`. Names that begin
+    with an underscore are internal, and `facts` names by host what earlier plays have set.
     """
-    looks_ours = cache(partial(_looks_ours, known=tuple(known)))
-    hosts = [*(["localhost"] if "localhost" in hostvars else []), *hosts_of_contract(groups)]
-    unknown: dict[str, list[str]] = {}
-    for host in hosts:
-        variables = hostvars[host]
-        for name in variables:
-            if name in (facts or {}).get(host, ()):
-                continue
-            if name not in known and looks_ours(str(name)):
-                unknown.setdefault(str(name), []).append(host)
-            elif known.get(name) in _TYPES and name not in _JUDGED:
-                yield from _type_problem(host, name, known[name], variables)
-    for name, by in unknown.items():
-        subject = "every host" if len(by) == len(hosts) > 1 else ", ".join(by)
+    for host, name, variables in _of_users(groups, hostvars, facts):
+        if name in _SET_BY_PLAYS and read(variables, name, "") != "":
+            yield f"{host}: {name} is set by the plays; remove it from the inventory and from -e"
+        elif known.get(name) in _TYPES and name not in _JUDGED:
+            yield from _type_problem(host, name, known[name], variables)
+    for subject, name in _unknown(groups, hostvars, known, facts, given, misspelt=True):
         # Without the value: it may be a secret.
         yield (
-            f"{subject}: {name}: there is no such variable{nearest(name, known)}; correct the name, or choose another"
-            f" one for a variable of your own ({', '.join(_PREFIXES)} are zk-locust's)"
+            f"{subject}: {name}: there is no such variable{nearest(name, known)}; correct the name, or if it belongs to"
+            " other software, list it in preflight_variables_allowed"
         )
 
 
-def _looks_ours(name: str, known: Sequence[str]) -> bool:
-    if name.startswith(("_", "ansible_")):
-        return False
-    return name.startswith(_PREFIXES) or bool(difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE))
+def variable_warnings(
+    groups: Groups,
+    hostvars: HostVars,
+    known: Mapping[str, str],
+    facts: Mapping[str, Container[str]] | None = None,
+    given: Container[str] = (),
+) -> Iterator[str]:
+    """Say which variables have one of our prefixes, are unknown, and are like none of ours."""
+    for subject, name in _unknown(groups, hostvars, known, facts, given, misspelt=False):
+        yield (
+            f"{subject}: {name}: zk-locust has no such variable; if it belongs to other software, list it in"
+            " preflight_variables_allowed"
+        )
+
+
+def _of_users(
+    groups: Groups, hostvars: HostVars, facts: Mapping[str, Container[str]] | None
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for host in _hosts(groups, hostvars):
+        variables = hostvars[host]
+        for name in variables:
+            if name not in (facts or {}).get(host, ()):
+                yield host, str(name), variables
+
+
+def _hosts(groups: Groups, hostvars: HostVars) -> list[str]:
+    return [*(["localhost"] if "localhost" in hostvars else []), *hosts_of_contract(groups)]
+
+
+def _unknown(
+    groups: Groups,
+    hostvars: HostVars,
+    known: Mapping[str, str],
+    facts: Mapping[str, Container[str]] | None,
+    given: Container[str],
+    *,
+    misspelt: bool,
+) -> Iterator[tuple[str, str]]:
+    """Return the unknown variables that are `misspelt`, or those that only have our prefix, and which hosts have it."""
+    is_misspelt = cache(partial(_is_misspelt, known=tuple(known)))
+    by_name: dict[str, list[str]] = {}
+    for host, name, variables in _of_users(groups, hostvars, facts):
+        if name in known or name.startswith(("_", "ansible_")):
+            continue
+        ours = name.startswith(_PREFIXES)
+        refused = (ours and name in given) or is_misspelt(name)
+        if (refused if misspelt else ours and not refused) and name not in _allowed(variables):
+            by_name.setdefault(name, []).append(host)
+    count = len(_hosts(groups, hostvars))
+    for name, by in by_name.items():
+        yield "every host" if len(by) == count > 1 else ", ".join(by), name
+
+
+def _allowed(variables: Mapping[str, Any]) -> Container[str]:
+    allowed = read(variables, "preflight_variables_allowed", [])
+    if isinstance(allowed, str):  # as -e gives it
+        return [name.strip() for name in allowed.split(",")]
+    return allowed if isinstance(allowed, list) else []
+
+
+def _is_misspelt(name: str, known: Sequence[str]) -> bool:
+    """Whether an unknown name is so near to one of ours that it is not a variable of other software."""
+    name = name.replace("bench_", "benchmark_", 1) if name.startswith("bench_") else name
+    ours = name.startswith(_PREFIXES)
+    # `get_close_matches` is quick where nothing is alike.
+    return any(
+        _edits(name, other) <= (2 if ours else 1) or (ours and SequenceMatcher(None, other, name).ratio() >= _ALIKE)
+        for other in get_close_matches(name, known, n=5, cutoff=0.8)
+    )
+
+
+def _edits(one: str, other: str) -> int:
+    """Return how many letters must be changed, added or removed."""
+    changes = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
+    return sum(max(end - start, to - since) for tag, start, end, since, to in changes if tag != "equal")
 
 
 def _type_problem(host: str, name: str, kind: str, variables: Mapping[str, Any]) -> Iterator[str]:
     value = read(variables, name, None)
     adapter, rule = _TYPES[kind]
     if isinstance(value, Unreadable):
-        yield unreadable_problem(host, name, value)
+        # A template may need facts, which the host does not have yet; its role checks the value later.
+        if name == "zookeeper_managed":  # it decides now whether members are changed
+            yield unreadable_problem(host, name, value)
     elif value is not None:
         try:
             adapter.validate_python(value)

@@ -12,9 +12,15 @@ from zk_locust.contract.inventory.any_host import (
     port_problems,
     python_problems,
 )
-from zk_locust.contract.inventory.load_hosts import load_limit_problems, set_limits_problems, users_problems
+from zk_locust.contract.inventory.load_hosts import (
+    load_limit_problems,
+    set_limits_problems,
+    users_problems,
+    users_warnings,
+)
 from zk_locust.contract.inventory.member_host import member_host_problems, open_secret_warnings, unit_path_problems
 from zk_locust.contract.inventory.members import ensemble_is_managed
+from zk_locust.contract.inventory.names import role_variables, variable_warnings
 from zk_locust.contract.inventory.problems import (
     heap_problems,
     inventory_problems,
@@ -23,7 +29,7 @@ from zk_locust.contract.inventory.problems import (
     machine_problems,
     scenario_request,
 )
-from zk_locust.contract.inventory.reading import Groups, HostVars, load_hosts
+from zk_locust.contract.inventory.reading import Groups, HostVars, hosts_of_contract, load_hosts
 from zk_locust.contract.zoo_cfg import property_problems
 
 _RULES: Final[dict[str, Callable[..., Any]]] = {
@@ -47,18 +53,26 @@ def host_problems(name: str, rule: str, *values: Any) -> list[str]:
 
 
 def before_hosts(
-    groups: Groups, hostvars: HostVars, playbooks: str, facts: Mapping[str, Container[str]]
+    groups: Groups,
+    hostvars: HostVars,
+    playbooks: str,
+    facts: Mapping[str, Container[str]],
+    given: Container[str] = (),
 ) -> dict[str, Any]:
-    """Judge an inventory before any host is asked: its `problems`, and the `request` for `zk-locust resolve-plan`.
+    """Judge an inventory before any host is asked: its `problems`, `warnings`, and the `request` of the plan.
 
     `playbooks` is the folder of the playbooks, beside which the roles stand. `facts` names by host what plays have set,
-    which is not the user's.
+    which is not the user's, and `given` the variables of `-e`.
     """
+    # Each access to Ansible's own object costs a pass over all that Ansible knows.
+    hostvars = {name: hostvars[name] for name in ("localhost", *hosts_of_contract(groups))}
     controller = hostvars["localhost"]
+    roles = Path(playbooks).parent / "roles"
     managed = ensemble_is_managed(groups, hostvars, controller)
     largest = largest_request_bytes(groups, hostvars, controller)
     return {
-        "problems": inventory_problems(groups, hostvars, controller, Path(playbooks).parent / "roles", facts),
+        "problems": inventory_problems(groups, hostvars, controller, roles, facts, given),
+        "warnings": list(variable_warnings(groups, hostvars, role_variables(roles), facts, given)),
         "request": scenario_request(controller, f"{playbooks}/scenarios", managed, largest),
     }
 
@@ -82,6 +96,8 @@ def after_hosts(
     if ensemble_is_managed(groups, hostvars, controller):
         problems += heap_problems(groups, hostvars, memory)
     if users is not None:
-        problems += users_problems(int(users), workers)
+        problems += users_problems(int(users), workers, hostvars)
     told = [line for each in found.values() for line in each.get("warnings") or []]
+    if users is not None:
+        told += users_warnings(int(users), workers, hostvars)
     return {"problems": problems, "warnings": inventory_warnings(groups, hostvars) + told}

@@ -24,11 +24,13 @@ def inventory_problems(
     controller: Mapping[str, Any],
     roles: Path | None = None,
     facts: Mapping[str, Container[str]] | None = None,
+    given: Container[str] = (),
 ) -> list[str]:
     """Return everything that is wrong with an inventory, one line each: who, variable, [value], remedy.
 
     `controller` holds the variables that are the controller's (`benchmark_…`, `zookeeper_managed` if no member says).
-    With the folder `roles` the names and the types of all variables are checked too, but for the `facts` of a host.
+    With the folder `roles` the names and the types of all variables are checked too, but for the `facts` of a host;
+    `given` names the variables of `-e`.
     """
     listed = members(groups, hostvars)
     by_member = managed_by_member(groups, hostvars, controller)
@@ -49,7 +51,7 @@ def inventory_problems(
             )
     problems += load_host_problems(groups, hostvars)
     if roles is not None:
-        problems += variable_problems(groups, hostvars, role_variables(roles), facts)
+        problems += variable_problems(groups, hostvars, role_variables(roles), facts, given)
     return problems
 
 

@@ -1,5 +1,6 @@
 """Reading variables: values as Ansible gives them, checked against a model, with messages of our own."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
@@ -22,7 +23,15 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_bool)]
+def _whole(value: Any) -> Any:
+    # The roles use the value as it is, so that pydantic's 2_181 and 2181.0 are refused.
+    text = str(_no_bool(value)).strip()
+    if isinstance(value, float) or not re.fullmatch(r"-?\d+", text, re.ASCII):
+        raise ValueError("not a whole number")
+    return text
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 """A whole number, also as text, which `-e name=1` and INI inventories give."""
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Port = Annotated[Whole, Field(ge=1, le=65535, description="must be a port from 1 to 65535")]
@@ -43,6 +52,7 @@ def read(variables: Mapping[str, Any], name: str, default: Any) -> Any:
     """Return a variable's value, `default` where it is not set or empty, Unreadable where its template fails."""
     try:
         value = variables.get(name, default)
+        str(value)  # inside a play, Ansible returns an undefined value, which raises when it is used
     except Exception as error:  # whatever Ansible's templating raises
         return Unreadable(error, name)
     return default if value is None else value
