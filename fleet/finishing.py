@@ -1,9 +1,8 @@
 """How a run is finished whose `ansible-playbook` ends too early: Ctrl-C, SIGTERM, SIGHUP, a failed task.
 
-The load would end by itself, but not at once, and its figures would wait for `collect.yml`. So another
-`ansible-playbook`, with the same inventory and variables, stops the load, collects what was recorded so far, and after
-`benchmark.yml` also stops members that are not to be kept and writes the report. Where the record is closed already, it
-releases the hosts and does what is left of that.
+Another `ansible-playbook`, with the same inventory and variables, stops the load, collects what was recorded so far, and
+after `benchmark.yml` also stops members that are not to be kept and writes the report. Where the record is closed
+already, it releases the hosts and does what is left.
 """
 
 import contextlib
@@ -69,10 +68,7 @@ def collecting(reason: str) -> list[str]:
 
 
 def completing(run_id: str, closed: Path | None = None, begun: Mapping[str, Any] | None = None) -> list[str]:
-    """Return the command that does what is left where the record is closed, or where there was no load.
-
-    `begun` is the report that collect.yml has begun to write, as the action `write_report` takes it.
-    """
+    """Return the command for a closed record, or a run without a load; `begun` is the report that is being written."""
     variables: dict[str, Any] = {"run_record_id": run_id}
     if closed is None:
         return _command("release.yml", variables)
@@ -88,9 +84,8 @@ def _command(first: str, variables: Mapping[str, Any], of_benchmark: Mapping[str
     for option in (*_OPTIONS, *_OTHER_NAMES):
         value, flag = options.get(option), _OTHER_NAMES.get(option, option).replace("_", "-")
         values = list(value) if isinstance(value, list | tuple) else [value]
-        if option == "module_path":
-            values.reverse()  # Ansible puts each before those that it has read
-        words += [f"--{flag}={each}" for each in values if each]
+        # Ansible puts a module path before those that it has read.
+        words += [f"--{flag}={each}" for each in values[:: -1 if option == "module_path" else 1] if each]
     words += [f"--{flag.replace('_', '-')}" for flag in _FLAGS if options.get(flag)]
     # Ansible counts from its configured verbosity, which the command reads too.
     words += ["-v"] * ((options.get("verbosity") or 0) - constants.DEFAULT_VERBOSITY)
