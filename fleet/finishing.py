@@ -1,7 +1,7 @@
 """How a run is finished whose `ansible-playbook` ends too early: Ctrl-C, SIGTERM, SIGHUP, a failed task.
 
-Another `ansible-playbook`, with the same inventory and variables, stops the load, collects what was recorded so far, and
-after `benchmark.yml` also stops members that are not to be kept and writes the report. Where the record is closed
+Another `ansible-playbook`, with the same inventory and variables, stops the load, collects what was recorded so far,
+and after `benchmark.yml` also stops members that are not to be kept and writes the report. Where the record is closed
 already, it releases the hosts and does what is left.
 """
 
