@@ -25,7 +25,7 @@ class LabFleet(DrivenLab):
 
     def mode(self, name: str) -> str:
         """Return the mode of a member; empty if it does not answer."""
-        ask = "import socket; c = socket.create_connection(('127.0.0.1', 2181)); c.send(b'srvr'); print(c.recv(9999))"
+        ask = "import socket; c = socket.create_connection(('127.0.0.1', 2181)); c.send(b'srvr'); print(c.makefile().read())"
         return parse_srvr(self.lab.hosts[name].run(["python3", "-c", ask], check=False).stdout).mode
 
     def mend(self) -> bool:
@@ -52,7 +52,8 @@ class LabFleet(DrivenLab):
         if not self.lab.hosts[name].running:
             return {}
         lines = self.lab.hosts[name].run(RUN_PROCESSES).stdout.splitlines()
-        return {int(pid): command for pid, command in (line.split(" ", 1) for line in lines)}
+        # The command of a process that is ending is empty.
+        return {int(pid): command for pid, _, command in (line.partition(" ") for line in lines)}
 
     def status(self, name: str) -> dict[str, Any]:
         """Return the status of the newest run on a load host; empty if there is none."""

@@ -53,7 +53,7 @@ def test_a_worker_a_worker_host_and_a_member_are_lost_and_the_run_goes_on(fleet:
     }
     rules = {reason["rule"]: reason["text"] for reason in manifest["verdict"]["reasons"]}
     assert manifest["verdict"]["verdict"] == "inconclusive"
-    assert rules["worker-lost"].startswith("3 of 4 workers lost")
+    assert rules["worker-lost"].startswith("3 of 4 workers were lost")
     assert follower in rules["member-unreachable"]
     assert (fleet.the_run() / "logs" / "load2" / "worker-2.log").exists()
     assert_nothing_is_left(fleet)
