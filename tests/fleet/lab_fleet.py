@@ -25,7 +25,8 @@ class LabFleet(DrivenLab):
 
     def mode(self, name: str) -> str:
         """Return the mode of a member; empty if it does not answer."""
-        ask = "import socket; c = socket.create_connection(('127.0.0.1', 2181)); c.send(b'srvr'); print(c.makefile().read())"
+        connect = "import socket; c = socket.create_connection(('127.0.0.1', 2181)); "
+        ask = f"{connect}c.send(b'srvr'); print(c.makefile().read())"
         return parse_srvr(self.lab.hosts[name].run(["python3", "-c", ask], check=False).stdout).mode
 
     def mend(self) -> bool:
