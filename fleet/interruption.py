@@ -7,12 +7,15 @@ and a second Ctrl-C would kill it before it ends the load. SIGHUP would kill it 
 import contextlib
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RETRY_S: Final = 15.0
+_RESEND_S: Final = 0.05
 _PLEASE_WAIT: Final = b"\nThe run is being ended; please wait.\n"
 
 
@@ -20,8 +23,8 @@ class Interruption:
     """Takes the signals of the main process, and raises KeyboardInterrupt there once.
 
     `has_begun` says whether there is a run to finish. Without one, a second signal ends the process. With one, a second
-    signal only prints a message. After `RETRY_S` a signal counts again, until `finishing` is called: Python drops an
-    exception that is raised while it frees an object, so the first signal may have been lost.
+    signal only prints a message. Python drops an exception that is raised while it frees an object: the signal is then
+    sent again. After `RETRY_S` a signal counts again, until `finishing` is called, if it was lost in another way.
     """
 
     def __init__(self, has_begun: Callable[[], bool]) -> None:
@@ -29,6 +32,7 @@ class Interruption:
         self._pid = os.getpid()
         self._ansible: Any = None
         self._first: float | None = None
+        self._dropped = False
         self._finishing = False
         self._terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
 
@@ -41,6 +45,17 @@ class Interruption:
         """Take the signals. Ignored signals, as under nohup(1), stay ignored."""
         self._ansible = signal.getsignal(signal.SIGINT)
         self._take_signals()
+        unraisable = sys.unraisablehook
+
+        def dropped(what: Any) -> None:
+            if self._first is None or self._finishing or what.exc_type is not KeyboardInterrupt:
+                unraisable(what)
+            elif os.getpid() == self._pid:
+                self._dropped = True
+                # An exception raised here would be dropped too.
+                threading.Timer(_RESEND_S, os.kill, (self._pid, signal.SIGINT)).start()
+
+        sys.unraisablehook = dropped
 
     def finishing(self) -> None:
         """From now on, signals only print a message."""
@@ -59,7 +74,8 @@ class Interruption:
             return
         if number == signal.SIGHUP:
             self._leave_terminal()
-        again = self._first is not None and time.monotonic() - self._first < RETRY_S
+        again = self._first is not None and not self._dropped and time.monotonic() - self._first < RETRY_S
+        self._dropped = False
         if self._finishing or (again and self._has_begun()):
             with contextlib.suppress(OSError):
                 os.write(1, _PLEASE_WAIT)

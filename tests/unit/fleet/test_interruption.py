@@ -26,7 +26,15 @@ interruption.RETRY_S = 0.3 if "lost" in sys.argv else 15
 if "ours" in sys.argv:
     taken = Interruption(lambda: "begun" in sys.argv)
     taken.install()
+class Freed:
+    def __del__(self):
+        print("ready", flush=True)
+        time.sleep(15)
 try:
+    if "dropped" in sys.argv:
+        Freed()
+        print("dropped", flush=True)
+        time.sleep(15)
     print("ready", flush=True)
     if "lost" in sys.argv:
         try:
@@ -121,3 +129,9 @@ def test_an_interruption_that_was_lost_can_be_repeated() -> None:
         process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=30)
     assert rest.split() == ["interrupted", "finishing", "finished"]
+
+
+def test_an_interruption_that_python_drops_is_sent_again() -> None:
+    process = started("ours", "begun", "dropped")
+    assert said_by(process, signal.SIGINT) == ["ready", "dropped", "interrupted", "finishing", "finished"]
+    assert process.returncode == 0
