@@ -25,5 +25,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Load them: the folders of the playbook are known now."""
+        del playbook
         for loader in (filter_loader, test_loader):
             list(loader.all())
