@@ -24,9 +24,9 @@ import pandas as pd
 
 from host_metrics.columns import HOST_COLUMNS
 from locust_extra.columns import EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
-from locust_extra.ranks import bucket_of
 from reporting.read import load_files, member_metrics, run_folder
 from reporting.read.problems import ProblemLog
+from zk_locust.contract.ranks import bucket_of
 from zk_metrics.columns import METRIC_COLUMNS
 
 START: Final = datetime(2026, 11, 24, 3, 15, tzinfo=UTC)

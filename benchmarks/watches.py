@@ -20,7 +20,7 @@ from gevent.event import Event
 from benchmarks.client_cost import CLIENTS, allow_many_files, end, started
 from benchmarks.own_process import measured
 from benchmarks.standalone_server import standalone_server
-from locust_extra.ranks import rank_at
+from zk_locust.contract.ranks import rank_at
 
 PATH = "/watches"
 

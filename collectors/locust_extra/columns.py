@@ -28,6 +28,11 @@ PERCENTILES: Final[dict[str, float]] = {
     "p99.99_us": 99.99,
 }
 
+CLOCKS: Final = ("response", "slip", "client_delay")
+"""The clocks beside service time, as prefixes of columns and as fields of a distribution's line."""
+CLOCK_PERCENTILES: Final[dict[str, float]] = {"p50_us": 50.0, "p99_us": 99.0, "p99.9_us": 99.9, "max_us": 100.0}
+CENSORED: Final = "censored"
+
 STATS_COLUMNS: Final[tuple[str, ...]] = (
     "timestamp",  # UTC, ISO 8601 with microseconds: the end of the interval; a label, never subtracted
     "elapsed_s",  # end of the interval, seconds on the master's monotonic clock since the load started
@@ -38,11 +43,21 @@ STATS_COLUMNS: Final[tuple[str, ...]] = (
     "name",  # operation, or "Aggregated"
     "requests",  # cumulative within the stage: successful operations
     "failures",  # cumulative within the stage: failed operations (not contained in requests)
-    "mean_us",  # latency of the successful operations of the stage so far, microseconds
+    "mean_us",  # service time of the successful operations of the stage so far, microseconds
     "min_us",
     *PERCENTILES,
     "max_us",
     "overflows",  # latencies above one hour: counted here and in requests, in no percentile
+    "suppressed",  # cumulative: failures that --exception-behavior or --ignore-connection-down hide; not in failures
+    "censored",  # cumulative: operations that were under way when the stage ended, or were cut off by their user's end
+    "censored_max_us",  # the longest of them had waited this long
+    "offered",  # cumulative, open loop and Aggregated only, as the three below: operations that were due
+    "missed",  # cumulative: due on a worker that was not there
+    "dropped",  # cumulative: given up in the queue, before they were sent
+    "queued",  # due and not sent at the end of the interval
+    *(f"{clock}_{which}" for clock in CLOCKS for which in CLOCK_PERCENTILES),  # as of service time; empty where absent
+    *(f"lateness_{which}" for which in CLOCK_PERCENTILES),  # worker rows only: how late the worker's 5 ms heartbeat is
+    "gc_ms",  # worker rows only: time in Python's garbage collector within the interval, milliseconds
     "users",  # simulated users running, of all workers or of this one
     "cpu_percent",  # worker rows only: CPU used by the worker process in the interval, percent of one core
     "cpu_wait_percent",  # worker rows only: time it was runnable but waited for a core, percent
@@ -63,6 +78,9 @@ DISTRIBUTION_FIELDS: Final[tuple[str, ...]] = (
     "min_us",  # exact; null without successful operations
     "max_us",
     "overflows",
+    "suppressed",  # within this interval, as above
+    "censored",  # waiting times so far of the operations that were censored in this interval: an object as of a clock
+    *CLOCKS,  # absent where not measured; an object with count, sum_us, min_us, max_us, overflows and histogram
     "histogram",  # object: lowest value of the bucket in microseconds (as a string) to count, 3 significant digits
 )
 

@@ -14,9 +14,9 @@ from hdrh.log import HistogramLogWriter
 
 from host_metrics.lasting_file import LastingFile, Tell
 from locust_extra.columns import AGGREGATED, ALL_WORKERS, EVENT_COLUMNS, MEASURED, PERCENTILES, STATS_COLUMNS
-from locust_extra.histogram import LatencyHistogram, to_hdr_histogram
 from locust_extra.recorder import Key
 from locust_extra.series import Interval, WorkerShare
+from zk_locust.contract.histogram import LatencyHistogram, to_hdr_histogram
 
 
 class WallClock:

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from locust_extra.histogram import LatencyHistogram
 from locust_extra.series import Interval
 from zk_locust.contract.durable_files import overwrite, padded
+from zk_locust.contract.histogram import LatencyHistogram
 
 _LEADER: Final = "leader"
 _NAMED: Final = 3

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from locust_extra.histogram import LatencyHistogram
+from zk_locust.contract.histogram import LatencyHistogram
 
 Key = tuple[str, str]
 _SCHEDSTAT: Final = Path("/proc/self/schedstat")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from locust_extra.histogram import LatencyHistogram
 from locust_extra.recorder import Key
+from zk_locust.contract.histogram import LatencyHistogram
 
 Place = tuple[int, int]
 """(ordinal of the stage, number of the interval): the order of the series."""

@@ -1,6 +1,6 @@
 """Latency distributions: added up first, percentiles computed last.
 
-`locust_extra.ranks` defines the buckets. A percentile is the highest value of its bucket, as HdrHistogram's
+`zk_locust.contract.ranks` defines the buckets. A percentile is the highest value of its bucket, as HdrHistogram's
 `getValueAtPercentile` gives it (https://github.com/HdrHistogram/HdrHistogram, `AbstractHistogram.java`).
 """
 
@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from locust_extra.ranks import bucket_of, highest_equivalent, rank_at
+from zk_locust.contract.ranks import bucket_of, highest_equivalent, rank_at
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,10 +19,10 @@ from locust_extra.columns import (
     STATS_COLUMNS,
 )
 from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock
-from locust_extra.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
 from locust_extra.progress import Absent, Progress
 from locust_extra.series import Interval, WorkerShare
 from tests.small_disk import fill
+from zk_locust.contract.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
 
 GET, SET = ("zookeeper", "get"), ("zookeeper", "set")
 

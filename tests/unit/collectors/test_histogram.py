@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locust_extra.columns import PERCENTILES
-from locust_extra.histogram import (
+from zk_locust.contract.histogram import (
     HIGHEST_TRACKABLE_US,
     SIGNIFICANT_DIGITS,
     LatencyHistogram,
     to_hdr_histogram,
 )
-from locust_extra.ranks import bucket_of, highest_equivalent, rank_at
+from zk_locust.contract.ranks import bucket_of, highest_equivalent, rank_at
 
 latencies = (
     st.integers(0, 5000) | st.integers(0, HIGHEST_TRACKABLE_US) | st.sampled_from([2047, 2048, 2049, 4095, 4096])

@@ -17,8 +17,8 @@ import numpy as np
 
 from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
 from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
-from locust_extra.ranks import bucket_of
 from reporting.read.distributions import Distribution, Histogram
+from zk_locust.contract.ranks import bucket_of
 from zk_metrics.columns import METRIC_COLUMNS
 
 # The files of a load that was made before, by all that they depend on: most tests change but the machines' samples.

@@ -9,8 +9,8 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locust_extra.ranks import bucket_of, highest_equivalent
 from reporting.read.distributions import Distribution, Histogram
+from zk_locust.contract.ranks import bucket_of, highest_equivalent
 
 HOUR_US = 3_600_000_000
 latencies = st.lists(

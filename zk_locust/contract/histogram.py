@@ -11,7 +11,7 @@ from typing import Final
 
 from hdrh.histogram import HdrHistogram
 
-from locust_extra.ranks import UNIT_BITS, UNIT_BUCKETS, highest_equivalent, rank_at
+from zk_locust.contract.ranks import UNIT_BITS, UNIT_BUCKETS, highest_equivalent, rank_at
 
 HIGHEST_TRACKABLE_US: Final = 3_600_000_000
 SIGNIFICANT_DIGITS: Final = 3
