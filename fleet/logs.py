@@ -43,6 +43,8 @@ def show(inventory: Inventory, host: str, *, names: Sequence[str], lines: int, f
 
     Raises InputError for what cannot be used, HostError where the host cannot be asked.
     """
+    if not host:
+        raise InputError(f"--host [not set]: name one of {', '.join(inventory.contract_hosts)}")
     variables = inventory.variables(host)
     if lines < 0:
         raise InputError(f"--lines [{lines}] must be a whole number from 0")
