@@ -13,7 +13,6 @@ from fleet.hosts import Host
 from fleet.inventory import MEMBERS, HostVariables, Inventory
 from zk_locust.contract.plain_text import for_screen
 
-MEMBER_LOG: Final = "zookeeper.log"
 _LOGS_OF_RUN: Final = ".log"
 
 # The owner of a folder may have put links to other files there, so root reads as the owner.

@@ -27,6 +27,8 @@ from typing import ClassVar
 
 from kazoo import exceptions as kazoo
 
+from zk_locust.contract.request_size import DEFAULT_MAX_BUFFER_BYTES
+
 
 class ZKLocustException(Exception):  # noqa: N818 - the name is that of 2019
     """Base of all errors of this package, by its name of 2019."""
@@ -148,3 +150,16 @@ def _other_kind(code: int) -> type[ServerError]:
     if theirs is None:
         return ServerError
     return type("ServerError", (ServerError, theirs), {"__module__": __name__, "code": code})
+
+
+def loss_over_size(sent_bytes: int) -> ConnectionLossError | None:
+    """Return the error of a connection that went away over a request of that size; None where that is no reason.
+
+    A server closes the connection, without a word, on a request that is too large for it.
+    """
+    if sent_bytes <= DEFAULT_MAX_BUFFER_BYTES:
+        return None
+    return ConnectionLossError(
+        f"connection loss over a request of {sent_bytes} bytes: it may be above the server's jute.maxbuffer "
+        f"({DEFAULT_MAX_BUFFER_BYTES} unless it was raised); write less, or raise it on the servers"
+    )
