@@ -16,8 +16,7 @@ from fleet.recorded_variables import contract_variables
 from fleet.shared_folders import shared_folder_problems
 from zk_locust.contract.inventory.answers import told_by
 from zk_locust.contract.inventory.members import ensemble_members
-from zk_locust.contract.inventory.preflight import after_hosts, before_hosts, host_problems
-from zk_locust.contract.inventory.screen import problem_report
+from zk_locust.contract.inventory.preflight import after_hosts, before_hosts, host_problems, problem_report
 from zk_locust.contract.secrets import without_user_info
 
 

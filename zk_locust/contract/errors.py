@@ -127,18 +127,19 @@ class QuotaExceededError(ServerError, kazoo.QuotaExceededError):  # type: ignore
 
 
 SERVER_ERRORS: dict[int | None, type[ServerError]] = {kind.code: kind for kind in ServerError.__subclasses__()}
+_OF_SESSIONS: dict[int, tuple[type[ClientError], str]] = {
+    -4: (ConnectionLossError, "connection loss"),
+    -7: (OperationTimeoutError, "operation timeout"),
+    -112: (SessionExpiredError, "session expired"),
+    -115: (AuthFailedError, "authentication failed"),
+}
 
 
 def server_error(code: int, message: str = "") -> ClientError:
     """Return the error for ZooKeeper's code (negative)."""
-    if code == -4:
-        return ConnectionLossError(message or "connection loss")
-    if code == -7:
-        return OperationTimeoutError(message or "operation timeout")
-    if code == -112:
-        return SessionExpiredError(message or "session expired")
-    if code == -115:
-        return AuthFailedError(message or "authentication failed")
+    if code in _OF_SESSIONS:
+        session_kind, words = _OF_SESSIONS[code]
+        return session_kind(message or words)
     kind = SERVER_ERRORS.get(code)
     return kind(message) if kind else _other_kind(code)(message, code=code)
 

@@ -8,8 +8,7 @@ from zk_locust.contract.inventory.answers import answer_problems, told_by
 from zk_locust.contract.inventory.any_host import folder_problems, port_problems, python_problems
 from zk_locust.contract.inventory.load_hosts import load_limit_problems, users_problems, users_warnings
 from zk_locust.contract.inventory.member_host import member_host_problems, open_secret_warnings, unit_path_problems
-from zk_locust.contract.inventory.preflight import after_hosts, scenario_request
-from zk_locust.contract.inventory.screen import joined, problem_report
+from zk_locust.contract.inventory.preflight import after_hosts, joined, problem_report, scenario_request
 
 GOOD_PROBE: dict[str, Any] = {
     "java": {"path": "/usr/bin/java", "major": 17, "error": ""},
