@@ -16,8 +16,7 @@ from zk_locust.contract.inventory.load_hosts import (
     load_host_problems,
     load_limit_problems,
     set_limits_problems,
-    users_problems,
-    users_warnings,
+    users_lines,
 )
 from zk_locust.contract.inventory.machines import CONTROLLER, machines
 from zk_locust.contract.inventory.member_host import member_host_problems, open_secret_warnings, unit_path_problems
@@ -100,8 +99,8 @@ def after_hosts(
         problems += heap_problems(groups, hostvars, memory)
     told = [line for each in found.values() for line in each.get("warnings") or []]
     if users is not None:
-        problems += users_problems(int(users), workers, hostvars)
-        told += users_warnings(int(users), workers, hostvars)
+        too_few, warnings = users_lines(int(users), workers, hostvars)
+        problems, told = problems + too_few, told + warnings
     return {"problems": problems, "warnings": inventory_warnings(groups, hostvars) + told}
 
 
