@@ -159,11 +159,8 @@ def _let_latest_show_the_newest(results: Path) -> None:
 
 def _newest(results: Path) -> str:
     """Return the id of the newest finished run; empty where there is none."""
-    return max((run.name for run in results.glob("*Z-*") if _is_finished(run)), default="")
-
-
-def _is_finished(folder: Path) -> bool:
-    return RUN_ID.fullmatch(folder.name) is not None and (folder / MANIFEST).is_file()
+    finished = (run.name for run in results.glob("*Z-*") if RUN_ID.fullmatch(run.name) and (run / MANIFEST).is_file())
+    return max(finished, default="")
 
 
 @contextlib.contextmanager
