@@ -81,12 +81,11 @@ def _from_predecessor(path: Path, problems: ProblemLog) -> pd.DataFrame:
 
 def _in_order(found: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with exactly `COLUMNS`, each of its kind."""
-    data = {}
-    for name, kind in _KINDS.items():
-        if kind is Kind.TEXT:
-            texts = found[name] if name in found else pd.Series([""] * len(found), index=found.index, dtype=object)
-            data[name] = texts.astype(object).where(texts.notna(), "")
-        else:
-            numbers = found[name] if name in found else pd.Series([float("nan")] * len(found), index=found.index)
-            data[name] = pd.to_numeric(numbers, errors="coerce").astype(float)
-    return pd.DataFrame(data).reset_index(drop=True)
+    frame = found.reindex(columns=list(_KINDS)).reset_index(drop=True)
+    columns = {
+        name: frame[name].astype(object).where(frame[name].notna(), "")
+        if kind is Kind.TEXT
+        else pd.to_numeric(frame[name], errors="coerce").astype(float)
+        for name, kind in _KINDS.items()
+    }
+    return pd.DataFrame(columns)

@@ -21,13 +21,13 @@ from kazoo.retry import KazooRetry
 
 from zk_locust.clients.interface import ClientSettings, Watch, ZnodeStat
 from zk_locust.clients.kazoo.handlers import HANDLERS
-from zk_locust.clients.request_size import loss_over_size
 from zk_locust.contract.errors import (
     AuthFailedError,
     ConnectError,
     ConnectionLossError,
     OperationTimeoutError,
     ProtocolError,
+    loss_over_size,
     server_error,
 )
 from zk_locust.contract.sasl_options import KazooOptions

@@ -20,7 +20,6 @@ from typing import Any, Final, Protocol
 from gevent import getcurrent
 
 from zk_locust.clients.native import jute, protocol, pulse
-from zk_locust.clients.request_size import loss_over_size
 from zk_locust.contract.connect_string import Address
 from zk_locust.contract.errors import (
     AuthFailedError,
@@ -29,6 +28,7 @@ from zk_locust.contract.errors import (
     OperationTimeoutError,
     ProtocolError,
     SessionExpiredError,
+    loss_over_size,
     server_error,
 )
 
