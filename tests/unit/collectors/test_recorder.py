@@ -11,7 +11,7 @@ from tests.unit.collectors.clocks import FakeClock, recorder
 
 
 def request(target: Recorder, name: str = "get", milliseconds: float = 0.5, error: Exception | None = None) -> None:
-    target.on_request(
+    target.recording.on_request(
         request_type="zookeeper", name=name, response_time=milliseconds, exception=error, response_length=0, context={}
     )
 
