@@ -284,6 +284,7 @@ def fill_before_reading(stats: Any, harvest: Callable[[], None]) -> FilledStats:
     vars(stats)["harvest"] = harvest
     stats.__class__ = FilledStats
     locust_stats.calculate_response_time_percentile = _percentile_by_ceiling
+    locust_stats.StatsCSV._percentile_fields = _exact_percentiles
     filled: FilledStats = stats
     return filled
 
@@ -296,6 +297,16 @@ def _percentile_by_ceiling(response_times: dict[float, int], num_requests: int, 
         if rank <= 0:
             return value
     return 0
+
+
+def _exact_percentiles(file: Any, entry: Any, use_current: bool = False) -> list[Any]:
+    """Return the percentiles of an entry for Locust's CSV, which cuts them to whole milliseconds by itself."""
+    if not entry.num_requests:
+        nothing: list[Any] = file.percentiles_na
+        return nothing
+    current = use_current and entry.use_response_times_cache
+    ask = entry.get_current_response_time_percentile if current else entry.get_response_time_percentile
+    return [ask(percent) or 0 for percent in file.percentiles_to_report]
 
 
 # Users. Locust does not tell whether a user is to stop, and its loop costs more than an operation: each turn draws

@@ -153,7 +153,8 @@ class LocustTimer:
                 self.success()
             return False
         if not isinstance(error, _counted):
-            if isinstance(error, _CUT_OFF) and not self._reported and self._recording is not None:
+            under_way = self._recording is not None and not self._censored
+            if under_way and isinstance(error, _CUT_OFF):
                 self.censor(time.perf_counter_ns())
             self._leave()
             return False
