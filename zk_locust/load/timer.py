@@ -83,7 +83,7 @@ class LocustTimer:
 
     In an open loop, each block waits for the next operation that is due. With `paced=False` it does not: connecting,
     and what follows from another operation, such as the release of a lock. With `failures_only` it does not either, and
-    counts as an operation only when it fails: a preparation is not part of the load.
+    counts as an operation only when it fails: a preparation is no operation of the load.
     """
 
     __slots__ = (
