@@ -209,7 +209,7 @@ def _cache(entry: Any, second: int) -> None:
         entry._cache_response_times(second - 1)
 
 
-def _count_error(stats: Any, request_type: str, name: str, error: BaseException) -> None:
+def _count_error(stats: Any, request_type: str, name: str, error: Any) -> None:
     for entry in _entries(stats, request_type, name):
         entry.log_error(error)
     key = StatsError.create_key(request_type, name, error)
@@ -283,8 +283,9 @@ def fill_before_reading(stats: Any, harvest: Callable[[], None]) -> FilledStats:
     """Have `harvest` called before somebody reads these statistics; it calls `fill`. Percentiles are ours then."""
     vars(stats)["harvest"] = harvest
     stats.__class__ = FilledStats
-    locust_stats.calculate_response_time_percentile = _percentile_by_ceiling
-    locust_stats.StatsCSV._percentile_fields = _exact_percentiles
+    theirs: Any = locust_stats
+    theirs.calculate_response_time_percentile = _percentile_by_ceiling
+    theirs.StatsCSV._percentile_fields = _exact_percentiles
     filled: FilledStats = stats
     return filled
 

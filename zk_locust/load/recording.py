@@ -54,7 +54,7 @@ class FlatHistogram:
 
     def __init__(self) -> None:
         self._counts = [0] * len(_LOWEST_US)
-        self._forget()
+        self._least_us, self._most_us, self._sum_us, self._overflows = NEVER_NS, -1, 0, 0
 
     def record(self, value_us: int) -> None:
         """Count one value; a negative one as 0."""

@@ -173,9 +173,8 @@ def with_clocks() -> LatencyHistogram:
 
 def test_the_other_clocks_are_in_all_three_files(tmp_path: Path) -> None:
     wall, paths = WallClock(), [tmp_path / name for name in ("s.csv", "d.jsonl", "l.hlog")]
-    files = [
-        kind(str(path), wall) for kind, path in zip((StatsFile, DistributionFile, HistogramLogFile), paths, strict=True)
-    ]
+    series, lines, log = (str(path) for path in paths)
+    files = (StatsFile(series, wall), DistributionFile(lines, wall), HistogramLogFile(log, wall))
     for number in range(2):
         for file in files:
             file.write(interval(number, get=with_clocks()))

@@ -208,7 +208,8 @@ def test_what_is_under_way_at_the_end_of_a_stage_is_censored_in_it_and_counts_no
     clock.now_s += 0.5
     waiting.end(clock.ns())
     Sent(target.recording, clock.ns()).end(clock.ns())
-    report, found = target.report(users=1), {}
+    report = target.report(users=1)
+    found: dict[str, list[int]] = {}
     outcomes(report, found)
     assert found == {"warm-up": [1, 1], "measured": [1, 0]}
     ((_, _, message),) = next(

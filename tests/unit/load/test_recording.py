@@ -333,8 +333,9 @@ def test_what_was_recorded_before_locust_forgets_is_forgotten(local: tuple[Envir
 def test_a_worker_reports_what_it_has_recorded_once(local: tuple[Environment, TimerSettings]) -> None:
     environment, settings = local
     succeed(settings, 100)
-    reports = [environment.stats.serialize_stats(), environment.stats.total.get_stripped_report()]
-    assert (reports[0][0]["num_requests"], reports[1]["num_requests"]) == (1, 1)
+    (entry,) = environment.stats.serialize_stats()
+    total = environment.stats.total.get_stripped_report()
+    assert (entry["num_requests"], total["num_requests"]) == (1, 1)
     assert environment.stats.total.num_requests == 0
     succeed(settings, 100)
     assert environment.stats.total.num_requests == 1
