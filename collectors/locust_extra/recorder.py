@@ -84,8 +84,8 @@ class Recorder:
 
     def report(self, users: int) -> dict[str, Any]:
         """Return what was recorded since the last report, as plain values, and forget it. `users` run now."""
-        self.recording.turn()
         now = self._clock_ns()
+        self.recording.turn(now)
         stage, interval = self._stage, self._interval
         self.recording.harvest()
         self._close_interval()

@@ -188,10 +188,10 @@ class Recording:
         self._harvested_s = time.time()
         self._listener = self.on_request
 
-    def operation(self, request_type: str, name: str) -> Operation:
-        """Return what is recorded of an operation that ends now."""
-        if self.clock_ns() >= self.interval_ends_ns:
-            self.turn()
+    def operation(self, request_type: str, name: str, now_ns: int) -> Operation:
+        """Return what is recorded of an operation that ends at this moment of `clock_ns`."""
+        if now_ns >= self.interval_ends_ns:
+            self.turn(now_ns)
         key = (request_type, name)
         try:
             return self._operations[key]
@@ -201,7 +201,7 @@ class Recording:
 
     def fail(self, request_type: str, name: str, error: BaseException) -> None:
         """Count a failure that ends now."""
-        self.operation(request_type, name).rare.record_failure(_text(error))
+        self.operation(request_type, name, self.clock_ns()).rare.record_failure(_text(error))
         for statistics in self._statistics:
             statistics.count_failure(request_type, name, error)
 
@@ -218,8 +218,9 @@ class Recording:
         **_: Any,
     ) -> None:
         """Record what other code has fired (a listener of `events.request`); `response_time` is milliseconds."""
-        if self.clock_ns() >= self.interval_ends_ns:
-            self.turn()
+        now = self.clock_ns()
+        if now >= self.interval_ends_ns:
+            self.turn(now)
         histogram = self._fired.setdefault((request_type, name), LatencyHistogram())
         if exception is not None:
             histogram.record_failure(_text(exception))
@@ -239,12 +240,11 @@ class Recording:
         """Note that a taker has begun another interval."""
         self.interval_ends_ns = min(taker.interval_ends_ns for taker in self._takers)
 
-    def turn(self) -> None:
+    def turn(self, now_ns: int) -> None:
         """Have the takers begin the interval that contains this moment, where the one before has ended."""
-        now = self.clock_ns()
         for taker in self._takers:
-            if now >= taker.interval_ends_ns:
-                taker.turn_to(now)
+            if now_ns >= taker.interval_ends_ns:
+                taker.turn_to(now_ns)
         self.look_for_end()
 
     def censor_running(self) -> None:

@@ -164,8 +164,9 @@ class LocustTimer:
         if not self._reported:
             ignored = settings.ignore_connection_down and isinstance(error, _CONNECTION_ERRORS)
             if ignored or settings.exception_behavior == "try-suppress":
+                now_ns, recording = time.perf_counter_ns(), self._where()
                 if self._counts():
-                    self._where().operation(self.request_type, self.name).rare.suppressed += 1
+                    recording.operation(self.request_type, self.name, now_ns).rare.suppressed += 1
             else:
                 self._fail(error)
         return settings.exception_behavior != "propagate"
@@ -191,15 +192,20 @@ class LocustTimer:
                 arrived_ns = reply_arrived()
                 if not sent_ns <= arrived_ns <= handled_ns:
                     arrived_ns = 0
-        recording = self._where()
-        if self._counts():
-            operation = recording.operation(self.request_type, self.name)
+        recording = self._recording
+        if recording is None:
+            recording = self._where()
+        else:  # `_leave` without a call: this runs for each operation
+            recording.running.discard(self)
+            self._recording = None
+        self._reported = self._fired = True
+        if not self._censored:
+            operation = recording.operation(self.request_type, self.name, handled_ns)
             due_ns = self._due_ns
             if not due_ns and settings.arrivals is not None:
                 due_ns = sent_ns
             operation.succeed(due_ns, sent_ns, arrived_ns, handled_ns)
             operation.content += response_length
-        self._fired = True
         if recording.listeners != recording.own_listeners:
             self._tell_others(recording, response_length, None, arrived_ns or handled_ns)
 
@@ -215,7 +221,8 @@ class LocustTimer:
 
     def censor(self, now_ns: int) -> None:
         """Count the operation as one that has waited until now, and nothing of it when it ends."""
-        self._where().operation(self.request_type, self.name).censor(now_ns - (self._due_ns or self._sent_ns))
+        waited_ns = now_ns - (self._due_ns or self._sent_ns)
+        self._where().operation(self.request_type, self.name, now_ns).censor(waited_ns)
         self._censored = True
 
     def _fail(self, error: BaseException) -> None:

@@ -179,12 +179,12 @@ class Sent:
 
     def censor(self, now_ns: int) -> None:
         self.censored = True
-        self.recording.operation("zookeeper", "get").censor(now_ns - self.sent_ns)
+        self.recording.operation("zookeeper", "get", now_ns).censor(now_ns - self.sent_ns)
 
     def end(self, now_ns: int) -> None:
         if not self.censored:
             self.recording.running.discard(self)
-            self.recording.operation("zookeeper", "get").succeed(0, self.sent_ns, 0, now_ns)
+            self.recording.operation("zookeeper", "get", now_ns).succeed(0, self.sent_ns, 0, now_ns)
 
 
 def outcomes(report: dict[str, Any], found: dict[str, list[int]]) -> None:
