@@ -276,6 +276,7 @@ class Recording:
 
     def fill_statistics_of(self, environment: Any, runner: Any) -> None:
         """Fill the statistics of this environment, as its own listener in Locust did."""
+        self.harvest()  # what was recorded until now, it has counted itself
         counter = count_requests_quickly(environment, runner)
         if counter is not None:
             self.own_listeners.append(counter)
