@@ -21,6 +21,7 @@ from locust.argument_parser import get_empty_argument_parser
 from locust.event import EventHook
 from locust.exception import StopUser
 from locust.rpc import zmqrpc
+from locust.user import User
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 # Events. Locust calls listeners in the order in which they were added. One cannot be put first, or be asked for.
@@ -179,6 +180,28 @@ def counter_of(stats: Any) -> Callable[..., None]:
 def is_stopping(user: Any) -> bool:
     """Whether the user is to stop after what it is doing."""
     return bool(user._state == LOCUST_STATE_STOPPING)
+
+
+def wait_as_user(session: Any) -> bool:
+    """Let Locust stop the user of this greenlet at once while it waits; return False where it is to stop already."""
+    user = _user_of(session)
+    if user is not None:
+        if user._state != LOCUST_STATE_RUNNING:
+            return False
+        user._state = LOCUST_STATE_WAITING
+    return True
+
+
+def work_as_user(session: Any) -> None:
+    """Have Locust wait, before it stops the user of this greenlet, until its task is done."""
+    user = _user_of(session)
+    if user is not None:
+        user._state = LOCUST_STATE_RUNNING
+
+
+def _user_of(session: Any) -> Any:
+    arguments = getattr(session, "args", None)  # Locust finds a greenlet's user in the same way
+    return arguments[0] if arguments and isinstance(arguments[0], User) else None
 
 
 class QuickTurns:
