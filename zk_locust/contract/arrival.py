@@ -16,9 +16,14 @@ PROCESSES: Final = ("uniform", "poisson")
 DEFAULT_SEED: Final = 1
 DEFAULT_QUEUE: Final = 100_000
 """10 s, the default time limit of an operation, at 10,000/s, about the most that one worker sends. It takes 4 MB."""
-MAX_RATE_PER_S: Final = 1e9  # due times are whole nanoseconds
+MAX_RATE_PER_S: Final = 1e9  # due times are in nanoseconds
 MAX_RATE_PER_WORKER: Final = 1e6
 """A worker sends some 10,000 operations a second. At a hundred times that it could not even count them: 1 µs each."""
+START_AHEAD_S: Final = 2.0
+"""How long before its start a load's workers are told of it, seconds, when all users have been started."""
+FASTEST_S: Final = 1e-3
+"""Sessions that carry a rate only with operations shorter than this are too few: a request over a network takes it."""
+MAX_WHOLE: Final = 2**31 - 1
 MAX_STEPS: Final = 1000
 _EXAMPLE: Final = "[{rate: 1000, for: 30s}, {from: 1000, to: 5000, for: 60s}]"
 _OF_STAGE: Final = ("rate", "from", "to", "steps", "for")
@@ -90,6 +95,15 @@ def rate_per_s(value: object) -> float:
     return rate
 
 
+def whole_number(value: object, least: int, most: int = MAX_WHOLE) -> int:
+    """Return a whole number."""
+    text = str(value).strip()
+    digits = text.isascii() and text.isdigit() and len(text) <= 10 and not isinstance(value, (bool, float))
+    if digits and least <= int(text) <= most:
+        return int(text)
+    raise ValueError(f"this is not a whole number from {least} to {most}; write e.g. {max(least, 2)}")
+
+
 def read_arrival(content: object) -> tuple[Arrival | None, list[str]]:
     """Return what `arrival` of a scenario says, or None and every mistake in it: a rate, or a dictionary."""
     if not isinstance(content, Mapping):
@@ -130,9 +144,16 @@ def read_stages(text: str) -> list[ArrivalStage]:
     return stages
 
 
-def stages_as_text(content: object) -> str:
-    """Return the stages of a scenario as the text of `--arrival-stages`."""
-    return json.dumps(content, separators=(",", ":"))
+def parameters_of(content: object) -> dict[str, str | float | int]:
+    """Return the parameters that carry what `read_arrival` has found sound, by their flag names."""
+    given = dict(content) if isinstance(content, Mapping) else {"rate": content}
+    found: dict[str, str | float | int] = {}
+    if "rate" in given:
+        found["arrival-rate"] = rate_per_s(given["rate"])
+    else:
+        found["arrival-stages"] = json.dumps(given["stages"], separators=(",", ":"))
+    found |= {f"arrival-{name}": given[name] for name in ("process", "seed", "queue") if name in given}
+    return found
 
 
 def carries(users: int, rate: float, time_limit_s: float) -> str:
@@ -209,13 +230,12 @@ def _rate(name: str, value: object, problems: list[str]) -> float | None:
         return None
 
 
-def _whole(name: str, value: object, least: int, problems: list[str], most: int = 2**31) -> int:
-    text = str(value).strip()
-    digits = text.isascii() and text.isdigit() and not isinstance(value, (bool, float))
-    if digits and len(text) <= 10 and least <= int(text) <= most:
-        return int(text)
-    problems.append(f"{name} [{value}]: this is not a whole number from {least} to {most}; write e.g. {max(least, 2)}")
-    return least
+def _whole(name: str, value: object, least: int, problems: list[str], most: int = MAX_WHOLE) -> int:
+    try:
+        return whole_number(value, least, most)
+    except ValueError as error:
+        problems.append(f"{name} [{value}]: {error}")
+        return least
 
 
 def _unknown(prefix: str, content: Mapping[Any, Any], known: tuple[str, ...]) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from zk_locust.contract.arrival import Arrival, ArrivalStage, read_stages
 from zk_locust.contract.connect_string import ConnectString, parse_connect_string
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameter import RefusedValueError
@@ -53,6 +54,8 @@ class Options:
     kazoo: KazooOptions
     kazoo_timeout_s: float
     digest_credential: str | None = field(default=None, repr=False)
+    arrival: Arrival | None = None
+    """What an open loop is to do; None in a closed loop."""
 
     @classmethod
     def of(cls, parsed_options: Any) -> "Options":
@@ -88,6 +91,7 @@ class Options:
             ),
             kazoo_timeout_s=value["kazoo_timeout_s"],
             digest_credential=value["digest_credential"],
+            arrival=_arrival(value),
         )
 
     @classmethod
@@ -113,6 +117,18 @@ class Options:
             connect_timeout_s=self.kazoo_timeout_s,
             operation_timeout_s=self.operation_timeout_s,
         )
+
+
+def _arrival(value: Mapping[str, Any]) -> Arrival | None:
+    rate, stages = value["arrival_rate"], value["arrival_stages"]
+    if rate is None and stages is None:
+        return None
+    if rate is not None and stages is not None:
+        raise ConfigurationError(
+            "--arrival-rate", f"{rate:g}", "--arrival-stages is given as well", "leave out one of them"
+        )
+    found = [ArrivalStage(rate, rate, None)] if rate is not None else read_stages(stages)
+    return Arrival(tuple(found), value["arrival_process"], value["arrival_seed"], value["arrival_queue"])
 
 
 def values_of_environment() -> dict[str, Value]:

@@ -234,7 +234,7 @@ class QuickTurns:
         if self._loop is None:
             self._loop = gevent.get_hub().loop
             # Found once: to ask each time is a quarter of what a turn takes.
-            self._never_waits = (
+            self._never_waits = getattr(user, "paced", False) or (
                 self.own_waits_s is None
                 and getattr(self.wait_time, "__func__", None) is QuickTurns.wait_time
                 and getattr(user, "never_waits", False)

@@ -45,6 +45,7 @@ class Schedule:
     def __init__(self, arrival: Arrival, measured_ns: int | None, measured_s: float | None) -> None:
         self.arrival = arrival
         self.measured_ns = measured_ns
+        self.measured_s = measured_s
         self.end_ns = NEVER_NS
         self._pieces: list[_Piece] = []
         if measured_ns is None or measured_ns > 0:
