@@ -114,9 +114,12 @@ class LocustClient:
         """Return the length of values, bytes: as given, or as the parameter `val-size` says."""
         return self.options.val_size if given is None else given
 
-    def timer(self, name: str) -> LocustTimer:
-        """Return a timer for the operation `name` that does with errors what the options say."""
-        return LocustTimer(name, settings=self.timer_settings)
+    def timer(self, name: str, *, paced: bool = True) -> LocustTimer:
+        """Return a timer for the operation `name` that does with errors what the options say.
+
+        With `paced=False` it takes no operation of an open loop.
+        """
+        return LocustTimer(name, settings=self.timer_settings, paced=paced)
 
     def _made(self) -> ZooKeeperClient:
         if self._zk is None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 import locust
@@ -31,14 +31,27 @@ def register_exceptions(exceptions: Iterable[type[BaseException]]) -> None:
     _counted = tuple(dict.fromkeys((*_counted, *exceptions)))
 
 
+class Arrivals(Protocol):
+    """The operations of an open loop that are due on this process."""
+
+    def take(self) -> int:
+        """Wait for the next operation that is due; return its due time, nanoseconds of `time.perf_counter_ns`."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimerSettings:
-    """Where timers report, and what they do with errors. `context` returns the context of each request event."""
+    """Where timers report, and what they do with errors. `context` returns the context of each request event.
+
+    All times are nanoseconds of `time.perf_counter_ns`.
+    """
 
     events: Any = None  # Locust's own where there are none
     exception_behavior: str = "log-failure"
     ignore_connection_down: bool = False
     context: Callable[[], Any] | None = None
+    arrivals: Arrivals | None = None  # open loop only
+    reply_arrived: Callable[[], int] | None = None
+    """Returns when the last reply of the user's session reached this machine; 0 where that is not known."""
 
 
 _latest = TimerSettings()
@@ -64,9 +77,22 @@ class LocustTimer:
     `--exception-behavior` decides whether such an error is raised. Any other exception (the user is stopped, a caller's
     time limit, a mistake in a locustfile) is raised and not reported. So is an error after the report, unless `failure`
     was given this very error.
+
+    In an open loop, each block waits for the next operation that is due. With `paced=False` it does not: connecting, and
+    what follows from another operation, such as the release of a lock.
     """
 
-    __slots__ = ("_failure", "_fired", "_reported", "_settings", "_started_ns", "name", "request_type")
+    __slots__ = (
+        "_due_ns",
+        "_failure",
+        "_fired",
+        "_paced",
+        "_reported",
+        "_settings",
+        "_started_ns",
+        "name",
+        "request_type",
+    )
 
     def __init__(
         self,
@@ -79,6 +105,7 @@ class LocustTimer:
         events: Any = None,
         exception_behavior: str | None = None,
         ignore_connection_down: bool | None = None,
+        paced: bool = True,
     ) -> None:
         # In 2019 it was LocustTimer(request_type, name=""), by place or by name.
         if name is not None:
@@ -93,10 +120,14 @@ class LocustTimer:
         self._reported = self._fired = False
         self._failure: BaseException | str | None = None
         self._started_ns = 0
+        self._due_ns = 0  # 0 where there is no due time
+        self._paced = paced
 
     def __enter__(self) -> "LocustTimer":
         self._reported = self._fired = False
         self._failure = None
+        arrivals = self._settings.arrivals
+        self._due_ns = arrivals.take() if arrivals is not None and self._paced else 0
         self._started_ns = time.perf_counter_ns()
         return self
 
@@ -128,6 +159,11 @@ class LocustTimer:
         """
         if ended_ns is None:
             ended_ns = time.perf_counter_ns()
+            reply_arrived = self._settings.reply_arrived
+            if reply_arrived is not None:
+                arrived_ns = reply_arrived()
+                if self._started_ns <= arrived_ns <= ended_ns:
+                    ended_ns = arrived_ns
         self._fire(response_length, None, ended_ns)
 
     def failure(self, exc: BaseException | str) -> None:

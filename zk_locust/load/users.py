@@ -99,7 +99,7 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         while self.client.is_connection_down():
             # Errors are never raised here: there is no task yet, and they would end the user.
             began = time.perf_counter()
-            with contextlib.suppress(ClientError), self.client.timer("connect") as timer:
+            with contextlib.suppress(ClientError), self.client.timer("connect", paced=False) as timer:
                 try:
                     self.client.start()
                     self.client.ensure_pseudo_root()

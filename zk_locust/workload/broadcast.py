@@ -68,7 +68,7 @@ class Role:
         self._take_over()
         if isinstance(self.acts, Writer) and not self._channel.ready.is_set():
             # Counted only when it fails, as the first time.
-            with self._client.timer("user_prepare") as timer:
+            with self._client.timer("user_prepare", paced=False) as timer:
                 self.acts.start()
                 timer.discard()
             return
@@ -159,7 +159,7 @@ class Watcher:
         """Take what the callbacks have told, and set those watches again."""
         if None in self._versions and not self._told:
             # Counted only when it fails, as the first time.
-            with self._client.timer("user_prepare") as timer:
+            with self._client.timer("user_prepare", paced=False) as timer:
                 self.start()
                 timer.discard()
         self._any_told.clear()

@@ -44,7 +44,7 @@ class WorkloadTaskSet(ZKLocustTaskSet):
         while not ready and not is_stopping(self.user):
             try:
                 # Counted only when it fails: a preparation is not an operation of the load.
-                with self._client.timer("user_prepare") as timer:
+                with self._client.timer("user_prepare", paced=False) as timer:
                     self._prepare()
                     ready = True
                     timer.discard()

@@ -76,7 +76,7 @@ class AbstractOp:
 
     def _try_to_prepare(self) -> bool:
         # Counted only when it fails: a preparation is not a request of the load.
-        with LocustTimer(f"{self.label}_prepare", settings=self.timer_settings) as timer:
+        with LocustTimer(f"{self.label}_prepare", settings=self.timer_settings, paced=False) as timer:
             self.prepare()
             self._prepared = True
             timer.discard()
