@@ -7,6 +7,7 @@ While the disk is full, they wait in memory (`LastingFile`) and counting continu
 import csv
 import io
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from locust_extra.columns import AGGREGATED, ALL_WORKERS, EVENT_COLUMNS, MEASURE
 from locust_extra.recorder import Key
 from locust_extra.series import Interval, WorkerShare
 from zk_locust.contract.histogram import LatencyHistogram, to_hdr_histogram
+from zk_locust.load.offered import OfferedCounts
 
 
 class WallClock:
@@ -81,11 +83,21 @@ class StatsFile(RecordFile):
             if of_stage == stage:
                 total.add(histogram)
                 self._row(interval, ALL_WORKERS, request_type, name, histogram, users)
-        self._row(interval, ALL_WORKERS, "", AGGREGATED, total, users)
+        offered = sum(interval.offered.values(), OfferedCounts()) if interval.offered else None
+        self._row(interval, ALL_WORKERS, "", AGGREGATED, total, users, offered=offered)
         for worker, share in interval.workers.items():
             cumulative = self._workers.setdefault((stage, worker), LatencyHistogram())
             cumulative.add(share.total)
-            self._row(interval, worker, "", AGGREGATED, cumulative, self._users.get(worker, 0), share)
+            self._row(
+                interval,
+                worker,
+                "",
+                AGGREGATED,
+                cumulative,
+                self._users.get(worker, 0),
+                share,
+                interval.offered.get(worker),
+            )
         self._write_text()
 
     def _row(
@@ -97,6 +109,7 @@ class StatsFile(RecordFile):
         histogram: LatencyHistogram,
         users: int,
         share: WorkerShare | None = None,
+        offered: OfferedCounts | None = None,
     ) -> None:
         row: dict[str, Any] = {
             "timestamp": self._wall.label(interval.end_s),
@@ -116,6 +129,8 @@ class StatsFile(RecordFile):
             row["mean_us"] = f"{histogram.sum_us / histogram.requests:.1f}"
             row["min_us"], row["max_us"] = histogram.min_us, histogram.max_us
             row |= histogram.percentiles_us(PERCENTILES)
+        if offered is not None:
+            row |= asdict(offered)
         if share is not None and share.wall_ns:
             row["cpu_percent"] = f"{100 * share.cpu_ns / share.wall_ns:.1f}"
             if share.cpu_wait_ns is not None:

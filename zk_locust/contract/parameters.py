@@ -127,6 +127,11 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         "COUNT",
     ),
     Parameter(
+        "--arrival-workers", "ZK_LOCUST_ARRIVAL_WORKERS", values.count, None,
+        "number of workers that share the operations of an open loop; by default those that are there at the start, or "
+        "are expected. The share of a worker that is not there is missed, and counted", LOAD, "COUNT",
+    ),
+    Parameter(
         "--exception-behavior", "ZK_LOCUST_EXCEPTION_BEHAVIOR", values.choice(*EXCEPTION_BEHAVIORS), "log-failure",
         "what becomes of a failed operation: counted as a failure (log-failure), dropped (try-suppress), "
         "or raised into the task (propagate)", LOAD, "BEHAVIOR",

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import gevent
 from gevent.event import Event
 
-from zk_locust.load.locust_internals import wait_as_user, work_as_user
+from zk_locust.load.locust_internals import is_being_stopped, wait_as_user, work_as_user
 from zk_locust.load.schedule import NEVER_NS, Schedule, Turns
 from zk_locust.load.timerfd import TimerFd
 
@@ -84,7 +84,9 @@ class Arrivals:
         The running stage began at `stage_ns` of them. What was due until now is missed.
         """
         self._turns, self._start_ns = turns, start_ns
-        turns.skip(stage_ns)
+        before = turns.skip(stage_ns)
+        if len(self._stages) > 1:
+            self._stages[-2]["late"] += before
         self._counts["late"] += turns.skip(self._clock_ns() - start_ns)
         self._arm()
 
@@ -143,15 +145,22 @@ class Arrivals:
             due_ns = self._start_ns + turns.due_ns
             turns.step()
             counts["offered"] += 1
-            if self._free:
+            session = self._next_free()
+            if session is not None:
                 counts["sent"] += 1
-                # In the hub: the session runs at once, until it waits for its reply.
-                self._free.popleft().switch(due_ns)
+                session.switch(due_ns)  # in the hub: it runs at once, until it waits for its reply
             elif len(self._queue) < self._bound:
                 self._queue.append(due_ns)
             else:
                 counts["dropped"] += 1
         self._arm()
+
+    def _next_free(self) -> Any:
+        while self._free:
+            session = self._free.popleft()
+            if not is_being_stopped(session):
+                return session
+        return None
 
     def _arm(self) -> None:
         turns = self._turns
@@ -183,11 +192,17 @@ def arrivals_of(environment: Any) -> Arrivals | None:
 
 
 def open_loop(environment: Any, queue: int | None) -> Arrivals | None:
-    """Make the arrivals of this process for a load that starts; None without a queue: a closed loop."""
-    before = _arrivals.pop(environment, None)
+    """Make the arrivals of this process for a load that begins; None without a queue: a closed loop."""
+    before = _arrivals.get(environment)
+    if before is not None and queue is not None and not before.report():
+        return before  # a user was made before the load had begun here: this process is late
     if before is not None:
-        before.close()
-    if queue is None:
-        return None
-    made = _arrivals[environment] = Arrivals(queue)
-    return made
+        _arrivals.pop(environment).close()
+    return arrivals_for_user(environment, queue)
+
+
+def arrivals_for_user(environment: Any, queue: int | None) -> Arrivals | None:
+    """Return the arrivals of this process; make them where they are not there yet."""
+    if queue is not None and environment not in _arrivals:
+        _arrivals[environment] = Arrivals(queue)
+    return _arrivals.get(environment)

@@ -199,6 +199,12 @@ def work_as_user(session: Any) -> None:
         user._state = LOCUST_STATE_RUNNING
 
 
+def is_being_stopped(session: Any) -> bool:
+    """Whether Locust is about to kill this greenlet: it does so in a later turn of the hub."""
+    user = _user_of(session)
+    return user is not None and user._greenlet is not None and session in user._group.dying
+
+
 def _user_of(session: Any) -> Any:
     arguments = getattr(session, "args", None)  # Locust finds a greenlet's user in the same way
     return arguments[0] if arguments and isinstance(arguments[0], User) else None

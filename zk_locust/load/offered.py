@@ -94,7 +94,7 @@ class Offered:
         if counts is None:
             return OfferedCounts(planned, planned)
         own = counts["offered"] + counts["late"]
-        if number in lost:
+        if number in lost and not counts["ended"]:
             # What came due after its last report is missed.
             offered, missed = max(planned, own), max(planned - counts["offered"], counts["late"])
         else:

@@ -69,8 +69,9 @@ class LeadingOpenLoop:
         schedule = Schedule(self._arrival, None if warm_up_s is None else round(warm_up_s * _S), measured_s)
         self._offered = Offered(schedule, start_ns)
         if self._shares is not None:
-            expected = int(getattr(self._environment.parsed_options, "expect_workers", None) or 1)
-            self._shares.begin(self._offered, expected)
+            options = self._environment.parsed_options
+            given = [getattr(options, name, None) for name in ("arrival_workers", "expect_workers")]
+            self._shares.begin(self._offered, max(int(number or 1) for number in given))
         elif (arrivals := arrivals_of(self._environment)) is not None:
             arrivals.start(Turns(schedule, 0, 1), start_ns)
             arrivals.hold_at(schedule.measured_ns)

@@ -51,7 +51,7 @@ class Shares:
             if number >= self._offered.workers:
                 logger.warning(
                     "The worker %s has come late and gets no operations: all %d shares are given away; start the load"
-                    " with --expect-workers %d", worker, self._offered.workers, number + 1,
+                    " with --arrival-workers %d", worker, self._offered.workers, number + 1,
                 )  # fmt: skip
                 return
             self._numbers[worker] = number

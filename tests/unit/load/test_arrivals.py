@@ -6,6 +6,7 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.pool import Group
 from locust import User
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
@@ -184,7 +185,7 @@ def test_a_user_that_waits_can_be_stopped_and_one_that_stops_does_not_wait(made:
     user = Idle(Environment(user_classes=[Idle]))
     user._state = LOCUST_STATE_RUNNING
     taken: list[int] = []
-    waiting = gevent.spawn(lambda user: taken.append(source.take()), user)
+    waiting = gevent.spawn(lambda _: taken.append(source.take()), user)
     gevent.sleep(0)
     assert user._state == LOCUST_STATE_WAITING
     source.start(Turns(schedule(1000, 0.001), 0, 1), time.perf_counter_ns() + MS)
@@ -192,9 +193,28 @@ def test_a_user_that_waits_can_be_stopped_and_one_that_stops_does_not_wait(made:
     assert user._state == LOCUST_STATE_RUNNING
     assert source.counts()["sent"] == 1
     user._state = LOCUST_STATE_STOPPING
-    gevent.spawn(lambda user: taken.append(source.take()), user).join(5)
+    gevent.spawn(lambda _: taken.append(source.take()), user).join(5)
     assert len(taken) == 2
     assert source.counts()["sent"] == 1, "what a user does as it stops is not of the schedule"
+
+
+def test_an_operation_is_not_handed_to_a_user_that_is_about_to_be_killed(made: list[Arrivals]) -> None:
+    source, taken = arrivals(made), []
+    user, group = Idle(Environment(user_classes=[Idle])), Group()
+    user.run = lambda: taken.append(source.take())  # type: ignore[method-assign, misc]
+    user.start(group)
+    user._state = LOCUST_STATE_RUNNING
+    gevent.sleep(0)
+    start_ns = time.perf_counter_ns()
+    source.start(Turns(schedule(1000, 0.002, 0), 0, 1), start_ns + 100_000)
+    stopping = gevent.spawn(user.stop)
+    gevent.sleep(0)
+    while time.perf_counter_ns() < start_ns + 3 * MS:
+        pass  # the kill waits for the hub, and so does the timer, which comes first
+    source._on_timer()
+    stopping.join(5)
+    assert taken == []
+    assert (source.counts()["sent"], source.counts()["queued"]) == (0, 2)
 
 
 def test_a_stage_that_ends_early_counts_what_was_due_and_not_handed_out(made: list[Arrivals]) -> None:

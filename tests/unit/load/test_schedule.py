@@ -1,5 +1,6 @@
 """Due times are exact: start + i/R, the inverse of the integral for ramps, and the same for any number of workers."""
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -102,7 +103,7 @@ def test_poisson_has_the_rate_exponential_gaps_and_a_stream_for_each_seed_and_wo
     schedule = Schedule(constant(20_000, "poisson"), 0, 5.0)
     due = fleet(schedule, 4, NEVER_NS)
     assert len(due) == pytest.approx(100_000, abs=4 * math.sqrt(100_000))
-    gaps = [b - a for a, b in zip(due, due[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(due)]
     mean = sum(gaps) / len(gaps)
     deviation = math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / len(gaps))
     assert deviation == pytest.approx(mean, rel=0.03)
