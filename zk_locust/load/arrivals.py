@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import gevent
 from gevent.event import Event
 
-from zk_locust.load.locust_internals import is_being_stopped, wait_as_user, work_as_user
+from zk_locust.load.locust_internals import begin_waiting, end_waiting, is_being_killed, user_of
 from zk_locust.load.schedule import NEVER_NS, Schedule, Turns
 from zk_locust.load.timerfd import TimerFd
 
@@ -65,17 +65,20 @@ class Arrivals:
             self._counts["sent"] += 1
             return self._queue.popleft()
         session = gevent.getcurrent()
-        if not wait_as_user(session):
+        user = user_of(session)
+        if user is not None and not begin_waiting(user):
             return self._clock_ns()
-        self._free.append(session)
+        free = session, user
+        self._free.append(free)
         try:
             due_ns: int = self._hub.switch()
         except BaseException:
             # It is stopped while it waits: nothing may be handed to it.
-            if session in self._free:
-                self._free.remove(session)
+            if free in self._free:
+                self._free.remove(free)
             raise
-        work_as_user(session)
+        if user is not None:
+            end_waiting(user)
         return due_ns
 
     def start(self, turns: Turns, start_ns: int, stage_ns: int = 0) -> None:
@@ -157,8 +160,8 @@ class Arrivals:
 
     def _next_free(self) -> Any:
         while self._free:
-            session = self._free.popleft()
-            if not is_being_stopped(session):
+            session, user = self._free.popleft()
+            if user is None or not is_being_killed(user):
                 return session
         return None
 

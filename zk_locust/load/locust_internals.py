@@ -182,32 +182,28 @@ def is_stopping(user: Any) -> bool:
     return bool(user._state == LOCUST_STATE_STOPPING)
 
 
-def wait_as_user(session: Any) -> bool:
-    """Let Locust stop the user of this greenlet at once while it waits; return False where it is to stop already."""
-    user = _user_of(session)
-    if user is not None:
-        if user._state != LOCUST_STATE_RUNNING:
-            return False
-        user._state = LOCUST_STATE_WAITING
+def user_of(greenlet: Any) -> User | None:
+    """Return the user that this greenlet runs, if it is one of Locust's. It is forgotten once the greenlet is killed."""
+    arguments = getattr(greenlet, "args", None)  # Locust finds it in the same way
+    return arguments[0] if arguments and isinstance(arguments[0], User) else None
+
+
+def begin_waiting(user: User) -> bool:
+    """Let Locust stop the user at once while it waits; return False where it is to stop already."""
+    if user._state != LOCUST_STATE_RUNNING:
+        return False
+    user._state = LOCUST_STATE_WAITING
     return True
 
 
-def work_as_user(session: Any) -> None:
-    """Have Locust wait, before it stops the user of this greenlet, until its task is done."""
-    user = _user_of(session)
-    if user is not None:
-        user._state = LOCUST_STATE_RUNNING
+def end_waiting(user: User) -> None:
+    """Have Locust wait for the user's task, before it stops it."""
+    user._state = LOCUST_STATE_RUNNING
 
 
-def is_being_stopped(session: Any) -> bool:
-    """Whether Locust is about to kill this greenlet: it does so in a later turn of the hub."""
-    user = _user_of(session)
-    return user is not None and user._greenlet is not None and session in user._group.dying
-
-
-def _user_of(session: Any) -> Any:
-    arguments = getattr(session, "args", None)  # Locust finds a greenlet's user in the same way
-    return arguments[0] if arguments and isinstance(arguments[0], User) else None
+def is_being_killed(user: User) -> bool:
+    """Whether Locust has decided to kill the user's greenlet: it does so in a later turn of the hub."""
+    return user._greenlet in user._group.dying
 
 
 class QuickTurns:
