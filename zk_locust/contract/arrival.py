@@ -74,11 +74,9 @@ class Arrival:
             {"from_per_s": stage.from_per_s, "to_per_s": stage.to_per_s, "planned_s": stage.length_s}
             for stage in self.stages
         ]
-        rate = self.first_per_s if len({(each.from_per_s, each.to_per_s) for each in self.stages}) == 1 else None
-        if rate is not None and rate != self.stages[0].to_per_s:
-            rate = None
+        rates = {rate for stage in self.stages for rate in (stage.from_per_s, stage.to_per_s)}
         return {
-            "rate_per_s": rate, "process": self.process, "seed": self.seed, "queue": self.queue, "stages": stages,
+            "rate_per_s": rates.pop() if len(rates) == 1 else None, "process": self.process, "seed": self.seed, "queue": self.queue, "stages": stages,
         }  # fmt: skip
 
 
@@ -144,10 +142,10 @@ def read_stages(text: str) -> list[ArrivalStage]:
     return stages
 
 
-def parameters_of(content: object) -> dict[str, str | float | int]:
+def parameters_of(content: object) -> dict[str, Any]:
     """Return the parameters that carry what `read_arrival` has found sound, by their flag names."""
     given = dict(content) if isinstance(content, Mapping) else {"rate": content}
-    found: dict[str, str | float | int] = {}
+    found: dict[str, Any] = {}
     if "rate" in given:
         found["arrival-rate"] = rate_per_s(given["rate"])
     else:

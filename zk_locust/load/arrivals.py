@@ -131,7 +131,7 @@ class Arrivals:
 
     def report(self) -> list[StageCounts]:
         """Return the counts of each stage so far; the last one runs."""
-        return [*({**counts} for counts in self._stages[:-1]), self.counts()] if self._stages else []
+        return [*(counts.copy() for counts in self._stages[:-1]), self.counts()] if self._stages else []
 
     def close(self) -> None:
         """Give the timer back."""

@@ -15,6 +15,7 @@ _MESSAGE: Final = "zk_locust_clock"
 _EXCHANGES: Final = 15
 _BETWEEN_S: Final = 0.02
 _ANSWER_S: Final = 1.0
+_NONE_NS: Final = 1 << 62
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class MasterClock:
 
     def __init__(self, runner: Any) -> None:
         self._runner = runner
-        self._round_trip_ns: int | None = None
+        self._round_trip_ns = _NONE_NS
         self._ahead_ns = 0
         self._answered = Event()
         self._measured = Event()
@@ -43,14 +44,14 @@ class MasterClock:
     def measure(self) -> None:
         """Compare the clocks. Returns after about half a second."""
         self._measured.clear()
-        self._round_trip_ns = None
+        self._round_trip_ns = _NONE_NS
         for _ in range(_EXCHANGES):
             self._answered.clear()
             self._runner.send_message(_MESSAGE, {"sent_ns": time.perf_counter_ns()})
             self._answered.wait(_ANSWER_S)
             gevent.sleep(_BETWEEN_S)
         self._measured.set()
-        if self._round_trip_ns is not None:
+        if self._round_trip_ns < _NONE_NS:
             logger.info(
                 "The master's clock is %.3f ms ahead of this worker's, by an exchange of %.3f ms",
                 self._ahead_ns / 1e6, self._round_trip_ns / 1e6,
@@ -64,7 +65,7 @@ class MasterClock:
     def _on_answer(self, msg: Any, **_: Any) -> None:
         now_ns, sent_ns = time.perf_counter_ns(), int(msg.data["sent_ns"])
         round_trip_ns = now_ns - sent_ns
-        if self._round_trip_ns is None or round_trip_ns < self._round_trip_ns:
+        if round_trip_ns < self._round_trip_ns:
             self._round_trip_ns = round_trip_ns
             self._ahead_ns = int(msg.data["master_ns"]) - (sent_ns + now_ns) // 2
         self._answered.set()

@@ -52,7 +52,7 @@ def adds_up(source: Arrivals) -> bool:
 
 
 def test_due_times_are_those_of_the_schedule_and_no_operation_is_sent_before_it_is_due(made: list[Arrivals]) -> None:
-    source, taken, sent = arrivals(made), [], []
+    source, taken, sent = arrivals(made), list[int](), list[int]()
 
     def work() -> None:
         while True:
@@ -102,7 +102,7 @@ def test_the_queue_is_dropped_under_the_stage_that_ends(made: list[Arrivals]) ->
 
 
 def test_a_boundary_holds_what_is_due_after_it_until_the_stage_has_changed(made: list[Arrivals]) -> None:
-    source, taken = arrivals(made), []
+    source, taken = arrivals(made), list[int]()
     one = session(source, taken)
     gevent.sleep(0)
     start_ns = time.perf_counter_ns() + MS
@@ -119,7 +119,7 @@ def test_a_boundary_holds_what_is_due_after_it_until_the_stage_has_changed(made:
 
 
 def test_what_was_due_before_a_worker_came_is_late_and_is_never_sent(made: list[Arrivals]) -> None:
-    source, taken = arrivals(made), []
+    source, taken = arrivals(made), list[int]()
     one = session(source, taken)
     gevent.sleep(0)
     now_ns = time.perf_counter_ns()
@@ -135,7 +135,7 @@ def test_what_was_due_before_a_worker_came_is_late_and_is_never_sent(made: list[
 
 
 def test_a_session_that_is_killed_while_it_waits_gets_nothing(made: list[Arrivals]) -> None:
-    source, of_killed, of_other = arrivals(made), [], []
+    source, of_killed, of_other = arrivals(made), list[int](), list[int]()
     killed = [session(source, of_killed) for _ in range(3)]
     gevent.sleep(0)
     other = session(source, of_other)
@@ -160,7 +160,7 @@ def test_sessions_take_turns(made: list[Arrivals]) -> None:
 
 
 def test_a_session_that_fails_while_it_works_leaves_the_others_alone(made: list[Arrivals]) -> None:
-    source, taken = arrivals(made), []
+    source, taken = arrivals(made), list[int]()
 
     def fails() -> None:
         source.take()
@@ -201,7 +201,7 @@ def test_a_user_that_waits_can_be_stopped_and_one_that_stops_does_not_wait(made:
 
 
 def test_an_operation_is_not_handed_to_a_user_that_is_about_to_be_killed(made: list[Arrivals]) -> None:
-    source, taken = arrivals(made), []
+    source, taken = arrivals(made), list[int]()
     user, group = Idle(Environment(user_classes=[Idle])), Group()
     user.run = lambda: taken.append(source.take())  # type: ignore[method-assign, misc]
     user.start(group)

@@ -36,7 +36,7 @@ def fleet(schedule: Schedule, workers: int, until_ns: int) -> list[int]:
 def test_operation_i_is_due_at_i_over_r(rate: float, i: int) -> None:
     schedule = Schedule(constant(rate), 0, None)
     exact = Fraction(i) * S / Fraction(rate)
-    assert abs(schedule.due_ns(i) - exact) <= max(1, exact / 2**50)
+    assert abs(schedule.due_ns(i) - exact) <= max(Fraction(1), exact / 2**50)
 
 
 @given(rates, st.integers(0, 10**6), st.floats(0, 100))
