@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from locust_extra.recorder import Key
 from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.load.offered import OfferedCounts
+from zk_locust.load.recording import Key
 
 Place = tuple[int, int]
 """(ordinal of the stage, number of the interval): the order of the series."""
@@ -18,13 +18,18 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class WorkerShare:
-    """One worker in one interval: all its operations, its CPU (nanoseconds), and the most users that it reported."""
+    """One worker in one interval: all its operations, its CPU (nanoseconds), and the most users that it reported.
+
+    `lateness` (µs) and `gc_ns` are the worker's own delay, where it measures it.
+    """
 
     total: LatencyHistogram = field(default_factory=LatencyHistogram)
     wall_ns: int = 0
     cpu_ns: int = 0
     cpu_wait_ns: int | None = 0
     users: int | None = None
+    lateness: LatencyHistogram | None = None
+    gc_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -96,6 +101,11 @@ class Series:
             share.cpu_wait_ns = None
         else:
             share.cpu_wait_ns += report["cpu_wait_ns"]
+        if "lateness" in report:
+            lateness = LatencyHistogram.from_message(report["lateness"])
+            share.lateness = share.lateness or LatencyHistogram()
+            share.lateness.add(lateness)
+            share.gc_ns += report["gc_ns"]
 
     def lose(self, worker: str) -> None:
         """Stop waiting for a worker."""

@@ -76,8 +76,12 @@ class Arrival:
         ]
         rates = {rate for stage in self.stages for rate in (stage.from_per_s, stage.to_per_s)}
         return {
-            "rate_per_s": rates.pop() if len(rates) == 1 else None, "process": self.process, "seed": self.seed, "queue": self.queue, "stages": stages,
-        }  # fmt: skip
+            "rate_per_s": rates.pop() if len(rates) == 1 else None,
+            "process": self.process,
+            "seed": self.seed,
+            "queue": self.queue,
+            "stages": stages,
+        }
 
 
 def rate_per_s(value: object) -> float:

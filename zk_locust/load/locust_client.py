@@ -114,12 +114,12 @@ class LocustClient:
         """Return the length of values, bytes: as given, or as the parameter `val-size` says."""
         return self.options.val_size if given is None else given
 
-    def timer(self, name: str, *, paced: bool = True) -> LocustTimer:
+    def timer(self, name: str, *, paced: bool = True, failures_only: bool = False) -> LocustTimer:
         """Return a timer for the operation `name` that does with errors what the options say.
 
-        With `paced=False` it takes no operation of an open loop.
+        With `paced=False` or `failures_only` it takes no operation of an open loop (see `LocustTimer`).
         """
-        return LocustTimer(name, settings=self.timer_settings, paced=paced)
+        return LocustTimer(name, settings=self.timer_settings, paced=paced, failures_only=failures_only)
 
     def _made(self) -> ZooKeeperClient:
         if self._zk is None:

@@ -30,7 +30,8 @@ from zk_locust.load.arrivals import arrivals_of
 from zk_locust.load.bench import adopt_flags, export_bench_parameters
 from zk_locust.load.companion import Companion
 from zk_locust.load.interrupt import raise_interrupts_in_main
-from zk_locust.load.locust_internals import add_once, count_requests_quickly, put_first
+from zk_locust.load.locust_internals import add_once, put_first
+from zk_locust.load.recording import recording_of
 from zk_locust.load.refusals import Refusals
 from zk_locust.load.report_dir import ReportDir
 from zk_locust.load.stages import LoadPlan, WorkerStages, load_ended
@@ -72,7 +73,7 @@ def on_init(environment: Any, runner: Any, web_ui: Any = None, **_: Any) -> None
     else:
         _run_one_user(environment)
     if runner is not None:
-        count_requests_quickly(environment, runner)
+        recording_of(environment.events).fill_statistics_of(environment, runner)
         _start_collectors(environment, runner, web_ui)
 
 

@@ -107,11 +107,10 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         while self.client.is_connection_down():
             # Errors are never raised here: there is no task yet, and they would end the user.
             began = time.perf_counter()
-            with contextlib.suppress(ClientError), self.client.timer("connect", paced=False) as timer:
+            with contextlib.suppress(ClientError), self.client.timer("connect", failures_only=True) as timer:
                 try:
                     self.client.start()
                     self.client.ensure_pseudo_root()
-                    timer.discard()
                 except gevent.GreenletExit:
                     # Stopped meanwhile: without this, a load without any session would count as successful.
                     waited_s = time.perf_counter() - began

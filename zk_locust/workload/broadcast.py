@@ -68,9 +68,8 @@ class Role:
         self._take_over()
         if isinstance(self.acts, Writer) and not self._channel.ready.is_set():
             # Counted only when it fails, as the first time.
-            with self._client.timer("user_prepare", paced=False) as timer:
+            with self._client.timer("user_prepare", failures_only=True):
                 self.acts.start()
-                timer.discard()
             return
         self.acts.run()
 
@@ -160,9 +159,8 @@ class Watcher:
         """Take what the callbacks have told, and set those watches again."""
         if None in self._versions and not self._told:
             # Counted only when it fails, as the first time.
-            with self._client.timer("user_prepare", paced=False) as timer:
+            with self._client.timer("user_prepare", failures_only=True):
                 self.start()
-                timer.discard()
         self._any_told.clear()
         if not self._told:
             self._any_told.wait(_LOOK_AGAIN_S)
