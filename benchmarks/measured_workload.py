@@ -10,7 +10,8 @@ from typing import Any
 
 import gevent
 
-from zk_locust.load.stages import MEASURED, stage_changed
+from zk_locust.contract.stage_names import MEASURED
+from zk_locust.load.stages import stage_changed
 from zk_locust.locustfiles.locust_workload import Workload
 
 __all__ = ["Workload"]

@@ -7,6 +7,7 @@ While the disk is full, they wait in memory (`LastingFile`) and counting continu
 import csv
 import io
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from locust_extra.columns import (
 )
 from locust_extra.series import Interval, WorkerShare
 from zk_locust.contract.histogram import LatencyHistogram, to_hdr_histogram
+from zk_locust.load.offered import OfferedCounts
 from zk_locust.load.recording import Key
 
 
@@ -98,13 +100,15 @@ class StatsFile(RecordFile):
             if of_stage == stage:
                 total.add(histogram)
                 self._row(interval, ALL_WORKERS, request_type, name, histogram, users)
-        self._row(interval, ALL_WORKERS, "", AGGREGATED, total, users)
+        offered = sum(interval.offered.values(), OfferedCounts()) if interval.offered else None
+        self._row(interval, ALL_WORKERS, "", AGGREGATED, total, users, offered=offered)
         for worker, share in interval.workers.items():
             cumulative = self._workers.setdefault((stage, worker), LatencyHistogram())
             cumulative.add(share.total)
             if share.lateness is not None:
                 self._lateness.setdefault((stage, worker), LatencyHistogram()).add(share.lateness)
-            self._row(interval, worker, "", AGGREGATED, cumulative, self._users.get(worker, 0), share)
+            users, offered = self._users.get(worker, 0), interval.offered.get(worker)
+            self._row(interval, worker, "", AGGREGATED, cumulative, users, share, offered)
         self._write_text()
 
     def _row(
@@ -116,6 +120,7 @@ class StatsFile(RecordFile):
         histogram: LatencyHistogram,
         users: int,
         share: WorkerShare | None = None,
+        offered: OfferedCounts | None = None,
     ) -> None:
         row: dict[str, Any] = {
             "timestamp": self._wall.label(interval.end_s),
@@ -141,6 +146,8 @@ class StatsFile(RecordFile):
             row["censored"], row["censored_max_us"] = censored.requests, censored.max_us
         for name in CLOCKS:
             row |= _clock_columns(name, histogram.clocks.get(name))
+        if offered is not None:
+            row |= asdict(offered)
         if share is not None and share.wall_ns:
             row["cpu_percent"] = f"{100 * share.cpu_ns / share.wall_ns:.1f}"
             if share.cpu_wait_ns is not None:

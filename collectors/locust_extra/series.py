@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zk_locust.contract.histogram import LatencyHistogram
+from zk_locust.load.offered import OfferedCounts
 from zk_locust.load.recording import Key
 
 Place = tuple[int, int]
@@ -42,6 +43,9 @@ class Interval:
     end_s: float
     operations: dict[Key, LatencyHistogram] = field(default_factory=dict)
     workers: dict[str, WorkerShare] = field(default_factory=dict)
+    ends_stage: bool = False
+    offered: dict[str, OfferedCounts] = field(default_factory=dict)
+    """What was due since the stage began, by worker; empty in a closed loop."""
 
     @property
     def length_s(self) -> float:
@@ -146,6 +150,7 @@ class Series:
         stage = self._stages[ordinal]
         if stage.end_s is not None and number >= self._last_number(ordinal, stage.end_s):
             interval.end_s = max(stage.end_s, interval.start_s + 1e-6)
+            interval.ends_stage = True
         return interval
 
     def _interval(self, place: Place) -> Interval:

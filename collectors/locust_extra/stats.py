@@ -29,7 +29,7 @@ from locust_extra.columns import COOL_DOWN
 from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock, path_of_run
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
-from locust_extra.series import Series
+from locust_extra.series import Interval, Series
 from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE, add_once, report_every
 from zk_locust.load.recording import recording_of
 from zk_locust.load.report_dir import INTERVAL_MS
@@ -266,9 +266,17 @@ class LoadStats:
         if self._recorder is not None and self._running:
             self._series.add_report(_LOCAL, self._recorder.report(int(self._runner.user_count)))
         for interval in self._series.take_all() if final else self._series.take_complete():
+            self._add_offered(interval)
             self._progress.take(interval)
             for file in self._files:
                 file.write(interval)
+
+    def _add_offered(self, interval: Interval) -> None:
+        plan = plan_of(self._environment)
+        if plan is not None:
+            counts = plan.offered(interval.stage, self._began_s + interval.end_s, ends=interval.ends_stage)
+            for worker, of_worker in counts.items():
+                interval.offered[_LOCAL if worker is None else self._worker_names.get(worker, worker)] = of_worker
 
     def _retry(self) -> bool:
         """Write waiting records if there is room again; return whether none waits any more."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
 from typing import Any
 
+from zk_locust.contract.arrival import Arrival, ArrivalStage, read_stages
 from zk_locust.contract.connect_string import ConnectString, parse_connect_string
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameter import RefusedValueError
@@ -53,6 +54,8 @@ class Options:
     kazoo: KazooOptions
     kazoo_timeout_s: float
     digest_credential: str | None = field(default=None, repr=False)
+    arrival: Arrival | None = None
+    """What an open loop is to do; None in a closed loop."""
 
     @classmethod
     def of(cls, parsed_options: Any) -> "Options":
@@ -70,6 +73,7 @@ class Options:
             "operation_timeout_s": value["operation_timeout"] / 1000,
             "kazoo_sasl": value["kazoo_sasl_options"],
             "kazoo_tls": bool(value["kazoo_tls"]),
+            "arrival": _arrival(value),
         }
         value["kazoo"] = KazooOptions(**{each.name: value[f"kazoo_{each.name}"] for each in fields(KazooOptions)})
         return cls(**{each.name: value[each.name] for each in fields(cls)})
@@ -97,6 +101,18 @@ class Options:
             connect_timeout_s=self.kazoo_timeout_s,
             operation_timeout_s=self.operation_timeout_s,
         )
+
+
+def _arrival(value: Mapping[str, Any]) -> Arrival | None:
+    rate, stages = value["arrival_rate"], value["arrival_stages"]
+    if rate is None and stages is None:
+        return None
+    if rate is not None and stages is not None:
+        raise ConfigurationError(
+            "--arrival-rate", f"{rate:g}", "--arrival-stages is given as well", "leave out one of them"
+        )
+    found = [ArrivalStage(rate, rate, None)] if rate is not None else read_stages(stages)
+    return Arrival(tuple(found), value["arrival_process"], value["arrival_seed"], value["arrival_queue"])
 
 
 def values_of_environment() -> dict[str, Value]:

@@ -23,6 +23,7 @@ from locust.event import EventHook
 from locust.exception import StopUser
 from locust.rpc import zmqrpc
 from locust.stats import RequestStats, StatsError
+from locust.user import User
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from zk_locust.contract.histogram import LatencyHistogram
@@ -319,6 +320,30 @@ def is_stopping(user: Any) -> bool:
     return bool(user._state == LOCUST_STATE_STOPPING)
 
 
+def user_of(greenlet: Any) -> User | None:
+    """Return the user that this greenlet runs, if it runs one. It is forgotten once the greenlet is killed."""
+    arguments = getattr(greenlet, "args", None)  # Locust finds it in the same way
+    return arguments[0] if arguments and isinstance(arguments[0], User) else None
+
+
+def begin_waiting(user: User) -> bool:
+    """Let Locust stop the user at once while it waits; return False where it is to stop already."""
+    if user._state != LOCUST_STATE_RUNNING:
+        return False
+    user._state = LOCUST_STATE_WAITING
+    return True
+
+
+def end_waiting(user: User) -> None:
+    """Have Locust wait for the user's task, before it stops it."""
+    user._state = LOCUST_STATE_RUNNING
+
+
+def is_being_killed(user: User) -> bool:
+    """Whether Locust has decided to kill the user's greenlet: it does so in a later turn of the hub."""
+    return user._greenlet in user._group.dying
+
+
 class QuickTurns:
     """A base of task sets, before one of Locust's own: the same turns at less cost."""
 
@@ -349,7 +374,7 @@ class QuickTurns:
         if self._loop is None:
             self._loop = gevent.get_hub().loop
             # Found once: to ask each time is a quarter of what a turn takes.
-            self._never_waits = (
+            self._never_waits = getattr(user, "paced", False) or (
                 self.own_waits_s is None
                 and getattr(self.wait_time, "__func__", None) is QuickTurns.wait_time
                 and getattr(user, "never_waits", False)

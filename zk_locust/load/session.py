@@ -26,6 +26,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from zk_locust.contract.options import Options
 from zk_locust.contract.parameters import WEB, add_parameters
 from zk_locust.load import own_node, run_sockets, settings_check
+from zk_locust.load.arrivals import arrivals_of
 from zk_locust.load.bench import adopt_flags, export_bench_parameters
 from zk_locust.load.companion import Companion
 from zk_locust.load.interrupt import raise_interrupts_in_main
@@ -229,4 +230,11 @@ def _tell_of_end(environment: Any, **_: Any) -> None:
 def _adopt_options(environment: Any, **_: Any) -> None:
     """Have timers of users of other kinds follow the options too: on a worker they come with the test."""
     options = Options.of(environment.parsed_options)
-    adopt(TimerSettings(environment.events, options.exception_behavior, options.ignore_connection_down))
+    adopt(
+        TimerSettings(
+            environment.events,
+            options.exception_behavior,
+            options.ignore_connection_down,
+            arrivals=arrivals_of(environment),
+        )
+    )

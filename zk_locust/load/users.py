@@ -14,6 +14,7 @@ from locust import User
 from zk_locust.contract.errors import ClientError, ConfigurationError
 from zk_locust.contract.options import Options
 from zk_locust.load import session
+from zk_locust.load.arrivals import arrivals_for_user
 from zk_locust.load.locust_client import KINDS, LocustClient
 from zk_locust.load.locust_internals import is_stopping
 from zk_locust.load.older_locustfiles import OlderSettings, ZKLocustMeta, with_older_settings
@@ -67,6 +68,13 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         if type(self).context is not User.context:
             where["context"] = self.context
         self.client: LocustClient = _client(self.options, client_impl, where)
+        arrival = self.options.arrival
+        arrivals = arrivals_for_user(environment, None if arrival is None else arrival.queue)
+        self.paced = arrivals is not None
+        """Whether operations come due by themselves (open loop): then there are no waits between them."""
+        if arrivals is not None:
+            self.client.timer_settings = replace(self.client.timer_settings, arrivals=arrivals)
+            self.wait_time = _no_wait  # type: ignore[method-assign]
         self.timer_settings = self.client.timer_settings
         adopt(replace(self.timer_settings, context=None))
         if autostart:
@@ -125,6 +133,10 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         least = self.options.min_wait_s if self.min_wait is None else self.min_wait / 1000
         most = self.options.max_wait_s if self.max_wait is None else self.max_wait / 1000
         return least, max(least, most)
+
+
+def _no_wait() -> float:
+    return 0.0
 
 
 def _client(options: Options, kind: str | type[LocustClient] | None, where: dict[str, Any]) -> LocustClient:
