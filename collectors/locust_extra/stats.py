@@ -13,8 +13,6 @@ and the parameters `--stats-collect`, `--stats-csv`, `--stats-distrib`, `--stats
 """
 
 import logging
-import os
-import socket
 import time
 from types import SimpleNamespace
 from typing import Any, Final
@@ -27,10 +25,11 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from locust_extra.columns import COOL_DOWN
 from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock, path_of_run
+from locust_extra.own_delay import measured_own_delay
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Interval, Series
-from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE, add_once, report_every
+from zk_locust.load.locust_internals import add_once, report_every, worker_name
 from zk_locust.load.recording import recording_of
 from zk_locust.load.report_dir import INTERVAL_MS
 from zk_locust.load.settings_check import check_output_files, with_refusal
@@ -113,16 +112,14 @@ class WorkerStats:
         interval_s = _interval_s(environment)
         if self._recorder is None and interval_s > 0:
             report_every(min(1.0, max(0.1, interval_s / 2)))  # a report must not be much older than an interval
-            self._recorder = Recorder(interval_s, recording_of(environment.events))
+            self._recorder = Recorder(interval_s, recording_of(environment.events), own_delay=measured_own_delay())
         if self._recorder is not None and interval_s > 0:
             self._recorder.interval_ns = round(interval_s * 1e9)
             run = int(getattr(environment.parsed_options, _RUN_OPTION, 1))
             self._recorder.begin_stage(stage, planned_s, elapsed_s, run=run)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        data[_NAME_FIELD] = os.environ.get(WORKER_NAME_VARIABLE) or (
-            f"{socket.gethostname()}/worker-{self._runner.worker_index}"
-        )
+        data[_NAME_FIELD] = worker_name(self._runner)
         if self._recorder is not None:
             report = data[_REPORT_FIELD] = self._recorder.report(int(self._runner.user_count))
             for stage, _, records in report["records"]:
@@ -133,6 +130,8 @@ class WorkerStats:
         # For comparison with what has reached the master.
         for stage, requests in self._recorded.items():
             logger.info("Recorded here in the stage %s: %d successful operations", stage, requests)
+        if self._recorder is not None:
+            self._recorder.close()
 
 
 class LoadStats:
@@ -213,7 +212,9 @@ class LoadStats:
             if path := self._option(option):
                 self._files.append(kind(path_of_run(path, self._run), self._wall, self._note))
         if self._recorder is None and not isinstance(self._runner, MasterRunner):
-            self._recorder = Recorder(interval_s, recording_of(self._environment.events))
+            self._recorder = Recorder(
+                interval_s, recording_of(self._environment.events), own_delay=measured_own_delay()
+            )
         if self._recorder is not None:
             self._recorder.interval_ns = round(interval_s * 1e9)
 
@@ -307,6 +308,8 @@ class LoadStats:
     def _on_quit(self, **_: Any) -> None:
         self._watching.kill()
         self._give_out(final=True)
+        if self._recorder is not None:
+            self._recorder.close()
         self._progress.stage = "ended"
         if self._progress_path:
             self._write_progress(self._progress_path)
