@@ -26,7 +26,7 @@ from locust_extra.columns import COOL_DOWN
 from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
-from locust_extra.series import Series
+from locust_extra.series import Interval, Series
 from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE, add_once, report_every
 from zk_locust.load.report_dir import INTERVAL_MS
 from zk_locust.load.settings_check import check_output_files, with_refusal
@@ -136,6 +136,7 @@ class LoadStats:
         self._began_s = time.perf_counter()
         self._wall = WallClock()
         self._series: Series | None = None
+        self._shown = (-1, -1)  # the last interval that the plan has seen
         self._recorder: Recorder | None = None
         self._files: list[StatsFile | DistributionFile | HistogramLogFile] = []
         self._worker_names: dict[str, str] = {}
@@ -168,6 +169,7 @@ class LoadStats:
         if self._series is None and interval_s > 0:
             self._open(interval_s)
         self._stage, self._running = stage, True
+        self._shown = (-1, -1)
         self._progress.begin_stage(stage)
         if self._series is not None:
             self._series.begin_stage(stage)
@@ -232,8 +234,17 @@ class LoadStats:
             self._series.add_report(_LOCAL, self._recorder.report(int(self._runner.user_count)))
         for interval in self._series.take_all() if final else self._series.take_complete():
             self._progress.take(interval)
+            self._show_to_plan(interval)
             for file in self._files:
                 file.write(interval)
+
+    def _show_to_plan(self, interval: Interval) -> None:
+        """Let the plan of the load see the interval, unless it is late: figures of it were given out before."""
+        plan, place = plan_of(self._environment), (interval.stage_ordinal, interval.number)
+        if plan is not None and place > self._shown:
+            self._shown = place
+            start_s = interval.number * _interval_s(self._environment)
+            plan.see_interval(interval.stage, start_s, interval.length_s, interval.total())
 
     def _retry(self) -> bool:
         """Write waiting records if there is room again; return whether none waits any more."""

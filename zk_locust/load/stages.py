@@ -1,6 +1,7 @@
 """The plan of a load: its stages, and how they begin and end on every process.
 
-A load has the stages `warm-up` (only with `--warm-up`), `measured` and `cool-down`. The master, or the one process of
+A load has the stages `warm-up` (only with `--warm-up`), `measured` and `cool-down`. An automatic warm-up ends by the
+rule of `zk_locust.load.stationary`, which the series of `locust_extra` feeds. The master, or the one process of
 a local Locust, begins each stage and tells the workers. `stage_changed` fires on every process, so that recorded
 figures can be marked with their stage.
 
@@ -23,11 +24,15 @@ from locust.event import EventHook
 from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner
 from locust.stats import RequestStats, StatsEntry
 
+from zk_locust.contract.events import LIMIT_REACHED, STATIONARY, WARM_UP_ENDED
+from zk_locust.contract.histogram import LatencyHistogram
+from zk_locust.contract.warm_up import WarmUp, parse_warm_up
 from zk_locust.load.locust_internals import (
     have_patience_with_master,
     have_patience_with_workers,
     stop_and_send_last_figures,
 )
+from zk_locust.load.stationary import Stationarity
 
 WARM_UP: Final = "warm-up"
 MEASURED: Final = "measured"
@@ -74,11 +79,11 @@ def plan_of(environment: Any) -> "LoadPlan | None":
 
 
 def _first_stage(environment: Any) -> str:
-    return WARM_UP if _warm_up_s(environment) > 0 else MEASURED
+    return WARM_UP if _warm_up_of(environment).limit_s > 0 else MEASURED
 
 
-def _warm_up_s(environment: Any) -> float:
-    return float(getattr(environment.parsed_options, "warm_up", 0.0) or 0.0)
+def _warm_up_of(environment: Any) -> WarmUp:
+    return parse_warm_up(getattr(environment.parsed_options, "warm_up", None) or 0.0)
 
 
 class WorkerStages:
@@ -147,6 +152,9 @@ class LoadPlan:
         self._measured_s: float | None = None
         self._measured_until: float | None = None
         self._warm_until: float | None = None
+        self._warm_up_over = Event()
+        self._warm_from_s = 0.0
+        self._stationarity: Stationarity | None = None
         self._take_over_run_time()
         self._walking: Any = None
         _plans[environment] = self
@@ -171,8 +179,21 @@ class LoadPlan:
         """Let the measured stage be no longer than this, whatever `--run-time` says. Call it before a test starts."""
         self._measured_s = seconds if self._run_time_s is None else min(seconds, self._run_time_s)
 
+    def see_interval(self, stage: str, start_s: float, length_s: float, operations: LatencyHistogram) -> None:
+        """Take a complete interval of the series: it may end an automatic warm-up.
+
+        `start_s` counts from the start of the stage. `operations` are those of all workers.
+        """
+        rule = self._stationarity
+        # Users were still starting in an interval that began before the warm-up counts.
+        if rule is None or stage != WARM_UP or start_s < self._warm_from_s or self._warm_up_over.is_set():
+            return
+        rule.take(length_s, operations)
+        if not rule.why_not():
+            self._warm_up_over.set()
+
     def time_left_s(self) -> float | None:
-        """Return how long the load still takes, seconds; None where it has no planned end, or is not running."""
+        """Return how long the load still takes at most, seconds; None where it has no planned end or is not running."""
         now = time.perf_counter()
         if self._measured_until is not None:
             return max(0.0, self._measured_until - now)
@@ -187,10 +208,12 @@ class LoadPlan:
         self._measured_until = self._warm_until = None
         self._stopped_workers.clear()
         self._walking = None
+        self._stationarity = None
+        self._warm_up_over.clear()
         first = _first_stage(self._environment)
         self._summary_stage = first
         if first == WARM_UP:
-            self._warm_until = time.perf_counter() + self._ramp_s() + _warm_up_s(self._environment)
+            self._warm_until = time.perf_counter() + self._ramp_s() + _warm_up_of(self._environment).limit_s
         self._enter(first, self._measured_s if first == MEASURED else None)
         if first == MEASURED and self._measured_s:
             self._walking = gevent.spawn(self._measure, self._measured_s)
@@ -206,14 +229,30 @@ class LoadPlan:
             self._walking = gevent.spawn(self._warm_up)
 
     def _warm_up(self) -> None:
-        self._warm_until = time.perf_counter() + _warm_up_s(self._environment)
-        if self._stopping.wait(_warm_up_s(self._environment)):
+        now, warm_up = time.perf_counter(), _warm_up_of(self._environment)
+        self._warm_until = now + warm_up.limit_s
+        self._warm_from_s = now - self._stage_began_s
+        self._stationarity = Stationarity() if warm_up.automatic else None
+        self._warm_up_over.wait(warm_up.limit_s)
+        if self._stopping.is_set():
             return
+        if self._stationarity is not None:
+            self._say_why_warm_up_ends(self._stationarity, time.perf_counter() - now)
         self._runner.stats.clear_all()
         self._summary_stage = MEASURED
         self._begin(MEASURED, self._measured_s)
         if self._measured_s:
             self._measure(self._measured_s)
+
+    def _say_why_warm_up_ends(self, rule: Stationarity, lasted_s: float) -> None:
+        if self._warm_up_over.is_set():
+            subject, detail = STATIONARY, f"rate and p99 are stationary, {lasted_s:.1f} s after all users had started"
+        elif getattr(self._environment.parsed_options, "stats_collect", 0.0):
+            subject, detail = LIMIT_REACHED, f"not stationary within {lasted_s:.0f} s: {rule.why_not()}"
+        else:
+            subject, detail = LIMIT_REACHED, f"no statistics are recorded, so it lasted {lasted_s:.0f} s"
+        logger.info("The warm-up ends: %s", detail)
+        happened.fire(environment=self._environment, event=WARM_UP_ENDED, subject=subject, detail=detail)
 
     def _measure(self, measured_s: float) -> None:
         self._measured_until = time.perf_counter() + measured_s
@@ -265,6 +304,7 @@ class LoadPlan:
             self._stopped.wait((self._environment.stop_timeout or 0) + _STOP_GRACE_S)
             return
         self._stopping.set()
+        self._warm_up_over.set()
         if not self._is_master:
             self._stopped.set()
             return
