@@ -11,7 +11,7 @@ from zk_locust.contract.durations import parse_duration_ms
 AUTO: Final = "auto"
 AUTO_LIMIT_S: Final = 60.0
 """When `auto` ends a warm-up at the latest, seconds, if no other limit is given."""
-LEAST_S: Final = 10.0
+LEAST_S: Final = 12.0
 """An automatic warm-up lasts at least as long, seconds: what the rule needs to see."""
 _ADVICE: Final = "write e.g. 500ms, 30s, 5m or 1h30m, auto, or auto:120s for another limit than 60s"
 

@@ -189,7 +189,7 @@ class LoadPlan:
         if rule is None or stage != WARM_UP or start_s < self._warm_from_s or self._warm_up_over.is_set():
             return
         rule.take(length_s, operations)
-        if not rule.why_not():
+        if rule.reached:
             self._warm_up_over.set()
 
     def time_left_s(self) -> float | None:
@@ -248,7 +248,7 @@ class LoadPlan:
         if self._warm_up_over.is_set():
             subject, detail = STATIONARY, f"rate and p99 are stationary, {lasted_s:.1f} s after all users had started"
         elif getattr(self._environment.parsed_options, "stats_collect", 0.0):
-            subject, detail = LIMIT_REACHED, f"not stationary within {lasted_s:.0f} s: {rule.why_not()}"
+            subject, detail = LIMIT_REACHED, f"not stationary within {lasted_s:.0f} s: {rule.why_not}"
         else:
             subject, detail = LIMIT_REACHED, f"no statistics are recorded, so it lasted {lasted_s:.0f} s"
         logger.info("The warm-up ends: %s", detail)
