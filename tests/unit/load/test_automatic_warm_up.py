@@ -169,6 +169,8 @@ def test_a_fixed_warm_up_says_nothing() -> None:
 def test_a_second_test_of_the_process_warms_up_anew(load: Load) -> None:
     for _ in range(2):
         load.start()
+        gevent.sleep(0.01)
+        assert load.told[-1] == ("stage", "warm-up")
         load.record([100] * ENOUGH)
         load.plan.on_test_stopping()
     assert [name for name, _ in load.told] == ["stage", "warm-up-ended stationary", "stage"] * 2
