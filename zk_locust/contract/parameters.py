@@ -97,8 +97,8 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter(
         "--warm-up", "ZK_LOCUST_WARM_UP", values.warm_up, 0.0,
         "after all users have started, load that is recorded apart and enters no result; --run-time then counts from "
-        "its end. With auto it ends when rate and p99 are stationary, after 12 s at the earliest and 60 s at the "
-        "latest (auto:120s: after 120 s), which needs --stats-collect", LOAD, "SECONDS",
+        "its end. With auto it ends when rate, p50 and p99 are stationary, after 12 s at the earliest and 60 s "
+        "at the latest (auto:120s: after 120 s), which needs --stats-collect", LOAD, "SECONDS",
     ),
     Parameter(
         "--exception-behavior", "ZK_LOCUST_EXCEPTION_BEHAVIOR", values.choice(*EXCEPTION_BEHAVIORS), "log-failure",

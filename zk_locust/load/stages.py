@@ -246,7 +246,10 @@ class LoadPlan:
 
     def _say_why_warm_up_ends(self, rule: Stationarity, lasted_s: float) -> None:
         if self._warm_up_over.is_set():
-            subject, detail = STATIONARY, f"rate and p99 are stationary, {lasted_s:.1f} s after all users had started"
+            subject, detail = (
+                STATIONARY,
+                f"rate, p50 and p99 are stationary, {lasted_s:.1f} s after all users had started",
+            )
         elif getattr(self._environment.parsed_options, "stats_collect", 0.0):
             subject, detail = LIMIT_REACHED, f"not stationary within {lasted_s:.0f} s: {rule.why_not}"
         else:

@@ -111,7 +111,7 @@ def test_the_measured_stage_begins_when_the_load_is_stationary(load: Load) -> No
     assert (warm_up, event, measured) == (
         ("stage", "warm-up"), "warm-up-ended stationary", ("stage", "measured"),
     )  # fmt: skip
-    assert detail.startswith("rate and p99 are stationary, 0.")
+    assert detail.startswith("rate, p50 and p99 are stationary, 0.")
 
 
 def test_what_ran_while_users_were_starting_does_not_count(load: Load) -> None:

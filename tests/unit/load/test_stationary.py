@@ -47,8 +47,9 @@ def earliest(rate_per_s: Course, scale_us: Course, interval_s: float = 1.0) -> f
 @pytest.mark.parametrize("rate_per_s", [4.0, 100.0, 700.0])
 def test_a_stationary_load_needs_little_more_than_the_least_length(rate_per_s: float) -> None:
     ends = sorted(ends_at(level(rate_per_s), level(1000), seed=seed) for seed in SEEDS)
-    assert (ends[0], ends[len(ends) // 2]) == (LEAST_S, LEAST_S)
-    assert ends[-4] <= 20
+    assert ends[0] == LEAST_S
+    assert ends[len(ends) // 2] <= LEAST_S + 3
+    assert ends[-4] <= 25
 
 
 def test_a_load_on_cold_jvms_is_not_stationary_before_its_latency_is() -> None:
@@ -67,7 +68,7 @@ def test_a_load_on_cold_jvms_is_not_stationary_before_its_latency_is() -> None:
         (level(700), lambda t: 1000 * 1.15**t),
         (level(700), lambda t: 1e7 * 0.87**t),
     ],
-    ids=["a rising rate", "a falling rate", "a rising p99", "a falling p99"],
+    ids=["a rising rate", "a falling rate", "rising latencies", "falling latencies"],
 )
 def test_a_trend_is_not_stationary(rate_per_s: Course, scale_us: Course) -> None:
     assert [ends_at(rate_per_s, scale_us, seed=seed) for seed in range(5)] == [LIMIT_S] * 5
@@ -105,7 +106,7 @@ def test_it_says_why_a_load_is_not_stationary() -> None:
     assert why_not(flat[:4], flat[:4]) == "only 4 of 10 windows are recorded"
     assert why_not([*flat[:-1], 300.0], flat) == "the rate of a window is 300/s, the median 1000/s"
     assert why_not([1000.0 + 20 * n for n in range(10)], flat) == "the rate changes by +17% over 10 windows"
-    assert why_not(flat, [1000 - 50.0 * n for n in range(10)]).startswith("the p99 changes by -58% over")
+    assert why_not(flat, [1000 - 50.0 * n for n in range(10)]).startswith("the p50 changes by -58% over")
     assert why_not(flat, flat) == "stationary for only 1 of 3 windows in a row"
 
 
@@ -129,3 +130,17 @@ def test_the_significance_is_that_of_the_exact_distribution() -> None:
     assert trend([6, 5, 4, 1, 2, 3, 7, 8, 9, 10]) > 0  # 12: S = 21
     assert trend([6, 5, 4, 2, 1, 3, 7, 8, 9, 10]) > 0  # 13: S = 19
     assert trend([7] * 10) == 0.0
+
+
+@pytest.mark.parametrize("falling", ["p50", "p99"])
+def test_each_percentile_is_looked_at(falling: str) -> None:
+    rule = Stationarity()
+    for number in range(20):
+        window = LatencyHistogram()
+        for _ in range(98):
+            window.record(1000 - 30 * number if falling == "p50" else 300)
+        for _ in range(2):
+            window.record(90_000 - 3000 * number if falling == "p99" else 90_000)
+        rule.take(1.0, window)
+        assert not rule.reached
+    assert rule.why_not.startswith(f"the {falling} changes by -")
