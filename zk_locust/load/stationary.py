@@ -9,7 +9,7 @@ This must hold for `IN_A_ROW` windows in a row, because a rule that looks each s
 hides the trend. A trend is significant by the test of Mann and Kendall at 11 %, which assumes no distribution. Its size
 is the slope of Theil and Sen, a median, times the length. Both conditions are needed: a significant drift of 1 % is
 harmless, and the p99 of a window with 700 operations depends on 7 of them, so that it changes by a fifth without any
-trend. The p50 is there because it shows best how a JVM compiles what is hot: in recorded runs it still fell by a third
+trend. The p50 is there because it shows best how a JVM compiles what is hot: in recorded runs it still fell by a fifth
 after rate and p99 had settled.
 """
 
