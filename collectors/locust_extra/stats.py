@@ -148,6 +148,7 @@ class LoadStats:
         self._run = 0
         self._lost_records = 0
         self._series: Series | None = None
+        self._shown = (-1, -1)  # the last interval that the plan has seen
         self._recorder: Recorder | None = None
         self._files: list[StatsFile | DistributionFile | HistogramLogFile] = []
         self._worker_names: dict[str, str] = {}
@@ -181,6 +182,7 @@ class LoadStats:
         if not self._running:
             self._begin_run(_interval_s(environment))
         self._stage, self._running = stage, True
+        self._shown = (-1, -1)
         self._progress.begin_stage(stage)
         if self._series is not None:
             self._series.begin_stage(stage)
@@ -269,6 +271,7 @@ class LoadStats:
         for interval in self._series.take_all() if final else self._series.take_complete():
             self._add_offered(interval)
             self._progress.take(interval)
+            self._show_to_plan(interval)
             for file in self._files:
                 file.write(interval)
 
@@ -278,6 +281,14 @@ class LoadStats:
             counts = plan.offered(interval.stage, self._began_s + interval.end_s, ends=interval.ends_stage)
             for worker, of_worker in counts.items():
                 interval.offered[_LOCAL if worker is None else self._worker_names.get(worker, worker)] = of_worker
+
+    def _show_to_plan(self, interval: Interval) -> None:
+        """Let the plan of the load see the interval, unless it is late: figures of it were given out before."""
+        plan, place = plan_of(self._environment), (interval.stage_ordinal, interval.number)
+        if plan is not None and place > self._shown:
+            self._shown = place
+            start_s = interval.number * _interval_s(self._environment)
+            plan.see_interval(interval.stage, start_s, interval.length_s, interval.total())
 
     def _retry(self) -> bool:
         """Write waiting records if there is room again; return whether none waits any more."""

@@ -89,6 +89,8 @@ def scenario(judged: JudgedRun) -> Table:
     manifest = judged.run.manifest
     known = dict(manifest.scenario)
     known.pop("parameters", None)  # they have their own table
+    if "warmup" in known:
+        known.pop("warmup_s", None)  # says less
     named = (
         ("name", "Scenario", ""),
         ("description", "Description", ""),
@@ -96,7 +98,8 @@ def scenario(judged: JudgedRun) -> Table:
         ("users", "Users", ""),
         ("spawn_rate", "Users started a second", ""),
         ("preparation_s", "Filling and removing the tree, at most", "s"),
-        ("warmup_s", "Warm-up", "s"),
+        ("warmup", "Warm-up", ""),
+        ("warmup_s", "Warm-up", "s"),  # of older versions
         ("run_time_s", "Measured stage, planned", "s"),
         ("planned_s", "From the first user to the end, planned", "s"),
         ("scenario_file", "Scenario's file", ""),

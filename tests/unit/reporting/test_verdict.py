@@ -190,6 +190,19 @@ def test_what_is_not_of_the_run_is_a_reason(
     assert text(found, event).count(subject) == 1
 
 
+@pytest.mark.parametrize(("subject", "expected"), [("stationary", {}), ("limit-reached", {"warm-up-limit": "note"})])
+def test_a_warm_up_that_reached_its_limit_is_a_note(tmp_path: Path, subject: str, expected: dict[str, str]) -> None:
+    stages = [{"name": "warm-up", "planned_s": None, "limit_s": 60.0}, {"name": "measured", "planned_s": 30.0}]
+    run = Synthetic(plan={"stages": stages}).write(tmp_path / "run")
+    why = "not stationary within 60 s: the p99 changes by -40% over 10 windows"
+    with (run / "events.csv").open("a", newline="") as file:
+        csv.writer(file).writerow(["2026-01-01T00:00:00+00:00", "master", "warm-up-ended", subject, why])
+    found = load_run(run).verdict
+    assert (found.verdict, rules(found)) == ("valid", expected)
+    if expected:
+        assert why in text(found, "warm-up-limit")
+
+
 def test_a_worker_lost_after_the_measured_stage_is_a_note(tmp_path: Path) -> None:
     found = judged(tmp_path, worker_lost_at_s=36)
     assert (found.verdict, rules(found)) == ("valid", {"worker-lost": "note"})
