@@ -5,17 +5,19 @@ from pathlib import Path
 
 from reporting.analyse import headline, machine_samples, machine_usage, timeline, workers
 from reporting.read import run_folder
-from reporting.verdict import judgement
+from reporting.verdict import figures, judgement
 from reporting.verdict.evidence import Evidence
+from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.judgement import Verdict
 from reporting.verdict.thresholds import CPU_SHORT_PERCENT
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun(Evidence):
-    """A run, what was computed from its files, and its verdict."""
+    """A run, what was computed from its files, its verdict, and the verdicts of its figures."""
 
     verdict: Verdict
+    figures: tuple[JudgedFigure, ...]
 
 
 def load_run(path: Path) -> JudgedRun:
@@ -31,4 +33,5 @@ def load_run(path: Path) -> JudgedRun:
         samples,
         machine_usage.build(run, times, samples),
     )
-    return JudgedRun(*evidence, judgement.judge(Evidence(*evidence)))
+    verdict = judgement.judge(Evidence(*evidence))
+    return JudgedRun(*evidence, verdict, figures.judge(Evidence(*evidence), verdict.verdict))
