@@ -44,10 +44,11 @@ def _few_operations(_evidence: Evidence, figure: Figure) -> Iterator[Reason]:
     if figure.percentile is None or figure.beyond >= MIN_OPERATIONS_BEYOND:
         return
     name = "" if figure.operation == TOTAL else f" {figure.operation}"
+    beyond = int(figure.beyond + 1e-6) or "none"
     yield inconclusive(
         "few-operations",
-        f"Of {figure.row.operations:,} operations{name} {int(figure.beyond + 1e-6) or 'none'} lie beyond {figure.name}, "
-        "so it depends on chance. Run longer before you compare it.",
+        f"Of {figure.row.operations:,} operations{name} {beyond} lie beyond {figure.name}, so it depends on chance. "
+        "Run longer before you compare it.",
     )
 
 

@@ -58,7 +58,7 @@ P99_FACTOR: Final = 1.5
 # An offered rate that changes by this factor was planned to change: a ramp or steps.
 OFFERED_FACTOR: Final = 1.1
 # Fewer retransmissions a second, over all machines, are usual.
-RETRANSMITS_PER_S: Final = 1.0
+RETRANSMITS_PER_S: Final = 2.0
 # An interval in which so many operations were to be expected has a success unless the load stands still.
 STALL_OPERATIONS: Final = 10
 # A worker or users that are missing in more than this share of the measured intervals, and in more than one, are short.
