@@ -7,7 +7,7 @@ from reporting.analyse.headline import RESPONSE, TOTAL
 from reporting.analyse.steadiness import Drift
 from reporting.read.distributions import Distribution
 from reporting.text import latency_ms, percent, rate
-from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, inconclusive
+from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, inconclusive, void
 from reporting.verdict.figure import Figure, FigureRule
 from reporting.verdict.thresholds import (
     DRIFT_Z,
@@ -23,6 +23,11 @@ from reporting.verdict.thresholds import (
     RATE_FACTOR,
     RETRANSMITS_PER_S,
 )
+
+
+def no_success(figure: Figure) -> Reason:
+    """Return why there is no such figure."""
+    return void("no-success", f"No operation succeeded, so there is no {figure.title}.")
 
 
 def _load_side(evidence: Evidence, figure: Figure) -> Iterator[Reason]:

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from reporting.analyse.headline import TOTAL, Row
-from reporting.verdict.evidence import NOTE, VALID, VOID, Evidence, Reason, gravest_first, void, worst
+from reporting.verdict.evidence import NOTE, VALID, VOID, Evidence, Reason, gravest_first, worst
 from reporting.verdict.figure import PERCENTILES, RATE, Figure
-from reporting.verdict.figure_rules import FIGURE_RULES
+from reporting.verdict.figure_rules import FIGURE_RULES, no_success
 
 # What is found about these rules says nothing about the run's other figures, so the run stays valid.
 _OF_THE_FIGURE_ONLY: Final = ("few-operations",)
@@ -43,7 +43,7 @@ def _judged(evidence: Evidence, figure: Figure, of_run: Sequence[Reason]) -> Jud
     reasons = list(of_run)
     if worst(of_run) != VOID:
         if figure.value is None:
-            reasons = [void("no-success", f"No operation succeeded, so there is no {figure.title}.")]
+            reasons = [no_success(figure)]
         else:
             own = [reason for rule in FIGURE_RULES for reason in rule(evidence, figure)]
             reasons = gravest_first([*of_run, *own])
