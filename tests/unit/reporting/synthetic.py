@@ -161,7 +161,7 @@ class Synthetic:
         latencies[slow] *= self._rng.pareto(2.2, int(slow.sum())) * 6 + 3
         if stalled:
             latencies += self._rng.uniform(0.3e6, 1.9e6, requests)
-        clocks: dict[str, Distribution] = {}
+        clocks: dict[str, Any] = {}
         if self.slip_us is not None:
             slip = self._rng.exponential(self.slip_us, requests)
             clocks |= {"slip": distribution(slip), "response": distribution(latencies + slip)}

@@ -15,7 +15,7 @@ from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import Synthetic
 from tests.unit.reporting.test_verdict import rules, text
 
-OPEN = {"slip_us": 35.0, "client_delay_us": 60.0, "lateness_us": 80.0}
+OPEN: dict[str, Any] = {"slip_us": 35.0, "client_delay_us": 60.0, "lateness_us": 80.0}
 
 
 def run(folder: Path, **changes: Any) -> JudgedRun:
