@@ -230,7 +230,7 @@ def test_a_ramp_that_was_planned_is_no_drift(tmp_path: Path) -> None:
     ("values", "z"), [(range(10), 3.94), (range(10, 0, -1), -3.94), ([5.0] * 10, 0.0), ([1, 3, 2, 4, 6, 5], 1.88)]
 )
 def test_the_trend_is_that_of_mann_and_kendall(values: Any, z: float) -> None:
-    """Reference: S = 45, variance 125 for ten rising values (Gilbert 1987, section 16.4)."""
+    """Reference for ten rising values: S = 45, variance 125 (Gilbert 1987, section 16.4)."""
     drift = steadiness.drift_of([float(value) for value in values])
     assert drift is not None
     assert drift.z == pytest.approx(z, abs=0.01)
