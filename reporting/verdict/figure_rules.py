@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+
 from reporting.analyse.headline import RESPONSE, TOTAL
 from reporting.analyse.steadiness import Drift
 from reporting.read.distributions import Distribution
@@ -43,6 +45,24 @@ def _load_side(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
         f"The load side itself adds {latency_ms(added_us)} ms to {figure.title}, {percent(share)} of its "
         f"{latency_ms(figure.value)} ms: the latest worker ran so late. Add load hosts or cores, or lower the load.",
     )
+
+
+def _users_held_back(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
+    """In closed loop, a reply that waits for the worker keeps its user from sending, so it lowers the rate."""
+    total, users = evidence.headline.distributions.get(TOTAL), evidence.workers.users
+    if figure.percentile is not None or evidence.headline.open_loop or not users:
+        return
+    user_time_us = float(np.median(users)) * evidence.headline.measured_s * 1e6
+    if total is None or total.client_delay is None or not user_time_us:
+        return
+    share = total.client_delay.sum_us / user_time_us
+    if share >= LOAD_SIDE_SHARE:
+        yield Reason(
+            INCONCLUSIVE if share >= LOAD_SIDE_SPOILS_SHARE else NOTE,
+            "users-held-back",
+            f"Users spent {percent(min(1.0, share))} of their time waiting for their worker to handle a reply that had "
+            f"arrived, so {figure.title} depends on the load side. Add load hosts or cores, or use an open loop.",
+        )
 
 
 def _few_operations(_evidence: Evidence, figure: Figure) -> Iterator[Reason]:
@@ -135,6 +155,7 @@ def _retransmissions(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
 
 FIGURE_RULES: Final[tuple[FigureRule, ...]] = (
     _load_side,
+    _users_held_back,
     _censored,
     _dropped,
     _not_stationary,

@@ -112,6 +112,23 @@ def test_what_the_load_side_adds_is_judged_at_each_percentile(
         assert any(each.rule == "load-side" for each in figure(found, "p50").reasons)
 
 
+@pytest.mark.parametrize(
+    ("client_delay_us", "slip_us", "expected"),
+    [
+        (3000.0, None, {}),  # 4.7 % of the 64 ms from one operation of a user to its next
+        (8000.0, None, {"users-held-back": "note"}),
+        (20_000.0, None, {"users-held-back": "inconclusive"}),
+        (20_000.0, 35.0, {}),  # an open loop sends all the same
+    ],
+)
+def test_replies_that_wait_for_the_worker_lower_the_rate_of_a_closed_loop(
+    tmp_path: Path, client_delay_us: float, slip_us: float | None, expected: dict[str, str]
+) -> None:
+    found = run(tmp_path, client_delay_us=client_delay_us, slip_us=slip_us)
+    assert rules(found.verdict) == expected
+    assert figures(found) == VALID | {"rate": "inconclusive" if "inconclusive" in expected.values() else "valid"}
+
+
 def test_a_run_of_which_only_the_median_is_shaped_keeps_its_slow_percentiles(tmp_path: Path) -> None:
     found = run(tmp_path, lateness_us=180.0)
     assert figures(found) == VALID | {"p50": "inconclusive"}
