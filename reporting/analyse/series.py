@@ -152,8 +152,8 @@ def percentile_curves(run: RunFolder, clock: str = SERVICE) -> pd.DataFrame:
 def percentile_points(distribution: Distribution) -> Iterator[tuple[float, float, float]]:
     """Inverse, percentile and latency in milliseconds, from p50 to p99.99.
 
-    The inverse is 1 / (1 - percentile / 100), the axis of HdrHistogram's plots: each factor of ten is one more nine. The
-    points end where less than one operation lies beyond them.
+    The inverse is 1 / (1 - percentile / 100), the axis of HdrHistogram's plots: each factor of ten is one more nine.
+    The points end where less than one operation lies beyond them.
     """
     last = min(10_000.0, float(distribution.histogram.total))
     if last < 2:

@@ -61,15 +61,15 @@ def heat_map(judged: JudgedRun, frame: Frame) -> list[Figure]:
     total = judged.headline.total
     shows = (
         f"Heat map of {word.lower()} over time, all operations. {len(found.cells):,} cells, the fullest with "
-        f"{found.most:,} operations. p50 {text.latency_ms(total.p50_us)} ms, p99.9 {text.latency_ms(total.p999_us)} ms, "
-        f"longest {text.latency_ms(total.max_us)} ms."
+        f"{found.most:,} operations. p50 {text.latency_ms(total.p50_us)} ms, "
+        f"p99.9 {text.latency_ms(total.p999_us)} ms, longest {text.latency_ms(total.max_us)} ms."
     )
     return [
         Figure(
             "heat-map",
             f"{word} heat map: how many operations took how long, when",
-            "All operations by the interval in which they ended. The darker a cell, the more operations; the page's dark "
-            "scheme shows it lighter. Slow operations that percentiles hide have cells of their own.",
+            "All operations by the interval in which they ended. Few slow operations, which percentiles may hide, have "
+            "cells of their own.",
             shows,
             False,
             "load",
@@ -114,6 +114,7 @@ def of_clocks(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]
                     title=f"{name.capitalize()} over time: all operations",
                     caption=f"{meaning} {each_point(load)}",
                     y_title=f"{name} (ms), log scale",
+                    domain=drawing.round_log_domain(found["latency_ms"]),
                 )
             )
     return figures
@@ -135,8 +136,8 @@ def censored(judged: JudgedRun) -> list[Figure]:
         Figure(
             "censored",
             "Censored operations: how long they had waited",
-            "They had no reply when the measured stage ended, or were cut off by their user's end. Each took at least the "
-            f"time since it was {since}; no latency and no percentile contains it.",
+            "They had no reply when the measured stage ended or their user stopped. Each takes at least the time since "
+            f"it was {since}; no latency and no percentile contains it.",
             f"Histogram of the waiting times of {total.censored:,} censored operations, the longest "
             f"{(total.censored_max_us or 0) / 1e6:,.3g} s.",
             True,

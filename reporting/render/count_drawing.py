@@ -1,8 +1,6 @@
 """Charts of counts: a heat map of latency over time, and a histogram of waiting times."""
 
 import math
-from typing import Final
-
 import altair as alt
 import pandas as pd
 
@@ -30,17 +28,18 @@ def heat_map(found: HeatMap, frame: Frame, y_title: str, *, interactive: bool) -
         .axis(alt.Axis(values=ticks, tickCount=len(ticks), format=",.6~g"))
         .title(y_title)
     )
-    edges = class_edges(found.most)
+    classes = count_classes(found.most)
+    names = [name for _, name in classes]
+    expression = "".join(f"datum.n <= {most} ? '{name}' : " for most, name in classes[:-1]) + f"'{names[-1]}'"
     colour = (
-        alt.Color("n:Q", title="operations")
-        .scale(type="threshold", domain=edges or [2], range=list(theme.CLASSES[: max(2, len(edges) + 1)]))
+        alt.Color("class:N")
+        .scale(domain=names, range=list(theme.CLASSES[: len(names)]))
+        .sort(names)
         .legend(
             alt.Legend(
-                **{"type": "symbol", "symbolType": "square", "symbolSize": 150, "symbolStrokeWidth": 0},
+                **{"symbolType": "square", "symbolSize": 150, "symbolStrokeWidth": 0, "titleFontWeight": "normal"},
                 title="operations in a cell",
-                titleFontWeight="normal",
                 titleColor=theme.INK,
-                format=",d",
                 columns=3,
                 offset=6 + frame.room_above,
             )
@@ -55,7 +54,9 @@ def heat_map(found: HeatMap, frame: Frame, y_title: str, *, interactive: bool) -
     rects = (
         alt.Chart(data)
         .transform_calculate(
-            low=f"pow(10, datum.k / {ROWS_A_DECADE}) / 1000", high=f"pow(10, (datum.k + 1) / {ROWS_A_DECADE}) / 1000"
+            **{"class": expression},
+            low=f"pow(10, datum.k / {ROWS_A_DECADE}) / 1000",
+            high=f"pow(10, (datum.k + 1) / {ROWS_A_DECADE}) / 1000",
         )
         .mark_rect()
         .encode(
@@ -67,19 +68,21 @@ def heat_map(found: HeatMap, frame: Frame, y_title: str, *, interactive: bool) -
     )
 
 
-def class_edges(most: int) -> list[int]:
-    """Return round numbers that divide the counts up to `most` into at most as many classes as there are colours."""
-    classes = len(theme.CLASSES)
-    rounded = [_nearest_round(most ** (number / classes)) for number in range(1, classes)]
-    return sorted({edge for edge in rounded if 1 < edge <= most})
+def count_classes(most: int) -> list[tuple[int, str]]:
+    """Return the classes of counts from 1 to `most`, at most as many as there are colours: largest count and name."""
+    divisor = len(theme.CLASSES)
+    rounded = {_nearest_round(most ** (number / divisor)) for number in range(1, divisor)}
+    starts = [1, *sorted(start for start in rounded if 1 < start <= most)]
+    ends = [start - 1 for start in starts[1:]] + [most]
+    return [
+        (end, f"{start:,}" if start == end else f"{start:,}\N{EN DASH}{end:,}")
+        for start, end in zip(starts, ends, strict=True)
+    ]
 
 
 def _nearest_round(value: float) -> int:
     power = 10 ** math.floor(math.log10(max(value, 1.0)))
     return int(min((power, 2 * power, 5 * power, 10 * power), key=lambda each: abs(math.log(each / value))))
-
-
-_ROOM: Final = 1.05
 
 
 def histogram(data: pd.DataFrame, x_title: str, y_title: str, *, interactive: bool) -> alt.LayerChart:
@@ -102,7 +105,7 @@ def histogram(data: pd.DataFrame, x_title: str, y_title: str, *, interactive: bo
             .axis(format="~g", tickCount=8)
             .title(x_title),
             x2="high_s:Q",
-            y=alt.Y("count:Q").scale(domain=[0, most * _ROOM], nice=False).axis(axis).title(y_title),
+            y=alt.Y("count:Q").scale(domain=[0, most * 1.05], nice=False).axis(axis).title(y_title),
             y2="zero:Q",
             **({"tooltip": tooltip} if interactive else {}),
         )

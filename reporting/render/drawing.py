@@ -122,7 +122,7 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
 
 
 def percentile_curve(data: pd.DataFrame, names: Sequence[str], y_title: str, *, interactive: bool) -> alt.LayerChart:
-    """Latency by percentile, p50 to p99.99: `data` has the name of the series, `inverse`, `percentile`, `latency_ms`."""
+    """Latency by percentile, p50 to p99.99: `data` has the series' name, `inverse`, `percentile`, `latency_ms`."""
     data = data.rename(columns={data.columns[0]: "series", "latency_ms": "value"}).round(
         {"inverse": 3, "percentile": 4}
     )
@@ -161,6 +161,13 @@ def log_domain(values: pd.Series) -> tuple[float, float]:
     """A domain for positive values, with a little room at both ends."""
     found = values.dropna()
     return (float(found.min()) * 0.85, float(found.max()) * 1.2) if len(found) else (0.1, 10.0)
+
+
+def round_log_domain(values: pd.Series) -> tuple[float, float]:
+    """A domain for positive values that begins and ends with a tick: 1, 2 or 5 times a power of ten."""
+    low, high = float(values.min()), float(values.max())
+    ticks = log_ticks(low / 10, high * 10) if high / low < 10 else [low, high]
+    return max(tick for tick in ticks if tick <= low), min(tick for tick in ticks if tick >= high)
 
 
 def _y(lines: Lines) -> alt.Y:

@@ -7,6 +7,7 @@ the last is handled (closed loop). While the server is stopped it answers nothin
 import csv
 import heapq
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -71,10 +72,13 @@ class Simulated:
                 self._missed.append(due_s)
                 continue
             at_s = ready_s if due_s is None else max(due_s, ready_s)
-            if max(at_s, due_s or 0.0) >= end_s:
+            if (at_s if due_s is None else due_s) >= end_s:
                 return
             if due_s is not None and (at_s - due_s) * self.rate_per_s > self.most_queued:
                 self._dropped.append(due_s)
+                continue
+            if at_s >= end_s:
+                self._queue.append((due_s or 0.0, math.inf))
                 continue
             sent_s = at_s + float(self._random.uniform(20e-6, 60e-6))
             needs_s = float(self._random.lognormal(np.log(0.0011 if name == "set" else 0.0006), 0.4))
@@ -118,7 +122,7 @@ class Simulated:
                     for name, found in sums.items():
                         stats.writerow(label | stats_row(found) | {"worker": "all", "type": "zookeeper", "name": name})
                     everything = stats_row(total) | {"worker": "all", "name": "Aggregated"}
-                    stats.writerow(label | everything | self._load(stage_start_s, end_s))
+                    stats.writerow(label | everything | self._load(stage_start_s, stage_end_s, end_s))
                     for worker in ("load1/worker-1", "load1/worker-2"):
                         stats.writerow(label | self._worker_row(worker, total))
                 stage_start_s = stage_end_s
@@ -135,7 +139,7 @@ class Simulated:
             clocks["censored"] = of_times(stage_end_s - at_s for at_s in since)
         return of_times((op.arrived_s - op.sent_s for op in ended), suppressed=self.suppressed, **clocks)
 
-    def _load(self, stage_start_s: float, end_s: float) -> dict[str, Any]:
+    def _load(self, stage_start_s: float, stage_end_s: float, end_s: float) -> dict[str, Any]:
         if not self.open_loop:
             return {}
 
@@ -146,8 +150,13 @@ class Simulated:
         return {
             "offered": within(due),
             "missed": within(self._missed),
-            "dropped": within(self._dropped),
-            "queued": sum(due_s < end_s <= sent_s for due_s, sent_s in self._queue),
+            "dropped": within(self._dropped)
+            + sum(
+                stage_start_s <= due_s < stage_end_s <= sent_s for due_s, sent_s in self._queue if end_s >= stage_end_s
+            ),
+            "queued": 0
+            if end_s >= stage_end_s
+            else sum(stage_start_s <= due_s < end_s <= sent_s for due_s, sent_s in self._queue),
         }
 
     def _worker_row(self, worker: str, total: Distribution) -> dict[str, Any]:
