@@ -1,6 +1,7 @@
 """Charts of counts: a heat map of latency over time, and a histogram of waiting times."""
 
 import math
+
 import altair as alt
 import pandas as pd
 
