@@ -124,7 +124,7 @@ class Headline:
 
     `measured_s` is the length of the measured stage. `errors` counts failures by the error's name. `from_distributions`
     is False when the figures had to be taken from the cumulative columns of `locust-stats.csv`. `load` is None in
-    closed loop.
+    closed loop. `distributions` has the measured stage's by operation and for `TOTAL`, if there are any.
     """
 
     rows: tuple[Row, ...]
@@ -134,6 +134,7 @@ class Headline:
     from_distributions: bool
     load: OfferedLoad | None
     open_loop: bool
+    distributions: Mapping[str, Distribution]
 
     @property
     def loop(self) -> str:
@@ -152,10 +153,11 @@ def build(run: RunFolder, timeline: Timeline) -> Headline:
     measured_s = timeline.measured_s
     last = _last_rows(run)
     everything = last.pop(AGGREGATED, None)
-    if by_operation:
-        merged = {name: Distribution.merged(found) for name, found in sorted(by_operation.items())}
+    merged = {name: Distribution.merged(found) for name, found in sorted(by_operation.items())}
+    if merged:
         rows = tuple(row(name, distribution, measured_s) for name, distribution in merged.items())
-        total = row(TOTAL, Distribution.merged(merged.values()), measured_s)
+        merged[TOTAL] = Distribution.merged(merged.values())
+        total = row(TOTAL, merged[TOTAL], measured_s)
     else:
         rows = tuple(_stats_row(name, found, measured_s) for name, found in sorted(last.items()))
         empty = {"requests": sum(row.operations for row in rows), "failures": sum(row.failures for row in rows)}
@@ -166,9 +168,10 @@ def build(run: RunFolder, timeline: Timeline) -> Headline:
         total=total,
         measured_s=measured_s,
         errors=_errors(everything),
-        from_distributions=bool(by_operation),
+        from_distributions=bool(merged),
         load=load,
         open_loop=load is not None or total.response is not None,
+        distributions=merged,
     )
 
 

@@ -18,8 +18,15 @@ from reporting.read.problems import ProblemLog
 from reporting.read.table_format import Kind, TableFormat, kinds
 from zk_metrics.columns import LONG_COLUMNS, REACHABLE
 
-# What the report shows of a member. The file holds some hundred metrics more.
-NUMBERS_WANTED: Final = ("outstanding_requests", "num_alive_connections", "znode_count", "watch_count", "avg_latency")
+# What the report shows and judges of a member. The file holds some hundred metrics more.
+NUMBERS_WANTED: Final = (
+    "outstanding_requests",
+    "num_alive_connections",
+    "znode_count",
+    "watch_count",
+    "avg_latency",
+    "looking_count",
+)
 TEXTS_WANTED: Final = ("server_state", "version")
 
 MISSING: Final = "the members' metrics are not known"

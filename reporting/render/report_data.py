@@ -17,7 +17,7 @@ def as_json(judged: JudgedRun) -> dict[str, Any]:
         "operations": [_figures(row) for row in judged.headline.rows],
         "loop": judged.headline.loop,
         "offered": asdict(judged.headline.load) if judged.headline.load else None,
-        "figures": [asdict(figure) for figure in judged.figures],
+        "figures": [figure.as_dict() for figure in judged.figures],
         "errors": judged.headline.errors,
         "machines": [asdict(row) for row in judged.machines.rows],
         "processes": [asdict(row) for row in judged.machines.processes],

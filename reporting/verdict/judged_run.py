@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from reporting.analyse import headline, machine_samples, machine_usage, timeline, workers
+from reporting.analyse import headline, load_side, machine_samples, machine_usage, steadiness, timeline, workers
 from reporting.read import run_folder
-from reporting.verdict import figures, judgement
+from reporting.verdict import judgement
 from reporting.verdict.evidence import Evidence
 from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.judgement import Verdict
@@ -32,6 +32,7 @@ def load_run(path: Path) -> JudgedRun:
         workers.build(run, times, CPU_SHORT_PERCENT),
         samples,
         machine_usage.build(run, times, samples),
+        load_side.build(run),
+        steadiness.build(run, times),
     )
-    verdict = judgement.judge(Evidence(*evidence))
-    return JudgedRun(*evidence, verdict, figures.judge(Evidence(*evidence), verdict.verdict))
+    return JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)))
