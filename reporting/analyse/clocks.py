@@ -16,7 +16,7 @@ from locust_extra.columns import AGGREGATED, ALL_WORKERS, CENSORED, CLOCK_PERCEN
 from reporting.analyse.headline import SERVICE
 from reporting.analyse.series import Bin, LoadSeries, bins, percentile_points, place_of
 from reporting.analyse.timeline import Timeline
-from reporting.read.distributions import Distribution
+from reporting.read.distributions import Distribution, Histogram
 from reporting.read.run_folder import RunFolder
 
 NAMES: Final[Mapping[str, str]] = {
@@ -38,11 +38,6 @@ def is_recorded(run: RunFolder) -> bool:
     return bool(run.stats[CENSORED].notna().any()) or any(
         getattr(line.distribution, name) is not None for line in run.distributions for name in (*CLOCKS, CENSORED)
     )
-
-
-def measured(run: RunFolder) -> Distribution:
-    """Return the sum of all operations of the measured stage."""
-    return Distribution.merged(line.distribution for line in run.distributions if line.stage == MEASURED)
 
 
 def percentile_curves(total: Distribution) -> pd.DataFrame:
@@ -72,30 +67,35 @@ class HeatMap:
         return int(self.cells["count"].max())
 
 
-def heat_map(run: RunFolder, timeline: Timeline, clock: str) -> HeatMap | None:
+def heat_map(load: LoadSeries, clock: str) -> HeatMap | None:
     """Return the heat map of a clock over all operations, at most `MAX_CELLS` cells; None without any operation."""
-    most = _MOST_COLUMNS
+    together = max(1, math.ceil(len(load.bins) / _MOST_COLUMNS))
     while True:
-        found = _cells(run, timeline, clock, most)
-        if len(found) <= MAX_CELLS or most == 1:
+        found = _cells(load, clock, together)
+        if len(found) <= MAX_CELLS or together >= len(load.bins):
             return HeatMap(found) if len(found) else None
-        most //= 2
+        together *= 2
 
 
-def _cells(run: RunFolder, timeline: Timeline, clock: str, most: int) -> pd.DataFrame:
-    columns = bins(timeline, most)
-    place = place_of(columns)
-    counts: Counter[tuple[int, int]] = Counter()
-    for line in run.distributions:
-        distribution = line.distribution.clock(clock)
-        column = place.get((line.stage, line.interval))
-        if distribution is None or column is None:
-            continue
-        values_us = np.maximum(distribution.histogram.values_us, 1)
-        rows = np.floor(np.log10(values_us) * ROWS_A_DECADE + 1e-9).astype(int)
-        for row, count in zip(rows.tolist(), distribution.histogram.counts.tolist(), strict=True):
-            counts[column, row] += count
-    cells = [(columns[at].start_s, columns[at].end_s, row, count) for (at, row), count in sorted(counts.items())]
+def _cells(load: LoadSeries, clock: str, together: int) -> pd.DataFrame:
+    """The cells of columns of so many bins; a stage begins a column of its own."""
+    columns: list[list[int]] = []
+    for at, each in enumerate(load.bins):
+        if not columns or len(columns[-1]) == together or load.bins[columns[-1][0]].stage != each.stage:
+            columns.append([])
+        columns[-1].append(at)
+    cells = []
+    for column in columns:
+        found = Histogram.merged(
+            distribution.histogram
+            for by_bin in load.by_operation.values()
+            for at in column
+            if at in by_bin and (distribution := by_bin[at].clock(clock)) is not None
+        )
+        rows = np.floor(np.log10(np.maximum(found.values_us, 1)) * ROWS_A_DECADE + 1e-9).astype(int)
+        edges = (load.bins[column[0]].start_s, load.bins[column[-1]].end_s)
+        counts = np.bincount(rows, found.counts) if len(rows) else np.zeros(0)
+        cells += [(*edges, int(row), int(counts[row])) for row in np.nonzero(counts)[0]]
     return pd.DataFrame(cells, columns=["start_s", "end_s", "row", "count"])
 
 

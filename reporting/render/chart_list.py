@@ -17,7 +17,7 @@ def build(judged: JudgedRun) -> list[Figure]:
     figures = [
         *clock_charts.offered(judged, load, frame),
         *load_charts.over_time(judged, load, frame),
-        *clock_charts.heat_map(judged, frame),
+        *clock_charts.heat_map(judged, load, frame),
         *load_charts.distribution(judged, load),
         *clock_charts.of_clocks(judged, load, frame),
         *clock_charts.censored(judged),

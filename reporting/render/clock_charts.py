@@ -4,7 +4,9 @@ from typing import Final
 
 from reporting import text
 from reporting.analyse import clocks
+from reporting.analyse.headline import TOTAL
 from reporting.analyse.series import LoadSeries
+from reporting.read.distributions import Distribution
 from reporting.render import count_drawing, drawing
 from reporting.render.chart import Figure, few_lines, line_figure, lines_of, ranges
 from reporting.render.drawing import Frame, Lines
@@ -52,10 +54,10 @@ def offered(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]:
     return figures
 
 
-def heat_map(judged: JudgedRun, frame: Frame) -> list[Figure]:
+def heat_map(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]:
     """How many operations took how long, when; nothing for a run whose files tell no clocks."""
     clock, word = judged.headline.total.clock, latency_word(judged)
-    found = clocks.heat_map(judged.run, judged.timeline, clock) if clocks.is_recorded(judged.run) else None
+    found = clocks.heat_map(load, clock) if clocks.is_recorded(judged.run) else None
     if found is None:
         return []
     total = judged.headline.total
@@ -82,10 +84,12 @@ def heat_map(judged: JudgedRun, frame: Frame) -> list[Figure]:
 
 def of_clocks(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]:
     """All clocks by percentile, and those beside the headline's over time."""
-    total = clocks.measured(judged.run)
+    total = judged.headline.distributions.get(TOTAL)
+    if total is None or not clocks.is_recorded(judged.run):
+        return []
     curves = clocks.percentile_curves(total)
     names = [name for name in clocks.NAMES.values() if name in set(curves["clock"])]
-    if not clocks.is_recorded(judged.run) or len(names) < 2:
+    if len(names) < 2:
         return []
     parts = [f"{name}: p99.9 {text.latency_ms(_p999_us(total, clock))} ms." for clock, name in clocks.NAMES.items()]
     figures = [
@@ -120,15 +124,16 @@ def of_clocks(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]
     return figures
 
 
-def _p999_us(total: clocks.Distribution, clock: str) -> int | None:
+def _p999_us(total: Distribution, clock: str) -> int | None:
     found = total.clock(clock)
     return None if found is None else found.percentiles_us([99.9])[0]
 
 
 def censored(judged: JudgedRun) -> list[Figure]:
     """How long the censored operations had waited; nothing without any."""
-    found = clocks.censored(clocks.measured(judged.run))
-    if not len(found):
+    measured = judged.headline.distributions.get(TOTAL)
+    found = None if measured is None else clocks.censored(measured)
+    if found is None or not len(found):
         return []
     total = judged.headline.total
     since = "due" if judged.headline.open_loop else "sent"

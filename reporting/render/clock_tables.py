@@ -4,7 +4,7 @@ from typing import Final
 
 from reporting import text
 from reporting.analyse import clocks
-from reporting.analyse.headline import Row
+from reporting.analyse.headline import TOTAL, Row
 from reporting.read.distributions import Distribution
 from reporting.render.report_tables import Table
 from reporting.text import percent
@@ -29,7 +29,8 @@ def loop(judged: JudgedRun) -> str:
             "Closed loop: service time. It counts from sent to reply. A user sends when its last operation has ended, "
             "so a slow server slows the load down too, and no percentile shows how long operations had to wait."
         )
-    if judged.headline.from_distributions and clocks.measured(judged.run).client_delay is None:
+    total = judged.headline.distributions.get(TOTAL)
+    if total is not None and total.client_delay is None:
         client = judged.run.manifest.parameters.get("client")
         named = f"The client {client}" if client else "The client"
         found += (
@@ -86,8 +87,9 @@ def _outcome(row: Row) -> tuple[str, ...]:
 
 def all_clocks(judged: JudgedRun) -> Table | None:
     """Every clock of all operations; nothing where only service time was measured."""
-    total = clocks.measured(judged.run)
-    found = [(name, clock) for key, name in clocks.NAMES.items() if (clock := total.clock(key)) is not None]
+    total = judged.headline.distributions.get(TOTAL)
+    measured = [] if total is None else [(name, total.clock(key)) for key, name in clocks.NAMES.items()]
+    found = [(name, clock) for name, clock in measured if clock is not None]
     if len(found) < 2:
         return None
     rows = tuple((name.capitalize(), text.count(clock.requests), *_times(clock)) for name, clock in found)
@@ -123,5 +125,5 @@ def own_delay(judged: JudgedRun) -> Table | None:
         )
         for delay in latest
     )
-    head = ("Worker", *_HEAD, "Garbage collector")
+    head = ("Worker", *(f"Late, {each}" for each in _HEAD), "Garbage collector")
     return Table("Own delay of the workers in the measured stage", head, rows, 1, note=note) if rows else None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reporting.verdict.evidence import NOTE, Reason
+from reporting.verdict.evidence import Reason, gravest_first
 from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.judged_run import JudgedRun
 from reporting.verdict.judgement import VALID
@@ -11,23 +11,19 @@ from reporting.verdict.judgement import VALID
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """What stands beside a figure. `reason` is the number of its first reason in `explained`, from 1; 0 without one."""
+    """What stands beside a figure: its verdict in words, and the place on the page that gives the first reason."""
 
     verdict: str
-    noted: bool  # valid, with a note
-    reason: int
-
-    @property
-    def words(self) -> str:
-        """The verdict in words."""
-        return f"{self.verdict}, note" if self.noted else self.verdict
+    words: str
+    anchor: str  # empty for a valid figure without a note
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One reason, and the figures that it concerns, in words."""
+    """A reason that concerns single figures, its place on the page, and the figures in words."""
 
     reason: Reason
+    anchor: str
     figures: str
 
 
@@ -35,27 +31,40 @@ def badge(judged: JudgedRun, operation: str, figure: str, clock: str) -> Badge |
     """Return the badge of a figure; None where it has no value, or no verdict."""
     for found in judged.figures:
         if (found.operation, found.figure, found.clock) == (operation, figure, clock) and found.value is not None:
-            reasons = _reasons(judged)
-            number = reasons.index(found.reasons[0]) + 1 if found.reasons else 0
-            return Badge(found.verdict, found.verdict == VALID and bool(found.reasons), number)
+            noted = found.verdict == VALID and bool(found.reasons)
+            anchor = _anchor(judged, found.reasons[0]) if found.reasons else "" if found.verdict == VALID else "verdict"
+            return Badge(found.verdict, f"{VALID}, note" if noted else found.verdict, anchor)
     return None
 
 
 def explained(judged: JudgedRun) -> list[Explained]:
-    """Return each reason once, with the figures that it concerns."""
+    """Return each reason that the verdict of the run does not give, once, with the figures that it concerns."""
     return [
-        Explained(reason, named(judged, [figure for figure in judged.figures if reason in figure.reasons]))
-        for reason in _reasons(judged)
+        Explained(
+            reason,
+            _anchor(judged, reason),
+            named(judged, [figure for figure in judged.figures if reason in figure.reasons]),
+        )
+        for reason in _own_reasons(judged)
     ]
 
 
+def _anchor(judged: JudgedRun, reason: Reason) -> str:
+    of_run = judged.verdict.reasons
+    if reason in of_run:
+        return f"run-reason-{of_run.index(reason) + 1}"
+    return f"figure-reason-{_own_reasons(judged).index(reason) + 1}"
+
+
 def not_valid(judged: JudgedRun) -> list[str]:
-    """Return a line for each verdict of figures other than `valid`."""
+    """Return a line for each verdict of figures other than `valid`; none where all have the verdict of the run."""
     by_verdict: dict[str, list[JudgedFigure]] = {}
     for figure in judged.figures:
         if figure.verdict != VALID:
             by_verdict.setdefault(figure.verdict, []).append(figure)
-    return [f"{verdict}: {named(judged, figures)}" for verdict, figures in by_verdict.items()]
+    if len(by_verdict.get(judged.verdict.verdict, ())) == len(judged.figures):
+        return []
+    return [f"{verdict} figures: {named(judged, figures)}" for verdict, figures in by_verdict.items()]
 
 
 def named(judged: JudgedRun, figures: Sequence[JudgedFigure]) -> str:
@@ -81,9 +90,9 @@ def _by_operation(figures: Iterable[JudgedFigure]) -> Mapping[str, list[str]]:
     return found
 
 
-def _reasons(judged: JudgedRun) -> list[Reason]:
-    found = list(dict.fromkeys(reason for figure in judged.figures for reason in figure.reasons))
-    return sorted(found, key=lambda reason: reason.severity == NOTE)
+def _own_reasons(judged: JudgedRun) -> list[Reason]:
+    found = dict.fromkeys(reason for figure in judged.figures for reason in figure.reasons)
+    return gravest_first(reason for reason in found if reason not in judged.verdict.reasons)
 
 
 def _list(names: Sequence[str]) -> str:
