@@ -20,11 +20,15 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A reason that concerns single figures, its place on the page, and the figures in words."""
+    """What one rule found about single figures: the figures in words, what it says of each, and its place on the page.
 
-    reason: Reason
-    anchor: str
+    `texts` are the rule's sentences, each with the figure that it is about.
+    """
+
+    severity: str
     figures: str
+    texts: tuple[str, ...]
+    anchor: str
 
 
 def badge(judged: JudgedRun, operation: str, figure: str, clock: str) -> Badge | None:
@@ -38,22 +42,35 @@ def badge(judged: JudgedRun, operation: str, figure: str, clock: str) -> Badge |
 
 
 def explained(judged: JudgedRun) -> list[Explained]:
-    """Return each reason that the verdict of the run does not give, once, with the figures that it concerns."""
-    return [
-        Explained(
-            reason,
-            _anchor(judged, reason),
-            named(judged, [figure for figure in judged.figures if reason in figure.reasons]),
-        )
-        for reason in _own_reasons(judged)
-    ]
+    """Return what was found about figures that the verdict of the run does not say, by rule."""
+    found = []
+    for number, (severity, rule) in enumerate(_own_rules(judged), 1):
+        told: dict[str, None] = {}
+        figures = []
+        for figure in judged.figures:
+            texts = [r.text for r in _own(judged, figure) if (r.severity, r.rule) == (severity, rule)]
+            if texts:
+                figures.append(figure)
+                told |= dict.fromkeys(texts)
+        found.append(Explained(severity, named(judged, figures), tuple(told), f"figure-rule-{number}"))
+    return found
 
 
 def _anchor(judged: JudgedRun, reason: Reason) -> str:
     of_run = judged.verdict.reasons
     if reason in of_run:
         return f"run-reason-{of_run.index(reason) + 1}"
-    return f"figure-reason-{_own_reasons(judged).index(reason) + 1}"
+    return f"figure-rule-{_own_rules(judged).index((reason.severity, reason.rule)) + 1}"
+
+
+def _own_rules(judged: JudgedRun) -> list[tuple[str, str]]:
+    """Severity and rule of what was found about single figures, the gravest first."""
+    reasons = gravest_first(reason for figure in judged.figures for reason in _own(judged, figure))
+    return list(dict.fromkeys((reason.severity, reason.rule) for reason in reasons))
+
+
+def _own(judged: JudgedRun, figure: JudgedFigure) -> list[Reason]:
+    return [reason for reason in figure.reasons if reason not in judged.verdict.reasons]
 
 
 def not_valid(judged: JudgedRun) -> list[str]:
@@ -88,11 +105,6 @@ def _by_operation(figures: Iterable[JudgedFigure]) -> Mapping[str, list[str]]:
         )
         found.setdefault(figure.operation, []).append(name)
     return found
-
-
-def _own_reasons(judged: JudgedRun) -> list[Reason]:
-    found = dict.fromkeys(reason for figure in judged.figures for reason in figure.reasons)
-    return gravest_first(reason for reason in found if reason not in judged.verdict.reasons)
 
 
 def _list(names: Sequence[str]) -> str:

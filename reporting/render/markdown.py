@@ -27,7 +27,8 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
     lines += [escaped(words), ""] if (words := clock_tables.loop(judged)) else []
     lines += _table(report_tables.headline(judged), level=2)
     for each in figure_verdicts.explained(judged):
-        lines.append(f"- {each.reason.severity}: **{escaped(each.figures)}**: {escaped(each.reason.text)}")
+        lines.append(f"- {each.severity}: **{escaped(each.figures)}**")
+        lines += [f"  - {escaped(found)}" for found in each.texts]
     lines += [""] if figure_verdicts.explained(judged) else []
     lines += _table(clock_tables.outcomes(judged), level=2)
     lines += _table(report_tables.errors(judged), level=2)
