@@ -164,10 +164,13 @@ def log_domain(values: pd.Series) -> tuple[float, float]:
 
 
 def round_log_domain(values: pd.Series) -> tuple[float, float]:
-    """A domain for positive values that begins and ends with a tick: 1, 2 or 5 times a power of ten."""
+    """As `log_domain`, but values within a decade get a domain that begins and ends with a tick: 1, 2 or 5."""
     low, high = float(values.min()), float(values.max())
-    ticks = log_ticks(low / 10, high * 10) if high / low < 10 else [low, high]
-    return max(tick for tick in ticks if tick <= low), min(tick for tick in ticks if tick >= high)
+    if high >= 10 * low:
+        return log_domain(values)
+    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
+    ticks = [float(f"{factor * 10.0**power:.6g}") for power in powers for factor in (1, 2, 5)]
+    return max(tick for tick in ticks if tick < low), min(tick for tick in ticks if tick > high)
 
 
 def _y(lines: Lines) -> alt.Y:

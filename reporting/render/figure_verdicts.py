@@ -45,15 +45,24 @@ def explained(judged: JudgedRun) -> list[Explained]:
     """Return what was found about figures that the verdict of the run does not say, by rule."""
     found = []
     for number, (severity, rule) in enumerate(_own_rules(judged), 1):
-        told: dict[str, None] = {}
-        figures = []
-        for figure in judged.figures:
-            texts = [r.text for r in _own(judged, figure) if (r.severity, r.rule) == (severity, rule)]
-            if texts:
-                figures.append(figure)
-                told |= dict.fromkeys(texts)
-        found.append(Explained(severity, named(judged, figures), tuple(told), f"figure-rule-{number}"))
+        told = [
+            (figure, reason.text)
+            for figure in judged.figures
+            for reason in _own(judged, figure)
+            if (reason.severity, reason.rule) == (severity, rule)
+        ]
+        shown = [each for each in told if each[0] in _shown(judged)] or told
+        texts = tuple(dict.fromkeys(text for _, text in shown))
+        found.append(
+            Explained(severity, named(judged, [figure for figure, _ in shown]), texts, f"figure-rule-{number}")
+        )
     return found
+
+
+def _shown(judged: JudgedRun) -> list[JudgedFigure]:
+    """The figures with a row of their own: those of all operations would repeat those of a single one."""
+    single = len(judged.headline.rows) == 1
+    return [figure for figure in judged.figures if not (single and figure.operation == judged.headline.total.operation)]
 
 
 def _anchor(judged: JudgedRun, reason: Reason) -> str:
@@ -76,17 +85,17 @@ def _own(judged: JudgedRun, figure: JudgedFigure) -> list[Reason]:
 def not_valid(judged: JudgedRun) -> list[str]:
     """Return a line for each verdict of figures other than `valid`; none where all have the verdict of the run."""
     by_verdict: dict[str, list[JudgedFigure]] = {}
-    for figure in judged.figures:
+    for figure in _shown(judged):
         if figure.verdict != VALID:
             by_verdict.setdefault(figure.verdict, []).append(figure)
-    if len(by_verdict.get(judged.verdict.verdict, ())) == len(judged.figures):
+    if len(by_verdict.get(judged.verdict.verdict, ())) == len(_shown(judged)):
         return []
     return [f"{verdict} figures: {named(judged, figures)}" for verdict, figures in by_verdict.items()]
 
 
 def named(judged: JudgedRun, figures: Sequence[JudgedFigure]) -> str:
     """Return the names of figures, as short as possible: `every figure`, or `p99 of get and set; rate of set`."""
-    if len(figures) == len(judged.figures):
+    if len(figures) >= len(_shown(judged)):
         return "every figure"
     wanted, everything = _by_operation(figures), _by_operation(judged.figures)
     together: dict[str, list[str]] = {}
