@@ -115,7 +115,7 @@ def test_the_heat_map_counts_each_operation_once_by_response_time(stalled: Judge
 
 
 def test_the_heat_map_of_a_long_run_stays_small(tmp_path: Path) -> None:
-    run = Simulated(rate_per_s=60, stopped=(0, 0), interval_s=0.1).write(tmp_path / "run", run_time_s=90)
+    run = Simulated(rate_per_s=60, stopped=(0, 0), interval_s=0.1).write(tmp_path / "run")
     judged = load_run(run)
     found = clocks.heat_map(loaded(judged), "response")
     assert found is not None
