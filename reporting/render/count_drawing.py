@@ -38,8 +38,11 @@ def heat_map(found: HeatMap, frame: Frame, y_title: str, *, interactive: bool) -
         .sort(names)
         .legend(
             alt.Legend(
-                **{"symbolType": "square", "symbolSize": 150, "symbolStrokeWidth": 0, "titleFontWeight": "normal"},
+                symbolType="square",
+                symbolSize=150,
+                symbolStrokeWidth=0,
                 title="operations in a cell",
+                titleFontWeight="normal",
                 titleColor=theme.INK,
                 columns=3,
                 offset=6 + frame.room_above,

@@ -14,7 +14,7 @@ from reporting.render import figure_verdicts
 from reporting.render.figure_verdicts import Badge
 from reporting.text import percent
 from reporting.verdict.evidence import INCONCLUSIVE, VOID
-from reporting.verdict.figures import RATE
+from reporting.verdict.figure import RATE
 from reporting.verdict.judged_run import JudgedRun
 from reporting.verdict.judgement import VALID
 
@@ -23,14 +23,28 @@ MEANING: Final = {
     INCONCLUSIVE: "There are figures, but something other than the ensemble may have shaped them.",
     VOID: "This run has no result.",
 }
-# The column of a latency, as a field of `Latencies`, and the figure that is judged in it.
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyColumn:
+    """A column of latencies: the field of `Latencies`, the figure that is judged in it, if any.
+
+    `of_both` columns are shown where response and service time stand side by side.
+    """
+
+    title: str
+    field: str
+    figure: str
+    of_both: bool
+
+
 LATENCIES: Final = (
-    ("Mean", "mean_us", ""),
-    ("p50", "p50_us", "p50"),
-    ("p95", "p95_us", ""),
-    ("p99", "p99_us", "p99"),
-    ("p99.9", "p999_us", "p99.9"),
-    ("Max", "max_us", ""),
+    LatencyColumn("Mean", "mean_us", "", of_both=False),
+    LatencyColumn("p50", "p50_us", "p50", of_both=True),
+    LatencyColumn("p95", "p95_us", "", of_both=False),
+    LatencyColumn("p99", "p99_us", "p99", of_both=True),
+    LatencyColumn("p99.9", "p999_us", "p99.9", of_both=True),
+    LatencyColumn("Max", "max_us", "", of_both=True),
 )
 MAX_EVENTS: Final = 200
 
@@ -62,38 +76,40 @@ def headline(judged: JudgedRun) -> Table:
     note += "Operations, rate and latencies are of successful operations; failures are counted separately."
     if not found.from_distributions and found.total.operations:
         note += " Percentiles come from locust-stats.csv, because the distributions are missing."
-    columns = [("Operations", "", "", ""), ("Rate (1/s)", "", "", RATE)]
-    for clock in (RESPONSE, SERVICE) if found.total.clock == RESPONSE else (SERVICE,):
-        if found.total.clock == RESPONSE:  # without the mean and p95, so that both clocks fit side by side
-            shown = [each for each in LATENCIES if each[2] or each[0] == "Max"]
-            columns += [(f"{clock.capitalize()} {name} (ms)", clock, of, figure) for name, of, figure in shown]
-        else:
-            columns += [(f"{name} (ms)", clock, of, figure) for name, of, figure in LATENCIES]
-    columns.append(("Failures", "", "", ""))
+    if found.total.clock == RESPONSE:
+        both = [column for column in LATENCIES if column.of_both]
+        shown = [(f"{clock.capitalize()} {each.title}", clock, each) for clock in (RESPONSE, SERVICE) for each in both]
+    else:
+        shown = [(each.title, SERVICE, each) for each in LATENCIES]
+    latencies = [(clock, column) for _, clock, column in shown]
     return Table(
         "Results",
-        ("Operation", *(title for title, *_ in columns)),
-        tuple(_headline_cells(row, columns) for row in rows),
+        ("Operation", "Operations", "Rate (1/s)", *(f"{title} (ms)" for title, *_ in shown), "Failures"),
+        tuple(_headline_cells(row, latencies) for row in rows),
         1,
         has_total=len(rows) > 1,
         note=note,
         badges={
             (at, column): badge
             for at, row in enumerate(rows)
-            for column, (_, clock, _, figure) in enumerate(columns, 1)
-            if (badge := figure_verdicts.badge(judged, row.operation, figure, clock or row.clock)) is not None
+            for column, (clock, figure) in enumerate(
+                ((row.clock, RATE), *((c, each.figure) for c, each in latencies)), 2
+            )
+            if (badge := figure_verdicts.badge(judged, row.operation, figure, clock)) is not None
         },
     )
 
 
-def _headline_cells(row: Row, columns: Sequence[tuple[str, str, str, str]]) -> tuple[str, ...]:
-    latencies = [
-        text.latency_ms(getattr(row.service if clock == SERVICE else row.response, of, None))
-        for _, clock, of, _ in columns
-        if clock
-    ]
+def _headline_cells(row: Row, latencies: Sequence[tuple[str, LatencyColumn]]) -> tuple[str, ...]:
+    clocks = {SERVICE: row.service, RESPONSE: row.response}
     failures = text.count(row.failures) + (f" ({percent(row.failure_share)})" if row.failures else "")
-    return (row.operation, text.count(row.operations), text.rate(row.rate_per_s), *latencies, failures)
+    return (
+        row.operation,
+        text.count(row.operations),
+        text.rate(row.rate_per_s),
+        *(text.latency_ms(getattr(clocks[clock], column.field, None)) for clock, column in latencies),
+        failures,
+    )
 
 
 def errors(judged: JudgedRun) -> Table | None:

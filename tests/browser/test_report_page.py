@@ -25,7 +25,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("results")
     together = {f"zk{i}": "one" for i in range(1, 8)}
     many = {f"operation_with_a_long_name_{i}": 60.0 for i in range(8)}
-    runs = {
+    runs: dict[str, Synthetic | Simulated] = {
         "sound": Synthetic(),
         "troubled": Synthetic(failures_in_stall=40, worker_lost_at_s=25, cpu_percent=95, member_down=(10, 20)),
         "wide": Synthetic(

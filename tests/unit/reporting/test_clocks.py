@@ -5,6 +5,7 @@ The load is simulated, so that everything about it is known.
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def html_of(judged: JudgedRun) -> str:
     return page.render(judged, [])
 
 
-def judged_anew(judged: JudgedRun, reasons: dict[tuple[str, str], tuple[Reason, ...]]) -> JudgedRun:
+def judged_anew(judged: JudgedRun, reasons: Mapping[tuple[str, str], tuple[Reason, ...]]) -> JudgedRun:
     """The run, with all its figures valid but those of these operations and names."""
     figures = []
     for figure in judged.figures:
