@@ -126,6 +126,11 @@ class Distribution:
         measured = [clock for clock in clocks if clock is not None]
         return cls.merged(measured) if measured else None
 
+    def clock(self, name: str) -> Self | None:
+        """The distribution by one clock, `service` for this one itself; None where it was not measured."""
+        found: Self | None = self if name == "service" else getattr(self, name)
+        return found
+
     @property
     def mean_us(self) -> float | None:
         """Exact mean latency in microseconds, overflows included; None without operations."""

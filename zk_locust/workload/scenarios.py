@@ -96,7 +96,8 @@ class Plan:
 
         `preparation_s` of that is the most that filling and removing a workload's tree may take.
         """
-        ahead_s = 0.0 if self.arrival is None else START_AHEAD_S
+        automatic = parse_warm_up(self.warmup).automatic
+        ahead_s = 0.0 if self.arrival is None else START_AHEAD_S * (2 if automatic else 1)
         return self.preparation_s + self.users / self.spawn_rate + ahead_s + self.warmup_s + self.run_time_s
 
     @property
