@@ -1,0 +1,73 @@
+"""What a worker has sent is known when it is killed, and nothing else is taken for it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zk_locust.load import tally
+from zk_locust.load.tally import Tally, take_sent
+
+WORKER = "some-host_5f2b"
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from zk_locust.load import tally
+tally._FOLDER = Path(sys.argv[1])
+sent = tally.Tally("some-host_5f2b").sent
+for _ in range(1234):
+    sent[0] += 1
+sent[0] -= 34
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tally, "_FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_a_killed_process_leaves_its_count(folder: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(folder)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert take_sent(WORKER) == 1200
+    assert not list(folder.iterdir())
+    assert take_sent(WORKER) is None
+
+
+def test_a_process_that_ends_leaves_nothing(folder: Path) -> None:
+    count = Tally(WORKER)
+    count.sent[0] += 1
+    assert [path.stat().st_mode & 0o777 for path in folder.iterdir()] == [0o600]
+    count.remove()
+    assert not list(folder.iterdir())
+    count.sent[0] += 1
+    assert count.sent[0] == 2
+
+
+def test_a_file_that_is_there_already_is_left_alone(folder: Path) -> None:
+    other = folder / "zk-locust-sent-5f2b"
+    other.write_bytes(b"something else")
+    count = Tally(WORKER)
+    count.sent[0] += 1
+    assert other.read_bytes() == b"something else"
+    assert take_sent(WORKER) is None
+    assert other.exists()
+
+
+def test_links_are_not_followed(folder: Path) -> None:
+    (folder / "target").write_bytes(bytes(8))
+    (folder / "zk-locust-sent-5f2b").symlink_to(folder / "target")
+    Tally(WORKER).sent[0] += 7
+    assert take_sent(WORKER) is None
+    assert (folder / "target").read_bytes() == bytes(8)
+
+
+def test_a_file_of_another_user_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    Tally(WORKER).sent[0] += 7
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    assert take_sent(WORKER) is None
