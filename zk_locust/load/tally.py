@@ -5,23 +5,28 @@ many operations these are, if it runs on the same machine. The last of them may 
 counts an operation just before it sends it.
 """
 
+import contextlib
 import logging
 import mmap
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
 _FOLDER: Final = Path("/dev/shm")
+_PREFIX: Final = "zk-locust-sent-"
 _SIZE: Final = 8
+_OLD_S: Final = 7 * 24 * 3600
+"""Nobody asks any more for the file of a worker that was killed so long ago: its master is elsewhere."""
 
 logger = logging.getLogger(__name__)
 
 
 def _path(client_id: str) -> Path:
     # Locust makes it of the host's name and a random number, which is enough.
-    return _FOLDER / f"zk-locust-sent-{client_id.rpartition('_')[2]}"
+    return _FOLDER / f"{_PREFIX}{client_id.rpartition('_')[2]}"
 
 
 class Tally:
@@ -32,6 +37,7 @@ class Tally:
 
     def __init__(self, client_id: str) -> None:
         self._path = _path(client_id)
+        _remove_old()
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             file = os.open(self._path, flags, 0o600)
@@ -47,6 +53,14 @@ class Tally:
     def remove(self) -> None:
         """Remove the file: the worker has reported everything."""
         self._path.unlink(missing_ok=True)
+
+
+def _remove_old() -> None:
+    for path in _FOLDER.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = path.lstat()
+            if found.st_uid == os.getuid() and found.st_ctime < time.time() - _OLD_S:
+                path.unlink()
 
 
 def take_sent(client_id: str) -> int | None:

@@ -11,7 +11,7 @@ from benchmarks.truth.__main__ import chosen
 from benchmarks.truth.latency_trials import open_loop_us
 from benchmarks.truth.locust_run import Load
 from benchmarks.truth.said import RESPONSE, SERVICE, SLIP, read
-from benchmarks.truth.scripted_server import ROW, percentile
+from benchmarks.truth.scripted_server import ROW, percentile, without_last
 from benchmarks.truth.setting import CLOSED, OPEN, load_of
 from benchmarks.truth.table import (
     Outcome,
@@ -46,6 +46,13 @@ def test_an_open_loop_waits_for_the_end_of_the_stall() -> None:
     assert percentile(response_us, 50) == 1000
     assert percentile(response_us, 99) == pytest.approx(2_880_000, rel=0.01)
     assert response_us.max() == pytest.approx(3_000_000, rel=0.01)
+
+
+def test_the_last_request_of_each_connection_is_left_out() -> None:
+    rows = np.zeros(5, ROW)
+    rows["connection"] = [1, 2, 1, 2, 3]
+    rows["arrival"] = [10, 20, 50, 40, 30]
+    assert without_last(rows)["arrival"].tolist() == [10, 20]
 
 
 def test_packets_are_matched_by_port_and_xid() -> None:

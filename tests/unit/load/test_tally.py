@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,14 @@ def test_a_file_of_another_user_says_nothing(monkeypatch: pytest.MonkeyPatch) ->
     Tally(WORKER).sent[0] += 7
     monkeypatch.setattr(os, "getuid", lambda: 4711)
     assert take_sent(WORKER) is None
+
+
+def test_old_files_are_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Tally("host_old")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 6 * 86400)
+    Tally("host_newer")
+    assert len(list(folder.iterdir())) == 2
+    monkeypatch.setattr(time, "time", lambda: now + 8 * 86400)
+    Tally("host_newest")
+    assert [path.name for path in folder.iterdir()] == ["zk-locust-sent-newest"]
