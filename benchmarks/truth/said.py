@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED
+from zk_locust.contract.events import OPERATIONS_UNREPORTED
 from zk_locust.contract.run_files import EVENTS, STATS
 
 PERCENTILES: Final = (50.0, 99.0, 99.9)
@@ -17,7 +18,6 @@ SLIP: Final = "slip"
 CLIENT_DELAY: Final = "client_delay"
 # The scripted server has no AdminServer, and only one member can be asked.
 _OF_NO_INTEREST: Final = frozenset({"member-unreachable"})
-_UNREPORTED: Final = "operations-unreported"
 _GRAVE: Final = ("void", "inconclusive")
 
 
@@ -106,7 +106,8 @@ def _read_events(said: Said, path: Path) -> None:
     with path.open(newline="") as file:
         events = list(csv.DictReader(file))
     said.lost_workers = sum(event["event"] == "worker-lost" for event in events)
-    unreported = [int(event["detail"].split()[0]) for event in events if event["event"] == _UNREPORTED]
+    numbers = [event["detail"].split()[0] for event in events if event["event"] == OPERATIONS_UNREPORTED]
+    unreported = [int(number) for number in numbers if number.isdigit()]
     said.unreported = sum(unreported) if unreported else None
 
 

@@ -30,11 +30,13 @@ from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, St
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
+from zk_locust.contract.events import OPERATIONS_UNREPORTED
 from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE, add_once, report_every
 from zk_locust.load.recording import recording_of
 from zk_locust.load.report_dir import INTERVAL_MS
 from zk_locust.load.settings_check import check_output_files, with_refusal
 from zk_locust.load.stages import happened, load_ended, member_seen, plan_of, stage_changed
+from zk_locust.load.tally import Tally, take_sent
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
@@ -101,6 +103,7 @@ class WorkerStats:
         self._runner = runner
         self._recorder: Recorder | None = None
         self._recorded: dict[str, int] = {}
+        self._tally: Tally | None = None
         stage_changed.add_listener(self._on_stage_changed)
         environment.events.report_to_master.add_listener(self._on_report_to_master)
         environment.events.quit.add_listener(self._on_quit)
@@ -114,6 +117,8 @@ class WorkerStats:
         if self._recorder is None and interval_s > 0:
             report_every(min(1.0, max(0.1, interval_s / 2)))  # a report must not be much older than an interval
             self._recorder = Recorder(interval_s, recording_of(environment.events))
+            self._tally = Tally(self._runner.client_id)
+            self._tally.count(self._recorder.recording)
         if self._recorder is not None and interval_s > 0:
             self._recorder.interval_ns = round(interval_s * 1e9)
             run = int(getattr(environment.parsed_options, _RUN_OPTION, 1))
@@ -130,6 +135,8 @@ class WorkerStats:
                 self._recorded[stage] = self._recorded.get(stage, 0) + requests
 
     def _on_quit(self, **_: Any) -> None:
+        if self._tally is not None:
+            self._tally.remove()
         # For comparison with what has reached the master.
         for stage, requests in self._recorded.items():
             logger.info("Recorded here in the stage %s: %d successful operations", stage, requests)
@@ -153,6 +160,7 @@ class LoadStats:
         self._files: list[StatsFile | DistributionFile | HistogramLogFile] = []
         self._worker_names: dict[str, str] = {}
         self._lost: set[str] = set()
+        self._settled: dict[str, int] = {}
         self._absent = Absent()
         self._progress = Progress()
         self._progress_path: str | None = self._option("stats_progress")
@@ -225,6 +233,7 @@ class LoadStats:
         report = data.get(_REPORT_FIELD)
         if self._series is None or report is None:
             return
+        self._settled[client_id] = report["settled"]
         if report["run"] != self._run:
             if report["records"]:
                 logger.warning("Figures of an earlier test have come too late, and are dropped: %s", name)
@@ -260,6 +269,19 @@ class LoadStats:
                 self._lost.discard(client_id)
                 self._note("worker-returned", name)
 
+    def _tell_of_unreported(self) -> None:
+        for client_id in self._lost & self._settled.keys():
+            sent = take_sent(client_id)
+            if sent is None:
+                detail = "an unknown number: the worker ran on another machine than the master"
+            elif sent == self._settled[client_id]:
+                continue
+            else:
+                detail = (
+                    f"{sent - self._settled[client_id]} were sent and not reported, the last of them perhaps not sent"
+                )
+            self._note(OPERATIONS_UNREPORTED, self._worker_names[client_id], detail)
+
     def _give_out(self, final: bool) -> None:
         if self._series is None:
             return
@@ -292,6 +314,7 @@ class LoadStats:
         if environment is not self._environment or not self._running:
             return  # Locust stops twice if two callers ask for it
         self._look_for_lost_workers()
+        self._tell_of_unreported()
         self._give_out(final=True)
         self._running = False
         self._note("run-stopped", "load")

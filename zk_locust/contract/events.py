@@ -6,5 +6,8 @@ STRANGER_REFUSED: Final = "stranger-refused"
 """A process without this run's token tried to join the master; the subject is its address."""
 FALSE_MASTER_REFUSED: Final = "false-master-refused"
 """A worker reached something at the master's address that has not this run's token; the subject is the worker."""
+OPERATIONS_UNREPORTED: Final = "operations-unreported"
+"""A lost worker has sent operations and not reported what became of them: the subject is the worker, and the detail
+begins with their number where it is known."""
 LEFT_TREE_REMOVED: Final = "left-tree-removed"
 """Nodes of a killed run were removed before the load; the subject is their path."""

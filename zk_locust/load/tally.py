@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from zk_locust.load.recording import Recording
+
 _FOLDER: Final = Path("/dev/shm")
 _PREFIX: Final = "zk-locust-sent-"
 _SIZE: Final = 8
@@ -30,10 +32,7 @@ def _path(client_id: str) -> Path:
 
 
 class Tally:
-    """The count of one worker, named for its `client_id`. `sent[0]` may be changed at any time.
-
-    Where no file can be made, the count is in ordinary memory.
-    """
+    """The count of one worker, named for its `client_id`. Where no file can be made, it is in ordinary memory."""
 
     def __init__(self, client_id: str) -> None:
         self._path = _path(client_id)
@@ -49,6 +48,11 @@ class Tally:
             self._map = mmap.mmap(file, _SIZE)
             os.close(file)
         self.sent: Final = memoryview(self._map).cast("Q")
+
+    def count(self, recording: Recording) -> None:
+        """Count what this recording's timers begin, and what they have begun so far."""
+        self.sent[0] = recording.sent[0]
+        recording.sent = self.sent
 
     def remove(self) -> None:
         """Remove the file: the worker has reported everything."""

@@ -182,6 +182,7 @@ def test_what_killed_workers_have_not_reported_is_read(run_folder: Path) -> None
         "t,master,worker-lost,w1,it has ended\n"
         "t,master,operations-unreported,w1,37 sent since its last report\n"
         "t,master,operations-unreported,w2,5 sent since its last report\n"
+        "t,master,operations-unreported,w3,an unknown number\n"
     )
     said = read(run_folder)
     assert (said.lost_workers, said.unreported) == (1, 42)

@@ -6,17 +6,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from locust_extra.recorder import Recorder
 from zk_locust.load import tally
+from zk_locust.load.recording import Recording
 from zk_locust.load.tally import Tally, take_sent
+from zk_locust.load.timer import LocustTimer, TimerSettings
 
 WORKER = "some-host_5f2b"
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from types import SimpleNamespace
 from zk_locust.load import tally
+from zk_locust.load.recording import Recording
 tally._FOLDER = Path(sys.argv[1])
 sent = tally.Tally("some-host_5f2b").sent
 for _ in range(1234):
@@ -83,3 +89,27 @@ def test_old_files_are_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(time, "time", lambda: now + 8 * 86400)
     Tally("host_newest")
     assert [path.name for path in folder.iterdir()] == ["zk-locust-sent-newest"]
+
+
+def test_timers_count_what_they_begin() -> None:
+    recording = Recording([])
+    recording.sent[0] += 3
+    count = Tally(WORKER)
+    count.count(recording)
+    recording.sent[0] += 1
+    assert take_sent(WORKER) == 4
+
+
+def test_a_report_says_how_many_operations_have_ended_or_were_given_up() -> None:
+    recording = Recording([])
+    recorder = Recorder(1.0, recording)
+    recorder.begin_stage("measured", None)
+    settings = TimerSettings(events=SimpleNamespace(zk_locust_recording=recording))
+    timers = [LocustTimer("get", settings=settings) for _ in range(3)]
+    for timer in timers:
+        timer.__enter__()
+    assert recorder.report(users=3)["settled"] == 0
+    timers[0].__exit__(None, None, None)
+    assert recorder.report(users=3)["settled"] == 1
+    recorder.begin_stage("cool-down", None)  # the others are censored
+    assert recorder.report(users=3)["settled"] == 3
