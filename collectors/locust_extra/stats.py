@@ -103,7 +103,8 @@ class WorkerStats:
         self._runner = runner
         self._recorder: Recorder | None = None
         self._recorded: dict[str, int] = {}
-        self._tally: Tally | None = None
+        self._tally = Tally(runner.client_id)
+        self._tally.count(recording_of(environment.events))
         stage_changed.add_listener(self._on_stage_changed)
         environment.events.report_to_master.add_listener(self._on_report_to_master)
         environment.events.quit.add_listener(self._on_quit)
@@ -117,8 +118,6 @@ class WorkerStats:
         if self._recorder is None and interval_s > 0:
             report_every(min(1.0, max(0.1, interval_s / 2)))  # a report must not be much older than an interval
             self._recorder = Recorder(interval_s, recording_of(environment.events))
-            self._tally = Tally(self._runner.client_id)
-            self._tally.count(self._recorder.recording)
         if self._recorder is not None and interval_s > 0:
             self._recorder.interval_ns = round(interval_s * 1e9)
             run = int(getattr(environment.parsed_options, _RUN_OPTION, 1))
@@ -135,8 +134,7 @@ class WorkerStats:
                 self._recorded[stage] = self._recorded.get(stage, 0) + requests
 
     def _on_quit(self, **_: Any) -> None:
-        if self._tally is not None:
-            self._tally.remove()
+        self._tally.remove()
         # For comparison with what has reached the master.
         for stage, requests in self._recorded.items():
             logger.info("Recorded here in the stage %s: %d successful operations", stage, requests)
