@@ -275,9 +275,8 @@ class LoadStats:
             elif sent == self._settled[client_id]:
                 continue
             else:
-                detail = (
-                    f"{sent - self._settled[client_id]} were sent and not reported, the last of them perhaps not sent"
-                )
+                number = sent - self._settled[client_id]
+                detail = f"{number} were sent since its last report; the last one may not have reached the server"
             self._note(OPERATIONS_UNREPORTED, self._worker_names[client_id], detail)
 
     def _give_out(self, final: bool) -> None:
