@@ -6,7 +6,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from benchmarks.truth.locust_run import Load, kill_one_worker, run, run_with_late_worker
+import numpy as np
+
+from benchmarks.truth.locust_run import Load, kill_one_worker, run, run_twice, run_with_late_worker
 from benchmarks.truth.said import SLIP, Said
 from benchmarks.truth.scripted_server import GET
 from benchmarks.truth.setting import DELAY_US, Setting, Trial
@@ -84,6 +86,19 @@ def hidden(setting: Setting, *, option: str) -> Iterator[Row]:
     yield not_valid(trial, "rate", said.verdict_on("rate"))
 
 
+def twice(setting: Setting) -> Iterator[Row]:
+    """Two tests in one Locust process are two runs."""
+    with setting.server("twice", delay_us=1000) as server:
+        tests = run_twice(server.hosts, setting.folder / "twice", Load(10, setting.seconds / 2, wait_ms=9))
+    arrivals = np.sort(server.rows["arrival"])
+    first = int(np.argmax(np.diff(arrivals))) + 1  # the requests before the longest pause
+    for number, (test, received) in enumerate(zip(tests, (first, len(arrivals) - first), strict=True), start=1):
+        trial = f"two tests in one process, number {number}"
+        yield exact(trial, "requests that the server counted", received, test.accounted)
+        rate = received / setting.seconds * 2
+        yield within(trial, "rate", rate, test.rate, "/s", 0.1 * rate)
+
+
 def ranked(_: Setting) -> Iterator[Row]:
     """The rank of a percentile is rounded up."""
     histogram = LatencyHistogram()
@@ -98,6 +113,7 @@ COUNT_TRIALS: Final[dict[str, Trial]] = {
     "count-alive": partial(counted, kills=False),
     "count-killed": partial(counted, kills=True),
     "late-worker": late,
+    "two-tests": twice,
     "hidden-connection": partial(hidden, option="ignore-connection-down"),
     "hidden-failures": partial(hidden, option="exception-behavior=try-suppress"),
 }

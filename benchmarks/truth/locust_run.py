@@ -1,20 +1,25 @@
 """A run of Locust as a user starts one: command lines, and the files that they leave."""
 
 import contextlib
+import json
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import psutil
 
 from benchmarks.truth.said import Said, read
 from lab.locust_processes import LOCUST, LOCUSTFILES, clean_environment
 from lab.places import PROJECT
+from locust_extra.files import path_of_run
 from zk_locust.contract.run_files import STATS
 
 _GET: Final = LOCUSTFILES / "locust_get.py"
@@ -71,6 +76,43 @@ def run(
             meanwhile(psutil.Process(process.pid))
         process.wait(timeout=load.seconds + _PATIENCE_S)
     return _read(files, folder / "locust.log")
+
+
+def run_twice(hosts: str, folder: Path, load: Load) -> list[Said]:
+    """Run two tests in one Locust process, by its page; return what is said of each."""
+    files, arguments = _places(folder, report=False)
+    page = f"http://127.0.0.1:{_free_port()}"
+    pageless = {"headless": None, "only-summary": None, "run-time": None}
+    arguments += replace(load, options=load.options | pageless).arguments(hosts)
+    arguments += ["--web-host", "127.0.0.1", "--web-port", page.rpartition(":")[2]]
+    with _locust(folder / "locust.log", arguments) as process:
+        _wait_until(lambda: bool(_asked(f"{page}/stats/requests")), process)
+        for _ in range(2):
+            _asked(f"{page}/swarm", urlencode({"user_count": load.users, "spawn_rate": load.users}).encode())
+            time.sleep(load.seconds)
+            _asked(f"{page}/stop", b"")
+            _wait_until(lambda: json.loads(_asked(f"{page}/stats/requests"))["state"] == "stopped", process)
+            time.sleep(1)
+    return [_read(files, folder / "locust.log", name) for name in (STATS, path_of_run(STATS, 2))]
+
+
+def _asked(address: str, form: bytes | None = None) -> bytes:
+    """Return what Locust's page answers; nothing if it does not listen yet."""
+    try:
+        with urlopen(address, form, timeout=_PATIENCE_S) as answer:
+            return bytes(answer.read())
+    except HTTPError:
+        raise
+    except URLError:
+        return b""
+
+
+def _wait_until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline or process.poll() is not None:
+            raise RuntimeError("Locust's page does not answer as expected")
+        time.sleep(0.1)
 
 
 def run_with_late_worker(hosts: str, folder: Path, load: Load, *, workers: int, late_s: float) -> Said:
@@ -164,10 +206,10 @@ def _wait_for_load(stats: Path, master: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError("the load has not started")
 
 
-def _read(files: Path, log: Path) -> Said:
-    if not (files / STATS).exists():
-        raise RuntimeError(f"Locust has recorded nothing; its log says\n{log.read_text()[-2000:]}")
-    return read(files)
+def _read(files: Path, log: Path, stats: str = STATS) -> Said:
+    if not (files / stats).exists():
+        raise RuntimeError(f"Locust has recorded nothing in {stats}; its log says\n{log.read_text()[-2000:]}")
+    return read(files, stats)
 
 
 def kill_one_worker(port: int, after_s: float) -> Meanwhile:

@@ -60,10 +60,10 @@ class Said:
         return self.figures.get(figure) or self.verdict
 
 
-def read(files: Path) -> Said:
-    """Read the folder of a run."""
+def read(files: Path, stats: str = STATS) -> Said:
+    """Read the folder of a run. `stats` is the name of its series, which each test of a process has."""
     said = Said()
-    with (files / STATS).open(newline="") as file:
+    with (files / stats).open(newline="") as file:
         rows = list(csv.DictReader(file))
     # The last row of each stage: counts are cumulative within it.
     gets = {row["stage"]: row for row in rows if row["worker"] == ALL_WORKERS and "get" in row["name"].lower()}
