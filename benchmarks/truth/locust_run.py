@@ -117,7 +117,8 @@ def _wait_until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]
 
 def run_with_late_worker(hosts: str, folder: Path, load: Load, *, workers: int, late_s: float) -> Said:
     """Run gets by a master and separate workers, one of which starts `late_s` after the load."""
-    files, master_arguments, worker_arguments = _master_and_workers(hosts, folder, load, workers)
+    load = replace(load, options={**load.options, "arrival-workers": workers})
+    files, master_arguments, worker_arguments = _master_and_workers(hosts, folder, load, workers - 1)
     with ExitStack() as stack:
         master = stack.enter_context(_locust(folder / "locust.log", master_arguments))
         for number in range(workers - 1):
