@@ -29,11 +29,13 @@ from locust_extra.own_delay import measured_own_delay
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Interval, Series
+from zk_locust.contract.events import OPERATIONS_UNREPORTED
 from zk_locust.load.locust_internals import add_once, report_every, worker_name
 from zk_locust.load.recording import recording_of
 from zk_locust.load.report_dir import INTERVAL_MS
 from zk_locust.load.settings_check import check_output_files, with_refusal
 from zk_locust.load.stages import happened, load_ended, member_seen, plan_of, stage_changed
+from zk_locust.load.tally import Tally, take_sent
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
@@ -100,6 +102,8 @@ class WorkerStats:
         self._runner = runner
         self._recorder: Recorder | None = None
         self._recorded: dict[str, int] = {}
+        self._tally = Tally(runner.client_id)
+        self._tally.count(recording_of(environment.events))
         stage_changed.add_listener(self._on_stage_changed)
         environment.events.report_to_master.add_listener(self._on_report_to_master)
         environment.events.quit.add_listener(self._on_quit)
@@ -127,6 +131,7 @@ class WorkerStats:
                 self._recorded[stage] = self._recorded.get(stage, 0) + requests
 
     def _on_quit(self, **_: Any) -> None:
+        self._tally.remove()
         # For comparison with what has reached the master.
         for stage, requests in self._recorded.items():
             logger.info("Recorded here in the stage %s: %d successful operations", stage, requests)
@@ -153,6 +158,7 @@ class LoadStats:
         self._files: list[StatsFile | DistributionFile | HistogramLogFile] = []
         self._worker_names: dict[str, str] = {}
         self._lost: set[str] = set()
+        self._settled: dict[str, int] = {}
         self._absent = Absent()
         self._progress = Progress()
         self._progress_path: str | None = self._option("stats_progress")
@@ -228,6 +234,7 @@ class LoadStats:
         report = data.get(_REPORT_FIELD)
         if self._series is None or report is None:
             return
+        self._settled[client_id] = report["settled"]
         if report["run"] != self._run:
             if report["records"]:
                 logger.warning("Figures of an earlier test have come too late, and are dropped: %s", name)
@@ -262,6 +269,18 @@ class LoadStats:
             elif not gone and client_id in self._lost:
                 self._lost.discard(client_id)
                 self._note("worker-returned", name)
+
+    def _tell_of_unreported(self) -> None:
+        for client_id in self._lost & self._settled.keys():
+            sent = take_sent(client_id)
+            if sent is None:
+                detail = "an unknown number: the worker ran on another machine than the master"
+            elif sent == self._settled[client_id]:
+                continue
+            else:
+                number = sent - self._settled[client_id]
+                detail = f"{number} were sent since its last report; the last one may not have reached the server"
+            self._note(OPERATIONS_UNREPORTED, self._worker_names[client_id], detail)
 
     def _give_out(self, final: bool) -> None:
         if self._series is None:
@@ -312,6 +331,7 @@ class LoadStats:
         if environment is not self._environment or not self._running:
             return  # Locust stops twice if two callers ask for it
         self._look_for_lost_workers()
+        self._tell_of_unreported()
         self._give_out(final=True)
         self._running = False
         self._note("run-stopped", "load")
