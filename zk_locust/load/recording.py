@@ -30,6 +30,7 @@ CENSORED: Final = "censored"
 
 NEVER_NS: Final = 1 << 63
 _HALF_BITS: Final = UNIT_BITS - 1
+_STEP: Final = 1 << _HALF_BITS
 _ATTRIBUTE: Final = "zk_locust_recording"
 
 
@@ -48,12 +49,15 @@ _LOWEST_US: Final = tuple(_lowest_of(index) for index in range(index_of(HIGHEST_
 
 
 class FlatHistogram:
-    """The buckets of `LatencyHistogram` as a list, for recording. All values are microseconds."""
+    """The buckets of `LatencyHistogram` as a list, for recording. All values are microseconds.
+
+    The list grows by steps to the largest value: a locustfile may have thousands of names.
+    """
 
     __slots__ = ("_counts", "_least_us", "_most_us", "_overflows", "_sum_us")
 
     def __init__(self) -> None:
-        self._counts = [0] * len(_LOWEST_US)
+        self._counts = [0] * UNIT_BUCKETS
         self._least_us, self._most_us, self._sum_us, self._overflows = NEVER_NS, -1, 0, 0
 
     def record(self, value_us: int) -> None:
@@ -68,7 +72,12 @@ class FlatHistogram:
             self._counts[value_us] += 1
         elif value_us <= HIGHEST_TRACKABLE_US:  # `index_of` without a call: this runs for each operation
             shift = value_us.bit_length() - UNIT_BITS
-            self._counts[(shift << _HALF_BITS) + (value_us >> shift)] += 1
+            place = (shift << _HALF_BITS) + (value_us >> shift)
+            try:
+                self._counts[place] += 1
+            except IndexError:
+                self._counts += [0] * (place + _STEP - len(self._counts))
+                self._counts[place] += 1
         else:
             self._overflows += 1
 

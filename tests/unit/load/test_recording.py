@@ -348,7 +348,7 @@ def test_two_environments_with_the_same_events_count_the_same() -> None:
     for ours in (1, 0):  # until its turn comes, Locust counts for the other one
         recording_of(events).fill_statistics_of(environments[ours], runners[ours])
         succeed(TimerSettings(events), 100)
-    fixed = {"response_length": 0, "exception": None, "context": {}}
+    fixed: dict[str, Any] = {"response_length": 0, "exception": None, "context": {}}
     events.request.fire(request_type="x", name="y", response_time=2.0, **fixed)
     assert [environment.stats.total.num_requests for environment in environments] == [3, 3]
     for runner in runners:
