@@ -14,7 +14,7 @@ import gevent
 from zk_locust.contract.arrival import FASTEST_S, START_AHEAD_S, Arrival, carries
 from zk_locust.contract.options import Options
 from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
-from zk_locust.load.arrivals import Arrivals, arrivals_of, open_loop
+from zk_locust.load.arrivals import Arrivals, arrivals_of, expect_open_loop, open_loop
 from zk_locust.load.master_clock import MasterClock, tell_time
 from zk_locust.load.offered import Offered, OfferedCounts
 from zk_locust.load.schedule import Schedule, Turns
@@ -36,6 +36,7 @@ class LeadingOpenLoop:
 
     def __init__(self, environment: Any, runner: Any, *, is_master: bool) -> None:
         self._environment = environment
+        expect_open_loop(environment)
         self._shares = Shares(runner) if is_master else None
         self._arrival: Arrival | None = None
         self._offered: Offered | None = None
@@ -140,6 +141,7 @@ class WorkerOpenLoop:
         self, environment: Any, runner: Any, stage: Callable[[], str], change_stage: Callable[..., None]
     ) -> None:
         self._environment = environment
+        expect_open_loop(environment)
         self._stage = stage
         self._change_stage = change_stage
         self._clock = MasterClock(runner)
