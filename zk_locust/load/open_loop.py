@@ -145,6 +145,7 @@ class WorkerOpenLoop:
         self._stage = stage
         self._change_stage = change_stage
         self._clock = MasterClock(runner)
+        self._prepared = False
         self._start_ns: int | None = None
         self._walking: Any = None
         runner.register_message(START_MESSAGE, self._on_start, concurrent=True)
@@ -157,6 +158,7 @@ class WorkerOpenLoop:
     def prepare(self) -> None:
         """Make ready for a load that begins."""
         arrival = arrival_of(self._environment)
+        self._prepared = True
         self._start_ns = None
         self._stop_walking()
         open_loop(self._environment, None if arrival is None else arrival.queue)
@@ -176,8 +178,8 @@ class WorkerOpenLoop:
 
     def _on_start(self, msg: Any, **_: Any) -> None:
         arrival, arrivals, told = arrival_of(self._environment), arrivals_of(self._environment), msg.data
-        if arrival is None or arrivals is None:
-            return
+        if arrival is None or arrivals is None or not self._prepared:
+            return  # this worker is late: it asks again, once it knows of the load
         start_ns = self._clock.here_ns(told["start_ns"])
         if self._stage() == COOL_DOWN or arrivals is not arrivals_of(self._environment):
             return  # the load has ended meanwhile
