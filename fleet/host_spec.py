@@ -91,7 +91,7 @@ def _environment(load: Load) -> dict[str, str]:
         "ZK_LOCUST_HOSTS": connect_string(load),
         "ZK_LOCUST_PSEUDO_ROOT": root,
         "ZK_LOCUST_REMOVE_LEFT_TREES": "true" if load["has_ensemble"] else "false",
-        "ZK_LOCUST_WARM_UP": f"{plan['warmup_s']}s",
+        "ZK_LOCUST_WARM_UP": plan["warmup"],
         "LOCUST_EXTRA_STATS_CSV": run_files.STATS,
         "LOCUST_EXTRA_STATS_DISTRIB": run_files.DISTRIBUTIONS,
         "LOCUST_EXTRA_STATS_HLOG": run_files.HISTOGRAMS,

@@ -8,7 +8,6 @@ from typing import Final
 
 from locust_extra.series import Interval
 from zk_locust.contract.durable_files import overwrite, padded
-from zk_locust.contract.histogram import LatencyHistogram
 
 _LEADER: Final = "leader"
 _NAMED: Final = 3
@@ -40,9 +39,7 @@ class Progress:
         """Take an interval of the series."""
         if interval.stage != self.stage:
             return
-        total = LatencyHistogram()
-        for histogram in interval.operations.values():
-            total.add(histogram)
+        total = interval.total()
         self.requests += total.requests
         self.failures += total.failures
         self.rate_per_s = total.requests / interval.length_s

@@ -52,6 +52,13 @@ class Interval:
         """Length, seconds."""
         return self.end_s - self.start_s
 
+    def total(self) -> LatencyHistogram:
+        """Return all its operations in one histogram."""
+        total = LatencyHistogram()
+        for histogram in self.operations.values():
+            total.add(histogram)
+        return total
+
 
 @dataclass(slots=True)
 class _Stage:

@@ -10,7 +10,13 @@ from host_metrics.columns import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
 from reporting.read.parsing import parse_time
 from reporting.text import some
 from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, inconclusive, note
-from zk_locust.contract.events import FALSE_MASTER_REFUSED, LEFT_TREE_REMOVED, STRANGER_REFUSED
+from zk_locust.contract.events import (
+    FALSE_MASTER_REFUSED,
+    LEFT_TREE_REMOVED,
+    LIMIT_REACHED,
+    STRANGER_REFUSED,
+    WARM_UP_ENDED,
+)
 
 
 def _files_not_written(evidence: Evidence) -> Iterator[Reason]:
@@ -114,6 +120,17 @@ def _strangers(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
+def _warm_up_at_its_limit(evidence: Evidence) -> Iterator[Reason]:
+    events = evidence.run.events
+    reached = events[(events["event"] == WARM_UP_ENDED) & (events["subject"] == LIMIT_REACHED)]
+    for detail in reached["detail"]:
+        yield note(
+            "warm-up-limit",
+            f"The warm-up ended at its limit ({detail}). Figures of the measured stage may include slow first "
+            "operations. Set a higher limit, such as auto:120s, or a lower load.",
+        )
+
+
 def _preflight_warnings(evidence: Evidence) -> Iterator[Reason]:
     for warning in evidence.run.manifest.warnings:
         yield note("preflight-warning", f"Preflight warned: {warning}.")
@@ -129,6 +146,7 @@ RECORDING_RULES: Final[tuple[Rule, ...]] = (
     _disks_full,
     _trees_left,
     _strangers,
+    _warm_up_at_its_limit,
     _preflight_warnings,
     _files_missing,
 )

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
 from typing import Any
 
@@ -66,33 +66,17 @@ class Options:
         value: dict[str, Any] = {p.destination: _value(p, parsed_options) for p in PARAMETERS}
         min_wait_ms = value["min_wait"]
         max_wait_ms = value["max_wait"]
-        return cls(
-            hosts=value["hosts"],
-            client=value["client"],
-            pseudo_root=value["pseudo_root"],
-            min_wait_s=min_wait_ms / 1000,
-            max_wait_s=max(min_wait_ms, min_wait_ms if max_wait_ms is None else max_wait_ms) / 1000,
-            key_size=value["key_size"],
-            val_size=value["val_size"],
-            jute_maxbuffer=value["jute_maxbuffer"],
-            workload=value["workload"],
-            exception_behavior=value["exception_behavior"],
-            ignore_connection_down=bool(value["ignore_connection_down"]),
-            operation_timeout_s=value["operation_timeout"] / 1000,
-            kazoo=KazooOptions(
-                handler=value["kazoo_handler"],
-                sasl=value["kazoo_sasl_options"],
-                tls=bool(value["kazoo_tls"]),
-                tls_ca=value["kazoo_tls_ca"],
-                tls_cert=value["kazoo_tls_cert"],
-                tls_key=value["kazoo_tls_key"],
-                tls_key_password=value["kazoo_tls_key_password"],
-                create_client=value["kazoo_create_client"],
-            ),
-            kazoo_timeout_s=value["kazoo_timeout_s"],
-            digest_credential=value["digest_credential"],
-            arrival=_arrival(value),
-        )
+        value |= {
+            "min_wait_s": min_wait_ms / 1000,
+            "max_wait_s": max(min_wait_ms, min_wait_ms if max_wait_ms is None else max_wait_ms) / 1000,
+            "ignore_connection_down": bool(value["ignore_connection_down"]),
+            "operation_timeout_s": value["operation_timeout"] / 1000,
+            "kazoo_sasl": value["kazoo_sasl_options"],
+            "kazoo_tls": bool(value["kazoo_tls"]),
+            "arrival": _arrival(value),
+        }
+        value["kazoo"] = KazooOptions(**{each.name: value[f"kazoo_{each.name}"] for each in fields(KazooOptions)})
+        return cls(**{each.name: value[each.name] for each in fields(cls)})
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> "Options":

@@ -11,6 +11,7 @@ from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.node_path import is_node_path
 from zk_locust.contract.truth import is_true
+from zk_locust.contract.warm_up import parse_warm_up
 
 MAX_SIZE: Final = 64 * 1024 * 1024
 _MAX_TIME_LIMIT_MS: Final = 2**31 - 1  # the protocol and the C library hold it in 32 bits
@@ -137,6 +138,12 @@ def collection(text: str) -> str | float:
 def seconds(text: str) -> float:
     """Return seconds, which a bare number is."""
     return parse_duration_ms(text, "s") / 1000
+
+
+def warm_up(text: str) -> str | float:
+    """Return seconds, which a bare number is; for `auto` the text, with its limit."""
+    found = parse_warm_up(text)
+    return str(found) if found.automatic else found.limit_s
 
 
 def flag(text: str) -> bool:

@@ -96,9 +96,10 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         "what locust_workload.py does: JSON, or the path of a JSON or YAML file; see docs/workloads.md", LOAD, "JSON",
     ),
     Parameter(
-        "--warm-up", "ZK_LOCUST_WARM_UP", values.seconds, 0.0,
-        "after all users have started, load that is recorded apart and enters no result; "
-        "--run-time then counts from its end", LOAD, "SECONDS",
+        "--warm-up", "ZK_LOCUST_WARM_UP", values.warm_up, 0.0,
+        "after all users have started, load that is recorded apart and enters no result; --run-time then counts from "
+        "its end. With auto it ends when rate, p50 and p99 are stationary, after 12 s at the earliest and 60 s "
+        "at the latest (auto:120s: after 120 s), which needs --stats-collect", LOAD, "SECONDS",
     ),
     Parameter(
         "--arrival-rate", "ZK_LOCUST_ARRIVAL_RATE", values.arrival_rate, None,

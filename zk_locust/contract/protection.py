@@ -1,4 +1,7 @@
-"""Which clients speak TLS and SASL: a load that is asked to be protected is never driven without."""
+"""Which clients speak TLS and SASL: a load that is asked to be protected is never driven without.
+
+So this also says which client a scenario drives that names none.
+"""
 
 import json
 import shlex
@@ -14,7 +17,16 @@ PROTECTING_PARAMETERS: Final = {
     "kazoo-tls-key": "tls_key",
     "kazoo-sasl-options": "sasl",
 }
+# Clients other than kazoo would ignore these.
+_KAZOO_ONLY: Final = frozenset(
+    {*PROTECTING_PARAMETERS, "kazoo-tls-key-password", "kazoo-handler", "kazoo-create-client"}
+)
 REMEDY: Final = f"use the client {PROTECTING_CLIENT}, or leave that out"
+
+
+def client_of_scenario(given: Iterable[str]) -> str:
+    """Return the client of a scenario that names none: native, unless it sets a parameter that only kazoo has."""
+    return PROTECTING_CLIENT if _KAZOO_ONLY & set(given) else "native"
 
 
 def unprotected(client: str, given: Iterable[str]) -> str:

@@ -5,7 +5,9 @@ library only.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
+
+from zk_locust.contract.warm_up import parse_warm_up
 
 ENDING_S: Final = 17.0
 """How long a supervisor needs at most to end its processes once the deadline has come, seconds."""
@@ -24,7 +26,8 @@ class PlannedStage(TypedDict):
     """A stage of the load."""
 
     name: str  # warm-up, measured or cool-down
-    planned_s: float | None  # seconds; None where it lasts until all users have ended
+    planned_s: float | None  # seconds; None where it lasts until all users have ended, or the load is stationary
+    limit_s: NotRequired[float]  # of a warm-up that ends when the load is stationary, seconds
 
 
 class PlannedArrivalStage(TypedDict):
@@ -80,10 +83,12 @@ def run_plan(
     `load` is the plan that `zk-locust resolve-plan` prints, `workers` the number of workers of each load host.
     `members` are the inventory's; where it has none, those of the connect string stand in.
     """
-    warm_up_s = float(load["warmup_s"])
+    of_load = parse_warm_up(load["warmup"])
     # In an open loop, users start in the warm-up, whatever its length: the measured stage begins after it.
-    has_warm_up = warm_up_s > 0 or load.get("arrival") is not None
-    warm_up: list[PlannedStage] = [{"name": "warm-up", "planned_s": warm_up_s}] if has_warm_up else []
+    has_warm_up = of_load.limit_s > 0 or load.get("arrival") is not None
+    warm_up: list[PlannedStage] = [{"name": "warm-up", "planned_s": of_load.planned_s}] if has_warm_up else []
+    if of_load.automatic:
+        warm_up[0]["limit_s"] = of_load.limit_s
     numbers = {host: int(count) for host, count in workers.items() if int(count)}
     return {
         "scenario": str(load["name"]),

@@ -6,7 +6,7 @@ itself (a user of another kind, a locustfile) is recorded as it is fired.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from itertools import compress
 from typing import Any, Final, Protocol
 
@@ -178,6 +178,8 @@ class Recording:
     def __init__(self, listeners: list[Any], clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
         self.clock_ns = clock_ns
         self.running: set[Running] = set()
+        self.sent: MutableSequence[int] | memoryview[int] = [0]
+        """One number: how many operations timers have begun."""
         self.interval_ends_ns = NEVER_NS
         self.listeners = listeners
         self.own_listeners: list[Any] = []

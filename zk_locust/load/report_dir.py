@@ -12,6 +12,7 @@ from typing import Any, Final
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameters import PARAMETERS, WEB
 from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, FIGURES, HISTOGRAMS, MANIFEST, METRICS, STATS
+from zk_locust.contract.warm_up import parse_warm_up
 from zk_locust.load.stages import plan_of
 
 FILES: Final[dict[str, str]] = {
@@ -81,7 +82,7 @@ class ReportDir:
                 "locustfile": self._environment.locustfile,
                 "users": options.num_users,
                 "spawn_rate": options.spawn_rate,
-                "warmup_s": getattr(options, "warm_up", 0.0),
+                "warmup": str(parse_warm_up(getattr(options, "warm_up", None) or 0.0)),
                 "run_time_s": plan.measured_s if plan is not None else None,
                 "parameters": {
                     p.name: value

@@ -1,6 +1,7 @@
 """The plan of a load: its stages, and how they begin and end on every process.
 
-A load has the stages `warm-up` (only with `--warm-up`), `measured` and `cool-down`. The master, or the one process of
+A load has the stages `warm-up` (only with `--warm-up`), `measured` and `cool-down`. An automatic warm-up ends by the
+rule of `zk_locust.load.stationary`, which the series of `locust_extra` feeds. The master, or the one process of
 a local Locust, begins each stage and tells the workers. `stage_changed` fires on every process, so that recorded
 figures can be marked with their stage.
 
@@ -24,7 +25,10 @@ from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner
 from locust.stats import RequestStats, StatsEntry
 
 from zk_locust.contract.arrival import START_AHEAD_S, Arrival
+from zk_locust.contract.events import LIMIT_REACHED, STATIONARY, WARM_UP_ENDED
+from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
+from zk_locust.contract.warm_up import WarmUp, parse_warm_up
 from zk_locust.load.locust_internals import (
     have_patience_with_master,
     have_patience_with_workers,
@@ -32,6 +36,7 @@ from zk_locust.load.locust_internals import (
 )
 from zk_locust.load.offered import OfferedCounts
 from zk_locust.load.open_loop import LeadingOpenLoop, WorkerOpenLoop, arrival_of
+from zk_locust.load.stationary import Stationarity
 
 STAGE_FIELD: Final = "zk_locust_stage"
 _STAGE_MESSAGE: Final = "zk_locust_stage"
@@ -76,11 +81,12 @@ def plan_of(environment: Any) -> "LoadPlan | None":
 
 def _first_stage(environment: Any) -> str:
     # In an open loop, the measured stage begins with the first due operation, when all users have been started.
-    return WARM_UP if _warm_up_s(environment) > 0 or arrival_of(environment) is not None else MEASURED
+    has_warm_up = _warm_up_of(environment).limit_s > 0 or arrival_of(environment) is not None
+    return WARM_UP if has_warm_up else MEASURED
 
 
-def _warm_up_s(environment: Any) -> float:
-    return float(getattr(environment.parsed_options, "warm_up", 0.0) or 0.0)
+def _warm_up_of(environment: Any) -> WarmUp:
+    return parse_warm_up(getattr(environment.parsed_options, "warm_up", None) or 0.0)
 
 
 class WorkerStages:
@@ -158,6 +164,9 @@ class LoadPlan:
         self._measured_s: float | None = None
         self._measured_until: float | None = None
         self._warm_until: float | None = None
+        self._warm_up_over = Event()
+        self._warm_from_s = 0.0
+        self._stationarity: Stationarity | None = None
         self._take_over_run_time()
         self._walking: Any = None
         self._noting: Any = None
@@ -185,8 +194,21 @@ class LoadPlan:
         """Let the measured stage be no longer than this, whatever `--run-time` says. Call it before a test starts."""
         self._measured_s = seconds if self._run_time_s is None else min(seconds, self._run_time_s)
 
+    def see_interval(self, stage: str, start_s: float, length_s: float, operations: LatencyHistogram) -> None:
+        """Take a complete interval of the series: it may end an automatic warm-up.
+
+        `start_s` counts from the start of the stage. `operations` are those of all workers.
+        """
+        rule = self._stationarity
+        # Users were still starting in an interval that began before the warm-up counts.
+        if rule is None or stage != WARM_UP or start_s < self._warm_from_s or self._warm_up_over.is_set():
+            return
+        rule.take(length_s, operations)
+        if rule.reached:
+            self._warm_up_over.set()
+
     def time_left_s(self) -> float | None:
-        """Return how long the load still takes, seconds; None where it has no planned end, or is not running."""
+        """Return how long the load still takes at most, seconds; None where it has no planned end or is not running."""
         now = time.perf_counter()
         if self._measured_until is not None:
             return max(0.0, self._measured_until - now)
@@ -201,6 +223,8 @@ class LoadPlan:
         self._measured_until = self._warm_until = None
         self._stopped_workers.clear()
         self._walking = None
+        self._stationarity = None
+        self._warm_up_over.clear()
         self._arrival = arrival = self._open_loop.prepare()
         if arrival is not None and arrival.length_s is not None:
             self._measured_s = min(arrival.length_s, self._measured_s or arrival.length_s)
@@ -208,7 +232,7 @@ class LoadPlan:
         self._summary_stage = first
         if first == WARM_UP:
             ahead_s = 0.0 if arrival is None else START_AHEAD_S
-            self._warm_until = time.perf_counter() + self._ramp_s() + ahead_s + _warm_up_s(self._environment)
+            self._warm_until = time.perf_counter() + self._ramp_s() + ahead_s + _warm_up_of(self._environment).limit_s
         self._enter(first, self._measured_s if first == MEASURED else None)
         if first == MEASURED and self._measured_s:
             self._walking = gevent.spawn(self._measure, self._measured_s)
@@ -224,13 +248,16 @@ class LoadPlan:
             self._walking = gevent.spawn(self._warm_up)
 
     def _warm_up(self) -> None:
-        warm_up_s = _warm_up_s(self._environment)
-        if self._arrival is None:
-            begins_s = time.perf_counter() + warm_up_s
-        else:
-            begins_s = self._open_loop.start(warm_up_s, self._measured_s) + warm_up_s
-        self._warm_until = begins_s
-        if self._stopping.wait(max(0.0, begins_s - time.perf_counter())):
+        began_s, warm_up = time.perf_counter(), _warm_up_of(self._environment)
+        if self._arrival is not None:
+            began_s = self._open_loop.start(warm_up.planned_s, self._measured_s)
+        begins_s = self._warm_until = began_s + warm_up.limit_s
+        self._warm_from_s = began_s - self._stage_began_s
+        self._stationarity = Stationarity() if warm_up.automatic else None
+        self._warm_up_over.wait(max(0.0, begins_s - time.perf_counter()))
+        if self._stationarity is not None and not self._stopping.is_set():
+            begins_s = self._end_automatic_warm_up(self._stationarity, began_s)
+        if self._stopping.is_set():
             return
         if self._arrival is None:
             begins_s = time.perf_counter()
@@ -244,6 +271,18 @@ class LoadPlan:
         if self._measured_s:
             self._measure(self._measured_s, begins_s)
 
+    def _end_automatic_warm_up(self, rule: Stationarity, began_s: float) -> float:
+        """Say why the warm-up ends, and return when the measured stage begins."""
+        now = time.perf_counter()
+        self._say_why_warm_up_ends(rule, now - began_s)
+        if self._arrival is None:
+            return now
+        # Workers must hear of it before.
+        self._warm_until = now + START_AHEAD_S
+        self._open_loop.plan_measured_stage(self._warm_until, self._measured_s)
+        self._stopping.wait(START_AHEAD_S)
+        return self._warm_until
+
     def _note_arrival_stages(self, arrival: Arrival, begins_s: float) -> None:
         for number, stage in enumerate(arrival.stages, 1):
             gevent.sleep(max(0.0, begins_s - time.perf_counter()))
@@ -254,6 +293,19 @@ class LoadPlan:
                 detail=str(stage),
             )
             begins_s += stage.length_s or 0.0
+
+    def _say_why_warm_up_ends(self, rule: Stationarity, lasted_s: float) -> None:
+        if self._warm_up_over.is_set():
+            subject, detail = (
+                STATIONARY,
+                f"rate, p50 and p99 are stationary, {lasted_s:.1f} s after all users had started",
+            )
+        elif getattr(self._environment.parsed_options, "stats_collect", 0.0):
+            subject, detail = LIMIT_REACHED, f"not stationary within {lasted_s:.0f} s: {rule.why_not}"
+        else:
+            subject, detail = LIMIT_REACHED, f"no statistics are recorded, so it lasted {lasted_s:.0f} s"
+        logger.info("The warm-up ends: %s", detail)
+        happened.fire(environment=self._environment, event=WARM_UP_ENDED, subject=subject, detail=detail)
 
     def _measure(self, measured_s: float, began_s: float | None = None) -> None:
         began_s = time.perf_counter() if began_s is None else began_s
@@ -316,6 +368,7 @@ class LoadPlan:
             self._stopped.wait((self._environment.stop_timeout or 0) + _STOP_GRACE_S)
             return
         self._stopping.set()
+        self._warm_up_over.set()
         if self._noting is not None:
             self._noting.kill()
         if not self._is_master:

@@ -142,6 +142,7 @@ class LocustTimer:
         if not self._failures_only:
             self._recording = recording = recording_of(settings.events or _latest.events or locust.events)
             recording.running.add(self)
+            recording.sent[0] += 1
         self._sent_ns = time.perf_counter_ns()
         return self
 

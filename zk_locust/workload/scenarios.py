@@ -5,10 +5,10 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
@@ -29,14 +29,17 @@ from zk_locust.contract.parameters import (
     parameter_of,
     showable,
 )
-from zk_locust.contract.protection import remedy_for_run, unprotected
+from zk_locust.contract.protection import client_of_scenario, remedy_for_run, unprotected
 from zk_locust.contract.request_size import DEFAULT_MAX_BUFFER_BYTES, largest_value_bytes
 from zk_locust.contract.run_plan import deadline_s, lease_s
 from zk_locust.contract.secrets import kind_of
+from zk_locust.contract.warm_up import WarmUp, parse_warm_up
 from zk_locust.load.sequence_length import sequence_length_s
 from zk_locust.workload.reading import read_workload, workload_text
 from zk_locust.workload.specification import Workload, size_of_all
 from zk_locust.workload.values import mean_size
+
+Parsed = TypeVar("Parsed")
 
 LOCUSTFILES: Final = Path(__file__).parents[1] / "locustfiles"
 
@@ -66,8 +69,9 @@ class Plan:
     """A load that can be run.
 
     `parameters` are all that are in force, defaults too, without secrets. `environment` are those that were given, and
-    `secret_environment` the secret ones among them. `arrival` is what an open loop is to do, as the manifest has it.
-    `notes` and `warnings` are for the user, before the load starts.
+    `secret_environment` the secret ones among them. `warmup` is a duration with its unit, or `auto:` and the limit;
+    `warmup_s` is the duration, or the limit. `arrival` is what an open loop is to do, as the manifest has it. `notes`
+    and `warnings` are for the user, before the load starts.
     """
 
     name: str
@@ -76,6 +80,7 @@ class Plan:
     locustfile: str
     users: int
     spawn_rate: float
+    warmup: str
     warmup_s: float
     run_time_s: float
     parameters: dict[str, Value]
@@ -92,7 +97,8 @@ class Plan:
 
         `preparation_s` of that is the most that filling and removing a workload's tree may take.
         """
-        ahead_s = 0.0 if self.arrival is None else START_AHEAD_S
+        automatic = parse_warm_up(self.warmup).automatic
+        ahead_s = 0.0 if self.arrival is None else START_AHEAD_S * (2 if automatic else 1)
         return self.preparation_s + self.users / self.spawn_rate + ahead_s + self.warmup_s + self.run_time_s
 
     @property
@@ -105,15 +111,19 @@ class Plan:
         ]
 
 
-def _duration_s(value: object) -> float:
+def _parsed(parse: Callable[[str | float], Parsed], value: object) -> Parsed:
     try:
-        return parse_duration_ms(value if isinstance(value, (int, float)) else str(value), "s") / 1000
+        return parse(value if isinstance(value, (int, float)) else str(value))
     except ValueError as error:
         raise ValueError(str(error).partition("] ")[2]) from None
 
 
+def _warm_up(value: object) -> WarmUp:
+    return _parsed(parse_warm_up, value)
+
+
 def _run_time_s(value: object) -> float:
-    seconds = _duration_s(value)
+    seconds = _parsed(parse_duration_ms, value) / 1000
     if seconds < 1 or seconds % 1:
         raise ValueError("Locust measures for whole seconds, one at least; write e.g. 30s")
     return seconds
@@ -122,7 +132,7 @@ def _run_time_s(value: object) -> float:
 class _Settings(BaseModel):
     users: Annotated[Whole, Field(ge=1)] = 1
     spawn_rate: Annotated[Number, Field(gt=0)] = 1
-    warmup: Annotated[float, BeforeValidator(_duration_s)] = 0
+    warmup: Annotated[WarmUp, BeforeValidator(_warm_up)] = WarmUp()
     run_time: Annotated[float, BeforeValidator(_run_time_s)] = 1
 
 
@@ -179,8 +189,9 @@ def resolve_plan(
             problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
     settings = _settings(merged, source, problems)
     parameters = _parameters(content.get("parameters"), overrides.get("parameters"), owned, problems)
-    client = str(parameters.get("client", parameter_of("client").default))
-    if problem := unprotected(client, [name for name, value in parameters.items() if value]):
+    set_parameters = [name for name, value in parameters.items() if value]
+    client = str(parameters.setdefault("client", client_of_scenario(set_parameters)))
+    if problem := unprotected(client, set_parameters):
         remedy = remedy_for_run(showable(overrides.get("parameters")))
         problems.append(f"benchmark_parameters.client [{client}]: {problem}; {remedy}")
     if max_buffer_bytes is not None and max_buffer_bytes != DEFAULT_MAX_BUFFER_BYTES:
@@ -220,7 +231,8 @@ def resolve_plan(
         locustfile=str(locustfile),
         users=settings["users"],
         spawn_rate=settings["spawn_rate"],
-        warmup_s=settings["warmup"],
+        warmup=str(settings["warmup"]),
+        warmup_s=settings["warmup"].limit_s,
         run_time_s=settings["run_time"],
         parameters={
             name: parameter_of(name).with_unit(value)
@@ -249,7 +261,8 @@ def _settings(given: Mapping[str, Any], source: Mapping[str, str], problems: lis
     """Convert the settings that are given; `source` says where each was set."""
     wanted = {key: given[key] for key in _SETTINGS if key in given}
     try:
-        return _Settings.model_validate(wanted).model_dump(exclude_unset=True)
+        valid = _Settings.model_validate(wanted)
+        return {key: getattr(valid, key) for key in valid.model_fields_set}
     except ValidationError as error:
         wrong = {str(each["loc"][0]): each for each in error.errors(include_url=False)}
     problems += [

@@ -21,7 +21,7 @@ HOSTVARS: dict[str, dict[str, Any]] = {
     "zk3": {},
 }
 PLAN: dict[str, Any] = {
-    "users": 32, "spawn_rate": 16.5, "run_time_s": 20.0, "warmup_s": 5.0, "planned_s": 27.0, "deadline_s": 67.0,
+    "users": 32, "spawn_rate": 16.5, "run_time_s": 20.0, "warmup": "5s", "planned_s": 27.0, "deadline_s": 67.0,
     "parameters": {"client": "kazoo"}, "environment": {"ZK_LOCUST_VAL_SIZE": "8"},
 }  # fmt: skip
 
@@ -96,7 +96,7 @@ def test_the_master_has_the_load_and_the_parameters_the_workers_none() -> None:
     ]  # fmt: skip
     environment = master["environment"]
     assert environment["ZK_LOCUST_VAL_SIZE"] == "8"
-    assert environment["ZK_LOCUST_WARM_UP"] == "5.0s"
+    assert environment["ZK_LOCUST_WARM_UP"] == "5s"
     assert worker["environment"] == {"ZK_LOCUST_WORKER_NAME": "load1/worker-1"}
     assert (flags(worker)["--master-host"], flags(worker)["--master-port"]) == ("10.0.0.9", "5557")
 

@@ -67,6 +67,7 @@ def test_a_sound_scenario(tmp_path: Path) -> None:
     assert plan.planned_s == 8 / 4 + 5 + 60
     assert plan.locustfile == str(LOCUSTFILES / "locust_set.py")
     assert plan.environment == {
+        "ZK_LOCUST_CLIENT": "native",
         "LOCUST_EXTRA_STATS_COLLECT": "1000.0",
         "ZK_LOCUST_ZK_METRICS_COLLECT": "1000.0",
         "ZK_LOCUST_VAL_SIZE": "64",
@@ -82,6 +83,39 @@ def test_the_inventory_wins_over_the_scenario_and_parameters_are_laid_over(tmp_p
     plan = plan_of(tmp_path, overrides)
     assert (plan.users, plan.run_time_s) == (100, 30.0)
     assert [plan.parameters[name] for name in ("val-size", "key-size", "min-wait")] == [1, 4, "10ms"]
+
+
+@pytest.mark.parametrize(
+    ("warmup", "text", "limit_s"), [("auto", "auto:60s", 60), ("auto:2m", "auto:120s", 120), (7, "7s", 7), (0, "0s", 0)]
+)
+def test_the_times_of_the_plan_count_the_limit_of_the_warm_up(
+    tmp_path: Path, warmup: object, text: str, limit_s: float
+) -> None:
+    for plan in (plan_of(tmp_path, warmup=warmup), plan_of(tmp_path, {"warmup": warmup})):
+        assert (plan.warmup, plan.warmup_s, plan.planned_s) == (text, limit_s, 8 / 4 + limit_s + 60)
+        printed = plan_as_json(plan, [])["plan"]
+        assert printed["deadline_s"] == plan.planned_s + 40
+        assert json.loads(json.dumps(printed))["warmup"] == text
+
+
+@pytest.mark.parametrize(
+    ("given", "client"),
+    [
+        ({}, "native"),
+        ({"kazoo-timeout-s": 5, "digest-credential": "a:b", "kazoo-tls": False}, "native"),
+        ({"client": "kazoo"}, "kazoo"),
+        ({"kazoo-tls": True}, "kazoo"),
+        ({"kazoo-tls-ca": "/etc/ca.pem"}, "kazoo"),
+        ({"kazoo-sasl-options": '{"mechanism": "GSSAPI"}'}, "kazoo"),
+        ({"kazoo-handler": "gevent-fast"}, "kazoo"),
+        ({"kazoo-create-client": "mine:make"}, "kazoo"),
+    ],
+)
+def test_a_scenario_that_names_no_client_drives_native_unless_it_sets_what_only_kazoo_has(
+    tmp_path: Path, given: dict[str, object], client: str
+) -> None:
+    for plan in (plan_of(tmp_path, parameters=given), plan_of(tmp_path, {"parameters": given})):
+        assert (plan.parameters["client"], plan.environment["ZK_LOCUST_CLIENT"]) == (client, client)
 
 
 def test_a_scenario_is_found_by_name_and_by_path(tmp_path: Path) -> None:
@@ -136,7 +170,11 @@ def test_a_file_that_is_no_text_is_a_problem(tmp_path: Path) -> None:
     [
         *[("users", value, "not a whole number from 1") for value in (0, -1, 1.5, "many", True, "²", [8])],
         *[("spawn_rate", value, "not a number of users each second") for value in (0, -1, "fast", True, "nan", "inf")],
-        *[("warmup", value, "not a duration; write e.g. 500ms") for value in ("soon", -1, True, "5 parsecs")],
+        *[
+            ("warmup", value, "not a duration; write e.g. 500ms")
+            for value in ("soon", -1, True, "5 parsecs", "auto 9s")
+        ],
+        ("warmup", "auto:5s", "write a limit of more than 12s, e.g. auto:60s"),
         *[("run_time", value, "not a duration") for value in ("", "-5s", "inf", [5])],
         *[("run_time", value, "measures for whole seconds, one at least") for value in (0, "500ms", 0.5, "2500ms")],
         ("locustfile", "locust_st.py", "did you mean locust_set.py?"),
@@ -219,6 +257,9 @@ def test_the_refusal_of_an_unprotected_load_prints_what_to_add(tmp_path: Path, s
     of_scenario = {"client": "native", "val-size": 64}
     name = "quick" if scenario_name == "quick" else str(scenario(tmp_path, parameters=of_scenario))
     asked: dict[str, Any] = {"hosts": "zk1:2281,zk2:2281", "kazoo-tls": True, "kazoo-tls-ca": "/etc/ca.pem"}
+    if scenario_name == "quick":  # it names no client
+        assert resolve_plan(name, SCENARIOS, {"parameters": asked})[1] == []
+        asked["client"] = "native"
     _, problems = resolve_plan(name, SCENARIOS, {"parameters": asked})
     (problem,) = problems
     said = re.search(r"add (-e .*) to the command", problem)
@@ -226,7 +267,7 @@ def test_the_refusal_of_an_unprotected_load_prints_what_to_add(tmp_path: Path, s
     option, value = shlex.split(said[1])
     assert option == "-e"
     added = yaml.safe_load(value)
-    assert added == {"benchmark_parameters": {"client": "kazoo"} | asked}, "-e replaces the inventory's, all of it"
+    assert added == {"benchmark_parameters": asked | {"client": "kazoo"}}, "-e replaces the inventory's, all of it"
     assert resolve_plan(name, SCENARIOS, {"parameters": added["benchmark_parameters"]})[1] == []
 
 

@@ -21,6 +21,7 @@ from fleet.run_record import close_record, note_phase, open_record, read, run_id
 from lab.places import PROJECT
 from playbooks.action_plugins.run_record import ActionModule
 from zk_locust.contract.run_files import CONTROLLER, MANIFEST, UNFINISHED
+from zk_locust.contract.run_plan import run_plan
 
 STARTED = datetime(2026, 11, 24, 3, 15, 7, 999999, tzinfo=UTC)
 
@@ -229,7 +230,7 @@ def test_what_hosts_have_told_is_noted_as_plain_text(folder: Path) -> None:
 
 def test_the_plan_is_noted_with_what_was_measured_before_the_load(folder: Path) -> None:
     load = {
-        "name": "quick", "locustfile": "/kit/locust_get.py", "users": 8, "spawn_rate": 4.0, "warmup_s": 5.0,
+        "name": "quick", "locustfile": "/kit/locust_get.py", "users": 8, "spawn_rate": 4.0, "warmup": "5s",
         "run_time_s": 30.0, "parameters": {"client": "kazoo"}, "planned_s": 37.0, "deadline_s": 77.0, "lease_s": 997.0,
         "members": [{"name": "10.0.0.1:2181", "address": "10.0.0.1", "client_port": 2181}],
     }  # fmt: skip
@@ -262,6 +263,16 @@ def test_the_plan_is_noted_with_what_was_measured_before_the_load(folder: Path) 
     }
     assert manifest["hosts"] == {"load1": {"clock_offset_ms": 1.5, "clock_error_ms": 0.2}}
     assert set(manifest["scenario"]) == set(load) - {"members", "deadline_s", "lease_s"}
+
+
+def test_the_plan_says_that_a_warm_up_is_automatic() -> None:
+    load = {
+        "name": "quick", "locustfile": "locust_get.py", "users": 8, "spawn_rate": 4.0, "warmup": "auto:90s",
+        "run_time_s": 30.0, "parameters": {"client": "native"}, "deadline_s": 162.0, "members": [],
+    }  # fmt: skip
+    plan = run_plan(load, {"load1": 1}, [], ["zk1"])
+    assert plan["stages"][0] == {"name": "warm-up", "planned_s": None, "limit_s": 90.0}
+    assert run_plan(load | {"warmup": "0s"}, {"load1": 1}, [], ["zk1"])["stages"][0]["name"] == "measured"
 
 
 def test_check_mode_notes_nothing_and_opens_nothing(results: Path, folder: Path) -> None:

@@ -190,6 +190,19 @@ def test_what_is_not_of_the_run_is_a_reason(
     assert text(found, event).count(subject) == 1
 
 
+@pytest.mark.parametrize(("subject", "expected"), [("stationary", {}), ("limit-reached", {"warm-up-limit": "note"})])
+def test_a_warm_up_that_reached_its_limit_is_a_note(tmp_path: Path, subject: str, expected: dict[str, str]) -> None:
+    stages = [{"name": "warm-up", "planned_s": None, "limit_s": 60.0}, {"name": "measured", "planned_s": 30.0}]
+    run = Synthetic(plan={"stages": stages}).write(tmp_path / "run")
+    why = "not stationary within 60 s: the p99 changes by -40% over 10 windows"
+    with (run / "events.csv").open("a", newline="") as file:
+        csv.writer(file).writerow(["2026-01-01T00:00:00+00:00", "master", "warm-up-ended", subject, why])
+    found = load_run(run).verdict
+    assert (found.verdict, rules(found)) == ("valid", expected)
+    if expected:
+        assert why in text(found, "warm-up-limit")
+
+
 def test_a_worker_lost_after_the_measured_stage_is_a_note(tmp_path: Path) -> None:
     found = judged(tmp_path, worker_lost_at_s=36)
     assert (found.verdict, rules(found)) == ("valid", {"worker-lost": "note"})
@@ -304,7 +317,7 @@ def test_much_waiting_for_a_core_leaves_nothing_to_conclude(tmp_path: Path) -> N
     assert (found.verdict, rules(found)) == ("inconclusive", {"cpu-wait": "inconclusive"})
 
 
-def test_a_stall_without_any_success_is_a_note(tmp_path: Path) -> None:
+def test_a_stall_without_any_success_is_inconclusive(tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     stats, distributions = run / "locust-stats.csv", run / "locust-distrib.jsonl"
     lines = [json.loads(line) for line in distributions.read_text().splitlines()]
@@ -326,7 +339,7 @@ def test_a_stall_without_any_success_is_a_note(tmp_path: Path) -> None:
         writer.writeheader()
         writer.writerows(rows)
     found = load_run(run).verdict
-    assert (found.verdict, rules(found)) == ("valid", {"stalls": "note"})
+    assert (found.verdict, rules(found)) == ("inconclusive", {"stalls": "inconclusive"})
     assert "1 of 30 measured intervals, the first at 18 s" in text(found, "stalls")
 
 

@@ -1,0 +1,185 @@
+"""An automatic warm-up: its text, and how the plan of a load ends it."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
+import gevent
+import pytest
+from locust.env import Environment
+from locust.event import Events
+
+from zk_locust.contract.histogram import LatencyHistogram
+from zk_locust.contract.warm_up import WarmUp, parse_warm_up
+from zk_locust.load import stages
+from zk_locust.load.stages import LoadPlan, happened, stage_changed
+from zk_locust.load.stationary import IN_A_ROW, WINDOWS
+
+ENOUGH = WINDOWS + IN_A_ROW - 1
+
+
+@pytest.mark.parametrize(
+    ("value", "found", "text"),
+    [
+        (0, WarmUp(0.0), "0s"),
+        (5.5, WarmUp(5.5), "5.5s"),
+        ("30", WarmUp(30.0), "30s"),
+        ("1m30s", WarmUp(90.0), "90s"),
+        ("auto", WarmUp(60.0, automatic=True), "auto:60s"),
+        (" auto ", WarmUp(60.0, automatic=True), "auto:60s"),
+        ("auto:120s", WarmUp(120.0, automatic=True), "auto:120s"),
+        ("auto:2m", WarmUp(120.0, automatic=True), "auto:120s"),
+        ("auto:90", WarmUp(90.0, automatic=True), "auto:90s"),
+    ],
+)
+def test_a_warm_up_is_a_time_or_automatic(value: str | float, found: WarmUp, text: str) -> None:
+    assert parse_warm_up(value) == found
+    assert str(found) == text
+    assert parse_warm_up(text) == found
+    assert found.planned_s == (None if found.automatic else found.limit_s)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "soon", "automatic", "Auto", "auto 120s", "auto120s", "auto:", "auto:auto", "auto:-5s", ":5s", True, -1],
+)
+def test_what_is_neither_is_refused_with_what_to_write(value: str | float) -> None:
+    with pytest.raises(ValueError, match=r"is not a duration; write e.g. 500ms, 30s.* auto, or auto:120s") as refused:
+        parse_warm_up(value)
+    assert str(refused.value).startswith(f"[{value}] ")
+
+
+@pytest.mark.parametrize("value", ["auto:0s", "auto:500ms", "auto:12s"])
+def test_a_limit_that_no_load_could_stay_below_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match=r"write a limit of more than 12s, e.g. auto:60s, or a fixed time"):
+        parse_warm_up(value)
+
+
+class Load:
+    """The plan of a load without users. `told` has the stages and events that it has fired."""
+
+    def __init__(self, **options: Any) -> None:
+        defaults = {"warm_up": "auto", "stats_collect": 1000.0, "num_users": 1, "spawn_rate": 1, "run_time": None}
+        parsed: Any = SimpleNamespace(**defaults | options)
+        self.environment = Environment(events=Events(), parsed_options=parsed)
+        self.told: list[tuple[str, str]] = []
+        self.plan = LoadPlan(self.environment, Mock())
+        stage_changed.add_listener(self._on_stage)
+        happened.add_listener(self._on_happened)
+
+    def close(self) -> None:
+        self.plan.on_test_stopping()
+        stage_changed.remove_listener(self._on_stage)
+        happened.remove_listener(self._on_happened)
+
+    def start(self) -> None:
+        self.plan.on_test_start()
+        self.plan.on_spawning_complete()
+        gevent.sleep(0)
+
+    def record(self, counts: list[int], *, first_s: float = 0.5, stage: str = "warm-up") -> None:
+        for number, count in enumerate(counts):
+            operations = LatencyHistogram()
+            for value in range(count):
+                operations.record(1000 + value)
+            self.plan.see_interval(stage, first_s + number, 1.0, operations)
+        gevent.sleep(0.01)
+
+    def _on_stage(self, environment: Any, stage: str, **_: Any) -> None:
+        if environment is self.environment:
+            self.told.append(("stage", stage))
+
+    def _on_happened(self, environment: Any, event: str, subject: str, detail: str) -> None:
+        if environment is self.environment:
+            self.told.append((f"{event} {subject}", detail))
+
+
+@pytest.fixture
+def load() -> Iterator[Load]:
+    load = Load()
+    yield load
+    load.close()
+
+
+def test_the_measured_stage_begins_when_the_load_is_stationary(load: Load) -> None:
+    load.start()
+    load.record([100] * (ENOUGH - 1))
+    assert load.told == [("stage", "warm-up")]
+    load.record([100])
+    warm_up, (event, detail), measured = load.told
+    assert (warm_up, event, measured) == (
+        ("stage", "warm-up"), "warm-up-ended stationary", ("stage", "measured"),
+    )  # fmt: skip
+    assert detail.startswith("rate, p50 and p99 are stationary, 0.")
+
+
+def test_what_ran_while_users_were_starting_does_not_count(load: Load) -> None:
+    load.plan.on_test_start()
+    load.record([100] * 5)
+    gevent.sleep(0.05)
+    load.plan.on_spawning_complete()
+    gevent.sleep(0)
+    load.record([100] * ENOUGH, first_s=-20.0)
+    load.record([100] * ENOUGH, stage="cool-down")
+    load.record([100] * (ENOUGH - 1))
+    assert load.told == [("stage", "warm-up")]
+    load.record([100])
+    assert load.told[-1] == ("stage", "measured")
+
+
+@pytest.mark.parametrize(
+    ("counts", "stats_collect", "said"),
+    [
+        ([100 + 10 * n for n in range(WINDOWS)], 1000.0, "not stationary within 0 s: the rate changes by +62%"),
+        ([100] * 3, 1000.0, "not stationary within 0 s: only 3 of 10 windows are recorded"),
+        ([], 0.0, "no statistics are recorded, so it lasted 0 s"),
+    ],
+)
+def test_at_its_limit_the_warm_up_ends_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, counts: list[int], stats_collect: float, said: str
+) -> None:
+    monkeypatch.setattr(stages, "_warm_up_of", lambda _: WarmUp(0.2, automatic=True))
+    load = Load(stats_collect=stats_collect)
+    load.start()
+    load.record(counts)
+    gevent.sleep(0.4)
+    load.close()
+    assert [name for name, _ in load.told] == ["stage", "warm-up-ended limit-reached", "stage"]
+    assert load.told[1][1].startswith(said)
+
+
+def test_a_load_that_is_stopped_in_its_warm_up_has_no_measured_stage(load: Load) -> None:
+    load.start()
+    load.plan.on_test_stopping()
+    gevent.sleep(0.01)
+    assert load.told == [("stage", "warm-up")]
+
+
+def test_a_fixed_warm_up_says_nothing() -> None:
+    load = Load(warm_up=0.05)
+    load.start()
+    load.record([100] * ENOUGH)
+    assert load.told == [("stage", "warm-up")]
+    gevent.sleep(0.1)
+    load.close()
+    assert load.told == [("stage", "warm-up"), ("stage", "measured")]
+
+
+def test_a_second_test_of_the_process_warms_up_anew(load: Load) -> None:
+    for _ in range(2):
+        load.start()
+        gevent.sleep(0.01)
+        assert load.told[-1] == ("stage", "warm-up")
+        load.record([100] * ENOUGH)
+        load.plan.on_test_stopping()
+    assert [name for name, _ in load.told] == ["stage", "warm-up-ended stationary", "stage"] * 2
+
+
+def test_the_time_that_is_left_counts_the_limit() -> None:
+    load = Load(warm_up="auto:100s", run_time=30.0)
+    load.plan.on_test_start()
+    left_s = load.plan.time_left_s()
+    load.close()
+    assert left_s is not None
+    assert 125 < left_s < 132
