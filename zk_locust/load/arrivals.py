@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypedDict
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import gevent
 from gevent.event import Event
@@ -187,6 +187,12 @@ def _no_counts(stage: str) -> StageCounts:
 
 
 _arrivals: "WeakKeyDictionary[Any, Arrivals]" = WeakKeyDictionary()
+_led: "WeakSet[Any]" = WeakSet()
+
+
+def expect_open_loop(environment: Any) -> None:
+    """Let users have an open loop: something here starts it. Without that, a user would wait for ever."""
+    _led.add(environment)
 
 
 def arrivals_of(environment: Any) -> Arrivals | None:
@@ -206,6 +212,6 @@ def open_loop(environment: Any, queue: int | None) -> Arrivals | None:
 
 def arrivals_for_user(environment: Any, queue: int | None) -> Arrivals | None:
     """Return the arrivals of this process; make them where they are not there yet."""
-    if queue is not None and environment not in _arrivals:
+    if queue is not None and environment in _led and environment not in _arrivals:
         _arrivals[environment] = Arrivals(queue)
     return _arrivals.get(environment)

@@ -329,7 +329,8 @@ def is_stopping(user: Any) -> bool:
 def user_of(greenlet: Any) -> User | None:
     """Return the user that this greenlet runs, if it runs one. It is forgotten once the greenlet is killed."""
     arguments = getattr(greenlet, "args", None)  # Locust finds it in the same way
-    return arguments[0] if arguments and isinstance(arguments[0], User) else None
+    user = arguments[0] if arguments else None
+    return user if isinstance(user, User) and user._greenlet is greenlet else None
 
 
 def begin_waiting(user: User) -> bool:

@@ -14,7 +14,7 @@ import gevent
 from zk_locust.contract.arrival import FASTEST_S, START_AHEAD_S, Arrival, carries
 from zk_locust.contract.options import Options
 from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
-from zk_locust.load.arrivals import Arrivals, arrivals_of, open_loop
+from zk_locust.load.arrivals import Arrivals, arrivals_of, expect_open_loop, open_loop
 from zk_locust.load.master_clock import MasterClock, tell_time
 from zk_locust.load.offered import Offered, OfferedCounts
 from zk_locust.load.schedule import Schedule, Turns
@@ -36,6 +36,7 @@ class LeadingOpenLoop:
 
     def __init__(self, environment: Any, runner: Any, *, is_master: bool) -> None:
         self._environment = environment
+        expect_open_loop(environment)
         self._shares = Shares(runner) if is_master else None
         self._arrival: Arrival | None = None
         self._offered: Offered | None = None
@@ -140,9 +141,11 @@ class WorkerOpenLoop:
         self, environment: Any, runner: Any, stage: Callable[[], str], change_stage: Callable[..., None]
     ) -> None:
         self._environment = environment
+        expect_open_loop(environment)
         self._stage = stage
         self._change_stage = change_stage
         self._clock = MasterClock(runner)
+        self._prepared = False
         self._start_ns: int | None = None
         self._walking: Any = None
         runner.register_message(START_MESSAGE, self._on_start, concurrent=True)
@@ -155,6 +158,7 @@ class WorkerOpenLoop:
     def prepare(self) -> None:
         """Make ready for a load that begins."""
         arrival = arrival_of(self._environment)
+        self._prepared = True
         self._start_ns = None
         self._stop_walking()
         open_loop(self._environment, None if arrival is None else arrival.queue)
@@ -174,8 +178,8 @@ class WorkerOpenLoop:
 
     def _on_start(self, msg: Any, **_: Any) -> None:
         arrival, arrivals, told = arrival_of(self._environment), arrivals_of(self._environment), msg.data
-        if arrival is None or arrivals is None:
-            return
+        if arrival is None or arrivals is None or not self._prepared:
+            return  # this worker is late: it asks again, once it knows of the load
         start_ns = self._clock.here_ns(told["start_ns"])
         if self._stage() == COOL_DOWN or arrivals is not arrivals_of(self._environment):
             return  # the load has ended meanwhile

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from zk_locust.contract.arrival import START_AHEAD_S, Arrival, carries, parameters_of, read_arrival
+from zk_locust.contract.arrival import FASTEST_S, START_AHEAD_S, Arrival, carries, parameters_of, read_arrival
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.errors import ConfigurationError
@@ -71,7 +71,7 @@ class Plan:
     `parameters` are all that are in force, defaults too, without secrets. `environment` are those that were given, and
     `secret_environment` the secret ones among them. `warmup` is a duration with its unit, or `auto:` and the limit;
     `warmup_s` is the duration, or the limit. `arrival` is what an open loop is to do, as the manifest has it. `notes`
-    are what the user is to know before the load starts.
+    and `warnings` are for the user, before the load starts.
     """
 
     name: str
@@ -89,6 +89,7 @@ class Plan:
     preparation_s: float = 0.0
     arrival: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def planned_s(self) -> float:
@@ -242,7 +243,8 @@ def resolve_plan(
         secret_environment=secret,
         preparation_s=preparation_s,
         arrival=None if arrival is None else arrival.as_plan(),
-        notes=_notes(arrival, settings["users"], parameters),
+        notes=() if arrival is None else (_carries(arrival, settings["users"], parameters),),
+        warnings=_warnings(arrival, settings["users"], parameters, source),
     ), []
 
 
@@ -405,11 +407,17 @@ def _read_arrival(merged: Mapping[str, Any], source: Mapping[str, str], problems
     return arrival
 
 
-def _notes(arrival: Arrival | None, users: int, parameters: Mapping[str, Value]) -> tuple[str, ...]:
-    if arrival is None:
-        return ()
+def _carries(arrival: Arrival, users: int, parameters: Mapping[str, Value]) -> str:
     limit_ms = parameters.get("operation-timeout", parameter_of("operation-timeout").default)
-    return (carries(users, arrival.most_per_s, float(str(limit_ms)) / 1000),)
+    return carries(users, arrival.most_per_s, float(str(limit_ms)) / 1000)
+
+
+def _warnings(
+    arrival: Arrival | None, users: int, parameters: Mapping[str, Value], source: Mapping[str, str]
+) -> tuple[str, ...]:
+    if arrival is None or users >= arrival.most_per_s * FASTEST_S:
+        return ()
+    return (f"{source['arrival']}: {_carries(arrival, users, parameters)}; raise users, or lower the rate",)
 
 
 def _starter_kit() -> list[str]:

@@ -76,7 +76,7 @@ BAD: list[tuple[Any, str]] = [
     ({"stages": [{"rate": 0, "for": 1}]}, "arrival.stages[1].rate [0]: this is not a number of operations"),
     ({"stages": [{"form": 1, "to": 2, "for": 1}]}, "arrival.stages[1].form [1]: there is no such setting, did"),
     ({"stages": [{"from": 1, "for": 1}]}, "a stage has a rate, or from and to; write {rate: 1000, for: 30s}"),
-    ({"stages": [{"from": 1, "to": 2, "steps": 1, "for": 1}]}, "arrival.stages[1].steps [1]: this is not a whole"),
+    ({"stages": [{"from": 1, "to": 2, "steps": 1, "for": 1}]}, "steps [1]: this is not a whole number from 2 to"),
 ]  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def counts(stage: str, offered: int, dropped: int = 0, queued: int = 0, late: in
     }  # fmt: skip
 
 
-def whole_load(
+def all_shares(
     offered: Offered, stage: str, at_ns: int, *, ends: bool = True, lost: Any = frozenset()
 ) -> OfferedCounts:
     return sum(offered.at(stage, START_NS + at_ns, ends=ends, lost=lost), OfferedCounts())
@@ -59,8 +59,8 @@ def test_the_sum_is_exact_whenever_workers_come_and_go(
         if goes_ns < 3 * S:
             lost.add(number)
     for at_ns in range(S, 3 * S, S // 4):
-        whole_load(offered, MEASURED, at_ns, ends=False, lost=lost)
-    found = whole_load(offered, MEASURED, 3 * S, lost=lost)
+        all_shares(offered, MEASURED, at_ns, ends=False, lost=lost)
+    found = all_shares(offered, MEASURED, 3 * S, lost=lost)
     assert found.sent == sent
     all_due = sum(Turns(plan, w, len(workers)).skip(NEVER_NS - 1) for w in range(len(workers)))
     before = sum(Turns(plan, w, len(workers)).skip(S) for w in range(len(workers)))
@@ -71,31 +71,31 @@ def test_the_share_of_a_worker_that_never_came_is_missed() -> None:
     offered = Offered(schedule(), START_NS, 4)
     for number in range(3):
         offered.take(number, [counts(MEASURED, 500, ended=True)])
-    assert whole_load(offered, MEASURED, 3 * S) == OfferedCounts(2000, 500)
+    assert all_shares(offered, MEASURED, 3 * S) == OfferedCounts(2000, 500)
 
 
 def test_a_lost_worker_misses_what_came_due_after_its_last_report() -> None:
     offered = Offered(schedule(), START_NS, 2)
     offered.take(0, [counts(MEASURED, 1000, ended=True)])
     offered.take(1, [counts(MEASURED, 300, dropped=5, queued=7, ended=False)])
-    assert whole_load(offered, MEASURED, 3 * S, lost={1}) == OfferedCounts(2000, 700, 5, 7)
+    assert all_shares(offered, MEASURED, 3 * S, lost={1}) == OfferedCounts(2000, 700, 5, 7)
 
 
 def test_a_stage_that_ends_early_is_as_long_as_each_worker_says() -> None:
     offered = Offered(schedule(), START_NS, 2)
     offered.take(0, [counts(MEASURED, 501, ended=True)])
     offered.take(1, [counts(MEASURED, 499, late=2, ended=True)])
-    assert whole_load(offered, MEASURED, 2 * S) == OfferedCounts(1002, 2)
+    assert all_shares(offered, MEASURED, 2 * S) == OfferedCounts(1002, 2)
 
 
 def test_while_a_stage_runs_offered_follows_the_schedule() -> None:
     offered = Offered(schedule(), START_NS, 2)
     offered.take(0, [counts(WARM_UP, 500, ended=True), counts(MEASURED, 100, ended=False)])
     offered.take(1, [counts(WARM_UP, 500, ended=True), counts(MEASURED, 100, ended=False)])
-    assert whole_load(offered, WARM_UP, S // 2, ends=False).offered == 500
-    assert whole_load(offered, WARM_UP, S).offered == 1000
-    assert whole_load(offered, MEASURED, S + S // 4, ends=False) == OfferedCounts(250)
-    assert whole_load(offered, WARM_UP, S, ends=False).offered == 1000, "figures of an older stage may come late"
+    assert all_shares(offered, WARM_UP, S // 2, ends=False).offered == 500
+    assert all_shares(offered, WARM_UP, S).offered == 1000
+    assert all_shares(offered, MEASURED, S + S // 4, ends=False) == OfferedCounts(250)
+    assert all_shares(offered, WARM_UP, S, ends=False).offered == 1000, "figures of an older stage may come late"
 
 
 class Master:

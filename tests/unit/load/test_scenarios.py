@@ -518,6 +518,12 @@ def test_an_open_loop_is_in_the_plan_and_goes_to_locust_as_parameters(tmp_path: 
     assert plan.environment["ZK_LOCUST_ARRIVAL_PROCESS"] == "poisson"
     assert plan.planned_s == 8 / 4 + START_AHEAD_S + 5 + 60
     assert plan.notes[0].startswith("8 sessions carry 1,000/s only while an operation takes at most 8 ms.")
+    assert not plan.warnings
+    (warning,) = plan_of(tmp_path, {"arrival": 20_000}).warnings
+    assert warning.startswith(
+        "benchmark_arrival: 8 sessions carry 20,000/s only while an operation takes at most 400 µs."
+    )
+    assert warning.endswith("; raise users, or lower the rate")
     assert plan_of(tmp_path).arrival is None
     assert not plan_of(tmp_path).notes
 
