@@ -41,6 +41,8 @@ class LibZooKeeperClient:
     client in one thread only, and close it: it stays in memory otherwise.
     """
 
+    last_arrival_ns: Final = 0
+
     __slots__ = ("_arrival", "_callbacks", "_closed", "_credentials", "_failure", "_handle", "_hosts", "_hub", "_lib",
                  "_library", "_on", "_reopen", "settings")  # fmt: skip
 
