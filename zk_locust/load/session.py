@@ -25,7 +25,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from zk_locust.contract.options import Options
 from zk_locust.contract.parameters import WEB, add_parameters
-from zk_locust.load import own_node, run_sockets, settings_check
+from zk_locust.load import arrival_times, own_node, run_sockets, settings_check
 from zk_locust.load.bench import adopt_flags, export_bench_parameters
 from zk_locust.load.companion import Companion
 from zk_locust.load.interrupt import raise_interrupts_in_main
@@ -73,6 +73,7 @@ def on_init(environment: Any, runner: Any, web_ui: Any = None, **_: Any) -> None
         _run_one_user(environment)
     if runner is not None:
         recording_of(environment.events).fill_statistics_of(environment, runner)
+        arrival_times.tell_if_missing(environment, runner)
         _start_collectors(environment, runner, web_ui)
 
 

@@ -2,8 +2,8 @@
 
 The hub's callback for the socket is the only reader, and its watcher stays started as long as the connection lives. So
 an operation costs two system calls: its greenlet sends and switches to the hub; the callback receives and switches
-back. `recvmsg` also returns the kernel's stamp of the arrival (`arrival`). `pulse` keeps the time limits, so an operation
-allocates no timer.
+back. `recvmsg` also returns the kernel's stamp of the arrival (see `arrival`). `pulse` keeps the time limits, so an
+operation allocates no timer.
 
 ZooKeeper answers in the order of the requests (programmer's guide, "Consistency Guarantees"). So the waiters form a
 queue, and a reply must carry the xid of the first. A waiter whose greenlet was killed, or whose time is over, is
