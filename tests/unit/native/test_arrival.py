@@ -191,10 +191,11 @@ def test_a_kernel_that_refuses_stamps_is_told_once(
                 assert client.get("/a")[0] == b"value"
                 assert client.last_arrival_ns == 0
     assert told == [stamps.problem] == ["setsockopt SO_TIMESTAMPNS: Protocol not available"]
-    assert [record.getMessage() for record in caplog.records if "arrival" in record.getMessage()] == [
-        f"The kernel gives no arrival times of replies ({stamps.problem}): service time ends when the worker handles the "
-        "reply"
-    ]
+    (message,) = [record.getMessage() for record in caplog.records if "arrival" in record.getMessage()]
+    assert message == (
+        "The kernel gives no arrival times of replies (setsockopt SO_TIMESTAMPNS: Protocol not available): "
+        "service time ends when the worker handles the reply"
+    )
 
 
 def test_a_kernel_that_accepts_the_option_and_gives_no_stamps_is_told_once(
