@@ -134,13 +134,16 @@ def test_it_is_known_until_the_greenlet_waits_for_something_else() -> None:
 
 
 def test_nobody_else_takes_it_for_his_own() -> None:
-    seen: list[int] = []
+    seen: dict[NativeClient, int] = {}
+
+    def user(mine: NativeClient) -> None:
+        mine.get("/a")
+        seen[mine] = client.last_arrival_ns
+
     with FakeServer() as server, client_of(server.hosts) as client, client_of(server.hosts) as other:
-        reader = gevent.spawn(lambda: (client.get("/a"), seen.append(client.last_arrival_ns)))
-        gevent.spawn(lambda: (other.get("/a"), seen.append(client.last_arrival_ns))).join()
-        reader.join()
-        assert sorted(seen)[0] == 0
-        assert sorted(seen)[1] > 0
+        gevent.joinall([gevent.spawn(user, one) for one in (client, other)], raise_error=True)
+    assert seen[client] > 0
+    assert seen[other] == 0
 
 
 def test_an_interrupted_callback_leaves_no_arrival(hub_errors: list[object]) -> None:
