@@ -68,7 +68,7 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
             where["context"] = self.context
         self.client: LocustClient = _client(self.options, client_impl, where)
         self.timer_settings = self.client.timer_settings
-        adopt(replace(self.timer_settings, context=None))
+        adopt(replace(self.timer_settings, context=None, reply_arrived=None))
         if autostart:
             self.client.connect_at_first_use(self.connect)
             if type(self).on_start is not ZKLocust.on_start:
