@@ -178,7 +178,11 @@ def test_a_wall_clock_that_steps_between_two_replies_does_no_harm(monkeypatch: p
 
 @pytest.mark.parametrize("control", [[], [(1, 35, b"short")]], ids=["none", "malformed"])
 def test_without_a_stamp_the_arrival_is_not_known(stamps: Stamps, control: object) -> None:
-    assert arrived_ns(control) == 0
+    for _ in range(3):
+        for _ in range(999):
+            assert arrived_ns(control) == 0
+        # One that has it: most have.
+        assert arrived_ns([(1, 35, struct.pack("@ll", *divmod(time.time_ns(), 10**9)))]) > 0
     assert not stamps.problem, "the first ones may lack it"
 
 
@@ -212,7 +216,7 @@ def test_a_kernel_that_accepts_the_option_and_gives_no_stamps_is_told_once(
         for _ in range(10):
             client.get("/a")
             assert client.last_arrival_ns == 0
-    assert told == ["1000 replies had none"]
+    assert told == ["1000 replies in a row had none"]
     assert len([record for record in caplog.records if "arrival" in record.getMessage()]) == 1
 
 

@@ -21,7 +21,7 @@ CONTROL_BYTES: Final = socket.CMSG_SPACE(16)
 
 _SO_TIMESTAMPNS: Final = 35
 # The kernel begins to stamp shortly after the first socket has asked for it.
-_UNSTAMPED_AT_FIRST: Final = 1000
+_UNSTAMPED_IN_A_ROW: Final = 1000
 
 _timespec = Struct("@ll").unpack
 _wall_ns = time.time_ns
@@ -31,12 +31,15 @@ logger = logging.getLogger(__name__)
 
 
 class Stamps:
-    """Whether the kernel gives stamps. `problem` says why it does not; `on_problem` is called with it, once."""
+    """Whether the kernel gives stamps. `problem` says why it does not; `on_problem` is called with it, once.
+
+    `unstamped` counts the replies without a stamp since the last one with it.
+    """
 
     def __init__(self) -> None:
         self.problem = ""
         self.on_problem: Callable[[str], object] | None = None
-        self._unstamped = 0
+        self.unstamped = 0
 
     def request(self, sock: Any) -> None:
         """Have the kernel stamp what the socket receives."""
@@ -50,9 +53,9 @@ class Stamps:
 
     def missing(self) -> None:
         """Take note of a reply without a stamp."""
-        self._unstamped += 1
-        if self._unstamped == _UNSTAMPED_AT_FIRST:
-            self._lack(f"{_UNSTAMPED_AT_FIRST} replies had none")
+        self.unstamped += 1
+        if self.unstamped == _UNSTAMPED_IN_A_ROW:
+            self._lack(f"{_UNSTAMPED_IN_A_ROW} replies in a row had none")
 
     def _lack(self, problem: str) -> None:
         if self.problem:
@@ -84,6 +87,7 @@ def arrived_ns(control: Any) -> int:
     except StructError:
         stamps.missing()
         return 0
+    stamps.unstamped = 0
     # In this order: if the process is interrupted in between, the time is too late and never too early.
     since_ns = _wall_ns() - seconds * 1_000_000_000 - nanoseconds
     now_ns = _clock_ns()
