@@ -1,6 +1,7 @@
 """What the process adds to the load's figures itself: how late it wakes, and how long it collects garbage."""
 
 import gc
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -9,6 +10,8 @@ from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.load.timerfd import TimerFd
 
 BEAT_NS: Final = 5_000_000
+
+logger = logging.getLogger(__name__)
 
 
 class OwnDelay:
@@ -62,3 +65,12 @@ class OwnDelay:
         elif self._gc_began_ns:
             self._gc_ns += self._clock_ns() - self._gc_began_ns
             self._gc_began_ns = 0
+
+
+def measured_own_delay() -> OwnDelay | None:
+    """Return what measures this process from now on; None, and a warning, where that cannot be."""
+    try:
+        return OwnDelay()
+    except (OSError, AttributeError) as error:  # no free descriptor, or no timerfd in this system's C library
+        logger.warning("This process does not measure its own delay: %s", error)
+        return None

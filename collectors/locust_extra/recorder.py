@@ -33,6 +33,9 @@ class OwnDelay(Protocol):
     def report(self) -> dict[str, Any]:
         """Return `lateness`, a histogram as a message, and `gc_ns`, since the last call."""
 
+    def close(self) -> None:
+        """Stop measuring."""
+
 
 class Recorder:
     """Histograms by (stage, interval, type and name) since the last report.
@@ -125,6 +128,11 @@ class Recorder:
     def take(self, key: Key, taken: LatencyHistogram) -> None:
         """Take figures of the running interval."""
         self._current.setdefault(key, LatencyHistogram()).add(taken)
+
+    def close(self) -> None:
+        """Stop measuring the process itself."""
+        if self._own_delay is not None:
+            self._own_delay.close()
 
     def _close_interval(self) -> None:
         if self._current and self._stage is not None:

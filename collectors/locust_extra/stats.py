@@ -27,6 +27,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from locust_extra.columns import COOL_DOWN
 from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock, path_of_run
+from locust_extra.own_delay import measured_own_delay
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
@@ -113,7 +114,7 @@ class WorkerStats:
         interval_s = _interval_s(environment)
         if self._recorder is None and interval_s > 0:
             report_every(min(1.0, max(0.1, interval_s / 2)))  # a report must not be much older than an interval
-            self._recorder = Recorder(interval_s, recording_of(environment.events))
+            self._recorder = Recorder(interval_s, recording_of(environment.events), own_delay=measured_own_delay())
         if self._recorder is not None and interval_s > 0:
             self._recorder.interval_ns = round(interval_s * 1e9)
             run = int(getattr(environment.parsed_options, _RUN_OPTION, 1))
@@ -133,6 +134,8 @@ class WorkerStats:
         # For comparison with what has reached the master.
         for stage, requests in self._recorded.items():
             logger.info("Recorded here in the stage %s: %d successful operations", stage, requests)
+        if self._recorder is not None:
+            self._recorder.close()
 
 
 class LoadStats:
@@ -213,7 +216,9 @@ class LoadStats:
             if path := self._option(option):
                 self._files.append(kind(path_of_run(path, self._run), self._wall, self._note))
         if self._recorder is None and not isinstance(self._runner, MasterRunner):
-            self._recorder = Recorder(interval_s, recording_of(self._environment.events))
+            self._recorder = Recorder(
+                interval_s, recording_of(self._environment.events), own_delay=measured_own_delay()
+            )
         if self._recorder is not None:
             self._recorder.interval_ns = round(interval_s * 1e9)
 
@@ -299,6 +304,8 @@ class LoadStats:
     def _on_quit(self, **_: Any) -> None:
         self._watching.kill()
         self._give_out(final=True)
+        if self._recorder is not None:
+            self._recorder.close()
         self._progress.stage = "ended"
         if self._progress_path:
             self._write_progress(self._progress_path)

@@ -12,7 +12,8 @@ import gevent
 import psutil
 import pytest
 
-from locust_extra.own_delay import BEAT_NS, OwnDelay
+from locust_extra import own_delay
+from locust_extra.own_delay import BEAT_NS, OwnDelay, measured_own_delay
 from zk_locust.contract.histogram import LatencyHistogram
 
 # Prints a line when it beats, and at the end of its input the report and how many beats were due.
@@ -137,3 +138,21 @@ def test_closing_leaves_nothing() -> None:
     assert psutil.Process().num_fds() == before
     assert gc.callbacks == callbacks
     assert gevent.get_hub().loop.activecnt == watchers
+
+
+@pytest.mark.parametrize(
+    "problem", [OSError(24, "Too many open files"), AttributeError("undefined symbol: timerfd_create")]
+)
+def test_a_process_that_cannot_measure_itself_says_so(
+    problem: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse() -> None:
+        raise problem
+
+    monkeypatch.setattr(own_delay, "TimerFd", refuse)
+    callbacks = list(gc.callbacks)
+    assert measured_own_delay() is None
+    assert [record.getMessage() for record in caplog.records] == [
+        f"This process does not measure its own delay: {problem}"
+    ]
+    assert gc.callbacks == callbacks

@@ -285,10 +285,19 @@ def test_two_recorders_of_one_recording_each_have_everything_in_intervals_of_the
 
 
 def test_the_delay_of_the_process_itself_is_in_the_report(clock: FakeClock) -> None:
+    closed: list[bool] = []
+
     class Delay:
         def report(self) -> dict[str, Any]:
             return {"lateness": LatencyHistogram().to_message(), "gc_ns": 7}
 
+        def close(self) -> None:
+            closed.append(True)
+
     target = Recorder(1.0, Recording([], clock.ns), own_delay=Delay())
     assert target.report(users=1)["gc_ns"] == 7
     assert "gc_ns" not in recorder(clock).report(users=1)
+    assert not closed
+    target.close()
+    recorder(clock).close()
+    assert closed
