@@ -13,8 +13,6 @@ and the parameters `--stats-collect`, `--stats-csv`, `--stats-distrib`, `--stats
 """
 
 import logging
-import os
-import socket
 import time
 from types import SimpleNamespace
 from typing import Any, Final
@@ -31,7 +29,7 @@ from locust_extra.own_delay import measured_own_delay
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Series
-from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE, add_once, report_every
+from zk_locust.load.locust_internals import add_once, report_every, worker_name
 from zk_locust.load.recording import recording_of
 from zk_locust.load.report_dir import INTERVAL_MS
 from zk_locust.load.settings_check import check_output_files, with_refusal
@@ -121,9 +119,7 @@ class WorkerStats:
             self._recorder.begin_stage(stage, planned_s, elapsed_s, run=run)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        data[_NAME_FIELD] = os.environ.get(WORKER_NAME_VARIABLE) or (
-            f"{socket.gethostname()}/worker-{self._runner.worker_index}"
-        )
+        data[_NAME_FIELD] = worker_name(self._runner)
         if self._recorder is not None:
             report = data[_REPORT_FIELD] = self._recorder.report(int(self._runner.user_count))
             for stage, _, records in report["records"]:

@@ -1,6 +1,5 @@
 """Notes in `events.csv` that a kernel gives no arrival times of replies: service time then contains client delay."""
 
-import os
 from functools import partial
 from typing import Any, Final
 
@@ -9,7 +8,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from zk_locust.clients.native.arrival import stamps
 from zk_locust.contract.events import NO_ARRIVAL_TIMES
-from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE
+from zk_locust.load.locust_internals import worker_name
 from zk_locust.load.stages import happened
 
 _MESSAGE: Final = "zk_locust_no_arrival_times"
@@ -26,8 +25,7 @@ def tell_if_missing(environment: Any, runner: Any) -> None:
 
 
 def _send(runner: Any, problem: str) -> None:
-    worker = os.environ.get(WORKER_NAME_VARIABLE) or runner.client_id
-    runner.send_message(_MESSAGE, {"worker": worker, "problem": problem})
+    runner.send_message(_MESSAGE, {"worker": worker_name(runner), "problem": problem})
 
 
 def _on_message(environment: Any, msg: Any, **_: Any) -> None:

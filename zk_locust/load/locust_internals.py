@@ -6,6 +6,7 @@ No other file of zk_locust or of the collectors touches a private name of Locust
 
 import os
 import random
+import socket
 import sys
 import time
 from argparse import ArgumentParser
@@ -109,6 +110,11 @@ def have_patience_with_master() -> None:
     """
     if os.environ.get(WORKER_NAME_VARIABLE):
         runners.MASTER_HEARTBEAT_TIMEOUT = _CUT_OFF_S
+
+
+def worker_name(runner: Any) -> str:
+    """Return the name of this worker in figures and events."""
+    return os.environ.get(WORKER_NAME_VARIABLE) or f"{socket.gethostname()}/worker-{runner.worker_index}"
 
 
 def report_every(seconds: float) -> None:

@@ -1,5 +1,6 @@
 """A kernel without arrival times of replies is an event of the load, wherever it was noticed."""
 
+import socket
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -51,7 +52,7 @@ def test_a_worker_tells_its_master(
     monkeypatch.setenv(WORKER_NAME_VARIABLE, name)
     master = mock.create_autospec(MasterRunner, instance=True)
     worker = mock.create_autospec(WorkerRunner, instance=True)
-    worker.client_id = "its-id"
+    worker.worker_index = 3
     environment = object()
     arrival_times.tell_if_missing(environment, master)
     arrival_times.tell_if_missing(environment, worker)
@@ -62,4 +63,4 @@ def test_a_worker_tells_its_master(
     ((kind, receive),) = (call.args for call in master.register_message.call_args_list)
     assert message.args[0] == kind
     receive(environment=environment, msg=SimpleNamespace(data=message.args[1]))
-    assert events == [(NO_ARRIVAL_TIMES, name or "its-id", DETAIL)]
+    assert events == [(NO_ARRIVAL_TIMES, name or f"{socket.gethostname()}/worker-3", DETAIL)]
