@@ -52,7 +52,10 @@ class TimerFd:
             return 0
 
     def watch(self, expired: Callable[[], Any]) -> None:
-        """Have the hub of this thread call `expired` while the timer is expired and not read. It must not block."""
+        """Have the hub of this thread call `expired` while the timer is expired. It must not block.
+
+        `read`, `set_at` and `disarm` end that.
+        """
         self.unwatch()
         self._watcher = gevent.get_hub().loop.io(self.fd, _READABLE)
         self._watcher.start(expired)
