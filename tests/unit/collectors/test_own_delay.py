@@ -40,8 +40,10 @@ class Clock:
 
     def __init__(self) -> None:
         self.stands_at_ns = 0
+        self.asked = 0
 
     def __call__(self) -> int:
+        self.asked += 1
         return self.stands_at_ns or time.perf_counter_ns()
 
 
@@ -62,33 +64,43 @@ def lateness_of(delay: OwnDelay) -> LatencyHistogram:
     return LatencyHistogram.from_message(delay.report()["lateness"])
 
 
+def next_beats(delay: OwnDelay) -> LatencyHistogram:
+    """Wait until the hub takes beats, and return them."""
+    with gevent.Timeout(10, AssertionError("no beat was taken")):
+        while not (taken := lateness_of(delay)).requests:
+            gevent.sleep(0.005)
+    return taken
+
+
 def test_each_beat_that_a_blocked_hub_has_missed_has_its_own_lateness(clock: Clock, delay: OwnDelay) -> None:
     clock.stands_at_ns += 10 * BEAT_NS + 1_000_000  # the tenth beat is 1 ms late, the first 46 ms
-    gevent.sleep(0.02)
-    lateness = lateness_of(delay)
+    lateness = next_beats(delay)
     assert (lateness.requests, lateness.min_us, lateness.max_us) == (10, 1_000, 46_000)
     assert lateness.sum_us == sum(range(1_000, 47_000, 5_000))
     assert lateness_of(delay).requests == 0, "what was reported is forgotten"
 
 
 def test_a_beat_is_due_at_its_absolute_time(clock: Clock, delay: OwnDelay) -> None:
+    late_us = []
     for _ in range(3):
         clock.stands_at_ns += BEAT_NS + 700_000
-        gevent.sleep(0.02)
-    # 0.7, 1.4 and 2.1 ms late: the next beat does not count from the moment at which the last was taken.
-    assert lateness_of(delay).sum_us == 4_200
+        late_us.append(next_beats(delay).max_us)
+    assert late_us == [700, 1_400, 2_100], "the next beat does not count from the moment at which the last was taken"
 
 
-def test_beats_of_a_free_hub_are_taken_every_5_ms() -> None:
-    delay = OwnDelay()
+def test_beats_of_a_free_hub_are_taken_every_5_ms(clock: Clock) -> None:
+    delay = OwnDelay(clock)
     began_ns = time.perf_counter_ns()
     gevent.sleep(0.2)
     due_before = (time.perf_counter_ns() - began_ns) // BEAT_NS
-    gevent.sleep(0.01)
-    lateness = lateness_of(delay)
+    taken = 0
+    with gevent.Timeout(10, AssertionError("beats were not taken")):
+        while taken < due_before - 1:
+            taken += next_beats(delay).requests
     due_after = (time.perf_counter_ns() - began_ns) // BEAT_NS
     delay.close()
-    assert due_before - 1 <= lateness.requests <= due_after
+    assert due_before - 1 <= taken <= due_after
+    assert clock.asked < 3 * due_after + 50, "between two beats the hub is not called"
 
 
 def test_a_stopped_process_has_been_late() -> None:
