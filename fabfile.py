@@ -21,6 +21,10 @@ CHECKOUT = Path(__file__).resolve().parent
 INVENTORY_HELP = "an Ansible inventory, as for ansible-playbook; may be given several times (default: ansible.cfg's)"
 RESULTS_HELP = "where the runs are (default: the inventory's benchmark_results_dir, else results/ of the checkout)"
 
+# fab finds this file from any folder below; Ansible looks in the current folder only, when it is imported.
+if not Path("ansible.cfg").exists():
+    os.environ.setdefault("ANSIBLE_CONFIG", str(CHECKOUT / "ansible.cfg"))
+
 PIPE_CLOSED = 141  # a shell's exit code for a command that SIGPIPE has ended
 
 Result = TypeVar("Result")
@@ -50,6 +54,10 @@ def _show(lines: Iterable[str]) -> None:
     print("\n".join(map(for_screen, lines)), flush=True)
 
 
+def _say(line: str) -> None:
+    _show([line])
+
+
 def _told(work: Callable[[], Result]) -> Result:
     """Return what `work` returns; an error of the reports becomes one line and exit code 2."""
     from reporting import ReportingError
@@ -60,17 +68,14 @@ def _told(work: Callable[[], Result]) -> Result:
         raise Exit(for_screen(error), code=2) from None
 
 
-def _asked(inventory: list[str], work: Callable[["Inventory"], int]) -> None:
-    """Do `work` with the inventory, and exit with the code that it returns."""
+def _asked(inventory: list[str], work: Callable[["Inventory"], int | None]) -> None:
+    """Do `work` with the inventory, and exit with the code that it returns; None stands for 0."""
     if code := _read(inventory, work):
         raise Exit(code=code)
 
 
 def _read(inventory: list[str], work: Callable[["Inventory"], Result]) -> Result:
     """Return what `work` returns; an error becomes one line, with exit code 2 for wrong input, else 1."""
-    # fab finds this file from any folder below; Ansible looks for ansible.cfg in the current folder only.
-    if not Path("ansible.cfg").exists():
-        os.environ.setdefault("ANSIBLE_CONFIG", str(CHECKOUT / "ansible.cfg"))
     from fleet.errors import FleetError, InputError
     from fleet.inventory import Inventory
 
@@ -89,10 +94,9 @@ def _read(inventory: list[str], work: Callable[["Inventory"], Result]) -> Result
 @_command
 def status(_context: Context, inventory: list[str], json: bool = False) -> None:
     """Show the state of members and load hosts; exit code 1 when a member does not serve or a host is not reached."""
+    from fleet import status as fleet_status
 
     def work(read: "Inventory") -> int:
-        from fleet import status as fleet_status
-
         fleet = fleet_status.look(read)
         _show([dumps(fleet_status.as_json(fleet))] if json else fleet_status.as_text(fleet))
         return 0 if fleet.sound else 1
@@ -122,29 +126,18 @@ def logs(
     list: bool = False,
 ) -> None:
     """Show a member's log, or those of the newest run on a load host."""
+    from fleet.logs import show
 
-    def work(read: "Inventory") -> int:
-        from fleet import logs as fleet_logs
-        from fleet.errors import InputError
-
-        if not host:
-            raise InputError(f"--host [not set]: name one of {', '.join(read.contract_hosts)}")
-        return fleet_logs.show(read, host, names=file or [], lines=lines, follow=follow, listed=list)
-
-    _asked(inventory, work)
+    _asked(inventory, lambda read: show(read, host, names=file or [], lines=lines, follow=follow, listed=list))
 
 
 @task(iterable=["inventory"], help={"inventory": INVENTORY_HELP})
 @_command
 def stop(_context: Context, inventory: list[str]) -> None:
     """End the run that holds the load hosts; its figures stay there to be collected."""
+    from fleet.stop import stop as end_run
 
-    def work(read: "Inventory") -> int:
-        from fleet import stop as fleet_stop
-
-        return fleet_stop.stop(read, lambda line: _show([line]))
-
-    _asked(inventory, work)
+    _asked(inventory, lambda read: end_run(read, _say))
 
 
 @task(
@@ -154,14 +147,9 @@ def stop(_context: Context, inventory: list[str]) -> None:
 @_command
 def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
     """Forward a port to the master's web UI, print its address, and keep it open until Ctrl-C."""
+    from fleet import tunnel
 
-    def work(read: "Inventory") -> int:
-        from fleet import tunnel
-
-        tunnel.show(read, port, lambda line: _show([line]))
-        return 0
-
-    _asked(inventory, work)
+    _asked(inventory, lambda read: tunnel.show(read, port, _say))
 
 
 @task(

@@ -24,16 +24,21 @@ FLOOR = "raw frames, C"
 WORKLOAD = {"operations": {"get": 1}, "nodes": 1000, "values": len(VALUE)}
 
 
-def measure(client: str, hosts: str, users: int, seconds: int, folder: Path) -> float:
-    """Return CPU seconds per 10,000 gets."""
+def measure(
+    client: str, hosts: str, users: int, seconds: int, folder: Path | None, locustfile: Path = LOCUSTFILE
+) -> float:
+    """Return CPU seconds per 10,000 gets. The files of the statistics go to the folder, if there is one."""
     command = [
-        *ON_FIRST_CORE, *LOCUST, "-f", str(LOCUSTFILE), "--headless", "--only-summary",
+        *ON_FIRST_CORE, *LOCUST, "-f", str(locustfile), "--headless", "--only-summary",
         "--hosts", hosts, "--client", client, "--workload", json.dumps(WORKLOAD), "--users", str(users),
         "--spawn-rate", str(users), "--warm-up", "1s", "--run-time", f"{seconds}s", "--stop-timeout", "5",
-        "--stats-collect", "1s", "--stats-csv", str(folder / "stats.csv"),
-        "--stats-distrib", str(folder / "distrib.jsonl"), "--stats-hlog", str(folder / "latency.hlog"),
-        "--stats-progress", str(folder / "progress.json"),
     ]  # fmt: skip
+    if folder is not None:
+        command += [
+            "--stats-collect", "1s", "--stats-csv", str(folder / "stats.csv"),
+            "--stats-distrib", str(folder / "distrib.jsonl"), "--stats-hlog", str(folder / "latency.hlog"),
+            "--stats-progress", str(folder / "progress.json"),
+        ]  # fmt: skip
     done = subprocess.run(
         command, cwd=PROJECT, capture_output=True, text=True, timeout=120, env=clean_environment(), check=False
     )

@@ -10,7 +10,8 @@ from typing import Any
 
 import gevent
 
-from zk_locust.load.stages import MEASURED, stage_changed
+from zk_locust.contract.stage_names import MEASURED
+from zk_locust.load.stages import stage_changed
 from zk_locust.locustfiles.locust_workload import Workload
 
 __all__ = ["Workload"]
@@ -18,11 +19,16 @@ __all__ = ["Workload"]
 _BEFORE_THE_END_S = 0.25
 
 
+def count_requests(environment: Any) -> int:
+    """Return how many requests there were so far."""
+    return int(environment.runner.stats.total.num_requests)
+
+
 def _look(environment: Any, planned_s: float) -> None:
-    requests, cpu_s = environment.runner.stats.total.num_requests, time.process_time()
+    requests, cpu_s = count_requests(environment), time.process_time()
     gevent.sleep(planned_s - _BEFORE_THE_END_S)
     cpu_s = time.process_time() - cpu_s
-    requests = environment.runner.stats.total.num_requests - requests
+    requests = count_requests(environment) - requests
     print(json.dumps({"cpu_s": cpu_s, "requests": requests}), flush=True)
 
 

@@ -21,9 +21,10 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from host_metrics.columns import HOST_COLUMNS
-from locust_extra.columns import EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
+from locust_extra.columns import CLOCK_PERCENTILES, CLOCKS, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
 from reporting.read import load_files, member_metrics, run_folder
 from reporting.read.problems import ProblemLog
 from zk_locust.contract.ranks import bucket_of
@@ -75,6 +76,9 @@ def write_stats(path: Path, intervals: int, interval_s: float, workers: int) -> 
                     **latencies,
                     "max_us": 48211,
                     "overflows": 0,
+                    "suppressed": 0,
+                    "censored": 0,
+                    **{f"{clock}_{which}": 90 for clock in CLOCKS for which in CLOCK_PERCENTILES},
                     "users": 64,
                     "errors": "{}",
                 }
@@ -82,22 +86,37 @@ def write_stats(path: Path, intervals: int, interval_s: float, workers: int) -> 
             rate = 400
             for name in OPERATIONS:
                 writer.writerow(label | row("all", "zookeeper", name, rate))
-            writer.writerow(label | row("all", "", "Aggregated", rate * len(OPERATIONS)))
+            offered = {"offered": (interval + 1) * rate * len(OPERATIONS), "missed": 0, "dropped": 0, "queued": 0}
+            writer.writerow(label | row("all", "", "Aggregated", rate * len(OPERATIONS)) | offered)
             for worker in names:
-                cpu = {"cpu_percent": f"{41 + number % 9}.3", "cpu_wait_percent": "1.2"}
+                cpu = {"cpu_percent": f"{41 + number % 9}.3", "cpu_wait_percent": "1.2", "gc_ms": "0.8"}
+                cpu |= {f"lateness_{which}": str(60 + number % 9) for which in CLOCK_PERCENTILES}
                 writer.writerow(label | row(worker, "", "Aggregated", rate // 8) | cpu)
 
 
+def times(values: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the fields that tell these times in a line of `locust-distrib.jsonl`."""
+    buckets, counts = np.unique([bucket_of(value) for value in values.tolist()], return_counts=True)
+    return {
+        "sum_us": int(values.sum()),
+        "min_us": int(values.min()),
+        "max_us": int(values.max()),
+        "overflows": 0,
+        "histogram": dict(zip(map(str, buckets.tolist()), counts.tolist(), strict=True)),
+    }
+
+
 def write_distributions(path: Path, intervals: int, interval_s: float) -> None:
-    """Write `locust-distrib.jsonl`: 400 latencies of each operation in each interval."""
+    """Write `locust-distrib.jsonl` of an open loop: 400 times of each operation and clock in each interval."""
     random = np.random.default_rng(7)
     with path.open("w") as file:
         for number in range(intervals):
             stage, interval = place_of(number, interval_s)
             for name in OPERATIONS:
-                values = random.lognormal(np.log(650), 0.4, 400).astype(int)
-                low = np.array([bucket_of(int(value)) for value in values])
-                buckets, counts = np.unique(low, return_counts=True)
+                service = random.lognormal(np.log(650), 0.4, 400).astype(int)
+                slip = random.lognormal(np.log(40), 0.3, 400).astype(int)
+                clocks = {"response": service + slip, "slip": slip}
+                clocks["client_delay"] = random.lognormal(np.log(80), 0.4, 400).astype(int)
                 line = {
                     "timestamp": stamp((number + 1) * interval_s),
                     "elapsed_s": (number + 1) * interval_s,
@@ -108,11 +127,9 @@ def write_distributions(path: Path, intervals: int, interval_s: float) -> None:
                     "name": name,
                     "requests": 400,
                     "failures": 0,
-                    "sum_us": int(values.sum()),
-                    "min_us": int(values.min()),
-                    "max_us": int(values.max()),
-                    "overflows": 0,
-                    "histogram": dict(zip(map(str, buckets.tolist()), counts.tolist(), strict=True)),
+                    "suppressed": 0,
+                    **times(service),
+                    **{clock: {"count": 400, **times(values)} for clock, values in clocks.items()},
                 }
                 file.write(json.dumps(line) + "\n")
 
@@ -232,8 +249,10 @@ def main() -> None:
         subprocess.run([sys.executable, "-c", code, "report", str(run)], check=True, stdout=subprocess.DEVNULL)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu_s, peak_mib = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+        page_kb = (run / "report.html").stat().st_size / 1e3
         print(
-            f"report of {options.hours:g} h with {options.workers} workers: {cpu_s:.1f} s, at most {peak_mib:,.0f} MiB"
+            f"report of {options.hours:g} h with {options.workers} workers: {cpu_s:.1f} s, at most "
+            f"{peak_mib:,.0f} MiB, page {page_kb:,.0f} kB"
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.pack import Limits, PackError, shown, unpack
-from zk_locust.contract.durable_files import read_object, sync_folder
+from zk_locust.contract.durable_files import read_object_if_sound, sync_folder
 from zk_locust.contract.plain_text import first_of
 from zk_locust.contract.run_files import (
     EVENTS,
@@ -58,7 +58,7 @@ def _take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Li
     if any(name in figures for name in unpacked.too_large):
         raise PackError("; ".join(too_large))
     found = {name: logs / name for name in figures if (logs / name).exists()}
-    spec, status = (_object_in(logs / name) for name in (SPEC, STATUS))
+    spec, status = (read_object_if_sound(logs / name) for name in (SPEC, STATUS))
     expected = _logs_of(logs, spec, status)
     if _has_begun(found, status):
         expected += [name for name in figures if name != METRICS or _records_metrics(spec)]
@@ -77,14 +77,6 @@ def _take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Li
         "taken": sorted(unpacked.taken),
         "refused": first_of(unpacked.refused, more="{:,} more entries were refused"),
     }
-
-
-def _object_in(file: Path) -> dict[str, Any]:
-    """Return the object in a host's JSON file; empty if it is missing or damaged."""
-    try:
-        return read_object(file) or {}
-    except OSError:
-        return {}
 
 
 def _processes(content: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
-from fleet.full_disks import times_of_full_disk, told_by_sampler
 from zk_locust.contract.plain_text import plain_line, plain_values
 
 MASTER: Final = "master"
@@ -13,6 +13,8 @@ WORKER: Final = "worker"
 MEMBER: Final = "member"
 _STATES: Final = ("running", "ended", "lost", "absent")
 _LONGEST_FAILURE: Final = 2000
+_MOST_TIMES: Final = 20
+_LONGEST_ANSWER: Final = 8192
 _UNREACHED: Final = "it cannot be reached"
 
 
@@ -161,6 +163,38 @@ def machine(role: str, ended: Mapping[str, Any], facts: Mapping[str, Any]) -> di
     }
     disk = told_by_sampler(ended) if role == MEMBER else times_of_full_disk(ended)
     return plain_values({key: value for key, value in found.items() if value}) | disk
+
+
+def times_of_full_disk(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest's `disk_full`, each time with `since` and `until`; empty if the disk was never full."""
+    times = status.get("disk_full")
+    found = [
+        {"since": _time(entry.get("since")), "until": _time(entry.get("until"))}
+        for entry in (times if isinstance(times, list) else [])[:_MOST_TIMES]
+        if isinstance(entry, Mapping)
+    ]
+    return {"disk_full": found} if found else {}
+
+
+def told_by_sampler(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same for a member, with `samples_lost`, from the answer of `host_metrics stop`."""
+    lines = str(answer.get("stdout") or "")[:_LONGEST_ANSWER].splitlines()
+    try:
+        told = json.loads(lines[1])
+    except (IndexError, ValueError, RecursionError):
+        return {}
+    if not isinstance(told, dict):
+        return {}
+    lost = told.get("lost")
+    is_number = isinstance(lost, int) and not isinstance(lost, bool) and lost > 0
+    return times_of_full_disk(told) | ({"samples_lost": lost} if is_number else {})
+
+
+def _time(text: object) -> str | None:
+    try:
+        return datetime.fromisoformat(str(text)).isoformat()
+    except ValueError:
+        return None
 
 
 def member_told(answers: object) -> dict[str, Any]:

@@ -88,7 +88,8 @@ class Inventory:
                 raise InputError(
                     f"inventory [{_shown(source)}] does not exist; name a file or a folder such as inventory/local"
                 )
-        _load_plugins()
+        if AnsibleCollectionConfig.collection_finder is None:  # once a process
+            init_plugin_loader([])
         loader = DataLoader()
         _give_vault_secrets(loader)
         inventory = _parsed(loader, sources)
@@ -172,11 +173,6 @@ def _give_vault_secrets(loader: DataLoader) -> None:
         raise InputError(
             f"ANSIBLE_VAULT_PASSWORD_FILE [{named}] cannot be used: {one_line(error)}; correct it"
         ) from None
-
-
-def _load_plugins() -> None:
-    if AnsibleCollectionConfig.collection_finder is None:  # once a process
-        init_plugin_loader([])
 
 
 class _Failures:

@@ -7,8 +7,8 @@ from typing import Final
 from fleet.errors import HostError
 from fleet.hosts import Host
 from fleet.inventory import HostVariables
+from zk_locust.contract.host_lease import lease_in
 from zk_locust.contract.run_files import LEASE
-from zk_locust.contract.shown_lease import lease_in
 
 Lease = Mapping[str, str]
 

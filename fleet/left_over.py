@@ -1,6 +1,6 @@
 """Runs whose files are still on hosts: whether a results folder has their record, and how to take the files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ def place_of(results: Path, run_id: str) -> str:
     return CLOSED if (results / run_id / MANIFEST).is_file() else UNKNOWN
 
 
-def sort_out(results: Path, host: str, run_ids: Iterable[str]) -> dict[str, list[str]]:
+def sort_out(*, results_dir: Path, host: str, run_ids: list[str]) -> dict[str, Any]:
     """Return the runs on a host by what is here of them.
 
     `here`: all files are here. `late`: a closed record lacks them. `open`: collect.yml finishes the run. `unknown`:
@@ -36,9 +36,9 @@ def sort_out(results: Path, host: str, run_ids: Iterable[str]) -> dict[str, list
     """
     found: dict[str, list[str]] = {"here": [], "late": [], OPEN: [], UNKNOWN: []}
     for run_id in sorted(run_ids):
-        place = place_of(results, run_id)
+        place = place_of(results_dir, run_id)
         if place == CLOSED:
-            place = "here" if _has_all(results / run_id, host) else "late"
+            place = "here" if _has_all(results_dir / run_id, host) else "late"
         found[place].append(run_id if place != UNKNOWN else shown(run_id))
     return found
 

@@ -13,7 +13,6 @@ from fleet.hosts import Host
 from fleet.inventory import MEMBERS, HostVariables, Inventory
 from zk_locust.contract.plain_text import for_screen
 
-MEMBER_LOG: Final = "zookeeper.log"
 _LOGS_OF_RUN: Final = ".log"
 
 # The owner of a folder may have put links to other files there, so root reads as the owner.
@@ -43,6 +42,8 @@ def show(inventory: Inventory, host: str, *, names: Sequence[str], lines: int, f
 
     Raises InputError for what cannot be used, HostError where the host cannot be asked.
     """
+    if not host:
+        raise InputError(f"--host [not set]: name one of {', '.join(inventory.contract_hosts)}")
     variables = inventory.variables(host)
     if lines < 0:
         raise InputError(f"--lines [{lines}] must be a whole number from 0")

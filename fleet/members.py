@@ -103,7 +103,7 @@ def managed(inventory: Inventory) -> bool:
 
 def _own(variables: HostVariables) -> Target:
     name = variables.host
-    port = _port(f"{name}: zookeeper_client_port", variables.get("zookeeper_client_port", DEFAULT_CLIENT_PORT))
+    port = port_of(f"{name}: zookeeper_client_port", variables.get("zookeeper_client_port", DEFAULT_CLIENT_PORT))
     address = str(variables.get("zookeeper_address") or variables.get("ansible_host") or name)
     # The local address, as in the role: no firewall and no address translation is between.
     return Target(name, str(Address(address, port)), str(variables.get("zookeeper_bind_address") or "127.0.0.1"), port)
@@ -118,7 +118,8 @@ def connect_string(text: str) -> list[Target]:
     return [Target(str(member), "", *member) for member in members]
 
 
-def _port(setting: str, value: Any) -> int:
+def port_of(setting: str, value: Any) -> int:
+    """The port that a setting says. Raises InputError."""
     text = str(value).strip()
     if not text.isdigit() or not 1 <= int(text) <= 65535:
         raise InputError(f"{setting} [{value}] must be a port from 1 to 65535")

@@ -11,13 +11,13 @@ from typing import Any
 
 from fleet.controllers import identity, is_here, is_running
 from fleet.run_record import RUN_ID, TIME, RecordError, first_manifest, locked, read, write
-from zk_locust.contract.durable_files import DamagedFileError, read_object, sync_folder
+from zk_locust.contract.durable_files import DamagedFileError, read_object_if_sound, sync_folder
 from zk_locust.contract.run_files import CONTROLLER, MANIFEST, UNFINISHED
 
 
 def is_held(folder: Path) -> bool:
     """Whether the process that opened the record still runs; one on another machine counts as running."""
-    controller = _read_if_there(folder / CONTROLLER)
+    controller = read_object_if_sound(folder / CONTROLLER)
     if not controller or _is_elsewhere(controller):
         return bool(controller)
     return is_running(controller)
@@ -26,14 +26,6 @@ def is_held(folder: Path) -> bool:
 def _is_elsewhere(controller: Mapping[str, Any]) -> bool:
     """Whether a controller on another machine, or on this one before its boot, has opened the record."""
     return "host" in controller and not is_here(controller)
-
-
-def _read_if_there(file: Path) -> dict[str, Any]:
-    """Read the object in a JSON file; empty if a crash has left none."""
-    try:
-        return read_object(file) or {}
-    except OSError:
-        return {}
 
 
 def _unfinished(results: Path) -> list[Path]:
@@ -47,7 +39,7 @@ def left_behind(results: Path, take: bool = False) -> list[Path]:
     """Return the records that no process holds, newest first; with `take`, then those of other machines."""
     folders = _unfinished(results)
     free = [folder for folder in folders if not is_held(folder)]
-    return free + [folder for folder in folders if take and _is_elsewhere(_read_if_there(folder / CONTROLLER))]
+    return free + [folder for folder in folders if take and _is_elsewhere(read_object_if_sound(folder / CONTROLLER))]
 
 
 def who_holds(results: Path) -> list[str]:
@@ -56,8 +48,8 @@ def who_holds(results: Path) -> list[str]:
 
 
 def _holder(folder: Path) -> str:
-    controller = _read_if_there(folder / CONTROLLER)
-    since = _read_if_there(folder / MANIFEST).get("started", "an unknown time")
+    controller = read_object_if_sound(folder / CONTROLLER)
+    since = read_object_if_sound(folder / MANIFEST).get("started", "an unknown time")
     if _is_elsewhere(controller):
         rest = "on another machine or before a boot: if that controller is gone, -e run_record_take=true takes it over"
     else:
@@ -70,7 +62,7 @@ def held_by(pid: int, unfinished: Path) -> list[Path]:
     """Return the records below `unfinished` that the process `pid` of this machine holds."""
     found = []
     for folder in sorted(unfinished.glob("*")):
-        controller = _read_if_there(folder / CONTROLLER)
+        controller = read_object_if_sound(folder / CONTROLLER)
         if controller.get("pid") == pid and is_here(controller) and is_running(controller):
             found.append(folder)
     return found
@@ -99,7 +91,7 @@ def take_over(folder: Path, controller_pid: int, take: bool = False) -> list[str
     the figures are on the hosts or in other files.
     """
     with locked(folder):
-        controller = _read_if_there(folder / CONTROLLER)
+        controller = read_object_if_sound(folder / CONTROLLER)
         if is_held(folder) and controller.get("pid") != controller_pid and not (take and _is_elsewhere(controller)):
             raise RecordError(_holder(folder))
         write(folder / CONTROLLER, controller | identity(controller_pid))
@@ -141,4 +133,4 @@ def _time_of(name: str) -> datetime:
 def give_up(folder: Path) -> None:
     """Leave the record behind, for another process to take it over."""
     with locked(folder):
-        write(folder / CONTROLLER, _read_if_there(folder / CONTROLLER) | {"pid": 0, "start": None})
+        write(folder / CONTROLLER, read_object_if_sound(folder / CONTROLLER) | {"pid": 0, "start": None})

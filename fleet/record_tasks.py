@@ -180,11 +180,6 @@ def note_results(
     return {"state": state, "reason": failure or given_up or interruption, "lines": lines}
 
 
-def sort_out(*, results_dir: Path, host: str, run_ids: list[str]) -> dict[str, Any]:
-    """Return which runs' files on a host are `here`, `late`, `open` or `unknown`, see `left_over`."""
-    return dict(left_over.sort_out(results_dir, host, run_ids))
-
-
 def add_late_results(
     *, results_dir: Path, run_id: str, host: str, pack: Path, max_file_mib: int, max_mib: int
 ) -> dict[str, Any]:
@@ -226,6 +221,6 @@ OPERATIONS: Final[dict[str, Callable[..., dict[str, Any] | None]]] = {
     "add_results": add_results,
     "note_results": note_results,
     "close": close_record,
-    "sort_out": sort_out,
+    "sort_out": left_over.sort_out,
     "add_late_results": add_late_results,
 }

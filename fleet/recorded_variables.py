@@ -17,10 +17,10 @@ _WORKING_FACT: Final = re.compile(
 def contract_variables(hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return each host's variables of the inventory contract, secrets removed."""
     return {
-        name: {key: redacted(key, variables[key]) for key in sorted(variables) if _is_contract(key)}
+        name: {
+            key: redacted(key, variables[key])
+            for key in sorted(variables)
+            if _CONTRACT.fullmatch(key) and not _WORKING_FACT.fullmatch(key)
+        }
         for name, variables in hostvars.items()
     }
-
-
-def _is_contract(key: str) -> bool:
-    return bool(_CONTRACT.fullmatch(key)) and not _WORKING_FACT.fullmatch(key)

@@ -6,14 +6,12 @@ on it.
 """
 
 import contextlib
-import fcntl
 import getpass
 import itertools
 import json
 import os
 import re
 import secrets
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any, Final
 from fleet.controllers import identity
 from fleet.merging import merge_events, merge_samples
 from zk_locust.contract.durable_files import is_left_over, open_regular, read_object, sync_folder, write_text
+from zk_locust.contract.host_lease import locks
 from zk_locust.contract.run_files import CONTROLLER, LATEST, MANIFEST, UNFINISHED
 
 SCHEMA_VERSION: Final = 1
@@ -160,11 +159,8 @@ def _let_latest_show_the_newest(results: Path) -> None:
 
 def _newest(results: Path) -> str:
     """Return the id of the newest finished run; empty where there is none."""
-    return max((run.name for run in results.glob("*Z-*") if _is_finished(run)), default="")
-
-
-def _is_finished(folder: Path) -> bool:
-    return RUN_ID.fullmatch(folder.name) is not None and (folder / MANIFEST).is_file()
+    finished = (run.name for run in results.glob("*Z-*") if RUN_ID.fullmatch(run.name) and (run / MANIFEST).is_file())
+    return max(finished, default="")
 
 
 @contextlib.contextmanager
@@ -172,18 +168,11 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the record's lock. Raises RecordError if another process holds it for too long."""
     lock = open_regular(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
-        deadline = time.monotonic() + _LOCK_LIMIT_S
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise RecordError(
-                        f"{folder / _LOCK} has been held by another process for {_LOCK_LIMIT_S:g} s; "
-                        "find it with `fuser`, let it end, and repeat the command"
-                    ) from None
-                time.sleep(0.01)
+        if not locks(lock, _LOCK_LIMIT_S):
+            raise RecordError(
+                f"{folder / _LOCK} has been held by another process for {_LOCK_LIMIT_S:g} s; "
+                "find it with `fuser`, let it end, and repeat the command"
+            )
         yield
     finally:
         os.close(lock)

@@ -9,6 +9,7 @@ from fleet.endpoints import endpoint
 from fleet.errors import HostError, InputError
 from fleet.hosts import Host
 from fleet.inventory import Inventory
+from fleet.members import port_of
 from fleet.ssh_failures import last_message
 from zk_locust.contract.plain_text import plain_line
 
@@ -50,11 +51,8 @@ def show(inventory: Inventory, local_port: int, say: Callable[[str], None]) -> N
 
 def web_address(bind_host: Any, port: Any) -> tuple[str, int]:
     """The address and port of the web UI as its own host sees it. Raises InputError for a bad port."""
-    text = str(port).strip()
-    if not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise InputError(f"locust_web_port [{port}] must be a port from 1 to 65535")
     address = str(bind_host or "").strip()
-    return (LOOPBACK if address in ("", "*", "0.0.0.0", "::") else address), int(text)
+    return (LOOPBACK if address in ("", "*", "0.0.0.0", "::") else address), port_of("locust_web_port", port)
 
 
 def _require(host: Host, address: str, port: int, here: tuple[str, int], log: Callable[[], str]) -> None:

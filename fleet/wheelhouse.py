@@ -84,8 +84,8 @@ class Wheelhouse:
         `cache` is the controller's folder for wheelhouses. `wheels` is a folder of wheels that stands in for the index,
         for a site without one.
         """
-        if wheels is not None:
-            _require_folder(wheels)
+        if wheels is not None and not wheels.is_dir():
+            raise InputError(f"load_host_wheels [{wheels}]: there is no such folder on the controller; name another")
         # Not what the folder holds: each wheel that is taken has a hash of the pins, wherever it comes from.
         pins = _digest([pins_for(kind).encode()])
         project = _digest(_source_contents())
@@ -161,11 +161,6 @@ def _source_files() -> list[Path]:
         source = ROOT / name
         files += [source] if source.is_file() else [file for file in source.rglob("*") if file.is_file()]
     return sorted(file for file in files if "__pycache__" not in file.parts)
-
-
-def _require_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        raise InputError(f"load_host_wheels [{folder}]: there is no such folder on the controller; name another")
 
 
 @contextmanager

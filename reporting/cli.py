@@ -80,7 +80,9 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _verdict(options: argparse.Namespace) -> int:
-    print(json.dumps(reporting.load_run(options.run_dir).verdict.as_dict(), ensure_ascii=False))
+    judged = reporting.load_run(options.run_dir)
+    figures = [figure.as_dict() for figure in judged.figures]
+    print(json.dumps(judged.verdict.as_dict() | {"figures": figures}, ensure_ascii=False))
     return 0
 
 

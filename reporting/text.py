@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from zk_locust.contract.durations import format_duration
+
 NOTHING: Final = "\N{EN DASH}"
 
 
@@ -35,13 +37,7 @@ def duration(seconds: float | None) -> str:
         return NOTHING
     if seconds < 10:
         return f"{seconds:.1f} s".replace(".0 s", " s")
-    if round(seconds) < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return format_duration(seconds)
 
 
 def moment(iso: str) -> str:

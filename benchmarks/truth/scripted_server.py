@@ -109,6 +109,13 @@ def answered(rows: Rows) -> Rows:
     return rows[rows["sent"] > 0]
 
 
+def without_last(rows: Rows) -> Rows:
+    """Return the rows but for the last of each connection, which a run may have cut off."""
+    newest_first = rows[np.argsort(rows["arrival"], kind="stable")][::-1]
+    _, last = np.unique(newest_first["connection"], return_index=True)
+    return np.delete(newest_first, last)[::-1]
+
+
 def service_us(rows: Rows) -> npt.NDArray[np.float64]:
     """Return from arrival to answer of each answered request, microseconds."""
     done = answered(rows)

@@ -87,7 +87,7 @@ DISTRIBUTION_FIELDS: Final[tuple[str, ...]] = (
 EVENT_COLUMNS: Final[tuple[str, ...]] = (
     "timestamp",  # UTC, ISO 8601 with microseconds
     "source",  # controller, master, or a host's name
-    "event",  # phase-start, phase-end, stage-start, worker-ready, worker-lost, step-start, step-end, run-stopped, …
+    "event",  # phase-start, phase-end, stage-start, worker-ready, worker-lost, step-start, step-end, run-start, …
     "subject",  # the phase, stage, worker … that it happened to
     "detail",  # free text for people
 )

@@ -7,16 +7,34 @@ While the disk is full, they wait in memory (`LastingFile`) and counting continu
 import csv
 import io
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from hdrh.log import HistogramLogWriter
 
 from host_metrics.lasting_file import LastingFile, Tell
-from locust_extra.columns import AGGREGATED, ALL_WORKERS, EVENT_COLUMNS, MEASURED, PERCENTILES, STATS_COLUMNS
-from locust_extra.recorder import Key
+from locust_extra.columns import (
+    AGGREGATED,
+    ALL_WORKERS,
+    CENSORED,
+    CLOCK_PERCENTILES,
+    CLOCKS,
+    EVENT_COLUMNS,
+    MEASURED,
+    PERCENTILES,
+    STATS_COLUMNS,
+)
 from locust_extra.series import Interval, WorkerShare
 from zk_locust.contract.histogram import LatencyHistogram, to_hdr_histogram
+from zk_locust.load.offered import OfferedCounts
+from zk_locust.load.recording import Key
+
+
+def path_of_run(path: str, run: int) -> str:
+    """Return where a figure file of this test of a process goes, from 1: the first one to the path itself."""
+    return path if run == 1 else str(Path(path).with_stem(f"{Path(path).stem}-{run}"))
 
 
 class WallClock:
@@ -68,6 +86,7 @@ class StatsFile(RecordFile):
         self._users: dict[str, int] = {}
         self._operations: dict[tuple[int, Key], LatencyHistogram] = {}
         self._workers: dict[tuple[int, str], LatencyHistogram] = {}
+        self._lateness: dict[tuple[int, str], LatencyHistogram] = {}
 
     def write(self, interval: Interval) -> None:
         """Add the interval's rows: each operation, all operations, each worker."""
@@ -81,11 +100,15 @@ class StatsFile(RecordFile):
             if of_stage == stage:
                 total.add(histogram)
                 self._row(interval, ALL_WORKERS, request_type, name, histogram, users)
-        self._row(interval, ALL_WORKERS, "", AGGREGATED, total, users)
+        offered = sum(interval.offered.values(), OfferedCounts()) if interval.offered else None
+        self._row(interval, ALL_WORKERS, "", AGGREGATED, total, users, offered=offered)
         for worker, share in interval.workers.items():
             cumulative = self._workers.setdefault((stage, worker), LatencyHistogram())
             cumulative.add(share.total)
-            self._row(interval, worker, "", AGGREGATED, cumulative, self._users.get(worker, 0), share)
+            if share.lateness is not None:
+                self._lateness.setdefault((stage, worker), LatencyHistogram()).add(share.lateness)
+            users, offered = self._users.get(worker, 0), interval.offered.get(worker)
+            self._row(interval, worker, "", AGGREGATED, cumulative, users, share, offered)
         self._write_text()
 
     def _row(
@@ -97,6 +120,7 @@ class StatsFile(RecordFile):
         histogram: LatencyHistogram,
         users: int,
         share: WorkerShare | None = None,
+        offered: OfferedCounts | None = None,
     ) -> None:
         row: dict[str, Any] = {
             "timestamp": self._wall.label(interval.end_s),
@@ -109,6 +133,8 @@ class StatsFile(RecordFile):
             "requests": histogram.requests,
             "failures": histogram.failures,
             "overflows": histogram.overflows,
+            "suppressed": histogram.suppressed,
+            "censored": 0,
             "users": users,
             "errors": json.dumps(histogram.errors, ensure_ascii=False) if histogram.errors else "{}",
         }
@@ -116,11 +142,27 @@ class StatsFile(RecordFile):
             row["mean_us"] = f"{histogram.sum_us / histogram.requests:.1f}"
             row["min_us"], row["max_us"] = histogram.min_us, histogram.max_us
             row |= histogram.percentiles_us(PERCENTILES)
+        if censored := histogram.clocks.get(CENSORED):
+            row["censored"], row["censored_max_us"] = censored.requests, censored.max_us
+        for name in CLOCKS:
+            row |= _clock_columns(name, histogram.clocks.get(name))
+        if offered is not None:
+            row |= asdict(offered)
         if share is not None and share.wall_ns:
             row["cpu_percent"] = f"{100 * share.cpu_ns / share.wall_ns:.1f}"
             if share.cpu_wait_ns is not None:
                 row["cpu_wait_percent"] = f"{100 * share.cpu_wait_ns / share.wall_ns:.1f}"
+        if share is not None and share.lateness is not None:
+            row |= _clock_columns("lateness", self._lateness[interval.stage_ordinal, worker])
+            row["gc_ms"] = f"{share.gc_ns / 1e6:.3f}"
         self._writer.writerow(row)
+
+
+def _clock_columns(name: str, histogram: LatencyHistogram | None) -> dict[str, int | None]:
+    if histogram is None or not histogram.requests:
+        return {}
+    found = histogram.percentiles_us({which: at for which, at in CLOCK_PERCENTILES.items() if which != "max_us"})
+    return {f"{name}_{which}": value for which, value in found.items()} | {f"{name}_max_us": histogram.max_us}
 
 
 class DistributionFile(RecordFile):
@@ -143,18 +185,32 @@ class DistributionFile(RecordFile):
                 "name": name,
                 "requests": histogram.requests,
                 "failures": histogram.failures,
-                "sum_us": histogram.sum_us,
-                "min_us": histogram.min_us,
-                "max_us": histogram.max_us,
-                "overflows": histogram.overflows,
-                "histogram": {str(bucket): count for bucket, count in sorted(histogram.counts.items())},
+                **_values_of(histogram),
+                "suppressed": histogram.suppressed,
+                **{
+                    clock: {"count": found.requests, **_values_of(found), "histogram": _buckets_of(found)}
+                    for clock in (CENSORED, *CLOCKS)
+                    if (found := histogram.clocks.get(clock))
+                },
+                "histogram": _buckets_of(histogram),
             }
             self._text.write(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n")
         self._write_text()
 
 
+def _values_of(histogram: LatencyHistogram) -> dict[str, int | None]:
+    return {name: getattr(histogram, name) for name in ("sum_us", "min_us", "max_us", "overflows")}
+
+
+def _buckets_of(histogram: LatencyHistogram) -> dict[str, int]:
+    return {str(bucket): count for bucket, count in sorted(histogram.counts.items())}
+
+
 class HistogramLogFile(RecordFile):
-    """`latency.hlog`: microseconds. A tag is the operation's name, with the stage before it if that is not measured."""
+    """`latency.hlog`: microseconds. A tag is the operation's name, with the stage before it if that is not measured.
+
+    That is its service time. Other clocks have the clock's name first, such as `response:get`.
+    """
 
     def __init__(self, path: str, wall: WallClock, tell: Tell | None = None) -> None:
         super().__init__(path, tell)
@@ -169,19 +225,25 @@ class HistogramLogFile(RecordFile):
         self._write_text()
 
     def write(self, interval: Interval) -> None:
-        """Add one histogram for each operation that had a success in the interval."""
+        """Add the histograms of each operation in the interval."""
         for (_, name), histogram in interval.operations.items():
-            if not histogram.counts:
-                continue
             tag = name if interval.stage == MEASURED else f"{interval.stage}:{name}"
-            self._text.write(f"Tag={tag.replace(',', ';').replace(' ', '_')},")
-            self._log.output_interval_histogram(
-                to_hdr_histogram(histogram.counts),
-                self._wall.epoch_s(interval.start_s),
-                self._wall.epoch_s(interval.end_s),
-                max_value_unit_ratio=1.0,
-            )
+            self._histogram(tag, histogram, interval)
+            for clock in (*CLOCKS, CENSORED):
+                if clock in histogram.clocks:
+                    self._histogram(f"{clock}:{tag}", histogram.clocks[clock], interval)
         self._write_text()
+
+    def _histogram(self, tag: str, histogram: LatencyHistogram, interval: Interval) -> None:
+        if not histogram.counts:
+            return
+        self._text.write(f"Tag={tag.replace(',', ';').replace(' ', '_')},")
+        self._log.output_interval_histogram(
+            to_hdr_histogram(histogram.counts),
+            self._wall.epoch_s(interval.start_s),
+            self._wall.epoch_s(interval.end_s),
+            max_value_unit_ratio=1.0,
+        )
 
 
 class EventFile(RecordFile):

@@ -1,13 +1,13 @@
-"""Records the requests of one process in intervals of its monotonic clock."""
+"""Cuts what one process records into intervals of its monotonic clock, and into stages."""
 
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from zk_locust.contract.histogram import LatencyHistogram
+from zk_locust.load.recording import NEVER_NS, Key, Recording
 
-Key = tuple[str, str]
 _SCHEDSTAT: Final = Path("/proc/self/schedstat")
 
 
@@ -27,63 +27,70 @@ class CpuClock:
         return time.process_time_ns(), waited
 
 
+class OwnDelay(Protocol):
+    """What measures the delay that the process itself adds."""
+
+    def report(self) -> dict[str, Any]:
+        """Return `lateness`, a histogram as a message, and `gc_ns`, since the last call."""
+
+    def close(self) -> None:
+        """Stop measuring."""
+
+
 class Recorder:
     """Histograms by (stage, interval, type and name) since the last report.
 
-    The hot path is `on_request`: one clock reading, one comparison and one histogram.
+    An operation belongs to the interval in which it ends, and to the stage in which it was sent: at the end of a stage,
+    operations under way are censored in it.
     """
 
     def __init__(
-        self, interval_s: float, clock_ns: Callable[[], int] = time.perf_counter_ns, cpu: CpuClock | None = None
+        self, interval_s: float, recording: Recording, *, cpu: CpuClock | None = None, own_delay: OwnDelay | None = None
     ) -> None:
-        self._interval_ns = round(interval_s * 1e9)
-        self._clock_ns = clock_ns
+        self.interval_ends_ns = 0
+        self.recording: Final = recording
+        self.interval_ns = round(interval_s * 1e9)  # may change between two tests
+        self._clock_ns: Callable[[], int] = recording.clock_ns
         self._cpu = cpu or CpuClock()
+        self._own_delay = own_delay
+        self._run = 0
         self._stage: str | None = None
         self._stage_started_ns = 0
         self._last_interval: int | None = None
         self._interval = 0
-        self._interval_ends_ns = 0
         self._current: dict[Key, LatencyHistogram] = {}
         self._waiting: list[tuple[str, int, dict[Key, LatencyHistogram]]] = []
-        self._reported_ns = clock_ns()
+        self._reported_ns = self._clock_ns()
         self._reported_cpu = self._cpu.read_ns()
+        recording.add_taker(self)
 
-    def begin_stage(self, stage: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
-        """Record under `stage` from now on; it began `elapsed_s` ago.
+    def begin_stage(self, stage: str, planned_s: float | None, elapsed_s: float = 0.0, *, run: int = 1) -> None:
+        """Record under `stage` from now on; it began `elapsed_s` ago. `run` is the number of the test in this process.
 
         What comes after a planned end belongs to the stage's last interval.
         """
         now = self._clock_ns()
+        if self._stage is not None and (run, stage) != (self._run, self._stage):
+            self.recording.censor_running()
+        self.recording.harvest()
         self._close_interval()
+        if run != self._run:
+            if self._run:
+                self.report(0)  # the test before has been reported: neither figures nor CPU since then are of this one
+            self._run = run
         self._stage, self._stage_started_ns = stage, now - round(elapsed_s * 1e9)
         self._last_interval = None
         if planned_s is not None:
-            self._last_interval = max(0, round(planned_s * 1e9 / self._interval_ns) - 1)
-        self._turn_to(now)
-
-    def on_request(
-        self, request_type: str, name: str, response_time: float, exception: BaseException | None, **_: Any
-    ) -> None:
-        """Record one request (a listener of `events.request`); `response_time` is milliseconds."""
-        now = self._clock_ns()
-        if now >= self._interval_ends_ns:
-            self._turn_to(now)
-        key = (request_type, name)
-        histogram = self._current.get(key)
-        if histogram is None:
-            histogram = self._current[key] = LatencyHistogram()
-        if exception is None:
-            histogram.record(round(response_time * 1000))
-        else:
-            histogram.record_failure(f"{type(exception).__name__}: {exception}" if str(exception) else repr(exception))
+            self._last_interval = max(0, round(planned_s * 1e9 / self.interval_ns) - 1)
+        self.turn_to(now)
+        self.recording.look_for_end()
 
     def report(self, users: int) -> dict[str, Any]:
         """Return what was recorded since the last report, as plain values, and forget it. `users` run now."""
         now = self._clock_ns()
-        if now >= self._interval_ends_ns:
-            self._turn_to(now)
+        self.recording.turn(now)
         stage, interval = self._stage, self._interval
+        self.recording.harvest()
         self._close_interval()
         records = [
             [stage_name, number, [[*key, histogram.to_message()] for key, histogram in histograms.items()]]
@@ -93,26 +100,40 @@ class Recorder:
         used, waited = self._cpu.read_ns()
         used_before, waited_before = self._reported_cpu
         report = {
+            "run": self._run,
             "stage": stage,
             "interval": interval,
             "records": records,
             "users": users,
+            "settled": self.recording.sent[0] - len(self.recording.running),
             "wall_ns": now - self._reported_ns,
             "cpu_ns": used - used_before,
             "cpu_wait_ns": None if waited is None or waited_before is None else waited - waited_before,
+            **({} if self._own_delay is None else self._own_delay.report()),
         }
         self._reported_ns, self._reported_cpu = now, (used, waited)
         return report
 
-    def _turn_to(self, now: int) -> None:
+    def turn_to(self, now_ns: int) -> None:
+        """Begin the interval that contains this moment."""
+        self.recording.harvest()
         self._close_interval()
-        interval = (now - self._stage_started_ns) // self._interval_ns
+        interval = (now_ns - self._stage_started_ns) // self.interval_ns
         if self._last_interval is not None and interval >= self._last_interval:
             interval = self._last_interval
-            self._interval_ends_ns = 1 << 63
+            self.interval_ends_ns = NEVER_NS
         else:
-            self._interval_ends_ns = self._stage_started_ns + (interval + 1) * self._interval_ns
+            self.interval_ends_ns = self._stage_started_ns + (interval + 1) * self.interval_ns
         self._interval = interval
+
+    def take(self, key: Key, taken: LatencyHistogram) -> None:
+        """Take figures of the running interval."""
+        self._current.setdefault(key, LatencyHistogram()).add(taken)
+
+    def close(self) -> None:
+        """Stop measuring the process itself."""
+        if self._own_delay is not None:
+            self._own_delay.close()
 
     def _close_interval(self) -> None:
         if self._current and self._stage is not None:

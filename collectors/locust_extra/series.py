@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from locust_extra.recorder import Key
 from zk_locust.contract.histogram import LatencyHistogram
+from zk_locust.load.offered import OfferedCounts
+from zk_locust.load.recording import Key
 
 Place = tuple[int, int]
 """(ordinal of the stage, number of the interval): the order of the series."""
@@ -17,13 +18,18 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class WorkerShare:
-    """One worker in one interval: all its operations, its CPU (nanoseconds), and the most users that it reported."""
+    """One worker in one interval: all its operations, its CPU (nanoseconds), and the most users that it reported.
+
+    `lateness` (µs) and `gc_ns` are the worker's own delay, where it measures it.
+    """
 
     total: LatencyHistogram = field(default_factory=LatencyHistogram)
     wall_ns: int = 0
     cpu_ns: int = 0
     cpu_wait_ns: int | None = 0
     users: int | None = None
+    lateness: LatencyHistogram | None = None
+    gc_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -37,6 +43,9 @@ class Interval:
     end_s: float
     operations: dict[Key, LatencyHistogram] = field(default_factory=dict)
     workers: dict[str, WorkerShare] = field(default_factory=dict)
+    ends_stage: bool = False
+    offered: dict[str, OfferedCounts] = field(default_factory=dict)
+    """What was due since the stage began, by worker; empty in a closed loop."""
 
     @property
     def length_s(self) -> float:
@@ -99,6 +108,11 @@ class Series:
             share.cpu_wait_ns = None
         else:
             share.cpu_wait_ns += report["cpu_wait_ns"]
+        if "lateness" in report:
+            lateness = LatencyHistogram.from_message(report["lateness"])
+            share.lateness = share.lateness or LatencyHistogram()
+            share.lateness.add(lateness)
+            share.gc_ns += report["gc_ns"]
 
     def lose(self, worker: str) -> None:
         """Stop waiting for a worker."""
@@ -143,6 +157,7 @@ class Series:
         stage = self._stages[ordinal]
         if stage.end_s is not None and number >= self._last_number(ordinal, stage.end_s):
             interval.end_s = max(stage.end_s, interval.start_s + 1e-6)
+            interval.ends_stage = True
         return interval
 
     def _interval(self, place: Place) -> Interval:

@@ -1,5 +1,8 @@
 """Extended statistics: the series and distributions that Locust itself does not keep.
 
+A second test in one Locust process is a second run: its figures go to files of their own (`locust-stats-2.csv`), where
+counts and times start anew.
+
 A locustfile says
 
     from locust_extra.stats import register_extra_stats
@@ -10,8 +13,6 @@ and the parameters `--stats-collect`, `--stats-csv`, `--stats-distrib`, `--stats
 """
 
 import logging
-import os
-import socket
 import time
 from types import SimpleNamespace
 from typing import Any, Final
@@ -23,18 +24,24 @@ from locust import runners
 from locust.runners import MasterRunner, WorkerRunner
 
 from locust_extra.columns import COOL_DOWN
-from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock
+from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock, path_of_run
+from locust_extra.own_delay import measured_own_delay
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Interval, Series
-from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE, add_once, report_every
+from zk_locust.contract.events import OPERATIONS_UNREPORTED
+from zk_locust.load.locust_internals import add_once, report_every, worker_name
+from zk_locust.load.recording import recording_of
 from zk_locust.load.report_dir import INTERVAL_MS
 from zk_locust.load.settings_check import check_output_files, with_refusal
 from zk_locust.load.stages import happened, load_ended, member_seen, plan_of, stage_changed
+from zk_locust.load.tally import Tally, take_sent
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
 _LOCAL: Final = "local"
+# Goes to the workers with the options of a test, so that they know its number before they record anything.
+_RUN_OPTION: Final = "locust_extra_run"
 # How long a load that has ended waits for room on a full disk. The supervisor gives the master 12 s at the least.
 _ROOM_S: Final = 8.0
 
@@ -95,23 +102,28 @@ class WorkerStats:
         self._runner = runner
         self._recorder: Recorder | None = None
         self._recorded: dict[str, int] = {}
+        self._tally = Tally(runner.client_id)
+        self._tally.count(recording_of(environment.events))
         stage_changed.add_listener(self._on_stage_changed)
         environment.events.report_to_master.add_listener(self._on_report_to_master)
         environment.events.quit.add_listener(self._on_quit)
 
-    def _on_stage_changed(self, stage: str, planned_s: float | None, elapsed_s: float, **_: Any) -> None:
-        interval_s = _interval_s(self._environment)
+    def _on_stage_changed(
+        self, environment: Any, stage: str, planned_s: float | None, elapsed_s: float, **_: Any
+    ) -> None:
+        if environment is not self._environment:
+            return
+        interval_s = _interval_s(environment)
         if self._recorder is None and interval_s > 0:
             report_every(min(1.0, max(0.1, interval_s / 2)))  # a report must not be much older than an interval
-            self._recorder = Recorder(interval_s)
-            self._environment.events.request.add_listener(self._recorder.on_request)
-        if self._recorder is not None:
-            self._recorder.begin_stage(stage, planned_s, elapsed_s)
+            self._recorder = Recorder(interval_s, recording_of(environment.events), own_delay=measured_own_delay())
+        if self._recorder is not None and interval_s > 0:
+            self._recorder.interval_ns = round(interval_s * 1e9)
+            run = int(getattr(environment.parsed_options, _RUN_OPTION, 1))
+            self._recorder.begin_stage(stage, planned_s, elapsed_s, run=run)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        data[_NAME_FIELD] = os.environ.get(WORKER_NAME_VARIABLE) or (
-            f"{socket.gethostname()}/worker-{self._runner.worker_index}"
-        )
+        data[_NAME_FIELD] = worker_name(self._runner)
         if self._recorder is not None:
             report = data[_REPORT_FIELD] = self._recorder.report(int(self._runner.user_count))
             for stage, _, records in report["records"]:
@@ -119,9 +131,12 @@ class WorkerStats:
                 self._recorded[stage] = self._recorded.get(stage, 0) + requests
 
     def _on_quit(self, **_: Any) -> None:
+        self._tally.remove()
         # For comparison with what has reached the master.
         for stage, requests in self._recorded.items():
             logger.info("Recorded here in the stage %s: %d successful operations", stage, requests)
+        if self._recorder is not None:
+            self._recorder.close()
 
 
 class LoadStats:
@@ -135,12 +150,15 @@ class LoadStats:
         self._running = False
         self._began_s = time.perf_counter()
         self._wall = WallClock()
+        self._run = 0
+        self._lost_records = 0
         self._series: Series | None = None
         self._shown = (-1, -1)  # the last interval that the plan has seen
         self._recorder: Recorder | None = None
         self._files: list[StatsFile | DistributionFile | HistogramLogFile] = []
         self._worker_names: dict[str, str] = {}
         self._lost: set[str] = set()
+        self._settled: dict[str, int] = {}
         self._absent = Absent()
         self._progress = Progress()
         self._progress_path: str | None = self._option("stats_progress")
@@ -164,39 +182,64 @@ class LoadStats:
     def _elapsed_s(self) -> float:
         return time.perf_counter() - self._began_s
 
-    def _on_stage_changed(self, stage: str, planned_s: float | None, **_: Any) -> None:
-        interval_s = _interval_s(self._environment)
-        if self._series is None and interval_s > 0:
-            self._open(interval_s)
+    def _on_stage_changed(self, environment: Any, stage: str, planned_s: float | None, **_: Any) -> None:
+        if environment is not self._environment:
+            return
+        if not self._running:
+            self._begin_run(_interval_s(environment))
         self._stage, self._running = stage, True
         self._shown = (-1, -1)
         self._progress.begin_stage(stage)
         if self._series is not None:
             self._series.begin_stage(stage)
-        if self._recorder is not None:
-            self._recorder.begin_stage(stage, planned_s)
+        if self._recorder is not None and self._series is not None:
+            self._recorder.begin_stage(stage, planned_s, run=self._run)
         self._note("stage-start", stage, f"planned for {planned_s:g} s" if planned_s else "")
+
+    def _begin_run(self, interval_s: float) -> None:
+        """Begin the first test of this process, or another one."""
+        self._give_out(final=True)  # figures of the test before that came late
+        self._lost_records += sum(file.close() for file in self._files)
+        self._files = []
+        self._run += 1
+        setattr(self._environment.parsed_options, _RUN_OPTION, self._run)
+        self._series = None
+        if interval_s > 0:
+            self._open(interval_s)
+        if self._run > 1:
+            self._note("run-start", str(self._run), f"a test of its own: figures go to files that end in -{self._run}")
 
     def _open(self, interval_s: float) -> None:
         self._began_s, self._wall = time.perf_counter(), WallClock()
         self._series = Series(interval_s, self._elapsed_s)
-        if path := self._option("stats_csv"):
-            self._files.append(StatsFile(path, self._wall, self._note))
-        if path := self._option("stats_distrib"):
-            self._files.append(DistributionFile(path, self._wall, self._note))
-        if path := self._option("stats_hlog"):
-            self._files.append(HistogramLogFile(path, self._wall, self._note))
-        if not isinstance(self._runner, MasterRunner):
-            self._recorder = Recorder(interval_s)
-            self._environment.events.request.add_listener(self._recorder.on_request)
+        for option, kind in (
+            ("stats_csv", StatsFile),
+            ("stats_distrib", DistributionFile),
+            ("stats_hlog", HistogramLogFile),
+        ):
+            if path := self._option(option):
+                self._files.append(kind(path_of_run(path, self._run), self._wall, self._note))
+        if self._recorder is None and not isinstance(self._runner, MasterRunner):
+            self._recorder = Recorder(
+                interval_s, recording_of(self._environment.events), own_delay=measured_own_delay()
+            )
+        if self._recorder is not None:
+            self._recorder.interval_ns = round(interval_s * 1e9)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         name = data.get(_NAME_FIELD)
         if name and client_id not in self._worker_names:
             self._worker_names[client_id] = name
             self._note("worker-ready", name)
-        if self._series is not None and _REPORT_FIELD in data:
-            self._series.add_report(self._worker_names.get(client_id, client_id), data[_REPORT_FIELD])
+        report = data.get(_REPORT_FIELD)
+        if self._series is None or report is None:
+            return
+        self._settled[client_id] = report["settled"]
+        if report["run"] != self._run:
+            if report["records"]:
+                logger.warning("Figures of an earlier test have come too late, and are dropped: %s", name)
+        elif self._running or report["records"]:  # an idle worker adds nothing to a test that is over
+            self._series.add_report(self._worker_names.get(client_id, client_id), report)
             if client_id in self._lost:
                 self._series.lose(self._worker_names.get(client_id, client_id))
 
@@ -227,16 +270,36 @@ class LoadStats:
                 self._lost.discard(client_id)
                 self._note("worker-returned", name)
 
+    def _tell_of_unreported(self) -> None:
+        for client_id in self._lost & self._settled.keys():
+            sent = take_sent(client_id)
+            if sent is None:
+                detail = "an unknown number: the worker ran on another machine than the master"
+            elif sent == self._settled[client_id]:
+                continue
+            else:
+                number = sent - self._settled[client_id]
+                detail = f"{number} were sent since its last report; the last one may not have reached the server"
+            self._note(OPERATIONS_UNREPORTED, self._worker_names[client_id], detail)
+
     def _give_out(self, final: bool) -> None:
         if self._series is None:
             return
-        if self._recorder is not None:
+        if self._recorder is not None and self._running:
             self._series.add_report(_LOCAL, self._recorder.report(int(self._runner.user_count)))
         for interval in self._series.take_all() if final else self._series.take_complete():
+            self._add_offered(interval)
             self._progress.take(interval)
             self._show_to_plan(interval)
             for file in self._files:
                 file.write(interval)
+
+    def _add_offered(self, interval: Interval) -> None:
+        plan = plan_of(self._environment)
+        if plan is not None:
+            counts = plan.offered(interval.stage, self._began_s + interval.end_s, ends=interval.ends_stage)
+            for worker, of_worker in counts.items():
+                interval.offered[_LOCAL if worker is None else self._worker_names.get(worker, worker)] = of_worker
 
     def _show_to_plan(self, interval: Interval) -> None:
         """Let the plan of the load see the interval, unless it is late: figures of it were given out before."""
@@ -268,17 +331,21 @@ class LoadStats:
         if environment is not self._environment or not self._running:
             return  # Locust stops twice if two callers ask for it
         self._look_for_lost_workers()
-        self._running = False
+        self._tell_of_unreported()
         self._give_out(final=True)
+        self._running = False
         self._note("run-stopped", "load")
 
     def _on_quit(self, **_: Any) -> None:
         self._watching.kill()
         self._give_out(final=True)
+        if self._recorder is not None:
+            self._recorder.close()
         self._progress.stage = "ended"
         if self._progress_path:
             self._write_progress(self._progress_path)
-        lost = sum(file.close() for file in self._files) + (self._events.close() if self._events else 0)
+        lost = self._lost_records + sum(file.close() for file in self._files)
+        lost += self._events.close() if self._events else 0
         if lost:
             logger.error("%d records of the load are lost: until its end there was no room to write them", lost)
 

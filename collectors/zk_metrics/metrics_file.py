@@ -65,10 +65,6 @@ class MetricsFile:
                 self._widen()
             self._file.write(_line([*self._label(member, sample), *map(sample.metrics.get, self._columns)]))
 
-    def retry(self) -> None:
-        """Write waiting records if there is room again."""
-        self._file.retry()
-
     def close(self) -> int:
         """Close the file; return how many polls were lost because there was no room."""
         with self._writing:

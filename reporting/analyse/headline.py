@@ -1,8 +1,12 @@
-"""The headline: one row for each operation of the measured stage, and one for all of them."""
+"""The headline: one row for each operation of the measured stage, and one for all of them.
+
+In open loop, the latencies are response times (due to reply), with service times beside them. In closed loop no
+operation is due, so they are service times (sent to reply).
+"""
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,33 +18,104 @@ from reporting.read.run_folder import RunFolder
 
 TOTAL: Final = "all operations"
 HEADLINE_PERCENTILES: Final = (50.0, 95.0, 99.0, 99.9)
+SERVICE: Final = "service"
+RESPONSE: Final = "response"
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Latencies of successful operations by one clock, microseconds; None where nothing succeeded."""
+
+    mean_us: float | None = None
+    p50_us: float | None = None
+    p95_us: float | None = None
+    p99_us: float | None = None
+    p999_us: float | None = None
+    max_us: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """The results of one operation over the measured stage.
 
-    `operations` are the successful ones; `failures` are apart and in no latency. `rate_per_s` is successful operations
-    a second of the measured stage. Latencies are microseconds, None where nothing succeeded.
+    `operations` are the successful ones; `failures`, `suppressed` failures and `censored` operations are apart and in
+    no latency. `rate_per_s` is successful operations a second of the measured stage. `response` is None in closed loop.
     """
 
     operation: str
     operations: int
     failures: int
     rate_per_s: float | None
-    mean_us: float | None
-    p50_us: float | None
-    p95_us: float | None
-    p99_us: float | None
-    p999_us: float | None
-    max_us: float | None
+    service: Latencies
+    response: Latencies | None
     overflows: int
+    suppressed: int
+    censored: int
+    censored_max_us: float | None
+
+    @property
+    def clock(self) -> str:
+        """Which clock the headline's latencies are of."""
+        return SERVICE if self.response is None else RESPONSE
+
+    @property
+    def latencies(self) -> Latencies:
+        """The headline's latencies: response time, or service time in closed loop."""
+        return self.service if self.response is None else self.response
+
+    @property
+    def mean_us(self) -> float | None:
+        """Of the headline's latencies, as all below."""
+        return self.latencies.mean_us
+
+    @property
+    def p50_us(self) -> float | None:
+        """The median."""
+        return self.latencies.p50_us
+
+    @property
+    def p95_us(self) -> float | None:
+        """The 95th percentile."""
+        return self.latencies.p95_us
+
+    @property
+    def p99_us(self) -> float | None:
+        """The 99th percentile."""
+        return self.latencies.p99_us
+
+    @property
+    def p999_us(self) -> float | None:
+        """The 99.9th percentile."""
+        return self.latencies.p999_us
+
+    @property
+    def max_us(self) -> float | None:
+        """The longest."""
+        return self.latencies.max_us
+
+    @property
+    def tried(self) -> int:
+        """Operations that were sent and got an answer or an error: successes, failures and suppressed failures."""
+        return self.operations + self.failures + self.suppressed
 
     @property
     def failure_share(self) -> float:
         """Failed operations as a share (0 to 1) of all that were tried."""
-        tried = self.operations + self.failures
-        return self.failures / tried if tried else 0.0
+        return self.failures / self.tried if self.tried else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedLoad:
+    """What an open loop offered in the measured stage: operations that were due, and what became of the others.
+
+    `missed` were due on a worker that was not there, `dropped` were given up before they were sent. None where it was
+    not recorded.
+    """
+
+    offered: int
+    missed: int | None
+    dropped: int | None
+    offered_per_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +123,8 @@ class Headline:
     """Rows by operation, in alphabetical order, and the total.
 
     `measured_s` is the length of the measured stage. `errors` counts failures by the error's name. `from_distributions`
-    is False when the figures had to be taken from the cumulative columns of `locust-stats.csv`.
+    is False when the figures had to be taken from the cumulative columns of `locust-stats.csv`. `load` is None in
+    closed loop. `distributions` has the measured stage's by operation and for `TOTAL`, if there are any.
     """
 
     rows: tuple[Row, ...]
@@ -56,6 +132,16 @@ class Headline:
     measured_s: float
     errors: dict[str, int]
     from_distributions: bool
+    load: OfferedLoad | None
+    open_loop: bool
+    distributions: Mapping[str, Distribution]
+
+    @property
+    def loop(self) -> str:
+        """Which loop drove the load, and which clock the latencies are of, for people."""
+        if not self.open_loop:
+            return "closed loop: service time"
+        return f"open loop: {self.total.clock} time"
 
 
 def build(run: RunFolder, timeline: Timeline) -> Headline:
@@ -65,31 +151,68 @@ def build(run: RunFolder, timeline: Timeline) -> Headline:
         if line.stage == MEASURED:
             by_operation[line.operation].append(line.distribution)
     measured_s = timeline.measured_s
-    errors = _errors(run)
-    if not by_operation:
-        return _from_stats(run, measured_s, errors)
+    last = _last_rows(run)
+    everything = last.pop(AGGREGATED, None)
     merged = {name: Distribution.merged(found) for name, found in sorted(by_operation.items())}
+    if merged:
+        rows = tuple(row(name, distribution, measured_s) for name, distribution in merged.items())
+        merged[TOTAL] = Distribution.merged(merged.values())
+        total = row(TOTAL, merged[TOTAL], measured_s)
+    else:
+        rows = tuple(_stats_row(name, found, measured_s) for name, found in sorted(last.items()))
+        empty = {"requests": sum(row.operations for row in rows), "failures": sum(row.failures for row in rows)}
+        total = _stats_row(TOTAL, everything or empty, measured_s)
+    load = _offered(everything or {}, measured_s)
     return Headline(
-        rows=tuple(row(name, distribution, measured_s) for name, distribution in merged.items()),
-        total=row(TOTAL, Distribution.merged(merged.values()), measured_s),
+        rows=rows,
+        total=total,
         measured_s=measured_s,
-        errors=errors,
-        from_distributions=True,
+        errors=_errors(everything),
+        from_distributions=bool(merged),
+        load=load,
+        open_loop=load is not None or total.response is not None,
+        distributions=merged,
     )
 
 
 def row(name: str, distribution: Distribution, measured_s: float) -> Row:
     """The results of one distribution over `measured_s` seconds."""
-    latencies = (distribution.mean_us, *distribution.percentiles_us(HEADLINE_PERCENTILES), distribution.max_us)
-    return _row(name, distribution.requests, distribution.failures, measured_s, latencies, distribution.overflows)
+    censored = distribution.censored
+    return Row(
+        operation=name,
+        operations=distribution.requests,
+        failures=distribution.failures,
+        rate_per_s=distribution.requests / measured_s if measured_s > 0 else None,
+        service=_latencies(distribution),
+        response=None if distribution.response is None else _latencies(distribution.response),
+        overflows=distribution.overflows,
+        suppressed=distribution.suppressed,
+        censored=censored.requests if censored else 0,
+        censored_max_us=censored.max_us if censored else None,
+    )
 
 
-def _row(
-    name: str, operations: int, failures: int, measured_s: float, latencies_us: Iterable[float | None], overflows: int
-) -> Row:
-    rate_per_s = operations / measured_s if measured_s > 0 else None
-    mean_us, p50_us, p95_us, p99_us, p999_us, max_us = latencies_us
-    return Row(name, operations, failures, rate_per_s, mean_us, p50_us, p95_us, p99_us, p999_us, max_us, overflows)
+def _latencies(clock: Distribution) -> Latencies:
+    p50_us, p95_us, p99_us, p999_us = clock.percentiles_us(HEADLINE_PERCENTILES)
+    return Latencies(clock.mean_us, p50_us, p95_us, p99_us, p999_us, clock.max_us)
+
+
+def _offered(found: Mapping[str, Any], measured_s: float) -> OfferedLoad | None:
+    offered = _whole(found, "offered")
+    if offered is None:
+        return None
+    rate = offered / measured_s if measured_s > 0 else None
+    return OfferedLoad(offered, _whole(found, "missed"), _whole(found, "dropped"), rate)
+
+
+def _number(found: Mapping[str, Any], column: str) -> float | None:
+    value = found.get(column)
+    return None if value is None or value != value else float(value)
+
+
+def _whole(found: Mapping[str, Any], column: str) -> int | None:
+    value = _number(found, column)
+    return None if value is None else int(value)
 
 
 def stats_totals(run: RunFolder) -> tuple[int, int] | None:
@@ -112,8 +235,7 @@ def _last_rows(run: RunFolder) -> dict[str, dict[str, Any]]:
     return last
 
 
-def _errors(run: RunFolder) -> dict[str, int]:
-    found = _last_rows(run).get(AGGREGATED)
+def _errors(found: Mapping[str, Any] | None) -> dict[str, int]:
     try:
         errors = json.loads(found["errors"]) if found and found["errors"] else {}
         return {str(name): int(count) for name, count in errors.items() if int(count) > 0}
@@ -121,23 +243,20 @@ def _errors(run: RunFolder) -> dict[str, int]:
         return {}
 
 
-def _from_stats(run: RunFolder, measured_s: float, errors: dict[str, int]) -> Headline:
-    last = _last_rows(run)
-    total = last.pop(AGGREGATED, None)
-    rows = tuple(_stats_row(name, found, measured_s) for name, found in sorted(last.items()))
-    empty = {"requests": sum(row.operations for row in rows), "failures": sum(row.failures for row in rows)}
-    return Headline(rows, _stats_row(TOTAL, total or empty, measured_s), measured_s, errors, from_distributions=False)
-
-
-def _stats_row(name: str, found: dict[str, Any], measured_s: float) -> Row:
+def _stats_row(name: str, found: Mapping[str, Any], measured_s: float) -> Row:
     operations = int(found["requests"])
-
-    def latency(column: str) -> float | None:
-        value = found.get(column)
-        return float(value) if operations and value is not None and value == value else None
-
-    percentiles = {percentile: column for column, percentile in PERCENTILES.items()}
-    columns = ("mean_us", *(percentiles[wanted] for wanted in HEADLINE_PERCENTILES), "max_us")
-    overflows = found.get("overflows")
-    counted = 0 if overflows is None or overflows != overflows else int(overflows)
-    return _row(name, operations, int(found["failures"]), measured_s, map(latency, columns), counted)
+    columns = {percentile: column for column, percentile in PERCENTILES.items()}
+    named = ("mean_us", *(columns[wanted] for wanted in HEADLINE_PERCENTILES), "max_us")
+    response = [_number(found, f"{RESPONSE}_{column}") for column in named]
+    return Row(
+        operation=name,
+        operations=operations,
+        failures=int(found["failures"]),
+        rate_per_s=operations / measured_s if measured_s > 0 else None,
+        service=Latencies(*(_number(found, column) if operations else None for column in named)),
+        response=Latencies(*response) if any(value is not None for value in response) else None,
+        overflows=_whole(found, "overflows") or 0,
+        suppressed=_whole(found, "suppressed") or 0,
+        censored=_whole(found, "censored") or 0,
+        censored_max_us=_number(found, "censored_max_us"),
+    )

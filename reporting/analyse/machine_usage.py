@@ -53,6 +53,7 @@ class MachineRow:
     net_send_peak_bytes_per_s: float | None = _max("net_send_bytes_per_s")
     disk_write_mean_bytes_per_s: float | None = _mean("disk_write_bytes_per_s")
     disk_write_peak_bytes_per_s: float | None = _max("disk_write_bytes_per_s")
+    disk_busy_mean_percent: float | None = _mean("disk_busy_percent")
     disk_busy_peak_percent: float | None = _max("disk_busy_percent")
     tcp_retransmits_mean_per_s: float | None = _mean("tcp_retransmits_per_s")
 
@@ -75,6 +76,7 @@ class ProcessRow:
     cpu_peak_percent_of_core: float | None = _max("cpu_percent")
     cpu_wait_mean_percent_of_core: float | None = _mean("cpu_wait_percent")
     memory_peak_bytes: float | None = _max("memory_bytes")
+    disk_write_mean_bytes_per_s: float | None = _mean("disk_write_bytes_per_s")
     threads_peak: float | None = _max("threads")
     open_files_peak: float | None = _max("open_files")
 

@@ -5,7 +5,7 @@ Times are seconds since the load started, at the middle of a bin.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from locust_extra.columns import ALL_WORKERS, MEASURED
+from reporting.analyse.headline import SERVICE
 from reporting.analyse.timeline import Interval, Span, Timeline
 from reporting.read.distributions import Distribution, DistributionLine
 from reporting.read.run_folder import RunFolder
@@ -59,13 +60,14 @@ def typical_bin_s(found: Sequence[Bin]) -> float:
     return float(np.median([b.length_s for b in found])) if found else 0.0
 
 
-def _place_of(found: Sequence[Bin]) -> dict[tuple[str, int], int]:
+def place_of(found: Sequence[Bin]) -> dict[tuple[str, int], int]:
+    """Stage and number of each interval to the number of its bin."""
     return {(b.stage, number): i for i, b in enumerate(found) for number in b.numbers}
 
 
 def _merge_by_bin(lines: Iterable[DistributionLine], found: Sequence[Bin]) -> dict[str, dict[int, Distribution]]:
     """Operation to number of the bin to the sum of its distributions."""
-    place = _place_of(found)
+    place = place_of(found)
     by_operation: dict[str, dict[int, list[Distribution]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
         if (line.stage, line.interval) in place:
@@ -103,8 +105,8 @@ class LoadSeries:
         ]
         return pd.DataFrame(rows, columns=["time_s", "operation", "rate_per_s", "failures_per_s"])
 
-    def latencies(self, operation: str | None = None) -> pd.DataFrame:
-        """`time_s`, `percentile` (p50, p95, p99), `latency_ms` of one operation, or of all together.
+    def latencies(self, operation: str | None = None, clock: str = SERVICE) -> pd.DataFrame:
+        """`time_s`, `percentile` (p50, p95, p99), `latency_ms` of one operation, or of all together, by one clock.
 
         NaN where no operation succeeded, so that a line has a gap there.
         """
@@ -118,7 +120,8 @@ class LoadSeries:
             by_bin = {i: Distribution.merged(found) for i, found in together.items()}
         rows = []
         for i, b in enumerate(self.bins):
-            values = by_bin[i].percentiles_us(TIME_PERCENTILES) if i in by_bin else [None] * len(TIME_PERCENTILES)
+            found_here = by_bin[i].clock(clock) if i in by_bin else None
+            values = found_here.percentiles_us(TIME_PERCENTILES) if found_here else [None] * len(TIME_PERCENTILES)
             for percentile, value in zip(TIME_PERCENTILES, values, strict=True):
                 ms = math.nan if value is None else max(value, 1) / 1000  # 0 µs has no place on a log scale
                 rows.append((b.middle_s, f"p{percentile:g}", ms))
@@ -131,32 +134,37 @@ def load_series(run: RunFolder, timeline: Timeline) -> LoadSeries:
     return LoadSeries(found, _merge_by_bin(run.distributions, found))
 
 
-def percentile_curves(run: RunFolder) -> pd.DataFrame:
-    """`operation`, `inverse`, `percentile`, `latency_ms` from p50 to p99.99 over the measured stage.
-
-    `inverse` is 1 / (1 - percentile / 100), the axis of HdrHistogram's plots: each factor of ten is one more nine. A
-    curve ends where less than one operation lies beyond it.
-    """
+def percentile_curves(run: RunFolder, clock: str = SERVICE) -> pd.DataFrame:
+    """`operation`, `inverse`, `percentile`, `latency_ms` of each operation over the measured stage, by one clock."""
     by_operation: dict[str, list[Distribution]] = defaultdict(list)
     for line in run.distributions:
-        if line.stage == MEASURED:
-            by_operation[line.operation].append(line.distribution)
-    rows = []
-    for operation, found in sorted(by_operation.items()):
-        distribution = Distribution.merged(found)
-        last = min(10_000.0, float(distribution.histogram.total))
-        if last < 2:
-            continue
-        inverses = np.unique(np.append(np.geomspace(2, 10_000, 112), [10.0, 20.0, 100.0, 1000.0, last]))
-        inverses = inverses[inverses <= last]
-        # Rounded: what floating point adds to 99 must not ask for the next rank.
-        percentiles = [round(100 * (1 - 1 / float(inverse)), 10) for inverse in inverses]
-        for inverse, percentile, value in zip(
-            inverses, percentiles, distribution.percentiles_us(percentiles), strict=True
-        ):
-            assert value is not None  # the histogram is not empty
-            rows.append((operation, float(inverse), percentile, max(value, 1) / 1000))
+        found = line.distribution.clock(clock)
+        if line.stage == MEASURED and found is not None:
+            by_operation[line.operation].append(found)
+    rows = [
+        (operation, *point)
+        for operation, parts in sorted(by_operation.items())
+        for point in percentile_points(Distribution.merged(parts))
+    ]
     return pd.DataFrame(rows, columns=["operation", "inverse", "percentile", "latency_ms"])
+
+
+def percentile_points(distribution: Distribution) -> Iterator[tuple[float, float, float]]:
+    """Inverse, percentile and latency in milliseconds, from p50 to p99.99.
+
+    The inverse is 1 / (1 - percentile / 100), the axis of HdrHistogram's plots: each factor of ten is one more nine.
+    The points end where less than one operation lies beyond them.
+    """
+    last = min(10_000.0, float(distribution.histogram.total))
+    if last < 2:
+        return
+    inverses = np.unique(np.append(np.geomspace(2, 10_000, 112), [10.0, 20.0, 100.0, 1000.0, last]))
+    inverses = inverses[inverses <= last]
+    # Rounded: what floating point adds to 99 must not ask for the next rank.
+    percentiles = [round(100 * (1 - 1 / float(inverse)), 10) for inverse in inverses]
+    for inverse, percentile, value in zip(inverses, percentiles, distribution.percentiles_us(percentiles), strict=True):
+        assert value is not None  # the histogram is not empty
+        yield float(inverse), percentile, max(value, 1) / 1000
 
 
 def members(run: RunFolder, timeline: Timeline, metric: str) -> pd.DataFrame:
@@ -191,7 +199,7 @@ def worker_cpu(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     columns = ["time_s", "worker", "runnable_percent", "waiting_percent"]
     rows = run.stats[run.stats["worker"] != ALL_WORKERS].dropna(subset=["cpu_percent", "interval"])
     found = bins(timeline)
-    place = _place_of(found)
+    place = place_of(found)
     numbers = [place.get((stage, int(n)), -1) for stage, n in zip(rows["stage"], rows["interval"], strict=True)]
     waiting = rows["cpu_wait_percent"].fillna(0.0)
     frame = pd.DataFrame(

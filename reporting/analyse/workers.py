@@ -1,5 +1,6 @@
 """The workers: which delivered figures, which were lost, and the CPU of each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,13 +45,16 @@ class WorkerCpu:
 class Workers:
     """The workers that delivered figures, those that were lost, and the CPU of each.
 
-    `most_users` is the largest number of users that ran at the end of a measured interval, None when it is not known.
+    `users` has how many ran in each measured interval of which it is known. `first_intervals` has the number of the
+    first measured interval with figures of each worker that has any, of `intervals`.
     """
 
     seen: tuple[str, ...]
     losses: tuple[Loss, ...]
     cpu: tuple[WorkerCpu, ...]
-    most_users: int | None
+    users: tuple[int, ...]
+    first_intervals: Mapping[str, int]
+    intervals: int
 
 
 def build(run: RunFolder, timeline: Timeline, short_percent: float) -> Workers:
@@ -59,12 +63,16 @@ def build(run: RunFolder, timeline: Timeline, short_percent: float) -> Workers:
     rows = stats[stats["worker"] != ALL_WORKERS]
     seen = tuple(sorted(rows["worker"].unique()))
     measured = rows[rows["stage"] == MEASURED]
-    users = stats.loc[(stats["worker"] == ALL_WORKERS) & (stats["stage"] == MEASURED), "users"].max()
+    of_all = stats[(stats["worker"] == ALL_WORKERS) & (stats["stage"] == MEASURED)]
+    users = of_all.dropna(subset=["users"]).groupby("interval")["users"].max()
+    first = measured.groupby("worker")["interval"].min()
     return Workers(
         seen,
         _losses(run, timeline, seen),
         tuple(_cpu(measured, short_percent)),
-        most_users=None if users != users else int(users),
+        users=tuple(map(int, users)),
+        first_intervals={str(worker): int(number) for worker, number in first.items()},
+        intervals=int(of_all["interval"].nunique()),
     )
 
 

@@ -4,7 +4,6 @@ import csv
 import math
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,24 +17,19 @@ from reporting.read.table_format import Kind, TableFormat
 _time = lru_cache(maxsize=64)(parse_time)
 
 
-@dataclass(slots=True)
 class _Column:
-    """A wanted column: the conversion of its texts, the value of a blank, and the values so far."""
+    """A wanted column: the conversion of its texts, the value of a blank, and the values so far.
 
-    name: str
-    kind: Kind
-    filled: bool
-    convert: Callable[[str], Any]
-    blank: str | float
-    values: Any  # list[str] or array("d")
+    `shared` keeps one copy of each text, because lines repeat the same few words.
+    """
 
-
-def _column(name: str, table: TableFormat, shared: dict[str, str]) -> _Column:
-    """A column without values. `shared` keeps one copy of each text, because lines repeat the same few words."""
-    kind, filled = table.columns[name], name in table.filled
-    if kind is Kind.TEXT:
-        return _Column(name, kind, filled, lambda text: shared.setdefault(text, text), "", [])
-    return _Column(name, kind, filled, finite if kind is Kind.NUMBER else _time, math.nan, array("d"))
+    def __init__(self, name: str, table: TableFormat, shared: dict[str, str]) -> None:
+        self.name, self.kind, self.filled = name, table.columns[name], name in table.filled
+        self.convert: Callable[[str], Any] = finite if self.kind is Kind.NUMBER else _time
+        self.blank: str | float = math.nan
+        self.values: Any = array("d")
+        if self.kind is Kind.TEXT:
+            self.convert, self.blank, self.values = lambda text: shared.setdefault(text, text), "", []
 
 
 def read(
@@ -46,7 +40,7 @@ def read(
     `tell` is called with line and text of each problem. `missing` says what the report lacks without the file.
     """
     shared: dict[str, str] = {}
-    wanted = {name: _column(name, table, shared) for name in table.columns}
+    wanted = {name: _Column(name, table, shared) for name in table.columns}
     try:
         _fill(wanted, path, table, tell, missing)
     except OSError as error:

@@ -1,6 +1,7 @@
 """Reads a CSV file of a run, whatever state it is in."""
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -26,10 +27,7 @@ def read_table(
     found = csv_complete.read(path, table)
     if found is not None:
         return found
-
-    def tell(line: int | None, text: str) -> None:
-        problems.add(path.name, line, text, lost_figures=lost_figures)
-
+    tell = partial(problems.add, path.name, lost_figures=lost_figures)
     return csv_damaged.read(path, table, tell, missing=missing, may_be_missing=may_be_missing)
 
 

@@ -79,10 +79,14 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distribution:
-    """The latencies of the successful operations of some interval: histogram, exact sum, exact extremes.
+    """The service times of the successful operations of some interval: histogram, exact sum, exact extremes.
 
-    `requests` counts the overflows (above one hour) too, `failures` is apart. Times are microseconds; `min_us` and
-    `max_us` are None without successful operations.
+    `requests` counts the overflows (above one hour) too, `failures` and `suppressed` are apart. Times are microseconds;
+    `min_us` and `max_us` are None without successful operations.
+
+    The other clocks are distributions of their own, whose `requests` is how many operations they hold: `response`
+    (due to reply), `slip` (due to sent), `client_delay` (reply's arrival to its handling), and `censored` (waiting
+    times so far of operations without a reply). A clock that was not measured is None.
     """
 
     histogram: Histogram
@@ -92,6 +96,11 @@ class Distribution:
     min_us: int | None
     max_us: int | None
     overflows: int
+    suppressed: int = 0
+    response: Self | None = None
+    slip: Self | None = None
+    client_delay: Self | None = None
+    censored: Self | None = None
 
     @classmethod
     def merged(cls, distributions: Iterable[Self]) -> Self:
@@ -105,7 +114,22 @@ class Distribution:
             min_us=min((each.min_us for each in found if each.min_us is not None), default=None),
             max_us=max((each.max_us for each in found if each.max_us is not None), default=None),
             overflows=sum(each.overflows for each in found),
+            suppressed=sum(each.suppressed for each in found),
+            response=cls._merged_clock(each.response for each in found),
+            slip=cls._merged_clock(each.slip for each in found),
+            client_delay=cls._merged_clock(each.client_delay for each in found),
+            censored=cls._merged_clock(each.censored for each in found),
         )
+
+    @classmethod
+    def _merged_clock(cls, clocks: Iterable[Self | None]) -> Self | None:
+        measured = [clock for clock in clocks if clock is not None]
+        return cls.merged(measured) if measured else None
+
+    def clock(self, name: str) -> Self | None:
+        """The distribution by one clock, `service` for this one itself; None where it was not measured."""
+        found: Self | None = self if name == "service" else getattr(self, name)
+        return found
 
     @property
     def mean_us(self) -> float | None:

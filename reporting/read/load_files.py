@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from locust_extra.columns import AGGREGATED, STATS_COLUMNS
+from locust_extra.columns import AGGREGATED, CENSORED, CLOCK_PERCENTILES, CLOCKS, STATS_COLUMNS
 from reporting.read import predecessor
 from reporting.read.csv_tables import read_table
 from reporting.read.distributions import Distribution, DistributionLine, Histogram
@@ -13,9 +13,15 @@ from reporting.read.parsing import finite, parse_time, read_records
 from reporting.read.problems import ProblemLog
 from reporting.read.table_format import TableFormat, kinds
 
+# Older versions did not measure these.
+_NEWER: Final = (
+    *("suppressed", "censored", "censored_max_us", "offered", "missed", "dropped", "queued", "gc_ms"),
+    *(f"{clock}_{which}" for clock in (*CLOCKS, "lateness") for which in CLOCK_PERCENTILES),
+)
 _STATS: Final = TableFormat(
     kinds(STATS_COLUMNS, text=("stage", "worker", "type", "name", "errors")),
     filled=("elapsed_s", "stage", "interval", "worker", "name"),
+    optional=_NEWER,
     older_names={"part": "stage"},
 )
 
@@ -54,7 +60,7 @@ def read_distributions(path: Path, problems: ProblemLog) -> list[DistributionLin
 def _distribution_line(value: Any) -> DistributionLine:
     if not isinstance(value, dict):
         raise ValueError("is not a JSON object")
-    extremes = [None if value[key] is None else round(value[key]) for key in ("min_us", "max_us")]
+    clocks = {name: _distribution(value[name], "count") for name in (*CLOCKS, CENSORED) if value.get(name) is not None}
     return DistributionLine(
         timestamp=parse_time(value["timestamp"]),
         elapsed_s=finite(value["elapsed_s"]),
@@ -62,13 +68,22 @@ def _distribution_line(value: Any) -> DistributionLine:
         stage=str(value.get("stage") or value["part"]),
         interval=int(value["interval"]),
         operation=operation_name(str(value.get("type") or ""), str(value["name"])),
-        distribution=Distribution(
-            histogram=Histogram.from_texts(value["histogram"]),
-            requests=int(value["requests"]),
-            failures=int(value["failures"]),
-            sum_us=round(value["sum_us"]),
-            min_us=extremes[0],
-            max_us=extremes[1],
-            overflows=int(value["overflows"]),
+        distribution=_distribution(
+            value, "requests", failures=int(value["failures"]), suppressed=int(value.get("suppressed") or 0), **clocks
         ),
+    )
+
+
+def _distribution(value: Any, count: str, *, failures: int = 0, **more: Any) -> Distribution:
+    """Return a distribution from a JSON object, whose field `count` says how many times it holds."""
+    least, most = (None if value[key] is None else round(value[key]) for key in ("min_us", "max_us"))
+    return Distribution(
+        histogram=Histogram.from_texts(value["histogram"]),
+        requests=int(value[count]),
+        failures=failures,
+        sum_us=round(value["sum_us"]),
+        min_us=least,
+        max_us=most,
+        overflows=int(value["overflows"]),
+        **more,
     )

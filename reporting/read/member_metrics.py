@@ -18,8 +18,15 @@ from reporting.read.problems import ProblemLog
 from reporting.read.table_format import Kind, TableFormat, kinds
 from zk_metrics.columns import LONG_COLUMNS, REACHABLE
 
-# What the report shows of a member. The file holds some hundred metrics more.
-NUMBERS_WANTED: Final = ("outstanding_requests", "num_alive_connections", "znode_count", "watch_count", "avg_latency")
+# What the report shows and judges of a member. The file holds some hundred metrics more.
+NUMBERS_WANTED: Final = (
+    "outstanding_requests",
+    "num_alive_connections",
+    "znode_count",
+    "watch_count",
+    "avg_latency",
+    "looking_count",
+)
 TEXTS_WANTED: Final = ("server_state", "version")
 
 MISSING: Final = "the members' metrics are not known"
@@ -81,12 +88,11 @@ def _from_predecessor(path: Path, problems: ProblemLog) -> pd.DataFrame:
 
 def _in_order(found: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with exactly `COLUMNS`, each of its kind."""
-    data = {}
-    for name, kind in _KINDS.items():
-        if kind is Kind.TEXT:
-            texts = found[name] if name in found else pd.Series([""] * len(found), index=found.index, dtype=object)
-            data[name] = texts.astype(object).where(texts.notna(), "")
-        else:
-            numbers = found[name] if name in found else pd.Series([float("nan")] * len(found), index=found.index)
-            data[name] = pd.to_numeric(numbers, errors="coerce").astype(float)
-    return pd.DataFrame(data).reset_index(drop=True)
+    frame = found.reindex(columns=list(_KINDS)).reset_index(drop=True)
+    columns = {
+        name: frame[name].astype(object).where(frame[name].notna(), "")
+        if kind is Kind.TEXT
+        else pd.to_numeric(frame[name], errors="coerce").astype(float)
+        for name, kind in _KINDS.items()
+    }
+    return pd.DataFrame(columns)

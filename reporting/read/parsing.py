@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,10 +53,7 @@ def read_json_lines(
     path: Path, problems: ProblemLog, *, missing: str, lost_figures: bool = False
 ) -> Iterator[tuple[int, Any]]:
     """Number and value of every line of a JSON-lines file that is complete and valid."""
-
-    def tell(line: int | None, text: str) -> None:
-        problems.add(path.name, line, text, lost_figures=lost_figures)
-
+    tell = partial(problems.add, path.name, lost_figures=lost_figures)
     try:
         cut_off = is_cut_off(path)
         number = 0

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from reporting.analyse import series
-from reporting.render import drawing, fleet_charts, load_charts, machine_charts
+from reporting.render import clock_charts, drawing, fleet_charts, load_charts, machine_charts
 from reporting.render.chart import Figure
 from reporting.verdict.judged_run import JudgedRun
 
@@ -15,9 +15,14 @@ def build(judged: JudgedRun) -> list[Figure]:
     frame = drawing.frame_of(timeline, [(loss.at_s, f"{loss.worker} lost") for loss in judged.workers.losses])
     load = series.load_series(run, timeline)
     figures = [
-        *load_charts.over_time(load, frame),
+        *clock_charts.offered(judged, load, frame),
+        *load_charts.over_time(judged, load, frame),
+        *clock_charts.heat_map(judged, load, frame),
         *load_charts.distribution(judged, load),
+        *clock_charts.of_clocks(judged, load, frame),
+        *clock_charts.censored(judged),
         *fleet_charts.of_workers(judged, frame),
+        *clock_charts.lateness(judged, frame),
         *fleet_charts.of_members(judged, frame),
         *machine_charts.of_zookeeper(judged, frame),
         *machine_charts.of_machines(judged, frame),

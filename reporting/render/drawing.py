@@ -108,22 +108,24 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
     line = base.mark_line(strokeWidth=1.8, strokeJoin="round").encode(
         x=frame.axis(), y=y, **_series(looks, lines.colours, legend=len(lines.names) > 1, offset=6 + frame.room_above)
     )
-    layers: list[alt.Chart] = [*_stages(frame)]
+    layers: list[alt.Chart] = [*shading(frame)]
     if lines.limit is not None:
         layers.append(_limit(lines.limit, lines))
     layers.append(line)
     if data.groupby("series")["value"].count().max() <= 2:  # one or two points make no visible line
         layers.append(line.mark_point(filled=True, size=40))
-    layers += _marks(frame)
+    layers += event_marks(frame)
     if interactive:
         time = alt.Tooltip("time:Q", title=f"time ({frame.unit})", format=",.4~g")
         layers.append(_hover(data, lines.names, frame.axis(), ["time"], time, lines.number_format))
     return alt.LayerChart(layer=layers, height=lines.height)
 
 
-def percentile_curve(data: pd.DataFrame, names: Sequence[str], *, interactive: bool) -> alt.LayerChart:
-    """Latency by percentile, p50 to p99.99: `data` has `operation`, `inverse`, `percentile`, `latency_ms`."""
-    data = data.rename(columns={"operation": "series", "latency_ms": "value"}).round({"inverse": 3, "percentile": 4})
+def percentile_curve(data: pd.DataFrame, names: Sequence[str], y_title: str, *, interactive: bool) -> alt.LayerChart:
+    """Latency by percentile, p50 to p99.99: `data` has the series' name, `inverse`, `percentile`, `latency_ms`."""
+    data = data.rename(columns={data.columns[0]: "series", "latency_ms": "value"}).round(
+        {"inverse": 3, "percentile": 4}
+    )
     looks = theme.Look(names)
     labels = {2: "p50", 10: "p90", 100: "p99", 1000: "p99.9", 10000: "p99.99"}
     expression = "".join(f"datum.value == {value} ? '{label}' : " for value, label in labels.items()) + "''"
@@ -133,7 +135,7 @@ def percentile_curve(data: pd.DataFrame, names: Sequence[str], *, interactive: b
         .axis(values=list(labels), labelExpr=expression, grid=True)
         .title("percentile of the successful operations")
     )
-    lines = Lines(data, names, "latency (ms)", log=True)
+    lines = Lines(data, names, y_title, log=True)
     chart = alt.Chart(data)
     layers: list[alt.Chart] = [
         chart.mark_line(strokeWidth=1.8, interpolate="monotone", clip=True).encode(
@@ -159,6 +161,16 @@ def log_domain(values: pd.Series) -> tuple[float, float]:
     """A domain for positive values, with a little room at both ends."""
     found = values.dropna()
     return (float(found.min()) * 0.85, float(found.max()) * 1.2) if len(found) else (0.1, 10.0)
+
+
+def round_log_domain(values: pd.Series) -> tuple[float, float]:
+    """As `log_domain`, but values within a decade get a domain that begins and ends with a tick: 1, 2 or 5."""
+    low, high = float(values.min()), float(values.max())
+    if high >= 10 * low:
+        return log_domain(values)
+    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
+    ticks = [float(f"{factor * 10.0**power:.6g}") for power in powers for factor in (1, 2, 5)]
+    return max(tick for tick in ticks if tick < low), min(tick for tick in ticks if tick > high)
 
 
 def _y(lines: Lines) -> alt.Y:
@@ -192,7 +204,8 @@ def _series(looks: theme.Look, colours: Sequence[str], *, legend: bool, offset: 
     }
 
 
-def _stages(frame: Frame) -> list[alt.Chart]:
+def shading(frame: Frame) -> list[alt.Chart]:
+    """The shading and the names of what was not measured."""
     if not len(frame.stages):
         return []
     base = alt.Chart(frame.stages)
@@ -208,7 +221,8 @@ def _stages(frame: Frame) -> list[alt.Chart]:
     return [shade, *names]
 
 
-def _marks(frame: Frame) -> list[alt.Chart]:
+def event_marks(frame: Frame) -> list[alt.Chart]:
+    """A rule and a label for each event."""
     if not len(frame.marks):
         return []
     base = alt.Chart(frame.marks).encode(x=frame.axis())

@@ -5,7 +5,7 @@ from typing import Final
 import pandas as pd
 
 from reporting import text
-from reporting.analyse import series
+from reporting.analyse import clocks, series
 from reporting.analyse.series import LoadSeries
 from reporting.render import drawing, theme
 from reporting.render.chart import Figure, line_figure, lines_of, ranges, slug
@@ -15,11 +15,11 @@ from reporting.verdict.judged_run import JudgedRun
 MAX_OPERATION_CHARTS: Final = 6
 
 
-def over_time(load: LoadSeries, frame: Frame) -> list[Figure]:
+def over_time(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]:
     """Rate, failures if there were any, and latency percentiles over time; nothing without distributions."""
     if not load.operations:
         return []
-    point = f"Each point is {text.duration(series.typical_bin_s(load.bins))}."
+    point = each_point(load)
     names = load.operations
     rates = load.rates()
     rate = Lines(lines_of(rates, "operation", "rate_per_s"), names, "operations a second", ",.1f")
@@ -42,43 +42,76 @@ def over_time(load: LoadSeries, frame: Frame) -> list[Figure]:
         title, caption = "Failures: failed operations a second", "Rate and latency do not include failed operations."
         shows = f"failed operations a second. {ranges(rates, 'operation', 'failures_per_s', 'a second')}"
         figures.append(line_figure("failures", title, caption, shows, failure, frame, group="load", small=False))
-    return [*figures, *_latency_figures(load, frame, point)]
+    return [*figures, *_latency_figures(judged, load, frame, point)]
 
 
-def _latency_figures(load: LoadSeries, frame: Frame, point: str) -> list[Figure]:
+def each_point(load: LoadSeries) -> str:
+    """How much time a point of a line is, as a sentence."""
+    return f"Each point is {text.duration(series.typical_bin_s(load.bins))}."
+
+
+def _latency_figures(judged: JudgedRun, load: LoadSeries, frame: Frame, point: str) -> list[Figure]:
     names = load.operations
-    frames: dict[str | None, pd.DataFrame] = {None: load.latencies()}
+    clock, word = judged.headline.total.clock, latency_word(judged)
+    frames: dict[str | None, pd.DataFrame] = {None: load.latencies(clock=clock)}
     if 1 < len(names) <= MAX_OPERATION_CHARTS:
-        frames |= {name: load.latencies(name) for name in names}
+        frames |= {name: load.latencies(name, clock) for name in names}
     domain = drawing.log_domain(pd.concat([found["latency_ms"] for found in frames.values()]))
-    percentiles = [f"p{percentile:g}" for percentile in series.TIME_PERCENTILES]
     figures = []
     for name, found in frames.items():
         if not found["latency_ms"].notna().any():
             continue
-        lines = Lines(
-            lines_of(found, "percentile", "latency_ms"),
-            percentiles,
-            "latency (ms), log scale",
-            ",.4~g",
-            log=True,
-            y_domain=domain,
-            height=drawing.HEIGHT if name is None else drawing.SMALL_HEIGHT,
-        )
         of = name or ("all operations" if len(names) > 1 else names[0])
-        slug_ = "latency" if name is None else f"latency-{slug(name)}"
         what = "" if name else "p50, p95 and p99 of the successful operations that ended in each interval. "
-        shows = f"latency percentiles of {of}. {ranges(found, 'percentile', 'latency_ms', 'ms')}"
-        small = name is not None
         figures.append(
-            line_figure(slug_, f"Latency over time: {of}", what + point, shows, lines, frame, group="load", small=small)
+            percentiles_figure(
+                found,
+                frame,
+                slug_="latency" if name is None else f"latency-{slug(name)}",
+                title=f"{word} over time: {of}",
+                caption=what + point,
+                y_title=f"{word.lower()} (ms), log scale",
+                domain=domain,
+                small=name is not None,
+            )
         )
     return figures
 
 
+def latency_word(judged: JudgedRun) -> str:
+    """What the headline's latencies are called: by their clock, or `Latency` where the run's files tell no clocks."""
+    return clocks.NAMES[judged.headline.total.clock].capitalize() if clocks.is_recorded(judged.run) else "Latency"
+
+
+def percentiles_figure(
+    found: pd.DataFrame,
+    frame: Frame,
+    *,
+    slug_: str,
+    title: str,
+    caption: str,
+    y_title: str,
+    domain: tuple[float, float] | None = None,
+    small: bool = True,
+) -> Figure:
+    """p50, p95 and p99 over time, of `LoadSeries.latencies`."""
+    lines = Lines(
+        lines_of(found, "percentile", "latency_ms"),
+        [f"p{percentile:g}" for percentile in series.TIME_PERCENTILES],
+        y_title,
+        ",.4~g",
+        log=True,
+        y_domain=domain,
+        height=drawing.SMALL_HEIGHT if small else drawing.HEIGHT,
+    )
+    shows = f"{title}, percentiles. {ranges(found, 'percentile', 'latency_ms', 'ms')}"
+    return line_figure(slug_, title, caption, shows, lines, frame, group="load", small=small)
+
+
 def distribution(judged: JudgedRun, load: LoadSeries) -> list[Figure]:
     """Latency by percentile over the measured stage; nothing without distributions."""
-    curves = series.percentile_curves(judged.run)
+    word = latency_word(judged)
+    curves = series.percentile_curves(judged.run, judged.headline.total.clock)
     if not len(curves):
         return []
     parts = []
@@ -89,12 +122,14 @@ def distribution(judged: JudgedRun, load: LoadSeries) -> list[Figure]:
     return [
         Figure(
             "distribution",
-            "Latency distribution: how slow the slowest are",
-            "Latency at each percentile over the measured stage; each step to the right adds a nine. A curve "
+            f"{word} distribution: how slow the slowest are",
+            f"{word} at each percentile over the measured stage; each step to the right adds a nine. A curve "
             "ends where less than one operation lies beyond it.",
-            "Line chart of latency by percentile from p50 to p99.99. " + " ".join(parts),
+            f"Line chart of {word.lower()} by percentile from p50 to p99.99. " + " ".join(parts),
             False,
             "load",
-            lambda interactive: drawing.percentile_curve(curves, load.operations, interactive=interactive),
+            lambda interactive: drawing.percentile_curve(
+                curves, load.operations, f"{word.lower()} (ms)", interactive=interactive
+            ),
         )
     ]

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from reporting import text
-from reporting.render import machine_tables, report_tables
+from reporting.render import clock_tables, figure_verdicts, machine_tables, report_tables
 from reporting.render.chart import Figure
+from reporting.render.figure_verdicts import Badge
 from reporting.render.report_tables import Table
 from reporting.verdict.judged_run import JudgedRun
 
@@ -23,7 +24,13 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         lines += ["Parts of this run could not be read:", ""]
         lines += [f"- {escaped(str(problem))}" for problem in judged.run.problems]
         lines.append("")
+    lines += [escaped(words), ""] if (words := clock_tables.loop(judged)) else []
     lines += _table(report_tables.headline(judged), level=2)
+    for each in figure_verdicts.explained(judged):
+        lines.append(f"- {each.severity}: **{escaped(each.figures)}**")
+        lines += [f"  - {escaped(found)}" for found in each.texts]
+    lines += [""] if figure_verdicts.explained(judged) else []
+    lines += _table(clock_tables.outcomes(judged), level=2)
     lines += _table(report_tables.errors(judged), level=2)
     if figures:
         lines += ["## Charts", ""]
@@ -38,6 +45,8 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         lines += [f"### {escaped(figure.title)}", "", picture, ""]
         lines += [escaped(figure.caption), ""]
     for table in (
+        clock_tables.all_clocks(judged),
+        clock_tables.own_delay(judged),
         report_tables.member_rows(judged),
         machine_tables.machines(judged),
         machine_tables.processes(judged),
@@ -57,10 +66,17 @@ def _table(table: Table | None, level: int) -> list[str]:
     if table is None:
         return []
     marks = ["---" if i < table.text_columns else "---:" for i in range(len(table.head))]
-    rows = [f"| {' | '.join(escaped(cell) for cell in row)} |" for row in table.rows]
+    rows = [
+        f"| {' | '.join(_judged(escaped(cell), table.badges.get((at, i))) for i, cell in enumerate(row))} |"
+        for at, row in enumerate(table.rows)
+    ]
     note = [escaped(table.note), ""] if table.note else []
     head = [f"| {' | '.join(table.head)} |", f"| {' | '.join(marks)} |"]
     return [f"{'#' * level} {table.title}", "", *head, *rows, "", *note]
+
+
+def _judged(cell: str, badge: Badge | None) -> str:
+    return cell if badge is None else f"{cell} ({badge.words})"
 
 
 def escaped(value: str) -> str:

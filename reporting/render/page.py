@@ -12,8 +12,10 @@ import jinja2
 from markupsafe import Markup
 
 from reporting import text
-from reporting.render import cache, machine_tables, report_tables
+from reporting.analyse import clocks
+from reporting.render import cache, clock_tables, figure_verdicts, machine_tables, report_tables
 from reporting.render.chart import Figure
+from reporting.render.figure_verdicts import Badge
 from reporting.render.report_tables import Table
 from reporting.verdict.judged_run import JudgedRun
 
@@ -28,13 +30,13 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         lstrip_blocks=True,
     )
     environment.filters["units"] = units
-    manifest, total = judged.run.manifest, judged.headline.total
+    manifest = judged.run.manifest
     specs = {figure.slug: figure.page_spec() for figure in figures}
     groups = [
         (title, [figure for figure in figures if figure.group == group], _present(*tables))
         for title, group, tables in (
-            ("Load", "load", ()),
-            ("Load generator", "workers", ()),
+            ("Load", "load", (clock_tables.all_clocks(judged),)),
+            ("Load generator", "workers", (clock_tables.own_delay(judged),)),
             ("Ensemble", "members", (report_tables.member_rows(judged),)),
             ("Machines", "machines", (machine_tables.machines(judged), machine_tables.processes(judged))),
         )
@@ -46,14 +48,11 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         verdict=judged.verdict,
         meaning=report_tables.MEANING[judged.verdict.verdict],
         problems=[str(problem) for problem in judged.run.problems],
-        tiles=(
-            ("Rate", text.rate(total.rate_per_s), "/s"),
-            ("p50", text.latency_ms(total.p50_us), "ms"),
-            ("p99", text.latency_ms(total.p99_us), "ms"),
-            ("Failures", text.count(total.failures), f"of {total.operations + total.failures:,}"),
-        ),
+        loop_words=clock_tables.loop(judged),
+        tiles=_tiles(judged),
+        figure_reasons=figure_verdicts.explained(judged),
         headline=report_tables.headline(judged),
-        errors=report_tables.errors(judged),
+        results=_present(clock_tables.outcomes(judged), report_tables.errors(judged)),
         groups=[group for group in groups if any(group[1:])],
         beside=[
             _present(report_tables.scenario(judged), report_tables.versions(judged)),
@@ -66,6 +65,23 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         version=_version(),
     )
+
+
+def _tiles(judged: JudgedRun) -> list[tuple[str, str, str, Badge | None]]:
+    """Name, value, unit and verdict of the most important figures."""
+    total = judged.headline.total
+    clock = f" {clocks.NAMES[total.clock]}" if clocks.is_recorded(judged.run) else ""
+
+    def badge(figure: str) -> Badge | None:
+        return figure_verdicts.badge(judged, total.operation, figure, total.clock)
+
+    return [
+        ("Rate", text.rate(total.rate_per_s), "/s", badge("rate")),
+        (f"p50{clock}", text.latency_ms(total.p50_us), "ms", badge("p50")),
+        (f"p99{clock}", text.latency_ms(total.p99_us), "ms", badge("p99")),
+        ("Failures", text.count(total.failures), f"of {total.operations + total.failures:,}", None),
+        *((*tile, None) for tile in clock_tables.tiles(judged)),
+    ]
 
 
 def units(value: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from reporting.analyse.headline import Row
+from reporting.analyse.headline import RESPONSE, SERVICE, Row
 from reporting.verdict.judged_run import JudgedRun
 
 
@@ -15,6 +15,9 @@ def as_json(judged: JudgedRun) -> dict[str, Any]:
         "measured_s": judged.headline.measured_s,
         "total": _figures(judged.headline.total),
         "operations": [_figures(row) for row in judged.headline.rows],
+        "loop": judged.headline.loop,
+        "offered": asdict(judged.headline.load) if judged.headline.load else None,
+        "figures": [figure.as_dict() for figure in judged.figures],
         "errors": judged.headline.errors,
         "machines": [asdict(row) for row in judged.machines.rows],
         "processes": [asdict(row) for row in judged.machines.processes],
@@ -24,6 +27,13 @@ def as_json(judged: JudgedRun) -> dict[str, Any]:
 
 
 def _figures(row: Row) -> dict[str, Any]:
-    figures = {"p99.9_us" if name == "p999_us" else name: value for name, value in asdict(row).items()}
+    """The row, with the headline's latencies first; `service` and `response` have those of each clock."""
+    figures = asdict(row)
     del figures["overflows"]
-    return figures
+    for clock in (SERVICE, RESPONSE):
+        figures[clock] = None if figures[clock] is None else _renamed(figures[clock])
+    return {"clock": row.clock} | _renamed(asdict(row.latencies)) | figures
+
+
+def _renamed(latencies: dict[str, Any]) -> dict[str, Any]:
+    return {"p99.9_us" if name == "p999_us" else name: value for name, value in latencies.items()}

@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pandas as pd
 
 from reporting import text
 from reporting.analyse import member_usage
-from reporting.analyse.headline import Row
+from reporting.analyse.headline import RESPONSE, SERVICE, Row
+from reporting.render import figure_verdicts
+from reporting.render.figure_verdicts import Badge
 from reporting.text import percent
 from reporting.verdict.evidence import INCONCLUSIVE, VOID
+from reporting.verdict.figure import RATE
 from reporting.verdict.judged_run import JudgedRun
 from reporting.verdict.judgement import VALID
 
@@ -20,17 +23,28 @@ MEANING: Final = {
     INCONCLUSIVE: "There are figures, but something other than the ensemble may have shaped them.",
     VOID: "This run has no result.",
 }
-HEADLINE_HEAD: Final = (
-    "Operation",
-    "Operations",
-    "Rate (1/s)",
-    "Mean (ms)",
-    "p50 (ms)",
-    "p95 (ms)",
-    "p99 (ms)",
-    "p99.9 (ms)",
-    "Max (ms)",
-    "Failures",
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyColumn:
+    """A column of latencies: the field of `Latencies`, the figure that is judged in it, if any.
+
+    `of_both` columns are shown where response and service time stand side by side.
+    """
+
+    title: str
+    field: str
+    figure: str
+    of_both: bool
+
+
+LATENCIES: Final = (
+    LatencyColumn("Mean", "mean_us", "", of_both=False),
+    LatencyColumn("p50", "p50_us", "p50", of_both=True),
+    LatencyColumn("p95", "p95_us", "", of_both=False),
+    LatencyColumn("p99", "p99_us", "p99", of_both=True),
+    LatencyColumn("p99.9", "p999_us", "p99.9", of_both=True),
+    LatencyColumn("Max", "max_us", "", of_both=True),
 )
 MAX_EVENTS: Final = 200
 
@@ -39,7 +53,8 @@ MAX_EVENTS: Final = 200
 class Table:
     """A table of texts. The first `text_columns` columns hold words, the others figures, set to the right.
 
-    `has_total` sets the last row apart; `note` says what the table leaves out or how to read it.
+    `has_total` sets the last row apart; `note` says what the table leaves out or how to read it. `badges` has the
+    verdict of the figure in some cells, by row and column.
     """
 
     title: str
@@ -48,10 +63,11 @@ class Table:
     text_columns: int
     has_total: bool = False
     note: str = ""
+    badges: Mapping[tuple[int, int], Badge] = field(default_factory=dict)
 
 
 def headline(judged: JudgedRun) -> Table:
-    """Operations, rate, latencies and failures of the measured stage, by operation."""
+    """Operations, rate, latencies and failures of the measured stage, by operation; in open loop by both clocks."""
     found = judged.headline
     rows = found.rows if len(found.rows) == 1 else (*found.rows, found.total)
     note = f"Measured stage only, {text.duration(found.measured_s)}. "
@@ -60,19 +76,38 @@ def headline(judged: JudgedRun) -> Table:
     note += "Operations, rate and latencies are of successful operations; failures are counted separately."
     if not found.from_distributions and found.total.operations:
         note += " Percentiles come from locust-stats.csv, because the distributions are missing."
+    if found.total.clock == RESPONSE:
+        both = [column for column in LATENCIES if column.of_both]
+        shown = [(f"{clock.capitalize()} {each.title}", clock, each) for clock in (RESPONSE, SERVICE) for each in both]
+    else:
+        shown = [(each.title, SERVICE, each) for each in LATENCIES]
+    latencies = [(clock, column) for _, clock, column in shown]
     return Table(
-        "Results", HEADLINE_HEAD, tuple(_headline_cells(row) for row in rows), 1, has_total=len(rows) > 1, note=note
+        "Results",
+        ("Operation", "Operations", "Rate (1/s)", *(f"{title} (ms)" for title, *_ in shown), "Failures"),
+        tuple(_headline_cells(row, latencies) for row in rows),
+        1,
+        has_total=len(rows) > 1,
+        note=note,
+        badges={
+            (at, column): badge
+            for at, row in enumerate(rows)
+            for column, (clock, figure) in enumerate(
+                ((row.clock, RATE), *((c, each.figure) for c, each in latencies)), 2
+            )
+            if (badge := figure_verdicts.badge(judged, row.operation, figure, clock)) is not None
+        },
     )
 
 
-def _headline_cells(row: Row) -> tuple[str, ...]:
-    latencies = (row.mean_us, row.p50_us, row.p95_us, row.p99_us, row.p999_us, row.max_us)
+def _headline_cells(row: Row, latencies: Sequence[tuple[str, LatencyColumn]]) -> tuple[str, ...]:
+    clocks = {SERVICE: row.service, RESPONSE: row.response}
     failures = text.count(row.failures) + (f" ({percent(row.failure_share)})" if row.failures else "")
     return (
         row.operation,
         text.count(row.operations),
         text.rate(row.rate_per_s),
-        *(text.latency_ms(value) for value in latencies),
+        *(text.latency_ms(getattr(clocks[clock], column.field, None)) for clock, column in latencies),
         failures,
     )
 

@@ -5,24 +5,26 @@ from pathlib import Path
 from typing import Final
 
 from reporting import text
-from reporting.analyse.headline import Row
+from reporting.analyse import clocks
+from reporting.analyse.headline import RESPONSE, Row
+from reporting.render import figure_verdicts
 from reporting.render.screen_table import aligned
 from reporting.verdict.judged_run import JudgedRun
 
 SUMMARY_HEAD: Final = ("operation", "operations", "rate/s", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "failures")
+SERVICE_HEAD: Final = ("service p50", "service p99", "service p99.9")
 WIDTH: Final = 100
 
 
-def summary_cells(row: Row) -> list[str]:
-    """The cells of one operation, in the order of `SUMMARY_HEAD`."""
+def summary_cells(row: Row, *, both_clocks: bool) -> list[str]:
+    """The cells of one operation, in the order of `SUMMARY_HEAD`; for both clocks those of `SERVICE_HEAD` too."""
+    service = row.service if both_clocks else None
+    beside = (service.p50_us, service.p99_us, service.p999_us) if service else ()
     return [
         row.operation,
         text.count(row.operations),
         text.rate(row.rate_per_s),
-        text.latency_ms(row.p50_us),
-        text.latency_ms(row.p95_us),
-        text.latency_ms(row.p99_us),
-        text.latency_ms(row.p999_us),
+        *map(text.latency_ms, (row.p50_us, row.p95_us, row.p99_us, row.p999_us, *beside)),
         text.count(row.failures),
     ]
 
@@ -40,8 +42,13 @@ def summary(results: JudgedRun, report: Path | None) -> list[str]:
     lines = [f"Run {run.run_id}: {about}", ""]
     # the total of one operation would repeat it
     rows = headline.rows if len(headline.rows) == 1 else (*headline.rows, headline.total)
-    lines += aligned(SUMMARY_HEAD, [summary_cells(row) for row in rows], left={"operation"}, total=True)
+    both_clocks = headline.total.clock == RESPONSE
+    head = (*SUMMARY_HEAD[:-1], *(SERVICE_HEAD if both_clocks else ()), SUMMARY_HEAD[-1])
+    cells = [summary_cells(row, both_clocks=both_clocks) for row in rows]
+    lines += aligned(head, cells, left={"operation"}, total=True)
+    lines += _beside(results)
     lines += ["", f"Verdict: {verdict.verdict}"]
+    lines += [f"  {line}" for sentence in figure_verdicts.not_valid(results) for line in textwrap.wrap(sentence, WIDTH)]
     for reason in verdict.reasons:
         mark = "note: " if reason.severity == "note" else ""
         lines += textwrap.wrap(mark + reason.text, WIDTH, initial_indent="  - ", subsequent_indent="    ")
@@ -50,4 +57,21 @@ def summary(results: JudgedRun, report: Path | None) -> list[str]:
         for problem in run.problems:
             lines += textwrap.wrap(str(problem), WIDTH, initial_indent="  - ", subsequent_indent="    ")
     lines += ["", f"Report:  {report}" if report else "Report:  none yet; `fab report` writes it"]
+    return lines
+
+
+def _beside(results: JudgedRun) -> list[str]:
+    """Which clock the latencies are of, and what became of the other operations; nothing for a run of older files."""
+    if not clocks.is_recorded(results.run):
+        return []
+    headline, total = results.headline, results.headline.total
+    lines = ["", headline.loop.capitalize() + (", and service time beside it" if total.clock == RESPONSE else "")]
+    if headline.load is not None:
+        load = headline.load
+        lines.append(
+            f"Offered {load.offered:,} ({text.rate(load.offered_per_s)}/s), missed {text.count(load.missed)}, "
+            f"dropped {text.count(load.dropped)}"
+        )
+    longest = "" if total.censored_max_us is None else f" (the longest had waited {total.censored_max_us / 1e6:,.3g} s)"
+    lines.append(f"Censored {total.censored:,}{longest}, suppressed failures {total.suppressed:,}")
     return lines

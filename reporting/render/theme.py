@@ -9,6 +9,9 @@ from typing import Any, Final
 PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 # Each series has its own dash as well, so that nothing is told by colour alone.
 DASHES: Final = ([1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [12, 4], [4, 1])
+# Classes of counts, from few to many: lighter to darker, so that they can be told apart in print as well. The page's
+# style sheet has the same classes for the dark scheme.
+CLASSES: Final = ("#A6CFE8", "#6FB2DD", "#3A8FC7", "#1870AC", "#0A4F85", "#05294A")
 FAULT: Final = "#B3261E"
 INK: Final = "#3A4149"
 FAINT: Final = "#E3E6EA"

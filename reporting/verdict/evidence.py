@@ -1,10 +1,10 @@
 """The evidence that the rules of the verdict judge, and the reasons that they return.
 
-`void`: there is no result. `inconclusive`: there is a result, but something other than the ensemble may have shaped it.
-A `note` changes nothing.
+`void`: there is no result. `inconclusive`: there is a result, but something other than the ensemble at this load may
+have shaped it. A `note` changes nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -12,11 +12,14 @@ from typing import Final
 import pandas as pd
 
 from reporting.analyse.headline import Headline
+from reporting.analyse.load_side import LoadSide
 from reporting.analyse.machine_usage import Machines
+from reporting.analyse.steadiness import Steadiness
 from reporting.analyse.timeline import Timeline
 from reporting.analyse.workers import Workers
 from reporting.read.run_folder import RunFolder
 
+VALID: Final = "valid"
 VOID: Final = "void"
 INCONCLUSIVE: Final = "inconclusive"
 NOTE: Final = "note"
@@ -46,6 +49,19 @@ class Evidence:
     workers: Workers
     samples: pd.DataFrame
     machines: Machines
+    load_side: LoadSide
+    steadiness: Steadiness
 
 
 Rule = Callable[[Evidence], Iterator[Reason]]
+
+
+def worst(reasons: Iterable[Reason]) -> str:
+    """Return the verdict that the reasons give."""
+    severities = {reason.severity for reason in reasons}
+    return VOID if VOID in severities else INCONCLUSIVE if INCONCLUSIVE in severities else VALID
+
+
+def gravest_first(reasons: Iterable[Reason]) -> list[Reason]:
+    """Return the reasons with the notes last."""
+    return sorted(reasons, key=lambda reason: reason.severity == NOTE)

@@ -3,19 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from reporting.analyse import headline, machine_samples, machine_usage, timeline, workers
+from reporting.analyse import headline, load_side, machine_samples, machine_usage, steadiness, timeline, workers
 from reporting.read import run_folder
 from reporting.verdict import judgement
 from reporting.verdict.evidence import Evidence
+from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.judgement import Verdict
 from reporting.verdict.thresholds import CPU_SHORT_PERCENT
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun(Evidence):
-    """A run, what was computed from its files, and its verdict."""
+    """A run, what was computed from its files, its verdict, and the verdicts of its figures."""
 
     verdict: Verdict
+    figures: tuple[JudgedFigure, ...]
 
 
 def load_run(path: Path) -> JudgedRun:
@@ -30,5 +32,7 @@ def load_run(path: Path) -> JudgedRun:
         workers.build(run, times, CPU_SHORT_PERCENT),
         samples,
         machine_usage.build(run, times, samples),
+        load_side.build(run),
+        steadiness.build(run, times),
     )
-    return JudgedRun(*evidence, judgement.judge(Evidence(*evidence)))
+    return JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)))

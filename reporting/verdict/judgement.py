@@ -3,18 +3,22 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from reporting.verdict.evidence import INCONCLUSIVE, NOTE, VOID, Evidence, Reason, Rule
+from reporting.verdict import figures
+from reporting.verdict.evidence import VALID as VALID
+from reporting.verdict.evidence import VOID, Evidence, Reason, Rule, gravest_first, worst
+from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.machine_rules import MACHINE_RULES
 from reporting.verdict.member_rules import MEMBER_RULES
+from reporting.verdict.open_loop_rules import OPEN_LOOP_RULES
 from reporting.verdict.operation_rules import OPERATION_RULES
 from reporting.verdict.outcome_rules import OUTCOME_RULES, VOID_RULES
 from reporting.verdict.recording_rules import RECORDING_RULES
 from reporting.verdict.worker_rules import WORKER_RULES
 
-VALID: Final = "valid"
 OTHER_RULES: Final[tuple[Rule, ...]] = (
     *OUTCOME_RULES,
     *OPERATION_RULES,
+    *OPEN_LOOP_RULES,
     *WORKER_RULES,
     *MEMBER_RULES,
     *MACHINE_RULES,
@@ -37,12 +41,15 @@ class Verdict:
         }
 
 
-def judge(evidence: Evidence) -> Verdict:
-    """Apply every rule. A void run has only the reasons of `VOID_RULES`: without a result there is no more to judge."""
+def judge(evidence: Evidence) -> tuple[Verdict, tuple[JudgedFigure, ...]]:
+    """Apply every rule. A void run has only the reasons of `VOID_RULES`: without a result there is no more to judge.
+
+    The run is inconclusive if a rule about the run says so, or if a figure of all operations is.
+    """
     reasons = [reason for rule in VOID_RULES for reason in rule(evidence)]
-    if not reasons:
-        reasons = [reason for rule in OTHER_RULES for reason in rule(evidence)]
-        reasons.sort(key=lambda reason: reason.severity == NOTE)
-    severities = {reason.severity for reason in reasons}
-    worst = VOID if VOID in severities else INCONCLUSIVE if INCONCLUSIVE in severities else VALID
-    return Verdict(worst, tuple(reasons))
+    if reasons:
+        return Verdict(VOID, tuple(reasons)), figures.judge(evidence, reasons)
+    reasons = [reason for rule in OTHER_RULES for reason in rule(evidence)]
+    judged = figures.judge(evidence, reasons)
+    reasons = gravest_first([*reasons, *figures.reasons_for_run(judged, reasons)])
+    return Verdict(worst(reasons), tuple(reasons)), judged

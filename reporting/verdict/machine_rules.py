@@ -4,12 +4,20 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
+
+from host_metrics.columns import WHOLE_MACHINE
+from locust_extra.columns import MEASURED
 from reporting import text
 from reporting.analyse import sample_coverage
+from reporting.analyse.headline import TOTAL
 from reporting.analyse.machine_usage import ZOOKEEPER, MachineRow
+from reporting.text import percent
 from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, note
 from reporting.verdict.thresholds import (
     BUSY_PERCENT,
+    CLOCK_STEP_S,
+    DISK_BUSY_PERCENT,
     OWN_SHARE,
     SAMPLES_SHARE,
     STEAL_PERCENT,
@@ -19,6 +27,7 @@ from reporting.verdict.thresholds import (
 
 MIB: Final = 1024**2
 MAX_NAMES: Final = 5  # hosts that a reason lists
+STEP_SAMPLES: Final = 3  # at each end of the load whose median shows a clock, so that a late sample has no effect
 
 
 def _stolen(evidence: Evidence) -> Iterator[Reason]:
@@ -101,6 +110,59 @@ def _swapping(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
+def _disk_saturated(evidence: Evidence) -> Iterator[Reason]:
+    """A member that keeps its own disk busy is at its limit; other writers' load is not the ensemble's."""
+    machines = evidence.machines
+    members = [row for row in machines.rows if "member" in row.roles]
+    for row in members:
+        if (row.disk_busy_mean_percent or 0.0) < DISK_BUSY_PERCENT:
+            continue
+        written = row.disk_write_mean_bytes_per_s or 0.0
+        own = [
+            each.disk_write_mean_bytes_per_s
+            for each in machines.processes
+            if each.host in row.hosts and each.process == ZOOKEEPER and each.disk_write_mean_bytes_per_s is not None
+        ]
+        others = bool(own) and not row.shares_kernel and sum(own) < OWN_SHARE * written
+        share = f", {percent(min(1.0, sum(own) / written))} of what was written by ZooKeeper" if own and written else ""
+        yield Reason(
+            INCONCLUSIVE if others else NOTE,
+            "disk-saturated",
+            f"A disk of {row.name} was busy {row.disk_busy_mean_percent:.0f} % of the time on average{share}: each "
+            "write waits for it. "
+            + ("Stop the other writers, or use another disk." if others else "Give the members faster disks."),
+        )
+
+
+def _clock_stepped(evidence: Evidence) -> Iterator[Reason]:
+    """The kernel stamps replies by the wall clock, so a step of it spoils service times of the native client."""
+    span = evidence.timeline.span(MEASURED)
+    if span is None:
+        return
+    samples = evidence.samples[evidence.samples["process"] != WHOLE_MACHINE]  # a process has one sampler
+    samples = samples.assign(offset_s=samples["timestamp"] - samples["elapsed_s"])
+    steps: dict[str, float] = {}
+    for (host, _), of in samples.groupby(["host", "process"]):
+        offsets = of.sort_values("elapsed_s")["offset_s"].to_numpy()
+        if len(offsets) >= 2 * STEP_SAMPLES:
+            step_s = float(np.median(offsets[-STEP_SAMPLES:]) - np.median(offsets[:STEP_SAMPLES]))
+            if abs(step_s) > abs(steps.get(str(host), 0.0)):
+                steps[str(host)] = step_s
+    stepped = {host: step_s for host, step_s in steps.items() if abs(step_s) >= CLOCK_STEP_S}
+    if stepped:
+        worst = max(stepped, key=lambda host: abs(stepped[host]))
+        total = evidence.headline.distributions.get(TOTAL)
+        stamped = total is not None and total.client_delay is not None
+        spoils = stamped and any("workers" in evidence.run.manifest.roles(host) for host in stepped)
+        what = "service times contain the step" if spoils else "the charts of that machine may be shifted"
+        yield Reason(
+            INCONCLUSIVE if spoils else NOTE,
+            "clock-stepped",
+            f"The wall clock of {len(stepped)} of {len(steps)} hosts was set during the load, of {worst} by "
+            f"{stepped[worst]:+.2f} s: {what}. Let the clock settle before a run.",
+        )
+
+
 def _samples_incomplete(evidence: Evidence) -> Iterator[Reason]:
     covered = sample_coverage.build(evidence.run, evidence.timeline)
     short = [host for host in covered if host.is_short(SAMPLES_SHARE)]
@@ -145,6 +207,8 @@ MACHINE_RULES: Final[tuple[Rule, ...]] = (
     _load_host_busy,
     _member_busy,
     _swapping,
+    _disk_saturated,
+    _clock_stepped,
     _samples_incomplete,
     _not_sampled,
 )

@@ -1,11 +1,24 @@
 """The rules about the members as their metrics show them."""
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+import pandas as pd
+
 from locust_extra.columns import MEASURED
+from reporting.analyse import steadiness
 from reporting.text import natural, some
-from reporting.verdict.evidence import Evidence, Reason, Rule, note
+from reporting.verdict.evidence import Evidence, Reason, Rule, inconclusive, note
+from reporting.verdict.thresholds import (
+    DRIFT_Z,
+    OUTSTANDING_FACTOR,
+    OUTSTANDING_LEAST,
+    OUTSTANDING_LIMIT,
+    UNEVEN_DEVIATIONS,
+    UNEVEN_FACTOR,
+)
 
 
 def _members_unreachable(evidence: Evidence) -> Iterator[Reason]:
@@ -41,4 +54,82 @@ def _members_missing(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
-MEMBER_RULES: Final[tuple[Rule, ...]] = (_members_unreachable, _members_missing)
+def _leader_changed(evidence: Evidence) -> Iterator[Reason]:
+    """Each election counts in `looking_count`; before 3.6, members do not tell it, but who leads."""
+    polls = _measured(evidence)
+    leaders = list(dict.fromkeys(polls.loc[polls["server_state"] == "leader", "member"]))
+    looked = polls.dropna(subset=["looking_count"]).groupby("member")["looking_count"]
+    elected = sorted((str(member) for member, counts in looked if counts.nunique() > 1), key=natural)
+    if len(leaders) > 1 or elected:
+        change = (
+            f"the leader changed ({' to '.join(map(str, leaders))})" if len(leaders) > 1 else "there was an election"
+        )
+        who = f", in which {some(elected, 5)} took part" if elected else ""
+        yield inconclusive(
+            "leader-change",
+            f"In the measured stage {change}{who}: operations waited for it, and another member led afterwards or the "
+            "same one again. See the members' logs in logs/, and run it again.",
+        )
+
+
+def _sessions_uneven(evidence: Evidence) -> Iterator[Reason]:
+    """Clients choose a member at random, so an uneven spread is one that chance does not explain."""
+    polls = _measured(evidence).dropna(subset=["num_alive_connections"])
+    sessions = polls.groupby("member")["num_alive_connections"].median()
+    total, members = float(sessions.sum()), len(sessions)
+    if members < 2 or not total:
+        return
+    even = total / members
+    most = even + UNEVEN_DEVIATIONS * math.sqrt(even * (1 - 1 / members))
+    fullest = str(sessions.idxmax())
+    if sessions.max() >= max(most, UNEVEN_FACTOR * even):
+        yield inconclusive(
+            "sessions-uneven",
+            f"{sessions.max():,.0f} of {total:,.0f} connections were at {fullest}, where {even:,.0f} would be an even "
+            f"share of {members} members. The figures show that member more than the ensemble. See the connect string "
+            "and whether the members were up when the sessions began.",
+        )
+
+
+def _outstanding(evidence: Evidence) -> Iterator[Reason]:
+    polls = _measured(evidence).dropna(subset=["outstanding_requests"]).sort_values("elapsed_s", kind="stable")
+    counts = {str(member): found["outstanding_requests"].tolist() for member, found in polls.groupby("member")}
+    for member, values in counts.items():
+        drift = steadiness.drift_of(values)
+        grown = (
+            drift is not None
+            and drift.z >= DRIFT_Z
+            and drift.last >= max(OUTSTANDING_LEAST, OUTSTANDING_FACTOR * drift.first)
+        )
+        if drift is not None and grown:
+            yield inconclusive(
+                "outstanding-requests",
+                f"The outstanding requests of {member} grew over the measured stage, from {drift.first:,.0f} to "
+                f"{drift.last:,.0f} (medians of its first and last third): it gets more than it can do, and latencies "
+                "depend on the length of the run. Lower the load.",
+            )
+        elif len(values) and float(np.median(values)) >= OUTSTANDING_LIMIT:
+            yield inconclusive(
+                "outstanding-requests",
+                f"{member} had {float(np.median(values)):,.0f} outstanding requests, the median of its polls. From "
+                f"{OUTSTANDING_LIMIT:,} on (globalOutstandingLimit) members stop reading requests, and latencies show "
+                "that queue. Lower the load.",
+            )
+
+
+def _measured(evidence: Evidence) -> pd.DataFrame:
+    """The answered polls in the measured stage."""
+    metrics, span = evidence.run.metrics, evidence.timeline.span(MEASURED)
+    if span is None:
+        return metrics[:0]
+    at_s = metrics["elapsed_s"] + evidence.timeline.metrics_offset_s
+    return metrics[(at_s >= span.start_s) & (at_s <= span.end_s) & (metrics["reachable"] == 1)]
+
+
+MEMBER_RULES: Final[tuple[Rule, ...]] = (
+    _members_unreachable,
+    _members_missing,
+    _leader_changed,
+    _sessions_uneven,
+    _outstanding,
+)

@@ -5,9 +5,10 @@ from typing import Final
 
 from locust_extra.columns import MEASURED
 from reporting.analyse import headline as headlines
+from reporting.analyse.headline import Row
 from reporting.text import percent
-from reporting.verdict.evidence import Evidence, Reason, Rule, inconclusive, note
-from reporting.verdict.thresholds import MAX_FAILURE_SHARE, MAX_OPERATION_FAILURE_SHARE, MIN_OPERATIONS_BEYOND_P999
+from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, inconclusive, note
+from reporting.verdict.thresholds import MAX_FAILURE_SHARE, MAX_OPERATION_FAILURE_SHARE, STALL_OPERATIONS
 
 
 def _failures(evidence: Evidence) -> Iterator[Reason]:
@@ -17,8 +18,7 @@ def _failures(evidence: Evidence) -> Iterator[Reason]:
     errors = evidence.headline.errors
     named = sorted(errors, key=lambda name: -errors[name])[:3]
     most = f" ({', '.join(f'{name}: {errors[name]:,}' for name in named)})" if named else ""
-    tried = total.operations + total.failures
-    text = f"{total.failures:,} of {tried:,} operations failed{most}, {percent(total.failure_share)}"
+    text = f"{total.failures:,} of {total.tried:,} operations failed{most}, {percent(total.failure_share)}"
     if total.failure_share > MAX_FAILURE_SHARE:
         yield inconclusive(
             "failures",
@@ -31,7 +31,7 @@ def _failures(evidence: Evidence) -> Iterator[Reason]:
         if row.failure_share > MAX_OPERATION_FAILURE_SHARE:
             yield inconclusive(
                 "operation-failures",
-                f"{row.failures:,} of {row.operations + row.failures:,} operations {row.operation} failed, "
+                f"{row.failures:,} of {row.tried:,} operations {row.operation} failed, "
                 f"{percent(row.failure_share)}. The limit for one operation is {percent(MAX_OPERATION_FAILURE_SHARE)}. "
                 "See the errors and the members' logs.",
             )
@@ -65,28 +65,49 @@ def _overflows(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
+def _suppressed(evidence: Evidence) -> Iterator[Reason]:
+    """Failures that a parameter hides are failures for the user of ZooKeeper."""
+    total = evidence.headline.total
+    if not total.suppressed:
+        return
+    failed = total.failures + total.suppressed
+    share = failed / total.tried
+    much = [
+        row for row in evidence.headline.rows if row.suppressed and _failed_share(row) > MAX_OPERATION_FAILURE_SHARE
+    ]
+    worst = f", {percent(_failed_share(much[0]))} of {much[0].operation}" if much else ""
+    yield Reason(
+        INCONCLUSIVE if share > MAX_FAILURE_SHARE or much else NOTE,
+        "suppressed",
+        f"{total.suppressed:,} failures were suppressed by --exception-behavior or --ignore-connection-down. With them "
+        f"{failed:,} of {total.tried:,} operations failed, {percent(share)}{worst}. The limits are those of failures.",
+    )
+
+
+def _failed_share(row: Row) -> float:
+    return (row.failures + row.suppressed) / row.tried if row.tried else 0.0
+
+
 def _stalls(evidence: Evidence) -> Iterator[Reason]:
+    """In closed loop each user waits through a stall with one operation, so the percentiles hide it."""
     measured = [interval for interval in evidence.timeline.intervals if interval.stage == MEASURED]
     busy = {
         line.interval for line in evidence.run.distributions if line.stage == MEASURED and line.distribution.requests
     }
-    still = [interval for interval in measured if interval.number not in busy]
+    rate_per_s = evidence.headline.total.rate_per_s or 0.0
+    still = [
+        interval
+        for interval in measured
+        if interval.number not in busy and rate_per_s * interval.length_s >= STALL_OPERATIONS
+    ]
     if still and evidence.headline.from_distributions:
-        yield note(
+        hidden = "" if evidence.headline.open_loop else "A closed loop hides what it did not send in that time. "
+        yield Reason(
+            INCONCLUSIVE if not evidence.headline.open_loop else NOTE,
             "stalls",
             f"No operation succeeded in {len(still)} of {len(measured)} measured intervals, the first at "
-            f"{still[0].start_s:.0f} s. See the charts of the members at that time, and their logs in logs/.",
+            f"{still[0].start_s:.0f} s. {hidden}See the charts of the members at that time, and their logs in logs/.",
         )
 
 
-def _few_operations(evidence: Evidence) -> Iterator[Reason]:
-    operations = evidence.headline.total.operations
-    if operations / 1000 < MIN_OPERATIONS_BEYOND_P999:
-        yield note(
-            "few-operations",
-            f"Of {operations:,} operations {operations // 1000 or 'none'} lie beyond p99.9, so it depends on chance. "
-            "Run longer before you compare it.",
-        )
-
-
-OPERATION_RULES: Final[tuple[Rule, ...]] = (_failures, _figures_incomplete, _overflows, _stalls, _few_operations)
+OPERATION_RULES: Final[tuple[Rule, ...]] = (_failures, _suppressed, _figures_incomplete, _overflows, _stalls)

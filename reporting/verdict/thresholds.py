@@ -32,5 +32,47 @@ OWN_SHARE: Final = 0.5
 SWAP_GROWTH_MIB: Final = 16
 # The samples of a machine must cover this share of the measured stage to describe it.
 SAMPLES_SHARE: Final = 0.90
-# With fewer operations beyond it, p99.9 depends on chance.
-MIN_OPERATIONS_BEYOND_P999: Final = 10
+# With fewer operations beyond it, a percentile depends on chance: 10 of them vary by a third.
+MIN_OPERATIONS_BEYOND: Final = 10
+# A load side that adds this share of a figure is worth a note.
+LOAD_SIDE_SHARE: Final = 0.10
+# From here on, the figure says as much about the load side as a change of the ensemble would.
+LOAD_SIDE_SPOILS_SHARE: Final = 0.25
+# Less than this is the accuracy of the measurement itself.
+LOAD_SIDE_LEAST_US: Final = 100.0
+# Operations that a percentile leaves out and that may lie beyond it: as many as this share of those that do lie beyond
+# it change its rank noticeably. One of them may be there by chance, because some operation is always under way.
+HIDDEN_SHARE: Final = 0.05
+HIDDEN_LEAST: Final = 2
+# An open loop must achieve this share of what it offered, as failures may be 0.1 %.
+ACHIEVED_SHARE: Final = 0.999
+# Missed or dropped operations above this share make the load another one than planned.
+MAX_UNSENT_SHARE: Final = 0.001
+# A trend as clear as this comes about by chance in 1 of 100 steady series.
+DRIFT_Z: Final = 2.58
+# Slow noise makes clear trends too, but small ones: medians of the first and the last third that differ by less than
+# this factor. 2 of 40 clean series whose rate and latency wander by 10 % over 5 s exceed one of them, none by 5 %.
+RATE_FACTOR: Final = 1.25
+P50_FACTOR: Final = 1.3
+P99_FACTOR: Final = 1.5
+# An offered rate that changes by this factor was planned to change: a ramp or steps.
+OFFERED_FACTOR: Final = 1.1
+# Fewer retransmissions a second, over all machines, are usual.
+RETRANSMITS_PER_S: Final = 2.0
+# An interval in which so many operations were to be expected has a success unless the load stands still.
+STALL_OPERATIONS: Final = 10
+# A worker or users that are missing in more than this share of the measured intervals, and in more than one, are short.
+SHORT_INTERVALS_SHARE: Final = 0.05
+# Sessions at the fullest member beyond what a random choice of members gives: standard deviations, and the factor above
+# an even share.
+UNEVEN_DEVIATIONS: Final = 3.5
+UNEVEN_FACTOR: Final = 1.5
+# ZooKeeper stops reading requests with so many outstanding (its globalOutstandingLimit).
+OUTSTANDING_LIMIT: Final = 1000
+# Outstanding requests that grow by this factor, and to at least so many, will not settle.
+OUTSTANDING_FACTOR: Final = 2.0
+OUTSTANDING_LEAST: Final = 100
+# A disk that is busy this much of the time on average delays each write.
+DISK_BUSY_PERCENT: Final = 90.0
+# A wall clock that has moved this much against the monotonic one was set.
+CLOCK_STEP_S: Final = 0.05

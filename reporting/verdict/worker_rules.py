@@ -1,4 +1,4 @@
-"""The rules about the load generator: workers and users that are missing, and workers that are short of CPU."""
+"""The rules about the load generator: workers and users that are missing or late, and workers that are short of CPU."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,6 +11,7 @@ from reporting.verdict.thresholds import (
     CPU_SHORT_SHARE,
     CPU_WAIT_PERCENT,
     CPU_WAIT_SPOILS_PERCENT,
+    SHORT_INTERVALS_SHARE,
 )
 
 
@@ -47,14 +48,43 @@ def _workers_missing(evidence: Evidence) -> Iterator[Reason]:
     )
 
 
+def _workers_late(evidence: Evidence) -> Iterator[Reason]:
+    """Workers that joined after the measured stage had begun."""
+    workers = evidence.workers
+    late = {name: first for name, first in workers.first_intervals.items() if _is_much(first, workers.intervals)}
+    if late:
+        latest = max(late, key=lambda name: late[name])
+        yield inconclusive(
+            "worker-late",
+            f"{len(late)} of {len(workers.seen)} workers delivered figures only after the measured stage had begun, "
+            f"{latest} from its interval {late[latest] + 1} of {workers.intervals} on, so the load was lower than "
+            "planned. See their logs in logs/, or use a longer warm-up.",
+        )
+
+
 def _users_missing(evidence: Evidence) -> Iterator[Reason]:
-    planned, most = evidence.run.manifest.plan.users, evidence.workers.most_users
-    if planned is not None and most is not None and most < planned:
+    planned, users = evidence.run.manifest.plan.users, evidence.workers.users
+    if planned is None or not users:
+        return
+    most, least = max(users), min(users)
+    short = sum(count < planned for count in users)
+    if most < planned:
         yield inconclusive(
             "users-missing",
             f"At most {most:,} of {planned:,} planned users were running in the measured stage. See the workers' logs "
             "in logs/, and check that the warm-up is long enough to start all users.",
         )
+    elif _is_much(short, len(users)):
+        yield inconclusive(
+            "users-missing",
+            f"In {short} of {len(users)} measured intervals fewer than the {planned:,} planned users were running, "
+            f"{least:,} at least. See the workers' logs in logs/, and check that the warm-up is long enough to start "
+            "all users.",
+        )
+
+
+def _is_much(intervals: int, of: int) -> bool:
+    return intervals > max(1.0, SHORT_INTERVALS_SHARE * of)
 
 
 def _cpu_short(evidence: Evidence) -> Iterator[Reason]:
@@ -89,4 +119,10 @@ def _cpu_short(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
-WORKER_RULES: Final[tuple[Rule, ...]] = (_workers_lost, _workers_missing, _users_missing, _cpu_short)
+WORKER_RULES: Final[tuple[Rule, ...]] = (
+    _workers_lost,
+    _workers_missing,
+    _workers_late,
+    _users_missing,
+    _cpu_short,
+)

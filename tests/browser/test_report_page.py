@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from reporting import load_run, write_report
 from tests.browser.contrast import WEAK_TEXT
+from tests.unit.reporting.open_loop import Simulated
 from tests.unit.reporting.synthetic import Synthetic
 
 pytestmark = pytest.mark.browser
@@ -24,7 +25,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("results")
     together = {f"zk{i}": "one" for i in range(1, 8)}
     many = {f"operation_with_a_long_name_{i}": 60.0 for i in range(8)}
-    runs = {
+    runs: dict[str, Synthetic | Simulated] = {
         "sound": Synthetic(),
         "troubled": Synthetic(failures_in_stall=40, worker_lost_at_s=25, cpu_percent=95, member_down=(10, 20)),
         "wide": Synthetic(
@@ -34,6 +35,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             machines=together,
             manifest={"run_id": "x" * 120, "label": "long " * 30},
         ),
+        "open": Simulated(stopped=(33.0, 40.0), missing=(10.0, 15.0), most_queued=500, suppressed=1),
     }
     pages = {name: write_report(load_run(run.write(folder / name))) for name, run in runs.items()}
     (folder / "void").mkdir()
@@ -41,7 +43,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return pages | {"void": write_report(load_run(folder / "void"))}
 
 
-@pytest.fixture(scope="module", params=["sound", "troubled", "wide", "void"])
+@pytest.fixture(scope="module", params=["sound", "troubled", "wide", "open", "void"])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -79,14 +81,15 @@ def test_every_chart_is_drawn_and_fits(page: Page, name: str) -> None:
     sizes = page.evaluate(
         """[...document.querySelectorAll("[data-chart]")].map((place) => {
             const svg = place.querySelector("svg");
-            const marks = place.querySelectorAll("svg .mark-line path[d]").length;
+            const counts = ["heat-map", "censored"].includes(place.dataset.chart);
+            const marks = place.querySelectorAll(`svg .mark-${counts ? "rect" : "line"} path[d]`).length;
             const box = svg ? svg.getBoundingClientRect() : {width: 0, height: 0};
             return [place.dataset.chart, box.width, box.height, place.clientWidth, marks];
         })"""
     )
     assert len(sizes) >= (0 if name == "void" else 10)
     for slug, width, height, room, marks in sizes:
-        assert marks > 0, f"{slug} has no line"
+        assert marks > 0, f"{slug} has no marks"
         assert height > 150, f"{slug} is flat"
         assert 0.9 * room <= width <= room + 1, f"{slug} is {width} px wide where there are {room}"
 
@@ -116,7 +119,9 @@ def test_settings_stand_beside_their_names(page: Page) -> None:
 
 def test_the_verdict_is_seen_first(page: Page, name: str) -> None:
     verdict = page.locator("#verdict")
-    expected = {"sound": "valid", "troubled": "inconclusive", "wide": "valid", "void": "void"}[name]
+    expected = {"sound": "valid", "troubled": "inconclusive", "wide": "valid", "open": "inconclusive", "void": "void"}[
+        name
+    ]
     assert verdict.inner_text() == f"Verdict: {expected}"
     box = verdict.bounding_box()
     assert box is not None
@@ -129,6 +134,50 @@ def test_text_has_contrast_in_both_schemes(page: Page) -> None:
         page.emulate_media(color_scheme=scheme)
         weak = page.evaluate(WEAK_TEXT)
         assert weak == [], scheme
+
+
+def test_the_heat_map_has_a_cell_for_each_count(page: Page, name: str) -> None:
+    """Only a run whose files tell clocks has a heat map; as many rectangles as its data has cells, in all colours."""
+    drawn = page.evaluate(
+        """() => {
+            const place = document.querySelector('[data-chart="heat-map"]');
+            if (!place) return null;
+            const specs = JSON.parse(document.getElementById("specs").textContent);
+            const data = Object.values(specs["heat-map"].datasets).find((rows) => "k" in rows[0]);
+            const rectangles = [...place.querySelectorAll(".mark-rect path[fill^='#']")];
+            const fills = rectangles.map((cell) => cell.getAttribute("fill"));
+            const classes = specs["heat-map"].layer.find((layer) => layer.encoding.color).encoding.color.scale.range;
+            const cells = fills.filter((fill) => classes.includes(fill));
+            return [cells.length, data.length, new Set(cells).size, classes.length];
+        }"""
+    )
+    if name != "open":
+        assert drawn is None
+        return
+    cells, counts, colours, classes = drawn
+    assert cells == counts > 200
+    assert colours == classes > 2
+
+
+def test_a_verdict_stands_beside_each_figure_and_leads_to_its_reason(page: Page, name: str) -> None:
+    if name != "open":
+        return
+    badges = page.evaluate(
+        """[...document.querySelectorAll(".badge")].map((badge) => {
+            const box = badge.getBoundingClientRect(), cell = badge.parentElement.getBoundingClientRect();
+            const target = badge.hash && document.getElementById(badge.hash.slice(1));
+            return [badge.innerText, box.left >= cell.left && box.right <= cell.right, target ? target.innerText : ""];
+        })"""
+    )
+    assert len(badges) == 3 + 3 * 4  # tiles, and rate and three percentiles of two operations and of all
+    for words, within, reason in badges:
+        assert words.split(maxsplit=1)[1] in ("valid", "valid, note", "inconclusive", "void")
+        assert within, f"{words} leaves its cell"
+        assert len(reason) > 40 or words.endswith(" valid")
+    page.locator("table .badge.inconclusive").last.click()
+    target = page.locator("li:target")
+    assert "inconclusive" in target.inner_text()
+    assert target.evaluate("(found) => found.getBoundingClientRect().top > -2")
 
 
 def test_pointing_at_a_chart_shows_its_values(page: Page, name: str) -> None:

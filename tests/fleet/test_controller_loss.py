@@ -3,6 +3,7 @@
 Each case is a fault. `pytest -s` shows what was counted at the end: faults, survived, figures lost, processes left.
 """
 
+import contextlib
 import csv
 import os
 import signal
@@ -87,7 +88,8 @@ def kill(play: "subprocess.Popen[bytes]") -> None:
     import psutil
 
     for process in [*psutil.Process(play.pid).children(recursive=True), psutil.Process(play.pid)]:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # a worker that has just ended
+            process.kill()
     play.wait(10)
 
 

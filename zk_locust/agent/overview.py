@@ -10,10 +10,9 @@ import psutil
 
 from zk_locust.agent.control import status_of
 from zk_locust.agent.process_identity import find
-from zk_locust.contract.durable_files import read_object, read_text
-from zk_locust.contract.host_lease import lock_holder
+from zk_locust.contract.durable_files import read_object_if_sound, read_text
+from zk_locust.contract.host_lease import lease_in, lock_holder
 from zk_locust.contract.run_files import LEASE, MACHINE_LOCK, SPEC
-from zk_locust.contract.shown_lease import lease_in
 
 SAMPLE_S: Final = 0.3
 LOCK, RUNS = "lock", "runs"
@@ -77,7 +76,7 @@ def _run(folder: Path, status: dict[str, Any], processes: list[dict[str, Any]]) 
     return {
         "run_id": folder.name,
         "state": status["state"],
-        "owner": _owner(folder / SPEC),
+        "owner": str(owner) if (owner := read_object_if_sound(folder / SPEC).get("owner")) else None,
         "started": status.get("started"),
         "ended": status.get("ended"),
         "progress": status["progress"] if status["state"] == "running" else None,
@@ -89,13 +88,6 @@ def _lease(folder: Path) -> dict[str, str] | None:
     try:
         return lease_in(read_text(folder / LEASE), time.time())
     except OSError:
-        return None
-
-
-def _owner(spec: Path) -> str | None:
-    try:
-        return str((read_object(spec) or {})["owner"])
-    except (OSError, KeyError):
         return None
 
 

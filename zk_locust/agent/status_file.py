@@ -44,7 +44,7 @@ class StatusFile:
             return overwrite(self._file, self._text(status))
         if self._is_full:
             self._is_full = False
-            self._times[-1]["until"] = _now()
+            self._times[-1]["until"] = now()
             return self.write(status)
         return True
 
@@ -65,7 +65,7 @@ class StatusFile:
             return
         self._is_full = True
         if len(self._times) < _MOST_TIMES:
-            self._times.append({"since": _now(), "until": None, "problem": error.strerror or type(error).__name__})
+            self._times.append({"since": now(), "until": None, "problem": error.strerror or type(error).__name__})
         else:
             self._times[-1]["until"] = None
 
@@ -78,5 +78,6 @@ class StatusFile:
         return blocks * disk.f_frsize < _NEARLY_FULL_BYTES or (disk.f_files > 0 and disk.f_ffree == 0)
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time, UTC, ISO 8601 with microseconds."""
     return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -22,13 +22,12 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
 from zk_locust.agent.open_files import raise_open_files_limit
 from zk_locust.agent.spec import HostRunSpec, ProcessSpec
-from zk_locust.agent.status_file import StatusFile
+from zk_locust.agent.status_file import StatusFile, now
 from zk_locust.contract.bind_address import require_to_listen
 from zk_locust.contract.durable_files import open_regular, read_object
 from zk_locust.contract.errors import ZKLocustError
@@ -135,7 +134,7 @@ def _lock(spec: HostRunSpec) -> IO[str]:
         ) from None
     try:
         lock.truncate(0)
-        lock.write(f"run {spec.run_id} of {spec.owner} since {_now()}\n")
+        lock.write(f"run {spec.run_id} of {spec.owner} since {now()}\n")
         lock.flush()
     except OSError:
         with contextlib.suppress(OSError):  # closing writes again
@@ -182,10 +181,6 @@ def _complain() -> None:
         os.write(2, traceback.format_exc().encode("utf-8", "backslashreplace"))
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
 def _environment() -> dict[str, str]:
     """Return our environment without parameters: a run has only those of its plan."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "ZK_", "KAZOO_"))}
@@ -206,7 +201,7 @@ class Supervisor:
         self._status: dict[str, Any] = {
             "run_id": spec.run_id,
             "state": "running",
-            "started": _now(),
+            "started": now(),
             "ended": None,
             "ended_by": None,
             "problem": None,
@@ -236,7 +231,7 @@ class Supervisor:
             self._status["problem"] = str(error)
         finally:
             self._end_all()
-        self._status |= {"state": "ended", "ended": _now(), "ended_by": ended_by}
+        self._status |= {"state": "ended", "ended": now(), "ended_by": ended_by}
         with contextlib.suppress(OSError):
             self._lock.truncate(0)
         self._status_file.write(self._status)
@@ -318,7 +313,7 @@ class Supervisor:
         for name, process in self._processes.items():
             record = self._status["processes"][name]
             if record["ended"] is None and process.poll() is not None:
-                record |= {"exit_code": process.returncode, "ended": _now()}
+                record |= {"exit_code": process.returncode, "ended": now()}
                 changed = True
         if changed:
             self._status_file.write(self._status)

@@ -24,6 +24,14 @@ class ZooKeeperClient(Protocol):
         """Whether the session is usable now."""
         ...
 
+    @property
+    def last_arrival_ns(self) -> int:
+        """When the reply that the calling greenlet has just got reached this machine, ns of `time.perf_counter_ns`.
+
+        0 if it is not known: the client cannot know it, or the greenlet has waited for something else since.
+        """
+        ...
+
     def start(self) -> None:
         """Connect. Raises ConnectError when there is no session within the connect time limit."""
         ...

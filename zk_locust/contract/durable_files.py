@@ -123,3 +123,11 @@ def read_object(file: Path) -> dict[str, Any] | None:
     if not isinstance(content, dict):
         raise DamagedFileError(f"{file} is empty or damaged, as after a power loss or on a full disk")
     return content
+
+
+def read_object_if_sound(file: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; empty where there is none that can be read."""
+    try:
+        return read_object(file) or {}
+    except OSError:
+        return {}

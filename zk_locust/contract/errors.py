@@ -27,6 +27,8 @@ from typing import ClassVar
 
 from kazoo import exceptions as kazoo
 
+from zk_locust.contract.request_size import DEFAULT_MAX_BUFFER_BYTES
+
 
 class ZKLocustException(Exception):  # noqa: N818 - the name is that of 2019
     """Base of all errors of this package, by its name of 2019."""
@@ -125,18 +127,19 @@ class QuotaExceededError(ServerError, kazoo.QuotaExceededError):  # type: ignore
 
 
 SERVER_ERRORS: dict[int | None, type[ServerError]] = {kind.code: kind for kind in ServerError.__subclasses__()}
+_OF_SESSIONS: dict[int, tuple[type[ClientError], str]] = {
+    -4: (ConnectionLossError, "connection loss"),
+    -7: (OperationTimeoutError, "operation timeout"),
+    -112: (SessionExpiredError, "session expired"),
+    -115: (AuthFailedError, "authentication failed"),
+}
 
 
 def server_error(code: int, message: str = "") -> ClientError:
     """Return the error for ZooKeeper's code (negative)."""
-    if code == -4:
-        return ConnectionLossError(message or "connection loss")
-    if code == -7:
-        return OperationTimeoutError(message or "operation timeout")
-    if code == -112:
-        return SessionExpiredError(message or "session expired")
-    if code == -115:
-        return AuthFailedError(message or "authentication failed")
+    if code in _OF_SESSIONS:
+        session_kind, words = _OF_SESSIONS[code]
+        return session_kind(message or words)
     kind = SERVER_ERRORS.get(code)
     return kind(message) if kind else _other_kind(code)(message, code=code)
 
@@ -148,3 +151,16 @@ def _other_kind(code: int) -> type[ServerError]:
     if theirs is None:
         return ServerError
     return type("ServerError", (ServerError, theirs), {"__module__": __name__, "code": code})
+
+
+def loss_over_size(sent_bytes: int) -> ConnectionLossError | None:
+    """Return the error of a connection that went away over a request of that size; None where that is no reason.
+
+    A server closes the connection, without a word, on a request that is too large for it.
+    """
+    if sent_bytes <= DEFAULT_MAX_BUFFER_BYTES:
+        return None
+    return ConnectionLossError(
+        f"connection loss over a request of {sent_bytes} bytes: it may be above the server's jute.maxbuffer "
+        f"({DEFAULT_MAX_BUFFER_BYTES} unless it was raised); write less, or raise it on the servers"
+    )

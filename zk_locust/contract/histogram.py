@@ -1,17 +1,17 @@
 """Latency histograms with 3 significant digits from 1 µs to 1 h, in HdrHistogram's own bucket layout.
 
-A histogram is a dict from the lowest value of a bucket (microseconds) to its count. Recording costs a tenth of what
-the HdrHistogram package takes, and two histograms merge without loss by adding counts.
+A histogram is a dict from the lowest value of a bucket (microseconds) to its count. Two histograms merge without loss
+by adding counts.
 """
 
 from bisect import bisect_left
 from collections.abc import Mapping
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
 from hdrh.histogram import HdrHistogram
 
-from zk_locust.contract.ranks import UNIT_BITS, UNIT_BUCKETS, highest_equivalent, rank_at
+from zk_locust.contract.ranks import bucket_of, highest_equivalent, rank_at
 
 HIGHEST_TRACKABLE_US: Final = 3_600_000_000
 SIGNIFICANT_DIGITS: Final = 3
@@ -20,20 +20,26 @@ SIGNIFICANT_DIGITS: Final = 3
 class LatencyHistogram:
     """Counts by bucket, with the exact least, greatest and summed value, and failures beside them.
 
-    `overflows` are latencies above one hour: counted, and in no bucket. All values are microseconds.
+    `overflows` are latencies above one hour: counted, and in no bucket. All values are microseconds. `clocks` holds
+    histograms of other times of the same operations, by name: response time, schedule slip, client delay, and how long
+    censored operations had waited (`locust_extra.columns`).
     """
 
-    __slots__ = ("counts", "errors", "failures", "max_us", "min_us", "overflows", "requests", "sum_us")
+    __slots__ = (
+        "clocks", "counts", "errors", "failures", "max_us", "min_us", "overflows", "requests", "sum_us", "suppressed",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.counts: dict[int, int] = {}
         self.requests = 0
         self.failures = 0
+        self.suppressed = 0
         self.overflows = 0
         self.sum_us = 0
         self.min_us: int | None = None
         self.max_us: int | None = None
         self.errors: dict[str, int] = {}
+        self.clocks: dict[str, LatencyHistogram] = {}
 
     def record(self, value_us: int) -> None:
         """Count one successful operation."""
@@ -46,16 +52,20 @@ class LatencyHistogram:
         if value_us > HIGHEST_TRACKABLE_US:
             self.overflows += 1
             return
-        if value_us >= UNIT_BUCKETS:  # `bucket_of` without a call: this runs for each operation
-            shift = value_us.bit_length() - UNIT_BITS
-            value_us = (value_us >> shift) << shift
-        counts = self.counts
-        counts[value_us] = counts.get(value_us, 0) + 1
+        bucket = bucket_of(value_us)
+        self.counts[bucket] = self.counts.get(bucket, 0) + 1
 
     def record_failure(self, error: str) -> None:
         """Count one failed operation. Its time enters no distribution."""
         self.failures += 1
         self.errors[error] = self.errors.get(error, 0) + 1
+
+    def clock(self, name: str) -> "LatencyHistogram":
+        """Return the histogram of another time of these operations."""
+        found = self.clocks.get(name)
+        if found is None:
+            found = self.clocks[name] = LatencyHistogram()
+        return found
 
     def add(self, other: "LatencyHistogram") -> None:
         """Add what another histogram has recorded."""
@@ -63,8 +73,11 @@ class LatencyHistogram:
             self.counts[bucket] = self.counts.get(bucket, 0) + count
         for error, count in other.errors.items():
             self.errors[error] = self.errors.get(error, 0) + count
+        for name, clock in other.clocks.items():
+            self.clock(name).add(clock)
         self.requests += other.requests
         self.failures += other.failures
+        self.suppressed += other.suppressed
         self.overflows += other.overflows
         self.sum_us += other.sum_us
         for value in (other.min_us, other.max_us):
@@ -87,14 +100,17 @@ class LatencyHistogram:
 
     def to_message(self) -> dict[str, object]:
         """Return the histogram as plain values, for msgpack."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        message: dict[str, object] = {name: getattr(self, name) for name in self.__slots__}
+        message["clocks"] = {name: clock.to_message() for name, clock in self.clocks.items()}
+        return message
 
     @classmethod
-    def from_message(cls, message: Mapping[str, object]) -> "LatencyHistogram":
+    def from_message(cls, message: Mapping[str, Any]) -> "LatencyHistogram":
         """Return the histogram that `to_message` took apart."""
         histogram = cls()
         for name in cls.__slots__:
             setattr(histogram, name, message[name])
+        histogram.clocks = {name: cls.from_message(clock) for name, clock in message["clocks"].items()}
         return histogram
 
 

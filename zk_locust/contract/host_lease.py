@@ -29,18 +29,38 @@ def held(folder: Path) -> Iterator[None]:
     """Lock the folder's lease. Raises OSError if another process holds the lock for `PATIENCE_S`."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise OSError(f"another process has locked {folder} for {PATIENCE_S:g} s") from None
-                time.sleep(0.01)
+        if not locks(handle, PATIENCE_S):
+            raise OSError(f"another process has locked {folder} for {PATIENCE_S:g} s")
         yield
     finally:
         os.close(handle)
+
+
+def locks(descriptor: int, limit_s: float) -> bool:
+    """Lock an open file or folder; return whether that was possible within the time limit."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+
+
+def lease_in(text: str, now_s: float) -> dict[str, str] | None:
+    """Return what people are shown of a lease: `run_id`, `owner`, `since`, `until`; None where it is over or damaged.
+
+    `now_s` is the time by the clock of the lease's host, in seconds since 1970.
+    """
+    try:
+        lease: Any = json.loads(text)
+        if not lease["run_id"] or now_s > float(lease.get("until_s") or 0):
+            return None
+        return {key: str(lease.get(key) or "") for key in ("run_id", "owner", "since", "until")}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def read(folder: Path) -> dict[str, Any] | None:

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
 from typing import Any
 
+from zk_locust.contract.arrival import Arrival, ArrivalStage, read_stages
 from zk_locust.contract.connect_string import ConnectString, parse_connect_string
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameter import RefusedValueError
@@ -53,6 +54,8 @@ class Options:
     kazoo: KazooOptions
     kazoo_timeout_s: float
     digest_credential: str | None = field(default=None, repr=False)
+    arrival: Arrival | None = None
+    """What an open loop is to do; None in a closed loop."""
 
     @classmethod
     def of(cls, parsed_options: Any) -> "Options":
@@ -63,32 +66,17 @@ class Options:
         value: dict[str, Any] = {p.destination: _value(p, parsed_options) for p in PARAMETERS}
         min_wait_ms = value["min_wait"]
         max_wait_ms = value["max_wait"]
-        return cls(
-            hosts=value["hosts"],
-            client=value["client"],
-            pseudo_root=value["pseudo_root"],
-            min_wait_s=min_wait_ms / 1000,
-            max_wait_s=max(min_wait_ms, min_wait_ms if max_wait_ms is None else max_wait_ms) / 1000,
-            key_size=value["key_size"],
-            val_size=value["val_size"],
-            jute_maxbuffer=value["jute_maxbuffer"],
-            workload=value["workload"],
-            exception_behavior=value["exception_behavior"],
-            ignore_connection_down=bool(value["ignore_connection_down"]),
-            operation_timeout_s=value["operation_timeout"] / 1000,
-            kazoo=KazooOptions(
-                handler=value["kazoo_handler"],
-                sasl=value["kazoo_sasl_options"],
-                tls=bool(value["kazoo_tls"]),
-                tls_ca=value["kazoo_tls_ca"],
-                tls_cert=value["kazoo_tls_cert"],
-                tls_key=value["kazoo_tls_key"],
-                tls_key_password=value["kazoo_tls_key_password"],
-                create_client=value["kazoo_create_client"],
-            ),
-            kazoo_timeout_s=value["kazoo_timeout_s"],
-            digest_credential=value["digest_credential"],
-        )
+        value |= {
+            "min_wait_s": min_wait_ms / 1000,
+            "max_wait_s": max(min_wait_ms, min_wait_ms if max_wait_ms is None else max_wait_ms) / 1000,
+            "ignore_connection_down": bool(value["ignore_connection_down"]),
+            "operation_timeout_s": value["operation_timeout"] / 1000,
+            "kazoo_sasl": value["kazoo_sasl_options"],
+            "kazoo_tls": bool(value["kazoo_tls"]),
+            "arrival": _arrival(value),
+        }
+        value["kazoo"] = KazooOptions(**{each.name: value[f"kazoo_{each.name}"] for each in fields(KazooOptions)})
+        return cls(**{each.name: value[each.name] for each in fields(cls)})
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> "Options":
@@ -113,6 +101,18 @@ class Options:
             connect_timeout_s=self.kazoo_timeout_s,
             operation_timeout_s=self.operation_timeout_s,
         )
+
+
+def _arrival(value: Mapping[str, Any]) -> Arrival | None:
+    rate, stages = value["arrival_rate"], value["arrival_stages"]
+    if rate is None and stages is None:
+        return None
+    if rate is not None and stages is not None:
+        raise ConfigurationError(
+            "--arrival-rate", f"{rate:g}", "--arrival-stages is given as well", "leave out one of them"
+        )
+    found = [ArrivalStage(rate, rate, None)] if rate is not None else read_stages(stages)
+    return Arrival(tuple(found), value["arrival_process"], value["arrival_seed"], value["arrival_queue"])
 
 
 def values_of_environment() -> dict[str, Value]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from zk_locust.contract.arrival import rate_per_s, read_stages, whole_number
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.nearest_name import nearest
@@ -36,6 +37,35 @@ def count(text: str) -> int:
     return number
 
 
+def whole(least: int) -> Callable[[str], int]:
+    """Return what takes a whole number from `least`."""
+
+    def convert(text: str) -> int:
+        try:
+            return whole_number(text, least)
+        except ValueError as error:
+            raise ValueError(f"[{text}] {str(error).removeprefix('this ')}") from None
+
+    return convert
+
+
+def arrival_rate(text: str) -> float:
+    """Return operations a second."""
+    try:
+        return rate_per_s(text)
+    except ValueError as error:
+        raise ValueError(f"[{text}] {str(error).removeprefix('this ')}") from None
+
+
+def arrival_stages(text: str) -> str:
+    """Return the arrival stages, JSON, as they were given."""
+    try:
+        read_stages(text)
+    except ValueError as error:
+        raise ValueError(f"[{text}] cannot be used: {error}") from None
+    return text
+
+
 def size(text: str) -> int:
     """Return a whole number of bytes."""
     try:
@@ -55,6 +85,21 @@ def size(text: str) -> int:
 def milliseconds(text: str) -> float:
     """Return milliseconds, which a bare number is."""
     return parse_duration_ms(text, "ms")
+
+
+LEAST_INTERVAL_MS: Final = 100.0
+"""A worker reports ten times a second at most."""
+
+
+def interval(text: str) -> float:
+    """Return milliseconds, which a bare number is: 0, or `LEAST_INTERVAL_MS` at the least."""
+    interval_ms = milliseconds(text)
+    if 0 < interval_ms < LEAST_INTERVAL_MS:
+        raise ValueError(
+            f"[{text}] is too short: workers report ten times a second at most; "
+            f"write {LEAST_INTERVAL_MS:g}ms or more, or 0 for none"
+        )
+    return interval_ms
 
 
 def time_limit(text: str) -> float:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from zk_locust.contract import parameter_values as values
+from zk_locust.contract.arrival import DEFAULT_QUEUE, DEFAULT_SEED, PROCESSES
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.parameter import Parameter, RefusedValueError, Value
 from zk_locust.contract.parameter_values import WEB, parse_admin_addresses
@@ -101,6 +102,37 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         "at the latest (auto:120s: after 120 s), which needs --stats-collect", LOAD, "SECONDS",
     ),
     Parameter(
+        "--arrival-rate", "ZK_LOCUST_ARRIVAL_RATE", values.arrival_rate, None,
+        "operations a second over all workers, due at times that are fixed beforehand (open loop); without it each "
+        "user sends its next operation after the reply (closed loop)", LOAD, "RATE",
+    ),
+    Parameter(
+        "--arrival-stages", "ZK_LOCUST_ARRIVAL_STAGES", values.arrival_stages, None,
+        'in place of --arrival-rate, a list of rates and ramps, JSON: [{"rate": 1000, "for": "30s"}, {"from": 1000, '
+        '"to": 5000, "for": "60s"}]; "steps": 5 makes a staircase of a ramp. The measured stage ends with the last one',
+        LOAD, "JSON",
+    ),
+    Parameter(
+        "--arrival-process", "ZK_LOCUST_ARRIVAL_PROCESS", values.choice(*PROCESSES), PROCESSES[0],
+        "how the operations of an open loop arrive: uniform, or poisson (at random)", LOAD, "NAME",
+    ),
+    Parameter(
+        "--arrival-seed", "ZK_LOCUST_ARRIVAL_SEED", values.whole(0), DEFAULT_SEED,
+        "seed of --arrival-process poisson: the same seed and the same number of workers give the same due times",
+        LOAD, "NUMBER",
+    ),
+    Parameter(
+        "--arrival-queue", "ZK_LOCUST_ARRIVAL_QUEUE", values.whole(1), DEFAULT_QUEUE,
+        "how many due operations may wait for a free session on one worker; those beyond it are dropped, and counted. "
+        "The default is 10 s, the time limit of an operation, at 10,000/s, the most that one worker sends", LOAD,
+        "COUNT",
+    ),
+    Parameter(
+        "--arrival-workers", "ZK_LOCUST_ARRIVAL_WORKERS", values.count, None,
+        "number of workers that share the operations of an open loop; by default those that are there at the start, or "
+        "are expected. The share of a worker that is not there is missed, and counted", LOAD, "COUNT",
+    ),
+    Parameter(
         "--exception-behavior", "ZK_LOCUST_EXCEPTION_BEHAVIOR", values.choice(*EXCEPTION_BEHAVIORS), "log-failure",
         "what becomes of a failed operation: counted as a failure (log-failure), dropped (try-suppress), "
         "or raised into the task (propagate)", LOAD, "BEHAVIOR",
@@ -167,8 +199,8 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         "CREDENTIAL", secret=True,
     ),
     Parameter(
-        "--stats-collect", "LOCUST_EXTRA_STATS_COLLECT", values.milliseconds, 0.0,
-        "interval of the statistics series, milliseconds or with a unit; 0 records none", STATISTICS, "MS",
+        "--stats-collect", "LOCUST_EXTRA_STATS_COLLECT", values.interval, 0.0,
+        "interval of the statistics series, from 100 ms, milliseconds or with a unit; 0 records none", STATISTICS, "MS",
     ),
     Parameter(
         "--stats-csv", "LOCUST_EXTRA_STATS_CSV", values.text, None,

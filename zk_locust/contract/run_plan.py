@@ -30,6 +30,24 @@ class PlannedStage(TypedDict):
     limit_s: NotRequired[float]  # of a warm-up that ends when the load is stationary, seconds
 
 
+class PlannedArrivalStage(TypedDict):
+    """A part of the measured stage of an open loop, with the rate at its beginning and at its end."""
+
+    from_per_s: float
+    to_per_s: float
+    planned_s: float | None  # seconds; None for one rate to the end of the measured stage
+
+
+class PlannedArrival(TypedDict):
+    """How the operations of an open loop arrive."""
+
+    rate_per_s: float | None  # over all workers; None where it changes
+    process: str  # uniform or poisson
+    seed: int
+    queue: int  # how many due operations may wait on one worker
+    stages: list[PlannedArrivalStage]
+
+
 class RunPlan(TypedDict):
     """The plan in a manifest."""
 
@@ -39,6 +57,7 @@ class RunPlan(TypedDict):
     users: int
     spawn_rate_per_s: float
     stages: list[PlannedStage]  # in their order
+    arrival: PlannedArrival | None  # of an open loop; None in a closed loop
     workers: dict[str, int]  # of each load host that runs some
     expected_workers: int
     sampled_hosts: list[str]  # whose machines are to be sampled (host-metrics.csv)
@@ -65,7 +84,9 @@ def run_plan(
     `members` are the inventory's; where it has none, those of the connect string stand in.
     """
     of_load = parse_warm_up(load["warmup"])
-    warm_up: list[PlannedStage] = [{"name": "warm-up", "planned_s": of_load.planned_s}] if of_load.limit_s > 0 else []
+    # In an open loop, users start in the warm-up, whatever its length: the measured stage begins after it.
+    has_warm_up = of_load.limit_s > 0 or load.get("arrival") is not None
+    warm_up: list[PlannedStage] = [{"name": "warm-up", "planned_s": of_load.planned_s}] if has_warm_up else []
     if of_load.automatic:
         warm_up[0]["limit_s"] = of_load.limit_s
     numbers = {host: int(count) for host, count in workers.items() if int(count)}
@@ -80,6 +101,7 @@ def run_plan(
             {"name": "measured", "planned_s": float(load["run_time_s"])},
             {"name": "cool-down", "planned_s": None},
         ],
+        "arrival": load.get("arrival"),
         "workers": numbers,
         "expected_workers": sum(numbers.values()),
         "sampled_hosts": sorted(set(sampled_hosts)),

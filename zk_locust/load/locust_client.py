@@ -32,7 +32,13 @@ class LocustClient:
         context: Callable[[], Any] | None = None,
     ) -> None:
         self.options = options
-        self.timer_settings = TimerSettings(events, options.exception_behavior, options.ignore_connection_down, context)
+        self.timer_settings = TimerSettings(
+            events,
+            options.exception_behavior,
+            options.ignore_connection_down,
+            context,
+            reply_arrived=self.last_arrival_ns,
+        )
         self._pseudo_root = pseudo_root or ""
         self._pseudo_root_known = not self._pseudo_root
         self._client_name = client
@@ -70,6 +76,13 @@ class LocustClient:
     def is_connection_down(self) -> bool:
         """Whether there is no usable session now."""
         return self._zk is None or not self._zk.connected
+
+    def last_arrival_ns(self) -> int:
+        """Return when the reply that the calling greenlet has just got reached this machine; 0 if it is not known.
+
+        Nanoseconds of `time.perf_counter_ns`. Of the clients only `native` knows it.
+        """
+        return getattr(self._zk, "last_arrival_ns", 0)  # a locustfile's own kind of client may lack it
 
     def has_sasl_auth(self) -> bool:
         """Whether the client authenticates by SASL."""
@@ -114,9 +127,12 @@ class LocustClient:
         """Return the length of values, bytes: as given, or as the parameter `val-size` says."""
         return self.options.val_size if given is None else given
 
-    def timer(self, name: str) -> LocustTimer:
-        """Return a timer for the operation `name` that does with errors what the options say."""
-        return LocustTimer(name, settings=self.timer_settings)
+    def timer(self, name: str, *, paced: bool = True, failures_only: bool = False) -> LocustTimer:
+        """Return a timer for the operation `name` that does with errors what the options say.
+
+        With `paced=False` or `failures_only` it takes no operation of an open loop (see `LocustTimer`).
+        """
+        return LocustTimer(name, settings=self.timer_settings, paced=paced, failures_only=failures_only)
 
     def _made(self) -> ZooKeeperClient:
         if self._zk is None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from zk_locust.clients.bulk import BulkClient
+from zk_locust.clients.bulk import pipeline
+from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.clients.native import Delete, GetChildren
 from zk_locust.contract.errors import NoAuthError, NodeExistsError, NoNodeError, NotEmptyError, ServerError
 
@@ -39,7 +40,7 @@ def fresh_node(parent: str) -> str:
     return f"{parent}/zk-locust-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
-def holds(client: BulkClient, path: str, mark: bytes = MARK) -> bool | None:
+def holds(client: ZooKeeperClient, path: str, mark: bytes = MARK) -> bool | None:
     """Whether a node's value begins with the mark: a load has made it. None where there is no node.
 
     Raises ClientError.
@@ -52,7 +53,7 @@ def holds(client: BulkClient, path: str, mark: bytes = MARK) -> bool | None:
         return False  # everybody may read what a load makes
 
 
-def make_parents(client: BulkClient, path: str) -> list[str]:
+def make_parents(client: ZooKeeperClient, path: str) -> list[str]:
     """Make every node above `path` that is not there; return what was made, parents first. Raises ClientError."""
     made, parent = [], ""
     for name in path.strip("/").split("/")[:-1]:
@@ -65,7 +66,7 @@ def make_parents(client: BulkClient, path: str) -> list[str]:
     return made
 
 
-def remove_tree(client: BulkClient, root: str, progress: Progress = lambda _: None) -> int:
+def remove_tree(client: ZooKeeperClient, root: str, progress: Progress = lambda _: None) -> int:
     """Remove a node with all below it; return how many nodes that were, 0 where it is not there.
 
     Most nodes have no children, so each is deleted first, and listed only if that fails. `progress` is called with the
@@ -79,7 +80,7 @@ def remove_tree(client: BulkClient, root: str, progress: Progress = lambda _: No
 
 
 class _Removal:
-    def __init__(self, client: BulkClient, progress: Progress) -> None:
+    def __init__(self, client: ZooKeeperClient, progress: Progress) -> None:
         self._client = client
         self._progress = progress
         self.removed = 0
@@ -100,7 +101,7 @@ class _Removal:
     def _delete(self, paths: Sequence[str]) -> list[str]:
         """Remove those without children; return the others."""
         with_children = []
-        for path, result in zip(paths, self._client.pipeline(map(Delete, paths)), strict=True):
+        for path, result in zip(paths, pipeline(self._client, map(Delete, paths)), strict=True):
             if isinstance(result, NotEmptyError):
                 with_children.append(path)
             elif isinstance(result, NoNodeError):
@@ -114,7 +115,7 @@ class _Removal:
 
     def _children(self, paths: Sequence[str]) -> list[str]:
         children: list[str] = []
-        for path, result in zip(paths, self._client.pipeline(map(GetChildren, paths)), strict=True):
+        for path, result in zip(paths, pipeline(self._client, map(GetChildren, paths)), strict=True):
             if isinstance(result, list):
                 children += [f"{path}/{name}" for name in result]
             elif isinstance(result, ServerError) and not isinstance(result, NoNodeError):

@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary
 
 import gevent
 
-from zk_locust.clients.bulk import BulkClient, bulk_session
+from zk_locust.clients.bulk import bulk_session, pipeline
+from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.clients.native import Delete
 from zk_locust.contract.errors import ClientError, NodeExistsError, NoNodeError, NotEmptyError, ServerError
 from zk_locust.contract.events import LEFT_TREE_REMOVED
@@ -96,7 +97,7 @@ def wait_for_removal(environment: Any, **_: Any) -> None:
         removal.join()
 
 
-def _make(client: BulkClient, own: _OwnNode, mark: bytes) -> None:
+def _make(client: ZooKeeperClient, own: _OwnNode, mark: bytes) -> None:
     own.parents += make_parents(client, own.path)
     try:
         client.create(own.path, mark)
@@ -112,7 +113,7 @@ def _remove(options: Options, own: _OwnNode) -> None:
     try:
         with bulk_session(options) as client:
             removed = remove_tree(client, own.path)
-            for result in client.pipeline(map(Delete, reversed(own.parents))):
+            for result in pipeline(client, map(Delete, reversed(own.parents))):
                 if isinstance(result, ServerError) and not isinstance(result, (NotEmptyError, NoNodeError)):
                     raise result
         logger.info("Removed the load's %d nodes at %s", removed, own.path)
@@ -120,7 +121,7 @@ def _remove(options: Options, own: _OwnNode) -> None:
         logger.error("The load's nodes at %s are still there: %s", own.path, error)
 
 
-def _remove_left_trees(environment: Any, client: BulkClient, own: str) -> None:
+def _remove_left_trees(environment: Any, client: ZooKeeperClient, own: str) -> None:
     """Remove the nodes that killed runs of the playbooks have left, within one time limit, and report them.
 
     Only one run at a time uses an ensemble that the playbooks manage, so none belongs to a running load.
@@ -137,7 +138,7 @@ def _remove_left_trees(environment: Any, client: BulkClient, own: str) -> None:
         _tell_of_left_tree(environment, path, 0, _REST_STAYS)
 
 
-def _left_trees(client: BulkClient, own: str) -> list[str]:
+def _left_trees(client: ZooKeeperClient, own: str) -> list[str]:
     parent = own.rpartition("/")[0]
     try:
         names = client.get_children(parent or "/")
@@ -147,7 +148,7 @@ def _left_trees(client: BulkClient, own: str) -> list[str]:
     return [path for path in paths if path != own and holds(client, path, FLEET_MARK)]
 
 
-def _remove_left_tree(environment: Any, client: BulkClient, path: str) -> None:
+def _remove_left_tree(environment: Any, client: ZooKeeperClient, path: str) -> None:
     removed = 0
 
     def count(so_far: int) -> None:

@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 import gevent
 from locust import task
 
+from zk_locust.contract.stage_names import MEASURED
 from zk_locust.load.companion import Companion
 from zk_locust.load.sequence_length import repetitions_of, step_length_s
 from zk_locust.load.sequence_steps import Step, chosen_steps
-from zk_locust.load.stages import MEASURED, happened, plan_of, stage_changed
+from zk_locust.load.stages import happened, plan_of, stage_changed
 from zk_locust.load.task_sets import ZKLocustTaskSet
 from zk_locust.load.user_classes import may_run
 

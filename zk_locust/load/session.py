@@ -25,11 +25,13 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from zk_locust.contract.options import Options
 from zk_locust.contract.parameters import WEB, add_parameters
-from zk_locust.load import own_node, run_sockets, settings_check
+from zk_locust.load import arrival_times, own_node, run_sockets, settings_check
+from zk_locust.load.arrivals import arrivals_of
 from zk_locust.load.bench import adopt_flags, export_bench_parameters
 from zk_locust.load.companion import Companion
 from zk_locust.load.interrupt import raise_interrupts_in_main
-from zk_locust.load.locust_internals import add_once, count_requests_quickly, put_first
+from zk_locust.load.locust_internals import add_once, put_first
+from zk_locust.load.recording import recording_of
 from zk_locust.load.refusals import Refusals
 from zk_locust.load.report_dir import ReportDir
 from zk_locust.load.stages import LoadPlan, WorkerStages, load_ended
@@ -71,7 +73,8 @@ def on_init(environment: Any, runner: Any, web_ui: Any = None, **_: Any) -> None
     else:
         _run_one_user(environment)
     if runner is not None:
-        count_requests_quickly(environment, runner)
+        recording_of(environment.events).fill_statistics_of(environment, runner)
+        arrival_times.tell_if_missing(environment, runner)
         _start_collectors(environment, runner, web_ui)
 
 
@@ -228,4 +231,11 @@ def _tell_of_end(environment: Any, **_: Any) -> None:
 def _adopt_options(environment: Any, **_: Any) -> None:
     """Have timers of users of other kinds follow the options too: on a worker they come with the test."""
     options = Options.of(environment.parsed_options)
-    adopt(TimerSettings(environment.events, options.exception_behavior, options.ignore_connection_down))
+    adopt(
+        TimerSettings(
+            environment.events,
+            options.exception_behavior,
+            options.ignore_connection_down,
+            arrivals=arrivals_of(environment),
+        )
+    )

@@ -12,6 +12,7 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 from locust.runners import MasterRunner
 
 from zk_locust.clients import check_client
+from zk_locust.contract.arrival import MAX_RATE_PER_WORKER
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.options import Options, converted, values_of_environment
 from zk_locust.contract.parameters import PARAMETERS, parameter_of
@@ -79,9 +80,26 @@ def check_settings(environment: Any, further: Iterable[Check] = ()) -> None:
         check_workload(options)
         check_client(options)
         check_value_size(options)
+    check_arrival(environment.parsed_options)
     check_series(environment.parsed_options)
     for check in further:
         check()
+
+
+def check_arrival(parsed_options: Any) -> None:
+    """Raise ConfigurationError for an open loop that no worker could even count."""
+    arrival = Options.of(parsed_options).arrival
+    if arrival is None:
+        return
+    workers = getattr(parsed_options, "expect_workers", None)
+    workers = workers if isinstance(workers, int) and workers > 1 else 1
+    if arrival.most_per_s > MAX_RATE_PER_WORKER * workers:
+        setting = parameter_of("arrival-rate" if arrival.length_s is None else "arrival-stages")
+        raise ConfigurationError(
+            setting.flag, f"{arrival.most_per_s:,g}/s",
+            f"a worker counts {MAX_RATE_PER_WORKER:,.0f}/s at most, and sends some 10,000/s; {workers} expected",
+            "lower the rate, or expect more workers",
+        )  # fmt: skip
 
 
 def check_workload(options: Options) -> None:

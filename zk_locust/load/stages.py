@@ -24,19 +24,19 @@ from locust.event import EventHook
 from locust.runners import STATE_INIT, STATE_MISSING, MasterRunner
 from locust.stats import RequestStats, StatsEntry
 
+from zk_locust.contract.arrival import START_AHEAD_S, Arrival
 from zk_locust.contract.events import LIMIT_REACHED, STATIONARY, WARM_UP_ENDED
 from zk_locust.contract.histogram import LatencyHistogram
+from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
 from zk_locust.contract.warm_up import WarmUp, parse_warm_up
 from zk_locust.load.locust_internals import (
     have_patience_with_master,
     have_patience_with_workers,
     stop_and_send_last_figures,
 )
+from zk_locust.load.offered import OfferedCounts
+from zk_locust.load.open_loop import LeadingOpenLoop, WorkerOpenLoop, arrival_of
 from zk_locust.load.stationary import Stationarity
-
-WARM_UP: Final = "warm-up"
-MEASURED: Final = "measured"
-COOL_DOWN: Final = "cool-down"
 
 STAGE_FIELD: Final = "zk_locust_stage"
 _STAGE_MESSAGE: Final = "zk_locust_stage"
@@ -44,6 +44,7 @@ _WHERE_MESSAGE: Final = "zk_locust_where"
 _STOP_MESSAGE: Final = "zk_locust_stop"
 _STOPPED_MESSAGE: Final = "zk_locust_stopped"
 _STOP_GRACE_S: Final = 10.0
+_BOUNDARY_S: Final = 0.5  # a hub that is later than this is the load side's failure, which its own figures show
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,9 @@ def plan_of(environment: Any) -> "LoadPlan | None":
 
 
 def _first_stage(environment: Any) -> str:
-    return WARM_UP if _warm_up_of(environment).limit_s > 0 else MEASURED
+    # In an open loop, the measured stage begins with the first due operation, when all users have been started.
+    has_warm_up = _warm_up_of(environment).limit_s > 0 or arrival_of(environment) is not None
+    return WARM_UP if has_warm_up else MEASURED
 
 
 def _warm_up_of(environment: Any) -> WarmUp:
@@ -93,6 +96,7 @@ class WorkerStages:
         self._environment = environment
         self._runner = runner
         self._stage = MEASURED
+        self._open_loop = WorkerOpenLoop(environment, runner, lambda: self._stage, self._change)
         have_patience_with_master()
         runner.register_message(_STAGE_MESSAGE, self._on_stage)
         runner.register_message(_STOP_MESSAGE, self._on_stop, concurrent=True)
@@ -106,24 +110,32 @@ class WorkerStages:
 
     def on_test_start(self, **_: Any) -> None:
         """Begin the first stage, and ask the master for the one that is running."""
+        self._open_loop.prepare()
         self._begin(_first_stage(self._environment), None)
         # This worker may have come late, to a load that is further on.
         self._runner.send_message(_WHERE_MESSAGE)
 
     def _on_stage(self, msg: Any, **_: Any) -> None:
+        stage = msg.data["stage"]
+        if stage == COOL_DOWN or not self._open_loop.walks:
+            self._change(stage, msg.data["planned_s"], msg.data["elapsed_s"])
+
+    def _change(self, stage: str, planned_s: float | None, elapsed_s: float) -> None:
         # The figures are taken and the stage is changed in one go, and only then sent: sending may let users run.
         report: dict[str, Any] = {}
         self._environment.events.report_to_master.fire(client_id=self._runner.client_id, data=report)
-        self._begin(msg.data["stage"], msg.data["planned_s"], msg.data["elapsed_s"])
+        self._begin(stage, planned_s, elapsed_s)
         self._runner.send_message("stats", report)
 
     def _begin(self, stage: str, planned_s: float | None, elapsed_s: float = 0.0) -> None:
         self._stage = stage
+        self._open_loop.begin_stage(stage)
         stage_changed.fire(environment=self._environment, stage=stage, planned_s=planned_s, elapsed_s=elapsed_s)
 
     def on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        """Say of which stage the report is."""
+        """Say of which stage the report is, and what was due."""
         data[STAGE_FIELD] = self._stage
+        self._open_loop.on_report_to_master(data)
 
     def _on_stop(self, **_: Any) -> None:
         stop_and_send_last_figures(self._runner)
@@ -157,6 +169,9 @@ class LoadPlan:
         self._stationarity: Stationarity | None = None
         self._take_over_run_time()
         self._walking: Any = None
+        self._noting: Any = None
+        self._arrival: Arrival | None = None
+        self._open_loop = LeadingOpenLoop(environment, runner, is_master=self._is_master)
         _plans[environment] = self
         if self._is_master:
             have_patience_with_workers()
@@ -210,10 +225,14 @@ class LoadPlan:
         self._walking = None
         self._stationarity = None
         self._warm_up_over.clear()
+        self._arrival = arrival = self._open_loop.prepare()
+        if arrival is not None and arrival.length_s is not None:
+            self._measured_s = min(arrival.length_s, self._measured_s or arrival.length_s)
         first = _first_stage(self._environment)
         self._summary_stage = first
         if first == WARM_UP:
-            self._warm_until = time.perf_counter() + self._ramp_s() + _warm_up_of(self._environment).limit_s
+            ahead_s = 0.0 if arrival is None else START_AHEAD_S
+            self._warm_until = time.perf_counter() + self._ramp_s() + ahead_s + _warm_up_of(self._environment).limit_s
         self._enter(first, self._measured_s if first == MEASURED else None)
         if first == MEASURED and self._measured_s:
             self._walking = gevent.spawn(self._measure, self._measured_s)
@@ -229,20 +248,51 @@ class LoadPlan:
             self._walking = gevent.spawn(self._warm_up)
 
     def _warm_up(self) -> None:
-        now, warm_up = time.perf_counter(), _warm_up_of(self._environment)
-        self._warm_until = now + warm_up.limit_s
-        self._warm_from_s = now - self._stage_began_s
+        began_s, warm_up = time.perf_counter(), _warm_up_of(self._environment)
+        if self._arrival is not None:
+            began_s = self._open_loop.start(warm_up.planned_s, self._measured_s)
+        begins_s = self._warm_until = began_s + warm_up.limit_s
+        self._warm_from_s = began_s - self._stage_began_s
         self._stationarity = Stationarity() if warm_up.automatic else None
-        self._warm_up_over.wait(warm_up.limit_s)
+        self._warm_up_over.wait(max(0.0, begins_s - time.perf_counter()))
+        if self._stationarity is not None and not self._stopping.is_set():
+            begins_s = self._end_automatic_warm_up(self._stationarity, began_s)
         if self._stopping.is_set():
             return
-        if self._stationarity is not None:
-            self._say_why_warm_up_ends(self._stationarity, time.perf_counter() - now)
+        if self._arrival is None:
+            begins_s = time.perf_counter()
+        else:
+            self._open_loop.wait_for_boundary(_BOUNDARY_S)
         self._runner.stats.clear_all()
         self._summary_stage = MEASURED
-        self._begin(MEASURED, self._measured_s)
+        self._begin(MEASURED, self._measured_s, begins_s)
+        if self._arrival is not None:
+            self._noting = gevent.spawn(self._note_arrival_stages, self._arrival, begins_s)
         if self._measured_s:
-            self._measure(self._measured_s)
+            self._measure(self._measured_s, begins_s)
+
+    def _end_automatic_warm_up(self, rule: Stationarity, began_s: float) -> float:
+        """Say why the warm-up ends, and return when the measured stage begins."""
+        now = time.perf_counter()
+        self._say_why_warm_up_ends(rule, now - began_s)
+        if self._arrival is None:
+            return now
+        # Workers must hear of it before.
+        self._warm_until = now + START_AHEAD_S
+        self._open_loop.plan_measured_stage(self._warm_until, self._measured_s)
+        self._stopping.wait(START_AHEAD_S)
+        return self._warm_until
+
+    def _note_arrival_stages(self, arrival: Arrival, begins_s: float) -> None:
+        for number, stage in enumerate(arrival.stages, 1):
+            gevent.sleep(max(0.0, begins_s - time.perf_counter()))
+            happened.fire(
+                environment=self._environment,
+                event="arrival-stage-start",
+                subject=f"{number} of {len(arrival.stages)}",
+                detail=str(stage),
+            )
+            begins_s += stage.length_s or 0.0
 
     def _say_why_warm_up_ends(self, rule: Stationarity, lasted_s: float) -> None:
         if self._warm_up_over.is_set():
@@ -257,9 +307,10 @@ class LoadPlan:
         logger.info("The warm-up ends: %s", detail)
         happened.fire(environment=self._environment, event=WARM_UP_ENDED, subject=subject, detail=detail)
 
-    def _measure(self, measured_s: float) -> None:
-        self._measured_until = time.perf_counter() + measured_s
-        if not self._stopping.wait(measured_s):
+    def _measure(self, measured_s: float, began_s: float | None = None) -> None:
+        began_s = time.perf_counter() if began_s is None else began_s
+        self._measured_until = began_s + measured_s
+        if not self._stopping.wait(max(0.0, self._measured_until - time.perf_counter())):
             logger.info("The measured stage is over, stopping the load")
             # In a greenlet of its own: stopping must not wait for the one that asks for it.
             gevent.spawn(self._end)
@@ -282,17 +333,27 @@ class LoadPlan:
         """Whether this process ends with its load, instead of waiting on a page for the next one."""
         return self._environment.web_ui is None or self._environment.parsed_options.autoquit != -1
 
-    def _begin(self, stage: str, planned_s: float | None) -> None:
-        self._enter(stage, planned_s)
+    def _begin(self, stage: str, planned_s: float | None, began_s: float | None = None) -> None:
+        self._enter(stage, planned_s, began_s)
         if self._is_master:
             self._tell_where()
 
-    def _enter(self, stage: str, planned_s: float | None) -> None:
-        self._stage, self._stage_planned_s, self._stage_began_s = stage, planned_s, time.perf_counter()
-        stage_changed.fire(environment=self._environment, stage=stage, planned_s=planned_s, elapsed_s=0.0)
+    def _enter(self, stage: str, planned_s: float | None, began_s: float | None = None) -> None:
+        now = time.perf_counter()
+        began_s = now if began_s is None else began_s
+        self._stage, self._stage_planned_s, self._stage_began_s = stage, planned_s, began_s
+        self._open_loop.begin_stage(stage)
+        stage_changed.fire(
+            environment=self._environment, stage=stage, planned_s=planned_s, elapsed_s=max(0.0, now - began_s)
+        )
+
+    def offered(self, stage: str, at_s: float, *, ends: bool) -> dict[str | None, OfferedCounts]:
+        """Return what was due since the stage began (see `LeadingOpenLoop.offered`); empty in a closed loop."""
+        return self._open_loop.offered(stage, at_s, ends=ends)
 
     def _on_where(self, msg: Any, **_: Any) -> None:
         self._tell_where(msg.node_id)
+        self._open_loop.tell(msg.node_id)
 
     def _tell_where(self, worker: str | None = None) -> None:
         """Tell one worker, or all, which stage it is and how long it has been."""
@@ -308,7 +369,10 @@ class LoadPlan:
             return
         self._stopping.set()
         self._warm_up_over.set()
+        if self._noting is not None:
+            self._noting.kill()
         if not self._is_master:
+            self._open_loop.begin_stage(COOL_DOWN)
             self._stopped.set()
             return
         workers_before = self._workers_alive()
@@ -340,8 +404,9 @@ class LoadPlan:
     def _on_worker_stopped(self, msg: Any, **_: Any) -> None:
         self._stopped_workers.add(msg.node_id)
 
-    def on_worker_report(self, data: dict[str, Any], **_: Any) -> None:
+    def on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         """Drop what is of another stage than the summary's, before Locust adds it to the summary."""
+        self._open_loop.on_worker_report(client_id, data)
         if data.get(STAGE_FIELD) != self._summary_stage:
             data["stats"] = []
             data["errors"] = {}

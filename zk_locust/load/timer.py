@@ -1,10 +1,10 @@
-"""The timer: one operation, from its start to its reply, as one request event of Locust's."""
+"""The timer: one operation, from its start to its reply. It records the operation, and fires Locust's request event."""
 
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 import locust
@@ -15,6 +15,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.retry import RetryFailedError
 
 from zk_locust.contract.errors import ClientError
+from zk_locust.load.recording import Recording, recording_of
 
 REQUEST_TYPE = "zookeeper"
 # What says something about the ensemble. kazoo's own come from whatever a locustfile asks of kazoo itself: recipes,
@@ -23,6 +24,7 @@ _counted: tuple[type[BaseException], ...] = (KazooException, KazooTimeoutError)
 _CONNECTION_ERRORS = (
     ConnectionLoss, KazooOperationTimeoutError, KazooSessionExpiredError, KazooTimeoutError, RetryFailedError,
 )  # fmt: skip
+_CUT_OFF = (gevent.GreenletExit, gevent.Timeout)
 
 
 def register_exceptions(exceptions: Iterable[type[BaseException]]) -> None:
@@ -31,14 +33,27 @@ def register_exceptions(exceptions: Iterable[type[BaseException]]) -> None:
     _counted = tuple(dict.fromkeys((*_counted, *exceptions)))
 
 
+class Arrivals(Protocol):
+    """The operations of an open loop that are due on this process."""
+
+    def take(self) -> int:
+        """Wait for the next operation that is due; return its due time, nanoseconds of `time.perf_counter_ns`."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimerSettings:
-    """Where timers report, and what they do with errors. `context` returns the context of each request event."""
+    """Where timers report, and what they do with errors. `context` returns the context of each request event.
+
+    All times are nanoseconds of `time.perf_counter_ns`.
+    """
 
     events: Any = None  # Locust's own where there are none
     exception_behavior: str = "log-failure"
     ignore_connection_down: bool = False
     context: Callable[[], Any] | None = None
+    arrivals: Arrivals | None = None  # open loop only
+    reply_arrived: Callable[[], int] | None = None
+    """Returns when the last reply of the user's session reached this machine; 0 where that is not known."""
 
 
 _latest = TimerSettings()
@@ -58,15 +73,33 @@ def settings_here() -> TimerSettings:
 
 
 class LocustTimer:
-    """Time the block, and report it as a success, or as a failure when it raises a ClientError or an error of kazoo's.
+    """Time the block, and record it as a success, or as a failure when it raises a ClientError or an error of kazoo's.
 
     The first argument is the operation's name; with `name` or a second argument it is the request type, as in 2019.
-    `--exception-behavior` decides whether such an error is raised. Any other exception (the user is stopped, a caller's
-    time limit, a mistake in a locustfile) is raised and not reported. So is an error after the report, unless `failure`
-    was given this very error.
+    `--exception-behavior` decides whether such an error is raised; what it or `--ignore-connection-down` hides is
+    counted as suppressed. A block that is cut off (the user is stopped, a caller's time limit) is censored: it has
+    taken so long at least. Any other exception (a mistake in a locustfile) is raised and not recorded. So is an error
+    after the report, unless `failure` was given this very error.
+
+    In an open loop, each block waits for the next operation that is due. With `paced=False` it does not: connecting,
+    and what follows from another operation, such as the release of a lock. With `failures_only` it does not either, and
+    counts as an operation only when it fails: a preparation is no operation of the load.
     """
 
-    __slots__ = ("_failure", "_fired", "_reported", "_settings", "_started_ns", "name", "request_type")
+    __slots__ = (
+        "_censored",
+        "_due_ns",
+        "_failure",
+        "_failures_only",
+        "_fired",
+        "_paced",
+        "_recording",
+        "_reported",
+        "_sent_ns",
+        "_settings",
+        "name",
+        "request_type",
+    )
 
     def __init__(
         self,
@@ -79,6 +112,8 @@ class LocustTimer:
         events: Any = None,
         exception_behavior: str | None = None,
         ignore_connection_down: bool | None = None,
+        paced: bool = True,
+        failures_only: bool = False,
     ) -> None:
         # In 2019 it was LocustTimer(request_type, name=""), by place or by name.
         if name is not None:
@@ -90,14 +125,25 @@ class LocustTimer:
         if settings is None:
             settings = _settings_with(events, exception_behavior, ignore_connection_down)
         self._settings = settings
-        self._reported = self._fired = False
+        self._paced = paced and not failures_only
+        self._failures_only = failures_only
+        self._recording: Recording | None = None  # while the operation is under way
+        self._reported = self._fired = self._censored = False
         self._failure: BaseException | str | None = None
-        self._started_ns = 0
+        self._sent_ns = 0
+        self._due_ns = 0  # 0 where there is no due time
 
     def __enter__(self) -> "LocustTimer":
-        self._reported = self._fired = False
+        self._reported = self._fired = self._censored = False
         self._failure = None
-        self._started_ns = time.perf_counter_ns()
+        settings = self._settings
+        arrivals = settings.arrivals
+        self._due_ns = arrivals.take() if arrivals is not None and self._paced else 0
+        if not self._failures_only:
+            self._recording = recording = recording_of(settings.events or _latest.events or locust.events)
+            recording.running.add(self)
+            recording.sent[0] += 1
+        self._sent_ns = time.perf_counter_ns()
         return self
 
     def __exit__(
@@ -108,47 +154,111 @@ class LocustTimer:
                 self.success()
             return False
         if not isinstance(error, _counted):
+            under_way = self._recording is not None and not self._censored
+            if under_way and isinstance(error, _CUT_OFF):
+                self.censor(time.perf_counter_ns())
+            self._leave()
             return False
         settings = self._settings
         if self._fired and error is not self._failure:
             return settings.exception_behavior == "try-suppress"
-        ignored = settings.ignore_connection_down and isinstance(error, _CONNECTION_ERRORS)
-        if not (self._reported or ignored or settings.exception_behavior == "try-suppress"):
-            self._fire(0, error, time.perf_counter_ns())
+        if not self._reported:
+            ignored = settings.ignore_connection_down and isinstance(error, _CONNECTION_ERRORS)
+            if ignored or settings.exception_behavior == "try-suppress":
+                now_ns, recording = time.perf_counter_ns(), self._where()
+                if self._counts():
+                    recording.operation(self.request_type, self.name, now_ns).rare.suppressed += 1
+            else:
+                self._fail(error)
         return settings.exception_behavior != "propagate"
 
     def restart(self, started_ns: int | None = None) -> None:
         """Let the operation begin now, or at `started_ns` of `time.perf_counter_ns`."""
-        self._started_ns = time.perf_counter_ns() if started_ns is None else started_ns
+        self._sent_ns = time.perf_counter_ns() if started_ns is None else started_ns
 
     def success(self, response_length: int = 0, *, ended_ns: int | None = None) -> None:
         """Report a success that ends now, or has ended at `ended_ns` of `time.perf_counter_ns`.
 
         `response_length` is in bytes, or in items where the operation counts.
         """
-        if ended_ns is None:
-            ended_ns = time.perf_counter_ns()
-        self._fire(response_length, None, ended_ns)
+        if self._failures_only:
+            self._reported = True
+            return
+        handled_ns, arrived_ns = ended_ns, 0
+        settings, sent_ns = self._settings, self._sent_ns
+        if handled_ns is None:
+            handled_ns = time.perf_counter_ns()
+            reply_arrived = settings.reply_arrived
+            if reply_arrived is not None:
+                arrived_ns = reply_arrived()
+                if not sent_ns <= arrived_ns <= handled_ns:
+                    arrived_ns = 0
+        recording = self._recording
+        if recording is None:
+            recording = self._where()
+        else:  # `_leave` without a call: this runs for each operation
+            recording.running.discard(self)
+            self._recording = None
+        self._reported = self._fired = True
+        if not self._censored:
+            operation = recording.operation(self.request_type, self.name, handled_ns)
+            due_ns = self._due_ns
+            if not due_ns and settings.arrivals is not None:
+                due_ns = sent_ns
+            operation.succeed(due_ns, sent_ns, arrived_ns, handled_ns)
+            operation.content += response_length
+        if recording.listeners != recording.own_listeners:
+            self._tell_others(recording, response_length, None, arrived_ns or handled_ns)
 
     def failure(self, exc: BaseException | str) -> None:
         """Report a failure that ends now."""
         self._failure = exc
-        self._fire(0, ClientError(exc) if isinstance(exc, str) else exc, time.perf_counter_ns())
+        self._fail(ClientError(exc) if isinstance(exc, str) else exc)
 
     def discard(self) -> None:
         """Report nothing."""
         self._reported = True
+        self._leave()
 
-    def _fire(self, response_length: int, error: BaseException | None, ended_ns: int) -> None:
-        self._reported = self._fired = True
-        settings = self._settings
-        (settings.events or _latest.events or locust.events).request.fire(
+    def censor(self, now_ns: int) -> None:
+        """Count the operation as one that has waited until now, and nothing of it when it ends."""
+        waited_ns = now_ns - (self._due_ns or self._sent_ns)
+        self._where().operation(self.request_type, self.name, now_ns).censor(waited_ns)
+        self._censored = True
+
+    def _fail(self, error: BaseException) -> None:
+        recording = self._where()
+        if self._counts():
+            recording.fail(self.request_type, self.name, error)
+        self._fired = True
+        if recording.listeners != recording.own_listeners:
+            self._tell_others(recording, 0, error, time.perf_counter_ns())
+
+    def _where(self) -> Recording:
+        return self._recording or recording_of(self._settings.events or _latest.events or locust.events)
+
+    def _counts(self) -> bool:
+        """Whether what is reported now is to be recorded. The operation is not under way any more."""
+        self._reported = True
+        self._leave()
+        return not self._censored
+
+    def _leave(self) -> None:
+        if self._recording is not None:
+            self._recording.running.discard(self)
+            self._recording = None
+
+    def _tell_others(
+        self, recording: Recording, response_length: int, error: BaseException | None, ended_ns: int
+    ) -> None:
+        context = self._settings.context
+        recording.fire_to_others(
             request_type=self.request_type,
             name=self.name,
-            response_time=(ended_ns - self._started_ns) / 1e6,
+            response_time=(ended_ns - self._sent_ns) / 1e6,
             response_length=response_length,
             exception=error,
-            context={} if settings.context is None else settings.context(),
+            context={} if context is None else context(),
         )
 
 

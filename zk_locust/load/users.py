@@ -14,6 +14,7 @@ from locust import User
 from zk_locust.contract.errors import ClientError, ConfigurationError
 from zk_locust.contract.options import Options
 from zk_locust.load import session
+from zk_locust.load.arrivals import arrivals_for_user
 from zk_locust.load.locust_client import KINDS, LocustClient
 from zk_locust.load.locust_internals import is_stopping
 from zk_locust.load.older_locustfiles import OlderSettings, ZKLocustMeta, with_older_settings
@@ -67,8 +68,15 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         if type(self).context is not User.context:
             where["context"] = self.context
         self.client: LocustClient = _client(self.options, client_impl, where)
+        arrival = self.options.arrival
+        arrivals = arrivals_for_user(environment, None if arrival is None else arrival.queue)
+        self.paced = arrivals is not None
+        """Whether operations come due by themselves (open loop): then there are no waits between them."""
+        if arrivals is not None:
+            self.client.timer_settings = replace(self.client.timer_settings, arrivals=arrivals)
+            self.wait_time = _no_wait  # type: ignore[method-assign]
         self.timer_settings = self.client.timer_settings
-        adopt(replace(self.timer_settings, context=None))
+        adopt(replace(self.timer_settings, context=None, reply_arrived=None))
         if autostart:
             self.client.connect_at_first_use(self.connect)
             if type(self).on_start is not ZKLocust.on_start:
@@ -99,11 +107,10 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         while self.client.is_connection_down():
             # Errors are never raised here: there is no task yet, and they would end the user.
             began = time.perf_counter()
-            with contextlib.suppress(ClientError), self.client.timer("connect") as timer:
+            with contextlib.suppress(ClientError), self.client.timer("connect", failures_only=True) as timer:
                 try:
                     self.client.start()
                     self.client.ensure_pseudo_root()
-                    timer.discard()
                 except gevent.GreenletExit:
                     # Stopped meanwhile: without this, a load without any session would count as successful.
                     waited_s = time.perf_counter() - began
@@ -126,6 +133,10 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
         least = self.options.min_wait_s if self.min_wait is None else self.min_wait / 1000
         most = self.options.max_wait_s if self.max_wait is None else self.max_wait / 1000
         return least, max(least, most)
+
+
+def _no_wait() -> float:
+    return 0.0
 
 
 def _client(options: Options, kind: str | type[LocustClient] | None, where: dict[str, Any]) -> LocustClient:

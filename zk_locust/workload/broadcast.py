@@ -68,9 +68,8 @@ class Role:
         self._take_over()
         if isinstance(self.acts, Writer) and not self._channel.ready.is_set():
             # Counted only when it fails, as the first time.
-            with self._client.timer("user_prepare") as timer:
+            with self._client.timer("user_prepare", failures_only=True):
                 self.acts.start()
-                timer.discard()
             return
         self.acts.run()
 
@@ -109,10 +108,11 @@ class Writer:
         self._channel.has_writer = False
 
     def run(self) -> None:
-        """Wait until a write is due, and write."""
-        now = time.perf_counter()
-        self._due_s = max(self._due_s + self._every_s, now)
-        gevent.sleep(self._due_s - now)
+        """Wait until a write is due, and write. In an open loop, writes come due as its arrivals say."""
+        if self._client.timer_settings.arrivals is None:
+            now = time.perf_counter()
+            self._due_s = max(self._due_s + self._every_s, now)
+            gevent.sleep(self._due_s - now)
         node, client = self._next, self._client.get_zk_client()
         self._next = (node + 1) % len(self._versions)
         path, sent_ns = self._channel.paths[node], self._channel.sent_ns[node]
@@ -159,9 +159,8 @@ class Watcher:
         """Take what the callbacks have told, and set those watches again."""
         if None in self._versions and not self._told:
             # Counted only when it fails, as the first time.
-            with self._client.timer("user_prepare") as timer:
+            with self._client.timer("user_prepare", failures_only=True):
                 self.start()
-                timer.discard()
         self._any_told.clear()
         if not self._told:
             self._any_told.wait(_LOOK_AGAIN_S)
@@ -174,7 +173,7 @@ class Watcher:
                 delivery.restart(sent_ns)
                 delivery.success(ended_ns=told_ns)
             self._versions[node] = None
-            with self._client.timer("get_watch") as timer:
+            with self._client.timer("get_watch", paced=False) as timer:
                 timer.success(self._watch(node))
 
     def _watch(self, node: int) -> int:

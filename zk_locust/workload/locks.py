@@ -58,7 +58,7 @@ class LockUser:
             if checked_in:
                 gevent.sleep(self._locks.hold_s)
         finally:
-            with self._client.timer("lock_release") as timer:
+            with self._client.timer("lock_release", paced=False) as timer:
                 self._check_out()
                 timer.restart()
                 self._client.get_zk_client().delete(mine)
@@ -74,7 +74,7 @@ class LockUser:
         try:
             name = mine.rpartition("/")[2]
             while True:
-                queue = sorted(_contenders(client.get_children(lock)), key=_place)
+                queue = sorted((each for each in client.get_children(lock) if each != _HOLDER), key=_place)
                 if name not in queue:
                     raise OperationTimeoutError("the session that asked for the lock has ended")
                 place = queue.index(name)
@@ -134,10 +134,6 @@ class LockUser:
         except NoNodeError:
             return False
         return value == self._prefix.encode()
-
-
-def _contenders(names: list[str]) -> list[str]:
-    return [name for name in names if name != _HOLDER]
 
 
 def _place(name: str) -> int:

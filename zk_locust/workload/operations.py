@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
+from zk_locust.clients.interface import Watch
 from zk_locust.contract.errors import NodeExistsError, NoNodeError
 from zk_locust.load.locust_client import LocustClient
 from zk_locust.load.operations.nodes import ignore
@@ -49,19 +50,16 @@ class Operations:
         self._undecided: str | None = None
 
     def table(self) -> dict[str, Callable[[Step], None]]:
-        """Return the method of each operation of `specification.OPERATIONS`, except the lock."""
-        return {name: getattr(self, name) for name in OPERATIONS if name != "lock"}
+        """Return what carries out each operation of `specification.OPERATIONS`, except the lock."""
+        # The watch is always the same one, so that a session has one on each node at most.
+        readings = {"get_watch": self.get, "exists_watch": self.exists, "get_children_watch": self.get_children}
+        watching = {name: partial(read, name=name, watch=ignore) for name, read in readings.items()}
+        return watching | {name: getattr(self, name) for name in OPERATIONS if name not in ("lock", *watching)}
 
-    def get(self, step: Step) -> None:
+    def get(self, step: Step, name: str = "get", watch: Watch | None = None) -> None:
         """Read a value; the event's response length is its length."""
-        with self._timers["get"] as timer:
-            value, _ = self._client.get_zk_client().get(self._paths[step.key])
-            timer.success(len(value))
-
-    def get_watch(self, step: Step) -> None:
-        """Read a value and leave a watch: the same one, so that a session has one on each node at most."""
-        with self._timers["get_watch"] as timer:
-            value, _ = self._client.get_zk_client().get(self._paths[step.key], watch=ignore)
+        with self._timers[name] as timer:
+            value, _ = self._client.get_zk_client().get(self._paths[step.key], watch)
             timer.success(len(value))
 
     def set(self, step: Step) -> None:
@@ -70,25 +68,15 @@ class Operations:
             self._client.get_zk_client().set(self._paths[step.key], step.value)
             timer.success(len(step.value))
 
-    def exists(self, step: Step) -> None:
+    def exists(self, step: Step, name: str = "exists", watch: Watch | None = None) -> None:
         """Ask for a stat."""
-        with self._timers["exists"]:
-            self._client.get_zk_client().exists(self._paths[step.key])
+        with self._timers[name]:
+            self._client.get_zk_client().exists(self._paths[step.key], watch)
 
-    def exists_watch(self, step: Step) -> None:
-        """Ask for a stat and leave a watch."""
-        with self._timers["exists_watch"]:
-            self._client.get_zk_client().exists(self._paths[step.key], watch=ignore)
-
-    def get_children(self, step: Step) -> None:
+    def get_children(self, step: Step, name: str = "get_children", watch: Watch | None = None) -> None:
         """List children; the event's response length is their number."""
-        with self._timers["get_children"] as timer:
-            timer.success(len(self._client.get_zk_client().get_children(self._listed(step.key))))
-
-    def get_children_watch(self, step: Step) -> None:
-        """List children and leave a watch."""
-        with self._timers["get_children_watch"] as timer:
-            timer.success(len(self._client.get_zk_client().get_children(self._listed(step.key), watch=ignore)))
+        with self._timers[name] as timer:
+            timer.success(len(self._client.get_zk_client().get_children(self._listed(step.key), watch)))
 
     def create(self, step: Step) -> None:
         """Make a node of the user's own, or remove one where a removal is owed."""

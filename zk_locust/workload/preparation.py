@@ -55,13 +55,6 @@ def prepare(options: Options) -> int:
     return made
 
 
-def tidy_up(options: Options) -> int:
-    """Remove the workload's tree; return how many nodes that were. Raises ClientError."""
-    with bulk_session(options) as client:
-        root = root_of(options.pseudo_root)
-        return remove_tree(client, root, _Progress("Removing the tree").at)
-
-
 class _Progress:
     """Says every other second how far it is, and how fast."""
 
@@ -80,13 +73,15 @@ class _Progress:
 
 
 def _tidy_up(options: Options) -> None:
-    """Remove the tree; a failure is only logged."""
+    """Remove the workload's tree; a failure is only logged."""
+    root = root_of(options.pseudo_root)
     try:
-        removed = tidy_up(options)
+        with bulk_session(options) as client:
+            removed = remove_tree(client, root, _Progress("Removing the tree").at)
     except ClientError as error:
-        logger.error("The workload's nodes at %s are still there: %s", root_of(options.pseudo_root), error)
+        logger.error("The workload's nodes at %s are still there: %s", root, error)
     else:
-        logger.info("Removed the workload's %d nodes at %s", removed, root_of(options.pseudo_root))
+        logger.info("Removed the workload's %d nodes at %s", removed, root)
 
 
 def total_users(parsed_options: Any) -> int:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from zk_locust.contract.arrival import START_AHEAD_S, Arrival, carries, parameters_of, read_arrival
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.errors import ConfigurationError
@@ -42,6 +43,7 @@ Parsed = TypeVar("Parsed")
 
 LOCUSTFILES: Final = Path(__file__).parents[1] / "locustfiles"
 
+_ARRIVAL: Final = ("rate", "stages", "process", "seed", "queue")
 # Figures are always recorded; a scenario may say how often.
 _DEFAULT_PARAMETERS: Final[dict[str, Value]] = {"stats-collect": 1000.0, "zk-metrics-collect": 1000.0}
 # The run says where its files go and which stage comes when.
@@ -56,6 +58,7 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "report-dir": "the run folder gets its report",
     "remove-left-trees": "it follows from zookeeper_managed",
     "warm-up": "set benchmark_warmup, or warmup in the scenario",
+    **{f"arrival-{name}": "set benchmark_arrival, or arrival in the scenario" for name in _ARRIVAL},
 }
 # Unless the scenario says otherwise, the run works below a node of its own and removes it.
 _SET_BY_THE_RUN: Final = frozenset(_OWNED_BY_THE_RUN) | {"pseudo-root", "remove-nodes"}
@@ -67,7 +70,8 @@ class Plan:
 
     `parameters` are all that are in force, defaults too, without secrets. `environment` are those that were given, and
     `secret_environment` the secret ones among them. `warmup` is a duration with its unit, or `auto:` and the limit;
-    `warmup_s` is the duration, or the limit.
+    `warmup_s` is the duration, or the limit. `arrival` is what an open loop is to do, as the manifest has it. `notes`
+    are what the user is to know before the load starts.
     """
 
     name: str
@@ -83,6 +87,8 @@ class Plan:
     environment: dict[str, str]
     secret_environment: dict[str, str]
     preparation_s: float = 0.0
+    arrival: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def planned_s(self) -> float:
@@ -90,7 +96,9 @@ class Plan:
 
         `preparation_s` of that is the most that filling and removing a workload's tree may take.
         """
-        return self.preparation_s + self.users / self.spawn_rate + self.warmup_s + self.run_time_s
+        automatic = parse_warm_up(self.warmup).automatic
+        ahead_s = 0.0 if self.arrival is None else START_AHEAD_S * (2 if automatic else 1)
+        return self.preparation_s + self.users / self.spawn_rate + ahead_s + self.warmup_s + self.run_time_s
 
     @property
     def members(self) -> list[dict[str, Any]]:
@@ -133,7 +141,7 @@ _RULES: Final = {
     "users": "this is not a whole number from 1; write e.g. 32",
     "spawn_rate": "this is not a number of users each second above 0; write e.g. 16",
 }
-_KEYS: Final = ("description", "locustfile", "workload", *_SETTINGS, "parameters")
+_KEYS: Final = ("description", "locustfile", "workload", *_SETTINGS, "arrival", "parameters")
 _WORKLOAD_LOCUSTFILE: Final = "locust_workload.py"
 _SEQUENCE_LOCUSTFILE: Final = "locust_sequence.py"
 # What the filling and the removing of a workload's tree may take, on slow servers: nodes and bytes a second.
@@ -172,9 +180,11 @@ def resolve_plan(
     merged: dict[str, Any] = {**content, **overrides}
 
     sequence = merged.get("locustfile") == _SEQUENCE_LOCUSTFILE
+    arrival = _read_arrival(merged, source, problems)
+    ends_by_itself = sequence or (isinstance(merged.get("arrival"), Mapping) and "stages" in merged["arrival"])
     for key in _SETTINGS:
-        # The sequence knows its own length.
-        if key not in merged and not (sequence and key == "run_time"):
+        # The sequence and arrival stages know their own length.
+        if key not in merged and not (ends_by_itself and key == "run_time"):
             problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
     settings = _settings(merged, source, problems)
     parameters = _parameters(content.get("parameters"), overrides.get("parameters"), owned, problems)
@@ -200,6 +210,10 @@ def resolve_plan(
         problems += _size_problems("benchmark_parameters.val-size", parameters["val-size"], max_buffer_bytes)
     if sequence:
         _limit_to_sequence(settings, parameters, problems)
+    if arrival is not None:
+        parameters |= parameters_of(merged["arrival"])
+        if arrival.length_s is not None:
+            _limit_to(settings, arrival.length_s)
     locustfile = _find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
     if problems or locustfile is None:
         return None, problems
@@ -227,12 +241,15 @@ def resolve_plan(
         environment=plain,
         secret_environment=secret,
         preparation_s=preparation_s,
+        arrival=None if arrival is None else arrival.as_plan(),
+        notes=_notes(arrival, settings["users"], parameters),
     ), []
 
 
 def _problems_of_overrides(overrides: Mapping[str, object], owned: Mapping[str, str]) -> list[str]:
     """Check what can be checked without the scenario, so that one message names it too."""
     problems: list[str] = []
+    _read_arrival(overrides, {"arrival": "benchmark_arrival"}, problems)
     _settings(overrides, {key: f"benchmark_{key}" for key in overrides}, problems)
     _parameters(None, overrides.get("parameters"), owned, problems)
     return problems
@@ -367,12 +384,32 @@ def _limit_to_sequence(settings: dict[str, Any], parameters: Mapping[str, Value]
     """Have the run time be the sequence's, which ends by itself, unless it is to be cut shorter."""
     given = (parameters.get(f"bench-{name}") for name in ("include", "repetitions", "step-duration"))
     try:
-        # Locust's run time is in whole seconds; within it the sequence ends to the moment.
-        length_s = float(math.ceil(sequence_length_s(*given)))
+        length_s = sequence_length_s(*given)
     except ConfigurationError as error:
         problems.append(f"benchmark_parameters.{str(error).removeprefix('--')}")
         return
-    settings["run_time"] = min(settings.get("run_time", length_s), length_s)
+    _limit_to(settings, length_s)
+
+
+def _limit_to(settings: dict[str, Any], length_s: float) -> None:
+    # Locust's run time is in whole seconds; within it the load ends to the moment.
+    whole_s = float(math.ceil(length_s))
+    settings["run_time"] = min(settings.get("run_time", whole_s), whole_s)
+
+
+def _read_arrival(merged: Mapping[str, Any], source: Mapping[str, str], problems: list[str]) -> Arrival | None:
+    if merged.get("arrival") is None:
+        return None
+    arrival, wrong = read_arrival(merged["arrival"])
+    problems += [f"{source['arrival']}: {problem}" for problem in wrong]
+    return arrival
+
+
+def _notes(arrival: Arrival | None, users: int, parameters: Mapping[str, Value]) -> tuple[str, ...]:
+    if arrival is None:
+        return ()
+    limit_ms = parameters.get("operation-timeout", parameter_of("operation-timeout").default)
+    return (carries(users, arrival.most_per_s, float(str(limit_ms)) / 1000),)
 
 
 def _starter_kit() -> list[str]:

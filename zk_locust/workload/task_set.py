@@ -44,10 +44,9 @@ class WorkloadTaskSet(ZKLocustTaskSet):
         while not ready and not is_stopping(self.user):
             try:
                 # Counted only when it fails: a preparation is not an operation of the load.
-                with self._client.timer("user_prepare") as timer:
+                with self._client.timer("user_prepare", failures_only=True):
                     self._prepare()
                     ready = True
-                    timer.discard()
             except ClientError:
                 pass  # raised into us by --exception-behavior propagate; it has been counted
             if not ready:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Final
 
-from zk_locust.clients.bulk import BulkClient
+from zk_locust.clients.bulk import pipeline
+from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.clients.native import Create
 from zk_locust.contract.errors import ServerError
 from zk_locust.load.marked_trees import MARK
@@ -48,13 +49,13 @@ def node_paths(tree: Tree) -> Iterator[str]:
         yield f"{folders[number % len(folders)]}/n{number}"
 
 
-def fill(client: BulkClient, root: str, workload: Workload, progress: Progress = lambda _: None) -> int:
+def fill(client: ZooKeeperClient, root: str, workload: Workload, progress: Progress = lambda _: None) -> int:
     """Make everything below `root`, which must not be there, its parent must; return how many nodes it is.
 
     `progress` is called with the number of nodes made so far. Raises ClientError; what was made then stays.
     """
     made = 0
-    for result in client.pipeline(_creations(root, workload), window=window_for(mean_size(workload.values))):
+    for result in pipeline(client, _creations(root, workload), window=window_for(mean_size(workload.values))):
         if isinstance(result, ServerError):
             raise result
         made += 1

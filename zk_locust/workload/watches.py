@@ -45,7 +45,7 @@ class StandingWatches:
         """Set again what has fired, as operations of the load: the reading of what has changed."""
         for _ in range(len(self.fired)):
             place = self.fired[0]
-            with self._client.timer("watch_again"):
+            with self._client.timer("watch_again", paced=False):
                 self._set(place)
                 self.fired.popleft()
 

@@ -30,6 +30,29 @@ static void watch(Connection *connection, uint32_t events, int what) {
     if (epoll_ctl(poll_fd, what, connection->fd, &event)) fail("epoll_ctl");
 }
 
+int listen_at(int port) {
+    int one = 1;
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listen_fd};
+    listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listen_fd < 0) fail("the server");
+    setsockopt(listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    /* Before the first connection, so that the kernel takes times from the first packet on. */
+    setsockopt(listen_fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
+    if (bind(listen_fd, (struct sockaddr *)&address, sizeof address) || listen(listen_fd, 1024) ||
+        getsockname(listen_fd, (struct sockaddr *)&address, &size))
+        fail("the server");
+    epoll_ctl(poll_fd, EPOLL_CTL_ADD, listen_fd, &event);
+    return ntohs(address.sin_port);
+}
+
+void stop_listening(void) {
+    close(listen_fd);
+    listen_fd = -1;
+}
+
 void accept_all(void) {
     static uint32_t number;
     struct sockaddr_in peer;

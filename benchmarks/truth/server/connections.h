@@ -28,7 +28,11 @@ extern Connection *all[MOST_CONNECTIONS]; /* NULL where there is none */
 extern size_t open_connections;
 
 void fail(const char *what);
+/* Listen at the port on loopback; 0 is any. Return the port. */
+int listen_at(int port);
 void accept_all(void);
+/* Listen no longer. */
+void stop_listening(void);
 /* Close the socket. The rest goes with free_closed, once no answer waits for it. */
 void hang_up(Connection *connection);
 void free_closed(void);

@@ -4,23 +4,23 @@
  *
  *     scripted_server [--port N] [--record FILE] [--record-rows N] [--interest OPCODE[,OPCODE …]]
  *         [--delay-us D] [--slow-share P --slow-delay-us D] [--seed N] [--one-at-a-time]
- *         [--stall-s S [--stall-from-s T] [--stall-every-s T]] [--spin-us N]
+ *         [--stall-s S [--stall-from-s T] [--stall-every-s T]] [--growth-per-s P] [--down-s S [--down-from-s T]]
+ *         [--spin-us N]
  *
  * It prints its port as it listens, and its counts at the end (SIGTERM, SIGINT). All requests are counted. Those of
  * interest (get and set by default) follow the script and are recorded; all others are answered at once. In a stall it
- * neither reads nor answers anything. Without --record it only counts.
+ * neither reads nor answers anything. While it is down, no connection lives, and none is taken. --growth-per-s is the
+ * share of the delay that each second adds to it. Without --record it only counts.
  *
  * One thread, one epoll. It sleeps until --spin-us (50 by default) before an answer is due and looks at the clock from
  * there on. Arrivals are the kernel's (SO_TIMESTAMPNS), turned into CLOCK_MONOTONIC.
  */
-#include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "answers.h"
@@ -52,6 +52,15 @@ static bool sit_out(int64_t left, struct epoll_event events[EVENTS]) {
     return false;
 }
 
+/* Take what has come, and end all connections. */
+static void go_down(void) {
+    stop_listening();
+    for (size_t n = 0; n < MOST_CONNECTIONS; n++) {
+        while (all[n] != NULL && receive(all[n])) continue;
+        if (all[n] != NULL) hang_up(all[n]);
+    }
+}
+
 static void serve(void) {
     struct epoll_event events[EVENTS];
     int64_t began = 0;
@@ -65,13 +74,16 @@ static void serve(void) {
         if (began) count_stall(began, now);
         began = 0;
         if (until) return;
+        if (is_down(&script, now) && listen_fd >= 0) go_down();
+        if (!is_down(&script, now) && listen_fd < 0) listen_at(port);
         for (; next_due() <= now; now = now_ns()) {
             if (stalled_until(&script, now)) break;
             finish_next(true);
         }
         free_closed();
         int64_t wake = answers_waiting() ? next_due() - spin_ns : INT64_MAX, stall = next_stall(&script, now);
-        int count = sleep_until(wake < stall ? wake : stall, events);
+        int64_t outage = next_outage(&script, now), change = stall < outage ? stall : outage;
+        int count = sleep_until(wake < change ? wake : change, events);
         if (count == STOPPED) return;
         if (stalled_until(&script, now_ns())) continue;
         for (int n = 0; n < count && has_room(); n++) {
@@ -98,10 +110,7 @@ static void end(void) {
 }
 
 int main(int argc, char **argv) {
-    int one = 1;
     sigset_t ending;
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof address;
     take_options(argc, argv);
     sigemptyset(&ending);
     sigaddset(&ending, SIGTERM);
@@ -113,21 +122,11 @@ int main(int argc, char **argv) {
     tree_begin();
     poll_fd = epoll_create1(EPOLL_CLOEXEC);
     signal_fd = signalfd(-1, &ending, SFD_NONBLOCK | SFD_CLOEXEC);
-    listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (poll_fd < 0 || signal_fd < 0 || listen_fd < 0) fail("the server");
-    address.sin_port = htons((uint16_t)port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    /* Before the first connection, so that the kernel takes times from the first packet on. */
-    setsockopt(listen_fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
-    if (bind(listen_fd, (struct sockaddr *)&address, sizeof address) || listen(listen_fd, 1024) ||
-        getsockname(listen_fd, (struct sockaddr *)&address, &size))
-        fail("the server");
+    if (poll_fd < 0 || signal_fd < 0) fail("the server");
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &signal_fd};
     epoll_ctl(poll_fd, EPOLL_CTL_ADD, signal_fd, &event);
-    event.data.ptr = &listen_fd;
-    epoll_ctl(poll_fd, EPOLL_CTL_ADD, listen_fd, &event);
-    printf("%d\n", ntohs(address.sin_port));
+    port = listen_at(port);
+    printf("%d\n", port);
     fflush(stdout);
     serve();
     end();

@@ -28,7 +28,8 @@ void take_options(int argc, char **argv) {
         {"interest", 1, NULL, 'i'},     {"delay-us", 1, NULL, 'd'},     {"slow-share", 1, NULL, 's'},
         {"slow-delay-us", 1, NULL, 'l'}, {"seed", 1, NULL, 'x'},        {"one-at-a-time", 0, NULL, 'o'},
         {"stall-s", 1, NULL, 't'},      {"stall-from-s", 1, NULL, 'f'}, {"stall-every-s", 1, NULL, 'e'},
-        {"spin-us", 1, NULL, 'u'},      {NULL, 0, NULL, 0},
+        {"spin-us", 1, NULL, 'u'},      {"growth-per-s", 1, NULL, 'g'}, {"down-s", 1, NULL, 'D'},
+        {"down-from-s", 1, NULL, 'F'},  {NULL, 0, NULL, 0},
     };
     const char *codes = "4,5";
     int option;
@@ -45,6 +46,9 @@ void take_options(int argc, char **argv) {
         else if (option == 't') script.stall = scaled(optarg, 1e9);
         else if (option == 'f') script.stall_from = scaled(optarg, 1e9);
         else if (option == 'e') script.stall_every = scaled(optarg, 1e9);
+        else if (option == 'g') script.growth = (double)scaled(optarg, 1e9) / 1e9;
+        else if (option == 'D') script.down = scaled(optarg, 1e9);
+        else if (option == 'F') script.down_from = scaled(optarg, 1e9);
         else if (option == 'u') spin_ns = scaled(optarg, 1e3);
         else exit(2);
     }

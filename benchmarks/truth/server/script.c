@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-static int64_t first_stall = INT64_MAX, busy_until, last_stall_end;
+static int64_t first = INT64_MAX, first_stall = INT64_MAX, busy_until, last_stall_end;
 
 int64_t now_ns(void) {
     struct timespec now;
@@ -11,7 +11,9 @@ int64_t now_ns(void) {
 }
 
 void script_began(const Script *script, int64_t at) {
-    if (script->stall > 0 && first_stall == INT64_MAX) first_stall = at + script->stall_from;
+    if (first != INT64_MAX) return;
+    first = at;
+    if (script->stall > 0) first_stall = at + script->stall_from;
 }
 
 /* The beginning of the last stall that began by then; INT64_MAX where none did. */
@@ -32,6 +34,16 @@ int64_t next_stall(const Script *script, int64_t at) {
     return script->stall_every > 0 ? began + script->stall_every : INT64_MAX;
 }
 
+bool is_down(const Script *script, int64_t at) {
+    return script->down > 0 && first != INT64_MAX && at - first >= script->down_from &&
+           at - first < script->down_from + script->down;
+}
+
+int64_t next_outage(const Script *script, int64_t at) {
+    if (script->down == 0 || first == INT64_MAX || at - first >= script->down_from + script->down) return INT64_MAX;
+    return first + script->down_from + (is_down(script, at) ? script->down : 0);
+}
+
 /* xorshift64*: the same lots for the same seed. */
 static double draw(uint64_t *state) {
     *state ^= *state >> 12;
@@ -45,5 +57,6 @@ int64_t due_at(Script *script, int64_t arrival, int64_t read, bool *slow) {
     /* What arrived in a stall is taken up when the stall ends. */
     int64_t began = arrival < last_stall_end && read >= last_stall_end ? last_stall_end : arrival;
     if (script->one_at_a_time && began < busy_until) began = busy_until;
-    return busy_until = began + (*slow ? script->slow_delay : script->delay);
+    int64_t delay = *slow ? script->slow_delay : script->delay;
+    return busy_until = began + delay + (int64_t)(script->growth * (double)delay * (double)(began - first) / 1e9);
 }

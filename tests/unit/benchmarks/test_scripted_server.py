@@ -205,6 +205,37 @@ def test_stalls_come_again(start: Start, connect: Connect) -> None:
     assert not ((within > 50_000_000) & (within < 100_000_000)).any()
 
 
+def test_latency_grows(start: Start, connect: Connect) -> None:
+    server = start(delay_us=1000, growth_per_s=10)
+    session = connect(server.port)
+    began = time.monotonic()
+    while time.monotonic() < began + 0.3:
+        session.get()
+        session.reply()
+    server.stop()
+    rows = server.rows
+    since_s = (rows["arrival"] - rows["arrival"].min()) / 1e9
+    assert rows["due"] - rows["arrival"] == pytest.approx(1e6 * (1 + 10 * since_s), abs=2)
+    assert since_s.max() > 0.2
+
+
+def test_while_it_is_down_no_connection_lives(start: Start, connect: Connect) -> None:
+    server = start(down_s=0.5, down_from_s=0.2, delay_us=300_000)
+    session = connect(server.port)
+    session.get()
+    session.get()
+    assert session.receive() == b"", "the answers are due while it is down"
+    with pytest.raises(ConnectionRefusedError):
+        connect(server.port)
+    time.sleep(0.6)
+    session = connect(server.port)
+    assert session.get() == session.reply()
+    server.stop()
+    assert server.counts["received"] == {"4": 3}
+    assert server.counts["answered"] == {"4": 1}
+    assert len(server.rows) == 3
+
+
 def test_what_is_never_answered_is_recorded(start: Start, connect: Connect) -> None:
     server = start(stall_s=1000, stall_from_s=0)
     sessions = [connect(server.port) for _ in range(3)]

@@ -1,15 +1,31 @@
 """The arithmetic of the truth: percentiles, an open loop's response times, packets, and the table."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.truth import packets
-from benchmarks.truth.locust_run import read
-from benchmarks.truth.scripted_server import ROW, percentile
-from benchmarks.truth.table import Row, latency, printed, summary
-from benchmarks.truth.trials import open_loop_us
+from benchmarks.truth.__main__ import chosen
+from benchmarks.truth.latency_trials import open_loop_us
+from benchmarks.truth.locust_run import Load
+from benchmarks.truth.said import RESPONSE, SERVICE, SLIP, read
+from benchmarks.truth.scripted_server import ROW, percentile, without_last
+from benchmarks.truth.setting import CLOSED, OPEN, load_of
+from benchmarks.truth.table import (
+    Outcome,
+    at_least,
+    at_most,
+    exact,
+    latency,
+    markdown,
+    measured,
+    not_valid,
+    printed,
+    summary,
+    within,
+)
 
 
 def test_percentiles_take_the_ceiling_of_the_rank() -> None:
@@ -32,6 +48,13 @@ def test_an_open_loop_waits_for_the_end_of_the_stall() -> None:
     assert response_us.max() == pytest.approx(3_000_000, rel=0.01)
 
 
+def test_the_last_request_of_each_connection_is_left_out() -> None:
+    rows = np.zeros(5, ROW)
+    rows["connection"] = [1, 2, 1, 2, 3]
+    rows["arrival"] = [10, 20, 50, 40, 30]
+    assert without_last(rows)["arrival"].tolist() == [10, 20]
+
+
 def test_packets_are_matched_by_port_and_xid() -> None:
     found = np.array(
         [
@@ -51,50 +74,166 @@ def test_packets_are_matched_by_port_and_xid() -> None:
     assert packets.service_us(found, only).tolist() == [3000.0]
 
 
+INCONCLUSIVE = "inconclusive: client-delay"
+
+
 def test_what_is_not_said_does_not_hold() -> None:
-    assert latency("t", "c", 5000, 5099, "valid").holds
-    assert not latency("t", "c", 5000, 5101, "valid").holds
-    assert latency("t", "c", 100_000, 100_900, "valid").holds
-    assert not latency("t", "c", 5000, None, "valid").holds
-    assert not latency("t", "c", 5000, float("nan"), "valid").holds
-    assert not Row("t", "c", 20, 19, "", 0).holds
+    assert latency("t", "f", 5000, 5099, "valid").outcome is Outcome.HOLDS
+    assert latency("t", "f", 5000, 5101, "valid").outcome is Outcome.WRONG
+    assert latency("t", "f", 100_000, 100_900, "valid").outcome is Outcome.HOLDS
+    assert latency("t", "f", 5000, None, "valid").outcome is Outcome.WRONG
+    assert latency("t", "f", 5000, float("nan"), "valid").outcome is Outcome.WRONG
+    assert exact("t", "f", 20, 19).outcome is Outcome.WRONG
+    assert within("t", "f", 1000, 1001, "/s", 0.001 * 1000).outcome is Outcome.HOLDS
+    for limit in (at_most, at_least):
+        assert limit("t", "f", 5, 5, "s").outcome is Outcome.HOLDS
+        assert limit("t", "f", 5, None, "s").outcome is Outcome.WRONG
+    assert at_most("t", "f", 5, 5.1, "s").outcome is Outcome.WRONG
+    assert at_least("t", "f", 5, 4.9, "s").outcome is Outcome.WRONG
+
+
+def test_a_wrong_figure_is_accepted_only_where_the_report_warns_of_it() -> None:
+    assert latency("t", "f", 5000, 9000, INCONCLUSIVE, or_flagged=True).outcome is Outcome.FLAGGED
+    assert latency("t", "f", 5000, 9000, INCONCLUSIVE).outcome is Outcome.WRONG
+    for verdict in ("valid", ""):
+        assert latency("t", "f", 5000, 9000, verdict, or_flagged=True).outcome is Outcome.WRONG
+        assert not_valid("t", "f", verdict).outcome is Outcome.WRONG
+    assert latency("t", "f", 5000, None, INCONCLUSIVE, or_flagged=True).outcome is Outcome.WRONG
+    assert not_valid("t", "f", INCONCLUSIVE).outcome is Outcome.HOLDS
+
+
+ROWS = [
+    latency("stall", "p99", 2_880_000, 13_000, "valid"),
+    latency("stall", "p50", 1000, 1010, "valid"),
+    latency("stall", "p99.9", 1000, 9000, INCONCLUSIVE, or_flagged=True),
+    exact("frozen", "censored", 20, None, "inconclusive: few-operations"),
+    not_valid("frozen", "rate", "inconclusive: censored"),
+    measured("open", "client delay p50", 40.4, "µs"),
+]
 
 
 def test_the_table_says_each_row_and_what_nobody_noticed() -> None:
-    rows = [
-        latency("stall", "p99", 2_880_000, 13_000, "valid"),
-        latency("stall", "p50", 1000, 1010, "valid"),
-        Row("frozen", "without a reply", 20, None, "", 0, "inconclusive: few-operations"),
-    ]
-    lines = printed(rows).splitlines()
-    assert len(lines) == 5
+    lines = printed(ROWS).splitlines()
+    assert len(lines) == 8
     assert lines[2].split()[:2] == ["stall", "p99"]
-    assert "-2,867,000 µs  does not hold  valid" in lines[2]
-    assert "+10 µs  holds          valid" in lines[3]
-    assert lines[4].endswith("does not hold  inconclusive: few-operations")
-    assert summary(rows) == "1 of 3 hold; of the 2 others, 1 stand in a run that is called valid"
+    assert "-2,867,000 µs  does not hold   valid" in lines[2]
+    assert "+10 µs  holds           valid" in lines[3]
+    assert f"+8,000 µs  off, not valid  {INCONCLUSIVE}" in lines[4]
+    assert lines[5].endswith("does not hold   inconclusive: few-operations")
+    assert lines[6].split()[2:6] == ["not", "valid", "inconclusive", "-"]
+    assert "40 µs" in lines[7]
+    assert [row.accepted for row in ROWS] == [False, True, True, False, True, True]
+    assert summary(ROWS) == "2 of 5 hold, 1 are off and not valid; of the 2 others, 1 are called valid"
+
+
+def test_the_table_goes_into_a_page() -> None:
+    lines = markdown(ROWS[:1]).splitlines()
+    assert lines[0].count("|") == lines[1].count("|") == lines[2].count("|") == 7
+    assert lines[2] == "| stall | p99 | 2,880,000 µs | 13,000 µs | does not hold | valid |"
 
 
 COLUMNS = "elapsed_s,stage,worker,type,name,requests,failures,p50_us,p99_us,p99.9_us,max_us,cpu_percent"
 STATS = """
 1,measured,all,zookeeper,get,10,1,100,200,300,400,
+1,measured,all,,Aggregated,10,1,100,200,300,400,
 1,measured,w1,,Aggregated,10,1,100,200,300,400,50
 2,measured,all,zookeeper,get,30,2,110,210,310,410,
+2,measured,all,,Aggregated,30,2,110,210,310,410,
 2,measured,w1,,Aggregated,30,2,110,210,310,410,70
+2,measured,w1,zookeeper,get,29,2,999,999,999,999,
 3,cool-down,all,zookeeper,get,4,0,1,2,3,4,
 """
+MORE_COLUMNS = ",suppressed,censored,censored_max_us,offered,missed,dropped,response_p50_us,response_max_us,slip_p99_us"
+OF_GETS = ",3,5,2000,,,,120,420,33"
+OF_ALL = ",3,5,2000,50,10,1,120,420,33"
 
 
-@pytest.mark.parametrize("knows_the_rest", [False, True])
-def test_a_run_is_read_from_its_files(tmp_path: Path, knows_the_rest: bool) -> None:
-    text = COLUMNS + STATS
-    if knows_the_rest:
-        first, *rest = text.splitlines()
-        text = "\n".join([f"{first},censored", *(f"{line},5" for line in rest)])
-    (tmp_path / "locust-stats.csv").write_text(text)
+def test_a_run_of_an_older_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / "locust-stats.csv").write_text(COLUMNS + STATS)
     said = read(tmp_path)
     assert (said.successes, said.failures) == (34, 2)
-    assert said.percentiles_us == {50.0: 110.0, 99.0: 210.0, 99.9: 310.0}
-    assert (said.longest_us, said.rate, said.worker_cpu_percent) == (410.0, 15.0, 70.0)
-    assert said.unanswered == (10 if knows_the_rest else None)
-    assert said.accounted == (46 if knows_the_rest else 36)
+    assert [said.percentile_us(SERVICE, percent) for percent in (50, 99, 99.9)] == [110.0, 210.0, 310.0]
+    assert (said.longest_us, said.rate, said.worker_cpu_percent) == ({SERVICE: 410.0}, 15.0, 70.0)
+    assert said.percentile_us(RESPONSE, 50) is None
+    assert (said.censored, said.suppressed, said.offered, said.missed, said.unreported) == (None,) * 5
+    assert said.accounted == 36
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    lines = (COLUMNS + STATS).splitlines()
+    more = [MORE_COLUMNS, *(OF_ALL if "Aggregated" in line else OF_GETS for line in lines[1:])]
+    (tmp_path / "locust-stats.csv").write_text("\n".join(map("".join, zip(lines, more, strict=True))))
+    return tmp_path
+
+
+def test_all_clocks_and_counts_are_read(run_folder: Path) -> None:
+    said = read(run_folder)
+    assert (said.suppressed, said.censored, said.censored_max_us) == (6, 10, 2000.0)
+    assert (said.offered, said.missed, said.dropped) == (50, 10, 1)
+    assert (said.percentile_us(RESPONSE, 50), said.longest_us[RESPONSE]) == (120.0, 420.0)
+    assert said.percentile_us(SLIP, 99) == 33.0
+    assert said.accounted == 34 + 2 + 6 + 10
+
+
+def test_what_killed_workers_have_not_reported_is_read(run_folder: Path) -> None:
+    (run_folder / "events.csv").write_text(
+        "timestamp,source,event,subject,detail\n"
+        "t,master,worker-lost,w1,it has ended\n"
+        "t,master,operations-unreported,w1,37 sent since its last report\n"
+        "t,master,operations-unreported,w2,5 sent since its last report\n"
+        "t,master,operations-unreported,w3,an unknown number\n"
+    )
+    said = read(run_folder)
+    assert (said.lost_workers, said.unreported) == (1, 42)
+    assert said.accounted == 52 + 42
+
+
+def test_each_figure_has_its_own_verdict(run_folder: Path) -> None:
+    delay = {"rule": "client-delay", "severity": "inconclusive"}
+    absent = {"rule": "member-unreachable", "severity": "inconclusive"}
+    note = {"rule": "worker-cpu", "severity": "note"}
+
+    def figure(operation: str, name: str, verdict: str, *reasons: dict[str, str], value: float | None = 1.0) -> object:
+        return {"operation": operation, "figure": name, "clock": "service", "value": value, "verdict": verdict,
+                "reasons": reasons}  # fmt: skip
+
+    report = {
+        "verdict": {"verdict": "inconclusive", "reasons": [absent, delay]},
+        "figures": [
+            figure("all operations", "p50", "valid"),
+            figure("all operations", "p99", "valid"),
+            figure("get", "rate", "inconclusive", absent, note),
+            figure("get", "p50", "inconclusive", note, absent, delay),
+            figure("get", "p99.9", "void", value=None),
+        ],
+    }
+    (run_folder / "report.json").write_text(json.dumps(report))
+    said = read(run_folder)
+    assert said.verdict == "inconclusive: client-delay"
+    assert said.verdict_on("p50") == "inconclusive: client-delay"
+    assert said.verdict_on("p99") == "valid"
+    assert said.verdict_on("rate") == "valid"
+    assert said.verdict_on("p99.9") == said.verdict
+
+
+def test_a_load_is_a_command_line() -> None:
+    arguments = Load(8, 12, options={"ignore-connection-down": True, "stats-collect": "500ms"}).arguments("h:1")
+    assert "--ignore-connection-down" in arguments
+    assert arguments[arguments.index("--stats-collect") + 1] == "500ms"
+    assert "--arrival-rate" not in arguments
+    assert not {"None", "True"} & set(arguments)
+
+
+def test_both_loops_have_sessions_for_their_rate() -> None:
+    closed, opened = load_of(CLOSED, 4000, 12), load_of(OPEN, 4000, 12)
+    assert (closed.users, closed.wait_ms, closed.arrival_rate) == (40, 5.0, None)
+    assert (opened.users, opened.arrival_rate) == (40, 4000)
+
+
+def test_trials_are_chosen_by_patterns() -> None:
+    assert chosen("rate-open-*-8000,frozen", quick=True) == ["frozen", "rate-open-1-8000", "rate-open-4-8000"]
+    assert "constant-kazoo" not in chosen(None, quick=True)
+    assert "constant-kazoo" in chosen(None, quick=False)
+    with pytest.raises(ValueError, match="rates"):
+        chosen("frozen,rates", quick=False)

@@ -1,6 +1,7 @@
 """A clock that stands still until it is told to go on, and a CPU that uses half of its time."""
 
 from locust_extra.recorder import CpuClock, Recorder
+from zk_locust.load.recording import Recording
 
 
 class FakeClock:
@@ -29,4 +30,4 @@ class FakeCpu(CpuClock):
 
 
 def recorder(clock: FakeClock, interval_s: float = 1.0, *, has_wait: bool = True) -> Recorder:
-    return Recorder(interval_s, clock.ns, FakeCpu(clock, has_wait=has_wait))
+    return Recorder(interval_s, Recording([], clock.ns), cpu=FakeCpu(clock, has_wait=has_wait))

@@ -13,12 +13,14 @@ from hdrh.log import HistogramLogReader
 from locust_extra.columns import (
     AGGREGATED,
     ALL_WORKERS,
+    CENSORED,
+    CLOCKS,
     DISTRIBUTION_FIELDS,
     EVENT_COLUMNS,
     PERCENTILES,
     STATS_COLUMNS,
 )
-from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock
+from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock, path_of_run
 from locust_extra.progress import Absent, Progress
 from locust_extra.series import Interval, WorkerShare
 from tests.small_disk import fill
@@ -154,10 +156,77 @@ def test_the_distributions_are_json_lines_with_the_fields_of_the_contract(tmp_pa
     file.write(interval(1))
     file.close()
     get, set_ = (json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines())
-    assert tuple(get) == tuple(set_) == DISTRIBUTION_FIELDS
+    optional = {CENSORED, *CLOCKS}
+    assert tuple(get) == tuple(set_) == tuple(field for field in DISTRIBUTION_FIELDS if field not in optional)
     assert get["histogram"] == {"5": 2, "3000": 1}
     assert get["requests"] == sum(get["histogram"].values()) + get["overflows"] == 4
     assert (set_["failures"], set_["requests"], set_["min_us"], set_["histogram"]) == (1, 0, None, {})
+
+
+def with_clocks() -> LatencyHistogram:
+    result = histogram(5, 7)
+    for name, value in zip((*CLOCKS, CENSORED), (1000, 2000, 3000, 4_000_000), strict=True):
+        result.clock(name).record(value)
+    result.suppressed = 3
+    return result
+
+
+def test_the_other_clocks_are_in_all_three_files(tmp_path: Path) -> None:
+    wall, paths = WallClock(), [tmp_path / name for name in ("s.csv", "d.jsonl", "l.hlog")]
+    series, lines, log = (str(path) for path in paths)
+    files = (StatsFile(series, wall), DistributionFile(lines, wall), HistogramLogFile(log, wall))
+    for number in range(2):
+        for file in files:
+            file.write(interval(number, get=with_clocks()))
+    for file in files:
+        file.close()
+    for row in rows_of(paths[0])[-3:]:
+        assert (row["suppressed"], row["censored"], row["censored_max_us"]) == ("6", "2", "4000000")
+        assert [row[f"{clock}_p99.9_us"] for clock in CLOCKS] == [row[f"{clock}_max_us"] for clock in CLOCKS]
+        assert [row[f"{clock}_max_us"] for clock in CLOCKS] == ["1000", "2000", "3000"]
+        assert [row[name] for name in ("offered", "missed", "dropped", "queued", "lateness_p50_us", "gc_ms")] == [
+            ""
+        ] * 6
+    line = json.loads(paths[1].read_text().splitlines()[0])
+    assert tuple(line) == DISTRIBUTION_FIELDS
+    assert (line["suppressed"], line["requests"]) == (3, 2)
+    assert line[CENSORED] == {
+        "count": 1, "sum_us": 4_000_000, "min_us": 4_000_000, "max_us": 4_000_000, "overflows": 0,
+        "histogram": {"3999744": 1},
+    }  # fmt: skip
+    reader = HistogramLogReader(str(paths[2]), HdrHistogram(1, HIGHEST_TRACKABLE_US, 3))
+    tags = []
+    while (read := reader.get_next_interval_histogram()) is not None:
+        tags.append(read.get_tag())
+    reader.close()
+    assert tags == ["get", "response:get", "slip:get", "client_delay:get", "censored:get"] * 2
+
+
+def test_an_operation_of_which_none_ended_has_a_row_and_no_latency(stats: tuple[StatsFile, Path]) -> None:
+    file, path = stats
+    waiting = LatencyHistogram()
+    waiting.clock(CENSORED).record(2_000_000)
+    file.write(interval(get=waiting))
+    row = rows_of(path)[0]
+    assert [row[name] for name in ("requests", "censored", "censored_max_us", "p99_us")] == ["0", "1", "2000000", ""]
+
+
+def test_a_workers_own_delay_is_in_its_row(stats: tuple[StatsFile, Path]) -> None:
+    file, path = stats
+    for lateness in (histogram(40, 60), histogram(20)):
+        given = interval(get=histogram(1))
+        given.workers["w/1"].lateness = lateness
+        given.workers["w/1"].gc_ns = 1_500_000
+        file.write(given)
+    total, worker = rows_of(path)[-2:]
+    assert [worker[name] for name in ("lateness_p50_us", "lateness_max_us", "gc_ms")] == ["40", "60", "1.500"]
+    assert [total[name] for name in ("lateness_p50_us", "gc_ms")] == ["", ""]
+
+
+def test_a_second_test_has_files_of_its_own() -> None:
+    assert path_of_run("/a/b.c/locust-stats.csv", 1) == "/a/b.c/locust-stats.csv"
+    assert path_of_run("/a/b.c/locust-stats.csv", 2) == "/a/b.c/locust-stats-2.csv"
+    assert path_of_run("stats", 3) == "stats-3"
 
 
 def test_the_hdr_log_is_read_by_the_hdr_package(tmp_path: Path) -> None:

@@ -16,11 +16,10 @@ import pytest
 
 from zk_locust.contract.parameters import BY_NAME, WEB, check
 from zk_metrics import monitor, polling
-from zk_metrics.answer import answer
 from zk_metrics.columns import METRIC_COLUMNS
 from zk_metrics.member import Member, Sample
 from zk_metrics.monitor import Monitor
-from zk_metrics.page import add_page
+from zk_metrics.page import add_page, answer
 from zk_metrics.polling import OnDemand
 from zk_metrics.settings import Collection
 from zk_metrics.untrusted import metrics_of

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from locust_extra.recorder import CpuClock, Recorder
 from tests.unit.collectors.clocks import FakeClock, recorder
+from zk_locust.contract.histogram import LatencyHistogram
+from zk_locust.load.recording import CENSORED, Recording
 
 
 def request(target: Recorder, name: str = "get", milliseconds: float = 0.5, error: Exception | None = None) -> None:
-    target.on_request(
+    target.recording.on_request(
         request_type="zookeeper", name=name, response_time=milliseconds, exception=error, response_length=0, context={}
     )
 
@@ -166,3 +168,136 @@ def test_whatever_happens_every_request_is_reported_once(
             stage = step
             recording.begin_stage(stage, planned_s if stage == "measured" else None)
     assert reported == recorded
+
+
+class Sent:
+    """An operation under way, as a timer is."""
+
+    def __init__(self, recording: Recording, sent_ns: int) -> None:
+        self.recording, self.sent_ns, self.censored = recording, sent_ns, False
+        recording.running.add(self)
+
+    def censor(self, now_ns: int) -> None:
+        self.censored = True
+        self.recording.operation("zookeeper", "get", now_ns).censor(now_ns - self.sent_ns)
+
+    def end(self, now_ns: int) -> None:
+        if not self.censored:
+            self.recording.running.discard(self)
+            self.recording.operation("zookeeper", "get", now_ns).succeed(0, self.sent_ns, 0, now_ns)
+
+
+def outcomes(report: dict[str, Any], found: dict[str, list[int]]) -> None:
+    """Add successes and censored operations by stage."""
+    for stage, _, records in report["records"]:
+        for _, _, message in records:
+            histogram = LatencyHistogram.from_message(message)
+            counts = found.setdefault(stage, [0, 0])
+            counts[0] += histogram.requests
+            counts[1] += histogram.clock(CENSORED).requests
+
+
+def test_what_is_under_way_at_the_end_of_a_stage_is_censored_in_it_and_counts_nowhere_else(clock: FakeClock) -> None:
+    target = recorder(clock)
+    target.begin_stage("warm-up", None)
+    ended, waiting = Sent(target.recording, clock.ns()), Sent(target.recording, clock.ns())
+    clock.now_s += 0.5
+    ended.end(clock.ns())
+    clock.now_s += 1.5
+    target.begin_stage("measured", 10.0)
+    clock.now_s += 0.5
+    waiting.end(clock.ns())
+    Sent(target.recording, clock.ns()).end(clock.ns())
+    report = target.report(users=1)
+    found: dict[str, list[int]] = {}
+    outcomes(report, found)
+    assert found == {"warm-up": [1, 1], "measured": [1, 0]}
+    ((_, _, message),) = next(
+        records for stage, number, records in report["records"] if (stage, number) == ("warm-up", 2)
+    )
+    assert message["clocks"][CENSORED]["min_us"] == 2_000_000
+
+
+def test_better_knowledge_of_when_a_stage_began_censors_nothing(clock: FakeClock) -> None:
+    target = recorder(clock)
+    target.begin_stage("measured", 10.0)
+    waiting = Sent(target.recording, clock.ns())
+    target.begin_stage("measured", 10.0, elapsed_s=3.0)
+    waiting.end(clock.ns())
+    found: dict[str, list[int]] = {}
+    outcomes(target.report(users=1), found)
+    assert found == {"measured": [1, 0]}
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 2), st.sampled_from(["send", "send", "end", "end", "report", "stage"])), max_size=60
+    )
+)
+def test_every_operation_counts_once_in_the_stage_in_which_it_was_sent(steps: list[tuple[float, str]]) -> None:
+    clock = FakeClock()
+    target = recorder(clock)
+    target.begin_stage("0", None)
+    stage, sent, under_way, found = 0, {"0": 0}, list[Sent](), dict[str, list[int]]()
+    for wait_s, step in [*steps, (0.0, "stage"), (0.0, "report")]:
+        clock.now_s += wait_s
+        if step == "send":
+            under_way.append(Sent(target.recording, clock.ns()))
+            sent[str(stage)] += 1
+        elif step == "end" and under_way:
+            under_way.pop(0).end(clock.ns())
+        elif step == "report":
+            outcomes(target.report(users=1), found)
+        elif step == "stage":
+            stage += 1
+            sent[str(stage)] = 0
+            target.begin_stage(str(stage), None)
+    assert {name: sum(counts) for name, counts in found.items()} == {
+        name: count for name, count in sent.items() if count
+    }
+
+
+def test_a_second_test_counts_anew(clock: FakeClock) -> None:
+    target = recorder(clock)
+    target.begin_stage("measured", None, run=1)
+    request(target)
+    target.report(users=1)
+    request(target)
+    clock.now_s += 100
+    target.begin_stage("measured", None, run=2)
+    clock.now_s += 2
+    request(target)
+    report = target.report(users=1)
+    assert (report["run"], counts(report)) == (2, {("measured", 2): 1})
+    assert report["wall_ns"] == 2e9, "the pause between the two tests is not part of it"
+
+
+def test_two_recorders_of_one_recording_each_have_everything_in_intervals_of_their_own(clock: FakeClock) -> None:
+    first = recorder(clock)
+    second = Recorder(3.0, first.recording)
+    for each in (first, second):
+        each.begin_stage("measured", None)
+    for _ in range(8):
+        request(first)
+        clock.now_s += 0.5
+    assert counts(first.report(1)) == {("measured", number): 2 for number in range(4)}
+    assert counts(second.report(1)) == {("measured", 0): 6, ("measured", 1): 2}
+
+
+def test_the_delay_of_the_process_itself_is_in_the_report(clock: FakeClock) -> None:
+    closed: list[bool] = []
+
+    class Delay:
+        def report(self) -> dict[str, Any]:
+            return {"lateness": LatencyHistogram().to_message(), "gc_ns": 7}
+
+        def close(self) -> None:
+            closed.append(True)
+
+    target = Recorder(1.0, Recording([], clock.ns), own_delay=Delay())
+    assert target.report(users=1)["gc_ns"] == 7
+    assert "gc_ns" not in recorder(clock).report(users=1)
+    assert not closed
+    target.close()
+    recorder(clock).close()
+    assert closed

@@ -44,7 +44,7 @@ class Fleet:
 
     def request(self, worker: str, count: int = 1) -> None:
         for _ in range(count):
-            self.recorders[worker].on_request(
+            self.recorders[worker].recording.on_request(
                 request_type="zookeeper", name="get", response_time=1.0, exception=None, response_length=0
             )
         self.recorded[STAGES[self.stage]] += count

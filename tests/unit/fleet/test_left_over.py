@@ -68,15 +68,15 @@ def test_status_advises_what_helps(results: Path, closed: Path) -> None:
 
 
 def test_files_are_removed_only_where_all_of_them_have_come(results: Path, closed: Path) -> None:
-    assert sort_out(results, "load1", [closed.name, UNKNOWN_RUN])["here"] == [closed.name]
-    assert sort_out(results, "load2", [closed.name, UNKNOWN_RUN]) == {
+    assert sort_out(results_dir=results, host="load1", run_ids=[closed.name, UNKNOWN_RUN])["here"] == [closed.name]
+    assert sort_out(results_dir=results, host="load2", run_ids=[closed.name, UNKNOWN_RUN]) == {
         "here": [], "late": [closed.name], "open": [], "unknown": [UNKNOWN_RUN],
     }  # fmt: skip
     manifest = json.loads((closed / MANIFEST).read_text())
     (closed / MANIFEST).write_text(json.dumps(manifest | {"missing": ["load1: [x] was refused: it is a FIFO"]}))
-    assert sort_out(results, "load1", [closed.name])["late"] == [closed.name]
+    assert sort_out(results_dir=results, host="load1", run_ids=[closed.name])["late"] == [closed.name]
     (closed / MANIFEST).write_text("")
-    assert sort_out(results, "load1", [closed.name])["here"] == []
+    assert sort_out(results_dir=results, host="load1", run_ids=[closed.name])["here"] == []
 
 
 def test_late_files_replace_nothing(tmp_path: Path, closed: Path) -> None:

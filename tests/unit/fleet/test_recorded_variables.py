@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleet.recorded_variables import contract_variables
-from playbooks.filter_plugins.run import FilterModule
+from playbooks.filter_plugins.plays import FilterModule
 from zk_locust.contract.parameters import PARAMETERS
 from zk_locust.contract.secrets import without_user_info
 

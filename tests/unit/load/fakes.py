@@ -19,6 +19,8 @@ from zk_locust.load.locust_client import LocustClient
 class FakeZooKeeper:
     """Nodes in a dictionary. `problems` are raised by the next requests, one each; `starts` by the next starts."""
 
+    last_arrival_ns = 0
+
     def __init__(self) -> None:
         self.nodes: dict[str, bytes] = {"/": b""}
         self.problems: list[BaseException | None] = []

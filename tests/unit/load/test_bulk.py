@@ -91,14 +91,13 @@ def test_a_shared_session_gives_what_each_request_has_come_to() -> None:
     requests: list[Request] = [Create("/a", b"x"), Create("/a"), Create("/a/b")]
     requests += [GetChildren("/a"), Delete("/a"), Delete("/c")]
     results = [
-        type(found).__name__ if isinstance(found, Exception) else found
-        for found in bulk.Concurrent(client).pipeline(requests)
+        type(found).__name__ if isinstance(found, Exception) else found for found in bulk.pipeline(client, requests)
     ]
     assert results == ["/a", "NodeExistsError", "/a/b", ["b"], "NotEmptyError", "NoNodeError"]
-    assert remove_tree(bulk.Concurrent(client), "/a") == 2
+    assert remove_tree(client, "/a") == 2
     assert client.nodes.keys() == {"/"}
     with pytest.raises(TypeError, match="is not a request for trees"):
-        list(bulk.Concurrent(client).pipeline([SetData("/", b"")]))
+        list(bulk.pipeline(client, [SetData("/", b"")]))
 
 
 class Slow(Plain):
@@ -126,7 +125,7 @@ class Slow(Plain):
 def test_requests_are_under_way_together_and_keep_their_order() -> None:
     client = Slow()
     paths = [f"/{number}" for number in range(40)]
-    assert list(bulk.Concurrent(client).pipeline(map(Create, paths), window=8)) == paths
+    assert list(bulk.pipeline(client, map(Create, paths), window=8)) == paths
     assert client.sent == paths
     assert client.most_under_way == 8
 
@@ -134,7 +133,7 @@ def test_requests_are_under_way_together_and_keep_their_order() -> None:
 def test_a_session_that_is_lost_ends_the_pipeline_and_leaves_nothing_under_way() -> None:
     client = Slow()
     client.lost_at = "/0"
-    found = bulk.Concurrent(client).pipeline((Create(f"/{number}") for number in range(1000)), window=4)
+    found = bulk.pipeline(client, (Create(f"/{number}") for number in range(1000)), window=4)
     with pytest.raises(ConnectError, match="lost"):
         list(found)
     assert client.under_way == 0

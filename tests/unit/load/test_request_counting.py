@@ -25,7 +25,7 @@ REQUESTS = some.lists(
 
 
 def as_locust_does(stats: RequestStats, name: str, response_time: Any, length: int, error: Exception | None) -> None:
-    stats.log_request("zookeeper", name, response_time, length)
+    stats.log_request("zookeeper", name, None if error else response_time, length)  # failures have no latency
     if error:
         stats.log_error("zookeeper", name, error)
 

@@ -8,13 +8,14 @@ import yaml
 
 from zk_locust.contract.inventory.load_hosts import LoadVariables
 from zk_locust.contract.inventory.members import MemberVariables, ensemble_is_managed, ensemble_members
-from zk_locust.contract.inventory.problems import (
+from zk_locust.contract.inventory.preflight import (
+    after_hosts,
     heap_problems,
     inventory_problems,
     inventory_warnings,
     largest_request_bytes,
-    machine_problems,
 )
+from zk_locust.contract.inventory.sharing import sharing_problems
 
 ROLES = Path(__file__).parents[3] / "roles"
 Inventory = tuple[dict[str, list[str]], dict[str, dict[str, Any]]]
@@ -407,18 +408,20 @@ def test_a_member_that_is_listed_by_address_and_by_name_is_found_when_it_has_tol
     one = {"preflight_machine": "machine-one"}
     groups, hostvars = inventory(a=one | {"ansible_host": "10.0.0.1"}, b=one | {"ansible_host": "zk1.example.org"})
     assert inventory_problems({**groups, "zookeeper": ["a", "c"]}, hostvars, {}) == []
-    (line,) = machine_problems(groups, hostvars, {})
+    (line,) = sharing_problems(groups, hostvars)
     assert line.startswith("b: is a once more: the same machine (10.0.0.1:22) and the same ports; list a member once")
     hostvars["b"]["zookeeper_client_port"] = 2182
-    clashes = machine_problems(groups, hostvars, {})
+    clashes = list(sharing_problems(groups, hostvars))
     assert len(clashes) == 3
     assert clashes[0].startswith("b: zookeeper_peer_port [2888] is also zookeeper_peer_port of a on the same machine")
-    assert machine_problems(groups, hostvars, {"zookeeper_managed": False}) == []
+    for managed, found in ((True, clashes), (False, [])):
+        told = after_hosts(groups, {**hostvars, "localhost": {"zookeeper_managed": managed}}, {}, {})["problems"]
+        assert [line for line in told if line in clashes] == found
 
 
 def test_hosts_that_have_told_different_machines_have_no_problem() -> None:
     groups, hostvars = inventory(**{name: {"preflight_machine": f"machine {name}"} for name in "abcmw"})
-    assert machine_problems(groups, hostvars, {}) == []
+    assert list(sharing_problems(groups, hostvars)) == []
     assert inventory_warnings(groups, hostvars) == []
 
 

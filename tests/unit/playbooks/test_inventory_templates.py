@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from zk_locust.contract.inventory.names import OVERRIDES
-from zk_locust.contract.inventory.problems import inventory_problems
+from zk_locust.contract.inventory.preflight import inventory_problems
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = ROOT / "inventory" / "prod"

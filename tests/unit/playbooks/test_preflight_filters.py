@@ -6,11 +6,9 @@ import pytest
 
 from zk_locust.contract.inventory.answers import answer_problems, told_by
 from zk_locust.contract.inventory.any_host import folder_problems, port_problems, python_problems
-from zk_locust.contract.inventory.load_hosts import load_limit_problems, users_problems, users_warnings
+from zk_locust.contract.inventory.load_hosts import load_limit_problems, users_lines
 from zk_locust.contract.inventory.member_host import member_host_problems, open_secret_warnings, unit_path_problems
-from zk_locust.contract.inventory.preflight import after_hosts
-from zk_locust.contract.inventory.problems import scenario_request
-from zk_locust.contract.inventory.screen import joined, problem_report
+from zk_locust.contract.inventory.preflight import after_hosts, joined, problem_report, scenario_request
 
 GOOD_PROBE: dict[str, Any] = {
     "java": {"path": "/usr/bin/java", "major": 17, "error": ""},
@@ -81,18 +79,18 @@ def test_an_installation_of_another_version_is_refused(jar: str) -> None:
 
 def test_fewer_users_than_workers_are_refused() -> None:
     chosen: dict[str, dict[str, Any]] = {name: {"locust_processes": 2} for name in "mwv"}
-    (problem,) = users_problems(3, {"m": 0, "w": 2, "v": 2}, chosen)
+    (problem,), _ = users_lines(3, {"m": 0, "w": 2, "v": 2}, chosen)
     assert problem.startswith("controller: users [3] are fewer than the workers [4: w 2, v 2]")
-    assert users_problems(4, {"w": 2, "v": 2}, chosen) == []
+    assert users_lines(4, {"w": 2, "v": 2}, chosen)[0] == []
 
 
 def test_fewer_users_than_workers_of_the_default_are_a_warning() -> None:
     hosts: dict[str, dict[str, Any]] = {"w": {}, "v": {"locust_processes": "4"}}
-    assert users_problems(32, {"w": 64, "v": 4}, hosts) == []
-    (warning,) = users_warnings(32, {"w": 64, "v": 4}, hosts)
+    assert users_lines(32, {"w": 64, "v": 4}, hosts)[0] == []
+    _, (warning,) = users_lines(32, {"w": 64, "v": 4}, hosts)
     assert warning.startswith("controller: users [32] are fewer than the workers [68: w 64, v 4]")
-    assert users_warnings(68, {"w": 64, "v": 4}, hosts) == []
-    assert users_warnings(3, {"w": 64, "v": 4}, hosts) == [], "it is a problem then"
+    assert users_lines(68, {"w": 64, "v": 4}, hosts)[1] == []
+    assert users_lines(3, {"w": 64, "v": 4}, hosts)[1] == [], "it is a problem then"
 
 
 def test_a_good_host_has_no_problem() -> None:

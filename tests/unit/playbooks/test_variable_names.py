@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from zk_locust.contract.inventory.names import role_variables, variable_problems, variable_warnings
+from zk_locust.contract.inventory.names import judged_variables, role_variables
 
 ROOT = Path(__file__).parents[3]
 KNOWN = role_variables(ROOT / "roles")
@@ -15,7 +15,7 @@ GROUPS = {"zookeeper": ["a", "b"], "locust_master": ["m"], "locust_workers": ["m
 
 def problems(everywhere: dict[str, Any] | None = None, **by_host: dict[str, Any]) -> list[str]:
     hostvars = {name: (everywhere or {}) | by_host.get(name, {}) for name in ("localhost", "a", "b", "m")}
-    return list(variable_problems(GROUPS, hostvars, KNOWN))
+    return judged_variables(GROUPS, hostvars, KNOWN)[0]
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ OF_OTHER_SOFTWARE = (
 def test_our_prefix_alone_is_a_warning_and_a_problem_with_e(name: str) -> None:
     hostvars = {host: {name: "hunter2"} for host in ("localhost", "a", "b", "m")}
     assert problems({name: "hunter2"}) == []
-    (warning,) = variable_warnings(GROUPS, hostvars, KNOWN)
+    _, (warning,) = judged_variables(GROUPS, hostvars, KNOWN)
     assert warning == (
         f"every host: {name}: zk-locust has no such variable; if it belongs to other software, list it in"
         " preflight_variables_allowed"
     )
-    (problem,) = variable_problems(GROUPS, hostvars, KNOWN, given={name})
+    (problem,), _ = judged_variables(GROUPS, hostvars, KNOWN, given={name})
     assert problem.startswith(f"every host: {name}: there is no such variable")
-    assert list(variable_warnings(GROUPS, hostvars, KNOWN, given={name})) == []
+    assert judged_variables(GROUPS, hostvars, KNOWN, given={name})[1] == []
 
 
 @pytest.mark.parametrize(
@@ -86,20 +86,20 @@ def test_our_prefix_alone_is_a_warning_and_a_problem_with_e(name: str) -> None:
 )
 def test_names_without_our_prefix_may_resemble_ours(name: str) -> None:
     assert problems({name: "x"}) == []
-    assert list(variable_warnings(GROUPS, {"a": {name: "x"}, "b": {}, "m": {}}, KNOWN)) == []
+    assert judged_variables(GROUPS, {"a": {name: "x"}, "b": {}, "m": {}}, KNOWN)[1] == []
 
 
 @pytest.mark.parametrize("name", ["benchmark_user", "zookeeper_hosts", "zookeper_heap"])
 def test_a_variable_that_is_allowed_is_left_alone(name: str) -> None:
     hostvars = {host: {name: "x", "preflight_variables_allowed": [name]} for host in ("localhost", "a", "b", "m")}
-    assert list(variable_problems(GROUPS, hostvars, KNOWN, given={name})) == []
-    assert list(variable_warnings(GROUPS, hostvars, KNOWN)) == []
+    assert judged_variables(GROUPS, hostvars, KNOWN, given={name})[0] == []
+    assert judged_variables(GROUPS, hostvars, KNOWN)[1] == []
     as_text: dict[str, dict[str, Any]] = {
         "a": {name: "x", "preflight_variables_allowed": f"x, {name}"},
         "b": {},
         "m": {},
     }
-    assert list(variable_problems(GROUPS, as_text, KNOWN)) == []
+    assert judged_variables(GROUPS, as_text, KNOWN)[0] == []
     assert "preflight_variables_allowed" in problems({"benchmark_user": 1})[0]
 
 
@@ -107,13 +107,13 @@ def test_a_variable_that_is_allowed_is_left_alone(name: str) -> None:
 def test_what_only_plays_may_set_is_refused(name: str) -> None:
     assert problems(a={name: "x"}) == [f"a: {name} is set by the plays; remove it from the inventory and from -e"]
     hostvars: dict[str, dict[str, Any]] = {"localhost": {name: "x"}, "a": {}, "b": {}, "m": {}}
-    assert list(variable_problems(GROUPS, hostvars, KNOWN, {"localhost": {name}})) == []
+    assert judged_variables(GROUPS, hostvars, KNOWN, {"localhost": {name}})[0] == []
 
 
 def test_facts_that_earlier_plays_have_set_are_not_the_users() -> None:
     hostvars = {name: {"zookeeper_serves": True} for name in ("localhost", "a", "b", "m")}
     facts = {name: {"zookeeper_serves": True} for name in ("a", "b", "m")}
-    (problem,) = variable_problems(GROUPS, hostvars, KNOWN, facts, given={"zookeeper_serves"})
+    (problem,), _ = judged_variables(GROUPS, hostvars, KNOWN, facts, given={"zookeeper_serves"})
     assert problem.startswith("localhost: zookeeper_serves: there is no such variable")
 
 

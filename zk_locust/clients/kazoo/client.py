@@ -8,7 +8,7 @@ import logging
 import socket
 import time
 from collections.abc import Sequence
-from typing import Any, Literal, NoReturn, overload
+from typing import Any, Final, Literal, NoReturn, overload
 
 import gevent
 from kazoo.client import KazooClient
@@ -21,13 +21,13 @@ from kazoo.retry import KazooRetry
 
 from zk_locust.clients.interface import ClientSettings, Watch, ZnodeStat
 from zk_locust.clients.kazoo.handlers import HANDLERS
-from zk_locust.clients.request_size import loss_over_size
 from zk_locust.contract.errors import (
     AuthFailedError,
     ConnectError,
     ConnectionLossError,
     OperationTimeoutError,
     ProtocolError,
+    loss_over_size,
     server_error,
 )
 from zk_locust.contract.sasl_options import KazooOptions
@@ -38,6 +38,8 @@ _RECONNECT_MAX_DELAY_S = 1.0
 
 class KazooZooKeeperClient:
     """One kazoo session. kazoo reconnects by itself, with a new session if the old one has expired."""
+
+    last_arrival_ns: Final = 0
 
     def __init__(
         self,

@@ -41,6 +41,8 @@ class LibZooKeeperClient:
     client in one thread only, and close it: it stays in memory otherwise.
     """
 
+    last_arrival_ns: Final = 0
+
     __slots__ = ("_arrival", "_callbacks", "_closed", "_credentials", "_failure", "_handle", "_hosts", "_hub", "_lib",
                  "_library", "_on", "_reopen", "settings")  # fmt: skip
 
@@ -141,24 +143,16 @@ class LibZooKeeperClient:
         """Return value and stat."""
         handle = self._handle or self._usable()
         name = encoded(path)
-        if watch is None:
-            call = handle.begin()
-            code = self._lib.zoo_aget(handle.pointer, name, 0, self._on.on_data, call.number)
-        else:
-            call = handle.begin((DATA, path, watch))
-            code = self._lib.zoo_aget(handle.pointer, name, 1, self._on.on_data, call.number)
+        call = handle.begin(None if watch is None else (DATA, path, watch))
+        code = self._lib.zoo_aget(handle.pointer, name, int(watch is not None), self._on.on_data, call.number)
         return handle.finish(call, code, len(name))  # type: ignore[no-any-return]
 
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
         """Return the stat, or None where there is no such node; then the watch waits for its creation."""
         handle = self._handle or self._usable()
         name = encoded(path)
-        if watch is None:
-            call = handle.begin()
-            code = self._lib.zoo_aexists(handle.pointer, name, 0, self._on.on_stat, call.number)
-        else:
-            call = handle.begin((EXIST, path, watch))
-            code = self._lib.zoo_aexists(handle.pointer, name, 1, self._on.on_stat, call.number)
+        call = handle.begin(None if watch is None else (EXIST, path, watch))
+        code = self._lib.zoo_aexists(handle.pointer, name, int(watch is not None), self._on.on_stat, call.number)
         try:
             return handle.finish(call, code, len(name))
         except NoNodeError:
@@ -203,7 +197,7 @@ class LibZooKeeperClient:
         handle = self._handle or self._usable()
         name = encoded(path)
         call = handle.begin(None if watch is None else (CHILD, path, watch))
-        wanted = 0 if watch is None else 1
+        wanted = int(watch is not None)
         if include_data:
             on_strings_stat = self._on.on_strings_stat
             code = self._lib.zoo_aget_children2(handle.pointer, name, wanted, on_strings_stat, call.number)

@@ -11,8 +11,7 @@ from zk_locust.clients.libzookeeper.completions import Call
 from zk_locust.clients.libzookeeper.library import Library
 from zk_locust.clients.libzookeeper.loop import LoopDriver, monotonic
 from zk_locust.clients.native.watches import Watch, Watches
-from zk_locust.clients.request_size import loss_over_size
-from zk_locust.contract.errors import ConnectError, OperationTimeoutError
+from zk_locust.contract.errors import ConnectError, OperationTimeoutError, loss_over_size
 
 # A socket takes this much at once if nothing else is outstanding: nothing is left to send then.
 SURELY_SENT_BYTES: Final = 2048

@@ -81,6 +81,18 @@ class NativeClient:
         """The session's time limit as granted by the ensemble, seconds; until then as requested."""
         return self._session.timeout_s
 
+    @property
+    def last_arrival_ns(self) -> int:
+        """When the reply that has just been handled reached this machine, ns of `time.perf_counter_ns`; 0 if not known.
+
+        It is known to the greenlet that got the reply, until it next waits for anything. It is exact for a reply that
+        was received alone, as that of a session with one outstanding request, and for the last of several that were
+        received at once (`pipeline`, greenlets that share a client, a watch event). For the others of these it is an
+        upper bound: the arrival of the last.
+        """
+        connection = self._session.connection
+        return 0 if connection is None else connection.last_arrival_ns
+
     def start(self) -> None:
         """Connect. Raises ConnectError when there is no session within the connect time limit, or AuthFailedError."""
         if self._closed:

@@ -2,7 +2,8 @@
 
 The hub's callback for the socket is the only reader, and its watcher stays started as long as the connection lives. So
 an operation costs two system calls: its greenlet sends and switches to the hub; the callback receives and switches
-back. `pulse` keeps the time limits, so an operation allocates no timer.
+back. `recvmsg` also returns the kernel's stamp of the arrival (see `arrival`). `pulse` keeps the time limits, so an
+operation allocates no timer.
 
 ZooKeeper answers in the order of the requests (programmer's guide, "Consistency Guarantees"). So the waiters form a
 queue, and a reply must carry the xid of the first. A waiter whose greenlet was killed, or whose time is over, is
@@ -19,8 +20,7 @@ from typing import Any, Final, Protocol
 
 from gevent import getcurrent
 
-from zk_locust.clients.native import jute, protocol, pulse
-from zk_locust.clients.request_size import loss_over_size
+from zk_locust.clients.native import arrival, jute, protocol, pulse
 from zk_locust.contract.connect_string import Address
 from zk_locust.contract.errors import (
     AuthFailedError,
@@ -29,6 +29,7 @@ from zk_locust.contract.errors import (
     OperationTimeoutError,
     ProtocolError,
     SessionExpiredError,
+    loss_over_size,
     server_error,
 )
 
@@ -37,6 +38,7 @@ WRITE: Final = 2
 RECEIVE_BYTES: Final = 64 * 1024
 RECEIVE_BYTES_MAX: Final = 1024 * 1024
 
+_CONTROL_BYTES: Final = arrival.CONTROL_BYTES
 _MAX_XID: Final = protocol.MAX_XID
 _HEADER: Final = jute.RECORD
 # The least length of a reply: its header.
@@ -90,6 +92,7 @@ class Connection:
     __slots__ = (
         "_auth_waiters",
         "_backlog",
+        "_control",
         "_head",
         "_heard",
         "_hub",
@@ -129,7 +132,9 @@ class Connection:
     ) -> None:
         self._sock = sock
         self._send: Callable[[bytes], int] = sock.send
-        self._receive = sock.recv
+        self._receive = sock.recvmsg
+        # The ancillary data of what is being handled; None while the hub does something else.
+        self._control: Any = None
         # At most the limit is received at once, so the fast path need not check lengths.
         self._receive_least = self._receive_bytes = min(RECEIVE_BYTES, max_frame_bytes)
         self._hub = hub
@@ -224,6 +229,12 @@ class Connection:
         if sent != len(frame):
             self._hold_back(frame[sent:])
 
+    @property
+    def last_arrival_ns(self) -> int:
+        """See NativeClient.last_arrival_ns."""
+        control = self._control
+        return 0 if control is None else arrival.arrived_ns(control)
+
     def malformed(self, error: Exception) -> ProtocolError:
         """Close the connection because of a malformed reply, and return the error to raise."""
         reason = f"{self.peer}: {error}"
@@ -280,7 +291,7 @@ class Connection:
     def _on_readable(self) -> None:
         try:
             try:
-                data = self._receive(self._receive_bytes)
+                data, self._control, _, _ = self._receive(self._receive_bytes, _CONTROL_BYTES)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -302,6 +313,8 @@ class Connection:
         except BaseException:
             # Only a waiter that is no greenlet can raise here. gevent would stop the watcher.
             self._hub.handle_error(self, *sys.exc_info())
+        finally:
+            self._control = None
 
     def _read_frames(self, data: bytes) -> None:
         if not data:

@@ -11,6 +11,7 @@ import gevent
 from gevent.socket import getaddrinfo
 
 from zk_locust.clients.native import jute, protocol
+from zk_locust.clients.native.arrival import stamps
 from zk_locust.clients.native.connection import READ, WRITE
 from zk_locust.contract.connect_string import Address
 from zk_locust.contract.errors import AuthFailedError, ConnectError, ProtocolError
@@ -80,6 +81,7 @@ def _resolve(address: Address) -> list[tuple[int, Any]]:
 def _connect(hub: Any, sock: _socket.socket, sockaddr: Any) -> None:
     sock.setblocking(False)
     sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+    stamps.request(sock)
     code = sock.connect_ex(sockaddr)
     if code == errno.EINPROGRESS:
         _wait(hub, sock, WRITE)

@@ -56,21 +56,15 @@ def load_host_problems(groups: Groups, hostvars: HostVars) -> Iterator[str]:
             yield from field_problems(name, LoadVariables, {key: wrong[key] for key in wrong.keys() & {variable}})
 
 
-def users_problems(users: int, workers: Mapping[str, int], hostvars: HostVars) -> list[str]:
-    """Return a line where the workers that `locust_processes` asks for are more than the users.
+def users_lines(users: int, workers: Mapping[str, int], hostvars: HostVars) -> tuple[list[str], list[str]]:
+    """Return a line where users are fewer than workers: a problem where `locust_processes` asks for so many.
 
+    Where there are more workers only because some hosts have one on each core, it is a warning, the second of the two.
     `workers` counts the workers of every host, also where they are the host's cores.
     """
-    return _fewer_users(users, {name: count for name, count in workers.items() if _is_chosen(hostvars[name])})
-
-
-def users_warnings(users: int, workers: Mapping[str, int], hostvars: HostVars) -> list[str]:
-    """Return a line where there are more workers than users only because some hosts have one worker on each core."""
-    return [] if users_problems(users, workers, hostvars) else _fewer_users(users, workers)
-
-
-def _is_chosen(variables: Mapping[str, Any]) -> bool:
-    return bool(checked(LoadVariables, variables)[0].locust_processes)
+    chosen = {name: n for name, n in workers.items() if checked(LoadVariables, hostvars[name])[0].locust_processes}
+    problems = _fewer_users(users, chosen)
+    return problems, [] if problems else _fewer_users(users, workers)
 
 
 def _fewer_users(users: int, workers: Mapping[str, int]) -> list[str]:

@@ -24,7 +24,7 @@ from zk_locust.contract.inventory.reading import (
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.truth import is_true
 
-OVERRIDES: Final = ("locustfile", "users", "spawn_rate", "warmup", "run_time", "parameters")
+OVERRIDES: Final = ("locustfile", "users", "spawn_rate", "warmup", "run_time", "arrival", "parameters")
 """What of a scenario a variable `benchmark_NAME` overrides, by the scenario's own names."""
 
 _PREFIXES: Final = ("benchmark_", "load_host_", "locust_", "run_lease_", "run_record_", "zookeeper_")
@@ -64,83 +64,53 @@ def _load(file: Path) -> Any:
     return yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def variable_problems(
+def judged_variables(
     groups: Groups,
     hostvars: HostVars,
     known: Mapping[str, str],
     facts: Mapping[str, Container[str]] | None = None,
     given: Container[str] = (),
-) -> Iterator[str]:
-    """Say which variables are misspelt, which only plays may set, and which are of the wrong type.
+) -> tuple[list[str], list[str]]:
+    """Say which variables are misspelt, which only plays may set, and which are of the wrong type; then warnings.
 
     `hostvars` has the variables of every host, and of the controller as `localhost`, those of `-e` too. An unknown name
-    is refused where it is nearly one of ours, or has one of our prefixes and is `given` with `-e`. Names that begin
-    with an underscore are internal, and `facts` names by host what earlier plays have set.
+    is refused where it is nearly one of ours, or has one of our prefixes and is `given` with `-e`; one that only has
+    our prefix is a warning. Names that begin with an underscore are internal, and `facts` names by host what earlier
+    plays have set.
     """
-    for host, name, variables in _of_users(groups, hostvars, facts):
-        if name in _SET_BY_PLAYS and read(variables, name, "") != "":
-            yield f"{host}: {name} is set by the plays; remove it from the inventory and from -e"
-        elif known.get(name) in _TYPES and name not in _JUDGED:
-            yield from _type_problem(host, name, known[name], variables)
-    for subject, name in _unknown(groups, hostvars, known, facts, given, misspelt=True):
-        # Without the value: it may be a secret.
-        yield (
-            f"{subject}: {name}: there is no such variable{nearest(name, known)}; correct the name, or if it belongs to"
-            " other software, list it in preflight_variables_allowed"
-        )
-
-
-def variable_warnings(
-    groups: Groups,
-    hostvars: HostVars,
-    known: Mapping[str, str],
-    facts: Mapping[str, Container[str]] | None = None,
-    given: Container[str] = (),
-) -> Iterator[str]:
-    """Say which variables have one of our prefixes, are unknown, and are like none of ours."""
-    for subject, name in _unknown(groups, hostvars, known, facts, given, misspelt=False):
-        yield (
-            f"{subject}: {name}: zk-locust has no such variable; if it belongs to other software, list it in"
-            " preflight_variables_allowed"
-        )
-
-
-def _of_users(
-    groups: Groups, hostvars: HostVars, facts: Mapping[str, Container[str]] | None
-) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    for host in _hosts(groups, hostvars):
-        variables = hostvars[host]
-        for name in variables:
-            if name not in (facts or {}).get(host, ()):
-                yield host, str(name), variables
-
-
-def _hosts(groups: Groups, hostvars: HostVars) -> list[str]:
-    return [*(["localhost"] if "localhost" in hostvars else []), *hosts_of_contract(groups)]
-
-
-def _unknown(
-    groups: Groups,
-    hostvars: HostVars,
-    known: Mapping[str, str],
-    facts: Mapping[str, Container[str]] | None,
-    given: Container[str],
-    *,
-    misspelt: bool,
-) -> Iterator[tuple[str, str]]:
-    """Return the unknown variables that are `misspelt`, or those that only have our prefix, and which hosts have it."""
+    problems: list[str] = []
     is_misspelt = cache(partial(_is_misspelt, known=tuple(known)))
-    by_name: dict[str, list[str]] = {}
-    for host, name, variables in _of_users(groups, hostvars, facts):
-        if name in known or name.startswith(("_", "ansible_")):
-            continue
-        ours = name.startswith(_PREFIXES)
-        refused = (ours and name in given) or is_misspelt(name)
-        if (refused if misspelt else ours and not refused) and name not in _allowed(variables):
-            by_name.setdefault(name, []).append(host)
-    count = len(_hosts(groups, hostvars))
-    for name, by in by_name.items():
-        yield "every host" if len(by) == count > 1 else ", ".join(by), name
+    refused: dict[str, list[str]] = {}
+    unknown: dict[str, list[str]] = {}
+    hosts = [*(["localhost"] if "localhost" in hostvars else []), *hosts_of_contract(groups)]
+    for host in hosts:
+        variables = hostvars[host]
+        for name in (str(name) for name in variables if name not in (facts or {}).get(host, ())):
+            if name in _SET_BY_PLAYS and read(variables, name, "") != "":
+                problems.append(f"{host}: {name} is set by the plays; remove it from the inventory and from -e")
+            elif known.get(name) in _TYPES and name not in _JUDGED:
+                problems += _type_problem(host, name, known[name], variables)
+            if name in known or name.startswith(("_", "ansible_")):
+                continue
+            ours = name.startswith(_PREFIXES)
+            is_refused = (ours and name in given) or is_misspelt(name)
+            if (ours or is_refused) and name not in _allowed(variables):
+                (refused if is_refused else unknown).setdefault(name, []).append(host)
+
+    def who(by: list[str]) -> str:
+        return "every host" if len(by) == len(hosts) > 1 else ", ".join(by)
+
+    # Without the values: they may be secrets.
+    problems += [
+        f"{who(by)}: {name}: there is no such variable{nearest(name, known)}; correct the name, or if it belongs to"
+        " other software, list it in preflight_variables_allowed"
+        for name, by in refused.items()
+    ]
+    return problems, [
+        f"{who(by)}: {name}: zk-locust has no such variable; if it belongs to other software, list it in"
+        " preflight_variables_allowed"
+        for name, by in unknown.items()
+    ]
 
 
 def _allowed(variables: Mapping[str, Any]) -> Container[str]:

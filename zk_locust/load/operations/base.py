@@ -76,10 +76,9 @@ class AbstractOp:
 
     def _try_to_prepare(self) -> bool:
         # Counted only when it fails: a preparation is not a request of the load.
-        with LocustTimer(f"{self.label}_prepare", settings=self.timer_settings) as timer:
+        with LocustTimer(f"{self.label}_prepare", settings=self.timer_settings, failures_only=True):
             self.prepare()
             self._prepared = True
-            timer.discard()
         return self._prepared
 
 

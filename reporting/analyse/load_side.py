@@ -1,0 +1,57 @@
+"""How much of a latency the load side adds itself.
+
+A worker measures its lateness: how long after a due moment it runs, which is what an operation or a reply waits for
+that worker. Lateness and latency are compared at the same percentile, and the latest worker counts.
+
+| clock, client | what the load side adds |
+|---|---|
+| service time, native | nothing: the reply's arrival is the kernel's, and the request is sent at once |
+| service time, other clients | lateness: the reply waits until the worker handles it |
+| response time, native | slip, at most lateness: slip beyond that is the wait for a free session |
+| response time, other clients | the sum of both |
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from locust_extra.columns import ALL_WORKERS, CLOCK_PERCENTILES, MEASURED
+from reporting.read.distributions import Distribution
+from reporting.read.run_folder import RunFolder
+
+# A client knows the replies' arrival if it knew it of this share of the operations.
+ARRIVALS_KNOWN_SHARE: Final = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSide:
+    """The lateness of the latest worker in the measured stage, microseconds by percentile; empty if not measured."""
+
+    lateness_us: Mapping[float, float]
+
+    def added_us(self, distribution: Distribution, percentile: float) -> float | None:
+        """Return what the load side adds to the headline's clock at a percentile; None where it is not known."""
+        lateness_us = self.lateness_us.get(percentile)
+        if lateness_us is None:
+            return None
+        handling_us = 0.0 if knows_arrivals(distribution) else lateness_us
+        if distribution.response is None:
+            return handling_us
+        slip_us = distribution.slip.percentiles_us([percentile])[0] if distribution.slip else None
+        return handling_us + (lateness_us if slip_us is None else min(lateness_us, slip_us))
+
+
+def knows_arrivals(distribution: Distribution) -> bool:
+    """Return whether service time ends when the reply reached the machine."""
+    delay = distribution.client_delay
+    return delay is not None and delay.requests >= ARRIVALS_KNOWN_SHARE * distribution.requests
+
+
+def build(run: RunFolder) -> LoadSide:
+    """Return the load side of a run."""
+    stats = run.stats
+    rows = stats[(stats["stage"] == MEASURED) & (stats["worker"] != ALL_WORKERS)]
+    last = rows.dropna(subset=["lateness_p50_us"]).sort_values("interval", kind="stable")
+    last = last.drop_duplicates("worker", keep="last")  # cumulative
+    worst = {percentile: last[f"lateness_{which}"].max() for which, percentile in CLOCK_PERCENTILES.items()}
+    return LoadSide({percentile: float(us) for percentile, us in worst.items() if us == us})

@@ -1,0 +1,127 @@
+"""Whether a figure drifts over the measured stage: the Mann-Kendall test for a trend, and how large the change is.
+
+The test (Mann 1945, Kendall 1975) compares each value with all later ones, so outliers and the shape of the noise have
+no effect. A trend of any size can be significant in a long run, so the medians of the first and the last third say how
+much has changed.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED
+from reporting.analyse.headline import TOTAL
+from reporting.analyse.timeline import Interval, Timeline
+from reporting.read.distributions import Distribution, Histogram
+from reporting.read.run_folder import RunFolder
+
+MOST_POINTS: Final = 30
+LEAST_POINTS: Final = 6  # with fewer, no order of the points is significant
+OPERATIONS_PER_POINT: Final = 200  # so that 2 operations lie beyond p99
+LATENCY_PERCENTILES: Final = (50.0, 99.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How a figure changes: the medians of its first and its last third, and the significance of the trend.
+
+    `z` is the standard score of Mann-Kendall's statistic: positive for growth, above 2.58 in 1 of 200 steady series.
+    """
+
+    first: float
+    last: float
+    z: float
+
+    @property
+    def factor(self) -> float:
+        """By how much the figure has grown or shrunk: 2 for twice as much and for half as much."""
+        low, high = sorted((self.first, self.last))
+        return high / low if low > 0 else math.inf if high > 0 else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Steadiness:
+    """The drifts of rate, p50 and p99 by operation (`TOTAL` for all), without those that have too few points.
+
+    `offered` is the drift of the offered rate, None in closed loop.
+    """
+
+    rate: Mapping[str, Drift]
+    latency: Mapping[tuple[str, float], Drift]
+    offered: Drift | None
+
+
+def build(run: RunFolder, timeline: Timeline) -> Steadiness:
+    """Return the drifts in the measured stage, of response times in open loop."""
+    intervals = _whole([each for each in timeline.intervals if each.stage == MEASURED])
+    found: dict[str, dict[int, list[Distribution]]] = defaultdict(lambda: defaultdict(list))
+    for line in run.distributions:
+        if line.stage == MEASURED:
+            for operation in (line.operation, TOTAL):
+                found[operation][line.interval].append(line.distribution)
+    rate: dict[str, Drift] = {}
+    latency: dict[tuple[str, float], Drift] = {}
+    for operation, by_interval in found.items():
+        points = _points(intervals, by_interval)
+        rates = [sum(each.requests for each in here) / seconds for seconds, here in points]
+        if (drift := drift_of(rates)) is not None:
+            rate[operation] = drift
+        clocks = [Histogram.merged([(each.response or each).histogram for each in here]) for _, here in points]
+        percentiles = [clock.percentiles_us(LATENCY_PERCENTILES) for clock in clocks if clock.total]
+        for at, percentile in enumerate(LATENCY_PERCENTILES):
+            if (drift := drift_of([float(values[at] or 0) for values in percentiles])) is not None:
+                latency[operation, percentile] = drift
+    return Steadiness(rate, latency, drift_of(_offered_rates(run)))
+
+
+def drift_of(values: Sequence[float]) -> Drift | None:
+    """Return the drift of values in order of time; None for too few of them."""
+    n = len(values)
+    if n < LEAST_POINTS:
+        return None
+    array = np.asarray(values, dtype=float)
+    s = float(np.triu(np.sign(array[None, :] - array[:, None]), 1).sum())
+    ties = np.unique(array, return_counts=True)[1].astype(float)
+    variance = (n * (n - 1) * (2 * n + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
+    z = 0.0 if s == 0 or variance <= 0 else (s - math.copysign(1, s)) / math.sqrt(variance)
+    third = n // 3
+    return Drift(float(np.median(array[:third])), float(np.median(array[-third:])), z)
+
+
+def _whole(intervals: Sequence[Interval]) -> list[Interval]:
+    """Leave out intervals of less than half the usual length: their rates are mostly noise."""
+    typical_s = float(np.median([each.length_s for each in intervals])) if intervals else 0.0
+    return [each for each in intervals if each.length_s > typical_s / 2]
+
+
+def _points(
+    intervals: Sequence[Interval], by_interval: Mapping[int, Sequence[Distribution]]
+) -> list[tuple[float, list[Distribution]]]:
+    """Return the intervals combined to points of about equal length: the seconds and the distributions of each."""
+    operations = sum(each.requests for interval in intervals for each in by_interval.get(interval.number, ()))
+    most = min(MOST_POINTS, operations // OPERATIONS_PER_POINT, len(intervals))
+    if most < LEAST_POINTS:
+        return []
+    chunks = [intervals[i * len(intervals) // most : (i + 1) * len(intervals) // most] for i in range(most)]
+    return [
+        (
+            sum(interval.length_s for interval in chunk),
+            [each for interval in chunk for each in by_interval.get(interval.number, ())],
+        )
+        for chunk in chunks
+    ]
+
+
+def _offered_rates(run: RunFolder) -> list[float]:
+    """Return the offered rate of each measured interval; none in closed loop."""
+    stats = run.stats
+    rows = stats[(stats["stage"] == MEASURED) & (stats["worker"] == ALL_WORKERS) & (stats["name"] == AGGREGATED)]
+    rows = (
+        rows.dropna(subset=["offered"]).sort_values(["elapsed_s", "offered"]).drop_duplicates("interval", keep="last")
+    )
+    grown, seconds = np.diff(rows["offered"].to_numpy()), np.diff(rows["elapsed_s"].to_numpy())
+    return [float(count / length) for count, length in zip(grown, seconds, strict=True) if length > 0]

@@ -1,0 +1,158 @@
+"""The delay of a process itself: beats that its hub takes late, also because it was stopped, and garbage collection."""
+
+import gc
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import gevent
+import psutil
+import pytest
+
+from locust_extra import own_delay
+from locust_extra.own_delay import BEAT_NS, OwnDelay, measured_own_delay
+from zk_locust.contract.histogram import LatencyHistogram
+
+# Prints a line when it beats, and at the end of its input the report and how many beats were due.
+_BEATING = """
+import json, sys, time
+import gevent
+from gevent.os import tp_read
+from locust_extra.own_delay import BEAT_NS, OwnDelay
+delay = OwnDelay()
+began_ns = time.perf_counter_ns()
+gevent.sleep(0.05)
+delay.report()
+print("ready", flush=True)
+while tp_read(0, 1):
+    pass
+gevent.sleep(0.05)
+report = delay.report()
+print(json.dumps({"lateness": report["lateness"], "due": (time.perf_counter_ns() - began_ns) // BEAT_NS}))
+"""
+
+
+class Clock:
+    """The real clock, until it is set."""
+
+    def __init__(self) -> None:
+        self.stands_at_ns = 0
+
+    def __call__(self) -> int:
+        return self.stands_at_ns or time.perf_counter_ns()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def delay(clock: Clock) -> Iterator[OwnDelay]:
+    clock.stands_at_ns = time.perf_counter_ns()
+    made = OwnDelay(clock)
+    yield made
+    made.close()
+
+
+def lateness_of(delay: OwnDelay) -> LatencyHistogram:
+    return LatencyHistogram.from_message(delay.report()["lateness"])
+
+
+def test_each_beat_that_a_blocked_hub_has_missed_has_its_own_lateness(clock: Clock, delay: OwnDelay) -> None:
+    clock.stands_at_ns += 10 * BEAT_NS + 1_000_000  # the tenth beat is 1 ms late, the first 46 ms
+    gevent.sleep(0.02)
+    lateness = lateness_of(delay)
+    assert (lateness.requests, lateness.min_us, lateness.max_us) == (10, 1_000, 46_000)
+    assert lateness.sum_us == sum(range(1_000, 47_000, 5_000))
+    assert lateness_of(delay).requests == 0, "what was reported is forgotten"
+
+
+def test_a_beat_is_due_at_its_absolute_time(clock: Clock, delay: OwnDelay) -> None:
+    for _ in range(3):
+        clock.stands_at_ns += BEAT_NS + 700_000
+        gevent.sleep(0.02)
+    # 0.7, 1.4 and 2.1 ms late: the next beat does not count from the moment at which the last was taken.
+    assert lateness_of(delay).sum_us == 4_200
+
+
+def test_beats_of_a_free_hub_are_taken_every_5_ms() -> None:
+    delay = OwnDelay()
+    began_ns = time.perf_counter_ns()
+    gevent.sleep(0.2)
+    due_before = (time.perf_counter_ns() - began_ns) // BEAT_NS
+    gevent.sleep(0.01)
+    lateness = lateness_of(delay)
+    due_after = (time.perf_counter_ns() - began_ns) // BEAT_NS
+    delay.close()
+    assert due_before - 1 <= lateness.requests <= due_after
+
+
+def test_a_stopped_process_has_been_late() -> None:
+    child = subprocess.Popen([sys.executable, "-c", _BEATING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGSTOP)
+        while psutil.Process(child.pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.001)
+        stopped = time.perf_counter()
+        time.sleep(0.3)
+        stopped_s = time.perf_counter() - stopped
+        child.send_signal(signal.SIGCONT)
+        out, _ = child.communicate(timeout=20)
+    finally:
+        child.kill()
+        child.wait()
+    said = json.loads(out)
+    counts = {int(bucket): count for bucket, count in said["lateness"]["counts"].items()}
+    assert said["lateness"]["max_us"] > 1e6 * stopped_s - 5_000
+    # Evenly: a beat of each 5 ms that it stood still.
+    late = sum(count for bucket, count in counts.items() if bucket > 100_000)
+    assert late >= (stopped_s - 0.1) / 0.005 - 2
+    assert said["lateness"]["requests"] <= said["due"]
+
+
+def test_time_in_the_garbage_collector_is_measured() -> None:
+    delay = OwnDelay()
+    try:
+        gc.collect()
+        gc_ns = delay.report()["gc_ns"]
+        assert gc_ns > 0
+        gc.disable()
+        assert delay.report()["gc_ns"] < gc_ns
+    finally:
+        gc.enable()
+        delay.close()
+
+
+def test_closing_leaves_nothing() -> None:
+    before, callbacks = psutil.Process().num_fds(), list(gc.callbacks)
+    watchers = gevent.get_hub().loop.activecnt
+    delay = OwnDelay()
+    delay.close()
+    delay.close()
+    assert psutil.Process().num_fds() == before
+    assert gc.callbacks == callbacks
+    assert gevent.get_hub().loop.activecnt == watchers
+
+
+@pytest.mark.parametrize(
+    "problem", [OSError(24, "Too many open files"), AttributeError("undefined symbol: timerfd_create")]
+)
+def test_a_process_that_cannot_measure_itself_says_so(
+    problem: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse() -> None:
+        raise problem
+
+    monkeypatch.setattr(own_delay, "TimerFd", refuse)
+    callbacks = list(gc.callbacks)
+    assert measured_own_delay() is None
+    assert [record.getMessage() for record in caplog.records] == [
+        f"This process does not measure its own delay: {problem}"
+    ]
+    assert gc.callbacks == callbacks

@@ -1,0 +1,234 @@
+"""Due operations reach free sessions; each is sent, dropped or queued, and counted once."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+import pytest
+from gevent.pool import Group
+from locust import User
+from locust.env import Environment
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+from zk_locust.contract.arrival import Arrival, ArrivalStage
+from zk_locust.load.arrivals import Arrivals
+from zk_locust.load.schedule import Schedule, Turns
+
+MS = 1_000_000
+
+
+@pytest.fixture
+def made() -> Iterator[list[Arrivals]]:
+    found: list[Arrivals] = []
+    yield found
+    for each in found:
+        each.close()
+
+
+def schedule(rate: float, measured_s: float | None = None, measured_ns: int = 0) -> Schedule:
+    return Schedule(Arrival((ArrivalStage(rate, rate, None),)), measured_ns, measured_s)
+
+
+def arrivals(made: list[Arrivals], queue: int = 100_000) -> Arrivals:
+    one = Arrivals(queue)
+    one.begin_stage("measured")
+    made.append(one)
+    return one
+
+
+def session(source: Arrivals, taken: list[int], busy_s: float = 0.0) -> Any:
+    def work() -> None:
+        while True:
+            taken.append(source.take())
+            if busy_s:
+                gevent.sleep(busy_s)
+
+    return gevent.spawn(work)
+
+
+def adds_up(source: Arrivals) -> bool:
+    return all(one["offered"] == one["sent"] + one["dropped"] + one["queued"] for one in source.report())
+
+
+def test_due_times_are_those_of_the_schedule_and_no_operation_is_sent_before_it_is_due(made: list[Arrivals]) -> None:
+    source, taken, sent = arrivals(made), list[int](), list[int]()
+
+    def work() -> None:
+        while True:
+            taken.append(source.take())
+            sent.append(time.perf_counter_ns())
+
+    sessions = [gevent.spawn(work) for _ in range(3)]
+    gevent.sleep(0)
+    start_ns = time.perf_counter_ns() + 5 * MS
+    source.start(Turns(schedule(1000, 0.1), 0, 1), start_ns)
+    gevent.sleep(0.2)
+    gevent.killall(sessions)
+    assert taken == [start_ns + i * MS for i in range(100)]
+    assert all(at_ns >= due_ns for due_ns, at_ns in zip(taken, sent, strict=True))
+    assert source.counts() == {
+        "stage": "measured", "offered": 100, "sent": 100, "dropped": 0, "queued": 0, "late": 0, "ended": False,
+    }  # fmt: skip
+
+
+def test_without_a_free_session_operations_queue_up_to_the_bound_and_the_rest_is_dropped(made: list[Arrivals]) -> None:
+    source = arrivals(made, queue=10)
+    start_ns = time.perf_counter_ns()
+    source.start(Turns(schedule(1000, 0.05), 0, 1), start_ns)
+    gevent.sleep(0.1)
+    counts = source.counts()
+    assert counts["late"] <= 1
+    assert (counts["offered"] + counts["late"], counts["queued"]) == (50, 10)
+    assert counts["dropped"] == counts["offered"] - 10
+    taken: list[int] = []
+    one = session(source, taken)
+    gevent.sleep(0.01)
+    one.kill()
+    assert taken == [start_ns + (counts["late"] + i) * MS for i in range(10)], "first in, first out"
+    assert adds_up(source)
+
+
+def test_the_queue_is_dropped_under_the_stage_that_ends(made: list[Arrivals]) -> None:
+    source = arrivals(made)
+    source.start(Turns(schedule(1000, 0.02), 0, 1), time.perf_counter_ns())
+    gevent.sleep(0.05)
+    source.begin_stage("cool-down")
+    measured, cool_down = source.report()[-2:]
+    assert measured["ended"]
+    assert (measured["dropped"], measured["queued"]) == (measured["offered"], 0)
+    assert measured["offered"] + measured["late"] == 20
+    assert cool_down["offered"] == 0
+
+
+def test_a_boundary_holds_what_is_due_after_it_until_the_stage_has_changed(made: list[Arrivals]) -> None:
+    source, taken = arrivals(made), list[int]()
+    one = session(source, taken)
+    gevent.sleep(0)
+    start_ns = time.perf_counter_ns() + MS
+    source.start(Turns(schedule(1000, 0.02, 20 * MS), 0, 1), start_ns)
+    source.hold_at(20 * MS)
+    assert source.boundary_reached.wait(5)
+    gevent.sleep(0.01)
+    assert len(taken) == 20
+    source.begin_stage("after")
+    gevent.sleep(0.05)
+    one.kill()
+    assert [each["offered"] for each in source.report()[-2:]] == [20, 20]
+    assert taken == [start_ns + i * MS for i in range(40)]
+
+
+def test_what_was_due_before_a_worker_came_is_late_and_is_never_sent(made: list[Arrivals]) -> None:
+    source, taken = arrivals(made), list[int]()
+    one = session(source, taken)
+    gevent.sleep(0)
+    now_ns = time.perf_counter_ns()
+    # It comes 100 ms late: 50 ms of the warm-up and 50 ms of the stage have passed.
+    source.start(Turns(schedule(1000, 0.1, 50 * MS), 1, 2), now_ns - 100 * MS, 50 * MS)
+    gevent.sleep(0.1)
+    one.kill()
+    counts = source.counts()
+    assert counts["late"] + counts["offered"] == 50
+    assert counts["late"] >= 25
+    assert counts["sent"] == counts["offered"] == len(taken)
+    assert min(taken) >= now_ns
+
+
+def test_a_session_that_is_killed_while_it_waits_gets_nothing(made: list[Arrivals]) -> None:
+    source, of_killed, of_other = arrivals(made), list[int](), list[int]()
+    killed = [session(source, of_killed) for _ in range(3)]
+    gevent.sleep(0)
+    other = session(source, of_other)
+    gevent.sleep(0)
+    gevent.killall(killed)
+    source.start(Turns(schedule(1000, 0.02), 0, 1), time.perf_counter_ns() + MS)
+    gevent.sleep(0.05)
+    other.kill()
+    assert (len(of_killed), len(of_other)) == (0, 20)
+    assert adds_up(source)
+
+
+def test_sessions_take_turns(made: list[Arrivals]) -> None:
+    source = arrivals(made)
+    taken: list[list[int]] = [[] for _ in range(4)]
+    sessions = [session(source, each) for each in taken]
+    gevent.sleep(0)
+    source.start(Turns(schedule(2000, 0.02), 0, 1), time.perf_counter_ns() + MS)
+    gevent.sleep(0.05)
+    gevent.killall(sessions)
+    assert [len(each) for each in taken] == [10] * 4
+
+
+def test_a_session_that_fails_while_it_works_leaves_the_others_alone(made: list[Arrivals]) -> None:
+    source, taken = arrivals(made), list[int]()
+
+    def fails() -> None:
+        source.take()
+        raise OSError("planted")
+
+    gevent.spawn(fails)
+    gevent.sleep(0)
+    one = session(source, taken)
+    source.start(Turns(schedule(1000, 0.02), 0, 1), time.perf_counter_ns() + MS)
+    gevent.sleep(0.05)
+    one.kill()
+    assert len(taken) == 19
+    assert adds_up(source)
+
+
+class Idle(User):
+    pass
+
+
+def test_a_user_that_waits_can_be_stopped_and_one_that_stops_does_not_wait(made: list[Arrivals]) -> None:
+    source = arrivals(made)
+    user = Idle(Environment(user_classes=[Idle]))
+    user._state = LOCUST_STATE_RUNNING
+    taken: list[int] = []
+    group = Group()
+    user.run = lambda: taken.append(source.take())  # type: ignore[method-assign, misc]
+    waiting = user.start(group)
+    gevent.sleep(0)
+    assert user._state == LOCUST_STATE_WAITING
+    source.start(Turns(schedule(1000, 0.001), 0, 1), time.perf_counter_ns() + MS)
+    waiting.join(5)
+    assert user._state == LOCUST_STATE_RUNNING
+    assert source.counts()["sent"] == 1
+    user._state = LOCUST_STATE_STOPPING
+    user.start(group).join(5)
+    assert len(taken) == 2
+    assert source.counts()["sent"] == 1, "what a user does as it stops is not of the schedule"
+
+
+def test_an_operation_is_not_handed_to_a_user_that_is_about_to_be_killed(made: list[Arrivals]) -> None:
+    source, taken = arrivals(made), list[int]()
+    user, group = Idle(Environment(user_classes=[Idle])), Group()
+    user.run = lambda: taken.append(source.take())  # type: ignore[method-assign, misc]
+    user.start(group)
+    user._state = LOCUST_STATE_RUNNING
+    gevent.sleep(0)
+    start_ns = time.perf_counter_ns() + 50 * MS
+    source.start(Turns(schedule(1000, 0.002), 0, 1), start_ns)
+    stopping = gevent.spawn(user.stop)
+    gevent.sleep(0)
+    assert len(group.dying) == 1
+    while time.perf_counter_ns() < start_ns + 3 * MS:
+        pass
+    # The kill waits for the hub. Here the timer comes first, which it may.
+    source._on_timer()
+    stopping.join(5)
+    assert taken == []
+    assert (source.counts()["sent"], source.counts()["queued"]) == (0, 2)
+
+
+def test_a_stage_that_ends_early_counts_what_was_due_and_not_handed_out(made: list[Arrivals]) -> None:
+    source = arrivals(made)
+    start_ns = time.perf_counter_ns()
+    source.start(Turns(schedule(1000), 0, 1), start_ns)
+    while time.perf_counter_ns() < start_ns + 20 * MS:
+        pass  # the hub has no turn: the timer is late
+    source.begin_stage("cool-down")
+    source.end()
+    measured = source.report()[-2]
+    assert measured["offered"] + measured["late"] >= 20
+    assert adds_up(source)

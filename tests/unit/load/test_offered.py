@@ -1,0 +1,126 @@
+"""What was due and what became of it: exactly offered - missed - dropped - queued = sent."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zk_locust.contract.arrival import Arrival, ArrivalStage
+from zk_locust.contract.stage_names import MEASURED, WARM_UP
+from zk_locust.load.arrivals import StageCounts
+from zk_locust.load.offered import Offered, OfferedCounts
+from zk_locust.load.schedule import NEVER_NS, Schedule, Turns
+from zk_locust.load.shares import Shares
+
+S = 1_000_000_000
+START_NS = 7 * S  # on the master's clock
+
+
+def schedule(rate: float = 1000, process: str = "uniform") -> Schedule:
+    return Schedule(Arrival((ArrivalStage(rate, rate, None),), process), S, 2.0)
+
+
+def counts(stage: str, offered: int, dropped: int = 0, queued: int = 0, late: int = 0, *, ended: bool) -> StageCounts:
+    sent = offered - dropped - queued
+    return {
+        "stage": stage, "offered": offered, "sent": sent, "dropped": dropped, "queued": queued, "late": late,
+        "ended": ended,
+    }  # fmt: skip
+
+
+def whole_load(
+    offered: Offered, stage: str, at_ns: int, *, ends: bool = True, lost: Any = frozenset()
+) -> OfferedCounts:
+    return sum(offered.at(stage, START_NS + at_ns, ends=ends, lost=lost), OfferedCounts())
+
+
+@given(
+    st.floats(1, 500),
+    st.sampled_from(["uniform", "poisson"]),
+    st.lists(st.tuples(st.integers(0, 4 * S), st.integers(0, 4 * S), st.floats(0, 1)), min_size=1, max_size=6),
+)
+def test_the_sum_is_exact_whenever_workers_come_and_go(
+    rate: float, process: str, workers: list[tuple[int, int, float]]
+) -> None:
+    plan = schedule(rate, process)
+    offered, lost, sent = Offered(plan, START_NS, len(workers)), set[int](), 0
+    for number, (comes_ns, goes_ns, part) in enumerate(workers):
+        if goes_ns <= comes_ns:
+            continue  # it never comes
+        turns = Turns(plan, number, len(workers))
+        turns.skip(S)
+        late = turns.skip(max(S, comes_ns))
+        due = turns.skip(max(S, goes_ns))
+        dropped = int(part * due)
+        sent += due - dropped
+        offered.take(number, [counts(MEASURED, due, dropped, late=late, ended=goes_ns >= 3 * S)])
+        if goes_ns < 3 * S:
+            lost.add(number)
+    for at_ns in range(S, 3 * S, S // 4):
+        whole_load(offered, MEASURED, at_ns, ends=False, lost=lost)
+    found = whole_load(offered, MEASURED, 3 * S, lost=lost)
+    assert found.sent == sent
+    all_due = sum(Turns(plan, w, len(workers)).skip(NEVER_NS - 1) for w in range(len(workers)))
+    before = sum(Turns(plan, w, len(workers)).skip(S) for w in range(len(workers)))
+    assert found.offered == all_due - before
+
+
+def test_the_share_of_a_worker_that_never_came_is_missed() -> None:
+    offered = Offered(schedule(), START_NS, 4)
+    for number in range(3):
+        offered.take(number, [counts(MEASURED, 500, ended=True)])
+    assert whole_load(offered, MEASURED, 3 * S) == OfferedCounts(2000, 500)
+
+
+def test_a_lost_worker_misses_what_came_due_after_its_last_report() -> None:
+    offered = Offered(schedule(), START_NS, 2)
+    offered.take(0, [counts(MEASURED, 1000, ended=True)])
+    offered.take(1, [counts(MEASURED, 300, dropped=5, queued=7, ended=False)])
+    assert whole_load(offered, MEASURED, 3 * S, lost={1}) == OfferedCounts(2000, 700, 5, 7)
+
+
+def test_a_stage_that_ends_early_is_as_long_as_each_worker_says() -> None:
+    offered = Offered(schedule(), START_NS, 2)
+    offered.take(0, [counts(MEASURED, 501, ended=True)])
+    offered.take(1, [counts(MEASURED, 499, late=2, ended=True)])
+    assert whole_load(offered, MEASURED, 2 * S) == OfferedCounts(1002, 2)
+
+
+def test_while_a_stage_runs_offered_follows_the_schedule() -> None:
+    offered = Offered(schedule(), START_NS, 2)
+    offered.take(0, [counts(WARM_UP, 500, ended=True), counts(MEASURED, 100, ended=False)])
+    offered.take(1, [counts(WARM_UP, 500, ended=True), counts(MEASURED, 100, ended=False)])
+    assert whole_load(offered, WARM_UP, S // 2, ends=False).offered == 500
+    assert whole_load(offered, WARM_UP, S).offered == 1000
+    assert whole_load(offered, MEASURED, S + S // 4, ends=False) == OfferedCounts(250)
+    assert whole_load(offered, WARM_UP, S, ends=False).offered == 1000, "figures of an older stage may come late"
+
+
+class Master:
+    """Locust's runner, as far as the shares need it."""
+
+    def __init__(self, *workers: str) -> None:
+        self.clients = {name: SimpleNamespace(state="running") for name in workers}
+        self.told: dict[str, dict[str, Any]] = {}
+
+    def send_message(self, kind: str, data: dict[str, Any], worker: str) -> None:
+        del kind
+        self.told[worker] = data
+
+
+def test_each_worker_gets_a_share_and_a_late_one_what_nobody_has_had(caplog: pytest.LogCaptureFixture) -> None:
+    master = Master("a", "b")
+    shares = Shares(master)
+    shares.tell("a")
+    assert not master.told, "the load has not started"
+    shares.begin(Offered(schedule(), START_NS), 3)
+    shares.tell("late")
+    shares.tell("a")
+    shares.tell("too many")
+    assert {name: told["worker"] for name, told in master.told.items()} == {"a": 0, "b": 1, "late": 2}
+    assert {told["workers"] for told in master.told.values()} == {3}
+    assert {told["start_ns"] for told in master.told.values()} == {START_NS}
+    assert "--arrival-workers 4" in caplog.text
+    assert shares.lost() == {2}, "it has not become one of Locust's workers"

@@ -1,0 +1,299 @@
+"""The recording of a process: every operation, counted once, at a cost of one or two tenths of a microsecond a value.
+
+Timers record here directly. Who needs the figures takes them in bulk: the statistics of Locust before somebody reads
+them, and the recorder of `locust_extra` at the end of each interval. What other code fires through `events.request`
+itself (a user of another kind, a locustfile) is recorded as it is fired.
+"""
+
+import time
+from collections.abc import Callable, MutableSequence
+from itertools import compress
+from typing import Any, Final, Protocol
+
+from zk_locust.contract.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
+from zk_locust.contract.ranks import UNIT_BITS, UNIT_BUCKETS
+from zk_locust.load.locust_internals import (
+    FilledStats,
+    count_requests_quickly,
+    fill_before_reading,
+    fire_to,
+    listeners_of,
+)
+
+Key = tuple[str, str]
+"""Request type and name."""
+
+RESPONSE: Final = "response"
+SLIP: Final = "slip"
+CLIENT_DELAY: Final = "client_delay"
+CENSORED: Final = "censored"
+
+NEVER_NS: Final = 1 << 63
+_HALF_BITS: Final = UNIT_BITS - 1
+_ATTRIBUTE: Final = "zk_locust_recording"
+
+
+def index_of(value_us: int) -> int:
+    """Return the place of a bucket among all buckets, from 0."""
+    shift = max(0, value_us.bit_length() - UNIT_BITS)
+    return (shift << _HALF_BITS) + (value_us >> shift)
+
+
+def _lowest_of(index: int) -> int:
+    shift = max(0, (index >> _HALF_BITS) - 1)
+    return (index - (shift << _HALF_BITS)) << shift
+
+
+_LOWEST_US: Final = tuple(_lowest_of(index) for index in range(index_of(HIGHEST_TRACKABLE_US) + 1))
+
+
+class FlatHistogram:
+    """The buckets of `LatencyHistogram` as a list, for recording. All values are microseconds."""
+
+    __slots__ = ("_counts", "_least_us", "_most_us", "_overflows", "_sum_us")
+
+    def __init__(self) -> None:
+        self._counts = [0] * len(_LOWEST_US)
+        self._least_us, self._most_us, self._sum_us, self._overflows = NEVER_NS, -1, 0, 0
+
+    def record(self, value_us: int) -> None:
+        """Count one value; a negative one as 0."""
+        if value_us < self._least_us:
+            value_us = max(value_us, 0)
+            self._least_us = value_us
+        if value_us > self._most_us:
+            self._most_us = value_us
+        self._sum_us += value_us
+        if value_us < UNIT_BUCKETS:
+            self._counts[value_us] += 1
+        elif value_us <= HIGHEST_TRACKABLE_US:  # `index_of` without a call: this runs for each operation
+            shift = value_us.bit_length() - UNIT_BITS
+            self._counts[(shift << _HALF_BITS) + (value_us >> shift)] += 1
+        else:
+            self._overflows += 1
+
+    def take_into(self, histogram: LatencyHistogram) -> bool:
+        """Move everything to a histogram that is empty; return whether there was anything."""
+        if self._most_us < 0:
+            return False
+        if self._least_us <= HIGHEST_TRACKABLE_US:
+            first, end = index_of(self._least_us), index_of(min(self._most_us, HIGHEST_TRACKABLE_US)) + 1
+            counts = self._counts[first:end]
+            self._counts[first:end] = [0] * (end - first)
+            histogram.counts = dict(zip(compress(_LOWEST_US[first:end], counts), filter(None, counts), strict=True))
+            histogram.requests = sum(counts)
+        histogram.requests += self._overflows
+        histogram.overflows = self._overflows
+        histogram.sum_us, histogram.min_us, histogram.max_us = self._sum_us, self._least_us, self._most_us
+        self._forget()
+        return True
+
+    def _forget(self) -> None:
+        self._least_us, self._most_us, self._sum_us, self._overflows = NEVER_NS, -1, 0, 0
+
+
+class Operation:
+    """What was recorded of the operations of one type and name since it was last taken.
+
+    Times are nanoseconds of one monotonic clock.
+    """
+
+    __slots__ = ("_client_delay", "_response", "_service", "_slip", "content", "ended_ns", "rare")
+
+    def __init__(self) -> None:
+        self._service = FlatHistogram()
+        self._response: FlatHistogram | None = None
+        self._slip: FlatHistogram | None = None
+        self._client_delay: FlatHistogram | None = None
+        self.content = 0  # bytes, or items
+        self.ended_ns = 0
+        self.rare = LatencyHistogram()  # failures, suppressed failures, censored operations
+
+    def succeed(self, due_ns: int, sent_ns: int, arrived_ns: int, handled_ns: int) -> None:
+        """Count a success. `due_ns` is 0 in a closed loop, `arrived_ns` where it is not known."""
+        self.ended_ns = handled_ns
+        if arrived_ns:
+            delay = self._client_delay
+            if delay is None:
+                delay = self._client_delay = FlatHistogram()
+            delay.record((handled_ns - arrived_ns + 500) // 1000)
+        else:
+            arrived_ns = handled_ns
+        self._service.record((arrived_ns - sent_ns + 500) // 1000)
+        if due_ns:
+            response, slip = self._response, self._slip
+            if response is None or slip is None:
+                response, slip = self._response, self._slip = FlatHistogram(), FlatHistogram()
+            response.record((arrived_ns - due_ns + 500) // 1000)
+            if sent_ns > due_ns:  # what follows from another operation is due when it is sent: it cannot slip
+                slip.record((sent_ns - due_ns + 500) // 1000)
+
+    def censor(self, waited_ns: int) -> None:
+        """Count an operation that has waited so long and is not waited for."""
+        self.rare.clock(CENSORED).record((waited_ns + 500) // 1000)
+
+    def take(self) -> LatencyHistogram | None:
+        """Return everything since the last call; None for nothing."""
+        taken, rare = LatencyHistogram(), self.rare
+        found = self._service.take_into(taken)
+        if found:
+            for name, flat in ((RESPONSE, self._response), (SLIP, self._slip), (CLIENT_DELAY, self._client_delay)):
+                if flat is not None:
+                    clock = LatencyHistogram()
+                    if flat.take_into(clock):
+                        taken.clocks[name] = clock
+        if rare.failures or rare.suppressed or rare.clocks:
+            taken.add(rare)
+            self.rare = LatencyHistogram()
+            found = True
+        return taken if found else None
+
+
+class Running(Protocol):
+    """A timer between its start and its report."""
+
+    def censor(self, now_ns: int) -> None:
+        """Count the operation as censored, and nothing of it when it ends."""
+
+
+class Taker(Protocol):
+    """What cuts the figures into intervals. Times are those of the recording's clock."""
+
+    interval_ends_ns: int
+
+    def turn_to(self, now_ns: int) -> None:
+        """Begin the interval that contains this moment."""
+
+    def take(self, key: Key, taken: LatencyHistogram) -> None:
+        """Take figures of the running interval; do not change them."""
+
+
+class Recording:
+    """All operations of the users that share one `locust.event.Events`.
+
+    `listeners` are those of its `request`, the list itself. Operations of timers go to the listeners that are not of
+    this recording, if there are any.
+    """
+
+    def __init__(self, listeners: list[Any], clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
+        self.clock_ns = clock_ns
+        self.running: set[Running] = set()
+        self.sent: MutableSequence[int] | memoryview[int] = [0]
+        """One number: how many operations timers have begun."""
+        self.interval_ends_ns = NEVER_NS
+        self.listeners = listeners
+        self.own_listeners: list[Any] = []
+        self._operations: dict[Key, Operation] = {}
+        self._fired: dict[Key, LatencyHistogram] = {}
+        self._takers: list[Taker] = []
+        self._statistics: list[FilledStats] = []
+        self._harvested_s = time.time()
+        self._listener = self.on_request
+
+    def operation(self, request_type: str, name: str, now_ns: int) -> Operation:
+        """Return what is recorded of an operation that ends at this moment of `clock_ns`."""
+        if now_ns >= self.interval_ends_ns:
+            self.turn(now_ns)
+        key = (request_type, name)
+        try:
+            return self._operations[key]
+        except KeyError:
+            found = self._operations[key] = Operation()
+            return found
+
+    def fail(self, request_type: str, name: str, error: BaseException) -> None:
+        """Count a failure that ends now."""
+        self.operation(request_type, name, self.clock_ns()).rare.record_failure(_text(error))
+        for statistics in self._statistics:
+            statistics.count_failure(request_type, name, error)
+
+    def fire_to_others(self, **event: Any) -> None:
+        """Tell the listeners that are not of this recording."""
+        fire_to([listener for listener in self.listeners if listener not in self.own_listeners], event)
+
+    def on_request(
+        self,
+        request_type: str,
+        name: str,
+        response_time: float | None,
+        exception: BaseException | None = None,
+        **_: Any,
+    ) -> None:
+        """Record what other code has fired (a listener of `events.request`); `response_time` is milliseconds."""
+        now = self.clock_ns()
+        if now >= self.interval_ends_ns:
+            self.turn(now)
+        histogram = self._fired.setdefault((request_type, name), LatencyHistogram())
+        if exception is not None:
+            histogram.record_failure(_text(exception))
+        elif response_time is not None:
+            histogram.record(max(0, round(response_time * 1000)))
+
+    def add_taker(self, taker: Taker) -> None:
+        """Cut the figures into intervals for this one, from now on."""
+        self.harvest()
+        if not self._takers:
+            self.listeners.append(self._listener)
+            self.own_listeners.append(self._listener)
+        self._takers.append(taker)
+        self.look_for_end()
+
+    def look_for_end(self) -> None:
+        """Note that a taker has begun another interval."""
+        self.interval_ends_ns = min(taker.interval_ends_ns for taker in self._takers)
+
+    def turn(self, now_ns: int) -> None:
+        """Have the takers begin the interval that contains this moment, where the one before has ended."""
+        for taker in self._takers:
+            if now_ns >= taker.interval_ends_ns:
+                taker.turn_to(now_ns)
+        self.look_for_end()
+
+    def censor_running(self) -> None:
+        """Count all operations that are under way as censored."""
+        now, running = self.clock_ns(), self.running
+        self.running = set()
+        for timer in running:
+            timer.censor(now)
+
+    def harvest(self) -> None:
+        """Give what was recorded to the takers and to Locust's statistics."""
+        since_s = None
+        for key, operation in self._operations.items():
+            taken = operation.take()
+            if taken is None:
+                continue
+            for taker in self._takers:
+                taker.take(key, taken)
+            if since_s is None:
+                since_s, self._harvested_s = self._harvested_s, time.time()
+            ended_s = self._harvested_s - max(0, self.clock_ns() - operation.ended_ns) / 1e9
+            for statistics in self._statistics:
+                statistics.fill(key, taken, operation.content, since_s, ended_s)
+            operation.content = 0
+        fired, self._fired = self._fired, {}
+        for key, taken in fired.items():
+            for taker in self._takers:
+                taker.take(key, taken)
+
+    def fill_statistics_of(self, environment: Any, runner: Any) -> None:
+        """Fill the statistics of this environment, as its own listener in Locust did."""
+        self.harvest()  # what was recorded until now, it has counted itself
+        counter = count_requests_quickly(environment, runner)
+        if counter is not None:
+            self.own_listeners.append(counter)
+            self._statistics.append(fill_before_reading(environment.stats, self.harvest))
+
+
+def recording_of(events: Any) -> Recording:
+    """Return the recording of these `locust.event.Events`."""
+    try:
+        return events.zk_locust_recording  # type: ignore[no-any-return]
+    except AttributeError:
+        made = Recording(listeners_of(events.request))
+        setattr(events, _ATTRIBUTE, made)  # it lives as long as they do
+        return made
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else repr(error)
