@@ -254,6 +254,7 @@ def test_the_plan_is_noted_with_what_was_measured_before_the_load(folder: Path) 
             {"name": "measured", "planned_s": 30.0},
             {"name": "cool-down", "planned_s": None},
         ],
+        "arrival": None,
         "workers": {"load1": 2, "load2": 3},
         "expected_workers": 5,
         "sampled_hosts": ["load1", "zk1"],
