@@ -294,6 +294,23 @@ def test_one_process_alone_counts_the_same_three_times(server: ZooKeeperServers,
     assert len({row["interval"] for row in figures.rows_of()}) == 6
 
 
+def test_an_automatic_warm_up_sees_the_series_of_the_load(server: ZooKeeperServers, figures: Figures) -> None:
+    """On a busy machine it may reach its limit, because of what the series shows."""
+    code, log = run_locally(
+        figures, "-f", SET_AND_GET, "--headless", "--only-summary", *load(server, "1s", "--warm-up", "auto:15s"),
+        *figures.arguments, "--json-file", str(figures.folder / "summary"),
+    )  # fmt: skip
+    assert code == 0, log
+    figures.require_equal_counts()
+    with (figures.folder / "events.csv").open(newline="") as opened:
+        told = [(row["event"], row["subject"], row["detail"]) for row in csv.DictReader(opened)]
+    names = [(event, subject) for event, subject, _ in told]
+    (ended,) = [row for row in told if row[0] == "warm-up-ended"]
+    assert ended[1] in ("stationary", "limit-reached")
+    assert "recorded" not in ended[2], "the rule has seen nothing, or too little"
+    assert names.index(("stage-start", "warm-up")) < told.index(ended) < names.index(("stage-start", "measured"))
+
+
 def test_a_plain_locust_command_works_and_collects_nothing(server: ZooKeeperServers, figures: Figures) -> None:
     code, log = run_locally(
         figures, "-f", SET, "--headless", "--hosts", server.hosts, "--val-size", "512", "--run-time", "3s",

@@ -254,7 +254,9 @@ class LoadPlan:
         begins_s = self._warm_until = began_s + warm_up.limit_s
         self._warm_from_s = began_s - self._stage_began_s
         self._stationarity = Stationarity() if warm_up.automatic else None
-        self._warm_up_over.wait(max(0.0, begins_s - time.perf_counter()))
+        # Workers of an open loop must hear beforehand when the measured stage begins.
+        ahead_s = START_AHEAD_S if warm_up.automatic and self._arrival is not None else 0.0
+        self._warm_up_over.wait(max(0.0, begins_s - ahead_s - time.perf_counter()))
         if self._stationarity is not None and not self._stopping.is_set():
             begins_s = self._end_automatic_warm_up(self._stationarity, began_s)
         if self._stopping.is_set():
@@ -277,7 +279,6 @@ class LoadPlan:
         self._say_why_warm_up_ends(rule, now - began_s)
         if self._arrival is None:
             return now
-        # Workers must hear of it before.
         self._warm_until = now + START_AHEAD_S
         self._open_loop.plan_measured_stage(self._warm_until, self._measured_s)
         self._stopping.wait(START_AHEAD_S)

@@ -1,5 +1,6 @@
 """An automatic warm-up: its text, and how the plan of a load ends it."""
 
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from locust.event import Events
 
 from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.contract.warm_up import WarmUp, parse_warm_up
-from zk_locust.load import stages
+from zk_locust.load import open_loop, stages
 from zk_locust.load.stages import LoadPlan, happened, stage_changed
 from zk_locust.load.stationary import IN_A_ROW, WINDOWS
 
@@ -183,3 +184,44 @@ def test_the_time_that_is_left_counts_the_limit() -> None:
     load.close()
     assert left_s is not None
     assert 125 < left_s < 132
+
+
+def test_in_an_open_loop_the_measured_stage_is_planned_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers must hear of it before it begins; what is due until then belongs to the warm-up."""
+    monkeypatch.setattr(stages, "START_AHEAD_S", 0.3)
+    load = Load(arrival_rate=100.0, hosts="zk1:2181")
+    planned_at_s: list[float] = []
+    plan_stage = load.plan._open_loop.plan_measured_stage
+
+    def noted(at_s: float, measured_s: float | None) -> None:
+        planned_at_s.append(at_s - time.perf_counter())
+        plan_stage(at_s, measured_s)
+
+    monkeypatch.setattr(load.plan._open_loop, "plan_measured_stage", noted)
+    load.start()
+    load.record([100] * ENOUGH, first_s=3.0)
+    (ahead_s,) = planned_at_s
+    assert 0.2 < ahead_s <= 0.3
+    assert [name for name, _ in load.told] == ["stage", "warm-up-ended stationary"]
+    gevent.sleep(ahead_s)
+    with gevent.Timeout(10):
+        while ("stage", "measured") not in load.told:
+            gevent.sleep(0.01)
+    load.close()
+
+
+def test_in_an_open_loop_the_limit_is_when_the_measured_stage_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "_warm_up_of", lambda _: WarmUp(1.0, automatic=True))
+    monkeypatch.setattr(stages, "START_AHEAD_S", 0.5)
+    monkeypatch.setattr(open_loop, "START_AHEAD_S", 0.1)
+    load = Load(arrival_rate=100.0, hosts="zk1:2181")
+    planned_s: list[float] = []
+    monkeypatch.setattr(load.plan._open_loop, "plan_measured_stage", lambda at_s, _: planned_s.append(at_s))
+    started_s = time.perf_counter()
+    load.start()
+    with gevent.Timeout(10):
+        while not planned_s:
+            gevent.sleep(0.01)
+    load.close()
+    assert started_s + 0.6 < time.perf_counter()
+    assert planned_s[0] - started_s < 0.1 + 1.0 + 0.2
