@@ -193,7 +193,8 @@ def row(name: str, distribution: Distribution, measured_s: float) -> Row:
 
 
 def _latencies(clock: Distribution) -> Latencies:
-    return Latencies(clock.mean_us, *clock.percentiles_us(HEADLINE_PERCENTILES), clock.max_us)
+    p50_us, p95_us, p99_us, p999_us = clock.percentiles_us(HEADLINE_PERCENTILES)
+    return Latencies(clock.mean_us, p50_us, p95_us, p99_us, p999_us, clock.max_us)
 
 
 def _offered(found: Mapping[str, Any], measured_s: float) -> OfferedLoad | None:

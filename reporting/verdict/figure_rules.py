@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+
 from reporting.analyse.headline import RESPONSE, TOTAL
 from reporting.analyse.steadiness import Drift
 from reporting.read.distributions import Distribution
 from reporting.text import latency_ms, percent, rate
-from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, inconclusive
+from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, inconclusive, void
 from reporting.verdict.figure import Figure, FigureRule
 from reporting.verdict.thresholds import (
     DRIFT_Z,
@@ -25,6 +27,11 @@ from reporting.verdict.thresholds import (
 )
 
 
+def no_success(figure: Figure) -> Reason:
+    """Return why there is no such figure."""
+    return void("no-success", f"No operation succeeded, so there is no {figure.title}.")
+
+
 def _load_side(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
     if figure.percentile is None or not figure.value or figure.distribution is None:
         return
@@ -40,14 +47,33 @@ def _load_side(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
     )
 
 
+def _users_held_back(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
+    """In closed loop, a reply that waits for the worker keeps its user from sending, so it lowers the rate."""
+    total, users = evidence.headline.distributions.get(TOTAL), evidence.workers.users
+    if figure.percentile is not None or evidence.headline.open_loop or not users:
+        return
+    user_time_us = float(np.median(users)) * evidence.headline.measured_s * 1e6
+    if total is None or total.client_delay is None or not user_time_us:
+        return
+    share = total.client_delay.sum_us / user_time_us
+    if share >= LOAD_SIDE_SHARE:
+        yield Reason(
+            INCONCLUSIVE if share >= LOAD_SIDE_SPOILS_SHARE else NOTE,
+            "users-held-back",
+            f"Users spent {percent(min(1.0, share))} of their time waiting for their worker to handle a reply that had "
+            f"arrived, so {figure.title} depends on the load side. Add load hosts or cores, or use an open loop.",
+        )
+
+
 def _few_operations(_evidence: Evidence, figure: Figure) -> Iterator[Reason]:
     if figure.percentile is None or figure.beyond >= MIN_OPERATIONS_BEYOND:
         return
     name = "" if figure.operation == TOTAL else f" {figure.operation}"
+    beyond = int(figure.beyond + 1e-6) or "none"
     yield inconclusive(
         "few-operations",
-        f"Of {figure.row.operations:,} operations{name} {int(figure.beyond + 1e-6) or 'none'} lie beyond {figure.name}, "
-        "so it depends on chance. Run longer before you compare it.",
+        f"Of {figure.row.operations:,} operations{name} {beyond} lie beyond {figure.name}, so it depends on chance. "
+        "Run longer before you compare it.",
     )
 
 
@@ -129,6 +155,7 @@ def _retransmissions(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
 
 FIGURE_RULES: Final[tuple[FigureRule, ...]] = (
     _load_side,
+    _users_held_back,
     _censored,
     _dropped,
     _not_stationary,

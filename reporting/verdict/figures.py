@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from reporting.analyse.headline import TOTAL, Row
-from reporting.verdict.evidence import INCONCLUSIVE, NOTE, VOID, Evidence, Reason, gravest_first, void, worst
+from reporting.verdict.evidence import NOTE, VALID, VOID, Evidence, Reason, gravest_first, worst
 from reporting.verdict.figure import PERCENTILES, RATE, Figure
-from reporting.verdict.figure_rules import FIGURE_RULES
+from reporting.verdict.figure_rules import FIGURE_RULES, no_success
 
 # What is found about these rules says nothing about the run's other figures, so the run stays valid.
 _OF_THE_FIGURE_ONLY: Final = ("few-operations",)
@@ -43,7 +43,7 @@ def _judged(evidence: Evidence, figure: Figure, of_run: Sequence[Reason]) -> Jud
     reasons = list(of_run)
     if worst(of_run) != VOID:
         if figure.value is None:
-            reasons = [void("no-success", f"No operation succeeded, so there is no {figure.title}.")]
+            reasons = [no_success(figure)]
         else:
             own = [reason for rule in FIGURE_RULES for reason in rule(evidence, figure)]
             reasons = gravest_first([*of_run, *own])
@@ -52,18 +52,16 @@ def _judged(evidence: Evidence, figure: Figure, of_run: Sequence[Reason]) -> Jud
 
 def reasons_for_run(figures: Sequence[JudgedFigure], of_run: Sequence[Reason]) -> Iterator[Reason]:
     """Return what the figures of all operations add to the run's reasons: one reason for each rule, the gravest."""
-    by_rule: dict[str, list[tuple[str, Reason]]] = {}
+    by_rule: dict[str, list[Reason]] = {}
     for figure in figures:
         for reason in figure.reasons if figure.operation == TOTAL else ():
             if reason not in of_run:
-                by_rule.setdefault(reason.rule, []).append((figure.figure, reason))
+                by_rule.setdefault(reason.rule, []).append(reason)
     for rule, found in by_rule.items():
-        severity = INCONCLUSIVE if any(reason.severity == INCONCLUSIVE for _, reason in found) else NOTE
-        told = [each for each in found if each[1].severity == severity]
-        _, last = told[-1]  # the highest percentile, which is affected most
-        also = [name for name, _ in told[:-1]]
-        more = f" This holds for {' and '.join(also)} too." if also else ""
-        yield Reason(NOTE if rule in _OF_THE_FIGURE_ONLY else severity, rule, last.text + more)
+        severity = NOTE if worst(found) == VALID else worst(found)
+        told = [reason for reason in found if reason.severity == severity]
+        # the last is of the highest percentile, which is affected most
+        yield Reason(NOTE if rule in _OF_THE_FIGURE_ONLY else severity, rule, told[-1].text)
 
 
 def _figures(evidence: Evidence) -> Iterator[Figure]:

@@ -93,7 +93,7 @@ def _sessions_uneven(evidence: Evidence) -> Iterator[Reason]:
 
 def _outstanding(evidence: Evidence) -> Iterator[Reason]:
     polls = _measured(evidence).dropna(subset=["outstanding_requests"]).sort_values("elapsed_s", kind="stable")
-    counts = {str(member): found["outstanding_requests"].to_numpy() for member, found in polls.groupby("member")}
+    counts = {str(member): found["outstanding_requests"].tolist() for member, found in polls.groupby("member")}
     for member, values in counts.items():
         drift = steadiness.drift_of(values)
         grown = (

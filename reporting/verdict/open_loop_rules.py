@@ -31,8 +31,8 @@ def _missed(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             INCONCLUSIVE if share > MAX_UNSENT_SHARE else NOTE,
             "missed",
-            f"{load.missed:,} of {load.offered:,} operations were due on a worker that was not there ({percent(share)}), "
-            "so the load was lower than planned. See the workers' logs in logs/.",
+            f"{load.missed:,} of {load.offered:,} operations were due on a worker that was not there, "
+            f"{percent(share)}, so the load was lower than planned. See the workers' logs in logs/.",
         )
 
 

@@ -8,7 +8,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 
 from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
-from locust_extra.columns import CLOCKS, DISTRIBUTION_FIELDS, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
+from locust_extra.columns import (
+    CENSORED,
+    CLOCK_PERCENTILES,
+    CLOCKS,
+    DISTRIBUTION_FIELDS,
+    EVENT_COLUMNS,
+    PERCENTILES,
+    STATS_COLUMNS,
+)
 from reporting.read.distributions import Distribution, Histogram
 from zk_locust.contract.ranks import bucket_of
 from zk_metrics.columns import METRIC_COLUMNS
@@ -26,6 +34,37 @@ _MADE: dict[str, dict[str, bytes]] = {}
 
 START = datetime(2026, 11, 24, 3, 15, tzinfo=UTC)
 RUN_ID = "20261124T031500Z-quick-synthetic"
+
+
+NEWER_COLUMNS = frozenset(
+    (
+        *("suppressed", "censored", "censored_max_us", "offered", "missed", "dropped", "queued", "gc_ms"),
+        *(f"{clock}_{which}" for clock in (*CLOCKS, "lateness") for which in CLOCK_PERCENTILES),
+    )
+)
+NEWER_FIELDS = frozenset(("suppressed", CENSORED, *CLOCKS))
+
+
+def _steady(_at_s: float) -> float:
+    return 1.0
+
+
+def distribution(latencies_us: Any) -> Distribution:
+    """The distribution of these latencies."""
+    values = np.maximum(1, latencies_us).astype(int)
+    counts = Counter(bucket_of(int(value)) for value in values)
+    least, most = (int(values.min()), int(values.max())) if len(values) else (None, None)
+    return Distribution(Histogram.from_counts(counts), len(values), 0, int(values.sum()), least, most, 0)
+
+
+def _histogram(of: Distribution) -> dict[str, int]:
+    pairs = zip(of.histogram.values_us.tolist(), of.histogram.counts.tolist(), strict=True)
+    return {str(low): count for low, count in pairs}
+
+
+def _clock(of: Distribution) -> dict[str, Any]:
+    figures = {"sum_us": of.sum_us, "min_us": of.min_us, "max_us": of.max_us, "overflows": of.overflows}
+    return {"count": of.requests} | figures | {"histogram": _histogram(of)}
 
 
 @dataclass
@@ -48,6 +87,20 @@ class Synthetic:
     cpu_percent: float = 45.0
     cpu_wait_percent: float = 4.0
     member_down: tuple[float, float] | None = None  # since the load started
+    slip_us: float | None = None  # mean; with it the loop is open: response times, offered, missed, dropped
+    missed: int = 0
+    dropped: int = 0
+    client_delay_us: float | None = None  # mean
+    lateness_us: float | None = None  # of all workers, at each percentile
+    censored_us: tuple[int, ...] = ()  # waits of the first operation's that have no reply at the end of the stage
+    suppressed: int = 0  # of the first operation, in the first measured interval
+    noise: float = 0.0  # of rate and latency from one interval to the next, standard deviation as a share
+    latency_factor: Callable[[float], float] = _steady  # at a time since the load started
+    rate_factor: Callable[[float], float] = _steady
+    users_at: Callable[[float], int] | None = None
+    worker_late_until_s: float = 0.0  # the last worker joins then
+    poll: Callable[[str, float], dict[str, object]] | None = None  # changes to a poll of a member
+    older: bool = False  # without the columns and fields that older versions did not write
     machines: dict[str, str] = field(default_factory=dict)  # host to the name of its machine; else one of its own
     kernels: dict[str, str] = field(default_factory=dict)  # host to its kernel's name; else it does not tell
     clocks_ahead_s: dict[str, float] = field(default_factory=dict)  # of the master's, by host
@@ -60,15 +113,18 @@ class Synthetic:
         """Write the run folder and return it."""
         folder.mkdir(parents=True)
         apart = ("run_id", "machines", "kernels", "clocks_ahead_s", "host_sample", "plan", "manifest")
-        key = repr({field.name: getattr(self, field.name) for field in fields(self) if field.name not in apart})
-        if key in _MADE:
+        made_by = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in apart}
+        key = repr(made_by)
+        is_data = not any(callable(value) and value is not _steady for value in made_by.values())
+        if is_data and key in _MADE:
             for name, content in _MADE[key].items():
                 (folder / name).write_bytes(content)
         else:
             self._rng = np.random.default_rng(self.seed)
             self._figures(folder)
             self._metrics(folder)
-            _MADE[key] = {file.name: file.read_bytes() for file in folder.iterdir()}
+            if is_data:
+                _MADE[key] = {file.name: file.read_bytes() for file in folder.iterdir()}
         self._events(folder)
         self._host_metrics(folder)
         (folder / "manifest.json").write_text(json.dumps(self._manifest() | self.manifest, indent=1))
@@ -90,28 +146,31 @@ class Synthetic:
         return [f"load{i + 1}" for i in range(self.workers)]
 
     def _alive(self, worker: int, elapsed_s: float) -> bool:
-        return self.worker_lost_at_s is None or worker != self.workers - 1 or elapsed_s < self.worker_lost_at_s
+        if worker != self.workers - 1:
+            return True
+        lost_s = float("inf") if self.worker_lost_at_s is None else self.worker_lost_at_s
+        return self.worker_late_until_s <= elapsed_s < lost_s
 
     def _interval(self, rate: float, start_s: float, length_s: float) -> Distribution:
         alive = sum(self._alive(i, start_s) for i in range(self.workers)) / self.workers
         stalled = self.stall_at_s is not None and self.stall_at_s <= start_s < self.stall_at_s + self.stall_s
+        rate *= self.rate_factor(start_s) * self._noise()
         requests = int(self._rng.poisson(rate * alive * length_s * (0.02 if stalled else 1.0)))
-        latencies = self._rng.lognormal(np.log(650), 0.42, requests)
+        latencies = self._rng.lognormal(np.log(650 * self.latency_factor(start_s) * self._noise()), 0.42, requests)
         slow = self._rng.random(requests) < 0.004
         latencies[slow] *= self._rng.pareto(2.2, int(slow.sum())) * 6 + 3
         if stalled:
             latencies += self._rng.uniform(0.3e6, 1.9e6, requests)
-        values = np.maximum(1, latencies).astype(int)
-        counts = Counter(bucket_of(int(value)) for value in values)
-        return Distribution(
-            Histogram.from_counts(counts),
-            requests,
-            self.failures_in_stall if stalled else 0,
-            int(values.sum()),
-            int(values.min()) if requests else None,
-            int(values.max()) if requests else None,
-            0,
-        )
+        clocks: dict[str, Any] = {}
+        if self.slip_us is not None:
+            slip = self._rng.exponential(self.slip_us, requests)
+            clocks |= {"slip": distribution(slip), "response": distribution(latencies + slip)}
+        if self.client_delay_us is not None:
+            clocks["client_delay"] = distribution(self._rng.exponential(self.client_delay_us, requests))
+        return replace(distribution(latencies), failures=self.failures_in_stall if stalled else 0, **clocks)
+
+    def _noise(self) -> float:
+        return max(0.1, 1 + float(self._rng.normal(0, self.noise))) if self.noise else 1.0
 
     def _figures(self, folder: Path) -> None:
         elapsed_s = 0.0
@@ -119,20 +178,28 @@ class Synthetic:
             (folder / "locust-stats.csv").open("w", newline="") as file,
             (folder / "locust-distrib.jsonl").open("w") as lines,
         ):
-            stats = csv.DictWriter(file, STATS_COLUMNS, restval="")
+            columns = [name for name in STATS_COLUMNS if not (self.older and name in NEWER_COLUMNS)]
+            stats = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
             stats.writeheader()
             for stage, length_s in self.stages:
-                sums = {name: Distribution.merged([]) for name in self.operations}
+                sums: dict[str, Distribution] = {}
                 interval, in_stage_s = 0, 0.0
                 while in_stage_s < length_s - 1e-9:
                     step_s = min(self.interval_s, length_s - in_stage_s)
                     for name, rate in self.operations.items():
                         ramp = 0.4 if stage == "warm-up" and interval == 0 else 1.0
                         found = self._interval(rate * ramp, elapsed_s, step_s)
-                        sums[name] = Distribution.merged([sums[name], found])
+                        if stage == "measured" and name == next(iter(self.operations)):
+                            ends = in_stage_s + step_s >= length_s - 1e-9
+                            waits = distribution(np.array(self.censored_us)) if ends and self.censored_us else None
+                            found = replace(found, suppressed=0 if interval else self.suppressed, censored=waits)
+                        sums[name] = Distribution.merged([*([sums[name]] if name in sums else []), found])
                         line = self._line(stage, interval, name, elapsed_s + step_s, step_s, found)
-                        assert tuple(line) == tuple(name for name in DISTRIBUTION_FIELDS if name not in CLOCKS)
-                        if found.requests or found.failures:
+                        if self.older:
+                            line = {field: value for field, value in line.items() if field not in NEWER_FIELDS}
+                        else:
+                            assert tuple(line) == tuple(name for name in DISTRIBUTION_FIELDS if name in line)
+                        if found.requests or found.failures or found.suppressed or found.censored:
                             lines.write(json.dumps(line) + "\n")
                     elapsed_s += step_s
                     in_stage_s += step_s
@@ -142,10 +209,12 @@ class Synthetic:
                         "stage": stage,
                         "interval": interval,
                     }
+                    users = {"users": 32 if self.users_at is None else self.users_at(elapsed_s)}
                     for name, total in sums.items():
-                        stats.writerow(label | self._row("all", "zookeeper", name, total))
+                        stats.writerow(label | self._row("all", "zookeeper", name, total) | users)
                     everything = Distribution.merged(sums.values())
-                    stats.writerow(label | self._row("all", "", "Aggregated", everything))
+                    offered = {} if self.slip_us is None else self._offered(everything)
+                    stats.writerow(label | self._row("all", "", "Aggregated", everything) | users | offered)
                     for i, worker in enumerate(self._worker_names()):
                         if self._alive(i, elapsed_s - step_s):
                             cpu = {
@@ -154,14 +223,15 @@ class Synthetic:
                             }
                             share = self._row(worker, "", "Aggregated", everything)
                             share["requests"] = int(share["requests"]) // self.workers
-                            share["users"] = 32 // self.workers
+                            share["users"] = users["users"] // self.workers
+                            if self.lateness_us is not None:
+                                share |= {f"lateness_{which}": self.lateness_us for which in CLOCK_PERCENTILES}
                             stats.writerow(label | share | cpu)
                     interval += 1
 
     def _line(
         self, stage: str, interval: int, name: str, end_s: float, step_s: float, found: Distribution
     ) -> dict[str, Any]:
-        pairs = zip(found.histogram.values_us.tolist(), found.histogram.counts.tolist(), strict=True)
         return {
             "timestamp": self._stamp(end_s),
             "elapsed_s": round(end_s, 6),
@@ -176,10 +246,16 @@ class Synthetic:
             "min_us": found.min_us,
             "max_us": found.max_us,
             "overflows": 0,
-            "suppressed": 0,
-            "censored": None,
-            "histogram": {str(low): count for low, count in pairs},
+            "suppressed": found.suppressed,
+            **{name: _clock(of) for name in (CENSORED, *CLOCKS) if (of := getattr(found, name)) is not None},
+            "histogram": _histogram(found),
         }
+
+    def _offered(self, total: Distribution) -> dict[str, Any]:
+        waiting = total.censored.requests if total.censored else 0
+        sent = total.requests + total.failures + total.suppressed + waiting
+        unsent = {"missed": self.missed, "dropped": self.dropped}
+        return {"offered": sent + self.missed + self.dropped, "queued": 0} | unsent
 
     def _row(self, worker: str, kind: str, name: str, total: Distribution) -> dict[str, Any]:
         values = total.percentiles_us(PERCENTILES.values())
@@ -194,14 +270,23 @@ class Synthetic:
             **{column: "" if value is None else value for column, value in zip(PERCENTILES, values, strict=True)},
             "max_us": "" if total.max_us is None else total.max_us,
             "overflows": 0,
-            "users": 32,
+            "suppressed": total.suppressed,
+            "censored": total.censored.requests if total.censored else 0,
+            "censored_max_us": total.censored.max_us if total.censored else "",
+            **{
+                f"{clock}_{which}": "" if value is None else value
+                for clock in CLOCKS
+                if (of := getattr(total, clock)) is not None
+                for which, value in zip(CLOCK_PERCENTILES, of.percentiles_us(CLOCK_PERCENTILES.values()), strict=True)
+            },
             "errors": json.dumps({"OperationTimeout": total.failures} if total.failures else {}),
         }
 
     def _metrics(self, folder: Path) -> None:
         lead_s = 1.5  # the collector starts before the load
         with (folder / "zk-metrics.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, METRIC_COLUMNS, restval="")
+            columns = METRIC_COLUMNS if self.poll is None else (*METRIC_COLUMNS, "looking_count")
+            writer = csv.DictWriter(file, columns, restval="")
             writer.writeheader()
             polls = int(self.total_s + lead_s)
             for poll in range(polls):
@@ -224,7 +309,7 @@ class Synthetic:
                         "avg_latency": f"{0.4 + 0.01 * max(at_s, 0) + 0.1 * i:.4f}",
                         "max_latency": 40,
                     }
-                    writer.writerow(row | told)
+                    writer.writerow(row | told | (self.poll(f"zk{i + 1}", at_s) if self.poll else {}))
 
     def _host_metrics(self, folder: Path) -> None:
         lead_s = 2.4  # the samplers start before the load, and not at a full second of it

@@ -189,6 +189,7 @@ def test_the_classes_of_a_heat_map_hold_every_count(figures_of: dict[str, dict[s
         assert len(classes) <= len(theme.CLASSES)
         assert [end for end, _ in classes] == sorted({end for end, _ in classes})
         assert classes[-1][0] == most
+        assert classes[0][0] >= 1
         assert classes[0][1].startswith("1")
     spec = figures_of["stalled"]["heat-map"].page_spec()
     colour = next(layer["encoding"]["color"] for layer in spec["layer"] if "color" in layer["encoding"])

@@ -98,6 +98,7 @@ def test_report_writes_page_markdown_data_and_figures(results_dir: Path, capsys:
         "cpu_mean_percent_of_core": 70.0,
         "cpu_peak_percent_of_core": 70.0,
         "cpu_wait_mean_percent_of_core": 4.0,
+        "disk_write_mean_bytes_per_s": None,
         "memory_peak_bytes": 400 * 1024**2,
         "threads_peak": 50,
         "open_files_peak": 80,

@@ -304,7 +304,7 @@ def test_much_waiting_for_a_core_leaves_nothing_to_conclude(tmp_path: Path) -> N
     assert (found.verdict, rules(found)) == ("inconclusive", {"cpu-wait": "inconclusive"})
 
 
-def test_a_stall_without_any_success_is_a_note(tmp_path: Path) -> None:
+def test_a_stall_without_any_success_is_inconclusive(tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     stats, distributions = run / "locust-stats.csv", run / "locust-distrib.jsonl"
     lines = [json.loads(line) for line in distributions.read_text().splitlines()]
@@ -326,7 +326,7 @@ def test_a_stall_without_any_success_is_a_note(tmp_path: Path) -> None:
         writer.writeheader()
         writer.writerows(rows)
     found = load_run(run).verdict
-    assert (found.verdict, rules(found)) == ("valid", {"stalls": "note"})
+    assert (found.verdict, rules(found)) == ("inconclusive", {"stalls": "inconclusive"})
     assert "1 of 30 measured intervals, the first at 18 s" in text(found, "stalls")
 
 
