@@ -151,7 +151,7 @@ def test_the_heat_map_has_a_cell_for_each_count(page: Page, name: str) -> None:
             return [cells.length, data.length, new Set(cells).size, classes.length];
         }"""
     )
-    if name != "open":
+    if name == "void":
         assert drawn is None
         return
     cells, counts, colours, classes = drawn

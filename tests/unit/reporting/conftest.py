@@ -32,9 +32,12 @@ def short_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def troubled_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with failures, a lost worker, workers short of CPU and a member that was away; not to be written to."""
+    """A run with failures, a lost worker, workers short of CPU and a member that was away; not to be written to.
+
+    Its files are of an older version, so its report has only what reports of such runs always had.
+    """
     run_id = "20261124T041500Z-quick-troubled"
-    run = Synthetic(run_id, failures_in_stall=40, worker_lost_at_s=25, cpu_percent=95, member_down=(10, 20))
+    run = Synthetic(run_id, failures_in_stall=40, worker_lost_at_s=25, cpu_percent=95, member_down=(10, 20), older=True)
     return run.write(tmp_path_factory.mktemp("results") / run_id)
 
 

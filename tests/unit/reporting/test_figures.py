@@ -118,7 +118,7 @@ def test_failures_have_a_chart_only_when_there_are_any(sound: JudgedRun) -> None
 
 def test_one_operation_has_one_latency_chart(tmp_path: Path) -> None:
     found = chart_list.build(load_run(Synthetic(operations={"set": 300.0}).write(tmp_path / "run")))
-    assert [figure.title for figure in found if figure.slug.startswith("latency")] == ["Latency over time: set"]
+    assert [figure.title for figure in found if figure.slug.startswith("latency")] == ["Service time over time: set"]
     assert "legend" in line_layer(found[0].page_spec())["encoding"]["color"]
     assert line_layer(found[0].page_spec())["encoding"]["color"]["legend"] is None
 
