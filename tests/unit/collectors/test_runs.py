@@ -99,7 +99,7 @@ def test_late_figures_of_the_test_before_are_not_the_next_ones(environment: Envi
 
 def test_a_worker_is_told_which_test_it_is() -> None:
     made = Environment(events=Events(), parsed_options=SimpleNamespace(stats_collect=1000.0, locust_extra_run=2))
-    runner = SimpleNamespace(user_count=1, worker_index=0)
+    runner = SimpleNamespace(client_id="host_0", user_count=1, worker_index=0)
     stats.WorkerStats(made, runner)
     stage_changed.fire(environment=made, stage="measured", planned_s=None, elapsed_s=0.0)
     operate(made, 4)
