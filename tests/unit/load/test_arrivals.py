@@ -209,14 +209,17 @@ def test_an_operation_is_not_handed_to_a_user_that_is_about_to_be_killed(made: l
     gevent.sleep(0)
     start_ns = time.perf_counter_ns() + 50 * MS
     source.start(Turns(schedule(1000, 0.002), 0, 1), start_ns)
-    stopping = gevent.spawn(user.stop)
-    gevent.sleep(0)
-    assert len(group.dying) == 1
-    while time.perf_counter_ns() < start_ns + 3 * MS:
-        pass
-    # The kill waits for the hub. Here the timer comes first, which it may.
-    source._on_timer()
-    stopping.join(5)
+
+    def stop_and_come_due() -> None:
+        gevent.spawn(user.stop)
+        gevent.sleep(0)
+        assert len(group.dying) == 1
+        while time.perf_counter_ns() < start_ns + 3 * MS:
+            pass
+        # The kill waits for the hub. Here the timer comes first, which it may.
+        source._on_timer()
+
+    gevent.spawn(stop_and_come_due).join(5)
     assert taken == []
     assert (source.counts()["sent"], source.counts()["queued"]) == (0, 2)
 
