@@ -47,7 +47,7 @@ def tiles(judged: JudgedRun) -> list[tuple[str, str, str]]:
         return []
 
     def share(count: int | None) -> str:
-        return f"{percent(count / load.offered)} of offered" if count and load.offered else "of offered"
+        return f"{percent(count / load.offered)} of offered" if count and load.offered else f"of {load.offered:,}"
 
     longest = "" if total.censored_max_us is None else f"longest {total.censored_max_us / 1e6:,.3g} s"
     return [
