@@ -89,7 +89,7 @@ def test_late_figures_of_the_test_before_are_not_the_next_ones(environment: Envi
     operate(environment, 2)
     late = {
         "run": 1, "stage": "measured", "interval": 0, "records": [["measured", 0, []]], "users": 9, "wall_ns": 0,
-        "cpu_ns": 0, "cpu_wait_ns": None,
+        "cpu_ns": 0, "cpu_wait_ns": None, "settled": 0,
     }  # fmt: skip
     leader._on_worker_report("w", {"locust_extra": late, "locust_extra_worker": "host/worker-1"})
     load_ended.fire(environment=environment)
