@@ -72,6 +72,10 @@ def _beside(results: JudgedRun) -> list[str]:
             f"Offered {load.offered:,} ({text.rate(load.offered_per_s)}/s), missed {text.count(load.missed)}, "
             f"dropped {text.count(load.dropped)}"
         )
-    longest = "" if total.censored_max_us is None else f" (the longest had waited {total.censored_max_us / 1e6:,.3g} s)"
+    longest = (
+        ""
+        if total.censored_max_us is None
+        else f" (the longest had waited {text.latency_ms(total.censored_max_us)} ms)"
+    )
     lines.append(f"Censored {total.censored:,}{longest}, suppressed failures {total.suppressed:,}")
     return lines
