@@ -33,8 +33,10 @@ COUNT_DEVIATIONS: Final = 4.0
 """A window of few operations may differ by so many standard deviations of its count (Poisson)."""
 RATE_TREND: Final = 0.05
 """A rate that changes by more than this share over the windows has a large trend."""
-LATENCY_TREND: Final = 0.25
-"""The same of p50 and p99."""
+LATENCY_TRENDS: Final = {"p50": 0.15, "p99": 0.25}
+"""The same of percentiles. A trend below these and `RATE_TREND` that goes on for 20 s of the measured stage stays below
+what the verdict takes for a drift.
+"""
 _PERCENTILES: Final = {"p50": 50.0, "p99": 99.0}
 # |S| of the Mann-Kendall test of 10 values without ties that chance reaches in 10.8 % of series, both sides. At 5 %
 # (23), series that still fall are taken for stationary too often, and a needless second is cheap.
@@ -83,8 +85,8 @@ class Stationarity:
                 return f"the rate of a window is {rate:.4g}/s, the median {level:.4g}/s"
         if abs(change := trend(rates)) > RATE_TREND:
             return f"the rate changes by {change:+.0%} over {WINDOWS} windows"
-        for name in _PERCENTILES:
-            if abs(change := trend([found[name] or 0 for _, _, found in self._windows])) > LATENCY_TREND:
+        for name, large in LATENCY_TRENDS.items():
+            if abs(change := trend([found[name] or 0 for _, _, found in self._windows])) > large:
                 return f"the {name} changes by {change:+.0%} over {WINDOWS} windows"
         return ""
 

@@ -107,6 +107,7 @@ def test_it_says_why_a_load_is_not_stationary() -> None:
     assert why_not([*flat[:-1], 300.0], flat) == "the rate of a window is 300/s, the median 1000/s"
     assert why_not([1000.0 + 20 * n for n in range(10)], flat) == "the rate changes by +17% over 10 windows"
     assert why_not(flat, [1000 - 50.0 * n for n in range(10)]).startswith("the p50 changes by -58% over")
+    assert why_not(flat, [1000 - 20.0 * n for n in range(10)]).startswith("the p50 changes by -20% over")
     assert why_not(flat, flat) == "stationary for only 1 of 3 windows in a row"
 
 
