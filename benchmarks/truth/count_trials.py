@@ -65,8 +65,8 @@ def late(setting: Setting) -> Iterator[Row]:
     yield exact(trial, "offered", seconds * _LATE_RATE, said.offered, said.verdict_on("rate"))
     yield at_least(trial, "missed", min(_LATE_S, seconds) / seconds * share, said.missed, "", said.verdict_on("rate"))
     yield exact(trial, "offered - missed - dropped: requests that the server counted", received, sent)
-    rate = None if sent is None else sent / seconds
-    yield within(trial, "rate", received / seconds, rate, "/s", _RATE_SHARE * received / seconds)
+    verdict = said.verdict_on("rate")
+    yield within(trial, "rate", received / seconds, said.rate, "/s", _RATE_SHARE * received / seconds, verdict)
     for percent, limit in ((50.0, 50), (99.0, 300)):
         yield at_most(trial, f"slip p{percent:g}", limit, said.percentile_us(SLIP, percent), "µs")
     yield not_valid(trial, "rate", said.verdict_on("rate"))

@@ -118,8 +118,9 @@ def stopped(setting: Setting, *, loop: str) -> Iterator[Row]:
 
 def growing(setting: Setting) -> Iterator[Row]:
     """The latency grows fourfold within the run."""
-    with setting.server("growth", delay_us=DELAY_US, growth_per_s=3 / setting.seconds) as server:
-        load = replace(load_of(OPEN, _OFFERED_PER_S, setting.seconds), users=50)
+    seconds = max(12.0, setting.seconds)  # in less, nothing can be said of a trend
+    with setting.server("growth", delay_us=DELAY_US, growth_per_s=3 / seconds) as server:
+        load = replace(load_of(OPEN, _OFFERED_PER_S, seconds), users=50)
         said = run(server.hosts, setting.folder / "growth", load)
     trial = "latency that grows fourfold"
     # The slowest are under way at the end.

@@ -116,6 +116,8 @@ def _read_verdicts(said: Said, report: Mapping[str, Any]) -> None:
     # Figures of all operations come first; those of gets replace them.
     found = [figure for figure in report.get("figures", ()) if figure["value"] is not None]
     for figure in [*found, *(figure for figure in found if "get" in figure["operation"].lower())]:
+        if figure["figure"] == "rate":
+            said.rate = float(figure["value"])  # the report knows when the stage began
         said.figures[figure["figure"]] = _judgement(figure["reasons"]) if figure["reasons"] else figure["verdict"]
 
 

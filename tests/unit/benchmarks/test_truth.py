@@ -203,7 +203,7 @@ def test_each_figure_has_its_own_verdict(run_folder: Path) -> None:
         "figures": [
             figure("all operations", "p50", "valid"),
             figure("all operations", "p99", "valid"),
-            figure("get", "rate", "inconclusive", absent, note),
+            figure("get", "rate", "inconclusive", absent, note, value=812.5),
             figure("get", "p50", "inconclusive", note, absent, delay),
             figure("get", "p99.9", "void", value=None),
         ],
@@ -214,6 +214,7 @@ def test_each_figure_has_its_own_verdict(run_folder: Path) -> None:
     assert said.verdict_on("p50") == "inconclusive: client-delay"
     assert said.verdict_on("p99") == "valid"
     assert said.verdict_on("rate") == "valid"
+    assert said.rate == 812.5
     assert said.verdict_on("p99.9") == said.verdict
 
 

@@ -12,8 +12,10 @@ from locust.event import Events
 
 from locust_extra import stats
 from locust_extra.columns import AGGREGATED, ALL_WORKERS
+from zk_locust.load import tally
 from zk_locust.load.recording import recording_of
 from zk_locust.load.stages import load_ended, stage_changed
+from zk_locust.load.tally import take_sent
 from zk_locust.load.timer import LocustTimer, TimerSettings
 
 
@@ -97,7 +99,8 @@ def test_late_figures_of_the_test_before_are_not_the_next_ones(environment: Envi
     assert (rows[-1]["requests"], rows[-1]["users"]) == ("2", "0")
 
 
-def test_a_worker_is_told_which_test_it_is() -> None:
+def test_a_worker_is_told_which_test_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "_FOLDER", tmp_path)
     made = Environment(events=Events(), parsed_options=SimpleNamespace(stats_collect=1000.0, locust_extra_run=2))
     runner = SimpleNamespace(client_id="host_0", user_count=1, worker_index=0)
     stats.WorkerStats(made, runner)
@@ -107,3 +110,4 @@ def test_a_worker_is_told_which_test_it_is() -> None:
     made.events.report_to_master.fire(client_id="w", data=data)
     ((_, _, ((_, name, message),)),) = data["locust_extra"]["records"]
     assert (data["locust_extra"]["run"], name, message["requests"]) == (2, "get", 4)
+    assert take_sent("host_0") == data["locust_extra"]["settled"] == 4
