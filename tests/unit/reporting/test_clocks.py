@@ -252,7 +252,7 @@ def test_what_became_of_the_operations_is_told_everywhere(cut: JudgedRun) -> Non
     assert "12,000 operations were offered: 1,000 were missed" in table.note
     screen = "\n".join(summary(cut, None))
     assert f"Offered 12,000 (400/s), missed 1,000, dropped {load.dropped}" in screen
-    assert "Censored 32 (the longest had waited 2 s), suppressed failures 60" in screen
+    assert "Censored 32 (the longest had waited 2,000 ms), suppressed failures 60" in screen
     text = markdown.render(cut, [])
     for title in ("## What became of the operations", "## Clocks of all operations", "## Own delay of the workers"):
         assert title in text
