@@ -53,6 +53,7 @@ class Arrivals:
         self._boundary_ns = NEVER_NS
         self._stages: list[StageCounts] = []
         self._counts = _no_counts("")
+        self._had_session = Event()
         self.boundary_reached: Final = Event()
         """Set when all operations that are due before the boundary have been offered (see `hold_at`)."""
 
@@ -70,6 +71,7 @@ class Arrivals:
             return self._clock_ns()
         free = session, user
         self._free.append(free)
+        self._had_session.set()
         try:
             due_ns: int = self._hub.switch()
         except BaseException:
@@ -80,6 +82,10 @@ class Arrivals:
         if user is not None:
             end_waiting(user)
         return due_ns
+
+    def wait_for_session(self, limit_s: float) -> None:
+        """Wait until a session has been free once; no longer than `limit_s`."""
+        self._had_session.wait(limit_s)
 
     def start(self, turns: Turns, start_ns: int, stage_ns: int = 0) -> None:
         """Pace these operations; their times count from `start_ns` of `perf_counter_ns`.

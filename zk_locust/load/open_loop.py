@@ -22,6 +22,7 @@ from zk_locust.load.shares import START_MESSAGE, Shares
 
 ARRIVALS_FIELD: Final = "zk_locust_arrivals"
 _S: Final = 1_000_000_000
+_SESSION_S: Final = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -181,6 +182,9 @@ class WorkerOpenLoop:
         if arrival is None or arrivals is None or not self._prepared:
             return  # this worker is late: it asks again, once it knows of the load
         start_ns = self._clock.here_ns(told["start_ns"])
+        if time.perf_counter_ns() > start_ns:
+            # This worker is late. What comes due while its users still start is missed, and does not wait for them.
+            arrivals.wait_for_session(_SESSION_S)
         if self._stage() == COOL_DOWN or arrivals is not arrivals_of(self._environment):
             return  # the load has ended meanwhile
         measured_ns, schedule = told["measured_ns"], Schedule(arrival, told["measured_ns"], told["measured_s"])

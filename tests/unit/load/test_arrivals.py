@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -12,7 +13,8 @@ from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from zk_locust.contract.arrival import Arrival, ArrivalStage
-from zk_locust.load.arrivals import Arrivals
+from zk_locust.load.arrivals import Arrivals, arrivals_of, expect_open_loop
+from zk_locust.load.open_loop import WorkerOpenLoop
 from zk_locust.load.schedule import Schedule, Turns
 
 MS = 1_000_000
@@ -235,3 +237,31 @@ def test_a_stage_that_ends_early_counts_what_was_due_and_not_handed_out(made: li
     measured = source.report()[-2]
     assert measured["offered"] + measured["late"] >= 20
     assert adds_up(source)
+
+
+def test_what_comes_due_while_the_users_of_a_late_worker_start_is_missed() -> None:
+    runner = SimpleNamespace(register_message=lambda *_, **__: None, send_message=lambda *_, **__: None)
+    environment = Environment(parsed_options=SimpleNamespace(arrival_rate=1000.0))
+    expect_open_loop(environment)
+    worker = WorkerOpenLoop(environment, runner, lambda: "measured", lambda *_: None)
+    worker._clock.measure = lambda: None  # type: ignore[method-assign]
+    worker._clock.here_ns = lambda master_ns: master_ns  # type: ignore[method-assign]
+    worker.prepare()
+    source = arrivals_of(environment)
+    assert source is not None
+    worker.begin_stage("measured")
+    start_ns = time.perf_counter_ns() - 50 * MS
+    told = {"worker": 0, "workers": 1, "start_ns": start_ns, "measured_ns": 0, "measured_s": None}
+    taken: list[int] = []
+    waiting = gevent.spawn(worker._on_start, SimpleNamespace(data=told))
+    gevent.sleep(0.1)
+    assert not waiting.ready(), "no session is free yet"
+    came_ns = time.perf_counter_ns()
+    sessions = [session(source, taken)]
+    gevent.sleep(0.1)
+    gevent.killall(sessions)
+    counts = source.counts()
+    source.close()
+    assert taken
+    assert min(taken) >= came_ns
+    assert counts["late"] >= 140
