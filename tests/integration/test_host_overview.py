@@ -66,7 +66,11 @@ def test_an_overview_shows_who_holds_the_host_and_what_the_processes_take(load_f
     master, worker = runs["run"]["processes"]
     assert (master["name"], worker["name"]) == ("master", "worker-1")
     assert master["cpu_percent"] < 5
-    assert 20 < worker["cpu_percent"] <= 110, "a share of one core, also where others want it too"
+    shares = [worker["cpu_percent"]]
+    while max(shares) <= 20 and len(shares) < 10:  # others may have the cores for a moment
+        (again,) = (run for run in overview_of(load_folder.runs.parent)["runs"] if run["run_id"] == "run")
+        shares.append(again["processes"][1]["cpu_percent"])
+    assert 20 < max(shares) <= 110, shares
     assert worker["rss_bytes"] > 1_000_000
     assert worker["open_files"] >= 3
 
