@@ -141,7 +141,7 @@ def test_members_that_are_named_by_their_address_have_no_second_column_for_it() 
 
 def test_the_command_that_adopts_a_run_is_one_line_in_any_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((80, 24)))
     monkeypatch.setattr("fleet.status.place_of", lambda *_: "unknown")
     lines = as_text(fleet([], [load_host("load1", run("20261124T031500Z-quick", "ended"))]))
     assert max(map(len, lines[:3])) <= 80

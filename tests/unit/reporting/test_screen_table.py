@@ -17,7 +17,7 @@ PROBLEM = ("zk4", "198.18.1.14:2181", "unreachable: " + " ".join(["its host key 
 def terminal(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> int:
     columns: int = request.param
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((columns, 24)))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_, **__: os.terminal_size((columns, 24)))
     return columns
 
 
