@@ -49,8 +49,8 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ZooKeeper
     require_zookeeper()
     require_library()
     with ZooKeeperServers(3, tmp_path_factory.mktemp("ensemble")) as servers:
-        # A machine that stands still for seconds is no difference between clients. Nor is an ensemble that leaves a write
-        # waiting until other requests come, as 3.8.0 sometimes does: here these are the pings, one in 7 s.
+        # A machine that stands still for seconds is no difference between clients. Nor is an ensemble that leaves a
+        # write waiting until other requests come, as 3.8.0 sometimes does: here these are the pings, one in 7 s.
         common = ClientSettings(servers.hosts, session_timeout_s=20.0, operation_timeout_s=60.0)
         # kazoo's gevent handler needs a patched process.
         clients: list[ZooKeeperClient] = [
