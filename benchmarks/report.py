@@ -24,9 +24,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from host_metrics.columns import HOST_COLUMNS
-from locust_extra.columns import CLOCK_PERCENTILES, CLOCKS, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
+from locust_extra.columns import CLOCK_PERCENTILES, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
 from reporting.read import load_files, member_metrics, run_folder
 from reporting.read.problems import ProblemLog
+from zk_locust.contract.clock_names import CLOCKS
 from zk_locust.contract.ranks import bucket_of
 from zk_metrics.columns import METRIC_COLUMNS
 

@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 
 from benchmarks.truth.locust_run import Load, kill_one_worker, run, run_twice, run_with_late_worker
-from benchmarks.truth.said import SLIP, Said
+from benchmarks.truth.said import Said
 from benchmarks.truth.scripted_server import GET
 from benchmarks.truth.setting import DELAY_US, Setting, Trial
 from benchmarks.truth.table import Row, at_least, at_most, exact, measured, not_valid, within
+from zk_locust.contract.clock_names import SLIP
 from zk_locust.contract.histogram import LatencyHistogram
 
 _LATE_WORKERS: Final = 8

@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from benchmarks.truth import packets
 from benchmarks.truth.locust_run import Load, run, stop_each_second
-from benchmarks.truth.said import CLIENT_DELAY, PERCENTILES, RESPONSE, SERVICE, Said
+from benchmarks.truth.said import PERCENTILES, Said
 from benchmarks.truth.scripted_server import Rows, answered, percentile, service_us, without_last
 from benchmarks.truth.setting import CLOSED, DELAY_US, OPEN, Setting, Trial, load_of
 from benchmarks.truth.table import Row, at_least, exact, latency, measured, not_valid, within
+from zk_locust.contract.clock_names import CLIENT_DELAY, RESPONSE, SERVICE
 
 CLIENTS: Final = ("native", "libzookeeper", "kazoo")
 RATES: Final = (1000, 2000, 4000, 8000)

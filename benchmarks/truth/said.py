@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED
+from locust_extra.columns import AGGREGATED, ALL_WORKERS
+from zk_locust.contract.clock_names import CLIENT_DELAY, RESPONSE, SERVICE, SLIP
 from zk_locust.contract.events import OPERATIONS_UNREPORTED
 from zk_locust.contract.run_files import EVENTS, STATS
+from zk_locust.contract.stage_names import MEASURED
 
 PERCENTILES: Final = (50.0, 99.0, 99.9)
-SERVICE: Final = "service"
-RESPONSE: Final = "response"
-SLIP: Final = "slip"
-CLIENT_DELAY: Final = "client_delay"
 # The scripted server has no AdminServer, and only one member can be asked.
 _OF_NO_INTEREST: Final = frozenset({"member-unreachable"})
 _GRAVE: Final = ("void", "inconclusive")

@@ -12,12 +12,10 @@ worker's figures arrived late: they add up too.
 
 from typing import Final
 
+from zk_locust.contract.clock_names import CLOCKS
+
 ALL_WORKERS: Final = "all"
 AGGREGATED: Final = "Aggregated"
-
-WARM_UP: Final = "warm-up"
-MEASURED: Final = "measured"
-COOL_DOWN: Final = "cool-down"
 
 PERCENTILES: Final[dict[str, float]] = {
     "p50_us": 50.0,
@@ -28,10 +26,7 @@ PERCENTILES: Final[dict[str, float]] = {
     "p99.99_us": 99.99,
 }
 
-CLOCKS: Final = ("response", "slip", "client_delay")
-"""The clocks beside service time, as prefixes of columns and as fields of a distribution's line."""
 CLOCK_PERCENTILES: Final[dict[str, float]] = {"p50_us": 50.0, "p99_us": 99.0, "p99.9_us": 99.9, "max_us": 100.0}
-CENSORED: Final = "censored"
 
 STATS_COLUMNS: Final[tuple[str, ...]] = (
     "timestamp",  # UTC, ISO 8601 with microseconds: the end of the interval; a label, never subtracted

@@ -15,19 +15,11 @@ from typing import Any
 from hdrh.log import HistogramLogWriter
 
 from host_metrics.lasting_file import LastingFile, Tell
-from locust_extra.columns import (
-    AGGREGATED,
-    ALL_WORKERS,
-    CENSORED,
-    CLOCK_PERCENTILES,
-    CLOCKS,
-    EVENT_COLUMNS,
-    MEASURED,
-    PERCENTILES,
-    STATS_COLUMNS,
-)
+from locust_extra.columns import AGGREGATED, ALL_WORKERS, CLOCK_PERCENTILES, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
 from locust_extra.series import Interval, WorkerShare
+from zk_locust.contract.clock_names import CENSORED, CLOCKS
 from zk_locust.contract.histogram import LatencyHistogram, to_hdr_histogram
+from zk_locust.contract.stage_names import MEASURED
 from zk_locust.load.offered import OfferedCounts
 from zk_locust.load.recording import Key
 
@@ -134,7 +126,7 @@ class StatsFile(RecordFile):
             "failures": histogram.failures,
             "overflows": histogram.overflows,
             "suppressed": histogram.suppressed,
-            "censored": 0,
+            CENSORED: 0,
             "users": users,
             "errors": json.dumps(histogram.errors, ensure_ascii=False) if histogram.errors else "{}",
         }
@@ -143,7 +135,7 @@ class StatsFile(RecordFile):
             row["min_us"], row["max_us"] = histogram.min_us, histogram.max_us
             row |= histogram.percentiles_us(PERCENTILES)
         if censored := histogram.clocks.get(CENSORED):
-            row["censored"], row["censored_max_us"] = censored.requests, censored.max_us
+            row[CENSORED], row["censored_max_us"] = censored.requests, censored.max_us
         for name in CLOCKS:
             row |= _clock_columns(name, histogram.clocks.get(name))
         if offered is not None:

@@ -23,13 +23,13 @@ import locust
 from locust import runners
 from locust.runners import MasterRunner, WorkerRunner
 
-from locust_extra.columns import COOL_DOWN
 from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock, path_of_run
 from locust_extra.own_delay import measured_own_delay
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Interval, Series
 from zk_locust.contract.events import OPERATIONS_UNREPORTED
+from zk_locust.contract.stage_names import COOL_DOWN
 from zk_locust.load.locust_internals import add_once, report_every, worker_name
 from zk_locust.load.recording import recording_of
 from zk_locust.load.report_dir import INTERVAL_MS

@@ -12,18 +12,19 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from locust_extra.columns import AGGREGATED, ALL_WORKERS, CENSORED, CLOCK_PERCENTILES, CLOCKS, MEASURED
-from reporting.analyse.headline import SERVICE
+from locust_extra.columns import AGGREGATED, ALL_WORKERS, CLOCK_PERCENTILES
 from reporting.analyse.series import Bin, LoadSeries, bins, percentile_points, place_of
 from reporting.analyse.timeline import Timeline
 from reporting.read.distributions import Distribution, Histogram
 from reporting.read.run_folder import RunFolder
+from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, CLOCKS, RESPONSE, SERVICE, SLIP
+from zk_locust.contract.stage_names import MEASURED
 
 NAMES: Final[Mapping[str, str]] = {
-    "response": "response time",
+    RESPONSE: "response time",
     SERVICE: "service time",
-    "slip": "schedule slip",
-    "client_delay": "client delay",
+    SLIP: "schedule slip",
+    CLIENT_DELAY: "client delay",
 }
 """The name of each clock for people, in the order in which they are shown."""
 

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED, PERCENTILES
+from locust_extra.columns import AGGREGATED, ALL_WORKERS, PERCENTILES
 from reporting.analyse.timeline import Timeline
 from reporting.read.distributions import Distribution
 from reporting.read.load_files import operation_name
 from reporting.read.run_folder import RunFolder
+from zk_locust.contract.clock_names import RESPONSE, SERVICE
+from zk_locust.contract.stage_names import MEASURED
 
 TOTAL: Final = "all operations"
 HEADLINE_PERCENTILES: Final = (50.0, 95.0, 99.0, 99.9)
-SERVICE: Final = "service"
-RESPONSE: Final = "response"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from locust_extra.columns import ALL_WORKERS, CLOCK_PERCENTILES, MEASURED
+from locust_extra.columns import ALL_WORKERS, CLOCK_PERCENTILES
 from reporting.read.distributions import Distribution
 from reporting.read.run_folder import RunFolder
+from zk_locust.contract.stage_names import MEASURED
 
 # A client knows the replies' arrival if it knew it of this share of the operations.
 ARRIVALS_KNOWN_SHARE: Final = 0.999

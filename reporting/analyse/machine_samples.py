@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from host_metrics.columns import WHOLE_MACHINE
-from locust_extra.columns import MEASURED
 from reporting.analyse.series import MAX_BINS
 from reporting.analyse.timeline import Timeline
 from reporting.read.run_folder import RunFolder
+from zk_locust.contract.stage_names import MEASURED
 
 _MOST_MISSING: Final = 1  # samples in a row that may be late or missing before a line has a gap
 

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from host_metrics.columns import WHOLE_MACHINE
-from locust_extra.columns import MEASURED
 from reporting.analyse.timeline import Span, Timeline
 from reporting.read.run_folder import RunFolder
 from reporting.text import natural
+from zk_locust.contract.stage_names import MEASURED
 
 _Seconds = npt.NDArray[np.float64]
 

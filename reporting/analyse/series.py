@@ -12,11 +12,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from locust_extra.columns import ALL_WORKERS, MEASURED
-from reporting.analyse.headline import SERVICE
+from locust_extra.columns import ALL_WORKERS
 from reporting.analyse.timeline import Interval, Span, Timeline
 from reporting.read.distributions import Distribution, DistributionLine
 from reporting.read.run_folder import RunFolder
+from zk_locust.contract.clock_names import SERVICE
+from zk_locust.contract.stage_names import MEASURED
 
 MAX_BINS: Final = 300
 _STEPS: Final = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)

@@ -13,11 +13,12 @@ from typing import Final
 
 import numpy as np
 
-from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED
+from locust_extra.columns import AGGREGATED, ALL_WORKERS
 from reporting.analyse.headline import TOTAL
 from reporting.analyse.timeline import Interval, Timeline
 from reporting.read.distributions import Distribution, Histogram
 from reporting.read.run_folder import RunFolder
+from zk_locust.contract.stage_names import MEASURED
 
 MOST_POINTS: Final = 30
 LEAST_POINTS: Final = 6  # with fewer, no order of the points is significant

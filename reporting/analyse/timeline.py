@@ -15,11 +15,11 @@ from typing import Final
 
 import pandas as pd
 
-from locust_extra.columns import COOL_DOWN, MEASURED, WARM_UP
 from reporting.read.distributions import DistributionLine
 from reporting.read.manifest import Manifest
 from reporting.read.parsing import number as as_number
 from reporting.read.run_folder import RunFolder
+from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
 
 _ORDER: Final = (WARM_UP, MEASURED, COOL_DOWN)
 _MOST_FILLED: Final = 10  # at most this many times the known intervals may be missing in a row

@@ -6,9 +6,10 @@ from typing import Final
 
 import pandas as pd
 
-from locust_extra.columns import ALL_WORKERS, MEASURED
+from locust_extra.columns import ALL_WORKERS
 from reporting.analyse.timeline import Timeline
 from reporting.read.run_folder import RunFolder
+from zk_locust.contract.stage_names import MEASURED
 
 LOST_EVENT: Final = "worker-lost"
 # A worker whose rows stop this many intervals before the end of the measured stage is lost, also without an event.

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from zk_locust.contract.clock_names import SERVICE
 from zk_locust.contract.ranks import bucket_of, highest_equivalent, rank_at
 
 
@@ -128,7 +129,7 @@ class Distribution:
 
     def clock(self, name: str) -> Self | None:
         """The distribution by one clock, `service` for this one itself; None where it was not measured."""
-        found: Self | None = self if name == "service" else getattr(self, name)
+        found: Self | None = self if name == SERVICE else getattr(self, name)
         return found
 
     @property

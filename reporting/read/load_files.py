@@ -5,13 +5,14 @@ from typing import Any, Final
 
 import pandas as pd
 
-from locust_extra.columns import AGGREGATED, CENSORED, CLOCK_PERCENTILES, CLOCKS, STATS_COLUMNS
+from locust_extra.columns import AGGREGATED, CLOCK_PERCENTILES, STATS_COLUMNS
 from reporting.read import predecessor
 from reporting.read.csv_tables import read_table
 from reporting.read.distributions import Distribution, DistributionLine, Histogram
 from reporting.read.parsing import finite, parse_time, read_records
 from reporting.read.problems import ProblemLog
 from reporting.read.table_format import TableFormat, kinds
+from zk_locust.contract.clock_names import CENSORED, CLOCKS
 
 # Older versions did not measure these.
 _NEWER: Final = (

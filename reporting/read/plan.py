@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar
 
 from reporting.read.parsing import number
 from reporting.read.problems import ProblemLog
+from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.truth import is_true
 
 FILE: Final = "manifest.json"
-MEASURED: Final = "measured"
 LOAD_GROUPS: Final = ("locust_master", "locust_workers")
 
 Found = TypeVar("Found")

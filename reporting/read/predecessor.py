@@ -15,13 +15,14 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from locust_extra.columns import AGGREGATED, ALL_WORKERS, MEASURED, STATS_COLUMNS, WARM_UP
+from locust_extra.columns import AGGREGATED, ALL_WORKERS, STATS_COLUMNS
 from reporting.read.csv_tables import header_of, read_table
 from reporting.read.distributions import Distribution, DistributionLine, Histogram
 from reporting.read.parsing import finite, parse_time, read_json_lines, read_records
 from reporting.read.problems import ProblemLog
 from reporting.read.table_format import Kind, TableFormat
 from zk_locust.contract.ranks import bucket_of
+from zk_locust.contract.stage_names import MEASURED, WARM_UP
 
 _TOTALS: Final = frozenset({"Total", AGGREGATED})
 _PERCENTILES: Final[Mapping[str, str]] = {"50%": "p50_us", "90%": "p90_us", "95%": "p95_us", "99%": "p99_us"}

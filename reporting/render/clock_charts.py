@@ -12,12 +12,13 @@ from reporting.render.chart import Figure, few_lines, line_figure, lines_of, ran
 from reporting.render.drawing import Frame, Lines
 from reporting.render.load_charts import each_point, latency_word, percentiles_figure
 from reporting.verdict.judged_run import JudgedRun
+from zk_locust.contract.clock_names import CLIENT_DELAY, SERVICE, SLIP
 
 MAX_WORKER_LINES: Final = 8
 MEANING: Final = {
-    "service": "Sent to reply: what the server and the network took for an operation.",
-    "slip": "Due to sent: how long due operations waited for a free session. It is part of the response time.",
-    "client_delay": "Reply's arrival to its handling: the worker's own delay. It is in no response time and no "
+    SERVICE: "Sent to reply: what the server and the network took for an operation.",
+    SLIP: "Due to sent: how long due operations waited for a free session. It is part of the response time.",
+    CLIENT_DELAY: "Reply's arrival to its handling: the worker's own delay. It is in no response time and no "
     "service time.",
 }
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 import altair as alt
 import pandas as pd
 
-from locust_extra.columns import MEASURED
 from reporting.analyse.timeline import Timeline
 from reporting.render import theme
+from zk_locust.contract.stage_names import MEASURED
 
 HEIGHT: Final = 240
 SMALL_HEIGHT: Final = 170

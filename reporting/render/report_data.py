@@ -3,8 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
-from reporting.analyse.headline import RESPONSE, SERVICE, Row
+from reporting.analyse.headline import Row
 from reporting.verdict.judged_run import JudgedRun
+from zk_locust.contract.clock_names import RESPONSE, SERVICE
 
 
 def as_json(judged: JudgedRun) -> dict[str, Any]:

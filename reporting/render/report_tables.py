@@ -9,7 +9,7 @@ import pandas as pd
 
 from reporting import text
 from reporting.analyse import member_usage
-from reporting.analyse.headline import RESPONSE, SERVICE, Row
+from reporting.analyse.headline import Row
 from reporting.render import figure_verdicts
 from reporting.render.figure_verdicts import Badge
 from reporting.text import percent
@@ -17,6 +17,7 @@ from reporting.verdict.evidence import INCONCLUSIVE, VOID
 from reporting.verdict.figure import RATE
 from reporting.verdict.judged_run import JudgedRun
 from reporting.verdict.judgement import VALID
+from zk_locust.contract.clock_names import RESPONSE, SERVICE
 
 MEANING: Final = {
     VALID: "No rule found anything against these figures.",

@@ -6,10 +6,11 @@ from typing import Final
 
 from reporting import text
 from reporting.analyse import clocks
-from reporting.analyse.headline import RESPONSE, Row
+from reporting.analyse.headline import Row
 from reporting.render import figure_verdicts
 from reporting.render.screen_table import aligned
 from reporting.verdict.judged_run import JudgedRun
+from zk_locust.contract.clock_names import RESPONSE
 
 SUMMARY_HEAD: Final = ("operation", "operations", "rate/s", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "failures")
 SERVICE_HEAD: Final = ("service p50", "service p99", "service p99.9")

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from reporting.analyse.headline import RESPONSE, TOTAL
+from reporting.analyse.headline import TOTAL
 from reporting.analyse.steadiness import Drift
 from reporting.read.distributions import Distribution
 from reporting.text import latency_ms, percent, rate
@@ -25,6 +25,7 @@ from reporting.verdict.thresholds import (
     RATE_FACTOR,
     RETRANSMITS_PER_S,
 )
+from zk_locust.contract.clock_names import RESPONSE
 
 
 def no_success(figure: Figure) -> Reason:

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 
 from host_metrics.columns import WHOLE_MACHINE
-from locust_extra.columns import MEASURED
 from reporting import text
 from reporting.analyse import sample_coverage
 from reporting.analyse.headline import TOTAL
@@ -24,6 +23,7 @@ from reporting.verdict.thresholds import (
     STEAL_SPOILS_PERCENT,
     SWAP_GROWTH_MIB,
 )
+from zk_locust.contract.stage_names import MEASURED
 
 MIB: Final = 1024**2
 MAX_NAMES: Final = 5  # hosts that a reason lists

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from locust_extra.columns import MEASURED
 from reporting.analyse import steadiness
 from reporting.text import natural, some
 from reporting.verdict.evidence import Evidence, Reason, Rule, inconclusive, note
@@ -19,6 +18,7 @@ from reporting.verdict.thresholds import (
     UNEVEN_DEVIATIONS,
     UNEVEN_FACTOR,
 )
+from zk_locust.contract.stage_names import MEASURED
 
 
 def _members_unreachable(evidence: Evidence) -> Iterator[Reason]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from locust_extra.columns import MEASURED
 from reporting.verdict.evidence import Evidence, Reason, Rule, inconclusive, note, void
 from reporting.verdict.thresholds import DEADLINE_START_S, MIN_STAGE_SHARE
+from zk_locust.contract.stage_names import MEASURED
 
 
 def _no_result(evidence: Evidence) -> Iterator[Reason]:

@@ -7,6 +7,7 @@ library only.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NotRequired, TypedDict
 
+from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
 from zk_locust.contract.warm_up import parse_warm_up
 
 ENDING_S: Final = 17.0
@@ -86,7 +87,7 @@ def run_plan(
     of_load = parse_warm_up(load["warmup"])
     # In an open loop, users start in the warm-up, whatever its length: the measured stage begins after it.
     has_warm_up = of_load.limit_s > 0 or load.get("arrival") is not None
-    warm_up: list[PlannedStage] = [{"name": "warm-up", "planned_s": of_load.planned_s}] if has_warm_up else []
+    warm_up: list[PlannedStage] = [{"name": WARM_UP, "planned_s": of_load.planned_s}] if has_warm_up else []
     if of_load.automatic:
         warm_up[0]["limit_s"] = of_load.limit_s
     numbers = {host: int(count) for host, count in workers.items() if int(count)}
@@ -98,8 +99,8 @@ def run_plan(
         "spawn_rate_per_s": float(load["spawn_rate"]),
         "stages": [
             *warm_up,
-            {"name": "measured", "planned_s": float(load["run_time_s"])},
-            {"name": "cool-down", "planned_s": None},
+            {"name": MEASURED, "planned_s": float(load["run_time_s"])},
+            {"name": COOL_DOWN, "planned_s": None},
         ],
         "arrival": load.get("arrival"),
         "workers": numbers,

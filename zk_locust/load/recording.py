@@ -10,6 +10,7 @@ from collections.abc import Callable, MutableSequence
 from itertools import compress
 from typing import Any, Final, Protocol
 
+from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, RESPONSE, SLIP
 from zk_locust.contract.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
 from zk_locust.contract.ranks import UNIT_BITS, UNIT_BUCKETS
 from zk_locust.load.locust_internals import (
@@ -22,11 +23,6 @@ from zk_locust.load.locust_internals import (
 
 Key = tuple[str, str]
 """Request type and name."""
-
-RESPONSE: Final = "response"
-SLIP: Final = "slip"
-CLIENT_DELAY: Final = "client_delay"
-CENSORED: Final = "censored"
 
 NEVER_NS: Final = 1 << 63
 _HALF_BITS: Final = UNIT_BITS - 1

@@ -10,7 +10,7 @@ from benchmarks.truth import packets
 from benchmarks.truth.__main__ import chosen
 from benchmarks.truth.latency_trials import open_loop_us
 from benchmarks.truth.locust_run import Load
-from benchmarks.truth.said import RESPONSE, SERVICE, SLIP, read
+from benchmarks.truth.said import read
 from benchmarks.truth.scripted_server import ROW, percentile, without_last
 from benchmarks.truth.setting import CLOSED, OPEN, load_of
 from benchmarks.truth.table import (
@@ -26,6 +26,7 @@ from benchmarks.truth.table import (
     summary,
     within,
 )
+from zk_locust.contract.clock_names import RESPONSE, SERVICE, SLIP
 
 
 def test_percentiles_take_the_ceiling_of_the_rank() -> None:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from locust_extra.recorder import CpuClock, Recorder
 from tests.unit.collectors.clocks import FakeClock, recorder
+from zk_locust.contract.clock_names import CENSORED
 from zk_locust.contract.histogram import LatencyHistogram
-from zk_locust.load.recording import CENSORED, Recording
+from zk_locust.load.recording import Recording
 
 
 def request(target: Recorder, name: str = "get", milliseconds: float = 0.5, error: Exception | None = None) -> None:

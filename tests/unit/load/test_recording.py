@@ -17,21 +17,11 @@ from locust.event import Events
 from locust.stats import StatsCSV
 
 from tests.unit.load.fakes import Recorded
+from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, RESPONSE, SLIP
 from zk_locust.contract.errors import ConnectionLossError, NoNodeError
 from zk_locust.contract.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
 from zk_locust.load import timer as timers
-from zk_locust.load.recording import (
-    CENSORED,
-    CLIENT_DELAY,
-    RESPONSE,
-    SLIP,
-    FlatHistogram,
-    Key,
-    Operation,
-    Recording,
-    index_of,
-    recording_of,
-)
+from zk_locust.load.recording import FlatHistogram, Key, Operation, Recording, index_of, recording_of
 from zk_locust.load.timer import LocustTimer, TimerSettings
 
 MS = 1_000_000

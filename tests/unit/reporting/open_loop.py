@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from locust_extra.columns import CLOCK_PERCENTILES, CLOCKS, PERCENTILES, STATS_COLUMNS
+from locust_extra.columns import CLOCK_PERCENTILES, PERCENTILES, STATS_COLUMNS
 from reporting.read.distributions import Distribution, Histogram
 from tests.unit.reporting.synthetic import Synthetic
+from zk_locust.contract.clock_names import CLOCKS
 from zk_locust.contract.ranks import bucket_of
 
 
