@@ -276,14 +276,7 @@ class FilledStats(RequestStats):
 
     def count_failure(self, request_type: str, name: str, error: BaseException) -> None:
         """Count a failure that ends now."""
-        now = time.time()
-        for entry in _entries(self, request_type, name):
-            _cache(entry, int(now))
-            entry.num_requests += 1
-            entry.num_none_requests += 1
-            entry.num_reqs_per_sec[int(now)] += 1
-            entry.last_request_timestamp = now
-        _count_error(self, request_type, name, error)
+        counter_of(self)(request_type, name, None, 0, error)
 
 
 def fill_before_reading(stats: Any, harvest: Callable[[], None]) -> FilledStats:
