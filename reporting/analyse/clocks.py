@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from locust_extra.columns import AGGREGATED, ALL_WORKERS, CLOCK_PERCENTILES
+from reporting.analyse.load_side import lateness_rows
 from reporting.analyse.series import Bin, LoadSeries, bins, percentile_points, place_of
 from reporting.analyse.timeline import Timeline
 from reporting.read.distributions import Distribution, Histogram
 from reporting.read.run_folder import RunFolder
 from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, CLOCKS, RESPONSE, SERVICE, SLIP
-from zk_locust.contract.stage_names import MEASURED
 
 NAMES: Final[Mapping[str, str]] = {
     RESPONSE: "response time",
@@ -188,11 +188,8 @@ class OwnDelay:
 
 def own_delays(run: RunFolder, timeline: Timeline) -> list[OwnDelay]:
     """Return the workers' own delays, by name; none where they were not measured."""
-    stats = run.stats
-    rows = stats[(stats["worker"] != ALL_WORKERS) & (stats["stage"] == MEASURED)]
-    rows = rows.dropna(subset=["lateness_p99_us"]).sort_values("interval", kind="stable")
     found = []
-    for worker, group in rows.groupby("worker"):
+    for worker, group in lateness_rows(run).groupby("worker"):
         last = group.iloc[-1]
         late = {name: _known(last[f"lateness_{name}"]) for name in CLOCK_PERCENTILES}
         gc_ms = _known(group["gc_ms"].sum(min_count=1))

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import pandas as pd
+
 from locust_extra.columns import ALL_WORKERS, CLOCK_PERCENTILES
 from reporting.read.distributions import Distribution
 from reporting.read.run_folder import RunFolder
@@ -48,11 +50,15 @@ def knows_arrivals(distribution: Distribution) -> bool:
     return delay is not None and delay.requests >= ARRIVALS_KNOWN_SHARE * distribution.requests
 
 
-def build(run: RunFolder) -> LoadSide:
-    """Return the load side of a run."""
+def lateness_rows(run: RunFolder) -> pd.DataFrame:
+    """Return the rows of `locust-stats.csv` that have a worker's lateness in the measured stage, in order of time."""
     stats = run.stats
     rows = stats[(stats["stage"] == MEASURED) & (stats["worker"] != ALL_WORKERS)]
-    last = rows.dropna(subset=["lateness_p50_us"]).sort_values("interval", kind="stable")
-    last = last.drop_duplicates("worker", keep="last")  # cumulative
+    return rows.dropna(subset=["lateness_p50_us"]).sort_values("interval", kind="stable")
+
+
+def build(run: RunFolder) -> LoadSide:
+    """Return the load side of a run."""
+    last = lateness_rows(run).drop_duplicates("worker", keep="last")  # cumulative
     worst = {percentile: last[f"lateness_{which}"].max() for which, percentile in CLOCK_PERCENTILES.items()}
     return LoadSide({percentile: float(us) for percentile, us in worst.items() if us == us})
