@@ -15,10 +15,12 @@ os.environ["ZK_LOCUST_PORT_SHARE"] = os.environ.get("PYTEST_XDIST_WORKER", "gw0"
 del os.environ["LOCUST_SKIP_MONKEY_PATCH"]  # processes that tests start are patched, as they are for users
 
 FLEET = "tests/fleet/"
-# It has a lab of its own.
-CONTROLLERS = "tests/fleet/test_controllers.py"
+# They use only labs of their own.
+OWN_LABS = ("tests/fleet/test_controllers.py", "tests/fleet/test_members.py", "tests/fleet/test_member_safety.py")
 # The longest tests start first, so that the processes of a parallel run end together.
-_LONGEST_FIRST = (FLEET, CONTROLLERS, "tests/integration/test_provisioning.py", "tests/integration/test_benchmark.py")
+_LONGEST_FIRST = (
+    FLEET, OWN_LABS[0], "tests/integration/test_provisioning.py", "tests/integration/test_benchmark.py", *OWN_LABS[1:]
+)  # fmt: skip
 
 
 class KeepsFixturesTogether(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
@@ -26,7 +28,7 @@ class KeepsFixturesTogether(LoadScopeScheduling):  # type: ignore[misc] # xdist 
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return FLEET if file.startswith(FLEET) and file != CONTROLLERS else file
+        return FLEET if file.startswith(FLEET) and file not in OWN_LABS else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> KeepsFixturesTogether:
