@@ -21,7 +21,7 @@ _NEWER: Final = (
     *(f"{clock}_{which}" for clock in (*CLOCKS, "lateness") for which in CLOCK_PERCENTILES),
 )
 _STATS: Final = TableFormat(
-    kinds(STATS_COLUMNS, text=("stage", "worker", "type", "name", "errors")),
+    kinds(STATS_COLUMNS, word=("stage", "worker", "type", "name", "errors")),
     filled=("elapsed_s", "stage", "interval", "worker", "name"),
     optional=_NEWER,
     older_names={"part": "stage"},

@@ -24,7 +24,9 @@ from reporting.read.table_format import TableFormat, kinds
 from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, STATS
 
 _HOST_METRICS: Final = TableFormat(
-    kinds(HOST_COLUMNS, text=("host", "machine", "kernel", "process")), filled=("host", "machine"), optional=("kernel",)
+    kinds(HOST_COLUMNS, text=(), word=("host", "machine", "kernel", "process")),
+    filled=("host", "machine"),
+    optional=("kernel",),
 )
 _EVENTS: Final = TableFormat(kinds(EVENT_COLUMNS, text=("source", "event", "subject", "detail")))
 
