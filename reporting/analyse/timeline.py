@@ -9,13 +9,13 @@ moments, but it has one wall clock. Its offset from the master's was measured be
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import pandas as pd
 
-from reporting.read.distributions import DistributionLine
+from locust_extra.columns import AGGREGATED
 from reporting.read.manifest import Manifest
 from reporting.read.parsing import number as as_number
 from reporting.read.run_folder import RunFolder
@@ -52,7 +52,7 @@ class Timeline:
 
     `load_start` is the wall-clock label (seconds since the epoch) of 0 s; `metrics_offset_s` is added to the
     `elapsed_s` of the members' metrics. Both are NaN if not known. `clock_offsets_s` has each host's wall clock minus
-    the master's, if known.
+    the master's, if known. `together` is `RunFolder.together`.
     """
 
     intervals: tuple[Interval, ...]
@@ -60,6 +60,7 @@ class Timeline:
     load_start: float
     metrics_offset_s: float
     clock_offsets_s: Mapping[str, float] = field(default_factory=dict)
+    together: int = 1
 
     def span(self, stage: str) -> Span | None:
         """The stage of that name, if it has an interval."""
@@ -93,30 +94,26 @@ def build(run: RunFolder) -> Timeline:
     rows = run.stats.drop_duplicates(["stage", "interval"])
     for stage, number, end_s in zip(rows["stage"], rows["interval"], rows["elapsed_s"], strict=True):
         ends[stage, int(number)] = end_s
-    for line in run.distributions:
-        key = (line.stage, line.interval)
-        # late figures may have a later end: the first is the interval's own
-        ends[key] = min(line.elapsed_s, ends.get(key, line.elapsed_s))
-        lengths[key] = max(line.interval_s, lengths.get(key, 0.0))
+    figures = run.intervals[run.intervals["operation"] == AGGREGATED]
+    columns = (figures[name].tolist() for name in ("stage", "interval", "elapsed_s", "interval_s"))
+    for stage, number, end_s, length_s in zip(*columns, strict=True):
+        key = (stage, int(number))
+        ends[key] = min(end_s, ends.get(key, end_s))
+        lengths[key] = length_s
     intervals = _intervals(ends, lengths)
     spans = [
         Span(stage, min(i.start_s for i in found), max(i.end_s for i in found))
         for stage in sorted({i.stage for i in intervals}, key=_place)
         if (found := [i for i in intervals if i.stage == stage])
     ]
-    load_start = _offset(_labels(run.stats, run.distributions))
+    load_start = _offset((run.stats if len(run.stats) else figures)[["timestamp", "elapsed_s"]])
     metrics_offset_s = _offset(run.metrics[["timestamp", "elapsed_s"]]) - load_start
-    return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s, _clock_offsets_s(run.manifest))
+    offsets_s = _clock_offsets_s(run.manifest)
+    return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s, offsets_s, run.together)
 
 
 def _place(stage: str) -> int:
     return _ORDER.index(stage) if stage in _ORDER else len(_ORDER)
-
-
-def _labels(stats: pd.DataFrame, lines: Sequence[DistributionLine]) -> pd.DataFrame:
-    if len(stats):
-        return stats[["timestamp", "elapsed_s"]]
-    return pd.DataFrame([(x.timestamp, x.elapsed_s) for x in lines], columns=["timestamp", "elapsed_s"], dtype=float)
 
 
 def _offset(frame: pd.DataFrame) -> float:
