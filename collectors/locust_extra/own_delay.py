@@ -10,6 +10,7 @@ from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.load.timerfd import TimerFd
 
 BEAT_NS: Final = 5_000_000
+_BEAT_US: Final = BEAT_NS // 1000
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,11 @@ class OwnDelay:
         elif self._gc_began_ns:
             self._gc_ns += self._clock_ns() - self._gc_began_ns
             self._gc_began_ns = 0
+
+
+def missed_beats(lateness: LatencyHistogram) -> int:
+    """Return how many beats came at least one beat late: for so many beats the process did nothing at all."""
+    return sum(count for low_us, count in lateness.counts.items() if low_us >= _BEAT_US) + lateness.overflows
 
 
 def measured_own_delay() -> OwnDelay | None:

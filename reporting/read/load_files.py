@@ -17,7 +17,7 @@ from zk_locust.contract.clock_names import CENSORED, CLOCKS
 
 # Older versions did not measure these.
 _NEWER: Final = (
-    *("suppressed", "censored", "censored_max_us", "offered", "missed", "dropped", "queued", "gc_ms"),
+    *("suppressed", "censored", "censored_max_us", "offered", "missed", "dropped", "queued", "away_percent", "gc_ms"),
     *(f"{clock}_{which}" for clock in (*CLOCKS, "lateness") for which in CLOCK_PERCENTILES),
 )
 _STATS: Final = TableFormat(
