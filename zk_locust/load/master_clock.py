@@ -37,7 +37,7 @@ class MasterClock:
     def __init__(self, runner: Any) -> None:
         self._runner = runner
         self.ahead_ns: int | None = None
-        """How far the master's clock is ahead of this worker's; None until a comparison has succeeded."""
+        """How far the master's clock is ahead of this worker's; None until it has answered once."""
         self._best: tuple[int, int] | None = None  # round trip and difference of the comparison that runs
         self._comparing = False
         self._answered = Event()
@@ -84,6 +84,8 @@ class MasterClock:
         round_trip_ns = now_ns - sent_ns
         if self._best is None or round_trip_ns < self._best[0]:
             self._best = round_trip_ns, int(msg.data["master_ns"]) - (sent_ns + now_ns) // 2
+            if self.ahead_ns is None:  # better than nothing until the comparison has ended
+                self.ahead_ns = self._best[1]
         self._answered.set()
 
 
