@@ -3,7 +3,7 @@
 import pytest
 
 from zk_locust.clients.libzookeeper import arguments
-from zk_locust.contract.connect_string import parse_connect_string
+from zk_locust.contract.connect_string import Address, parse_connect_string
 from zk_locust.contract.errors import BadArgumentsError, ConnectError
 
 
@@ -37,7 +37,9 @@ def test_the_library_gets_literal_addresses_with_ports(hosts: str, expected: str
 
 
 def test_names_are_looked_up() -> None:
-    assert arguments.addresses(parse_connect_string("localhost:7")).text.split(",")[-1] in ("127.0.0.1:7", "::1:7")
+    found = arguments.addresses(parse_connect_string("localhost:7"))
+    assert set(found.members.values()) == {Address("localhost", 7)}
+    assert found.text.split(",")[-1] in ("127.0.0.1:7", "::1:7")
 
 
 def test_a_name_without_an_address() -> None:
