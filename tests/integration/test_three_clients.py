@@ -52,7 +52,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServe
         yield servers
 
 
-def clients_of(common: ClientSettings) -> list[ZooKeeperClient]:
+def clients_of(common: ClientSettings) -> list[Any]:
     # kazoo's gevent handler needs a patched process.
     return [KazooZooKeeperClient(common, handler="threading"), NativeClient(common), LibZooKeeperClient(common)]
 
@@ -138,7 +138,6 @@ def comparable(stat: Any) -> tuple[object, ...]:
 counter = iter(range(1_000_000))
 
 
-# Not made smaller: each missing event costs its full time limit.
 def test_each_knows_its_session_and_the_member_as_the_connect_string_names_it(servers: ZooKeeperServers) -> None:
     member = servers.members[1]
     common = ClientSettings(f"localhost:{member.client_port}")
@@ -164,6 +163,7 @@ def test_each_knows_its_session_and_the_member_as_the_connect_string_names_it(se
         client.close()
 
 
+# Not made smaller: each missing event costs its full time limit.
 @settings(max_examples=200, deadline=None, phases=[Phase.generate])
 @given(sequence=st.lists(operations, min_size=5, max_size=25))
 def test_the_same_answers_and_events(clients: list[ZooKeeperClient], sequence: list[Operation]) -> None:
