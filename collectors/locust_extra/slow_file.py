@@ -21,7 +21,7 @@ from locust_extra.series import Interval
 from locust_extra.slow_reports import STAGES, ToldOperation, told_in
 from zk_locust.load.slowest import MOST
 
-LIMIT_BYTES: Final = 280_000_000
+LIMIT_BYTES: Final = 140_000_000
 _AT_ONCE: Final = 0.1
 _UNPLANNED_S: Final = 86_400.0
 _AHEAD_S: Final = 5.0
