@@ -76,6 +76,8 @@ class SlowOperationsFile(RecordFile):
 
     def write(self, interval: Interval) -> None:
         """Write the operations of this interval, and those of earlier ones that came late."""
+        if interval.stage not in STAGES:
+            return  # a worker has invented it
         end_s = interval.end_s
         left_s = self._time_left_s()
         planned_s = max(_UNPLANNED_S, end_s) if left_s is None else end_s + left_s

@@ -227,6 +227,15 @@ def test_a_worker_that_says_something_else_is_named_once_and_the_others_figures_
     assert [row["worker"] for row in rows_of(path)] == ["good"]
 
 
+def test_a_stage_that_a_worker_has_invented_does_no_harm(path: Path) -> None:
+    file = opened(path, interval_s=1e-3)
+    file.take("w-1", message_of([("measured", 0, [operation()])], 0))
+    file.write(interval(0, stage="invented"))
+    assert rows_of(path) == []
+    file.close()
+    assert len(rows_of(path)) == 1
+
+
 def test_texts_of_a_worker_are_one_short_line() -> None:
     told = operation(name="a\n\x1b[2J" + "b" * 900, origin=((1, "zk\r\n" * 500), 1))
     ((_, _, (found,)),) = told_in(message_of([("measured", 0, [told])], 0))
