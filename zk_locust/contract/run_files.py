@@ -12,9 +12,10 @@ STATS: Final = "locust-stats.csv"
 DISTRIBUTIONS: Final = "locust-distrib.jsonl"
 HISTOGRAMS: Final = "latency.hlog"
 METRICS: Final = "zk-metrics.csv"
+SLOW_OPERATIONS: Final = "slow-operations.csv"
 EVENTS: Final = "events.csv"
 HOST_METRICS: Final = "host-metrics.csv"
-FIGURES: Final = (STATS, DISTRIBUTIONS, HISTOGRAMS, METRICS, EVENTS)
+FIGURES: Final = (STATS, DISTRIBUTIONS, HISTOGRAMS, METRICS, SLOW_OPERATIONS, EVENTS)
 """What the master's host brings, beside its logs."""
 
 # The run folder: `results/<run_id>/`, while the run is open `results/.unfinished/<run_id>/`.

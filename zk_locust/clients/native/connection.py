@@ -190,7 +190,10 @@ class Connection:
             reply = self._switch()
         except BaseException as error:
             self._abandon(xid)
+            if isinstance(error, ClientError):
+                error.xid = xid
             if type(error) is ConnectionLossError and (too_large := loss_over_size(len(frame) - 4)):
+                too_large.xid = xid
                 raise too_large from error
             raise
         if type(reply) is not bytes:
@@ -235,6 +238,11 @@ class Connection:
             sent = self._not_sent(error)
         if sent != len(frame):
             self._hold_back(frame[sent:])
+
+    @property
+    def last_xid(self) -> int:
+        """The number of the request whose reply is being handled; 0 where `last_arrival_ns` is."""
+        return (self._head - 2) % _MAX_XID + 1 if self.last_arrival_ns else 0
 
     def malformed(self, error: Exception) -> ProtocolError:
         """Close the connection because of a malformed reply, and return the error to raise."""
