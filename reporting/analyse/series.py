@@ -103,6 +103,8 @@ class LoadSeries:
 
     def rates(self) -> pd.DataFrame:
         """`time_s`, `operation`, `rate_per_s`, `failures_per_s`: a bin without any line of an operation is a zero."""
+        if not self.by_operation:
+            return pd.DataFrame(columns=["time_s", "operation", "rate_per_s", "failures_per_s"])
         columns = {"rate_per_s": "requests", "failures_per_s": "failures"}
         places = [i for i, b in enumerate(self.bins) if b.length_s > 0]
         frames = []
@@ -116,9 +118,7 @@ class LoadSeries:
                     found = self.intervals.rates(operation, count).reindex(places)
                     frame[name + LEAST], frame[name + GREATEST] = found[LEAST].to_numpy(), found[GREATEST].to_numpy()
             frames.append(frame)
-        return (
-            pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["time_s", "operation", *columns])
-        )
+        return pd.concat(frames, ignore_index=True)
 
     def latencies(self, operation: str | None = None, clock: str = SERVICE) -> pd.DataFrame:
         """`time_s`, `percentile` (p50, p95, p99), `latency_ms` of one operation, or of all together, by one clock.

@@ -112,9 +112,7 @@ def ranges(frame: pd.DataFrame, series_column: str, value_column: str, unit: str
     for name, group in list(frame.groupby(series_column))[:6]:
         values = group[value_column].dropna()
         if len(values):
-            ends = [
-                group[name] for name in (value_column, value_column + LEAST, value_column + GREATEST) if name in group
-            ]
+            ends = [group[value_column + end] for end in ("", LEAST, GREATEST) if value_column + end in group]
             low, median, high = min(end.min() for end in ends), values.median(), max(end.max() for end in ends)
             said.append(f"{name}: {low:,.4g} to {high:,.4g} {unit}".rstrip() + f", median {median:,.4g}.")
     return " ".join(said)

@@ -36,15 +36,12 @@ def offered(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]:
     caption += " Missed ones were due on a worker that was not there." if "missed" in names else ""
     caption += " Dropped ones waited too long for a free session." if "dropped" in names else ""
     caption += f" None was {' or '.join(without)}." if without else ""
+    caption += f" {each_point(load, 'rate')}"
     data = found[found["series"].isin(names)]
     lines = Lines(lines_of(data, "series", "per_s"), names, "operations a second", ",.1f")
     title = f"Offered and achieved load{''.join(f', {name}' for name in names[2:])}: operations a second"
     shows = f"operations a second. {ranges(data, 'series', 'per_s', 'a second')}"
-    figures = [
-        line_figure(
-            "offered", title, f"{caption} {each_point(load, 'rate')}", shows, lines, frame, group="load", small=False
-        )
-    ]
+    figures = [line_figure("offered", title, caption, shows, lines, frame, group="load", small=False)]
     waiting = clocks.queued(judged.run, judged.timeline)
     if waiting["value"].sum() > 0:
         lines = Lines(waiting.round({"time_s": 4}), ["queued"], "operations", ",.0f", height=drawing.SMALL_HEIGHT)

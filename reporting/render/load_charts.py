@@ -48,11 +48,11 @@ def over_time(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]
 
 def each_point(load: LoadSeries, band: str = "p99") -> str:
     """How much time a point of a line is, as a sentence; and what its `band` shows where it is several intervals."""
-    point = f"Each point is {text.duration(series.typical_bin_s(load.bins))}"
-    if not load.intervals.are_combined:
-        return f"{point}."
-    length = text.duration(load.intervals.typical_s)
-    return f"{point}; the band is from the least to the greatest {band} of its intervals of {length}."
+    point = f"Each point is {text.duration(series.typical_bin_s(load.bins))}."
+    if load.intervals.are_combined:
+        length = text.duration(load.intervals.typical_s)
+        point += f" The band is from the least to the greatest {band} of its intervals of {length}."
+    return point
 
 
 def _latency_figures(judged: JudgedRun, load: LoadSeries, frame: Frame, point: str) -> list[Figure]:
