@@ -4,6 +4,8 @@ The folder follows the results contract; its columns are those of `locust_extra.
 `host_metrics.columns`.
 """
 
+import contextlib
+import ctypes
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -84,6 +86,11 @@ def load(path: Path) -> RunFolder:
     manifest = manifests.parse(raw, problems)
     stats = load_files.read_stats(folder / STATS, problems)
     distributions = combining.combined(load_files.read_distributions(folder / DISTRIBUTIONS, problems))
+    _release()
+    metrics = member_metrics.read(folder / METRICS, problems)
+    _release()
+    host_metrics = read_host_metrics(folder / HOST_METRICS, problems, may_be_missing=manifest.samples_no_machine)
+    _release()
     return RunFolder(
         path=folder,
         manifest=manifest,
@@ -91,14 +98,20 @@ def load(path: Path) -> RunFolder:
         distributions=distributions.lines,
         together=distributions.together,
         intervals=distributions.figures,
-        metrics=member_metrics.read(folder / METRICS, problems),
-        host_metrics=read_host_metrics(folder / HOST_METRICS, problems, may_be_missing=manifest.samples_no_machine),
+        metrics=metrics,
+        host_metrics=host_metrics,
         slow_operations=slow_operations.read(folder / SLOW_OPERATIONS, problems),
         events=read_table(
             folder / EVENTS, _EVENTS, problems, missing="what happened when, lost workers included, is not known"
         ),
         problems=tuple(problems.all()),
     )
+
+
+def _release() -> None:
+    """Return free memory to the kernel: a large file is read in parts whose memory glibc keeps, between what is used."""
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def read_host_metrics(path: Path, problems: ProblemLog, *, may_be_missing: bool = False) -> pd.DataFrame:

@@ -84,6 +84,7 @@ def _apart(marks: Sequence[tuple[float, str]], end_s: float, unit_s: float) -> l
 class Lines:
     """What to draw as lines: `data` has the columns `time_s`, `series` and `value`.
 
+    A point that stands for several values may have `least` and `greatest` of them too: they make a band.
     `names` gives the order, colour and dash of the series. `limit` is a horizontal line.
     """
 
@@ -111,6 +112,7 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
     layers: list[alt.Chart] = [*shading(frame)]
     if lines.limit is not None:
         layers.append(_limit(lines.limit, lines))
+    layers += _band(data, lines, frame, looks)
     layers.append(line)
     if data.groupby("series")["value"].count().max() <= 2:  # one or two points make no visible line
         layers.append(line.mark_point(filled=True, size=40))
@@ -119,6 +121,24 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
         time = alt.Tooltip("time:Q", title=f"time ({frame.unit})", format=",.4~g")
         layers.append(_hover(data, lines.names, frame.axis(), ["time"], time, lines.number_format))
     return alt.LayerChart(layer=layers, height=lines.height)
+
+
+def _band(data: pd.DataFrame, lines: Lines, frame: Frame, looks: theme.Look) -> list[alt.Chart]:
+    """The area of each series from its least to its greatest; nothing for points that stand for one value."""
+    if "least" not in data:
+        return []
+    found = data.dropna(subset=["least", "greatest"]).drop(columns="value")
+    if lines.log:  # 0 has no place there
+        low, _ = lines.y_domain or log_domain(lines.data["value"])
+        found = found.assign(least=found["least"].clip(lower=low), greatest=found["greatest"].clip(lower=low))
+    names = list(looks.names)
+    colours = alt.Color("series:N").scale(domain=names, range=list(lines.colours) or looks.colours).legend(None)
+    area: alt.Chart = (
+        alt.Chart(found)
+        .mark_area(opacity=0.22, interpolate="linear", clip=True)
+        .encode(x=frame.axis(), y=_y(lines, "least"), y2="greatest:Q", color=colours)
+    )
+    return [area]
 
 
 def percentile_curve(data: pd.DataFrame, names: Sequence[str], y_title: str, *, interactive: bool) -> alt.LayerChart:
@@ -173,14 +193,14 @@ def round_log_domain(values: pd.Series) -> tuple[float, float]:
     return max(tick for tick in ticks if tick < low), min(tick for tick in ticks if tick > high)
 
 
-def _y(lines: Lines) -> alt.Y:
-    y = alt.Y("value:Q").title(lines.y_title)
+def _y(lines: Lines, column: str = "value") -> alt.Y:
+    y = alt.Y(f"{column}:Q").title(lines.y_title)
     if lines.log:
         low, high = lines.y_domain or log_domain(lines.data["value"])
         ticks = log_ticks(low, high)
         axis = alt.Axis(values=ticks, tickCount=len(ticks), format=",.6~g")  # or Vega thins them out
         return y.scale(type="log", domain=[low, high], nice=False).axis(axis)
-    highest = lines.data["value"].max()
+    highest = lines.data["greatest" if "greatest" in lines.data else "value"].max()
     top = max(lines.y_max or 0.0, 0.0 if highest != highest else float(highest))
     if top <= 5 and lines.number_format == ",.0f":  # counts: no ticks between whole numbers
         most = max(1, math.ceil(top))

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from reporting.analyse import series
+from reporting.analyse.spread import GREATEST
 from reporting.render import drawing
 from reporting.render.chart import Figure, few_lines, line_figure, lines_of, ranges
 from reporting.render.drawing import Frame, Lines
+from reporting.render.machine_charts import BAND
 from reporting.text import natural
 from reporting.verdict.judged_run import JudgedRun
 from reporting.verdict.thresholds import CPU_SHORT_PERCENT
@@ -80,6 +82,8 @@ def of_workers(judged: JudgedRun, frame: Frame) -> list[Figure]:
         data, names = few_lines(lines_of(found, "worker", column), MAX_WORKER_LINES, "busiest worker")
         lines = Lines(data, names, "percent of one core", ",.0f", height=drawing.SMALL_HEIGHT, limit=rule, y_max=100)
         shows = f"{title.lower()}. {ranges(found, 'worker', column, 'percent')}"
+        if column + GREATEST in found:
+            caption += " Each point is a mean of several intervals; the band is from their least to their greatest."
         figures.append(line_figure(slug_, title, caption, shows, lines, frame, group="workers"))
     return figures
 
@@ -96,6 +100,7 @@ def of_members(judged: JudgedRun, frame: Frame) -> list[Figure]:
             lines_of(found, "member", "value"), names, metric.y_title, metric.number_format, height=drawing.SMALL_HEIGHT
         )
         title = f"{metric.title} of each member"
+        caption = f"{metric.caption} {BAND}" if f"value{GREATEST}" in found else metric.caption
         shows = f"{title.lower()}. {ranges(found, 'member', 'value', '')}"
-        figures.append(line_figure(metric.slug, title, metric.caption, shows, lines, frame, group="members"))
+        figures.append(line_figure(metric.slug, title, caption, shows, lines, frame, group="members"))
     return figures
