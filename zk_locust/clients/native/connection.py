@@ -250,6 +250,11 @@ class Connection:
         self.abort(ProtocolError, reason)
         return ProtocolError(reason)
 
+    @property
+    def last_xid(self) -> int:
+        """The number of the request whose reply is being handled; 0 where `last_arrival_ns` is."""
+        return (self._head - 2) % _MAX_XID + 1 if self.last_arrival_ns else 0
+
     # ---- In any greenlet.
 
     def abort(self, kind: type[ClientError], reason: str) -> None:
