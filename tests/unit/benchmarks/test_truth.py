@@ -21,6 +21,7 @@ from benchmarks.truth.table import (
     latency,
     markdown,
     measured,
+    named,
     not_valid,
     printed,
     summary,
@@ -101,6 +102,11 @@ def test_a_wrong_figure_is_accepted_only_where_the_report_warns_of_it() -> None:
         assert not_valid("t", "f", verdict).outcome is Outcome.WRONG
     assert latency("t", "f", 5000, None, INCONCLUSIVE, or_flagged=True).outcome is Outcome.WRONG
     assert not_valid("t", "f", INCONCLUSIVE).outcome is Outcome.HOLDS
+
+
+def test_a_note_on_a_figure_is_named() -> None:
+    assert named("t", "rate", "worker-away", frozenset({"worker-away", "cpu-wait"}), "valid").outcome is Outcome.HOLDS
+    assert named("t", "rate", "worker-away", frozenset({"cpu-wait"}), "valid").outcome is Outcome.WRONG
 
 
 ROWS = [
@@ -215,6 +221,7 @@ def test_each_figure_has_its_own_verdict(run_folder: Path) -> None:
     assert said.verdict_on("p50") == "inconclusive: client-delay"
     assert said.verdict_on("p99") == "valid"
     assert said.verdict_on("rate") == "valid"
+    assert said.rules["rate"] == {"member-unreachable", "worker-cpu"}
     assert said.rate == 812.5
     assert said.verdict_on("p99.9") == said.verdict
 
