@@ -1,4 +1,4 @@
-"""The columns of `locust-stats.csv`, the fields of `locust-distrib.jsonl` and the columns of `events.csv`.
+"""The columns of `locust-stats.csv`, `slow-operations.csv` and `events.csv`, and the fields of `locust-distrib.jsonl`.
 
 `locust-stats.csv` has, for every interval, one row for each operation over all workers (`worker` is `all`), one
 row for all operations over all workers (`name` is `Aggregated`, `type` is empty), and one row for all operations
@@ -8,6 +8,10 @@ difference of counts divided by a difference of `elapsed_s`.
 `locust-distrib.jsonl` has one JSON object a line: the latency distribution of one operation over all workers within
 one interval. The distribution of a stage is the sum of its lines. Two lines may carry the same interval, when a
 worker's figures arrived late: they add up too.
+
+`slow-operations.csv` has one row for each of the slowest operations of each worker in each interval, over all names
+together, failed and censored ones too. Their times are on the master's clock, so that they can be compared with other
+workers' and with `elapsed_s`.
 """
 
 from typing import Final
@@ -77,6 +81,26 @@ DISTRIBUTION_FIELDS: Final[tuple[str, ...]] = (
     "censored",  # waiting times so far of the operations that were censored in this interval: an object as of a clock
     *CLOCKS,  # absent where not measured; an object with count, sum_us, min_us, max_us, overflows and histogram
     "histogram",  # object: lowest value of the bucket in microseconds (as a string) to count, 3 significant digits
+)
+
+OK: Final = "ok"
+FAILED: Final = "failed"
+
+SLOW_COLUMNS: Final[tuple[str, ...]] = (
+    "stage",
+    "interval",  # the one in which the operation ended, as above
+    "worker",
+    "type",
+    "name",
+    "due_s",  # seconds since the load started, as elapsed_s, and so the next three; empty in a closed loop
+    "sent_s",
+    "arrived_s",  # when the reply reached the worker's machine; empty where the client does not know it
+    "handled_s",  # when the worker had handled the reply, or stopped waiting
+    "latency_us",  # from due (closed loop: from sent) to arrived, or to handled where that is not known
+    "outcome",  # ok, failed, or censored: it had waited so long, and was still under way
+    "session",  # session id, as in the members' logs (0x10001a2b3c40000); empty where the client does not know it
+    "member",  # host:port that the session was connected to as the operation ended; empty where it is not known
+    "xid",  # number of the request within its connection; empty except with the client native
 )
 
 EVENT_COLUMNS: Final[tuple[str, ...]] = (

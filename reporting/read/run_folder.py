@@ -13,7 +13,7 @@ import pandas as pd
 from host_metrics.columns import HOST_COLUMNS
 from locust_extra.columns import EVENT_COLUMNS
 from reporting.errors import InputError
-from reporting.read import load_files, member_metrics
+from reporting.read import load_files, member_metrics, slow_operations
 from reporting.read import manifest as manifests
 from reporting.read.csv_tables import read_table
 from reporting.read.distributions import DistributionLine
@@ -21,7 +21,7 @@ from reporting.read.manifest import Manifest
 from reporting.read.parsing import read_json_object
 from reporting.read.problems import Problem, ProblemLog
 from reporting.read.table_format import TableFormat, kinds
-from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, STATS
+from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, SLOW_OPERATIONS, STATS
 
 _HOST_METRICS: Final = TableFormat(
     kinds(HOST_COLUMNS, text=("host", "machine", "kernel", "process")), filled=("host", "machine"), optional=("kernel",)
@@ -33,8 +33,9 @@ _EVENTS: Final = TableFormat(kinds(EVENT_COLUMNS, text=("source", "event", "subj
 class RunFolder:
     """Everything that reporting reads of a run.
 
-    `stats`, `metrics`, `host_metrics` and `events` have the columns of `STATS_COLUMNS`, `member_metrics.COLUMNS`,
-    `HOST_COLUMNS` and `EVENT_COLUMNS`; their timestamps are seconds since the epoch.
+    `stats`, `metrics`, `host_metrics`, `slow_operations` and `events` have the columns of `STATS_COLUMNS`,
+    `member_metrics.COLUMNS`, `HOST_COLUMNS`, `SLOW_COLUMNS` and `EVENT_COLUMNS`; their timestamps are seconds since the
+    epoch.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class RunFolder:
     distributions: tuple[DistributionLine, ...]
     metrics: pd.DataFrame
     host_metrics: pd.DataFrame
+    slow_operations: pd.DataFrame
     events: pd.DataFrame
     problems: tuple[Problem, ...]
 
@@ -79,6 +81,7 @@ def load(path: Path) -> RunFolder:
         distributions=tuple(load_files.read_distributions(folder / DISTRIBUTIONS, problems)),
         metrics=member_metrics.read(folder / METRICS, problems),
         host_metrics=read_host_metrics(folder / HOST_METRICS, problems, may_be_missing=manifest.samples_no_machine),
+        slow_operations=slow_operations.read(folder / SLOW_OPERATIONS, problems),
         events=read_table(
             folder / EVENTS, _EVENTS, problems, missing="what happened when, lost workers included, is not known"
         ),

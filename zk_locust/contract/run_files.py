@@ -12,6 +12,7 @@ STATS: Final = "locust-stats.csv"
 DISTRIBUTIONS: Final = "locust-distrib.jsonl"
 HISTOGRAMS: Final = "latency.hlog"
 METRICS: Final = "zk-metrics.csv"
+SLOW_OPERATIONS: Final = "slow-operations.csv"
 EVENTS: Final = "events.csv"
 HOST_METRICS: Final = "host-metrics.csv"
 FIGURES: Final = (STATS, DISTRIBUTIONS, HISTOGRAMS, METRICS, EVENTS)
