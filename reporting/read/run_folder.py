@@ -26,7 +26,10 @@ from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MA
 _HOST_METRICS: Final = TableFormat(
     kinds(HOST_COLUMNS, text=("host", "machine", "kernel", "process")), filled=("host", "machine"), optional=("kernel",)
 )
-_EVENTS: Final = TableFormat(kinds(EVENT_COLUMNS, text=("source", "event", "subject", "detail")))
+_EVENTS: Final = TableFormat(
+    kinds((*EVENT_COLUMNS, "duration_s", "clock"), text=("source", "event", "subject", "detail", "clock")),
+    optional=("duration_s", "clock"),
+)
 
 
 @dataclass(frozen=True, slots=True)
