@@ -33,8 +33,8 @@ AFTERMATH_S: Final = 5.0
 SIGNIFICANCE: Final = 0.05
 LEAST_SHARE: Final = 0.02
 LEAST_RATIO: Final = 2.0
-MOVES: Final = 1999
-_SAMPLE: Final = 200  # operations that are moved; more of them change the figures little
+MOVES: Final = 999
+_SAMPLE: Final = 100  # operations that are moved; more of them change the figures little
 
 
 @dataclass(frozen=True, slots=True)
