@@ -47,9 +47,9 @@ class Threshold:
 
 
 OF_MACHINES: Final = (
-    Threshold("cpu-full", "CPU full", "cpu_share", 95.0),
-    Threshold("disk-busy", "disk busy", "disk_busy_percent", 90.0),
-    Threshold("steal", "CPU stolen by the hypervisor", "steal_share", 5.0),
+    Threshold("cpu-full", "full CPU", "cpu_share", 95.0),
+    Threshold("disk-busy", "busy disk", "disk_busy_percent", 90.0),
+    Threshold("steal", "stolen CPU", "steal_share", 5.0),
     Threshold("retransmits", "TCP retransmits", "tcp_retransmits_per_s", 10.0),
 )
 OF_MEMBERS: Final = Threshold("member-cpu-wait", "CPU wait", "cpu_wait_percent", 50.0)
@@ -58,7 +58,7 @@ OF_WORKERS: Final = (
     Threshold("worker-gc", "Python's garbage collector", "gc_share", 10.0),
 )
 THRESHOLDS: Final = (*OF_MACHINES, OF_MEMBERS, *OF_WORKERS)
-CAUSE_WORDS: Final = WORDS | {threshold.kind: threshold.words for threshold in THRESHOLDS}
+_WORDS: Final = WORDS | {WORKER_LATE: "delay"} | {threshold.kind: threshold.words for threshold in THRESHOLDS}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,9 +78,13 @@ class Cause:
 
     @property
     def words(self) -> str:
-        """What people call it, such as `GC pause of zk2`."""
-        word = CAUSE_WORDS[self.kind]
-        return f"{word} of {self.who}" if self.who else word
+        """What people call one window of it, such as `GC pause of zk2`."""
+        return _WORDS[self.kind] + (f" of {self.who}" if self.who else "")
+
+    @property
+    def plural(self) -> str:
+        """What people call all of its windows."""
+        return _WORDS[self.kind] + ("" if self.sampled else "s") + (f" of {self.who}" if self.who else "")
 
     def concerned(self, operations: pd.DataFrame) -> NDArray[np.bool_]:
         """Return which operations (`SlowOperations.rows`) it concerns.

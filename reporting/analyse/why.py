@@ -1,12 +1,13 @@
 """Why operations were slow: what happened, which operations took longest, and which causes they share."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 
 from reporting.analyse import cause_windows, causes, slow_operations, worst_moments
 from reporting.analyse.causes import Causes
-from reporting.analyse.happenings import happenings
+from reporting.analyse.happenings import TOLD_BY_MEMBERS, happenings
 from reporting.analyse.headline import Headline
 from reporting.analyse.slow_operations import SlowOperations
 from reporting.analyse.timeline import Span, Timeline
@@ -18,12 +19,16 @@ from zk_locust.contract.stage_names import MEASURED
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What is known of the reasons. `events` are `happenings`; `moments` has the worst first."""
+    """What is known of the reasons. `events` are `happenings`; `moments` has the worst first.
+
+    `unknown` says in sentences what the run's files do not tell.
+    """
 
     slow: SlowOperations
     events: pd.DataFrame
     causes: Causes
     moments: tuple[Moment, ...]
+    unknown: tuple[str, ...]
 
 
 def build(run: RunFolder, timeline: Timeline, headline: Headline, workers: Workers, samples: pd.DataFrame) -> Why:
@@ -32,4 +37,21 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline, workers: Worke
     events = happenings(run, timeline, workers.losses)
     windows = cause_windows.build(run, timeline, samples, events)
     measured = timeline.span(MEASURED) or Span(MEASURED, 0.0, 0.0)
-    return Why(slow, events, causes.build(slow, windows, measured), worst_moments.build(slow, windows))
+    return Why(
+        slow,
+        events,
+        causes.build(slow, windows, measured),
+        worst_moments.build(slow, windows),
+        tuple(_unknown(run, events, samples)),
+    )
+
+
+def _unknown(run: RunFolder, events: pd.DataFrame, samples: pd.DataFrame) -> Iterator[str]:
+    members = run.manifest.groups.get("zookeeper", [])
+    logs = any(any((run.path / "logs" / member).glob("*")) for member in members)
+    if not logs and not events["kind"].isin(TOLD_BY_MEMBERS).any():
+        yield "Without logs of the members, their GC pauses, slow fsyncs and elections are not known."
+    if not len(samples):
+        yield "Without samples of the machines, their CPU, disks and network are not known."
+    if not run.stats["lateness_p50_us"].notna().any():
+        yield "The workers' own delay was not measured."

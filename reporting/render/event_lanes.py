@@ -24,6 +24,7 @@ _LEAST_WIDTH: Final = 2
 MAX_MARKS: Final = 120  # of one kind; more are combined
 _BINS: Final = 240
 _MAX_DETAIL: Final = 60
+_FAINTEST: Final = 0.35
 SLOW: Final = "slow operations"
 _SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
@@ -33,8 +34,8 @@ class Lane:
     """One row: what it shows, and its marks.
 
     `marks` has `s` and `e` (start and end), `w` (who), `l` (how long, in words), `n` (number of events that one mark
-    stands for) and `d` (detail). Times are seconds since the load started. `spans` are drawn as bars, moments as
-    symbols.
+    stands for), `d` (detail) and `o` (opacity: the longest spans of a row are the darkest). Times are seconds since the
+    load started. `spans` are drawn as bars, moments as symbols.
     """
 
     words: str
@@ -58,7 +59,7 @@ def lanes(events: pd.DataFrame, moments: Iterable[Moment], end_s: float) -> tupl
             for one in moments
         ],
         columns=["s", "e", "w", "l", "n", "d"],
-    )
+    ).assign(o=1.0)
     if len(slow):
         found.append(Lane(SLOW, True, theme.FAULT, "square", slow))
     kinds = list(WORDS)
@@ -91,9 +92,10 @@ def layers(found: Sequence[Lane], x: alt.X, x2: str, unit_s: float, unit: str, *
             base = base.transform_calculate(k=repr(lane.words))
         if lane.spans:
             bars = base.mark_rect(color=lane.colour, stroke=lane.colour, strokeWidth=_LEAST_WIDTH, strokeJoin="round")
-            drawn.append(bars.encode(x=x, x2=x2, y=alt.value(bottom - _BAR), y2=alt.value(bottom), **tooltip))
+            places = {"x": x, "x2": x2, "y": alt.value(bottom - _BAR), "y2": alt.value(bottom)}
+            drawn.append(bars.encode(**places, **tooltip, opacity=alt.Opacity("o:Q").scale(None)))
         else:
-            points = base.mark_point(shape=lane.shape, color=lane.colour, filled=True, size=45, opacity=0.9)
+            points = base.mark_point(shape=lane.shape, color=lane.colour, filled=True, size=45, opacity=1)
             drawn.append(points.encode(x=x, y=alt.value(bottom - _BAR / 2), **tooltip))
     return drawn
 
@@ -112,29 +114,34 @@ def _tooltip(lane: Lane, unit: str) -> list[alt.Tooltip]:
 
 
 def _single(rows: pd.DataFrame) -> pd.DataFrame:
+    return _marks(rows.assign(n=1))
+
+
+def _combined(rows: pd.DataFrame, end_s: float) -> pd.DataFrame:
+    """Return one mark for all events that begin in one bin of time: the longest of them, who had any, and how many."""
+    frame = rows.assign(length_s=rows["end_s"] - rows["start_s"])
+    frame["bin"] = np.floor(frame["start_s"] * _BINS / max(end_s, 1e-9))
+    bins = frame.groupby("bin")
+    longest = frame.loc[bins["length_s"].idxmax()].set_index("bin")
+    who = bins["subject"].agg(lambda found: text.some(sorted(found.unique(), key=text.natural), 4))
+    return _marks(longest.assign(subject=who, n=bins.size()))
+
+
+def _marks(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the marks of events, each with `n`, for how many it stands."""
+    length_s = rows["end_s"] - rows["start_s"]
+    most_s = float(length_s.max())
     return pd.DataFrame(
         {
             "s": rows["start_s"],
             "e": rows["end_s"],
             "w": rows["subject"],
-            "l": [took(seconds) for seconds in rows["end_s"] - rows["start_s"]],
-            "n": 1,
+            "l": [took(seconds) for seconds in length_s],
+            "n": rows["n"],
             "d": rows["detail"].str.slice(0, _MAX_DETAIL),
+            "o": (_FAINTEST + (1 - _FAINTEST) * length_s / most_s).round(2) if most_s > 0 else 1.0,
         }
     )
-
-
-def _combined(rows: pd.DataFrame, end_s: float) -> pd.DataFrame:
-    """Return one mark for all events that begin in one bin of time: their number, and the longest of them."""
-    length_s = rows["end_s"] - rows["start_s"]
-    frame = rows.assign(length_s=length_s, bin=np.floor(rows["start_s"] * _BINS / max(end_s, 1e-9)))
-    made = []
-    for _, found in frame.groupby("bin"):
-        longest = found.loc[found["length_s"].idxmax()]
-        who = text.some(sorted(found["subject"].unique(), key=text.natural), 4)
-        detail = str(longest["detail"])[:_MAX_DETAIL]
-        made.append((found["start_s"].min(), found["end_s"].max(), who, took(longest["length_s"]), len(found), detail))
-    return pd.DataFrame(made, columns=["s", "e", "w", "l", "n", "d"])
 
 
 def took(seconds: float) -> str:

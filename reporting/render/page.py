@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from reporting import text
 from reporting.analyse import clocks
-from reporting.render import cache, clock_tables, figure_verdicts, machine_tables, report_tables
+from reporting.render import cache, cause_tables, clock_tables, figure_verdicts, machine_tables, report_tables
 from reporting.render.chart import Figure
 from reporting.render.figure_verdicts import Badge
 from reporting.render.report_tables import Table
@@ -53,6 +53,9 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         figure_reasons=figure_verdicts.explained(judged),
         headline=report_tables.headline(judged),
         results=_present(clock_tables.outcomes(judged), report_tables.errors(judged)),
+        why_sentence=cause_tables.sentence(judged.why),
+        unknown=judged.why.unknown,
+        why_tables=_present(cause_tables.causes(judged.why), cause_tables.moments(judged.why)),
         groups=[group for group in groups if any(group[1:])],
         beside=[
             _present(report_tables.scenario(judged), report_tables.versions(judged)),
