@@ -48,17 +48,17 @@ def causes(why: Why) -> Table | None:
     found = why.causes.coverages
     if not found:
         return None
-    rows = [(one.cause.words, _judgement(one), *_figures(one)) for one in found[:MOST_CAUSES]]
+    rows = [(one.cause.words, *_figures(one), _judgement(one)) for one in found[:MOST_CAUSES]]
     unexplained = max(0.0, 1 - why.causes.explained)
-    rows.append(("unexplained", "", text.percent(unexplained), *[text.NOTHING] * 4))
+    rows.append(("unexplained", text.percent(unexplained), *[text.NOTHING] * 5))
     note = (
         "An operation may be under way during several causes. By chance: the mean over many moves of its windows "
         "in time; p: how often they meet the slow operations as well as where they are. Only what stands out explains."
     )
     if len(found) > MOST_CAUSES:
         note += f" {len(found) - MOST_CAUSES} more causes are in report.json."
-    head = ("Cause", "Judgement", "Covers", "By chance", "Ratio", "p", "Time with it")
-    return Table("Causes of the operations above p99.9", head, tuple(rows), 2, has_total=True, note=note)
+    head = ("Cause", "Covers", "By chance", "Ratio", "p", "Time with it", "Judgement")
+    return Table("Causes of the operations above p99.9", head, tuple(rows), 1, has_total=True, note=note)
 
 
 def _judgement(found: Coverage) -> str:

@@ -66,8 +66,9 @@ def lanes(events: pd.DataFrame, moments: Iterable[Moment], end_s: float) -> tupl
     for kind, rows in sorted(events.groupby("kind"), key=lambda pair: kinds.index(str(pair[0]))):
         place = kinds.index(str(kind))
         colour = theme.PALETTE[place % len(theme.PALETTE)]
+        shape = _SHAPES[(place + place // len(theme.PALETTE)) % len(_SHAPES)]  # no pair of both twice
         marks = _combined(rows, end_s) if len(rows) > MAX_MARKS else _single(rows)
-        found.append(Lane(WORDS[str(kind)], kind in SPANS, colour, _SHAPES[place % len(_SHAPES)], marks))
+        found.append(Lane(WORDS[str(kind)], kind in SPANS, colour, shape, marks))
     return tuple(found)
 
 
