@@ -14,7 +14,8 @@ from typing import Any, Final
 from zk_locust.contract.durable_files import sync_folder
 from zk_locust.contract.run_files import EVENTS, HOST_METRICS
 
-EVENT_COLUMNS: Final = ("timestamp", "source", "event", "subject", "detail")
+EVENT_COLUMNS: Final = ("timestamp", "source", "event", "subject", "detail", "duration_s", "clock")
+_OLDER_COLUMNS: Final = 5
 TEXT_LIMIT: Final = 100_000
 """Longest text that is kept: Python's and other readers of CSV refuse fields above 128 KiB."""
 _CONTROLLER: Final = "controller"
@@ -28,15 +29,16 @@ def merge_events(folder: Path, phases: Iterable[Mapping[str, Any]]) -> None:
     if file.exists():
         with file.open(newline="", encoding="utf-8", errors="replace") as source:
             # Leaves out rows that a crash has cut short, and the phases that an earlier try has written.
-            rows = [row for row in _rows(_lines(source)) if len(row) == len(EVENT_COLUMNS) and not _is_phase(row)]
+            rows = [_filled(row) for row in _rows(_lines(source))]
+            rows = [row for row in rows if len(row) == len(EVENT_COLUMNS) and not _is_phase(row)]
     for phase in phases:
         for moment in ("start", "end"):
-            rows.append([str(phase[moment]), _CONTROLLER, f"phase-{moment}", str(phase["name"]), ""])
+            rows.append([str(phase[moment]), _CONTROLLER, f"phase-{moment}", str(phase["name"]), "", "", ""])
     with _new_file(folder) as new:
         with new.open("w", newline="", encoding="utf-8") as target:
             writer = csv.writer(target)
             writer.writerow(EVENT_COLUMNS)
-            writer.writerows(sorted([_cut(field) for field in row] for row in rows if tuple(row) != EVENT_COLUMNS))
+            writer.writerows(sorted([_cut(field) for field in row] for row in rows if row[0] != EVENT_COLUMNS[0]))
             target.flush()
             os.fsync(target.fileno())
         new.replace(file)
@@ -51,6 +53,11 @@ def _new_file(folder: Path) -> Iterator[Path]:
         yield new
     finally:
         new.unlink(missing_ok=True)
+
+
+def _filled(row: list[str]) -> list[str]:
+    """Return a row of an older file with the columns that it lacks."""
+    return [*row, *[""] * (len(EVENT_COLUMNS) - _OLDER_COLUMNS)] if len(row) == _OLDER_COLUMNS else row
 
 
 def _is_phase(row: list[str]) -> bool:

@@ -109,4 +109,6 @@ EVENT_COLUMNS: Final[tuple[str, ...]] = (
     "event",  # phase-start, phase-end, stage-start, worker-ready, worker-lost, step-start, step-end, run-start, …
     "subject",  # the phase, stage, worker … that it happened to
     "detail",  # free text for people
+    "duration_s",  # seconds; timestamp is then the begin of the span. Empty for a moment
+    "clock",  # the inventory host by whose wall clock the timestamp is; empty: the master's
 )

@@ -6,10 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
-from locust_extra.columns import SLOW_COLUMNS
+from locust_extra.columns import EVENT_COLUMNS, SLOW_COLUMNS
 from tests.unit.reporting.synthetic import START, Synthetic
-
-SPAN_COLUMNS = ("duration_s", "clock")
 
 
 @dataclass
@@ -67,14 +65,8 @@ class SlowRun:
             writer = csv.DictWriter(file, SLOW_COLUMNS)
             writer.writeheader()
             writer.writerows(self.operations)
-        path = folder / "events.csv"
-        with path.open(newline="") as file:
-            before = list(csv.DictReader(file))
-        with path.open("w", newline="") as file:
-            columns = dict.fromkeys((*before[0], *SPAN_COLUMNS))
-            table = csv.DictWriter(file, list(columns), restval="")
-            table.writeheader()
-            table.writerows([*before, *self.events])
+        with (folder / "events.csv").open("a", newline="") as file:
+            csv.DictWriter(file, EVENT_COLUMNS).writerows(self.events)
         return folder
 
 

@@ -92,7 +92,7 @@ def test_events_are_placed_by_the_clock_of_their_host(tmp_path: Path) -> None:
 
 
 def test_an_older_file_of_events_is_read_and_a_silent_loss_is_an_event(tmp_path: Path) -> None:
-    judged = load_run(Synthetic(worker_lost_at_s=25).write(tmp_path / "older"))
+    judged = load_run(Synthetic(worker_lost_at_s=25, older=True).write(tmp_path / "older"))
     assert judged.why.events["kind"].tolist() == [LOST_EVENT]
     path = tmp_path / "older" / "events.csv"
     path.write_text("\n".join(line for line in path.read_text().splitlines() if LOST_EVENT not in line))
