@@ -25,9 +25,19 @@ WORKLOAD = {"operations": {"get": 1}, "nodes": 1000, "values": len(VALUE)}
 
 
 def measure(
-    client: str, hosts: str, users: int, seconds: int, folder: Path | None, locustfile: Path = LOCUSTFILE
+    client: str,
+    hosts: str,
+    users: int,
+    seconds: int,
+    folder: Path | None,
+    locustfile: Path = LOCUSTFILE,
+    *,
+    slowest: bool = True,
 ) -> float:
-    """Return CPU seconds per 10,000 gets. The files of the statistics go to the folder, if there is one."""
+    """Return CPU seconds per 10,000 gets. The files of the statistics go to the folder, if there is one.
+
+    Without `slowest`, the slowest operations are not kept.
+    """
     command = [
         *ON_FIRST_CORE, *LOCUST, "-f", str(locustfile), "--headless", "--only-summary",
         "--hosts", hosts, "--client", client, "--workload", json.dumps(WORKLOAD), "--users", str(users),
@@ -38,6 +48,7 @@ def measure(
             "--stats-collect", "1s", "--stats-csv", str(folder / "stats.csv"),
             "--stats-distrib", str(folder / "distrib.jsonl"), "--stats-hlog", str(folder / "latency.hlog"),
             "--stats-progress", str(folder / "progress.json"),
+            *(("--stats-slowest", str(folder / "slow-operations.csv")) if slowest else ()),
         ]  # fmt: skip
     done = subprocess.run(
         command, cwd=PROJECT, capture_output=True, text=True, timeout=120, env=clean_environment(), check=False

@@ -95,6 +95,7 @@ def _environment(load: Load) -> dict[str, str]:
         "LOCUST_EXTRA_STATS_CSV": run_files.STATS,
         "LOCUST_EXTRA_STATS_DISTRIB": run_files.DISTRIBUTIONS,
         "LOCUST_EXTRA_STATS_HLOG": run_files.HISTOGRAMS,
+        "LOCUST_EXTRA_STATS_SLOWEST": run_files.SLOW_OPERATIONS,
         "LOCUST_EXTRA_STATS_EVENTS": run_files.EVENTS,
         "LOCUST_EXTRA_STATS_PROGRESS": run_files.PROGRESS,
         "ZK_LOCUST_ZK_METRICS_CSV": run_files.METRICS,

@@ -11,6 +11,7 @@ from benchmarks.truth.scripted_server import GET
 from benchmarks.truth.setting import DELAY_US, Setting, Trial
 from benchmarks.truth.table import Row, at_most, exact, measured
 from lab.zookeeper_server import missing
+from zk_locust.contract.run_files import SLOW_OPERATIONS
 
 _USERS: Final = 32
 _COST_S: Final = 6
@@ -48,13 +49,17 @@ def operation_cost(setting: Setting) -> Iterator[Row]:
 def mastered(setting: Setting) -> Iterator[Row]:
     """64 workers report every 500 ms. One works, and speaks to the master for all of them."""
     with setting.server("master", delay_us=DELAY_US) as server:
-        load = Load(_WORKERS * 4, setting.seconds, wait_ms=5, options={"stats-collect": f"{_INTERVAL_MS}ms"})
+        slowest = setting.folder / SLOW_OPERATIONS
+        options: dict[str, object] = {"stats-collect": f"{_INTERVAL_MS}ms", "stats-slowest": slowest}
+        load = Load(_WORKERS * 4, setting.seconds, wait_ms=5, options=options)
         said, cost = run_replicated(server.hosts, setting.folder / "master", load, workers=_WORKERS)
     received = server.counts["received"].get(str(GET), 0)
     trial = f"{_WORKERS} workers at {_INTERVAL_MS} ms"
     yield exact(trial, "requests that the server counted, for each worker", received * _WORKERS, said.accounted)
     yield at_most(trial, "the master's CPU, of one core", _MASTER_CPU_PERCENT, cost.cpu_percent, "%")
     yield at_most(trial, "the master's resident memory", _MASTER_MIB, cost.resident_mib, "MiB")
+    written_mb = slowest.stat().st_size / 1e6
+    yield measured(trial, f"slowest operations of {setting.seconds:g} s, written", written_mb, "MB")
 
 
 COST_TRIALS: Final[dict[str, Trial]] = {"cost": operation_cost, "master": mastered}

@@ -83,9 +83,6 @@ DISTRIBUTION_FIELDS: Final[tuple[str, ...]] = (
     "histogram",  # object: lowest value of the bucket in microseconds (as a string) to count, 3 significant digits
 )
 
-OK: Final = "ok"
-FAILED: Final = "failed"
-
 SLOW_COLUMNS: Final[tuple[str, ...]] = (
     "stage",
     "interval",  # the one in which the operation ended, as above
@@ -99,7 +96,7 @@ SLOW_COLUMNS: Final[tuple[str, ...]] = (
     "latency_us",  # from due (closed loop: from sent) to arrived, or to handled where that is not known
     "outcome",  # ok, failed, or censored: it had waited so long, and was still under way
     "session",  # session id, as in the members' logs (0x10001a2b3c40000); empty where the client does not know it
-    "member",  # host:port that the session was connected to as the operation ended; empty where it is not known
+    "member",  # host:port of the member that the session was connected to, or was last; empty where it is not known
     "xid",  # number of the request within its connection; empty except with the client native
 )
 

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from heapq import nlargest
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.load.recording import NEVER_NS, Key, Recording
+from zk_locust.load.slowest import SlowOperation
 
 _SCHEDSTAT: Final = Path("/proc/self/schedstat")
 
@@ -48,6 +50,7 @@ class Recorder:
         self, interval_s: float, recording: Recording, *, cpu: CpuClock | None = None, own_delay: OwnDelay | None = None
     ) -> None:
         self.interval_ends_ns = 0
+        self.slowest = 0  # how many of the slowest operations of an interval are reported; may change between two tests
         self.recording: Final = recording
         self.interval_ns = round(interval_s * 1e9)  # may change between two tests
         self._clock_ns: Callable[[], int] = recording.clock_ns
@@ -60,9 +63,12 @@ class Recorder:
         self._interval = 0
         self._current: dict[Key, LatencyHistogram] = {}
         self._waiting: list[tuple[str, int, dict[Key, LatencyHistogram]]] = []
+        self._slow: list[SlowOperation] = []
+        self._slow_waiting: list[tuple[str, int, list[SlowOperation]]] = []
         self._reported_ns = self._clock_ns()
         self._reported_cpu = self._cpu.read_ns()
         recording.add_taker(self)
+        recording.slowest.add_taker(self)
 
     def begin_stage(self, stage: str, planned_s: float | None, elapsed_s: float = 0.0, *, run: int = 1) -> None:
         """Record under `stage` from now on; it began `elapsed_s` ago. `run` is the number of the test in this process.
@@ -73,6 +79,7 @@ class Recorder:
         if self._stage is not None and (run, stage) != (self._run, self._stage):
             self.recording.censor_running()
         self.recording.harvest()
+        self.recording.slowest.end_interval()
         self._close_interval()
         if run != self._run:
             if self._run:
@@ -86,17 +93,21 @@ class Recorder:
         self.recording.look_for_end()
 
     def report(self, users: int) -> dict[str, Any]:
-        """Return what was recorded since the last report, as plain values, and forget it. `users` run now."""
+        """Return what was recorded since the last report, as plain values, and forget it. `users` run now.
+
+        `slow` has no plain values yet (see `locust_extra.slow_reports`).
+        """
         now = self._clock_ns()
         self.recording.turn(now)
         stage, interval = self._stage, self._interval
         self.recording.harvest()
+        self.recording.slowest.give()
         self._close_interval()
         records = [
             [stage_name, number, [[*key, histogram.to_message()] for key, histogram in histograms.items()]]
             for stage_name, number, histograms in self._waiting
         ]
-        self._waiting = []
+        slow, self._waiting, self._slow_waiting = self._slow_waiting, [], []
         used, waited = self._cpu.read_ns()
         used_before, waited_before = self._reported_cpu
         report = {
@@ -104,6 +115,7 @@ class Recorder:
             "stage": stage,
             "interval": interval,
             "records": records,
+            "slow": slow,
             "users": users,
             "settled": self.recording.sent[0] - len(self.recording.running),
             "wall_ns": now - self._reported_ns,
@@ -117,6 +129,7 @@ class Recorder:
     def turn_to(self, now_ns: int) -> None:
         """Begin the interval that contains this moment."""
         self.recording.harvest()
+        self.recording.slowest.end_interval()
         self._close_interval()
         interval = (now_ns - self._stage_started_ns) // self.interval_ns
         if self._last_interval is not None and interval >= self._last_interval:
@@ -130,6 +143,10 @@ class Recorder:
         """Take figures of the running interval."""
         self._current.setdefault(key, LatencyHistogram()).add(taken)
 
+    def take_slowest(self, operations: list[SlowOperation]) -> None:
+        """Take some of the slowest operations of the running interval."""
+        self._slow = nlargest(self.slowest, self._slow + operations)
+
     def close(self) -> None:
         """Stop measuring the process itself."""
         if self._own_delay is not None:
@@ -139,3 +156,7 @@ class Recorder:
         if self._current and self._stage is not None:
             self._waiting.append((self._stage, self._interval, self._current))
             self._current = {}
+        if self._slow:
+            if self._stage is not None:
+                self._slow_waiting.append((self._stage, self._interval, self._slow))
+            self._slow = []

@@ -8,8 +8,8 @@ A locustfile says
     from locust_extra.stats import register_extra_stats
     register_extra_stats()
 
-and the parameters `--stats-collect`, `--stats-csv`, `--stats-distrib`, `--stats-hlog`, `--stats-events` and
-`--stats-progress` set what is recorded and where.
+and the parameters `--stats-collect`, `--stats-csv`, `--stats-distrib`, `--stats-hlog`, `--stats-slowest`,
+`--stats-events` and `--stats-progress` set what is recorded and where.
 """
 
 import logging
@@ -28,20 +28,26 @@ from locust_extra.own_delay import measured_own_delay
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
 from locust_extra.series import Interval, Series
+from locust_extra.slow_file import SlowOperationsFile
+from locust_extra.slow_reports import SlowReports, message_of
 from zk_locust.contract.events import OPERATIONS_UNREPORTED, WORKER_LATE
 from zk_locust.contract.stage_names import COOL_DOWN
 from zk_locust.load.locust_internals import add_once, report_every, worker_name
 from zk_locust.load.recording import recording_of
 from zk_locust.load.report_dir import INTERVAL_MS
 from zk_locust.load.settings_check import check_output_files, with_refusal
+from zk_locust.load.slowest import most_of
 from zk_locust.load.stages import happened, load_ended, member_seen, plan_of, stage_changed
 from zk_locust.load.tally import Tally, take_sent
 
 _REPORT_FIELD: Final = "locust_extra"
 _NAME_FIELD: Final = "locust_extra_worker"
 _LOCAL: Final = "local"
-# Goes to the workers with the options of a test, so that they know its number before they record anything.
+# These go to the workers with the options of a test, so that they know them before they record anything: its number,
+# and how many of the slowest operations of an interval to keep.
 _RUN_OPTION: Final = "locust_extra_run"
+_SLOWEST_OPTION: Final = "locust_extra_slowest"
+_SLOW_FIELD: Final = "slow"
 # How long a load that has ended waits for room on a full disk. The supervisor gives the master 12 s at the least.
 _ROOM_S: Final = 8.0
 
@@ -102,6 +108,7 @@ class WorkerStats:
         self._runner = runner
         self._recorder: Recorder | None = None
         self._recorded: dict[str, int] = {}
+        self._slow = SlowReports(runner)
         self._tally = Tally(runner.client_id)
         self._tally.count(recording_of(environment.events))
         stage_changed.add_listener(self._on_stage_changed)
@@ -120,12 +127,15 @@ class WorkerStats:
         if self._recorder is not None and interval_s > 0:
             self._recorder.interval_ns = round(interval_s * 1e9)
             run = int(getattr(environment.parsed_options, _RUN_OPTION, 1))
+            self._recorder.slowest = int(getattr(environment.parsed_options, _SLOWEST_OPTION, 0))
+            self._slow.begin(run, wanted=self._recorder.slowest > 0)
             self._recorder.begin_stage(stage, planned_s, elapsed_s, run=run)
 
     def _on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
         data[_NAME_FIELD] = worker_name(self._runner)
         if self._recorder is not None:
             report = data[_REPORT_FIELD] = self._recorder.report(int(self._runner.user_count))
+            report[_SLOW_FIELD] = self._slow.message(report[_SLOW_FIELD])
             for stage, _, records in report["records"]:
                 requests = sum(message["requests"] for _, _, message in records)
                 self._recorded[stage] = self._recorded.get(stage, 0) + requests
@@ -135,6 +145,7 @@ class WorkerStats:
         # For comparison with what has reached the master.
         for stage, requests in self._recorded.items():
             logger.info("Recorded here in the stage %s: %d successful operations", stage, requests)
+        self._slow.close()
         if self._recorder is not None:
             self._recorder.close()
 
@@ -155,7 +166,8 @@ class LoadStats:
         self._series: Series | None = None
         self._shown = (-1, -1)  # the last interval that the plan has seen
         self._recorder: Recorder | None = None
-        self._files: list[StatsFile | DistributionFile | HistogramLogFile] = []
+        self._files: list[StatsFile | DistributionFile | HistogramLogFile | SlowOperationsFile] = []
+        self._slow_file: SlowOperationsFile | None = None
         self._worker_names: dict[str, str] = {}
         self._lost: set[str] = set()
         self._settled: dict[str, int] = {}
@@ -200,9 +212,10 @@ class LoadStats:
         """Begin the first test of this process, or another one."""
         self._give_out(final=True)  # figures of the test before that came late
         self._lost_records += sum(file.close() for file in self._files)
-        self._files = []
+        self._files, self._slow_file = [], None
         self._run += 1
         setattr(self._environment.parsed_options, _RUN_OPTION, self._run)
+        setattr(self._environment.parsed_options, _SLOWEST_OPTION, 0)
         self._series = None
         if interval_s > 0:
             self._open(interval_s)
@@ -219,12 +232,19 @@ class LoadStats:
         ):
             if path := self._option(option):
                 self._files.append(kind(path_of_run(path, self._run), self._wall, self._note))
+        slowest = 0
+        if path := self._option("stats_slowest"):
+            slowest, path = most_of(interval_s), path_of_run(path, self._run)
+            self._slow_file = SlowOperationsFile(path, self._began_s, interval_s, self._time_left_s, self._note)
+            self._files.append(self._slow_file)
+            setattr(self._environment.parsed_options, _SLOWEST_OPTION, slowest)
         if self._recorder is None and not isinstance(self._runner, MasterRunner):
             self._recorder = Recorder(
                 interval_s, recording_of(self._environment.events), own_delay=measured_own_delay()
             )
         if self._recorder is not None:
             self._recorder.interval_ns = round(interval_s * 1e9)
+            self._recorder.slowest = slowest
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         name = data.get(_NAME_FIELD)
@@ -241,6 +261,8 @@ class LoadStats:
         elif self._running or report["records"]:  # an idle worker adds nothing to a test that is over
             self._series.add_report(self._worker_names.get(client_id, client_id), report)
             self._note_late(self._worker_names.get(client_id, client_id), report)
+            if self._slow_file is not None:
+                self._slow_file.take(self._worker_names.get(client_id, client_id), report.get(_SLOW_FIELD))
             if client_id in self._lost:
                 self._series.lose(self._worker_names.get(client_id, client_id))
 
@@ -296,6 +318,8 @@ class LoadStats:
             report = self._recorder.report(int(self._runner.user_count))
             self._series.add_report(_LOCAL, report)
             self._note_late(_LOCAL, report)
+            if self._slow_file is not None:
+                self._slow_file.take(_LOCAL, message_of(report[_SLOW_FIELD], 0))
         for interval in self._series.take_all() if final else self._series.take_complete():
             self._add_offered(interval)
             self._progress.take(interval)
@@ -329,12 +353,15 @@ class LoadStats:
             gevent.sleep(0.1)
 
     def _write_progress(self, path: str) -> None:
-        plan = plan_of(self._environment)
         self._progress.users = int(self._runner.user_count)
         self._progress.workers = len(self._worker_names) - len(self._lost)
         self._progress.absent = self._absent.lines(len(self._worker_names), len(self._lost))
-        self._progress.time_left_s = plan.time_left_s() if plan else None
+        self._progress.time_left_s = self._time_left_s()
         self._progress.write(path)
+
+    def _time_left_s(self) -> float | None:
+        plan = plan_of(self._environment)
+        return plan.time_left_s() if plan else None
 
     def _on_load_ended(self, environment: Any, **_: Any) -> None:
         if environment is not self._environment or not self._running:

@@ -13,6 +13,8 @@ from kazoo.client import KazooClient
 
 from lab.locust_processes import LocustMasterAndWorkers
 from lab.zookeeper_server import ZooKeeperServers
+from reporting.read import slow_operations
+from reporting.read.problems import ProblemLog
 from tests.needs import require_zookeeper
 
 pytestmark = pytest.mark.integration
@@ -34,7 +36,7 @@ def run(servers: ZooKeeperServers, tmp_path_factory: pytest.TempPathFactory) -> 
         *("--warm-up", "1500ms", "--run-time", "4s", "--stop-timeout", "10", "--stats-collect", "500"),
         *("--stats-csv", str(folder / "stats.csv"), "--stats-distrib", str(folder / "distrib.jsonl")),
         *("--stats-hlog", str(folder / "latency.hlog"), "--stats-events", str(folder / "events.csv")),
-        *("--min-wait", "1", "--max-wait", "3"),
+        *("--stats-slowest", str(folder / "slow.csv"), "--min-wait", "1", "--max-wait", "3"),
     ]
     with LocustMasterAndWorkers(folder, "locust_set_and_get.py", 2, *arguments) as locust:
         code = locust.master.wait(60)
@@ -121,6 +123,34 @@ def test_the_hdr_log_holds_the_same_distribution(run: Path) -> None:
     reader.close()
     assert found.get_total_count() == sum(expected.values())
     assert all(found.get_count_at_value(bucket) == count for bucket, count in expected.items())
+
+
+def test_the_slowest_operation_of_each_interval_is_there_with_its_times_session_and_member(
+    run: Path, servers: ZooKeeperServers
+) -> None:
+    problems = ProblemLog()
+    slow = slow_operations.read(run / "slow.csv", problems)
+    assert problems.all() == []
+    slowest: dict[tuple[str, int], int] = {}
+    for line in distributions(run):
+        if line["max_us"] is not None:
+            place = line["stage"], line["interval"]
+            slowest[place] = max(slowest.get(place, 0), line["max_us"])
+    succeeded = slow[slow["outcome"] == "ok"]
+    found = succeeded.groupby(["stage", "interval"])["latency_us"].max()
+    assert {(stage, int(number)): int(most) for (stage, number), most in found.items()} == slowest
+    kept = slow.groupby(["stage", "interval", "worker"]).size()
+    assert kept.max() == kept["measured", 3, "worker-1"] == kept["measured", 3, "worker-2"] == 20
+    assert (slow["sent_s"] <= slow["handled_s"]).all()
+    assert slow["due_s"].isna().all(), "a closed loop"
+    measured = slow[(slow["stage"] == "measured") & (slow["interval"] == 3)]
+    began_s = slow[slow["stage"] == "measured"]["handled_s"].min()
+    assert measured["handled_s"].between(began_s + 1.4, began_s + 2.1).all(), "ended in the interval, on one clock"
+    # The first byte of a session's id is the server id of the member that has made it.
+    of_members = {member.address: member.server_id for member in servers.members}
+    assert [int(session, 16) >> 56 for session in slow["session"]] == [of_members[at] for at in slow["member"]]
+    assert len(set(slow["session"])) > 10
+    assert not (slow.groupby("session")["worker"].nunique() > 1).any()
 
 
 def test_every_worker_reports_its_cpu(run: Path) -> None:

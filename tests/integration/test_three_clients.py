@@ -13,14 +13,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from kazoo.protocol.states import WatchedEvent
 
-from lab.zookeeper_server import ZooKeeperServers
+from lab.zookeeper_server import ZooKeeperServers, four_letters
 from tests.integration.clients import require_library
 from tests.needs import require_zookeeper
 from zk_locust.clients.interface import ClientSettings, ZooKeeperClient
 from zk_locust.clients.kazoo.client import KazooZooKeeperClient
 from zk_locust.clients.libzookeeper import LibZooKeeperClient
 from zk_locust.clients.native import NativeClient
-from zk_locust.contract.errors import ServerError
+from zk_locust.contract.errors import NoNodeError, ServerError
 
 pytestmark = pytest.mark.integration
 
@@ -45,25 +45,29 @@ operations = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ZooKeeperClient]]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServers]:
     require_zookeeper()
     require_library()
     with ZooKeeperServers(3, tmp_path_factory.mktemp("ensemble")) as servers:
-        # A machine that stands still for seconds is no difference between clients. Nor is an ensemble that leaves a
-        # write waiting until other requests come, as 3.8.0 sometimes does: here these are the pings, one in 7 s.
-        common = ClientSettings(servers.hosts, session_timeout_s=20.0, operation_timeout_s=60.0)
-        # kazoo's gevent handler needs a patched process.
-        clients: list[ZooKeeperClient] = [
-            KazooZooKeeperClient(common, handler="threading"),
-            NativeClient(common),
-            LibZooKeeperClient(common),
-        ]
-        for client in clients:
-            client.start()
-        yield clients
-        for client in clients:
-            client.stop()
-            client.close()
+        yield servers
+
+
+def clients_of(common: ClientSettings) -> list[Any]:
+    # kazoo's gevent handler needs a patched process.
+    return [KazooZooKeeperClient(common, handler="threading"), NativeClient(common), LibZooKeeperClient(common)]
+
+
+@pytest.fixture(scope="module")
+def clients(servers: ZooKeeperServers) -> Iterator[list[ZooKeeperClient]]:
+    # A machine that stands still for seconds is no difference between clients. Nor is an ensemble that leaves a
+    # write waiting until other requests come, as 3.8.0 sometimes does: here these are the pings, one in 7 s.
+    clients = clients_of(ClientSettings(servers.hosts, session_timeout_s=20.0, operation_timeout_s=60.0))
+    for client in clients:
+        client.start()
+    yield clients
+    for client in clients:
+        client.stop()
+        client.close()
 
 
 class Driver:
@@ -132,6 +136,31 @@ def comparable(stat: Any) -> tuple[object, ...]:
 
 
 counter = iter(range(1_000_000))
+
+
+def test_each_knows_its_session_and_the_member_as_the_connect_string_names_it(servers: ZooKeeperServers) -> None:
+    member = servers.members[1]
+    common = ClientSettings(f"localhost:{member.client_port}")
+    for client in clients_of(common):
+        assert client.last_connection[0] == 0
+        client.start()
+        client.exists("/")
+        xid = client.last_xid
+        session, address = client.last_connection
+        assert str(address) == common.hosts
+        (line,) = (
+            line for line in four_letters(member.client_port, "cons").splitlines() if f"sid={session:#x}," in line
+        )
+        if isinstance(client, NativeClient):
+            assert f"lcxid={xid:#x}," in line
+            with pytest.raises(NoNodeError) as refused:
+                client.get("/nowhere")
+            assert refused.value.xid == xid + 1
+        else:
+            assert xid == 0
+        client.stop()
+        assert client.last_connection == (session, address), "what has failed has been there"
+        client.close()
 
 
 # Not made smaller: each missing event costs its full time limit.

@@ -17,7 +17,12 @@ Watch = Callable[[WatchedEvent], None]
 
 
 class ZooKeeperClient(Protocol):
-    """One session. Greenlets may share it only if the client says so."""
+    """One session. Greenlets may share it only if the client says so.
+
+    A client may have two more attributes, which tell where slow operations were sent: `last_connection`, a pair of the
+    session's id and the member's host:port, of the newest connection that the session had; and `last_xid`, the number
+    of the request whose reply the calling greenlet has just got (0 if it is not known, as for `last_arrival_ns`).
+    """
 
     @property
     def connected(self) -> bool:

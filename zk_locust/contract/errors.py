@@ -48,7 +48,9 @@ class ConfigurationError(ZKLocustError):
 
 
 class ClientError(ZKLocustError, kazoo.KazooException):  # type: ignore[misc]
-    """An operation did not succeed."""
+    """An operation did not succeed. `xid` is the request's number within its connection; 0 where it is not known."""
+
+    xid: int = 0
 
 
 class ConnectError(ClientError):

@@ -216,6 +216,11 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         writes=True,
     ),
     Parameter(
+        "--stats-slowest", "LOCUST_EXTRA_STATS_SLOWEST", values.text, None,
+        "file for the slowest operations of each worker in each interval (slow-operations.csv)", STATISTICS, "FILE",
+        writes=True,
+    ),
+    Parameter(
         "--stats-events", "LOCUST_EXTRA_STATS_EVENTS", values.text, None,
         "file for what happened when: stages, workers (events.csv)", STATISTICS, "FILE", writes=True,
     ),

@@ -15,7 +15,7 @@ METRICS: Final = "zk-metrics.csv"
 SLOW_OPERATIONS: Final = "slow-operations.csv"
 EVENTS: Final = "events.csv"
 HOST_METRICS: Final = "host-metrics.csv"
-FIGURES: Final = (STATS, DISTRIBUTIONS, HISTOGRAMS, METRICS, EVENTS)
+FIGURES: Final = (STATS, DISTRIBUTIONS, HISTOGRAMS, METRICS, SLOW_OPERATIONS, EVENTS)
 """What the master's host brings, beside its logs."""
 
 # The run folder: `results/<run_id>/`, while the run is open `results/.unfinished/<run_id>/`.

@@ -10,6 +10,7 @@ from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.contract.errors import NodeExistsError
 from zk_locust.contract.options import Options
 from zk_locust.load.older_locustfiles import OlderSettings, with_older_settings
+from zk_locust.load.slowest import NOWHERE, Origin
 from zk_locust.load.timer import LocustTimer, TimerSettings
 
 DEFAULT_NODE: Final = "/n"  # read by all clients, written by none
@@ -38,6 +39,7 @@ class LocustClient:
             options.ignore_connection_down,
             context,
             reply_arrived=self.last_arrival_ns,
+            origin=self.origin,
         )
         self._pseudo_root = pseudo_root or ""
         self._pseudo_root_known = not self._pseudo_root
@@ -83,6 +85,14 @@ class LocustClient:
         Nanoseconds of `time.perf_counter_ns`. Of the clients only `native` knows it.
         """
         return getattr(self._zk, "last_arrival_ns", 0)  # a locustfile's own kind of client may lack it
+
+    def origin(self) -> Origin:
+        """Return session id and member that the calling greenlet's last operation was sent to, and its xid.
+
+        What is not known is 0 or empty. Of the clients only `native` knows the xid.
+        """
+        client = self._zk
+        return getattr(client, "last_connection", NOWHERE[0]), getattr(client, "last_xid", 0)
 
     def has_sasl_auth(self) -> bool:
         """Whether the client authenticates by SASL."""

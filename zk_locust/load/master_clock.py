@@ -1,7 +1,8 @@
 """The master's monotonic clock, as a worker sees it.
 
 A worker measures by how much its clock differs in several quick exchanges over Locust's messages. The one with the
-shortest round trip counts: the error is at most half of it. Clocks that drift apart later are not corrected.
+shortest round trip counts: the error is at most half of it. Clocks drift apart, so who needs the difference throughout
+a load has it measured again (`refresh`).
 """
 
 import logging
@@ -15,7 +16,7 @@ _MESSAGE: Final = "zk_locust_clock"
 _EXCHANGES: Final = 15
 _BETWEEN_S: Final = 0.02
 _ANSWER_S: Final = 1.0
-_NONE_NS: Final = 1 << 62
+_ATTRIBUTE: Final = "zk_locust_master_clock"
 
 logger = logging.getLogger(__name__)
 
@@ -35,37 +36,64 @@ class MasterClock:
 
     def __init__(self, runner: Any) -> None:
         self._runner = runner
-        self._round_trip_ns = _NONE_NS
-        self._ahead_ns = 0
+        self.ahead_ns: int | None = None
+        """How far the master's clock is ahead of this worker's; None until it has answered once."""
+        self._best: tuple[int, int] | None = None  # round trip and difference of the comparison that runs
+        self._comparing = False
         self._answered = Event()
         self._measured = Event()
         runner.register_message(_MESSAGE, self._on_answer)
 
     def measure(self) -> None:
-        """Compare the clocks. Returns after about half a second."""
+        """Compare the clocks, and have `here_ns` wait for it. Returns after about half a second."""
         self._measured.clear()
-        self._round_trip_ns = _NONE_NS
-        for _ in range(_EXCHANGES):
-            self._answered.clear()
-            self._runner.send_message(_MESSAGE, {"sent_ns": time.perf_counter_ns()})
-            self._answered.wait(_ANSWER_S)
-            gevent.sleep(_BETWEEN_S)
+        self._compare()
         self._measured.set()
-        if self._round_trip_ns < _NONE_NS:
+        if self._best is not None:
+            round_trip_ns, ahead_ns = self._best
             logger.info(
                 "The master's clock is %.3f ms ahead of this worker's, by an exchange of %.3f ms",
-                self._ahead_ns / 1e6, self._round_trip_ns / 1e6,
+                ahead_ns / 1e6, round_trip_ns / 1e6,
             )  # fmt: skip
+
+    def refresh(self) -> None:
+        """Compare the clocks again, unless that is under way. The last difference holds meanwhile."""
+        if not self._comparing:
+            self._compare()
+
+    def _compare(self) -> None:
+        self._best, self._comparing = None, True
+        try:
+            for _ in range(_EXCHANGES):
+                self._answered.clear()
+                self._runner.send_message(_MESSAGE, {"sent_ns": time.perf_counter_ns()})
+                self._answered.wait(_ANSWER_S)
+                gevent.sleep(_BETWEEN_S)
+        finally:
+            self._comparing = False
+        if self._best is not None:
+            self.ahead_ns = self._best[1]
 
     def here_ns(self, master_ns: int) -> int:
         """Return a time of the master's as one of this worker's; wait for the comparison first."""
         self._measured.wait(_EXCHANGES * (_ANSWER_S + _BETWEEN_S))
-        return master_ns - self._ahead_ns
+        return master_ns - (self.ahead_ns or 0)
 
     def _on_answer(self, msg: Any, **_: Any) -> None:
         now_ns, sent_ns = time.perf_counter_ns(), int(msg.data["sent_ns"])
         round_trip_ns = now_ns - sent_ns
-        if round_trip_ns < self._round_trip_ns:
-            self._round_trip_ns = round_trip_ns
-            self._ahead_ns = int(msg.data["master_ns"]) - (sent_ns + now_ns) // 2
+        if self._best is None or round_trip_ns < self._best[0]:
+            self._best = round_trip_ns, int(msg.data["master_ns"]) - (sent_ns + now_ns) // 2
+            if self.ahead_ns is None:  # better than nothing until the comparison has ended
+                self.ahead_ns = self._best[1]
         self._answered.set()
+
+
+def master_clock_of(runner: Any) -> MasterClock:
+    """Return the clock of the master of this worker's runner."""
+    try:
+        return runner.zk_locust_master_clock  # type: ignore[no-any-return]
+    except AttributeError:
+        made = MasterClock(runner)
+        setattr(runner, _ATTRIBUTE, made)  # it lives as long as the runner does
+        return made

@@ -15,7 +15,7 @@ from zk_locust.contract.arrival import FASTEST_S, START_AHEAD_S, Arrival, carrie
 from zk_locust.contract.options import Options
 from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
 from zk_locust.load.arrivals import Arrivals, arrivals_of, expect_open_loop, open_loop
-from zk_locust.load.master_clock import MasterClock, tell_time
+from zk_locust.load.master_clock import master_clock_of, tell_time
 from zk_locust.load.offered import Offered, OfferedCounts
 from zk_locust.load.schedule import Schedule, Turns
 from zk_locust.load.shares import START_MESSAGE, Shares
@@ -145,7 +145,7 @@ class WorkerOpenLoop:
         expect_open_loop(environment)
         self._stage = stage
         self._change_stage = change_stage
-        self._clock = MasterClock(runner)
+        self._clock = master_clock_of(runner)
         self._prepared = False
         self._start_ns: int | None = None
         self._walking: Any = None

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, RESPONSE, SLIP
 from zk_locust.contract.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
+from zk_locust.contract.outcomes import FAILED, OK
 from zk_locust.contract.ranks import UNIT_BITS, UNIT_BUCKETS
 from zk_locust.load.locust_internals import (
     FilledStats,
@@ -20,6 +21,7 @@ from zk_locust.load.locust_internals import (
     fire_to,
     listeners_of,
 )
+from zk_locust.load.slowest import Slowest
 
 Key = tuple[str, str]
 """Request type and name."""
@@ -114,8 +116,11 @@ class Operation:
         self.ended_ns = 0
         self.rare = LatencyHistogram()  # failures, suppressed failures, censored operations
 
-    def succeed(self, due_ns: int, sent_ns: int, arrived_ns: int, handled_ns: int) -> None:
-        """Count a success. `due_ns` is 0 in a closed loop, `arrived_ns` where it is not known."""
+    def succeed(self, due_ns: int, sent_ns: int, arrived_ns: int, handled_ns: int) -> int:
+        """Count a success. `due_ns` is 0 in a closed loop, `arrived_ns` where it is not known.
+
+        Returns its latency, microseconds: the response time, and in a closed loop the service time.
+        """
         self.ended_ns = handled_ns
         if arrived_ns:
             delay = self._client_delay
@@ -124,14 +129,17 @@ class Operation:
             delay.record((handled_ns - arrived_ns + 500) // 1000)
         else:
             arrived_ns = handled_ns
-        self._service.record((arrived_ns - sent_ns + 500) // 1000)
+        latency_us = (arrived_ns - sent_ns + 500) // 1000
+        self._service.record(latency_us)
         if due_ns:
             response, slip = self._response, self._slip
             if response is None or slip is None:
                 response, slip = self._response, self._slip = FlatHistogram(), FlatHistogram()
-            response.record((arrived_ns - due_ns + 500) // 1000)
+            latency_us = (arrived_ns - due_ns + 500) // 1000
+            response.record(latency_us)
             if sent_ns > due_ns:  # what follows from another operation is due when it is sent: it cannot slip
                 slip.record((sent_ns - due_ns + 500) // 1000)
+        return latency_us
 
     def censor(self, waited_ns: int) -> None:
         """Count an operation that has waited so long and is not waited for."""
@@ -186,6 +194,7 @@ class Recording:
         self.sent: MutableSequence[int] | memoryview[int] = [0]
         """One number: how many operations timers have begun."""
         self.interval_ends_ns = NEVER_NS
+        self.slowest: Final = Slowest()
         self.listeners = listeners
         self.own_listeners: list[Any] = []
         self._operations: dict[Key, Operation] = {}
@@ -233,6 +242,9 @@ class Recording:
             histogram.record_failure(_text(exception))
         elif response_time is not None:
             histogram.record(max(0, round(response_time * 1000)))
+        if response_time is not None:
+            times_ns = 0, now - max(0, round(response_time * 1e6)), 0, now
+            self.slowest.keep(request_type, name, times_ns, OK if exception is None else FAILED)
 
     def add_taker(self, taker: Taker) -> None:
         """Cut the figures into intervals for this one, from now on."""

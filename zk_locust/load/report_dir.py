@@ -11,7 +11,16 @@ from typing import Any, Final
 
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameters import PARAMETERS, WEB
-from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, FIGURES, HISTOGRAMS, MANIFEST, METRICS, STATS
+from zk_locust.contract.run_files import (
+    DISTRIBUTIONS,
+    EVENTS,
+    FIGURES,
+    HISTOGRAMS,
+    MANIFEST,
+    METRICS,
+    SLOW_OPERATIONS,
+    STATS,
+)
 from zk_locust.contract.warm_up import parse_warm_up
 from zk_locust.load.stages import plan_of
 
@@ -19,6 +28,7 @@ FILES: Final[dict[str, str]] = {
     "stats_csv": STATS,
     "stats_distrib": DISTRIBUTIONS,
     "stats_hlog": HISTOGRAMS,
+    "stats_slowest": SLOW_OPERATIONS,
     "stats_events": EVENTS,
     "zk_metrics_csv": METRICS,
 }

@@ -42,7 +42,9 @@ from zk_locust.workload.reading import workload_text
 
 _STATISTICS: Final = "locust_extra.stats"
 _METRICS: Final = "zk_metrics.registration"
-_FILES_OF_STATISTICS: Final = ("stats_csv", "stats_distrib", "stats_hlog", "stats_events", "stats_progress")
+_FILES_OF_STATISTICS: Final = (
+    "stats_csv", "stats_distrib", "stats_hlog", "stats_slowest", "stats_events", "stats_progress",
+)  # fmt: skip
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from zk_locust.workload.reading import workload_text
 
 _EXIT_CODE: Final = 2  # as for a flag that the command line does not know
 _WORKERS_COME_S: Final = 0.5
-_SERIES: Final = ("stats-csv", "stats-distrib", "stats-hlog")
+_SERIES: Final = ("stats-csv", "stats-distrib", "stats-hlog", "stats-slowest")
 _ROOM_BYTES: Final = 128  # beside pseudo root, key and value: the load's own node, a sequence number, an ACL
 
 logger = logging.getLogger(__name__)

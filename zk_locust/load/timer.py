@@ -14,8 +14,11 @@ from kazoo.exceptions import SessionExpiredError as KazooSessionExpiredError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.retry import RetryFailedError
 
+from zk_locust.contract.clock_names import CENSORED
 from zk_locust.contract.errors import ClientError
+from zk_locust.contract.outcomes import FAILED, OK
 from zk_locust.load.recording import Recording, recording_of
+from zk_locust.load.slowest import Origin
 
 REQUEST_TYPE = "zookeeper"
 # What says something about the ensemble. kazoo's own come from whatever a locustfile asks of kazoo itself: recipes,
@@ -54,6 +57,8 @@ class TimerSettings:
     arrivals: Arrivals | None = None  # open loop only
     reply_arrived: Callable[[], int] | None = None
     """Returns when the last reply of the user's session reached this machine; 0 where that is not known."""
+    origin: Callable[[], Origin] | None = None
+    """Returns where the user's session has just sent an operation, and its xid."""
 
 
 _latest = TimerSettings()
@@ -168,6 +173,7 @@ class LocustTimer:
                 now_ns, recording = time.perf_counter_ns(), self._where()
                 if self._counts():
                     recording.operation(self.request_type, self.name, now_ns).rare.suppressed += 1
+                    self._keep_if_slow(recording, FAILED, now_ns, getattr(error, "xid", 0))
             else:
                 self._fail(error)
         return settings.exception_behavior != "propagate"
@@ -205,7 +211,9 @@ class LocustTimer:
             due_ns = self._due_ns
             if not due_ns and settings.arrivals is not None:
                 due_ns = sent_ns
-            operation.succeed(due_ns, sent_ns, arrived_ns, handled_ns)
+            if operation.succeed(due_ns, sent_ns, arrived_ns, handled_ns) > recording.slowest.above_us:
+                times_ns = due_ns, sent_ns, arrived_ns, handled_ns
+                recording.slowest.keep(self.request_type, self.name, times_ns, OK, settings.origin)
             operation.content += response_length
         if recording.listeners != recording.own_listeners:
             self._tell_others(recording, response_length, None, arrived_ns or handled_ns)
@@ -223,16 +231,28 @@ class LocustTimer:
     def censor(self, now_ns: int) -> None:
         """Count the operation as one that has waited until now, and nothing of it when it ends."""
         waited_ns = now_ns - (self._due_ns or self._sent_ns)
-        self._where().operation(self.request_type, self.name, now_ns).censor(waited_ns)
+        recording = self._where()
+        recording.operation(self.request_type, self.name, now_ns).censor(waited_ns)
         self._censored = True
+        self._keep_if_slow(recording, CENSORED, now_ns, 0)
 
     def _fail(self, error: BaseException) -> None:
         recording = self._where()
         if self._counts():
             recording.fail(self.request_type, self.name, error)
+            self._keep_if_slow(recording, FAILED, recording.clock_ns(), getattr(error, "xid", 0))
         self._fired = True
         if recording.listeners != recording.own_listeners:
             self._tell_others(recording, 0, error, time.perf_counter_ns())
+
+    def _keep_if_slow(self, recording: Recording, outcome: str, now_ns: int, xid: int) -> None:
+        """Keep what ends without a reply, if it is among the slowest. A reply to something else may be the last one."""
+        settings, due_ns = self._settings, self._due_ns
+        if not due_ns and settings.arrivals is not None:
+            due_ns = self._sent_ns
+        find, times_ns = settings.origin, (due_ns, self._sent_ns, 0, now_ns)
+        origin = None if find is None else lambda: (find()[0], xid)
+        recording.slowest.keep(self.request_type, self.name, times_ns, outcome, origin)
 
     def _where(self) -> Recording:
         return self._recording or recording_of(self._settings.events or _latest.events or locust.events)

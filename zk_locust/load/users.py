@@ -76,7 +76,7 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
             self.client.timer_settings = replace(self.client.timer_settings, arrivals=arrivals)
             self.wait_time = _no_wait  # type: ignore[method-assign]
         self.timer_settings = self.client.timer_settings
-        adopt(replace(self.timer_settings, context=None, reply_arrived=None))
+        adopt(replace(self.timer_settings, context=None, reply_arrived=None, origin=None))
         if autostart:
             self.client.connect_at_first_use(self.connect)
             if type(self).on_start is not ZKLocust.on_start:

@@ -40,7 +40,7 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> None:
 def environment(tmp_path: Path) -> Iterator[Environment]:
     options = SimpleNamespace(
         stats_collect=1000.0, stats_csv=str(tmp_path / "locust-stats.csv"), stats_distrib=str(tmp_path / "d.jsonl"),
-        stats_events=str(tmp_path / "events.csv"),
+        stats_events=str(tmp_path / "events.csv"), stats_slowest=str(tmp_path / "slow.csv"),
     )  # fmt: skip
     made = Environment(events=Events(), parsed_options=options)
     runner = made.create_local_runner()
@@ -66,6 +66,11 @@ def test_its_figures_go_to_files_of_their_own_and_counts_start_anew(environment:
         assert (rows[-1]["stage"], rows[-1]["interval"], rows[-1]["requests"]) == ("measured", "0", requests)
         assert float(rows[-1]["elapsed_s"]) < 60
     assert {path.name for path in tmp_path.glob("d*")} == {"d.jsonl", "d-2.jsonl"}
+    for name, kept in (("slow.csv", 3), ("slow-2.csv", 5)):
+        with (tmp_path / name).open(newline="", encoding="utf-8") as file:
+            slow = list(csv.DictReader(file))
+        assert [(row["stage"], row["interval"], row["worker"]) for row in slow] == [("measured", "0", "local")] * kept
+        assert all(0 <= float(row["sent_s"]) <= float(row["handled_s"]) < 60 for row in slow)
     with (tmp_path / "events.csv").open(newline="", encoding="utf-8") as file:
         events = [(row["event"], row["subject"]) for row in csv.DictReader(file)]
     assert events == [

@@ -3,7 +3,7 @@
 import pytest
 
 from zk_locust.clients.libzookeeper import arguments
-from zk_locust.contract.connect_string import parse_connect_string
+from zk_locust.contract.connect_string import Address, parse_connect_string
 from zk_locust.contract.errors import BadArgumentsError, ConnectError
 
 
@@ -33,11 +33,13 @@ def test_a_value_beyond_the_librarys_buffer_is_refused(monkeypatch: pytest.Monke
     ],
 )
 def test_the_library_gets_literal_addresses_with_ports(hosts: str, expected: str) -> None:
-    assert arguments.addresses(parse_connect_string(hosts)) == expected
+    assert arguments.addresses(parse_connect_string(hosts)).text == expected
 
 
 def test_names_are_looked_up() -> None:
-    assert arguments.addresses(parse_connect_string("localhost:7")).split(",")[-1] in ("127.0.0.1:7", "::1:7")
+    found = arguments.addresses(parse_connect_string("localhost:7"))
+    assert set(found.members.values()) == {Address("localhost", 7)}
+    assert found.text.split(",")[-1] in ("127.0.0.1:7", "::1:7")
 
 
 def test_a_name_without_an_address() -> None:
@@ -47,4 +49,4 @@ def test_a_name_without_an_address() -> None:
 
 def test_a_member_without_an_address_is_left_out() -> None:
     hosts = parse_connect_string("nowhere.invalid:2181,127.0.0.1:2182/chroot")
-    assert arguments.addresses(hosts) == "127.0.0.1:2182/chroot"
+    assert arguments.addresses(hosts).text == "127.0.0.1:2182/chroot"

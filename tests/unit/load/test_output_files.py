@@ -38,7 +38,7 @@ def test_the_files_that_a_load_writes_are_known() -> None:
     }
 
 
-@pytest.mark.parametrize("destination", ["stats_csv", "stats_distrib", "stats_hlog"])
+@pytest.mark.parametrize("destination", ["stats_csv", "stats_distrib", "stats_hlog", "stats_slowest"])
 def test_a_series_without_an_interval_is_refused(destination: str) -> None:
     given = {destination: "x.csv", "stats_collect": 0.0}
     with pytest.raises(

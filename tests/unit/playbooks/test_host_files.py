@@ -24,7 +24,9 @@ PROCESSES = [
     {"name": "master", "environment": {"ZK_LOCUST_ZK_METRICS_COLLECT": "1000.0"}},
     {"name": "worker-1", "environment": {}},
 ]
-FIGURES = ["locust-stats.csv", "locust-distrib.jsonl", "latency.hlog", "zk-metrics.csv", "events.csv"]
+FIGURES = [
+    "locust-stats.csv", "locust-distrib.jsonl", "latency.hlog", "zk-metrics.csv", "slow-operations.csv", "events.csv",
+]  # fmt: skip
 BEGUN = {"events.csv": b"timestamp,source,event,subject,detail\n1,master,stage-start,measured,\n"}
 RUNNING: dict[str, Any] = {"problem": None, "processes": {"master": {"exit_code": 1}, "worker-1": {}}}
 ALL = dict.fromkeys(["supervisor.log", "master.log", "worker-1.log", "locustfile.py", *FIGURES], b"") | BEGUN

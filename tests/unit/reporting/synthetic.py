@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 
 from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
-from locust_extra.columns import CLOCK_PERCENTILES, DISTRIBUTION_FIELDS, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
+from locust_extra.columns import (
+    CLOCK_PERCENTILES,
+    DISTRIBUTION_FIELDS,
+    EVENT_COLUMNS,
+    PERCENTILES,
+    SLOW_COLUMNS,
+    STATS_COLUMNS,
+)
 from reporting.read.distributions import Distribution, Histogram
 from zk_locust.contract.clock_names import CENSORED, CLOCKS
 from zk_locust.contract.ranks import bucket_of
@@ -118,6 +125,8 @@ class Synthetic:
             self._metrics(folder)
             if is_data:
                 _MADE[key] = {file.name: file.read_bytes() for file in folder.iterdir()}
+        if not self.older:
+            (folder / "slow-operations.csv").write_text(",".join(SLOW_COLUMNS) + "\n")
         self._events(folder)
         self._host_metrics(folder)
         (folder / "manifest.json").write_text(json.dumps(self._manifest() | self.manifest, indent=1))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from host_metrics.columns import HOST_COLUMNS
-from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, STATS_COLUMNS
+from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, SLOW_COLUMNS, STATS_COLUMNS
 from reporting.verdict import thresholds as rule_book
 from zk_metrics.columns import METRIC_COLUMNS
 
@@ -23,6 +23,7 @@ def section(title: str) -> str:
     [
         ("locust-stats.csv", STATS_COLUMNS),
         ("locust-distrib.jsonl", DISTRIBUTION_FIELDS),
+        ("slow-operations.csv", SLOW_COLUMNS),
         ("zk-metrics.csv", METRIC_COLUMNS),
         ("host-metrics.csv", HOST_COLUMNS),
         ("events.csv", EVENT_COLUMNS),

@@ -16,11 +16,12 @@ from kazoo.exceptions import AuthFailedError as KazooAuthFailedError
 from kazoo.exceptions import ConnectionClosedError, ConnectionLoss, KazooException, ZookeeperError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.serialization import SASL, Auth
-from kazoo.protocol.states import KeeperState
+from kazoo.protocol.states import KazooState, KeeperState
 from kazoo.retry import KazooRetry
 
 from zk_locust.clients.interface import ClientSettings, Watch, ZnodeStat
 from zk_locust.clients.kazoo.handlers import HANDLERS
+from zk_locust.contract.connect_string import Address
 from zk_locust.contract.errors import (
     AuthFailedError,
     ConnectError,
@@ -40,6 +41,7 @@ class KazooZooKeeperClient:
     """One kazoo session. kazoo reconnects by itself, with a new session if the old one has expired."""
 
     last_arrival_ns: Final = 0
+    last_xid: Final = 0
 
     def __init__(
         self,
@@ -68,6 +70,9 @@ class KazooZooKeeperClient:
             arguments["auth_data"] = [(scheme, credential.decode()) for scheme, credential in credentials]
         self._silent_since: float | None = None  # when the first unanswered request was sent
         self._kazoo: Any = options.maker()(arguments | options.arguments())
+        self.last_connection: tuple[int, str] = (0, "")
+        """Session id and member (host:port) of the newest connection, which may be lost."""
+        self._kazoo.add_listener(self._note_connection)
 
     @property
     def kazoo(self) -> KazooClient:
@@ -97,6 +102,11 @@ class KazooZooKeeperClient:
             raise AuthFailedError("the ensemble refused the SASL credentials") from error
         except KazooException as error:
             raise ConnectError(f"no session with {self._settings.hosts}: {error!r}") from error
+
+    def _note_connection(self, state: str) -> None:
+        told = self._kazoo.client_id if state == KazooState.CONNECTED else None
+        if told is not None:
+            self.last_connection = int(told[0]), self._log.member
 
     def _await_authentication(self, limit_s: float) -> None:
         """Return when the ensemble has accepted the credentials: kazoo reports a connection before that."""
@@ -215,16 +225,22 @@ class KazooZooKeeperClient:
 
 
 class _LastProblem(logging.LoggerAdapter[logging.Logger]):
-    """kazoo's logger. It remembers the last problem: kazoo's timeout error does not name it."""
+    """kazoo's logger. It remembers the last problem: kazoo's timeout error does not name it.
+
+    It also remembers which member kazoo connects to, which kazoo tells nobody else.
+    """
 
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__(logger, {})
         self.problem = ""
+        self.member = ""
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Remember a warning or an error, and log it."""
         # At DEBUG kazoo logs complete requests. These two consist of secrets.
         args = tuple(f"{type(arg).__name__}(…)" if isinstance(arg, (Auth, SASL)) else arg for arg in args)
+        if str(msg).startswith("Connecting to ") and len(args) > 2:
+            self.member = str(Address(str(args[0]), int(str(args[2]))))
         # The last message only says that kazoo has given up.
         if level >= logging.WARNING and not str(msg).startswith("Failed connecting"):
             self.problem = str(msg) % args if args else str(msg)

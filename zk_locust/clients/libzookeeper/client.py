@@ -1,6 +1,6 @@
 """The libzookeeper client: the official C library as a ZooKeeperClient."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, overload
 
 import gevent
@@ -15,6 +15,7 @@ from zk_locust.clients.libzookeeper.library import load
 from zk_locust.clients.native.callbacks import CallbackQueue
 from zk_locust.clients.native.watches import CHILD, DATA, EXIST
 from zk_locust.clients.native.watches import Watch as AnyWatch
+from zk_locust.contract.connect_string import Address
 from zk_locust.contract.errors import (
     AuthFailedError,
     ClientError,
@@ -42,9 +43,10 @@ class LibZooKeeperClient:
     """
 
     last_arrival_ns: Final = 0
+    last_xid: Final = 0
 
     __slots__ = ("_arrival", "_callbacks", "_closed", "_credentials", "_failure", "_handle", "_hosts", "_hub", "_lib",
-                 "_library", "_on", "_reopen", "settings")  # fmt: skip
+                 "_library", "_members", "_on", "_reopen", "last_connection", "settings")  # fmt: skip
 
     def __init__(self, settings: ClientSettings, *, credentials: Sequence[tuple[str, bytes]] = ()) -> None:
         self.settings = settings
@@ -59,6 +61,9 @@ class LibZooKeeperClient:
         self._handle: Handle | None = None
         self._failure: ClientError | None = None
         self._hosts = ""
+        self._members: Mapping[str, Address] = {}
+        self.last_connection: tuple[int, Address | str] = (0, "")
+        """Session id and member of the newest connection, which may be lost."""
         self._reopen: Any = None
         self._closed = False
 
@@ -98,7 +103,7 @@ class LibZooKeeperClient:
             with gevent.Timeout(limit_s, False):
                 if self._handle is None:
                     self._failure = None
-                    self._hosts = addresses(self.settings.connect_string())
+                    self._hosts, self._members = addresses(self.settings.connect_string())
                     self._open()
                 self._arrival.wait()
                 self._usable()
@@ -207,8 +212,9 @@ class LibZooKeeperClient:
 
     # ---- Called by the handle.
 
-    def on_connected(self) -> None:
+    def on_connected(self, handle: Handle) -> None:
         """Wake operations that wait for a connection."""
+        self.last_connection = handle.session_id, self._members.get(handle.member, handle.member)
         self._arrival.set()
 
     def on_event(self, name: str, path: str, fired: list[AnyWatch]) -> None:

@@ -20,7 +20,7 @@ SURELY_SENT_BYTES: Final = 2048
 class Owner(Protocol):
     """The client that a handle belongs to. Its methods must not wait."""
 
-    def on_connected(self) -> None:
+    def on_connected(self, handle: "Handle") -> None:
         """Learn that there is a session on a connection."""
 
     def on_ended(self, handle: "Handle", code: int) -> None:
@@ -160,7 +160,7 @@ class Handle(LoopDriver):
             self.ready.append(call)
 
     def _on_connected(self) -> None:
-        self._owner.on_connected()
+        self._owner.on_connected(self)
 
     def _on_ended(self, code: int) -> None:
         self._fail_pending(code)

@@ -93,6 +93,20 @@ class NativeClient:
         connection = self._session.connection
         return 0 if connection is None else connection.last_arrival_ns
 
+    @property
+    def last_connection(self) -> tuple[int, Address | None]:
+        """Session id and member of the newest connection, which may be lost; (0, None) before the first one."""
+        return self._session.last_connection
+
+    @property
+    def last_xid(self) -> int:
+        """The number of the request whose reply the calling greenlet has just got; 0 if not known.
+
+        It is known as long as `last_arrival_ns`, and the last one's for replies that `pipeline` has received.
+        """
+        connection = self._session.connection
+        return 0 if connection is None else connection.last_xid
+
     def start(self) -> None:
         """Connect. Raises ConnectError when there is no session within the connect time limit, or AuthFailedError."""
         if self._closed:

@@ -183,7 +183,10 @@ class Connection:
             reply = self._switch()
         except BaseException as error:
             self._abandon(xid)
+            if isinstance(error, ClientError):
+                error.xid = xid
             if type(error) is ConnectionLossError and (too_large := loss_over_size(len(frame) - 4)):
+                too_large.xid = xid
                 raise too_large from error
             raise
         if type(reply) is not bytes:
@@ -234,6 +237,11 @@ class Connection:
         """See NativeClient.last_arrival_ns."""
         control = self._control
         return 0 if control is None else arrival.arrived_ns(control)
+
+    @property
+    def last_xid(self) -> int:
+        """The number of the request whose reply is being handled; 0 while the hub does something else."""
+        return 0 if self._control is None else (self._head - 2) % _MAX_XID + 1
 
     def malformed(self, error: Exception) -> ProtocolError:
         """Close the connection because of a malformed reply, and return the error to raise."""

@@ -78,6 +78,7 @@ class Session:
         "_settings",
         "connection",
         "credentials",
+        "last_connection",
         "session_id",
         "state",
         "timeout_s",
@@ -106,6 +107,7 @@ class Session:
         self.credentials = list(credentials)
         self.watches = Watches()
         self.connection: Connection | None = None
+        self.last_connection: tuple[int, Address | None] = (protocol.NO_SESSION, None)
         self.state: str = KeeperState.CLOSED
         self.session_id = protocol.NO_SESSION
         self.timeout_s = settings.session_timeout_s
@@ -293,7 +295,7 @@ class Session:
         self._connected_at = time.monotonic()
         limits = pulse.Limits.of(self._settings.operation_timeout_s, self.timeout_s)
         connection = Connection(sock, self._hub, self, address, limits, self._max_frame_bytes, self._last_zxid)
-        self.connection = connection
+        self.connection, self.last_connection = connection, (granted.session_id, address)
         self.state = KeeperState.CONNECTED
         self._tell(KazooState.CONNECTED)
         try:
