@@ -16,9 +16,10 @@ from reporting.analyse.timeline import Timeline
 from reporting.read.manifest import Manifest
 from reporting.read.run_folder import RunFolder
 from zk_locust.contract.inventory.members import ensemble_members
+from zk_locust.contract.outcomes import OK
+from zk_locust.contract.run_files import SLOW_OPERATIONS
 from zk_locust.contract.stage_names import MEASURED
 
-SUCCESSFUL: Final = "ok"
 _READS: Final = ("get", "exists")  # how the names of operations begin that no leader has to order
 LEADING: Final = "leader"
 
@@ -51,7 +52,7 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline) -> SlowOperati
     if threshold_us is not None and of_clock is not None:
         total = _above(of_clock.histogram.values_us, of_clock.histogram.counts, threshold_us)
     found = run.slow_operations
-    recorded = bool(len(found))
+    recorded = (run.path / SLOW_OPERATIONS).exists()
     found = found[(found["stage"] == MEASURED) & (found["latency_us"] > (threshold_us or 0))]
     begin_s = found["due_s"].where(found["due_s"].notna(), found["sent_s"])
     end_s = found["arrived_s"].where(found["arrived_s"].notna(), found["handled_s"])
@@ -99,7 +100,7 @@ def _weights(run: RunFolder, clock: str, threshold_us: float, rows: pd.DataFrame
             count = _above(found.histogram.values_us, found.histogram.counts, threshold_us)
             above[line.elapsed_s] = above.get(line.elapsed_s, 0) + count
     weights = pd.Series(1.0, index=rows.index)
-    successful = rows["outcome"] == SUCCESSFUL
+    successful = rows["outcome"] == OK
     if not above or not successful.any():
         return weights
     ends = np.array(sorted(above))

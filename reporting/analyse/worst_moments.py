@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from reporting.analyse import causes
 from reporting.analyse.cause_windows import Cause
 from reporting.analyse.slow_operations import SlowOperations
+from zk_locust.contract.clock_names import CENSORED
+from zk_locust.contract.outcomes import FAILED
 
 MOST: Final = 10
 _LOOKED_AT: Final = 100  # the slowest operations that may begin a moment
@@ -83,8 +85,8 @@ def _moment(rows: pd.DataFrame, found: Sequence[Cause]) -> Moment:
         sessions=int(rows.loc[rows["session"] != "", "session"].nunique()),
         members=_common(rows.loc[rows["member"] != "", "member"]),
         workers=_common(rows["worker"]),
-        failed=int(outcomes.get("failed", 0)),
-        censored=int(outcomes.get("censored", 0)),
+        failed=int(outcomes.get(FAILED, 0)),
+        censored=int(outcomes.get(CENSORED, 0)),
         happened=_happened(rows, found),
     )
 

@@ -27,7 +27,7 @@ def sentence(why: Why) -> str:
     if not slow.recorded:
         return "Why operations were slow is not known: this run has no record of its slowest operations."
     if not len(slow.rows):
-        return "The run has too few operations to look for causes of those above p99.9."
+        return f"No operation above p99.9 ({text.latency_ms(slow.threshold_us)} ms) was recorded."
     of = f"Of {slow.total:,} operations above p99.9 ({text.latency_ms(slow.threshold_us)} ms)"
     found = why.causes.standing_out
     if not found:

@@ -63,7 +63,7 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         ],
         tables=_present(report_tables.hosts(judged), report_tables.inventory(judged), report_tables.events(judged)),
         with_files=with_files,
-        specs=_script_json(_sharing(specs)),
+        specs=_script_json(sharing(specs)),
         bundle=Markup(_bundle()) if specs else "",
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         version=_version(),
@@ -96,7 +96,7 @@ def _present(*tables: Table | None) -> list[Table]:
     return [table for table in tables if table is not None]
 
 
-def _sharing(specs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def sharing(specs: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The charts by their names, and their data once: each chart lists the names of its data."""
     data: dict[str, Any] = {}
     charts = {}

@@ -57,19 +57,27 @@ def test_many_events_are_combined_and_the_longest_stays() -> None:
 
 
 def test_the_strip_is_on_every_chart_over_time_and_its_data_once_on_the_page(tmp_path: Path) -> None:
-    run = SlowRun()
+    run = SlowRun(synthetic=Synthetic(run_time_s=60, stall_at_s=None, operations={"get": 200.0}))
     run.stall(20.0, 0.3)
     for number in range(100):
         run.event("gc-pause", "zk1", 5 + number / 2, 0.004, detail="a pause to find again")
     judged = load_run(run.write(tmp_path / "run"))
-    figures = chart_list.build(judged)
-    over_time = [figure for figure in figures if "time since the load" in json.dumps(figure.page_spec())]
+    specs = {figure.slug: figure.page_spec() for figure in chart_list.build(judged)}
+    over_time = [slug for slug, spec in specs.items() if "time since the load" in json.dumps(spec)]
     assert len(over_time) >= 10
-    for figure in over_time:
-        text = json.dumps([figure.page_spec(), figure.file_spec("")])
-        assert text.count("GC pause") >= 2, figure.slug
-        assert "slow operations" in text, figure.slug
-    assert page.render(judged, figures).count("a pause to find again") == 100
+    for slug in over_time:
+        text = json.dumps(specs[slug])
+        assert text.count("GC pause") >= 2, slug
+        assert "slow operations" in text, slug
+    assert json.dumps(page.sharing(specs)).count("a pause to find again") == 100
+
+
+def test_a_chart_for_print_has_the_strip(tmp_path: Path) -> None:
+    run = SlowRun()
+    run.event("election", "zk1", 20.0, 0.3)
+    judged = load_run(run.write(tmp_path / "run"))
+    rate = next(figure for figure in chart_list.build(judged) if figure.slug == "rate")
+    assert "election" in json.dumps(rate.file_spec(""))
 
 
 def test_rows_lie_above_the_plot_in_order() -> None:
