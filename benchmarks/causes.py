@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        with ZooKeeperServers(folder / "servers", 3) as servers:
+        with ZooKeeperServers(3, folder / "servers") as servers:
             injections = [
                 Injection("worker stopped", WORKER_LATE, stop_worker(options.for_s)),
                 Injection("member's JVM stopped", "", stop_member(servers, options.for_s)),
