@@ -34,6 +34,7 @@ USERS: Final = 24
 RATE_PER_S: Final = 600
 WORKERS: Final = 2
 BEFORE_S: Final = 3.0
+WARM_UP_S: Final = 5.0
 NEAR_S: Final = 1.0  # a moment belongs to what was done at most so long before
 NAMED_SHARE: Final = 0.5
 
@@ -107,7 +108,7 @@ def inject(injections: Sequence[Injection], rounds: int, every_s: float, done: l
             if time.monotonic() > deadline:
                 raise RuntimeError("Locust has not connected to the ensemble")
             time.sleep(0.1)
-        time.sleep(BEFORE_S)
+        time.sleep(WARM_UP_S + BEFORE_S)
         for _ in range(rounds):
             for injection in injections:
                 began = time.monotonic()
@@ -153,7 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ]
             done: list[Done] = []
             seconds = BEFORE_S * 2 + options.rounds * len(injections) * options.every_s
-            load = Load(USERS, seconds, arrival_rate=RATE_PER_S)
+            # Workers are late while their users start, which the warm-up leaves out.
+            load = Load(USERS, WARM_UP_S + seconds, arrival_rate=RATE_PER_S, options={"warm-up": f"{WARM_UP_S:g}s"})
             act = inject(injections, options.rounds, options.every_s, done)
             run(servers.hosts, folder / "load", load, workers=WORKERS, meanwhile=act)
         judged = load_run(folder / "load" / "report")
@@ -172,6 +174,7 @@ def tell(why: Why, done: Sequence[tuple[Injection, float]], every_s: float) -> N
         if moment is not None:
             score.right += named(moment) == injection.expected
             score.errors_ms.append(1000 * abs(moment.start_s - at_s))
+        print(_found(injection, at_s, moment))
         clean = near(why, at_s + every_s / 2)
         blamed += clean is not None and named(clean) != ""
     print(f"{'done':<24}{'named rightly':>16}{'error ms':>10}{'worst ms':>14}")
@@ -179,6 +182,12 @@ def tell(why: Why, done: Sequence[tuple[Injection, float]], every_s: float) -> N
         print(score.line(name))
     print(f"\nclean windows blamed: {blamed} of {len(done)}")
     print(cause_tables.sentence(why))
+
+
+def _found(injection: Injection, at_s: float, moment: Moment | None) -> str:
+    """Return what the report says of one injection."""
+    found = "no moment" if moment is None else f"{moment.start_s:8.3f} s {named(moment) or 'nothing known'}"
+    return f"{at_s:8.3f} s {injection.name}: {found}"
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def _of_events(events: pd.DataFrame) -> Iterator[Cause]:
 def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
     hosts = machine_usage.hosts_of(run)
     step_s = machine_samples.interval_s(samples)
-    for id_, found in samples[samples["process"] == WHOLE_MACHINE].groupby("machine"):
+    for id_, found in samples[samples["process"] == WHOLE_MACHINE].groupby("machine", observed=True):
         names = hosts[str(id_)]
         for threshold in OF_MACHINES:
             windows = _windows(found["time_s"] - step_s, found["time_s"], found[threshold.column] >= threshold.least)
@@ -131,7 +131,7 @@ def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
 
 def _of_members(samples: pd.DataFrame) -> Iterator[Cause]:
     step_s = machine_samples.interval_s(samples)
-    for host, found in samples[samples["process"] == ZOOKEEPER].groupby("host"):
+    for host, found in samples[samples["process"] == ZOOKEEPER].groupby("host", observed=True):
         over = found[OF_MEMBERS.column] >= OF_MEMBERS.least
         windows = _windows(found["time_s"] - step_s, found["time_s"], over)
         if len(windows):
@@ -151,7 +151,7 @@ def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
     )
     length_s = rows["elapsed_s"] - start_s
     rows = rows.assign(start_s=start_s, gc_share=0.1 * rows["gc_ms"] / length_s)[length_s > 0]
-    for worker, found in rows.groupby("worker"):
+    for worker, found in rows.groupby("worker", observed=True):
         for threshold in OF_WORKERS:
             over = found[threshold.column] >= threshold.least
             windows = _windows(found["start_s"], found["elapsed_s"], over)

@@ -178,4 +178,5 @@ def _sample(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     if len(weights) <= _SAMPLE and np.all(weights == weights[0]):
         return np.arange(len(weights))
     wanted = (np.arange(_SAMPLE) + 0.5) * (weights.sum() / _SAMPLE)
-    return np.minimum(np.searchsorted(np.cumsum(weights), wanted), len(weights) - 1)
+    found: NDArray[np.int64] = np.minimum(np.searchsorted(np.cumsum(weights), wanted), len(weights) - 1)
+    return found

@@ -51,9 +51,9 @@ def happenings(run: RunFolder, timeline: Timeline, losses: Iterable[Loss] = ()) 
         {
             "start_s": start_s,
             "end_s": start_s + events["duration_s"].fillna(0.0).clip(lower=0.0),
-            "kind": events["event"],
-            "subject": events["subject"],
-            "detail": events["detail"],
+            "kind": events["event"].astype(str),
+            "subject": events["subject"].astype(str),
+            "detail": events["detail"].astype(str),
         }
     )
     told = set(found.loc[found["kind"] == WORKER_LOST, "subject"])
@@ -68,5 +68,7 @@ def happenings(run: RunFolder, timeline: Timeline, losses: Iterable[Loss] = ()) 
 
 def placed(events: pd.DataFrame, timeline: Timeline) -> pd.Series:
     """Return when events began, seconds since the load started, by the clock that each was labelled with."""
-    parts = [timeline.at(rows["timestamp"], str(clock)) for clock, rows in events.groupby("clock", sort=False)]
+    parts = [
+        timeline.at(rows["timestamp"], str(clock)) for clock, rows in events.groupby("clock", sort=False, observed=True)
+    ]
     return pd.concat(parts).reindex(events.index) if parts else pd.Series(dtype=float, index=events.index)

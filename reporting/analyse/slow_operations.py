@@ -1,9 +1,10 @@
-"""The operations of the measured stage that took longer than p99.9, with what each of them depended on.
+"""The operations of the measured stage that took longer than a percentile, with what each of them depended on.
 
-Each worker keeps only the slowest operations of an interval. Where an interval had more of them above p99.9, as its
+Each worker keeps only the slowest operations of an interval. Where an interval had more of them above it, as its
 histogram tells, those that were kept stand for the others: they have a greater weight.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,10 +27,10 @@ LEADING: Final = "leader"
 
 @dataclass(frozen=True, slots=True)
 class SlowOperations:
-    """What is known of the operations above p99.9.
+    """What is known of the operations above a percentile.
 
-    `threshold_us` is p99.9 by the headline's clock, None where there is none. `total` is how many successful operations
-    took longer, `recorded` whether the run has a file of the slowest operations.
+    `threshold_us` is the percentile by the headline's clock, None where there is none. `total` is how many successful
+    operations took longer, `recorded` whether the run has a file of the slowest operations.
 
     `rows` has one row for each operation that was kept and took longer, failed and censored ones too: `begin_s` and
     `end_s` (due, or sent in closed loop, to its arrival; seconds since the load started), `latency_us`, `name`,
@@ -43,9 +44,8 @@ class SlowOperations:
     rows: pd.DataFrame
 
 
-def build(run: RunFolder, timeline: Timeline, headline: Headline) -> SlowOperations:
-    """Return the operations above p99.9 of a run."""
-    threshold_us = headline.total.p999_us
+def build(run: RunFolder, timeline: Timeline, headline: Headline, threshold_us: float | None) -> SlowOperations:
+    """Return the operations of a run that took longer than `threshold_us`, a percentile by the headline's clock."""
     measured = headline.distributions.get(TOTAL)
     of_clock = None if measured is None else measured.clock(headline.total.clock)
     total = 0
@@ -64,11 +64,11 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline) -> SlowOperati
             "end_s": end_s.where(end_s > begin_s, begin_s + found["latency_us"] / 1e6),
             "latency_us": found["latency_us"],
             "name": name,
-            "outcome": found["outcome"],
-            "session": found["session"],
-            "member": [members.get(address, address) for address in found["member"]],
-            "worker": found["worker"],
-            "host": [str(worker).partition("/")[0] for worker in found["worker"]],
+            "outcome": found["outcome"].astype(str),
+            "session": found["session"].astype(str),
+            "member": _mapped(found["member"], lambda address: members.get(address, address)),
+            "worker": found["worker"].astype(str),
+            "host": _mapped(found["worker"], lambda worker: worker.partition("/")[0]),
             "writes": ~name.str.startswith(_READS),
             "weight": 1.0,
         }
@@ -77,6 +77,11 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline) -> SlowOperati
     if threshold_us is not None:
         rows["weight"] = _weights(run, headline.total.clock, threshold_us, rows)
     return SlowOperations(threshold_us, total, recorded, rows)
+
+
+def _mapped(texts: pd.Series, to: Callable[[str], str]) -> pd.Series:
+    """Map texts of which there are few different ones."""
+    return texts.astype(str).map({text: to(text) for text in map(str, texts.unique())}).astype(object)
 
 
 def member_names(manifest: Manifest) -> dict[str, str]:

@@ -19,7 +19,9 @@ from zk_locust.contract.stage_names import MEASURED
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What is known of the reasons. `events` are `happenings`; `moments` has the worst first.
+    """What is known of the reasons. `slow` are the operations above p99.9, `events` are `happenings`.
+
+    `moments` has the worst first; they are of operations above p99.
 
     `unknown` says in sentences what the run's files do not tell.
     """
@@ -33,7 +35,9 @@ class Why:
 
 def build(run: RunFolder, timeline: Timeline, headline: Headline, workers: Workers, samples: pd.DataFrame) -> Why:
     """Return what is known of a run. `samples` are from `machine_samples.within_load`."""
-    slow = slow_operations.build(run, timeline, headline)
+    slow = slow_operations.build(run, timeline, headline, headline.total.p999_us)
+    # The longest stall may have all operations above p99.9, so moments are of more of them.
+    of_moments = slow_operations.build(run, timeline, headline, headline.total.p99_us)
     events = happenings(run, timeline, workers.losses)
     windows = cause_windows.build(run, timeline, samples, events)
     measured = timeline.span(MEASURED) or Span(MEASURED, 0.0, 0.0)
@@ -41,7 +45,7 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline, workers: Worke
         slow,
         events,
         causes.build(slow, windows, measured),
-        worst_moments.build(slow, windows),
+        worst_moments.build(of_moments, windows),
         tuple(_unknown(run, events, samples)),
     )
 

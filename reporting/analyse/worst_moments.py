@@ -20,6 +20,7 @@ from zk_locust.contract.outcomes import FAILED
 
 MOST: Final = 10
 _LOOKED_AT: Final = 100  # the slowest operations that may begin a moment
+_MOST_ROWS: Final = 20_000
 _EARLY: Final = 0.5  # an operation shows the beginning if it took this share of the slowest's time
 
 
@@ -37,8 +38,8 @@ class Happened:
 class Moment:
     """Slow operations that were under way together. Times are seconds since the load started.
 
-    `operations` is how many took longer than p99.9, as far as the histograms tell; the names are in order of how often
-    they occur. `outcomes` counts failed and censored ones. `happened` has what covers most of them first.
+    `operations` is how many took longer than the percentile, as far as the histograms tell; the names are in order of
+    how often they occur. `happened` has what covers most of them first.
     """
 
     start_s: float
@@ -56,17 +57,17 @@ class Moment:
 
 def build(slow: SlowOperations, found: Sequence[Cause]) -> tuple[Moment, ...]:
     """Return the worst moments, at most `MOST`, the worst first."""
-    rows = slow.rows
+    rows = slow.rows.nlargest(_MOST_ROWS, "latency_us").sort_values("begin_s", kind="stable", ignore_index=True)
     free = np.ones(len(rows), dtype=bool)
     begin_s, end_s = rows["begin_s"].to_numpy(dtype=float), rows["end_s"].to_numpy(dtype=float)
+    lost_s = rows["weight"].to_numpy(dtype=float) * (end_s - begin_s)
     groups: list[tuple[float, NDArray[np.int64]]] = []
     for first in rows["latency_us"].sort_values(ascending=False, kind="stable").index[:_LOOKED_AT]:
         if free[first]:
             until_s = end_s[first] + min(end_s[first] - begin_s[first], causes.AFTERMATH_S)
             together = free & (begin_s <= until_s) & (end_s >= begin_s[first])
             free &= ~together
-            lost_s = float((rows["weight"] * (end_s - begin_s))[together].sum())
-            groups.append((lost_s, np.flatnonzero(together)))
+            groups.append((float(lost_s[together].sum()), np.flatnonzero(together)))
     groups.sort(key=lambda group: -group[0])
     return tuple(_moment(rows.loc[places], found) for _, places in groups[:MOST])
 

@@ -87,7 +87,7 @@ def moments(why: Why) -> Table | None:
         "Members",
         "Workers",
         "Length",
-        "Above p99.9",
+        "Above p99",
         "Worst (ms)",
         "Sessions",
     )
@@ -106,7 +106,7 @@ def moments(why: Why) -> Table | None:
         for moment in why.moments
     )
     note = (
-        "Seconds are counted from the load's start. A moment has operations that were under way together. The "
+        "Seconds are counted from the load's start. A moment has operations above p99 that overlap. The "
         "first is the one whose operations took the longest time together; the charts mark it."
     )
     return Table("The worst moments", head, rows, 5, note=note)
