@@ -81,6 +81,10 @@ class Timeline:
         """Seconds since the load started for a wall-clock label."""
         return timestamp - self.load_start
 
+    def at(self, timestamps: pd.Series, host: str) -> pd.Series:
+        """Seconds since the load started for labels of a host's wall clock; without a host, of the master's."""
+        return timestamps - self.clock_offsets_s.get(host, 0.0) - self.load_start
+
     def of_host_samples(self, samples: pd.DataFrame) -> pd.Series:
         """Seconds since the load started for each of the machines' samples, by their `timestamp` and `host`."""
         ahead_s = samples["host"].map(dict(self.clock_offsets_s)).astype(float).fillna(0.0)
