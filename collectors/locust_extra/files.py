@@ -258,5 +258,5 @@ class EventFile(RecordFile):
     def write(self, event: str, subject: str = "", detail: str = "") -> None:
         """Add an event that happens now."""
         now = datetime.now(UTC).isoformat(timespec="microseconds")
-        self._writer.writerow((now, self._source, event, subject, detail))
+        self._writer.writerow((now, self._source, event, subject, detail, "", ""))
         self._write_text()

@@ -29,7 +29,7 @@ _HOST_METRICS: Final = TableFormat(
     optional=("kernel",),
 )
 _EVENTS: Final = TableFormat(
-    kinds((*EVENT_COLUMNS, "duration_s", "clock"), text=("source", "event", "subject", "detail", "clock")),
+    kinds(EVENT_COLUMNS, text=("source", "event", "subject", "detail", "clock")),
     optional=("duration_s", "clock"),
 )
 

@@ -39,3 +39,9 @@ MEMBER_RESTART: Final = "member-restart"
 """A member's server started during the load."""
 CLOCK_STEP: Final = "clock-step"
 """A host's wall clock was set; the subject is the host, the detail by how many seconds."""
+EVENTS_LEFT_OUT: Final = "events-left-out"
+"""A member's logs say more than is recorded; the detail says how much."""
+MEMBER_EVENTS: Final = frozenset(
+    {GC_PAUSE, JVM_PAUSE, SLOW_FSYNC, ELECTION, SESSION_EXPIRED, CONNECTION_CLOSED, MEMBER_RESTART, EVENTS_LEFT_OUT}
+)
+"""What is read from members' logs."""
