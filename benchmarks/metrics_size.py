@@ -28,7 +28,7 @@ Answers = list[dict[str, Value]]
 
 def polled(folder: Path, polls: int) -> list[Answers]:
     """Return the answers of each of three members, one for each poll."""
-    with ZooKeeperServers(3, folder) as servers:
+    with ZooKeeperServers(3, folder, full_speed=True) as servers:
         load = start_locust(
             folder / "locust.log", "-f", str(LOCUSTFILES / "locust_set_and_get.py"), "--headless", "--client", "native",
             "--hosts", servers.hosts, "--users", "32", "--spawn-rate", "32", "--run-time", f"{polls + 5}s",

@@ -18,6 +18,6 @@ def standalone_server() -> Iterator[ZooKeeperServers]:
     pinned = ("taskset", "-c", str(max(os.sched_getaffinity(0))))
     with (
         tempfile.TemporaryDirectory() as folder,
-        ZooKeeperServers(1, Path(folder), heap="512m", prefix=pinned) as servers,
+        ZooKeeperServers(1, Path(folder), heap="512m", prefix=pinned, full_speed=True) as servers,
     ):
         yield servers

@@ -83,10 +83,12 @@ def _environment(load: Load) -> dict[str, str]:
     # A node of the run's own, which its end removes: at the pseudo root, where one is given.
     if not root or is_true(given.get("ZK_LOCUST_REMOVE_NODES", "true")):
         root = f"{root}/zk-locust-{load['run_id']}"
-    admin = ",".join(f"{member['name']}={member['admin']}" for member in load["members"])
+    admin, client = (
+        ",".join(f"{member['name']}={member[which]}" for member in load["members"]) for which in ("admin", "client")
+    )
     return {
         "ZK_LOCUST_REMOVE_NODES": "true",
-        **({"ZK_ADMIN_ADDRESSES": admin} if admin else {}),
+        **({"ZK_ADMIN_ADDRESSES": admin, "ZK_CLIENT_ADDRESSES": client} if admin else {}),
         **given,
         "ZK_LOCUST_HOSTS": connect_string(load),
         "ZK_LOCUST_PSEUDO_ROOT": root,

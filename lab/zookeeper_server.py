@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from zk_locust.contract.member_answers import parse_srvr
 
@@ -130,11 +131,18 @@ class Member:
             return ""
 
 
+QUICK_JVM: Final = ("-XX:TieredStopAtLevel=1",)
+"""Options of a JVM that lives for seconds: it compiles its code once, quickly."""
+
+
 class ZooKeeperServers:
     """A standalone server (count 1) or an ensemble, with data below `folder`; members count from 0.
 
     `properties` are further keys of zoo.cfg, the same for each member; `java_options` go to each JVM; `prefix` goes
     before its command (`taskset -c 1`). The short tick allows sessions of one second. Writes are not forced to disk.
+
+    With `full_speed` the JVM optimises its code, as in production. Without it, servers that live for seconds start with
+    less CPU.
     """
 
     def __init__(
@@ -146,11 +154,12 @@ class ZooKeeperServers:
         heap: str = "128m",
         java_options: Sequence[str] = (),
         prefix: Sequence[str] = (),
+        full_speed: bool = False,
     ) -> None:
         self.folder = folder
         self.heap = heap
         self.prefix = list(prefix)
-        self.java_options = tuple(java_options)
+        self.java_options = (*(() if full_speed else QUICK_JVM), *java_options)
         self.properties: dict[str, object] = {
             "tickTime": 500,
             "initLimit": 20,

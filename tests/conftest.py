@@ -5,7 +5,6 @@ import os
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
-from xdist.workermanage import WorkerController
 
 # Locust must not patch the standard library: these tests use real threads.
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
@@ -16,39 +15,20 @@ os.environ["ZK_LOCUST_PORT_SHARE"] = os.environ.get("PYTEST_XDIST_WORKER", "gw0"
 del os.environ["LOCUST_SKIP_MONKEY_PATCH"]  # processes that tests start are patched, as they are for users
 
 FLEET = "tests/fleet/"
-# It has a lab of its own.
-CONTROLLERS = "tests/fleet/test_controllers.py"
+# They use only labs of their own.
+OWN_LABS = ("tests/fleet/test_controllers.py", "tests/fleet/test_members.py", "tests/fleet/test_member_safety.py")
 # The longest tests start first, so that the processes of a parallel run end together.
-_LONGEST_FIRST = (FLEET, CONTROLLERS, "tests/integration/test_provisioning.py", "tests/integration/test_benchmark.py")
-
-
-# The longest tests keep two cores busy. Most others wait a lot, so that a third process has room after them.
-_BESIDE_THE_LONGEST = 2
+_LONGEST_FIRST = (
+    FLEET, OWN_LABS[0], "tests/integration/test_provisioning.py", "tests/integration/test_benchmark.py", *OWN_LABS[1:]
+)  # fmt: skip
 
 
 class KeepsFixturesTogether(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """Gives all tests of a file to one process, and likewise all fleet tests that share a lab.
-
-    More than two processes work only after the longest tests.
-    """
+    """Gives all tests of a file to one process, and likewise all fleet tests that share a lab."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return FLEET if file.startswith(FLEET) and file != CONTROLLERS else file
-
-    def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
-        super().mark_test_complete(node, item_index, duration)
-        for helper in self.nodes[_BESIDE_THE_LONGEST:]:
-            self._reschedule(helper)
-
-    def _assign_work_unit(self, node: WorkerController) -> None:
-        if node in self.nodes[:_BESIDE_THE_LONGEST] or not self._longest_run():
-            super()._assign_work_unit(node)
-
-    def _longest_run(self) -> bool:
-        given = {scope: unit for units in self.assigned_work.values() for scope, unit in units.items()}
-        left = [*self.workqueue, *(scope for scope, unit in given.items() if not all(unit.values()))]
-        return any(scope.startswith(_LONGEST_FIRST) for scope in left)
+        return FLEET if file.startswith(FLEET) and file not in OWN_LABS else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> KeepsFixturesTogether:

@@ -38,7 +38,7 @@ from benchmarks.truth.setting import Setting, Trial
 from benchmarks.truth.table import Row, markdown, printed, summary
 
 TRIALS: Final[dict[str, Trial]] = {**LATENCY_TRIALS, **COUNT_TRIALS, **COST_TRIALS}
-_LONG: Final = ("rate-*-2000", "rate-*-8000", "constant-kazoo", "constant-libzookeeper", "cost")
+_LONG: Final = ("rate-*-2000", "rate-*-8000", "rate-*-12000", "constant-kazoo", "constant-libzookeeper", "cost")
 """What `--quick` leaves out, unless it is named."""
 
 

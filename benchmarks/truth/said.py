@@ -40,6 +40,7 @@ class Said:
     lost_workers: int = 0
     verdict: str = ""
     figures: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, frozenset[str]] = field(default_factory=dict)  # of each figure, notes too
 
     @property
     def accounted(self) -> int:
@@ -116,6 +117,7 @@ def _read_verdicts(said: Said, report: Mapping[str, Any]) -> None:
     for figure in [*found, *(figure for figure in found if "get" in figure["operation"].lower())]:
         if figure["figure"] == "rate":
             said.rate = float(figure["value"])  # the report knows when the stage began
+        said.rules[figure["figure"]] = frozenset(reason["rule"] for reason in figure["reasons"])
         said.figures[figure["figure"]] = _judgement(figure["reasons"]) if figure["reasons"] else figure["verdict"]
 
 

@@ -1,6 +1,6 @@
 """The rows of the table: what is expected, what was found, whether it holds, and what the report says of the figure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -102,6 +102,12 @@ def not_valid(trial: str, figure: str, verdict: str) -> Row:
     """Return a row that holds if the report warns of the figure: its verdict is not valid."""
     outcome = Outcome.HOLDS if _is_flagged(verdict) else Outcome.WRONG
     return Row(trial, figure, "not valid", verdict.partition(":")[0] or "-", "-", outcome, verdict)
+
+
+def named(trial: str, figure: str, rule: str, rules: Collection[str], verdict: str) -> Row:
+    """Return a row that holds if this rule speaks about the figure, if only in a note."""
+    outcome = Outcome.HOLDS if rule in rules else Outcome.WRONG
+    return Row(trial, figure, rule, ", ".join(sorted(rules)) or "-", "-", outcome, verdict)
 
 
 def measured(trial: str, figure: str, found: float | None, unit: str) -> Row:

@@ -56,6 +56,7 @@ STATS_COLUMNS: Final[tuple[str, ...]] = (
     "queued",  # due and not sent at the end of the interval
     *(f"{clock}_{which}" for clock in CLOCKS for which in CLOCK_PERCENTILES),  # as of service time; empty where absent
     *(f"lateness_{which}" for which in CLOCK_PERCENTILES),  # worker rows only: how late the worker's 5 ms heartbeat is
+    "away_percent",  # worker rows only: beats of the stage so far that came at least one beat (5 ms) late, percent
     "gc_ms",  # worker rows only: time in Python's garbage collector within the interval, milliseconds
     "users",  # simulated users running, of all workers or of this one
     "cpu_percent",  # worker rows only: CPU used by the worker process in the interval, percent of one core
@@ -106,6 +107,6 @@ EVENT_COLUMNS: Final[tuple[str, ...]] = (
     "event",  # phase-start, phase-end, stage-start, worker-ready, worker-lost, step-start, step-end, run-start, …
     "subject",  # the phase, stage, worker … that it happened to
     "detail",  # free text for people
-    "duration_s",  # seconds; timestamp is then the begin of the span. Empty for a moment
-    "clock",  # the inventory host by whose wall clock the timestamp is; empty: the master's
+    "duration_s",  # how long it took, seconds; the timestamp is then its beginning; empty for a moment
+    "clock",  # the host by whose wall clock the timestamp is; empty: the source's own, or the controller's
 )

@@ -16,6 +16,7 @@ from hdrh.log import HistogramLogWriter
 
 from host_metrics.lasting_file import LastingFile, Tell
 from locust_extra.columns import AGGREGATED, ALL_WORKERS, CLOCK_PERCENTILES, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
+from locust_extra.own_delay import missed_beats
 from locust_extra.series import Interval, WorkerShare
 from zk_locust.contract.clock_names import CENSORED, CLOCKS
 from zk_locust.contract.histogram import LatencyHistogram, to_hdr_histogram
@@ -145,7 +146,10 @@ class StatsFile(RecordFile):
             if share.cpu_wait_ns is not None:
                 row["cpu_wait_percent"] = f"{100 * share.cpu_wait_ns / share.wall_ns:.1f}"
         if share is not None and share.lateness is not None:
-            row |= _clock_columns("lateness", self._lateness[interval.stage_ordinal, worker])
+            lateness = self._lateness[interval.stage_ordinal, worker]
+            row |= _clock_columns("lateness", lateness)
+            if lateness.requests:
+                row["away_percent"] = f"{100 * missed_beats(lateness) / lateness.requests:.2f}"
             row["gc_ms"] = f"{share.gc_ns / 1e6:.3f}"
         self._writer.writerow(row)
 

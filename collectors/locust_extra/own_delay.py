@@ -13,6 +13,7 @@ BEAT_NS: Final = 5_000_000
 LATE_NS: Final = 50_000_000
 """How late a beat is at least that is told with its time."""
 _MOST_TOLD: Final = 20  # late beats of a report
+_BEAT_US: Final = BEAT_NS // 1000
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,11 @@ class OwnDelay:
         elif self._gc_began_ns:
             self._gc_ns += self._clock_ns() - self._gc_began_ns
             self._gc_began_ns = 0
+
+
+def missed_beats(lateness: LatencyHistogram) -> int:
+    """Return how many beats came at least one beat late: for so many beats the process did nothing at all."""
+    return sum(count for low_us, count in lateness.counts.items() if low_us >= _BEAT_US) + lateness.overflows
 
 
 def measured_own_delay() -> OwnDelay | None:

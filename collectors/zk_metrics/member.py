@@ -1,95 +1,143 @@
-"""One member, asked for its metrics through its AdminServer."""
+"""One member, asked for its metrics through the best source that answers."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import gevent
-import requests
 
-from zk_metrics.untrusted import MOST_BYTES, Value, metrics_of, plain_text
+from zk_metrics.sources import AdminServer, Source
+from zk_metrics.untrusted import Value, plain_text
 
 _TIME_LIMIT_S: Final = 5.0
-_PIECE_BYTES: Final = 64 * 1024
-# What is compressed could be any size when it is unpacked.
-_HEADERS: Final = {"Accept-Encoding": "identity"}
+# A better source is tried again after this time, doubled whenever it was given up, up to the second figure.
+_FIRST_RETRY_S: Final = 1.0
+_LAST_RETRY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one poll of one member gave: its metrics, or in `detail` why there are none."""
+    """What one poll of one member gave: its metrics, or in `detail` why there are none.
+
+    `source` is what answered, `instead` says why better sources were not used.
+    """
 
     answered: datetime  # when the answer was complete, or given up
     answered_s: float  # the same moment on time.perf_counter's clock, seconds
     poll_ms: float
     metrics: dict[str, Value] = field(default_factory=dict)
     detail: str = ""
+    source: str = ""
+    instead: str = ""
 
 
 class Member:
-    """A member's name, its AdminServer, and its last sample."""
+    """A member's name, the sources of its metrics, and its last sample.
 
-    def __init__(self, name: str, url: str, time_limit_s: float = _TIME_LIMIT_S) -> None:
+    `url` is that of its AdminServer; `others` are asked if that does not answer, in this order.
+    """
+
+    def __init__(self, name: str, url: str, time_limit_s: float = _TIME_LIMIT_S, others: Sequence[Source] = ()) -> None:
         self.name = plain_text(name)
         self.url = url
-        self._time_limit_s = time_limit_s
         self.latest: Sample | None = None
-        self._session = requests.Session()
-        self._session.trust_env = False  # a proxy would be measured too
+        self._time_limit_s = time_limit_s
+        self._sources: tuple[Source, ...] = (AdminServer(url), *others)
+        self._current = 0  # its place among the sources
+        self._reasons: dict[int, str] = {}  # why each source gave no metrics when it was asked last
+        self._retry_s = _FIRST_RETRY_S
+        self._retry_at_s = 0.0
+        self._retrying: Any = None
 
     def ask(self) -> Sample:
         """Ask once. A member that gives no metrics is a sample that says why, never an error."""
         began = time.perf_counter()
+        answered, answered_s = datetime.now(UTC), began
         metrics: dict[str, Value] = {}
-        detail = ""
-        # One limit for the complete answer: that of requests is for each piece, so a slow member could block forever.
+        asked = self._current
+        # One limit for the complete answer and for all sources: that of requests is for each piece.
         time_limit = gevent.Timeout(self._time_limit_s)
         try:
-            with time_limit, self._answer() as body:
-                metrics = metrics_of(body)
+            with time_limit:
+                for asked in self._in_turn():
+                    metrics, answered, answered_s = self._ask(asked)
+                    if metrics:
+                        break
         except gevent.Timeout as error:
             if error is not time_limit:
                 raise
-            detail = f"no answer within {self._time_limit_s:g} s"
-        except Exception as error:  # any error: a bad answer does not end the polls
-            detail = self._reason(error)
-        answered_s = time.perf_counter()
-        self.latest = Sample(datetime.now(UTC), answered_s, round((answered_s - began) * 1000, 1), metrics, detail)
+            self._reasons[asked] = f"no answer within {self._time_limit_s:g} s"
+            answered, answered_s = datetime.now(UTC), time.perf_counter()
+        poll_ms = round((answered_s - began) * 1000, 1)
+        if metrics:
+            self._use(asked)
+            source, instead = self._sources[asked].name, self._why(range(asked))
+            self.latest = Sample(answered, answered_s, poll_ms, metrics, "", source, instead)
+        else:
+            if answered_s - began >= self._time_limit_s:  # the next poll asks another one: no time was left for it
+                self._current = (asked + 1) % len(self._sources)
+            self.latest = Sample(answered, answered_s, poll_ms, {}, self._why(range(len(self._sources))))
         return self.latest
 
-    @contextmanager
-    def _answer(self) -> Iterator[bytes]:
-        """Give the body of the answer. If the answer is refused, the connection is closed without reading the rest."""
-        # A redirect could lead to any address.
-        answer = self._session.get(
-            self.url, timeout=self._time_limit_s, allow_redirects=False, headers=_HEADERS, stream=True
-        )
-        with answer:
-            if answer.is_redirect:
-                raise ValueError("the AdminServer sends elsewhere; --zk-admin-scheme https where it wants TLS")
-            if answer.status_code != requests.codes.ok:
-                raise ValueError(f"the AdminServer answers {answer.status_code} {plain_text(answer.reason or '', 60)}")
-            if answer.headers.get("Content-Encoding", "identity") != "identity":
-                raise ValueError("the answer is compressed, which was not asked for")
-            body = b""
-            for piece in answer.iter_content(_PIECE_BYTES):
-                body += piece
-                if len(body) > MOST_BYTES:
-                    raise ValueError(f"the answer is longer than {MOST_BYTES // 2**20} MiB")
-            yield body
-
-    def _reason(self, error: Exception) -> str:
-        if isinstance(error, requests.Timeout):
-            return f"no answer within {self._time_limit_s:g} s"
-        if isinstance(error, requests.exceptions.ChunkedEncodingError):
-            return "the answer breaks off"
-        if isinstance(error, requests.ConnectionError):
-            return "no connection to the AdminServer"
-        return plain_text(error) or type(error).__name__
-
     def close(self) -> None:
-        """Close the connection to the AdminServer; asking again opens it again."""
-        self._session.close()
+        """Close the connections; asking again opens them again."""
+        if self._retrying is not None:
+            self._retrying.kill()
+            self._retrying = None
+        for source in self._sources:
+            source.close()
+
+    def _in_turn(self) -> Iterator[int]:
+        """Give the places of the sources to ask: the current one, then the others, the best first."""
+        yield self._current
+        yield from (place for place in range(len(self._sources)) if place != self._current)
+
+    def _ask(self, place: int) -> tuple[dict[str, Value], datetime, float]:
+        """Return the metrics of one source, none if it has none now, and when its answer was complete."""
+        source = self._sources[place]
+        try:
+            answer = source.answer(self._time_limit_s + 1)  # `ask` gives up before
+            answered, answered_s = datetime.now(UTC), time.perf_counter()
+            metrics = source.metrics(answer)
+        except Exception as error:  # any error: a bad answer does not end the polls
+            self._reasons[place] = plain_text(error) or type(error).__name__
+            return {}, datetime.now(UTC), time.perf_counter()
+        self._reasons.pop(place, None)
+        return metrics, answered, answered_s
+
+    def _use(self, place: int) -> None:
+        """Keep to a source that has answered; look now and then whether a better one answers again."""
+        now_s = time.perf_counter()
+        if place > self._current or (place and not self._retry_at_s):
+            self._retry_at_s = now_s + self._retry_s
+            self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
+        self._current = place
+        if not place:
+            self._retry_at_s = 0.0
+        elif now_s >= self._retry_at_s and (self._retrying is None or self._retrying.ready()):
+            # Beside the polls: a source that is silent must not delay them.
+            self._retrying = gevent.spawn(self._retry, range(place))
+
+    def _retry(self, better: Sequence[int]) -> None:
+        for place in better:
+            metrics: dict[str, Value] = {}
+            with gevent.Timeout(self._time_limit_s, False):
+                metrics = self._ask(place)[0]
+            if metrics:
+                self._current = min(place, self._current)
+                return
+            self._reasons.setdefault(place, f"no answer within {self._time_limit_s:g} s")
+        self._retry_at_s = time.perf_counter() + self._retry_s
+        self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
+
+    def _why(self, places: Sequence[int]) -> str:
+        """Say why these sources gave no metrics: each reason once, with its source where there are several."""
+        by_reason: dict[str, list[str]] = {}
+        for place in places:
+            if place in self._reasons:
+                by_reason.setdefault(self._reasons[place], []).append(self._sources[place].name)
+        if len(self._sources) == 1 or not by_reason:
+            return next(iter(by_reason), "")
+        return plain_text("; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()))

@@ -7,7 +7,7 @@ from typing import Any
 from zk_metrics.member import Member, Sample
 from zk_metrics.polling import LEAST_INTERVAL_S, MemberPoller, OnDemand
 from zk_metrics.recording import Recording
-from zk_metrics.settings import Collection, admin_servers
+from zk_metrics.settings import Collection, MemberAddresses, members_of
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ class Monitor:
         self.collection = Collection()
         self.recording = Recording(environment)
         self._mistake = ""
+        self._asked: list[MemberAddresses] = []
         self._options = environment.parsed_options
         self._has_page = has_page
         self._pollers: list[MemberPoller] = []
@@ -55,13 +56,14 @@ class Monitor:
         self._mistake = ""
         try:
             self.collection = Collection.of(self._options)
-            found = admin_servers(self._options)
+            found = members_of(self._options)
         except ValueError as error:
             found, self._mistake = [], str(error)
         self.recording.to(getattr(self._options, "zk_metrics_csv", None) or None)
-        if [(member.name, member.url) for member in self.members] != found:
+        if self._asked != found:
             self._demand.forget(self.members)
-            self.members = [Member(*who) for who in found]
+            self._asked = found
+            self.members = [Member(who.name, who.admin_url, others=who.further_sources()) for who in found]
 
     def _on_test_start(self, **_: Any) -> None:
         self._configure()

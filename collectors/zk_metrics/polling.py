@@ -3,6 +3,7 @@
 At an interval each member has its own poller, so that a slow member does not delay others.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -12,12 +13,16 @@ import gevent
 from zk_locust.load.stages import member_seen
 from zk_metrics.member import Member, Sample
 
-LEAST_INTERVAL_S: Final = 1.0
+LEAST_INTERVAL_S: Final = 1.0  # on demand: any number of pages may ask
 _PATIENCE_S: Final = 0.5
 
 
 class MemberPoller:
-    """Polls one member at a fixed interval. A poll is skipped while the previous answer is awaited."""
+    """Polls one member at a fixed interval.
+
+    A poll is skipped while the previous answer is awaited. One that is skipped or late does not shift the others: all
+    begin at whole intervals since the first.
+    """
 
     def __init__(self, member: Member, interval_s: float, record: Callable[[Member, Sample], None]) -> None:
         self._member = member
@@ -31,14 +36,16 @@ class MemberPoller:
         self._member.close()
 
     def _run(self) -> None:
-        beat = time.perf_counter()
+        began_s = time.perf_counter()
+        beat = 0
         while True:
             sample = self._member.ask()
             state = str(sample.metrics.get("server_state", ""))
             member_seen.fire(member=self._member.name, state=state, problem=sample.detail)
             self._record(self._member, sample)
-            beat = max(beat + self._interval_s, time.perf_counter())
-            gevent.sleep(max(0.0, beat - time.perf_counter()))
+            past_s = time.perf_counter() - began_s
+            beat = max(beat + 1, math.ceil(past_s / self._interval_s))
+            gevent.sleep(max(0.0, beat * self._interval_s - past_s))
 
 
 class OnDemand:

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from host_metrics.columns import WRITE_FAILED
+from zk_locust.contract.events import METRICS_SOURCE
 from zk_locust.load.stages import happened
 from zk_metrics.member import Member, Sample
 from zk_metrics.metrics_file import MetricsFile
@@ -19,6 +20,7 @@ class Recording:
         self._path: str | None = None
         self._file: MetricsFile | None = None
         self._refused = ""
+        self._sources: dict[str, str] = {}  # of each member
 
     def to(self, path: str | None) -> None:
         """Record into this file, or nowhere. The same file as before is continued."""
@@ -52,8 +54,15 @@ class Recording:
             logger.error("%s", self.problem)
 
     def add(self, member: Member, sample: Sample) -> None:
-        """Record one poll."""
+        """Record one poll; tell when another source than before has answered it, or at first not the best one."""
         self.begin()
+        before, now = self._sources.get(member.name), sample.source
+        if now and now != before:
+            self._sources[member.name] = now
+            if before or sample.instead:
+                why = f" ({sample.instead})" if sample.instead else ""
+                logger.info("The metrics of %s come from: %s%s", member.name, now, why)
+                self._tell(METRICS_SOURCE, member.name, f"{now}{why}")
         if self._file is not None:
             self._file.write(member.name, sample)
 

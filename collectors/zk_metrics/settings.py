@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from zk_locust.contract.connect_string import parse_connect_string
+from zk_locust.contract.connect_string import Address, parse_connect_string
 from zk_locust.contract.parameters import BY_NAME, WEB, parse_admin_addresses
+from zk_metrics.sources import FourLetterWord, Prometheus, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,54 @@ class Collection:
         if value == WEB:
             return cls(on_demand=True)
         return cls(interval_s=float(value or 0.0) / 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAddresses:
+    """Where a member is asked. `client` is None, and `prometheus` empty, where it is not known."""
+
+    name: str
+    admin_url: str
+    client: Address | None = None
+    tls: bool = False  # clients speak TLS to it
+    prometheus: str = ""
+
+    def further_sources(self) -> list[Source]:
+        """Return what to ask if the AdminServer does not answer, the best first."""
+        mntr, srvr = ([FourLetterWord(word, self.client, self.tls)] if self.client else [] for word in ("mntr", "srvr"))
+        prometheus = [Prometheus(self.prometheus, *srvr)] if self.prometheus else []
+        return [*mntr, *prometheus, *srvr]
+
+
+def members_of(options: Any) -> list[MemberAddresses]:
+    """Return every member that the parameters name, and where it is asked.
+
+    A member's client port is that of `--zk-client-addresses` with its name, else that of `--hosts` with the host of its
+    AdminServer, if there is one only. Raises ValueError as `admin_servers` does.
+    """
+    clients = _by_name(options, "zk_client_addresses")
+    by_host: dict[str, list[Address]] = {}
+    if hosts := getattr(options, "hosts", None):
+        for address in parse_connect_string(hosts).members:
+            by_host.setdefault(address.host, []).append(address)
+    endpoints = {name: str(address) for name, address in _by_name(options, "zk_prometheus_addresses").items()}
+    tls = any(getattr(options, name, None) for name in ("kazoo_tls", "kazoo_tls_ca", "kazoo_tls_cert"))
+    found = []
+    for name, url in admin_servers(options):
+        host = urlsplit(url).hostname or ""
+        of_host = by_host.get(host, [])
+        client = clients.get(name) or clients.get(host) or (of_host[0] if len(of_host) == 1 else None)
+        found.append(MemberAddresses(name, url, client, tls, endpoints.get(name) or endpoints.get(host, "")))
+    return found
+
+
+def _by_name(options: Any, parameter: str) -> dict[str, Address]:
+    """Return the addresses of a parameter by the member's name, or by the host where an item has no name."""
+    found = {}
+    for name, text in parse_admin_addresses(getattr(options, parameter, None) or ""):
+        (address,) = parse_connect_string(text).members
+        found[address.host if name == text else name] = address
+    return found
 
 
 def admin_servers(options: Any) -> list[tuple[str, str]]:

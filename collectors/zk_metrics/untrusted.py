@@ -1,6 +1,7 @@
 """Makes answers of members harmless: any process may listen at the address and answer anything."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, Final
 
 from zk_locust.contract.plain_text import plain_line
@@ -12,6 +13,8 @@ LONGEST_NAME: Final = 200
 LONGEST_TEXT: Final = 300
 # Beyond this a number is no measurement; all metrics of ZooKeeper are 64-bit.
 _GREATEST: Final = 2.0**64
+
+_LONGEST_NUMBER: Final = 40
 
 Value = int | float | str
 _OWN_FIELDS: Final = frozenset({"command", "error"})  # of the AdminServer's answer, not of the member
@@ -45,6 +48,29 @@ def metrics_of(body: bytes) -> dict[str, Value]:
     if not found:
         raise ValueError("the answer is JSON, but no metrics")
     return found
+
+
+def metrics_of_lines(pairs: Iterable[tuple[str, str]]) -> dict[str, Value]:
+    """Return the metrics of an answer whose names and values are text. Raises ValueError if it has too many."""
+    found: dict[str, Value] = {}
+    for number, (name, text) in enumerate(pairs, start=1):
+        if number > MOST_METRICS:
+            raise ValueError(f"the answer has more than {MOST_METRICS:,} metrics")
+        plain_name, value = plain_text(name, LONGEST_NAME), _plain(_number(text.strip()))
+        if plain_name and value is not None:
+            found[plain_name] = value
+    return found
+
+
+def _number(text: str) -> int | float | str:
+    if len(text) > _LONGEST_NUMBER:
+        return text
+    for kind in (int, float):
+        try:
+            return kind(text) if text.isascii() and "_" not in text else text
+        except ValueError:
+            continue
+    return text
 
 
 def _plain(value: Any) -> Value | None:

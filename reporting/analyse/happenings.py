@@ -34,8 +34,6 @@ WORDS: Final = {
     CLOCK_STEP: "clock step",
 }
 """Events that the charts show, in the order of their rows, and what people call them."""
-TOLD_BY_MEMBERS: Final = (ELECTION, MEMBER_RESTART, GC_PAUSE, JVM_PAUSE, SLOW_FSYNC, SESSION_EXPIRED, CONNECTION_CLOSED)
-"""Those that the members' logs tell."""
 COLUMNS: Final = ("start_s", "end_s", "kind", "subject", "detail")
 
 

@@ -28,9 +28,14 @@ ARRIVALS_KNOWN_SHARE: Final = 0.999
 
 @dataclass(frozen=True, slots=True)
 class LoadSide:
-    """The lateness of the latest worker in the measured stage, microseconds by percentile; empty if not measured."""
+    """The lateness of the latest worker in the measured stage, microseconds by percentile; empty if not measured.
+
+    `away_share` is the share of the measured stage in which that worker did nothing at all for at least 5 ms on end, by
+    the heartbeats that it missed; None if not measured.
+    """
 
     lateness_us: Mapping[float, float]
+    away_share: float | None = None
 
     def added_us(self, distribution: Distribution, percentile: float) -> float | None:
         """Return what the load side adds to the headline's clock at a percentile; None where it is not known."""
@@ -61,4 +66,7 @@ def build(run: RunFolder) -> LoadSide:
     """Return the load side of a run."""
     last = lateness_rows(run).drop_duplicates("worker", keep="last")  # cumulative
     worst = {percentile: last[f"lateness_{which}"].max() for which, percentile in CLOCK_PERCENTILES.items()}
-    return LoadSide({percentile: float(us) for percentile, us in worst.items() if us == us})
+    away = last["away_percent"].max()
+    return LoadSide(
+        {percentile: float(us) for percentile, us in worst.items() if us == us}, None if away != away else away / 100
+    )

@@ -23,12 +23,14 @@ def within_load(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     A machine that is several hosts of the inventory is sampled once for each. Only one of them keeps its samples of the
     machine.
     """
+    # The samples of a day are large: they are copied once.
     time_s = timeline.of_host_samples(run.host_metrics)
-    found = run.host_metrics.assign(time_s=time_s)[(time_s > 0) & (time_s <= timeline.end_s)]
-    found = found.sort_values("time_s", kind="stable")
+    found = run.host_metrics[["host", "machine", "process"]].assign(time_s=time_s)
+    found = found[(time_s > 0) & (time_s <= timeline.end_s)].sort_values("time_s", kind="stable")
     machine = found["process"] == WHOLE_MACHINE
     of_machines = one_of_each(found[machine], found["machine"][machine], "host")
     found = found[~machine | found.index.isin(of_machines.index)]
+    found = run.host_metrics.loc[found.index].assign(time_s=found["time_s"])
     return found.assign(
         **{f"{name}_share": found[f"{name}_percent"] / found["cores"] for name in ("cpu", "iowait", "steal")}
     )

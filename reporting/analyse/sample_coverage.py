@@ -53,7 +53,7 @@ def build(run: RunFolder, timeline: Timeline) -> list[Coverage]:
     steps_s = rows.groupby("host", sort=False)["elapsed_s"].diff()
     length_s = steps_s.where(steps_s > 0, rows["elapsed_s"])
     typical_s = length_s.groupby(rows["host"]).median()
-    longest_s = rows["host"].map(typical_s) * _MOST_INTERVALS
+    longest_s = rows["host"].map(typical_s).astype(float) * _MOST_INTERVALS
     end_s = timeline.of_host_samples(rows)
     start_s = end_s - length_s.clip(upper=longest_s)
     covered_s = {

@@ -41,13 +41,17 @@ def bins(timeline: Timeline, most: int = MAX_BINS) -> list[Bin]:
 
     A rest at the end of a stage that is shorter than half a bin joins the bin before: its rate would be mostly noise.
     """
-    step = next((s for s in _STEPS if len(timeline.intervals) <= s * most), math.ceil(len(timeline.intervals) / most))
+    step = next((s for s in _STEPS if len(timeline.intervals) <= s * most), None)
+    if step is None:
+        step = math.ceil(len(timeline.intervals) / most / _STEPS[-1]) * _STEPS[-1]
     by_stage: dict[str, list[Interval]] = defaultdict(list)
     for interval in timeline.intervals:
         by_stage[interval.stage].append(interval)
     found: list[Bin] = []
     for stage, intervals in by_stage.items():
-        chunks = [intervals[i : i + step] for i in range(0, len(intervals), step)]
+        # Intervals that are combined must be in one bin, also when the first of them are missing.
+        missing = intervals[0].number % timeline.together
+        chunks = [intervals[max(0, i) : i + step] for i in range(-missing, len(intervals), step)]
         of_stage = [Bin(stage, c[0].start_s, c[-1].end_s, tuple(i.number for i in c)) for c in chunks]
         if len(of_stage) > 1 and of_stage[-1].length_s < of_stage[-2].length_s / 2:
             before, rest = of_stage[-2:]

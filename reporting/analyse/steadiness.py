@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from locust_extra.columns import AGGREGATED, ALL_WORKERS
 from reporting.analyse.headline import TOTAL
-from reporting.analyse.timeline import Interval, Timeline
+from reporting.analyse.timeline import Timeline
 from reporting.read.distributions import Distribution, Histogram
 from reporting.read.run_folder import RunFolder
 from zk_locust.contract.stage_names import MEASURED
@@ -24,6 +25,7 @@ MOST_POINTS: Final = 30
 LEAST_POINTS: Final = 6  # with fewer, no order of the points is significant
 OPERATIONS_PER_POINT: Final = 200  # so that 2 operations lie beyond p99
 LATENCY_PERCENTILES: Final = (50.0, 99.0)
+_BLOCK: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +60,16 @@ class Steadiness:
 
 def build(run: RunFolder, timeline: Timeline) -> Steadiness:
     """Return the drifts in the measured stage, of response times in open loop."""
-    intervals = _whole([each for each in timeline.intervals if each.stage == MEASURED])
+    pieces = _whole(_pieces(timeline))
     found: dict[str, dict[int, list[Distribution]]] = defaultdict(lambda: defaultdict(list))
     for line in run.distributions:
         if line.stage == MEASURED:
             for operation in (line.operation, TOTAL):
-                found[operation][line.interval].append(line.distribution)
+                found[operation][line.interval // timeline.together].append(line.distribution)
     rate: dict[str, Drift] = {}
     latency: dict[tuple[str, float], Drift] = {}
-    for operation, by_interval in found.items():
-        points = _points(intervals, by_interval)
+    for operation, by_piece in found.items():
+        points = _points(pieces, by_piece)
         rates = [sum(each.requests for each in here) / seconds for seconds, here in points]
         if (drift := drift_of(rates)) is not None:
             rate[operation] = drift
@@ -85,8 +87,7 @@ def drift_of(values: Sequence[float]) -> Drift | None:
     if n < LEAST_POINTS:
         return None
     array = np.asarray(values, dtype=float)
-    # Not as one matrix: a load of half a day has 43,200 intervals.
-    s = float(sum(np.sign(array[at + 1 :] - value).sum() for at, value in enumerate(array)))
+    s = _later_minus_earlier(array)
     ties = np.unique(array, return_counts=True)[1].astype(float)
     variance = (n * (n - 1) * (2 * n + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
     z = 0.0 if s == 0 or variance <= 0 else (s - math.copysign(1, s)) / math.sqrt(variance)
@@ -94,25 +95,46 @@ def drift_of(values: Sequence[float]) -> Drift | None:
     return Drift(float(np.median(array[:third])), float(np.median(array[-third:])), z)
 
 
-def _whole(intervals: Sequence[Interval]) -> list[Interval]:
-    """Leave out intervals of less than half the usual length: their rates are mostly noise."""
-    typical_s = float(np.median([each.length_s for each in intervals])) if intervals else 0.0
-    return [each for each in intervals if each.length_s > typical_s / 2]
+def _later_minus_earlier(array: NDArray[np.float64]) -> float:
+    """Return how many pairs grow minus how many fall. A load of a day has 86,400 intervals, and squared, too many."""
+    found, sorted_after = 0.0, np.zeros(0)
+    for start in range((len(array) - 1) // _BLOCK * _BLOCK, -1, -_BLOCK):
+        block = array[start : start + _BLOCK]
+        found += float(np.triu(np.sign(block[None, :] - block[:, None])).sum())
+        found += float(len(block) * len(sorted_after) - np.searchsorted(sorted_after, block, side="right").sum())
+        found -= float(np.searchsorted(sorted_after, block, side="left").sum())
+        sorted_after = np.sort(np.concatenate([sorted_after, block]), kind="stable")
+    return found
+
+
+def _pieces(timeline: Timeline) -> list[tuple[int, float]]:
+    """Return number and seconds of each part of the measured stage that has distributions of its own."""
+    seconds: dict[int, float] = defaultdict(float)
+    for each in timeline.intervals:
+        if each.stage == MEASURED:
+            seconds[each.number // timeline.together] += each.length_s
+    return list(seconds.items())
+
+
+def _whole(pieces: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Leave out pieces of less than half the usual length: their rates are mostly noise."""
+    typical_s = float(np.median([length_s for _, length_s in pieces])) if pieces else 0.0
+    return [piece for piece in pieces if piece[1] > typical_s / 2]
 
 
 def _points(
-    intervals: Sequence[Interval], by_interval: Mapping[int, Sequence[Distribution]]
+    pieces: Sequence[tuple[int, float]], by_piece: Mapping[int, Sequence[Distribution]]
 ) -> list[tuple[float, list[Distribution]]]:
-    """Return the intervals combined to points of about equal length: the seconds and the distributions of each."""
-    operations = sum(each.requests for interval in intervals for each in by_interval.get(interval.number, ()))
-    most = min(MOST_POINTS, operations // OPERATIONS_PER_POINT, len(intervals))
+    """Return the pieces combined to points of about equal length: the seconds and the distributions of each."""
+    operations = sum(each.requests for number, _ in pieces for each in by_piece.get(number, ()))
+    most = min(MOST_POINTS, operations // OPERATIONS_PER_POINT, len(pieces))
     if most < LEAST_POINTS:
         return []
-    chunks = [intervals[i * len(intervals) // most : (i + 1) * len(intervals) // most] for i in range(most)]
+    chunks = [pieces[i * len(pieces) // most : (i + 1) * len(pieces) // most] for i in range(most)]
     return [
         (
-            sum(interval.length_s for interval in chunk),
-            [each for interval in chunk for each in by_interval.get(interval.number, ())],
+            sum(length_s for _, length_s in chunk),
+            [each for number, _ in chunk for each in by_piece.get(number, ())],
         )
         for chunk in chunks
     ]

@@ -7,13 +7,14 @@ import pandas as pd
 
 from reporting.analyse import cause_windows, causes, slow_operations, worst_moments
 from reporting.analyse.causes import Causes
-from reporting.analyse.happenings import TOLD_BY_MEMBERS, happenings
+from reporting.analyse.happenings import happenings
 from reporting.analyse.headline import Headline
 from reporting.analyse.slow_operations import SlowOperations
 from reporting.analyse.timeline import Span, Timeline
 from reporting.analyse.workers import Workers
 from reporting.analyse.worst_moments import Moment
 from reporting.read.run_folder import RunFolder
+from zk_locust.contract.events import MEMBER_EVENTS
 from zk_locust.contract.stage_names import MEASURED
 
 
@@ -53,7 +54,7 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline, workers: Worke
 def _unknown(run: RunFolder, events: pd.DataFrame, samples: pd.DataFrame) -> Iterator[str]:
     members = run.manifest.groups.get("zookeeper", [])
     logs = any(any((run.path / "logs" / member).glob("*")) for member in members)
-    if not logs and not events["kind"].isin(TOLD_BY_MEMBERS).any():
+    if not logs and not events["kind"].isin(MEMBER_EVENTS).any():
         yield "Without logs of the members, their GC pauses, slow fsyncs and elections are not known."
     if not len(samples):
         yield "Without samples of the machines, their CPU, disks and network are not known."

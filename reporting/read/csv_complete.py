@@ -6,6 +6,7 @@ line must have as many fields as the header. `csv_damaged` reads files that fail
 
 import csv
 import io
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +15,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reporting.read.parsing import parse_time
-from reporting.read.table_format import Kind, TableFormat
+from reporting.read.table_format import Kind, TableFormat, words
 
 _BLOCK_BYTES: Final = 2 * 1024 * 1024
 _COMMA, _NEWLINE, _QUOTE, _RETURN = b',\n"\r'
 _NO_MARK: Final = bytes(set(range(256)) - set(b',\r\n"\0'))
+MOST_ROWS_EXACT: Final = 500_000
+"""Numbers of a longer file are float32 where nothing is lost, so that sums over them may have only 7 exact digits."""
+
+_Texts = dict[str, dict[str, int]]
+
 # `csv_damaged` refuses a field of twice this length.
 _HALF_FIELD: Final = csv.field_size_limit() // 2
 
@@ -34,21 +40,30 @@ def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
             if table.lacking(header) or (table.only and table.only[0] not in header):
                 return None
             blocks = []
+            texts: _Texts = defaultdict(dict)
             while block := file.read(_BLOCK_BYTES):
-                blocks.append(_columns(block + file.readline(), header, table))
+                blocks.append(_columns(block + file.readline(), header, table, texts))
     except (OSError, ValueError, csv.Error):
         return None
-    return pd.DataFrame(
-        {
-            name: pd.Series(np.concatenate([b[name] for b in blocks]) if blocks else [], dtype=kind.dtype, copy=False)
-            for name, kind in table.columns.items()
-        },
-        copy=False,
-    )
+    return pd.DataFrame({name: _joined(name, kind, blocks, texts) for name, kind in table.columns.items()}, copy=False)
 
 
-def _columns(block: bytes, header: list[str], table: TableFormat) -> dict[str, NDArray[Any]]:
-    """Return the columns of a block of lines. Raises ValueError unless all are valid."""
+def _joined(name: str, kind: Kind, blocks: list[dict[str, NDArray[Any]]], texts: "_Texts") -> "pd.Series[Any]":
+    """Return a column of all blocks, and take it out of them: a long file is not held twice."""
+    parts = [block.pop(name) for block in blocks]
+    if kind is Kind.WORD:
+        codes = np.concatenate(parts) if parts else np.zeros(0, np.int32)
+        return pd.Series(words(list(texts[name]), codes), copy=False)
+    compact = kind is Kind.NUMBER and sum(map(len, parts)) > MOST_ROWS_EXACT
+    found = np.concatenate(parts, dtype=None if compact else kind.dtype) if parts else []
+    return pd.Series(found, dtype=None if compact else kind.dtype, copy=False)
+
+
+def _columns(block: bytes, header: list[str], table: TableFormat, texts: "_Texts") -> dict[str, NDArray[Any]]:
+    """Return the columns of a block of lines: those of words as codes, numbers as float32 where nothing is lost.
+
+    `texts` has the code of each word of each column; new ones are added. Raises ValueError unless all lines are valid.
+    """
     _check_lines(block, len(header))
     there = {name: header.index(name) for name in table.columns if name in header}
     frame = pd.read_csv(
@@ -67,15 +82,33 @@ def _columns(block: bytes, header: list[str], table: TableFormat) -> dict[str, N
     found = {}
     for name, kind in table.columns.items():
         if name not in there:
-            found[name] = np.array(["" if kind is Kind.TEXT else np.nan] * len(frame), kind.dtype)
+            if kind is Kind.WORD:
+                found[name] = np.full(len(frame), texts[name].setdefault("", len(texts[name])), np.int32)
+            else:
+                found[name] = np.array(["" if kind is Kind.TEXT else np.nan] * len(frame), kind.dtype)
             continue
         column = frame[there[name]]
         if name in table.filled and column.isna().any():
             raise ValueError
-        found[name] = column.to_numpy() if kind is Kind.NUMBER else _from_categories(column, kind)
-        if kind is Kind.NUMBER and np.isinf(found[name]).any():
-            raise ValueError
+        if kind is Kind.NUMBER:
+            found[name] = _compact(column.to_numpy())
+        elif kind is Kind.WORD:
+            code_of = texts[name]
+            codes = [code_of.setdefault(text, len(code_of)) for text in map(str, column.cat.categories)]
+            blank = code_of.setdefault("", len(code_of)) if column.isna().any() else -1
+            found[name] = np.array([*codes, blank], np.int32)[column.cat.codes.to_numpy()]
+        else:
+            found[name] = _from_categories(column, kind)
     return found
+
+
+def _compact(numbers: NDArray[np.float64]) -> NDArray[Any]:
+    """Return the numbers, as float32 if they are the same. Raises ValueError for an infinite one."""
+    if np.isinf(numbers).any():
+        raise ValueError
+    with np.errstate(over="ignore"):
+        narrow = numbers.astype(np.float32)
+    return narrow if np.array_equal(narrow, numbers, equal_nan=True) else numbers
 
 
 def _check_lines(block: bytes, fields: int) -> None:

@@ -8,10 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reporting.read.parsing import finite, is_cut_off, parse_time, unreadable
-from reporting.read.table_format import Kind, TableFormat
+from reporting.read.table_format import Kind, TableFormat, words
 
 # A source writes the same time on all lines of one interval.
 _time = lru_cache(maxsize=64)(parse_time)
@@ -28,7 +29,7 @@ class _Column:
         self.convert: Callable[[str], Any] = finite if self.kind is Kind.NUMBER else _time
         self.blank: str | float = math.nan
         self.values: Any = array("d")
-        if self.kind is Kind.TEXT:
+        if self.kind.is_text:
             self.convert, self.blank, self.values = lambda text: shared.setdefault(text, text), "", []
 
 
@@ -47,12 +48,16 @@ def read(
         if not (may_be_missing and isinstance(error, FileNotFoundError)):
             tell(None, f"{unreadable(error)}: {missing}")
     rows = max(len(column.values) for column in wanted.values())
-    return pd.DataFrame(
-        {
-            name: pd.Series(column.values or [column.blank] * rows, dtype=column.kind.dtype)
-            for name, column in wanted.items()
-        }
-    )
+    return pd.DataFrame({name: _series(column, rows) for name, column in wanted.items()})
+
+
+def _series(column: _Column, rows: int) -> "pd.Series[Any]":
+    values = column.values or [column.blank] * rows
+    if column.kind is not Kind.WORD:
+        return pd.Series(values, dtype=column.kind.dtype)
+    code_of: dict[str, int] = {}
+    codes = [code_of.setdefault(text, len(code_of)) for text in values]
+    return pd.Series(words(list(code_of), np.array(codes, np.int32)))
 
 
 def _fill(

@@ -6,62 +6,107 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from functools import cache
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zk_locust.contract.clock_names import SERVICE
-from zk_locust.contract.ranks import bucket_of, highest_equivalent, rank_at
+from zk_locust.contract.ranks import UNIT_BITS, UNIT_BUCKETS, bucket_of, highest_equivalent, rank_at
+
+_HALF_BITS: Final = UNIT_BITS - 1
+_USUAL_BUCKETS: Final = 23 * UNIT_BUCKETS // 2  # up to more than one hour
+_MOST_COMPACT: Final = np.iinfo(np.uint32).max
+
+
+def buckets_of(values_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers of the buckets, from 0, that hold these values: below 65,536 for any value."""
+    bits = np.frexp(values_us.astype(np.float64))[1].astype(np.int64)
+    shifts = np.maximum(0, bits - UNIT_BITS)
+    numbers: NDArray[np.int64] = (shifts << _HALF_BITS) + (values_us >> shifts)
+    return numbers
+
+
+def lowest_us(buckets: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the lowest values of the buckets of these numbers."""
+    numbers = buckets.astype(np.int64)
+    shifts = np.maximum(0, (numbers >> _HALF_BITS) - 1)
+    lowest: NDArray[np.int64] = (numbers - (shifts << _HALF_BITS)) << shifts
+    return lowest
+
+
+def highest_us(buckets: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the highest values of the buckets of these numbers."""
+    return lowest_us(buckets.astype(np.int64) + 1) - 1
+
+
+@cache
+def _number_of_text() -> dict[str, int]:
+    """Return the number of each usual bucket by its key in a file."""
+    return {str(value): at for at, value in enumerate(lowest_us(np.arange(_USUAL_BUCKETS)).tolist())}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histogram:
-    """Counts of latencies: `values_us` holds each bucket's lowest value, ascending and unique, `counts` how many.
+    """Counts of latencies: `buckets` holds each bucket's number (uint16), ascending and unique, `counts` how many.
 
-    Both are one-dimensional int64 arrays of the same length; every count is above 0.
+    Both are one-dimensional arrays of the same length; every count is above 0. Counts are uint32 if they fit, because
+    a long run has many of them, otherwise int64.
     """
 
-    values_us: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    buckets: NDArray[np.uint16]
+    counts: NDArray[Any]
 
     @classmethod
     def from_counts(cls, counts: Mapping[int, int]) -> Self:
-        """A histogram from bucket's lowest value (µs) to count. Raises ValueError for anything below 0."""
-        pairs = sorted((value, count) for value, count in counts.items() if count != 0)
+        """A histogram from a value of each bucket (µs) to its count. Raises ValueError for anything below 0."""
+        pairs = [(value, count) for value, count in counts.items() if count != 0]
         if any(value < 0 or count < 0 for value, count in pairs):
             raise ValueError("a histogram holds no negative values and no negative counts")
-        return cls(
-            np.array([value for value, _ in pairs], dtype=np.int64),
-            np.array([count for _, count in pairs], dtype=np.int64),
-        )
+        values_us = np.array([value for value, _ in pairs], dtype=np.int64)
+        return cls._added(buckets_of(values_us), np.array([count for _, count in pairs], dtype=np.int64))
 
     @classmethod
     def from_texts(cls, counts: Mapping[str, int]) -> Self:
         """Do the same for a JSON object, whose keys are texts; fast if they are in order, as usual."""
-        values_us = np.fromiter(map(int, counts), np.int64, len(counts))
-        weights = np.fromiter(map(int, counts.values()), np.int64, len(counts))
-        if len(counts) and (values_us[0] < 0 or weights.min() <= 0 or (np.diff(values_us) <= 0).any()):
-            return cls.from_counts(dict(zip(values_us.tolist(), weights.tolist(), strict=True)))
-        return cls(values_us, weights)
+        weights = np.fromiter(counts.values(), np.int64, len(counts))
+        try:
+            buckets = np.fromiter(map(_number_of_text().__getitem__, counts), np.uint16, len(counts))
+        except KeyError:
+            buckets = None
+        if buckets is None or (len(counts) and (weights.min() <= 0 or (buckets[1:] <= buckets[:-1]).any())):
+            return cls.from_counts(dict(zip(map(int, counts), weights.tolist(), strict=True)))
+        return cls(buckets, _compact(weights))
 
     @classmethod
     def merged(cls, histograms: Iterable[Self]) -> Self:
         """The sum of the histograms, without loss; the empty histogram for none."""
-        found = list(histograms) or [cls.from_counts({})]
+        found = [each for each in histograms if len(each.buckets)]
         if len(found) == 1:
             return found[0]
-        values = np.concatenate([each.values_us for each in found])
-        weights = np.concatenate([each.counts for each in found])
-        unique, place = np.unique(values, return_inverse=True)
-        counts = np.zeros(len(unique), dtype=np.int64)
-        np.add.at(counts, place, weights)
-        return cls(unique, counts)
+        if not found:
+            return cls(np.zeros(0, np.uint16), np.zeros(0, np.uint32))
+        return cls._added(
+            np.concatenate([each.buckets for each in found]), np.concatenate([each.counts for each in found])
+        )
+
+    @classmethod
+    def _added(cls, buckets: NDArray[Any], weights: NDArray[Any]) -> Self:
+        """Return the histogram of buckets in any order, whose weights add up."""
+        totals = np.bincount(buckets, weights)  # float64, exact up to 2 ** 53 operations in a bucket
+        found = np.flatnonzero(totals)
+        return cls(found.astype(np.uint16), _compact(totals[found].astype(np.int64)))
+
+    @property
+    def values_us(self) -> NDArray[np.int64]:
+        """The lowest value of each bucket, microseconds."""
+        return lowest_us(self.buckets)
 
     @property
     def total(self) -> int:
         """How many latencies it holds."""
-        return int(self.counts.sum())
+        return int(self.counts.sum(dtype=np.int64))
 
     def percentiles_us(self, percentiles: Iterable[float]) -> list[int | None]:
         """The latencies in microseconds at or below which these percentages of all latencies lie; None if empty."""
@@ -69,13 +114,17 @@ class Histogram:
         total = self.total
         if total == 0:
             return [None] * len(wanted)
-        cumulative = np.cumsum(self.counts)
-        found: list[int | None] = []
-        for percentile in wanted:
-            rank = rank_at(percentile, total)
-            value = int(self.values_us[int(np.searchsorted(cumulative, rank, side="left"))])
-            found.append(highest_equivalent(value) if percentile > 0 else bucket_of(value))
-        return found
+        cumulative = np.cumsum(self.counts, dtype=np.int64)
+        ranks = [rank_at(percentile, total) for percentile in wanted]
+        values = lowest_us(self.buckets[np.searchsorted(cumulative, ranks, side="left")]).tolist()
+        return [
+            highest_equivalent(value) if percentile > 0 else bucket_of(value)
+            for percentile, value in zip(wanted, values, strict=True)
+        ]
+
+
+def _compact(counts: NDArray[np.int64]) -> NDArray[Any]:
+    return counts if len(counts) and counts.max() > _MOST_COMPACT else counts.astype(np.uint32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,12 +196,17 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class DistributionLine:
-    """One line of `locust-distrib.jsonl`: the latencies of one operation within one interval, over all workers."""
+    """The latencies of one operation over all workers: one line of `locust-distrib.jsonl`.
+
+    Adjacent lines of a long run are combined (`combining`). A combined line has the end of the last of its intervals,
+    and their length together.
+    """
 
     timestamp: float  # end of the interval, seconds since the epoch; a label
     elapsed_s: float  # the same on the load's own clock, since the load started
     interval_s: float
     stage: str
-    interval: int
+    interval: int  # the first of its intervals
     operation: str
     distribution: Distribution
+    last_interval: int  # the last of them: the same one if the line is not combined

@@ -1,5 +1,6 @@
 """Reads the figures of the load: `locust-stats.csv` and `locust-distrib.jsonl`, as any version has written them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +17,11 @@ from zk_locust.contract.clock_names import CENSORED, CLOCKS
 
 # Older versions did not measure these.
 _NEWER: Final = (
-    *("suppressed", "censored", "censored_max_us", "offered", "missed", "dropped", "queued", "gc_ms"),
+    *("suppressed", "censored", "censored_max_us", "offered", "missed", "dropped", "queued", "away_percent", "gc_ms"),
     *(f"{clock}_{which}" for clock in (*CLOCKS, "lateness") for which in CLOCK_PERCENTILES),
 )
 _STATS: Final = TableFormat(
-    kinds(STATS_COLUMNS, text=("stage", "worker", "type", "name", "errors")),
+    kinds(STATS_COLUMNS, word=("stage", "worker", "type", "name", "errors")),
     filled=("elapsed_s", "stage", "interval", "worker", "name"),
     optional=_NEWER,
     older_names={"part": "stage"},
@@ -40,11 +41,11 @@ def read_stats(path: Path, problems: ProblemLog) -> pd.DataFrame:
     return read_table(path, _STATS, problems, missing=missing, lost_figures=True)
 
 
-def read_distributions(path: Path, problems: ProblemLog) -> list[DistributionLine]:
-    """Return the latencies of each operation in each interval."""
+def read_distributions(path: Path, problems: ProblemLog) -> Iterator[DistributionLine]:
+    """Yield the latencies of each operation in each interval, as the file holds them."""
     if predecessor.is_distributions(path):
-        return predecessor.read_distributions(path, problems)
-    found = []
+        yield from predecessor.read_distributions(path, problems)
+        return
     missing = "latency distributions are not known"
     for number, line in read_records(path, problems, _distribution_line, missing=missing):
         if line.operation == AGGREGATED:
@@ -54,24 +55,25 @@ def read_distributions(path: Path, problems: ProblemLog) -> list[DistributionLin
         if held != distribution.requests:
             text = f"its histogram holds {held} operations where requests says {distribution.requests}"
             problems.add(path.name, number, text, lost_figures=True)
-        found.append(line)
-    return found
+        yield line
 
 
 def _distribution_line(value: Any) -> DistributionLine:
     if not isinstance(value, dict):
         raise ValueError("is not a JSON object")
+    interval = int(value["interval"])
     clocks = {name: _distribution(value[name], "count") for name in (*CLOCKS, CENSORED) if value.get(name) is not None}
     return DistributionLine(
         timestamp=parse_time(value["timestamp"]),
         elapsed_s=finite(value["elapsed_s"]),
         interval_s=finite(value["interval_s"]),
         stage=str(value.get("stage") or value["part"]),
-        interval=int(value["interval"]),
+        interval=interval,
         operation=operation_name(str(value.get("type") or ""), str(value["name"])),
         distribution=_distribution(
             value, "requests", failures=int(value["failures"]), suppressed=int(value.get("suppressed") or 0), **clocks
         ),
+        last_interval=interval,
     )
 
 

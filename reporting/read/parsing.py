@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
+
 from reporting.read.problems import ProblemLog
 
 Record = TypeVar("Record")
@@ -63,13 +65,21 @@ def read_json_lines(
                     tell(number, "the last line is cut off and is left out")
                 elif line.strip():
                     try:
-                        yield number, json.loads(line)
+                        yield number, _loads(line)
                     except ValueError as error:
                         tell(number, f"is not JSON ({_reason(error)}); the line is left out")
         if number == 0:
             tell(None, f"is empty: {missing}")
     except OSError as error:
         tell(None, f"{unreadable(error)}: {missing}")
+
+
+def _loads(line: bytes) -> Any:
+    """Return what `json.loads` returns, in a third of the time; what orjson refuses is left to it and its message."""
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        return json.loads(line)
 
 
 def read_records(

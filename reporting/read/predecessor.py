@@ -177,6 +177,7 @@ def _differences(looks: list[_Look], places: Mapping[float, tuple[str, int]]) ->
                     max_us=max(grown) * 1000 if grown else None,
                     overflows=0,
                 ),
+                last_interval=interval,
             )
         )
     return found

@@ -13,7 +13,7 @@ import pandas as pd
 from host_metrics.columns import HOST_COLUMNS
 from locust_extra.columns import EVENT_COLUMNS
 from reporting.errors import InputError
-from reporting.read import load_files, member_metrics, slow_operations
+from reporting.read import combining, load_files, member_metrics, slow_operations
 from reporting.read import manifest as manifests
 from reporting.read.csv_tables import read_table
 from reporting.read.distributions import DistributionLine
@@ -24,7 +24,9 @@ from reporting.read.table_format import TableFormat, kinds
 from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, SLOW_OPERATIONS, STATS
 
 _HOST_METRICS: Final = TableFormat(
-    kinds(HOST_COLUMNS, text=("host", "machine", "kernel", "process")), filled=("host", "machine"), optional=("kernel",)
+    kinds(HOST_COLUMNS, text=(), word=("host", "machine", "kernel", "process")),
+    filled=("host", "machine"),
+    optional=("kernel",),
 )
 _EVENTS: Final = TableFormat(
     kinds(EVENT_COLUMNS, text=("source", "event", "subject", "detail", "clock")),
@@ -39,12 +41,18 @@ class RunFolder:
     `stats`, `metrics`, `host_metrics`, `slow_operations` and `events` have the columns of `STATS_COLUMNS`,
     `member_metrics.COLUMNS`, `HOST_COLUMNS`, `SLOW_COLUMNS` and `EVENT_COLUMNS`; their timestamps are seconds since the
     epoch.
+
+    `distributions` are of single intervals, or in a long run of `together` adjacent ones: those of a stage whose
+    numbers divided by `together` give the same whole number. `intervals` always has the figures of each interval, with
+    `interval_figures.COLUMNS`.
     """
 
     path: Path
     manifest: Manifest
     stats: pd.DataFrame
     distributions: tuple[DistributionLine, ...]
+    together: int
+    intervals: pd.DataFrame
     metrics: pd.DataFrame
     host_metrics: pd.DataFrame
     slow_operations: pd.DataFrame
@@ -77,11 +85,15 @@ def load(path: Path) -> RunFolder:
         folder / MANIFEST, problems, missing="what was run, on which hosts and with which versions is not known"
     )
     manifest = manifests.parse(raw, problems)
+    stats = load_files.read_stats(folder / STATS, problems)
+    distributions = combining.combined(load_files.read_distributions(folder / DISTRIBUTIONS, problems))
     return RunFolder(
         path=folder,
         manifest=manifest,
-        stats=load_files.read_stats(folder / STATS, problems),
-        distributions=tuple(load_files.read_distributions(folder / DISTRIBUTIONS, problems)),
+        stats=stats,
+        distributions=distributions.lines,
+        together=distributions.together,
+        intervals=distributions.figures,
         metrics=member_metrics.read(folder / METRICS, problems),
         host_metrics=read_host_metrics(folder / HOST_METRICS, problems, may_be_missing=manifest.samples_no_machine),
         slow_operations=slow_operations.read(folder / SLOW_OPERATIONS, problems),

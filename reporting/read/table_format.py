@@ -1,22 +1,35 @@
 """What a CSV file of a run is expected to hold: the same for both ways of reading it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 
 class Kind(Enum):
     """What a column holds."""
 
     TEXT = "text"
+    WORD = "one of few texts"  # becomes a category, because a long run repeats it a million times
     NUMBER = "a number"  # a blank becomes NaN
     TIME = "a time"  # ISO 8601; becomes seconds since the epoch
 
     @property
     def dtype(self) -> Any:
-        """The type in a frame. Texts are objects, not Arrow's or pandas' strings: plain comparisons, no library."""
-        return object if self is Kind.TEXT else float
+        """The type in a frame. Texts are objects, not Arrow's or pandas' strings: plain comparisons, no library.
+
+        Categories are made by `words`.
+        """
+        return object if self in (Kind.TEXT, Kind.WORD) else float
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a blank is the empty text."""
+        return self in (Kind.TEXT, Kind.WORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,16 @@ class TableFormat:
         return [name for name in self.columns if name not in header and name not in self.optional]
 
 
-def kinds(columns: tuple[str, ...], *, text: tuple[str, ...]) -> dict[str, Kind]:
-    """Return the kinds of columns: `timestamp` is a time, those of `text` are texts, all others numbers."""
-    return {name: Kind.TIME if name == "timestamp" else Kind.TEXT if name in text else Kind.NUMBER for name in columns}
+def kinds(columns: tuple[str, ...], *, text: tuple[str, ...] = (), word: tuple[str, ...] = ()) -> dict[str, Kind]:
+    """Return the kinds of columns: `timestamp` is a time, those of `text` and `word` are so, all others numbers."""
+    told = {"timestamp": Kind.TIME, **dict.fromkeys(text, Kind.TEXT), **dict.fromkeys(word, Kind.WORD)}
+    return {name: told.get(name, Kind.NUMBER) for name in columns}
+
+
+def words(texts: Sequence[str], codes: NDArray[Any]) -> pd.Categorical:
+    """Return the texts of these codes as categories, in alphabetical order and without any that is not used."""
+    used = np.flatnonzero(np.bincount(codes, minlength=len(texts)))
+    order = sorted(used.tolist(), key=lambda code: texts[code])
+    place = np.zeros(len(texts), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return pd.Categorical.from_codes(place[codes], pd.Index([texts[code] for code in order], dtype=object))

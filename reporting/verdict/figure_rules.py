@@ -12,6 +12,8 @@ from reporting.text import latency_ms, percent, rate
 from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, inconclusive, void
 from reporting.verdict.figure import Figure, FigureRule
 from reporting.verdict.thresholds import (
+    AWAY_SHARE,
+    AWAY_SPOILS_SHARE,
     DRIFT_Z,
     HIDDEN_LEAST,
     HIDDEN_SHARE,
@@ -63,6 +65,19 @@ def _users_held_back(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
             "users-held-back",
             f"Users spent {percent(min(1.0, share))} of their time waiting for their worker to handle a reply that had "
             f"arrived, so {figure.title} depends on the load side. Add load hosts or cores, or use an open loop.",
+        )
+
+
+def _worker_away(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
+    """In closed loop, no user of a worker that is away sends, whatever it waits for."""
+    share = evidence.load_side.away_share
+    if figure.percentile is None and not evidence.headline.open_loop and share is not None and share >= AWAY_SHARE:
+        yield Reason(
+            INCONCLUSIVE if share >= AWAY_SPOILS_SHARE else NOTE,
+            "worker-away",
+            f"A worker was away {percent(share)} of the time, stopped or busy for more than 5 ms on end, and its users "
+            f"sent nothing meanwhile: {figure.title} would be higher by that share. Add load hosts or cores, or use an "
+            "open loop.",
         )
 
 
@@ -157,6 +172,7 @@ def _retransmissions(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
 FIGURE_RULES: Final[tuple[FigureRule, ...]] = (
     _load_side,
     _users_held_back,
+    _worker_away,
     _censored,
     _dropped,
     _not_stationary,

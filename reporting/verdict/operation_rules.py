@@ -91,9 +91,8 @@ def _failed_share(row: Row) -> float:
 def _stalls(evidence: Evidence) -> Iterator[Reason]:
     """In closed loop each user waits through a stall with one operation, so the percentiles hide it."""
     measured = [interval for interval in evidence.timeline.intervals if interval.stage == MEASURED]
-    busy = {
-        line.interval for line in evidence.run.distributions if line.stage == MEASURED and line.distribution.requests
-    }
+    figures = evidence.run.intervals
+    busy = set(figures["interval"][(figures["stage"] == MEASURED) & (figures["requests"] > 0)])
     rate_per_s = evidence.headline.total.rate_per_s or 0.0
     still = [
         interval

@@ -38,6 +38,11 @@ MIN_OPERATIONS_BEYOND: Final = 10
 LOAD_SIDE_SHARE: Final = 0.10
 # From here on, the figure says as much about the load side as a change of the ensemble would.
 LOAD_SIDE_SPOILS_SHARE: Final = 0.25
+# A worker that is away this share of the time keeps its users from sending as long, and lowers the rate of a closed
+# loop by that share: more than the 1 % by which the rates of clean runs differ.
+AWAY_SHARE: Final = 0.02
+# From here on, the rate says as much about the load side as a change of the ensemble would.
+AWAY_SPOILS_SHARE: Final = 0.10
 # Less than this is the accuracy of the measurement itself.
 LOAD_SIDE_LEAST_US: Final = 100.0
 # Operations that a percentile leaves out and that may lie beyond it: as many as this share of those that do lie beyond

@@ -3,6 +3,7 @@
 `ZK_LOCUST_LAB=NAME` uses a running lab and keeps it.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from lab import Lab, LabOptions, LabUnavailableError, record
 from lab.plays import Play
+from lab.zookeeper_server import QUICK_JVM
 from tests.fleet.lab_fleet import LabFleet
 from tests.needs import missing
 
@@ -21,9 +23,12 @@ OWN_NAME = f"test-{os.getpid()}"
 def make_lab(options: LabOptions) -> Lab:
     """Make a lab. If this machine cannot run one, skip the test and name what is missing; with CI=true fail it."""
     try:
-        return Lab.up(options, say=print)
+        lab = Lab.up(options, say=print)
     except LabUnavailableError as error:
         missing(str(error))
+    with (lab.inventory / "group_vars" / "all.yml").open("a") as variables:
+        variables.write(f"zookeeper_java_options: {json.dumps(QUICK_JVM)}\n")
+    return lab
 
 
 def remove_left_over() -> None:

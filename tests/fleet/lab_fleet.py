@@ -16,8 +16,16 @@ RUN_PROCESSES = (
 )
 
 
+# A load at full speed would take both cores from the tests beside it.
+PACE = {"min-wait": "10ms", "max-wait": "20ms"}
+
+
 class LabFleet(DrivenLab):
     """A driven lab whose hosts are broken, mended and looked into."""
+
+    def set_scenario(self, **changes: Any) -> None:
+        """Write the scenario, at a gentle pace unless `parameters` say otherwise."""
+        super().set_scenario(**changes | {"parameters": PACE | changes.get("parameters", {})})
 
     def modes(self) -> dict[str, str]:
         """Return the mode of each member; empty if it does not answer."""

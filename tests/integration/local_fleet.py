@@ -14,11 +14,19 @@ import psutil
 import yaml
 
 from lab.plays import Fleet, Play
-from lab.zookeeper_server import four_letters, free_ports
+from lab.zookeeper_server import QUICK_JVM, four_letters, free_ports
 from zk_locust.contract.member_answers import parse_srvr
 
 MEMBERS = ("zk1", "zk2", "zk3")
-SMALL_SCENARIO = {"locustfile": "locust_get.py", "users": 2, "spawn_rate": 2, "warmup": "1s", "run_time": "2s"}
+# A load at full speed would take both cores from the tests beside it.
+SMALL_SCENARIO = {
+    "locustfile": "locust_get.py",
+    "users": 2,
+    "spawn_rate": 2,
+    "warmup": "1s",
+    "run_time": "2s",
+    "parameters": {"min-wait": "10ms", "max-wait": "20ms"},
+}
 
 
 @dataclass
@@ -53,6 +61,7 @@ class LocalFleet(Fleet):
                     "zookeeper_address": "127.0.0.1",
                     "zookeeper_bind_address": "127.0.0.1",
                     "zookeeper_heap": "64m",
+                    "zookeeper_java_options": [*QUICK_JVM],
                     "zookeeper_keep_running": False,
                     "zookeeper_state_dir": str(self.state),
                     "zookeeper_start_timeout_s": 40,

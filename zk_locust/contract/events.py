@@ -13,6 +13,9 @@ LEFT_TREE_REMOVED: Final = "left-tree-removed"
 """Nodes of a killed run were removed before the load; the subject is their path."""
 NO_ARRIVAL_TIMES: Final = "no-arrival-times"
 """A kernel gives no arrival times of replies, so service time contains client delay; the subject is the worker."""
+METRICS_SOURCE: Final = "metrics-source"
+"""A member's metrics come from another source than before, or at first not from the best one; the subject is the
+member, the detail says which source, and why no better one."""
 WARM_UP_ENDED: Final = "warm-up-ended"
 """An automatic warm-up ended; the subject is `STATIONARY` or `LIMIT_REACHED`, the detail says more."""
 STATIONARY: Final = "stationary"
@@ -40,3 +43,9 @@ WORKER_LOST: Final = "worker-lost"
 """A worker does not report any more; the subject is the worker."""
 WORKER_LATE: Final = "worker-late"
 """A span in which a worker ran nothing, longer than a threshold; the subject is the worker."""
+EVENTS_LEFT_OUT: Final = "events-left-out"
+"""A member's logs say more than is recorded; the detail says how much."""
+MEMBER_EVENTS: Final = frozenset(
+    {GC_PAUSE, JVM_PAUSE, SLOW_FSYNC, ELECTION, SESSION_EXPIRED, CONNECTION_CLOSED, MEMBER_RESTART, EVENTS_LEFT_OUT}
+)
+"""What is read from members' logs."""

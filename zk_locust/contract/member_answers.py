@@ -18,7 +18,13 @@ MODES = (*SERVING, "read-only")
 # Nothing that a member says comes near these.
 _MOST_BYTES = 16 * 1024
 _MOST_SHOWN = 120
-_INTEGERS = {"Connections": "connections", "Outstanding": "outstanding", "Node count": "node_count"}
+_INTEGERS = {
+    "Connections": "connections",
+    "Outstanding": "outstanding",
+    "Node count": "node_count",
+    "Received": "received",
+    "Sent": "sent",
+}
 _INTEGER = r"-?\d{1,18}"
 _DECIMAL = rf"{_INTEGER}(\.\d{{1,18}})?"
 
@@ -31,7 +37,8 @@ class Answer(NamedTuple):
     """A member's answer. `mode` is its role, empty where it does not serve; `error` then says what it said instead.
 
     Figures that it did not give are None: open client `connections`, requests in the queue (`outstanding`), znodes
-    (`node_count`), and `latency_ms`, which is min, avg and max since its start. `zxid` is hexadecimal.
+    (`node_count`), packets `received` and `sent` and `latency_ms` (min, avg and max) since its start. `zxid` is
+    hexadecimal.
     """
 
     mode: str = ""
@@ -42,6 +49,8 @@ class Answer(NamedTuple):
     outstanding: int | None = None
     node_count: int | None = None
     latency_ms: tuple[float, float, float] | None = None
+    received: int | None = None
+    sent: int | None = None
 
     @property
     def serves(self) -> bool:
@@ -72,12 +81,15 @@ def parse_srvr(text: str) -> Answer:
     return Answer(**found)
 
 
-def ask(host: str, port: int, timeout_s: float) -> str:
-    """Return the complete answer to `srvr`. Raises OSError where there is none, AnswerError where it does not end."""
+def ask(host: str, port: int, timeout_s: float, word: str = "srvr", most_bytes: int = _MOST_BYTES) -> str:
+    """Return the complete answer to a four-letter word.
+
+    Raises OSError where there is none, AnswerError where it does not end or is longer than `most_bytes`.
+    """
     deadline = time.monotonic() + timeout_s
     answer = b""
     with socket.create_connection((host, port), timeout=timeout_s) as connection:
-        connection.sendall(b"srvr")
+        connection.sendall(word.encode())
         while True:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
@@ -90,5 +102,5 @@ def ask(host: str, port: int, timeout_s: float) -> str:
             if not chunk:
                 return answer.decode("utf-8", "replace")
             answer += chunk
-            if len(answer) > _MOST_BYTES:
-                raise AnswerError(f"its answer is longer than {_MOST_BYTES} bytes: no ZooKeeper member listens there")
+            if len(answer) > most_bytes:
+                raise AnswerError(f"its answer is longer than {most_bytes} bytes: no ZooKeeper member listens there")

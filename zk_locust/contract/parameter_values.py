@@ -125,14 +125,21 @@ WEB: Final = "web"
 """The value of --zk-metrics-collect that leaves polling to the page in Locust's web UI."""
 
 
+LEAST_METRICS_MS: Final = 100.0
+"""The shortest interval of --zk-metrics-collect: below it, asking costs a member more than 1 % of a core."""
+
+
 def collection(text: str) -> str | float:
     """Return milliseconds, or WEB."""
     if text.strip() == WEB:
         return WEB
     try:
-        return milliseconds(text)
+        found = milliseconds(text)
     except ValueError:
         raise ValueError(f"[{text}] is neither a duration nor web; write e.g. 500ms, 1s, 0 or web") from None
+    if 0 < found < LEAST_METRICS_MS:
+        raise ValueError(f"[{text}] is too short; use at least {LEAST_METRICS_MS:g}ms, or 0 to read none")
+    return found
 
 
 def seconds(text: str) -> float:
@@ -203,15 +210,28 @@ def connect_string(text: str) -> str:
 
 def admin_addresses(text: str) -> str:
     """Return the list of admin addresses as it was given."""
-    for member, address in parse_admin_addresses(text):
-        host, _, port = address.rpartition(":")
-        if not member or not host or not port.isdigit() or not 0 < int(port) < 65536:
-            raise ValueError(f"[{text}] is no list of admin addresses; write e.g. zk1=10.0.0.1:8080,zk2=10.0.0.2:8080")
+    if not _names_addresses(text):
+        raise ValueError(f"[{text}] is no list of admin addresses; write e.g. zk1=10.0.0.1:8080,zk2=10.0.0.2:8080")
     return text
 
 
+def member_addresses(text: str) -> str:
+    """Return a list of other addresses of the members as it was given."""
+    if not _names_addresses(text):
+        raise ValueError(f"[{text}] is no list of addresses; write e.g. zk1=10.0.0.1:2181,zk2=10.0.0.2:2181")
+    return text
+
+
+def _names_addresses(text: str) -> bool:
+    for member, address in parse_admin_addresses(text):
+        host, _, port = address.rpartition(":")
+        if not member or not host or not port.isdigit() or not 0 < int(port) < 65536:
+            return False
+    return True
+
+
 def parse_admin_addresses(text: str) -> list[tuple[str, str]]:
-    """Return (member, host:port) for each item of `--zk-admin-addresses`; a nameless item is named by its address.
+    """Return (member, host:port) for each item of `--zk-admin-addresses` and the like; a nameless item is named by its address.
 
     An empty item is an item without an address, which `admin_addresses` refuses.
     """

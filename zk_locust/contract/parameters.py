@@ -244,6 +244,18 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         METRICS, "LIST", in_form=False,
     ),
     Parameter(
+        "--zk-client-addresses", "ZK_CLIENT_ADDRESSES", values.member_addresses, None,
+        "client port of each member, as name=host:port,…, with the names of --zk-admin-addresses; by default those of "
+        "--hosts. Asked with the four-letter words mntr and srvr where an AdminServer does not answer",
+        METRICS, "LIST", in_form=False,
+    ),
+    Parameter(
+        "--zk-prometheus-addresses", "ZK_PROMETHEUS_ADDRESSES", values.member_addresses, None,
+        "Prometheus endpoint of each member, as name=host:port,…, with the same names; asked where neither its "
+        "AdminServer nor mntr gives metrics",
+        METRICS, "LIST", in_form=False,
+    ),
+    Parameter(
         "--zk-admin-port", "ZK_ADMIN_PORT", values.port, 8080,
         "port of the members' AdminServers", METRICS, "PORT", in_form=False,
     ),

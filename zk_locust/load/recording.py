@@ -8,6 +8,7 @@ itself (a user of another kind, a locustfile) is recorded as it is fired.
 import time
 from collections.abc import Callable, MutableSequence
 from itertools import compress
+from operator import mul
 from typing import Any, Final, Protocol
 
 from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, RESPONSE, SLIP
@@ -49,53 +50,66 @@ _LOWEST_US: Final = tuple(_lowest_of(index) for index in range(index_of(HIGHEST_
 class FlatHistogram:
     """The buckets of `LatencyHistogram` as a list, for recording. All values are microseconds.
 
-    The list grows by steps to the largest value: a locustfile may have thousands of names.
+    Values below `UNIT_BUCKETS` have a bucket each, so their sum, least and greatest follow from the counts. Those of
+    larger values are kept beside them. The list grows by steps to the largest value: a locustfile may have thousands of
+    names.
     """
 
     __slots__ = ("_counts", "_least_us", "_most_us", "_overflows", "_sum_us")
 
     def __init__(self) -> None:
         self._counts = [0] * UNIT_BUCKETS
-        self._least_us, self._most_us, self._sum_us, self._overflows = NEVER_NS, -1, 0, 0
+        self._forget()
 
     def record(self, value_us: int) -> None:
         """Count one value; a negative one as 0."""
+        if 0 <= value_us < UNIT_BUCKETS:
+            self._counts[value_us] += 1
+        elif value_us < 0:
+            self._counts[0] += 1
+        else:
+            self._record_large(value_us)
+
+    def _record_large(self, value_us: int) -> None:
+        self._sum_us += value_us
         if value_us < self._least_us:
-            value_us = max(value_us, 0)
             self._least_us = value_us
         if value_us > self._most_us:
             self._most_us = value_us
-        self._sum_us += value_us
-        if value_us < UNIT_BUCKETS:
-            self._counts[value_us] += 1
-        elif value_us <= HIGHEST_TRACKABLE_US:  # `index_of` without a call: this runs for each operation
-            shift = value_us.bit_length() - UNIT_BITS
-            place = (shift << _HALF_BITS) + (value_us >> shift)
-            try:
-                self._counts[place] += 1
-            except IndexError:
-                self._counts += [0] * (place + _STEP - len(self._counts))
-                self._counts[place] += 1
-        else:
+        if value_us > HIGHEST_TRACKABLE_US:
             self._overflows += 1
+            return
+        # `index_of` without a call: a load with long latencies is here for each operation.
+        shift = value_us.bit_length() - UNIT_BITS
+        place = (shift << _HALF_BITS) + (value_us >> shift)
+        try:
+            self._counts[place] += 1
+        except IndexError:
+            self._counts += [0] * (place + _STEP - len(self._counts))
+            self._counts[place] += 1
 
     def take_into(self, histogram: LatencyHistogram) -> bool:
         """Move everything to a histogram that is empty; return whether there was anything."""
-        if self._most_us < 0:
+        end = UNIT_BUCKETS
+        if UNIT_BUCKETS <= self._least_us <= HIGHEST_TRACKABLE_US:
+            end = index_of(min(self._most_us, HIGHEST_TRACKABLE_US)) + 1
+        counts = self._counts[:end]
+        found = dict(zip(compress(_LOWEST_US, counts), filter(None, counts), strict=True))
+        if not found and not self._overflows:
             return False
-        if self._least_us <= HIGHEST_TRACKABLE_US:
-            first, end = index_of(self._least_us), index_of(min(self._most_us, HIGHEST_TRACKABLE_US)) + 1
-            counts = self._counts[first:end]
-            self._counts[first:end] = [0] * (end - first)
-            histogram.counts = dict(zip(compress(_LOWEST_US[first:end], counts), filter(None, counts), strict=True))
-            histogram.requests = sum(counts)
-        histogram.requests += self._overflows
-        histogram.overflows = self._overflows
-        histogram.sum_us, histogram.min_us, histogram.max_us = self._sum_us, self._least_us, self._most_us
+        self._counts[:end] = [0] * end
+        small = counts[:UNIT_BUCKETS]
+        histogram.counts, histogram.overflows = found, self._overflows
+        histogram.requests = sum(found.values()) + self._overflows
+        histogram.sum_us = sum(map(mul, small, range(UNIT_BUCKETS))) + self._sum_us
+        least_us = next(iter(found), NEVER_NS)
+        histogram.min_us = least_us if least_us < UNIT_BUCKETS else self._least_us
+        histogram.max_us = self._most_us if self._most_us >= 0 else next(reversed(found))
         self._forget()
         return True
 
     def _forget(self) -> None:
+        # Of values from `UNIT_BUCKETS` on.
         self._least_us, self._most_us, self._sum_us, self._overflows = NEVER_NS, -1, 0, 0
 
 
@@ -113,7 +127,8 @@ class Operation:
         self._slip: FlatHistogram | None = None
         self._client_delay: FlatHistogram | None = None
         self.content = 0  # bytes, or items
-        self.ended_ns = 0
+        self.ended_ns: int | None = None
+        """When the last success ended; None if there is none that has not been taken."""
         self.rare = LatencyHistogram()  # failures, suppressed failures, censored operations
 
     def succeed(self, due_ns: int, sent_ns: int, arrived_ns: int, handled_ns: int) -> int:
@@ -148,7 +163,7 @@ class Operation:
     def take(self) -> LatencyHistogram | None:
         """Return everything since the last call; None for nothing."""
         taken, rare = LatencyHistogram(), self.rare
-        found = self._service.take_into(taken)
+        found = self.ended_ns is not None and self._service.take_into(taken)
         if found:
             for name, flat in ((RESPONSE, self._response), (SLIP, self._slip), (CLIENT_DELAY, self._client_delay)):
                 if flat is not None:
@@ -197,7 +212,7 @@ class Recording:
         self.slowest: Final = Slowest()
         self.listeners = listeners
         self.own_listeners: list[Any] = []
-        self._operations: dict[Key, Operation] = {}
+        self.operations: dict[Key, Operation] = {}
         self._fired: dict[Key, LatencyHistogram] = {}
         self._takers: list[Taker] = []
         self._statistics: list[FilledStats] = []
@@ -210,9 +225,9 @@ class Recording:
             self.turn(now_ns)
         key = (request_type, name)
         try:
-            return self._operations[key]
+            return self.operations[key]
         except KeyError:
-            found = self._operations[key] = Operation()
+            found = self.operations[key] = Operation()
             return found
 
     def fail(self, request_type: str, name: str, error: BaseException) -> None:
@@ -276,7 +291,7 @@ class Recording:
     def harvest(self) -> None:
         """Give what was recorded to the takers and to Locust's statistics."""
         since_s = None
-        for key, operation in self._operations.items():
+        for key, operation in self.operations.items():
             taken = operation.take()
             if taken is None:
                 continue
@@ -284,10 +299,12 @@ class Recording:
                 taker.take(key, taken)
             if since_s is None:
                 since_s, self._harvested_s = self._harvested_s, time.time()
-            ended_s = self._harvested_s - max(0, self.clock_ns() - operation.ended_ns) / 1e9
+            ended_ns, ended_s = operation.ended_ns, self._harvested_s
+            if ended_ns is not None:
+                ended_s -= max(0, self.clock_ns() - ended_ns) / 1e9
             for statistics in self._statistics:
                 statistics.fill(key, taken, operation.content, since_s, ended_s)
-            operation.content = 0
+            operation.content, operation.ended_ns = 0, None
         fired, self._fired = self._fired, {}
         for key, taken in fired.items():
             for taker in self._takers:

@@ -29,6 +29,8 @@ _CONNECTION_ERRORS = (
 )  # fmt: skip
 _CUT_OFF = (gevent.GreenletExit, gevent.Timeout)
 
+_clock_ns = time.perf_counter_ns
+
 
 def register_exceptions(exceptions: Iterable[type[BaseException]]) -> None:
     """Let timers count these too, as errors of the ensemble's: those of a client of the locustfile's own."""
@@ -92,12 +94,13 @@ class LocustTimer:
     """
 
     __slots__ = (
+        "_arrivals",
         "_censored",
         "_due_ns",
         "_failure",
         "_failures_only",
         "_fired",
-        "_paced",
+        "_home",
         "_recording",
         "_reported",
         "_sent_ns",
@@ -130,8 +133,9 @@ class LocustTimer:
         if settings is None:
             settings = _settings_with(events, exception_behavior, ignore_connection_down)
         self._settings = settings
-        self._paced = paced and not failures_only
+        self._arrivals = settings.arrivals if paced and not failures_only else None
         self._failures_only = failures_only
+        self._home: Recording | None = None  # the recording of the settings, once it is known
         self._recording: Recording | None = None  # while the operation is under way
         self._reported = self._fired = self._censored = False
         self._failure: BaseException | str | None = None
@@ -141,14 +145,12 @@ class LocustTimer:
     def __enter__(self) -> "LocustTimer":
         self._reported = self._fired = self._censored = False
         self._failure = None
-        settings = self._settings
-        arrivals = settings.arrivals
-        self._due_ns = arrivals.take() if arrivals is not None and self._paced else 0
+        self._due_ns = 0 if self._arrivals is None else self._arrivals.take()
         if not self._failures_only:
-            self._recording = recording = recording_of(settings.events or _latest.events or locust.events)
+            self._recording = recording = self._home or self._find_home()
             recording.running.add(self)
             recording.sent[0] += 1
-        self._sent_ns = time.perf_counter_ns()
+        self._sent_ns = _clock_ns()
         return self
 
     def __exit__(
@@ -187,13 +189,10 @@ class LocustTimer:
 
         `response_length` is in bytes, or in items where the operation counts.
         """
-        if self._failures_only:
-            self._reported = True
-            return
         handled_ns, arrived_ns = ended_ns, 0
         settings, sent_ns = self._settings, self._sent_ns
         if handled_ns is None:
-            handled_ns = time.perf_counter_ns()
+            handled_ns = _clock_ns()
             reply_arrived = settings.reply_arrived
             if reply_arrived is not None:
                 arrived_ns = reply_arrived()
@@ -201,13 +200,22 @@ class LocustTimer:
                     arrived_ns = 0
         recording = self._recording
         if recording is None:
+            if self._failures_only:
+                self._reported = True
+                return
             recording = self._where()
         else:  # `_leave` without a call: this runs for each operation
             recording.running.discard(self)
             self._recording = None
         self._reported = self._fired = True
         if not self._censored:
-            operation = recording.operation(self.request_type, self.name, handled_ns)
+            # `recording.operation` without a call, as well.
+            if handled_ns >= recording.interval_ends_ns:
+                recording.turn(handled_ns)
+            try:
+                operation = recording.operations[self.request_type, self.name]
+            except KeyError:
+                operation = recording.operation(self.request_type, self.name, handled_ns)
             due_ns = self._due_ns
             if not due_ns and settings.arrivals is not None:
                 due_ns = sent_ns
@@ -255,7 +263,14 @@ class LocustTimer:
         recording.slowest.keep(self.request_type, self.name, times_ns, outcome, origin)
 
     def _where(self) -> Recording:
-        return self._recording or recording_of(self._settings.events or _latest.events or locust.events)
+        return self._recording or self._home or self._find_home()
+
+    def _find_home(self) -> Recording:
+        events = self._settings.events
+        if events is None:  # those that were adopted last: a load may begin with others
+            return recording_of(_latest.events or locust.events)
+        self._home = home = recording_of(events)
+        return home
 
     def _counts(self) -> bool:
         """Whether what is reported now is to be recorded. The operation is not under way any more."""

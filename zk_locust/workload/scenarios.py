@@ -47,6 +47,7 @@ _ARRIVAL: Final = ("rate", "stages", "process", "seed", "queue")
 # Figures are always recorded; a scenario may say how often.
 _DEFAULT_PARAMETERS: Final[dict[str, Value]] = {"stats-collect": 1000.0, "zk-metrics-collect": 1000.0}
 # The run says where its files go and which stage comes when.
+_MEMBERS: Final = ("zk-admin-addresses", "zk-client-addresses")
 _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "stats-csv": "the run folder's file is always written",
     "stats-distrib": "the run folder's file is always written",
@@ -55,7 +56,7 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "stats-events": "the run folder's file is always written",
     "stats-progress": "the run folder's file is always written",
     "zk-metrics-csv": "the run folder's file is always written",
-    "zk-admin-addresses": "it is rendered from the inventory; give it with zookeeper_managed: false only",
+    **dict.fromkeys(_MEMBERS, "it is rendered from the inventory; give it with zookeeper_managed: false only"),
     "report-dir": "the run folder gets its report",
     "remove-left-trees": "it follows from zookeeper_managed",
     "warm-up": "set benchmark_warmup, or warmup in the scenario",
@@ -166,7 +167,7 @@ def resolve_plan(
     (`zookeeper_managed`), the inventory may not know the members' AdminServers, so parameters may name them.
     `max_buffer_bytes` is the smallest `jute.maxbuffer` of the members, if it is known; the load gets it too.
     """
-    owned = {key: why for key, why in _OWNED_BY_THE_RUN.items() if managed or key != "zk-admin-addresses"}
+    owned = {key: why for key, why in _OWNED_BY_THE_RUN.items() if managed or key not in _MEMBERS}
     file = _find_scenario(scenario, scenarios_dir)
     if file is None:
         known = sorted(path.stem for path in scenarios_dir.glob("*.yml"))

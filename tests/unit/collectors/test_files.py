@@ -205,14 +205,15 @@ def test_an_operation_of_which_none_ended_has_a_row_and_no_latency(stats: tuple[
 
 def test_a_workers_own_delay_is_in_its_row(stats: tuple[StatsFile, Path]) -> None:
     file, path = stats
-    for lateness in (histogram(40, 60), histogram(20)):
+    for lateness in (histogram(40, 60), histogram(20, 5_000)):
         given = interval(get=histogram(1))
         given.workers["w/1"].lateness = lateness
         given.workers["w/1"].gc_ns = 1_500_000
         file.write(given)
     total, worker = rows_of(path)[-2:]
-    assert [worker[name] for name in ("lateness_p50_us", "lateness_max_us", "gc_ms")] == ["40", "60", "1.500"]
-    assert [total[name] for name in ("lateness_p50_us", "gc_ms")] == ["", ""]
+    own = ("lateness_p50_us", "lateness_max_us", "away_percent", "gc_ms")
+    assert [worker[name] for name in own] == ["40", "5000", "25.00", "1.500"]
+    assert [total[name] for name in own] == ["", "", "", ""]
 
 
 def test_a_second_test_has_files_of_its_own() -> None:

@@ -30,7 +30,7 @@ NASTY = "</script><img src=x onerror=alert(1)>"
 class FakeMember(Member):
     """A member that counts how often it is asked, and takes its time."""
 
-    def __init__(self, name: str = "zk1", url: str = "http://zk1:8080/commands/monitor") -> None:
+    def __init__(self, name: str = "zk1", url: str = "http://zk1:8080/commands/monitor", **_: Any) -> None:
         super().__init__(name, url)
         self.asked = 0
         self.takes_s = 0.0

@@ -35,6 +35,8 @@ def test_srvr_is_understood() -> None:
         "zxid": "0x100000002",
         "mode": "follower",
         "node_count": 5,
+        "received": 10,
+        "sent": 9,
         "error": "",
     }
 

@@ -38,7 +38,7 @@ RUN_ID = "20261124T031500Z-quick-synthetic"
 
 NEWER_COLUMNS = frozenset(
     (
-        *("suppressed", "censored", "censored_max_us", "offered", "missed", "dropped", "queued", "gc_ms"),
+        *("suppressed", "censored", "censored_max_us", "offered", "missed", "dropped", "queued", "away_percent", "gc_ms"),
         *(f"{clock}_{which}" for clock in (*CLOCKS, "lateness") for which in CLOCK_PERCENTILES),
     )
 )
@@ -92,6 +92,7 @@ class Synthetic:
     dropped: int = 0
     client_delay_us: float | None = None  # mean
     lateness_us: float | None = None  # of all workers, at each percentile
+    away_percent: float = 0.0  # of all workers, where lateness is measured
     censored_us: tuple[int, ...] = ()  # waits of the first operation's that have no reply at the end of the stage
     suppressed: int = 0  # of the first operation, in the first measured interval
     noise: float = 0.0  # of rate and latency from one interval to the next, standard deviation as a share
@@ -228,6 +229,7 @@ class Synthetic:
                             share["users"] = users["users"] // self.workers
                             if self.lateness_us is not None:
                                 share |= {f"lateness_{which}": self.lateness_us for which in CLOCK_PERCENTILES}
+                                share["away_percent"] = self.away_percent
                             stats.writerow(label | share | cpu)
                     interval += 1
 

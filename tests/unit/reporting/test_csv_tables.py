@@ -16,7 +16,7 @@ from reporting.read.table_format import Kind, TableFormat
 from tests.unit.reporting.synthetic import Synthetic
 
 TABLE = TableFormat(
-    {"when": Kind.TIME, "place": Kind.TEXT, "size": Kind.NUMBER, "more": Kind.TEXT, "absent": Kind.NUMBER},
+    {"when": Kind.TIME, "place": Kind.WORD, "size": Kind.NUMBER, "more": Kind.TEXT, "absent": Kind.NUMBER},
     filled=("when", "size"),
     optional=("absent",),
     older_names={"part": "place"},

@@ -129,6 +129,24 @@ def test_replies_that_wait_for_the_worker_lower_the_rate_of_a_closed_loop(
     assert figures(found) == VALID | {"rate": "inconclusive" if "inconclusive" in expected.values() else "valid"}
 
 
+@pytest.mark.parametrize(
+    ("away_percent", "slip_us", "expected"),
+    [
+        (1.9, None, {}),
+        (4.5, None, {"worker-away": "note"}),  # stopped for 50 ms each second
+        (10.0, None, {"worker-away": "inconclusive"}),
+        (10.0, 35.0, {}),  # an open loop sends what was due
+    ],
+)
+def test_a_worker_that_is_away_lowers_the_rate_of_a_closed_loop(
+    tmp_path: Path, away_percent: float, slip_us: float | None, expected: dict[str, str]
+) -> None:
+    found = run(tmp_path, lateness_us=60.0, client_delay_us=40.0, away_percent=away_percent, slip_us=slip_us)
+    assert rules(found.verdict) == expected
+    assert figures(found) == VALID | {"rate": "inconclusive" if "inconclusive" in expected.values() else "valid"}
+    assert [each.rule for each in figure(found, "rate").reasons] == list(expected)
+
+
 def test_a_run_of_which_only_the_median_is_shaped_keeps_its_slow_percentiles(tmp_path: Path) -> None:
     found = run(tmp_path, lateness_us=180.0)
     assert figures(found) == VALID | {"p50": "inconclusive"}

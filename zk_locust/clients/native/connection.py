@@ -35,6 +35,8 @@ from zk_locust.contract.errors import (
 
 READ: Final = 1
 WRITE: Final = 2
+# Python's allocator is faster up to 512 bytes, header included. The size grows with the replies.
+RECEIVE_BYTES_FIRST: Final = 448
 RECEIVE_BYTES: Final = 64 * 1024
 RECEIVE_BYTES_MAX: Final = 1024 * 1024
 
@@ -44,6 +46,7 @@ _HEADER: Final = jute.RECORD
 # The least length of a reply: its header.
 _SHORTEST: Final = _HEADER - 4
 
+_arrived_ns = arrival.arrived_ns
 _request = protocol.REQUEST.pack
 _reply_at = jute.REPLY.unpack_from
 _length_at = jute.INT.unpack_from
@@ -87,12 +90,14 @@ ABANDONED: Final = _Abandoned()
 
 
 class Connection:
-    """An established connection. `last_zxid` is the newest transaction in a reply."""
+    """An established connection. `last_zxid` is the newest transaction in a reply.
+
+    `last_arrival_ns`: see NativeClient.last_arrival_ns; it is 0 while the hub does something else.
+    """
 
     __slots__ = (
         "_auth_waiters",
         "_backlog",
-        "_control",
         "_head",
         "_heard",
         "_hub",
@@ -110,12 +115,14 @@ class Connection:
         "_receive",
         "_receive_bytes",
         "_receive_least",
+        "_receive_most",
         "_send",
         "_sent_before",
         "_silent_ticks",
         "_sock",
         "_switch",
         "_write_watcher",
+        "last_arrival_ns",
         "last_zxid",
         "peer",
     )
@@ -133,10 +140,9 @@ class Connection:
         self._sock = sock
         self._send: Callable[[bytes], int] = sock.send
         self._receive = sock.recvmsg
-        # The ancillary data of what is being handled; None while the hub does something else.
-        self._control: Any = None
+        self._receive_most = min(RECEIVE_BYTES, max_frame_bytes)
         # At most the limit is received at once, so the fast path need not check lengths.
-        self._receive_least = self._receive_bytes = min(RECEIVE_BYTES, max_frame_bytes)
+        self._receive_least = self._receive_bytes = min(RECEIVE_BYTES_FIRST, max_frame_bytes)
         self._hub = hub
         self._switch = hub.switch
         self._owner = owner
@@ -155,6 +161,7 @@ class Connection:
         self._idle_ticks = 0
         self._lost: tuple[type[ClientError], str] | None = None
         self.peer = peer
+        self.last_arrival_ns = 0
         self.last_zxid = last_zxid
         self._write_watcher: Any = None
         self._read_watcher = hub.loop.io(sock.fileno(), READ)
@@ -233,15 +240,9 @@ class Connection:
             self._hold_back(frame[sent:])
 
     @property
-    def last_arrival_ns(self) -> int:
-        """See NativeClient.last_arrival_ns."""
-        control = self._control
-        return 0 if control is None else arrival.arrived_ns(control)
-
-    @property
     def last_xid(self) -> int:
-        """The number of the request whose reply is being handled; 0 while the hub does something else."""
-        return 0 if self._control is None else (self._head - 2) % _MAX_XID + 1
+        """The number of the request whose reply is being handled; 0 where `last_arrival_ns` is."""
+        return (self._head - 2) % _MAX_XID + 1 if self.last_arrival_ns else 0
 
     def malformed(self, error: Exception) -> ProtocolError:
         """Close the connection because of a malformed reply, and return the error to raise."""
@@ -299,12 +300,13 @@ class Connection:
     def _on_readable(self) -> None:
         try:
             try:
-                data, self._control, _, _ = self._receive(self._receive_bytes, _CONTROL_BYTES)
+                data, control, _, _ = self._receive(self._receive_bytes, _CONTROL_BYTES)
             except BlockingIOError:
                 return
             except OSError as error:
                 self.abort(ConnectionLossError, f"{self.peer}: {error.strerror}")
                 return
+            self.last_arrival_ns = _arrived_ns(control)
             if self._partial is None and len(data) >= _HEADER:
                 length, xid, zxid, code = _reply_at(data)
                 if xid == self._head and length + 4 == len(data) and self._pending:
@@ -322,12 +324,14 @@ class Connection:
             # Only a waiter that is no greenlet can raise here. gevent would stop the watcher.
             self._hub.handle_error(self, *sys.exc_info())
         finally:
-            self._control = None
+            self.last_arrival_ns = 0
 
     def _read_frames(self, data: bytes) -> None:
         if not data:
             self.abort(ConnectionLossError, f"{self.peer} has closed the connection")
             return
+        if len(data) == self._receive_bytes:  # there may be more
+            self._receive_least = min(max(2 * len(data), self._receive_least), self._receive_most)
         buffer: bytes | bytearray = data
         if self._partial is not None:
             self._partial += data

@@ -25,6 +25,8 @@ LONG: Final = Struct("!q")
 STAT: Final = Struct("!qqqqiiiqiiq")
 REPLY: Final = Struct("!iiqi")
 RECORD: Final = REPLY.size
+# Where the value of a reply that begins with one is.
+_VALUE: Final = RECORD + INT.size
 
 # What the readers raise for a malformed record.
 MALFORMED: Final = (ProtocolError, StructError, UnicodeDecodeError)
@@ -59,11 +61,10 @@ def read_nothing(reply: bytes) -> None:
 
 def read_data_and_stat(reply: bytes) -> tuple[bytes, ZnodeStat]:
     """Return value and stat: GetDataResponse. A null value reads as an empty one."""
-    size = _int_at(reply, RECORD)[0]
-    end = RECORD + 4 + (size if size > 0 else 0)
-    if len(reply) != end + 68 or size < -1:
+    size, end = _int_at(reply, RECORD)[0], len(reply) - 68
+    if size != end - _VALUE and (size != -1 or end != _VALUE):
         raise ProtocolError(f"a value of {size} bytes in a reply of {len(reply)}")
-    return reply[RECORD + 4 : end], _new_stat(_stat_at(reply, end))
+    return reply[_VALUE:end], _new_stat(_stat_at(reply, end))
 
 
 def read_stat(reply: bytes) -> ZnodeStat:

@@ -1,0 +1,69 @@
+"""The table of provoked rules, which rules the benchmark knows, and what it calls an alarm."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import reporting.verdict
+from benchmarks.verdict.__main__ import PROVOCATIONS, chosen
+from benchmarks.verdict.clean import alarms
+from benchmarks.verdict.machine_provocations import CHANGES
+from benchmarks.verdict.provocation import found
+from benchmarks.verdict.table import Row, markdown, printed
+from reporting import load_run
+from tests.unit.reporting.synthetic import Synthetic
+
+SOURCES = "".join(path.read_text() for path in Path(reporting.verdict.__path__[0]).glob("*_rules.py"))
+
+
+CLEAN: dict[str, Any] = {
+    "stall_at_s": None, "lateness_us": 60.0, "client_delay_us": 40.0, "operations": {"get": 700.0},
+}  # fmt: skip
+
+
+def test_each_provocation_names_rules_that_exist() -> None:
+    assert [rule for each in PROVOCATIONS.values() for rule in each.rules if f'"{rule}",' not in SOURCES] == []
+
+
+def test_patterns_choose_provocations() -> None:
+    assert chosen(None) == list(PROVOCATIONS)
+    assert chosen("disk,stopped-*") == ["stopped-open", "stopped-kazoo", "stopped-closed", "stopped-member", "disk"]
+    with pytest.raises(ValueError, match=r"^nothing$"):
+        chosen("disk,nothing")
+
+
+def test_a_rule_holds_only_if_it_speaks_in_every_run() -> None:
+    row = Row("censored", "frozen", stand_in=False)
+    assert not row.holds, "there was no run"
+    row.take({"censored": ["p99.9", "p99"], "stalls": []})
+    assert row.holds
+    row.take({"stalls": []})
+    assert (row.holds, row.others) == (False, {"stalls"})
+    assert row.cells == ("censored", "frozen", "1 of 2", "p99, p99.9")
+    note = Row("swapping", "swapped", stand_in=True)
+    note.take({"swapping": []})
+    assert markdown([row, note]).splitlines()[2:] == [
+        "| `censored` | frozen | 1 of 2 | p99, p99.9 |",
+        "| `swapping` | swapped (stand-in) | 1 of 1 | - (note) |",
+    ]
+    assert len(printed([row, note]).splitlines()) == 4
+
+
+def test_what_a_rule_makes_not_valid_is_told_apart_from_notes(tmp_path: Path) -> None:
+    clean = load_run(Synthetic(**CLEAN).write(tmp_path / "clean"))
+    assert (found(clean), alarms(clean)) == ({}, [])
+    note = load_run(Synthetic(away_percent=5.0, **CLEAN).write(tmp_path / "note"))
+    assert (found(note), alarms(note)) == ({"worker-away": []}, [])
+    spoilt = load_run(Synthetic(away_percent=15.0, **CLEAN).write(tmp_path / "spoilt"))
+    assert found(spoilt) == {"worker-away": ["rate"]}
+    assert [alarm.partition(":")[0] for alarm in alarms(spoilt)] == ["worker-away"]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_stand_in_makes_a_clean_run_break_its_rule(tmp_path: Path, name: str) -> None:
+    _, rule, change = CHANGES[name]
+    folder = Synthetic(**CLEAN).write(tmp_path / "run")
+    assert rule not in found(load_run(folder))
+    change(folder)
+    assert rule in found(load_run(folder))
