@@ -1,6 +1,6 @@
 """Merges the hosts' files when a record is closed: one file of events, one of samples.
 
-Both steps can be repeated, because a controller may be killed at any moment.
+All steps can be repeated, because a controller may be killed at any moment.
 """
 
 import contextlib
@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from fleet.member_logs.log_folder import Found
 from zk_locust.contract.durable_files import sync_folder
+from zk_locust.contract.events import EVENTS_LEFT_OUT, MEMBER_EVENTS
 from zk_locust.contract.run_files import EVENTS, HOST_METRICS
 
-EVENT_COLUMNS: Final = ("timestamp", "source", "event", "subject", "detail")
+EVENT_COLUMNS: Final = ("timestamp", "source", "event", "subject", "detail", "duration_s", "clock")
+_OLDER_COLUMNS: Final = 5
 TEXT_LIMIT: Final = 100_000
 """Longest text that is kept: Python's and other readers of CSV refuse fields above 128 KiB."""
 _CONTROLLER: Final = "controller"
@@ -23,23 +26,47 @@ _LINE_LIMIT: Final = 2**20
 
 def merge_events(folder: Path, phases: Iterable[Mapping[str, Any]]) -> None:
     """Put the phases among the events that the hosts have recorded, by time."""
+    moments = [
+        [str(phase[moment]), _CONTROLLER, f"phase-{moment}", str(phase["name"]), "", "", ""]
+        for phase in phases
+        for moment in ("start", "end")
+    ]
+    _write_events(folder, [row for row in _read_events(folder) if not _is_phase(row)] + moments)
+
+
+def merge_member_events(folder: Path, members: Mapping[str, Found]) -> None:
+    """Put what the members' logs say among the events, by the name of each member's host."""
+    rows = [row for row in _read_events(folder) if not (row[1] in members and row[2] in MEMBER_EVENTS)]
+    for member, found in members.items():
+        for began, name, detail, duration_s in found.events:
+            length = "" if duration_s is None else f"{duration_s:.6f}"
+            rows.append([began.isoformat(timespec="microseconds"), member, name, member, detail, length, member])
+        if found.left_out:
+            last = found.events[-1].began.isoformat(timespec="microseconds")
+            detail = f"{found.left_out:,} shorter events of this member's logs are not here"
+            rows.append([last, member, EVENTS_LEFT_OUT, member, detail, "", member])
+    _write_events(folder, rows)
+
+
+def _read_events(folder: Path) -> list[list[str]]:
+    """Return the rows of the events so far, without those that a crash has cut short."""
     file = folder / EVENTS
-    rows = []
-    if file.exists():
-        with file.open(newline="", encoding="utf-8", errors="replace") as source:
-            # Leaves out rows that a crash has cut short, and the phases that an earlier try has written.
-            rows = [row for row in _rows(_lines(source)) if len(row) == len(EVENT_COLUMNS) and not _is_phase(row)]
-    for phase in phases:
-        for moment in ("start", "end"):
-            rows.append([str(phase[moment]), _CONTROLLER, f"phase-{moment}", str(phase["name"]), ""])
+    if not file.exists():
+        return []
+    with file.open(newline="", encoding="utf-8", errors="replace") as source:
+        rows = [row + [""] * 2 if len(row) == _OLDER_COLUMNS else row for row in _rows(_lines(source))]
+    return [row for row in rows if len(row) == len(EVENT_COLUMNS) and row[0] != EVENT_COLUMNS[0]]
+
+
+def _write_events(folder: Path, rows: list[list[str]]) -> None:
     with _new_file(folder) as new:
         with new.open("w", newline="", encoding="utf-8") as target:
             writer = csv.writer(target)
             writer.writerow(EVENT_COLUMNS)
-            writer.writerows(sorted([_cut(field) for field in row] for row in rows if tuple(row) != EVENT_COLUMNS))
+            writer.writerows(sorted([_cut(field) for field in row] for row in rows))
             target.flush()
             os.fsync(target.fileno())
-        new.replace(file)
+        new.replace(folder / EVENTS)
     sync_folder(folder)
 
 

@@ -107,4 +107,6 @@ EVENT_COLUMNS: Final[tuple[str, ...]] = (
     "event",  # phase-start, phase-end, stage-start, worker-ready, worker-lost, step-start, step-end, run-start, …
     "subject",  # the phase, stage, worker … that it happened to
     "detail",  # free text for people
+    "duration_s",  # how long it took, seconds; the timestamp is then its beginning; empty for a moment
+    "clock",  # the host by whose wall clock the timestamp is; empty: the source's own, or the controller's
 )

@@ -255,8 +255,11 @@ class EventFile(RecordFile):
         self._writer.writerow(EVENT_COLUMNS)
         self._write_text()
 
-    def write(self, event: str, subject: str = "", detail: str = "") -> None:
-        """Add an event that happens now."""
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
-        self._writer.writerow((now, self._source, event, subject, detail))
+    def write(
+        self, event: str, subject: str = "", detail: str = "", *, ago_s: float = 0.0, duration_s: float | None = None
+    ) -> None:
+        """Add an event that happens now, or began `ago_s` ago and took `duration_s`."""
+        began = (datetime.now(UTC) - timedelta(seconds=ago_s)).isoformat(timespec="microseconds")
+        length = "" if duration_s is None else f"{duration_s:.6f}"
+        self._writer.writerow((began, self._source, event, subject, detail, length, ""))
         self._write_text()

@@ -10,6 +10,9 @@ from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.load.timerfd import TimerFd
 
 BEAT_NS: Final = 5_000_000
+LATE_NS: Final = 50_000_000
+"""How late a beat is at least that is told with its time."""
+_MOST_TOLD: Final = 20  # late beats of a report
 _BEAT_US: Final = BEAT_NS // 1000
 
 logger = logging.getLogger(__name__)
@@ -28,6 +31,7 @@ class OwnDelay:
     def __init__(self, clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
         self._clock_ns = clock_ns
         self._lateness = LatencyHistogram()
+        self._late: list[tuple[int, int]] = []
         self._gc_ns = 0
         self._gc_began_ns = 0
         self._due_ns = clock_ns() + BEAT_NS
@@ -37,13 +41,16 @@ class OwnDelay:
         gc.callbacks.append(self._on_collection)
 
     def report(self) -> dict[str, Any]:
-        """Return what was measured since the last report: the histogram of beats (µs) as a message, and `gc_ns`.
+        """Return what was measured since the last report: the histogram of beats (µs) as a message, `gc_ns` and `late`.
 
-        A beat that the hub has not taken yet belongs to the next report.
+        `late` has each span in which the hub took no beat for `LATE_NS` or longer, the first 20: how long ago it began
+        and how long it took, nanoseconds. A beat that the hub has not taken yet belongs to the next report.
         """
+        now_ns = self._clock_ns()
+        late, self._late = [[now_ns - began_ns, took_ns] for began_ns, took_ns in self._late], []
         lateness, self._lateness = self._lateness, LatencyHistogram()
         gc_ns, self._gc_ns = self._gc_ns, 0
-        return {"lateness": lateness.to_message(), "gc_ns": gc_ns}
+        return {"lateness": lateness.to_message(), "gc_ns": gc_ns, "late": late}
 
     def close(self) -> None:
         """Stop measuring; a second call does nothing."""
@@ -53,6 +60,8 @@ class OwnDelay:
 
     def _on_beat(self) -> None:
         now_ns, due_ns = self._clock_ns(), self._due_ns
+        if now_ns - due_ns >= LATE_NS and len(self._late) < _MOST_TOLD:
+            self._late.append((due_ns, now_ns - due_ns))
         record = self._lateness.record
         while due_ns <= now_ns:
             record((now_ns - due_ns) // 1000)

@@ -33,7 +33,7 @@ class OwnDelay(Protocol):
     """What measures the delay that the process itself adds."""
 
     def report(self) -> dict[str, Any]:
-        """Return `lateness`, a histogram as a message, and `gc_ns`, since the last call."""
+        """Return `lateness`, a histogram as a message, `gc_ns` and `late`, since the last call."""
 
     def close(self) -> None:
         """Stop measuring."""

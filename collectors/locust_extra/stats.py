@@ -30,7 +30,7 @@ from locust_extra.recorder import Recorder
 from locust_extra.series import Interval, Series
 from locust_extra.slow_file import SlowOperationsFile
 from locust_extra.slow_reports import SlowReports, message_of
-from zk_locust.contract.events import OPERATIONS_UNREPORTED
+from zk_locust.contract.events import OPERATIONS_UNREPORTED, WORKER_LATE
 from zk_locust.contract.stage_names import COOL_DOWN
 from zk_locust.load.locust_internals import add_once, report_every, worker_name
 from zk_locust.load.recording import recording_of
@@ -260,10 +260,17 @@ class LoadStats:
                 logger.warning("Figures of an earlier test have come too late, and are dropped: %s", name)
         elif self._running or report["records"]:  # an idle worker adds nothing to a test that is over
             self._series.add_report(self._worker_names.get(client_id, client_id), report)
+            self._note_late(self._worker_names.get(client_id, client_id), report)
             if self._slow_file is not None:
                 self._slow_file.take(self._worker_names.get(client_id, client_id), report.get(_SLOW_FIELD))
             if client_id in self._lost:
                 self._series.lose(self._worker_names.get(client_id, client_id))
+
+    def _note_late(self, worker: str, report: dict[str, Any]) -> None:
+        """Tell when a worker ran nothing. Its time is later by what the message takes."""
+        if self._events is not None:
+            for ago_ns, took_ns in report.get("late", ()):
+                self._events.write(WORKER_LATE, worker, ago_s=ago_ns / 1e9, duration_s=took_ns / 1e9)
 
     def _watch(self) -> None:
         """Several times a second, notice lost workers, give out complete intervals, and write the progress."""
@@ -310,6 +317,7 @@ class LoadStats:
         if self._recorder is not None and self._running:
             report = self._recorder.report(int(self._runner.user_count))
             self._series.add_report(_LOCAL, report)
+            self._note_late(_LOCAL, report)
             if self._slow_file is not None:
                 self._slow_file.take(_LOCAL, message_of(report[_SLOW_FIELD], 0))
         for interval in self._series.take_all() if final else self._series.take_complete():

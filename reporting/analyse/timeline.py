@@ -1,11 +1,11 @@
 """When things happened in a run: its intervals and stages, on the load's own clock.
 
 The load's clock (`elapsed_s`) is the master's monotonic clock. Other sources have other clocks. They are aligned by the
-median difference between their wall-clock labels and their own seconds, so that a single wrong label has no effect, and
-no duration is a difference of labels.
+median difference between their first wall-clock labels and their own seconds, so that neither a single wrong label nor
+a clock that is set later has an effect, and no duration is a difference of labels.
 
-The samples of the machines are placed by their labels: a host may have several samplers, which start at different
-moments, but it has one wall clock. Its offset from the master's was measured before the run.
+The samples of the machines and what members log are placed by their labels: a host may have several samplers, which
+start at different moments, but it has one wall clock (`host_clocks`).
 """
 
 from collections import defaultdict
@@ -16,12 +16,12 @@ from typing import Final
 import pandas as pd
 
 from locust_extra.columns import AGGREGATED
-from reporting.read.manifest import Manifest
-from reporting.read.parsing import number as as_number
+from reporting.analyse.host_clocks import HostClock, host_clocks
 from reporting.read.run_folder import RunFolder
 from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
 
 _ORDER: Final = (WARM_UP, MEASURED, COOL_DOWN)
+_FIRST_LABELS: Final = 11
 _MOST_FILLED: Final = 10  # at most this many times the known intervals may be missing in a row
 
 
@@ -48,18 +48,18 @@ class Interval(Span):
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All intervals in order of time, their stages, and the offsets of other clocks.
+    """All intervals in order of time, their stages, and the other clocks.
 
     `load_start` is the wall-clock label (seconds since the epoch) of 0 s; `metrics_offset_s` is added to the
-    `elapsed_s` of the members' metrics. Both are NaN if not known. `clock_offsets_s` has each host's wall clock minus
-    the master's, if known. `together` is `RunFolder.together`.
+    `elapsed_s` of the members' metrics. Both are NaN if not known. `clocks` has the wall clock of each host.
+    `together` is `RunFolder.together`.
     """
 
     intervals: tuple[Interval, ...]
     spans: tuple[Span, ...]
     load_start: float
     metrics_offset_s: float
-    clock_offsets_s: Mapping[str, float] = field(default_factory=dict)
+    clocks: Mapping[str, HostClock] = field(default_factory=dict)
     together: int = 1
 
     def span(self, stage: str) -> Span | None:
@@ -81,10 +81,24 @@ class Timeline:
         """Seconds since the load started for a wall-clock label."""
         return timestamp - self.load_start
 
+    def at(self, timestamps: pd.Series, host: str) -> pd.Series:
+        """Seconds since the load started for labels of a host's wall clock; without a host, of the master's."""
+        return self.clocks.get(host, _SAME).in_load_time(timestamps, self.load_start, self.end_s)
+
+    def clock_error_s(self, host: str) -> float | None:
+        """How far what a host has labelled may be from where it is placed, seconds; None if that is not known."""
+        return self.clocks.get(host, _SAME).error_s
+
     def of_host_samples(self, samples: pd.DataFrame) -> pd.Series:
         """Seconds since the load started for each of the machines' samples, by their `timestamp` and `host`."""
-        ahead_s = samples["host"].map(dict(self.clock_offsets_s)).astype(float).fillna(0.0)
-        return samples["timestamp"] - ahead_s - self.load_start
+        parts = [
+            self.at(stamps, str(host))
+            for host, stamps in samples["timestamp"].groupby(samples["host"], sort=False, observed=True)
+        ]
+        return pd.concat(parts).reindex(samples.index) if parts else samples["timestamp"]
+
+
+_SAME: Final = HostClock()
 
 
 def build(run: RunFolder) -> Timeline:
@@ -108,8 +122,8 @@ def build(run: RunFolder) -> Timeline:
     ]
     load_start = _offset((run.stats if len(run.stats) else figures)[["timestamp", "elapsed_s"]])
     metrics_offset_s = _offset(run.metrics[["timestamp", "elapsed_s"]]) - load_start
-    offsets_s = _clock_offsets_s(run.manifest)
-    return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s, offsets_s, run.together)
+    clocks = host_clocks(run.manifest, run.host_metrics)
+    return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s, clocks, run.together)
 
 
 def _place(stage: str) -> int:
@@ -117,15 +131,8 @@ def _place(stage: str) -> int:
 
 
 def _offset(frame: pd.DataFrame) -> float:
-    return float((frame["timestamp"] - frame["elapsed_s"]).median()) if len(frame) else float("nan")
-
-
-def _clock_offsets_s(manifest: Manifest) -> dict[str, float]:
-    """Each host's clock minus the master's. The manifest has both minus the controller's, in milliseconds."""
-    told = {host: as_number(known.get("clock_offset_ms")) for host, known in manifest.hosts.items()}
-    known_ms = {host: offset_ms for host, offset_ms in told.items() if offset_ms is not None}
-    master = next((host for host in manifest.groups.get("locust_master", []) if host in known_ms), None)
-    return {host: (known_ms[host] - known_ms[master]) / 1000 for host in known_ms} if master is not None else {}
+    first = frame.drop_duplicates("elapsed_s").nsmallest(_FIRST_LABELS, "elapsed_s")
+    return float((first["timestamp"] - first["elapsed_s"]).median()) if len(frame) else float("nan")
 
 
 def _intervals(ends: dict[tuple[str, int], float], lengths: dict[tuple[str, int], float]) -> list[Interval]:

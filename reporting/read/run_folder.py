@@ -30,7 +30,10 @@ _HOST_METRICS: Final = TableFormat(
     filled=("host", "machine"),
     optional=("kernel",),
 )
-_EVENTS: Final = TableFormat(kinds(EVENT_COLUMNS, text=("source", "event", "subject", "detail")))
+_EVENTS: Final = TableFormat(
+    kinds(EVENT_COLUMNS, text=("source", "event", "subject", "detail", "clock")),
+    optional=("duration_s", "clock"),
+)
 
 
 @dataclass(frozen=True, slots=True)

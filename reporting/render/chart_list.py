@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from reporting.analyse import series
-from reporting.render import clock_charts, drawing, fleet_charts, load_charts, machine_charts
+from reporting.render import clock_charts, drawing, event_lanes, fleet_charts, load_charts, machine_charts
 from reporting.render.chart import Figure
 from reporting.verdict.judged_run import JudgedRun
 
@@ -12,7 +12,10 @@ from reporting.verdict.judged_run import JudgedRun
 def build(judged: JudgedRun) -> list[Figure]:
     """The figures that the run's files allow, the most important first."""
     run, timeline = judged.run, judged.timeline
-    frame = drawing.frame_of(timeline, [(loss.at_s, f"{loss.worker} lost") for loss in judged.workers.losses])
+    moments = judged.why.moments
+    marks = [(loss.at_s, f"{loss.worker} lost") for loss in judged.workers.losses]
+    marks += [(moment.start_s, "worst moment") for moment in moments[:1]]
+    frame = drawing.frame_of(timeline, marks, event_lanes.lanes(judged.why.events, moments, timeline.end_s))
     load = series.load_series(run, timeline)
     figures = [
         *clock_charts.offered(judged, load, frame),

@@ -68,7 +68,8 @@ def heat_map(found: HeatMap, frame: Frame, y_title: str, *, interactive: bool) -
         )
     )
     return alt.LayerChart(
-        layer=[*drawing.shading(frame), rects, *drawing.event_marks(frame)], height=drawing.HEIGHT + 20
+        layer=[*drawing.shading(frame), rects, *drawing.event_marks(frame, interactive=interactive)],
+        height=drawing.HEIGHT + 20,
     )
 
 

@@ -13,7 +13,8 @@ import altair as alt
 import pandas as pd
 
 from reporting.analyse.timeline import Timeline
-from reporting.render import theme
+from reporting.render import event_lanes, theme
+from reporting.render.event_lanes import Lane
 from zk_locust.contract.stage_names import MEASURED
 
 HEIGHT: Final = 240
@@ -26,7 +27,7 @@ class Frame:
     """What all charts over time of one run share: the time axis and what is drawn behind and above the series.
 
     `unit_s` is the axis unit's length in seconds, `unit` its name. `stages` has `start`, `end` and `stage` of what was
-    not measured, `marks` has `time` and `label` of events, all in the axis unit.
+    not measured, `marks` has `time` and `label` of events, all in the axis unit. `lanes` are the strip above the plot.
     """
 
     end: float
@@ -34,6 +35,7 @@ class Frame:
     unit: str
     stages: pd.DataFrame
     marks: pd.DataFrame
+    lanes: tuple[Lane, ...] = ()
 
     def axis(self, column: str = "time") -> alt.X:
         """The time axis."""
@@ -42,15 +44,21 @@ class Frame:
 
     @property
     def room_above(self) -> int:
-        """Pixels above the plot that the names of stages and events take."""
-        return (_ROW if len(self.stages) else 0) + (_ROW if len(self.marks) else 0)
+        """Pixels above the plot that the lanes and the names of stages and events take."""
+        names = (_ROW if len(self.stages) else 0) + (_ROW if len(self.marks) else 0)
+        return self.room_of_lanes + names
+
+    @property
+    def room_of_lanes(self) -> int:
+        """Pixels above the plot that the lanes take."""
+        return event_lanes.height(self.lanes)
 
     def in_unit(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame with `time`, in the axis unit, for its `time_s`; rounded, since it goes into the page as text."""
         return frame.assign(time=(frame["time_s"] / self.unit_s).round(4)).drop(columns="time_s")
 
 
-def frame_of(timeline: Timeline, marks: Sequence[tuple[float, str]]) -> Frame:
+def frame_of(timeline: Timeline, marks: Sequence[tuple[float, str]], lanes: tuple[Lane, ...] = ()) -> Frame:
     """The frame of a run; `marks` are seconds since the load started and a label."""
     end_s = timeline.end_s
     unit_s, unit = (1.0, "s") if end_s <= 300 else (60.0, "min") if end_s <= 3 * 3600 else (3600.0, "h")
@@ -61,6 +69,7 @@ def frame_of(timeline: Timeline, marks: Sequence[tuple[float, str]]) -> Frame:
         unit,
         pd.DataFrame(stages, columns=["start", "end", "stage"]),
         pd.DataFrame(_apart(marks, end_s, unit_s), columns=["time", "label"]),
+        lanes,
     )
 
 
@@ -116,7 +125,7 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
     layers.append(line)
     if data.groupby("series")["value"].count().max() <= 2:  # one or two points make no visible line
         layers.append(line.mark_point(filled=True, size=40))
-    layers += event_marks(frame)
+    layers += event_marks(frame, interactive=interactive)
     if interactive:
         time = alt.Tooltip("time:Q", title=f"time ({frame.unit})", format=",.4~g")
         layers.append(_hover(data, lines.names, frame.axis(), ["time"], time, lines.number_format))
@@ -230,7 +239,8 @@ def shading(frame: Frame) -> list[alt.Chart]:
         return []
     base = alt.Chart(frame.stages)
     shade = base.mark_rect(color=theme.SHADE, opacity=0.16).encode(x=frame.axis("start"), x2="end:Q")
-    style: dict[str, Any] = {"baseline": "bottom", "dy": -3, "fontSize": 10, "color": theme.INK}
+    dy = -3 - frame.room_of_lanes
+    style: dict[str, Any] = {"baseline": "bottom", "dy": dy, "fontSize": 10, "color": theme.INK}
     # A name may be wider than its stage: the first extends to the right of its start, the last to the left of its end.
     ends = ((frame.stages[:1], "left", "start"), (frame.stages[1:].tail(1), "right", "end"))
     names = [
@@ -241,21 +251,19 @@ def shading(frame: Frame) -> list[alt.Chart]:
     return [shade, *names]
 
 
-def event_marks(frame: Frame) -> list[alt.Chart]:
-    """A rule and a label for each event."""
-    if not len(frame.marks):
-        return []
-    base = alt.Chart(frame.marks).encode(x=frame.axis())
-    return [
-        base.mark_rule(color=theme.FAULT, strokeWidth=1.5, strokeDash=[4, 3]),
-        base.mark_text(
-            baseline="bottom",
-            dy=-3 - (_ROW if len(frame.stages) else 0),
-            fontSize=10,
-            fontWeight="bold",
-            color=theme.FAULT,
-        ).encode(y=alt.value(0), text="label:N"),
-    ]
+def event_marks(frame: Frame, *, interactive: bool) -> list[alt.Chart]:
+    """The lanes of events, and a rule and a label for each mark."""
+    drawn = event_lanes.layers(frame.lanes, frame.axis("s"), "e:Q", frame.unit_s, frame.unit, interactive=interactive)
+    if len(frame.marks):
+        base = alt.Chart(frame.marks).encode(x=frame.axis())
+        dy = -3 - frame.room_of_lanes - (_ROW if len(frame.stages) else 0)
+        drawn += [
+            base.mark_rule(color=theme.FAULT, strokeWidth=1.5, strokeDash=[4, 3]),
+            base.mark_text(baseline="bottom", dy=dy, fontSize=10, fontWeight="bold", color=theme.FAULT).encode(
+                y=alt.value(0), text="label:N"
+            ),
+        ]
+    return drawn
 
 
 def _limit(value: float, lines: Lines) -> alt.Chart:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from reporting import text
-from reporting.render import clock_tables, figure_verdicts, machine_tables, report_tables
+from reporting.render import cause_tables, clock_tables, figure_verdicts, machine_tables, report_tables
 from reporting.render.chart import Figure
 from reporting.render.figure_verdicts import Badge
 from reporting.render.report_tables import Table
@@ -32,6 +32,12 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
     lines += [""] if figure_verdicts.explained(judged) else []
     lines += _table(clock_tables.outcomes(judged), level=2)
     lines += _table(report_tables.errors(judged), level=2)
+    if sentence := cause_tables.sentence(judged.why):
+        lines += ["## Why it was slow", "", escaped(sentence), ""]
+        lines += [f"- {escaped(unknown)}" for unknown in judged.why.unknown]
+        lines += [""] if judged.why.unknown else []
+        lines += _table(cause_tables.causes(judged.why), level=3)
+        lines += _table(cause_tables.moments(judged.why), level=3)
     if figures:
         lines += ["## Charts", ""]
         if not with_files:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from reporting import text
 from reporting.analyse import clocks
-from reporting.render import cache, clock_tables, figure_verdicts, machine_tables, report_tables
+from reporting.render import cache, cause_tables, clock_tables, figure_verdicts, machine_tables, report_tables
 from reporting.render.chart import Figure
 from reporting.render.figure_verdicts import Badge
 from reporting.render.report_tables import Table
@@ -53,6 +53,9 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         figure_reasons=figure_verdicts.explained(judged),
         headline=report_tables.headline(judged),
         results=_present(clock_tables.outcomes(judged), report_tables.errors(judged)),
+        why_sentence=cause_tables.sentence(judged.why),
+        unknown=judged.why.unknown,
+        why_tables=_present(cause_tables.causes(judged.why), cause_tables.moments(judged.why)),
         groups=[group for group in groups if any(group[1:])],
         beside=[
             _present(report_tables.scenario(judged), report_tables.versions(judged)),
@@ -60,7 +63,7 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         ],
         tables=_present(report_tables.hosts(judged), report_tables.inventory(judged), report_tables.events(judged)),
         with_files=with_files,
-        specs=_script_json(specs),
+        specs=_script_json(sharing(specs)),
         bundle=Markup(_bundle()) if specs else "",
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         version=_version(),
@@ -91,6 +94,16 @@ def units(value: str) -> str:
 
 def _present(*tables: Table | None) -> list[Table]:
     return [table for table in tables if table is not None]
+
+
+def sharing(specs: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The charts by their names, and their data once: each chart lists the names of its data."""
+    data: dict[str, Any] = {}
+    charts = {}
+    for name, spec in specs.items():
+        data |= spec.get("datasets", {})
+        charts[name] = spec | {"datasets": list(spec.get("datasets", {}))}
+    return {"charts": charts, "data": data}
 
 
 def _script_json(value: Any) -> Markup:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from reporting.analyse.headline import Row
+from reporting.render import cause_tables
 from reporting.verdict.judged_run import JudgedRun
 from zk_locust.contract.clock_names import RESPONSE, SERVICE
 
@@ -22,6 +23,7 @@ def as_json(judged: JudgedRun) -> dict[str, Any]:
         "errors": judged.headline.errors,
         "machines": [asdict(row) for row in judged.machines.rows],
         "processes": [asdict(row) for row in judged.machines.processes],
+        "why": cause_tables.as_json(judged.why),
         "verdict": judged.verdict.as_dict(),
         "problems": [str(problem) for problem in judged.run.problems],
     }

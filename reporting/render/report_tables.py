@@ -9,6 +9,7 @@ import pandas as pd
 
 from reporting import text
 from reporting.analyse import member_usage
+from reporting.analyse.happenings import WORDS
 from reporting.analyse.headline import Row
 from reporting.render import figure_verdicts
 from reporting.render.figure_verdicts import Badge
@@ -48,6 +49,7 @@ LATENCIES: Final = (
     LatencyColumn("Max", "max_us", "", of_both=True),
 )
 MAX_EVENTS: Final = 200
+MAX_OF_A_KIND: Final = 20  # of the kinds that the charts show: members pause for their garbage collector often
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +249,9 @@ def phases(judged: JudgedRun) -> Table | None:
 def events(judged: JudgedRun) -> Table | None:
     """What happened when."""
     found = judged.run.events
+    counts = found["event"].value_counts()
+    frequent = [str(kind) for kind in counts.index[counts > MAX_OF_A_KIND] if kind in WORDS]
+    found = found[~found["event"].isin(frequent)]
     rows = []
     for record in found.sort_values("timestamp", kind="stable").head(MAX_EVENTS).to_dict("records"):
         at_s = judged.timeline.in_load_time(float(record["timestamp"]))
@@ -255,6 +260,9 @@ def events(judged: JudgedRun) -> Table | None:
     note = "Seconds are counted from the load's start."
     if len(found) > MAX_EVENTS:
         note += f" The first {MAX_EVENTS} of {len(found):,} events; events.csv has all."
+    if frequent:
+        told = text.some([f"{counts[kind]:,} {kind}" for kind in frequent], len(frequent))
+        note += f" Not listed, but in the charts and in events.csv: {told}."
     head = ("Time (s)", "Source", "Event", "Subject", "Detail")
     return Table("Events", head, tuple(rows), len(head), note=note) if rows else None
 

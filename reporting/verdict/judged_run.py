@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from reporting.analyse import headline, load_side, machine_samples, machine_usage, steadiness, timeline, workers
+from reporting.analyse import headline, load_side, machine_samples, machine_usage, steadiness, timeline, why, workers
+from reporting.analyse.why import Why
 from reporting.read import run_folder
 from reporting.verdict import judgement
 from reporting.verdict.evidence import Evidence
@@ -14,10 +15,11 @@ from reporting.verdict.thresholds import CPU_SHORT_PERCENT
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun(Evidence):
-    """A run, what was computed from its files, its verdict, and the verdicts of its figures."""
+    """A run, what was computed from its files, its verdict, the verdicts of its figures, and why it was slow."""
 
     verdict: Verdict
     figures: tuple[JudgedFigure, ...]
+    why: Why
 
 
 def load_run(path: Path) -> JudgedRun:
@@ -25,14 +27,16 @@ def load_run(path: Path) -> JudgedRun:
     run = run_folder.load(path)
     times = timeline.build(run)
     samples = machine_samples.within_load(run, times)
+    results, of_workers = headline.build(run, times), workers.build(run, times, CPU_SHORT_PERCENT)
     evidence = (
         run,
         times,
-        headline.build(run, times),
-        workers.build(run, times, CPU_SHORT_PERCENT),
+        results,
+        of_workers,
         samples,
         machine_usage.build(run, times, samples),
         load_side.build(run),
         steadiness.build(run, times),
     )
-    return JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)))
+    reasons = why.build(run, times, results, of_workers, samples)
+    return JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)), reasons)

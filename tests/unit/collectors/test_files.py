@@ -250,7 +250,7 @@ def test_events_are_there_at_once_and_quoted(tmp_path: Path) -> None:
     file.close()
     assert tuple(rows[0]) == EVENT_COLUMNS
     assert [rows[0][column] for column in EVENT_COLUMNS[1:]] == [
-        "master", "worker-lost", "w/1", 'it said "no", and went\nsilent',
+        "master", "worker-lost", "w/1", 'it said "no", and went\nsilent', "", "",
     ]  # fmt: skip
     assert datetime.fromisoformat(rows[0]["timestamp"]).utcoffset() == timedelta(0)
 

@@ -168,3 +168,25 @@ def test_a_process_that_cannot_measure_itself_says_so(
         f"This process does not measure its own delay: {problem}"
     ]
     assert gc.callbacks == callbacks
+
+
+def test_a_long_wait_is_told_with_its_begin_and_length(clock: Clock, delay: OwnDelay) -> None:
+    clock.stands_at_ns += 300_000_000
+    late: list[list[int]] = []
+    with gevent.Timeout(10, AssertionError("no beat was taken")):
+        while not late:
+            gevent.sleep(0.005)
+            late = delay.report()["late"]
+    assert late == [[300_000_000 - BEAT_NS, 300_000_000 - BEAT_NS]]
+    clock.stands_at_ns += 49_000_000
+    next_beats(delay)
+    assert delay.report()["late"] == [], "a short wait is in the histogram only, and what was told is forgotten"
+
+
+def test_a_wait_is_as_long_ago_as_the_report_is_later(clock: Clock, delay: OwnDelay) -> None:
+    clock.stands_at_ns += 100_000_000
+    with gevent.Timeout(10, AssertionError("no beat was taken")):
+        while not delay._late:
+            gevent.sleep(0.005)
+    clock.stands_at_ns += 1_000_000
+    assert delay.report()["late"] == [[101_000_000 - BEAT_NS, 100_000_000 - BEAT_NS]]

@@ -162,17 +162,17 @@ def test_a_finished_run_is_never_overwritten(results: Path, folder: Path) -> Non
 def test_phases_are_put_among_the_hosts_events_by_time(folder: Path) -> None:
     rows = [
         EVENT_COLUMNS,
-        ("2026-01-01T00:00:02+00:00", "master", "worker-lost", "w/1", 'it said "no", and\nleft'),
-        ("2026-01-01T00:00:00+00:00", "master", "stage-start", "measured", ""),
+        ("2026-01-01T00:00:02+00:00", "master", "worker-lost", "w/1", 'it said "no", and\nleft', "", ""),
+        ("2026-01-01T00:00:00+00:00", "master", "stage-start", "measured", ""),  # as older versions wrote it
         ("2026-01-01T00:00:04", "master", "cut sho"),
     ]
     with (folder / "events.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
     note_phase(folder, "run", "2026-01-01T00:00:01+00:00", "2026-01-01T00:00:03+00:00")
     merged = events(close_record(folder))
-    assert merged == [list(EVENT_COLUMNS), list(rows[2]),
-        ["2026-01-01T00:00:01+00:00", "controller", "phase-start", "run", ""], list(rows[1]),
-        ["2026-01-01T00:00:03+00:00", "controller", "phase-end", "run", ""],
+    assert merged == [list(EVENT_COLUMNS), [*rows[2], "", ""],
+        ["2026-01-01T00:00:01+00:00", "controller", "phase-start", "run", "", "", ""], list(rows[1]),
+        ["2026-01-01T00:00:03+00:00", "controller", "phase-end", "run", "", "", ""],
     ]  # fmt: skip
 
 

@@ -385,8 +385,9 @@ class Synthetic:
         rows.append([self._stamp(start_s), "master", "run-stopped", "", ""])
         with (folder / "events.csv").open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(EVENT_COLUMNS)
-            writer.writerows(sorted(rows))
+            columns = EVENT_COLUMNS[:5] if self.older else EVENT_COLUMNS
+            writer.writerow(columns)
+            writer.writerows([*row, "", ""][: len(columns)] for row in sorted(rows))
 
     def _manifest(self) -> dict[str, Any]:
         members = [f"zk{i + 1}" for i in range(self.members)]

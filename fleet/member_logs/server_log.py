@@ -1,0 +1,132 @@
+"""Events in the log of a ZooKeeper server, release 3.4 to 3.9: elections, slow fsyncs, sessions, connections.
+
+A line begins with the moment and ends with the message; the layout between them does not matter.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Final
+
+from fleet.member_logs.log_lines import Event, moment_of
+from zk_locust.contract.events import (
+    CONNECTION_CLOSED,
+    ELECTION,
+    JVM_PAUSE,
+    MEMBER_RESTART,
+    SESSION_EXPIRED,
+    SLOW_FSYNC,
+)
+
+_STATE: Final = "Peer state changed: "
+# What a message contains, and what it is about. The first that fits counts.
+_MESSAGES: Final = (
+    ("fsync-ing the write ahead log", SLOW_FSYNC),
+    ("Detected pause in JVM or host machine", JVM_PAUSE),
+    ("Expiring session ", SESSION_EXPIRED),
+    ("Unable to read additional data from client", CONNECTION_CLOSED),
+    ("Closed socket connection for client", CONNECTION_CLOSED),
+    ("Too many connections from", CONNECTION_CLOSED),
+    ("Exception causing close of session", CONNECTION_CLOSED),
+    ("Starting quorum peer", MEMBER_RESTART),
+    ("ZooKeeperServerMain", MEMBER_RESTART),
+    (_STATE, ELECTION),
+    ("LEADER ELECTION TOOK", ELECTION),
+    ("] LOOKING", ELECTION),
+    ("] - LOOKING", ELECTION),
+)
+_TOOK: Final = {
+    SLOW_FSYNC: re.compile(r" took (\d{1,9})ms", re.ASCII),
+    JVM_PAUSE: re.compile(r"pause of approximately (\d{1,9})ms", re.ASCII),
+}
+_COUNTED: Final = {SESSION_EXPIRED: "sessions", CONNECTION_CLOSED: "connections"}
+_TOGETHER: Final = timedelta(seconds=1)
+_ROLES: Final = {"leading": "leader", "following": "follower", "observing": "observer"}
+
+
+def events(lines: Iterable[str], zone: timezone | None) -> Iterator[Event]:
+    """Give the events of a log. `zone` is for lines that do not say theirs; without it these are left out.
+
+    What happens to several sessions or connections within a second is one event, which counts them.
+    """
+    election, counts = _Election(), {name: _Count(name, things) for name, things in _COUNTED.items()}
+    started: datetime | None = None
+    for line in lines:
+        name = next((name for text, name in _MESSAGES if text in line), None)
+        if name is None or (moment := moment_of(line, zone)) is None:
+            continue
+        if name in _TOOK:
+            if (took := _TOOK[name].search(line)) is not None:
+                seconds = int(took[1]) / 1000
+                yield Event(moment - timedelta(seconds=seconds), name, "", seconds)
+        elif name in counts:
+            yield from counts[name].add(moment)
+        elif name == ELECTION:
+            yield from election.follow(line, moment)
+        elif started is None or moment - started > _TOGETHER:  # several lines say it
+            started = moment
+            yield Event(moment, MEMBER_RESTART, "the server started")
+    yield from election.rest()
+    for count in counts.values():
+        yield from count.rest()
+
+
+class _Election:
+    """The time in which a member has no role. One without an end in the log has no duration."""
+
+    def __init__(self) -> None:
+        self._began: datetime | None = None
+        self._elected: Event | None = None
+        self._says_when_it_serves = False  # from 3.6 on; before, it says only when it was elected, or found its leader
+
+    def follow(self, line: str, moment: datetime) -> Iterator[Event]:
+        """Take a line of the election; give an election that ends with it."""
+        if _STATE in line:
+            self._says_when_it_serves = True
+            state = line.partition(_STATE)[2].split(" - ")
+            if state[-1].strip() == "broadcast":
+                yield from self._ended(moment, state[0])
+        elif "LOOKING" in line:
+            if self._elected is not None and not self._says_when_it_serves:
+                yield from self.rest()
+            self._began = self._began or moment
+        elif self._began is not None:
+            role = next((role for word, role in _ROLES.items() if word.upper() in line), "")
+            self._elected = Event(self._began, ELECTION, role, (moment - self._began).total_seconds())
+
+    def _ended(self, moment: datetime, state: str) -> Iterator[Event]:
+        if self._began is not None:
+            yield Event(self._began, ELECTION, _ROLES.get(state.strip(), ""), (moment - self._began).total_seconds())
+        self._began = self._elected = None
+
+    def rest(self) -> Iterator[Event]:
+        """Give the election that runs at the end of the log."""
+        if self._elected is not None and not self._says_when_it_serves:
+            yield self._elected
+        elif self._began is not None:
+            yield Event(self._began, ELECTION, "no role at the end of the log")
+        self._began = self._elected = None
+
+
+class _Count:
+    """Events of a kind within a second, as one."""
+
+    def __init__(self, name: str, things: str) -> None:
+        self._name, self._things = name, things
+        self._first: datetime | None = None
+        self._number = 0
+
+    def add(self, moment: datetime) -> Iterator[Event]:
+        """Count one; give those before it if their second is over."""
+        if self._first is not None and abs(moment - self._first) > _TOGETHER:
+            yield from self.rest()
+        self._first = self._first or moment
+        self._number += 1
+
+    def rest(self) -> Iterator[Event]:
+        """Give what was counted since the last event."""
+        if self._first is not None:
+            yield Event(
+                self._first, self._name, f"{self._number:,} {self._things if self._number > 1 else self._things[:-1]}"
+            )
+        self._first, self._number = None, 0

@@ -1,0 +1,122 @@
+"""The wall clocks of the hosts: how far each was from the master's, and when it was set during the load.
+
+An offset is measured before the load and after it. Between the two a clock drifts evenly, except where it was set: the
+host's samples show that, because they have its wall clock beside its monotonic clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from reporting.read.manifest import Manifest
+from reporting.read.parsing import number as as_number
+
+LEAST_STEP_S: Final = 0.05
+"""A clock that is slewed moves by at most 0.5 ms a second; labels of samples are late by some milliseconds."""
+_AROUND: Final = 3  # samples before and after a step whose medians are compared, so that one late label is no step
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A wall clock was set: `timestamp` is the first label after it, seconds since the epoch, `by_s` how far."""
+
+    timestamp: float
+    by_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HostClock:
+    """One host's wall clock beside the master's.
+
+    `before_s` and `after_s` are its offsets from the master's, seconds; `error_s` is how far they may be from the
+    truth. `labels` (ascending) and `set_by_s`, of the same length, say by how much the clock had been set at each label
+    of its samples.
+    """
+
+    before_s: float = 0.0
+    after_s: float | None = None
+    error_s: float | None = None
+    labels: Array = field(default_factory=lambda: np.zeros(0))
+    set_by_s: Array = field(default_factory=lambda: np.zeros(0))
+    steps: tuple[Step, ...] = ()
+
+    def in_load_time(self, timestamps: pd.Series, load_start: float, load_s: float) -> pd.Series:
+        """Return seconds since the load started for labels of this clock, by the offset at each moment."""
+        steady = timestamps - self._set_by_s(timestamps)
+        at_s = steady - self.before_s - load_start
+        if self.after_s is None or load_s <= 0:
+            return at_s
+        drift_s = self.after_s - sum(step.by_s for step in self.steps) - self.before_s
+        return at_s - drift_s * (at_s / load_s).clip(0.0, 1.0)
+
+    def _set_by_s(self, timestamps: pd.Series) -> Array | float:
+        """Return by how much the clock had been set, from the sample with the nearest label."""
+        if not self.steps:
+            return 0.0
+        wanted = timestamps.to_numpy(dtype=float)
+        right = np.clip(np.searchsorted(self.labels, wanted), 1, len(self.labels) - 1)
+        nearer_left = wanted - self.labels[right - 1] <= self.labels[right] - wanted
+        found: Array = self.set_by_s[np.where(nearer_left, right - 1, right)]
+        return found
+
+
+def host_clocks(manifest: Manifest, samples: pd.DataFrame) -> dict[str, HostClock]:
+    """Return the clock of each host that has one: from the manifest's offsets, and the hosts' samples."""
+    before, after = (_offsets_s(manifest, name) for name in ("clock_offset_ms", "clock_offset_after_ms"))
+    errors = [_errors_ms(known) for known in manifest.hosts.values()]
+    error_s = {host: max(found) / 1000 for host, found in zip(manifest.hosts, errors, strict=True) if found}
+    sampled = {str(host): _sampled(rows) for host, rows in samples.groupby("host", sort=False, observed=True)}
+    clocks = {}
+    for host in {*before, *sampled}:
+        labels, set_by_s, steps = sampled.get(host, (np.zeros(0), np.zeros(0), ()))
+        offset_s = before.get(host, 0.0)
+        clocks[host] = HostClock(offset_s, after.get(host), error_s.get(host), labels, set_by_s, steps)
+    return clocks
+
+
+def _errors_ms(known: Mapping[str, Any]) -> list[float]:
+    found = (as_number(known.get(name)) for name in ("clock_error_ms", "clock_error_after_ms"))
+    return [error_ms for error_ms in found if error_ms is not None]
+
+
+def _offsets_s(manifest: Manifest, name: str) -> dict[str, float]:
+    """Each host's clock minus the master's, seconds. The manifest has both minus the controller's, milliseconds."""
+    told = {host: as_number(known.get(name)) for host, known in manifest.hosts.items()}
+    known_ms = {host: offset_ms for host, offset_ms in told.items() if offset_ms is not None}
+    master = next((host for host in manifest.groups.get("locust_master", []) if host in known_ms), None)
+    return {host: (known_ms[host] - known_ms[master]) / 1000 for host in known_ms} if master is not None else {}
+
+
+def _sampled(rows: pd.DataFrame) -> tuple[Array, Array, tuple[Step, ...]]:
+    """Return labels, how far the clock had been set at each, and its steps, from the sampler with the most samples.
+
+    A host may have several samplers, each with a monotonic clock of its own; a process has one.
+    """
+    nothing: tuple[Array, Array, tuple[Step, ...]] = (np.zeros(0), np.zeros(0), ())
+    sizes = rows.groupby("process", observed=True).size().drop("", errors="ignore")
+    if not len(sizes):
+        return nothing
+    found = rows[rows["process"] == sizes.idxmax()][["timestamp", "elapsed_s"]].dropna().sort_values("elapsed_s")
+    labels = found["timestamp"].to_numpy(dtype=float)
+    if len(labels) < 2 * _AROUND:
+        return nothing
+    offsets = labels - found["elapsed_s"].to_numpy(dtype=float)
+    steps, set_by_s = [], np.zeros(len(labels))
+    for at in _steps_at(offsets):
+        by_s = float(np.median(offsets[at : at + _AROUND]) - np.median(offsets[max(0, at - _AROUND) : at]))
+        steps.append(Step(float(labels[at]), by_s))
+        set_by_s[at:] += by_s
+    order = np.argsort(labels, kind="stable")
+    return labels[order], set_by_s[order], tuple(steps)
+
+
+def _steps_at(offsets: Array) -> list[int]:
+    """Return the numbers of the samples before which the clock was set: the medians around them differ."""
+    jumps = (np.nonzero(np.abs(np.diff(offsets)) >= LEAST_STEP_S)[0] + 1).tolist()
+    around = ((at, offsets[max(0, at - _AROUND) : at], offsets[at : at + _AROUND]) for at in jumps)
+    return [at for at, before, after in around if abs(float(np.median(after) - np.median(before))) >= LEAST_STEP_S]

@@ -1,0 +1,62 @@
+"""Why operations were slow: what happened, which operations took longest, and which causes they share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reporting.analyse import cause_windows, causes, slow_operations, worst_moments
+from reporting.analyse.causes import Causes
+from reporting.analyse.happenings import happenings
+from reporting.analyse.headline import Headline
+from reporting.analyse.slow_operations import SlowOperations
+from reporting.analyse.timeline import Span, Timeline
+from reporting.analyse.workers import Workers
+from reporting.analyse.worst_moments import Moment
+from reporting.read.run_folder import RunFolder
+from zk_locust.contract.events import MEMBER_EVENTS
+from zk_locust.contract.stage_names import MEASURED
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What is known of the reasons. `slow` are the operations above p99.9, `events` are `happenings`.
+
+    `moments` has the worst first; they are of operations above p99.
+
+    `unknown` says in sentences what the run's files do not tell.
+    """
+
+    slow: SlowOperations
+    events: pd.DataFrame
+    causes: Causes
+    moments: tuple[Moment, ...]
+    unknown: tuple[str, ...]
+
+
+def build(run: RunFolder, timeline: Timeline, headline: Headline, workers: Workers, samples: pd.DataFrame) -> Why:
+    """Return what is known of a run. `samples` are from `machine_samples.within_load`."""
+    slow = slow_operations.build(run, timeline, headline, headline.total.p999_us)
+    # The longest stall may have all operations above p99.9, so moments are of more of them.
+    of_moments = slow_operations.build(run, timeline, headline, headline.total.p99_us)
+    events = happenings(run, timeline, workers.losses)
+    windows = cause_windows.build(run, timeline, samples, events)
+    measured = timeline.span(MEASURED) or Span(MEASURED, 0.0, 0.0)
+    return Why(
+        slow,
+        events,
+        causes.build(slow, windows, measured),
+        worst_moments.build(of_moments, windows),
+        tuple(_unknown(run, events, samples)),
+    )
+
+
+def _unknown(run: RunFolder, events: pd.DataFrame, samples: pd.DataFrame) -> Iterator[str]:
+    members = run.manifest.groups.get("zookeeper", [])
+    logs = any(any((run.path / "logs" / member).glob("*")) for member in members)
+    if not logs and not events["kind"].isin(MEMBER_EVENTS).any():
+        yield "Without logs of the members, their GC pauses, slow fsyncs and elections are not known."
+    if not len(samples):
+        yield "Without samples of the machines, their CPU, disks and network are not known."
+    if not run.stats["lateness_p50_us"].notna().any():
+        yield "The workers' own delay was not measured."
