@@ -4,7 +4,9 @@ pandas fills up short lines, skips blank ones and accepts infinite numbers. So e
 line must have as many fields as the header. `csv_damaged` reads files that fail, and names the lines.
 """
 
+import contextlib
 import csv
+import ctypes
 import io
 from collections import defaultdict
 from pathlib import Path
@@ -45,7 +47,18 @@ def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
                 blocks.append(_columns(block + file.readline(), header, table, texts))
     except (OSError, ValueError, csv.Error):
         return None
-    return pd.DataFrame({name: _joined(name, kind, blocks, texts) for name, kind in table.columns.items()}, copy=False)
+    columns = {}
+    for name, kind in table.columns.items():
+        columns[name] = _joined(name, kind, blocks, texts)
+        if len(blocks) > 1:
+            release_memory()
+    return pd.DataFrame(columns, copy=False)
+
+
+def release_memory() -> None:
+    """Return free memory to the kernel. Large files are read in small parts, whose memory glibc would keep."""
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _joined(name: str, kind: Kind, blocks: list[dict[str, NDArray[Any]]], texts: "_Texts") -> "pd.Series[Any]":
