@@ -4,9 +4,7 @@ pandas fills up short lines, skips blank ones and accepts infinite numbers. So e
 line must have as many fields as the header. `csv_damaged` reads files that fail, and names the lines.
 """
 
-import contextlib
 import csv
-import ctypes
 import io
 from collections import defaultdict
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from reporting.read import memory
 from reporting.read.parsing import parse_time
 from reporting.read.table_format import Kind, TableFormat, words
 
@@ -51,14 +50,8 @@ def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
     for name, kind in table.columns.items():
         columns[name] = _joined(name, kind, blocks, texts)
         if len(blocks) > 1:
-            release_memory()
+            memory.release()
     return pd.DataFrame(columns, copy=False)
-
-
-def release_memory() -> None:
-    """Return free memory to the kernel. Large files are read in small parts, whose memory glibc would keep."""
-    with contextlib.suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _joined(name: str, kind: Kind, blocks: list[dict[str, NDArray[Any]]], texts: "_Texts") -> "pd.Series[Any]":

@@ -137,7 +137,7 @@ def _band(base: alt.Chart, lines: Lines, frame: Frame, looks: theme.Look) -> lis
     end = "greatest" if "greatest" in lines.data else "value"
     area: alt.Chart = (
         base.transform_filter("isValid(datum.least)")
-        .mark_area(opacity=0.22, clip=True)
+        .mark_area(opacity=0.25 / math.sqrt(len(names)), clip=True)  # bands of several series cover each other
         .encode(x=frame.axis(), y=_y(lines, "least"), y2=f"{end}:Q", color=colours)
     )
     return [area]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reporting.analyse import headline, load_side, machine_samples, machine_usage, steadiness, timeline, workers
-from reporting.read import run_folder
+from reporting.read import memory, run_folder
 from reporting.verdict import judgement
 from reporting.verdict.evidence import Evidence
 from reporting.verdict.figures import JudgedFigure
@@ -25,6 +25,7 @@ def load_run(path: Path) -> JudgedRun:
     run = run_folder.load(path)
     times = timeline.build(run)
     samples = machine_samples.within_load(run, times)
+    memory.release()
     evidence = (
         run,
         times,
