@@ -192,8 +192,8 @@ def percentile_points(distribution: Distribution) -> Iterator[tuple[float, float
 def members(run: RunFolder, timeline: Timeline, metric: str) -> pd.DataFrame:
     """`time_s`, `member`, `value` of one metric of every member, on the load's clock, within the load.
 
-    Polls in one bin give their largest value, and beside it the least and the greatest (`spread`). A poll that the
-    member did not answer is NaN.
+    Polls in one bin give their largest value, and beside it the least (`spread`). A poll that the member did not
+    answer is NaN.
     """
     columns = ["time_s", "member", "value"]
     rows = run.metrics
@@ -211,8 +211,9 @@ def members(run: RunFolder, timeline: Timeline, metric: str) -> pd.DataFrame:
         step_s = timeline.end_s / MAX_BINS
         frame["time_s"] = (np.floor(frame["time_s"] / step_s) + 0.5) * step_s
         by_point = frame.groupby(["member", "time_s"])["value"]
-        frame = by_point.agg(**{"value": "max", "value" + LEAST: "min", "value" + GREATEST: "max"}).reset_index()
-    return frame.drop(columns=frame.columns.difference([*columns, "value" + LEAST, "value" + GREATEST]))
+        frame = by_point.agg(**{"value": "max", "value" + LEAST: "min"}).reset_index()
+        columns.append("value" + LEAST)
+    return frame[columns].reset_index(drop=True)
 
 
 def worker_cpu(run: RunFolder, timeline: Timeline) -> pd.DataFrame:

@@ -39,17 +39,16 @@ class Distributions:
     together: int
 
 
-def combined(lines: Iterable[DistributionLine], most_held: int = MOST_HELD) -> Distributions:
-    """Return all that the lines hold, combined as far as is needed to hold at most about `most_held` buckets."""
-    combining = _Combining(most_held)
+def combined(lines: Iterable[DistributionLine]) -> Distributions:
+    """Return all that the lines hold, combined as far as is needed to hold at most about `MOST_HELD` buckets."""
+    combining = _Combining()
     for line in lines:
         combining.add(line)
     return combining.done()
 
 
 class _Combining:
-    def __init__(self, most_held: int) -> None:
-        self._most_held = most_held
+    def __init__(self) -> None:
         self._together = 1
         self._most_single: float = math.inf  # groups: the figures of many intervals are computed at once
         self._held = 0
@@ -65,7 +64,7 @@ class _Combining:
             self._combine(list(self._single)[:-_LATE])
         self._single[place].append(line)
         self._held += _size(line.distribution)
-        while self._held > self._most_held and self._widen():
+        while self._held > MOST_HELD and self._widen():
             pass
 
     def _widen(self) -> bool:

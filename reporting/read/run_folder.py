@@ -4,8 +4,6 @@ The folder follows the results contract; its columns are those of `locust_extra.
 `host_metrics.columns`.
 """
 
-import contextlib
-import ctypes
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +13,7 @@ import pandas as pd
 from host_metrics.columns import HOST_COLUMNS
 from locust_extra.columns import EVENT_COLUMNS
 from reporting.errors import InputError
-from reporting.read import combining, load_files, member_metrics, slow_operations
+from reporting.read import combining, load_files, member_metrics, memory, slow_operations
 from reporting.read import manifest as manifests
 from reporting.read.csv_tables import read_table
 from reporting.read.distributions import DistributionLine
@@ -82,6 +80,7 @@ def check_folder(path: Path) -> Path:
 def load(path: Path) -> RunFolder:
     """Read a run folder. Raises InputError when it is none; everything else that is wrong is in `problems`."""
     folder = check_folder(path)
+    memory.map_large_blocks()
     problems = ProblemLog()
     raw = read_json_object(
         folder / MANIFEST, problems, missing="what was run, on which hosts and with which versions is not known"
@@ -89,11 +88,9 @@ def load(path: Path) -> RunFolder:
     manifest = manifests.parse(raw, problems)
     stats = load_files.read_stats(folder / STATS, problems)
     distributions = combining.combined(load_files.read_distributions(folder / DISTRIBUTIONS, problems))
-    _release()
+    memory.release()
     metrics = member_metrics.read(folder / METRICS, problems)
-    _release()
     host_metrics = read_host_metrics(folder / HOST_METRICS, problems, may_be_missing=manifest.samples_no_machine)
-    _release()
     return RunFolder(
         path=folder,
         manifest=manifest,
@@ -109,12 +106,6 @@ def load(path: Path) -> RunFolder:
         ),
         problems=tuple(problems.all()),
     )
-
-
-def _release() -> None:
-    """Return free memory to the kernel: a large file is read in parts whose memory glibc keeps, between what is used."""
-    with contextlib.suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def read_host_metrics(path: Path, problems: ProblemLog, *, may_be_missing: bool = False) -> pd.DataFrame:

@@ -93,7 +93,8 @@ def _apart(marks: Sequence[tuple[float, str]], end_s: float, unit_s: float) -> l
 class Lines:
     """What to draw as lines: `data` has the columns `time_s`, `series` and `value`.
 
-    A point that stands for several values may have `least` and `greatest` of them too: they make a band.
+    A point that stands for several values may have the `least` and the `greatest` of them too: they make a band. The
+    value is the greatest where that is missing.
     `names` gives the order, colour and dash of the series. `limit` is a horizontal line.
     """
 
@@ -112,6 +113,10 @@ class Lines:
 def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChart:
     """Lines over time above the shaded stages, a rule for each event; a rule with all values when `interactive`."""
     data = frame.in_unit(lines.data)
+    if lines.log:  # 0 has no place there
+        low, _ = lines.y_domain or log_domain(data["value"])
+        ends = data.columns.intersection(["least", "greatest"])
+        data[ends] = data[ends].clip(lower=low)
     looks = theme.Look(lines.names)
     y = _y(lines)
     base = alt.Chart(data)
@@ -121,7 +126,7 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
     layers: list[alt.Chart] = [*shading(frame)]
     if lines.limit is not None:
         layers.append(_limit(lines.limit, lines))
-    layers += _band(data, lines, frame, looks)
+    layers += _band(base, lines, frame, looks)
     layers.append(line)
     if data.groupby("series")["value"].count().max() <= 2:  # one or two points make no visible line
         layers.append(line.mark_point(filled=True, size=40))
@@ -132,20 +137,17 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
     return alt.LayerChart(layer=layers, height=lines.height)
 
 
-def _band(data: pd.DataFrame, lines: Lines, frame: Frame, looks: theme.Look) -> list[alt.Chart]:
+def _band(base: alt.Chart, lines: Lines, frame: Frame, looks: theme.Look) -> list[alt.Chart]:
     """The area of each series from its least to its greatest; nothing for points that stand for one value."""
-    if "least" not in data:
+    if "least" not in lines.data:
         return []
-    found = data.dropna(subset=["least", "greatest"]).drop(columns="value")
-    if lines.log:  # 0 has no place there
-        low, _ = lines.y_domain or log_domain(lines.data["value"])
-        found = found.assign(least=found["least"].clip(lower=low), greatest=found["greatest"].clip(lower=low))
     names = list(looks.names)
     colours = alt.Color("series:N").scale(domain=names, range=list(lines.colours) or looks.colours).legend(None)
+    end = "greatest" if "greatest" in lines.data else "value"
     area: alt.Chart = (
-        alt.Chart(found)
-        .mark_area(opacity=0.22, interpolate="linear", clip=True)
-        .encode(x=frame.axis(), y=_y(lines, "least"), y2="greatest:Q", color=colours)
+        base.transform_filter("isValid(datum.least)")
+        .mark_area(opacity=0.25 / math.sqrt(len(names)), clip=True)  # bands of several series cover each other
+        .encode(x=frame.axis(), y=_y(lines, "least"), y2=f"{end}:Q", color=colours)
     )
     return [area]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reporting.analyse import series
-from reporting.analyse.spread import GREATEST
+from reporting.analyse.spread import LEAST
 from reporting.render import drawing
 from reporting.render.chart import Figure, few_lines, line_figure, lines_of, ranges
 from reporting.render.drawing import Frame, Lines
@@ -82,7 +82,7 @@ def of_workers(judged: JudgedRun, frame: Frame) -> list[Figure]:
         data, names = few_lines(lines_of(found, "worker", column), MAX_WORKER_LINES, "busiest worker")
         lines = Lines(data, names, "percent of one core", ",.0f", height=drawing.SMALL_HEIGHT, limit=rule, y_max=100)
         shows = f"{title.lower()}. {ranges(found, 'worker', column, 'percent')}"
-        if column + GREATEST in found:
+        if column + LEAST in found:
             caption += " Each point is a mean of several intervals; the band is from their least to their greatest."
         figures.append(line_figure(slug_, title, caption, shows, lines, frame, group="workers"))
     return figures
@@ -100,7 +100,7 @@ def of_members(judged: JudgedRun, frame: Frame) -> list[Figure]:
             lines_of(found, "member", "value"), names, metric.y_title, metric.number_format, height=drawing.SMALL_HEIGHT
         )
         title = f"{metric.title} of each member"
-        caption = f"{metric.caption} {BAND}" if f"value{GREATEST}" in found else metric.caption
+        caption = f"{metric.caption} {BAND}" if f"value{LEAST}" in found else metric.caption
         shows = f"{title.lower()}. {ranges(found, 'member', 'value', '')}"
         figures.append(line_figure(metric.slug, title, caption, shows, lines, frame, group="members"))
     return figures

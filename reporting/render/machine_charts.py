@@ -8,7 +8,7 @@ import pandas as pd
 
 from host_metrics.columns import WHOLE_MACHINE
 from reporting.analyse import machine_samples, machine_usage
-from reporting.analyse.spread import GREATEST
+from reporting.analyse.spread import LEAST
 from reporting.render import drawing
 from reporting.render.chart import Figure, few_lines, line_figure, lines_of, ranges
 from reporting.render.drawing import Frame, Lines
@@ -163,7 +163,7 @@ def _figure(wanted: MachineFigure, group: str, data: pd.DataFrame, names: list[s
         height=drawing.SMALL_HEIGHT,
         y_max=wanted.y_max,
     )
-    caption = f"{wanted.caption} {BAND}" if f"value{GREATEST}" in data else wanted.caption
+    caption = f"{wanted.caption} {BAND}" if f"value{LEAST}" in data else wanted.caption
     shows = f"{wanted.title}. {ranges(data, 'series', 'value', wanted.y_title.split(' of ')[0])}"
     return line_figure(wanted.slug, wanted.title, caption, shows, lines, frame, group=group)
 
