@@ -2,7 +2,8 @@
 
 The load's clock (`elapsed_s`) is the master's monotonic clock. Other sources have other clocks. They are aligned by the
 median difference between their wall-clock labels and their own seconds, so that a single wrong label has no effect, and
-no duration is a difference of labels.
+no duration is a difference of labels. The members' polls have the master's clocks too: they are compared with the
+load's labels next to them.
 
 The samples of the machines are placed by their labels: a host may have several samplers, which start at different
 moments, but it has one wall clock. Its offset from the master's was measured before the run.
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from reporting.read.distributions import DistributionLine
@@ -105,7 +107,7 @@ def build(run: RunFolder) -> Timeline:
         if (found := [i for i in intervals if i.stage == stage])
     ]
     load_start = _offset(_labels(run.stats, run.distributions))
-    metrics_offset_s = _offset(run.metrics[["timestamp", "elapsed_s"]]) - load_start
+    metrics_offset_s = _offset_between(run.metrics, _labels(run.stats, run.distributions))
     return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s, _clock_offsets_s(run.manifest))
 
 
@@ -121,6 +123,22 @@ def _labels(stats: pd.DataFrame, lines: Sequence[DistributionLine]) -> pd.DataFr
 
 def _offset(frame: pd.DataFrame) -> float:
     return float((frame["timestamp"] - frame["elapsed_s"]).median()) if len(frame) else float("nan")
+
+
+def _offset_between(polls: pd.DataFrame, load: pd.DataFrame) -> float:
+    """What to add to the `elapsed_s` of the polls to get the load's; NaN if not known.
+
+    One process labels both, so a poll is compared with the load's nearest label: a step of the wall clock moves both.
+    """
+    load = load.dropna().sort_values("timestamp", kind="stable")
+    if not len(load) or not len(polls):
+        return float("nan")
+    labels, label = load["timestamp"].to_numpy(), polls["timestamp"].to_numpy()
+    after = np.searchsorted(labels, label).clip(max=len(labels) - 1)
+    before = (after - 1).clip(min=0)
+    nearest = np.where(label - labels[before] < labels[after] - label, before, after)
+    load_time_s = label - labels[nearest] + load["elapsed_s"].to_numpy()[nearest]
+    return float(np.nanmedian(load_time_s - polls["elapsed_s"].to_numpy()))
 
 
 def _clock_offsets_s(manifest: Manifest) -> dict[str, float]:
