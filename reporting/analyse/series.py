@@ -190,29 +190,39 @@ def percentile_points(distribution: Distribution) -> Iterator[tuple[float, float
 
 
 def members(run: RunFolder, timeline: Timeline, metric: str) -> pd.DataFrame:
-    """`time_s`, `member`, `value` of one metric of every member, on the load's clock, within the load.
+    """`time_s`, `member`, `value` of one metric of every member, see `over_polls`."""
+    rows = run.metrics
+    if metric not in rows:
+        return over_polls(rows[:0].assign(time_s=[], value=[]), timeline)
+    time_s = rows["elapsed_s"] + timeline.metrics_offset_s
+    return over_polls(rows.assign(time_s=time_s, value=rows[metric]), timeline)
 
-    Polls in one bin give their largest value, and beside it the least (`spread`). A poll that the member did not
-    answer is NaN.
+
+def over_polls(polls: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
+    """`time_s`, `member`, `value` of polls with these columns and `reachable`, within the load; none without any value.
+
+    A poll that the member did not answer is NaN. Polls in one bin give their largest value, and beside it the least
+    (`spread`); if the member did not answer one of them, a NaN follows, so that a line has a gap there however short the
+    time was.
     """
     columns = ["time_s", "member", "value"]
-    rows = run.metrics
-    if metric not in rows or timeline.end_s <= 0 or timeline.metrics_offset_s != timeline.metrics_offset_s:
-        return pd.DataFrame(columns=columns)
-    down = rows["reachable"] == 0
-    time_s = rows["elapsed_s"] + timeline.metrics_offset_s
-    frame = pd.DataFrame({"time_s": time_s, "member": rows["member"], "value": rows[metric].mask(down)})
-    keep = rows[metric].notna() | down
-    frame = frame[keep & (time_s >= 0) & (time_s <= timeline.end_s)].sort_values(["member", "time_s"])
+    down = polls["reachable"] == 0
+    frame = polls[columns].assign(value=polls["value"].mask(down), down=down)
+    within = (frame["time_s"] >= 0) & (frame["time_s"] <= timeline.end_s)  # neither holds for NaN
+    frame = frame[(frame["value"].notna() | down) & within].sort_values(["member", "time_s"])
     if not frame["value"].notna().any():
         return pd.DataFrame(columns=columns)
-    polls = frame.groupby("member").size().max()
-    if polls > MAX_BINS:
+    if frame.groupby("member").size().max() > MAX_BINS:
         step_s = timeline.end_s / MAX_BINS
         frame["time_s"] = (np.floor(frame["time_s"] / step_s) + 0.5) * step_s
-        by_point = frame.groupby(["member", "time_s"])["value"]
-        frame = by_point.agg(**{"value": "max", "value" + LEAST: "min"}).reset_index()
+        by_point = frame.groupby(["member", "time_s"])
+        frame = by_point.agg(
+            **{"value": ("value", "max"), "value" + LEAST: ("value", "min"), "down": ("down", "max")}
+        ).reset_index()
         columns.append("value" + LEAST)
+        gaps = frame[frame["down"] & frame["value"].notna()].assign(**{"value": math.nan, "value" + LEAST: math.nan})
+        gaps["time_s"] = (gaps["time_s"] + step_s / 2).clip(upper=timeline.end_s)
+        frame = pd.concat([frame, gaps]).sort_values(["member", "time_s"], kind="stable")
     return frame[columns].reset_index(drop=True)
 
 

@@ -75,7 +75,7 @@ class FakeSource:
     """A source that answers as it is told: a dictionary of metrics, an error, or seconds of silence."""
 
     def __init__(self, name: str, told: Any) -> None:
-        self.name = name
+        self.name = self.place = name
         self.told = told
         self.asked = 0
 
@@ -227,7 +227,9 @@ def test_a_source_that_uses_up_the_time_leaves_the_next_poll_to_another_one() ->
 
 def test_each_source_that_fails_says_why() -> None:
     member, _ = a_member("refused", "not allowed", "refused")
-    assert member.ask().detail == "source 0, source 2: refused; source 1: not allowed"
+    assert member.ask().detail == "source 0: refused; source 1: not allowed; source 2: refused"
+    member, _ = a_member("no source 0 here", "away from source 2", "away from source 2")
+    assert member.ask().detail == "no source 0 here; source 1: away from source 2; away from source 2"
 
 
 def test_an_event_says_once_which_source_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,6 +267,7 @@ def test_an_event_says_once_which_source_is_used(monkeypatch: pytest.MonkeyPatch
             {"zk_admin_addresses": "a=h:1", "hosts": "h:2181", "zk_prometheus_addresses": "a=h:7000"},
             [("a", "h:2181", 3)],
         ),
+        ({"zk_admin_addresses": "a=h:1,b=h:2", "hosts": "h:2181"}, [("a", "None", 0), ("b", "None", 0)]),
         ({"zk_admin_addresses": "h:1", "zk_prometheus_addresses": "h:7000"}, [("h:1", "None", 1)]),
     ],
 )
