@@ -1,8 +1,8 @@
 """The files in shared memory in which workers count what they send: their names, layout and owners.
 
-A worker makes its file (`zk_locust.load.tally`). The master reads it after the worker was killed, if it runs on the same
-machine; on other load hosts the supervisor does. A file names the worker's process and its parent, so that it is
-found by process, and removed when both have ended.
+A worker makes its file (`zk_locust.load.tally`). After the worker was killed, the master reads it if it runs on the
+same machine, and the supervisor of the worker's host does. A file names the worker's process and its parent, so that it
+is found by process, and removed when both have ended.
 """
 
 import contextlib

@@ -121,14 +121,13 @@ def test_a_report_says_how_many_operations_have_ended_or_were_given_up() -> None
 
 def start(folder: Path, client_id: str) -> subprocess.Popen[str]:
     """A worker that counts 7 operations and waits."""
-    program = (
-        KILLED.replace("some-host_5f2b", client_id).replace("sent[0] -= 34", "sent[0] = 7").partition("os.kill")[0]
-    )
-    program += "print('counted', flush=True); sys.stdin.read()"
+    program = KILLED.replace("some-host_5f2b", client_id).partition("os.kill")[0]
+    program += "sent[0] = 7; print('counted', flush=True); sys.stdin.read()"
     worker = subprocess.Popen(
         [sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert worker.stdout is not None and worker.stdout.readline() == "counted\n"
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == "counted\n"
     return worker
 
 
