@@ -202,8 +202,8 @@ def over_polls(polls: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
     """`time_s`, `member`, `value` of polls with these columns and `reachable`, within the load; none without any value.
 
     A poll that the member did not answer is NaN. Polls in one bin give their largest value, and beside it the least
-    (`spread`); if the member did not answer one of them, a NaN follows, so that a line has a gap there however short the
-    time was.
+    (`spread`). If the member did not answer one of them, a NaN follows, so that a line has a gap there however short
+    the time was.
     """
     columns = ["time_s", "member", "value"]
     down = polls["reachable"] == 0

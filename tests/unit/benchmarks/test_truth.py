@@ -187,8 +187,8 @@ def test_what_killed_workers_have_not_reported_is_read(run_folder: Path) -> None
     (run_folder / "events.csv").write_text(
         "timestamp,source,event,subject,detail\n"
         "t,master,worker-lost,w1,it has ended\n"
-        "t,master,operations-unreported,w1,37 sent since its last report\n"
-        "t,master,operations-unreported,w2,5 sent since its last report\n"
+        "t,master,operations-unreported,w1,37 were sent since its last report\n"
+        "t,master,operations-unreported,w2,5 were sent since its last report\n"
         "t,master,operations-unreported,w3,an unknown number\n"
     )
     said = read(run_folder)
