@@ -1,34 +1,41 @@
 """Whether reports name the right cause: things are done to a load and its ensemble at known times.
 
-    python -m benchmarks.causes [--rounds 2] [--every-s 6] [--for-s 0.3]
+    python -m benchmarks.causes [--rounds 2] [--every-s 8] [--for-s 0.3]
 
-Three members on this machine and an open loop with two workers. In each round a worker is stopped (SIGSTOP), and a
-member's JVM is stopped, which nothing in the run's files tells of: its slow operations must stay unexplained. Between
-the two nothing is done: a moment there that has a cause is a false one.
+Three members on this machine and an open loop with two workers. In each round a worker is stopped (SIGSTOP), the
+leader's JVM is stopped, a member collects garbage (`GC.run`), and the leader is killed and started again. Midway
+between two of them nothing is done: a moment there that has a cause is a false one.
 
 Printed for each: how many were named rightly, and how far the report's time is from the true one, in milliseconds. It
 needs an idle machine, or the machine's own pauses are found too.
 """
 
 import argparse
+import os
+import shutil
+import signal
+import socket
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import psutil
 
 from benchmarks.truth.locust_run import Load, run
+from fleet.member_logs.log_folder import events_of
+from fleet.merging import merge_member_events
 from lab.zookeeper_server import ZooKeeperServers
 from reporting import load_run
 from reporting.analyse.why import Why
 from reporting.analyse.worst_moments import Moment
 from reporting.render import cause_tables
-from zk_locust.contract.events import WORKER_LATE
+from zk_locust.contract.events import ELECTION, GC_PAUSE, JVM_PAUSE, WORKER_LATE
 
 USERS: Final = 24
 RATE_PER_S: Final = 600
@@ -37,11 +44,18 @@ BEFORE_S: Final = 3.0
 WARM_UP_S: Final = 5.0
 NEAR_S: Final = 1.0  # a moment belongs to what was done at most so long before
 NAMED_SHARE: Final = 0.5
+GC_LOG: Final = ("-Xlog:gc*,safepoint:file=gc.log:time,uptime,level,tags:filecount=5,filesize=10M",)
+PAUSE_MONITOR: Final = {
+    "jvm.pause.monitor.run": "true",
+    "jvm.pause.info-threshold.ms": 100,
+    "jvm.pause.warn-threshold.ms": 1000,
+    "jvm.pause.sleep.time.ms": 20,
+}
 
 
 @dataclass(frozen=True)
 class Injection:
-    """Something that is done. `expected` is the kind of cause that a report must name; empty: it can know none."""
+    """Something that is done, and the kind of cause that a report must name."""
 
     name: str
     expected: str
@@ -99,6 +113,61 @@ def stop_member(servers: ZooKeeperServers, seconds: float) -> Callable[[psutil.P
     return stop
 
 
+def collect_garbage(servers: ZooKeeperServers) -> Callable[[psutil.Process], None]:
+    """Return what has a follower collect garbage, as `jcmd PID GC.run` does, without the time that jcmd needs."""
+
+    def collect(_: psutil.Process) -> None:
+        member = servers.members[servers.followers()[0]]
+        assert member.process is not None
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(10)
+            link.connect(f"/tmp/.java_pid{member.process.pid}")
+            link.sendall(b"1\0jcmd\0GC.run\0\0\0")
+            link.recv(4096)
+
+    return collect
+
+
+def listen(servers: ZooKeeperServers) -> None:
+    """Have every JVM listen for `collect_garbage`."""
+    for member in servers.members:
+        assert member.process is not None
+        pid = member.process.pid
+        wish = Path(f"/proc/{pid}/cwd/.attach_pid{pid}")
+        wish.touch()
+        os.kill(pid, signal.SIGQUIT)
+        deadline = time.monotonic() + 10
+        while not Path(f"/tmp/.java_pid{pid}").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        wish.unlink()
+
+
+def kill_leader(servers: ZooKeeperServers) -> Callable[[psutil.Process], None]:
+    """Return what kills the leader, and starts it again once another member leads."""
+
+    def kill(_: psutil.Process) -> None:
+        leader = servers.leader()
+        servers.kill(leader)
+        servers.leader()
+        servers.start(leader)
+        listen(servers)
+
+    return kill
+
+
+def add_members_events(servers: ZooKeeperServers, report: Path, began: float) -> None:
+    """Put what the members' logs say into the run folder, as the end of a benchmark does."""
+    found = {}
+    for member in servers.members:
+        logs = report / "logs" / member.address
+        logs.mkdir(parents=True)
+        shutil.copy(member.log_path, logs / "zookeeper.log")
+        for file in member.folder.glob("gc.log*"):
+            shutil.copy(file, logs)
+        found[member.address] = events_of(logs, datetime.fromtimestamp(began, UTC), datetime.now(UTC))
+    merge_member_events(report, found)
+
+
 def inject(injections: Sequence[Injection], rounds: int, every_s: float, done: list[Done]) -> Callable[..., None]:
     """Return what does all injections in turn, `every_s` after each other, once the load runs."""
 
@@ -142,15 +211,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a load, do everything, and print what its report says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=2, help="how often each thing is done")
-    parser.add_argument("--every-s", type=float, default=6.0, help="seconds from one to the next")
+    parser.add_argument("--every-s", type=float, default=8.0, help="seconds from one to the next")
     parser.add_argument("--for-s", type=float, default=0.3, help="seconds that each takes")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        with ZooKeeperServers(3, folder / "servers") as servers:
+        with ZooKeeperServers(3, folder / "servers", properties=PAUSE_MONITOR, java_options=GC_LOG) as servers:
+            listen(servers)
+            began = time.time()
             injections = [
                 Injection("worker stopped", WORKER_LATE, stop_worker(options.for_s)),
-                Injection("member's JVM stopped", "", stop_member(servers, options.for_s)),
+                Injection("leader's JVM stopped", JVM_PAUSE, stop_member(servers, options.for_s)),
+                Injection("garbage collected", GC_PAUSE, collect_garbage(servers)),
+                Injection("leader killed", ELECTION, kill_leader(servers)),
             ]
             done: list[Done] = []
             seconds = BEFORE_S * 2 + options.rounds * len(injections) * options.every_s
@@ -158,6 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             load = Load(USERS, WARM_UP_S + seconds, arrival_rate=RATE_PER_S, options={"warm-up": f"{WARM_UP_S:g}s"})
             act = inject(injections, options.rounds, options.every_s, done)
             run(servers.hosts, folder / "load", load, workers=WORKERS, meanwhile=act)
+            add_members_events(servers, folder / "load" / "report", began)
         judged = load_run(folder / "load" / "report")
     tell(judged.why, [(each.injection, judged.timeline.in_load_time(each.at)) for each in done], options.every_s)
     return 0

@@ -19,7 +19,7 @@ from zk_locust.contract.clock_names import CENSORED
 from zk_locust.contract.outcomes import FAILED
 
 MOST: Final = 10
-_LOOKED_AT: Final = 100  # the slowest operations that may begin a moment
+_LOOKED_AT: Final = 50  # moments of the slowest operations, of which the worst are taken
 _MOST_ROWS: Final = 20_000
 _EARLY: Final = 0.5  # an operation shows the beginning if it took this share of the slowest's time
 
@@ -62,7 +62,9 @@ def build(slow: SlowOperations, found: Sequence[Cause]) -> tuple[Moment, ...]:
     begin_s, end_s = rows["begin_s"].to_numpy(dtype=float), rows["end_s"].to_numpy(dtype=float)
     lost_s = rows["weight"].to_numpy(dtype=float) * (end_s - begin_s)
     groups: list[tuple[float, NDArray[np.int64]]] = []
-    for first in rows["latency_us"].sort_values(ascending=False, kind="stable").index[:_LOOKED_AT]:
+    for first in rows["latency_us"].sort_values(ascending=False, kind="stable").index:
+        if len(groups) == _LOOKED_AT:
+            break
         if free[first]:
             until_s = end_s[first] + min(end_s[first] - begin_s[first], causes.AFTERMATH_S)
             together = free & (begin_s <= until_s) & (end_s >= begin_s[first])

@@ -1,5 +1,6 @@
 """Why operations were slow: a sentence, the table of causes, the table of the worst moments, and all of it as data."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -96,8 +97,8 @@ def moments(why: Why) -> Table | None:
             f"{moment.start_s:,.2f}",
             "; ".join(happened(moment, why.events)) or "nothing known",
             _operations(moment),
-            text.some(moment.members, _MOST_NAMES) or text.NOTHING,
-            text.some(moment.workers, _MOST_NAMES),
+            _names(moment.members, "members"),
+            _names(moment.workers, "workers"),
             took(moment.end_s - moment.start_s),
             text.count(moment.operations),
             text.latency_ms(moment.worst_us),
@@ -110,6 +111,11 @@ def moments(why: Why) -> Table | None:
         "first is the one whose operations took the longest time together; the charts mark it."
     )
     return Table("The worst moments", head, rows, 5, note=note)
+
+
+def _names(names: Sequence[str], of: str) -> str:
+    """A few names, or how many there are."""
+    return f"{len(names)} {of}" if len(names) > _MOST_NAMES else ", ".join(names) or text.NOTHING
 
 
 def happened(moment: Moment, events: pd.DataFrame) -> list[str]:

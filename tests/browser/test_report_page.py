@@ -142,11 +142,11 @@ def test_the_heat_map_has_a_cell_for_each_count(page: Page, name: str) -> None:
         """() => {
             const place = document.querySelector('[data-chart="heat-map"]');
             if (!place) return null;
-            const specs = JSON.parse(document.getElementById("specs").textContent);
-            const data = Object.values(specs["heat-map"].datasets).find((rows) => "k" in rows[0]);
+            const { charts, data: shared } = JSON.parse(document.getElementById("specs").textContent);
+            const data = charts["heat-map"].datasets.map((name) => shared[name]).find((rows) => "k" in rows[0]);
             const rectangles = [...place.querySelectorAll(".mark-rect path[fill^='#']")];
             const fills = rectangles.map((cell) => cell.getAttribute("fill"));
-            const classes = specs["heat-map"].layer.find((layer) => layer.encoding.color).encoding.color.scale.range;
+            const classes = charts["heat-map"].layer.find((layer) => layer.encoding.color).encoding.color.scale.range;
             const cells = fills.filter((fill) => classes.includes(fill));
             return [cells.length, data.length, new Set(cells).size, classes.length];
         }"""

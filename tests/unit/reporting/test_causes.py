@@ -71,16 +71,16 @@ def test_a_short_pause_does_not_explain_a_long_operation(run: SlowRun, tmp_path:
 @pytest.mark.parametrize(
     ("operation", "concerned"),
     [
-        ({"member": "zk3:2183", "name": "get"}, True),
-        ({"member": "zk1:2181", "name": "get"}, False),
-        ({"member": "zk1:2181", "name": "set"}, False),
-        ({"member": "", "name": "get"}, True),
+        (("zk3:2183", "get"), True),
+        (("zk1:2181", "get"), False),
+        (("zk1:2181", "set"), False),
+        (("", "get"), True),
     ],
 )
 def test_a_pause_of_a_follower_concerns_its_sessions(
-    run: SlowRun, tmp_path: Path, operation: dict[str, object], concerned: bool
+    run: SlowRun, tmp_path: Path, operation: tuple[str, str], concerned: bool
 ) -> None:
-    run.stall(30.0, 0.3, **operation)
+    run.stall(30.0, 0.3, member=operation[0], name=operation[1])
     run.event("gc-pause", "zk3", 30.0, 0.3)
     assert bool(why(run, tmp_path).causes.coverages) == concerned
 
