@@ -2,8 +2,8 @@
 
     python -m benchmarks.report [--runs minute,hour,day] [--workers 32] [--folder /var/tmp]
 
-The run folders are synthetic: one minute and 24 hours at the default interval of 1 s with three operations, and one
-hour at 500 ms with four. All are open loops with all clocks. Each file is read as the report reads it and as pandas or
+The run folders are synthetic: one minute and 24 hours of 8 workers at the default interval of 1 s with three
+operations, and one hour of 32 workers at 500 ms with four. All are open loops with all clocks. Each file is read as the report reads it and as pandas or
 `json.loads` alone do, and the report is written, each in a process of its own on one core. Times are seconds of CPU,
 memory is the largest that the process had resident.
 """
@@ -52,6 +52,7 @@ class Shape:
     seconds: int
     interval_s: float
     operations: tuple[str, ...]
+    workers: int
 
     @property
     def intervals(self) -> int:
@@ -67,9 +68,9 @@ class Shape:
 
 
 SHAPES: Final[Mapping[str, Shape]] = {
-    "minute": Shape(60, 1.0, ("get", "set", "create")),
-    "hour": Shape(3600, 0.5, ("get", "set", "create", "delete")),
-    "day": Shape(86_400, 1.0, ("get", "set", "create")),
+    "minute": Shape(60, 1.0, ("get", "set", "create"), 8),
+    "hour": Shape(3600, 0.5, ("get", "set", "create", "delete"), 32),
+    "day": Shape(86_400, 1.0, ("get", "set", "create"), 8),
 }
 
 
@@ -232,9 +233,10 @@ def report_once(run: Path) -> dict[str, float]:
     return {"cpu_s": used.ru_utime + used.ru_stime, "mib": used.ru_maxrss / 1024}
 
 
-def measure_run(folder: Path, name: str, workers: int) -> None:
+def measure_run(folder: Path, name: str, workers: int | None) -> None:
     """Write a run, read its files, write its report, and show what it took."""
     shape = SHAPES[name]
+    workers = workers or shape.workers
     lines = shape.intervals * len(shape.operations)
     needed_mb = lines * MB_PER_LINE * 1.6 + shape.seconds * 0.02
     if (free_mb := shutil.disk_usage(folder).free / 1e6) < 2 * needed_mb:
@@ -262,7 +264,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", default="minute,hour", help=f"of {', '.join(SHAPES)} [%(default)s]")
-    parser.add_argument("--workers", type=int, default=32)
+    parser.add_argument("--workers", type=int, help="in each run, instead of its own number")
     parser.add_argument(
         "--folder", type=Path, default=Path("/var/tmp"), help="on a disk; a day takes 5 GB [%(default)s]"
     )
