@@ -3,9 +3,9 @@
     python -m benchmarks.report [--runs minute,hour,day] [--workers 32] [--folder /var/tmp]
 
 The run folders are synthetic: one minute and 24 hours of 8 workers at the default interval of 1 s with three
-operations, and one hour of 32 workers at 500 ms with four. All are open loops with all clocks. Each file is read as the report reads it and as pandas or
-`json.loads` alone do, and the report is written, each in a process of its own on one core. Times are seconds of CPU,
-memory is the largest that the process had resident.
+operations, and one hour of 32 workers at 500 ms with four. All are open loops with all clocks. Each file is read as the
+report reads it and as pandas or `json.loads` alone do, and the report is written, each in a process of its own on one
+core. Times are seconds of CPU, memory is the largest that the process had resident.
 """
 
 import argparse
