@@ -91,11 +91,13 @@ def write_stats(path: Path, shape: Shape, workers: int) -> None:
     latencies |= {"failures": 0, "mean_us": "65@mean.3", "min_us": 240, "max_us": 48211, "overflows": 0}
     latencies |= {"suppressed": 0, "censored": 0, "users": 64, "errors": "{}"}
     latencies |= {f"{clock}_{which}": 90 for clock in CLOCKS for which in CLOCK_PERCENTILES}
-    offered = {"offered": "@all", "missed": 0, "dropped": 0, "queued": 0}
-    rows = [{"worker": "all", "type": "zookeeper", "name": name, "requests": "@each"} for name in shape.operations]
-    rows += [{"worker": "all", "name": "Aggregated", "requests": "@all"} | offered]
+    offered: dict[str, object] = {"offered": "@all", "missed": 0, "dropped": 0, "queued": 0}
+    rows: list[dict[str, object]] = [
+        {"worker": "all", "type": "zookeeper", "name": name, "requests": "@each"} for name in shape.operations
+    ]
+    rows.append({"worker": "all", "name": "Aggregated", "requests": "@all"} | offered)
     for i in range(workers):
-        cpu = {"cpu_percent": f"{41 + i % 9}.3", "cpu_wait_percent": "1.2", "gc_ms": "0.8"}
+        cpu: dict[str, object] = {"cpu_percent": f"{41 + i % 9}.3", "cpu_wait_percent": "1.2", "gc_ms": "0.8"}
         cpu |= {f"lateness_{which}": str(60 + i % 9) for which in CLOCK_PERCENTILES}
         name = f"load{i // 8 + 1}/worker-{i % 8 + 1}"
         rows.append({"worker": name, "name": "Aggregated", "requests": "@worker"} | cpu)

@@ -142,10 +142,12 @@ class LoadSeries:
                 rows.append((b.middle_s, f"p{percentile:g}", ms))
         frame = pd.DataFrame(rows, columns=["time_s", "percentile", "latency_ms"])
         if self.intervals.are_combined:
-            found = self.intervals.values(operation or AGGREGATED, f"{clock}_p99_us").reindex(range(len(self.bins)))
-            is_p99 = frame["percentile"] == "p99"
+            ends = self.intervals.values(operation or AGGREGATED, f"{clock}_p99_us").reindex(range(len(self.bins)))
+            is_p99 = (frame["percentile"] == "p99").to_numpy()
             for end in (LEAST, GREATEST):
-                frame.loc[is_p99, "latency_ms" + end] = found[end].clip(lower=1).to_numpy() / 1000
+                column = np.full(len(frame), math.nan)
+                column[is_p99] = ends[end].clip(lower=1) / 1000
+                frame["latency_ms" + end] = column
         return frame
 
 
@@ -211,7 +213,7 @@ def members(run: RunFolder, timeline: Timeline, metric: str) -> pd.DataFrame:
         step_s = timeline.end_s / MAX_BINS
         frame["time_s"] = (np.floor(frame["time_s"] / step_s) + 0.5) * step_s
         by_point = frame.groupby(["member", "time_s"])["value"]
-        frame = by_point.agg(**{"value": "max", "value" + LEAST: "min"}).reset_index()
+        frame = pd.DataFrame({"value": by_point.max(), "value" + LEAST: by_point.min()}).reset_index()
         columns.append("value" + LEAST)
     return frame[columns].reset_index(drop=True)
 
