@@ -216,7 +216,8 @@ def _y(lines: Lines, column: str = "value") -> alt.Y:
 
 def _series(looks: theme.Look, colours: Sequence[str], *, legend: bool, offset: int) -> dict[str, Any]:
     """Colour and dash of the series, in one legend."""
-    shown = alt.Legend(columns=looks.legend_columns, offset=offset) if legend else None
+    # a band's colour is faint, and its legend is also that of the lines
+    shown = alt.Legend(columns=looks.legend_columns, offset=offset, symbolOpacity=1) if legend else None
     names = list(looks.names)
     return {
         "color": alt.Color("series:N")
