@@ -2,10 +2,10 @@
 
     python -m benchmarks.report [--runs minute,hour,day] [--workers 32] [--folder /var/tmp]
 
-The run folders are synthetic: one minute and 24 hours at the default interval of 1 s with three operations, and one
-hour at 500 ms with four. All are open loops with all clocks. Each file is read as the report reads it and as pandas or
-`json.loads` alone do, and the report is written, each in a process of its own on one core. Times are seconds of CPU,
-memory is the largest that the process had resident.
+The run folders are synthetic: one minute and 24 hours of 8 workers at the default interval of 1 s with three
+operations, and one hour of 32 workers at 500 ms with four. All are open loops with all clocks. Each file is read as the
+report reads it and as pandas or `json.loads` alone do, and the report is written, each in a process of its own on one
+core. Times are seconds of CPU, memory is the largest that the process had resident.
 """
 
 import argparse
@@ -52,6 +52,7 @@ class Shape:
     seconds: int
     interval_s: float
     operations: tuple[str, ...]
+    workers: int
 
     @property
     def intervals(self) -> int:
@@ -67,9 +68,9 @@ class Shape:
 
 
 SHAPES: Final[Mapping[str, Shape]] = {
-    "minute": Shape(60, 1.0, ("get", "set", "create")),
-    "hour": Shape(3600, 0.5, ("get", "set", "create", "delete")),
-    "day": Shape(86_400, 1.0, ("get", "set", "create")),
+    "minute": Shape(60, 1.0, ("get", "set", "create"), 8),
+    "hour": Shape(3600, 0.5, ("get", "set", "create", "delete"), 32),
+    "day": Shape(86_400, 1.0, ("get", "set", "create"), 8),
 }
 
 
@@ -90,11 +91,13 @@ def write_stats(path: Path, shape: Shape, workers: int) -> None:
     latencies |= {"failures": 0, "mean_us": "65@mean.3", "min_us": 240, "max_us": 48211, "overflows": 0}
     latencies |= {"suppressed": 0, "censored": 0, "users": 64, "errors": "{}"}
     latencies |= {f"{clock}_{which}": 90 for clock in CLOCKS for which in CLOCK_PERCENTILES}
-    offered = {"offered": "@all", "missed": 0, "dropped": 0, "queued": 0}
-    rows = [{"worker": "all", "type": "zookeeper", "name": name, "requests": "@each"} for name in shape.operations]
-    rows += [{"worker": "all", "name": "Aggregated", "requests": "@all"} | offered]
+    offered: dict[str, object] = {"offered": "@all", "missed": 0, "dropped": 0, "queued": 0}
+    rows: list[dict[str, object]] = [
+        {"worker": "all", "type": "zookeeper", "name": name, "requests": "@each"} for name in shape.operations
+    ]
+    rows.append({"worker": "all", "name": "Aggregated", "requests": "@all"} | offered)
     for i in range(workers):
-        cpu = {"cpu_percent": f"{41 + i % 9}.3", "cpu_wait_percent": "1.2", "gc_ms": "0.8"}
+        cpu: dict[str, object] = {"cpu_percent": f"{41 + i % 9}.3", "cpu_wait_percent": "1.2", "gc_ms": "0.8"}
         cpu |= {f"lateness_{which}": str(60 + i % 9) for which in CLOCK_PERCENTILES}
         name = f"load{i // 8 + 1}/worker-{i % 8 + 1}"
         rows.append({"worker": name, "name": "Aggregated", "requests": "@worker"} | cpu)
@@ -232,9 +235,10 @@ def report_once(run: Path) -> dict[str, float]:
     return {"cpu_s": used.ru_utime + used.ru_stime, "mib": used.ru_maxrss / 1024}
 
 
-def measure_run(folder: Path, name: str, workers: int) -> None:
+def measure_run(folder: Path, name: str, workers: int | None) -> None:
     """Write a run, read its files, write its report, and show what it took."""
     shape = SHAPES[name]
+    workers = workers or shape.workers
     lines = shape.intervals * len(shape.operations)
     needed_mb = lines * MB_PER_LINE * 1.6 + shape.seconds * 0.02
     if (free_mb := shutil.disk_usage(folder).free / 1e6) < 2 * needed_mb:
@@ -262,7 +266,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", default="minute,hour", help=f"of {', '.join(SHAPES)} [%(default)s]")
-    parser.add_argument("--workers", type=int, default=32)
+    parser.add_argument("--workers", type=int, help="in each run, instead of its own number")
     parser.add_argument(
         "--folder", type=Path, default=Path("/var/tmp"), help="on a disk; a day takes 5 GB [%(default)s]"
     )

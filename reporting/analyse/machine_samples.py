@@ -78,11 +78,12 @@ def over_time(time_s: pd.Series, series: pd.Series, values: pd.Series, step_s: f
     point = np.ceil(time_s / step_s) - 1
     frame = pd.DataFrame({"series": series, "point": point, "value": values}).dropna()
     by_point = frame.groupby(["series", "point"], observed=True)["value"]
-    how = {"value": "max", f"value{LEAST}": "min"}
     together = len(frame) > by_point.ngroups * _FEW_TOGETHER
-    frame = by_point.agg(**(how if together else {"value": "max"})).reset_index()
+    frame = pd.DataFrame({"value": by_point.max()} | ({f"value{LEAST}": by_point.min()} if together else {}))
+    frame = frame.reset_index()
     after_gap = frame.groupby("series")["point"].diff() > _MOST_MISSING + 1
     nothing = dict.fromkeys(frame.columns[2:], float("nan"))
     gaps = frame[after_gap].assign(point=frame.loc[after_gap, "point"] - 1, **nothing)
     frame = pd.concat([frame, gaps]).sort_values(["series", "point"], ignore_index=True)
-    return frame.assign(time_s=(frame["point"] + 0.5) * step_s).drop(columns="point")
+    frame["time_s"] = (frame["point"] + 0.5) * step_s
+    return frame[["time_s", "series", *frame.columns[2:-1]]]

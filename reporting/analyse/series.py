@@ -142,10 +142,12 @@ class LoadSeries:
                 rows.append((b.middle_s, f"p{percentile:g}", ms))
         frame = pd.DataFrame(rows, columns=["time_s", "percentile", "latency_ms"])
         if self.intervals.are_combined:
-            found = self.intervals.values(operation or AGGREGATED, f"{clock}_p99_us").reindex(range(len(self.bins)))
-            is_p99 = frame["percentile"] == "p99"
+            ends = self.intervals.values(operation or AGGREGATED, f"{clock}_p99_us").reindex(range(len(self.bins)))
+            is_p99 = (frame["percentile"] == "p99").to_numpy()
             for end in (LEAST, GREATEST):
-                frame.loc[is_p99, "latency_ms" + end] = found[end].clip(lower=1).to_numpy() / 1000
+                column = np.full(len(frame), math.nan)
+                column[is_p99] = ends[end].clip(lower=1) / 1000
+                frame["latency_ms" + end] = column
         return frame
 
 
@@ -216,9 +218,8 @@ def over_polls(polls: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
         step_s = timeline.end_s / MAX_BINS
         frame["time_s"] = (np.floor(frame["time_s"] / step_s) + 0.5) * step_s
         by_point = frame.groupby(["member", "time_s"])
-        frame = by_point.agg(
-            **{"value": ("value", "max"), "value" + LEAST: ("value", "min"), "down": ("down", "max")}
-        ).reset_index()
+        values, down = by_point["value"], by_point["down"]
+        frame = pd.DataFrame({"value": values.max(), "value" + LEAST: values.min(), "down": down.max()}).reset_index()
         columns.append("value" + LEAST)
         gaps = frame[frame["down"] & frame["value"].notna()].assign(**{"value": math.nan, "value" + LEAST: math.nan})
         gaps["time_s"] = (gaps["time_s"] + step_s / 2).clip(upper=timeline.end_s)

@@ -83,8 +83,8 @@ class _Combining:
         for place, found in self._combined.items():
             self._combined[place] = _sums(found)
         self._combine(list(self._single)[:-_LATE])
-        groups = (*self._single.values(), *self._combined.values())
-        self._held = sum(_size(line.distribution) for found in groups for line in found)
+        held = (*self._single.values(), *self._combined.values())
+        self._held = sum(_size(line.distribution) for lines in held for line in lines)
         return True
 
     def _combine(self, places: Sequence[_Place]) -> None:

@@ -61,7 +61,7 @@ def _joined(name: str, kind: Kind, blocks: list[dict[str, NDArray[Any]]], texts:
         codes = np.concatenate(parts) if parts else np.zeros(0, np.int32)
         return pd.Series(words(list(texts[name]), codes), copy=False)
     compact = kind is Kind.NUMBER and sum(map(len, parts)) > MOST_ROWS_EXACT
-    found = np.concatenate(parts, dtype=None if compact else kind.dtype) if parts else []
+    found: Any = np.concatenate(parts, dtype=None if compact else kind.dtype) if parts else []
     return pd.Series(found, dtype=None if compact else kind.dtype, copy=False)
 
 

@@ -54,7 +54,8 @@ def read(
 def _series(column: _Column, rows: int) -> "pd.Series[Any]":
     values = column.values or [column.blank] * rows
     if column.kind is not Kind.WORD:
-        return pd.Series(values, dtype=column.kind.dtype)
+        found: pd.Series[Any] = pd.Series(values, dtype=column.kind.dtype)
+        return found
     code_of: dict[str, int] = {}
     codes = [code_of.setdefault(text, len(code_of)) for text in values]
     return pd.Series(words(list(code_of), np.array(codes, np.int32)))

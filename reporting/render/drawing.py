@@ -120,13 +120,12 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
     looks = theme.Look(lines.names)
     y = _y(lines)
     base = alt.Chart(data)
-    line = base.mark_line(strokeWidth=1.8, strokeJoin="round").encode(
-        x=frame.axis(), y=y, **_series(looks, lines.colours, legend=len(lines.names) > 1, offset=6 + frame.room_above)
-    )
+    series = _series(looks, lines.colours, legend=len(lines.names) > 1, offset=6 + frame.room_above)
+    line = base.mark_line(strokeWidth=1.8, strokeJoin="round").encode(x=frame.axis(), y=y, **series)
     layers: list[alt.Chart] = [*shading(frame)]
     if lines.limit is not None:
         layers.append(_limit(lines.limit, lines))
-    layers += _band(base, lines, frame, looks)
+    layers += _band(base, lines, frame, series["color"])
     layers.append(line)
     if data.groupby("series")["value"].count().max() <= 2:  # one or two points make no visible line
         layers.append(line.mark_point(filled=True, size=40))
@@ -137,17 +136,19 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
     return alt.LayerChart(layer=layers, height=lines.height)
 
 
-def _band(base: alt.Chart, lines: Lines, frame: Frame, looks: theme.Look) -> list[alt.Chart]:
-    """The area of each series from its least to its greatest; nothing for points that stand for one value."""
+def _band(base: alt.Chart, lines: Lines, frame: Frame, colour: alt.Color) -> list[alt.Chart]:
+    """The area of each series from its least to its greatest; nothing for points that stand for one value.
+
+    It has steps, because a peak of one point would be too narrow to be seen.
+    """
     if "least" not in lines.data:
         return []
-    names = list(looks.names)
-    colours = alt.Color("series:N").scale(domain=names, range=list(lines.colours) or looks.colours).legend(None)
     end = "greatest" if "greatest" in lines.data else "value"
+    opacity = 0.3 / math.sqrt(len(lines.names))  # bands of several series cover each other
     area: alt.Chart = (
         base.transform_filter("isValid(datum.least)")
-        .mark_area(opacity=0.25 / math.sqrt(len(names)), clip=True)  # bands of several series cover each other
-        .encode(x=frame.axis(), y=_y(lines, "least"), y2=f"{end}:Q", color=colours)
+        .mark_area(opacity=opacity, interpolate="step", clip=True)
+        .encode(x=frame.axis(), y=_y(lines, "least"), y2=f"{end}:Q", color=colour)
     )
     return [area]
 
@@ -224,7 +225,8 @@ def _y(lines: Lines, column: str = "value") -> alt.Y:
 
 def _series(looks: theme.Look, colours: Sequence[str], *, legend: bool, offset: int) -> dict[str, Any]:
     """Colour and dash of the series, in one legend."""
-    shown = alt.Legend(columns=looks.legend_columns, offset=offset) if legend else None
+    # a band's colour is faint, and its legend is also that of the lines
+    shown = alt.Legend(columns=looks.legend_columns, offset=offset, symbolOpacity=1) if legend else None
     names = list(looks.names)
     return {
         "color": alt.Color("series:N")

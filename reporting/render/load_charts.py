@@ -85,7 +85,9 @@ def _latency_figures(judged: JudgedRun, load: LoadSeries, frame: Frame, point: s
 
 def latencies_drawn(*frames: pd.DataFrame) -> pd.Series:
     """All values of `LoadSeries.latencies` that a chart draws, for its domain."""
-    return pd.concat([found[name] for found in frames for name in found if name.startswith("latency_ms")])
+    drawn = [found[name] for found in frames for name in found.columns if name.startswith("latency_ms")]
+    values: pd.Series = pd.concat(drawn)
+    return values
 
 
 def latency_word(judged: JudgedRun) -> str:
