@@ -12,9 +12,11 @@ from zk_metrics.sources import AdminServer, Source
 from zk_metrics.untrusted import Value, plain_text
 
 _TIME_LIMIT_S: Final = 5.0
-# A better source is tried again after this time, doubled whenever it was given up, up to the second figure.
+# A better source is tried again after this time, doubled whenever it was given up, up to the second figure. It begins
+# anew where none was given up for the third.
 _FIRST_RETRY_S: Final = 1.0
 _LAST_RETRY_S: Final = 60.0
+_FORGOTTEN_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Member:
         self._reasons: dict[int, str] = {}  # why each source gave no metrics when it was asked last
         self._retry_s = _FIRST_RETRY_S
         self._retry_at_s = 0.0
+        self._given_up_s = float("-inf")
         self._retrying: Any = None
 
     def ask(self) -> Sample:
@@ -111,6 +114,9 @@ class Member:
         """Keep to a source that has answered; look now and then whether a better one answers again."""
         now_s = time.perf_counter()
         if place > self._current or (place and not self._retry_at_s):
+            if now_s - self._given_up_s > _FORGOTTEN_S:
+                self._retry_s = _FIRST_RETRY_S
+            self._given_up_s = now_s
             self._retry_at_s = now_s + self._retry_s
             self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
         self._current = place

@@ -21,7 +21,7 @@ class MemberPoller:
     """Polls one member at a fixed interval.
 
     A poll is skipped while the previous answer is awaited. One that is skipped or late does not shift the others: all
-    begin at whole intervals since the first.
+    begin at multiples of the interval since the first.
     """
 
     def __init__(self, member: Member, interval_s: float, record: Callable[[Member, Sample], None]) -> None:

@@ -95,7 +95,8 @@ class Lines:
 
     A point that stands for several values may have the `least` and the `greatest` of them too: they make a band. The
     value is the greatest where that is missing.
-    `names` gives the order, colour and dash of the series. `limit` is a horizontal line.
+    `names` gives the order, colour and dash of the series. `limit` is a horizontal line. With `mark_gaps`, a triangle
+    at the bottom marks each point without a value: a gap may be too short to be seen.
     """
 
     data: pd.DataFrame
@@ -108,6 +109,7 @@ class Lines:
     y_max: float | None = None
     y_domain: tuple[float, float] | None = None
     colours: Sequence[str] = field(default_factory=tuple)
+    mark_gaps: bool = False
 
 
 def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChart:
@@ -127,6 +129,8 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
         layers.append(_limit(lines.limit, lines))
     layers += _band(base, lines, frame, series["color"])
     layers.append(line)
+    if lines.mark_gaps and data["value"].isna().any():
+        layers.append(_gaps(data, looks, frame, lines.height))
     if data.groupby("series")["value"].count().max() <= 2:  # one or two points make no visible line
         layers.append(line.mark_point(filled=True, size=40))
     layers += event_marks(frame, interactive=interactive)
@@ -274,6 +278,18 @@ def _limit(value: float, lines: Lines) -> alt.Chart:
     base = alt.Chart(pd.DataFrame({"value": [value]}))
     rule: alt.Chart = base.mark_rule(color=theme.FAULT, strokeDash=[2, 2], strokeWidth=1).encode(y=_y(lines))
     return rule
+
+
+def _gaps(data: pd.DataFrame, looks: theme.Look, frame: Frame, height: int) -> alt.Chart:
+    names = list(looks.names)
+    points = data.loc[data["value"].isna(), ["time", "series"]]
+    colour = alt.Color("series:N").scale(domain=names, range=looks.colours).sort(names)
+    mark: alt.Chart = (
+        alt.Chart(points)
+        .mark_point(shape="triangle-up", filled=True, size=60, opacity=1)
+        .encode(x=frame.axis(), y=alt.value(height - 4), color=colour)
+    )
+    return mark
 
 
 def _hover(

@@ -32,6 +32,7 @@ class MemberChart:
 
 
 _BETWEEN: Final = "Mean between two polls, as the member counts it, in whole milliseconds for each."
+_AWAY: Final = "A triangle marks a time in which the member did not answer."
 _SINCE_START: Final = "avg_latency"
 
 CHARTS: Final = (
@@ -148,10 +149,16 @@ def of_members(judged: JudgedRun, frame: Frame) -> list[Figure]:
         if not len(found) or not (chart.always or (found["value"] > 0).any()):
             continue
         lines = Lines(
-            lines_of(found, "member", "value"), names, chart.y_title, chart.number_format, height=drawing.SMALL_HEIGHT
+            lines_of(found, "member", "value"),
+            names,
+            chart.y_title,
+            chart.number_format,
+            height=drawing.SMALL_HEIGHT,
+            mark_gaps=True,
         )
         title = f"{chart.title} of each member"
         caption = f"{chart.caption} {BAND}" if f"value{LEAST}" in found else chart.caption
+        caption = f"{caption} {_AWAY}" if found["value"].isna().any() else caption
         shows = f"{title.lower()}. {ranges(found, 'member', 'value', '')}"
         figures.append(line_figure(chart.slug, title, caption, shows, lines, frame, group="members"))
     return figures

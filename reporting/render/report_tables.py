@@ -210,7 +210,7 @@ def member_rows(judged: JudgedRun) -> Table | None:
         "Connections, most",
         "Znodes, last",
         "Watches, most",
-        "Avg latency (ms), last",
+        "Avg latency since its start (ms)",
     )
     rows = tuple(
         (

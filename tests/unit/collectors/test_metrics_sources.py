@@ -201,7 +201,6 @@ def test_a_member_without_an_admin_server_is_asked_by_the_next_source_in_the_sam
 def test_a_better_source_is_tried_again_beside_the_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(member_module, "_FIRST_RETRY_S", 0.0)
     member, (best, _) = a_member("away", {"znode_count": 4}, time_limit_s=5.0)
-    member._retry_s = 0.0
     assert member.ask().source == "source 1"
     best.told = 60.0
     assert member.ask().source == "source 1"
@@ -214,6 +213,28 @@ def test_a_better_source_is_tried_again_beside_the_polls(monkeypatch: pytest.Mon
     gevent.sleep(0.01)
     assert member.ask().metrics == {"znode_count": 6}
     assert member.ask().source == "source 0"
+    member.close()
+
+
+def test_a_source_that_often_fails_is_tried_less_often_until_it_was_sound_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = SimpleNamespace(now_s=1_000.0)
+    monkeypatch.setattr(member_module.time, "perf_counter", lambda: clock.now_s)
+    member, (best, _) = a_member("away", {"znode_count": 4}, time_limit_s=5.0)
+
+    def waited_s() -> float:
+        """Return after how long it is tried again; then it is sound."""
+        best.told, before = "away", clock.now_s
+        while member.ask().source == "source 1":
+            best.told = {"znode_count": 6}
+            clock.now_s += 1
+            gevent.sleep(0.001)
+        return clock.now_s - before
+
+    assert [waited_s() for _ in range(8)] == [2, 3, 5, 9, 17, 33, 61, 61]
+    clock.now_s += 600
+    assert waited_s() == 2
     member.close()
 
 

@@ -73,6 +73,8 @@ def test_the_admin_addresses_are_named_for_the_members_and_understood() -> None:
     text = processes()[0]["environment"]["ZK_ADMIN_ADDRESSES"]
     assert parse_admin_addresses(text) == [("zk1", "10.0.0.1:8081"), ("zk2", "[fd00::2]:8080"), ("zk3", "zk3:8080")]
     assert "ZK_ADMIN_ADDRESSES" not in processes(members=[])[0]["environment"]
+    text = processes()[0]["environment"]["ZK_CLIENT_ADDRESSES"]
+    assert parse_admin_addresses(text) == [("zk1", "10.0.0.1:2182"), ("zk2", "[fd00::2]:2181"), ("zk3", "zk3:2181")]
 
 
 def test_a_host_has_its_master_and_its_workers() -> None:

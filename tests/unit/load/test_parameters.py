@@ -129,6 +129,16 @@ def test_values_are_converted() -> None:
         ("zk-admin-port", 70_000, "zk-admin-port [70000]: is not a port"),
         ("zk-admin-port", 0, "zk-admin-port [0]"),
         ("zk-admin-addresses", "a=b", "zk-admin-addresses [a=b]"),
+        (
+            "zk-client-addresses",
+            "a=b",
+            "zk-client-addresses [a=b]: is no list of addresses; write e.g. zk1=10.0.0.1:2181",
+        ),
+        (
+            "zk-metrics-collect",
+            "99ms",
+            "zk-metrics-collect [99ms]: is too short; use at least 100ms, or 0 to read none",
+        ),
         ("remove-nodes", "perhaps", "remove-nodes [perhaps]: is neither true nor false"),
         (
             "exception-behavior",

@@ -221,9 +221,11 @@ def test_an_unknown_setting_is_named_with_the_nearest(tmp_path: Path) -> None:
     assert problem.startswith("run_tim in mine.yml [5s]: a scenario has no such setting, did you mean run_time?")
 
 
-@pytest.mark.parametrize("name", ["stats-csv", "stats-distrib", "zk-metrics-csv", "zk-admin-addresses", "warm-up"])
+@pytest.mark.parametrize(
+    "name", ["stats-csv", "stats-distrib", "zk-metrics-csv", "zk-admin-addresses", "zk-client-addresses", "warm-up"]
+)
 def test_what_the_run_sets_itself_cannot_be_set(tmp_path: Path, name: str) -> None:
-    value = {"zk-admin-addresses": "a=h:1", "warm-up": 3}.get(name, "x")
+    value = {"zk-admin-addresses": "a=h:1", "zk-client-addresses": "a=h:1", "warm-up": 3}.get(name, "x")
     (problem,) = problems_of(tmp_path, {"parameters": {name: value}})
     assert problem.startswith(f"benchmark_parameters.{name} [")
     assert "the run sets this itself" in problem

@@ -102,3 +102,13 @@ def test_charts_show_what_the_members_tell(tmp_path: Path, told: dict[str, int],
     judged = run_of(tmp_path, [{name: value * n for name, value in told.items()} for n in range(1, 6)])
     figures = member_charts.of_members(judged, drawing.frame_of(judged.timeline, []))
     assert {figure.slug for figure in figures} == shown
+
+
+def test_a_poll_without_an_answer_is_marked(tmp_path: Path) -> None:
+    polls: Polls = [{"num_alive_connections": 3}, {"reachable": 0}, {"num_alive_connections": 3}]
+    judged = run_of(tmp_path, polls)
+    (figure,) = member_charts.of_members(judged, drawing.frame_of(judged.timeline, []))
+    assert figure.caption.endswith("A triangle marks a time in which the member did not answer.")
+    spec = figure.page_spec()
+    (marks,) = [layer for layer in spec["layer"] if layer["mark"].get("shape") == "triangle-up"]
+    assert [point["time"] for point in spec["datasets"][marks["data"]["name"]]] == [4]
