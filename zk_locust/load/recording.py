@@ -59,7 +59,8 @@ class FlatHistogram:
 
     def __init__(self) -> None:
         self._counts = [0] * UNIT_BUCKETS
-        self._forget()
+        # Of values from `UNIT_BUCKETS` on.
+        self._least_us, self._most_us, self._sum_us, self._overflows = NEVER_NS, -1, 0, 0
 
     def record(self, value_us: int) -> None:
         """Count one value; a negative one as 0."""
@@ -100,12 +101,8 @@ class FlatHistogram:
         least_us = next(iter(found), NEVER_NS)
         histogram.min_us = least_us if least_us < UNIT_BUCKETS else self._least_us
         histogram.max_us = self._most_us if self._most_us >= 0 else next(reversed(found))
-        self._forget()
-        return True
-
-    def _forget(self) -> None:
-        # Of values from `UNIT_BUCKETS` on.
         self._least_us, self._most_us, self._sum_us, self._overflows = NEVER_NS, -1, 0, 0
+        return True
 
 
 class Operation:
