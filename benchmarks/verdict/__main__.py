@@ -4,8 +4,8 @@
     python -m benchmarks.verdict --clean 20
 
 Locust's master and workers are real, and so is an ensemble of three ZooKeeper servers on loopback. Where the server
-has to misbehave at a moment, the scripted server of `benchmarks.truth` answers instead. What would disturb the whole
-machine has a stand-in: the run is real, and its file is rewritten.
+has to misbehave at a moment, the scripted server of `benchmarks.truth` answers instead. What would disturb everything
+on the machine has a stand-in: the run is real, and its file is rewritten.
 
 Each provocation is repeated. The table has a row for each rule that it must break: how many runs the rule spoke in, and
 which figures of all operations it made not valid. The exit code is 0 only if each rule spoke in every run. With

@@ -1,4 +1,4 @@
-"""Stand-ins for what would disturb the whole machine, or needs another one: a real run whose samples are rewritten.
+"""Stand-ins for what would disturb everything on the machine, or needs another one: real runs with rewritten samples.
 
 A clock that is set, a full disk queue, lost segments, a hypervisor that takes cores, and swapping would spoil whatever
 else runs here. The load and the samples of these runs are real; only the named columns of `host-metrics.csv` are not.
