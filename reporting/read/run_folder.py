@@ -10,7 +10,7 @@ from typing import Final
 
 import pandas as pd
 
-from host_metrics.columns import HOST_COLUMNS
+from host_metrics.columns import HOST_COLUMNS, STALL_COLUMNS
 from locust_extra.columns import EVENT_COLUMNS
 from reporting.errors import InputError
 from reporting.read import load_files, member_metrics
@@ -24,7 +24,9 @@ from reporting.read.table_format import TableFormat, kinds
 from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, STATS
 
 _HOST_METRICS: Final = TableFormat(
-    kinds(HOST_COLUMNS, text=("host", "machine", "kernel", "process")), filled=("host", "machine"), optional=("kernel",)
+    kinds(HOST_COLUMNS, text=("host", "machine", "kernel", "process")),
+    filled=("host", "machine"),
+    optional=("kernel", *STALL_COLUMNS),
 )
 _EVENTS: Final = TableFormat(kinds(EVENT_COLUMNS, text=("source", "event", "subject", "detail")))
 
