@@ -190,7 +190,7 @@ def test_a_cut_off_number_is_not_taken_for_a_whole_one(run: Path) -> None:
         (
             "host-metrics.csv",
             3,
-            "2026-11-24T03:15:01+00:00,1,zk1" + "," * 19,
+            "2026-11-24T03:15:01+00:00,1,zk1" + "," * 22,
             "host-metrics.csv:3: column machine is not filled []; the line is left out",
         ),
         ("locust-distrib.jsonl", 2, "[1, 2]", "locust-distrib.jsonl:2: is not a JSON object; the line is left out"),
