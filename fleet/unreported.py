@@ -34,7 +34,8 @@ def sent_by_workers(results: Iterable[HostResult]) -> dict[str, int]:
 def complete_events(record: Path, sent: Mapping[str, int]) -> None:
     """Put the numbers into the events `operations-unreported` of a record whose number the master did not know.
 
-    An event with a number stays as it is, so the step can be repeated, and nothing is counted twice.
+    An event with a number stays as it is, so the step can be repeated, and nothing is counted twice. The event of a
+    worker that had reported everything is removed; the master writes none for such a worker on its own machine.
     """
     file = record / EVENTS
     if not sent or not file.exists():
@@ -56,6 +57,8 @@ def _completed(line: str, sent: Mapping[str, int]) -> str:
     detail = unreported.completed(row[_DETAIL], sent[row[_SUBJECT]])
     if detail == row[_DETAIL]:
         return line
+    if unreported.number_in(detail) == 0:
+        return ""  # the worker had reported everything
     text = io.StringIO(newline="")
     csv.writer(text).writerow([*row[:_DETAIL], detail, *row[_DETAIL + 1 :]])
     return text.getvalue()

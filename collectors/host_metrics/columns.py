@@ -10,6 +10,13 @@ from typing import Final
 
 WHOLE_MACHINE: Final = ""
 
+STALL_COLUMNS: Final[tuple[str, ...]] = (
+    "cpu_stall_percent",  # machine: at least one task was ready to run but waited for a core, percent of the time
+    "io_stall_percent",  # machine: at least one task waited for a disk, percent of the time
+    "memory_stall_percent",  # machine: at least one task waited for memory, percent of the time
+)
+"""The kernel's pressure stall information; older files lack it, and kernels may."""
+
 HOST_COLUMNS: Final[tuple[str, ...]] = (
     "timestamp",  # UTC, ISO 8601 with microseconds, by the host's own clock; a label
     "elapsed_s",  # seconds on the host's monotonic clock since its sampler started
@@ -33,6 +40,7 @@ HOST_COLUMNS: Final[tuple[str, ...]] = (
     "tcp_retransmits_per_s",  # machine: segments sent once more, loopback included
     "threads",  # process
     "open_files",  # process: descriptors
+    *STALL_COLUMNS,
 )
 
 # Events of a file that is written while a load runs (`lasting_file`), as `events.csv` names them.

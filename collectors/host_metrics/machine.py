@@ -11,6 +11,8 @@ from typing import Final
 
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _SECTOR_BYTES: Final = 512  # in /proc/diskstats, whatever the disk's own are
+RESOURCES: Final = ("cpu", "io", "memory")
+"""What tasks may have to wait for, as the kernel accounts for it."""
 # Layers above disks, which are counted already, and removable or virtual media.
 _NO_DISKS: Final = ("loop", "ram", "zram", "dm-", "md", "sr", "fd")
 
@@ -19,7 +21,8 @@ _NO_DISKS: Final = ("loop", "ram", "zram", "dm-", "md", "sr", "fd")
 class MachineCounts:
     """What a machine has done since it booted, and what it holds now. None if a count is not available.
 
-    `busy_s`, `iowait_s` and `steal_s` are core seconds; `disk_busy_s` has the seconds at work of each disk.
+    `busy_s`, `iowait_s` and `steal_s` are core seconds; `disk_busy_s` has the seconds at work of each disk. `stall_s`
+    has the seconds in which at least one task waited, for `cpu`, `io` and `memory`, as far as the kernel counts them.
     """
 
     cores: int
@@ -35,6 +38,7 @@ class MachineCounts:
     net_receive_bytes: int | None
     net_send_bytes: int | None
     tcp_retransmits: int | None
+    stall_s: Mapping[str, float]
 
 
 def read_machine(root: Path = Path("/")) -> MachineCounts:
@@ -60,6 +64,7 @@ def read_machine(root: Path = Path("/")) -> MachineCounts:
         net_receive_bytes=sum(receive for receive, _ in network) if network else None,
         net_send_bytes=sum(send for _, send in network) if network else None,
         tcp_retransmits=_retransmits(proc / "net/snmp"),
+        stall_s=dict(_stalls(proc / "pressure")),
     )
 
 
@@ -145,3 +150,16 @@ def _retransmits(snmp: Path) -> int | None:
         return None
     names, values = tcp if len(tcp) == 2 else ([], [])
     return int(values[names.index("RetransSegs")]) if "RetransSegs" in names else None
+
+
+def _stalls(pressure: Path) -> Iterator[tuple[str, float]]:
+    """Return the seconds in which some task waited for each resource (Documentation/accounting/psi.rst of Linux).
+
+    Nothing from a kernel without it: one before 4.20, or with `psi=0`, which refuses to read the files.
+    """
+    for resource in RESOURCES:
+        try:
+            some = (pressure / resource).read_text(encoding="utf-8").partition("\n")[0]
+            yield resource, int(some.rpartition("total=")[2]) / 1e6
+        except (OSError, ValueError):
+            continue

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from host_metrics.columns import HOST_COLUMNS, RECORDS_LOST, WHOLE_MACHINE
 from host_metrics.lasting_file import LastingFile, Tell
-from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_machine
+from host_metrics.machine import RESOURCES, MachineCounts, kernel_id, machine_id, read_machine
 from host_metrics.process import ProcessCounts, named_in_status, read_process
 from host_metrics.process_identity import Identity, named_in_pid_file
 
@@ -154,6 +154,10 @@ def machine_row(before: MachineCounts, now: MachineCounts, seconds: float) -> di
         "net_receive_bytes_per_s": _rate(before.net_receive_bytes, now.net_receive_bytes, seconds),
         "net_send_bytes_per_s": _rate(before.net_send_bytes, now.net_send_bytes, seconds),
         "tcp_retransmits_per_s": _rate(before.tcp_retransmits, now.tcp_retransmits, seconds),
+        **{
+            f"{name}_stall_percent": _percent(before.stall_s.get(name), now.stall_s.get(name), seconds)
+            for name in RESOURCES
+        },
     }
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import pandas as pd
 
-from host_metrics.columns import HOST_COLUMNS
+from host_metrics.columns import HOST_COLUMNS, STALL_COLUMNS
 from locust_extra.columns import EVENT_COLUMNS
 from reporting.errors import InputError
 from reporting.read import combining, load_files, member_metrics, memory, slow_operations
@@ -26,7 +26,7 @@ from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MA
 _HOST_METRICS: Final = TableFormat(
     kinds(HOST_COLUMNS, text=(), word=("host", "machine", "kernel", "process")),
     filled=("host", "machine"),
-    optional=("kernel",),
+    optional=("kernel", *STALL_COLUMNS),
 )
 _EVENTS: Final = TableFormat(
     kinds(EVENT_COLUMNS, text=("source", "event", "subject", "detail", "clock")),

@@ -36,18 +36,20 @@ def _workers_lost(evidence: Evidence) -> Iterator[Reason]:
 def _operations_unreported(evidence: Evidence) -> Iterator[Reason]:
     """What lost workers had sent and not reported is in no figure."""
     events = evidence.run.events
-    numbers = [number_in(str(detail)) for detail in events[events["event"] == OPERATIONS_UNREPORTED]["detail"]]
-    known = [number for number in numbers if number is not None]
-    if not numbers:
-        return
-    unknown = f"{len(numbers) - len(known)} lost workers had sent an unknown number of operations"
-    told = f"{len(known)} lost workers had sent {sum(known):,} operations"
-    both = " and ".join(([told] if known else []) + ([unknown] if len(known) < len(numbers) else []))
-    yield note(
-        "operations-unreported",
-        f"{both} that they did not report: they are in no figure. The last one of each worker may not have reached the "
-        "server.",
-    )
+    events = events[events["event"] == OPERATIONS_UNREPORTED]
+    numbers = [
+        (str(name), number_in(str(detail))) for name, detail in zip(events["subject"], events["detail"], strict=True)
+    ]
+    known = [(name, number) for name, number in numbers if number is not None]
+    unknown = [name for name, number in numbers if number is None]
+    told = [f"{sum(number for _, number in known):,} operations ({some([n for n, _ in known], 4)})"] if known else []
+    told += [f"an unknown number of operations ({some(unknown, 4)})"] if unknown else []
+    if told:
+        yield note(
+            "operations-unreported",
+            f"Lost workers had sent {' and '.join(told)} and not reported them: they are in no figure. The last one of "
+            "each worker may not have reached the server.",
+        )
 
 
 def _workers_missing(evidence: Evidence) -> Iterator[Reason]:

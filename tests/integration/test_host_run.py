@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -10,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import psutil
 import pytest
@@ -185,12 +185,12 @@ def test_a_machine_is_sampled_until_the_deadline_at_the_latest(host: Host) -> No
 
 
 def test_what_killed_workers_have_sent_is_in_the_status(host: Host) -> None:
-    ids = [f"host_{secrets.token_hex(16)}" for _ in range(2)]
+    ids = [f"host_{token_hex(16)}" for _ in range(2)]
     workers = [
         {"name": f"worker-{number}", "arguments": [*script(COUNTING), name]} for number, name in enumerate(ids, start=1)
     ]
     status = host.start(processes=workers)
-    until(lambda: all("counted" in host.log(worker["name"]) for worker in workers))
+    until(lambda: all("counted" in host.log(f"worker-{number}") for number in (1, 2)))
     os.kill(status["processes"]["worker-1"]["pid"], signal.SIGKILL)
     until(lambda: host.status()["processes"]["worker-1"].get("sent") == 7)
     supervisor = find(status["supervisor"])
@@ -204,7 +204,7 @@ def test_what_killed_workers_have_sent_is_in_the_status(host: Host) -> None:
 
 
 def test_a_run_that_ends_leaves_no_count_of_its_workers(host: Host) -> None:
-    name = f"host_{secrets.token_hex(16)}"
+    name = f"host_{token_hex(16)}"
     status = host.start(processes=[{"name": "worker-1", "arguments": [*script(COUNTING), name]}])
     until(lambda: "counted" in host.log("worker-1"))
     os.kill(status["processes"]["worker-1"]["pid"], signal.SIGKILL)

@@ -18,7 +18,8 @@ def _said(error: Exception) -> str:
 class ProcessSpec:
     """One process. Its output goes to `<name>.log` in the run's folder.
 
-    A `companion` runs as long as the others: the run neither waits for it nor ends with it.
+    A `companion` runs as long as the others: the run neither waits for it nor ends with it. After a failure of the
+    others it runs until the load ends.
     """
 
     name: str

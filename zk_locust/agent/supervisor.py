@@ -3,7 +3,8 @@
 The run ends when the first of these happens:
 
 - The leader (the master) ends. The workers get a moment to follow it.
-- There is no leader here, and only companions are left.
+- There is no leader here, and only companions are left. If one of the others has failed, companions go on: the load
+  continues elsewhere, and this machine's samples show why it failed. The controller asks for `stop` at the load's end.
 - `stop` is asked for (SIGTERM). The leader ends first: it collects the workers' last figures and removes nodes.
 - The deadline has come. The same, within `ENDING_S`.
 
@@ -283,9 +284,16 @@ class Supervisor:
             if leader is not None and leader.poll() is not None:
                 self._wait_for(driving, FOLLOW_S)
                 return "leader"
-            if all(process.poll() is not None for process in driving):
+            if all(process.poll() is not None for process in driving) and not self._is_to_sample_on(driving):
                 return "itself"
             time.sleep(POLL_S)
+
+    def _is_to_sample_on(self, ended: Iterable[subprocess.Popen[bytes]]) -> bool:
+        """Whether companions go on: they run, and processes of the load failed before the load's end."""
+        companions = [self._processes[process.name] for process in self._spec.processes if process.companion]
+        return any(process.returncode != 0 for process in ended) and any(
+            process.poll() is None for process in companions
+        )
 
     def _end_all(self) -> None:
         leader = self._processes.get(self._spec.leader or "")

@@ -20,7 +20,7 @@ import pytest
 
 from host_metrics import background
 from host_metrics.__main__ import main
-from host_metrics.columns import HOST_COLUMNS
+from host_metrics.columns import HOST_COLUMNS, STALL_COLUMNS
 from host_metrics.machine import MachineCounts, kernel_id, machine_id, read_machine
 from host_metrics.process import ProcessCounts, read_process
 from host_metrics.process_identity import Identity, identity_of, named_in_pid_file
@@ -42,6 +42,10 @@ ONE_LOOK = {
     "    lo: 777 1 0 0 0 0 0 0 777 1 0 0 0 0 0 0\n  eth0:1000 9 0 0 0 0 0 0 3000 9 0 0 0 0 0 0\n"
     "  eth1: 10 9 0 0 0 0 0 0 30 9 0 0 0 0 0 0\n",
     "proc/net/snmp": "Ip: Forwarding\nIp: 1\nTcp: RtoAlgorithm InSegs RetransSegs\nTcp: 1 500 42\n",
+    "proc/pressure/cpu": "some avg10=9.15 avg60=9.02 avg300=8.30 total=12500000\n"
+    "full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n",
+    "proc/pressure/io": "some avg10=0.00 avg60=0.00 avg300=0.00 total=3000000\n",
+    "proc/pressure/memory": "some avg10=0.00 avg60=0.00 avg300=0.00 total=250000\nfull total=8\n",
     "sys/block/sda/x": "",
     "sys/block/sdb/x": "",
     "sys/block/loop0/x": "",
@@ -73,6 +77,7 @@ def test_a_machine_is_read_as_the_kernel_counts_it(tmp_path: Path) -> None:
         net_receive_bytes=1010,
         net_send_bytes=3030,
         tcp_retransmits=42,
+        stall_s={"cpu": 12.5, "io": 3.0, "memory": 0.25},
     )
 
 
@@ -83,9 +88,19 @@ def test_what_a_machine_does_not_tell_is_not_made_up(tmp_path: Path) -> None:
     assert (counts.disk_read_bytes, counts.disk_busy_s, counts.net_send_bytes, counts.tcp_retransmits) == (
         None, {}, None, None,
     )  # fmt: skip
+    assert counts.stall_s == {}, "a kernel without /proc/pressure"
     row = machine_row(counts, counts, 1.0)
     assert [row[name] for name in ("memory_bytes", "disk_busy_percent", "net_send_bytes_per_s")] == ["", "", ""]
+    assert [row[name] for name in STALL_COLUMNS] == ["", "", ""]
     assert row["cpu_percent"] == "0.0"
+
+
+@pytest.mark.parametrize("said", ["", "some avg10=0.00\n", "some avg10=0.00 total=x\n"])
+def test_stalls_that_cannot_be_read_are_unknown(said: str, tmp_path: Path) -> None:
+    root = root_of(tmp_path, ONE_LOOK | {"proc/pressure/io": said})
+    (root / "proc/pressure/memory").unlink()
+    (root / "proc/pressure/memory").mkdir()  # reading it is an error, as with `psi=0`
+    assert read_machine(root).stall_s == {"cpu": 12.5}
 
 
 def test_this_machine_is_read_and_hosts_on_it_are_known_to_be_one() -> None:
@@ -126,13 +141,15 @@ def test_figures_are_growth_by_the_time_that_has_really_passed(tmp_path: Path) -
         disk_busy_s=MappingProxyType({"sda": 3.2, "sdb": 6.0, "sdc": 9.0}),
         net_receive_bytes=(before.net_receive_bytes or 0) - 1,  # an interface went away
         tcp_retransmits=52,
+        stall_s={"cpu": 13.5, "io": 3.0, "memory": 0.0},
     )
     row = machine_row(before, now, 2.0)
     expected = {
         "process": "", "cores": 2, "cpu_percent": "150.0", "iowait_percent": "25.0", "steal_percent": "12.5",
         "memory_bytes": 1500 * 1024, "swap_bytes": 200 * 1024, "disk_read_bytes_per_s": "0.0",
         "disk_write_bytes_per_s": "2048.0", "disk_busy_percent": "50.0", "net_receive_bytes_per_s": "",
-        "net_send_bytes_per_s": "0.0", "tcp_retransmits_per_s": "5.0",
+        "net_send_bytes_per_s": "0.0", "tcp_retransmits_per_s": "5.0", "cpu_stall_percent": "50.0",
+        "io_stall_percent": "0.0", "memory_stall_percent": "",
     }  # fmt: skip
     assert {name: row[name] for name in expected} == expected
     assert set(row) <= set(HOST_COLUMNS)

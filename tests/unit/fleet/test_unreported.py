@@ -61,6 +61,12 @@ def test_what_cannot_be_a_count_is_left_unknown(tmp_path: Path, sent: Any) -> No
     assert details(folder) == [UNKNOWN]
 
 
+def test_a_worker_that_had_reported_everything_has_no_event(tmp_path: Path) -> None:
+    folder = record(tmp_path, lost("load2/worker-1", UNKNOWN), lost("load2/worker-2", UNKNOWN))
+    complete_events(folder, {"load2/worker-1": 63})
+    assert details(folder) == [UNKNOWN]
+
+
 def test_a_host_speaks_for_its_own_workers_only(tmp_path: Path) -> None:
     folder = record(tmp_path, lost("load2/worker-1", UNKNOWN))
     complete_events(folder, sent_by_workers([result("load3", **{"worker-1": {"sent": 100}})]))

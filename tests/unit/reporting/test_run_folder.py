@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from host_metrics.columns import STALL_COLUMNS
 from locust_extra.columns import STATS_COLUMNS
 from reporting import load_run
 from reporting.errors import InputError
@@ -55,18 +56,31 @@ def test_a_column_that_a_file_lacks_is_named_and_blank_throughout(run: Path) -> 
     assert set(found["host"]) == {""}
 
 
-def without_kernel(run: Path) -> None:
-    """Make the machines' samples those of a version that did not tell kernels."""
+def without_column(run: Path, column: str) -> None:
+    """Make the machines' samples those of a version that did not have this column."""
     lines = [line.split(",") for line in (run / "host-metrics.csv").read_text().splitlines()]
-    place = lines[0].index("kernel")
+    place = lines[0].index(column)
     text = "".join(",".join(cells[:place] + cells[place + 1 :]) + "\n" for cells in lines)
     (run / "host-metrics.csv").write_text(text)
+
+
+def without_kernel(run: Path) -> None:
+    """Make the machines' samples those of a version that did not tell kernels."""
+    without_column(run, "kernel")
 
 
 def test_samples_of_a_version_that_did_not_tell_kernels_are_whole(run: Path) -> None:
     without_kernel(run)
     assert problems(run) == []
     assert set(run_folder.load(run).host_metrics["kernel"]) == {""}
+    assert load_run(run).verdict.reasons == ()
+
+
+def test_samples_of_a_version_that_did_not_tell_stalls_are_complete(run: Path) -> None:
+    for column in STALL_COLUMNS:
+        without_column(run, column)
+    assert problems(run) == []
+    assert run_folder.load(run).host_metrics["io_stall_percent"].isna().all()
     assert load_run(run).verdict.reasons == ()
 
 
@@ -176,7 +190,7 @@ def test_a_cut_off_number_is_not_taken_for_a_whole_one(run: Path) -> None:
         (
             "host-metrics.csv",
             3,
-            "2026-11-24T03:15:01+00:00,1,zk1" + "," * 19,
+            "2026-11-24T03:15:01+00:00,1,zk1" + "," * 22,
             "host-metrics.csv:3: column machine is not filled []; the line is left out",
         ),
         ("locust-distrib.jsonl", 2, "[1, 2]", "locust-distrib.jsonl:2: is not a JSON object; the line is left out"),

@@ -176,11 +176,14 @@ def test_a_worker_that_falls_silent_without_an_event_is_lost_too(tmp_path: Path)
 @pytest.mark.parametrize(
     ("details", "expected"),
     [
-        ((known(37), known(1200)), "2 lost workers had sent 1,237 operations that they did not report"),
-        ((unknown(63),), "1 lost workers had sent an unknown number of operations that they did not report"),
+        (
+            (known(37), known(1200)),
+            "Lost workers had sent 1,237 operations (w0, w1) and not reported them: they are in no figure.",
+        ),
+        ((unknown(63),), "Lost workers had sent an unknown number of operations (w0) and not reported them:"),
         (
             (known(37), unknown(63), "an unknown number: the worker ran on another machine than the master"),
-            "1 lost workers had sent 37 operations and 2 lost workers had sent an unknown number of operations that",
+            "Lost workers had sent 37 operations (w0) and an unknown number of operations (w1, w2) and not ",
         ),
     ],
 )
