@@ -10,7 +10,17 @@ from typing import Any, Final
 
 from fleet import left_over, record_holders, run_record
 from fleet.host_files import take_in
-from fleet.host_result import MASTER, MEMBER, HostResult, machine, master_ended_well, member_told, run_status
+from fleet.host_result import (
+    MASTER,
+    MEMBER,
+    HostResult,
+    clock_after,
+    machine,
+    master_ended_well,
+    member_told,
+    run_status,
+)
+from fleet.member_logs.record_events import record_events
 from fleet.merging import merge_samples
 from fleet.pack import MIB, Limits, PackError
 from fleet.unreported import complete_events, sent_by_workers
@@ -104,8 +114,8 @@ def add_results(
     """Take the `pack` of a host's files into the record; return the host's `result`, see `HostResult`.
 
     `problem` says why there is no pack. A host with neither had no files. `told` has what the host has said: `ended`,
-    the answer of the command that ended the load or the sampler, `facts`, Ansible's, the `folder` of its files, and the
-    master's `members`.
+    the answer of the command that ended the load or the sampler, `facts`, Ansible's, the `folder` of its files, the
+    master's `members`, and `clock`, the result of the action `clock_offset` after the load.
     """
     record = open_folder(folder)
     limits = Limits(max_file_mib * MIB, max_mib * MIB)
@@ -128,7 +138,7 @@ def add_results(
         host=host,
         role=role,
         status={} if role == MEMBER else status,
-        machine=machine(role, status, told.get("facts") or {}),
+        machine=machine(role, status, told.get("facts") or {}) | clock_after(told.get("clock") or {}),
         members=told.get("members") or {},
         **found,
     )
@@ -192,10 +202,14 @@ def add_late_results(
 
 
 def close_record(*, folder: Path, state: str, reason: str) -> dict[str, Any]:
-    """Put the samples together, judge the run, and give the record its final name; return its `folder`."""
+    """Put samples and events together, judge the run, and give the record its final name; return its `folder`."""
     record = open_folder(folder)
     run_record.update(record, {"state": state, "reason": reason})
     merge_samples(record)
+    manifest = run_record.read(record / MANIFEST)
+    known = list(manifest.get("missing") or [])
+    more = [line for line in record_events(record, manifest) if line not in known]
+    run_record.update(record, {"missing": known + more})
     command = [str(Path(sys.executable).with_name("zk-locust-report")), "verdict", str(record)]
     judged = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if judged.returncode:

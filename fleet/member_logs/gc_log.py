@@ -18,9 +18,13 @@ from zk_locust.contract.events import GC_PAUSE, JVM_PAUSE
 LEAST_JVM_PAUSE_S: Final = 0.010
 """Each second a JVM stands still for a moment, to clean up. Only longer pauses are events."""
 # The last time of a line is that of the complete pause; those before it are of its generations.
-_JAVA_8: Final = re.compile(r"^[^ ]+: [\d.]+: \[((?:Full )?GC[^\[,]{0,120}).*, (\d+\.\d+) secs\]", re.ASCII)
-_PAUSE: Final = re.compile(r"\[gc[ \]][^G]*GC\(\d+\) (Pause .{1,120}?)(?: \d+[BKMG]->.*)? (\d+(?:\.\d+)?)ms$", re.ASCII)
-_SAFEPOINT: Final = re.compile(r'Safepoint "(\w{1,80})",.* Reaching safepoint: (\d+) ns,.*Total: (\d+) ns', re.ASCII)
+_JAVA_8: Final = re.compile(r"^[^ ]+: [\d.]+: \[((?:Full )?GC[^\[,]{0,120}).*, (\d{1,6}\.\d{1,9}) secs\]", re.ASCII)
+_PAUSE: Final = re.compile(
+    r"\[gc[ \]][^G]*GC\(\d+\) (Pause .{1,120}?)(?: \d+[BKMG]->.*)? (\d{1,9}(?:\.\d{1,9})?)ms$", re.ASCII
+)
+_SAFEPOINT: Final = re.compile(
+    r'Safepoint "(\w{1,80})",.* Reaching safepoint: (\d{1,15}) ns,.*Total: (\d{1,15}) ns', re.ASCII
+)
 _OF_COLLECTORS: Final = re.compile("Collect|GC|Pause|Mark|XStart|ZOperation", re.ASCII)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _LONGEST_LINE: Final = 4096
+_YEARS: Final = range(1970, 9000)
 _STAMP: Final = re.compile(r"\[?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)[.,](\d{3,6})\s?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
@@ -36,7 +37,7 @@ def has_moment(line: str) -> bool:
 def moment_of(line: str, zone: timezone | None) -> datetime | None:
     """Return the moment, UTC, that a line begins with; `zone` is for a line that does not say its own.
 
-    None where the line begins with no moment, or with one of an unknown zone.
+    None where the line begins with no moment, with one of an unknown zone, or with a year that no log is of.
     """
     found = _STAMP.match(line)
     if found is None:
@@ -50,7 +51,8 @@ def moment_of(line: str, zone: timezone | None) -> datetime | None:
         if zone is None:
             return None
         moment = moment.replace(tzinfo=zone)
-    return moment.astimezone(UTC)
+    # Within them no offset and no duration leads out of the calendar.
+    return moment.astimezone(UTC) if moment.year in _YEARS else None
 
 
 def zone_of(line: str) -> timezone | None:

@@ -41,7 +41,7 @@ def happenings(run: RunFolder, timeline: Timeline, losses: Iterable[Loss] = ()) 
     """Return `COLUMNS` of all events named in `WORDS` within the load, in order of their start.
 
     Times are seconds since the load started. A moment ends when it starts. `losses` adds workers that were lost without
-    an event.
+    an event. Hosts' clocks that were set are from the samples.
     """
     events = run.events[run.events["event"].isin(WORDS)]
     start_s = placed(events, timeline)
@@ -57,6 +57,10 @@ def happenings(run: RunFolder, timeline: Timeline, losses: Iterable[Loss] = ()) 
     told = set(found.loc[found["kind"] == WORKER_LOST, "subject"])
     silent = [(loss.at_s, loss.at_s, WORKER_LOST, loss.worker, loss.detail) for loss in losses]
     silent = [row for row in silent if row[3] not in told]
+    for host, clock in timeline.clocks.items():
+        at_s = timeline.at(pd.Series([step.timestamp for step in clock.steps], dtype=float), host)
+        steps = zip(at_s, clock.steps, strict=True)
+        silent += [(at, at, CLOCK_STEP, host, f"the wall clock was set by {step.by_s:+.3f} s") for at, step in steps]
     if silent:
         more = pd.DataFrame(silent, columns=list(COLUMNS))
         found = pd.concat([found, more], ignore_index=True) if len(found) else more

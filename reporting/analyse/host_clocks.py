@@ -47,12 +47,28 @@ class HostClock:
 
     def in_load_time(self, timestamps: pd.Series, load_start: float, load_s: float) -> pd.Series:
         """Return seconds since the load started for labels of this clock, by the offset at each moment."""
-        steady = timestamps - self._set_by_s(timestamps)
-        at_s = steady - self.before_s - load_start
+        return self.steady_in_load_time(timestamps - self._set_by_s(timestamps), load_start, load_s)
+
+    def steady_in_load_time(self, timestamps: pd.Series, load_start: float, load_s: float) -> pd.Series:
+        """Return the same for labels that the clock would have given if nobody had set it; see `steady`."""
+        at_s = timestamps - self.before_s - load_start
         if self.after_s is None or load_s <= 0:
             return at_s
         drift_s = self.after_s - sum(step.by_s for step in self.steps) - self.before_s
         return at_s - drift_s * (at_s / load_s).clip(0.0, 1.0)
+
+    def steady(self, samples: pd.DataFrame) -> pd.Series:
+        """Return the labels of this host's samples, in order of the file, without the steps of its clock.
+
+        While a clock was set back, the same labels came twice: samples are placed by the monotonic seconds
+        (`elapsed_s`) within the life of each sampler, which begin anew with the next.
+        """
+        timestamps, elapsed_s = samples["timestamp"], samples["elapsed_s"]
+        if not self.steps:
+            return timestamps
+        life = (elapsed_s.diff() < 0).cumsum()
+        began = (timestamps - elapsed_s).groupby(life).transform(lambda offsets: offsets.iloc[:_AROUND].median())
+        return elapsed_s + began - self._set_by_s(timestamps.groupby(life).transform("first"))
 
     def _set_by_s(self, timestamps: pd.Series) -> Array | float:
         """Return by how much the clock had been set, from the sample with the nearest label."""

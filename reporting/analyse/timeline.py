@@ -90,11 +90,11 @@ class Timeline:
         return self.clocks.get(host, _SAME).error_s
 
     def of_host_samples(self, samples: pd.DataFrame) -> pd.Series:
-        """Seconds since the load started for each of the machines' samples, by their `timestamp` and `host`."""
-        parts = [
-            self.at(stamps, str(host))
-            for host, stamps in samples["timestamp"].groupby(samples["host"], sort=False, observed=True)
-        ]
+        """Seconds since the load started for each of the machines' samples; a step of a host's clock moves none."""
+        parts = []
+        for host, rows in samples[["timestamp", "elapsed_s"]].groupby(samples["host"], sort=False, observed=True):
+            clock = self.clocks.get(str(host), _SAME)
+            parts.append(clock.steady_in_load_time(clock.steady(rows), self.load_start, self.end_s))
         return pd.concat(parts).reindex(samples.index) if parts else samples["timestamp"]
 
 

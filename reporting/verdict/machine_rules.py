@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import numpy as np
+import pandas as pd
 
-from host_metrics.columns import WHOLE_MACHINE
 from reporting import text
 from reporting.analyse import sample_coverage
 from reporting.analyse.headline import TOTAL
@@ -27,7 +26,6 @@ from zk_locust.contract.stage_names import MEASURED
 
 MIB: Final = 1024**2
 MAX_NAMES: Final = 5  # hosts that a reason lists
-STEP_SAMPLES: Final = 3  # at each end of the load whose median shows a clock, so that a late sample has no effect
 
 
 def _stolen(evidence: Evidence) -> Iterator[Reason]:
@@ -139,18 +137,15 @@ def _clock_stepped(evidence: Evidence) -> Iterator[Reason]:
     span = evidence.timeline.span(MEASURED)
     if span is None:
         return
-    samples = evidence.samples[["host", "process", "timestamp", "elapsed_s"]]
-    samples = samples[samples["process"] != WHOLE_MACHINE]  # a process has one sampler
-    samples = samples.assign(offset_s=samples["timestamp"] - samples["elapsed_s"])
-    steps: dict[str, float] = {}
-    for (host, _), of in samples.groupby(["host", "process"]):
-        offsets = of.sort_values("elapsed_s")["offset_s"].to_numpy()
-        if len(offsets) >= 2 * STEP_SAMPLES:
-            step_s = float(np.median(offsets[-STEP_SAMPLES:]) - np.median(offsets[:STEP_SAMPLES]))
-            if abs(step_s) > abs(steps.get(str(host), 0.0)):
-                steps[str(host)] = step_s
-    stepped = {host: step_s for host, step_s in steps.items() if abs(step_s) >= CLOCK_STEP_S}
+    stepped: dict[str, float] = {}
+    for host, clock in evidence.timeline.clocks.items():
+        for step in clock.steps:
+            at_s = float(evidence.timeline.at(pd.Series([step.timestamp]), host).iloc[0])
+            is_in_load = 0.0 <= at_s <= evidence.timeline.end_s and abs(step.by_s) >= CLOCK_STEP_S
+            if is_in_load and abs(step.by_s) > abs(stepped.get(host, 0.0)):
+                stepped[host] = step.by_s
     if stepped:
+        sampled = evidence.samples["host"].nunique()
         worst = max(stepped, key=lambda host: abs(stepped[host]))
         total = evidence.headline.distributions.get(TOTAL)
         stamped = total is not None and total.client_delay is not None
@@ -159,7 +154,7 @@ def _clock_stepped(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             INCONCLUSIVE if spoils else NOTE,
             "clock-stepped",
-            f"The wall clock of {len(stepped)} of {len(steps)} hosts was set during the load, of {worst} by "
+            f"The wall clock of {len(stepped)} of {sampled} hosts was set during the load, of {worst} by "
             f"{stepped[worst]:+.2f} s: {what}. Let the clock settle before a run.",
         )
 

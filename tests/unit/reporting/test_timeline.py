@@ -1,12 +1,14 @@
 """Other sources' clocks are laid over the load's clock."""
 
 import csv
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from reporting.analyse import series, timeline
+from reporting.analyse import happenings, series, timeline
 from reporting.read import run_folder
 from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import START, Synthetic
@@ -52,3 +54,48 @@ def test_a_step_of_the_masters_wall_clock_moves_no_poll(tmp_path: Path, step_s: 
         with (run / name).open("w", newline="") as file:
             csv.writer(file).writerows([header, *moved])
     assert timeline.build(run_folder.load(run)).metrics_offset_s == pytest.approx(-1.5)
+
+
+@pytest.mark.parametrize("step_s", [2.0, -2.0])
+def test_a_step_of_a_hosts_wall_clock_moves_neither_samples_nor_events(tmp_path: Path, step_s: float) -> None:
+    run = Synthetic().write(tmp_path / "run")
+    path, stepped_at = run / "host-metrics.csv", START + timedelta(seconds=20)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        at = datetime.fromisoformat(row["timestamp"])
+        if row["host"] == "zk1" and at >= stepped_at:
+            row["timestamp"] = (at + timedelta(seconds=step_s)).isoformat(timespec="microseconds")
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    loaded = run_folder.load(run)
+    found = timeline.build(loaded)
+    samples = loaded.host_metrics[loaded.host_metrics["host"] == "zk1"]
+    assert (found.of_host_samples(samples) - (samples["elapsed_s"] - 2.4)).abs().max() < 0.001
+    (step,) = found.clocks["zk1"].steps
+    assert step.by_s == pytest.approx(step_s)
+    labels = pd.Series([START.timestamp() + 10.0, START.timestamp() + 30.0 + step_s])
+    assert found.at(labels, "zk1").tolist() == pytest.approx([10.0, 30.0], abs=0.001)
+    told = happenings.happenings(loaded, found)
+    assert told.loc[told["kind"] == "clock-step", "subject"].tolist() == ["zk1"]
+
+
+def test_a_clock_drifts_evenly_between_the_two_times_it_was_measured(tmp_path: Path) -> None:
+    run = Synthetic(clocks_ahead_s={"zk1": 0.0}).write(tmp_path / "run")
+    manifest = json.loads((run / "manifest.json").read_text())
+    master = manifest["hosts"]["load1"]
+    master |= {"clock_offset_after_ms": master["clock_offset_ms"], "clock_error_after_ms": 0.5}
+    told = manifest["hosts"]["zk1"]
+    told |= {
+        "clock_offset_after_ms": told["clock_offset_ms"] + 37.0,
+        "clock_error_ms": 2.0,
+        "clock_error_after_ms": 4.0,
+    }
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    found = timeline.build(run_folder.load(run))
+    labels = pd.Series([0.0, 18.5, 37.0]) + START.timestamp()
+    assert found.at(labels, "zk1").tolist() == pytest.approx([0.0, 18.4815, 36.963], abs=0.001)
+    assert found.at(labels, "").tolist() == pytest.approx([0.0, 18.5, 37.0], abs=0.001)
+    assert found.clock_error_s("zk1") == pytest.approx(0.004)

@@ -1,0 +1,234 @@
+"""What members' logs say: excerpts as JVMs and servers write them, and what a host may send instead."""
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.member_logs import log_folder
+from fleet.member_logs.log_folder import Found, events_of
+from fleet.member_logs.record_events import EXTERNAL, record_events
+from zk_locust.contract.events import EVENTS_LEFT_OUT, MEMBER_EVENTS
+
+BEGAN, ENDED = datetime(2026, 11, 27, 2, tzinfo=UTC), datetime(2026, 11, 27, 3, tzinfo=UTC)
+# Written by a server 3.8.0 on Java 17 whose time zone is Asia/Kolkata, with this project's layout.
+GC_17 = """\
+[2026-11-27T07:49:44.770+0530][7.987s][info][gc,start    ] GC(2) Pause Full (Diagnostic Command)
+[2026-11-27T07:49:44.770+0530][7.987s][info][gc,phases,start] GC(2) Phase 1: Mark live objects
+[2026-11-27T07:49:44.781+0530][7.998s][info][gc             ] GC(2) \
+Pause Full (Diagnostic Command) 11M->5M(24M) 10.978ms
+[2026-11-27T07:49:59.810+0530][23.027s][info][safepoint      ] Safepoint "Cleanup", Time since last: 2003905685 ns, \
+Reaching safepoint: 8381 ns, Cleanup: 42503 ns, At safepoint: 4690 ns, Total: 55574 ns
+"""
+# Written by Java 25.
+GC_25 = """\
+[2026-11-27T07:49:56.810+0530][19.921s][info][gc             ] \
+GC(1) Pause Full (Diagnostic Command) 16M->5M(24M) 16.046ms
+[2026-11-27T07:49:56.812+0530][19.923s][info][safepoint      ] Safepoint "G1CollectFull", \
+Time since last: 17888992979 ns, \
+Reaching safepoint: 8869 ns, At safepoint: 16082468 ns, Leaving safepoint: 1908427 ns, Total: 17999764 ns, \
+Threads: 0 runnable, 24 total
+"""
+GC_8 = """\
+Java HotSpot(TM) 64-Bit Server VM (25.292-b10) for linux-amd64 JRE (1.8.0_292-b10)
+2026-11-27T02:20:39.692+0000: 1.079: [GC (Allocation Failure) [PSYoungGen: 33280K->5118K(38400K)] \
+33280K->5126K(125952K), 0.0084490 secs] [Times: user=0.01 sys=0.00, real=0.01 secs]
+2026-11-27T02:20:41.000+0000: 2.387: [Full GC (System.gc()) [PSYoungGen: 5118K->0K(38400K)] [ParOldGen: 8K->4839K\
+(87552K)] 5126K->4839K(125952K), [Metaspace: 3426K->3426K(1056768K)], 0.0176970 secs] [Times: user=0.03 sys=0.00, \
+real=0.02 secs]
+"""
+SERVER_38 = """\
+2026-11-27 07:49:37.724+0530 INFO  [main:ZooKeeperServerMain@123] Starting server
+2026-11-27 07:49:38.619+0530 WARN  [Thread-0:JvmPauseMonitor$JVMMonitor@201] Detected pause in JVM or host machine \
+(eg GC): pause of approximately 84 ms, total pause: info level: 0, warn level: 2 
+2026-11-27 07:49:43.930+0530 WARN  [SyncThread:0:FileTxnLog@394] fsync-ing the write ahead log in SyncThread:0 took \
+11ms which will adversely effect operation latency.File size is 67108880 bytes. See the ZooKeeper troubleshooting guide
+2026-11-27 07:49:46.139+0530 INFO  [SessionTracker:ZooKeeperServer@632] Expiring session 0x10003024e0d0001, timeout of \
+2000ms exceeded
+2026-11-27 07:49:46.140+0530 INFO  [SessionTracker:ZooKeeperServer@632] Expiring session 0x10003024e0d0002, timeout of \
+2000ms exceeded
+"""  # noqa: W291
+QUORUM = "[QuorumPeer[myid=2](plain=127.0.0.1:17648)(secure=disabled)"
+ELECTION_38 = f"""\
+2026-11-27 02:22:40.683+0000 INFO  {QUORUM}:QuorumPeer@1455] LOOKING
+2026-11-27 02:22:41.892+0000 INFO  {QUORUM}:QuorumPeer@1549] LEADING
+2026-11-27 02:22:41.942+0000 INFO  {QUORUM}:Leader@588] LEADING - LEADER ELECTION TOOK - 1259 MS
+2026-11-27 02:22:42.252+0000 INFO  {QUORUM}:QuorumPeer@913] Peer state changed: leading - broadcast
+"""
+# ZooKeeper 3.4.13 with its own layout, which tells no offset from UTC.
+SERVER_34 = """\
+2026-11-27 02:22:40,683 [myid:2] - INFO  [QuorumPeer[myid=2]/0:0:0:0:0:0:0:0:2181:QuorumPeer@893] - LOOKING
+2026-11-27 02:22:41,883 [myid:2] - INFO  [QuorumPeer[myid=2]/0:0:0:0:0:0:0:0:2181:QuorumPeer@967] - FOLLOWING
+2026-11-27 02:22:41,900 [myid:2] - INFO  [QuorumPeer[myid=2]/0:0:0:0:0:0:0:0:2181:Follower@65] - FOLLOWING - LEADER \
+ELECTION TOOK - 1217
+2026-11-27 02:23:00,500 [myid:2] - WARN  [SyncThread:2:FileTxnLog@338] - fsync-ing the write ahead log in SyncThread:2 \
+took 1234ms which will adversely effect operation latency. See the ZooKeeper troubleshooting guide
+2026-11-27 02:23:05,000 [myid:2] - INFO  [NIOServerCxn.Factory:0.0.0.0/0.0.0.0:2181:NIOServerCnxn@1044] - \
+Closed socket connection for client /127.0.0.1:43062 which had sessionid 0x1672a8c3c5a0000
+"""
+
+
+def read(folder: Path, **files: str) -> Found:
+    """Write logs (`gc_log`, `zookeeper_log_1`, …) and return what they say."""
+    for name, text in files.items():
+        (folder / name.replace("_", ".")).write_text(text)
+    return events_of(folder, BEGAN, ENDED)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(f"2026-11-27T{text}+00:00")
+
+
+def told(found: Found, name: str) -> list[tuple[datetime, str, float | None]]:
+    return [(event.began, event.detail, event.duration_s) for event in found.events if event.name == name]
+
+
+def test_pauses_of_java_17_and_25_begin_before_they_are_logged(tmp_path: Path) -> None:
+    found = read(tmp_path, gc_log_0=GC_17, gc_log=GC_25)
+    assert told(found, "gc-pause") == [
+        (at("02:19:44.770022"), "Pause Full (Diagnostic Command)", pytest.approx(0.010978)),
+        (at("02:19:56.793954"), "Pause Full (Diagnostic Command)", pytest.approx(0.016046)),
+    ]
+    assert told(found, "jvm-pause") == [], "a safepoint is the collection that it was for, or is short"
+
+
+def test_pauses_of_java_8_are_logged_with_their_begin(tmp_path: Path) -> None:
+    found = read(tmp_path, gc_log_0_current=GC_8)
+    assert told(found, "gc-pause") == [
+        (at("02:20:39.692"), "GC (Allocation Failure)", 0.008449),
+        (at("02:20:41.000"), "Full GC (System.gc())", 0.017697),
+    ]
+
+
+def test_what_a_server_says_of_itself(tmp_path: Path) -> None:
+    found = read(tmp_path, gc_log=GC_17, zookeeper_log=SERVER_38)
+    assert told(found, "slow-fsync") == [(at("02:19:43.919"), "", 0.011)]
+    assert told(found, "jvm-pause") == [(at("02:19:38.535"), "", 0.084)]
+    assert told(found, "session-expired") == [(at("02:19:46.139"), "2 sessions", None)]
+    assert len(told(found, "member-restart")) == 1
+    assert found.problems == []
+
+
+def test_an_election_goes_on_in_the_next_file_and_ends_when_the_member_serves(tmp_path: Path) -> None:
+    lines = ELECTION_38.splitlines(keepends=True)
+    found = read(tmp_path, gc_log=GC_17, zookeeper_log_1=lines[0], zookeeper_log="".join(lines[1:]))
+    assert told(found, "election") == [(at("02:22:40.683"), "leader", pytest.approx(1.569))]
+
+
+def test_an_older_server_logs_in_the_time_zone_of_its_gc_log(tmp_path: Path) -> None:
+    found = read(tmp_path, gc_log=GC_8, zookeeper_log=SERVER_34)
+    assert told(found, "election") == [(at("02:22:40.683"), "follower", pytest.approx(1.217))]
+    assert told(found, "slow-fsync") == [(at("02:22:59.266"), "", 1.234)]
+    assert told(found, "connection-closed") == [(at("02:23:05"), "1 connection", None)]
+    east = SERVER_34.replace("27 02:", "27 07:").replace("07:2", "07:5")  # by half past
+    (tmp_path / "gc.log").write_text(GC_17)
+    assert told(read(tmp_path, zookeeper_log=east), "election")[0][0] == at("02:22:40.683")
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        ({"zookeeper_log": SERVER_38}, "there is no gc.log"),
+        ({"gc_log": GC_17}, "there is no zookeeper.log"),
+        ({"gc_log": "", "zookeeper_log": SERVER_34}, "its lines do not say their time zone, and no gc.log says it"),
+        ({"gc_log": GC_17, "zookeeper_log": "27/11/26 02:22:40 LOOKING\n"}, "do not begin with a date as in ISO 8601"),
+    ],
+)
+def test_a_log_that_does_not_tell_is_a_problem(tmp_path: Path, files: dict[str, str], problem: str) -> None:
+    assert problem in "".join(read(tmp_path, **files).problems)
+
+
+def test_cut_lines_and_absurd_numbers_are_no_events(tmp_path: Path) -> None:
+    huge = "9" * 400
+    absurd = [
+        f"[2026-11-27T02:20:00.000+0000][1s][info][gc ] GC(1) Pause Full (x) 1M->1M(1M) {huge}.0ms",
+        f"2026-11-27T02:20:00.000+0000: 1.0: [GC (x) 1K->1K(1K), {huge}.0 secs]",
+        "[2026-11-27T02:20:00.000+9999][1s][info][gc ] GC(1) Pause Full (x) 1M->1M(1M) 1.0ms",
+        "[0001-01-01T00:00:00.000+1400][1s][info][gc ] GC(1) Pause Full (x) 1M->1M(1M) 1.0ms",
+        '[2026-11-27T02:20:00.000+0000][1s][info][safepoint ] Safepoint "X", Reaching safepoint: 1 ns, Total: ' + huge,
+        GC_17.splitlines()[2][:90],
+        "Pause " * 100_000,
+        "\0\x1b[2J",
+    ]
+    (tmp_path / "zookeeper.log").write_bytes(b"\xff\xfe\0" * 5000 + SERVER_38.encode()[:-40])
+    found = read(tmp_path, gc_log="\n".join([GC_17, *absurd]))
+    assert [event.name for event in found.events].count("gc-pause") == 1
+    assert all(event.duration_s is None or event.duration_s < 3600 for event in found.events)
+
+
+def test_of_too_many_events_the_longest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_folder, "MOST_EVENTS", 10)
+    line = "[2026-11-27T02:20:{:02}.000+0000][1s][info][gc ] GC(1) Pause Full (x) 1M->1M(1M) {}.5ms\n"
+    found = read(tmp_path, gc_log="".join(line.format(number, number) for number in range(40)))
+    assert (len(found.events), found.left_out) == (10, 30)
+    assert min(event.duration_s or 0.0 for event in found.events) == pytest.approx(0.0305)
+
+
+def manifest(**changes: Any) -> dict[str, Any]:
+    return {
+        "inventory": {"groups": {"zookeeper": ["zk1", "zk2"]}, "hosts": {"zk1": {}, "zk2": {}}},
+        "phases": [{"name": "run", "start": "2026-11-27T02:20:00+00:00", "end": "2026-11-27T02:23:00+00:00"}],
+        "hosts": {},
+    } | changes
+
+
+def recorded(folder: Path) -> list[dict[str, str]]:
+    with (folder / "events.csv").open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row["event"] in MEMBER_EVENTS]
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    logs = tmp_path / "logs" / "zk1"
+    logs.mkdir(parents=True)
+    (logs / "gc.log").write_text(GC_8)
+    (logs / "zookeeper.log").write_text(ELECTION_38)
+    return tmp_path
+
+
+def test_the_events_of_a_run_stand_in_its_record_once(record: Path) -> None:
+    (record / "events.csv").write_text(
+        "timestamp,source,event,subject,detail\n2026-11-27T02:21:00,master,run-start,,\n"
+    )
+    for _ in range(2):
+        assert record_events(record, manifest()) == []
+    found = recorded(record)
+    assert [row["event"] for row in found] == ["gc-pause", "gc-pause", "election"]
+    assert {(row["source"], row["subject"], row["clock"]) for row in found} == {("zk1",) * 3}
+    assert (found[2]["timestamp"], found[2]["duration_s"]) == ("2026-11-27T02:22:40.683000+00:00", "1.569000")
+    assert "run-start" in (record / "events.csv").read_text()
+
+
+def test_only_the_time_of_the_run_counts_by_each_members_clock(record: Path) -> None:
+    late = [{"name": "run", "start": "2026-11-27T02:30:00+00:00", "end": "2026-11-27T02:31:00+00:00"}]
+    record_events(record, manifest(phases=late))
+    assert recorded(record) == []
+    behind_ms = -timedelta(minutes=8) / timedelta(milliseconds=1)
+    record_events(record, manifest(phases=late, hosts={"zk1": {"clock_offset_ms": behind_ms}}))
+    assert [row["event"] for row in recorded(record)] == ["election"]
+
+
+def test_a_log_that_does_not_tell_is_a_line_of_the_record(record: Path) -> None:
+    (record / "logs" / "zk1" / "gc.log").unlink()
+    assert record_events(record, manifest()) == [
+        "zk1: there is no gc.log: pauses of the garbage collector are not known"
+    ]
+
+
+def test_an_external_ensemble_is_said_once(record: Path) -> None:
+    external = {
+        "groups": {"zookeeper": ["zk1", "zk2"]},
+        "hosts": {h: {"zookeeper_managed": "no"} for h in ("zk1", "zk2")},
+    }
+    assert record_events(record, manifest(inventory=external)) == [EXTERNAL]
+    assert record_events(record, manifest(phases=[])) == []
+
+
+def test_what_is_left_out_is_counted_in_the_record(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_folder, "MOST_EVENTS", 1)
+    record_events(record, manifest())
+    assert [row["event"] for row in recorded(record)] == ["election", EVENTS_LEFT_OUT]
+    assert json.dumps(recorded(record)).count("2 shorter events") == 1
