@@ -13,6 +13,7 @@ from fleet.host_files import take_in
 from fleet.host_result import MASTER, MEMBER, HostResult, machine, master_ended_well, member_told, run_status
 from fleet.merging import merge_samples
 from fleet.pack import MIB, Limits, PackError
+from fleet.unreported import complete_events, sent_by_workers
 from zk_locust.contract import run_plan
 from zk_locust.contract.plain_text import plain_values
 from zk_locust.contract.run_files import FIGURES, MANIFEST, UNFINISHED
@@ -172,6 +173,7 @@ def note_results(
     for member in members:
         machines[member] |= member_told(master.members.get(member))
     run_record.update(record, {"missing": missing, "hosts": machines})
+    complete_events(record, sent_by_workers(loads))
     lines = missing + [line for result in loads for line in result.unknown_lines()]
     if master_ended_well(master.status) and not given_up:
         return {"state": "complete", "reason": "", "lines": lines}

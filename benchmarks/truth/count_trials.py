@@ -16,8 +16,7 @@ from benchmarks.truth.table import Row, at_least, at_most, exact, measured, not_
 from zk_locust.contract.clock_names import SLIP
 from zk_locust.contract.histogram import LatencyHistogram
 
-_LATE_WORKERS: Final = 8
-_LATE_RATE: Final = 800
+_RATE_OF_WORKER: Final = 100
 _LATE_S: Final = 5.0
 _RATE_SHARE: Final = 0.001
 
@@ -51,19 +50,17 @@ def counted(setting: Setting, *, kills: bool) -> Iterator[Row]:
         yield exact(trial, "runs that account for each request", len(found), equal)
 
 
-def late(setting: Setting) -> Iterator[Row]:
-    """Eight workers in an open loop, one of which starts 5 s after the load: its operations are missed."""
-    seconds = max(10.0, setting.seconds)
-    with setting.server("late-worker", delay_us=DELAY_US) as server:
-        load = Load(_LATE_WORKERS * 4, seconds, arrival_rate=_LATE_RATE)
-        said = run_with_late_worker(
-            server.hosts, setting.folder / "late-worker", load, workers=_LATE_WORKERS, late_s=_LATE_S
-        )
+def late(setting: Setting, *, workers: int) -> Iterator[Row]:
+    """Workers in an open loop, one of which starts 5 s after the load: its operations are missed."""
+    seconds, rate, name = max(10.0, setting.seconds), workers * _RATE_OF_WORKER, f"late-worker-of-{workers}"
+    with setting.server(name, delay_us=DELAY_US) as server:
+        load = Load(workers * 4, seconds, arrival_rate=rate)
+        said = run_with_late_worker(server.hosts, setting.folder / name, load, workers=workers, late_s=_LATE_S)
     received = server.counts["received"].get(str(GET), 0)
-    trial = f"{_LATE_WORKERS} workers, one {_LATE_S:g} s late, {_LATE_RATE:,}/s"
-    share = seconds * _LATE_RATE / _LATE_WORKERS
+    trial = f"{workers} workers, one {_LATE_S:g} s late, {rate:,}/s"
+    share = seconds * _RATE_OF_WORKER
     sent = None if said.offered is None else said.offered - (said.missed or 0) - (said.dropped or 0)
-    yield exact(trial, "offered", seconds * _LATE_RATE, said.offered, said.verdict_on("rate"))
+    yield exact(trial, "offered", seconds * rate, said.offered, said.verdict_on("rate"))
     yield at_least(trial, "missed", min(_LATE_S, seconds) / seconds * share, said.missed, "", said.verdict_on("rate"))
     yield exact(trial, "offered - missed - dropped: requests that the server counted", received, sent)
     verdict = said.verdict_on("rate")
@@ -112,7 +109,8 @@ COUNT_TRIALS: Final[dict[str, Trial]] = {
     "rank": ranked,
     "count-alive": partial(counted, kills=False),
     "count-killed": partial(counted, kills=True),
-    "late-worker": late,
+    "late-worker-of-2": partial(late, workers=2),
+    "late-worker-of-8": partial(late, workers=8),
     "two-tests": twice,
     "hidden-connection": partial(hidden, option="ignore-connection-down"),
     "hidden-failures": partial(hidden, option="exception-behavior=try-suppress"),

@@ -12,6 +12,7 @@ from zk_locust.contract.clock_names import CLIENT_DELAY, RESPONSE, SERVICE, SLIP
 from zk_locust.contract.events import OPERATIONS_UNREPORTED
 from zk_locust.contract.run_files import EVENTS, STATS
 from zk_locust.contract.stage_names import MEASURED
+from zk_locust.contract.unreported import number_in
 
 PERCENTILES: Final = (50.0, 99.0, 99.9)
 # The scripted server has no AdminServer, and only one member can be asked.
@@ -105,8 +106,8 @@ def _read_events(said: Said, path: Path) -> None:
     with path.open(newline="") as file:
         events = list(csv.DictReader(file))
     said.lost_workers = sum(event["event"] == "worker-lost" for event in events)
-    numbers = [event["detail"].split()[0] for event in events if event["event"] == OPERATIONS_UNREPORTED]
-    unreported = [int(number) for number in numbers if number.isdigit()]
+    numbers = [number_in(event["detail"]) for event in events if event["event"] == OPERATIONS_UNREPORTED]
+    unreported = [number for number in numbers if number is not None]
     said.unreported = sum(unreported) if unreported else None
 
 

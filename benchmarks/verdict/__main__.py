@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
@@ -104,7 +105,7 @@ def main() -> None:
         program = compile_server(folder)
         if program is None:
             sys.exit("the scripted server needs a C compiler: apt install gcc libc6-dev")
-        with ZooKeeperServers(3, folder / "ensemble") as ensemble:
+        with closing(ZooKeeperServers(3, folder / "ensemble")) as ensemble:  # started when it is needed
             setting = Setting(folder, program, ensemble)
             if options.clean:
                 sys.exit(0 if alarmed(setting, options.clean) <= _MOST_ALARMS else 1)

@@ -32,27 +32,21 @@ def _stopped(locust: LocustMasterAndWorkers) -> None:
 
 
 @contextmanager
-def _neighbours(locust: LocustMasterAndWorkers, count: int) -> Iterator[None]:
-    """Have processes that want the first worker's core all the time."""
+def _busy_neighbour(locust: LocustMasterAndWorkers) -> Iterator[None]:
+    """Have a process that wants the first worker's core all the time."""
     core = min(os.sched_getaffinity(0))
     os.sched_setaffinity(locust.workers[0].pid, {core})
     busy = f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
-    processes = [subprocess.Popen([sys.executable, "-c", busy]) for _ in range(count)]
+    process = subprocess.Popen([sys.executable, "-c", busy])
     try:
         yield
     finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-def _crowded(locust: LocustMasterAndWorkers) -> None:
-    with _neighbours(locust, 3):
-        time.sleep(SECONDS - 0.3)
+        process.kill()
+        process.wait()
 
 
 def _shared(locust: LocustMasterAndWorkers) -> None:
-    with _neighbours(locust, 1):
+    with _busy_neighbour(locust):
         time.sleep(SECONDS - 0.3)
 
 
@@ -108,8 +102,8 @@ LOAD_PROVOCATIONS: Final[dict[str, Provocation]] = {
         _scripted(Course(Load(64, SECONDS), workers=1), delay_us=0),
     ),
     "crowded": Provocation(
-        "three busy processes on a worker's core", ("cpu-short",),
-        _scripted(Course(Load(32, SECONDS, wait_ms=2), meanwhile=_crowded)),
+        "a busy process on the core of a worker with 64 users without a wait", ("cpu-short",),
+        _scripted(Course(Load(64, SECONDS), workers=1, meanwhile=_shared), delay_us=0),
     ),
     "shared": Provocation(
         "a busy process on a worker's core", ("cpu-wait",),

@@ -17,7 +17,7 @@ SECONDS: Final = 4.0
 
 @dataclass
 class Setting:
-    """Where runs go, the scripted server's program, and an ensemble of three that lives as long as the benchmark."""
+    """Where runs go, the scripted server's program, and an ensemble of three that starts when a run needs it."""
 
     folder: Path
     program: Path

@@ -30,6 +30,7 @@ from locust_extra.recorder import Recorder
 from locust_extra.series import Interval, Series
 from locust_extra.slow_file import SlowOperationsFile
 from locust_extra.slow_reports import SlowReports, message_of
+from zk_locust.contract import unreported
 from zk_locust.contract.events import OPERATIONS_UNREPORTED, WORKER_LATE
 from zk_locust.contract.stage_names import COOL_DOWN
 from zk_locust.load.locust_internals import add_once, report_every, worker_name
@@ -303,12 +304,11 @@ class LoadStats:
         for client_id in self._lost & self._settled.keys():
             sent = take_sent(client_id)
             if sent is None:
-                detail = "an unknown number: the worker ran on another machine than the master"
+                detail = unreported.unknown(self._settled[client_id])
             elif sent == self._settled[client_id]:
                 continue
             else:
-                number = sent - self._settled[client_id]
-                detail = f"{number} were sent since its last report; the last one may not have reached the server"
+                detail = unreported.known(sent - self._settled[client_id])
             self._note(OPERATIONS_UNREPORTED, self._worker_names[client_id], detail)
 
     def _give_out(self, final: bool) -> None:

@@ -133,11 +133,11 @@ class Member:
         self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
 
     def _why(self, places: Sequence[int]) -> str:
-        """Say why these sources gave no metrics: each reason once, with its source where there are several."""
-        by_reason: dict[str, list[str]] = {}
+        """Say why these sources gave no metrics: each reason once, after its source's name if it does not say where."""
+        said = []
         for place in places:
-            if place in self._reasons:
-                by_reason.setdefault(self._reasons[place], []).append(self._sources[place].name)
-        if len(self._sources) == 1 or not by_reason:
-            return next(iter(by_reason), "")
-        return plain_text("; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()))
+            if reason := self._reasons.get(place, ""):
+                source = self._sources[place]
+                is_clear = len(self._sources) == 1 or source.place in reason
+                said.append(reason if is_clear else f"{source.name}: {reason}")
+        return plain_text("; ".join(dict.fromkeys(said)))

@@ -1,5 +1,6 @@
 """Which members are asked for metrics, and how often."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,7 +50,7 @@ def members_of(options: Any) -> list[MemberAddresses]:
     """Return every member that the parameters name, and where it is asked.
 
     A member's client port is that of `--zk-client-addresses` with its name, else that of `--hosts` with the host of its
-    AdminServer, if there is one only. Raises ValueError as `admin_servers` does.
+    AdminServer, if only one of each is there. Raises ValueError as `admin_servers` does.
     """
     clients = _by_name(options, "zk_client_addresses")
     by_host: dict[str, list[Address]] = {}
@@ -58,11 +59,13 @@ def members_of(options: Any) -> list[MemberAddresses]:
             by_host.setdefault(address.host, []).append(address)
     endpoints = {name: str(address) for name, address in _by_name(options, "zk_prometheus_addresses").items()}
     tls = any(getattr(options, name, None) for name in ("kazoo_tls", "kazoo_tls_ca", "kazoo_tls_cert"))
+    servers = [(name, url, urlsplit(url).hostname or "") for name, url in admin_servers(options)]
+    of_each_host = Counter(host for _, _, host in servers)
     found = []
-    for name, url in admin_servers(options):
-        host = urlsplit(url).hostname or ""
+    for name, url, host in servers:
         of_host = by_host.get(host, [])
-        client = clients.get(name) or clients.get(host) or (of_host[0] if len(of_host) == 1 else None)
+        is_clear = len(of_host) == of_each_host[host] == 1
+        client = clients.get(name) or clients.get(host) or (of_host[0] if is_clear else None)
         found.append(MemberAddresses(name, url, client, tls, endpoints.get(name) or endpoints.get(host, "")))
     return found
 

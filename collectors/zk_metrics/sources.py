@@ -22,9 +22,10 @@ _NOT_ALLOWED: Final = "is not executed because it is not in the whitelist"
 
 
 class Source(Protocol):
-    """One way to ask a member. `name` is what an event calls it."""
+    """One way to ask a member. `name` is what an event calls it, `place` where it is."""
 
     name: str
+    place: str
 
     def answer(self, time_limit_s: float) -> bytes:
         """Return the complete answer. Raises an Exception whose text is for people."""
@@ -39,7 +40,7 @@ class Source(Protocol):
 class AdminServer:
     """The member's AdminServer."""
 
-    name = "AdminServer"
+    name = place = "AdminServer"
 
     def __init__(self, url: str) -> None:
         self._http = HttpAnswers(url, "the AdminServer")
@@ -60,8 +61,10 @@ class AdminServer:
 class FourLetterWord:
     """`mntr` or `srvr` on the member's client port. `tls` says that clients speak TLS there."""
 
+    place = "client port"
+
     def __init__(self, word: str, address: Address, tls: bool = False) -> None:
-        self.name = f"{word} on the client port"
+        self.name = f"{word} on the {self.place}"
         self._word = word
         self._address = address
         self._tls = tls
@@ -100,7 +103,7 @@ class FourLetterWord:
 class Prometheus:
     """The endpoint of ZooKeeper's Prometheus provider. State and version come from `srvr`, if there is one."""
 
-    name = "Prometheus endpoint"
+    name = place = "Prometheus endpoint"
 
     def __init__(self, address: str, srvr: FourLetterWord | None = None) -> None:
         self._http = HttpAnswers(f"http://{address}/metrics", "the Prometheus endpoint")

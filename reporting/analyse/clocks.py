@@ -15,6 +15,7 @@ import pandas as pd
 from locust_extra.columns import AGGREGATED, ALL_WORKERS, CLOCK_PERCENTILES
 from reporting.analyse.load_side import lateness_rows
 from reporting.analyse.series import Bin, LoadSeries, bins, percentile_points, place_of
+from reporting.analyse.spread import GREATEST, LEAST
 from reporting.analyse.timeline import Timeline
 from reporting.read.distributions import Distribution, Histogram
 from reporting.read.run_folder import RunFolder
@@ -124,7 +125,8 @@ def _round_step(least: float) -> float:
 def offered(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     """Return `time_s`, `series`, `per_s`: operations a second that were offered, achieved, missed and dropped.
 
-    Achieved are successful operations. Empty in closed loop, where nothing is due.
+    Where a bin is several intervals, the least and the greatest of them are beside it (`spread`). Achieved are
+    successful operations. Empty in closed loop, where nothing is due.
     """
     columns = ["time_s", "series", "per_s"]
     found = bins(timeline)
@@ -137,11 +139,27 @@ def offered(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     grown = last.groupby(level="stage", sort=False).diff().fillna(last).clip(lower=0)
     lengths = np.array([found[at].length_s for at in grown.index.get_level_values("bin")])
     times = [found[at].middle_s for at in grown.index.get_level_values("bin")]
-    frames = [
-        pd.DataFrame({"time_s": times, "series": OFFERED_COLUMNS[name], "per_s": (grown[name] / lengths).to_numpy()})
-        for name in counts
-    ]
+    single = _of_single_intervals(rows, counts) if len(found) < len(timeline.intervals) else None
+    frames = []
+    for name in counts:
+        per_s = (grown[name] / lengths).to_numpy()
+        frame = pd.DataFrame({"time_s": times, "series": OFFERED_COLUMNS[name], "per_s": per_s})
+        if single is not None:
+            by_bin = single.groupby("bin")[name]
+            at = grown.index.get_level_values("bin")
+            frame["per_s" + LEAST] = by_bin.min().reindex(at).to_numpy()
+            frame["per_s" + GREATEST] = by_bin.max().reindex(at).to_numpy()
+        frames.append(frame)
     return pd.concat(frames, ignore_index=True)
+
+
+def _of_single_intervals(rows: pd.DataFrame, counts: Sequence[str]) -> pd.DataFrame:
+    """The counts a second of single intervals, with their `bin`; only those of about the usual length."""
+    rows = rows.sort_values(["elapsed_s", *counts], kind="stable").drop_duplicates(["stage", "interval"], keep="last")
+    by_stage = rows.groupby("stage", sort=False, observed=True)
+    seconds = by_stage["elapsed_s"].diff()
+    grown = by_stage[list(counts)].diff().clip(lower=0).div(seconds, axis=0)
+    return grown[seconds > seconds.median() / 2].assign(bin=rows["bin"])
 
 
 def queued(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
@@ -163,7 +181,7 @@ def lateness(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     columns = ["time_s", "worker", "p99_ms"]
     found = bins(timeline)
     place = place_of(found)
-    stats = run.stats
+    stats = run.stats[["stage", "worker", "interval", "lateness_p99_us"]]
     rows = stats[stats["worker"] != ALL_WORKERS].dropna(subset=["lateness_p99_us", "interval"])
     numbers = [place.get((stage, int(n)), -1) for stage, n in zip(rows["stage"], rows["interval"], strict=True)]
     frame = pd.DataFrame(

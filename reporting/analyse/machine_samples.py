@@ -7,10 +7,12 @@ import pandas as pd
 
 from host_metrics.columns import WHOLE_MACHINE
 from reporting.analyse.series import MAX_BINS
+from reporting.analyse.spread import LEAST
 from reporting.analyse.timeline import Timeline
 from reporting.read.run_folder import RunFolder
 from zk_locust.contract.stage_names import MEASURED
 
+_FEW_TOGETHER: Final = 1.1  # samples in a point: single ones may come a little early
 _MOST_MISSING: Final = 1  # samples in a row that may be late or missing before a line has a gap
 
 
@@ -70,12 +72,17 @@ def over_time(time_s: pd.Series, series: pd.Series, values: pd.Series, step_s: f
     """`time_s`, `series`, `value`: points `step_s` apart, at the same times for all series.
 
     For each sample, `time_s` is its time, `series` names its line, `values` has its value. Samples in one point give
-    their largest value; NaN stands where samples are missing, so that a line has a gap there.
+    their largest value, and beside it the least if most points have several (`spread`). NaN stands where samples are
+    missing, so that a line has a gap there.
     """
     point = np.ceil(time_s / step_s) - 1
     frame = pd.DataFrame({"series": series, "point": point, "value": values}).dropna()
-    frame = frame.groupby(["series", "point"], as_index=False).max()
+    by_point = frame.groupby(["series", "point"], observed=True)["value"]
+    how = {"value": "max", f"value{LEAST}": "min"}
+    together = len(frame) > by_point.ngroups * _FEW_TOGETHER
+    frame = by_point.agg(**(how if together else {"value": "max"})).reset_index()
     after_gap = frame.groupby("series")["point"].diff() > _MOST_MISSING + 1
-    gaps = frame[after_gap].assign(point=frame.loc[after_gap, "point"] - 1, value=float("nan"))
+    nothing = dict.fromkeys(frame.columns[2:], float("nan"))
+    gaps = frame[after_gap].assign(point=frame.loc[after_gap, "point"] - 1, **nothing)
     frame = pd.concat([frame, gaps]).sort_values(["series", "point"], ignore_index=True)
-    return frame.assign(time_s=(frame["point"] + 0.5) * step_s)[["time_s", "series", "value"]]
+    return frame.assign(time_s=(frame["point"] + 0.5) * step_s).drop(columns="point")

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from locust_extra.columns import ALL_WORKERS
+from locust_extra.columns import AGGREGATED, ALL_WORKERS
+from reporting.analyse.spread import GREATEST, LEAST, Intervals
 from reporting.analyse.timeline import Interval, Span, Timeline
 from reporting.read.distributions import Distribution, DistributionLine
 from reporting.read.run_folder import RunFolder
@@ -85,10 +86,15 @@ def _merge_by_bin(lines: Iterable[DistributionLine], found: Sequence[Bin]) -> di
 
 @dataclass(frozen=True, slots=True)
 class LoadSeries:
-    """The load over time: bins, and the distribution of each operation in each bin that has one."""
+    """The load over time: bins, and the distribution of each operation in each bin that has one.
+
+    Where a bin is several intervals, the frames below have the least and the greatest of its intervals beside a value
+    (`spread`).
+    """
 
     bins: list[Bin]
     by_operation: dict[str, dict[int, Distribution]]
+    intervals: Intervals
 
     @property
     def operations(self) -> list[str]:
@@ -97,23 +103,27 @@ class LoadSeries:
 
     def rates(self) -> pd.DataFrame:
         """`time_s`, `operation`, `rate_per_s`, `failures_per_s`: a bin without any line of an operation is a zero."""
-        rows = [
-            (
-                b.middle_s,
-                operation,
-                (by_bin[i].requests if i in by_bin else 0) / b.length_s,
-                (by_bin[i].failures if i in by_bin else 0) / b.length_s,
-            )
-            for operation, by_bin in self.by_operation.items()
-            for i, b in enumerate(self.bins)
-            if b.length_s > 0
-        ]
-        return pd.DataFrame(rows, columns=["time_s", "operation", "rate_per_s", "failures_per_s"])
+        if not self.by_operation:
+            return pd.DataFrame(columns=["time_s", "operation", "rate_per_s", "failures_per_s"])
+        columns = {"rate_per_s": "requests", "failures_per_s": "failures"}
+        places = [i for i, b in enumerate(self.bins) if b.length_s > 0]
+        frames = []
+        for operation, by_bin in self.by_operation.items():
+            frame = pd.DataFrame({"time_s": [self.bins[i].middle_s for i in places], "operation": operation})
+            for name, count in columns.items():
+                frame[name] = [
+                    (getattr(by_bin[i], count) if i in by_bin else 0) / self.bins[i].length_s for i in places
+                ]
+                if self.intervals.are_combined:
+                    found = self.intervals.rates(operation, count).reindex(places)
+                    frame[name + LEAST], frame[name + GREATEST] = found[LEAST].to_numpy(), found[GREATEST].to_numpy()
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
 
     def latencies(self, operation: str | None = None, clock: str = SERVICE) -> pd.DataFrame:
         """`time_s`, `percentile` (p50, p95, p99), `latency_ms` of one operation, or of all together, by one clock.
 
-        NaN where no operation succeeded, so that a line has a gap there.
+        NaN where no operation succeeded, so that a line has a gap there. Only p99 has the least and the greatest.
         """
         if operation is not None:
             by_bin = self.by_operation[operation]
@@ -130,13 +140,20 @@ class LoadSeries:
             for percentile, value in zip(TIME_PERCENTILES, values, strict=True):
                 ms = math.nan if value is None else max(value, 1) / 1000  # 0 µs has no place on a log scale
                 rows.append((b.middle_s, f"p{percentile:g}", ms))
-        return pd.DataFrame(rows, columns=["time_s", "percentile", "latency_ms"])
+        frame = pd.DataFrame(rows, columns=["time_s", "percentile", "latency_ms"])
+        if self.intervals.are_combined:
+            found = self.intervals.values(operation or AGGREGATED, f"{clock}_p99_us").reindex(range(len(self.bins)))
+            is_p99 = frame["percentile"] == "p99"
+            for end in (LEAST, GREATEST):
+                frame.loc[is_p99, "latency_ms" + end] = found[end].clip(lower=1).to_numpy() / 1000
+        return frame
 
 
 def load_series(run: RunFolder, timeline: Timeline) -> LoadSeries:
     """The load of a run over time, in bins."""
     found = bins(timeline)
-    return LoadSeries(found, _merge_by_bin(run.distributions, found))
+    intervals = Intervals(timeline, place_of(found), run.intervals)
+    return LoadSeries(found, _merge_by_bin(run.distributions, found), intervals)
 
 
 def percentile_curves(run: RunFolder, clock: str = SERVICE) -> pd.DataFrame:
@@ -173,36 +190,51 @@ def percentile_points(distribution: Distribution) -> Iterator[tuple[float, float
 
 
 def members(run: RunFolder, timeline: Timeline, metric: str) -> pd.DataFrame:
-    """`time_s`, `member`, `value` of one metric of every member, on the load's clock, within the load.
+    """`time_s`, `member`, `value` of one metric of every member, see `over_polls`."""
+    rows = run.metrics
+    if metric not in rows:
+        return over_polls(rows[:0].assign(time_s=[], value=[]), timeline)
+    time_s = rows["elapsed_s"] + timeline.metrics_offset_s
+    return over_polls(rows.assign(time_s=time_s, value=rows[metric]), timeline)
 
-    Polls in one bin give their largest value. A poll that the member did not answer is NaN.
+
+def over_polls(polls: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
+    """`time_s`, `member`, `value` of polls with these columns and `reachable`, within the load; none without any value.
+
+    A poll that the member did not answer is NaN. Polls in one bin give their largest value, and beside it the least
+    (`spread`). If the member did not answer one of them, a NaN follows, so that a line has a gap there however short
+    the time was.
     """
     columns = ["time_s", "member", "value"]
-    rows = run.metrics
-    if metric not in rows or timeline.end_s <= 0 or timeline.metrics_offset_s != timeline.metrics_offset_s:
-        return pd.DataFrame(columns=columns)
-    down = rows["reachable"] == 0
-    time_s = rows["elapsed_s"] + timeline.metrics_offset_s
-    frame = pd.DataFrame({"time_s": time_s, "member": rows["member"], "value": rows[metric].mask(down)})
-    keep = rows[metric].notna() | down
-    frame = frame[keep & (time_s >= 0) & (time_s <= timeline.end_s)].sort_values(["member", "time_s"])
+    down = polls["reachable"] == 0
+    frame = polls[columns].assign(value=polls["value"].mask(down), down=down)
+    within = (frame["time_s"] >= 0) & (frame["time_s"] <= timeline.end_s)  # neither holds for NaN
+    frame = frame[(frame["value"].notna() | down) & within].sort_values(["member", "time_s"])
     if not frame["value"].notna().any():
         return pd.DataFrame(columns=columns)
-    polls = frame.groupby("member").size().max()
-    if polls > MAX_BINS:
+    if frame.groupby("member").size().max() > MAX_BINS:
         step_s = timeline.end_s / MAX_BINS
         frame["time_s"] = (np.floor(frame["time_s"] / step_s) + 0.5) * step_s
-        frame = frame.groupby(["member", "time_s"])["value"].max().reset_index()
+        by_point = frame.groupby(["member", "time_s"])
+        frame = by_point.agg(
+            **{"value": ("value", "max"), "value" + LEAST: ("value", "min"), "down": ("down", "max")}
+        ).reset_index()
+        columns.append("value" + LEAST)
+        gaps = frame[frame["down"] & frame["value"].notna()].assign(**{"value": math.nan, "value" + LEAST: math.nan})
+        gaps["time_s"] = (gaps["time_s"] + step_s / 2).clip(upper=timeline.end_s)
+        frame = pd.concat([frame, gaps]).sort_values(["member", "time_s"], kind="stable")
     return frame[columns].reset_index(drop=True)
 
 
 def worker_cpu(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     """`time_s`, `worker`, `runnable_percent`, `waiting_percent` of one core, mean of each bin.
 
+    Where a bin is several intervals, the least and the greatest of them are beside each mean (`spread`).
     `runnable_percent` is CPU used plus CPU waited for.
     """
     columns = ["time_s", "worker", "runnable_percent", "waiting_percent"]
-    rows = run.stats[run.stats["worker"] != ALL_WORKERS].dropna(subset=["cpu_percent", "interval"])
+    stats = run.stats[["stage", "worker", "interval", "cpu_percent", "cpu_wait_percent"]]
+    rows = stats[stats["worker"] != ALL_WORKERS].dropna(subset=["cpu_percent", "interval"])
     found = bins(timeline)
     place = place_of(found)
     numbers = [place.get((stage, int(n)), -1) for stage, n in zip(rows["stage"], rows["interval"], strict=True)]
@@ -218,6 +250,10 @@ def worker_cpu(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     frame = frame[frame["bin"] >= 0]
     if not len(frame):
         return pd.DataFrame(columns=columns)
-    frame = frame.groupby(["worker", "bin"], as_index=False).mean(numeric_only=True)
+    by_bin = frame.groupby(["worker", "bin"])
+    frame = by_bin.mean().reset_index()
     frame["time_s"] = [found[i].middle_s for i in frame["bin"]]
-    return frame[columns]
+    if len(found) < len(place):
+        for name in columns[2:]:
+            frame[name + LEAST], frame[name + GREATEST] = by_bin[name].min().to_numpy(), by_bin[name].max().to_numpy()
+    return frame.drop(columns="bin")

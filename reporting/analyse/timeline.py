@@ -105,7 +105,7 @@ def build(run: RunFolder) -> Timeline:
     """The timeline of a run, from either of its two files of figures."""
     ends: dict[tuple[str, int], float] = {}
     lengths: dict[tuple[str, int], float] = {}
-    rows = run.stats.drop_duplicates(["stage", "interval"])
+    rows = run.stats[["stage", "interval", "elapsed_s"]].drop_duplicates(["stage", "interval"])
     for stage, number, end_s in zip(rows["stage"], rows["interval"], rows["elapsed_s"], strict=True):
         ends[stage, int(number)] = end_s
     figures = run.intervals[run.intervals["operation"] == AGGREGATED]

@@ -15,6 +15,8 @@ LOST_EVENT: Final = "worker-lost"
 # A worker whose rows stop this many intervals before the end of the measured stage is lost, also without an event.
 # Fewer intervals may be a late report.
 SILENT_INTERVALS: Final = 3
+# Rows of a long run are many: only these columns of them are copied.
+_COLUMNS: Final = ["stage", "worker", "interval", "elapsed_s", "users", "cpu_percent", "cpu_wait_percent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Workers:
 
 def build(run: RunFolder, timeline: Timeline, short_percent: float) -> Workers:
     """Return what the run folder says about its workers; `short_percent` is the threshold of `short_intervals`."""
-    stats = run.stats
+    stats = run.stats[_COLUMNS]
     rows = stats[stats["worker"] != ALL_WORKERS]
     seen = tuple(sorted(rows["worker"].unique()))
     measured = rows[rows["stage"] == MEASURED]
@@ -78,7 +80,7 @@ def build(run: RunFolder, timeline: Timeline, short_percent: float) -> Workers:
 
 
 def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...]) -> tuple[Loss, ...]:
-    stats = run.stats
+    stats = run.stats[_COLUMNS]
     measured = stats[stats["stage"] == MEASURED]
     last_interval = measured["interval"].max() if len(measured) else float("nan")
     last_of = measured[measured["worker"] != ALL_WORKERS].groupby("worker")["interval"].max()

@@ -4,22 +4,24 @@ Before intervals are combined, their own figures are taken (`interval_figures`).
 distribution is the sum of those of its intervals. Only runs with more intervals than a chart has points are combined.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from itertools import groupby
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
 from reporting.read import interval_figures
-from reporting.read.distributions import Distribution, DistributionLine, Histogram
+from reporting.read.distributions import Distribution, DistributionLine
 
 MOST_HELD: Final = 20_000_000  # buckets, of 6 to 8 bytes each
 _OF_AN_OBJECT: Final = 100  # a histogram takes as much memory as this many buckets more
 # How many intervals are combined, and the number of intervals above which this is allowed. Each number divides the
 # next, and the number of intervals in a point of a chart of so many (`series.bins`).
 WIDTHS: Final = ((5, 600), (30, 6_000), (60, 9_000), (300, 36_000), (1800, 270_000), (3600, 540_000))
+
+_LATE: Final = 2  # groups of intervals that may still get figures of workers that report late
 
 _Place = tuple[str, int]  # a stage, and the number of a group of its intervals
 
@@ -37,33 +39,32 @@ class Distributions:
     together: int
 
 
-def combined(lines: Iterable[DistributionLine], most_held: int = MOST_HELD) -> Distributions:
-    """Return all that the lines hold, combined as far as is needed to hold at most about `most_held` buckets."""
-    combining = _Combining(most_held)
+def combined(lines: Iterable[DistributionLine]) -> Distributions:
+    """Return all that the lines hold, combined as far as is needed to hold at most about `MOST_HELD` buckets."""
+    combining = _Combining()
     for line in lines:
         combining.add(line)
     return combining.done()
 
 
 class _Combining:
-    def __init__(self, most_held: int) -> None:
-        self._most_held = most_held
+    def __init__(self) -> None:
         self._together = 1
+        self._most_single: float = math.inf  # groups: the figures of many intervals are computed at once
         self._held = 0
         self._intervals: set[_Place] = set()
         self._single: dict[_Place, list[DistributionLine]] = defaultdict(list)  # by group, not combined yet
         self._combined: dict[_Place, list[DistributionLine]] = defaultdict(list)
-        self._figures: list[pd.DataFrame] = []
+        self._figures: list[interval_figures.Part] = []
 
     def add(self, line: DistributionLine) -> None:
         self._intervals.add((line.stage, line.interval))
         place = line.stage, line.interval // self._together
-        if self._together > 1 and place not in self._single and len(self._single) >= 3:
-            # The last groups may still get figures of workers that report late.
-            self._combine(list(self._single)[:-2])
+        if place not in self._single and len(self._single) >= self._most_single:
+            self._combine(list(self._single)[:-_LATE])
         self._single[place].append(line)
         self._held += _size(line.distribution)
-        while self._held > self._most_held and self._widen():
+        while self._held > MOST_HELD and self._widen():
             pass
 
     def _widen(self) -> bool:
@@ -73,6 +74,7 @@ class _Combining:
         if wider is None:
             return False
         self._together = wider
+        self._most_single = _LATE + math.ceil(interval_figures.CHUNK / wider)
         for groups in (self._single, self._combined):
             lines = [line for found in groups.values() for line in found]
             groups.clear()
@@ -80,19 +82,18 @@ class _Combining:
                 groups[line.stage, line.interval // wider].append(line)
         for place, found in self._combined.items():
             self._combined[place] = _sums(found)
-        self._combine(list(self._single)[:-2])
+        self._combine(list(self._single)[:-_LATE])
         groups = (*self._single.values(), *self._combined.values())
         self._held = sum(_size(line.distribution) for found in groups for line in found)
         return True
 
-    def _combine(self, places: Iterable[_Place]) -> None:
+    def _combine(self, places: Sequence[_Place]) -> None:
+        self._figures += interval_figures.of([line for place in places for line in self._single[place]])
         for place in places:
-            found = self._single.pop(place)
-            self._figures.append(interval_figures.of(found))
-            sums = _sums([*self._combined[place], *found])
+            found = [*self._combined[place], *self._single.pop(place)]
+            self._combined[place] = sums = _sums(found)
             self._held += sum(_size(line.distribution) for line in sums)
-            self._held -= sum(_size(line.distribution) for line in (*self._combined[place], *found))
-            self._combined[place] = sums
+            self._held -= sum(_size(line.distribution) for line in found)
 
     def done(self) -> Distributions:
         if self._together > 1:
@@ -100,8 +101,7 @@ class _Combining:
             lines = [line for found in self._combined.values() for line in found]
         else:
             lines = [line for found in self._single.values() for line in found]
-            by_stage = groupby(sorted(lines, key=lambda line: line.stage), lambda line: line.stage)
-            self._figures = [interval_figures.of(list(of_stage)) for _, of_stage in by_stage]
+            self._figures = interval_figures.of(lines)
         return Distributions(tuple(lines), interval_figures.joined(self._figures), self._together)
 
 
@@ -129,11 +129,8 @@ def _sum(lines: list[DistributionLine]) -> DistributionLine:
 
 def _size(distribution: Distribution) -> int:
     """Return how much memory a distribution takes, in buckets."""
-    size = 0
-    for field in fields(distribution):
-        value = getattr(distribution, field.name)
-        if isinstance(value, Histogram):
-            size += len(value.buckets) + _OF_AN_OBJECT
-        elif isinstance(value, Distribution):
-            size += _size(value)
+    size = len(distribution.histogram.buckets) + _OF_AN_OBJECT
+    for clock in (distribution.response, distribution.slip, distribution.client_delay, distribution.censored):
+        if clock is not None:
+            size += _size(clock)
     return size

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from reporting.read import memory
 from reporting.read.parsing import parse_time
 from reporting.read.table_format import Kind, TableFormat, words
 
@@ -45,7 +46,12 @@ def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
                 blocks.append(_columns(block + file.readline(), header, table, texts))
     except (OSError, ValueError, csv.Error):
         return None
-    return pd.DataFrame({name: _joined(name, kind, blocks, texts) for name, kind in table.columns.items()}, copy=False)
+    columns = {}
+    for name, kind in table.columns.items():
+        columns[name] = _joined(name, kind, blocks, texts)
+        if len(blocks) > 1:
+            memory.release()
+    return pd.DataFrame(columns, copy=False)
 
 
 def _joined(name: str, kind: Kind, blocks: list[dict[str, NDArray[Any]]], texts: "_Texts") -> "pd.Series[Any]":

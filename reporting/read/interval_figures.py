@@ -4,7 +4,8 @@ Distributions of adjacent intervals may be combined; what charts and rules need 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from locust_extra.columns import AGGREGATED
 from reporting.read.distributions import Distribution, DistributionLine, highest_us
+from reporting.read.table_format import words
 from zk_locust.contract.clock_names import CLOCKS, SERVICE
 
 PERCENTILES: Final = {"p50_us": 50, "p99_us": 99}
@@ -23,43 +25,60 @@ _CLOCK_COLUMNS: Final = tuple(f"{clock}_{which}" for clock in (SERVICE, *CLOCKS)
 COLUMNS: Final = (*_LABELS, "interval", *_FIRST, "interval_s", *_SUMS, *_CLOCK_COLUMNS)
 """`operation` is `AGGREGATED` for all together. Percentiles are microseconds, NaN without an operation."""
 
-_CHUNK: Final = 600  # intervals: the percentiles of so many are computed at once
+CHUNK: Final = 600  # intervals: the figures of so many are computed at once
 _BUCKET_BITS: Final = 16
 
 
-def of(lines: Sequence[DistributionLine]) -> pd.DataFrame:
-    """Return the figures of single lines of one stage, with `COLUMNS`, in the order of their intervals."""
-    by_chunk: dict[int, list[DistributionLine]] = defaultdict(list)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The figures of one operation in some intervals of a stage: an array for each column but the first two."""
+
+    stage: str
+    operation: str
+    columns: Mapping[str, NDArray[Any]]
+
+
+def of(lines: Iterable[DistributionLine]) -> list[Part]:
+    """Return the figures of single lines, those of each stage in the order of their intervals."""
+    by_chunk: dict[tuple[str, int], list[DistributionLine]] = defaultdict(list)
     for line in lines:
-        by_chunk[line.interval // _CHUNK].append(line)
-    return joined([_of_chunk(by_chunk[at]) for at in sorted(by_chunk)])
+        by_chunk[line.stage, line.interval // CHUNK].append(line)
+    return [part for place in sorted(by_chunk) for part in _of_chunk(by_chunk[place])]
 
 
-def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the figures together. Those of an interval that was read in parts are put together.
+def joined(parts: Sequence[Part]) -> pd.DataFrame:
+    """Return the figures together, with `COLUMNS`. Those of an interval that was read in parts are put together.
 
     Then its percentiles are the greatest of its parts'.
     """
-    if not frames:
-        return pd.DataFrame({name: pd.Series(dtype=object if name in _LABELS else float) for name in COLUMNS})
-    found = pd.concat(frames, ignore_index=True)
+    lengths = [len(part.columns["interval"]) for part in parts]
+    labels = {}
+    for name in _LABELS:
+        code_of: dict[str, int] = {}
+        codes = [code_of.setdefault(getattr(part, name), len(code_of)) for part in parts]
+        labels[name] = words(list(code_of), np.repeat(np.array(codes, np.int32), lengths))
+    numbers = {
+        name: np.concatenate([part.columns[name] for part in parts]) if parts else np.zeros(0)
+        for name in COLUMNS
+        if name not in _LABELS
+    }
+    found = pd.DataFrame(labels | numbers, copy=False)
     key = [*_LABELS, "interval"]
     if not found.duplicated(key).any():
         return found
     how = {name: "min" if name in _FIRST else "sum" if name in _SUMS else "max" for name in COLUMNS if name not in key}
-    return found.groupby(key, as_index=False, sort=False).agg(how)[list(COLUMNS)]
+    return found.groupby(key, as_index=False, sort=False, observed=True).agg(how)[list(COLUMNS)]
 
 
-def _of_chunk(lines: list[DistributionLine]) -> pd.DataFrame:
+def _of_chunk(lines: list[DistributionLine]) -> Iterator[Part]:
     by_operation: dict[str, list[DistributionLine]] = defaultdict(list)
     for line in lines:
         by_operation[line.operation].append(line)
-    return pd.concat(
-        [_of_operation(name, found) for name, found in {**by_operation, AGGREGATED: lines}.items()], ignore_index=True
-    )
+    for operation, found in {**by_operation, AGGREGATED: lines}.items():
+        yield Part(lines[0].stage, operation, _columns(found))
 
 
-def _of_operation(operation: str, lines: Sequence[DistributionLine]) -> pd.DataFrame:
+def _columns(lines: Sequence[DistributionLine]) -> dict[str, NDArray[Any]]:
     numbers, places = np.unique([line.interval for line in lines], return_inverse=True)
 
     def gathered(values: list[float], how: Any, start: float) -> NDArray[np.float64]:
@@ -68,23 +87,19 @@ def _of_operation(operation: str, lines: Sequence[DistributionLine]) -> pd.DataF
         return found
 
     distributions = [line.distribution for line in lines]
-    return pd.DataFrame(
-        {
-            "stage": lines[0].stage,
-            "operation": operation,
-            "interval": numbers,
-            "timestamp": gathered([line.timestamp for line in lines], np.minimum, np.inf),
-            "elapsed_s": gathered([line.elapsed_s for line in lines], np.minimum, np.inf),
-            "interval_s": gathered([line.interval_s for line in lines], np.maximum, 0.0),
-            "requests": gathered([float(each.requests) for each in distributions], np.add, 0.0),
-            "failures": gathered([float(each.failures) for each in distributions], np.add, 0.0),
-            **{
-                f"{clock}_{which}": values
-                for clock in (SERVICE, *CLOCKS)
-                for which, values in _percentiles(clock, places, distributions, len(numbers)).items()
-            },
-        }
-    )
+    return {
+        "interval": numbers,
+        "timestamp": gathered([line.timestamp for line in lines], np.minimum, np.inf),
+        "elapsed_s": gathered([line.elapsed_s for line in lines], np.minimum, np.inf),
+        "interval_s": gathered([line.interval_s for line in lines], np.maximum, 0.0),
+        "requests": gathered([float(each.requests) for each in distributions], np.add, 0.0),
+        "failures": gathered([float(each.failures) for each in distributions], np.add, 0.0),
+        **{
+            f"{clock}_{which}": values
+            for clock in (SERVICE, *CLOCKS)
+            for which, values in _percentiles(clock, places, distributions, len(numbers)).items()
+        },
+    }
 
 
 def _percentiles(

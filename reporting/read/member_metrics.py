@@ -19,14 +19,29 @@ from reporting.read.table_format import Kind, TableFormat, kinds
 from zk_metrics.columns import LONG_COLUMNS, REACHABLE
 
 # What the report shows and judges of a member. The file holds some hundred metrics more.
-NUMBERS_WANTED: Final = (
-    "outstanding_requests",
-    "num_alive_connections",
-    "znode_count",
-    "watch_count",
-    "avg_latency",
+GAUGES: Final = ("outstanding_requests", "num_alive_connections", "znode_count", "watch_count", "avg_latency", "uptime")
+COUNTERS: Final = (
+    "packets_received",
+    "packets_sent",
     "looking_count",
+    "throttled_ops",
+    "request_throttle_wait_count",
+    "stale_requests",
+    "connection_drop_count",
 )
+"""Since the member's start; `reporting.analyse.member_rates` takes differences."""
+SUMMARIES: Final = (
+    "readlatency",
+    "updatelatency",
+    "fsynctime",
+    "quorum_ack_latency",
+    "propagation_latency",
+    "commit_propagation_latency",
+    "election_time",
+    "jvm_pause_time_ms",
+)
+"""Each has a count `cnt_` and a sum `sum_` in milliseconds, both since the member's start; 3.6 and later."""
+NUMBERS_WANTED: Final = (*GAUGES, *COUNTERS, *(f"{which}_{name}" for name in SUMMARIES for which in ("cnt", "sum")))
 TEXTS_WANTED: Final = ("server_state", "version")
 
 MISSING: Final = "the members' metrics are not known"

@@ -13,7 +13,7 @@ import pandas as pd
 from host_metrics.columns import HOST_COLUMNS
 from locust_extra.columns import EVENT_COLUMNS
 from reporting.errors import InputError
-from reporting.read import combining, load_files, member_metrics, slow_operations
+from reporting.read import combining, load_files, member_metrics, memory, slow_operations
 from reporting.read import manifest as manifests
 from reporting.read.csv_tables import read_table
 from reporting.read.distributions import DistributionLine
@@ -80,6 +80,7 @@ def check_folder(path: Path) -> Path:
 def load(path: Path) -> RunFolder:
     """Read a run folder. Raises InputError when it is none; everything else that is wrong is in `problems`."""
     folder = check_folder(path)
+    memory.map_large_blocks()
     problems = ProblemLog()
     raw = read_json_object(
         folder / MANIFEST, problems, missing="what was run, on which hosts and with which versions is not known"
@@ -87,6 +88,9 @@ def load(path: Path) -> RunFolder:
     manifest = manifests.parse(raw, problems)
     stats = load_files.read_stats(folder / STATS, problems)
     distributions = combining.combined(load_files.read_distributions(folder / DISTRIBUTIONS, problems))
+    memory.release()
+    metrics = member_metrics.read(folder / METRICS, problems)
+    host_metrics = read_host_metrics(folder / HOST_METRICS, problems, may_be_missing=manifest.samples_no_machine)
     return RunFolder(
         path=folder,
         manifest=manifest,
@@ -94,8 +98,8 @@ def load(path: Path) -> RunFolder:
         distributions=distributions.lines,
         together=distributions.together,
         intervals=distributions.figures,
-        metrics=member_metrics.read(folder / METRICS, problems),
-        host_metrics=read_host_metrics(folder / HOST_METRICS, problems, may_be_missing=manifest.samples_no_machine),
+        metrics=metrics,
+        host_metrics=host_metrics,
         slow_operations=slow_operations.read(folder / SLOW_OPERATIONS, problems),
         events=read_table(
             folder / EVENTS, _EVENTS, problems, missing="what happened when, lost workers included, is not known"

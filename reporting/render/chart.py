@@ -11,6 +11,7 @@ import altair as alt
 import pandas as pd
 from altair.utils import schemapi
 
+from reporting.analyse.spread import GREATEST, LEAST
 from reporting.render import drawing, theme
 from reporting.render.drawing import Frame, Lines
 from reporting.text import natural
@@ -77,21 +78,27 @@ def _as_dict(chart: alt.LayerChart) -> dict[str, Any]:
 
 
 def lines_of(frame: pd.DataFrame, series_column: str, value_column: str) -> pd.DataFrame:
-    """The columns `time_s`, `series` and `value` of `Lines.data`, rounded because the page contains them as text."""
-    return frame.rename(columns={series_column: "series", value_column: "value"})[["time_s", "series", "value"]].round(
-        {"value": 4, "time_s": 4}
-    )
+    """The columns of `Lines.data`, rounded because the page contains them as text."""
+    names = {
+        series_column: "series",
+        value_column: "value",
+        value_column + LEAST: "least",
+        value_column + GREATEST: "greatest",
+    }
+    found = frame.rename(columns=names)
+    columns = [name for name in ("time_s", "series", "value", "least", "greatest") if name in found]
+    return found[columns].round({"value": 4, "time_s": 4, "least": 4, "greatest": 4})
 
 
 def few_lines(data: pd.DataFrame, most: int, busiest: str) -> tuple[pd.DataFrame, list[str]]:
-    """The lines of `data` (`time_s`, `series`, `value`) and their names, in order.
+    """The lines of `data` (`time_s`, `series`, `value`, perhaps more values) and their names, in order.
 
-    More than `most` lines become three: the largest, median and smallest value at each time.
+    More than `most` lines become three: the largest, median and smallest of each value at each time.
     """
     names = sorted(data["series"].unique(), key=natural)
     if len(names) <= most:
         return data, names
-    grouped = data.groupby("time_s")["value"]
+    grouped = data.groupby("time_s")[list(data.columns.difference(["time_s", "series"]))]
     frames = [
         getattr(grouped, how)().reset_index().assign(series=name)
         for how, name in (("max", busiest), ("median", "median"), ("min", "least busy"))
@@ -105,7 +112,8 @@ def ranges(frame: pd.DataFrame, series_column: str, value_column: str, unit: str
     for name, group in list(frame.groupby(series_column))[:6]:
         values = group[value_column].dropna()
         if len(values):
-            low, median, high = values.min(), values.median(), values.max()
+            ends = [group[value_column + end] for end in ("", LEAST, GREATEST) if value_column + end in group]
+            low, median, high = min(end.min() for end in ends), values.median(), max(end.max() for end in ends)
             said.append(f"{name}: {low:,.4g} to {high:,.4g} {unit}".rstrip() + f", median {median:,.4g}.")
     return " ".join(said)
 

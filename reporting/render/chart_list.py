@@ -4,7 +4,15 @@ from collections import Counter
 from dataclasses import replace
 
 from reporting.analyse import series
-from reporting.render import clock_charts, drawing, event_lanes, fleet_charts, load_charts, machine_charts
+from reporting.render import (
+    clock_charts,
+    drawing,
+    event_lanes,
+    fleet_charts,
+    load_charts,
+    machine_charts,
+    member_charts,
+)
 from reporting.render.chart import Figure
 from reporting.verdict.judged_run import JudgedRun
 
@@ -26,7 +34,7 @@ def build(judged: JudgedRun) -> list[Figure]:
         *clock_charts.censored(judged),
         *fleet_charts.of_workers(judged, frame),
         *clock_charts.lateness(judged, frame),
-        *fleet_charts.of_members(judged, frame),
+        *member_charts.of_members(judged, frame),
         *machine_charts.of_zookeeper(judged, frame),
         *machine_charts.of_machines(judged, frame),
     ]

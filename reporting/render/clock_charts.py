@@ -10,7 +10,7 @@ from reporting.read.distributions import Distribution
 from reporting.render import count_drawing, drawing
 from reporting.render.chart import Figure, few_lines, line_figure, lines_of, ranges
 from reporting.render.drawing import Frame, Lines
-from reporting.render.load_charts import each_point, latency_word, percentiles_figure
+from reporting.render.load_charts import each_point, latencies_drawn, latency_word, percentiles_figure
 from reporting.verdict.judged_run import JudgedRun
 from zk_locust.contract.clock_names import CLIENT_DELAY, SERVICE, SLIP
 
@@ -36,13 +36,12 @@ def offered(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]:
     caption += " Missed ones were due on a worker that was not there." if "missed" in names else ""
     caption += " Dropped ones waited too long for a free session." if "dropped" in names else ""
     caption += f" None was {' or '.join(without)}." if without else ""
+    caption += f" {each_point(load, 'rate')}"
     data = found[found["series"].isin(names)]
     lines = Lines(lines_of(data, "series", "per_s"), names, "operations a second", ",.1f")
     title = f"Offered and achieved load{''.join(f', {name}' for name in names[2:])}: operations a second"
     shows = f"operations a second. {ranges(data, 'series', 'per_s', 'a second')}"
-    figures = [
-        line_figure("offered", title, f"{caption} {each_point(load)}", shows, lines, frame, group="load", small=False)
-    ]
+    figures = [line_figure("offered", title, caption, shows, lines, frame, group="load", small=False)]
     waiting = clocks.queued(judged.run, judged.timeline)
     if waiting["value"].sum() > 0:
         lines = Lines(waiting.round({"time_s": 4}), ["queued"], "operations", ",.0f", height=drawing.SMALL_HEIGHT)
@@ -119,7 +118,7 @@ def of_clocks(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]
                     title=f"{name.capitalize()} over time: all operations",
                     caption=f"{meaning} {each_point(load)}",
                     y_title=f"{name} (ms), log scale",
-                    domain=drawing.round_log_domain(found["latency_ms"]),
+                    domain=drawing.round_log_domain(latencies_drawn(found)),
                 )
             )
     return figures

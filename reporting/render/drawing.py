@@ -93,6 +93,8 @@ def _apart(marks: Sequence[tuple[float, str]], end_s: float, unit_s: float) -> l
 class Lines:
     """What to draw as lines: `data` has the columns `time_s`, `series` and `value`.
 
+    A point that stands for several values may have the `least` and the `greatest` of them too: they make a band. The
+    value is the greatest where that is missing.
     `names` gives the order, colour and dash of the series. `limit` is a horizontal line.
     """
 
@@ -111,6 +113,10 @@ class Lines:
 def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChart:
     """Lines over time above the shaded stages, a rule for each event; a rule with all values when `interactive`."""
     data = frame.in_unit(lines.data)
+    if lines.log:  # 0 has no place there
+        low, _ = lines.y_domain or log_domain(data["value"])
+        ends = data.columns.intersection(["least", "greatest"])
+        data[ends] = data[ends].clip(lower=low)
     looks = theme.Look(lines.names)
     y = _y(lines)
     base = alt.Chart(data)
@@ -120,6 +126,7 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
     layers: list[alt.Chart] = [*shading(frame)]
     if lines.limit is not None:
         layers.append(_limit(lines.limit, lines))
+    layers += _band(base, lines, frame, looks)
     layers.append(line)
     if data.groupby("series")["value"].count().max() <= 2:  # one or two points make no visible line
         layers.append(line.mark_point(filled=True, size=40))
@@ -128,6 +135,21 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
         time = alt.Tooltip("time:Q", title=f"time ({frame.unit})", format=",.4~g")
         layers.append(_hover(data, lines.names, frame.axis(), ["time"], time, lines.number_format))
     return alt.LayerChart(layer=layers, height=lines.height)
+
+
+def _band(base: alt.Chart, lines: Lines, frame: Frame, looks: theme.Look) -> list[alt.Chart]:
+    """The area of each series from its least to its greatest; nothing for points that stand for one value."""
+    if "least" not in lines.data:
+        return []
+    names = list(looks.names)
+    colours = alt.Color("series:N").scale(domain=names, range=list(lines.colours) or looks.colours).legend(None)
+    end = "greatest" if "greatest" in lines.data else "value"
+    area: alt.Chart = (
+        base.transform_filter("isValid(datum.least)")
+        .mark_area(opacity=0.25 / math.sqrt(len(names)), clip=True)  # bands of several series cover each other
+        .encode(x=frame.axis(), y=_y(lines, "least"), y2=f"{end}:Q", color=colours)
+    )
+    return [area]
 
 
 def percentile_curve(data: pd.DataFrame, names: Sequence[str], y_title: str, *, interactive: bool) -> alt.LayerChart:
@@ -182,14 +204,14 @@ def round_log_domain(values: pd.Series) -> tuple[float, float]:
     return max(tick for tick in ticks if tick < low), min(tick for tick in ticks if tick > high)
 
 
-def _y(lines: Lines) -> alt.Y:
-    y = alt.Y("value:Q").title(lines.y_title)
+def _y(lines: Lines, column: str = "value") -> alt.Y:
+    y = alt.Y(f"{column}:Q").title(lines.y_title)
     if lines.log:
         low, high = lines.y_domain or log_domain(lines.data["value"])
         ticks = log_ticks(low, high)
         axis = alt.Axis(values=ticks, tickCount=len(ticks), format=",.6~g")  # or Vega thins them out
         return y.scale(type="log", domain=[low, high], nice=False).axis(axis)
-    highest = lines.data["value"].max()
+    highest = lines.data["greatest" if "greatest" in lines.data else "value"].max()
     top = max(lines.y_max or 0.0, 0.0 if highest != highest else float(highest))
     if top <= 5 and lines.number_format == ",.0f":  # counts: no ticks between whole numbers
         most = max(1, math.ceil(top))

@@ -25,7 +25,7 @@ def over_time(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]
     rate = Lines(lines_of(rates, "operation", "rate_per_s"), names, "operations a second", ",.1f")
     title = "Rate: successful operations a second"
     shows = f"successful operations a second. {ranges(rates, 'operation', 'rate_per_s', 'a second')}"
-    figures = [line_figure("rate", title, point, shows, rate, frame, group="load", small=False)]
+    figures = [line_figure("rate", title, each_point(load, "rate"), shows, rate, frame, group="load", small=False)]
     if rates["failures_per_s"].sum() > 0:
         failing = [name for name in names if rates.loc[rates["operation"] == name, "failures_per_s"].sum() > 0]
         # the colours stay those of the operations
@@ -40,14 +40,19 @@ def over_time(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]
             colours=[looks[name] for name in failing],
         )
         title, caption = "Failures: failed operations a second", "Rate and latency do not include failed operations."
+        caption += f" {each_point(load, 'rate')}" if load.intervals.are_combined else ""
         shows = f"failed operations a second. {ranges(rates, 'operation', 'failures_per_s', 'a second')}"
         figures.append(line_figure("failures", title, caption, shows, failure, frame, group="load", small=False))
     return [*figures, *_latency_figures(judged, load, frame, point)]
 
 
-def each_point(load: LoadSeries) -> str:
-    """How much time a point of a line is, as a sentence."""
-    return f"Each point is {text.duration(series.typical_bin_s(load.bins))}."
+def each_point(load: LoadSeries, band: str = "p99") -> str:
+    """How much time a point of a line is, as a sentence; and what its `band` shows where it is several intervals."""
+    point = f"Each point is {text.duration(series.typical_bin_s(load.bins))}."
+    if load.intervals.are_combined:
+        length = text.duration(load.intervals.typical_s)
+        point += f" The band is from the least to the greatest {band} of its intervals of {length}."
+    return point
 
 
 def _latency_figures(judged: JudgedRun, load: LoadSeries, frame: Frame, point: str) -> list[Figure]:
@@ -56,7 +61,7 @@ def _latency_figures(judged: JudgedRun, load: LoadSeries, frame: Frame, point: s
     frames: dict[str | None, pd.DataFrame] = {None: load.latencies(clock=clock)}
     if 1 < len(names) <= MAX_OPERATION_CHARTS:
         frames |= {name: load.latencies(name, clock) for name in names}
-    domain = drawing.log_domain(pd.concat([found["latency_ms"] for found in frames.values()]))
+    domain = drawing.log_domain(latencies_drawn(*frames.values()))
     figures = []
     for name, found in frames.items():
         if not found["latency_ms"].notna().any():
@@ -76,6 +81,11 @@ def _latency_figures(judged: JudgedRun, load: LoadSeries, frame: Frame, point: s
             )
         )
     return figures
+
+
+def latencies_drawn(*frames: pd.DataFrame) -> pd.Series:
+    """All values of `LoadSeries.latencies` that a chart draws, for its domain."""
+    return pd.concat([found[name] for found in frames for name in found if name.startswith("latency_ms")])
 
 
 def latency_word(judged: JudgedRun) -> str:

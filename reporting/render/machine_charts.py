@@ -8,6 +8,7 @@ import pandas as pd
 
 from host_metrics.columns import WHOLE_MACHINE
 from reporting.analyse import machine_samples, machine_usage
+from reporting.analyse.spread import LEAST
 from reporting.render import drawing
 from reporting.render.chart import Figure, few_lines, line_figure, lines_of, ranges
 from reporting.render.drawing import Frame, Lines
@@ -16,6 +17,7 @@ from reporting.verdict.judged_run import JudgedRun
 
 MAX_MACHINE_LINES: Final = 8
 MAX_NAMES: Final = 4  # hosts that a line's name lists
+BAND: Final = "Each point is the greatest of several samples; the band reaches down to the least."
 SHARED: Final = " Hosts that are containers of one kernel have one line together."
 
 
@@ -161,8 +163,9 @@ def _figure(wanted: MachineFigure, group: str, data: pd.DataFrame, names: list[s
         height=drawing.SMALL_HEIGHT,
         y_max=wanted.y_max,
     )
+    caption = f"{wanted.caption} {BAND}" if f"value{LEAST}" in data else wanted.caption
     shows = f"{wanted.title}. {ranges(data, 'series', 'value', wanted.y_title.split(' of ')[0])}"
-    return line_figure(wanted.slug, wanted.title, wanted.caption, shows, lines, frame, group=group)
+    return line_figure(wanted.slug, wanted.title, caption, shows, lines, frame, group=group)
 
 
 def _labels(hosts: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reporting.analyse import headline, load_side, machine_samples, machine_usage, steadiness, timeline, why, workers
 from reporting.analyse.why import Why
-from reporting.read import run_folder
+from reporting.read import memory, run_folder
 from reporting.verdict import judgement
 from reporting.verdict.evidence import Evidence
 from reporting.verdict.figures import JudgedFigure
@@ -27,6 +27,7 @@ def load_run(path: Path) -> JudgedRun:
     run = run_folder.load(path)
     times = timeline.build(run)
     samples = machine_samples.within_load(run, times)
+    memory.release()
     results, of_workers = headline.build(run, times), workers.build(run, times, CPU_SHORT_PERCENT)
     evidence = (
         run,

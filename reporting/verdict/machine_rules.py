@@ -139,7 +139,8 @@ def _clock_stepped(evidence: Evidence) -> Iterator[Reason]:
     span = evidence.timeline.span(MEASURED)
     if span is None:
         return
-    samples = evidence.samples[evidence.samples["process"] != WHOLE_MACHINE]  # a process has one sampler
+    samples = evidence.samples[["host", "process", "timestamp", "elapsed_s"]]
+    samples = samples[samples["process"] != WHOLE_MACHINE]  # a process has one sampler
     samples = samples.assign(offset_s=samples["timestamp"] - samples["elapsed_s"])
     steps: dict[str, float] = {}
     for (host, _), of in samples.groupby(["host", "process"]):

@@ -13,6 +13,8 @@ from reporting.verdict.thresholds import (
     CPU_WAIT_SPOILS_PERCENT,
     SHORT_INTERVALS_SHARE,
 )
+from zk_locust.contract.events import OPERATIONS_UNREPORTED
+from zk_locust.contract.unreported import number_in
 
 
 def _workers_lost(evidence: Evidence) -> Iterator[Reason]:
@@ -29,6 +31,23 @@ def _workers_lost(evidence: Evidence) -> Iterator[Reason]:
     for loss in found.losses:
         if loss.after_measured:
             yield note("worker-lost", f"Worker {loss.worker} was lost after the end of the measured stage.")
+
+
+def _operations_unreported(evidence: Evidence) -> Iterator[Reason]:
+    """What lost workers had sent and not reported is in no figure."""
+    events = evidence.run.events
+    numbers = [number_in(str(detail)) for detail in events[events["event"] == OPERATIONS_UNREPORTED]["detail"]]
+    known = [number for number in numbers if number is not None]
+    if not numbers:
+        return
+    unknown = f"{len(numbers) - len(known)} lost workers had sent an unknown number of operations"
+    told = f"{len(known)} lost workers had sent {sum(known):,} operations"
+    both = " and ".join(([told] if known else []) + ([unknown] if len(known) < len(numbers) else []))
+    yield note(
+        "operations-unreported",
+        f"{both} that they did not report: they are in no figure. The last one of each worker may not have reached the "
+        "server.",
+    )
 
 
 def _workers_missing(evidence: Evidence) -> Iterator[Reason]:
@@ -121,6 +140,7 @@ def _cpu_short(evidence: Evidence) -> Iterator[Reason]:
 
 WORKER_RULES: Final[tuple[Rule, ...]] = (
     _workers_lost,
+    _operations_unreported,
     _workers_missing,
     _workers_late,
     _users_missing,

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.fleet.lab_fleet import LabFleet, until
+from zk_locust.contract.unreported import number_in
 
 pytestmark = pytest.mark.fleet
 
@@ -31,6 +32,15 @@ def assert_nothing_is_left(fleet: LabFleet) -> None:
     assert fleet.leases() == {}
 
 
+def assert_unreported_operations_are_known_where_the_host_is(fleet: LabFleet) -> None:
+    rows = [row for row in csv.DictReader(fleet.events().splitlines()) if row["event"] == "operations-unreported"]
+    numbers = {row["subject"]: number_in(row["detail"]) for row in rows}
+    # The worker may have been killed just after a report; then there is no event.
+    assert numbers.pop("load2/worker-1", 0) is not None
+    assert numbers == {"load3/worker-1": None, "load3/worker-2": None}
+    assert fleet.lab.hosts["load2"].run("ls /dev/shm").strip() == ""
+
+
 def test_a_worker_a_worker_host_and_a_member_are_lost_and_the_run_goes_on(fleet: LabFleet) -> None:
     fleet.vars["locust_processes"] = 2
     play = fleet.begin("run")
@@ -51,7 +61,9 @@ def test_a_worker_a_worker_host_and_a_member_are_lost_and_the_run_goes_on(fleet:
         "load3/worker-1",
         "load3/worker-2",
     }
+    assert_unreported_operations_are_known_where_the_host_is(fleet)
     rules = {reason["rule"]: reason["text"] for reason in manifest["verdict"]["reasons"]}
+    assert "lost workers had sent an unknown number of operations" in rules["operations-unreported"]
     assert manifest["verdict"]["verdict"] == "inconclusive"
     assert rules["worker-lost"].startswith("3 of 4 workers were lost")
     assert follower in rules["member-unreachable"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -28,10 +29,19 @@ from tests.needs import require_root
 from tests.small_disk import fill, small_disk
 from zk_locust.agent.process_identity import find
 from zk_locust.contract.process_identity import identity_of
+from zk_locust.contract.sent_counts import path_of
 
 pytestmark = pytest.mark.integration
 
 SECRET = "swordfish"
+COUNTING = """
+import sys, time
+from zk_locust.load.tally import Tally
+tally = Tally(sys.argv[1])
+tally.sent[0] = 7
+print("counted", flush=True)
+time.sleep(300)
+"""
 
 
 @pytest.fixture
@@ -153,6 +163,54 @@ def test_a_companion_is_neither_waited_for_nor_missed_and_has_no_secrets(host: H
     }
     assert host.log("sampler") == "ready\norderly end\n"
     assert host.log("gone") == "None\n"
+
+
+def test_a_machine_is_sampled_until_the_load_is_stopped_when_its_workers_were_killed(host: Host) -> None:
+    sampler = {"name": "sampler", "arguments": ORDERLY, "companion": True}
+    status = host.start(processes=[{"name": "worker-1", "arguments": SLEEP}, sampler])
+    until(lambda: "ready" in host.log("sampler"))
+    os.kill(status["processes"]["worker-1"]["pid"], signal.SIGKILL)
+    until(lambda: host.status()["processes"]["worker-1"]["exit_code"] == -signal.SIGKILL)
+    assert host.status()["state"] == "running"
+    stopped = host.stop()
+    assert (stopped["ended_by"], stopped["processes"]["sampler"]["exit_code"]) == ("stop", 0)
+    assert not any(processes_of(status))
+
+
+def test_a_machine_is_sampled_until_the_deadline_at_the_latest(host: Host) -> None:
+    sampler = {"name": "sampler", "arguments": ORDERLY, "companion": True}
+    status = host.start(deadline_s=1.5, processes=[{"name": "worker-1", "arguments": script("1 / 0")}, sampler])
+    assert host.ended(10)["ended_by"] == "deadline"
+    assert not any(processes_of(status))
+
+
+def test_what_killed_workers_have_sent_is_in_the_status(host: Host) -> None:
+    ids = [f"host_{secrets.token_hex(16)}" for _ in range(2)]
+    workers = [
+        {"name": f"worker-{number}", "arguments": [*script(COUNTING), name]} for number, name in enumerate(ids, start=1)
+    ]
+    status = host.start(processes=workers)
+    until(lambda: all("counted" in host.log(worker["name"]) for worker in workers))
+    os.kill(status["processes"]["worker-1"]["pid"], signal.SIGKILL)
+    until(lambda: host.status()["processes"]["worker-1"].get("sent") == 7)
+    supervisor = find(status["supervisor"])
+    assert supervisor is not None
+    supervisor.kill()
+    until(lambda: not any(processes_of(status)), limit_s=5)
+    lost = host.stop()
+    assert [process.get("sent") for process in lost["processes"].values()] == [7, 7], "also without a supervisor"
+    host.start(run_id="next")
+    assert not any(path_of(name).exists() for name in ids), "the next run removes what nobody asks for"
+
+
+def test_a_run_that_ends_leaves_no_count_of_its_workers(host: Host) -> None:
+    name = f"host_{secrets.token_hex(16)}"
+    status = host.start(processes=[{"name": "worker-1", "arguments": [*script(COUNTING), name]}])
+    until(lambda: "counted" in host.log("worker-1"))
+    os.kill(status["processes"]["worker-1"]["pid"], signal.SIGKILL)
+    ended = host.ended()
+    assert (ended["ended_by"], ended["processes"]["worker-1"]["sent"]) == ("itself", 7)
+    assert not path_of(name).exists()
 
 
 def test_a_master_that_has_ended_does_not_wait_for_companions(host: Host) -> None:

@@ -137,8 +137,12 @@ def test_the_slowest_operation_of_each_interval_is_there_with_its_times_session_
             place = line["stage"], line["interval"]
             slowest[place] = max(slowest.get(place, 0), line["max_us"])
     succeeded = slow[slow["outcome"] == "ok"]
-    found = succeeded.groupby(["stage", "interval"])["latency_us"].max()
-    assert {(stage, int(number)): int(most) for (stage, number), most in found.items()} == slowest
+    found: dict[tuple[str, int], int] = {}
+    for stage, number, latency_us in zip(
+        *(succeeded[name] for name in ("stage", "interval", "latency_us")), strict=True
+    ):
+        found[stage, int(number)] = max(found.get((stage, int(number)), 0), int(latency_us))
+    assert found == slowest
     kept = slow.groupby(["stage", "interval", "worker"]).size()
     assert kept.max() == kept["measured", 3, "worker-1"] == kept["measured", 3, "worker-2"] == 20
     assert (slow["sent_s"] <= slow["handled_s"]).all()

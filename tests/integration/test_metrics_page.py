@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import Popen
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from lab.locust_processes import LOCUSTFILES, start_locust
 from lab.zookeeper_server import Member, ZooKeeperServers, free_ports
 from tests.integration.test_web_ui import Page, until
 from tests.needs import require_zookeeper
+from zk_metrics.settings import members_of
+from zk_metrics.sources import AdminServer
 
 pytestmark = pytest.mark.integration
 
@@ -147,9 +150,29 @@ def test_a_member_that_goes_and_comes_is_told(server: ZooKeeperServers, member: 
     page = start("--hosts", server.hosts, "--zk-admin-port", str(member.admin_port))
     until(lambda: metrics(page))
     server.stop(0)
-    until(lambda: told(page)["members"][0]["sample"]["detail"] == "no connection to the AdminServer")
+    away = "no connection to the AdminServer; no connection to the client port (Connection refused)"
+    until(lambda: told(page)["members"][0]["sample"]["detail"] == away)
     server.start(0)
     until(lambda: metrics(page))
+
+
+def test_without_its_admin_server_a_member_tells_the_same_on_its_client_port(
+    server: ZooKeeperServers, member: Member, start: Start
+) -> None:
+    (all_of_them,) = members_of(
+        SimpleNamespace(hosts=server.hosts, zk_admin_port=member.admin_port, zk_admin_scheme="http")
+    )
+    mntr, srvr = all_of_them.further_sources()
+    best = AdminServer(all_of_them.admin_url)
+    by_admin, by_mntr, by_srvr = (source.metrics(source.answer(5)) for source in (best, mntr, srvr))
+    assert by_mntr.keys() == by_admin.keys()
+    assert len(by_mntr) > 300
+    assert by_srvr.keys() < by_admin.keys()
+    assert by_srvr["server_state"] == by_mntr["server_state"] == "standalone"
+
+    page = start("--hosts", server.hosts, "--zk-admin-port", str(free_ports(1)[0]), "--zk-metrics-collect", "100ms")
+    page.post("/swarm", user_count="1", spawn_rate="1")
+    until(lambda: metrics(page).keys() == by_mntr.keys())
 
 
 def test_with_an_interval_it_shows_what_the_pollers_read(

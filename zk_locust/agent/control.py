@@ -1,5 +1,6 @@
 """Ask a supervisor for the status of its run, or to end the run."""
 
+import contextlib
 import signal
 import time
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any, Final
 from zk_locust.agent.process_identity import find
 from zk_locust.agent.supervisor import STOP_PATIENCE_S
 from zk_locust.contract.durable_files import DamagedFileError, read_object
+from zk_locust.contract.process_identity import Identity
 from zk_locust.contract.run_files import PROGRESS, SECRETS, STATUS
 from zk_locust.contract.run_plan import ENDING_S
+from zk_locust.contract.sent_counts import sent_by
 
 _STOP_LIMIT_S: Final = STOP_PATIENCE_S + 2 * ENDING_S
 
@@ -30,6 +33,7 @@ def status_of(folder: Path) -> dict[str, Any]:
         status = _read(folder / STATUS)[0] or status
         if status["state"] == "running":
             status["state"] = "lost"
+            _add_sent(status)
     status["progress"] = _read(folder / PROGRESS)[0]
     return status
 
@@ -46,6 +50,16 @@ def stop(folder: Path) -> dict[str, Any]:
             supervisor.kill()  # its processes die with it
             _has_ended(status["supervisor"], ENDING_S)
     return status_of(folder)
+
+
+def _add_sent(status: dict[str, Any]) -> None:
+    """Add what workers had sent that ended with their supervisor, or after it."""
+    processes = status.get("processes")
+    for process in processes.values() if isinstance(processes, dict) else ():
+        with contextlib.suppress(LookupError, TypeError, ValueError):  # a damaged status
+            worker = Identity(int(process["pid"]), int(process["start_ticks"]))
+            if "sent" not in process and (sent := sent_by(worker)) is not None:
+                process["sent"] = sent
 
 
 def _has_ended(identity: dict[str, Any], limit_s: float) -> bool:

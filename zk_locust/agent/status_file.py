@@ -16,7 +16,7 @@ from zk_locust.contract.run_files import STATUS
 
 # What is added to the first status: the run's end, when the disk was full, and the end of each process.
 _GROWTH_BYTES: Final = 1024
-_GROWTH_OF_PROCESS_BYTES: Final = 64
+_GROWTH_OF_PROCESS_BYTES: Final = 128
 _LOOK_S: Final = 1.0
 _NEARLY_FULL_BYTES: Final = 1024 * 1024
 _MOST_TIMES: Final = 20

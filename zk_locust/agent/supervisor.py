@@ -28,10 +28,11 @@ from typing import IO, Any, Final
 from zk_locust.agent.open_files import raise_open_files_limit
 from zk_locust.agent.spec import HostRunSpec, ProcessSpec
 from zk_locust.agent.status_file import StatusFile, now
+from zk_locust.contract import sent_counts
 from zk_locust.contract.bind_address import require_to_listen
 from zk_locust.contract.durable_files import open_regular, read_object
 from zk_locust.contract.errors import ZKLocustError
-from zk_locust.contract.process_identity import identity_of
+from zk_locust.contract.process_identity import Identity, identity_of
 from zk_locust.contract.run_files import STATUS, SUPERVISOR_LOG
 from zk_locust.contract.run_plan import ENDING_S
 
@@ -217,6 +218,7 @@ class Supervisor:
         """Run until all processes have ended."""
         signal.signal(signal.SIGTERM, self._on_stop)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        sent_counts.remove_left()
         ended_by = "failure"
         try:
             secrets = self._take_secrets()
@@ -231,6 +233,7 @@ class Supervisor:
             self._status["problem"] = str(error)
         finally:
             self._end_all()
+            sent_counts.remove_left(identity_of(os.getpid()))
         self._status |= {"state": "ended", "ended": now(), "ended_by": ended_by}
         with contextlib.suppress(OSError):
             self._lock.truncate(0)
@@ -314,6 +317,9 @@ class Supervisor:
             record = self._status["processes"][name]
             if record["ended"] is None and process.poll() is not None:
                 record |= {"exit_code": process.returncode, "ended": now()}
+                sent = sent_counts.sent_by(Identity(record["pid"], record["start_ticks"]))
+                if sent is not None:
+                    record["sent"] = sent  # it was killed: a worker that ends by itself removes its count
                 changed = True
         if changed:
             self._status_file.write(self._status)

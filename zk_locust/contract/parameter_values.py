@@ -231,7 +231,9 @@ def _names_addresses(text: str) -> bool:
 
 
 def parse_admin_addresses(text: str) -> list[tuple[str, str]]:
-    """Return (member, host:port) for each item of `--zk-admin-addresses` and the like; a nameless item is named by its address.
+    """Return (member, host:port) for each item of `--zk-admin-addresses` and its like.
+
+    An item without a name is named by its address.
 
     An empty item is an item without an address, which `admin_addresses` refuses.
     """

@@ -1,8 +1,8 @@
 """The arrivals of an open loop in one process: due operations, handed to sessions as they come due.
 
-A timer (see `timerfd`) expires when the next operation is due. The hub then hands it to the session that has been free
-longest. Where none is free, it waits in a queue with a bound; beyond that it is dropped. An operation that came due
-before this process took part is not its own any more: it is missed, and nobody makes up for it.
+A timer (see `timerfd`, `lead`) wakes the process when the next operation is due. The hub then hands it to the session
+that has been free longest. Where none is free, it waits in a queue with a bound; beyond that it is dropped. An
+operation that came due before this process took part is not its own any more: it is missed, and nobody makes up for it.
 """
 
 import time
@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary, WeakSet
 import gevent
 from gevent.event import Event
 
+from zk_locust.load.lead import Lead
 from zk_locust.load.locust_internals import begin_waiting, end_waiting, is_being_killed, user_of
 from zk_locust.load.schedule import NEVER_NS, Schedule, Turns
 from zk_locust.load.timerfd import TimerFd
@@ -44,6 +45,7 @@ class Arrivals:
         self._bound = queue
         self._clock_ns = clock_ns
         self._hub = gevent.get_hub()
+        self._lead = Lead(clock_ns)
         self._timer = TimerFd()
         self._timer.watch(self._on_timer)
         self._queue: deque[int] = deque()
@@ -149,7 +151,8 @@ class Arrivals:
         if turns is None:
             self._timer.disarm()
             return
-        last_ns = min(self._clock_ns() - self._start_ns, self._boundary_ns - 1)
+        now_ns = self._lead.awake(self._start_ns + min(turns.due_ns, self._boundary_ns))
+        last_ns = min(now_ns - self._start_ns, self._boundary_ns - 1)
         while turns.due_ns <= last_ns and self._turns is turns and self._counts is counts:
             due_ns = self._start_ns + turns.due_ns
             turns.step()
@@ -185,7 +188,7 @@ class Arrivals:
         if next_ns >= NEVER_NS:
             self._timer.disarm()
         else:
-            self._timer.set_at(self._start_ns + next_ns)
+            self._timer.set_at(self._lead.expiry(self._start_ns + next_ns))
 
 
 def _no_counts(stage: str) -> StageCounts:

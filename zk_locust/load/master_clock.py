@@ -38,7 +38,7 @@ class MasterClock:
         self._runner = runner
         self.ahead_ns: int | None = None
         """How far the master's clock is ahead of this worker's; None until it has answered once."""
-        self._best: tuple[int, int] | None = None  # round trip and difference of the comparison that runs
+        self._answers: list[tuple[int, int]] = []  # round trip and difference, of the comparison that runs or was last
         self._comparing = False
         self._answered = Event()
         self._measured = Event()
@@ -49,8 +49,8 @@ class MasterClock:
         self._measured.clear()
         self._compare()
         self._measured.set()
-        if self._best is not None:
-            round_trip_ns, ahead_ns = self._best
+        if self._answers:
+            round_trip_ns, ahead_ns = min(self._answers)
             logger.info(
                 "The master's clock is %.3f ms ahead of this worker's, by an exchange of %.3f ms",
                 ahead_ns / 1e6, round_trip_ns / 1e6,
@@ -62,7 +62,7 @@ class MasterClock:
             self._compare()
 
     def _compare(self) -> None:
-        self._best, self._comparing = None, True
+        self._answers, self._comparing = [], True
         try:
             for _ in range(_EXCHANGES):
                 self._answered.clear()
@@ -71,8 +71,8 @@ class MasterClock:
                 gevent.sleep(_BETWEEN_S)
         finally:
             self._comparing = False
-        if self._best is not None:
-            self.ahead_ns = self._best[1]
+        if self._answers:
+            self.ahead_ns = min(self._answers)[1]
 
     def here_ns(self, master_ns: int) -> int:
         """Return a time of the master's as one of this worker's; wait for the comparison first."""
@@ -81,11 +81,10 @@ class MasterClock:
 
     def _on_answer(self, msg: Any, **_: Any) -> None:
         now_ns, sent_ns = time.perf_counter_ns(), int(msg.data["sent_ns"])
-        round_trip_ns = now_ns - sent_ns
-        if self._best is None or round_trip_ns < self._best[0]:
-            self._best = round_trip_ns, int(msg.data["master_ns"]) - (sent_ns + now_ns) // 2
-            if self.ahead_ns is None:  # better than nothing until the comparison has ended
-                self.ahead_ns = self._best[1]
+        ahead_ns = int(msg.data["master_ns"]) - (sent_ns + now_ns) // 2
+        self._answers.append((now_ns - sent_ns, ahead_ns))
+        if self.ahead_ns is None:  # better than nothing until the comparison has ended
+            self.ahead_ns = ahead_ns
         self._answered.set()
 
 

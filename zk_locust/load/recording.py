@@ -63,14 +63,9 @@ class FlatHistogram:
 
     def record(self, value_us: int) -> None:
         """Count one value; a negative one as 0."""
-        if 0 <= value_us < UNIT_BUCKETS:
-            self._counts[value_us] += 1
-        elif value_us < 0:
-            self._counts[0] += 1
-        else:
-            self._record_large(value_us)
-
-    def _record_large(self, value_us: int) -> None:
+        if value_us < UNIT_BUCKETS:
+            self._counts[value_us if value_us > 0 else 0] += 1
+            return
         self._sum_us += value_us
         if value_us < self._least_us:
             self._least_us = value_us
@@ -79,7 +74,7 @@ class FlatHistogram:
         if value_us > HIGHEST_TRACKABLE_US:
             self._overflows += 1
             return
-        # `index_of` without a call: a load with long latencies is here for each operation.
+        # `index_of` without a call: this runs for each operation.
         shift = value_us.bit_length() - UNIT_BITS
         place = (shift << _HALF_BITS) + (value_us >> shift)
         try:
@@ -91,17 +86,17 @@ class FlatHistogram:
     def take_into(self, histogram: LatencyHistogram) -> bool:
         """Move everything to a histogram that is empty; return whether there was anything."""
         end = UNIT_BUCKETS
-        if UNIT_BUCKETS <= self._least_us <= HIGHEST_TRACKABLE_US:
+        if self._least_us <= HIGHEST_TRACKABLE_US:
             end = index_of(min(self._most_us, HIGHEST_TRACKABLE_US)) + 1
         counts = self._counts[:end]
         found = dict(zip(compress(_LOWEST_US, counts), filter(None, counts), strict=True))
         if not found and not self._overflows:
             return False
         self._counts[:end] = [0] * end
-        small = counts[:UNIT_BUCKETS]
         histogram.counts, histogram.overflows = found, self._overflows
         histogram.requests = sum(found.values()) + self._overflows
-        histogram.sum_us = sum(map(mul, small, range(UNIT_BUCKETS))) + self._sum_us
+        small = counts[:UNIT_BUCKETS]
+        histogram.sum_us = sum(map(mul, compress(_LOWEST_US, small), filter(None, small))) + self._sum_us
         least_us = next(iter(found), NEVER_NS)
         histogram.min_us = least_us if least_us < UNIT_BUCKETS else self._least_us
         histogram.max_us = self._most_us if self._most_us >= 0 else next(reversed(found))

@@ -26,7 +26,7 @@ from zk_locust.contract.bind_address import bind_address, cannot_listen
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameters import PARAMETERS, find
 from zk_locust.contract.run_token import VARIABLE, RunKeys, run_keys
-from zk_locust.load.locust_internals import secret_options_of, use_sockets
+from zk_locust.load.locust_internals import find_own_options_once, secret_options_of, use_sockets
 from zk_locust.load.refusals import TOO_MANY_FAILED, Handshakes
 
 _ZAP: Final = "inproc://zeromq.zap.01"  # https://rfc.zeromq.org/spec/27/
@@ -55,6 +55,7 @@ def install(parser: Any) -> None:
     """Have Locust use these sockets. Call it before any socket is made, with the parser that knows all options."""
     _parsers[:] = [parser]
     _secret_options.cache_clear()
+    find_own_options_once()
     use_sockets(MasterSocket, WorkerSocket)
 
 

@@ -29,8 +29,9 @@ from zk_locust.load import arrival_times, own_node, run_sockets, settings_check
 from zk_locust.load.arrivals import arrivals_of
 from zk_locust.load.bench import adopt_flags, export_bench_parameters
 from zk_locust.load.companion import Companion
+from zk_locust.load.garbage import set_program_aside
 from zk_locust.load.interrupt import raise_interrupts_in_main
-from zk_locust.load.locust_internals import add_once, put_first
+from zk_locust.load.locust_internals import add_once, in_locusts_command_line, put_first
 from zk_locust.load.recording import recording_of
 from zk_locust.load.refusals import Refusals
 from zk_locust.load.report_dir import ReportDir
@@ -116,6 +117,8 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
         events.test_start.add_listener(report.on_test_start)
     if is_master:
         events.test_start.add_listener(settings_check.warn_of_idle_workers)
+    else:
+        _spare_users_the_collector(events)
     events.test_start.add_listener(plan.on_test_start)
     events.test_start.add_listener(_adopt_options)
 
@@ -154,6 +157,7 @@ def _join(environment: Any, runner: Any) -> None:
 
     # When a test starts: the options have come from the master, but for secret ones.
     put_first(events.test_start, run_sockets.require_own_secrets, export_bench_parameters)
+    _spare_users_the_collector(events)
     events.test_start.add_listener(stages.on_test_start)
     events.test_start.add_listener(_adopt_options)
 
@@ -223,6 +227,12 @@ def _refusing_test(check: Callable[[], object]) -> Callable[..., None]:
 
 def _at_the_end_of_quit(listener: Callable[..., None]) -> Callable[..., None]:
     return lambda environment, **_: environment.events.quit.add_listener(listener)
+
+
+def _spare_users_the_collector(events: Any) -> None:
+    """Set the program aside as a test starts, before the first stage; a program of somebody's own decides itself."""
+    if in_locusts_command_line():
+        events.test_start.add_listener(set_program_aside)
 
 
 def _tell_of_end(environment: Any, **_: Any) -> None:

@@ -21,6 +21,7 @@ from benchmarks.truth.table import (
     latency,
     markdown,
     measured,
+    named,
     not_valid,
     printed,
     summary,
@@ -103,6 +104,11 @@ def test_a_wrong_figure_is_accepted_only_where_the_report_warns_of_it() -> None:
     assert not_valid("t", "f", INCONCLUSIVE).outcome is Outcome.HOLDS
 
 
+def test_a_note_on_a_figure_is_named() -> None:
+    assert named("t", "rate", "worker-away", frozenset({"worker-away", "cpu-wait"}), "valid").outcome is Outcome.HOLDS
+    assert named("t", "rate", "worker-away", frozenset({"cpu-wait"}), "valid").outcome is Outcome.WRONG
+
+
 ROWS = [
     latency("stall", "p99", 2_880_000, 13_000, "valid"),
     latency("stall", "p50", 1000, 1010, "valid"),
@@ -181,8 +187,8 @@ def test_what_killed_workers_have_not_reported_is_read(run_folder: Path) -> None
     (run_folder / "events.csv").write_text(
         "timestamp,source,event,subject,detail\n"
         "t,master,worker-lost,w1,it has ended\n"
-        "t,master,operations-unreported,w1,37 sent since its last report\n"
-        "t,master,operations-unreported,w2,5 sent since its last report\n"
+        "t,master,operations-unreported,w1,37 were sent since its last report\n"
+        "t,master,operations-unreported,w2,5 were sent since its last report\n"
         "t,master,operations-unreported,w3,an unknown number\n"
     )
     said = read(run_folder)
@@ -215,6 +221,7 @@ def test_each_figure_has_its_own_verdict(run_folder: Path) -> None:
     assert said.verdict_on("p50") == "inconclusive: client-delay"
     assert said.verdict_on("p99") == "valid"
     assert said.verdict_on("rate") == "valid"
+    assert said.rules["rate"] == {"member-unreachable", "worker-cpu"}
     assert said.rate == 812.5
     assert said.verdict_on("p99.9") == said.verdict
 

@@ -12,7 +12,7 @@ from locust.event import Events
 
 from locust_extra import stats
 from locust_extra.columns import AGGREGATED, ALL_WORKERS
-from zk_locust.load import tally
+from zk_locust.contract import sent_counts
 from zk_locust.load.recording import recording_of
 from zk_locust.load.stages import load_ended, stage_changed
 from zk_locust.load.tally import take_sent
@@ -105,7 +105,7 @@ def test_late_figures_of_the_test_before_are_not_the_next_ones(environment: Envi
 
 
 def test_a_worker_is_told_which_test_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tally, "_FOLDER", tmp_path)
+    monkeypatch.setattr(sent_counts, "FOLDER", tmp_path)
     made = Environment(events=Events(), parsed_options=SimpleNamespace(stats_collect=1000.0, locust_extra_run=2))
     runner = SimpleNamespace(client_id="host_0", user_count=1, worker_index=0)
     stats.WorkerStats(made, runner)

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import gevent
-import msgpack
 import pytest
+from locust.rpc import Message
 
 from locust_extra import slow_file
 from locust_extra.columns import SLOW_COLUMNS
@@ -107,7 +107,7 @@ def test_a_row_has_the_masters_time_and_the_session_as_members_log_it(path: Path
     found = SlowOperation(4000, 0, "zookeeper", 'a "b", c', 4 * S, 4 * S + 1_000_000, 4 * S + 4_000_000,
                           4 * S + 4_500_000, OK, ZK2)  # fmt: skip
     told = [("measured", 3, [found]), ("measured", 4, [operation(outcome=FAILED), operation(outcome=CENSORED)])]
-    file.take("w-1", msgpack.loads(msgpack.dumps(message_of(told, ahead_ns))))
+    file.take("w-1", Message.unserialize(Message("stats", message_of(told, ahead_ns), "w").serialize()).data)
     file.take("w-1", None)
     file.write(interval(4))
     assert file.close() == 0

@@ -14,6 +14,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from zk_locust.contract.arrival import Arrival, ArrivalStage
 from zk_locust.load.arrivals import Arrivals, arrivals_of, expect_open_loop
+from zk_locust.load.lead import LONGEST_NS
 from zk_locust.load.open_loop import WorkerOpenLoop
 from zk_locust.load.schedule import Schedule, Turns
 
@@ -72,6 +73,27 @@ def test_due_times_are_those_of_the_schedule_and_no_operation_is_sent_before_it_
     assert source.counts() == {
         "stage": "measured", "offered": 100, "sent": 100, "dropped": 0, "queued": 0, "late": 0, "ended": False,
     }  # fmt: skip
+
+
+def test_the_timer_expires_earlier_than_operations_are_due_as_the_process_wakes_up_late(
+    made: list[Arrivals], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, taken, expiries = arrivals(made), list[int](), list[int]()
+    set_at = source._timer.set_at
+
+    def noted(at_ns: int) -> None:
+        expiries.append(at_ns)
+        set_at(at_ns)
+
+    monkeypatch.setattr(source._timer, "set_at", noted)
+    one = session(source, taken)
+    gevent.sleep(0)
+    start_ns = time.perf_counter_ns() + 5 * MS
+    source.start(Turns(schedule(200, 0.2), 0, 1), start_ns)
+    gevent.sleep(0.3)
+    one.kill()
+    assert taken == [start_ns + i * 5 * MS for i in range(40)]
+    assert any(0 < due_ns - expiry_ns <= LONGEST_NS for due_ns in taken for expiry_ns in expiries)
 
 
 def test_without_a_free_session_operations_queue_up_to_the_bound_and_the_rest_is_dropped(made: list[Arrivals]) -> None:

@@ -2,14 +2,20 @@
 
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import zmq
+from locust import argument_parser
+from locust.rpc import Message
+from locust.runners import STATE_RUNNING, WorkerRunner
 
 from zk_locust.contract.bind_address import bind_address, require_to_listen
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.run_token import VARIABLE, new_token, run_keys
+from zk_locust.load.locust_internals import find_own_options_once
 from zk_locust.load.refusals import MOST_TOLD, UNKNOWN, Handshakes
 from zk_locust.load.run_sockets import missing_secrets, without_secrets
 
@@ -148,3 +154,30 @@ def test_where_nothing_can_listen_is_refused_with_a_remedy() -> None:
         ConfigurationError, match=r"^locust_master_bind_host \[no.such.invalid\]: it cannot be looked up"
     ):
         require_to_listen("no.such.invalid", port)
+
+
+def test_a_worker_looks_up_locusts_own_options_once_and_not_for_each_option_of_a_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Any] = []
+    make = argument_parser.get_empty_argument_parser
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        made.append(arguments)
+        return make(*arguments, **options)
+
+    # Another test may have put the quick one there.
+    find = getattr(argument_parser.default_args_dict, "__wrapped__", argument_parser.default_args_dict)
+    monkeypatch.setattr(argument_parser, "default_args_dict", find)
+    monkeypatch.setattr(argument_parser, "get_empty_argument_parser", counted)
+    find_own_options_once()
+    runner = Mock(spec=WorkerRunner, worker_state=STATE_RUNNING, last_received_spawn_timestamp=0, client=Mock())
+    runner.client_id, runner.spawning_greenlet, runner.greenlet = "worker", None, Mock()
+    runner.environment = SimpleNamespace(parsed_options=SimpleNamespace())
+    job = {
+        "timestamp": 1, "host": None, "stop_timeout": 0, "user_classes_count": {},
+        "parsed_options": {"hosts": "zk1:2181", "val_size": 8, "num_users": 3, "client": "native"},
+    }  # fmt: skip
+    WorkerRunner.handle_message(runner, Message("spawn", job, "worker"))
+    assert vars(runner.environment.parsed_options) == {"hosts": "zk1:2181", "val_size": 8, "client": "native"}
+    assert len(made) == 1

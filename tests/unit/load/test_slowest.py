@@ -202,7 +202,7 @@ def test_nothing_is_asked_of_the_client_where_nobody_wants_the_slowest() -> None
 
 def test_a_client_of_a_locustfile_that_knows_nothing_of_its_connection_is_no_problem() -> None:
     client = LocustClient.__new__(LocustClient)
-    client._zk = SimpleNamespace()  # type: ignore[assignment]
+    client._zk = SimpleNamespace()
     assert client.origin() == NOWHERE
-    client._zk = SimpleNamespace(last_connection=HERE[0], last_xid=HERE[1])  # type: ignore[assignment]
+    client._zk = SimpleNamespace(last_connection=HERE[0], last_xid=HERE[1])
     assert client.origin() == HERE

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -11,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from locust_extra.recorder import Recorder
-from zk_locust.load import tally
+from zk_locust.contract import sent_counts
+from zk_locust.contract.process_identity import Identity, identity_of
 from zk_locust.load.recording import Recording
 from zk_locust.load.tally import Tally, take_sent
 from zk_locust.load.timer import LocustTimer, TimerSettings
@@ -21,10 +23,12 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from types import SimpleNamespace
-from zk_locust.load import tally
 from zk_locust.load.recording import Recording
-tally._FOLDER = Path(sys.argv[1])
-sent = tally.Tally("some-host_5f2b").sent
+from zk_locust.contract import sent_counts
+from zk_locust.contract.process_identity import Identity, identity_of
+from zk_locust.load.tally import Tally
+sent_counts.FOLDER = Path(sys.argv[1])
+sent = Tally("some-host_5f2b").sent
 for _ in range(1234):
     sent[0] += 1
 sent[0] -= 34
@@ -34,7 +38,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(tally, "_FOLDER", tmp_path)
+    monkeypatch.setattr(sent_counts, "FOLDER", tmp_path)
     return tmp_path
 
 
@@ -67,11 +71,11 @@ def test_a_file_that_is_there_already_is_left_alone(folder: Path) -> None:
 
 
 def test_links_are_not_followed(folder: Path) -> None:
-    (folder / "target").write_bytes(bytes(8))
+    (folder / "target").write_bytes(bytes(sent_counts.SIZE))
     (folder / "zk-locust-sent-5f2b").symlink_to(folder / "target")
     Tally(WORKER).sent[0] += 7
     assert take_sent(WORKER) is None
-    assert (folder / "target").read_bytes() == bytes(8)
+    assert (folder / "target").read_bytes() == bytes(sent_counts.SIZE)
 
 
 def test_a_file_of_another_user_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,3 +117,46 @@ def test_a_report_says_how_many_operations_have_ended_or_were_given_up() -> None
     assert recorder.report(users=3)["settled"] == 1
     recorder.begin_stage("cool-down", None)  # the others are censored
     assert recorder.report(users=3)["settled"] == 3
+
+
+def start(folder: Path, client_id: str) -> subprocess.Popen[str]:
+    """A worker that counts 7 operations and waits."""
+    program = KILLED.replace("some-host_5f2b", client_id).partition("os.kill")[0]
+    program += "sent[0] = 7; print('counted', flush=True); sys.stdin.read()"
+    worker = subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == "counted\n"
+    return worker
+
+
+def test_a_count_is_found_by_the_process_that_made_it(folder: Path) -> None:
+    with start(folder, "host_a") as worker:
+        identity = identity_of(worker.pid)
+        worker.kill()
+        worker.wait()
+    assert sent_counts.sent_by(identity) == 7
+    assert sent_counts.sent_by(Identity(identity.pid, identity.start_ticks + 1)) is None, "another process of this id"
+    assert sent_counts.sent_by(identity) == 7, "looking takes nothing away"
+
+
+def test_only_counts_that_nobody_asks_for_are_removed(folder: Path) -> None:
+    me = identity_of(os.getpid())
+    with start(folder, "host_a") as dead, start(folder, "host_b") as living:
+        dead.kill()
+        dead.wait()
+        sent_counts.remove_left()
+        assert len(list(folder.iterdir())) == 2, "their parent lives, and may ask"
+        sent_counts.remove_left(me)
+        assert [path.name for path in folder.iterdir()] == ["zk-locust-sent-b"]
+        living.kill()
+
+
+def test_counts_of_a_killed_parent_are_removed(folder: Path) -> None:
+    ended = Identity(2**22 - 1, 1)
+    for name, namespace in (("a", Path("/proc/self/ns/pid").stat().st_ino), ("elsewhere", 1)):
+        content = struct.pack("=6Q", 3, *ended, *ended, namespace)
+        sent_counts.path_of(f"host_{name}").write_bytes(content)
+    Tally("host_c")
+    assert sorted(path.name for path in folder.iterdir()) == ["zk-locust-sent-c", "zk-locust-sent-elsewhere"]

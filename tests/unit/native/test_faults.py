@@ -233,6 +233,26 @@ def test_a_large_reply_arrives_whole() -> None:
         assert client.get("/a")[0] == b"value"
 
 
+@pytest.mark.parametrize("size", [100, 1000, 20_000])
+def test_replies_of_the_same_size_soon_take_one_receive_each(size: int) -> None:
+    record = struct.pack("!i", size) + bytes(size) + STAT
+    with FakeServer(lambda request: request.answer(record)) as server, client_of(server.hosts) as client:
+        for _ in range(12):
+            client.get("/a")
+        connection: Any = client._session.connection
+        sizes, receive = list[int](), connection._receive
+
+        def counted(most: int, control: int) -> Any:
+            found = receive(most, control)
+            sizes.append(len(found[0]))
+            return found
+
+        connection._receive = counted
+        for _ in range(3):
+            assert client.get("/a")[0] == bytes(size)
+        assert sizes == [len(record) + 20] * 3
+
+
 def test_a_reply_beyond_the_limit_is_an_error() -> None:
     act = answers(lambda r: r.answer(struct.pack("!i", 5000) + bytes(5000) + STAT))
     with FakeServer(act) as server, client_of(server.hosts, max_frame_bytes=4096) as client:

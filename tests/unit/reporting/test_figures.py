@@ -193,7 +193,9 @@ def test_a_long_run_has_few_points_and_a_fitting_time_unit(tmp_path: Path) -> No
     load.host_sample = lambda *_: None
     rate = chart_list.build(load_run(load.write(tmp_path / "run")))[0]
     spec = rate.page_spec()
-    assert rate.caption == "Each point is 5 s."
+    assert rate.caption == (
+        "Each point is 5 s. The band is from the least to the greatest rate of its intervals of 1 s."
+    )
     assert line_layer(spec)["encoding"]["x"]["title"] == "time since the load started (min)"
     assert max(len(rows) for rows in spec["datasets"].values()) <= 300
 

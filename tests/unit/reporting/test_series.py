@@ -91,6 +91,20 @@ def test_many_polls_are_put_together(tmp_path: Path) -> None:
     assert polls["value"].max() == 31  # the stall's queue is not averaged away
 
 
+def test_a_short_absence_in_a_long_run_leaves_a_gap(tmp_path: Path) -> None:
+    load = Synthetic(
+        operations={"get": 1.0}, run_time_s=1_200, members=2, workers=1, member_down=(600, 602),
+        host_sample=lambda *_: None,
+    )  # fmt: skip
+    found = load_run(load.write(tmp_path / "run"))
+    polls = series.members(found.run, found.timeline, "num_alive_connections")
+    away = polls[polls["value"].isna()]
+    assert set(away["member"]) == {"zk1"}
+    assert 600 <= away["time_s"].min() <= away["time_s"].max() <= 610
+    beside = polls[(polls["member"] == "zk1") & polls["time_s"].between(596, 606)]
+    assert beside["value"].notna().sum() >= 2, "what was answered in that time is still there"
+
+
 def test_a_metric_that_nobody_gave_is_empty(sound: JudgedRun) -> None:
     assert len(series.members(sound.run, sound.timeline, "no_such_metric")) == 0
 

@@ -12,6 +12,7 @@ from reporting import load_run
 from reporting.text import percent
 from reporting.verdict.judgement import Verdict
 from tests.unit.reporting.synthetic import Synthetic
+from zk_locust.contract.unreported import known, unknown
 
 
 def judged(folder: Path, **changes: Any) -> Verdict:
@@ -170,6 +171,27 @@ def test_a_worker_that_falls_silent_without_an_event_is_lost_too(tmp_path: Path)
     found = load_run(run).verdict
     assert rules(found) == {"worker-lost": "inconclusive"}
     assert "load2 at 25 s" in text(found, "worker-lost")
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ((known(37), known(1200)), "2 lost workers had sent 1,237 operations that they did not report"),
+        ((unknown(63),), "1 lost workers had sent an unknown number of operations that they did not report"),
+        (
+            (known(37), unknown(63), "an unknown number: the worker ran on another machine than the master"),
+            "1 lost workers had sent 37 operations and 2 lost workers had sent an unknown number of operations that",
+        ),
+    ],
+)
+def test_what_lost_workers_did_not_report_is_a_note(tmp_path: Path, details: tuple[str, ...], expected: str) -> None:
+    run = Synthetic().write(tmp_path / "run")
+    rows = [["2026-01-01T00:00:00+00:00", "master", "operations-unreported", f"w{i}", d] for i, d in enumerate(details)]
+    with (run / "events.csv").open("a", newline="") as file:
+        csv.writer(file).writerows(rows)
+    found = load_run(run).verdict
+    assert (found.verdict, rules(found)) == ("valid", {"operations-unreported": "note"})
+    assert text(found, "operations-unreported").startswith(expected)
 
 
 @pytest.mark.parametrize(

@@ -239,16 +239,16 @@ class Connection:
         if sent != len(frame):
             self._hold_back(frame[sent:])
 
-    @property
-    def last_xid(self) -> int:
-        """The number of the request whose reply is being handled; 0 where `last_arrival_ns` is."""
-        return (self._head - 2) % _MAX_XID + 1 if self.last_arrival_ns else 0
-
     def malformed(self, error: Exception) -> ProtocolError:
         """Close the connection because of a malformed reply, and return the error to raise."""
         reason = f"{self.peer}: {error}"
         self.abort(ProtocolError, reason)
         return ProtocolError(reason)
+
+    @property
+    def last_xid(self) -> int:
+        """The number of the request whose reply is being handled; 0 where `last_arrival_ns` is."""
+        return (self._head - 2) % _MAX_XID + 1 if self.last_arrival_ns else 0
 
     # ---- In any greenlet.
 
