@@ -58,9 +58,10 @@ def knows_arrivals(distribution: Distribution) -> bool:
 def lateness_rows(run: RunFolder) -> pd.DataFrame:
     """Return the rows of `locust-stats.csv` that have a worker's lateness in the measured stage, in order of time.
 
-    With these columns: `stage`, `worker`, `interval`, `gc_ms`, and those of lateness.
+    With these columns: `stage`, `worker`, `interval`, `gc_ms`, `away_percent`, and those of lateness.
     """
-    stats = run.stats[["stage", "worker", "interval", "gc_ms", *(f"lateness_{which}" for which in CLOCK_PERCENTILES)]]
+    lateness = [f"lateness_{which}" for which in CLOCK_PERCENTILES]
+    stats = run.stats[["stage", "worker", "interval", "gc_ms", "away_percent", *lateness]]
     rows = stats[(stats["stage"] == MEASURED) & (stats["worker"] != ALL_WORKERS)]
     return rows.dropna(subset=["lateness_p50_us"]).sort_values("interval", kind="stable")
 
