@@ -55,11 +55,11 @@ PAUSE_MONITOR: Final = {
 
 @dataclass(frozen=True)
 class Injection:
-    """Something that is done, and the kind of cause that a report must name."""
+    """Something that is done, and the kind of cause that a report must name. `do` returns when it began."""
 
     name: str
     expected: str
-    do: Callable[[psutil.Process], None]
+    do: Callable[[psutil.Process], float]
 
 
 @dataclass
@@ -85,45 +85,49 @@ class Score:
         return f"{name:<24}{self.right:>6} of {self.tried:<6}{median:>14}{worst:>14}"
 
 
-def stop_worker(seconds: float) -> Callable[[psutil.Process], None]:
+def stop_worker(seconds: float) -> Callable[[psutil.Process], float]:
     """Return what stops a worker of Locust for so long."""
 
-    def stop(locust: psutil.Process) -> None:
-        worker = locust.children()[0]
+    def stop(locust: psutil.Process) -> float:
+        worker, at = locust.children()[0], time.time()
         worker.suspend()
         try:
             time.sleep(seconds)
         finally:
             worker.resume()
+        return at
 
     return stop
 
 
-def stop_member(servers: ZooKeeperServers, seconds: float) -> Callable[[psutil.Process], None]:
+def stop_member(servers: ZooKeeperServers, seconds: float) -> Callable[[psutil.Process], float]:
     """Return what stops the JVM of the leader for so long."""
 
-    def stop(_: psutil.Process) -> None:
-        leader = servers.leader()
+    def stop(_: psutil.Process) -> float:
+        leader, at = servers.leader(), time.time()
         servers.pause(leader)
         try:
             time.sleep(seconds)
         finally:
             servers.resume(leader)
+        return at
 
     return stop
 
 
-def collect_garbage(servers: ZooKeeperServers) -> Callable[[psutil.Process], None]:
+def collect_garbage(servers: ZooKeeperServers) -> Callable[[psutil.Process], float]:
     """Return what has a follower collect garbage, as `jcmd PID GC.run` does, without the time that jcmd needs."""
 
-    def collect(_: psutil.Process) -> None:
+    def collect(_: psutil.Process) -> float:
         member = servers.members[servers.followers()[0]]
         assert member.process is not None
         with socket.socket(socket.AF_UNIX) as link:
             link.settimeout(10)
             link.connect(f"/tmp/.java_pid{member.process.pid}")
+            at = time.time()
             link.sendall(b"1\0jcmd\0GC.run\0\0\0")
             link.recv(4096)
+        return at
 
     return collect
 
@@ -142,15 +146,16 @@ def listen(servers: ZooKeeperServers) -> None:
         wish.unlink()
 
 
-def kill_leader(servers: ZooKeeperServers) -> Callable[[psutil.Process], None]:
+def kill_leader(servers: ZooKeeperServers) -> Callable[[psutil.Process], float]:
     """Return what kills the leader, and starts it again once another member leads."""
 
-    def kill(_: psutil.Process) -> None:
-        leader = servers.leader()
+    def kill(_: psutil.Process) -> float:
+        leader, at = servers.leader(), time.time()
         servers.kill(leader)
         servers.leader()
         servers.start(leader)
         listen(servers)
+        return at
 
     return kill
 
@@ -168,7 +173,9 @@ def add_members_events(servers: ZooKeeperServers, report: Path, began: float) ->
     merge_member_events(report, found)
 
 
-def inject(injections: Sequence[Injection], rounds: int, every_s: float, done: list[Done]) -> Callable[..., None]:
+def inject(
+    injections: Sequence[Injection], rounds: int, every_s: float, done: list[Done]
+) -> Callable[[psutil.Process], None]:
     """Return what does all injections in turn, `every_s` after each other, once the load runs."""
 
     def act(locust: psutil.Process) -> None:
@@ -181,8 +188,7 @@ def inject(injections: Sequence[Injection], rounds: int, every_s: float, done: l
         for _ in range(rounds):
             for injection in injections:
                 began = time.monotonic()
-                done.append(Done(injection, time.time()))
-                injection.do(locust)
+                done.append(Done(injection, injection.do(locust)))
                 time.sleep(max(0.0, every_s - (time.monotonic() - began)))
 
     return act

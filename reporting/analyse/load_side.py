@@ -60,7 +60,7 @@ def lateness_rows(run: RunFolder) -> pd.DataFrame:
 
     With these columns: `stage`, `worker`, `interval`, `gc_ms`, `away_percent`, and those of lateness.
     """
-    lateness = (f"lateness_{which}" for which in CLOCK_PERCENTILES)
+    lateness = [f"lateness_{which}" for which in CLOCK_PERCENTILES]
     stats = run.stats[["stage", "worker", "interval", "gc_ms", "away_percent", *lateness]]
     rows = stats[(stats["stage"] == MEASURED) & (stats["worker"] != ALL_WORKERS)]
     return rows.dropna(subset=["lateness_p50_us"]).sort_values("interval", kind="stable")

@@ -1,4 +1,4 @@
-"""The operations of the measured stage that took longer than a percentile, with what each of them depended on.
+"""The operations of the measured stage that took longer than a limit, with what each of them depended on.
 
 Each worker keeps only the slowest operations of an interval. Where an interval had more of them above it, as its
 histogram tells, those that were kept stand for the others: they have a greater weight.
@@ -27,9 +27,9 @@ LEADING: Final = "leader"
 
 @dataclass(frozen=True, slots=True)
 class SlowOperations:
-    """What is known of the operations above a percentile.
+    """What is known of the operations that took longer than a limit.
 
-    `threshold_us` is the percentile by the headline's clock, None where there is none. `total` is how many successful
+    `threshold_us` is the limit by the headline's clock, None where there is none. `total` is how many successful
     operations took longer, `recorded` whether the run has a file of the slowest operations.
 
     `rows` has one row for each operation that was kept and took longer, failed and censored ones too: `begin_s` and
@@ -45,7 +45,7 @@ class SlowOperations:
 
 
 def build(run: RunFolder, timeline: Timeline, headline: Headline, threshold_us: float | None) -> SlowOperations:
-    """Return the operations of a run that took longer than `threshold_us`, a percentile by the headline's clock."""
+    """Return the operations of a run that took longer than `threshold_us` by the headline's clock."""
     measured = headline.distributions.get(TOTAL)
     of_clock = None if measured is None else measured.clock(headline.total.clock)
     total = 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import pandas as pd
 
@@ -17,12 +18,14 @@ from reporting.read.run_folder import RunFolder
 from zk_locust.contract.events import MEMBER_EVENTS
 from zk_locust.contract.stage_names import MEASURED
 
+_TIMES_MEDIAN: Final = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Why:
     """What is known of the reasons. `slow` are the operations above p99.9, `events` are `happenings`.
 
-    `moments` has the worst first; they are of operations above p99.
+    `moments` has the worst first; they are of operations that took longer than `moments_above_us`.
 
     `unknown` says in sentences what the run's files do not tell.
     """
@@ -31,14 +34,14 @@ class Why:
     events: pd.DataFrame
     causes: Causes
     moments: tuple[Moment, ...]
+    moments_above_us: float | None
     unknown: tuple[str, ...]
 
 
 def build(run: RunFolder, timeline: Timeline, headline: Headline, workers: Workers, samples: pd.DataFrame) -> Why:
     """Return what is known of a run. `samples` are from `machine_samples.within_load`."""
     slow = slow_operations.build(run, timeline, headline, headline.total.p999_us)
-    # The longest stall may have all operations above p99.9, so moments are of more of them.
-    of_moments = slow_operations.build(run, timeline, headline, headline.total.p99_us)
+    of_moments = slow_operations.build(run, timeline, headline, _slow_us(headline))
     events = happenings(run, timeline, workers.losses)
     windows = cause_windows.build(run, timeline, samples, events)
     measured = timeline.span(MEASURED) or Span(MEASURED, 0.0, 0.0)
@@ -47,8 +50,18 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline, workers: Worke
         events,
         causes.build(slow, windows, measured),
         worst_moments.build(of_moments, windows),
+        of_moments.threshold_us,
         tuple(_unknown(run, events, samples)),
     )
+
+
+def _slow_us(headline: Headline) -> float | None:
+    """How long an operation takes at least to belong to a moment; None where nothing succeeded.
+
+    A long stall may have all operations above p99, and hide a shorter one: ten times the median is slow too.
+    """
+    p50_us, p99_us = headline.total.p50_us, headline.total.p99_us
+    return None if p50_us is None or p99_us is None else min(p99_us, _TIMES_MEDIAN * p50_us)
 
 
 def _unknown(run: RunFolder, events: pd.DataFrame, samples: pd.DataFrame) -> Iterator[str]:

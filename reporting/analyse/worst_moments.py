@@ -38,7 +38,7 @@ class Happened:
 class Moment:
     """Slow operations that were under way together. Times are seconds since the load started.
 
-    `operations` is how many took longer than the percentile, as far as the histograms tell; the names are in order of
+    `operations` is how many took longer than the limit, as far as the histograms tell; the names are in order of
     how often they occur. `happened` has what covers most of them first.
     """
 

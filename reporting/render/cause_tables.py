@@ -88,7 +88,7 @@ def moments(why: Why) -> Table | None:
         "Members",
         "Workers",
         "Length",
-        "Above p99",
+        "Slow",
         "Worst (ms)",
         "Sessions",
     )
@@ -107,10 +107,14 @@ def moments(why: Why) -> Table | None:
         for moment in why.moments
     )
     note = (
-        "Seconds are counted from the load's start. A moment has operations above p99 that overlap. The "
+        f"Seconds are counted from the load's start. A moment has operations above {_limit(why)} that overlap. The "
         "first is the one whose operations took the longest time together; the charts mark it."
     )
     return Table("The worst moments", head, rows, 5, note=note)
+
+
+def _limit(why: Why) -> str:
+    return f"{text.latency_ms(why.moments_above_us)} ms"
 
 
 def _names(names: Sequence[str], of: str) -> str:

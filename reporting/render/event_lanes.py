@@ -151,4 +151,4 @@ def took(seconds: float) -> str:
 
 
 def _of(moment: Moment) -> str:
-    return f"{moment.operations:,} above p99, up to {text.latency_ms(moment.worst_us)} ms"
+    return f"{moment.operations:,} slow ones, up to {text.latency_ms(moment.worst_us)} ms"

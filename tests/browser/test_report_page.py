@@ -206,3 +206,13 @@ def test_on_paper_nothing_is_folded_away_or_dark(page: Page, name: str) -> None:
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     folded = page.evaluate("document.querySelectorAll('details:not([open])').length")
     assert folded == 0 or name == "void"
+
+
+def test_pointing_at_a_mark_of_the_strip_says_what_happened(page: Page, name: str) -> None:
+    if name != "troubled":
+        return
+    mark = page.locator('[data-chart="rate"] .mark-symbol path[aria-label*="worker lost"]')
+    mark.scroll_into_view_if_needed()
+    mark.hover(force=True)
+    page.locator("#vg-tooltip-element.visible", has_text="worker lost").wait_for(timeout=5_000)
+    assert "load2" in page.locator("#vg-tooltip-element").inner_text()

@@ -38,17 +38,8 @@ RUN_ID = "20261124T031500Z-quick-synthetic"
 
 NEWER_COLUMNS = frozenset(
     (
-        *(
-            "suppressed",
-            "censored",
-            "censored_max_us",
-            "offered",
-            "missed",
-            "dropped",
-            "queued",
-            "away_percent",
-            "gc_ms",
-        ),
+        *("suppressed", "censored", "censored_max_us", "offered", "missed", "dropped", "queued"),
+        *("away_percent", "gc_ms"),
         *(f"{clock}_{which}" for clock in (*CLOCKS, "lateness") for which in CLOCK_PERCENTILES),
     )
 )

@@ -149,7 +149,7 @@ def test_nothing_from_a_run_becomes_markup(tmp_path: Path) -> None:
     }
     run = load.write(tmp_path / "run")
     with (run / "events.csv").open("a") as file:
-        file.write(f'2026-11-24T03:15:00+00:00,master,note,x,"{hostile("event").replace(chr(34), chr(34) * 2)}"\n')
+        file.write(f'2026-11-24T03:15:00+00:00,master,note,x,"{hostile("event").replace(chr(34), chr(34) * 2)}",,\n')
     evaluated = load_run(run)
     drawn = chart_list.build(evaluated)
     html = page.render(evaluated, [figure for figure in drawn if figure.slug in ("rate", "machine-cpu")])

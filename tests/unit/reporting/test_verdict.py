@@ -189,7 +189,10 @@ def test_a_worker_that_falls_silent_without_an_event_is_lost_too(tmp_path: Path)
 )
 def test_what_lost_workers_did_not_report_is_a_note(tmp_path: Path, details: tuple[str, ...], expected: str) -> None:
     run = Synthetic().write(tmp_path / "run")
-    rows = [["2026-01-01T00:00:00+00:00", "master", "operations-unreported", f"w{i}", d] for i, d in enumerate(details)]
+    rows = [
+        ["2026-01-01T00:00:00+00:00", "master", "operations-unreported", f"w{i}", d, "", ""]
+        for i, d in enumerate(details)
+    ]
     with (run / "events.csv").open("a", newline="") as file:
         csv.writer(file).writerows(rows)
     found = load_run(run).verdict
@@ -209,7 +212,7 @@ def test_what_is_not_of_the_run_is_a_reason(
 ) -> None:
     run = Synthetic().write(tmp_path / "run")
     with (run / "events.csv").open("a", newline="") as file:
-        csv.writer(file).writerows([["2026-01-01T00:00:00+00:00", "master", event, subject, "refused"]] * 3)
+        csv.writer(file).writerows([["2026-01-01T00:00:00+00:00", "master", event, subject, "refused", "", ""]] * 3)
     found = load_run(run).verdict
     assert (found.verdict, rules(found)) == (verdict, {event: severity})
     assert text(found, event).count(subject) == 1
@@ -221,7 +224,7 @@ def test_a_warm_up_that_reached_its_limit_is_a_note(tmp_path: Path, subject: str
     run = Synthetic(plan={"stages": stages}).write(tmp_path / "run")
     why = "not stationary within 60 s: the p99 changes by -40% over 10 windows"
     with (run / "events.csv").open("a", newline="") as file:
-        csv.writer(file).writerow(["2026-01-01T00:00:00+00:00", "master", "warm-up-ended", subject, why])
+        csv.writer(file).writerow(["2026-01-01T00:00:00+00:00", "master", "warm-up-ended", subject, why, "", ""])
     found = load_run(run).verdict
     assert (found.verdict, rules(found)) == ("valid", expected)
     if expected:
