@@ -1,5 +1,6 @@
 """Makes answers of members harmless: any process may listen at the address and answer anything."""
 
+import contextlib
 import json
 from collections.abc import Iterable
 from typing import Any, Final
@@ -63,13 +64,13 @@ def metrics_of_lines(pairs: Iterable[tuple[str, str]]) -> dict[str, Value]:
 
 
 def _number(text: str) -> int | float | str:
-    if len(text) > _LONGEST_NUMBER:
+    """Return the number that a text is, otherwise the text."""
+    if len(text) > _LONGEST_NUMBER or not text.isascii() or "_" in text:
         return text
-    for kind in (int, float):
-        try:
-            return kind(text) if text.isascii() and "_" not in text else text
-        except ValueError:
-            continue
+    with contextlib.suppress(ValueError):
+        return int(text)
+    with contextlib.suppress(ValueError):
+        return float(text)
     return text
 
 

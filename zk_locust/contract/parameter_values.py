@@ -126,7 +126,7 @@ WEB: Final = "web"
 
 
 LEAST_METRICS_MS: Final = 100.0
-"""The shortest interval of --zk-metrics-collect: below it, asking costs a member more than 1 % of a core."""
+"""The shortest interval of --zk-metrics-collect: more polls would themselves load the members."""
 
 
 def collection(text: str) -> str | float:

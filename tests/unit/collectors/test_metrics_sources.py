@@ -220,7 +220,7 @@ def test_a_source_that_often_fails_is_tried_less_often_until_it_was_sound_for_a_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = SimpleNamespace(now_s=1_000.0)
-    monkeypatch.setattr(member_module.time, "perf_counter", lambda: clock.now_s)
+    monkeypatch.setattr("zk_metrics.member.time.perf_counter", lambda: clock.now_s)
     member, (best, _) = a_member("away", {"znode_count": 4}, time_limit_s=5.0)
 
     def waited_s() -> float:
@@ -230,7 +230,7 @@ def test_a_source_that_often_fails_is_tried_less_often_until_it_was_sound_for_a_
             best.told = {"znode_count": 6}
             clock.now_s += 1
             gevent.sleep(0.001)
-        return clock.now_s - before
+        return float(clock.now_s - before)
 
     assert [waited_s() for _ in range(8)] == [2, 3, 5, 9, 17, 33, 61, 61]
     clock.now_s += 600

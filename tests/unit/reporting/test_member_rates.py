@@ -80,7 +80,7 @@ def test_a_rate_over_an_unanswered_poll_is_that_of_the_time_between_the_answers(
 
 
 def test_a_metric_without_a_cell_was_0_where_the_member_tells_all(tmp_path: Path) -> None:
-    pause = {"cnt_jvm_pause_time_ms": 1, "sum_jvm_pause_time_ms": 700}
+    pause: dict[str, object] = {"cnt_jvm_pause_time_ms": 1, "sum_jvm_pause_time_ms": 700}
     judged = run_of(tmp_path, [{"uptime": 1}, {"uptime": 2}, {"uptime": 3} | pause])
     assert column(member_rates.build(judged.run, judged.timeline), "jvm_pause_ms") == [None, 0, 700]
     # `srvr` tells neither; the pause may have been long ago.
