@@ -92,7 +92,7 @@ def test_the_timer_expires_earlier_than_operations_are_due_as_the_process_wakes_
     source.start(Turns(schedule(200, 0.2), 0, 1), start_ns)
     gevent.sleep(0.3)
     one.kill()
-    assert taken == [start_ns + i * 5 * MS for i in range(40)]
+    assert all((due_ns - start_ns) % (5 * MS) == 0 for due_ns in taken)
     assert any(0 < due_ns - expiry_ns <= LONGEST_NS for due_ns in taken for expiry_ns in expiries)
 
 
