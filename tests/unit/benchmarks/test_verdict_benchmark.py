@@ -36,7 +36,8 @@ def test_patterns_choose_provocations() -> None:
 def test_a_rule_holds_only_if_it_speaks_in_every_run() -> None:
     assert not Row("censored", "frozen", stand_in=False).holds, "there was no run"
     always, once, note = (Row(rule, "frozen", rule == "swapping") for rule in ("stalls", "censored", "swapping"))
-    for spoke in ({"censored": ["p99.9", "p99"], "stalls": []}, {"stalls": []}):
+    found_in_runs: list[dict[str, list[str]]] = [{"censored": ["p99.9", "p99"], "stalls": []}, {"stalls": []}]
+    for spoke in found_in_runs:
         for row in (always, once):
             row.take(spoke)
     note.take({"swapping": []})
