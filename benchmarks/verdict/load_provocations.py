@@ -56,7 +56,7 @@ def _one_lost(locust: LocustMasterAndWorkers) -> None:
 
 
 def _all_lost(locust: LocustMasterAndWorkers) -> None:
-    time.sleep(SECONDS / 3)
+    time.sleep(SECONDS)
     for worker in locust.workers:
         worker.kill()
 
@@ -144,7 +144,9 @@ LOAD_PROVOCATIONS: Final[dict[str, Provocation]] = {
         "a worker killed", ("worker-lost",), _scripted(Course(CLOSED, meanwhile=_one_lost))
     ),
     "lost-workers": Provocation(
-        "all workers killed", ("all-workers-lost",), _scripted(Course(CLOSED, meanwhile=_all_lost))
+        "all workers killed", ("all-workers-lost",),
+        # Longer: the first reports come within 3 s, and the master needs some seconds to miss the workers.
+        _scripted(Course(replace(CLOSED, seconds=3 * SECONDS), meanwhile=_all_lost)),
     ),
     "missing-worker": Provocation(
         "2 of 3 planned workers", ("workers-missing",), _scripted(Course(CLOSED, planned={"expected_workers": 3}))

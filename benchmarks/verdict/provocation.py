@@ -30,7 +30,8 @@ class Setting:
 
     def scripted(self, course: Course, **script: object) -> JudgedRun:
         """Judge a run against the scripted server; `script` has its options."""
-        with ScriptedServer(self.program, precise=True, **{"delay_us": DELAY_US} | script) as server:
+        script.setdefault("delay_us", DELAY_US)
+        with ScriptedServer(self.program, None, precise=True, **script) as server:
             return judged(self.new_folder(), server.hosts, course)
 
     def real(self, course: Course, members: list[int] | None = None) -> JudgedRun:
