@@ -222,7 +222,10 @@ def kill_one_worker(port: int, after_s: float) -> Meanwhile:
             for worker in workers:
                 if _is_connected(worker, port):
                     time.sleep(after_s)
-                    worker.kill()
+                    try:
+                        worker.kill()
+                    except psutil.NoSuchProcess:
+                        raise RuntimeError("the load ended before a worker was killed: the machine is busy") from None
                     return
             time.sleep(0.05)
         raise RuntimeError("no worker of Locust has connected to the server")
