@@ -218,16 +218,27 @@ def kill_one_worker(port: int, after_s: float) -> Meanwhile:
 
     def kill(locust: psutil.Process) -> None:
         deadline = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < deadline and locust.status() != psutil.STATUS_ZOMBIE:
-            for worker in locust.children():
+        while time.monotonic() < deadline and (workers := _children(locust)) is not None:
+            for worker in workers:
                 if _is_connected(worker, port):
                     time.sleep(after_s)
-                    worker.kill()
+                    try:
+                        worker.kill()
+                    except psutil.NoSuchProcess:
+                        raise RuntimeError("the load ended before a worker was killed: the machine is busy") from None
                     return
             time.sleep(0.05)
         raise RuntimeError("no worker of Locust has connected to the server")
 
     return kill
+
+
+def _children(process: psutil.Process) -> list[psutil.Process] | None:
+    """Return the processes that a process has started; None if it has ended."""
+    try:
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.children()
+    except psutil.NoSuchProcess:
+        return None
 
 
 def stop_each_second(port: int, for_s: float, seconds: float) -> Meanwhile:
