@@ -37,7 +37,7 @@ _MESSAGES: Final = (
 )
 _TOOK: Final = {
     SLOW_FSYNC: re.compile(r" took (\d{1,9})ms", re.ASCII),
-    JVM_PAUSE: re.compile(r"pause of approximately (\d{1,9})ms", re.ASCII),
+    JVM_PAUSE: re.compile(r"pause of approximately (\d{1,9}) ?ms", re.ASCII),
 }
 _COUNTED: Final = {SESSION_EXPIRED: "sessions", CONNECTION_CLOSED: "connections"}
 _TOGETHER: Final = timedelta(seconds=1)
