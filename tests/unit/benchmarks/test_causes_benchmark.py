@@ -1,6 +1,5 @@
 """The benchmark of causes counts what a report names, and what it blames falsely."""
 
-
 import pytest
 
 from benchmarks.causes import Injection, near, tell
