@@ -46,7 +46,7 @@ NEAR_S: Final = 1.0  # a moment belongs to what was done at most so long before
 NAMED_SHARE: Final = 0.5
 GC_LOG: Final = ("-Xlog:gc*,safepoint:file=gc.log:time,uptime,level,tags:filecount=5,filesize=10M",)
 PAUSE_MONITOR: Final = {
-    "jvm.pause.monitor.run": "true",
+    "jvm.pause.monitor": "true",
     "jvm.pause.info-threshold.ms": 100,
     "jvm.pause.warn-threshold.ms": 1000,
     "jvm.pause.sleep.time.ms": 20,

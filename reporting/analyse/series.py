@@ -218,8 +218,8 @@ def over_polls(polls: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
         step_s = timeline.end_s / MAX_BINS
         frame["time_s"] = (np.floor(frame["time_s"] / step_s) + 0.5) * step_s
         by_point = frame.groupby(["member", "time_s"])
-        values, down = by_point["value"], by_point["down"]
-        frame = pd.DataFrame({"value": values.max(), "value" + LEAST: values.min(), "down": down.max()}).reset_index()
+        values, unanswered = by_point["value"], by_point["down"].max()
+        frame = pd.DataFrame({"value": values.max(), "value" + LEAST: values.min(), "down": unanswered}).reset_index()
         columns.append("value" + LEAST)
         gaps = frame[frame["down"] & frame["value"].notna()].assign(**{"value": math.nan, "value" + LEAST: math.nan})
         gaps["time_s"] = (gaps["time_s"] + step_s / 2).clip(upper=timeline.end_s)

@@ -82,7 +82,7 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(f"2026-11-27T{text}+00:00")
 
 
-def told(found: Found, name: str) -> list[tuple[datetime, str, float | None]]:
+def told(found: Found, name: str) -> list[tuple[Any, ...]]:
     return [(event.began, event.detail, event.duration_s) for event in found.events if event.name == name]
 
 
