@@ -5,8 +5,9 @@ import re
 from typing import Final
 
 _UNIT_MS: Final[dict[str, float]] = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3, "min": 60e3, "h": 3600e3}
-_TERM: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|min|s|m|h)")
-_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")  # Python writes small numbers as 1e-05
+# Python writes small and large numbers as 1e-05 and 1e+16.
+_TERM: Final = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(us|ms|min|s|m|h)")
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 def parse_duration_ms(text: str | float, bare_unit: str = "s") -> float:

@@ -25,6 +25,7 @@ ENOUGH = WINDOWS + IN_A_ROW - 1
     [
         (0, WarmUp(0.0), "0s"),
         (5.5, WarmUp(5.5), "5.5s"),
+        (1e10, WarmUp(1e10), "1e+10s"),
         ("30", WarmUp(30.0), "30s"),
         ("1m30s", WarmUp(90.0), "90s"),
         ("auto", WarmUp(60.0, automatic=True), "auto:60s"),
