@@ -40,6 +40,7 @@ def _operations_unreported(evidence: Evidence) -> Iterator[Reason]:
     numbers = [
         (str(name), number_in(str(detail))) for name, detail in zip(events["subject"], events["detail"], strict=True)
     ]
+    numbers.sort(key=lambda told: natural(told[0]))
     known = [(name, number) for name, number in numbers if number is not None]
     unknown = [name for name, number in numbers if number is None]
     told = [f"{sum(number for _, number in known):,} operations ({some([n for n, _ in known], 4)})"] if known else []

@@ -148,8 +148,15 @@ def test_the_slowest_operation_of_each_interval_is_there_with_its_times_session_
     assert (slow["sent_s"] <= slow["handled_s"]).all()
     assert slow["due_s"].isna().all(), "a closed loop"
     measured = slow[(slow["stage"] == "measured") & (slow["interval"] == 3)]
-    began_s = slow[slow["stage"] == "measured"]["handled_s"].min()
-    assert measured["handled_s"].between(began_s + 1.4, began_s + 2.1).all(), "ended in the interval, on one clock"
+    begin_s = {
+        line["interval"]: line["elapsed_s"] - line["interval_s"]
+        for line in distributions(run)
+        if line["stage"] == "measured"
+    }
+    # A worker's interval begins when it hears of the stage, a little later than the master's.
+    assert measured["handled_s"].between(begin_s[3] - 0.1, begin_s[4] + 0.5).all(), (
+        "ended in the interval, on one clock"
+    )
     # The first byte of a session's id is the server id of the member that has made it.
     of_members = {member.address: member.server_id for member in servers.members}
     assert [int(session, 16) >> 56 for session in slow["session"]] == [of_members[at] for at in slow["member"]]

@@ -51,7 +51,9 @@ LOCUSTFILE = textwrap.dedent("""\
         @locust.task
         def look(self):
             seen = {k: v for k, v in vars(self.environment.parsed_options).items() if isinstance(v, (str, int, float))}
-            pathlib.Path(os.environ["PROBE"]).write_text(json.dumps(seen))
+            new = pathlib.Path(os.environ["PROBE"] + ".new")
+            new.write_text(json.dumps(seen))
+            new.replace(os.environ["PROBE"])  # the test never reads half of it
             self.environment.events.request.fire(
                 request_type="zk", name="probe", response_time=1, response_length=0, exception=None, context={})
     """)
