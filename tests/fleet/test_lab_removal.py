@@ -123,7 +123,8 @@ def test_a_lab_that_cannot_start_is_removed(trial: Trial) -> None:
     up = trial.run(*UP, path=f"{broken.parent}:{os.environ['PATH']}")
     assert up.returncode == 1
     # Hosts start side by side: any of them may be the first that fails.
-    assert re.search(r"^lab: (zk1|load1|load2) could not be started: planted$", up.stderr, re.MULTILINE), up.stderr
+    assert re.search(r"^lab: (zk1|load1|load2) ", up.stderr), up.stderr
+    assert "planted" in up.stderr
     trial.assert_no_trace()
 
 
