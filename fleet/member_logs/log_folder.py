@@ -50,8 +50,7 @@ def events_of(folder: Path, began: datetime, ended: datetime) -> Found:
         sources.append(server_log.events(chain.from_iterable(map(lines_of, files)), zone))
     kept: list[tuple[float, int, Event]] = []
     for number, event in enumerate(_between(chain.from_iterable(sources), began, ended)):
-        # A moment, such as an expired session, counts as long.
-        item = (float("inf") if event.duration_s is None else event.duration_s, number, event)
+        item = (_rank(event), number, event)
         if len(kept) < MOST_EVENTS:
             heapq.heappush(kept, item)
         else:
@@ -59,6 +58,17 @@ def events_of(folder: Path, began: datetime, ended: datetime) -> Found:
             found.left_out += 1
     found.events = sorted((event for _, _, event in kept), key=lambda event: event.began)
     return found
+
+
+def _rank(event: Event) -> float:
+    """Return the length that an event counts with, seconds.
+
+    A restart, or an election without an end, is the longest. Clients cause any number of ended sessions and
+    connections, which must not push out what explains them.
+    """
+    if event.duration_s is None:
+        return 0.0 if event.name in server_log.COUNTED else float("inf")
+    return event.duration_s
 
 
 def _between(events: Iterable[Event], began: datetime, ended: datetime) -> Iterator[Event]:

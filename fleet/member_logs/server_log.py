@@ -39,7 +39,10 @@ _TOOK: Final = {
     SLOW_FSYNC: re.compile(r" took (\d{1,9})ms", re.ASCII),
     JVM_PAUSE: re.compile(r"pause of approximately (\d{1,9}) ?ms", re.ASCII),
 }
-_COUNTED: Final = {SESSION_EXPIRED: "sessions", CONNECTION_CLOSED: "connections"}
+# Releases 3.4 and 3.5 log the end of each connection, those of four-letter words included.
+_NO_CLIENT: Final = "(no session established"
+COUNTED: Final = {SESSION_EXPIRED: "sessions", CONNECTION_CLOSED: "connections"}
+"""Events that count what ends within a second, and their unit."""
 _TOGETHER: Final = timedelta(seconds=1)
 _ROLES: Final = {"leading": "leader", "following": "follower", "observing": "observer"}
 
@@ -49,11 +52,11 @@ def events(lines: Iterable[str], zone: timezone | None) -> Iterator[Event]:
 
     What happens to several sessions or connections within a second is one event, which counts them.
     """
-    election, counts = _Election(), {name: _Count(name, things) for name, things in _COUNTED.items()}
+    election, counts = _Election(), {name: _Count(name, things) for name, things in COUNTED.items()}
     started: datetime | None = None
     for line in lines:
         name = next((name for text, name in _MESSAGES if text in line), None)
-        if name is None or (moment := moment_of(line, zone)) is None:
+        if name is None or _NO_CLIENT in line or (moment := moment_of(line, zone)) is None:
             continue
         if name in _TOOK:
             if (took := _TOOK[name].search(line)) is not None:

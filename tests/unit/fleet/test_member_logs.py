@@ -167,6 +167,29 @@ def test_of_too_many_events_the_longest_are_kept(tmp_path: Path, monkeypatch: py
     assert min(event.duration_s or 0.0 for event in found.events) == pytest.approx(0.0305)
 
 
+def test_connections_of_four_letter_words_are_no_events(tmp_path: Path) -> None:
+    polls = "".join(
+        f"2026-11-27 02:2{minute}:0{second},000 [myid:2] - INFO  [Thread-9:NIOServerCnxn@1044] - Closed socket"
+        f" connection for client /127.0.0.1:4{minute}{second} (no session established for client)\n"
+        for minute in range(5)
+        for second in range(10)
+    )
+    found = read(tmp_path, gc_log=GC_8, zookeeper_log=SERVER_34 + polls)
+    assert told(found, "connection-closed") == [(at("02:23:05"), "1 connection", None)]
+
+
+def test_sessions_and_connections_push_out_no_other_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_folder, "MOST_EVENTS", 5)
+    line = "2026-11-27 02:24:{:02},000 [myid:2] - INFO  [Thread-9:x@1] - Expiring session 0x1, timeout exceeded\n"
+    later = "2026-11-27 02:25:00,000 [myid:2] - INFO  [main:QuorumPeerMain@127] - Starting quorum peer\n"
+    closing = "".join(line.format(second) for second in range(0, 60, 2))
+    found = read(tmp_path, gc_log=GC_8, zookeeper_log=SERVER_34 + closing + later)
+    assert [event.name for event in found.events] == [
+        "gc-pause", "gc-pause", "election", "slow-fsync", "member-restart",
+    ]  # fmt: skip
+    assert found.left_out == 31
+
+
 def manifest(**changes: Any) -> dict[str, Any]:
     return {
         "inventory": {"groups": {"zookeeper": ["zk1", "zk2"]}, "hosts": {"zk1": {}, "zk2": {}}},
