@@ -17,25 +17,23 @@ from zk_locust.contract.events import GC_PAUSE, JVM_PAUSE
 
 LEAST_JVM_PAUSE_S: Final = 0.010
 """Each second a JVM stands still for a moment, to clean up. Only longer pauses are events."""
-# The last time of a line is that of the complete pause; those before it are of its generations.
-_JAVA_8: Final = re.compile(r"^[^ ]+: [\d.]+: \[((?:Full )?GC[^\[,]{0,120}).*, (\d{1,6}\.\d{1,9}) secs\]", re.ASCII)
-_PAUSE: Final = re.compile(
-    r"\[gc[ \]][^G]*GC\(\d+\) (Pause .{1,120}?)(?: \d+[BKMG]->.*)? (\d{1,9}(?:\.\d{1,9})?)ms$", re.ASCII
-)
-_SAFEPOINT: Final = re.compile(
-    r'Safepoint "(\w{1,80})",.* Reaching safepoint: (\d{1,15}) ns,.*Total: (\d{1,15}) ns', re.ASCII
-)
+# A host may write anything. Lines are split at fixed texts, and patterns match short parts only: no line takes long.
+_LONGEST_KIND: Final = 120
+_KIND: Final = re.compile(r"(?:Full )?GC(?:(?! \d{4}-)[^\[,]){0,120}", re.ASCII)
+_SECONDS: Final = re.compile(r"(\d{1,6}\.\d{1,9}) secs\]", re.ASCII)
+_MILLISECONDS: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)ms", re.ASCII)
+_NANOSECONDS: Final = re.compile(r"(\d{1,15}) ns", re.ASCII)
 _OF_COLLECTORS: Final = re.compile("Collect|GC|Pause|Mark|XStart|ZOperation", re.ASCII)
 
 
 def pauses(lines: Iterable[str]) -> Iterator[Event]:
     """Give the pauses in order of the log; those of the garbage collector, and long ones for other reasons."""
     for line in lines:
-        if "Safepoint" in line:
-            event = _safepoint(line)
-        elif "Pause " in line:
+        if ") Pause " in line:
             event = _pause(line)
-        elif "GC" in line and line.endswith("]"):
+        elif "] Safepoint " in line:
+            event = _safepoint(line)
+        elif ": [" in line and line.endswith("]"):
             event = _java_8(line)
         else:
             continue
@@ -44,27 +42,37 @@ def pauses(lines: Iterable[str]) -> Iterator[Event]:
 
 
 def _pause(line: str) -> Event | None:
-    found, ended = _PAUSE.search(line), moment_of(line, None)
-    if found is None or ended is None:
+    labels, _, rest = line.partition("] GC(")
+    text, _, took = rest.partition(") ")[2].rpartition(" ")
+    found, ended = _MILLISECONDS.fullmatch(took), moment_of(line, None)
+    if found is None or ended is None or labels.rpartition("[")[2].strip() != "gc" or not text.startswith("Pause "):
         return None
-    seconds = float(found[2]) / 1000
-    return Event(ended - timedelta(seconds=seconds), GC_PAUSE, found[1], seconds)
+    before, arrow, _ = text.partition("->")  # the heap: 24M->5M(64M)
+    seconds = float(found[1]) / 1000
+    kind = before.rpartition(" ")[0] if arrow else text
+    return Event(ended - timedelta(seconds=seconds), GC_PAUSE, kind[:_LONGEST_KIND], seconds)
 
 
 def _java_8(line: str) -> Event | None:
-    found, began = _JAVA_8.match(line.split(" [Times:")[0]), moment_of(line, None)
-    if found is None or began is None:
+    # The last time of a line is that of the complete pause; those before it are of its generations.
+    text, _, took = line.partition(" [Times:")[0].rpartition(", ")
+    kind = _KIND.match(text.partition(": [")[2])
+    found, began = _SECONDS.fullmatch(took), moment_of(line, None)
+    if kind is None or found is None or began is None:
         return None
-    return Event(began, GC_PAUSE, found[1].strip(), float(found[2]))
+    return Event(began, GC_PAUSE, kind[0].strip(), float(found[1]))
 
 
 def _safepoint(line: str) -> Event | None:
     """The time until the JVM's threads stood still is in no pause of the garbage collector."""
-    found, ended = _SAFEPOINT.search(line), moment_of(line, None)
-    if found is None or ended is None:
+    name, _, rest = line.partition('] Safepoint "')[2].partition('", ')
+    fields = dict(part.partition(": ")[::2] for part in rest.split(", "))
+    times = [_NANOSECONDS.fullmatch(fields.get(key, "")) for key in ("Reaching safepoint", "Total")]
+    ended = moment_of(line, None)
+    if not name or ended is None or times[0] is None or times[1] is None:
         return None
-    total_s = int(found[3]) / 1e9
-    seconds = int(found[2]) / 1e9 if _OF_COLLECTORS.search(found[1]) else total_s
+    reaching_s, total_s = int(times[0][1]) / 1e9, int(times[1][1]) / 1e9
+    seconds = reaching_s if _OF_COLLECTORS.search(name) else total_s
     if seconds < LEAST_JVM_PAUSE_S or seconds > total_s:
         return None
-    return Event(ended - timedelta(seconds=total_s), JVM_PAUSE, f"safepoint {found[1]}", seconds)
+    return Event(ended - timedelta(seconds=total_s), JVM_PAUSE, f"safepoint {name[:_LONGEST_KIND]}", seconds)

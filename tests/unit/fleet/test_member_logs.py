@@ -11,6 +11,7 @@ import pytest
 from fleet.member_logs import log_folder
 from fleet.member_logs.log_folder import Found, events_of
 from fleet.member_logs.record_events import EXTERNAL, record_events
+from tests.waiting import ended_after
 from zk_locust.contract.events import EVENTS_LEFT_OUT, MEMBER_EVENTS
 
 BEGAN, ENDED = datetime(2026, 11, 27, 2, tzinfo=UTC), datetime(2026, 11, 27, 3, tzinfo=UTC)
@@ -157,6 +158,22 @@ def test_cut_lines_and_absurd_numbers_are_no_events(tmp_path: Path) -> None:
     found = read(tmp_path, gc_log="\n".join([GC_17, *absurd]))
     assert [event.name for event in found.events].count("gc-pause") == 1
     assert all(event.duration_s is None or event.duration_s < 3600 for event in found.events)
+
+
+STAMP = "[2026-11-27T02:20:00.000+0000]"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        STAMP + "[gc]" * 300 + " GC(0) Pause " + " 1B->" * 24 + " 123456789" * 270 + "x",
+        STAMP + '] Safepoint "X", ' * 80 + " Reaching safepoint: 1 ns," * 40 + "Total: 1 n" * 150,
+        STAMP[1:-1] + ": 1.0: [GC " + "x" * 110 + ", (" * 1300 + " secs]",
+    ],
+)
+def test_no_line_takes_long(tmp_path: Path, line: str) -> None:
+    with ended_after(10):
+        assert read(tmp_path, gc_log=f"{line}\n" * 4000).events == []
 
 
 def test_of_too_many_events_the_longest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
