@@ -19,7 +19,7 @@ LEAST_JVM_PAUSE_S: Final = 0.010
 """Each second a JVM stands still for a moment, to clean up. Only longer pauses are events."""
 # A host may write anything. Lines are split at fixed texts, and patterns match short parts only: no line takes long.
 _LONGEST_KIND: Final = 120
-_KIND: Final = re.compile(r"(?:Full )?GC(?:(?! \d{4}-)[^\[,]){0,120}", re.ASCII)
+_KIND: Final = re.compile(r"(?:Full )?GC(?! concurrent)(?:(?! \d{4}-)[^\[,]){0,120}", re.ASCII)
 _SECONDS: Final = re.compile(r"(\d{1,6}\.\d{1,9}) secs\]", re.ASCII)
 _MILLISECONDS: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)ms", re.ASCII)
 _NANOSECONDS: Final = re.compile(r"(\d{1,15}) ns", re.ASCII)

@@ -41,6 +41,16 @@ Java HotSpot(TM) 64-Bit Server VM (25.292-b10) for linux-amd64 JRE (1.8.0_292-b1
 (87552K)] 5126K->4839K(125952K), [Metaspace: 3426K->3426K(1056768K)], 0.0176970 secs] [Times: user=0.03 sys=0.00, \
 real=0.02 secs]
 """
+GC_8_G1 = """\
+2026-11-27T02:20:39.692+0000: 5.601: [GC pause (G1 Evacuation Pause) (young) (initial-mark), 0.0092350 secs]
+   [Parallel Time: 8.1 ms, GC Workers: 2]
+ [Times: user=0.01 sys=0.00, real=0.01 secs]
+2026-11-27T02:20:39.702+0000: 5.611: [GC concurrent-root-region-scan-start]
+2026-11-27T02:20:39.705+0000: 5.614: [GC concurrent-root-region-scan-end, 0.0031234 secs]
+2026-11-27T02:20:40.941+0000: 6.850: [GC concurrent-mark-end, 1.2345678 secs]
+2026-11-27T02:20:40.942+0000: 6.851: [GC remark 2026-11-27T02:20:40.942+0000: 6.851: [Finalize Marking, 0.0001 secs] \
+2026-11-27T02:20:40.943+0000: 6.852: [Unloading, 0.0021 secs], 0.0034567 secs]
+"""
 SERVER_38 = """\
 2026-11-27 07:49:37.724+0530 INFO  [main:ZooKeeperServerMain@123] Starting server
 2026-11-27 07:49:38.619+0530 WARN  [Thread-0:JvmPauseMonitor$JVMMonitor@201] Detected pause in JVM or host machine \
@@ -101,6 +111,13 @@ def test_pauses_of_java_8_are_logged_with_their_begin(tmp_path: Path) -> None:
     assert told(found, "gc-pause") == [
         (at("02:20:39.692"), "GC (Allocation Failure)", 0.008449),
         (at("02:20:41.000"), "Full GC (System.gc())", 0.017697),
+    ]
+
+
+def test_concurrent_phases_of_java_8_are_no_pauses(tmp_path: Path) -> None:
+    assert told(read(tmp_path, gc_log=GC_8_G1), "gc-pause") == [
+        (at("02:20:39.692"), "GC pause (G1 Evacuation Pause) (young) (initial-mark)", 0.009235),
+        (at("02:20:40.942"), "GC remark", 0.0034567),
     ]
 
 
