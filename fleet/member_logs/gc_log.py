@@ -4,6 +4,11 @@
     [2026-11-26T20:49:41.418+0000][0.621s][info][gc       ] GC(0) Pause Young (Normal) (G1 Evacuation Pause) … 6.343ms
     [2026-11-26T20:49:41.418+0000][0.621s][info][safepoint] Safepoint "Cleanup", …, Total: 6440597 ns
 
+Java 9 to 12 write instead of the last:
+
+    […][safepoint    ] Entering safepoint region: RevokeBias
+    […][safepoint    ] Total time for which application threads were stopped: 0.3 seconds, Stopping threads took: 0.1 …
+
 Java 8 stamps the beginning of a pause, later releases its end.
 """
 
@@ -22,15 +27,24 @@ _LONGEST_KIND: Final = 120
 _KIND: Final = re.compile(r"(?:Full )?GC(?! concurrent)(?:(?! \d{4}-)[^\[,]){0,120}", re.ASCII)
 _SECONDS: Final = re.compile(r"(\d{1,6}\.\d{1,9}) secs\]", re.ASCII)
 _MILLISECONDS: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)ms", re.ASCII)
+_STOPPED: Final = "Total time for which application threads were stopped: "
+_ENTERING: Final = "] Entering safepoint region: "
+_TIMES: Final = re.compile(r"(\d{1,6}\.\d{1,9}) seconds, Stopping threads took: (\d{1,6}\.\d{1,9}) seconds", re.ASCII)
 _NANOSECONDS: Final = re.compile(r"(\d{1,15}) ns", re.ASCII)
 _OF_COLLECTORS: Final = re.compile("Collect|GC|Pause|Mark|XStart|ZOperation", re.ASCII)
 
 
 def pauses(lines: Iterable[str]) -> Iterator[Event]:
     """Give the pauses in order of the log; those of the garbage collector, and long ones for other reasons."""
+    entered = ""
     for line in lines:
         if ") Pause " in line:
             event = _pause(line)
+        elif _ENTERING in line:
+            entered = line.partition(_ENTERING)[2]
+            continue
+        elif _STOPPED in line:
+            event, entered = _stopped(line, entered), ""
         elif "] Safepoint " in line:
             event = _safepoint(line)
         elif ": [" in line and line.endswith("]"):
@@ -63,16 +77,28 @@ def _java_8(line: str) -> Event | None:
     return Event(began, GC_PAUSE, kind[0].strip(), float(found[1]))
 
 
+def _stopped(line: str, name: str) -> Event | None:
+    found = _TIMES.fullmatch(line.partition(_STOPPED)[2])
+    return None if found is None else _long_stop(line, name, float(found[2]), float(found[1]))
+
+
 def _safepoint(line: str) -> Event | None:
-    """The time until the JVM's threads stood still is in no pause of the garbage collector."""
     name, _, rest = line.partition('] Safepoint "')[2].partition('", ')
     fields = dict(part.partition(": ")[::2] for part in rest.split(", "))
-    times = [_NANOSECONDS.fullmatch(fields.get(key, "")) for key in ("Reaching safepoint", "Total")]
+    reaching, total = (_NANOSECONDS.fullmatch(fields.get(key, "")) for key in ("Reaching safepoint", "Total"))
+    if reaching is None or total is None:
+        return None
+    return _long_stop(line, name, int(reaching[1]) / 1e9, int(total[1]) / 1e9)
+
+
+def _long_stop(line: str, name: str, reaching_s: float, total_s: float) -> Event | None:
+    """Return a stop of the JVM that no pause of the garbage collector contains, if it is long.
+
+    Of a stop for the collector that is the time until all threads stood still, and likewise of one without a name: it
+    may be for the collector.
+    """
+    seconds = reaching_s if not name or _OF_COLLECTORS.search(name) else total_s
     ended = moment_of(line, None)
-    if not name or ended is None or times[0] is None or times[1] is None:
+    if ended is None or seconds < LEAST_JVM_PAUSE_S or seconds > total_s:
         return None
-    reaching_s, total_s = int(times[0][1]) / 1e9, int(times[1][1]) / 1e9
-    seconds = reaching_s if _OF_COLLECTORS.search(name) else total_s
-    if seconds < LEAST_JVM_PAUSE_S or seconds > total_s:
-        return None
-    return Event(ended - timedelta(seconds=total_s), JVM_PAUSE, f"safepoint {name[:_LONGEST_KIND]}", seconds)
+    return Event(ended - timedelta(seconds=total_s), JVM_PAUSE, f"safepoint {name[:_LONGEST_KIND]}".strip(), seconds)

@@ -51,6 +51,24 @@ GC_8_G1 = """\
 2026-11-27T02:20:40.942+0000: 6.851: [GC remark 2026-11-27T02:20:40.942+0000: 6.851: [Finalize Marking, 0.0001 secs] \
 2026-11-27T02:20:40.943+0000: 6.852: [Unloading, 0.0021 secs], 0.0034567 secs]
 """
+# The safepoints of Java 9 to 12.
+GC_11 = """\
+[2026-11-27T02:20:01.000+0000][1.000s][info][safepoint    ] Entering safepoint region: RevokeBias
+[2026-11-27T02:20:01.300+0000][1.300s][info][safepoint    ] Leaving safepoint region
+[2026-11-27T02:20:01.300+0000][1.300s][info][safepoint    ] Total time for which application threads were stopped: \
+0.3000000 seconds, Stopping threads took: 0.0200000 seconds
+[2026-11-27T02:20:02.000+0000][2.000s][info][safepoint    ] Entering safepoint region: G1CollectForAllocation
+[2026-11-27T02:20:02.400+0000][2.400s][info][gc           ] \
+GC(0) Pause Young (Normal) (G1 Evacuation Pause) 24M->5M(64M) 400.000ms
+[2026-11-27T02:20:02.450+0000][2.450s][info][safepoint    ] Leaving safepoint region
+[2026-11-27T02:20:02.450+0000][2.450s][info][safepoint    ] Total time for which application threads were stopped: \
+0.4500000 seconds, Stopping threads took: 0.0500000 seconds
+[2026-11-27T02:20:03.000+0000][3.000s][info][safepoint    ] Entering safepoint region: Cleanup
+[2026-11-27T02:20:03.001+0000][3.001s][info][safepoint    ] Total time for which application threads were stopped: \
+0.0010000 seconds, Stopping threads took: 0.0000457 seconds
+[2026-11-27T02:20:04.000+0000][4.000s][info][safepoint    ] Total time for which application threads were stopped: \
+0.5000000 seconds, Stopping threads took: 0.0000457 seconds
+"""
 SERVER_38 = """\
 2026-11-27 07:49:37.724+0530 INFO  [main:ZooKeeperServerMain@123] Starting server
 2026-11-27 07:49:38.619+0530 WARN  [Thread-0:JvmPauseMonitor$JVMMonitor@201] Detected pause in JVM or host machine \
@@ -119,6 +137,15 @@ def test_concurrent_phases_of_java_8_are_no_pauses(tmp_path: Path) -> None:
         (at("02:20:39.692"), "GC pause (G1 Evacuation Pause) (young) (initial-mark)", 0.009235),
         (at("02:20:40.942"), "GC remark", 0.0034567),
     ]
+
+
+def test_safepoints_of_java_11_are_told_by_two_lines(tmp_path: Path) -> None:
+    found = read(tmp_path, gc_log=GC_11)
+    assert told(found, "jvm-pause") == [
+        (at("02:20:01"), "safepoint RevokeBias", 0.3),
+        (at("02:20:02"), "safepoint G1CollectForAllocation", 0.05),
+    ], "a pause of the collector is told once, and a stop without a name may be one"
+    assert told(found, "gc-pause") == [(at("02:20:02"), "Pause Young (Normal) (G1 Evacuation Pause)", 0.4)]
 
 
 def test_what_a_server_says_of_itself(tmp_path: Path) -> None:
