@@ -173,17 +173,35 @@ def test_an_older_server_logs_in_the_time_zone_of_its_gc_log(tmp_path: Path) -> 
     assert told(read(tmp_path, zookeeper_log=east), "election")[0][0] == at("02:22:40.683")
 
 
+NO_DATE = "its lines do not begin with a date as in ISO 8601"
+
+
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
         ({"zookeeper_log": SERVER_38}, "there is no gc.log"),
         ({"gc_log": GC_17}, "there is no zookeeper.log"),
         ({"gc_log": "", "zookeeper_log": SERVER_34}, "its lines do not say their time zone, and no gc.log says it"),
-        ({"gc_log": GC_17, "zookeeper_log": "27/11/26 02:22:40 LOOKING\n"}, "do not begin with a date as in ISO 8601"),
+        ({"gc_log": GC_17, "zookeeper_log": "27/11/26 02:22:40 LOOKING\n"}, NO_DATE),
+        ({"gc_log": GC_17, "zookeeper_log": "Fri Nov 27 02:20:41 UTC 2026 WARN x@1 - LOOKING\n"}, NO_DATE),
+        ({"gc_log": GC_17, "zookeeper_log": "INFO 2026-11-27 02:20:41,123 x@1 - LOOKING\n"}, NO_DATE),
+        (
+            {"gc_log": "", "zookeeper_log": "[2026-11-27 02:20:41,123] INFO x@1 - LOOKING\n"},
+            "do not say their time zone",
+        ),
+        ({"gc_log": "[0.621s][info][gc] GC(0) Pause Full (x) 6M->2M(64M) 6.3ms\n"}, f"gc.log: {NO_DATE}"),
+        ({"gc_log": "1.079: [GC (Allocation Failure) 6M->2M(64M), 0.0063 secs]\n"}, f"gc.log: {NO_DATE}"),
     ],
 )
 def test_a_log_that_does_not_tell_is_a_problem(tmp_path: Path, files: dict[str, str], problem: str) -> None:
     assert problem in "".join(read(tmp_path, **files).problems)
+
+
+def test_what_a_start_script_prints_is_no_problem(tmp_path: Path) -> None:
+    found = read(tmp_path, gc_log=GC_8, zookeeper_log=SERVER_38, zookeeper_out="ZooKeeper JMX enabled by default\n")
+    assert found.problems == []
+    heading = "".join(GC_8.splitlines(keepends=True)[:1])
+    assert read(tmp_path, gc_log=heading).problems == [], "there was no pause"
 
 
 def test_cut_lines_and_absurd_numbers_are_no_events(tmp_path: Path) -> None:
