@@ -257,6 +257,25 @@ def test_connections_of_four_letter_words_are_no_events(tmp_path: Path) -> None:
     assert told(found, "connection-closed") == [(at("02:23:05"), "1 connection", None)]
 
 
+def test_a_broken_connection_of_an_older_server_counts_once(tmp_path: Path) -> None:
+    unread = "Unable to read additional data from client sessionid 0x{}, likely client has closed socket"
+    failed = "Exception causing close of session 0x{}: Connection reset by peer"
+    closed = "Closed socket connection for client /127.0.0.1:43062 which had sessionid 0x{}"
+    said = [
+        ("05,100", unread.format("a1")), ("05,101", closed.format("a1")),
+        ("10,100", failed.format("a2")), ("10,100", unread.format("a3")),  # of two threads
+        ("10,101", closed.format("a3")), ("10,101", closed.format("a2")),
+        ("15,100", closed.format("a1")), ("15,100", unread.format("0")),
+    ]  # fmt: skip
+    log = "".join(f"2026-11-27 02:24:{time} [myid:2] - WARN  [x:NIOServerCnxn@1] - {text}\n" for time, text in said)
+    found = read(tmp_path, gc_log=GC_8, zookeeper_log=log)
+    assert told(found, "connection-closed") == [
+        (at("02:24:05.1"), "1 connection", None),
+        (at("02:24:10.1"), "2 connections", None),
+        (at("02:24:15.1"), "2 connections", None),
+    ]
+
+
 def test_sessions_and_connections_push_out_no_other_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_folder, "MOST_EVENTS", 5)
     line = "2026-11-27 02:24:{:02},000 [myid:2] - INFO  [Thread-9:x@1] - Expiring session 0x1, timeout exceeded\n"
