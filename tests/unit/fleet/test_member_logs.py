@@ -332,6 +332,13 @@ def test_only_the_time_of_the_run_counts_by_each_members_clock(record: Path) -> 
     assert [row["event"] for row in recorded(record)] == ["election"]
 
 
+@pytest.mark.parametrize("offset_ms", [568_970_024_000_000.0, -1e300, 10**400, float("nan"), float("inf")])
+def test_an_absurd_clock_keeps_no_record_open(record: Path, offset_ms: float) -> None:
+    hosts = {"zk1": {"clock_offset_ms": 1.0, "clock_offset_after_ms": offset_ms}}
+    assert record_events(record, manifest(hosts=hosts)) == []
+    assert [row["event"] for row in recorded(record)] == ["gc-pause", "gc-pause", "election"]
+
+
 def test_a_log_that_does_not_tell_is_a_line_of_the_record(record: Path) -> None:
     (record / "logs" / "zk1" / "gc.log").unlink()
     assert record_events(record, manifest()) == [
