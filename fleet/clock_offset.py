@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 _QUESTIONS: Final = 4
+_MOST_S: Final = 4e9
+"""Some 127 years: a clock without a battery, which begins in 1970, is within it, and so is the calendar around it."""
 COMMAND: Final = "date -u +%s.%N"
 """What prints a host's time, seconds since 1970."""
 
@@ -53,8 +55,11 @@ def measure(ask: Callable[[], str], clock: Callable[[], float], questions: int =
 
 
 def clock_offset(ask: Callable[[], str], clock: Callable[[], float]) -> dict[str, Any]:
-    """Return `offset_ms`, the host's clock minus ours, and `error_ms`; None where the host says no time."""
+    """Return `offset_ms`, the host's clock minus ours, and `error_ms`; None where the host says no time.
+
+    None, too, where it says one that no clock shows: the calendar has no moments that far away.
+    """
     answer = measure(ask, clock)
-    if answer is None:
+    if answer is None or abs(answer.offset_s) > _MOST_S:
         return {"offset_ms": None, "error_ms": None}
     return {"offset_ms": round(answer.offset_s * 1000, 2), "error_ms": round(answer.error_s * 1000, 2)}

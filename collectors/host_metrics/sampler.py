@@ -84,7 +84,7 @@ def sample(
                 return
             now = _Look(watched)
             stamp = {
-                "timestamp": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
+                "timestamp": now.at.isoformat(timespec="microseconds"),
                 "elapsed_s": f"{now.at_s - began_s:.6f}",
             }
             writer.writerows(fixed | stamp | row for row in _rows(before, now))
@@ -111,10 +111,11 @@ def _say(*what: str) -> None:
 
 
 class _Look:
-    """One look at everything: the machine's and the processes' counts, and when they were read."""
+    """One look at everything: the machine's and the processes' counts, and when it began, by both clocks."""
 
     def __init__(self, watched: Watched) -> None:
         self.at_s = time.perf_counter()
+        self.at = datetime.now(timezone.utc)
         self.machine = read_machine()
         self.processes = {
             (name, identity): counts

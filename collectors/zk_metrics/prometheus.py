@@ -18,7 +18,9 @@ from typing import Final
 from zk_metrics.untrusted import Value, metrics_of_lines
 
 _SAMPLE: Final = re.compile(r"([A-Za-z_:][\w:]*)(?:\{([^{}]*)\})?[ \t]+(\S+)(?:[ \t]+-?\d+)?", re.ASCII)
-_LABEL: Final = re.compile(r'(\w+)="([^"\\]*)"', re.ASCII)
+# A label begins at a word's begin only: otherwise each letter of a long word is tried, and nothing interrupts that.
+_LABEL: Final = re.compile(r'\b(\w+)="([^"\\]*)"', re.ASCII)
+_LONGEST_LINE: Final = 4096
 _QUANTILES: Final = {"0.5": "p50", "0.9": "p90", "0.95": "p95", "0.99": "p99", "0.999": "p999"}
 
 
@@ -33,6 +35,8 @@ def metrics_of_text(answer: bytes) -> dict[str, Value]:
 def _samples(text: str) -> Iterator[tuple[str, str]]:
     summaries: set[str] = set()
     for line in text.splitlines():
+        if len(line) > _LONGEST_LINE:
+            continue
         if line.startswith("#"):
             words = line.split()
             if len(words) == 4 and words[1] == "TYPE" and words[3] == "summary":

@@ -16,7 +16,9 @@ MOST_EVENTS: Final = 20_000
 """Events of a member that are kept, the longest of them; the others are counted."""
 _GC_LOGS: Final = re.compile(r"gc\.log(\.\d+)?(\.current)?", re.ASCII)
 _SERVER_LOGS: Final = re.compile(r"(zookeeper\.(?:log|out))(?:\.(\d+))?", re.ASCII)
+_SERVER_LOG: Final = "zookeeper.log"
 _LOOKED_AT: Final = 2000  # lines, for what a log's lines begin with
+_BEGIN: Final = 64  # characters, more than a moment has
 
 
 @dataclass(slots=True)
@@ -40,18 +42,19 @@ def events_of(folder: Path, began: datetime, ended: datetime) -> Found:
     found = Found()
     if not collector:
         found.problems.append("there is no gc.log: pauses of the garbage collector are not known")
+    elif problem := _unreadable("gc.log", collector, zone):
+        found.problems.append(f"gc.log: {problem}")
     sources = [gc_log.pauses(lines_of(file)) for file in collector]
     logs = _server_logs(folder)
     if not logs:
         found.problems.append("there is no zookeeper.log: elections and slow fsyncs are not known")
     for name, files in logs.items():
-        if problem := _unreadable(files, zone):
+        if problem := _unreadable(name, files, zone):
             found.problems.append(f"{name}: {problem}")
         sources.append(server_log.events(chain.from_iterable(map(lines_of, files)), zone))
     kept: list[tuple[float, int, Event]] = []
     for number, event in enumerate(_between(chain.from_iterable(sources), began, ended)):
-        # A moment, such as an expired session, counts as long.
-        item = (float("inf") if event.duration_s is None else event.duration_s, number, event)
+        item = (_rank(event), number, event)
         if len(kept) < MOST_EVENTS:
             heapq.heappush(kept, item)
         else:
@@ -59,6 +62,17 @@ def events_of(folder: Path, began: datetime, ended: datetime) -> Found:
             found.left_out += 1
     found.events = sorted((event for _, _, event in kept), key=lambda event: event.began)
     return found
+
+
+def _rank(event: Event) -> float:
+    """Return the length that an event counts with, seconds.
+
+    A restart, or an election without an end, is the longest. Clients cause any number of ended sessions and
+    connections, which must not push out what explains them.
+    """
+    if event.duration_s is None:
+        return 0.0 if event.name in server_log.COUNTED else float("inf")
+    return event.duration_s
 
 
 def _between(events: Iterable[Event], began: datetime, ended: datetime) -> Iterator[Event]:
@@ -76,13 +90,17 @@ def _server_logs(folder: Path) -> dict[str, list[Path]]:
     return {name: [file for _, file in sorted(files)] for name, files in sorted(found.items())}
 
 
-def _unreadable(files: Iterable[Path], zone: timezone | None) -> str:
-    """Return why the lines of a log have no moment; empty if they have one, or if they are too few to tell."""
-    stamped = [line for file in files for line in islice(lines_of(file), _LOOKED_AT) if line[:1].isdigit()]
+def _unreadable(name: str, files: Iterable[Path], zone: timezone | None) -> str:
+    """Return why the lines of a log have no moment; empty if they have one.
+
+    `zookeeper.out` has one only where the server logs into it, and `gc.log` from the first pause on. Their other lines
+    do not begin with a number.
+    """
+    begins = [line[:_BEGIN] for file in files for line in islice(lines_of(file), _LOOKED_AT)]
+    stamped = list(filter(has_moment, begins))
     if not stamped:
-        return ""
-    if not any(map(has_moment, stamped)):
-        return "its lines do not begin with a date as in ISO 8601"
+        is_wrong = name == _SERVER_LOG or any(line.removeprefix("[")[:1].isdigit() for line in begins)
+        return "its lines do not begin with a date as in ISO 8601" if is_wrong else ""
     if zone is None and not any(map(zone_of, stamped)):
         return "its lines do not say their time zone, and no gc.log says it"
     return ""

@@ -57,11 +57,14 @@ def _span(manifest: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
 
 
 def _by_clock_of(manifest: Mapping[str, Any], host: str, span: tuple[datetime, datetime]) -> tuple[datetime, datetime]:
-    """Return the span by the clock of a host, which may have been set meanwhile."""
+    """Return the span by the clock of a host, which may have been set meanwhile; as it is if an offset is absurd."""
     known = (manifest.get("hosts") or {}).get(host) or {}
     told = [known.get(name) for name in ("clock_offset_ms", "clock_offset_after_ms")]
-    offsets = [timedelta(milliseconds=ms) for ms in told if isinstance(ms, int | float)] or [timedelta(0)]
-    return span[0] + min(offsets), span[1] + max(offsets)
+    try:
+        offsets = [timedelta(milliseconds=ms) for ms in told if isinstance(ms, int | float)] or [timedelta(0)]
+        return span[0] + min(offsets), span[1] + max(offsets)
+    except (OverflowError, ValueError):  # older records have what the host said, however far away
+        return span
 
 
 def _is_managed(variables: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ A line begins with the moment and ends with the message; the layout between them
 """
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Final
@@ -18,6 +19,7 @@ from zk_locust.contract.events import (
     SLOW_FSYNC,
 )
 
+_CLOSED: Final = "Closed socket connection for client"
 _STATE: Final = "Peer state changed: "
 # What a message contains, and what it is about. The first that fits counts.
 _MESSAGES: Final = (
@@ -25,7 +27,7 @@ _MESSAGES: Final = (
     ("Detected pause in JVM or host machine", JVM_PAUSE),
     ("Expiring session ", SESSION_EXPIRED),
     ("Unable to read additional data from client", CONNECTION_CLOSED),
-    ("Closed socket connection for client", CONNECTION_CLOSED),
+    (_CLOSED, CONNECTION_CLOSED),
     ("Too many connections from", CONNECTION_CLOSED),
     ("Exception causing close of session", CONNECTION_CLOSED),
     ("Starting quorum peer", MEMBER_RESTART),
@@ -39,7 +41,12 @@ _TOOK: Final = {
     SLOW_FSYNC: re.compile(r" took (\d{1,9})ms", re.ASCII),
     JVM_PAUSE: re.compile(r"pause of approximately (\d{1,9}) ?ms", re.ASCII),
 }
-_COUNTED: Final = {SESSION_EXPIRED: "sessions", CONNECTION_CLOSED: "connections"}
+# Releases 3.4 and 3.5 log the end of each connection, those of four-letter words included.
+_NO_CLIENT: Final = "(no session established"
+COUNTED: Final = {SESSION_EXPIRED: "sessions", CONNECTION_CLOSED: "connections"}
+"""Events that count what ends within a second, and their unit."""
+_SESSION: Final = re.compile(r" session(?:id)? (0x[0-9a-f]{1,16})", re.ASCII)
+_THREADS: Final = 100  # more than those of a server that serve connections
 _TOGETHER: Final = timedelta(seconds=1)
 _ROLES: Final = {"leading": "leader", "following": "follower", "observing": "observer"}
 
@@ -49,18 +56,20 @@ def events(lines: Iterable[str], zone: timezone | None) -> Iterator[Event]:
 
     What happens to several sessions or connections within a second is one event, which counts them.
     """
-    election, counts = _Election(), {name: _Count(name, things) for name, things in _COUNTED.items()}
+    election, counts = _Election(), {name: _Count(name, things) for name, things in COUNTED.items()}
+    broken = _Broken()
     started: datetime | None = None
     for line in lines:
         name = next((name for text, name in _MESSAGES if text in line), None)
-        if name is None or (moment := moment_of(line, zone)) is None:
+        if name is None or _NO_CLIENT in line or (moment := moment_of(line, zone)) is None:
             continue
         if name in _TOOK:
             if (took := _TOOK[name].search(line)) is not None:
                 seconds = int(took[1]) / 1000
                 yield Event(moment - timedelta(seconds=seconds), name, "", seconds)
         elif name in counts:
-            yield from counts[name].add(moment)
+            if name != CONNECTION_CLOSED or not broken.was_counted(line):
+                yield from counts[name].add(moment)
         elif name == ELECTION:
             yield from election.follow(line, moment)
         elif started is None or moment - started > _TOGETHER:  # several lines say it
@@ -106,6 +115,25 @@ class _Election:
         elif self._began is not None:
             yield Event(self._began, ELECTION, "no role at the end of the log")
         self._began = self._elected = None
+
+
+class _Broken:
+    """Connections that broke. Releases 3.4 and 3.5 say of each first why, then that it was closed."""
+
+    def __init__(self) -> None:
+        self._sessions: deque[str] = deque(maxlen=_THREADS)
+
+    def was_counted(self, line: str) -> bool:
+        """Return whether a line is the second of a connection, whose first was counted."""
+        found = _SESSION.search(line)
+        if found is None:
+            return False
+        if _CLOSED not in line:
+            self._sessions.append(found[1])
+        elif found[1] in self._sessions:
+            self._sessions.remove(found[1])
+            return True
+        return False
 
 
 class _Count:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -266,6 +266,32 @@ def test_a_sample_that_came_late_has_the_time_that_passed_and_is_not_made_up_for
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
     sample(tmp_path / "x.csv", "h", Watched(), 1.0, Late(), for_s=5.5)
     assert [float(row["elapsed_s"]) for row in rows_of(tmp_path / "x.csv")] == [3.6, 4.0, 5.0]
+
+
+def test_a_slow_look_has_a_label_of_its_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Clock":
+            return cls.fromtimestamp(clock[0], tz)
+
+    class Woken(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            clock[0] += timeout or 0.0
+            return False
+
+    def slow_look() -> MachineCounts:
+        clock[0] += 0.3
+        return read_machine()
+
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr("host_metrics.sampler.datetime", Clock)
+    monkeypatch.setattr("host_metrics.sampler.read_machine", slow_look)
+    sample(tmp_path / "x.csv", "h", Watched(), 1.0, Woken(), for_s=3.5)
+    rows = rows_of(tmp_path / "x.csv")
+    assert [float(row["elapsed_s"]) for row in rows] == [1.0, 2.0, 3.0]
+    assert [datetime.fromisoformat(row["timestamp"]).timestamp() for row in rows] == [101.0, 102.0, 103.0]
 
 
 def test_a_sampler_with_a_long_interval_ends_at_its_time_all_the_same(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from fleet.member_logs import log_folder
 from fleet.member_logs.log_folder import Found, events_of
 from fleet.member_logs.record_events import EXTERNAL, record_events
+from tests.waiting import ended_after
 from zk_locust.contract.events import EVENTS_LEFT_OUT, MEMBER_EVENTS
 
 BEGAN, ENDED = datetime(2026, 11, 27, 2, tzinfo=UTC), datetime(2026, 11, 27, 3, tzinfo=UTC)
@@ -39,6 +40,34 @@ Java HotSpot(TM) 64-Bit Server VM (25.292-b10) for linux-amd64 JRE (1.8.0_292-b1
 2026-11-27T02:20:41.000+0000: 2.387: [Full GC (System.gc()) [PSYoungGen: 5118K->0K(38400K)] [ParOldGen: 8K->4839K\
 (87552K)] 5126K->4839K(125952K), [Metaspace: 3426K->3426K(1056768K)], 0.0176970 secs] [Times: user=0.03 sys=0.00, \
 real=0.02 secs]
+"""
+GC_8_G1 = """\
+2026-11-27T02:20:39.692+0000: 5.601: [GC pause (G1 Evacuation Pause) (young) (initial-mark), 0.0092350 secs]
+   [Parallel Time: 8.1 ms, GC Workers: 2]
+ [Times: user=0.01 sys=0.00, real=0.01 secs]
+2026-11-27T02:20:39.702+0000: 5.611: [GC concurrent-root-region-scan-start]
+2026-11-27T02:20:39.705+0000: 5.614: [GC concurrent-root-region-scan-end, 0.0031234 secs]
+2026-11-27T02:20:40.941+0000: 6.850: [GC concurrent-mark-end, 1.2345678 secs]
+2026-11-27T02:20:40.942+0000: 6.851: [GC remark 2026-11-27T02:20:40.942+0000: 6.851: [Finalize Marking, 0.0001 secs] \
+2026-11-27T02:20:40.943+0000: 6.852: [Unloading, 0.0021 secs], 0.0034567 secs]
+"""
+# The safepoints of Java 9 to 12.
+GC_11 = """\
+[2026-11-27T02:20:01.000+0000][1.000s][info][safepoint    ] Entering safepoint region: RevokeBias
+[2026-11-27T02:20:01.300+0000][1.300s][info][safepoint    ] Leaving safepoint region
+[2026-11-27T02:20:01.300+0000][1.300s][info][safepoint    ] Total time for which application threads were stopped: \
+0.3000000 seconds, Stopping threads took: 0.0200000 seconds
+[2026-11-27T02:20:02.000+0000][2.000s][info][safepoint    ] Entering safepoint region: G1CollectForAllocation
+[2026-11-27T02:20:02.400+0000][2.400s][info][gc           ] \
+GC(0) Pause Young (Normal) (G1 Evacuation Pause) 24M->5M(64M) 400.000ms
+[2026-11-27T02:20:02.450+0000][2.450s][info][safepoint    ] Leaving safepoint region
+[2026-11-27T02:20:02.450+0000][2.450s][info][safepoint    ] Total time for which application threads were stopped: \
+0.4500000 seconds, Stopping threads took: 0.0500000 seconds
+[2026-11-27T02:20:03.000+0000][3.000s][info][safepoint    ] Entering safepoint region: Cleanup
+[2026-11-27T02:20:03.001+0000][3.001s][info][safepoint    ] Total time for which application threads were stopped: \
+0.0010000 seconds, Stopping threads took: 0.0000457 seconds
+[2026-11-27T02:20:04.000+0000][4.000s][info][safepoint    ] Total time for which application threads were stopped: \
+0.5000000 seconds, Stopping threads took: 0.0000457 seconds
 """
 SERVER_38 = """\
 2026-11-27 07:49:37.724+0530 INFO  [main:ZooKeeperServerMain@123] Starting server
@@ -103,6 +132,22 @@ def test_pauses_of_java_8_are_logged_with_their_begin(tmp_path: Path) -> None:
     ]
 
 
+def test_concurrent_phases_of_java_8_are_no_pauses(tmp_path: Path) -> None:
+    assert told(read(tmp_path, gc_log=GC_8_G1), "gc-pause") == [
+        (at("02:20:39.692"), "GC pause (G1 Evacuation Pause) (young) (initial-mark)", 0.009235),
+        (at("02:20:40.942"), "GC remark", 0.0034567),
+    ]
+
+
+def test_safepoints_of_java_11_are_told_by_two_lines(tmp_path: Path) -> None:
+    found = read(tmp_path, gc_log=GC_11)
+    assert told(found, "jvm-pause") == [
+        (at("02:20:01"), "safepoint RevokeBias", 0.3),
+        (at("02:20:02"), "safepoint G1CollectForAllocation", 0.05),
+    ], "a pause of the collector is told once, and a stop without a name may be one"
+    assert told(found, "gc-pause") == [(at("02:20:02"), "Pause Young (Normal) (G1 Evacuation Pause)", 0.4)]
+
+
 def test_what_a_server_says_of_itself(tmp_path: Path) -> None:
     found = read(tmp_path, gc_log=GC_17, zookeeper_log=SERVER_38)
     assert told(found, "slow-fsync") == [(at("02:19:43.919"), "", 0.011)]
@@ -128,17 +173,35 @@ def test_an_older_server_logs_in_the_time_zone_of_its_gc_log(tmp_path: Path) -> 
     assert told(read(tmp_path, zookeeper_log=east), "election")[0][0] == at("02:22:40.683")
 
 
+NO_DATE = "its lines do not begin with a date as in ISO 8601"
+
+
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
         ({"zookeeper_log": SERVER_38}, "there is no gc.log"),
         ({"gc_log": GC_17}, "there is no zookeeper.log"),
         ({"gc_log": "", "zookeeper_log": SERVER_34}, "its lines do not say their time zone, and no gc.log says it"),
-        ({"gc_log": GC_17, "zookeeper_log": "27/11/26 02:22:40 LOOKING\n"}, "do not begin with a date as in ISO 8601"),
+        ({"gc_log": GC_17, "zookeeper_log": "27/11/26 02:22:40 LOOKING\n"}, NO_DATE),
+        ({"gc_log": GC_17, "zookeeper_log": "Fri Nov 27 02:20:41 UTC 2026 WARN x@1 - LOOKING\n"}, NO_DATE),
+        ({"gc_log": GC_17, "zookeeper_log": "INFO 2026-11-27 02:20:41,123 x@1 - LOOKING\n"}, NO_DATE),
+        (
+            {"gc_log": "", "zookeeper_log": "[2026-11-27 02:20:41,123] INFO x@1 - LOOKING\n"},
+            "do not say their time zone",
+        ),
+        ({"gc_log": "[0.621s][info][gc] GC(0) Pause Full (x) 6M->2M(64M) 6.3ms\n"}, f"gc.log: {NO_DATE}"),
+        ({"gc_log": "1.079: [GC (Allocation Failure) 6M->2M(64M), 0.0063 secs]\n"}, f"gc.log: {NO_DATE}"),
     ],
 )
 def test_a_log_that_does_not_tell_is_a_problem(tmp_path: Path, files: dict[str, str], problem: str) -> None:
     assert problem in "".join(read(tmp_path, **files).problems)
+
+
+def test_what_a_start_script_prints_is_no_problem(tmp_path: Path) -> None:
+    found = read(tmp_path, gc_log=GC_8, zookeeper_log=SERVER_38, zookeeper_out="ZooKeeper JMX enabled by default\n")
+    assert found.problems == []
+    heading = "".join(GC_8.splitlines(keepends=True)[:1])
+    assert read(tmp_path, gc_log=heading).problems == [], "there was no pause"
 
 
 def test_cut_lines_and_absurd_numbers_are_no_events(tmp_path: Path) -> None:
@@ -159,12 +222,70 @@ def test_cut_lines_and_absurd_numbers_are_no_events(tmp_path: Path) -> None:
     assert all(event.duration_s is None or event.duration_s < 3600 for event in found.events)
 
 
+STAMP = "[2026-11-27T02:20:00.000+0000]"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        STAMP + "[gc]" * 300 + " GC(0) Pause " + " 1B->" * 24 + " 123456789" * 270 + "x",
+        STAMP + '] Safepoint "X", ' * 80 + " Reaching safepoint: 1 ns," * 40 + "Total: 1 n" * 150,
+        STAMP[1:-1] + ": 1.0: [GC " + "x" * 110 + ", (" * 1300 + " secs]",
+    ],
+)
+def test_no_line_takes_long(tmp_path: Path, line: str) -> None:
+    with ended_after(10):
+        assert read(tmp_path, gc_log=f"{line}\n" * 4000).events == []
+
+
 def test_of_too_many_events_the_longest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_folder, "MOST_EVENTS", 10)
     line = "[2026-11-27T02:20:{:02}.000+0000][1s][info][gc ] GC(1) Pause Full (x) 1M->1M(1M) {}.5ms\n"
     found = read(tmp_path, gc_log="".join(line.format(number, number) for number in range(40)))
     assert (len(found.events), found.left_out) == (10, 30)
     assert min(event.duration_s or 0.0 for event in found.events) == pytest.approx(0.0305)
+
+
+def test_connections_of_four_letter_words_are_no_events(tmp_path: Path) -> None:
+    polls = "".join(
+        f"2026-11-27 02:2{minute}:0{second},000 [myid:2] - INFO  [Thread-9:NIOServerCnxn@1044] - Closed socket"
+        f" connection for client /127.0.0.1:4{minute}{second} (no session established for client)\n"
+        for minute in range(5)
+        for second in range(10)
+    )
+    found = read(tmp_path, gc_log=GC_8, zookeeper_log=SERVER_34 + polls)
+    assert told(found, "connection-closed") == [(at("02:23:05"), "1 connection", None)]
+
+
+def test_a_broken_connection_of_an_older_server_counts_once(tmp_path: Path) -> None:
+    unread = "Unable to read additional data from client sessionid 0x{}, likely client has closed socket"
+    failed = "Exception causing close of session 0x{}: Connection reset by peer"
+    closed = "Closed socket connection for client /127.0.0.1:43062 which had sessionid 0x{}"
+    said = [
+        ("05,100", unread.format("a1")), ("05,101", closed.format("a1")),
+        ("10,100", failed.format("a2")), ("10,100", unread.format("a3")),  # of two threads
+        ("10,101", closed.format("a3")), ("10,101", closed.format("a2")),
+        ("15,100", closed.format("a1")), ("15,100", unread.format("0")),
+    ]  # fmt: skip
+    log = "".join(f"2026-11-27 02:24:{time} [myid:2] - WARN  [x:NIOServerCnxn@1] - {text}\n" for time, text in said)
+    found = read(tmp_path, gc_log=GC_8, zookeeper_log=log)
+    assert told(found, "connection-closed") == [
+        (at("02:24:05.1"), "1 connection", None),
+        (at("02:24:10.1"), "2 connections", None),
+        (at("02:24:15.1"), "2 connections", None),
+    ]
+
+
+def test_sessions_and_connections_push_out_no_other_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_folder, "MOST_EVENTS", 5)
+    line = "2026-11-27 02:24:{:02},000 [myid:2] - INFO  [Thread-9:x@1] - Expiring session 0x1, timeout exceeded\n"
+    later = "2026-11-27 02:25:00,000 [myid:2] - INFO  [main:QuorumPeerMain@127] - Starting quorum peer\n"
+    closing = "".join(line.format(second) for second in range(0, 60, 2))
+    found = read(tmp_path, gc_log=GC_8, zookeeper_log=SERVER_34 + closing + later)
+    assert [event.name for event in found.events] == [
+        "gc-pause", "gc-pause", "election", "slow-fsync", "member-restart",
+    ]  # fmt: skip
+    assert found.left_out == 31
 
 
 def manifest(**changes: Any) -> dict[str, Any]:
@@ -209,6 +330,13 @@ def test_only_the_time_of_the_run_counts_by_each_members_clock(record: Path) -> 
     behind_ms = -timedelta(minutes=8) / timedelta(milliseconds=1)
     record_events(record, manifest(phases=late, hosts={"zk1": {"clock_offset_ms": behind_ms}}))
     assert [row["event"] for row in recorded(record)] == ["election"]
+
+
+@pytest.mark.parametrize("offset_ms", [568_970_024_000_000.0, -1e300, 10**400, float("nan"), float("inf")])
+def test_an_absurd_clock_keeps_no_record_open(record: Path, offset_ms: float) -> None:
+    hosts = {"zk1": {"clock_offset_ms": 1.0, "clock_offset_after_ms": offset_ms}}
+    assert record_events(record, manifest(hosts=hosts)) == []
+    assert [row["event"] for row in recorded(record)] == ["gc-pause", "gc-pause", "election"]
 
 
 def test_a_log_that_does_not_tell_is_a_line_of_the_record(record: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.clock_offset import measure, parse
+from fleet.clock_offset import clock_offset, measure, parse
 from zk_locust.contract.inventory.any_host import clock_problems, clock_text, clock_warnings
 
 
@@ -27,6 +27,17 @@ def test_the_quickest_answer_counts() -> None:
 
 def test_a_host_that_says_no_time() -> None:
     assert measure(lambda: "date: not found", lambda: 0.0) is None
+
+
+@pytest.mark.parametrize("text", ["568971820800.5", "9" * 400])
+def test_a_time_that_no_clock_shows_is_none(text: str) -> None:
+    assert clock_offset(lambda: text, lambda: 1_795_747_200.0) == {"offset_ms": None, "error_ms": None}
+
+
+def test_a_clock_that_has_lost_its_battery_has_an_offset() -> None:
+    found = clock_offset(lambda: "0315532800.5", lambda: 1_795_747_200.0)
+    assert found["offset_ms"] == -1_480_214_399_500.0
+    assert clock_problems("z", found, 60), "preflight refuses the host"
 
 
 def test_a_date_without_nanoseconds_is_right_within_half_a_second() -> None:
