@@ -76,10 +76,13 @@ class Arrivals:
         self._had_session.set()
         try:
             due_ns: int = self._hub.switch()
-        except BaseException:
-            # It is stopped while it waits: nothing may be handed to it.
+        except BaseException as error:
+            # It does not wait any more: nothing may be handed to it.
             if free in self._free:
                 self._free.remove(free)
+            # After a time limit of the caller's it goes on; a user that is killed does not.
+            if user is not None and not isinstance(error, gevent.GreenletExit) and not is_being_killed(user):
+                end_waiting(user)
             raise
         if user is not None:
             end_waiting(user)

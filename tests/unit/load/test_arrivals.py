@@ -224,6 +224,27 @@ def test_a_user_that_waits_can_be_stopped_and_one_that_stops_does_not_wait(made:
     assert source.counts()["sent"] == 1, "what a user does as it stops is not of the schedule"
 
 
+def test_a_user_whose_time_limit_ends_while_it_waits_is_paced_again(made: list[Arrivals]) -> None:
+    source, taken = arrivals(made), list[int]()
+    user, group = Idle(Environment(user_classes=[Idle])), Group()
+    user._state = LOCUST_STATE_RUNNING
+
+    def work() -> None:
+        with gevent.Timeout(0.01, False):
+            taken.append(source.take())
+        taken.append(source.take())
+
+    user.run = work  # type: ignore[method-assign, misc]
+    working = user.start(group)
+    gevent.sleep(0.05)
+    assert taken == [], "nothing is due yet"
+    start_ns = time.perf_counter_ns() + MS
+    source.start(Turns(schedule(1000, 0.001), 0, 1), start_ns)
+    working.join(5)
+    assert taken == [start_ns]
+    assert source.counts()["sent"] == 1
+
+
 def test_an_operation_is_not_handed_to_a_user_that_is_about_to_be_killed(made: list[Arrivals]) -> None:
     source, taken = arrivals(made), list[int]()
     user, group = Idle(Environment(user_classes=[Idle])), Group()
