@@ -245,6 +245,25 @@ def test_a_user_whose_time_limit_ends_while_it_waits_is_paced_again(made: list[A
     assert source.counts()["sent"] == 1
 
 
+def test_what_a_user_does_after_it_was_killed_while_it_waited_is_due_now(made: list[Arrivals]) -> None:
+    source, taken = arrivals(made), list[int]()
+    user, group = Idle(Environment(user_classes=[Idle])), Group()
+    user._state = LOCUST_STATE_RUNNING
+
+    def work() -> None:
+        try:
+            source.take()
+        except gevent.GreenletExit:
+            taken.append(source.take())
+
+    user.run = work  # type: ignore[method-assign, misc]
+    user.start(group)
+    gevent.sleep(0)
+    with gevent.Timeout(5):
+        user.stop()
+    assert len(taken) == 1
+
+
 def test_an_operation_is_not_handed_to_a_user_that_is_about_to_be_killed(made: list[Arrivals]) -> None:
     source, taken = arrivals(made), list[int]()
     user, group = Idle(Environment(user_classes=[Idle])), Group()
