@@ -38,6 +38,11 @@ class ArrivalStage:
     to_per_s: float
     length_s: float | None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a rate at which nothing would ever come due."""
+        if not (self.from_per_s > 0 and self.to_per_s > 0):
+            raise ValueError(f"a rate is above 0: from {self.from_per_s:g}/s to {self.to_per_s:g}/s")
+
     def __str__(self) -> str:
         ramp = "" if self.to_per_s == self.from_per_s else f" to {self.to_per_s:,g}/s"
         return f"{self.from_per_s:,g}/s{ramp}" + ("" if self.length_s is None else f" for {self.length_s:g} s")

@@ -1,5 +1,6 @@
 """How operations arrive, as scenarios and parameters say it: what is taken, and what is refused with which words."""
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -114,6 +115,12 @@ def test_parameters_are_refused_with_the_same_words(name: str, text: str, said: 
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the text is what is tested
         parameter_of(name).value_of(text)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("rates", [(0.0, 1.0), (1.0, -5.0), (math.nan, 1.0)])
+def test_a_stage_without_a_rate_above_0_is_a_mistake_of_the_program(rates: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="a rate is above 0"):
+        ArrivalStage(*rates, None)
 
 
 def test_options_have_the_open_loop_or_none() -> None:
