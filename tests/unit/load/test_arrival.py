@@ -9,6 +9,7 @@ import pytest
 from tests.unit.load.fakes import options
 from zk_locust.contract.arrival import (
     DEFAULT_QUEUE,
+    MAX_LENGTH_S,
     Arrival,
     ArrivalStage,
     carries,
@@ -17,6 +18,7 @@ from zk_locust.contract.arrival import (
 )
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameters import parameter_of
+from zk_locust.load.schedule import Schedule
 from zk_locust.load.settings_check import check_arrival
 
 
@@ -74,6 +76,10 @@ BAD: list[tuple[Any, str]] = [
     ({"stages": [{"rate": 5}]}, "arrival.stages[1] [{'rate': 5}]: the stage has no length; add for: 30s"),
     ({"stages": [{"rate": 5, "for": 0}]}, "arrival.stages[1].for [0]: this is no time; write e.g. 30s"),
     ({"stages": [{"rate": 5, "for": "soon"}]}, "arrival.stages[1].for [soon]: this is not a duration; write e.g."),
+    *[({"stages": [{"rate": 5, "for": length}]}, f"arrival.stages[1].for [{length}]: this is more than 366 days; write")
+      for length in (1e300, "1e300s", "8785h")],
+    *[({"rate": rate}, f"arrival.rate [{rate}]: this is less than one operation in 366 days; write")
+      for rate in (1e-300, "3e-8")],
     ({"stages": [{"rate": 0, "for": 1}]}, "arrival.stages[1].rate [0]: this is not a number of operations"),
     ({"stages": [{"form": 1, "to": 2, "for": 1}]}, "arrival.stages[1].form [1]: there is no such setting, did"),
     ({"stages": [{"from": 1, "for": 1}]}, "a stage has a rate, or from and to; write {rate: 1000, for: 30s}"),
@@ -86,6 +92,13 @@ def test_each_mistake_is_named_with_its_value_and_remedy(content: object, said: 
     found, problems = read_arrival(content)
     assert found is None
     assert any(problem.startswith(said) or said in problem for problem in problems), problems
+
+
+def test_the_slowest_rate_and_the_longest_stage_have_a_schedule() -> None:
+    found = arrival({"stages": [{"rate": 3.2e-8, "for": "8784h"}] * 2})
+    assert found.length_s == 2 * MAX_LENGTH_S
+    schedule = Schedule(found, 0, None)
+    assert 0 < schedule.due_ns(1) < schedule.end_ns
 
 
 def test_all_mistakes_are_named_at_once() -> None:
