@@ -30,6 +30,7 @@ from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
 from zk_locust.contract.warm_up import WarmUp, parse_warm_up
 from zk_locust.load.locust_internals import (
+    fire_to,
     have_patience_with_master,
     have_patience_with_workers,
     stop_and_send_last_figures,
@@ -100,13 +101,18 @@ class WorkerStages:
         have_patience_with_master()
         runner.register_message(_STAGE_MESSAGE, self._on_stage)
         runner.register_message(_STOP_MESSAGE, self._on_stop, concurrent=True)
-        if runner.worker_state != STATE_INIT:
-            # Locust has let the master send users before it told us of this process: we are late for `test_start`.
-            gevent.spawn(self._catch_up)
 
-    def _catch_up(self) -> None:
+    def catch_up(self, listeners: list[Callable[..., None]]) -> None:
+        """Call these listeners of `test_start`, in this order, where the test has started before they were added.
+
+        Locust may let the master send users before it tells us of this process.
+        """
+        if self._runner.worker_state != STATE_INIT:
+            gevent.spawn(self._catch_up, listeners)
+
+    def _catch_up(self, listeners: list[Callable[..., None]]) -> None:
         self._runner.stats.clear_all()  # what nobody has recorded is not to be in Locust's summary either
-        self.on_test_start()
+        fire_to(listeners, {"environment": self._environment})
 
     def on_test_start(self, **_: Any) -> None:
         """Begin the first stage, and ask the master for the one that is running."""
