@@ -167,6 +167,7 @@ class LoadPlan:
         self._stopped = Event()
         self._stopped_workers: set[str] = set()
         self._run_time_s: float | None = None
+        self._limit_s: float | None = None  # of any test, without the arrival stages of one
         self._measured_s: float | None = None
         self._measured_until: float | None = None
         self._warm_until: float | None = None
@@ -188,7 +189,7 @@ class LoadPlan:
         """Let `--run-time` count from the start of the measured stage: Locust would count from the first user."""
         options = self._environment.parsed_options
         if options is not None and getattr(options, "run_time", None):
-            self._run_time_s = self._measured_s = float(options.run_time)
+            self._run_time_s = self._limit_s = self._measured_s = float(options.run_time)
             options.run_time = None
 
     @property
@@ -198,7 +199,7 @@ class LoadPlan:
 
     def limit_measured_stage(self, seconds: float) -> None:
         """Let the measured stage be no longer than this, whatever `--run-time` says. Call it before a test starts."""
-        self._measured_s = seconds if self._run_time_s is None else min(seconds, self._run_time_s)
+        self._limit_s = self._measured_s = seconds if self._run_time_s is None else min(seconds, self._run_time_s)
 
     def see_interval(self, stage: str, start_s: float, length_s: float, operations: LatencyHistogram) -> None:
         """Take a complete interval of the series: it may end an automatic warm-up.
@@ -232,8 +233,9 @@ class LoadPlan:
         self._stationarity = None
         self._warm_up_over.clear()
         self._arrival = arrival = self._open_loop.prepare()
+        self._measured_s = self._limit_s
         if arrival is not None and arrival.length_s is not None:
-            self._measured_s = min(arrival.length_s, self._measured_s or arrival.length_s)
+            self._measured_s = min(arrival.length_s, self._limit_s or arrival.length_s)
         first = _first_stage(self._environment)
         self._summary_stage = first
         if first == WARM_UP:
