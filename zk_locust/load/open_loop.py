@@ -173,8 +173,8 @@ class WorkerOpenLoop:
             self._stop_walking()
 
     def on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        """Add the counts of this process."""
-        if (arrivals := arrivals_of(self._environment)) is not None:
+        """Add the counts of this process, once it has its share: what is due until then is missed."""
+        if self._start_ns is not None and (arrivals := arrivals_of(self._environment)) is not None:
             data[ARRIVALS_FIELD] = arrivals.report()
 
     def _on_start(self, msg: Any, **_: Any) -> None:
@@ -182,6 +182,9 @@ class WorkerOpenLoop:
         if arrival is None or arrivals is None or not self._prepared:
             return  # this worker is late: it asks again, once it knows of the load
         start_ns = self._clock.here_ns(told["start_ns"])
+        if start_ns is None:
+            logger.error("This worker gets no operations: the master has not told it the time. Its share is missed")
+            return
         if time.perf_counter_ns() > start_ns:
             # This worker is late. What comes due while its users still start is missed, and does not wait for them.
             arrivals.wait_for_session(_SESSION_S)

@@ -15,7 +15,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 from zk_locust.contract.arrival import Arrival, ArrivalStage
 from zk_locust.load.arrivals import Arrivals, arrivals_of, expect_open_loop
 from zk_locust.load.lead import LONGEST_NS
-from zk_locust.load.open_loop import WorkerOpenLoop
+from zk_locust.load.open_loop import ARRIVALS_FIELD, WorkerOpenLoop
 from zk_locust.load.schedule import Schedule, Turns
 
 MS = 1_000_000
@@ -301,29 +301,67 @@ def test_a_stage_that_ends_early_counts_what_was_due_and_not_handed_out(made: li
     assert adds_up(source)
 
 
-def test_what_comes_due_while_the_users_of_a_late_worker_start_is_missed() -> None:
+@pytest.fixture
+def worker() -> Iterator[WorkerOpenLoop]:
     runner = SimpleNamespace(register_message=lambda *_, **__: None, send_message=lambda *_, **__: None)
     environment = Environment(parsed_options=SimpleNamespace(arrival_rate=1000.0))
     expect_open_loop(environment)
     worker = WorkerOpenLoop(environment, runner, lambda: "measured", lambda *_: None)
     worker._clock.measure = lambda: None  # type: ignore[method-assign]
-    worker._clock.here_ns = lambda master_ns: master_ns  # type: ignore[method-assign]
     worker.prepare()
-    source = arrivals_of(environment)
-    assert source is not None
     worker.begin_stage("measured")
-    start_ns = time.perf_counter_ns() - 50 * MS
+    yield worker
+    of_worker(worker).close()
+
+
+def of_worker(worker: WorkerOpenLoop) -> Arrivals:
+    found = arrivals_of(worker._environment)
+    assert found is not None
+    return found
+
+
+def told_start(start_ns: int) -> Any:
     told = {"worker": 0, "workers": 1, "start_ns": start_ns, "measured_ns": 0, "measured_s": None}
+    return SimpleNamespace(data=told)
+
+
+def reported(worker: WorkerOpenLoop) -> Any:
+    data: dict[str, Any] = {}
+    worker.on_report_to_master(data)
+    return data.get(ARRIVALS_FIELD)
+
+
+def test_what_comes_due_while_the_users_of_a_late_worker_start_is_missed(worker: WorkerOpenLoop) -> None:
+    worker._clock.here_ns = lambda master_ns: master_ns  # type: ignore[method-assign]
+    source = of_worker(worker)
+    start_ns = time.perf_counter_ns() - 50 * MS
     taken: list[int] = []
-    waiting = gevent.spawn(worker._on_start, SimpleNamespace(data=told))
+    waiting = gevent.spawn(worker._on_start, told_start(start_ns))
     gevent.sleep(0.1)
     assert not waiting.ready(), "no session is free yet"
+    assert reported(worker) is None, "all of its share is missed until then"
     came_ns = time.perf_counter_ns()
     sessions = [session(source, taken)]
     gevent.sleep(0.1)
     gevent.killall(sessions)
     counts = source.counts()
-    source.close()
+    assert reported(worker)[-1]["offered"] >= counts["offered"]
     assert taken
     assert min(taken) >= came_ns
     assert counts["late"] >= 140
+
+
+def test_the_share_of_a_worker_that_has_not_heard_the_masters_clock_is_missed(
+    worker: WorkerOpenLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker._clock._measured.set()
+    taken: list[int] = []
+    one = session(of_worker(worker), taken)
+    gevent.sleep(0)
+    start_ns = time.perf_counter_ns()
+    worker._on_start(told_start(start_ns))
+    gevent.sleep(0.02)
+    one.kill()
+    assert taken == []
+    assert reported(worker) is None, "the master takes the share of a worker that tells nothing for missed"
+    assert "the master has not told it the time" in caplog.text
