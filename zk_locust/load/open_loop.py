@@ -100,6 +100,8 @@ class LeadingOpenLoop:
     def begin_stage(self, stage: str) -> None:
         """Count the operations of this process under this stage; offer none in the cool-down."""
         _begin_stage(arrivals_of(self._environment), stage)
+        if self._shares is not None and stage == COOL_DOWN:
+            self._shares.close()
 
     def tell(self, worker: str) -> None:
         """Give a worker that asks its share, once the load has started."""
@@ -107,9 +109,13 @@ class LeadingOpenLoop:
             self._shares.tell(worker)
 
     def on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        """Take the counts of a worker."""
-        number = None if self._shares is None else self._shares.number_of(client_id)
-        if number is not None and self._offered is not None:
+        """Take the counts of a worker. One without a share was not there at the start, and is back: it is told."""
+        if self._shares is None or self._offered is None:
+            return
+        number = self._shares.number_of(client_id)
+        if number is None:
+            self._shares.tell(client_id)
+        else:
             self._offered.take(number, data.get(ARRIVALS_FIELD, ()))
 
     def offered(self, stage: str, at_s: float, *, ends: bool) -> dict[str | None, OfferedCounts]:
