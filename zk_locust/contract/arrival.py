@@ -17,6 +17,9 @@ DEFAULT_SEED: Final = 1
 DEFAULT_QUEUE: Final = 100_000
 """10 s, the default time limit of an operation, at 10,000/s, about the most that one worker sends. It takes 4 MB."""
 MAX_RATE_PER_S: Final = 1e9  # due times are in nanoseconds
+MAX_LENGTH_S: Final = 366 * 86400.0
+"""No stage is longer. The least rate has one operation in that time: due times have 146 years of nanoseconds."""
+_MAX_DAYS: Final = f"{MAX_LENGTH_S / 86400:g} days"
 MAX_RATE_PER_WORKER: Final = 1e6
 """A worker sends some 10,000 operations a second. At a hundred times that it could not even count them: 1 µs each."""
 START_AHEAD_S: Final = 2.0
@@ -37,6 +40,11 @@ class ArrivalStage:
     from_per_s: float
     to_per_s: float
     length_s: float | None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a rate at which nothing would ever come due."""
+        if not (self.from_per_s > 0 and self.to_per_s > 0):
+            raise ValueError(f"a rate is above 0: from {self.from_per_s:g}/s to {self.to_per_s:g}/s")
 
     def __str__(self) -> str:
         ramp = "" if self.to_per_s == self.from_per_s else f" to {self.to_per_s:,g}/s"
@@ -92,6 +100,8 @@ def rate_per_s(value: object) -> float:
         rate = math.nan
     if not rate > 0 or math.isinf(rate):
         raise ValueError("this is not a number of operations a second above 0; write e.g. 1000")
+    if rate < 1 / MAX_LENGTH_S:
+        raise ValueError(f"this is less than one operation in {_MAX_DAYS}; write e.g. 0.001, or 1000")
     if rate > MAX_RATE_PER_S:
         raise ValueError(f"this is more than a clock of nanoseconds can pace; write {MAX_RATE_PER_S:,.0f} or less")
     return rate
@@ -218,8 +228,9 @@ def _length_s(name: str, content: Mapping[Any, Any], problems: list[str]) -> flo
     except ValueError as error:
         problems.append(f"{name}.for [{given}]: this {str(error).partition('] ')[2]}")
         return None
-    if length_s <= 0:
-        problems.append(f"{name}.for [{given}]: this is no time; write e.g. 30s")
+    if not 0 < length_s <= MAX_LENGTH_S:
+        what = "no time" if length_s <= 0 else f"more than {_MAX_DAYS}"
+        problems.append(f"{name}.for [{given}]: this is {what}; write e.g. 30s")
         return None
     return length_s
 

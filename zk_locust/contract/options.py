@@ -127,12 +127,13 @@ def _value(parameter: Parameter, parsed_options: Any) -> Value:
     value: Value = getattr(parsed_options, parameter.destination, _NOT_THERE)
     if value is _NOT_THERE:
         value = os.environ.get(parameter.variable_in(os.environ), "")
-    if not isinstance(value, str):
-        return value
-    # The form hands on the text as it was typed; for what a command line has converted this changes nothing.
-    if not value:
+    if value == "":
         return parameter.default
-    return converted(parameter, value)
+    # The form hands on the text as it was typed, or a number where the value was one: neither is checked. For what a
+    # command line has converted this changes nothing.
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value != parameter.default:
+        value = str(value)
+    return converted(parameter, value) if isinstance(value, str) else value
 
 
 def converted(parameter: Parameter, text: str, check: Callable[[str], Value] | None = None) -> Value:

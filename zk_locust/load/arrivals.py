@@ -50,6 +50,7 @@ class Arrivals:
         self._timer.watch(self._on_timer)
         self._queue: deque[int] = deque()
         self._free: deque[Any] = deque()
+        self._of_users: WeakSet[Any] = WeakSet()
         self._turns: Turns | None = None
         self._start_ns = 0
         self._boundary_ns = NEVER_NS
@@ -69,17 +70,25 @@ class Arrivals:
             return self._queue.popleft()
         session = gevent.getcurrent()
         user = user_of(session)
-        if user is not None and not begin_waiting(user):
-            return self._clock_ns()
+        if user is None:
+            if session in self._of_users:  # a killed one, which runs its `on_stop`: gevent has forgotten whose it is
+                return self._clock_ns()
+        else:
+            self._of_users.add(session)
+            if not begin_waiting(user):
+                return self._clock_ns()
         free = session, user
         self._free.append(free)
         self._had_session.set()
         try:
             due_ns: int = self._hub.switch()
-        except BaseException:
-            # It is stopped while it waits: nothing may be handed to it.
+        except BaseException as error:
+            # It does not wait any more: nothing may be handed to it.
             if free in self._free:
                 self._free.remove(free)
+            # After a time limit of the caller's it goes on; a user that is killed does not.
+            if user is not None and not isinstance(error, gevent.GreenletExit) and not is_being_killed(user):
+                end_waiting(user)
             raise
         if user is not None:
             end_waiting(user)

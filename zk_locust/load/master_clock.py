@@ -74,10 +74,13 @@ class MasterClock:
         if self._answers:
             self.ahead_ns = min(self._answers)[1]
 
-    def here_ns(self, master_ns: int) -> int:
-        """Return a time of the master's as one of this worker's; wait for the comparison first."""
+    def here_ns(self, master_ns: int) -> int | None:
+        """Return a time of the master's as one of this worker's; wait for the comparison first.
+
+        None where the master has not answered.
+        """
         self._measured.wait(_EXCHANGES * (_ANSWER_S + _BETWEEN_S))
-        return master_ns - (self.ahead_ns or 0)
+        return None if self.ahead_ns is None else master_ns - self.ahead_ns
 
     def _on_answer(self, msg: Any, **_: Any) -> None:
         now_ns, sent_ns = time.perf_counter_ns(), int(msg.data["sent_ns"])

@@ -100,6 +100,8 @@ class LeadingOpenLoop:
     def begin_stage(self, stage: str) -> None:
         """Count the operations of this process under this stage; offer none in the cool-down."""
         _begin_stage(arrivals_of(self._environment), stage)
+        if self._shares is not None and stage == COOL_DOWN:
+            self._shares.close()
 
     def tell(self, worker: str) -> None:
         """Give a worker that asks its share, once the load has started."""
@@ -107,9 +109,13 @@ class LeadingOpenLoop:
             self._shares.tell(worker)
 
     def on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
-        """Take the counts of a worker."""
-        number = None if self._shares is None else self._shares.number_of(client_id)
-        if number is not None and self._offered is not None:
+        """Take the counts of a worker. One without a share was not there at the start, and is back: it is told."""
+        if self._shares is None or self._offered is None:
+            return
+        number = self._shares.number_of(client_id)
+        if number is None:
+            self._shares.tell(client_id)
+        else:
             self._offered.take(number, data.get(ARRIVALS_FIELD, ()))
 
     def offered(self, stage: str, at_s: float, *, ends: bool) -> dict[str | None, OfferedCounts]:
@@ -173,8 +179,8 @@ class WorkerOpenLoop:
             self._stop_walking()
 
     def on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
-        """Add the counts of this process."""
-        if (arrivals := arrivals_of(self._environment)) is not None:
+        """Add the counts of this process, once it has its share: what is due until then is missed."""
+        if self._start_ns is not None and (arrivals := arrivals_of(self._environment)) is not None:
             data[ARRIVALS_FIELD] = arrivals.report()
 
     def _on_start(self, msg: Any, **_: Any) -> None:
@@ -182,6 +188,9 @@ class WorkerOpenLoop:
         if arrival is None or arrivals is None or not self._prepared:
             return  # this worker is late: it asks again, once it knows of the load
         start_ns = self._clock.here_ns(told["start_ns"])
+        if start_ns is None:
+            logger.error("This worker gets no operations: the master has not told it the time. Its share is missed")
+            return
         if time.perf_counter_ns() > start_ns:
             # This worker is late. What comes due while its users still start is missed, and does not wait for them.
             arrivals.wait_for_session(_SESSION_S)

@@ -118,7 +118,8 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
     if is_master:
         events.test_start.add_listener(settings_check.warn_of_idle_workers)
     else:
-        _spare_users_the_collector(events)
+        for listener in _sparing_users_the_collector():
+            events.test_start.add_listener(listener)
     events.test_start.add_listener(plan.on_test_start)
     events.test_start.add_listener(_adopt_options)
 
@@ -156,10 +157,12 @@ def _join(environment: Any, runner: Any) -> None:
     list(_companions(environment, leads=False))  # they listen for stages
 
     # When a test starts: the options have come from the master, but for secret ones.
-    put_first(events.test_start, run_sockets.require_own_secrets, export_bench_parameters)
-    _spare_users_the_collector(events)
-    events.test_start.add_listener(stages.on_test_start)
-    events.test_start.add_listener(_adopt_options)
+    first: list[Callable[..., None]] = [run_sockets.require_own_secrets, export_bench_parameters]
+    last: list[Callable[..., None]] = [*_sparing_users_the_collector(), stages.on_test_start, _adopt_options]
+    put_first(events.test_start, *first)
+    for listener in last:
+        events.test_start.add_listener(listener)
+    stages.catch_up([*first, *last])
 
     # While it runs, and when the process ends (from the last of these to the first).
     events.report_to_master.add_listener(stages.on_report_to_master)
@@ -229,10 +232,12 @@ def _at_the_end_of_quit(listener: Callable[..., None]) -> Callable[..., None]:
     return lambda environment, **_: environment.events.quit.add_listener(listener)
 
 
-def _spare_users_the_collector(events: Any) -> None:
-    """Set the program aside as a test starts, before the first stage; a program of somebody's own decides itself."""
-    if in_locusts_command_line():
-        events.test_start.add_listener(set_program_aside)
+def _sparing_users_the_collector() -> list[Callable[..., None]]:
+    """Return what sets the program aside as a test starts, before the first stage.
+
+    A program of somebody's own decides itself: nothing then.
+    """
+    return [set_program_aside] if in_locusts_command_line() else []
 
 
 def _tell_of_end(environment: Any, **_: Any) -> None:

@@ -22,19 +22,24 @@ class Shares:
     def __init__(self, runner: Any) -> None:
         self._runner = runner
         self._numbers: dict[str, int] = {}
+        self._without: set[str] = set()
         self._offered: Offered | None = None
 
     def forget(self) -> None:
         """Have no start: a new load begins."""
-        self._numbers, self._offered = {}, None
+        self._numbers, self._without, self._offered = {}, set(), None
+
+    def close(self) -> None:
+        """Give nothing away any more: the load ends."""
+        self._offered = None
 
     def begin(self, offered: Offered, expected_workers: int) -> None:
         """Give the shares to the workers that are there, and tell them when the load starts."""
         alive = [name for name, worker in self._runner.clients.items() if worker.state != STATE_MISSING]
         offered.workers = max(expected_workers, len(alive), 1)
         self._offered = offered
-        for worker in alive:
-            self.tell(worker)
+        self._numbers = {worker: number for number, worker in enumerate(alive)}
+        self.tell_all()
 
     def tell_all(self) -> None:
         """Tell all workers again: the start of the measured stage has been decided."""
@@ -47,14 +52,9 @@ class Shares:
             return
         number = self._numbers.get(worker)
         if number is None:
-            number = len(self._numbers)
-            if number >= self._offered.workers:
-                logger.warning(
-                    "The worker %s has come late and gets no operations: all %d shares are given away; start the load"
-                    " with --arrival-workers %d", worker, self._offered.workers, number + 1,
-                )  # fmt: skip
+            number = self._give(worker, self._offered.workers)
+            if number is None:
                 return
-            self._numbers[worker] = number
         schedule = self._offered.schedule
         told = {
             "worker": number,
@@ -64,6 +64,21 @@ class Shares:
             "measured_s": schedule.measured_s,
         }
         self._runner.send_message(START_MESSAGE, told, worker)
+
+    def _give(self, worker: str, shares: int) -> int | None:
+        """Return the share of a late worker; None where all are given away."""
+        number = len(self._numbers)
+        if number < shares:
+            self._numbers[worker] = number
+            logger.info("The worker %s has come late; what was due for it until now is missed", worker)
+            return number
+        if worker not in self._without:
+            self._without.add(worker)
+            logger.warning(
+                "The worker %s has come late and gets no operations: all %d shares are given away; start the load"
+                " with --arrival-workers %d", worker, shares, number + 1,
+            )  # fmt: skip
+        return None
 
     def names(self) -> dict[int, str]:
         """Return the worker of each share that is given away."""

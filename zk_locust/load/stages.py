@@ -30,6 +30,7 @@ from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
 from zk_locust.contract.warm_up import WarmUp, parse_warm_up
 from zk_locust.load.locust_internals import (
+    fire_to,
     have_patience_with_master,
     have_patience_with_workers,
     stop_and_send_last_figures,
@@ -100,13 +101,18 @@ class WorkerStages:
         have_patience_with_master()
         runner.register_message(_STAGE_MESSAGE, self._on_stage)
         runner.register_message(_STOP_MESSAGE, self._on_stop, concurrent=True)
-        if runner.worker_state != STATE_INIT:
-            # Locust has let the master send users before it told us of this process: we are late for `test_start`.
-            gevent.spawn(self._catch_up)
 
-    def _catch_up(self) -> None:
+    def catch_up(self, listeners: list[Callable[..., None]]) -> None:
+        """Call these listeners of `test_start`, in this order, where the test has started before they were added.
+
+        Locust may let the master send users before it tells us of this process.
+        """
+        if self._runner.worker_state != STATE_INIT:
+            gevent.spawn(self._catch_up, listeners)
+
+    def _catch_up(self, listeners: list[Callable[..., None]]) -> None:
         self._runner.stats.clear_all()  # what nobody has recorded is not to be in Locust's summary either
-        self.on_test_start()
+        fire_to(listeners, {"environment": self._environment})
 
     def on_test_start(self, **_: Any) -> None:
         """Begin the first stage, and ask the master for the one that is running."""
@@ -161,6 +167,7 @@ class LoadPlan:
         self._stopped = Event()
         self._stopped_workers: set[str] = set()
         self._run_time_s: float | None = None
+        self._limit_s: float | None = None  # of any test, without the arrival stages of one
         self._measured_s: float | None = None
         self._measured_until: float | None = None
         self._warm_until: float | None = None
@@ -182,7 +189,7 @@ class LoadPlan:
         """Let `--run-time` count from the start of the measured stage: Locust would count from the first user."""
         options = self._environment.parsed_options
         if options is not None and getattr(options, "run_time", None):
-            self._run_time_s = self._measured_s = float(options.run_time)
+            self._run_time_s = self._limit_s = self._measured_s = float(options.run_time)
             options.run_time = None
 
     @property
@@ -192,7 +199,7 @@ class LoadPlan:
 
     def limit_measured_stage(self, seconds: float) -> None:
         """Let the measured stage be no longer than this, whatever `--run-time` says. Call it before a test starts."""
-        self._measured_s = seconds if self._run_time_s is None else min(seconds, self._run_time_s)
+        self._limit_s = self._measured_s = seconds if self._run_time_s is None else min(seconds, self._run_time_s)
 
     def see_interval(self, stage: str, start_s: float, length_s: float, operations: LatencyHistogram) -> None:
         """Take a complete interval of the series: it may end an automatic warm-up.
@@ -226,8 +233,9 @@ class LoadPlan:
         self._stationarity = None
         self._warm_up_over.clear()
         self._arrival = arrival = self._open_loop.prepare()
+        self._measured_s = self._limit_s
         if arrival is not None and arrival.length_s is not None:
-            self._measured_s = min(arrival.length_s, self._measured_s or arrival.length_s)
+            self._measured_s = min(arrival.length_s, self._limit_s or arrival.length_s)
         first = _first_stage(self._environment)
         self._summary_stage = first
         if first == WARM_UP:

@@ -187,7 +187,7 @@ class LocustTimer:
     def success(self, response_length: int = 0, *, ended_ns: int | None = None) -> None:
         """Report a success that ends now, or has ended at `ended_ns` of `time.perf_counter_ns`.
 
-        `response_length` is in bytes, or in items where the operation counts.
+        `response_length` is in bytes, or in items where the operation counts. Only the first report of a block counts.
         """
         handled_ns, arrived_ns = ended_ns, 0
         settings, sent_ns = self._settings, self._sent_ns
@@ -200,7 +200,7 @@ class LocustTimer:
                     arrived_ns = 0
         recording = self._recording
         if recording is None:
-            if self._failures_only:
+            if self._failures_only or self._reported:
                 self._reported = True
                 return
             recording = self._where()
@@ -227,7 +227,9 @@ class LocustTimer:
             self._tell_others(recording, response_length, None, arrived_ns or handled_ns)
 
     def failure(self, exc: BaseException | str) -> None:
-        """Report a failure that ends now."""
+        """Report a failure that ends now, unless the operation has been reported."""
+        if self._reported:
+            return
         self._failure = exc
         self._fail(ClientError(exc) if isinstance(exc, str) else exc)
 

@@ -1,5 +1,6 @@
 """How operations arrive, as scenarios and parameters say it: what is taken, and what is refused with which words."""
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from tests.unit.load.fakes import options
 from zk_locust.contract.arrival import (
     DEFAULT_QUEUE,
+    MAX_LENGTH_S,
     Arrival,
     ArrivalStage,
     carries,
@@ -16,6 +18,7 @@ from zk_locust.contract.arrival import (
 )
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameters import parameter_of
+from zk_locust.load.schedule import Schedule
 from zk_locust.load.settings_check import check_arrival
 
 
@@ -73,6 +76,10 @@ BAD: list[tuple[Any, str]] = [
     ({"stages": [{"rate": 5}]}, "arrival.stages[1] [{'rate': 5}]: the stage has no length; add for: 30s"),
     ({"stages": [{"rate": 5, "for": 0}]}, "arrival.stages[1].for [0]: this is no time; write e.g. 30s"),
     ({"stages": [{"rate": 5, "for": "soon"}]}, "arrival.stages[1].for [soon]: this is not a duration; write e.g."),
+    *[({"stages": [{"rate": 5, "for": length}]}, f"arrival.stages[1].for [{length}]: this is more than 366 days; write")
+      for length in (1e300, "1e300s", "8785h")],
+    *[({"rate": rate}, f"arrival.rate [{rate}]: this is less than one operation in 366 days; write")
+      for rate in (1e-300, "3e-8")],
     ({"stages": [{"rate": 0, "for": 1}]}, "arrival.stages[1].rate [0]: this is not a number of operations"),
     ({"stages": [{"form": 1, "to": 2, "for": 1}]}, "arrival.stages[1].form [1]: there is no such setting, did"),
     ({"stages": [{"from": 1, "for": 1}]}, "a stage has a rate, or from and to; write {rate: 1000, for: 30s}"),
@@ -85,6 +92,13 @@ def test_each_mistake_is_named_with_its_value_and_remedy(content: object, said: 
     found, problems = read_arrival(content)
     assert found is None
     assert any(problem.startswith(said) or said in problem for problem in problems), problems
+
+
+def test_the_slowest_rate_and_the_longest_stage_have_a_schedule() -> None:
+    found = arrival({"stages": [{"rate": 3.2e-8, "for": "8784h"}] * 2})
+    assert found.length_s == 2 * MAX_LENGTH_S
+    schedule = Schedule(found, 0, None)
+    assert 0 < schedule.due_ns(1) < schedule.end_ns
 
 
 def test_all_mistakes_are_named_at_once() -> None:
@@ -114,6 +128,12 @@ def test_parameters_are_refused_with_the_same_words(name: str, text: str, said: 
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the text is what is tested
         parameter_of(name).value_of(text)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("rates", [(0.0, 1.0), (1.0, -5.0), (math.nan, 1.0)])
+def test_a_stage_without_a_rate_above_0_is_a_mistake_of_the_program(rates: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="a rate is above 0"):
+        ArrivalStage(*rates, None)
 
 
 def test_options_have_the_open_loop_or_none() -> None:

@@ -15,7 +15,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 from zk_locust.contract.arrival import Arrival, ArrivalStage
 from zk_locust.load.arrivals import Arrivals, arrivals_of, expect_open_loop
 from zk_locust.load.lead import LONGEST_NS
-from zk_locust.load.open_loop import WorkerOpenLoop
+from zk_locust.load.open_loop import ARRIVALS_FIELD, WorkerOpenLoop
 from zk_locust.load.schedule import Schedule, Turns
 
 MS = 1_000_000
@@ -224,6 +224,46 @@ def test_a_user_that_waits_can_be_stopped_and_one_that_stops_does_not_wait(made:
     assert source.counts()["sent"] == 1, "what a user does as it stops is not of the schedule"
 
 
+def test_a_user_whose_time_limit_ends_while_it_waits_is_paced_again(made: list[Arrivals]) -> None:
+    source, taken = arrivals(made), list[int]()
+    user, group = Idle(Environment(user_classes=[Idle])), Group()
+    user._state = LOCUST_STATE_RUNNING
+
+    def work() -> None:
+        with gevent.Timeout(0.01, False):
+            taken.append(source.take())
+        taken.append(source.take())
+
+    user.run = work  # type: ignore[method-assign, misc]
+    working = user.start(group)
+    gevent.sleep(0.05)
+    assert taken == [], "nothing is due yet"
+    start_ns = time.perf_counter_ns() + MS
+    source.start(Turns(schedule(1000, 0.001), 0, 1), start_ns)
+    working.join(5)
+    assert taken == [start_ns]
+    assert source.counts()["sent"] == 1
+
+
+def test_what_a_user_does_after_it_was_killed_while_it_waited_is_due_now(made: list[Arrivals]) -> None:
+    source, taken = arrivals(made), list[int]()
+    user, group = Idle(Environment(user_classes=[Idle])), Group()
+    user._state = LOCUST_STATE_RUNNING
+
+    def work() -> None:
+        try:
+            source.take()
+        except gevent.GreenletExit:
+            taken.append(source.take())
+
+    user.run = work  # type: ignore[method-assign, misc]
+    user.start(group)
+    gevent.sleep(0)
+    with gevent.Timeout(5):
+        user.stop()
+    assert len(taken) == 1
+
+
 def test_an_operation_is_not_handed_to_a_user_that_is_about_to_be_killed(made: list[Arrivals]) -> None:
     source, taken = arrivals(made), list[int]()
     user, group = Idle(Environment(user_classes=[Idle])), Group()
@@ -261,29 +301,67 @@ def test_a_stage_that_ends_early_counts_what_was_due_and_not_handed_out(made: li
     assert adds_up(source)
 
 
-def test_what_comes_due_while_the_users_of_a_late_worker_start_is_missed() -> None:
+@pytest.fixture
+def worker() -> Iterator[WorkerOpenLoop]:
     runner = SimpleNamespace(register_message=lambda *_, **__: None, send_message=lambda *_, **__: None)
     environment = Environment(parsed_options=SimpleNamespace(arrival_rate=1000.0))
     expect_open_loop(environment)
     worker = WorkerOpenLoop(environment, runner, lambda: "measured", lambda *_: None)
     worker._clock.measure = lambda: None  # type: ignore[method-assign]
-    worker._clock.here_ns = lambda master_ns: master_ns  # type: ignore[method-assign]
     worker.prepare()
-    source = arrivals_of(environment)
-    assert source is not None
     worker.begin_stage("measured")
-    start_ns = time.perf_counter_ns() - 50 * MS
+    yield worker
+    of_worker(worker).close()
+
+
+def of_worker(worker: WorkerOpenLoop) -> Arrivals:
+    found = arrivals_of(worker._environment)
+    assert found is not None
+    return found
+
+
+def told_start(start_ns: int) -> Any:
     told = {"worker": 0, "workers": 1, "start_ns": start_ns, "measured_ns": 0, "measured_s": None}
+    return SimpleNamespace(data=told)
+
+
+def reported(worker: WorkerOpenLoop) -> Any:
+    data: dict[str, Any] = {}
+    worker.on_report_to_master(data)
+    return data.get(ARRIVALS_FIELD)
+
+
+def test_what_comes_due_while_the_users_of_a_late_worker_start_is_missed(worker: WorkerOpenLoop) -> None:
+    worker._clock.here_ns = lambda master_ns: master_ns  # type: ignore[method-assign]
+    source = of_worker(worker)
+    start_ns = time.perf_counter_ns() - 50 * MS
     taken: list[int] = []
-    waiting = gevent.spawn(worker._on_start, SimpleNamespace(data=told))
+    waiting = gevent.spawn(worker._on_start, told_start(start_ns))
     gevent.sleep(0.1)
     assert not waiting.ready(), "no session is free yet"
+    assert reported(worker) is None, "all of its share is missed until then"
     came_ns = time.perf_counter_ns()
     sessions = [session(source, taken)]
     gevent.sleep(0.1)
     gevent.killall(sessions)
     counts = source.counts()
-    source.close()
+    assert reported(worker)[-1]["offered"] >= counts["offered"]
     assert taken
     assert min(taken) >= came_ns
     assert counts["late"] >= 140
+
+
+def test_the_share_of_a_worker_that_has_not_heard_the_masters_clock_is_missed(
+    worker: WorkerOpenLoop, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker._clock._measured.set()
+    taken: list[int] = []
+    one = session(of_worker(worker), taken)
+    gevent.sleep(0)
+    start_ns = time.perf_counter_ns()
+    worker._on_start(told_start(start_ns))
+    gevent.sleep(0.02)
+    one.kill()
+    assert taken == []
+    assert reported(worker) is None, "the master takes the share of a worker that tells nothing for missed"
+    assert "the master has not told it the time" in caplog.text

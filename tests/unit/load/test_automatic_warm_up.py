@@ -178,6 +178,30 @@ def test_a_second_test_of_the_process_warms_up_anew(load: Load) -> None:
     assert [name for name, _ in load.told] == ["stage", "warm-up-ended stationary", "stage"] * 2
 
 
+@pytest.mark.parametrize("run_time", [None, 90.0])
+def test_the_stages_of_one_test_do_not_limit_the_next(run_time: float | None) -> None:
+    load = Load(run_time=run_time, hosts="zk1:2181")
+    lengths_s = []
+    for stages_of_test in ('[{"rate": 5, "for": "40s"}]', '[{"rate": 5, "for": "70s"}]', None):
+        vars(load.environment.parsed_options)["arrival_stages"] = stages_of_test
+        load.plan.on_test_start()
+        lengths_s.append(load.plan.measured_s)
+        load.plan.on_test_stopping()
+    load.close()
+    assert lengths_s == [40.0, 70.0, run_time]
+
+
+def test_the_steps_of_a_sequence_and_arrival_stages_limit_the_measured_stage_together() -> None:
+    load = Load(arrival_stages='[{"rate": 5, "for": "40s"}]', hosts="zk1:2181")
+    for steps_s, expected_s in [(30.0, 30.0), (50.0, 40.0)]:
+        load.plan.limit_measured_stage(steps_s)
+        assert load.plan.measured_s == steps_s
+        load.plan.on_test_start()
+        assert load.plan.measured_s == expected_s
+        load.plan.on_test_stopping()
+    load.close()
+
+
 def test_the_time_that_is_left_counts_the_limit() -> None:
     load = Load(warm_up="auto:100s", run_time=30.0)
     load.plan.on_test_start()

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from locust.runners import STATE_MISSING
 
+from tests.unit.load.fakes import Recorded, environment
 from zk_locust.contract.arrival import Arrival, ArrivalStage
-from zk_locust.contract.stage_names import MEASURED, WARM_UP
+from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
 from zk_locust.load.arrivals import StageCounts
 from zk_locust.load.offered import Offered, OfferedCounts
+from zk_locust.load.open_loop import LeadingOpenLoop
 from zk_locust.load.schedule import NEVER_NS, Schedule, Turns
 from zk_locust.load.shares import Shares
 
@@ -105,6 +108,9 @@ class Master:
         self.clients = {name: SimpleNamespace(state="running") for name in workers}
         self.told: dict[str, dict[str, Any]] = {}
 
+    def register_message(self, kind: str, listener: Any) -> None:
+        """Take what answers workers that ask for the time."""
+
     def send_message(self, kind: str, data: dict[str, Any], worker: str) -> None:
         del kind
         self.told[worker] = data
@@ -124,3 +130,34 @@ def test_each_worker_gets_a_share_and_a_late_one_what_nobody_has_had(caplog: pyt
     assert {told["start_ns"] for told in master.told.values()} == {START_NS}
     assert "--arrival-workers 4" in caplog.text
     assert shares.lost() == {2}, "it has not become one of Locust's workers"
+
+
+def test_a_worker_that_was_missing_at_the_start_gets_its_share_when_it_reports_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    load, master = environment(Recorded(), arrival_rate=1000.0, num_users=1, expect_workers=2), Master("a", "b")
+    master.clients["b"].state = STATE_MISSING
+    loop = LeadingOpenLoop(load, master, is_master=True)
+    loop.prepare()
+    loop.on_worker_report("b", {})
+    loop.start(0.0, None)
+    assert set(master.told) == {"a"}
+    master.clients["b"].state = "running"
+    for _ in range(2):
+        loop.on_worker_report("b", {})
+    assert master.told["b"]["worker"] == 1
+    assert caplog.text.count("The worker b has come late") == 1
+
+
+def test_a_worker_without_a_share_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    load, master = environment(Recorded(), arrival_rate=1000.0, num_users=1), Master("a")
+    loop = LeadingOpenLoop(load, master, is_master=True)
+    loop.prepare()
+    loop.start(0.0, None)
+    for _ in range(3):
+        loop.on_worker_report("late", {})
+    assert set(master.told) == {"a"}
+    loop.begin_stage(COOL_DOWN)
+    loop.on_worker_report("later", {})
+    assert caplog.text.count("has come late and gets no operations") == 1

@@ -1,5 +1,6 @@
 """The table of parameters: what it makes of values, environment, command line and documentation."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -248,4 +249,26 @@ def test_text_from_the_form_of_locusts_page_is_converted_or_refused() -> None:
     assert Options.of(form).max_wait_s == 0.0
     form.client = "telnet"
     with pytest.raises(ConfigurationError, match=r"--client \[telnet\]: is unknown"):
+        Options.of(form)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "of_form", "said"),
+    [
+        ("arrival-rate", "100", 0.0, r"--arrival-rate \[0.0\]: is not a number of operations a second above 0"),
+        ("arrival-rate", "100", -5.0, r"--arrival-rate \[-5.0\]: is not a number of operations"),
+        ("arrival-rate", "100", math.nan, r"--arrival-rate \[nan\]: is not a number of operations"),
+        ("arrival-queue", "9", -1, r"--arrival-queue \[-1\]: is not a whole number from 1"),
+        ("stats-collect", "1s", 1.0, r"--stats-collect \[1.0\]: is too short"),
+        ("operation-timeout", "2s", -1.0, r"--operation-timeout \[-1.0\]: is not a duration"),
+        ("val-size", "9", -8, r"--val-size \[-8\]: is negative"),
+    ],
+)
+def test_numbers_that_locusts_page_has_converted_itself_are_checked(
+    name: str, given: str, of_form: float, said: str
+) -> None:
+    form = parse([f"--{name}", given])
+    Options.of(form)
+    setattr(form, name.replace("-", "_"), of_form)
+    with pytest.raises(ConfigurationError, match=said):
         Options.of(form)

@@ -9,12 +9,13 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 from unittest.mock import Mock
 
+import gevent
 import locust
 import pytest
 from locust import LoadTestShape, User
 from locust.env import Environment
 from locust.event import Events
-from locust.runners import MasterRunner
+from locust.runners import STATE_INIT, STATE_RUNNING, MasterRunner, WorkerRunner
 
 from zk_locust.load import session
 from zk_locust.load.refusals import Refusals
@@ -146,6 +147,35 @@ def test_the_master_drops_figures_before_locust_adds_them() -> None:
     load.events.worker_report.add_listener(of_the_locustfile)
     session.on_init(load, runner=master())
     assert names(load.events.worker_report) == ["LoadPlan.on_worker_report", "of_the_locustfile"]
+
+
+def worker(state: str) -> Any:
+    return Mock(
+        spec=WorkerRunner, worker_state=state, stats=Mock(), client=SimpleNamespace(asked=["kazoo_sasl_options"])
+    )
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_worker_that_is_late_does_everything_that_a_test_start_does(
+    late: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called: list[str] = []
+    for name in ("export_bench_parameters", "set_program_aside", "_adopt_options"):
+        monkeypatch.setattr(session, name, lambda *_, name=name, **__: called.append(name))
+    monkeypatch.setattr(session, "in_locusts_command_line", lambda: True)
+    load, runner = environment(), worker(STATE_RUNNING if late else STATE_INIT)
+    load.runner = runner
+    session.on_init(load, runner=runner)
+    called.clear()
+    gevent.sleep(0)
+    if not late:
+        assert called == []
+        load.events.test_start.fire(environment=load)
+    assert called == ["export_bench_parameters", "set_program_aside", "_adopt_options"]
+    assert "this worker has not; secrets are not sent" in capsys.readouterr().err
+    runner.quit.assert_called_once()
+    assert runner.send_message.call_args.args == ("zk_locust_where",)
+    assert runner.stats.clear_all.called == late
 
 
 def test_a_sequence_that_is_imported_but_not_run_changes_no_load() -> None:

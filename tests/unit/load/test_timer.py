@@ -20,6 +20,7 @@ from zk_locust.contract.errors import (
     SessionExpiredError,
     server_error,
 )
+from zk_locust.load.recording import recording_of
 from zk_locust.load.timer import REQUEST_TYPE, LocustTimer
 
 CLIENT_ERRORS = [
@@ -188,6 +189,56 @@ def test_a_failure_may_be_said_with_words() -> None:
     assert name == "op"
     assert isinstance(error, ClientError)
     assert str(error) == "wrong value"
+
+
+def counted(recorded: Recorded) -> tuple[int, int]:
+    """Return the numbers of successes and failures."""
+    operation = recording_of(recorded.events).operations.get((REQUEST_TYPE, "op"))
+    taken = operation.take() if operation is not None else None
+    return (taken.requests, taken.failures) if taken is not None else (0, 0)
+
+
+def again(timer: LocustTimer, last: str) -> None:
+    if last == "success":
+        timer.success()
+    elif last == "failure":
+        timer.failure("second")
+    else:
+        timer.discard()
+
+
+@pytest.mark.parametrize("last", ["success", "failure", "discard"])
+def test_only_the_first_report_of_a_block_counts(last: str) -> None:
+    succeeded, failed, discarded = Recorded(), Recorded(), Recorded()
+    with LocustTimer("op", events=succeeded.events) as timer:
+        timer.success()
+        again(timer, last)
+    with LocustTimer("op", events=failed.events) as timer:
+        timer.failure("first")
+        again(timer, last)
+    with LocustTimer("op", events=discarded.events) as timer:
+        timer.discard()
+        again(timer, last)
+    assert succeeded.fired == [("op", None)]
+    assert [(name, str(error)) for name, error in failed.fired] == [("op", "first")]
+    assert discarded.fired == []
+    for recorded, expected in (succeeded, (1, 0)), (failed, (0, 1)), (discarded, (0, 0)):
+        assert counted(recorded) == expected
+
+
+def test_a_block_that_fails_after_it_was_reported_as_a_success_is_one_success() -> None:
+    recorded, told = Recorded(), NoNodeError("told")
+
+    def fail() -> None:
+        with LocustTimer("op", events=recorded.events) as timer:
+            timer.success()
+            timer.failure(told)
+            raise told
+
+    with pytest.raises(NoNodeError):
+        fail()
+    assert counted(recorded) == (1, 0)
+    assert recorded.fired == [("op", None)]
 
 
 def test_a_block_may_be_discarded() -> None:
