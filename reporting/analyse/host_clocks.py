@@ -16,7 +16,7 @@ from reporting.read.manifest import Manifest
 from reporting.read.parsing import number as as_number
 
 LEAST_STEP_S: Final = 0.05
-"""A clock that is slewed moves by at most 0.5 ms a second; labels of samples are late by some milliseconds."""
+"""A clock that drifts moves by at most 0.5 ms a second; labels of samples are late by some milliseconds."""
 _AROUND: Final = 3  # samples before and after a step whose medians are compared, so that one late label is no step
 Array = NDArray[np.float64]
 
@@ -123,16 +123,28 @@ def _sampled(rows: pd.DataFrame) -> tuple[Array, Array, tuple[Step, ...]]:
         return nothing
     offsets = labels - found["elapsed_s"].to_numpy(dtype=float)
     steps, set_by_s = [], np.zeros(len(labels))
-    for at in _steps_at(offsets):
-        by_s = float(np.median(offsets[at : at + _AROUND]) - np.median(offsets[max(0, at - _AROUND) : at]))
-        steps.append(Step(float(labels[at]), by_s))
-        set_by_s[at:] += by_s
+    for first, last in _moves(offsets):
+        before_s = float(np.median(offsets[max(0, first - _AROUND) : first]))
+        by_s = float(np.median(offsets[last : last + _AROUND])) - before_s
+        if abs(by_s) >= LEAST_STEP_S:
+            largest = first + int(np.abs(np.diff(offsets[first - 1 : last + 1])).argmax())
+            steps.append(Step(float(labels[largest]), by_s))
+            so_far_s = set_by_s[first]
+            set_by_s[first:last] += offsets[first:last] - before_s
+            set_by_s[last:] = so_far_s + by_s
     order = np.argsort(labels, kind="stable")
     return labels[order], set_by_s[order], tuple(steps)
 
 
-def _steps_at(offsets: Array) -> list[int]:
-    """Return the numbers of the samples before which the clock was set: the medians around them differ."""
-    jumps = (np.nonzero(np.abs(np.diff(offsets)) >= LEAST_STEP_S)[0] + 1).tolist()
-    around = ((at, offsets[max(0, at - _AROUND) : at], offsets[at : at + _AROUND]) for at in jumps)
-    return [at for at, before, after in around if abs(float(np.median(after) - np.median(before))) >= LEAST_STEP_S]
+def _moves(offsets: Array) -> list[tuple[int, int]]:
+    """Return where the clock may have been moved: the first and the last sample that it is away from the one before.
+
+    A late label beside a step, or a clock that is slewed fast, moves it several times: that is one move.
+    """
+    found: list[tuple[int, int]] = []
+    for at in (np.nonzero(np.abs(np.diff(offsets)) >= LEAST_STEP_S)[0] + 1).tolist():
+        if found and at - found[-1][1] < _AROUND:
+            found[-1] = (found[-1][0], at)
+        else:
+            found.append((at, at))
+    return found
