@@ -2,6 +2,9 @@
 
 An offset is measured before the load and after it. Between the two a clock drifts evenly, except where it was set: the
 host's samples show that, because they have its wall clock beside its monotonic clock.
+
+The load's clock began with the master's wall clock, and nobody sets it. So all offsets are from what the master's wall
+clock would say if nobody had set it during the load.
 """
 
 from collections.abc import Mapping
@@ -17,6 +20,7 @@ from reporting.read.parsing import number as as_number
 
 LEAST_STEP_S: Final = 0.05
 """A clock that drifts moves by at most 0.5 ms a second; labels of samples are late by some milliseconds."""
+_MOST_DRIFT: Final = 5e-4  # as clocks are slewed by default
 _AROUND: Final = 3  # samples before and after a step whose medians are compared, so that one late label is no step
 Array = NDArray[np.float64]
 
@@ -33,13 +37,13 @@ class Step:
 class HostClock:
     """One host's wall clock beside the master's.
 
-    `before_s` and `after_s` are its offsets from the master's, seconds; `error_s` is how far they may be from the
-    truth. `labels` (ascending) and `set_by_s`, of the same length, say by how much the clock had been set at each label
-    of its samples.
+    `before_s` is its offset from the master's before the load, seconds, and `drift_s` how much greater it became until
+    the load's end without its steps; `error_s` is how far both may be from the truth. `labels` (ascending) and
+    `set_by_s`, of the same length, say by how much the clock had been set at each label of its samples.
     """
 
     before_s: float = 0.0
-    after_s: float | None = None
+    drift_s: float = 0.0
     error_s: float | None = None
     labels: Array = field(default_factory=lambda: np.zeros(0))
     set_by_s: Array = field(default_factory=lambda: np.zeros(0))
@@ -52,10 +56,7 @@ class HostClock:
     def steady_in_load_time(self, timestamps: pd.Series, load_start: float, load_s: float) -> pd.Series:
         """Return the same for labels that the clock would have given if nobody had set it; see `steady`."""
         at_s = timestamps - self.before_s - load_start
-        if self.after_s is None or load_s <= 0:
-            return at_s
-        drift_s = self.after_s - sum(step.by_s for step in self.steps) - self.before_s
-        return at_s - drift_s * (at_s / load_s).clip(0.0, 1.0)
+        return at_s - self.drift_s * (at_s / load_s).clip(0.0, 1.0) if load_s > 0 else at_s
 
     def steady(self, samples: pd.DataFrame) -> pd.Series:
         """Return the labels of this host's samples, in order of the file, without the steps of its clock.
@@ -81,18 +82,33 @@ class HostClock:
         return found
 
 
-def host_clocks(manifest: Manifest, samples: pd.DataFrame) -> dict[str, HostClock]:
+def host_clocks(manifest: Manifest, samples: pd.DataFrame, load_s: float) -> dict[str, HostClock]:
     """Return the clock of each host that has one: from the manifest's offsets, and the hosts' samples."""
     before, after = (_offsets_s(manifest, name) for name in ("clock_offset_ms", "clock_offset_after_ms"))
     errors = [_errors_ms(known) for known in manifest.hosts.values()]
     error_s = {host: max(found) / 1000 for host, found in zip(manifest.hosts, errors, strict=True) if found}
     sampled = {str(host): _sampled(rows) for host, rows in samples.groupby("host", sort=False, observed=True)}
+    nothing = np.zeros(0), np.zeros(0), ()
+    master_set_s = _sum_s(sampled.get(master_of(manifest), nothing)[2])
     clocks = {}
     for host in {*before, *sampled}:
-        labels, set_by_s, steps = sampled.get(host, (np.zeros(0), np.zeros(0), ()))
+        labels, set_by_s, steps = sampled.get(host, nothing)
         offset_s = before.get(host, 0.0)
-        clocks[host] = HostClock(offset_s, after.get(host), error_s.get(host), labels, set_by_s, steps)
+        drift_s = after[host] + master_set_s - _sum_s(steps) - offset_s if host in after else 0.0
+        # No clock drifts faster: it, or the master's, was set while nothing was sampled.
+        if abs(drift_s) > LEAST_STEP_S + _MOST_DRIFT * load_s + error_s.get(host, 0.0):
+            drift_s = 0.0
+        clocks[host] = HostClock(offset_s, drift_s, error_s.get(host), labels, set_by_s, steps)
     return clocks
+
+
+def master_of(manifest: Manifest) -> str:
+    """Return the host of the Locust master, empty if it is not known."""
+    return next(iter(manifest.groups.get("locust_master", [])), "")
+
+
+def _sum_s(steps: tuple[Step, ...]) -> float:
+    return sum(step.by_s for step in steps)
 
 
 def _errors_ms(known: Mapping[str, Any]) -> list[float]:

@@ -18,7 +18,7 @@ def samples(host: str, offsets_s: list[float]) -> pd.DataFrame:
 
 
 def sampled(offsets_s: list[float]) -> HostClock:
-    return host_clocks(Manifest(), samples("zk1", offsets_s))["zk1"]
+    return host_clocks(Manifest(), samples("zk1", offsets_s), 44.0)["zk1"]
 
 
 @pytest.mark.parametrize(("around", "label_s"), [([2.06], 12.06), ([0.06], 13.0), ([0.06, 2.06], 13.06), ([1.0], 11.0)])
@@ -42,3 +42,42 @@ def test_a_clock_that_is_slewed_fast_is_followed() -> None:
     assert step.by_s == pytest.approx(2.0)
     labels = pd.Series([5.0, 20.0 + 0.083 * 11, 40.0 + 2.0]) + START
     assert slewed.in_load_time(labels, START, 44.0).tolist() == pytest.approx([5.0, 20.0, 40.0], abs=0.001)
+
+
+def clock_of(offsets_s: dict[str, list[float]], after_ms: dict[str, float]) -> HostClock:
+    """Return the clock of zk1, which was not off before the load."""
+    hosts = {
+        host: {"clock_offset_ms": 0.0, "clock_offset_after_ms": after_ms[host], "clock_error_ms": 1.0}
+        for host in ("load1", "zk1")
+    }
+    manifest = Manifest(hosts=hosts, groups={"locust_master": ["load1"]})
+    frame = pd.concat([samples(host, found) for host, found in offsets_s.items()])
+    return host_clocks(manifest, frame, 100.0)["zk1"]
+
+
+STEADY = [0.0] * 100
+SET_AT_50 = [0.0] * 50 + [2.0] * 50
+
+
+@pytest.mark.parametrize(
+    ("offsets_s", "after_ms"),
+    [
+        ({"load1": SET_AT_50, "zk1": STEADY}, {"load1": 2000.0, "zk1": 0.0}),
+        ({"load1": SET_AT_50, "zk1": STEADY}, {"load1": 0.0, "zk1": 0.0}),
+        ({"load1": STEADY, "zk1": STEADY}, {"load1": 2000.0, "zk1": 0.0}),
+    ],
+    ids=["during the load", "and back after it", "after the load"],
+)
+def test_a_step_of_the_masters_clock_moves_no_host(
+    offsets_s: dict[str, list[float]], after_ms: dict[str, float]
+) -> None:
+    found = clock_of(offsets_s, after_ms)
+    labels = pd.Series([25.0, 75.0]) + START
+    assert found.in_load_time(labels, START, 100.0).tolist() == pytest.approx([25.0, 75.0], abs=0.001)
+
+
+@pytest.mark.parametrize("after_ms", [2000.0, 0.0], ids=["and left so", "and back before collection"])
+def test_a_host_that_is_set_during_the_load_has_not_drifted(after_ms: float) -> None:
+    found = clock_of({"load1": STEADY, "zk1": SET_AT_50}, {"load1": 0.0, "zk1": after_ms})
+    labels = pd.Series([25.0, 77.0]) + START
+    assert found.in_load_time(labels, START, 100.0).tolist() == pytest.approx([25.0, 75.0], abs=0.001)
