@@ -17,6 +17,7 @@ from reporting.render.report_tables import Table
 MOST_CAUSES: Final = 12
 _MOST_HAPPENED: Final = 3
 _MOST_NAMES: Final = 3
+_LEAST_P: Final = 0.001
 _NEAR_S: Final = 0.5  # how far from a moment an event without a duration may be
 
 
@@ -72,7 +73,7 @@ def _figures(found: Coverage) -> tuple[str, ...]:
         text.percent(found.share),
         text.percent(found.chance),
         ratio,
-        f"{found.p:.3f}",
+        f"{found.p:.3f}" if found.p >= _LEAST_P else f"< {_LEAST_P}",
         text.percent(found.time_share),
     )
 

@@ -177,3 +177,16 @@ def test_the_data_for_programs_has_causes_and_moments(run: SlowRun, tmp_path: Pa
     data = cause_tables.as_json(why(run, tmp_path))
     assert [(one["kind"], one["who"], one["stands_out"]) for one in data["causes"]] == [("gc-pause", "zk1", True)]
     assert data["worst_moments"][0]["happened"][0]["start_s"] == pytest.approx(20.0)
+
+
+def test_a_cause_among_many_can_stand_out(run: SlowRun, tmp_path: Path) -> None:
+    """With 60 causes each is judged at a level below 1 in 1,000."""
+    for at_s in (20.0, 41.5):
+        run.stall(at_s, 0.3, member="zk2:2182")
+        run.event("gc-pause", "zk2", at_s, 0.3)
+    for number in range(60):
+        run.operation(6.0 + 0.2 * number, 0.05, worker=f"load{number}")
+        run.event("worker-late", f"load{number}", 6.0 + 0.2 * number, 0.05)
+    reasons = why(run, tmp_path)
+    assert len(reasons.causes.coverages) == 61
+    assert [one.cause.words for one in reasons.causes.standing_out] == ["GC pause of zk2"]
