@@ -190,3 +190,23 @@ def test_a_cause_among_many_can_stand_out(run: SlowRun, tmp_path: Path) -> None:
     reasons = why(run, tmp_path)
     assert len(reasons.causes.coverages) == 61
     assert [one.cause.words for one in reasons.causes.standing_out] == ["GC pause of zk2"]
+
+
+def test_an_election_without_an_end_lasts_to_the_end_of_the_load(run: SlowRun, tmp_path: Path) -> None:
+    run.stall(40.0, 20.0)
+    run.event("election", "zk1", 39.0)
+    run.event("election", "zk2", 39.5)
+    reasons = why(run, tmp_path)
+    assert found(reasons, "election").share == 1
+    assert "election" in str(cause_tables.happened(reasons.moments[0], reasons.events))
+
+
+def test_an_election_without_an_end_ends_where_its_member_starts_again(run: SlowRun, tmp_path: Path) -> None:
+    run.event("election", "zk1", 20.0)
+    run.event("member-restart", "zk1", 25.0)
+    run.event("election", "zk1", 26.0)
+    run.event("election", "zk2", 26.0, 1.0)
+    events = why(run, tmp_path).events
+    ends_s = events[events["kind"] == "election"].groupby("subject")["end_s"].agg(list).to_dict()
+    assert ends_s["zk1"] == pytest.approx([25.0, 67.0])
+    assert ends_s["zk2"] == pytest.approx([27.0])
