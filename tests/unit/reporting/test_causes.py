@@ -210,3 +210,17 @@ def test_an_election_without_an_end_ends_where_its_member_starts_again(run: Slow
     ends_s = events[events["kind"] == "election"].groupby("subject")["end_s"].agg(list).to_dict()
     assert ends_s["zk1"] == pytest.approx([25.0, 67.0])
     assert ends_s["zk2"] == pytest.approx([27.0])
+
+
+def test_a_follower_that_looks_for_its_leader_concerns_its_own_sessions(run: SlowRun, tmp_path: Path) -> None:
+    run.stall(30.0, 1.0, member="zk3:2183")
+    run.stall(30.0, 1.0, member="zk1:2181")
+    run.event("election", "zk3", 30.0, 1.0, detail="follower")
+    assert found(why(run, tmp_path), "election of zk3").share == pytest.approx(0.5)
+
+
+def test_an_election_of_a_leader_concerns_all_members(run: SlowRun, tmp_path: Path) -> None:
+    run.stall(30.0, 1.0, member="zk1:2181")
+    run.event("election", "zk2", 30.0, 0.5, detail="leader")
+    run.event("election", "zk3", 30.1, 0.9, detail="follower")
+    assert found(why(run, tmp_path), "election").share == 1
