@@ -139,20 +139,20 @@ def _concern_all(elections: pd.DataFrame, members: int) -> pd.Index:
 
 def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
     hosts = machine_usage.hosts_of(run)
-    step_s = machine_samples.interval_s(samples)
+    steps_s = _steps_s(samples)
     for id_, found in samples[samples["process"] == WHOLE_MACHINE].groupby("machine", observed=True):
-        names = hosts[str(id_)]
+        names, start_s = hosts[str(id_)], found["time_s"] - steps_s[str(found["host"].iloc[0])]
         for threshold in OF_MACHINES:
-            windows = _windows(found["time_s"] - step_s, found["time_s"], found[threshold.column] >= threshold.least)
+            windows = _windows(start_s, found["time_s"], found[threshold.column] >= threshold.least)
             if len(windows):
                 yield Cause(threshold.kind, ", ".join(names), MACHINE, names, windows, sampled=True)
 
 
 def _of_members(samples: pd.DataFrame) -> Iterator[Cause]:
-    step_s = machine_samples.interval_s(samples)
+    steps_s = _steps_s(samples)
     for host, found in samples[samples["process"] == ZOOKEEPER].groupby("host", observed=True):
         over = found[OF_MEMBERS.column] >= OF_MEMBERS.least
-        windows = _windows(found["time_s"] - step_s, found["time_s"], over)
+        windows = _windows(found["time_s"] - steps_s[str(host)], found["time_s"], over)
         if len(windows):
             yield Cause(OF_MEMBERS.kind, str(host), MEMBER, (), windows, sampled=True)
 
@@ -176,6 +176,12 @@ def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
             windows = _windows(found["start_s"], found["elapsed_s"], over)
             if len(windows):
                 yield Cause(threshold.kind, str(worker), WORKER, (), windows, sampled=True)
+
+
+def _steps_s(samples: pd.DataFrame) -> dict[str, float]:
+    """Return the seconds from one sample to the next of each host."""
+    by_host = samples.groupby("host", sort=False, observed=True)
+    return {str(host): machine_samples.interval_s(found) for host, found in by_host}
 
 
 def _windows(start_s: pd.Series, end_s: pd.Series, over: pd.Series) -> NDArray[np.float64]:

@@ -224,3 +224,20 @@ def test_an_election_of_a_leader_concerns_all_members(run: SlowRun, tmp_path: Pa
     run.event("election", "zk2", 30.0, 0.5, detail="leader")
     run.event("election", "zk3", 30.1, 0.9, detail="follower")
     assert found(why(run, tmp_path), "election").share == 1
+
+
+def test_each_hosts_samples_have_the_length_of_their_own_interval(tmp_path: Path) -> None:
+    """Three hosts are sampled each second, and zk1 every five."""
+
+    def sample(host: str, process: str, at_s: float) -> dict[str, object] | None:
+        if host != "zk1":
+            return {}
+        is_full = {"": {"cpu_percent": 199.0}, "zookeeper": {"cpu_wait_percent": 60.0}}
+        return (is_full[process] if int(at_s) == 25 else {}) if int(at_s) % 5 == 0 else None
+
+    run = SlowRun(synthetic=Synthetic(run_time_s=60, stall_at_s=None, host_sample=sample))
+    run.stall(22.0, 0.3)
+    reasons = why(run, tmp_path)
+    for words in ("full CPU of zk1", "CPU wait of zk1"):
+        (window,) = found(reasons, words).cause.windows
+        assert window[1] - window[0] == pytest.approx(5.0)
