@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from reporting.read.manifest import Manifest
 from reporting.read.parsing import number as as_number
+from reporting.read.parsing import parse_time
 
 LEAST_STEP_S: Final = 0.05
 """A clock that drifts moves by at most 0.5 ms a second; labels of samples are late by some milliseconds."""
@@ -37,26 +38,28 @@ class Step:
 class HostClock:
     """One host's wall clock beside the master's.
 
-    `before_s` is its offset from the master's before the load, seconds, and `drift_s` how much greater it became until
-    the load's end without its steps; `error_s` is how far both may be from the truth. `labels` (ascending) and
-    `set_by_s`, of the same length, say by how much the clock had been set at each label of its samples.
+    `before_s` is its offset from the master's before the load, seconds, and `drift_s` how much greater it became in the
+    `drift_over_s` seconds after the load's start, without its steps; `error_s` is how far both may be from the truth.
+    `labels` (ascending) and `set_by_s`, of the same length, say by how much the clock had been set at each label of its
+    samples.
     """
 
     before_s: float = 0.0
     drift_s: float = 0.0
+    drift_over_s: float = 1.0
     error_s: float | None = None
     labels: Array = field(default_factory=lambda: np.zeros(0))
     set_by_s: Array = field(default_factory=lambda: np.zeros(0))
     steps: tuple[Step, ...] = ()
 
-    def in_load_time(self, timestamps: pd.Series, load_start: float, load_s: float) -> pd.Series:
+    def in_load_time(self, timestamps: pd.Series, load_start: float) -> pd.Series:
         """Return seconds since the load started for labels of this clock, by the offset at each moment."""
-        return self.steady_in_load_time(timestamps - self._set_by_s(timestamps), load_start, load_s)
+        return self.steady_in_load_time(timestamps - self._set_by_s(timestamps), load_start)
 
-    def steady_in_load_time(self, timestamps: pd.Series, load_start: float, load_s: float) -> pd.Series:
+    def steady_in_load_time(self, timestamps: pd.Series, load_start: float) -> pd.Series:
         """Return the same for labels that the clock would have given if nobody had set it; see `steady`."""
         at_s = timestamps - self.before_s - load_start
-        return at_s - self.drift_s * (at_s / load_s).clip(0.0, 1.0) if load_s > 0 else at_s
+        return at_s - self.drift_s * (at_s / self.drift_over_s).clip(0.0, 1.0)
 
     def steady(self, samples: pd.DataFrame) -> pd.Series:
         """Return the labels of this host's samples, in order of the file, without the steps of its clock.
@@ -82,7 +85,7 @@ class HostClock:
         return found
 
 
-def host_clocks(manifest: Manifest, samples: pd.DataFrame, load_s: float) -> dict[str, HostClock]:
+def host_clocks(manifest: Manifest, samples: pd.DataFrame, load_start: float, load_s: float) -> dict[str, HostClock]:
     """Return the clock of each host that has one: from the manifest's offsets, and the hosts' samples."""
     before, after = (_offsets_s(manifest, name) for name in ("clock_offset_ms", "clock_offset_after_ms"))
     errors = [_errors_ms(known) for known in manifest.hosts.values()]
@@ -91,14 +94,16 @@ def host_clocks(manifest: Manifest, samples: pd.DataFrame, load_s: float) -> dic
     nothing = np.zeros(0), np.zeros(0), ()
     master_set_s = _sum_s(sampled.get(master_of(manifest), nothing)[2])
     clocks = {}
-    for host in {*before, *sampled}:
+    for host in {*before, *after, *sampled}:
         labels, set_by_s, steps = sampled.get(host, nothing)
-        offset_s = before.get(host, 0.0)
-        drift_s = after[host] + master_set_s - _sum_s(steps) - offset_s if host in after else 0.0
+        unset_s = after[host] + master_set_s - _sum_s(steps) if host in after else None
+        offset_s = before.get(host, unset_s or 0.0)
+        drift_s = unset_s - offset_s if unset_s is not None else 0.0
+        over_s = max(_measured_s(manifest, host, load_start + master_set_s), load_s, 1.0)
         # No clock drifts faster: it, or the master's, was set while nothing was sampled.
-        if abs(drift_s) > LEAST_STEP_S + _MOST_DRIFT * load_s + error_s.get(host, 0.0):
+        if abs(drift_s) > LEAST_STEP_S + _MOST_DRIFT * over_s + error_s.get(host, 0.0):
             drift_s = 0.0
-        clocks[host] = HostClock(offset_s, drift_s, error_s.get(host), labels, set_by_s, steps)
+        clocks[host] = HostClock(offset_s, drift_s, over_s, error_s.get(host), labels, set_by_s, steps)
     return clocks
 
 
@@ -109,6 +114,20 @@ def master_of(manifest: Manifest) -> str:
 
 def _sum_s(steps: tuple[Step, ...]) -> float:
     return sum(step.by_s for step in steps)
+
+
+def _measured_s(manifest: Manifest, host: str, load_start: float) -> float:
+    """Return when a host's second offset was measured, seconds since the load started; 0 if it is not known.
+
+    It is noted by the controller's clock. `load_start` is the load's start by the master's clock at that time.
+    """
+    try:
+        at = parse_time(str(manifest.hosts.get(host, {}).get("clock_offset_after_at") or ""))
+    except ValueError:
+        return 0.0
+    ahead_ms = as_number(manifest.hosts.get(master_of(manifest), {}).get("clock_offset_after_ms"))
+    found_s = at + (ahead_ms or 0.0) / 1000 - load_start
+    return found_s if found_s == found_s else 0.0
 
 
 def _errors_ms(known: Mapping[str, Any]) -> list[float]:

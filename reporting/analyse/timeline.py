@@ -85,7 +85,7 @@ class Timeline:
     def at(self, timestamps: pd.Series, host: str) -> pd.Series:
         """Seconds since the load started for labels of a host's wall clock; without a host, of the master's."""
         clock = self.clocks.get(host or self.master, _SAME)
-        return clock.in_load_time(timestamps, self.load_start, self.end_s)
+        return clock.in_load_time(timestamps, self.load_start)
 
     def clock_error_s(self, host: str) -> float | None:
         """How far what a host has labelled may be from where it is placed, seconds; None if that is not known."""
@@ -96,7 +96,7 @@ class Timeline:
         parts = []
         for host, rows in samples[["timestamp", "elapsed_s"]].groupby(samples["host"], sort=False, observed=True):
             clock = self.clocks.get(str(host), _SAME)
-            parts.append(clock.steady_in_load_time(clock.steady(rows), self.load_start, self.end_s))
+            parts.append(clock.steady_in_load_time(clock.steady(rows), self.load_start))
         return pd.concat(parts).reindex(samples.index) if parts else samples["timestamp"]
 
 
@@ -125,7 +125,7 @@ def build(run: RunFolder) -> Timeline:
     load_start = _offset((run.stats if len(run.stats) else figures)[["timestamp", "elapsed_s"]])
     metrics_offset_s = _offset(run.metrics[["timestamp", "elapsed_s"]]) - load_start
     load_s = max((span.end_s for span in spans), default=0.0)
-    clocks = host_clocks(run.manifest, run.host_metrics, load_s)
+    clocks = host_clocks(run.manifest, run.host_metrics, load_start, load_s)
     master = master_of(run.manifest)
     return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s, clocks, master, run.together)
 
