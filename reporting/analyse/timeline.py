@@ -88,8 +88,14 @@ class Timeline:
         return clock.in_load_time(timestamps, self.load_start)
 
     def clock_error_s(self, host: str) -> float | None:
-        """How far what a host has labelled may be from where it is placed, seconds; None if that is not known."""
-        return self.clocks.get(host, _SAME).error_s
+        """How far what a host has labelled may be from where it is placed, seconds; None if that is not known.
+
+        Both its clock and the master's were compared with the controller's.
+        """
+        if host in ("", self.master):
+            return 0.0
+        found, of_master = (self.clocks.get(name, _SAME).error_s for name in (host, self.master))
+        return None if found is None else found + (of_master or 0.0)
 
     def of_host_samples(self, samples: pd.DataFrame) -> pd.Series:
         """Seconds since the load started for each of the machines' samples; a step of a host's clock moves none."""

@@ -241,3 +241,19 @@ def test_each_hosts_samples_have_the_length_of_their_own_interval(tmp_path: Path
     for words in ("full CPU of zk1", "CPU wait of zk1"):
         (window,) = found(reasons, words).cause.windows
         assert window[1] - window[0] == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(
+    ("host", "error_ms", "is_said"), [("zk2", 12.0, True), ("zk2", 1.0, False), ("zk3", 12.0, False)]
+)
+def test_the_worst_moments_say_how_far_off_their_events_may_be(
+    run: SlowRun, tmp_path: Path, host: str, error_ms: float, is_said: bool
+) -> None:
+    run.stall(30.0, 0.3, member="zk2:2182")
+    run.event("gc-pause", "zk2", 30.0, 0.3, clock="zk2")
+    known = {name: {"clock_offset_ms": 0.0, "clock_error_ms": 0.5} for name in ("load1", "zk2")}
+    known[host] = {"clock_offset_ms": 0.0, "clock_error_ms": error_ms}
+    run.synthetic.manifest = {"hosts": known}
+    table = cause_tables.moments(why(run, tmp_path))
+    assert table is not None
+    assert ("known to \N{PLUS-MINUS SIGN}12.5 ms" in table.note) == is_said

@@ -121,4 +121,6 @@ def test_a_clock_drifts_evenly_between_the_two_times_it_was_measured(tmp_path: P
     labels = pd.Series([0.0, 18.5, 37.0]) + START.timestamp()
     assert found.at(labels, "zk1").tolist() == pytest.approx([0.0, 18.4815, 36.963], abs=0.001)
     assert found.at(labels, "").tolist() == pytest.approx([0.0, 18.5, 37.0], abs=0.001)
-    assert found.clock_error_s("zk1") == pytest.approx(0.004)
+    assert found.clock_error_s("zk1") == pytest.approx(0.004 + 0.0005)
+    assert found.clock_error_s("load1") == found.clock_error_s("") == 0.0
+    assert found.clock_error_s("zk2") is None
