@@ -83,4 +83,4 @@ def _election_ends_s(found: pd.DataFrame, election: "pd.Series[Any]", load_end_s
     start_s = float(election["start_s"])
     same = found["kind"].isin((ELECTION, MEMBER_RESTART)) & (found["subject"] == election["subject"])
     again = found["start_s"][same & (found["start_s"] > start_s)]
-    return max(start_s, min([*again, load_end_s]))
+    return max(start_s, min([*map(float, again), load_end_s]))

@@ -446,7 +446,7 @@ def called(check: bool = False, **arguments: Any) -> dict[str, Any]:
 
 
 def test_the_time_of_the_second_clock_offset_is_noted(folder: Path) -> None:
-    given = {"host": "load1", "role": "worker", "pack": "", "problem": "none"}
+    given: dict[str, Any] = {"host": "load1", "role": "worker", "pack": "", "problem": "none"}
     clock = {"offset_ms": 3, "error_ms": 0.2}
     result = called(operation="add_results", folder=str(folder), told={"clock": clock}, **given)["result"]
     assert result["machine"]["clock_offset_after_ms"] == 3.0

@@ -232,7 +232,7 @@ def test_each_hosts_samples_have_the_length_of_their_own_interval(tmp_path: Path
     def sample(host: str, process: str, at_s: float) -> dict[str, object] | None:
         if host != "zk1":
             return {}
-        is_full = {"": {"cpu_percent": 199.0}, "zookeeper": {"cpu_wait_percent": 60.0}}
+        is_full: dict[str, dict[str, object]] = {"": {"cpu_percent": 199.0}, "zookeeper": {"cpu_wait_percent": 60.0}}
         return (is_full[process] if int(at_s) == 25 else {}) if int(at_s) % 5 == 0 else None
 
     run = SlowRun(synthetic=Synthetic(run_time_s=60, stall_at_s=None, host_sample=sample))
