@@ -13,7 +13,8 @@ operations, and keeps together what is slow together: thirty operations in one s
   they meet is the share of the operations' time that lies within the windows, without aftermath.
 
 A cause stands out if p is below `SIGNIFICANCE`, divided by the number of causes (Bonferroni), and it covers at least
-`LEAST_SHARE` of the slow operations and `LEAST_RATIO` times what chance would.
+`LEAST_SHARE` of the slow operations and `LEAST_RATIO` times what chance would. Causes that concern fewer operations
+than that could not stand out whenever they happen, so they do not count (Tarone).
 """
 
 from collections.abc import Sequence
@@ -80,7 +81,7 @@ def build(slow: SlowOperations, causes: Sequence[Cause], measured: Span) -> Caus
         return Causes((), 0.0)
     begin_s, end_s = rows["begin_s"].to_numpy(dtype=float), rows["end_s"].to_numpy(dtype=float)
     sample = _sample(weights)
-    found, kept = [], {}
+    found, kept, judged_number = [], {}, 0
     for cause in causes:
         concerned = cause.concerned(rows)
         covered = concerned & covers(cause, begin_s, end_s)
@@ -91,13 +92,15 @@ def build(slow: SlowOperations, causes: Sequence[Cause], measured: Span) -> Caus
         within = _Windows(np.clip(cause.windows, measured.start_s, measured.end_s))
         found.append(Coverage(cause, share, chance, within.total_s / measured.length_s, p, stands_out=False))
         kept[cause] = concerned, covered
-    moves = _MOVES_A_CAUSE * len(found)
+        judged_number += bool(weights[concerned].sum() >= LEAST_SHARE * weights.sum())
+    level = SIGNIFICANCE / max(1, judged_number)
+    moves = _MOVES_A_CAUSE * judged_number
     for place, one in enumerate(found):
         if moves > MOVES and one.p <= _FEW and _is_large(one):
             concerned = kept[one.cause][0]
             chance, p = _by_chance(one.cause, measured, begin_s[sample], end_s[sample], concerned[sample], moves)
             found[place] = replace(one, chance=chance, p=p)
-    judged = [replace(one, stands_out=one.p <= SIGNIFICANCE / len(found) and _is_large(one)) for one in found]
+    judged = [replace(one, stands_out=one.p <= level and _is_large(one)) for one in found]
     judged.sort(key=lambda one: (not one.stands_out, -one.share))
     together = np.zeros(len(rows), dtype=bool)
     for one in judged:

@@ -184,11 +184,25 @@ def test_a_cause_among_many_can_stand_out(run: SlowRun, tmp_path: Path) -> None:
     for at_s in (20.0, 41.5):
         run.stall(at_s, 0.3, member="zk2:2182")
         run.event("gc-pause", "zk2", at_s, 0.3)
-    for number in range(60):
-        run.operation(6.0 + 0.2 * number, 0.05, worker=f"load{number}")
-        run.event("worker-late", f"load{number}", 6.0 + 0.2 * number, 0.05)
+    for number in range(80):
+        member = f"other{number % 20}:2181"
+        run.operation(5.5 + 0.15 * number, 0.05, member=member)
+        for kind in ("gc-pause", "jvm-pause", "slow-fsync"):
+            run.event(kind, member, 5.5 + 0.15 * number, 0.05)
     reasons = why(run, tmp_path)
     assert len(reasons.causes.coverages) == 61
+    assert found(reasons, "GC pause of zk2").stands_out
+
+
+def test_causes_that_concern_few_operations_make_no_other_less_likely(run: SlowRun, tmp_path: Path) -> None:
+    for at_s in (20.0, 41.5):
+        run.stall(at_s, 0.3, member="zk2:2182")
+        run.event("gc-pause", "zk2", at_s, 0.3)
+    for number in range(200):
+        run.operation(5.5 + 0.06 * number, 0.05, worker=f"load{number}")
+        run.event("worker-late", f"load{number}", 5.5 + 0.06 * number, 0.05)
+    reasons = why(run, tmp_path)
+    assert len(reasons.causes.coverages) == 201
     assert [one.cause.words for one in reasons.causes.standing_out] == ["GC pause of zk2"]
 
 
