@@ -165,10 +165,14 @@ def machine(role: str, ended: Mapping[str, Any], facts: Mapping[str, Any]) -> di
     return plain_values({key: value for key, value in found.items() if value}) | disk
 
 
-def clock_after(clock: Mapping[str, Any]) -> dict[str, float]:
-    """Return what the manifest says of a host's clock after the load, from the result of the action `clock_offset`."""
+def clock_after(clock: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """Return what the manifest says of a host's clock after the load, from the result of the action `clock_offset`.
+
+    `now` is the controller's time, ISO 8601.
+    """
     told = {"clock_offset_after_ms": clock.get("offset_ms"), "clock_error_after_ms": clock.get("error_ms")}
-    return {name: float(value) for name, value in told.items() if isinstance(value, int | float)}
+    found = {name: float(value) for name, value in told.items() if isinstance(value, int | float)}
+    return found | {"clock_offset_after_at": now} if found else {}
 
 
 def times_of_full_disk(status: Mapping[str, Any]) -> dict[str, Any]:

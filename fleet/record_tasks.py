@@ -138,7 +138,7 @@ def add_results(
         host=host,
         role=role,
         status={} if role == MEMBER else status,
-        machine=machine(role, status, told.get("facts") or {}) | clock_after(told.get("clock") or {}),
+        machine=machine(role, status, told.get("facts") or {}) | clock_after(told.get("clock") or {}, run_record.now()),
         members=told.get("members") or {},
         **found,
     )

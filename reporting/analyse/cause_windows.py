@@ -17,6 +17,7 @@ from locust_extra.columns import ALL_WORKERS
 from reporting.analyse import machine_samples, machine_usage
 from reporting.analyse.happenings import WORDS
 from reporting.analyse.machine_usage import ZOOKEEPER
+from reporting.analyse.slow_operations import LEADING
 from reporting.analyse.timeline import Timeline
 from reporting.read.run_folder import RunFolder
 from zk_locust.contract.events import ELECTION, GC_PAUSE, JVM_PAUSE, SLOW_FSYNC, WORKER_LATE
@@ -33,7 +34,11 @@ SPANS: Final = {
     SLOW_FSYNC: MEMBER,
     WORKER_LATE: WORKER,
 }
-"""Events that are causes, and whom they concern: all operations, or those of a member or of a worker."""
+"""Events that are causes, and whom they concern: all operations, or those of a member or of a worker.
+
+An election concerns all operations if a member became leader in it, or most members took part: a member that only lost
+its leader looks for it alone.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ _WORDS: Final = WORDS | {WORKER_LATE: "delay"} | {threshold.kind: threshold.word
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cause:
-    """Windows of one kind on one member, machine or worker; `who` is empty for an election.
+    """Windows of one kind on one member, machine or worker; `who` is empty for an election of all.
 
     `hosts` are the machine's. `windows` is an array of shape (n, 2): start and end in seconds since the load started,
     in order. Windows of events may overlap one another. `sampled` ones are only as exact as the samples' interval.
@@ -107,33 +112,47 @@ class Cause:
 
 def build(run: RunFolder, timeline: Timeline, samples: pd.DataFrame, events: pd.DataFrame) -> list[Cause]:
     """Return the causes of a run that have any window. `samples` are within the load, `events` are `happenings`."""
-    return [*_of_events(events), *_of_machines(run, samples), *_of_members(samples), *_of_workers(run, timeline)]
+    return [*_of_events(run, events), *_of_machines(run, samples), *_of_members(samples), *_of_workers(run, timeline)]
 
 
-def _of_events(events: pd.DataFrame) -> Iterator[Cause]:
+def _of_events(run: RunFolder, events: pd.DataFrame) -> Iterator[Cause]:
     spans = events[events["kind"].isin(SPANS) & (events["end_s"] > events["start_s"])]
-    who = spans["subject"].where(spans["kind"] != ELECTION, "")
+    of_all = _concern_all(spans[spans["kind"] == ELECTION], len(run.manifest.groups.get("zookeeper", [])))
+    who = spans["subject"].where(~spans.index.isin(of_all), "")
     for (kind, subject), found in spans.groupby(["kind", who]):
+        concerns = MEMBER if kind == ELECTION and subject else SPANS[str(kind)]
         windows = found[["start_s", "end_s"]].to_numpy(dtype=float)
-        yield Cause(str(kind), str(subject), SPANS[str(kind)], (), windows, sampled=False)
+        yield Cause(str(kind), str(subject), concerns, (), windows, sampled=False)
+
+
+def _concern_all(elections: pd.DataFrame, members: int) -> pd.Index:
+    """Return which of these concern all operations; those that overlap one another are one election."""
+    together = union(elections[["start_s", "end_s"]].to_numpy(dtype=float))
+    number = np.searchsorted(together[:, 0], elections["start_s"], side="right")
+    all_of = [
+        rows.index
+        for _, rows in elections.groupby(number)
+        if (rows["detail"] == LEADING).any() or 2 * rows["subject"].nunique() > members
+    ]
+    return elections.index[:0].append(all_of)
 
 
 def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
     hosts = machine_usage.hosts_of(run)
-    step_s = machine_samples.interval_s(samples)
+    steps_s = _steps_s(samples)
     for id_, found in samples[samples["process"] == WHOLE_MACHINE].groupby("machine", observed=True):
-        names = hosts[str(id_)]
+        names, start_s = hosts[str(id_)], found["time_s"] - steps_s[str(found["host"].iloc[0])]
         for threshold in OF_MACHINES:
-            windows = _windows(found["time_s"] - step_s, found["time_s"], found[threshold.column] >= threshold.least)
+            windows = _windows(start_s, found["time_s"], found[threshold.column] >= threshold.least)
             if len(windows):
                 yield Cause(threshold.kind, ", ".join(names), MACHINE, names, windows, sampled=True)
 
 
 def _of_members(samples: pd.DataFrame) -> Iterator[Cause]:
-    step_s = machine_samples.interval_s(samples)
+    steps_s = _steps_s(samples)
     for host, found in samples[samples["process"] == ZOOKEEPER].groupby("host", observed=True):
         over = found[OF_MEMBERS.column] >= OF_MEMBERS.least
-        windows = _windows(found["time_s"] - step_s, found["time_s"], over)
+        windows = _windows(found["time_s"] - steps_s[str(host)], found["time_s"], over)
         if len(windows):
             yield Cause(OF_MEMBERS.kind, str(host), MEMBER, (), windows, sampled=True)
 
@@ -157,6 +176,12 @@ def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
             windows = _windows(found["start_s"], found["elapsed_s"], over)
             if len(windows):
                 yield Cause(threshold.kind, str(worker), WORKER, (), windows, sampled=True)
+
+
+def _steps_s(samples: pd.DataFrame) -> dict[str, float]:
+    """Return the seconds from one sample to the next of each host."""
+    by_host = samples.groupby("host", sort=False, observed=True)
+    return {str(host): machine_samples.interval_s(found) for host, found in by_host}
 
 
 def _windows(start_s: pd.Series, end_s: pd.Series, over: pd.Series) -> NDArray[np.float64]:

@@ -13,11 +13,12 @@ operations, and keeps together what is slow together: thirty operations in one s
   they meet is the share of the operations' time that lies within the windows, without aftermath.
 
 A cause stands out if p is below `SIGNIFICANCE`, divided by the number of causes (Bonferroni), and it covers at least
-`LEAST_SHARE` of the slow operations and `LEAST_RATIO` times what chance would.
+`LEAST_SHARE` of the slow operations and `LEAST_RATIO` times what chance would. Causes that concern fewer operations
+than that could not stand out whenever they happen, so they do not count (Tarone).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -34,6 +35,8 @@ SIGNIFICANCE: Final = 0.05
 LEAST_SHARE: Final = 0.02
 LEAST_RATIO: Final = 2.0
 MOVES: Final = 999
+_MOVES_A_CAUSE: Final = 40  # the least p is then half of the level, however many causes there are
+_FEW: Final = 5 / (MOVES + 1)  # a p up to this is found again with more moves, if there are many causes
 _SAMPLE: Final = 100  # operations that are moved; more of them change the figures little
 
 
@@ -78,23 +81,31 @@ def build(slow: SlowOperations, causes: Sequence[Cause], measured: Span) -> Caus
         return Causes((), 0.0)
     begin_s, end_s = rows["begin_s"].to_numpy(dtype=float), rows["end_s"].to_numpy(dtype=float)
     sample = _sample(weights)
-    found, covering = [], {}
+    found, kept, judged_number = [], {}, 0
     for cause in causes:
         concerned = cause.concerned(rows)
         covered = concerned & covers(cause, begin_s, end_s)
         share = float(weights[covered].sum() / weights.sum())
         if share == 0:
             continue
-        chance, p = _by_chance(cause, measured, begin_s[sample], end_s[sample], concerned[sample])
+        chance, p = _by_chance(cause, measured, begin_s[sample], end_s[sample], concerned[sample], MOVES)
         within = _Windows(np.clip(cause.windows, measured.start_s, measured.end_s))
         found.append(Coverage(cause, share, chance, within.total_s / measured.length_s, p, stands_out=False))
-        covering[cause] = covered
-    judged = [_judged(one, SIGNIFICANCE / len(found)) for one in found]
+        kept[cause] = concerned, covered
+        judged_number += bool(weights[concerned].sum() >= LEAST_SHARE * weights.sum())
+    level = SIGNIFICANCE / max(1, judged_number)
+    moves = _MOVES_A_CAUSE * judged_number
+    for place, one in enumerate(found):
+        if moves > MOVES and one.p <= _FEW and _is_large(one):
+            concerned = kept[one.cause][0]
+            chance, p = _by_chance(one.cause, measured, begin_s[sample], end_s[sample], concerned[sample], moves)
+            found[place] = replace(one, chance=chance, p=p)
+    judged = [replace(one, stands_out=one.p <= level and _is_large(one)) for one in found]
     judged.sort(key=lambda one: (not one.stands_out, -one.share))
     together = np.zeros(len(rows), dtype=bool)
     for one in judged:
         if one.stands_out:
-            together |= covering[one.cause]
+            together |= kept[one.cause][1]
     return Causes(tuple(judged), float(weights[together].sum() / weights.sum()))
 
 
@@ -104,9 +115,8 @@ def covers(cause: Cause, begin_s: NDArray[np.float64], end_s: NDArray[np.float64
     return found
 
 
-def _judged(found: Coverage, level: float) -> Coverage:
-    stands_out = found.p <= level and found.share >= max(LEAST_SHARE, LEAST_RATIO * found.chance)
-    return Coverage(found.cause, found.share, found.chance, found.time_share, found.p, stands_out)
+def _is_large(found: Coverage) -> bool:
+    return found.share >= max(LEAST_SHARE, LEAST_RATIO * found.chance)
 
 
 def _with_aftermath(cause: Cause) -> NDArray[np.float64]:
@@ -158,19 +168,22 @@ def _by_chance(
     begin_s: NDArray[np.float64],
     end_s: NDArray[np.float64],
     concerned: NDArray[np.bool_],
+    moves: int,
 ) -> tuple[float, float]:
-    """Return the share of these operations that moved windows cover on average, and p."""
+    """Return the share of these operations that so many moved windows cover on average, and p."""
     begin_s, end_s, count = begin_s[concerned], end_s[concerned], len(begin_s)
     if not len(begin_s):
         return 0.0, 1.0
-    moves = np.arange(1, MOVES + 1) * (stage.length_s / (MOVES + 1))
-    begins, ends = begin_s[None, :] - moves[:, None], end_s[None, :] - moves[:, None]
     with_aftermath, plain = _Cyclic(_with_aftermath(cause), stage), _Cyclic(cause.windows, stage)
-    covered = with_aftermath.within(begins, ends) >= COVERED * (end_s - begin_s)
-    met = plain.within(begins, ends).sum(axis=1)
     here = plain.within(begin_s, end_s).sum()
-    as_well = int((met >= here * (1 - 1e-9)).sum()) if here > 0 else MOVES
-    return float(covered.sum() / MOVES / count), (1 + as_well) / (MOVES + 1)
+    covered, as_well = 0, 0
+    for first in range(1, moves + 1, MOVES):
+        by_s = np.arange(first, min(first + MOVES, moves + 1))[:, None] * (stage.length_s / (moves + 1))
+        begins, ends = begin_s - by_s, end_s - by_s
+        covered += int((with_aftermath.within(begins, ends) >= COVERED * (end_s - begin_s)).sum())
+        met = plain.within(begins, ends).sum(axis=1)
+        as_well += int((met >= here * (1 - 1e-9)).sum()) if here > 0 else len(by_s)
+    return covered / moves / count, (1 + as_well) / (moves + 1)
 
 
 def _sample(weights: NDArray[np.float64]) -> NDArray[np.int64]:

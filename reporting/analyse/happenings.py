@@ -1,7 +1,7 @@
 """What happened during the load, on the load's clock: what `events.csv` tells that can make operations slow."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -40,7 +40,8 @@ COLUMNS: Final = ("start_s", "end_s", "kind", "subject", "detail")
 def happenings(run: RunFolder, timeline: Timeline, losses: Iterable[Loss] = ()) -> pd.DataFrame:
     """Return `COLUMNS` of all events named in `WORDS` within the load, in order of their start.
 
-    Times are seconds since the load started. A moment ends when it starts. `losses` adds workers that were lost without
+    Times are seconds since the load started. A moment ends when it starts, an election that is not known to end with
+    the load, or when its member starts again. `losses` adds workers that were lost without
     an event. Hosts' clocks that were set are from the samples.
     """
     events = run.events[run.events["event"].isin(WORDS)]
@@ -54,6 +55,8 @@ def happenings(run: RunFolder, timeline: Timeline, losses: Iterable[Loss] = ()) 
             "detail": events["detail"].astype(str),
         }
     )
+    for row in found.index[(found["kind"] == ELECTION) & events["duration_s"].isna()]:
+        found.loc[row, "end_s"] = _election_ends_s(found, found.loc[row], timeline.end_s)
     told = set(found.loc[found["kind"] == WORKER_LOST, "subject"])
     silent = [(loss.at_s, loss.at_s, WORKER_LOST, loss.worker, loss.detail) for loss in losses]
     silent = [row for row in silent if row[3] not in told]
@@ -74,3 +77,10 @@ def placed(events: pd.DataFrame, timeline: Timeline) -> pd.Series:
         timeline.at(rows["timestamp"], str(clock)) for clock, rows in events.groupby("clock", sort=False, observed=True)
     ]
     return pd.concat(parts).reindex(events.index) if parts else pd.Series(dtype=float, index=events.index)
+
+
+def _election_ends_s(found: pd.DataFrame, election: "pd.Series[Any]", load_end_s: float) -> float:
+    start_s = float(election["start_s"])
+    same = found["kind"].isin((ELECTION, MEMBER_RESTART)) & (found["subject"] == election["subject"])
+    again = found["start_s"][same & (found["start_s"] > start_s)]
+    return max(start_s, min([*map(float, again), load_end_s]))

@@ -16,7 +16,7 @@ from typing import Final
 import pandas as pd
 
 from locust_extra.columns import AGGREGATED
-from reporting.analyse.host_clocks import HostClock, host_clocks
+from reporting.analyse.host_clocks import HostClock, host_clocks, master_of
 from reporting.read.run_folder import RunFolder
 from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
 
@@ -51,8 +51,8 @@ class Timeline:
     """All intervals in order of time, their stages, and the other clocks.
 
     `load_start` is the wall-clock label (seconds since the epoch) of 0 s; `metrics_offset_s` is added to the
-    `elapsed_s` of the members' metrics. Both are NaN if not known. `clocks` has the wall clock of each host.
-    `together` is `RunFolder.together`.
+    `elapsed_s` of the members' metrics. Both are NaN if not known. `clocks` has the wall clock of each host,
+    `master` is the master's host. `together` is `RunFolder.together`.
     """
 
     intervals: tuple[Interval, ...]
@@ -60,6 +60,7 @@ class Timeline:
     load_start: float
     metrics_offset_s: float
     clocks: Mapping[str, HostClock] = field(default_factory=dict)
+    master: str = ""
     together: int = 1
 
     def span(self, stage: str) -> Span | None:
@@ -78,23 +79,30 @@ class Timeline:
         return max((span.end_s for span in self.spans), default=0.0)
 
     def in_load_time(self, timestamp: float) -> float:
-        """Seconds since the load started for a wall-clock label."""
-        return timestamp - self.load_start
+        """Seconds since the load started for a label of the master's wall clock."""
+        return float(self.at(pd.Series([timestamp]), self.master).iloc[0])
 
     def at(self, timestamps: pd.Series, host: str) -> pd.Series:
         """Seconds since the load started for labels of a host's wall clock; without a host, of the master's."""
-        return self.clocks.get(host, _SAME).in_load_time(timestamps, self.load_start, self.end_s)
+        clock = self.clocks.get(host or self.master, _SAME)
+        return clock.in_load_time(timestamps, self.load_start)
 
     def clock_error_s(self, host: str) -> float | None:
-        """How far what a host has labelled may be from where it is placed, seconds; None if that is not known."""
-        return self.clocks.get(host, _SAME).error_s
+        """How far what a host has labelled may be from where it is placed, seconds; None if that is not known.
+
+        Both its clock and the master's were compared with the controller's.
+        """
+        if host in ("", self.master):
+            return 0.0
+        found, of_master = (self.clocks.get(name, _SAME).error_s for name in (host, self.master))
+        return None if found is None else found + (of_master or 0.0)
 
     def of_host_samples(self, samples: pd.DataFrame) -> pd.Series:
         """Seconds since the load started for each of the machines' samples; a step of a host's clock moves none."""
         parts = []
         for host, rows in samples[["timestamp", "elapsed_s"]].groupby(samples["host"], sort=False, observed=True):
             clock = self.clocks.get(str(host), _SAME)
-            parts.append(clock.steady_in_load_time(clock.steady(rows), self.load_start, self.end_s))
+            parts.append(clock.steady_in_load_time(clock.steady(rows), self.load_start))
         return pd.concat(parts).reindex(samples.index) if parts else samples["timestamp"]
 
 
@@ -122,8 +130,10 @@ def build(run: RunFolder) -> Timeline:
     ]
     load_start = _offset((run.stats if len(run.stats) else figures)[["timestamp", "elapsed_s"]])
     metrics_offset_s = _offset(run.metrics[["timestamp", "elapsed_s"]]) - load_start
-    clocks = host_clocks(run.manifest, run.host_metrics)
-    return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s, clocks, run.together)
+    load_s = max((span.end_s for span in spans), default=0.0)
+    clocks = host_clocks(run.manifest, run.host_metrics, load_start, load_s)
+    master = master_of(run.manifest)
+    return Timeline(tuple(intervals), tuple(spans), load_start, metrics_offset_s, clocks, master, run.together)
 
 
 def _place(stage: str) -> int:

@@ -1,12 +1,13 @@
 """Why operations were slow: what happened, which operations took longest, and which causes they share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
 from reporting.analyse import cause_windows, causes, slow_operations, worst_moments
+from reporting.analyse.cause_windows import WORKER
 from reporting.analyse.causes import Causes
 from reporting.analyse.happenings import happenings
 from reporting.analyse.headline import Headline
@@ -25,7 +26,8 @@ _TIMES_MEDIAN: Final = 10.0
 class Why:
     """What is known of the reasons. `slow` are the operations above p99.9, `events` are `happenings`.
 
-    `moments` has the worst first; they are of operations that took longer than `moments_above_us`.
+    `moments` has the worst first; they are of operations that took longer than `moments_above_us`. What happened in
+    them may be placed up to `placed_within_s` off, by what is known of its hosts' clocks; None where nothing is.
 
     `unknown` says in sentences what the run's files do not tell.
     """
@@ -35,6 +37,7 @@ class Why:
     causes: Causes
     moments: tuple[Moment, ...]
     moments_above_us: float | None
+    placed_within_s: float | None
     unknown: tuple[str, ...]
 
 
@@ -44,15 +47,28 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline, workers: Worke
     of_moments = slow_operations.build(run, timeline, headline, _slow_us(headline))
     events = happenings(run, timeline, workers.losses)
     windows = cause_windows.build(run, timeline, samples, events)
+    moments = worst_moments.build(of_moments, windows)
     measured = timeline.span(MEASURED) or Span(MEASURED, 0.0, 0.0)
     return Why(
         slow,
         events,
         causes.build(slow, windows, measured),
-        worst_moments.build(of_moments, windows),
+        moments,
         of_moments.threshold_us,
+        _placed_within_s(moments, events, timeline),
         tuple(_unknown(run, events, samples)),
     )
+
+
+def _placed_within_s(moments: Iterable[Moment], events: pd.DataFrame, timeline: Timeline) -> float | None:
+    of_members = events[events["kind"].isin(MEMBER_EVENTS)]
+    hosts: set[str] = set()
+    for moment in moments:
+        during = (of_members["end_s"] >= moment.start_s) & (of_members["start_s"] <= moment.end_s)
+        of_causes = [one.cause for one in moment.happened if one.cause.concerns != WORKER]  # labelled by the master
+        hosts.update(of_members["subject"][during], *((cause.who, *cause.hosts) for cause in of_causes))
+    errors_s = [error_s for host in hosts if host and (error_s := timeline.clock_error_s(host)) is not None]
+    return max(errors_s, default=None)
 
 
 def _slow_us(headline: Headline) -> float | None:

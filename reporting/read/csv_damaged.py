@@ -70,8 +70,12 @@ def _fill(
         tell(None, f"is empty: {missing}")
         return
     header = table.names(header_line[1])
-    if lacking := table.lacking(header):
-        tell(1, f"lacks the columns {', '.join(lacking)}")
+    lacking = table.lacking(header)
+    is_useless = any(wanted[name].filled and not wanted[name].kind.is_text for name in lacking)
+    if lacking:
+        tell(1, f"lacks the columns {', '.join(lacking)}" + (f": {missing}" if is_useless else ""))
+    if is_useless:
+        return
     there = [(header.index(name), column) for name, column in wanted.items() if name in header]
     for number, fields in lines:
         if len(fields) != len(header):

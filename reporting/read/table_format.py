@@ -37,8 +37,8 @@ class TableFormat:
     """The columns that are read, in their order.
 
     Columns in `filled` must not be blank. A column that the file lacks is blank or NaN; this is a problem unless it is
-    `optional`. `older_names` maps former names of columns to today's. `only` has a column and the values to keep;
-    other lines are skipped.
+    `optional`. A file without a number or a time that must be filled has no rows. `older_names` maps former names of
+    columns to today's. `only` has a column and the values to keep; other lines are skipped.
     """
 
     columns: Mapping[str, Kind]

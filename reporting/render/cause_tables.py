@@ -17,6 +17,8 @@ from reporting.render.report_tables import Table
 MOST_CAUSES: Final = 12
 _MOST_HAPPENED: Final = 3
 _MOST_NAMES: Final = 3
+_LEAST_P: Final = 0.001
+_CLOSE_S: Final = 0.005  # clocks that differ less change nothing that the table shows
 _NEAR_S: Final = 0.5  # how far from a moment an event without a duration may be
 
 
@@ -72,7 +74,7 @@ def _figures(found: Coverage) -> tuple[str, ...]:
         text.percent(found.share),
         text.percent(found.chance),
         ratio,
-        f"{found.p:.3f}",
+        f"{found.p:.3f}" if found.p >= _LEAST_P else f"< {_LEAST_P}",
         text.percent(found.time_share),
     )
 
@@ -110,6 +112,9 @@ def moments(why: Why) -> Table | None:
         f"Seconds are counted from the load's start. A moment has operations above {_limit(why)} that overlap. The "
         "first is the one whose operations took the longest time together; the charts mark it."
     )
+    if (within_s := why.placed_within_s) is not None and within_s >= _CLOSE_S:
+        off = f"\N{PLUS-MINUS SIGN}{text.latency_ms(within_s * 1e6)} ms"
+        note += f" The clocks of the hosts are known to {off}: what happened there may be placed that far off."
     return Table("The worst moments", head, rows, 5, note=note)
 
 
@@ -170,6 +175,7 @@ def as_json(why: Why) -> dict[str, Any]:
             for one in why.causes.coverages
         ],
         "worst_moments": [_moment(moment) for moment in why.moments],
+        "placed_within_s": why.placed_within_s,
         "unknown": list(why.unknown),
     }
 

@@ -4,7 +4,7 @@ All charts of a page refer to the same data, which the page contains once.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import altair as alt
@@ -33,9 +33,9 @@ _SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross", "triang
 class Lane:
     """One row: what it shows, and its marks.
 
-    `marks` has `s` and `e` (start and end), `w` (who), `l` (how long, in words), `n` (number of events that one mark
-    stands for), `d` (detail) and `o` (opacity: the longest spans of a row are the darkest). Times are seconds since the
-    load started. `spans` are drawn as bars, moments as symbols.
+    `marks` has `s` and `e` (start and end within the load), `f` (when it really began), `w` (who), `l` (how long, in
+    words), `n` (number of events that one mark stands for), `d` (detail) and `o` (opacity: the longest spans of a row
+    are the darkest). Times are seconds since the load started. `spans` are drawn as bars, moments as symbols.
     """
 
     words: str
@@ -69,7 +69,12 @@ def lanes(events: pd.DataFrame, moments: Iterable[Moment], end_s: float) -> tupl
         shape = _SHAPES[(place + place // len(theme.PALETTE)) % len(_SHAPES)]  # no pair of both twice
         marks = _combined(rows, end_s) if len(rows) > MAX_MARKS else _single(rows)
         found.append(Lane(WORDS[str(kind)], kind in SPANS, colour, shape, marks))
-    return tuple(found)
+    return tuple(replace(lane, marks=_within(lane.marks, end_s)) for lane in found)
+
+
+def _within(marks: pd.DataFrame, end_s: float) -> pd.DataFrame:
+    """Return the marks without what lies beyond the ends of the axis."""
+    return marks.assign(f=marks["s"], s=marks["s"].clip(0.0, end_s), e=marks["e"].clip(0.0, end_s))
 
 
 def height(found: Sequence[Lane]) -> int:
@@ -86,7 +91,7 @@ def layers(found: Sequence[Lane], x: alt.X, x2: str, unit_s: float, unit: str, *
             align="right", baseline="middle", fontSize=9.5, color=theme.INK
         )
         drawn.append(name.encode(x=alt.value(-6), y=alt.value(bottom - _BAR / 2), text=alt.value(lane.words)))
-        data = lane.marks.assign(s=(lane.marks["s"] / unit_s).round(5), e=(lane.marks["e"] / unit_s).round(5))
+        data = lane.marks.assign(**{time: (lane.marks[time] / unit_s).round(5) for time in ("s", "e", "f")})
         base = alt.Chart(data)
         tooltip = {"tooltip": _tooltip(lane, unit)} if interactive else {}
         if interactive:
@@ -105,7 +110,7 @@ def _tooltip(lane: Lane, unit: str) -> list[alt.Tooltip]:
     found = [
         alt.Tooltip("k:N", title="what"),
         alt.Tooltip("w:N", title="who"),
-        alt.Tooltip("s:Q", title=f"from ({unit})", format=",.6~g"),
+        alt.Tooltip("f:Q", title=f"from ({unit})", format=",.6~g"),
     ]
     if lane.spans:
         found.append(alt.Tooltip("l:N", title="longest" if lane.combined else "how long"))

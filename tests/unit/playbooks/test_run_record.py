@@ -443,3 +443,14 @@ def called(check: bool = False, **arguments: Any) -> dict[str, Any]:
     )
     answer: dict[str, Any] = action.run(task_vars={})
     return answer
+
+
+def test_the_time_of_the_second_clock_offset_is_noted(folder: Path) -> None:
+    given: dict[str, Any] = {"host": "load1", "role": "worker", "pack": "", "problem": "none"}
+    clock = {"offset_ms": 3, "error_ms": 0.2}
+    result = called(operation="add_results", folder=str(folder), told={"clock": clock}, **given)["result"]
+    assert result["machine"]["clock_offset_after_ms"] == 3.0
+    assert datetime.fromisoformat(result["machine"]["clock_offset_after_at"]).tzinfo is not None
+    unknown = {"offset_ms": None, "error_ms": None}
+    result = called(operation="add_results", folder=str(folder), told={"clock": unknown}, **given)["result"]
+    assert not any(name.startswith("clock") for name in result["machine"])

@@ -177,3 +177,97 @@ def test_the_data_for_programs_has_causes_and_moments(run: SlowRun, tmp_path: Pa
     data = cause_tables.as_json(why(run, tmp_path))
     assert [(one["kind"], one["who"], one["stands_out"]) for one in data["causes"]] == [("gc-pause", "zk1", True)]
     assert data["worst_moments"][0]["happened"][0]["start_s"] == pytest.approx(20.0)
+
+
+def test_a_cause_among_many_can_stand_out(run: SlowRun, tmp_path: Path) -> None:
+    """With 60 causes each is judged at a level below 1 in 1,000."""
+    for at_s in (20.0, 41.5):
+        run.stall(at_s, 0.3, member="zk2:2182")
+        run.event("gc-pause", "zk2", at_s, 0.3)
+    for number in range(80):
+        member = f"other{number % 20}:2181"
+        run.operation(5.5 + 0.15 * number, 0.05, member=member)
+        for kind in ("gc-pause", "jvm-pause", "slow-fsync"):
+            run.event(kind, member, 5.5 + 0.15 * number, 0.05)
+    reasons = why(run, tmp_path)
+    assert len(reasons.causes.coverages) == 61
+    assert found(reasons, "GC pause of zk2").stands_out
+
+
+def test_causes_that_concern_few_operations_make_no_other_less_likely(run: SlowRun, tmp_path: Path) -> None:
+    for at_s in (20.0, 41.5):
+        run.stall(at_s, 0.3, member="zk2:2182")
+        run.event("gc-pause", "zk2", at_s, 0.3)
+    for number in range(200):
+        run.operation(5.5 + 0.06 * number, 0.05, worker=f"load{number}")
+        run.event("worker-late", f"load{number}", 5.5 + 0.06 * number, 0.05)
+    reasons = why(run, tmp_path)
+    assert len(reasons.causes.coverages) == 201
+    assert [one.cause.words for one in reasons.causes.standing_out] == ["GC pause of zk2"]
+
+
+def test_an_election_without_an_end_lasts_to_the_end_of_the_load(run: SlowRun, tmp_path: Path) -> None:
+    run.stall(40.0, 20.0)
+    run.event("election", "zk1", 39.0)
+    run.event("election", "zk2", 39.5)
+    reasons = why(run, tmp_path)
+    assert found(reasons, "election").share == 1
+    assert "election" in str(cause_tables.happened(reasons.moments[0], reasons.events))
+
+
+def test_an_election_without_an_end_ends_where_its_member_starts_again(run: SlowRun, tmp_path: Path) -> None:
+    run.event("election", "zk1", 20.0)
+    run.event("member-restart", "zk1", 25.0)
+    run.event("election", "zk1", 26.0)
+    run.event("election", "zk2", 26.0, 1.0)
+    events = why(run, tmp_path).events
+    ends_s = events[events["kind"] == "election"].groupby("subject")["end_s"].agg(list).to_dict()
+    assert ends_s["zk1"] == pytest.approx([25.0, 67.0])
+    assert ends_s["zk2"] == pytest.approx([27.0])
+
+
+def test_a_follower_that_looks_for_its_leader_concerns_its_own_sessions(run: SlowRun, tmp_path: Path) -> None:
+    run.stall(30.0, 1.0, member="zk3:2183")
+    run.stall(30.0, 1.0, member="zk1:2181")
+    run.event("election", "zk3", 30.0, 1.0, detail="follower")
+    assert found(why(run, tmp_path), "election of zk3").share == pytest.approx(0.5)
+
+
+def test_an_election_of_a_leader_concerns_all_members(run: SlowRun, tmp_path: Path) -> None:
+    run.stall(30.0, 1.0, member="zk1:2181")
+    run.event("election", "zk2", 30.0, 0.5, detail="leader")
+    run.event("election", "zk3", 30.1, 0.9, detail="follower")
+    assert found(why(run, tmp_path), "election").share == 1
+
+
+def test_each_hosts_samples_have_the_length_of_their_own_interval(tmp_path: Path) -> None:
+    """Three hosts are sampled each second, and zk1 every five."""
+
+    def sample(host: str, process: str, at_s: float) -> dict[str, object] | None:
+        if host != "zk1":
+            return {}
+        is_full: dict[str, dict[str, object]] = {"": {"cpu_percent": 199.0}, "zookeeper": {"cpu_wait_percent": 60.0}}
+        return (is_full[process] if int(at_s) == 25 else {}) if int(at_s) % 5 == 0 else None
+
+    run = SlowRun(synthetic=Synthetic(run_time_s=60, stall_at_s=None, host_sample=sample))
+    run.stall(22.0, 0.3)
+    reasons = why(run, tmp_path)
+    for words in ("full CPU of zk1", "CPU wait of zk1"):
+        (window,) = found(reasons, words).cause.windows
+        assert window[1] - window[0] == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(
+    ("host", "error_ms", "is_said"), [("zk2", 12.0, True), ("zk2", 1.0, False), ("zk3", 12.0, False)]
+)
+def test_the_worst_moments_say_how_far_off_their_events_may_be(
+    run: SlowRun, tmp_path: Path, host: str, error_ms: float, is_said: bool
+) -> None:
+    run.stall(30.0, 0.3, member="zk2:2182")
+    run.event("gc-pause", "zk2", 30.0, 0.3, clock="zk2")
+    known = {name: {"clock_offset_ms": 0.0, "clock_error_ms": 0.5} for name in ("load1", "zk2")}
+    known[host] = {"clock_offset_ms": 0.0, "clock_error_ms": error_ms}
+    run.synthetic.manifest = {"hosts": known}
+    table = cause_tables.moments(why(run, tmp_path))
+    assert table is not None
+    assert ("known to \N{PLUS-MINUS SIGN}12.5 ms" in table.note) == is_said

@@ -56,6 +56,18 @@ def test_many_events_are_combined_and_the_longest_stays() -> None:
     assert len(lane.marks.to_json(orient="records")) < 40_000
 
 
+def test_bars_end_with_the_axis_and_tell_when_they_really_began() -> None:
+    rows = [(-5.0, 3.0, "election", "zk1", "leader"), (58.0, 75.0, "election", "zk2", "")]
+    lanes = event_lanes.lanes(pd.DataFrame(rows, columns=list(COLUMNS)), [], 60.0)
+    frame = drawing.Frame(60.0, 1.0, "s", pd.DataFrame(), pd.DataFrame(), lanes)
+    bars = event_lanes.layers(lanes, frame.axis("s"), "e:Q", 1.0, "s", interactive=True)[1]
+    assert bars.data[["s", "e"]].to_numpy().tolist() == [[0.0, 3.0], [58.0, 60.0]]
+    told = bars.to_dict()["encoding"]["tooltip"]
+    began = next(field["field"] for field in told if field["title"].startswith("from"))
+    assert bars.data[began].tolist() == [-5.0, 58.0]
+    assert bars.data["l"].tolist() == ["8 s", "17 s"]
+
+
 def test_the_strip_is_on_every_chart_over_time_and_its_data_once_on_the_page(tmp_path: Path) -> None:
     run = SlowRun(synthetic=Synthetic(run_time_s=60, stall_at_s=None, operations={"get": 200.0}))
     run.stall(20.0, 0.3)

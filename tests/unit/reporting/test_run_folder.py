@@ -15,6 +15,7 @@ from reporting import load_run
 from reporting.errors import InputError
 from reporting.read import run_folder
 from reporting.render import tables
+from tests.unit.reporting.slow_runs import SlowRun
 
 INTERVAL = "benchmark_host_metrics_interval_s"
 FILES = (
@@ -54,6 +55,33 @@ def test_a_column_that_a_file_lacks_is_named_and_blank_throughout(run: Path) -> 
     assert len(found) == len(rows)
     assert found["threads"].isna().all()
     assert set(found["host"]) == {""}
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("locust-stats.csv", ("interval",)),
+        ("locust-stats.csv", ("elapsed_s",)),
+        ("slow-operations.csv", ("sent_s", "arrived_s")),
+        ("slow-operations.csv", ("handled_s",)),
+        ("zk-metrics.csv", ("elapsed_s",)),
+    ],
+)
+def test_a_file_without_numbers_that_must_be_filled_is_left_out(
+    tmp_path: Path, name: str, columns: tuple[str, ...]
+) -> None:
+    slow = SlowRun()
+    slow.scattered(20)
+    run = slow.write(tmp_path / "run")
+    with (run / name).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (run / name).open("w", newline="") as file:
+        writer = csv.DictWriter(file, [each for each in rows[0] if each not in columns], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    judged = load_run(run)
+    (problem,) = map(str, judged.run.problems)
+    assert problem.startswith(f"{name}:1: lacks the columns {', '.join(columns)}: ")
 
 
 def without_column(run: Path, column: str) -> None:

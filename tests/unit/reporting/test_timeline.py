@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reporting.analyse import happenings, series, timeline
+from reporting.analyse import happenings, series, timeline, workers
 from reporting.read import run_folder
 from reporting.verdict.judged_run import JudgedRun
+from tests.unit.reporting.slow_runs import SlowRun
 from tests.unit.reporting.synthetic import START, Synthetic
 
 
@@ -56,20 +57,25 @@ def test_a_step_of_the_masters_wall_clock_moves_no_poll(tmp_path: Path, step_s: 
     assert timeline.build(run_folder.load(run)).metrics_offset_s == pytest.approx(-1.5)
 
 
-@pytest.mark.parametrize("step_s", [2.0, -2.0])
-def test_a_step_of_a_hosts_wall_clock_moves_neither_samples_nor_events(tmp_path: Path, step_s: float) -> None:
-    run = Synthetic().write(tmp_path / "run")
+def _stepped(run: Path, host: str, step_s: float) -> Path:
+    """Set a host's clock 20 s after the load's start, as its samples show."""
     path, stepped_at = run / "host-metrics.csv", START + timedelta(seconds=20)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
         at = datetime.fromisoformat(row["timestamp"])
-        if row["host"] == "zk1" and at >= stepped_at:
+        if row["host"] == host and at >= stepped_at:
             row["timestamp"] = (at + timedelta(seconds=step_s)).isoformat(timespec="microseconds")
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    return run
+
+
+@pytest.mark.parametrize("step_s", [2.0, -2.0])
+def test_a_step_of_a_hosts_wall_clock_moves_neither_samples_nor_events(tmp_path: Path, step_s: float) -> None:
+    run = _stepped(Synthetic().write(tmp_path / "run"), "zk1", step_s)
     loaded = run_folder.load(run)
     found = timeline.build(loaded)
     samples = loaded.host_metrics[loaded.host_metrics["host"] == "zk1"]
@@ -80,6 +86,23 @@ def test_a_step_of_a_hosts_wall_clock_moves_neither_samples_nor_events(tmp_path:
     assert found.at(labels, "zk1").tolist() == pytest.approx([10.0, 30.0], abs=0.001)
     told = happenings.happenings(loaded, found)
     assert told.loc[told["kind"] == "clock-step", "subject"].tolist() == ["zk1"]
+
+
+@pytest.mark.parametrize("step_s", [2.0, -2.0])
+def test_a_step_of_the_masters_wall_clock_moves_no_event_of_its_own(tmp_path: Path, step_s: float) -> None:
+    run = _stepped(SlowRun().write(tmp_path / "run"), "load1", step_s)
+    labels = [(START + timedelta(seconds=at_s)).isoformat() for at_s in (10.0, 30.0 + step_s)]
+    with (run / "events.csv").open("a", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([labels[0], "master", "worker-late", "load1", "", 0.5, ""])
+        writer.writerow([labels[1], "master", "worker-lost", "load2", "no heartbeat", "", ""])
+    loaded = run_folder.load(run)
+    found = timeline.build(loaded)
+    (loss,) = workers.build(loaded, found, 90.0).losses
+    assert loss.at_s == pytest.approx(30.0, abs=0.001)
+    told = happenings.happenings(loaded, found)
+    at_s = told[told["kind"] != "clock-step"].set_index("kind")["start_s"]
+    assert at_s.to_dict() == pytest.approx({"worker-late": 10.0, "worker-lost": 30.0}, abs=0.001)
 
 
 def test_a_clock_drifts_evenly_between_the_two_times_it_was_measured(tmp_path: Path) -> None:
@@ -98,4 +121,6 @@ def test_a_clock_drifts_evenly_between_the_two_times_it_was_measured(tmp_path: P
     labels = pd.Series([0.0, 18.5, 37.0]) + START.timestamp()
     assert found.at(labels, "zk1").tolist() == pytest.approx([0.0, 18.4815, 36.963], abs=0.001)
     assert found.at(labels, "").tolist() == pytest.approx([0.0, 18.5, 37.0], abs=0.001)
-    assert found.clock_error_s("zk1") == pytest.approx(0.004)
+    assert found.clock_error_s("zk1") == pytest.approx(0.004 + 0.0005)
+    assert found.clock_error_s("load1") == found.clock_error_s("") == 0.0
+    assert found.clock_error_s("zk2") is None
