@@ -27,6 +27,7 @@ from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, St
 from locust_extra.own_delay import measured_own_delay
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
+from locust_extra.report_check import check_report
 from locust_extra.series import Interval, Series
 from locust_extra.slow_file import SlowOperationsFile
 from locust_extra.slow_reports import SlowReports, message_of
@@ -51,6 +52,8 @@ _SLOWEST_OPTION: Final = "locust_extra_slowest"
 _SLOW_FIELD: Final = "slow"
 # How long a load that has ended waits for room on a full disk. The supervisor gives the master 12 s at the least.
 _ROOM_S: Final = 8.0
+# A worker's clock, and a message, may be ahead of the master's by so much.
+_AHEAD_S: Final = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -165,11 +168,14 @@ class LoadStats:
         self._run = 0
         self._lost_records = 0
         self._series: Series | None = None
+        self._interval_s = 0.0
         self._shown = (-1, -1)  # the last interval that the plan has seen
         self._recorder: Recorder | None = None
         self._files: list[StatsFile | DistributionFile | HistogramLogFile | SlowOperationsFile] = []
         self._slow_file: SlowOperationsFile | None = None
         self._worker_names: dict[str, str] = {}
+        self._refused: set[str] = set()
+        self._troubles: set[str] = set()
         self._lost: set[str] = set()
         self._settled: dict[str, int] = {}
         self._absent = Absent()
@@ -225,6 +231,7 @@ class LoadStats:
 
     def _open(self, interval_s: float) -> None:
         self._began_s, self._wall = time.perf_counter(), WallClock()
+        self._interval_s = interval_s
         self._series = Series(interval_s, self._elapsed_s)
         for option, kind in (
             ("stats_csv", StatsFile),
@@ -249,11 +256,18 @@ class LoadStats:
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         name = data.get(_NAME_FIELD)
-        if name and client_id not in self._worker_names:
+        if name and isinstance(name, str) and client_id not in self._worker_names:
             self._worker_names[client_id] = name
             self._note("worker-ready", name)
         report = data.get(_REPORT_FIELD)
         if self._series is None or report is None:
+            return
+        try:
+            check_report(report, self._run, (self._elapsed_s() + _AHEAD_S) / self._interval_s)
+        except ValueError as error:
+            if client_id not in self._refused:
+                self._refused.add(client_id)
+                logger.error("What %s reports is left out: %s", self._worker_names.get(client_id, client_id), error)
             return
         self._settled[client_id] = report["settled"]
         if report["run"] != self._run:
@@ -276,12 +290,21 @@ class LoadStats:
     def _watch(self) -> None:
         """Several times a second, notice lost workers, give out complete intervals, and write the progress."""
         while True:
-            self._look_for_lost_workers()
-            self._give_out(final=False)
-            self._retry()
-            if self._progress_path:
-                self._write_progress(self._progress_path)
+            try:
+                self._look_for_lost_workers()
+                self._give_out(final=False)
+                self._retry()
+                if self._progress_path:
+                    self._write_progress(self._progress_path)
+            except Exception as error:  # any error: what comes next is recorded all the same
+                self._tell_of_trouble(error)
             gevent.sleep(0.25)
+
+    def _tell_of_trouble(self, error: Exception) -> None:
+        """Log an error with its place, once: it may come back several times a second."""
+        if repr(error) not in self._troubles:
+            self._troubles.add(repr(error))
+            logger.error("Figures of the load may be missing", exc_info=error)
 
     def _look_for_lost_workers(self) -> None:
         if not self._running or not isinstance(self._runner, MasterRunner):

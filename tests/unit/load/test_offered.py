@@ -124,3 +124,21 @@ def test_each_worker_gets_a_share_and_a_late_one_what_nobody_has_had(caplog: pyt
     assert {told["start_ns"] for told in master.told.values()} == {START_NS}
     assert "--arrival-workers 4" in caplog.text
     assert shares.lost() == {2}, "it has not become one of Locust's workers"
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "x", 7, ["x"], [{}],
+        [counts(MEASURED, 5, ended=True) | {"offered": "x"}],
+        [counts(MEASURED, 5, ended=True) | {"late": -1}],
+        [counts("no such stage", 5, ended=True)],
+    ],
+)  # fmt: skip
+def test_what_is_no_report_of_a_worker_is_left_out(report: Any, caplog: pytest.LogCaptureFixture) -> None:
+    offered = Offered(schedule(), START_NS)
+    offered.take(0, [counts(MEASURED, 300, ended=False)])
+    for _ in range(2):
+        offered.take(0, report)
+    assert all_shares(offered, MEASURED, 2 * S, ends=False) == OfferedCounts(1000)
+    assert caplog.text.count("worker 1 of 1 was offered is left out") == 1
