@@ -241,6 +241,17 @@ def test_many_dropped_operations_are_inconclusive(tmp_path: Path) -> None:
     assert rules(found.verdict)["dropped-share"] == rules(found.verdict)["not-achieved"] == "inconclusive"
 
 
+@pytest.mark.parametrize(("share", "expected"), [(0.0005, False), (1 / 6, True)])
+def test_operations_that_a_frozen_server_never_answered_were_not_achieved(
+    tmp_path: Path, share: float, expected: bool
+) -> None:
+    without = run(tmp_path / "without", **OPEN).headline.total.operations
+    waits = tuple(range(100, 100 + round(without * share)))
+    found = run(tmp_path, censored_us=waits, **OPEN)
+    assert ("not-achieved" in rules(found.verdict)) == expected
+    assert figures(found)["rate"] == ("inconclusive" if expected else "valid")
+
+
 @pytest.mark.parametrize(
     ("changes", "spoilt"),
     [
