@@ -35,6 +35,7 @@ from zk_locust.contract import unreported
 from zk_locust.contract.events import OPERATIONS_UNREPORTED, WORKER_LATE
 from zk_locust.contract.stage_names import COOL_DOWN
 from zk_locust.load.locust_internals import add_once, report_every, worker_name
+from zk_locust.load.offered import OfferedCounts
 from zk_locust.load.recording import recording_of
 from zk_locust.load.report_dir import INTERVAL_MS
 from zk_locust.load.settings_check import check_output_files, with_refusal
@@ -177,6 +178,7 @@ class LoadStats:
         self._refused: set[str] = set()
         self._troubles: set[str] = set()
         self._lost: set[str] = set()
+        self._told_unreported: set[str] = set()
         self._settled: dict[str, int] = {}
         self._absent = Absent()
         self._progress = Progress()
@@ -207,7 +209,6 @@ class LoadStats:
         if not self._running:
             self._begin_run(_interval_s(environment))
         self._stage, self._running = stage, True
-        self._shown = (-1, -1)
         self._progress.begin_stage(stage)
         if self._series is not None:
             self._series.begin_stage(stage)
@@ -221,6 +222,7 @@ class LoadStats:
         self._lost_records += sum(file.close() for file in self._files)
         self._files, self._slow_file = [], None
         self._run += 1
+        self._shown = (-1, -1)
         setattr(self._environment.parsed_options, _RUN_OPTION, self._run)
         setattr(self._environment.parsed_options, _SLOWEST_OPTION, 0)
         self._series = None
@@ -321,18 +323,28 @@ class LoadStats:
                     self._series.lose(name)
             elif not gone and client_id in self._lost:
                 self._lost.discard(client_id)
+                self._told_unreported.discard(client_id)
                 self._note("worker-returned", name)
 
     def _tell_of_unreported(self) -> None:
-        for client_id in self._lost & self._settled.keys():
-            sent = take_sent(client_id)
-            if sent is None:
-                detail = unreported.unknown(self._settled[client_id])
-            elif sent == self._settled[client_id]:
-                continue
-            else:
-                detail = unreported.known(sent - self._settled[client_id])
-            self._note(OPERATIONS_UNREPORTED, self._worker_names[client_id], detail)
+        """Tell of each lost worker once; of one that was lost before its first report, where its count is known."""
+        for client_id in sorted((self._lost | self._never_heard()) - self._told_unreported):
+            self._told_unreported.add(client_id)
+            name, settled, sent = (
+                self._worker_names.get(client_id),
+                self._settled.get(client_id, 0),
+                take_sent(client_id),
+            )
+            if sent is not None and sent != settled:
+                self._note(OPERATIONS_UNREPORTED, name or client_id, unreported.known(sent - settled))
+            elif sent is None and name is not None:
+                self._note(OPERATIONS_UNREPORTED, name, unreported.unknown(settled))
+
+    def _never_heard(self) -> set[str]:
+        """Return the workers that are gone and have never reported."""
+        clients = self._runner.clients if isinstance(self._runner, MasterRunner) else {}
+        gone = {client_id for client_id, client in clients.items() if client.state == runners.STATE_MISSING}
+        return gone - self._worker_names.keys()
 
     def _give_out(self, final: bool) -> None:
         if self._series is None:
@@ -351,11 +363,14 @@ class LoadStats:
                 file.write(interval)
 
     def _add_offered(self, interval: Interval) -> None:
+        """Add what was due until the interval's end; not to late figures, for the plan counts onwards only."""
         plan = plan_of(self._environment)
-        if plan is not None:
+        if plan is not None and (interval.stage_ordinal, interval.number) >= self._shown:
             counts = plan.offered(interval.stage, self._began_s + interval.end_s, ends=interval.ends_stage)
             for worker, of_worker in counts.items():
-                interval.offered[_LOCAL if worker is None else self._worker_names.get(worker, worker)] = of_worker
+                name = _LOCAL if worker is None else self._worker_names.get(worker, worker)
+                # A worker that was started again has its name of before, and another share.
+                interval.offered[name] = interval.offered.get(name, OfferedCounts()) + of_worker
 
     def _show_to_plan(self, interval: Interval) -> None:
         """Let the plan of the load see the interval, unless it is late: figures of it were given out before."""
