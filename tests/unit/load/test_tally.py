@@ -7,8 +7,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -23,7 +23,6 @@ WORKER = "some-host_5f2b"
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from typing import Any
 from types import SimpleNamespace
 from zk_locust.load.recording import Recording
 from zk_locust.contract import sent_counts
