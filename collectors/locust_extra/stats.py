@@ -33,6 +33,8 @@ from locust_extra.slow_file import SlowOperationsFile
 from locust_extra.slow_reports import SlowReports, message_of
 from zk_locust.contract import unreported
 from zk_locust.contract.events import OPERATIONS_UNREPORTED, WORKER_LATE
+from zk_locust.contract.options import converted
+from zk_locust.contract.parameters import parameter_of
 from zk_locust.contract.stage_names import COOL_DOWN
 from zk_locust.load.locust_internals import add_once, report_every, worker_name
 from zk_locust.load.offered import OfferedCounts
@@ -96,9 +98,13 @@ def _take_wishes(environment: Any, runner: Any) -> None:
     with_refusal(runner, lambda: check_output_files(SimpleNamespace(**_wishes)))
     options = environment.parsed_options
     if "stats_collect" in _wishes:
-        options.stats_collect = float(_wishes["stats_collect"])
+        with_refusal(runner, lambda: _set_interval(options, str(_wishes["stats_collect"])))
     elif not getattr(options, "stats_collect", None):
         options.stats_collect = INTERVAL_MS
+
+
+def _set_interval(options: Any, text: str) -> None:
+    options.stats_collect = converted(parameter_of("stats-collect"), text)
 
 
 def _interval_s(environment: Any) -> float:
