@@ -13,7 +13,7 @@ _NUMBERS: Final = ("run", "interval", "users", "settled", "wall_ns", "cpu_ns")
 _COUNTS: Final = ("requests", "failures", "suppressed", "overflows", "sum_us")
 
 
-def check_report(report: object, run: int, latest: float) -> None:
+def check_report(report: Any, run: int, latest: float) -> None:
     """Raise ValueError, which says why, for what is no report of a `Recorder`.
 
     `latest` is the number that an interval of this test can have at most. Those of other tests have any number.

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import gevent
-import msgpack
 import pytest
 from locust.env import Environment
 from locust.event import Events
+from locust.rpc import Message
 
 from locust_extra import stats
 from locust_extra.report_check import check_report
@@ -32,8 +32,8 @@ def good() -> dict[str, Any]:
     report = recording.report(users=4)
     ((_, _, ((_, _, message),)),) = report["records"]
     report |= {"lateness": copy.deepcopy(message["clocks"][CENSORED]), "gc_ns": 5, "late": [[10, 20]]}
-    report: dict[str, Any] = msgpack.unpackb(msgpack.packb(report), strict_map_key=False)
-    return report
+    received: dict[str, Any] = Message.unserialize(Message("stats", report, "w").serialize()).data
+    return received
 
 
 def changed(*path: Any, to: Any) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def test_an_error_ends_no_watching_and_is_logged_once(
         raise TypeError("planted")
 
     monkeypatch.setattr(leader, "_look_for_lost_workers", fail)
-    monkeypatch.setattr(stats.gevent, "sleep", lambda _: real_sleep(0.001))
+    monkeypatch.setattr(gevent, "sleep", lambda _: real_sleep(0.001))
     with gevent.Timeout(20):
         while len(looks) < 3:
             real_sleep(0.01)
