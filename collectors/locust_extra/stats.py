@@ -55,8 +55,8 @@ _SLOWEST_OPTION: Final = "locust_extra_slowest"
 _SLOW_FIELD: Final = "slow"
 # How long a load that has ended waits for room on a full disk. The supervisor gives the master 12 s at the least.
 _ROOM_S: Final = 8.0
-# A worker's clock, and a message, may be ahead of the master's by so much.
-_AHEAD_S: Final = 5.0
+# So far may a worker be ahead of the master, whose clock stands still while its virtual machine is paused.
+_AHEAD_S: Final = 60.0
 
 logger = logging.getLogger(__name__)
 
