@@ -112,6 +112,26 @@ def test_what_the_load_side_adds_is_judged_at_each_percentile(
         assert any(each.rule == "load-side" for each in figure(found, "p50").reasons)
 
 
+@pytest.mark.parametrize("unmeasured", [1, 2])
+def test_workers_that_did_not_measure_their_own_delay_are_a_note(tmp_path: Path, unmeasured: int) -> None:
+    folder = Synthetic(stall_at_s=None).write(tmp_path / "run")
+    path = folder / "locust-stats.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    without = sorted({row["worker"] for row in rows} - {"all"})[:unmeasured]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            gone = [name for name in row if name.startswith("lateness_")] if row["worker"] in without else []
+            writer.writerow(row | dict.fromkeys(gone, ""))
+    found = load_run(folder)
+    assert (found.verdict.verdict, rules(found.verdict)) == ("valid", {"own-delay-unknown": "note"})
+    assert f"{unmeasured} of 2 workers did not measure their own delay ({', '.join(without)})" in text(
+        found.verdict, "own-delay-unknown"
+    )
+
+
 @pytest.mark.parametrize(
     ("client_delay_us", "slip_us", "expected"),
     [
