@@ -84,6 +84,8 @@ class StatsFile(RecordFile):
     def write(self, interval: Interval) -> None:
         """Add the interval's rows: each operation, all operations, each worker."""
         stage = interval.stage_ordinal
+        for worker in interval.lost:
+            self._users.pop(worker, None)
         self._users |= {name: share.users for name, share in interval.workers.items() if share.users is not None}
         users = sum(self._users.values())
         for key, histogram in interval.operations.items():

@@ -46,6 +46,8 @@ class Interval:
     ends_stage: bool = False
     offered: dict[str, OfferedCounts] = field(default_factory=dict)
     """What was due since the stage began, by worker; empty in a closed loop."""
+    lost: frozenset[str] = frozenset()
+    """The workers that were lost when it was given out."""
 
     @property
     def length_s(self) -> float:
@@ -76,6 +78,7 @@ class Series:
         self._stages: list[_Stage] = []
         self._waiting: dict[Place, Interval] = {}
         self._reached: dict[str, Place] = {}
+        self._lost: set[str] = set()
         self._next: Place = (0, 0)
 
     def begin_stage(self, stage: str) -> None:
@@ -96,6 +99,7 @@ class Series:
                 share.total.add(histogram)
         if report["stage"] is None:
             return
+        self._lost.discard(worker)
         place = (self._ordinal_of(report["stage"]), report["interval"])
         self._reached[worker] = max(place, self._reached.get(worker, place))
         # The CPU of a report that ends early in an interval was mostly spent in the one before it.
@@ -115,8 +119,9 @@ class Series:
             share.gc_ns += report["gc_ns"]
 
     def lose(self, worker: str) -> None:
-        """Stop waiting for a worker."""
+        """Stop waiting for a worker, until it reports again."""
         self._reached.pop(worker, None)
+        self._lost.add(worker)
 
     def take_complete(self) -> Iterator[Interval]:
         """Give out, in order, the intervals that every live worker has left behind; empty ones too."""
@@ -153,6 +158,7 @@ class Series:
     def _give_out(self, place: Place) -> Interval:
         interval = self._interval(place)
         del self._waiting[place]
+        interval.lost = frozenset(self._lost)
         ordinal, number = place
         stage = self._stages[ordinal]
         if stage.end_s is not None and number >= self._last_number(ordinal, stage.end_s):

@@ -27,13 +27,17 @@ from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, St
 from locust_extra.own_delay import measured_own_delay
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
+from locust_extra.report_check import check_report
 from locust_extra.series import Interval, Series
 from locust_extra.slow_file import SlowOperationsFile
 from locust_extra.slow_reports import SlowReports, message_of
 from zk_locust.contract import unreported
 from zk_locust.contract.events import OPERATIONS_UNREPORTED, WORKER_LATE
+from zk_locust.contract.options import converted
+from zk_locust.contract.parameters import parameter_of
 from zk_locust.contract.stage_names import COOL_DOWN
 from zk_locust.load.locust_internals import add_once, report_every, worker_name
+from zk_locust.load.offered import OfferedCounts
 from zk_locust.load.recording import recording_of
 from zk_locust.load.report_dir import INTERVAL_MS
 from zk_locust.load.settings_check import check_output_files, with_refusal
@@ -51,6 +55,8 @@ _SLOWEST_OPTION: Final = "locust_extra_slowest"
 _SLOW_FIELD: Final = "slow"
 # How long a load that has ended waits for room on a full disk. The supervisor gives the master 12 s at the least.
 _ROOM_S: Final = 8.0
+# So far may a worker be ahead of the master, whose clock stands still while its virtual machine is paused.
+_AHEAD_S: Final = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +98,13 @@ def _take_wishes(environment: Any, runner: Any) -> None:
     with_refusal(runner, lambda: check_output_files(SimpleNamespace(**_wishes)))
     options = environment.parsed_options
     if "stats_collect" in _wishes:
-        options.stats_collect = float(_wishes["stats_collect"])
+        with_refusal(runner, lambda: _set_interval(options, str(_wishes["stats_collect"])))
     elif not getattr(options, "stats_collect", None):
         options.stats_collect = INTERVAL_MS
+
+
+def _set_interval(options: Any, text: str) -> None:
+    options.stats_collect = converted(parameter_of("stats-collect"), text)
 
 
 def _interval_s(environment: Any) -> float:
@@ -165,12 +175,16 @@ class LoadStats:
         self._run = 0
         self._lost_records = 0
         self._series: Series | None = None
+        self._interval_s = 0.0
         self._shown = (-1, -1)  # the last interval that the plan has seen
         self._recorder: Recorder | None = None
         self._files: list[StatsFile | DistributionFile | HistogramLogFile | SlowOperationsFile] = []
         self._slow_file: SlowOperationsFile | None = None
         self._worker_names: dict[str, str] = {}
+        self._refused: set[str] = set()
+        self._troubles: set[str] = set()
         self._lost: set[str] = set()
+        self._told_unreported: set[str] = set()
         self._settled: dict[str, int] = {}
         self._absent = Absent()
         self._progress = Progress()
@@ -201,7 +215,6 @@ class LoadStats:
         if not self._running:
             self._begin_run(_interval_s(environment))
         self._stage, self._running = stage, True
-        self._shown = (-1, -1)
         self._progress.begin_stage(stage)
         if self._series is not None:
             self._series.begin_stage(stage)
@@ -215,6 +228,7 @@ class LoadStats:
         self._lost_records += sum(file.close() for file in self._files)
         self._files, self._slow_file = [], None
         self._run += 1
+        self._shown = (-1, -1)
         setattr(self._environment.parsed_options, _RUN_OPTION, self._run)
         setattr(self._environment.parsed_options, _SLOWEST_OPTION, 0)
         self._series = None
@@ -225,6 +239,7 @@ class LoadStats:
 
     def _open(self, interval_s: float) -> None:
         self._began_s, self._wall = time.perf_counter(), WallClock()
+        self._interval_s = interval_s
         self._series = Series(interval_s, self._elapsed_s)
         for option, kind in (
             ("stats_csv", StatsFile),
@@ -249,11 +264,18 @@ class LoadStats:
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         name = data.get(_NAME_FIELD)
-        if name and client_id not in self._worker_names:
+        if name and isinstance(name, str) and client_id not in self._worker_names:
             self._worker_names[client_id] = name
             self._note("worker-ready", name)
         report = data.get(_REPORT_FIELD)
         if self._series is None or report is None:
+            return
+        try:
+            check_report(report, self._run, (self._elapsed_s() + _AHEAD_S) / self._interval_s)
+        except ValueError as error:
+            if client_id not in self._refused:
+                self._refused.add(client_id)
+                logger.error("What %s reports is left out: %s", self._worker_names.get(client_id, client_id), error)
             return
         self._settled[client_id] = report["settled"]
         if report["run"] != self._run:
@@ -276,12 +298,21 @@ class LoadStats:
     def _watch(self) -> None:
         """Several times a second, notice lost workers, give out complete intervals, and write the progress."""
         while True:
-            self._look_for_lost_workers()
-            self._give_out(final=False)
-            self._retry()
-            if self._progress_path:
-                self._write_progress(self._progress_path)
+            try:
+                self._look_for_lost_workers()
+                self._give_out(final=False)
+                self._retry()
+                if self._progress_path:
+                    self._write_progress(self._progress_path)
+            except Exception as error:  # any error: what comes next is recorded all the same
+                self._tell_of_trouble(error)
             gevent.sleep(0.25)
+
+    def _tell_of_trouble(self, error: Exception) -> None:
+        """Log an error with its place, once: it may come back several times a second."""
+        if repr(error) not in self._troubles:
+            self._troubles.add(repr(error))
+            logger.error("Figures of the load may be missing", exc_info=error)
 
     def _look_for_lost_workers(self) -> None:
         if not self._running or not isinstance(self._runner, MasterRunner):
@@ -298,18 +329,28 @@ class LoadStats:
                     self._series.lose(name)
             elif not gone and client_id in self._lost:
                 self._lost.discard(client_id)
+                self._told_unreported.discard(client_id)
                 self._note("worker-returned", name)
 
     def _tell_of_unreported(self) -> None:
-        for client_id in self._lost & self._settled.keys():
-            sent = take_sent(client_id)
-            if sent is None:
-                detail = unreported.unknown(self._settled[client_id])
-            elif sent == self._settled[client_id]:
-                continue
-            else:
-                detail = unreported.known(sent - self._settled[client_id])
-            self._note(OPERATIONS_UNREPORTED, self._worker_names[client_id], detail)
+        """Tell of each lost worker once; of one that was lost before its first report, where its count is known."""
+        for client_id in sorted((self._lost | self._never_heard()) - self._told_unreported):
+            self._told_unreported.add(client_id)
+            name, settled, sent = (
+                self._worker_names.get(client_id),
+                self._settled.get(client_id, 0),
+                take_sent(client_id),
+            )
+            if sent is not None and sent != settled:
+                self._note(OPERATIONS_UNREPORTED, name or client_id, unreported.known(sent - settled))
+            elif sent is None and name is not None:
+                self._note(OPERATIONS_UNREPORTED, name, unreported.unknown(settled))
+
+    def _never_heard(self) -> set[str]:
+        """Return the workers that are gone and have never reported."""
+        clients = self._runner.clients if isinstance(self._runner, MasterRunner) else {}
+        gone = {client_id for client_id, client in clients.items() if client.state == runners.STATE_MISSING}
+        return gone - self._worker_names.keys()
 
     def _give_out(self, final: bool) -> None:
         if self._series is None:
@@ -328,11 +369,14 @@ class LoadStats:
                 file.write(interval)
 
     def _add_offered(self, interval: Interval) -> None:
+        """Add what was due until the interval's end; not to late figures, for the plan counts onwards only."""
         plan = plan_of(self._environment)
-        if plan is not None:
+        if plan is not None and (interval.stage_ordinal, interval.number) >= self._shown:
             counts = plan.offered(interval.stage, self._began_s + interval.end_s, ends=interval.ends_stage)
             for worker, of_worker in counts.items():
-                interval.offered[_LOCAL if worker is None else self._worker_names.get(worker, worker)] = of_worker
+                name = _LOCAL if worker is None else self._worker_names.get(worker, worker)
+                # A worker that was started again has its name of before, and another share.
+                interval.offered[name] = interval.offered.get(name, OfferedCounts()) + of_worker
 
     def _show_to_plan(self, interval: Interval) -> None:
         """Let the plan of the load see the interval, unless it is late: figures of it were given out before."""

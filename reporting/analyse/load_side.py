@@ -36,6 +36,8 @@ class LoadSide:
 
     lateness_us: Mapping[float, float]
     away_share: float | None = None
+    unmeasured: tuple[str, ...] = ()
+    """The workers with figures of the measured stage that did not measure their lateness."""
 
     def added_us(self, distribution: Distribution, percentile: float) -> float | None:
         """Return what the load side adds to the headline's clock at a percentile; None where it is not known."""
@@ -71,6 +73,9 @@ def build(run: RunFolder) -> LoadSide:
     last = lateness_rows(run).drop_duplicates("worker", keep="last")  # cumulative
     worst = {percentile: last[f"lateness_{which}"].max() for which, percentile in CLOCK_PERCENTILES.items()}
     away = last["away_percent"].max()
+    workers = run.stats.loc[run.stats["stage"] == MEASURED, "worker"].unique()
     return LoadSide(
-        {percentile: float(us) for percentile, us in worst.items() if us == us}, None if away != away else away / 100
+        {percentile: float(us) for percentile, us in worst.items() if us == us},
+        None if away != away else away / 100,
+        tuple(sorted(set(workers) - {ALL_WORKERS} - set(last["worker"]))),
     )

@@ -10,7 +10,7 @@ from reporting.verdict import judgement
 from reporting.verdict.evidence import Evidence
 from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.judgement import Verdict
-from reporting.verdict.thresholds import CPU_SHORT_PERCENT
+from reporting.verdict.thresholds import CPU_SHORT_PERCENT, MIN_STAGE_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def load_run(path: Path) -> JudgedRun:
     times = timeline.build(run)
     samples = machine_samples.within_load(run, times)
     memory.release()
-    results, of_workers = headline.build(run, times), workers.build(run, times, CPU_SHORT_PERCENT)
+    results, of_workers = headline.build(run, times), workers.build(run, times, CPU_SHORT_PERCENT, MIN_STAGE_SHARE)
     evidence = (
         run,
         times,

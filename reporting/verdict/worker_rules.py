@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from reporting.analyse.clocks import is_recorded
 from reporting.text import natural, some
 from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, inconclusive, note
 from reporting.verdict.thresholds import (
@@ -109,6 +110,17 @@ def _is_much(intervals: int, of: int) -> bool:
     return intervals > max(1.0, SHORT_INTERVALS_SHARE * of)
 
 
+def _own_delay_unknown(evidence: Evidence) -> Iterator[Reason]:
+    """Workers that leave out their own delay; those of older versions did not know it."""
+    unmeasured, seen = evidence.load_side.unmeasured, evidence.workers.seen
+    if unmeasured and is_recorded(evidence.run):
+        yield note(
+            "own-delay-unknown",
+            f"{len(unmeasured)} of {len(seen)} workers did not measure their own delay ({some(unmeasured, 4)}), so how "
+            "much they added to the figures is not known. See their logs in logs/.",
+        )
+
+
 def _cpu_short(evidence: Evidence) -> Iterator[Reason]:
     workers = evidence.workers.cpu
     if not workers:
@@ -147,5 +159,6 @@ WORKER_RULES: Final[tuple[Rule, ...]] = (
     _workers_missing,
     _workers_late,
     _users_missing,
+    _own_delay_unknown,
     _cpu_short,
 )

@@ -18,6 +18,7 @@ from zk_locust.contract.process_identity import Identity, identity_of, is_runnin
 
 FOLDER: Final = Path("/dev/shm")
 PREFIX: Final = "zk-locust-sent-"
+_NAMESPACE: Final = Path("/proc/self/ns/pid")
 _LAYOUT: Final = struct.Struct("=6Q")
 SIZE: Final = _LAYOUT.size
 _OLD_S: Final = 7 * 24 * 3600
@@ -25,7 +26,7 @@ _OLD_S: Final = 7 * 24 * 3600
 
 
 class SentCount(NamedTuple):
-    """The content of a file. `namespace` is that of the process ids, as an inode number."""
+    """The content of a file. `namespace` is that of the process ids, as an inode number; 0 where it is not known."""
 
     sent: int
     worker: Identity
@@ -94,4 +95,7 @@ def _of_this_namespace() -> Iterator[tuple[Path, SentCount]]:
 
 
 def _namespace() -> int:
-    return Path("/proc/self/ns/pid").stat().st_ino
+    try:
+        return _NAMESPACE.stat().st_ino
+    except OSError:  # a kernel without namespaces of process ids, or a /proc that hides them
+        return 0

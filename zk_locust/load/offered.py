@@ -3,13 +3,21 @@
 In each stage and over all workers, exactly: offered - missed - dropped - queued = sent.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Final
 
-from zk_locust.contract.stage_names import MEASURED, WARM_UP
+from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
 from zk_locust.load.arrivals import StageCounts
 from zk_locust.load.schedule import Schedule, Turns
+
+_STAGES: Final = (WARM_UP, MEASURED, COOL_DOWN)
+_NUMBERS: Final = ("offered", "sent", "dropped", "queued", "late")
+_MOST: Final = 1 << 62
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class Offered:
         self.workers = workers
         self._counts: dict[tuple[str, int], StageCounts] = {}
         self._planned: dict[int, _Planned] = {}
+        self._refused: set[int] = set()
 
     def follow(self, schedule: Schedule) -> None:
         """Go on by a schedule that differs only in what is not due yet."""
@@ -74,9 +83,16 @@ class Offered:
         for planned in self._planned.values():
             planned.turns.follow(schedule)
 
-    def take(self, number: int, report: Iterable[StageCounts]) -> None:
-        """Take what the worker of this number says (see `Arrivals.report`)."""
-        for counts in report:
+    def take(self, number: int, report: object) -> None:
+        """Take what the worker of this number says (see `Arrivals.report`). Anything else is logged and left out."""
+        try:
+            told = _checked(report)
+        except ValueError as error:
+            if number not in self._refused:
+                self._refused.add(number)
+                logger.error("What worker %d of %d was offered is left out: %s", number + 1, self.workers, error)
+            return
+        for counts in told:
             self._counts[counts["stage"], number] = counts
 
     def at(
@@ -112,3 +128,17 @@ class Offered:
         if number not in self._planned:
             self._planned[number] = _Planned(Turns(self.schedule, number, self.workers))
         return self._planned[number].count(stage, begin_ns, min(until_ns, end_ns))
+
+
+def _checked(report: object) -> list[StageCounts]:
+    if not isinstance(report, list | tuple):
+        raise ValueError("it is no list")
+    for counts in report:
+        match counts:
+            case {"stage": str(stage), "ended": bool()} if stage in _STAGES:
+                pass
+            case _:
+                raise ValueError("it has something else than counts of a stage")
+        if not all(type(counts.get(name)) is int and 0 <= counts[name] <= _MOST for name in _NUMBERS):
+            raise ValueError("a count of it is no whole number")
+    return list(report)

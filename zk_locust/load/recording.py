@@ -30,6 +30,8 @@ Key = tuple[str, str]
 NEVER_NS: Final = 1 << 63
 _HALF_BITS: Final = UNIT_BITS - 1
 _STEP: Final = 1 << _HALF_BITS
+_PART: Final = UNIT_BUCKETS // 8
+_NONE: Final = [0] * _PART
 _ATTRIBUTE: Final = "zk_locust_recording"
 
 
@@ -89,15 +91,23 @@ class FlatHistogram:
         end = UNIT_BUCKETS
         if self._least_us <= HIGHEST_TRACKABLE_US:
             end = index_of(min(self._most_us, HIGHEST_TRACKABLE_US)) + 1
-        counts = self._counts[:end]
-        found = dict(zip(compress(_LOWEST_US, counts), filter(None, counts), strict=True))
+        found: dict[int, int] = {}
+        sum_us = self._sum_us
+        # In parts, most of which are empty: a locustfile may have thousands of names, with a few values each.
+        for start in range(0, end, _PART):
+            stop = min(end, start + _PART)
+            counts = self._counts[start:stop]
+            if counts == _NONE:
+                continue
+            self._counts[start:stop] = _NONE[: stop - start]
+            part = dict(zip(compress(_LOWEST_US[start:stop], counts), filter(None, counts), strict=True))
+            if start < UNIT_BUCKETS:
+                sum_us += sum(map(mul, part, part.values()))
+            found |= part
         if not found and not self._overflows:
             return False
-        self._counts[:end] = [0] * end
-        histogram.counts, histogram.overflows = found, self._overflows
+        histogram.counts, histogram.overflows, histogram.sum_us = found, self._overflows, sum_us
         histogram.requests = sum(found.values()) + self._overflows
-        small = counts[:UNIT_BUCKETS]
-        histogram.sum_us = sum(map(mul, compress(_LOWEST_US, small), filter(None, small))) + self._sum_us
         least_us = next(iter(found), NEVER_NS)
         histogram.min_us = least_us if least_us < UNIT_BUCKETS else self._least_us
         histogram.max_us = self._most_us if self._most_us >= 0 else next(reversed(found))

@@ -13,8 +13,9 @@ from hdrh.log import HistogramLogReader
 from locust_extra.columns import AGGREGATED, ALL_WORKERS, DISTRIBUTION_FIELDS, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
 from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock, path_of_run
 from locust_extra.progress import Absent, Progress
-from locust_extra.series import Interval, WorkerShare
+from locust_extra.series import Interval, Series, WorkerShare
 from tests.small_disk import fill
+from tests.unit.collectors.clocks import FakeClock
 from zk_locust.contract.clock_names import CENSORED, CLOCKS
 from zk_locust.contract.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
 
@@ -350,3 +351,38 @@ def test_an_ensemble_that_never_had_a_leader_has_lost_none() -> None:
     absent = Absent()
     absent.see_member("zk1", "standalone", "")
     assert absent.lines(workers=1, lost=0) == []
+
+
+def test_users_of_a_lost_worker_count_up_to_its_last_figures(stats: tuple[StatsFile, Path]) -> None:
+    file, path = stats
+    clock = FakeClock()
+    series = Series(1.0, clock.elapsed_s)
+    series.begin_stage("measured")
+
+    def report(worker: str, interval: int) -> None:
+        clock.now_s = clock.began_s + interval
+        series.add_report(
+            worker,
+            {"stage": "measured", "interval": interval, "records": [], "users": 10, "wall_ns": 1, "cpu_ns": 1}
+            | {"cpu_wait_ns": None},
+        )
+
+    for number in range(3):
+        report("a", number)
+        report("b", number)
+    for number in range(3, 6):
+        report("a", number)
+    series.lose("b")
+    report("a", 6)
+    for each in series.take_complete():
+        file.write(each)
+    users = [row["users"] for row in rows_of(path) if row["worker"] == ALL_WORKERS]
+    assert users == ["20"] * 2 + ["10"] * 4, "its last report was early in interval 2"
+    report("b", 7)
+    report("a", 7)
+    report("a", 8)
+    report("b", 8)
+    for each in series.take_complete():
+        file.write(each)
+    assert rows_of(path)[-1]["users"] == "10"
+    assert [row["users"] for row in rows_of(path) if row["worker"] == ALL_WORKERS][-1] == "20"

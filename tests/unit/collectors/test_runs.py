@@ -116,3 +116,13 @@ def test_a_worker_is_told_which_test_it_is(tmp_path: Path, monkeypatch: pytest.M
     ((_, _, ((_, name, message),)),) = data["locust_extra"]["records"]
     assert (data["locust_extra"]["run"], name, message["requests"]) == (2, "get", 4)
     assert take_sent("host_0") == data["locust_extra"]["settled"] == 4
+
+
+@pytest.mark.parametrize("delay_ms", [1, float("nan"), -5])
+def test_an_interval_that_a_locustfile_names_is_checked(
+    delay_ms: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stats, "_wishes", {"stats_collect": delay_ms})
+    with pytest.raises(SystemExit):
+        stats.start(Environment(events=Events(), parsed_options=SimpleNamespace()), SimpleNamespace())
+    assert f"zk-locust: --stats-collect [{delay_ms}]" in capsys.readouterr().err

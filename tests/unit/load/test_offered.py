@@ -161,3 +161,21 @@ def test_a_worker_without_a_share_is_told_of_once(caplog: pytest.LogCaptureFixtu
     loop.begin_stage(COOL_DOWN)
     loop.on_worker_report("later", {})
     assert caplog.text.count("has come late and gets no operations") == 1
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "x", 7, ["x"], [{}],
+        [counts(MEASURED, 5, ended=True) | {"offered": "x"}],
+        [counts(MEASURED, 5, ended=True) | {"late": -1}],
+        [counts("no such stage", 5, ended=True)],
+    ],
+)  # fmt: skip
+def test_what_is_no_report_of_a_worker_is_left_out(report: Any, caplog: pytest.LogCaptureFixture) -> None:
+    offered = Offered(schedule(), START_NS)
+    offered.take(0, [counts(MEASURED, 300, ended=False)])
+    for _ in range(2):
+        offered.take(0, report)
+    assert all_shares(offered, MEASURED, 2 * S, ends=False) == OfferedCounts(1000)
+    assert caplog.text.count("worker 1 of 1 was offered is left out") == 1

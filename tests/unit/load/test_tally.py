@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -160,3 +161,22 @@ def test_counts_of_a_killed_parent_are_removed(folder: Path) -> None:
         sent_counts.path_of(f"host_{name}").write_bytes(content)
     Tally("host_c")
     assert sorted(path.name for path in folder.iterdir()) == ["zk-locust-sent-c", "zk-locust-sent-elsewhere"]
+
+
+def test_a_system_without_namespaces_of_process_ids_counts_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "stat", _stat_without_namespace(Path.stat))
+    Tally("host_a").sent[0] = 5
+    assert sent_counts.sent_by(identity_of(os.getpid())) == 5
+    sent_counts.remove_left(identity_of(os.getpid()))
+    assert take_sent("host_a") == 5
+
+
+def _stat_without_namespace(real: Any) -> Any:
+    def stat(path: Path, **options: Any) -> Any:
+        if str(path) == "/proc/self/ns/pid":
+            raise FileNotFoundError(path)
+        return real(path, **options)
+
+    return stat

@@ -92,7 +92,7 @@ class Synthetic:
     missed: int = 0
     dropped: int = 0
     client_delay_us: float | None = None  # mean
-    lateness_us: float | None = None  # of all workers, at each percentile
+    lateness_us: float | None = 60.0  # of all workers, at each percentile
     away_percent: float = 0.0  # of all workers, where lateness is measured
     censored_us: tuple[int, ...] = ()  # waits of the first operation's that have no reply at the end of the stage
     suppressed: int = 0  # of the first operation, in the first measured interval

@@ -112,6 +112,26 @@ def test_what_the_load_side_adds_is_judged_at_each_percentile(
         assert any(each.rule == "load-side" for each in figure(found, "p50").reasons)
 
 
+@pytest.mark.parametrize("unmeasured", [1, 2])
+def test_workers_that_did_not_measure_their_own_delay_are_a_note(tmp_path: Path, unmeasured: int) -> None:
+    folder = Synthetic(stall_at_s=None).write(tmp_path / "run")
+    path = folder / "locust-stats.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    without = sorted({row["worker"] for row in rows} - {"all"})[:unmeasured]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            gone = [name for name in row if name.startswith("lateness_")] if row["worker"] in without else []
+            writer.writerow(row | dict.fromkeys(gone, ""))
+    found = load_run(folder)
+    assert (found.verdict.verdict, rules(found.verdict)) == ("valid", {"own-delay-unknown": "note"})
+    assert f"{unmeasured} of 2 workers did not measure their own delay ({', '.join(without)})" in text(
+        found.verdict, "own-delay-unknown"
+    )
+
+
 @pytest.mark.parametrize(
     ("client_delay_us", "slip_us", "expected"),
     [
@@ -239,6 +259,17 @@ def test_many_dropped_operations_are_inconclusive(tmp_path: Path) -> None:
     found = run(tmp_path, dropped=200, **OPEN)
     assert figures(found) == INCONCLUSIVE
     assert rules(found.verdict)["dropped-share"] == rules(found.verdict)["not-achieved"] == "inconclusive"
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0005, False), (1 / 6, True)])
+def test_operations_that_a_frozen_server_never_answered_were_not_achieved(
+    tmp_path: Path, share: float, expected: bool
+) -> None:
+    without = run(tmp_path / "without", **OPEN).headline.total.operations
+    waits = tuple(range(100, 100 + round(without * share)))
+    found = run(tmp_path, censored_us=waits, **OPEN)
+    assert ("not-achieved" in rules(found.verdict)) == expected
+    assert figures(found)["rate"] == ("inconclusive" if expected else "valid")
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,25 @@ def test_a_run_that_lost_all_workers_is_void(tmp_path: Path) -> None:
     assert (found.verdict, rules(found)) == ("void", {"all-workers-lost": "void"})
 
 
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("complete", {"all-workers-lost": "void"}),
+        ("interrupted", {"run-interrupted": "inconclusive", "cut-short": "inconclusive", "worker-lost": "note"}),
+    ],
+)
+def test_a_load_that_ends_because_its_workers_are_lost_is_void(
+    tmp_path: Path, state: str, expected: dict[str, str]
+) -> None:
+    plan = {"stages": [{"name": "warm-up", "planned_s": 5.0}, {"name": "measured", "planned_s": 60.0}]}
+    ends_s = 5 + 30
+    found = judged(
+        tmp_path, workers=1, cool_down_s=0, stall_at_s=None, worker_lost_at_s=ends_s, plan=plan,
+        manifest={"state": state},
+    )  # fmt: skip
+    assert rules(found) == expected
+
+
 @pytest.mark.parametrize("state", ["failed", "interrupted"])
 def test_a_run_that_did_not_end_as_planned_is_inconclusive(tmp_path: Path, state: str) -> None:
     found = judged(tmp_path, manifest={"state": state, "reason": "the controller went away."})
