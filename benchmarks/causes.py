@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,7 +107,7 @@ class Ensemble:
     def _clocks(self) -> dict[str, dict[str, Any]]:
         """Return each member's clock minus ours, as a playbook measures it."""
         return {
-            member.address: clock_offset(lambda member=member: asked_time(self._library, member), time.time)
+            member.address: clock_offset(partial(asked_time, self._library, member), time.time)
             for member in self._servers.members
         }
 

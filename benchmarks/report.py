@@ -69,7 +69,8 @@ def report_once(run: Path) -> dict[str, float]:
 def measure_run(folder: Path, name: str, workers: int | None) -> None:
     """Write a run, read its files, write its report, and show what it took."""
     # Not above: the libraries of the load would be in the memory of the readers.
-    from benchmarks.long_run import LIMIT_BYTES, SHAPES, write_run
+    from benchmarks.long_run import SHAPES, write_run
+    from locust_extra.slow_file import LIMIT_BYTES
 
     if name not in SHAPES:
         raise SystemExit(f"unknown run [{name}]; known: {', '.join(SHAPES)}")
