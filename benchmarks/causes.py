@@ -91,11 +91,16 @@ class Ensemble:
     def __init__(self, servers: ZooKeeperServers, library: Path) -> None:
         self._servers = servers
         self._library = library
+        self._members = {f"zk{member.server_id}": member for member in servers.members}
 
     def drive(self, folder: Path, seconds: float, act: Callable[[psutil.Process], None] | None) -> JudgedRun:
         """Run a load, and return what a report says of it. `act` gets Locust's process."""
         before, began = self._clocks(), datetime.now(UTC)
         options: dict[str, object] = {"warm-up": f"{WARM_UP_S:g}s"}  # workers are late while their users start
+        # Who leads: a member that leads concerns all writes.
+        options["zk-admin-addresses"] = ",".join(
+            f"{name}=127.0.0.1:{member.admin_port}" for name, member in self._members.items()
+        )
         options["locustfile"] = LOCUSTFILES / "locust_set_and_get.py"
         load = Load(USERS, WARM_UP_S + seconds, arrival_rate=RATE_PER_S, options=options)
         run(self._servers.hosts, folder, load, workers=WORKERS, meanwhile=act)
@@ -107,8 +112,8 @@ class Ensemble:
     def _clocks(self) -> dict[str, dict[str, Any]]:
         """Return each member's clock minus ours, as a playbook measures it."""
         return {
-            member.address: clock_offset(partial(asked_time, self._library, member), time.time)
-            for member in self._servers.members
+            name: clock_offset(partial(asked_time, self._library, member), time.time)
+            for name, member in self._members.items()
         }
 
     def _add_members(
@@ -116,7 +121,13 @@ class Ensemble:
     ) -> None:
         """Put the hosts and their clocks into the manifest, as the end of a benchmark does."""
         told = json.loads((report / MANIFEST).read_text())
-        told["inventory"] = {"groups": {"zookeeper": list(before), "locust_master": ["load"]}, "hosts": {}}
+        told["inventory"] = {
+            "groups": {"zookeeper": list(self._members), "locust_master": ["load"]},
+            "hosts": {
+                name: {"ansible_host": "127.0.0.1", "zookeeper_client_port": member.client_port}
+                for name, member in self._members.items()
+            },
+        }
         told["hosts"] = {"load": {"clock_offset_ms": 0.0, "clock_error_ms": 0.0}}
         for member, clock in before.items():
             told["hosts"][member] = {f"clock_{name}": value for name, value in clock.items()}
@@ -130,14 +141,14 @@ class Ensemble:
     def _add_events(self, report: Path, began: datetime, clocks: Mapping[str, dict[str, Any]]) -> None:
         """Put what the members' logs say into the run folder, as the end of a benchmark does."""
         found = {}
-        for member in self._servers.members:
-            logs = report / "logs" / member.address
+        for name, member in self._members.items():
+            logs = report / "logs" / name
             logs.mkdir(parents=True)
             shutil.copy(member.log_path, logs / "zookeeper.log")
             for file in member.folder.glob("gc.log*"):
                 shutil.copy(file, logs)
-            ahead = timedelta(milliseconds=clocks[member.address]["offset_ms"])
-            found[member.address] = events_of(logs, began + ahead, datetime.now(UTC) + ahead)
+            ahead = timedelta(milliseconds=clocks[name]["offset_ms"])
+            found[name] = events_of(logs, began + ahead, datetime.now(UTC) + ahead)
         merge_member_events(report, found)
 
 
@@ -179,8 +190,9 @@ def moments_of(judged: JudgedRun) -> tuple[Moment, ...]:
 
 
 def near(moments: Sequence[Moment], at_s: float) -> Moment | None:
-    """Return the worst moment that belongs to what was done at that time."""
-    return next((one for one in moments if -NEAR_S / 2 <= one.start_s - at_s <= NEAR_S), None)
+    """Return the moment that belongs to what was done at that time: of those around it, the one that begins closest."""
+    around = [one for one in moments if -NEAR_S / 2 <= one.start_s - at_s <= NEAR_S]
+    return min(around, key=lambda one: abs(one.start_s - at_s), default=None)
 
 
 def named(moment: Moment) -> str:

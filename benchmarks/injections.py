@@ -17,6 +17,7 @@ from typing import Final
 
 import psutil
 
+from fleet.clock_offset import COMMAND
 from lab.zookeeper_server import Member, ZooKeeperServers
 from zk_locust.contract.events import ELECTION, GC_PAUSE, JVM_PAUSE, SLOW_FSYNC, WORKER_LATE
 
@@ -78,8 +79,10 @@ def set_clock_off(member: Member) -> None:
 
 def asked_time(library: Path, member: Member) -> str:
     """Return what `date` prints by the member's clock."""
-    command = [*loaded(library), "date", "-u", "+%s.%N"]
-    return subprocess.run(command, cwd=member.folder, check=True, stdout=subprocess.PIPE, text=True).stdout
+    environment = os.environ | {"LD_PRELOAD": str(library)}
+    command = COMMAND.split()
+    done = subprocess.run(command, cwd=member.folder, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout
 
 
 def stop_worker(seconds: float) -> Do:
