@@ -1,41 +1,54 @@
-"""Whether reports name the right cause: things are done to a load and its ensemble at known times.
+"""Whether reports name the right cause: things are done to a load and its ensemble at known times (`injections`).
 
     python -m benchmarks.causes [--rounds 2] [--every-s 8] [--for-s 0.3]
 
-Three members on this machine and an open loop with two workers. In each round a worker is stopped (SIGSTOP), the
-leader's JVM is stopped, a member collects garbage (`GC.run`), and the leader is killed and started again. Midway
-between two of them nothing is done: a moment there that has a cause is a false one.
+Three members on this machine and an open loop with two workers. The clock of one member is 2 s off. In each round of
+the first load everything is done once. Nothing is done in a second load, which takes as long: it is cut into windows of
+`--every-s`, and each is judged as if the load had only it. A window is blamed if a cause stands out in it.
 
-Printed for each: how many were named rightly, and how far the report's time is from the true one, in milliseconds. It
-needs an idle machine, or the machine's own pauses are found too.
+Printed for each: how many were named rightly, how many of these are placed within 50 ms of the true time, and how far
+they are from it. It needs an idle machine, or the machine's own pauses are found too.
 """
 
 import argparse
-import os
+import json
 import shutil
-import signal
-import socket
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
+from benchmarks.injections import (
+    CLOCK_OFF,
+    Injection,
+    all_of,
+    asked_time,
+    compile_faulty_host,
+    listen,
+    loaded,
+    set_clock_off,
+)
 from benchmarks.truth.locust_run import Load, run
+from fleet.clock_offset import clock_offset
 from fleet.member_logs.log_folder import events_of
 from fleet.merging import merge_member_events
+from lab.locust_processes import LOCUSTFILES
 from lab.zookeeper_server import ZooKeeperServers
 from reporting import load_run
-from reporting.analyse.why import Why
+from reporting.analyse import cause_windows, causes, slow_operations, worst_moments
+from reporting.analyse.timeline import Span
 from reporting.analyse.worst_moments import Moment
-from reporting.render import cause_tables
-from zk_locust.contract.events import ELECTION, GC_PAUSE, JVM_PAUSE, WORKER_LATE
+from reporting.verdict.judged_run import JudgedRun
+from zk_locust.contract.run_files import MANIFEST
+from zk_locust.contract.stage_names import MEASURED
 
 USERS: Final = 24
 RATE_PER_S: Final = 600
@@ -44,8 +57,12 @@ BEFORE_S: Final = 3.0
 WARM_UP_S: Final = 5.0
 NEAR_S: Final = 1.0  # a moment belongs to what was done at most so long before
 NAMED_SHARE: Final = 0.5
+PLACED_MS: Final = 50.0
+MOST_MOMENTS: Final = 1000
 GC_LOG: Final = ("-Xlog:gc*,safepoint:file=gc.log:time,uptime,level,tags:filecount=5,filesize=10M",)
-PAUSE_MONITOR: Final = {
+PROPERTIES: Final = {
+    "forceSync": "yes",
+    "fsync.warningthresholdms": 50,
     "jvm.pause.monitor": "true",
     "jvm.pause.info-threshold.ms": 100,
     "jvm.pause.warn-threshold.ms": 1000,
@@ -53,128 +70,90 @@ PAUSE_MONITOR: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Injection:
-    """Something that is done, and the kind of cause that a report must name. `do` returns when it began."""
-
-    name: str
-    expected: str
-    do: Callable[[psutil.Process], float]
-
-
-@dataclass
-class Done:
-    """What was done and when, by the wall clock."""
-
-    injection: Injection
-    at: float
-
-
 @dataclass
 class Score:
-    """How a report told of one kind of injection."""
+    """How a report told of one kind of injection; `errors_ms` are of those that were named rightly."""
 
     tried: int = 0
-    right: int = 0
     errors_ms: list[float] = field(default_factory=list)
 
     def line(self, name: str) -> str:
         """Return the row of the table."""
-        worst = f"{max(self.errors_ms):.0f}" if self.errors_ms else "-"
+        placed = sum(error <= PLACED_MS for error in self.errors_ms)
         median = f"{statistics.median(self.errors_ms):.0f}" if self.errors_ms else "-"
-        return f"{name:<24}{self.right:>6} of {self.tried:<6}{median:>14}{worst:>14}"
+        worst = f"{max(self.errors_ms):.0f}" if self.errors_ms else "-"
+        return f"{name:<24}{self.tried:>6}{len(self.errors_ms):>10}{placed:>10}{median:>12}{worst:>12}"
 
 
-def stop_worker(seconds: float) -> Callable[[psutil.Process], float]:
-    """Return what stops a worker of Locust for so long."""
+class Ensemble:
+    """The members, and what the loads that they serve leave."""
 
-    def stop(locust: psutil.Process) -> float:
-        worker, at = locust.children()[0], time.time()
-        worker.suspend()
-        try:
-            time.sleep(seconds)
-        finally:
-            worker.resume()
-        return at
+    def __init__(self, servers: ZooKeeperServers, library: Path) -> None:
+        self._servers = servers
+        self._library = library
+        self._members = {f"zk{member.server_id}": member for member in servers.members}
 
-    return stop
+    def drive(self, folder: Path, seconds: float, act: Callable[[psutil.Process], None] | None) -> JudgedRun:
+        """Run a load, and return what a report says of it. `act` gets Locust's process."""
+        before, began = self._clocks(), datetime.now(UTC)
+        options: dict[str, object] = {"warm-up": f"{WARM_UP_S:g}s"}  # workers are late while their users start
+        # Who leads: a member that leads concerns all writes.
+        options["zk-admin-addresses"] = ",".join(
+            f"{name}=127.0.0.1:{member.admin_port}" for name, member in self._members.items()
+        )
+        options["locustfile"] = LOCUSTFILES / "locust_set_and_get.py"
+        load = Load(USERS, WARM_UP_S + seconds, arrival_rate=RATE_PER_S, options=options)
+        run(self._servers.hosts, folder, load, workers=WORKERS, meanwhile=act)
+        report = folder / "report"
+        self._add_members(report, before, self._clocks())
+        self._add_events(report, began, before)
+        return load_run(report)
 
+    def _clocks(self) -> dict[str, dict[str, Any]]:
+        """Return each member's clock minus ours, as a playbook measures it."""
+        return {
+            name: clock_offset(partial(asked_time, self._library, member), time.time)
+            for name, member in self._members.items()
+        }
 
-def stop_member(servers: ZooKeeperServers, seconds: float) -> Callable[[psutil.Process], float]:
-    """Return what stops the JVM of the leader for so long."""
+    def _add_members(
+        self, report: Path, before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, Any]]
+    ) -> None:
+        """Put the hosts and their clocks into the manifest, as the end of a benchmark does."""
+        told = json.loads((report / MANIFEST).read_text())
+        told["inventory"] = {
+            "groups": {"zookeeper": list(self._members), "locust_master": ["load"]},
+            "hosts": {
+                name: {"ansible_host": "127.0.0.1", "zookeeper_client_port": member.client_port}
+                for name, member in self._members.items()
+            },
+        }
+        told["hosts"] = {"load": {"clock_offset_ms": 0.0, "clock_error_ms": 0.0}}
+        for member, clock in before.items():
+            told["hosts"][member] = {f"clock_{name}": value for name, value in clock.items()}
+            later = after[member]
+            told["hosts"][member] |= {
+                "clock_offset_after_ms": later["offset_ms"],
+                "clock_error_after_ms": later["error_ms"],
+            }
+        (report / MANIFEST).write_text(json.dumps(told))
 
-    def stop(_: psutil.Process) -> float:
-        leader, at = servers.leader(), time.time()
-        servers.pause(leader)
-        try:
-            time.sleep(seconds)
-        finally:
-            servers.resume(leader)
-        return at
-
-    return stop
-
-
-def collect_garbage(servers: ZooKeeperServers) -> Callable[[psutil.Process], float]:
-    """Return what has a follower collect garbage, as `jcmd PID GC.run` does, without the time that jcmd needs."""
-
-    def collect(_: psutil.Process) -> float:
-        member = servers.members[servers.followers()[0]]
-        assert member.process is not None
-        with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(10)
-            link.connect(f"/tmp/.java_pid{member.process.pid}")
-            at = time.time()
-            link.sendall(b"1\0jcmd\0GC.run\0\0\0")
-            link.recv(4096)
-        return at
-
-    return collect
-
-
-def listen(servers: ZooKeeperServers) -> None:
-    """Have every JVM listen for `collect_garbage`."""
-    for member in servers.members:
-        assert member.process is not None
-        pid = member.process.pid
-        wish = Path(f"/proc/{pid}/cwd/.attach_pid{pid}")
-        wish.touch()
-        os.kill(pid, signal.SIGQUIT)
-        deadline = time.monotonic() + 10
-        while not Path(f"/tmp/.java_pid{pid}").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        wish.unlink()
-
-
-def kill_leader(servers: ZooKeeperServers) -> Callable[[psutil.Process], float]:
-    """Return what kills the leader, and starts it again once another member leads."""
-
-    def kill(_: psutil.Process) -> float:
-        leader, at = servers.leader(), time.time()
-        servers.kill(leader)
-        servers.leader()
-        servers.start(leader)
-        listen(servers)
-        return at
-
-    return kill
-
-
-def add_members_events(servers: ZooKeeperServers, report: Path, began: float) -> None:
-    """Put what the members' logs say into the run folder, as the end of a benchmark does."""
-    found = {}
-    for member in servers.members:
-        logs = report / "logs" / member.address
-        logs.mkdir(parents=True)
-        shutil.copy(member.log_path, logs / "zookeeper.log")
-        for file in member.folder.glob("gc.log*"):
-            shutil.copy(file, logs)
-        found[member.address] = events_of(logs, datetime.fromtimestamp(began, UTC), datetime.now(UTC))
-    merge_member_events(report, found)
+    def _add_events(self, report: Path, began: datetime, clocks: Mapping[str, dict[str, Any]]) -> None:
+        """Put what the members' logs say into the run folder, as the end of a benchmark does."""
+        found = {}
+        for name, member in self._members.items():
+            logs = report / "logs" / name
+            logs.mkdir(parents=True)
+            shutil.copy(member.log_path, logs / "zookeeper.log")
+            for file in member.folder.glob("gc.log*"):
+                shutil.copy(file, logs)
+            ahead = timedelta(milliseconds=clocks[name]["offset_ms"])
+            found[name] = events_of(logs, began + ahead, datetime.now(UTC) + ahead)
+        merge_member_events(report, found)
 
 
 def inject(
-    injections: Sequence[Injection], rounds: int, every_s: float, done: list[Done]
+    injections: Sequence[Injection], rounds: int, every_s: float, done: list[tuple[Injection, float]]
 ) -> Callable[[psutil.Process], None]:
     """Return what does all injections in turn, `every_s` after each other, once the load runs."""
 
@@ -188,7 +167,7 @@ def inject(
         for _ in range(rounds):
             for injection in injections:
                 began = time.monotonic()
-                done.append(Done(injection, injection.do(locust)))
+                done.append((injection, injection.do(locust)))
                 time.sleep(max(0.0, every_s - (time.monotonic() - began)))
 
     return act
@@ -202,9 +181,18 @@ def _has_sessions(locust: psutil.Process) -> bool:
     )
 
 
-def near(why: Why, at_s: float) -> Moment | None:
-    """Return the worst moment that belongs to what was done at that time."""
-    return next((one for one in why.moments if -NEAR_S / 2 <= one.start_s - at_s <= NEAR_S), None)
+def moments_of(judged: JudgedRun) -> tuple[Moment, ...]:
+    """Return the moments that the report would show if its table were long enough, the worst first."""
+    why = judged.why
+    slow = slow_operations.build(judged.run, judged.timeline, judged.headline, why.moments_above_us)
+    windows = cause_windows.build(judged.run, judged.timeline, judged.samples, why.events)
+    return worst_moments.build(slow, windows, MOST_MOMENTS)
+
+
+def near(moments: Sequence[Moment], at_s: float) -> Moment | None:
+    """Return the moment that belongs to what was done at that time: of those around it, the one that begins closest."""
+    around = [one for one in moments if -NEAR_S / 2 <= one.start_s - at_s <= NEAR_S]
+    return min(around, key=lambda one: abs(one.start_s - at_s), default=None)
 
 
 def named(moment: Moment) -> str:
@@ -213,61 +201,81 @@ def named(moment: Moment) -> str:
     return first.cause.kind if first is not None and first.share >= NAMED_SHARE else ""
 
 
+def placed_s(moment: Moment) -> float:
+    """Return where the report has the beginning of the first cause of a moment, seconds of the load."""
+    windows = moment.happened[0].cause.windows
+    during = (windows[:, 1] >= moment.start_s) & (windows[:, 0] <= moment.end_s)
+    return float(windows[during, 0].min()) if during.any() else moment.happened[0].start_s
+
+
+def blamed(judged: JudgedRun, every_s: float) -> Iterator[tuple[float, list[str]]]:
+    """Give the beginning of each window of the measured stage, and what stands out in it."""
+    measured = judged.timeline.span(MEASURED)
+    windows = cause_windows.build(judged.run, judged.timeline, judged.samples, judged.why.events)
+    rows = judged.why.slow.rows
+    for number in range(int(measured.length_s / every_s) if measured is not None else 0):
+        assert measured is not None
+        start_s = measured.start_s + number * every_s
+        within = rows[(rows["begin_s"] >= start_s) & (rows["end_s"] <= start_s + every_s)].reset_index(drop=True)
+        slow = replace(judged.why.slow, rows=within)
+        found = causes.build(slow, windows, Span(MEASURED, start_s, start_s + every_s))
+        yield start_s, [one.cause.words for one in found.standing_out]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a load, do everything, and print what its report says."""
+    """Run both loads, and print what their reports say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=2, help="how often each thing is done")
-    parser.add_argument("--every-s", type=float, default=8.0, help="seconds from one to the next")
-    parser.add_argument("--for-s", type=float, default=0.3, help="seconds that each takes")
+    parser.add_argument("--rounds", type=int, default=2, help="how often each thing is done [%(default)s]")
+    parser.add_argument("--every-s", type=float, default=8.0, help="seconds from one to the next [%(default)s]")
+    parser.add_argument("--for-s", type=float, default=0.3, help="seconds that each takes [%(default)s]")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        with ZooKeeperServers(3, folder / "servers", properties=PAUSE_MONITOR, java_options=GC_LOG) as servers:
-            listen(servers)
-            began = time.time()
-            injections = [
-                Injection("worker stopped", WORKER_LATE, stop_worker(options.for_s)),
-                Injection("leader's JVM stopped", JVM_PAUSE, stop_member(servers, options.for_s)),
-                Injection("garbage collected", GC_PAUSE, collect_garbage(servers)),
-                Injection("leader killed", ELECTION, kill_leader(servers)),
-            ]
-            done: list[Done] = []
-            seconds = BEFORE_S * 2 + options.rounds * len(injections) * options.every_s
-            # Workers are late while their users start, which the warm-up leaves out.
-            load = Load(USERS, WARM_UP_S + seconds, arrival_rate=RATE_PER_S, options={"warm-up": f"{WARM_UP_S:g}s"})
+        if (library := compile_faulty_host(folder)) is None:
+            sys.exit("the members' disks need a C compiler: apt install gcc libc6-dev")
+        servers = ZooKeeperServers(
+            3, folder / "servers", properties=PROPERTIES, java_options=GC_LOG, prefix=loaded(library)
+        )
+        set_clock_off(servers.members[CLOCK_OFF])
+        with servers:
+            listen(servers.members)
+            ensemble, injections = Ensemble(servers, library), all_of(servers, options.for_s)
+            done: list[tuple[Injection, float]] = []
+            length_s = options.rounds * len(injections) * options.every_s
             act = inject(injections, options.rounds, options.every_s, done)
-            run(servers.hosts, folder / "load", load, workers=WORKERS, meanwhile=act)
-            add_members_events(servers, folder / "load" / "report", began)
-        judged = load_run(folder / "load" / "report")
-    tell(judged.why, [(each.injection, judged.timeline.in_load_time(each.at)) for each in done], options.every_s)
+            judged = ensemble.drive(folder / "load", BEFORE_S * 2 + length_s, act)
+            tell(moments_of(judged), [(what, judged.timeline.in_load_time(at)) for what, at in done])
+            tell_clean(list(blamed(ensemble.drive(folder / "clean", length_s, None), options.every_s)))
     return 0
 
 
-def tell(why: Why, done: Sequence[tuple[Injection, float]], every_s: float) -> None:
-    """Print the table."""
+def tell(moments: Sequence[Moment], done: Sequence[tuple[Injection, float]]) -> None:
+    """Print what the report says of each injection, and the table."""
     scores: dict[str, Score] = {}
-    blamed = 0
     for injection, at_s in done:
         score = scores.setdefault(injection.name, Score())
         score.tried += 1
-        moment = near(why, at_s)
+        found, moment = "no moment", near(moments, at_s)
         if moment is not None:
-            score.right += named(moment) == injection.expected
-            score.errors_ms.append(1000 * abs(moment.start_s - at_s))
-        print(_found(injection, at_s, moment))
-        clean = near(why, at_s + every_s / 2)
-        blamed += clean is not None and named(clean) != ""
-    print(f"{'done':<24}{'named rightly':>16}{'error ms':>10}{'worst ms':>14}")
+            found = f"{moment.start_s:8.3f} s {named(moment) or 'nothing known'}"
+            if named(moment) == injection.expected:
+                error_s = placed_s(moment) - at_s
+                found += f", {1000 * error_s:+.0f} ms"
+                score.errors_ms.append(1000 * abs(error_s))
+        print(f"{at_s:8.3f} s {injection.name}: {found}")
+    print(f"\n{'done':<24}{'times':>6}{'named':>10}{'placed':>10}{'median ms':>12}{'worst ms':>12}")
     for name, score in scores.items():
         print(score.line(name))
-    print(f"\nclean windows blamed: {blamed} of {len(done)}")
-    print(cause_tables.sentence(why))
+    everything = Score(len(done), [error for score in scores.values() for error in score.errors_ms])
+    print(everything.line("all"), flush=True)
 
 
-def _found(injection: Injection, at_s: float, moment: Moment | None) -> str:
-    """Return what the report says of one injection."""
-    found = "no moment" if moment is None else f"{moment.start_s:8.3f} s {named(moment) or 'nothing known'}"
-    return f"{at_s:8.3f} s {injection.name}: {found}"
+def tell_clean(windows: Sequence[tuple[float, list[str]]]) -> None:
+    """Print which windows without an injection are blamed on something."""
+    for start_s, words in windows:
+        if words:
+            print(f"clean window from {start_s:.1f} s: {', '.join(words)}")
+    print(f"clean windows blamed: {sum(bool(words) for _, words in windows)} of {len(windows)}")
 
 
 if __name__ == "__main__":

@@ -55,15 +55,15 @@ class Moment:
     happened: tuple[Happened, ...]
 
 
-def build(slow: SlowOperations, found: Sequence[Cause]) -> tuple[Moment, ...]:
-    """Return the worst moments, at most `MOST`, the worst first."""
+def build(slow: SlowOperations, found: Sequence[Cause], most: int = MOST) -> tuple[Moment, ...]:
+    """Return the worst moments, at most so many, the worst first."""
     rows = slow.rows.nlargest(_MOST_ROWS, "latency_us").sort_values("begin_s", kind="stable", ignore_index=True)
     free = np.ones(len(rows), dtype=bool)
     begin_s, end_s = rows["begin_s"].to_numpy(dtype=float), rows["end_s"].to_numpy(dtype=float)
     lost_s = rows["weight"].to_numpy(dtype=float) * (end_s - begin_s)
     groups: list[tuple[float, NDArray[np.int64]]] = []
     for first in rows["latency_us"].sort_values(ascending=False, kind="stable").index:
-        if len(groups) == _LOOKED_AT:
+        if len(groups) == max(_LOOKED_AT, most):
             break
         if free[first]:
             until_s = end_s[first] + min(end_s[first] - begin_s[first], causes.AFTERMATH_S)
@@ -71,7 +71,7 @@ def build(slow: SlowOperations, found: Sequence[Cause]) -> tuple[Moment, ...]:
             free &= ~together
             groups.append((float(lost_s[together].sum()), np.flatnonzero(together)))
     groups.sort(key=lambda group: -group[0])
-    return tuple(_moment(rows.loc[places], found) for _, places in groups[:MOST])
+    return tuple(_moment(rows.loc[places], found) for _, places in groups[:most])
 
 
 def _moment(rows: pd.DataFrame, found: Sequence[Cause]) -> Moment:

@@ -2,38 +2,56 @@
 
 import pytest
 
-from benchmarks.causes import Injection, near, tell
+from benchmarks.causes import blamed, moments_of, near, tell, tell_clean
+from benchmarks.injections import Injection
 from reporting import load_run
-from reporting.analyse.why import Why
+from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.slow_runs import SlowRun
 
 PAUSE = Injection("garbage collected", "gc-pause", lambda _: 0.0)
 STOP = Injection("worker stopped", "worker-late", lambda _: 0.0)
+PAUSES_S = [8.0 + 4.0 * place for place in range(12)]
 
 
 @pytest.fixture(scope="module")
-def why(tmp_path_factory: pytest.TempPathFactory) -> Why:
-    """A pause at 20 s, a stall that nothing explains at 30 s, and a pause between the two at 25 s."""
+def judged(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
+    """Twelve pauses, and a stall at 58 s that nothing explains: more moments than a report shows."""
     run = SlowRun()
-    for at_s in (20.0, 25.0, 30.0):
+    for at_s in (*PAUSES_S, 58.0):
         run.stall(at_s, 0.3)
-    for at_s in (20.0, 25.0):
+    for at_s in PAUSES_S:
         run.event("gc-pause", "zk1", at_s, 0.3)
-    return load_run(run.write(tmp_path_factory.mktemp("results") / "run")).why
+    return load_run(run.write(tmp_path_factory.mktemp("results") / "run"))
 
 
-def test_a_moment_belongs_to_what_was_done_shortly_before(why: Why) -> None:
-    found = near(why, 19.9)
+def test_a_moment_belongs_to_what_was_done_shortly_before(judged: JudgedRun) -> None:
+    moments = moments_of(judged)
+    found = near(moments, 19.9)
     assert found is not None
     assert found.start_s == pytest.approx(20.0, abs=0.01)
-    assert near(why, 18.0) is None
+    assert near(moments, 18.0) is None
 
 
-def test_right_names_errors_of_time_and_false_ones_are_counted(why: Why, capsys: pytest.CaptureFixture[str]) -> None:
-    tell(why, [(PAUSE, 19.96), (STOP, 30.0)], every_s=10.0)
+def test_each_injection_is_found_where_there_are_more_than_a_report_shows(
+    judged: JudgedRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(judged.why.moments) < len(PAUSES_S)
+    tell(moments_of(judged), [(PAUSE, at_s) for at_s in PAUSES_S])
+    assert capsys.readouterr().out.splitlines()[-1].split()[:4] == ["all", "12", "12", "12"]
+
+
+def test_right_names_and_errors_of_time_are_counted(judged: JudgedRun, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(moments_of(judged), [(PAUSE, 20.04), (PAUSE, 23.92), (STOP, 58.0)])
     lines = capsys.readouterr().out.splitlines()
     pause, stop = (next(x for x in lines if x.startswith(name)) for name in ("garbage collected  ", "worker stopped  "))
-    assert pause.split()[2:5] == ["1", "of", "1"]
-    assert 35 <= int(pause.split()[-1]) <= 45
-    assert stop.split()[2:5] == ["0", "of", "1"]
-    assert "clean windows blamed: 1 of 2" in lines
+    assert pause.split()[2:] == ["2", "2", "1", "60", "80"]
+    assert stop.split()[2:5] == ["1", "0", "0"]
+
+
+def test_windows_are_blamed_on_what_stands_out_in_them(judged: JudgedRun, capsys: pytest.CaptureFixture[str]) -> None:
+    windows = list(blamed(judged, 6.0))
+    assert [start_s for start_s, _ in windows] == pytest.approx([5.0 + 6.0 * place for place in range(10)], abs=0.01)
+    assert windows[0][1] == ["GC pause of zk1"]
+    assert windows[-1][1] == []
+    tell_clean(windows)
+    assert f"clean windows blamed: {sum(bool(words) for _, words in windows)} of 10" in capsys.readouterr().out
