@@ -24,10 +24,10 @@ def check_report(report: Any, run: int, latest: float) -> None:
         case _:
             raise ValueError("it has no stage, records and CPU")
     for name in _NUMBERS:
-        if not _are_whole([report.get(name)]):
+        if not _are_integers([report.get(name)]):
             raise ValueError(f"its {name} is no whole number")
     latest = latest if report["run"] == run else inf
-    if waited is not None and not _are_whole([waited]):
+    if waited is not None and not _are_integers([waited]):
         raise ValueError("its cpu_wait_ns is no whole number")
     if report["stage"] is not None:
         _check_place(report["stage"], report["interval"], latest)
@@ -57,9 +57,9 @@ def _check_place(stage: str, number: int, latest: float) -> None:
 def _check_own_delay(report: dict[str, Any]) -> None:
     _check_histogram(report["lateness"])
     late = report.get("late")
-    if not _are_whole([report.get("gc_ns")]) or not isinstance(late, list) or len(late) > _MOST_LATE:
+    if not _are_integers([report.get("gc_ns")]) or not isinstance(late, list) or len(late) > _MOST_LATE:
         raise ValueError("its own delay is none")
-    if not all(isinstance(span, list | tuple) and len(span) == 2 and _are_whole(span) for span in late):
+    if not all(isinstance(span, list | tuple) and len(span) == 2 and _are_integers(span) for span in late):
         raise ValueError("its own delay has something else than spans")
 
 
@@ -68,13 +68,13 @@ def _check_histogram(message: object, *, clocks: bool = True) -> None:
         raise ValueError("it has something else than histograms")
     counts, errors, others = message["counts"], message["errors"], message["clocks"]
     ends = [message[name] for name in ("min_us", "max_us") if message[name] is not None]
-    if not _are_whole([message[name] for name in _COUNTS]) or not _are_whole(ends):
-        raise ValueError("a number of a histogram is not whole")
+    if not _are_integers([message[name] for name in _COUNTS]) or not _are_integers(ends):
+        raise ValueError("a number of a histogram is no integer")
     if not all(isinstance(each, dict) for each in (counts, errors, others)):
         raise ValueError("a histogram has no counts")
-    if not _are_whole(counts, most=HIGHEST_TRACKABLE_US) or not _are_whole(counts.values(), least=1):
+    if not _are_integers(counts, most=HIGHEST_TRACKABLE_US) or not _are_integers(counts.values(), least=1):
         raise ValueError("a histogram's counts are none")
-    if not all(isinstance(error, str) for error in errors) or not _are_whole(errors.values()):
+    if not all(isinstance(error, str) for error in errors) or not _are_integers(errors.values()):
         raise ValueError("a histogram's errors are none")
     if others and not clocks:
         raise ValueError("a clock of a histogram has clocks")
@@ -84,8 +84,8 @@ def _check_histogram(message: object, *, clocks: bool = True) -> None:
         _check_histogram(clock, clocks=False)
 
 
-def _are_whole(values: Collection[Any], least: int = 0, most: int = _MOST) -> bool:
-    # Not one by one: a report has thousands of counts. A sum with anything but whole numbers is none.
+def _are_integers(values: Collection[Any], least: int = 0, most: int = _MOST) -> bool:
+    # Not one by one: a report has thousands of counts. A sum is an integer only if all values are.
     try:
         return not values or (type(sum(values)) is int and least <= min(values) and max(values) <= most)
     except TypeError:

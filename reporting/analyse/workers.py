@@ -60,10 +60,10 @@ class Workers:
     intervals: int
 
 
-def build(run: RunFolder, timeline: Timeline, short_percent: float, whole_share: float) -> Workers:
+def build(run: RunFolder, timeline: Timeline, short_percent: float, complete_share: float) -> Workers:
     """Return what the run folder says about its workers; `short_percent` is the threshold of `short_intervals`.
 
-    A measured stage is whole that lasted `whole_share` of its planned length.
+    A measured stage is complete that lasted `complete_share` of its planned length.
     """
     stats = run.stats[_COLUMNS]
     rows = stats[stats["worker"] != ALL_WORKERS]
@@ -74,7 +74,7 @@ def build(run: RunFolder, timeline: Timeline, short_percent: float, whole_share:
     first = measured.groupby("worker")["interval"].min()
     return Workers(
         seen,
-        _losses(run, timeline, seen, whole_share),
+        _losses(run, timeline, seen, complete_share),
         tuple(_cpu(measured, short_percent)),
         users=tuple(map(int, users)),
         first_intervals={str(worker): int(number) for worker, number in first.items()},
@@ -82,7 +82,7 @@ def build(run: RunFolder, timeline: Timeline, short_percent: float, whole_share:
     )
 
 
-def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...], whole_share: float) -> tuple[Loss, ...]:
+def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...], complete_share: float) -> tuple[Loss, ...]:
     stats = run.stats[_COLUMNS]
     measured = stats[stats["stage"] == MEASURED]
     last_interval = measured["interval"].max() if len(measured) else float("nan")
@@ -103,16 +103,16 @@ def _losses(run: RunFolder, timeline: Timeline, seen: tuple[str, ...], whole_sha
             rows = stats[stats["worker"] == worker]
             detail = "its figures stop here" if last is not None else "it delivered no figures of the measured stage"
             losses[worker] = Loss(worker, float(rows["elapsed_s"].max()), detail, after_measured=False)
-    if losses.keys() >= set(seen) and _ended_early(run, timeline, whole_share):
+    if losses.keys() >= set(seen) and _ended_early(run, timeline, complete_share):
         # The master ends a load whose workers are all lost, so the last figures are the end of the stage.
         losses = {worker: replace(loss, after_measured=False) for worker, loss in losses.items()}
     return tuple(sorted(losses.values(), key=lambda loss: (loss.at_s != loss.at_s, loss.at_s)))
 
 
-def _ended_early(run: RunFolder, timeline: Timeline, whole_share: float) -> bool:
+def _ended_early(run: RunFolder, timeline: Timeline, complete_share: float) -> bool:
     """Return whether the measured stage is shorter than planned, and nobody interrupted the run."""
     planned_s = run.manifest.plan.stages.get(MEASURED)
-    cut = bool(planned_s) and timeline.measured_s < whole_share * (planned_s or 0.0)
+    cut = bool(planned_s) and timeline.measured_s < complete_share * (planned_s or 0.0)
     return cut and run.manifest.state != "interrupted"
 
 

@@ -98,7 +98,7 @@ def test_a_step_of_the_masters_wall_clock_moves_no_event_of_its_own(tmp_path: Pa
         writer.writerow([labels[1], "master", "worker-lost", "load2", "no heartbeat", "", ""])
     loaded = run_folder.load(run)
     found = timeline.build(loaded)
-    (loss,) = workers.build(loaded, found, 90.0).losses
+    (loss,) = workers.build(loaded, found, 90.0, 0.95).losses
     assert loss.at_s == pytest.approx(30.0, abs=0.001)
     told = happenings.happenings(loaded, found)
     at_s = told[told["kind"] != "clock-step"].set_index("kind")["start_s"]
