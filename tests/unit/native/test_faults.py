@@ -129,7 +129,8 @@ def test_time_limits_of_several_operations_are_their_own() -> None:
             ended.append(time.monotonic() - began)
 
         gevent.joinall([gevent.spawn(user, n * 0.1) for n in range(5)], raise_error=True)
-        assert all(0.49 <= time_s < MUCH_LATER_S for time_s in ended), ended
+        # A timer counts from when the event loop last read the clock, a moment ago on a busy machine.
+        assert all(0.4 <= time_s < MUCH_LATER_S for time_s in ended), ended
 
 
 GARBAGE = {
