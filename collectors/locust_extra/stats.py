@@ -177,6 +177,7 @@ class LoadStats:
         self._series: Series | None = None
         self._interval_s = 0.0
         self._shown = (-1, -1)  # the last interval that the plan has seen
+        self._last_numbers: dict[int, int] = {}  # of each stage, the last interval that was given out
         self._recorder: Recorder | None = None
         self._files: list[StatsFile | DistributionFile | HistogramLogFile | SlowOperationsFile] = []
         self._slow_file: SlowOperationsFile | None = None
@@ -228,7 +229,7 @@ class LoadStats:
         self._lost_records += sum(file.close() for file in self._files)
         self._files, self._slow_file = [], None
         self._run += 1
-        self._shown = (-1, -1)
+        self._shown, self._last_numbers = (-1, -1), {}
         setattr(self._environment.parsed_options, _RUN_OPTION, self._run)
         setattr(self._environment.parsed_options, _SLOWEST_OPTION, 0)
         self._series = None
@@ -369,9 +370,13 @@ class LoadStats:
                 file.write(interval)
 
     def _add_offered(self, interval: Interval) -> None:
-        """Add what was due until the interval's end; not to late figures, for the plan counts onwards only."""
-        plan = plan_of(self._environment)
-        if plan is not None and (interval.stage_ordinal, interval.number) >= self._shown:
+        """Add what was due until the interval's end; not to late figures, for the plan counts onwards only.
+
+        The last interval of a stage has the counts of the complete stage, also where figures of it come late.
+        """
+        plan, last = plan_of(self._environment), self._last_numbers.get(interval.stage_ordinal, -1)
+        if plan is not None and interval.number >= last:
+            self._last_numbers[interval.stage_ordinal] = interval.number
             counts = plan.offered(interval.stage, self._began_s + interval.end_s, ends=interval.ends_stage)
             for worker, of_worker in counts.items():
                 name = _LOCAL if worker is None else self._worker_names.get(worker, worker)

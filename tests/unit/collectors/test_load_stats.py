@@ -1,7 +1,7 @@
 """What the process that leads makes of its workers: those that are lost, and what was due for each."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -106,7 +106,14 @@ class Plan:
         return None
 
 
-def rows_after(environment: Environment, folder: Path, monkeypatch: pytest.MonkeyPatch, numbers: list[int]) -> Any:
+def rows_after(
+    environment: Environment,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    numbers: list[int],
+    then: Sequence[int] = (),
+) -> Any:
+    """Return the rows of these intervals; those of `then` come when the next stage has begun."""
     plan = Plan()
     monkeypatch.setattr(stats, "plan_of", lambda _: plan)
     begin(environment)
@@ -114,6 +121,9 @@ def rows_after(environment: Environment, folder: Path, monkeypatch: pytest.Monke
         environment.events.worker_report.fire(client_id=name, data={"locust_extra_worker": "host/worker-1"})
     leader = next(each.__self__ for each in stage_changed._handlers)
     intervals = [Interval(0, "measured", number, number, number + 1.0) for number in numbers]
+    if then:
+        intervals.append(Interval(1, "cool-down", 0, numbers[-1] + 1.0, numbers[-1] + 2.0))
+        intervals += [Interval(0, "measured", number, number, number + 1.0) for number in then]
     for each in intervals:
         each.workers["host/worker-1"] = WorkerShare()
     leader._series = SimpleNamespace(take_all=lambda: intervals, take_complete=lambda: [], lose=lambda _: None)
@@ -129,6 +139,14 @@ def test_late_figures_get_no_offered_counts_of_a_later_moment(
     rows = rows_after(environment, tmp_path, monkeypatch, [1, 2, 3, 1, 3])
     offered = [row["offered"] for row in rows if row["worker"] == ALL_WORKERS]
     assert offered == ["200", "400", "600", "", "600"]
+
+
+def test_a_stage_that_has_ended_keeps_its_offered_counts_when_figures_come_late(
+    environment: Environment, master: Master, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rows_after(environment, tmp_path, monkeypatch, [1, 2], then=[1, 2])
+    offered = [row["offered"] for row in rows if row["worker"] == ALL_WORKERS and row["stage"] == "measured"]
+    assert offered == ["200", "400", "", "600"], "this plan counts onwards with each question"
 
 
 def test_the_shares_of_two_workers_with_one_name_are_added(
