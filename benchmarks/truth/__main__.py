@@ -23,7 +23,6 @@ import argparse
 import os
 import platform
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from fnmatch import fnmatch
@@ -33,7 +32,7 @@ from typing import Final
 from benchmarks.truth.cost_trials import COST_TRIALS
 from benchmarks.truth.count_trials import COUNT_TRIALS
 from benchmarks.truth.latency_trials import LATENCY_TRIALS
-from benchmarks.truth.scripted_server import compile_server
+from benchmarks.truth.server_folder import server_folder
 from benchmarks.truth.setting import Setting, Trial
 from benchmarks.truth.table import Row, markdown, printed, summary
 
@@ -97,14 +96,7 @@ def main() -> None:
         names = chosen(options.trials, options.quick)
     except ValueError as error:
         parser.error(f"--trials [{error}]: there is no such trial; --list shows all")
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = options.keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            parser.error(f"--keep [{folder}]: it is not empty; name another folder")
-        program = compile_server(folder)
-        if program is None:
-            sys.exit("the scripted server needs a C compiler: apt install gcc libc6-dev")
+    with server_folder(parser, options.keep) as (folder, program):
         setting = Setting(
             program,
             folder,

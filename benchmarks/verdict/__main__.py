@@ -15,7 +15,6 @@ figure not valid. Clean runs need an idle machine.
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import closing
@@ -23,7 +22,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
-from benchmarks.truth.scripted_server import compile_server
+from benchmarks.truth.server_folder import server_folder
 from benchmarks.verdict import clean
 from benchmarks.verdict.load_provocations import LOAD_PROVOCATIONS
 from benchmarks.verdict.machine_provocations import MACHINE_PROVOCATIONS
@@ -97,19 +96,14 @@ def main() -> None:
         parser.error(f"--trials [{error}]: there is no such provocation; --list shows all")
     if needs := missing():
         sys.exit(needs)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = options.keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            parser.error(f"--keep [{folder}]: it is not empty; name another folder")
-        program = compile_server(folder)
-        if program is None:
-            sys.exit("the scripted server needs a C compiler: apt install gcc libc6-dev")
-        with closing(ZooKeeperServers(3, folder / "ensemble")) as ensemble:  # started when it is needed
-            setting = Setting(folder, program, ensemble)
-            if options.clean:
-                sys.exit(0 if alarmed(setting, options.clean) <= _MOST_ALARMS else 1)
-            rows = provoke(setting, names, options.repeats)
+    with (
+        server_folder(parser, options.keep) as (folder, program),
+        closing(ZooKeeperServers(3, folder / "ensemble")) as ensemble,  # started when it is needed
+    ):
+        setting = Setting(folder, program, ensemble)
+        if options.clean:
+            sys.exit(0 if alarmed(setting, options.clean) <= _MOST_ALARMS else 1)
+        rows = provoke(setting, names, options.repeats)
     print(printed(rows))
     if options.markdown:
         options.markdown.write_text(f"{markdown(rows)}\n")
