@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, Any
 from reporting.errors import InputError, ReportingError
 
 if TYPE_CHECKING:
+    from reporting.read.experiment_folder import load as load_experiment
+    from reporting.render.experiment_files import write as write_experiment
     from reporting.render.report_files import write as write_report
     from reporting.render.screen_table import aligned
     from reporting.render.tables import summary
+    from reporting.runs import report_of as run_data
     from reporting.runs import resolve as find_runs
     from reporting.runs import table as list_runs
     from reporting.verdict.judged_run import load_run
@@ -28,12 +31,27 @@ _HOME = {
     "aligned": "render.screen_table.aligned",
     "find_runs": "runs.resolve",
     "list_runs": "runs.table",
+    "load_experiment": "read.experiment_folder.load",
     "load_run": "verdict.judged_run.load_run",
+    "run_data": "runs.report_of",
     "summary": "render.tables.summary",
+    "write_experiment": "render.experiment_files.write",
     "write_report": "render.report_files.write",
 }
 
-__all__ = ["InputError", "ReportingError", "aligned", "find_runs", "list_runs", "load_run", "summary", "write_report"]
+__all__ = [
+    "InputError",
+    "ReportingError",
+    "aligned",
+    "find_runs",
+    "list_runs",
+    "load_experiment",
+    "load_run",
+    "run_data",
+    "summary",
+    "write_experiment",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

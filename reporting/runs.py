@@ -19,6 +19,7 @@ from reporting.render.screen_table import aligned
 from zk_locust.contract.run_files import (
     DISTRIBUTIONS,
     EVENTS,
+    EXPERIMENTS,
     HOST_METRICS,
     LATEST,
     MANIFEST,
@@ -47,7 +48,7 @@ def find(results_dir: Path) -> list[ListedRun]:
     """All runs of a results folder, the oldest first, unfinished ones last. Raises InputError without a folder."""
     if not results_dir.is_dir():
         raise InputError(f"results folder [{results_dir}] does not exist; `make benchmark` makes it with the first run")
-    runs = [ListedRun(path, False) for path in _folders(results_dir) if path.name != LATEST]
+    runs = [ListedRun(path, False) for path in _folders(results_dir) if path.name not in (LATEST, EXPERIMENTS)]
     if (results_dir / UNFINISHED).is_dir():
         runs += [ListedRun(path, True) for path in _folders(results_dir / UNFINISHED)]
     return runs
@@ -95,7 +96,7 @@ def table(results_dir: Path) -> list[str]:
 
 def _cells(run: ListedRun) -> list[str]:
     manifest = manifests.parse(read_json_object(run.path / MANIFEST, ProblemLog(), missing=""), ProblemLog())
-    written = {} if run.unfinished else _report_of(run.path)
+    written = {} if run.unfinished else report_of(run.path)
     total, verdict = ({} if not isinstance(found := written.get(key), dict) else found for key in ("total", "verdict"))
     state = "unfinished" if run.unfinished else manifest.state or (text.NOTHING if manifest.present else "unknown")
     return [
@@ -112,7 +113,7 @@ def _cells(run: ListedRun) -> list[str]:
     ]
 
 
-def _report_of(path: Path) -> dict[str, Any]:
+def report_of(path: Path) -> dict[str, Any]:
     """The content of `report.json`; if it is missing or older than the figures, what it would be."""
     report = path / "report.json"
     sources = [path / name for name in (STATS, DISTRIBUTIONS, METRICS, HOST_METRICS, EVENTS)]

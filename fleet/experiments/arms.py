@@ -1,0 +1,124 @@
+"""Arms: what each run of an arm sets, as a table of variables over an inventory."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from fleet.experiments.specification import INVENTORY, Specification
+from fleet.inventory import Inventory
+from zk_locust.contract.experiment import CAPACITY, MATRIX, NOISE
+
+MERGED: Final = ("benchmark_parameters", "zookeeper_properties")
+"""Variables that are dictionaries of settings: an arm's are laid over those of the inventory, not put in their place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A setting of an experiment: `variables` override those of the inventory. Without `inventory`, the given one.
+
+    `place` has a matrix cell's value of each axis.
+    """
+
+    name: str
+    variables: dict[str, Any]
+    inventory: str = ""
+    place: tuple[str, ...] = ()
+
+
+def arms_of(spec: Specification) -> list[Arm]:
+    """Return the arms of an experiment, in the order of its file; those of a matrix are the cells of its grid."""
+    base = spec.variables | ({"benchmark_scenario": spec.scenario} if spec.scenario else {})
+    if spec.kind == NOISE:
+        return [Arm("first", dict(base)), Arm("second", dict(base))]
+    if spec.kind == MATRIX:
+        return list(_cells(spec, base))
+    if spec.kind == CAPACITY and not spec.arms:
+        return [Arm("ensemble", dict(base))]
+    return [_arm(name, base, overlay) for name, overlay in spec.arms.items()]
+
+
+def _arm(name: str, base: Mapping[str, Any], overlay: Mapping[str, Any], place: tuple[str, ...] = ()) -> Arm:
+    variables = dict(base)
+    for key, value in overlay.items():
+        if key != INVENTORY:
+            before = variables.get(key)
+            merges = key in MERGED and isinstance(before, Mapping) and isinstance(value, Mapping)
+            variables[key] = {**before, **value} if merges and before is not None else value
+    return Arm(name, variables, str(overlay.get(INVENTORY, "")), place)
+
+
+def _cells(spec: Specification, base: Mapping[str, Any]) -> Iterator[Arm]:
+    for values in itertools.product(*spec.grid.values()):
+        overlay: dict[str, Any] = {}
+        for axis, value in zip(spec.grid, values, strict=True):
+            name, _, inner = axis.partition(".")
+            if inner:
+                overlay[name] = {**overlay.get(name, {}), inner: value}
+            else:
+                overlay[name] = value
+        place = tuple(str(value) for value in values)
+        yield _arm(" / ".join(place), base, overlay, place)
+
+
+def at_rate(arm: Arm, rate_per_s: float) -> Arm:
+    """Return the arm with an open loop of one rate; process, seed and queue stay as the experiment says."""
+    given = arm.variables.get("benchmark_arrival")
+    kept = {key: value for key, value in given.items() if key != "stages"} if isinstance(given, Mapping) else {}
+    return replace(arm, variables=arm.variables | {"benchmark_arrival": {**kept, "rate": rate_per_s}})
+
+
+def with_inventory(arms: Sequence[Arm], inventory_of: Callable[[str], Inventory]) -> tuple[list[Arm], list[str]]:
+    """Return the arms with the dictionaries of their inventories in `MERGED` variables; and problems.
+
+    `inventory_of` reads an arm's inventory, or for an empty name the given one. A problem is an arm that sets a merged
+    variable of which the hosts have different values, or two arms that set what comes to the same.
+    """
+    problems: list[str] = []
+    found = []
+    for arm in arms:
+        inventory = inventory_of(arm.inventory)
+        variables = dict(arm.variables)
+        for name in MERGED:
+            if not isinstance(variables.get(name), Mapping):
+                continue
+            values = [value for value in _values(inventory, name) if isinstance(value, Mapping)]
+            if any(value != values[0] for value in values):
+                problems.append(
+                    f"arms.{arm.name}.{name}: hosts of {inventory.named} have different values of it, which an arm "
+                    "would replace; set it for all hosts alike, in group_vars"
+                )
+            elif values:
+                variables[name] = {**values[0], **variables[name]}
+        found.append(Arm(arm.name, variables, arm.inventory, arm.place))
+    return found, problems
+
+
+def equal_arms(arms: Sequence[Arm], inventory_of: Callable[[str], Inventory]) -> list[str]:
+    """Return a problem for each arm whose runs would be the same as another's, because the inventory says the same."""
+    set_by_any = {name for arm in arms for name in arm.variables}
+    effective = []
+    for arm in arms:
+        inventory = inventory_of(arm.inventory)
+        values = {
+            name: [arm.variables[name]] if name in arm.variables else _values(inventory, name) for name in set_by_any
+        }
+        effective.append((arm.inventory, {name: _once(found) for name, found in values.items()}))
+    return [
+        f"arms.{arm.name}: its runs would be the same as those of arms.{arms[place].name}, because the inventory sets "
+        "the same; let them differ, or write kind: noise"
+        for number, arm in enumerate(arms)
+        for place in range(number)
+        if effective[place] == effective[number]
+    ]
+
+
+def _values(inventory: Inventory, name: str) -> list[Any]:
+    """Return a variable's values on the controller and all hosts that have it."""
+    hosts = [inventory.controller, *(inventory.hosts[host] for host in inventory.contract_hosts)]
+    return [host[name] for host in hosts if name in host]
+
+
+def _once(values: Sequence[Any]) -> list[str]:
+    """Return each value once, as text: `-e` and inventories write numbers and texts differently."""
+    return list(dict.fromkeys(map(str, values)))

@@ -1,0 +1,169 @@
+"""Runs one benchmark of an experiment: the project's own playbooks, called as a user would call them."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import reporting
+from fleet.errors import FleetError, InputError
+from fleet.experiments.arms import Arm, at_rate
+from fleet.experiments.runner import VOID, Outcome, Request
+from zk_locust.contract.durable_files import read_object_if_sound
+from zk_locust.contract.plain_text import plain_line
+from zk_locust.contract.run_files import MANIFEST
+
+LOGS: Final = "logs"
+# Ctrl-C: the playbook ends its load and collects what there is.
+_END_LIMIT_S: Final = 180.0
+_SHOWN_LINES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Playbooks:
+    """How playbooks are called: their folder, the inventories, options of ansible-playbook, and variables of `-e`.
+
+    `variables` may hold secrets: they reach a playbook in a file that only this user can read.
+    """
+
+    folder: Path
+    inventory: tuple[str, ...]
+    options: tuple[str, ...]
+    variables: Mapping[str, Any]
+
+    def call(self, playbook: str, arm: Arm, log: Path, more: Mapping[str, Any], arguments: Sequence[str] = ()) -> int:
+        """Call a playbook with an arm's variables; its screen goes to the end of `log`. Returns the exit code.
+
+        An exception meanwhile, such as KeyboardInterrupt, reaches the playbook as Ctrl-C, and is raised when it has
+        ended.
+        """
+        with _private_file({**self.variables, **arm.variables, **more}) as file, log.open("ab") as screen:
+            words = [str(Path(sys.executable).with_name("ansible-playbook")), str(self.folder / f"{playbook}.yml")]
+            words += [word for source in self.sources(arm) for word in ("-i", source)]
+            words += [*self.options, *arguments, "-e", f"@{file}"]
+            environment = os.environ | {"ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=screen, stderr=subprocess.STDOUT, env=environment,
+                start_new_session=True,
+            )  # fmt: skip
+            try:
+                return process.wait()
+            except BaseException:
+                process.send_signal(signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_END_LIMIT_S)
+                raise
+
+    def sources(self, arm: Arm) -> list[str]:
+        """The inventories of an arm's runs."""
+        return [str(Path(arm.inventory).expanduser().absolute())] if arm.inventory else list(self.inventory)
+
+
+@contextlib.contextmanager
+def _private_file(variables: Mapping[str, Any]) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="zk-locust-experiment-") as folder:
+        file = Path(folder) / "variables.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(variables, default=str), encoding="utf-8")
+        yield file
+
+
+def preflight(playbooks: Playbooks, arm: Arm) -> list[str]:
+    """Return what preflight finds wrong with an arm; empty where it can be run."""
+    with tempfile.TemporaryDirectory(prefix="zk-locust-preflight-") as folder:
+        log = Path(folder) / "screen"
+        if playbooks.call("preflight", arm, log, {}) == 0:
+            return []
+        return [f"arm {arm.name}: {line}" for line in _problems(log)]
+
+
+def _problems(log: Path) -> list[str]:
+    """Return the numbered problems of a preflight's screen; its last lines where there are none."""
+    lines = [plain_line(line) for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    numbered = [line.strip().partition(". ")[2] for line in lines if line.strip().partition(". ")[0].isdigit()]
+    found = [line for line in numbered if line] or [line for line in lines if line.strip()][-_SHOWN_LINES:]
+    return list(dict.fromkeys(found))
+
+
+class Benchmarks:
+    """`run` runs one benchmark of an experiment. With `fresh`, each starts with members that have no data."""
+
+    def __init__(self, folder: Path, results: Path, playbooks: Playbooks, arms: Sequence[Arm], *, fresh: bool) -> None:
+        self._logs = folder / LOGS
+        self._results = results
+        self._playbooks = playbooks
+        self._arms = arms
+        self._fresh = fresh
+        self._started = False
+
+    def run(self, request: Request) -> Outcome:
+        """Run a benchmark, and read what it found. A benchmark that fails is void."""
+        self._logs.mkdir(exist_ok=True)
+        began = time.monotonic()
+        log = self._logs / f"{request.number:03d}.log"
+        if self._fresh and not self._started:
+            for arm in self._arms:  # what earlier runs have left
+                self._remove_members(arm, log)
+        self._started = True
+        arm = request.arm if request.rate_per_s is None else at_rate(request.arm, request.rate_per_s)
+        before = self._runs()
+        code = self._playbooks.call("benchmark", arm, log, {"benchmark_label": request.label})
+        new = sorted(self._runs() - before)
+        own = [run for run in new if _label(self._results / run) == request.label]
+        if self._fresh:
+            self._remove_members(request.arm, log)
+        took_s = time.monotonic() - began
+        if not own:
+            said = _problems(log)
+            return Outcome(
+                "", VOID, took_s, (f"it left no run: {said[0] if said else f'exit code {code}'}; see {log}",)
+            )
+        return _outcome(self._results / own[-1], took_s)
+
+    def _remove_members(self, arm: Arm, log: Path) -> None:
+        if code := self._playbooks.call("teardown", arm, log, {}, ("--limit", "zookeeper")):
+            raise FleetError(
+                f"the members' data could not be removed (exit code {code}); see {log}, or write data: kept in the "
+                "experiment's file"
+            )
+
+    def _runs(self) -> set[str]:
+        return {manifest.parent.name for manifest in self._results.glob(f"*Z-*/{MANIFEST}")}
+
+
+def _label(run: Path) -> str:
+    return str(read_object_if_sound(run / MANIFEST).get("label", ""))
+
+
+def _outcome(run: Path, took_s: float) -> Outcome:
+    found = reporting.run_data(run)
+    verdict = found.get("verdict") or {}
+    reasons = tuple(plain_line(reason["text"]) for reason in verdict.get("reasons", []) if reason["severity"] != "note")
+    return Outcome(run.name, verdict.get("verdict") or VOID, took_s, reasons)
+
+
+def forwarded(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the options of this ansible-playbook that its benchmarks need too. Raises InputError for those that ask."""
+    for name in ("ask_pass", "become_ask_pass", "ask_vault_pass"):
+        if options.get(name):
+            option = "--" + name.replace("_", "-").replace("become-ask-pass", "ask-become-pass").replace(
+                "ask-vault-pass", "ask-vault-password"
+            )
+            raise InputError(
+                f"{option}: the runs of an experiment cannot ask; use a vault, and ANSIBLE_VAULT_PASSWORD_FILE"
+            )
+    words: list[str] = []
+    for name, option in (("vault_ids", "--vault-id"), ("vault_password_files", "--vault-password-file")):
+        words += [word for value in options.get(name) or () for word in (option, str(value))]
+    for name, option in (("private_key_file", "--private-key"), ("remote_user", "--user"), ("forks", "--forks")):
+        if options.get(name):
+            words += [option, str(options[name])]
+    return (*words, *(["--become"] if options.get("become") else []))

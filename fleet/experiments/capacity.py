@@ -1,0 +1,114 @@
+"""The search for the highest rate that meets the objectives, as a pure function of the steps so far.
+
+It brackets by factors of 1.5, bisects the logarithm of the rate until the interval is 5 % wide, and confirms: three runs
+at the answer must mostly pass, and three at 10 % above mostly fail. Each rate counts by the majority of its runs, so a
+run that went wrong by chance is outvoted as soon as the search returns to its rate.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+BRACKET: Final = 1.5
+WIDTH: Final = 1.05
+ABOVE: Final = 1.1
+REPEATS: Final = 3
+MOST_STEPS: Final = 60
+
+CONFIRMED: Final = "confirmed"
+UNCONFIRMED: Final = "unconfirmed"
+AT_LEAST: Final = "at least"
+NONE: Final = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A run at a rate, operations a second, and whether it met all objectives. Void runs are no steps."""
+
+    rate_per_s: float
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The answer: the highest rate that met the objectives and the lowest above it that did not, operations a second.
+
+    `state` is `confirmed`; `unconfirmed`, if runs at 10 % above passed, or the search took too many steps;
+    `at least`, if the highest rate of the experiment passed (`high_per_s` is None); or `none`, if the lowest failed
+    (`low_per_s` is None).
+    """
+
+    state: str
+    low_per_s: float | None
+    high_per_s: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object in the manifest."""
+        return asdict(self)
+
+
+def next_rate(steps: Sequence[Step], lowest: float, first: float, highest: float) -> float | Capacity:
+    """Return the rate of the next step, or the answer."""
+    if not steps:
+        return first
+    low, high = bounds(steps)
+    if len(steps) >= MOST_STEPS:
+        return Capacity(UNCONFIRMED, low, high)
+    if low is None:
+        assert high is not None
+        if high <= lowest:
+            return high if _runs(steps, high) < REPEATS else Capacity(NONE, None, high)
+        return max(lowest, _rounded(high / BRACKET))
+    if high is None:
+        if low >= highest:
+            return low if _runs(steps, low) < REPEATS else Capacity(AT_LEAST, low, None)
+        return min(highest, _rounded(low * BRACKET))
+    middle = _rounded(math.sqrt(low * high))
+    if high / low > WIDTH and low < middle < high:
+        return middle
+    above = max(_rounded(low * ABOVE), high)
+    for rate in (low, above):
+        if _runs(steps, rate) < REPEATS:
+            return rate
+    if not _passes(steps, above):
+        return Capacity(CONFIRMED, low, high)
+    # The rates contradict one another: the one between them decides, once it was run as often.
+    return high if _runs(steps, high) < REPEATS else Capacity(UNCONFIRMED, low, above)
+
+
+def bounds(steps: Iterable[Step]) -> tuple[float | None, float | None]:
+    """Return the highest rate that passes below all that fail, and the lowest that fails; None where there is none."""
+    steps = list(steps)
+    rates = sorted({step.rate_per_s for step in steps})
+    high = next((rate for rate in rates if not _passes(steps, rate)), None)
+    low = max((rate for rate in rates if _passes(steps, rate) and (high is None or rate < high)), default=None)
+    return low, high
+
+
+def more_load_hosts(hosts: int, rate_per_s: float, carried_per_s: float) -> int:
+    """Return how many load hosts more would carry a rate, if `hosts` carry `carried_per_s`: at least one."""
+    if carried_per_s <= 0:
+        return 1
+    return max(1, math.ceil(hosts * rate_per_s / carried_per_s) - hosts)
+
+
+def longest_search(lowest: float, first: float, highest: float) -> int:
+    """Return about how many runs a search takes at most, if no rate contradicts another."""
+    bracket = math.ceil(math.log(max(highest / first, first / lowest, 1.0)) / math.log(BRACKET)) + 1
+    bisect = math.ceil(math.log2(math.log(BRACKET) / math.log(WIDTH)))
+    return bracket + bisect + 2 * REPEATS - 1
+
+
+def _rounded(rate: float) -> float:
+    """Return the rate with three significant digits, as people would write it."""
+    return float(f"{rate:.3g}")
+
+
+def _runs(steps: Iterable[Step], rate: float) -> int:
+    return sum(step.rate_per_s == rate for step in steps)
+
+
+def _passes(steps: Iterable[Step], rate: float) -> bool:
+    votes = [step.passed for step in steps if step.rate_per_s == rate]
+    return sum(votes) * 2 > len(votes)

@@ -1,0 +1,255 @@
+"""Conducts an experiment: checks everything, says how long it takes, runs it, and writes its report."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import reporting
+from fleet.errors import FleetError, InputError, one_line
+from fleet.experiments import manifest, plan
+from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, with_inventory
+from fleet.experiments.benchmark import Benchmarks, Playbooks, preflight
+from fleet.experiments.capacity import longest_search
+from fleet.experiments.runner import RunOne, left_s, run, runs_left
+from fleet.experiments.specification import FRESH, MOST_RUNS, Specification, read_file
+from fleet.inventory import Inventory
+from zk_locust.contract.durations import format_duration
+from zk_locust.contract.experiment import CAPACITY, COMPARE, MATRIX
+from zk_locust.contract.inventory.names import role_variables
+from zk_locust.contract.inventory.preflight import scenario_request
+from zk_locust.contract.nearest_name import nearest
+from zk_locust.contract.truth import is_true
+
+OVERHEAD_S: Final = 30.0
+"""What a run is expected to take beside its load, seconds, until the experiment has measured it (docs/measured.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asks for: the file of a new experiment and perhaps its id, or the id of one to be resumed.
+
+    `more` are pairs or repeats to be added to a resumed one.
+    """
+
+    experiment: str = ""
+    experiment_id: str = ""
+    resume: str = ""
+    more: int = 0
+
+
+def conduct(
+    wish: Wish, playbooks: Playbooks, say: Callable[[str], object], benchmarks: RunOne | None = None
+) -> list[str]:
+    """Run an experiment, or go on with one; return the lines of its answer.
+
+    Raises InputError for what cannot be run, before anything is started, and FleetError for what went wrong later.
+    `benchmarks` runs one benchmark instead of the playbooks.
+    """
+    inventories = _Inventories(playbooks)
+    results = results_folder(playbooks, inventories.of(""))
+    if wish.resume:
+        return _resume(wish, playbooks, inventories, results, say, benchmarks)
+    if wish.more:
+        raise InputError(f"experiment_more [{wish.more}]: say which experiment gets more with -e experiment_resume=ID")
+    file = find_file(wish.experiment, playbooks.folder / "experiments")
+    spec, arms = _checked(file, playbooks, inventories)
+    experiment_id = manifest.new_id(spec.name, wish.experiment_id)
+    manifest.refuse_existing(results, experiment_id)
+    count = spec.repeats if spec.kind == MATRIX else spec.pairs
+    slots = [] if spec.kind == CAPACITY else plan.blocks([arm.name for arm in arms], count, spec.seed)
+    runs = longest_search(*spec.rates) * len(arms) if spec.kind == CAPACITY else len(slots)
+    if runs > MOST_RUNS:
+        raise InputError(
+            f"experiment [{spec.name}]: it has {runs} runs, and at most {MOST_RUNS} are possible; reduce it"
+        )
+    probes = _probes(spec, arms)
+    run_s = _run_s(playbooks, inventories, probes)
+    _within_budget(spec, runs, run_s)
+    if benchmarks is None:
+        _preflight(playbooks, probes, say)
+    folder = manifest.create(
+        results, experiment_id, spec, arms, slots, file=str(file), run_s=run_s, most_runs=runs,
+        inventory=[str(source) for source in playbooks.inventory],
+    )  # fmt: skip
+    at_most = "at most about " if spec.kind == CAPACITY else ""
+    say(f"experiment {experiment_id}: {spec.kind}, {at_most}{runs} runs, about {format_duration(runs * run_s)}")
+    return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
+
+
+def _resume(
+    wish: Wish,
+    playbooks: Playbooks,
+    inventories: "_Inventories",
+    results: Path,
+    say: Callable[[str], object],
+    benchmarks: RunOne | None,
+) -> list[str]:
+    for name, given in (("experiment", wish.experiment), ("experiment_id", wish.experiment_id)):
+        if given:
+            raise InputError(f"{name} [{given}]: experiment_resume continues an experiment as it was; leave {name} out")
+    folder = manifest.find(results, wish.resume, "experiment_resume")
+    content = manifest.load(folder)
+    file = find_file(str(content.get("file", "")), playbooks.folder / "experiments")
+    spec, arms = _checked(file, playbooks, inventories)
+    if manifest.digest(spec, arms) != content["digest"]:
+        raise InputError(
+            f"experiment_resume [{wish.resume}]: {file} or the inventory has other settings than when the experiment "
+            "began, and its runs would not be comparable; restore them, or begin a new experiment"
+        )
+    with manifest.held(folder):
+        if wish.more:
+            if spec.kind == CAPACITY:
+                raise InputError(f"experiment_more [{wish.more}]: a search for a capacity ends by itself; leave it out")
+            if wish.more < 0 or len(content["plan"]) + wish.more * len(arms) > MOST_RUNS:
+                raise InputError(
+                    f"experiment_more [{wish.more}]: write a number of pairs from 1; {MOST_RUNS} runs at most"
+                )
+            done = [plan.Slot(**slot) for slot in content["plan"]]
+            more = plan.blocks([arm.name for arm in arms], wish.more, spec.seed, done)
+            content["plan"] += [slot.as_dict() for slot in more]
+            manifest.save(folder, content)
+    left = runs_left(content)
+    say(f"experiment {folder.name}: {left} runs left, about {format_duration(left_s(content))}")
+    if benchmarks is None and left:
+        _preflight(playbooks, _probes(spec, arms), say)
+    return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
+
+
+def _go_on(
+    folder: Path,
+    spec: Specification,
+    arms: Sequence[Arm],
+    playbooks: Playbooks,
+    results: Path,
+    say: Callable[[str], object],
+    benchmarks: RunOne | None,
+) -> list[str]:
+    run_one = benchmarks or Benchmarks(folder, results, playbooks, arms, fresh=spec.data == FRESH).run
+    with manifest.held(folder):
+        try:
+            run(folder, arms, run_one, say)
+        except KeyboardInterrupt:
+            raise FleetError(
+                f"experiment {folder.name} was interrupted; continue it with -e experiment_resume={folder.name}"
+            ) from None
+        return reporting.write_experiment(folder)
+
+
+def find_file(experiment: str, folder: Path) -> Path:
+    """Return the file of an experiment: one of `folder` by its name, or any by its path. Raises InputError."""
+    for candidate in (folder / f"{experiment}.yml", Path(experiment).expanduser()):
+        if experiment and candidate.suffix in (".yml", ".yaml") and candidate.is_file():
+            return candidate.resolve()
+    known = sorted(file.stem for file in folder.glob("*.yml"))
+    raise InputError(
+        f"experiment [{experiment}]: there is no such experiment{nearest(experiment, known)}; give the path of a YAML "
+        f"file, or one of: {', '.join(known) or 'none'}"
+    )
+
+
+class _Inventories:
+    """Reads each inventory once."""
+
+    def __init__(self, playbooks: Playbooks) -> None:
+        @cache
+        def of(inventory: str) -> Inventory:
+            return Inventory.load(playbooks.sources(Arm("", {}, inventory)))
+
+        self.of: Callable[[str], Inventory] = of
+
+
+def results_folder(playbooks: Playbooks, inventory: Inventory) -> Path:
+    """Return the folder of the runs, as the playbooks take it."""
+    given = playbooks.variables.get("benchmark_results_dir") or inventory.controller.get("benchmark_results_dir")
+    return playbooks.folder.parent / Path(str(given or "results")).expanduser()
+
+
+def _checked(file: Path, playbooks: Playbooks, inventories: _Inventories) -> tuple[Specification, list[Arm]]:
+    """Return the experiment and its arms. Raises InputError that names all problems."""
+    spec, problems = read_file(file, role_variables(playbooks.folder.parent / "roles"))
+    if spec is None:
+        raise _refused(problems)
+    arms = arms_of(spec)
+    for name in sorted({name for arm in arms for name in arm.variables} & set(playbooks.variables)):
+        problems.append(f"{name}: it is set by the experiment and with -e; leave out one of them")
+    merged, found = with_inventory(arms, inventories.of)
+    problems += found
+    if spec.kind in (COMPARE, MATRIX, CAPACITY) and not problems:
+        problems += equal_arms(merged, inventories.of)
+    if spec.data == FRESH:
+        problems += [
+            f"data [{FRESH}]: the ensemble of arm {arm.name} is external (zookeeper_managed: false), and its data is "
+            "never removed; write data: kept"
+            for arm in merged
+            if not _is_managed(arm, inventories.of(arm.inventory), playbooks)
+        ]
+    if problems:
+        raise _refused(problems)
+    return spec, merged
+
+
+def _refused(problems: Sequence[str]) -> InputError:
+    return InputError("; ".join(problems) if len(problems) == 1 else "\n".join(["nothing was started", *problems]))
+
+
+def _is_managed(arm: Arm, inventory: Inventory, playbooks: Playbooks) -> bool:
+    given = {**playbooks.variables, **arm.variables}.get("zookeeper_managed")
+    if given is not None:
+        return is_true(given)
+    members = [inventory.hosts[host] for host in inventory.group("zookeeper")] or [inventory.controller]
+    return all(host.is_true("zookeeper_managed", True) for host in members)
+
+
+def _probes(spec: Specification, arms: Sequence[Arm]) -> list[Arm]:
+    """Return what stands for the runs of the arms before the first one: a search begins with an open loop."""
+    return [at_rate(arm, spec.rates[1]) for arm in arms] if spec.kind == CAPACITY else list(arms)
+
+
+def _preflight(playbooks: Playbooks, arms: Sequence[Arm], say: Callable[[str], object]) -> None:
+    say(f"experiment: checking {len(arms)} arms")
+    problems: list[str] = []
+    for arm in arms:
+        problems += preflight(playbooks, arm)
+    if problems:
+        raise _refused(problems)
+
+
+def _run_s(playbooks: Playbooks, inventories: _Inventories, arms: Sequence[Arm]) -> float:
+    """Return how long a run takes on average, as far as it is known before the first one, seconds."""
+    planned = []
+    for arm in arms:
+        inventory = inventories.of(arm.inventory)
+        controller = {**inventory.controller, **playbooks.variables, **arm.variables}
+        request = scenario_request(controller, f"{playbooks.folder}/scenarios", _is_managed(arm, inventory, playbooks))
+        planned.append(_planned_s(arm, request))
+    return sum(planned) / len(planned) + OVERHEAD_S
+
+
+def _planned_s(arm: Arm, request: Mapping[str, Any]) -> float:
+    program = str(Path(sys.executable).with_name("zk-locust"))
+    try:
+        answer = subprocess.run(
+            [program, "resolve-plan"], input=json.dumps(request, default=str), capture_output=True, text=True,
+            check=True, timeout=60,
+        )  # fmt: skip
+        found = json.loads(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise FleetError(
+            f"zk-locust resolve-plan [{program}] gave no answer: {one_line(error)}; make install"
+        ) from None
+    if found["problems"]:
+        raise _refused([f"arm {arm.name}: {problem}" for problem in found["problems"]])
+    return float(found["plan"]["planned_s"])
+
+
+def _within_budget(spec: Specification, runs: int, run_s: float) -> None:
+    if spec.budget_s and runs * run_s > spec.budget_s:
+        raise InputError(
+            f"budget [{format_duration(spec.budget_s)}]: {runs} runs of about {format_duration(run_s)} take about "
+            f"{format_duration(runs * run_s)}; raise it, shorten the runs, or leave out arms"
+        )

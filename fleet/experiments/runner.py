@@ -1,0 +1,172 @@
+"""Goes through an experiment's plan: one benchmark after the other, void ones again, the manifest after each."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fleet.errors import FleetError
+from fleet.experiments import manifest
+from fleet.experiments.arms import Arm
+from fleet.experiments.capacity import Capacity, Step, more_load_hosts, next_rate
+from fleet.experiments.plan import Slot
+from fleet.run_record import now
+from zk_locust.contract.durations import format_duration
+from zk_locust.contract.experiment import CAPACITY
+
+VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A benchmark to be run. `number` counts all of the experiment, repeats too; `label` names its run."""
+
+    number: int
+    arm: Arm
+    label: str
+    rate_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a benchmark: the id of its run, empty where there is none, its verdict, and the reasons.
+
+    For a search: `step` has what was found for each objective, `passed` whether all hold, and `load_limited` whether
+    the load side was the limit. `took_s` is the benchmark's time, seconds.
+    """
+
+    run_id: str
+    verdict: str
+    took_s: float
+    reasons: tuple[str, ...] = ()
+    passed: bool | None = None
+    load_limited: bool = False
+    step: dict[str, Any] = field(default_factory=dict)
+
+
+RunOne = Callable[[Request], Outcome]
+
+
+class VoidRunsError(FleetError):
+    """Too many runs were void."""
+
+
+def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str], object]) -> None:
+    """Do what is left of an experiment's plan. Raises VoidRunsError where a run stays void; the plan can be resumed.
+
+    An exception of `run_one`, KeyboardInterrupt too, leaves the experiment interrupted.
+    """
+    content = manifest.load(folder)
+    content |= {"state": manifest.RUNNING, "reason": "", "ended": None}
+    manifest.save(folder, content)
+    by_name = {arm.name: arm for arm in arms}
+    try:
+        if content["kind"] == CAPACITY:
+            for arm in arms:
+                _search(folder, content, arm, run_one, say)
+        else:
+            _plan(folder, content, by_name, run_one, say)
+    except BaseException as error:
+        state = manifest.FAILED if isinstance(error, VoidRunsError) else manifest.INTERRUPTED
+        manifest.save(folder, content | {"state": state, "reason": str(error) or type(error).__name__, "ended": now()})
+        raise
+    manifest.save(folder, content | {"state": manifest.FINISHED, "ended": now()})
+
+
+def open_slots(content: Mapping[str, Any]) -> list[Slot]:
+    """Return the slots of the plan that have no run that counts yet."""
+    done = {entry["slot"] for entry in content["runs"] if entry["counts"]}
+    return [Slot(**slot) for slot in content["plan"] if slot["number"] not in done]
+
+
+def left_s(content: Mapping[str, Any]) -> float:
+    """Return about how long the rest of the plan takes, seconds: by the runs so far, else as estimated."""
+    took = [entry["took_s"] for entry in content["runs"] if entry["counts"]]
+    each_s = sum(took) / len(took) if took else content.get("run_s", 0.0)
+    return each_s * runs_left(content)
+
+
+def runs_left(content: Mapping[str, Any]) -> int:
+    """Return how many runs are left; of a search, at most about so many."""
+    if content["kind"] == CAPACITY:
+        return max(0, content.get("most_runs", 0) - sum(entry["counts"] for entry in content["runs"]))
+    return len(open_slots(content))
+
+
+def _plan(
+    folder: Path, content: dict[str, Any], arms: Mapping[str, Arm], run_one: RunOne, say: Callable[[str], object]
+) -> None:
+    total = len(content["plan"])
+    for slot in open_slots(content):
+        left = format_duration(left_s(content))
+        say(f"experiment: run {slot.number} of {total}, block {slot.block}, {slot.arm}; about {left} left")
+        _valid_run(folder, content, arms[slot.arm], {"slot": slot.number, "block": slot.block}, run_one, say)
+
+
+def _search(folder: Path, content: dict[str, Any], arm: Arm, run_one: RunOne, say: Callable[[str], object]) -> None:
+    """Search one arm's capacity; nothing is done for an arm that has its answer."""
+    if arm.name in content["capacity"]:
+        return
+    rates = tuple(content["settings"]["rates"])
+    steps = [
+        Step(entry["rate_per_s"], entry["passed"])
+        for entry in content["runs"]
+        if entry["arm"] == arm.name and entry["counts"]
+    ]
+    while not isinstance(found := next_rate(steps, *rates), Capacity):
+        left = format_duration(left_s(content))
+        say(f"experiment: {arm.name}, step {len(steps) + 1} at {found:,g}/s; at most about {left} left")
+        outcome = _valid_run(folder, content, arm, {"slot": None, "block": None}, run_one, say, found)
+        if outcome.load_limited:
+            carried = max((step.rate_per_s for step in steps), default=0.0)
+            hosts = max(1, int(outcome.step.get("load_hosts", 1)))
+            content["capacity"][arm.name] = {
+                **Capacity("load side", max((s.rate_per_s for s in steps if s.passed), default=None), None).as_dict(),
+                "more_load_hosts": more_load_hosts(hosts, found, carried),
+                "limited_at_per_s": found,
+            }
+            break
+        assert outcome.passed is not None
+        steps.append(Step(found, outcome.passed))
+        say(f"experiment: {found:,g}/s {'meets the objectives' if outcome.passed else 'does not meet the objectives'}")
+    else:
+        content["capacity"][arm.name] = found.as_dict()
+    manifest.save(folder, content)
+
+
+def _valid_run(
+    folder: Path,
+    content: dict[str, Any],
+    arm: Arm,
+    place: dict[str, Any],
+    run_one: RunOne,
+    say: Callable[[str], object],
+    rate_per_s: float | None = None,
+) -> Outcome:
+    """Run a benchmark until it is not void, and return what became of it."""
+    most = 1 + int(content["settings"]["void_repeats"])
+    for attempt in range(1, most + 1):
+        number = len(content["runs"]) + 1
+        label = f"{content['name']}-{number:02d}-{arm.name}"
+        outcome = run_one(Request(number, arm, label, rate_per_s))
+        counts = outcome.verdict != VOID and not outcome.load_limited
+        content["runs"].append(
+            {"number": number, "arm": arm.name, **place, "attempt": attempt, "rate_per_s": rate_per_s}
+            | {"run_id": outcome.run_id, "verdict": outcome.verdict, "counts": counts, "reasons": list(outcome.reasons)}
+            | {"took_s": _finite(outcome.took_s), "passed": outcome.passed, "load_limited": outcome.load_limited}
+            | {"step": outcome.step}
+        )
+        manifest.save(folder, content)
+        if outcome.verdict != VOID:
+            return outcome
+        why = outcome.reasons[0] if outcome.reasons else "it has no result"
+        say(f"experiment: run {number} is void ({why}), attempt {attempt} of {most}")
+    raise VoidRunsError(
+        f"a run of {arm.name} was void {most} times, the last time: {why}; correct the cause, and continue with "
+        f"-e experiment_resume={folder.name}"
+    )
+
+
+def _finite(seconds: float) -> float:
+    return round(seconds, 3) if math.isfinite(seconds) else 0.0

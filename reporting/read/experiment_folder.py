@@ -1,0 +1,142 @@
+"""Reads an experiment: its manifest, and the figures of its runs from their `report.json`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from reporting.errors import InputError
+from reporting.read.parsing import number, read_json_object
+from reporting.read.problems import ProblemLog
+from zk_locust.contract.experiment import ALL, FIGURES
+from zk_locust.contract.run_files import MANIFEST
+
+SCHEMA_VERSION: Final = 1
+REPORT: Final = "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRun:
+    """A run of an experiment, and the content of its `report.json`, empty where it cannot be read.
+
+    `block` is the pair or pass it belongs to. `counts` is False for a run that was void and repeated. `rate_per_s`,
+    `passed` and `step` are those of a search's step.
+    """
+
+    number: int
+    arm: str
+    block: int | None
+    run_id: str
+    verdict: str
+    counts: bool
+    took_s: float
+    rate_per_s: float | None
+    passed: bool | None
+    step: Mapping[str, Any]
+    reasons: Sequence[str]
+    report: Mapping[str, Any]
+
+    def operations(self) -> list[str]:
+        """The names of its operations."""
+        return [str(row.get("operation")) for row in self.report.get("operations") or []]
+
+    def figure(self, operation: str, figure: str) -> float | None:
+        """A figure by its name in `FIGURES`, per second or microseconds; None where the run has none above 0."""
+        rows = self.report.get("operations") or []
+        row = self.report.get("total") if operation == ALL else next((r for r in rows if r["operation"] == operation), None)
+        value = number((row or {}).get(FIGURES[figure]))
+        return value if value is not None and value > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentFolder:
+    """An experiment. `content` is its manifest; `runs` are in the order in which they were run."""
+
+    path: Path
+    content: Mapping[str, Any]
+    runs: tuple[ExperimentRun, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def experiment_id(self) -> str:
+        """The experiment's id."""
+        return str(self.content["experiment_id"])
+
+    @property
+    def kind(self) -> str:
+        """The experiment's kind."""
+        return str(self.content["kind"])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings of the experiment's file."""
+        found: Mapping[str, Any] = self.content["settings"]
+        return found
+
+    @property
+    def arms(self) -> list[str]:
+        """The names of the arms, in the order of the experiment's file."""
+        return [str(arm["name"]) for arm in self.content["arms"]]
+
+    @property
+    def counted(self) -> list[ExperimentRun]:
+        """The runs that count."""
+        return [run for run in self.runs if run.counts]
+
+    def of(self, arm: str) -> list[ExperimentRun]:
+        """The runs of an arm that count."""
+        return [run for run in self.counted if run.arm == arm]
+
+    def results(self) -> Path:
+        """The folder of all runs."""
+        return self.path.parent.parent
+
+
+def load(path: Path) -> ExperimentFolder:
+    """Read the experiment's folder at `path`. Raises InputError when it is none, or of another schema."""
+    problems = ProblemLog()
+    content = read_json_object(path / MANIFEST, problems, missing="")
+    if not content or not content.get("experiment_id"):
+        raise InputError(f"experiment [{path}] has no manifest that can be read; `fab experiments` lists the experiments")
+    if content.get("schema_version") != SCHEMA_VERSION:
+        raise InputError(
+            f"experiment [{path.name}] has schema {content.get('schema_version')}, and this version knows "
+            f"{SCHEMA_VERSION}; use the version of zk-locust that made it"
+        )
+    said: list[str] = []
+    runs = tuple(_run(path.parent.parent, entry, said) for entry in content.get("runs") or [])
+    _refuse_mixed(path, runs)
+    return ExperimentFolder(path.resolve(), content, runs, tuple(said))
+
+
+def _run(results: Path, entry: Mapping[str, Any], problems: list[str]) -> ExperimentRun:
+    run_id, counts = str(entry.get("run_id") or ""), bool(entry.get("counts"))
+    report: Mapping[str, Any] = {}
+    if run_id and counts:
+        report = read_json_object(results / run_id / REPORT, ProblemLog(), missing="")
+        if not report:
+            problems.append(f"run {run_id} has no {REPORT} that can be read; `fab report --run {run_id}` writes it")
+    return ExperimentRun(
+        number=int(entry["number"]),
+        arm=str(entry["arm"]),
+        block=entry.get("block"),
+        run_id=run_id,
+        verdict=str(entry.get("verdict", "")),
+        counts=counts,
+        took_s=float(entry.get("took_s") or 0.0),
+        rate_per_s=entry.get("rate_per_s"),
+        passed=entry.get("passed"),
+        step=entry.get("step") or {},
+        reasons=[str(reason) for reason in entry.get("reasons") or []],
+        report=report,
+    )
+
+
+def _refuse_mixed(path: Path, runs: Sequence[ExperimentRun]) -> None:
+    schemas = {run.report.get("schema_version") for run in runs if run.report}
+    if len(schemas) > 1:
+        found = ", ".join(sorted(map(str, schemas)))
+        raise InputError(
+            f"experiment [{path.name}]: its runs have reports of schemas {found}, which cannot be compared; write them "
+            "again with `fab report --run ID`"
+        )

@@ -1,0 +1,170 @@
+"""Going through a plan: resumption, void runs, a search, and what the manifest keeps."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.errors import FleetError, InputError
+from fleet.experiments import manifest
+from fleet.experiments.arms import Arm
+from fleet.experiments.plan import blocks
+from fleet.experiments.runner import Outcome, Request, VoidRunsError, left_s, run, runs_left
+from fleet.experiments.specification import Specification
+
+ARMS = [Arm("a", {"zookeeper_heap": "256m"}), Arm("b", {"zookeeper_heap": "1g"})]
+
+
+def begin(results: Path, arms: list[Arm] = ARMS, **settings: Any) -> Path:
+    spec = Specification(**({"name": "mine", "kind": "compare"} | settings))
+    slots = [] if spec.kind == "capacity" else blocks([arm.name for arm in arms], spec.pairs, spec.seed)
+    return manifest.create(results, "one", spec, arms, slots, run_s=40.0, most_runs=20)
+
+
+class Scripted:
+    """Runs benchmarks that take no time; `verdict` says what each is worth."""
+
+    def __init__(self, verdict: Callable[[Request], str] = lambda _: "valid", **more: Any) -> None:
+        self._verdict = verdict
+        self._more = more
+        self.asked: list[Request] = []
+
+    def __call__(self, request: Request) -> Outcome:
+        self.asked.append(request)
+        return Outcome(f"run-{request.number}", self._verdict(request), 10.0, ("its reason",), **self._more)
+
+
+def test_all_runs_of_the_plan_are_done_in_its_order(tmp_path: Path) -> None:
+    folder, said, benchmarks = begin(tmp_path), [], Scripted()
+    run(folder, ARMS, benchmarks, said.append)
+    content = manifest.load(folder)
+    assert content["state"] == "finished"
+    assert [request.arm.name for request in benchmarks.asked] == [slot["arm"] for slot in content["plan"]]
+    assert [entry["run_id"] for entry in content["runs"]] == [f"run-{number}" for number in range(1, 11)]
+    assert len({request.label for request in benchmarks.asked}) == 10
+    assert said[0] == f"experiment: run 1 of 10, block 1, {content['plan'][0]['arm']}; about 6 min 40 s left"
+    assert said[1].endswith("about 1 min 30 s left"), "by the time of the first run"
+
+
+def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    folder = begin(tmp_path)
+
+    def third_is_interrupted(request: Request) -> str:
+        if request.number == 3:
+            raise KeyboardInterrupt
+        return "valid"
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, ARMS, Scripted(third_is_interrupted), print)
+    content = manifest.load(folder)
+    assert (content["state"], len(content["runs"]), runs_left(content)) == ("interrupted", 2, 8)
+    rest = Scripted()
+    run(folder, ARMS, rest, print)
+    content = manifest.load(folder)
+    assert [request.arm.name for request in rest.asked] == [slot["arm"] for slot in content["plan"][2:]]
+    assert (content["state"], content["reason"], left_s(content)) == ("finished", "", 0)
+
+
+def test_a_void_run_is_repeated_and_does_not_count(tmp_path: Path) -> None:
+    folder, said = begin(tmp_path), []
+    run(folder, ARMS, Scripted(lambda request: "void" if request.number in (2, 3) else "valid"), said.append)
+    runs = manifest.load(folder)["runs"]
+    assert [(entry["slot"], entry["attempt"], entry["counts"]) for entry in runs[:5]] == [
+        (1, 1, True), (2, 1, False), (2, 2, False), (2, 3, True), (3, 1, True),
+    ]  # fmt: skip
+    assert "experiment: run 2 is void (its reason), attempt 1 of 4" in said
+
+
+def test_an_experiment_whose_run_stays_void_fails_and_can_go_on(tmp_path: Path) -> None:
+    folder = begin(tmp_path, void_repeats=1)
+    with pytest.raises(VoidRunsError, match=r"was void 2 times, the last time: its reason; .* experiment_resume=one"):
+        run(folder, ARMS, Scripted(lambda _: "void"), print)
+    assert manifest.load(folder)["state"] == "failed"
+    run(folder, ARMS, Scripted(), print)
+    assert manifest.load(folder)["state"] == "finished"
+
+
+def capacity(
+    passes: Callable[[float], bool], limited: Callable[[float], bool] = lambda _: False
+) -> Callable[[Request], Outcome]:
+    def run_one(request: Request) -> Outcome:
+        rate = request.rate_per_s or 0
+        return Outcome("run", "valid", 1.0, (), passes(rate), limited(rate), {"load_hosts": 2})
+
+    return run_one
+
+
+def test_a_search_ends_with_an_interval_for_each_arm(tmp_path: Path) -> None:
+    folder = begin(tmp_path, kind="capacity", rates=(10, 100, 10_000))
+    run(folder, ARMS, capacity(lambda rate: rate <= 500), print)
+    found = manifest.load(folder)["capacity"]
+    assert list(found) == ["a", "b"]
+    assert found["a"]["state"] == "confirmed"
+    assert 475 <= found["a"]["low_per_s"] <= 500 < found["a"]["high_per_s"]
+
+
+def test_a_search_that_was_interrupted_repeats_no_step(tmp_path: Path) -> None:
+    folder, rates = begin(tmp_path, ARMS[:1], kind="capacity", rates=(10, 100, 10_000)), []
+
+    def run_one(request: Request) -> Outcome:
+        if request.number == 4 and len(rates) == 3:
+            rates.append(0.0)
+            raise KeyboardInterrupt
+        rates.append(request.rate_per_s or 0)
+        return capacity(lambda rate: rate <= 500)(request)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, ARMS[:1], run_one, print)
+    run(folder, ARMS[:1], run_one, print)
+    again = begin(tmp_path / "again", ARMS[:1], kind="capacity", rates=(10, 100, 10_000))
+    run(again, ARMS[:1], capacity(lambda rate: rate <= 500), print)
+    assert [rate for rate in rates if rate] == [entry["rate_per_s"] for entry in manifest.load(again)["runs"]]
+
+
+def test_a_step_that_the_load_side_limits_is_no_capacity(tmp_path: Path) -> None:
+    folder = begin(tmp_path, ARMS[:1], kind="capacity", rates=(100, 1000, 10_000))
+    run(folder, ARMS[:1], capacity(lambda rate: rate <= 2000, lambda rate: rate > 2000), print)
+    found = manifest.load(folder)["capacity"]["a"]
+    assert found == {
+        "state": "load side", "low_per_s": 1500, "high_per_s": None, "more_load_hosts": 1, "limited_at_per_s": 2250,
+    }  # fmt: skip
+
+
+def test_an_id_that_exists_is_refused(tmp_path: Path) -> None:
+    begin(tmp_path)
+    with pytest.raises(InputError, match=r"experiment_id \[one\]: .* exists; choose another id, or continue"):
+        begin(tmp_path)
+
+
+@pytest.mark.parametrize("wanted", ["../x", "a/b", ".hidden", "x" * 101])
+def test_an_id_that_is_no_plain_name_is_refused(wanted: str) -> None:
+    with pytest.raises(InputError, match=r"experiment_id \["):
+        manifest.new_id("mine", wanted)
+
+
+def test_one_controller_runs_an_experiment_at_a_time(tmp_path: Path) -> None:
+    folder = begin(tmp_path)
+    with manifest.held(folder):
+        assert manifest.is_held(folder)
+        with pytest.raises(FleetError, match=r"experiment \[one\] is running already"), manifest.held(folder):
+            pass
+    assert not manifest.is_held(folder)
+
+
+def test_a_manifest_of_another_schema_is_refused(tmp_path: Path) -> None:
+    folder = begin(tmp_path)
+    manifest.save(folder, manifest.load(folder) | {"schema_version": 2})
+    with pytest.raises(InputError, match="has schema 2, and this version of zk-locust knows 1"):
+        manifest.load(folder)
+
+
+def test_the_manifest_has_no_secret(tmp_path: Path) -> None:
+    folder = begin(tmp_path, [Arm("a", {"benchmark_parameters": {"kazoo-sasl-options": "s3cret"}})])
+    assert "s3cret" not in (folder / "manifest.json").read_text()
+
+
+def test_other_settings_have_another_digest_and_more_pairs_have_not() -> None:
+    spec = Specification("mine", "compare")
+    assert manifest.digest(spec, ARMS) == manifest.digest(Specification("mine", "compare", pairs=9), ARMS)
+    assert manifest.digest(spec, ARMS) != manifest.digest(spec, ARMS[:1])

@@ -1,0 +1,119 @@
+"""Experiment files: what they say, and one clear message for each mistake."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.experiments.specification import Specification, read_content, read_file
+from lab.places import PROJECT
+from zk_locust.contract.experiment import Objective, parse_objective
+from zk_locust.contract.inventory.names import role_variables
+
+VARIABLES = role_variables(PROJECT / "roles")
+COMPARE = {"kind": "compare", "arms": {"a": {"zookeeper_heap": "256m"}, "b": {"zookeeper_heap": "1g"}}}
+MATRIX = {"kind": "matrix", "grid": {"benchmark_users": [1, 2]}}
+CAPACITY = {"kind": "capacity", "objectives": ["p99 < 20ms"]}
+
+
+def read(content: object) -> Specification:
+    spec, problems = read_content("mine", content, VARIABLES)
+    assert problems == []
+    assert spec is not None
+    return spec
+
+
+def problem(content: object) -> str:
+    spec, problems = read_content("mine", content, VARIABLES)
+    assert spec is None
+    assert len(problems) == 1, problems
+    return problems[0]
+
+
+def test_a_comparison_has_five_pairs_unless_it_says_otherwise() -> None:
+    assert read(COMPARE).pairs == 5
+    assert read(COMPARE | {"pairs": 8, "equivalence": "10%"}).equivalence == pytest.approx(0.1)
+
+
+def test_each_kind_is_read() -> None:
+    assert read({"kind": "noise"}).kind == "noise"
+    assert read(MATRIX).grid == {"benchmark_users": [1, 2]}
+    assert read(CAPACITY | {"rates": {"lowest": 10, "highest": 2000}}).rates == (10, 1000, 2000)
+    assert read(CAPACITY | {"budget": "2h"}).budget_s == 7200
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (["kind"], "experiment [mine]: an experiment is a dictionary"),
+        ({"kind": "comprae"}, "kind [comprae]: there is no such kind, did you mean compare?"),
+        (COMPARE | {"arms": {"a": {}}}, "arms: a comparison needs two arms or more, and has 1"),
+        ({"kind": "compare"}, "arms: a comparison needs two arms or more, and has 0"),
+        (COMPARE | {"pairs": 1}, "pairs [1]: this is not a whole number from 5"),
+        (COMPARE | {"pairs": True}, "pairs [True]: this is not a whole number"),
+        (MATRIX | {"repeats": 1}, "repeats [1]: this is not a whole number from 2 to 1000; one run does not tell"),
+        (COMPARE | {"figures": ["p98"]}, "figures [p98]: there is no such figure, did you mean p99?"),
+        (COMPARE | {"paires": 5}, "paires: an experiment has no such setting, did you mean pairs?"),
+        (COMPARE | {"objectives": ["p99 < 1ms"]}, "objectives: kind compare has no such setting"),
+        (COMPARE | {"variables": {"zookeeper_heep": "1g"}}, "variables.zookeeper_heep: there is no such variable, did"),
+        (
+            COMPARE | {"arms": {"a": {"zookeper_heap": 1}, "b": {}}},
+            "arms.a.zookeper_heap: there is no such variable, di",
+        ),
+        (COMPARE | {"arms": {"a": {}, "b": {}}}, "arms.b: it sets the same as arms.a"),
+        (COMPARE | {"arms": {"a b": {}, "b": {"zookeeper_heap": 1}}}, "arms [a b]: an arm's name has 1 to 40"),
+        (COMPARE | {"variables": {"benchmark_label": "x"}}, "variables.benchmark_label: the experiment sets this its"),
+        (COMPARE | {"variables": {"inventory": "x"}}, "variables.inventory: name the inventory with -i"),
+        (COMPARE | {"equivalence": "no"}, "equivalence [no]: this is not a share"),
+        (COMPARE | {"data": "old"}, "data [old]: known: fresh"),
+        (COMPARE | {"budget": "soon"}, "budget [soon] is not a duration"),
+        (MATRIX | {"grid": {"benchmark_users": [1]}}, "grid.benchmark_users [[1]]: this is not a list of two values"),
+        (MATRIX | {"grid": {"benchmark_users": [1, 1]}}, "grid.benchmark_users [[1, 1]]: a value occurs twice"),
+        (MATRIX | {"grid": {"benchmark_usres": [1, 2]}}, "grid.benchmark_usres: there is no such variable, did you me"),
+        ({"kind": "matrix"}, "grid: a matrix needs a setting with two values or more"),
+        ({"kind": "capacity"}, "objectives: a search for a capacity needs an objective"),
+        (CAPACITY | {"objectives": ["p99 > 20ms"]}, "objectives [p99 > 20ms] is not an objective; write e.g."),
+        (CAPACITY | {"objectives": ["p98 < 20ms"]}, "objectives [p98 < 20ms]: there is no figure p98, did you mean p9"),
+        (CAPACITY | {"objectives": ["p99 < fast"]}, "objectives [p99 < fast]: [fast] is not a duration"),
+        (CAPACITY | {"objectives": ["failures < 1"]}, "objectives [failures < 1]: 1 is not a share above 0 %"),
+        (
+            CAPACITY | {"rates": {"lowest": 10, "highest": 10}},
+            "rates [lowest 10, first 10, highest 10]: lowest must be",
+        ),
+        (CAPACITY | {"rates": {"lowest": 0}}, "rates.lowest [0]: this is not a number of operations a second above 0"),
+        (CAPACITY | {"rates": {"least": 1}}, "rates [{'least': 1}]: this is not a dictionary of lowest"),
+    ],
+)
+def test_bad_input_gets_one_message_with_setting_value_and_remedy(content: object, expected: str) -> None:
+    assert problem(content).startswith(expected)
+
+
+def test_every_problem_is_named_at_once() -> None:
+    _, problems = read_content("mine", COMPARE | {"pairs": 2, "figures": [], "extra": 1}, VARIABLES)
+    assert len(problems) == 3
+
+
+def test_a_secret_is_in_no_message() -> None:
+    content = COMPARE | {"variables": {"zookeeper_passwrd": "s3cret"}}
+    assert "s3cret" not in problem(content)
+
+
+def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yml"
+    file.write_text("kind: compare\narms: [\n")
+    spec, problems = read_file(file, VARIABLES)
+    assert spec is None
+    assert f"experiment [{file}, line 3]: this is not YAML that can be read" in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("p99 < 20ms", ("p99", "all operations", 20_000)),
+        ("p99.9 of get < 1s", ("p99.9", "get", 1_000_000)),
+        ("p50<500us", ("p50", "all operations", 500)),
+        ("failures < 0.1%", ("failures", "all operations", 0.001)),
+    ],
+)
+def test_objectives_are_read(text: str, expected: tuple[Any, ...]) -> None:
+    assert parse_objective(text) == Objective(text, *expected)
