@@ -159,16 +159,25 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
         "run": "id of a run; may be given several times, or several separated by commas (default: the newest)",
         "results_dir": RESULTS_HELP,
         "figures": "write every chart as SVG and PNG too, into the run's figures/",
+        "experiment": "id of an experiment, to write its report instead",
     },
 )
 @_command
 def report(
-    _context: Context, inventory: list[str], run: list[str], results_dir: str = "", figures: bool = False
+    _context: Context,
+    inventory: list[str],
+    run: list[str],
+    results_dir: str = "",
+    figures: bool = False,
+    experiment: str = "",
 ) -> None:
-    """Write a run's report again, and print its figures."""
+    """Write the report of a run or of an experiment again, and print its figures."""
     from reporting import find_runs, load_run, summary, write_report
 
     results = _results(results_dir, inventory)
+    if experiment:
+        _experiment_report(results, experiment, run, figures)
+        return
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
 
     def work() -> None:
@@ -177,6 +186,32 @@ def report(
             _show([*summary(judged, write_report(judged, with_figures=figures)), ""])
 
     _told(work)
+
+
+def _experiment_report(results: Path, experiment: str, runs: list[str], figures: bool) -> None:
+    """Write an experiment's report and print its answer."""
+    from fleet.errors import InputError
+    from fleet.experiments import manifest
+    from reporting import write_experiment
+
+    for option, given in (("--run", runs), ("--figures", figures)):
+        if given:
+            raise Exit(f"{option}: a report of an experiment has no such option; leave it or --experiment out", code=2)
+    try:
+        folder = manifest.find(results, experiment, "--experiment")
+    except InputError as error:
+        raise Exit(for_screen(error), code=2) from None
+    _show(_told(lambda: write_experiment(folder)))
+
+
+@task(iterable=["inventory"], help={"inventory": INVENTORY_HELP, "results_dir": RESULTS_HELP})
+@_command
+def experiments(_context: Context, inventory: list[str], results_dir: str = "") -> None:
+    """List what experiments there are, which were run or are running, and how long they take."""
+    from fleet.experiments import overview
+
+    results = _results(results_dir, inventory)
+    _show(_read(inventory, lambda _: overview.lines(CHECKOUT / "playbooks" / "experiments", results)))
 
 
 @task(name="runs", iterable=["inventory"], help={"inventory": INVENTORY_HELP, "results_dir": RESULTS_HELP})

@@ -4,6 +4,9 @@
     page = write_report(judged)                   writes report.html, report.md and report.json
     print("\n".join(summary(judged, page)))       the table and the verdict for a terminal
 
+`load_experiment` reads the folder of an experiment, `write_experiment` writes its report, and `check_objectives` says
+whether a run meets service level objectives.
+
 `find_runs(results_dir, run_ids)` finds run folders, `list_runs(results_dir)` lists them, and `aligned` makes a table
 for a terminal. Bad input raises InputError, and what cannot be written ReportingError.
 
@@ -26,9 +29,11 @@ if TYPE_CHECKING:
     from reporting.runs import resolve as find_runs
     from reporting.runs import table as list_runs
     from reporting.verdict.judged_run import load_run
+    from reporting.verdict.objectives import check as check_objectives
 
 _HOME = {
     "aligned": "render.screen_table.aligned",
+    "check_objectives": "verdict.objectives.check",
     "find_runs": "runs.resolve",
     "list_runs": "runs.table",
     "load_experiment": "read.experiment_folder.load",
@@ -43,6 +48,7 @@ __all__ = [
     "InputError",
     "ReportingError",
     "aligned",
+    "check_objectives",
     "find_runs",
     "list_runs",
     "load_experiment",

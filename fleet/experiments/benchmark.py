@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ import reporting
 from fleet.errors import FleetError, InputError
 from fleet.experiments.arms import Arm, at_rate
 from fleet.experiments.runner import VOID, Outcome, Request
+from fleet.experiments.specification import FRESH, Specification
 from zk_locust.contract.durable_files import read_object_if_sound
 from zk_locust.contract.plain_text import plain_line
 from zk_locust.contract.run_files import MANIFEST
@@ -25,6 +26,10 @@ LOGS: Final = "logs"
 # Ctrl-C: the playbook ends its load and collects what there is.
 _END_LIMIT_S: Final = 180.0
 _SHOWN_LINES: Final = 12
+_VARIABLES: Final = "variables.json"
+# Ansible kills the process that waits here after Ctrl-C. The shell stays until the playbook has ended, and then removes
+# the folder of the variables. Its traps do not apply to the playbook.
+_SHELL: Final = 'trap : INT TERM HUP; "$@"; code=$?; rm -rf "$0"; exit $code'
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +50,36 @@ class Playbooks:
         An exception meanwhile, such as KeyboardInterrupt, reaches the playbook as Ctrl-C, and is raised when it has
         ended.
         """
-        with _private_file({**self.variables, **arm.variables, **more}) as file, log.open("ab") as screen:
-            words = [str(Path(sys.executable).with_name("ansible-playbook")), str(self.folder / f"{playbook}.yml")]
-            words += [word for source in self.sources(arm) for word in ("-i", source)]
-            words += [*self.options, *arguments, "-e", f"@{file}"]
-            environment = os.environ | {"ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
+        folder = _private_folder({**self.variables, **arm.variables, **more})
+        words = [str(Path(sys.executable).with_name("ansible-playbook")), str(self.folder / f"{playbook}.yml")]
+        words += [word for source in self.sources(arm) for word in ("-i", source)]
+        words += [*self.options, *arguments, "-e", f"@{folder / _VARIABLES}"]
+        environment = os.environ | {"ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
+        with log.open("ab") as screen:
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=screen, stderr=subprocess.STDOUT, env=environment,
-                start_new_session=True,
+                ["/bin/sh", "-c", _SHELL, str(folder), *words], stdin=subprocess.DEVNULL, stdout=screen,
+                stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
-            try:
-                return process.wait()
-            except BaseException:
-                process.send_signal(signal.SIGINT)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_END_LIMIT_S)
-                raise
+        try:
+            return process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_END_LIMIT_S)
+            raise
 
     def sources(self, arm: Arm) -> list[str]:
         """The inventories of an arm's runs."""
         return [str(Path(arm.inventory).expanduser().absolute())] if arm.inventory else list(self.inventory)
 
 
-@contextlib.contextmanager
-def _private_file(variables: Mapping[str, Any]) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="zk-locust-experiment-") as folder:
-        file = Path(folder) / "variables.json"
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(variables, default=str), encoding="utf-8")
-        yield file
+def _private_folder(variables: Mapping[str, Any]) -> Path:
+    """Write variables to a file in a new folder, both for this user only."""
+    folder = Path(tempfile.mkdtemp(prefix="zk-locust-experiment-"))
+    file = folder / _VARIABLES
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(variables, default=str), encoding="utf-8")
+    return folder
 
 
 def preflight(playbooks: Playbooks, arm: Arm) -> list[str]:
@@ -94,14 +100,15 @@ def _problems(log: Path) -> list[str]:
 
 
 class Benchmarks:
-    """`run` runs one benchmark of an experiment. With `fresh`, each starts with members that have no data."""
+    """`run` runs one benchmark of an experiment. With fresh data, each starts with members that have none."""
 
-    def __init__(self, folder: Path, results: Path, playbooks: Playbooks, arms: Sequence[Arm], *, fresh: bool) -> None:
+    def __init__(self, folder: Path, results: Path, playbooks: Playbooks, spec: Specification, arms: Sequence[Arm]) -> None:
         self._logs = folder / LOGS
         self._results = results
         self._playbooks = playbooks
         self._arms = arms
-        self._fresh = fresh
+        self._fresh = spec.data == FRESH
+        self._objectives = spec.objectives
         self._started = False
 
     def run(self, request: Request) -> Outcome:
@@ -126,7 +133,7 @@ class Benchmarks:
             return Outcome(
                 "", VOID, took_s, (f"it left no run: {said[0] if said else f'exit code {code}'}; see {log}",)
             )
-        return _outcome(self._results / own[-1], took_s)
+        return _outcome(self._results / own[-1], took_s, self._objectives)
 
     def _remove_members(self, arm: Arm, log: Path) -> None:
         if code := self._playbooks.call("teardown", arm, log, {}, ("--limit", "zookeeper")):
@@ -143,15 +150,22 @@ def _label(run: Path) -> str:
     return str(read_object_if_sound(run / MANIFEST).get("label", ""))
 
 
-def _outcome(run: Path, took_s: float) -> Outcome:
+def _outcome(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
+    """Read what a run found; its report is written where its benchmark could not do so."""
+    if not (run / "report.json").exists():
+        reporting.write_report(reporting.load_run(run))
     found = reporting.run_data(run)
     verdict = found.get("verdict") or {}
     reasons = tuple(plain_line(reason["text"]) for reason in verdict.get("reasons", []) if reason["severity"] != "note")
-    return Outcome(run.name, verdict.get("verdict") or VOID, took_s, reasons)
+    worth = verdict.get("verdict") or VOID
+    if not objectives or worth == VOID:
+        return Outcome(run.name, worth, took_s, reasons)
+    step = reporting.check_objectives(run, objectives)
+    return Outcome(run.name, worth, took_s, reasons, step["passed"], step["load_limited"], step)
 
 
 def forwarded(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the options of this ansible-playbook that its benchmarks need too. Raises InputError for those that ask."""
+    """Return the options of this ansible-playbook that its benchmarks need too. Raises InputError if one asks."""
     for name in ("ask_pass", "become_ask_pass", "ask_vault_pass"):
         if options.get(name):
             option = "--" + name.replace("_", "-").replace("become-ask-pass", "ask-become-pass").replace(

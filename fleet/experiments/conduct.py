@@ -78,6 +78,7 @@ def conduct(
     )  # fmt: skip
     at_most = "at most about " if spec.kind == CAPACITY else ""
     say(f"experiment {experiment_id}: {spec.kind}, {at_most}{runs} runs, about {format_duration(runs * run_s)}")
+    say(f"experiment: after an interruption, continue it with -e experiment_resume={experiment_id}")
     return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
 
 
@@ -129,7 +130,7 @@ def _go_on(
     say: Callable[[str], object],
     benchmarks: RunOne | None,
 ) -> list[str]:
-    run_one = benchmarks or Benchmarks(folder, results, playbooks, arms, fresh=spec.data == FRESH).run
+    run_one = benchmarks or Benchmarks(folder, results, playbooks, spec, arms).run
     with manifest.held(folder):
         try:
             run(folder, arms, run_one, say)

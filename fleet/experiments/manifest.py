@@ -18,7 +18,7 @@ from fleet.experiments.arms import Arm
 from fleet.experiments.plan import Slot
 from fleet.experiments.specification import Specification
 from fleet.run_record import TIME, now, read, write
-from zk_locust.contract.durable_files import open_regular, sync_folder
+from zk_locust.contract.durable_files import open_regular, read_object_if_sound, sync_folder
 from zk_locust.contract.host_lease import locks
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.run_files import EXPERIMENTS, MANIFEST
@@ -111,7 +111,7 @@ def find(results: Path, experiment_id: str, setting: str) -> Path:
 def folders(results: Path) -> list[Path]:
     """Return the folders of all experiments, the oldest first."""
     found = [file.parent for file in (results / EXPERIMENTS).glob(f"*/{MANIFEST}")]
-    return sorted(found, key=lambda folder: (load(folder).get("started", ""), folder.name))
+    return sorted(found, key=lambda folder: (str(read_object_if_sound(folder / MANIFEST).get("started")), folder.name))
 
 
 def load(folder: Path) -> dict[str, Any]:

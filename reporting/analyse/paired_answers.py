@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from reporting.analyse.comparison import Comparison, Decision, compare_pairs, judge
+from reporting.analyse.comparison import Answer, Comparison, compare_pairs, judge
 from reporting.read.experiment_folder import ExperimentFolder, ExperimentRun
 from zk_locust.contract.experiment import ALL
 
@@ -21,7 +21,7 @@ class FigureAnswer:
     figure: str
     values: tuple[tuple[float, float], ...]
     comparison: Comparison
-    decision: Decision
+    decision: Answer
 
     @property
     def title(self) -> str:
@@ -38,7 +38,7 @@ class PairedAnswers:
 
 
 def build(experiment: ExperimentFolder) -> PairedAnswers:
-    """Compare each arm with the first one, figure by figure; Holm's correction is over all figures of the experiment."""
+    """Compare each arm with the first one, figure by figure, with Holm's correction over all figures."""
     baseline, *candidates = experiment.arms
     operations = sorted({name for run in experiment.counted for name in run.operations()})
     wanted = [ALL, *(operations if len(operations) > 1 else [])]

@@ -17,7 +17,7 @@ REPORT: Final = "report.json"
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRun:
-    """A run of an experiment, and the content of its `report.json`, empty where it cannot be read.
+    """A run of an experiment, and the content of its `report.json` and `manifest.json`, empty where one cannot be read.
 
     `block` is the pair or pass it belongs to. `counts` is False for a run that was void and repeated. `rate_per_s`,
     `passed` and `step` are those of a search's step.
@@ -35,6 +35,7 @@ class ExperimentRun:
     step: Mapping[str, Any]
     reasons: Sequence[str]
     report: Mapping[str, Any]
+    manifest: Mapping[str, Any]
 
     def operations(self) -> list[str]:
         """The names of its operations."""
@@ -43,8 +44,8 @@ class ExperimentRun:
     def figure(self, operation: str, figure: str) -> float | None:
         """A figure by its name in `FIGURES`, per second or microseconds; None where the run has none above 0."""
         rows = self.report.get("operations") or []
-        row = self.report.get("total") if operation == ALL else next((r for r in rows if r["operation"] == operation), None)
-        value = number((row or {}).get(FIGURES[figure]))
+        named = {ALL: self.report.get("total")} | {str(row.get("operation")): row for row in rows}
+        value = number((named.get(operation) or {}).get(FIGURES[figure]))
         return value if value is not None and value > 0 else None
 
 
@@ -97,7 +98,7 @@ def load(path: Path) -> ExperimentFolder:
     problems = ProblemLog()
     content = read_json_object(path / MANIFEST, problems, missing="")
     if not content or not content.get("experiment_id"):
-        raise InputError(f"experiment [{path}] has no manifest that can be read; `fab experiments` lists the experiments")
+        raise InputError(f"experiment [{path}] has no manifest that can be read; `fab experiments` lists them all")
     if content.get("schema_version") != SCHEMA_VERSION:
         raise InputError(
             f"experiment [{path.name}] has schema {content.get('schema_version')}, and this version knows "
@@ -112,7 +113,9 @@ def load(path: Path) -> ExperimentFolder:
 def _run(results: Path, entry: Mapping[str, Any], problems: list[str]) -> ExperimentRun:
     run_id, counts = str(entry.get("run_id") or ""), bool(entry.get("counts"))
     report: Mapping[str, Any] = {}
+    manifest: Mapping[str, Any] = {}
     if run_id and counts:
+        manifest = read_json_object(results / run_id / MANIFEST, ProblemLog(), missing="")
         report = read_json_object(results / run_id / REPORT, ProblemLog(), missing="")
         if not report:
             problems.append(f"run {run_id} has no {REPORT} that can be read; `fab report --run {run_id}` writes it")
@@ -129,6 +132,7 @@ def _run(results: Path, entry: Mapping[str, Any], problems: list[str]) -> Experi
         step=entry.get("step") or {},
         reasons=[str(reason) for reason in entry.get("reasons") or []],
         report=report,
+        manifest=manifest,
     )
 
 

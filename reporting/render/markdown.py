@@ -25,19 +25,19 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         lines += [f"- {escaped(str(problem))}" for problem in judged.run.problems]
         lines.append("")
     lines += [escaped(words), ""] if (words := clock_tables.loop(judged)) else []
-    lines += _table(report_tables.headline(judged), level=2)
+    lines += table(report_tables.headline(judged), level=2)
     for each in figure_verdicts.explained(judged):
         lines.append(f"- {each.severity}: **{escaped(each.figures)}**")
         lines += [f"  - {escaped(found)}" for found in each.texts]
     lines += [""] if figure_verdicts.explained(judged) else []
-    lines += _table(clock_tables.outcomes(judged), level=2)
-    lines += _table(report_tables.errors(judged), level=2)
+    lines += table(clock_tables.outcomes(judged), level=2)
+    lines += table(report_tables.errors(judged), level=2)
     if sentence := cause_tables.sentence(judged.why):
         lines += ["## Why it was slow", "", escaped(sentence), ""]
         lines += [f"- {escaped(unknown)}" for unknown in judged.why.unknown]
         lines += [""] if judged.why.unknown else []
-        lines += _table(cause_tables.causes(judged.why), level=3)
-        lines += _table(cause_tables.moments(judged.why), level=3)
+        lines += table(cause_tables.causes(judged.why), level=3)
+        lines += table(cause_tables.moments(judged.why), level=3)
     if figures:
         lines += ["## Charts", ""]
         if not with_files:
@@ -50,7 +50,7 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         picture = f"![{alt}](figures/{figure.slug}.png)" if with_files else alt
         lines += [f"### {escaped(figure.title)}", "", picture, ""]
         lines += [escaped(figure.caption), ""]
-    for table in (
+    for shown in (
         clock_tables.all_clocks(judged),
         clock_tables.own_delay(judged),
         report_tables.member_rows(judged),
@@ -64,21 +64,22 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         report_tables.phases(judged),
         report_tables.events(judged),
     ):
-        lines += _table(table, level=2)
+        lines += table(shown, level=2)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _table(table: Table | None, level: int) -> list[str]:
-    if table is None:
+def table(shown: Table | None, level: int) -> list[str]:
+    """The lines of a table below a heading of that level; none without a table."""
+    if shown is None:
         return []
-    marks = ["---" if i < table.text_columns else "---:" for i in range(len(table.head))]
+    marks = ["---" if i < shown.text_columns else "---:" for i in range(len(shown.head))]
     rows = [
-        f"| {' | '.join(_judged(escaped(cell), table.badges.get((at, i))) for i, cell in enumerate(row))} |"
-        for at, row in enumerate(table.rows)
+        f"| {' | '.join(_judged(escaped(cell), shown.badges.get((at, i))) for i, cell in enumerate(row))} |"
+        for at, row in enumerate(shown.rows)
     ]
-    note = [escaped(table.note), ""] if table.note else []
-    head = [f"| {' | '.join(table.head)} |", f"| {' | '.join(marks)} |"]
-    return [f"{'#' * level} {table.title}", "", *head, *rows, "", *note]
+    note = [escaped(shown.note), ""] if shown.note else []
+    head = [f"| {' | '.join(shown.head)} |", f"| {' | '.join(marks)} |"]
+    return [f"{'#' * level} {shown.title}", "", *head, *rows, "", *note]
 
 
 def _judged(cell: str, badge: Badge | None) -> str:

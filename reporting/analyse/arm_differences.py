@@ -1,0 +1,65 @@
+"""What differs between the arms of an experiment, found from the manifests of their runs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reporting.read.experiment_folder import ExperimentFolder
+
+# What every run has of its own, or what only follows from when it was run.
+_OF_THE_RUN: Final = ("benchmark_label", "clock_", "boot_id", "memory_free", "disk_free", "uptime", "load_average")
+_PARTS: Final = ("scenario", "versions", "inventory", "hosts")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting or version, and what the runs of each arm had, in the arms' order; a dash where they had none."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+def build(experiment: ExperimentFolder) -> list[Difference]:
+    """Return what is the same in all runs of each arm, and not the same in all arms.
+
+    What all hosts of a group have alike is said once.
+    """
+    of_arms = [_constant([dict(_flat(run.manifest)) for run in experiment.of(arm) if run.manifest]) for arm in experiment.arms]
+    names = list(dict.fromkeys(name for found in of_arms for name in found))
+    found = [Difference(name, tuple(values.get(name, "–") for values in of_arms)) for name in names]
+    return _once([each for each in found if len(set(each.values)) > 1])
+
+
+def _constant(runs: list[dict[str, str]]) -> dict[str, str]:
+    """Return what all of the runs have."""
+    if not runs:
+        return {}
+    return {name: value for name, value in runs[0].items() if all(run.get(name) == value for run in runs)}
+
+
+def _flat(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for part in _PARTS:
+        yield from _leaves(part, manifest.get(part))
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not str(key).startswith(_OF_THE_RUN):
+                yield from _leaves(f"{name}\0{key}", inner)
+    elif value not in (None, "", [], ()):
+        text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        yield name, text if len(text) <= 120 else f"{text[:119]}…"
+
+
+def _once(found: list[Difference]) -> list[Difference]:
+    """Name a setting of hosts, or one that occurs in several parts of the manifest, only once."""
+    hosts: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for each in found:
+        part, *inner = each.name.split("\0")
+        of_host = part in ("inventory", "hosts", "versions") and len(inner) > 1
+        hosts.setdefault((inner[-1] if of_host else " ".join(inner), each.values), []).append(inner[0] if of_host else "")
+    return [
+        Difference(name + (f" of {', '.join(sorted(set(by)))}" if all(by) and len(set(by)) <= 4 else ""), values)
+        for (name, values), by in hosts.items()
+    ]

@@ -1,0 +1,63 @@
+"""Writes the report of an experiment into its folder: for people, for programs, and for CI systems."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from reporting import text
+from reporting.errors import ReportingError
+from reporting.read import experiment_folder
+from reporting.render import experiment_report, junit, markdown
+from reporting.render.experiment_report import ExperimentReport
+from reporting.render.screen_table import aligned
+from zk_locust.contract.run_files import EXPERIMENT_DATA, EXPERIMENT_JUNIT, EXPERIMENT_MARKDOWN
+
+_FILES: Final = (EXPERIMENT_MARKDOWN, EXPERIMENT_JUNIT, EXPERIMENT_DATA)
+
+
+def write(folder: Path) -> list[str]:
+    """Write the report of the experiment in `folder`; return the lines for a terminal.
+
+    Raises InputError for a folder without an experiment, ReportingError where it cannot be written.
+    """
+    report = experiment_report.build(experiment_folder.load(folder))
+    texts = {
+        EXPERIMENT_MARKDOWN: _markdown(report),
+        EXPERIMENT_DATA: json.dumps(report.as_json(), indent=1, ensure_ascii=False) + "\n",
+        EXPERIMENT_JUNIT: junit.render(report),
+    }
+    try:
+        with tempfile.TemporaryDirectory(prefix=".report-", dir=folder) as temporary:
+            for name in _FILES:
+                (Path(temporary) / name).write_text(texts[name], encoding="utf-8")
+            for name in _FILES:
+                (Path(temporary) / name).replace(folder / name)
+    except OSError as error:
+        raise ReportingError(
+            f"the report cannot be written into [{folder}] ({error.strerror}): see its owner and the free disk space"
+        ) from error
+    return _lines(report, folder / EXPERIMENT_MARKDOWN)
+
+
+def _lines(report: ExperimentReport, page: Path) -> list[str]:
+    lines = [f"Experiment {report.experiment.experiment_id}: {report.found.answer}", ""]
+    lines += [f"The experiment is {report.state}: {report.experiment.content['reason']}", ""] if report.state else []
+    for table in report.found.tables:
+        lines += [*aligned(table.head, table.rows, left=set(table.head[: table.text_columns])), ""]
+    lines += [f"  - {note}" for note in (*report.found.notes, *report.experiment.problems)]
+    return [*lines, "", f"Report:  {page}"]
+
+
+def _markdown(report: ExperimentReport) -> str:
+    experiment, escaped = report.experiment, markdown.escaped
+    lines = [f"# {escaped(experiment.experiment_id)}", "", f"**{escaped(report.found.answer)}**", ""]
+    about = [str(experiment.content.get("description") or ""), f"Kind: {experiment.kind}."]
+    about += [f"Started {text.moment(str(experiment.content['started']))}."]
+    about += [f"The experiment is {report.state}: {experiment.content['reason']}."] if report.state else []
+    lines += [escaped(" ".join(part for part in about if part)), ""]
+    lines += [f"- {escaped(note)}" for note in (*report.found.notes, *experiment.problems)]
+    lines += [""] if report.found.notes or experiment.problems else []
+    for table in report.tables:
+        lines += markdown.table(table, level=2)
+    return "\n".join(lines).rstrip() + "\n"

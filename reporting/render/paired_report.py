@@ -1,0 +1,150 @@
+"""What an experiment of pairs found, in words and tables: a comparison of arms, or the noise of one."""
+
+from reporting import text
+from reporting.analyse import noise_experiments, paired_answers
+from reporting.analyse.comparison import CHANGED, EQUIVALENT, UNDECIDED, resolution
+from reporting.analyse.paired_answers import FigureAnswer, PairedAnswers
+from reporting.read.experiment_folder import ExperimentFolder
+from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found
+from reporting.render.report_tables import Table
+from zk_locust.contract.experiment import ALL, NOISE
+
+_STATES = {EQUIVALENT: PASSED, CHANGED: FAILED, UNDECIDED: SKIPPED}
+
+
+def build(experiment: ExperimentFolder) -> Found:
+    """Find what the pairs say."""
+    found = paired_answers.build(experiment)
+    is_noise = experiment.kind == NOISE
+    notes = [f"There is no comparison of {missing}." for missing in found.missing]
+    if not is_noise:
+        notes += _noise_notes(experiment)
+    notes += _verdict_notes(experiment)
+    return Found(
+        answer=_noise_sentence(found) if is_noise else _sentence(experiment, found),
+        notes=tuple(notes),
+        tables=(_table(experiment, found),) if found.answers else (),
+        checks=tuple(_check(each) for each in found.answers),
+        data={"figures": [_as_json(each) for each in found.answers]},
+    )
+
+
+def _sentence(experiment: ExperimentFolder, found: PairedAnswers) -> str:
+    if not found.answers:
+        return "There are too few runs for an answer."
+    parts = []
+    for candidate in experiment.arms[1:]:
+        own = [each for each in found.answers if each.candidate == candidate]
+        overall = [each for each in own if each.operation == ALL]
+        changed = [each for each in own if each.decision.word == CHANGED]
+        undecided = [each for each in own if each.decision.word == UNDECIDED]
+        if changed:
+            shown = [each for each in changed if each.operation == ALL] or changed
+            words = "; ".join(f"{each.title} {_change(each)}" for each in shown[:4])
+            more = len(changed) - len(shown[:4])
+            parts.append(f"{candidate} beside {experiment.arms[0]}: {words}" + (f"; {more} more changed" if more else ""))
+        elif undecided:
+            needed = [each.decision.more_pairs for each in overall if each.decision.word == UNDECIDED]
+            parts.append(f"{candidate} beside {experiment.arms[0]}: {_undecided(len(undecided), len(own), needed)}")
+        else:
+            share = text.percent(float(experiment.settings["equivalence"]))
+            parts.append(f"{candidate} and {experiment.arms[0]} are equivalent: no figure differs by more than {share}")
+    return ". ".join(parts) + "."
+
+
+def _undecided(undecided: int, of: int, needed: list[int | None]) -> str:
+    known = [number for number in needed if number is not None]
+    would = f"; about {max(known)} more pairs would decide" if known and len(known) == len(needed) else ""
+    return f"{undecided} of {of} figures are undecided, and none has changed{would}"
+
+
+def _noise_sentence(found: PairedAnswers) -> str:
+    if not found.answers:
+        return "There are too few runs for an answer."
+    overall = [each for each in found.answers if each.operation == ALL]
+    words = ", ".join(f"{each.title} {text.percent(resolution(each.values))}" for each in overall)
+    pairs = min(each.comparison.pairs for each in overall)
+    return f"{pairs} pairs of runs of this fleet resolve a difference of: {words}."
+
+
+def _noise_notes(experiment: ExperimentFolder) -> list[str]:
+    quoted = noise_experiments.newest_before(experiment)
+    if quoted is None:
+        return ["How small a difference this fleet can resolve is not known: run an experiment of kind noise with it."]
+    resolved = {
+        each.title: resolution(each.values) for each in paired_answers.build(quoted).answers if each.operation == ALL
+    }
+    words = ", ".join(f"{name} {text.percent(share)}" for name, share in resolved.items())
+    return [f"{quoted.experiment_id} found what this fleet resolves with equal arms: {words}."] if words else []
+
+
+def _verdict_notes(experiment: ExperimentFolder) -> list[str]:
+    """Runs that count and are not valid: something other than the ensemble may have shaped their figures."""
+    doubtful = [run for run in experiment.counted if run.verdict != "valid"]
+    if not doubtful:
+        return []
+    named = text.some([run.run_id for run in doubtful], 3)
+    return [f"{len(doubtful)} of {len(experiment.counted)} runs are inconclusive; see their reports: {named}."]
+
+
+def _change(each: FigureAnswer) -> str:
+    found = each.comparison
+    return f"{_signed(found.ratio)} ({_signed(found.low)} to {_signed(found.high)})"
+
+
+def _signed(ratio: float) -> str:
+    change = (ratio - 1) * 100
+    return f"{change:+.1f} %" if abs(change) < 100 else f"× {ratio:.2f}"
+
+
+def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
+    rows = []
+    for each in found.answers:
+        number = each.comparison
+        baseline, candidate = (_typical([pair[place] for pair in each.values], each.figure) for place in (0, 1))
+        answer = each.decision.word
+        if answer == UNDECIDED:
+            more = each.decision.more_pairs
+            answer += ", more than 200 pairs needed" if more is None else f", about {more} more pairs needed"
+        rows.append(
+            (each.candidate, each.operation, each.figure, answer, baseline, candidate, f"{number.ratio:.3f}")
+            + (f"{number.low:.3f} to {number.high:.3f}", str(number.pairs))
+        )
+    head = ("arm", "operation", "figure", "answer", experiment.arms[0], "arm's", "ratio", "95 % interval", "pairs")
+    share = text.percent(float(experiment.settings["equivalence"]))
+    note = (
+        f"Geometric means over the runs; latencies in ms. The ratio is the arm's figure by that of {experiment.arms[0]}. "
+        f"Changed: the ratio is not 1, after Holm's correction over all figures. Equivalent: the interval is within {share}."
+    )
+    return Table("Ratios", head, tuple(rows), 4, note=note)
+
+
+def _typical(values: list[float], figure: str) -> str:
+    import statistics
+
+    mean = statistics.geometric_mean(values)
+    return text.rate(mean) if figure == "rate" else text.latency_ms(mean)
+
+
+def _check(each: FigureAnswer) -> Check:
+    word = each.decision.word
+    return Check(f"{each.candidate}: {each.title}", _STATES[word], f"{word}: {_change(each)}")
+
+
+def _as_json(each: FigureAnswer) -> dict[str, object]:
+    found = each.comparison
+    return {
+        "baseline": each.baseline,
+        "candidate": each.candidate,
+        "operation": each.operation,
+        "figure": each.figure,
+        "answer": each.decision.word,
+        "more_pairs": each.decision.more_pairs,
+        "ratio": found.ratio,
+        "low": found.low,
+        "high": found.high,
+        "p_value": found.p_value,
+        "pairs": found.pairs,
+        "spread": found.spread,
+        "values": [list(pair) for pair in each.values],
+    }

@@ -1,0 +1,144 @@
+"""Whether a run of a search for a capacity meets its objectives, and whether the load side was its limit."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from locust_extra.columns import AGGREGATED, ALL_WORKERS
+from reporting.analyse.comparison import t_quantile
+from reporting.read.distributions import Distribution
+from reporting.verdict.evidence import INCONCLUSIVE
+from reporting.verdict.judged_run import JudgedRun, load_run
+from zk_locust.contract.experiment import ALL, FAILURES, PERCENTILES, Objective, parse_objective
+from zk_locust.contract.stage_names import MEASURED
+
+LEAST_SUCCESS: Final = 0.999
+"""This share of what was offered must succeed, whatever the objectives."""
+BACKLOG_GROWTH: Final = 0.005
+"""The backlog may not grow by more than this share of the offered rate, which is 0.1 s of work in 20 s."""
+_LEAST_BACKLOG: Final = 10
+"""Operations by which a backlog changes by chance."""
+_PARTS: Final = 10
+# Rules of the verdict that say that the load side did less than it was to do.
+_LOAD_SIDE: Final = (
+    *("cpu-short", "cpu-wait", "load-host-busy", "worker-lost", "workers-missing", "worker-late", "users-missing"),
+    "missed",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An objective, the figure of the run, the upper end of its 95 % interval, and whether that meets the objective.
+
+    Microseconds for latencies, shares for failures; None where the run has no such figure.
+    """
+
+    objective: str
+    value: float | None
+    upper: float | None
+    limit: float
+    met: bool
+
+
+def check(folder: Path, objectives: Sequence[str]) -> dict[str, Any]:
+    """Return what a run says: `objectives` (see `Checked`), `success`, `backlog_per_s`, `passed`, `load_limited`,
+    and `load_hosts`, the number of machines with workers.
+
+    Raises InputError where the folder is no run's.
+    """
+    judged = load_run(folder)
+    checked = [_checked(judged, parse_objective(text)) for text in objectives]
+    success, growth_per_s = _success(judged), backlog_growth_per_s(judged)
+    load = judged.headline.load
+    offered_per_s = (load.offered_per_s if load else None) or judged.headline.total.rate_per_s or 0.0
+    grows = growth_per_s is not None and growth_per_s > BACKLOG_GROWTH * offered_per_s
+    passed = all(each.met for each in checked) and success >= LEAST_SUCCESS and not grows
+    rules = {reason.rule for reason in judged.verdict.reasons if reason.severity == INCONCLUSIVE}
+    return {
+        "objectives": [asdict(each) for each in checked],
+        "success": success,
+        "backlog_per_s": growth_per_s,
+        "passed": passed,
+        # What passes although the load side was busy, passes.
+        "load_limited": not passed and not rules.isdisjoint(_LOAD_SIDE),
+        "load_hosts": len({name.partition("/")[0] for name in judged.workers.seen}) or 1,
+    }
+
+
+def _checked(judged: JudgedRun, objective: Objective) -> Checked:
+    value, upper = _figure(judged, objective)
+    return Checked(objective.text, value, upper, objective.limit, upper is not None and upper < objective.limit)
+
+
+def _figure(judged: JudgedRun, objective: Objective) -> tuple[float | None, float | None]:
+    found = judged.headline
+    row = next((row for row in (found.total, *found.rows) if row.operation == objective.operation), None)
+    if row is None or not row.tried:
+        return None, None
+    if objective.figure == FAILURES:
+        share = row.failure_share
+        # Wilson's upper bound, one of the few that hold for none of many.
+        z, n = 1.96, row.tried
+        middle = share + z * z / (2 * n)
+        return share, (middle + z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))) / (1 + z * z / n)
+    percentile = PERCENTILES[objective.figure]
+    distribution = found.distributions.get(objective.operation)
+    value = None if distribution is None else _percentile(distribution, percentile)
+    return value, None if value is None else _upper(judged, objective.operation, percentile, value)
+
+
+def _percentile(distribution: Distribution, percentile: float) -> float | None:
+    return (distribution.response or distribution).percentiles_us([percentile])[0]
+
+
+def _upper(judged: JudgedRun, operation: str, percentile: float, value: float) -> float | None:
+    """Return the upper end of the percentile's interval: by the spread of it over ten consecutive parts of the run.
+
+    Operations that follow one another are not independent, so that parts, and not operations, are the sample.
+    """
+    lines = [
+        line
+        for line in judged.run.distributions
+        if line.stage == MEASURED and operation in (ALL, line.operation)
+    ]
+    intervals = sorted({line.interval for line in lines})
+    parts = min(_PARTS, len(intervals))
+    place = {interval: at * parts // len(intervals) for at, interval in enumerate(intervals)}
+    merged = [
+        Distribution.merged([line.distribution for line in lines if place[line.interval] == part])
+        for part in range(parts)
+    ]
+    values = [found for each in merged if (found := _percentile(each, percentile)) is not None]
+    if len(values) < 2:
+        return None
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    return value + t_quantile(0.975, len(values) - 1) * error
+
+
+def _success(judged: JudgedRun) -> float:
+    """Return which share of the offered operations succeeded; what was under way at the end may still do so."""
+    total, load = judged.headline.total, judged.headline.load
+    lost = total.failures + total.suppressed + ((load.missed or 0) + (load.dropped or 0) if load else 0)
+    tried = total.operations + lost
+    return total.operations / tried if tried else 0.0
+
+
+def backlog_growth_per_s(judged: JudgedRun) -> float | None:
+    """Return by how many operations a second those without an answer became more; None where it was not recorded.
+
+    It is the difference of the means over the last and the first third of the measured stage.
+    """
+    stats = judged.run.stats
+    rows = stats[(stats["stage"] == MEASURED) & (stats["worker"] == ALL_WORKERS) & (stats["name"] == AGGREGATED)]
+    rows = rows.dropna(subset=["offered"]).sort_values("elapsed_s")
+    if len(rows) < 3:
+        return None
+    ended = rows[["requests", "failures", "suppressed", "missed", "dropped"]].fillna(0).sum(axis=1)
+    backlog, at_s = (rows["offered"] - ended).to_numpy(float), rows["elapsed_s"].to_numpy(float)
+    third = len(rows) // 3
+    growth = float(backlog[-third:].mean() - backlog[:third].mean())
+    apart_s = float(at_s[-third:].mean() - at_s[:third].mean())
+    return 0.0 if abs(growth) < _LEAST_BACKLOG or apart_s <= 0 else growth / apart_s

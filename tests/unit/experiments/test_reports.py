@@ -1,0 +1,166 @@
+"""What an experiment's runs say: sentences, tables, JSON and JUnit, from manifests and reports of runs."""
+
+import json
+import math
+import random
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.experiments import manifest
+from fleet.experiments.arms import arms_of
+from fleet.experiments.plan import blocks
+from fleet.experiments.runner import Outcome, Request, run
+from fleet.experiments.specification import Specification, read_content
+from lab.places import PROJECT
+from reporting import InputError, load_experiment, write_experiment
+from zk_locust.contract.inventory.names import role_variables
+
+VARIABLES = role_variables(PROJECT / "roles")
+COMPARE = {"kind": "compare", "arms": {"old": {"zookeeper_version": "3.8.4"}, "new": {"zookeeper_version": "3.9.3"}}}
+
+
+def row(operation: str, rate: float, latency_us: float) -> dict[str, Any]:
+    return {
+        "operation": operation, "rate_per_s": rate, "p50_us": latency_us / 2, "p99_us": latency_us,
+        "p99.9_us": latency_us * 2, "mean_us": latency_us / 2, "p95_us": latency_us,
+    }  # fmt: skip
+
+
+def experiment(
+    results: Path, content: dict[str, Any], figures: Callable[[Request], tuple[float, float]], **outcome: Any
+) -> Path:
+    """Run an experiment whose runs have these rates (per second) and latencies (µs)."""
+    spec, problems = read_content("mine", content, VARIABLES)
+    assert problems == []
+    assert spec is not None
+    arms = arms_of(spec)
+    count = spec.repeats if spec.kind == "matrix" else spec.pairs
+    slots = [] if spec.kind == "capacity" else blocks([arm.name for arm in arms], count, spec.seed)
+    folder = manifest.create(results, f"{spec.kind}-1", spec, arms, slots, run_s=1.0, most_runs=30, inventory=["i"])
+
+    def run_one(request: Request) -> Outcome:
+        rate, latency_us = figures(request)
+        found = results / f"run-{spec.kind}-{request.number}"
+        found.mkdir(parents=True)
+        report = {"schema_version": 1, "total": row("all operations", rate, latency_us), "operations": [row("get", rate, latency_us)]}
+        (found / "report.json").write_text(json.dumps(report))
+        variables = {"zk1": {"benchmark_label": request.label, **request.arm.variables}}
+        (found / "manifest.json").write_text(json.dumps({"inventory": {"hosts": variables}}))
+        return Outcome(found.name, "valid", 5.0, **{name: each(request) for name, each in outcome.items()})
+
+    run(folder, arms, run_one, lambda _: None)
+    return folder
+
+
+def noisy(seed: int, **factors: float) -> Callable[[Request], tuple[float, float]]:
+    choice = random.Random(seed)
+
+    def figures(request: Request) -> tuple[float, float]:
+        noise = math.exp(choice.gauss(0, 0.01))
+        return 1000 * noise, 5000 * noise * factors.get(request.arm.name, 1.0)
+
+    return figures
+
+
+def test_a_changed_figure_is_the_answer_with_its_interval(tmp_path: Path) -> None:
+    lines = write_experiment(experiment(tmp_path, COMPARE, noisy(1, new=1.2)))
+    assert lines[0].startswith("Experiment compare-1: new beside old: p50 +")
+    found = json.loads((tmp_path / "experiments/compare-1/experiment.json").read_text())
+    p99 = next(each for each in found["figures"] if each["figure"] == "p99")
+    assert p99["answer"] == "changed"
+    assert p99["low"] < 1.2 < p99["high"]
+    assert len(p99["values"]) == 5
+    assert found["differences"] == [
+        {"name": "zookeeper_version of zk1", "values": {"old": "3.8.4", "new": "3.9.3"}},
+    ]
+
+
+def test_equal_arms_are_equivalent(tmp_path: Path) -> None:
+    lines = write_experiment(experiment(tmp_path, COMPARE, noisy(2)))
+    assert lines[0] == "Experiment compare-1: new and old are equivalent: no figure differs by more than 5.0 %."
+
+
+def test_a_run_that_has_no_report_is_named(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(2))
+    (tmp_path / "run-compare-3" / "report.json").unlink()
+    assert any("run run-compare-3 has no report.json" in line for line in write_experiment(folder))
+
+
+def test_runs_of_different_schema_are_refused(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(2))
+    file = tmp_path / "run-compare-3" / "report.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"schema_version": 2}))
+    with pytest.raises(InputError, match=r"experiment \[compare-1\]: its runs have reports of schemas 1, 2"):
+        write_experiment(folder)
+
+
+def test_noise_is_quoted_by_a_later_comparison(tmp_path: Path) -> None:
+    lines = write_experiment(experiment(tmp_path, {"kind": "noise"}, noisy(3)))
+    assert lines[0].startswith("Experiment noise-1: 5 pairs of runs of this fleet resolve a difference of: rate ")
+    lines = write_experiment(experiment(tmp_path, COMPARE, noisy(2)))
+    assert any("noise-1 found what this fleet resolves with equal arms: rate " in line for line in lines)
+
+
+def test_junit_has_a_case_for_each_figure(tmp_path: Path) -> None:
+    write_experiment(experiment(tmp_path, COMPARE, noisy(1, new=1.2)))
+    suite = ElementTree.parse(tmp_path / "experiments/compare-1/experiment.junit.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("4", "3", "0")
+    failed = [case.get("name") for case in suite if case.find("failure") is not None]
+    assert failed == ["new: p50", "new: p99", "new: p99.9"]
+
+
+def test_markdown_has_answer_tables_and_runs(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1, new=1.2))
+    write_experiment(folder)
+    found = (folder / "experiment.md").read_text()
+    assert found.startswith("# compare-1\n\n**new beside old: p50 +")
+    assert found.count("\n## ") == 3
+    assert "| run-compare-10 |" in found
+
+
+def test_a_matrix_names_its_best_cells_and_what_matters(tmp_path: Path) -> None:
+    content = {"kind": "matrix", "grid": {"benchmark_users": [1, 2], "benchmark_parameters.val-size": [8, 64]}}
+    choice = random.Random(1)
+
+    def figures(request: Request) -> tuple[float, float]:
+        users = int(request.arm.place[0])
+        return 1000 * users * math.exp(choice.gauss(0, 0.01)), 5000 * math.exp(choice.gauss(0, 0.01))
+
+    folder = experiment(tmp_path, content, figures)
+    lines = write_experiment(folder)
+    assert "highest rate 2," in lines[0] or "highest rate 1,9" in lines[0]
+    assert "with benchmark_users 2, benchmark_parameters.val-size" in lines[0]
+    explained = json.loads((folder / "experiment.json").read_text())["effects"]["rate"]
+    assert explained["of_axes"]["benchmark_users"] > 0.99
+    assert len(load_experiment(folder).arms) == 4
+
+
+def step(request: Request) -> dict[str, Any]:
+    rate = request.rate_per_s or 0
+    latency_us = 2000 + 1e6 / max(1.0, 520 - rate)
+    checked = {"objective": "p99 < 20ms", "value": latency_us, "upper": latency_us * 1.05, "limit": 20000, "met": rate <= 460}
+    return {"objectives": [checked], "success": 1.0, "backlog_per_s": 0.0}
+
+
+def test_a_capacity_is_an_interval_with_its_steps(tmp_path: Path) -> None:
+    content = {"kind": "capacity", "objectives": ["p99 < 20ms"], "rates": {"lowest": 50, "first": 100, "highest": 5000}}
+    folder = experiment(
+        tmp_path, content, lambda _: (1.0, 1.0), passed=lambda request: (request.rate_per_s or 0) <= 460, step=step
+    )
+    lines = write_experiment(folder)
+    found = json.loads((folder / "experiment.json").read_text())["capacity"]["ensemble"]
+    assert lines[0] == (
+        f"Experiment capacity-1: ensemble carries {found['low_per_s']:g}/s with p99 < 20ms, and not {found['high_per_s']:g}/s."
+    )
+    assert 0.95 * 460 <= found["low_per_s"] <= 460
+    assert found["knee_per_s"] is not None
+    assert "## Steps of ensemble" in (folder / "experiment.md").read_text()
+
+
+def test_a_folder_without_an_experiment_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no manifest that can be read"):
+        write_experiment(tmp_path)
