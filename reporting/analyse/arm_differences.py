@@ -24,7 +24,8 @@ def build(experiment: ExperimentFolder) -> list[Difference]:
 
     What all hosts of a group have alike is said once.
     """
-    of_arms = [_constant([dict(_flat(run.manifest)) for run in experiment.of(arm) if run.manifest]) for arm in experiment.arms]
+    of_arms = [_constant([dict(_flat(run.manifest)) for run in experiment.of(arm) if run.manifest])
+               for arm in experiment.arms]  # fmt: skip
     names = list(dict.fromkeys(name for found in of_arms for name in found))
     found = [Difference(name, tuple(values.get(name, "–") for values in of_arms)) for name in names]
     return _once([each for each in found if len(set(each.values)) > 1])
@@ -56,10 +57,19 @@ def _once(found: list[Difference]) -> list[Difference]:
     """Name a setting of hosts, or one that occurs in several parts of the manifest, only once."""
     hosts: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for each in found:
-        part, *inner = each.name.split("\0")
-        of_host = part in ("inventory", "hosts", "versions") and len(inner) > 1
-        hosts.setdefault((inner[-1] if of_host else " ".join(inner), each.values), []).append(inner[0] if of_host else "")
+        host, name = _host_and_name(each.name.split("\0"))
+        hosts.setdefault((name, each.values), []).append(host)
     return [
         Difference(name + (f" of {', '.join(sorted(set(by)))}" if all(by) and len(set(by)) <= 4 else ""), values)
         for (name, values), by in hosts.items()
     ]
+
+
+def _host_and_name(words: list[str]) -> tuple[str, str]:
+    """Return the host that a setting of the manifest is of, empty for none, and the setting's name."""
+    part, *inner = words
+    if part == "inventory":
+        part, *inner = inner
+    if part == "groups":
+        return "", " ".join(["group", *inner])
+    return (inner[0], " ".join(inner[1:])) if part == "hosts" else ("", " ".join(inner))

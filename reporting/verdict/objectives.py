@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from locust_extra.columns import AGGREGATED, ALL_WORKERS
-from reporting.analyse.comparison import t_quantile
+from reporting.analyse import student_t
 from reporting.read.distributions import Distribution
 from reporting.verdict.evidence import INCONCLUSIVE
 from reporting.verdict.judged_run import JudgedRun, load_run
@@ -115,7 +115,7 @@ def _upper(judged: JudgedRun, operation: str, percentile: float, value: float) -
     if len(values) < 2:
         return None
     error = statistics.stdev(values) / math.sqrt(len(values))
-    return value + t_quantile(0.975, len(values) - 1) * error
+    return value + student_t.quantile(0.975, len(values) - 1) * error
 
 
 def _success(judged: JudgedRun) -> float:
