@@ -4,11 +4,12 @@
     page = write_report(judged)                   writes report.html, report.md and report.json
     print("\n".join(summary(judged, page)))       the table and the verdict for a terminal
 
+`find_runs(results_dir, run_ids)` finds run folders, `list_runs(results_dir)` lists them, `compare_runs` compares them
+in pairs, and `aligned` makes a table for a terminal. Bad input raises InputError, and what cannot be written
+ReportingError.
+
 `load_experiment` reads the folder of an experiment, `write_experiment` writes its report, and `check_objectives` says
 whether a run meets service level objectives.
-
-`find_runs(results_dir, run_ids)` finds run folders, `list_runs(results_dir)` lists them, and `aligned` makes a table
-for a terminal. Bad input raises InputError, and what cannot be written ReportingError.
 
 The data flows one way: `read` reads the files, `analyse` computes, `verdict` judges, `render` shows. A package imports
 only from those before it. Each function is loaded at its first use, and heavy libraries with it.
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from reporting.errors import InputError, ReportingError
 
 if TYPE_CHECKING:
+    from reporting.comparing import compare as compare_runs
     from reporting.read.experiment_folder import load as load_experiment
     from reporting.render.experiment_files import write as write_experiment
     from reporting.render.report_files import write as write_report
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _HOME = {
     "aligned": "render.screen_table.aligned",
     "check_objectives": "verdict.objectives.check",
+    "compare_runs": "comparing.compare",
     "find_runs": "runs.resolve",
     "list_runs": "runs.table",
     "load_experiment": "read.experiment_folder.load",
@@ -49,6 +52,7 @@ __all__ = [
     "ReportingError",
     "aligned",
     "check_objectives",
+    "compare_runs",
     "find_runs",
     "list_runs",
     "load_experiment",
