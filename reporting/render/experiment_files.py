@@ -42,7 +42,7 @@ def write(folder: Path) -> list[str]:
 
 def _lines(report: ExperimentReport, page: Path) -> list[str]:
     lines = [f"Experiment {report.experiment.experiment_id}: {report.found.answer}", ""]
-    lines += [f"The experiment is {report.state}: {report.experiment.content['reason']}", ""] if report.state else []
+    lines += [report.unfinished, ""] if report.unfinished else []
     for table in report.found.tables:
         lines += [*aligned(table.head, table.rows, left=set(table.head[: table.text_columns])), ""]
     lines += [f"  - {note}" for note in (*report.found.notes, *report.experiment.problems)]
@@ -54,7 +54,7 @@ def _markdown(report: ExperimentReport) -> str:
     lines = [f"# {escaped(experiment.experiment_id)}", "", f"**{escaped(report.found.answer)}**", ""]
     about = [str(experiment.content.get("description") or ""), f"Kind: {experiment.kind}."]
     about += [f"Started {text.moment(str(experiment.content['started']))}."]
-    about += [f"The experiment is {report.state}: {experiment.content['reason']}."] if report.state else []
+    about += [report.unfinished] if report.unfinished else []
     lines += [escaped(" ".join(part for part in about if part)), ""]
     lines += [f"- {escaped(note)}" for note in (*report.found.notes, *experiment.problems)]
     lines += [""] if report.found.notes or experiment.problems else []

@@ -23,12 +23,12 @@ _OF_KIND: Final[Mapping[str, Callable[[ExperimentFolder], Found]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ExperimentReport:
-    """An experiment, what it found, what differs between its arms, and a table of its runs."""
+    """An experiment, what it found, and what differs between its arms. `unfinished` is a sentence, or empty."""
 
     experiment: ExperimentFolder
     found: Found
     differences: list[Difference]
-    state: str
+    unfinished: str
 
     @property
     def tables(self) -> list[Table]:
@@ -58,8 +58,16 @@ class ExperimentReport:
 def build(experiment: ExperimentFolder) -> ExperimentReport:
     """Find what an experiment says."""
     found = _OF_KIND[experiment.kind](experiment)
-    state = str(experiment.content["state"])
-    return ExperimentReport(experiment, found, arm_differences.build(experiment), "" if state == "finished" else state)
+    return ExperimentReport(experiment, found, arm_differences.build(experiment), _unfinished(experiment))
+
+
+def _unfinished(experiment: ExperimentFolder) -> str:
+    """Return a sentence about an experiment that has not done all of its runs; empty for one that has."""
+    state, reason = str(experiment.content["state"]), str(experiment.content.get("reason") or "")
+    if state == "finished":
+        return ""
+    why = f": {reason}" if reason else ""
+    return f"The experiment is not finished ({state}{why}), so this is what its runs say so far."
 
 
 def _differences(report: ExperimentReport) -> Table | None:
