@@ -10,7 +10,7 @@ from fleet.inventory import Inventory
 from zk_locust.contract.experiment import CAPACITY, MATRIX, NOISE
 
 MERGED: Final = ("benchmark_parameters", "zookeeper_properties")
-"""Variables that are dictionaries of settings: an arm's are laid over those of the inventory, not put in their place."""
+"""Variables that are dictionaries of settings: an arm's are laid over those of the inventory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,9 @@ def _problems(log: Path) -> list[str]:
 class Benchmarks:
     """`run` runs one benchmark of an experiment. With fresh data, each starts with members that have none."""
 
-    def __init__(self, folder: Path, results: Path, playbooks: Playbooks, spec: Specification, arms: Sequence[Arm]) -> None:
+    def __init__(
+        self, folder: Path, results: Path, playbooks: Playbooks, spec: Specification, arms: Sequence[Arm]
+    ) -> None:
         self._logs = folder / LOGS
         self._results = results
         self._playbooks = playbooks

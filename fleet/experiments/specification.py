@@ -49,9 +49,9 @@ KEYS: Final = (*_ALL_KINDS, *dict.fromkeys(key for keys in _OF_KIND.values() for
 class Specification:
     """An experiment as its file says it.
 
-    `arms` has the overlay of each arm: variables of an inventory, and perhaps `inventory`. `grid` has the values of each
-    axis of a matrix. `equivalence` is a share (0.05 for 5 %), `budget_s` the most that all runs may take, seconds, 0 for
-    no limit. `rates` are the lowest, first and highest rate of a search, operations a second.
+    `arms` has the overlay of each arm: variables of an inventory, and perhaps `inventory`. `grid` has the values of
+    each axis of a matrix. `equivalence` is a share (0.05 for 5 %), `budget_s` the most that all runs may take, seconds,
+    0 for no limit. `rates` are the lowest, first and highest rate of a search, operations a second.
     """
 
     name: str
@@ -162,7 +162,7 @@ class _Reader:
             if number < 2:
                 self._wrong(
                     "arms",
-                    f"a comparison needs two arms or more, and has {number}; to see the noise of one arm, write kind: noise",
+                    f"a comparison needs two arms or more, and has {number}; for the noise of one arm, write kind: noise",
                 )
         elif self._kind == MATRIX and not self._content.get("grid"):
             self._wrong(
@@ -218,7 +218,7 @@ class _Reader:
         if not isinstance(value, Mapping) or set(value) - set(known):
             self._wrong(
                 "rates",
-                "this is not a dictionary of lowest, first and highest; write e.g. {lowest: 100, first: 1000, highest: 50000}",
+                "this is not a dictionary of lowest, first and highest; write e.g. {lowest: 100, highest: 50000}",
                 value,
             )
             return Specification.__dataclass_fields__["rates"].default
@@ -255,7 +255,7 @@ class _Reader:
         if not isinstance(value, Mapping) or not value:
             self._wrong(
                 "arms",
-                "this is not a dictionary of arms; write e.g. {small: {zookeeper_heap: 256m}, large: {zookeeper_heap: 1g}}",
+                "this is not a dictionary of arms; write e.g. {a: {zookeeper_heap: 256m}, b: {zookeeper_heap: 1g}}",
             )
             return {}
         for name in map(str, value):

@@ -17,7 +17,8 @@ def build(experiment: ExperimentFolder) -> Found:
     explained = {figure: effects(axes, found[figure]) for figure in figures}
     missing = [arm for arm in experiment.arms if not experiment.of(arm)]
     notes = [_matters(figure, each) for figure, each in explained.items() if each is not None]
-    notes += [f"{len(missing)} of {len(experiment.arms)} cells have no run yet: {text.some(missing, 4)}."] if missing else []
+    if missing:
+        notes.append(f"{len(missing)} of {len(experiment.arms)} cells have no run yet: {text.some(missing, 4)}.")
     return Found(
         answer=_sentence(axes, found),
         notes=tuple(notes),
@@ -29,7 +30,9 @@ def build(experiment: ExperimentFolder) -> Found:
         data={
             "axes": axes,
             "cells": {
-                figure: [{"place": list(cell.place), "values": list(cell.values), "mean": cell.typical} for cell in each]
+                figure: [
+                    {"place": list(cell.place), "values": list(cell.values), "mean": cell.typical} for cell in each
+                ]
                 for figure, each in found.items()
             },
             "effects": {figure: None if each is None else asdict(each) for figure, each in explained.items()},

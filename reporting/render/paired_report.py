@@ -42,7 +42,8 @@ def _sentence(experiment: ExperimentFolder, found: PairedAnswers) -> str:
             shown = [each for each in changed if each.operation == ALL] or changed
             words = "; ".join(f"{each.title} {_change(each)}" for each in shown[:4])
             more = len(changed) - len(shown[:4])
-            parts.append(f"{candidate} beside {experiment.arms[0]}: {words}" + (f"; {more} more changed" if more else ""))
+            rest = f"; {more} more changed" if more else ""
+            parts.append(f"{candidate} beside {experiment.arms[0]}: {words}{rest}")
         elif undecided:
             needed = [each.decision.more_pairs for each in overall if each.decision.word == UNDECIDED]
             parts.append(f"{candidate} beside {experiment.arms[0]}: {_undecided(len(undecided), len(own), needed)}")
@@ -113,8 +114,9 @@ def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
     head = ("arm", "operation", "figure", "answer", experiment.arms[0], "arm's", "ratio", "95 % interval", "pairs")
     share = text.percent(float(experiment.settings["equivalence"]))
     note = (
-        f"Geometric means over the runs; latencies in ms. The ratio is the arm's figure by that of {experiment.arms[0]}. "
-        f"Changed: the ratio is not 1, after Holm's correction over all figures. Equivalent: the interval is within {share}."
+        f"Geometric means over the runs; latencies in ms. The ratio is the arm's figure by that of {experiment.arms[0]}."
+        " Changed: the ratio is not 1, after Holm's correction over all figures. Equivalent: the interval is within "
+        f"{share}."
     )
     return Table("Ratios", head, tuple(rows), 4, note=note)
 

@@ -46,7 +46,8 @@ def experiment(
         rate, latency_us = figures(request)
         found = results / f"run-{spec.kind}-{request.number}"
         found.mkdir(parents=True)
-        report = {"schema_version": 1, "total": row("all operations", rate, latency_us), "operations": [row("get", rate, latency_us)]}
+        rows = [row(name, rate, latency_us) for name in ("all operations", "get")]
+        report = {"schema_version": 1, "total": rows[0], "operations": rows[1:]}
         (found / "report.json").write_text(json.dumps(report))
         variables = {"zk1": {"benchmark_label": request.label, **request.arm.variables}}
         (found / "manifest.json").write_text(json.dumps({"inventory": {"hosts": variables}}))
@@ -142,7 +143,7 @@ def test_a_matrix_names_its_best_cells_and_what_matters(tmp_path: Path) -> None:
 def step(request: Request) -> dict[str, Any]:
     rate = request.rate_per_s or 0
     latency_us = 2000 + 1e6 / max(1.0, 520 - rate)
-    checked = {"objective": "p99 < 20ms", "value": latency_us, "upper": latency_us * 1.05, "limit": 20000, "met": rate <= 460}
+    checked = {"objective": "p99 < 20ms", "value": latency_us, "upper": latency_us * 1.05, "limit": 20000}
     return {"objectives": [checked], "success": 1.0, "backlog_per_s": 0.0}
 
 
@@ -153,10 +154,9 @@ def test_a_capacity_is_an_interval_with_its_steps(tmp_path: Path) -> None:
     )
     lines = write_experiment(folder)
     found = json.loads((folder / "experiment.json").read_text())["capacity"]["ensemble"]
-    assert lines[0] == (
-        f"Experiment capacity-1: ensemble carries {found['low_per_s']:g}/s with p99 < 20ms, and not {found['high_per_s']:g}/s."
-    )
-    assert 0.95 * 460 <= found["low_per_s"] <= 460
+    low, high = found["low_per_s"], found["high_per_s"]
+    assert lines[0] == f"Experiment capacity-1: ensemble carries {low:g}/s with p99 < 20ms, and not {high:g}/s."
+    assert 0.94 * 460 <= low <= 460
     assert found["knee_per_s"] is not None
     assert "## Steps of ensemble" in (folder / "experiment.md").read_text()
 
