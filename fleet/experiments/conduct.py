@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import reporting
 from fleet.errors import FleetError, InputError, one_line
@@ -222,20 +222,24 @@ def _preflight(playbooks: Playbooks, arms: Sequence[Arm], say: Callable[[str], o
 
 def _run_s(playbooks: Playbooks, inventories: _Inventories, arms: Sequence[Arm]) -> float:
     """Return how long a run takes on average, as far as it is known before the first one, seconds."""
-    planned = []
+    planned: dict[str, float] = {}
+    total_s = 0.0
     for arm in arms:
         inventory = inventories.of(arm.inventory)
         controller = {**inventory.controller, **playbooks.variables, **arm.variables}
-        request = scenario_request(controller, f"{playbooks.folder}/scenarios", _is_managed(arm, inventory, playbooks))
-        planned.append(_planned_s(arm, request))
-    return sum(planned) / len(planned) + OVERHEAD_S
+        managed = _is_managed(arm, inventory, playbooks)
+        request = json.dumps(scenario_request(controller, f"{playbooks.folder}/scenarios", managed), default=str)
+        if request not in planned:
+            planned[request] = _planned_s(arm, request)
+        total_s += planned[request]
+    return total_s / len(arms) + OVERHEAD_S
 
 
-def _planned_s(arm: Arm, request: Mapping[str, Any]) -> float:
+def _planned_s(arm: Arm, request: str) -> float:
     program = str(Path(sys.executable).with_name("zk-locust"))
     try:
         answer = subprocess.run(
-            [program, "resolve-plan"], input=json.dumps(request, default=str), capture_output=True, text=True,
+            [program, "resolve-plan"], input=request, capture_output=True, text=True,
             check=True, timeout=60,
         )  # fmt: skip
         found = json.loads(answer.stdout)

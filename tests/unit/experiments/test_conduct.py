@@ -1,0 +1,145 @@
+"""What is refused before anything is started, and what a resumed experiment must have in common with the first part."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fleet.errors import InputError
+from fleet.experiments import manifest
+from fleet.experiments.benchmark import Playbooks, forwarded
+from fleet.experiments.conduct import Wish, conduct
+from fleet.experiments.overview import lines
+from fleet.experiments.runner import Outcome, Request
+from lab.places import PROJECT
+
+COMPARE = {
+    "kind": "compare",
+    "scenario": "quick",
+    "variables": {"benchmark_run_time": "2s", "benchmark_warmup": "1s"},
+    "arms": {"small": {"zookeeper_heap": "300m"}, "large": {"zookeeper_heap": "1g"}},
+}
+
+
+class Controller:
+    """Conducts experiments whose benchmarks take no time, in a results folder of its own."""
+
+    def __init__(self, folder: Path, **variables: Any) -> None:
+        self.results = folder / "results"
+        self.file = folder / "mine.yml"
+        self.said: list[str] = []
+        self.asked: list[Request] = []
+        self.playbooks = Playbooks(
+            PROJECT / "playbooks",
+            (str(PROJECT / "inventory" / "local"),),
+            (),
+            {"benchmark_results_dir": str(self.results), **variables},
+        )
+
+    def benchmark(self, request: Request) -> Outcome:
+        self.asked.append(request)
+        return Outcome(f"run-{request.number}", "valid", 1.0)
+
+    def conduct(self, content: dict[str, Any] | None = None, **wish: Any) -> list[str]:
+        if content is not None:
+            self.file.write_text(yaml.safe_dump(content))
+            wish["experiment"] = str(self.file)
+        return conduct(Wish(**wish), self.playbooks, self.said.append, self.benchmark)
+
+    def refusal(self, content: dict[str, Any] | None = None, **wish: Any) -> str:
+        with pytest.raises(InputError) as caught:
+            self.conduct(content, **wish)
+        assert self.asked == []
+        assert not (self.results / "experiments").exists()
+        return str(caught.value)
+
+
+def test_an_experiment_says_how_many_runs_and_how_long(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    assert controller.said[0] == "experiment one: compare, 10 runs, about 5 min 40 s"
+    assert len(controller.asked) == 10
+
+
+def test_arms_that_the_inventory_makes_equal_are_refused(tmp_path: Path) -> None:
+    arms = {"as-it-is": {}, "same": {"zookeeper_heap": "256m"}}
+    said = Controller(tmp_path).refusal(COMPARE | {"arms": arms})
+    assert said.startswith("arms.same: its runs would be the same as those of arms.as-it-is, because the inventory")
+
+
+def test_a_budget_that_is_too_short_is_refused(tmp_path: Path) -> None:
+    said = Controller(tmp_path).refusal(COMPARE | {"budget": "1m"})
+    assert said == (
+        "budget [1 min]: 10 runs of about 34 s take about 5 min 40 s; raise it, shorten the runs, or leave out arms"
+    )
+
+
+def test_a_scenario_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    said = Controller(tmp_path).refusal(COMPARE | {"scenario": "quik"})
+    assert "arm small: benchmark_scenario [quik]: there is no such scenario, did you mean quick?" in said
+
+
+def test_a_variable_that_is_set_twice_is_refused(tmp_path: Path) -> None:
+    said = Controller(tmp_path, zookeeper_heap="1g").refusal(COMPARE)
+    assert said.startswith("zookeeper_heap: it is set by the experiment and with -e")
+
+
+def test_fresh_data_of_an_external_ensemble_is_refused(tmp_path: Path) -> None:
+    said = Controller(tmp_path, zookeeper_managed=False).refusal(COMPARE)
+    assert "data [fresh]: the ensemble of arm small is external" in said
+
+
+def test_an_inventory_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    arms = {"here": {}, "there": {"inventory": str(tmp_path / "none")}}
+    assert "none] does not exist" in Controller(tmp_path).refusal(COMPARE | {"arms": arms})
+
+
+def test_an_unknown_experiment_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    said = Controller(tmp_path).refusal(experiment="version")
+    assert said.startswith("experiment [version]: there is no such experiment, did you mean versions?")
+
+
+def test_more_pairs_need_an_experiment(tmp_path: Path) -> None:
+    assert "experiment_more [5]: say which experiment" in Controller(tmp_path).refusal(COMPARE, more=5)
+
+
+def test_an_id_that_exists_is_refused(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    with pytest.raises(InputError, match=r"experiment_id \[one\]: .* exists"):
+        controller.conduct(COMPARE, experiment_id="one")
+
+
+def test_pairs_are_added_to_an_experiment_that_has_ended(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    controller.conduct(resume="one", more=2)
+    assert len(controller.asked) == 14
+    content = manifest.load(controller.results / "experiments" / "one")
+    assert (content["state"], len(content["plan"])) == ("finished", 14)
+    shown = lines(PROJECT / "playbooks" / "experiments", controller.results)
+    assert any("one" in line and "14 of 14" in line for line in shown)
+
+
+def test_an_experiment_whose_settings_have_changed_is_not_continued(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    controller.file.write_text(yaml.safe_dump(COMPARE | {"variables": {"benchmark_run_time": "3s"}}))
+    with pytest.raises(InputError, match="has other settings than when the experiment began"):
+        controller.conduct(resume="one", more=1)
+
+
+def test_an_experiment_that_does_not_exist_is_not_continued(tmp_path: Path) -> None:
+    assert Controller(tmp_path).refusal(resume="one").startswith("experiment_resume [one]: there is no such experiment")
+
+
+@pytest.mark.parametrize("option", ["ask_pass", "become_ask_pass", "ask_vault_pass"])
+def test_options_that_ask_are_refused(option: str) -> None:
+    with pytest.raises(InputError, match="the runs of an experiment cannot ask"):
+        forwarded({option: True})
+
+
+def test_options_of_this_playbook_reach_the_benchmarks() -> None:
+    given = {"vault_ids": ["a@file"], "private_key_file": "key", "forks": 7, "become": True}
+    assert forwarded(given) == ("--vault-id", "a@file", "--private-key", "key", "--forks", "7", "--become")
