@@ -1,0 +1,47 @@
+"""Whether a run meets objectives, with loads whose every operation is known."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reporting import check_objectives
+from tests.unit.reporting.open_loop import Simulated
+
+ABOUT = {"warm_up_s": 2, "run_time_s": 12, "members": 1}
+
+
+def checked(folder: Path, *objectives: str, **load: Any) -> dict[str, Any]:
+    run = Simulated(**({"stopped": (0.0, 0.0)} | load)).write(folder / "20261124T031500Z-quick", **ABOUT)
+    return check_objectives(run, objectives)
+
+
+def test_a_run_passes_if_the_upper_ends_of_its_intervals_do(tmp_path: Path) -> None:
+    found = checked(tmp_path, "p99 < 200ms", "p50 of get < 20ms", "p99 < 100us", "p99 of read < 1s", "failures < 1%")
+    p99, p50, short, unknown, failures = found["objectives"]
+    assert p99["value"] < p99["upper"] < 200_000
+    assert p99["met"]
+    assert p50["met"]
+    assert p50["upper"] < p99["upper"]
+    assert not short["met"]
+    assert (unknown["value"], unknown["met"]) == (None, False)
+    assert (failures["value"], failures["met"]) == (0.0, True)
+    assert 0 < failures["upper"] < 0.01
+    assert not found["passed"]
+    assert not found["load_limited"], "the ensemble was too slow for one objective"
+    assert found["success"] == 1.0
+    assert found["backlog_per_s"] == 0
+
+
+def test_a_run_whose_backlog_grows_does_not_pass(tmp_path: Path) -> None:
+    found = checked(tmp_path, "p99 < 1h", sessions=1, rate_per_s=2000.0, most_queued=1_000_000)
+    assert found["objectives"][0]["met"]
+    assert found["backlog_per_s"] == pytest.approx(1000, rel=0.4)
+    assert not found["passed"]
+
+
+def test_a_load_side_that_sent_less_is_no_limit_of_the_ensemble(tmp_path: Path) -> None:
+    found = checked(tmp_path, "p99 < 200ms", missing=(5.0, 8.0))
+    assert found["success"] < 0.999
+    assert not found["passed"]
+    assert found["load_limited"]
