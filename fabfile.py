@@ -153,13 +153,15 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
 
 
 @task(
-    iterable=["inventory", "run"],
+    iterable=["inventory", "run", "fail_if"],
     help={
         "inventory": INVENTORY_HELP,
         "run": "id of a run; may be given several times, or several separated by commas (default: the newest)",
         "results_dir": RESULTS_HELP,
         "figures": "write every chart as SVG and PNG too, into the run's figures/",
         "experiment": "id of an experiment, to write its report instead",
+        "fail_if": "with --experiment: e.g. 'p99 > +10%'; exit code 1 if that is certain, 3 if it is undecided; may be "
+        "given several times",
     },
 )
 @_command
@@ -170,14 +172,17 @@ def report(
     results_dir: str = "",
     figures: bool = False,
     experiment: str = "",
+    fail_if: list[str] | None = None,
 ) -> None:
     """Write the report of a run or of an experiment again, and print its figures."""
     from reporting import find_runs, load_run, summary, write_report
 
     results = _results(results_dir, inventory)
     if experiment:
-        _experiment_report(results, experiment, run, figures)
+        _experiment_report(results, experiment, run, figures, fail_if or [])
         return
+    if fail_if:
+        raise Exit("--fail-if: a report of runs has no such option; name an experiment, or use fab compare", code=2)
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
 
     def work() -> None:
@@ -188,11 +193,11 @@ def report(
     _told(work)
 
 
-def _experiment_report(results: Path, experiment: str, runs: list[str], figures: bool) -> None:
-    """Write an experiment's report and print its answer."""
+def _experiment_report(results: Path, experiment: str, runs: list[str], figures: bool, conditions: list[str]) -> None:
+    """Write an experiment's report, print its answer, and exit with the code of the conditions."""
     from fleet.errors import InputError
     from fleet.experiments import manifest
-    from reporting import write_experiment
+    from reporting import check_conditions, write_experiment
 
     for option, given in (("--run", runs), ("--figures", figures)):
         if given:
@@ -202,6 +207,11 @@ def _experiment_report(results: Path, experiment: str, runs: list[str], figures:
     except InputError as error:
         raise Exit(for_screen(error), code=2) from None
     _show(_told(lambda: write_experiment(folder)))
+    if conditions:
+        checked, code = _told(lambda: check_conditions(folder, conditions))
+        _show(checked)
+        if code:
+            raise Exit(code=code)
 
 
 @task(iterable=["inventory"], help={"inventory": INVENTORY_HELP, "results_dir": RESULTS_HELP})

@@ -8,8 +8,8 @@
 in pairs, and `aligned` makes a table for a terminal. Bad input raises InputError, and what cannot be written
 ReportingError.
 
-`load_experiment` reads the folder of an experiment, `write_experiment` writes its report, and `check_objectives` says
-whether a run meets service level objectives.
+`load_experiment` reads the folder of an experiment, `write_experiment` writes its report, `check_conditions`
+checks conditions on its comparisons, and `check_objectives` says whether a run meets service level objectives.
 
 The data flows one way: `read` reads the files, `analyse` computes, `verdict` judges, `render` shows. A package imports
 only from those before it. Each function is loaded at its first use, and heavy libraries with it.
@@ -22,6 +22,7 @@ from reporting.errors import InputError, ReportingError
 
 if TYPE_CHECKING:
     from reporting.comparing import compare as compare_runs
+    from reporting.conditions import check as check_conditions
     from reporting.read.experiment_folder import load as load_experiment
     from reporting.render.experiment_files import write as write_experiment
     from reporting.render.report_files import write as write_report
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "aligned": "render.screen_table.aligned",
+    "check_conditions": "conditions.check",
     "check_objectives": "verdict.objectives.check",
     "compare_runs": "comparing.compare",
     "find_runs": "runs.resolve",
@@ -51,6 +53,7 @@ __all__ = [
     "InputError",
     "ReportingError",
     "aligned",
+    "check_conditions",
     "check_objectives",
     "compare_runs",
     "find_runs",

@@ -16,7 +16,7 @@ from fleet.experiments.plan import blocks
 from fleet.experiments.runner import Outcome, Request, run
 from fleet.experiments.specification import Specification, read_content
 from lab.places import PROJECT
-from reporting import InputError, load_experiment, write_experiment
+from reporting import InputError, check_conditions, load_experiment, write_experiment
 from zk_locust.contract.inventory.names import role_variables
 
 VARIABLES = role_variables(PROJECT / "roles")
@@ -97,6 +97,29 @@ def test_runs_of_different_schema_are_refused(tmp_path: Path) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | {"schema_version": 2}))
     with pytest.raises(InputError, match=r"experiment \[compare-1\]: its runs have reports of schemas 1, 2"):
         write_experiment(folder)
+
+
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [("p99 > +10%", 1), ("p99 > +30%", 0), ("p99 > +20%", 3), ("rate < -5%", 0)],
+)
+def test_a_condition_fails_only_if_the_complete_interval_is_beyond(tmp_path: Path, condition: str, code: int) -> None:
+    lines, found = check_conditions(experiment(tmp_path, COMPARE, noisy(1, new=1.2)), [condition])
+    assert found == code
+    assert lines == [f"new: fail if {condition}: {({0: 'pass', 1: 'fail', 3: 'undecided'})[code]}"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("p98 > +10%", r"condition \[p98 > \+10%\]: the experiment does not compare p98, did you mean p99"),
+        ("p99 of gte > +10%", r"does not compare p99 of gte"),
+        ("p99", r"condition \[p99\] cannot be read"),
+    ],
+)
+def test_a_condition_that_cannot_be_checked_is_refused(tmp_path: Path, condition: str, expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        check_conditions(experiment(tmp_path, COMPARE, noisy(1)), [condition])
 
 
 def test_noise_is_quoted_by_a_later_comparison(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""Checks conditions such as `p99 > +10%` on the comparisons of an experiment, for pipelines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reporting.analyse import paired_answers
+from reporting.analyse.comparison import UNDECIDED
+from reporting.analyse.fail_if import FAIL, PASS, FailIf
+from reporting.errors import InputError
+from reporting.read import experiment_folder
+from reporting.render.compared_runs import EXIT_CODES
+from zk_locust.contract.experiment import ALL, PAIRED
+from zk_locust.contract.nearest_name import nearest
+
+
+def check(folder: Path, conditions: Sequence[str]) -> tuple[list[str], int]:
+    """Return a line for each condition and arm, and the exit code: 1 if any fails, 3 if any is undecided, otherwise 0.
+
+    A figure that has too few pairs is undecided. Raises InputError for a condition that cannot be read or checked.
+    """
+    experiment = experiment_folder.load(folder)
+    wanted = [FailIf.parse(text) for text in conditions]
+    if experiment.kind not in PAIRED:
+        raise InputError(
+            f"condition [{wanted[0].text}]: an experiment of kind {experiment.kind} compares no figures; leave it out"
+        )
+    found = {(each.candidate, each.operation, each.figure): each for each in paired_answers.build(experiment).answers}
+    known = sorted({(operation, figure) for _, operation, figure in found})
+    lines, results = [], set()
+    for each in wanted:
+        is_asked = each.operation == ALL and each.figure in experiment.settings["figures"]
+        if not is_asked and (each.operation, each.figure) not in known:
+            names = [figure if operation == ALL else f"{figure} of {operation}" for operation, figure in known]
+            name = each.figure if each.operation == ALL else f"{each.figure} of {each.operation}"
+            raise InputError(
+                f"condition [{each.text}]: the experiment does not compare {name}{nearest(name, names)}; it compares: "
+                f"{', '.join(names) or 'nothing yet'}"
+            )
+        for candidate in experiment.arms[1:]:
+            answer = found.get((candidate, each.operation, each.figure))
+            result = each.check(answer.comparison if answer else None)
+            results.add(result)
+            lines.append(f"{candidate}: fail if {each.text}: {result}")
+    return lines, EXIT_CODES[FAIL if FAIL in results else UNDECIDED if UNDECIDED in results else PASS]
