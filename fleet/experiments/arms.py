@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from fleet.experiments.capacity import longest_search
 from fleet.experiments.specification import INVENTORY, Specification
 from fleet.inventory import Inventory
 from zk_locust.contract.experiment import CAPACITY, MATRIX, NOISE
@@ -59,6 +60,14 @@ def _cells(spec: Specification, base: Mapping[str, Any]) -> Iterator[Arm]:
                 overlay[name] = value
         place = tuple(str(value) for value in values)
         yield _arm(" / ".join(place), base, overlay, place)
+
+
+def number_of_runs(spec: Specification) -> int:
+    """Return how many runs an experiment has; a search at most about so many."""
+    arms = len(arms_of(spec))
+    if spec.kind == CAPACITY:
+        return arms * longest_search(*spec.rates)
+    return arms * (spec.repeats if spec.kind == MATRIX else spec.pairs)
 
 
 def at_rate(arm: Arm, rate_per_s: float) -> Arm:

@@ -12,9 +12,8 @@ from typing import Final
 import reporting
 from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments import manifest, plan
-from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, with_inventory
+from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, number_of_runs, with_inventory
 from fleet.experiments.benchmark import Benchmarks, Playbooks, preflight
-from fleet.experiments.capacity import longest_search
 from fleet.experiments.runner import RunOne, left_s, run, runs_left
 from fleet.experiments.specification import FRESH, MOST_RUNS, Specification, read_file
 from fleet.inventory import Inventory
@@ -62,7 +61,7 @@ def conduct(
     manifest.refuse_existing(results, experiment_id)
     count = spec.repeats if spec.kind == MATRIX else spec.pairs
     slots = [] if spec.kind == CAPACITY else plan.blocks([arm.name for arm in arms], count, spec.seed)
-    runs = longest_search(*spec.rates) * len(arms) if spec.kind == CAPACITY else len(slots)
+    runs = number_of_runs(spec)
     if runs > MOST_RUNS:
         raise InputError(
             f"experiment [{spec.name}]: it has {runs} runs, and at most {MOST_RUNS} are possible; reduce it"

@@ -5,15 +5,14 @@ from typing import Any, Final
 
 from fleet.errors import InputError
 from fleet.experiments import manifest
-from fleet.experiments.arms import arms_of
-from fleet.experiments.capacity import longest_search
+from fleet.experiments.arms import number_of_runs
 from fleet.experiments.manifest import INTERRUPTED, RUNNING
 from fleet.experiments.runner import left_s, runs_left
-from fleet.experiments.specification import Specification, read_file
+from fleet.experiments.specification import read_file
 from reporting import aligned
 from zk_locust.contract.durable_files import read_object_if_sound
 from zk_locust.contract.durations import format_duration
-from zk_locust.contract.experiment import CAPACITY, MATRIX
+from zk_locust.contract.experiment import CAPACITY
 from zk_locust.contract.inventory.names import role_variables
 from zk_locust.contract.plain_text import plain_line
 from zk_locust.contract.run_files import EXPERIMENT_DATA
@@ -31,14 +30,6 @@ def lines(files: Path, results: Path) -> list[str]:
     if not found:
         return [*shown, "", f"No experiments in {results} yet."]
     return [*shown, "", *aligned(_HEAD, found, left={*_HEAD[:3], _HEAD[5]})]
-
-
-def number_of_runs(spec: Specification) -> int:
-    """Return how many runs an experiment has; a search at most about so many."""
-    arms = len(arms_of(spec))
-    if spec.kind == CAPACITY:
-        return arms * longest_search(*spec.rates)
-    return arms * (spec.repeats if spec.kind == MATRIX else spec.pairs)
 
 
 def state_of(folder: Path, content: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import yaml
 
 from zk_locust.contract.arrival import rate_per_s
 from zk_locust.contract.durations import parse_duration_ms
-from zk_locust.contract.experiment import CAPACITY, COMPARE, FIGURES, MATRIX, NOISE, PAIRED, parse_objective
+from zk_locust.contract.experiment import CAPACITY, COMPARE, FIGURES, MATRIX, NOISE, parse_objective
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.secrets import redacted
 
@@ -28,6 +28,7 @@ MOST_RUNS: Final = 1000
 FRESH: Final = "fresh"
 KEPT: Final = "kept"
 
+_RATES: Final = (100.0, 1000.0, 100_000.0)
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _PERCENT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 # The experiment sets them itself.
@@ -66,7 +67,7 @@ class Specification:
     figures: tuple[str, ...] = ("rate", "p50", "p99", "p99.9")
     equivalence: float = 0.05
     objectives: tuple[str, ...] = ()
-    rates: tuple[float, float, float] = (100.0, 1000.0, 100_000.0)
+    rates: tuple[float, float, float] = _RATES
     seed: int = 1
     void_repeats: int = 3
     budget_s: float = 0.0
@@ -221,8 +222,8 @@ class _Reader:
                 "this is not a dictionary of lowest, first and highest; write e.g. {lowest: 100, highest: 50000}",
                 value,
             )
-            return Specification.__dataclass_fields__["rates"].default
-        rates = dict(zip(known, (100.0, 1000.0, 100_000.0), strict=True))
+            return _RATES
+        rates = dict(zip(known, _RATES, strict=True))
         for key, given in value.items():
             try:
                 rates[key] = rate_per_s(given)
@@ -312,8 +313,3 @@ class _Reader:
             self._wrong(
                 f"{where}.{name}", f"there is no such variable{nearest(name, self._variables)}; correct the name"
             )
-
-
-def planned_arms(kind: str) -> bool:
-    """Whether all runs of a kind are known before the first one; those of a search are not."""
-    return kind in (*PAIRED, MATRIX)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reporting.read.experiment_folder import ExperimentFolder
+from reporting.text import NOTHING
 
 # What every run has of its own, or what only follows from when it was run.
 _OF_THE_RUN: Final = ("benchmark_label", "clock_", "boot_id", "memory_free", "disk_free", "uptime", "load_average")
@@ -27,7 +28,7 @@ def build(experiment: ExperimentFolder) -> list[Difference]:
     of_arms = [_constant([dict(_flat(run.manifest)) for run in experiment.of(arm) if run.manifest])
                for arm in experiment.arms]  # fmt: skip
     names = list(dict.fromkeys(name for found in of_arms for name in found))
-    found = [Difference(name, tuple(values.get(name, "–") for values in of_arms)) for name in names]
+    found = [Difference(name, tuple(values.get(name, NOTHING) for values in of_arms)) for name in names]
     return _once([each for each in found if len(set(each.values)) > 1])
 
 

@@ -33,7 +33,6 @@ class ExperimentRun:
     rate_per_s: float | None
     passed: bool | None
     step: Mapping[str, Any]
-    reasons: Sequence[str]
     report: Mapping[str, Any]
     manifest: Mapping[str, Any]
 
@@ -88,10 +87,6 @@ class ExperimentFolder:
         """The runs of an arm that count."""
         return [run for run in self.counted if run.arm == arm]
 
-    def results(self) -> Path:
-        """The folder of all runs."""
-        return self.path.parent.parent
-
 
 def load(path: Path) -> ExperimentFolder:
     """Read the experiment's folder at `path`. Raises InputError when it is none, or of another schema."""
@@ -130,7 +125,6 @@ def _run(results: Path, entry: Mapping[str, Any], problems: list[str]) -> Experi
         rate_per_s=entry.get("rate_per_s"),
         passed=entry.get("passed"),
         step=entry.get("step") or {},
-        reasons=[str(reason) for reason in entry.get("reasons") or []],
         report=report,
         manifest=manifest,
     )

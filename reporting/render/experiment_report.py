@@ -79,7 +79,7 @@ def _differences(report: ExperimentReport) -> Table | None:
 
 
 def _runs(experiment: ExperimentFolder) -> Table | None:
-    rows = tuple(
+    rows: tuple[tuple[str, ...], ...] = tuple(
         (
             str(run.number),
             run.arm,
@@ -90,7 +90,7 @@ def _runs(experiment: ExperimentFolder) -> Table | None:
         )
         for run in experiment.runs
     )
-    head = ("run", "arm", "id", "verdict", "offered/s", "took")
+    head: tuple[str, ...] = ("run", "arm", "id", "verdict", "offered/s", "took")
     if not any(run.rate_per_s is not None for run in experiment.runs):
         head = (*head[:4], head[5])
         rows = tuple((*row[:4], row[5]) for row in rows)

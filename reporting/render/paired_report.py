@@ -1,5 +1,7 @@
 """What an experiment of pairs found, in words and tables: a comparison of arms, or the noise of one."""
 
+import statistics
+
 from reporting import text
 from reporting.analyse import noise_experiments, paired_answers
 from reporting.analyse.comparison import CHANGED, EQUIVALENT, UNDECIDED, resolution
@@ -122,8 +124,6 @@ def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
 
 
 def _typical(values: list[float], figure: str) -> str:
-    import statistics
-
     mean = statistics.geometric_mean(values)
     return text.rate(mean) if figure == "rate" else text.latency_ms(mean)
 

@@ -47,5 +47,4 @@ def load_lock(state_dir: str | None) -> str:
 EXPERIMENTS: Final = "experiments"
 EXPERIMENT_DATA: Final = "experiment.json"
 EXPERIMENT_MARKDOWN: Final = "experiment.md"
-EXPERIMENT_PAGE: Final = "experiment.html"
 EXPERIMENT_JUNIT: Final = "experiment.junit.xml"

@@ -36,7 +36,8 @@ class Scripted:
 
 
 def test_all_runs_of_the_plan_are_done_in_its_order(tmp_path: Path) -> None:
-    folder, said, benchmarks = begin(tmp_path), [], Scripted()
+    said: list[str] = []
+    folder, benchmarks = begin(tmp_path), Scripted()
     run(folder, ARMS, benchmarks, said.append)
     content = manifest.load(folder)
     assert content["state"] == "finished"
@@ -67,7 +68,8 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path) -> N
 
 
 def test_a_void_run_is_repeated_and_does_not_count(tmp_path: Path) -> None:
-    folder, said = begin(tmp_path), []
+    said: list[str] = []
+    folder = begin(tmp_path)
     run(folder, ARMS, Scripted(lambda request: "void" if request.number in (2, 3) else "valid"), said.append)
     runs = manifest.load(folder)["runs"]
     assert [(entry["slot"], entry["attempt"], entry["counts"]) for entry in runs[:5]] == [
@@ -105,7 +107,8 @@ def test_a_search_ends_with_an_interval_for_each_arm(tmp_path: Path) -> None:
 
 
 def test_a_search_that_was_interrupted_repeats_no_step(tmp_path: Path) -> None:
-    folder, rates = begin(tmp_path, ARMS[:1], kind="capacity", rates=(10, 100, 10_000)), []
+    rates: list[float] = []
+    folder = begin(tmp_path, ARMS[:1], kind="capacity", rates=(10, 100, 10_000))
 
     def run_one(request: Request) -> Outcome:
         if request.number == 4 and len(rates) == 3:
