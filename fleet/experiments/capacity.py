@@ -1,8 +1,8 @@
 """The search for the highest rate that meets the objectives, as a pure function of the steps so far.
 
 It brackets by factors of 1.5, bisects the logarithm of the rate until the interval is 5 % wide, and confirms: of three
-runs at the answer most must pass, and of three at 10 % above most must fail. Each rate counts by the majority of its runs, so a
-run that went wrong by chance is outvoted as soon as the search returns to its rate.
+runs at the answer most must pass, and of three at 10 % above most must fail. Each rate counts by the majority of its
+runs, so a run that went wrong by chance is outvoted as soon as the search returns to its rate.
 """
 
 import math

@@ -163,7 +163,7 @@ class _Reader:
             if number < 2:
                 self._wrong(
                     "arms",
-                    f"a comparison needs two arms or more, and has {number}; for the noise of one arm, write kind: noise",
+                    f"a comparison needs two arms or more, and has {number}; for its noise, write kind: noise",
                 )
         elif self._kind == MATRIX and not self._content.get("grid"):
             self._wrong(

@@ -116,7 +116,7 @@ def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
     head = ("arm", "operation", "figure", "answer", experiment.arms[0], "arm's", "ratio", "95 % interval", "pairs")
     share = text.percent(float(experiment.settings["equivalence"]))
     note = (
-        f"Geometric means over the runs; latencies in ms. The ratio is the arm's figure by that of {experiment.arms[0]}."
+        f"Geometric means of the runs; latencies in ms. The ratio is the arm's figure by that of {experiment.arms[0]}."
         " Changed: the ratio is not 1, after Holm's correction over all figures. Equivalent: the interval is within "
         f"{share}."
     )

@@ -40,7 +40,8 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def playbooks() -> Playbooks:
-    return Playbooks(Path("/playbooks"), ("/inventory",), ("--forks", "3"), {"secret": "s3cret", "zookeeper_heap": "1g"})
+    variables = {"secret": "s3cret", "zookeeper_heap": "1g"}
+    return Playbooks(Path("/playbooks"), ("/inventory",), ("--forks", "3"), variables)
 
 
 def test_variables_reach_a_playbook_in_a_file_that_is_removed(program: Path, tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""What an arm sets, over what its inventory says."""
+
+from typing import Any
+
+from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, with_inventory
+from fleet.experiments.specification import Specification
+from fleet.inventory import HostVariables, Inventory
+
+
+def inventory(controller: dict[str, Any] | None = None, **members: dict[str, Any]) -> Inventory:
+    hosts = {name: HostVariables(name, variables) for name, variables in members.items()}
+    return Inventory(["here"], {"zookeeper": list(members)}, hosts, HostVariables("localhost", controller or {}))
+
+
+def test_parameters_and_properties_are_laid_over_those_of_the_inventory() -> None:
+    controller = {"benchmark_parameters": {"client": "native", "val-size": 1}}
+    found = inventory(controller, zk1={"zookeeper_properties": {"tickTime": 1}})
+    variables = {"benchmark_parameters": {"val-size": 2}, "zookeeper_properties": {"syncLimit": 3}}
+    arms, problems = with_inventory([Arm("a", variables)], lambda _: found)
+    assert problems == []
+    assert arms[0].variables == {
+        "benchmark_parameters": {"client": "native", "val-size": 2},
+        "zookeeper_properties": {"tickTime": 1, "syncLimit": 3},
+    }
+
+
+def test_properties_that_hosts_have_differently_are_refused() -> None:
+    found = inventory(zk1={"zookeeper_properties": {"tickTime": 1}}, zk2={"zookeeper_properties": {"tickTime": 2}})
+    _, problems = with_inventory([Arm("a", {"zookeeper_properties": {"syncLimit": 3}})], lambda _: found)
+    assert len(problems) == 1
+    assert problems[0].startswith("arms.a.zookeeper_properties: hosts of inventory here have different values of it")
+
+
+def test_arms_differ_by_what_the_inventory_leaves_open() -> None:
+    found = inventory(zk1={"zookeeper_heap": "256m"})
+    same, other = Arm("same", {"zookeeper_heap": "256m"}), Arm("other", {"zookeeper_heap": "1g"})
+    assert equal_arms([Arm("base", {}), other], lambda _: found) == []
+    assert len(equal_arms([Arm("base", {}), same], lambda _: found)) == 1
+
+
+def test_an_arm_with_an_inventory_of_its_own_differs() -> None:
+    assert equal_arms([Arm("a", {}), Arm("b", {}, "elsewhere")], lambda _: inventory(zk1={})) == []
+
+
+def test_a_step_of_a_search_keeps_how_operations_arrive() -> None:
+    arm = Arm("a", {"benchmark_arrival": {"process": "poisson", "stages": [{"rate": 1, "for": "1s"}]}, "x": 1})
+    assert at_rate(arm, 500).variables == {"benchmark_arrival": {"process": "poisson", "rate": 500}, "x": 1}
+
+
+def test_both_arms_of_a_noise_experiment_set_the_same() -> None:
+    first, second = arms_of(Specification("mine", "noise", scenario="quick", variables={"zookeeper_heap": "1g"}))
+    assert first.variables == second.variables == {"zookeeper_heap": "1g", "benchmark_scenario": "quick"}
+    assert first.name != second.name
