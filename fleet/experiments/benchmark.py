@@ -119,12 +119,14 @@ class Benchmarks:
         began = time.monotonic()
         log = self._logs / f"{request.number:03d}.log"
         if self._fresh and not self._started:
-            for arm in self._arms:  # what earlier runs have left
+            for arm in _with_other_members(self._arms):  # what earlier runs have left
                 self._remove_members(arm, log)
         self._started = True
         arm = request.arm if request.rate_per_s is None else at_rate(request.arm, request.rate_per_s)
         before = self._runs()
-        code = self._playbooks.call("benchmark", arm, log, {"benchmark_label": request.label})
+        # An arm's own inventory may name another folder of results.
+        more = {"benchmark_label": request.label, "benchmark_results_dir": str(self._results)}
+        code = self._playbooks.call("benchmark", arm, log, more)
         new = sorted(self._runs() - before)
         own = [run for run in new if _label(self._results / run) == request.label]
         if self._fresh:
@@ -146,6 +148,18 @@ class Benchmarks:
 
     def _runs(self) -> set[str]:
         return {manifest.parent.name for manifest in self._results.glob(f"*Z-*/{MANIFEST}")}
+
+
+def _with_other_members(arms: Sequence[Arm]) -> list[Arm]:
+    """Return one arm of those that say the same about members."""
+    found: list[Arm] = []
+    said: list[tuple[str, dict[str, Any]]] = []
+    for arm in arms:
+        own = {name: value for name, value in arm.variables.items() if name.startswith("zookeeper_")}
+        if (arm.inventory, own) not in said:
+            said.append((arm.inventory, own))
+            found.append(arm)
+    return found
 
 
 def _label(run: Path) -> str:

@@ -7,11 +7,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 from fleet.experiments.arms import Arm
-from fleet.experiments.benchmark import Playbooks
+from fleet.experiments.benchmark import Benchmarks, Playbooks
+from fleet.experiments.runner import Request
+from fleet.experiments.specification import Specification
 from tests.waiting import until
 
 # Stands for ansible-playbook: notes how it was called, and ends when it may, or some time after Ctrl-C.
@@ -79,3 +82,42 @@ def test_an_interrupted_playbook_ends_in_its_own_way(program: Path, tmp_path: Pa
     thread.join()
     assert (program / "ended").read_text() == "ended\n"
     assert not Path((program / "file").read_text().strip()).parent.exists()
+
+
+class Recorded(Playbooks):
+    """Notes which playbooks are called, and leaves the run of a benchmark, with a report that says it is valid."""
+
+    called: ClassVar[list[tuple[str, str]]] = []
+
+    def call(self, playbook: str, arm: Arm, log: Path, more: Any, arguments: Any = ()) -> int:
+        del arguments
+        self.called.append((playbook, arm.name))
+        log.write_text("  1. zk1: cannot be reached\n")
+        if playbook == "benchmark" and arm.name != "broken":
+            run = Path(more["benchmark_results_dir"]) / f"20261124T03150{len(self.called)}Z-quick"
+            run.mkdir()
+            (run / "manifest.json").write_text(json.dumps({"label": more["benchmark_label"]}))
+            (run / "report.json").write_text(json.dumps({"verdict": {"verdict": "valid", "reasons": []}}))
+        return 0
+
+
+def test_each_run_starts_without_data_and_is_found_by_its_label(tmp_path: Path) -> None:
+    arms = [Arm("a", {"benchmark_users": 1}), Arm("b", {"benchmark_users": 2}), Arm("broken", {"zookeeper_heap": "1g"})]
+    recorded = Recorded(Path("/playbooks"), (), (), {})
+    recorded.called.clear()
+    benchmarks = Benchmarks(tmp_path, tmp_path, recorded, Specification("mine", "compare"), arms)
+    outcome = benchmarks.run(Request(1, arms[1], "mine-01-b"))
+    assert (outcome.run_id[-6:], outcome.verdict) == ("-quick", "valid")
+    assert recorded.called == [("teardown", "a"), ("teardown", "broken"), ("benchmark", "b"), ("teardown", "b")]
+    failed = benchmarks.run(Request(2, arms[2], "mine-02-broken"))
+    assert failed.verdict == "void"
+    assert failed.reasons == (f"it left no run: zk1: cannot be reached; see {tmp_path / 'logs' / '002.log'}",)
+    assert recorded.called[4:] == [("benchmark", "broken"), ("teardown", "broken")]
+
+
+def test_data_is_kept_if_the_experiment_says_so(tmp_path: Path) -> None:
+    recorded = Recorded(Path("/playbooks"), (), (), {})
+    recorded.called.clear()
+    spec = Specification("mine", "compare", data="kept")
+    Benchmarks(tmp_path, tmp_path, recorded, spec, []).run(Request(1, Arm("a", {}), "mine-01-a"))
+    assert recorded.called == [("benchmark", "a")]
