@@ -19,13 +19,13 @@ from host_metrics.columns import HOST_COLUMNS, WHOLE_MACHINE
 from locust_extra.columns import (
     CLOCK_PERCENTILES,
     DISTRIBUTION_FIELDS,
-    EVENT_COLUMNS,
     PERCENTILES,
     SLOW_COLUMNS,
     STATS_COLUMNS,
 )
 from reporting.read.distributions import Distribution, Histogram
 from zk_locust.contract.clock_names import CENSORED, CLOCKS
+from zk_locust.contract.events import EVENT_COLUMNS
 from zk_locust.contract.ranks import bucket_of
 from zk_metrics.columns import METRIC_COLUMNS
 
