@@ -8,16 +8,14 @@ import pandas as pd
 
 from host_metrics.columns import WHOLE_MACHINE
 from reporting.analyse import machine_samples, machine_usage
-from reporting.analyse.spread import LEAST
-from reporting.render import drawing
-from reporting.render.chart import Figure, few_lines, line_figure, lines_of, ranges
-from reporting.render.drawing import Frame, Lines
+from reporting.render.chart import Figure, few_lines
+from reporting.render.drawing import Frame
+from reporting.render.metric_charts import Metric, metric_figure
 from reporting.text import natural, some
 from reporting.verdict.judged_run import JudgedRun
 
 MAX_MACHINE_LINES: Final = 8
 MAX_NAMES: Final = 4  # hosts that a line's name lists
-BAND: Final = "Each point is the greatest of several samples; the band reaches down to the least."
 SHARED: Final = " Hosts that are containers of one kernel have one line together."
 
 
@@ -155,17 +153,12 @@ def _by_kernel(judged: JudgedRun, rows: pd.DataFrame) -> _Drawn:
 
 
 def _figure(wanted: MachineFigure, group: str, data: pd.DataFrame, names: list[str], frame: Frame) -> Figure:
-    lines = Lines(
-        lines_of(data, "series", "value"),
-        names,
-        wanted.y_title,
-        wanted.number_format,
-        height=drawing.SMALL_HEIGHT,
+    metric = Metric(
+        *(wanted.slug, wanted.title, wanted.y_title, wanted.caption, wanted.number_format, group, wanted.title),
+        unit=wanted.y_title.split(" of ")[0],
         y_max=wanted.y_max,
     )
-    caption = f"{wanted.caption} {BAND}" if f"value{LEAST}" in data else wanted.caption
-    shows = f"{wanted.title}. {ranges(data, 'series', 'value', wanted.y_title.split(' of ')[0])}"
-    return line_figure(wanted.slug, wanted.title, caption, shows, lines, frame, group=group)
+    return metric_figure(metric, data, "series", names, frame)
 
 
 def _labels(hosts: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
