@@ -11,7 +11,6 @@ import pytest
 from reporting import load_run
 from reporting.text import percent
 from reporting.verdict.judgement import Verdict
-from tests.unit.reporting.open_loop import Simulated
 from tests.unit.reporting.synthetic import Synthetic
 from zk_locust.contract.unreported import known, unknown
 
@@ -363,16 +362,14 @@ def test_waiting_for_a_core_is_a_note(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("load", "said"),
     [
-        (Simulated(open_loop=True), "Response times contain the waits before an operation was sent; service times"),
-        (Simulated(open_loop=False), "Service times contain none of these waits"),
-        (Simulated(open_loop=False, clients_delay=False), "The latencies contain these waits."),
+        ({"slip_us": 20.0, "client_delay_us": 20.0}, "Response times contain the waits before an operation was sent;"),
+        ({"client_delay_us": 20.0}, "Service times contain none of these waits"),
+        ({}, "The latencies contain these waits."),
     ],
     ids=["open", "closed", "arrivals unknown"],
 )
-def test_latencies_contain_the_waits_that_their_clock_sees(tmp_path: Path, load: Simulated, said: str) -> None:
-    run = load.write(tmp_path / "run")
-    set_cpu(run, "load1/worker-1", "measured", 0, 40, "50", "14")
-    assert said in text(load_run(run).verdict, "cpu-wait")
+def test_latencies_contain_the_waits_that_their_clock_sees(tmp_path: Path, load: dict[str, Any], said: str) -> None:
+    assert said in text(judged(tmp_path, cpu_wait_percent=14, **load), "cpu-wait")
 
 
 def test_much_waiting_for_a_core_leaves_nothing_to_conclude(tmp_path: Path) -> None:
