@@ -126,7 +126,7 @@ def _leaders(run: RunFolder, timeline: Timeline, at_s: pd.Series) -> pd.Series:
     """Return who led at these moments, which are in order: by the polls, else by the manifest."""
     known = run.manifest.hosts
     default = next((host for host, facts in known.items() if facts.get("zookeeper_mode") == LEADING), "")
-    polls = run.metrics[run.metrics["server_state"] == LEADING]
+    polls = run.metrics.loc[run.metrics["server_state"] == LEADING, ["elapsed_s", "member"]]
     if not len(polls) or timeline.metrics_offset_s != timeline.metrics_offset_s:
         return pd.Series(default, index=at_s.index)
     times = pd.DataFrame({"at_s": polls["elapsed_s"] + timeline.metrics_offset_s, "leader": polls["member"]})

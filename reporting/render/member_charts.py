@@ -157,7 +157,9 @@ def of_members(judged: JudgedRun, frame: Frame) -> list[Figure]:
 def _values(chart: MemberChart, judged: JudgedRun, rates: pd.DataFrame) -> pd.DataFrame:
     """The values of a chart; those since the start only of members that have no newer ones."""
     if chart.column in rates:
-        return series.over_polls(rates.assign(value=rates[chart.column]), judged.timeline)
+        return series.over_polls(
+            rates[["time_s", "member", "reachable"]].assign(value=rates[chart.column]), judged.timeline
+        )
     found = series.members(judged.run, judged.timeline, chart.column)
     if chart.column == _SINCE_START:
         newer = rates.loc[rates[["read_latency_ms", "update_latency_ms"]].notna().any(axis=1), "member"].unique()
