@@ -14,7 +14,7 @@ AUTO_LIMIT_S: Final = 60.0
 LEAST_S: Final = 12.0
 """An automatic warm-up lasts at least as long, seconds: what the rule needs to see."""
 LONGEST_S: Final = 1e10
-"""The longest warm-up, seconds: due times are whole nanoseconds of 64 bits."""
+"""The longest warm-up, seconds: due times are integers of 64 bits, in nanoseconds."""
 _ADVICE: Final = "write e.g. 500ms, 30s, 5m or 1h30m, auto, or auto:120s for another limit than 60s"
 
 
