@@ -21,9 +21,8 @@ from reporting.read.table_format import Kind, TableFormat, words
 _BLOCK_BYTES: Final = 2 * 1024 * 1024
 _COMMA, _NEWLINE, _QUOTE, _RETURN = b',\n"\r'
 _NO_MARK: Final = bytes(set(range(256)) - set(b',\r\n"\0'))
-MOST_ROWS_EXACT: Final = 400_000
-"""Numbers of a longer file are float32 where nothing is lost, so that sums over them may have only 7 exact digits.
-A day of five members' metrics at the default interval has 432,000 rows."""
+MOST_ROWS_EXACT: Final = 500_000
+"""Numbers of a longer file are float32 where nothing is lost, so that sums over them may have only 7 exact digits."""
 
 _Texts = dict[str, dict[str, int]]
 

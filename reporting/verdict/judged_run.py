@@ -1,6 +1,6 @@
 """A run folder, read once, computed and judged: everything that the screen, the page and Markdown show."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def load_run(path: Path) -> JudgedRun:
     samples = machine_samples.within_load(run, times)
     memory.release()
     results, of_workers = headline.build(run, times), workers.build(run, times, CPU_SHORT_PERCENT, MIN_STAGE_SHARE)
-    evidence = Evidence(
+    evidence = (
         run,
         times,
         results,
@@ -44,4 +44,4 @@ def load_run(path: Path) -> JudgedRun:
         load_side.build(run),
         steadiness.build(run, times),
     )
-    return JudgedRun(*(getattr(evidence, field.name) for field in fields(evidence)), *judgement.judge(evidence))
+    return JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)))
