@@ -137,10 +137,13 @@ def _concern_all(elections: pd.DataFrame, members: int) -> pd.Index:
     return elections.index[:0].append(all_of)
 
 
+# Of samples and figures only the columns that are needed: those of a day are large.
 def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
     hosts = machine_usage.hosts_of(run)
     steps_s = _steps_s(samples)
-    for id_, found in samples[samples["process"] == WHOLE_MACHINE].groupby("machine", observed=True):
+    columns = ["machine", "host", "time_s", *(threshold.column for threshold in OF_MACHINES)]
+    machines = samples.loc[samples["process"] == WHOLE_MACHINE, columns]
+    for id_, found in machines.groupby("machine", observed=True):
         names, start_s = hosts[str(id_)], found["time_s"] - steps_s[str(found["host"].iloc[0])]
         for threshold in OF_MACHINES:
             windows = _windows(start_s, found["time_s"], found[threshold.column] >= threshold.least)
@@ -150,7 +153,8 @@ def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
 
 def _of_members(samples: pd.DataFrame) -> Iterator[Cause]:
     steps_s = _steps_s(samples)
-    for host, found in samples[samples["process"] == ZOOKEEPER].groupby("host", observed=True):
+    members = samples.loc[samples["process"] == ZOOKEEPER, ["host", "time_s", OF_MEMBERS.column]]
+    for host, found in members.groupby("host", observed=True):
         over = found[OF_MEMBERS.column] >= OF_MEMBERS.least
         windows = _windows(found["time_s"] - steps_s[str(host)], found["time_s"], over)
         if len(windows):
@@ -159,7 +163,8 @@ def _of_members(samples: pd.DataFrame) -> Iterator[Cause]:
 
 def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
     starts = {(i.stage, i.number): i.start_s for i in timeline.intervals}
-    rows = run.stats[run.stats["worker"] != ALL_WORKERS]
+    columns = ["worker", "stage", "interval", "elapsed_s", "cpu_wait_percent", "gc_ms"]
+    rows = run.stats.loc[run.stats["worker"] != ALL_WORKERS, columns]
     start_s = pd.Series(
         [
             starts.get((stage, int(number)), float("nan"))
@@ -180,7 +185,7 @@ def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
 
 def _steps_s(samples: pd.DataFrame) -> dict[str, float]:
     """Return the seconds from one sample to the next of each host."""
-    by_host = samples.groupby("host", sort=False, observed=True)
+    by_host = samples[["host", "process", "time_s"]].groupby("host", sort=False, observed=True)
     return {str(host): machine_samples.interval_s(found) for host, found in by_host}
 
 

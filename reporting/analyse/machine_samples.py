@@ -17,7 +17,9 @@ _MOST_MISSING: Final = 1  # samples in a row that may be late or missing before 
 
 
 def within_load(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
-    """The samples from the load's start to its end in order of time, with the columns of the file and these:
+    """The samples from the load's start to its end in order of time.
+
+    They have the columns of the file except `timestamp` and `elapsed_s`, and these in place of them:
 
     `time_s` (end of the sample's time, seconds since the load started), and `cpu_share`, `iowait_share` and
     `steal_share`: the machine's percentages of one core as percentages of all its cores.
@@ -32,7 +34,8 @@ def within_load(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     machine = found["process"] == WHOLE_MACHINE
     of_machines = one_of_each(found[machine], found["machine"][machine], "host")
     found = found[~machine | found.index.isin(of_machines.index)]
-    found = run.host_metrics.loc[found.index].assign(time_s=found["time_s"])
+    columns = [name for name in run.host_metrics if name not in ("timestamp", "elapsed_s")]
+    found = run.host_metrics.loc[found.index, columns].assign(time_s=found["time_s"])
     return found.assign(
         **{f"{name}_share": found[f"{name}_percent"] / found["cores"] for name in ("cpu", "iowait", "steal")}
     )

@@ -11,7 +11,6 @@ from typing import Final
 import pandas as pd
 
 from host_metrics.columns import HOST_COLUMNS, STALL_COLUMNS
-from locust_extra.columns import EVENT_COLUMNS
 from reporting.errors import InputError
 from reporting.read import combining, load_files, member_metrics, memory, slow_operations
 from reporting.read import manifest as manifests
@@ -21,6 +20,7 @@ from reporting.read.manifest import Manifest
 from reporting.read.parsing import read_json_object
 from reporting.read.problems import Problem, ProblemLog
 from reporting.read.table_format import TableFormat, kinds
+from zk_locust.contract.events import EVENT_COLUMNS
 from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, SLOW_OPERATIONS, STATS
 
 _HOST_METRICS: Final = TableFormat(

@@ -271,3 +271,19 @@ def test_the_worst_moments_say_how_far_off_their_events_may_be(
     table = cause_tables.moments(why(run, tmp_path))
     assert table is not None
     assert ("known to \N{PLUS-MINUS SIGN}12.5 ms" in table.note) == is_said
+
+
+def test_the_reasons_are_computed_once_and_only_when_asked_for(tmp_path: Path) -> None:
+    judged = load_run(SlowRun().write(tmp_path / "run"))
+    assert "why" not in vars(judged)
+    assert judged.why is judged.why
+
+
+def test_a_text_of_slow_operations_is_held_once(run: SlowRun, tmp_path: Path) -> None:
+    run.scattered(10)
+    judged = load_run(run.write(tmp_path / "run"))
+    for frame, texts in (
+        (judged.run.slow_operations, ("stage", "worker", "type", "name", "outcome", "session", "member")),
+        (judged.why.slow.rows, ("name", "outcome", "session", "member", "worker", "host", "leader")),
+    ):
+        assert {str(frame[text].dtype) for text in texts} == {"category"}
