@@ -29,6 +29,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         del playbook
         for loader in (filter_loader, test_loader):
             list(loader.all())
-        # A collection in a fork would write to every object, and copy the memory that the fork shares with this process.
+        # A collection in a fork would write to every object, and so copy the memory that it shares with this process.
         gc.collect()
         gc.freeze()
