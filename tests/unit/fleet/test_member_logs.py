@@ -180,8 +180,8 @@ def test_an_election_begins_where_the_member_loses_its_role(tmp_path: Path, loss
 
 def test_an_election_of_an_older_server_begins_where_it_loses_its_leader(tmp_path: Path) -> None:
     lost = (
-        "2026-11-27 02:22:{},543 [myid:2] - WARN  [QuorumPeer[myid=2]/0:0:0:0:0:0:0:0:2181:Follower@90] - Exception when "
-        "following the leader\n"
+        "2026-11-27 02:22:{},543 [myid:2] - WARN  [QuorumPeer[myid=2]/0:0:0:0:0:0:0:0:2181:Follower@90] - "
+        "Exception when following the leader\n"
     )
     again = SERVER_34.replace("02:22:4", "02:22:5").splitlines(keepends=True)[:3]
     found = read(tmp_path, gc_log=GC_8, zookeeper_log=lost.format(40) + SERVER_34 + lost.format(50) + "".join(again))

@@ -240,6 +240,25 @@ def test_an_election_of_a_leader_concerns_all_members(run: SlowRun, tmp_path: Pa
     assert found(why(run, tmp_path), "election").share == 1
 
 
+@pytest.mark.parametrize(("member", "concerned"), [("zk1:2181", True), ("zk3:2183", False)])
+def test_a_member_that_answers_no_poll_is_a_cause_for_its_sessions(
+    tmp_path: Path, member: str, concerned: bool
+) -> None:
+    """The first poll without an answer is at 30.5 s, the first with one again at 32.5 s."""
+    run = SlowRun(synthetic=Synthetic(run_time_s=60, stall_at_s=None, member_down=(30.0, 32.0)))
+    run.stall(29.8, 1.5, member=member)
+    causes = why(run, tmp_path).causes
+    assert [one.cause.words for one in causes.standing_out] == (["failed polls of zk1"] if concerned else [])
+    for one in causes.coverages:
+        assert one.cause.windows.tolist() == [pytest.approx([29.5, 32.5])]
+
+
+def test_a_member_that_never_answers_polls_tells_nothing_of_a_moment(tmp_path: Path) -> None:
+    run = SlowRun(synthetic=Synthetic(run_time_s=60, stall_at_s=None, member_down=(-10.0, 100.0)))
+    run.stall(30.0, 1.0)
+    assert why(run, tmp_path).causes.coverages == ()
+
+
 def test_each_hosts_samples_have_the_length_of_their_own_interval(tmp_path: Path) -> None:
     """Three hosts are sampled each second, and zk1 every five."""
 
