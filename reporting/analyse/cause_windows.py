@@ -102,7 +102,7 @@ class Cause:
         """Return which operations (`SlowOperations.rows`) it concerns.
 
         A member concerns its own sessions, and all writes while it leads. An operation of an unknown member may be of
-        any.
+        any, and one that waited for a free session may have waited for one of any member, whichever served it then.
         """
         if self.concerns == EVERYTHING:
             found = pd.Series(True, index=operations.index)
@@ -112,8 +112,7 @@ class Cause:
             names = self.hosts if self.concerns == MACHINE else (self.who,)
             found = operations["member"].isin(names) | (operations["member"] == "")
             found |= operations["writes"] & operations["leader"].isin(names)
-            if self.concerns == MACHINE:
-                found |= operations["host"].isin(names)
+            found |= operations["host"].isin(names) if self.concerns == MACHINE else operations["waited"]
         return found.to_numpy(dtype=bool)
 
 

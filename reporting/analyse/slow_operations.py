@@ -34,8 +34,9 @@ class SlowOperations:
 
     `rows` has one row for each operation that was kept and took longer, failed and censored ones too: `begin_s` and
     `end_s` (due, or sent in closed loop, to its arrival; seconds since the load started), `latency_us`, `name`,
-    `outcome`, `session`, `member` (its name, empty if not known), `worker`, `host` (of the worker), `writes`, `leader`
-    (who led then, empty if not known) and `weight`.
+    `outcome`, `session`, `member` (its name, empty if not known), `worker`, `host` (of the worker), `writes`, `waited`
+    (it waited for a free session for at least half of its time), `leader` (who led then, empty if not known) and
+    `weight`.
     """
 
     threshold_us: float | None
@@ -56,12 +57,13 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline, threshold_us: 
     found = found[(found["stage"] == MEASURED) & (found["latency_us"] > (threshold_us or 0))]
     begin_s = found["due_s"].where(found["due_s"].notna(), found["sent_s"])
     end_s = found["arrived_s"].where(found["arrived_s"].notna(), found["handled_s"])
+    end_s = end_s.where(end_s > begin_s, begin_s + found["latency_us"] / 1e6)
     name = found["name"].astype(str)
     members = member_names(run.manifest)
     rows = pd.DataFrame(
         {
             "begin_s": begin_s,
-            "end_s": end_s.where(end_s > begin_s, begin_s + found["latency_us"] / 1e6),
+            "end_s": end_s,
             "latency_us": found["latency_us"],
             "name": name,
             "outcome": found["outcome"].astype(str),
@@ -70,6 +72,7 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline, threshold_us: 
             "worker": found["worker"].astype(str),
             "host": _mapped(found["worker"], lambda worker: worker.partition("/")[0]),
             "writes": ~name.str.startswith(_READS),
+            "waited": found["sent_s"] - begin_s >= 0.5 * (end_s - begin_s),
             "weight": 1.0,
         }
     ).sort_values("begin_s", kind="stable", ignore_index=True)

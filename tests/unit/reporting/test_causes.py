@@ -85,6 +85,17 @@ def test_a_pause_of_a_follower_concerns_its_sessions(
     assert bool(why(run, tmp_path).causes.coverages) == concerned
 
 
+@pytest.mark.parametrize(("sent_s", "concerned"), [(30.2, True), (30.05, False)])
+def test_a_pause_concerns_what_waited_for_a_free_session(
+    run: SlowRun, tmp_path: Path, sent_s: float, concerned: bool
+) -> None:
+    """Most sessions wait for the paused leader, and another one serves the operation at last."""
+    for _ in range(20):
+        run.operation(30.0, 0.3, due_s="30.0", sent_s=f"{sent_s}")
+    run.event("gc-pause", "zk2", 30.0, 0.3)
+    assert bool(why(run, tmp_path).causes.coverages) == concerned
+
+
 @pytest.mark.parametrize(("name", "concerned"), [("set", True), ("create a lock", True), ("get", False)])
 def test_a_pause_of_the_leader_concerns_writes_of_all_members(
     run: SlowRun, tmp_path: Path, name: str, concerned: bool
