@@ -45,6 +45,8 @@ _TOOK: Final = {
     SLOW_FSYNC: re.compile(r" took (\d{1,9})ms", re.ASCII),
     JVM_PAUSE: re.compile(r"pause of approximately (\d{1,9}) ?ms", re.ASCII),
 }
+# How the line after that of a pause begins if the garbage collector ran: gc.log has the pause, with its true begin.
+_OF_COLLECTOR: Final = "GC pool "
 # Releases 3.4 and 3.5 log the end of each connection, those of four-letter words included.
 _NO_CLIENT: Final = "(no session established"
 COUNTED: Final = {SESSION_EXPIRED: "sessions", CONNECTION_CLOSED: "connections"}
@@ -63,14 +65,23 @@ def events(lines: Iterable[str], zone: timezone | None) -> Iterator[Event]:
     election, counts = _Election(), {name: _Count(name, things) for name, things in COUNTED.items()}
     broken = _Broken()
     started: datetime | None = None
+    pause: Event | None = None
     for line in lines:
+        if pause is not None:
+            if not line.startswith(_OF_COLLECTOR):
+                yield pause
+            pause = None
         name = next((name for text, name in _MESSAGES if text in line), None)
         if name is None or _NO_CLIENT in line or (moment := moment_of(line, zone)) is None:
             continue
         if name in _TOOK:
             if (took := _TOOK[name].search(line)) is not None:
                 seconds = int(took[1]) / 1000
-                yield Event(moment - timedelta(seconds=seconds), name, "", seconds)
+                event = Event(moment - timedelta(seconds=seconds), name, "", seconds)
+                if name == JVM_PAUSE:
+                    pause = event
+                else:
+                    yield event
         elif name in counts:
             if name != CONNECTION_CLOSED or not broken.was_counted(line):
                 yield from counts[name].add(moment)
@@ -80,6 +91,8 @@ def events(lines: Iterable[str], zone: timezone | None) -> Iterator[Event]:
             started = moment
             election.restarted()
             yield Event(moment, MEMBER_RESTART, "the server started")
+    if pause is not None:
+        yield pause
     yield from election.rest()
     for count in counts.values():
         yield from count.rest()

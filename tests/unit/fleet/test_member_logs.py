@@ -164,6 +164,16 @@ def test_an_election_goes_on_in_the_next_file_and_ends_when_the_member_serves(tm
 
 
 @pytest.mark.parametrize(
+    ("next_line", "pauses"),
+    [("GC pool 'Copy' had collection(s): count=1 time=85ms\n", 0), ("No GCs detected\n", 1), ("", 1)],
+)
+def test_a_pause_for_the_garbage_collector_is_told_by_gc_log_only(tmp_path: Path, next_line: str, pauses: int) -> None:
+    lines = SERVER_38.splitlines(keepends=True)[:2]
+    found = read(tmp_path, gc_log=GC_17, zookeeper_log="".join(lines) + next_line)
+    assert len(told(found, "jvm-pause")) == pauses
+
+
+@pytest.mark.parametrize(
     "loss",
     [
         f"2026-11-27 02:22:40.543+0000 WARN  {QUORUM}:Follower@128] Exception when following the leader\n",
