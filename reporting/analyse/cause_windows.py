@@ -177,7 +177,7 @@ def _of_polls(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
     polls = run.metrics.assign(at_s=run.metrics["elapsed_s"] + timeline.metrics_offset_s).dropna(subset=["at_s"])
     for member, found in polls.sort_values("at_s", kind="stable").groupby("member", observed=True):
         answered_s = found["at_s"].where(found[REACHABLE] == 1)
-        over = (found[REACHABLE] == 0) & answered_s.notna().any()
+        over = (found[REACHABLE] == 0) & bool(answered_s.notna().any())
         windows = _windows(
             answered_s.ffill().fillna(found["at_s"]), answered_s.bfill().fillna(found["at_s"].max()), over
         )
