@@ -79,7 +79,6 @@ class Cause:
 
     `hosts` are the machine's. `windows` is an array of shape (n, 2): start and end in seconds since the load started,
     in order. Windows of events may overlap one another. `sampled` ones are only as exact as the samples' interval.
-    `placed_within_s` is how far off the windows may be, by what is known of the clocks; 0 where nothing is.
     """
 
     kind: str
@@ -88,7 +87,6 @@ class Cause:
     hosts: tuple[str, ...]
     windows: NDArray[np.float64]
     sampled: bool
-    placed_within_s: float = 0.0
 
     @property
     def words(self) -> str:
@@ -121,7 +119,7 @@ class Cause:
 def build(run: RunFolder, timeline: Timeline, samples: pd.DataFrame, events: pd.DataFrame) -> list[Cause]:
     """Return the causes of a run that have any window. `samples` are within the load, `events` are `happenings`."""
     return [
-        *_of_events(run, timeline, events),
+        *_of_events(run, events),
         *_of_machines(run, samples),
         *_of_members(samples),
         *_of_polls(run, timeline),
@@ -129,16 +127,14 @@ def build(run: RunFolder, timeline: Timeline, samples: pd.DataFrame, events: pd.
     ]
 
 
-def _of_events(run: RunFolder, timeline: Timeline, events: pd.DataFrame) -> Iterator[Cause]:
+def _of_events(run: RunFolder, events: pd.DataFrame) -> Iterator[Cause]:
     spans = events[events["kind"].isin(SPANS) & (events["end_s"] > events["start_s"])]
     of_all = _concern_all(spans[spans["kind"] == ELECTION], len(run.manifest.groups.get("zookeeper", [])))
     who = spans["subject"].where(~spans.index.isin(of_all), "")
     for (kind, subject), found in spans.groupby(["kind", who]):
         concerns = MEMBER if kind == ELECTION and subject else SPANS[str(kind)]
         windows = found[["start_s", "end_s"]].to_numpy(dtype=float)
-        hosts = () if concerns == WORKER else found["subject"].unique()  # the master labels what workers tell
-        error_s = max((timeline.clock_error_s(str(host)) or 0.0 for host in hosts), default=0.0)
-        yield Cause(str(kind), str(subject), concerns, (), windows, sampled=False, placed_within_s=error_s)
+        yield Cause(str(kind), str(subject), concerns, (), windows, sampled=False)
 
 
 def _concern_all(elections: pd.DataFrame, members: int) -> pd.Index:

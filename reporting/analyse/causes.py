@@ -2,8 +2,7 @@
 
 An operation is covered by a cause if the cause's windows take at least half of its time. A pause leaves a queue, which
 takes about as long to drain as it took to build up at half of the load, so a window of an event goes on for its own
-length, at most `AFTERMATH_S`. It begins earlier and ends later by the error of its clock, at most by its own length: a
-clock that is badly known does not make a short pause a cause of everything around it.
+length, at most `AFTERMATH_S`.
 
 By chance an operation may be under way during a window too. So the windows are moved, by many amounts that are evenly
 spread over the measured stage; what leaves it at one end enters at the other. This keeps the lengths of windows and
@@ -124,8 +123,7 @@ def _with_aftermath(cause: Cause) -> NDArray[np.float64]:
     if cause.sampled:
         return cause.windows
     start, end = cause.windows.T
-    off_s = np.minimum(end - start, cause.placed_within_s)
-    return np.column_stack([start - off_s, end + off_s + np.minimum(end - start, AFTERMATH_S)])
+    return np.column_stack([start, end + np.minimum(end - start, AFTERMATH_S)])
 
 
 class _Windows:

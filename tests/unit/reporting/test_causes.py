@@ -288,20 +288,6 @@ def test_each_hosts_samples_have_the_length_of_their_own_interval(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("error_ms", "took_s", "covered"), [(12.0, 0.02, True), (1.0, 0.02, False), (12.0, 0.002, False)]
-)
-def test_a_pause_covers_what_the_error_of_its_clock_allows(
-    run: SlowRun, tmp_path: Path, error_ms: float, took_s: float, covered: bool
-) -> None:
-    for _ in range(20):
-        run.operation(30.0, 0.02, member="zk2:2182")
-    run.event("gc-pause", "zk2", 30.015, took_s, clock="zk2")
-    known = {"load1": {"clock_offset_ms": 0.0, "clock_error_ms": 0.5}}
-    run.synthetic.manifest = {"hosts": known | {"zk2": {"clock_offset_ms": 0.0, "clock_error_ms": error_ms}}}
-    assert bool(why(run, tmp_path).causes.coverages) == covered
-
-
-@pytest.mark.parametrize(
     ("host", "error_ms", "is_said"), [("zk2", 12.0, True), ("zk2", 1.0, False), ("zk3", 12.0, False)]
 )
 def test_the_worst_moments_say_how_far_off_their_events_may_be(
