@@ -190,8 +190,11 @@ def moments_of(judged: JudgedRun) -> tuple[Moment, ...]:
 
 
 def near(moments: Sequence[Moment], at_s: float) -> Moment | None:
-    """Return the moment that belongs to what was done at that time: of those around it, the one that begins closest."""
-    around = [one for one in moments if -NEAR_S / 2 <= one.start_s - at_s <= NEAR_S]
+    """Return the moment that belongs to what was done at that time: of those around it, the one that begins closest.
+
+    One that had ended by then belongs to something else.
+    """
+    around = [one for one in moments if -NEAR_S / 2 <= one.start_s - at_s <= NEAR_S and one.end_s >= at_s]
     return min(around, key=lambda one: abs(one.start_s - at_s), default=None)
 
 

@@ -1,7 +1,8 @@
 """When something was the matter that can make operations slow, and which operations it concerns.
 
 Spans of `events.csv` are windows as they are. A sample of a machine, of a process or of a worker is a window if it
-reaches a threshold; consecutive samples are one.
+reaches a threshold; consecutive samples are one. A member that does not answer polls was away for an unknown part of
+the time from its last answer to its next one, which is the window. One that never answers tells nothing of a moment.
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from reporting.analyse.slow_operations import LEADING
 from reporting.analyse.timeline import Timeline
 from reporting.read.run_folder import RunFolder
 from zk_locust.contract.events import ELECTION, GC_PAUSE, JVM_PAUSE, SLOW_FSYNC, WORKER_LATE
+from zk_metrics.columns import REACHABLE
 
 MEMBER: Final = "member"
 MACHINE: Final = "machine"
@@ -57,13 +59,18 @@ OF_MACHINES: Final = (
     Threshold("steal", "stolen CPU", "steal_share", 5.0),
     Threshold("retransmits", "TCP retransmits", "tcp_retransmits_per_s", 10.0),
 )
+FAILED_POLLS: Final = "failed-polls"
 OF_MEMBERS: Final = Threshold("member-cpu-wait", "CPU wait", "cpu_wait_percent", 50.0)
 OF_WORKERS: Final = (
     Threshold("worker-cpu-wait", "CPU wait", "cpu_wait_percent", 25.0),
     Threshold("worker-gc", "Python's garbage collector", "gc_share", 10.0),
 )
 THRESHOLDS: Final = (*OF_MACHINES, OF_MEMBERS, *OF_WORKERS)
-_WORDS: Final = WORDS | {WORKER_LATE: "delay"} | {threshold.kind: threshold.words for threshold in THRESHOLDS}
+_WORDS: Final = (
+    WORDS
+    | {WORKER_LATE: "delay", FAILED_POLLS: "failed polls"}
+    | {threshold.kind: threshold.words for threshold in THRESHOLDS}
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +102,7 @@ class Cause:
         """Return which operations (`SlowOperations.rows`) it concerns.
 
         A member concerns its own sessions, and all writes while it leads. An operation of an unknown member may be of
-        any.
+        any, and one that waited for a free session may have waited for one of any member, whichever served it then.
         """
         if self.concerns == EVERYTHING:
             found = pd.Series(True, index=operations.index)
@@ -105,14 +112,19 @@ class Cause:
             names = self.hosts if self.concerns == MACHINE else (self.who,)
             found = operations["member"].isin(names) | (operations["member"] == "")
             found |= operations["writes"] & operations["leader"].isin(names)
-            if self.concerns == MACHINE:
-                found |= operations["host"].isin(names)
+            found |= operations["host"].isin(names) if self.concerns == MACHINE else operations["waited"]
         return found.to_numpy(dtype=bool)
 
 
 def build(run: RunFolder, timeline: Timeline, samples: pd.DataFrame, events: pd.DataFrame) -> list[Cause]:
     """Return the causes of a run that have any window. `samples` are within the load, `events` are `happenings`."""
-    return [*_of_events(run, events), *_of_machines(run, samples), *_of_members(samples), *_of_workers(run, timeline)]
+    return [
+        *_of_events(run, events),
+        *_of_machines(run, samples),
+        *_of_members(samples),
+        *_of_polls(run, timeline),
+        *_of_workers(run, timeline),
+    ]
 
 
 def _of_events(run: RunFolder, events: pd.DataFrame) -> Iterator[Cause]:
@@ -159,6 +171,18 @@ def _of_members(samples: pd.DataFrame) -> Iterator[Cause]:
         windows = _windows(found["time_s"] - steps_s[str(host)], found["time_s"], over)
         if len(windows):
             yield Cause(OF_MEMBERS.kind, str(host), MEMBER, (), windows, sampled=True)
+
+
+def _of_polls(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
+    polls = run.metrics.assign(at_s=run.metrics["elapsed_s"] + timeline.metrics_offset_s).dropna(subset=["at_s"])
+    for member, found in polls.sort_values("at_s", kind="stable").groupby("member", observed=True):
+        answered_s = found["at_s"].where(found[REACHABLE] == 1)
+        over = (found[REACHABLE] == 0) & bool(answered_s.notna().any())
+        windows = _windows(
+            answered_s.ffill().fillna(found["at_s"]), answered_s.bfill().fillna(found["at_s"].max()), over
+        )
+        if len(windows):
+            yield Cause(FAILED_POLLS, str(member), MEMBER, (), windows, sampled=True)
 
 
 def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:

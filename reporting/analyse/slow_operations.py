@@ -38,8 +38,9 @@ class SlowOperations:
 
     `rows` has one row for each operation that was kept and took longer, failed and censored ones too: `begin_s` and
     `end_s` (due, or sent in closed loop, to its arrival; seconds since the load started), `latency_us`, `name`,
-    `outcome`, `session`, `member` (its name, empty if not known), `worker`, `host` (of the worker), `writes`, `leader`
-    (who led then, empty if not known) and `weight`. Texts are categories: a long run has a million rows.
+    `outcome`, `session`, `member` (its name, empty if not known), `worker`, `host` (of the worker), `writes`, `waited`
+    (it waited for a free session for at least half of its time), `leader` (who led then, empty if not known) and
+    `weight`. Texts are categories: a long run has a million rows.
     """
 
     threshold_us: float | None
@@ -61,11 +62,12 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline, threshold_us: 
     found = found.loc[wanted, list(_USED)]
     begin_s = found["due_s"].where(found["due_s"].notna(), found["sent_s"])
     end_s = found["arrived_s"].where(found["arrived_s"].notna(), found["handled_s"])
+    end_s = end_s.where(end_s > begin_s, begin_s + found["latency_us"] / 1e6)
     members = member_names(run.manifest)
     rows = pd.DataFrame(
         {
             "begin_s": begin_s,
-            "end_s": end_s.where(end_s > begin_s, begin_s + found["latency_us"] / 1e6),
+            "end_s": end_s,
             "latency_us": found["latency_us"],
             "name": found["name"],
             "outcome": found["outcome"],
@@ -74,6 +76,7 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline, threshold_us: 
             "worker": found["worker"],
             "host": _mapped(found["worker"], lambda worker: worker.partition("/")[0]),
             "writes": _mapped(found["name"], lambda name: not name.startswith(_READS)).astype(bool),
+            "waited": found["sent_s"] - begin_s >= 0.5 * (end_s - begin_s),
             "weight": 1.0,
         }
     ).sort_values("begin_s", kind="stable", ignore_index=True)

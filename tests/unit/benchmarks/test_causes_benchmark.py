@@ -32,6 +32,12 @@ def test_a_moment_belongs_to_what_was_done_shortly_before(judged: JudgedRun) -> 
     assert near(moments, 18.0) is None
 
 
+def test_a_moment_that_had_ended_belongs_to_nothing_that_was_done_later(judged: JudgedRun) -> None:
+    """A stall of 0.3 s began at 20 s."""
+    assert near(moments_of(judged), 20.2) is not None
+    assert near(moments_of(judged), 20.4) is None
+
+
 def test_each_injection_is_found_where_there_are_more_than_a_report_shows(
     judged: JudgedRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
