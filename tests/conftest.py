@@ -15,15 +15,11 @@ os.environ["ZK_LOCUST_PORT_SHARE"] = os.environ.get("PYTEST_XDIST_WORKER", "gw0"
 del os.environ["LOCUST_SKIP_MONKEY_PATCH"]  # processes that tests start are patched, as they are for users
 
 FLEET = "tests/fleet/"
-# They share one lab, and all other fleet tests another: two labs take less time than one after the other.
-FIRST_LAB = ("tests/fleet/test_bad_input.py", "tests/fleet/test_benchmark.py", "tests/fleet/test_controller_loss.py",
-             "tests/fleet/test_unmanaged.py")  # fmt: skip
 # They use only labs of their own.
 OWN_LABS = ("tests/fleet/test_controllers.py", "tests/fleet/test_members.py", "tests/fleet/test_member_safety.py")
 # The longest tests start first, so that the processes of a parallel run end together.
 _LONGEST_FIRST = (
-    FLEET, *FIRST_LAB, OWN_LABS[0], "tests/integration/test_provisioning.py", "tests/integration/test_benchmark.py",
-    *OWN_LABS[1:],
+    FLEET, OWN_LABS[0], "tests/integration/test_provisioning.py", "tests/integration/test_benchmark.py", *OWN_LABS[1:]
 )  # fmt: skip
 
 
@@ -32,8 +28,6 @@ class KeepsFixturesTogether(LoadScopeScheduling):  # type: ignore[misc] # xdist 
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if file in FIRST_LAB:
-            return FIRST_LAB[0]
         return FLEET if file.startswith(FLEET) and file not in OWN_LABS else file
 
 
