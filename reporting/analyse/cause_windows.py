@@ -112,7 +112,7 @@ class Cause:
 
 def build(run: RunFolder, timeline: Timeline, samples: pd.DataFrame, events: pd.DataFrame) -> list[Cause]:
     """Return the causes of a run that have any window. `samples` are within the load, `events` are `happenings`."""
-    return [*_of_events(run, events), *_of_machines(run, samples), *_of_members(samples), *_of_workers(run, timeline)]
+    return [*_of_events(run, events), *_of_machines(run, samples), *_of_members(run, samples), *_of_workers(run, timeline)]
 
 
 def _of_events(run: RunFolder, events: pd.DataFrame) -> Iterator[Cause]:
@@ -137,12 +137,11 @@ def _concern_all(elections: pd.DataFrame, members: int) -> pd.Index:
     return elections.index[:0].append(all_of)
 
 
-# Of samples and figures only the columns that are needed: those of a day are large.
 def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
     hosts = machine_usage.hosts_of(run)
     steps_s = _steps_s(samples)
-    columns = ["machine", "host", "time_s", *(threshold.column for threshold in OF_MACHINES)]
-    machines = samples.loc[samples["process"] == WHOLE_MACHINE, columns]
+    machines = samples[samples["process"] == WHOLE_MACHINE]
+    machines = machine_samples.with_figures(run, machines, [threshold.column for threshold in OF_MACHINES])
     for id_, found in machines.groupby("machine", observed=True):
         names, start_s = hosts[str(id_)], found["time_s"] - steps_s[str(found["host"].iloc[0])]
         for threshold in OF_MACHINES:
@@ -151,9 +150,9 @@ def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
                 yield Cause(threshold.kind, ", ".join(names), MACHINE, names, windows, sampled=True)
 
 
-def _of_members(samples: pd.DataFrame) -> Iterator[Cause]:
+def _of_members(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
     steps_s = _steps_s(samples)
-    members = samples.loc[samples["process"] == ZOOKEEPER, ["host", "time_s", OF_MEMBERS.column]]
+    members = machine_samples.with_figures(run, samples[samples["process"] == ZOOKEEPER], [OF_MEMBERS.column])
     for host, found in members.groupby("host", observed=True):
         over = found[OF_MEMBERS.column] >= OF_MEMBERS.least
         windows = _windows(found["time_s"] - steps_s[str(host)], found["time_s"], over)
@@ -163,6 +162,7 @@ def _of_members(samples: pd.DataFrame) -> Iterator[Cause]:
 
 def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
     starts = {(i.stage, i.number): i.start_s for i in timeline.intervals}
+    # Only the columns that are needed: those of a day are large.
     columns = ["worker", "stage", "interval", "elapsed_s", "cpu_wait_percent", "gc_ms"]
     rows = run.stats.loc[run.stats["worker"] != ALL_WORKERS, columns]
     start_s = pd.Series(
