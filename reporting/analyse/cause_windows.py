@@ -112,7 +112,12 @@ class Cause:
 
 def build(run: RunFolder, timeline: Timeline, samples: pd.DataFrame, events: pd.DataFrame) -> list[Cause]:
     """Return the causes of a run that have any window. `samples` are within the load, `events` are `happenings`."""
-    return [*_of_events(run, events), *_of_machines(run, samples), *_of_members(run, samples), *_of_workers(run, timeline)]
+    return [
+        *_of_events(run, events),
+        *_of_machines(run, samples),
+        *_of_members(run, samples),
+        *_of_workers(run, timeline),
+    ]
 
 
 def _of_events(run: RunFolder, events: pd.DataFrame) -> Iterator[Cause]:

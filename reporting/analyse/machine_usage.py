@@ -121,9 +121,7 @@ def build(run: RunFolder, timeline: Timeline, within_load: pd.DataFrame) -> Mach
     hosts, kernels = hosts_of(run), kernels_of(run)
     shared = Counter(kernels.values())
     rows = []
-    for (id_,), figures in _figures(
-        run, inside[machine], ["machine"], MachineRow, start=("swap_bytes", "first")
-    ):
+    for (id_,), figures in _figures(run, inside[machine], ["machine"], MachineRow, start=("swap_bytes", "first")):
         at_start, peak = figures.pop("start"), figures["swap_peak_bytes"]
         growth = None if at_start is None or peak is None else peak - at_start
         roles = dict.fromkeys(role for host in hosts[id_] for role in run.manifest.roles(host))
@@ -167,7 +165,7 @@ def _figures(
     row: type[MachineRow | ProcessRow],
     **more: tuple[str, str],
 ) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
-    """For each value of the columns `by` in these samples: that value, and figures of `row` and `more`, floats or None."""
+    """For each value of the columns `by`: that value, and figures of `row` and `more`, floats or None."""
     wanted = {each.name: each.metadata["source"] for each in fields(row) if each.metadata} | more
     columns_of: dict[str, list[str]] = {}
     for column, how in wanted.values():
