@@ -23,13 +23,12 @@ from reporting.read.table_format import TableFormat, kinds
 from zk_locust.contract.events import EVENT_COLUMNS
 from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, SLOW_OPERATIONS, STATS
 
-_HOST_METRICS_NOT_READ: Final = frozenset(("disk_read_bytes_per_s", *STALL_COLUMNS))
-HOST_METRICS_READ: Final = tuple(name for name in HOST_COLUMNS if name not in _HOST_METRICS_NOT_READ)
+HOST_METRICS_READ: Final = tuple(name for name in HOST_COLUMNS if name != "disk_read_bytes_per_s")
 """What the report shows and judges of the samples. A long run has a million of them."""
 _HOST_METRICS: Final = TableFormat(
     kinds(HOST_METRICS_READ, text=(), word=("host", "machine", "kernel", "process")),
     filled=("host", "machine"),
-    optional=("kernel",),
+    optional=("kernel", *STALL_COLUMNS),
 )
 _EVENTS: Final = TableFormat(
     kinds(EVENT_COLUMNS, text=("source", "event", "subject", "detail", "clock")),
