@@ -121,7 +121,7 @@ def build(run: RunFolder, timeline: Timeline, samples: pd.DataFrame, events: pd.
     return [
         *_of_events(run, events),
         *_of_machines(run, samples),
-        *_of_members(samples),
+        *_of_members(run, samples),
         *_of_polls(run, timeline),
         *_of_workers(run, timeline),
     ]
@@ -149,12 +149,11 @@ def _concern_all(elections: pd.DataFrame, members: int) -> pd.Index:
     return elections.index[:0].append(all_of)
 
 
-# Of samples and figures only the columns that are needed: those of a day are large.
 def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
     hosts = machine_usage.hosts_of(run)
     steps_s = _steps_s(samples)
-    columns = ["machine", "host", "time_s", *(threshold.column for threshold in OF_MACHINES)]
-    machines = samples.loc[samples["process"] == WHOLE_MACHINE, columns]
+    machines = samples[samples["process"] == WHOLE_MACHINE]
+    machines = machine_samples.with_figures(run, machines, [threshold.column for threshold in OF_MACHINES])
     for id_, found in machines.groupby("machine", observed=True):
         names, start_s = hosts[str(id_)], found["time_s"] - steps_s[str(found["host"].iloc[0])]
         for threshold in OF_MACHINES:
@@ -163,9 +162,9 @@ def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
                 yield Cause(threshold.kind, ", ".join(names), MACHINE, names, windows, sampled=True)
 
 
-def _of_members(samples: pd.DataFrame) -> Iterator[Cause]:
+def _of_members(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
     steps_s = _steps_s(samples)
-    members = samples.loc[samples["process"] == ZOOKEEPER, ["host", "time_s", OF_MEMBERS.column]]
+    members = machine_samples.with_figures(run, samples[samples["process"] == ZOOKEEPER], [OF_MEMBERS.column])
     for host, found in members.groupby("host", observed=True):
         over = found[OF_MEMBERS.column] >= OF_MEMBERS.least
         windows = _windows(found["time_s"] - steps_s[str(host)], found["time_s"], over)
@@ -174,7 +173,8 @@ def _of_members(samples: pd.DataFrame) -> Iterator[Cause]:
 
 
 def _of_polls(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
-    polls = run.metrics.assign(at_s=run.metrics["elapsed_s"] + timeline.metrics_offset_s).dropna(subset=["at_s"])
+    polls = run.metrics[["member", "elapsed_s", REACHABLE]].dropna(subset=["elapsed_s"])
+    polls["at_s"] = polls["elapsed_s"] + timeline.metrics_offset_s
     for member, found in polls.sort_values("at_s", kind="stable").groupby("member", observed=True):
         answered_s = found["at_s"].where(found[REACHABLE] == 1)
         over = (found[REACHABLE] == 0) & bool(answered_s.notna().any())
@@ -187,6 +187,7 @@ def _of_polls(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
 
 def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
     starts = {(i.stage, i.number): i.start_s for i in timeline.intervals}
+    # Only the columns that are needed: those of a day are large.
     columns = ["worker", "stage", "interval", "elapsed_s", "cpu_wait_percent", "gc_ms"]
     rows = run.stats.loc[run.stats["worker"] != ALL_WORKERS, columns]
     start_s = pd.Series(

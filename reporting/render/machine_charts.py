@@ -84,7 +84,9 @@ MACHINE_FIGURES: Final = (
 def of_zookeeper(judged: JudgedRun, frame: Frame) -> list[Figure]:
     """CPU of the ZooKeeper processes over time; nothing when none was sampled."""
     samples = judged.samples
-    rows = samples.loc[samples["process"] == machine_usage.ZOOKEEPER, ["time_s", "host", "cpu_percent"]]
+    rows = machine_samples.with_figures(
+        judged.run, samples[samples["process"] == machine_usage.ZOOKEEPER], ["cpu_percent"]
+    )
     step_s = machine_samples.step_s(samples, judged.timeline)
     found = machine_samples.over_time(rows["time_s"], rows["host"], rows["cpu_percent"], step_s)
     if not len(found):
@@ -111,8 +113,8 @@ def of_zookeeper(judged: JudgedRun, frame: Frame) -> list[Figure]:
 def of_machines(judged: JudgedRun, frame: Frame) -> list[Figure]:
     """One figure for each of `MACHINE_FIGURES` in which there is something to see."""
     samples = judged.samples
-    columns = [column for wanted in MACHINE_FIGURES for column in wanted.columns]  # those of a day are large
-    rows = samples.loc[samples["process"] == WHOLE_MACHINE, ["machine", "time_s", *columns]]
+    columns = [column for wanted in MACHINE_FIGURES for column in wanted.columns]
+    rows = machine_samples.with_figures(judged.run, samples[samples["process"] == WHOLE_MACHINE], columns)
     step_s = machine_samples.step_s(samples, judged.timeline)
     of_machines = _Drawn(rows, rows["machine"].map(_labels(machine_usage.hosts_of(judged.run))))
     of_kernels = _by_kernel(judged, rows)
