@@ -82,15 +82,15 @@ def open_slots(content: Mapping[str, Any]) -> list[Slot]:
 
 def left_s(content: Mapping[str, Any]) -> float:
     """Return about how long the rest of the plan takes, seconds: by the runs so far, else as estimated."""
-    took = [entry["took_s"] for entry in content["runs"] if entry["counts"]]
-    each_s = sum(took) / len(took) if took else content.get("run_s", 0.0)
+    took = [float(entry["took_s"]) for entry in content["runs"] if entry["counts"]]
+    each_s = sum(took) / len(took) if took else float(content.get("run_s", 0.0))
     return each_s * runs_left(content)
 
 
 def runs_left(content: Mapping[str, Any]) -> int:
     """Return how many runs are left; of a search, at most about so many."""
     if content["kind"] == CAPACITY:
-        return max(0, content.get("most_runs", 0) - sum(entry["counts"] for entry in content["runs"]))
+        return max(0, int(content.get("most_runs", 0)) - sum(bool(entry["counts"]) for entry in content["runs"]))
     return len(open_slots(content))
 
 

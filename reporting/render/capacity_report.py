@@ -62,7 +62,7 @@ def knee(runs: Sequence[ExperimentRun]) -> float | None:
     That is the knee of the curve of the first objective's latency over the rate (Kneedle, Satopaa et al. 2011). None
     for fewer than four rates, or a curve without one.
     """
-    points = sorted({rate: value for rate, value in _latencies(runs)}.items())
+    points = sorted(dict(_latencies(runs)).items())
     if len(points) < 4 or points[-1][1] <= points[0][1]:
         return None
     (x0, y0), (x1, y1) = points[0], points[-1]
@@ -94,10 +94,9 @@ def _table(experiment: ExperimentFolder, arm: str) -> Table | None:
         state = "load side" if not run.counts else "met" if run.passed else "not met"
         cells = [_value(by_objective.get(objective)) for objective in objectives]
         growth = run.step.get("backlog_per_s")
-        rows.append(
-            (f"{run.rate_per_s:,g}", state, *cells, text.percent(float(run.step.get("success") or 0)))
-            + (text.NOTHING if growth is None else f"{growth:,.1f}", str(run.number))
-        )
+        success = text.percent(float(run.step.get("success") or 0))
+        backlog = text.NOTHING if growth is None else f"{growth:,.1f}"
+        rows.append((f"{run.rate_per_s:,g}", state, *cells, success, backlog, str(run.number)))
     head = ("offered/s", "objectives", *objectives, "succeeded", "backlog growth/s", "run")
     note = (
         "The run's figure, and in brackets the upper end of its 95 % interval, which must meet the objective. 99.9 % "

@@ -97,7 +97,7 @@ def _change(each: FigureAnswer) -> str:
 
 def _signed(ratio: float) -> str:
     change = (ratio - 1) * 100
-    return f"{change:+.1f} %" if abs(change) < 100 else f"× {ratio:.2f}"
+    return f"{change:+.1f} %" if abs(change) < 100 else f"{ratio:.2f} times"
 
 
 def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
@@ -109,10 +109,9 @@ def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
         if answer == UNDECIDED:
             more = each.decision.more_pairs
             answer += ", more than 200 pairs needed" if more is None else f", about {more} more pairs needed"
-        rows.append(
-            (each.candidate, each.operation, each.figure, answer, baseline, candidate, f"{number.ratio:.3f}")
-            + (f"{number.low:.3f} to {number.high:.3f}", str(number.pairs))
-        )
+        interval = f"{number.low:.3f} to {number.high:.3f}"
+        values = (baseline, candidate, f"{number.ratio:.3f}", interval, str(number.pairs))
+        rows.append((each.candidate, each.operation, each.figure, answer, *values))
     head = ("arm", "operation", "figure", "answer", experiment.arms[0], "arm's", "ratio", "95 % interval", "pairs")
     share = text.percent(float(experiment.settings["equivalence"]))
     note = (

@@ -99,11 +99,7 @@ def _upper(judged: JudgedRun, operation: str, percentile: float, value: float) -
 
     Operations that follow one another are not independent, so that parts, and not operations, are the sample.
     """
-    lines = [
-        line
-        for line in judged.run.distributions
-        if line.stage == MEASURED and operation in (ALL, line.operation)
-    ]
+    lines = [line for line in judged.run.distributions if line.stage == MEASURED and operation in (ALL, line.operation)]
     intervals = sorted({line.interval for line in lines})
     parts = min(_PARTS, len(intervals))
     place = {interval: at * parts // len(intervals) for at, interval in enumerate(intervals)}
@@ -136,7 +132,8 @@ def backlog_growth_per_s(judged: JudgedRun) -> float | None:
     rows = rows.dropna(subset=["offered"]).sort_values("elapsed_s")
     if len(rows) < 3:
         return None
-    ended = rows[["requests", "failures", "suppressed", "missed", "dropped"]].fillna(0).sum(axis=1)
+    # What was dropped counts as waiting: it is what was given up of a backlog.
+    ended = rows[["requests", "failures", "suppressed", "missed"]].fillna(0).sum(axis=1)
     backlog, at_s = (rows["offered"] - ended).to_numpy(float), rows["elapsed_s"].to_numpy(float)
     third = len(rows) // 3
     growth = float(backlog[-third:].mean() - backlog[:third].mean())

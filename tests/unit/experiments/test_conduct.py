@@ -43,7 +43,7 @@ class Controller:
 
     def conduct(self, content: dict[str, Any] | None = None, **wish: Any) -> list[str]:
         if content is not None:
-            self.file.write_text(yaml.safe_dump(content))
+            self.file.write_text(yaml.safe_dump(content, sort_keys=False))
             wish["experiment"] = str(self.file)
         return conduct(Wish(**wish), self.playbooks, self.said.append, self.benchmark)
 
