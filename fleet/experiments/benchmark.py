@@ -125,11 +125,13 @@ class Benchmarks:
         arm = request.arm if request.rate_per_s is None else at_rate(request.arm, request.rate_per_s)
         before = self._runs()
         # An arm's own inventory may name another folder of results.
-        more = {"benchmark_label": request.label, "benchmark_results_dir": str(self._results)}
+        more: dict[str, Any] = {"benchmark_label": request.label, "benchmark_results_dir": str(self._results)}
+        if self._fresh:
+            more["stop_removes_members"] = True
         code = self._playbooks.call("benchmark", arm, log, more)
         new = sorted(self._runs() - before)
         own = [run for run in new if _label(self._results / run) == request.label]
-        if self._fresh:
+        if self._fresh and code:  # it may have ended before it removed them
             self._remove_members(request.arm, log)
         took_s = time.monotonic() - began
         if not own:
@@ -174,10 +176,21 @@ def _outcome(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
     verdict = found.get("verdict") or {}
     reasons = tuple(plain_line(reason["text"]) for reason in verdict.get("reasons", []) if reason["severity"] != "note")
     worth = verdict.get("verdict") or VOID
+    summary = _summary(found.get("total") or {})
     if not objectives or worth == VOID:
-        return Outcome(run.name, worth, took_s, reasons)
+        return Outcome(run.name, worth, took_s, reasons, summary=summary)
     step = reporting.check_objectives(run, objectives)
-    return Outcome(run.name, worth, took_s, reasons, step["passed"], step["load_limited"], step)
+    return Outcome(run.name, worth, took_s, reasons, step["passed"], step["load_limited"], step, summary)
+
+
+def _summary(total: Mapping[str, Any]) -> str:
+    """Return rate and percentiles of all operations, as far as they are known."""
+    rate = total.get("rate_per_s")
+    found = [] if rate is None else [f"{rate:,.0f}/s"]
+    for name in ("p50", "p99"):
+        value_us = total.get(f"{name}_us")
+        found += [] if value_us is None else [f"{name} {value_us / 1000:.3g} ms"]
+    return ", ".join(found)
 
 
 def forwarded(options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -211,12 +211,22 @@ def _probes(spec: Specification, arms: Sequence[Arm]) -> list[Arm]:
 
 
 def _preflight(playbooks: Playbooks, arms: Sequence[Arm], say: Callable[[str], object]) -> None:
-    say(f"experiment: checking {len(arms)} arms")
     problems: list[str] = []
-    for arm in arms:
+    different = _different(arms)
+    for number, arm in enumerate(different, 1):
+        say(f"experiment: preflight of {arm.name}, {number} of {len(different)}")
         problems += preflight(playbooks, arm)
     if problems:
         raise _refused(problems)
+
+
+def _different(arms: Sequence[Arm]) -> list[Arm]:
+    """Return one arm of those whose runs are the same."""
+    found: list[Arm] = []
+    for arm in arms:
+        if not any((arm.inventory, arm.variables) == (other.inventory, other.variables) for other in found):
+            found.append(arm)
+    return found
 
 
 def _run_s(playbooks: Playbooks, inventories: _Inventories, arms: Sequence[Arm]) -> float:

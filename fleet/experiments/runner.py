@@ -33,7 +33,7 @@ class Outcome:
     """What became of a benchmark: the id of its run, empty where there is none, its verdict, and the reasons.
 
     For a search: `step` has what was found for each objective, `passed` whether all hold, and `load_limited` whether
-    the load side was the limit. `took_s` is the benchmark's time, seconds.
+    the load side was the limit. `took_s` is the benchmark's time, seconds. `summary` are its figures for the screen.
     """
 
     run_id: str
@@ -43,6 +43,7 @@ class Outcome:
     passed: bool | None = None
     load_limited: bool = False
     step: dict[str, Any] = field(default_factory=dict)
+    summary: str = ""
 
 
 RunOne = Callable[[Request], Outcome]
@@ -159,6 +160,8 @@ def _valid_run(
         )
         manifest.save(folder, content)
         if outcome.verdict != VOID:
+            found = f": {outcome.summary}" if outcome.summary else ""
+            say(f"experiment: {outcome.verdict}, took {format_duration(outcome.took_s)}{found}")
             return outcome
         why = outcome.reasons[0] if outcome.reasons else "it has no result"
         say(f"experiment: run {number} is void ({why}), attempt {attempt} of {most}")

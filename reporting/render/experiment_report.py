@@ -1,21 +1,22 @@
 """What an experiment found, as sentences and tables: the same for the screen, Markdown, the page, JSON and JUnit."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reporting import text
 from reporting.analyse import arm_differences
 from reporting.analyse.arm_differences import Difference
 from reporting.read.experiment_folder import ExperimentFolder
-from reporting.render import capacity_report, matrix_report, paired_report
+from reporting.render import capacity_report, matrix_report, noise_report, paired_report
 from reporting.render.found import Found
 from reporting.render.report_tables import Table
 from zk_locust.contract.experiment import CAPACITY, COMPARE, MATRIX, NOISE
 
 _OF_KIND: Final[Mapping[str, Callable[[ExperimentFolder], Found]]] = {
     COMPARE: paired_report.build,
-    NOISE: paired_report.build,
+    NOISE: noise_report.build,
     CAPACITY: capacity_report.build,
     MATRIX: matrix_report.build,
 }
@@ -44,7 +45,12 @@ class ExperimentReport:
             "experiment_id": self.experiment.experiment_id,
             "kind": self.experiment.kind,
             "name": content["name"],
+            "description": content["description"],
             "state": content["state"],
+            "started": content["started"],
+            "ended": content["ended"],
+            "settings": content["settings"],
+            "arms": content["arms"],
             "answer": self.found.answer,
             "notes": list(self.found.notes),
             **self.found.data,
@@ -58,7 +64,22 @@ class ExperimentReport:
 def build(experiment: ExperimentFolder) -> ExperimentReport:
     """Find what an experiment says."""
     found = _OF_KIND[experiment.kind](experiment)
+    if experiment.kind != CAPACITY:  # whose steps beyond the capacity are not valid
+        found = replace(found, notes=(*found.notes, *_doubts(experiment)))
     return ExperimentReport(experiment, found, arm_differences.build(experiment), _unfinished(experiment))
+
+
+def _doubts(experiment: ExperimentFolder) -> list[str]:
+    """Say how many runs count and are not valid, and why: other things than the arms may have shaped their figures."""
+    doubtful = [run for run in experiment.counted if run.verdict != "valid"]
+    if not doubtful:
+        return []
+    rules = Counter(rule for run in doubtful for rule in run.inconclusive_rules())
+    why = ", ".join(f"{rule} ({number})" for rule, number in rules.most_common(4))
+    return [
+        f"{len(doubtful)} of {len(experiment.counted)} runs are inconclusive{f', by the rules {why}' if why else ''}; "
+        "their reports say more."
+    ]
 
 
 def _unfinished(experiment: ExperimentFolder) -> str:

@@ -91,14 +91,15 @@ class Recorded(Playbooks):
 
     def call(self, playbook: str, arm: Arm, log: Path, more: Any, arguments: Any = ()) -> int:
         del arguments
-        self.called.append((playbook, arm.name))
+        removes = " and remove the members" if more.get("stop_removes_members") else ""
+        self.called.append((f"{playbook}{removes}", arm.name))
         log.write_text("  1. zk1: cannot be reached\n")
         if playbook == "benchmark" and arm.name != "broken":
             run = Path(more["benchmark_results_dir"]) / f"20261124T03150{len(self.called)}Z-quick"
             run.mkdir()
             (run / "manifest.json").write_text(json.dumps({"label": more["benchmark_label"]}))
             (run / "report.json").write_text(json.dumps({"verdict": {"verdict": "valid", "reasons": []}}))
-        return 0
+        return 2 if arm.name == "broken" and playbook == "benchmark" else 0
 
 
 def test_each_run_starts_without_data_and_is_found_by_its_label(tmp_path: Path) -> None:
@@ -108,11 +109,11 @@ def test_each_run_starts_without_data_and_is_found_by_its_label(tmp_path: Path) 
     benchmarks = Benchmarks(tmp_path, tmp_path, recorded, Specification("mine", "compare"), arms)
     outcome = benchmarks.run(Request(1, arms[1], "mine-01-b"))
     assert (outcome.run_id[-6:], outcome.verdict) == ("-quick", "valid")
-    assert recorded.called == [("teardown", "a"), ("teardown", "broken"), ("benchmark", "b"), ("teardown", "b")]
+    assert recorded.called == [("teardown", "a"), ("teardown", "broken"), ("benchmark and remove the members", "b")]
     failed = benchmarks.run(Request(2, arms[2], "mine-02-broken"))
     assert failed.verdict == "void"
     assert failed.reasons == (f"it left no run: zk1: cannot be reached; see {tmp_path / 'logs' / '002.log'}",)
-    assert recorded.called[4:] == [("benchmark", "broken"), ("teardown", "broken")]
+    assert recorded.called[3:] == [("benchmark and remove the members", "broken"), ("teardown", "broken")]
 
 
 def test_data_is_kept_if_the_experiment_says_so(tmp_path: Path) -> None:

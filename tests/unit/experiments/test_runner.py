@@ -45,7 +45,8 @@ def test_all_runs_of_the_plan_are_done_in_its_order(tmp_path: Path) -> None:
     assert [entry["run_id"] for entry in content["runs"]] == [f"run-{number}" for number in range(1, 11)]
     assert len({request.label for request in benchmarks.asked}) == 10
     assert said[0] == f"experiment: run 1 of 10, block 1, {content['plan'][0]['arm']}; about 6 min 40 s left"
-    assert said[1].endswith("about 1 min 30 s left"), "by the time of the first run"
+    assert said[1] == "experiment: valid, took 10 s"
+    assert said[2].endswith("about 1 min 30 s left"), "by the time of the first run"
 
 
 def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path) -> None:
