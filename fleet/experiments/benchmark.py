@@ -3,12 +3,13 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ from zk_locust.contract.run_files import MANIFEST
 LOGS: Final = "logs"
 # Ctrl-C: the playbook ends its load and collects what there is.
 _END_LIMIT_S: Final = 180.0
+_LOOK_S: Final = 0.5
 _SHOWN_LINES: Final = 12
 _VARIABLES: Final = "variables.json"
 # Ansible kills the process that waits here after Ctrl-C. The shell stays until the playbook has ended, and then removes
@@ -36,20 +38,23 @@ _SHELL: Final = 'trap : INT TERM HUP; "$@"; code=$?; rm -rf "$0"; exit $code'
 class Playbooks:
     """How playbooks are called: their folder, the inventories, options of ansible-playbook, and variables of `-e`.
 
-    `variables` may hold secrets: they reach a playbook in a file that only this user can read.
+    `variables` may hold secrets: they reach a playbook in a file that only this user can read. `interrupted` says
+    whether the experiment must end.
     """
 
     folder: Path
     inventory: tuple[str, ...]
     options: tuple[str, ...]
     variables: Mapping[str, Any]
+    interrupted: Callable[[], bool] = lambda: False
 
     def call(self, playbook: str, arm: Arm, log: Path, more: Mapping[str, Any], arguments: Sequence[str] = ()) -> int:
         """Call a playbook with an arm's variables; its screen goes to the end of `log`. Returns the exit code.
 
-        An exception meanwhile, such as KeyboardInterrupt, reaches the playbook as Ctrl-C, and is raised when it has
-        ended.
+        Raises KeyboardInterrupt if the experiment is interrupted: the playbook gets Ctrl-C, and has ended then.
         """
+        if self.interrupted():
+            raise KeyboardInterrupt
         folder = _private_folder({**self.variables, **arm.variables, **more})
         words = [str(Path(sys.executable).with_name("ansible-playbook")), str(self.folder / f"{playbook}.yml")]
         words += [word for source in self.sources(arm) for word in ("-i", source)]
@@ -61,12 +66,22 @@ class Playbooks:
                 stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
         try:
-            return process.wait()
+            return self._wait(process)
         except BaseException:
             os.killpg(process.pid, signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_END_LIMIT_S)
             raise
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        ended = os.pidfd_open(process.pid)
+        try:
+            while not select.select([ended], [], [], _LOOK_S)[0]:
+                if self.interrupted():
+                    raise KeyboardInterrupt
+        finally:
+            os.close(ended)
+        return process.wait()
 
     def sources(self, arm: Arm) -> list[str]:
         """The inventories of an arm's runs."""

@@ -14,6 +14,7 @@ from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, number_of_runs, with_inventory
 from fleet.experiments.benchmark import Benchmarks, Playbooks, preflight
+from fleet.experiments.interruption import leave_words
 from fleet.experiments.runner import RunOne, left_s, run, runs_left
 from fleet.experiments.specification import FRESH, MOST_RUNS, Specification, read_file
 from fleet.inventory import Inventory
@@ -134,9 +135,9 @@ def _go_on(
         try:
             run(folder, arms, run_one, say)
         except KeyboardInterrupt:
-            raise FleetError(
-                f"experiment {folder.name} was interrupted; continue it with -e experiment_resume={folder.name}"
-            ) from None
+            words = f"experiment {folder.name} was interrupted; continue it with -e experiment_resume={folder.name}"
+            leave_words(words)
+            raise FleetError(words) from None
         return reporting.write_experiment(folder)
 
 

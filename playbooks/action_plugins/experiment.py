@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ansible.utils.display import Display
 from fleet.errors import FleetError
 from fleet.experiments.benchmark import Playbooks, forwarded
 from fleet.experiments.conduct import Wish, conduct
+from fleet.experiments.interruption import Interruption
 from fleet.task_arguments import call
 from reporting import ReportingError
 
@@ -27,6 +27,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Run the experiment to its end."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
+        interruption = Interruption()
 
         def work(*, experiment: str = "", experiment_id: str = "", resume: str = "", more: int = 0) -> dict[str, Any]:
             # Ansible has no public way to tell variables of -e from the rest.
@@ -36,17 +37,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 tuple(map(str, variables["ansible_inventory_sources"])),
                 forwarded(context.CLIARGS),
                 {name: value for name, value in given.items() if not name.startswith("experiment")},
+                interruption.came,
             )
             lines = conduct(Wish(experiment, experiment_id, resume, more), playbooks, Display().display)
             return {"changed": True, "lines": lines}
 
-        # Ansible ends this process with SIGTERM, also after Ctrl-C: the running benchmark must end first.
-        before = signal.signal(signal.SIGTERM, _interrupt)
-        try:
+        with interruption.taken():
             return call(self, work, failures=(FleetError, ReportingError))
-        finally:
-            signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_number: int, _frame: Any) -> None:
-    raise KeyboardInterrupt

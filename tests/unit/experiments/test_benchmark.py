@@ -3,9 +3,9 @@
 import json
 import os
 import signal
+import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,9 +13,9 @@ import pytest
 
 from fleet.experiments.arms import Arm
 from fleet.experiments.benchmark import Benchmarks, Playbooks
+from fleet.experiments.interruption import Interruption
 from fleet.experiments.runner import Request
 from fleet.experiments.specification import Specification
-from tests.waiting import until
 
 # Stands for ansible-playbook: notes how it was called, and ends when it may, or some time after Ctrl-C.
 PROGRAM = """#!/bin/sh
@@ -42,9 +42,9 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "wait").unlink(missing_ok=True)
 
 
-def playbooks() -> Playbooks:
+def playbooks(interrupted: Callable[[], bool] = lambda: False) -> Playbooks:
     variables = {"secret": "s3cret", "zookeeper_heap": "1g"}
-    return Playbooks(Path("/playbooks"), ("/inventory",), ("--forks", "3"), variables)
+    return Playbooks(Path("/playbooks"), ("/inventory",), ("--forks", "3"), variables, interrupted)
 
 
 def test_variables_reach_a_playbook_in_a_file_that_is_removed(program: Path, tmp_path: Path) -> None:
@@ -70,18 +70,47 @@ def test_an_arm_may_have_an_inventory_of_its_own(program: Path, tmp_path: Path) 
 
 def test_an_interrupted_playbook_ends_in_its_own_way(program: Path, tmp_path: Path) -> None:
     (program / "wait").touch()
-
-    def interrupt() -> None:
-        until((program / "begun").exists, 20)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
     with pytest.raises(KeyboardInterrupt):
-        playbooks().call("benchmark", Arm("a", {}), tmp_path / "log", {})
-    thread.join()
+        playbooks((program / "begun").exists).call("benchmark", Arm("a", {}), tmp_path / "log", {})
     assert (program / "ended").read_text() == "ended\n"
     assert not Path((program / "file").read_text().strip()).parent.exists()
+
+
+def test_no_playbook_is_called_after_an_interruption(program: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        playbooks(lambda: True).call("benchmark", Arm("a", {}), tmp_path / "log", {})
+    assert not (program / "begun").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_of_ansible_are_noted_once_and_again(number: signal.Signals) -> None:
+    interruption = Interruption()
+    with interruption.taken():
+        assert not interruption.came()
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+        assert interruption.came()
+
+
+WORKER = """
+import os, sys, time
+from fleet.experiments.interruption import Interruption, leave_words, left_words
+if os.fork():
+    while left_words() != "begun":
+        time.sleep(0.02)
+    os._exit(0)
+interruption = Interruption()
+assert not interruption.came()
+leave_words("begun")
+while not interruption.came():
+    time.sleep(0.02)
+print("came")
+"""
+
+
+def test_a_worker_whose_main_process_is_gone_ends() -> None:
+    answer = subprocess.run([sys.executable, "-c", WORKER], capture_output=True, text=True, timeout=30, check=True)
+    assert answer.stdout == "came\n"
 
 
 class Recorded(Playbooks):
