@@ -154,7 +154,7 @@ class Benchmarks:
             return Outcome(
                 "", VOID, took_s, (f"it left no run: {said[0] if said else f'exit code {code}'}; see {log}",)
             )
-        return _outcome(self._results / own[-1], took_s, self._objectives)
+        return outcome_of(self._results / own[-1], took_s, self._objectives)
 
     def _remove_members(self, arm: Arm, log: Path) -> None:
         if code := self._playbooks.call("teardown", arm, log, {}, ("--limit", "zookeeper")):
@@ -183,7 +183,7 @@ def _label(run: Path) -> str:
     return str(read_object_if_sound(run / MANIFEST).get("label", ""))
 
 
-def _outcome(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
+def outcome_of(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
     """Read what a run found; its report is written where its benchmark could not do so."""
     if not (run / "report.json").exists():
         reporting.write_report(reporting.load_run(run))
