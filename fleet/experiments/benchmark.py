@@ -24,6 +24,35 @@ from zk_locust.contract.plain_text import plain_line
 from zk_locust.contract.run_files import MANIFEST
 
 LOGS: Final = "logs"
+_ASKING: Final = {
+    "ask_pass": "--ask-pass",
+    "become_ask_pass": "--ask-become-pass",
+    "ask_vault_pass": "--ask-vault-password",
+}
+_PARTIAL: Final = {
+    "subset": "--limit",
+    "tags": "--tags",
+    "skip_tags": "--skip-tags",
+    "start_at_task": "--start-at-task",
+    "step": "--step",
+}
+_FORWARDED: Final = {
+    "vault_ids": "--vault-id",
+    "vault_password_files": "--vault-password-file",
+    "private_key_file": "--private-key",
+    "remote_user": "--user",
+    "connection": "--connection",
+    "timeout": "--timeout",
+    "forks": "--forks",
+    "ssh_common_args": "--ssh-common-args",
+    "ssh_extra_args": "--ssh-extra-args",
+    "sftp_extra_args": "--sftp-extra-args",
+    "scp_extra_args": "--scp-extra-args",
+    "become_method": "--become-method",
+    "become_user": "--become-user",
+    "connection_password_file": "--connection-password-file",
+    "become_password_file": "--become-password-file",
+}
 # Ctrl-C: the playbook ends its load and collects what there is.
 _END_LIMIT_S: Final = 180.0
 _LOOK_S: Final = 0.5
@@ -209,19 +238,20 @@ def _summary(total: Mapping[str, Any]) -> str:
 
 
 def forwarded(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the options of this ansible-playbook that its benchmarks need too. Raises InputError if one asks."""
-    for name in ("ask_pass", "become_ask_pass", "ask_vault_pass"):
+    """Return the options of this ansible-playbook that its benchmarks need too.
+
+    Raises InputError for one that asks for a password, or that would leave out a part of each benchmark.
+    """
+    for name, option in _ASKING.items():
         if options.get(name):
-            option = "--" + name.replace("_", "-").replace("become-ask-pass", "ask-become-pass").replace(
-                "ask-vault-pass", "ask-vault-password"
-            )
             raise InputError(
                 f"{option}: the runs of an experiment cannot ask; use a vault, and ANSIBLE_VAULT_PASSWORD_FILE"
             )
+    for name, option in _PARTIAL.items():
+        if options.get(name) and options[name] != ("all",) and options[name] != ["all"]:
+            raise InputError(f"{option}: an experiment needs complete benchmarks on all hosts; leave it out")
     words: list[str] = []
-    for name, option in (("vault_ids", "--vault-id"), ("vault_password_files", "--vault-password-file")):
-        words += [word for value in options.get(name) or () for word in (option, str(value))]
-    for name, option in (("private_key_file", "--private-key"), ("remote_user", "--user"), ("forks", "--forks")):
-        if options.get(name):
-            words += [option, str(options[name])]
+    for name, option in _FORWARDED.items():
+        value = options.get(name)
+        words += [f"{option}={each}" for each in (value if isinstance(value, list | tuple) else [value]) if each]
     return (*words, *(["--become"] if options.get("become") else []))
