@@ -70,7 +70,8 @@ def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str],
             _plan(folder, content, by_name, run_one, say)
     except BaseException as error:
         state = manifest.FAILED if isinstance(error, VoidRunsError) else manifest.INTERRUPTED
-        manifest.save(folder, content | {"state": state, "reason": str(error) or type(error).__name__, "ended": now()})
+        reason = "" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+        manifest.save(folder, content | {"state": state, "reason": reason, "ended": now()})
         raise
     manifest.save(folder, content | {"state": manifest.FINISHED, "ended": now()})
 
