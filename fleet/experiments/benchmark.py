@@ -55,6 +55,8 @@ _FORWARDED: Final = {
 }
 # Ctrl-C: the playbook ends its load and collects what there is.
 _END_LIMIT_S: Final = 180.0
+# Longer than `fleet.interruption.RETRY_S`, in which it takes no other one.
+_AGAIN_S: Final = 20.0
 _LOOK_S: Final = 0.5
 _SHOWN_LINES: Final = 12
 _VARIABLES: Final = "variables.json"
@@ -97,9 +99,7 @@ class Playbooks:
         try:
             return self._wait(process)
         except BaseException:
-            os.killpg(process.pid, signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_END_LIMIT_S)
+            _end(process)
             raise
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int:
@@ -115,6 +115,19 @@ class Playbooks:
     def sources(self, arm: Arm) -> list[str]:
         """The inventories of an arm's runs."""
         return [str(Path(arm.inventory).expanduser().absolute())] if arm.inventory else list(self.inventory)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Send a playbook Ctrl-C and wait until it has ended, at most `_END_LIMIT_S`.
+
+    Ansible can be caught in a lock of a worker that it has just ended; another Ctrl-C frees it. A playbook that is
+    ending its run already only says so.
+    """
+    for _ in range(round(_END_LIMIT_S / _AGAIN_S)):
+        os.killpg(process.pid, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_AGAIN_S)
+            return
 
 
 def _private_folder(variables: Mapping[str, Any]) -> Path:

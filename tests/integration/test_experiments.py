@@ -31,10 +31,10 @@ def fleet() -> Iterator[LocalFleet]:
         yield fleet
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float, screen: Callable[[], str]) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, screen()
         time.sleep(0.1)
 
 
@@ -43,9 +43,10 @@ def test_an_interrupted_experiment_is_continued_to_its_answer(fleet: LocalFleet)
     log = folder / "logs" / "001.log"
     ansible = fleet.begin("experiment", experiment=str(fleet.folder / "mine.yml"), experiment_id="one")
     try:
-        wait_for(lambda: log.exists() and "The ensemble serves" in log.read_text(), 120, fleet.screen())
+        wait_for(lambda: log.exists() and "The ensemble serves" in log.read_text(), 120, fleet.screen)
         ansible.send_signal(signal.SIGINT)
-        assert ansible.wait(90) == 99, fleet.screen()
+        wait_for(lambda: ansible.poll() is not None, 120, lambda: fleet.screen() + log.read_text())
+        assert ansible.returncode == 99
     finally:
         fleet.end_process(ansible)
     assert "experiment one: capacity, at most about" in fleet.screen()

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from fleet.experiments import benchmark
 from fleet.experiments.arms import Arm
 from fleet.experiments.benchmark import Benchmarks, Playbooks
 from fleet.experiments.interruption import Interruption
@@ -22,7 +23,7 @@ PROGRAM = """#!/bin/sh
 here=$(dirname "$0")
 for word; do case "$word" in @*) file=${word#@};; esac; done
 echo "$file" >"$here/file"; stat -c %a "$file" >"$here/mode"; cat "$file" >"$here/variables"; echo "$@" >"$here/words"
-trap 'sleep 0.3; echo ended >"$here/ended"; exit 99' INT
+trap 'if [ -e "$here/deaf" ]; then rm "$here/deaf"; else sleep 0.3; echo ended >"$here/ended"; exit 99; fi' INT
 echo shown
 echo begun >"$here/begun"
 while [ -e "$here/wait" ]; do sleep 0.02; done
@@ -74,6 +75,17 @@ def test_an_interrupted_playbook_ends_in_its_own_way(program: Path, tmp_path: Pa
         playbooks((program / "begun").exists).call("benchmark", Arm("a", {}), tmp_path / "log", {})
     assert (program / "ended").read_text() == "ended\n"
     assert not Path((program / "file").read_text().strip()).parent.exists()
+
+
+def test_a_playbook_that_is_caught_in_a_lock_gets_ctrl_c_again(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark, "_AGAIN_S", 0.5)
+    (program / "wait").touch()
+    (program / "deaf").touch()
+    with pytest.raises(KeyboardInterrupt):
+        playbooks((program / "begun").exists).call("benchmark", Arm("a", {}), tmp_path / "log", {})
+    assert (program / "ended").exists()
 
 
 def test_no_playbook_is_called_after_an_interruption(program: Path, tmp_path: Path) -> None:
