@@ -47,7 +47,7 @@ class Checked:
 
 def check(folder: Path, objectives: Sequence[str]) -> dict[str, Any]:
     """Return what a run says: `objectives` (see `Checked`), `success`, `backlog_per_s`, `passed`, `load_limited`,
-    and `load_hosts`, the number of machines with workers.
+    `rate_per_s`, which was achieved, and `load_hosts`, the number of machines with workers.
 
     Raises InputError where the folder is no run's, and for an operation that the run does not have.
     """
@@ -67,6 +67,7 @@ def check(folder: Path, objectives: Sequence[str]) -> dict[str, Any]:
         "passed": passed,
         # What passes although the load side was busy, passes.
         "load_limited": not passed and not rules.isdisjoint(_LOAD_SIDE),
+        "rate_per_s": judged.headline.total.rate_per_s,
         "load_hosts": len({name.partition("/")[0] for name in judged.workers.seen}) or 1,
     }
 
