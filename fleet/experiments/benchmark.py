@@ -24,6 +24,7 @@ from zk_locust.contract.plain_text import plain_line
 from zk_locust.contract.run_files import MANIFEST
 
 LOGS: Final = "logs"
+_COMPLETE: Final = "complete"
 _ASKING: Final = {
     "ask_pass": "--ask-pass",
     "become_ask_pass": "--ask-become-pass",
@@ -232,7 +233,9 @@ def outcome_of(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
     found = reporting.run_data(run)
     verdict = found.get("verdict") or {}
     reasons = tuple(plain_line(reason["text"]) for reason in verdict.get("reasons", []) if reason["severity"] != "note")
-    worth = verdict.get("verdict") or VOID
+    state = str(read_object_if_sound(run / MANIFEST).get("state") or _COMPLETE)
+    # What a run that failed recorded is worth a look, but no other run is like it.
+    worth = (verdict.get("verdict") or VOID) if state == _COMPLETE else VOID
     summary = _summary(found.get("total") or {})
     if not objectives or worth == VOID:
         return Outcome(run.name, worth, took_s, reasons, summary=summary)

@@ -157,6 +157,25 @@ def test_each_run_starts_without_data_and_is_found_by_its_label(tmp_path: Path) 
     assert recorded.called[3:] == [("benchmark and remove the members", "broken"), ("teardown", "broken")]
 
 
+@pytest.mark.parametrize(
+    ("state", "verdict"), [("complete", "inconclusive"), ("failed", "void"), ("interrupted", "void")]
+)
+def test_a_run_that_failed_is_void_whatever_it_recorded(tmp_path: Path, state: str, verdict: str) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"state": state}))
+    reason = {"severity": "inconclusive", "rule": "incomplete", "text": "The run failed"}
+    report = {
+        "verdict": {"verdict": "inconclusive", "reasons": [reason]},
+        "total": {"rate_per_s": 1000.0, "p50_us": 512},
+    }
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    outcome = benchmark.outcome_of(tmp_path, 1.0, [])
+    assert (outcome.verdict, outcome.reasons, outcome.summary) == (
+        verdict,
+        ("The run failed",),
+        "1,000/s, p50 0.512 ms",
+    )
+
+
 def test_data_is_kept_if_the_experiment_says_so(tmp_path: Path) -> None:
     recorded = Recorded(Path("/playbooks"), (), (), {})
     recorded.called.clear()
