@@ -207,11 +207,15 @@ def named(moment: Moment) -> str:
     return first.cause.kind if first is not None and first.share >= NAMED_SHARE else ""
 
 
-def placed_s(moment: Moment) -> float:
-    """Return where the report has the beginning of the first cause of a moment, seconds of the load."""
+def placed_s(moment: Moment, at_s: float) -> float:
+    """Return where the report has the beginning of a moment's first cause, seconds of the load.
+
+    What lasts makes several windows and moments, the worst of which need not be the first: it is the first window
+    around `at_s`.
+    """
     windows = moment.happened[0].cause.windows
-    during = (windows[:, 1] >= moment.start_s) & (windows[:, 0] <= moment.end_s)
-    return float(windows[during, 0].min()) if during.any() else moment.happened[0].start_s
+    around = (windows[:, 0] >= at_s - NEAR_S / 2) & (windows[:, 1] >= at_s) & (windows[:, 0] <= moment.end_s)
+    return float(windows[around, 0].min()) if around.any() else moment.happened[0].start_s
 
 
 def blamed(judged: JudgedRun, every_s: float) -> Iterator[tuple[float, list[str]]]:
@@ -272,7 +276,7 @@ def tell(moments: Sequence[Moment], done: Sequence[tuple[Injection, float]], sco
             shares = ", ".join(f"{one.cause.kind} {100 * one.share:.0f} %" for one in moment.happened)
             found = f"{moment.start_s:8.3f} s, {length_ms:.0f} ms long: {shares or 'nothing known'}"
             if named(moment) == injection.expected:
-                error_s = placed_s(moment) - at_s
+                error_s = placed_s(moment, at_s) - at_s
                 found += f", {1000 * error_s:+.0f} ms"
                 score.errors_ms.append(1000 * abs(error_s))
         print(f"{at_s:8.3f} s {injection.name}: {found}", flush=True)
