@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from zk_locust.contract.level_stages import Level, read_level_stages, whole_number
+from zk_locust.contract.level_stages import MAX_LENGTH_S, Level, read_level_stages, whole_number
 
 MAX_USERS: Final = 10_000_000
 
@@ -91,9 +91,12 @@ def as_plan(stages: Iterable[UserStage]) -> list[dict[str, Any]]:
 
 def of_plan(content: Iterable[Mapping[str, Any]]) -> tuple[UserStage, ...]:
     """Return the stages that a manifest's plan has. Raises KeyError, TypeError or ValueError for another shape."""
-    return tuple(
+    stages = tuple(
         UserStage(int(each["from_users"]), int(each["to_users"]), float(each["planned_s"])) for each in content
     )
+    if not all(0 < stage.length_s <= MAX_LENGTH_S for stage in stages):
+        raise ValueError("a stage has no length")
+    return stages
 
 
 def course(stages: Sequence[UserStage], spawn_rate: float) -> list[tuple[float, float]]:

@@ -190,15 +190,12 @@ def resolve_plan(
     sequence = merged.get("locustfile") == _SEQUENCE_LOCUSTFILE
     arrival = _read_arrival(merged, source, problems)
     user_stages = _read_user_stages(merged, source, problems)
-    ends_by_itself = (
-        sequence
-        or "user_stages" in merged
-        or (isinstance(merged.get("arrival"), Mapping) and "stages" in merged["arrival"])
-    )
+    arrives_in_stages = isinstance(merged.get("arrival"), Mapping) and "stages" in merged["arrival"]
+    # The sequence and stages know their own length; stages of users know their users too.
+    known_keys = {"run_time"} if sequence or arrives_in_stages else set()
+    known_keys |= {"run_time", "users"} if "user_stages" in merged else set()
     for key in _SETTINGS:
-        # The sequence and stages know their own length, stages of users those too.
-        known = (key == "run_time" and ends_by_itself) or (key == "users" and "user_stages" in merged)
-        if key not in merged and not known:
+        if key not in merged and key not in known_keys:
             problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
     settings = _settings(merged, source, problems)
     if user_stages:
