@@ -31,7 +31,7 @@ from zk_locust.load.bench import adopt_flags, export_bench_parameters
 from zk_locust.load.companion import Companion
 from zk_locust.load.garbage import set_program_aside
 from zk_locust.load.interrupt import raise_interrupts_in_main
-from zk_locust.load.locust_internals import add_once, in_locusts_command_line, put_first
+from zk_locust.load.locust_internals import add_once, in_locusts_command_line, put_first, report_every
 from zk_locust.load.recording import recording_of
 from zk_locust.load.refusals import Refusals
 from zk_locust.load.report_dir import ReportDir
@@ -43,6 +43,7 @@ from zk_locust.load.user_control import UserControl
 from zk_locust.workload.reading import workload_text
 
 _STATISTICS: Final = "locust_extra.stats"
+_FIRST_REPORT_S: Final = 1.0
 _METRICS: Final = "zk_metrics.registration"
 _FILES_OF_STATISTICS: Final = (
     "stats_csv", "stats_distrib", "stats_hlog", "stats_slowest", "stats_events", "stats_progress",
@@ -62,6 +63,8 @@ def register() -> None:
 def on_parser(parser: Any, **_: Any) -> None:
     """Add the parameters, and have Locust use our sockets: it makes none before."""
     add_parameters(parser, {"workload": workload_text})
+    # A worker waits for so long before its first report of a load, in which its users may change. Locust has 3 s.
+    report_every(_FIRST_REPORT_S)
     run_sockets.install(parser)
 
 

@@ -23,7 +23,7 @@ from zk_locust.load.control_program import run_control_program
 from zk_locust.load.controller import Controller
 from zk_locust.load.stages import happened, plan_of, stage_changed
 
-_LEAST_RAMP_S: Final = 0.1  # what is left for a ramp after a step that takes its whole stage
+_LEAST_RAMP_S: Final = 0.1  # left for a ramp after a step that is as long as its stage
 
 logger = logging.getLogger(__name__)
 
