@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,8 @@ from zk_locust.contract.events import LOAD_SHAPE, USERS_CHANGED
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.user_stages import course, planned_users
 
-STAGES = "stages of users"
-_DISPATCH_S = 1.0  # Locust starts and stops the users of up to a second at once
+STAGES: Final = "stages of users"
+_DISPATCH_S: Final = 1.0  # Locust starts and stops the users of up to a second at once
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def _workers_late(evidence: Evidence) -> Iterator[Reason]:
 
 def _users_missing(evidence: Evidence) -> Iterator[Reason]:
     frame = evidence.users.frame.dropna(subset=["least"])
-    if not len(frame) or not frame["users"].any():
+    if not len(frame):
         return
     short = frame[frame["users"] < frame["least"]]
     most, planned = int(frame["users"].max()), int(frame["line"].max())

@@ -199,6 +199,11 @@ def resolve_plan(
             problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
     settings = _settings(merged, source, problems)
     if user_stages:
+        if "users" in (overrides if "user_stages" in overrides else merged):
+            problems.append(
+                f"{source['users']} [{merged['users']}]: {source['user_stages']} says how many users run; "
+                "leave out one of them"
+            )
         _limit_to_user_stages(settings, user_stages, source, problems)
         if merged.get("arrival") is not None:
             problems.append(

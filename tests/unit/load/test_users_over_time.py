@@ -92,13 +92,19 @@ def test_a_scenario_has_stages_of_users_in_place_of_users_and_run_time(tmp_path:
 def test_mistakes_in_a_scenarios_stages_of_users_are_refused(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path, {"user_stages": [{"users": "many", "for": 1}]})
     assert problem.startswith("benchmark_user_stages: user_stages[1].users [many]: this is not a whole number")
-    (problem,) = problems_of(tmp_path, user_stages=STAGES, spawn_rate=1)
+    (problem,) = problems_of(tmp_path, user_stages=STAGES, spawn_rate=9)
+    assert problem == (
+        "users in mine.yml [8]: user_stages in mine.yml says how many users run; leave out one of them"
+    )
+    (problem,) = problems_of(tmp_path, {"users": 5}, users=None, user_stages=STAGES, spawn_rate=9)
+    assert problem.startswith("benchmark_users [5]: user_stages in mine.yml says how many users run")
+    (problem,) = problems_of(tmp_path, users=None, user_stages=STAGES, spawn_rate=1)
     assert problem.startswith("user_stages in mine.yml: stage 3 begins with a change of 9 users, which takes 9 s at 1")
-    (problem,) = problems_of(tmp_path, user_stages=STAGES, spawn_rate=9, arrival=100)
+    (problem,) = problems_of(tmp_path, users=None, user_stages=STAGES, spawn_rate=9, arrival=100)
     assert problem.startswith("user_stages in mine.yml: the sessions of an open loop stay the same")
     (problem,) = problems_of(tmp_path, {"parameters": {"user-stages": json.dumps(STAGES)}})
     assert problem.endswith("the run sets this itself; set benchmark_user_stages, or user_stages in the scenario")
-    (problem,) = problems_of(tmp_path, user_stages=STAGES, spawn_rate=9, parameters={"control-program": "sleep 5"})
+    (problem,) = problems_of(tmp_path, users=None, user_stages=STAGES, spawn_rate=9, parameters={"control-program": "sleep 5"})
     assert problem.startswith("benchmark_parameters.control-program: user_stages in mine.yml changes the number of")
 
 
