@@ -96,7 +96,7 @@ def _users_missing(evidence: Evidence) -> Iterator[Reason]:
     many = f"{planned:,} planned users"
     if evidence.users.changed_by:
         if _is_much(len(short), len(frame)):
-            worst = short.loc[(short["least"] - short["users"]).idxmax()]
+            worst = short.iloc[int((short["least"] - short["users"]).to_numpy().argmax())]
             yield inconclusive(
                 "users-missing",
                 f"In {len(short)} of {len(frame)} measured intervals fewer users were running than the stages of users "

@@ -86,9 +86,8 @@ def test_workers_follow_stages_of_users(server: ZooKeeperServers, tmp_path: Path
     assert len(users) in (16, 17)
     assert set(users[1:3]) == {2}
     assert set(users[6:8]) == {6}
-    ramp = users[8:]
-    assert ramp == sorted(ramp, reverse=True)
-    assert len(set(ramp)) >= 4, ramp
+    # Locust stops the users of a second at once: 2 when the ramp begins, and 2 a second later.
+    assert [users for users in dict.fromkeys(users[8:]) if users < 6] == [4, 2], users
 
 
 @pytest.mark.parametrize("program", ["", "sleep 1000\nset_max_num_clients 6\nmultiply_num_clients <>3"])

@@ -40,6 +40,7 @@ from zk_locust.load.task_sets import ZKLocustTaskSet
 from zk_locust.load.timer import TimerSettings, adopt
 from zk_locust.load.user_classes import show_hosts
 from zk_locust.load.user_control import UserControl
+from zk_locust.load.users_check import take_users_of_stages
 from zk_locust.workload.reading import workload_text
 
 _STATISTICS: Final = "locust_extra.stats"
@@ -103,7 +104,7 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
     if getattr(options, "report_dir", None):
         refusing(lambda: reports.append(ReportDir(Path(options.report_dir), environment)))
     restore = settings_check.fixed_parameters(options)  # also those that follow from --report-dir
-    refusing(lambda: settings_check.take_users_of_stages(environment, page=web_ui is not None))
+    refusing(lambda: take_users_of_stages(environment, page=web_ui is not None))
     plan = LoadPlan(environment, runner)
     users = UserControl(environment, runner)
     refusals = [Refusals(environment, runner)] if is_master else []

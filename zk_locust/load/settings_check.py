@@ -17,15 +17,15 @@ from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.options import Options, converted, values_of_environment
 from zk_locust.contract.parameters import PARAMETERS, parameter_of
 from zk_locust.contract.request_size import largest_value_bytes
-from zk_locust.contract.user_stages import most_users, too_slow
+from zk_locust.contract.user_stages import most_users
 from zk_locust.load.locust_internals import defaults_of
 from zk_locust.load.user_classes import drives_zookeeper
+from zk_locust.load.users_check import check_users_over_time
 from zk_locust.workload.reading import workload_text
 
 _EXIT_CODE: Final = 2  # as for a flag that the command line does not know
 _WORKERS_COME_S: Final = 0.5
 _SERIES: Final = ("stats-csv", "stats-distrib", "stats-hlog", "stats-slowest")
-_MOST_SHOWN: Final = 60
 _ROOM_BYTES: Final = 128  # beside pseudo root, key and value: the load's own node, a sequence number, an ACL
 
 logger = logging.getLogger(__name__)
@@ -103,52 +103,6 @@ def check_arrival(parsed_options: Any) -> None:
             f"a worker counts {MAX_RATE_PER_WORKER:,.0f}/s at most, and sends some 10,000/s; {workers} expected",
             "lower the rate, or expect more workers",
         )  # fmt: skip
-
-
-def check_users_over_time(environment: Any) -> None:
-    """Raise ConfigurationError where two settings would say how many users run, or a step takes too long."""
-    parsed_options = environment.parsed_options
-    options = Options.of(parsed_options)
-    shape = getattr(environment, "shape_class", None)
-    rivals = {
-        "--user-stages": options.user_stages,
-        "--control-program": options.control_program,
-        f"the load shape {type(shape).__name__}": shape is not None,
-    }
-    given = [name for name, value in rivals.items() if value]
-    if len(given) > 1:
-        raise ConfigurationError(
-            given[0], _short(parsed_options, given[0]), f"{given[1]} changes the number of users too",
-            "leave out one of them",
-        )  # fmt: skip
-    stages = options.user_stages
-    shown = _short(parsed_options, "--user-stages")
-    if stages and options.arrival is not None:
-        raise ConfigurationError(
-            "--user-stages", shown, "the sessions of an open loop stay the same", "leave out these stages, or the rate"
-        )
-    if problem := too_slow(stages, float(getattr(parsed_options, "spawn_rate", None) or 1)):
-        raise ConfigurationError("--user-stages", shown, problem, "raise --spawn-rate, or write a ramp (from, to)")
-
-
-def take_users_of_stages(environment: Any, *, page: bool) -> None:
-    """Have a load with stages of users start with those of the first one.
-
-    Raises ConfigurationError where `--users` says something else; on Locust's page it is only what its form shows.
-    """
-    options = environment.parsed_options
-    stages = Options.of(options).user_stages
-    if not stages:
-        return
-    first, users = stages[0].from_users, getattr(options, "num_users", None)
-    if users is not None and users != first and not page:
-        raise ConfigurationError("--users", users, f"--user-stages begins with {first} users", "leave out --users")
-    options.num_users = first
-
-
-def _short(parsed_options: Any, flag: str) -> str:
-    text = " ".join(str(getattr(parsed_options, parameter_of(flag).destination, "")).split())
-    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
 
 
 def check_workload(options: Options) -> None:

@@ -21,6 +21,7 @@ from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.user_stages import UserStage, length_s
 from zk_locust.load.control_program import run_control_program
 from zk_locust.load.controller import Controller
+from zk_locust.load.locust_internals import add_once
 from zk_locust.load.stages import happened, plan_of, stage_changed
 
 _LEAST_RAMP_S: Final = 0.1  # left for a ramp after a step that is as long as its stage
@@ -38,6 +39,11 @@ def register_control(function: Control) -> None:
     """Have each load of this process run this function beside it."""
     if function not in _functions:
         _functions.append(function)
+
+
+def registered_function() -> str:
+    """Return the name of the first function that controls the loads of this process; empty without one."""
+    return getattr(_functions[0], "__name__", repr(_functions[0])) if _functions else ""
 
 
 def register_listener(function: Control) -> None:
@@ -58,7 +64,7 @@ class UserControl:
         self._shaped_users: int | None = None
         self._stages: tuple[UserStage, ...] = ()
         _controls[environment] = self
-        stage_changed.add_listener(_on_stage)
+        add_once(stage_changed, _on_stage)
 
     def on_test_start(self, **_: Any) -> None:
         """Prepare for a load, and start what controls it. Call it before the plan's listener."""
@@ -145,6 +151,8 @@ class UserControl:
         # Locust's master dispatches users in the caller's greenlet: never in two at once.
         if self._changing is not None:
             self._changing.kill()
+        # Locust sets it too, but only when the greenlet runs: who asks at once must not hear the old number.
+        self._runner.target_user_count = users
         self._changing = gevent.spawn(self._runner.start, users, rate)
 
     def _tell(self, event: str, subject: str, detail: str) -> None:

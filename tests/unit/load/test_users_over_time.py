@@ -5,7 +5,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import pytest
+from locust.env import Environment
+from locust.event import Events
+from locust.runners import STATE_RUNNING
 
 from tests.unit.load.fakes import options
 from tests.unit.load.test_scenarios import plan_of, problems_of
@@ -21,9 +25,11 @@ from zk_locust.contract.user_stages import (
     read_user_stages,
     too_slow,
 )
+from zk_locust.load import user_control
 from zk_locust.load.control_program import run_control_program
 from zk_locust.load.controller import Controller
-from zk_locust.load.settings_check import check_users_over_time, take_users_of_stages
+from zk_locust.load.user_control import UserControl
+from zk_locust.load.users_check import check_users_over_time, take_users_of_stages
 from zk_locust.workload.scenarios import plan_as_json
 
 STAGES = [{"users": 2, "for": "10s"}, {"from": 4, "to": 10, "for": "6s"}, {"from": 1, "to": 4, "steps": 2, "for": "4s"}]
@@ -93,9 +99,7 @@ def test_mistakes_in_a_scenarios_stages_of_users_are_refused(tmp_path: Path) -> 
     (problem,) = problems_of(tmp_path, {"user_stages": [{"users": "many", "for": 1}]})
     assert problem.startswith("benchmark_user_stages: user_stages[1].users [many]: this is not a whole number")
     (problem,) = problems_of(tmp_path, user_stages=STAGES, spawn_rate=9)
-    assert problem == (
-        "users in mine.yml [8]: user_stages in mine.yml says how many users run; leave out one of them"
-    )
+    assert problem == ("users in mine.yml [8]: user_stages in mine.yml says how many users run; leave out one of them")
     (problem,) = problems_of(tmp_path, {"users": 5}, users=None, user_stages=STAGES, spawn_rate=9)
     assert problem.startswith("benchmark_users [5]: user_stages in mine.yml says how many users run")
     (problem,) = problems_of(tmp_path, users=None, user_stages=STAGES, spawn_rate=1)
@@ -104,7 +108,9 @@ def test_mistakes_in_a_scenarios_stages_of_users_are_refused(tmp_path: Path) -> 
     assert problem.startswith("user_stages in mine.yml: the sessions of an open loop stay the same")
     (problem,) = problems_of(tmp_path, {"parameters": {"user-stages": json.dumps(STAGES)}})
     assert problem.endswith("the run sets this itself; set benchmark_user_stages, or user_stages in the scenario")
-    (problem,) = problems_of(tmp_path, users=None, user_stages=STAGES, spawn_rate=9, parameters={"control-program": "sleep 5"})
+    (problem,) = problems_of(
+        tmp_path, users=None, user_stages=STAGES, spawn_rate=9, parameters={"control-program": "sleep 5"}
+    )
     assert problem.startswith("benchmark_parameters.control-program: user_stages in mine.yml changes the number of")
 
 
@@ -121,8 +127,8 @@ def environment(shape: object = None, **given: Any) -> Any:
             {"control_program": "sleep 1"},
             r"--user-stages \[\[{.*…\]: --control-program changes the number of users too",
         ),
-        ({"shape": SimpleNamespace()}, r"the load shape SimpleNamespace changes the number of users too; leave out"),
-        ({"arrival_rate": "5"}, r"the sessions of an open loop stay the same; leave out these stages, or the rate"),
+        ({"shape": SimpleNamespace()}, r"LoadTestShape \[SimpleNamespace\] changes the number of users too; leave out"),
+        ({"arrival_rate": "5"}, r"the sessions of an open loop stay the same; leave out this, or the arrival rate"),
         ({"spawn_rate": 1}, r"stage 3 begins with a change of 9 users.*; raise --spawn-rate, or write a ramp"),
     ],
 )
@@ -130,6 +136,19 @@ def test_what_contradicts_stages_of_users_is_refused(given: dict[str, Any], said
     check_users_over_time(environment(user_stages=json.dumps(STAGES)))
     with pytest.raises(ConfigurationError, match=said):
         check_users_over_time(environment(user_stages=json.dumps(STAGES), **given))
+
+
+def test_a_function_excludes_stages_but_not_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(user_control, "_functions", [check_users_over_time])
+    check_users_over_time(environment(control_program="sleep 1"))
+    with pytest.raises(
+        ConfigurationError, match=r"register_controller \[check_users_over_time\] changes the number of users too"
+    ):
+        check_users_over_time(environment(user_stages=json.dumps(STAGES)))
+    with pytest.raises(ConfigurationError, match=r"LoadTestShape \[SimpleNamespace\]: register_controller \[check"):
+        check_users_over_time(environment(SimpleNamespace()))
+    with pytest.raises(ConfigurationError, match=r"register_controller \[check.*\]: the sessions of an open loop"):
+        check_users_over_time(environment(arrival_rate="5"))
 
 
 def test_a_load_starts_with_the_users_of_the_first_stage() -> None:
@@ -219,6 +238,46 @@ def test_a_program_goes_up_and_down_between_its_bounds(program: str, had: list[i
 
 def test_a_program_may_say_at_which_rate_users_start() -> None:
     assert ran("change_num_clients 20 5\nsleep 1\nchange_num_clients 16\nsleep 1", 16, 2).rates == [5.0, None]
+
+
+class SlowRunner:
+    """A runner that starts its users in a greenlet, as Locust's local one does."""
+
+    state = STATE_RUNNING
+    target_user_count = 2
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, float]] = []
+        self.ended = 0
+
+    def start(self, users: int, rate: float) -> None:
+        self.asked.append((users, rate))
+        try:
+            gevent.sleep(10)
+        finally:
+            self.ended += 1
+
+
+def test_a_change_is_known_at_once_and_ends_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner, had = SlowRunner(), list[int]()
+
+    def grow(controller: Controller) -> None:
+        for _ in range(2):
+            controller.start_hatching(num_clients=2 * controller.get_num_clients())
+            had.append(controller.get_num_clients())
+            gevent.sleep(0)
+
+    monkeypatch.setattr(user_control, "_functions", [grow])
+    control = UserControl(Environment(events=Events(), parsed_options=environment().parsed_options), runner)
+    control.on_test_start()
+    gevent.sleep(0)
+    assert had == []  # the users of the start are starting
+    control.on_spawning_complete(2)
+    gevent.sleep(0.01)
+    control.on_test_stopping()
+    assert had == [4, 8]
+    assert runner.asked == [(4, 2.0), (8, 4.0)]
+    assert runner.ended == 1
 
 
 def test_a_controller_has_what_functions_of_2019_ask_for() -> None:
