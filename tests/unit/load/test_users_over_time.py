@@ -12,7 +12,7 @@ from locust.event import Events
 from locust.runners import STATE_RUNNING
 
 from tests.unit.load.fakes import options
-from tests.unit.load.test_scenarios import plan_of, problems_of
+from tests.unit.load.scenario_files import plan_of, problems_of
 from zk_locust.contract.control_program import parse_control_program
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.run_plan import run_plan
