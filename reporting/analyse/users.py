@@ -10,7 +10,7 @@ import pandas as pd
 from locust_extra.columns import ALL_WORKERS
 from reporting.analyse.timeline import Timeline
 from reporting.read.run_folder import RunFolder
-from zk_locust.contract.events import LOAD_SHAPE, USERS_CHANGED
+from zk_locust.contract.events import USERS_CHANGED
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.user_stages import course, planned_users
 
@@ -47,7 +47,7 @@ def build(run: RunFolder, timeline: Timeline) -> UsersOverTime:
     changes = run.events.loc[run.events["event"] == USERS_CHANGED, "subject"]
     changed_by = STAGES if plan.user_stages else str(changes.iloc[0]) if len(changes) else ""
     if changed_by and not plan.user_stages:
-        changed_by = f"a {changed_by}" if changed_by == LOAD_SHAPE else "a control program"
+        changed_by = f"a {changed_by}"
         planned = [(np.nan, np.nan)] * len(found)
     elif plan.user_stages:
         points = course(plan.user_stages, plan.spawn_rate_per_s or 1.0)

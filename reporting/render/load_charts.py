@@ -55,7 +55,8 @@ def users_over_time(judged: JudgedRun, frame: Frame) -> list[Figure]:
     found = wide.melt("time_s", ["running", "planned"], "series", "value").dropna()
     names = [name for name in ("running", "planned") if name in set(found["series"])]
     lines = Lines(found, names, "users", height=drawing.SMALL_HEIGHT)
-    caption = f"Their number was changed by {users.changed_by}." if users.changed_by else "Their number was to stay."
+    by = users.changed_by
+    caption = f"{by.capitalize()} changed their number." if by else "Their number was planned to stay the same."
     title = "Users: how many were running"
     shows = f"users. {ranges(found, 'series', 'value', 'users')}"
     return [line_figure("users", title, caption, shows, lines, frame, group="load", small=False)]

@@ -15,7 +15,7 @@ import gevent
 from gevent.event import Event
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from zk_locust.contract.events import CONTROL_FAILED, CONTROL_PROGRAM, LOAD_SHAPE, USER_STAGE_START, USERS_CHANGED
+from zk_locust.contract.events import CONTROL_FAILED, CONTROL_FUNCTION, CONTROL_PROGRAM, LOAD_SHAPE, USER_STAGE_START, USERS_CHANGED
 from zk_locust.contract.options import Options
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.user_stages import UserStage, length_s
@@ -61,6 +61,7 @@ class UserControl:
         self._measuring = Event()
         self._greenlets: list[Any] = []
         self._changing: Any = None
+        self._controlled_by = CONTROL_FUNCTION
         self._shaped_users: int | None = None
         self._stages: tuple[UserStage, ...] = ()
         _controls[environment] = self
@@ -75,6 +76,7 @@ class UserControl:
         self._stages = options.user_stages
         if self._stages and (plan := plan_of(self._environment)) is not None:
             plan.limit_measured_stage(length_s(self._stages))
+        self._controlled_by = CONTROL_PROGRAM if options.control_program else CONTROL_FUNCTION
         controller = Controller(self._runner, self._wait_until_measured, self._change)
         for function in _told:
             function(controller)
@@ -119,7 +121,7 @@ class UserControl:
             function(controller)
         except Exception as error:
             logger.exception("What controls the users has failed; their number stays as it is")
-            self._tell(CONTROL_FAILED, CONTROL_PROGRAM, f"{type(error).__name__}: {error}")
+            self._tell(CONTROL_FAILED, self._controlled_by, f"{type(error).__name__}: {error}")
 
     def _follow(self, began_s: float) -> None:
         rate = float(self._environment.parsed_options.spawn_rate or 1)
@@ -141,7 +143,7 @@ class UserControl:
         before = int(self._runner.target_user_count)
         if users != before:
             rate = rate or float(abs(users - before))
-            self._tell(USERS_CHANGED, CONTROL_PROGRAM, f"from {before:,} to {users:,} users, {rate:g} a second")
+            self._tell(USERS_CHANGED, self._controlled_by, f"from {before:,} to {users:,} users, {rate:g} a second")
             self._begin(users, rate)
 
     def _begin(self, users: int, rate: float) -> None:

@@ -83,7 +83,7 @@ def test_stages_in_a_manifest_that_cannot_be_read_are_said(tmp_path: Path, stage
 def test_the_report_draws_users_only_where_their_number_changes(tmp_path: Path) -> None:
     changing = run(tmp_path / "a", as_planned, {"user_stages": STAGES})
     drawn = {figure.slug: figure for figure in chart_list.build(changing)}
-    assert drawn["users"].caption == "Their number was changed by stages of users."
+    assert drawn["users"].caption == "Stages of users changed their number."
     assert "running: 8 to 32 users" in drawn["users"].description
     assert "planned: 8 to 32 users" in drawn["users"].description
     assert "users" not in {figure.slug for figure in chart_list.build(run(tmp_path / "b", lambda _: 32, {}))}
