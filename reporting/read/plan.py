@@ -11,7 +11,7 @@ from reporting.read.parsing import number
 from reporting.read.problems import ProblemLog
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.truth import is_true
-from zk_locust.contract.user_stages import UserStage, most_users, of_plan
+from zk_locust.contract.user_stages import UserStage, least_users, most_users, of_plan
 
 FILE: Final = "manifest.json"
 LOAD_GROUPS: Final = ("locust_master", "locust_workers")
@@ -48,6 +48,14 @@ class Plan:
             "the deadline": self.deadline_s,
         }
         return [name for name, value in named.items() if value is None]
+
+    @property
+    def users_in_words(self) -> str:
+        """How many users were to run, with their unit; empty where that is not known."""
+        if self.users is None:
+            return ""
+        least = least_users(self.user_stages) if self.user_stages else self.users
+        return f"{self.users:,} users" if least == self.users else f"{least:,} to {self.users:,} users"
 
 
 def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Plan | None:

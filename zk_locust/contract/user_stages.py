@@ -61,6 +61,11 @@ def most_users(stages: Iterable[UserStage]) -> int:
     return max(max(stage.from_users, stage.to_users) for stage in stages)
 
 
+def least_users(stages: Iterable[UserStage]) -> int:
+    """Return the least number of users."""
+    return min(min(stage.from_users, stage.to_users) for stage in stages)
+
+
 def length_s(stages: Iterable[UserStage]) -> float:
     """Return how long all stages take, seconds."""
     return sum(stage.length_s for stage in stages)

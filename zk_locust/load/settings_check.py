@@ -126,12 +126,12 @@ def check_value_size(options: Options) -> None:
 def check_users(environment: Any) -> None:
     """Raise ConfigurationError where a master would leave workers idle from its start to its end."""
     options = environment.parsed_options
-    users, workers = getattr(options, "num_users", None), getattr(options, "expect_workers", None)
+    flag, users, workers = "--users", getattr(options, "num_users", None), getattr(options, "expect_workers", None)
     if stages := Options.of(options).user_stages:
-        users = most_users(stages)
+        flag, users = "--user-stages", most_users(stages)
     if environment.shape_class is None and isinstance(workers, int) and (users or 1) < workers:
         raise ConfigurationError(
-            "--users", users or 1, f"{workers} workers are expected, and Locust leaves those without users idle",
+            flag, users or 1, f"{workers} workers are expected, and Locust leaves those without users idle",
             f"give {workers} users or more, or start fewer workers",
         )  # fmt: skip
 

@@ -15,7 +15,14 @@ import gevent
 from gevent.event import Event
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from zk_locust.contract.events import CONTROL_FAILED, CONTROL_FUNCTION, CONTROL_PROGRAM, LOAD_SHAPE, USER_STAGE_START, USERS_CHANGED
+from zk_locust.contract.events import (
+    CONTROL_FAILED,
+    CONTROL_FUNCTION,
+    CONTROL_PROGRAM,
+    LOAD_SHAPE,
+    USER_STAGE_START,
+    USERS_CHANGED,
+)
 from zk_locust.contract.options import Options
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.user_stages import UserStage, length_s

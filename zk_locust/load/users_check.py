@@ -46,7 +46,7 @@ def take_users_of_stages(environment: Any, *, page: bool) -> None:
 def _what_changes_users(environment: Any, options: Options) -> list[tuple[str, str]]:
     """Return the setting and the value of each."""
     given = [
-        (flag, _short(environment.parsed_options, flag))
+        (flag, short_value(environment.parsed_options, flag))
         for flag, value in (("--user-stages", options.user_stages), ("--control-program", options.control_program))
         if value
     ]
@@ -62,6 +62,7 @@ def _words(setting: str, value: str) -> str:
     return setting if setting.startswith("--") else f"{setting} [{value}]"
 
 
-def _short(parsed_options: Any, flag: str) -> str:
+def short_value(parsed_options: Any, flag: str) -> str:
+    """Return the value of a flag in one line, for a message."""
     text = " ".join(str(getattr(parsed_options, parameter_of(flag).destination, "")).split())
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"

@@ -210,6 +210,11 @@ def resolve_plan(
                 f"{source['user_stages']}: the sessions of an open loop stay the same, and there is "
                 f"{source['arrival']} as well; leave out one of them"
             )
+        if sequence:
+            problems.append(
+                f"{source['user_stages']}: each step of the sequence has the same users; leave out these stages, or "
+                f"change {source['locustfile']}"
+            )
     parameters = _parameters(content.get("parameters"), overrides.get("parameters"), owned, problems)
     set_parameters = [name for name, value in parameters.items() if value]
     client = str(parameters.setdefault("client", client_of_scenario(set_parameters)))

@@ -106,6 +106,13 @@ def test_mistakes_in_a_scenarios_stages_of_users_are_refused(tmp_path: Path) -> 
     assert problem.startswith("user_stages in mine.yml: stage 3 begins with a change of 9 users, which takes 9 s at 1")
     (problem,) = problems_of(tmp_path, users=None, user_stages=STAGES, spawn_rate=9, arrival=100)
     assert problem.startswith("user_stages in mine.yml: the sessions of an open loop stay the same")
+    (problem,) = problems_of(
+        tmp_path, {"locustfile": "locust_sequence.py"}, users=None, user_stages=STAGES, spawn_rate=9
+    )
+    assert problem == (
+        "user_stages in mine.yml: each step of the sequence has the same users; leave out these stages, or change "
+        "benchmark_locustfile"
+    )
     (problem,) = problems_of(tmp_path, {"parameters": {"user-stages": json.dumps(STAGES)}})
     assert problem.endswith("the run sets this itself; set benchmark_user_stages, or user_stages in the scenario")
     (problem,) = problems_of(

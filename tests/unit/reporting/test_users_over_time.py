@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from reporting.render import chart_list
+from reporting.render import chart_list, report_tables
+from reporting.render.tables import summary
 from reporting.verdict.judged_run import JudgedRun, load_run
 from tests.unit.reporting.synthetic import Synthetic
 from tests.unit.reporting.test_verdict import rules, text
@@ -49,6 +50,14 @@ def test_users_that_follow_their_stages_are_only_noted(tmp_path: Path) -> None:
     assert text(found.verdict, "users-vary").startswith(
         "Stages of users changed the number of users in the measured stage, from 8 to 32: rate and percentiles are"
     )
+
+
+def test_the_report_says_how_many_users_and_when(tmp_path: Path) -> None:
+    found = run(tmp_path, as_planned, {"user_stages": STAGES, "users": 32})
+    assert summary(found, None)[0].startswith(f"Run {found.run.run_id}: scenario quick, 8 to 32 users, ")
+    rows = dict(report_tables.scenario(found).rows)
+    assert rows["Stages of users"] == "8 users for 10 s, 32 users for 10 s, 32 to 8 users for 10 s"
+    assert not {"user_stages", "first_users"} & set(rows)
 
 
 def test_users_that_come_later_than_their_stages_are_missing(tmp_path: Path) -> None:
