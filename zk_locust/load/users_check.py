@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from locust import LoadTestShape
+
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.options import Options
 from zk_locust.contract.parameters import parameter_of
@@ -50,7 +52,8 @@ def _what_changes_users(environment: Any, options: Options) -> list[tuple[str, s
         for flag, value in (("--user-stages", options.user_stages), ("--control-program", options.control_program))
         if value
     ]
-    if (shape := getattr(environment, "shape_class", None)) is not None:
+    # Locust names it a class, but it is a shape.
+    if isinstance(shape := getattr(environment, "shape_class", None), LoadTestShape):
         given.append(("LoadTestShape", type(shape).__name__))
     # A control program goes before a function.
     if (function := registered_function()) and not options.control_program:

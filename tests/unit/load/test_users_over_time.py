@@ -7,6 +7,7 @@ from typing import Any
 
 import gevent
 import pytest
+from locust import LoadTestShape
 from locust.env import Environment
 from locust.event import Events
 from locust.runners import STATE_RUNNING
@@ -121,6 +122,16 @@ def test_mistakes_in_a_scenarios_stages_of_users_are_refused(tmp_path: Path) -> 
     assert problem.startswith("benchmark_parameters.control-program: user_stages in mine.yml changes the number of")
 
 
+class Steps(LoadTestShape):
+    """A shape of a locustfile."""
+
+    def tick(self) -> None:
+        """End at once."""
+
+
+STEPS = Steps()  # type: ignore[no-untyped-call]
+
+
 def environment(shape: object = None, **given: Any) -> Any:
     parsed = SimpleNamespace(hosts="zk1:2181", spawn_rate=9, num_users=None)
     vars(parsed).update(given)
@@ -134,7 +145,7 @@ def environment(shape: object = None, **given: Any) -> Any:
             {"control_program": "sleep 1"},
             r"--user-stages \[\[{.*…\]: --control-program changes the number of users too",
         ),
-        ({"shape": SimpleNamespace()}, r"LoadTestShape \[SimpleNamespace\] changes the number of users too; leave out"),
+        ({"shape": STEPS}, r"LoadTestShape \[Steps\] changes the number of users too; leave out"),
         ({"arrival_rate": "5"}, r"the sessions of an open loop stay the same; leave out this, or the arrival rate"),
         ({"spawn_rate": 1}, r"stage 3 begins with a change of 9 users.*; raise --spawn-rate, or write a ramp"),
     ],
@@ -152,8 +163,8 @@ def test_a_function_excludes_stages_but_not_a_program(monkeypatch: pytest.Monkey
         ConfigurationError, match=r"register_controller \[check_users_over_time\] changes the number of users too"
     ):
         check_users_over_time(environment(user_stages=json.dumps(STAGES)))
-    with pytest.raises(ConfigurationError, match=r"LoadTestShape \[SimpleNamespace\]: register_controller \[check"):
-        check_users_over_time(environment(SimpleNamespace()))
+    with pytest.raises(ConfigurationError, match=r"LoadTestShape \[Steps\]: register_controller \[check"):
+        check_users_over_time(environment(STEPS))
     with pytest.raises(ConfigurationError, match=r"register_controller \[check.*\]: the sessions of an open loop"):
         check_users_over_time(environment(arrival_rate="5"))
 

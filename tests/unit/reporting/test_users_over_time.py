@@ -55,7 +55,7 @@ def test_users_that_follow_their_stages_are_only_noted(tmp_path: Path) -> None:
 def test_the_report_says_how_many_users_and_when(tmp_path: Path) -> None:
     found = run(tmp_path, as_planned, {"user_stages": STAGES, "users": 32})
     assert summary(found, None)[0].startswith(f"Run {found.run.run_id}: scenario quick, 8 to 32 users, ")
-    rows = dict(report_tables.scenario(found).rows)
+    rows = {cells[0]: cells[1] for cells in report_tables.scenario(found).rows}
     assert rows["Stages of users"] == "8 users for 10 s, 32 users for 10 s, 32 to 8 users for 10 s"
     assert not {"user_stages", "first_users"} & set(rows)
 
