@@ -95,7 +95,7 @@ def table(results_dir: Path) -> list[str]:
 
 def _cells(run: ListedRun) -> list[str]:
     manifest = manifests.parse(read_json_object(run.path / MANIFEST, ProblemLog(), missing=""), ProblemLog())
-    written = {} if run.unfinished else _report_of(run.path)
+    written = {} if run.unfinished else report_of(run.path)
     total, verdict = ({} if not isinstance(found := written.get(key), dict) else found for key in ("total", "verdict"))
     state = "unfinished" if run.unfinished else manifest.state or (text.NOTHING if manifest.present else "unknown")
     return [
@@ -112,7 +112,7 @@ def _cells(run: ListedRun) -> list[str]:
     ]
 
 
-def _report_of(path: Path) -> dict[str, Any]:
+def report_of(path: Path) -> dict[str, Any]:
     """The content of `report.json`; if it is missing or older than the figures, what it would be."""
     report = path / "report.json"
     sources = [path / name for name in (STATS, DISTRIBUTIONS, METRICS, HOST_METRICS, EVENTS)]
