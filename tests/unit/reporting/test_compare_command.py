@@ -41,7 +41,7 @@ def _compare(results: Path, baseline: str, candidate: str, *fail_if: str, json: 
     try:
         fabfile.compare.body(Context(), baseline, candidate, [], list(fail_if), str(results), json)
     except Exit as stop:
-        return stop.code
+        return int(stop.code)
     return 0
 
 
