@@ -1,7 +1,8 @@
 """Student's t distribution with an integer number of degrees of freedom, by its finite series.
 
 Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4. The series is exact, so the result is as
-good as floating-point numbers are: within 1e-14 of SciPy's. SciPy would add 113 MB and 0.2 s to each start.
+good as floating-point numbers are: within 1e-13 of SciPy's. SciPy would add 113 MB on disk, and about 0.2 s
+of CPU to a command that imports it.
 """
 
 import math
