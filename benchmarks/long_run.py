@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from fleet.member_logs.log_folder import MOST_EVENTS
 from host_metrics.columns import HOST_COLUMNS
-from locust_extra.columns import CLOCK_PERCENTILES, EVENT_COLUMNS, PERCENTILES, SLOW_COLUMNS, STATS_COLUMNS
+from locust_extra.columns import CLOCK_PERCENTILES, PERCENTILES, SLOW_COLUMNS, STATS_COLUMNS
 from locust_extra.slow_file import LIMIT_BYTES
 from zk_locust.contract.clock_names import CLOCKS
-from zk_locust.contract.events import ELECTION, GC_PAUSE, SLOW_FSYNC, WORKER_LATE
+from zk_locust.contract.events import ELECTION, EVENT_COLUMNS, GC_PAUSE, SLOW_FSYNC, WORKER_LATE
 from zk_locust.contract.ranks import bucket_of
 from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, SLOW_OPERATIONS, STATS
 from zk_locust.load.slowest import MOST

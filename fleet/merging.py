@@ -13,10 +13,9 @@ from typing import Any, Final
 
 from fleet.member_logs.log_folder import Found
 from zk_locust.contract.durable_files import sync_folder
-from zk_locust.contract.events import EVENTS_LEFT_OUT, MEMBER_EVENTS
+from zk_locust.contract.events import EVENT_COLUMNS, EVENTS_LEFT_OUT, MEMBER_EVENTS
 from zk_locust.contract.run_files import EVENTS, HOST_METRICS
 
-EVENT_COLUMNS: Final = ("timestamp", "source", "event", "subject", "detail", "duration_s", "clock")
 _OLDER_COLUMNS: Final = 5
 TEXT_LIMIT: Final = 100_000
 """Longest text that is kept: Python's and other readers of CSV refuse fields above 128 KiB."""

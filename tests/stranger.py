@@ -24,7 +24,8 @@ class Stranger:
         self._socket.setsockopt(zmq.IDENTITY, b"stranger")
         if keys is not None:
             self._socket.curve_serverkey, self._socket.curve_publickey, self._socket.curve_secretkey = keys
-        self._socket.connect(f"tcp://{address}")
+        self._address = f"tcp://{address}"
+        self._socket.connect(self._address)
         self.got: list[bytes] = []
 
     def join(self) -> None:
@@ -34,7 +35,13 @@ class Stranger:
 
     def say(self, kind: str, data: Any) -> None:
         """Send a message in the format of Locust's workers."""
-        self._socket.send(msgpack.dumps((kind, data, "stranger")))
+        message = msgpack.dumps((kind, data, "stranger"))
+        try:
+            self._socket.send(message, zmq.NOBLOCK)
+        except zmq.Again:
+            # Whoever sees first that the other speaks another protocol gives up. If it is this end, it is for good.
+            self._socket.connect(self._address)
+            self._socket.send(message, zmq.NOBLOCK)
 
     def listen(self, seconds: float) -> list[str]:
         """Receive for `seconds`; return the kinds of all messages so far."""

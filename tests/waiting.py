@@ -1,9 +1,7 @@
-"""Waiting in tests: poll a condition up to a time limit, or end what would never end."""
+"""Waiting in tests: poll a condition up to a time limit."""
 
-import contextlib
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 
@@ -16,19 +14,3 @@ def until(
         assert time.monotonic() < deadline, f"this takes longer than {limit_s:g} s\n{explain()}"
         time.sleep(pause_s)
     return found
-
-
-@contextlib.contextmanager
-def ended_after(limit_s: int) -> Iterator[None]:
-    """Fail if the block still runs after the limit, in a regular expression too; only in the main thread."""
-
-    def end(*_: object) -> None:
-        raise AssertionError(f"this takes longer than {limit_s} s")
-
-    before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(limit_s)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)

@@ -100,13 +100,3 @@ SLOW_COLUMNS: Final[tuple[str, ...]] = (
     "member",  # host:port of the member that the session was connected to, or was last; empty where it is not known
     "xid",  # number of the request within its connection; empty except with the client native
 )
-
-EVENT_COLUMNS: Final[tuple[str, ...]] = (
-    "timestamp",  # UTC, ISO 8601 with microseconds
-    "source",  # controller, master, or a host's name
-    "event",  # phase-start, phase-end, stage-start, worker-ready, worker-lost, step-start, step-end, run-start, …
-    "subject",  # the phase, stage, worker … that it happened to
-    "detail",  # free text for people
-    "duration_s",  # how long it took, seconds; the timestamp is then its beginning; empty for a moment
-    "clock",  # the host by whose wall clock the timestamp is; empty: the source's own, or the controller's
-)

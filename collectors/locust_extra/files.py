@@ -15,10 +15,11 @@ from typing import Any
 from hdrh.log import HistogramLogWriter
 
 from host_metrics.lasting_file import LastingFile, Tell
-from locust_extra.columns import AGGREGATED, ALL_WORKERS, CLOCK_PERCENTILES, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
+from locust_extra.columns import AGGREGATED, ALL_WORKERS, CLOCK_PERCENTILES, PERCENTILES, STATS_COLUMNS
 from locust_extra.own_delay import missed_beats
 from locust_extra.series import Interval, WorkerShare
 from zk_locust.contract.clock_names import CENSORED, CLOCKS
+from zk_locust.contract.events import EVENT_COLUMNS
 from zk_locust.contract.histogram import LatencyHistogram, to_hdr_histogram
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.load.offered import OfferedCounts

@@ -9,6 +9,7 @@ from zk_locust.contract.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
 
 _MOST: Final = 1 << 62
 _MOST_LATE: Final = 1000  # spans in which a worker ran nothing
+_LONGEST_NAME: Final = 4096  # characters of an operation's, an error's or a request type's
 _NUMBERS: Final = ("run", "interval", "users", "settled", "wall_ns", "cpu_ns")
 _COUNTS: Final = ("requests", "failures", "suppressed", "overflows", "sum_us")
 
@@ -39,7 +40,8 @@ def check_report(report: Any, run: int, latest: float) -> None:
                 raise ValueError("it has something else than records")
         for operation in operations:
             match operation:
-                case [str(), str(), dict(message)]:
+                case [str(request_type), str(name), dict(message)]:
+                    _check_names([request_type, name])
                     _check_histogram(message)
                 case _:
                     raise ValueError("it has something else than operations")
@@ -52,6 +54,11 @@ def _check_place(stage: str, number: int, latest: float) -> None:
         raise ValueError("it is of no stage")
     if not 0 <= number <= latest:
         raise ValueError("an interval of it has not begun")
+
+
+def _check_names(names: Collection[str]) -> None:
+    if any(len(name) > _LONGEST_NAME for name in names):
+        raise ValueError(f"it has a name of more than {_LONGEST_NAME:,} characters")
 
 
 def _check_own_delay(report: dict[str, Any]) -> None:
@@ -76,6 +83,7 @@ def _check_histogram(message: object, *, clocks: bool = True) -> None:
         raise ValueError("a histogram's counts are none")
     if not all(isinstance(error, str) for error in errors) or not _are_integers(errors.values()):
         raise ValueError("a histogram's errors are none")
+    _check_names(errors)
     if others and not clocks:
         raise ValueError("a clock of a histogram has clocks")
     for name, clock in others.items():

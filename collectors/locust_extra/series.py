@@ -4,9 +4,10 @@ An interval is given out when every live worker has reported beyond it. Later fi
 number again, so that none is lost.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.load.offered import OfferedCounts
@@ -14,6 +15,9 @@ from zk_locust.load.recording import Key
 
 Place = tuple[int, int]
 """(ordinal of the stage, number of the interval): the order of the series."""
+_MOST_EARLY: Final = 100  # reports of a worker that is ahead of the master: some seconds of them
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -80,6 +84,7 @@ class Series:
         self._reached: dict[str, Place] = {}
         self._lost: set[str] = set()
         self._next: Place = (0, 0)
+        self._early: dict[str, list[dict[str, Any]]] = {}  # by worker
 
     def begin_stage(self, stage: str) -> None:
         """Note that a stage begins now, and that the one before it has ended."""
@@ -87,9 +92,24 @@ class Series:
         if self._stages:
             self._stages[-1].end_s = now
         self._stages.append(_Stage(stage, now))
+        early, self._early = self._early, {}
+        for worker, reports in early.items():
+            for report in reports:
+                self.add_report(worker, report)
 
     def add_report(self, worker: str, report: dict[str, Any]) -> None:
-        """Take one worker's report (see `Recorder.report`)."""
+        """Take one worker's report (see `Recorder.report`).
+
+        A worker of an open loop begins its stages by itself, so it may be ahead of the master. What it reports waits
+        until the master begins the stage: no worker ends the master's. Raises ValueError where too many wait.
+        """
+        of_stages = {report["stage"], *(stage for stage, _, _ in report["records"])} - {None}
+        if not of_stages <= {stage.name for stage in self._stages}:
+            waiting = self._early.setdefault(worker, [])
+            if len(waiting) >= _MOST_EARLY:
+                raise ValueError("the master has not begun its stage")
+            waiting.append(report)
+            return
         for stage, number, records in report["records"]:
             interval = self._interval((self._ordinal_of(stage), number))
             share = interval.workers.setdefault(worker, WorkerShare())
@@ -130,6 +150,9 @@ class Series:
 
     def take_all(self) -> Iterator[Interval]:
         """Give out everything that there is: the load has ended."""
+        for worker, reports in self._early.items():
+            logger.error("%d reports of %s are left out: their stage has not begun", len(reports), worker)
+        self._early = {}
         if self._waiting:
             last = max(self._waiting)
             yield from self._take_before((last[0], last[1] + 1))
@@ -178,6 +201,4 @@ class Series:
         for ordinal in range(len(self._stages) - 1, -1, -1):
             if self._stages[ordinal].name == stage:
                 return ordinal
-        # A worker is told of the first stage together with its users, so it can be ahead of the master here.
-        self.begin_stage(stage)
-        return len(self._stages) - 1
+        raise ValueError(f"the stage {stage} has not begun")

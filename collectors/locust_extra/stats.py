@@ -35,6 +35,7 @@ from zk_locust.contract import unreported
 from zk_locust.contract.events import OPERATIONS_UNREPORTED, WORKER_LATE
 from zk_locust.contract.options import converted
 from zk_locust.contract.parameters import parameter_of
+from zk_locust.contract.plain_text import plain_line
 from zk_locust.contract.stage_names import COOL_DOWN
 from zk_locust.load.locust_internals import add_once, report_every, worker_name
 from zk_locust.load.offered import OfferedCounts
@@ -266,29 +267,32 @@ class LoadStats:
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: Any) -> None:
         name = data.get(_NAME_FIELD)
         if name and isinstance(name, str) and client_id not in self._worker_names:
-            self._worker_names[client_id] = name
+            self._worker_names[client_id] = name = plain_line(name) or client_id
             self._note("worker-ready", name)
         report = data.get(_REPORT_FIELD)
         if self._series is None or report is None:
             return
+        worker = self._worker_names.get(client_id, client_id)
         try:
             check_report(report, self._run, (self._elapsed_s() + _AHEAD_S) / self._interval_s)
+            self._settled[client_id] = report["settled"]
+            if report["run"] == self._run:
+                self._take_report(client_id, worker, report)
+            elif report["records"]:
+                logger.warning("Figures of an earlier test have come too late, and are dropped: %s", worker)
         except ValueError as error:
             if client_id not in self._refused:
                 self._refused.add(client_id)
-                logger.error("What %s reports is left out: %s", self._worker_names.get(client_id, client_id), error)
-            return
-        self._settled[client_id] = report["settled"]
-        if report["run"] != self._run:
-            if report["records"]:
-                logger.warning("Figures of an earlier test have come too late, and are dropped: %s", name)
-        elif self._running or report["records"]:  # an idle worker adds nothing to a test that is over
-            self._series.add_report(self._worker_names.get(client_id, client_id), report)
-            self._note_late(self._worker_names.get(client_id, client_id), report)
+                logger.error("What %s reports is left out: %s", worker, error)
+
+    def _take_report(self, client_id: str, worker: str, report: dict[str, Any]) -> None:
+        if self._series is not None and (self._running or report["records"]):  # else idle, and the test is over
+            self._series.add_report(worker, report)
+            self._note_late(worker, report)
             if self._slow_file is not None:
-                self._slow_file.take(self._worker_names.get(client_id, client_id), report.get(_SLOW_FIELD))
+                self._slow_file.take(worker, report.get(_SLOW_FIELD))
             if client_id in self._lost:
-                self._series.lose(self._worker_names.get(client_id, client_id))
+                self._series.lose(worker)
 
     def _note_late(self, worker: str, report: dict[str, Any]) -> None:
         """Tell when a worker ran nothing. Its time is later by what the message takes."""

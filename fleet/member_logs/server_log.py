@@ -36,11 +36,17 @@ _MESSAGES: Final = (
     ("LEADER ELECTION TOOK", ELECTION),
     ("] LOOKING", ELECTION),
     ("] - LOOKING", ELECTION),
+    ("Exception when following the leader", ELECTION),
+    ("Exception when observing the leader", ELECTION),
+    ("Shutdown called", ELECTION),
 )
+_ROLE_LOST: Final = tuple(text for text, name in _MESSAGES[-3:])
 _TOOK: Final = {
     SLOW_FSYNC: re.compile(r" took (\d{1,9})ms", re.ASCII),
     JVM_PAUSE: re.compile(r"pause of approximately (\d{1,9}) ?ms", re.ASCII),
 }
+# How the line after that of a pause begins if the garbage collector ran: gc.log has the pause, with its true begin.
+_OF_COLLECTOR: Final = "GC pool "
 # Releases 3.4 and 3.5 log the end of each connection, those of four-letter words included.
 _NO_CLIENT: Final = "(no session established"
 COUNTED: Final = {SESSION_EXPIRED: "sessions", CONNECTION_CLOSED: "connections"}
@@ -59,14 +65,23 @@ def events(lines: Iterable[str], zone: timezone | None) -> Iterator[Event]:
     election, counts = _Election(), {name: _Count(name, things) for name, things in COUNTED.items()}
     broken = _Broken()
     started: datetime | None = None
+    pause: Event | None = None
     for line in lines:
+        if pause is not None:
+            if not line.startswith(_OF_COLLECTOR):
+                yield pause
+            pause = None
         name = next((name for text, name in _MESSAGES if text in line), None)
         if name is None or _NO_CLIENT in line or (moment := moment_of(line, zone)) is None:
             continue
         if name in _TOOK:
             if (took := _TOOK[name].search(line)) is not None:
                 seconds = int(took[1]) / 1000
-                yield Event(moment - timedelta(seconds=seconds), name, "", seconds)
+                event = Event(moment - timedelta(seconds=seconds), name, "", seconds)
+                if name == JVM_PAUSE:
+                    pause = event
+                else:
+                    yield event
         elif name in counts:
             if name != CONNECTION_CLOSED or not broken.was_counted(line):
                 yield from counts[name].add(moment)
@@ -74,16 +89,24 @@ def events(lines: Iterable[str], zone: timezone | None) -> Iterator[Event]:
             yield from election.follow(line, moment)
         elif started is None or moment - started > _TOGETHER:  # several lines say it
             started = moment
+            election.restarted()
             yield Event(moment, MEMBER_RESTART, "the server started")
+    if pause is not None:
+        yield pause
     yield from election.rest()
     for count in counts.values():
         yield from count.rest()
 
 
 class _Election:
-    """The time in which a member has no role. One without an end in the log has no duration."""
+    """The time in which a member has no role. One without an end in the log has no duration.
+
+    It begins where the member loses its leader, or as leader its followers. From then on it serves nobody, but it looks
+    for a leader only after its server has shut down, which takes 0.1 s or longer.
+    """
 
     def __init__(self) -> None:
+        self._lost: datetime | None = None
         self._began: datetime | None = None
         self._elected: Event | None = None
         self._says_when_it_serves = False  # from 3.6 on; before, it says only when it was elected, or found its leader
@@ -98,10 +121,17 @@ class _Election:
         elif "LOOKING" in line:
             if self._elected is not None and not self._says_when_it_serves:
                 yield from self.rest()
-            self._began = self._began or moment
+            self._began = self._began or self._lost or moment
+            self._lost = None
+        elif any(text in line for text in _ROLE_LOST):
+            self._lost = self._lost or moment
         elif self._began is not None:
             role = next((role for word, role in _ROLES.items() if word.upper() in line), "")
             self._elected = Event(self._began, ELECTION, role, (moment - self._began).total_seconds())
+
+    def restarted(self) -> None:
+        """Take the start of the server: it looks for a leader for another reason than that it lost one."""
+        self._lost = None
 
     def _ended(self, moment: datetime, state: str) -> Iterator[Event]:
         if self._began is not None:

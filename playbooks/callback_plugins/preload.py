@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -28,3 +29,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         del playbook
         for loader in (filter_loader, test_loader):
             list(loader.all())
+        # A collection in a fork would write to every object, and so copy the memory that it shares with this process.
+        gc.collect()
+        gc.freeze()

@@ -1,7 +1,8 @@
 """When something was the matter that can make operations slow, and which operations it concerns.
 
 Spans of `events.csv` are windows as they are. A sample of a machine, of a process or of a worker is a window if it
-reaches a threshold; consecutive samples are one.
+reaches a threshold; consecutive samples are one. A member that does not answer polls was away for an unknown part of
+the time from its last answer to its next one, which is the window. One that never answers tells nothing of a moment.
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from reporting.analyse.slow_operations import LEADING
 from reporting.analyse.timeline import Timeline
 from reporting.read.run_folder import RunFolder
 from zk_locust.contract.events import ELECTION, GC_PAUSE, JVM_PAUSE, SLOW_FSYNC, WORKER_LATE
+from zk_metrics.columns import REACHABLE
 
 MEMBER: Final = "member"
 MACHINE: Final = "machine"
@@ -57,13 +59,18 @@ OF_MACHINES: Final = (
     Threshold("steal", "stolen CPU", "steal_share", 5.0),
     Threshold("retransmits", "TCP retransmits", "tcp_retransmits_per_s", 10.0),
 )
+FAILED_POLLS: Final = "failed-polls"
 OF_MEMBERS: Final = Threshold("member-cpu-wait", "CPU wait", "cpu_wait_percent", 50.0)
 OF_WORKERS: Final = (
     Threshold("worker-cpu-wait", "CPU wait", "cpu_wait_percent", 25.0),
     Threshold("worker-gc", "Python's garbage collector", "gc_share", 10.0),
 )
 THRESHOLDS: Final = (*OF_MACHINES, OF_MEMBERS, *OF_WORKERS)
-_WORDS: Final = WORDS | {WORKER_LATE: "delay"} | {threshold.kind: threshold.words for threshold in THRESHOLDS}
+_WORDS: Final = (
+    WORDS
+    | {WORKER_LATE: "delay", FAILED_POLLS: "failed polls"}
+    | {threshold.kind: threshold.words for threshold in THRESHOLDS}
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +102,7 @@ class Cause:
         """Return which operations (`SlowOperations.rows`) it concerns.
 
         A member concerns its own sessions, and all writes while it leads. An operation of an unknown member may be of
-        any.
+        any, and one that waited for a free session may have waited for one of any member, whichever served it then.
         """
         if self.concerns == EVERYTHING:
             found = pd.Series(True, index=operations.index)
@@ -105,14 +112,19 @@ class Cause:
             names = self.hosts if self.concerns == MACHINE else (self.who,)
             found = operations["member"].isin(names) | (operations["member"] == "")
             found |= operations["writes"] & operations["leader"].isin(names)
-            if self.concerns == MACHINE:
-                found |= operations["host"].isin(names)
+            found |= operations["host"].isin(names) if self.concerns == MACHINE else operations["waited"]
         return found.to_numpy(dtype=bool)
 
 
 def build(run: RunFolder, timeline: Timeline, samples: pd.DataFrame, events: pd.DataFrame) -> list[Cause]:
     """Return the causes of a run that have any window. `samples` are within the load, `events` are `happenings`."""
-    return [*_of_events(run, events), *_of_machines(run, samples), *_of_members(samples), *_of_workers(run, timeline)]
+    return [
+        *_of_events(run, events),
+        *_of_machines(run, samples),
+        *_of_members(run, samples),
+        *_of_polls(run, timeline),
+        *_of_workers(run, timeline),
+    ]
 
 
 def _of_events(run: RunFolder, events: pd.DataFrame) -> Iterator[Cause]:
@@ -140,7 +152,9 @@ def _concern_all(elections: pd.DataFrame, members: int) -> pd.Index:
 def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
     hosts = machine_usage.hosts_of(run)
     steps_s = _steps_s(samples)
-    for id_, found in samples[samples["process"] == WHOLE_MACHINE].groupby("machine", observed=True):
+    machines = samples[samples["process"] == WHOLE_MACHINE]
+    machines = machine_samples.with_figures(run, machines, [threshold.column for threshold in OF_MACHINES])
+    for id_, found in machines.groupby("machine", observed=True):
         names, start_s = hosts[str(id_)], found["time_s"] - steps_s[str(found["host"].iloc[0])]
         for threshold in OF_MACHINES:
             windows = _windows(start_s, found["time_s"], found[threshold.column] >= threshold.least)
@@ -148,18 +162,34 @@ def _of_machines(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
                 yield Cause(threshold.kind, ", ".join(names), MACHINE, names, windows, sampled=True)
 
 
-def _of_members(samples: pd.DataFrame) -> Iterator[Cause]:
+def _of_members(run: RunFolder, samples: pd.DataFrame) -> Iterator[Cause]:
     steps_s = _steps_s(samples)
-    for host, found in samples[samples["process"] == ZOOKEEPER].groupby("host", observed=True):
+    members = machine_samples.with_figures(run, samples[samples["process"] == ZOOKEEPER], [OF_MEMBERS.column])
+    for host, found in members.groupby("host", observed=True):
         over = found[OF_MEMBERS.column] >= OF_MEMBERS.least
         windows = _windows(found["time_s"] - steps_s[str(host)], found["time_s"], over)
         if len(windows):
             yield Cause(OF_MEMBERS.kind, str(host), MEMBER, (), windows, sampled=True)
 
 
+def _of_polls(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
+    polls = run.metrics[["member", "elapsed_s", REACHABLE]].dropna(subset=["elapsed_s"])
+    polls["at_s"] = polls["elapsed_s"] + timeline.metrics_offset_s
+    for member, found in polls.sort_values("at_s", kind="stable").groupby("member", observed=True):
+        answered_s = found["at_s"].where(found[REACHABLE] == 1)
+        over = (found[REACHABLE] == 0) & bool(answered_s.notna().any())
+        windows = _windows(
+            answered_s.ffill().fillna(found["at_s"]), answered_s.bfill().fillna(found["at_s"].max()), over
+        )
+        if len(windows):
+            yield Cause(FAILED_POLLS, str(member), MEMBER, (), windows, sampled=True)
+
+
 def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
     starts = {(i.stage, i.number): i.start_s for i in timeline.intervals}
-    rows = run.stats[run.stats["worker"] != ALL_WORKERS]
+    # Only the columns that are needed: those of a day are large.
+    columns = ["worker", "stage", "interval", "elapsed_s", "cpu_wait_percent", "gc_ms"]
+    rows = run.stats.loc[run.stats["worker"] != ALL_WORKERS, columns]
     start_s = pd.Series(
         [
             starts.get((stage, int(number)), float("nan"))
@@ -180,7 +210,7 @@ def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
 
 def _steps_s(samples: pd.DataFrame) -> dict[str, float]:
     """Return the seconds from one sample to the next of each host."""
-    by_host = samples.groupby("host", sort=False, observed=True)
+    by_host = samples[["host", "process", "time_s"]].groupby("host", sort=False, observed=True)
     return {str(host): machine_samples.interval_s(found) for host, found in by_host}
 
 

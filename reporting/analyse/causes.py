@@ -84,29 +84,31 @@ def build(slow: SlowOperations, causes: Sequence[Cause], measured: Span) -> Caus
     found, kept, judged_number = [], {}, 0
     for cause in causes:
         concerned = cause.concerned(rows)
-        covered = concerned & covers(cause, begin_s, end_s)
+        covered = concerned.copy()
+        covered[concerned] = covers(cause, begin_s[concerned], end_s[concerned])
         share = float(weights[covered].sum() / weights.sum())
         if share == 0:
             continue
         chance, p = _by_chance(cause, measured, begin_s[sample], end_s[sample], concerned[sample], MOVES)
         within = _Windows(np.clip(cause.windows, measured.start_s, measured.end_s))
         found.append(Coverage(cause, share, chance, within.total_s / measured.length_s, p, stands_out=False))
-        kept[cause] = concerned, covered
+        kept[cause] = concerned[sample], np.packbits(covered)
         judged_number += bool(weights[concerned].sum() >= LEAST_SHARE * weights.sum())
     level = SIGNIFICANCE / max(1, judged_number)
     moves = _MOVES_A_CAUSE * judged_number
     for place, one in enumerate(found):
         if moves > MOVES and one.p <= _FEW and _is_large(one):
             concerned = kept[one.cause][0]
-            chance, p = _by_chance(one.cause, measured, begin_s[sample], end_s[sample], concerned[sample], moves)
+            chance, p = _by_chance(one.cause, measured, begin_s[sample], end_s[sample], concerned, moves)
             found[place] = replace(one, chance=chance, p=p)
     judged = [replace(one, stands_out=one.p <= level and _is_large(one)) for one in found]
     judged.sort(key=lambda one: (not one.stands_out, -one.share))
-    together = np.zeros(len(rows), dtype=bool)
+    together = np.packbits(np.zeros(len(rows), dtype=bool))
     for one in judged:
         if one.stands_out:
             together |= kept[one.cause][1]
-    return Causes(tuple(judged), float(weights[together].sum() / weights.sum()))
+    explained = np.unpackbits(together, count=len(rows)).astype(bool)
+    return Causes(tuple(judged), float(weights[explained].sum() / weights.sum()))
 
 
 def covers(cause: Cause, begin_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> NDArray[np.bool_]:

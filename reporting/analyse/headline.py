@@ -225,10 +225,11 @@ def stats_totals(run: RunFolder) -> tuple[int, int] | None:
 def _last_rows(run: RunFolder) -> dict[str, dict[str, Any]]:
     """The last row (counts are cumulative) of each operation of the measured stage, over all workers."""
     stats = run.stats
-    rows = stats[(stats["stage"] == MEASURED) & (stats["worker"] == ALL_WORKERS)]
+    measured = (stats["stage"] == MEASURED) & (stats["worker"] == ALL_WORKERS)
+    rows = stats.loc[measured, ["interval", "type", "name", "requests", "failures"]]  # all columns of a day are large
     rows = rows.dropna(subset=["requests", "failures"]).sort_values(["interval", "requests"], kind="stable")
     last: dict[str, dict[str, Any]] = {}
-    for record in rows.drop_duplicates(["type", "name"], keep="last").to_dict("records"):
+    for record in stats.loc[rows.drop_duplicates(["type", "name"], keep="last").index].to_dict("records"):
         name = str(record["name"])
         key = AGGREGATED if name == AGGREGATED else operation_name(str(record["type"]), name)
         last[key] = {str(column): value for column, value in record.items()}

@@ -90,7 +90,9 @@ def host_clocks(manifest: Manifest, samples: pd.DataFrame, load_start: float, lo
     before, after = (_offsets_s(manifest, name) for name in ("clock_offset_ms", "clock_offset_after_ms"))
     errors = [_errors_ms(known) for known in manifest.hosts.values()]
     error_s = {host: max(found) / 1000 for host, found in zip(manifest.hosts, errors, strict=True) if found}
-    sampled = {str(host): _sampled(rows) for host, rows in samples.groupby("host", sort=False, observed=True)}
+    times = samples[["process", "timestamp", "elapsed_s"]]  # a group is a copy of all columns
+    by_host = times.groupby(samples["host"], sort=False, observed=True)
+    sampled = {str(host): _sampled(rows) for host, rows in by_host}
     nothing = np.zeros(0), np.zeros(0), ()
     master_set_s = _sum_s(sampled.get(master_of(manifest), nothing)[2])
     clocks = {}

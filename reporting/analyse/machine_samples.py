@@ -1,5 +1,6 @@
 """The samples of `host-metrics.csv` on the load's clock: for the tables of the machines, and for their charts."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -14,27 +15,39 @@ from zk_locust.contract.stage_names import MEASURED
 
 _FEW_TOGETHER: Final = 1.1  # samples in a point: single ones may come a little early
 _MOST_MISSING: Final = 1  # samples in a row that may be late or missing before a line has a gap
+_SHARES: Final = {f"{name}_share": f"{name}_percent" for name in ("cpu", "iowait", "steal")}
 
 
 def within_load(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
-    """The samples from the load's start to its end in order of time, with the columns of the file and these:
+    """The samples from the load's start to its end in order of time.
 
-    `time_s` (end of the sample's time, seconds since the load started), and `cpu_share`, `iowait_share` and
-    `steal_share`: the machine's percentages of one core as percentages of all its cores.
+    They have `host`, `machine`, `process` and `time_s` (end of the sample's time, seconds since the load started), and
+    the index of `RunFolder.host_metrics`, which alone holds their figures: see `with_figures`.
 
     A machine that is several hosts of the inventory is sampled once for each. Only one of them keeps its samples of the
     machine.
     """
-    # The samples of a day are large: they are copied once.
     time_s = timeline.of_host_samples(run.host_metrics)
     found = run.host_metrics[["host", "machine", "process"]].assign(time_s=time_s)
     found = found[(time_s > 0) & (time_s <= timeline.end_s)].sort_values("time_s", kind="stable")
     machine = found["process"] == WHOLE_MACHINE
     of_machines = one_of_each(found[machine], found["machine"][machine], "host")
-    found = found[~machine | found.index.isin(of_machines.index)]
-    found = run.host_metrics.loc[found.index].assign(time_s=found["time_s"])
-    return found.assign(
-        **{f"{name}_share": found[f"{name}_percent"] / found["cores"] for name in ("cpu", "iowait", "steal")}
+    return found[~machine | found.index.isin(of_machines.index)]
+
+
+def with_figures(run: RunFolder, samples: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Some of the samples within the load, with these columns of the file beside their own.
+
+    `cpu_share`, `iowait_share` and `steal_share` are the machine's percentages of one core as percentages of all its
+    cores. The samples of a day are large: a caller asks for what it needs, and keeps it no longer.
+    """
+    of_file = run.host_metrics
+
+    def figure(name: str) -> pd.Series:
+        return of_file[name].loc[samples.index]
+
+    return samples.assign(
+        **{name: figure(_SHARES[name]) / figure("cores") if name in _SHARES else figure(name) for name in names}
     )
 
 

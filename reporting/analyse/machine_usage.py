@@ -116,14 +116,12 @@ class Machines:
 
 def build(run: RunFolder, timeline: Timeline, within_load: pd.DataFrame) -> Machines:
     """The rows of all that have a sample in the measured stage."""
-    inside = machine_samples.measured(within_load[["host", "process", "time_s"]], timeline)
+    inside = machine_samples.measured(within_load, timeline)
     machine = inside["process"] == WHOLE_MACHINE
     hosts, kernels = hosts_of(run), kernels_of(run)
     shared = Counter(kernels.values())
     rows = []
-    for (id_,), figures in _figures(
-        within_load, inside.index[machine], ["machine"], MachineRow, start=("swap_bytes", "first")
-    ):
+    for (id_,), figures in _figures(run, inside[machine], ["machine"], MachineRow, start=("swap_bytes", "first")):
         at_start, peak = figures.pop("start"), figures["swap_peak_bytes"]
         growth = None if at_start is None or peak is None else peak - at_start
         roles = dict.fromkeys(role for host in hosts[id_] for role in run.manifest.roles(host))
@@ -140,7 +138,7 @@ def build(run: RunFolder, timeline: Timeline, within_load: pd.DataFrame) -> Mach
         )
     processes = [
         ProcessRow(host=host, process=process, **figures)
-        for (host, process), figures in _figures(within_load, inside.index[~machine], ["host", "process"], ProcessRow)
+        for (host, process), figures in _figures(run, inside[~machine], ["host", "process"], ProcessRow)
     ]
     return Machines(
         tuple(sorted(rows, key=lambda row: natural(row.name))),
@@ -161,21 +159,20 @@ def kernels_of(run: RunFolder) -> dict[str, str]:
 
 
 def _figures(
+    run: RunFolder,
     samples: pd.DataFrame,
-    rows: "pd.Index[int]",
     by: Sequence[str],
     row: type[MachineRow | ProcessRow],
     **more: tuple[str, str],
 ) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
-    """For each value of the columns `by` in these rows: that value, and figures of `row` and `more`, floats or None."""
+    """For each value of the columns `by`: that value, and figures of `row` and `more`, floats or None."""
     wanted = {each.name: each.metadata["source"] for each in fields(row) if each.metadata} | more
     columns_of: dict[str, list[str]] = {}
     for column, how in wanted.values():
         columns_of.setdefault(how, []).append(column)
-    # One pass for each way, because one for each figure takes several times as long; not more columns than it needs,
-    # because those of a day are large.
+    # One pass for each way, because one for each figure takes several times as long.
     made = {
-        how: samples.loc[rows, list(dict.fromkeys((*by, *columns)))].groupby(list(by)).agg(how)
+        how: machine_samples.with_figures(run, samples[[*by]], dict.fromkeys(columns)).groupby(list(by)).agg(how)
         for how, columns in columns_of.items()
     }
     found = pd.DataFrame({name: made[how][column] for name, (column, how) in wanted.items()}).reset_index()

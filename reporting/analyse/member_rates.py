@@ -53,23 +53,29 @@ def build(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     rows = run.metrics
     time_s = rows["elapsed_s"] + timeline.metrics_offset_s
     polls = rows[["member", "reachable"]].assign(time_s=time_s)
-    # Before a metric's first value other than 0 its cells are empty. Members that tell `uptime` tell all metrics.
-    began = rows[_CUMULATIVE].notna().cummax()
-    known = rows[_CUMULATIVE].mask(~began & rows["uptime"].notna().to_numpy()[:, None], 0.0)
-    answered = known[rows["reachable"] == 1]
-    by_member = answered.groupby(rows["member"])
-    grown = by_member.diff()
-    started_anew = (grown < 0).any(axis=1) | (rows["uptime"].loc[grown.index].groupby(rows["member"]).diff() < 0)
-    grown = grown.mask(started_anew)
-    start_s = time_s.loc[grown.index].groupby(rows["member"]).shift()
-    passed_s = (time_s.loc[grown.index] - start_s).where(lambda length_s: length_s > 0)
+    answered = rows["reachable"] == 1
+    member = rows["member"][answered].astype("category")
+    tells_all = rows["uptime"].notna()
+
+    # Column by column: all of a day at once are large.
+    def grown(column: str) -> pd.Series:
+        # Before a metric's first value other than 0 its cells are empty. Members that tell `uptime` tell all metrics.
+        began = rows[column].notna().cummax()
+        known = rows[column].mask(~began & tells_all, 0.0)[answered]
+        return known.groupby(member, observed=True).diff()
+
+    started_anew = rows["uptime"][answered].groupby(member, observed=True).diff() < 0
+    for column in _CUMULATIVE:
+        started_anew |= grown(column) < 0
+    start_s = time_s[answered].groupby(member, observed=True).shift()
+    passed_s = (time_s[answered] - start_s).where(lambda length_s: length_s > 0)
     figures = {"start_s": start_s}
     for rate in RATES:
         if rate.kind == "rate":
-            figures[rate.column] = grown[rate.metric] / passed_s
+            figures[rate.column] = grown(rate.metric).mask(started_anew) / passed_s
         elif rate.kind == "total":
-            figures[rate.column] = grown[f"sum_{rate.metric}"]
+            figures[rate.column] = grown(f"sum_{rate.metric}").mask(started_anew)
         else:
-            count = grown[f"cnt_{rate.metric}"]
-            figures[rate.column] = grown[f"sum_{rate.metric}"] / count.where(count > 0, np.nan)
-    return polls.join(pd.DataFrame(figures, index=grown.index))
+            count = grown(f"cnt_{rate.metric}").mask(started_anew)
+            figures[rate.column] = grown(f"sum_{rate.metric}").mask(started_anew) / count.where(count > 0, np.nan)
+    return polls.join(pd.DataFrame(figures, index=member.index))

@@ -6,7 +6,7 @@ histogram tells, those that were kept stand for the others: they have a greater 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,10 @@ from zk_locust.contract.stage_names import MEASURED
 
 _READS: Final = ("get", "exists")  # how the names of operations begin that no leader has to order
 LEADING: Final = "leader"
+_USED: Final = (
+    *("due_s", "sent_s", "arrived_s", "handled_s"),
+    *("latency_us", "name", "outcome", "session", "member", "worker"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,9 @@ class SlowOperations:
 
     `rows` has one row for each operation that was kept and took longer, failed and censored ones too: `begin_s` and
     `end_s` (due, or sent in closed loop, to its arrival; seconds since the load started), `latency_us`, `name`,
-    `outcome`, `session`, `member` (its name, empty if not known), `worker`, `host` (of the worker), `writes`, `leader`
-    (who led then, empty if not known) and `weight`.
+    `outcome`, `session`, `member` (its name, empty if not known), `worker`, `host` (of the worker), `writes`, `waited`
+    (it waited for a free session for at least half of its time), `leader` (who led then, empty if not known) and
+    `weight`. Texts are categories: a long run has a million rows.
     """
 
     threshold_us: float | None
@@ -53,35 +58,39 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline, threshold_us: 
         total = _above(of_clock.histogram.values_us, of_clock.histogram.counts, threshold_us)
     found = run.slow_operations
     recorded = (run.path / SLOW_OPERATIONS).exists()
-    found = found[(found["stage"] == MEASURED) & (found["latency_us"] > (threshold_us or 0))]
+    wanted = (found["stage"] == MEASURED) & (found["latency_us"] > (threshold_us or 0))
+    found = found.loc[wanted, list(_USED)]
     begin_s = found["due_s"].where(found["due_s"].notna(), found["sent_s"])
     end_s = found["arrived_s"].where(found["arrived_s"].notna(), found["handled_s"])
-    name = found["name"].astype(str)
+    end_s = end_s.where(end_s > begin_s, begin_s + found["latency_us"] / 1e6)
     members = member_names(run.manifest)
     rows = pd.DataFrame(
         {
             "begin_s": begin_s,
-            "end_s": end_s.where(end_s > begin_s, begin_s + found["latency_us"] / 1e6),
+            "end_s": end_s,
             "latency_us": found["latency_us"],
-            "name": name,
-            "outcome": found["outcome"].astype(str),
-            "session": found["session"].astype(str),
+            "name": found["name"],
+            "outcome": found["outcome"],
+            "session": found["session"],
             "member": _mapped(found["member"], lambda address: members.get(address, address)),
-            "worker": found["worker"].astype(str),
+            "worker": found["worker"],
             "host": _mapped(found["worker"], lambda worker: worker.partition("/")[0]),
-            "writes": ~name.str.startswith(_READS),
+            "writes": _mapped(found["name"], lambda name: not name.startswith(_READS)).astype(bool),
+            "waited": found["sent_s"] - begin_s >= 0.5 * (end_s - begin_s),
             "weight": 1.0,
         }
     ).sort_values("begin_s", kind="stable", ignore_index=True)
-    rows["leader"] = _leaders(run, timeline, rows["begin_s"])
+    rows["leader"] = _leaders(run, timeline, rows["begin_s"]).astype("category")
     if threshold_us is not None:
         rows["weight"] = _weights(run, headline.total.clock, threshold_us, rows)
     return SlowOperations(threshold_us, total, recorded, rows)
 
 
-def _mapped(texts: pd.Series, to: Callable[[str], str]) -> pd.Series:
-    """Map texts of which there are few different ones."""
-    return texts.astype(str).map({text: to(text) for text in map(str, texts.unique())}).astype(object)
+def _mapped(texts: pd.Series, to: Callable[[str], Any]) -> pd.Series:
+    """Map the categories, of which there are few."""
+    found = [to(str(text)) for text in texts.cat.categories]
+    values = pd.Categorical(found)
+    return pd.Series(pd.Categorical.from_codes(values.codes[texts.cat.codes], dtype=values.dtype), index=texts.index)
 
 
 def member_names(manifest: Manifest) -> dict[str, str]:
@@ -120,7 +129,7 @@ def _leaders(run: RunFolder, timeline: Timeline, at_s: pd.Series) -> pd.Series:
     """Return who led at these moments, which are in order: by the polls, else by the manifest."""
     known = run.manifest.hosts
     default = next((host for host, facts in known.items() if facts.get("zookeeper_mode") == LEADING), "")
-    polls = run.metrics[run.metrics["server_state"] == LEADING]
+    polls = run.metrics.loc[run.metrics["server_state"] == LEADING, ["elapsed_s", "member"]]
     if not len(polls) or timeline.metrics_offset_s != timeline.metrics_offset_s:
         return pd.Series(default, index=at_s.index)
     times = pd.DataFrame({"at_s": polls["elapsed_s"] + timeline.metrics_offset_s, "leader": polls["member"]})

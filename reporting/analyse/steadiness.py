@@ -143,7 +143,8 @@ def _points(
 def _offered_rates(run: RunFolder) -> list[float]:
     """Return the offered rate of each measured interval; none in closed loop."""
     stats = run.stats
-    rows = stats[(stats["stage"] == MEASURED) & (stats["worker"] == ALL_WORKERS) & (stats["name"] == AGGREGATED)]
+    measured = (stats["stage"] == MEASURED) & (stats["worker"] == ALL_WORKERS) & (stats["name"] == AGGREGATED)
+    rows = stats.loc[measured, ["interval", "elapsed_s", "offered"]]
     rows = (
         rows.dropna(subset=["offered"]).sort_values(["elapsed_s", "offered"]).drop_duplicates("interval", keep="last")
     )

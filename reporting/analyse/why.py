@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from reporting.analyse import cause_windows, causes, slow_operations, worst_moments
-from reporting.analyse.cause_windows import WORKER
+from reporting.analyse.cause_windows import FAILED_POLLS, WORKER
 from reporting.analyse.causes import Causes
 from reporting.analyse.happenings import happenings
 from reporting.analyse.headline import Headline
@@ -61,11 +61,12 @@ def build(run: RunFolder, timeline: Timeline, headline: Headline, workers: Worke
 
 
 def _placed_within_s(moments: Iterable[Moment], events: pd.DataFrame, timeline: Timeline) -> float | None:
-    of_members = events[events["kind"].isin(MEMBER_EVENTS)]
+    of_members = events[events["kind"].isin(MEMBER_EVENTS)]  # the master labels workers' delays and polls
     hosts: set[str] = set()
     for moment in moments:
         during = (of_members["end_s"] >= moment.start_s) & (of_members["start_s"] <= moment.end_s)
-        of_causes = [one.cause for one in moment.happened if one.cause.concerns != WORKER]  # labelled by the master
+        of_hosts = (one.cause for one in moment.happened)
+        of_causes = [cause for cause in of_hosts if cause.concerns != WORKER and cause.kind != FAILED_POLLS]
         hosts.update(of_members["subject"][during], *((cause.who, *cause.hosts) for cause in of_causes))
     errors_s = [error_s for host in hosts if host and (error_s := timeline.clock_error_s(host)) is not None]
     return max(errors_s, default=None)

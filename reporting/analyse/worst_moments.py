@@ -95,7 +95,7 @@ def _moment(rows: pd.DataFrame, found: Sequence[Cause]) -> Moment:
 
 
 def _common(values: pd.Series) -> tuple[str, ...]:
-    return tuple(str(value) for value in values.value_counts().index)
+    return tuple(str(value) for value in values.astype(object).value_counts().index)
 
 
 def _happened(rows: pd.DataFrame, found: Sequence[Cause]) -> tuple[Happened, ...]:

@@ -13,17 +13,25 @@ from reporting.read.distributions import Distribution, DistributionLine, Histogr
 from reporting.read.parsing import finite, parse_time, read_records
 from reporting.read.problems import ProblemLog
 from reporting.read.table_format import TableFormat, kinds
-from zk_locust.contract.clock_names import CENSORED, CLOCKS
+from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, CLOCKS, SLIP
 
 # Older versions did not measure these.
 _NEWER: Final = (
     *("suppressed", "censored", "censored_max_us", "offered", "missed", "dropped", "queued", "away_percent", "gc_ms"),
     *(f"{clock}_{which}" for clock in (*CLOCKS, "lateness") for which in CLOCK_PERCENTILES),
 )
+_NOT_READ: Final = frozenset(
+    (
+        *("min_us", "p90_us", "p99.99_us"),
+        *(f"{clock}_{which}" for clock in (SLIP, CLIENT_DELAY) for which in CLOCK_PERCENTILES),
+    )
+)
+STATS_READ: Final = tuple(name for name in STATS_COLUMNS if name not in _NOT_READ)
+"""What the report shows and judges of the series. A long run has a million rows, and distributions tell the rest."""
 _STATS: Final = TableFormat(
-    kinds(STATS_COLUMNS, word=("stage", "worker", "type", "name", "errors")),
+    kinds(STATS_READ, word=("stage", "worker", "type", "name", "errors")),
     filled=("elapsed_s", "stage", "interval", "worker", "name"),
-    optional=_NEWER,
+    optional=tuple(name for name in _NEWER if name in STATS_READ),
     older_names={"part": "stage"},
 )
 
@@ -34,9 +42,9 @@ def operation_name(request_type: str, name: str) -> str:
 
 
 def read_stats(path: Path, problems: ProblemLog) -> pd.DataFrame:
-    """Return the series with `STATS_COLUMNS`; timestamps are seconds since the epoch."""
+    """Return the series with `STATS_READ`; timestamps are seconds since the epoch."""
     if predecessor.is_series(path):
-        return predecessor.read_series(path, problems)
+        return predecessor.read_series(path, problems)[list(STATS_READ)]
     missing = "workers' CPU and the users over time are not known"
     return read_table(path, _STATS, problems, missing=missing, lost_figures=True)
 

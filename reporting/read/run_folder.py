@@ -11,7 +11,6 @@ from typing import Final
 import pandas as pd
 
 from host_metrics.columns import HOST_COLUMNS, STALL_COLUMNS
-from locust_extra.columns import EVENT_COLUMNS
 from reporting.errors import InputError
 from reporting.read import combining, load_files, member_metrics, memory, slow_operations
 from reporting.read import manifest as manifests
@@ -21,10 +20,13 @@ from reporting.read.manifest import Manifest
 from reporting.read.parsing import read_json_object
 from reporting.read.problems import Problem, ProblemLog
 from reporting.read.table_format import TableFormat, kinds
+from zk_locust.contract.events import EVENT_COLUMNS
 from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, SLOW_OPERATIONS, STATS
 
+HOST_METRICS_READ: Final = tuple(name for name in HOST_COLUMNS if name != "disk_read_bytes_per_s")
+"""What the report shows and judges of the samples. A long run has a million of them."""
 _HOST_METRICS: Final = TableFormat(
-    kinds(HOST_COLUMNS, text=(), word=("host", "machine", "kernel", "process")),
+    kinds(HOST_METRICS_READ, text=(), word=("host", "machine", "kernel", "process")),
     filled=("host", "machine"),
     optional=("kernel", *STALL_COLUMNS),
 )
@@ -38,9 +40,9 @@ _EVENTS: Final = TableFormat(
 class RunFolder:
     """Everything that reporting reads of a run.
 
-    `stats`, `metrics`, `host_metrics`, `slow_operations` and `events` have the columns of `STATS_COLUMNS`,
-    `member_metrics.COLUMNS`, `HOST_COLUMNS`, `SLOW_COLUMNS` and `EVENT_COLUMNS`; their timestamps are seconds since the
-    epoch.
+    `stats`, `metrics`, `host_metrics`, `slow_operations` and `events` have the columns of
+    `load_files.STATS_READ`, `member_metrics.COLUMNS`, `HOST_METRICS_READ`, `SLOW_COLUMNS` and `EVENT_COLUMNS`; their
+    timestamps are seconds since the epoch.
 
     `distributions` are of single intervals, or in a long run of `together` adjacent ones: those of a stage whose
     numbers divided by `together` give the same whole number. `intervals` always has the figures of each interval, with
@@ -109,6 +111,6 @@ def load(path: Path) -> RunFolder:
 
 
 def read_host_metrics(path: Path, problems: ProblemLog, *, may_be_missing: bool = False) -> pd.DataFrame:
-    """Return the samples of machines and processes with `HOST_COLUMNS`."""
+    """Return the samples of machines and processes with `HOST_METRICS_READ`."""
     missing = "what the machines and their processes used is not known"
     return read_table(path, _HOST_METRICS, problems, missing=missing, may_be_missing=may_be_missing)

@@ -11,7 +11,7 @@ from reporting.read.problems import ProblemLog
 from reporting.read.table_format import TableFormat, kinds
 
 _SLOW: Final = TableFormat(
-    kinds(SLOW_COLUMNS, text=("stage", "worker", "type", "name", "outcome", "session", "member")),
+    kinds(SLOW_COLUMNS, text=(), word=("stage", "worker", "type", "name", "outcome", "session", "member")),
     filled=("stage", "interval", "worker", "sent_s", "handled_s", "latency_us", "outcome"),
 )
 

@@ -64,7 +64,12 @@ def heat_map(found: HeatMap, frame: Frame, y_title: str, *, interactive: bool) -
         )
         .mark_rect()
         .encode(
-            x=frame.axis("s"), x2="e:Q", y=y, y2="high:Q", color=colour, **({"tooltip": tooltip} if interactive else {})
+            x=frame.axis("s"),
+            x2=alt.X2("e:Q"),
+            y=y,
+            y2=alt.Y2("high:Q"),
+            color=colour,
+            **({"tooltip": tooltip} if interactive else {}),
         )
     )
     return alt.LayerChart(
@@ -109,9 +114,9 @@ def histogram(data: pd.DataFrame, x_title: str, y_title: str, *, interactive: bo
             .scale(domain=[0, float(data["high_s"].max())], nice=False)
             .axis(format="~g", tickCount=8)
             .title(x_title),
-            x2="high_s:Q",
+            x2=alt.X2("high_s:Q"),
             y=alt.Y("count:Q").scale(domain=[0, most * 1.05], nice=False).axis(axis).title(y_title),
-            y2="zero:Q",
+            y2=alt.Y2("zero:Q"),
             **({"tooltip": tooltip} if interactive else {}),
         )
     )

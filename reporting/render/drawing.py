@@ -152,7 +152,7 @@ def _band(base: alt.Chart, lines: Lines, frame: Frame, colour: alt.Color) -> lis
     area: alt.Chart = (
         base.transform_filter("isValid(datum.least)")
         .mark_area(opacity=opacity, interpolate="step", clip=True)
-        .encode(x=frame.axis(), y=_y(lines, "least"), y2=f"{end}:Q", color=colour)
+        .encode(x=frame.axis(), y=_y(lines, "least"), y2=alt.Y2(f"{end}:Q"), color=colour)
     )
     return [area]
 
@@ -241,18 +241,25 @@ def _series(looks: theme.Look, colours: Sequence[str], *, legend: bool, offset: 
     }
 
 
+def _at_y(pixels: float) -> alt.YValue:
+    # As an object: for `alt.value`, Altair looks the class up by hashing its schema, which takes 2.5 ms.
+    return alt.YValue(pixels)  # type: ignore[no-untyped-call]
+
+
 def shading(frame: Frame) -> list[alt.Chart]:
     """The shading and the names of what was not measured."""
     if not len(frame.stages):
         return []
     base = alt.Chart(frame.stages)
-    shade = base.mark_rect(color=theme.SHADE, opacity=0.16).encode(x=frame.axis("start"), x2="end:Q")
+    shade = base.mark_rect(color=theme.SHADE, opacity=0.16).encode(x=frame.axis("start"), x2=alt.X2("end:Q"))
     dy = -3 - frame.room_of_lanes
     style: dict[str, Any] = {"baseline": "bottom", "dy": dy, "fontSize": 10, "color": theme.INK}
     # A name may be wider than its stage: the first extends to the right of its start, the last to the left of its end.
     ends = ((frame.stages[:1], "left", "start"), (frame.stages[1:].tail(1), "right", "end"))
     names = [
-        alt.Chart(stage).mark_text(**style | {"align": side}).encode(x=frame.axis(at), y=alt.value(0), text="stage:N")
+        alt.Chart(stage)
+        .mark_text(**style | {"align": side})
+        .encode(x=frame.axis(at), y=_at_y(0), text=alt.Text("stage:N"))
         for stage, side, at in ends
         if len(stage)
     ]
@@ -268,7 +275,7 @@ def event_marks(frame: Frame, *, interactive: bool) -> list[alt.Chart]:
         drawn += [
             base.mark_rule(color=theme.FAULT, strokeWidth=1.5, strokeDash=[4, 3]),
             base.mark_text(baseline="bottom", dy=dy, fontSize=10, fontWeight="bold", color=theme.FAULT).encode(
-                y=alt.value(0), text="label:N"
+                y=_at_y(0), text=alt.Text("label:N")
             ),
         ]
     return drawn
@@ -287,7 +294,7 @@ def _gaps(data: pd.DataFrame, looks: theme.Look, frame: Frame, height: int) -> a
     mark: alt.Chart = (
         alt.Chart(points)
         .mark_point(shape="triangle-up", filled=True, size=60, opacity=1)
-        .encode(x=frame.axis(), y=alt.value(height - 4), color=colour)
+        .encode(x=frame.axis(), y=_at_y(height - 4), color=colour)
     )
     return mark
 

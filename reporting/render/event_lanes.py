@@ -90,7 +90,8 @@ def layers(found: Sequence[Lane], x: alt.X, x2: str, unit_s: float, unit: str, *
         name = alt.Chart(alt.InlineData(values=[{}])).mark_text(
             align="right", baseline="middle", fontSize=9.5, color=theme.INK
         )
-        drawn.append(name.encode(x=alt.value(-6), y=alt.value(bottom - _BAR / 2), text=alt.value(lane.words)))
+        left, middle = alt.XValue(-6), alt.YValue(bottom - _BAR / 2)  # type: ignore[no-untyped-call]
+        drawn.append(name.encode(x=left, y=middle, text=alt.TextValue(lane.words)))
         data = lane.marks.assign(**{time: (lane.marks[time] / unit_s).round(5) for time in ("s", "e", "f")})
         base = alt.Chart(data)
         tooltip = {"tooltip": _tooltip(lane, unit)} if interactive else {}
@@ -98,11 +99,12 @@ def layers(found: Sequence[Lane], x: alt.X, x2: str, unit_s: float, unit: str, *
             base = base.transform_calculate(k=repr(lane.words))
         if lane.spans:
             bars = base.mark_rect(color=lane.colour, stroke=lane.colour, strokeWidth=_LEAST_WIDTH, strokeJoin="round")
-            places = {"x": x, "x2": x2, "y": alt.value(bottom - _BAR), "y2": alt.value(bottom)}
+            top, end = alt.YValue(bottom - _BAR), alt.Y2Value(bottom)  # type: ignore[no-untyped-call]
+            places = {"x": x, "x2": alt.X2(x2), "y": top, "y2": end}
             drawn.append(bars.encode(**places, **tooltip, opacity=alt.Opacity("o:Q").scale(None)))
         else:
             points = base.mark_point(shape=lane.shape, color=lane.colour, filled=True, size=45, opacity=1)
-            drawn.append(points.encode(x=x, y=alt.value(bottom - _BAR / 2), **tooltip))
+            drawn.append(points.encode(x=x, y=middle, **tooltip))
     return drawn
 
 

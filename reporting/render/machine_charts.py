@@ -8,16 +8,14 @@ import pandas as pd
 
 from host_metrics.columns import WHOLE_MACHINE
 from reporting.analyse import machine_samples, machine_usage
-from reporting.analyse.spread import LEAST
-from reporting.render import drawing
-from reporting.render.chart import Figure, few_lines, line_figure, lines_of, ranges
-from reporting.render.drawing import Frame, Lines
+from reporting.render.chart import Figure, few_lines
+from reporting.render.drawing import Frame
+from reporting.render.metric_charts import Metric, metric_figure
 from reporting.text import natural, some
 from reporting.verdict.judged_run import JudgedRun
 
 MAX_MACHINE_LINES: Final = 8
 MAX_NAMES: Final = 4  # hosts that a line's name lists
-BAND: Final = "Each point is the greatest of several samples; the band reaches down to the least."
 SHARED: Final = " Hosts that are containers of one kernel have one line together."
 
 
@@ -86,7 +84,9 @@ MACHINE_FIGURES: Final = (
 def of_zookeeper(judged: JudgedRun, frame: Frame) -> list[Figure]:
     """CPU of the ZooKeeper processes over time; nothing when none was sampled."""
     samples = judged.samples
-    rows = samples[samples["process"] == machine_usage.ZOOKEEPER]
+    rows = machine_samples.with_figures(
+        judged.run, samples[samples["process"] == machine_usage.ZOOKEEPER], ["cpu_percent"]
+    )
     step_s = machine_samples.step_s(samples, judged.timeline)
     found = machine_samples.over_time(rows["time_s"], rows["host"], rows["cpu_percent"], step_s)
     if not len(found):
@@ -113,7 +113,8 @@ def of_zookeeper(judged: JudgedRun, frame: Frame) -> list[Figure]:
 def of_machines(judged: JudgedRun, frame: Frame) -> list[Figure]:
     """One figure for each of `MACHINE_FIGURES` in which there is something to see."""
     samples = judged.samples
-    rows = samples[samples["process"] == WHOLE_MACHINE]
+    columns = [column for wanted in MACHINE_FIGURES for column in wanted.columns]
+    rows = machine_samples.with_figures(judged.run, samples[samples["process"] == WHOLE_MACHINE], columns)
     step_s = machine_samples.step_s(samples, judged.timeline)
     of_machines = _Drawn(rows, rows["machine"].map(_labels(machine_usage.hosts_of(judged.run))))
     of_kernels = _by_kernel(judged, rows)
@@ -155,17 +156,12 @@ def _by_kernel(judged: JudgedRun, rows: pd.DataFrame) -> _Drawn:
 
 
 def _figure(wanted: MachineFigure, group: str, data: pd.DataFrame, names: list[str], frame: Frame) -> Figure:
-    lines = Lines(
-        lines_of(data, "series", "value"),
-        names,
-        wanted.y_title,
-        wanted.number_format,
-        height=drawing.SMALL_HEIGHT,
+    metric = Metric(
+        *(wanted.slug, wanted.title, wanted.y_title, wanted.caption, wanted.number_format, group, wanted.title),
+        unit=wanted.y_title.split(" of ")[0],
         y_max=wanted.y_max,
     )
-    caption = f"{wanted.caption} {BAND}" if f"value{LEAST}" in data else wanted.caption
-    shows = f"{wanted.title}. {ranges(data, 'series', 'value', wanted.y_title.split(' of ')[0])}"
-    return line_figure(wanted.slug, wanted.title, caption, shows, lines, frame, group=group)
+    return metric_figure(metric, data, "series", names, frame)
 
 
 def _labels(hosts: Mapping[str, tuple[str, ...]]) -> dict[str, str]:

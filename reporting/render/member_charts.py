@@ -6,11 +6,9 @@ from typing import Final
 import pandas as pd
 
 from reporting.analyse import member_rates, series
-from reporting.analyse.spread import LEAST
-from reporting.render import drawing
-from reporting.render.chart import Figure, line_figure, lines_of, ranges
-from reporting.render.drawing import Frame, Lines
-from reporting.render.machine_charts import BAND
+from reporting.render.chart import Figure
+from reporting.render.drawing import Frame
+from reporting.render.metric_charts import Metric, metric_figure
 from reporting.text import natural
 from reporting.verdict.judged_run import JudgedRun
 
@@ -32,7 +30,6 @@ class MemberChart:
 
 
 _BETWEEN: Final = "Mean between two polls, as the member counts it, in whole milliseconds for each."
-_AWAY: Final = "A triangle marks a time in which the member did not answer."
 _SINCE_START: Final = "avg_latency"
 
 CHARTS: Final = (
@@ -148,26 +145,21 @@ def of_members(judged: JudgedRun, frame: Frame) -> list[Figure]:
         found = _values(chart, judged, rates)
         if not len(found) or not (chart.always or (found["value"] > 0).any()):
             continue
-        lines = Lines(
-            lines_of(found, "member", "value"),
-            names,
-            chart.y_title,
-            chart.number_format,
-            height=drawing.SMALL_HEIGHT,
+        title = f"{chart.title} of each member"
+        metric = Metric(
+            *(chart.slug, title, chart.y_title, chart.caption, chart.number_format, "members", title.lower()),
             mark_gaps=True,
         )
-        title = f"{chart.title} of each member"
-        caption = f"{chart.caption} {BAND}" if f"value{LEAST}" in found else chart.caption
-        caption = f"{caption} {_AWAY}" if found["value"].isna().any() else caption
-        shows = f"{title.lower()}. {ranges(found, 'member', 'value', '')}"
-        figures.append(line_figure(chart.slug, title, caption, shows, lines, frame, group="members"))
+        figures.append(metric_figure(metric, found, "member", names, frame))
     return figures
 
 
 def _values(chart: MemberChart, judged: JudgedRun, rates: pd.DataFrame) -> pd.DataFrame:
     """The values of a chart; those since the start only of members that have no newer ones."""
     if chart.column in rates:
-        return series.over_polls(rates.assign(value=rates[chart.column]), judged.timeline)
+        return series.over_polls(
+            rates[["time_s", "member", "reachable"]].assign(value=rates[chart.column]), judged.timeline
+        )
     found = series.members(judged.run, judged.timeline, chart.column)
     if chart.column == _SINCE_START:
         newer = rates.loc[rates[["read_latency_ms", "update_latency_ms"]].notna().any(axis=1), "member"].unique()

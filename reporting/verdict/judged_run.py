@@ -1,6 +1,7 @@
 """A run folder, read once, computed and judged: everything that the screen, the page and Markdown show."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from reporting.analyse import headline, load_side, machine_samples, machine_usage, steadiness, timeline, why, workers
@@ -13,13 +14,17 @@ from reporting.verdict.judgement import Verdict
 from reporting.verdict.thresholds import CPU_SHORT_PERCENT, MIN_STAGE_SHARE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: cached_property keeps its value in __dict__
 class JudgedRun(Evidence):
     """A run, what was computed from its files, its verdict, the verdicts of its figures, and why it was slow."""
 
     verdict: Verdict
     figures: tuple[JudgedFigure, ...]
-    why: Why
+
+    @cached_property
+    def why(self) -> Why:
+        """Why it was slow, computed at the first use: only the report shows it, and verdicts do not need it."""
+        return why.build(self.run, self.timeline, self.headline, self.workers, self.samples)
 
 
 def load_run(path: Path) -> JudgedRun:
@@ -39,5 +44,4 @@ def load_run(path: Path) -> JudgedRun:
         load_side.build(run),
         steadiness.build(run, times),
     )
-    reasons = why.build(run, times, results, of_workers, samples)
-    return JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)), reasons)
+    return JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)))

@@ -20,6 +20,11 @@ from reporting.verdict.thresholds import (
 )
 from zk_locust.contract.stage_names import MEASURED
 
+_JUDGED: Final = [
+    *("elapsed_s", "member", "reachable", "server_state", "looking_count"),
+    *("num_alive_connections", "outstanding_requests"),
+]
+
 
 def _members_unreachable(evidence: Evidence) -> Iterator[Reason]:
     metrics, span = evidence.run.metrics, evidence.timeline.span(MEASURED)
@@ -29,7 +34,7 @@ def _members_unreachable(evidence: Evidence) -> Iterator[Reason]:
     within = (at_s >= span.start_s) & (at_s <= span.end_s)
     missed = {
         str(member): (int((polls["reachable"] == 0).sum()), len(polls))
-        for member, polls in metrics[within].groupby("member")
+        for member, polls in metrics.loc[within, ["member", "reachable"]].groupby("member")
     }
     away = [f"{member} ({count} of {all_} polls)" for member, (count, all_) in missed.items() if count]
     if away:
@@ -118,8 +123,8 @@ def _outstanding(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _measured(evidence: Evidence) -> pd.DataFrame:
-    """The answered polls in the measured stage."""
-    metrics, span = evidence.run.metrics, evidence.timeline.span(MEASURED)
+    """The answered polls in the measured stage, with what the rules need of them."""
+    metrics, span = evidence.run.metrics[_JUDGED], evidence.timeline.span(MEASURED)
     if span is None:
         return metrics[:0]
     at_s = metrics["elapsed_s"] + evidence.timeline.metrics_offset_s

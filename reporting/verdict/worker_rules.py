@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from reporting.analyse.clocks import is_recorded
+from reporting.analyse.headline import TOTAL
+from reporting.analyse.load_side import knows_arrivals
 from reporting.text import natural, some
 from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, inconclusive, note
 from reporting.verdict.thresholds import (
@@ -148,9 +150,22 @@ def _cpu_short(evidence: Evidence) -> Iterator[Reason]:
             INCONCLUSIVE if worst.waiting_percent >= CPU_WAIT_SPOILS_PERCENT else NOTE,
             "cpu-wait",
             f"{len(waiting)} of {len(workers)} workers waited for a core at least {CPU_WAIT_PERCENT:.0f} % of the time"
-            f", {worst.worker} {worst.waiting_percent:.0f} % on average. The latencies contain these waits. Give the "
-            "load hosts more cores, or run fewer other processes there.",
+            f", {worst.worker} {worst.waiting_percent:.0f} % on average. {_what_waits_change(evidence)} Give the load "
+            "hosts more cores, or run fewer other processes there.",
         )
+
+
+def _what_waits_change(evidence: Evidence) -> str:
+    """Say what a worker's waits for a core do to the latencies; see the table of `load_side`."""
+    total = evidence.headline.distributions.get(TOTAL)
+    if total is None or not knows_arrivals(total):
+        return "The latencies contain these waits."
+    if total.response is not None:
+        return (
+            "Response times contain the waits before an operation was sent; service times contain none, because they "
+            "end as replies arrive."
+        )
+    return "Service times contain none of these waits, because they end as replies arrive; operations were sent later."
 
 
 WORKER_RULES: Final[tuple[Rule, ...]] = (

@@ -14,7 +14,7 @@ from lab.wheels import ensure_wheels
 from tests.fleet.conftest import OWN_NAME, make_lab
 from tests.fleet.controllers import CHECKOUT, Controller
 
-pytestmark = pytest.mark.fleet
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(1800)]  # they install everything, and run the tests once more
 
 PYTHONS = {"12": "3.11", "13": "3.13"}
 BENCHMARK = 'make benchmark ARGS="-e benchmark_warmup=2s -e benchmark_run_time=5s -e benchmark_users=8"'

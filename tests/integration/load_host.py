@@ -15,6 +15,7 @@ from tests import waiting
 from zk_locust.agent.process_identity import find
 
 COMMAND = [sys.executable, "-m", "zk_locust.cli", "host-run"]
+SECRET = "swordfish"
 SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
 # It prints when it is ready and when it is asked to end, like a Locust master that has figures to write.
 ORDERLY = [

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -137,3 +138,10 @@ def local_fleet(scenario: dict[str, Any] | None = None, members: tuple[str, ...]
         yield fleet
     finally:
         fleet.end()
+
+
+@contextlib.contextmanager
+def held_port() -> Iterator[int]:
+    """Hold a port of loopback; the value is its number."""
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        yield holder.getsockname()[1]

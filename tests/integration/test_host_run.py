@@ -1,14 +1,10 @@
-"""One load host's share of a run: it starts, is held by one run, and ends, whatever happens to whom."""
+"""One load host's share of a run: it starts and ends, whatever happens to whom."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from secrets import token_hex
 
 import psutil
@@ -18,22 +14,19 @@ from tests.integration.load_host import (
     COMMAND,
     DEAF,
     ORDERLY,
+    SECRET,
     SLEEP,
     Host,
-    processes_below,
     processes_of,
     script,
     until,
 )
-from tests.needs import require_root
-from tests.small_disk import fill, small_disk
 from zk_locust.agent.process_identity import find
 from zk_locust.contract.process_identity import identity_of
 from zk_locust.contract.sent_counts import path_of
 
 pytestmark = pytest.mark.integration
 
-SECRET = "swordfish"
 COUNTING = """
 import sys, time
 from zk_locust.load.tally import Tally
@@ -42,18 +35,6 @@ tally.sent[0] = 7
 print("counted", flush=True)
 time.sleep(300)
 """
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    host = Host(tmp_path)
-    yield host
-    for file in tmp_path.glob("*/status.json"):
-        status = json.loads(file.read_text())
-        for identity in (status["supervisor"], *status["processes"].values()):
-            process = find(identity)
-            if process is not None:
-                process.kill()
 
 
 def test_processes_may_open_as_many_files_as_the_host_lets_them(host: Host) -> None:
@@ -286,149 +267,6 @@ def test_a_load_has_ended_60_s_after_its_planned_end() -> None:
 
     assert LEADER_S + OTHERS_S + KILL_S == ENDING_S
     assert deadline_s(30.0) + ENDING_S < 30.0 + 60
-
-
-def test_a_second_run_is_refused_and_told_who_holds_the_host(host: Host) -> None:
-    host.start()
-    secrets = host.runs / "secrets.json"
-    secrets.write_text(json.dumps({"PASSWORD": SECRET}))
-    refused = host.call("start", "--spec", host.spec("second", secrets=str(secrets)))
-    assert refused.returncode == 2
-    assert refused.stderr.startswith("zk-locust: this load host is held by run run of tester@here since 20")
-    assert len(refused.stderr.splitlines()) == 1
-    assert not secrets.exists(), "unread secrets do not stay"
-    assert host.status("second")["state"] == "absent"
-    assert host.status()["state"] == "running"
-    host.stop()
-    assert host.call("start", "--spec", host.runs / "second" / "spec.json").returncode == 2, "its secrets are gone"
-    assert host.call("start", "--spec", host.spec("third")).returncode == 0, "the host is free again"
-
-
-def test_a_run_of_another_user_is_seen(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zk_locust.agent import supervisor
-    from zk_locust.agent.spec import HostRunSpec
-
-    require_root("a run of another user")
-    everybodys = Path(tempfile.mkdtemp())
-    everybodys.chmod(0o1777)  # as /tmp is
-    host.lock = everybodys / "lock"
-    first, spec = (HostRunSpec.read(host.spec(run)) for run in ("first", "second"))
-    try:
-        with supervisor._take_lock(first):
-            os.seteuid(65534)
-            with pytest.raises(supervisor.HostBusyError, match="held by run first of tester@here since 20"):
-                supervisor._take_lock(spec)
-        supervisor._take_lock(spec).close()
-    finally:
-        os.seteuid(0)
-        shutil.rmtree(everybodys)
-
-
-def test_a_lock_that_cannot_be_taken_is_said_in_a_line_with_the_remedy(host: Host) -> None:
-    # Not even root may write to these: a folder, and what lies below a file.
-    (host.runs / "folder").mkdir()
-    (host.runs / "file").write_text("")
-    secrets = host.runs / "secrets.json"
-    os.mkfifo(host.runs / "fifo")
-    for lock, reason in (
-        (host.runs / "folder", "Is a directory"),
-        (host.runs / "file" / "lock", "File exists"),
-        (host.runs / "fifo", "it is not a regular file"),
-    ):
-        host.lock = lock
-        secrets.write_text(json.dumps({"PASSWORD": SECRET}))
-        refused = host.call("start", "--spec", host.spec(secrets=str(secrets)))
-        assert refused.returncode == 2
-        assert refused.stderr == (
-            f"zk-locust: the lock {lock} cannot be taken: {reason}; have its owner or root remove it, or set"
-            " load_host_state_dir to another folder\n"
-        )
-        assert not secrets.exists()
-        assert host.status()["state"] == "absent"
-
-
-def test_a_lock_on_a_full_disk_asks_for_room(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zk_locust.agent import supervisor
-    from zk_locust.agent.spec import HostRunSpec
-
-    full = Path("/dev/full").open("a+", encoding="utf-8")  # closed by what is tested
-    monkeypatch.setattr(full, "truncate", lambda _: None)  # a device cannot be
-    monkeypatch.setattr(supervisor, "_open_for_all", lambda _: full)
-    with pytest.raises(supervisor.StartError, match="cannot be taken: No space left on device; make room there, or"):
-        supervisor._take_lock(HostRunSpec.read(host.spec()))
-    assert full.closed
-
-
-@pytest.fixture
-def small_host(tmp_path: Path) -> Iterator[Host]:
-    """A load host whose run folders are on a small disk."""
-    with small_disk(tmp_path / "disk") as disk:
-        host = Host(disk)
-        host.lock = tmp_path / "lock"
-        yield host
-        for process in processes_below(disk):
-            process.kill()
-
-
-def test_on_a_full_disk_the_load_goes_on_and_its_status_is_right(small_host: Host) -> None:
-    brief = {"name": "worker-2", "arguments": script("import sys, time; time.sleep(1.5); sys.exit(3)")}
-    loud = script(
-        "import os, signal, time\nwhile True:\n try: os.write(1, bytes(4096))\n except OSError: time.sleep(0.1)"
-    )
-    processes = [{"name": "worker-1", "arguments": SLEEP}, brief, {"name": "worker-3", "arguments": loud}]
-    small_host.start(processes=processes)
-    assert until(lambda: small_host.status()["processes"]["worker-2"]["exit_code"] == 3), "said on the full disk"
-    assert until(lambda: "disk_full" in small_host.status())
-    status = small_host.status()
-    assert status["state"] == "running"
-    assert [process is not None for process in processes_of(status)] == [True, False, True]
-    (full,) = status["disk_full"]
-    assert (full["problem"], full["until"]) == ("No space left on device", None)
-    assert not list(small_host.folder.glob("*.new"))
-    loud_one = find(status["processes"]["worker-3"])
-    assert loud_one is not None
-    loud_one.kill()
-    (small_host.folder / "worker-3.log").unlink()
-    assert until(lambda: small_host.status()["disk_full"][0]["until"])
-    fill(small_host.runs)
-    stopped = small_host.stop()
-    assert (stopped["state"], stopped["ended_by"]) == ("ended", "stop")
-    assert {name: process["exit_code"] for name, process in stopped["processes"].items()} == {
-        "worker-1": -signal.SIGTERM,
-        "worker-2": 3,
-        "worker-3": -signal.SIGKILL,
-    }
-    assert len(stopped["disk_full"]) == 2
-
-
-def test_a_run_whose_status_cannot_be_written_is_not_started(small_host: Host) -> None:
-    spec = small_host.spec()
-    fill(small_host.runs)
-    refused = small_host.call("start", "--spec", spec)
-    assert refused.returncode == 2
-    assert refused.stderr.startswith("zk-locust: the run's supervisor ended at once; is the disk of ")
-    assert len(refused.stderr.splitlines()) == 1
-    assert processes_below(small_host.runs) == []
-    assert small_host.status()["state"] == "absent"
-
-
-def test_a_lock_that_another_user_has_made_for_himself_is_said_in_a_line(host: Host) -> None:
-    from zk_locust.agent import supervisor
-    from zk_locust.agent.spec import HostRunSpec
-
-    require_root("a file of another user")
-    everybodys = Path(tempfile.mkdtemp())
-    everybodys.chmod(0o1777)  # as /tmp is
-    host.lock = everybodys / "lock"
-    host.lock.touch(0o644)
-    spec = HostRunSpec.read(host.spec())
-    try:
-        os.seteuid(65534)
-        with pytest.raises(supervisor.StartError, match="lock cannot be taken: Permission denied; have its owner or"):
-            supervisor._take_lock(spec)
-    finally:
-        os.seteuid(0)
-        shutil.rmtree(everybodys)
 
 
 def test_what_was_killed_leaves_the_host_free_and_no_process(host: Host) -> None:

@@ -1,4 +1,4 @@
-"""Preflight, provisioning, stopping and removing a real ensemble on loopback, by the playbooks that users call."""
+"""Provisioning, stopping and removing a real ensemble on loopback, by the playbooks that users call."""
 
 import contextlib
 import hashlib
@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 
 from lab.zookeeper_server import four_letters, free_ports
-from tests.integration.local_fleet import MEMBERS, LocalFleet, local_fleet
-from tests.integration.ssh_server import SshServer, make_key, require_sshd
+from tests.integration.local_fleet import MEMBERS, LocalFleet, held_port, local_fleet
 from tests.needs import require_root, require_zookeeper
 from tests.stand_in_archive import stand_in_archive
 
@@ -29,14 +28,6 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[LocalFleet]:
     """One ensemble for the tests below, in their order; provisioned by the first."""
-    require_zookeeper()
-    with local_fleet() as fleet:
-        yield fleet
-
-
-@pytest.fixture
-def fresh_fleet() -> Iterator[LocalFleet]:
-    """An ensemble that nobody has provisioned."""
     require_zookeeper()
     with local_fleet() as fleet:
         yield fleet
@@ -169,7 +160,7 @@ def test_a_changed_list_of_members_restarts_all_at_once(fleet: LocalFleet) -> No
 def test_preflight_accepts_a_running_ensemble_and_refuses_a_foreign_process(fleet: LocalFleet) -> None:
     fleet.play("preflight").succeeded()
     before = fleet.pids()
-    with _held_port() as port:
+    with held_port() as port:
         fleet.inventory["zookeeper"]["hosts"]["zk1"]["zookeeper_admin_port"], own = port, fleet.port("zk1", "admin")
         play = fleet.play("preflight").failed()
     fleet.inventory["zookeeper"]["hosts"]["zk1"]["zookeeper_admin_port"] = own
@@ -360,66 +351,6 @@ def test_check_mode_of_a_bare_host_by_package_says_what_it_would_install(fresh_f
     assert not fresh_fleet.state.exists()
 
 
-def test_preflight_names_every_problem_of_an_inventory_at_once(fresh_fleet: LocalFleet) -> None:
-    hosts = fresh_fleet.inventory["zookeeper"]["hosts"]
-    hosts["zk1"].update(zookeeper_id=7, zookeeper_heap="big")
-    hosts["zk2"].update(zookeeper_id=7, zookeeper_install_method="pakage", zookeeper_peer_type="observr")
-    hosts["zk3"].update(zookeeper_id=300, zookeeper_properties={"dataDir": "/srv"}, zookeeper_admin_port=99999)
-    hosts["zk2"]["zookeeper_client_port"] = hosts["zk1"]["zookeeper_client_port"]
-    fresh_fleet.inventory["locust_master"]["hosts"]["load2"] = {}
-    fresh_fleet.inventory["locust_workers"]["hosts"]["load1"] = {"locust_processes": -2}
-    blocked = fresh_fleet.folder / "small.yml"
-    play = fresh_fleet.play(
-        "preflight", benchmark_results_dir=str(blocked / "results"), benchmark_scenario="quikc", benchmark_users=-1
-    ).failed()
-    for expected in (
-        "group locust_master [load1, load2]: there is one master",
-        "zk1, zk2: zookeeper_id [7] is used by each of them",
-        "zk3: zookeeper_id [300] must be a whole number from 1 to 255",
-        "zk1: zookeeper_heap [big] must be a number with a unit",
-        "zk2: zookeeper_install_method [pakage] must be one of auto, package, archive, existing, did you mean package?",
-        "zk2: zookeeper_peer_type [observr] must be participant or observer, did you mean observer?",
-        "zk3: zookeeper_properties.dataDir [/srv] belongs to the role; set zookeeper_data_dir",
-        "zk3: zookeeper_admin_port [99999] must be a port from 1 to 65535",
-        f"zk2: zookeeper_client_port [{fresh_fleet.port('zk1')}] is also zookeeper_client_port of zk1",
-        "load1: locust_processes [-2] must be a number of workers",
-        "benchmark_scenario [quikc]",
-        "benchmark_users [-1]",
-        f"benchmark_results_dir [{blocked}/results] cannot be written: {blocked} is not a folder",
-    ):
-        assert expected in play.screen
-    assert "preflight found 13 problems; nothing was started" in play.screen
-    assert "PLAY [Probe every host]" not in play.screen
-    assert not fresh_fleet.state.exists()
-
-
-def test_preflight_refuses_unknown_variables_of_ours_wherever_they_stand(fresh_fleet: LocalFleet) -> None:
-    fresh_fleet.inventory["all"]["vars"]["benchmark_user"] = 3
-    fresh_fleet.inventory["zookeeper"]["vars"] = {"zookeper_heap": "2g"}
-    fresh_fleet.inventory["zookeeper"]["hosts"]["zk1"] |= {"zookeeper_bind_adress": "::1", "rack": "r1"}
-    fresh_fleet.inventory["locust_workers"]["hosts"]["load1"] = {"locust_process": 1}
-    play = fresh_fleet.play("preflight", load_host_wheel="/x", datacenter="dc1").failed()
-    for expected in (
-        "every host: benchmark_user: there is no such variable, did you mean benchmark_users?",
-        "zk1, zk2, zk3: zookeper_heap: there is no such variable, did you mean zookeeper_heap?",
-        "zk1: zookeeper_bind_adress: there is no such variable, did you mean zookeeper_bind_address?",
-        "load1: locust_process: there is no such variable, did you mean locust_processes?",
-        "every host: load_host_wheel: there is no such variable, did you mean load_host_wheels?",
-    ):
-        assert expected in play.screen
-    assert "preflight found 5 problems; nothing was started" in play.screen
-    assert "PLAY [Probe every host]" not in play.screen
-
-
-def test_preflight_refuses_what_the_hosts_cannot_give(fresh_fleet: LocalFleet) -> None:
-    fresh_fleet.inventory["zookeeper"]["hosts"]["zk2"]["zookeeper_heap"] = "9000g"
-    play = fresh_fleet.play("preflight", benchmark_users=2, locust_processes=3).failed()
-    assert "zk1, zk2, zk3: zookeeper_heap [64m + 9000g + 64m] is more than the machine's memory of " in play.screen
-    assert "controller: users [2] are fewer than the workers [3: load1 3]" in play.screen
-    assert "; nothing was started" in play.screen
-    assert not fresh_fleet.state.exists()
-
-
 def test_check_mode_of_a_benchmark_says_what_it_would_do_and_leaves_nothing(fresh_fleet: LocalFleet) -> None:
     before = [*fresh_fleet.folder.rglob("*")]
     play = fresh_fleet.play("benchmark", "--check", benchmark_parameters={"val-size": 1048554}).succeeded()
@@ -431,57 +362,6 @@ def test_check_mode_of_a_benchmark_says_what_it_would_do_and_leaves_nothing(fres
     assert "benchmark_parameters.val-size [1048555]: the members' jute.maxbuffer is 1048575 bytes" in refused.screen
     left = {path.name for path in {*fresh_fleet.folder.rglob("*")} - {*before}}
     assert left <= {"hosts.yml", "screen-of-the-last.txt"}, "the test's own"
-
-
-def test_preflight_names_empty_groups(fresh_fleet: LocalFleet) -> None:
-    for group in ("zookeeper", "locust_master", "locust_workers"):
-        fresh_fleet.inventory[group] = {"hosts": {}}
-    play = fresh_fleet.play("preflight").failed()
-    for group in ("zookeeper", "locust_master", "locust_workers"):
-        assert f"group {group} [no host]" in play.screen
-    assert "preflight found 3 problems; nothing was started" in play.screen
-
-
-def test_preflight_reports_all_hosts_in_one_message(fresh_fleet: LocalFleet) -> None:
-    # Loopback's port 9 answers nobody; a port that is held, a Java and a Python that are not there.
-    hosts = fresh_fleet.inventory["zookeeper"]["hosts"]
-    hosts["zk1"].update(ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=9)
-    hosts["zk2"].update(zookeeper_java="/nowhere/java", zookeeper_free_disk_mb=10**9)
-    fresh_fleet.inventory["locust_workers"]["hosts"]["load2"] = {"ansible_python_interpreter": "/nowhere/python3"}
-    no_sudo = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/nowhere/sudo"}
-    fresh_fleet.inventory["locust_workers"]["hosts"]["load3"] = no_sudo
-    with socket.create_server(("127.0.0.1", fresh_fleet.port("zk3", "peer"))), _held_port() as port:
-        play = fresh_fleet.play("preflight", locust_master_port=port).failed()
-    for expected in (
-        "zk1: ansible_host [127.0.0.1] cannot be reached: ",
-        "zk2: zookeeper_java [/nowhere/java]: there is no program /nowhere/java",
-        f"zk2: zookeeper_state_dir [{fresh_fleet.state}] has ",
-        f"zk3: zookeeper_peer_port [{fresh_fleet.port('zk3', 'peer')}] is in use by process {os.getpid()} (",
-        f"load1: locust_master_port [{port}] is in use by process {os.getpid()} (",
-        "load2: ansible_python_interpreter [/nowhere/python3] runs no Ansible module: ",
-        "load3: ansible_become [true]: there is no sudo for it (",
-        "preflight found 7 problems; nothing was started",
-    ):
-        assert expected in play.screen, play.screen
-    assert not fresh_fleet.state.exists()
-
-
-def test_preflight_knows_a_member_again_that_is_reached_another_way(fresh_fleet: LocalFleet) -> None:
-    require_sshd()
-    key = fresh_fleet.folder / "key"
-    hosts = fresh_fleet.inventory["zookeeper"]["hosts"]
-    with SshServer(fresh_fleet.folder / "sshd", make_key(key)) as server:
-        hosts["zk2"] = hosts["zk1"] | {
-            "ansible_connection": "ssh",
-            "ansible_host": "127.0.0.1",
-            "ansible_port": server.port,
-            "ansible_ssh_private_key_file": str(key),
-            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
-            "zookeeper_address": "127.0.0.2",
-        }
-        play = fresh_fleet.play("preflight").failed()
-    assert "zk2: is zk1 once more: the same machine (the controller) and the same ports" in play.screen
-    assert "preflight found 1 problem; nothing was started" in play.screen
 
 
 def test_a_load_host_is_removed_though_its_command_no_longer_runs(fresh_fleet: LocalFleet) -> None:
@@ -515,19 +395,6 @@ def test_an_ensemble_of_somebody_elses_is_left_alone(fresh_fleet: LocalFleet) ->
     assert list(fresh_fleet.state.rglob("*")) == [control.parents[1], control.parent, control]
     assert not (fresh_fleet.folder / "touched").exists()
     assert "benchmark_parameters.hosts [not set]" in fresh_fleet.play("preflight").failed().screen
-
-
-def test_preflight_lets_the_admin_servers_of_somebody_elses_ensemble_be_named(fresh_fleet: LocalFleet) -> None:
-    named = {"hosts": "a.example.org", "zk-admin-addresses": "a=a.example.org:8081"}
-    fresh_fleet.play("preflight", benchmark_parameters=named, zookeeper_managed=False).succeeded()
-    play = fresh_fleet.play("preflight", benchmark_parameters=named).failed()
-    assert "benchmark_parameters.zk-admin-addresses [a=a.example.org:8081]: the run sets this itself" in play.screen
-
-
-@contextlib.contextmanager
-def _held_port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        yield holder.getsockname()[1]
 
 
 def _runs(pid: int) -> bool:

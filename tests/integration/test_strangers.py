@@ -51,7 +51,7 @@ LOCUSTFILE = textwrap.dedent("""\
         @locust.task
         def look(self):
             seen = {k: v for k, v in vars(self.environment.parsed_options).items() if isinstance(v, (str, int, float))}
-            new = pathlib.Path(os.environ["PROBE"] + ".new")
+            new = pathlib.Path(os.environ["PROBE"] + f".{os.getpid()}")  # two workers may have the same file
             new.write_text(json.dumps(seen))
             new.replace(os.environ["PROBE"])  # the test never reads half of it
             self.environment.events.request.fire(

@@ -81,6 +81,12 @@ class Driver:
 
     def answer(self, place: int, operation: Operation) -> object:
         """Return what the operation came to, without what differs between two trees: times, transactions, sessions."""
+        if isinstance(self.client, KazooZooKeeperClient):
+            # It stops its thread. In this one, the others would answer no ping and lose their connections.
+            return gevent.get_hub().threadpool.apply(self._answer, (place, operation))
+        return self._answer(place, operation)
+
+    def _answer(self, place: int, operation: Operation) -> object:
         kind, path, *rest = operation
         path = self.root + path
         watch = self._watch(place) if rest and rest[-1] is True else None

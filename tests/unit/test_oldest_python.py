@@ -90,8 +90,13 @@ def test_a_name_that_this_python_lacks_is_found(code: str, fault: str | None) ->
 
 def faults(places: tuple[str, ...], find: Callable[[ast.Module], Iterator[str]]) -> list[str]:
     """Return the faults in the files below some places, with file and line."""
-    found = {file: find(ast.parse(file.read_text(encoding="utf-8"), str(file))) for file in sources(places)}
+    found = {file: find(parsed(file)) for file in sources(places)}
     return [f"{file.relative_to(PROJECT)}:{fault}" for file, lines in found.items() for fault in lines]
+
+
+@functools.cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), str(file))
 
 
 def newer_keywords(code: ast.Module, oldest: tuple[int, int]) -> Iterator[str]:
@@ -100,17 +105,20 @@ def newer_keywords(code: ast.Module, oldest: tuple[int, int]) -> Iterator[str]:
     for call in (node for node in ast.walk(code) if isinstance(node, ast.Call)):
         called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         given = {keyword.arg for keyword in call.keywords}
-        for (name, keyword), version in brought_after(oldest):
+        for (name, keyword), version in brought_after(oldest).get(called, []) if given else []:
             module = name.partition(".")[0] if "." in name else None
-            if name.rpartition(".")[2] == called and keyword in given and (module is None or module in imported):
+            if keyword in given and (module is None or module in imported):
                 yield f"{call.lineno} {name}({keyword}): {'.'.join(map(str, version))}"
 
 
 @functools.cache
-def brought_after(oldest: tuple[int, int]) -> list[tuple[tuple[str, str], tuple[int, int]]]:
-    """Return the keywords that are new after this Python 3: function, keyword, version."""
-    known = rules.KWARGS_REQS(config.Config()).items()
-    return [(call, python3) for call, (_, python3) in known if python3 is not None and python3 > oldest]
+def brought_after(oldest: tuple[int, int]) -> dict[str, list[tuple[tuple[str, str], tuple[int, int]]]]:
+    """Return the keywords that are new after this Python 3: function, keyword, version, by the function's last name."""
+    found: dict[str, list[tuple[tuple[str, str], tuple[int, int]]]] = {}
+    for call, (_, python3) in rules.KWARGS_REQS(config.Config()).items():
+        if python3 is not None and python3 > oldest:
+            found.setdefault(call[0].rpartition(".")[2], []).append((call, python3))
+    return found
 
 
 def imports(code: ast.Module) -> dict[str, str]:
@@ -155,6 +163,7 @@ def full_name(node: ast.expr, known: dict[str, str]) -> str:
     return known.get(node.id, "") if isinstance(node, ast.Name) else ""
 
 
+@functools.cache
 def look_up(name: str) -> Any:
     """Return the object with this name, or None."""
     module, _, rest = name.partition(".")
@@ -169,6 +178,7 @@ def look_up(name: str) -> Any:
     return found
 
 
+@functools.cache
 def keywords_of(function: Any) -> set[str] | None:
     """Return the keywords of a function or class; None if they are unknown, or if it accepts any."""
     try:

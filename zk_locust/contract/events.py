@@ -1,6 +1,16 @@
-"""Names of events in `events.csv` that the load writes and the verdict reads."""
+"""The columns of `events.csv`, and the names of events that the load writes and the verdict reads."""
 
 from typing import Final
+
+EVENT_COLUMNS: Final[tuple[str, ...]] = (
+    "timestamp",  # UTC, ISO 8601 with microseconds
+    "source",  # controller, master, or a host's name
+    "event",  # phase-start, phase-end, stage-start, worker-ready, worker-lost, step-start, step-end, run-start, …
+    "subject",  # the phase, stage, worker … that it happened to
+    "detail",  # free text for people
+    "duration_s",  # how long it took, seconds; the timestamp is then its beginning; empty for a moment
+    "clock",  # the host by whose wall clock the timestamp is; empty: the source's own, or the controller's
+)
 
 STRANGER_REFUSED: Final = "stranger-refused"
 """A process without this run's token tried to join the master; the subject is its address."""

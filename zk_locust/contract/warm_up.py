@@ -13,6 +13,8 @@ AUTO_LIMIT_S: Final = 60.0
 """When `auto` ends a warm-up at the latest, seconds, if no other limit is given."""
 LEAST_S: Final = 12.0
 """An automatic warm-up lasts at least as long, seconds: what the rule needs to see."""
+LONGEST_S: Final = 1e10
+"""The longest warm-up, seconds: due times are integers of 64 bits, in nanoseconds."""
 _ADVICE: Final = "write e.g. 500ms, 30s, 5m or 1h30m, auto, or auto:120s for another limit than 60s"
 
 
@@ -48,4 +50,6 @@ def parse_warm_up(value: str | float) -> WarmUp:
             f"[{value}] leaves no time to see whether the load is stationary; write a limit of more than "
             f"{LEAST_S:g}s, e.g. auto:60s, or a fixed time, e.g. 10s"
         )
+    if limit_s > LONGEST_S:
+        raise ValueError(f"[{value}] is longer than {LONGEST_S:.0e} s; write a shorter one, e.g. 30s, 5m or auto")
     return WarmUp(limit_s, automatic=automatic)

@@ -47,6 +47,7 @@ class Handshakes:
         self._watched = watched
         self._peers: dict[int, str] = {}
         self._refused: set[str] = set()
+        self._unsure: set[str] = set()
         self._told: set[str] = set()
         self._unknown_since: float | None = None
         self._reports = watched.get_monitor_socket(_WATCHED)
@@ -59,6 +60,12 @@ class Handshakes:
 
     def newly_refused(self) -> list[str]:
         """Return the addresses that were refused and have not been returned yet; `UNKNOWN` where none can be told."""
+        # Who is connected now may have got the descriptor of the refused one before it was looked up.
+        connected = self._unsure & set(self._peers.values())
+        self._refused |= self._unsure - connected
+        self._unsure.clear()
+        if connected and self._unknown_since is None:
+            self._unknown_since = self._clock()
         new = sorted(self._refused - self._told)[: MOST_TOLD - len(self._told)]
         waited_s = self._clock() - self._unknown_since if self._unknown_since is not None else 0.0
         if not new and not self._told and waited_s > _UNKNOWN_AFTER_S:
@@ -83,11 +90,13 @@ class Handshakes:
 
     def take(self, batch: list[tuple[int, int, str]]) -> None:
         """Take (event, value, peer) in their order: all that had been reported when the peers were looked up."""
+        accepted_here: set[int] = set()
         for place, (event, value, peer) in enumerate(batch):
             if event == zmq.EVENT_ACCEPTED:
                 # Accepted once more in this batch: the look-up has found the later connection.
                 again = any(later[:2] == (zmq.EVENT_ACCEPTED, value) for later in batch[place + 1 :])
                 self._peers[value] = "" if again else peer
+                accepted_here.add(value)
             elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self.failed_in_a_row = 0
             elif event & _FAILED:
@@ -96,7 +105,9 @@ class Handshakes:
                 # A connection's end is reported right after its failure.
                 ended = batch[place + 1] if place + 1 < len(batch) else (0, 0, "")
                 address = self._peers.get(ended[1], "") if ended[0] == zmq.EVENT_DISCONNECTED else ""
-                if address:
+                if address and ended[1] in accepted_here:
+                    self._unsure.add(address)
+                elif address:
                     self._refused.add(address)
                 elif self._unknown_since is None:
                     self._unknown_since = self._clock()

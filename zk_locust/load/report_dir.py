@@ -48,6 +48,7 @@ class ReportDir:
         self.folder = folder.expanduser().resolve()
         self._environment = environment
         self._started = ""
+        self._scenario: dict[str, Any] = {}
         self._prepare()
         take_defaults(environment.parsed_options, self.folder)
         environment.parsed_options.report_dir = str(self.folder)
@@ -67,8 +68,12 @@ class ReportDir:
             )
 
     def on_test_start(self, **_: Any) -> None:
-        """Note when the first test starts."""
-        self._started = self._started or _now()
+        """Note when the first test starts, and what it is: the folder's files are of that one.
+
+        Call it when the plan knows the test, because a page may start others later.
+        """
+        if not self._started:
+            self._started, self._scenario = _now(), self._scenario_now()
 
     def on_quit(self, **_: Any) -> None:
         """Write manifest and report, where there was a test. Call it when all files are closed."""
@@ -79,26 +84,29 @@ class ReportDir:
         _write_report(self.folder)
 
     def _manifest(self) -> dict[str, Any]:
-        options = self._environment.parsed_options
-        plan = plan_of(self._environment)
         return {
             "schema_version": 1,
             "run_id": self.folder.name,
             "state": "complete",
             "started": self._started,
             "ended": _now(),
-            "scenario": {
-                "name": Path(self._environment.locustfile or "locust").stem,
-                "locustfile": self._environment.locustfile,
-                "users": options.num_users,
-                "spawn_rate": options.spawn_rate,
-                "warmup": str(parse_warm_up(getattr(options, "warm_up", None) or 0.0)),
-                "run_time_s": plan.measured_s if plan is not None else None,
-                "parameters": {
-                    p.name: value
-                    for p in PARAMETERS
-                    if not p.secret and (value := getattr(options, p.destination, None)) not in (None, "")
-                },
+            "scenario": self._scenario,
+        }
+
+    def _scenario_now(self) -> dict[str, Any]:
+        options = self._environment.parsed_options
+        plan = plan_of(self._environment)
+        return {
+            "name": Path(self._environment.locustfile or "locust").stem,
+            "locustfile": self._environment.locustfile,
+            "users": options.num_users,
+            "spawn_rate": options.spawn_rate,
+            "warmup": str(parse_warm_up(getattr(options, "warm_up", None) or 0.0)),
+            "run_time_s": plan.measured_s if plan is not None else None,
+            "parameters": {
+                p.name: value
+                for p in PARAMETERS
+                if not p.secret and (value := getattr(options, p.destination, None)) not in (None, "")
             },
         }
 

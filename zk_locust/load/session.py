@@ -113,14 +113,14 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
         *(_only_in(environment, companion.on_test_start) for companion in companions),
     )
     # Listeners of the locustfile that were added before are called here.
-    for report in reports:
-        events.test_start.add_listener(report.on_test_start)
     if is_master:
         events.test_start.add_listener(settings_check.warn_of_idle_workers)
     else:
         for listener in _sparing_users_the_collector():
             events.test_start.add_listener(listener)
     events.test_start.add_listener(plan.on_test_start)
+    for report in reports:
+        events.test_start.add_listener(report.on_test_start)
     events.test_start.add_listener(_adopt_options)
 
     # While it runs: the plan drops figures of other stages before Locust adds them to its summary.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.causes import blamed, moments_of, near, tell, tell_clean
+from benchmarks.causes import Score, blamed, moments_of, near, tell, tell_clean, tell_scores
 from benchmarks.injections import Injection
 from reporting import load_run
 from reporting.verdict.judged_run import JudgedRun
@@ -32,16 +32,27 @@ def test_a_moment_belongs_to_what_was_done_shortly_before(judged: JudgedRun) -> 
     assert near(moments, 18.0) is None
 
 
+def test_a_moment_that_had_ended_belongs_to_nothing_that_was_done_later(judged: JudgedRun) -> None:
+    """A stall of 0.3 s began at 20 s."""
+    assert near(moments_of(judged), 20.2) is not None
+    assert near(moments_of(judged), 20.4) is None
+
+
 def test_each_injection_is_found_where_there_are_more_than_a_report_shows(
     judged: JudgedRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert len(judged.why.moments) < len(PAUSES_S)
-    tell(moments_of(judged), [(PAUSE, at_s) for at_s in PAUSES_S])
+    scores: dict[str, Score] = {}
+    tell(moments_of(judged), [(PAUSE, at_s) for at_s in PAUSES_S], scores)
+    tell_scores(scores)
     assert capsys.readouterr().out.splitlines()[-1].split()[:4] == ["all", "12", "12", "12"]
 
 
 def test_right_names_and_errors_of_time_are_counted(judged: JudgedRun, capsys: pytest.CaptureFixture[str]) -> None:
-    tell(moments_of(judged), [(PAUSE, 20.04), (PAUSE, 23.92), (STOP, 58.0)])
+    scores: dict[str, Score] = {}
+    tell(moments_of(judged), [(PAUSE, 20.04)], scores)
+    tell(moments_of(judged), [(PAUSE, 23.92), (STOP, 58.0)], scores)
+    tell_scores(scores)
     lines = capsys.readouterr().out.splitlines()
     pause, stop = (next(x for x in lines if x.startswith(name)) for name in ("garbage collected  ", "worker stopped  "))
     assert pause.split()[2:] == ["2", "2", "1", "60", "80"]

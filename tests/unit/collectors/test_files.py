@@ -10,13 +10,14 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from locust_extra.columns import AGGREGATED, ALL_WORKERS, DISTRIBUTION_FIELDS, EVENT_COLUMNS, PERCENTILES, STATS_COLUMNS
+from locust_extra.columns import AGGREGATED, ALL_WORKERS, DISTRIBUTION_FIELDS, PERCENTILES, STATS_COLUMNS
 from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock, path_of_run
 from locust_extra.progress import Absent, Progress
 from locust_extra.series import Interval, Series, WorkerShare
 from tests.small_disk import fill
 from tests.unit.collectors.clocks import FakeClock
 from zk_locust.contract.clock_names import CENSORED, CLOCKS
+from zk_locust.contract.events import EVENT_COLUMNS
 from zk_locust.contract.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
 
 GET, SET = ("zookeeper", "get"), ("zookeeper", "set")

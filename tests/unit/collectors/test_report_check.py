@@ -62,6 +62,9 @@ BAD = [
     (changed("records", 0, 1, to=10**9), "record far"),
     (changed("records", 0, to=[1]), "record"),
     (changed("records", 0, 2, 0, to=["a"]), "operation"),
+    (changed("records", 0, 2, 0, 0, to="x" * 5000), "long type"),
+    (changed("records", 0, 2, 0, 1, to="x" * 5000), "long name"),
+    (changed(*HISTOGRAM, "errors", to={"x" * 5000: 1}), "long error"),
     (changed("late", to=[[1]]), "span"),
     (changed("late", to=[[1, 2]] * 2000), "spans"),
     *((changed(*HISTOGRAM, "counts", to=to), f"counts {to}") for to in ({"a": 1}, {1: "a"}, {1: 0}, {-1: 1}, [1])),
@@ -134,3 +137,11 @@ def test_an_error_ends_no_watching_and_is_logged_once(
 
 
 real_sleep = gevent.sleep
+
+
+def test_a_workers_name_is_one_short_line(leader: Any) -> None:
+    leader._on_worker_report("w", {"locust_extra_worker": "host\n" + "x" * 100_000})
+    leader._on_worker_report("v", {"locust_extra_worker": "\n"})
+    assert leader._worker_names["w"].isprintable()
+    assert len(leader._worker_names["w"]) == 500
+    assert leader._worker_names["v"] == "v"

@@ -248,3 +248,40 @@ def test_reports_that_travel_in_order_give_every_interval_once_and_in_order(step
         fleet.take()
     fleet.end()
     assert [interval.number for interval in fleet.given_out] == list(range(len(fleet.given_out)))
+
+
+def test_a_worker_that_is_ahead_does_not_end_the_stage_of_the_master() -> None:
+    fleet = Fleet(workers=2)
+    fleet.begin("warm-up")
+    fleet.clock.now_s += 1.5
+    fleet.recorders["worker-0"].begin_stage("measured", None)  # by itself, as in an open loop
+    fleet.recorders["worker-0"].recording.on_request(
+        request_type="zookeeper", name="get", response_time=1.0, exception=None, response_length=0
+    )
+    fleet.recorded["measured"] += 1
+    fleet.send("worker-0")
+    fleet.deliver()
+    fleet.request("worker-1")
+    fleet.clock.now_s += 1.5
+    fleet.send("worker-1")
+    fleet.deliver()
+    fleet.begin("measured")
+    fleet.clock.now_s += 1.0
+    fleet.end()
+    assert {interval.stage_ordinal: interval.stage for interval in fleet.given_out} == {0: "warm-up", 1: "measured"}
+    assert next(interval.end_s for interval in fleet.given_out if interval.ends_stage) == 3.0
+    assert fleet.requests_given_out() == fleet.recorded
+
+
+def test_reports_of_a_stage_that_never_begins_are_bounded_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    fleet = Fleet(workers=1)
+    fleet.begin("warm-up")
+    fleet.recorders["worker-0"].begin_stage("measured", None)
+    for _ in range(100):
+        fleet.send("worker-0")
+        fleet.deliver()
+    fleet.send("worker-0")
+    with pytest.raises(ValueError, match="the master has not begun its stage"):
+        fleet.deliver()
+    assert {interval.stage for interval in fleet.series.take_all()} <= {"warm-up"}
+    assert "100 reports of worker-0 are left out" in caplog.text

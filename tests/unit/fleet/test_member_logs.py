@@ -11,7 +11,6 @@ import pytest
 from fleet.member_logs import log_folder
 from fleet.member_logs.log_folder import Found, events_of
 from fleet.member_logs.record_events import EXTERNAL, record_events
-from tests.waiting import ended_after
 from zk_locust.contract.events import EVENTS_LEFT_OUT, MEMBER_EVENTS
 
 BEGAN, ENDED = datetime(2026, 11, 27, 2, tzinfo=UTC), datetime(2026, 11, 27, 3, tzinfo=UTC)
@@ -163,6 +162,51 @@ def test_an_election_goes_on_in_the_next_file_and_ends_when_the_member_serves(tm
     assert told(found, "election") == [(at("02:22:40.683"), "leader", pytest.approx(1.569))]
 
 
+@pytest.mark.parametrize(
+    ("next_line", "pauses"),
+    [("GC pool 'Copy' had collection(s): count=1 time=85ms\n", 0), ("No GCs detected\n", 1), ("", 1)],
+)
+def test_a_pause_for_the_garbage_collector_is_told_by_gc_log_only(tmp_path: Path, next_line: str, pauses: int) -> None:
+    lines = SERVER_38.splitlines(keepends=True)[:2]
+    found = read(tmp_path, gc_log=GC_17, zookeeper_log="".join(lines) + next_line)
+    assert len(told(found, "jvm-pause")) == pauses
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        f"2026-11-27 02:22:40.543+0000 WARN  {QUORUM}:Follower@128] Exception when following the leader\n",
+        f"2026-11-27 02:22:40.543+0000 WARN  {QUORUM}:Observer@160] Exception when observing the leader\n",
+        f"2026-11-27 02:22:40.543+0000 INFO  {QUORUM}:Leader@868] Shutdown called. For the reason Not sufficient "
+        "followers synced, only synced with sids: [ [2] ]\n",
+    ],
+)
+def test_an_election_begins_where_the_member_loses_its_role(tmp_path: Path, loss: str) -> None:
+    """Its server then shuts down for 0.14 s before it looks for a leader."""
+    found = read(tmp_path, gc_log=GC_17, zookeeper_log=loss + ELECTION_38)
+    assert told(found, "election") == [(at("02:22:40.543"), "leader", pytest.approx(1.709))]
+
+
+def test_an_election_of_an_older_server_begins_where_it_loses_its_leader(tmp_path: Path) -> None:
+    lost = (
+        "2026-11-27 02:22:{},543 [myid:2] - WARN  [QuorumPeer[myid=2]/0:0:0:0:0:0:0:0:2181:Follower@90] - "
+        "Exception when following the leader\n"
+    )
+    again = SERVER_34.replace("02:22:4", "02:22:5").splitlines(keepends=True)[:3]
+    found = read(tmp_path, gc_log=GC_8, zookeeper_log=lost.format(40) + SERVER_34 + lost.format(50) + "".join(again))
+    assert told(found, "election") == [
+        (at("02:22:40.543"), "follower", pytest.approx(1.357)),
+        (at("02:22:50.543"), "follower", pytest.approx(1.357)),
+    ]
+
+
+def test_a_server_that_started_again_looks_for_a_leader_from_its_start_on(tmp_path: Path) -> None:
+    lost = f"2026-11-27 02:22:10.000+0000 WARN  {QUORUM}:Follower@128] Exception when following the leader\n"
+    start = "2026-11-27 02:22:40.600+0000 INFO  [main:QuorumPeerMain@160] Starting quorum peer\n"
+    found = read(tmp_path, gc_log=GC_17, zookeeper_log=lost + start + ELECTION_38)
+    assert told(found, "election") == [(at("02:22:40.683"), "leader", pytest.approx(1.569))]
+
+
 def test_an_older_server_logs_in_the_time_zone_of_its_gc_log(tmp_path: Path) -> None:
     found = read(tmp_path, gc_log=GC_8, zookeeper_log=SERVER_34)
     assert told(found, "election") == [(at("02:22:40.683"), "follower", pytest.approx(1.217))]
@@ -225,6 +269,7 @@ def test_cut_lines_and_absurd_numbers_are_no_events(tmp_path: Path) -> None:
 STAMP = "[2026-11-27T02:20:00.000+0000]"
 
 
+@pytest.mark.timeout(10)
 @pytest.mark.parametrize(
     "line",
     [
@@ -234,8 +279,7 @@ STAMP = "[2026-11-27T02:20:00.000+0000]"
     ],
 )
 def test_no_line_takes_long(tmp_path: Path, line: str) -> None:
-    with ended_after(10):
-        assert read(tmp_path, gc_log=f"{line}\n" * 4000).events == []
+    assert read(tmp_path, gc_log=f"{line}\n" * 4000).events == []
 
 
 def test_of_too_many_events_the_longest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

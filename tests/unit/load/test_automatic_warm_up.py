@@ -58,6 +58,12 @@ def test_a_limit_that_no_load_could_stay_below_is_refused(value: str) -> None:
         parse_warm_up(value)
 
 
+@pytest.mark.parametrize("value", ["1e300", 1e300, "auto:1e300s", "1e11s"])
+def test_a_warm_up_that_no_clock_can_count_is_refused(value: str | float) -> None:
+    with pytest.raises(ValueError, match=r"is longer than 1e\+10 s; write a shorter one, e.g. 30s, 5m or auto"):
+        parse_warm_up(value)
+
+
 class Load:
     """The plan of a load without users. `told` has the stages and events that it has fired."""
 

@@ -77,6 +77,20 @@ def test_the_report_is_written_after_the_files_are_closed_and_knows_no_secret(
     assert "hush-7" not in text
 
 
+def test_the_report_of_a_page_tells_of_the_test_that_the_files_are_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_dir, "_write_report", lambda _: None)
+    load = environment(arrival_stages='[{"rate": 5, "for": "10s"}]')
+    record_into(tmp_path, load)
+    load.events.test_start.fire(environment=load)
+    load.parsed_options.num_users = 50
+    load.parsed_options.arrival_stages = '[{"rate": 5, "for": "20s"}]'
+    end(load)
+    scenario = json.loads((tmp_path / "manifest.json").read_text())["scenario"]
+    assert (scenario["users"], scenario["run_time_s"]) == (3, 10.0)
+
+
 def test_without_a_load_there_is_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_dir, "_write_report", lambda _: pytest.fail("a report of nothing"))
     load = environment()

@@ -77,6 +77,17 @@ def test_an_address_is_not_taken_from_a_later_connection_with_the_same_descripto
     assert handshakes.failed == 1
 
 
+def test_an_address_is_not_taken_from_a_later_connection_that_is_reported_afterwards(handshakes: Handshakes) -> None:
+    # The second had the descriptor when the first was looked up, but was not reported as accepted yet.
+    now = 100.0
+    handshakes._clock = lambda: now
+    handshakes.take(refusal(5, "192.0.2.7"))
+    handshakes.take([(ACCEPTED, 5, "192.0.2.7"), (SUCCEEDED, 0, "")])
+    assert handshakes.newly_refused() == []
+    now = 103.0
+    assert handshakes.newly_refused() == [UNKNOWN]
+
+
 def test_a_refusal_without_an_address_is_told_when_none_has_come(handshakes: Handshakes) -> None:
     now = 100.0
     handshakes._clock = lambda: now

@@ -12,45 +12,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.load.scenario_files import SCENARIOS, plan_of, problems_of, scenario
 from zk_locust import cli
 from zk_locust.contract import parameters
-from zk_locust.contract.arrival import START_AHEAD_S, read_stages
 from zk_locust.contract.parameters import BY_NAME, PARAMETERS, Parameter
-from zk_locust.contract.run_plan import run_plan
-from zk_locust.workload.scenarios import LOCUSTFILES, Plan, plan_as_json, resolve_plan
-
-SCENARIOS = Path(__file__).parents[3] / "playbooks" / "scenarios"
-SOUND: dict[str, Any] = {
-    "description": "a test",
-    "locustfile": "locust_set.py",
-    "users": 8,
-    "spawn_rate": 4,
-    "warmup": "5s",
-    "run_time": "1m",
-    "parameters": {"val-size": 64, "min-wait": "10ms"},
-}
-
-
-def scenario(folder: Path, **changes: Any) -> Path:
-    """Write a scenario that is sound but for `changes`; None leaves a setting out."""
-    content = {key: value for key, value in (SOUND | changes).items() if value is not None}
-    file = folder / "mine.yml"
-    file.write_text(yaml.safe_dump(content))
-    return file
-
-
-def plan_of(folder: Path, overrides: dict[str, object] | None = None, **changes: Any) -> Plan:
-    plan, problems = resolve_plan(str(scenario(folder, **changes)), SCENARIOS, overrides or {})
-    assert problems == []
-    assert plan is not None
-    return plan
-
-
-def problems_of(folder: Path, overrides: dict[str, object] | None = None, **changes: Any) -> list[str]:
-    plan, problems = resolve_plan(str(scenario(folder, **changes)), SCENARIOS, overrides or {})
-    assert plan is None
-    assert problems
-    return problems
+from zk_locust.workload.scenarios import LOCUSTFILES, plan_as_json, resolve_plan
 
 
 @pytest.mark.parametrize("file", sorted(SCENARIOS.glob("*.yml")), ids=lambda file: file.stem)
@@ -283,61 +249,6 @@ def test_the_refusal_of_an_unprotected_load_prints_no_secret(tmp_path: Path, sec
     assert "-e {" not in problem
 
 
-def sized(folder: Path, limit: int | None, **changes: Any) -> list[str]:
-    return resolve_plan(str(scenario(folder, **changes)), SCENARIOS, {}, max_buffer_bytes=limit)[1]
-
-
-def test_a_value_above_the_members_buffer_is_refused_with_the_largest_that_fits(tmp_path: Path) -> None:
-    (problem,) = sized(tmp_path, 0xFFFFF, parameters={"val-size": 1048555})
-    assert problem == (
-        "benchmark_parameters.val-size [1048555]: the members' jute.maxbuffer is 1048575 bytes; write 1048554 or less,"
-        " or raise it with zookeeper_properties: {jute.maxbuffer: 2097110}"
-    )
-    assert sized(tmp_path, 0xFFFFF, parameters={"val-size": 1048554}) == []
-    assert sized(tmp_path, 4_194_304, parameters={"val-size": 2_000_000}) == []
-    assert sized(tmp_path, None, parameters={"val-size": 2_000_000}) == [], "nothing is known of an external ensemble"
-
-
-@pytest.mark.parametrize(
-    ("limit", "given", "handed"),
-    [
-        (4_194_304, {}, "4194304"),
-        (4_194_304, {"jute-maxbuffer": 3_000_000}, "3000000"),
-        (2**31 - 1, {}, "67108864"),
-        (0xFFFFF, {}, None),
-        (None, {}, None),
-    ],
-)
-def test_the_load_gets_the_members_buffer(
-    tmp_path: Path, limit: int | None, given: dict[str, Any], handed: str | None
-) -> None:
-    file = scenario(tmp_path, parameters=given)
-    plan, problems = resolve_plan(str(file), SCENARIOS, {}, max_buffer_bytes=limit)
-    assert problems == []
-    assert plan is not None
-    assert plan.environment.get("ZK_LOCUST_JUTE_MAXBUFFER") == handed
-
-
-def test_a_workload_gets_a_raised_buffer(tmp_path: Path) -> None:
-    workload = {"operations": {"set": 1}, "values": 2_000_000}
-    file = scenario(tmp_path, locustfile=None, workload=workload)
-    plan, problems = resolve_plan(str(file), SCENARIOS, {}, max_buffer_bytes=4_194_304)
-    assert problems == []
-    assert plan is not None
-    assert json.loads(plan.environment["ZK_LOCUST_WORKLOAD"]) == workload | {"jute_maxbuffer": 4_194_304}
-
-
-@pytest.mark.parametrize(
-    "values",
-    [5000, {"distribution": "uniform", "least": 1, "most": 5000}, {"distribution": "list", "sizes": {10: 1, 5000: 1}}],
-)
-def test_a_workloads_value_above_the_members_buffer_is_refused(tmp_path: Path, values: Any) -> None:
-    changes: dict[str, Any] = {"locustfile": None, "workload": {"operations": {"set": 1}, "values": values}}
-    (problem,) = sized(tmp_path, 4096, **changes)
-    assert problem.startswith("workload in mine.yml: workload.values [5000]: the members' jute.maxbuffer is 4096 bytes")
-    assert sized(tmp_path, 6000, **changes) == []
-
-
 def test_a_run_without_statistics_is_refused(tmp_path: Path) -> None:
     (problem,) = problems_of(tmp_path, {"parameters": {"stats-collect": 0}})
     assert "stats-collect [0]" in problem
@@ -440,9 +351,6 @@ def test_a_plan_has_the_members_that_its_connect_string_names(
     assert [(member["name"], member["address"], member["client_port"]) for member in shown] == members
 
 
-WORKLOAD: dict[str, Any] = {"operations": {"get": 1}, "nodes": 50_000, "values": 100}
-
-
 @pytest.mark.parametrize(
     ("parameters", "run_time", "planned_s"),
     [
@@ -467,39 +375,6 @@ def test_a_pattern_that_fits_no_step_is_a_problem_before_any_host_is_touched(tmp
     assert problem.startswith("benchmark_parameters.bench-include [sett]: it fits no step, did you mean set_")
 
 
-def test_a_workload_stands_for_a_locustfile(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, locustfile=None, workload=WORKLOAD)
-    assert plan.locustfile == str(LOCUSTFILES / "locust_workload.py")
-    assert json.loads(plan.environment["ZK_LOCUST_WORKLOAD"]) == WORKLOAD
-    assert plan.parameters["workload"] == plan.environment["ZK_LOCUST_WORKLOAD"]
-    assert 100 < plan.preparation_s < 110, "the run's time limit knows of the tree"
-    assert plan.planned_s == plan.preparation_s + 8 / 4 + 5 + 60
-
-
-def test_every_mistake_of_a_workload_names_the_scenario(tmp_path: Path) -> None:
-    problems = problems_of(tmp_path, locustfile=None, workload={"operations": {"gett": 1}, "nodes": 0})
-    assert len(problems) == 2
-    assert problems[0].startswith(
-        "workload in mine.yml: workload.operations.gett [1]: there is no such setting, did you"
-    )
-    assert problems[1].startswith("workload in mine.yml: workload.nodes [0]: this is not from 1")
-
-
-def test_a_workload_stands_alone(tmp_path: Path) -> None:
-    (problem,) = problems_of(tmp_path, workload=WORKLOAD)
-    assert problem.startswith("locustfile [locust_set.py]: the scenario has a workload too")
-    changes: dict[str, Any] = {"locustfile": None, "workload": WORKLOAD}
-    (problem,) = problems_of(tmp_path, {"parameters": {"workload": '{"operations":{"get":1}}'}}, **changes)
-    assert problem.startswith("parameters.workload: there is workload in mine.yml as well; leave out one of them")
-
-
-def test_watches_of_a_node_are_different_users(tmp_path: Path) -> None:
-    (problem,) = problems_of(tmp_path, locustfile=None, workload=WORKLOAD | {"watches": {"per_node": 9}})
-    assert problem.startswith(
-        "workload in mine.yml: workload.watches.per_node [9]: each is another user's, and there are 8"
-    )
-
-
 def test_an_unknown_scenario_hides_no_other_problem(tmp_path: Path) -> None:
     overrides: dict[str, object] = {"users": 0, "run_time": "abc", "parameters": {"val-siz": 1}}
     plan, problems = resolve_plan("quik", tmp_path, overrides)
@@ -510,54 +385,3 @@ def test_an_unknown_scenario_hides_no_other_problem(tmp_path: Path) -> None:
         "benchmark_run_time",
         "benchmark_parameters.val-siz",
     ]
-
-
-def test_an_open_loop_is_in_the_plan_and_goes_to_locust_as_parameters(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, arrival={"rate": 1000, "process": "poisson", "seed": 3})
-    assert plan.arrival is not None
-    assert (plan.arrival["rate_per_s"], plan.arrival["process"], plan.arrival["seed"]) == (1000, "poisson", 3)
-    assert plan.environment["ZK_LOCUST_ARRIVAL_RATE"] == "1000.0"
-    assert plan.environment["ZK_LOCUST_ARRIVAL_PROCESS"] == "poisson"
-    assert plan.planned_s == 8 / 4 + START_AHEAD_S + 5 + 60
-    assert plan.notes[0].startswith("8 sessions carry 1,000/s only while an operation takes at most 8 ms.")
-    assert not plan.warnings
-    (warning,) = plan_of(tmp_path, {"arrival": 20_000}).warnings
-    assert warning.startswith(
-        "benchmark_arrival: 8 sessions carry 20,000/s only while an operation takes at most 400 µs."
-    )
-    assert warning.endswith("; raise users, or lower the rate")
-    assert plan_of(tmp_path).arrival is None
-    assert not plan_of(tmp_path).notes
-
-
-def test_arrival_stages_say_how_long_the_measured_stage_is(tmp_path: Path) -> None:
-    stages = [{"rate": 100, "for": "10s"}, {"from": 100, "to": 300, "for": "20500ms"}]
-    plan = plan_of(tmp_path, run_time=None, arrival={"stages": stages})
-    assert plan.run_time_s == 31
-    assert plan_of(tmp_path, arrival={"stages": stages}, run_time="20s").run_time_s == 20
-    assert read_stages(plan.environment["ZK_LOCUST_ARRIVAL_STAGES"])[1].length_s == 20.5
-
-
-def test_the_inventory_replaces_the_arrival_of_a_scenario(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, {"arrival": "250"}, arrival={"stages": [{"rate": 1, "for": 1}]})
-    assert plan.arrival is not None
-    assert plan.arrival["rate_per_s"] == 250
-
-
-def test_a_bad_arrival_is_named_with_its_source(tmp_path: Path) -> None:
-    (problem,) = problems_of(tmp_path, arrival={"rate": 0})
-    assert problem.startswith("arrival in mine.yml: arrival.rate [0]: this is not a number of operations a second")
-    (problem,) = problems_of(tmp_path, {"arrival": "fast"})
-    assert problem.startswith("benchmark_arrival: arrival.rate [fast]: this is not")
-    (problem,) = problems_of(tmp_path, {"parameters": {"arrival-rate": 5}})
-    assert problem == (
-        "benchmark_parameters.arrival-rate [5.0]: the run sets this itself; "
-        "set benchmark_arrival, or arrival in the scenario"
-    )
-
-
-def test_the_manifests_plan_has_the_arrival_and_a_warm_up_in_which_users_start(tmp_path: Path) -> None:
-    load = plan_as_json(plan_of(tmp_path, arrival=1000, warmup=0, parameters={"client": "native"}), [])["plan"]
-    planned = run_plan(load, {"w": 2}, ["w"], ["m"])
-    assert planned["arrival"] == load["arrival"]
-    assert planned["stages"][0] == {"name": "warm-up", "planned_s": 0}

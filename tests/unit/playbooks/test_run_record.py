@@ -15,11 +15,12 @@ import pytest
 from ansible.errors import AnsibleActionFail, AnsibleError
 
 from fleet import run_record
-from fleet.merging import EVENT_COLUMNS, merge_events, merge_samples
+from fleet.merging import merge_events, merge_samples
 from fleet.record_holders import is_held, left_behind, take_over, who_holds
 from fleet.run_record import close_record, note_phase, open_record, read, run_id, update, write
 from lab.places import PROJECT
 from playbooks.action_plugins.run_record import ActionModule
+from zk_locust.contract.events import EVENT_COLUMNS
 from zk_locust.contract.run_files import CONTROLLER, MANIFEST, UNFINISHED
 from zk_locust.contract.run_plan import run_plan
 
@@ -196,10 +197,12 @@ def test_files_are_replaced_at_once(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
 
 
-def test_the_columns_are_those_of_the_collector() -> None:
-    from locust_extra.columns import EVENT_COLUMNS as COLLECTED
+def test_the_columns_are_those_of_the_collector(tmp_path: Path) -> None:
+    from locust_extra.files import EventFile
 
-    assert EVENT_COLUMNS == COLLECTED
+    EventFile(str(tmp_path / "events.csv"), "master").close()
+    with (tmp_path / "events.csv").open(newline="") as file:
+        assert tuple(next(csv.reader(file))) == EVENT_COLUMNS
 
 
 def test_the_action_opens_and_closes(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

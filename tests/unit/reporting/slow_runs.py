@@ -6,8 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
-from locust_extra.columns import EVENT_COLUMNS, SLOW_COLUMNS
+from locust_extra.columns import SLOW_COLUMNS
 from tests.unit.reporting.synthetic import START, Synthetic
+from zk_locust.contract.events import EVENT_COLUMNS
 
 
 @dataclass

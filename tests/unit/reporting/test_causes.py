@@ -85,6 +85,17 @@ def test_a_pause_of_a_follower_concerns_its_sessions(
     assert bool(why(run, tmp_path).causes.coverages) == concerned
 
 
+@pytest.mark.parametrize(("sent_s", "concerned"), [(30.2, True), (30.05, False)])
+def test_a_pause_concerns_what_waited_for_a_free_session(
+    run: SlowRun, tmp_path: Path, sent_s: float, concerned: bool
+) -> None:
+    """Most sessions wait for the paused leader, and another one serves the operation at last."""
+    for _ in range(20):
+        run.operation(30.0, 0.3, due_s="30.0", sent_s=f"{sent_s}")
+    run.event("gc-pause", "zk2", 30.0, 0.3)
+    assert bool(why(run, tmp_path).causes.coverages) == concerned
+
+
 @pytest.mark.parametrize(("name", "concerned"), [("set", True), ("create a lock", True), ("get", False)])
 def test_a_pause_of_the_leader_concerns_writes_of_all_members(
     run: SlowRun, tmp_path: Path, name: str, concerned: bool
@@ -240,6 +251,25 @@ def test_an_election_of_a_leader_concerns_all_members(run: SlowRun, tmp_path: Pa
     assert found(why(run, tmp_path), "election").share == 1
 
 
+@pytest.mark.parametrize(("member", "concerned"), [("zk1:2181", True), ("zk3:2183", False)])
+def test_a_member_that_answers_no_poll_is_a_cause_for_its_sessions(
+    tmp_path: Path, member: str, concerned: bool
+) -> None:
+    """The first poll without an answer is at 30.5 s, the first with one again at 32.5 s."""
+    run = SlowRun(synthetic=Synthetic(run_time_s=60, stall_at_s=None, member_down=(30.0, 32.0)))
+    run.stall(29.8, 1.5, member=member)
+    causes = why(run, tmp_path).causes
+    assert [one.cause.words for one in causes.standing_out] == (["failed polls of zk1"] if concerned else [])
+    for one in causes.coverages:
+        assert one.cause.windows.tolist() == [pytest.approx([29.5, 32.5])]
+
+
+def test_a_member_that_never_answers_polls_tells_nothing_of_a_moment(tmp_path: Path) -> None:
+    run = SlowRun(synthetic=Synthetic(run_time_s=60, stall_at_s=None, member_down=(-10.0, 100.0)))
+    run.stall(30.0, 1.0)
+    assert why(run, tmp_path).causes.coverages == ()
+
+
 def test_each_hosts_samples_have_the_length_of_their_own_interval(tmp_path: Path) -> None:
     """Three hosts are sampled each second, and zk1 every five."""
 
@@ -271,3 +301,19 @@ def test_the_worst_moments_say_how_far_off_their_events_may_be(
     table = cause_tables.moments(why(run, tmp_path))
     assert table is not None
     assert ("known to \N{PLUS-MINUS SIGN}12.5 ms" in table.note) == is_said
+
+
+def test_the_reasons_are_computed_once_and_only_when_asked_for(tmp_path: Path) -> None:
+    judged = load_run(SlowRun().write(tmp_path / "run"))
+    assert "why" not in vars(judged)
+    assert judged.why is judged.why
+
+
+def test_a_text_of_slow_operations_is_held_once(run: SlowRun, tmp_path: Path) -> None:
+    run.scattered(10)
+    judged = load_run(run.write(tmp_path / "run"))
+    for frame, texts in (
+        (judged.run.slow_operations, ("stage", "worker", "type", "name", "outcome", "session", "member")),
+        (judged.why.slow.rows, ("name", "outcome", "session", "member", "worker", "host", "leader")),
+    ):
+        assert {str(frame[text].dtype) for text in texts} == {"category"}

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from host_metrics.columns import HOST_COLUMNS
-from locust_extra.columns import DISTRIBUTION_FIELDS, EVENT_COLUMNS, SLOW_COLUMNS, STATS_COLUMNS
+from locust_extra.columns import DISTRIBUTION_FIELDS, SLOW_COLUMNS, STATS_COLUMNS
 from reporting.verdict import thresholds as rule_book
+from zk_locust.contract.events import EVENT_COLUMNS
 from zk_metrics.columns import METRIC_COLUMNS
 
 ROOT = Path(__file__).parents[3]

@@ -202,7 +202,7 @@ def test_the_table_says_who_are_containers_of_one_kernel(tmp_path: Path, sound: 
 
 def over_time(found: JudgedRun, name: str) -> Any:
     samples = machine_samples.within_load(found.run, found.timeline)
-    rows = samples[samples["process"] == name]
+    rows = machine_samples.with_figures(found.run, samples[samples["process"] == name], ["cpu_percent"])
     step_s = machine_samples.step_s(samples, found.timeline)
     return machine_samples.over_time(rows["time_s"], rows["host"], rows["cpu_percent"], step_s)
 

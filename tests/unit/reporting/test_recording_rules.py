@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from locust_extra.columns import EVENT_COLUMNS
 from reporting import load_run
 from reporting.verdict.judgement import Verdict
 from tests.unit.reporting.synthetic import Synthetic
+from zk_locust.contract.events import EVENT_COLUMNS
 
 FAILED = ("write-failed", "locust-stats.csv", "No space left on device; its records wait in memory")
 RESUMED = ("write-resumed", "locust-stats.csv", "after 9.8 s; 10 records have waited")

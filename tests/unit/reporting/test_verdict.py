@@ -359,6 +359,19 @@ def test_waiting_for_a_core_is_a_note(tmp_path: Path) -> None:
     assert (found.verdict, rules(found)) == ("valid", {"cpu-wait": "note"})
 
 
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        ({"slip_us": 20.0, "client_delay_us": 20.0}, "Response times contain the waits before an operation was sent;"),
+        ({"client_delay_us": 20.0}, "Service times contain none of these waits"),
+        ({}, "The latencies contain these waits."),
+    ],
+    ids=["open", "closed", "arrivals unknown"],
+)
+def test_latencies_contain_the_waits_that_their_clock_sees(tmp_path: Path, load: dict[str, Any], said: str) -> None:
+    assert said in text(judged(tmp_path, cpu_wait_percent=14, **load), "cpu-wait")
+
+
 def test_much_waiting_for_a_core_leaves_nothing_to_conclude(tmp_path: Path) -> None:
     found = judged(tmp_path, cpu_wait_percent=30)
     assert (found.verdict, rules(found)) == ("inconclusive", {"cpu-wait": "inconclusive"})
