@@ -209,6 +209,12 @@ def test_a_run_of_another_schema_is_refused(results: Path, change: dict[str, Any
     assert stop.value.code == 2
 
 
+def test_a_report_of_another_schema_is_not_used(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _change(results / "b1" / "report.json", schema_version=2)
+    with pytest.raises(Exit, match="no figure in common"):  # computed again, from a folder without figures
+        fabfile.compare.body(Context(), "a1", "b1", [], [], str(results))
+
+
 def test_an_unfinished_run_is_refused(results: Path) -> None:
     _write(results / ".unfinished", "c1", 5000)
     with pytest.raises(Exit, match=r"run \[c1\] is unfinished; finish it with") as stop:
