@@ -10,8 +10,10 @@ from invoke.exceptions import Exit
 
 import fabfile
 from reporting import InputError
-from reporting.analyse.comparison import Comparison, compare_pairs
+from reporting.analyse.compared_figures import ComparedFigure
+from reporting.analyse.comparison import UNDECIDED, Answer, Comparison, compare_pairs
 from reporting.analyse.fail_if import FailIf
+from reporting.render.compared_runs import ComparedRuns
 
 MANIFEST = {
     "schema_version": 1,
@@ -220,6 +222,15 @@ def test_an_unfinished_run_is_refused(results: Path) -> None:
     with pytest.raises(Exit, match=r"run \[c1\] is unfinished; finish it with") as stop:
         fabfile.compare.body(Context(), "a1", "c1", [], [], str(results))
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "words"), [(1, "about 1 more pair"), (9, "about 9 more pairs"), (None, "more than 200 more pairs")]
+)
+def test_how_many_more_pairs_would_decide_is_said(more: int | None, words: str) -> None:
+    found = compare_pairs([(1.0, 1.0), (1.0, 1.2)])
+    figure = ComparedFigure("get", "p99", ((1.0, 1.0),), "valid", found, Answer(UNDECIDED, more))
+    assert ComparedRuns(("a",), ("b",), (figure,), (), (), ()).as_text()[5].endswith(f"undecided, {words}")
 
 
 def _interval(low: float, high: float) -> Comparison:
