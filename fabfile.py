@@ -179,6 +179,39 @@ def report(
     _told(work)
 
 
+@task(
+    positional=["baseline", "candidate"],
+    iterable=["inventory", "fail_if"],
+    help={
+        "baseline": "id of a run; for pairs of runs, several ids separated by commas, in the order of the pairs",
+        "candidate": "as many ids of the runs that are compared with them",
+        "inventory": INVENTORY_HELP,
+        "results_dir": RESULTS_HELP,
+        "fail_if": "e.g. 'p99 > +10%' or 'rate of get < -5%': exit code 1 if that is certain, 3 if it is undecided; "
+        "may be given several times",
+        "json": "print JSON instead of a table",
+    },
+)
+@_command
+def compare(
+    _context: Context,
+    baseline: str,
+    candidate: str,
+    inventory: list[str],
+    fail_if: list[str],
+    results_dir: str = "",
+    json: bool = False,
+) -> None:
+    """Compare runs with others, in pairs: ratio, interval and answer of each figure."""
+    from reporting import compare_runs
+
+    results = _results(results_dir, inventory)
+    found = _told(lambda: compare_runs(results, baseline.split(","), candidate.split(","), fail_if))
+    _show([dumps(found.as_json())] if json else found.as_text())
+    if found.exit_code:
+        raise Exit(code=found.exit_code)
+
+
 @task(name="runs", iterable=["inventory"], help={"inventory": INVENTORY_HELP, "results_dir": RESULTS_HELP})
 @_command
 def list_runs(_context: Context, inventory: list[str], results_dir: str = "") -> None:

@@ -4,8 +4,9 @@
     page = write_report(judged)                   writes report.html, report.md and report.json
     print("\n".join(summary(judged, page)))       the table and the verdict for a terminal
 
-`find_runs(results_dir, run_ids)` finds run folders, `list_runs(results_dir)` lists them, and `aligned` makes a table
-for a terminal. Bad input raises InputError, and what cannot be written ReportingError.
+`find_runs(results_dir, run_ids)` finds run folders, `list_runs(results_dir)` lists them, `compare_runs` compares them
+in pairs, and `aligned` makes a table for a terminal. Bad input raises InputError, and what cannot be written
+ReportingError.
 
 The data flows one way: `read` reads the files, `analyse` computes, `verdict` judges, `render` shows. A package imports
 only from those before it. Each function is loaded at its first use, and heavy libraries with it.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from reporting.errors import InputError, ReportingError
 
 if TYPE_CHECKING:
+    from reporting.comparing import compare as compare_runs
     from reporting.render.report_files import write as write_report
     from reporting.render.screen_table import aligned
     from reporting.render.tables import summary
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "aligned": "render.screen_table.aligned",
+    "compare_runs": "comparing.compare",
     "find_runs": "runs.resolve",
     "list_runs": "runs.table",
     "load_run": "verdict.judged_run.load_run",
@@ -33,7 +36,17 @@ _HOME = {
     "write_report": "render.report_files.write",
 }
 
-__all__ = ["InputError", "ReportingError", "aligned", "find_runs", "list_runs", "load_run", "summary", "write_report"]
+__all__ = [
+    "InputError",
+    "ReportingError",
+    "aligned",
+    "compare_runs",
+    "find_runs",
+    "list_runs",
+    "load_run",
+    "summary",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

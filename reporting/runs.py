@@ -23,6 +23,7 @@ from zk_locust.contract.run_files import (
     LATEST,
     MANIFEST,
     METRICS,
+    SCHEMA_VERSION,
     STATS,
     UNFINISHED,
 )
@@ -95,7 +96,7 @@ def table(results_dir: Path) -> list[str]:
 
 def _cells(run: ListedRun) -> list[str]:
     manifest = manifests.parse(read_json_object(run.path / MANIFEST, ProblemLog(), missing=""), ProblemLog())
-    written = {} if run.unfinished else _report_of(run.path)
+    written = {} if run.unfinished else report_of(run.path)
     total, verdict = ({} if not isinstance(found := written.get(key), dict) else found for key in ("total", "verdict"))
     state = "unfinished" if run.unfinished else manifest.state or (text.NOTHING if manifest.present else "unknown")
     return [
@@ -112,7 +113,7 @@ def _cells(run: ListedRun) -> list[str]:
     ]
 
 
-def _report_of(path: Path) -> dict[str, Any]:
+def report_of(path: Path) -> dict[str, Any]:
     """The content of `report.json`; if it is missing or older than the figures, what it would be."""
     report = path / "report.json"
     sources = [path / name for name in (STATS, DISTRIBUTIONS, METRICS, HOST_METRICS, EVENTS)]
@@ -120,7 +121,7 @@ def _report_of(path: Path) -> dict[str, Any]:
         newest = max((source.stat().st_mtime for source in sources if source.exists()), default=0.0)
         if report.stat().st_mtime >= newest:
             found = json.loads(report.read_text(encoding="utf-8"))
-            if isinstance(found, dict):
+            if isinstance(found, dict) and found.get("schema_version", SCHEMA_VERSION) == SCHEMA_VERSION:
                 return found
     except (OSError, ValueError):
         pass
