@@ -1,6 +1,6 @@
 """Whether reports name the right cause: things are done to a load and its ensemble at known times (`injections`).
 
-    python -m benchmarks.causes [--rounds 2] [--every-s 8] [--for-s 0.3]
+    python -m benchmarks.causes [--rounds 2] [--every-s 8] [--for-s 0.3] [--keep FOLDER]
 
 Three members on this machine and an open loop with two workers. The clock of one member is 2 s off. Each round is a
 load of its own, in which everything is done once: sessions do not return to a member that was killed. Nothing is done
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -192,12 +193,12 @@ def moments_of(judged: JudgedRun) -> tuple[Moment, ...]:
 
 
 def near(moments: Sequence[Moment], at_s: float) -> Moment | None:
-    """Return the moment that belongs to what was done at that time: of those around it, the one that begins closest.
+    """Return the moment that belongs to what was done at that time: the worst of those around it.
 
-    One that had ended by then belongs to something else.
+    One that had ended by then belongs to something else. `moments` has the worst first.
     """
-    around = [one for one in moments if -NEAR_S / 2 <= one.start_s - at_s <= NEAR_S and one.end_s >= at_s]
-    return min(around, key=lambda one: abs(one.start_s - at_s), default=None)
+    around = (one for one in moments if -NEAR_S / 2 <= one.start_s - at_s <= NEAR_S and one.end_s >= at_s)
+    return next(around, None)
 
 
 def named(moment: Moment) -> str:
@@ -206,11 +207,15 @@ def named(moment: Moment) -> str:
     return first.cause.kind if first is not None and first.share >= NAMED_SHARE else ""
 
 
-def placed_s(moment: Moment) -> float:
-    """Return where the report has the beginning of the first cause of a moment, seconds of the load."""
+def placed_s(moment: Moment, at_s: float) -> float:
+    """Return where the report has the beginning of a moment's first cause, seconds of the load.
+
+    What lasts makes several windows and moments, the worst of which need not be the first: it is the first window
+    around `at_s`.
+    """
     windows = moment.happened[0].cause.windows
-    during = (windows[:, 1] >= moment.start_s) & (windows[:, 0] <= moment.end_s)
-    return float(windows[during, 0].min()) if during.any() else moment.happened[0].start_s
+    around = (windows[:, 0] >= at_s - NEAR_S / 2) & (windows[:, 1] >= at_s) & (windows[:, 0] <= moment.end_s)
+    return float(windows[around, 0].min()) if around.any() else moment.happened[0].start_s
 
 
 def blamed(judged: JudgedRun, every_s: float) -> Iterator[tuple[float, list[str]]]:
@@ -233,9 +238,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=2, help="how often each thing is done [%(default)s]")
     parser.add_argument("--every-s", type=float, default=8.0, help="seconds from one to the next [%(default)s]")
     parser.add_argument("--for-s", type=float, default=0.3, help="seconds that each takes [%(default)s]")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the run folders here")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with ExitStack() as stack:
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
         if (library := compile_faulty_host(folder)) is None:
             sys.exit("the members' disks need a C compiler: apt install gcc libc6-dev")
         servers = ZooKeeperServers(
@@ -265,9 +272,11 @@ def tell(moments: Sequence[Moment], done: Sequence[tuple[Injection, float]], sco
         score.tried += 1
         found, moment = "no moment", near(moments, at_s)
         if moment is not None:
-            found = f"{moment.start_s:8.3f} s {named(moment) or 'nothing known'}"
+            length_ms = 1000 * (moment.end_s - moment.start_s)
+            shares = ", ".join(f"{one.cause.kind} {100 * one.share:.0f} %" for one in moment.happened)
+            found = f"{moment.start_s:8.3f} s, {length_ms:.0f} ms long: {shares or 'nothing known'}"
             if named(moment) == injection.expected:
-                error_s = placed_s(moment) - at_s
+                error_s = placed_s(moment, at_s) - at_s
                 found += f", {1000 * error_s:+.0f} ms"
                 score.errors_ms.append(1000 * abs(error_s))
         print(f"{at_s:8.3f} s {injection.name}: {found}", flush=True)

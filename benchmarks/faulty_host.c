@@ -2,9 +2,11 @@
  * Loaded before libc (LD_PRELOAD) into a member of the benchmark of causes: its disk and its wall clock as the files in
  * its working folder say.
  *
- *   sync-us   while it is there, each sync takes so many microseconds; else a sync takes no time
- *   clock-ms  how far the wall clock is off; read when the process starts
+ *   sync-us      while it is there, each sync takes so many microseconds; else a sync takes no time
+ *   sync-slowed  made when a sync begins that takes time
+ *   clock-ms     how far the wall clock is off; read when the process starts
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -34,6 +36,8 @@ static int take_time(void)
 {
     long us = number_in("sync-us");
     struct timespec rest = {us / 1000000, us % 1000000 * 1000};
+    if (us)
+        close(open("sync-slowed", O_CREAT | O_EXCL | O_WRONLY, 0600));
     while (us && nanosleep(&rest, &rest))
         ;
     return 0;

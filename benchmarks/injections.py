@@ -27,6 +27,8 @@ CLOCK_OFF_MS: Final = 2000
 _THROTTLED_SYNC_S: Final = 0.06
 _THROTTLED_S: Final = 1.0
 _ONE_SYNC_BEGINS_S: Final = 0.05
+_SYNC_LIMIT_S: Final = 5.0
+_SYNC_POLL_S: Final = 0.005
 
 Do = Callable[[psutil.Process], float]
 """Does something; it gets Locust's process."""
@@ -137,22 +139,29 @@ def collect_garbage(servers: ZooKeeperServers, *, clock_off: bool) -> Do:
 
 
 def slow_disk(servers: ZooKeeperServers, sync_s: float, seconds: float) -> Do:
-    """Return what makes each sync that begins within so many seconds take `sync_s`.
+    """Return what makes each sync that begins within so many seconds take `sync_s`, and at least one.
 
-    It is done to the leader and a follower: a write is done when most members have synced it.
+    It is done to the leader and a follower: a write is done when most members have synced it. It begins with the later
+    of their first slow syncs.
     """
 
     def slow(_: psutil.Process) -> float:
         members = [servers.members[index] for index in (servers.leader(), servers.followers()[0])]
-        at = time.time()
+        slowed = [member.folder / "sync-slowed" for member in members]
+        deadline = time.monotonic() + seconds + _SYNC_LIMIT_S
         for member in members:
+            (member.folder / "sync-slowed").unlink(missing_ok=True)
             (member.folder / "sync-us").write_text(f"{1e6 * sync_s:.0f}")
         try:
             time.sleep(seconds)
+            while not all(file.exists() for file in slowed):
+                if time.monotonic() > deadline:
+                    raise RuntimeError("a member has not synced its log: the load has no writes")
+                time.sleep(_SYNC_POLL_S)
+            return max(file.stat().st_mtime for file in slowed)
         finally:
             for member in members:
                 (member.folder / "sync-us").unlink()
-        return at
 
     return slow
 

@@ -114,7 +114,7 @@ def _master(load: Load, place: Place) -> dict[str, Any]:
         "--master-bind-port": load["port"],
         "--expect-workers": load["expected_workers"],
         "--expect-workers-max-wait": 40,
-        "--users": load["plan"]["users"],
+        "--users": load["plan"]["first_users"],
         "--spawn-rate": load["plan"]["spawn_rate"],
         "--run-time": f"{int(load['plan']['run_time_s'])}s",
         "--stop-timeout": 15,

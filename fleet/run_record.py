@@ -21,9 +21,8 @@ from fleet.controllers import identity
 from fleet.merging import merge_events, merge_samples
 from zk_locust.contract.durable_files import is_left_over, open_regular, read_object, sync_folder, write_text
 from zk_locust.contract.host_lease import locks
-from zk_locust.contract.run_files import CONTROLLER, LATEST, MANIFEST, UNFINISHED
+from zk_locust.contract.run_files import CONTROLLER, LATEST, MANIFEST, SCHEMA_VERSION, UNFINISHED
 
-SCHEMA_VERSION: Final = 1
 _LOCK: Final = ".lock"
 _LOCK_LIMIT_S: Final = 60.0
 TIME: Final = "%Y%m%dT%H%M%SZ"

@@ -1,13 +1,16 @@
 """Compares finished runs of a results folder in pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from reporting.analyse import compared_figures
-from reporting.analyse.compared_figures import COMPARED, ComparedFigure
+from reporting.analyse import compared_figures, run_differences
+from reporting.analyse.compared_figures import COMPARED, ComparedFigure, ComparedFigures
 from reporting.analyse.fail_if import FailIf
+from reporting.analyse.run_differences import Difference
 from reporting.errors import InputError
+from reporting.read import manifest as manifests
+from reporting.read.manifest import Manifest
 from reporting.read.parsing import number
 from reporting.render.compared_runs import ComparedRuns
 from reporting.runs import report_of, resolve
@@ -34,25 +37,32 @@ def compare(
         raise InputError(
             f"[{len(first)}] runs cannot be paired with [{len(second)}]; name as many candidates as baselines"
         )
-    folders = resolve(results_dir, [*first, *second])
-    _refuse(folders)
+    folders = finished(results_dir, [*first, *second])
+    read = [manifests.read(folder) for folder in folders]
     reports = [report_of(folder) for folder in folders]
-    figures = compared_figures.build(reports[: len(first)], reports[len(first) :])
-    if not figures:
+    found = compared_figures.build(reports[: len(first)], reports[len(first) :])
+    if not found.figures:
         raise InputError("the runs have no figure in common; `fab report --run ID` shows what a run has")
-    by_name = {(each.operation, each.figure): each for each in figures}
     names = tuple(folder.name for folder in folders)
     return ComparedRuns(
         names[: len(first)],
         names[len(first) :],
-        figures,
-        tuple((each, each.check(_find(by_name, each).comparison)) for each in wanted),
-        tuple(note for name, report in zip(names, reports, strict=True) for note in _notes(name, report))
-        + _clock_note(reports),
+        found.figures,
+        _differences(read[: len(first)], read[len(first) :]),
+        tuple((each, each.check(_find(found, each).comparison)) for each in wanted),
+        (*_notes(names, read, reports), *_left_out(found)),
     )
 
 
-def _refuse(folders: Sequence[Path]) -> None:
+def _differences(*sides: Sequence[Manifest]) -> tuple[Difference, ...] | None:
+    """Return what differs between the sides; None if a side has no manifest."""
+    present = [[each for each in side if each.present] for side in sides]
+    return run_differences.between(present) if all(present) else None
+
+
+def finished(results_dir: Path, run_ids: Sequence[str]) -> list[Path]:
+    """The folders of these runs. Raises InputError for one that is unknown, named twice or unfinished."""
+    folders = resolve(results_dir, run_ids)
     for folder in folders:
         if folders.count(folder) > 1:
             raise InputError(f"run [{folder.name}] is named twice; a comparison needs different runs")
@@ -60,30 +70,40 @@ def _refuse(folders: Sequence[Path]) -> None:
             raise InputError(
                 f"run [{folder.name}] is unfinished; finish it with `ansible-playbook playbooks/collect.yml`"
             )
+    return folders
 
 
-def _find(figures: dict[tuple[str, str], ComparedFigure], wanted: FailIf) -> ComparedFigure:
-    found = figures.get((wanted.operation, wanted.figure))
-    if found is None:
-        operations = sorted({operation for operation, _ in figures})
-        hint = nearest(wanted.operation, operations)
+def _find(found: ComparedFigures, wanted: FailIf) -> ComparedFigure:
+    figure = found.find(wanted.operation, wanted.figure)
+    if figure is None:
+        hint = nearest(wanted.operation, found.operations)
         raise InputError(
             f"condition [{wanted.text}]: the runs have no {wanted.figure} of [{wanted.operation}] in common{hint}; "
-            f"operations: {', '.join(operations)}"
+            f"operations: {', '.join(found.operations)}"
         )
-    return found
+    return figure
 
 
-def _notes(name: str, report: dict[str, Any]) -> list[str]:
-    """What makes the figures of a run doubtful."""
-    verdict = (report.get("verdict") or {}).get("verdict")
-    failures = int(number((report.get("total") or {}).get("failures")) or 0)
-    return [
-        *([f"Run {name} is {verdict}: see its report before you rely on the ratios."] if verdict != "valid" else []),
-        *([f"Run {name} has {failures:,} failed operations; they are in no figure here."] if failures else []),
-    ]
-
-
-def _clock_note(reports: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+def _notes(names: Sequence[str], read: Sequence[Manifest], reports: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What makes the figures of the runs doubtful."""
+    for name, manifest, report in zip(names, read, reports, strict=True):
+        verdict = (report.get("verdict") or {}).get("verdict")
+        failures = int(number((report.get("total") or {}).get("failures")) or 0)
+        if verdict != "valid":
+            yield f"Run {name} is {verdict}: see its report before you rely on the ratios."
+        if failures:
+            yield f"Run {name} has {failures:,} failed operations; they are in no figure here."
+        if not manifest.present:
+            yield f"Run {name} has no manifest, so its settings and versions are not known."
     clocks = {(report.get("total") or {}).get("clock") for report in reports}
-    return ("The runs' latencies are of different clocks (service and response time).",) if len(clocks) > 1 else ()
+    if len(clocks) > 1:
+        yield "The runs' latencies are of different clocks (service and response time)."
+
+
+def _left_out(found: ComparedFigures) -> Iterator[str]:
+    figures: dict[str, list[str]] = {}
+    for operation, figure in found.left_out:
+        figures.setdefault(operation, []).append(figure)
+    for operation, names in figures.items():
+        which = "all figures" if len(names) == len(COMPARED) else ", ".join(names)
+        yield f"Not compared: {which} of {operation}, because a run has none, or none above 0."

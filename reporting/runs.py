@@ -24,6 +24,7 @@ from zk_locust.contract.run_files import (
     LATEST,
     MANIFEST,
     METRICS,
+    SCHEMA_VERSION,
     STATS,
     UNFINISHED,
 )
@@ -121,7 +122,7 @@ def report_of(path: Path) -> dict[str, Any]:
         newest = max((source.stat().st_mtime for source in sources if source.exists()), default=0.0)
         if report.stat().st_mtime >= newest:
             found = json.loads(report.read_text(encoding="utf-8"))
-            if isinstance(found, dict):
+            if isinstance(found, dict) and found.get("schema_version", SCHEMA_VERSION) == SCHEMA_VERSION:
                 return found
     except (OSError, ValueError):
         pass

@@ -83,6 +83,7 @@ class Series:
         self._waiting: dict[Place, Interval] = {}
         self._reached: dict[str, Place] = {}
         self._lost: set[str] = set()
+        self._users: dict[Place, dict[str, int]] = {}  # that were reported within an interval, by worker
         self._next: Place = (0, 0)
         self._early: dict[str, list[dict[str, Any]]] = {}  # by worker
 
@@ -127,7 +128,11 @@ class Series:
         share = self._interval(spent_at).workers.setdefault(worker, WorkerShare())
         share.wall_ns += report["wall_ns"]
         share.cpu_ns += report["cpu_ns"]
-        share.users = max(report["users"], share.users or 0)
+        self._note_users(worker, place, report["users"])
+        if place == spent_at:
+            share.users = max(report["users"], share.users or 0)
+        elif share.users is None:
+            share.users = report["users"]  # the interval ends with this report, and has no other
         if report["cpu_wait_ns"] is None or share.cpu_wait_ns is None:
             share.cpu_wait_ns = None
         else:
@@ -137,6 +142,10 @@ class Series:
             share.lateness = share.lateness or LatencyHistogram()
             share.lateness.add(lateness)
             share.gc_ns += report["gc_ns"]
+
+    def _note_users(self, worker: str, place: Place, users: int) -> None:
+        of_place = self._users.setdefault(place, {})
+        of_place[worker] = max(users, of_place.get(worker, 0))
 
     def lose(self, worker: str) -> None:
         """Stop waiting for a worker, until it reports again."""
@@ -182,6 +191,9 @@ class Series:
         interval = self._interval(place)
         del self._waiting[place]
         interval.lost = frozenset(self._lost)
+        for worker, users in self._users.pop(place, {}).items():
+            if worker in interval.workers:
+                interval.workers[worker].users = users
         ordinal, number = place
         stage = self._stages[ordinal]
         if stage.end_s is not None and number >= self._last_number(ordinal, stage.end_s):

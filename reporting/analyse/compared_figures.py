@@ -19,17 +19,26 @@ COMPARED: Final[dict[str, str]] = {
     "p99.9": "p99.9_us",
 }
 """The figures that are compared, and their names in `report.json`."""
+VOID: Final = "void"
+_BESIDE: Final = {"mean": ("p50", "p99"), "p95": ("p50", "p99")}
+_VERDICTS: Final = ("valid", "inconclusive", VOID)
 
 Report = Mapping[str, Any]
+Pairs = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedFigure:
-    """A figure of an operation in all pairs: per second, or microseconds. One pair has no comparison and no answer."""
+    """A figure of an operation in all pairs: per second, or microseconds.
+
+    `verdict` is the gravest that the figure has in any of the runs. One pair has no comparison and no answer, and
+    neither has a void figure.
+    """
 
     operation: str
     figure: str
-    pairs: tuple[tuple[float, float], ...]
+    pairs: Pairs
+    verdict: str
     comparison: Comparison | None
     answer: Answer | None
 
@@ -46,22 +55,49 @@ class ComparedFigure:
         return candidate / baseline
 
 
-def build(baselines: Sequence[Report], candidates: Sequence[Report]) -> tuple[ComparedFigure, ...]:
+@dataclass(frozen=True, slots=True)
+class ComparedFigures:
+    """`figures` by operation, all operations together first; `left_out` are those that a run lacks, or that are 0.
+
+    `single` is the operation's name if there is only one: then its figures are those of all operations.
+    """
+
+    figures: tuple[ComparedFigure, ...]
+    left_out: tuple[tuple[str, str], ...]
+    single: str
+
+    def find(self, operation: str, figure: str) -> ComparedFigure | None:
+        """Return a figure, None if it is not compared."""
+        wanted = (TOTAL if operation == self.single else operation, figure)
+        return next((each for each in self.figures if (each.operation, each.figure) == wanted), None)
+
+    @property
+    def operations(self) -> list[str]:
+        """The names of the operations that have compared figures."""
+        named = [*dict.fromkeys(each.operation for each in self.figures)]
+        return [*named, self.single] if self.single else named
+
+
+def build(baselines: Sequence[Report], candidates: Sequence[Report]) -> ComparedFigures:
     """Compare the runs pair by pair. A figure that is missing or 0 in any run has no ratio, and is left out."""
-    operations = [TOTAL, *sorted({name for report in (*baselines, *candidates) for name in _rows(report)} - {TOTAL})]
-    pairs: dict[tuple[str, str], tuple[tuple[float, float], ...]] = {}
-    for operation in operations if len(operations) > 2 else [TOTAL]:
-        for figure in COMPARED:
-            sides = ([_value(report, operation, figure) for report in side] for side in (baselines, candidates))
-            found = [(a, b) for a, b in zip(*sides, strict=True) if a is not None and b is not None]
-            if len(found) == len(baselines):
-                pairs[operation, figure] = tuple(found)
-    compared = {"\0".join(key): compare_pairs(found) for key, found in pairs.items() if len(found) > 1}
+    reports = [*baselines, *candidates]
+    operations = sorted({name for report in reports for name in _rows(report)} - {TOTAL})
+    single = operations[0] if len(operations) == 1 else ""
+    pairs: dict[tuple[str, str], Pairs] = {}
+    left_out = []
+    for key in [(operation, name) for operation in [TOTAL, *([] if single else operations)] for name in COMPARED]:
+        values = [value for report in reports if (value := _value(report, *key)) is not None]
+        if len(values) == len(reports):
+            pairs[key] = tuple(zip(values[: len(baselines)], values[len(baselines) :], strict=True))
+        else:
+            left_out.append(key)
+    verdicts = {key: max((_verdict(report, *key) for report in reports), key=_VERDICTS.index) for key in pairs}
+    compared = {key: compare_pairs(found) for key, found in pairs.items() if len(found) > 1 and verdicts[key] != VOID}
     answers = judge(compared)
-    return tuple(
-        ComparedFigure(*key, found, compared.get("\0".join(key)), answers.get("\0".join(key)))
-        for key, found in pairs.items()
+    figures = tuple(
+        ComparedFigure(*key, found, verdicts[key], compared.get(key), answers.get(key)) for key, found in pairs.items()
     )
+    return ComparedFigures(figures, tuple(left_out), single)
 
 
 def _rows(report: Report) -> dict[str, Mapping[str, Any]]:
@@ -72,3 +108,15 @@ def _rows(report: Report) -> dict[str, Mapping[str, Any]]:
 def _value(report: Report, operation: str, figure: str) -> float | None:
     value = number(_rows(report).get(operation, {}).get(COMPARED[figure]))
     return value if value is not None and math.isfinite(value) and value > 0 else None
+
+
+def _verdict(report: Report, operation: str, figure: str) -> str:
+    """Return the verdict of a figure in a run.
+
+    Runs judge neither means nor p95: theirs is the gravest of p50 and p99. A report of an older version has only the
+    run's verdict.
+    """
+    named = {(each.get("operation"), each.get("figure")): each for each in report.get("figures") or []}
+    judged = [named.get((operation, name), {}).get("verdict") for name in (figure, *_BESIDE.get(figure, ()))]
+    found = [each for each in judged if each in _VERDICTS] or [(report.get("verdict") or {}).get("verdict")]
+    return max((each if each in _VERDICTS else VOID for each in found), key=_VERDICTS.index)

@@ -6,9 +6,9 @@ reasons and sources.
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from reporting.analyse import student_t
 
@@ -16,6 +16,9 @@ CHANGED: Final = "changed"
 EQUIVALENT: Final = "equivalent"
 UNDECIDED: Final = "undecided"
 MOST_MORE_PAIRS: Final = 200
+
+Key = TypeVar("Key", bound=Hashable)
+"""What a figure is called: its name, or a tuple of names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,37 +69,31 @@ def compare_pairs(
         if not 0 < share < 1:
             raise ValueError(f"{name} [{share}] must be between 0 and 1")
     logs = [math.log(candidate) - math.log(baseline) for baseline, candidate in pairs]
-    mean, spread = statistics.fmean(logs), statistics.stdev(logs)
-    half = _half_width(spread, len(pairs), confidence)
+    return _of_logs(statistics.fmean(logs), statistics.stdev(logs), len(pairs), confidence, equivalence)
+
+
+def _of_logs(mean: float, spread: float, pairs: int, confidence: float, equivalence: float) -> Comparison:
+    """Return the comparison of pairs by the mean and the standard deviation of the logarithms of their ratios."""
+    error = spread / math.sqrt(pairs)
+    half = student_t.quantile((1 + confidence) / 2, pairs - 1) * error
     return Comparison(
         ratio=math.exp(mean),
         low=math.exp(mean - half),
         high=math.exp(mean + half),
-        p_value=_p_value(mean, spread, len(pairs)),
-        pairs=len(pairs),
+        p_value=2 * student_t.probability(-abs(mean) / error, pairs - 1) if error else float(mean == 0),
+        pairs=pairs,
         spread=spread,
         confidence=confidence,
         equivalence=equivalence,
     )
 
 
-def _half_width(spread: float, pairs: int, confidence: float) -> float:
-    """Return half the width of the interval of the logarithm of a ratio."""
-    return student_t.quantile((1 + confidence) / 2, pairs - 1) * spread / math.sqrt(pairs)
-
-
-def _p_value(mean: float, spread: float, pairs: int) -> float:
-    if spread == 0:
-        return float(mean == 0)
-    return 2 * student_t.probability(-abs(mean) / (spread / math.sqrt(pairs)), pairs - 1)
-
-
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
     """Return the p values adjusted by Holm's method (1979), in the given order.
 
     If those below 0.05 are called changes, the probability of any false one is at most 5 % over all of them together.
     """
-    adjusted: dict[str, float] = {}
+    adjusted: dict[Key, float] = {}
     least = 0.0
     for place, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
         least = max(least, min(1.0, (len(p_values) - place) * p_values[name]))
@@ -104,47 +101,51 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def judge(comparisons: Mapping[str, Comparison]) -> dict[str, Answer]:
+def judge(comparisons: Mapping[Key, Comparison]) -> dict[Key, Answer]:
     """Return the answer for each figure.
 
     A figure is equivalent if its complete interval is within the equivalence, and changed if its p value, adjusted by
     Holm's method over all figures, is below 1 - confidence.
     """
+    words = _words(comparisons)
+    missing = _more_pairs(comparisons, [name for name, word in words.items() if word == UNDECIDED])
+    return {name: Answer(word, missing.get(name)) for name, word in words.items()}
+
+
+def _words(comparisons: Mapping[Key, Comparison]) -> dict[Key, str]:
     adjusted = holm({name: each.p_value for name, each in comparisons.items()})
-    return {name: _answer(each, adjusted[name]) for name, each in comparisons.items()}
+    return {name: _word(each, adjusted[name]) for name, each in comparisons.items()}
 
 
-def _answer(found: Comparison, adjusted: float) -> Answer:
-    if _is_within(found.low, found.high, found.equivalence):
-        return Answer(EQUIVALENT)
-    if adjusted < 1 - found.confidence:
-        return Answer(CHANGED)
-    correction = adjusted / found.p_value if found.p_value > 0 else 1.0
-    return Answer(UNDECIDED, _more_pairs(found, correction))
+def _word(found: Comparison, adjusted: float) -> str:
+    if 1 / (1 + found.equivalence) <= found.low and found.high <= 1 + found.equivalence:
+        return EQUIVALENT
+    return CHANGED if adjusted < 1 - found.confidence else UNDECIDED
 
 
-def _is_within(low: float, high: float, equivalence: float) -> bool:
-    return 1 / (1 + equivalence) <= low and high <= 1 + equivalence
+def _more_pairs(comparisons: Mapping[Key, Comparison], undecided: Sequence[Key]) -> dict[Key, int]:
+    """Return how many more pairs decide each of these figures, if all figures keep their ratios and spreads."""
+    missing: dict[Key, int] = {}
+    for more in range(1, MOST_MORE_PAIRS + 1):
+        if len(missing) == len(undecided):
+            break
+        words = _words({name: _with_more(each, more) for name, each in comparisons.items()})
+        missing |= {name: more for name in undecided if name not in missing and words[name] != UNDECIDED}
+    return missing
 
 
-def _more_pairs(found: Comparison, correction: float) -> int | None:
-    """Return how many more pairs make the figure equivalent, or changed with this factor on its p value."""
-    mean = math.log(found.ratio)
-    for pairs in range(found.pairs + 1, found.pairs + MOST_MORE_PAIRS + 1):
-        half = _half_width(found.spread, pairs, found.confidence)
-        if _is_within(math.exp(mean - half), math.exp(mean + half), found.equivalence):
-            return pairs - found.pairs
-        if _p_value(mean, found.spread, pairs) * correction < 1 - found.confidence:
-            return pairs - found.pairs
-    return None
+def _with_more(found: Comparison, more: int) -> Comparison:
+    return _of_logs(math.log(found.ratio), found.spread, found.pairs + more, found.confidence, found.equivalence)
 
 
 def resolution(values: Sequence[tuple[float, float]], confidence: float = 0.95, power: float = 0.8) -> float:
     """Return the difference, as a share, that as many pairs of runs with the spread of these find.
 
     `values` are usually pairs of runs of one arm. A true difference of this size is found with the probability `power`
-    (0.5 to 1) when one figure is compared. Raises ValueError as `compare_pairs`.
+    (0.5 to below 1) when one figure is compared. Raises ValueError as `compare_pairs`, and for another power.
     """
+    if not 0.5 <= power < 1:
+        raise ValueError(f"power [{power}] must be from 0.5 to below 1")
     found = compare_pairs(values, confidence)
     needed = student_t.quantile((1 + confidence) / 2, found.pairs - 1) + student_t.quantile(power, found.pairs - 1)
     return math.exp(needed * found.spread / math.sqrt(found.pairs)) - 1

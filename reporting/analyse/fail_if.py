@@ -4,13 +4,12 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-from reporting.analyse.comparison import Comparison
+from reporting.analyse.comparison import UNDECIDED, Comparison
 from reporting.analyse.headline import TOTAL
 from reporting.errors import InputError
 
 PASS: Final = "pass"
 FAIL: Final = "fail"
-UNDECIDED: Final = "undecided"
 _FORM: Final = re.compile(
     r"\s*(?P<figure>\S+?)(\s+of\s+(?P<operation>[^<>]+?))?\s*(?P<side>[<>])\s*(?P<change>[+-]\d+(\.\d+)?)\s*%\s*"
 )

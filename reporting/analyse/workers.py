@@ -16,7 +16,7 @@ LOST_EVENT: Final = "worker-lost"
 # Fewer intervals may be a late report.
 SILENT_INTERVALS: Final = 3
 # Rows of a long run are many: only these columns of them are copied.
-_COLUMNS: Final = ["stage", "worker", "interval", "elapsed_s", "users", "cpu_percent", "cpu_wait_percent"]
+_COLUMNS: Final = ["stage", "worker", "interval", "elapsed_s", "cpu_percent", "cpu_wait_percent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,13 @@ class WorkerCpu:
 class Workers:
     """The workers that delivered figures, those that were lost, and the CPU of each.
 
-    `users` has how many ran in each measured interval of which it is known. `first_intervals` has the number of the
-    first measured interval with figures of each worker that has any, of `intervals`.
+    `first_intervals` has the number of the first measured interval with figures of each worker that has any, of
+    `intervals`.
     """
 
     seen: tuple[str, ...]
     losses: tuple[Loss, ...]
     cpu: tuple[WorkerCpu, ...]
-    users: tuple[int, ...]
     first_intervals: Mapping[str, int]
     intervals: int
 
@@ -70,13 +69,11 @@ def build(run: RunFolder, timeline: Timeline, short_percent: float, complete_sha
     seen = tuple(sorted(rows["worker"].unique()))
     measured = rows[rows["stage"] == MEASURED]
     of_all = stats[(stats["worker"] == ALL_WORKERS) & (stats["stage"] == MEASURED)]
-    users = of_all.dropna(subset=["users"]).groupby("interval")["users"].max()
     first = measured.groupby("worker")["interval"].min()
     return Workers(
         seen,
         _losses(run, timeline, seen, complete_share),
         tuple(_cpu(measured, short_percent)),
-        users=tuple(map(int, users)),
         first_intervals={str(worker): int(number) for worker, number in first.items()},
         intervals=int(of_all["interval"].nunique()),
     )

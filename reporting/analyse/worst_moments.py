@@ -26,7 +26,7 @@ _EARLY: Final = 0.5  # an operation shows the beginning if it took this share of
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """A cause during a moment: its window, and the share of the moment's operations that it covers."""
+    """A cause during a moment: its window, and the share of the operations' time that those it covers took."""
 
     cause: Cause
     start_s: float
@@ -39,7 +39,7 @@ class Moment:
     """Slow operations that were under way together. Times are seconds since the load started.
 
     `operations` is how many took longer than the limit, as far as the histograms tell; the names are in order of
-    how often they occur. `happened` has what covers most of them first.
+    how often they occur. `happened` has the largest share first.
     """
 
     start_s: float
@@ -99,15 +99,18 @@ def _common(values: pd.Series) -> tuple[str, ...]:
 
 
 def _happened(rows: pd.DataFrame, found: Sequence[Cause]) -> tuple[Happened, ...]:
-    """Return the causes that cover any of the operations; of those that cover as many, the shorter window first."""
+    """Return the causes that cover any of the operations, the largest share first; of equal ones the shorter window.
+
+    The share is one of time: what was a little slow for another reason at the same moment counts for little.
+    """
     begin_s, end_s = rows["begin_s"].to_numpy(dtype=float), rows["end_s"].to_numpy(dtype=float)
-    weights = rows["weight"].to_numpy(dtype=float)
+    taken_s = rows["weight"].to_numpy(dtype=float) * (end_s - begin_s)
     happened = []
     for cause in found:
         covered = cause.concerned(rows) & causes.covers(cause, begin_s, end_s)
         if covered.any():
             meets = np.minimum(cause.windows[:, 1], end_s.max()) - np.maximum(cause.windows[:, 0], begin_s.min())
             start_s, until_s = cause.windows[int(meets.argmax())]
-            share = float(weights[covered].sum() / weights.sum())
+            share = float(taken_s[covered].sum() / taken_s.sum())
             happened.append(Happened(cause, float(start_s), float(until_s), share))
     return tuple(sorted(happened, key=lambda one: (-round(one.share, 1), one.end_s - one.start_s)))

@@ -5,12 +5,15 @@ Every field may be absent: an interrupted run leaves what its controller knew so
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
+from reporting.errors import InputError
 from reporting.read import plan as plans
-from reporting.read.parsing import parse_time
+from reporting.read.parsing import parse_time, read_json_object
 from reporting.read.plan import FILE, Plan
 from reporting.read.problems import ProblemLog
+from zk_locust.contract.run_files import SCHEMA_VERSION
 from zk_locust.contract.secrets import redacted
 
 _ROLES: Final = {"zookeeper": "member", "locust_master": "master", "locust_workers": "workers"}
@@ -45,6 +48,7 @@ class Manifest:
     warnings: tuple[str, ...] = ()  # what preflight warned of
     missing: tuple[str, ...] = ()  # what could not be collected from the hosts
     plan: Plan = field(default_factory=Plan)
+    schema: str = str(SCHEMA_VERSION)
     present: bool = False
 
     @property
@@ -79,6 +83,17 @@ class Manifest:
         return next((phase for phase in self.phases if phase.name == name), None)
 
 
+def read(folder: Path) -> Manifest:
+    """Return the manifest of a run folder, empty without one. Raises InputError for one of another schema."""
+    found = parse(read_json_object(folder / FILE, ProblemLog(), missing=""), ProblemLog())
+    if found.schema != str(SCHEMA_VERSION):
+        raise InputError(
+            f"run [{folder.name}] has schema [{found.schema}], and this version reads [{SCHEMA_VERSION}]; use the "
+            "version of zk-locust that made it"
+        )
+    return found
+
+
 def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
     """The manifest in a JSON object. Values of an unexpected shape are problems and left out."""
     if not raw:
@@ -101,6 +116,11 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
         problems.add(FILE, None, f"{where} is not an object")
         return {}
 
+    schema = raw.get("schema_version", SCHEMA_VERSION)  # the oldest have none
+    if schema != SCHEMA_VERSION:
+        problems.add(
+            FILE, None, f"schema [{schema}] is not the one of this version [{SCHEMA_VERSION}]: parts may be lost"
+        )
     inventory = mapping(raw.get("inventory"), "inventory")
     groups = mapping(inventory.get("groups"), "inventory.groups")
     variables = mapping(inventory.get("hosts"), "inventory.hosts")
@@ -124,6 +144,7 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
         warnings=_lines(raw, "warnings", problems),
         missing=_lines(raw, "missing", problems),
         plan=plans.parse(raw, problems) or plans.of_older_manifest(scenario, in_groups, host_variables),
+        schema=str(schema),
         present=True,
     )
 

@@ -11,6 +11,7 @@ from reporting.read.parsing import number
 from reporting.read.problems import ProblemLog
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.truth import is_true
+from zk_locust.contract.user_stages import UserStage, least_users, most_users, of_plan
 
 FILE: Final = "manifest.json"
 LOAD_GROUPS: Final = ("locust_master", "locust_workers")
@@ -26,7 +27,9 @@ class Plan:
     """
 
     recorded: bool = False
-    users: int | None = None
+    users: int | None = None  # the most at a time
+    user_stages: tuple[UserStage, ...] = ()  # empty where their number stays
+    spawn_rate_per_s: float | None = None
     stages: Mapping[str, float | None] = field(default_factory=dict)
     workers: Mapping[str, int] = field(default_factory=dict)  # load host to its number of workers
     expected_workers: int | None = None
@@ -45,6 +48,14 @@ class Plan:
             "the deadline": self.deadline_s,
         }
         return [name for name, value in named.items() if value is None]
+
+    @property
+    def users_in_words(self) -> str:
+        """How many users were to run, with their unit; empty where that is not known."""
+        if self.users is None:
+            return ""
+        least = least_users(self.user_stages) if self.user_stages else self.users
+        return f"{self.users:,} users" if least == self.users else f"{least:,} to {self.users:,} users"
 
 
 def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Plan | None:
@@ -66,6 +77,8 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Plan | None:
     return Plan(
         recorded=True,
         users=read("users", _whole, None),
+        user_stages=read("user_stages", of_plan, ()) if plan.get("user_stages") is not None else (),
+        spawn_rate_per_s=number(plan.get("spawn_rate_per_s")),
         stages=read("stages", lambda stages: {str(each["name"]): number(each["planned_s"]) for each in stages}, {}),
         workers=read("workers", lambda workers: {str(host): _whole(count) for host, count in workers.items()}, {}),
         expected_workers=read("expected_workers", _whole, None),
@@ -80,6 +93,10 @@ def of_older_manifest(
 ) -> Plan:
     """Return what a manifest without a plan states in its scenario and inventory."""
     users = number(scenario.get("users"))
+    try:
+        user_stages = of_plan(scenario.get("user_stages") or ())
+    except (KeyError, TypeError, ValueError):
+        user_stages = ()
     processes = {
         host: number(variables.get(host, {}).get("locust_processes")) for host in groups.get("locust_workers", [])
     }
@@ -89,7 +106,9 @@ def of_older_manifest(
     managed = [name for name in members if name in variables and _is_managed(variables[name])]
     hosts = dict.fromkeys([*managed, *(name for group in LOAD_GROUPS for name in groups.get(group, []))])
     return Plan(
-        users=None if users is None else int(users),
+        users=most_users(user_stages) if user_stages else None if users is None else int(users),
+        user_stages=user_stages,
+        spawn_rate_per_s=number(scenario.get("spawn_rate")),
         stages={MEASURED: number(scenario.get("run_time_s"))},
         workers=workers if all_said else {},
         expected_workers=sum(workers.values()) if all_said else None,

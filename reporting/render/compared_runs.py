@@ -6,12 +6,14 @@ from typing import Any, Final
 
 from reporting import text
 from reporting.analyse.compared_figures import ComparedFigure
-from reporting.analyse.comparison import UNDECIDED
+from reporting.analyse.comparison import MOST_MORE_PAIRS, UNDECIDED
 from reporting.analyse.fail_if import FAIL, PASS, FailIf
+from reporting.analyse.run_differences import Difference
 from reporting.render.screen_table import aligned
 
 EXIT_CODES: Final = {PASS: 0, FAIL: 1, UNDECIDED: 3}
-_HEAD: Final = ("operation", "figure", "baseline", "candidate", "ratio", "95 % interval", "answer")
+_HEAD: Final = ("operation", "figure", "baseline", "candidate", "ratio", "95 % interval", "verdict", "answer")
+_MOST_DIFFERENCES: Final = 20
 _ONE_PAIR: Final = (
     "One run on each side: the difference cannot be told from the noise between runs, so no ratio has an interval.",
     "Make at least five pairs of runs, and name them all: fab compare A1,A2,… B1,B2,…",
@@ -20,11 +22,15 @@ _ONE_PAIR: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ComparedRuns:
-    """What is shown of a comparison: the runs of both sides by id, figures, checked conditions, notes on the runs."""
+    """What is shown of a comparison: the runs of both sides by id, figures, differences, checked conditions, notes.
+
+    `differences` is None where they are not known.
+    """
 
     baseline: tuple[str, ...]
     candidate: tuple[str, ...]
     figures: tuple[ComparedFigure, ...]
+    differences: tuple[Difference, ...] | None
     checks: tuple[tuple[FailIf, str], ...]
     notes: tuple[str, ...]
 
@@ -37,10 +43,25 @@ class ComparedRuns:
     def as_text(self) -> list[str]:
         """Return the lines for a terminal."""
         lines = [f"baseline   {', '.join(self.baseline)}", f"candidate  {', '.join(self.candidate)}", ""]
-        lines += aligned(_HEAD, [_cells(each) for each in self.figures], left={_HEAD[0], _HEAD[1], _HEAD[6]})
+        lines += aligned(_HEAD, [_cells(each) for each in self.figures], left={*_HEAD[:2], *_HEAD[6:]})
         lines += ["", "Rates are per second, latencies in milliseconds; ratios are candidate by baseline."]
-        lines += [*self.notes, *(_ONE_PAIR if len(self.baseline) == 1 else ())]
+        lines += [*self.notes, *(_ONE_PAIR if len(self.baseline) == 1 else ()), *self._differences()]
         return lines + [f"Fail if {condition.text}: {result}" for condition, result in self.checks]
+
+    def _differences(self) -> list[str]:
+        if self.differences is None:
+            return []
+        if not self.differences:
+            return ["The manifests of both sides have the same settings and versions."]
+        shown = [(each.name, *each.values) for each in self.differences[:_MOST_DIFFERENCES]]
+        head = ("what differs between the sides", "baseline", "candidate")
+        more = len(self.differences) - len(shown)
+        return [
+            "",
+            *aligned(head, shown, left=head),
+            *([f"{more} more differ; --json has them all."] if more else []),
+            "",
+        ]
 
     def as_json(self) -> Mapping[str, Any]:
         """Return the same for programs; rates are per second, latencies in microseconds."""
@@ -49,6 +70,7 @@ class ComparedRuns:
             "baseline": list(self.baseline),
             "candidate": list(self.candidate),
             "figures": [_figure(each) for each in self.figures],
+            "differences": None if self.differences is None else [asdict(each) for each in self.differences],
             "checks": [{"fail_if": condition.text, "result": result} for condition, result in self.checks],
             "notes": list(self.notes),
             "exit_code": self.exit_code,
@@ -61,6 +83,7 @@ def _figure(each: ComparedFigure) -> dict[str, Any]:
         "figure": each.figure,
         "pairs": [list(pair) for pair in each.pairs],
         "ratio": each.ratio,
+        "verdict": each.verdict,
         "comparison": asdict(each.comparison) if each.comparison else None,
         "answer": asdict(each.answer) if each.answer else None,
     }
@@ -75,6 +98,7 @@ def _cells(each: ComparedFigure) -> Sequence[str]:
         *(shown(value) for value in each.means),
         f"{each.ratio:.3f}",
         f"{found.low:.3f} to {found.high:.3f}" if found else text.NOTHING,
+        each.verdict,
         _answer(each),
     )
 
@@ -85,4 +109,6 @@ def _answer(each: ComparedFigure) -> str:
     if each.answer.word != UNDECIDED:
         return each.answer.word
     more = each.answer.more_pairs
-    return f"{UNDECIDED}, about {more} more pairs" if more else f"{UNDECIDED}, more than 200 more pairs"
+    if more is None:
+        return f"{UNDECIDED}, more than {MOST_MORE_PAIRS} more pairs"
+    return f"{UNDECIDED}, about {more} more pair{'' if more == 1 else 's'}"

@@ -43,7 +43,23 @@ def over_time(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]
         caption += f" {each_point(load, 'rate')}" if load.intervals.are_combined else ""
         shows = f"failed operations a second. {ranges(rates, 'operation', 'failures_per_s', 'a second')}"
         figures.append(line_figure("failures", title, caption, shows, failure, frame, group="load", small=False))
-    return [*figures, *_latency_figures(judged, load, frame, point)]
+    return [*users_over_time(judged, frame), *figures, *_latency_figures(judged, load, frame, point)]
+
+
+def users_over_time(judged: JudgedRun, frame: Frame) -> list[Figure]:
+    """The users that ran and those that were planned, where their number changes."""
+    users = judged.users
+    if not users.vary:
+        return []
+    wide = users.frame.rename(columns={"users": "running", "line": "planned"})
+    found = wide.melt("time_s", ["running", "planned"], "series", "value").dropna()
+    names = [name for name in ("running", "planned") if name in set(found["series"])]
+    lines = Lines(found, names, "users", height=drawing.SMALL_HEIGHT)
+    by = users.changed_by
+    caption = f"{by.capitalize()} changed their number." if by else "Their number was planned to stay the same."
+    title = "Users: how many were running"
+    shows = f"users. {ranges(found, 'series', 'value', 'users')}"
+    return [line_figure("users", title, caption, shows, lines, frame, group="load", small=False)]
 
 
 def each_point(load: LoadSeries, band: str = "p99") -> str:

@@ -7,12 +7,13 @@ from reporting.analyse.headline import Row
 from reporting.render import cause_tables
 from reporting.verdict.judged_run import JudgedRun
 from zk_locust.contract.clock_names import RESPONSE, SERVICE
+from zk_locust.contract.run_files import SCHEMA_VERSION
 
 
 def as_json(judged: JudgedRun) -> dict[str, Any]:
     """The headline, the machines and the verdict for programs."""
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "run_id": judged.run.run_id,
         "measured_s": judged.headline.measured_s,
         "total": _figures(judged.headline.total),

@@ -20,6 +20,7 @@ from reporting.verdict.judged_run import JudgedRun
 from reporting.verdict.judgement import VALID
 from zk_locust.contract.clock_names import RESPONSE, SERVICE
 
+_MOST_STAGES: Final = 20
 MEANING: Final = {
     VALID: "No rule found anything against these figures.",
     INCONCLUSIVE: "There are figures, but something other than the ensemble may have shaped them.",
@@ -146,6 +147,9 @@ def scenario(judged: JudgedRun) -> Table:
     for key, title, unit in named:
         value = known.pop(key, None)
         rows.append((title, f"{shown(value)} {unit}".strip() if value not in (None, "") else ""))
+    for key in ("user_stages", "first_users"):  # the plan has them for readers
+        known.pop(key, None)
+    rows.append(("Stages of users", text.some(list(map(str, manifest.plan.user_stages)), _MOST_STAGES)))
     rows += [(str(key), shown(value)) for key, value in known.items()]
     rows += [("Started", text.moment(manifest.started)), ("Ended", text.moment(manifest.ended))]
     rows += [("State", manifest.state), ("Reason", manifest.reason)]

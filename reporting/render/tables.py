@@ -37,7 +37,7 @@ def summary(results: JudgedRun, report: Path | None) -> list[str]:
     """
     run, headline, verdict = results.run, results.headline, results.verdict
     scenario = run.manifest.scenario_name
-    users = f"{run.manifest.plan.users:,} users" if run.manifest.plan.users is not None else ""
+    users = run.manifest.plan.users_in_words
     measured = f"{text.duration(headline.measured_s)} measured" if headline.measured_s else "nothing measured"
     about = ", ".join(part for part in (f"scenario {scenario}" if scenario else "", users, measured) if part)
     lines = [f"Run {run.run_id}: {about}", ""]

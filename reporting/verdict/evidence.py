@@ -16,6 +16,7 @@ from reporting.analyse.load_side import LoadSide
 from reporting.analyse.machine_usage import Machines
 from reporting.analyse.steadiness import Steadiness
 from reporting.analyse.timeline import Timeline
+from reporting.analyse.users import UsersOverTime
 from reporting.analyse.workers import Workers
 from reporting.read.run_folder import RunFolder
 
@@ -51,6 +52,7 @@ class Evidence:
     machines: Machines
     load_side: LoadSide
     steadiness: Steadiness
+    users: UsersOverTime
 
 
 Rule = Callable[[Evidence], Iterator[Reason]]

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
-
 from reporting.analyse.headline import TOTAL
 from reporting.analyse.steadiness import Drift
 from reporting.read.distributions import Distribution
@@ -52,10 +50,10 @@ def _load_side(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
 
 def _users_held_back(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
     """In closed loop, a reply that waits for the worker keeps its user from sending, so it lowers the rate."""
-    total, users = evidence.headline.distributions.get(TOTAL), evidence.workers.users
-    if figure.percentile is not None or evidence.headline.open_loop or not users:
+    total, users = evidence.headline.distributions.get(TOTAL), evidence.users.frame["users"]
+    if figure.percentile is not None or evidence.headline.open_loop or not len(users):
         return
-    user_time_us = float(np.median(users)) * evidence.headline.measured_s * 1e6
+    user_time_us = float(users.mean()) * evidence.headline.measured_s * 1e6
     if total is None or total.client_delay is None or not user_time_us:
         return
     share = total.client_delay.sum_us / user_time_us
@@ -131,6 +129,8 @@ def _not_stationary(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
     steadiness = evidence.steadiness
     if steadiness.offered is not None and _drifts(steadiness.offered, OFFERED_FACTOR):
         return  # the load changes as planned
+    if evidence.users.changed_by and evidence.users.vary:
+        return  # so do its users
     if figure.percentile is None:
         if any(not loss.after_measured for loss in evidence.workers.losses):
             return  # the rate falls with the workers, which have a reason of their own

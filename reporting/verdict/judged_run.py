@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from reporting.analyse import headline, load_side, machine_samples, machine_usage, steadiness, timeline, why, workers
+from reporting.analyse import (
+    headline,
+    load_side,
+    machine_samples,
+    machine_usage,
+    steadiness,
+    timeline,
+    users,
+    why,
+    workers,
+)
 from reporting.analyse.why import Why
 from reporting.read import memory, run_folder
 from reporting.verdict import judgement
@@ -43,5 +53,6 @@ def load_run(path: Path) -> JudgedRun:
         machine_usage.build(run, times, samples),
         load_side.build(run),
         steadiness.build(run, times),
+        users.build(run, times),
     )
     return JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)))

@@ -103,6 +103,7 @@ def _outstanding(evidence: Evidence) -> Iterator[Reason]:
         drift = steadiness.drift_of(values)
         grown = (
             drift is not None
+            and not (evidence.users.changed_by and evidence.users.vary)
             and drift.z >= DRIFT_Z
             and drift.last >= max(OUTSTANDING_LEAST, OUTSTANDING_FACTOR * drift.first)
         )

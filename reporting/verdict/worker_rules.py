@@ -16,7 +16,7 @@ from reporting.verdict.thresholds import (
     CPU_WAIT_SPOILS_PERCENT,
     SHORT_INTERVALS_SHARE,
 )
-from zk_locust.contract.events import OPERATIONS_UNREPORTED
+from zk_locust.contract.events import CONTROL_FAILED, OPERATIONS_UNREPORTED
 from zk_locust.contract.unreported import number_in
 
 
@@ -88,23 +88,56 @@ def _workers_late(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _users_missing(evidence: Evidence) -> Iterator[Reason]:
-    planned, users = evidence.run.manifest.plan.users, evidence.workers.users
-    if planned is None or not users:
+    frame = evidence.users.frame.dropna(subset=["least"])
+    if not len(frame):
         return
-    most, least = max(users), min(users)
-    short = sum(count < planned for count in users)
-    if most < planned:
+    short = frame[frame["users"] < frame["least"]]
+    most, planned = int(frame["users"].max()), int(frame["line"].max())
+    many = f"{planned:,} planned users"
+    if evidence.users.changed_by:
+        if _is_much(len(short), len(frame)):
+            worst = short.iloc[int((short["least"] - short["users"]).to_numpy().argmax())]
+            yield inconclusive(
+                "users-missing",
+                f"In {len(short)} of {len(frame)} measured intervals fewer users were running than the stages of users "
+                f"planned: {worst['users']:,.0f} instead of {worst['line']:,.0f} at {worst['time_s']:.0f} s. See the "
+                "workers' logs in logs/.",
+            )
+    elif most < planned:
         yield inconclusive(
             "users-missing",
-            f"At most {most:,} of {planned:,} planned users were running in the measured stage. See the workers' logs "
-            "in logs/, and check that the warm-up is long enough to start all users.",
+            f"At most {most:,} of {many} were running in the measured stage. See the workers' logs in logs/, and check "
+            "that the warm-up is long enough to start all users.",
         )
-    elif _is_much(short, len(users)):
+    elif _is_much(len(short), len(frame)):
         yield inconclusive(
             "users-missing",
-            f"In {short} of {len(users)} measured intervals fewer than the {planned:,} planned users were running, "
-            f"{least:,} at least. See the workers' logs in logs/, and check that the warm-up is long enough to start "
-            "all users.",
+            f"In {len(short)} of {len(frame)} measured intervals fewer than the {many} were running, "
+            f"{int(frame['users'].min()):,} at least. See the workers' logs in logs/, and check that the warm-up is "
+            "long enough to start all users.",
+        )
+
+
+def _users_vary(evidence: Evidence) -> Iterator[Reason]:
+    """Figures of a load that changes as planned are averages over several loads."""
+    users = evidence.users
+    if users.changed_by and users.vary:
+        low, high = int(users.frame["users"].min()), int(users.frame["users"].max())
+        yield note(
+            "users-vary",
+            f"{users.changed_by.capitalize()} changed the number of users in the measured stage, from {low:,} to "
+            f"{high:,}: rate and percentiles are those of all these loads together. See the charts over time.",
+        )
+
+
+def _control_failed(evidence: Evidence) -> Iterator[Reason]:
+    events = evidence.run.events
+    details = events.loc[events["event"] == CONTROL_FAILED, "detail"]
+    if len(details):
+        yield inconclusive(
+            "control-failed",
+            f"The control program or function ended with an error ({details.iloc[0]}), and the number of users stayed "
+            "as it was then. See the master's log in logs/.",
         )
 
 
@@ -174,6 +207,8 @@ WORKER_RULES: Final[tuple[Rule, ...]] = (
     _workers_missing,
     _workers_late,
     _users_missing,
+    _users_vary,
+    _control_failed,
     _own_delay_unknown,
     _cpu_short,
 )

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from zk_locust.contract.durations import format_duration, parse_duration_ms
+from zk_locust.contract.durations import format_duration
+from zk_locust.contract.level_stages import (
+    MAX_LENGTH_S,
+    Level,
+    converted_setting,
+    read_level_stages,
+    unknown_settings,
+    whole_number,
+)
 from zk_locust.contract.nearest_name import nearest
 
 PROCESSES: Final = ("uniform", "poisson")
@@ -17,8 +25,6 @@ DEFAULT_SEED: Final = 1
 DEFAULT_QUEUE: Final = 100_000
 """10 s, the default time limit of an operation, at 10,000/s, about the most that one worker sends. It takes 4 MB."""
 MAX_RATE_PER_S: Final = 1e9  # due times are in nanoseconds
-MAX_LENGTH_S: Final = 366 * 86400.0
-"""No stage is longer. The least rate has one operation in that time: due times have 146 years of nanoseconds."""
 _MAX_DAYS: Final = f"{MAX_LENGTH_S / 86400:g} days"
 MAX_RATE_PER_WORKER: Final = 1e6
 """A worker sends some 10,000 operations a second. At a hundred times that it could not even count them: 1 µs each."""
@@ -26,10 +32,6 @@ START_AHEAD_S: Final = 2.0
 """How long before its start a load's workers are told of it, seconds, when all users have been started."""
 FASTEST_S: Final = 1e-3
 """Sessions that carry a rate only with operations shorter than this are too few: a request over a network takes it."""
-MAX_WHOLE: Final = 2**31 - 1
-MAX_STEPS: Final = 1000
-_EXAMPLE: Final = "[{rate: 1000, for: 30s}, {from: 1000, to: 5000, for: 60s}]"
-_OF_STAGE: Final = ("rate", "from", "to", "steps", "for")
 _OF_ARRIVAL: Final = ("rate", "stages", "process", "seed", "queue")
 
 
@@ -107,26 +109,20 @@ def rate_per_s(value: object) -> float:
     return rate
 
 
-def whole_number(value: object, least: int, most: int = MAX_WHOLE) -> int:
-    """Return a whole number."""
-    text = str(value).strip()
-    digits = text.isascii() and text.isdigit() and len(text) <= 10 and not isinstance(value, (bool, float))
-    if digits and least <= int(text) <= most:
-        return int(text)
-    raise ValueError(f"this is not a whole number from {least} to {most}; write e.g. {max(least, 2)}")
+_RATE: Final = Level("rate", "a rate", "1000", "5000", rate_per_s)
 
 
 def read_arrival(content: object) -> tuple[Arrival | None, list[str]]:
     """Return what `arrival` of a scenario says, or None and every mistake in it: a rate, or a dictionary."""
     if not isinstance(content, Mapping):
         content = {"rate": content}
-    problems = _unknown("arrival.", content, _OF_ARRIVAL)
+    problems = unknown_settings("arrival.", content, _OF_ARRIVAL)
     stages: list[ArrivalStage] = []
     if ("rate" in content) == ("stages" in content):
         both = "rate and stages are both given" if "rate" in content else "neither a rate nor stages are given"
-        problems.append(f"arrival: {both}; write {{rate: 1000}}, or {{stages: {_EXAMPLE}}}")
+        problems.append(f"arrival: {both}; write {{rate: 1000}}, or {{stages: {_RATE.example}}}")
     elif "rate" in content:
-        if (rate := _rate("arrival.rate", content["rate"], problems)) is not None:
+        if (rate := converted_setting("arrival.rate", content["rate"], rate_per_s, problems)) is not None:
             stages = [ArrivalStage(rate, rate, None)]
     else:
         stages = _stages("arrival.stages", content["stages"], problems)
@@ -185,75 +181,10 @@ def _time(seconds: float) -> str:
 
 
 def _stages(name: str, content: object, problems: list[str]) -> list[ArrivalStage]:
-    if not isinstance(content, list) or not content:
-        problems.append(f"{name} [{content}]: this is not a list of stages; write e.g. {_EXAMPLE}")
-        return []
-    return [stage for number, each in enumerate(content, 1) for stage in _stage(f"{name}[{number}]", each, problems)]
+    found = read_level_stages(name, content, _RATE, problems)
+    return [ArrivalStage(stage.first, stage.last, stage.length_s) for stage in found]
 
 
-def _stage(name: str, content: object, problems: list[str]) -> list[ArrivalStage]:
-    """Return one stage; several for a staircase."""
-    before = len(problems)
-    if not isinstance(content, Mapping):
-        problems.append(f"{name} [{content}]: this is not a stage; write e.g. {{rate: 1000, for: 30s}}")
-        return []
-    problems += _unknown(f"{name}.", content, _OF_STAGE)
-    if "rate" in content and not {"from", "to", "steps"} & set(content):
-        first = last = _rate(f"{name}.rate", content["rate"], problems)
-    elif "rate" not in content and {"from", "to"} <= set(content):
-        first, last = (_rate(f"{name}.{key}", content[key], problems) for key in ("from", "to"))
-    else:
-        first = last = None
-        problems.append(
-            f"{name} [{content}]: a stage has a rate, or from and to; "
-            "write {rate: 1000, for: 30s}, or {from: 1000, to: 5000, for: 60s}"
-        )
-    steps = _whole(f"{name}.steps", content["steps"], 2, problems, MAX_STEPS) if "steps" in content else None
-    length_s = _length_s(name, content, problems)
-    if len(problems) > before or first is None or last is None or length_s is None:
-        return []
-    if steps is None:
-        return [ArrivalStage(first, last, length_s)]
-    rates = [first + (last - first) * step / (steps - 1) for step in range(steps)]
-    return [ArrivalStage(rate, rate, length_s / steps) for rate in rates]
-
-
-def _length_s(name: str, content: Mapping[Any, Any], problems: list[str]) -> float | None:
-    if content.get("for") is None:
-        problems.append(f"{name} [{dict(content)}]: the stage has no length; add for: 30s")
-        return None
-    given = content["for"]
-    try:
-        length_s = parse_duration_ms(given if isinstance(given, (int, float)) else str(given), "s") / 1000
-    except ValueError as error:
-        problems.append(f"{name}.for [{given}]: this {str(error).partition('] ')[2]}")
-        return None
-    if not 0 < length_s <= MAX_LENGTH_S:
-        what = "no time" if length_s <= 0 else f"more than {_MAX_DAYS}"
-        problems.append(f"{name}.for [{given}]: this is {what}; write e.g. 30s")
-        return None
-    return length_s
-
-
-def _rate(name: str, value: object, problems: list[str]) -> float | None:
-    try:
-        return rate_per_s(value)
-    except ValueError as error:
-        problems.append(f"{name} [{value}]: {error}")
-        return None
-
-
-def _whole(name: str, value: object, least: int, problems: list[str], most: int = MAX_WHOLE) -> int:
-    try:
-        return whole_number(value, least, most)
-    except ValueError as error:
-        problems.append(f"{name} [{value}]: {error}")
-        return least
-
-
-def _unknown(prefix: str, content: Mapping[Any, Any], known: tuple[str, ...]) -> list[str]:
-    return [
-        f"{prefix}{key} [{value}]: there is no such setting{nearest(str(key), known)}; it has: {', '.join(known)}"
-        for key, value in content.items()
-        if key not in known
-    ]
+def _whole(name: str, value: object, least: int, problems: list[str]) -> int:
+    found = converted_setting(name, value, lambda given: whole_number(given, least), problems)
+    return least if found is None else found

@@ -8,11 +8,13 @@ from typing import Any
 
 from zk_locust.contract.arrival import Arrival, ArrivalStage, read_stages
 from zk_locust.contract.connect_string import ConnectString, parse_connect_string
+from zk_locust.contract.control_program import Instruction, parse_control_program
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameter import RefusedValueError
 from zk_locust.contract.parameters import PARAMETERS, Parameter, Value
 from zk_locust.contract.sasl_options import KazooOptions
 from zk_locust.contract.secrets import REDACTED
+from zk_locust.contract.user_stages import UserStage, parse_user_stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,10 @@ class Options:
     digest_credential: str | None = field(default=None, repr=False)
     arrival: Arrival | None = None
     """What an open loop is to do; None in a closed loop."""
+    user_stages: tuple[UserStage, ...] = ()
+    """How many users run at which time; empty where their number stays."""
+    control_program: tuple[Instruction, ...] = ()
+    """What changes the number of users; empty without a program."""
 
     @classmethod
     def of(cls, parsed_options: Any) -> "Options":
@@ -74,6 +80,8 @@ class Options:
             "kazoo_sasl": value["kazoo_sasl_options"],
             "kazoo_tls": bool(value["kazoo_tls"]),
             "arrival": _arrival(value),
+            "user_stages": parse_user_stages(value["user_stages"]) if value["user_stages"] else (),
+            "control_program": parse_control_program(value["control_program"]) if value["control_program"] else (),
         }
         value["kazoo"] = KazooOptions(**{each.name: value[f"kazoo_{each.name}"] for each in fields(KazooOptions)})
         return cls(**{each.name: value[each.name] for each in fields(cls)})

@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from zk_locust.contract.arrival import rate_per_s, read_stages, whole_number
+from zk_locust.contract.arrival import rate_per_s, read_stages
 from zk_locust.contract.connect_string import parse_connect_string
+from zk_locust.contract.control_program import parse_control_program
 from zk_locust.contract.durations import parse_duration_ms
+from zk_locust.contract.level_stages import whole_number
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.node_path import is_node_path
 from zk_locust.contract.truth import is_true
+from zk_locust.contract.user_stages import parse_user_stages
 from zk_locust.contract.warm_up import parse_warm_up
 
 MAX_SIZE: Final = 64 * 1024 * 1024
@@ -61,6 +64,24 @@ def arrival_stages(text: str) -> str:
     """Return the arrival stages, JSON, as they were given."""
     try:
         read_stages(text)
+    except ValueError as error:
+        raise ValueError(f"[{text}] cannot be used: {error}") from None
+    return text
+
+
+def user_stages(text: str) -> str:
+    """Return the stages of users, JSON, as they were given."""
+    try:
+        parse_user_stages(text)
+    except ValueError as error:
+        raise ValueError(f"[{text}] cannot be used: {error}") from None
+    return text
+
+
+def control_program(text: str) -> str:
+    """Return a control program as it was given."""
+    try:
+        parse_control_program(text)
     except ValueError as error:
         raise ValueError(f"[{text}] cannot be used: {error}") from None
     return text

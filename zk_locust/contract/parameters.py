@@ -102,6 +102,17 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         "at the latest (auto:120s: after 120 s), which needs --stats-collect", LOAD, "SECONDS",
     ),
     Parameter(
+        "--user-stages", "ZK_LOCUST_USER_STAGES", values.user_stages, None,
+        'in place of --users, how many users run at which time of the measured stage, JSON: [{"users": 10, "for": '
+        '"30s"}, {"from": 10, "to": 100, "for": "60s"}]; "steps": 5 makes a staircase of a ramp. The measured stage '
+        "ends with the last one; a step takes place at --spawn-rate", LOAD, "JSON", in_form=False,
+    ),
+    Parameter(
+        "--control-program", "LOCUST_EXTRA_CONTROL_PROGRAM", values.control_program, None,
+        "instructions that change the number of users while the load goes on, one a line; see docs/users-over-time.md",
+        LOAD, "PROGRAM", in_form=False,
+    ),
+    Parameter(
         "--arrival-rate", "ZK_LOCUST_ARRIVAL_RATE", values.arrival_rate, None,
         "operations a second over all workers, due at times that are fixed beforehand (open loop); without it each "
         "user sends its next operation after the reply (closed loop)", LOAD, "RATE",

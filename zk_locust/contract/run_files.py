@@ -22,6 +22,8 @@ FIGURES: Final = (STATS, DISTRIBUTIONS, HISTOGRAMS, METRICS, SLOW_OPERATIONS, EV
 UNFINISHED: Final = ".unfinished"
 LATEST: Final = "latest"
 MANIFEST: Final = "manifest.json"
+SCHEMA_VERSION: Final = 1
+"""Of the manifest and of `report.json`. It grows when something that was there before changes its meaning."""
 CONTROLLER: Final = "controller.json"
 
 # A load host's folder of a run.

@@ -49,13 +49,22 @@ class PlannedArrival(TypedDict):
     stages: list[PlannedArrivalStage]
 
 
+class PlannedUserStage(TypedDict):
+    """A part of the measured stage of a closed loop, with the users at its beginning and at its end."""
+
+    from_users: int
+    to_users: int
+    planned_s: float  # seconds
+
+
 class RunPlan(TypedDict):
     """The plan in a manifest."""
 
     scenario: str
     locustfile: str  # its name, without folders
     client: str
-    users: int
+    users: int  # the most that run at a time
+    user_stages: list[PlannedUserStage] | None  # None where their number stays
     spawn_rate_per_s: float
     stages: list[PlannedStage]  # in their order
     arrival: PlannedArrival | None  # of an open loop; None in a closed loop
@@ -85,8 +94,9 @@ def run_plan(
     `members` are the inventory's; where it has none, those of the connect string stand in.
     """
     of_load = parse_warm_up(load["warmup"])
-    # In an open loop, users start in the warm-up, whatever its length: the measured stage begins after it.
-    has_warm_up = of_load.limit_s > 0 or load.get("arrival") is not None
+    # In an open loop and with stages of users, users start in the warm-up, whatever its length.
+    starts_apart = load.get("arrival") is not None or load.get("user_stages") is not None
+    has_warm_up = of_load.limit_s > 0 or starts_apart
     warm_up: list[PlannedStage] = [{"name": WARM_UP, "planned_s": of_load.planned_s}] if has_warm_up else []
     if of_load.automatic:
         warm_up[0]["limit_s"] = of_load.limit_s
@@ -96,6 +106,7 @@ def run_plan(
         "locustfile": str(load["locustfile"]).rpartition("/")[2],
         "client": str(load["parameters"]["client"]),
         "users": int(load["users"]),
+        "user_stages": load.get("user_stages"),
         "spawn_rate_per_s": float(load["spawn_rate"]),
         "stages": [
             *warm_up,

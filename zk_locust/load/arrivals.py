@@ -71,8 +71,9 @@ class Arrivals:
         session = gevent.getcurrent()
         user = user_of(session)
         if user is None:
-            if session in self._of_users:  # a killed one, which runs its `on_stop`: gevent has forgotten whose it is
-                return self._clock_ns()
+            if session in self._of_users:  # a killed one: gevent has forgotten whose it is
+                gevent.sleep(0)  # the kill may still wait for its turn: it comes first, and ends this
+                return self._clock_ns()  # it runs its `on_stop`
         else:
             self._of_users.add(session)
             if not begin_waiting(user):

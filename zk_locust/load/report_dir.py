@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.options import Options
 from zk_locust.contract.parameters import PARAMETERS, WEB
 from zk_locust.contract.run_files import (
     DISTRIBUTIONS,
@@ -21,6 +22,7 @@ from zk_locust.contract.run_files import (
     SLOW_OPERATIONS,
     STATS,
 )
+from zk_locust.contract.user_stages import as_plan
 from zk_locust.contract.warm_up import parse_warm_up
 from zk_locust.load.stages import plan_of
 
@@ -100,6 +102,7 @@ class ReportDir:
             "name": Path(self._environment.locustfile or "locust").stem,
             "locustfile": self._environment.locustfile,
             "users": options.num_users,
+            "user_stages": as_plan(stages) if (stages := Options.of(options).user_stages) else None,
             "spawn_rate": options.spawn_rate,
             "warmup": str(parse_warm_up(getattr(options, "warm_up", None) or 0.0)),
             "run_time_s": plan.measured_s if plan is not None else None,

@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 import gevent
 from locust import task
 
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.options import Options
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.load.companion import Companion
 from zk_locust.load.sequence_length import repetitions_of, step_length_s
@@ -21,6 +23,7 @@ from zk_locust.load.sequence_steps import Step, chosen_steps
 from zk_locust.load.stages import happened, plan_of, stage_changed
 from zk_locust.load.task_sets import ZKLocustTaskSet
 from zk_locust.load.user_classes import may_run
+from zk_locust.load.users_check import short_value
 
 logger = logging.getLogger(__name__)
 
@@ -71,8 +74,14 @@ class Sequence(Companion):
         return None if self._began_s is None else schedule.turn_at(time.perf_counter() - self._began_s)
 
     def check(self) -> None:
-        """Raise ConfigurationError for `--bench-include` that fits no step."""
-        Schedule.of(self.environment.parsed_options)
+        """Raise ConfigurationError for `--bench-include` that fits no step, and for stages of users."""
+        options = self.environment.parsed_options
+        Schedule.of(options)
+        if Options.of(options).user_stages and may_run(self.environment, self.task_set):
+            raise ConfigurationError(
+                "--user-stages", short_value(options, "--user-stages"), "each step of the sequence has the same users",
+                "leave out these stages, or use another locustfile",
+            )  # fmt: skip
 
     def on_test_start(self, **_: Any) -> None:
         """Have the measured stage be as long as all steps, as the parameters say now."""

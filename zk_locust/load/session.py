@@ -31,7 +31,7 @@ from zk_locust.load.bench import adopt_flags, export_bench_parameters
 from zk_locust.load.companion import Companion
 from zk_locust.load.garbage import set_program_aside
 from zk_locust.load.interrupt import raise_interrupts_in_main
-from zk_locust.load.locust_internals import add_once, in_locusts_command_line, put_first
+from zk_locust.load.locust_internals import add_once, in_locusts_command_line, put_first, report_every
 from zk_locust.load.recording import recording_of
 from zk_locust.load.refusals import Refusals
 from zk_locust.load.report_dir import ReportDir
@@ -39,9 +39,12 @@ from zk_locust.load.stages import LoadPlan, WorkerStages, load_ended
 from zk_locust.load.task_sets import ZKLocustTaskSet
 from zk_locust.load.timer import TimerSettings, adopt
 from zk_locust.load.user_classes import show_hosts
+from zk_locust.load.user_control import UserControl
+from zk_locust.load.users_check import take_users_of_stages
 from zk_locust.workload.reading import workload_text
 
 _STATISTICS: Final = "locust_extra.stats"
+_FIRST_REPORT_S: Final = 1.0
 _METRICS: Final = "zk_metrics.registration"
 _FILES_OF_STATISTICS: Final = (
     "stats_csv", "stats_distrib", "stats_hlog", "stats_slowest", "stats_events", "stats_progress",
@@ -61,6 +64,8 @@ def register() -> None:
 def on_parser(parser: Any, **_: Any) -> None:
     """Add the parameters, and have Locust use our sockets: it makes none before."""
     add_parameters(parser, {"workload": workload_text})
+    # A worker waits for so long before its first report of a load, in which its users may change. Locust has 3 s.
+    report_every(_FIRST_REPORT_S)
     run_sockets.install(parser)
 
 
@@ -99,7 +104,9 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
     if getattr(options, "report_dir", None):
         refusing(lambda: reports.append(ReportDir(Path(options.report_dir), environment)))
     restore = settings_check.fixed_parameters(options)  # also those that follow from --report-dir
+    refusing(lambda: take_users_of_stages(environment, page=web_ui is not None))
     plan = LoadPlan(environment, runner)
+    users = UserControl(environment, runner)
     refusals = [Refusals(environment, runner)] if is_master else []
     show_hosts(environment, getattr(options, "hosts", None))
 
@@ -118,18 +125,24 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
     else:
         for listener in _sparing_users_the_collector():
             events.test_start.add_listener(listener)
+    events.test_start.add_listener(users.on_test_start)
     events.test_start.add_listener(plan.on_test_start)
     for report in reports:
         events.test_start.add_listener(report.on_test_start)
     events.test_start.add_listener(_adopt_options)
 
     # While it runs: the plan drops figures of other stages before Locust adds them to its summary.
+    events.spawning_complete.add_listener(users.on_spawning_complete)
     events.spawning_complete.add_listener(plan.on_spawning_complete)
     if is_master:
         put_first(events.worker_report, plan.on_worker_report)
 
-    # When it stops: a step ends before the measured stage does; then all users end.
-    put_first(events.test_stopping, *(_only_in(environment, companion.on_test_stopping) for companion in companions))
+    # When it stops: a step ends before the measured stage does; then all users end, and their number changes no more.
+    put_first(
+        events.test_stopping,
+        users.on_test_stopping,
+        *(_only_in(environment, companion.on_test_stopping) for companion in companions),
+    )
     events.test_stopping.add_listener(plan.on_test_stopping)
 
     # When it has stopped: figures are written before nodes are removed, which an ensemble may take its time for.

@@ -17,8 +17,10 @@ from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.options import Options, converted, values_of_environment
 from zk_locust.contract.parameters import PARAMETERS, parameter_of
 from zk_locust.contract.request_size import largest_value_bytes
+from zk_locust.contract.user_stages import most_users
 from zk_locust.load.locust_internals import defaults_of
 from zk_locust.load.user_classes import drives_zookeeper
+from zk_locust.load.users_check import check_users_over_time
 from zk_locust.workload.reading import workload_text
 
 _EXIT_CODE: Final = 2  # as for a flag that the command line does not know
@@ -81,6 +83,7 @@ def check_settings(environment: Any, further: Iterable[Check] = ()) -> None:
         check_client(options)
         check_value_size(options)
     check_arrival(environment.parsed_options)
+    check_users_over_time(environment)
     check_series(environment.parsed_options)
     for check in further:
         check()
@@ -123,10 +126,12 @@ def check_value_size(options: Options) -> None:
 def check_users(environment: Any) -> None:
     """Raise ConfigurationError where a master would leave workers idle from its start to its end."""
     options = environment.parsed_options
-    users, workers = getattr(options, "num_users", None), getattr(options, "expect_workers", None)
+    flag, users, workers = "--users", getattr(options, "num_users", None), getattr(options, "expect_workers", None)
+    if stages := Options.of(options).user_stages:
+        flag, users = "--user-stages", most_users(stages)
     if environment.shape_class is None and isinstance(workers, int) and (users or 1) < workers:
         raise ConfigurationError(
-            "--users", users or 1, f"{workers} workers are expected, and Locust leaves those without users idle",
+            flag, users or 1, f"{workers} workers are expected, and Locust leaves those without users idle",
             f"give {workers} users or more, or start fewer workers",
         )  # fmt: skip
 

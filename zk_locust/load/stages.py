@@ -27,6 +27,7 @@ from locust.stats import RequestStats, StatsEntry
 from zk_locust.contract.arrival import START_AHEAD_S, Arrival
 from zk_locust.contract.events import LIMIT_REACHED, STATIONARY, WARM_UP_ENDED
 from zk_locust.contract.histogram import LatencyHistogram
+from zk_locust.contract.options import Options
 from zk_locust.contract.stage_names import COOL_DOWN, MEASURED, WARM_UP
 from zk_locust.contract.warm_up import WarmUp, parse_warm_up
 from zk_locust.load.locust_internals import (
@@ -36,7 +37,7 @@ from zk_locust.load.locust_internals import (
     stop_and_send_last_figures,
 )
 from zk_locust.load.offered import OfferedCounts
-from zk_locust.load.open_loop import LeadingOpenLoop, WorkerOpenLoop, arrival_of
+from zk_locust.load.open_loop import LeadingOpenLoop, WorkerOpenLoop
 from zk_locust.load.stationary import Stationarity
 
 STAGE_FIELD: Final = "zk_locust_stage"
@@ -81,8 +82,10 @@ def plan_of(environment: Any) -> "LoadPlan | None":
 
 
 def _first_stage(environment: Any) -> str:
-    # In an open loop, the measured stage begins with the first due operation, when all users have been started.
-    has_warm_up = _warm_up_of(environment).limit_s > 0 or arrival_of(environment) is not None
+    # In an open loop, the measured stage begins with the first due operation, when all users have been started; with
+    # stages of users, when those of the first one have.
+    options = Options.of(environment.parsed_options)
+    has_warm_up = _warm_up_of(environment).limit_s > 0 or options.arrival is not None or bool(options.user_stages)
     return WARM_UP if has_warm_up else MEASURED
 
 

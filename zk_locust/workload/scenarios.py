@@ -33,6 +33,7 @@ from zk_locust.contract.protection import client_of_scenario, remedy_for_run, un
 from zk_locust.contract.request_size import DEFAULT_MAX_BUFFER_BYTES, largest_value_bytes
 from zk_locust.contract.run_plan import deadline_s, lease_s
 from zk_locust.contract.secrets import kind_of
+from zk_locust.contract.user_stages import UserStage, as_plan, length_s, most_users, read_user_stages, too_slow
 from zk_locust.contract.warm_up import WarmUp, parse_warm_up
 from zk_locust.load.sequence_length import sequence_length_s
 from zk_locust.workload.reading import read_workload, workload_text
@@ -60,6 +61,7 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "report-dir": "the run folder gets its report",
     "remove-left-trees": "it follows from zookeeper_managed",
     "warm-up": "set benchmark_warmup, or warmup in the scenario",
+    "user-stages": "set benchmark_user_stages, or user_stages in the scenario",
     **{f"arrival-{name}": "set benchmark_arrival, or arrival in the scenario" for name in _ARRIVAL},
 }
 # Unless the scenario says otherwise, the run works below a node of its own and removes it.
@@ -72,8 +74,9 @@ class Plan:
 
     `parameters` are all that are in force, defaults too, without secrets. `environment` are those that were given, and
     `secret_environment` the secret ones among them. `warmup` is a duration with its unit, or `auto:` and the limit;
-    `warmup_s` is the duration, or the limit. `arrival` is what an open loop is to do, as the manifest has it. `notes`
-    and `warnings` are for the user, before the load starts.
+    `warmup_s` is the duration, or the limit. `arrival` is what an open loop is to do, as the manifest has it.
+    `user_stages` says when how many users run, likewise; `users` is the most of them, `first_users` those of the start.
+    `notes` and `warnings` are for the user, before the load starts.
     """
 
     name: str
@@ -90,6 +93,8 @@ class Plan:
     secret_environment: dict[str, str]
     preparation_s: float = 0.0
     arrival: dict[str, Any] | None = None
+    user_stages: list[dict[str, Any]] | None = None
+    first_users: int = 1
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -101,7 +106,7 @@ class Plan:
         """
         automatic = parse_warm_up(self.warmup).automatic
         ahead_s = 0.0 if self.arrival is None else START_AHEAD_S * (2 if automatic else 1)
-        return self.preparation_s + self.users / self.spawn_rate + ahead_s + self.warmup_s + self.run_time_s
+        return self.preparation_s + self.first_users / self.spawn_rate + ahead_s + self.warmup_s + self.run_time_s
 
     @property
     def members(self) -> list[dict[str, Any]]:
@@ -144,7 +149,7 @@ _RULES: Final = {
     "users": "this is not a whole number from 1; write e.g. 32",
     "spawn_rate": "this is not a number of users each second above 0; write e.g. 16",
 }
-_KEYS: Final = ("description", "locustfile", "workload", *_SETTINGS, "arrival", "parameters")
+_KEYS: Final = ("description", "locustfile", "workload", *_SETTINGS, "user_stages", "arrival", "parameters")
 _WORKLOAD_LOCUSTFILE: Final = "locust_workload.py"
 _SEQUENCE_LOCUSTFILE: Final = "locust_sequence.py"
 # What the filling and the removing of a workload's tree may take, on slow servers: nodes and bytes a second.
@@ -184,12 +189,32 @@ def resolve_plan(
 
     sequence = merged.get("locustfile") == _SEQUENCE_LOCUSTFILE
     arrival = _read_arrival(merged, source, problems)
-    ends_by_itself = sequence or (isinstance(merged.get("arrival"), Mapping) and "stages" in merged["arrival"])
+    user_stages = _read_user_stages(merged, source, problems)
+    arrives_in_stages = isinstance(merged.get("arrival"), Mapping) and "stages" in merged["arrival"]
+    # The sequence and stages know their own length; stages of users know their users too.
+    known_keys = {"run_time"} if sequence or arrives_in_stages else set()
+    known_keys |= {"run_time", "users"} if "user_stages" in merged else set()
     for key in _SETTINGS:
-        # The sequence and arrival stages know their own length.
-        if key not in merged and not (ends_by_itself and key == "run_time"):
+        if key not in merged and key not in known_keys:
             problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
     settings = _settings(merged, source, problems)
+    if user_stages:
+        if "users" in (overrides if "user_stages" in overrides else merged):
+            problems.append(
+                f"{source['users']} [{merged['users']}]: {source['user_stages']} says how many users run; "
+                "leave out one of them"
+            )
+        _limit_to_user_stages(settings, user_stages, source, problems)
+        if merged.get("arrival") is not None:
+            problems.append(
+                f"{source['user_stages']}: the sessions of an open loop stay the same, and there is "
+                f"{source['arrival']} as well; leave out one of them"
+            )
+        if sequence:
+            problems.append(
+                f"{source['user_stages']}: each step of the sequence has the same users; leave out these stages, or "
+                f"change {source['locustfile']}"
+            )
     parameters = _parameters(content.get("parameters"), overrides.get("parameters"), owned, problems)
     set_parameters = [name for name, value in parameters.items() if value]
     client = str(parameters.setdefault("client", client_of_scenario(set_parameters)))
@@ -217,6 +242,13 @@ def resolve_plan(
         parameters |= parameters_of(merged["arrival"])
         if arrival.length_s is not None:
             _limit_to(settings, arrival.length_s)
+    if user_stages:
+        parameters["user-stages"] = json.dumps(merged["user_stages"], separators=(",", ":"))
+        if "control-program" in parameters:
+            problems.append(
+                f"benchmark_parameters.control-program: {source['user_stages']} changes the number of users too; "
+                "leave out one of them"
+            )
     locustfile = _find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
     if problems or locustfile is None:
         return None, problems
@@ -245,6 +277,8 @@ def resolve_plan(
         secret_environment=secret,
         preparation_s=preparation_s,
         arrival=None if arrival is None else arrival.as_plan(),
+        user_stages=as_plan(user_stages) if user_stages else None,
+        first_users=user_stages[0].from_users if user_stages else settings["users"],
         notes=() if arrival is None else (_carries(arrival, settings["users"], parameters),),
         warnings=_warnings(arrival, settings["users"], parameters, source),
     ), []
@@ -254,6 +288,7 @@ def _problems_of_overrides(overrides: Mapping[str, object], owned: Mapping[str, 
     """Check what can be checked without the scenario, so that one message names it too."""
     problems: list[str] = []
     _read_arrival(overrides, {"arrival": "benchmark_arrival"}, problems)
+    _read_user_stages(overrides, {"user_stages": "benchmark_user_stages"}, problems)
     _settings(overrides, {key: f"benchmark_{key}" for key in overrides}, problems)
     _parameters(None, overrides.get("parameters"), owned, problems)
     return problems
@@ -407,6 +442,26 @@ def _read_arrival(merged: Mapping[str, Any], source: Mapping[str, str], problems
     arrival, wrong = read_arrival(merged["arrival"])
     problems += [f"{source['arrival']}: {problem}" for problem in wrong]
     return arrival
+
+
+def _read_user_stages(
+    merged: Mapping[str, Any], source: Mapping[str, str], problems: list[str]
+) -> tuple[UserStage, ...]:
+    if merged.get("user_stages") is None:
+        return ()
+    stages, wrong = read_user_stages(merged["user_stages"])
+    problems += [f"{source['user_stages']}: {problem}" for problem in wrong]
+    return stages
+
+
+def _limit_to_user_stages(
+    settings: dict[str, Any], stages: tuple[UserStage, ...], source: Mapping[str, str], problems: list[str]
+) -> None:
+    """Have users and run time be those of the stages, unless the run time is to be cut shorter."""
+    settings["users"] = most_users(stages)
+    _limit_to(settings, length_s(stages))
+    if "spawn_rate" in settings and (problem := too_slow(stages, settings["spawn_rate"])):
+        problems.append(f"{source['user_stages']}: {problem}; raise spawn_rate, or write a ramp (from, to)")
 
 
 def _carries(arrival: Arrival, users: int, parameters: Mapping[str, Value]) -> str:

@@ -1,5 +1,7 @@
 """The benchmark of causes counts what a report names, and what it blames falsely."""
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks.causes import Score, blamed, moments_of, near, tell, tell_clean, tell_scores
@@ -30,6 +32,15 @@ def test_a_moment_belongs_to_what_was_done_shortly_before(judged: JudgedRun) -> 
     assert found is not None
     assert found.start_s == pytest.approx(20.0, abs=0.01)
     assert near(moments, 18.0) is None
+
+
+def test_of_several_moments_the_worst_belongs_to_what_was_done(tmp_path: Path) -> None:
+    run = SlowRun()
+    run.stall(20.1, 0.3)
+    run.operation(20.0, 0.02)
+    found = near(moments_of(load_run(run.write(tmp_path / "run"))), 19.99)
+    assert found is not None
+    assert found.start_s == pytest.approx(20.1, abs=0.01)
 
 
 def test_a_moment_that_had_ended_belongs_to_nothing_that_was_done_later(judged: JudgedRun) -> None:

@@ -53,3 +53,11 @@ def test_a_sync_takes_as_long_as_the_file_says(library: Path, member: Member, ca
     command = [*loaded(library), sys.executable, "-c", SYNC, call]
     told = subprocess.run(command, cwd=member.folder, check=True, stdout=subprocess.PIPE, text=True).stdout
     assert float(told) >= 0.15
+    assert (member.folder / "sync-slowed").exists()
+
+
+def test_a_sync_that_takes_no_time_is_not_told(library: Path, member: Member) -> None:
+    member.folder.mkdir()
+    command = [*loaded(library), sys.executable, "-c", SYNC, "fsync"]
+    subprocess.run(command, cwd=member.folder, check=True, stdout=subprocess.PIPE)
+    assert not (member.folder / "sync-slowed").exists()

@@ -49,8 +49,8 @@ class Fleet:
             )
         self.recorded[STAGES[self.stage]] += count
 
-    def send(self, worker: str) -> None:
-        self.post.append((worker, self.recorders[worker].report(users=4)))
+    def send(self, worker: str, users: int = 4) -> None:
+        self.post.append((worker, self.recorders[worker].report(users=users)))
 
     def deliver(self, index: int = 0) -> None:
         worker, report = self.post.pop(index)
@@ -108,6 +108,20 @@ def test_an_interval_is_given_out_when_every_worker_is_beyond_it() -> None:
     assert interval.operations["zookeeper", "get"].requests == 7
     assert {name: share.total.requests for name, share in interval.workers.items()} == {"worker-0": 3, "worker-1": 4}
     assert (interval.start_s, interval.end_s) == pytest.approx((0.0, 1.0))
+
+
+def test_users_belong_to_the_interval_in_which_they_were_reported() -> None:
+    """Their number may change where an interval ends. An interval without a report has the number of the next one."""
+    fleet = Fleet(1)
+    fleet.begin("measured")
+    for at_s, users in ((0.5, 2), (0.9, 3), (1.1, 8), (1.9, 8), (4.1, 5), (4.5, 6)):
+        fleet.clock.now_s = fleet.clock.began_s + at_s
+        fleet.send("worker-0", users)
+        fleet.deliver()
+        fleet.take()
+    fleet.end()
+    assert [share.users for each in fleet.given_out for share in each.workers.values()] == [3, 8, 5, 6]
+    assert [each.number for each in fleet.given_out if each.workers] == [0, 1, 3, 4]
 
 
 def test_empty_intervals_are_given_out_too() -> None:

@@ -9,7 +9,6 @@ import pytest
 from tests.unit.load.fakes import options
 from zk_locust.contract.arrival import (
     DEFAULT_QUEUE,
-    MAX_LENGTH_S,
     Arrival,
     ArrivalStage,
     carries,
@@ -17,6 +16,7 @@ from zk_locust.contract.arrival import (
     read_stages,
 )
 from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.level_stages import MAX_LENGTH_S
 from zk_locust.contract.parameters import parameter_of
 from zk_locust.load.schedule import Schedule
 from zk_locust.load.settings_check import check_arrival

@@ -264,6 +264,33 @@ def test_what_a_user_does_after_it_was_killed_while_it_waited_is_due_now(made: l
     assert len(taken) == 1
 
 
+def test_a_user_whose_reply_comes_just_before_its_kill_sends_nothing_more(made: list[Arrivals]) -> None:
+    source, taken = arrivals(made), list[int]()
+    user, group = Idle(Environment(user_classes=[Idle])), Group()
+    user._state = LOCUST_STATE_RUNNING
+    hub = gevent.get_hub()
+
+    def work() -> None:
+        taken.append(source.take())
+        hub.switch()
+        taken.append(source.take())
+
+    user.run = work  # type: ignore[method-assign, misc]
+    working = user.start(group)
+    gevent.sleep(0)
+    source.start(Turns(schedule(1000, 0.001), 0, 1), time.perf_counter_ns() + MS)
+    gevent.sleep(0.05)
+    assert len(taken) == 1
+
+    def stop_and_reply() -> None:
+        group.killone(working, block=False)  # in a later turn of the hub
+        working.switch()
+
+    hub.loop.run_callback(stop_and_reply)
+    working.join(5)
+    assert len(taken) == 1
+
+
 def test_an_operation_is_not_handed_to_a_user_that_is_about_to_be_killed(made: list[Arrivals]) -> None:
     source, taken = arrivals(made), list[int]()
     user, group = Idle(Environment(user_classes=[Idle])), Group()

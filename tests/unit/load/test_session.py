@@ -102,7 +102,7 @@ def test_settings_are_final_and_nodes_are_made_before_a_listener_of_the_locustfi
         "make_own_node",
     ]  # fmt: skip
     assert all(name.endswith(".on_test_start") for name in found[4:place])
-    assert found[place + 1 :] == ["LoadPlan.on_test_start", "_adopt_options"]
+    assert found[place + 1 :] == ["UserControl.on_test_start", "LoadPlan.on_test_start", "_adopt_options"]
 
 
 def test_two_loads_that_share_their_events_make_their_own_node_before_they_fill_it() -> None:

@@ -251,6 +251,7 @@ def test_the_plan_is_noted_with_what_was_measured_before_the_load(folder: Path) 
         "locustfile": "locust_get.py",
         "client": "kazoo",
         "users": 8,
+        "user_stages": None,
         "spawn_rate_per_s": 4.0,
         "stages": [
             {"name": "warm-up", "planned_s": 5.0},

@@ -154,6 +154,16 @@ def test_a_run_without_the_slowest_operations_says_so(tmp_path: Path) -> None:
     assert any(sentence.startswith("Without logs of the members") for sentence in reasons.unknown)
 
 
+def test_what_happened_in_a_moment_counts_by_the_time_that_operations_took(run: SlowRun, tmp_path: Path) -> None:
+    """Ten operations waited for a pause of one member; at the same time thirty of another were a little slow."""
+    run.stall(20.0, 0.3, count=10, member="zk2:2182")
+    run.event("gc-pause", "zk2", 20.0, 0.3)
+    for place in range(30):
+        run.operation(20.01 + 0.005 * place, 0.02, member="zk1:2181")
+    (worst, *_) = why(run, tmp_path).moments
+    assert worst.happened[0].share == pytest.approx(0.83, abs=0.03)
+
+
 def test_the_worst_moments_say_when_who_and_what(run: SlowRun, tmp_path: Path) -> None:
     run.stall(20.0, 0.3, member="zk2:2182")
     run.event("gc-pause", "zk2", 20.0, 0.3)

@@ -74,7 +74,8 @@ def _fewer_users(users: int, workers: Mapping[str, int]) -> list[str]:
     per_host = ", ".join(f"{name} {count}" for name, count in workers.items() if count)
     return [
         f"controller: users [{users}] are fewer than the workers [{total}: {per_host}], so that some workers"
-        f" have no user; set benchmark_users to {total} or more, or locust_processes to fewer workers"
+        f" have no user; set benchmark_users (or the most of benchmark_user_stages) to {total} or more, or"
+        " locust_processes to fewer workers"
     ]
 
 

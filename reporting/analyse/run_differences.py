@@ -1,0 +1,94 @@
+"""What differs between runs, or between groups of runs, found from their manifests."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Final
+
+from reporting import text
+from reporting.read.manifest import Manifest
+
+# What each run has of its own, and what only follows from when it was run or where the checkout is.
+_NOT_COMPARED: Final = ("benchmark_label", "clock_", "not_sampled", "description", "notes", "warnings", "planned_s")
+_PATHS: Final = ("locustfile", "scenario_file")
+_MOST_HOSTS: Final = 4
+_MOST_CHARACTERS: Final = 120
+
+_RUN: Final = ""
+"""Instead of a host, for a setting of the complete run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting or version, and its value on each side, in their order; a dash where no run of the side has one."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+def between(sides: Sequence[Sequence[Manifest]]) -> tuple[Difference, ...]:
+    """Return the settings and versions that are not the same on all sides.
+
+    A side is one run or several. Where its runs have several values, all are named. A setting of hosts is compared on
+    hosts that all sides have, or without the names of hosts if it is the same on all hosts of each side.
+    """
+    found = [_of_side(side) for side in sides]
+    keys = dict.fromkeys(key for values in found for key in values)
+    return tuple(each for key in keys for each in _differences(key[1], [values.get(key, {}) for values in found]))
+
+
+def _of_side(runs: Sequence[Manifest]) -> dict[tuple[bool, str], dict[str, str]]:
+    """Return for each setting, of the run or of hosts, its value by host; of several runs, all values."""
+    of_runs = [dict(_settings(run)) for run in runs]
+    side: dict[tuple[bool, str], dict[str, str]] = {}
+    for host, name in dict.fromkeys(setting for run in of_runs for setting in run):
+        values = dict.fromkeys(run.get((host, name), text.NOTHING) for run in of_runs)
+        side.setdefault((host == _RUN, name), {})[host] = " or ".join(values)
+    return side
+
+
+def _settings(run: Manifest) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the host, the name and the value of each setting."""
+    for part in (run.scenario, run.versions):
+        for words, value in _leaves(part):
+            yield (_RUN, " ".join(word for word in words if word != "parameters")), value
+    for group, hosts in run.groups.items():
+        yield (_RUN, f"group {group}"), _short(" ".join(hosts))
+    for by_host in (run.host_variables, run.hosts):
+        for host, known in by_host.items():
+            for words, value in _leaves(known):
+                yield (host, " ".join(words)), value
+
+
+def _leaves(value: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    for key, inner in value.items():
+        if str(key).startswith(_NOT_COMPARED):
+            continue
+        if isinstance(inner, Mapping):
+            yield from _leaves(inner, (*before, str(key)))
+        elif inner not in (None, "", [], ()):
+            shown = " ".join(map(str, inner)) if isinstance(inner, list) else str(inner)
+            yield (*before, str(key)), _short(PurePath(shown).name if key in _PATHS else shown)
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _MOST_CHARACTERS else f"{value[: _MOST_CHARACTERS - 1]}…"
+
+
+def _differences(name: str, sides: Sequence[Mapping[str, str]]) -> list[Difference]:
+    """Return what differs in one setting, of which each side has its values by host."""
+    alike = [next(iter(side.values()), text.NOTHING) for side in sides if len(set(side.values())) <= 1]
+    if len(alike) == len(sides):
+        return [Difference(name, tuple(alike))] if len(set(alike)) > 1 else []
+    common = [host for host in max(sides, key=len) if all(host in side or not side for side in sides)]
+    if not common:
+        values = tuple(_short(" ".join(dict.fromkeys(side.values()))) or text.NOTHING for side in sides)
+        return [Difference(name, values)] if len(set(values)) > 1 else []
+    hosts: dict[tuple[str, ...], list[str]] = {}
+    for host in common:
+        hosts.setdefault(tuple(side.get(host, text.NOTHING) for side in sides), []).append(host)
+    return [
+        Difference(f"{name} of {text.some(sorted(found, key=text.natural), _MOST_HOSTS)}", values)
+        for values, found in hosts.items()
+        if len(set(values)) > 1
+    ]
