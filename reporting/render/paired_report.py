@@ -7,16 +7,15 @@ from reporting.analyse import noise_experiments, paired_answers
 from reporting.analyse.comparison import CHANGED, EQUIVALENT, UNDECIDED, resolution
 from reporting.analyse.paired_answers import FigureAnswer, PairedAnswers
 from reporting.read.experiment_folder import ExperimentFolder
-from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found
+from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found, Tile
 from reporting.render.report_tables import Table
 from zk_locust.contract.experiment import ALL, NOISE
 
 _STATES = {EQUIVALENT: PASSED, CHANGED: FAILED, UNDECIDED: SKIPPED}
 
 
-def build(experiment: ExperimentFolder) -> Found:
-    """Find what the pairs say."""
-    found = paired_answers.build(experiment)
+def build(experiment: ExperimentFolder, found: PairedAnswers) -> Found:
+    """Say what the pairs say."""
     is_noise = experiment.kind == NOISE
     notes = [f"There is no comparison of {missing}." for missing in found.missing]
     if not is_noise:
@@ -24,6 +23,7 @@ def build(experiment: ExperimentFolder) -> Found:
     notes += _verdict_notes(experiment)
     return Found(
         answer=_noise_sentence(found) if is_noise else _sentence(experiment, found),
+        tiles=tuple(_tile(experiment, each) for each in found.answers if each.operation == ALL),
         notes=tuple(notes),
         tables=(_table(experiment, found),) if found.answers else (),
         checks=tuple(_check(each) for each in found.answers),
@@ -90,14 +90,29 @@ def _verdict_notes(experiment: ExperimentFolder) -> list[str]:
     return [f"{len(doubtful)} of {len(experiment.counted)} runs are inconclusive; see their reports: {named}."]
 
 
+def _tile(experiment: ExperimentFolder, each: FigureAnswer) -> Tile:
+    name = each.title if len(experiment.arms) == 2 else f"{each.title}, {each.candidate}"
+    if experiment.kind == NOISE:
+        pairs = f"with {each.comparison.pairs} pairs"
+        return Tile(name, text.percent(resolution(each.values)), "", f"the smallest difference that is found {pairs}")
+    return Tile(name, text.change(each.comparison.ratio), interval(each), decision(each))
+
+
 def _change(each: FigureAnswer) -> str:
-    found = each.comparison
-    return f"{_signed(found.ratio)} ({_signed(found.low)} to {_signed(found.high)})"
+    return f"{text.change(each.comparison.ratio)} ({interval(each)})"
 
 
-def _signed(ratio: float) -> str:
-    change = (ratio - 1) * 100
-    return f"{change:+.1f} %" if abs(change) < 100 else f"× {ratio:.2f}"
+def interval(each: FigureAnswer) -> str:
+    """The ends of the interval, as changes."""
+    return f"{text.change(each.comparison.low)} to {text.change(each.comparison.high)}"
+
+
+def decision(each: FigureAnswer) -> str:
+    """The answer's word; if it is undecided, how many pairs more would decide."""
+    if each.decision.word != UNDECIDED:
+        return each.decision.word
+    more = each.decision.more_pairs
+    return f"{UNDECIDED}, " + ("more than 200 pairs needed" if more is None else f"about {more} more pairs needed")
 
 
 def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
@@ -105,13 +120,13 @@ def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
     for each in found.answers:
         number = each.comparison
         baseline, candidate = (_typical([pair[place] for pair in each.values], each.figure) for place in (0, 1))
-        answer = each.decision.word
-        if answer == UNDECIDED:
-            more = each.decision.more_pairs
-            answer += ", more than 200 pairs needed" if more is None else f", about {more} more pairs needed"
         rows.append(
-            (each.candidate, each.operation, each.figure, answer, baseline, candidate, f"{number.ratio:.3f}")
-            + (f"{number.low:.3f} to {number.high:.3f}", str(number.pairs))
+            (
+                *(each.candidate, each.operation, each.figure, decision(each), baseline, candidate),
+                f"{number.ratio:.3f}",
+                f"{number.low:.3f} to {number.high:.3f}",
+                str(number.pairs),
+            )
         )
     head = ("arm", "operation", "figure", "answer", experiment.arms[0], "arm's", "ratio", "95 % interval", "pairs")
     share = text.percent(float(experiment.settings["equivalence"]))

@@ -99,11 +99,7 @@ def _upper(judged: JudgedRun, operation: str, percentile: float, value: float) -
 
     Operations that follow one another are not independent, so that parts, and not operations, are the sample.
     """
-    lines = [
-        line
-        for line in judged.run.distributions
-        if line.stage == MEASURED and operation in (ALL, line.operation)
-    ]
+    lines = [line for line in judged.run.distributions if line.stage == MEASURED and operation in (ALL, line.operation)]
     intervals = sorted({line.interval for line in lines})
     parts = min(_PARTS, len(intervals))
     place = {interval: at * parts // len(intervals) for at, interval in enumerate(intervals)}
