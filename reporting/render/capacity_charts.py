@@ -7,7 +7,7 @@ import pandas as pd
 from reporting import text
 from reporting.analyse.capacity_steps import STATES, ArmCapacity, CapacityAnswers, Checked, Step
 from reporting.render import hockey_stick
-from reporting.render.chart import Figure
+from reporting.render.chart import Figure, drawn_name
 from reporting.render.hockey_stick import Sticks
 from zk_locust.contract.experiment import FAILURES
 
@@ -31,7 +31,7 @@ def _latency(step: Step, name: str | None) -> Checked | None:
 
 
 def _figure(found: CapacityAnswers, name: str | None, number: int) -> Figure:
-    arms = [each.arm for each in found.arms if each.steps]
+    arms = [drawn_name(each.arm) for each in found.arms if each.steps]
     steps = pd.DataFrame(
         [row for each in found.arms for row in _rows(each, name)],
         columns=["arm", "rate", "value", "upper", "state", "run"],
@@ -39,14 +39,16 @@ def _figure(found: CapacityAnswers, name: str | None, number: int) -> Figure:
     counted = steps[steps["state"].isin(["met", "not met"])].dropna(subset=["value"])
     lines = counted.groupby(["arm", "rate"], sort=False)["value"].median().reset_index()
     # The knee is that of the first latency.
-    knees = [(each.arm, each.knee_per_s) for each in found.arms if each.knee_per_s is not None and number == 1]
+    knees = [
+        (drawn_name(each.arm), each.knee_per_s) for each in found.arms if each.knee_per_s is not None and number == 1
+    ]
     spans = [
-        (each.arm, each.answer["low_per_s"], each.answer["high_per_s"])
+        (drawn_name(each.arm), each.answer["low_per_s"], each.answer["high_per_s"])
         for each in found.arms
         if each.answer and each.answer.get("low_per_s") and each.answer.get("high_per_s")
     ]
     limit = next((each.objective.limit / 1000 for _, each in _checked(found, name) if each.objective.limit), None)
-    title = name or "p99"
+    figure = (name or "p99").partition("<")[0].strip()
     sticks = Sticks(
         arms,
         steps,
@@ -54,9 +56,9 @@ def _figure(found: CapacityAnswers, name: str | None, number: int) -> Figure:
         pd.DataFrame(spans, columns=["arm", "low", "high"]),
         pd.DataFrame(knees, columns=["arm", "rate"]),
         limit,
-        title,
+        name or "",
+        figure,
     )
-    figure = title.partition("<")[0].strip()
     caption = (
         f"Each mark is a step: {figure} at the offered rate, with a line up to the upper end of its 95 % interval. The "
         "curve joins the medians of the steps at each rate."
@@ -87,7 +89,7 @@ def _rows(found: ArmCapacity, name: str | None) -> Iterator[tuple[str, float, fl
         checked = _latency(step, name)
         value, upper = (None, None) if checked is None else (checked.value, checked.upper)
         shown = (None if each is None else round(max(each, 1) / 1000, 4) for each in (value, upper))
-        yield found.arm, step.rate_per_s, *shown, step.state, step.run.number  # type: ignore[misc]
+        yield drawn_name(found.arm), step.rate_per_s, *shown, step.state, step.run.number  # type: ignore[misc]
 
 
 def _said(found: ArmCapacity, name: str | None) -> str:

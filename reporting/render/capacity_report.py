@@ -24,6 +24,7 @@ def build(experiment: ExperimentFolder, found: CapacityAnswers) -> Found:
     return Found(
         answer=" ".join(sentences.values()),
         tiles=tuple(_tile(each) for each in found.arms),
+        of_tiles="The highest rate that met the objectives, and the lowest above it that did not.",
         notes=tuple(notes),
         tables=tuple(table for each in found.arms if (table := _table(experiment, each)) is not None),
         checks=tuple(

@@ -18,6 +18,7 @@ def render(report: ExperimentReport, figures: Sequence[Figure]) -> str:
         about=report.about,
         answer=report.found.answer,
         tiles=report.found.tiles,
+        of_tiles=report.found.of_tiles,
         notes=report.found.notes,
         unfinished=report.unfinished,
         problems=experiment.problems,

@@ -34,11 +34,12 @@ class Tile:
 class Found:
     """`answer` is one sentence or two, and `tiles` are the figures that stand beside it on the page.
 
-    `notes` are sentences that a reader must know too; `data` is for JSON.
+    `of_tiles` says what they are. `notes` are sentences that a reader must know too; `data` is for JSON.
     """
 
     answer: str
     tiles: tuple[Tile, ...]
+    of_tiles: str
     notes: tuple[str, ...]
     tables: tuple[Table, ...]
     checks: tuple[Check, ...]

@@ -23,7 +23,7 @@ class Sticks:
 
     `steps` has `arm`, `rate`, `value`, `upper` (NaN where a step has none), `state` and `run`. `lines` has `arm`,
     `rate` and `value` of the typical step of each rate. `spans` has `arm`, `low` and `high` of each capacity, and
-    `knees` has `arm` and `rate`. `limit` is the objective's.
+    `knees` has `arm` and `rate`. `limit` is the objective's, and `figure` its percentile.
     """
 
     arms: Sequence[str]
@@ -33,37 +33,42 @@ class Sticks:
     knees: pd.DataFrame
     limit: float | None
     objective: str
+    figure: str
 
 
 def draw(sticks: Sticks, *, interactive: bool) -> alt.LayerChart:
     """The chart."""
     steps = sticks.steps
     values = pd.concat([steps["value"], steps["upper"], pd.Series([sticks.limit], dtype=float)]).dropna()
-    known = Lines(steps, sticks.arms, f"{sticks.objective} (ms), log scale", log=True, y_domain=_domain(values))
+    known = Lines(steps, sticks.arms, f"{sticks.figure} (ms), log scale", log=True, y_domain=_domain(values))
     looks = theme.Look(sticks.arms)
-    legend = alt.Legend(columns=looks.legend_columns) if len(sticks.arms) > 1 else None
+    legend = alt.Legend(columns=looks.legend_columns, symbolOpacity=1) if len(sticks.arms) > 1 else None
     colour = alt.Color("arm:N").scale(domain=list(sticks.arms), range=looks.colours).sort(list(sticks.arms))
+    colour = colour.legend(legend)
     states = [state for state in STATES if state in set(steps["state"])]
     shapes = alt.Legend(
-        symbolType="circle", symbolFillColor=theme.SHADE, symbolStrokeWidth=0, symbolSize=110, columns=2
+        symbolType="circle",
+        symbolFillColor=theme.SHADE,
+        symbolStrokeWidth=0,
+        symbolSize=110,
+        symbolOpacity=1,
+        columns=2,
     )
     shape = (
         alt.Shape("state:N").scale(domain=states, range=[_SHAPES[each] for each in states]).sort(states).legend(shapes)
     )
     layers = [*_spans(sticks, colour), *_limit(sticks, known), *_knees(sticks, colour)]
     line = alt.Chart(sticks.lines).mark_line(strokeWidth=1.8, clip=True)
-    layers.append(line.encode(x=_x(steps), y=drawing.y_axis(known), color=colour.legend(legend)))
+    layers.append(line.encode(x=_x(steps), y=drawing.y_axis(known), color=colour))
     bars = alt.Chart(steps.dropna(subset=["value", "upper"])).mark_rule(strokeWidth=1.5, opacity=0.6, clip=True)
-    layers.append(bars.encode(x=_x(steps), y=drawing.y_axis(known), y2=alt.Y2("upper:Q"), color=colour.legend(None)))
+    layers.append(bars.encode(x=_x(steps), y=drawing.y_axis(known), y2=alt.Y2("upper:Q"), color=colour))
     for data, y in (
         (steps.dropna(subset=["value"]), drawing.y_axis(known)),
         (steps[steps["value"].isna()], alt.YValue(HEIGHT - 7)),  # type: ignore[no-untyped-call]
     ):
         if len(data):
-            points = alt.Chart(data).mark_point(filled=True, size=75, opacity=0.9)
-            layers.append(
-                points.encode(x=_x(steps), y=y, color=colour.legend(None), shape=shape, **_tooltip(sticks, interactive))
-            )
+            points = alt.Chart(data).mark_point(filled=True, size=90, opacity=0.9)
+            layers.append(points.encode(x=_x(steps), y=y, color=colour, shape=shape, **_tooltip(sticks, interactive)))
     return alt.LayerChart(layer=layers, height=HEIGHT)
 
 
@@ -86,7 +91,7 @@ def _spans(sticks: Sticks, colour: alt.Color) -> list[alt.Chart]:
     if not len(sticks.spans):
         return []
     bands = alt.Chart(sticks.spans).mark_rect(opacity=0.25, clip=True)
-    return [bands.encode(x=_x(sticks.steps, "low"), x2=alt.X2("high:Q"), color=colour.legend(None))]
+    return [bands.encode(x=_x(sticks.steps, "low"), x2=alt.X2("high:Q"), color=colour)]
 
 
 def _limit(sticks: Sticks, known: Lines) -> list[alt.Chart]:
@@ -110,7 +115,7 @@ def _knees(sticks: Sticks, colour: alt.Color) -> list[alt.Chart]:
         side: dict[str, Any] = {"align": "right", "dx": -5} if rate > middle else {"align": "left", "dx": 5}
         label = base.mark_text(baseline="top", fontSize=11, limit=180, **side)
         found += [
-            base.mark_rule(strokeDash=[2, 3], strokeWidth=1.5).encode(x=_x(sticks.steps), color=colour.legend(None)),
+            base.mark_rule(strokeDash=[2, 3], strokeWidth=1.5).encode(x=_x(sticks.steps), color=colour),
             label.encode(
                 x=_x(sticks.steps),
                 y=alt.YValue(4 + _ROW * row),  # type: ignore[no-untyped-call]
@@ -126,7 +131,7 @@ def _tooltip(sticks: Sticks, interactive: bool) -> dict[str, Any]:
     shown = [
         alt.Tooltip("arm:N", title="arm"),
         alt.Tooltip("rate:Q", title="offered/s", format=",.6~g"),
-        alt.Tooltip("value:Q", title=f"{sticks.objective} (ms)", format=",.4~g"),
+        alt.Tooltip("value:Q", title=f"{sticks.figure} (ms)", format=",.4~g"),
         alt.Tooltip("upper:Q", title="upper end of its interval (ms)", format=",.4~g"),
         alt.Tooltip("state:N", title="objectives"),
         alt.Tooltip("run:Q", title="run"),

@@ -8,7 +8,7 @@ import pandas as pd
 from reporting import text
 from reporting.analyse.matrix_effects import Cell, Effects, MatrixAnswers, best
 from reporting.render import grid_drawing, theme
-from reporting.render.chart import Figure, slug
+from reporting.render.chart import Figure, drawn_name, slug
 from reporting.render.matrix_report import shown, where
 
 TOGETHER = "only together"
@@ -29,8 +29,8 @@ def _heat_map(found: MatrixAnswers, figure: str, cells: list[Cell]) -> Figure:
     values = [shown(figure, cell.typical) for cell in cells]
     data = pd.DataFrame(
         {
-            "x": [cell.place[-1] for cell in cells],
-            "y": [", ".join(cell.place[:-1]) for cell in cells],
+            "x": [drawn_name(cell.place[-1]) for cell in cells],
+            "y": [drawn_name(", ".join(cell.place[:-1])) for cell in cells],
             "shown": values,
             "label": [
                 ("\N{BLACK STAR} " if cell is chosen else "") + value.removesuffix("/s").removesuffix(" ms")
@@ -46,8 +46,8 @@ def _heat_map(found: MatrixAnswers, figure: str, cells: list[Cell]) -> Figure:
     return Figure(
         f"cells-{slug(figure)}",
         f"{figure.capitalize() if is_rate else figure} by {text.some(found.axes, len(found.axes))}",
-        f"In {unit}, geometric means of the runs of each cell; darker is {'higher' if is_rate else 'slower'}. The star "
-        f"is the best cell: {where(found.axes, chosen)}.",
+        f"In {unit}, geometric means of the runs of each cell. Cells that stand out are "
+        f"{'higher' if is_rate else 'slower'}; the star is the best cell: {where(found.axes, chosen)}.",
         f"Heat map of {figure} over {' and '.join(found.axes)}, {len(cells)} cells. Best: {where(found.axes, chosen)}, "
         f"{shown(figure, chosen.typical)}. {said}",
         len(set(data["x"])) <= 6,
@@ -64,12 +64,16 @@ def _class(value: float, low: float, high: float) -> int:
 
 def _effects(axes: Sequence[str], found: dict[str, Effects]) -> Figure:
     together = [TOGETHER] if len(axes) > 1 else []
-    names = [*axes, *together, NOISE]
+    names = [*map(drawn_name, axes), *together, NOISE]
     rows = [
         (figure, name, round(100 * share, 2), at)
         for figure, each in found.items()
         for at, (name, share) in enumerate(
-            (*each.of_axes.items(), *((name, each.together) for name in together), (NOISE, each.noise))
+            (
+                *((drawn_name(axis), share) for axis, share in each.of_axes.items()),
+                *((name, each.together) for name in together),
+                (NOISE, each.noise),
+            )
         )
     ]
     data = pd.DataFrame(rows, columns=["figure", "name", "share", "at"])

@@ -19,6 +19,7 @@ def build(experiment: ExperimentFolder, found: MatrixAnswers) -> Found:
     return Found(
         answer=_sentence(found),
         tiles=tuple(_tile(found, figure) for figure, each in found.cells.items() if each),
+        of_tiles="The best cell for each figure of all operations: geometric means of its runs.",
         notes=tuple(notes),
         tables=(_table(found, experiment),) if any(found.cells.values()) else (),
         checks=tuple(

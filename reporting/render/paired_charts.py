@@ -7,12 +7,13 @@ import pandas as pd
 
 from reporting import text
 from reporting.analyse import overlaid_distributions
+from reporting.analyse.comparison import UNDECIDED
 from reporting.analyse.headline import TOTAL
 from reporting.analyse.overlaid_distributions import Overlay
 from reporting.analyse.paired_answers import FigureAnswer, PairedAnswers
 from reporting.read.experiment_folder import ExperimentFolder
 from reporting.render import drawing, paired_report, ratio_drawing
-from reporting.render.chart import Figure, slug
+from reporting.render.chart import Figure, drawn_name
 from zk_locust.contract.experiment import NOISE
 
 MOST_OPERATIONS: Final = 8
@@ -35,7 +36,7 @@ def _forest(experiment: ExperimentFolder, candidate: str, number: int, found: li
     baseline = experiment.arms[0]
     data = pd.DataFrame(
         {
-            "name": [each.title for each in found],
+            "name": [drawn_name(each.title) for each in found],
             "ratio": [round(each.comparison.ratio, 6) for each in found],
             "low": [round(each.comparison.low, 6) for each in found],
             "high": [round(each.comparison.high, 6) for each in found],
@@ -50,11 +51,16 @@ def _forest(experiment: ExperimentFolder, candidate: str, number: int, found: li
         for each in found[:12]
     )
     share = text.percent(equivalence)
+    corrected = any(
+        each.decision.word == UNDECIDED and not each.comparison.low <= 1 <= each.comparison.high for each in found
+    )
+    why = " An interval without 0 % may be undecided, because of the correction for the number of figures."
     return Figure(
         f"ratios-{number}",
         f"{candidate} beside {baseline}: change of each figure",
         f"The point is the change from {baseline} to {candidate}, and the line its 95 % interval. Within the grey "
-        f"band, ± {share}, figures are equivalent. Above 0 %, rates are better and latencies are worse.",
+        f"band, ±{share}, figures are equivalent. Above 0 %, rates are better and latencies are worse."
+        + (why if corrected else ""),
         f"Forest plot: {len(found)} figures of {candidate} beside {baseline}, with 95 % intervals. {said}",
         False,
         "answer",
@@ -66,12 +72,12 @@ def _overlays(experiment: ExperimentFolder, overlay: Overlay) -> list[Figure]:
     operations = overlay.operations()
     left_out = len(operations) - 1 - MOST_OPERATIONS
     return [
-        _overlay(experiment, overlay, operation, left_out if operation == TOTAL else 0)
-        for operation in operations[: MOST_OPERATIONS + 1]
+        _overlay(experiment, overlay, operation, number, left_out if operation == TOTAL else 0)
+        for number, operation in enumerate(operations[: MOST_OPERATIONS + 1], 1)
     ]
 
 
-def _overlay(experiment: ExperimentFolder, overlay: Overlay, operation: str, left_out: int) -> Figure:
+def _overlay(experiment: ExperimentFolder, overlay: Overlay, operation: str, number: int, left_out: int) -> Figure:
     word = "Response time" if overlay.is_response else "Service time"
     curves = overlay.curves[overlay.curves["operation"] == operation]
     typical = overlay.typical(operation)
@@ -82,7 +88,7 @@ def _overlay(experiment: ExperimentFolder, overlay: Overlay, operation: str, lef
     kept = sorted(curves["inverse"].unique())[::step]
     faint = pd.DataFrame(
         {
-            "series": curves["arm"],
+            "series": curves["arm"].map(drawn_name),
             "line": curves["run"],
             "inverse": curves["inverse"].round(3),
             "value": curves["latency_ms"].round(4),
@@ -97,14 +103,18 @@ def _overlay(experiment: ExperimentFolder, overlay: Overlay, operation: str, lef
         caption += f" {left_out} more operations, which are fewer, have no chart."
     said = " ".join(f"{arm}: {runs[arm]} runs, {_at_p99(typical, arm)}." for arm in arms)
     return Figure(
-        f"distribution-{slug(operation)}",
+        f"distribution-{number}",
         f"{word} of all runs: {operation}",
         caption,
         f"Line chart of {word.lower()} by percentile from p50 to p99.99, {operation}, a line for each run. {said}",
         operation != TOTAL,
         "answer",
         lambda interactive: drawing.percentile_curve(
-            typical, arms, f"{word.lower()} (ms), log scale", interactive=interactive, faint=faint
+            typical.assign(arm=typical["arm"].map(drawn_name)),
+            [drawn_name(arm) for arm in arms],
+            f"{word.lower()} (ms), log scale",
+            interactive=interactive,
+            faint=faint,
         ),
     )
 

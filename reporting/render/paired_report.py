@@ -24,6 +24,7 @@ def build(experiment: ExperimentFolder, found: PairedAnswers) -> Found:
     return Found(
         answer=_noise_sentence(found) if is_noise else _sentence(experiment, found),
         tiles=tuple(_tile(experiment, each) for each in found.answers if each.operation == ALL),
+        of_tiles=_of_tiles(experiment, found),
         notes=tuple(notes),
         tables=(_table(experiment, found),) if found.answers else (),
         checks=tuple(_check(each) for each in found.answers),
@@ -49,6 +50,9 @@ def _sentence(experiment: ExperimentFolder, found: PairedAnswers) -> str:
         elif undecided:
             needed = [each.decision.more_pairs for each in overall if each.decision.word == UNDECIDED]
             parts.append(f"{candidate} beside {experiment.arms[0]}: {_undecided(len(undecided), len(own), needed)}")
+            if overall:
+                words = "; ".join(f"{each.title} {_change(each)}" for each in overall[:4])
+                parts.append(f"All operations, with 95 % intervals: {words}")
         else:
             share = text.percent(float(experiment.settings["equivalence"]))
             parts.append(f"{candidate} and {experiment.arms[0]} are equivalent: no figure differs by more than {share}")
@@ -57,8 +61,15 @@ def _sentence(experiment: ExperimentFolder, found: PairedAnswers) -> str:
 
 def _undecided(undecided: int, of: int, needed: list[int | None]) -> str:
     known = [number for number in needed if number is not None]
-    would = f"; about {max(known)} more pairs would decide" if known and len(known) == len(needed) else ""
+    would = ""
+    if known and len(known) == len(needed):
+        which = "" if undecided == len(needed) else " those of all operations together"
+        would = f"; about {_pairs(max(known))} would decide{which}"
     return f"{undecided} of {of} figures are undecided, and none has changed{would}"
+
+
+def _pairs(more: int) -> str:
+    return "1 more pair" if more == 1 else f"{more} more pairs"
 
 
 def _noise_sentence(found: PairedAnswers) -> str:
@@ -93,9 +104,15 @@ def _verdict_notes(experiment: ExperimentFolder) -> list[str]:
 def _tile(experiment: ExperimentFolder, each: FigureAnswer) -> Tile:
     name = each.title if len(experiment.arms) == 2 else f"{each.title}, {each.candidate}"
     if experiment.kind == NOISE:
-        pairs = f"with {each.comparison.pairs} pairs"
-        return Tile(name, text.percent(resolution(each.values)), "", f"the smallest difference that is found {pairs}")
+        return Tile(name, text.percent(resolution(each.values)), "", f"{each.comparison.pairs} pairs")
     return Tile(name, text.change(each.comparison.ratio), interval(each), decision(each))
+
+
+def _of_tiles(experiment: ExperimentFolder, found: PairedAnswers) -> str:
+    if experiment.kind == NOISE:
+        return "All operations: a true difference of this size is found with a probability of 80 %."
+    confidence = max((each.comparison.confidence for each in found.answers), default=0.95)
+    return f"All operations: the change from {experiment.arms[0]}, and its {confidence * 100:g} % interval."
 
 
 def _change(each: FigureAnswer) -> str:
@@ -112,7 +129,7 @@ def decision(each: FigureAnswer) -> str:
     if each.decision.word != UNDECIDED:
         return each.decision.word
     more = each.decision.more_pairs
-    return f"{UNDECIDED}, " + ("more than 200 pairs needed" if more is None else f"about {more} more pairs needed")
+    return f"{UNDECIDED}, " + ("more than 200 pairs needed" if more is None else f"about {_pairs(more)} needed")
 
 
 def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
