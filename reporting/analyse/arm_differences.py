@@ -23,20 +23,17 @@ class Difference:
 def build(experiment: ExperimentFolder) -> list[Difference]:
     """Return what is the same in all runs of each arm, and not the same in all arms.
 
-    What all hosts of a group have alike is said once.
+    What changes from run to run of an arm, such as the leader, is not of the arm. What all hosts of a group have alike
+    is said once. An arm without runs yet says nothing.
     """
-    of_arms = [_constant([dict(_flat(run.manifest)) for run in experiment.of(arm) if run.manifest])
-               for arm in experiment.arms]  # fmt: skip
-    names = list(dict.fromkeys(name for found in of_arms for name in found))
-    found = [Difference(name, tuple(values.get(name, NOTHING) for values in of_arms)) for name in names]
-    return _once([each for each in found if len(set(each.values)) > 1])
-
-
-def _constant(runs: list[dict[str, str]]) -> dict[str, str]:
-    """Return what all of the runs have."""
-    if not runs:
-        return {}
-    return {name: value for name, value in runs[0].items() if all(run.get(name) == value for run in runs)}
+    runs = [[dict(_flat(run.manifest)) for run in experiment.of(arm) if run.manifest] for arm in experiment.arms]
+    names = dict.fromkeys(name for of_arm in runs for run in of_arm for name in run)
+    found = []
+    for name in names:
+        values = [{run.get(name, NOTHING) for run in of_arm} for of_arm in runs]
+        if all(len(each) <= 1 for each in values) and len(set().union(*values)) > 1:
+            found.append(Difference(name, tuple(next(iter(each), NOTHING) for each in values)))
+    return _once(found)
 
 
 def _flat(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

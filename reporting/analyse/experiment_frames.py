@@ -163,7 +163,9 @@ def _steps(answered: AnsweredExperiment) -> list[tuple[object, ...]]:
         for step in arm.steps:
             run = step.run
             own = (run.number, run.arm, run.run_id or None, step.rate_per_s, step.state)
-            found = [(x.objective.text, x.value, x.upper, x.objective.limit, x.met) for x in step.checked]
+            found: list[tuple[object, ...]] = [
+                (x.objective.text, x.value, x.upper, x.objective.limit, x.met) for x in step.checked
+            ]
             rest = (run.step.get("success"), run.step.get("backlog_per_s"))
             rows += [(*own, *each, *rest) for each in found or [(None,) * 5]]
     return rows

@@ -126,3 +126,15 @@ def test_a_capacity_is_an_interval_with_its_steps(tmp_path: Path) -> None:
 def test_a_folder_without_an_experiment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no manifest that can be read"):
         write_experiment(tmp_path)
+
+
+def test_what_changes_from_run_to_run_is_no_difference_between_arms(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1))
+    for number in range(1, 11):
+        file = tmp_path / f"run-compare-{number}" / "manifest.json"
+        content = json.loads(file.read_text())
+        mode = "follower" if number == 3 else "leader"
+        file.write_text(json.dumps(content | {"hosts": {"zk1": {"zookeeper_mode": mode, "kernel": "6.1"}}}))
+    write_experiment(folder)
+    found = json.loads((folder / "experiment.json").read_text())["differences"]
+    assert [each["name"] for each in found] == ["zookeeper_version of zk1"]

@@ -9,7 +9,7 @@ import pytest
 from reporting import load_run
 from reporting.analyse.happenings import COLUMNS
 from reporting.analyse.workers import LOST_EVENT
-from reporting.render import chart_list, drawing, event_lanes, html_page, page
+from reporting.render import chart_list, drawing, event_lanes, html_page
 from reporting.render.event_lanes import MAX_MARKS
 from tests.unit.reporting.slow_runs import SlowRun
 from tests.unit.reporting.synthetic import Synthetic
