@@ -17,8 +17,8 @@ from reporting.render.chart import Figure, drawn_name
 from zk_locust.contract.experiment import NOISE
 
 MOST_OPERATIONS: Final = 8
-MOST_POINTS: Final = 6000
-"""Of a chart: the page contains each as text."""
+MOST_POINTS: Final = 24_000
+"""Of all runs in all charts: the page contains each as text."""
 
 
 def build(experiment: ExperimentFolder, found: PairedAnswers) -> list[Figure]:
@@ -70,21 +70,24 @@ def _forest(experiment: ExperimentFolder, candidate: str, number: int, found: li
 
 def _overlays(experiment: ExperimentFolder, overlay: Overlay) -> list[Figure]:
     operations = overlay.operations()
-    left_out = len(operations) - 1 - MOST_OPERATIONS
+    shown = operations[: MOST_OPERATIONS + 1]
+    left_out = len(operations) - len(shown)
     return [
-        _overlay(experiment, overlay, operation, number, left_out if operation == TOTAL else 0)
-        for number, operation in enumerate(operations[: MOST_OPERATIONS + 1], 1)
+        _overlay(experiment, overlay, operation, number, MOST_POINTS // len(shown), left_out * (operation == TOTAL))
+        for number, operation in enumerate(shown, 1)
     ]
 
 
-def _overlay(experiment: ExperimentFolder, overlay: Overlay, operation: str, number: int, left_out: int) -> Figure:
+def _overlay(
+    experiment: ExperimentFolder, overlay: Overlay, operation: str, number: int, most: int, left_out: int
+) -> Figure:
     word = "Response time" if overlay.is_response else "Service time"
     curves = overlay.curves[overlay.curves["operation"] == operation]
     typical = overlay.typical(operation)
     arms = [arm for arm in experiment.arms if arm in set(curves["arm"])]
     runs = {arm: int(curves[curves["arm"] == arm]["run"].nunique()) for arm in arms}
     # The same points of every run, so that lines stay comparable.
-    step = math.ceil(len(curves) / MOST_POINTS)
+    step = math.ceil(len(curves) / most)
     kept = sorted(curves["inverse"].unique())[::step]
     faint = pd.DataFrame(
         {

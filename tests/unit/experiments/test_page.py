@@ -257,3 +257,24 @@ def test_the_axis_of_ratios_has_some_round_ticks(high: float) -> None:
     assert 1.0 in ticks
     assert 3 <= len(ticks) <= 9
     assert all(1 / high <= tick <= high for tick in ticks)
+
+
+def test_a_large_experiment_makes_no_large_page(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [TOTAL, *(f"operation {number}" for number in range(12))]
+    points = pd.DataFrame({"inverse": range(2, 118), "percentile": range(116), "latency_ms": 1.0}).astype(float)
+    runs = pd.DataFrame({"run": range(200), "arm": ["old", "new"] * 100})
+    curves = pd.DataFrame({"operation": names}).merge(runs, how="cross").merge(points, how="cross")
+    monkeypatch.setattr(overlaid_distributions, "build", lambda _: overlaid_distributions.Overlay(curves, 0, False))
+    figures = drawn(folders["compare"])
+    assert len(figures) == 1 + 9
+    assert "4 more operations, which are fewer, have no chart." in figures["distribution-1"].caption
+    assert sum(len(json.dumps(figure.page_spec())) for figure in figures.values()) < 2_500_000
+
+
+def test_a_run_outside_of_the_results_is_not_read(tmp_path: Path) -> None:
+    folder = experiment(tmp_path / "results", COMPARE, noisy(1))
+    shutil.copytree(tmp_path / "results" / "run-compare-1", tmp_path / "elsewhere")
+    changed(folder, lambda content: content["runs"][0].update(run_id="../elsewhere"))
+    found = experiment_folder.load(folder)
+    assert found.runs[0].report == {}
+    assert any("run ../elsewhere is gone" in problem for problem in found.problems)
