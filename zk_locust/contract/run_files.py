@@ -43,6 +43,7 @@ def load_lock(state_dir: str | None) -> str:
     """Return the file that a run locks on a load host with this `load_host_state_dir`: a folder has its own lock."""
     return f"{state_dir}/load/lock" if state_dir else MACHINE_LOCK
 
+
 # An experiment's folder: `results/experiments/<id>/`.
 EXPERIMENTS: Final = "experiments"
 EXPERIMENT_DATA: Final = "experiment.json"
