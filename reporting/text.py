@@ -66,7 +66,7 @@ def percent(share: float) -> str:
 def change(ratio: float) -> str:
     """A ratio as a change: +12.3 %, or its factor from a change of 100 % on."""
     percents = (ratio - 1) * 100
-    return f"{percents:+.1f} %" if abs(percents) < 100 else f"\N{MULTIPLICATION SIGN}{ratio:.2f}"
+    return f"{percents:+.1f} %" if abs(percents) < 100 else f"{ratio:.2f} times"
 
 
 def natural(name: str) -> list[tuple[int, str]]:

@@ -59,7 +59,13 @@ def _cells(spec: Specification, base: Mapping[str, Any]) -> Iterator[Arm]:
             else:
                 overlay[name] = value
         place = tuple(str(value) for value in values)
-        yield _arm(" / ".join(place), base, overlay, place)
+        name = ", ".join(f"{_short(axis)} {value}" for axis, value in zip(spec.grid, place, strict=True))
+        yield _arm(name, base, overlay, place)
+
+
+def _short(axis: str) -> str:
+    """Return the name of an axis as people say it."""
+    return axis.rpartition(".")[2].removeprefix("benchmark_").removeprefix("zookeeper_")
 
 
 def number_of_runs(spec: Specification) -> int:

@@ -3,12 +3,13 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +24,41 @@ from zk_locust.contract.plain_text import plain_line
 from zk_locust.contract.run_files import MANIFEST
 
 LOGS: Final = "logs"
+_COMPLETE: Final = "complete"
+_ASKING: Final = {
+    "ask_pass": "--ask-pass",
+    "become_ask_pass": "--ask-become-pass",
+    "ask_vault_pass": "--ask-vault-password",
+}
+_PARTIAL: Final = {
+    "subset": "--limit",
+    "tags": "--tags",
+    "skip_tags": "--skip-tags",
+    "start_at_task": "--start-at-task",
+    "step": "--step",
+}
+_FORWARDED: Final = {
+    "vault_ids": "--vault-id",
+    "vault_password_files": "--vault-password-file",
+    "private_key_file": "--private-key",
+    "remote_user": "--user",
+    "connection": "--connection",
+    "timeout": "--timeout",
+    "forks": "--forks",
+    "ssh_common_args": "--ssh-common-args",
+    "ssh_extra_args": "--ssh-extra-args",
+    "sftp_extra_args": "--sftp-extra-args",
+    "scp_extra_args": "--scp-extra-args",
+    "become_method": "--become-method",
+    "become_user": "--become-user",
+    "connection_password_file": "--connection-password-file",
+    "become_password_file": "--become-password-file",
+}
 # Ctrl-C: the playbook ends its load and collects what there is.
 _END_LIMIT_S: Final = 180.0
+# Longer than `fleet.interruption.RETRY_S`, in which it takes no other one.
+_AGAIN_S: Final = 20.0
+_LOOK_S: Final = 0.5
 _SHOWN_LINES: Final = 12
 _VARIABLES: Final = "variables.json"
 # Ansible kills the process that waits here after Ctrl-C. The shell stays until the playbook has ended, and then removes
@@ -36,20 +70,23 @@ _SHELL: Final = 'trap : INT TERM HUP; "$@"; code=$?; rm -rf "$0"; exit $code'
 class Playbooks:
     """How playbooks are called: their folder, the inventories, options of ansible-playbook, and variables of `-e`.
 
-    `variables` may hold secrets: they reach a playbook in a file that only this user can read.
+    `variables` may hold secrets: they reach a playbook in a file that only this user can read. `interrupted` says
+    whether the experiment must end.
     """
 
     folder: Path
     inventory: tuple[str, ...]
     options: tuple[str, ...]
     variables: Mapping[str, Any]
+    interrupted: Callable[[], bool] = lambda: False
 
     def call(self, playbook: str, arm: Arm, log: Path, more: Mapping[str, Any], arguments: Sequence[str] = ()) -> int:
         """Call a playbook with an arm's variables; its screen goes to the end of `log`. Returns the exit code.
 
-        An exception meanwhile, such as KeyboardInterrupt, reaches the playbook as Ctrl-C, and is raised when it has
-        ended.
+        Raises KeyboardInterrupt if the experiment is interrupted: the playbook gets Ctrl-C, and has ended then.
         """
+        if self.interrupted():
+            raise KeyboardInterrupt
         folder = _private_folder({**self.variables, **arm.variables, **more})
         words = [str(Path(sys.executable).with_name("ansible-playbook")), str(self.folder / f"{playbook}.yml")]
         words += [word for source in self.sources(arm) for word in ("-i", source)]
@@ -61,16 +98,37 @@ class Playbooks:
                 stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
         try:
-            return process.wait()
+            return self._wait(process)
         except BaseException:
-            os.killpg(process.pid, signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_END_LIMIT_S)
+            _end(process)
             raise
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        ended = os.pidfd_open(process.pid)
+        try:
+            while not select.select([ended], [], [], _LOOK_S)[0]:
+                if self.interrupted():
+                    raise KeyboardInterrupt
+        finally:
+            os.close(ended)
+        return process.wait()
 
     def sources(self, arm: Arm) -> list[str]:
         """The inventories of an arm's runs."""
         return [str(Path(arm.inventory).expanduser().absolute())] if arm.inventory else list(self.inventory)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Send a playbook Ctrl-C and wait until it has ended, at most `_END_LIMIT_S`.
+
+    Ansible can be caught in a lock of a worker that it has just ended; another Ctrl-C frees it. A playbook that is
+    ending its run already only says so.
+    """
+    for _ in range(round(_END_LIMIT_S / _AGAIN_S)):
+        os.killpg(process.pid, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_AGAIN_S)
+            return
 
 
 def _private_folder(variables: Mapping[str, Any]) -> Path:
@@ -125,11 +183,13 @@ class Benchmarks:
         arm = request.arm if request.rate_per_s is None else at_rate(request.arm, request.rate_per_s)
         before = self._runs()
         # An arm's own inventory may name another folder of results.
-        more = {"benchmark_label": request.label, "benchmark_results_dir": str(self._results)}
+        more: dict[str, Any] = {"benchmark_label": request.label, "benchmark_results_dir": str(self._results)}
+        if self._fresh:
+            more["stop_removes_members"] = True
         code = self._playbooks.call("benchmark", arm, log, more)
         new = sorted(self._runs() - before)
         own = [run for run in new if _label(self._results / run) == request.label]
-        if self._fresh:
+        if self._fresh and code:  # it may have ended before it removed them
             self._remove_members(request.arm, log)
         took_s = time.monotonic() - began
         if not own:
@@ -137,7 +197,7 @@ class Benchmarks:
             return Outcome(
                 "", VOID, took_s, (f"it left no run: {said[0] if said else f'exit code {code}'}; see {log}",)
             )
-        return _outcome(self._results / own[-1], took_s, self._objectives)
+        return outcome_of(self._results / own[-1], took_s, self._objectives)
 
     def _remove_members(self, arm: Arm, log: Path) -> None:
         if code := self._playbooks.call("teardown", arm, log, {}, ("--limit", "zookeeper")):
@@ -166,34 +226,48 @@ def _label(run: Path) -> str:
     return str(read_object_if_sound(run / MANIFEST).get("label", ""))
 
 
-def _outcome(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
+def outcome_of(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
     """Read what a run found; its report is written where its benchmark could not do so."""
     if not (run / "report.json").exists():
         reporting.write_report(reporting.load_run(run))
     found = reporting.run_data(run)
     verdict = found.get("verdict") or {}
     reasons = tuple(plain_line(reason["text"]) for reason in verdict.get("reasons", []) if reason["severity"] != "note")
-    worth = verdict.get("verdict") or VOID
+    state = str(read_object_if_sound(run / MANIFEST).get("state") or _COMPLETE)
+    # What a run that failed recorded is worth a look, but no other run is like it.
+    worth = (verdict.get("verdict") or VOID) if state == _COMPLETE else VOID
+    summary = _summary(found.get("total") or {})
     if not objectives or worth == VOID:
-        return Outcome(run.name, worth, took_s, reasons)
+        return Outcome(run.name, worth, took_s, reasons, summary=summary)
     step = reporting.check_objectives(run, objectives)
-    return Outcome(run.name, worth, took_s, reasons, step["passed"], step["load_limited"], step)
+    return Outcome(run.name, worth, took_s, reasons, step["passed"], step["load_limited"], step, summary)
+
+
+def _summary(total: Mapping[str, Any]) -> str:
+    """Return rate and percentiles of all operations, as far as they are known."""
+    rate = total.get("rate_per_s")
+    found = [] if rate is None else [f"{rate:,.0f}/s"]
+    for name in ("p50", "p99"):
+        value_us = total.get(f"{name}_us")
+        found += [] if value_us is None else [f"{name} {value_us / 1000:.3g} ms"]
+    return ", ".join(found)
 
 
 def forwarded(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the options of this ansible-playbook that its benchmarks need too. Raises InputError if one asks."""
-    for name in ("ask_pass", "become_ask_pass", "ask_vault_pass"):
+    """Return the options of this ansible-playbook that its benchmarks need too.
+
+    Raises InputError for one that asks for a password, or that would leave out a part of each benchmark.
+    """
+    for name, option in _ASKING.items():
         if options.get(name):
-            option = "--" + name.replace("_", "-").replace("become-ask-pass", "ask-become-pass").replace(
-                "ask-vault-pass", "ask-vault-password"
-            )
             raise InputError(
                 f"{option}: the runs of an experiment cannot ask; use a vault, and ANSIBLE_VAULT_PASSWORD_FILE"
             )
+    for name, option in _PARTIAL.items():
+        if options.get(name) and options[name] != ("all",) and options[name] != ["all"]:
+            raise InputError(f"{option}: an experiment needs complete benchmarks on all hosts; leave it out")
     words: list[str] = []
-    for name, option in (("vault_ids", "--vault-id"), ("vault_password_files", "--vault-password-file")):
-        words += [word for value in options.get(name) or () for word in (option, str(value))]
-    for name, option in (("private_key_file", "--private-key"), ("remote_user", "--user"), ("forks", "--forks")):
-        if options.get(name):
-            words += [option, str(options[name])]
+    for name, option in _FORWARDED.items():
+        value = options.get(name)
+        words += [f"{option}={each}" for each in (value if isinstance(value, list | tuple) else [value]) if each]
     return (*words, *(["--become"] if options.get("become") else []))

@@ -1,7 +1,8 @@
 """The search for the highest rate that meets the objectives, as a pure function of the steps so far.
 
-It brackets by factors of 1.5, bisects the logarithm of the rate until the interval is 5 % wide, and confirms: of three
-runs at the answer most must pass, and of three at 10 % above most must fail. Each rate counts by the majority of its
+It begins at the lowest rate, because objectives that fail there fail everywhere. From the first rate, it brackets by
+factors of 1.5, bisects the logarithm of the rate until the interval is 5 % wide, and confirms: of three runs at the
+answer most must pass, and of three at 10 % above most must fail. Each rate counts by the majority of its
 runs, so a run that went wrong by chance is outvoted as soon as the search returns to its rate.
 """
 
@@ -15,6 +16,8 @@ WIDTH: Final = 1.05
 ABOVE: Final = 1.1
 REPEATS: Final = 3
 MOST_STEPS: Final = 60
+_ROUNDING: Final = 1.01
+"""By which rounded rates may be further apart than `BRACKET`."""
 
 CONFIRMED: Final = "confirmed"
 UNCONFIRMED: Final = "unconfirmed"
@@ -51,19 +54,21 @@ class Capacity:
 def next_rate(steps: Sequence[Step], lowest: float, first: float, highest: float) -> float | Capacity:
     """Return the rate of the next step, or the answer."""
     if not steps:
-        return first
+        return lowest
     low, high = bounds(steps)
     if len(steps) >= MOST_STEPS:
         return Capacity(UNCONFIRMED, low, high)
     if low is None:
         assert high is not None
-        if high <= lowest:
-            return high if _runs(steps, high) < REPEATS else Capacity(NONE, None, high)
-        return max(lowest, _rounded(high / BRACKET))
+        return high if _runs(steps, high) < REPEATS else Capacity(NONE, None, high)
     if high is None:
+        if low < first:
+            return first
         if low >= highest:
             return low if _runs(steps, low) < REPEATS else Capacity(AT_LEAST, low, None)
         return min(highest, _rounded(low * BRACKET))
+    if high / low > BRACKET * _ROUNDING:  # the first rate failed
+        return max(_rounded(high / BRACKET), _rounded(low * WIDTH))
     middle = _rounded(math.sqrt(low * high))
     if high / low > WIDTH and low < middle < high:
         return middle
@@ -97,7 +102,7 @@ def longest_search(lowest: float, first: float, highest: float) -> int:
     """Return about how many runs a search takes at most, if no rate contradicts another."""
     bracket = math.ceil(math.log(max(highest / first, first / lowest, 1.0)) / math.log(BRACKET)) + 1
     bisect = math.ceil(math.log2(math.log(BRACKET) / math.log(WIDTH)))
-    return bracket + bisect + 2 * REPEATS - 1
+    return 1 + bracket + bisect + 2 * REPEATS - 1
 
 
 def _rounded(rate: float) -> float:

@@ -14,6 +14,7 @@ from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, number_of_runs, with_inventory
 from fleet.experiments.benchmark import Benchmarks, Playbooks, preflight
+from fleet.experiments.interruption import leave_words
 from fleet.experiments.runner import RunOne, left_s, run, runs_left
 from fleet.experiments.specification import FRESH, MOST_RUNS, Specification, read_file
 from fleet.inventory import Inventory
@@ -32,13 +33,14 @@ OVERHEAD_S: Final = 30.0
 class Wish:
     """What the user asks for: the file of a new experiment and perhaps its id, or the id of one to be resumed.
 
-    `more` are pairs or repeats to be added to a resumed one.
+    `more` are pairs or repeats to be added to a resumed one. With `only_check`, nothing is started.
     """
 
     experiment: str = ""
     experiment_id: str = ""
     resume: str = ""
     more: int = 0
+    only_check: bool = False
 
 
 def conduct(
@@ -71,12 +73,17 @@ def conduct(
     _within_budget(spec, runs, run_s)
     if benchmarks is None:
         _preflight(playbooks, probes, say)
+    at_most = "at most about " if spec.kind == CAPACITY else ""
+    size = f"experiment {experiment_id}: {spec.kind}, {at_most}{runs} runs, about {format_duration(runs * run_s)}"
+    if wish.only_check:
+        return [size, "check mode: there is no problem, and nothing was started"]
     folder = manifest.create(
         results, experiment_id, spec, arms, slots, file=str(file), run_s=run_s, most_runs=runs,
         inventory=[str(source) for source in playbooks.inventory],
     )  # fmt: skip
-    at_most = "at most about " if spec.kind == CAPACITY else ""
-    say(f"experiment {experiment_id}: {spec.kind}, {at_most}{runs} runs, about {format_duration(runs * run_s)}")
+    say(size)
+    if spec.data == FRESH:
+        say("experiment: the members' data is removed before the first run and after each one")
     say(f"experiment: after an interruption, continue it with -e experiment_resume={experiment_id}")
     return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
 
@@ -101,14 +108,12 @@ def _resume(
             f"experiment_resume [{wish.resume}]: {file} or the inventory has other settings than when the experiment "
             "began, and its runs would not be comparable; restore them, or begin a new experiment"
         )
+    if wish.more and spec.kind == CAPACITY:
+        raise InputError(f"experiment_more [{wish.more}]: a search for a capacity ends by itself; leave it out")
+    if wish.more < 0 or len(content["plan"]) + wish.more * len(arms) > MOST_RUNS:
+        raise InputError(f"experiment_more [{wish.more}]: write a number of pairs from 1; {MOST_RUNS} runs at most")
     with manifest.held(folder):
-        if wish.more:
-            if spec.kind == CAPACITY:
-                raise InputError(f"experiment_more [{wish.more}]: a search for a capacity ends by itself; leave it out")
-            if wish.more < 0 or len(content["plan"]) + wish.more * len(arms) > MOST_RUNS:
-                raise InputError(
-                    f"experiment_more [{wish.more}]: write a number of pairs from 1; {MOST_RUNS} runs at most"
-                )
+        if wish.more and not wish.only_check:
             done = [plan.Slot(**slot) for slot in content["plan"]]
             more = plan.blocks([arm.name for arm in arms], wish.more, spec.seed, done)
             content["plan"] += [slot.as_dict() for slot in more]
@@ -117,6 +122,8 @@ def _resume(
     say(f"experiment {folder.name}: {left} runs left, about {format_duration(left_s(content))}")
     if benchmarks is None and left:
         _preflight(playbooks, _probes(spec, arms), say)
+    if wish.only_check:
+        return ["check mode: there is no problem, and nothing was started"]
     return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
 
 
@@ -134,9 +141,9 @@ def _go_on(
         try:
             run(folder, arms, run_one, say)
         except KeyboardInterrupt:
-            raise FleetError(
-                f"experiment {folder.name} was interrupted; continue it with -e experiment_resume={folder.name}"
-            ) from None
+            words = f"experiment {folder.name} was interrupted; continue it with -e experiment_resume={folder.name}"
+            leave_words(words)
+            raise FleetError(words) from None
         return reporting.write_experiment(folder)
 
 
@@ -194,7 +201,7 @@ def _checked(file: Path, playbooks: Playbooks, inventories: _Inventories) -> tup
 
 
 def _refused(problems: Sequence[str]) -> InputError:
-    return InputError("; ".join(problems) if len(problems) == 1 else "\n".join(["nothing was started", *problems]))
+    return InputError("\n".join(problems))
 
 
 def _is_managed(arm: Arm, inventory: Inventory, playbooks: Playbooks) -> bool:
@@ -211,12 +218,22 @@ def _probes(spec: Specification, arms: Sequence[Arm]) -> list[Arm]:
 
 
 def _preflight(playbooks: Playbooks, arms: Sequence[Arm], say: Callable[[str], object]) -> None:
-    say(f"experiment: checking {len(arms)} arms")
     problems: list[str] = []
-    for arm in arms:
+    different = _different(arms)
+    for number, arm in enumerate(different, 1):
+        say(f"experiment: preflight of {arm.name}, {number} of {len(different)}")
         problems += preflight(playbooks, arm)
     if problems:
         raise _refused(problems)
+
+
+def _different(arms: Sequence[Arm]) -> list[Arm]:
+    """Return one arm of those whose runs are the same."""
+    found: list[Arm] = []
+    for arm in arms:
+        if not any((arm.inventory, arm.variables) == (other.inventory, other.variables) for other in found):
+            found.append(arm)
+    return found
 
 
 def _run_s(playbooks: Playbooks, inventories: _Inventories, arms: Sequence[Arm]) -> float:

@@ -16,6 +16,8 @@ from zk_locust.contract.durations import format_duration
 from zk_locust.contract.experiment import CAPACITY
 
 VOID = "void"
+LOAD_SIDE_ATTEMPTS = 2
+"""A step is repeated once if the load side was its limit: it may have been so by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Outcome:
     """What became of a benchmark: the id of its run, empty where there is none, its verdict, and the reasons.
 
     For a search: `step` has what was found for each objective, `passed` whether all hold, and `load_limited` whether
-    the load side was the limit. `took_s` is the benchmark's time, seconds.
+    the load side was the limit. `took_s` is the benchmark's time, seconds. `summary` are its figures for the screen.
     """
 
     run_id: str
@@ -43,6 +45,7 @@ class Outcome:
     passed: bool | None = None
     load_limited: bool = False
     step: dict[str, Any] = field(default_factory=dict)
+    summary: str = ""
 
 
 RunOne = Callable[[Request], Outcome]
@@ -69,7 +72,8 @@ def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str],
             _plan(folder, content, by_name, run_one, say)
     except BaseException as error:
         state = manifest.FAILED if isinstance(error, VoidRunsError) else manifest.INTERRUPTED
-        manifest.save(folder, content | {"state": state, "reason": str(error) or type(error).__name__, "ended": now()})
+        reason = "" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+        manifest.save(folder, content | {"state": state, "reason": reason, "ended": now()})
         raise
     manifest.save(folder, content | {"state": manifest.FINISHED, "ended": now()})
 
@@ -82,15 +86,15 @@ def open_slots(content: Mapping[str, Any]) -> list[Slot]:
 
 def left_s(content: Mapping[str, Any]) -> float:
     """Return about how long the rest of the plan takes, seconds: by the runs so far, else as estimated."""
-    took = [entry["took_s"] for entry in content["runs"] if entry["counts"]]
-    each_s = sum(took) / len(took) if took else content.get("run_s", 0.0)
+    took = [float(entry["took_s"]) for entry in content["runs"] if entry["counts"]]
+    each_s = sum(took) / len(took) if took else float(content.get("run_s", 0.0))
     return each_s * runs_left(content)
 
 
 def runs_left(content: Mapping[str, Any]) -> int:
     """Return how many runs are left; of a search, at most about so many."""
     if content["kind"] == CAPACITY:
-        return max(0, content.get("most_runs", 0) - sum(entry["counts"] for entry in content["runs"]))
+        return max(0, int(content.get("most_runs", 0)) - sum(bool(entry["counts"]) for entry in content["runs"]))
     return len(open_slots(content))
 
 
@@ -119,7 +123,8 @@ def _search(folder: Path, content: dict[str, Any], arm: Arm, run_one: RunOne, sa
         say(f"experiment: {arm.name}, step {len(steps) + 1} at {found:,g}/s; at most about {left} left")
         outcome = _valid_run(folder, content, arm, {"slot": None, "block": None}, run_one, say, found)
         if outcome.load_limited:
-            carried = max((step.rate_per_s for step in steps), default=0.0)
+            achieved = float(outcome.step.get("rate_per_s") or 0.0)
+            carried = max([achieved, *(step.rate_per_s for step in steps)])
             hosts = max(1, int(outcome.step.get("load_hosts", 1)))
             content["capacity"][arm.name] = {
                 **Capacity("load side", max((s.rate_per_s for s in steps if s.passed), default=None), None).as_dict(),
@@ -159,7 +164,12 @@ def _valid_run(
         )
         manifest.save(folder, content)
         if outcome.verdict != VOID:
-            return outcome
+            found = f": {outcome.summary}" if outcome.summary else ""
+            say(f"experiment: {outcome.verdict}, took {format_duration(outcome.took_s)}{found}")
+            if not outcome.load_limited or attempt == min(most, LOAD_SIDE_ATTEMPTS):
+                return outcome
+            say(f"experiment: the load side was the limit, attempt {attempt} of {min(most, LOAD_SIDE_ATTEMPTS)}")
+            continue
         why = outcome.reasons[0] if outcome.reasons else "it has no result"
         say(f"experiment: run {number} is void ({why}), attempt {attempt} of {most}")
     raise VoidRunsError(

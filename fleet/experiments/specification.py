@@ -93,11 +93,10 @@ def read_content(name: str, content: object, variables: Iterable[str]) -> tuple[
     """Do the same for the content of a file."""
     if not isinstance(content, Mapping):
         return None, [f"experiment [{name}]: an experiment is a dictionary with {', '.join(KEYS)}"]
-    kind = content.get("kind")
+    kind = str(content.get("kind", ""))
     if kind not in KINDS:
         known = "; ".join(f"{known} ({words})" for known, words in KINDS.items())
-        return None, [f"kind [{kind}]: there is no such kind{nearest(str(kind), KINDS)}; known: {known}"]
-    kind = str(kind)
+        return None, [f"kind [{kind}]: there is no such kind{nearest(kind, KINDS)}; known: {known}"]
     reader = _Reader(content, kind, frozenset(variables))
     reader.refuse_unknown_keys()
     values: dict[str, Any] = {

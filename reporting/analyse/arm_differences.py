@@ -8,7 +8,10 @@ from reporting.read.experiment_folder import ExperimentFolder
 from reporting.text import NOTHING
 
 # What every run has of its own, or what only follows from when it was run.
-_OF_THE_RUN: Final = ("benchmark_label", "clock_", "boot_id", "memory_free", "disk_free", "uptime", "load_average")
+_OF_THE_RUN: Final = (
+    *("benchmark_label", "clock_", "boot_id", "memory_free", "disk_free", "uptime", "load_average"),
+    "zookeeper_mode",
+)
 _PARTS: Final = ("scenario", "versions", "inventory", "hosts")
 
 

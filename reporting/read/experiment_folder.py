@@ -51,6 +51,11 @@ class ExperimentRun:
         """The names of its operations."""
         return [str(row.get("operation")) for row in self.report.get("operations") or []]
 
+    def inconclusive_rules(self) -> set[str]:
+        """The rules that make its verdict inconclusive."""
+        reasons = (self.report.get("verdict") or {}).get("reasons") or []
+        return {str(reason.get("rule")) for reason in reasons if reason.get("severity") == "inconclusive"}
+
     def figure(self, operation: str, figure: str) -> float | None:
         """A figure by its name in `FIGURES`, per second or microseconds; None where the run has none above 0."""
         rows = self.report.get("operations") or []

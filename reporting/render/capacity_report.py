@@ -73,9 +73,9 @@ def _sentence(experiment: ExperimentFolder, arm: str, found: Mapping[str, Any] |
         case "load side":
             more = int(found["more_load_hosts"])
             hosts = "1 load host" if more == 1 else f"{more} load hosts"
-            carried = "" if low is None else f", and meets {met} at {low:,g}/s"
-            limit = f"The load hosts were the limit at {found['limited_at_per_s']:,g}/s"
-            return f"{arm}: {limit}{carried}; at least {hosts} more would be needed."
+            carried = "" if low is None else f"{arm} meets {met} at {low:,g}/s. "
+            limit = f"At {found['limited_at_per_s']:,g}/s, the load hosts were the limit, and not {arm}"
+            return f"{carried}{limit}; at least {hosts} more would be needed."
     between = "an unknown rate" if low is None else f"{low:,g}/s"
     return f"{arm}: runs contradict one another; {met} holds up to {between}, and not always above."
 

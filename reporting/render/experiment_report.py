@@ -1,6 +1,7 @@
 """What an experiment found, as sentences and tables: the same for the screen, Markdown, the page, JSON and JUnit."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -9,11 +10,11 @@ from reporting.analyse.experiment_answers import AnsweredExperiment
 from reporting.analyse.matrix_effects import MatrixAnswers
 from reporting.analyse.paired_answers import PairedAnswers
 from reporting.read.experiment_folder import ExperimentFolder, ExperimentRun
-from reporting.render import capacity_report, matrix_report, paired_report
+from reporting.render import capacity_report, matrix_report, noise_report, paired_report
 from reporting.render.found import Found
 from reporting.render.report_files import PAGE
 from reporting.render.report_tables import Table
-from zk_locust.contract.experiment import ALL
+from zk_locust.contract.experiment import ALL, CAPACITY, NOISE
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +78,32 @@ class ExperimentReport:
 
 def build(answered: AnsweredExperiment) -> ExperimentReport:
     """Say what an experiment found."""
-    experiment = answered.experiment
-    return ExperimentReport(
-        answered, _found(answered), _differences(answered), _runs(experiment), _unfinished(experiment)
-    )
+    experiment, found = answered.experiment, _found(answered)
+    if experiment.kind != CAPACITY:  # whose steps beyond the capacity are not valid
+        found = replace(found, notes=(*found.notes, *_doubts(experiment)))
+    return ExperimentReport(answered, found, _differences(answered), _runs(experiment), _unfinished(experiment))
 
 
 def _found(answered: AnsweredExperiment) -> Found:
     if isinstance(answered.answers, PairedAnswers):
-        return paired_report.build(answered.experiment, answered.answers)
+        build_words = noise_report.build if answered.experiment.kind == NOISE else paired_report.build
+        return build_words(answered.experiment, answered.answers)
     if isinstance(answered.answers, MatrixAnswers):
         return matrix_report.build(answered.experiment, answered.answers)
     return capacity_report.build(answered.experiment, answered.answers)
+
+
+def _doubts(experiment: ExperimentFolder) -> list[str]:
+    """Say how many runs count and are not valid, and why: other things than the arms may have shaped their figures."""
+    doubtful = [run for run in experiment.counted if run.verdict != "valid"]
+    if not doubtful:
+        return []
+    rules = Counter(rule for run in doubtful for rule in run.inconclusive_rules())
+    why = ", ".join(f"{rule} ({number})" for rule, number in rules.most_common(4))
+    return [
+        f"{len(doubtful)} of {len(experiment.counted)} runs are inconclusive{f', by the rules {why}' if why else ''}; "
+        "their reports say more."
+    ]
 
 
 def _unfinished(experiment: ExperimentFolder) -> str:

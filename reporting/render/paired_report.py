@@ -1,6 +1,7 @@
-"""What an experiment of pairs found, in words and tables: a comparison of arms, or the noise of one."""
+"""What a comparison of arms found, in words and tables."""
 
 import statistics
+from collections.abc import Mapping
 
 from reporting import text
 from reporting.analyse import noise_experiments, paired_answers
@@ -9,26 +10,26 @@ from reporting.analyse.paired_answers import FigureAnswer, PairedAnswers
 from reporting.read.experiment_folder import ExperimentFolder
 from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found, Tile
 from reporting.render.report_tables import Table
-from zk_locust.contract.experiment import ALL, NOISE
+from zk_locust.contract.experiment import ALL
 
 _STATES = {EQUIVALENT: PASSED, CHANGED: FAILED, UNDECIDED: SKIPPED}
 
 
 def build(experiment: ExperimentFolder, found: PairedAnswers) -> Found:
     """Say what the pairs say."""
-    is_noise = experiment.kind == NOISE
-    notes = [f"There is no comparison of {missing}." for missing in found.missing]
-    if not is_noise:
-        notes += _noise_notes(experiment)
-    notes += _verdict_notes(experiment)
+    quoted = noise_experiments.newest_before(experiment)
+    resolved = _resolved(quoted)
     return Found(
-        answer=_noise_sentence(found) if is_noise else _sentence(experiment, found),
+        answer=_sentence(experiment, found),
         tiles=tuple(_tile(experiment, each) for each in found.answers if each.operation == ALL),
         of_tiles=_of_tiles(experiment, found),
-        notes=tuple(notes),
+        notes=(*(f"There is no comparison of {missing}." for missing in found.missing), _noise_note(quoted, resolved)),
         tables=(_table(experiment, found),) if found.answers else (),
         checks=tuple(_check(each) for each in found.answers),
-        data={"figures": [_as_json(each) for each in found.answers]},
+        data={
+            "figures": [as_json(each) for each in found.answers],
+            "noise": None if quoted is None else {"experiment_id": quoted.experiment_id, "resolution": resolved},
+        },
     )
 
 
@@ -72,45 +73,25 @@ def _pairs(more: int) -> str:
     return "1 more pair" if more == 1 else f"{more} more pairs"
 
 
-def _noise_sentence(found: PairedAnswers) -> str:
-    if not found.answers:
-        return "There are too few runs for an answer."
-    overall = [each for each in found.answers if each.operation == ALL]
-    words = ", ".join(f"{each.title} {text.percent(resolution(each.values))}" for each in overall)
-    pairs = min(each.comparison.pairs for each in overall)
-    return f"{pairs} pairs of runs of this fleet resolve a difference of: {words}."
+def _resolved(noise: ExperimentFolder | None) -> dict[str, float]:
+    """Return what difference each figure of all operations resolves, as a share, by an experiment of kind noise."""
+    answers = () if noise is None else paired_answers.build(noise).answers
+    return {each.figure: resolution(each.values) for each in answers if each.operation == ALL}
 
 
-def _noise_notes(experiment: ExperimentFolder) -> list[str]:
-    quoted = noise_experiments.newest_before(experiment)
-    if quoted is None:
-        return ["How small a difference this fleet can resolve is not known: run an experiment of kind noise with it."]
-    resolved = {
-        each.title: resolution(each.values) for each in paired_answers.build(quoted).answers if each.operation == ALL
-    }
+def _noise_note(noise: ExperimentFolder | None, resolved: Mapping[str, float]) -> str:
+    if noise is None or not resolved:
+        return "How small a difference this fleet can resolve is not known: run an experiment of kind noise with it."
     words = ", ".join(f"{name} {text.percent(share)}" for name, share in resolved.items())
-    return [f"{quoted.experiment_id} found what this fleet resolves with equal arms: {words}."] if words else []
-
-
-def _verdict_notes(experiment: ExperimentFolder) -> list[str]:
-    """Runs that count and are not valid: something other than the ensemble may have shaped their figures."""
-    doubtful = [run for run in experiment.counted if run.verdict != "valid"]
-    if not doubtful:
-        return []
-    named = text.some([run.run_id for run in doubtful], 3)
-    return [f"{len(doubtful)} of {len(experiment.counted)} runs are inconclusive; see their reports: {named}."]
+    return f"{noise.experiment_id} found what this fleet resolves with equal arms: {words}."
 
 
 def _tile(experiment: ExperimentFolder, each: FigureAnswer) -> Tile:
     name = each.title if len(experiment.arms) == 2 else f"{each.title}, {each.candidate}"
-    if experiment.kind == NOISE:
-        return Tile(name, text.percent(resolution(each.values)), "", f"{each.comparison.pairs} pairs")
     return Tile(name, text.change(each.comparison.ratio), interval(each), decision(each))
 
 
 def _of_tiles(experiment: ExperimentFolder, found: PairedAnswers) -> str:
-    if experiment.kind == NOISE:
-        return "All operations: a true difference of this size is found with a probability of 80 %."
     confidence = max((each.comparison.confidence for each in found.answers), default=0.95)
     return f"All operations: the change from {experiment.arms[0]}, and its {confidence * 100:g} % interval."
 
@@ -136,7 +117,7 @@ def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
     rows = []
     for each in found.answers:
         number = each.comparison
-        baseline, candidate = (_typical([pair[place] for pair in each.values], each.figure) for place in (0, 1))
+        baseline, candidate = (typical([pair[place] for pair in each.values], each.figure) for place in (0, 1))
         rows.append(
             (
                 *(each.candidate, each.operation, each.figure, decision(each), baseline, candidate),
@@ -155,7 +136,8 @@ def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
     return Table("Ratios", head, tuple(rows), 4, note=note)
 
 
-def _typical(values: list[float], figure: str) -> str:
+def typical(values: list[float], figure: str) -> str:
+    """The geometric mean of rates (per second) or latencies (µs, shown in ms)."""
     mean = statistics.geometric_mean(values)
     return text.rate(mean) if figure == "rate" else text.latency_ms(mean)
 
@@ -165,7 +147,8 @@ def _check(each: FigureAnswer) -> Check:
     return Check(f"{each.candidate}: {each.title}", _STATES[word], f"{word}: {_change(each)}")
 
 
-def _as_json(each: FigureAnswer) -> dict[str, object]:
+def as_json(each: FigureAnswer) -> dict[str, object]:
+    """The object of a figure in `experiment.json`."""
     found = each.comparison
     return {
         "baseline": each.baseline,
@@ -180,5 +163,6 @@ def _as_json(each: FigureAnswer) -> dict[str, object]:
         "p_value": found.p_value,
         "pairs": found.pairs,
         "spread": found.spread,
+        "resolution": resolution(each.values),
         "values": [list(pair) for pair in each.values],
     }

@@ -99,5 +99,5 @@ def ratio_ticks(low: float, high: float) -> list[float]:
 
 def _tick(ratio: float) -> str:
     if ratio >= 2:
-        return f"\N{MULTIPLICATION SIGN}{ratio:g}"
+        return f"{ratio:g} times"
     return f"{round((ratio - 1) * 100, 4):+g} %" if ratio != 1 else "0 %"

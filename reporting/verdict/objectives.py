@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from locust_extra.columns import AGGREGATED, ALL_WORKERS
 from reporting.analyse import student_t
+from reporting.errors import InputError
 from reporting.read.distributions import Distribution
 from reporting.verdict.evidence import INCONCLUSIVE
 from reporting.verdict.judged_run import JudgedRun, load_run
 from zk_locust.contract.experiment import ALL, FAILURES, PERCENTILES, Objective, parse_objective
+from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.stage_names import MEASURED
 
 LEAST_SUCCESS: Final = 0.999
@@ -45,11 +47,12 @@ class Checked:
 
 def check(folder: Path, objectives: Sequence[str]) -> dict[str, Any]:
     """Return what a run says: `objectives` (see `Checked`), `success`, `backlog_per_s`, `passed`, `load_limited`,
-    and `load_hosts`, the number of machines with workers.
+    `rate_per_s`, which was achieved, and `load_hosts`, the number of machines with workers.
 
-    Raises InputError where the folder is no run's.
+    Raises InputError where the folder is no run's, and for an operation that the run does not have.
     """
     judged = load_run(folder)
+    _refuse_unknown(judged, objectives)
     checked = [_checked(judged, parse_objective(text)) for text in objectives]
     success, growth_per_s = _success(judged), backlog_growth_per_s(judged)
     load = judged.headline.load
@@ -64,8 +67,19 @@ def check(folder: Path, objectives: Sequence[str]) -> dict[str, Any]:
         "passed": passed,
         # What passes although the load side was busy, passes.
         "load_limited": not passed and not rules.isdisjoint(_LOAD_SIDE),
+        "rate_per_s": judged.headline.total.rate_per_s,
         "load_hosts": len({name.partition("/")[0] for name in judged.workers.seen}) or 1,
     }
+
+
+def _refuse_unknown(judged: JudgedRun, objectives: Sequence[str]) -> None:
+    known = [row.operation for row in judged.headline.rows]
+    for objective in map(parse_objective, objectives):
+        if objective.operation not in (ALL, *known):
+            raise InputError(
+                f"objectives [{objective.text}]: the load has no operation {objective.operation}"
+                f"{nearest(objective.operation, known)}; it has: {', '.join(known) or 'none'}"
+            )
 
 
 def _checked(judged: JudgedRun, objective: Objective) -> Checked:
@@ -132,7 +146,8 @@ def backlog_growth_per_s(judged: JudgedRun) -> float | None:
     rows = rows.dropna(subset=["offered"]).sort_values("elapsed_s")
     if len(rows) < 3:
         return None
-    ended = rows[["requests", "failures", "suppressed", "missed", "dropped"]].fillna(0).sum(axis=1)
+    # What was dropped counts as waiting: it is what was given up of a backlog.
+    ended = rows[["requests", "failures", "suppressed", "missed"]].fillna(0).sum(axis=1)
     backlog, at_s = (rows["offered"] - ended).to_numpy(float), rows["elapsed_s"].to_numpy(float)
     third = len(rows) // 3
     growth = float(backlog[-third:].mean() - backlog[:third].mean())

@@ -51,3 +51,11 @@ def test_both_arms_of_a_noise_experiment_set_the_same() -> None:
     first, second = arms_of(Specification("mine", "noise", scenario="quick", variables={"zookeeper_heap": "1g"}))
     assert first.variables == second.variables == {"zookeeper_heap": "1g", "benchmark_scenario": "quick"}
     assert first.name != second.name
+
+
+def test_the_cells_of_a_matrix_are_named_by_their_values() -> None:
+    grid: dict[str, list[Any]] = {"benchmark_parameters.val-size": [8, 64], "zookeeper_heap": ["1g", "2g"]}
+    arms = arms_of(Specification("mine", "matrix", grid=grid, variables={"benchmark_parameters": {"client": "kazoo"}}))
+    assert [arm.name for arm in arms][:2] == ["val-size 8, heap 1g", "val-size 8, heap 2g"]
+    assert arms[0].place == ("8", "1g")
+    assert arms[0].variables == {"benchmark_parameters": {"client": "kazoo", "val-size": 8}, "zookeeper_heap": "1g"}

@@ -3,26 +3,27 @@
 import json
 import os
 import signal
+import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from fleet.experiments import benchmark
 from fleet.experiments.arms import Arm
 from fleet.experiments.benchmark import Benchmarks, Playbooks
+from fleet.experiments.interruption import Interruption
 from fleet.experiments.runner import Request
 from fleet.experiments.specification import Specification
-from tests.waiting import until
 
 # Stands for ansible-playbook: notes how it was called, and ends when it may, or some time after Ctrl-C.
 PROGRAM = """#!/bin/sh
 here=$(dirname "$0")
 for word; do case "$word" in @*) file=${word#@};; esac; done
 echo "$file" >"$here/file"; stat -c %a "$file" >"$here/mode"; cat "$file" >"$here/variables"; echo "$@" >"$here/words"
-trap 'sleep 0.3; echo ended >"$here/ended"; exit 99' INT
+trap 'if [ -e "$here/deaf" ]; then rm "$here/deaf"; else sleep 0.3; echo ended >"$here/ended"; exit 99; fi' INT
 echo shown
 echo begun >"$here/begun"
 while [ -e "$here/wait" ]; do sleep 0.02; done
@@ -42,9 +43,9 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "wait").unlink(missing_ok=True)
 
 
-def playbooks() -> Playbooks:
+def playbooks(interrupted: Callable[[], bool] = lambda: False) -> Playbooks:
     variables = {"secret": "s3cret", "zookeeper_heap": "1g"}
-    return Playbooks(Path("/playbooks"), ("/inventory",), ("--forks", "3"), variables)
+    return Playbooks(Path("/playbooks"), ("/inventory",), ("--forks", "3"), variables, interrupted)
 
 
 def test_variables_reach_a_playbook_in_a_file_that_is_removed(program: Path, tmp_path: Path) -> None:
@@ -70,18 +71,58 @@ def test_an_arm_may_have_an_inventory_of_its_own(program: Path, tmp_path: Path) 
 
 def test_an_interrupted_playbook_ends_in_its_own_way(program: Path, tmp_path: Path) -> None:
     (program / "wait").touch()
-
-    def interrupt() -> None:
-        until((program / "begun").exists, 20)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
     with pytest.raises(KeyboardInterrupt):
-        playbooks().call("benchmark", Arm("a", {}), tmp_path / "log", {})
-    thread.join()
+        playbooks((program / "begun").exists).call("benchmark", Arm("a", {}), tmp_path / "log", {})
     assert (program / "ended").read_text() == "ended\n"
     assert not Path((program / "file").read_text().strip()).parent.exists()
+
+
+def test_a_playbook_that_is_caught_in_a_lock_gets_ctrl_c_again(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark, "_AGAIN_S", 0.5)
+    (program / "wait").touch()
+    (program / "deaf").touch()
+    with pytest.raises(KeyboardInterrupt):
+        playbooks((program / "begun").exists).call("benchmark", Arm("a", {}), tmp_path / "log", {})
+    assert (program / "ended").exists()
+
+
+def test_no_playbook_is_called_after_an_interruption(program: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        playbooks(lambda: True).call("benchmark", Arm("a", {}), tmp_path / "log", {})
+    assert not (program / "begun").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_of_ansible_are_noted_once_and_again(number: signal.Signals) -> None:
+    interruption = Interruption()
+    with interruption.taken():
+        assert not interruption.came()
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+        assert interruption.came()
+
+
+WORKER = """
+import os, sys, time
+from fleet.experiments.interruption import Interruption, leave_words, left_words
+if os.fork():
+    while left_words() != "begun":
+        time.sleep(0.02)
+    os._exit(0)
+interruption = Interruption()
+assert not interruption.came()
+leave_words("begun")
+while not interruption.came():
+    time.sleep(0.02)
+print("came")
+"""
+
+
+def test_a_worker_whose_main_process_is_gone_ends() -> None:
+    answer = subprocess.run([sys.executable, "-c", WORKER], capture_output=True, text=True, timeout=30, check=True)
+    assert answer.stdout == "came\n"
 
 
 class Recorded(Playbooks):
@@ -91,14 +132,15 @@ class Recorded(Playbooks):
 
     def call(self, playbook: str, arm: Arm, log: Path, more: Any, arguments: Any = ()) -> int:
         del arguments
-        self.called.append((playbook, arm.name))
+        removes = " and remove the members" if more.get("stop_removes_members") else ""
+        self.called.append((f"{playbook}{removes}", arm.name))
         log.write_text("  1. zk1: cannot be reached\n")
         if playbook == "benchmark" and arm.name != "broken":
             run = Path(more["benchmark_results_dir"]) / f"20261124T03150{len(self.called)}Z-quick"
             run.mkdir()
             (run / "manifest.json").write_text(json.dumps({"label": more["benchmark_label"]}))
             (run / "report.json").write_text(json.dumps({"verdict": {"verdict": "valid", "reasons": []}}))
-        return 0
+        return 2 if arm.name == "broken" and playbook == "benchmark" else 0
 
 
 def test_each_run_starts_without_data_and_is_found_by_its_label(tmp_path: Path) -> None:
@@ -108,11 +150,30 @@ def test_each_run_starts_without_data_and_is_found_by_its_label(tmp_path: Path) 
     benchmarks = Benchmarks(tmp_path, tmp_path, recorded, Specification("mine", "compare"), arms)
     outcome = benchmarks.run(Request(1, arms[1], "mine-01-b"))
     assert (outcome.run_id[-6:], outcome.verdict) == ("-quick", "valid")
-    assert recorded.called == [("teardown", "a"), ("teardown", "broken"), ("benchmark", "b"), ("teardown", "b")]
+    assert recorded.called == [("teardown", "a"), ("teardown", "broken"), ("benchmark and remove the members", "b")]
     failed = benchmarks.run(Request(2, arms[2], "mine-02-broken"))
     assert failed.verdict == "void"
     assert failed.reasons == (f"it left no run: zk1: cannot be reached; see {tmp_path / 'logs' / '002.log'}",)
-    assert recorded.called[4:] == [("benchmark", "broken"), ("teardown", "broken")]
+    assert recorded.called[3:] == [("benchmark and remove the members", "broken"), ("teardown", "broken")]
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"), [("complete", "inconclusive"), ("failed", "void"), ("interrupted", "void")]
+)
+def test_a_run_that_failed_is_void_whatever_it_recorded(tmp_path: Path, state: str, verdict: str) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"state": state}))
+    reason = {"severity": "inconclusive", "rule": "incomplete", "text": "The run failed"}
+    report = {
+        "verdict": {"verdict": "inconclusive", "reasons": [reason]},
+        "total": {"rate_per_s": 1000.0, "p50_us": 512},
+    }
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    outcome = benchmark.outcome_of(tmp_path, 1.0, [])
+    assert (outcome.verdict, outcome.reasons, outcome.summary) == (
+        verdict,
+        ("The run failed",),
+        "1,000/s, p50 0.512 ms",
+    )
 
 
 def test_data_is_kept_if_the_experiment_says_so(tmp_path: Path) -> None:

@@ -43,7 +43,12 @@ def test_noise_between_runs_moves_the_answer_by_little() -> None:
 def test_objectives_that_fail_at_the_lowest_rate_are_said_after_three_runs() -> None:
     found, steps = search(5)
     assert found == Capacity("none", None, 10)
-    assert [step.rate_per_s for step in steps][-3:] == [10, 10, 10]
+    assert [step.rate_per_s for step in steps] == [10, 10, 10]
+
+
+def test_a_capacity_below_the_first_rate_is_bracketed_by_factors_of_1_5() -> None:
+    _, steps = search(300, (10, 1000, 10_000))
+    assert [step.rate_per_s for step in steps][:6] == [10, 1000, 667, 445, 297, 364]
 
 
 def test_a_capacity_beyond_the_highest_rate_is_a_lower_bound() -> None:

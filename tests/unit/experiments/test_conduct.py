@@ -43,7 +43,7 @@ class Controller:
 
     def conduct(self, content: dict[str, Any] | None = None, **wish: Any) -> list[str]:
         if content is not None:
-            self.file.write_text(yaml.safe_dump(content))
+            self.file.write_text(yaml.safe_dump(content, sort_keys=False))
             wish["experiment"] = str(self.file)
         return conduct(Wish(**wish), self.playbooks, self.said.append, self.benchmark)
 
@@ -142,4 +142,20 @@ def test_options_that_ask_are_refused(option: str) -> None:
 
 def test_options_of_this_playbook_reach_the_benchmarks() -> None:
     given = {"vault_ids": ["a@file"], "private_key_file": "key", "forks": 7, "become": True}
-    assert forwarded(given) == ("--vault-id", "a@file", "--private-key", "key", "--forks", "7", "--become")
+    assert forwarded(given) == ("--vault-id=a@file", "--private-key=key", "--forks=7", "--become")
+
+
+@pytest.mark.parametrize(("option", "value"), [("subset", "zk1"), ("tags", ("run",)), ("skip_tags", ["report"])])
+def test_options_that_leave_out_parts_of_benchmarks_are_refused(option: str, value: object) -> None:
+    assert forwarded({"tags": ("all",), "skip_tags": ()}) == ()
+    with pytest.raises(InputError, match="needs complete benchmarks on all hosts; leave it out"):
+        forwarded({option: value})
+
+
+def test_check_mode_starts_nothing(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    lines = controller.conduct(COMPARE, experiment_id="one", only_check=True)
+    assert lines[0] == "experiment one: compare, 10 runs, about 5 min 40 s"
+    assert lines[1] == "check mode: there is no problem, and nothing was started"
+    assert controller.asked == []
+    assert not (controller.results / "experiments").exists()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reporting import check_objectives
+from reporting import InputError, check_objectives
 from tests.unit.reporting.open_loop import Simulated
 
 ABOUT = {"warm_up_s": 2, "run_time_s": 12, "members": 1}
@@ -17,20 +17,25 @@ def checked(folder: Path, *objectives: str, **load: Any) -> dict[str, Any]:
 
 
 def test_a_run_passes_if_the_upper_ends_of_its_intervals_do(tmp_path: Path) -> None:
-    found = checked(tmp_path, "p99 < 200ms", "p50 of get < 20ms", "p99 < 100us", "p99 of read < 1s", "failures < 1%")
-    p99, p50, short, unknown, failures = found["objectives"]
+    found = checked(tmp_path, "p99 < 200ms", "p50 of get < 20ms", "p99 < 100us", "failures < 1%")
+    p99, p50, short, failures = found["objectives"]
     assert p99["value"] < p99["upper"] < 200_000
     assert p99["met"]
     assert p50["met"]
     assert p50["upper"] < p99["upper"]
     assert not short["met"]
-    assert (unknown["value"], unknown["met"]) == (None, False)
     assert (failures["value"], failures["met"]) == (0.0, True)
     assert 0 < failures["upper"] < 0.01
     assert not found["passed"]
     assert not found["load_limited"], "the ensemble was too slow for one objective"
     assert found["success"] == 1.0
     assert found["backlog_per_s"] == 0
+
+
+def test_an_operation_that_the_load_does_not_have_is_refused(tmp_path: Path) -> None:
+    expected = r"objectives \[p99 of gte < 1s\]: the load has no operation gte, did you mean get\?; it has: get, set"
+    with pytest.raises(InputError, match=expected):
+        checked(tmp_path, "p99 of gte < 1s")
 
 
 def test_a_run_whose_backlog_grows_does_not_pass(tmp_path: Path) -> None:

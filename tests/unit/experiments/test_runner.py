@@ -45,7 +45,8 @@ def test_all_runs_of_the_plan_are_done_in_its_order(tmp_path: Path) -> None:
     assert [entry["run_id"] for entry in content["runs"]] == [f"run-{number}" for number in range(1, 11)]
     assert len({request.label for request in benchmarks.asked}) == 10
     assert said[0] == f"experiment: run 1 of 10, block 1, {content['plan'][0]['arm']}; about 6 min 40 s left"
-    assert said[1].endswith("about 1 min 30 s left"), "by the time of the first run"
+    assert said[1] == "experiment: valid, took 10 s"
+    assert said[2].endswith("about 1 min 30 s left"), "by the time of the first run"
 
 
 def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -92,7 +93,10 @@ def capacity(
 ) -> Callable[[Request], Outcome]:
     def run_one(request: Request) -> Outcome:
         rate = request.rate_per_s or 0
-        return Outcome("run", "valid", 1.0, (), passes(rate), limited(rate), {"load_hosts": 2})
+        # The load side carries a little more than half of what it cannot carry.
+        return Outcome(
+            "run", "valid", 1.0, (), passes(rate), limited(rate), {"load_hosts": 2, "rate_per_s": 0.6 * rate}
+        )
 
     return run_one
 
@@ -132,6 +136,15 @@ def test_a_step_that_the_load_side_limits_is_no_capacity(tmp_path: Path) -> None
     assert found == {
         "state": "load side", "low_per_s": 1500, "high_per_s": None, "more_load_hosts": 1, "limited_at_per_s": 2250,
     }  # fmt: skip
+
+
+def test_a_load_side_that_is_the_limit_by_chance_does_not_end_a_search(tmp_path: Path) -> None:
+    folder = begin(tmp_path, ARMS[:1], kind="capacity", rates=(100, 1000, 10_000))
+    busy = iter([True])
+    run(folder, ARMS[:1], capacity(lambda rate: rate <= 2000, lambda rate: rate > 2000 and next(busy, False)), print)
+    told = manifest.load(folder)
+    assert told["capacity"]["a"]["state"] == "confirmed"
+    assert [entry["rate_per_s"] for entry in told["runs"] if not entry["counts"]] == [2250]
 
 
 def test_an_id_that_exists_is_refused(tmp_path: Path) -> None:

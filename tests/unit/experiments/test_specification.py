@@ -47,6 +47,8 @@ def test_each_kind_is_read() -> None:
     [
         (["kind"], "experiment [mine]: an experiment is a dictionary"),
         ({"kind": "comprae"}, "kind [comprae]: there is no such kind, did you mean compare?"),
+        ({"kind": ["compare"]}, "kind [['compare']]: there is no such kind"),
+        ({"arms": {}}, "kind []: there is no such kind; known: compare (pairs of runs of two or more arms); noise"),
         (COMPARE | {"arms": {"a": {}}}, "arms: a comparison needs two arms or more, and has 1"),
         ({"kind": "compare"}, "arms: a comparison needs two arms or more, and has 0"),
         (COMPARE | {"pairs": 1}, "pairs [1]: this is not a whole number from 5"),

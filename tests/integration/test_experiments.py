@@ -1,0 +1,66 @@
+"""An experiment as users call it, with a real member and a real load: interrupted, continued, and reported."""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from tests.integration.local_fleet import SMALL_SCENARIO, LocalFleet, local_fleet
+from tests.needs import require_zookeeper
+
+pytestmark = pytest.mark.integration
+
+# Three runs at the lowest rate are the shortest experiment there is: no operation takes less than a microsecond.
+EXPERIMENT = {
+    "kind": "capacity",
+    "variables": {"benchmark_run_time": "1s", "benchmark_warmup": "0s"},
+    "objectives": ["p99 < 1us"],
+    "rates": {"lowest": 20},
+}
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[LocalFleet]:
+    require_zookeeper()
+    with local_fleet(SMALL_SCENARIO, members=("zk1",)) as fleet:
+        (fleet.folder / "mine.yml").write_text(yaml.safe_dump(EXPERIMENT))
+        yield fleet
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, screen: Callable[[], str]) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, screen()
+        time.sleep(0.1)
+
+
+def test_an_interrupted_experiment_is_continued_to_its_answer(fleet: LocalFleet) -> None:
+    folder = fleet.results / "experiments" / "one"
+    log = folder / "logs" / "001.log"
+    ansible = fleet.begin("experiment", experiment=str(fleet.folder / "mine.yml"), experiment_id="one")
+    try:
+        wait_for(lambda: log.exists() and "The ensemble serves" in log.read_text(), 120, fleet.screen)
+        ansible.send_signal(signal.SIGINT)
+        wait_for(lambda: ansible.poll() is not None, 120, lambda: fleet.screen() + log.read_text())
+        assert ansible.returncode == 99
+    finally:
+        fleet.end_process(ansible)
+    assert "experiment one: capacity, at most about" in fleet.screen()
+    assert "experiment one was interrupted; continue it with -e experiment_resume=one" in fleet.screen()
+    assert fleet.processes() == []
+    assert json.loads((folder / "manifest.json").read_text())["state"] == "interrupted"
+
+    screen = fleet.play("experiment", experiment_resume="one").succeeded().screen
+    assert "Experiment one: ensemble does not meet p99 < 1us at 20/s, the lowest rate of this experiment." in screen
+    told = json.loads((folder / "manifest.json").read_text())
+    assert told["state"] == "finished"
+    assert [(run["rate_per_s"], run["passed"], run["counts"]) for run in told["runs"]] == [(20, False, True)] * 3
+    assert all((fleet.results / run["run_id"] / "report.html").exists() for run in told["runs"])
+    assert json.loads((folder / "experiment.json").read_text())["capacity"]["ensemble"]["state"] == "none"
+    assert ElementTree.parse(folder / "experiment.junit.xml").getroot().get("failures") == "1"
+    assert not (fleet.state / "zookeeper" / "zk1").exists(), "the members' data is removed after each run"
+    assert fleet.processes() == []
