@@ -160,6 +160,7 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
         "results_dir": RESULTS_HELP,
         "figures": "write every chart as SVG and PNG too, into the run's figures/",
         "experiment": "id of an experiment, to write its report instead",
+        "all": "write results/index.html instead, which leads to all runs and experiments",
         "fail_if": "with --experiment: e.g. 'p99 > +10%'; exit code 1 if that is certain, 3 if it is undecided; may be "
         "given several times",
     },
@@ -172,12 +173,24 @@ def report(
     results_dir: str = "",
     figures: bool = False,
     experiment: str = "",
+    all: bool = False,
     fail_if: list[str] | None = None,
 ) -> None:
     """Write the report of a run or of an experiment again, and print its figures."""
-    from reporting import find_runs, load_run, summary, write_report
+    from reporting import find_runs, load_run, summary, write_report, write_start_page
 
     results = _results(results_dir, inventory)
+    if all:
+        for option, given in (
+            ("--run", run),
+            ("--figures", figures),
+            ("--experiment", experiment),
+            ("--fail-if", fail_if),
+        ):
+            if given:
+                raise Exit(f"{option}: the start page has no such option; leave it or --all out", code=2)
+        _say(f"Start page:  {_told(lambda: write_start_page(results))}")
+        return
     if experiment:
         _experiment_report(results, experiment, run, figures, fail_if or [])
         return

@@ -8,8 +8,9 @@
 in pairs, and `aligned` makes a table for a terminal. Bad input raises InputError, and what cannot be written
 ReportingError.
 
-`load_experiment` reads the folder of an experiment, `write_experiment` writes its report, `check_conditions`
-checks conditions on its comparisons, and `check_objectives` says whether a run meets service level objectives.
+`load_experiment` reads the folder of an experiment into data frames, and `write_experiment` writes its report.
+`check_conditions` checks conditions on its comparisons, and `check_objectives` says whether a run meets service level
+objectives. `write_start_page` writes the page that leads to all runs and experiments of a results folder.
 
 The data flows one way: `read` reads the files, `analyse` computes, `verdict` judges, `render` shows. A package imports
 only from those before it. Each function is loaded at its first use, and heavy libraries with it.
@@ -21,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 from reporting.errors import InputError, ReportingError
 
 if TYPE_CHECKING:
+    from reporting.analyse.experiment_frames import load as load_experiment
     from reporting.comparing import compare as compare_runs
     from reporting.conditions import check as check_conditions
-    from reporting.read.experiment_folder import load as load_experiment
+    from reporting.overview import write as write_start_page
     from reporting.render.experiment_files import write as write_experiment
     from reporting.render.report_files import write as write_report
     from reporting.render.screen_table import aligned
@@ -41,12 +43,13 @@ _HOME = {
     "compare_runs": "comparing.compare",
     "find_runs": "runs.resolve",
     "list_runs": "runs.table",
-    "load_experiment": "read.experiment_folder.load",
+    "load_experiment": "analyse.experiment_frames.load",
     "load_run": "verdict.judged_run.load_run",
     "run_data": "runs.report_of",
     "summary": "render.tables.summary",
     "write_experiment": "render.experiment_files.write",
     "write_report": "render.report_files.write",
+    "write_start_page": "overview.write",
 }
 
 __all__ = [
@@ -64,6 +67,7 @@ __all__ = [
     "summary",
     "write_experiment",
     "write_report",
+    "write_start_page",
 ]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reporting import text
+from reporting.analyse.run_summary import RunSummary, fleet_of
 from reporting.errors import InputError
 from reporting.read import manifest as manifests
 from reporting.read.parsing import number, read_json_object
@@ -83,9 +84,9 @@ def table(results_dir: Path) -> list[str]:
     runs = find(results_dir)
     if not runs:
         return [f"No runs in {results_dir} yet; `make benchmark` makes one."]
-    columns = zip(HEAD, zip(*map(_cells, runs), strict=True), strict=True)
-    head, cells = zip(*(each for each in columns if set(each[1]) != {text.NOTHING}), strict=True)  # no empty columns
-    lines = aligned(head, list(zip(*cells, strict=True)), left={*HEAD[:4], *HEAD[8:]})
+    columns = zip(HEAD, zip(*(cells(summary_of(run)) for run in runs), strict=True), strict=True)
+    head, shown = zip(*(each for each in columns if set(each[1]) != {text.NOTHING}), strict=True)  # no empty columns
+    lines = aligned(head, list(zip(*shown, strict=True)), left={*HEAD[:4], *HEAD[8:]})
     if any(run.unfinished for run in runs):
         lines += [
             "",
@@ -95,22 +96,43 @@ def table(results_dir: Path) -> list[str]:
     return lines
 
 
-def _cells(run: ListedRun) -> list[str]:
-    manifest = manifests.parse(read_json_object(run.path / MANIFEST, ProblemLog(), missing=""), ProblemLog())
+def summary_of(run: ListedRun, experiment: str = "") -> RunSummary:
+    """What a run is and its main figures; `experiment` is the id of the experiment that it is part of."""
+    content = read_json_object(run.path / MANIFEST, ProblemLog(), missing="")
+    manifest = manifests.parse(content, ProblemLog())
     written = {} if run.unfinished else report_of(run.path)
     total, verdict = ({} if not isinstance(found := written.get(key), dict) else found for key in ("total", "verdict"))
-    state = "unfinished" if run.unfinished else manifest.state or (text.NOTHING if manifest.present else "unknown")
+    return RunSummary(
+        path=run.path,
+        run_id=run.run_id,
+        started=manifest.started,
+        scenario=manifest.scenario_name,
+        label=manifest.label,
+        fleet=fleet_of(manifest.groups, str(manifest.parameters.get("hosts") or "")),
+        users=manifest.plan.users,
+        rate_per_s=number(total.get("rate_per_s")),
+        p99_us=number(total.get("p99_us")),
+        failures=int(number(total.get("failures")) or 0) if total else None,
+        verdict=str(verdict.get("verdict") or ""),
+        state="unfinished" if run.unfinished else manifest.state or ("" if manifest.present else "unknown"),
+        experiment=experiment,
+        manifest=content,
+    )
+
+
+def cells(run: RunSummary) -> list[str]:
+    """The run's cells below `HEAD`."""
     return [
         run.run_id,
-        text.moment(manifest.started).removesuffix(" UTC") or text.NOTHING,
-        manifest.scenario_name or text.NOTHING,
-        manifest.label or text.NOTHING,
-        text.count(manifest.plan.users),
-        text.rate(number(total.get("rate_per_s"))),
-        text.latency_ms(number(total.get("p99_us"))),
-        text.count(int(number(total.get("failures")) or 0) if total else None),
-        verdict.get("verdict") or text.NOTHING,
-        state,
+        text.moment(run.started).removesuffix(" UTC") or text.NOTHING,
+        run.scenario or text.NOTHING,
+        run.label or text.NOTHING,
+        text.count(run.users),
+        text.rate(run.rate_per_s),
+        text.latency_ms(run.p99_us),
+        text.count(run.failures),
+        run.verdict or text.NOTHING,
+        run.state or text.NOTHING,
     ]
 
 

@@ -63,6 +63,12 @@ def percent(share: float) -> str:
     return f"{value:.2g} %" if value < 1 else f"{value:.1f} %"
 
 
+def change(ratio: float) -> str:
+    """A ratio as a change: +12.3 %, or its factor from a change of 100 % on."""
+    percents = (ratio - 1) * 100
+    return f"{percents:+.1f} %" if abs(percents) < 100 else f"{ratio:.2f} times"
+
+
 def natural(name: str) -> list[tuple[int, str]]:
     """A sort key under which zk2 comes before zk10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -1,6 +1,6 @@
-"""What differs between the arms of an experiment, found from the manifests of their runs."""
+"""What differs between groups of runs, such as the arms of an experiment, found from the manifests of the runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,22 +17,28 @@ _PARTS: Final = ("scenario", "versions", "inventory", "hosts")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A setting or version, and what the runs of each arm had, in the arms' order; a dash where they had none."""
+    """A setting or version, and what the runs of each group had, in the groups' order; a dash where they had none."""
 
     name: str
     values: tuple[str, ...]
 
 
 def build(experiment: ExperimentFolder) -> list[Difference]:
-    """Return what is the same in all runs of each arm, and not the same in all arms.
+    """Return what differs between the arms."""
+    return between([[run.manifest for run in experiment.of(arm) if run.manifest] for arm in experiment.arms])
 
-    An arm without runs makes no difference. What all hosts of a group have alike is said once.
+
+def between(groups: Sequence[Sequence[Mapping[str, Any]]]) -> list[Difference]:
+    """Return what is the same in all manifests of each group, and not the same in all groups.
+
+    What changes from run to run of a group, such as the leader, is not of the group. What all hosts of a group have
+    alike is said once. A group without manifests says nothing.
     """
-    of_arms = [[dict(_flat(run.manifest)) for run in experiment.of(arm) if run.manifest] for arm in experiment.arms]
-    names = dict.fromkeys(name for runs in of_arms for run in runs for name in run)
+    runs = [[dict(_flat(manifest)) for manifest in group] for group in groups]
+    names = dict.fromkeys(name for group in runs for run in group for name in run)
     found = []
     for name in names:
-        values = [{run.get(name, NOTHING) for run in runs} for runs in of_arms]
+        values = [{run.get(name, NOTHING) for run in group} for group in runs]
         if all(len(each) <= 1 for each in values) and len(set().union(*values)) > 1:
             found.append(Difference(name, tuple(next(iter(each), NOTHING) for each in values)))
     return _once(found)

@@ -1,4 +1,4 @@
-"""A matrix: the figures of its cells, and how much of their variation each parameter explains."""
+"""A matrix: the figures of its cells, the best of them, and how much of their variation each parameter explains."""
 
 import math
 import statistics
@@ -32,6 +32,27 @@ class Effects:
     of_axes: dict[str, float]
     together: float
     noise: float
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixAnswers:
+    """The names of the axes, and for each figure its cells and what explains their variation, None without any."""
+
+    axes: tuple[str, ...]
+    cells: dict[str, list[Cell]]
+    effects: dict[str, Effects | None]
+
+
+def build(experiment: ExperimentFolder) -> MatrixAnswers:
+    """Return what the runs say about each figure of the experiment."""
+    axes = tuple(map(str, experiment.settings["grid"]))
+    found = {str(figure): cells(experiment, figure) for figure in experiment.settings["figures"]}
+    return MatrixAnswers(axes, found, {figure: effects(axes, each) for figure, each in found.items()})
+
+
+def best(figure: str, found: Sequence[Cell]) -> Cell:
+    """Return the cell with the highest rate, or the lowest latency."""
+    return max(found, key=lambda cell: cell.typical) if figure == "rate" else min(found, key=lambda cell: cell.typical)
 
 
 def cells(experiment: ExperimentFolder, figure: str) -> list[Cell]:

@@ -8,27 +8,38 @@ from typing import Any, Final
 from reporting.errors import InputError
 from reporting.read.parsing import number, read_json_object
 from reporting.read.problems import ProblemLog
-from zk_locust.contract.experiment import ALL, FIGURES
+from zk_locust.contract.experiment import ALL, CAPACITY, COMPARE, FIGURES, MATRIX, NOISE
 from zk_locust.contract.run_files import MANIFEST
 
 SCHEMA_VERSION: Final = 1
 REPORT: Final = "report.json"
+_PAIRED: Final = frozenset(("figures", "equivalence"))
+_SETTINGS: Final = {
+    COMPARE: _PAIRED,
+    NOISE: _PAIRED,
+    MATRIX: frozenset(("figures", "grid")),
+    CAPACITY: frozenset(("objectives",)),
+}
+"""Each kind, and the settings that its report needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRun:
     """A run of an experiment, and the content of its `report.json` and `manifest.json`, empty where one cannot be read.
 
-    `block` is the pair or pass it belongs to. `counts` is False for a run that was void and repeated. `rate_per_s`,
-    `passed` and `step` are those of a search's step.
+    `path` is its folder, which may be gone; None for a benchmark that left no run. `block` is the pair or pass it
+    belongs to. `counts` is False for a run that was void and repeated, and for a step that the load side has limited.
+    `rate_per_s`, `passed`, `load_limited` and `step` are those of a search's step.
     """
 
     number: int
     arm: str
     block: int | None
     run_id: str
+    path: Path | None
     verdict: str
     counts: bool
+    load_limited: bool
     took_s: float
     rate_per_s: float | None
     passed: bool | None
@@ -104,19 +115,45 @@ def load(path: Path) -> ExperimentFolder:
             f"experiment [{path.name}] has schema {content.get('schema_version')}, and this version knows "
             f"{SCHEMA_VERSION}; use the version of zk-locust that made it"
         )
+    _refuse_incomplete(path, content)
     said: list[str] = []
-    runs = tuple(_run(path.parent.parent, entry, said) for entry in content.get("runs") or [])
+    runs = tuple(_run(path.parent.parent, entry, said) for entry in content["runs"])
     _refuse_mixed(path, runs)
     return ExperimentFolder(path.resolve(), content, runs, tuple(said))
 
 
+def _refuse_incomplete(path: Path, content: Mapping[str, Any]) -> None:
+    """Raise InputError for a manifest without what every report needs."""
+    kind, settings, arms, runs = (content.get(name) for name in ("kind", "settings", "arms", "runs"))
+    if kind not in _SETTINGS:
+        raise InputError(f"experiment [{path.name}]: its manifest has an unknown kind [{kind}]; move the folder away")
+    sound = (
+        all(isinstance(content.get(name), str) for name in ("name", "state", "started"))
+        and isinstance(settings, dict)
+        and _SETTINGS[kind] <= settings.keys()
+        and _are_objects(arms, "name", "place")
+        and bool(arms)
+        and _are_objects(runs, "number", "arm")
+    )
+    if not sound:
+        raise InputError(f"experiment [{path.name}]: its manifest is damaged; move the folder away")
+
+
+def _are_objects(found: object, *names: str) -> bool:
+    """Whether it is a list of objects that have these fields."""
+    return isinstance(found, list) and all(isinstance(each, dict) and each.keys() >= {*names} for each in found)
+
+
 def _run(results: Path, entry: Mapping[str, Any], problems: list[str]) -> ExperimentRun:
     run_id, counts = str(entry.get("run_id") or ""), bool(entry.get("counts"))
+    path = results.resolve() / run_id if run_id and Path(run_id).name == run_id else None
     report: Mapping[str, Any] = {}
     manifest: Mapping[str, Any] = {}
-    if run_id and counts:
-        manifest = read_json_object(results / run_id / MANIFEST, ProblemLog(), missing="")
-        report = read_json_object(results / run_id / REPORT, ProblemLog(), missing="")
+    if counts and (path is None or not path.is_dir()):
+        problems.append(f"run {run_id} is gone, and its figures are missing; it was in {results.resolve()}")
+    elif counts and path is not None:
+        manifest = read_json_object(path / MANIFEST, ProblemLog(), missing="")
+        report = read_json_object(path / REPORT, ProblemLog(), missing="")
         if not report:
             problems.append(f"run {run_id} has no {REPORT} that can be read; `fab report --run {run_id}` writes it")
     return ExperimentRun(
@@ -124,8 +161,10 @@ def _run(results: Path, entry: Mapping[str, Any], problems: list[str]) -> Experi
         arm=str(entry["arm"]),
         block=entry.get("block"),
         run_id=run_id,
+        path=path,
         verdict=str(entry.get("verdict", "")),
         counts=counts,
+        load_limited=bool(entry.get("load_limited")),
         took_s=float(entry.get("took_s") or 0.0),
         rate_per_s=entry.get("rate_per_s"),
         passed=entry.get("passed"),

@@ -1,37 +1,61 @@
 """What a search for a capacity found, in words and tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from reporting import text
-from reporting.read.experiment_folder import ExperimentFolder, ExperimentRun
-from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found
+from reporting.analyse.capacity_steps import ArmCapacity, CapacityAnswers, Checked
+from reporting.read.experiment_folder import ExperimentFolder
+from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found, Tile
 from reporting.render.report_tables import Table
-from zk_locust.contract.experiment import FAILURES, parse_objective
+from zk_locust.contract.experiment import FAILURES
 
 _CHECKS: Final = {"confirmed": PASSED, "at least": PASSED, "none": FAILED, "unconfirmed": SKIPPED, "load side": SKIPPED}
 
 
-def build(experiment: ExperimentFolder) -> Found:
-    """Find what the steps say."""
-    capacity: Mapping[str, Mapping[str, Any]] = experiment.content.get("capacity") or {}
-    sentences = {arm: _sentence(experiment, arm, capacity.get(arm)) for arm in experiment.arms}
-    knees = {arm: knee(experiment.of(arm)) for arm in experiment.arms}
+def build(experiment: ExperimentFolder, found: CapacityAnswers) -> Found:
+    """Say what the steps say."""
+    sentences = {each.arm: _sentence(experiment, each.arm, each.answer) for each in found.arms}
     notes = [
-        f"{arm}: above {rate:,g}/s, latency rises faster than the rate (the knee)."
-        for arm, rate in knees.items()
-        if rate is not None
+        f"{each.arm}: above {each.knee_per_s:,g}/s, latency rises faster than the rate (the knee)."
+        for each in found.arms
+        if each.knee_per_s is not None
     ]
     return Found(
         answer=" ".join(sentences.values()),
+        tiles=tuple(_tile(each) for each in found.arms),
+        of_tiles="The highest rate that met the objectives, and the lowest above it that did not.",
         notes=tuple(notes),
-        tables=tuple(table for arm in experiment.arms if (table := _table(experiment, arm)) is not None),
+        tables=tuple(table for each in found.arms if (table := _table(experiment, each)) is not None),
         checks=tuple(
-            Check(f"capacity of {arm}", _CHECKS.get(str((capacity.get(arm) or {}).get("state")), SKIPPED), sentence)
-            for arm, sentence in sentences.items()
+            Check(
+                f"capacity of {each.arm}",
+                _CHECKS.get(str((each.answer or {}).get("state")), SKIPPED),
+                sentences[each.arm],
+            )
+            for each in found.arms
         ),
-        data={"capacity": {arm: dict(found) | {"knee_per_s": knees.get(arm)} for arm, found in capacity.items()}},
+        data={
+            "capacity": {
+                each.arm: dict(each.answer) | {"knee_per_s": each.knee_per_s}
+                for each in found.arms
+                if each.answer is not None
+            }
+        },
     )
+
+
+def _tile(found: ArmCapacity) -> Tile:
+    if found.answer is None:
+        return Tile(f"Capacity of {found.arm}", text.NOTHING, "", "the search has not ended")
+    low, high = (found.answer.get(name) for name in ("low_per_s", "high_per_s"))
+    state = str(found.answer["state"])
+    value = text.NOTHING if low is None else f"{low:,g}"
+    if state in ("confirmed", "unconfirmed") and low is not None and high is not None:
+        value = f"{low:,g} to {high:,g}"
+    elif low is None and high is not None:
+        value = f"below {high:,g}"
+    return Tile(f"Capacity of {found.arm}", value, "/s", state)
 
 
 def _sentence(experiment: ExperimentFolder, arm: str, found: Mapping[str, Any] | None) -> str:
@@ -56,59 +80,36 @@ def _sentence(experiment: ExperimentFolder, arm: str, found: Mapping[str, Any] |
     return f"{arm}: runs contradict one another; {met} holds up to {between}, and not always above."
 
 
-def knee(runs: Sequence[ExperimentRun]) -> float | None:
-    """Return the rate of the step that lies furthest below the line from the first step to the last, 0 to 1 each way.
-
-    That is the knee of the curve of the first objective's latency over the rate (Kneedle, Satopaa et al. 2011). None
-    for fewer than four rates, or a curve without one.
-    """
-    points = sorted(dict(_latencies(runs)).items())
-    if len(points) < 4 or points[-1][1] <= points[0][1]:
-        return None
-    (x0, y0), (x1, y1) = points[0], points[-1]
-    below = [(((x - x0) / (x1 - x0)) - ((y - y0) / (y1 - y0)), x) for x, y in points]
-    distance, rate = max(below)
-    return rate if distance > 0.2 else None
-
-
-def _latencies(runs: Sequence[ExperimentRun]) -> list[tuple[float, float]]:
-    """Return rate and value of the first objective that is a latency, step by step."""
-    found = []
-    for run in runs:
-        for each in run.step.get("objectives") or []:
-            if parse_objective(each["objective"]).figure != FAILURES:
-                if each["value"] is not None and run.rate_per_s is not None:
-                    found.append((run.rate_per_s, float(each["value"])))
-                break
-    return found
-
-
-def _table(experiment: ExperimentFolder, arm: str) -> Table | None:
-    runs = sorted((run for run in experiment.runs if run.arm == arm and run.step), key=lambda run: run.rate_per_s or 0)
-    if not runs:
+def _table(experiment: ExperimentFolder, found: ArmCapacity) -> Table | None:
+    steps = [step for step in found.steps if step.run.step]
+    if not steps:
         return None
     objectives = list(experiment.settings["objectives"])
     rows = []
-    for run in runs:
-        by_objective = {each["objective"]: each for each in run.step.get("objectives") or []}
-        state = "load side" if not run.counts else "met" if run.passed else "not met"
+    for step in steps:
+        by_objective = {each.objective.text: each for each in step.checked}
         cells = [_value(by_objective.get(objective)) for objective in objectives]
-        growth = run.step.get("backlog_per_s")
-        success = text.percent(float(run.step.get("success") or 0))
-        backlog = text.NOTHING if growth is None else f"{growth:,.1f}"
-        rows.append((f"{run.rate_per_s:,g}", state, *cells, success, backlog, str(run.number)))
+        growth = step.run.step.get("backlog_per_s")
+        rows.append(
+            (
+                *(f"{step.rate_per_s:,g}", step.state, *cells),
+                text.percent(float(step.run.step.get("success") or 0)),
+                text.NOTHING if growth is None else f"{growth:,.1f}",
+                str(step.run.number),
+            )
+        )
     head = ("offered/s", "objectives", *objectives, "succeeded", "backlog growth/s", "run")
     note = (
         "The run's figure, and in brackets the upper end of its 95 % interval, which must meet the objective. 99.9 % "
         "must succeed, and the backlog may grow by 0.5 % of the offered rate at most."
     )
-    return Table(f"Steps of {arm}", head, tuple(rows), 2, note=note)
+    return Table(f"Steps of {found.arm}", head, tuple(rows), 2, note=note)
 
 
-def _value(found: Mapping[str, Any] | None) -> str:
-    if found is None or found["value"] is None:
+def _value(found: Checked | None) -> str:
+    if found is None or found.value is None:
         return text.NOTHING
-    if parse_objective(found["objective"]).figure == FAILURES:
-        return f"{text.percent(found['value'])} ({text.percent(found['upper'])})"
-    upper = text.NOTHING if found["upper"] is None else text.latency_ms(found["upper"])
-    return f"{text.latency_ms(found['value'])} ({upper}) ms"
+    if found.objective.figure == FAILURES:
+        return f"{text.percent(found.value)} ({text.NOTHING if found.upper is None else text.percent(found.upper)})"
+    upper = text.NOTHING if found.upper is None else text.latency_ms(found.upper)
+    return f"{text.latency_ms(found.value)} ({upper}) ms"

@@ -15,6 +15,7 @@ from reporting.analyse.spread import GREATEST, LEAST
 from reporting.render import drawing, theme
 from reporting.render.drawing import Frame, Lines
 from reporting.text import natural
+from zk_locust.contract.plain_text import plain_line
 
 FILE_WIDTH: Final = 860
 SMALL_FILE_WIDTH: Final = 420
@@ -116,6 +117,11 @@ def ranges(frame: pd.DataFrame, series_column: str, value_column: str, unit: str
             low, median, high = min(end.min() for end in ends), values.median(), max(end.max() for end in ends)
             said.append(f"{name}: {low:,.4g} to {high:,.4g} {unit}".rstrip() + f", median {median:,.4g}.")
     return " ".join(said)
+
+
+def drawn_name(name: str) -> str:
+    """A name as data of a chart: on one line, because Vega writes names into programs that know no others."""
+    return plain_line(name, 80)
 
 
 def slug(name: str) -> str:

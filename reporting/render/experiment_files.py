@@ -5,15 +5,15 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from reporting import text
+from reporting.analyse import experiment_answers
 from reporting.errors import ReportingError
 from reporting.read import experiment_folder
-from reporting.render import experiment_report, junit, markdown
+from reporting.render import experiment_charts, experiment_page, experiment_report, junit, markdown
 from reporting.render.experiment_report import ExperimentReport
 from reporting.render.screen_table import aligned
-from zk_locust.contract.run_files import EXPERIMENT_DATA, EXPERIMENT_JUNIT, EXPERIMENT_MARKDOWN
+from zk_locust.contract.run_files import EXPERIMENT_DATA, EXPERIMENT_JUNIT, EXPERIMENT_MARKDOWN, EXPERIMENT_PAGE
 
-_FILES: Final = (EXPERIMENT_MARKDOWN, EXPERIMENT_JUNIT, EXPERIMENT_DATA)
+_FILES: Final = (EXPERIMENT_MARKDOWN, EXPERIMENT_JUNIT, EXPERIMENT_DATA, EXPERIMENT_PAGE)
 
 
 def write(folder: Path) -> list[str]:
@@ -21,11 +21,12 @@ def write(folder: Path) -> list[str]:
 
     Raises InputError for a folder without an experiment, ReportingError where it cannot be written.
     """
-    report = experiment_report.build(experiment_folder.load(folder))
+    report = experiment_report.build(experiment_answers.build(experiment_folder.load(folder)))
     texts = {
         EXPERIMENT_MARKDOWN: _markdown(report),
         EXPERIMENT_DATA: json.dumps(report.as_json(), indent=1, ensure_ascii=False) + "\n",
         EXPERIMENT_JUNIT: junit.render(report),
+        EXPERIMENT_PAGE: experiment_page.render(report, experiment_charts.build(report.answered)),
     }
     try:
         with tempfile.TemporaryDirectory(prefix=".report-", dir=folder) as temporary:
@@ -37,7 +38,7 @@ def write(folder: Path) -> list[str]:
         raise ReportingError(
             f"the report cannot be written into [{folder}] ({error.strerror}): see its owner and the free disk space"
         ) from error
-    return _lines(report, folder / EXPERIMENT_MARKDOWN)
+    return _lines(report, folder / EXPERIMENT_PAGE)
 
 
 def _lines(report: ExperimentReport, page: Path) -> list[str]:
@@ -45,19 +46,16 @@ def _lines(report: ExperimentReport, page: Path) -> list[str]:
     lines += [report.unfinished, ""] if report.unfinished else []
     for table in report.found.tables:
         lines += [*aligned(table.head, table.rows, left=set(table.head[: table.text_columns])), ""]
-    lines += [f"  - {note}" for note in (*report.found.notes, *report.experiment.problems)]
+    lines += [f"  - {note}" for note in report.notes]
     return [*lines, "", f"Report:  {page}"]
 
 
 def _markdown(report: ExperimentReport) -> str:
     experiment, escaped = report.experiment, markdown.escaped
     lines = [f"# {escaped(experiment.experiment_id)}", "", f"**{escaped(report.found.answer)}**", ""]
-    about = [str(experiment.content.get("description") or ""), f"Kind: {experiment.kind}."]
-    about += [f"Started {text.moment(str(experiment.content['started']))}."]
-    about += [report.unfinished] if report.unfinished else []
-    lines += [escaped(" ".join(part for part in about if part)), ""]
-    lines += [f"- {escaped(note)}" for note in (*report.found.notes, *experiment.problems)]
-    lines += [""] if report.found.notes or experiment.problems else []
+    lines += [escaped(" ".join(part for part in (report.about, report.unfinished) if part)), ""]
+    lines += [f"- {escaped(note)}" for note in report.notes]
+    lines += [""] if report.notes else []
     for table in report.tables:
         lines += markdown.table(table, level=2)
     return "\n".join(lines).rstrip() + "\n"

@@ -1,41 +1,61 @@
 """What an experiment found, as sentences and tables: the same for the screen, Markdown, the page, JSON and JUnit."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
+from urllib.parse import quote
 
 from reporting import text
-from reporting.analyse import arm_differences
-from reporting.analyse.arm_differences import Difference
-from reporting.read.experiment_folder import ExperimentFolder
+from reporting.analyse.experiment_answers import AnsweredExperiment
+from reporting.analyse.matrix_effects import MatrixAnswers
+from reporting.analyse.paired_answers import PairedAnswers
+from reporting.read.experiment_folder import ExperimentFolder, ExperimentRun
 from reporting.render import capacity_report, matrix_report, noise_report, paired_report
 from reporting.render.found import Found
+from reporting.render.report_files import PAGE
 from reporting.render.report_tables import Table
-from zk_locust.contract.experiment import CAPACITY, COMPARE, MATRIX, NOISE
-
-_OF_KIND: Final[Mapping[str, Callable[[ExperimentFolder], Found]]] = {
-    COMPARE: paired_report.build,
-    NOISE: noise_report.build,
-    CAPACITY: capacity_report.build,
-    MATRIX: matrix_report.build,
-}
+from zk_locust.contract.experiment import ALL, CAPACITY, NOISE
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentReport:
-    """An experiment, what it found, and what differs between its arms. `unfinished` is a sentence, or empty."""
+    """An experiment, computed and in words. `unfinished` is a sentence, or empty; `differences` is None without any."""
 
-    experiment: ExperimentFolder
+    answered: AnsweredExperiment
     found: Found
-    differences: list[Difference]
+    differences: Table | None
+    runs: Table | None
     unfinished: str
+
+    @property
+    def experiment(self) -> ExperimentFolder:
+        """What was read."""
+        return self.answered.experiment
+
+    @property
+    def about(self) -> str:
+        """The experiment's description, its kind, and when it was started."""
+        content = self.experiment.content
+        description = str(content.get("description") or "").strip()
+        return " ".join(
+            part
+            for part in (
+                description if not description or description.endswith((".", "?", "!")) else f"{description}.",
+                f"Kind: {self.experiment.kind}.",
+                f"Started {text.moment(str(content['started']))}.",
+            )
+            if part
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know beside the answer."""
+        return (*self.found.notes, *self.experiment.problems)
 
     @property
     def tables(self) -> list[Table]:
         """All tables, the most important first."""
-        own = [table for table in (_differences(self), _runs(self.experiment)) if table is not None]
-        return [*self.found.tables, *own]
+        return [*self.found.tables, *(table for table in (self.differences, self.runs) if table is not None)]
 
     def as_json(self) -> dict[str, Any]:
         """The content of `experiment.json`."""
@@ -45,28 +65,32 @@ class ExperimentReport:
             "experiment_id": self.experiment.experiment_id,
             "kind": self.experiment.kind,
             "name": content["name"],
-            "description": content["description"],
             "state": content["state"],
-            "started": content["started"],
-            "ended": content["ended"],
-            "settings": content["settings"],
-            "arms": content["arms"],
             "answer": self.found.answer,
             "notes": list(self.found.notes),
             **self.found.data,
             "differences": [{"name": each.name, "values": dict(zip(self.experiment.arms, each.values, strict=True))}
-                            for each in self.differences],
+                            for each in self.answered.differences],
             "runs": content["runs"],
             "problems": list(self.experiment.problems),
         }  # fmt: skip
 
 
-def build(experiment: ExperimentFolder) -> ExperimentReport:
-    """Find what an experiment says."""
-    found = _OF_KIND[experiment.kind](experiment)
+def build(answered: AnsweredExperiment) -> ExperimentReport:
+    """Say what an experiment found."""
+    experiment, found = answered.experiment, _found(answered)
     if experiment.kind != CAPACITY:  # whose steps beyond the capacity are not valid
         found = replace(found, notes=(*found.notes, *_doubts(experiment)))
-    return ExperimentReport(experiment, found, arm_differences.build(experiment), _unfinished(experiment))
+    return ExperimentReport(answered, found, _differences(answered), _runs(experiment), _unfinished(experiment))
+
+
+def _found(answered: AnsweredExperiment) -> Found:
+    if isinstance(answered.answers, PairedAnswers):
+        build_words = noise_report.build if answered.experiment.kind == NOISE else paired_report.build
+        return build_words(answered.experiment, answered.answers)
+    if isinstance(answered.answers, MatrixAnswers):
+        return matrix_report.build(answered.experiment, answered.answers)
+    return capacity_report.build(answered.experiment, answered.answers)
 
 
 def _doubts(experiment: ExperimentFolder) -> list[str]:
@@ -91,28 +115,47 @@ def _unfinished(experiment: ExperimentFolder) -> str:
     return f"The experiment is not finished ({state}{why}), so this is what its runs say so far."
 
 
-def _differences(report: ExperimentReport) -> Table | None:
-    if not report.differences:
+def _differences(answered: AnsweredExperiment) -> Table | None:
+    if not answered.differences:
         return None
-    rows = tuple((each.name, *each.values) for each in report.differences)
-    head = ("setting or version", *report.experiment.arms)
+    rows = tuple((each.name, *each.values) for each in answered.differences)
+    head = ("setting or version", *answered.experiment.arms)
     return Table("What differs between the arms", head, rows, len(head), note="Found from the manifests of the runs.")
 
 
 def _runs(experiment: ExperimentFolder) -> Table | None:
-    rows: tuple[tuple[str, ...], ...] = tuple(
-        (
-            str(run.number),
-            run.arm,
-            run.run_id or text.NOTHING,
-            run.verdict if run.counts else f"{run.verdict}, does not count",
-            text.NOTHING if run.rate_per_s is None else f"{run.rate_per_s:,g}",
-            text.duration(run.took_s),
+    if not experiment.runs:
+        return None
+    figures = [str(figure) for figure in experiment.settings.get("figures") or []]
+    searched = any(run.rate_per_s is not None for run in experiment.runs)
+    rows = []
+    for run in experiment.runs:
+        offered = [text.NOTHING if run.rate_per_s is None else f"{run.rate_per_s:,g}"] if searched else []
+        verdict = run.verdict if run.counts else f"{run.verdict}, does not count"
+        rows.append(
+            (
+                *(str(run.number), run.arm, _named(run), verdict, *offered),
+                *(_value(run, figure) for figure in figures),
+                text.duration(run.took_s),
+            )
         )
-        for run in experiment.runs
-    )
-    head: tuple[str, ...] = ("run", "arm", "id", "verdict", "offered/s", "took")
-    if not any(run.rate_per_s is not None for run in experiment.runs):
-        head = (*head[:4], head[5])
-        rows = tuple((*row[:4], row[5]) for row in rows)
-    return Table("Runs", head, rows, 4) if rows else None
+    units = ("rate/s" if figure == "rate" else f"{figure} ms" for figure in figures)
+    head = ("run", "arm", "id", "verdict", *(["offered/s"] if searched else []), *units, "took")
+    links = {
+        (at, 2): f"../../{quote(run.path.name)}/{PAGE}"
+        for at, run in enumerate(experiment.runs)
+        if run.path is not None and (run.path / PAGE).is_file()
+    }
+    note = "Figures are of all operations together." if figures else ""
+    return Table("Runs", head, tuple(rows), 4, note=note, links=links)
+
+
+def _named(run: ExperimentRun) -> str:
+    if not run.run_id:
+        return text.NOTHING
+    return run.run_id if run.path is not None and run.path.is_dir() else f"{run.run_id} (gone)"
+
+
+def _value(run: ExperimentRun, figure: str) -> str:
+    value = run.figure(ALL, figure)
+    return text.rate(value) if figure == "rate" else text.latency_ms(value)

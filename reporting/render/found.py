@@ -21,10 +21,25 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Tile:
+    """A main figure: its name, its value, the value's unit or interval, and what was decided about it."""
+
+    name: str
+    value: str
+    unit: str
+    decided: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """`answer` is one sentence or two; `notes` are sentences that a reader must know too; `data` is for JSON."""
+    """`answer` is one sentence or two, and `tiles` are the figures that stand beside it on the page.
+
+    `of_tiles` says what they are. `notes` are sentences that a reader must know too; `data` is for JSON.
+    """
 
     answer: str
+    tiles: tuple[Tile, ...]
+    of_tiles: str
     notes: tuple[str, ...]
     tables: tuple[Table, ...]
     checks: tuple[Check, ...]

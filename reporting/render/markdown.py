@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from reporting import text
 from reporting.render import cause_tables, clock_tables, figure_verdicts, machine_tables, report_tables
 from reporting.render.chart import Figure
-from reporting.render.figure_verdicts import Badge
 from reporting.render.report_tables import Table
 from reporting.verdict.judged_run import JudgedRun
 
@@ -74,15 +73,18 @@ def table(shown: Table | None, level: int) -> list[str]:
         return []
     marks = ["---" if i < shown.text_columns else "---:" for i in range(len(shown.head))]
     rows = [
-        f"| {' | '.join(_judged(escaped(cell), shown.badges.get((at, i))) for i, cell in enumerate(row))} |"
+        f"| {' | '.join(_cell(shown, cell, (at, i)) for i, cell in enumerate(row))} |"
         for at, row in enumerate(shown.rows)
     ]
     note = [escaped(shown.note), ""] if shown.note else []
-    head = [f"| {' | '.join(shown.head)} |", f"| {' | '.join(marks)} |"]
-    return [f"{'#' * level} {shown.title}", "", *head, *rows, "", *note]
+    head = [f"| {' | '.join(map(escaped, shown.head))} |", f"| {' | '.join(marks)} |"]
+    return [f"{'#' * level} {escaped(shown.title)}", "", *head, *rows, "", *note]
 
 
-def _judged(cell: str, badge: Badge | None) -> str:
+def _cell(shown: Table, value: str, place: tuple[int, int]) -> str:
+    cell, badge = escaped(value), shown.badges.get(place)
+    if place in shown.links:
+        cell = f"[{cell}]({shown.links[place]})"
     return cell if badge is None else f"{cell} ({badge.words})"
 
 

@@ -1,19 +1,17 @@
 """What an experiment with one arm beside itself found: how small a difference a fleet can resolve."""
 
 from reporting import text
-from reporting.analyse import paired_answers
 from reporting.analyse.comparison import CHANGED, resolution
 from reporting.analyse.paired_answers import FigureAnswer, PairedAnswers
 from reporting.read.experiment_folder import ExperimentFolder
-from reporting.render.found import PASSED, Check, Found
+from reporting.render.found import PASSED, Check, Found, Tile
 from reporting.render.paired_report import as_json, typical
 from reporting.render.report_tables import Table
 from zk_locust.contract.experiment import ALL
 
 
-def build(experiment: ExperimentFolder) -> Found:
-    """Find what the pairs resolve."""
-    found = paired_answers.build(experiment)
+def build(_experiment: ExperimentFolder, found: PairedAnswers) -> Found:
+    """Say what the pairs resolve."""
     notes = [f"There is no figure for {missing}." for missing in found.missing]
     changed = [each.title for each in found.answers if each.decision.word == CHANGED]
     if changed:
@@ -23,6 +21,12 @@ def build(experiment: ExperimentFolder) -> Found:
         )
     return Found(
         answer=_sentence(found),
+        tiles=tuple(
+            Tile(each.title, _resolves(each), "", f"{each.comparison.pairs} pairs")
+            for each in found.answers
+            if each.operation == ALL
+        ),
+        of_tiles="All operations: a true difference of this size is found with a probability of 80 %.",
         notes=tuple(notes),
         tables=(_table(found),) if found.answers else (),
         checks=tuple(Check(each.title, PASSED, f"resolves {_resolves(each)}") for each in found.answers),

@@ -8,20 +8,21 @@ from reporting.analyse import noise_experiments, paired_answers
 from reporting.analyse.comparison import CHANGED, EQUIVALENT, UNDECIDED, resolution
 from reporting.analyse.paired_answers import FigureAnswer, PairedAnswers
 from reporting.read.experiment_folder import ExperimentFolder
-from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found
+from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found, Tile
 from reporting.render.report_tables import Table
 from zk_locust.contract.experiment import ALL
 
 _STATES = {EQUIVALENT: PASSED, CHANGED: FAILED, UNDECIDED: SKIPPED}
 
 
-def build(experiment: ExperimentFolder) -> Found:
-    """Find what the pairs say."""
-    found = paired_answers.build(experiment)
+def build(experiment: ExperimentFolder, found: PairedAnswers) -> Found:
+    """Say what the pairs say."""
     quoted = noise_experiments.newest_before(experiment)
     resolved = _resolved(quoted)
     return Found(
         answer=_sentence(experiment, found),
+        tiles=tuple(_tile(experiment, each) for each in found.answers if each.operation == ALL),
+        of_tiles=_of_tiles(experiment, found),
         notes=(*(f"There is no comparison of {missing}." for missing in found.missing), _noise_note(quoted, resolved)),
         tables=(_table(experiment, found),) if found.answers else (),
         checks=tuple(_check(each) for each in found.answers),
@@ -50,6 +51,9 @@ def _sentence(experiment: ExperimentFolder, found: PairedAnswers) -> str:
         elif undecided:
             needed = [each.decision.more_pairs for each in overall if each.decision.word == UNDECIDED]
             parts.append(f"{candidate} beside {experiment.arms[0]}: {_undecided(len(undecided), len(own), needed)}")
+            if overall:
+                words = "; ".join(f"{each.title} {_change(each)}" for each in overall[:4])
+                parts.append(f"All operations, with 95 % intervals: {words}")
         else:
             share = text.percent(float(experiment.settings["equivalence"]))
             parts.append(f"{candidate} and {experiment.arms[0]} are equivalent: no figure differs by more than {share}")
@@ -58,8 +62,15 @@ def _sentence(experiment: ExperimentFolder, found: PairedAnswers) -> str:
 
 def _undecided(undecided: int, of: int, needed: list[int | None]) -> str:
     known = [number for number in needed if number is not None]
-    would = f"; about {max(known)} more pairs would decide" if known and len(known) == len(needed) else ""
+    would = ""
+    if known and len(known) == len(needed):
+        which = "" if undecided == len(needed) else " those of all operations together"
+        would = f"; about {_pairs(max(known))} would decide{which}"
     return f"{undecided} of {of} figures are undecided, and none has changed{would}"
+
+
+def _pairs(more: int) -> str:
+    return "1 more pair" if more == 1 else f"{more} more pairs"
 
 
 def _resolved(noise: ExperimentFolder | None) -> dict[str, float]:
@@ -75,14 +86,31 @@ def _noise_note(noise: ExperimentFolder | None, resolved: Mapping[str, float]) -
     return f"{noise.experiment_id} found what this fleet resolves with equal arms: {words}."
 
 
+def _tile(experiment: ExperimentFolder, each: FigureAnswer) -> Tile:
+    name = each.title if len(experiment.arms) == 2 else f"{each.title}, {each.candidate}"
+    return Tile(name, text.change(each.comparison.ratio), interval(each), decision(each))
+
+
+def _of_tiles(experiment: ExperimentFolder, found: PairedAnswers) -> str:
+    confidence = max((each.comparison.confidence for each in found.answers), default=0.95)
+    return f"All operations: the change from {experiment.arms[0]}, and its {confidence * 100:g} % interval."
+
+
 def _change(each: FigureAnswer) -> str:
-    found = each.comparison
-    return f"{_signed(found.ratio)} ({_signed(found.low)} to {_signed(found.high)})"
+    return f"{text.change(each.comparison.ratio)} ({interval(each)})"
 
 
-def _signed(ratio: float) -> str:
-    change = (ratio - 1) * 100
-    return f"{change:+.1f} %" if abs(change) < 100 else f"{ratio:.2f} times"
+def interval(each: FigureAnswer) -> str:
+    """The ends of the interval, as changes."""
+    return f"{text.change(each.comparison.low)} to {text.change(each.comparison.high)}"
+
+
+def decision(each: FigureAnswer) -> str:
+    """The answer's word; if it is undecided, how many pairs more would decide."""
+    if each.decision.word != UNDECIDED:
+        return each.decision.word
+    more = each.decision.more_pairs
+    return f"{UNDECIDED}, " + ("more than 200 pairs needed" if more is None else f"about {_pairs(more)} needed")
 
 
 def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
@@ -90,13 +118,14 @@ def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
     for each in found.answers:
         number = each.comparison
         baseline, candidate = (typical([pair[place] for pair in each.values], each.figure) for place in (0, 1))
-        answer = each.decision.word
-        if answer == UNDECIDED:
-            more = each.decision.more_pairs
-            answer += ", more than 200 pairs needed" if more is None else f", about {more} more pairs needed"
-        interval = f"{number.low:.3f} to {number.high:.3f}"
-        values = (baseline, candidate, f"{number.ratio:.3f}", interval, str(number.pairs))
-        rows.append((each.candidate, each.operation, each.figure, answer, *values))
+        rows.append(
+            (
+                *(each.candidate, each.operation, each.figure, decision(each), baseline, candidate),
+                f"{number.ratio:.3f}",
+                f"{number.low:.3f} to {number.high:.3f}",
+                str(number.pairs),
+            )
+        )
     head = ("arm", "operation", "figure", "answer", experiment.arms[0], "arm's", "ratio", "95 % interval", "pairs")
     share = text.percent(float(experiment.settings["equivalence"]))
     note = (

@@ -58,7 +58,7 @@ class Table:
     """A table of texts. The first `text_columns` columns hold words, the others figures, set to the right.
 
     `has_total` sets the last row apart; `note` says what the table leaves out or how to read it. `badges` has the
-    verdict of the figure in some cells, by row and column.
+    verdict of the figure in some cells, by row and column, and `links` the relative address that a cell leads to.
     """
 
     title: str
@@ -68,6 +68,7 @@ class Table:
     has_total: bool = False
     note: str = ""
     badges: Mapping[tuple[int, int], Badge] = field(default_factory=dict)
+    links: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
 def headline(judged: JudgedRun) -> Table:

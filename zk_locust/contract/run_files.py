@@ -49,5 +49,6 @@ def load_lock(state_dir: str | None) -> str:
 # An experiment's folder: `results/experiments/<id>/`.
 EXPERIMENTS: Final = "experiments"
 EXPERIMENT_DATA: Final = "experiment.json"
+EXPERIMENT_PAGE: Final = "experiment.html"
 EXPERIMENT_MARKDOWN: Final = "experiment.md"
 EXPERIMENT_JUNIT: Final = "experiment.junit.xml"

@@ -4,67 +4,13 @@ import json
 import math
 import random
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fleet.experiments import manifest
-from fleet.experiments.arms import arms_of
-from fleet.experiments.plan import blocks
-from fleet.experiments.runner import Outcome, Request, run
-from fleet.experiments.specification import read_content
-from lab.places import PROJECT
+from fleet.experiments.runner import Request
 from reporting import InputError, check_conditions, load_experiment, write_experiment
-from zk_locust.contract.inventory.names import role_variables
-
-VARIABLES = role_variables(PROJECT / "roles")
-COMPARE = {"kind": "compare", "arms": {"old": {"zookeeper_version": "3.8.4"}, "new": {"zookeeper_version": "3.9.3"}}}
-
-
-def row(operation: str, rate: float, latency_us: float) -> dict[str, Any]:
-    return {
-        "operation": operation, "rate_per_s": rate, "p50_us": latency_us / 2, "p99_us": latency_us,
-        "p99.9_us": latency_us * 2, "mean_us": latency_us / 2, "p95_us": latency_us,
-    }  # fmt: skip
-
-
-def experiment(
-    results: Path, content: dict[str, Any], figures: Callable[[Request], tuple[float, float]], **outcome: Any
-) -> Path:
-    """Run an experiment whose runs have these rates (per second) and latencies (µs)."""
-    spec, problems = read_content("mine", content, VARIABLES)
-    assert problems == []
-    assert spec is not None
-    arms = arms_of(spec)
-    count = spec.repeats if spec.kind == "matrix" else spec.pairs
-    slots = [] if spec.kind == "capacity" else blocks([arm.name for arm in arms], count, spec.seed)
-    folder = manifest.create(results, f"{spec.kind}-1", spec, arms, slots, run_s=1.0, most_runs=30, inventory=["i"])
-
-    def run_one(request: Request) -> Outcome:
-        rate, latency_us = figures(request)
-        found = results / f"run-{spec.kind}-{request.number}"
-        found.mkdir(parents=True)
-        rows = [row(name, rate, latency_us) for name in ("all operations", "get")]
-        report = {"schema_version": 1, "total": rows[0], "operations": rows[1:]}
-        (found / "report.json").write_text(json.dumps(report))
-        variables = {"zk1": {"benchmark_label": request.label, **request.arm.variables}}
-        (found / "manifest.json").write_text(json.dumps({"inventory": {"hosts": variables}}))
-        return Outcome(found.name, "valid", 5.0, **{name: each(request) for name, each in outcome.items()})
-
-    run(folder, arms, run_one, lambda _: None)
-    return folder
-
-
-def noisy(seed: int, **factors: float) -> Callable[[Request], tuple[float, float]]:
-    choice = random.Random(seed)
-
-    def figures(request: Request) -> tuple[float, float]:
-        noise = math.exp(choice.gauss(0, 0.01))
-        return 1000 * noise, 5000 * noise * factors.get(request.arm.name, 1.0)
-
-    return figures
+from tests.unit.experiments.folders import COMPARE, experiment, noisy, step
 
 
 def test_a_changed_figure_is_the_answer_with_its_interval(tmp_path: Path) -> None:
@@ -163,13 +109,6 @@ def test_a_matrix_names_its_best_cells_and_what_matters(tmp_path: Path) -> None:
     assert len(load_experiment(folder).arms) == 4
 
 
-def step(request: Request) -> dict[str, Any]:
-    rate = request.rate_per_s or 0
-    latency_us = 2000 + 1e6 / max(1.0, 520 - rate)
-    checked = {"objective": "p99 < 20ms", "value": latency_us, "upper": latency_us * 1.05, "limit": 20000}
-    return {"objectives": [checked], "success": 1.0, "backlog_per_s": 0.0}
-
-
 def test_a_capacity_is_an_interval_with_its_steps(tmp_path: Path) -> None:
     content = {"kind": "capacity", "objectives": ["p99 < 20ms"], "rates": {"lowest": 50, "first": 100, "highest": 5000}}
     folder = experiment(
@@ -187,3 +126,15 @@ def test_a_capacity_is_an_interval_with_its_steps(tmp_path: Path) -> None:
 def test_a_folder_without_an_experiment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no manifest that can be read"):
         write_experiment(tmp_path)
+
+
+def test_what_changes_from_run_to_run_is_no_difference_between_arms(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1))
+    for number in range(1, 11):
+        file = tmp_path / f"run-compare-{number}" / "manifest.json"
+        content = json.loads(file.read_text())
+        mode = "follower" if number == 3 else "leader"
+        file.write_text(json.dumps(content | {"hosts": {"zk1": {"zookeeper_mode": mode, "kernel": "6.1"}}}))
+    write_experiment(folder)
+    found = json.loads((folder / "experiment.json").read_text())["differences"]
+    assert [each["name"] for each in found] == ["zookeeper_version of zk1"]

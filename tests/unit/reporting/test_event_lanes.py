@@ -9,7 +9,7 @@ import pytest
 from reporting import load_run
 from reporting.analyse.happenings import COLUMNS
 from reporting.analyse.workers import LOST_EVENT
-from reporting.render import chart_list, drawing, event_lanes, page
+from reporting.render import chart_list, drawing, event_lanes, html_page
 from reporting.render.event_lanes import MAX_MARKS
 from tests.unit.reporting.slow_runs import SlowRun
 from tests.unit.reporting.synthetic import Synthetic
@@ -81,7 +81,7 @@ def test_the_strip_is_on_every_chart_over_time_and_its_data_once_on_the_page(tmp
         text = json.dumps(specs[slug])
         assert text.count("GC pause") >= 2, slug
         assert "slow operations" in text, slug
-    assert json.dumps(page.sharing(specs)).count("a pause to find again") == 100
+    assert json.dumps(html_page.sharing(specs)).count("a pause to find again") == 100
 
 
 def test_a_chart_for_print_has_the_strip(tmp_path: Path) -> None:

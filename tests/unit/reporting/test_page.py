@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reporting import load_run
-from reporting.render import chart_list, markdown, page
+from reporting.render import chart_list, html_page, markdown, page
 from reporting.render.chart import Figure
 from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import Synthetic
@@ -181,7 +181,7 @@ def test_a_run_without_anything_still_has_a_page(tmp_path: Path) -> None:
 
 
 def test_a_number_stays_with_its_unit() -> None:
-    assert page.units("90 % in 18 of 20 s, 3 members") == "90\u00a0% in 18 of 20\u00a0s, 3 members"
+    assert html_page.units("90 % in 18 of 20 s, 3 members") == "90\u00a0% in 18 of 20\u00a0s, 3 members"
 
 
 def test_markdown_tells_the_same_facts(troubled: JudgedRun, drawn: list[Figure]) -> None:

@@ -1,0 +1,48 @@
+"""What a run is, and its main figures, for lists of runs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from reporting import text
+
+RATE: Final = "rate"
+P99: Final = "p99"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run: what it was, and its figures of all operations (per second, microseconds), None where it has none.
+
+    `experiment` is the id of the experiment that it is part of, empty for none. `manifest` is the manifest's content.
+    """
+
+    path: Path
+    run_id: str
+    started: str
+    scenario: str
+    label: str
+    fleet: str
+    users: int | None
+    rate_per_s: float | None
+    p99_us: float | None
+    failures: int | None
+    verdict: str
+    state: str
+    experiment: str
+    manifest: Mapping[str, Any]
+
+    def figure(self, name: str) -> float | None:
+        """The value of `rate` or `p99`, None where there is none above 0."""
+        value = self.rate_per_s if name == RATE else self.p99_us
+        return value if value is not None and math.isfinite(value) and value > 0 else None
+
+
+def fleet_of(groups: Mapping[str, Sequence[str]], connect_string: str) -> str:
+    """Return a fleet's name: its members, and its load hosts. Members that are in no inventory have addresses."""
+    members = list(groups.get("zookeeper", ())) or [part for part in connect_string.split(",") if part]
+    load = list(dict.fromkeys(host for name in ("locust_master", "locust_workers") for host in groups.get(name, ())))
+    named = [("members", members), ("load hosts", load)]
+    return "; ".join(f"{what} {text.some(sorted(hosts, key=text.natural), 6)}" for what, hosts in named if hosts)

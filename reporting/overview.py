@@ -1,0 +1,70 @@
+"""The start page of a results folder: all experiments, the history of each scenario and fleet, and all runs."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from reporting.analyse import experiment_answers, histories
+from reporting.errors import InputError, ReportingError
+from reporting.read import experiment_folder
+from reporting.render import experiment_report, start_page
+from reporting.render.start_page import ListedExperiment
+from reporting.runs import find, summary_of
+from zk_locust.contract.run_files import EXPERIMENT_PAGE, EXPERIMENTS, MANIFEST
+
+PAGE: Final = "index.html"
+
+
+def write(results_dir: Path) -> Path:
+    """Write `index.html` into a results folder; return its path.
+
+    Raises InputError without a folder, ReportingError where it cannot be written.
+    """
+    runs = find(results_dir)
+    experiments = [_experiment(file.parent) for file in (results_dir / EXPERIMENTS).glob(f"*/{MANIFEST}")]
+    of_runs = {run_id: each.experiment_id for each in experiments for run_id in each.runs}
+    summaries = [summary_of(run, of_runs.get(run.run_id, "")) for run in runs]
+    html = start_page.render(results_dir.resolve(), summaries, experiments, histories.build(summaries))
+    page = results_dir / PAGE
+    try:
+        with tempfile.TemporaryDirectory(prefix=".index-", dir=results_dir) as temporary:
+            made = Path(temporary) / PAGE
+            made.write_text(html, encoding="utf-8")
+            made.replace(page)
+    except OSError as error:
+        raise ReportingError(
+            f"the start page cannot be written into [{results_dir}] ({error.strerror}): see its owner and the free "
+            "disk space"
+        ) from error
+    return page
+
+
+def _experiment(folder: Path) -> ListedExperiment:
+    page = (folder / EXPERIMENT_PAGE).is_file()
+    try:
+        report = experiment_report.build(experiment_answers.build(experiment_folder.load(folder)))
+    except InputError as error:
+        return ListedExperiment(folder.name, "", "", "", "", _run_ids(folder), str(error), page)
+    content = report.experiment.content
+    return ListedExperiment(
+        folder.name,
+        report.experiment.kind,
+        str(content["name"]),
+        str(content["started"]),
+        str(content["state"]),
+        tuple(run.run_id for run in report.experiment.runs if run.run_id),
+        report.found.answer,
+        page,
+    )
+
+
+def _run_ids(folder: Path) -> tuple[str, ...]:
+    """The runs of an experiment that cannot be read otherwise."""
+    try:
+        content = json.loads((folder / MANIFEST).read_bytes())
+        runs = content["runs"] if isinstance(content, dict) else []
+        return tuple(str(run["run_id"]) for run in runs if isinstance(run, Mapping) and run.get("run_id"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
