@@ -6,7 +6,7 @@ from typing import Final, Literal, overload
 import gevent
 from kazoo.protocol.states import ZnodeStat
 
-from zk_locust.clients.interface import ClientSettings, Watch
+from zk_locust.clients.interface import ClientSettings, LastReply, Watch
 from zk_locust.clients.native import jute, pipeline, protocol
 from zk_locust.clients.native.connection import Connection
 from zk_locust.clients.native.handshake import Credential
@@ -90,8 +90,16 @@ class NativeClient:
         received at once (`pipeline`, greenlets that share a client, a watch event). For the others of these it is an
         upper bound: the arrival of the last.
         """
-        connection = self._session.connection
-        return 0 if connection is None else connection.last_arrival_ns
+        return self._session.last_reply.arrived_ns
+
+    @property
+    def last_reply(self) -> LastReply:
+        """Where the arrivals of replies are told (see `last_arrival_ns`); set it before `start`."""
+        return self._session.last_reply
+
+    @last_reply.setter
+    def last_reply(self, last_reply: LastReply) -> None:
+        self._session.last_reply = last_reply
 
     @property
     def last_connection(self) -> tuple[int, Address | None]:
