@@ -177,7 +177,8 @@ class LocustTimer:
 
     def __enter__(self) -> "LocustTimer":
         if self._arrivals is not None:
-            self._state = _IDLE
+            # What another greenlet does with this timer stays under way while this one waits.
+            self._state = _UNDER_WAY if self._state in (_UNDER_WAY, _CENSORED) else _IDLE
             self._due_ns = self._arrivals.take()
         if self._failures_only:
             self._state = _IDLE

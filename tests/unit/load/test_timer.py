@@ -6,6 +6,7 @@ from collections.abc import Callable
 import gevent
 import pytest
 from gevent import GreenletExit
+from gevent.event import Event
 from locust.exception import InterruptTaskSet, RescheduleTask, StopUser
 
 from tests.unit.load.fakes import Recorded
@@ -21,7 +22,7 @@ from zk_locust.contract.errors import (
     server_error,
 )
 from zk_locust.load.recording import recording_of
-from zk_locust.load.timer import REQUEST_TYPE, LocustTimer
+from zk_locust.load.timer import REQUEST_TYPE, LocustTimer, TimerSettings
 
 CLIENT_ERRORS = [
     ConnectError, ConnectionLossError, OperationTimeoutError, SessionExpiredError, AuthFailedError, ProtocolError,
@@ -281,3 +282,114 @@ def test_an_unknown_code_is_kept() -> None:
     error = server_error(-999)
     assert error.error_code == -999
     assert "-999" in str(error)
+
+
+class Waits:
+    """An open loop in which nothing comes due until `due` is called."""
+
+    def __init__(self) -> None:
+        self._event = Event()
+
+    def take(self) -> int:
+        self._event.wait()
+        return time.perf_counter_ns()
+
+    def due(self) -> None:
+        self._event.set()
+
+
+def test_a_greenlet_that_waits_for_its_turn_changes_nothing_of_another_ones_operation() -> None:
+    recorded, arrivals = Recorded(), Waits()
+    recording = recording_of(recorded.events)
+    arrivals.due()
+    timer = LocustTimer("op", settings=TimerSettings(recorded.events, arrivals=arrivals))
+    with timer:
+        arrivals._event.clear()
+        waiting = gevent.spawn(timer.__enter__)
+        gevent.sleep(0)
+        assert recording.running == {timer}
+    assert recording.running == set()
+    waiting.kill()
+    assert counted(recorded) == (1, 0)
+    assert recording.sent[0] == 1
+
+
+def test_of_two_greenlets_with_one_timer_the_first_that_ends_is_counted() -> None:
+    recorded = Recorded()
+    timer = LocustTimer("op", events=recorded.events)
+    with timer:
+        timer.__enter__()
+    timer.__exit__(None, None, None)
+    assert counted(recorded) == (1, 0)
+    assert not recording_of(recorded.events).running
+
+
+def test_timers_may_be_nested() -> None:
+    recorded = Recorded()
+    recording = recording_of(recorded.events)
+    outer, inner = (LocustTimer("op", events=recorded.events) for _ in range(2))
+    with outer:
+        with inner:
+            assert recording.running == {outer, inner}
+            outer.restart()
+        assert recording.running == {outer}
+    assert counted(recorded) == (2, 0)
+
+
+def test_a_success_after_a_mistake_in_the_block_is_counted_once() -> None:
+    recorded = Recorded()
+    timer = LocustTimer("op", events=recorded.events)
+    with pytest.raises(ZeroDivisionError), timer:
+        raise ZeroDivisionError
+    timer.success()
+    timer.success()
+    assert counted(recorded) == (1, 0)
+
+
+@pytest.mark.parametrize("end", ["success", "failure", "discard"])
+def test_what_was_censored_is_not_counted_again_but_told_to_others(end: str) -> None:
+    recorded = Recorded()
+    with LocustTimer("op", events=recorded.events) as timer:
+        recording_of(recorded.events).censor_running()
+        again(timer, end)
+        again(timer, "success")
+    operation = recording_of(recorded.events).operations[REQUEST_TYPE, "op"]
+    taken = operation.take()
+    assert taken is not None
+    assert (taken.requests, taken.failures, taken.clocks["censored"].requests) == (0, 0, 1)
+    assert len(recorded.fired) == (end != "discard")
+
+
+def test_a_greenlet_that_is_killed_leaves_nothing_under_way_and_its_timer_goes_on() -> None:
+    recorded = Recorded()
+    recording = recording_of(recorded.events)
+    timer = LocustTimer("op", events=recorded.events)
+
+    def user() -> None:
+        with timer:
+            gevent.sleep(60)
+
+    greenlet = gevent.spawn(user)
+    gevent.sleep(0)
+    assert recording.running == {timer}
+    greenlet.kill(timeout=5)
+    assert not recording.running
+    with timer:
+        pass
+    assert counted(recorded) == (1, 0)
+
+
+def test_a_timer_with_another_name_counts_under_it() -> None:
+    recorded = Recorded()
+    timer = LocustTimer("op", events=recorded.events)
+    for name in ("op", "other"):
+        timer.name = name
+        with timer:
+            pass
+    timer.request_type = "type"
+    with timer:
+        pass
+    assert (timer.request_type, timer.name) == ("type", "other")
+    operations = recording_of(recorded.events).operations
+    assert list(operations) == [(REQUEST_TYPE, "op"), (REQUEST_TYPE, "other"), ("type", "other")]
+    assert all((taken := operation.take()) and taken.requests == 1 for operation in operations.values())
