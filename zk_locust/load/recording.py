@@ -8,6 +8,7 @@ itself (a user of another kind, a locustfile) is recorded as it is fired.
 import time
 from collections.abc import Callable, MutableSequence
 from typing import Any, Final, Protocol
+from weakref import WeakSet
 
 from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, RESPONSE, SLIP
 from zk_locust.contract.histogram import LatencyHistogram
@@ -95,6 +96,10 @@ class Operation:
 class Running(Protocol):
     """A timer between its start and its report."""
 
+    @property
+    def under_way(self) -> bool:
+        """Whether an operation has begun, and has neither ended nor been censored."""
+
     def censor(self, now_ns: int) -> None:
         """Count the operation as censored, and nothing of it when it ends."""
 
@@ -121,6 +126,9 @@ class Recording:
     def __init__(self, listeners: list[Any], clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
         self.clock_ns = clock_ns
         self.running: set[Running] = set()
+        """Timers between start and report, without those of `kept`."""
+        self.kept: Final[WeakSet[Running]] = WeakSet()
+        """Timers that are used again and again. They are asked: to be told of each operation takes longer."""
         self.sent: MutableSequence[int] | memoryview[int] = [0]
         """One number: how many operations timers have begun."""
         self.interval_ends_ns = 0
@@ -203,10 +211,14 @@ class Recording:
             operation.count()
         self.look_for_end()
 
+    def under_way(self) -> list[Running]:
+        """Return the timers between start and report."""
+        return [*self.running, *(timer for timer in self.kept if timer.under_way)]
+
     def censor_running(self) -> None:
         """Count all operations that are under way as censored."""
-        now, running = self.clock_ns(), self.running
-        self.running = set()
+        now, running = self.clock_ns(), self.under_way()
+        self.running.clear()
         for timer in running:
             timer.censor(now)
 

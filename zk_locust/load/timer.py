@@ -35,7 +35,7 @@ _clock_ns = time.perf_counter_ns
 # What became of a timer's block so far. In this order: from `_ENDED` on it has been reported, from `_SUCCEEDED` on an
 # event was fired too.
 _IDLE = 0  # not begun, or left by an error that counts as nothing; with `failures_only`, also under way
-_UNDER_WAY = 1  # among the recording's running ones
+_UNDER_WAY = 1
 _CENSORED = 2  # counted as such; it has not ended
 _ENDED = 3  # discarded or suppressed
 _SUCCEEDED = 4
@@ -104,11 +104,13 @@ class LocustTimer:
     """
 
     __slots__ = (
+        "__weakref__",
         "_arrivals",
         "_due_ns",
         "_failure",
         "_failures_only",
         "_home",
+        "_kept",
         "_key",
         "_last_reply",
         "_open_loop",
@@ -150,6 +152,7 @@ class LocustTimer:
         self._open_loop = settings.arrivals is not None
         self._failures_only = failures_only
         self._last_reply = settings.last_reply
+        self._kept = False  # whether `_home` knows this timer, so that it need not be told of each operation
         self._home: Recording | None = None  # the recording of the settings, once it is known
         self._operation: Operation | None = None  # what `_home` has recorded of it, once there is something
         self._state = _IDLE
@@ -178,14 +181,15 @@ class LocustTimer:
     def __enter__(self) -> "LocustTimer":
         if self._arrivals is not None:
             # What another greenlet does with this timer stays under way while this one waits.
-            self._state = _UNDER_WAY if self._state in (_UNDER_WAY, _CENSORED) else _IDLE
+            if self._state != _UNDER_WAY:
+                self._state = _IDLE
             self._due_ns = self._arrivals.take()
         if self._failures_only:
             self._state = _IDLE
         else:
-            self._recording = recording = self._home or self._find_home()
-            recording.running.add(self)
-            recording.sent[0] += 1
+            if not self._kept:
+                self._note_use()
+            self._recording.sent[0] += 1
             self._state = _UNDER_WAY
         self._sent_ns = _clock_ns()
         return self
@@ -219,6 +223,11 @@ class LocustTimer:
                 self._fail(error)
         return settings.exception_behavior != "propagate"
 
+    @property
+    def under_way(self) -> bool:
+        """Whether an operation has begun, and has neither ended nor been censored."""
+        return self._state == _UNDER_WAY
+
     def restart(self, started_ns: int | None = None) -> None:
         """Let the operation begin now, or at `started_ns` of `time.perf_counter_ns`."""
         self._sent_ns = time.perf_counter_ns() if started_ns is None else started_ns
@@ -237,7 +246,8 @@ class LocustTimer:
         state = self._state
         if state == _UNDER_WAY:  # `_leave` without a call: this runs for each operation
             recording = self._recording
-            recording.running.discard(self)
+            if not self._kept:
+                recording.running.discard(self)
         else:
             if state >= _ENDED or self._failures_only:
                 self._state = max(state, _ENDED)
@@ -296,6 +306,17 @@ class LocustTimer:
         find, times_ns = self._settings.origin, (due_ns, self._sent_ns, 0, now_ns)
         origin = None if find is None else lambda: (find()[0], xid)
         recording.slowest.keep(*self._key, times_ns, outcome, origin)
+
+    def _note_use(self) -> None:
+        """Tell the recording of this operation; of the timer itself where it is used again, as more will follow."""
+        home = self._home
+        if home is None:
+            self._recording = self._find_home()
+            self._recording.running.add(self)
+        else:
+            self._recording, self._kept = home, True
+            home.kept.add(self)
+            home.running.discard(self)
 
     def _where(self) -> Recording:
         return self._recording if self._state in (_UNDER_WAY, _CENSORED) else self._home or self._find_home()

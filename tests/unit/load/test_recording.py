@@ -204,7 +204,7 @@ def test_a_mistake_in_a_locustfile_is_nothing(settings: tuple[TimerSettings, Kep
     with pytest.raises(ZeroDivisionError), LocustTimer("op", settings=settings[0]):
         raise ZeroDivisionError
     assert settings[1].of().to_message() == LatencyHistogram().to_message()
-    assert not recording_of(settings[0].events).running
+    assert not recording_of(settings[0].events).under_way()
 
 
 @pytest.mark.parametrize("end", [None, NoNodeError("/a"), gevent.GreenletExit()])

@@ -1,5 +1,6 @@
 """The timer: what is counted as what, for everything that can leave its block."""
 
+import gc
 import time
 from collections.abc import Callable
 
@@ -307,8 +308,8 @@ def test_a_greenlet_that_waits_for_its_turn_changes_nothing_of_another_ones_oper
         arrivals._event.clear()
         waiting = gevent.spawn(timer.__enter__)
         gevent.sleep(0)
-        assert recording.running == {timer}
-    assert recording.running == set()
+        assert set(recording.under_way()) == {timer}
+    assert not recording.under_way()
     waiting.kill()
     assert counted(recorded) == (1, 0)
     assert recording.sent[0] == 1
@@ -321,7 +322,7 @@ def test_of_two_greenlets_with_one_timer_the_first_that_ends_is_counted() -> Non
         timer.__enter__()
     timer.__exit__(None, None, None)
     assert counted(recorded) == (1, 0)
-    assert not recording_of(recorded.events).running
+    assert not recording_of(recorded.events).under_way()
 
 
 def test_timers_may_be_nested() -> None:
@@ -330,9 +331,9 @@ def test_timers_may_be_nested() -> None:
     outer, inner = (LocustTimer("op", events=recorded.events) for _ in range(2))
     with outer:
         with inner:
-            assert recording.running == {outer, inner}
+            assert set(recording.under_way()) == {outer, inner}
             outer.restart()
-        assert recording.running == {outer}
+        assert set(recording.under_way()) == {outer}
     assert counted(recorded) == (2, 0)
 
 
@@ -360,10 +361,14 @@ def test_what_was_censored_is_not_counted_again_but_told_to_others(end: str) -> 
     assert len(recorded.fired) == (end != "discard")
 
 
-def test_a_greenlet_that_is_killed_leaves_nothing_under_way_and_its_timer_goes_on() -> None:
+@pytest.mark.parametrize("uses", [0, 1, 2])
+def test_a_greenlet_that_is_killed_leaves_nothing_under_way_and_its_timer_goes_on(uses: int) -> None:
     recorded = Recorded()
     recording = recording_of(recorded.events)
     timer = LocustTimer("op", events=recorded.events)
+    for _ in range(uses):
+        with timer:
+            pass
 
     def user() -> None:
         with timer:
@@ -371,12 +376,56 @@ def test_a_greenlet_that_is_killed_leaves_nothing_under_way_and_its_timer_goes_o
 
     greenlet = gevent.spawn(user)
     gevent.sleep(0)
-    assert recording.running == {timer}
+    assert set(recording.under_way()) == {timer}
     greenlet.kill(timeout=5)
-    assert not recording.running
+    assert not recording.under_way()
     with timer:
         pass
-    assert counted(recorded) == (1, 0)
+    assert counted(recorded) == (uses + 1, 0)
+
+
+@pytest.mark.parametrize("uses", [0, 1, 2])
+def test_a_timer_is_under_way_from_start_to_report_and_is_censored_once(uses: int) -> None:
+    recorded = Recorded()
+    recording = recording_of(recorded.events)
+    timer = LocustTimer("op", events=recorded.events)
+    for _ in range(uses):
+        with timer:
+            assert recording.under_way() == [timer]
+        assert not recording.under_way()
+    for _ in range(2):
+        with timer:
+            recording.censor_running()
+            assert not recording.under_way()
+            recording.censor_running()
+    taken = recording.operations[REQUEST_TYPE, "op"].take()
+    assert taken is not None
+    assert (taken.requests, taken.clocks["censored"].requests) == (uses, 2)
+
+
+def test_a_timer_that_is_begun_again_before_it_has_ended_is_under_way_once() -> None:
+    recorded = Recorded()
+    recording = recording_of(recorded.events)
+    timer = LocustTimer("op", events=recorded.events)
+    for _ in range(3):
+        timer.__enter__()
+        assert recording.under_way() == [timer]
+    timer.success()
+    assert not recording.under_way()
+    assert (counted(recorded), recording.sent[0]) == ((1, 0), 3)
+
+
+def test_a_recording_keeps_no_timer_that_nobody_else_has() -> None:
+    recorded = Recorded()
+    recording = recording_of(recorded.events)
+    timer = LocustTimer("op", events=recorded.events)
+    for _ in range(3):
+        with timer:
+            pass
+    assert len(recording.kept) == 1
+    del timer
+    gc.collect()
+    assert not recording.kept
 
 
 def test_a_timer_with_another_name_counts_under_it() -> None:
