@@ -117,7 +117,7 @@ class Recorder:
             "records": records,
             "slow": slow,
             "users": users,
-            "settled": self.recording.sent[0] - len(self.recording.running),
+            "settled": self.recording.sent[0] - len(self.recording.under_way()),
             "wall_ns": now - self._reported_ns,
             "cpu_ns": used - used_before,
             "cpu_wait_ns": None if waited is None or waited_before is None else waited - waited_before,

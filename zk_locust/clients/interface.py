@@ -5,15 +5,32 @@ time limits, or raises a `zk_locust.contract.errors.ClientError`.
 """
 
 from collections.abc import Callable
-from typing import Literal, Protocol, overload
+from typing import Final, Literal, Protocol, overload
 
 from kazoo.protocol.states import WatchedEvent, ZnodeStat
 
 from zk_locust.contract.options import ClientSettings
 
-__all__ = ["ClientSettings", "Watch", "WatchedEvent", "ZnodeStat", "ZooKeeperClient"]
+__all__ = ["NO_REPLY", "ClientSettings", "LastReply", "Watch", "WatchedEvent", "ZnodeStat", "ZooKeeperClient"]
 
 Watch = Callable[[WatchedEvent], None]
+
+
+class LastReply:
+    """What a client tells of the reply that a greenlet of its session has just got."""
+
+    __slots__ = ("arrived_ns",)
+
+    def __init__(self) -> None:
+        self.arrived_ns = 0
+        """When it reached this machine, nanoseconds of `time.perf_counter_ns`.
+
+        0 if it is not known: the client cannot know it, or the greenlet has waited for something else since.
+        """
+
+
+NO_REPLY: Final = LastReply()
+"""Of a client that tells nothing."""
 
 
 class ZooKeeperClient(Protocol):
@@ -21,20 +38,15 @@ class ZooKeeperClient(Protocol):
 
     A client may have two more attributes, which tell where slow operations were sent: `last_connection`, a pair of the
     session's id and the member's host:port, of the newest connection that the session had; and `last_xid`, the number
-    of the request whose reply the calling greenlet has just got (0 if it is not known, as for `last_arrival_ns`).
+    of the request whose reply the calling greenlet has just got (0 if it is not known, as its arrival).
     """
+
+    last_reply: LastReply
+    """Where the client tells of replies. It may be replaced by another one before `start`."""
 
     @property
     def connected(self) -> bool:
         """Whether the session is usable now."""
-        ...
-
-    @property
-    def last_arrival_ns(self) -> int:
-        """When the reply that the calling greenlet has just got reached this machine, ns of `time.perf_counter_ns`.
-
-        0 if it is not known: the client cannot know it, or the greenlet has waited for something else since.
-        """
         ...
 
     def start(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 from zk_locust.clients import create_client
-from zk_locust.clients.interface import ZooKeeperClient
+from zk_locust.clients.interface import LastReply, ZooKeeperClient
 from zk_locust.contract.errors import NodeExistsError
 from zk_locust.contract.options import Options
 from zk_locust.load.older_locustfiles import OlderSettings, with_older_settings
@@ -33,12 +33,13 @@ class LocustClient:
         context: Callable[[], Any] | None = None,
     ) -> None:
         self.options = options
+        self._last_reply = LastReply()  # the same for all clients that are made here, one after the other
         self.timer_settings = TimerSettings(
             events,
             options.exception_behavior,
             options.ignore_connection_down,
             context,
-            reply_arrived=self.last_arrival_ns,
+            last_reply=self._last_reply,
             origin=self.origin,
         )
         self._pseudo_root = pseudo_root or ""
@@ -84,7 +85,7 @@ class LocustClient:
 
         Nanoseconds of `time.perf_counter_ns`. Of the clients only `native` knows it.
         """
-        return getattr(self._zk, "last_arrival_ns", 0)  # a locustfile's own kind of client may lack it
+        return self._last_reply.arrived_ns
 
     def origin(self) -> Origin:
         """Return session id and member that the calling greenlet's last operation was sent to, and its xid.
@@ -147,6 +148,7 @@ class LocustClient:
     def _made(self) -> ZooKeeperClient:
         if self._zk is None:
             self._zk = create_client(self.options, self._client_name)
+            self._zk.last_reply = self._last_reply
         return self._zk
 
     def _create_unless_there(self, path: str, value: bytes) -> None:

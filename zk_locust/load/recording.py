@@ -7,14 +7,12 @@ itself (a user of another kind, a locustfile) is recorded as it is fired.
 
 import time
 from collections.abc import Callable, MutableSequence
-from itertools import compress
-from operator import mul
 from typing import Any, Final, Protocol
+from weakref import WeakSet
 
 from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, RESPONSE, SLIP
-from zk_locust.contract.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
+from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.contract.outcomes import FAILED, OK
-from zk_locust.contract.ranks import UNIT_BITS, UNIT_BUCKETS
 from zk_locust.load.locust_internals import (
     FilledStats,
     count_requests_quickly,
@@ -23,96 +21,15 @@ from zk_locust.load.locust_internals import (
     listeners_of,
 )
 from zk_locust.load.slowest import Slowest
+from zk_locust.load.times import Times
 
 Key = tuple[str, str]
 """Request type and name."""
 
 NEVER_NS: Final = 1 << 63
-_HALF_BITS: Final = UNIT_BITS - 1
-_STEP: Final = 1 << _HALF_BITS
-_PART: Final = UNIT_BUCKETS // 8
-_NONE: Final = [0] * _PART
+_COUNT_EVERY_NS: Final = 1_000_000_000
+"""How long times of successes are kept at most until they are counted: at 10,000 a second, 80 kB for each clock."""
 _ATTRIBUTE: Final = "zk_locust_recording"
-
-
-def index_of(value_us: int) -> int:
-    """Return the place of a bucket among all buckets, from 0."""
-    shift = max(0, value_us.bit_length() - UNIT_BITS)
-    return (shift << _HALF_BITS) + (value_us >> shift)
-
-
-def _lowest_of(index: int) -> int:
-    shift = max(0, (index >> _HALF_BITS) - 1)
-    return (index - (shift << _HALF_BITS)) << shift
-
-
-_LOWEST_US: Final = tuple(_lowest_of(index) for index in range(index_of(HIGHEST_TRACKABLE_US) + 1))
-
-
-class FlatHistogram:
-    """The buckets of `LatencyHistogram` as a list, for recording. All values are microseconds.
-
-    Values below `UNIT_BUCKETS` have a bucket each, so their sum, least and greatest follow from the counts. Those of
-    larger values are kept beside them. The list grows by steps to the largest value: a locustfile may have thousands of
-    names.
-    """
-
-    __slots__ = ("_counts", "_least_us", "_most_us", "_overflows", "_sum_us")
-
-    def __init__(self) -> None:
-        self._counts = [0] * UNIT_BUCKETS
-        # Of values from `UNIT_BUCKETS` on.
-        self._least_us, self._most_us, self._sum_us, self._overflows = NEVER_NS, -1, 0, 0
-
-    def record(self, value_us: int) -> None:
-        """Count one value; a negative one as 0."""
-        if value_us < UNIT_BUCKETS:
-            self._counts[value_us if value_us > 0 else 0] += 1
-            return
-        self._sum_us += value_us
-        if value_us < self._least_us:
-            self._least_us = value_us
-        if value_us > self._most_us:
-            self._most_us = value_us
-        if value_us > HIGHEST_TRACKABLE_US:
-            self._overflows += 1
-            return
-        # `index_of` without a call: this runs for each operation.
-        shift = value_us.bit_length() - UNIT_BITS
-        place = (shift << _HALF_BITS) + (value_us >> shift)
-        try:
-            self._counts[place] += 1
-        except IndexError:
-            self._counts += [0] * (place + _STEP - len(self._counts))
-            self._counts[place] += 1
-
-    def take_into(self, histogram: LatencyHistogram) -> bool:
-        """Move everything to a histogram that is empty; return whether there was anything."""
-        end = UNIT_BUCKETS
-        if self._least_us <= HIGHEST_TRACKABLE_US:
-            end = index_of(min(self._most_us, HIGHEST_TRACKABLE_US)) + 1
-        found: dict[int, int] = {}
-        sum_us = self._sum_us
-        # In parts, most of which are empty: a locustfile may have thousands of names, with a few values each.
-        for start in range(0, end, _PART):
-            stop = min(end, start + _PART)
-            counts = self._counts[start:stop]
-            if counts == _NONE:
-                continue
-            self._counts[start:stop] = _NONE[: stop - start]
-            part = dict(zip(compress(_LOWEST_US[start:stop], counts), filter(None, counts), strict=True))
-            if start < UNIT_BUCKETS:
-                sum_us += sum(map(mul, part, part.values()))
-            found |= part
-        if not found and not self._overflows:
-            return False
-        histogram.counts, histogram.overflows, histogram.sum_us = found, self._overflows, sum_us
-        histogram.requests = sum(found.values()) + self._overflows
-        least_us = next(iter(found), NEVER_NS)
-        histogram.min_us = least_us if least_us < UNIT_BUCKETS else self._least_us
-        histogram.max_us = self._most_us if self._most_us >= 0 else next(reversed(found))
-        self._least_us, self._most_us, self._sum_us, self._overflows = NEVER_NS, -1, 0, 0
-        return True
 
 
 class Operation:
@@ -124,10 +41,10 @@ class Operation:
     __slots__ = ("_client_delay", "_response", "_service", "_slip", "content", "ended_ns", "rare")
 
     def __init__(self) -> None:
-        self._service = FlatHistogram()
-        self._response: FlatHistogram | None = None
-        self._slip: FlatHistogram | None = None
-        self._client_delay: FlatHistogram | None = None
+        self._service = Times()
+        self._response = Times()
+        self._slip = Times()
+        self._client_delay = Times()
         self.content = 0  # bytes, or items
         self.ended_ns: int | None = None
         """When the last success ended; None if there is none that has not been taken."""
@@ -136,27 +53,26 @@ class Operation:
     def succeed(self, due_ns: int, sent_ns: int, arrived_ns: int, handled_ns: int) -> int:
         """Count a success. `due_ns` is 0 in a closed loop, `arrived_ns` where it is not known.
 
-        Returns its latency, microseconds: the response time, and in a closed loop the service time.
+        Returns its latency, nanoseconds: the response time, and in a closed loop the service time.
         """
         self.ended_ns = handled_ns
         if arrived_ns:
-            delay = self._client_delay
-            if delay is None:
-                delay = self._client_delay = FlatHistogram()
-            delay.record((handled_ns - arrived_ns + 500) // 1000)
+            self._client_delay.add_ns(handled_ns - arrived_ns)
         else:
             arrived_ns = handled_ns
-        latency_us = (arrived_ns - sent_ns + 500) // 1000
-        self._service.record(latency_us)
+        latency_ns = arrived_ns - sent_ns
+        self._service.add_ns(latency_ns)
         if due_ns:
-            response, slip = self._response, self._slip
-            if response is None or slip is None:
-                response, slip = self._response, self._slip = FlatHistogram(), FlatHistogram()
-            latency_us = (arrived_ns - due_ns + 500) // 1000
-            response.record(latency_us)
+            latency_ns = arrived_ns - due_ns
+            self._response.add_ns(latency_ns)
             if sent_ns > due_ns:  # what follows from another operation is due when it is sent: it cannot slip
-                slip.record((sent_ns - due_ns + 500) // 1000)
-        return latency_us
+                self._slip.add_ns(sent_ns - due_ns)
+        return latency_ns
+
+    def count(self) -> None:
+        """Count the times that have been kept since the last call."""
+        for times in (self._service, self._response, self._slip, self._client_delay):
+            times.count()
 
     def censor(self, waited_ns: int) -> None:
         """Count an operation that has waited so long and is not waited for."""
@@ -164,23 +80,25 @@ class Operation:
 
     def take(self) -> LatencyHistogram | None:
         """Return everything since the last call; None for nothing."""
-        taken, rare = LatencyHistogram(), self.rare
-        found = self.ended_ns is not None and self._service.take_into(taken)
-        if found:
-            for name, flat in ((RESPONSE, self._response), (SLIP, self._slip), (CLIENT_DELAY, self._client_delay)):
-                if flat is not None:
-                    clock = LatencyHistogram()
-                    if flat.take_into(clock):
-                        taken.clocks[name] = clock
+        taken, rare = self._service.take(), self.rare
+        if taken is not None:
+            for name, times in ((RESPONSE, self._response), (SLIP, self._slip), (CLIENT_DELAY, self._client_delay)):
+                clock = times.take()
+                if clock is not None:
+                    taken.clocks[name] = clock
         if rare.failures or rare.suppressed or rare.clocks:
+            taken = taken or LatencyHistogram()
             taken.add(rare)
             self.rare = LatencyHistogram()
-            found = True
-        return taken if found else None
+        return taken
 
 
 class Running(Protocol):
     """A timer between its start and its report."""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether an operation has begun, and has neither ended nor been censored."""
 
     def censor(self, now_ns: int) -> None:
         """Count the operation as censored, and nothing of it when it ends."""
@@ -208,9 +126,13 @@ class Recording:
     def __init__(self, listeners: list[Any], clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
         self.clock_ns = clock_ns
         self.running: set[Running] = set()
+        """Timers between start and report, without those of `kept`."""
+        self.kept: Final[WeakSet[Running]] = WeakSet()
+        """Timers that are used again and again. They are asked: to be told of each operation takes longer."""
         self.sent: MutableSequence[int] | memoryview[int] = [0]
         """One number: how many operations timers have begun."""
-        self.interval_ends_ns = NEVER_NS
+        self.interval_ends_ns = 0
+        """When the next operation that ends has to call `turn`."""
         self.slowest: Final = Slowest()
         self.listeners = listeners
         self.own_listeners: list[Any] = []
@@ -274,19 +196,29 @@ class Recording:
 
     def look_for_end(self) -> None:
         """Note that a taker has begun another interval."""
-        self.interval_ends_ns = min(taker.interval_ends_ns for taker in self._takers)
+        count_ns = self.clock_ns() + _COUNT_EVERY_NS
+        self.interval_ends_ns = min([count_ns, *(taker.interval_ends_ns for taker in self._takers)])
 
     def turn(self, now_ns: int) -> None:
-        """Have the takers begin the interval that contains this moment, where the one before has ended."""
+        """Have the takers begin the interval that contains this moment, where the one before has ended.
+
+        What they do not take then is counted, so that it does not pile up where nobody takes anything for a long time.
+        """
         for taker in self._takers:
             if now_ns >= taker.interval_ends_ns:
                 taker.turn_to(now_ns)
+        for operation in self.operations.values():
+            operation.count()
         self.look_for_end()
+
+    def under_way(self) -> list[Running]:
+        """Return the timers between start and report."""
+        return [*self.running, *(timer for timer in self.kept if timer.under_way)]
 
     def censor_running(self) -> None:
         """Count all operations that are under way as censored."""
-        now, running = self.clock_ns(), self.running
-        self.running = set()
+        now, running = self.clock_ns(), self.under_way()
+        self.running.clear()
         for timer in running:
             timer.censor(now)
 

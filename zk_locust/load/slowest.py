@@ -1,6 +1,6 @@
 """The slowest operations of the interval that runs, on the process that does them.
 
-An operation that is not kept costs one comparison: with `above_us`, the least latency of those that are kept.
+An operation that is not kept costs one comparison: with `above_ns`, the least latency of those that are kept.
 Everything else is done for operations that are kept: of n in an interval, in any order, about 20 · (1 + ln(n / 20)).
 """
 
@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 MOST: Final = 20
 """How many operations of an interval are kept."""
 _FULL_INTERVAL_S: Final = 0.5
-NEVER_US: Final = 1 << 63
+NEVER_NS: Final = 1 << 63
 
 Origin = tuple[tuple[int, Any], int]
 """Session id and member that an operation was sent to, and its xid; each may be 0 or empty."""
@@ -56,10 +56,10 @@ class Slowest:
     Several takers may cut different intervals: each takes everything that was kept within its own.
     """
 
-    __slots__ = ("_given", "_kept", "_most", "_number", "_takers", "above_us")
+    __slots__ = ("_given", "_kept", "_most", "_number", "_takers", "above_ns")
 
     def __init__(self) -> None:
-        self.above_us = NEVER_US
+        self.above_ns = NEVER_NS
         """Only an operation that took longer than this is kept."""
         self._takers: list[SlowTaker] = []
         self._kept: list[SlowOperation] = []
@@ -83,9 +83,10 @@ class Slowest:
         Its latency is that of `Operation.succeed`: from due, else from sent, to arrived, else to handled.
         """
         due_ns, sent_ns, arrived_ns, handled_ns = times_ns
-        latency_us = ((arrived_ns or handled_ns) - (due_ns or sent_ns) + 500) // 1000
-        if latency_us <= self.above_us:
+        latency_ns = (arrived_ns or handled_ns) - (due_ns or sent_ns)
+        if latency_ns <= self.above_ns:
             return
+        latency_us = (latency_ns + 500) // 1000
         self._number += 1
         kept = SlowOperation(
             latency_us, self._number, request_type, name, *times_ns, outcome, NOWHERE if origin is None else origin()
@@ -95,7 +96,7 @@ class Slowest:
         else:
             heapq.heapreplace(self._kept, kept)
         if len(self._kept) == self._most:
-            self.above_us = self._kept[0].latency_us
+            self.above_ns = _longest_of(self._kept[0].latency_us)
 
     def give(self) -> None:
         """Give what was kept since the last call to the takers, and go on with the interval."""
@@ -110,4 +111,9 @@ class Slowest:
         self.give()
         self._kept.clear()
         self._most = max((taker.slowest for taker in self._takers), default=0)
-        self.above_us = -1 if self._most else NEVER_US
+        self.above_ns = _longest_of(-1) if self._most else NEVER_NS
+
+
+def _longest_of(latency_us: int) -> int:
+    """Return the longest time, nanoseconds, that is rounded to these microseconds."""
+    return 1000 * latency_us + 499

@@ -14,10 +14,11 @@ from kazoo.exceptions import SessionExpiredError as KazooSessionExpiredError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.retry import RetryFailedError
 
+from zk_locust.clients.interface import NO_REPLY, LastReply
 from zk_locust.contract.clock_names import CENSORED
 from zk_locust.contract.errors import ClientError
 from zk_locust.contract.outcomes import FAILED, OK
-from zk_locust.load.recording import Recording, recording_of
+from zk_locust.load.recording import Operation, Recording, recording_of
 from zk_locust.load.slowest import Origin
 
 REQUEST_TYPE = "zookeeper"
@@ -30,6 +31,15 @@ _CONNECTION_ERRORS = (
 _CUT_OFF = (gevent.GreenletExit, gevent.Timeout)
 
 _clock_ns = time.perf_counter_ns
+
+# What became of a timer's block so far. In this order: from `_ENDED` on it has been reported, from `_SUCCEEDED` on an
+# event was fired too.
+_IDLE = 0  # not begun, or left by an error that counts as nothing; with `failures_only`, also under way
+_UNDER_WAY = 1
+_CENSORED = 2  # counted as such; it has not ended
+_ENDED = 3  # discarded or suppressed
+_SUCCEEDED = 4
+_FAILED = 5
 
 
 def register_exceptions(exceptions: Iterable[type[BaseException]]) -> None:
@@ -57,8 +67,8 @@ class TimerSettings:
     ignore_connection_down: bool = False
     context: Callable[[], Any] | None = None
     arrivals: Arrivals | None = None  # open loop only
-    reply_arrived: Callable[[], int] | None = None
-    """Returns when the last reply of the user's session reached this machine; 0 where that is not known."""
+    last_reply: LastReply = NO_REPLY
+    """Says when the last reply of the user's session reached this machine."""
     origin: Callable[[], Origin] | None = None
     """Returns where the user's session has just sent an operation, and its xid."""
 
@@ -94,20 +104,25 @@ class LocustTimer:
     """
 
     __slots__ = (
+        "__weakref__",
         "_arrivals",
-        "_censored",
         "_due_ns",
         "_failure",
         "_failures_only",
-        "_fired",
         "_home",
+        "_kept",
+        "_key",
+        "_last_reply",
+        "_open_loop",
+        "_operation",
         "_recording",
-        "_reported",
         "_sent_ns",
         "_settings",
-        "name",
-        "request_type",
+        "_state",
     )
+
+    _recording: Recording
+    """That of the operation that is under way, or is censored."""
 
     def __init__(
         self,
@@ -125,31 +140,57 @@ class LocustTimer:
     ) -> None:
         # In 2019 it was LocustTimer(request_type, name=""), by place or by name.
         if name is not None:
-            self.request_type, self.name = first or request_type or REQUEST_TYPE, name
+            self._key = first or request_type or REQUEST_TYPE, name
         elif second is not None:
-            self.request_type, self.name = first or "", second
+            self._key = first or "", second
         else:
-            self.request_type, self.name = request_type or REQUEST_TYPE, first or ""
+            self._key = request_type or REQUEST_TYPE, first or ""
         if settings is None:
             settings = _settings_with(events, exception_behavior, ignore_connection_down)
         self._settings = settings
         self._arrivals = settings.arrivals if paced and not failures_only else None
+        self._open_loop = settings.arrivals is not None
         self._failures_only = failures_only
+        self._last_reply = settings.last_reply
+        self._kept = False  # whether `_home` knows this timer, so that it need not be told of each operation
         self._home: Recording | None = None  # the recording of the settings, once it is known
-        self._recording: Recording | None = None  # while the operation is under way
-        self._reported = self._fired = self._censored = False
+        self._operation: Operation | None = None  # what `_home` has recorded of it, once there is something
+        self._state = _IDLE
         self._failure: BaseException | str | None = None
         self._sent_ns = 0
         self._due_ns = 0  # 0 where there is no due time
 
+    @property
+    def request_type(self) -> str:
+        """The request type that the operation is counted under."""
+        return self._key[0]
+
+    @request_type.setter
+    def request_type(self, request_type: str) -> None:
+        self._key, self._operation = (request_type, self.name), None
+
+    @property
+    def name(self) -> str:
+        """The name that the operation is counted under."""
+        return self._key[1]
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._key, self._operation = (self.request_type, name), None
+
     def __enter__(self) -> "LocustTimer":
-        self._reported = self._fired = self._censored = False
-        self._failure = None
-        self._due_ns = 0 if self._arrivals is None else self._arrivals.take()
-        if not self._failures_only:
-            self._recording = recording = self._home or self._find_home()
-            recording.running.add(self)
-            recording.sent[0] += 1
+        if self._arrivals is not None:
+            # What another greenlet does with this timer stays under way while this one waits.
+            if self._state != _UNDER_WAY:
+                self._state = _IDLE
+            self._due_ns = self._arrivals.take()
+        if self._failures_only:
+            self._state = _IDLE
+        else:
+            if not self._kept:
+                self._note_use()
+            self._recording.sent[0] += 1
+            self._state = _UNDER_WAY
         self._sent_ns = _clock_ns()
         return self
 
@@ -157,28 +198,35 @@ class LocustTimer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         if error is None:
-            if not self._reported:
+            if self._state < _ENDED:
                 self.success()
             return False
         if not isinstance(error, _counted):
-            under_way = self._recording is not None and not self._censored
-            if under_way and isinstance(error, _CUT_OFF):
-                self.censor(time.perf_counter_ns())
-            self._leave()
+            if self._state == _UNDER_WAY:
+                if isinstance(error, _CUT_OFF):
+                    self.censor(time.perf_counter_ns())
+                    self._recording.running.discard(self)
+                else:
+                    self._leave(_IDLE)
             return False
         settings = self._settings
-        if self._fired and error is not self._failure:
+        if self._state == _SUCCEEDED or (self._state == _FAILED and error is not self._failure):
             return settings.exception_behavior == "try-suppress"
-        if not self._reported:
+        if self._state < _ENDED:
             ignored = settings.ignore_connection_down and isinstance(error, _CONNECTION_ERRORS)
             if ignored or settings.exception_behavior == "try-suppress":
                 now_ns, recording = time.perf_counter_ns(), self._where()
                 if self._counts():
-                    recording.operation(self.request_type, self.name, now_ns).rare.suppressed += 1
+                    recording.operation(*self._key, now_ns).rare.suppressed += 1
                     self._keep_if_slow(recording, FAILED, now_ns, getattr(error, "xid", 0))
             else:
                 self._fail(error)
         return settings.exception_behavior != "propagate"
+
+    @property
+    def under_way(self) -> bool:
+        """Whether an operation has begun, and has neither ended nor been censored."""
+        return self._state == _UNDER_WAY
 
     def restart(self, started_ns: int | None = None) -> None:
         """Let the operation begin now, or at `started_ns` of `time.perf_counter_ns`."""
@@ -189,83 +237,89 @@ class LocustTimer:
 
         `response_length` is in bytes, or in items where the operation counts. Only the first report of a block counts.
         """
-        handled_ns, arrived_ns = ended_ns, 0
-        settings, sent_ns = self._settings, self._sent_ns
+        handled_ns, arrived_ns, sent_ns = ended_ns, 0, self._sent_ns
         if handled_ns is None:
             handled_ns = _clock_ns()
-            reply_arrived = settings.reply_arrived
-            if reply_arrived is not None:
-                arrived_ns = reply_arrived()
-                if not sent_ns <= arrived_ns <= handled_ns:
-                    arrived_ns = 0
-        recording = self._recording
-        if recording is None:
-            if self._failures_only or self._reported:
-                self._reported = True
+            arrived_ns = self._last_reply.arrived_ns
+            if not sent_ns <= arrived_ns <= handled_ns:
+                arrived_ns = 0
+        state = self._state
+        if state == _UNDER_WAY:  # `_leave` without a call: this runs for each operation
+            recording = self._recording
+            if not self._kept:
+                recording.running.discard(self)
+        else:
+            if state >= _ENDED or self._failures_only:
+                self._state = max(state, _ENDED)
                 return
             recording = self._where()
-        else:  # `_leave` without a call: this runs for each operation
-            recording.running.discard(self)
-            self._recording = None
-        self._reported = self._fired = True
-        if not self._censored:
+        self._state = _SUCCEEDED
+        if state != _CENSORED:
             # `recording.operation` without a call, as well.
             if handled_ns >= recording.interval_ends_ns:
                 recording.turn(handled_ns)
-            try:
-                operation = recording.operations[self.request_type, self.name]
-            except KeyError:
-                operation = recording.operation(self.request_type, self.name, handled_ns)
+            operation = self._operation or self._find_operation(recording, handled_ns)
             due_ns = self._due_ns
-            if not due_ns and settings.arrivals is not None:
+            if not due_ns and self._open_loop:
                 due_ns = sent_ns
-            if operation.succeed(due_ns, sent_ns, arrived_ns, handled_ns) > recording.slowest.above_us:
+            if operation.succeed(due_ns, sent_ns, arrived_ns, handled_ns) > recording.slowest.above_ns:
                 times_ns = due_ns, sent_ns, arrived_ns, handled_ns
-                recording.slowest.keep(self.request_type, self.name, times_ns, OK, settings.origin)
+                recording.slowest.keep(*self._key, times_ns, OK, self._settings.origin)
             operation.content += response_length
         if recording.listeners != recording.own_listeners:
             self._tell_others(recording, response_length, None, arrived_ns or handled_ns)
 
     def failure(self, exc: BaseException | str) -> None:
         """Report a failure that ends now, unless the operation has been reported."""
-        if self._reported:
+        if self._state >= _ENDED:
             return
         self._failure = exc
         self._fail(ClientError(exc) if isinstance(exc, str) else exc)
 
     def discard(self) -> None:
         """Report nothing."""
-        self._reported = True
-        self._leave()
+        if self._state < _ENDED:
+            self._leave(_ENDED)
 
     def censor(self, now_ns: int) -> None:
         """Count the operation as one that has waited until now, and nothing of it when it ends."""
         waited_ns = now_ns - (self._due_ns or self._sent_ns)
         recording = self._where()
-        recording.operation(self.request_type, self.name, now_ns).censor(waited_ns)
-        self._censored = True
+        recording.operation(*self._key, now_ns).censor(waited_ns)
+        self._state = _CENSORED
         self._keep_if_slow(recording, CENSORED, now_ns, 0)
 
     def _fail(self, error: BaseException) -> None:
         recording = self._where()
         if self._counts():
-            recording.fail(self.request_type, self.name, error)
+            recording.fail(*self._key, error)
             self._keep_if_slow(recording, FAILED, recording.clock_ns(), getattr(error, "xid", 0))
-        self._fired = True
+        self._state = _FAILED
         if recording.listeners != recording.own_listeners:
             self._tell_others(recording, 0, error, time.perf_counter_ns())
 
     def _keep_if_slow(self, recording: Recording, outcome: str, now_ns: int, xid: int) -> None:
         """Keep what ends without a reply, if it is among the slowest. A reply to something else may be the last one."""
-        settings, due_ns = self._settings, self._due_ns
-        if not due_ns and settings.arrivals is not None:
+        due_ns = self._due_ns
+        if not due_ns and self._open_loop:
             due_ns = self._sent_ns
-        find, times_ns = settings.origin, (due_ns, self._sent_ns, 0, now_ns)
+        find, times_ns = self._settings.origin, (due_ns, self._sent_ns, 0, now_ns)
         origin = None if find is None else lambda: (find()[0], xid)
-        recording.slowest.keep(self.request_type, self.name, times_ns, outcome, origin)
+        recording.slowest.keep(*self._key, times_ns, outcome, origin)
+
+    def _note_use(self) -> None:
+        """Tell the recording of this operation; of the timer itself where it is used again, as more will follow."""
+        home = self._home
+        if home is None:
+            self._recording = self._find_home()
+            self._recording.running.add(self)
+        else:
+            self._recording, self._kept = home, True
+            home.kept.add(self)
+            home.running.discard(self)
 
     def _where(self) -> Recording:
-        return self._recording or self._home or self._find_home()
+        return self._recording if self._state in (_UNDER_WAY, _CENSORED) else self._home or self._find_home()
 
     def _find_home(self) -> Recording:
         events = self._settings.events
@@ -274,16 +328,22 @@ class LocustTimer:
         self._home = home = recording_of(events)
         return home
 
+    def _find_operation(self, recording: Recording, now_ns: int) -> Operation:
+        found = recording.operation(*self._key, now_ns)
+        if recording is self._home:
+            self._operation = found
+        return found
+
     def _counts(self) -> bool:
         """Whether what is reported now is to be recorded. The operation is not under way any more."""
-        self._reported = True
-        self._leave()
-        return not self._censored
+        counts = self._state != _CENSORED
+        self._leave(_ENDED)
+        return counts
 
-    def _leave(self) -> None:
-        if self._recording is not None:
+    def _leave(self, state: int) -> None:
+        if self._state == _UNDER_WAY:
             self._recording.running.discard(self)
-            self._recording = None
+        self._state = state
 
     def _tell_others(
         self, recording: Recording, response_length: int, error: BaseException | None, ended_ns: int

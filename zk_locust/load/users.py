@@ -11,6 +11,7 @@ from typing import Any, Unpack
 import gevent
 from locust import User
 
+from zk_locust.clients.interface import NO_REPLY
 from zk_locust.contract.errors import ClientError, ConfigurationError
 from zk_locust.contract.options import Options
 from zk_locust.load import session
@@ -76,7 +77,7 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
             self.client.timer_settings = replace(self.client.timer_settings, arrivals=arrivals)
             self.wait_time = _no_wait  # type: ignore[method-assign]
         self.timer_settings = self.client.timer_settings
-        adopt(replace(self.timer_settings, context=None, reply_arrived=None, origin=None))
+        adopt(replace(self.timer_settings, context=None, last_reply=NO_REPLY, origin=None))
         if autostart:
             self.client.connect_at_first_use(self.connect)
             if type(self).on_start is not ZKLocust.on_start:

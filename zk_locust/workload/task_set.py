@@ -63,11 +63,12 @@ class WorkloadTaskSet(ZKLocustTaskSet):
         if self._role is not None:
             self._role.run()
             return
+        standing, table = self._standing, self._table
         while True:
-            if self._standing is not None and self._standing.fired:
-                self._standing.set_again()
+            if standing is not None and standing.fired:
+                standing.set_again()
             step = self.next_step()
-            self._table[step.operation](step)
+            table[step.operation](step)
             if not self.goes_on():
                 return
 

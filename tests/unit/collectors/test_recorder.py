@@ -174,6 +174,8 @@ def test_whatever_happens_every_request_is_reported_once(
 class Sent:
     """An operation under way, as a timer is."""
 
+    under_way = True
+
     def __init__(self, recording: Recording, sent_ns: int) -> None:
         self.recording, self.sent_ns, self.censored = recording, sent_ns, False
         recording.running.add(self)

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 from locust.env import Environment
 from locust.event import Events
 
-from zk_locust.clients.interface import Watch, ZnodeStat
+from zk_locust.clients.interface import LastReply, Watch, ZnodeStat
 from zk_locust.clients.native import Create, Delete, GetChildren
 from zk_locust.contract.errors import NodeExistsError, NoNodeError, NotEmptyError, ServerError
 from zk_locust.contract.options import Options
@@ -19,9 +19,8 @@ from zk_locust.load.locust_client import LocustClient
 class FakeZooKeeper:
     """Nodes in a dictionary. `problems` are raised by the next requests, one each; `starts` by the next starts."""
 
-    last_arrival_ns = 0
-
     def __init__(self) -> None:
+        self.last_reply = LastReply()
         self.nodes: dict[str, bytes] = {"/": b""}
         self.problems: list[BaseException | None] = []
         self.start_problems: list[BaseException | None] = []

@@ -4,7 +4,6 @@ import csv
 import io
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,12 +16,14 @@ from locust.event import Events
 from locust.stats import StatsCSV
 
 from tests.unit.load.fakes import Recorded
+from zk_locust.clients.interface import LastReply
 from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, RESPONSE, SLIP
 from zk_locust.contract.errors import ConnectionLossError, NoNodeError
 from zk_locust.contract.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
 from zk_locust.load import timer as timers
-from zk_locust.load.recording import FlatHistogram, Key, Operation, Recording, index_of, recording_of
+from zk_locust.load.recording import Key, Operation, Recording, recording_of
 from zk_locust.load.timer import LocustTimer, TimerSettings
+from zk_locust.load.times import Times
 
 MS = 1_000_000
 values = st.integers(0, 5000) | st.integers(0, HIGHEST_TRACKABLE_US + 1_000_000_000)
@@ -59,29 +60,48 @@ def settings() -> tuple[TimerSettings, Kept]:
     return TimerSettings(events), Kept(recording_of(events))
 
 
-@given(st.lists(values, max_size=60), st.lists(values, max_size=60))
-def test_a_flat_histogram_holds_what_a_histogram_does_and_begins_anew(first: list[int], second: list[int]) -> None:
-    flat = FlatHistogram()
-    for given_values in (first, second):
-        expected, taken = LatencyHistogram(), LatencyHistogram()
-        for value in given_values:
-            expected.record(value)
-            flat.record(value)
-        assert flat.take_into(taken) == bool(given_values)
-        assert taken.to_message() == expected.to_message()
+@given(st.lists(st.lists(values, max_size=60), min_size=1, max_size=3), st.lists(values, max_size=60))
+def test_times_are_what_a_histogram_of_them_holds_however_often_they_are_counted(
+    pieces: list[list[int]], second: list[int]
+) -> None:
+    times = Times()
+    for given_pieces in (pieces, [second]):
+        expected = LatencyHistogram()
+        for piece in given_pieces:
+            for value in piece:
+                expected.record(value)
+                times.add_ns(1000 * value)
+            times.count()
+        taken = times.take()
+        assert (taken or LatencyHistogram()).to_message() == expected.to_message()
+        assert (taken is None) == (not any(given_pieces))
 
 
-def test_a_negative_time_is_none_at_all() -> None:
-    flat, taken = FlatHistogram(), LatencyHistogram()
-    for value in (3, -2, -7):
-        flat.record(value)
-    flat.take_into(taken)
-    assert (taken.counts, taken.sum_us, taken.min_us, taken.max_us) == ({3: 1, 0: 2}, 3, 0, 3)
+@pytest.mark.parametrize("number", [1, 1000])
+def test_times_are_rounded_to_microseconds_and_a_negative_one_is_none_at_all(number: int) -> None:
+    times = Times()
+    for time_ns in (2499, 2500, 3499, -2000, -501, -7) * number:
+        times.add_ns(time_ns)
+    taken = times.take()
+    assert taken is not None
+    assert taken.counts == {0: 3 * number, 2: number, 3: 2 * number}
+    assert (taken.requests, taken.sum_us, taken.min_us, taken.max_us) == (6 * number, 8 * number, 0, 3)
 
 
-def test_the_buckets_lie_side_by_side() -> None:
-    places = [index_of(value) for value in range(20_000)]
-    assert {after - before for before, after in pairwise(places)} == {0, 1}
+def test_times_that_nobody_takes_are_counted_all_the_same() -> None:
+    now_ns = 0
+    recording = Recording([], clock_ns=lambda: now_ns)
+    settings = TimerSettings(SimpleNamespace(zk_locust_recording=recording))
+    for _ in range(50):
+        now_ns += 100 * MS
+        timer = LocustTimer("op", settings=settings)
+        timer.restart(now_ns - MS)
+        timer.success(ended_ns=now_ns)
+    service = recording.operations["zookeeper", "op"]._service
+    assert len(service._kept_ns) <= 10
+    taken = service.take()
+    assert taken is not None
+    assert taken.counts == {1000: 50}
 
 
 def test_each_clock_is_between_its_two_moments() -> None:
@@ -137,10 +157,10 @@ def test_what_follows_from_another_operation_is_due_when_it_is_sent(settings: tu
 def test_service_time_ends_where_the_reply_reached_the_machine(
     settings: tuple[TimerSettings, Kept], known: bool
 ) -> None:
-    arrived_ns = 0
-    timed = TimerSettings(settings[0].events, reply_arrived=lambda: arrived_ns)
+    reply = LastReply()
+    timed = TimerSettings(settings[0].events, last_reply=reply)
     with LocustTimer("op", settings=timed):
-        arrived_ns = time.perf_counter_ns() if known else 1  # 1: of another operation, long ago
+        reply.arrived_ns = time.perf_counter_ns() if known else 1  # 1: of another operation, long ago
         time.sleep(0.02)
     found = settings[1].of()
     assert found.max_us is not None
@@ -184,7 +204,7 @@ def test_a_mistake_in_a_locustfile_is_nothing(settings: tuple[TimerSettings, Kep
     with pytest.raises(ZeroDivisionError), LocustTimer("op", settings=settings[0]):
         raise ZeroDivisionError
     assert settings[1].of().to_message() == LatencyHistogram().to_message()
-    assert not recording_of(settings[0].events).running
+    assert not recording_of(settings[0].events).under_way()
 
 
 @pytest.mark.parametrize("end", [None, NoNodeError("/a"), gevent.GreenletExit()])

@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.load.fakes import FakeZooKeeper, Recorded, environment, locust_client, options
 from tests.unit.native.fake_server import OK, FakeServer, Request, reply
+from zk_locust.clients.interface import NO_REPLY
 from zk_locust.clients.native import arrival, protocol
 from zk_locust.load import timer
 from zk_locust.load.locust_client import LocustClient
@@ -86,14 +87,14 @@ def test_an_arrival_before_the_sending_is_not_used(
 def test_timers_of_a_users_greenlet_know_it_and_those_of_nobody_do_not(recorded: Recorded) -> None:
     kind: Any = type("User", (ZKLocust,), {"abstract": True})
     user = kind(environment(recorded, hosts="127.0.0.1:1", client="native"))
-    assert user.timer_settings.reply_arrived == user.client.last_arrival_ns
+    assert user.timer_settings.last_reply is user.client._made().last_reply
 
     def run(user: Any) -> Any:
         del user
         return LocustTimer("op")._settings
 
     assert gevent.spawn(run, user).get() is user.timer_settings
-    assert LocustTimer("op")._settings.reply_arrived is None
+    assert LocustTimer("op")._settings.last_reply is NO_REPLY
 
 
 def test_clients_that_do_not_know_it_end_by_the_clock(recorded: Recorded) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from locust.event import Events
 
+from zk_locust.clients.interface import LastReply
 from zk_locust.contract.clock_names import CENSORED
 from zk_locust.contract.errors import ConnectionLossError, NoNodeError
 from zk_locust.contract.outcomes import FAILED, OK
@@ -31,7 +32,7 @@ class Taker:
 
 
 def keep(slowest: Slowest, latency_us: int) -> None:
-    if latency_us > slowest.above_us:
+    if 1000 * latency_us > slowest.above_ns:
         slowest.keep("zookeeper", "get", (0, MS, 0, MS + 1000 * latency_us), OK)
 
 
@@ -108,14 +109,14 @@ def only_of(events: Events, taker: Taker) -> SlowOperation:
 
 
 def test_a_success_is_kept_with_all_its_times_and_where_it_was_sent(events: Events, taker: Taker) -> None:
-    arrivals: list[int] = []
-    settings = TimerSettings(events, reply_arrived=lambda: arrivals[0], arrivals=Due(50 * MS), origin=lambda: HERE)
+    reply = LastReply()
+    settings = TimerSettings(events, last_reply=reply, arrivals=Due(50 * MS), origin=lambda: HERE)
     with LocustTimer("get", settings=settings):
-        arrivals.append(time.perf_counter_ns())
+        reply.arrived_ns = time.perf_counter_ns()
     found = only_of(events, taker)
     assert (found.request_type, found.name, found.outcome, found.origin) == ("zookeeper", "get", OK, HERE)
     assert found.due_ns < found.sent_ns <= found.arrived_ns <= found.handled_ns
-    assert found.arrived_ns == arrivals[0]
+    assert found.arrived_ns == reply.arrived_ns
     assert found.latency_us == (found.arrived_ns - found.due_ns + 500) // 1000 >= 50_000, "the response time"
 
 

@@ -1,11 +1,13 @@
 """The timer: what is counted as what, for everything that can leave its block."""
 
+import gc
 import time
 from collections.abc import Callable
 
 import gevent
 import pytest
 from gevent import GreenletExit
+from gevent.event import Event
 from locust.exception import InterruptTaskSet, RescheduleTask, StopUser
 
 from tests.unit.load.fakes import Recorded
@@ -21,7 +23,7 @@ from zk_locust.contract.errors import (
     server_error,
 )
 from zk_locust.load.recording import recording_of
-from zk_locust.load.timer import REQUEST_TYPE, LocustTimer
+from zk_locust.load.timer import REQUEST_TYPE, LocustTimer, TimerSettings
 
 CLIENT_ERRORS = [
     ConnectError, ConnectionLossError, OperationTimeoutError, SessionExpiredError, AuthFailedError, ProtocolError,
@@ -281,3 +283,162 @@ def test_an_unknown_code_is_kept() -> None:
     error = server_error(-999)
     assert error.error_code == -999
     assert "-999" in str(error)
+
+
+class Waits:
+    """An open loop in which nothing comes due until `due` is called."""
+
+    def __init__(self) -> None:
+        self._event = Event()
+
+    def take(self) -> int:
+        self._event.wait()
+        return time.perf_counter_ns()
+
+    def due(self) -> None:
+        self._event.set()
+
+
+def test_a_greenlet_that_waits_for_its_turn_changes_nothing_of_another_ones_operation() -> None:
+    recorded, arrivals = Recorded(), Waits()
+    recording = recording_of(recorded.events)
+    arrivals.due()
+    timer = LocustTimer("op", settings=TimerSettings(recorded.events, arrivals=arrivals))
+    with timer:
+        arrivals._event.clear()
+        waiting = gevent.spawn(timer.__enter__)
+        gevent.sleep(0)
+        assert set(recording.under_way()) == {timer}
+    assert not recording.under_way()
+    waiting.kill()
+    assert counted(recorded) == (1, 0)
+    assert recording.sent[0] == 1
+
+
+def test_of_two_greenlets_with_one_timer_the_first_that_ends_is_counted() -> None:
+    recorded = Recorded()
+    timer = LocustTimer("op", events=recorded.events)
+    with timer:
+        timer.__enter__()
+    timer.__exit__(None, None, None)
+    assert counted(recorded) == (1, 0)
+    assert not recording_of(recorded.events).under_way()
+
+
+def test_timers_may_be_nested() -> None:
+    recorded = Recorded()
+    recording = recording_of(recorded.events)
+    outer, inner = (LocustTimer("op", events=recorded.events) for _ in range(2))
+    with outer:
+        with inner:
+            assert set(recording.under_way()) == {outer, inner}
+            outer.restart()
+        assert set(recording.under_way()) == {outer}
+    assert counted(recorded) == (2, 0)
+
+
+def test_a_success_after_a_mistake_in_the_block_is_counted_once() -> None:
+    recorded = Recorded()
+    timer = LocustTimer("op", events=recorded.events)
+    with pytest.raises(ZeroDivisionError), timer:
+        raise ZeroDivisionError
+    timer.success()
+    timer.success()
+    assert counted(recorded) == (1, 0)
+
+
+@pytest.mark.parametrize("end", ["success", "failure", "discard"])
+def test_what_was_censored_is_not_counted_again_but_told_to_others(end: str) -> None:
+    recorded = Recorded()
+    with LocustTimer("op", events=recorded.events) as timer:
+        recording_of(recorded.events).censor_running()
+        again(timer, end)
+        again(timer, "success")
+    operation = recording_of(recorded.events).operations[REQUEST_TYPE, "op"]
+    taken = operation.take()
+    assert taken is not None
+    assert (taken.requests, taken.failures, taken.clocks["censored"].requests) == (0, 0, 1)
+    assert len(recorded.fired) == (end != "discard")
+
+
+@pytest.mark.parametrize("uses", [0, 1, 2])
+def test_a_greenlet_that_is_killed_leaves_nothing_under_way_and_its_timer_goes_on(uses: int) -> None:
+    recorded = Recorded()
+    recording = recording_of(recorded.events)
+    timer = LocustTimer("op", events=recorded.events)
+    for _ in range(uses):
+        with timer:
+            pass
+
+    def user() -> None:
+        with timer:
+            gevent.sleep(60)
+
+    greenlet = gevent.spawn(user)
+    gevent.sleep(0)
+    assert set(recording.under_way()) == {timer}
+    greenlet.kill(timeout=5)
+    assert not recording.under_way()
+    with timer:
+        pass
+    assert counted(recorded) == (uses + 1, 0)
+
+
+@pytest.mark.parametrize("uses", [0, 1, 2])
+def test_a_timer_is_under_way_from_start_to_report_and_is_censored_once(uses: int) -> None:
+    recorded = Recorded()
+    recording = recording_of(recorded.events)
+    timer = LocustTimer("op", events=recorded.events)
+    for _ in range(uses):
+        with timer:
+            assert recording.under_way() == [timer]
+        assert not recording.under_way()
+    for _ in range(2):
+        with timer:
+            recording.censor_running()
+            assert not recording.under_way()
+            recording.censor_running()
+    taken = recording.operations[REQUEST_TYPE, "op"].take()
+    assert taken is not None
+    assert (taken.requests, taken.clocks["censored"].requests) == (uses, 2)
+
+
+def test_a_timer_that_is_begun_again_before_it_has_ended_is_under_way_once() -> None:
+    recorded = Recorded()
+    recording = recording_of(recorded.events)
+    timer = LocustTimer("op", events=recorded.events)
+    for _ in range(3):
+        timer.__enter__()
+        assert recording.under_way() == [timer]
+    timer.success()
+    assert not recording.under_way()
+    assert (counted(recorded), recording.sent[0]) == ((1, 0), 3)
+
+
+def test_a_recording_keeps_no_timer_that_nobody_else_has() -> None:
+    recorded = Recorded()
+    recording = recording_of(recorded.events)
+    timer = LocustTimer("op", events=recorded.events)
+    for _ in range(3):
+        with timer:
+            pass
+    assert len(recording.kept) == 1
+    del timer
+    gc.collect()
+    assert not recording.kept
+
+
+def test_a_timer_with_another_name_counts_under_it() -> None:
+    recorded = Recorded()
+    timer = LocustTimer("op", events=recorded.events)
+    for name in ("op", "other"):
+        timer.name = name
+        with timer:
+            pass
+    timer.request_type = "type"
+    with timer:
+        pass
+    assert (timer.request_type, timer.name) == ("type", "other")
+    operations = recording_of(recorded.events).operations
+    assert list(operations) == [(REQUEST_TYPE, "op"), (REQUEST_TYPE, "other"), ("type", "other")]
+    assert all((taken := operation.take()) and taken.requests == 1 for operation in operations.values())

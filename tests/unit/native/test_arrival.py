@@ -154,7 +154,7 @@ def test_an_interrupted_callback_leaves_no_arrival(hub_errors: list[object]) -> 
         throw = switch
 
     with FakeServer() as server, client_of(server.hosts) as client:
-        connection = client._connection()
+        connection = client._session.usable_connection()
         connection.submit([(protocol.GET_DATA, struct.pack("!i", 2) + b"/a\0")], Raises())
         until(lambda: hub_errors)
         hub_errors.clear()

@@ -19,7 +19,7 @@ from kazoo.protocol.serialization import SASL, Auth
 from kazoo.protocol.states import KazooState, KeeperState
 from kazoo.retry import KazooRetry
 
-from zk_locust.clients.interface import ClientSettings, Watch, ZnodeStat
+from zk_locust.clients.interface import ClientSettings, LastReply, Watch, ZnodeStat
 from zk_locust.clients.kazoo.handlers import HANDLERS
 from zk_locust.contract.connect_string import Address
 from zk_locust.contract.errors import (
@@ -40,7 +40,6 @@ _RECONNECT_MAX_DELAY_S = 1.0
 class KazooZooKeeperClient:
     """One kazoo session. kazoo reconnects by itself, with a new session if the old one has expired."""
 
-    last_arrival_ns: Final = 0
     last_xid: Final = 0
 
     def __init__(
@@ -51,6 +50,7 @@ class KazooZooKeeperClient:
         handler: str | None = None,
         credentials: Sequence[tuple[str, bytes]] = (),
     ) -> None:
+        self.last_reply = LastReply()  # kazoo does not know when one arrived
         self._settings = settings
         self._time_limit_s = settings.operation_timeout_s
         options = options or KazooOptions()

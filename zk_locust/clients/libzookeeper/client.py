@@ -7,7 +7,7 @@ import gevent
 from gevent.event import Event
 from kazoo.protocol.states import EventType, KeeperState, WatchedEvent, ZnodeStat
 
-from zk_locust.clients.interface import ClientSettings, Watch
+from zk_locust.clients.interface import ClientSettings, LastReply, Watch
 from zk_locust.clients.libzookeeper import cdef
 from zk_locust.clients.libzookeeper.arguments import addresses, encoded, size_of
 from zk_locust.clients.libzookeeper.handle import Handle
@@ -42,13 +42,13 @@ class LibZooKeeperClient:
     client in one thread only, and close it: it stays in memory otherwise.
     """
 
-    last_arrival_ns: Final = 0
     last_xid: Final = 0
 
     __slots__ = ("_arrival", "_callbacks", "_closed", "_credentials", "_failure", "_handle", "_hosts", "_hub", "_lib",
-                 "_library", "_members", "_on", "_reopen", "last_connection", "settings")  # fmt: skip
+                 "_library", "_members", "_on", "_reopen", "last_connection", "last_reply", "settings")  # fmt: skip
 
     def __init__(self, settings: ClientSettings, *, credentials: Sequence[tuple[str, bytes]] = ()) -> None:
+        self.last_reply = LastReply()  # the library does not know when one arrived
         self.settings = settings
         settings.connect_string()
         self._library = load()

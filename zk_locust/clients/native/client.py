@@ -6,9 +6,8 @@ from typing import Final, Literal, overload
 import gevent
 from kazoo.protocol.states import ZnodeStat
 
-from zk_locust.clients.interface import ClientSettings, Watch
+from zk_locust.clients.interface import ClientSettings, LastReply, Watch
 from zk_locust.clients.native import jute, pipeline, protocol
-from zk_locust.clients.native.connection import Connection
 from zk_locust.clients.native.handshake import Credential
 from zk_locust.clients.native.paths import server_paths
 from zk_locust.clients.native.requests import Create, Request, Result, Step, multi_body, multi_results
@@ -90,8 +89,16 @@ class NativeClient:
         received at once (`pipeline`, greenlets that share a client, a watch event). For the others of these it is an
         upper bound: the arrival of the last.
         """
-        connection = self._session.connection
-        return 0 if connection is None else connection.last_arrival_ns
+        return self._session.last_reply.arrived_ns
+
+    @property
+    def last_reply(self) -> LastReply:
+        """Where the arrivals of replies are told (see `last_arrival_ns`); set it before `start`."""
+        return self._session.last_reply
+
+    @last_reply.setter
+    def last_reply(self, last_reply: LastReply) -> None:
+        self._session.last_reply = last_reply
 
     @property
     def last_connection(self) -> tuple[int, Address | None]:
@@ -147,7 +154,7 @@ class NativeClient:
 
     def get(self, path: str, watch: Watch | None = None) -> tuple[bytes, ZnodeStat]:
         """Return value and stat."""
-        connection = self._connection()
+        connection = self._session.connection or self._session.usable_connection()
         reply = connection.call(protocol.GET_DATA, self._paths[path] + (_NO_WATCH if watch is None else _WATCH))
         if watch is not None:
             self._watch(DATA, path, watch)
@@ -158,7 +165,7 @@ class NativeClient:
 
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
         """Return the stat, or None where there is no such node; then the watch waits for its creation."""
-        connection = self._connection()
+        connection = self._session.connection or self._session.usable_connection()
         try:
             reply = connection.call(protocol.EXISTS, self._paths[path] + (_NO_WATCH if watch is None else _WATCH))
         except NoNodeError:
@@ -174,7 +181,7 @@ class NativeClient:
 
     def set(self, path: str, value: bytes, version: int = -1) -> ZnodeStat:
         """Replace the value and return the new stat; `version` -1 matches any."""
-        connection = self._connection()
+        connection = self._session.connection or self._session.usable_connection()
         tail = _ANY_VERSION if version == -1 else _length(version)
         reply = connection.call(protocol.SET_DATA, self._paths[path] + _length(len(value)) + value + tail)
         try:
@@ -184,7 +191,7 @@ class NativeClient:
 
     def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
         """Create a node that everybody may use; return its path, with the sequence number where there is one."""
-        connection = self._connection()
+        connection = self._session.connection or self._session.usable_connection()
         request = Create(path, value, ephemeral, sequence)
         reply = connection.call(protocol.CREATE, request.body(self._paths))
         try:
@@ -194,7 +201,7 @@ class NativeClient:
 
     def delete(self, path: str, version: int = -1) -> None:
         """Remove a node without children."""
-        connection = self._connection()
+        connection = self._session.connection or self._session.usable_connection()
         reply = connection.call(protocol.DELETE, self._paths[path] + _length(version))
         try:
             jute.read_nothing(reply)
@@ -211,7 +218,7 @@ class NativeClient:
         self, path: str, watch: Watch | None = None, include_data: bool = False
     ) -> list[str] | tuple[list[str], ZnodeStat]:
         """Return the names of the children, in no order; with `include_data`, also the parent's stat."""
-        connection = self._connection()
+        connection = self._session.connection or self._session.usable_connection()
         opcode = protocol.GET_CHILDREN2 if include_data else protocol.GET_CHILDREN
         reply = connection.call(opcode, self._paths[path] + (_NO_WATCH if watch is None else _WATCH))
         if watch is not None:
@@ -223,7 +230,7 @@ class NativeClient:
 
     def multi(self, steps: Sequence[Step]) -> list[Result]:
         """Carry out all steps or none; return their results. Raises the error of the step that failed."""
-        connection = self._connection()
+        connection = self._session.connection or self._session.usable_connection()
         reply = connection.call(protocol.MULTI, multi_body(steps, self._paths))
         try:
             return multi_results(reply, steps, self._paths)
@@ -235,10 +242,7 @@ class NativeClient:
 
         A refused request yields its ServerError. Any other error is raised, and ends the pipeline.
         """
-        yield from pipeline.run(self._connection(), requests, self._paths, window)
-
-    def _connection(self) -> Connection:
-        return self._session.connection or self._session.usable_connection()
+        yield from pipeline.run(self._session.usable_connection(), requests, self._paths, window)
 
     def _watch(self, kind: int, path: str, watch: Watch) -> None:
         self._session.watches.add(kind, self._paths.server_path(path), watch)

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 
 from gevent import getcurrent
 
+from zk_locust.clients.interface import LastReply
 from zk_locust.clients.native import arrival, jute, protocol, pulse
 from zk_locust.contract.connect_string import Address
 from zk_locust.contract.errors import (
@@ -92,7 +93,7 @@ ABANDONED: Final = _Abandoned()
 class Connection:
     """An established connection. `last_zxid` is the newest transaction in a reply.
 
-    `last_arrival_ns`: see NativeClient.last_arrival_ns; it is 0 while the hub does something else.
+    `last_reply.arrived_ns`: see NativeClient.last_arrival_ns; it is 0 while the hub does something else.
     """
 
     __slots__ = (
@@ -102,6 +103,7 @@ class Connection:
         "_heard",
         "_hub",
         "_idle_ticks",
+        "_last_reply",
         "_limits",
         "_lost",
         "_marks",
@@ -122,7 +124,6 @@ class Connection:
         "_sock",
         "_switch",
         "_write_watcher",
-        "last_arrival_ns",
         "last_zxid",
         "peer",
     )
@@ -136,6 +137,7 @@ class Connection:
         limits: pulse.Limits,
         max_frame_bytes: int,
         last_zxid: int,
+        last_reply: LastReply,
     ) -> None:
         self._sock = sock
         self._send: Callable[[bytes], int] = sock.send
@@ -161,7 +163,7 @@ class Connection:
         self._idle_ticks = 0
         self._lost: tuple[type[ClientError], str] | None = None
         self.peer = peer
-        self.last_arrival_ns = 0
+        self._last_reply = last_reply
         self.last_zxid = last_zxid
         self._write_watcher: Any = None
         self._read_watcher = hub.loop.io(sock.fileno(), READ)
@@ -247,8 +249,8 @@ class Connection:
 
     @property
     def last_xid(self) -> int:
-        """The number of the request whose reply is being handled; 0 where `last_arrival_ns` is."""
-        return (self._head - 2) % _MAX_XID + 1 if self.last_arrival_ns else 0
+        """The number of the request whose reply is being handled; 0 where its arrival is."""
+        return (self._head - 2) % _MAX_XID + 1 if self._last_reply.arrived_ns else 0
 
     # ---- In any greenlet.
 
@@ -306,10 +308,11 @@ class Connection:
             except OSError as error:
                 self.abort(ConnectionLossError, f"{self.peer}: {error.strerror}")
                 return
-            self.last_arrival_ns = _arrived_ns(control)
-            if self._partial is None and len(data) >= _HEADER:
+            self._last_reply.arrived_ns = _arrived_ns(control)
+            size = len(data)
+            if self._partial is None and size >= _HEADER:
                 length, xid, zxid, code = _reply_at(data)
-                if xid == self._head and length + 4 == len(data) and self._pending:
+                if xid == self._head and length + 4 == size and self._pending:
                     self._heard = True
                     if zxid > 0:
                         self.last_zxid = zxid
@@ -324,7 +327,7 @@ class Connection:
             # Only a waiter that is no greenlet can raise here. gevent would stop the watcher.
             self._hub.handle_error(self, *sys.exc_info())
         finally:
-            self.last_arrival_ns = 0
+            self._last_reply.arrived_ns = 0
 
     def _read_frames(self, data: bytes) -> None:
         if not data:

@@ -19,7 +19,7 @@ from gevent import get_hub, getcurrent
 from gevent.event import AsyncResult
 from kazoo.protocol.states import EventType, KazooState, KeeperState, WatchedEvent
 
-from zk_locust.clients.interface import ClientSettings
+from zk_locust.clients.interface import ClientSettings, LastReply
 from zk_locust.clients.native import jute, protocol, pulse
 from zk_locust.clients.native.callbacks import CallbackQueue
 from zk_locust.clients.native.connection import Connection
@@ -79,6 +79,7 @@ class Session:
         "connection",
         "credentials",
         "last_connection",
+        "last_reply",
         "session_id",
         "state",
         "timeout_s",
@@ -107,6 +108,7 @@ class Session:
         self.credentials = list(credentials)
         self.watches = Watches()
         self.connection: Connection | None = None
+        self.last_reply = LastReply()
         self.last_connection: tuple[int, Address | None] = (protocol.NO_SESSION, None)
         self.state: str = KeeperState.CLOSED
         self.session_id = protocol.NO_SESSION
@@ -294,7 +296,9 @@ class Session:
         self.timeout_s = granted.timeout_ms / 1000
         self._connected_at = time.monotonic()
         limits = pulse.Limits.of(self._settings.operation_timeout_s, self.timeout_s)
-        connection = Connection(sock, self._hub, self, address, limits, self._max_frame_bytes, self._last_zxid)
+        connection = Connection(
+            sock, self._hub, self, address, limits, self._max_frame_bytes, self._last_zxid, self.last_reply
+        )
         self.connection, self.last_connection = connection, (granted.session_id, address)
         self.state = KeeperState.CONNECTED
         self._tell(KazooState.CONNECTED)
