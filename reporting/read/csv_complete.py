@@ -47,20 +47,21 @@ def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
     except (OSError, ValueError, csv.Error):
         return None
     columns = {}
-    for name, kind in table.columns.items():
-        columns[name] = _joined(name, kind, blocks, texts)
+    for name in table.columns:
+        columns[name] = _joined(name, table, blocks, texts)
         if len(blocks) > 1:
             memory.release()
     return pd.DataFrame(columns, copy=False)
 
 
-def _joined(name: str, kind: Kind, blocks: list[dict[str, NDArray[Any]]], texts: "_Texts") -> "pd.Series[Any]":
+def _joined(name: str, table: TableFormat, blocks: list[dict[str, NDArray[Any]]], texts: "_Texts") -> "pd.Series[Any]":
     """Return a column of all blocks, and take it out of them: a long file is not held twice."""
-    parts = [block.pop(name) for block in blocks]
+    kind, parts = table.columns[name], [block.pop(name) for block in blocks]
     if kind is Kind.WORD:
         codes = np.concatenate(parts) if parts else np.zeros(0, np.int32)
         return pd.Series(words(list(texts[name]), codes), copy=False)
-    compact = kind is Kind.NUMBER and sum(map(len, parts)) > MOST_ROWS_EXACT
+    rows = sum(map(len, parts))
+    compact = rows > (0 if name in table.compact else MOST_ROWS_EXACT) and kind is Kind.NUMBER
     found: Any = np.concatenate(parts, dtype=None if compact else kind.dtype) if parts else []
     return pd.Series(found, dtype=None if compact else kind.dtype, copy=False)
 
