@@ -190,17 +190,11 @@ def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
     # Only the columns that are needed: those of a day are large.
     columns = ["worker", "stage", "interval", "elapsed_s", "cpu_wait_percent", "gc_ms"]
     rows = run.stats.loc[run.stats["worker"] != ALL_WORKERS, columns]
-    start_s = pd.Series(
-        [
-            starts.get((stage, int(number)), float("nan"))
-            for stage, number in zip(rows["stage"], rows["interval"], strict=True)
-        ],
-        index=rows.index,
-        dtype=float,
-    )
-    length_s = rows["elapsed_s"] - start_s
-    rows = rows.assign(start_s=start_s, gc_share=0.1 * rows["gc_ms"] / length_s)[length_s > 0]
-    for worker, found in rows.groupby("worker", observed=True):
+    for worker, of_worker in rows.groupby("worker", observed=True):
+        places = zip(of_worker["stage"], of_worker["interval"], strict=True)
+        start_s = np.array([starts.get((stage, int(number)), float("nan")) for stage, number in places])
+        length_s = of_worker["elapsed_s"] - start_s
+        found = of_worker.assign(start_s=start_s, gc_share=0.1 * of_worker["gc_ms"] / length_s)[length_s > 0]
         for threshold in OF_WORKERS:
             over = found[threshold.column] >= threshold.least
             windows = _windows(found["start_s"], found["elapsed_s"], over)
@@ -210,8 +204,8 @@ def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
 
 def _steps_s(samples: pd.DataFrame) -> dict[str, float]:
     """Return the seconds from one sample to the next of each host."""
-    by_host = samples[["host", "process", "time_s"]].groupby("host", sort=False, observed=True)
-    return {str(host): machine_samples.interval_s(found) for host, found in by_host}
+    found = machine_samples.steps_s(samples).groupby("host")["step_s"].median()
+    return {str(host): float(found.get(host, 0.0)) for host in samples["host"].unique()}
 
 
 def _windows(start_s: pd.Series, end_s: pd.Series, over: pd.Series) -> NDArray[np.float64]:

@@ -61,21 +61,21 @@ def build(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     def grown(column: str) -> pd.Series:
         # Before a metric's first value other than 0 its cells are empty. Members that tell `uptime` tell all metrics.
         began = rows[column].notna().cummax()
-        known = rows[column].mask(~began & tells_all, 0.0)[answered]
+        known = rows[column].astype(float).mask(~began & tells_all, 0.0)[answered]
         return known.groupby(member, observed=True).diff()
 
-    started_anew = rows["uptime"][answered].groupby(member, observed=True).diff() < 0
+    started_anew = rows["uptime"][answered].astype(float).groupby(member, observed=True).diff() < 0
     for column in _CUMULATIVE:
         started_anew |= grown(column) < 0
     start_s = time_s[answered].groupby(member, observed=True).shift()
     passed_s = (time_s[answered] - start_s).where(lambda length_s: length_s > 0)
-    figures = {"start_s": start_s}
+    polls["start_s"] = start_s
     for rate in RATES:
         if rate.kind == "rate":
-            figures[rate.column] = grown(rate.metric).mask(started_anew) / passed_s
+            polls[rate.column] = grown(rate.metric).mask(started_anew) / passed_s
         elif rate.kind == "total":
-            figures[rate.column] = grown(f"sum_{rate.metric}").mask(started_anew)
+            polls[rate.column] = grown(f"sum_{rate.metric}").mask(started_anew)
         else:
             count = grown(f"cnt_{rate.metric}").mask(started_anew)
-            figures[rate.column] = grown(f"sum_{rate.metric}").mask(started_anew) / count.where(count > 0, np.nan)
-    return polls.join(pd.DataFrame(figures, index=member.index))
+            polls[rate.column] = grown(f"sum_{rate.metric}").mask(started_anew) / count.where(count > 0, np.nan)
+    return polls

@@ -197,7 +197,7 @@ def members(run: RunFolder, timeline: Timeline, metric: str) -> pd.DataFrame:
     if metric not in rows:
         return over_polls(rows[:0].assign(time_s=[], value=[]), timeline)
     time_s = rows["elapsed_s"] + timeline.metrics_offset_s
-    return over_polls(rows[["member", "reachable"]].assign(time_s=time_s, value=rows[metric]), timeline)
+    return over_polls(rows[["member", "reachable"]].assign(time_s=time_s, value=rows[metric].astype(float)), timeline)
 
 
 def over_polls(polls: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:

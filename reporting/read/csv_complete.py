@@ -23,6 +23,8 @@ _COMMA, _NEWLINE, _QUOTE, _RETURN = b',\n"\r'
 _NO_MARK: Final = bytes(set(range(256)) - set(b',\r\n"\0'))
 MOST_ROWS_EXACT: Final = 500_000
 """Numbers of a longer file are float32 where nothing is lost, so that sums over them may have only 7 exact digits."""
+FEW_ROWS: Final = 50_000
+"""The same of columns that are `compact`: what computes with them makes them float64 again, so sums stay exact."""
 
 _Texts = dict[str, dict[str, int]]
 
@@ -47,20 +49,21 @@ def read(path: Path, table: TableFormat) -> pd.DataFrame | None:
     except (OSError, ValueError, csv.Error):
         return None
     columns = {}
-    for name, kind in table.columns.items():
-        columns[name] = _joined(name, kind, blocks, texts)
+    for name in table.columns:
+        columns[name] = _joined(name, table, blocks, texts)
         if len(blocks) > 1:
             memory.release()
     return pd.DataFrame(columns, copy=False)
 
 
-def _joined(name: str, kind: Kind, blocks: list[dict[str, NDArray[Any]]], texts: "_Texts") -> "pd.Series[Any]":
+def _joined(name: str, table: TableFormat, blocks: list[dict[str, NDArray[Any]]], texts: "_Texts") -> "pd.Series[Any]":
     """Return a column of all blocks, and take it out of them: a long file is not held twice."""
-    parts = [block.pop(name) for block in blocks]
+    kind, parts = table.columns[name], [block.pop(name) for block in blocks]
     if kind is Kind.WORD:
         codes = np.concatenate(parts) if parts else np.zeros(0, np.int32)
         return pd.Series(words(list(texts[name]), codes), copy=False)
-    compact = kind is Kind.NUMBER and sum(map(len, parts)) > MOST_ROWS_EXACT
+    most_exact = FEW_ROWS if name in table.compact else MOST_ROWS_EXACT
+    compact = kind is Kind.NUMBER and sum(map(len, parts)) > most_exact
     found: Any = np.concatenate(parts, dtype=None if compact else kind.dtype) if parts else []
     return pd.Series(found, dtype=None if compact else kind.dtype, copy=False)
 
@@ -90,8 +93,10 @@ def _columns(block: bytes, header: list[str], table: TableFormat, texts: "_Texts
         if name not in there:
             if kind is Kind.WORD:
                 found[name] = np.full(len(frame), texts[name].setdefault("", len(texts[name])), np.int32)
+            elif kind is Kind.NUMBER:
+                found[name] = np.full(len(frame), np.nan, np.float32)
             else:
-                found[name] = np.array(["" if kind is Kind.TEXT else np.nan] * len(frame), kind.dtype)
+                found[name] = np.full(len(frame), "" if kind is Kind.TEXT else np.nan, kind.dtype)
             continue
         column = frame[there[name]]
         if name in table.filled and column.isna().any():

@@ -58,7 +58,9 @@ _KINDS: Final[Mapping[str, Kind]] = {
     **_METRICS,
 }
 COLUMNS: Final = tuple(_KINDS)
-_WIDE: Final = TableFormat(_KINDS, filled=("timestamp", "elapsed_s", "member"), optional=tuple(_METRICS))
+_WIDE: Final = TableFormat(
+    _KINDS, filled=("timestamp", "elapsed_s", "member"), optional=tuple(_METRICS), compact=NUMBERS_WANTED
+)
 _LONG: Final = TableFormat(
     kinds(LONG_COLUMNS, text=("member", "metric", "value", "detail")),
     only=("metric", frozenset({REACHABLE, *_METRICS})),
@@ -74,7 +76,7 @@ def read(path: Path, problems: ProblemLog) -> pd.DataFrame:
     """Return a row for each poll of each member, with `COLUMNS`.
 
     `timestamp` is in seconds since the epoch. `reachable` is 1 or 0; metrics that the member did not tell are NaN or
-    empty.
+    empty. In a long file, `NUMBERS_WANTED` may be float32 where nothing is lost.
     """
     header = header_of(path)
     if {"metric", "value"} <= header:

@@ -34,7 +34,9 @@ class JudgedRun(Evidence):
     @cached_property
     def why(self) -> Why:
         """Why it was slow, computed at the first use: only the report shows it, and verdicts do not need it."""
-        return why.build(self.run, self.timeline, self.headline, self.workers, self.samples)
+        found = why.build(self.run, self.timeline, self.headline, self.workers, self.samples)
+        memory.release()
+        return found
 
 
 def load_run(path: Path) -> JudgedRun:
@@ -55,4 +57,6 @@ def load_run(path: Path) -> JudgedRun:
         steadiness.build(run, times),
         users.build(run, times),
     )
-    return JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)))
+    judged = JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)))
+    memory.release()
+    return judged
