@@ -1,6 +1,6 @@
 """ZooKeeper 3.4.13 as Debian 11 has it: fetched once from the mirror of this machine's apt, and verified by its hashes.
 
-Nothing is installed. A server runs on this machine's Java and with its logging libraries.
+Nothing is installed. A server runs on this machine's Java and with its other libraries.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from lab.commands import LabError, run
 from lab.mirror import own_mirror
 from lab.mounts import remove_tree
 from lab.places import cache_dir, locked
-from lab.zookeeper_server import JAVA_FOLDER
+from lab.zookeeper_server import JARS, JAVA_FOLDER
 
 # Below the mirror's pool/main, with the SHA-256 sums that Debian 11's signed index gives. Together 1.5 MB.
 _PACKAGES: Final = {
@@ -24,15 +24,17 @@ _PACKAGES: Final = {
     ),
 }
 _DOWNLOAD: Final = Path("/usr/lib/apt/apt-helper")
-_LOGGING: Final = ("slf4j-api.jar", "slf4j-log4j12.jar", "log4j-1.2.jar")
+_SERVER: Final = "zookeeper.jar"
 
 
 def ensure_packages() -> Path:
     """Return the folder that holds the unpacked packages, after fetching them if they are not in the cache.
 
-    Raises LabError if this machine has no Debian mirror, or the mirror does not have them; OSError if the cache cannot
-    be written.
+    Raises LabError if this machine has no Debian mirror, the mirror does not have them, or a server could not run here;
+    OSError if the cache cannot be written.
     """
+    if lacking := [jar for jar in JARS if not (JAVA_FOLDER / jar).exists()]:
+        raise LabError(f"{JAVA_FOLDER} has no {', '.join(lacking)}: apt install zookeeper libservlet-api-java")
     recipe = hashlib.sha256(json.dumps(_PACKAGES).encode()).hexdigest()[:12]
     final = cache_dir() / f"zookeeper-3.4.13-{recipe}"
     with locked("zookeeper-3.4.13"):
@@ -51,9 +53,9 @@ def ensure_packages() -> Path:
 
 
 def class_path(packages: Path) -> str:
-    """Return the class path of a server."""
-    jars = [packages / "usr/share/java/zookeeper.jar", *(JAVA_FOLDER / jar for jar in _LOGGING)]
-    return ":".join(map(str, jars))
+    """Return the class path of a server: that of this machine's release with the packages' zookeeper.jar."""
+    folder = packages / JAVA_FOLDER.relative_to("/")
+    return ":".join(str((folder if jar == _SERVER else JAVA_FOLDER) / jar) for jar in JARS)
 
 
 def log4j(packages: Path) -> str:
