@@ -40,7 +40,7 @@ OPTIONS = (
     "-Xlog:gc*,safepoint:file=gc.log:time,uptime,level,tags:filecount=5,filesize=10M",
 )
 SLOW_SYNC_S = 1.1  # it warns of a sync from 1 s on
-INTERVAL_S = 0.1
+INTERVAL_S, SECONDS = 0.1, 1.0
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,8 @@ def addresses(ensemble: ZooKeeperServers) -> dict[str, str]:
     }
 
 
-def polled(ensemble: ZooKeeperServers, seconds: float) -> dict[str, list[Sample]]:
-    """Poll all members for so long, and return the samples of each."""
+def polled(ensemble: ZooKeeperServers) -> dict[str, list[Sample]]:
+    """Poll all members for a second, and return the samples of each."""
     options = SimpleNamespace(hosts=ensemble.hosts, zk_admin_scheme="http", **addresses(ensemble))
     found: dict[str, list[Sample]] = {}
     members = [
@@ -76,7 +76,7 @@ def polled(ensemble: ZooKeeperServers, seconds: float) -> dict[str, list[Sample]
         MemberPoller(member, INTERVAL_S, lambda of, sample: found.setdefault(of.name, []).append(sample))
         for member in members
     ]
-    gevent.sleep(seconds)
+    gevent.sleep(SECONDS)
     for poller in pollers:
         poller.stop()
     return found
@@ -122,7 +122,7 @@ def test_metrics_come_from_mntr_every_100_ms(ensemble: ZooKeeperServers) -> None
     client.create("/counted")
     client.create("/counted/mine", ephemeral=True)
     client.exists("/nowhere", lambda _: None)
-    found = polled(ensemble, 1.0)
+    found = polled(ensemble)
     at = str(client.last_connection[1])
     for member in ensemble.members:
         samples = found[f"zk{member.server_id}"]
@@ -139,10 +139,7 @@ def test_metrics_come_from_mntr_every_100_ms(ensemble: ZooKeeperServers) -> None
         # Each poll is one packet, each answer another.
         polls = [int(sample.metrics["packets_received"]) for sample in samples]
         assert polls == sorted({*polls}), "a counter that grows with each poll"
-        assert len(samples) > 3
-        beats = [sample.answered_s - sample.poll_ms / 1000 - samples[0].answered_s for sample in samples[1:]]
-        assert beats[0] > 0
-        assert beats[-1] <= 1.0
+        assert 3 < len(samples) <= SECONDS / INTERVAL_S + 1, "none is asked more often"
     leader = found[f"zk{ensemble.leader() + 1}"][-1].metrics
     assert (leader["followers"], leader["synced_followers"], leader["pending_syncs"]) == (2, 2, 0)
     client.delete("/counted/mine")
@@ -211,8 +208,8 @@ def test_its_logs_tell_slow_syncs_lost_sessions_and_elections(ensemble: ZooKeepe
     slow_sync.unlink()
     client.close()  # without an end of its session
     closed = datetime.now(UTC)
-    for text in ("fsync-ing", "Expiring session"):
-        waiting.until(lambda text=text: text in log.read_text(), limit_s=20)
+    texts = ("fsync-ing", "Expiring session")
+    waiting.until(lambda: all(text in log.read_text() for text in texts), limit_s=20)
     killed = datetime.now(UTC)
     in_thread(ensemble.kill, leader)
     elected = in_thread(ensemble.leader)

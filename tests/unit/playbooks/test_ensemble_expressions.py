@@ -170,8 +170,11 @@ def test_a_worker_host_that_is_not_set_up_ends_the_run_with_a_reason_in_its_reco
 def test_members_whose_admin_server_is_silent_are_asked_on_their_client_port() -> None:
     tasks = PROJECT / "roles/benchmark_collect/tasks"
     hosts = {name: {"zookeeper_address": f"198.18.0.{number}"} for number, name in enumerate(("z1", "z2"), start=1)}
-    answers = {"z1": {"environment": {}, "srvr": {"version": "3.8.0"}}, "z2": {"environment": {}, "srvr": {}}}
-    known = {
+    answers: dict[str, dict[str, Any]] = {
+        "z1": {"environment": {}, "srvr": {"version": "3.8.0"}},
+        "z2": {"environment": {}, "srvr": {}},
+    }
+    known: dict[str, Any] = {
         "groups": {"zookeeper": list(hosts)},
         "hostvars": hosts,
         "__benchmark_collect_members": {"answers": answers},
