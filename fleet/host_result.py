@@ -208,15 +208,21 @@ def _time(text: object) -> str | None:
 
 
 def member_told(answers: object) -> dict[str, Any]:
-    """Return what the manifest says of a member, from the answers of its AdminServer (`srvr`, `environment`)."""
+    """Return what the manifest says of a member, from the answers of its AdminServer (`srvr`, `environment`).
+
+    `client_port` is the answer of its client port, where the AdminServer does not answer.
+    """
     told = answers if isinstance(answers, Mapping) else {}
-    srvr, environment = (told[name] if isinstance(told.get(name), Mapping) else {} for name in ("srvr", "environment"))
+    srvr, environment, client_port = (
+        told[name] if isinstance(told.get(name), Mapping) else {} for name in ("srvr", "environment", "client_port")
+    )
     stats = srvr.get("server_stats")
-    version = str(srvr.get("version") or "unknown")
+    mode = stats.get("server_state") if isinstance(stats, Mapping) else None
+    version = str(srvr.get("version") or client_port.get("version") or "unknown")
     return plain_values(
         {
             "zookeeper_version": version.partition("-")[0].partition(",")[0],
-            "zookeeper_mode": (stats.get("server_state") if isinstance(stats, Mapping) else None) or "unknown",
+            "zookeeper_mode": mode or client_port.get("mode") or "unknown",
             "java": environment.get("java.version") or "unknown",
             "jvm": environment.get("java.vendor") or "",
         }

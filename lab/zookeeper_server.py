@@ -24,7 +24,7 @@ from typing import Final
 from zk_locust.contract.member_answers import parse_srvr
 
 JAVA_FOLDER = Path("/usr/share/java")
-JARS = ("zookeeper.jar", "servlet-api.jar", "slf4j-log4j12.jar", "log4j-1.2.jar")
+JARS = ("zookeeper.jar", "servlet-api.jar", "slf4j-api.jar", "slf4j-log4j12.jar", "log4j-1.2.jar")
 
 LOG4J = """\
 log4j.rootLogger=INFO, console
@@ -140,6 +140,7 @@ class ZooKeeperServers:
 
     `properties` are further keys of zoo.cfg, the same for each member; `java_options` go to each JVM; `prefix` goes
     before its command (`taskset -c 1`). The short tick allows sessions of one second. Writes are not forced to disk.
+    `jars` is the class path of another release than this machine's, `log4j` what its log4j.properties says.
 
     With `full_speed` the JVM optimises its code, as in production. Without it, servers that live for seconds start with
     less CPU.
@@ -155,10 +156,14 @@ class ZooKeeperServers:
         java_options: Sequence[str] = (),
         prefix: Sequence[str] = (),
         full_speed: bool = False,
+        jars: str = "",
+        log4j: str = LOG4J,
     ) -> None:
         self.folder = folder
         self.heap = heap
         self.prefix = list(prefix)
+        self.jars = jars
+        self.log4j = log4j
         self.java_options = (*(() if full_speed else QUICK_JVM), *java_options)
         self.properties: dict[str, object] = {
             "tickTime": 500,
@@ -295,7 +300,7 @@ class ZooKeeperServers:
         data = member.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
         (data / "myid").write_text(f"{member.server_id}\n")
-        (member.folder / "log4j.properties").write_text(LOG4J)
+        (member.folder / "log4j.properties").write_text(self.log4j)
         settings = {
             **self.properties,
             "dataDir": data,
@@ -312,7 +317,11 @@ class ZooKeeperServers:
 
     def _command(self, member: Member, configuration: Path) -> list[str]:
         command = ["java", f"-Xmx{self.heap}", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
-        command += ["-cp", class_path() or "", f"-Dlog4j.configuration=file:{member.folder / 'log4j.properties'}"]
+        command += [
+            "-cp",
+            self.jars or class_path() or "",
+            f"-Dlog4j.configuration=file:{member.folder / 'log4j.properties'}",
+        ]
         command += self.java_options
         command += ["org.apache.zookeeper.server.quorum.QuorumPeerMain", str(configuration)]
         # The servers end with the process that started them, even if that is killed.

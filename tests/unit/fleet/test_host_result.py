@@ -228,6 +228,15 @@ def test_what_the_manifest_says_of_machines_is_plain_text(folder: Path) -> None:
     assert member_told({"srvr": {"version": "3.8.0,x"}, "environment": 7})["zookeeper_version"] == "3.8.0"
 
 
+def test_a_member_without_an_admin_server_is_known_by_its_client_port() -> None:
+    told = {"srvr": {}, "environment": {}, "client_port": {"mode": "follower", "version": "3.4.13", "error": ""}}
+    assert member_told(told) == {
+        "zookeeper_version": "3.4.13", "zookeeper_mode": "follower", "java": "unknown", "jvm": "",
+    }  # fmt: skip
+    nothing = {"mode": "", "version": "", "error": "timed out"}
+    assert member_told({"client_port": nothing})["zookeeper_mode"] == "unknown"
+
+
 def test_a_host_that_is_member_and_load_host_is_one_machine(folder: Path) -> None:
     hosts = {"a": HOME | {"machine": {"cores": 2}}}
     members = {"a": LOGS_HOME | {"machine": {"samples_lost": 3}}}

@@ -1,16 +1,18 @@
-"""What the roles `zookeeper` and `benchmark_run` make of the answers of members, by their own expressions."""
+"""What the roles of members and of runs make of the answers of members, by their own expressions."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import filter_loader
+from ansible.plugins.loader import filter_loader, init_plugin_loader
 from ansible.template import Templar
+from ansible.utils.collection_loader import AnsibleCollectionConfig
 
 from fleet.record_tasks import note
 from fleet.run_record import read
 from lab.places import PROJECT
+from lab.zookeeper_server import JARS, JAVA_FOLDER
 from zk_locust.contract.run_files import MANIFEST
 
 ROLE = PROJECT / "roles/zookeeper"
@@ -21,7 +23,9 @@ def _loaded(file: Path) -> Any:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _our_filters() -> None:
+def _filters() -> None:
+    if AnsibleCollectionConfig.collection_finder is None:  # once a process
+        init_plugin_loader([])
     filter_loader.add_directory(str(PROJECT / "playbooks/filter_plugins"))
 
 
@@ -161,3 +165,37 @@ def test_a_worker_host_that_is_not_set_up_ends_the_run_with_a_reason_in_its_reco
         "load1": 2,
         "load2": 0,
     }
+
+
+def test_members_whose_admin_server_is_silent_are_asked_on_their_client_port() -> None:
+    tasks = PROJECT / "roles/benchmark_collect/tasks"
+    hosts = {name: {"zookeeper_address": f"198.18.0.{number}"} for number, name in enumerate(("z1", "z2"), start=1)}
+    answers: dict[str, dict[str, Any]] = {
+        "z1": {"environment": {}, "srvr": {"version": "3.8.0"}},
+        "z2": {"environment": {}, "srvr": {}},
+    }
+    known: dict[str, Any] = {
+        "groups": {"zookeeper": list(hosts)},
+        "hostvars": hosts,
+        "__benchmark_collect_members": {"answers": answers},
+    }
+    (asked,) = (task for task in _loaded(tasks / "members.yml") if "zookeeper_status" in task)
+    (silent,) = Templar(loader=DataLoader(), variables=known | asked["vars"]).template(asked["loop"])
+    assert (silent["name"], silent["address"], silent["client_port"]) == ("z2", "198.18.0.2", 2181)
+
+    (added,) = (task for task in _loaded(tasks / "fetch.yml") if "run_record" in task)
+    for statuses, wanted in (
+        (
+            [{"item": silent, "mode": "leader"}],
+            {"z2": {**answers["z2"], "client_port": {"item": silent, "mode": "leader"}}},
+        ),
+        ([], {}),
+    ):
+        variables = known | added["vars"] | {"__benchmark_collect_statuses": {"results": statuses}}
+        told = Templar(loader=DataLoader(), variables=variables).template(added["run_record"]["told"]["members"])
+        assert told == answers | wanted
+
+
+def test_members_of_the_package_have_the_class_path_of_the_servers_in_tests() -> None:
+    jars = _loaded(ROLE / "vars/main.yml")["_zookeeper_debian_jars"]
+    assert jars == [str(JAVA_FOLDER / jar) for jar in JARS]
