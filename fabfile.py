@@ -153,28 +153,39 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
 
 
 @task(
-    iterable=["inventory", "run"],
+    iterable=["inventory", "run", "option"],
     help={
         "inventory": INVENTORY_HELP,
         "run": "id of a run; may be given several times, or several separated by commas (default: the newest)",
         "results_dir": RESULTS_HELP,
         "figures": "write every chart as SVG and PNG too, into the run's figures/",
+        "figures_pdf": "write every chart as SVG, PNG and PDF",
+        "pdf": "write report.pdf too, by an installed Chromium or Chrome",
+        "option": "how a chart is to look, such as latencies.height=10 or '*.top=100'; may be given several times",
     },
 )
 @_command
 def report(
-    _context: Context, inventory: list[str], run: list[str], results_dir: str = "", figures: bool = False
+    _context: Context,
+    inventory: list[str],
+    run: list[str],
+    results_dir: str = "",
+    figures: bool = False,
+    figures_pdf: bool = False,
+    pdf: bool = False,
+    option: list[str] | None = None,
 ) -> None:
     """Write a run's report again, and print its figures."""
-    from reporting import find_runs, load_run, summary, write_report
+    from reporting import find_runs, load_run, summary, wanted_report, write_report
 
     results = _results(results_dir, inventory)
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
 
     def work() -> None:
+        wanted = wanted_report(figures=figures, figures_pdf=figures_pdf, pdf=pdf, options=option or ())
         for folder in find_runs(results, run_ids):
             judged = load_run(folder)
-            _show([*summary(judged, write_report(judged, with_figures=figures)), ""])
+            _show([*summary(judged, write_report(judged, wanted=wanted)), ""])
 
     _told(work)
 

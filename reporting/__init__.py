@@ -5,7 +5,8 @@
     print("\n".join(summary(judged, page)))       the table and the verdict for a terminal
 
 `find_runs(results_dir, run_ids)` finds run folders, `list_runs(results_dir)` lists them, and `aligned` makes a table
-for a terminal. Bad input raises InputError, and what cannot be written ReportingError.
+for a terminal. `wanted_report` says what `write_report` is to write beside: charts as files, a printed page. Bad input
+raises InputError, and what cannot be written ReportingError.
 
 The data flows one way: `read` reads the files, `analyse` computes, `verdict` judges, `render` shows. A package imports
 only from those before it. Each function is loaded at its first use, and heavy libraries with it.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from reporting.errors import InputError, ReportingError
 
 if TYPE_CHECKING:
+    from reporting.render.report_files import wanted_report
     from reporting.render.report_files import write as write_report
     from reporting.render.screen_table import aligned
     from reporting.render.tables import summary
@@ -30,10 +32,21 @@ _HOME = {
     "list_runs": "runs.table",
     "load_run": "verdict.judged_run.load_run",
     "summary": "render.tables.summary",
+    "wanted_report": "render.report_files.wanted_report",
     "write_report": "render.report_files.write",
 }
 
-__all__ = ["InputError", "ReportingError", "aligned", "find_runs", "list_runs", "load_run", "summary", "write_report"]
+__all__ = [
+    "InputError",
+    "ReportingError",
+    "aligned",
+    "find_runs",
+    "list_runs",
+    "load_run",
+    "summary",
+    "wanted_report",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -15,13 +15,24 @@ from reporting import text
 from reporting.analyse import clocks
 from reporting.render import cache, cause_tables, clock_tables, figure_verdicts, machine_tables, report_tables
 from reporting.render.chart import Figure
+from reporting.render.figure_options import AS_IT_IS, Look
 from reporting.render.figure_verdicts import Badge
 from reporting.render.report_tables import Table
 from reporting.verdict.judged_run import JudgedRun
 
 
-def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = True) -> str:
-    """The page's HTML; `with_files` says whether the figures are files in `figures/` too, for links to them."""
+def render(
+    judged: JudgedRun,
+    figures: Sequence[Figure],
+    *,
+    with_files: bool = True,
+    with_pdf: bool = False,
+    looks: Mapping[str, Look] | None = None,
+) -> str:
+    """The page's HTML. `looks` say how figures are to look that are not to look as they do.
+
+    `with_files` says whether the figures are files in `figures/` too, for links to them, and `with_pdf` whether as PDF.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reporting.render", "templates"),
         autoescape=True,
@@ -31,7 +42,7 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
     )
     environment.filters["units"] = units
     manifest = judged.run.manifest
-    specs = {figure.slug: figure.page_spec() for figure in figures}
+    specs = {figure.slug: figure.page_spec((looks or {}).get(figure.slug, AS_IT_IS)) for figure in figures}
     groups = [
         (title, [figure for figure in figures if figure.group == group], _present(*tables))
         for title, group, tables in (
@@ -63,6 +74,7 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         ],
         tables=_present(report_tables.hosts(judged), report_tables.inventory(judged), report_tables.events(judged)),
         with_files=with_files,
+        with_pdf=with_pdf,
         specs=_script_json(sharing(specs)),
         bundle=Markup(_bundle()) if specs else "",
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),

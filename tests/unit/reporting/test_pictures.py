@@ -21,13 +21,14 @@ def test_every_chart_is_drawn_whatever_process_does_it(tmp_path: Path, monkeypat
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
     drawers: list[int] = []
     monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_: drawers.append(os.getpid()))  # not in this process
-    pictures.draw_all({f"chart-{number}": spec(number) for number in range(8)}, tmp_path)
+    pictures.draw_all({f"chart-{number}": spec(number) for number in range(8)}, tmp_path, as_pdf=True)
     assert drawers == []
     svgs = [(tmp_path / f"chart-{number}.svg").read_text() for number in range(8)]
     assert all(svg.startswith("<svg") for svg in svgs)
     assert len(set(svgs)) == 8
     pngs = [(tmp_path / f"chart-{number}.png").read_bytes() for number in range(8)]
     assert all(png.startswith(b"\x89PNG") for png in pngs)
+    assert all((tmp_path / f"chart-{number}.pdf").read_bytes().startswith(b"%PDF") for number in range(8))
 
 
 def test_a_chart_that_cannot_be_drawn_ends_the_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
