@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -35,4 +36,14 @@ def draw(name: str, spec: dict[str, Any], folder: Path, as_pdf: bool) -> None:
     (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
     (folder / f"{name}.png").write_bytes(vl_convert.svg_to_png(svg, scale=PNG_SCALE))
     if as_pdf:
-        (folder / f"{name}.pdf").write_bytes(vl_convert.svg_to_pdf(svg, scale=_POINTS_PER_PIXEL))
+        (folder / f"{name}.pdf").write_bytes(vl_convert.svg_to_pdf(_in_points(svg)))
+
+
+def _in_points(svg: str) -> str:
+    """The picture with its size in points: the library takes a pixel, a 96th of an inch, for a point, a 72nd."""
+
+    def smaller(size: re.Match[str]) -> str:
+        return f'{size[1]}="{float(size[2]) * _POINTS_PER_PIXEL:g}"'
+
+    root, end, rest = svg.partition(">")
+    return re.sub(r'(\b(?:width|height))="([\d.]+)"', smaller, root) + end + rest
