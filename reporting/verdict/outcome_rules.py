@@ -103,7 +103,7 @@ def _plan_unknown(evidence: Evidence) -> Iterator[Reason]:
         unknown = manifest.plan.unknown
         yield note(
             "no-plan",
-            "The manifest has no plan, because an older version wrote it. Not known, and so not checked: "
+            "The manifest has no plan, as with --report-dir and older versions. Not known, and so not checked: "
             f"{', '.join(unknown)}.",
         )
 
