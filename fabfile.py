@@ -3,7 +3,7 @@
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -153,12 +153,15 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
 
 
 @task(
-    iterable=["inventory", "run", "fail_if"],
+    iterable=["inventory", "run", "fail_if", "option"],
     help={
         "inventory": INVENTORY_HELP,
         "run": "id of a run; may be given several times, or several separated by commas (default: the newest)",
         "results_dir": RESULTS_HELP,
         "figures": "write every chart as SVG and PNG too, into the run's figures/",
+        "figures_pdf": "write every chart as SVG, PNG and PDF",
+        "pdf": "write report.pdf too, by an installed Chromium or Chrome",
+        "option": "how a chart is to look, such as latencies.height=10 or '*.top=100'; may be given several times",
         "experiment": "id of an experiment, to write its report instead",
         "all": "write results/index.html instead, which leads to all runs and experiments",
         "fail_if": "with --experiment: e.g. 'p99 > +10%'; exit code 1 if that is certain, 3 if it is undecided; may be "
@@ -172,49 +175,52 @@ def report(
     run: list[str],
     results_dir: str = "",
     figures: bool = False,
+    figures_pdf: bool = False,
+    pdf: bool = False,
+    option: list[str] | None = None,
     experiment: str = "",
     all: bool = False,
     fail_if: list[str] | None = None,
 ) -> None:
     """Write the report of a run or of an experiment again, and print its figures."""
-    from reporting import find_runs, load_run, summary, write_report, write_start_page
+    from reporting import find_runs, load_run, summary, wanted_report, write_report, write_start_page
 
     results = _results(results_dir, inventory)
+    of_runs = {"--run": run, "--figures": figures, "--figures-pdf": figures_pdf, "--pdf": pdf, "--option": option}
     if all:
-        for option, given in (
-            ("--run", run),
-            ("--figures", figures),
-            ("--experiment", experiment),
-            ("--fail-if", fail_if),
-        ):
-            if given:
-                raise Exit(f"{option}: the start page has no such option; leave it or --all out", code=2)
+        _refuse("the start page", "--all", of_runs | {"--experiment": experiment, "--fail-if": fail_if})
         _say(f"Start page:  {_told(lambda: write_start_page(results))}")
         return
     if experiment:
-        _experiment_report(results, experiment, run, figures, fail_if or [])
+        _refuse("a report of an experiment", "--experiment", of_runs)
+        _experiment_report(results, experiment, fail_if or [])
         return
     if fail_if:
         raise Exit("--fail-if: a report of runs has no such option; name an experiment, or use fab compare", code=2)
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
 
     def work() -> None:
+        wanted = wanted_report(figures=figures, figures_pdf=figures_pdf, pdf=pdf, options=option or ())
         for folder in find_runs(results, run_ids):
             judged = load_run(folder)
-            _show([*summary(judged, write_report(judged, with_figures=figures)), ""])
+            _show([*summary(judged, write_report(judged, wanted=wanted)), ""])
 
     _told(work)
 
 
-def _experiment_report(results: Path, experiment: str, runs: list[str], figures: bool, conditions: list[str]) -> None:
+def _refuse(what: str, because_of: str, options: Mapping[str, object]) -> None:
+    """Exit if any of these options is given."""
+    for option, given in options.items():
+        if given:
+            raise Exit(f"{option}: {what} has no such option; leave it or {because_of} out", code=2)
+
+
+def _experiment_report(results: Path, experiment: str, conditions: list[str]) -> None:
     """Write an experiment's report, print its answer, and exit with the code of the conditions."""
     from fleet.errors import InputError
     from fleet.experiments import manifest
     from reporting import check_conditions, write_experiment
 
-    for option, given in (("--run", runs), ("--figures", figures)):
-        if given:
-            raise Exit(f"{option}: a report of an experiment has no such option; leave it or --experiment out", code=2)
     try:
         folder = manifest.find(results, experiment, "--experiment")
     except InputError as error:

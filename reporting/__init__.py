@@ -5,8 +5,8 @@
     print("\n".join(summary(judged, page)))       the table and the verdict for a terminal
 
 `find_runs(results_dir, run_ids)` finds run folders, `list_runs(results_dir)` lists them, `compare_runs` compares them
-in pairs, and `aligned` makes a table for a terminal. Bad input raises InputError, and what cannot be written
-ReportingError.
+in pairs, and `aligned` makes a table for a terminal. `wanted_report` says what `write_report` is to write beside: charts
+as files, a printed page. Bad input raises InputError, and what cannot be written ReportingError.
 
 `load_experiment` reads the folder of an experiment into data frames, and `write_experiment` writes its report.
 `check_conditions` checks conditions on its comparisons, and `check_objectives` says whether a run meets service level
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from reporting.conditions import check as check_conditions
     from reporting.overview import write as write_start_page
     from reporting.render.experiment_files import write as write_experiment
+    from reporting.render.report_files import wanted_report
     from reporting.render.report_files import write as write_report
     from reporting.render.screen_table import aligned
     from reporting.render.tables import summary
@@ -47,6 +48,7 @@ _HOME = {
     "load_run": "verdict.judged_run.load_run",
     "run_data": "runs.report_of",
     "summary": "render.tables.summary",
+    "wanted_report": "render.report_files.wanted_report",
     "write_experiment": "render.experiment_files.write",
     "write_report": "render.report_files.write",
     "write_start_page": "overview.write",
@@ -65,6 +67,7 @@ __all__ = [
     "load_run",
     "run_data",
     "summary",
+    "wanted_report",
     "write_experiment",
     "write_report",
     "write_start_page",

@@ -49,6 +49,16 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="write report.html, report.md and report.json into run folders")
     report.add_argument("--figures", action="store_true", help="write every chart as SVG and PNG too, into figures/")
+    report.add_argument("--figures-pdf", action="store_true", help="write every chart as SVG, PNG and PDF")
+    report.add_argument("--pdf", action="store_true", help="write report.pdf too, by an installed Chromium or Chrome")
+    report.add_argument(
+        "--option",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("CHART.NAME", "VALUE"),
+        help="how a chart is to look, such as latencies.height 10 or '*.top' 100; may be given several times",
+    )
     report.add_argument("--summary", action="store_true", help="print the run's figures and verdict too, as a table")
     report.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR", help="a folder results/<run_id>")
     report.set_defaults(command=_report)
@@ -70,11 +80,14 @@ def _parser() -> argparse.ArgumentParser:
 def _report(options: argparse.Namespace) -> int:
     from reporting.read import run_folder
 
+    wanted = reporting.wanted_report(
+        figures=options.figures, figures_pdf=options.figures_pdf, pdf=options.pdf, options=options.option
+    )
     for run_dir in options.run_dirs:
         run_folder.check_folder(run_dir)  # check all of them before the first report is written
     for run_dir in options.run_dirs:
         judged = reporting.load_run(run_dir)
-        page = reporting.write_report(judged, with_figures=options.figures)
+        page = reporting.write_report(judged, wanted=wanted)
         print("\n".join(reporting.summary(judged, page)) if options.summary else page)
     return 0
 

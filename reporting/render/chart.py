@@ -14,6 +14,7 @@ from altair.utils import schemapi
 from reporting.analyse.spread import GREATEST, LEAST
 from reporting.render import drawing, theme
 from reporting.render.drawing import Frame, Lines
+from reporting.render.figure_options import AS_IT_IS, Look, adjusted
 from reporting.text import natural
 from zk_locust.contract.plain_text import plain_line
 
@@ -36,7 +37,7 @@ class Figure:
     group: str  # load, workers, members or machines: the section of the report
     draw: Callable[[bool], alt.LayerChart]
 
-    def page_spec(self) -> dict[str, Any]:
+    def page_spec(self, look: Look = AS_IT_IS) -> dict[str, Any]:
         """Vega-Lite specification for the page: interactive, as wide as its container, described, without a title."""
         # Validation against the schema takes longer than everything else; tests do it.
         with schemapi.debug_mode(False):
@@ -45,9 +46,9 @@ class Figure:
                 description=self.description,
                 autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
             )
-            return _as_dict(chart)
+            return adjusted(_as_dict(chart), look, self.slug, in_file=False)
 
-    def file_spec(self, subtitle: str) -> dict[str, Any]:
+    def file_spec(self, subtitle: str, look: Look = AS_IT_IS) -> dict[str, Any]:
         """Vega-Lite specification for a file: still, on white, with title and `subtitle`."""
         with schemapi.debug_mode(False):
             chart = self.draw(False).properties(
@@ -58,7 +59,7 @@ class Figure:
             )
             found = _as_dict(chart)
         found["config"] = found["config"] | {"background": "white"}
-        return found
+        return adjusted(found, look, self.slug, in_file=True)
 
 
 def line_figure(

@@ -3,7 +3,7 @@
 import functools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -13,11 +13,15 @@ from markupsafe import Markup
 
 from reporting.render import cache
 from reporting.render.chart import Figure
+from reporting.render.figure_options import AS_IT_IS, Look
 from reporting.render.report_tables import Table
 
 
-def fill(template: str, figures: Sequence[Figure], /, **values: Any) -> str:
-    """Return the template's HTML with these values, escaped, and the charts."""
+def fill(template: str, figures: Sequence[Figure], /, looks: Mapping[str, Look] | None = None, **values: Any) -> str:
+    """Return the template's HTML with these values, escaped, and the charts.
+
+    `looks` say how figures are to look that are not to look as they do.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reporting.render", "templates"),
         autoescape=True,
@@ -26,7 +30,7 @@ def fill(template: str, figures: Sequence[Figure], /, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["units"] = units
-    specs = {figure.slug: figure.page_spec() for figure in figures}
+    specs = {figure.slug: figure.page_spec((looks or {}).get(figure.slug, AS_IT_IS)) for figure in figures}
     return environment.get_template(template).render(
         specs=_script_json(sharing(specs)),
         bundle=Markup(_bundle()) if specs else "",

@@ -1,18 +1,29 @@
 """The report as one self-contained HTML page: it needs no network and no other file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reporting import text
 from reporting.analyse import clocks
 from reporting.render import cause_tables, clock_tables, figure_verdicts, html_page, machine_tables, report_tables
 from reporting.render.chart import Figure
+from reporting.render.figure_options import Look
 from reporting.render.figure_verdicts import Badge
 from reporting.render.html_page import present
 from reporting.verdict.judged_run import JudgedRun
 
 
-def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = True) -> str:
-    """The page's HTML; `with_files` says whether the figures are files in `figures/` too, for links to them."""
+def render(
+    judged: JudgedRun,
+    figures: Sequence[Figure],
+    *,
+    with_files: bool = True,
+    with_pdf: bool = False,
+    looks: Mapping[str, Look] | None = None,
+) -> str:
+    """The page's HTML. `looks` say how figures are to look that are not to look as they do.
+
+    `with_files` says whether the figures are files in `figures/` too, for links to them, and `with_pdf` whether as PDF.
+    """
     manifest = judged.run.manifest
     groups = [
         (title, [figure for figure in figures if figure.group == group], present(*tables))
@@ -26,6 +37,7 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
     return html_page.fill(
         "report.html.j2",
         figures,
+        looks=looks,
         run_id=judged.run.run_id,
         manifest=manifest,
         started=text.moment(manifest.started),
@@ -47,6 +59,7 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         ],
         tables=present(report_tables.hosts(judged), report_tables.inventory(judged), report_tables.events(judged)),
         with_files=with_files,
+        with_pdf=with_pdf,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from reporting.verdict.evidence import Evidence, Reason, Rule, inconclusive, note, void
 from reporting.verdict.thresholds import DEADLINE_START_S, MIN_STAGE_SHARE
+from zk_locust.contract.events import LOAD_SHAPE
 from zk_locust.contract.stage_names import MEASURED
 
 
@@ -76,7 +77,11 @@ def _stages_short(evidence: Evidence) -> Iterator[Reason]:
             continue
         text = f"The {stage} stage lasted {lasted_s:.1f} s of the {planned_s:g} s planned"
         if stage == MEASURED:
-            yield inconclusive("cut-short", f"{text}. Run it again to its end.")
+            shaped = LOAD_SHAPE in set(evidence.run.events["subject"])
+            remedy = (
+                "If the load shape ended it, set run_time to the shape's length; otherwise run it again to its end."
+            )
+            yield inconclusive("cut-short", f"{text}. {remedy if shaped else 'Run it again to its end.'}")
         else:
             yield note("cut-short", f"{text}, so figures of the measured stage may include slow first operations.")
 
@@ -98,7 +103,7 @@ def _plan_unknown(evidence: Evidence) -> Iterator[Reason]:
         unknown = manifest.plan.unknown
         yield note(
             "no-plan",
-            "The manifest has no plan, because an older version wrote it. Not known, and so not checked: "
+            "The manifest has no plan, as with --report-dir and older versions. Not known, and so not checked: "
             f"{', '.join(unknown)}.",
         )
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from reporting import load_run, write_report
+from reporting.render.printing import find_browser, print_page
 from tests.browser.contrast import WEAK_TEXT
 from tests.unit.reporting.open_loop import Simulated
 from tests.unit.reporting.synthetic import Synthetic
@@ -216,3 +217,14 @@ def test_pointing_at_a_mark_of_the_strip_says_what_happened(page: Page, name: st
     mark.hover(force=True)
     page.locator("#vg-tooltip-element.visible", has_text="worker lost").wait_for(timeout=5_000)
     assert "load2" in page.locator("#vg-tooltip-element").inner_text()
+
+
+def test_the_page_is_printed_by_the_installed_browser_with_all_charts(reports: dict[str, Path], tmp_path: Path) -> None:
+    print_page(find_browser(), reports["sound"], tmp_path / "report.pdf")
+    printed = (tmp_path / "report.pdf").read_bytes()
+    assert printed.startswith(b"%PDF")
+    pages = printed.count(b"/Type /Page\n")
+    assert 5 < pages < 40, pages
+    (tmp_path / "empty.html").write_text(reports["sound"].read_text().replace("vegaEmbed(place", "await (place"))
+    print_page(find_browser(), tmp_path / "empty.html", tmp_path / "empty.pdf")
+    assert len(printed) > 2 * len((tmp_path / "empty.pdf").read_bytes()), "the charts are missing"

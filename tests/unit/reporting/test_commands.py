@@ -69,7 +69,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vl_convert.svg_to_png", lambda *_, **__: b"png")
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     monkeypatch.setattr("reporting.render.html_page._bundle", lambda: "")
-    monkeypatch.setattr("reporting.render.chart.Figure.page_spec", lambda _: {})
+    monkeypatch.setattr("reporting.render.chart.Figure.page_spec", lambda *_: {})
     monkeypatch.setattr("reporting.render.chart.Figure.file_spec", lambda *_: {})
 
 

@@ -78,6 +78,15 @@ def test_users_that_a_locustfile_changes_are_not_missing(tmp_path: Path, subject
     assert text(found, "users-vary").startswith(said)
 
 
+def test_a_shape_that_ends_before_the_run_time_is_named(tmp_path: Path) -> None:
+    stages = [{"name": "warm-up", "planned_s": 5.0}, {"name": "measured", "planned_s": 60.0}]
+    shaped = run(tmp_path / "a", as_planned, {"stages": stages}, (USERS_CHANGED, "load shape")).verdict
+    assert text(shaped, "cut-short").endswith("If the load shape ended it, set run_time to the shape's length; "
+                                              "otherwise run it again to its end.")  # fmt: skip
+    other = run(tmp_path / "b", as_planned, {"stages": stages}, (USERS_CHANGED, "control program")).verdict
+    assert text(other, "cut-short").endswith("planned. Run it again to its end.")
+
+
 def test_a_control_function_that_has_failed_makes_a_run_inconclusive(tmp_path: Path) -> None:
     found = run(tmp_path, lambda _: 32, {}, (CONTROL_FAILED, "control program")).verdict
     assert rules(found) == {"control-failed": "inconclusive"}
