@@ -153,22 +153,39 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
 
 
 @task(
-    iterable=["inventory", "run"],
+    iterable=["inventory", "run", "runs", "label"],
     help={
         "inventory": INVENTORY_HELP,
         "run": "id of a run; may be given several times, or several separated by commas (default: the newest)",
         "results_dir": RESULTS_HELP,
         "figures": "write every chart as SVG and PNG too, into the run's figures/",
+        "runs": "ids of runs that are shown together on one page, separated by commas or spaces",
+        "label": "with --runs: the name of a run there, once for each run; runs of the same name have one colour "
+        "(default: the run's own label, otherwise its id)",
+        "output": "with --runs: the file of the page (default: overlay.html in the results folder)",
     },
 )
 @_command
 def report(
-    _context: Context, inventory: list[str], run: list[str], results_dir: str = "", figures: bool = False
+    _context: Context,
+    inventory: list[str],
+    run: list[str],
+    results_dir: str = "",
+    figures: bool = False,
+    runs: list[str] | None = None,
+    label: list[str] | None = None,
+    output: str = "",
 ) -> None:
-    """Write a run's report again, and print its figures."""
+    """Write a run's report again, and print its figures; with --runs, write a page that shows several together."""
     from reporting import find_runs, load_run, summary, write_report
 
     results = _results(results_dir, inventory)
+    if runs:
+        _overlay(results, runs, label or [], output, {"--run": run, "--figures": figures})
+        return
+    for option, given in (("--label", label), ("--output", output)):
+        if given:
+            raise Exit(f"{option} is for --runs only; name the runs with --runs, or leave it out", code=2)
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
 
     def work() -> None:
@@ -177,6 +194,18 @@ def report(
             _show([*summary(judged, write_report(judged, with_figures=figures)), ""])
 
     _told(work)
+
+
+def _overlay(results: Path, runs: list[str], labels: list[str], output: str, others: dict[str, object]) -> None:
+    """Write the page that shows several runs together."""
+    from reporting import overlay_runs
+
+    for option, given in others.items():
+        if given:
+            raise Exit(f"{option} cannot be used with --runs; leave one of them out", code=2)
+    run_ids = [part for given in runs for part in given.replace(",", " ").split()]
+    page = Path(output).expanduser() if output else None
+    _show(_told(lambda: overlay_runs(results, run_ids, labels, page)))
 
 
 @task(

@@ -5,8 +5,8 @@
     print("\n".join(summary(judged, page)))       the table and the verdict for a terminal
 
 `find_runs(results_dir, run_ids)` finds run folders, `list_runs(results_dir)` lists them, `compare_runs` compares them
-in pairs, and `aligned` makes a table for a terminal. Bad input raises InputError, and what cannot be written
-ReportingError.
+in pairs, `overlay_runs` writes a page that shows several together, and `aligned` makes a table for a terminal. Bad
+input raises InputError, and what cannot be written ReportingError.
 
 The data flows one way: `read` reads the files, `analyse` computes, `verdict` judges, `render` shows. A package imports
 only from those before it. Each function is loaded at its first use, and heavy libraries with it.
@@ -19,6 +19,7 @@ from reporting.errors import InputError, ReportingError
 
 if TYPE_CHECKING:
     from reporting.comparing import compare as compare_runs
+    from reporting.overlaying import overlay as overlay_runs
     from reporting.render.report_files import write as write_report
     from reporting.render.screen_table import aligned
     from reporting.render.tables import summary
@@ -31,6 +32,7 @@ _HOME = {
     "compare_runs": "comparing.compare",
     "find_runs": "runs.resolve",
     "list_runs": "runs.table",
+    "overlay_runs": "overlaying.overlay",
     "load_run": "verdict.judged_run.load_run",
     "summary": "render.tables.summary",
     "write_report": "render.report_files.write",
@@ -44,6 +46,7 @@ __all__ = [
     "find_runs",
     "list_runs",
     "load_run",
+    "overlay_runs",
     "summary",
     "write_report",
 ]

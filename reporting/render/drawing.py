@@ -120,7 +120,7 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
         ends = data.columns.intersection(["least", "greatest"])
         data[ends] = data[ends].clip(lower=low)
     looks = theme.Look(lines.names)
-    y = _y(lines)
+    y = y_axis(lines)
     base = alt.Chart(data)
     series = _series(looks, lines.colours, legend=len(lines.names) > 1, offset=6 + frame.room_above)
     line = base.mark_line(strokeWidth=1.8, strokeJoin="round").encode(x=frame.axis(), y=y, **series)
@@ -136,7 +136,7 @@ def over_time(lines: Lines, frame: Frame, *, interactive: bool) -> alt.LayerChar
     layers += event_marks(frame, interactive=interactive)
     if interactive:
         time = alt.Tooltip("time:Q", title=f"time ({frame.unit})", format=",.4~g")
-        layers.append(_hover(data, lines.names, frame.axis(), ["time"], time, lines.number_format))
+        layers.append(hover(data, lines.names, frame.axis(), ["time"], time, lines.number_format))
     return alt.LayerChart(layer=layers, height=lines.height)
 
 
@@ -152,7 +152,7 @@ def _band(base: alt.Chart, lines: Lines, frame: Frame, colour: alt.Color) -> lis
     area: alt.Chart = (
         base.transform_filter("isValid(datum.least)")
         .mark_area(opacity=opacity, interpolate="step", clip=True)
-        .encode(x=frame.axis(), y=_y(lines, "least"), y2=alt.Y2(f"{end}:Q"), color=colour)
+        .encode(x=frame.axis(), y=y_axis(lines, "least"), y2=alt.Y2(f"{end}:Q"), color=colour)
     )
     return [area]
 
@@ -162,26 +162,30 @@ def percentile_curve(data: pd.DataFrame, names: Sequence[str], y_title: str, *, 
     data = data.rename(columns={data.columns[0]: "series", "latency_ms": "value"}).round(
         {"inverse": 3, "percentile": 4}
     )
-    looks = theme.Look(names)
+    looks, x = theme.Look(names), percentile_axis()
+    lines = Lines(data, names, y_title, log=True)
+    chart = alt.Chart(data)
+    layers: list[alt.Chart] = [
+        chart.mark_line(strokeWidth=1.8, interpolate="monotone", clip=True).encode(
+            x=x, y=y_axis(lines), **_series(looks, (), legend=len(names) > 1, offset=6)
+        )
+    ]
+    if interactive:
+        percentile = alt.Tooltip("percentile:Q", title="percentile", format=".6~g")
+        layers.append(hover(data, names, x, ["inverse", "percentile"], percentile, ",.4~g"))
+    return alt.LayerChart(layer=layers, height=HEIGHT + 40)
+
+
+def percentile_axis() -> alt.X:
+    """From p50 to p99.99 for the column `inverse`: each factor of ten is one more nine."""
     labels = {2: "p50", 10: "p90", 100: "p99", 1000: "p99.9", 10000: "p99.99"}
     expression = "".join(f"datum.value == {value} ? '{label}' : " for value, label in labels.items()) + "''"
-    x = (
+    return (
         alt.X("inverse:Q")
         .scale(type="log", domain=[2, 10_000], nice=False)
         .axis(values=list(labels), labelExpr=expression, grid=True)
         .title("percentile of the successful operations")
     )
-    lines = Lines(data, names, y_title, log=True)
-    chart = alt.Chart(data)
-    layers: list[alt.Chart] = [
-        chart.mark_line(strokeWidth=1.8, interpolate="monotone", clip=True).encode(
-            x=x, y=_y(lines), **_series(looks, (), legend=len(names) > 1, offset=6)
-        )
-    ]
-    if interactive:
-        percentile = alt.Tooltip("percentile:Q", title="percentile", format=".6~g")
-        layers.append(_hover(data, names, x, ["inverse", "percentile"], percentile, ",.4~g"))
-    return alt.LayerChart(layer=layers, height=HEIGHT + 40)
 
 
 def log_ticks(low: float, high: float) -> list[float]:
@@ -209,7 +213,8 @@ def round_log_domain(values: pd.Series) -> tuple[float, float]:
     return max(tick for tick in ticks if tick < low), min(tick for tick in ticks if tick > high)
 
 
-def _y(lines: Lines, column: str = "value") -> alt.Y:
+def y_axis(lines: Lines, column: str = "value") -> alt.Y:
+    """The axis of the values of `lines`, for one of their columns."""
     y = alt.Y(f"{column}:Q").title(lines.y_title)
     if lines.log:
         low, high = lines.y_domain or log_domain(lines.data["value"])
@@ -283,7 +288,7 @@ def event_marks(frame: Frame, *, interactive: bool) -> list[alt.Chart]:
 
 def _limit(value: float, lines: Lines) -> alt.Chart:
     base = alt.Chart(pd.DataFrame({"value": [value]}))
-    rule: alt.Chart = base.mark_rule(color=theme.FAULT, strokeDash=[2, 2], strokeWidth=1).encode(y=_y(lines))
+    rule: alt.Chart = base.mark_rule(color=theme.FAULT, strokeDash=[2, 2], strokeWidth=1).encode(y=y_axis(lines))
     return rule
 
 
@@ -299,7 +304,7 @@ def _gaps(data: pd.DataFrame, looks: theme.Look, frame: Frame, height: int) -> a
     return mark
 
 
-def _hover(
+def hover(
     data: pd.DataFrame, names: Sequence[str], x: alt.X, fields: Sequence[str], where: alt.Tooltip, number_format: str
 ) -> alt.Chart:
     """A rule at the nearest `x` that shows `where` it is and the value of every series there.

@@ -22,16 +22,7 @@ from reporting.verdict.judged_run import JudgedRun
 
 def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = True) -> str:
     """The page's HTML; `with_files` says whether the figures are files in `figures/` too, for links to them."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reporting.render", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["units"] = units
     manifest = judged.run.manifest
-    specs = {figure.slug: figure.page_spec() for figure in figures}
     groups = [
         (title, [figure for figure in figures if figure.group == group], _present(*tables))
         for title, group, tables in (
@@ -41,7 +32,9 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
             ("Machines", "machines", (machine_tables.machines(judged), machine_tables.processes(judged))),
         )
     ]
-    return environment.get_template("report.html.j2").render(
+    return complete(
+        "report.html.j2",
+        figures,
         run_id=judged.run.run_id,
         manifest=manifest,
         started=text.moment(manifest.started),
@@ -63,6 +56,23 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
         ],
         tables=_present(report_tables.hosts(judged), report_tables.inventory(judged), report_tables.events(judged)),
         with_files=with_files,
+    )
+
+
+def complete(template: str, figures: Sequence[Figure], **content: Any) -> str:
+    """A page from one of the templates: its content, its charts, and what every page says of itself."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("reporting.render", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["units"] = units
+    specs = {figure.slug: figure.page_spec() for figure in figures}
+    return environment.get_template(template).render(
+        **content,
+        figures=figures,
         specs=_script_json(sharing(specs)),
         bundle=Markup(_bundle()) if specs else "",
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
