@@ -177,7 +177,7 @@ def report(
     output: str = "",
 ) -> None:
     """Write a run's report again, and print its figures; with --runs, write a page that shows several together."""
-    from reporting import find_runs, load_run, summary, write_report
+    from reporting import find_runs, judge_run, summary, write_report
 
     results = _results(results_dir, inventory)
     if runs:
@@ -190,7 +190,7 @@ def report(
 
     def work() -> None:
         for folder in find_runs(results, run_ids):
-            judged = load_run(folder)
+            judged = judge_run(folder)
             _show([*summary(judged, write_report(judged, with_figures=figures)), ""])
 
     _told(work)

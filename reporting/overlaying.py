@@ -12,7 +12,7 @@ from reporting.read import manifest as manifests
 from reporting.render import overlaid_run, overlay_page
 from reporting.render.overlaid_run import OverlaidRun
 from reporting.render.screen_table import aligned
-from reporting.verdict.judged_run import load_run
+from reporting.verdict.judged_run import judge_run
 
 MOST_RUNS: Final = 50
 OVERLAY: Final = "overlay.html"
@@ -53,7 +53,7 @@ def _read(folders: Sequence[Path], given: Sequence[str]) -> list[OverlaidRun]:
     for folder, label in zip(folders, labels, strict=True):
         seen[label] += 1
         name = f"{label} #{seen[label]}" if labels.count(label) > 1 else label
-        runs.append(overlaid_run.build(load_run(folder), name, label, points))
+        runs.append(overlaid_run.build(judge_run(folder), name, label, points))
     return runs
 
 

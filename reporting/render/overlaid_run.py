@@ -96,7 +96,8 @@ def _curves(judged: JudgedRun, clocks: list[str]) -> pd.DataFrame:
 def _rates(load: LoadSeries) -> pd.DataFrame:
     found = load.rates()[["time_s", "operation", "rate_per_s"]]
     total = found.groupby("time_s", as_index=False)["rate_per_s"].sum().assign(operation=TOTAL)
-    return pd.concat([total, found], ignore_index=True)
+    together: pd.DataFrame = pd.concat([total, found], ignore_index=True)
+    return together
 
 
 def _latencies(load: LoadSeries, clocks: list[str]) -> pd.DataFrame:
@@ -107,7 +108,10 @@ def _latencies(load: LoadSeries, clocks: list[str]) -> pd.DataFrame:
                 yield found[found["percentile"].isin(SHOWN_PERCENTILES)]
 
     columns = ["time_s", "operation", "clock", "percentile", "latency_ms"]
-    return pd.concat(frames(), ignore_index=True)[columns] if load.operations else pd.DataFrame(columns=columns)
+    if not load.operations:
+        return pd.DataFrame(columns=columns)
+    together: pd.DataFrame = pd.concat(frames(), ignore_index=True)
+    return together[columns]
 
 
 def _measured(judged: JudgedRun, frame: pd.DataFrame) -> pd.DataFrame:
@@ -116,4 +120,5 @@ def _measured(judged: JudgedRun, frame: pd.DataFrame) -> pd.DataFrame:
     if span is None:
         return frame[:0]
     within = (frame["time_s"] >= span.start_s) & (frame["time_s"] <= span.end_s)
-    return frame[within].assign(time_s=frame["time_s"] - span.start_s)
+    found: pd.DataFrame = frame[within].assign(time_s=frame["time_s"] - span.start_s)
+    return found

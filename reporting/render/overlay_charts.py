@@ -4,7 +4,7 @@ Runs of one label have one colour and one dash. Where a label has several runs, 
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import altair as alt
 import pandas as pd
@@ -159,7 +159,9 @@ def _together(runs: Sequence[OverlaidRun], found: pd.DataFrame) -> pd.Series:
     return (times.groupby(found["series"]).rank("dense") - 0.5) * min(lengths)
 
 
-def _lines(runs: Sequence[OverlaidRun], lines: Lines, x: alt.X, interpolate: str) -> alt.Chart:
+def _lines(
+    runs: Sequence[OverlaidRun], lines: Lines, x: alt.X, interpolate: Literal["linear", "monotone"]
+) -> alt.Chart:
     labels = list(lines.names)
     looks = theme.Look(labels)
     legend = alt.Legend(columns=looks.legend_columns, offset=6, symbolOpacity=1)

@@ -11,7 +11,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 import fabfile
-from reporting import InputError, load_run, overlay_runs, write_report
+from reporting import InputError, judge_run, overlay_runs, write_report
 from reporting.errors import ReportingError
 from reporting.overlaying import MOST_RUNS
 from tests.unit.reporting.synthetic import Synthetic
@@ -28,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Synthetic(OLD, **load, manifest={"label": "old"}).write(folder / OLD)
     Synthetic(NEW, **load, seed=8, manifest={"label": "new"} | versions).write(folder / NEW)
     Synthetic(OPEN, **load, slip_us=3000, client_delay_us=20, manifest={"label": ""}).write(folder / OPEN)
-    write_report(load_run(folder / OLD))
+    write_report(judge_run(folder / OLD))
     return folder
 
 
@@ -52,7 +52,7 @@ def test_figures_verdicts_links_and_differences(results: Path) -> None:
     lines = overlay_runs(results, [OLD, NEW])
     assert lines[-1] == f"Overlay:  {results / 'overlay.html'}"
     page = (results / "overlay.html").read_text()
-    total = load_run(results / OLD).headline.total
+    total = judge_run(results / OLD).headline.total
     assert f'<td class="figure-cell">{total.operations:,}</td>' in page
     assert f'<a href="{OLD}/report.html">{OLD}</a>' in page
     assert f'<td class="nowrap">{NEW}</td>' in page  # has no report yet
@@ -69,7 +69,7 @@ def test_charts_show_the_measured_stage_of_each_run(results: Path) -> None:
         *("distribution", "rate", "p50", "p99", "distribution-get", "p99-get", "distribution-set", "p99-set")
     ]
     for label, run_id in (("old", OLD), ("new", NEW)):
-        judged = load_run(results / run_id)
+        judged = judge_run(results / run_id)
         rates = [row for row in charts["rate"]["rows"] if row["label"] == label]
         assert [row["time"] for row in rates] == [at + 0.5 for at in range(10)]
         assert sum(row["value"] for row in rates) / 10 == pytest.approx(judged.headline.total.rate_per_s)
@@ -101,7 +101,7 @@ def test_response_times_are_shown_if_all_runs_have_them(results: Path) -> None:
     lines = overlay_runs(results, [OPEN, f"{OPEN}-2"], ["one", "two"])
     assert not [line for line in lines if "service times" in line]
     p99 = [row["value"] for row in _charts(results / "overlay.html")["distribution"]["rows"] if row["inverse"] == 100]
-    response = load_run(results / OPEN).headline.total.response
+    response = judge_run(results / OPEN).headline.total.response
     assert response is not None
     assert response.p99_us is not None
     assert p99 == [response.p99_us / 1000] * 2
