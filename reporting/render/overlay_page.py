@@ -43,7 +43,8 @@ def render(runs: Sequence[OverlaidRun], folder: Path) -> str:
         "overlay.html.j2",
         figures,
         labels=labels,
-        head=("Label", "Run", "Verdict", *FIGURES),
+        head=FIGURES,
+        with_ids=any(run.name != run.run_id for run in runs),
         runs=[
             _RunRow(run.name, run.run_id, _link(run, folder), run.verdict, cells(run.rows[0], clock)) for run in runs
         ],

@@ -54,8 +54,9 @@ def test_figures_verdicts_links_and_differences(results: Path) -> None:
     page = (results / "overlay.html").read_text()
     total = judge_run(results / OLD).headline.total
     assert f'<td class="figure-cell">{total.operations:,}</td>' in page
-    assert f'<a href="{OLD}/report.html">{OLD}</a>' in page
-    assert f'<td class="nowrap">{NEW}</td>' in page  # has no report yet
+    assert f'<th scope="row"><a href="{OLD}/report.html">old</a></th>' in page
+    assert '<th scope="row">new</th>' in page  # has no report yet
+    assert f'<td class="nowrap">{NEW}</td>' in page
     assert '<span class="severity valid">valid</span>' in page
     assert re.search(r'<th scope="row">locust</th>\s*<td>[^<]+</td>\s*<td>2.46.0</td>', page)
     assert len(page) < 5_000_000
