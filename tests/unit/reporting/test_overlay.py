@@ -12,6 +12,7 @@ from invoke.exceptions import Exit
 
 import fabfile
 from reporting import InputError, judge_run, overlay_runs, write_report
+from reporting.analyse.headline import Row
 from reporting.errors import ReportingError
 from reporting.overlaying import MOST_RUNS
 from tests.unit.reporting.synthetic import Synthetic
@@ -35,6 +36,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def results(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "results"))
+
+
+def _total(folder: Path) -> Row:
+    return judge_run(folder).headline.total
 
 
 def _charts(page: Path) -> dict[str, dict[str, Any]]:
@@ -80,6 +85,18 @@ def test_charts_show_the_measured_stage_of_each_run(results: Path) -> None:
             assert p99 == [row.p99_us / 1000]
 
 
+def test_runs_with_other_intervals_begin_at_the_same_place(results: Path) -> None:
+    other = "20261124T061500Z-quick-other"
+    load: dict[str, Any] = {"warm_up_s": 8, "run_time_s": 10, "interval_s": 2.0, "stall_at_s": None}
+    Synthetic(other, **load, members=1, workers=1, manifest={"label": "other"}).write(results / other)
+    overlay_runs(results, [OLD, other])
+    rows = _charts(results / "overlay.html")["p99"]["rows"]
+    times = {label: [row["time"] for row in rows if row["label"] == label] for label in ("old", "other")}
+    assert times["old"] == pytest.approx([at + 0.5 for at in range(10)])
+    assert times["other"] == pytest.approx([1.0, 3.0, 5.0, 7.0, 9.0])
+    assert "Each point is 1 s or 2 s." in (results / "overlay.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_runs_of_one_label_share_a_colour_and_are_faint(results: Path) -> None:
     overlay_runs(results, [OLD, NEW, OPEN], ["same", "same", "other"])
     rate = _charts(results / "overlay.html")["rate"]
@@ -98,11 +115,14 @@ def test_a_run_without_a_label_is_called_by_its_id(results: Path) -> None:
 def test_response_times_are_shown_if_all_runs_have_them(results: Path) -> None:
     lines = overlay_runs(results, [OLD, OPEN])
     assert "Not all runs have response times, so service times are shown for all." in lines
+    at_p99 = [row for row in _charts(results / "overlay.html")["distribution"]["rows"] if row["inverse"] == 100]
+    service = [_total(results / run_id).service.p99_us for run_id in (OLD, OPEN)]
+    assert [row["value"] * 1000 for row in at_p99] == pytest.approx(service)
     shutil.copytree(results / OPEN, results / f"{OPEN}-2")
     lines = overlay_runs(results, [OPEN, f"{OPEN}-2"], ["one", "two"])
     assert not [line for line in lines if "service times" in line]
     p99 = [row["value"] for row in _charts(results / "overlay.html")["distribution"]["rows"] if row["inverse"] == 100]
-    response = judge_run(results / OPEN).headline.total.response
+    response = _total(results / OPEN).response
     assert response is not None
     assert response.p99_us is not None
     assert p99 == [response.p99_us / 1000] * 2
