@@ -153,7 +153,7 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
 
 
 @task(
-    iterable=["inventory", "run", "fail_if", "option"],
+    iterable=["inventory", "run", "runs", "label", "fail_if", "option"],
     help={
         "inventory": INVENTORY_HELP,
         "run": "id of a run; may be given several times, or several separated by commas (default: the newest)",
@@ -166,6 +166,10 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
         "all": "write results/index.html instead, which leads to all runs and experiments",
         "fail_if": "with --experiment: e.g. 'p99 > +10%'; exit code 1 if that is certain, 3 if it is undecided; may be "
         "given several times",
+        "runs": "ids of runs that are shown together on one page, separated by commas or spaces",
+        "label": "with --runs: the name of a run there, once for each run; runs of the same name have one colour "
+        "(default: the run's own label, otherwise its id)",
+        "output": "with --runs: the file of the page (default: overlay.html in the results folder)",
     },
 )
 @_command
@@ -181,28 +185,45 @@ def report(
     experiment: str = "",
     all: bool = False,
     fail_if: list[str] | None = None,
+    runs: list[str] | None = None,
+    label: list[str] | None = None,
+    output: str = "",
 ) -> None:
-    """Write the report of a run or of an experiment again, and print its figures."""
-    from reporting import find_runs, load_run, summary, wanted_report, write_report, write_start_page
+    """Write the report of a run or of an experiment again, or one page of several runs, or the page that leads to all.
+
+    Prints the figures of a run, and the answer of an experiment.
+    """
+    from reporting import find_runs, judge_run, overlay_runs, summary, wanted_report, write_report, write_start_page
 
     results = _results(results_dir, inventory)
-    of_runs = {"--run": run, "--figures": figures, "--figures-pdf": figures_pdf, "--pdf": pdf, "--option": option}
+    of_run = {"--run": run, "--figures": figures, "--figures-pdf": figures_pdf, "--pdf": pdf, "--option": option}
+    of_runs = {"--label": label, "--output": output}
     if all:
-        _refuse("the start page", "--all", of_runs | {"--experiment": experiment, "--fail-if": fail_if})
+        others = {"--runs": runs, "--experiment": experiment, "--fail-if": fail_if}
+        _refuse("the start page", "--all", of_run | of_runs | others)
         _say(f"Start page:  {_told(lambda: write_start_page(results))}")
         return
     if experiment:
-        _refuse("a report of an experiment", "--experiment", of_runs)
+        _refuse("a report of an experiment", "--experiment", of_run | of_runs | {"--runs": runs})
         _experiment_report(results, experiment, fail_if or [])
         return
     if fail_if:
         raise Exit("--fail-if: a report of runs has no such option; name an experiment, or use fab compare", code=2)
+    if runs:
+        _refuse("a page of several runs", "--runs", of_run)
+        together = [part for given in runs for part in given.replace(",", " ").split()]
+        page = Path(output).expanduser() if output else None
+        _show(_told(lambda: overlay_runs(results, together, label or [], page)))
+        return
+    for given_option, given in of_runs.items():
+        if given:
+            raise Exit(f"{given_option} is for --runs only; name the runs with --runs, or leave it out", code=2)
     run_ids = [part.strip() for given in run for part in given.split(",") if part.strip()]
 
     def work() -> None:
         wanted = wanted_report(figures=figures, figures_pdf=figures_pdf, pdf=pdf, options=option or ())
         for folder in find_runs(results, run_ids):
-            judged = load_run(folder)
+            judged = judge_run(folder)
             _show([*summary(judged, write_report(judged, wanted=wanted)), ""])
 
     _told(work)

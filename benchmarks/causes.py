@@ -45,7 +45,7 @@ from fleet.member_logs.log_folder import events_of
 from fleet.merging import merge_member_events
 from lab.locust_processes import LOCUSTFILES
 from lab.zookeeper_server import ZooKeeperServers
-from reporting import load_run
+from reporting import judge_run
 from reporting.analyse import cause_windows, causes, slow_operations, worst_moments
 from reporting.analyse.timeline import Span
 from reporting.analyse.worst_moments import Moment
@@ -111,7 +111,7 @@ class Ensemble:
         report = folder / "report"
         self._add_members(report, before, self._clocks())
         self._add_events(report, began, before)
-        return load_run(report)
+        return judge_run(report)
 
     def _clocks(self) -> dict[str, dict[str, Any]]:
         """Return each member's clock minus ours, as a playbook measures it."""

@@ -1,12 +1,16 @@
 """Reads and judges run folders. Other packages use only these functions.
 
-    judged = load_run(Path("results/latest"))     reads and judges a run folder
+    judged = judge_run(Path("results/latest"))    reads and judges a run folder
     page = write_report(judged)                   writes report.html, report.md and report.json
     print("\n".join(summary(judged, page)))       the table and the verdict for a terminal
 
+    run = load_run("results/latest")              the same as pandas data frames, for notebooks and scripts
+    run.operations, run.intervals, …              see `Run`; docs/loading-runs.ipynb shows it
+
 `find_runs(results_dir, run_ids)` finds run folders, `list_runs(results_dir)` lists them, `compare_runs` compares them
-in pairs, and `aligned` makes a table for a terminal. `wanted_report` says what `write_report` is to write beside: charts
-as files, a printed page. Bad input raises InputError, and what cannot be written ReportingError.
+in pairs, `overlay_runs` writes a page that shows several together, and `aligned` makes a table for a terminal.
+`wanted_report` says what `write_report` is to write beside: charts as files, a printed page. Bad input raises
+InputError, and what cannot be written ReportingError.
 
 `load_experiment` reads the folder of an experiment into data frames, and `write_experiment` writes its report.
 `check_conditions` checks conditions on its comparisons, and `check_objectives` says whether a run meets service level
@@ -25,27 +29,32 @@ if TYPE_CHECKING:
     from reporting.analyse.experiment_frames import load as load_experiment
     from reporting.comparing import compare as compare_runs
     from reporting.conditions import check as check_conditions
+    from reporting.overlaying import overlay as overlay_runs
     from reporting.overview import write as write_start_page
     from reporting.render.experiment_files import write as write_experiment
     from reporting.render.report_files import wanted_report
     from reporting.render.report_files import write as write_report
     from reporting.render.screen_table import aligned
     from reporting.render.tables import summary
+    from reporting.run_frames import Run, load_run
     from reporting.runs import report_of as run_data
     from reporting.runs import resolve as find_runs
     from reporting.runs import table as list_runs
-    from reporting.verdict.judged_run import load_run
+    from reporting.verdict.judged_run import judge_run
     from reporting.verdict.objectives import check as check_objectives
 
 _HOME = {
+    "Run": "run_frames.Run",
     "aligned": "render.screen_table.aligned",
     "check_conditions": "conditions.check",
     "check_objectives": "verdict.objectives.check",
     "compare_runs": "comparing.compare",
     "find_runs": "runs.resolve",
+    "judge_run": "verdict.judged_run.judge_run",
     "list_runs": "runs.table",
     "load_experiment": "analyse.experiment_frames.load",
-    "load_run": "verdict.judged_run.load_run",
+    "load_run": "run_frames.load_run",
+    "overlay_runs": "overlaying.overlay",
     "run_data": "runs.report_of",
     "summary": "render.tables.summary",
     "wanted_report": "render.report_files.wanted_report",
@@ -57,14 +66,17 @@ _HOME = {
 __all__ = [
     "InputError",
     "ReportingError",
+    "Run",
     "aligned",
     "check_conditions",
     "check_objectives",
     "compare_runs",
     "find_runs",
+    "judge_run",
     "list_runs",
     "load_experiment",
     "load_run",
+    "overlay_runs",
     "run_data",
     "summary",
     "wanted_report",

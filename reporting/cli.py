@@ -86,21 +86,21 @@ def _report(options: argparse.Namespace) -> int:
     for run_dir in options.run_dirs:
         run_folder.check_folder(run_dir)  # check all of them before the first report is written
     for run_dir in options.run_dirs:
-        judged = reporting.load_run(run_dir)
+        judged = reporting.judge_run(run_dir)
         page = reporting.write_report(judged, wanted=wanted)
         print("\n".join(reporting.summary(judged, page)) if options.summary else page)
     return 0
 
 
 def _verdict(options: argparse.Namespace) -> int:
-    judged = reporting.load_run(options.run_dir)
+    judged = reporting.judge_run(options.run_dir)
     figures = [figure.as_dict() for figure in judged.figures]
     print(json.dumps(judged.verdict.as_dict() | {"figures": figures}, ensure_ascii=False))
     return 0
 
 
 def _summary(options: argparse.Namespace) -> int:
-    judged = reporting.load_run(options.run_dir)
+    judged = reporting.judge_run(options.run_dir)
     page = judged.run.path / "report.html"
     print("\n".join(reporting.summary(judged, page if page.exists() else None)))
     return 0

@@ -152,6 +152,6 @@ def report_of(path: Path) -> dict[str, Any]:
     from reporting.verdict import judged_run
 
     try:
-        return report_data.as_json(judged_run.load_run(path))
+        return report_data.as_json(judged_run.judge_run(path))
     except InputError:
         return {}

@@ -14,7 +14,7 @@ from benchmarks.truth.locust_run import Load
 from benchmarks.truth.scripted_server import ScriptedServer
 from benchmarks.verdict.provocation import DELAY_US, SECONDS, Provocation, Setting
 from benchmarks.verdict.recorded_run import Course, record
-from reporting import load_run
+from reporting import judge_run
 from reporting.verdict.judged_run import JudgedRun
 from zk_locust.contract.run_files import DISTRIBUTIONS, HOST_METRICS
 
@@ -30,7 +30,7 @@ def _rewritten(change: Change) -> Callable[[Setting], JudgedRun]:
         with ScriptedServer(setting.program, precise=True, delay_us=DELAY_US) as server:
             recorded = record(folder, server.hosts, COURSE)
         change(recorded)
-        return load_run(recorded)
+        return judge_run(recorded)
 
     return run
 

@@ -15,7 +15,7 @@ from host_metrics.process_identity import identity_of
 from lab.locust_processes import LocustMasterAndWorkers
 from lab.places import PROJECT
 from lab.zookeeper_server import ZooKeeperServers
-from reporting import load_run
+from reporting import judge_run
 from reporting.analyse.machine_usage import ZOOKEEPER
 from reporting.verdict.judged_run import JudgedRun
 from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, STATS
@@ -77,7 +77,7 @@ def record(folder: Path, hosts: str, course: Course) -> Path:
 
 def judged(folder: Path, hosts: str, course: Course) -> JudgedRun:
     """Run it and judge what it left."""
-    return load_run(record(folder, hosts, course))
+    return judge_run(record(folder, hosts, course))
 
 
 def _polling(course: Course) -> dict[str, object]:

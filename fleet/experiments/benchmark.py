@@ -229,7 +229,7 @@ def _label(run: Path) -> str:
 def outcome_of(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
     """Read what a run found; its report is written where its benchmark could not do so."""
     if not (run / "report.json").exists():
-        reporting.write_report(reporting.load_run(run))
+        reporting.write_report(reporting.judge_run(run))
     found = reporting.run_data(run)
     verdict = found.get("verdict") or {}
     reasons = tuple(plain_line(reason["text"]) for reason in verdict.get("reasons", []) if reason["severity"] != "note")

@@ -151,9 +151,9 @@ class LoadSeries:
         return frame
 
 
-def load_series(run: RunFolder, timeline: Timeline) -> LoadSeries:
-    """The load of a run over time, in bins."""
-    found = bins(timeline)
+def load_series(run: RunFolder, timeline: Timeline, most: int = MAX_BINS) -> LoadSeries:
+    """The load of a run over time, in bins, at most about `most`."""
+    found = bins(timeline, most)
     intervals = Intervals(timeline, place_of(found), run.intervals)
     return LoadSeries(found, _merge_by_bin(run.distributions, found), intervals)
 

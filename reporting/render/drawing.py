@@ -224,7 +224,7 @@ def round_log_domain(values: pd.Series) -> tuple[float, float]:
 
 
 def y_axis(lines: Lines, column: str = "value") -> alt.Y:
-    """The axis of the values of the lines."""
+    """The axis of the values of `lines`, for one of their columns."""
     y = alt.Y(f"{column}:Q").title(lines.y_title)
     if lines.log:
         low, high = lines.y_domain or log_domain(lines.data["value"])

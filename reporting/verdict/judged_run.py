@@ -39,7 +39,7 @@ class JudgedRun(Evidence):
         return found
 
 
-def load_run(path: Path) -> JudgedRun:
+def judge_run(path: Path) -> JudgedRun:
     """Read and judge the run folder at `path`. Raises InputError when it is none."""
     run = run_folder.load(path)
     times = timeline.build(run)

@@ -12,7 +12,7 @@ from reporting.analyse import student_t
 from reporting.errors import InputError
 from reporting.read.distributions import Distribution
 from reporting.verdict.evidence import INCONCLUSIVE
-from reporting.verdict.judged_run import JudgedRun, load_run
+from reporting.verdict.judged_run import JudgedRun, judge_run
 from zk_locust.contract.experiment import ALL, FAILURES, PERCENTILES, Objective, parse_objective
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.stage_names import MEASURED
@@ -51,7 +51,7 @@ def check(folder: Path, objectives: Sequence[str]) -> dict[str, Any]:
 
     Raises InputError where the folder is no run's, and for an operation that the run does not have.
     """
-    judged = load_run(folder)
+    judged = judge_run(folder)
     _refuse_unknown(judged, objectives)
     checked = [_checked(judged, parse_objective(text)) for text in objectives]
     success, growth_per_s = _success(judged), backlog_growth_per_s(judged)

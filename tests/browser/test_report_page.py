@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from reporting import load_run, write_report
+from reporting import judge_run, write_report
 from reporting.render.printing import find_browser, print_page
 from tests.browser.contrast import WEAK_TEXT
 from tests.unit.reporting.open_loop import Simulated
@@ -38,10 +38,10 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ),
         "open": Simulated(stopped=(33.0, 40.0), missing=(10.0, 15.0), most_queued=500, suppressed=1),
     }
-    pages = {name: write_report(load_run(run.write(folder / name))) for name, run in runs.items()}
+    pages = {name: write_report(judge_run(run.write(folder / name))) for name, run in runs.items()}
     (folder / "void").mkdir()
     (folder / "void" / "manifest.json").write_text('{"state": "failed", "reason": "member zk2 did not start"}')
-    return pages | {"void": write_report(load_run(folder / "void"))}
+    return pages | {"void": write_report(judge_run(folder / "void"))}
 
 
 @pytest.fixture(scope="module", params=["sound", "troubled", "wide", "open", "void"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from tests.fleet.lab_fleet import LOAD_FOLDER, LabFleet, until
 
 pytestmark = pytest.mark.fleet
@@ -53,7 +53,7 @@ def figures_lost(run: Path) -> int:
     logs = sorted((run / "logs").glob("*/worker-*.log"))
     recorded = [re.findall(said, log.read_text(errors="replace")) for log in logs]
     assert all(len(found) == 1 for found in recorded), recorded
-    evaluated = load_run(run)
+    evaluated = judge_run(run)
     assert evaluated.run.problems == ()
     return sum(int(found[0]) for found in recorded) - evaluated.headline.total.operations
 
@@ -125,7 +125,7 @@ def test_disks_are_full_for_a_while_and_connections_are_cut_and_no_figure_is_los
         "intervals missing": intervals_missing(run),
         "longest gap of the samples, s": max(longest_gap_s(run, name) for name in ("load1", "load2")),
         "processes left": processes_left(fleet),
-        "operations": load_run(run).headline.total.operations,
+        "operations": judge_run(run).headline.total.operations,
     }
     print(f"master's disk full for 20 s, a load host's disk full, workers cut off for 5 s and 60 s: {counts}")
     assert counts["figures lost"] == counts["intervals missing"] == counts["processes left"] == 0
@@ -160,7 +160,7 @@ def test_the_masters_host_loses_its_power_and_the_next_run_finds_what_it_left(fl
     fleet.play("collect").succeeded()
     run = fleet.the_run()
     assert fleet.manifest()["state"] == "failed"
-    evaluated = load_run(run)
+    evaluated = judge_run(run)
     stats = rows(run / "locust-stats.csv")
     total = [row for row in stats if (row["stage"], row["worker"], row["name"]) == ("measured", "all", "Aggregated")]
     counts = {

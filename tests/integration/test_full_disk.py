@@ -10,7 +10,7 @@ import pytest
 
 from lab.locust_processes import LocustMasterAndWorkers
 from lab.zookeeper_server import ZooKeeperServers
-from reporting import load_run
+from reporting import judge_run
 from tests.needs import require_zookeeper
 from tests.small_disk import fill, small_disk
 from tests.waiting import until
@@ -69,7 +69,7 @@ def test_on_a_full_disk_the_load_goes_on_and_no_figure_is_lost(
             worker.wait(30)
         assert "Traceback" not in locust.log()
         by_workers = sum(recorded(locust, f"worker-{number}") for number in (1, 2))
-    evaluated = load_run(disk)
+    evaluated = judge_run(disk)
     assert [str(problem) for problem in evaluated.run.problems if problem.lost_figures] == []
     assert evaluated.headline.total.operations == by_workers > 100
     print(f"{by_workers} operations recorded by the workers, 0 missing in the files")

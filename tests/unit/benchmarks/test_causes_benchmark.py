@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.causes import Score, blamed, moments_of, near, tell, tell_clean, tell_scores
 from benchmarks.injections import Injection
-from reporting import load_run
+from reporting import judge_run
 from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.slow_runs import SlowRun
 
@@ -23,7 +23,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
         run.stall(at_s, 0.3)
     for at_s in PAUSES_S:
         run.event("gc-pause", "zk1", at_s, 0.3)
-    return load_run(run.write(tmp_path_factory.mktemp("results") / "run"))
+    return judge_run(run.write(tmp_path_factory.mktemp("results") / "run"))
 
 
 def test_a_moment_belongs_to_what_was_done_shortly_before(judged: JudgedRun) -> None:
@@ -38,7 +38,7 @@ def test_of_several_moments_the_worst_belongs_to_what_was_done(tmp_path: Path) -
     run = SlowRun()
     run.stall(20.1, 0.3)
     run.operation(20.0, 0.02)
-    found = near(moments_of(load_run(run.write(tmp_path / "run"))), 19.99)
+    found = near(moments_of(judge_run(run.write(tmp_path / "run"))), 19.99)
     assert found is not None
     assert found.start_s == pytest.approx(20.1, abs=0.01)
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import long_run
 from benchmarks.long_run import MEMBERS, Shape, write_run
-from reporting import load_run
+from reporting import judge_run
 from zk_locust.contract.events import ELECTION, GC_PAUSE, SLOW_FSYNC, WORKER_LATE
 from zk_locust.contract.run_files import SLOW_OPERATIONS
 
@@ -26,7 +26,7 @@ def test_slowest_operations_fill_their_file(run: Path) -> None:
 
 
 def test_a_report_has_causes_by_members_own_clocks(run: Path) -> None:
-    judged = load_run(run)
+    judged = judge_run(run)
     assert not judged.run.problems
     assert judged.why.slow.recorded
     assert len(judged.why.slow.rows) > 5

@@ -11,7 +11,7 @@ from benchmarks.verdict.clean import alarms
 from benchmarks.verdict.machine_provocations import CHANGES
 from benchmarks.verdict.provocation import found
 from benchmarks.verdict.table import Row, markdown, printed
-from reporting import load_run
+from reporting import judge_run
 from tests.unit.reporting.synthetic import Synthetic
 
 SOURCES = "".join(path.read_text() for path in Path(reporting.verdict.__path__[0]).glob("*_rules.py"))
@@ -51,11 +51,11 @@ def test_a_rule_holds_only_if_it_speaks_in_every_run() -> None:
 
 
 def test_what_a_rule_makes_not_valid_is_told_apart_from_notes(tmp_path: Path) -> None:
-    clean = load_run(Synthetic(**CLEAN).write(tmp_path / "clean"))
+    clean = judge_run(Synthetic(**CLEAN).write(tmp_path / "clean"))
     assert (found(clean), alarms(clean)) == ({}, [])
-    note = load_run(Synthetic(away_percent=5.0, **CLEAN).write(tmp_path / "note"))
+    note = judge_run(Synthetic(away_percent=5.0, **CLEAN).write(tmp_path / "note"))
     assert (found(note), alarms(note)) == ({"worker-away": []}, [])
-    spoilt = load_run(Synthetic(away_percent=15.0, **CLEAN).write(tmp_path / "spoilt"))
+    spoilt = judge_run(Synthetic(away_percent=15.0, **CLEAN).write(tmp_path / "spoilt"))
     assert found(spoilt) == {"worker-away": ["rate"]}
     assert {alarm.partition(":")[0] for alarm in alarms(spoilt)} == {"worker-away"}
 
@@ -64,6 +64,6 @@ def test_what_a_rule_makes_not_valid_is_told_apart_from_notes(tmp_path: Path) ->
 def test_a_stand_in_makes_a_clean_run_break_its_rule(tmp_path: Path, name: str) -> None:
     _, rule, change = CHANGES[name]
     folder = Synthetic(**CLEAN).write(tmp_path / "run")
-    assert rule not in found(load_run(folder))
+    assert rule not in found(judge_run(folder))
     change(folder)
-    assert rule in found(load_run(folder))
+    assert rule in found(judge_run(folder))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.render import chart_list
 from reporting.render.chart import Figure
 from reporting.verdict.judged_run import JudgedRun
@@ -20,7 +20,7 @@ def sound_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sound(sound_run: Path) -> JudgedRun:
-    return load_run(sound_run)
+    return judge_run(sound_run)
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def troubled_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def troubled(troubled_run: Path) -> JudgedRun:
-    return load_run(troubled_run)
+    return judge_run(troubled_run)
 
 
 @pytest.fixture(scope="session")

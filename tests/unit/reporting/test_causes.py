@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.analyse.causes import Coverage
 from reporting.analyse.why import Why
 from reporting.render import cause_tables
@@ -18,7 +18,7 @@ def run() -> SlowRun:
 
 
 def why(run: SlowRun, folder: Path) -> Why:
-    return load_run(run.write(folder / "run")).why
+    return judge_run(run.write(folder / "run")).why
 
 
 def found(reasons: Why, words: str) -> Coverage:
@@ -148,7 +148,7 @@ def test_operations_that_were_kept_stand_for_all_of_their_interval(run: SlowRun,
 def test_a_run_without_the_slowest_operations_says_so(tmp_path: Path) -> None:
     folder = Synthetic().write(tmp_path / "run")
     (folder / "slow-operations.csv").unlink()
-    reasons = load_run(folder).why
+    reasons = judge_run(folder).why
     assert cause_tables.sentence(reasons).startswith("Why operations were slow is not known")
     assert cause_tables.moments(reasons) is None
     assert any(sentence.startswith("Without logs of the members") for sentence in reasons.unknown)
@@ -314,14 +314,14 @@ def test_the_worst_moments_say_how_far_off_their_events_may_be(
 
 
 def test_the_reasons_are_computed_once_and_only_when_asked_for(tmp_path: Path) -> None:
-    judged = load_run(SlowRun().write(tmp_path / "run"))
+    judged = judge_run(SlowRun().write(tmp_path / "run"))
     assert "why" not in vars(judged)
     assert judged.why is judged.why
 
 
 def test_a_text_of_slow_operations_is_held_once(run: SlowRun, tmp_path: Path) -> None:
     run.scattered(10)
-    judged = load_run(run.write(tmp_path / "run"))
+    judged = judge_run(run.write(tmp_path / "run"))
     for frame, texts in (
         (judged.run.slow_operations, ("stage", "worker", "type", "name", "outcome", "session", "member")),
         (judged.why.slow.rows, ("name", "outcome", "session", "member", "worker", "host", "leader")),

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from reporting import load_run, summary
+from reporting import judge_run, summary
 from reporting.analyse import clocks, series
 from reporting.analyse.headline import TOTAL
 from reporting.render import (
@@ -38,21 +38,21 @@ from tests.unit.reporting.synthetic import Synthetic
 @pytest.fixture(scope="module")
 def stalled(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
     """Open loop, 400/s; the server is stopped from 18 to 21 s."""
-    return load_run(Simulated().write(tmp_path_factory.mktemp("results") / "stalled"))
+    return judge_run(Simulated().write(tmp_path_factory.mktemp("results") / "stalled"))
 
 
 @pytest.fixture(scope="module")
 def cut(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
     """Open loop; one of two workers is missing for 5 s, and the server is stopped when the measured stage ends."""
     load = Simulated(stopped=(33.0, 40.0), missing=(10.0, 15.0), suppressed=1)
-    return load_run(load.write(tmp_path_factory.mktemp("results") / "cut"))
+    return judge_run(load.write(tmp_path_factory.mktemp("results") / "cut"))
 
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
     """Closed loop with a client that cannot tell when a reply arrived."""
     load = Simulated(open_loop=False, sessions=8, clients_delay=False, stopped=(33.5, 40.0))
-    return load_run(load.write(tmp_path_factory.mktemp("results") / "closed"))
+    return judge_run(load.write(tmp_path_factory.mktemp("results") / "closed"))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def figures_of(stalled: JudgedRun, cut: JudgedRun, closed: JudgedRun) -> dict[st
 @pytest.fixture(scope="module")
 def older(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
     """A run whose files an older version wrote."""
-    return load_run(Synthetic(older=True).write(tmp_path_factory.mktemp("results") / "older"))
+    return judge_run(Synthetic(older=True).write(tmp_path_factory.mktemp("results") / "older"))
 
 
 def loaded(judged: JudgedRun) -> series.LoadSeries:
@@ -124,7 +124,7 @@ def test_the_heat_map_counts_each_operation_once_by_response_time(stalled: Judge
 
 def test_the_heat_map_of_a_long_run_stays_small(tmp_path: Path) -> None:
     run = Simulated(rate_per_s=60, stopped=(0, 0), interval_s=0.1).write(tmp_path / "run")
-    judged = load_run(run)
+    judged = judge_run(run)
     found = clocks.heat_map(loaded(judged), "response")
     assert found is not None
     assert found.cells["start_s"].nunique() <= 160
@@ -302,7 +302,7 @@ def test_a_reason_of_the_run_is_told_once(stalled: JudgedRun) -> None:
 def test_without_distributions_the_counts_still_come_from_the_series(tmp_path: Path) -> None:
     run = Simulated().write(tmp_path / "run")
     (run / "locust-distrib.jsonl").unlink()
-    judged = load_run(run)
+    judged = judge_run(run)
     html = html_of(judged)
     assert "Response p99" in html
     assert [figure.slug for figure in chart_list.build(judged) if figure.group == "load"] == ["offered", "queued"]
@@ -312,7 +312,7 @@ def test_any_worker_name_is_escaped(tmp_path: Path) -> None:
     run = Simulated(stopped=(0, 0)).write(tmp_path / "run", run_time_s=5)
     file = run / "locust-stats.csv"
     file.write_text(file.read_text().replace("load1/worker-1", "<b>load1</b>"))
-    judged = load_run(run)
+    judged = judge_run(run)
     found: Any = clock_tables.own_delay(judged)
     assert "<b>load1</b>" in {row[0] for row in found.rows}
     assert "<b>load1</b>" not in html_of(judged)

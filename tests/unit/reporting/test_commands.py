@@ -15,7 +15,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 import fabfile
-from reporting import cli, load_run, runs, write_report
+from reporting import cli, judge_run, runs, write_report
 from reporting.errors import InputError, ReportingError
 from tests.unit.reporting.synthetic import Synthetic
 
@@ -116,9 +116,9 @@ def current_umask() -> int:
 @pytest.mark.usefixtures("undrawn")
 def test_a_report_can_be_written_again_and_old_figures_go(results_dir: Path) -> None:
     run = results_dir / "20261124T031500Z-quick-synthetic"
-    write_report(load_run(run), with_figures=True)
+    write_report(judge_run(run), with_figures=True)
     (run / "figures" / "of-an-older-version.svg").write_text("")
-    write_report(load_run(run))
+    write_report(judge_run(run))
     assert not (run / "figures" / "of-an-older-version.svg").exists()
     assert (run / "figures" / "rate.svg").exists()
     assert not list(run.glob(".report-*"))
@@ -129,7 +129,7 @@ def test_figures_are_files_only_on_demand(results_dir: Path, monkeypatch: pytest
     run = results_dir / "20261124T031500Z-quick-synthetic"
     with monkeypatch.context() as patch:
         patch.setattr("vl_convert.vegalite_to_svg", None)  # calling it would fail
-        write_report(load_run(run))
+        write_report(judge_run(run))
     assert not (run / "figures").exists()
     page, text = (run / "report.html").read_text(), (run / "report.md").read_text()
     assert "figures/" not in page + text
@@ -138,7 +138,7 @@ def test_figures_are_files_only_on_demand(results_dir: Path, monkeypatch: pytest
         == text.count(f"fab report --figures --run {run.name}")
         == 1
     )
-    write_report(load_run(run), with_figures=True)
+    write_report(judge_run(run), with_figures=True)
     assert "](figures/rate.png)" in (run / "report.md").read_text()
     assert 'href="figures/rate.svg"' in (run / "report.html").read_text()
 
@@ -157,7 +157,7 @@ def test_report_prints_the_summary_with_it(results_dir: Path, capsys: pytest.Cap
 @pytest.mark.usefixtures("undrawn")
 def test_a_report_that_fails_leaves_the_one_before(results_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = results_dir / "20261124T031500Z-quick-synthetic"
-    write_report(load_run(run), with_figures=True)
+    write_report(judge_run(run), with_figures=True)
     before = entries(run)
 
     def full_disk(*_: object, **__: object) -> str:
@@ -165,7 +165,7 @@ def test_a_report_that_fails_leaves_the_one_before(results_dir: Path, monkeypatc
 
     monkeypatch.setattr("reporting.render.markdown.render", full_disk)
     with pytest.raises(ReportingError, match="No space left on device"):
-        write_report(load_run(run))
+        write_report(judge_run(run))
     assert entries(run) == before
 
 

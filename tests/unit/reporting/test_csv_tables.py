@@ -195,11 +195,11 @@ def test_only_the_lines_that_are_wanted_are_read(tmp_path: Path) -> None:
 
 
 def test_a_sound_run_is_not_read_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reporting import load_run
+    from reporting import judge_run
 
     def refused(*_: Any, **__: Any) -> None:
         raise AssertionError
 
     run = Synthetic(failures_in_stall=3, member_down=(10.0, 20.0)).write(tmp_path / "run")
     monkeypatch.setattr(csv_damaged, "read", refused)
-    assert load_run(run).run.problems == ()
+    assert judge_run(run).run.problems == ()

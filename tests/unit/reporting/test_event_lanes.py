@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.analyse.happenings import COLUMNS
 from reporting.analyse.workers import LOST_EVENT
 from reporting.render import chart_list, drawing, event_lanes, html_page
@@ -73,7 +73,7 @@ def test_the_strip_is_on_every_chart_over_time_and_its_data_once_on_the_page(tmp
     run.stall(20.0, 0.3)
     for number in range(100):
         run.event("gc-pause", "zk1", 5 + number / 2, 0.004, detail="a pause to find again")
-    judged = load_run(run.write(tmp_path / "run"))
+    judged = judge_run(run.write(tmp_path / "run"))
     specs = {figure.slug: figure.page_spec() for figure in chart_list.build(judged)}
     over_time = [slug for slug, spec in specs.items() if "time since the load" in json.dumps(spec)]
     assert len(over_time) >= 10
@@ -87,7 +87,7 @@ def test_the_strip_is_on_every_chart_over_time_and_its_data_once_on_the_page(tmp
 def test_a_chart_for_print_has_the_strip(tmp_path: Path) -> None:
     run = SlowRun()
     run.event("election", "zk1", 20.0, 0.3)
-    judged = load_run(run.write(tmp_path / "run"))
+    judged = judge_run(run.write(tmp_path / "run"))
     rate = next(figure for figure in chart_list.build(judged) if figure.slug == "rate")
     assert "election" in json.dumps(rate.file_spec(""))
 
@@ -106,15 +106,15 @@ def test_events_are_placed_by_the_clock_of_their_host(tmp_path: Path) -> None:
     run = SlowRun(synthetic=Synthetic(stall_at_s=None, clocks_ahead_s={"zk2": 2.0}))
     run.event("gc-pause", "zk2", 22.0, 0.3, clock="zk2")
     run.event("gc-pause", "zk1", 20.0, 0.3, clock="zk1")
-    found = load_run(run.write(tmp_path / "run")).why.events
+    found = judge_run(run.write(tmp_path / "run")).why.events
     assert found["start_s"].tolist() == pytest.approx([20.0, 20.0], abs=0.001)
     assert (found["end_s"] - found["start_s"]).tolist() == pytest.approx([0.3, 0.3])
 
 
 def test_an_older_file_of_events_is_read_and_a_silent_loss_is_an_event(tmp_path: Path) -> None:
-    judged = load_run(Synthetic(worker_lost_at_s=25, older=True).write(tmp_path / "older"))
+    judged = judge_run(Synthetic(worker_lost_at_s=25, older=True).write(tmp_path / "older"))
     assert judged.why.events["kind"].tolist() == [LOST_EVENT]
     path = tmp_path / "older" / "events.csv"
     path.write_text("\n".join(line for line in path.read_text().splitlines() if LOST_EVENT not in line))
-    events = load_run(tmp_path / "older").why.events
+    events = judge_run(tmp_path / "older").why.events
     assert events["detail"].tolist() == ["its figures stop here"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.analyse import steadiness
 from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.judged_run import JudgedRun
@@ -20,7 +20,7 @@ OPEN: dict[str, Any] = {"slip_us": 35.0, "client_delay_us": 60.0, "lateness_us":
 
 def run(folder: Path, **changes: Any) -> JudgedRun:
     """A judged synthetic run without a stall."""
-    return load_run(Synthetic(**{"stall_at_s": None} | changes).write(folder / "run"))
+    return judge_run(Synthetic(**{"stall_at_s": None} | changes).write(folder / "run"))
 
 
 def figures(found: JudgedRun, operation: str = "all operations") -> dict[str, str]:
@@ -75,9 +75,9 @@ def test_the_headline_of_a_closed_loop_says_that_it_is_service_time(sound: Judge
 
 def test_without_distributions_the_response_times_come_from_the_series(tmp_path: Path) -> None:
     folder = Synthetic(stall_at_s=None, **OPEN).write(tmp_path / "run")
-    before = load_run(folder).headline.total
+    before = judge_run(folder).headline.total
     (folder / "locust-distrib.jsonl").unlink()
-    found = load_run(folder)
+    found = judge_run(folder)
     assert not found.headline.from_distributions
     assert found.headline.total.clock == "response"
     assert (found.headline.total.p50_us, found.headline.total.p99_us) == (before.p50_us, before.p99_us)
@@ -125,7 +125,7 @@ def test_workers_that_did_not_measure_their_own_delay_are_a_note(tmp_path: Path,
         for row in rows:
             gone = [name for name in row if name.startswith("lateness_")] if row["worker"] in without else []
             writer.writerow(row | dict.fromkeys(gone, ""))
-    found = load_run(folder)
+    found = judge_run(folder)
     assert (found.verdict.verdict, rules(found.verdict)) == ("valid", {"own-delay-unknown": "note"})
     assert f"{unmeasured} of 2 workers did not measure their own delay ({', '.join(without)})" in text(
         found.verdict, "own-delay-unknown"
@@ -333,7 +333,7 @@ def test_a_stall_is_hidden_by_a_closed_loop_only(
 ) -> None:
     folder = Synthetic(stall_at_s=None, **changes).write(tmp_path / "run")
     quiet(folder, range(13, 16))
-    found = rules(load_run(folder).verdict)
+    found = rules(judge_run(folder).verdict)
     found.pop("not-achieved", None)
     assert found == expected
 
@@ -442,7 +442,7 @@ def test_a_wall_clock_that_is_set_during_the_load_is_a_reason(
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    assert rules(load_run(folder).verdict) == expected
+    assert rules(judge_run(folder).verdict) == expected
 
 
 def test_the_figures_are_in_the_verdict_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -456,7 +456,7 @@ def test_the_figures_are_in_the_verdict_for_programs(tmp_path: Path, capsys: pyt
         "operation": "all operations",
         "figure": "p50",
         "clock": "service",
-        "value": load_run(folder).headline.total.p50_us,
+        "value": judge_run(folder).headline.total.p50_us,
         "verdict": "valid",
         "reasons": [],
     }

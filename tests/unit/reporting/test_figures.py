@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.render import chart_list, drawing, theme
 from reporting.render.chart import Figure
 from reporting.verdict.judged_run import JudgedRun
@@ -117,7 +117,7 @@ def test_failures_have_a_chart_only_when_there_are_any(sound: JudgedRun) -> None
 
 
 def test_one_operation_has_one_latency_chart(tmp_path: Path) -> None:
-    found = chart_list.build(load_run(Synthetic(operations={"set": 300.0}).write(tmp_path / "run")))
+    found = chart_list.build(judge_run(Synthetic(operations={"set": 300.0}).write(tmp_path / "run")))
     assert [figure.title for figure in found if figure.slug.startswith("latency")] == ["Service time over time: set"]
     assert "legend" in line_layer(found[0].page_spec())["encoding"]["color"]
     assert line_layer(found[0].page_spec())["encoding"]["color"]["legend"] is None
@@ -126,7 +126,7 @@ def test_one_operation_has_one_latency_chart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("names", [["a.b", "c[0]", "it's", 'q"q', "x\\y", "a:Q", "€"], ["get", "Get", "€", "/"]])
 def test_any_operation_name_can_be_drawn(tmp_path: Path, names: list[str]) -> None:
     run = Synthetic(operations=dict.fromkeys(names, 20.0), run_time_s=5).write(tmp_path / "run")
-    found = chart_list.build(load_run(run))
+    found = chart_list.build(judge_run(run))
     slugs = [figure.slug for figure in found]
     assert len(set(slugs)) == len(slugs)
     for figure in found[:3]:
@@ -135,7 +135,7 @@ def test_any_operation_name_can_be_drawn(tmp_path: Path, names: list[str]) -> No
 
 def test_many_members_and_workers_stay_readable(tmp_path: Path) -> None:
     run = Synthetic(members=12, workers=20, operations={"get": 200.0}, run_time_s=5).write(tmp_path / "run")
-    found = {figure.slug: figure for figure in chart_list.build(load_run(run))}
+    found = {figure.slug: figure for figure in chart_list.build(judge_run(run))}
     names = line_layer(found["member-znodes"].page_spec())["encoding"]["color"]["scale"]["domain"]
     assert names == [f"zk{i}" for i in range(1, 13)]
     workers = line_layer(found["worker-cpu"].page_spec())["encoding"]["color"]["scale"]["domain"]
@@ -149,14 +149,14 @@ def test_many_members_and_workers_stay_readable(tmp_path: Path) -> None:
 def test_where_there_is_nothing_to_see_of_the_machines_there_is_no_chart(tmp_path: Path) -> None:
     still = {"net_receive_bytes_per_s": 99e3, "net_send_bytes_per_s": "", "disk_write_bytes_per_s": ""}
     run = Synthetic(host_sample=lambda _, process, __: {} if process else still | {"disk_busy_percent": 4.9})
-    found = [figure.slug for figure in chart_list.build(load_run(run.write(tmp_path / "run")))]
+    found = [figure.slug for figure in chart_list.build(judge_run(run.write(tmp_path / "run")))]
     assert [slug for slug in found if slug.startswith("machine-")] == ["machine-cpu"]
 
 
 def test_the_name_of_a_machine_of_many_hosts_fits_a_legend(tmp_path: Path) -> None:
     together = dict.fromkeys(("load1", "zk1", "zk2", "zk3", "zk4", "zk5"), "one")
     run = Synthetic(members=6, machines=together).write(tmp_path / "run")
-    found = {figure.slug: figure for figure in chart_list.build(load_run(run))}
+    found = {figure.slug: figure for figure in chart_list.build(judge_run(run))}
     machines = line_layer(found["machine-cpu"].page_spec())["encoding"]["color"]["scale"]["domain"]
     assert machines == ["load1, zk1, zk2, zk3 and 2 more", "zk6"]
 
@@ -169,7 +169,7 @@ def test_a_kernel_is_drawn_once_and_the_network_of_each_of_its_containers(tmp_pa
         # the sampler of one of them came late: another's samples are the kernel's
         host_sample=lambda host, _, at_s: None if host == "load1" and at_s < 3 else {"cpu_percent": 100},
     ).write(tmp_path / "run")
-    found = {figure.slug: figure for figure in chart_list.build(load_run(run))}
+    found = {figure.slug: figure for figure in chart_list.build(judge_run(run))}
     for slug in ("machine-cpu", "machine-disk-writes", "machine-disk-busy"):
         layer = line_layer(found[slug].page_spec())
         assert layer["encoding"]["color"]["scale"]["domain"] == ["load1, zk1, zk3", "zk2", "zk4"]
@@ -191,7 +191,7 @@ def test_a_kernel_is_drawn_once_and_the_network_of_each_of_its_containers(tmp_pa
 def test_a_long_run_has_few_points_and_a_fitting_time_unit(tmp_path: Path) -> None:
     load = Synthetic(operations={"get": 2.0}, run_time_s=1200, stall_at_s=None, members=0, workers=1)
     load.host_sample = lambda *_: None
-    rate = chart_list.build(load_run(load.write(tmp_path / "run")))[0]
+    rate = chart_list.build(judge_run(load.write(tmp_path / "run")))[0]
     spec = rate.page_spec()
     assert rate.caption == (
         "Each point is 5 s. The band is from the least to the greatest rate of its intervals of 1 s."
@@ -202,7 +202,7 @@ def test_a_long_run_has_few_points_and_a_fitting_time_unit(tmp_path: Path) -> No
 
 def test_a_run_without_figures_has_no_charts(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
-    assert chart_list.build(load_run(tmp_path)) == []
+    assert chart_list.build(judge_run(tmp_path)) == []
 
 
 def test_marks_close_to_each_other_are_labelled_once() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.analyse import headline, timeline
 from reporting.read import load_files, run_folder
 from reporting.verdict.judged_run import JudgedRun
@@ -33,7 +33,7 @@ def test_only_the_measured_stage_is_counted(sound_run: Path, sound: JudgedRun) -
 def test_the_total_is_computed_from_the_sum_of_the_distributions_not_from_percentiles(tmp_path: Path) -> None:
     # a thousand fast operations and ten slow ones: p99 of all is fast, though p99 of one is slow
     run = Synthetic(operations={"fast": 1000.0, "slow": 1.0}, run_time_s=10, stall_at_s=None).write(tmp_path / "run")
-    found = load_run(run)
+    found = judge_run(run)
     rows = defaultdict(int, {row.operation: row.operations for row in found.headline.rows})
     assert found.headline.total.operations == rows["fast"] + rows["slow"]
     fast = next(row for row in found.headline.rows if row.operation == "fast")
@@ -62,7 +62,7 @@ def test_without_distributions_the_cumulative_columns_stand_in(
 ) -> None:
     run = Path(shutil.copytree(sound_run, tmp_path / "run"))
     (run / "locust-distrib.jsonl").unlink()
-    found = load_run(run)
+    found = judge_run(run)
     assert not found.headline.from_distributions
     assert found.headline.total.operations == sound.headline.total.operations
     assert found.headline.total.p99_us == sound.headline.total.p99_us
@@ -72,7 +72,7 @@ def test_without_distributions_the_cumulative_columns_stand_in(
 def test_without_the_series_the_distributions_suffice(sound: JudgedRun, sound_run: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(sound_run, tmp_path / "run"))
     (run / "locust-stats.csv").unlink()
-    found = load_run(run)
+    found = judge_run(run)
     assert found.headline.rows == sound.headline.rows
     assert found.headline.measured_s == pytest.approx(30, abs=0.01)
 

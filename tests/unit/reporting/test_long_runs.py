@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from locust_extra.columns import AGGREGATED, STATS_COLUMNS
-from reporting import load_run
+from reporting import judge_run
 from reporting.analyse import machine_samples, series
 from reporting.analyse.timeline import Interval, Timeline
 from reporting.read import combining, csv_complete, load_files
@@ -52,7 +52,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JudgedRun]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(combining, "MOST_HELD", 300_000)
         patch.setattr(csv_complete, "MOST_ROWS_EXACT", 40_000)
-        yield load_run(folder)
+        yield judge_run(folder)
 
 
 def _body(seed: int, more_us: int = 0) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.analyse import sample_coverage
 from reporting.verdict.judgement import Verdict
 from tests.unit.reporting.synthetic import Synthetic
@@ -273,7 +273,7 @@ def test_a_load_host_without_any_sample_is_told(tmp_path: Path) -> None:
 def test_a_run_without_samples_is_told_as_a_file_that_is_missing(tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     (run / "host-metrics.csv").unlink()
-    found = load_run(run)
+    found = judge_run(run)
     assert rules(found.verdict) == {}
     assert sample_coverage.build(found.run, found.timeline) == []
     assert [problem.file for problem in found.run.problems] == ["host-metrics.csv"]
@@ -285,7 +285,7 @@ def test_what_two_samplers_of_a_host_cover_counts_once(tmp_path: Path) -> None:
     lines = (run / "host-metrics.csv").read_text().splitlines()
     own = [line for line in lines if ",zk1,machine-of-zk1," in line]
     (run / "host-metrics.csv").write_text("\n".join([*lines, *own]) + "\n")
-    said = text(load_run(run).verdict, "samples-incomplete")
+    said = text(judge_run(run).verdict, "samples-incomplete")
     assert "(zk1), those of zk1 25 %" in said  # 7.6 of 30 s, though there are twice so many samples
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.analyse import machine_samples, series
 from reporting.analyse.machine_usage import MachineRow, ProcessRow
 from reporting.render import machine_tables
@@ -19,7 +19,7 @@ MEASURED = (5.0, 35.0)  # of the synthetic run, seconds since its load started
 
 
 def evaluated(folder: Path, **changes: Any) -> JudgedRun:
-    return load_run(Synthetic(operations={"get": 20.0}, **changes).write(folder / "run"))
+    return judge_run(Synthetic(operations={"get": 20.0}, **changes).write(folder / "run"))
 
 
 def machine(found: JudgedRun, host: str) -> MachineRow:
@@ -117,7 +117,7 @@ def test_a_second_sampler_of_a_host_has_seconds_of_its_own(tmp_path: Path) -> No
                 worker = {"process": "worker-9", "cpu_percent": 40 if inside else 99} if row["process"] else {}
                 label = {"timestamp": ended + timedelta(milliseconds=10), "elapsed_s": elapsed_s - later_s}
                 writer.writerow(row | label | worker)
-    found = load_run(run)
+    found = judge_run(run)
     assert process(found, "zk1", "worker-9").cpu_peak_percent_of_core == 40.0
     assert process(found, "zk1", "zookeeper").cpu_mean_percent_of_core == 70.0
     assert [row.hosts for row in found.machines.rows] == [("zk1",)]
@@ -170,7 +170,7 @@ def test_of_many_workers_the_busiest_are_listed(tmp_path: Path) -> None:
 def test_without_samples_there_is_nothing_to_tell(sound_run: Path, tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     (run / "host-metrics.csv").unlink()
-    found = load_run(run)
+    found = judge_run(run)
     assert (found.machines.rows, found.machines.processes) == ((), ())
     assert machine_tables.machines(found) is machine_tables.processes(found) is None
     assert found.verdict.as_dict() == {"verdict": "valid", "reasons": []}

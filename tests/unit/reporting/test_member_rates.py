@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.analyse import member_rates, series
 from reporting.read import csv_complete
 from reporting.read.member_metrics import NUMBERS_WANTED
@@ -31,7 +31,7 @@ def run_of(folder: Path, polls: Polls) -> JudgedRun:
         for second, poll in enumerate(polls, start=3):
             at = {"timestamp": f"2026-11-24T03:15:{second:02}+00:00", "elapsed_s": 100 + second}
             writer.writerow(at | {"member": "zk1", "reachable": 1} | poll)
-    return load_run(run)
+    return judge_run(run)
 
 
 def column(polls: pd.DataFrame, name: str) -> list[float | None]:

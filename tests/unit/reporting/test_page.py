@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.render import chart_list, html_page, markdown, page
 from reporting.render.chart import Figure
 from reporting.verdict.judged_run import JudgedRun
@@ -150,7 +150,7 @@ def test_nothing_from_a_run_becomes_markup(tmp_path: Path) -> None:
     run = load.write(tmp_path / "run")
     with (run / "events.csv").open("a") as file:
         file.write(f'2026-11-24T03:15:00+00:00,master,note,x,"{hostile("event").replace(chr(34), chr(34) * 2)}",,\n')
-    evaluated = load_run(run)
+    evaluated = judge_run(run)
     drawn = chart_list.build(evaluated)
     html = page.render(evaluated, [figure for figure in drawn if figure.slug in ("rate", "machine-cpu")])
     assert html.count("<script") == 3
@@ -166,7 +166,7 @@ def test_nothing_from_a_run_becomes_markup(tmp_path: Path) -> None:
 def test_what_could_not_be_read_stands_below_the_verdict(tmp_path: Path) -> None:
     run = Synthetic(run_time_s=5).write(tmp_path / "run")
     (run / "zk-metrics.csv").unlink()
-    evaluated = load_run(run)
+    evaluated = judge_run(run)
     found = Elements(page.render(evaluated, chart_list.build(evaluated)[:1]))
     assert "zk-metrics.csv: is missing: the members' metrics are not known" in found.text
     assert "Members during the load" not in found.text
@@ -175,7 +175,7 @@ def test_what_could_not_be_read_stands_below_the_verdict(tmp_path: Path) -> None
 
 def test_a_run_without_anything_still_has_a_page(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
-    html = rendered(load_run(tmp_path))
+    html = rendered(judge_run(tmp_path))
     assert "Verdict: void" in html
     assert len(html) < 40_000  # without charts the page carries no bundle
 

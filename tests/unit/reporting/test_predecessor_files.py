@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reporting import load_run, write_report
+from reporting import judge_run, write_report
 from reporting.analyse import series, timeline
 from reporting.read import member_metrics, predecessor, run_folder
 from reporting.read.problems import ProblemLog
@@ -83,7 +83,7 @@ def old_run(tmp_path: Path) -> Path:
 
 
 def test_the_results_are_those_after_the_last_reset(old_run: Path) -> None:
-    found = load_run(old_run)
+    found = judge_run(old_run)
     rows = {row.operation: row for row in found.headline.rows}
     assert set(rows) == {"get", "mixed/set"}
     assert (rows["get"].operations, rows["get"].failures) == (350, 0)
@@ -100,7 +100,7 @@ def test_the_results_are_those_after_the_last_reset(old_run: Path) -> None:
 
 def test_the_series_alone_is_enough(old_run: Path) -> None:
     (old_run / "locust-distrib.jsonl").unlink()
-    found = load_run(old_run)
+    found = judge_run(old_run)
     rows = {row.operation: row for row in found.headline.rows}
     assert (rows["get"].operations, rows["get"].p50_us, rows["get"].p99_us) == (350, 2_000, 5_000)
     assert rows["get"].p999_us is None
@@ -110,7 +110,7 @@ def test_the_series_alone_is_enough(old_run: Path) -> None:
 
 def test_the_distributions_alone_are_enough(old_run: Path) -> None:
     (old_run / "locust-stats.csv").unlink()
-    assert {row.operation: row.operations for row in load_run(old_run).headline.rows} == {
+    assert {row.operation: row.operations for row in judge_run(old_run).headline.rows} == {
         "get": 350, "mixed/set": 40,
     }  # fmt: skip
 
@@ -124,7 +124,7 @@ def test_rates_of_each_second_are_differences(old_run: Path) -> None:
 
 
 def test_what_members_told_is_on_the_loads_clock(old_run: Path) -> None:
-    found = load_run(old_run)
+    found = judge_run(old_run)
     requests = series.members(found.run, found.timeline, "outstanding_requests")
     of_zk1 = requests[requests["member"] == "zk1:2181"]
     assert list(of_zk1["time_s"].round(3)) == [0.2, 1.2, 2.2, 3.2, 4.2]
@@ -134,9 +134,9 @@ def test_what_members_told_is_on_the_loads_clock(old_run: Path) -> None:
 
 
 def test_the_verdict_and_the_page_say_what_is_lacking(old_run: Path) -> None:
-    found = load_run(old_run).verdict
+    found = judge_run(old_run).verdict
     assert found.verdict == "inconclusive"
-    page = write_report(load_run(old_run)).read_text()
+    page = write_report(judge_run(old_run)).read_text()
     for text in (predecessor.LACKS, predecessor.LACKS_OF_DISTRIBUTIONS):
         assert text.replace("'", "&#39;") in page
     assert "mixed/set" in page
@@ -154,7 +154,7 @@ def test_what_workers_told_apart_and_what_is_damaged_is_left_out(old_run: Path) 
             writer.writerow([*row[:3], "3", "1", *row[5:], "teek_14bd0d51"])
     with (old_run / "locust-distrib.jsonl").open("a") as file:
         file.write('{"timestamp": "2019-10-01T12:00:07Z", "response_times": {"-1": 4}, "num_requests": 1}\n[1]\n')
-    found = load_run(old_run)
+    found = judge_run(old_run)
     assert found.headline.total.operations == 390
     assert set(found.run.stats["stage"]) == {"warm-up", "measured"}
     assert found.run.stats["requests"].min() > 3, "no row of a single worker"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting import ReportingError, cli, load_run, write_report
+from reporting import ReportingError, cli, judge_run, write_report
 from reporting.render import printing
 from reporting.render.report_files import Wanted
 from tests.unit.reporting.synthetic import Synthetic
@@ -45,10 +45,10 @@ def test_a_browser_that_does_not_print_leaves_the_report_before(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
     monkeypatch.setenv(printing.VARIABLE, str(browser(tmp_path, script)))
-    write_report(load_run(run))
+    write_report(judge_run(run))
     before = (run / "report.html").read_bytes()
     with pytest.raises(ReportingError, match=r"report.pdf: .*/browser could not print the page \(trouble with the dis"):
-        write_report(load_run(run), wanted=Wanted(pdf=True))
+        write_report(judge_run(run), wanted=Wanted(pdf=True))
     assert (run / "report.html").read_bytes() == before
     assert not list(run.glob(".report-*"))
 
@@ -57,11 +57,11 @@ def test_a_printed_page_never_stays_of_an_earlier_report(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv(printing.VARIABLE, str(browser(tmp_path, 'echo "$target" >"$target"')))
-    write_report(load_run(run), wanted=Wanted(pdf=True))
+    write_report(judge_run(run), wanted=Wanted(pdf=True))
     first = (run / "report.pdf").read_text()
-    write_report(load_run(run))
+    write_report(judge_run(run))
     assert (run / "report.pdf").read_text() != first
     monkeypatch.setenv(printing.VARIABLE, "no-such-browser")
-    write_report(load_run(run))
+    write_report(judge_run(run))
     assert not (run / "report.pdf").exists()
     assert "report.pdf of the earlier report is removed: CHROME_PATH [no-such-browser]" in caplog.text

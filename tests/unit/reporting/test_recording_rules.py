@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.verdict.judgement import Verdict
 from tests.unit.reporting.synthetic import Synthetic
 from zk_locust.contract.events import EVENT_COLUMNS
@@ -25,7 +25,7 @@ def judged(folder: Path, *events: tuple[str, str, str], **changes: Any) -> Verdi
         for place, (event, subject, detail) in enumerate(events):
             row = {"timestamp": f"2026-11-24T03:15:{12 + place}Z", "source": "master", "event": event}
             csv.DictWriter(file, EVENT_COLUMNS).writerow(row | {"subject": subject, "detail": detail})
-    return load_run(run).verdict
+    return judge_run(run).verdict
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from host_metrics.columns import STALL_COLUMNS
 from locust_extra.columns import STATS_COLUMNS
-from reporting import load_run
+from reporting import judge_run
 from reporting.errors import InputError
 from reporting.read import run_folder
 from reporting.render import tables
@@ -79,7 +79,7 @@ def test_a_file_without_numbers_that_must_be_filled_is_left_out(
         writer = csv.DictWriter(file, [each for each in rows[0] if each not in columns], extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
-    judged = load_run(run)
+    judged = judge_run(run)
     (problem,) = map(str, judged.run.problems)
     assert problem.startswith(f"{name}:1: lacks the columns {', '.join(columns)}: ")
 
@@ -101,7 +101,7 @@ def test_samples_of_a_version_that_did_not_tell_kernels_are_whole(run: Path) -> 
     without_kernel(run)
     assert problems(run) == []
     assert set(run_folder.load(run).host_metrics["kernel"]) == {""}
-    assert load_run(run).verdict.reasons == ()
+    assert judge_run(run).verdict.reasons == ()
 
 
 def test_samples_of_a_version_that_did_not_tell_stalls_are_complete(run: Path) -> None:
@@ -109,7 +109,7 @@ def test_samples_of_a_version_that_did_not_tell_stalls_are_complete(run: Path) -
         without_column(run, column)
     assert problems(run) == []
     assert run_folder.load(run).host_metrics["io_stall_percent"].isna().all()
-    assert load_run(run).verdict.reasons == ()
+    assert judge_run(run).verdict.reasons == ()
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_missing_file_is_named_and_the_rest_is_read(run: Path, name: str) -> N
     found = problems(run)
     assert len(found) == 1
     assert found[0].startswith(f"{name}: is missing: ")
-    assert tables.summary(load_run(run), None)
+    assert tables.summary(judge_run(run), None)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -170,7 +170,7 @@ def test_an_empty_file_is_named_and_the_rest_is_read(run: Path, name: str) -> No
     found = problems(run)
     assert len(found) == 1
     assert found[0].startswith(f"{name}:")
-    assert tables.summary(load_run(run), None)
+    assert tables.summary(judge_run(run), None)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "manifest.json"])
@@ -272,7 +272,7 @@ def test_a_manifest_with_unexpected_shapes_is_read_as_far_as_it_goes(run: Path) 
 def test_the_state_that_older_versions_call_otherwise_is_complete(run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps(manifest | {"state": "whole"}))
-    assert load_run(run).run.manifest.state == "complete"
+    assert judge_run(run).run.manifest.state == "complete"
 
 
 def test_a_broken_manifest_names_its_line(run: Path) -> None:
@@ -303,5 +303,5 @@ def test_no_damage_raises(short_run: Path, tmp_path: Path, name: str, share: flo
     content = (short_run / name).read_bytes()
     place = int(share * len(content))
     (run / name).write_bytes(content[:place] + junk + content[place + len(junk) * 2 :])
-    assert tables.summary(load_run(run), None)
+    assert tables.summary(judge_run(run), None)
     shutil.copyfile(short_run / name, run / name)

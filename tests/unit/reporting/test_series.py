@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.analyse import series
 from reporting.analyse.timeline import Interval, Timeline
 from reporting.verdict.judged_run import JudgedRun
@@ -41,7 +41,7 @@ def test_bins_cover_every_interval_once_and_are_few(
 
 @pytest.mark.parametrize("interval_s", [0.1, 1.0, 7.0])
 def test_rates_times_lengths_are_the_operations(tmp_path: Path, interval_s: float) -> None:
-    found = load_run(Synthetic(interval_s=interval_s, failures_in_stall=3).write(tmp_path / "run"))
+    found = judge_run(Synthetic(interval_s=interval_s, failures_in_stall=3).write(tmp_path / "run"))
     load = series.load_series(found.run, found.timeline)
     rates = load.rates()
     lengths = {b.middle_s: b.length_s for b in load.bins}
@@ -53,7 +53,7 @@ def test_rates_times_lengths_are_the_operations(tmp_path: Path, interval_s: floa
 
 def test_an_interval_without_an_operation_is_a_zero_rate_and_a_gap_in_latency(tmp_path: Path) -> None:
     run = Synthetic(operations={"get": 300.0, "rare": 0.1}).write(tmp_path / "run")
-    found = load_run(run)
+    found = judge_run(run)
     load = series.load_series(found.run, found.timeline)
     rates = load.rates()
     assert (rates[rates["operation"] == "rare"]["rate_per_s"] == 0).any()
@@ -63,7 +63,7 @@ def test_an_interval_without_an_operation_is_a_zero_rate_and_a_gap_in_latency(tm
 
 
 def test_curves_end_where_less_than_one_operation_lies_beyond(tmp_path: Path) -> None:
-    found = load_run(Synthetic(operations={"get": 300.0, "rare": 5.0}).write(tmp_path / "run"))
+    found = judge_run(Synthetic(operations={"get": 300.0, "rare": 5.0}).write(tmp_path / "run"))
     curves = series.percentile_curves(found.run)
     ends = curves.groupby("operation")["inverse"].max()
     rows = {row.operation: row for row in found.headline.rows}
@@ -85,7 +85,7 @@ def test_a_member_that_was_away_leaves_a_gap(troubled: JudgedRun) -> None:
 
 def test_many_polls_are_put_together(tmp_path: Path) -> None:
     load = Synthetic(operations={"get": 1.0}, run_time_s=400, members=2, workers=1, host_sample=lambda *_: None)
-    found = load_run(load.write(tmp_path / "run"))
+    found = judge_run(load.write(tmp_path / "run"))
     polls = series.members(found.run, found.timeline, "outstanding_requests")
     assert polls.groupby("member").size().max() <= series.MAX_BINS
     assert polls["value"].max() == 31  # the stall's queue is not averaged away
@@ -96,7 +96,7 @@ def test_a_short_absence_in_a_long_run_leaves_a_gap(tmp_path: Path) -> None:
         operations={"get": 1.0}, run_time_s=1_200, members=2, workers=1, member_down=(600, 602),
         host_sample=lambda *_: None,
     )  # fmt: skip
-    found = load_run(load.write(tmp_path / "run"))
+    found = judge_run(load.write(tmp_path / "run"))
     polls = series.members(found.run, found.timeline, "num_alive_connections")
     away = polls[polls["value"].isna()]
     assert set(away["member"]) == {"zk1"}

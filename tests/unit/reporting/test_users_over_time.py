@@ -9,7 +9,7 @@ import pytest
 
 from reporting.render import chart_list, report_tables
 from reporting.render.tables import summary
-from reporting.verdict.judged_run import JudgedRun, load_run
+from reporting.verdict.judged_run import JudgedRun, judge_run
 from tests.unit.reporting.synthetic import Synthetic
 from tests.unit.reporting.test_verdict import rules, text
 from zk_locust.contract.events import CONTROL_FAILED, USERS_CHANGED
@@ -41,7 +41,7 @@ def run(folder: Path, users_at: Callable[[float], int], plan: dict[str, Any], *e
         for event, subject in events:
             row = rows[0] | {"event": event, "subject": subject, "detail": "from 8 to 32 users", "duration_s": ""}
             csv.DictWriter(file, columns).writerow(row)
-    return load_run(made)
+    return judge_run(made)
 
 
 def test_users_that_follow_their_stages_are_only_noted(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reporting import load_run
+from reporting import judge_run
 from reporting.text import percent
 from reporting.verdict.judgement import Verdict
 from tests.unit.reporting.synthetic import Synthetic
@@ -17,7 +17,7 @@ from zk_locust.contract.unreported import known, unknown
 
 def judged(folder: Path, **changes: Any) -> Verdict:
     """The verdict on a synthetic run."""
-    return load_run(Synthetic(**changes).write(folder / "run")).verdict
+    return judge_run(Synthetic(**changes).write(folder / "run")).verdict
 
 
 def rules(found: Verdict) -> dict[str, str]:
@@ -44,7 +44,7 @@ def test_a_run_that_never_drove_load_is_void_and_says_where_it_stopped(tmp_path:
     ]
     manifest = {"state": "failed", "reason": "member zk2 did not start", "phases": phases}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    found = load_run(tmp_path).verdict
+    found = judge_run(tmp_path).verdict
     assert (found.verdict, rules(found)) == ("void", {"not-started": "void"})
     assert (
         "the phase provision. Correct what its message names, see logs/, and run it again. The run says: member zk2"
@@ -55,7 +55,7 @@ def test_a_run_that_never_drove_load_is_void_and_says_where_it_stopped(tmp_path:
 def test_a_run_without_any_figure_of_its_load_is_void(tmp_path: Path) -> None:
     phases = [{"name": "run", "start": "2026-11-24T03:00:00Z", "end": None}]
     (tmp_path / "manifest.json").write_text(json.dumps({"phases": phases}))
-    found = load_run(tmp_path).verdict
+    found = judge_run(tmp_path).verdict
     assert (found.verdict, rules(found)) == ("void", {"no-figures": "void"})
 
 
@@ -155,7 +155,7 @@ def test_a_damaged_plan_is_a_problem_and_no_reason(tmp_path: Path, plan: Any, co
     run = Synthetic(plan=plan if plan and isinstance(plan, dict) else {}).write(tmp_path / "run")
     if not plan or isinstance(plan, str):
         write_manifest(run, plan=plan)
-    found = load_run(run)
+    found = judge_run(run)
     problems = [str(problem) for problem in found.run.problems]
     assert (problems if isinstance(complaints, list) else len(problems)) == complaints
     assert found.verdict.verdict == "valid"
@@ -187,7 +187,7 @@ def test_a_worker_that_falls_silent_without_an_event_is_lost_too(tmp_path: Path)
     run = Synthetic(worker_lost_at_s=25).write(tmp_path / "run")
     lines = (run / "events.csv").read_text().splitlines()
     (run / "events.csv").write_text("\n".join(line for line in lines if "worker-lost" not in line) + "\n")
-    found = load_run(run).verdict
+    found = judge_run(run).verdict
     assert rules(found) == {"worker-lost": "inconclusive"}
     assert "load2 at 25 s" in text(found, "worker-lost")
 
@@ -214,7 +214,7 @@ def test_what_lost_workers_did_not_report_is_a_note(tmp_path: Path, details: tup
     ]
     with (run / "events.csv").open("a", newline="") as file:
         csv.writer(file).writerows(rows)
-    found = load_run(run).verdict
+    found = judge_run(run).verdict
     assert (found.verdict, rules(found)) == ("valid", {"operations-unreported": "note"})
     assert text(found, "operations-unreported").startswith(expected)
 
@@ -232,7 +232,7 @@ def test_what_is_not_of_the_run_is_a_reason(
     run = Synthetic().write(tmp_path / "run")
     with (run / "events.csv").open("a", newline="") as file:
         csv.writer(file).writerows([["2026-01-01T00:00:00+00:00", "master", event, subject, "refused", "", ""]] * 3)
-    found = load_run(run).verdict
+    found = judge_run(run).verdict
     assert (found.verdict, rules(found)) == (verdict, {event: severity})
     assert text(found, event).count(subject) == 1
 
@@ -244,7 +244,7 @@ def test_a_warm_up_that_reached_its_limit_is_a_note(tmp_path: Path, subject: str
     why = "not stationary within 60 s: the p99 changes by -40% over 10 windows"
     with (run / "events.csv").open("a", newline="") as file:
         csv.writer(file).writerow(["2026-01-01T00:00:00+00:00", "master", "warm-up-ended", subject, why, "", ""])
-    found = load_run(run).verdict
+    found = judge_run(run).verdict
     assert (found.verdict, rules(found)) == ("valid", expected)
     if expected:
         assert why in text(found, "warm-up-limit")
@@ -262,7 +262,7 @@ def test_a_worker_that_never_came_is_inconclusive(tmp_path: Path) -> None:
         "hosts": {"load1": {"locust_processes": 2}, "zk1": {"locust_processes": 1}},
     }
     write_manifest(run, inventory=inventory, plan=None)
-    found = load_run(run).verdict
+    found = judge_run(run).verdict
     assert found.verdict == "inconclusive"
     assert rules(found) == {"workers-missing": "inconclusive", "no-plan": "note"}
     assert text(found, "workers-missing").startswith("2 of 3 planned workers delivered figures, none of zk1, so")
@@ -340,7 +340,7 @@ def test_a_worker_short_of_cpu_is_inconclusive(
 ) -> None:
     run = Synthetic().write(tmp_path / "run")
     set_cpu(run, "load2", stage, first, last, cpu, waiting)
-    found = load_run(run).verdict
+    found = judge_run(run).verdict
     assert rules(found) == ({"cpu-short": "inconclusive"} if short else {})
     if short:
         assert "1 of 2 workers were short of CPU: load2 wanted" in text(found, "cpu-short")
@@ -349,9 +349,9 @@ def test_a_worker_short_of_cpu_is_inconclusive(
 def test_one_short_interval_is_a_hiccup_also_in_a_short_run(tmp_path: Path) -> None:
     run = Synthetic(operations={"get": 3000.0}, run_time_s=5).write(tmp_path / "run")
     set_cpu(run, "load2", "measured", 2, 2, "100", "0")
-    assert load_run(run).verdict.reasons == ()
+    assert judge_run(run).verdict.reasons == ()
     set_cpu(run, "load2", "measured", 2, 3, "100", "0")
-    assert rules(load_run(run).verdict) == {"cpu-short": "inconclusive"}
+    assert rules(judge_run(run).verdict) == {"cpu-short": "inconclusive"}
 
 
 def test_waiting_for_a_core_is_a_note(tmp_path: Path) -> None:
@@ -398,7 +398,7 @@ def test_a_stall_without_any_success_is_inconclusive(tmp_path: Path) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    found = load_run(run).verdict
+    found = judge_run(run).verdict
     assert (found.verdict, rules(found)) == ("inconclusive", {"stalls": "inconclusive"})
     assert "1 of 30 measured intervals, the first at 18 s" in text(found, "stalls")
 
@@ -407,7 +407,7 @@ def test_unknown_cpu_is_a_note(tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     for worker in ("load1", "load2"):
         set_cpu(run, worker, "measured", 0, 29, "", "")
-    found = load_run(run).verdict
+    found = judge_run(run).verdict
     assert (found.verdict, rules(found)) == ("valid", {"cpu-unknown": "note"})
 
 
@@ -415,7 +415,7 @@ def test_unreadable_figures_are_inconclusive(tmp_path: Path) -> None:
     run = Synthetic().write(tmp_path / "run")
     content = (run / "locust-distrib.jsonl").read_bytes()
     (run / "locust-distrib.jsonl").write_bytes(content[:-5])
-    found = load_run(run).verdict
+    found = judge_run(run).verdict
     assert (found.verdict, rules(found)) == ("inconclusive", {"figures-incomplete": "inconclusive"})
     assert "locust-distrib.jsonl:" in text(found, "figures-incomplete")
 
@@ -423,7 +423,7 @@ def test_unreadable_figures_are_inconclusive(tmp_path: Path) -> None:
 def test_a_missing_file_of_metrics_does_not_change_the_verdict(sound_run: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(sound_run, tmp_path / "run"))
     (run / "zk-metrics.csv").unlink()
-    assert load_run(run).verdict.verdict == "valid"
+    assert judge_run(run).verdict.verdict == "valid"
 
 
 def test_counts_that_disagree_are_inconclusive(tmp_path: Path) -> None:
@@ -432,7 +432,7 @@ def test_counts_that_disagree_are_inconclusive(tmp_path: Path) -> None:
     measured = next(i for i, line in enumerate(lines) if json.loads(line)["stage"] == "measured")
     del lines[measured]
     (run / "locust-distrib.jsonl").write_text("\n".join(lines) + "\n")
-    found = load_run(run).verdict
+    found = judge_run(run).verdict
     assert (found.verdict, rules(found)) == ("inconclusive", {"figures-disagree": "inconclusive"})
 
 
@@ -444,7 +444,7 @@ def test_overflows_are_inconclusive(tmp_path: Path) -> None:
     changed["histogram"][first] -= 1
     changed["overflows"] = 1
     (run / "locust-distrib.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert rules(load_run(run).verdict) == {"overflows": "inconclusive"}
+    assert rules(judge_run(run).verdict) == {"overflows": "inconclusive"}
 
 
 @pytest.mark.parametrize(("down", "expected"), [((10.0, 20.0), {"member-unreachable": "note"}), ((0.0, 4.0), {})])
@@ -473,7 +473,7 @@ def test_what_did_not_come_home_is_a_note(tmp_path: Path) -> None:
 
 def test_warnings_that_are_no_list_are_a_problem(tmp_path: Path) -> None:
     run = Synthetic(manifest={"warnings": "none"}).write(tmp_path / "run")
-    assert [str(problem) for problem in load_run(run).run.problems] == ["manifest.json: warnings is not a list"]
+    assert [str(problem) for problem in judge_run(run).run.problems] == ["manifest.json: warnings is not a list"]
 
 
 def test_the_gravest_reasons_come_first_and_every_text_is_one_line(tmp_path: Path) -> None:
