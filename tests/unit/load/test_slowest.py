@@ -56,6 +56,18 @@ def test_the_slowest_of_an_interval_are_kept_however_often_they_are_given(pieces
     assert [one.latency_us for one in taker.taken] == [0], "another interval has slowest operations of its own"
 
 
+@pytest.mark.parametrize(("latency_ns", "kept"), [(10_499, False), (10_500, True)])
+def test_only_what_is_slower_in_whole_microseconds_is_kept(latency_ns: int, kept: bool) -> None:
+    slowest, taker = Slowest(), Taker(1)
+    slowest.add_taker(taker)
+    slowest.end_interval()
+    for taken_ns in (10_000, latency_ns):
+        if taken_ns > slowest.above_ns:
+            slowest.keep("zookeeper", "get", (0, MS, 0, MS + taken_ns), OK)
+    slowest.end_interval()
+    assert [one.latency_us for one in taker.taken] == [11 if kept else 10]
+
+
 def test_each_of_two_takers_with_different_intervals_gets_the_slowest_of_its_own() -> None:
     slowest, first, second = Slowest(), Taker(2), Taker(3)
     slowest.add_taker(first)
