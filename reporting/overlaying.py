@@ -16,6 +16,8 @@ from reporting.verdict.judged_run import judge_run
 
 MOST_RUNS: Final = 50
 OVERLAY: Final = "overlay.html"
+MOST_CHARACTERS: Final = 4_900_000  # of the page
+_MOST_OPERATIONS: Final = (6, 3, 1, 0)  # with charts of their own; fewer in a page that would be too large
 _POINTS: Final = 6000  # of a line over time, of all runs together
 _LEAST_POINTS: Final = 100
 
@@ -40,8 +42,12 @@ def overlay(
     runs = _read(folders, labels)
     if not any(row.operations for run in runs for row in run.rows):
         raise InputError("none of the runs has a successful operation; `fab report --run ID` shows what a run has")
-    _write(page, overlay_page.render(runs, page.parent))
-    return [*_table(runs), "", *overlay_page.notes(runs), f"Overlay:  {page}"]
+    for most_operations in _MOST_OPERATIONS:
+        content = overlay_page.render(runs, page.parent, most_operations)
+        if len(content) <= MOST_CHARACTERS:
+            break
+    _write(page, content)
+    return [*_table(runs), "", *overlay_page.notes(runs, most_operations), f"Overlay:  {page}"]
 
 
 def _read(folders: Sequence[Path], given: Sequence[str]) -> list[OverlaidRun]:

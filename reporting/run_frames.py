@@ -319,7 +319,7 @@ def _users(judged: JudgedRun) -> pd.DataFrame:
 
 def _workers(judged: JudgedRun) -> pd.DataFrame:
     found = _stats(judged)
-    return found[(found["worker"] != ALL_WORKERS) & found["cpu_percent"].notna()]
+    return found[(found["worker"] != ALL_WORKERS) & (found["name"] == AGGREGATED)]
 
 
 def _members(judged: JudgedRun) -> pd.DataFrame:

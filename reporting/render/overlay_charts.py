@@ -17,15 +17,14 @@ from reporting.render.chart import Figure, slug
 from reporting.render.drawing import Lines
 from reporting.render.overlaid_run import SHOWN_PERCENTILES, OverlaidRun
 
-MAX_OPERATIONS: Final = 6
 _FAINT: Final = 0.45
 
 
-def build(runs: Sequence[OverlaidRun], clock: str) -> list[Figure]:
-    """The charts that the runs allow: of all operations, then of each operation that at least two runs have."""
+def build(runs: Sequence[OverlaidRun], clock: str, most_operations: int) -> list[Figure]:
+    """The charts that the runs allow: of all operations, then of the first operations that at least two runs have."""
     found = list(_of_operation(runs, TOTAL, clock, small=False))
     shared = operations(runs)
-    for operation in shared[:MAX_OPERATIONS] if len(shared) > 1 else []:
+    for operation in shared[:most_operations] if len(shared) > 1 else []:
         found += _of_operation(runs, operation, clock, small=True)
     return found
 

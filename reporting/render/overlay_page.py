@@ -34,10 +34,13 @@ def shared_clock(runs: Sequence[OverlaidRun]) -> str:
     return RESPONSE if all(RESPONSE in run.clocks for run in runs) else SERVICE
 
 
-def render(runs: Sequence[OverlaidRun], folder: Path) -> str:
-    """The page's HTML, for a file in `folder`: its links to the reports of the runs are relative."""
+def render(runs: Sequence[OverlaidRun], folder: Path, most_operations: int) -> str:
+    """The page's HTML, for a file in `folder`: its links to the reports of the runs are relative.
+
+    At most `most_operations` have charts of their own.
+    """
     clock = shared_clock(runs)
-    figures = overlay_charts.build(runs, clock)
+    figures = overlay_charts.build(runs, clock, most_operations)
     labels = list(dict.fromkeys(run.label for run in runs))
     return html_page.fill(
         "overlay.html.j2",
@@ -50,7 +53,7 @@ def render(runs: Sequence[OverlaidRun], folder: Path) -> str:
             _RunRow(run.name, run.run_id, _link(run, folder), run.verdict, cells(run.rows[0], clock)) for run in runs
         ],
         note=f"Latencies are {clocks.NAMES[clock]}s of successful operations; failures are counted separately.",
-        notes=list(notes(runs)),
+        notes=list(notes(runs, most_operations)),
         differences=_differences(runs, labels),
         same="The manifests have the same settings and versions." if any(run.manifest.present for run in runs) else "",
         by_operation=_by_operation(runs, clock),
@@ -69,7 +72,7 @@ def cells(row: Row, clock: str) -> tuple[str, ...]:
     )
 
 
-def notes(runs: Sequence[OverlaidRun]) -> Iterator[str]:
+def notes(runs: Sequence[OverlaidRun], most_operations: int) -> Iterator[str]:
     """What a reader must know before comparing."""
     for run in runs:
         if run.verdict != VALID:
@@ -84,8 +87,9 @@ def notes(runs: Sequence[OverlaidRun]) -> Iterator[str]:
     if len({run.clocks for run in runs if run.clocks}) > 1:
         yield "Not all runs have response times, so service times are shown for all."
     shared = overlay_charts.operations(runs)
-    if len(shared) > overlay_charts.MAX_OPERATIONS:
-        yield f"Only the first {overlay_charts.MAX_OPERATIONS} of {len(shared)} operations have charts of their own."
+    if len(shared) > max(1, most_operations):
+        which = f"only the first {most_operations}" if most_operations else "none"
+        yield f"Of {len(shared)} operations, {which} have charts of their own, so that the page stays small."
 
 
 def _doubtful_figures(runs: Sequence[OverlaidRun]) -> Iterator[str]:

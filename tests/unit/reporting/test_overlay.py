@@ -107,6 +107,20 @@ def test_runs_of_one_label_share_a_colour_and_are_faint(results: Path) -> None:
     assert _charts(results / "overlay.html")["rate"]["layer"]["mark"]["opacity"] == 1
 
 
+def test_a_page_that_would_be_too_large_has_charts_of_fewer_operations(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overlay_runs(results, [OLD, NEW])
+    size = len((results / "overlay.html").read_text())
+    monkeypatch.setattr("reporting.overlaying.MOST_CHARACTERS", size - 1)
+    lines = overlay_runs(results, [OLD, NEW])
+    assert "Of 2 operations, only the first 1 have charts of their own, so that the page stays small." in lines
+    assert [name for name in _charts(results / "overlay.html") if "-" in name] == ["distribution-get", "p99-get"]
+    monkeypatch.setattr("reporting.overlaying.MOST_CHARACTERS", 0)
+    lines = overlay_runs(results, [OLD, NEW])
+    assert "Of 2 operations, none have charts of their own, so that the page stays small." in lines
+
+
 def test_a_run_without_a_label_is_called_by_its_id(results: Path) -> None:
     lines = overlay_runs(results, [OLD, OPEN])
     assert [line.split()[0] for line in lines[2:4]] == ["old", OPEN]
@@ -182,6 +196,19 @@ def test_a_page_that_cannot_be_written_is_named(results: Path) -> None:
         overlay_runs(results, [OLD, NEW], output=results / "missing" / "page.html")
     with pytest.raises(InputError, match="is a folder; name a file"):
         overlay_runs(results, [OLD, NEW], output=results)
+
+
+def test_a_failed_page_leaves_the_one_before(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (results / "overlay.html").write_text("before")
+
+    def full(_self: Path, _target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(ReportingError, match="No space left on device"):
+        overlay_runs(results, [OLD, NEW])
+    assert (results / "overlay.html").read_text() == "before"
+    assert [file.name for file in results.iterdir() if file.name.startswith(".")] == []
 
 
 def test_links_are_relative_to_the_page(results: Path, tmp_path: Path) -> None:

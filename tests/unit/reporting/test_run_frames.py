@@ -141,6 +141,15 @@ def test_users_workers_members_machines_and_events(sound_frames: Run, open_run: 
     assert sound_frames.events["time_s"].is_monotonic_increasing
 
 
+def test_events_are_in_order_of_time(short_run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(short_run, tmp_path / "run")
+    head, *lines = (folder / "events.csv").read_text().splitlines()
+    (folder / "events.csv").write_text("\n".join([head, *reversed(lines)]) + "\n")
+    found = load_run(folder).events
+    assert len(found) == len(lines) > 1
+    assert found["time_s"].is_monotonic_increasing
+
+
 def test_an_unanswered_poll_has_no_figures(troubled_run: Path) -> None:
     members = load_run(troubled_run).members
     down = members[~members["reachable"]]
