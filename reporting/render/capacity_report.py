@@ -12,6 +12,12 @@ from zk_locust.contract.experiment import FAILURES
 
 _CHECKS: Final = {"confirmed": PASSED, "at least": PASSED, "none": FAILED, "unconfirmed": SKIPPED, "load side": SKIPPED}
 
+_OPEN_ENDS: Final = {
+    "at least": "the highest rate of this experiment",
+    "none": "the lowest rate of this experiment",
+    "load side": "the load hosts were the limit",
+}
+
 
 def build(experiment: ExperimentFolder, found: CapacityAnswers) -> Found:
     """Say what the steps say."""
@@ -46,16 +52,15 @@ def build(experiment: ExperimentFolder, found: CapacityAnswers) -> Found:
 
 
 def _tile(found: ArmCapacity) -> Tile:
+    name = f"Capacity of {found.arm}"
     if found.answer is None:
-        return Tile(f"Capacity of {found.arm}", text.NOTHING, "", "the search has not ended")
-    low, high = (found.answer.get(name) for name in ("low_per_s", "high_per_s"))
+        return Tile(name, text.NOTHING, "", "the search has not ended")
+    low, high = (found.answer.get(end) for end in ("low_per_s", "high_per_s"))
     state = str(found.answer["state"])
-    value = text.NOTHING if low is None else f"{low:,g}"
-    if state in ("confirmed", "unconfirmed") and low is not None and high is not None:
-        value = f"{low:,g} to {high:,g}"
-    elif low is None and high is not None:
-        value = f"below {high:,g}"
-    return Tile(f"Capacity of {found.arm}", value, "/s", state)
+    if low is not None and high is not None:
+        return Tile(name, f"{low:,g} to {high:,g}", "/s", state)
+    value = f"below {high:,g}" if high is not None else text.NOTHING if low is None else f"at least {low:,g}"
+    return Tile(name, value, "" if value == text.NOTHING else "/s", _OPEN_ENDS.get(state, state))
 
 
 def _sentence(experiment: ExperimentFolder, arm: str, found: Mapping[str, Any] | None) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from reporting.render import theme
 
 ROW: Final = 34  # pixels
+LEAST_HEIGHT: Final = 120
 DARK_TEXT: Final = "#1B2025"
 LIGHT_TEXT: Final = "white"
 _DARK_FROM: Final = 3  # classes that need light text
@@ -37,7 +38,7 @@ def heat_map(data: pd.DataFrame, x_title: str, y_title: str, *, interactive: boo
             if len(cells):
                 words = alt.Chart(cells).mark_text(fontSize=12 if len(columns) <= 6 else 10, color=ink)
                 layers.append(words.encode(x=x, y=y, text=alt.Text("label:N"), **more))
-    return alt.LayerChart(layer=layers, height=ROW * len(rows) + 4)
+    return alt.LayerChart(layer=layers, height=max(ROW * len(rows), LEAST_HEIGHT))
 
 
 def shares(data: pd.DataFrame, figures: Sequence[str], names: Sequence[str], *, interactive: bool) -> alt.LayerChart:

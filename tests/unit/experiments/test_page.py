@@ -278,3 +278,26 @@ def test_a_run_outside_of_the_results_is_not_read(tmp_path: Path) -> None:
     found = experiment_folder.load(folder)
     assert found.runs[0].report == {}
     assert any("run ../elsewhere is gone" in problem for problem in found.problems)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"state": "confirmed", "low_per_s": 443.0, "high_per_s": 465.0}, "443 to 465 /s confirmed"),
+        ({"state": "at least", "low_per_s": 5000.0, "high_per_s": None}, "at least 5,000 /s the highest rate"),
+        ({"state": "none", "low_per_s": None, "high_per_s": 50.0}, "below 50 /s the lowest rate"),
+        (
+            {"state": "load side", "low_per_s": 100.0, "high_per_s": None, "more_load_hosts": 1,
+             "limited_at_per_s": 2000.0},
+            "at least 100 /s the load hosts were the limit",
+        ),
+    ],
+)  # fmt: skip
+def test_a_capacity_says_which_of_its_ends_is_open(
+    folders: dict[str, Path], tmp_path: Path, answer: dict[str, Any], expected: str
+) -> None:
+    shutil.copytree(folders["capacity"].parent.parent, tmp_path / "results")
+    folder = tmp_path / "results" / "experiments" / "capacity-1"
+    write_experiment(changed(folder, lambda content: content.update(capacity={"ensemble": answer})))
+    tile = page(folder).text.split("Capacity of ensemble")[1]
+    assert " ".join(tile.replace("/s", "/s ").split()).startswith(expected)
