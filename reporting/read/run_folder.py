@@ -41,8 +41,8 @@ class RunFolder:
     """Everything that reporting reads of a run.
 
     `stats`, `metrics`, `host_metrics`, `slow_operations` and `events` have the columns of
-    `load_files.STATS_READ`, `member_metrics.COLUMNS`, `HOST_METRICS_READ`, `slow_operations.SLOW_READ` and
-    `EVENT_COLUMNS`; their timestamps are seconds since the epoch.
+    `load_files.STATS_READ`, `member_metrics.COLUMNS`, `HOST_METRICS_READ`, `SLOW_COLUMNS` and `EVENT_COLUMNS`; their
+    timestamps are seconds since the epoch.
 
     `distributions` are of single intervals, or in a long run of `together` adjacent ones: those of a stage whose
     numbers divided by `together` give the same whole number. `intervals` always has the figures of each interval, with

@@ -10,16 +10,14 @@ from reporting.read.csv_tables import read_table
 from reporting.read.problems import ProblemLog
 from reporting.read.table_format import TableFormat, kinds
 
-SLOW_READ: Final = tuple(name for name in SLOW_COLUMNS if name not in ("type", "xid"))
-"""What the report shows and judges of the operations. A long run has a million of them."""
 _SLOW: Final = TableFormat(
-    kinds(SLOW_READ, text=(), word=("stage", "worker", "name", "outcome", "session", "member")),
+    kinds(SLOW_COLUMNS, text=(), word=("stage", "worker", "type", "name", "outcome", "session", "member")),
     filled=("stage", "interval", "worker", "sent_s", "handled_s", "latency_us", "outcome"),
 )
 
 
 def read(path: Path, problems: ProblemLog) -> pd.DataFrame:
-    """Return the file with `SLOW_READ`, in its order; no rows where there is no file, as in runs of older versions.
+    """Return the file with `SLOW_COLUMNS`, in its order; no rows where there is no file, as in runs of older versions.
 
     Times are seconds since the load started, NaN where they are not known.
     """

@@ -85,4 +85,4 @@ def test_only_the_columns_that_the_report_needs_are_held(sound: JudgedRun) -> No
     assert tuple(sound.run.stats) == load_files.STATS_READ
     assert tuple(sound.run.host_metrics) == run_folder.HOST_METRICS_READ
     assert not {"min_us", "slip_p99_us"} & set(sound.run.stats)
-    assert not {"disk_read_bytes_per_s", "io_stall_percent"} & set(sound.run.host_metrics)
+    assert "disk_read_bytes_per_s" not in sound.run.host_metrics
