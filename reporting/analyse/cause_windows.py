@@ -204,8 +204,8 @@ def _of_workers(run: RunFolder, timeline: Timeline) -> Iterator[Cause]:
 
 def _steps_s(samples: pd.DataFrame) -> dict[str, float]:
     """Return the seconds from one sample to the next of each host."""
-    by_host = samples[["host", "process", "time_s"]].groupby("host", sort=False, observed=True)
-    return {str(host): machine_samples.interval_s(found) for host, found in by_host}
+    found = machine_samples.steps_s(samples).groupby("host")["step_s"].median()
+    return {str(host): float(found.get(host, 0.0)) for host in samples["host"].unique()}
 
 
 def _windows(start_s: pd.Series, end_s: pd.Series, over: pd.Series) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from locust_extra.columns import AGGREGATED, ALL_WORKERS, PERCENTILES
+from locust_extra.columns import AGGREGATED, PERCENTILES
 from reporting.analyse.timeline import Timeline
 from reporting.read.distributions import Distribution
 from reporting.read.load_files import operation_name
@@ -224,12 +224,8 @@ def stats_totals(run: RunFolder) -> tuple[int, int] | None:
 
 def _last_rows(run: RunFolder) -> dict[str, dict[str, Any]]:
     """The last row (counts are cumulative) of each operation of the measured stage, over all workers."""
-    stats = run.stats
-    measured = (stats["stage"] == MEASURED) & (stats["worker"] == ALL_WORKERS)
-    rows = stats.loc[measured, ["interval", "type", "name", "requests", "failures"]]  # all columns of a day are large
-    rows = rows.dropna(subset=["requests", "failures"]).sort_values(["interval", "requests"], kind="stable")
     last: dict[str, dict[str, Any]] = {}
-    for record in stats.loc[rows.drop_duplicates(["type", "name"], keep="last").index].to_dict("records"):
+    for record in run.last_stats[run.last_stats["stage"] == MEASURED].to_dict("records"):
         name = str(record["name"])
         key = AGGREGATED if name == AGGREGATED else operation_name(str(record["type"]), name)
         last[key] = {str(column): value for column, value in record.items()}

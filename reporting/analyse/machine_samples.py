@@ -66,14 +66,28 @@ def measured(samples: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
     return samples[(samples["time_s"] - interval_s(samples) >= span.start_s) & (samples["time_s"] <= span.end_s)]
 
 
+def steps_s(samples: pd.DataFrame) -> pd.DataFrame:
+    """Seconds from one sample to the next: `host`, `process`, and `step_s`, their median, where one follows another."""
+    host, process = samples["host"].cat, samples["process"].cat
+    number = host.codes.to_numpy(np.int32) * len(process.categories) + process.codes.to_numpy()
+    # One process at a time: grouped, the samples of a day take three times their memory.
+    order = np.argsort(number, kind="stable")
+    found = []
+    for places in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
+        steps = np.diff(samples["time_s"].to_numpy()[places])
+        if len(steps):
+            of = host.categories[host.codes.iloc[places[0]]], process.categories[process.codes.iloc[places[0]]]
+            found.append((*of, float(np.median(steps))))
+    return pd.DataFrame(found, columns=["host", "process", "step_s"])
+
+
 def interval_s(samples: pd.DataFrame) -> float:
     """Seconds from one sample to the next, 0 where none follows another.
 
     A machine may have two samplers of the same host, a process has one, so the median of all is used.
     """
-    steps = samples.groupby(["host", "process"])["time_s"].diff()
-    typical = steps.groupby([samples["host"], samples["process"]]).median()
-    return float(typical.median()) if typical.notna().any() else 0.0
+    found = steps_s(samples)["step_s"]
+    return float(found.median()) if len(found) else 0.0
 
 
 def step_s(samples: pd.DataFrame, timeline: Timeline) -> float:

@@ -45,7 +45,9 @@ def build(run: RunFolder, timeline: Timeline) -> list[Coverage]:
 
     Nothing when there are no samples at all; hosts of which the manifest says why they have none are left out.
     """
-    rows = run.host_metrics[(run.host_metrics["process"] == WHOLE_MACHINE) & (run.host_metrics["host"] != "")]
+    samples = run.host_metrics
+    of_machines = (samples["process"] == WHOLE_MACHINE) & (samples["host"] != "")
+    rows = samples.loc[of_machines, ["host", "timestamp", "elapsed_s"]]  # all columns of a day are large
     span = timeline.span(MEASURED)
     if not len(rows) or span is None or span.length_s <= 0:
         return []

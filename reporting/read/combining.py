@@ -15,7 +15,7 @@ import pandas as pd
 from reporting.read import interval_figures
 from reporting.read.distributions import Distribution, DistributionLine
 
-MOST_HELD: Final = 20_000_000  # buckets, of 6 to 8 bytes each
+MOST_HELD: Final = 20_000_000  # buckets, mostly of 4 to 6 bytes each
 _OF_AN_OBJECT: Final = 100  # a histogram takes as much memory as this many buckets more
 # How many intervals are combined, and the number of intervals above which this is allowed. Each number divides the
 # next, and the number of intervals in a point of a chart of so many (`series.bins`).

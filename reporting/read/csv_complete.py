@@ -23,6 +23,8 @@ _COMMA, _NEWLINE, _QUOTE, _RETURN = b',\n"\r'
 _NO_MARK: Final = bytes(set(range(256)) - set(b',\r\n"\0'))
 MOST_ROWS_EXACT: Final = 500_000
 """Numbers of a longer file are float32 where nothing is lost, so that sums over them may have only 7 exact digits."""
+FEW_ROWS: Final = 50_000
+"""The same of columns that are `compact`: what computes with them makes them float64 again, so sums stay exact."""
 
 _Texts = dict[str, dict[str, int]]
 
@@ -60,8 +62,8 @@ def _joined(name: str, table: TableFormat, blocks: list[dict[str, NDArray[Any]]]
     if kind is Kind.WORD:
         codes = np.concatenate(parts) if parts else np.zeros(0, np.int32)
         return pd.Series(words(list(texts[name]), codes), copy=False)
-    rows = sum(map(len, parts))
-    compact = rows > (0 if name in table.compact else MOST_ROWS_EXACT) and kind is Kind.NUMBER
+    most_exact = FEW_ROWS if name in table.compact else MOST_ROWS_EXACT
+    compact = kind is Kind.NUMBER and sum(map(len, parts)) > most_exact
     found: Any = np.concatenate(parts, dtype=None if compact else kind.dtype) if parts else []
     return pd.Series(found, dtype=None if compact else kind.dtype, copy=False)
 

@@ -22,8 +22,7 @@ def read_table(
 ) -> pd.DataFrame:
     """Return the file as a frame with exactly the columns of `table`: texts are str, all others float64.
 
-    Words are categories of str. A number may be float32 if it is `compact`, or in a long file
-    (`csv_complete.MOST_ROWS_EXACT`).
+    Words are categories of str. In a long file, a number may be float32 (`csv_complete.MOST_ROWS_EXACT`).
 
     `missing` says what the report lacks when the file is not there, which is no problem where it `may_be_missing`.
     """

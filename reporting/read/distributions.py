@@ -17,7 +17,7 @@ from zk_locust.contract.ranks import UNIT_BITS, UNIT_BUCKETS, bucket_of, highest
 
 _HALF_BITS: Final = UNIT_BITS - 1
 _USUAL_BUCKETS: Final = 23 * UNIT_BUCKETS // 2  # up to more than one hour
-_MOST_COMPACT: Final = np.iinfo(np.uint32).max
+_COMPACT: Final = (np.uint16, np.uint32)  # types of counts, the smallest first
 
 
 def buckets_of(values_us: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -51,8 +51,8 @@ def _number_of_text() -> dict[str, int]:
 class Histogram:
     """Counts of latencies: `buckets` holds each bucket's number (uint16), ascending and unique, `counts` how many.
 
-    Both are one-dimensional arrays of the same length; every count is above 0. Counts are uint32 if they fit, because
-    a long run has many of them, otherwise int64.
+    Both are one-dimensional arrays of the same length; every count is above 0. Counts are uint16 or uint32 if all of
+    them fit, because a long run has many of them, otherwise int64.
     """
 
     buckets: NDArray[np.uint16]
@@ -86,7 +86,7 @@ class Histogram:
         if len(found) == 1:
             return found[0]
         if not found:
-            return cls(np.zeros(0, np.uint16), np.zeros(0, np.uint32))
+            return cls(np.zeros(0, np.uint16), np.zeros(0, np.uint16))
         return cls._added(
             np.concatenate([each.buckets for each in found]), np.concatenate([each.counts for each in found])
         )
@@ -124,7 +124,8 @@ class Histogram:
 
 
 def _compact(counts: NDArray[np.int64]) -> NDArray[Any]:
-    return counts if len(counts) and counts.max() > _MOST_COMPACT else counts.astype(np.uint32)
+    most = counts.max(initial=0)
+    return next((counts.astype(kind) for kind in _COMPACT if most <= np.iinfo(kind).max), counts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,19 +1,20 @@
 """Reads the figures of the load: `locust-stats.csv` and `locust-distrib.jsonl`, as any version has written them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from locust_extra.columns import AGGREGATED, CLOCK_PERCENTILES, STATS_COLUMNS
+from locust_extra.columns import AGGREGATED, ALL_WORKERS, CLOCK_PERCENTILES, PERCENTILES, STATS_COLUMNS
 from reporting.read import predecessor
 from reporting.read.csv_tables import read_table
 from reporting.read.distributions import Distribution, DistributionLine, Histogram
 from reporting.read.parsing import finite, parse_time, read_records
 from reporting.read.problems import ProblemLog
 from reporting.read.table_format import TableFormat, kinds
-from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, CLOCKS, SLIP
+from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, CLOCKS, RESPONSE, SLIP
 
 # Older versions did not measure these.
 _NEWER: Final = (
@@ -27,7 +28,15 @@ _NOT_READ: Final = frozenset(
     )
 )
 STATS_READ: Final = tuple(name for name in STATS_COLUMNS if name not in _NOT_READ)
-"""What the report shows and judges of the series. A long run has a million rows, and distributions tell the rest."""
+"""What the report shows and judges of the series. Distributions tell the rest."""
+_ONLY_LAST: Final = frozenset(
+    (
+        *("mean_us", *PERCENTILES, "max_us", "overflows", "suppressed", "censored_max_us", "errors"),
+        *(f"{RESPONSE}_{which}" for which in CLOCK_PERCENTILES),
+    )
+)
+SERIES_READ: Final = tuple(name for name in STATS_READ if name not in _ONLY_LAST)
+"""What is needed of each row, of which a long run has a million. The others are cumulative: their last values do."""
 _STATS: Final = TableFormat(
     kinds(STATS_READ, word=("stage", "worker", "type", "name", "errors")),
     filled=("elapsed_s", "stage", "interval", "worker", "name"),
@@ -36,17 +45,38 @@ _STATS: Final = TableFormat(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The series: `rows` has `SERIES_READ` of each row.
+
+    `last` has `STATS_READ` of the last row of each operation in each stage, over all workers, and the index of `rows`.
+    """
+
+    rows: pd.DataFrame
+    last: pd.DataFrame
+
+
 def operation_name(request_type: str, name: str) -> str:
     """The name of an operation in the report, with its type unless that is ZooKeeper's."""
     return name if request_type in ("", "zookeeper") else f"{name} ({request_type})"
 
 
-def read_stats(path: Path, problems: ProblemLog) -> pd.DataFrame:
-    """Return the series with `STATS_READ`; timestamps are seconds since the epoch."""
+def read_stats(path: Path, problems: ProblemLog) -> Stats:
+    """Return the series; timestamps are seconds since the epoch."""
     if predecessor.is_series(path):
-        return predecessor.read_series(path, problems)[list(STATS_READ)]
-    missing = "workers' CPU and the users over time are not known"
-    return read_table(path, _STATS, problems, missing=missing, lost_figures=True)
+        found = predecessor.read_series(path, problems)[list(STATS_READ)]
+    else:
+        missing = "workers' CPU and the users over time are not known"
+        found = read_table(path, _STATS, problems, missing=missing, lost_figures=True)
+    return Stats(found.drop(columns=list(_ONLY_LAST & set(STATS_READ))), _last(found))
+
+
+def _last(stats: pd.DataFrame) -> pd.DataFrame:
+    key = ["stage", "type", "name"]
+    # All columns of a day are large.
+    rows = stats.loc[stats["worker"] == ALL_WORKERS, [*key, "interval", "requests", "failures"]]
+    rows = rows.dropna(subset=["requests", "failures"]).sort_values(["interval", "requests"], kind="stable")
+    return stats.loc[rows.drop_duplicates(key, keep="last").index]
 
 
 def read_distributions(path: Path, problems: ProblemLog) -> Iterator[DistributionLine]:

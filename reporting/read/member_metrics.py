@@ -76,7 +76,7 @@ def read(path: Path, problems: ProblemLog) -> pd.DataFrame:
     """Return a row for each poll of each member, with `COLUMNS`.
 
     `timestamp` is in seconds since the epoch. `reachable` is 1 or 0; metrics that the member did not tell are NaN or
-    empty. `NUMBERS_WANTED` may be float32 where nothing is lost.
+    empty. In a long file, `NUMBERS_WANTED` may be float32 where nothing is lost.
     """
     header = header_of(path)
     if {"metric", "value"} <= header:

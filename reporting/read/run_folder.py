@@ -41,8 +41,8 @@ class RunFolder:
     """Everything that reporting reads of a run.
 
     `stats`, `metrics`, `host_metrics`, `slow_operations` and `events` have the columns of
-    `load_files.STATS_READ`, `member_metrics.COLUMNS`, `HOST_METRICS_READ`, `SLOW_COLUMNS` and `EVENT_COLUMNS`; their
-    timestamps are seconds since the epoch.
+    `load_files.SERIES_READ`, `member_metrics.COLUMNS`, `HOST_METRICS_READ`, `SLOW_COLUMNS` and `EVENT_COLUMNS`; their
+    timestamps are seconds since the epoch. `stats` and `last_stats` are `load_files.Stats`.
 
     `distributions` are of single intervals, or in a long run of `together` adjacent ones: those of a stage whose
     numbers divided by `together` give the same whole number. `intervals` always has the figures of each interval, with
@@ -52,6 +52,7 @@ class RunFolder:
     path: Path
     manifest: Manifest
     stats: pd.DataFrame
+    last_stats: pd.DataFrame
     distributions: tuple[DistributionLine, ...]
     together: int
     intervals: pd.DataFrame
@@ -96,7 +97,8 @@ def load(path: Path) -> RunFolder:
     return RunFolder(
         path=folder,
         manifest=manifest,
-        stats=stats,
+        stats=stats.rows,
+        last_stats=stats.last,
         distributions=distributions.lines,
         together=distributions.together,
         intervals=distributions.figures,

@@ -38,8 +38,9 @@ class TableFormat:
 
     Columns in `filled` must not be blank. A column that the file lacks is blank or NaN; this is a problem unless it is
     `optional`. A file without a number or a time that must be filled has no rows. `older_names` maps former names of
-    columns to today's. `only` has a column and the values to keep; other lines are skipped. `compact` ones may be
-    float32 in a file of any length, where nothing is lost: who computes with them converts them first.
+    columns to today's. `only` has a column and the values to keep; other lines are skipped. Numbers in `compact`
+    may be float32 in a file of more than `csv_complete.FEW_ROWS`, where nothing is lost: who computes with them
+    converts them first.
     """
 
     columns: Mapping[str, Kind]

@@ -20,10 +20,8 @@ from reporting.verdict.thresholds import (
 )
 from zk_locust.contract.stage_names import MEASURED
 
-_JUDGED: Final = [
-    *("elapsed_s", "member", "reachable", "server_state", "looking_count"),
-    *("num_alive_connections", "outstanding_requests"),
-]
+_FIGURES: Final = ("looking_count", "num_alive_connections", "outstanding_requests")
+_JUDGED: Final = ["elapsed_s", "member", "reachable", "server_state", *_FIGURES]
 
 
 def _members_unreachable(evidence: Evidence) -> Iterator[Reason]:
@@ -123,12 +121,13 @@ def _outstanding(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _measured(evidence: Evidence) -> pd.DataFrame:
-    """The answered polls in the measured stage, with what the rules need of them."""
+    """The answered polls in the measured stage, with what the rules need of them; their figures as float64."""
     metrics, span = evidence.run.metrics[_JUDGED], evidence.timeline.span(MEASURED)
     if span is None:
         return metrics[:0]
     at_s = metrics["elapsed_s"] + evidence.timeline.metrics_offset_s
-    return metrics[(at_s >= span.start_s) & (at_s <= span.end_s) & (metrics["reachable"] == 1)]
+    found = metrics[(at_s >= span.start_s) & (at_s <= span.end_s) & (metrics["reachable"] == 1)]
+    return found.astype(dict.fromkeys(_FIGURES, float))
 
 
 MEMBER_RULES: Final[tuple[Rule, ...]] = (

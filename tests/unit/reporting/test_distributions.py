@@ -64,6 +64,16 @@ def test_a_sum_of_histograms_is_the_histogram_of_all(first: list[int], second: l
     assert together.counts.tolist() == expected.counts.tolist()
 
 
+@pytest.mark.parametrize(("count", "bytes_each"), [(2**15, 2), (2**16 - 1, 2), (2**16, 4), (2**32 - 1, 4), (2**32, 8)])
+def test_counts_take_as_few_bytes_as_they_need_and_no_sum_overflows(count: int, bytes_each: int) -> None:
+    found = Histogram.from_counts({100: count, 200: 1})
+    assert found.counts.dtype.itemsize == Histogram.from_texts({"100": count}).counts.dtype.itemsize == bytes_each
+    assert found.counts.tolist() == [count, 1]
+    together = Histogram.merged([found, found, Histogram.from_counts({100: 1})])
+    assert together.counts.tolist() == [2 * count + 1, 2]
+    assert together.total == 2 * count + 3
+
+
 @settings(deadline=None)  # the machine may be busy
 @given(latencies, latencies)
 def test_a_sum_of_distributions_keeps_exact_sums_and_extremes(first: list[int], second: list[int]) -> None:

@@ -5,11 +5,12 @@ import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from reporting import load_run
 from reporting.analyse import headline, timeline
-from reporting.read import run_folder
+from reporting.read import load_files, run_folder
 from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import Synthetic
 
@@ -40,10 +41,21 @@ def test_the_total_is_computed_from_the_sum_of_the_distributions_not_from_percen
 
 
 def test_percentiles_agree_with_the_collectors_cumulative_columns(sound: JudgedRun) -> None:
-    stats = sound.run.stats
+    stats = sound.run.last_stats
     last = stats[(stats["stage"] == "measured") & (stats["name"] == "get")].iloc[-1]
     row = next(row for row in sound.headline.rows if row.operation == "get")
     assert (row.p50_us, row.p99_us, row.p999_us) == (last["p50_us"], last["p99_us"], last["p99.9_us"])
+
+
+def test_the_last_row_of_each_operation_is_complete(sound: JudgedRun, sound_run: Path) -> None:
+    whole = pd.read_csv(sound_run / "locust-stats.csv")
+    of_all = whole[whole["worker"] == "all"].groupby(["stage", "type", "name"], dropna=False)["elapsed_s"].max()
+    last = sound.run.last_stats
+    assert sorted(last["elapsed_s"]) == sorted(of_all)
+    assert tuple(last) == load_files.STATS_READ
+    for at, row in last.iterrows():
+        for column in ("requests", "p99.9_us", "max_us", "overflows"):
+            assert row[column] == whole.loc[at, column]
 
 
 def test_without_distributions_the_cumulative_columns_stand_in(

@@ -2,13 +2,17 @@
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from reporting import load_run
-from reporting.analyse import member_rates
+from reporting.analyse import member_rates, series
+from reporting.read import csv_complete
+from reporting.read.member_metrics import NUMBERS_WANTED
 from reporting.render import drawing, member_charts
 from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import Synthetic
@@ -112,3 +116,34 @@ def test_a_poll_without_an_answer_is_marked(tmp_path: Path) -> None:
     spec = figure.page_spec()
     (marks,) = [layer for layer in spec["layer"] if layer["mark"].get("shape") == "triangle-up"]
     assert [point["time"] for point in spec["datasets"][marks["data"]["name"]]] == [4]
+
+
+def test_metrics_that_are_held_as_float32_give_the_same_figures(tmp_path: Path) -> None:
+    # each fits into the 24 bits of a float32; their quotients do not
+    counts: Polls = [
+        {"uptime": 1 + at, "packets_sent": 8_388_607 * at, "cnt_readlatency": 3 * at}
+        | {"sum_readlatency": 16_777_213 * at}
+        for at in range(2)
+    ]
+    judged = run_of(tmp_path, counts)
+    exact = judged.run.metrics
+    held = exact.astype(dict.fromkeys(NUMBERS_WANTED, np.float32))
+    assert held.eq(exact)["sum_readlatency"].all()
+    timeline = replace(judged.timeline, metrics_offset_s=judged.timeline.metrics_offset_s + 0.1)
+    found = [member_rates.build(replace(judged.run, metrics=table), timeline) for table in (held, exact)]
+    assert found[0].equals(found[1])
+    assert found[0]["read_latency_ms"].tolist()[1] == 16_777_213 / 3
+    values = series.members(replace(judged.run, metrics=held), timeline, "packets_sent")["value"]
+    assert values.dtype == float
+
+
+def test_metrics_of_a_long_run_take_half_the_memory_where_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polls: Polls = [{"packets_sent": 2**24, "packets_received": 2**24 + 1, "uptime": 5}] * 3
+    exact = run_of(tmp_path / "few", polls).run.metrics
+    monkeypatch.setattr(csv_complete, "FEW_ROWS", 2)
+    held = run_of(tmp_path / "many", polls).run.metrics
+    assert (held["packets_sent"].dtype, held["packets_received"].dtype) == (np.float32, float)
+    assert (held["elapsed_s"].dtype, exact["packets_sent"].dtype) == (float, float)
+    assert held.astype(exact.dtypes).equals(exact)
