@@ -43,10 +43,10 @@ class Why:
 
 def build(run: RunFolder, timeline: Timeline, headline: Headline, workers: Workers, samples: pd.DataFrame) -> Why:
     """Return what is known of a run. `samples` are from `machine_samples.within_load`."""
+    events = happenings(run, timeline, workers.losses)
+    windows = cause_windows.build(run, timeline, samples, events)  # before the operations are held a second time
     slow = slow_operations.build(run, timeline, headline, headline.total.p999_us)
     of_moments = slow_operations.build(run, timeline, headline, _slow_us(headline))
-    events = happenings(run, timeline, workers.losses)
-    windows = cause_windows.build(run, timeline, samples, events)
     moments = worst_moments.build(of_moments, windows)
     measured = timeline.span(MEASURED) or Span(MEASURED, 0.0, 0.0)
     return Why(
