@@ -93,8 +93,10 @@ def _columns(block: bytes, header: list[str], table: TableFormat, texts: "_Texts
         if name not in there:
             if kind is Kind.WORD:
                 found[name] = np.full(len(frame), texts[name].setdefault("", len(texts[name])), np.int32)
+            elif kind is Kind.NUMBER:
+                found[name] = np.full(len(frame), np.nan, np.float32)
             else:
-                found[name] = np.array(["" if kind is Kind.TEXT else np.nan] * len(frame), kind.dtype)
+                found[name] = np.full(len(frame), "" if kind is Kind.TEXT else np.nan, kind.dtype)
             continue
         column = frame[there[name]]
         if name in table.filled and column.isna().any():

@@ -24,7 +24,9 @@ class JudgedRun(Evidence):
     @cached_property
     def why(self) -> Why:
         """Why it was slow, computed at the first use: only the report shows it, and verdicts do not need it."""
-        return why.build(self.run, self.timeline, self.headline, self.workers, self.samples)
+        found = why.build(self.run, self.timeline, self.headline, self.workers, self.samples)
+        memory.release()
+        return found
 
 
 def load_run(path: Path) -> JudgedRun:
@@ -44,4 +46,6 @@ def load_run(path: Path) -> JudgedRun:
         load_side.build(run),
         steadiness.build(run, times),
     )
-    return JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)))
+    judged = JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)))
+    memory.release()
+    return judged

@@ -145,5 +145,6 @@ def test_metrics_of_a_long_run_take_half_the_memory_where_nothing_is_lost(
     monkeypatch.setattr(csv_complete, "FEW_ROWS", 2)
     held = run_of(tmp_path / "many", polls).run.metrics
     assert (held["packets_sent"].dtype, held["packets_received"].dtype) == (np.float32, float)
+    assert held["looking_count"].dtype == np.float32, "no member told it"
     assert (held["elapsed_s"].dtype, exact["packets_sent"].dtype) == (float, float)
     assert held.astype(exact.dtypes).equals(exact)
