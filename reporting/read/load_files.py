@@ -31,7 +31,7 @@ STATS_READ: Final = tuple(name for name in STATS_COLUMNS if name not in _NOT_REA
 """What the report shows and judges of the series. Distributions tell the rest."""
 _ONLY_LAST: Final = frozenset(
     (
-        *("mean_us", *PERCENTILES, "max_us", "overflows", "suppressed", "censored_max_us", "errors"),
+        *("mean_us", *PERCENTILES, "max_us", "overflows", "censored_max_us", "errors"),
         *(f"{RESPONSE}_{which}" for which in CLOCK_PERCENTILES),
     )
 )
