@@ -70,7 +70,7 @@ def steps_s(samples: pd.DataFrame) -> pd.DataFrame:
     """Seconds from one sample to the next: `host`, `process`, and `step_s`, their median, where one follows another."""
     host, process = samples["host"].cat, samples["process"].cat
     number = host.codes.to_numpy(np.int32) * len(process.categories) + process.codes.to_numpy()
-    # One process at a time: grouped, the samples of a day take three times their memory.
+    # Not grouped: that copies the samples, and those of a day are large.
     order = np.argsort(number, kind="stable")
     found = []
     for places in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):

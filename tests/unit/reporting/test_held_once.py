@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reporting.analyse import cause_windows, machine_samples, machine_usage, member_rates, timeline
+from reporting.analyse import cause_windows, machine_samples, machine_usage, member_rates
 from reporting.analyse.happenings import happenings
+from reporting.analyse.host_clocks import host_clocks
 from reporting.read import load_files, run_folder
 from reporting.verdict.judged_run import JudgedRun
 
@@ -32,7 +33,7 @@ def rates(judged: JudgedRun) -> object:
 
 
 def clocks(judged: JudgedRun) -> object:
-    return timeline.host_clocks(judged.run.manifest, judged.run.host_metrics, 0.0, judged.timeline.end_s)
+    return host_clocks(judged.run.manifest, judged.run.host_metrics, 0.0, judged.timeline.end_s)
 
 
 def samples(judged: JudgedRun) -> object:
