@@ -228,8 +228,8 @@ def test_the_command_takes_ids_with_commas_and_spaces(results: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"run": [OLD], "runs": [OLD, NEW]}, "--run cannot be used with --runs"),
-        ({"runs": [OLD, NEW], "figures": True}, "--figures cannot be used with --runs"),
+        ({"run": [OLD], "runs": [OLD, NEW]}, "--run: a page of several runs has no such option"),
+        ({"runs": [OLD, NEW], "figures": True}, "--figures: a page of several runs has no such option"),
         ({"label": ["a"]}, "--label is for --runs only"),
         ({"output": "x"}, "--output is for --runs only"),
         ({"runs": [OLD]}, r"an overlay of \[1\] runs"),

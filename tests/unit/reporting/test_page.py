@@ -50,7 +50,7 @@ def rendered(found: JudgedRun) -> str:
 @pytest.fixture(scope="module")
 def html(troubled: JudgedRun, drawn: list[Figure], specs: dict[str, dict[str, Any]]) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "page_spec", lambda figure: specs[figure.slug])  # seconds that others have spent
+        patch.setattr(Figure, "page_spec", lambda figure, _: specs[figure.slug])  # seconds that others have spent
         return page.render(troubled, drawn)
 
 
