@@ -21,8 +21,8 @@ HOSTVARS: dict[str, dict[str, Any]] = {
     "zk3": {},
 }
 PLAN: dict[str, Any] = {
-    "users": 32, "first_users": 32, "spawn_rate": 16.5, "run_time_s": 20.0, "warmup": "5s", "planned_s": 27.0, "deadline_s": 67.0,
-    "parameters": {"client": "kazoo"}, "environment": {"ZK_LOCUST_VAL_SIZE": "8"},
+    "users": 32, "first_users": 32, "spawn_rate": 16.5, "run_time_s": 20.0, "warmup": "5s", "planned_s": 27.0,
+    "deadline_s": 67.0, "parameters": {"client": "kazoo"}, "environment": {"ZK_LOCUST_VAL_SIZE": "8"},
 }  # fmt: skip
 
 
