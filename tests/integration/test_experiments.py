@@ -4,6 +4,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -21,7 +22,7 @@ EXPERIMENT = {
     "objectives": ["p99 < 1us"],
     "rates": {"lowest": 20},
 }
-DONE = {
+DONE: dict[str, Any] = {
     "arm": "ensemble", "slot": None, "block": None, "attempt": 1, "rate_per_s": 20, "run_id": "", "verdict": "valid",
     "counts": True, "reasons": [], "took_s": 15.0, "passed": False, "load_limited": False, "step": {},
 }  # fmt: skip
