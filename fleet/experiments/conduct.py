@@ -25,7 +25,7 @@ from zk_locust.contract.inventory.preflight import scenario_request
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.truth import is_true
 
-OVERHEAD_S: Final = 30.0
+OVERHEAD_S: Final = 25.0
 """What a run is expected to take beside its load, seconds, until the experiment has measured it (docs/measured.md)."""
 
 

@@ -114,9 +114,10 @@ if os.fork():
 interruption = Interruption()
 assert not interruption.came()
 leave_words("begun")
-while not interruption.came():
+end = time.monotonic() + 20
+while not interruption.came() and time.monotonic() < end:
     time.sleep(0.02)
-print("came")
+print("came" if interruption.came() else "alone")
 """
 
 

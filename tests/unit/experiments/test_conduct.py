@@ -58,7 +58,7 @@ class Controller:
 def test_an_experiment_says_how_many_runs_and_how_long(tmp_path: Path) -> None:
     controller = Controller(tmp_path)
     controller.conduct(COMPARE, experiment_id="one")
-    assert controller.said[0] == "experiment one: compare, 10 runs, about 5 min 40 s"
+    assert controller.said[0] == "experiment one: compare, 10 runs, about 4 min 50 s"
     assert len(controller.asked) == 10
 
 
@@ -71,7 +71,7 @@ def test_arms_that_the_inventory_makes_equal_are_refused(tmp_path: Path) -> None
 def test_a_budget_that_is_too_short_is_refused(tmp_path: Path) -> None:
     said = Controller(tmp_path).refusal(COMPARE | {"budget": "1m"})
     assert said == (
-        "budget [1 min]: 10 runs of about 34 s take about 5 min 40 s; raise it, shorten the runs, or leave out arms"
+        "budget [1 min]: 10 runs of about 29 s take about 4 min 50 s; raise it, shorten the runs, or leave out arms"
     )
 
 
@@ -155,7 +155,7 @@ def test_options_that_leave_out_parts_of_benchmarks_are_refused(option: str, val
 def test_check_mode_starts_nothing(tmp_path: Path) -> None:
     controller = Controller(tmp_path)
     lines = controller.conduct(COMPARE, experiment_id="one", only_check=True)
-    assert lines[0] == "experiment one: compare, 10 runs, about 5 min 40 s"
+    assert lines[0] == "experiment one: compare, 10 runs, about 4 min 50 s"
     assert lines[1] == "check mode: there is no problem, and nothing was started"
     assert controller.asked == []
     assert not (controller.results / "experiments").exists()
