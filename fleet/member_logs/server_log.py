@@ -21,6 +21,11 @@ from zk_locust.contract.events import (
 
 _CLOSED: Final = "Closed socket connection for client"
 _STATE: Final = "Peer state changed: "
+_ROLE_LOST: Final = (
+    "Exception when following the leader",
+    "Exception when observing the leader",
+    "Shutdown called",
+)
 # What a message contains, and what it is about. The first that fits counts.
 _MESSAGES: Final = (
     ("fsync-ing the write ahead log", SLOW_FSYNC),
@@ -36,11 +41,8 @@ _MESSAGES: Final = (
     ("LEADER ELECTION TOOK", ELECTION),
     ("] LOOKING", ELECTION),
     ("] - LOOKING", ELECTION),
-    ("Exception when following the leader", ELECTION),
-    ("Exception when observing the leader", ELECTION),
-    ("Shutdown called", ELECTION),
+    *((text, ELECTION) for text in _ROLE_LOST),
 )
-_ROLE_LOST: Final = tuple(text for text, name in _MESSAGES[-3:])
 _TOOK: Final = {
     SLOW_FSYNC: re.compile(r" took (\d{1,9})ms", re.ASCII),
     JVM_PAUSE: re.compile(r"pause of approximately (\d{1,9}) ?ms", re.ASCII),

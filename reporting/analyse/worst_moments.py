@@ -99,7 +99,7 @@ def _common(values: pd.Series) -> tuple[str, ...]:
 
 
 def _happened(rows: pd.DataFrame, found: Sequence[Cause]) -> tuple[Happened, ...]:
-    """Return the causes that cover any of the operations, the largest share first; of equal ones the shorter window.
+    """Return the causes that cover any of the operations, the largest share first; of about equal ones the shorter.
 
     The share is one of time: what was a little slow for another reason at the same moment counts for little.
     """

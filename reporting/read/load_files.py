@@ -36,7 +36,7 @@ _ONLY_LAST: Final = frozenset(
     )
 )
 SERIES_READ: Final = tuple(name for name in STATS_READ if name not in _ONLY_LAST)
-"""What is needed of each row, of which a long run has a million. The others are cumulative: their last values do."""
+"""What is needed of each row, of which a long run has a million. Of the others, the last value is enough."""
 _STATS: Final = TableFormat(
     kinds(STATS_READ, word=("stage", "worker", "type", "name", "errors")),
     filled=("elapsed_s", "stage", "interval", "worker", "name"),
@@ -73,7 +73,7 @@ def read_stats(path: Path, problems: ProblemLog) -> Stats:
 
 def _last(stats: pd.DataFrame) -> pd.DataFrame:
     key = ["stage", "type", "name"]
-    # All columns of a day are large.
+    # Only these columns: all columns of a day take much memory.
     rows = stats.loc[stats["worker"] == ALL_WORKERS, [*key, "interval", "requests", "failures"]]
     rows = rows.dropna(subset=["requests", "failures"]).sort_values(["interval", "requests"], kind="stable")
     return stats.loc[rows.drop_duplicates(key, keep="last").index]

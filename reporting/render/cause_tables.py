@@ -131,7 +131,7 @@ def happened(moment: Moment, events: pd.DataFrame) -> list[str]:
     """What happened in a moment: causes that cover its operations, and events without a duration."""
     found = []
     for one in moment.happened[:_MOST_HAPPENED]:
-        of = "" if one.share > 0.995 else f", {text.percent(one.share)} of their time"
+        of = "" if one.share > 0.995 else f", {text.percent(one.share)} of the waiting"
         found.append(f"{one.cause.words} ({took(one.end_s - one.start_s)} from {one.start_s:,.2f}{of})")
     if (more := len(moment.happened) - _MOST_HAPPENED) > 0:
         found.append(f"{more} more")

@@ -65,19 +65,20 @@ class Arrivals:
 
         What a user does as it stops is no operation of the open loop: it is due now.
         """
-        if self._queue:
-            self._counts["sent"] += 1
-            return self._queue.popleft()
         session = gevent.getcurrent()
         user = user_of(session)
-        if user is None:
-            if session in self._of_users:  # a killed one: gevent has forgotten whose it is
-                gevent.sleep(0)  # the kill may still wait for its turn: it comes first, and ends this
-                return self._clock_ns()  # it runs its `on_stop`
-        else:
+        if user is not None:
             self._of_users.add(session)
             if not begin_waiting(user):
                 return self._clock_ns()
+        elif session in self._of_users:  # a killed one: gevent has forgotten whose it is
+            gevent.sleep(0)  # the kill may still wait for its turn: it comes first, and ends this
+            return self._clock_ns()  # it runs its `on_stop`
+        if self._queue:
+            if user is not None:
+                end_waiting(user)
+            self._counts["sent"] += 1
+            return self._queue.popleft()
         free = session, user
         self._free.append(free)
         self._had_session.set()

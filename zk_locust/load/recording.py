@@ -1,4 +1,4 @@
-"""The recording of a process: every operation, counted once, at a cost of one or two tenths of a microsecond a value.
+"""The recording of a process: every operation, counted once, at a cost that docs/measured.md has.
 
 Timers record here directly. Who needs the figures takes them in bulk: the statistics of Locust before somebody reads
 them, and the recorder of `locust_extra` at the end of each interval. What other code fires through `events.request`

@@ -291,6 +291,31 @@ def test_a_user_whose_reply_comes_just_before_its_kill_sends_nothing_more(made: 
     assert len(taken) == 1
 
 
+def test_what_a_killed_user_does_is_not_taken_from_the_queue(made: list[Arrivals]) -> None:
+    source, taken = arrivals(made), list[int]()
+    user, group = Idle(Environment(user_classes=[Idle])), Group()
+    user._state = LOCUST_STATE_RUNNING
+
+    def work() -> None:
+        try:
+            source.take()
+            gevent.sleep(5)
+        except gevent.GreenletExit:
+            taken.append(source.take())
+
+    user.run = work  # type: ignore[method-assign, misc]
+    user.start(group)
+    gevent.sleep(0)
+    source.start(Turns(schedule(1000, 0.003), 0, 1), time.perf_counter_ns() + MS)
+    gevent.sleep(0.05)
+    assert source.counts()["queued"] == 2
+    before_ns = time.perf_counter_ns()
+    with gevent.Timeout(5):
+        user.stop(force=True)
+    assert taken[0] >= before_ns
+    assert (source.counts()["sent"], source.counts()["queued"]) == (1, 2)
+
+
 def test_an_operation_is_not_handed_to_a_user_that_is_about_to_be_killed(made: list[Arrivals]) -> None:
     source, taken = arrivals(made), list[int]()
     user, group = Idle(Environment(user_classes=[Idle])), Group()
