@@ -238,7 +238,7 @@ def test_a_user_whose_time_limit_ends_while_it_waits_is_paced_again(made: list[A
     working = user.start(group)
     gevent.sleep(0.05)
     assert taken == [], "nothing is due yet"
-    start_ns = time.perf_counter_ns() + MS
+    start_ns = time.perf_counter_ns() + 100 * MS  # not over before the start, also on a busy machine
     source.start(Turns(schedule(1000, 0.001), 0, 1), start_ns)
     working.join(5)
     assert taken == [start_ns]
@@ -278,8 +278,8 @@ def test_a_user_whose_reply_comes_just_before_its_kill_sends_nothing_more(made: 
     user.run = work  # type: ignore[method-assign, misc]
     working = user.start(group)
     gevent.sleep(0)
-    source.start(Turns(schedule(1000, 0.001), 0, 1), time.perf_counter_ns() + MS)
-    gevent.sleep(0.05)
+    source.start(Turns(schedule(1000, 0.001), 0, 1), time.perf_counter_ns() + 100 * MS)
+    gevent.sleep(0.2)
     assert len(taken) == 1
 
     def stop_and_reply() -> None:
@@ -306,8 +306,8 @@ def test_what_a_killed_user_does_is_not_taken_from_the_queue(made: list[Arrivals
     user.run = work  # type: ignore[method-assign, misc]
     user.start(group)
     gevent.sleep(0)
-    source.start(Turns(schedule(1000, 0.003), 0, 1), time.perf_counter_ns() + MS)
-    gevent.sleep(0.05)
+    source.start(Turns(schedule(1000, 0.003), 0, 1), time.perf_counter_ns() + 100 * MS)
+    gevent.sleep(0.2)
     assert source.counts()["queued"] == 2
     before_ns = time.perf_counter_ns()
     with gevent.Timeout(5):
