@@ -23,6 +23,10 @@ CUT = (
     "nft add rule inet cut in tcp sport 5557 drop && nft add rule inet cut out tcp dport 5557 drop"
 )
 HEAL = "nft delete table inet cut"
+UNTIL_WRITTEN = (
+    f"cd $(ls -td {RUNS}/*/ | head -1) && size=$(stat -c %s locust-distrib.jsonl) && "
+    "while [ $(stat -c %s locust-distrib.jsonl) = $size ]; do sleep 0.05; done; sleep 0.3"
+)
 
 
 def mount_small_disk(fleet: LabFleet, name: str) -> None:
@@ -151,6 +155,9 @@ def test_the_masters_host_loses_its_power_and_the_next_run_finds_what_it_left(fl
     try:
         fleet.wait_for_stage(play, limit_s=300)
         time.sleep(5)  # some figures
+        fleet.lab.hosts["load1"].run(
+            UNTIL_WRITTEN
+        )  # in the middle of a write, one file has an interval more than others
         fleet.lab.hosts["load1"].power_off()
         assert play.wait(180) != 0, fleet.screen()
     finally:
