@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import reporting
 from fleet.errors import FleetError, InputError, one_line
@@ -79,12 +79,12 @@ def conduct(
         return [size, "check mode: there is no problem, and nothing was started"]
     folder = manifest.create(
         results, experiment_id, spec, arms, slots, file=str(file), run_s=run_s, most_runs=runs,
-        inventory=[str(source) for source in playbooks.inventory],
+        inventory=_sources(playbooks), given=playbooks.variables,
     )  # fmt: skip
     say(size)
     if spec.data == FRESH:
         say("experiment: the members' data is removed before the first run and after each one")
-    say(f"experiment: after an interruption, continue it with -e experiment_resume={experiment_id}")
+    say(f"experiment: after an interruption, continue it with {manifest.resume_words(manifest.load(folder))}")
     return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
 
 
@@ -102,12 +102,9 @@ def _resume(
     folder = manifest.find(results, wish.resume, "experiment_resume")
     content = manifest.load(folder)
     file = find_file(str(content.get("file", "")), playbooks.folder / "experiments")
+    _refuse_other_inventory(wish, content, playbooks)
     spec, arms = _checked(file, playbooks, inventories)
-    if manifest.digest(spec, arms) != content["digest"]:
-        raise InputError(
-            f"experiment_resume [{wish.resume}]: {file} or the inventory has other settings than when the experiment "
-            "began, and its runs would not be comparable; restore them, or begin a new experiment"
-        )
+    _refuse_other_settings(wish, content, manifest.digest(spec, arms, playbooks.variables), file)
     if wish.more and spec.kind == CAPACITY:
         raise InputError(f"experiment_more [{wish.more}]: a search for a capacity ends by itself; leave it out")
     if wish.more < 0 or len(content["plan"]) + wish.more * len(arms) > MOST_RUNS:
@@ -127,6 +124,29 @@ def _resume(
     return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
 
 
+def _sources(playbooks: Playbooks) -> list[str]:
+    return [str(source) for source in playbooks.inventory]
+
+
+def _refuse_other_inventory(wish: Wish, content: Mapping[str, Any], playbooks: Playbooks) -> None:
+    before, now = content.get("inventory") or [], _sources(playbooks)
+    if before and before != now:
+        raise InputError(
+            f"experiment_resume [{wish.resume}]: the experiment began with the inventory {', '.join(before)}, and "
+            f"{', '.join(now) or 'none'} may have other hosts; continue it with {manifest.resume_words(content)}"
+        )
+
+
+def _refuse_other_settings(wish: Wish, content: Mapping[str, Any], digest: str, file: Path) -> None:
+    if digest != content["digest"]:
+        given = ", ".join(content.get("given") or []) or "none"
+        raise InputError(
+            f"experiment_resume [{wish.resume}]: {file}, the inventory or -e has other settings than when the "
+            f"experiment began, and its runs would not be comparable; restore them (variables of -e: {given}), or "
+            "begin a new experiment"
+        )
+
+
 def _go_on(
     folder: Path,
     spec: Specification,
@@ -141,7 +161,8 @@ def _go_on(
         try:
             run(folder, arms, run_one, say)
         except KeyboardInterrupt:
-            words = f"experiment {folder.name} was interrupted; continue it with -e experiment_resume={folder.name}"
+            words = manifest.resume_words(manifest.load(folder))
+            words = f"experiment {folder.name} was interrupted; continue it with {words}"
             leave_words(words)
             raise FleetError(words) from None
         return reporting.write_experiment(folder)

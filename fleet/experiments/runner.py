@@ -174,7 +174,7 @@ def _valid_run(
         say(f"experiment: run {number} is void ({why}), attempt {attempt} of {most}")
     raise VoidRunsError(
         f"a run of {arm.name} was void {most} times, the last time: {why}; correct the cause, and continue with "
-        f"-e experiment_resume={folder.name}"
+        f"{manifest.resume_words(content)}"
     )
 
 

@@ -1,5 +1,6 @@
 """What is refused before anything is started, and what a resumed experiment must have in common with the first part."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,35 @@ def test_an_experiment_whose_settings_have_changed_is_not_continued(tmp_path: Pa
     controller.file.write_text(yaml.safe_dump(COMPARE | {"variables": {"benchmark_run_time": "3s"}}))
     with pytest.raises(InputError, match="has other settings than when the experiment began"):
         controller.conduct(resume="one", more=1)
+
+
+def test_an_experiment_is_not_continued_with_another_inventory(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    local = str(PROJECT / "inventory" / "local")
+    assert any(line.endswith(f"continue it with -e experiment_resume=one -i {local}") for line in controller.said)
+    controller.playbooks = replace(controller.playbooks, inventory=(local, local))
+    with pytest.raises(InputError, match=f"may have other hosts; continue it with -e experiment_resume=one -i {local}"):
+        controller.conduct(resume="one", more=1)
+
+
+def test_an_experiment_is_not_continued_with_other_variables_of_the_command_line(tmp_path: Path) -> None:
+    controller = Controller(tmp_path, benchmark_users=3)
+    controller.conduct(COMPARE, experiment_id="one")
+    other = {**controller.playbooks.variables, "benchmark_users": 4}
+    controller.playbooks = replace(controller.playbooks, variables=other)
+    with pytest.raises(InputError, match=r"or -e has other settings .* \(variables of -e: benchmark_results_dir, benchm"):
+        controller.conduct(resume="one", more=1)
+
+
+def test_a_secret_of_the_command_line_may_change_and_is_not_kept(tmp_path: Path) -> None:
+    controller = Controller(tmp_path, ansible_password="s3cret")
+    controller.conduct(COMPARE, experiment_id="one")
+    assert "s3cret" not in (controller.results / "experiments" / "one" / "manifest.json").read_text()
+    other = {**controller.playbooks.variables, "ansible_password": "an0ther"}
+    controller.playbooks = replace(controller.playbooks, variables=other)
+    controller.conduct(resume="one", more=1)
+    assert len(controller.asked) == 12
 
 
 def test_an_experiment_that_does_not_exist_is_not_continued(tmp_path: Path) -> None:
