@@ -4,12 +4,13 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -92,7 +93,7 @@ class Playbooks:
         words += [word for source in self.sources(arm) for word in ("-i", source)]
         words += [*self.options, *arguments, "-e", f"@{folder / _VARIABLES}"]
         environment = os.environ | {"ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
-        with log.open("ab") as screen:
+        with _removed_on_failure(folder), log.open("ab") as screen:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", _SHELL, str(folder), *words], stdin=subprocess.DEVNULL, stdout=screen,
                 stderr=subprocess.STDOUT, env=environment, start_new_session=True,
@@ -134,10 +135,21 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def _private_folder(variables: Mapping[str, Any]) -> Path:
     """Write variables to a file in a new folder, both for this user only."""
     folder = Path(tempfile.mkdtemp(prefix="zk-locust-experiment-"))
-    file = folder / _VARIABLES
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(variables, default=str), encoding="utf-8")
+    with _removed_on_failure(folder):
+        file = folder / _VARIABLES
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(variables, default=str), encoding="utf-8")
     return folder
+
+
+@contextlib.contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    """Remove a folder of variables where no playbook was started that removes it."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def preflight(playbooks: Playbooks, arm: Arm) -> list[str]:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -62,6 +63,18 @@ def test_variables_reach_a_playbook_in_a_file_that_is_removed(program: Path, tmp
     assert words.startswith("/playbooks/benchmark.yml -i /inventory --forks 3 --limit y -e @")
     assert "s3cret" not in words
     assert log.read_text() == "shown\n"
+
+
+def test_variables_of_a_playbook_that_cannot_be_started_are_removed(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del program
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(FileNotFoundError):
+        playbooks().call("benchmark", Arm("a", {}), tmp_path / "gone" / "log", {})
+    with pytest.raises(TypeError):
+        playbooks().call("benchmark", Arm("a", {}), tmp_path / "log", {"a": {(1, 2): 3}})
+    assert list(tmp_path.glob("zk-locust-*")) == []
 
 
 def test_an_arm_may_have_an_inventory_of_its_own(program: Path, tmp_path: Path) -> None:
