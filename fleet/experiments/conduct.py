@@ -85,7 +85,8 @@ def conduct(
     if spec.data == FRESH:
         say("experiment: the members' data is removed before the first run and after each one")
     say(f"experiment: after an interruption, continue it with {manifest.resume_words(manifest.load(folder))}")
-    return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
+    with manifest.held(folder):
+        return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
 
 
 def _resume(
@@ -100,6 +101,20 @@ def _resume(
         if given:
             raise InputError(f"{name} [{given}]: experiment_resume continues an experiment as it was; leave {name} out")
     folder = manifest.find(results, wish.resume, "experiment_resume")
+    with manifest.held(folder):
+        return _continue(folder, wish, playbooks, inventories, results, say, benchmarks)
+
+
+def _continue(
+    folder: Path,
+    wish: Wish,
+    playbooks: Playbooks,
+    inventories: "_Inventories",
+    results: Path,
+    say: Callable[[str], object],
+    benchmarks: RunOne | None,
+) -> list[str]:
+    """Go on with an experiment that is held."""
     content = manifest.load(folder)
     file = find_file(str(content.get("file", "")), playbooks.folder / "experiments")
     _refuse_other_inventory(wish, content, playbooks)
@@ -109,18 +124,19 @@ def _resume(
         raise InputError(f"experiment_more [{wish.more}]: a search for a capacity ends by itself; leave it out")
     if wish.more < 0 or len(content["plan"]) + wish.more * len(arms) > MOST_RUNS:
         raise InputError(f"experiment_more [{wish.more}]: write a number of pairs from 1; {MOST_RUNS} runs at most")
-    with manifest.held(folder):
-        if wish.more and not wish.only_check:
-            done = [plan.Slot(**slot) for slot in content["plan"]]
-            more = plan.blocks([arm.name for arm in arms], wish.more, spec.seed, done)
-            content["plan"] += [slot.as_dict() for slot in more]
-            manifest.save(folder, content)
+    if wish.more:
+        done = [plan.Slot(**slot) for slot in content["plan"]]
+        more = plan.blocks([arm.name for arm in arms], wish.more, spec.seed, done)
+        content["plan"] += [slot.as_dict() for slot in more]
+    content["settings"]["budget_s"] = spec.budget_s
     left = runs_left(content)
+    _rest_within_budget(content)
     say(f"experiment {folder.name}: {left} runs left, about {format_duration(left_s(content))}")
     if benchmarks is None and left:
         _preflight(playbooks, _probes(spec, arms), say)
     if wish.only_check:
         return ["check mode: there is no problem, and nothing was started"]
+    manifest.save(folder, content)
     return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
 
 
@@ -157,15 +173,14 @@ def _go_on(
     benchmarks: RunOne | None,
 ) -> list[str]:
     run_one = benchmarks or Benchmarks(folder, results, playbooks, spec, arms).run
-    with manifest.held(folder):
-        try:
-            run(folder, arms, run_one, say)
-        except KeyboardInterrupt:
-            words = manifest.resume_words(manifest.load(folder))
-            words = f"experiment {folder.name} was interrupted; continue it with {words}"
-            leave_words(words)
-            raise FleetError(words) from None
-        return reporting.write_experiment(folder)
+    try:
+        run(folder, arms, run_one, say)
+    except KeyboardInterrupt:
+        words = manifest.resume_words(manifest.load(folder))
+        words = f"experiment {folder.name} was interrupted; continue it with {words}"
+        leave_words(words)
+        raise FleetError(words) from None
+    return reporting.write_experiment(folder)
 
 
 def find_file(experiment: str, folder: Path) -> Path:
@@ -294,4 +309,15 @@ def _within_budget(spec: Specification, runs: int, run_s: float) -> None:
         raise InputError(
             f"budget [{format_duration(spec.budget_s)}]: {runs} runs of about {format_duration(run_s)} take about "
             f"{format_duration(runs * run_s)}; raise it, shorten the runs, or leave out arms"
+        )
+
+
+def _rest_within_budget(content: Mapping[str, Any]) -> None:
+    """Raise InputError where the runs that are left would take longer than what the runs so far have left over."""
+    budget_s, left, rest_s = float(content["settings"]["budget_s"]), runs_left(content), left_s(content)
+    spent_s = sum(float(entry["took_s"]) for entry in content["runs"])
+    if budget_s and left and spent_s + rest_s > budget_s:
+        raise InputError(
+            f"budget [{format_duration(budget_s)}]: the runs so far took {format_duration(spent_s)}, and the {left} "
+            f"that are left take about {format_duration(rest_s)}; raise it, or add fewer pairs"
         )

@@ -41,7 +41,8 @@ def digest(spec: Specification, arms: Sequence[Arm], given: Mapping[str, Any] | 
 
     `given` are the variables of `-e`. The values of secrets do not count: who reads the digest could try values.
     """
-    said = asdict(spec) | {"arms": [asdict(arm) for arm in arms], "pairs": 0}  # pairs can be added
+    said = asdict(spec) | {"arms": [asdict(arm) for arm in arms]}
+    said |= {"pairs": 0, "budget_s": 0.0}  # both may be raised
     if given:
         plain = {name: redacted(name, value) for name, value in given.items()}
         said["given"] = json.dumps(plain, default=str, sort_keys=True)

@@ -123,6 +123,48 @@ def test_pairs_are_added_to_an_experiment_that_has_ended(tmp_path: Path) -> None
     assert any("one" in line and "14 of 14" in line for line in shown)
 
 
+def test_pairs_beyond_the_budget_are_not_added(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE | {"budget": "5m"}, experiment_id="one")
+    folder = controller.results / "experiments" / "one"
+    content = manifest.load(folder)
+    manifest.save(folder, content | {"runs": [entry | {"took_s": 29.0} for entry in content["runs"]]})
+    with pytest.raises(InputError, match=r"budget \[5 min\]: the runs so far took 4 min 50 s, and the 4 that are left"):
+        controller.conduct(resume="one", more=2)
+    assert len(manifest.load(folder)["plan"]) == 10
+    controller.file.write_text(yaml.safe_dump(COMPARE | {"budget": "10m"}, sort_keys=False))
+    controller.conduct(resume="one", more=2)
+    assert len(controller.asked) == 14
+
+
+def test_pairs_that_preflight_refuses_are_not_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    monkeypatch.setattr("fleet.experiments.conduct.preflight", lambda _playbooks, arm: [f"arm {arm.name}: no host"])
+    with pytest.raises(InputError, match="arm small: no host"):
+        conduct(Wish(resume="one", more=2), controller.playbooks, controller.said.append)
+    content = manifest.load(controller.results / "experiments" / "one")
+    assert (len(content["plan"]), content["state"]) == (10, "finished")
+
+
+def test_the_manifest_is_read_when_no_other_controller_can_change_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    load = manifest.load
+    held: list[bool] = []
+
+    def noting(folder: Path) -> dict[str, Any]:
+        held.append(manifest.is_held(folder))
+        return load(folder)
+
+    monkeypatch.setattr(manifest, "load", noting)
+    controller.conduct(resume="one", more=1)
+    assert held
+    assert all(held)
+
+
 def test_an_experiment_whose_settings_have_changed_is_not_continued(tmp_path: Path) -> None:
     controller = Controller(tmp_path)
     controller.conduct(COMPARE, experiment_id="one")
