@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import reporting
-from fleet.errors import FleetError, InputError
+from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments.arms import Arm, at_rate
 from fleet.experiments.runner import VOID, Outcome, Request
 from fleet.experiments.specification import FRESH, Specification
 from zk_locust.contract.durable_files import read_object_if_sound
+from zk_locust.contract.experiment import ALL, parse_objective
+from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.plain_text import plain_line
 from zk_locust.contract.run_files import MANIFEST
 
@@ -209,7 +211,10 @@ class Benchmarks:
             return Outcome(
                 "", VOID, took_s, (f"it left no run: {said[0] if said else f'exit code {code}'}; see {log}",)
             )
-        return outcome_of(self._results / own[-1], took_s, self._objectives)
+        try:
+            return outcome_of(self._results / own[-1], took_s, self._objectives)
+        except reporting.ReportingError as error:
+            return Outcome(own[-1], VOID, took_s, (f"it cannot be reported: {one_line(error)}",))
 
     def _remove_members(self, arm: Arm, log: Path) -> None:
         if code := self._playbooks.call("teardown", arm, log, {}, ("--limit", "zookeeper")):
@@ -251,8 +256,23 @@ def outcome_of(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
     summary = _summary(found.get("total") or {})
     if not objectives or worth == VOID:
         return Outcome(run.name, worth, took_s, reasons, summary=summary)
+    if hopeless := _unknown_operations(found, objectives):
+        return Outcome(run.name, VOID, took_s, (hopeless,), summary=summary, hopeless=hopeless)
     step = reporting.check_objectives(run, objectives)
     return Outcome(run.name, worth, took_s, reasons, step["passed"], step["load_limited"], step, summary)
+
+
+def _unknown_operations(found: Mapping[str, Any], objectives: Sequence[str]) -> str:
+    """Return a problem where an objective is for an operation that the load does not have, else nothing."""
+    known = [str(row["operation"]) for row in found.get("operations") or []]
+    for objective in map(parse_objective, objectives):
+        if objective.operation not in (ALL, *known):
+            return (
+                f"objectives [{objective.text}]: the load has no operation {objective.operation}"
+                f"{nearest(objective.operation, known)}; it has: {', '.join(known) or 'none'}; correct the objective, "
+                "and begin a new experiment"
+            )
+    return ""
 
 
 def _summary(total: Mapping[str, Any]) -> str:

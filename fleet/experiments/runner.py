@@ -35,7 +35,8 @@ class Outcome:
     """What became of a benchmark: the id of its run, empty where there is none, its verdict, and the reasons.
 
     For a search: `step` has what was found for each objective, `passed` whether all hold, and `load_limited` whether
-    the load side was the limit. `took_s` is the benchmark's time, seconds. `summary` are its figures for the screen.
+    the load side was the limit. `took_s` is the benchmark's time, seconds. `summary` are its figures for the screen. `hopeless` says why
+    no other attempt can be better.
     """
 
     run_id: str
@@ -46,13 +47,14 @@ class Outcome:
     load_limited: bool = False
     step: dict[str, Any] = field(default_factory=dict)
     summary: str = ""
+    hopeless: str = ""
 
 
 RunOne = Callable[[Request], Outcome]
 
 
 class VoidRunsError(FleetError):
-    """Too many runs were void."""
+    """A run stays void."""
 
 
 def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str], object]) -> None:
@@ -163,6 +165,8 @@ def _valid_run(
             | {"step": outcome.step}
         )
         manifest.save(folder, content)
+        if outcome.hopeless:
+            raise VoidRunsError(outcome.hopeless)
         if outcome.verdict != VOID:
             found = f": {outcome.summary}" if outcome.summary else ""
             say(f"experiment: {outcome.verdict}, took {format_duration(outcome.took_s)}{found}")

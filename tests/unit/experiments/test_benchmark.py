@@ -18,6 +18,7 @@ from fleet.experiments.benchmark import Benchmarks, Playbooks
 from fleet.experiments.interruption import Interruption
 from fleet.experiments.runner import Request
 from fleet.experiments.specification import Specification
+from reporting import ReportingError
 
 # Stands for ansible-playbook: notes how it was called, and ends when it may, or some time after Ctrl-C.
 PROGRAM = """#!/bin/sh
@@ -188,6 +189,28 @@ def test_a_run_that_failed_is_void_whatever_it_recorded(tmp_path: Path, state: s
         ("The run failed",),
         "1,000/s, p50 0.512 ms",
     )
+
+
+def test_an_objective_for_an_operation_that_the_load_has_not_is_said_at_once(tmp_path: Path) -> None:
+    report = {"verdict": {"verdict": "valid", "reasons": []}, "operations": [{"operation": "get"}]}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    outcome = benchmark.outcome_of(tmp_path, 1.0, ["p99 of gett < 5ms"])
+    assert (outcome.run_id, outcome.verdict) == (tmp_path.name, "void")
+    assert outcome.hopeless.startswith(
+        "objectives [p99 of gett < 5ms]: the load has no operation gett, did you mean get?; it has: get; correct"
+    )
+
+
+def test_a_run_that_cannot_be_reported_is_void_and_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ReportingError("its samples are damaged")
+
+    monkeypatch.setattr(benchmark, "outcome_of", fail)
+    spec = Specification("mine", "compare", data="kept")
+    benchmarks = Benchmarks(tmp_path, tmp_path, Recorded(Path("/playbooks"), (), (), {}), spec, [])
+    outcome = benchmarks.run(Request(1, Arm("a", {}), "mine-01-a"))
+    assert (outcome.run_id[-6:], outcome.verdict) == ("-quick", "void")
+    assert outcome.reasons == ("it cannot be reported: its samples are damaged",)
 
 
 def test_data_is_kept_if_the_experiment_says_so(tmp_path: Path) -> None:

@@ -88,6 +88,15 @@ def test_an_experiment_whose_run_stays_void_fails_and_can_go_on(tmp_path: Path) 
     assert manifest.load(folder)["state"] == "finished"
 
 
+def test_a_run_that_no_attempt_can_better_fails_the_experiment_at_once(tmp_path: Path) -> None:
+    folder, benchmarks = begin(tmp_path), Scripted(lambda _: "void", hopeless="objectives [x]: no such operation")
+    with pytest.raises(VoidRunsError, match=r"^objectives \[x\]: no such operation$"):
+        run(folder, ARMS, benchmarks, print)
+    content = manifest.load(folder)
+    assert (content["state"], content["reason"]) == ("failed", "objectives [x]: no such operation")
+    assert [entry["run_id"] for entry in content["runs"]] == ["run-1"]
+
+
 def capacity(
     passes: Callable[[float], bool], limited: Callable[[float], bool] = lambda _: False
 ) -> Callable[[Request], Outcome]:
