@@ -28,6 +28,7 @@ from zk_locust.contract.run_files import MANIFEST
 
 LOGS: Final = "logs"
 _COMPLETE: Final = "complete"
+_ALL_LOST: Final = "all-workers-lost"
 _ASKING: Final = {
     "ask_pass": "--ask-pass",
     "become_ask_pass": "--ask-become-pass",
@@ -254,6 +255,8 @@ def outcome_of(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
     # What a run that failed recorded is worth a look, but no other run is like it.
     worth = (verdict.get("verdict") or VOID) if state == _COMPLETE else VOID
     summary = _summary(found.get("total") or {})
+    if objectives and any(reason.get("rule") == _ALL_LOST for reason in verdict.get("reasons", [])):
+        return Outcome(run.name, VOID, took_s, reasons, load_limited=True, summary=summary)
     if not objectives or worth == VOID:
         return Outcome(run.name, worth, took_s, reasons, summary=summary)
     if hopeless := _unknown_operations(found, objectives):

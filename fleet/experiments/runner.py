@@ -126,8 +126,10 @@ def _search(folder: Path, content: dict[str, Any], arm: Arm, run_one: RunOne, sa
         outcome = _valid_run(folder, content, arm, {"slot": None, "block": None}, run_one, say, found)
         if outcome.load_limited:
             achieved = float(outcome.step.get("rate_per_s") or 0.0)
-            carried = max([achieved, *(step.rate_per_s for step in steps)])
-            hosts = max(1, int(outcome.step.get("load_hosts", 1)))
+            carried = max([achieved, *(step.rate_per_s for step in steps if step.passed)])
+            # A run that lost all its workers does not know how many hosts it had.
+            found_hosts = [entry["step"].get("load_hosts") for entry in content["runs"] if entry["arm"] == arm.name]
+            hosts = max([1, *(int(each) for each in found_hosts if each)])
             content["capacity"][arm.name] = {
                 **Capacity("load side", max((s.rate_per_s for s in steps if s.passed), default=None), None).as_dict(),
                 "more_load_hosts": more_load_hosts(hosts, found, carried),
@@ -153,7 +155,9 @@ def _valid_run(
 ) -> Outcome:
     """Run a benchmark until it is not void, and return what became of it."""
     most = 1 + int(content["settings"]["void_repeats"])
-    for attempt in range(1, most + 1):
+    voids = limited = 0
+    while voids < most:
+        attempt = voids + limited + 1
         number = len(content["runs"]) + 1
         label = f"{content['name']}-{number:02d}-{arm.name}"
         outcome = run_one(Request(number, arm, label, rate_per_s))
@@ -167,15 +171,17 @@ def _valid_run(
         manifest.save(folder, content)
         if outcome.hopeless:
             raise VoidRunsError(outcome.hopeless)
-        if outcome.verdict != VOID:
+        if outcome.verdict != VOID or outcome.load_limited:
             found = f": {outcome.summary}" if outcome.summary else ""
             say(f"experiment: {outcome.verdict}, took {format_duration(outcome.took_s)}{found}")
-            if not outcome.load_limited or attempt == min(most, LOAD_SIDE_ATTEMPTS):
+            limited += outcome.load_limited
+            if not outcome.load_limited or limited == LOAD_SIDE_ATTEMPTS:
                 return outcome
-            say(f"experiment: the load side was the limit, attempt {attempt} of {min(most, LOAD_SIDE_ATTEMPTS)}")
+            say(f"experiment: the load side was the limit, attempt {limited} of {LOAD_SIDE_ATTEMPTS}")
             continue
+        voids += 1
         why = outcome.reasons[0] if outcome.reasons else "it has no result"
-        say(f"experiment: run {number} is void ({why}), attempt {attempt} of {most}")
+        say(f"experiment: run {number} is void ({why}), attempt {voids} of {most}")
     raise VoidRunsError(
         f"a run of {arm.name} was void {most} times, the last time: {why}; correct the cause, and continue with "
         f"{manifest.resume_words(content)}"

@@ -201,6 +201,14 @@ def test_an_objective_for_an_operation_that_the_load_has_not_is_said_at_once(tmp
     )
 
 
+def test_a_step_that_loses_all_workers_is_limited_by_the_load_side(tmp_path: Path) -> None:
+    reason = {"severity": "void", "rule": "all-workers-lost", "text": "All 2 workers were lost."}
+    (tmp_path / "report.json").write_text(json.dumps({"verdict": {"verdict": "void", "reasons": [reason]}}))
+    outcome = benchmark.outcome_of(tmp_path, 1.0, ["p99 < 5ms"])
+    assert (outcome.verdict, outcome.load_limited, outcome.passed) == ("void", True, None)
+    assert not benchmark.outcome_of(tmp_path, 1.0, []).load_limited
+
+
 def test_a_run_that_cannot_be_reported_is_void_and_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ReportingError("its samples are damaged")

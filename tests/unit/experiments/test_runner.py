@@ -156,6 +156,46 @@ def test_a_load_side_that_is_the_limit_by_chance_does_not_end_a_search(tmp_path:
     assert [entry["rate_per_s"] for entry in told["runs"] if not entry["counts"]] == [2250]
 
 
+def test_void_runs_do_not_use_up_the_attempts_of_a_step_that_the_load_side_limits(tmp_path: Path) -> None:
+    folder = begin(tmp_path, ARMS[:1], kind="capacity", rates=(100, 1000, 10_000), void_repeats=1)
+    # At 2,250/s: void, limited by the load side, and then as it should be.
+    odd = iter([("void", False), ("valid", True)])
+
+    def run_one(request: Request) -> Outcome:
+        rate = request.rate_per_s or 0
+        verdict, limited = next(odd, ("valid", False)) if rate == 2250 else ("valid", False)
+        return Outcome("run", verdict, 1.0, (), rate <= 2000, limited, {"load_hosts": 2, "rate_per_s": 0.6 * rate})
+
+    run(folder, ARMS[:1], run_one, print)
+    told = manifest.load(folder)
+    assert told["capacity"]["a"]["state"] == "confirmed"
+    assert [(entry["attempt"], entry["counts"]) for entry in told["runs"] if entry["rate_per_s"] == 2250][:3] == [
+        (1, False), (2, False), (3, True),
+    ]  # fmt: skip
+
+
+def test_a_step_that_loses_all_workers_is_the_load_sides_limit(tmp_path: Path) -> None:
+    folder = begin(tmp_path, ARMS[:1], kind="capacity", rates=(100, 1000, 10_000))
+    carries = capacity(lambda rate: rate <= 2000)
+
+    def run_one(request: Request) -> Outcome:
+        lost = Outcome("run", "void", 1.0, ("All 2 workers were lost",), load_limited=True)
+        return lost if request.rate_per_s == 2250 else carries(request)
+
+    run(folder, ARMS[:1], run_one, print)
+    found = manifest.load(folder)["capacity"]["a"]
+    assert (found["state"], found["low_per_s"], found["limited_at_per_s"]) == ("load side", 1500, 2250)
+    assert found["more_load_hosts"] == 1, "two hosts carried 1,500/s"
+
+
+def test_what_a_failed_step_offered_was_not_carried(tmp_path: Path) -> None:
+    folder = begin(tmp_path, ARMS[:1], kind="capacity", rates=(100, 10_000, 10_000))
+    run(folder, ARMS[:1], capacity(lambda rate: rate <= 2000, lambda rate: 2000 < rate < 9000), print)
+    found = manifest.load(folder)["capacity"]["a"]
+    assert found["limited_at_per_s"] == 6670
+    assert found["more_load_hosts"] == 2, "two hosts carried 60 % of 6,670/s, and not the 10,000/s that failed"
+
+
 def test_an_id_that_exists_is_refused(tmp_path: Path) -> None:
     begin(tmp_path)
     with pytest.raises(InputError, match=r"experiment_id \[one\]: .* exists; choose another id, or continue"):
