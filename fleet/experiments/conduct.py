@@ -15,7 +15,7 @@ from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, number_of_runs, with_inventory
 from fleet.experiments.benchmark import Benchmarks, Playbooks, preflight
 from fleet.experiments.interruption import leave_words
-from fleet.experiments.runner import RunOne, left_s, run, runs_left
+from fleet.experiments.runner import RunOne, left_s, reopen_half_blocks, run, runs_left
 from fleet.experiments.specification import FRESH, MOST_RUNS, Specification, read_file
 from fleet.inventory import Inventory
 from zk_locust.contract.durations import format_duration
@@ -124,6 +124,7 @@ def _continue(
         raise InputError(f"experiment_more [{wish.more}]: a search for a capacity ends by itself; leave it out")
     if wish.more < 0 or len(content["plan"]) + wish.more * len(arms) > MOST_RUNS:
         raise InputError(f"experiment_more [{wish.more}]: write a number of pairs from 1; {MOST_RUNS} runs at most")
+    reopen_half_blocks(content)
     if wish.more:
         done = [plan.Slot(**slot) for slot in content["plan"]]
         more = plan.blocks([arm.name for arm in arms], wish.more, spec.seed, done)

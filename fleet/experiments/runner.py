@@ -13,7 +13,7 @@ from fleet.experiments.capacity import Capacity, Step, more_load_hosts, next_rat
 from fleet.experiments.plan import Slot
 from fleet.run_record import now
 from zk_locust.contract.durations import format_duration
-from zk_locust.contract.experiment import CAPACITY
+from zk_locust.contract.experiment import CAPACITY, PAIRED
 
 VOID = "void"
 LOAD_SIDE_ATTEMPTS = 2
@@ -63,6 +63,7 @@ def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str],
     An exception of `run_one`, KeyboardInterrupt too, leaves the experiment interrupted.
     """
     content = manifest.load(folder)
+    reopen_half_blocks(content)
     content |= {"state": manifest.RUNNING, "reason": "", "ended": None}
     manifest.save(folder, content)
     by_name = {arm.name: arm for arm in arms}
@@ -78,6 +79,20 @@ def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str],
         manifest.save(folder, content | {"state": state, "reason": reason, "ended": now()})
         raise
     manifest.save(folder, content | {"state": manifest.FINISHED, "ended": now()})
+
+
+def reopen_half_blocks(content: dict[str, Any]) -> None:
+    """Let the runs of a half-finished block of a comparison not count, so that the whole block is run again.
+
+    The runs of a block are compared because they follow one another; after an interruption they would not.
+    """
+    if content["kind"] not in PAIRED:
+        return
+    half = {slot.block for slot in open_slots(content)}
+    for entry in content["runs"]:
+        if entry["counts"] and entry["block"] in half:
+            entry["counts"] = False
+            entry["reasons"] = [*entry["reasons"], "its block was interrupted, and is run again"]
 
 
 def open_slots(content: Mapping[str, Any]) -> list[Slot]:

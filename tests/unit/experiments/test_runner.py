@@ -68,6 +68,26 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path) -> N
     assert (content["state"], content["reason"], left_s(content)) == ("finished", "", 0)
 
 
+def test_a_block_that_was_interrupted_is_run_again_from_its_start(tmp_path: Path) -> None:
+    folder = begin(tmp_path)
+
+    def fourth_is_interrupted(request: Request) -> str:
+        if request.number == 4:
+            raise KeyboardInterrupt
+        return "valid"
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, ARMS, Scripted(fourth_is_interrupted), print)
+    rest = Scripted()
+    run(folder, ARMS, rest, print)
+    content = manifest.load(folder)
+    assert [request.arm.name for request in rest.asked] == [slot["arm"] for slot in content["plan"][2:]]
+    assert [(entry["slot"], entry["counts"]) for entry in content["runs"][:5]] == [
+        (1, True), (2, True), (3, False), (3, True), (4, True),
+    ]  # fmt: skip
+    assert content["runs"][2]["reasons"] == ["its reason", "its block was interrupted, and is run again"]
+
+
 def test_a_void_run_is_repeated_and_does_not_count(tmp_path: Path) -> None:
     said: list[str] = []
     folder = begin(tmp_path)
