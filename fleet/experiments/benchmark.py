@@ -87,7 +87,8 @@ class Playbooks:
     def call(self, playbook: str, arm: Arm, log: Path, more: Mapping[str, Any], arguments: Sequence[str] = ()) -> int:
         """Call a playbook with an arm's variables; its screen goes to the end of `log`. Returns the exit code.
 
-        Raises KeyboardInterrupt if the experiment is interrupted: the playbook gets Ctrl-C, and has ended then.
+        Raises KeyboardInterrupt if the experiment is interrupted: the playbook gets Ctrl-C, and has ended then, or the
+        exception says that it still runs.
         """
         if self.interrupted():
             raise KeyboardInterrupt
@@ -103,8 +104,12 @@ class Playbooks:
             )  # fmt: skip
         try:
             return self._wait(process)
-        except BaseException:
-            _end(process)
+        except BaseException as error:
+            if not _end(process):
+                raise KeyboardInterrupt(
+                    f"{playbook}.yml has not ended within {_END_LIMIT_S:g} s of Ctrl-C and still runs as process "
+                    f"{process.pid}; see {log}, and end it with kill -KILL -- -{process.pid}"
+                ) from error
             raise
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int:
@@ -122,8 +127,8 @@ class Playbooks:
         return [str(Path(arm.inventory).expanduser().absolute())] if arm.inventory else list(self.inventory)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Send a playbook Ctrl-C and wait until it has ended, at most `_END_LIMIT_S`.
+def _end(process: "subprocess.Popen[bytes]") -> bool:
+    """Send a playbook Ctrl-C and wait until it has ended, at most `_END_LIMIT_S`; return whether it has.
 
     Ansible can be caught in a lock of a worker that it has just ended; another Ctrl-C frees it. A playbook that is
     ending its run already only says so.
@@ -132,7 +137,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         os.killpg(process.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_AGAIN_S)
-            return
+            return True
+    return False
 
 
 def _private_folder(variables: Mapping[str, Any]) -> Path:

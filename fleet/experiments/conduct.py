@@ -176,9 +176,10 @@ def _go_on(
     run_one = benchmarks or Benchmarks(folder, results, playbooks, spec, arms).run
     try:
         run(folder, arms, run_one, say)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         words = manifest.resume_words(manifest.load(folder))
-        words = f"experiment {folder.name} was interrupted; continue it with {words}"
+        parts = [f"experiment {folder.name} was interrupted", *interruption.args, f"continue it with {words}"]
+        words = "; ".join(parts)
         leave_words(words)
         raise FleetError(words) from None
     return reporting.write_experiment(folder)

@@ -75,7 +75,7 @@ def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str],
             _plan(folder, content, by_name, run_one, say)
     except BaseException as error:
         state = manifest.FAILED if isinstance(error, VoidRunsError) else manifest.INTERRUPTED
-        reason = "" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+        reason = str(error) or ("" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
         manifest.save(folder, content | {"state": state, "reason": reason, "ended": now()})
         raise
     manifest.save(folder, content | {"state": manifest.FINISHED, "ended": now()})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fleet.errors import InputError
+from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest
 from fleet.experiments.benchmark import Playbooks, forwarded
 from fleet.experiments.conduct import Wish, conduct
@@ -200,6 +200,20 @@ def test_a_secret_of_the_command_line_may_change_and_is_not_kept(tmp_path: Path)
     controller.playbooks = replace(controller.playbooks, variables=other)
     controller.conduct(resume="one", more=1)
     assert len(controller.asked) == 12
+
+
+def test_an_interruption_says_what_still_runs(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+
+    def interrupted(_: Request) -> Outcome:
+        raise KeyboardInterrupt("benchmark.yml still runs as process 7")
+
+    controller.file.write_text(yaml.safe_dump(COMPARE, sort_keys=False))
+    wish = Wish(experiment=str(controller.file), experiment_id="one")
+    with pytest.raises(FleetError, match="one was interrupted; benchmark.yml still runs as process 7; continue it with"):
+        conduct(wish, controller.playbooks, controller.said.append, interrupted)
+    content = manifest.load(controller.results / "experiments" / "one")
+    assert (content["state"], content["reason"]) == ("interrupted", "benchmark.yml still runs as process 7")
 
 
 def test_an_experiment_that_does_not_exist_is_not_continued(tmp_path: Path) -> None:
