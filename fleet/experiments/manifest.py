@@ -34,6 +34,10 @@ FINISHED: Final = "finished"
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LOCK: Final = ".lock"
+_PARTS: Final[dict[str, type]] = {
+    **{"kind": str, "state": str, "reason": str, "digest": str},
+    **{"settings": dict, "plan": list, "runs": list, "capacity": dict},
+}
 
 
 def digest(spec: Specification, arms: Sequence[Arm], given: Mapping[str, Any] | None = None) -> str:
@@ -74,7 +78,7 @@ def create(
     given: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Path:
-    """Make the folder of a new experiment with its manifest; return it. Raises InputError where the id exists.
+    """Make the folder of a new experiment with its manifest; return it. Raises InputError where the id exists, or it cannot be made.
 
     `given` are the variables of `-e`: their names are kept.
     """
@@ -106,9 +110,15 @@ def create(
         "capacity": {},
         **more,
     }
-    folder.mkdir(parents=True)
-    write(folder / MANIFEST, content)
-    sync_folder(folder.parent)
+    try:
+        folder.mkdir(parents=True)
+        write(folder / MANIFEST, content)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise InputError(
+            f"benchmark_results_dir [{results}]: the experiment cannot be kept there: {error}; make it a folder that "
+            "can be written, or name another"
+        ) from None
     return folder
 
 
@@ -152,6 +162,11 @@ def load(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"experiment [{folder.name}]: its manifest has schema {content.get('schema_version')}, and this version of "
             f"zk-locust knows {SCHEMA_VERSION}; use the version that made it"
+        )
+    damaged = [name for name, kind in _PARTS.items() if not isinstance(content.get(name), kind)]
+    if damaged:
+        raise InputError(
+            f"experiment [{folder.name}]: its manifest is damaged ({', '.join(damaged)}); move the folder away"
         )
     return content
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fleet.errors import FleetError, InputError
-from fleet.experiments import manifest
+from fleet.experiments import manifest, overview
 from fleet.experiments.arms import Arm
 from fleet.experiments.plan import blocks
 from fleet.experiments.runner import Outcome, Request, VoidRunsError, left_s, run, runs_left
@@ -242,6 +242,22 @@ def test_a_manifest_of_another_schema_is_refused(tmp_path: Path) -> None:
     manifest.save(folder, manifest.load(folder) | {"schema_version": 2})
     with pytest.raises(InputError, match="has schema 2, and this version of zk-locust knows 1"):
         manifest.load(folder)
+
+
+@pytest.mark.parametrize("part", ["state", "runs", "plan"])
+def test_a_damaged_manifest_is_refused_and_shown_as_damaged(tmp_path: Path, part: str) -> None:
+    folder = begin(tmp_path)
+    manifest.save(folder, {name: value for name, value in manifest.load(folder).items() if name != part})
+    with pytest.raises(InputError, match=rf"experiment \[one\]: its manifest is damaged \({part}\); move the folder"):
+        manifest.load(folder)
+    files = tmp_path / "playbooks" / "experiments"
+    assert any(f"its manifest is damaged ({part})" in line for line in overview.lines(files, tmp_path))
+
+
+def test_a_results_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "results").touch()
+    with pytest.raises(InputError, match=r"benchmark_results_dir \[.*/results\]: the experiment cannot be kept there"):
+        begin(tmp_path / "results")
 
 
 def test_the_manifest_has_no_secret(tmp_path: Path) -> None:
