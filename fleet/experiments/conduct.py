@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import reporting
 from fleet.errors import FleetError, InputError, one_line
@@ -15,6 +15,7 @@ from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, number_of_runs, with_inventory
 from fleet.experiments.benchmark import Benchmarks, Playbooks, preflight
 from fleet.experiments.interruption import leave_words
+from fleet.experiments.resumption import refuse_beyond_budget, refuse_other_inventory, refuse_other_settings
 from fleet.experiments.runner import RunOne, left_s, reopen_half_blocks, run, runs_left
 from fleet.experiments.specification import FRESH, MOST_RUNS, Specification, read_file
 from fleet.inventory import Inventory
@@ -117,9 +118,9 @@ def _continue(
     """Go on with an experiment that is held."""
     content = manifest.load(folder)
     file = find_file(str(content.get("file", "")), playbooks.folder / "experiments")
-    _refuse_other_inventory(wish, content, playbooks)
+    refuse_other_inventory(content, _sources(playbooks))
     spec, arms = _checked(file, playbooks, inventories)
-    _refuse_other_settings(wish, content, manifest.digest(spec, arms, playbooks.variables), file)
+    refuse_other_settings(content, manifest.digest(spec, arms, playbooks.variables), file)
     if wish.more and spec.kind == CAPACITY:
         raise InputError(f"experiment_more [{wish.more}]: a search for a capacity ends by itself; leave it out")
     if wish.more < 0 or len(content["plan"]) + wish.more * len(arms) > MOST_RUNS:
@@ -131,7 +132,7 @@ def _continue(
         content["plan"] += [slot.as_dict() for slot in more]
     content["settings"]["budget_s"] = spec.budget_s
     left = runs_left(content)
-    _rest_within_budget(content)
+    refuse_beyond_budget(content)
     say(f"experiment {folder.name}: {left} runs left, about {format_duration(left_s(content))}")
     if benchmarks is None and left:
         _preflight(playbooks, _probes(spec, arms), say)
@@ -143,25 +144,6 @@ def _continue(
 
 def _sources(playbooks: Playbooks) -> list[str]:
     return [str(source) for source in playbooks.inventory]
-
-
-def _refuse_other_inventory(wish: Wish, content: Mapping[str, Any], playbooks: Playbooks) -> None:
-    before, now = content.get("inventory") or [], _sources(playbooks)
-    if before and before != now:
-        raise InputError(
-            f"experiment_resume [{wish.resume}]: the experiment began with the inventory {', '.join(before)}, and "
-            f"{', '.join(now) or 'none'} may have other hosts; continue it with {manifest.resume_words(content)}"
-        )
-
-
-def _refuse_other_settings(wish: Wish, content: Mapping[str, Any], digest: str, file: Path) -> None:
-    if digest != content["digest"]:
-        given = ", ".join(content.get("given") or []) or "none"
-        raise InputError(
-            f"experiment_resume [{wish.resume}]: {file}, the inventory or -e has other settings than when the "
-            f"experiment began, and its runs would not be comparable; restore them (variables of -e: {given}), or "
-            "begin a new experiment"
-        )
 
 
 def _go_on(
@@ -311,15 +293,4 @@ def _within_budget(spec: Specification, runs: int, run_s: float) -> None:
         raise InputError(
             f"budget [{format_duration(spec.budget_s)}]: {runs} runs of about {format_duration(run_s)} take about "
             f"{format_duration(runs * run_s)}; raise it, shorten the runs, or leave out arms"
-        )
-
-
-def _rest_within_budget(content: Mapping[str, Any]) -> None:
-    """Raise InputError where the runs that are left would take longer than what the runs so far have left over."""
-    budget_s, left, rest_s = float(content["settings"]["budget_s"]), runs_left(content), left_s(content)
-    spent_s = sum(float(entry["took_s"]) for entry in content["runs"])
-    if budget_s and left and spent_s + rest_s > budget_s:
-        raise InputError(
-            f"budget [{format_duration(budget_s)}]: the runs so far took {format_duration(spent_s)}, and the {left} "
-            f"that are left take about {format_duration(rest_s)}; raise it, or add fewer pairs"
         )

@@ -78,7 +78,9 @@ def create(
     given: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> Path:
-    """Make the folder of a new experiment with its manifest; return it. Raises InputError where the id exists, or it cannot be made.
+    """Make the folder of a new experiment with its manifest; return it.
+
+    Raises InputError where the id exists, or the folder cannot be made.
 
     `given` are the variables of `-e`: their names are kept.
     """

@@ -35,8 +35,8 @@ class Outcome:
     """What became of a benchmark: the id of its run, empty where there is none, its verdict, and the reasons.
 
     For a search: `step` has what was found for each objective, `passed` whether all hold, and `load_limited` whether
-    the load side was the limit. `took_s` is the benchmark's time, seconds. `summary` are its figures for the screen. `hopeless` says why
-    no other attempt can be better.
+    the load side was the limit. `took_s` is the benchmark's time, seconds. `summary` are its figures for the screen.
+    `hopeless` says why no other attempt can be better.
     """
 
     run_id: str
