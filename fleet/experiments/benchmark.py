@@ -106,9 +106,10 @@ class Playbooks:
             return self._wait(process)
         except BaseException as error:
             if not _end(process):
+                # The shell must stay, because it removes the variables.
                 raise KeyboardInterrupt(
                     f"{playbook}.yml has not ended within {_END_LIMIT_S:g} s of Ctrl-C and still runs as process "
-                    f"{process.pid}; see {log}, and end it with kill -KILL -- -{process.pid}"
+                    f"{process.pid}; see {log}, and end it with pkill -KILL -P {process.pid}"
                 ) from error
             raise
 
