@@ -102,15 +102,23 @@ def test_a_playbook_that_is_caught_in_a_lock_gets_ctrl_c_again(
     assert (program / "ended").exists()
 
 
-def test_a_playbook_that_does_not_end_is_named(
-    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_playbook_that_does_not_end_is_named(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "_AGAIN_S", 0.1)
     monkeypatch.setattr(benchmark, "_END_LIMIT_S", 0.1)
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def noting(*words: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        started.append(popen(*words, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", noting)
     (program / "wait").touch()
     (program / "deaf").touch()
     with pytest.raises(KeyboardInterrupt, match=r"benchmark.yml has not ended within 0.1 s of Ctrl-C .* see .*/log, "):
         playbooks((program / "begun").exists).call("benchmark", Arm("a", {}), tmp_path / "log", {})
+    (program / "wait").unlink()
+    started[0].wait(20)
 
 
 def test_no_playbook_is_called_after_an_interruption(program: Path, tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_an_interruption_says_what_still_runs(tmp_path: Path) -> None:
 
     controller.file.write_text(yaml.safe_dump(COMPARE, sort_keys=False))
     wish = Wish(experiment=str(controller.file), experiment_id="one")
-    with pytest.raises(FleetError, match="one was interrupted; benchmark.yml still runs as process 7; continue it"):
+    with pytest.raises(FleetError, match=r"one was interrupted; benchmark.yml still runs as process 7; continue it"):
         conduct(wish, controller.playbooks, controller.said.append, interrupted)
     content = manifest.load(controller.results / "experiments" / "one")
     assert (content["state"], content["reason"]) == ("interrupted", "benchmark.yml still runs as process 7")
