@@ -82,7 +82,7 @@ def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str],
 
 
 def reopen_half_blocks(content: dict[str, Any]) -> None:
-    """Let the runs of a half-finished block of a comparison not count, so that the whole block is run again.
+    """Let the runs of a half-finished block of a comparison not count, so that the complete block is run again.
 
     The runs of a block are compared because they follow one another; after an interruption they would not.
     """
