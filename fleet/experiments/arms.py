@@ -12,6 +12,8 @@ from zk_locust.contract.experiment import CAPACITY, MATRIX, NOISE
 
 MERGED: Final = ("benchmark_parameters", "zookeeper_properties")
 """Variables that are dictionaries of settings: an arm's are laid over those of the inventory."""
+LONGEST_NAME: Final = 60
+"""Characters of a cell's name, which becomes a part of the names of its runs' folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def _arm(name: str, base: Mapping[str, Any], overlay: Mapping[str, Any], place: 
 
 
 def _cells(spec: Specification, base: Mapping[str, Any]) -> Iterator[Arm]:
-    for values in itertools.product(*spec.grid.values()):
+    for number, values in enumerate(itertools.product(*spec.grid.values()), 1):
         overlay: dict[str, Any] = {}
         for axis, value in zip(spec.grid, values, strict=True):
             name, _, inner = axis.partition(".")
@@ -60,6 +62,9 @@ def _cells(spec: Specification, base: Mapping[str, Any]) -> Iterator[Arm]:
                 overlay[name] = value
         place = tuple(str(value) for value in values)
         name = ", ".join(f"{_short(axis)} {value}" for axis, value in zip(spec.grid, place, strict=True))
+        if len(name) > LONGEST_NAME:
+            mark = f"... cell {number}"
+            name = name[: LONGEST_NAME - len(mark)] + mark
         yield _arm(name, base, overlay, place)
 
 

@@ -4,27 +4,31 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import reporting
-from fleet.errors import FleetError, InputError
+from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments.arms import Arm, at_rate
 from fleet.experiments.runner import VOID, Outcome, Request
 from fleet.experiments.specification import FRESH, Specification
 from zk_locust.contract.durable_files import read_object_if_sound
+from zk_locust.contract.experiment import ALL, parse_objective
+from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.plain_text import plain_line
 from zk_locust.contract.run_files import MANIFEST
 
 LOGS: Final = "logs"
 _COMPLETE: Final = "complete"
+_ALL_LOST: Final = "all-workers-lost"
 _ASKING: Final = {
     "ask_pass": "--ask-pass",
     "become_ask_pass": "--ask-become-pass",
@@ -83,7 +87,8 @@ class Playbooks:
     def call(self, playbook: str, arm: Arm, log: Path, more: Mapping[str, Any], arguments: Sequence[str] = ()) -> int:
         """Call a playbook with an arm's variables; its screen goes to the end of `log`. Returns the exit code.
 
-        Raises KeyboardInterrupt if the experiment is interrupted: the playbook gets Ctrl-C, and has ended then.
+        Raises KeyboardInterrupt if the experiment is interrupted: the playbook gets Ctrl-C, and has ended then, or the
+        exception says that it still runs.
         """
         if self.interrupted():
             raise KeyboardInterrupt
@@ -92,15 +97,20 @@ class Playbooks:
         words += [word for source in self.sources(arm) for word in ("-i", source)]
         words += [*self.options, *arguments, "-e", f"@{folder / _VARIABLES}"]
         environment = os.environ | {"ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
-        with log.open("ab") as screen:
+        with _removed_on_failure(folder), log.open("ab") as screen:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", _SHELL, str(folder), *words], stdin=subprocess.DEVNULL, stdout=screen,
                 stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
         try:
             return self._wait(process)
-        except BaseException:
-            _end(process)
+        except BaseException as error:
+            if not _end(process):
+                # The shell must stay, because it removes the variables.
+                raise KeyboardInterrupt(
+                    f"{playbook}.yml has not ended within {_END_LIMIT_S:g} s of Ctrl-C and still runs as process "
+                    f"{process.pid}; see {log}, and end it with pkill -KILL -P {process.pid}"
+                ) from error
             raise
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int:
@@ -118,8 +128,8 @@ class Playbooks:
         return [str(Path(arm.inventory).expanduser().absolute())] if arm.inventory else list(self.inventory)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Send a playbook Ctrl-C and wait until it has ended, at most `_END_LIMIT_S`.
+def _end(process: "subprocess.Popen[bytes]") -> bool:
+    """Send a playbook Ctrl-C and wait until it has ended, at most `_END_LIMIT_S`; return whether it has.
 
     Ansible can be caught in a lock of a worker that it has just ended; another Ctrl-C frees it. A playbook that is
     ending its run already only says so.
@@ -128,16 +138,28 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         os.killpg(process.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_AGAIN_S)
-            return
+            return True
+    return False
 
 
 def _private_folder(variables: Mapping[str, Any]) -> Path:
     """Write variables to a file in a new folder, both for this user only."""
     folder = Path(tempfile.mkdtemp(prefix="zk-locust-experiment-"))
-    file = folder / _VARIABLES
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(variables, default=str), encoding="utf-8")
+    with _removed_on_failure(folder):
+        file = folder / _VARIABLES
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(variables, default=str), encoding="utf-8")
     return folder
+
+
+@contextlib.contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    """Remove a folder of variables where no playbook was started that removes it."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def preflight(playbooks: Playbooks, arm: Arm) -> list[str]:
@@ -197,7 +219,10 @@ class Benchmarks:
             return Outcome(
                 "", VOID, took_s, (f"it left no run: {said[0] if said else f'exit code {code}'}; see {log}",)
             )
-        return outcome_of(self._results / own[-1], took_s, self._objectives)
+        try:
+            return outcome_of(self._results / own[-1], took_s, self._objectives)
+        except reporting.ReportingError as error:
+            return Outcome(own[-1], VOID, took_s, (f"it cannot be reported: {one_line(error)}",))
 
     def _remove_members(self, arm: Arm, log: Path) -> None:
         if code := self._playbooks.call("teardown", arm, log, {}, ("--limit", "zookeeper")):
@@ -237,10 +262,27 @@ def outcome_of(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
     # What a run that failed recorded is worth a look, but no other run is like it.
     worth = (verdict.get("verdict") or VOID) if state == _COMPLETE else VOID
     summary = _summary(found.get("total") or {})
+    if objectives and any(reason.get("rule") == _ALL_LOST for reason in verdict.get("reasons", [])):
+        return Outcome(run.name, VOID, took_s, reasons, load_limited=True, summary=summary)
     if not objectives or worth == VOID:
         return Outcome(run.name, worth, took_s, reasons, summary=summary)
+    if hopeless := _unknown_operations(found, objectives):
+        return Outcome(run.name, VOID, took_s, (hopeless,), summary=summary, hopeless=hopeless)
     step = reporting.check_objectives(run, objectives)
     return Outcome(run.name, worth, took_s, reasons, step["passed"], step["load_limited"], step, summary)
+
+
+def _unknown_operations(found: Mapping[str, Any], objectives: Sequence[str]) -> str:
+    """Return a problem where an objective is for an operation that the load does not have, else nothing."""
+    known = [str(row["operation"]) for row in found.get("operations") or []]
+    for objective in map(parse_objective, objectives):
+        if objective.operation not in (ALL, *known):
+            return (
+                f"objectives [{objective.text}]: the load has no operation {objective.operation}"
+                f"{nearest(objective.operation, known)}; it has: {', '.join(known) or 'none'}; correct the objective, "
+                "and begin a new experiment"
+            )
+    return ""
 
 
 def _summary(total: Mapping[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 It begins at the lowest rate, because objectives that fail there fail everywhere. From the first rate, it brackets by
 factors of 1.5, bisects the logarithm of the rate until the interval is 5 % wide, and confirms: of three runs at the
-answer most must pass, and of three at 10 % above most must fail. Each rate counts by the majority of its
-runs, so a run that went wrong by chance is outvoted as soon as the search returns to its rate.
+lower end most must pass, and of three at the upper end and three at 10 % above most must fail. Each rate counts by the
+majority of its runs, so a run that went wrong by chance is outvoted as soon as the search returns to its rate.
 """
 
 import math
@@ -76,10 +76,10 @@ def next_rate(steps: Sequence[Step], lowest: float, first: float, highest: float
     for rate in (low, above):
         if _runs(steps, rate) < REPEATS:
             return rate
-    if not _passes(steps, above):
-        return Capacity(CONFIRMED, low, high)
-    # The rates contradict one another: the one between them decides, once it was run as often.
-    return high if _runs(steps, high) < REPEATS else Capacity(UNCONFIRMED, low, above)
+    # No end of the answer may rest on one run. Where the rates contradict one another, the one between them decides.
+    if _runs(steps, high) < REPEATS:
+        return high
+    return Capacity(UNCONFIRMED, low, above) if _passes(steps, above) else Capacity(CONFIRMED, low, high)
 
 
 def bounds(steps: Iterable[Step]) -> tuple[float | None, float | None]:
@@ -102,7 +102,7 @@ def longest_search(lowest: float, first: float, highest: float) -> int:
     """Return about how many runs a search takes at most, if no rate contradicts another."""
     bracket = math.ceil(math.log(max(highest / first, first / lowest, 1.0)) / math.log(BRACKET)) + 1
     bisect = math.ceil(math.log2(math.log(BRACKET) / math.log(WIDTH)))
-    return 1 + bracket + bisect + 2 * REPEATS - 1
+    return 1 + bracket + bisect + 3 * REPEATS - 2
 
 
 def _rounded(rate: float) -> float:

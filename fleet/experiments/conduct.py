@@ -15,7 +15,8 @@ from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, number_of_runs, with_inventory
 from fleet.experiments.benchmark import Benchmarks, Playbooks, preflight
 from fleet.experiments.interruption import leave_words
-from fleet.experiments.runner import RunOne, left_s, run, runs_left
+from fleet.experiments.resumption import refuse_beyond_budget, refuse_other_inventory, refuse_other_settings
+from fleet.experiments.runner import RunOne, left_s, reopen_half_blocks, run, runs_left
 from fleet.experiments.specification import FRESH, MOST_RUNS, Specification, read_file
 from fleet.inventory import Inventory
 from zk_locust.contract.durations import format_duration
@@ -79,13 +80,14 @@ def conduct(
         return [size, "check mode: there is no problem, and nothing was started"]
     folder = manifest.create(
         results, experiment_id, spec, arms, slots, file=str(file), run_s=run_s, most_runs=runs,
-        inventory=[str(source) for source in playbooks.inventory],
+        inventory=_sources(playbooks), given=playbooks.variables,
     )  # fmt: skip
     say(size)
     if spec.data == FRESH:
         say("experiment: the members' data is removed before the first run and after each one")
-    say(f"experiment: after an interruption, continue it with -e experiment_resume={experiment_id}")
-    return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
+    say(f"experiment: after an interruption, continue it with {manifest.resume_words(manifest.load(folder))}")
+    with manifest.held(folder):
+        return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
 
 
 def _resume(
@@ -100,31 +102,48 @@ def _resume(
         if given:
             raise InputError(f"{name} [{given}]: experiment_resume continues an experiment as it was; leave {name} out")
     folder = manifest.find(results, wish.resume, "experiment_resume")
+    with manifest.held(folder):
+        return _continue(folder, wish, playbooks, inventories, results, say, benchmarks)
+
+
+def _continue(
+    folder: Path,
+    wish: Wish,
+    playbooks: Playbooks,
+    inventories: "_Inventories",
+    results: Path,
+    say: Callable[[str], object],
+    benchmarks: RunOne | None,
+) -> list[str]:
+    """Go on with an experiment that is held."""
     content = manifest.load(folder)
     file = find_file(str(content.get("file", "")), playbooks.folder / "experiments")
+    refuse_other_inventory(content, _sources(playbooks))
     spec, arms = _checked(file, playbooks, inventories)
-    if manifest.digest(spec, arms) != content["digest"]:
-        raise InputError(
-            f"experiment_resume [{wish.resume}]: {file} or the inventory has other settings than when the experiment "
-            "began, and its runs would not be comparable; restore them, or begin a new experiment"
-        )
+    refuse_other_settings(content, manifest.digest(spec, arms, playbooks.variables), file)
     if wish.more and spec.kind == CAPACITY:
         raise InputError(f"experiment_more [{wish.more}]: a search for a capacity ends by itself; leave it out")
     if wish.more < 0 or len(content["plan"]) + wish.more * len(arms) > MOST_RUNS:
         raise InputError(f"experiment_more [{wish.more}]: write a number of pairs from 1; {MOST_RUNS} runs at most")
-    with manifest.held(folder):
-        if wish.more and not wish.only_check:
-            done = [plan.Slot(**slot) for slot in content["plan"]]
-            more = plan.blocks([arm.name for arm in arms], wish.more, spec.seed, done)
-            content["plan"] += [slot.as_dict() for slot in more]
-            manifest.save(folder, content)
+    reopen_half_blocks(content)
+    if wish.more:
+        done = [plan.Slot(**slot) for slot in content["plan"]]
+        more = plan.blocks([arm.name for arm in arms], wish.more, spec.seed, done)
+        content["plan"] += [slot.as_dict() for slot in more]
+    content["settings"]["budget_s"] = spec.budget_s
     left = runs_left(content)
+    refuse_beyond_budget(content)
     say(f"experiment {folder.name}: {left} runs left, about {format_duration(left_s(content))}")
     if benchmarks is None and left:
         _preflight(playbooks, _probes(spec, arms), say)
     if wish.only_check:
         return ["check mode: there is no problem, and nothing was started"]
+    manifest.save(folder, content)
     return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
+
+
+def _sources(playbooks: Playbooks) -> list[str]:
+    return [str(source) for source in playbooks.inventory]
 
 
 def _go_on(
@@ -137,14 +156,15 @@ def _go_on(
     benchmarks: RunOne | None,
 ) -> list[str]:
     run_one = benchmarks or Benchmarks(folder, results, playbooks, spec, arms).run
-    with manifest.held(folder):
-        try:
-            run(folder, arms, run_one, say)
-        except KeyboardInterrupt:
-            words = f"experiment {folder.name} was interrupted; continue it with -e experiment_resume={folder.name}"
-            leave_words(words)
-            raise FleetError(words) from None
-        return reporting.write_experiment(folder)
+    try:
+        run(folder, arms, run_one, say)
+    except KeyboardInterrupt as interruption:
+        words = manifest.resume_words(manifest.load(folder))
+        parts = [f"experiment {folder.name} was interrupted", *interruption.args, f"continue it with {words}"]
+        words = "; ".join(parts)
+        leave_words(words)
+        raise FleetError(words) from None
+    return reporting.write_experiment(folder)
 
 
 def find_file(experiment: str, folder: Path) -> Path:

@@ -5,9 +5,11 @@ It is replaced after each run, so that an interrupted experiment goes on where i
 
 import contextlib
 import hashlib
+import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,11 +34,22 @@ FINISHED: Final = "finished"
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LOCK: Final = ".lock"
+_PARTS: Final[dict[str, type]] = {
+    **{"kind": str, "state": str, "reason": str, "digest": str},
+    **{"settings": dict, "plan": list, "runs": list, "capacity": dict},
+}
 
 
-def digest(spec: Specification, arms: Sequence[Arm]) -> str:
-    """Return what identifies an experiment's settings: a resumed one must have the same."""
-    said = asdict(spec) | {"arms": [asdict(arm) for arm in arms], "pairs": 0}  # pairs can be added
+def digest(spec: Specification, arms: Sequence[Arm], given: Mapping[str, Any] | None = None) -> str:
+    """Return what identifies an experiment's settings: a resumed one must have the same.
+
+    `given` are the variables of `-e`. The values of secrets do not count: who reads the digest could try values.
+    """
+    said = asdict(spec) | {"arms": [asdict(arm) for arm in arms]}
+    said |= {"pairs": 0, "budget_s": 0.0}  # both may be raised
+    if given:
+        plain = {name: redacted(name, value) for name, value in given.items()}
+        said["given"] = json.dumps(plain, default=str, sort_keys=True)
     return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()
 
 
@@ -50,10 +63,27 @@ def new_id(name: str, wanted: str = "") -> str:
     return found
 
 
+def resume_words(content: Mapping[str, Any]) -> str:
+    """Return the options that continue an experiment, with the inventories of its runs."""
+    sources = [word for source in content.get("inventory") or [] for word in ("-i", str(source))]
+    return shlex.join(["-e", f"experiment_resume={content['experiment_id']}", *sources])
+
+
 def create(
-    results: Path, experiment_id: str, spec: Specification, arms: Sequence[Arm], slots: Sequence[Slot], **more: Any
+    results: Path,
+    experiment_id: str,
+    spec: Specification,
+    arms: Sequence[Arm],
+    slots: Sequence[Slot],
+    given: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Path:
-    """Make the folder of a new experiment with its manifest; return it. Raises InputError where the id exists."""
+    """Make the folder of a new experiment with its manifest; return it.
+
+    Raises InputError where the id exists, or the folder cannot be made.
+
+    `given` are the variables of `-e`: their names are kept.
+    """
     folder = results / EXPERIMENTS / experiment_id
     refuse_existing(results, experiment_id)
     settings = asdict(spec)
@@ -69,7 +99,8 @@ def create(
         "reason": "",
         "started": now(),
         "ended": None,
-        "digest": digest(spec, arms),
+        "digest": digest(spec, arms, given),
+        "given": sorted(given or {}),
         "settings": settings,
         "arms": [
             {"name": arm.name, "inventory": arm.inventory, "place": list(arm.place)}
@@ -81,9 +112,15 @@ def create(
         "capacity": {},
         **more,
     }
-    folder.mkdir(parents=True)
-    write(folder / MANIFEST, content)
-    sync_folder(folder.parent)
+    try:
+        folder.mkdir(parents=True)
+        write(folder / MANIFEST, content)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise InputError(
+            f"benchmark_results_dir [{results}]: the experiment cannot be kept there: {error}; make it a folder that "
+            "can be written, or name another"
+        ) from None
     return folder
 
 
@@ -91,9 +128,10 @@ def refuse_existing(results: Path, experiment_id: str) -> None:
     """Raise InputError where there is an experiment of that id."""
     folder = results / EXPERIMENTS / experiment_id
     if folder.exists():
+        words = resume_words({**read_object_if_sound(folder / MANIFEST), "experiment_id": experiment_id})
         raise InputError(
             f"experiment_id [{experiment_id}]: {folder} exists; choose another id, or continue that experiment with "
-            f"-e experiment_resume={experiment_id}"
+            f"{words}"
         )
 
 
@@ -126,6 +164,11 @@ def load(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"experiment [{folder.name}]: its manifest has schema {content.get('schema_version')}, and this version of "
             f"zk-locust knows {SCHEMA_VERSION}; use the version that made it"
+        )
+    damaged = [name for name, kind in _PARTS.items() if not isinstance(content.get(name), kind)]
+    if damaged:
+        raise InputError(
+            f"experiment [{folder.name}]: its manifest is damaged ({', '.join(damaged)}); move the folder away"
         )
     return content
 

@@ -13,7 +13,7 @@ from fleet.experiments.capacity import Capacity, Step, more_load_hosts, next_rat
 from fleet.experiments.plan import Slot
 from fleet.run_record import now
 from zk_locust.contract.durations import format_duration
-from zk_locust.contract.experiment import CAPACITY
+from zk_locust.contract.experiment import CAPACITY, PAIRED
 
 VOID = "void"
 LOAD_SIDE_ATTEMPTS = 2
@@ -36,6 +36,7 @@ class Outcome:
 
     For a search: `step` has what was found for each objective, `passed` whether all hold, and `load_limited` whether
     the load side was the limit. `took_s` is the benchmark's time, seconds. `summary` are its figures for the screen.
+    `hopeless` says why no other attempt can be better.
     """
 
     run_id: str
@@ -46,13 +47,14 @@ class Outcome:
     load_limited: bool = False
     step: dict[str, Any] = field(default_factory=dict)
     summary: str = ""
+    hopeless: str = ""
 
 
 RunOne = Callable[[Request], Outcome]
 
 
 class VoidRunsError(FleetError):
-    """Too many runs were void."""
+    """A run stays void."""
 
 
 def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str], object]) -> None:
@@ -61,6 +63,7 @@ def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str],
     An exception of `run_one`, KeyboardInterrupt too, leaves the experiment interrupted.
     """
     content = manifest.load(folder)
+    reopen_half_blocks(content)
     content |= {"state": manifest.RUNNING, "reason": "", "ended": None}
     manifest.save(folder, content)
     by_name = {arm.name: arm for arm in arms}
@@ -72,10 +75,24 @@ def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str],
             _plan(folder, content, by_name, run_one, say)
     except BaseException as error:
         state = manifest.FAILED if isinstance(error, VoidRunsError) else manifest.INTERRUPTED
-        reason = "" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+        reason = str(error) or ("" if isinstance(error, KeyboardInterrupt) else type(error).__name__)
         manifest.save(folder, content | {"state": state, "reason": reason, "ended": now()})
         raise
     manifest.save(folder, content | {"state": manifest.FINISHED, "ended": now()})
+
+
+def reopen_half_blocks(content: dict[str, Any]) -> None:
+    """Let the runs of a half-finished block of a comparison not count, so that the complete block is run again.
+
+    The runs of a block are compared because they follow one another; after an interruption they would not.
+    """
+    if content["kind"] not in PAIRED:
+        return
+    half = {slot.block for slot in open_slots(content)}
+    for entry in content["runs"]:
+        if entry["counts"] and entry["block"] in half:
+            entry["counts"] = False
+            entry["reasons"] = [*entry["reasons"], "its block was interrupted, and is run again"]
 
 
 def open_slots(content: Mapping[str, Any]) -> list[Slot]:
@@ -124,8 +141,10 @@ def _search(folder: Path, content: dict[str, Any], arm: Arm, run_one: RunOne, sa
         outcome = _valid_run(folder, content, arm, {"slot": None, "block": None}, run_one, say, found)
         if outcome.load_limited:
             achieved = float(outcome.step.get("rate_per_s") or 0.0)
-            carried = max([achieved, *(step.rate_per_s for step in steps)])
-            hosts = max(1, int(outcome.step.get("load_hosts", 1)))
+            carried = max([achieved, *(step.rate_per_s for step in steps if step.passed)])
+            # A run that lost all its workers does not know how many hosts it had.
+            found_hosts = [entry["step"].get("load_hosts") for entry in content["runs"] if entry["arm"] == arm.name]
+            hosts = max([1, *(int(each) for each in found_hosts if each)])
             content["capacity"][arm.name] = {
                 **Capacity("load side", max((s.rate_per_s for s in steps if s.passed), default=None), None).as_dict(),
                 "more_load_hosts": more_load_hosts(hosts, found, carried),
@@ -151,7 +170,9 @@ def _valid_run(
 ) -> Outcome:
     """Run a benchmark until it is not void, and return what became of it."""
     most = 1 + int(content["settings"]["void_repeats"])
-    for attempt in range(1, most + 1):
+    voids = limited = 0
+    while voids < most:
+        attempt = voids + limited + 1
         number = len(content["runs"]) + 1
         label = f"{content['name']}-{number:02d}-{arm.name}"
         outcome = run_one(Request(number, arm, label, rate_per_s))
@@ -163,18 +184,22 @@ def _valid_run(
             | {"step": outcome.step}
         )
         manifest.save(folder, content)
-        if outcome.verdict != VOID:
+        if outcome.hopeless:
+            raise VoidRunsError(outcome.hopeless)
+        if outcome.verdict != VOID or outcome.load_limited:
             found = f": {outcome.summary}" if outcome.summary else ""
             say(f"experiment: {outcome.verdict}, took {format_duration(outcome.took_s)}{found}")
-            if not outcome.load_limited or attempt == min(most, LOAD_SIDE_ATTEMPTS):
+            limited += outcome.load_limited
+            if not outcome.load_limited or limited == LOAD_SIDE_ATTEMPTS:
                 return outcome
-            say(f"experiment: the load side was the limit, attempt {attempt} of {min(most, LOAD_SIDE_ATTEMPTS)}")
+            say(f"experiment: the load side was the limit, attempt {limited} of {LOAD_SIDE_ATTEMPTS}")
             continue
+        voids += 1
         why = outcome.reasons[0] if outcome.reasons else "it has no result"
-        say(f"experiment: run {number} is void ({why}), attempt {attempt} of {most}")
+        say(f"experiment: run {number} is void ({why}), attempt {voids} of {most}")
     raise VoidRunsError(
         f"a run of {arm.name} was void {most} times, the last time: {why}; correct the cause, and continue with "
-        f"-e experiment_resume={folder.name}"
+        f"{manifest.resume_words(content)}"
     )
 
 

@@ -282,7 +282,17 @@ class _Reader:
             self._wrong("grid", "this is not a dictionary of lists; write e.g. {benchmark_users: [8, 32]}", value)
             return {}
         for axis, values in value.items():
-            self._judge_name("grid", str(axis).partition(".")[0])
+            name, _, inner = str(axis).partition(".")
+            self._judge_name("grid", name)
+            said = {inner: values} if inner else values
+            if redacted(name, said) != said:
+                # Without the values.
+                self._wrong(
+                    f"grid.{axis}",
+                    "cells are named by their values, and these have a secret; write kind: compare, whose arms have "
+                    "names",
+                )
+                continue
             if not isinstance(values, list) or len(values) < 2:
                 self._wrong(f"grid.{axis}", "this is not a list of two values or more", values)
             elif any(one in values[:place] for place, one in enumerate(values)):

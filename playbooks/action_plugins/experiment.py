@@ -52,7 +52,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {"changed": not only_check, "lines": lines}
 
         with interruption.taken():
-            return call(self, work, failures=(FleetError, ReportingError))
+            # OSError: a folder that cannot be written, a disk that is full; its message has the path.
+            return call(self, work, failures=(FleetError, ReportingError, OSError))
 
 
 def _refused(problems: list[str]) -> AnsibleActionFail:

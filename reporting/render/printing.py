@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -45,11 +46,7 @@ def print_page(browser: str, page: Path, target: Path) -> None:
         if os.geteuid() == 0:  # its sandbox refuses root; the page is ours, and loads nothing
             command.append("--no-sandbox")
         try:
-            done = subprocess.run(
-                [*command, page.absolute().as_uri()],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_TIME_LIMIT_S,
-                check=False,
-            )  # fmt: skip
+            done = _run([*command, page.absolute().as_uri()])
         except subprocess.TimeoutExpired:
             raise ReportingError(
                 f"report.pdf: {browser} has not printed the page within {_TIME_LIMIT_S:g} s; print report.html yourself"
@@ -61,3 +58,17 @@ def print_page(browser: str, page: Path, target: Path) -> None:
     if done.returncode or not target.exists():
         said = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
         raise ReportingError(f"report.pdf: {browser} could not print the page ({said[-1][:300]})")
+
+
+def _run(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Run a browser; all its processes are ended where it takes too long, or this process is interrupted."""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+        start_new_session=True,
+    ) as browser:  # fmt: skip
+        try:
+            output, errors = browser.communicate(timeout=_TIME_LIMIT_S)
+        except BaseException:
+            os.killpg(browser.pid, signal.SIGKILL)  # not yet waited for, so that the group exists
+            raise
+    return subprocess.CompletedProcess(command, browser.returncode, output, errors)

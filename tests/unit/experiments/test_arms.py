@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, with_inventory
+from fleet.experiments.arms import LONGEST_NAME, Arm, arms_of, at_rate, equal_arms, with_inventory
 from fleet.experiments.specification import Specification
 from fleet.inventory import HostVariables, Inventory
 
@@ -59,3 +59,10 @@ def test_the_cells_of_a_matrix_are_named_by_their_values() -> None:
     assert [arm.name for arm in arms][:2] == ["val-size 8, heap 1g", "val-size 8, heap 2g"]
     assert arms[0].place == ("8", "1g")
     assert arms[0].variables == {"benchmark_parameters": {"client": "kazoo", "val-size": 8}, "zookeeper_heap": "1g"}
+
+
+def test_the_names_of_cells_with_long_values_are_short_and_differ() -> None:
+    grid: dict[str, list[Any]] = {"benchmark_locustfile": ["/" + 300 * "x" + end for end in ("a", "b")]}
+    first, second = arms_of(Specification("mine", "matrix", grid=grid))
+    assert first.name != second.name
+    assert max(len(first.name), len(second.name)) <= LONGEST_NAME

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from fleet.experiments.benchmark import Benchmarks, Playbooks
 from fleet.experiments.interruption import Interruption
 from fleet.experiments.runner import Request
 from fleet.experiments.specification import Specification
+from reporting import ReportingError
 
 # Stands for ansible-playbook: notes how it was called, and ends when it may, or some time after Ctrl-C.
 PROGRAM = """#!/bin/sh
@@ -64,6 +66,18 @@ def test_variables_reach_a_playbook_in_a_file_that_is_removed(program: Path, tmp
     assert log.read_text() == "shown\n"
 
 
+def test_variables_of_a_playbook_that_cannot_be_started_are_removed(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del program
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(FileNotFoundError):
+        playbooks().call("benchmark", Arm("a", {}), tmp_path / "gone" / "log", {})
+    with pytest.raises(TypeError):
+        playbooks().call("benchmark", Arm("a", {}), tmp_path / "log", {"a": {(1, 2): 3}})
+    assert list(tmp_path.glob("zk-locust-*")) == []
+
+
 def test_an_arm_may_have_an_inventory_of_its_own(program: Path, tmp_path: Path) -> None:
     playbooks().call("benchmark", Arm("a", {}, "/other"), tmp_path / "log", {})
     assert " -i /other --forks" in (program / "words").read_text()
@@ -86,6 +100,25 @@ def test_a_playbook_that_is_caught_in_a_lock_gets_ctrl_c_again(
     with pytest.raises(KeyboardInterrupt):
         playbooks((program / "begun").exists).call("benchmark", Arm("a", {}), tmp_path / "log", {})
     assert (program / "ended").exists()
+
+
+def test_a_playbook_that_does_not_end_is_named(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark, "_AGAIN_S", 0.1)
+    monkeypatch.setattr(benchmark, "_END_LIMIT_S", 0.1)
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def noting(*words: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        started.append(popen(*words, **options))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", noting)
+    (program / "wait").touch()
+    (program / "deaf").touch()
+    with pytest.raises(KeyboardInterrupt, match=r"benchmark.yml has not ended within 0.1 s of Ctrl-C .* see .*/log, "):
+        playbooks((program / "begun").exists).call("benchmark", Arm("a", {}), tmp_path / "log", {})
+    (program / "wait").unlink()
+    started[0].wait(20)
 
 
 def test_no_playbook_is_called_after_an_interruption(program: Path, tmp_path: Path) -> None:
@@ -175,6 +208,36 @@ def test_a_run_that_failed_is_void_whatever_it_recorded(tmp_path: Path, state: s
         ("The run failed",),
         "1,000/s, p50 0.512 ms",
     )
+
+
+def test_an_objective_for_an_operation_that_the_load_has_not_is_said_at_once(tmp_path: Path) -> None:
+    report = {"verdict": {"verdict": "valid", "reasons": []}, "operations": [{"operation": "get"}]}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    outcome = benchmark.outcome_of(tmp_path, 1.0, ["p99 of gett < 5ms"])
+    assert (outcome.run_id, outcome.verdict) == (tmp_path.name, "void")
+    assert outcome.hopeless.startswith(
+        "objectives [p99 of gett < 5ms]: the load has no operation gett, did you mean get?; it has: get; correct"
+    )
+
+
+def test_a_step_that_loses_all_workers_is_limited_by_the_load_side(tmp_path: Path) -> None:
+    reason = {"severity": "void", "rule": "all-workers-lost", "text": "All 2 workers were lost."}
+    (tmp_path / "report.json").write_text(json.dumps({"verdict": {"verdict": "void", "reasons": [reason]}}))
+    outcome = benchmark.outcome_of(tmp_path, 1.0, ["p99 < 5ms"])
+    assert (outcome.verdict, outcome.load_limited, outcome.passed) == ("void", True, None)
+    assert not benchmark.outcome_of(tmp_path, 1.0, []).load_limited
+
+
+def test_a_run_that_cannot_be_reported_is_void_and_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ReportingError("its samples are damaged")
+
+    monkeypatch.setattr(benchmark, "outcome_of", fail)
+    spec = Specification("mine", "compare", data="kept")
+    benchmarks = Benchmarks(tmp_path, tmp_path, Recorded(Path("/playbooks"), (), (), {}), spec, [])
+    outcome = benchmarks.run(Request(1, Arm("a", {}), "mine-01-a"))
+    assert (outcome.run_id[-6:], outcome.verdict) == ("-quick", "void")
+    assert outcome.reasons == ("it cannot be reported: its samples are damaged",)
 
 
 def test_data_is_kept_if_the_experiment_says_so(tmp_path: Path) -> None:

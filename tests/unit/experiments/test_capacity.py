@@ -34,6 +34,19 @@ def test_the_answer_is_confirmed_by_three_runs_there_and_10_percent_above() -> N
     assert sum(step.rate_per_s == pytest.approx(1.1 * (found.low_per_s or 0), rel=0.01) for step in steps) == 3
 
 
+def test_a_run_that_fails_by_chance_is_not_the_upper_end_of_a_confirmed_answer() -> None:
+    steps: list[Step] = []
+    while not isinstance(found := next_rate(steps, 10, 100, 100_000), Capacity):
+        unlucky = found == 482 and not any(step.rate_per_s == found for step in steps)
+        steps.append(Step(found, found <= 500 and not unlucky))
+    assert 482 in {step.rate_per_s for step in steps}
+    assert found.state == "confirmed"
+    assert sum(step.rate_per_s == found.high_per_s for step in steps) >= 3
+    assert found.low_per_s is not None
+    assert found.high_per_s is not None
+    assert found.low_per_s <= 500 < found.high_per_s
+
+
 def test_noise_between_runs_moves_the_answer_by_little() -> None:
     for seed in range(20):
         found, _ = search(500, noise=0.03, seed=seed)

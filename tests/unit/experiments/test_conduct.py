@@ -1,12 +1,13 @@
 """What is refused before anything is started, and what a resumed experiment must have in common with the first part."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from fleet.errors import InputError
+from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest
 from fleet.experiments.benchmark import Playbooks, forwarded
 from fleet.experiments.conduct import Wish, conduct
@@ -122,12 +123,97 @@ def test_pairs_are_added_to_an_experiment_that_has_ended(tmp_path: Path) -> None
     assert any("one" in line and "14 of 14" in line for line in shown)
 
 
+def test_pairs_beyond_the_budget_are_not_added(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE | {"budget": "5m"}, experiment_id="one")
+    folder = controller.results / "experiments" / "one"
+    content = manifest.load(folder)
+    manifest.save(folder, content | {"runs": [entry | {"took_s": 29.0} for entry in content["runs"]]})
+    with pytest.raises(InputError, match=r"budget \[5 min\]: the runs so far took 4 min 50 s, and the 4 that are left"):
+        controller.conduct(resume="one", more=2)
+    assert len(manifest.load(folder)["plan"]) == 10
+    controller.file.write_text(yaml.safe_dump(COMPARE | {"budget": "10m"}, sort_keys=False))
+    controller.conduct(resume="one", more=2)
+    assert len(controller.asked) == 14
+
+
+def test_pairs_that_preflight_refuses_are_not_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    monkeypatch.setattr("fleet.experiments.conduct.preflight", lambda _playbooks, arm: [f"arm {arm.name}: no host"])
+    with pytest.raises(InputError, match="arm small: no host"):
+        conduct(Wish(resume="one", more=2), controller.playbooks, controller.said.append)
+    content = manifest.load(controller.results / "experiments" / "one")
+    assert (len(content["plan"]), content["state"]) == (10, "finished")
+
+
+def test_the_manifest_is_read_when_no_other_controller_can_change_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    load = manifest.load
+    held: list[bool] = []
+
+    def noting(folder: Path) -> dict[str, Any]:
+        held.append(manifest.is_held(folder))
+        return load(folder)
+
+    monkeypatch.setattr(manifest, "load", noting)
+    controller.conduct(resume="one", more=1)
+    assert held
+    assert all(held)
+
+
 def test_an_experiment_whose_settings_have_changed_is_not_continued(tmp_path: Path) -> None:
     controller = Controller(tmp_path)
     controller.conduct(COMPARE, experiment_id="one")
     controller.file.write_text(yaml.safe_dump(COMPARE | {"variables": {"benchmark_run_time": "3s"}}))
     with pytest.raises(InputError, match="has other settings than when the experiment began"):
         controller.conduct(resume="one", more=1)
+
+
+def test_an_experiment_is_not_continued_with_another_inventory(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    local = str(PROJECT / "inventory" / "local")
+    assert any(line.endswith(f"continue it with -e experiment_resume=one -i {local}") for line in controller.said)
+    controller.playbooks = replace(controller.playbooks, inventory=(local, local))
+    with pytest.raises(InputError, match=f"may have other hosts; continue it with -e experiment_resume=one -i {local}"):
+        controller.conduct(resume="one", more=1)
+
+
+def test_an_experiment_is_not_continued_with_other_variables_of_the_command_line(tmp_path: Path) -> None:
+    controller = Controller(tmp_path, benchmark_users=3)
+    controller.conduct(COMPARE, experiment_id="one")
+    other = {**controller.playbooks.variables, "benchmark_users": 4}
+    controller.playbooks = replace(controller.playbooks, variables=other)
+    with pytest.raises(InputError, match=r"or -e has other settings .* \(variables of -e: benchmark_results_dir, b"):
+        controller.conduct(resume="one", more=1)
+
+
+def test_a_secret_of_the_command_line_may_change_and_is_not_kept(tmp_path: Path) -> None:
+    controller = Controller(tmp_path, ansible_password="s3cret")
+    controller.conduct(COMPARE, experiment_id="one")
+    assert "s3cret" not in (controller.results / "experiments" / "one" / "manifest.json").read_text()
+    other = {**controller.playbooks.variables, "ansible_password": "an0ther"}
+    controller.playbooks = replace(controller.playbooks, variables=other)
+    controller.conduct(resume="one", more=1)
+    assert len(controller.asked) == 12
+
+
+def test_an_interruption_says_what_still_runs(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+
+    def interrupted(_: Request) -> Outcome:
+        raise KeyboardInterrupt("benchmark.yml still runs as process 7")
+
+    controller.file.write_text(yaml.safe_dump(COMPARE, sort_keys=False))
+    wish = Wish(experiment=str(controller.file), experiment_id="one")
+    with pytest.raises(FleetError, match=r"one was interrupted; benchmark.yml still runs as process 7; continue it"):
+        conduct(wish, controller.playbooks, controller.said.append, interrupted)
+    content = manifest.load(controller.results / "experiments" / "one")
+    assert (content["state"], content["reason"]) == ("interrupted", "benchmark.yml still runs as process 7")
 
 
 def test_an_experiment_that_does_not_exist_is_not_continued(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from lab.places import PROJECT
 from zk_locust.contract.inventory.names import role_variables
 
 FILES = sorted((PROJECT / "playbooks" / "experiments").glob("*.yml"))
-RUNS = {"versions": 10, "clients": 10, "noise": 20, "value-sizes": 24, "capacity": 21, "ensemble-size": 10}
+RUNS = {"versions": 10, "clients": 10, "noise": 20, "value-sizes": 24, "capacity": 23, "ensemble-size": 10}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

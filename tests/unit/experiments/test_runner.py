@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fleet.errors import FleetError, InputError
-from fleet.experiments import manifest
+from fleet.experiments import manifest, overview
 from fleet.experiments.arms import Arm
 from fleet.experiments.plan import blocks
 from fleet.experiments.runner import Outcome, Request, VoidRunsError, left_s, run, runs_left
@@ -68,6 +68,26 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path) -> N
     assert (content["state"], content["reason"], left_s(content)) == ("finished", "", 0)
 
 
+def test_a_block_that_was_interrupted_is_run_again_from_its_start(tmp_path: Path) -> None:
+    folder = begin(tmp_path)
+
+    def fourth_is_interrupted(request: Request) -> str:
+        if request.number == 4:
+            raise KeyboardInterrupt
+        return "valid"
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, ARMS, Scripted(fourth_is_interrupted), print)
+    rest = Scripted()
+    run(folder, ARMS, rest, print)
+    content = manifest.load(folder)
+    assert [request.arm.name for request in rest.asked] == [slot["arm"] for slot in content["plan"][2:]]
+    assert [(entry["slot"], entry["counts"]) for entry in content["runs"][:5]] == [
+        (1, True), (2, True), (3, False), (3, True), (4, True),
+    ]  # fmt: skip
+    assert content["runs"][2]["reasons"] == ["its reason", "its block was interrupted, and is run again"]
+
+
 def test_a_void_run_is_repeated_and_does_not_count(tmp_path: Path) -> None:
     said: list[str] = []
     folder = begin(tmp_path)
@@ -86,6 +106,15 @@ def test_an_experiment_whose_run_stays_void_fails_and_can_go_on(tmp_path: Path) 
     assert manifest.load(folder)["state"] == "failed"
     run(folder, ARMS, Scripted(), print)
     assert manifest.load(folder)["state"] == "finished"
+
+
+def test_a_run_that_no_attempt_can_better_fails_the_experiment_at_once(tmp_path: Path) -> None:
+    folder, benchmarks = begin(tmp_path), Scripted(lambda _: "void", hopeless="objectives [x]: no such operation")
+    with pytest.raises(VoidRunsError, match=r"^objectives \[x\]: no such operation$"):
+        run(folder, ARMS, benchmarks, print)
+    content = manifest.load(folder)
+    assert (content["state"], content["reason"]) == ("failed", "objectives [x]: no such operation")
+    assert [entry["run_id"] for entry in content["runs"]] == ["run-1"]
 
 
 def capacity(
@@ -147,6 +176,46 @@ def test_a_load_side_that_is_the_limit_by_chance_does_not_end_a_search(tmp_path:
     assert [entry["rate_per_s"] for entry in told["runs"] if not entry["counts"]] == [2250]
 
 
+def test_void_runs_do_not_use_up_the_attempts_of_a_step_that_the_load_side_limits(tmp_path: Path) -> None:
+    folder = begin(tmp_path, ARMS[:1], kind="capacity", rates=(100, 1000, 10_000), void_repeats=1)
+    # At 2,250/s: void, limited by the load side, and then as it should be.
+    odd = iter([("void", False), ("valid", True)])
+
+    def run_one(request: Request) -> Outcome:
+        rate = request.rate_per_s or 0
+        verdict, limited = next(odd, ("valid", False)) if rate == 2250 else ("valid", False)
+        return Outcome("run", verdict, 1.0, (), rate <= 2000, limited, {"load_hosts": 2, "rate_per_s": 0.6 * rate})
+
+    run(folder, ARMS[:1], run_one, print)
+    told = manifest.load(folder)
+    assert told["capacity"]["a"]["state"] == "confirmed"
+    assert [(entry["attempt"], entry["counts"]) for entry in told["runs"] if entry["rate_per_s"] == 2250][:3] == [
+        (1, False), (2, False), (3, True),
+    ]  # fmt: skip
+
+
+def test_a_step_that_loses_all_workers_is_the_load_sides_limit(tmp_path: Path) -> None:
+    folder = begin(tmp_path, ARMS[:1], kind="capacity", rates=(100, 1000, 10_000))
+    carries = capacity(lambda rate: rate <= 2000)
+
+    def run_one(request: Request) -> Outcome:
+        lost = Outcome("run", "void", 1.0, ("All 2 workers were lost",), load_limited=True)
+        return lost if request.rate_per_s == 2250 else carries(request)
+
+    run(folder, ARMS[:1], run_one, print)
+    found = manifest.load(folder)["capacity"]["a"]
+    assert (found["state"], found["low_per_s"], found["limited_at_per_s"]) == ("load side", 1500, 2250)
+    assert found["more_load_hosts"] == 1, "two hosts carried 1,500/s"
+
+
+def test_what_a_failed_step_offered_was_not_carried(tmp_path: Path) -> None:
+    folder = begin(tmp_path, ARMS[:1], kind="capacity", rates=(100, 10_000, 10_000))
+    run(folder, ARMS[:1], capacity(lambda rate: rate <= 2000, lambda rate: 2000 < rate < 9000), print)
+    found = manifest.load(folder)["capacity"]["a"]
+    assert found["limited_at_per_s"] == 6670
+    assert found["more_load_hosts"] == 2, "two hosts carried 60 % of 6,670/s, and not the 10,000/s that failed"
+
+
 def test_an_id_that_exists_is_refused(tmp_path: Path) -> None:
     begin(tmp_path)
     with pytest.raises(InputError, match=r"experiment_id \[one\]: .* exists; choose another id, or continue"):
@@ -173,6 +242,22 @@ def test_a_manifest_of_another_schema_is_refused(tmp_path: Path) -> None:
     manifest.save(folder, manifest.load(folder) | {"schema_version": 2})
     with pytest.raises(InputError, match="has schema 2, and this version of zk-locust knows 1"):
         manifest.load(folder)
+
+
+@pytest.mark.parametrize("part", ["state", "runs", "plan"])
+def test_a_damaged_manifest_is_refused_and_shown_as_damaged(tmp_path: Path, part: str) -> None:
+    folder = begin(tmp_path)
+    manifest.save(folder, {name: value for name, value in manifest.load(folder).items() if name != part})
+    with pytest.raises(InputError, match=rf"experiment \[one\]: its manifest is damaged \({part}\); move the folder"):
+        manifest.load(folder)
+    files = tmp_path / "playbooks" / "experiments"
+    assert any(f"its manifest is damaged ({part})" in line for line in overview.lines(files, tmp_path))
+
+
+def test_a_results_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "results").touch()
+    with pytest.raises(InputError, match=r"benchmark_results_dir \[.*/results\]: the experiment cannot be kept there"):
+        begin(tmp_path / "results")
 
 
 def test_the_manifest_has_no_secret(tmp_path: Path) -> None:

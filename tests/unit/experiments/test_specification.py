@@ -72,6 +72,14 @@ def test_each_kind_is_read() -> None:
         (MATRIX | {"grid": {"benchmark_users": [1]}}, "grid.benchmark_users [[1]]: this is not a list of two values"),
         (MATRIX | {"grid": {"benchmark_users": [1, 1]}}, "grid.benchmark_users [[1, 1]]: a value occurs twice"),
         (MATRIX | {"grid": {"benchmark_usres": [1, 2]}}, "grid.benchmark_usres: there is no such variable, did you me"),
+        (
+            MATRIX | {"grid": {"benchmark_parameters.kazoo-sasl-options": ["a", "b"]}},
+            "grid.benchmark_parameters.kazoo-sasl-options: cells are named by their values, and these have a secret;",
+        ),
+        (
+            MATRIX | {"grid": {"benchmark_parameters": [{"kazoo-sasl-options": "a"}, {}]}},
+            "grid.benchmark_parameters: cells are named by their values, and these have a secret; write kind: compare",
+        ),
         ({"kind": "matrix"}, "grid: a matrix needs a setting with two values or more"),
         ({"kind": "capacity"}, "objectives: a search for a capacity needs an objective"),
         (CAPACITY | {"objectives": ["p99 > 20ms"]}, "objectives [p99 > 20ms] is not an objective; write e.g."),

@@ -1,5 +1,7 @@
 """The page as PDF: a browser that is missing, broken or wrong, and one that prints."""
 
+import os
+import select
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,21 @@ def test_a_browser_that_does_not_print_leaves_the_report_before(
         write_report(judge_run(run), wanted=Wanted(pdf=True))
     assert (run / "report.html").read_bytes() == before
     assert not list(run.glob(".report-*"))
+
+
+def test_no_process_of_a_browser_that_takes_too_long_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(printing, "_TIME_LIMIT_S", 1.0)
+    alive = tmp_path / "alive"
+    os.mkfifo(alive)
+    reader = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
+    found = browser(tmp_path, f"sleep 60 >{alive} & wait")
+    with pytest.raises(ReportingError, match="has not printed the page within 1 s"):
+        printing.print_page(str(found), tmp_path / "page.html", tmp_path / "page.pdf")
+    try:
+        select.select([reader], [], [], 10)
+        assert os.read(reader, 1) == b"", "the pipe has no writer any more"
+    finally:
+        os.close(reader)
 
 
 def test_a_printed_page_never_stays_of_an_earlier_report(

@@ -1,0 +1,43 @@
+"""What a resumed experiment must have in common with its first part, by its manifest. Each refusal is an InputError."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fleet.errors import InputError
+from fleet.experiments.manifest import resume_words
+from fleet.experiments.runner import left_s, runs_left
+from zk_locust.contract.durations import format_duration
+
+
+def refuse_other_inventory(content: Mapping[str, Any], sources: Sequence[str]) -> None:
+    """Refuse inventories that are not those of the first part: their hosts may be others."""
+    before = content.get("inventory") or []
+    if before and before != list(sources):
+        raise InputError(
+            f"experiment_resume [{content['experiment_id']}]: the experiment began with the inventory "
+            f"{', '.join(before)}, and {', '.join(sources) or 'none'} may have other hosts; continue it with "
+            f"{resume_words(content)}"
+        )
+
+
+def refuse_other_settings(content: Mapping[str, Any], digest: str, file: Path) -> None:
+    """Refuse settings whose digest is not that of the first part. `file` is the experiment's."""
+    if digest != content["digest"]:
+        given = ", ".join(content.get("given") or []) or "none"
+        raise InputError(
+            f"experiment_resume [{content['experiment_id']}]: {file}, the inventory or -e has other settings than when "
+            f"the experiment began, and its runs would not be comparable; restore them (variables of -e: {given}), or "
+            "begin a new experiment"
+        )
+
+
+def refuse_beyond_budget(content: Mapping[str, Any]) -> None:
+    """Refuse runs that would take longer than what the runs so far have left of the budget."""
+    budget_s, left, rest_s = float(content["settings"]["budget_s"]), runs_left(content), left_s(content)
+    spent_s = sum(float(entry["took_s"]) for entry in content["runs"])
+    if budget_s and left and spent_s + rest_s > budget_s:
+        raise InputError(
+            f"budget [{format_duration(budget_s)}]: the runs so far took {format_duration(spent_s)}, and the {left} "
+            f"that are left take about {format_duration(rest_s)}; raise it, or add fewer pairs"
+        )
