@@ -16,7 +16,7 @@ from zk_locust.contract.nearest_name import nearest
 def check(folder: Path, conditions: Sequence[str]) -> tuple[list[str], int]:
     """Return a line for each condition and arm, and the exit code: 1 if any fails, 3 if any is undecided, otherwise 0.
 
-    A figure that has too few pairs is undecided. Raises InputError for a condition that cannot be read or checked.
+    A figure that has too few pairs or is void is undecided. Raises InputError for a condition that cannot be read or checked.
     """
     experiment = experiment_folder.load(folder)
     wanted = [FailIf.parse(text) for text in conditions]
@@ -24,8 +24,9 @@ def check(folder: Path, conditions: Sequence[str]) -> tuple[list[str], int]:
         raise InputError(
             f"condition [{wanted[0].text}]: an experiment of kind {experiment.kind} compares no figures; leave it out"
         )
-    found = {(each.candidate, each.operation, each.figure): each for each in paired_answers.build(experiment).answers}
-    known = sorted({(operation, figure) for _, operation, figure in found})
+    answers = paired_answers.build(experiment)
+    found = {(each.candidate, each.operation, each.figure): each for each in answers.answers}
+    known = sorted({(each.operation, each.figure) for each in (*answers.answers, *answers.missing)})
     lines, results = [], set()
     for each in wanted:
         is_asked = each.operation == ALL and each.figure in experiment.settings["figures"]

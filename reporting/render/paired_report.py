@@ -23,9 +23,9 @@ def build(experiment: ExperimentFolder, found: PairedAnswers) -> Found:
         answer=_sentence(experiment, found),
         tiles=tuple(_tile(experiment, each) for each in found.answers if each.operation == ALL),
         of_tiles=_of_tiles(experiment, found),
-        notes=(*(f"There is no comparison of {missing}." for missing in found.missing), _noise_note(quoted, resolved)),
+        notes=(*_not_compared(found), _noise_note(quoted, resolved)),
         tables=(_table(experiment, found),) if found.answers else (),
-        checks=tuple(_check(each) for each in found.answers),
+        checks=(*map(_check, found.answers), *not_checked(found)),
         data={
             "figures": [as_json(each) for each in found.answers],
             "noise": None if quoted is None else {"experiment_id": quoted.experiment_id, "resolution": resolved},
@@ -57,6 +57,9 @@ def _sentence(experiment: ExperimentFolder, found: PairedAnswers) -> str:
         else:
             share = text.percent(float(experiment.settings["equivalence"]))
             parts.append(f"{candidate} and {experiment.arms[0]} are equivalent: no figure differs by more than {share}")
+        doubtful = sum(bool(each.doubt) for each in own)
+        if doubtful:
+            parts[-1] += f"; {doubtful} of {len(own)} figures are inconclusive"
     return ". ".join(parts) + "."
 
 
@@ -88,7 +91,7 @@ def _noise_note(noise: ExperimentFolder | None, resolved: Mapping[str, float]) -
 
 def _tile(experiment: ExperimentFolder, each: FigureAnswer) -> Tile:
     name = each.title if len(experiment.arms) == 2 else f"{each.title}, {each.candidate}"
-    return Tile(name, text.change(each.comparison.ratio), interval(each), decision(each))
+    return Tile(name, text.change(each.comparison.ratio), interval(each), qualified(each))
 
 
 def _of_tiles(experiment: ExperimentFolder, found: PairedAnswers) -> str:
@@ -97,7 +100,8 @@ def _of_tiles(experiment: ExperimentFolder, found: PairedAnswers) -> str:
 
 
 def _change(each: FigureAnswer) -> str:
-    return f"{text.change(each.comparison.ratio)} ({interval(each)})"
+    doubt = f", {each.doubt}" if each.doubt else ""
+    return f"{text.change(each.comparison.ratio)} ({interval(each)}{doubt})"
 
 
 def interval(each: FigureAnswer) -> str:
@@ -113,6 +117,20 @@ def decision(each: FigureAnswer) -> str:
     return f"{UNDECIDED}, " + ("more than 200 pairs needed" if more is None else f"about {_pairs(more)} needed")
 
 
+def qualified(each: FigureAnswer) -> str:
+    """The decision, and the verdict of a figure that is not valid."""
+    return f"{decision(each)}; the figure is {each.doubt}" if each.doubt else decision(each)
+
+
+def _not_compared(found: PairedAnswers) -> list[str]:
+    return [f"There is no comparison of {each.title}, {each.candidate}: {each.why}." for each in found.missing]
+
+
+def not_checked(found: PairedAnswers) -> list[Check]:
+    """The figures that are not compared, for CI systems."""
+    return [Check(f"{each.candidate}: {each.title}", SKIPPED, each.why) for each in found.missing]
+
+
 def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
     rows = []
     for each in found.answers:
@@ -120,20 +138,20 @@ def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
         baseline, candidate = (typical([pair[place] for pair in each.values], each.figure) for place in (0, 1))
         rows.append(
             (
-                *(each.candidate, each.operation, each.figure, decision(each), baseline, candidate),
+                *(each.candidate, each.operation, each.figure, each.verdict, decision(each), baseline, candidate),
                 f"{number.ratio:.3f}",
                 f"{number.low:.3f} to {number.high:.3f}",
                 str(number.pairs),
             )
         )
-    head = ("arm", "operation", "figure", "answer", experiment.arms[0], "arm's", "ratio", "95 % interval", "pairs")
+    head = ("arm", "operation", "figure", "verdict", "answer", experiment.arms[0], "arm's", "ratio", "95 % interval", "pairs")
     share = text.percent(float(experiment.settings["equivalence"]))
     note = (
         f"Geometric means of the runs; latencies in ms. The ratio is the arm's figure by that of {experiment.arms[0]}."
         " Changed: the ratio is not 1, after Holm's correction over all figures. Equivalent: the interval is within "
-        f"{share}."
+        f"{share}. Verdict: the gravest of the figure in any of the runs."
     )
-    return Table("Ratios", head, tuple(rows), 4, note=note)
+    return Table("Ratios", head, tuple(rows), 5, note=note)
 
 
 def typical(values: list[float], figure: str) -> str:
@@ -155,6 +173,7 @@ def as_json(each: FigureAnswer) -> dict[str, object]:
         "candidate": each.candidate,
         "operation": each.operation,
         "figure": each.figure,
+        "verdict": each.verdict,
         "answer": each.decision.word,
         "more_pairs": each.decision.more_pairs,
         "ratio": found.ratio,

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -138,3 +139,57 @@ def test_what_changes_from_run_to_run_is_no_difference_between_arms(tmp_path: Pa
     write_experiment(folder)
     found = json.loads((folder / "experiment.json").read_text())["differences"]
     assert [each["name"] for each in found] == ["zookeeper_version of zk1"]
+
+
+def judged(results: Path, number: int, **verdicts: str) -> None:
+    """Give figures of a run's operation get, and of all operations, other verdicts than that of the run."""
+    file = results / f"run-compare-{number}" / "report.json"
+    figures = [
+        {"operation": operation, "figure": figure, "verdict": verdict}
+        for operation in ("all operations", "get")
+        for figure, verdict in verdicts.items()
+    ]
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"figures": figures}))
+
+
+def test_the_gravest_verdict_of_a_figure_stands_beside_its_answer(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1, new=1.2))
+    judged(tmp_path, 3, p99="inconclusive")
+    lines = write_experiment(folder)
+    assert re.search(r"p50 \+\S+ % \([^)]+ %\); p99 \+\S+ % \([^)]+ %, inconclusive\)", lines[0])
+    found = json.loads((folder / "experiment.json").read_text())["figures"]
+    assert {each["figure"]: each["verdict"] for each in found} == {
+        "rate": "valid", "p50": "valid", "p99": "inconclusive", "p99.9": "valid",
+    }  # fmt: skip
+    assert "changed; the figure is inconclusive" in (folder / "experiment.html").read_text()
+    assert any(re.search(r"\bp99 +inconclusive +changed\b", line) for line in lines)
+    cases = ElementTree.parse(folder / "experiment.junit.xml").getroot().iter("failure")
+    assert [", inconclusive)" in str(case.get("message")) for case in cases] == [False, True, False]
+    assert load_experiment(folder).comparisons["verdict"].tolist().count("inconclusive") == 1
+
+
+def test_an_inconclusive_figure_qualifies_an_equivalence(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(2))
+    judged(tmp_path, 3, p99="inconclusive")
+    assert write_experiment(folder)[0].endswith("differs by more than 5.0 %; 1 of 4 figures are inconclusive.")
+
+
+def test_a_void_figure_decides_nothing(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1, new=1.2))
+    judged(tmp_path, 3, p99="void")
+    lines = write_experiment(folder)
+    assert "p99 +" not in lines[0]
+    assert any("There is no comparison of p99, new: it is void in at least one run." in line for line in lines)
+    suite = ElementTree.parse(folder / "experiment.junit.xml").getroot()
+    assert [case.get("name") for case in suite if case.find("skipped") is not None] == ["new: p99"]
+    assert check_conditions(folder, ["p99 > +10%"]) == (["new: fail if p99 > +10%: undecided"], 3)
+
+
+def test_latencies_of_different_clocks_are_named(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1))
+    for entry in json.loads((folder / "manifest.json").read_text())["runs"]:
+        file = tmp_path / entry["run_id"] / "report.json"
+        report = json.loads(file.read_text())
+        report["total"]["clock"] = "service" if entry["arm"] == "old" else "response"
+        file.write_text(json.dumps(report))
+    assert any("different clocks (" in line and "old: service time" in line for line in write_experiment(folder))
