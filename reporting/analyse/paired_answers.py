@@ -53,10 +53,14 @@ class Uncompared:
 
 @dataclass(frozen=True, slots=True)
 class PairedAnswers:
-    """All answers, and the figures that are not compared."""
+    """All answers, and the figures that are not compared.
+
+    `single` is the operation's name if there is only one: then its figures are those of all operations.
+    """
 
     answers: tuple[FigureAnswer, ...]
     missing: tuple[Uncompared, ...]
+    single: str
 
 
 def build(experiment: ExperimentFolder) -> PairedAnswers:
@@ -89,7 +93,7 @@ def build(experiment: ExperimentFolder) -> PairedAnswers:
     answers = tuple(
         FigureAnswer(baseline, *key, pairs[key], compared[key], decisions[key], verdicts[key]) for key in compared
     )
-    return PairedAnswers(answers, tuple(missing))
+    return PairedAnswers(answers, tuple(missing), operations[0] if len(operations) == 1 else "")
 
 
 def _pairs(

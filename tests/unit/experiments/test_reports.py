@@ -193,3 +193,20 @@ def test_latencies_of_different_clocks_are_named(tmp_path: Path) -> None:
         report["total"]["clock"] = "service" if entry["arm"] == "old" else "response"
         file.write_text(json.dumps(report))
     assert any("different clocks (" in line and "old: service time" in line for line in write_experiment(folder))
+
+
+@pytest.mark.parametrize(("condition", "code"), [("p99 > +30%", 3), ("p99 > +10%", 1)])
+def test_no_condition_passes_before_the_experiment_is_finished(tmp_path: Path, condition: str, code: int) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1, new=1.2))
+    content = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(content | {"state": "interrupted"}))
+    lines, found = check_conditions(folder, [condition])
+    assert found == code
+    assert lines[1:] == [
+        "the experiment is not finished (interrupted): no condition passes before all runs are done"
+    ]
+
+
+def test_a_condition_may_name_the_only_operation(tmp_path: Path) -> None:
+    lines, code = check_conditions(experiment(tmp_path, COMPARE, noisy(1, new=1.2)), ["p99 of get > +10%"])
+    assert (lines, code) == (["new: fail if p99 of get > +10%: fail"], 1)
