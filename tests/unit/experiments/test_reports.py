@@ -210,3 +210,12 @@ def test_no_condition_passes_before_the_experiment_is_finished(tmp_path: Path, c
 def test_a_condition_may_name_the_only_operation(tmp_path: Path) -> None:
     lines, code = check_conditions(experiment(tmp_path, COMPARE, noisy(1, new=1.2)), ["p99 of get > +10%"])
     assert (lines, code) == (["new: fail if p99 of get > +10%: fail"], 1)
+
+
+def test_the_data_has_what_the_manifest_says(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE | {"description": "Is 3.9 slower?"}, noisy(1))
+    write_experiment(folder)
+    found = json.loads((folder / "experiment.json").read_text())
+    said = json.loads((folder / "manifest.json").read_text())
+    same = ("experiment_id", "kind", "name", "description", "state", "started", "ended", "settings", "arms", "runs")
+    assert {name: found[name] for name in same} == {name: said[name] for name in same}
