@@ -18,17 +18,18 @@ _STATES = {EQUIVALENT: PASSED, CHANGED: FAILED, UNDECIDED: SKIPPED}
 def build(experiment: ExperimentFolder, found: PairedAnswers) -> Found:
     """Say what the pairs say."""
     quoted = noise_experiments.newest_before(experiment)
-    resolved = _resolved(quoted)
+    pairs = min((each.comparison.pairs for each in found.answers), default=None)
+    resolved = _resolved(quoted, pairs)
     return Found(
         answer=_sentence(experiment, found),
         tiles=tuple(_tile(experiment, each) for each in found.answers if each.operation == ALL),
         of_tiles=_of_tiles(experiment, found),
-        notes=(*_not_compared(found), _noise_note(quoted, resolved)),
+        notes=(*_not_compared(found), _noise_note(quoted, resolved, pairs)),
         tables=(_table(experiment, found),) if found.answers else (),
         checks=(*map(_check, found.answers), *not_checked(found)),
         data={
             "figures": [as_json(each) for each in found.answers],
-            "noise": None if quoted is None else {"experiment_id": quoted.experiment_id, "resolution": resolved},
+            "noise": None if quoted is None else {"experiment_id": quoted.experiment_id, "pairs": pairs, "resolution": resolved},
         },
     )
 
@@ -76,17 +77,21 @@ def _pairs(more: int) -> str:
     return "1 more pair" if more == 1 else f"{more} more pairs"
 
 
-def _resolved(noise: ExperimentFolder | None) -> dict[str, float]:
-    """Return what difference each figure of all operations resolves, as a share, by an experiment of kind noise."""
+def _resolved(noise: ExperimentFolder | None, pairs: int | None) -> dict[str, float]:
+    """Return what difference so many pairs resolve, as a share by figure of all operations.
+
+    The spread is that of an experiment of kind noise; so is the number of pairs if it is None.
+    """
     answers = () if noise is None else paired_answers.build(noise).answers
-    return {each.figure: resolution(each.values) for each in answers if each.operation == ALL}
+    return {each.figure: resolution(each.values, pairs=pairs) for each in answers if each.operation == ALL}
 
 
-def _noise_note(noise: ExperimentFolder | None, resolved: Mapping[str, float]) -> str:
+def _noise_note(noise: ExperimentFolder | None, resolved: Mapping[str, float], pairs: int | None) -> str:
     if noise is None or not resolved:
         return "How small a difference this fleet can resolve is not known: run an experiment of kind noise with it."
     words = ", ".join(f"{name} {text.percent(share)}" for name, share in resolved.items())
-    return f"{noise.experiment_id} found what this fleet resolves with equal arms: {words}."
+    here = "" if pairs is None else f", with the {pairs} pairs of this experiment"
+    return f"{noise.experiment_id} found what this fleet resolves with equal arms: {words}{here}."
 
 
 def _tile(experiment: ExperimentFolder, each: FigureAnswer) -> Tile:

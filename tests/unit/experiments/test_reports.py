@@ -6,6 +6,7 @@ import random
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -219,3 +220,33 @@ def test_the_data_has_what_the_manifest_says(tmp_path: Path) -> None:
     said = json.loads((folder / "manifest.json").read_text())
     same = ("experiment_id", "kind", "name", "description", "state", "started", "ended", "settings", "arms", "runs")
     assert {name: found[name] for name in same} == {name: said[name] for name in same}
+
+
+def test_the_quoted_noise_is_that_of_as_many_pairs(tmp_path: Path) -> None:
+    few = experiment(tmp_path, {"kind": "noise"}, noisy(3))
+    write_experiment(few)
+    folder = experiment(tmp_path, COMPARE | {"pairs": 12}, noisy(2))
+    assert any(line.endswith(", with the 12 pairs of this experiment.") for line in write_experiment(folder))
+    quoted = json.loads((folder / "experiment.json").read_text())["noise"]
+    assert (quoted["experiment_id"], quoted["pairs"]) == ("noise-1", 12)
+    alone = json.loads((few / "experiment.json").read_text())["figures"]
+    for each in alone:
+        assert quoted["resolution"][each["figure"]] < 0.75 * each["resolution"]
+
+
+@pytest.mark.parametrize(
+    ("noise", "compare"),
+    [({"variables": {"benchmark_users": 8}}, {}), ({}, {"variables": {"benchmark_users": 8}})],
+)
+def test_noise_of_another_base_is_not_quoted(tmp_path: Path, noise: dict[str, Any], compare: dict[str, Any]) -> None:
+    experiment(tmp_path, {"kind": "noise"} | noise, noisy(3))
+    folder = experiment(tmp_path, COMPARE | compare, noisy(2))
+    write_experiment(folder)
+    assert json.loads((folder / "experiment.json").read_text())["noise"] is None
+
+
+def test_noise_that_was_measured_later_is_not_quoted(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(2))
+    experiment(tmp_path, {"kind": "noise"}, noisy(3))
+    write_experiment(folder)
+    assert json.loads((folder / "experiment.json").read_text())["noise"] is None
