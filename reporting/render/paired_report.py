@@ -8,6 +8,7 @@ from reporting.analyse import noise_experiments, paired_answers
 from reporting.analyse.comparison import CHANGED, EQUIVALENT, UNDECIDED, resolution
 from reporting.analyse.paired_answers import FigureAnswer, PairedAnswers
 from reporting.read.experiment_folder import ExperimentFolder
+from reporting.read.parsing import number
 from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found, Tile
 from reporting.render.report_tables import Table
 from zk_locust.contract.experiment import ALL
@@ -24,12 +25,14 @@ def build(experiment: ExperimentFolder, found: PairedAnswers) -> Found:
         answer=_sentence(experiment, found),
         tiles=tuple(_tile(experiment, each) for each in found.answers if each.operation == ALL),
         of_tiles=_of_tiles(experiment, found),
-        notes=(*_not_compared(found), _noise_note(quoted, resolved, pairs)),
+        notes=(*_not_compared(found), *_added(experiment), _noise_note(quoted, resolved, pairs)),
         tables=(_table(experiment, found),) if found.answers else (),
         checks=(*map(_check, found.answers), *not_checked(found)),
         data={
             "figures": [as_json(each) for each in found.answers],
-            "noise": None if quoted is None else {"experiment_id": quoted.experiment_id, "pairs": pairs, "resolution": resolved},
+            "noise": None
+            if quoted is None
+            else {"experiment_id": quoted.experiment_id, "pairs": pairs, "resolution": resolved},
         },
     )
 
@@ -131,6 +134,19 @@ def _not_compared(found: PairedAnswers) -> list[str]:
     return [f"There is no comparison of {each.title}, {each.candidate}: {each.why}." for each in found.missing]
 
 
+def _added(experiment: ExperimentFolder) -> list[str]:
+    """Say that pairs were added to those of the experiment's file."""
+    planned = number(experiment.settings.get("pairs"))
+    blocks = [number(slot.get("block")) for slot in experiment.content.get("plan") or [] if isinstance(slot, dict)]
+    pairs = max((block for block in blocks if block is not None), default=0.0)
+    if planned is None or pairs <= planned:
+        return []
+    return [
+        f"{pairs - planned:g} of {pairs:g} pairs were added later. Whoever adds pairs until a figure has changed finds "
+        "more than 5 % of false changes: confirm a change with a new experiment of as many pairs."
+    ]
+
+
 def not_checked(found: PairedAnswers) -> list[Check]:
     """The figures that are not compared, for CI systems."""
     return [Check(f"{each.candidate}: {each.title}", SKIPPED, each.why) for each in found.missing]
@@ -139,17 +155,28 @@ def not_checked(found: PairedAnswers) -> list[Check]:
 def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
     rows = []
     for each in found.answers:
-        number = each.comparison
+        ratio = each.comparison
         baseline, candidate = (typical([pair[place] for pair in each.values], each.figure) for place in (0, 1))
         rows.append(
             (
                 *(each.candidate, each.operation, each.figure, each.verdict, decision(each), baseline, candidate),
-                f"{number.ratio:.3f}",
-                f"{number.low:.3f} to {number.high:.3f}",
-                str(number.pairs),
+                f"{ratio.ratio:.3f}",
+                f"{ratio.low:.3f} to {ratio.high:.3f}",
+                str(ratio.pairs),
             )
         )
-    head = ("arm", "operation", "figure", "verdict", "answer", experiment.arms[0], "arm's", "ratio", "95 % interval", "pairs")
+    head = (
+        "arm",
+        "operation",
+        "figure",
+        "verdict",
+        "answer",
+        experiment.arms[0],
+        "arm's",
+        "ratio",
+        "95 % interval",
+        "pairs",
+    )
     share = text.percent(float(experiment.settings["equivalence"]))
     note = (
         f"Geometric means of the runs; latencies in ms. The ratio is the arm's figure by that of {experiment.arms[0]}."

@@ -203,9 +203,7 @@ def test_no_condition_passes_before_the_experiment_is_finished(tmp_path: Path, c
     (folder / "manifest.json").write_text(json.dumps(content | {"state": "interrupted"}))
     lines, found = check_conditions(folder, [condition])
     assert found == code
-    assert lines[1:] == [
-        "the experiment is not finished (interrupted): no condition passes before all runs are done"
-    ]
+    assert lines[1:] == ["the experiment is not finished (interrupted): no condition passes before all runs are done"]
 
 
 def test_a_condition_may_name_the_only_operation(tmp_path: Path) -> None:
@@ -250,3 +248,13 @@ def test_noise_that_was_measured_later_is_not_quoted(tmp_path: Path) -> None:
     experiment(tmp_path, {"kind": "noise"}, noisy(3))
     write_experiment(folder)
     assert json.loads((folder / "experiment.json").read_text())["noise"] is None
+
+
+def test_pairs_that_were_added_are_named(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE | {"pairs": 7}, noisy(1))
+    said = "2 of 7 pairs were added later."
+    assert not any(said in line for line in write_experiment(folder))
+    content = json.loads((folder / "manifest.json").read_text())
+    content["settings"]["pairs"] = 5
+    (folder / "manifest.json").write_text(json.dumps(content))
+    assert any(said in line for line in write_experiment(folder))
