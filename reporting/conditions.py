@@ -16,7 +16,9 @@ from zk_locust.contract.nearest_name import nearest
 def check(folder: Path, conditions: Sequence[str]) -> tuple[list[str], int]:
     """Return a line for each condition and arm, and the exit code: 1 if any fails, 3 if any is undecided, otherwise 0.
 
-    A figure that has too few pairs is undecided. Raises InputError for a condition that cannot be read or checked.
+    No condition is decided for good while runs are missing: an unfinished experiment has the code 3 instead of 0.
+    A figure that has too few pairs or is void is undecided. Raises InputError for a condition that cannot be read or
+    checked.
     """
     experiment = experiment_folder.load(folder)
     wanted = [FailIf.parse(text) for text in conditions]
@@ -24,21 +26,28 @@ def check(folder: Path, conditions: Sequence[str]) -> tuple[list[str], int]:
         raise InputError(
             f"condition [{wanted[0].text}]: an experiment of kind {experiment.kind} compares no figures; leave it out"
         )
-    found = {(each.candidate, each.operation, each.figure): each for each in paired_answers.build(experiment).answers}
-    known = sorted({(operation, figure) for _, operation, figure in found})
+    answers = paired_answers.build(experiment)
+    found = {(each.candidate, each.operation, each.figure): each for each in answers.answers}
+    compared = {(operation, figure) for _, operation, figure in found}
+    known = sorted(compared | {(each.operation, each.figure) for each in answers.missing})
     lines, results = [], set()
     for each in wanted:
-        is_asked = each.operation == ALL and each.figure in experiment.settings["figures"]
-        if not is_asked and (each.operation, each.figure) not in known:
-            names = [figure if operation == ALL else f"{figure} of {operation}" for operation, figure in known]
+        operation = ALL if each.operation == answers.single else each.operation
+        is_asked = operation == ALL and each.figure in experiment.settings["figures"]
+        if not is_asked and (operation, each.figure) not in known:
+            names = [figure if which == ALL else f"{figure} of {which}" for which, figure in known]
             name = each.figure if each.operation == ALL else f"{each.figure} of {each.operation}"
             raise InputError(
                 f"condition [{each.text}]: the experiment does not compare {name}{nearest(name, names)}; it compares: "
                 f"{', '.join(names) or 'nothing yet'}"
             )
         for candidate in experiment.arms[1:]:
-            answer = found.get((candidate, each.operation, each.figure))
+            answer = found.get((candidate, operation, each.figure))
             result = each.check(answer.comparison if answer else None)
             results.add(result)
             lines.append(f"{candidate}: fail if {each.text}: {result}")
+    state = str(experiment.content["state"])
+    if state != "finished":
+        results.add(UNDECIDED)
+        lines.append(f"the experiment is not finished ({state}): no condition passes before all runs are done")
     return lines, EXIT_CODES[FAIL if FAIL in results else UNDECIDED if UNDECIDED in results else PASS]

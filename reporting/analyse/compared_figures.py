@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +21,8 @@ COMPARED: Final[dict[str, str]] = {
 """The figures that are compared, and their names in `report.json`."""
 VOID: Final = "void"
 _BESIDE: Final = {"mean": ("p50", "p99"), "p95": ("p50", "p99")}
-_VERDICTS: Final = ("valid", "inconclusive", VOID)
+VALID: Final = "valid"
+_VERDICTS: Final = (VALID, "inconclusive", VOID)
 
 Report = Mapping[str, Any]
 Pairs = tuple[tuple[float, float], ...]
@@ -91,7 +92,7 @@ def build(baselines: Sequence[Report], candidates: Sequence[Report]) -> Compared
             pairs[key] = tuple(zip(values[: len(baselines)], values[len(baselines) :], strict=True))
         else:
             left_out.append(key)
-    verdicts = {key: max((_verdict(report, *key) for report in reports), key=_VERDICTS.index) for key in pairs}
+    verdicts = {key: gravest_verdict(reports, *key) for key in pairs}
     compared = {key: compare_pairs(found) for key, found in pairs.items() if len(found) > 1 and verdicts[key] != VOID}
     answers = judge(compared)
     figures = tuple(
@@ -108,6 +109,11 @@ def _rows(report: Report) -> dict[str, Mapping[str, Any]]:
 def _value(report: Report, operation: str, figure: str) -> float | None:
     value = number(_rows(report).get(operation, {}).get(COMPARED[figure]))
     return value if value is not None and math.isfinite(value) and value > 0 else None
+
+
+def gravest_verdict(reports: Iterable[Report], operation: str, figure: str) -> str:
+    """Return the gravest verdict that a figure has in any of the runs."""
+    return max((_verdict(report, operation, figure) for report in reports), key=_VERDICTS.index)
 
 
 def _verdict(report: Report, operation: str, figure: str) -> str:

@@ -138,14 +138,20 @@ def _with_more(found: Comparison, more: int) -> Comparison:
     return _of_logs(math.log(found.ratio), found.spread, found.pairs + more, found.confidence, found.equivalence)
 
 
-def resolution(values: Sequence[tuple[float, float]], confidence: float = 0.95, power: float = 0.8) -> float:
-    """Return the difference, as a share, that as many pairs of runs with the spread of these find.
+def resolution(
+    values: Sequence[tuple[float, float]], confidence: float = 0.95, power: float = 0.8, pairs: int | None = None
+) -> float:
+    """Return the difference, as a share, that `pairs` pairs of runs with the spread of these find; None: as many.
 
     `values` are usually pairs of runs of one arm. A true difference of this size is found with the probability `power`
-    (0.5 to below 1) when one figure is compared. Raises ValueError as `compare_pairs`, and for another power.
+    (0.5 to below 1) when one figure is compared. Raises ValueError as `compare_pairs`, for another power, and for fewer
+    than two pairs.
     """
     if not 0.5 <= power < 1:
         raise ValueError(f"power [{power}] must be from 0.5 to below 1")
     found = compare_pairs(values, confidence)
-    needed = student_t.quantile((1 + confidence) / 2, found.pairs - 1) + student_t.quantile(power, found.pairs - 1)
-    return math.exp(needed * found.spread / math.sqrt(found.pairs)) - 1
+    number = found.pairs if pairs is None else pairs
+    if number < 2:
+        raise ValueError(f"a comparison needs at least two pairs of runs, not [{number}]")
+    needed = student_t.quantile((1 + confidence) / 2, number - 1) + student_t.quantile(power, number - 1)
+    return math.exp(needed * found.spread / math.sqrt(number)) - 1

@@ -24,7 +24,7 @@ _RUNS: Final = _RUN | {
 }
 _FIGURES: Final = _RUN | {"operation": "string", "figure": "string", "value": "float64"}
 _COMPARISONS: Final = {
-    **dict.fromkeys(("baseline", "candidate", "operation", "figure", "answer"), "string"),
+    **dict.fromkeys(("baseline", "candidate", "operation", "figure", "verdict", "answer"), "string"),
     "more_pairs": "Int64",
     **dict.fromkeys(("ratio", "low", "high", "p_value", "spread"), "float64"),
     "pairs": "Int64",
@@ -51,9 +51,9 @@ class Experiment:
     `figures` has a row for each figure of each operation of each run that counts: `run`, `arm`, `block`, `run_id`,
     `operation` (also `all operations`), `figure` (`rate`, `mean`, `p50`, `p95`, `p99`, `p99.9`), `value`.
 
-    `comparisons` (compare, noise): `baseline`, `candidate`, `operation`, `figure`, `answer` (changed, equivalent or
-    undecided), `more_pairs`, `ratio` (candidate by baseline), `low`, `high` (its 95 % interval), `p_value` (not
-    corrected), `spread`, `pairs`.
+    `comparisons` (compare, noise): `baseline`, `candidate`, `operation`, `figure`, `verdict` (the gravest of
+    the figure in any of the runs), `answer` (changed, equivalent or undecided), `more_pairs`, `ratio` (candidate by
+    baseline), `low`, `high` (its 95 % interval), `p_value` (not corrected), `spread`, `pairs`. A void figure has none.
 
     `steps` (capacity) has a row for each objective of each step: `run`, `arm`, `run_id`, `rate_per_s`, `state` (met,
     not met, load side, void), `objective`, `value`, `upper` (the upper end of its interval), `limit`, `met`, `success`
@@ -147,7 +147,7 @@ def _comparisons(answered: AnsweredExperiment) -> list[tuple[object, ...]]:
     return [
         (
             *(each.baseline, each.candidate, each.operation, each.figure),
-            *(each.decision.word, each.decision.more_pairs),
+            *(each.verdict, each.decision.word, each.decision.more_pairs),
             *(found.ratio, found.low, found.high, found.p_value, found.spread, found.pairs),
         )
         for each in answered.answers.answers

@@ -15,7 +15,7 @@ _CHECKS: Final = {"confirmed": PASSED, "at least": PASSED, "none": FAILED, "unco
 _OPEN_ENDS: Final = {
     "at least": "the highest rate of this experiment",
     "none": "the lowest rate of this experiment",
-    "load side": "the load hosts were the limit",
+    "load side": "the load side was the limit",
 }
 
 
@@ -79,8 +79,8 @@ def _sentence(experiment: ExperimentFolder, arm: str, found: Mapping[str, Any] |
             more = int(found["more_load_hosts"])
             hosts = "1 load host" if more == 1 else f"{more} load hosts"
             carried = "" if low is None else f"{arm} meets {met} at {low:,g}/s. "
-            limit = f"At {found['limited_at_per_s']:,g}/s, the load hosts were the limit, and not {arm}"
-            return f"{carried}{limit}; at least {hosts} more would be needed."
+            limit = f"At {found['limited_at_per_s']:,g}/s, the load side was the limit, and not {arm}"
+            return f"{carried}{limit}; at least {hosts} more would be needed, or users if operations were dropped."
     between = "an unknown rate" if low is None else f"{low:,g}/s"
     return f"{arm}: runs contradict one another; {met} holds up to {between}, and not always above."
 

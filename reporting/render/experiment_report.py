@@ -65,7 +65,12 @@ class ExperimentReport:
             "experiment_id": self.experiment.experiment_id,
             "kind": self.experiment.kind,
             "name": content["name"],
+            "description": str(content.get("description") or ""),
             "state": content["state"],
+            "started": content["started"],
+            "ended": content.get("ended"),
+            "settings": content["settings"],
+            "arms": content["arms"],
             "answer": self.found.answer,
             "notes": list(self.found.notes),
             **self.found.data,
@@ -80,7 +85,7 @@ def build(answered: AnsweredExperiment) -> ExperimentReport:
     """Say what an experiment found."""
     experiment, found = answered.experiment, _found(answered)
     if experiment.kind != CAPACITY:  # whose steps beyond the capacity are not valid
-        found = replace(found, notes=(*found.notes, *_doubts(experiment)))
+        found = replace(found, notes=(*found.notes, *_doubts(experiment), *_clocks(experiment)))
     return ExperimentReport(answered, found, _differences(answered), _runs(experiment), _unfinished(experiment))
 
 
@@ -104,6 +109,19 @@ def _doubts(experiment: ExperimentFolder) -> list[str]:
         f"{len(doubtful)} of {len(experiment.counted)} runs are inconclusive{f', by the rules {why}' if why else ''}; "
         "their reports say more."
     ]
+
+
+def _clocks(experiment: ExperimentFolder) -> list[str]:
+    """Say where latencies are of different clocks, so that their ratios mean nothing."""
+    found: dict[str, set[str]] = {}
+    for run in experiment.counted:
+        clock = str((run.report.get("total") or {}).get("clock") or "")
+        if clock:
+            found.setdefault(run.arm, set()).add(clock)
+    if len(set().union(*found.values())) < 2:
+        return []
+    arms = "; ".join(f"{arm}: {' and '.join(sorted(clocks))} time" for arm, clocks in found.items())
+    return [f"The latencies are of different clocks ({arms}); do not compare them."]
 
 
 def _unfinished(experiment: ExperimentFolder) -> str:

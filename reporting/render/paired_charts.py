@@ -43,7 +43,7 @@ def _forest(experiment: ExperimentFolder, candidate: str, number: int, found: li
             "answer": [each.decision.word for each in found],
             "change": [text.change(each.comparison.ratio) for each in found],
             "interval": [paired_report.interval(each) for each in found],
-            "decided": [paired_report.decision(each) for each in found],
+            "decided": [paired_report.qualified(each) for each in found],
         }
     )
     said = " ".join(

@@ -8,6 +8,7 @@ from reporting.analyse import noise_experiments, paired_answers
 from reporting.analyse.comparison import CHANGED, EQUIVALENT, UNDECIDED, resolution
 from reporting.analyse.paired_answers import FigureAnswer, PairedAnswers
 from reporting.read.experiment_folder import ExperimentFolder
+from reporting.read.parsing import number
 from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found, Tile
 from reporting.render.report_tables import Table
 from zk_locust.contract.experiment import ALL
@@ -18,17 +19,20 @@ _STATES = {EQUIVALENT: PASSED, CHANGED: FAILED, UNDECIDED: SKIPPED}
 def build(experiment: ExperimentFolder, found: PairedAnswers) -> Found:
     """Say what the pairs say."""
     quoted = noise_experiments.newest_before(experiment)
-    resolved = _resolved(quoted)
+    pairs = min((each.comparison.pairs for each in found.answers), default=None)
+    resolved = _resolved(quoted, pairs)
     return Found(
         answer=_sentence(experiment, found),
         tiles=tuple(_tile(experiment, each) for each in found.answers if each.operation == ALL),
         of_tiles=_of_tiles(experiment, found),
-        notes=(*(f"There is no comparison of {missing}." for missing in found.missing), _noise_note(quoted, resolved)),
+        notes=(*_not_compared(found), *_added(experiment), _noise_note(quoted, resolved, pairs)),
         tables=(_table(experiment, found),) if found.answers else (),
-        checks=tuple(_check(each) for each in found.answers),
+        checks=(*map(_check, found.answers), *not_checked(found)),
         data={
             "figures": [as_json(each) for each in found.answers],
-            "noise": None if quoted is None else {"experiment_id": quoted.experiment_id, "resolution": resolved},
+            "noise": None
+            if quoted is None
+            else {"experiment_id": quoted.experiment_id, "pairs": pairs, "resolution": resolved},
         },
     )
 
@@ -57,6 +61,9 @@ def _sentence(experiment: ExperimentFolder, found: PairedAnswers) -> str:
         else:
             share = text.percent(float(experiment.settings["equivalence"]))
             parts.append(f"{candidate} and {experiment.arms[0]} are equivalent: no figure differs by more than {share}")
+        doubtful = sum(bool(each.doubt) for each in own)
+        if doubtful:
+            parts[-1] += f"; {doubtful} of {len(own)} figures are inconclusive"
     return ". ".join(parts) + "."
 
 
@@ -73,22 +80,26 @@ def _pairs(more: int) -> str:
     return "1 more pair" if more == 1 else f"{more} more pairs"
 
 
-def _resolved(noise: ExperimentFolder | None) -> dict[str, float]:
-    """Return what difference each figure of all operations resolves, as a share, by an experiment of kind noise."""
+def _resolved(noise: ExperimentFolder | None, pairs: int | None) -> dict[str, float]:
+    """Return what difference so many pairs resolve, as a share by figure of all operations.
+
+    The spread is that of an experiment of kind noise; so is the number of pairs if it is None.
+    """
     answers = () if noise is None else paired_answers.build(noise).answers
-    return {each.figure: resolution(each.values) for each in answers if each.operation == ALL}
+    return {each.figure: resolution(each.values, pairs=pairs) for each in answers if each.operation == ALL}
 
 
-def _noise_note(noise: ExperimentFolder | None, resolved: Mapping[str, float]) -> str:
+def _noise_note(noise: ExperimentFolder | None, resolved: Mapping[str, float], pairs: int | None) -> str:
     if noise is None or not resolved:
         return "How small a difference this fleet can resolve is not known: run an experiment of kind noise with it."
     words = ", ".join(f"{name} {text.percent(share)}" for name, share in resolved.items())
-    return f"{noise.experiment_id} found what this fleet resolves with equal arms: {words}."
+    here = "" if pairs is None else f", with the {pairs} pairs of this experiment"
+    return f"{noise.experiment_id} found what this fleet resolves with equal arms: {words}{here}."
 
 
 def _tile(experiment: ExperimentFolder, each: FigureAnswer) -> Tile:
     name = each.title if len(experiment.arms) == 2 else f"{each.title}, {each.candidate}"
-    return Tile(name, text.change(each.comparison.ratio), interval(each), decision(each))
+    return Tile(name, text.change(each.comparison.ratio), interval(each), qualified(each))
 
 
 def _of_tiles(experiment: ExperimentFolder, found: PairedAnswers) -> str:
@@ -97,7 +108,8 @@ def _of_tiles(experiment: ExperimentFolder, found: PairedAnswers) -> str:
 
 
 def _change(each: FigureAnswer) -> str:
-    return f"{text.change(each.comparison.ratio)} ({interval(each)})"
+    doubt = f", {each.doubt}" if each.doubt else ""
+    return f"{text.change(each.comparison.ratio)} ({interval(each)}{doubt})"
 
 
 def interval(each: FigureAnswer) -> str:
@@ -113,27 +125,65 @@ def decision(each: FigureAnswer) -> str:
     return f"{UNDECIDED}, " + ("more than 200 pairs needed" if more is None else f"about {_pairs(more)} needed")
 
 
+def qualified(each: FigureAnswer) -> str:
+    """The decision, and the verdict of a figure that is not valid."""
+    return f"{decision(each)}; the figure is {each.doubt}" if each.doubt else decision(each)
+
+
+def _not_compared(found: PairedAnswers) -> list[str]:
+    return [f"There is no comparison of {each.title}, {each.candidate}: {each.why}." for each in found.missing]
+
+
+def _added(experiment: ExperimentFolder) -> list[str]:
+    """Say that pairs were added to those of the experiment's file."""
+    planned = number(experiment.settings.get("pairs"))
+    blocks = [number(slot.get("block")) for slot in experiment.content.get("plan") or [] if isinstance(slot, dict)]
+    pairs = max((block for block in blocks if block is not None), default=0.0)
+    if planned is None or pairs <= planned:
+        return []
+    return [
+        f"{pairs - planned:g} of {pairs:g} pairs were added later. Whoever adds pairs until a figure has changed finds "
+        "more than 5 % of false changes: confirm a change with a new experiment of as many pairs."
+    ]
+
+
+def not_checked(found: PairedAnswers) -> list[Check]:
+    """The figures that are not compared, for CI systems."""
+    return [Check(f"{each.candidate}: {each.title}", SKIPPED, each.why) for each in found.missing]
+
+
 def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
     rows = []
     for each in found.answers:
-        number = each.comparison
+        ratio = each.comparison
         baseline, candidate = (typical([pair[place] for pair in each.values], each.figure) for place in (0, 1))
         rows.append(
             (
-                *(each.candidate, each.operation, each.figure, decision(each), baseline, candidate),
-                f"{number.ratio:.3f}",
-                f"{number.low:.3f} to {number.high:.3f}",
-                str(number.pairs),
+                *(each.candidate, each.operation, each.figure, each.verdict, decision(each), baseline, candidate),
+                f"{ratio.ratio:.3f}",
+                f"{ratio.low:.3f} to {ratio.high:.3f}",
+                str(ratio.pairs),
             )
         )
-    head = ("arm", "operation", "figure", "answer", experiment.arms[0], "arm's", "ratio", "95 % interval", "pairs")
+    head = (
+        "arm",
+        "operation",
+        "figure",
+        "verdict",
+        "answer",
+        experiment.arms[0],
+        "arm's",
+        "ratio",
+        "95 % interval",
+        "pairs",
+    )
     share = text.percent(float(experiment.settings["equivalence"]))
     note = (
         f"Geometric means of the runs; latencies in ms. The ratio is the arm's figure by that of {experiment.arms[0]}."
         " Changed: the ratio is not 1, after Holm's correction over all figures. Equivalent: the interval is within "
-        f"{share}."
+        f"{share}. Verdict: the gravest of the figure in any of the runs."
     )
-    return Table("Ratios", head, tuple(rows), 4, note=note)
+    return Table("Ratios", head, tuple(rows), 5, note=note)
 
 
 def typical(values: list[float], figure: str) -> str:
@@ -155,6 +205,7 @@ def as_json(each: FigureAnswer) -> dict[str, object]:
         "candidate": each.candidate,
         "operation": each.operation,
         "figure": each.figure,
+        "verdict": each.verdict,
         "answer": each.decision.word,
         "more_pairs": each.decision.more_pairs,
         "ratio": found.ratio,

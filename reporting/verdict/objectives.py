@@ -59,14 +59,13 @@ def check(folder: Path, objectives: Sequence[str]) -> dict[str, Any]:
     offered_per_s = (load.offered_per_s if load else None) or judged.headline.total.rate_per_s or 0.0
     grows = growth_per_s is not None and growth_per_s > BACKLOG_GROWTH * offered_per_s
     passed = all(each.met for each in checked) and success >= LEAST_SUCCESS and not grows
-    rules = {reason.rule for reason in judged.verdict.reasons if reason.severity == INCONCLUSIVE}
     return {
         "objectives": [asdict(each) for each in checked],
         "success": success,
         "backlog_per_s": growth_per_s,
         "passed": passed,
         # What passes although the load side was busy, passes.
-        "load_limited": not passed and not rules.isdisjoint(_LOAD_SIDE),
+        "load_limited": not passed and _is_load_limited(judged, checked),
         "rate_per_s": judged.headline.total.rate_per_s,
         "load_hosts": len({name.partition("/")[0] for name in judged.workers.seen}) or 1,
     }
@@ -80,6 +79,42 @@ def _refuse_unknown(judged: JudgedRun, objectives: Sequence[str]) -> None:
                 f"objectives [{objective.text}]: the load has no operation {objective.operation}"
                 f"{nearest(objective.operation, known)}; it has: {', '.join(known) or 'none'}"
             )
+
+
+def _is_load_limited(judged: JudgedRun, checked: Sequence[Checked]) -> bool:
+    """Return whether the load side explains that a run did not pass."""
+    rules = {reason.rule for reason in judged.verdict.reasons if reason.severity == INCONCLUSIVE}
+    if not rules.isdisjoint(_LOAD_SIDE):
+        return True
+    unmet = [parse_objective(each.objective) for each in checked if not each.met]
+    return any(_is_late(judged, each) for each in unmet) or (
+        "dropped-share" in rules and _too_few_sessions(judged, [parse_objective(each.objective) for each in checked])
+    )
+
+
+def _is_late(judged: JudgedRun, objective: Objective) -> bool:
+    """Return whether much of an objective's own figure is what the load side added."""
+    return any(
+        reason.rule == "load-side" and reason.severity == INCONCLUSIVE
+        for figure in judged.figures
+        if (figure.operation, figure.figure) == (objective.operation, objective.figure)
+        for reason in figure.reasons
+    )
+
+
+def _too_few_sessions(judged: JudgedRun, objectives: Sequence[Objective]) -> bool:
+    """Return whether operations found no free session although the ensemble answers in time.
+
+    It does if service times, which have no wait for a session, meet all limits of latencies.
+    """
+    latencies = [each for each in objectives if each.figure in PERCENTILES]
+    return bool(latencies) and all(_is_served_in_time(judged, each) for each in latencies)
+
+
+def _is_served_in_time(judged: JudgedRun, objective: Objective) -> bool:
+    distribution = judged.headline.distributions.get(objective.operation)
+    value = None if distribution is None else distribution.percentiles_us([PERCENTILES[objective.figure]])[0]
+    return value is not None and value < objective.limit
 
 
 def _checked(judged: JudgedRun, objective: Objective) -> Checked:

@@ -7,6 +7,7 @@ import pytest
 
 from reporting import InputError, check_objectives
 from tests.unit.reporting.open_loop import Simulated
+from tests.unit.reporting.synthetic import Synthetic
 
 ABOUT = {"warm_up_s": 2, "run_time_s": 12, "members": 1}
 
@@ -50,3 +51,23 @@ def test_a_load_side_that_sent_less_is_no_limit_of_the_ensemble(tmp_path: Path) 
     assert found["success"] < 0.999
     assert not found["passed"]
     assert found["load_limited"]
+
+
+@pytest.mark.parametrize(("limit", "expected"), [("100ms", True), ("100us", False)])
+def test_too_few_sessions_are_no_limit_of_an_ensemble_that_answers_in_time(
+    tmp_path: Path, limit: str, expected: bool
+) -> None:
+    found = checked(tmp_path, f"p50 < {limit}", sessions=1, rate_per_s=2000.0, most_queued=50)
+    assert found["success"] < 0.999
+    assert not found["passed"]
+    assert found["load_limited"] == expected
+
+
+@pytest.mark.parametrize(("objective", "expected"), [("p50 of get < 100us", True), ("failures < 0.0001%", False)])
+def test_a_figure_that_the_load_side_makes_is_no_limit_of_the_ensemble(
+    tmp_path: Path, objective: str, expected: bool
+) -> None:
+    run = Synthetic(stall_at_s=None, lateness_us=2000.0, client_delay_us=60.0, slip_us=900.0).write(tmp_path / "run")
+    found = check_objectives(run, [objective])
+    assert not found["objectives"][0]["met"]
+    assert found["load_limited"] == expected

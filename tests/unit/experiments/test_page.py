@@ -289,7 +289,7 @@ def test_a_run_outside_of_the_results_is_not_read(tmp_path: Path) -> None:
         (
             {"state": "load side", "low_per_s": 100.0, "high_per_s": None, "more_load_hosts": 1,
              "limited_at_per_s": 2000.0},
-            "at least 100 /s the load hosts were the limit",
+            "at least 100 /s the load side was the limit",
         ),
     ],
 )  # fmt: skip

@@ -3,8 +3,10 @@
 import json
 import math
 import random
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,3 +140,121 @@ def test_what_changes_from_run_to_run_is_no_difference_between_arms(tmp_path: Pa
     write_experiment(folder)
     found = json.loads((folder / "experiment.json").read_text())["differences"]
     assert [each["name"] for each in found] == ["zookeeper_version of zk1"]
+
+
+def judged(results: Path, number: int, **verdicts: str) -> None:
+    """Give figures of a run's operation get, and of all operations, other verdicts than that of the run."""
+    file = results / f"run-compare-{number}" / "report.json"
+    figures = [
+        {"operation": operation, "figure": figure, "verdict": verdict}
+        for operation in ("all operations", "get")
+        for figure, verdict in verdicts.items()
+    ]
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"figures": figures}))
+
+
+def test_the_gravest_verdict_of_a_figure_stands_beside_its_answer(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1, new=1.2))
+    judged(tmp_path, 3, p99="inconclusive")
+    lines = write_experiment(folder)
+    assert re.search(r"p50 \+\S+ % \([^)]+ %\); p99 \+\S+ % \([^)]+ %, inconclusive\)", lines[0])
+    found = json.loads((folder / "experiment.json").read_text())["figures"]
+    assert {each["figure"]: each["verdict"] for each in found} == {
+        "rate": "valid", "p50": "valid", "p99": "inconclusive", "p99.9": "valid",
+    }  # fmt: skip
+    assert "changed; the figure is inconclusive" in (folder / "experiment.html").read_text()
+    assert any(re.search(r"\bp99 +inconclusive +changed\b", line) for line in lines)
+    cases = ElementTree.parse(folder / "experiment.junit.xml").getroot().iter("failure")
+    assert [", inconclusive)" in str(case.get("message")) for case in cases] == [False, True, False]
+    assert load_experiment(folder).comparisons["verdict"].tolist().count("inconclusive") == 1
+
+
+def test_an_inconclusive_figure_qualifies_an_equivalence(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(2))
+    judged(tmp_path, 3, p99="inconclusive")
+    assert write_experiment(folder)[0].endswith("differs by more than 5.0 %; 1 of 4 figures are inconclusive.")
+
+
+def test_a_void_figure_decides_nothing(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1, new=1.2))
+    judged(tmp_path, 3, p99="void")
+    lines = write_experiment(folder)
+    assert "p99 +" not in lines[0]
+    assert any("There is no comparison of p99, new: it is void in at least one run." in line for line in lines)
+    suite = ElementTree.parse(folder / "experiment.junit.xml").getroot()
+    assert [case.get("name") for case in suite if case.find("skipped") is not None] == ["new: p99"]
+    assert check_conditions(folder, ["p99 > +10%"]) == (["new: fail if p99 > +10%: undecided"], 3)
+
+
+def test_latencies_of_different_clocks_are_named(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1))
+    for entry in json.loads((folder / "manifest.json").read_text())["runs"]:
+        file = tmp_path / entry["run_id"] / "report.json"
+        report = json.loads(file.read_text())
+        report["total"]["clock"] = "service" if entry["arm"] == "old" else "response"
+        file.write_text(json.dumps(report))
+    assert any("different clocks (" in line and "old: service time" in line for line in write_experiment(folder))
+
+
+@pytest.mark.parametrize(("condition", "code"), [("p99 > +30%", 3), ("p99 > +10%", 1)])
+def test_no_condition_passes_before_the_experiment_is_finished(tmp_path: Path, condition: str, code: int) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1, new=1.2))
+    content = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(content | {"state": "interrupted"}))
+    lines, found = check_conditions(folder, [condition])
+    assert found == code
+    assert lines[1:] == ["the experiment is not finished (interrupted): no condition passes before all runs are done"]
+
+
+def test_a_condition_may_name_the_only_operation(tmp_path: Path) -> None:
+    lines, code = check_conditions(experiment(tmp_path, COMPARE, noisy(1, new=1.2)), ["p99 of get > +10%"])
+    assert (lines, code) == (["new: fail if p99 of get > +10%: fail"], 1)
+
+
+def test_the_data_has_what_the_manifest_says(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE | {"description": "Is 3.9 slower?"}, noisy(1))
+    write_experiment(folder)
+    found = json.loads((folder / "experiment.json").read_text())
+    said = json.loads((folder / "manifest.json").read_text())
+    same = ("experiment_id", "kind", "name", "description", "state", "started", "ended", "settings", "arms", "runs")
+    assert {name: found[name] for name in same} == {name: said[name] for name in same}
+
+
+def test_the_quoted_noise_is_that_of_as_many_pairs(tmp_path: Path) -> None:
+    few = experiment(tmp_path, {"kind": "noise"}, noisy(3))
+    write_experiment(few)
+    folder = experiment(tmp_path, COMPARE | {"pairs": 12}, noisy(2))
+    assert any(line.endswith(", with the 12 pairs of this experiment.") for line in write_experiment(folder))
+    quoted = json.loads((folder / "experiment.json").read_text())["noise"]
+    assert (quoted["experiment_id"], quoted["pairs"]) == ("noise-1", 12)
+    alone = json.loads((few / "experiment.json").read_text())["figures"]
+    for each in alone:
+        assert quoted["resolution"][each["figure"]] < 0.75 * each["resolution"]
+
+
+@pytest.mark.parametrize(
+    ("noise", "compare"),
+    [({"variables": {"benchmark_users": 8}}, {}), ({}, {"variables": {"benchmark_users": 8}})],
+)
+def test_noise_of_another_base_is_not_quoted(tmp_path: Path, noise: dict[str, Any], compare: dict[str, Any]) -> None:
+    experiment(tmp_path, {"kind": "noise"} | noise, noisy(3))
+    folder = experiment(tmp_path, COMPARE | compare, noisy(2))
+    write_experiment(folder)
+    assert json.loads((folder / "experiment.json").read_text())["noise"] is None
+
+
+def test_noise_that_was_measured_later_is_not_quoted(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(2))
+    experiment(tmp_path, {"kind": "noise"}, noisy(3))
+    write_experiment(folder)
+    assert json.loads((folder / "experiment.json").read_text())["noise"] is None
+
+
+def test_pairs_that_were_added_are_named(tmp_path: Path) -> None:
+    folder = experiment(tmp_path, COMPARE | {"pairs": 7}, noisy(1))
+    said = "2 of 7 pairs were added later."
+    assert not any(said in line for line in write_experiment(folder))
+    content = json.loads((folder / "manifest.json").read_text())
+    content["settings"]["pairs"] = 5
+    (folder / "manifest.json").write_text(json.dumps(content))
+    assert any(said in line for line in write_experiment(folder))
