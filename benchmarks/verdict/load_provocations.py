@@ -107,7 +107,7 @@ LOAD_PROVOCATIONS: Final[dict[str, Provocation]] = {
     ),
     "shared": Provocation(
         "a busy process on a worker's core", ("cpu-wait",),
-        _scripted(Course(Load(16, SECONDS, wait_ms=5), meanwhile=_shared)),
+        _scripted(Course(Load(64, SECONDS, wait_ms=5), meanwhile=_shared)),
     ),
     "frozen": Provocation(
         "the server stops answering 1 s before the end, 20 users wait", ("censored",),
