@@ -1,6 +1,5 @@
 """Writes an overlay: several runs of a results folder on one page."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Final
 from reporting.comparing import finished
 from reporting.errors import InputError, ReportingError
 from reporting.read import manifest as manifests
-from reporting.render import overlaid_run, overlay_page
+from reporting.render import overlaid_run, overlay_page, whole_files
 from reporting.render.overlaid_run import OverlaidRun
 from reporting.render.screen_table import aligned
 from reporting.verdict.judged_run import judge_run
@@ -71,19 +70,8 @@ def _table(runs: Sequence[OverlaidRun]) -> list[str]:
 
 
 def _write(page: Path, content: str) -> None:
-    """Write the page under a temporary name first: a reader never sees an incomplete one."""
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=page.parent, prefix=".overlay-", encoding="utf-8", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(content)
-                file.close()
-                temporary.chmod(0o644)
-                temporary.replace(page)
-            finally:
-                temporary.unlink(missing_ok=True)
+        whole_files.write(page.parent, {page.name: content})
     except OSError as error:
         raise ReportingError(
             f"the overlay cannot be written to [{page}] ({error.strerror}): see the folder's owner and the "

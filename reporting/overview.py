@@ -1,7 +1,6 @@
 """The start page of a results folder: all experiments, the history of each scenario and fleet, and all runs."""
 
 import json
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -9,7 +8,7 @@ from typing import Final
 from reporting.analyse import experiment_answers, histories
 from reporting.errors import InputError, ReportingError
 from reporting.read import experiment_folder
-from reporting.render import experiment_report, start_page
+from reporting.render import experiment_report, start_page, whole_files
 from reporting.render.start_page import ListedExperiment
 from reporting.runs import find, summary_of
 from zk_locust.contract.run_files import EXPERIMENT_PAGE, EXPERIMENTS, MANIFEST
@@ -29,10 +28,7 @@ def write(results_dir: Path) -> Path:
     html = start_page.render(results_dir.resolve(), summaries, experiments, histories.build(summaries))
     page = results_dir / PAGE
     try:
-        with tempfile.TemporaryDirectory(prefix=".index-", dir=results_dir) as temporary:
-            made = Path(temporary) / PAGE
-            made.write_text(html, encoding="utf-8")
-            made.replace(page)
+        whole_files.write(results_dir, {PAGE: html})
     except OSError as error:
         raise ReportingError(
             f"the start page cannot be written into [{results_dir}] ({error.strerror}): see its owner and the free "

@@ -1,19 +1,15 @@
 """Writes the report of an experiment into its folder: for people, for programs, and for CI systems."""
 
 import json
-import tempfile
 from pathlib import Path
-from typing import Final
 
 from reporting.analyse import experiment_answers
 from reporting.errors import ReportingError
 from reporting.read import experiment_folder
-from reporting.render import experiment_charts, experiment_page, experiment_report, junit, markdown
+from reporting.render import experiment_charts, experiment_page, experiment_report, junit, markdown, whole_files
 from reporting.render.experiment_report import ExperimentReport
 from reporting.render.screen_table import aligned
 from zk_locust.contract.run_files import EXPERIMENT_DATA, EXPERIMENT_JUNIT, EXPERIMENT_MARKDOWN, EXPERIMENT_PAGE
-
-_FILES: Final = (EXPERIMENT_MARKDOWN, EXPERIMENT_JUNIT, EXPERIMENT_DATA, EXPERIMENT_PAGE)
 
 
 def write(folder: Path) -> list[str]:
@@ -29,11 +25,7 @@ def write(folder: Path) -> list[str]:
         EXPERIMENT_PAGE: experiment_page.render(report, experiment_charts.build(report.answered)),
     }
     try:
-        with tempfile.TemporaryDirectory(prefix=".report-", dir=folder) as temporary:
-            for name in _FILES:
-                (Path(temporary) / name).write_text(texts[name], encoding="utf-8")
-            for name in _FILES:
-                (Path(temporary) / name).replace(folder / name)
+        whole_files.write(folder, texts)
     except OSError as error:
         raise ReportingError(
             f"the report cannot be written into [{folder}] ({error.strerror}): see its owner and the free disk space"

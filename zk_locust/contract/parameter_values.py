@@ -62,26 +62,23 @@ def arrival_rate(text: str) -> float:
 
 def arrival_stages(text: str) -> str:
     """Return the arrival stages, JSON, as they were given."""
-    try:
-        read_stages(text)
-    except ValueError as error:
-        raise ValueError(f"[{text}] cannot be used: {error}") from None
-    return text
+    return _as_given(text, read_stages)
 
 
 def user_stages(text: str) -> str:
     """Return the stages of users, JSON, as they were given."""
-    try:
-        parse_user_stages(text)
-    except ValueError as error:
-        raise ValueError(f"[{text}] cannot be used: {error}") from None
-    return text
+    return _as_given(text, parse_user_stages)
 
 
 def control_program(text: str) -> str:
     """Return a control program as it was given."""
+    return _as_given(text, parse_control_program)
+
+
+def _as_given(text: str, parse: Callable[[str], object]) -> str:
+    """Return a text that can be parsed."""
     try:
-        parse_control_program(text)
+        parse(text)
     except ValueError as error:
         raise ValueError(f"[{text}] cannot be used: {error}") from None
     return text
