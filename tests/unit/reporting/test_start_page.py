@@ -120,7 +120,7 @@ def test_the_page_leads_to_runs_and_experiments(results: Path) -> None:
     sparks = [svg["aria-label"] for svg in found.of("svg")]
     assert len(sparks) == 2
     assert str(sparks[0]).startswith("rate over 18 runs, from ")
-    assert not list(results.glob(".index-*"))
+    assert not list(results.glob(".*"))
 
 
 def test_an_experiment_that_cannot_be_read_says_why(results: Path) -> None:
