@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from fleet.experiments.runner import VOID
 from tests.integration.local_fleet import SMALL_SCENARIO, LocalFleet, local_fleet
 from tests.needs import require_zookeeper
 
@@ -66,8 +67,11 @@ def test_an_interrupted_experiment_is_continued_to_its_answer(fleet: LocalFleet)
     assert "Experiment one: ensemble does not meet p99 < 1us at 20/s, the lowest rate of this experiment." in screen
     told = json.loads((folder / "manifest.json").read_text())
     assert told["state"] == "finished"
-    assert [(run["rate_per_s"], run["passed"], run["counts"]) for run in told["runs"]] == [(20, False, True)] * 3
-    assert (fleet.results / told["runs"][2]["run_id"] / "report.html").exists()
+    # On a machine that stands still a run may be invalid. It does not count, and is made again.
+    counted = [run for run in told["runs"] if run["counts"]]
+    assert [(run["rate_per_s"], run["passed"]) for run in counted] == [(20, False)] * 3
+    assert all(run["verdict"] == VOID or run["load_limited"] for run in told["runs"] if not run["counts"])
+    assert (fleet.results / counted[2]["run_id"] / "report.html").exists()
     assert json.loads((folder / "experiment.json").read_text())["capacity"]["ensemble"]["state"] == "none"
     assert ElementTree.parse(folder / "experiment.junit.xml").getroot().get("failures") == "1"
     assert not (fleet.state / "zookeeper" / "zk1").exists(), "the members' data is removed after each run"

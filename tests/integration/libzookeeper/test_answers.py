@@ -131,6 +131,27 @@ def test_credentials_that_are_refused(standalone: ZooKeeperServers, start: Start
     assert client.exists("/") is not None
 
 
+def test_a_refusal_that_is_lost_with_its_connection_comes_again(
+    standalone: ZooKeeperServers, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for the member whose refusal is lost: when that happens cannot be chosen."""
+    asked: list[str] = []
+    exists = LibZooKeeperClient.exists
+
+    def lost_once(client: LibZooKeeperClient, path: str) -> object:
+        asked.append(path)
+        if len(asked) == 1:
+            raise ConnectionLossError("connection loss")
+        return exists(client, path)
+
+    monkeypatch.setattr(LibZooKeeperClient, "exists", lost_once)
+    with pytest.raises(AuthFailedError):
+        start(standalone.hosts, credentials=[("nonsense", b"x")])
+    asked.clear()
+    start(standalone.hosts, credentials=[("digest", b"user:secret")])
+    assert asked == ["/", "/"]
+
+
 def test_a_user_error_in_a_call_wakes_nobody_later(standalone: ZooKeeperServers, start: Start) -> None:
     client = start(standalone.hosts, operation_s=0.2)
     with pytest.raises(TypeError):

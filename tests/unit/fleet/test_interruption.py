@@ -113,7 +113,10 @@ def test_a_terminal_that_is_gone_does_not_keep_a_run_from_being_finished() -> No
     terminal, its_end = pty.openpty()
     process = started("ours", "begun", stdout=its_end, stderr=subprocess.PIPE)
     os.close(its_end)
-    assert b"ready" in os.read(terminal, 100)
+    shown = b""
+    while not shown.endswith(b"\n"):  # the whole line: the process may still be writing the rest of it
+        shown += os.read(terminal, 100)
+    assert shown.split() == [b"ready"]
     os.close(terminal)  # as by a terminal's end: what is written to it fails
     process.send_signal(signal.SIGHUP)
     _, complaint = process.communicate(timeout=60)

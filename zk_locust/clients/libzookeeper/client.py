@@ -27,6 +27,7 @@ from zk_locust.contract.errors import (
 # The longest wait for an answer to closeSession: without one, the session ends by its time limit.
 FAREWELL_S: Final = 2.0
 REOPEN_S: Final = 1.0
+AUTHENTICATION_RETRY_S: Final = 0.05
 
 
 class LibZooKeeperClient:
@@ -108,8 +109,7 @@ class LibZooKeeperClient:
                 self._arrival.wait()
                 self._usable()
                 if self._credentials:
-                    # The credentials were sent first, so their refusal comes first.
-                    self.exists("/")
+                    self._await_acceptance()
                 ready = True
             if not ready:
                 reason = self._handle.problem if self._handle is not None else "the names are not looked up"
@@ -141,6 +141,18 @@ class LibZooKeeperClient:
         code = self._lib.zoo_add_auth(handle.pointer, name, credential, len(credential), self._on.on_void, number)
         handle.finish(call, code, len(credential))
         self._credentials.append((scheme, credential))
+
+    def _await_acceptance(self) -> None:
+        """Wait until the ensemble has taken the credentials. Raises AuthFailedError."""
+        while True:
+            try:
+                # The credentials were sent first, so their refusal comes first.
+                self.exists("/")
+                return
+            except ConnectionLossError:
+                # A member that refuses them closes the connection. If it is sent this request then, its refusal may be
+                # lost. The library connects again and sends them once more: here before the next request.
+                gevent.sleep(AUTHENTICATION_RETRY_S)
 
     # ---- Operations.
 
