@@ -50,7 +50,7 @@ def test_a_program_that_is_missing_is_a_failure() -> None:
 
 def test_one_that_was_killed_is_not_waited_for_for_ever() -> None:
     writer = started(["sleep", "60"])
-    until(lambda: (Path(writer.work) / "out").exists(), 10)
+    until(lambda: (Path(writer.work) / "out").exists(), 60)
     os.killpg(writer.pid, signal.SIGKILL)
     assert finish(writer)[0] is None
 
@@ -72,7 +72,7 @@ def test_one_that_was_killed_and_that_nobody_reaps_is_not_waited_for() -> None:
     try:
         assert parent.stdout is not None
         writer = Writer(**json.loads(parent.stdout.readline()))
-        until(lambda: not writer.runs(), 10)
+        until(lambda: not writer.runs(), 60)
         assert Path(f"/proc/{writer.pid}").exists(), "it is a zombie"
         assert finish(writer)[0] is None
     finally:
@@ -142,7 +142,7 @@ def test_a_record_that_is_not_closed_gets_no_report(opened: Path) -> None:
     begun = judging.begun(opened)["report"]
     writer = Writer(begun["work"], begun["pid"], begun["start"])
     judging.end()
-    until(lambda: not writer.runs(), 10)
+    until(lambda: not writer.runs(), 60)
     assert not (opened / "report.html").exists()
     assert not Path(writer.work).exists()
     with pytest.raises(ReportingError, match=r"was not closed within 0\.1 s: no report is written"):
