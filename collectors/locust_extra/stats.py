@@ -360,7 +360,7 @@ class LoadStats:
     def _give_out(self, final: bool) -> None:
         if self._series is None:
             return
-        if self._recorder is not None and self._running:
+        if self._recorder is not None and self._running and (final or self._recorder.has_complete):
             report = self._recorder.report(int(self._runner.user_count))
             self._series.add_report(_LOCAL, report)
             self._note_late(_LOCAL, report)

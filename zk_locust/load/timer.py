@@ -260,8 +260,16 @@ class LocustTimer:
             if handled_ns >= recording.interval_ends_ns:
                 recording.turn(handled_ns)
             operation = self._operation or self._find_operation(recording, handled_ns)
-            due_ns = (self._due_ns or sent_ns) if self._open_loop else 0
-            if operation.succeed(due_ns, sent_ns, arrived_ns, handled_ns) > recording.slowest.above_ns:
+            if arrived_ns and not self._open_loop:  # `operation.succeed` without a call, once more
+                due_ns = 0
+                operation.ended_ns = handled_ns
+                operation.keep_client_delay_ns(handled_ns - arrived_ns)
+                latency_ns = arrived_ns - sent_ns
+                operation.keep_service_ns(latency_ns)
+            else:
+                due_ns = (self._due_ns or sent_ns) if self._open_loop else 0
+                latency_ns = operation.succeed(due_ns, sent_ns, arrived_ns, handled_ns)
+            if latency_ns > recording.slowest.above_ns:
                 times_ns = due_ns, sent_ns, arrived_ns, handled_ns
                 recording.slowest.keep(*self._key, times_ns, OK, self._settings.origin)
             operation.content += response_length
