@@ -1,8 +1,9 @@
 """A short time slice for a process that sends when operations are due: it preempts others sooner as it wakes up.
 
-Linux has it from 6.12 on: of two processes with the same priority, one with a shorter slice does not wait until the other
-one's is over. Without it, an operation that comes due beside a busy process, such as a worker that starts late, is sent
-up to 3 ms late. It takes no larger share of the CPU. Older kernels ignore it.
+Linux has it from 6.12 on: a process with a shorter slice than another one of the same priority does not wait until
+that one's slice is over. Without it, an operation that comes due beside a busy process, such as a worker that starts
+late, is sent late by up to such a slice, some milliseconds. The share of the CPU stays the same. Older kernels ignore
+it.
 """
 
 import ctypes
@@ -23,21 +24,19 @@ _NORMAL: Final = 0  # SCHED_OTHER
 logger = logging.getLogger(__name__)
 
 
-def take_short_slices(**_: Any) -> bool:
-    """Ask for short slices for this thread; return whether they were asked for. A kernel may ignore or refuse it."""
+def take_short_slices(**_: Any) -> None:
+    """Ask for short slices for this thread. A kernel may ignore it, or refuse it."""
     calls = _CALLS.get(platform.machine()) if platform.system() == "Linux" else None
     if calls is None:
-        return False
+        return
     set_attributes, get_attributes = calls
     libc = ctypes.CDLL(None, use_errno=True)
     attributes = ctypes.create_string_buffer(_ATTRIBUTES.size)
     if libc.syscall(get_attributes, 0, attributes, _ATTRIBUTES.size, 0) != 0:
-        return False
-    size, policy, _, nice, priority, _, deadline, period = _ATTRIBUTES.unpack(attributes.raw)
+        return
+    size, policy, _flags, nice, priority, _runtime, deadline, period = _ATTRIBUTES.unpack(attributes.raw)
     if policy != _NORMAL:  # somebody has chosen another one for this process
-        return False
+        return
     _ATTRIBUTES.pack_into(attributes, 0, size, policy, 0, nice, priority, SLICE_NS, deadline, period)
     if libc.syscall(set_attributes, 0, attributes, 0) != 0:
         logger.debug("No short time slices: error %d of sched_setattr", ctypes.get_errno())
-        return False
-    return True

@@ -168,22 +168,27 @@ def forget_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_clocks_are_compared_again_when_stamps_show_another_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    compared: list[int] = []
+    compared = [0]
     wall_ns = [5_000_000_000]
+
+    def wall() -> int:
+        compared[0] += 1
+        return wall_ns[0]
+
     forget_comparison(monkeypatch)
     monkeypatch.setattr(arrival, "_clock_ns", lambda: 9_000_000_000)
-    monkeypatch.setattr(arrival, "_wall_ns", lambda: compared.append(1) or wall_ns[0])
+    monkeypatch.setattr(arrival, "_wall_ns", wall)
 
     def stamp(seconds: int, nanoseconds: int) -> list[tuple[int, int, bytes]]:
         return [(1, 35, struct.pack("@ll", seconds, nanoseconds))]
 
     assert arrived_ns(stamp(4, 999_999_000)) == 8_999_999_000
-    once = len(compared)
+    (once,) = compared
     assert arrived_ns(stamp(4, 999_998_000)) == 8_999_998_000
-    assert len(compared) == once
+    assert compared == [once]
     wall_ns[0] = 105_000_000_000  # a step of 100 s, before the next second
     assert arrived_ns(stamp(104, 999_999_000)) == 8_999_999_000
-    assert len(compared) == 2 * once
+    assert compared == [2 * once]
 
 
 def test_an_interrupted_comparison_of_the_clocks_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

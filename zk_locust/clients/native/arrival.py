@@ -1,9 +1,9 @@
 """When a reply reached this machine: Linux stamps each TCP segment (SO_TIMESTAMPNS), and `recvmsg` returns the stamp.
 
 A stamp is a time of the wall clock. `arrived_ns` turns it into a time of `time.perf_counter_ns`. Both clocks run at one
-rate, also while NTP corrects it, and differ by a constant until the wall clock is stepped. So they are compared once for
-each second that stamps show, not for each reply. A step by a second or more shows at the next reply; one by less is
-unknown for less than a second. The verdict notes both (`clock-stepped`).
+rate, also while NTP corrects it, and differ by a constant until the wall clock is stepped. So they are compared once
+for each second that stamps show, not for each reply. A step by a second or more shows at the next reply; one by less is
+unknown for less than a second. The verdict tells of either (`clock-stepped`).
 
 `recvmsg` returns one stamp: that of the last segment it has read from. So the stamp is exact for a reply that ends what
 was received, and too late for other replies in front of it. For those it is an upper bound, closer than the clock.
@@ -81,9 +81,11 @@ _second_ns = 0  # when the wall clock showed this second, nanoseconds of `time.p
 def arrived_ns(control: Any) -> int:
     """Return the time of the stamp, nanoseconds of `time.perf_counter_ns`; 0 if there is none or it cannot be right.
 
-    `control` is the ancillary data of `recvmsg`. A wall clock that was just stepped may give a wrong time; a caller knows
-    bounds that it must lie within, such as the sending of the request.
+    `control` is the ancillary data of `recvmsg`. A wall clock that was just stepped may give a wrong time; a caller
+    knows bounds that it must lie within, such as the sending of the request.
     """
+    seconds: int
+    nanoseconds: int
     try:
         seconds, nanoseconds = _timespec(control[0][2])
     except (IndexError, StructError):
