@@ -179,6 +179,7 @@ def _join(environment: Any, runner: Any) -> None:
     stages.catch_up([*first, *last])
 
     # While it runs, and when the process ends (from the last of these to the first).
+    put_first(events.report_to_master, stages.before_report_to_master)
     events.report_to_master.add_listener(stages.on_report_to_master)
     events.quitting.add_listener(stages.on_quitting)
     events.quitting.add_listener(refusals.on_quitting)
