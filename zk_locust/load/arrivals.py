@@ -19,7 +19,6 @@ from zk_locust.load.locust_internals import begin_waiting, end_waiting, is_being
 from zk_locust.load.schedule import NEVER_NS, Schedule, Turns
 from zk_locust.load.timerfd import TimerFd
 
-
 _GAPS_TRIED: Final = 2
 
 
