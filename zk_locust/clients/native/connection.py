@@ -37,7 +37,7 @@ from zk_locust.contract.errors import (
 READ: Final = 1
 WRITE: Final = 2
 # Python's allocator is faster up to 512 bytes, header included. The size grows with the replies.
-RECEIVE_BYTES_FIRST: Final = 128
+RECEIVE_BYTES_FIRST: Final = 448
 RECEIVE_BYTES: Final = 64 * 1024
 RECEIVE_BYTES_MAX: Final = 1024 * 1024
 
