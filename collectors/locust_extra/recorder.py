@@ -93,6 +93,11 @@ class Recorder:
         self.recording.look_for_end()
 
     @property
+    def place(self) -> tuple[str | None, int]:
+        """The stage and the number of the interval that was last begun."""
+        return self._stage, self._interval
+
+    @property
     def has_complete(self) -> bool:
         """Whether an interval has ended that has not been reported."""
         return bool(self._waiting or self._slow_waiting) or self._clock_ns() >= self.interval_ends_ns

@@ -56,6 +56,23 @@ def test_a_report_in_the_middle_of_an_interval_splits_it_without_loss(clock: Fak
     assert counts(first) == counts(second) == {("measured", 0): 1}
 
 
+def test_an_interval_that_has_ended_is_complete_until_it_is_reported(clock: FakeClock) -> None:
+    recording = recorder(clock)
+    recording.begin_stage("measured", None)
+    request(recording)
+    clock.now_s += 0.9
+    assert not recording.has_complete
+    assert recording.place == ("measured", 0)
+    clock.now_s += 0.2
+    assert recording.has_complete
+    recording.report(users=4)
+    assert not recording.has_complete
+    assert recording.place == ("measured", 1)
+    request(recording)
+    recording.begin_stage("cool-down", None)
+    assert recording.has_complete, "the last interval of a stage that has ended"
+
+
 def test_a_report_says_how_far_the_clock_is_also_without_requests(clock: FakeClock) -> None:
     recording = recorder(clock)
     assert recording.report(users=4)["stage"] is None
