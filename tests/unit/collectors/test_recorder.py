@@ -59,16 +59,16 @@ def test_a_report_in_the_middle_of_an_interval_splits_it_without_loss(clock: Fak
 def test_an_interval_that_has_ended_is_complete_until_it_is_reported(clock: FakeClock) -> None:
     recording = recorder(clock)
     recording.begin_stage("measured", None)
-    request(recording)
-    clock.now_s += 0.9
-    assert not recording.has_complete
-    assert recording.place == ("measured", 0)
-    clock.now_s += 0.2
-    assert recording.has_complete
-    recording.report(users=4)
-    assert not recording.has_complete
-    assert recording.place == ("measured", 1)
-    request(recording)
+    seen = []
+    for passed_s, reports in ((0.9, False), (0.2, False), (0.0, True), (0.5, False)):
+        clock.now_s += passed_s
+        request(recording)
+        if reports:
+            recording.report(users=4)
+        seen.append((recording.has_complete, recording.place))
+    assert seen == [
+        (False, ("measured", 0)), (True, ("measured", 1)), (False, ("measured", 1)), (False, ("measured", 1)),
+    ]  # fmt: skip
     recording.begin_stage("cool-down", None)
     assert recording.has_complete, "the last interval of a stage that has ended"
 
