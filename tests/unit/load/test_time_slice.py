@@ -11,17 +11,18 @@ import pytest
 
 from zk_locust.load.time_slice import SLICE_NS, take_short_slices
 
-# The attributes belong to a thread, so they are set in a process of their own.
+# The attributes belong to a thread and are inherited, so a process of its own begins with slices of 5 ms.
 _ASKING = """
 import ctypes, json, os, platform, sys
 from zk_locust.load.time_slice import _ATTRIBUTES, _CALLS, take_short_slices
 nice, policy = map(int, sys.argv[1:])
 os.nice(nice)
-os.sched_setscheduler(0, policy, os.sched_param(0))
-take_short_slices()
+libc, (setter, getter) = ctypes.CDLL(None), _CALLS[platform.machine()]
 attributes = ctypes.create_string_buffer(_ATTRIBUTES.size)
-get_attributes = _CALLS[platform.machine()][1]
-assert ctypes.CDLL(None).syscall(get_attributes, 0, attributes, _ATTRIBUTES.size, 0) == 0
+_ATTRIBUTES.pack_into(attributes, 0, _ATTRIBUTES.size, policy, 0, os.nice(0), 0, 5_000_000, 0, 0)
+assert libc.syscall(setter, 0, attributes, 0) == 0
+take_short_slices()
+assert libc.syscall(getter, 0, attributes, _ATTRIBUTES.size, 0) == 0
 print(json.dumps(_ATTRIBUTES.unpack(attributes.raw)))
 """
 
