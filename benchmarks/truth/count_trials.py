@@ -13,6 +13,7 @@ from benchmarks.truth.said import Said
 from benchmarks.truth.scripted_server import GET
 from benchmarks.truth.setting import DELAY_US, Setting, Trial
 from benchmarks.truth.table import Row, at_least, at_most, exact, measured, not_valid, within
+from zk_locust.contract.arrival import START_AHEAD_S
 from zk_locust.contract.clock_names import SLIP
 from zk_locust.contract.histogram import LatencyHistogram
 
@@ -55,7 +56,9 @@ def late(setting: Setting, *, workers: int) -> Iterator[Row]:
     seconds, rate, name = max(10.0, setting.seconds), workers * _RATE_OF_WORKER, f"late-worker-of-{workers}"
     with setting.server(name, delay_us=DELAY_US) as server:
         load = Load(workers * 4, seconds, arrival_rate=rate)
-        said = run_with_late_worker(server.hosts, setting.folder / name, load, workers=workers, late_s=_LATE_S)
+        # The first interval may end before the first operation is due.
+        late_s = _LATE_S + START_AHEAD_S
+        said = run_with_late_worker(server.hosts, setting.folder / name, load, workers=workers, late_s=late_s)
     received = server.counts["received"].get(str(GET), 0)
     trial = f"{workers} workers, one {_LATE_S:g} s late, {rate:,}/s"
     share = seconds * _RATE_OF_WORKER

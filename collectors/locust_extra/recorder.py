@@ -92,6 +92,16 @@ class Recorder:
         self.turn_to(now)
         self.recording.look_for_end()
 
+    @property
+    def place(self) -> tuple[str | None, int]:
+        """The stage and the number of the interval that was last begun."""
+        return self._stage, self._interval
+
+    @property
+    def has_complete(self) -> bool:
+        """Whether an interval has ended that has not been reported."""
+        return bool(self._waiting or self._slow_waiting) or self._clock_ns() >= self.interval_ends_ns
+
     def report(self, users: int) -> dict[str, Any]:
         """Return what was recorded since the last report, as plain values, and forget it. `users` run now.
 

@@ -150,6 +150,11 @@ class Series:
         of_place = self._users.setdefault(place, {})
         of_place[worker] = max(users, of_place.get(worker, 0))
 
+    def see_users(self, worker: str, stage: str | None, number: int, users: int) -> None:
+        """Note how many users a worker has within an interval, between two reports."""
+        if stage is not None:
+            self._note_users(worker, (self._ordinal_of(stage), number), users)
+
     def lose(self, worker: str) -> None:
         """Stop waiting for a worker, until it reports again."""
         self._reached.pop(worker, None)

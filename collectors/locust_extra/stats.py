@@ -361,11 +361,15 @@ class LoadStats:
         if self._series is None:
             return
         if self._recorder is not None and self._running:
-            report = self._recorder.report(int(self._runner.user_count))
-            self._series.add_report(_LOCAL, report)
-            self._note_late(_LOCAL, report)
-            if self._slow_file is not None:
-                self._slow_file.take(_LOCAL, message_of(report[_SLOW_FIELD], 0))
+            users = int(self._runner.user_count)
+            if final or self._recorder.has_complete:
+                report = self._recorder.report(users)
+                self._series.add_report(_LOCAL, report)
+                self._note_late(_LOCAL, report)
+                if self._slow_file is not None:
+                    self._slow_file.take(_LOCAL, message_of(report[_SLOW_FIELD], 0))
+            else:
+                self._series.see_users(_LOCAL, *self._recorder.place, users)
         for interval in self._series.take_all() if final else self._series.take_complete():
             self._add_offered(interval)
             self._progress.take(interval)

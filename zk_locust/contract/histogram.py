@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hdrh.histogram import HdrHistogram
 
-from zk_locust.contract.ranks import bucket_of, highest_equivalent, rank_at
+from zk_locust.contract.ranks import UNIT_BITS, bucket_of, highest_equivalent, rank_at
 
 HIGHEST_TRACKABLE_US: Final = 3_600_000_000
 SIGNIFICANT_DIGITS: Final = 3
@@ -117,6 +117,12 @@ class LatencyHistogram:
 def to_hdr_histogram(counts: Mapping[int, int]) -> HdrHistogram:
     """Return the counts as an object of the HdrHistogram package, for its encodings."""
     histogram = HdrHistogram(1, HIGHEST_TRACKABLE_US, SIGNIFICANT_DIGITS)
-    for bucket, count in counts.items():
-        histogram.record_value(bucket, count)
+    if counts:
+        # As its `record_value`, which takes ten times as long.
+        at_index = histogram.counts
+        for bucket, count in counts.items():
+            shift = max(0, bucket.bit_length() - UNIT_BITS)
+            at_index[(shift << UNIT_BITS - 1) + (bucket >> shift)] += count
+        histogram.total_count = sum(counts.values())
+        histogram.min_value, histogram.max_value = min(counts), max(counts)
     return histogram

@@ -19,6 +19,8 @@ from zk_locust.load.locust_internals import begin_waiting, end_waiting, is_being
 from zk_locust.load.schedule import NEVER_NS, Schedule, Turns
 from zk_locust.load.timerfd import TimerFd
 
+_GAPS_TRIED: Final = 2
+
 
 class StageCounts(TypedDict):
     """The due operations of one process in one stage. `offered` = `sent` + `dropped` + `queued`.
@@ -99,6 +101,19 @@ class Arrivals:
     def wait_for_session(self, limit_s: float) -> None:
         """Wait until a session has been free once; no longer than `limit_s`."""
         self._had_session.wait(limit_s)
+
+    def wait_for_gap(self, gap_ns: int) -> None:
+        """Wait until no operation comes due within the next `gap_ns`: the caller may occupy the process for so long.
+
+        It does not wait much longer than that, because there may be no such gap.
+        """
+        for _ in range(_GAPS_TRIED):
+            if self._turns is None:
+                return
+            ahead_ns = self._start_ns + self._turns.due_ns - self._clock_ns()
+            if ahead_ns >= gap_ns:
+                return
+            gevent.sleep(max(0, ahead_ns) / 1e9)
 
     def start(self, turns: Turns, start_ns: int, stage_ns: int = 0) -> None:
         """Pace these operations; their times count from `start_ns` of `perf_counter_ns`.

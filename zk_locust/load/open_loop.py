@@ -23,6 +23,8 @@ from zk_locust.load.shares import START_MESSAGE, Shares
 ARRIVALS_FIELD: Final = "zk_locust_arrivals"
 _S: Final = 1_000_000_000
 _SESSION_S: Final = 10.0
+_REPORT_NS: Final = 3_000_000
+"""A report takes about so long where each worker does some hundred operations a second."""
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +179,11 @@ class WorkerOpenLoop:
         _begin_stage(arrivals_of(self._environment), stage)
         if stage == COOL_DOWN:
             self._stop_walking()
+
+    def before_report_to_master(self) -> None:
+        """Wait until a report delays no operation, where there is such a moment."""
+        if (arrivals := arrivals_of(self._environment)) is not None:
+            arrivals.wait_for_gap(_REPORT_NS)
 
     def on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
         """Add the counts of this process, once it has its share: what is due until then is missed."""

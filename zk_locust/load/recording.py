@@ -38,13 +38,18 @@ class Operation:
     Times are nanoseconds of one monotonic clock.
     """
 
-    __slots__ = ("_client_delay", "_response", "_service", "_slip", "content", "ended_ns", "rare")
+    __slots__ = (
+        "_client_delay", "_response", "_service", "_slip", "content", "ended_ns", "keep_client_delay_ns",
+        "keep_service_ns", "rare",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._service = Times()
         self._response = Times()
         self._slip = Times()
         self._client_delay = Times()
+        self.keep_service_ns: Final = self._service.add_ns
+        self.keep_client_delay_ns: Final = self._client_delay.add_ns
         self.content = 0  # bytes, or items
         self.ended_ns: int | None = None
         """When the last success ended; None if there is none that has not been taken."""
@@ -57,11 +62,11 @@ class Operation:
         """
         self.ended_ns = handled_ns
         if arrived_ns:
-            self._client_delay.add_ns(handled_ns - arrived_ns)
+            self.keep_client_delay_ns(handled_ns - arrived_ns)
         else:
             arrived_ns = handled_ns
         latency_ns = arrived_ns - sent_ns
-        self._service.add_ns(latency_ns)
+        self.keep_service_ns(latency_ns)
         if due_ns:
             latency_ns = arrived_ns - due_ns
             self._response.add_ns(latency_ns)

@@ -37,6 +37,7 @@ from zk_locust.load.refusals import Refusals
 from zk_locust.load.report_dir import ReportDir
 from zk_locust.load.stages import LoadPlan, WorkerStages, load_ended
 from zk_locust.load.task_sets import ZKLocustTaskSet
+from zk_locust.load.time_slice import take_short_slices
 from zk_locust.load.timer import TimerSettings, adopt
 from zk_locust.load.user_classes import show_hosts
 from zk_locust.load.user_control import UserControl
@@ -123,7 +124,7 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
     if is_master:
         events.test_start.add_listener(settings_check.warn_of_idle_workers)
     else:
-        for listener in _sparing_users_the_collector():
+        for listener in _making_users_prompt():
             events.test_start.add_listener(listener)
     events.test_start.add_listener(users.on_test_start)
     events.test_start.add_listener(plan.on_test_start)
@@ -171,13 +172,14 @@ def _join(environment: Any, runner: Any) -> None:
 
     # When a test starts: the options have come from the master, but for secret ones.
     first: list[Callable[..., None]] = [run_sockets.require_own_secrets, export_bench_parameters]
-    last: list[Callable[..., None]] = [*_sparing_users_the_collector(), stages.on_test_start, _adopt_options]
+    last: list[Callable[..., None]] = [*_making_users_prompt(), stages.on_test_start, _adopt_options]
     put_first(events.test_start, *first)
     for listener in last:
         events.test_start.add_listener(listener)
     stages.catch_up([*first, *last])
 
     # While it runs, and when the process ends (from the last of these to the first).
+    put_first(events.report_to_master, stages.before_report_to_master)
     events.report_to_master.add_listener(stages.on_report_to_master)
     events.quitting.add_listener(stages.on_quitting)
     events.quitting.add_listener(refusals.on_quitting)
@@ -245,12 +247,12 @@ def _at_the_end_of_quit(listener: Callable[..., None]) -> Callable[..., None]:
     return lambda environment, **_: environment.events.quit.add_listener(listener)
 
 
-def _sparing_users_the_collector() -> list[Callable[..., None]]:
-    """Return what sets the program aside as a test starts, before the first stage.
+def _making_users_prompt() -> list[Callable[..., None]]:
+    """Return what makes a process ready for users as a test starts, before the first stage.
 
     A program of somebody's own decides itself: nothing then.
     """
-    return [set_program_aside] if in_locusts_command_line() else []
+    return [set_program_aside, take_short_slices] if in_locusts_command_line() else []
 
 
 def _tell_of_end(environment: Any, **_: Any) -> None:

@@ -141,6 +141,10 @@ class WorkerStages:
         self._open_loop.begin_stage(stage)
         stage_changed.fire(environment=self._environment, stage=stage, planned_s=planned_s, elapsed_s=elapsed_s)
 
+    def before_report_to_master(self, **_: Any) -> None:
+        """Wait for a moment at which nothing is due."""
+        self._open_loop.before_report_to_master()
+
     def on_report_to_master(self, data: dict[str, Any], **_: Any) -> None:
         """Say of which stage the report is, and what was due."""
         data[STAGE_FIELD] = self._stage

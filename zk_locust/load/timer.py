@@ -237,21 +237,22 @@ class LocustTimer:
 
         `response_length` is in bytes, or in items where the operation counts. Only the first report of a block counts.
         """
-        handled_ns, arrived_ns, sent_ns = ended_ns, 0, self._sent_ns
-        if handled_ns is None:
-            handled_ns = _clock_ns()
-            arrived_ns = self._last_reply.arrived_ns
+        sent_ns = self._sent_ns
+        if ended_ns is None:
+            handled_ns, arrived_ns = _clock_ns(), self._last_reply.arrived_ns
             if not sent_ns <= arrived_ns <= handled_ns:
                 arrived_ns = 0
+        else:
+            handled_ns, arrived_ns = ended_ns, 0
         state = self._state
         if state == _UNDER_WAY:  # `_leave` without a call: this runs for each operation
             recording = self._recording
             if not self._kept:
                 recording.running.discard(self)
+        elif state >= _ENDED or self._failures_only:
+            self._state = max(state, _ENDED)
+            return
         else:
-            if state >= _ENDED or self._failures_only:
-                self._state = max(state, _ENDED)
-                return
             recording = self._where()
         self._state = _SUCCEEDED
         if state != _CENSORED:
@@ -259,10 +260,16 @@ class LocustTimer:
             if handled_ns >= recording.interval_ends_ns:
                 recording.turn(handled_ns)
             operation = self._operation or self._find_operation(recording, handled_ns)
-            due_ns = self._due_ns
-            if not due_ns and self._open_loop:
-                due_ns = sent_ns
-            if operation.succeed(due_ns, sent_ns, arrived_ns, handled_ns) > recording.slowest.above_ns:
+            if arrived_ns and not self._open_loop:  # `operation.succeed` without a call, once more
+                due_ns = 0
+                operation.ended_ns = handled_ns
+                operation.keep_client_delay_ns(handled_ns - arrived_ns)
+                latency_ns = arrived_ns - sent_ns
+                operation.keep_service_ns(latency_ns)
+            else:
+                due_ns = (self._due_ns or sent_ns) if self._open_loop else 0
+                latency_ns = operation.succeed(due_ns, sent_ns, arrived_ns, handled_ns)
+            if latency_ns > recording.slowest.above_ns:
                 times_ns = due_ns, sent_ns, arrived_ns, handled_ns
                 recording.slowest.keep(*self._key, times_ns, OK, self._settings.origin)
             operation.content += response_length

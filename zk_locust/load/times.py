@@ -12,7 +12,8 @@ import numpy as np
 from zk_locust.contract.histogram import HIGHEST_TRACKABLE_US, LatencyHistogram
 from zk_locust.contract.ranks import UNIT_BITS
 
-_FEW: Final = 32  # so many take Python no longer than numpy
+_FEW: Final = 256
+"""So many take Python no longer than numpy where little else runs, as numpy's code is not in the caches then."""
 
 
 class Times:

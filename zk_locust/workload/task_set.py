@@ -1,5 +1,7 @@
 """The task set that turns the steps of a workload into operations; a user's class names it in `tasks`."""
 
+from functools import partial
+
 import gevent
 from locust import task
 
@@ -63,11 +65,11 @@ class WorkloadTaskSet(ZKLocustTaskSet):
         if self._role is not None:
             self._role.run()
             return
-        standing, table = self._standing, self._table
+        standing, table, next_step = self._standing, self._table, self._next_step
         while True:
             if standing is not None and standing.fired:
                 standing.set_again()
-            step = self.next_step()
+            step = next_step()
             table[step.operation](step)
             if not self.goes_on():
                 return
@@ -100,6 +102,9 @@ class WorkloadTaskSet(ZKLocustTaskSet):
             if workload.locks is not None:
                 self._table["lock"] = LockUser(self._client, workload.locks, number).run
             self._steps = steps(workload, number)
+            overridden = type(self).next_step is not WorkloadTaskSet.next_step
+            # Without a call in Python where it does nothing else: this runs for each operation.
+            self._next_step = self.next_step if overridden else partial(next, self._steps)
         self._operations.make_ephemerals()
         if workload.watches.per_user or workload.watches.per_node:
             if self._standing is None:

@@ -149,6 +149,11 @@ def test_the_packages_own_histogram_has_the_same_counts(values: list[int]) -> No
     theirs = to_hdr_histogram(ours.counts)
     assert theirs.get_total_count() == len(values)
     assert all(theirs.get_count_at_value(bucket) == count for bucket, count in ours.counts.items())
+    recorded = HdrHistogram(1, HIGHEST_TRACKABLE_US, 3)
+    for bucket, count in ours.counts.items():
+        recorded.record_value(bucket, count)
+    assert theirs.encode() == recorded.encode()
+    assert (theirs.min_value, theirs.max_value) == (recorded.min_value, recorded.max_value)
 
 
 def test_a_failure_is_counted_by_its_name_and_enters_no_distribution() -> None:

@@ -56,6 +56,23 @@ def test_a_report_in_the_middle_of_an_interval_splits_it_without_loss(clock: Fak
     assert counts(first) == counts(second) == {("measured", 0): 1}
 
 
+def test_an_interval_that_has_ended_is_complete_until_it_is_reported(clock: FakeClock) -> None:
+    recording = recorder(clock)
+    recording.begin_stage("measured", None)
+    seen = []
+    for passed_s, reports in ((0.9, False), (0.2, False), (0.0, True), (0.5, False)):
+        clock.now_s += passed_s
+        request(recording)
+        if reports:
+            recording.report(users=4)
+        seen.append((recording.has_complete, recording.place))
+    assert seen == [
+        (False, ("measured", 0)), (True, ("measured", 1)), (False, ("measured", 1)), (False, ("measured", 1)),
+    ]  # fmt: skip
+    recording.begin_stage("cool-down", None)
+    assert recording.has_complete, "the last interval of a stage that has ended"
+
+
 def test_a_report_says_how_far_the_clock_is_also_without_requests(clock: FakeClock) -> None:
     recording = recorder(clock)
     assert recording.report(users=4)["stage"] is None

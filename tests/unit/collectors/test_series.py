@@ -110,6 +110,20 @@ def test_an_interval_is_given_out_when_every_worker_is_beyond_it() -> None:
     assert (interval.start_s, interval.end_s) == pytest.approx((0.0, 1.0))
 
 
+def test_users_that_are_seen_between_two_reports_belong_to_that_interval() -> None:
+    fleet = Fleet(workers=1)
+    fleet.begin("measured")
+    for at_s, users, reports in ((0.2, 2, True), (0.7, 6, False), (1.1, 3, True), (1.5, 4, False), (2.1, 1, True)):
+        fleet.clock.now_s = fleet.clock.began_s + at_s
+        if reports:
+            fleet.send("worker-0", users)
+            fleet.deliver()
+        else:
+            fleet.series.see_users("worker-0", *fleet.recorders["worker-0"].place, users)
+        fleet.take()
+    assert [share.users for each in fleet.given_out for share in each.workers.values()] == [6, 4]
+
+
 def test_users_belong_to_the_interval_in_which_they_were_reported() -> None:
     """Their number may change where an interval ends. An interval without a report has the number of the next one."""
     fleet = Fleet(1)

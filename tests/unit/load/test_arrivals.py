@@ -96,6 +96,25 @@ def test_the_timer_expires_earlier_than_operations_are_due_as_the_process_wakes_
     assert any(0 < due_ns - expiry_ns <= LONGEST_NS for due_ns in taken for expiry_ns in expiries)
 
 
+def test_whoever_occupies_the_process_waits_until_the_next_operation_has_been_offered(made: list[Arrivals]) -> None:
+    source = arrivals(made)
+    source.wait_for_gap(MS)  # nothing is due yet
+    start_ns = time.perf_counter_ns() + 20 * MS
+    source.start(Turns(schedule(0.01), 0, 1), start_ns)
+    source.wait_for_gap(MS)
+    assert source.counts()["offered"] == 0, "it is far enough away"
+    source.wait_for_gap(1000 * MS)
+    assert source.counts()["offered"] == 1
+    assert time.perf_counter_ns() >= start_ns
+
+
+def test_where_operations_come_due_too_often_nobody_waits_for_a_gap(made: list[Arrivals]) -> None:
+    source = arrivals(made)
+    source.start(Turns(schedule(1000), 0, 1), time.perf_counter_ns())
+    with gevent.Timeout(10):
+        source.wait_for_gap(1000 * MS)
+
+
 def test_without_a_free_session_operations_queue_up_to_the_bound_and_the_rest_is_dropped(made: list[Arrivals]) -> None:
     source = arrivals(made, queue=10)
     start_ns = time.perf_counter_ns()

@@ -14,6 +14,7 @@ from locust.runners import STATE_INIT, LocalRunner, MasterRunner, WorkerRunner
 
 from zk_locust.load import session
 from zk_locust.load.garbage import set_program_aside
+from zk_locust.load.time_slice import take_short_slices
 
 
 class Ring:
@@ -49,7 +50,7 @@ def test_garbage_of_one_test_is_collected_when_the_next_one_starts() -> None:
 
 
 @pytest.mark.parametrize(("kind", "expected"), [(WorkerRunner, True), (LocalRunner, True), (MasterRunner, False)])
-def test_processes_with_users_set_the_program_aside_before_the_first_stage(
+def test_processes_with_users_are_made_ready_before_the_first_stage(
     kind: type, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("_start_collectors", "Refusals"):
@@ -60,7 +61,8 @@ def test_processes_with_users_set_the_program_aside_before_the_first_stage(
     given = {"target_user_count": 0, "worker_count": 0, "worker_state": STATE_INIT, "stats": Mock()}
     session.on_init(environment, Mock(spec=kind, server=SimpleNamespace(handshakes=None), **given))
     listeners = [each.__qualname__ for each in environment.events.test_start._handlers]
-    ours, stages = set_program_aside.__qualname__, ("WorkerStages.on_test_start", "LoadPlan.on_test_start")
-    assert (ours in listeners) == expected
-    if expected:
-        assert listeners.index(ours) < min(listeners.index(each) for each in stages if each in listeners)
+    stages = ("WorkerStages.on_test_start", "LoadPlan.on_test_start")
+    for ours in (set_program_aside.__qualname__, take_short_slices.__qualname__):
+        assert (ours in listeners) == expected
+        if expected:
+            assert listeners.index(ours) < min(listeners.index(each) for each in stages if each in listeners)

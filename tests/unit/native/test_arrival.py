@@ -161,16 +161,58 @@ def test_an_interrupted_callback_leaves_no_arrival(hub_errors: list[object]) -> 
         assert client.last_arrival_ns == 0
 
 
+def forget_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the clocks compared at the next stamp, as if it showed another second."""
+    monkeypatch.setattr(arrival, "_second", -1)
+    monkeypatch.setattr(arrival, "_second_ns", 0)
+
+
+def test_clocks_are_compared_again_when_stamps_show_another_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = [0]
+    wall_ns = [5_000_000_000]
+
+    def wall() -> int:
+        compared[0] += 1
+        return wall_ns[0]
+
+    forget_comparison(monkeypatch)
+    monkeypatch.setattr(arrival, "_clock_ns", lambda: 9_000_000_000)
+    monkeypatch.setattr(arrival, "_wall_ns", wall)
+
+    def stamp(seconds: int, nanoseconds: int) -> list[tuple[int, int, bytes]]:
+        return [(1, 35, struct.pack("@ll", seconds, nanoseconds))]
+
+    assert arrived_ns(stamp(4, 999_999_000)) == 8_999_999_000
+    (once,) = compared
+    assert arrived_ns(stamp(4, 999_998_000)) == 8_999_998_000
+    assert compared == [once]
+    wall_ns[0] = 105_000_000_000  # a step of 100 s, before the next second
+    assert arrived_ns(stamp(104, 999_999_000)) == 8_999_999_000
+    assert compared == [2 * once]
+
+
+def test_an_interrupted_comparison_of_the_clocks_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each comparison reads the clock, the wall clock, and the clock: the first and the last take 1 ms.
+    clock_ns = iter([0, 1_000_000, 2_000_000, 2_000_100, 3_000_000, 4_000_000])
+    wall_ns = iter([10**18, 10**18 + 2_000_050, 10**18 + 3_000_000])
+    forget_comparison(monkeypatch)
+    monkeypatch.setattr(arrival, "_clock_ns", lambda: next(clock_ns))
+    monkeypatch.setattr(arrival, "_wall_ns", lambda: next(wall_ns))
+    assert arrived_ns([(1, 35, struct.pack("@ll", 10**9, 1_000_000))]) == 1_000_050
+
+
 def test_a_wall_clock_that_steps_between_two_replies_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeServer() as server, client_of(server.hosts) as client:
         sent_ns = time.perf_counter_ns()
         client.get("/a")
         assert sent_ns <= client.last_arrival_ns <= time.perf_counter_ns()
         # As if it had been set back by an hour between arrival and handling: the stamp lies in the future.
+        forget_comparison(monkeypatch)
         monkeypatch.setattr(arrival, "_wall_ns", lambda: time.time_ns() - 3_600_000_000_000)
         client.get("/a")
         assert client.last_arrival_ns == 0
         # And set forward, by more than this machine has run: before the clock began.
+        forget_comparison(monkeypatch)
         monkeypatch.setattr(arrival, "_wall_ns", lambda: time.time_ns() + time.perf_counter_ns() + 3_600_000_000_000)
         client.get("/a")
         assert client.last_arrival_ns == 0

@@ -1,7 +1,9 @@
 """When a reply reached this machine: Linux stamps each TCP segment (SO_TIMESTAMPNS), and `recvmsg` returns the stamp.
 
-A stamp is a time of the wall clock. `arrived_ns` turns it into a time of `time.perf_counter_ns`: it reads both clocks
-together right after the reply was received, so the wall clock may be stepped at any other moment.
+A stamp is a time of the wall clock. `arrived_ns` turns it into a time of `time.perf_counter_ns`. Both clocks run at one
+rate, also while NTP corrects it, and differ by a constant until the wall clock is stepped. So they are compared once
+for each second that stamps show, not for each reply. A step by a second or more shows at the next reply; one by less is
+unknown for less than a second. The verdict tells of either (`clock-stepped`).
 
 `recvmsg` returns one stamp: that of the last segment it has read from. So the stamp is exact for a reply that ends what
 was received, and too late for other replies in front of it. For those it is an upper bound, closer than the clock.
@@ -72,23 +74,37 @@ class Stamps:
 stamps: Final = Stamps()
 """Of this process: all sockets have the same kernel."""
 
+_second = -1
+_second_ns = 0  # when the wall clock showed this second, nanoseconds of `time.perf_counter_ns`
+
 
 def arrived_ns(control: Any) -> int:
     """Return the time of the stamp, nanoseconds of `time.perf_counter_ns`; 0 if there is none or it cannot be right.
 
-    `control` is the ancillary data of `recvmsg`. A wall clock that is stepped between arrival and this call gives a
-    wrong time; a caller knows a bound that it must lie within, such as the sending of the request.
+    `control` is the ancillary data of `recvmsg`. A wall clock that was just stepped may give a wrong time; a caller
+    knows bounds that it must lie within, such as the sending of the request.
     """
-    if not control:
-        stamps.missing()
-        return 0
+    seconds: int
+    nanoseconds: int
     try:
         seconds, nanoseconds = _timespec(control[0][2])
-    except StructError:
+    except (IndexError, StructError):
         stamps.missing()
         return 0
     stamps.unstamped = 0
-    # In this order: if the process is interrupted in between, the time is too late and never too early.
-    since_ns = _wall_ns() - seconds * 1_000_000_000 - nanoseconds
-    now_ns = _clock_ns()
-    return now_ns - since_ns if 0 <= since_ns < now_ns else 0
+    if seconds != _second and not _compare_clocks(seconds, nanoseconds):
+        return 0
+    return _second_ns + nanoseconds
+
+
+def _compare_clocks(seconds: int, nanoseconds: int) -> bool:
+    """Note when the wall clock showed this second; return whether the stamp can be right."""
+    global _second, _second_ns
+    # A process that is interrupted between the clocks makes the time too late: the quickest of three readings counts.
+    readings = [(_clock_ns(), _wall_ns(), _clock_ns()) for _ in range(3)]
+    _, wall_ns, now_ns = min(readings, key=lambda reading: reading[2] - reading[0])
+    since_ns = wall_ns - seconds * 1_000_000_000
+    if not nanoseconds <= since_ns < now_ns + nanoseconds:
+        return False
+    _second, _second_ns = seconds, now_ns - since_ns
+    return True

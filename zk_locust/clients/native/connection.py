@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from gevent import getcurrent
+from gevent import Greenlet, getcurrent
 
 from zk_locust.clients.interface import LastReply
 from zk_locust.clients.native import arrival, jute, protocol, pulse
@@ -146,7 +146,8 @@ class Connection:
         # At most the limit is received at once, so the fast path need not check lengths.
         self._receive_least = self._receive_bytes = min(RECEIVE_BYTES_FIRST, max_frame_bytes)
         self._hub = hub
-        self._switch = hub.switch
+        # The one of all greenlets. The hub's own first asks whether the current greenlet may wait: all callers may.
+        self._switch: Callable[[], object] = Greenlet.switch.__get__(hub)
         self._owner = owner
         self._max_frame_bytes = max_frame_bytes
         self._pending: deque[Waiter] = deque()
