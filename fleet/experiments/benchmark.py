@@ -18,13 +18,14 @@ from typing import Any, Final
 import reporting
 from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments.arms import Arm, at_rate
-from fleet.experiments.runner import VOID, Outcome, Request
+from fleet.experiments.runner import Outcome, Request
 from fleet.experiments.specification import FRESH, Specification
 from zk_locust.contract.durable_files import read_object_if_sound
 from zk_locust.contract.experiment import ALL, parse_objective
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.plain_text import plain_line
 from zk_locust.contract.run_files import MANIFEST
+from zk_locust.contract.verdicts import VOID
 
 LOGS: Final = "logs"
 _COMPLETE: Final = "complete"

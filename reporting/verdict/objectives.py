@@ -11,11 +11,11 @@ from locust_extra.columns import AGGREGATED, ALL_WORKERS
 from reporting.analyse import student_t
 from reporting.errors import InputError
 from reporting.read.distributions import Distribution
-from reporting.verdict.evidence import INCONCLUSIVE
 from reporting.verdict.judged_run import JudgedRun, judge_run
 from zk_locust.contract.experiment import ALL, FAILURES, PERCENTILES, Objective, parse_objective
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.stage_names import MEASURED
+from zk_locust.contract.verdicts import INCONCLUSIVE
 
 LEAST_SUCCESS: Final = 0.999
 """This share of what was offered must succeed, whatever the objectives."""

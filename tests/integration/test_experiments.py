@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from fleet.experiments.runner import VOID
 from tests.integration.local_fleet import SMALL_SCENARIO, LocalFleet, local_fleet
 from tests.needs import require_zookeeper
+from zk_locust.contract.verdicts import VOID
 
 pytestmark = pytest.mark.integration
 
