@@ -51,7 +51,8 @@ def _answer(options: argparse.Namespace) -> str:
     match options.command:
         case "resolve-plan":
             from zk_locust.contract.run_token import VARIABLE, new_token
-            from zk_locust.workload.scenarios import plan_as_json, resolve_plan
+            from zk_locust.workload.scenario_plan import plan_as_json
+            from zk_locust.workload.scenarios import resolve_plan
 
             request: dict[str, Any] = json.load(sys.stdin)
             plan, problems = resolve_plan(

@@ -13,11 +13,13 @@ import reporting
 from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, number_of_runs, with_inventory
-from fleet.experiments.benchmark import Benchmarks, Playbooks, preflight
+from fleet.experiments.benchmark import Benchmarks, preflight
 from fleet.experiments.interruption import leave_words
+from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.resumption import refuse_beyond_budget, refuse_other_inventory, refuse_other_settings
 from fleet.experiments.runner import RunOne, left_s, reopen_half_blocks, run, runs_left
-from fleet.experiments.specification import FRESH, MOST_RUNS, Specification, read_file
+from fleet.experiments.specification import FRESH, MOST_RUNS, Specification
+from fleet.experiments.specification_reading import read_file
 from fleet.inventory import Inventory
 from zk_locust.contract.durations import format_duration
 from zk_locust.contract.experiment import CAPACITY, COMPARE, MATRIX

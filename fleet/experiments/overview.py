@@ -8,7 +8,7 @@ from fleet.experiments import manifest
 from fleet.experiments.arms import number_of_runs
 from fleet.experiments.manifest import INTERRUPTED, RUNNING
 from fleet.experiments.runner import left_s, runs_left
-from fleet.experiments.specification import read_file
+from fleet.experiments.specification_reading import read_file
 from reporting import aligned
 from zk_locust.contract.durable_files import read_object_if_sound
 from zk_locust.contract.durations import format_duration

@@ -13,9 +13,11 @@ from typing import Any, ClassVar
 import pytest
 
 from fleet.experiments import benchmark
+from fleet.experiments import playbooks as own_playbooks
 from fleet.experiments.arms import Arm
-from fleet.experiments.benchmark import Benchmarks, Playbooks
+from fleet.experiments.benchmark import Benchmarks
 from fleet.experiments.interruption import Interruption
+from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.runner import Request
 from fleet.experiments.specification import Specification
 from reporting import ReportingError
@@ -102,7 +104,7 @@ def test_an_interrupted_playbook_ends_in_its_own_way(program: Path, tmp_path: Pa
 def test_a_playbook_that_is_caught_in_a_lock_gets_ctrl_c_again(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmark, "_AGAIN_S", 0.5)
+    monkeypatch.setattr(own_playbooks, "_AGAIN_S", 0.5)
     (program / "wait").touch()
     (program / "deaf").touch()
     with pytest.raises(KeyboardInterrupt):
@@ -111,8 +113,8 @@ def test_a_playbook_that_is_caught_in_a_lock_gets_ctrl_c_again(
 
 
 def test_a_playbook_that_does_not_end_is_named(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "_AGAIN_S", 0.1)
-    monkeypatch.setattr(benchmark, "_END_LIMIT_S", 0.1)
+    monkeypatch.setattr(own_playbooks, "_AGAIN_S", 0.1)
+    monkeypatch.setattr(own_playbooks, "_END_LIMIT_S", 0.1)
     started: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen
 

@@ -9,9 +9,9 @@ import yaml
 
 from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest
-from fleet.experiments.benchmark import Playbooks, forwarded
 from fleet.experiments.conduct import Wish, conduct
 from fleet.experiments.overview import lines
+from fleet.experiments.playbooks import Playbooks, forwarded
 from fleet.experiments.runner import Outcome, Request
 from lab.places import PROJECT
 

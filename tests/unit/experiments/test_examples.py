@@ -6,7 +6,7 @@ import pytest
 
 from fleet.experiments.arms import arms_of, number_of_runs
 from fleet.experiments.overview import lines
-from fleet.experiments.specification import read_file
+from fleet.experiments.specification_reading import read_file
 from lab.places import PROJECT
 from zk_locust.contract.inventory.names import role_variables
 
