@@ -119,7 +119,7 @@ def test_pairs_are_added_to_an_experiment_that_has_ended(tmp_path: Path) -> None
     assert len(controller.asked) == 14
     content = manifest.load(controller.results / "experiments" / "one")
     assert (content["state"], len(content["plan"])) == ("finished", 14)
-    shown = lines(PROJECT / "playbooks" / "experiments", controller.results)
+    shown = lines(controller.playbooks, controller.results)
     assert any("one" in line and "14 of 14" in line for line in shown)
 
 
