@@ -21,6 +21,8 @@ from zk_locust.contract.verdicts import VOID
 
 LOGS: Final = "logs"
 _COMPLETE: Final = "complete"
+# Configuration and program stay, so that provisioning has only to start the members.
+_REMOVES: Final = "stop_removes_data"
 _ALL_LOST: Final = "all-workers-lost"
 _SHOWN_LINES: Final = 12
 
@@ -63,19 +65,19 @@ class Benchmarks:
         log = self._logs / f"{request.number:03d}.log"
         if self._fresh and not self._started:
             for arm in _with_other_members(self._arms):  # what earlier runs have left
-                self._remove_members(arm, log)
+                self._remove_data(arm, log)
         self._started = True
         arm = request.arm if request.rate_per_s is None else at_rate(request.arm, request.rate_per_s)
         before = self._runs()
         # An arm's own inventory may name another folder of results.
         more: dict[str, Any] = {"benchmark_label": request.label, "benchmark_results_dir": str(self._results)}
         if self._fresh:
-            more["stop_removes_members"] = True
+            more[_REMOVES] = True
         code = self._playbooks.call("benchmark", arm, log, more)
         new = sorted(self._runs() - before)
         own = [run for run in new if _label(self._results / run) == request.label]
         if self._fresh and code:  # it may have ended before it removed them
-            self._remove_members(request.arm, log)
+            self._remove_data(request.arm, log)
         took_s = time.monotonic() - began
         if not own:
             said = _problems(log)
@@ -87,8 +89,8 @@ class Benchmarks:
         except reporting.ReportingError as error:
             return Outcome(own[-1], VOID, took_s, (f"it cannot be reported: {one_line(error)}",))
 
-    def _remove_members(self, arm: Arm, log: Path) -> None:
-        if code := self._playbooks.call("teardown", arm, log, {}, ("--limit", "zookeeper")):
+    def _remove_data(self, arm: Arm, log: Path) -> None:
+        if code := self._playbooks.call("stop", arm, log, {_REMOVES: True}):
             raise FleetError(
                 f"the members' data could not be removed (exit code {code}); see {log}, or write data: kept in the "
                 "experiment's file"
