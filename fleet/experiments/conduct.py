@@ -9,7 +9,7 @@ from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, arms_of, equal_arms, number_of_runs, with_inventory
 from fleet.experiments.benchmark import Benchmarks, preflight
-from fleet.experiments.duration import Inventories, is_managed
+from fleet.experiments.duration import Inventories, is_managed, plans_of, unknown_operations
 from fleet.experiments.duration import probes as probes_of
 from fleet.experiments.duration import run_s as run_s_of
 from fleet.experiments.interruption import leave_words
@@ -65,7 +65,10 @@ def conduct(
             f"experiment [{spec.name}]: it has {runs} runs, and at most {MOST_RUNS} are possible; reduce it"
         )
     probes = probes_of(spec, arms)
-    run_s = run_s_of(playbooks, inventories, probes)
+    plans = plans_of(playbooks, inventories, probes)
+    if problems := unknown_operations(spec.objectives, probes, plans):
+        raise _refused(problems)
+    run_s = run_s_of(plans)
     _within_budget(spec, runs, run_s)
     if benchmarks is None:
         _preflight(playbooks, probes, say)

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +13,9 @@ from fleet.experiments.arms import Arm, at_rate
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.specification import Specification
 from fleet.inventory import Inventory
-from zk_locust.contract.experiment import CAPACITY
+from zk_locust.contract.experiment import ALL, CAPACITY, parse_objective
 from zk_locust.contract.inventory.preflight import scenario_request
+from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.truth import is_true
 
 OVERHEAD_S: Final = 25.0
@@ -46,16 +47,30 @@ def probes(spec: Specification, arms: Sequence[Arm]) -> list[Arm]:
     return [at_rate(arm, spec.rates[1]) for arm in arms] if spec.kind == CAPACITY else list(arms)
 
 
-def run_s(playbooks: Playbooks, inventories: Inventories, arms: Sequence[Arm]) -> float:
-    """Return how long a run of these arms takes on average, seconds.
+def run_s(plans: Sequence[Mapping[str, Any]]) -> float:
+    """Return how long a run takes on average, seconds, if the arms have these plans."""
+    return sum(float(plan["planned_s"]) for plan in plans) / len(plans) + OVERHEAD_S
+
+
+def unknown_operations(objectives: Sequence[str], arms: Sequence[Arm], plans: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a problem for each objective whose operation is not in the load of an arm, as far as that is known."""
+    problems = []
+    for arm, plan in zip(arms, plans, strict=True):
+        known = plan["operations"]
+        for objective in map(parse_objective, objectives if known is not None else ()):
+            if objective.operation not in (ALL, *known):
+                problems.append(
+                    f"objectives [{objective.text}]: the load of arm {arm.name} ({plan['name']}) has no operation "
+                    f"{objective.operation}{nearest(objective.operation, known)}; it has: {', '.join(known)}"
+                )
+    return problems
+
+
+def plans_of(playbooks: Playbooks, inventories: Inventories, arms: Sequence[Arm]) -> list[dict[str, Any]]:
+    """Return the plan of each arm's load, as `zk-locust resolve-plan` prints it.
 
     Raises InputError for an arm that cannot be planned, and FleetError if the plans cannot be had.
     """
-    return sum(float(plan["planned_s"]) for plan in plans(playbooks, inventories, arms)) / len(arms) + OVERHEAD_S
-
-
-def plans(playbooks: Playbooks, inventories: Inventories, arms: Sequence[Arm]) -> list[dict[str, Any]]:
-    """Return the plan of each arm's load, as `zk-locust resolve-plan` prints it. Raises the same errors."""
     requests = []
     for arm in arms:
         inventory = inventories.of(arm.inventory)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest
 from fleet.experiments.arms import arms_of, number_of_runs, with_inventory
-from fleet.experiments.duration import Inventories, probes, run_s
+from fleet.experiments.duration import Inventories, plans_of, probes, run_s
 from fleet.experiments.manifest import INTERRUPTED, RUNNING
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.runner import left_s, runs_left
@@ -59,7 +59,7 @@ def _times(playbooks: Playbooks, specs: Sequence[Specification]) -> dict[str, fl
             arms, problems = with_inventory(arms_of(spec), inventories.of)
             if problems:
                 raise InputError(problems[0])
-            times[spec.name] = number_of_runs(spec) * run_s(playbooks, inventories, probes(spec, arms))
+            times[spec.name] = number_of_runs(spec) * run_s(plans_of(playbooks, inventories, probes(spec, arms)))
         except FleetError as error:
             times[spec.name] = error
     return times

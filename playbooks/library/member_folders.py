@@ -12,9 +12,9 @@ member's own gets a marker when it is made; without it `removed` leaves the fold
     removed  removes the folders
     pruned   removes those folders that are empty, in their order
 
-Returns `done`: folders that were made, emptied or removed; `left`: folders that stay where they are. For made and checked
-also `member_state`: stopped, current, outdated (runs with another configuration) or regrouped (with another list of
-members). For checked also `listed`: whether the files on the host have the list of members `ensemble`.
+Returns `done`: folders that were made, emptied or removed; `left`: folders that stay where they are. For made and
+checked also `member_state`: stopped, current, outdated (runs with another configuration) or regrouped (with another
+list of members). For checked also `listed`: whether the files on the host have the list of members `ensemble`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ class Plan:
     `secret_environment` the secret ones among them. `warmup` is a duration with its unit, or `auto:` and the limit;
     `warmup_s` is the duration, or the limit. `arrival` is what an open loop is to do, as the manifest has it.
     `user_stages` says when how many users run, likewise; `users` is the most of them, `first_users` those of the start.
-    `notes` and `warnings` are for the user, before the load starts.
+    `operations` are the names of the load's operations, None where only the running load tells. `notes` and `warnings`
+    are for the user, before the load starts.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Plan:
     arrival: dict[str, Any] | None = None
     user_stages: list[dict[str, Any]] | None = None
     first_users: int = 1
+    operations: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

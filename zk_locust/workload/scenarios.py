@@ -27,6 +27,7 @@ from zk_locust.contract.user_stages import UserStage, as_plan, length_s, most_us
 from zk_locust.load.sequence_length import sequence_length_s
 from zk_locust.workload.reading import read_workload
 from zk_locust.workload.scenario_files import KEYS, find_locustfile, find_scenario, read_scenario
+from zk_locust.workload.scenario_operations import operations_of
 from zk_locust.workload.scenario_plan import Plan
 from zk_locust.workload.scenario_settings import (
     SET_BY_THE_RUN,
@@ -117,7 +118,7 @@ def resolve_plan(
         parameters.setdefault("jute-maxbuffer", min(max_buffer_bytes, MAX_SIZE))
         if isinstance(merged.get("workload"), dict) and max_buffer_bytes > DEFAULT_MAX_BUFFER_BYTES:
             merged["workload"] = {"jute_maxbuffer": parameters["jute-maxbuffer"], **merged["workload"]}
-    locustfile_name, preparation_s = str(merged.get("locustfile", "")), 0.0
+    locustfile_name, preparation_s, workload = str(merged.get("locustfile", "")), 0.0, None
     if "workload" in merged:
         workload = _take_workload(merged, source["workload"], settings.get("users"), parameters, problems)
         locustfile_name = _WORKLOAD_LOCUSTFILE
@@ -170,6 +171,7 @@ def resolve_plan(
         arrival=None if arrival is None else arrival.as_plan(),
         user_stages=as_plan(user_stages) if user_stages else None,
         first_users=user_stages[0].from_users if user_stages else settings["users"],
+        operations=operations_of(locustfile, workload),
         notes=() if arrival is None else (_carries(arrival, settings["users"], parameters),),
         warnings=_warnings(arrival, settings["users"], parameters, source),
     ), []
