@@ -8,8 +8,18 @@ from typing import Any, Final
 from reporting import text
 from reporting.read.manifest import Manifest
 
-# What each run has of its own, and what only follows from when it was run or where the checkout is.
-_NOT_COMPARED: Final = ("benchmark_label", "clock_", "not_sampled", "description", "notes", "warnings", "planned_s")
+# What each run has of its own, and what only follows from when it was run or where the checkout is. The scenario has
+# the parameters that were in force.
+_NOT_COMPARED: Final = (
+    "benchmark_label",
+    "benchmark_parameters",
+    "clock_",
+    "not_sampled",
+    "description",
+    "notes",
+    "warnings",
+    "planned_s",
+)
 _PATHS: Final = ("locustfile", "scenario_file")
 # What followed from a run, not what was set for it: the member that became the leader.
 _FOLLOWED: Final = ("zookeeper_mode",)

@@ -74,5 +74,7 @@ def test_an_interrupted_experiment_is_continued_to_its_answer(fleet: LocalFleet)
     assert (fleet.results / counted[2]["run_id"] / "report.html").exists()
     assert json.loads((folder / "experiment.json").read_text())["capacity"]["ensemble"]["state"] == "none"
     assert ElementTree.parse(folder / "experiment.junit.xml").getroot().get("failures") == "1"
-    assert not (fleet.state / "zookeeper" / "zk1").exists(), "the members' data is removed after each run"
+    member = fleet.state / "zookeeper" / "zk1"
+    assert [*member.rglob("version-2"), *member.rglob("*.log")] == [], "the members' data is removed after each run"
+    assert (member / "conf" / "zoo.cfg").exists(), "their configuration stays, so that provisioning only starts them"
     assert fleet.processes() == []
