@@ -69,7 +69,7 @@ def test_an_interrupted_experiment_is_continued_to_its_answer(fleet: LocalFleet)
     (folder / "manifest.json").write_text(json.dumps(told | {"runs": [DONE | {"number": number} for number in (1, 2)]}))
     screen = fleet.play("experiment", experiment_resume="one").succeeded().screen
     state = json.loads((folder / "experiment.json").read_text())["capacity"]["ensemble"]["state"]
-    # On a machine that is busy, workers wait for CPU: the experiment then says so, and has no answer about the ensemble.
+    # On a busy machine, workers wait for CPU: the experiment then says so, and has no answer about the ensemble.
     assert ANSWERS[state] in screen
     answered = state == "none"
     told = json.loads((folder / "manifest.json").read_text())
