@@ -12,6 +12,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from fleet.several_words import TaskOfWords
 from zk_locust.contract.plain_text import for_screen
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
 
 
 @task(
+    klass=TaskOfWords,
     iterable=["inventory", "run", "runs", "label", "fail_if", "option"],
     help={
         "inventory": INVENTORY_HELP,
@@ -166,7 +168,7 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
         "all": "write results/index.html instead, which leads to all runs and experiments",
         "fail_if": "with --experiment: e.g. 'p99 > +10%'; exit code 1 if that is certain, 3 if it is undecided; may be "
         "given several times",
-        "runs": "ids of runs that are shown together on one page, separated by commas or spaces",
+        "runs": "ids of runs that are shown together on one page: --runs A B C, or separated by commas",
         "label": "with --runs: the name of a run there, once for each run; runs of the same name have one colour "
         "(default: the run's own label, otherwise its id)",
         "output": "with --runs: the file of the page (default: overlay.html in the results folder)",
@@ -259,9 +261,11 @@ def _experiment_report(results: Path, experiment: str, conditions: list[str]) ->
 def experiments(_context: Context, inventory: list[str], results_dir: str = "") -> None:
     """List what experiments there are, which were run or are running, and how long they take."""
     from fleet.experiments import overview
+    from fleet.experiments.playbooks import Playbooks
 
     results = _results(results_dir, inventory)
-    _show(_read(inventory, lambda _: overview.lines(CHECKOUT / "playbooks" / "experiments", results)))
+    playbooks = Playbooks(CHECKOUT / "playbooks", tuple(inventory), (), {})
+    _show(_read(inventory, lambda _: overview.lines(playbooks, results)))
 
 
 @task(

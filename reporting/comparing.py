@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from reporting.analyse import compared_figures, run_differences
-from reporting.analyse.compared_figures import COMPARED, ComparedFigure, ComparedFigures
+from reporting.analyse import paired_figures, run_differences
+from reporting.analyse.comparison import Comparison
 from reporting.analyse.fail_if import FailIf
+from reporting.analyse.paired_figures import FigureAnswer, PairedFigures
 from reporting.analyse.run_differences import Difference
 from reporting.errors import InputError
 from reporting.read import manifest as manifests
@@ -14,8 +15,10 @@ from reporting.read.manifest import Manifest
 from reporting.read.parsing import number
 from reporting.render.compared_runs import ComparedRuns
 from reporting.runs import report_of, resolve
+from zk_locust.contract.experiment import FIGURES
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.run_files import UNFINISHED
+from zk_locust.contract.verdicts import VALID
 
 
 def compare(
@@ -27,10 +30,10 @@ def compare(
     """
     wanted = [FailIf.parse(each) for each in conditions]
     for each in wanted:
-        if each.figure not in COMPARED:
-            hint = nearest(each.figure, COMPARED)
+        if each.figure not in FIGURES:
+            hint = nearest(each.figure, FIGURES)
             raise InputError(
-                f"condition [{each.text}]: no figure [{each.figure}]{hint}; known figures: {', '.join(COMPARED)}"
+                f"condition [{each.text}]: no figure [{each.figure}]{hint}; known figures: {', '.join(FIGURES)}"
             )
     first, second = ([part.strip() for part in side if part.strip()] for side in (baseline, candidate))
     if not first or len(first) != len(second):
@@ -40,16 +43,17 @@ def compare(
     folders = finished(results_dir, [*first, *second])
     read = [manifests.read(folder) for folder in folders]
     reports = [report_of(folder) for folder in folders]
-    found = compared_figures.build(reports[: len(first)], reports[len(first) :])
-    if not found.figures:
+    found = paired_figures.of_runs(reports[: len(first)], reports[len(first) :])
+    figures = tuple(each for each in found.figures if each.values)
+    if not figures:
         raise InputError("the runs have no figure in common; `fab report --run ID` shows what a run has")
     names = tuple(folder.name for folder in folders)
     return ComparedRuns(
         names[: len(first)],
         names[len(first) :],
-        found.figures,
+        figures,
         _differences(read[: len(first)], read[len(first) :]),
-        tuple((each, each.check(_find(found, each).comparison)) for each in wanted),
+        tuple((each, each.check(_comparison(found, each))) for each in wanted),
         (*_notes(names, read, reports), *_left_out(found)),
     )
 
@@ -73,15 +77,19 @@ def finished(results_dir: Path, run_ids: Sequence[str]) -> list[Path]:
     return folders
 
 
-def _find(found: ComparedFigures, wanted: FailIf) -> ComparedFigure:
-    figure = found.find(wanted.operation, wanted.figure)
+def _comparison(found: PairedFigures, wanted: FailIf) -> Comparison | None:
+    """Return the comparison of a condition's figure, None for one pair of runs and for a void figure."""
+    operation = found.operation(wanted.operation)
+    known = [each for each in found.figures if each.values]
+    figure = next((each for each in known if (each.operation, each.figure) == (operation, wanted.figure)), None)
     if figure is None:
-        hint = nearest(wanted.operation, found.operations)
+        operations = [*dict.fromkeys(each.operation for each in known), *([found.single] if found.single else [])]
+        hint = nearest(wanted.operation, operations)
         raise InputError(
             f"condition [{wanted.text}]: the runs have no {wanted.figure} of [{wanted.operation}] in common{hint}; "
-            f"operations: {', '.join(found.operations)}"
+            f"operations: {', '.join(operations)}"
         )
-    return figure
+    return figure.comparison if isinstance(figure, FigureAnswer) else None
 
 
 def _notes(names: Sequence[str], read: Sequence[Manifest], reports: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -89,7 +97,7 @@ def _notes(names: Sequence[str], read: Sequence[Manifest], reports: Sequence[dic
     for name, manifest, report in zip(names, read, reports, strict=True):
         verdict = (report.get("verdict") or {}).get("verdict")
         failures = int(number((report.get("total") or {}).get("failures")) or 0)
-        if verdict != "valid":
+        if verdict != VALID:
             yield f"Run {name} is {verdict}: see its report before you rely on the ratios."
         if failures:
             yield f"Run {name} has {failures:,} failed operations; they are in no figure here."
@@ -100,10 +108,11 @@ def _notes(names: Sequence[str], read: Sequence[Manifest], reports: Sequence[dic
         yield "The runs' latencies are of different clocks (service and response time)."
 
 
-def _left_out(found: ComparedFigures) -> Iterator[str]:
+def _left_out(found: PairedFigures) -> Iterator[str]:
     figures: dict[str, list[str]] = {}
-    for operation, figure in found.left_out:
-        figures.setdefault(operation, []).append(figure)
+    for each in found.missing:
+        if not each.values:
+            figures.setdefault(each.operation, []).append(each.figure)
     for operation, names in figures.items():
-        which = "all figures" if len(names) == len(COMPARED) else ", ".join(names)
+        which = "all figures" if len(names) == len(FIGURES) else ", ".join(names)
         yield f"Not compared: {which} of {operation}, because a run has none, or none above 0."

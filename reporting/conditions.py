@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from reporting.analyse import paired_answers
+from reporting.analyse import paired_figures
 from reporting.analyse.comparison import UNDECIDED
 from reporting.analyse.fail_if import FAIL, PASS, FailIf
 from reporting.errors import InputError
@@ -26,13 +26,13 @@ def check(folder: Path, conditions: Sequence[str]) -> tuple[list[str], int]:
         raise InputError(
             f"condition [{wanted[0].text}]: an experiment of kind {experiment.kind} compares no figures; leave it out"
         )
-    answers = paired_answers.build(experiment)
+    answers = paired_figures.of_experiment(experiment)
     found = {(each.candidate, each.operation, each.figure): each for each in answers.answers}
     compared = {(operation, figure) for _, operation, figure in found}
     known = sorted(compared | {(each.operation, each.figure) for each in answers.missing})
     lines, results = [], set()
     for each in wanted:
-        operation = ALL if each.operation == answers.single else each.operation
+        operation = answers.operation(each.operation)
         is_asked = operation == ALL and each.figure in experiment.settings["figures"]
         if not is_asked and (operation, each.figure) not in known:
             names = [figure if which == ALL else f"{figure} of {which}" for which, figure in known]

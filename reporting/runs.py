@@ -98,8 +98,7 @@ def table(results_dir: Path) -> list[str]:
 
 def summary_of(run: ListedRun, experiment: str = "") -> RunSummary:
     """What a run is and its main figures; `experiment` is the id of the experiment that it is part of."""
-    content = read_json_object(run.path / MANIFEST, ProblemLog(), missing="")
-    manifest = manifests.parse(content, ProblemLog())
+    manifest = manifests.parse(read_json_object(run.path / MANIFEST, ProblemLog(), missing=""), ProblemLog())
     written = {} if run.unfinished else report_of(run.path)
     total, verdict = ({} if not isinstance(found := written.get(key), dict) else found for key in ("total", "verdict"))
     return RunSummary(
@@ -116,7 +115,7 @@ def summary_of(run: ListedRun, experiment: str = "") -> RunSummary:
         verdict=str(verdict.get("verdict") or ""),
         state="unfinished" if run.unfinished else manifest.state or ("" if manifest.present else "unknown"),
         experiment=experiment,
-        manifest=content,
+        manifest=manifest,
     )
 
 

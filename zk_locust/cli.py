@@ -27,7 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code: 0, or 2 with one line on standard error."""
     parser = argparse.ArgumentParser(prog="zk-locust", description="Load-test Apache ZooKeeper: the load's own tools.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("resolve-plan", help="check a scenario (JSON on standard input) and print its plan")
+    commands.add_parser(
+        "resolve-plan", help="check a scenario, or a list of them (JSON on standard input), and print its plan"
+    )
     commands.add_parser("versions", help="print what is installed here")
     commands.add_parser("parameters", help="print the page of all parameters")
     host_run = commands.add_parser("host-run", help="start, look at or end this host's share of a run")
@@ -50,21 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _answer(options: argparse.Namespace) -> str:
     match options.command:
         case "resolve-plan":
-            from zk_locust.contract.run_token import VARIABLE, new_token
-            from zk_locust.workload.scenarios import plan_as_json, resolve_plan
-
-            request: dict[str, Any] = json.load(sys.stdin)
-            plan, problems = resolve_plan(
-                str(request["scenario"]),
-                Path(request["scenarios_dir"]),
-                request.get("overrides", {}),
-                managed=bool(request.get("managed", True)),
-                max_buffer_bytes=request.get("max_buffer_bytes"),
-            )
-            answer = plan_as_json(plan, problems)
-            if plan is not None:
-                answer["plan"]["secret_environment"] = plan.secret_environment | {VARIABLE: new_token()}
-            return json.dumps(answer)
+            asked: dict[str, Any] | list[dict[str, Any]] = json.load(sys.stdin)
+            return json.dumps([_plan(each) for each in asked] if isinstance(asked, list) else _plan(asked))
         case "versions":
             return json.dumps(_versions())
         case "parameters":
@@ -88,6 +77,24 @@ def _answer(options: argparse.Namespace) -> str:
 
             return json.dumps(overview(options.state))
     return json.dumps(control.status_of(options.folder))
+
+
+def _plan(request: dict[str, Any]) -> dict[str, Any]:
+    from zk_locust.contract.run_token import VARIABLE, new_token
+    from zk_locust.workload.scenario_plan import plan_as_json
+    from zk_locust.workload.scenarios import resolve_plan
+
+    plan, problems = resolve_plan(
+        str(request["scenario"]),
+        Path(request["scenarios_dir"]),
+        request.get("overrides", {}),
+        managed=bool(request.get("managed", True)),
+        max_buffer_bytes=request.get("max_buffer_bytes"),
+    )
+    answer = plan_as_json(plan, problems)
+    if plan is not None:
+        answer["plan"]["secret_environment"] = plan.secret_environment | {VARIABLE: new_token()}
+    return answer
 
 
 def _versions() -> dict[str, str]:

@@ -1,10 +1,10 @@
 """The trials: what is planted, and what must be found."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, Final
 
+from benchmarks.experiments.lab_trials import LAB_TRIALS
+from benchmarks.experiments.result import Result, Setting, Trial
 from benchmarks.experiments.scripted_runs import ScriptedRuns, conduct
 from benchmarks.truth.locust_run import Load
 from fleet.errors import FleetError
@@ -21,41 +21,9 @@ _LEAST_PER_S: Final = 0.95 * CAPACITY_PER_S
 _FIRST_PER_S: Final = (200.0, 700.0, 150.0, 1000.0, 330.0)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """The server's program, the folder of all runs, and how many experiments there are of each kind.
-
-    `noise` is a share: see `ScriptedRuns`. `seconds` is the length of a run, `first` the number of the first
-    experiment, which is also its seed.
-    """
-
-    program: Path
-    folder: Path
-    comparisons: int
-    searches: int
-    noise: float
-    seconds: float
-    search_seconds: float
-    first: int = 1
-
-
-@dataclass(frozen=True)
-class Result:
-    """Of `of` experiments, in `count` the statement was true; `aim` says how many it must be or may be."""
-
-    statement: str
-    count: int
-    of: int
-    aim: str
-    holds: bool
-
-
-@dataclass(frozen=True)
-class Trial:
-    """`run` yields a line for each experiment and then the results."""
-
-    about: str
-    run: Callable[[Setting], Iterator[str | Result]]
+def counted(statement: str, count: int, of: int, aim: str, holds: bool) -> Result:
+    """Return in how many of the experiments the statement was true."""
+    return Result(statement, f"{count} of {of}", aim, holds)
 
 
 def _least(of: int) -> int:
@@ -81,7 +49,7 @@ def _equal(setting: Setting) -> Iterator[str | Result]:
         alarms += bool(changed)
         yield f"equal {number}: {found['answer']}"
     most = setting.comparisons * 3 // 20
-    yield Result("equal arms: any figure is called changed", alarms, setting.comparisons, f"≤ {most}", alarms <= most)
+    yield counted("equal arms: any figure is called changed", alarms, setting.comparisons, f"≤ {most}", alarms <= most)
 
 
 def _planted(setting: Setting) -> Iterator[str | Result]:
@@ -93,8 +61,8 @@ def _planted(setting: Setting) -> Iterator[str | Result]:
         covered += p50["low"] <= PLANTED <= p50["high"]
         yield f"planted {number}: p50 {p50['answer']}, {p50['ratio']:.3f} ({p50['low']:.3f} to {p50['high']:.3f})"
     of, least = setting.comparisons, _least(setting.comparisons)
-    yield Result("10 % planted: p50 is called changed", seen, of, f"≥ {least}", seen >= least)
-    yield Result("10 % planted: the interval of p50 covers it", covered, of, f"≥ {least}", covered >= least)
+    yield counted("10 % planted: p50 is called changed", seen, of, f"≥ {least}", seen >= least)
+    yield counted("10 % planted: the interval of p50 covers it", covered, of, f"≥ {least}", covered >= least)
 
 
 def _capacity(setting: Setting) -> Iterator[str | Result]:
@@ -119,11 +87,12 @@ def _capacity(setting: Setting) -> Iterator[str | Result]:
         within += low is not None and _LEAST_PER_S <= low <= CAPACITY_PER_S
         yield f"capacity {number}: {found['answer']} ({len(found['runs'])} runs)"
     of = setting.searches
-    yield Result("capacity of 500/s: the answer is 475 to 500/s", within, of, f"{of}", within == of)
+    yield counted("capacity of 500/s: the answer is 475 to 500/s", within, of, f"{of}", within == of)
 
 
 TRIALS: Final[dict[str, Trial]] = {
     "equal": Trial("comparisons of equal arms", _equal),
     "planted": Trial("comparisons of arms with a planted difference", _planted),
     "capacity": Trial("searches for a known capacity", _capacity),
+    **LAB_TRIALS,
 }

@@ -13,11 +13,12 @@ from zk_locust.contract.events import OPERATIONS_UNREPORTED
 from zk_locust.contract.run_files import EVENTS, STATS
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.unreported import number_in
+from zk_locust.contract.verdicts import INCONCLUSIVE, VALID, VOID
 
 PERCENTILES: Final = (50.0, 99.0, 99.9)
 # The scripted server has no AdminServer, and only one member can be asked.
 _OF_NO_INTEREST: Final = frozenset({"member-unreachable"})
-_GRAVE: Final = ("void", "inconclusive")
+_GRAVE: Final = (VOID, INCONCLUSIVE)
 
 
 @dataclass
@@ -128,4 +129,4 @@ def _judgement(reasons: Iterable[Mapping[str, Any]]) -> str:
     for reason in reasons:
         if reason["rule"] not in _OF_NO_INTEREST:
             rules.setdefault(reason["severity"], reason["rule"])
-    return next((f"{kind}: {rules[kind]}" for kind in _GRAVE if kind in rules), "valid")
+    return next((f"{kind}: {rules[kind]}" for kind in _GRAVE if kind in rules), VALID)

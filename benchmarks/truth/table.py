@@ -6,11 +6,11 @@ from enum import Enum
 from typing import Final
 
 from reporting import aligned
+from zk_locust.contract.verdicts import VALID
 
 # A latency may differ by this share of the truth or by this many microseconds, whichever is more.
 SHARE: Final = 0.01
 MICROSECONDS: Final = 100.0
-VALID: Final = "valid"
 
 
 class Outcome(Enum):

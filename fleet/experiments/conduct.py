@@ -1,33 +1,28 @@
 """Conducts an experiment: checks everything, says how long it takes, runs it, and writes its report."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Final
 
 import reporting
-from fleet.errors import FleetError, InputError, one_line
+from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest, plan
-from fleet.experiments.arms import Arm, arms_of, at_rate, equal_arms, number_of_runs, with_inventory
-from fleet.experiments.benchmark import Benchmarks, Playbooks, preflight
+from fleet.experiments.arms import Arm, arms_of, equal_arms, number_of_runs, with_inventory
+from fleet.experiments.benchmark import Benchmarks, preflight
+from fleet.experiments.duration import Inventories, is_managed, plans_of, unknown_operations
+from fleet.experiments.duration import probes as probes_of
+from fleet.experiments.duration import run_s as run_s_of
 from fleet.experiments.interruption import leave_words
+from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.resumption import refuse_beyond_budget, refuse_other_inventory, refuse_other_settings
 from fleet.experiments.runner import RunOne, left_s, reopen_half_blocks, run, runs_left
-from fleet.experiments.specification import FRESH, MOST_RUNS, Specification, read_file
+from fleet.experiments.specification import FRESH, MOST_RUNS, Specification
+from fleet.experiments.specification_reading import read_file
 from fleet.inventory import Inventory
 from zk_locust.contract.durations import format_duration
 from zk_locust.contract.experiment import CAPACITY, COMPARE, MATRIX
 from zk_locust.contract.inventory.names import role_variables
-from zk_locust.contract.inventory.preflight import scenario_request
 from zk_locust.contract.nearest_name import nearest
-from zk_locust.contract.truth import is_true
-
-OVERHEAD_S: Final = 25.0
-"""What a run is expected to take beside its load, seconds, until the experiment has measured it (docs/measured.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +47,7 @@ def conduct(
     Raises InputError for what cannot be run, before anything is started, and FleetError for what went wrong later.
     `benchmarks` runs one benchmark instead of the playbooks.
     """
-    inventories = _Inventories(playbooks)
+    inventories = Inventories(playbooks)
     results = results_folder(playbooks, inventories.of(""))
     if wish.resume:
         return _resume(wish, playbooks, inventories, results, say, benchmarks)
@@ -69,8 +64,11 @@ def conduct(
         raise InputError(
             f"experiment [{spec.name}]: it has {runs} runs, and at most {MOST_RUNS} are possible; reduce it"
         )
-    probes = _probes(spec, arms)
-    run_s = _run_s(playbooks, inventories, probes)
+    probes = probes_of(spec, arms)
+    plans = plans_of(playbooks, inventories, probes)
+    if problems := unknown_operations(spec.objectives, probes, plans):
+        raise _refused(problems)
+    run_s = run_s_of(plans)
     _within_budget(spec, runs, run_s)
     if benchmarks is None:
         _preflight(playbooks, probes, say)
@@ -93,7 +91,7 @@ def conduct(
 def _resume(
     wish: Wish,
     playbooks: Playbooks,
-    inventories: "_Inventories",
+    inventories: Inventories,
     results: Path,
     say: Callable[[str], object],
     benchmarks: RunOne | None,
@@ -110,7 +108,7 @@ def _continue(
     folder: Path,
     wish: Wish,
     playbooks: Playbooks,
-    inventories: "_Inventories",
+    inventories: Inventories,
     results: Path,
     say: Callable[[str], object],
     benchmarks: RunOne | None,
@@ -135,7 +133,7 @@ def _continue(
     refuse_beyond_budget(content)
     say(f"experiment {folder.name}: {left} runs left, about {format_duration(left_s(content))}")
     if benchmarks is None and left:
-        _preflight(playbooks, _probes(spec, arms), say)
+        _preflight(playbooks, probes_of(spec, arms), say)
     if wish.only_check:
         return ["check mode: there is no problem, and nothing was started"]
     manifest.save(folder, content)
@@ -179,24 +177,13 @@ def find_file(experiment: str, folder: Path) -> Path:
     )
 
 
-class _Inventories:
-    """Reads each inventory once."""
-
-    def __init__(self, playbooks: Playbooks) -> None:
-        @cache
-        def of(inventory: str) -> Inventory:
-            return Inventory.load(playbooks.sources(Arm("", {}, inventory)))
-
-        self.of: Callable[[str], Inventory] = of
-
-
 def results_folder(playbooks: Playbooks, inventory: Inventory) -> Path:
     """Return the folder of the runs, as the playbooks take it."""
     given = playbooks.variables.get("benchmark_results_dir") or inventory.controller.get("benchmark_results_dir")
     return playbooks.folder.parent / Path(str(given or "results")).expanduser()
 
 
-def _checked(file: Path, playbooks: Playbooks, inventories: _Inventories) -> tuple[Specification, list[Arm]]:
+def _checked(file: Path, playbooks: Playbooks, inventories: Inventories) -> tuple[Specification, list[Arm]]:
     """Return the experiment and its arms. Raises InputError that names all problems."""
     spec, problems = read_file(file, role_variables(playbooks.folder.parent / "roles"))
     if spec is None:
@@ -213,7 +200,7 @@ def _checked(file: Path, playbooks: Playbooks, inventories: _Inventories) -> tup
             f"data [{FRESH}]: the ensemble of arm {arm.name} is external (zookeeper_managed: false), and its data is "
             "never removed; write data: kept"
             for arm in merged
-            if not _is_managed(arm, inventories.of(arm.inventory), playbooks)
+            if not is_managed(arm, inventories.of(arm.inventory), playbooks)
         ]
     if problems:
         raise _refused(problems)
@@ -222,19 +209,6 @@ def _checked(file: Path, playbooks: Playbooks, inventories: _Inventories) -> tup
 
 def _refused(problems: Sequence[str]) -> InputError:
     return InputError("\n".join(problems))
-
-
-def _is_managed(arm: Arm, inventory: Inventory, playbooks: Playbooks) -> bool:
-    given = {**playbooks.variables, **arm.variables}.get("zookeeper_managed")
-    if given is not None:
-        return is_true(given)
-    members = [inventory.hosts[host] for host in inventory.group("zookeeper")] or [inventory.controller]
-    return all(host.is_true("zookeeper_managed", True) for host in members)
-
-
-def _probes(spec: Specification, arms: Sequence[Arm]) -> list[Arm]:
-    """Return what stands for the runs of the arms before the first one: a search begins with an open loop."""
-    return [at_rate(arm, spec.rates[1]) for arm in arms] if spec.kind == CAPACITY else list(arms)
 
 
 def _preflight(playbooks: Playbooks, arms: Sequence[Arm], say: Callable[[str], object]) -> None:
@@ -254,38 +228,6 @@ def _different(arms: Sequence[Arm]) -> list[Arm]:
         if not any((arm.inventory, arm.variables) == (other.inventory, other.variables) for other in found):
             found.append(arm)
     return found
-
-
-def _run_s(playbooks: Playbooks, inventories: _Inventories, arms: Sequence[Arm]) -> float:
-    """Return how long a run takes on average, as far as it is known before the first one, seconds."""
-    planned: dict[str, float] = {}
-    total_s = 0.0
-    for arm in arms:
-        inventory = inventories.of(arm.inventory)
-        controller = {**inventory.controller, **playbooks.variables, **arm.variables}
-        managed = _is_managed(arm, inventory, playbooks)
-        request = json.dumps(scenario_request(controller, f"{playbooks.folder}/scenarios", managed), default=str)
-        if request not in planned:
-            planned[request] = _planned_s(arm, request)
-        total_s += planned[request]
-    return total_s / len(arms) + OVERHEAD_S
-
-
-def _planned_s(arm: Arm, request: str) -> float:
-    program = str(Path(sys.executable).with_name("zk-locust"))
-    try:
-        answer = subprocess.run(
-            [program, "resolve-plan"], input=request, capture_output=True, text=True,
-            check=True, timeout=60,
-        )  # fmt: skip
-        found = json.loads(answer.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise FleetError(
-            f"zk-locust resolve-plan [{program}] gave no answer: {one_line(error)}; make install"
-        ) from None
-    if found["problems"]:
-        raise _refused([f"arm {arm.name}: {problem}" for problem in found["problems"]])
-    return float(found["plan"]["planned_s"])
 
 
 def _within_budget(spec: Specification, runs: int, run_s: float) -> None:

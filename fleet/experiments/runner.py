@@ -14,8 +14,8 @@ from fleet.experiments.plan import Slot
 from fleet.run_record import now
 from zk_locust.contract.durations import format_duration
 from zk_locust.contract.experiment import CAPACITY, PAIRED
+from zk_locust.contract.verdicts import VOID
 
-VOID = "void"
 LOAD_SIDE_ATTEMPTS = 2
 """A step is repeated once if the load side was its limit: it may have been so by chance."""
 

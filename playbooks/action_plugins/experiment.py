@@ -11,9 +11,9 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from fleet.errors import FleetError, InputError
-from fleet.experiments.benchmark import Playbooks, forwarded
 from fleet.experiments.conduct import Wish, conduct
 from fleet.experiments.interruption import Interruption
+from fleet.experiments.playbooks import Playbooks, forwarded
 from fleet.task_arguments import call
 from reporting import ReportingError
 from zk_locust.contract.plain_text import for_screen

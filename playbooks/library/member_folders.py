@@ -8,12 +8,13 @@ member's own gets a marker when it is made; without it `removed` leaves the fold
     made     makes the folders for data and logs
     marked   makes a folder of another kind with a marker; refuses one without a marker that has files besides `known`
     checked  writes nothing; refuses folders and a control script that another user could replace
+    emptied  removes what a member that is stopped has in the folders; refuses a folder without its marker
     removed  removes the folders
     pruned   removes those folders that are empty, in their order
 
-Returns `done`: folders that were made or removed; `left`: folders that stay where they are. For made and checked also
-`member_state`: stopped, current, outdated (runs with another configuration) or regrouped (with another list of
-members). For checked also `listed`: whether the files on the host have the list of members `ensemble`.
+Returns `done`: folders that were made, emptied or removed; `left`: folders that stay where they are. For made and
+checked also `member_state`: stopped, current, outdated (runs with another configuration) or regrouped (with another
+list of members). For checked also `listed`: whether the files on the host have the list of members `ensemble`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.process_identity import is_running, named_in_pid_file
 
+STATES = ("made", "marked", "checked", "emptied", "removed", "pruned")
 MARKER = ".zk-locust"
 MODE = 0o750
 # What stands in the marker of a load host's folder, which all names of a machine share; and in its command.
@@ -194,6 +196,26 @@ def remove(path: Path, variable: str, member: str, check: bool) -> str:
     return ""
 
 
+def empty(path: Path, variable: str, member: str, inside: bool, check: bool) -> bool:
+    """Remove what is in a folder, but not its marker; return whether there was anything. Raises FolderError."""
+    if not os.path.lexists(path):
+        return False
+    require_safe(path, variable)
+    with opened(path, variable) as folder:
+        if not inside and not carries_marker(folder, member):
+            raise FolderError(
+                f"{variable} [{path.parent}]: {path} carries no marker of zk-locust (a file .zk-locust with the "
+                "member's name), so its data is not removed; name another folder, or keep the data"
+            )
+        there = set(os.listdir(folder)) - {MARKER, "lost+found"}  # noqa: PTH208 - pathlib knows no descriptors
+        for name in there if not check else ():
+            if stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
+                shutil.rmtree(path / name)  # follows no link, also where one is planted meanwhile
+            else:
+                os.unlink(name, dir_fd=folder)
+        return bool(there)
+
+
 def wait_for_lock(folder: int) -> None:
     """Wait until no other process removes the folder, at most 20 s. Every reader can hold the lock."""
     deadline = time.monotonic() + 20
@@ -241,7 +263,7 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "default": "made", "choices": ["made", "marked", "checked", "removed", "pruned"]},
+            "state": {"type": "str", "default": "made", "choices": [*STATES]},
             "member": {"type": "str", "required": True},
             "member_dir": {"type": "path", "default": ""},  # the member's own folder
             "folders": {"type": "list", "elements": "dict", "default": [], "options": folder},
@@ -253,7 +275,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     given = module.params
-    if given["state"] in ("made", "checked") and not given["member_dir"]:
+    if given["state"] in ("made", "checked", "emptied") and not given["member_dir"]:
         module.fail_json(msg=f"member_dir is empty; name the own folder of {given['member']}")
     member, member_dir, check = given["member"], Path(given["member_dir"]), module.check_mode
     folders = [(Path(one["path"]), str(one["variable"])) for one in given["folders"]]
@@ -273,6 +295,12 @@ def main() -> None:
             check_folders(member_dir, folders)
             extra["member_state"] = member_state(member_dir, given["ensemble"], differs=False)
             extra["listed"] = words_of(member_dir / "configuration-id")[1:2] == [given["ensemble"]]
+        elif given["state"] == "emptied":
+            if is_running(named_in_pid_file(member_dir / "zookeeper.pid")):
+                raise FolderError("it still runs, so its data is not removed; stop it first")
+            for path, variable in folders:
+                if empty(path, variable, member, member_dir in path.parents, check):
+                    done.append(str(path))
         elif given["state"] == "removed":
             paths = [path for path, _ in folders]
             # First what is outside: that the member's own folder names it.

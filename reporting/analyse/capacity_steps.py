@@ -8,11 +8,11 @@ from typing import Any, Final
 from reporting.analyse.headline import TOTAL
 from reporting.read.experiment_folder import ExperimentFolder, ExperimentRun
 from zk_locust.contract.experiment import FAILURES, Objective, parse_objective
+from zk_locust.contract.verdicts import VOID
 
 MET: Final = "met"
 NOT_MET: Final = "not met"
 LOAD_SIDE: Final = "load side"
-VOID: Final = "void"
 STATES: Final = (MET, NOT_MET, LOAD_SIDE, VOID)
 
 _KNEE: Final = 0.2  # what is less far below the line is the curve of a queue that has no knee yet

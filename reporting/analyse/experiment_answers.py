@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from reporting.analyse import arm_differences, capacity_steps, matrix_effects, paired_answers
-from reporting.analyse.arm_differences import Difference
+from reporting.analyse import capacity_steps, matrix_effects, paired_figures, run_differences
 from reporting.analyse.capacity_steps import CapacityAnswers
 from reporting.analyse.matrix_effects import MatrixAnswers
-from reporting.analyse.paired_answers import PairedAnswers
+from reporting.analyse.paired_figures import PairedFigures
+from reporting.analyse.run_differences import Difference
 from reporting.read.experiment_folder import ExperimentFolder
 from zk_locust.contract.experiment import CAPACITY, MATRIX
 
@@ -16,16 +16,17 @@ class AnsweredExperiment:
     """What every form of the report shows. The type of `answers` follows from the kind."""
 
     experiment: ExperimentFolder
-    differences: list[Difference]
-    answers: PairedAnswers | MatrixAnswers | CapacityAnswers
+    differences: tuple[Difference, ...]
+    answers: PairedFigures | MatrixAnswers | CapacityAnswers
 
 
 def build(experiment: ExperimentFolder) -> AnsweredExperiment:
     """Compute what an experiment says."""
-    return AnsweredExperiment(experiment, arm_differences.build(experiment), _answers(experiment))
+    arms = [[run.manifest for run in experiment.of(arm) if run.manifest.present] for arm in experiment.arms]
+    return AnsweredExperiment(experiment, run_differences.between(arms, constant=True), _answers(experiment))
 
 
-def _answers(experiment: ExperimentFolder) -> PairedAnswers | MatrixAnswers | CapacityAnswers:
+def _answers(experiment: ExperimentFolder) -> PairedFigures | MatrixAnswers | CapacityAnswers:
     if experiment.kind == CAPACITY:
         return capacity_steps.build(experiment)
-    return matrix_effects.build(experiment) if experiment.kind == MATRIX else paired_answers.build(experiment)
+    return matrix_effects.build(experiment) if experiment.kind == MATRIX else paired_figures.of_experiment(experiment)

@@ -12,7 +12,7 @@ from reporting.analyse.capacity_steps import CapacityAnswers
 from reporting.analyse.experiment_answers import AnsweredExperiment
 from reporting.analyse.headline import TOTAL
 from reporting.analyse.matrix_effects import MatrixAnswers
-from reporting.analyse.paired_answers import PairedAnswers
+from reporting.analyse.paired_figures import PairedFigures
 from reporting.read import experiment_folder
 from zk_locust.contract.experiment import FIGURES
 
@@ -142,7 +142,7 @@ def _figures(answered: AnsweredExperiment) -> list[tuple[object, ...]]:
 
 
 def _comparisons(answered: AnsweredExperiment) -> list[tuple[object, ...]]:
-    if not isinstance(answered.answers, PairedAnswers):
+    if not isinstance(answered.answers, PairedFigures):
         return []
     return [
         (

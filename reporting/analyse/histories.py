@@ -3,17 +3,18 @@
 import itertools
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from reporting.analyse import arm_differences, change_points
+from reporting.analyse import change_points, run_differences
 from reporting.analyse.run_summary import P99, RATE, RunSummary
+from reporting.read.manifest import Manifest
+from zk_locust.contract.verdicts import VOID
 
 MOST_RUNS: Final = 100
 """The newest runs of a history, which are searched for change points and drawn."""
 _SHOWN: Final = 3  # differences that are named beside a change
-_VOID: Final = "void"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def build(runs: Sequence[RunSummary]) -> list[History]:
     """
     groups: dict[tuple[str, str], list[RunSummary]] = {}
     for run in sorted(runs, key=lambda run: (run.started, run.run_id)):
-        if run.state == "complete" and run.verdict not in ("", _VOID) and not run.experiment and run.figure(RATE):
+        if run.state == "complete" and run.verdict not in ("", VOID) and not run.experiment and run.figure(RATE):
             groups.setdefault((run.scenario, run.fleet), []).append(run)
     found = [
         History(
@@ -97,8 +98,8 @@ def _series(figure: str, runs: Sequence[RunSummary]) -> Series:
     return Series(figure, tuple(run for run, _ in known), tuple(values), tuple(changes))
 
 
-def _settings(manifests: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
+def _settings(manifests: Sequence[Sequence[Manifest]]) -> tuple[str, ...]:
     """What all runs before have in one way, and all after in another."""
-    said = [f"{each.name}: {' to '.join(each.values)}" for each in arm_differences.between(manifests)]
+    said = [f"{each.name}: {' to '.join(each.values)}" for each in run_differences.between(manifests, constant=True)]
     more = len(said) - _SHOWN
     return (*said[:_SHOWN], *([f"{more} more settings or versions"] if more > 0 else []))

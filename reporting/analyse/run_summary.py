@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from reporting import text
+from reporting.read.manifest import Manifest
 
 RATE: Final = "rate"
 P99: Final = "p99"
@@ -16,7 +17,7 @@ P99: Final = "p99"
 class RunSummary:
     """A run: what it was, and its figures of all operations (per second, microseconds), None where it has none.
 
-    `experiment` is the id of the experiment that it is part of, empty for none. `manifest` is the manifest's content.
+    `experiment` is the id of the experiment that it is part of, empty for none.
     """
 
     path: Path
@@ -32,7 +33,7 @@ class RunSummary:
     verdict: str
     state: str
     experiment: str
-    manifest: Mapping[str, Any]
+    manifest: Manifest
 
     def figure(self, name: str) -> float | None:
         """The value of `rate` or `p99`, None where there is none above 0."""

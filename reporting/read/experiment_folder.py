@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from reporting.errors import InputError
+from reporting.read import manifest as manifests
+from reporting.read.manifest import Manifest
 from reporting.read.parsing import number, read_json_object
 from reporting.read.problems import ProblemLog
 from zk_locust.contract.experiment import ALL, CAPACITY, COMPARE, FIGURES, MATRIX, NOISE
 from zk_locust.contract.run_files import MANIFEST
+from zk_locust.contract.verdicts import INCONCLUSIVE
 
 SCHEMA_VERSION: Final = 1
 REPORT: Final = "report.json"
@@ -25,7 +28,7 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRun:
-    """A run of an experiment, and the content of its `report.json` and `manifest.json`, empty where one cannot be read.
+    """A run of an experiment, its manifest, and the content of its `report.json`, empty where one cannot be read.
 
     `path` is its folder, which may be gone; None for a benchmark that left no run. `block` is the pair or pass it
     belongs to. `counts` is False for a run that was void and repeated, and for a step that the load side has limited.
@@ -45,7 +48,7 @@ class ExperimentRun:
     passed: bool | None
     step: Mapping[str, Any]
     report: Mapping[str, Any]
-    manifest: Mapping[str, Any]
+    manifest: Manifest
 
     def operations(self) -> list[str]:
         """The names of its operations."""
@@ -54,7 +57,7 @@ class ExperimentRun:
     def inconclusive_rules(self) -> set[str]:
         """The rules that make its verdict inconclusive."""
         reasons = (self.report.get("verdict") or {}).get("reasons") or []
-        return {str(reason.get("rule")) for reason in reasons if reason.get("severity") == "inconclusive"}
+        return {str(reason.get("rule")) for reason in reasons if reason.get("severity") == INCONCLUSIVE}
 
     def figure(self, operation: str, figure: str) -> float | None:
         """A figure by its name in `FIGURES`, per second or microseconds; None where the run has none above 0."""
@@ -148,11 +151,11 @@ def _run(results: Path, entry: Mapping[str, Any], problems: list[str]) -> Experi
     run_id, counts = str(entry.get("run_id") or ""), bool(entry.get("counts"))
     path = results.resolve() / run_id if run_id and Path(run_id).name == run_id else None
     report: Mapping[str, Any] = {}
-    manifest: Mapping[str, Any] = {}
+    manifest = Manifest()
     if counts and (path is None or not path.is_dir()):
         problems.append(f"run {run_id} is gone, and its figures are missing; it was in {results.resolve()}")
     elif counts and path is not None:
-        manifest = read_json_object(path / MANIFEST, ProblemLog(), missing="")
+        manifest = manifests.parse(read_json_object(path / MANIFEST, ProblemLog(), missing=""), ProblemLog())
         report = read_json_object(path / REPORT, ProblemLog(), missing="")
         if not report:
             problems.append(f"run {run_id} has no {REPORT} that can be read; `fab report --run {run_id}` writes it")

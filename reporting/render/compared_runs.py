@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from reporting import text
-from reporting.analyse.compared_figures import ComparedFigure
 from reporting.analyse.comparison import MOST_MORE_PAIRS, UNDECIDED
 from reporting.analyse.fail_if import FAIL, PASS, FailIf
+from reporting.analyse.paired_figures import FigureAnswer, PairedFigure
 from reporting.analyse.run_differences import Difference
 from reporting.render.screen_table import aligned
 
@@ -29,7 +29,7 @@ class ComparedRuns:
 
     baseline: tuple[str, ...]
     candidate: tuple[str, ...]
-    figures: tuple[ComparedFigure, ...]
+    figures: tuple[PairedFigure, ...]
     differences: tuple[Difference, ...] | None
     checks: tuple[tuple[FailIf, str], ...]
     notes: tuple[str, ...]
@@ -77,21 +77,21 @@ class ComparedRuns:
         }
 
 
-def _figure(each: ComparedFigure) -> dict[str, Any]:
+def _figure(each: PairedFigure) -> dict[str, Any]:
     return {
         "operation": each.operation,
         "figure": each.figure,
-        "pairs": [list(pair) for pair in each.pairs],
+        "pairs": [list(pair) for pair in each.values],
         "ratio": each.ratio,
         "verdict": each.verdict,
-        "comparison": asdict(each.comparison) if each.comparison else None,
-        "answer": asdict(each.answer) if each.answer else None,
+        "comparison": asdict(each.comparison) if isinstance(each, FigureAnswer) else None,
+        "answer": asdict(each.decision) if isinstance(each, FigureAnswer) else None,
     }
 
 
-def _cells(each: ComparedFigure) -> Sequence[str]:
+def _cells(each: PairedFigure) -> Sequence[str]:
     shown = text.rate if each.figure == "rate" else text.latency_ms
-    found = each.comparison
+    found = each.comparison if isinstance(each, FigureAnswer) else None
     return (
         each.operation,
         each.figure,
@@ -103,12 +103,12 @@ def _cells(each: ComparedFigure) -> Sequence[str]:
     )
 
 
-def _answer(each: ComparedFigure) -> str:
-    if each.answer is None:
+def _answer(each: PairedFigure) -> str:
+    if not isinstance(each, FigureAnswer):
         return text.NOTHING
-    if each.answer.word != UNDECIDED:
-        return each.answer.word
-    more = each.answer.more_pairs
+    if each.decision.word != UNDECIDED:
+        return each.decision.word
+    more = each.decision.more_pairs
     if more is None:
         return f"{UNDECIDED}, more than {MOST_MORE_PAIRS} more pairs"
     return f"{UNDECIDED}, about {more} more pair{'' if more == 1 else 's'}"

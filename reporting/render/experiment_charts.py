@@ -2,14 +2,14 @@
 
 from reporting.analyse.experiment_answers import AnsweredExperiment
 from reporting.analyse.matrix_effects import MatrixAnswers
-from reporting.analyse.paired_answers import PairedAnswers
+from reporting.analyse.paired_figures import PairedFigures
 from reporting.render import capacity_charts, matrix_charts, paired_charts
 from reporting.render.chart import Figure
 
 
 def build(answered: AnsweredExperiment) -> list[Figure]:
     """Return the charts, in order; none for an experiment without runs."""
-    if isinstance(answered.answers, PairedAnswers):
+    if isinstance(answered.answers, PairedFigures):
         return paired_charts.build(answered.experiment, answered.answers)
     if isinstance(answered.answers, MatrixAnswers):
         return matrix_charts.build(answered.answers)

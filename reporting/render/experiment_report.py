@@ -8,13 +8,14 @@ from urllib.parse import quote
 from reporting import text
 from reporting.analyse.experiment_answers import AnsweredExperiment
 from reporting.analyse.matrix_effects import MatrixAnswers
-from reporting.analyse.paired_answers import PairedAnswers
+from reporting.analyse.paired_figures import PairedFigures
 from reporting.read.experiment_folder import ExperimentFolder, ExperimentRun
 from reporting.render import capacity_report, matrix_report, noise_report, paired_report
 from reporting.render.found import Found
 from reporting.render.report_files import PAGE
 from reporting.render.report_tables import Table
 from zk_locust.contract.experiment import ALL, CAPACITY, NOISE
+from zk_locust.contract.verdicts import VALID
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def build(answered: AnsweredExperiment) -> ExperimentReport:
 
 
 def _found(answered: AnsweredExperiment) -> Found:
-    if isinstance(answered.answers, PairedAnswers):
+    if isinstance(answered.answers, PairedFigures):
         build_words = noise_report.build if answered.experiment.kind == NOISE else paired_report.build
         return build_words(answered.experiment, answered.answers)
     if isinstance(answered.answers, MatrixAnswers):
@@ -100,7 +101,7 @@ def _found(answered: AnsweredExperiment) -> Found:
 
 def _doubts(experiment: ExperimentFolder) -> list[str]:
     """Say how many runs count and are not valid, and why: other things than the arms may have shaped their figures."""
-    doubtful = [run for run in experiment.counted if run.verdict != "valid"]
+    doubtful = [run for run in experiment.counted if run.verdict != VALID]
     if not doubtful:
         return []
     rules = Counter(rule for run in doubtful for rule in run.inconclusive_rules())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reporting.verdict.evidence import Reason, gravest_first
 from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.judged_run import JudgedRun
-from reporting.verdict.judgement import VALID
+from zk_locust.contract.verdicts import VALID
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from reporting.analyse.run_summary import RATE
 from reporting.render import drawing, theme
 from reporting.render.chart import Figure, drawn_name
 from reporting.render.drawing import Lines
+from zk_locust.contract.verdicts import INCONCLUSIVE, VALID
 
-_VERDICTS: Final = {"valid": "circle", "inconclusive": "square"}
+_VERDICTS: Final = {VALID: "circle", INCONCLUSIVE: "square"}
 
 
 def build(history: History, number: int) -> list[Figure]:
@@ -48,7 +49,7 @@ def _figure(history: History, series: Series, number: int) -> Figure:
             "level": [round(value / scale, 4) for value in series.levels()],
             "run": [drawn_name(run.run_id) for run in series.runs],
             "started": [text.moment(run.started) for run in series.runs],
-            "verdict": [run.verdict if run.verdict in _VERDICTS else "inconclusive" for run in series.runs],
+            "verdict": [run.verdict if run.verdict in _VERDICTS else INCONCLUSIVE for run in series.runs],
         }
     )
     changes = pd.DataFrame(

@@ -7,9 +7,10 @@ from typing import Any, Final
 import altair as alt
 import pandas as pd
 
-from reporting.analyse.capacity_steps import LOAD_SIDE, MET, NOT_MET, STATES, VOID
+from reporting.analyse.capacity_steps import LOAD_SIDE, MET, NOT_MET, STATES
 from reporting.render import drawing, theme
 from reporting.render.drawing import Lines
+from zk_locust.contract.verdicts import VOID
 
 HEIGHT: Final = 320
 _ROW: Final = 15  # pixels of a line of names within the plot

@@ -2,7 +2,7 @@
 
 from reporting import text
 from reporting.analyse.comparison import CHANGED, resolution
-from reporting.analyse.paired_answers import FigureAnswer, PairedAnswers
+from reporting.analyse.paired_figures import FigureAnswer, PairedFigures
 from reporting.read.experiment_folder import ExperimentFolder
 from reporting.render.found import PASSED, Check, Found, Tile
 from reporting.render.paired_report import as_json, typical
@@ -10,7 +10,7 @@ from reporting.render.report_tables import Table
 from zk_locust.contract.experiment import ALL
 
 
-def build(_experiment: ExperimentFolder, found: PairedAnswers) -> Found:
+def build(_experiment: ExperimentFolder, found: PairedFigures) -> Found:
     """Say what the pairs resolve."""
     notes = [f"There is no figure for {each.title}: {each.why}." for each in found.missing]
     changed = [each.title for each in found.answers if each.decision.word == CHANGED]
@@ -39,7 +39,7 @@ def build(_experiment: ExperimentFolder, found: PairedAnswers) -> Found:
     )
 
 
-def _sentence(found: PairedAnswers) -> str:
+def _sentence(found: PairedFigures) -> str:
     if not found.answers:
         return "There are too few runs for an answer."
     overall = [each for each in found.answers if each.operation == ALL]
@@ -56,7 +56,7 @@ def _qualified(each: FigureAnswer) -> str:
     return f"{_resolves(each)} ({each.doubt})" if each.doubt else _resolves(each)
 
 
-def _table(found: PairedAnswers) -> Table:
+def _table(found: PairedFigures) -> Table:
     rows = []
     for each in found.answers:
         number = each.comparison

@@ -14,8 +14,8 @@ from reporting.render import html_page, overlay_charts
 from reporting.render.overlaid_run import OverlaidRun, latencies_of
 from reporting.render.report_files import PAGE
 from reporting.render.report_tables import Table
-from reporting.verdict.judgement import VALID
 from zk_locust.contract.clock_names import RESPONSE, SERVICE
+from zk_locust.contract.verdicts import VALID
 
 FIGURES: Final = ("Operations", "Rate (1/s)", "Mean (ms)", "p50 (ms)", "p95 (ms)", "p99 (ms)", "p99.9 (ms)", "Failures")
 

@@ -10,7 +10,7 @@ from reporting.analyse import overlaid_distributions
 from reporting.analyse.comparison import UNDECIDED
 from reporting.analyse.headline import TOTAL
 from reporting.analyse.overlaid_distributions import Overlay
-from reporting.analyse.paired_answers import FigureAnswer, PairedAnswers
+from reporting.analyse.paired_figures import FigureAnswer, PairedFigures
 from reporting.read.experiment_folder import ExperimentFolder
 from reporting.render import drawing, paired_report, ratio_drawing
 from reporting.render.chart import Figure, drawn_name
@@ -21,7 +21,7 @@ MOST_POINTS: Final = 24_000
 """Of all runs in all charts: the page contains each as text."""
 
 
-def build(experiment: ExperimentFolder, found: PairedAnswers) -> list[Figure]:
+def build(experiment: ExperimentFolder, found: PairedFigures) -> list[Figure]:
     """All charts; those that have no data are left out."""
     figures = []
     for number, candidate in enumerate(experiment.arms[1:], 1):

@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Mapping
 
 from reporting import text
-from reporting.analyse import noise_experiments, paired_answers
+from reporting.analyse import noise_experiments, paired_figures
 from reporting.analyse.comparison import CHANGED, EQUIVALENT, UNDECIDED, resolution
-from reporting.analyse.paired_answers import FigureAnswer, PairedAnswers
+from reporting.analyse.paired_figures import FigureAnswer, PairedFigures
 from reporting.read.experiment_folder import ExperimentFolder
 from reporting.read.parsing import number
 from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found, Tile
@@ -16,7 +16,7 @@ from zk_locust.contract.experiment import ALL
 _STATES = {EQUIVALENT: PASSED, CHANGED: FAILED, UNDECIDED: SKIPPED}
 
 
-def build(experiment: ExperimentFolder, found: PairedAnswers) -> Found:
+def build(experiment: ExperimentFolder, found: PairedFigures) -> Found:
     """Say what the pairs say."""
     quoted = noise_experiments.newest_before(experiment)
     pairs = min((each.comparison.pairs for each in found.answers), default=None)
@@ -37,7 +37,7 @@ def build(experiment: ExperimentFolder, found: PairedAnswers) -> Found:
     )
 
 
-def _sentence(experiment: ExperimentFolder, found: PairedAnswers) -> str:
+def _sentence(experiment: ExperimentFolder, found: PairedFigures) -> str:
     if not found.answers:
         return "There are too few runs for an answer."
     parts = []
@@ -85,7 +85,7 @@ def _resolved(noise: ExperimentFolder | None, pairs: int | None) -> dict[str, fl
 
     The spread is that of an experiment of kind noise; so is the number of pairs if it is None.
     """
-    answers = () if noise is None else paired_answers.build(noise).answers
+    answers = () if noise is None else paired_figures.of_experiment(noise).answers
     return {each.figure: resolution(each.values, pairs=pairs) for each in answers if each.operation == ALL}
 
 
@@ -102,7 +102,7 @@ def _tile(experiment: ExperimentFolder, each: FigureAnswer) -> Tile:
     return Tile(name, text.change(each.comparison.ratio), interval(each), qualified(each))
 
 
-def _of_tiles(experiment: ExperimentFolder, found: PairedAnswers) -> str:
+def _of_tiles(experiment: ExperimentFolder, found: PairedFigures) -> str:
     confidence = max((each.comparison.confidence for each in found.answers), default=0.95)
     return f"All operations: the change from {experiment.arms[0]}, and its {confidence * 100:g} % interval."
 
@@ -130,7 +130,7 @@ def qualified(each: FigureAnswer) -> str:
     return f"{decision(each)}; the figure is {each.doubt}" if each.doubt else decision(each)
 
 
-def _not_compared(found: PairedAnswers) -> list[str]:
+def _not_compared(found: PairedFigures) -> list[str]:
     return [f"There is no comparison of {each.title}, {each.candidate}: {each.why}." for each in found.missing]
 
 
@@ -147,12 +147,12 @@ def _added(experiment: ExperimentFolder) -> list[str]:
     ]
 
 
-def not_checked(found: PairedAnswers) -> list[Check]:
+def not_checked(found: PairedFigures) -> list[Check]:
     """The figures that are not compared, for CI systems."""
     return [Check(f"{each.candidate}: {each.title}", SKIPPED, each.why) for each in found.missing]
 
 
-def _table(experiment: ExperimentFolder, found: PairedAnswers) -> Table:
+def _table(experiment: ExperimentFolder, found: PairedFigures) -> Table:
     rows = []
     for each in found.answers:
         ratio = each.comparison

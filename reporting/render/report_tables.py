@@ -14,11 +14,10 @@ from reporting.analyse.headline import Row
 from reporting.render import figure_verdicts
 from reporting.render.figure_verdicts import Badge
 from reporting.text import percent
-from reporting.verdict.evidence import INCONCLUSIVE, VOID
 from reporting.verdict.figure import RATE
 from reporting.verdict.judged_run import JudgedRun
-from reporting.verdict.judgement import VALID
 from zk_locust.contract.clock_names import RESPONSE, SERVICE
+from zk_locust.contract.verdicts import INCONCLUSIVE, VALID, VOID
 
 _MOST_STAGES: Final = 20
 MEANING: Final = {

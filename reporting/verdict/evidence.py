@@ -19,10 +19,8 @@ from reporting.analyse.timeline import Timeline
 from reporting.analyse.users import UsersOverTime
 from reporting.analyse.workers import Workers
 from reporting.read.run_folder import RunFolder
+from zk_locust.contract.verdicts import INCONCLUSIVE, VALID, VOID
 
-VALID: Final = "valid"
-VOID: Final = "void"
-INCONCLUSIVE: Final = "inconclusive"
 NOTE: Final = "note"
 
 

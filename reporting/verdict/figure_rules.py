@@ -7,7 +7,7 @@ from reporting.analyse.headline import TOTAL
 from reporting.analyse.steadiness import Drift
 from reporting.read.distributions import Distribution
 from reporting.text import latency_ms, percent, rate
-from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, inconclusive, void
+from reporting.verdict.evidence import NOTE, Evidence, Reason, inconclusive, void
 from reporting.verdict.figure import Figure, FigureRule
 from reporting.verdict.thresholds import (
     AWAY_SHARE,
@@ -26,6 +26,7 @@ from reporting.verdict.thresholds import (
     RETRANSMITS_PER_S,
 )
 from zk_locust.contract.clock_names import RESPONSE
+from zk_locust.contract.verdicts import INCONCLUSIVE
 
 
 def no_success(figure: Figure) -> Reason:

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from reporting.analyse.headline import TOTAL, Row
-from reporting.verdict.evidence import NOTE, VALID, VOID, Evidence, Reason, gravest_first, worst
+from reporting.verdict.evidence import NOTE, Evidence, Reason, gravest_first, worst
 from reporting.verdict.figure import PERCENTILES, RATE, Figure
 from reporting.verdict.figure_rules import FIGURE_RULES, no_success
+from zk_locust.contract.verdicts import VALID, VOID
 
 # What is found about these rules says nothing about the run's other figures, so the run stays valid.
 _OF_THE_FIGURE_ONLY: Final = ("few-operations",)

@@ -4,8 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from reporting.verdict import figures
-from reporting.verdict.evidence import VALID as VALID
-from reporting.verdict.evidence import VOID, Evidence, Reason, Rule, gravest_first, worst
+from reporting.verdict.evidence import Evidence, Reason, Rule, gravest_first, worst
 from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.machine_rules import MACHINE_RULES
 from reporting.verdict.member_rules import MEMBER_RULES
@@ -14,6 +13,7 @@ from reporting.verdict.operation_rules import OPERATION_RULES
 from reporting.verdict.outcome_rules import OUTCOME_RULES, VOID_RULES
 from reporting.verdict.recording_rules import RECORDING_RULES
 from reporting.verdict.worker_rules import WORKER_RULES
+from zk_locust.contract.verdicts import VOID
 
 OTHER_RULES: Final[tuple[Rule, ...]] = (
     *OUTCOME_RULES,

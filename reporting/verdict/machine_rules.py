@@ -11,7 +11,7 @@ from reporting.analyse import sample_coverage
 from reporting.analyse.headline import TOTAL
 from reporting.analyse.machine_usage import ZOOKEEPER, MachineRow
 from reporting.text import percent
-from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, note
+from reporting.verdict.evidence import NOTE, Evidence, Reason, Rule, note
 from reporting.verdict.thresholds import (
     BUSY_PERCENT,
     CLOCK_STEP_S,
@@ -23,6 +23,7 @@ from reporting.verdict.thresholds import (
     SWAP_GROWTH_MIB,
 )
 from zk_locust.contract.stage_names import MEASURED
+from zk_locust.contract.verdicts import INCONCLUSIVE
 
 MIB: Final = 1024**2
 MAX_NAMES: Final = 5  # hosts that a reason lists

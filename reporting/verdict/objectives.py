@@ -2,20 +2,22 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import pandas as pd
 
 from locust_extra.columns import AGGREGATED, ALL_WORKERS
 from reporting.analyse import student_t
 from reporting.errors import InputError
 from reporting.read.distributions import Distribution
-from reporting.verdict.evidence import INCONCLUSIVE
 from reporting.verdict.judged_run import JudgedRun, judge_run
 from zk_locust.contract.experiment import ALL, FAILURES, PERCENTILES, Objective, parse_objective
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.stage_names import MEASURED
+from zk_locust.contract.verdicts import INCONCLUSIVE
 
 LEAST_SUCCESS: Final = 0.999
 """This share of what was offered must succeed, whatever the objectives."""
@@ -55,9 +57,7 @@ def check(folder: Path, objectives: Sequence[str]) -> dict[str, Any]:
     _refuse_unknown(judged, objectives)
     checked = [_checked(judged, parse_objective(text)) for text in objectives]
     success, growth_per_s = _success(judged), backlog_growth_per_s(judged)
-    load = judged.headline.load
-    offered_per_s = (load.offered_per_s if load else None) or judged.headline.total.rate_per_s or 0.0
-    grows = growth_per_s is not None and growth_per_s > BACKLOG_GROWTH * offered_per_s
+    grows = _grows(judged, growth_per_s)
     passed = all(each.met for each in checked) and success >= LEAST_SUCCESS and not grows
     return {
         "objectives": [asdict(each) for each in checked],
@@ -69,6 +69,13 @@ def check(folder: Path, objectives: Sequence[str]) -> dict[str, Any]:
         "rate_per_s": judged.headline.total.rate_per_s,
         "load_hosts": len({name.partition("/")[0] for name in judged.workers.seen}) or 1,
     }
+
+
+def _grows(judged: JudgedRun, growth_per_s: float | None) -> bool:
+    """Return whether a backlog that becomes longer by so many operations a second does so by more than chance."""
+    load = judged.headline.load
+    offered_per_s = (load.offered_per_s if load else None) or judged.headline.total.rate_per_s or 0.0
+    return growth_per_s is not None and growth_per_s > BACKLOG_GROWTH * offered_per_s
 
 
 def _refuse_unknown(judged: JudgedRun, objectives: Sequence[str]) -> None:
@@ -87,9 +94,10 @@ def _is_load_limited(judged: JudgedRun, checked: Sequence[Checked]) -> bool:
     if not rules.isdisjoint(_LOAD_SIDE):
         return True
     unmet = [parse_objective(each.objective) for each in checked if not each.met]
-    return any(_is_late(judged, each) for each in unmet) or (
-        "dropped-share" in rules and _too_few_sessions(judged, [parse_objective(each.objective) for each in checked])
-    )
+    if any(_is_late(judged, each) for each in unmet):
+        return True
+    waits = "dropped-share" in rules or _grows(judged, _growth_per_s(judged, _queued))
+    return waits and _too_few_sessions(judged, [parse_objective(each.objective) for each in checked])
 
 
 def _is_late(judged: JudgedRun, objective: Objective) -> bool:
@@ -103,9 +111,10 @@ def _is_late(judged: JudgedRun, objective: Objective) -> bool:
 
 
 def _too_few_sessions(judged: JudgedRun, objectives: Sequence[Objective]) -> bool:
-    """Return whether operations found no free session although the ensemble answers in time.
+    """Return whether the ensemble answers in time, so that more sessions would carry what waits for one.
 
-    It does if service times, which have no wait for a session, meet all limits of latencies.
+    It does if service times, which have no wait for a session, meet all limits of latencies. A backlog of operations
+    that were sent is the ensemble's.
     """
     latencies = [each for each in objectives if each.figure in PERCENTILES]
     return bool(latencies) and all(_is_served_in_time(judged, each) for each in latencies)
@@ -172,18 +181,28 @@ def _success(judged: JudgedRun) -> float:
 
 
 def backlog_growth_per_s(judged: JudgedRun) -> float | None:
-    """Return by how many operations a second those without an answer became more; None where it was not recorded.
+    """Return by how many operations a second those without an answer became more; None where it was not recorded."""
+    return _growth_per_s(judged, _unanswered)
 
-    It is the difference of the means over the last and the first third of the measured stage.
-    """
+
+def _unanswered(rows: pd.DataFrame) -> pd.Series:
+    # What was dropped counts as waiting: it is what was given up of a backlog.
+    return rows["offered"] - rows[["requests", "failures", "suppressed", "missed"]].fillna(0).sum(axis=1)
+
+
+def _queued(rows: pd.DataFrame) -> pd.Series:
+    """Return what waits, or has waited in vain, for a session."""
+    return rows[["queued", "dropped"]].fillna(0).sum(axis=1)
+
+
+def _growth_per_s(judged: JudgedRun, backlog_of: Callable[[pd.DataFrame], pd.Series]) -> float | None:
+    """Return how fast a backlog grows: between its means over the first and the last third of the measured stage."""
     stats = judged.run.stats
     rows = stats[(stats["stage"] == MEASURED) & (stats["worker"] == ALL_WORKERS) & (stats["name"] == AGGREGATED)]
     rows = rows.dropna(subset=["offered"]).sort_values("elapsed_s")
     if len(rows) < 3:
         return None
-    # What was dropped counts as waiting: it is what was given up of a backlog.
-    ended = rows[["requests", "failures", "suppressed", "missed"]].fillna(0).sum(axis=1)
-    backlog, at_s = (rows["offered"] - ended).to_numpy(float), rows["elapsed_s"].to_numpy(float)
+    backlog, at_s = backlog_of(rows).to_numpy(float), rows["elapsed_s"].to_numpy(float)
     third = len(rows) // 3
     growth = float(backlog[-third:].mean() - backlog[:third].mean())
     apart_s = float(at_s[-third:].mean() - at_s[:third].mean())

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from reporting.text import percent
-from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, inconclusive
+from reporting.verdict.evidence import NOTE, Evidence, Reason, Rule, inconclusive
 from reporting.verdict.thresholds import ACHIEVED_SHARE, MAX_UNSENT_SHARE
+from zk_locust.contract.verdicts import INCONCLUSIVE
 
 
 def _achieved(evidence: Evidence) -> Iterator[Reason]:

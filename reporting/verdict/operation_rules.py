@@ -6,9 +6,10 @@ from typing import Final
 from reporting.analyse import headline as headlines
 from reporting.analyse.headline import Row
 from reporting.text import percent
-from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, inconclusive, note
+from reporting.verdict.evidence import NOTE, Evidence, Reason, Rule, inconclusive, note
 from reporting.verdict.thresholds import MAX_FAILURE_SHARE, MAX_OPERATION_FAILURE_SHARE, STALL_OPERATIONS
 from zk_locust.contract.stage_names import MEASURED
+from zk_locust.contract.verdicts import INCONCLUSIVE
 
 
 def _failures(evidence: Evidence) -> Iterator[Reason]:

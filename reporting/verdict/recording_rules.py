@@ -9,7 +9,7 @@ import pandas as pd
 from host_metrics.columns import RECORDS_LOST, WRITE_FAILED, WRITE_RESUMED
 from reporting.read.parsing import parse_time
 from reporting.text import some
-from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, inconclusive, note
+from reporting.verdict.evidence import NOTE, Evidence, Reason, Rule, inconclusive, note
 from zk_locust.contract.events import (
     FALSE_MASTER_REFUSED,
     LEFT_TREE_REMOVED,
@@ -17,6 +17,7 @@ from zk_locust.contract.events import (
     STRANGER_REFUSED,
     WARM_UP_ENDED,
 )
+from zk_locust.contract.verdicts import INCONCLUSIVE
 
 
 def _files_not_written(evidence: Evidence) -> Iterator[Reason]:

@@ -7,7 +7,7 @@ from reporting.analyse.clocks import is_recorded
 from reporting.analyse.headline import TOTAL
 from reporting.analyse.load_side import knows_arrivals
 from reporting.text import natural, some
-from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, inconclusive, note
+from reporting.verdict.evidence import NOTE, Evidence, Reason, Rule, inconclusive, note
 from reporting.verdict.thresholds import (
     CPU_SHORT_INTERVALS,
     CPU_SHORT_PERCENT,
@@ -18,6 +18,7 @@ from reporting.verdict.thresholds import (
 )
 from zk_locust.contract.events import CONTROL_FAILED, OPERATIONS_UNREPORTED
 from zk_locust.contract.unreported import number_in
+from zk_locust.contract.verdicts import INCONCLUSIVE
 
 
 def _workers_lost(evidence: Evidence) -> Iterator[Reason]:

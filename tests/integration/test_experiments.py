@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from fleet.experiments.runner import VOID
 from tests.integration.local_fleet import SMALL_SCENARIO, LocalFleet, local_fleet
 from tests.needs import require_zookeeper
+from zk_locust.contract.verdicts import VOID
 
 pytestmark = pytest.mark.integration
 
@@ -22,6 +22,10 @@ EXPERIMENT = {
     "variables": {"benchmark_run_time": "1s", "benchmark_warmup": "0s"},
     "objectives": ["p99 < 1us"],
     "rates": {"lowest": 20},
+}
+ANSWERS = {
+    "none": "Experiment one: ensemble does not meet p99 < 1us at 20/s, the lowest rate of this experiment.",
+    "load side": "Experiment one: At 20/s, the load side was the limit, and not ensemble;",
 }
 DONE: dict[str, Any] = {
     "arm": "ensemble", "slot": None, "block": None, "attempt": 1, "rate_per_s": 20, "run_id": "", "verdict": "valid",
@@ -64,15 +68,19 @@ def test_an_interrupted_experiment_is_continued_to_its_answer(fleet: LocalFleet)
     # As if two of the three runs had been done before: each takes a quarter of a minute.
     (folder / "manifest.json").write_text(json.dumps(told | {"runs": [DONE | {"number": number} for number in (1, 2)]}))
     screen = fleet.play("experiment", experiment_resume="one").succeeded().screen
-    assert "Experiment one: ensemble does not meet p99 < 1us at 20/s, the lowest rate of this experiment." in screen
+    state = json.loads((folder / "experiment.json").read_text())["capacity"]["ensemble"]["state"]
+    # On a busy machine, workers wait for CPU: the experiment then says so, and has no answer about the ensemble.
+    assert ANSWERS[state] in screen
+    answered = state == "none"
     told = json.loads((folder / "manifest.json").read_text())
     assert told["state"] == "finished"
     # On a machine that stands still a run may be invalid. It does not count, and is made again.
     counted = [run for run in told["runs"] if run["counts"]]
-    assert [(run["rate_per_s"], run["passed"]) for run in counted] == [(20, False)] * 3
+    assert [(run["rate_per_s"], run["passed"]) for run in counted] == [(20, False)] * (3 if answered else 2)
     assert all(run["verdict"] == VOID or run["load_limited"] for run in told["runs"] if not run["counts"])
-    assert (fleet.results / counted[2]["run_id"] / "report.html").exists()
-    assert json.loads((folder / "experiment.json").read_text())["capacity"]["ensemble"]["state"] == "none"
-    assert ElementTree.parse(folder / "experiment.junit.xml").getroot().get("failures") == "1"
-    assert not (fleet.state / "zookeeper" / "zk1").exists(), "the members' data is removed after each run"
+    assert (fleet.results / told["runs"][-1]["run_id"] / "report.html").exists()
+    assert ElementTree.parse(folder / "experiment.junit.xml").getroot().get("failures") == ("1" if answered else "0")
+    member = fleet.state / "zookeeper" / "zk1"
+    assert [*member.rglob("version-2"), *member.rglob("*.log")] == [], "the members' data is removed after each run"
+    assert (member / "conf" / "zoo.cfg").exists(), "their configuration stays, so that provisioning only starts them"
     assert fleet.processes() == []

@@ -31,7 +31,10 @@ PLACES = (
     ),
     *("zk_locust", "collectors", "reporting", "fleet", "fabfile.py", "lab", "benchmarks", "tests"),
 )
-NO_TEXT = (Path(__file__), PROJECT / "inventory" / "lab", PROJECT / "tests" / "browser" / "screenshots")
+NO_TEXT = (
+    *(Path(__file__), PROJECT / "inventory" / "lab", PROJECT / "tests" / "browser" / "screenshots"),
+    PROJECT / "docs" / "examples",  # pages that reports have written, with the charts' library in them
+)
 
 PHRASES = {
     r"\bon (?:its|their) way\b": "running, being sent",

@@ -5,151 +5,43 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
-
-from zk_locust.contract.arrival import FASTEST_S, START_AHEAD_S, Arrival, carries, parameters_of, read_arrival
-from zk_locust.contract.connect_string import parse_connect_string
-from zk_locust.contract.durations import parse_duration_ms
+from zk_locust.contract.arrival import FASTEST_S, Arrival, carries, parameters_of
 from zk_locust.contract.errors import ConfigurationError
-from zk_locust.contract.inventory.reading import Number, Whole
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.parameter_values import MAX_SIZE
 from zk_locust.contract.parameters import (
     BENCH,
     PARAMETERS,
     Value,
-    check,
     environment_of,
     parameter_of,
     showable,
 )
 from zk_locust.contract.protection import client_of_scenario, remedy_for_run, unprotected
 from zk_locust.contract.request_size import DEFAULT_MAX_BUFFER_BYTES, largest_value_bytes
-from zk_locust.contract.run_plan import deadline_s, lease_s
-from zk_locust.contract.secrets import kind_of
-from zk_locust.contract.user_stages import UserStage, as_plan, length_s, most_users, read_user_stages, too_slow
-from zk_locust.contract.warm_up import WarmUp, parse_warm_up
+from zk_locust.contract.user_stages import UserStage, as_plan, length_s, most_users, too_slow
 from zk_locust.load.sequence_length import sequence_length_s
-from zk_locust.workload.reading import read_workload, workload_text
+from zk_locust.workload.reading import read_workload
+from zk_locust.workload.scenario_files import KEYS, find_locustfile, find_scenario, read_scenario
+from zk_locust.workload.scenario_operations import operations_of
+from zk_locust.workload.scenario_plan import Plan
+from zk_locust.workload.scenario_settings import (
+    SET_BY_THE_RUN,
+    SETTINGS,
+    owned_by_the_run,
+    parameters_in,
+    problems_of_overrides,
+    settings_of,
+    take_arrival,
+    take_user_stages,
+)
 from zk_locust.workload.specification import Workload, size_of_all
 from zk_locust.workload.values import mean_size
 
-Parsed = TypeVar("Parsed")
-
-LOCUSTFILES: Final = Path(__file__).parents[1] / "locustfiles"
-
-_ARRIVAL: Final = ("rate", "stages", "process", "seed", "queue")
-# Figures are always recorded; a scenario may say how often.
-_DEFAULT_PARAMETERS: Final[dict[str, Value]] = {"stats-collect": 1000.0, "zk-metrics-collect": 1000.0}
-# The run says where its files go and which stage comes when.
-_MEMBERS: Final = ("zk-admin-addresses", "zk-client-addresses")
-_OWNED_BY_THE_RUN: Final[dict[str, str]] = {
-    "stats-csv": "the run folder's file is always written",
-    "stats-distrib": "the run folder's file is always written",
-    "stats-hlog": "the run folder's file is always written",
-    "stats-slowest": "the run folder's file is always written",
-    "stats-events": "the run folder's file is always written",
-    "stats-progress": "the run folder's file is always written",
-    "zk-metrics-csv": "the run folder's file is always written",
-    **dict.fromkeys(_MEMBERS, "it is rendered from the inventory; give it with zookeeper_managed: false only"),
-    "report-dir": "the run folder gets its report",
-    "remove-left-trees": "it follows from zookeeper_managed",
-    "warm-up": "set benchmark_warmup, or warmup in the scenario",
-    "user-stages": "set benchmark_user_stages, or user_stages in the scenario",
-    **{f"arrival-{name}": "set benchmark_arrival, or arrival in the scenario" for name in _ARRIVAL},
-}
-# Unless the scenario says otherwise, the run works below a node of its own and removes it.
-_SET_BY_THE_RUN: Final = frozenset(_OWNED_BY_THE_RUN) | {"pseudo-root", "remove-nodes"}
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A load that can be run.
-
-    `parameters` are all that are in force, defaults too, without secrets. `environment` are those that were given, and
-    `secret_environment` the secret ones among them. `warmup` is a duration with its unit, or `auto:` and the limit;
-    `warmup_s` is the duration, or the limit. `arrival` is what an open loop is to do, as the manifest has it.
-    `user_stages` says when how many users run, likewise; `users` is the most of them, `first_users` those of the start.
-    `notes` and `warnings` are for the user, before the load starts.
-    """
-
-    name: str
-    description: str
-    scenario_file: str
-    locustfile: str
-    users: int
-    spawn_rate: float
-    warmup: str
-    warmup_s: float
-    run_time_s: float
-    parameters: dict[str, Value]
-    environment: dict[str, str]
-    secret_environment: dict[str, str]
-    preparation_s: float = 0.0
-    arrival: dict[str, Any] | None = None
-    user_stages: list[dict[str, Any]] | None = None
-    first_users: int = 1
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def planned_s(self) -> float:
-        """How long the load takes to the end of the measured stage, seconds: its tree, its users, its stages.
-
-        `preparation_s` of that is the most that filling and removing a workload's tree may take.
-        """
-        automatic = parse_warm_up(self.warmup).automatic
-        ahead_s = 0.0 if self.arrival is None else START_AHEAD_S * (2 if automatic else 1)
-        return self.preparation_s + self.first_users / self.spawn_rate + ahead_s + self.warmup_s + self.run_time_s
-
-    @property
-    def members(self) -> list[dict[str, Any]]:
-        """The members in the parameter `hosts`: name, address and client_port; none where the inventory names them."""
-        hosts = self.parameters.get("hosts")
-        return [
-            {"name": str(member), "address": member.host, "client_port": member.port}
-            for member in (parse_connect_string(str(hosts)).members if hosts else ())
-        ]
-
-
-def _parsed(parse: Callable[[str | float], Parsed], value: object) -> Parsed:
-    try:
-        return parse(value if isinstance(value, (int, float)) else str(value))
-    except ValueError as error:
-        raise ValueError(str(error).partition("] ")[2]) from None
-
-
-def _warm_up(value: object) -> WarmUp:
-    return _parsed(parse_warm_up, value)
-
-
-def _run_time_s(value: object) -> float:
-    seconds = _parsed(parse_duration_ms, value) / 1000
-    if seconds < 1 or seconds % 1:
-        raise ValueError("Locust measures for whole seconds, one at least; write e.g. 30s")
-    return seconds
-
-
-class _Settings(BaseModel):
-    users: Annotated[Whole, Field(ge=1)] = 1
-    spawn_rate: Annotated[Number, Field(gt=0)] = 1
-    warmup: Annotated[WarmUp, BeforeValidator(_warm_up)] = WarmUp()
-    run_time: Annotated[float, BeforeValidator(_run_time_s)] = 1
-
-
-_SETTINGS: Final = tuple(_Settings.model_fields)
-# The converters of the other settings raise their own messages.
-_RULES: Final = {
-    "users": "this is not a whole number from 1; write e.g. 32",
-    "spawn_rate": "this is not a number of users each second above 0; write e.g. 16",
-}
-_KEYS: Final = ("description", "locustfile", "workload", *_SETTINGS, "user_stages", "arrival", "parameters")
 _WORKLOAD_LOCUSTFILE: Final = "locust_workload.py"
 _SEQUENCE_LOCUSTFILE: Final = "locust_sequence.py"
 # What the filling and the removing of a workload's tree may take, on slow servers: nodes and bytes a second.
@@ -172,32 +64,32 @@ def resolve_plan(
     (`zookeeper_managed`), the inventory may not know the members' AdminServers, so parameters may name them.
     `max_buffer_bytes` is the smallest `jute.maxbuffer` of the members, if it is known; the load gets it too.
     """
-    owned = {key: why for key, why in _OWNED_BY_THE_RUN.items() if managed or key not in _MEMBERS}
-    file = _find_scenario(scenario, scenarios_dir)
+    owned = owned_by_the_run(managed=managed)
+    file = find_scenario(scenario, scenarios_dir)
     if file is None:
         known = sorted(path.stem for path in scenarios_dir.glob("*.yml"))
         return None, [
             f"benchmark_scenario [{scenario}]: there is no such scenario{nearest(scenario, known)}; "
             f"give the path of a YAML file, or one of: {', '.join(known)}",
-            *_problems_of_overrides(overrides, owned),
+            *problems_of_overrides(overrides, owned),
         ]
-    content, problems = _read(file)
+    content, problems = read_scenario(file)
     if content is None:
-        return None, problems + _problems_of_overrides(overrides, owned)
-    source = {key: f"{key} in {file.name}" for key in _KEYS} | {key: f"benchmark_{key}" for key in overrides}
+        return None, problems + problems_of_overrides(overrides, owned)
+    source = {key: f"{key} in {file.name}" for key in KEYS} | {key: f"benchmark_{key}" for key in overrides}
     merged: dict[str, Any] = {**content, **overrides}
 
     sequence = merged.get("locustfile") == _SEQUENCE_LOCUSTFILE
-    arrival = _read_arrival(merged, source, problems)
-    user_stages = _read_user_stages(merged, source, problems)
+    arrival = take_arrival(merged, source, problems)
+    user_stages = take_user_stages(merged, source, problems)
     arrives_in_stages = isinstance(merged.get("arrival"), Mapping) and "stages" in merged["arrival"]
     # The sequence and stages know their own length; stages of users know their users too.
     known_keys = {"run_time"} if sequence or arrives_in_stages else set()
     known_keys |= {"run_time", "users"} if "user_stages" in merged else set()
-    for key in _SETTINGS:
+    for key in SETTINGS:
         if key not in merged and key not in known_keys:
             problems.append(f"{key}: {file.name} does not say it; add it there or set benchmark_{key}")
-    settings = _settings(merged, source, problems)
+    settings = settings_of(merged, source, problems)
     if user_stages:
         if "users" in (overrides if "user_stages" in overrides else merged):
             problems.append(
@@ -215,7 +107,7 @@ def resolve_plan(
                 f"{source['user_stages']}: each step of the sequence has the same users; leave out these stages, or "
                 f"change {source['locustfile']}"
             )
-    parameters = _parameters(content.get("parameters"), overrides.get("parameters"), owned, problems)
+    parameters = parameters_in(content.get("parameters"), overrides.get("parameters"), owned, problems)
     set_parameters = [name for name, value in parameters.items() if value]
     client = str(parameters.setdefault("client", client_of_scenario(set_parameters)))
     if problem := unprotected(client, set_parameters):
@@ -226,7 +118,7 @@ def resolve_plan(
         parameters.setdefault("jute-maxbuffer", min(max_buffer_bytes, MAX_SIZE))
         if isinstance(merged.get("workload"), dict) and max_buffer_bytes > DEFAULT_MAX_BUFFER_BYTES:
             merged["workload"] = {"jute_maxbuffer": parameters["jute-maxbuffer"], **merged["workload"]}
-    locustfile_name, preparation_s = str(merged.get("locustfile", "")), 0.0
+    locustfile_name, preparation_s, workload = str(merged.get("locustfile", "")), 0.0, None
     if "workload" in merged:
         workload = _take_workload(merged, source["workload"], settings.get("users"), parameters, problems)
         locustfile_name = _WORKLOAD_LOCUSTFILE
@@ -249,14 +141,14 @@ def resolve_plan(
                 f"benchmark_parameters.control-program: {source['user_stages']} changes the number of users too; "
                 "leave out one of them"
             )
-    locustfile = _find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
+    locustfile = find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
     if problems or locustfile is None:
         return None, problems
     plain, secret = environment_of(parameters)
     effective = {
         p.name: p.default
         for p in PARAMETERS
-        if p.default is not None and p.name not in _SET_BY_THE_RUN and p.section != BENCH
+        if p.default is not None and p.name not in SET_BY_THE_RUN and p.section != BENCH
     }
     return Plan(
         name=file.stem,
@@ -279,104 +171,10 @@ def resolve_plan(
         arrival=None if arrival is None else arrival.as_plan(),
         user_stages=as_plan(user_stages) if user_stages else None,
         first_users=user_stages[0].from_users if user_stages else settings["users"],
+        operations=operations_of(locustfile, workload),
         notes=() if arrival is None else (_carries(arrival, settings["users"], parameters),),
         warnings=_warnings(arrival, settings["users"], parameters, source),
     ), []
-
-
-def _problems_of_overrides(overrides: Mapping[str, object], owned: Mapping[str, str]) -> list[str]:
-    """Check what can be checked without the scenario, so that one message names it too."""
-    problems: list[str] = []
-    _read_arrival(overrides, {"arrival": "benchmark_arrival"}, problems)
-    _read_user_stages(overrides, {"user_stages": "benchmark_user_stages"}, problems)
-    _settings(overrides, {key: f"benchmark_{key}" for key in overrides}, problems)
-    _parameters(None, overrides.get("parameters"), owned, problems)
-    return problems
-
-
-def _settings(given: Mapping[str, Any], source: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
-    """Convert the settings that are given; `source` says where each was set."""
-    wanted = {key: given[key] for key in _SETTINGS if key in given}
-    try:
-        valid = _Settings.model_validate(wanted)
-        return {key: getattr(valid, key) for key in valid.model_fields_set}
-    except ValidationError as error:
-        wrong = {str(each["loc"][0]): each for each in error.errors(include_url=False)}
-    problems += [
-        f"{source[key]} [{wanted[key]}]: {_RULES.get(key) or each['ctx']['error']}" for key, each in wrong.items()
-    ]
-    return _settings({key: value for key, value in wanted.items() if key not in wrong}, source, problems)
-
-
-def plan_as_json(plan: Plan | None, problems: list[str]) -> dict[str, Any]:
-    """Return what `zk-locust resolve-plan` prints."""
-    if plan is None:
-        return {"problems": problems, "plan": None}
-    times = {
-        "planned_s": plan.planned_s,
-        "deadline_s": deadline_s(plan.planned_s),
-        "lease_s": lease_s(plan.planned_s),
-        "provision_lease_s": lease_s(plan.planned_s, provisions=True),
-    }
-    return {"problems": problems, "plan": asdict(plan) | times | {"members": plan.members}}
-
-
-def _find_scenario(scenario: str, scenarios_dir: Path) -> Path | None:
-    for candidate in (scenarios_dir / f"{scenario}.yml", scenarios_dir / scenario, Path(scenario)):
-        if candidate.suffix in (".yml", ".yaml") and candidate.is_file():
-            return candidate.resolve()
-    return None
-
-
-def _read(file: Path) -> tuple[dict[str, Any] | None, list[str]]:
-    """Return the scenario's settings, None where there are none to be read, and what is wrong with them."""
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        reason = getattr(error, "problem", None) or error
-        return None, [f"benchmark_scenario [{file}{line}]: this is not YAML that can be read: {reason}"]
-    if not isinstance(content, dict):
-        return None, [f"benchmark_scenario [{file}]: a scenario is a dictionary with {', '.join(_KEYS)}"]
-    unknown = [key for key in content if key not in _KEYS]
-    problems = [
-        f"{key} in {file.name}{_shown(key, content[key])}: a scenario has no such setting{nearest(str(key), _KEYS)}; "
-        f"it has: {', '.join(_KEYS)}"
-        for key in unknown
-    ]
-    return {key: value for key, value in content.items() if key in _KEYS}, problems
-
-
-def _shown(key: object, value: object) -> str:
-    """Return the value of an unknown setting in brackets, where a setting is meant that holds no secret."""
-    meant = nearest(str(key), _KEYS)
-    return f" [{value}]" if meant and meant == nearest(str(key), _SETTINGS) else ""
-
-
-def _find_locustfile(name: str, beside: Path, source: str, problems: list[str]) -> Path | None:
-    if not name:
-        problems.append(
-            f"{source} []: no locustfile is given, and no workload; the starter kit has: {', '.join(_starter_kit())}"
-        )
-        return None
-    for candidate in (LOCUSTFILES / name, beside / name, Path(name)):
-        if candidate.suffix == ".py" and candidate.is_file():
-            try:
-                compile(candidate.read_bytes(), str(candidate), "exec")
-            except SyntaxError as error:
-                line = f", line {error.lineno}" if error.lineno else ""
-                problems.append(f"{source} [{name}{line}]: this is not Python: {error.msg}")
-                return None
-            except (OSError, ValueError) as error:
-                problems.append(f"{source} [{name}]: this cannot be read as Python: {error}")
-                return None
-            return candidate.resolve()
-    problems.append(
-        f"{source} [{name}]: there is no such locustfile{nearest(name, _starter_kit())}; "
-        f"give the path of one, or one of the starter kit: {', '.join(_starter_kit())}"
-    )
-    return None
 
 
 def _take_workload(
@@ -436,24 +234,6 @@ def _limit_to(settings: dict[str, Any], length_s: float) -> None:
     settings["run_time"] = min(settings.get("run_time", whole_s), whole_s)
 
 
-def _read_arrival(merged: Mapping[str, Any], source: Mapping[str, str], problems: list[str]) -> Arrival | None:
-    if merged.get("arrival") is None:
-        return None
-    arrival, wrong = read_arrival(merged["arrival"])
-    problems += [f"{source['arrival']}: {problem}" for problem in wrong]
-    return arrival
-
-
-def _read_user_stages(
-    merged: Mapping[str, Any], source: Mapping[str, str], problems: list[str]
-) -> tuple[UserStage, ...]:
-    if merged.get("user_stages") is None:
-        return ()
-    stages, wrong = read_user_stages(merged["user_stages"])
-    problems += [f"{source['user_stages']}: {problem}" for problem in wrong]
-    return stages
-
-
 def _limit_to_user_stages(
     settings: dict[str, Any], stages: tuple[UserStage, ...], source: Mapping[str, str], problems: list[str]
 ) -> None:
@@ -475,29 +255,3 @@ def _warnings(
     if arrival is None or users >= arrival.most_per_s * FASTEST_S:
         return ()
     return (f"{source['arrival']}: {_carries(arrival, users, parameters)}; raise users, or lower the rate",)
-
-
-def _starter_kit() -> list[str]:
-    return sorted(path.name for path in LOCUSTFILES.glob("locust_*.py"))
-
-
-def _parameters(
-    of_scenario: object, of_inventory: object, owned: Mapping[str, str], problems: list[str]
-) -> dict[str, Value]:
-    given: dict[str, object] = {}
-    for source, parameters in (("parameters in the scenario", of_scenario), ("benchmark_parameters", of_inventory)):
-        if isinstance(parameters, Mapping):
-            given |= parameters
-        elif parameters is not None:
-            # Without the value: it may hold a secret.
-            problems.append(f"{source}: this is {kind_of(parameters)}, not a dictionary; write e.g. {{val-size: 1024}}")
-    values, wrong = check(given, {"workload": workload_text})
-    problems += wrong
-    for name, remedy in owned.items():
-        if name in values:
-            problems.append(f"benchmark_parameters.{name} [{values[name]}]: the run sets this itself; {remedy}")
-    if values.get("stats-collect") == 0:
-        problems.append(
-            "benchmark_parameters.stats-collect [0]: a run without statistics has no result; write e.g. 1000"
-        )
-    return _DEFAULT_PARAMETERS | values

@@ -11,7 +11,7 @@ from fleet.experiments import manifest
 from fleet.experiments.arms import arms_of
 from fleet.experiments.plan import blocks
 from fleet.experiments.runner import Outcome, Request, run
-from fleet.experiments.specification import read_content
+from fleet.experiments.specification_reading import read_content
 from lab.places import PROJECT
 from zk_locust.contract.inventory.names import role_variables
 

@@ -13,9 +13,11 @@ from typing import Any, ClassVar
 import pytest
 
 from fleet.experiments import benchmark
+from fleet.experiments import playbooks as own_playbooks
 from fleet.experiments.arms import Arm
-from fleet.experiments.benchmark import Benchmarks, Playbooks
+from fleet.experiments.benchmark import Benchmarks
 from fleet.experiments.interruption import Interruption
+from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.runner import Request
 from fleet.experiments.specification import Specification
 from reporting import ReportingError
@@ -102,7 +104,7 @@ def test_an_interrupted_playbook_ends_in_its_own_way(program: Path, tmp_path: Pa
 def test_a_playbook_that_is_caught_in_a_lock_gets_ctrl_c_again(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmark, "_AGAIN_S", 0.5)
+    monkeypatch.setattr(own_playbooks, "_AGAIN_S", 0.5)
     (program / "wait").touch()
     (program / "deaf").touch()
     with pytest.raises(KeyboardInterrupt):
@@ -111,8 +113,8 @@ def test_a_playbook_that_is_caught_in_a_lock_gets_ctrl_c_again(
 
 
 def test_a_playbook_that_does_not_end_is_named(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "_AGAIN_S", 0.1)
-    monkeypatch.setattr(benchmark, "_END_LIMIT_S", 0.1)
+    monkeypatch.setattr(own_playbooks, "_AGAIN_S", 0.1)
+    monkeypatch.setattr(own_playbooks, "_END_LIMIT_S", 0.1)
     started: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen
 
@@ -174,7 +176,7 @@ class Recorded(Playbooks):
 
     def call(self, playbook: str, arm: Arm, log: Path, more: Any, arguments: Any = ()) -> int:
         del arguments
-        removes = " and remove the members" if more.get("stop_removes_members") else ""
+        removes = " and remove the data" if more.get("stop_removes_data") else ""
         self.called.append((f"{playbook}{removes}", arm.name))
         log.write_text("  1. zk1: cannot be reached\n")
         if playbook == "benchmark" and arm.name != "broken":
@@ -185,6 +187,10 @@ class Recorded(Playbooks):
         return 2 if arm.name == "broken" and playbook == "benchmark" else 0
 
 
+def removed(arm: str) -> tuple[str, str]:
+    return "stop and remove the data", arm
+
+
 def test_each_run_starts_without_data_and_is_found_by_its_label(tmp_path: Path) -> None:
     arms = [Arm("a", {"benchmark_users": 1}), Arm("b", {"benchmark_users": 2}), Arm("broken", {"zookeeper_heap": "1g"})]
     recorded = Recorded(Path("/playbooks"), (), (), {})
@@ -192,11 +198,11 @@ def test_each_run_starts_without_data_and_is_found_by_its_label(tmp_path: Path) 
     benchmarks = Benchmarks(tmp_path, tmp_path, recorded, Specification("mine", "compare"), arms)
     outcome = benchmarks.run(Request(1, arms[1], "mine-01-b"))
     assert (outcome.run_id[-6:], outcome.verdict) == ("-quick", "valid")
-    assert recorded.called == [("teardown", "a"), ("teardown", "broken"), ("benchmark and remove the members", "b")]
+    assert recorded.called == [*map(removed, ("a", "broken")), ("benchmark and remove the data", "b")]
     failed = benchmarks.run(Request(2, arms[2], "mine-02-broken"))
     assert failed.verdict == "void"
     assert failed.reasons == (f"it left no run: zk1: cannot be reached; see {tmp_path / 'logs' / '002.log'}",)
-    assert recorded.called[3:] == [("benchmark and remove the members", "broken"), ("teardown", "broken")]
+    assert recorded.called[3:] == [("benchmark and remove the data", "broken"), removed("broken")]
 
 
 @pytest.mark.parametrize(

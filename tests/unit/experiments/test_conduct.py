@@ -9,9 +9,9 @@ import yaml
 
 from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest
-from fleet.experiments.benchmark import Playbooks, forwarded
 from fleet.experiments.conduct import Wish, conduct
 from fleet.experiments.overview import lines
+from fleet.experiments.playbooks import Playbooks, forwarded
 from fleet.experiments.runner import Outcome, Request
 from lab.places import PROJECT
 
@@ -119,7 +119,7 @@ def test_pairs_are_added_to_an_experiment_that_has_ended(tmp_path: Path) -> None
     assert len(controller.asked) == 14
     content = manifest.load(controller.results / "experiments" / "one")
     assert (content["state"], len(content["plan"])) == ("finished", 14)
-    shown = lines(PROJECT / "playbooks" / "experiments", controller.results)
+    shown = lines(controller.playbooks, controller.results)
     assert any("one" in line and "14 of 14" in line for line in shown)
 
 
@@ -245,3 +245,27 @@ def test_check_mode_starts_nothing(tmp_path: Path) -> None:
     assert lines[1] == "check mode: there is no problem, and nothing was started"
     assert controller.asked == []
     assert not (controller.results / "experiments").exists()
+
+
+@pytest.mark.parametrize(
+    ("objective", "said"),
+    [
+        (
+            "p99 of gett < 5ms",
+            "objectives [p99 of gett < 5ms]: the load of arm ensemble (read-mostly) has no operation gett, did you "
+            "mean get?; it has: exists, get, set",
+        ),
+        ("failures of lock_acquire < 1%", "has no operation lock_acquire"),
+    ],
+)
+def test_an_objective_for_an_operation_that_the_scenario_has_not_is_refused(
+    tmp_path: Path, objective: str, said: str
+) -> None:
+    content = {"kind": "capacity", "scenario": "read-mostly", "objectives": ["p99 < 1s", objective]}
+    assert said in Controller(tmp_path).refusal(content)
+
+
+def test_an_objective_for_an_operation_of_the_scenario_is_none(tmp_path: Path) -> None:
+    objectives = ["p99 of get < 1s", "failures of exists < 1%", "p99 of all operations < 1s"]
+    content = {"kind": "capacity", "scenario": "read-mostly", "objectives": objectives}
+    assert "no problem" in Controller(tmp_path).conduct(content, only_check=True)[-1]

@@ -1,12 +1,14 @@
 """The experiments that ship with the project."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from fleet.experiments.arms import arms_of, number_of_runs
 from fleet.experiments.overview import lines
-from fleet.experiments.specification import read_file
+from fleet.experiments.playbooks import Playbooks
+from fleet.experiments.specification_reading import read_file
 from lab.places import PROJECT
 from zk_locust.contract.inventory.names import role_variables
 
@@ -32,7 +34,26 @@ def test_parameters_of_a_grid_are_laid_over_those_of_all_cells() -> None:
     assert first.place == ("8", "8")
 
 
-def test_the_list_names_all_of_them(tmp_path: Path) -> None:
-    shown = "\n".join(lines(PROJECT / "playbooks" / "experiments", tmp_path))
-    assert all(name in shown for name in RUNS)
-    assert "No experiments in" in shown
+def test_the_list_says_how_many_runs_each_has_and_how_long_they_take(tmp_path: Path) -> None:
+    playbooks = Playbooks(PROJECT / "playbooks", (str(PROJECT / "inventory" / "local"),), (), {})
+    shown = lines(playbooks, tmp_path)
+    named = {line.split()[0]: line for line in shown if line.split()[:1] and line.split()[0] in RUNS}
+    assert named.keys() == RUNS.keys()
+    assert re.search(r"capacity +≤ 23 +≤ \d+ min", named["capacity"])
+    # Ten runs of 60 s, the longest warm-up that `auto` may take, and what a run takes beside its load.
+    assert re.search(r"compare +10 +28 min 13 s +Whether one release", named["versions"])
+    assert re.search(r"compare +10 +What two more members", named["ensemble-size"])
+    assert (
+        "The time of ensemble-size is not known: inventory [inventory/three] does not exist; name a file"
+        in "\n".join(shown)
+    )
+    assert "No experiments in" in shown[-1]
+
+
+def test_an_experiment_whose_scenario_is_wrong_has_no_time_and_says_why(tmp_path: Path) -> None:
+    (tmp_path / "playbooks" / "experiments").mkdir(parents=True)
+    (tmp_path / "roles").symlink_to(PROJECT / "roles")
+    (tmp_path / "playbooks" / "scenarios").symlink_to(PROJECT / "playbooks" / "scenarios")
+    (tmp_path / "playbooks" / "experiments" / "mine.yml").write_text("{kind: noise, scenario: quik}")
+    shown = lines(Playbooks(tmp_path / "playbooks", (str(PROJECT / "inventory" / "local"),), (), {}), tmp_path)
+    assert any(line.startswith("The time of mine is not known: arm first: benchmark_scenario [quik]") for line in shown)

@@ -1,5 +1,6 @@
 """Whether a run meets objectives, with loads whose every operation is known."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,35 @@ def test_too_few_sessions_are_no_limit_of_an_ensemble_that_answers_in_time(
     assert found["success"] < 0.999
     assert not found["passed"]
     assert found["load_limited"] == expected
+
+
+@pytest.mark.parametrize(("limit", "expected"), [("1h", True), ("100us", False)])
+def test_a_queue_that_grows_without_drops_is_told_apart_from_an_ensemble_that_is_slow(
+    tmp_path: Path, limit: str, expected: bool
+) -> None:
+    checked(tmp_path, "p50 < 1h", sessions=1, rate_per_s=1100.0)
+    file = tmp_path / "20261124T031500Z-quick" / "locust-stats.csv"
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    for row in rows:  # as if no stage had followed that drops what waits
+        if row["dropped"]:
+            row["queued"] = str(int(row["queued"]) + int(row["dropped"]))
+            row["dropped"] = "0"
+    with file.open("w", newline="") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    found = check_objectives(file.parent, [f"p50 < {limit}"])
+    assert found["backlog_per_s"] > 50
+    assert not found["passed"]
+    assert found["load_limited"] == expected
+
+
+def test_a_backlog_that_was_sent_is_the_ensembles(tmp_path: Path) -> None:
+    """There are free sessions at all times: what has no answer waits in the ensemble."""
+    found = checked(tmp_path, "p99 < 1h", sessions=20_000, stopped=(8.0, 60.0))
+    assert found["backlog_per_s"] > 100
+    assert not found["passed"]
+    assert not found["load_limited"]
 
 
 @pytest.mark.parametrize(("objective", "expected"), [("p50 of get < 100us", True), ("failures < 0.0001%", False)])

@@ -24,7 +24,7 @@ def test_a_changed_figure_is_the_answer_with_its_interval(tmp_path: Path) -> Non
     assert p99["low"] < 1.2 < p99["high"]
     assert len(p99["values"]) == 5
     assert found["differences"] == [
-        {"name": "zookeeper_version of zk1", "values": {"old": "3.8.4", "new": "3.9.3"}},
+        {"name": "zookeeper_version", "values": {"old": "3.8.4", "new": "3.9.3"}},
     ]
 
 
@@ -139,7 +139,7 @@ def test_what_changes_from_run_to_run_is_no_difference_between_arms(tmp_path: Pa
         file.write_text(json.dumps(content | {"hosts": {"zk1": {"zookeeper_mode": mode, "kernel": "6.1"}}}))
     write_experiment(folder)
     found = json.loads((folder / "experiment.json").read_text())["differences"]
-    assert [each["name"] for each in found] == ["zookeeper_version of zk1"]
+    assert [each["name"] for each in found] == ["zookeeper_version"]
 
 
 def judged(results: Path, number: int, **verdicts: str) -> None:

@@ -10,6 +10,7 @@ from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest, overview
 from fleet.experiments.arms import Arm
 from fleet.experiments.plan import blocks
+from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.runner import Outcome, Request, VoidRunsError, left_s, run, runs_left
 from fleet.experiments.specification import Specification
 
@@ -250,8 +251,8 @@ def test_a_damaged_manifest_is_refused_and_shown_as_damaged(tmp_path: Path, part
     manifest.save(folder, {name: value for name, value in manifest.load(folder).items() if name != part})
     with pytest.raises(InputError, match=rf"experiment \[one\]: its manifest is damaged \({part}\); move the folder"):
         manifest.load(folder)
-    files = tmp_path / "playbooks" / "experiments"
-    assert any(f"its manifest is damaged ({part})" in line for line in overview.lines(files, tmp_path))
+    playbooks = Playbooks(tmp_path / "playbooks", (), (), {})  # without any files
+    assert any(f"its manifest is damaged ({part})" in line for line in overview.lines(playbooks, tmp_path))
 
 
 def test_a_results_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from fleet.experiments.specification import Specification, read_content, read_file
+from fleet.experiments.specification import Specification
+from fleet.experiments.specification_reading import read_content, read_file
 from lab.places import PROJECT
 from zk_locust.contract.experiment import Objective, parse_objective
 from zk_locust.contract.inventory.names import role_variables

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from zk_locust.workload.scenarios import Plan, resolve_plan
+from zk_locust.workload.scenario_plan import Plan
+from zk_locust.workload.scenarios import resolve_plan
 
 SCENARIOS = Path(__file__).parents[3] / "playbooks" / "scenarios"
 SOUND: dict[str, Any] = {

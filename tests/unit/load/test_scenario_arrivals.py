@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.unit.load.scenario_files import plan_of, problems_of
 from zk_locust.contract.arrival import START_AHEAD_S, read_stages
 from zk_locust.contract.run_plan import run_plan
-from zk_locust.workload.scenarios import plan_as_json
+from zk_locust.workload.scenario_plan import plan_as_json
 
 
 def test_an_open_loop_is_in_the_plan_and_goes_to_locust_as_parameters(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.load.scenario_files import plan_of, problems_of
-from zk_locust.workload.scenarios import LOCUSTFILES
+from zk_locust.workload.scenario_files import LOCUSTFILES
 
 WORKLOAD: dict[str, Any] = {"operations": {"get": 1}, "nodes": 50_000, "values": 100}
 

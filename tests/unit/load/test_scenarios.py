@@ -16,7 +16,9 @@ from tests.unit.load.scenario_files import SCENARIOS, plan_of, problems_of, scen
 from zk_locust import cli
 from zk_locust.contract import parameters
 from zk_locust.contract.parameters import BY_NAME, PARAMETERS, Parameter
-from zk_locust.workload.scenarios import LOCUSTFILES, plan_as_json, resolve_plan
+from zk_locust.workload.scenario_files import LOCUSTFILES
+from zk_locust.workload.scenario_plan import plan_as_json
+from zk_locust.workload.scenarios import resolve_plan
 
 
 @pytest.mark.parametrize("file", sorted(SCENARIOS.glob("*.yml")), ids=lambda file: file.stem)

@@ -31,7 +31,7 @@ from zk_locust.load.control_program import run_control_program
 from zk_locust.load.controller import Controller
 from zk_locust.load.user_control import UserControl
 from zk_locust.load.users_check import check_users_over_time, take_users_of_stages
-from zk_locust.workload.scenarios import plan_as_json
+from zk_locust.workload.scenario_plan import plan_as_json
 
 STAGES = [{"users": 2, "for": "10s"}, {"from": 4, "to": 10, "for": "6s"}, {"from": 1, "to": 4, "steps": 2, "for": "4s"}]
 FOUND = (UserStage(2, 2, 10), UserStage(4, 10, 6), UserStage(1, 1, 2), UserStage(4, 4, 2))

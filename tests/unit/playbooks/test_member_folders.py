@@ -177,6 +177,50 @@ def test_the_module_makes_removes_and_prunes(tmp_path: Path) -> None:
     assert run(**prune)["done"] == [str(tmp_path / "state")]
 
 
+def test_emptied_folders_keep_their_marker_and_the_member_its_configuration(tmp_path: Path) -> None:
+    member, data = tmp_path / "zookeeper" / "zk1", tmp_path / "srv" / "zk1"
+    arguments = {
+        "state": "emptied", "member_dir": str(member),
+        "folders": [{"path": str(data), "variable": "zookeeper_data_dir"}, {"path": str(member / "log")}],
+    }  # fmt: skip
+    assert not run(**arguments)["changed"]  # nothing was provisioned
+    for folder in (data / "version-2", member / "conf", member / "log"):
+        folder.mkdir(parents=True)
+    (data / MARKER).write_text("zk1\n")
+    (data / "version-2" / "log.1").touch()
+    outside = tmp_path / "outside"
+    (outside / "deeper").mkdir(parents=True)
+    (data / "link").symlink_to(outside)
+    (member / "log" / "zookeeper.log").touch()
+    assert run(**arguments, _ansible_check_mode=True)["done"] == [str(data), str(member / "log")]
+    assert (data / "version-2" / "log.1").exists()
+    assert run(**arguments)["done"] == [str(data), str(member / "log")]
+    assert [path.name for path in data.iterdir()] == [MARKER]
+    assert sorted(path.name for path in member.iterdir()) == ["conf", "log"]
+    assert (outside / "deeper").is_dir()
+    assert not run(**arguments)["changed"]
+
+
+@pytest.mark.parametrize("marker", ["", "zk2\n"])
+def test_data_without_the_members_marker_is_not_removed(tmp_path: Path, marker: str) -> None:
+    data = tmp_path / "srv" / "zk1"
+    (data / "version-2").mkdir(parents=True)
+    (data / MARKER).write_text(marker)
+    folders = [{"path": str(data), "variable": "zookeeper_data_dir"}]
+    said = run(state="emptied", member_dir=str(tmp_path / "zk1"), folders=folders)["msg"]
+    assert f"zookeeper_data_dir [{data.parent}]: {data} carries no marker of zk-locust" in said
+    assert (data / "version-2").is_dir()
+
+
+def test_data_of_a_member_that_runs_is_not_removed(tmp_path: Path) -> None:
+    ticks = Path(f"/proc/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[19]
+    (tmp_path / "zookeeper.pid").write_text(f"{os.getpid()} {ticks}\n")
+    (tmp_path / "data" / "version-2").mkdir(parents=True)
+    said = run(state="emptied", member_dir=str(tmp_path), folders=[{"path": str(tmp_path / "data")}])["msg"]
+    assert said == "zk1: it still runs, so its data is not removed; stop it first"
+    assert (tmp_path / "data" / "version-2").is_dir()
+
+
 def test_a_load_hosts_folder_is_marked_where_only_ours_is_in_it(tmp_path: Path) -> None:
     folder = tmp_path / "state/load"
     arguments: dict[str, Any] = {"member": "load host", "folders": [{"path": str(folder)}], "known": ["runs"]}
@@ -264,6 +308,6 @@ def test_the_module_runs_with_the_python_of_old_hosts() -> None:
     ast.parse(Path(str(member_folders.__file__)).read_text(), feature_version=(3, 9))
 
 
-@pytest.mark.parametrize("state", ["made", "checked"])
+@pytest.mark.parametrize("state", ["made", "checked", "emptied"])
 def test_a_member_without_a_folder_is_refused(state: str) -> None:
     assert run(state=state, member_dir="")["msg"] == "member_dir is empty; name the own folder of zk1"

@@ -10,9 +10,9 @@ from invoke.exceptions import Exit
 
 import fabfile
 from reporting import InputError
-from reporting.analyse.compared_figures import ComparedFigure
 from reporting.analyse.comparison import UNDECIDED, Answer, Comparison, compare_pairs
 from reporting.analyse.fail_if import FailIf
+from reporting.analyse.paired_figures import FigureAnswer
 from reporting.render.compared_runs import ComparedRuns
 
 MANIFEST = {
@@ -229,7 +229,7 @@ def test_an_unfinished_run_is_refused(results: Path) -> None:
 )
 def test_how_many_more_pairs_would_decide_is_said(more: int | None, words: str) -> None:
     found = compare_pairs([(1.0, 1.0), (1.0, 1.2)])
-    figure = ComparedFigure("get", "p99", ((1.0, 1.0),), "valid", found, Answer(UNDECIDED, more))
+    figure = FigureAnswer("a", "b", "get", "p99", ((1.0, 1.0),), "valid", found, Answer(UNDECIDED, more))
     assert ComparedRuns(("a",), ("b",), (figure,), (), (), ()).as_text()[5].endswith(f"undecided, {words}")
 
 

@@ -31,6 +31,33 @@ def test_settings_and_versions_of_single_runs() -> None:
     assert _between([first], [first]) == {}
 
 
+def test_a_parameter_is_named_once() -> None:
+    sides = [
+        _manifest(
+            scenario={"parameters": {"client": client}},
+            inventory={"hosts": {"zk1": {"benchmark_parameters": {"client": client}}}},
+        )
+        for client in ("kazoo", "native")
+    ]
+    assert _between(*([side] for side in sides)) == {"client": ("kazoo", "native")}
+
+
+def test_what_varies_within_a_side_is_left_out_if_asked_and_so_is_what_followed_from_a_run() -> None:
+    def side(version: str, *kernels: str) -> list[Manifest]:
+        return [
+            _manifest(
+                versions={"zookeeper": version},
+                hosts={"zk1": {"kernel": kernel, "zookeeper_mode": "leader" if version == "3.8.0" else "follower"}},
+            )
+            for kernel in kernels
+        ]
+
+    sides = side("3.8.0", "6.1", "6.2"), side("3.9.3", "6.2")
+    assert {each.name for each in run_differences.between(sides)} == {"zookeeper", "kernel", "zookeeper_mode"}
+    (found,) = run_differences.between(sides, constant=True)
+    assert (found.name, found.values) == ("zookeeper", ("3.8.0", "3.9.3"))
+
+
 def test_a_side_with_several_values_names_all() -> None:
     runs = [_manifest(versions={"locust": version}) for version in ("2.46.0", "2.47.0")]
     assert _between(runs, runs[1:]) == {"locust": ("2.46.0 or 2.47.0", "2.47.0")}

@@ -12,8 +12,10 @@ import pytest
 import reporting
 from reporting import InputError, judge_run, load_run
 from reporting.analyse.headline import TOTAL
-from reporting.run_frames import FRAMES, Run
+from reporting.frame_columns import FRAMES
+from reporting.run_frames import Run
 from reporting.verdict.judged_run import JudgedRun
+from tests.unit.experiments.folders import COMPARE, experiment, noisy
 from tests.unit.reporting.synthetic import Synthetic
 
 NOTEBOOK = Path(__file__).resolve().parents[3] / "docs" / "loading-runs.ipynb"
@@ -186,6 +188,7 @@ def test_the_notebook_runs(sound_run: Path, tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "docs").mkdir()
     shutil.copytree(sound_run, tmp_path / "results" / sound_run.name)
     (tmp_path / "results" / "latest").symlink_to(sound_run)
+    experiment(tmp_path / "results", COMPARE, noisy(1, new=1.2))
     monkeypatch.chdir(tmp_path / "docs")
     cells: list[dict[str, Any]] = json.loads(NOTEBOOK.read_text())["cells"]
     names: dict[str, Any] = {}
@@ -194,10 +197,15 @@ def test_the_notebook_runs(sound_run: Path, tmp_path: Path, monkeypatch: pytest.
             exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
     total = names["run"].operations.iloc[0]
     assert names["percentile_us"](99) == total["p99_us"]
+    assert dict(zip(names["overall"]["figure"], names["overall"]["answer"], strict=True))["p99"] == "changed"
+    assert (names["by_arm"]["new"] / names["by_arm"]["old"]).mean() == pytest.approx(1.2, rel=0.05)
     assert not [cell["id"] for cell in cells if cell.get("outputs")]
 
 
 def test_the_notebook_names_every_frame() -> None:
     text = NOTEBOOK.read_text()
+    assert all(
+        f"experiment.{name}" in text for name in ("runs", "figures", "comparisons", "steps", "capacity", "cells")
+    )
     assert [name for name in FRAMES if f"run.{name}" not in text and f"`{name}`" not in text] == []
     assert reporting.Run is Run

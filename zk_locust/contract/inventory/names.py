@@ -32,7 +32,7 @@ _PREFIXES: Final = ("benchmark_", "load_host_", "locust_", "run_lease_", "run_re
 _OF_PLAYS: Final = (
     *(f"benchmark_{name}" for name in OVERRIDES),
     *("benchmark_report_figures", "benchmark_report_run", "run_failure_waits", "run_record_dir", "run_record_id"),
-    *("run_record_failure", "stop_only_unkept", "stop_removes_members"),
+    *("run_record_failure", "stop_only_unkept", "stop_removes_data"),
 )
 # Options of roles that other plays pass; a user's value would override theirs.
 _SET_BY_PLAYS: Final = (
