@@ -1,0 +1,168 @@
+"""Checks the history of a run: reads each file once, spreads the records by node, and checks the nodes piece by piece.
+
+Time is linear in the number of operations, but for sorting within a piece. Memory holds a piece, and 41 bytes for each
+write: the check of real time needs all writes in one order.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from reporting.consistency.found import Findings
+from reporting.consistency.history_file import Chunk, HistoryError, HistoryFile
+from reporting.consistency.node_checks import NODE_CHECKS
+from reporting.consistency.nodes import RECORD, Context, Nodes
+from reporting.consistency.order import WRITES, Clock, Order
+from reporting.consistency.sessions import Sessions
+from reporting.consistency.watch_checks import check_watches
+from zk_locust.contract import history_format as history
+
+Array = np.ndarray[Any, Any]
+
+PIECE_RECORDS: Final = 400_000
+_MOST_PIECES: Final = 512
+_NANOSECONDS: Final = 1e9
+
+Clocks = Mapping[str, tuple[float, float]]
+"""Of each host: how far its clock is ahead of the controller's, and how wrong that may be, seconds."""
+
+
+@dataclass(slots=True)
+class History:
+    """What was checked, and what not: `refused` names files that could not be read, `cut` those without an end."""
+
+    files: list[HistoryFile]
+    found: Findings = field(default_factory=Findings)
+    operations: int = 0
+    events: int = 0
+    undecided: int = 0
+    writes: int = 0
+    sessions: int = 0
+    refused: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
+    has_final_reads: bool = False
+
+
+@dataclass(slots=True)
+class _Pass:
+    """What the first pass collects."""
+
+    pieces: "_Pieces"
+    root: str
+    sessions: Sessions = field(default_factory=Sessions)
+    order: Order = field(default_factory=Order)
+    sequential: set[int] = field(default_factory=set)
+
+
+def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: bool) -> History:
+    """Check files of one load. `work` is a folder for temporary files; `complete` says whether all files are there.
+
+    A file that cannot be read to its end counts up to there, and the history is then not complete.
+    """
+    checked = History(files)
+    root = next((root for file in files if (root := _root_of(file))), "")
+    records = sum(file.path.stat().st_size for file in files) // 70
+    with tempfile.TemporaryDirectory(prefix=".consistency-", dir=work) as folder:
+        first = _Pass(_Pieces(Path(folder), records), root)
+        for number, file in enumerate(files):
+            try:
+                for chunk in file.chunks(root):
+                    _take(chunk, number, first, checked)
+            except HistoryError as error:
+                checked.refused.append(f"{file.name}: {error}")
+            else:
+                checked.cut += [] if file.ended else [file.name]
+        columns = first.sessions.columns()
+        context = Context(
+            columns,
+            first.sessions.first_zxid,
+            complete and not checked.refused and not checked.cut,
+            checked.has_final_reads,
+            frozenset(first.sequential),
+        )
+        checked.sessions, checked.writes = len(columns.ids), first.order.writes
+        first.order.check([_clock_of(file, clocks) for file in files], checked.found)
+        for rows in first.pieces.each():
+            nodes = Nodes(rows, context)
+            for node_check in (*NODE_CHECKS, check_watches):
+                node_check(nodes, checked.found)
+    return checked
+
+
+def _root_of(file: HistoryFile) -> str:
+    try:
+        file.read_about()
+    except HistoryError:
+        return ""
+    return file.root
+
+
+def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
+    records = chunk.records
+    seen, places = first.sessions.take(chunk, number, checked.found)
+    first.order.take(chunk, places, number)
+    kind = records["what"] & history.KIND_MASK
+    is_operation = kind < history.EVENT
+    checked.operations += int(is_operation.sum())
+    checked.events += int((kind == history.EVENT).sum())
+    undecided = is_operation & (records["result"] == history.UNDECIDED)
+    checked.undecided += int(undecided.sum())
+    checked.has_final_reads |= bool((kind == history.ALL_READ).any())
+    unnamed = undecided & ((records["what"] & history.SEQUENCE) > 0)
+    first.sequential.update(int(digest) for digest in records["digest"][unnamed])
+    is_final = checked.files[number].process == "final"
+    of_nodes = np.flatnonzero(is_operation | (kind == history.EVENT))
+    of_children = np.flatnonzero(np.isin(kind, WRITES) & (kind != history.SET) & (records["result"] == 0))
+    for at, is_child in ((of_nodes, False), (of_children, True)):
+        rows = np.zeros(len(at), RECORD)
+        for name in ("zxid", "mzxid", "czxid", "session", "version", "digest", "what", "result"):
+            rows[name] = records[name][at]
+        rows["key"] = (chunk.parent if is_child else chunk.key)[at]
+        rows["seen"], rows["place"], rows["below"] = seen[at], places[at], chunk.below[at]
+        rows["final"], rows["child"] = is_final, is_child
+        if is_child:
+            rows["version"] = np.clip(chunk.number[at], -1, np.iinfo(np.int32).max)
+        first.pieces.take(rows)
+
+
+def _clock_of(file: HistoryFile, clocks: Clocks) -> Clock:
+    ahead_s, error_s = clocks.get(file.host, (0.0, 0.0))
+    offset_ns = file.wall_ns - round(ahead_s * _NANOSECONDS)
+    return Clock(file.host, offset_ns, round(error_s * _NANOSECONDS) + file.wall_spread_ns)
+
+
+class _Pieces:
+    """Records spread over temporary files, so that all of a node are in one, and each fits into memory."""
+
+    def __init__(self, folder: Path, records: int) -> None:
+        wanted = min(max(records * 3 // 2 // PIECE_RECORDS, 1), _MOST_PIECES)
+        self._bits = (wanted - 1).bit_length()
+        self._files = [folder / str(number) for number in range(1 << self._bits)]
+
+    def take(self, rows: Array) -> None:
+        """Take records."""
+        if not self._bits:
+            self._append(0, rows)
+            return
+        number = (rows["key"] >> np.uint64(64 - self._bits)).astype(np.int64)
+        order = np.argsort(number, kind="stable")
+        bounds = np.searchsorted(number[order], np.arange(len(self._files) + 1))
+        rows = rows[order]
+        for piece in range(len(self._files)):
+            if bounds[piece] < bounds[piece + 1]:
+                self._append(piece, rows[bounds[piece] : bounds[piece + 1]])
+
+    def _append(self, piece: int, rows: Array) -> None:
+        with self._files[piece].open("ab") as file:
+            file.write(rows.tobytes())
+
+    def each(self) -> Any:
+        """Yield the records of each piece, and remove its file."""
+        for file in self._files:
+            if file.exists():
+                yield np.fromfile(file, RECORD)
+                file.unlink()
