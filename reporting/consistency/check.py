@@ -85,7 +85,7 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
             frozenset(first.sequential),
         )
         checked.sessions, checked.writes = len(columns.ids), first.order.writes
-        first.order.check([_clock_of(file, clocks) for file in files], checked.found)
+        first.order.check([clock_of(file, clocks) for file in files], checked.found)
         for rows in first.pieces.each():
             nodes = Nodes(rows, context)
             for node_check in (*NODE_CHECKS, check_watches):
@@ -129,7 +129,8 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
         first.pieces.take(rows)
 
 
-def _clock_of(file: HistoryFile, clocks: Clocks) -> Clock:
+def clock_of(file: HistoryFile, clocks: Clocks) -> Clock:
+    """Return the clock of a file that was read to its end."""
     ahead_s, error_s = clocks.get(file.host, (0.0, 0.0))
     offset_ns = file.wall_ns - round(ahead_s * _NANOSECONDS)
     return Clock(file.host, offset_ns, round(error_s * _NANOSECONDS) + file.wall_spread_ns)

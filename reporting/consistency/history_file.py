@@ -209,8 +209,8 @@ def _number(name: str) -> int:
 
 
 def _joined(pieces: list[tuple[Array, ...]], first: int) -> Chunk:
-    columns = [np.concatenate(column) for column in zip(*pieces, strict=True)]
-    return Chunk(*columns, first=first)
+    records, key, parent, number, below = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    return Chunk(records, key, parent, number, below, first)
 
 
 _KIND_IS_KNOWN: Final = np.isin(np.arange(history.KIND_MASK + 1), list(history.KINDS))

@@ -94,7 +94,7 @@ def _check_real_time(writes: Array, host_of: Array, errors: Array, found: Findin
         bad = np.flatnonzero((first < np.iinfo(np.int64).max) & (writes["sent"] - margin > first))
         bad = bad[:: max(1, len(bad) // 1000)] if len(bad) > 1000 else bad
         if len(bad):
-            by_time = np.array([_index_of(arrived, place, first[place]) for place in bad])
+            by_time = np.array([_index_of(arrived, int(place), int(first[place])) for place in bad])
             real = zxid[by_time] > zxid[bad]
             found.add(
                 REAL_TIME, "a write was acknowledged before another was sent, which has the lower transaction number",

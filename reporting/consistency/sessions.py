@@ -138,4 +138,5 @@ def _seen_before(told: Array, of: Array, carried: Array) -> Array:
     first = np.append(True, of[1:] != of[:-1])
     shifted[first] = base[of[first]]
     running = np.maximum(np.maximum.accumulate(shifted), base[of])
-    return values[running - of * len(values)]
+    seen: Array = values[running - of * len(values)]
+    return seen
