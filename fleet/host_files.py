@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +74,7 @@ def _take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Li
     unknown = [file.name for file in logs.iterdir() if spec and file.is_file() and file.name not in known]
     for name, file in found.items():
         file.replace(folder / name)
-    if histories:
-        _keep(histories, logs, folder / HISTORY / host)
+    keep_histories(histories, logs, folder / HISTORY / host)
     sync_folder(folder)
     return {
         "missing": first_of(missing),
@@ -85,10 +84,13 @@ def _take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Li
     }
 
 
-def _keep(names: list[str], logs: Path, folder: Path) -> None:
-    """Move a host's histories into the folder of histories."""
+def keep_histories(names: Iterable[str], logs: Path, folder: Path) -> None:
+    """Move a host's histories into their folder, which is made for them; none is replaced."""
+    moved = [name for name in names if not (folder / name).exists()]
+    if not moved:
+        return
     folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
+    for name in moved:
         (logs / name).replace(folder / name)
     sync_folder(folder)
     sync_folder(folder.parent)

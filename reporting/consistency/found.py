@@ -17,7 +17,8 @@ WATCHES: Final = "watches fire once and in time"
 EPHEMERALS: Final = "ephemeral nodes live as long as their session"
 SEQUENCES: Final = "sequence numbers never repeat"
 MULTI: Final = "transactions are all or nothing"
-CHECKS: Final = (WRITES, ORDER, SESSIONS, REAL_TIME, SYNC, WATCHES, EPHEMERALS, SEQUENCES, MULTI)
+CHECKS: Final = (MULTI, SEQUENCES, EPHEMERALS, WATCHES, WRITES, SESSIONS, SYNC, REAL_TIME, ORDER)
+"""The most telling first: what breaks one of the first often breaks the order of writes too."""
 
 KEPT: Final = 5
 """How many violations of a check are kept; all are counted."""

@@ -101,6 +101,7 @@ class HistoryFile:
     def texts(self, places: set[int]) -> dict[int, tuple[Any, str]]:
         """Return the records at these places, with their paths."""
         found: dict[int, tuple[Any, str]] = {}
+        self.ended = False
         names = [""]
         first = 0
         with self.path.open("rb") as file:

@@ -26,13 +26,16 @@ def check_versions(nodes: Nodes, found: Findings) -> None:
     version = changes.rows["version"]
     base = np.where(before == history.CREATE, 0, version[at - 1])
     made = np.where(before == history.CREATE, changes.rows["zxid"][at - 1], changes.rows["czxid"][at - 1])
-    is_set = (kind == history.SET) & np.isin(before, ALIVE) & (changes.rows["czxid"][at] == made)
+    overwrites = (kind == history.SET) & np.isin(before, ALIVE)
+    is_set = overwrites & (changes.rows["czxid"][at] == made)
     bad = at[is_set & (version[at] <= base)]
     found.add(ORDER, "a later write of a node has no greater version", place[bad - 1], place[bad])
     of = changes.of[at]
     sure = ~nodes.may_be_made[of] & ~nodes.may_be_gone[of] if nodes.context.complete else np.zeros(len(at), bool)
     twice = at[(kind == history.CREATE) & np.isin(before, ALIVE) & sure]
     found.add(ORDER, "a node was created twice, and not removed in between", place[twice - 1], place[twice])
+    other = at[overwrites & ~is_set & (made > 0) & sure]
+    found.add(ORDER, "a write shows a node that was created at another time", place[other - 1], place[other])
     gone = at[np.isin(kind, (history.SET, history.DELETE)) & np.isin(before, GONE) & sure]
     found.add(ORDER, "a node that was gone was written", place[gone - 1], place[gone])
     counted = is_set & sure

@@ -83,9 +83,7 @@ def read_all_nodes(environment: Any, **_: Any) -> None:
     try:
         with gevent.Timeout(FINAL_READS_S, False):
             client.start()
-            client.sync(options.pseudo_root)
-            _read_below(client, options.pseudo_root)
-            client.note_all_read(options.pseudo_root)
+            read_tree(client, options.pseudo_root)
             complete = True
         client.stop()
     except ClientError as error:
@@ -98,7 +96,9 @@ def read_all_nodes(environment: Any, **_: Any) -> None:
         journal.end()
 
 
-def _read_below(client: RecordedNativeClient, root: str) -> None:
+def read_tree(client: RecordedNativeClient, root: str) -> None:
+    """Read the node and all below it, after a sync, and note in the history that all were read. Raises ClientError."""
+    client.sync(root)
     waiting, pool = deque([root]), Pool(_AT_ONCE)
     failed: list[ClientError] = []
 
@@ -121,6 +121,7 @@ def _read_below(client: RecordedNativeClient, root: str) -> None:
                 raise failed[0]
     finally:
         pool.kill()
+    client.note_all_read(root)
 
 
 def _journal(options: Options, name: str) -> Journal:
