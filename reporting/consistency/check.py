@@ -1,6 +1,6 @@
 """Checks the history of a run: reads each file once, spreads the records by node, and checks the nodes piece by piece.
 
-Time is linear in the number of operations, but for sorting within a piece. Memory holds a piece, and 41 bytes for each
+Time is linear in the number of operations, but for sorting within a piece. Memory holds a piece, and 35 bytes for each
 write: the check of real time needs all writes in one order.
 """
 

@@ -165,17 +165,17 @@ def check_observations(nodes: Nodes, found: Findings) -> None:
     """All sessions see the same versions of a node in the same order."""
     rows = nodes.rows
     told = np.flatnonzero((rows["result"] == 0) & ((rows["what"] & history.STAT) > 0) & (rows["mzxid"] > 0))
-    order = told[np.lexsort((rows["mzxid"][told], rows["czxid"][told], nodes.of[told]))]
+    order = told[np.lexsort((rows["mzxid"][told], nodes.of[told]))]
     if len(order) < 2:
         return
-    before, after = rows[order[:-1]], rows[order[1:]]
-    same = (nodes.of[order[1:]] == nodes.of[order[:-1]]) & (before["czxid"] == after["czxid"])
-    equal = before["mzxid"] == after["mzxid"]
-    both_single = ((before["what"] | after["what"]) & history.IN_MULTI) == 0
-    bad = same & np.where(
-        equal, both_single & (before["version"] != after["version"]), before["version"] >= after["version"]
-    )
-    found.add(ORDER, "two sessions see different orders of a node's versions", before["place"][bad], after["place"][bad])
+    of, mzxid, czxid, version = nodes.of[order], rows["mzxid"][order], rows["czxid"][order], rows["version"][order]
+    single = (rows["what"][order] & history.IN_MULTI) == 0
+    same = (of[1:] == of[:-1]) & (czxid[1:] == czxid[:-1])
+    equal = mzxid[1:] == mzxid[:-1]
+    both_single = single[1:] & single[:-1]
+    bad = np.flatnonzero(same & np.where(equal, both_single & (version[1:] != version[:-1]), version[1:] <= version[:-1]))
+    place = rows["place"][order]
+    found.add(ORDER, "two sessions see different orders of a node's versions", place[bad], place[bad + 1])
 
 
 def check_final(nodes: Nodes, found: Findings) -> None:

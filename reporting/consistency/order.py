@@ -16,8 +16,7 @@ Array = np.ndarray[Any, Any]
 
 WRITES: Final = (history.CREATE, history.SET, history.DELETE)
 _FIELDS: Final = [
-    ("zxid", "<i8"), ("sent", "<i8"), ("arrived", "<i8"), ("place", "<i8"), ("session", "<i8"), ("file", "<u2"),
-    ("multi", "?"),
+    ("zxid", "<i8"), ("sent", "<i8"), ("arrived", "<i8"), ("place", "<i8"), ("file", "<u2"), ("multi", "?"),
 ]  # fmt: skip
 
 
@@ -46,7 +45,7 @@ class Order:
         for is_meant, kept in ((np.isin(kind, WRITES), self._writes), (kind == history.SYNC, self._syncs)):
             at = np.flatnonzero(done & is_meant)
             found = np.zeros(len(at), _FIELDS)
-            for name in ("zxid", "sent", "arrived", "session"):
+            for name in ("zxid", "sent", "arrived"):
                 found[name] = records[name][at]
             found["place"], found["file"] = places[at], file
             found["multi"] = (records["what"][at] & history.IN_MULTI) > 0

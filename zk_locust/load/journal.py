@@ -1,8 +1,9 @@
 """The history of a process: rows of its clients become records of a file, many at once (`contract/history_format.py`).
 
 To make one record alone takes longer than to send a request. So clients only keep a row for each operation, and numpy
-makes a block of them: after `MOST_ROWS` rows, and each second at the latest, so that a killed process loses no more.
-Nothing is compressed here, which would cost half a microsecond for each operation: the pack that brings the file is.
+makes a block of them: every 20 ms where there are many, and each second at the latest, so that a killed process loses
+no more. Nothing is compressed here, which would cost half a microsecond for each operation: the pack that brings the
+file is.
 """
 
 import errno
@@ -19,8 +20,10 @@ import numpy as np
 
 from zk_locust.contract import history_format as history
 
-MOST_ROWS: Final = 256
-FLUSH_S: Final = 1.0
+MANY_ROWS: Final = 128
+LOOK_S: Final = 0.02
+FLUSH_EVERY: Final = 50
+"""How many looks later few rows are written too."""
 MOST_PATHS: Final = 65_536
 """Of a table: then it starts over, so that a load with ever new nodes needs no more memory."""
 
@@ -28,9 +31,10 @@ _RECORD: Final = np.dtype(history.FIELDS)
 # The frame of a reply: its length, xid, zxid, error code, and then a record, which may end with a stat.
 _HEADER: Final = np.dtype([("length", ">i4"), ("xid", ">i4"), ("zxid", ">i8"), ("code", ">i4")])
 _STAT: Final = np.dtype(
-    {"names": ["czxid", "mzxid", "version"], "formats": [">i8", ">i8", ">i4"], "offsets": [0, 8, 32], "itemsize": 68}
+    {"names": ["czxid", "mzxid", "version"], "formats": [">i8", ">i8", ">i4"], "offsets": [0, 8, 32], "itemsize": 36}
 )
-_ROOM: Final = bytes(_STAT.itemsize)
+_STAT_BYTES: Final = 68
+_ROOM: Final = bytes(_STAT_BYTES)
 _digest: Final = zlib.crc32
 
 logger = logging.getLogger(__name__)
@@ -63,7 +67,6 @@ class Journal:
 
     def __init__(self, file: Path, **about: object) -> None:
         self.rows: list[tuple[int, int, int, int, str, bytes, bytes]] = []
-        self.most_rows = MOST_ROWS
         self._paths = _Paths()
         self._count = 0
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +100,10 @@ class Journal:
 
     def _flush_again_and_again(self) -> None:
         while True:
-            gevent.sleep(FLUSH_S)
+            for _ in range(FLUSH_EVERY):
+                gevent.sleep(LOOK_S)
+                if len(self.rows) >= MANY_ROWS:
+                    self.flush()
             self.flush()
 
     def _write_block(self, rows: list[Any]) -> None:
@@ -116,7 +122,7 @@ class Journal:
         header = np.ndarray(len(content) - _HEADER.itemsize + 1, _HEADER, content, 0, (1,))[ends - lengths]
         records["xid"], records["zxid"], records["result"] = header["xid"], header["zxid"], header["code"]
         with_stat = np.flatnonzero(records["what"] & history.STAT)
-        stat = np.ndarray(len(content) - _STAT.itemsize + 1, _STAT, content, 0, (1,))[ends[with_stat] - _STAT.itemsize]
+        stat = np.ndarray(len(content) - _STAT.itemsize + 1, _STAT, content, 0, (1,))[ends[with_stat] - _STAT_BYTES]
         for name in ("mzxid", "czxid", "version"):
             records[name][with_stat] = stat[name]
         self._count += len(rows)

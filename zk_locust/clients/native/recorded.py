@@ -22,8 +22,6 @@ from zk_locust.contract.errors import NoNodeError, ServerError
 Row = tuple[int, int, int, int, str, bytes, bytes]
 """When it was sent and handled (`time.perf_counter_ns`), session, kind and flags, path, value, the reply's frame."""
 
-LARGE_BYTES: Final = 64 * 1024
-
 _clock_ns: Final = time.perf_counter_ns
 _header: Final = jute.REPLY.pack
 _STAT: Final = history.STAT
@@ -37,21 +35,17 @@ class Journal(Protocol):
     """Where operations are noted."""
 
     rows: list[Row]
-    most_rows: int
-
-    def flush(self) -> None:
-        """Take all rows away."""
+    """Rows are added to this very list, and taken away now and then."""
 
 
 class RecordedNativeClient(NativeClient):
     """A NativeClient that notes everything in a journal. Operations through `pipeline` are not noted."""
 
-    __slots__ = ("_journal", "_rows")
+    __slots__ = ("_add",)
 
     def __init__(self, settings: ClientSettings, journal: Journal, *, credentials: Sequence[Credential] = ()) -> None:
         super().__init__(settings, credentials=credentials)
-        self._journal = journal
-        self._rows = journal.rows
+        self._add = journal.rows.append
         self._session.note = self._note_of_session
 
     def get(self, path: str, watch: Watch | None = None) -> tuple[bytes, ZnodeStat]:
@@ -70,10 +64,7 @@ class RecordedNativeClient(NativeClient):
         if watch is not None:
             self._watch(DATA, path, watch)
             what |= history.WATCH
-        rows = self._rows
-        rows.append((sent_ns, _clock_ns(), session_id, what, path, result[0], reply))
-        if len(rows) >= self._journal.most_rows or len(reply) > LARGE_BYTES:
-            self._journal.flush()
+        self._add((sent_ns, _clock_ns(), session_id, what, path, result[0], reply))
         return result
 
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
@@ -96,7 +87,7 @@ class RecordedNativeClient(NativeClient):
             raise self._failed(error, connection, sent_ns, session_id, history.EXISTS, path) from None
         if watch is not None:
             self._watch(DATA, path, watch)
-        self._add(sent_ns, session_id, _EXISTS | flags, path, b"", reply)
+        self._add((sent_ns, _clock_ns(), session_id, _EXISTS | flags, path, b"", reply))
         return result
 
     def set(self, path: str, value: bytes, version: int = -1) -> ZnodeStat:
@@ -111,10 +102,7 @@ class RecordedNativeClient(NativeClient):
             result = jute.read_stat(reply)
         except BaseException as error:
             raise self._failed(error, connection, sent_ns, session_id, history.SET, path, value) from None
-        rows = self._rows
-        rows.append((sent_ns, _clock_ns(), session_id, _SET, path, value, reply))
-        if len(rows) >= self._journal.most_rows or len(value) > LARGE_BYTES:
-            self._journal.flush()
+        self._add((sent_ns, _clock_ns(), session_id, _SET, path, value, reply))
         return result
 
     def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
@@ -130,7 +118,7 @@ class RecordedNativeClient(NativeClient):
             made = request.result(reply, self._paths)
         except BaseException as error:
             raise self._failed(error, connection, sent_ns, session_id, what, path, value) from None
-        self._add(sent_ns, session_id, what, made, value, reply)
+        self._add((sent_ns, _clock_ns(), session_id, what, made, value, reply))
         return made
 
     def delete(self, path: str, version: int = -1) -> None:
@@ -144,7 +132,7 @@ class RecordedNativeClient(NativeClient):
             jute.read_nothing(reply)
         except BaseException as error:
             raise self._failed(error, connection, sent_ns, session_id, history.DELETE, path) from None
-        self._add(sent_ns, session_id, history.DELETE, path, b"", reply)
+        self._add((sent_ns, _clock_ns(), session_id, history.DELETE, path, b"", reply))
 
     @overload
     def get_children(self, path: str, watch: Watch | None = ..., include_data: Literal[False] = ...) -> list[str]: ...
@@ -171,7 +159,7 @@ class RecordedNativeClient(NativeClient):
         if watch is not None:
             self._watch(CHILD, path, watch)
             what |= history.WATCH
-        self._add(sent_ns, session_id, what, path, b"", reply)
+        self._add((sent_ns, _clock_ns(), session_id, what, path, b"", reply))
         return result
 
     def multi(self, steps: Sequence[Step]) -> list[Result]:
@@ -200,7 +188,7 @@ class RecordedNativeClient(NativeClient):
             elif isinstance(result, ZnodeStat):
                 what, tail = what | _STAT, jute.STAT.pack(*result)
             if what & history.KIND_MASK:
-                self._add(sent_ns, session_id, what, path, getattr(step, "value", b""), header + tail)
+                self._add((sent_ns, _clock_ns(), session_id, what, path, getattr(step, "value", b""), header + tail))
         return results
 
     def sync(self, path: str) -> None:
@@ -212,17 +200,11 @@ class RecordedNativeClient(NativeClient):
             reply = connection.call(protocol.SYNC, self._paths[path])
         except BaseException as error:
             raise self._failed(error, connection, sent_ns, session_id, history.SYNC, path) from None
-        self._add(sent_ns, session_id, history.SYNC, path, b"", reply)
+        self._add((sent_ns, _clock_ns(), session_id, history.SYNC, path, b"", reply))
 
     def note_all_read(self, path: str) -> None:
         """Note that all nodes at and below the path were read."""
-        self._add(0, self._session.session_id, history.ALL_READ, path, b"", _header(16, 0, 0, 0))
-
-    def _add(self, sent_ns: int, session_id: int, what: int, path: str, value: bytes, reply: bytes) -> None:
-        rows = self._rows
-        rows.append((sent_ns, _clock_ns(), session_id, what, path, value, reply))
-        if len(rows) >= self._journal.most_rows or len(value) + len(reply) > LARGE_BYTES:
-            self._journal.flush()
+        self._add((0, _clock_ns(), self._session.session_id, history.ALL_READ, path, b"", _header(16, 0, 0, 0)))
 
     def _failed(
         self,
@@ -240,7 +222,7 @@ class RecordedNativeClient(NativeClient):
         result, xid = history.UNDECIDED, getattr(error, "xid", 0)
         if isinstance(error, ServerError):
             result, zxid = error.error_code, zxid or connection.last_zxid
-        self._add(sent_ns, session_id, what, path, value, _header(16, xid, zxid, result))
+        self._add((sent_ns, _clock_ns(), session_id, what, path, value, _header(16, xid, zxid, result)))
         return error
 
     @staticmethod
@@ -249,7 +231,7 @@ class RecordedNativeClient(NativeClient):
 
     def _note_of_session(self, kind: int, session_id: int, path: str, reply: tuple[int, int, int]) -> None:
         """Note what has happened to the session; `reply` are the xid, the zxid and the result to note."""
-        self._rows.append((0, _clock_ns(), session_id, kind, path, b"", _header(16, *reply)))
+        self._add((0, _clock_ns(), session_id, kind, path, b"", _header(16, *reply)))
 
 
 _KINDS: Final[dict[type[object], Callable[[Any], int]]] = {
