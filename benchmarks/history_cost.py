@@ -12,7 +12,12 @@ from benchmarks.client_cost import VALUE
 from benchmarks.locust_cost import LOCUSTFILE, measure
 from benchmarks.standalone_server import standalone_server
 
-MIXES = {"get": {"get": 1}, "set": {"set": 1}, "get and set": {"get": 1, "set": 1}, "create and delete": {"create": 1, "delete": 1}}
+MIXES = {
+    "get": {"get": 1},
+    "set": {"set": 1},
+    "get and set": {"get": 1, "set": 1},
+    "create and delete": {"create": 1, "delete": 1},
+}
 
 
 def main() -> None:

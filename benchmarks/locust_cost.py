@@ -56,7 +56,13 @@ def measure(
             *(("--stats-slowest", str(folder / "slow-operations.csv")) if slowest else ()),
         ]  # fmt: skip
     done = subprocess.run(
-        command, cwd=folder or PROJECT, capture_output=True, text=True, timeout=120, env=clean_environment(), check=False
+        command,
+        cwd=folder or PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=clean_environment(),
+        check=False,
     )
     if done.returncode != 0:
         sys.exit(done.stderr)

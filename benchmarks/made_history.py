@@ -104,7 +104,5 @@ class _File:
 
     def end(self) -> None:
         """Write the last block."""
-        self._file.write(
-            history.BLOCK.pack(history.BLOCK_MARK, history.LAST, 0, 0, self._count & 0xFFFFFFFF, 0, 0, 0)
-        )
+        self._file.write(history.BLOCK.pack(history.BLOCK_MARK, history.LAST, 0, 0, self._count & 0xFFFFFFFF, 0, 0, 0))
         self._file.close()

@@ -60,7 +60,8 @@ def _has_all(run: Path, host: str) -> bool:
 def take_late(run: Path, pack: Path, host: str, limits: Limits) -> dict[str, Any]:
     """Take the files of a host into a closed record: `logs/<host>/`, or a folder in it where there is one already.
 
-    Histories go to `history/<host>/`. Returns `folder`, `taken` and `refused`. No file of the record is replaced, and its verdict does not change.
+    Histories go to `history/<host>/`. Returns `folder`, `taken` and `refused`. No file of the record is replaced, and
+    its verdict does not change.
     """
     logs = run / "logs" / host
     folder, number = logs, 1

@@ -143,7 +143,7 @@ class HistoryFile:
         if self.ended:
             raise HistoryError("it goes on after its end")
         if flags & history.LAST:
-            if size or count or records != self.count & 0xFFFFFFFF and self.count:
+            if size or count or records != self.count & 0xFFFFFFFF:
                 raise HistoryError(f"its end tells of {records} records, and there are {self.count}")
             self.ended = True
             return None if not file.read(1) else _trailing()
@@ -154,6 +154,8 @@ class HistoryFile:
             return None
         if zlib.crc32(content) != check:
             raise HistoryError("the checksum of a block is wrong")
+        if not (0 <= wall < 1 << 62 and 0 <= monotonic < 1 << 61):
+            raise HistoryError("a block with impossible clocks")
         names = content[:size].decode("utf-8", "replace").split("\0")[:-1] if size else []
         if len(names) != count or any(len(name) > _LONGEST_PATH for name in names):
             raise HistoryError(f"a table with {len(names)} paths in place of {count}")
@@ -225,5 +227,5 @@ def _check(records: Array) -> None:
         raise HistoryError("a record of an unknown kind")
     if (records["arrived"] < records["sent"]).any() or (records["sent"] < 0).any():
         raise HistoryError("a record that arrived before it was sent")
-    if (records["arrived"] > 1 << 62).any() or (records["zxid"] < -1).any() or (records["mzxid"] < 0).any():
+    if (records["arrived"] >= 1 << 61).any() or (records["zxid"] < -1).any() or (records["mzxid"] < 0).any():
         raise HistoryError("a record with an impossible time or transaction")

@@ -74,7 +74,7 @@ def check_absent(nodes: Nodes, found: Findings) -> None:
     last = changes.last_until(of, rows["seen"][absent])
     until = changes.last_until(of, np.maximum(rows["zxid"][absent], rows["seen"][absent]))
     removals = np.cumsum(np.isin(changes.kind, GONE))
-    bad = (last >= 0) & ~nodes.may_be_gone[of]
+    bad = (last >= 0) & ~nodes.may_be_removed[of] & (rows["zxid"][absent] <= nodes.lives_until[of])
     absent, last, until = absent[bad], last[bad], until[bad]
     bad = np.isin(changes.kind[last], ALIVE) & (removals[until] == removals[last])
     absent, newest = absent[bad], changes.rows[last[bad]]
@@ -115,7 +115,9 @@ def check_values(nodes: Nodes, found: Findings) -> None:
     # Of two steps of one transaction on one node, only the last one counts, and it is not known which that is.
     single = (writer["what"] & history.IN_MULTI) == 0
     other = single & ((got["version"] != writer["version"]) | (is_get & (got["digest"] != writer["digest"])))
-    found.add(ORDER, "a read shows another value or version than its write", writer["place"][other], got["place"][other])
+    found.add(
+        ORDER, "a read shows another value or version than its write", writer["place"][other], got["place"][other]
+    )
     _check_unknown(nodes, read[~known], found)
 
 
@@ -128,7 +130,10 @@ def _check_unknown(nodes: Nodes, read: Array, found: Findings) -> None:
     at = failed.last_until(nodes.of[read], rows["mzxid"][read])
     is_failed = (at >= 0) & (failed.rows["zxid"][at] == rows["mzxid"][read]) if len(failed.rows) else at >= 0
     found.add(
-        ORDER, "a write that has failed took effect", failed.rows["place"][at[is_failed]], rows["place"][read[is_failed]]
+        ORDER,
+        "a write that has failed took effect",
+        failed.rows["place"][at[is_failed]],
+        rows["place"][read[is_failed]],
     )
     if not nodes.context.complete:
         return
@@ -173,7 +178,9 @@ def check_observations(nodes: Nodes, found: Findings) -> None:
     same = (of[1:] == of[:-1]) & (czxid[1:] == czxid[:-1])
     equal = mzxid[1:] == mzxid[:-1]
     both_single = single[1:] & single[:-1]
-    bad = np.flatnonzero(same & np.where(equal, both_single & (version[1:] != version[:-1]), version[1:] <= version[:-1]))
+    bad = np.flatnonzero(
+        same & np.where(equal, both_single & (version[1:] != version[:-1]), version[1:] <= version[:-1])
+    )
     place = rows["place"][order]
     found.add(ORDER, "two sessions see different orders of a node's versions", place[bad], place[bad + 1])
 
@@ -187,7 +194,9 @@ def check_final(nodes: Nodes, found: Findings) -> None:
     of = changes.of[last]
     was_read = np.zeros(nodes.count, bool)
     was_read[nodes.of[nodes.rows["final"]]] = True
-    lost = last[np.isin(changes.kind[last], ALIVE) & changes.rows["below"][last] & ~was_read[of] & ~nodes.may_be_gone[of]]
+    lost = last[
+        np.isin(changes.kind[last], ALIVE) & changes.rows["below"][last] & ~was_read[of] & ~nodes.may_be_gone[of]
+    ]
     rows = changes.rows[lost]
     in_multi = (rows["what"] & history.IN_MULTI) > 0
     for check, chosen in ((MULTI, in_multi), (WRITES, ~in_multi)):

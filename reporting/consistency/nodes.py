@@ -24,6 +24,7 @@ RECORD: Final = np.dtype(FIELDS)
 ALIVE: Final = (history.CREATE, history.SET)
 GONE: Final = (history.DELETE, history.CLOSED)
 CHANGES: Final = (*ALIVE, history.DELETE)
+NEVER: Final = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,10 @@ class Nodes:
         acknowledged = is_change & (self.rows["result"] == 0) & (self.rows["zxid"] > 0)
         self.undecided = np.flatnonzero(is_change & (self.rows["result"] == history.UNDECIDED))
         self.failed = np.flatnonzero(is_change & (self.rows["result"] < 0) & (self.rows["zxid"] > 0))
-        ends, unsure = self._ends_of_ephemerals(np.flatnonzero(acknowledged))
-        self.may_be_gone = unsure | self._has_undecided(history.DELETE)
+        ends, self.lives_until = self._ends_of_ephemerals(np.flatnonzero(acknowledged))
+        """By node: where the end of its session is not known, the last transaction that the session saw; else NEVER."""
+        self.may_be_removed = self._has_undecided(history.DELETE)
+        self.may_be_gone = self.may_be_removed | (self.lives_until < NEVER)
         """By node: whether it may have been removed by what is not known."""
         self.may_be_made = self._has_undecided(history.CREATE)
         changes = np.flatnonzero(acknowledged)
@@ -102,19 +105,21 @@ class Nodes:
         return found
 
     def _ends_of_ephemerals(self, acknowledged: Array) -> tuple[tuple[Array, Array], Array]:
-        """Return a change for the end of each ephemeral node by the end of its session; and which nodes are unsure."""
+        """Return a change for the end of each ephemeral node by the end of its session; and `lives_until`."""
         made = acknowledged[
             (self.kind[acknowledged] == history.CREATE)
             & ((self.rows["what"][acknowledged] & history.EPHEMERAL) > 0)
         ]  # fmt: skip
-        unsure = np.zeros(self.count, bool)
+        until = np.full(self.count, NEVER)
         ends = self.rows[made].copy()
         sessions = self.context.sessions
-        closed = sessions.closed[sessions.at(ends["session"])] if len(ends) else np.zeros(0, np.int64)
-        unsure[self.of[made[closed == 0]]] = True
+        at = sessions.at(ends["session"])
+        closed = sessions.closed[at]
+        unsure = closed == 0
+        np.minimum.at(until, self.of[made[unsure]], sessions.seen[at[unsure]])
         ends["zxid"], ends["what"] = closed, history.CLOSED
         is_known = closed > 0
-        return (ends[is_known], self.of[made][is_known]), unsure
+        return (ends[is_known], self.of[made][is_known]), until
 
 
 def _without_idle_ends(changes: Changes) -> Changes:

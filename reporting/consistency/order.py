@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from reporting.consistency.found import ORDER, REAL_TIME, SYNC, Findings
+from reporting.consistency.found import KEPT, ORDER, REAL_TIME, SYNC, Findings
 from reporting.consistency.history_file import Chunk
 from zk_locust.contract import history_format as history
 
@@ -89,20 +89,15 @@ def _check_real_time(writes: Array, host_of: Array, errors: Array, found: Findin
         # The first to be acknowledged of those with a greater transaction.
         first = np.minimum.accumulate(arrived[::-1])[::-1]
         first = np.append(first[1:], np.iinfo(np.int64).max)
-        margin = np.where(host == other, 0, errors + errors[other])[host] if len(errors) > 1 else 0
+        margin = np.where(host == other, 0, errors[host] + errors[other])
         bad = np.flatnonzero((first < np.iinfo(np.int64).max) & (writes["sent"] - margin > first))
-        bad = bad[:: max(1, len(bad) // 1000)] if len(bad) > 1000 else bad
-        if len(bad):
-            by_time = np.array([_index_of(arrived, int(place), int(first[place])) for place in bad])
-            real = zxid[by_time] > zxid[bad]
-            found.add(
-                REAL_TIME, "a write was acknowledged before another was sent, which has the lower transaction number",
-                writes["place"][by_time[real]], writes["place"][bad[real]],
-            )  # fmt: skip
-
-
-def _index_of(arrived: Array, after: int, value: int) -> int:
-    return int(after + 1 + np.argmax(arrived[after + 1 :] == value))
+        # Which write that was is looked up for those that are shown.
+        shown = [int(place) + 1 + int(np.argmax(arrived[place + 1 :] == first[place])) for place in bad[:KEPT]]
+        earlier = np.append(shown, np.zeros(max(len(bad) - KEPT, 0), np.int64)).astype(np.int64)
+        found.add(
+            REAL_TIME, "a write was acknowledged before another was sent, which has the lower transaction number",
+            writes["place"][earlier], writes["place"][bad],
+        )  # fmt: skip
 
 
 def _check_syncs(writes: Array, syncs: Array, host_of: Array, errors: Array, found: Findings) -> None:

@@ -116,7 +116,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class SessionColumns:
-    """Sessions in the order of their ids: the newest transaction seen, that of the end (0 unknown), lost connections."""
+    """Sessions by their ids: the newest transaction seen, that of the end (0 unknown), how many connections were lost."""
 
     ids: Array
     seen: Array

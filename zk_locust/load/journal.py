@@ -6,6 +6,7 @@ no more. Nothing is compressed here, which would cost half a microsecond for eac
 file is.
 """
 
+import contextlib
 import errno
 import json
 import logging
@@ -149,7 +150,5 @@ class Journal:
             self._file = None
             why = os.strerror(error.errno or errno.EIO)
             logger.error("The history %s ends here, it cannot be written (%s)", self._path, why)
-            try:
+            with contextlib.suppress(OSError):  # closing writes again
                 file.close()
-            except OSError:
-                pass  # closing writes again

@@ -178,7 +178,9 @@ class RecordedNativeClient(NativeClient):
             for step in steps:
                 if what := _what_of(step):
                     value = getattr(step, "value", b"")
-                    self._failed(error, connection, sent_ns, session_id, what | history.IN_MULTI, step.path, value, zxid)
+                    self._failed(
+                        error, connection, sent_ns, session_id, what | history.IN_MULTI, step.path, value, zxid
+                    )
             raise self._decided(error, connection) from None
         header = reply[: jute.RECORD]
         for step, result in zip(steps, results, strict=True):
