@@ -116,7 +116,7 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class SessionColumns:
-    """Sessions by their ids: the newest transaction seen, that of the end (0 unknown), how many connections were lost."""
+    """Sessions by their ids: the newest transaction seen, that of the end (0 unknown), how many connections it lost."""
 
     ids: Array
     seen: Array

@@ -84,6 +84,19 @@ NO_NODE: Final = -101
 EVENTS: Final = {1: "created", 2: "deleted", 3: "changed", 4: "children changed"}
 
 
+CLIENTS: Final = ("native",)
+"""Those that keep a history: the others do not tell of transactions."""
+FINAL_READS_S: Final = 15.0
+"""How long the reading of all nodes at the end of a load may take, seconds."""
+
+
+def problem_with(client: str) -> tuple[str, str] | None:
+    """Return why a client keeps no history, and the remedy; None for one that does."""
+    if client in CLIENTS:
+        return None
+    return f"the client {client} does not tell of transactions, and keeps no history", "use native, or leave history out"
+
+
 def file_name(process: str) -> str:
     """Return the name of a process's history file, as it is on a load host."""
     return f"history-{process}.bin"

@@ -14,7 +14,7 @@ from gevent.pool import Pool
 from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.clients.native.recorded import RecordedNativeClient
 from zk_locust.contract.errors import ClientError, ConfigurationError, NoNodeError
-from zk_locust.contract.history_format import file_name
+from zk_locust.contract.history_format import FINAL_READS_S, file_name, problem_with
 from zk_locust.contract.options import Options
 from zk_locust.contract.run_files import HISTORY, HISTORY_LOCAL
 from zk_locust.load.journal import Journal
@@ -22,8 +22,6 @@ from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE
 from zk_locust.load.user_classes import drives_zookeeper
 
 FINAL: Final = "final"
-FINAL_READS_S: Final = 15.0
-"""How long the final reads may take: a load has 40 s between its planned end and its deadline."""
 _AT_ONCE: Final = 64
 _ATTRIBUTE: Final = "zk_locust_journal"
 
@@ -32,11 +30,8 @@ logger = logging.getLogger(__name__)
 
 def check_history(options: Options) -> None:
     """Raise ConfigurationError for a client that keeps no history."""
-    if options.history and options.client != "native":
-        raise ConfigurationError(
-            "--history", "true", f"the client {options.client} does not tell of transactions",
-            "use --client native, or leave the history out",
-        )  # fmt: skip
+    if options.history and (problem := problem_with(options.client)):
+        raise ConfigurationError("--client", options.client, *problem)
 
 
 def begin(environment: Any, **_: Any) -> None:
@@ -60,8 +55,10 @@ def end(environment: Any, **_: Any) -> None:
         setattr(environment.events, _ATTRIBUTE, None)
 
 
-def recorded_client(options: Options, events: Any) -> ZooKeeperClient | None:
-    """Return a client that keeps a history; None where there is to be none."""
+def recorded_client(options: Options, events: Any, name: str) -> ZooKeeperClient | None:
+    """Return a client of the kind `name` that keeps a history; None where there is to be none."""
+    if problem_with(name):
+        return None  # a locustfile may choose another kind for some users
     journal = getattr(events if events is not None else locust.events, _ATTRIBUTE, None)
     if journal is None:
         return None

@@ -148,8 +148,9 @@ class LocustClient:
 
     def _made(self) -> ZooKeeperClient:
         if self._zk is None:
-            recorded = recorded_client(self.options, self.timer_settings.events)
-            self._zk = recorded or create_client(self.options, self._client_name)
+            name = self._client_name or self.options.client
+            recorded = recorded_client(self.options, self.timer_settings.events, name)
+            self._zk = recorded or create_client(self.options, name)
             with contextlib.suppress(AttributeError):  # a locustfile's own kind of client may have no place for it
                 self._zk.last_reply = self._last_reply
         return self._zk

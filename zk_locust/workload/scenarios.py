@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, TypeVar
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from zk_locust.contract import history_format
 from zk_locust.contract.arrival import FASTEST_S, START_AHEAD_S, Arrival, carries, parameters_of, read_arrival
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
@@ -102,7 +103,7 @@ class Plan:
     def planned_s(self) -> float:
         """How long the load takes to the end of the measured stage, seconds: its tree, its users, its stages.
 
-        `preparation_s` of that is the most that filling and removing a workload's tree may take.
+        `preparation_s` of that is the most that filling, reading and removing the load's nodes may take.
         """
         automatic = parse_warm_up(self.warmup).automatic
         ahead_s = 0.0 if self.arrival is None else START_AHEAD_S * (2 if automatic else 1)
@@ -221,6 +222,8 @@ def resolve_plan(
     if problem := unprotected(client, set_parameters):
         remedy = remedy_for_run(showable(overrides.get("parameters")))
         problems.append(f"benchmark_parameters.client [{client}]: {problem}; {remedy}")
+    if parameters.get("history") and (no_history := history_format.problem_with(client)):
+        problems.append(f"benchmark_parameters.client [{client}]: {'; '.join(no_history)}")
     if max_buffer_bytes is not None and max_buffer_bytes != DEFAULT_MAX_BUFFER_BYTES:
         # The load checks sizes too.
         parameters.setdefault("jute-maxbuffer", min(max_buffer_bytes, MAX_SIZE))
@@ -236,6 +239,8 @@ def resolve_plan(
             problems += _size_problems(f"{source['workload']}: workload.values", largest, max_buffer_bytes)
     elif "val-size" in parameters:
         problems += _size_problems("benchmark_parameters.val-size", parameters["val-size"], max_buffer_bytes)
+    if parameters.get("history"):
+        preparation_s += history_format.FINAL_READS_S
     if sequence:
         _limit_to_sequence(settings, parameters, problems)
     if arrival is not None:

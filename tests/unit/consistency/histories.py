@@ -123,7 +123,7 @@ class Story:
                 records[number][name] = value
         path.write_bytes(content(records, self.paths[1:], {"process": process, "root": ROOT}, ended=ended))
 
-    def _read(self, session: int, what: int, path: str, changes: Mapping[str, Any]) -> int:
+    def _read(self, session: int, what: int, path: str, changes: dict[str, Any]) -> int:
         node = self.nodes.get(path)
         if node is None:
             return self._add(session, what, path, {"result": history.NO_NODE} | changes)
