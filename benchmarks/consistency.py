@@ -27,7 +27,8 @@ from benchmarks import history_cost, made_history
 from benchmarks.own_process import measured
 from benchmarks.planted_violations import LIES, run, run_with_lie
 from lab.zookeeper_server import ZooKeeperServers, missing
-from reporting.consistency.result import CONSISTENT, VIOLATED, of_run
+from reporting.consistency.result import of_run
+from reporting.consistency.states import CONSISTENT, VIOLATED
 from reporting.read.manifest import Manifest
 from zk_locust.contract.run_files import HISTORY, HISTORY_LOCAL
 
@@ -76,8 +77,8 @@ def clean(repeats: int) -> None:
             if found.state != CONSISTENT:
                 print(found.sentence, *found.excerpt, sep="\n  ")
     print(
-        f"\nclean runs, {FAULTS} members killed in each: {consistent} of {repeats} consistent, {operations:,} operations,"
-        f" {undecided:,} without a reply"
+        f"\nclean runs, {FAULTS} members killed in each: {consistent} of {repeats} consistent, {operations:,}"
+        f" operations, {undecided:,} without a reply"
     )
 
 
@@ -91,8 +92,8 @@ def size(operations: int) -> None:
         made_history.make(Path(folder) / HISTORY / HISTORY_LOCAL, operations)
         found = measured("consistency", folder)
     print(
-        f"\n{found['operations']:,} operations are {found['state']}: {found['seconds']:.1f} s, {found['cpu_s']:.1f} s of"
-        f" CPU, {found['mib']:,.0f} MiB   aim for 10 million: 60 s and 1,024 MiB"
+        f"\n{found['operations']:,} operations are {found['state']}: {found['seconds']:.1f} s,"
+        f" {found['cpu_s']:.1f} s of CPU, {found['mib']:,.0f} MiB   aim for 10 million: 60 s and 1,024 MiB"
     )
 
 

@@ -13,6 +13,7 @@ from reporting.consistency.check import Clocks, History
 from reporting.consistency.excerpt import excerpt
 from reporting.consistency.found import CHECKS
 from reporting.consistency.history_file import HistoryFile
+from reporting.consistency.states import CONSISTENT, NOT_CHECKED, VIOLATED
 from reporting.read.manifest import Manifest
 from reporting.read.parsing import number
 from zk_locust.contract.durable_files import write_text
@@ -20,9 +21,6 @@ from zk_locust.contract.history_format import file_name, is_history
 from zk_locust.contract.plain_text import first_of
 from zk_locust.contract.run_files import CONSISTENCY, HISTORY, HISTORY_LOCAL
 
-CONSISTENT: Final = "consistent"
-VIOLATED: Final = "violated"
-NOT_CHECKED: Final = "not checked"
 _VERSION: Final = 1
 _UNKNOWN_ERROR_S: Final = 86_400.0
 """Of a clock that nobody has measured: its host's times are compared with no other host's."""

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from reporting import text
-from reporting.consistency.result import VIOLATED, Consistency
+from reporting.consistency.result import Consistency
+from reporting.consistency.states import VIOLATED
 from reporting.render import cause_tables, clock_tables, figure_verdicts, machine_tables, report_tables
 from reporting.render.chart import Figure
 from reporting.render.report_tables import Table

@@ -11,7 +11,7 @@ from benchmarks.lying_proxy import Lie
 from benchmarks.planted_violations import LIES, run, run_with_lie
 from lab.zookeeper_server import ZooKeeperServers
 from reporting.consistency import found
-from reporting.consistency.result import CONSISTENT, VIOLATED
+from reporting.consistency.states import CONSISTENT, VIOLATED
 from tests.integration.clients import in_thread
 from tests.needs import require_zookeeper
 

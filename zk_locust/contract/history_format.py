@@ -94,7 +94,7 @@ def problem_with(client: str) -> tuple[str, str] | None:
     """Return why a client keeps no history, and the remedy; None for one that does."""
     if client in CLIENTS:
         return None
-    return f"the client {client} does not tell of transactions, and keeps no history", "use native, or leave history out"
+    return f"the client {client} does not tell of transactions: no history", "use native, or leave history out"
 
 
 def file_name(process: str) -> str:

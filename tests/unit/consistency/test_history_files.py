@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reporting.consistency import result
+from reporting.consistency import result, states
 from reporting.consistency.history_file import RECORD, HistoryError, HistoryFile
 from reporting.read.manifest import Manifest
 from tests.unit.consistency.histories import ROOT, Story, block, content
@@ -118,7 +118,7 @@ def test_a_damaged_file_is_refused_by_name(
     with pytest.raises(HistoryError, match=why):
         list(HistoryFile(file, "host").chunks())
     found = result.of_run(tmp_path, Manifest())
-    assert found.state == result.NOT_CHECKED
+    assert found.state == states.NOT_CHECKED
     assert "host/history-worker-1.bin: " in found.reason
     assert why in found.reason
 
@@ -137,7 +137,7 @@ def test_random_damage_is_refused_or_harmless(tmp_path: Path) -> None:
         changed[random.integers(0, len(whole), 3)] = random.integers(0, 256, 3)
         file.write_bytes(changed.tobytes())
         (tmp_path / "consistency.json").unlink(missing_ok=True)
-        assert result.of_run(tmp_path, Manifest()).state in (result.CONSISTENT, result.VIOLATED, result.NOT_CHECKED)
+        assert result.of_run(tmp_path, Manifest()).state in (states.CONSISTENT, states.VIOLATED, states.NOT_CHECKED)
 
 
 def test_a_session_in_two_files_is_refused(tmp_path: Path) -> None:
