@@ -26,6 +26,7 @@ Array = np.ndarray[Any, Any]
 PIECE_RECORDS: Final = 400_000
 _MOST_PIECES: Final = 512
 _NANOSECONDS: Final = 1e9
+_NO_CLOCK_NS: Final = 1 << 61
 
 Clocks = Mapping[str, tuple[float, float]]
 """Of each host: how far its clock is ahead of the controller's, and how wrong that may be, seconds."""
@@ -44,7 +45,8 @@ class History:
     sessions: int = 0
     refused: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
-    has_final_reads: bool = False
+    final_zxid: int = 0
+    """The transaction after which all nodes were read; 0 if they were not all read."""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class _Pass:
     sessions: Sessions = field(default_factory=Sessions)
     order: Order = field(default_factory=Order)
     sequential: set[int] = field(default_factory=set)
+    synced: int = 0
 
 
 def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: bool) -> History:
@@ -81,11 +84,11 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
             columns,
             first.sessions.first_zxid,
             complete and not checked.refused and not checked.cut,
-            checked.has_final_reads,
+            checked.final_zxid,
             frozenset(first.sequential),
         )
         checked.sessions, checked.writes = len(columns.ids), first.order.writes
-        first.order.check([clock_of(file, clocks) for file in files], checked.found)
+        first.order.check(clocks_of(files, clocks), checked.found)
         for rows in first.pieces.each():
             nodes = Nodes(rows, context)
             for node_check in (*NODE_CHECKS, check_watches):
@@ -111,10 +114,13 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
     checked.events += int((kind == history.EVENT).sum())
     undecided = is_operation & (records["result"] == history.UNDECIDED)
     checked.undecided += int(undecided.sum())
-    checked.has_final_reads |= bool((kind == history.ALL_READ).any())
     unnamed = undecided & ((records["what"] & history.SEQUENCE) > 0)
     first.sequential.update(int(digest) for digest in records["digest"][unnamed])
     is_final = checked.files[number].process == "final"
+    if is_final:
+        first.synced = int(max(records["zxid"][kind == history.SYNC], default=first.synced))
+        if (kind == history.ALL_READ).any():
+            checked.final_zxid = first.synced
     of_nodes = np.flatnonzero(is_operation | (kind == history.EVENT))
     of_children = np.flatnonzero(np.isin(kind, WRITES) & (kind != history.SET) & (records["result"] == 0))
     for at, is_child in ((of_nodes, False), (of_children, True)):
@@ -129,11 +135,23 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
         first.pieces.take(rows)
 
 
-def clock_of(file: HistoryFile, clocks: Clocks) -> Clock:
-    """Return the clock of a file that was read to its end."""
-    ahead_s, error_s = clocks.get(file.host, (0.0, 0.0))
-    offset_ns = file.wall_ns - round(ahead_s * _NANOSECONDS)
-    return Clock(file.host, offset_ns, round(error_s * _NANOSECONDS) + file.wall_spread_ns)
+def clocks_of(files: list[HistoryFile], clocks: Clocks) -> list[Clock]:
+    """Return the clock of each file; all files of a host have one, which was read with the first of them."""
+    of_host: dict[str, list[HistoryFile]] = {}
+    for file in files:
+        of_host.setdefault(file.host, []).append(file)
+    found = {}
+    for host, own in of_host.items():
+        ahead_s, error_s = clocks.get(host, (0.0, 0.0))
+        # A file that could not be read to its end tells of no clock.
+        walls = [file.wall_ns for file in own if file.wall_ns]
+        if not walls:
+            found[host] = Clock(host, 0, _NO_CLOCK_NS)
+            continue
+        moved_ns = max(walls) - min(walls) + max(file.wall_spread_ns for file in own)
+        offset_ns = walls[0] - round(ahead_s * _NANOSECONDS)
+        found[host] = Clock(host, offset_ns, round(error_s * _NANOSECONDS) + moved_ns)
+    return [found[file.host] for file in files]
 
 
 class _Pieces:

@@ -194,9 +194,9 @@ def check_final(nodes: Nodes, found: Findings) -> None:
     of = changes.of[last]
     was_read = np.zeros(nodes.count, bool)
     was_read[nodes.of[nodes.rows["final"]]] = True
-    lost = last[
-        np.isin(changes.kind[last], ALIVE) & changes.rows["below"][last] & ~was_read[of] & ~nodes.may_be_gone[of]
-    ]
+    alive = np.isin(changes.kind[last], ALIVE) & changes.rows["below"][last] & ~nodes.may_be_gone[of]
+    # What is later was written while the nodes were read, as by a worker that had been away.
+    lost = last[alive & (changes.rows["zxid"][last] <= nodes.context.all_read) & ~was_read[of]]
     rows = changes.rows[lost]
     in_multi = (rows["what"] & history.IN_MULTI) > 0
     for check, chosen in ((MULTI, in_multi), (WRITES, ~in_multi)):

@@ -24,6 +24,8 @@ RECORD: Final = np.dtype(FIELDS)
 ALIVE: Final = (history.CREATE, history.SET)
 GONE: Final = (history.DELETE, history.CLOSED)
 CHANGES: Final = (*ALIVE, history.DELETE)
+FAILURES: Final = (-101, -103, -108, -110, -111)
+"""Errors that are a transaction of their own: the leader gives them a number (KeeperException.Code)."""
 NEVER: Final = np.iinfo(np.int64).max
 
 
@@ -32,13 +34,14 @@ class Context:
     """What is known of the complete history.
 
     `complete` says whether all operations of the load are in it; if not, a value may come from one that is not.
-    `all_read` says whether every node below the root was read at the end, `first_zxid` where the history begins.
+    `all_read` is the transaction after which every node below the root was read, 0 if they were not all read, and
+    `first_zxid` where the history begins.
     """
 
     sessions: SessionColumns
     first_zxid: int
     complete: bool
-    all_read: bool
+    all_read: int
     sequential: frozenset[int] = frozenset()
     """Digests of the values of sequential nodes that may have been created, by names that are not known."""
 
@@ -88,7 +91,7 @@ class Nodes:
         is_change = np.isin(self.kind, CHANGES)
         acknowledged = is_change & (self.rows["result"] == 0) & (self.rows["zxid"] > 0)
         self.undecided = np.flatnonzero(is_change & (self.rows["result"] == history.UNDECIDED))
-        self.failed = np.flatnonzero(is_change & (self.rows["result"] < 0) & (self.rows["zxid"] > 0))
+        self.failed = np.flatnonzero(is_change & np.isin(self.rows["result"], FAILURES) & (self.rows["zxid"] > 0))
         ends, self.lives_until = self._ends_of_ephemerals(np.flatnonzero(acknowledged))
         """By node: where the end of its session is not known, the last transaction that the session saw; else NEVER."""
         self.may_be_removed = self._has_undecided(history.DELETE)

@@ -98,7 +98,7 @@ def _check(folder: Path, paths: list[Path], manifest: Manifest) -> Consistency:
     missing = _missing(paths, manifest)
     clocks = _clocks(files, manifest)
     checked = checking.check(files, clocks, folder, complete=not missing)
-    of_files = [checking.clock_of(file, clocks) for file in files]
+    of_files = checking.clocks_of(files, clocks)
     notes = _notes(checked, missing)
     counts = {check: checked.found.counts[check] for check in CHECKS if checked.found.counts.get(check)}
     violations = {check: [each.text for each in checked.found.violations[check]] for check in counts}
@@ -124,7 +124,7 @@ def _notes(checked: History, missing: list[str]) -> list[str]:
         f"The history {name} ends early: values of unknown origin may be of operations that are not in it"
         for name in checked.cut
     ]
-    if not checked.has_final_reads:
+    if not checked.final_zxid:
         notes.append("The nodes were not all read at the end: a write that nobody read later may be lost")
     return notes
 

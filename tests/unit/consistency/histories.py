@@ -97,7 +97,7 @@ class Story:
     def read_all(self, session: int = 0xF) -> "Story":
         """Return the final reads, as the story of another file."""
         final = Story()
-        final.__dict__ |= {"zxid": self.zxid, "now": self.now + 1_000, "nodes": self.nodes}
+        final.zxid, final.now, final.nodes = self.zxid, self.now + 1_000, self.nodes
         final.sync(session)
         for path in self.nodes:
             final.get(session, path)

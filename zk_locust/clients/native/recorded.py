@@ -229,7 +229,9 @@ class RecordedNativeClient(NativeClient):
 
     @staticmethod
     def _decided(error: BaseException, connection: Any) -> BaseException:
-        return connection.malformed(error) if isinstance(error, jute.MALFORMED) else error
+        # What the connection raises has a number; what reading the reply raises has none yet.
+        is_malformed = isinstance(error, jute.MALFORMED) and not getattr(error, "xid", 0)
+        return connection.malformed(error) if is_malformed else error
 
     def _note_of_session(self, kind: int, session_id: int, path: str, reply: tuple[int, int, int]) -> None:
         """Note what has happened to the session; `reply` are the xid, the zxid and the result to note."""
