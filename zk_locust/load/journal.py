@@ -19,6 +19,7 @@ from typing import IO, Any, Final
 import gevent
 import numpy as np
 
+from zk_locust.clients.native.recorded import COLUMNS
 from zk_locust.contract import history_format as history
 
 MANY_ROWS: Final = 128
@@ -67,12 +68,12 @@ class Journal:
     """
 
     def __init__(self, file: Path, **about: object) -> None:
-        self.rows: list[tuple[int, int, int, int, str, bytes, bytes]] = []
+        self.rows: list[Any] = []
         self._paths = _Paths()
         self._count = 0
         file.parent.mkdir(parents=True, exist_ok=True)
         self._path = file
-        self._file: IO[bytes] | None = file.open("xb")
+        self._file: IO[bytes] | None = file.open("xb", buffering=0)
         header = json.dumps(about).encode()
         self._write(history.MAGIC + history.HEADER_LENGTH.pack(len(header)) + header)
         self._flushing: Any = gevent.spawn(self._flush_again_and_again)
@@ -86,8 +87,8 @@ class Journal:
         rows.clear()
         if self._file is None:
             return
-        for start in range(0, len(taken), history.MOST_RECORDS):
-            self._write_block(taken[start : start + history.MOST_RECORDS])
+        for start in range(0, len(taken), history.MOST_RECORDS * COLUMNS):
+            self._write_block(taken[start : start + history.MOST_RECORDS * COLUMNS])
 
     def end(self) -> None:
         """Write the rest, and say that this is all."""
@@ -103,7 +104,7 @@ class Journal:
         while True:
             for _ in range(FLUSH_EVERY):
                 gevent.sleep(LOOK_S)
-                if len(self.rows) >= MANY_ROWS:
+                if len(self.rows) >= MANY_ROWS * COLUMNS:
                     self.flush()
             self.flush()
 
@@ -111,11 +112,13 @@ class Journal:
         paths = self._paths
         if len(paths) > MOST_PATHS:
             paths.start_over()
-        sent, arrived, session, what, names, values, replies = zip(*rows, strict=True)
-        records = np.zeros(len(rows), _RECORD)
-        records["sent"], records["arrived"], records["session"], records["what"] = sent, arrived, session, what
-        records["path"] = [paths[name] for name in names]
-        records["digest"] = list(map(_digest, values))
+        replies = rows[6::COLUMNS]
+        count = len(replies)
+        records = np.zeros(count, _RECORD)
+        for column, name in enumerate(("sent", "arrived", "session", "what")):
+            records[name] = rows[column::COLUMNS]
+        records["path"] = list(map(paths.__getitem__, rows[4::COLUMNS]))
+        records["digest"] = list(map(_digest, rows[5::COLUMNS]))
         # Room in front, so that a place for a stat exists before each end.
         content = _ROOM + b"".join(replies)
         lengths = np.array(list(map(len, replies)))
@@ -126,10 +129,10 @@ class Journal:
         stat = np.ndarray(len(content) - _STAT.itemsize + 1, _STAT, content, 0, (1,))[ends[with_stat] - _STAT_BYTES]
         for name in ("mzxid", "czxid", "version"):
             records[name][with_stat] = stat[name]
-        self._count += len(rows)
+        self._count += count
         table = b"".join(name.encode() + history.PATH_END for name in paths.new)
         flags = history.NEW_TABLE if paths.starts_over else 0
-        self._write(self._block(flags, table, len(paths.new), len(rows), records.tobytes()))
+        self._write(self._block(flags, table, len(paths.new), count, records.tobytes()))
         paths.new.clear()
         paths.starts_over = False
 
@@ -144,8 +147,8 @@ class Journal:
         file = self._file
         assert file is not None
         try:
-            file.write(content)
-            file.flush()
+            if file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             self._file = None
             why = os.strerror(error.errno or errno.EIO)

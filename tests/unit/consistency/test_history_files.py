@@ -33,8 +33,8 @@ def test_what_a_journal_is_given_is_read_again(tmp_path: Path, monkeypatch: pyte
     get = jute.REPLY.pack(16, 7, 1 << 40, 0) + jute.buffer(b"abc") + STAT
     gone = jute.REPLY.pack(16, 8, 1 << 41, history.NO_NODE)
     for turn in range(3):
-        journal.rows.append((1, 2, -3, history.GET | history.STAT, f"/a/{turn}", b"abc", get))
-        journal.rows.append((4, 5, 1 << 62, history.DELETE, "/ä", b"", gone))
+        journal.rows += (1, 2, -3, history.GET | history.STAT, f"/a/{turn}", b"abc", get)
+        journal.rows += (4, 5, 1 << 62, history.DELETE, "/ä", b"", gone)
         journal.flush()
     journal.end()
     expected: list[tuple[object, ...]] = []
@@ -50,10 +50,10 @@ def test_a_disk_that_fills_ends_the_history_and_not_the_load(
     journal = Journal(tmp_path / "history.bin")
     assert journal._file is not None
     journal._file.close()
-    journal._file = os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb")
-    journal.rows.append((1, 2, 3, history.SYNC, "/", b"", jute.REPLY.pack(16, 1, 1, 0)))
+    journal._file = os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb", buffering=0)
+    journal.rows += (1, 2, 3, history.SYNC, "/", b"", jute.REPLY.pack(16, 1, 1, 0))
     journal.flush()
-    journal.rows.append((1, 2, 3, history.SYNC, "/", b"", jute.REPLY.pack(16, 1, 1, 0)))
+    journal.rows += (1, 2, 3, history.SYNC, "/", b"", jute.REPLY.pack(16, 1, 1, 0))
     journal.end()
     assert "ends here, it cannot be written (No space left on device)" in caplog.text
     read = HistoryFile(tmp_path / "history.bin", "host")

@@ -1,6 +1,6 @@
 """The native client with a history: it notes each operation as its reply is handled, or as it becomes undecided.
 
-What is noted is handed on as it is (`Row`); the journal makes records of many at once, which is cheaper. The methods
+What is noted is handed on as it is, a row of `COLUMNS` values; the journal makes records of many at once, which is cheaper. The methods
 are those of NativeClient once more, so that a client without a history does not pay for it.
 """
 
@@ -12,14 +12,14 @@ from kazoo.protocol.states import ZnodeStat
 
 from zk_locust.clients.interface import ClientSettings, Watch
 from zk_locust.clients.native import jute, protocol
-from zk_locust.clients.native.client import _NO_WATCH, _WATCH, NativeClient
+from zk_locust.clients.native.client import _ANY_VERSION, _NO_WATCH, _WATCH, NativeClient, _length
 from zk_locust.clients.native.handshake import Credential
 from zk_locust.clients.native.requests import Create, Delete, Result, SetData, Step, multi_body, multi_results
 from zk_locust.clients.native.watches import CHILD, DATA, EXIST
 from zk_locust.contract import history_format as history
 from zk_locust.contract.errors import NoNodeError, ServerError
 
-Row = tuple[int, int, int, int, str, bytes, bytes]
+COLUMNS: Final = 7
 """When it was sent and handled (`time.perf_counter_ns`), session, kind and flags, path, value, the reply's frame."""
 
 _clock_ns: Final = time.perf_counter_ns
@@ -34,18 +34,21 @@ _CREATE_FLAGS: Final = (0, history.EPHEMERAL, history.SEQUENCE, history.EPHEMERA
 class Journal(Protocol):
     """Where operations are noted."""
 
-    rows: list[Row]
-    """Rows are added to this very list, and taken away now and then."""
+    rows: list[Any]
+    """The values of all rows, one after the other: a list of tuples would keep the garbage collector busy.
+
+    They are added to this very list, and taken away now and then.
+    """
 
 
 class RecordedNativeClient(NativeClient):
     """A NativeClient that notes everything in a journal. Operations through `pipeline` are not noted."""
 
-    __slots__ = ("_add",)
+    __slots__ = ("_rows",)
 
     def __init__(self, settings: ClientSettings, journal: Journal, *, credentials: Sequence[Credential] = ()) -> None:
         super().__init__(settings, credentials=credentials)
-        self._add = journal.rows.append
+        self._rows = journal.rows
         self._session.note = self._note_of_session
 
     def get(self, path: str, watch: Watch | None = None) -> tuple[bytes, ZnodeStat]:
@@ -64,7 +67,8 @@ class RecordedNativeClient(NativeClient):
         if watch is not None:
             self._watch(DATA, path, watch)
             what |= history.WATCH
-        self._add((sent_ns, _clock_ns(), session_id, what, path, result[0], reply))
+        rows = self._rows
+        rows += (sent_ns, _clock_ns(), session_id, what, path, result[0], reply)
         return result
 
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
@@ -87,7 +91,8 @@ class RecordedNativeClient(NativeClient):
             raise self._failed(error, connection, sent_ns, session_id, history.EXISTS, path) from None
         if watch is not None:
             self._watch(DATA, path, watch)
-        self._add((sent_ns, _clock_ns(), session_id, _EXISTS | flags, path, b"", reply))
+        rows = self._rows
+        rows += (sent_ns, _clock_ns(), session_id, _EXISTS | flags, path, b"", reply)
         return result
 
     def set(self, path: str, value: bytes, version: int = -1) -> ZnodeStat:
@@ -95,14 +100,16 @@ class RecordedNativeClient(NativeClient):
         session = self._session
         connection = session.connection or session.usable_connection()
         session_id = session.session_id
-        body = self._paths[path] + jute.buffer(value) + jute.INT.pack(version)
+        tail = _ANY_VERSION if version == -1 else _length(version)
+        body = self._paths[path] + _length(len(value)) + value + tail
         sent_ns = _clock_ns()
         try:
             reply = connection.call(protocol.SET_DATA, body)
             result = jute.read_stat(reply)
         except BaseException as error:
             raise self._failed(error, connection, sent_ns, session_id, history.SET, path, value) from None
-        self._add((sent_ns, _clock_ns(), session_id, _SET, path, value, reply))
+        rows = self._rows
+        rows += (sent_ns, _clock_ns(), session_id, _SET, path, value, reply)
         return result
 
     def create(self, path: str, value: bytes = b"", *, ephemeral: bool = False, sequence: bool = False) -> str:
@@ -118,7 +125,8 @@ class RecordedNativeClient(NativeClient):
             made = request.result(reply, self._paths)
         except BaseException as error:
             raise self._failed(error, connection, sent_ns, session_id, what, path, value) from None
-        self._add((sent_ns, _clock_ns(), session_id, what, made, value, reply))
+        rows = self._rows
+        rows += (sent_ns, _clock_ns(), session_id, what, made, value, reply)
         return made
 
     def delete(self, path: str, version: int = -1) -> None:
@@ -132,7 +140,8 @@ class RecordedNativeClient(NativeClient):
             jute.read_nothing(reply)
         except BaseException as error:
             raise self._failed(error, connection, sent_ns, session_id, history.DELETE, path) from None
-        self._add((sent_ns, _clock_ns(), session_id, history.DELETE, path, b"", reply))
+        rows = self._rows
+        rows += (sent_ns, _clock_ns(), session_id, history.DELETE, path, b"", reply)
 
     @overload
     def get_children(self, path: str, watch: Watch | None = ..., include_data: Literal[False] = ...) -> list[str]: ...
@@ -159,7 +168,8 @@ class RecordedNativeClient(NativeClient):
         if watch is not None:
             self._watch(CHILD, path, watch)
             what |= history.WATCH
-        self._add((sent_ns, _clock_ns(), session_id, what, path, b"", reply))
+        rows = self._rows
+        rows += (sent_ns, _clock_ns(), session_id, what, path, b"", reply)
         return result
 
     def multi(self, steps: Sequence[Step]) -> list[Result]:
@@ -190,7 +200,8 @@ class RecordedNativeClient(NativeClient):
             elif isinstance(result, ZnodeStat):
                 what, tail = what | _STAT, jute.STAT.pack(*result)
             if what & history.KIND_MASK:
-                self._add((sent_ns, _clock_ns(), session_id, what, path, getattr(step, "value", b""), header + tail))
+                rows = self._rows
+                rows += (sent_ns, _clock_ns(), session_id, what, path, getattr(step, "value", b""), header + tail)
         return results
 
     def sync(self, path: str) -> None:
@@ -202,11 +213,13 @@ class RecordedNativeClient(NativeClient):
             reply = connection.call(protocol.SYNC, self._paths[path])
         except BaseException as error:
             raise self._failed(error, connection, sent_ns, session_id, history.SYNC, path) from None
-        self._add((sent_ns, _clock_ns(), session_id, history.SYNC, path, b"", reply))
+        rows = self._rows
+        rows += (sent_ns, _clock_ns(), session_id, history.SYNC, path, b"", reply)
 
     def note_all_read(self, path: str) -> None:
         """Note that all nodes at and below the path were read."""
-        self._add((0, _clock_ns(), self._session.session_id, history.ALL_READ, path, b"", _header(16, 0, 0, 0)))
+        rows = self._rows
+        rows += (0, _clock_ns(), self._session.session_id, history.ALL_READ, path, b"", _header(16, 0, 0, 0))
 
     def _failed(
         self,
@@ -224,7 +237,8 @@ class RecordedNativeClient(NativeClient):
         result, xid = history.UNDECIDED, getattr(error, "xid", 0)
         if isinstance(error, ServerError):
             result, zxid = error.error_code, zxid or connection.last_zxid
-        self._add((sent_ns, _clock_ns(), session_id, what, path, value, _header(16, xid, zxid, result)))
+        rows = self._rows
+        rows += (sent_ns, _clock_ns(), session_id, what, path, value, _header(16, xid, zxid, result))
         return error
 
     @staticmethod
@@ -235,7 +249,8 @@ class RecordedNativeClient(NativeClient):
 
     def _note_of_session(self, kind: int, session_id: int, path: str, reply: tuple[int, int, int]) -> None:
         """Note what has happened to the session; `reply` are the xid, the zxid and the result to note."""
-        self._add((0, _clock_ns(), session_id, kind, path, b"", _header(16, *reply)))
+        rows = self._rows
+        rows += (0, _clock_ns(), session_id, kind, path, b"", _header(16, *reply))
 
 
 _KINDS: Final[dict[type[object], Callable[[Any], int]]] = {
