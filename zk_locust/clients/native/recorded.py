@@ -1,7 +1,7 @@
 """The native client with a history: it notes each operation as its reply is handled, or as it becomes undecided.
 
-A row of `COLUMNS` values is noted as it is; the journal makes records of many at once, which is cheaper. The methods are
-those of NativeClient once more, so that a client without a history does not pay for it.
+A row of `COLUMNS` values is noted as it is; the journal makes records of many at once, which is cheaper. The methods
+are those of NativeClient once more, so that a client without a history does not pay for it.
 """
 
 import time
