@@ -116,14 +116,17 @@ class StaleRead(Lie):
     def __init__(self, begins_after: int = 20) -> None:
         super().__init__(begins_after)
         self._first: dict[str, bytes] = {}
+        self._seen: dict[tuple[Connection, str], bytes] = {}
 
     def reply(self, connection: Connection, request: Request, frame: bytes) -> list[bytes]:
-        """Give the record of the first reading."""
+        """Give the record of the first reading to a connection that has read a newer one."""
         if request.opcode != protocol.GET_DATA or header(frame)[2]:
             return [frame]
-        record = frame[jute.RECORD :]
+        asked, record = (connection, request.path), frame[jute.RECORD :]
         first = self._first.setdefault(request.path, record)
-        if first[-_STAT_BYTES:] == record[-_STAT_BYTES:] or not self.is_time():
+        has_read = self._seen.get(asked, first)
+        self._seen[asked] = record
+        if has_read[-_STAT_BYTES:] == first[-_STAT_BYTES:] or not self.is_time():
             return [frame]
         return [reply_frame(*header(frame), first)]
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from reporting.consistency.found import Findings
 from reporting.consistency.history_file import Chunk, HistoryError, HistoryFile
+from reporting.consistency.locks import Locks
 from reporting.consistency.node_checks import NODE_CHECKS
 from reporting.consistency.nodes import RECORD, Context, Nodes
 from reporting.consistency.order import WRITES, Clock, Order
@@ -57,6 +58,7 @@ class _Pass:
     root: str
     sessions: Sessions = field(default_factory=Sessions)
     order: Order = field(default_factory=Order)
+    locks: Locks = field(default_factory=Locks)
     sequential: set[int] = field(default_factory=set)
     synced: int = 0
 
@@ -88,7 +90,9 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
             frozenset(first.sequential),
         )
         checked.sessions, checked.writes = len(columns.ids), first.order.writes
-        first.order.check(clocks_of(files, clocks), checked.found)
+        of_files = clocks_of(files, clocks)
+        first.order.check(of_files, checked.found)
+        first.locks.check(of_files, columns, checked.found)
         for rows in first.pieces.each():
             nodes = Nodes(rows, context)
             for node_check in (*NODE_CHECKS, check_watches):
@@ -108,6 +112,7 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
     records = chunk.records
     seen, places = first.sessions.take(chunk, number, checked.found)
     first.order.take(chunk, places, number)
+    first.locks.take(chunk, places, number)
     kind = records["what"] & history.KIND_MASK
     is_operation = kind < history.EVENT
     checked.operations += int(is_operation.sum())

@@ -17,7 +17,8 @@ WATCHES: Final = "watches fire once and in time"
 EPHEMERALS: Final = "ephemeral nodes live as long as their session"
 SEQUENCES: Final = "sequence numbers never repeat"
 MULTI: Final = "transactions are all or nothing"
-CHECKS: Final = (MULTI, SEQUENCES, EPHEMERALS, WATCHES, WRITES, SESSIONS, SYNC, REAL_TIME, ORDER)
+LOCKS: Final = "locks have one holder"
+CHECKS: Final = (LOCKS, MULTI, SEQUENCES, EPHEMERALS, WRITES, SESSIONS, WATCHES, SYNC, REAL_TIME, ORDER)
 """The most telling first: what breaks one of the first often breaks the order of writes too."""
 
 KEPT: Final = 5

@@ -53,6 +53,8 @@ LOST: Final = 34  # the connection, not the session
 EXPIRED: Final = 35
 CLOSED: Final = 36  # the session; the record has the reply to its end
 ALL_READ: Final = 37  # all nodes at and below the path were read at the end of the load
+HELD: Final = 38  # a lock, by its folder; noted once it is held
+RELEASED: Final = 39  # noted before it is given up
 KINDS: Final = {
     CREATE: "create",
     DELETE: "delete",
@@ -67,6 +69,8 @@ KINDS: Final = {
     EXPIRED: "session expired",
     CLOSED: "session closed",
     ALL_READ: "final reads",
+    HELD: "holds the lock",
+    RELEASED: "releases the lock",
 }
 KIND_MASK: Final = 0xFF
 WATCH: Final = 0x100

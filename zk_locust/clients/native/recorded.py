@@ -218,8 +218,12 @@ class RecordedNativeClient(NativeClient):
 
     def note_all_read(self, path: str) -> None:
         """Note that all nodes at and below the path were read."""
-        rows = self._rows
-        rows += (0, _clock_ns(), self._session.session_id, history.ALL_READ, path, b"", _header(16, 0, 0, 0))
+        self._note_of_session(history.ALL_READ, self._session.session_id, path, (0, 0, 0))
+
+    def note_lock(self, path: str, *, held: bool) -> None:
+        """Note that the lock at the path is held from now on, or until now."""
+        kind = history.HELD if held else history.RELEASED
+        self._note_of_session(kind, self._session.session_id, path, (0, 0, 0))
 
     def _failed(
         self,
