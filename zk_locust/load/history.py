@@ -122,9 +122,7 @@ def read_tree(client: RecordedNativeClient, root: str) -> None:
 
 
 def _journal(options: Options, name: str) -> Journal:
+    """Begin a history file. Raises OSError, also where there is one of an earlier test, which stays."""
     folder = Path(options.report_dir) / HISTORY / HISTORY_LOCAL if options.report_dir else Path()
-    number, file = 1, folder / file_name(name)
-    while file.exists():  # of an earlier test of this process
-        number += 1
-        file = folder / file_name(f"{name}-{number}")
+    file = folder / file_name(name)
     return Journal(file, process=name, host=socket.gethostname(), client=options.client, root=options.pseudo_root)
