@@ -20,6 +20,8 @@ MULTI: Final = "transactions are all or nothing"
 LOCKS: Final = "locks have one holder"
 CHECKS: Final = (LOCKS, MULTI, SEQUENCES, EPHEMERALS, WRITES, SESSIONS, WATCHES, SYNC, REAL_TIME, ORDER)
 """The most telling first: what breaks one of the first often breaks the order of writes too."""
+NOT_PROMISED: Final = {SYNC: "ZooKeeper does not promise it: a sync is no operation of the quorum (ZOOKEEPER-1675)"}
+"""Checks whose findings are notes, no violations, and why."""
 
 KEPT: Final = 5
 """How many violations of a check are kept; all are counted."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from reporting.consistency import check as checking
 from reporting.consistency.check import Clocks, History
 from reporting.consistency.excerpt import excerpt
-from reporting.consistency.found import CHECKS
+from reporting.consistency.found import CHECKS, NOT_PROMISED
 from reporting.consistency.history_file import HistoryFile
 from reporting.consistency.states import CONSISTENT, NOT_CHECKED, VIOLATED
 from reporting.read.manifest import Manifest
@@ -100,7 +100,8 @@ def _check(folder: Path, paths: list[Path], manifest: Manifest) -> Consistency:
     checked = checking.check(files, clocks, folder, complete=not missing)
     of_files = checking.clocks_of(files, clocks)
     notes = _notes(checked, missing)
-    counts = {check: checked.found.counts[check] for check in CHECKS if checked.found.counts.get(check)}
+    promised = [check for check in CHECKS if check not in NOT_PROMISED]
+    counts = {check: checked.found.counts[check] for check in promised if checked.found.counts.get(check)}
     violations = {check: [each.text for each in checked.found.violations[check]] for check in counts}
     state, reason, lines = CONSISTENT, "", []
     if counts:
@@ -123,6 +124,11 @@ def _notes(checked: History, missing: list[str]) -> list[str]:
     notes += [
         f"The history {name} ends early: values of unknown origin may be of operations that are not in it"
         for name in checked.cut
+    ]
+    notes += [
+        f"{checked.found.counts[check]:,} times: {checked.found.violations[check][0].text}. {why}"
+        for check, why in NOT_PROMISED.items()
+        if checked.found.counts.get(check)
     ]
     if not checked.final_zxid:
         notes.append("The nodes were not all read at the end: a write that nobody read later may be lost")

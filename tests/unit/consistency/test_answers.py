@@ -108,6 +108,17 @@ def test_a_history_that_ends_early_and_missing_final_reads_are_noted(tmp_path: P
     ]
 
 
+def test_a_sync_that_is_too_early_is_a_note(tmp_path: Path) -> None:
+    told = story()
+    told.sync(0xB, zxid=told.zxid - 1)
+    told.write(tmp_path / HOST / "history-worker-1.bin")
+    told.read_all().write(tmp_path / HOST / "history-final.bin", process="final")
+    answer = result.of_run(tmp_path, planned(1))
+    assert answer.state == CONSISTENT
+    (note,) = answer.notes
+    assert note.startswith("1 times: a sync has not reached a write that was acknowledged before it was sent. ")
+
+
 def test_a_history_without_a_write_proves_nothing(tmp_path: Path) -> None:
     told = Story()
     told.sync(A)
