@@ -121,11 +121,13 @@ class Journal:
         records["digest"] = list(map(_digest, rows[5::COLUMNS]))
         # Room in front, so that a place for a stat exists before each end.
         content = _ROOM + b"".join(replies)
-        lengths = np.array(list(map(len, replies)))
+        lengths = np.fromiter(map(len, replies), np.int64, count)
         ends = np.cumsum(lengths) + len(_ROOM)
         header = np.ndarray(len(content) - _HEADER.itemsize + 1, _HEADER, content, 0, (1,))[ends - lengths]
         records["xid"], records["zxid"], records["result"] = header["xid"], header["zxid"], header["code"]
-        with_stat = np.flatnonzero(records["what"] & history.STAT)
+        with_stat: Any = np.flatnonzero(records["what"] & history.STAT)
+        if len(with_stat) == count:
+            with_stat = slice(None)  # the same, and quicker
         stat = np.ndarray(len(content) - _STAT.itemsize + 1, _STAT, content, 0, (1,))[ends[with_stat] - _STAT_BYTES]
         for name in ("mzxid", "czxid", "version"):
             records[name][with_stat] = stat[name]
