@@ -5,7 +5,7 @@ write: the check of real time needs all writes in one order.
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +15,8 @@ import numpy as np
 from reporting.consistency.found import Findings
 from reporting.consistency.history_file import Chunk, HistoryError, HistoryFile
 from reporting.consistency.locks import Locks
-from reporting.consistency.node_checks import NODE_CHECKS
-from reporting.consistency.nodes import RECORD, Context, Nodes
+from reporting.consistency.node_checks import CHANGE_CHECKS, READ_CHECKS, NodeCheck
+from reporting.consistency.nodes import RECORD, Context, Nodes, Unknown
 from reporting.consistency.order import WRITES, Clock, Order
 from reporting.consistency.sessions import Sessions
 from reporting.consistency.watch_checks import check_watches
@@ -25,6 +25,7 @@ from zk_locust.contract import history_format as history
 Array = np.ndarray[Any, Any]
 
 PIECE_RECORDS: Final = 400_000
+MOST_RECORDS: Final = 4 * PIECE_RECORDS
 _MOST_PIECES: Final = 512
 _NANOSECONDS: Final = 1e9
 _NO_CLOCK_NS: Final = 1 << 61
@@ -94,10 +95,31 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
         first.order.check(of_files, checked.found)
         first.locks.check(of_files, columns, checked.found)
         for rows in first.pieces.each():
-            nodes = Nodes(rows, context)
-            for node_check in (*NODE_CHECKS, check_watches):
-                node_check(nodes, checked.found)
+            _check_nodes(rows, context, checked.found)
     return checked
+
+
+def _check_nodes(rows: Array, context: Context, found: Findings) -> None:
+    """Check all records of some nodes. Too many reads, as of a node that all users read, are checked in parts."""
+    parts: Iterable[Array] = [rows]
+    changes = rows
+    if len(rows) > MOST_RECORDS:
+        is_change = np.isin(rows["what"] & history.KIND_MASK, WRITES)
+        is_watch = ((rows["what"] & history.WATCH) > 0) | ((rows["what"] & history.KIND_MASK) == history.EVENT)
+        changes = rows[is_change | is_watch | rows["final"]]
+        own, reads = rows[is_change], np.flatnonzero(~is_change)
+        starts = range(0, len(reads), MOST_RECORDS)
+        parts = (np.concatenate([own, rows[reads[start : start + MOST_RECORDS]]]) for start in starts)
+    unknown = Unknown()
+    changed = Nodes(changes, context, unknown)
+    _run((*CHANGE_CHECKS, check_watches), changed, found)
+    for part in parts:
+        _run(READ_CHECKS, changed if part is rows else Nodes(part, context, unknown), found)
+
+
+def _run(checks: Iterable[NodeCheck], nodes: Nodes, found: Findings) -> None:
+    for node_check in checks:
+        node_check(nodes, found)
 
 
 def _root_of(file: HistoryFile) -> str:
@@ -188,5 +210,5 @@ class _Pieces:
         """Yield the records of each piece, and remove its file."""
         for file in self._files:
             if file.exists():
-                yield np.fromfile(file, RECORD)
+                yield np.memmap(file, RECORD, "r")
                 file.unlink()

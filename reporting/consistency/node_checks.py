@@ -138,32 +138,36 @@ def _check_unknown(nodes: Nodes, read: Array, found: Findings) -> None:
     if not nodes.context.complete:
         return
     read = read[~is_failed]
-    writes = nodes.undecided[np.isin(nodes.kind[nodes.undecided], ALIVE)]
-    room: dict[tuple[int, int], int] = {}
-    sequential = nodes.context.sequential
-    for write in writes:
-        each = int(nodes.of[write]), int(rows["digest"][write])
-        room[each] = room.get(each, 0) + 1
-    taken: set[tuple[int, int]] = set()
+    room, taken, sequential = _room(nodes), nodes.unknown.taken, nodes.context.sequential
     bad = []
     for place in read[np.argsort(rows["mzxid"][read], kind="stable")]:
-        of, mzxid = int(nodes.of[place]), int(rows["mzxid"][place])
-        if (of, mzxid) in taken:
+        key, mzxid = int(nodes.keys[nodes.of[place]]), int(rows["mzxid"][place])
+        if (key, mzxid) in taken:
             continue
-        taken.add((of, mzxid))
-        if mzxid == rows["czxid"][place] and (
-            sequential if nodes.kind[place] == history.EXISTS else int(rows["digest"][place]) in sequential
-        ):
+        taken.add((key, mzxid))
+        tells_value = nodes.kind[place] != history.EXISTS
+        digest = int(rows["digest"][place])
+        if mzxid == rows["czxid"][place] and (digest in sequential if tells_value else sequential):
             continue  # a node whose name its creator did not learn
-        if nodes.kind[place] == history.EXISTS:  # it does not tell the value
-            if not any(node == of for node, _ in room):
+        if not tells_value:
+            if not any(node == key for node, _ in room):
                 bad.append(place)
             continue
-        each = of, int(rows["digest"][place])
-        room[each] = room.get(each, 0) - 1
-        if room[each] < 0:
+        room[key, digest] = room.get((key, digest), 0) - 1
+        if room[key, digest] < 0:
             bad.append(place)
     found.add(ORDER, "a read shows a value that no recorded operation has written", rows["place"][bad])
+
+
+def _room(nodes: Nodes) -> dict[tuple[int, int], int]:
+    """Return how many undecided writes of a node may still have written a value."""
+    unknown = nodes.unknown
+    if unknown.room is None:
+        unknown.room = {}
+        for write in nodes.undecided[np.isin(nodes.kind[nodes.undecided], ALIVE)]:
+            each = int(nodes.keys[nodes.of[write]]), int(nodes.rows["digest"][write])
+            unknown.room[each] = unknown.room.get(each, 0) + 1
+    return unknown.room
 
 
 def check_observations(nodes: Nodes, found: Findings) -> None:
@@ -221,12 +225,7 @@ def check_sequences(nodes: Nodes, found: Findings) -> None:
     found.add(SEQUENCES, "a later node has no greater sequence number", rows["place"][bad - 1], rows["place"][bad])
 
 
-NODE_CHECKS: Final[tuple[Callable[[Nodes, Findings], None], ...]] = (
-    check_versions,
-    check_reads,
-    check_absent,
-    check_values,
-    check_observations,
-    check_final,
-    check_sequences,
-)
+NodeCheck = Callable[[Nodes, Findings], None]
+READ_CHECKS: Final[tuple[NodeCheck, ...]] = (check_reads, check_absent, check_values, check_observations)
+"""They look at each read by itself, beside the changes of its node. So reads may be checked in several parts."""
+CHANGE_CHECKS: Final[tuple[NodeCheck, ...]] = (check_versions, check_final, check_sequences)

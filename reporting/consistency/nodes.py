@@ -3,7 +3,7 @@
 `Nodes` holds the records of some nodes, all that there are of each. Checks look up what a node was at a transaction.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -75,13 +75,26 @@ class Changes:
         return np.where((at < len(self.rows)) & (self.of[inside] == of), inside, -1)
 
 
-class Nodes:
-    """The records of some nodes. `of` is the number of each record's node, from 0."""
+@dataclass(slots=True)
+class Unknown:
+    """Values that no acknowledged write has written, over all parts of the reads of some nodes.
 
-    def __init__(self, rows: Array, context: Context) -> None:
+    `room` says how many undecided writes of a node may have written a value (by its digest), None before the first
+    part; `taken` has the transactions of a node that were looked at.
+    """
+
+    room: dict[tuple[int, int], int] | None = None
+    taken: set[tuple[int, int]] = field(default_factory=set)
+
+
+class Nodes:
+    """The records of some nodes. `of` is the number of each record's node, from 0, and `keys` are their keys."""
+
+    def __init__(self, rows: Array, context: Context, unknown: Unknown) -> None:
         self.context = context
-        keys, of = np.unique(rows["key"], return_inverse=True)
-        self.count = len(keys)
+        self.unknown = unknown
+        self.keys, of = np.unique(rows["key"], return_inverse=True)
+        self.count = len(self.keys)
         is_child = rows["child"]
         self.rows, self.of = rows[~is_child], of[~is_child]
         self.kind = self.rows["what"] & history.KIND_MASK

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reporting.consistency import check as checking
 from reporting.consistency import found
 from tests.unit.consistency.histories import ROOT, Story, digest
 from zk_locust.contract import history_format as history
@@ -154,6 +155,14 @@ def lost_event(story: Story) -> None:
     story.get(B, Y)
 
 
+def event_lost_over_a_reconnect(story: Story) -> None:
+    story.watch(B, X)
+    story.note(B, history.LOST)
+    story.set(A, X, "new")
+    story.note(B, history.CONNECTED)
+    story.get(B, Y)
+
+
 def late_event(story: Story) -> None:
     story.watch(B, X)
     story.set(A, X, "new")
@@ -222,6 +231,7 @@ PLANTED: list[tuple[Callable[[Story], None], str]] = [
     (against_real_time, found.REAL_TIME),
     (sync_too_early, found.SYNC),
     (lost_event, found.WATCHES),
+    (event_lost_over_a_reconnect, found.WATCHES),
     (late_event, found.WATCHES),
     (doubled_event, found.WATCHES),
     (unasked_event, found.WATCHES),
@@ -233,8 +243,13 @@ PLANTED: list[tuple[Callable[[Story], None], str]] = [
 ]
 
 
+@pytest.mark.parametrize("in_parts", [False, True], ids=["at once", "in parts"])
 @pytest.mark.parametrize(("plant", "check"), PLANTED, ids=[plant.__name__ for plant, _ in PLANTED])
-def test_what_is_planted_is_found(plant: Callable[[Story], None], check: str, tmp_path: Path) -> None:
+def test_what_is_planted_is_found(
+    plant: Callable[[Story], None], check: str, in_parts: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if in_parts:  # as the reads of a node that all users read
+        monkeypatch.setattr(checking, "MOST_RECORDS", 2)
     story = begun()
     plant(story)
     checked = story.check(tmp_path, story.read_all())
