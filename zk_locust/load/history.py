@@ -37,8 +37,7 @@ def check_history(options: Options) -> None:
 def begin(environment: Any, **_: Any) -> None:
     """Have the users of this process keep a history, where the options ask for it. Call it as a test starts."""
     options = Options.of(environment.parsed_options)
-    end(environment)
-    if not options.history or not drives_zookeeper(environment):
+    if not options.history or not drives_zookeeper(environment) or getattr(environment.events, _ATTRIBUTE, None):
         return
     name = os.environ.get(WORKER_NAME_VARIABLE, "").rpartition("/")[2] or f"process-{os.getpid()}"
     try:
