@@ -2,15 +2,17 @@
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fleet.pack import Limits, PackError, shown, unpack
 from zk_locust.contract.durable_files import read_object_if_sound, sync_folder
+from zk_locust.contract.history_format import is_history
 from zk_locust.contract.plain_text import first_of
 from zk_locust.contract.run_files import (
     EVENTS,
+    HISTORY,
     HOST_METRICS,
     LOCUSTFILE,
     METRICS,
@@ -36,8 +38,9 @@ _OTHER_FILES = (
 
 
 def take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Limits) -> dict[str, list[str]]:
-    """Unpack a host's files into `logs/<host>/`, move those of `figures` to the top of the record, remove the pack.
+    """Unpack a host's files into `logs/<host>/`, and remove the pack.
 
+    Those of `figures` are moved to the top of the record, histories to `history/<host>/`.
     Returns the names of files that are `missing`, `unknown` (not expected) or `taken` from the pack, and in `refused` a
     line for each file that was not taken. Long lists are cut, with the number of the others. Raises PackError for an
     unusable pack and for a figure that is too large; the host must keep its files then.
@@ -65,11 +68,13 @@ def _take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Li
     if f"{SAMPLER}.log" in expected:
         expected.append(HOST_METRICS)
     missing = [name for name in expected if not (logs / name).exists()]
-    known = {*figures, *expected, *_OTHER_FILES}
+    histories = [name for name in unpacked.taken if is_history(name)]
+    known = {*figures, *expected, *_OTHER_FILES, *histories}
     # Members, which have no spec, bring what their configuration makes.
     unknown = [file.name for file in logs.iterdir() if spec and file.is_file() and file.name not in known]
     for name, file in found.items():
         file.replace(folder / name)
+    keep_histories(histories, logs, folder / HISTORY / host)
     sync_folder(folder)
     return {
         "missing": first_of(missing),
@@ -77,6 +82,18 @@ def _take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Li
         "taken": sorted(unpacked.taken),
         "refused": first_of(unpacked.refused, more="{:,} more entries were refused"),
     }
+
+
+def keep_histories(names: Iterable[str], logs: Path, folder: Path) -> None:
+    """Move a host's histories into their folder, which is made for them; none is replaced."""
+    moved = [name for name in names if not (folder / name).exists()]
+    if not moved:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in moved:
+        (logs / name).replace(folder / name)
+    sync_folder(folder)
+    sync_folder(folder.parent)
 
 
 def _processes(content: Mapping[str, Any]) -> list[dict[str, Any]]:

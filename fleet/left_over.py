@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from fleet.host_files import keep_histories
 from fleet.pack import Limits, shown, unpack
 from fleet.run_record import read
 from zk_locust.contract.durable_files import sync_folder
+from zk_locust.contract.history_format import is_history
 from zk_locust.contract.plain_text import first_of
-from zk_locust.contract.run_files import MANIFEST, SPEC, UNFINISHED
+from zk_locust.contract.run_files import HISTORY, MANIFEST, SPEC, UNFINISHED
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 OPEN, CLOSED, UNKNOWN = "open", "closed", "unknown"
@@ -58,7 +60,8 @@ def _has_all(run: Path, host: str) -> bool:
 def take_late(run: Path, pack: Path, host: str, limits: Limits) -> dict[str, Any]:
     """Take the files of a host into a closed record: `logs/<host>/`, or a folder in it where there is one already.
 
-    Returns `folder`, `taken` and `refused`. No file of the record is replaced, and its verdict does not change.
+    Histories go to `history/<host>/`. Returns `folder`, `taken` and `refused`. No file of the record is replaced, and
+    its verdict does not change.
     """
     logs = run / "logs" / host
     folder, number = logs, 1
@@ -68,6 +71,7 @@ def take_late(run: Path, pack: Path, host: str, limits: Limits) -> dict[str, Any
     folder.mkdir(parents=True)
     try:
         unpacked = unpack(pack, folder, limits)
+        keep_histories(filter(is_history, unpacked.taken), folder, run / HISTORY / host)
         sync_folder(folder.parent)
     finally:
         pack.unlink(missing_ok=True)  # the host keeps its files where they cannot be taken

@@ -100,7 +100,9 @@ def summary_of(run: ListedRun, experiment: str = "") -> RunSummary:
     """What a run is and its main figures; `experiment` is the id of the experiment that it is part of."""
     manifest = manifests.parse(read_json_object(run.path / MANIFEST, ProblemLog(), missing=""), ProblemLog())
     written = {} if run.unfinished else report_of(run.path)
-    total, verdict = ({} if not isinstance(found := written.get(key), dict) else found for key in ("total", "verdict"))
+    total, verdict, consistency = (
+        {} if not isinstance(found := written.get(key), dict) else found for key in ("total", "verdict", "consistency")
+    )
     return RunSummary(
         path=run.path,
         run_id=run.run_id,
@@ -116,6 +118,7 @@ def summary_of(run: ListedRun, experiment: str = "") -> RunSummary:
         state="unfinished" if run.unfinished else manifest.state or ("" if manifest.present else "unknown"),
         experiment=experiment,
         manifest=manifest,
+        consistency=str(consistency.get("state") or ""),
     )
 
 
@@ -130,7 +133,7 @@ def cells(run: RunSummary) -> list[str]:
         text.rate(run.rate_per_s),
         text.latency_ms(run.p99_us),
         text.count(run.failures),
-        run.verdict or text.NOTHING,
+        run.answers or text.NOTHING,
         run.state or text.NOTHING,
     ]
 

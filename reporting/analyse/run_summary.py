@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from reporting import text
+from reporting.consistency.states import CONSISTENT, VIOLATED
 from reporting.read.manifest import Manifest
 
 RATE: Final = "rate"
@@ -17,7 +18,8 @@ P99: Final = "p99"
 class RunSummary:
     """A run: what it was, and its figures of all operations (per second, microseconds), None where it has none.
 
-    `experiment` is the id of the experiment that it is part of, empty for none.
+    `consistency` is what the check of its history says, empty where the report has none. `experiment` is the id of the
+    experiment that it is part of, empty for none.
     """
 
     path: Path
@@ -34,6 +36,13 @@ class RunSummary:
     state: str
     experiment: str
     manifest: Manifest
+    consistency: str = ""
+
+    @property
+    def answers(self) -> str:
+        """The verdict, and what the check of the history has found."""
+        checked = self.consistency if self.consistency in (CONSISTENT, VIOLATED) else ""
+        return ", ".join(each for each in (self.verdict, checked) if each)
 
     def figure(self, name: str) -> float | None:
         """The value of `rate` or `p99`, None where there is none above 0."""

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from reporting import text
+from reporting.consistency.result import Consistency
+from reporting.consistency.states import VIOLATED
 from reporting.render import cause_tables, clock_tables, figure_verdicts, machine_tables, report_tables
 from reporting.render.chart import Figure
 from reporting.render.report_tables import Table
@@ -15,10 +17,13 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
     lines = [f"# {escaped(judged.run.run_id)}", ""]
     about = [part for part in (manifest.scenario_name, manifest.label, text.moment(manifest.started)) if part]
     lines += [escaped(", ".join(about)), ""] if about else []
+    if judged.consistency.state == VIOLATED:
+        lines += [f"**The ensemble was not consistent.** {escaped(judged.consistency.sentence)}", ""]
     lines += [f"**Verdict: {verdict.verdict}.** {report_tables.MEANING[verdict.verdict]}", ""]
     for reason in verdict.reasons:
         lines.append(f"- {reason.severity}: {escaped(reason.text)}")
     lines += [""] if verdict.reasons else []
+    lines += _consistency(judged.consistency)
     if judged.run.problems:
         lines += ["Parts of this run could not be read:", ""]
         lines += [f"- {escaped(str(problem))}" for problem in judged.run.problems]
@@ -65,6 +70,16 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
     ):
         lines += table(shown, level=2)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _consistency(found: Consistency) -> list[str]:
+    """The lines of the check of the history."""
+    lines = [f"**Consistency: {found.state}.** {escaped(found.sentence)}", ""]
+    lines += [f"- {escaped(check)}: {count:,} violations" for check, count in found.counts.items()]
+    lines += [f"- {escaped(note)}" for note in found.notes]
+    lines += [""] if found.counts or found.notes else []
+    lines += ["```", *(line.replace("```", "") for line in found.excerpt), "```", ""] if found.excerpt else []
+    return lines
 
 
 def table(shown: Table | None, level: int) -> list[str]:

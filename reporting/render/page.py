@@ -42,6 +42,7 @@ def render(
         manifest=manifest,
         started=text.moment(manifest.started),
         verdict=judged.verdict,
+        consistency=judged.consistency,
         meaning=report_tables.MEANING[judged.verdict.verdict],
         problems=[str(problem) for problem in judged.run.problems],
         loop_words=clock_tables.loop(judged),

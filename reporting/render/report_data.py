@@ -26,6 +26,7 @@ def as_json(judged: JudgedRun) -> dict[str, Any]:
         "processes": [asdict(row) for row in judged.machines.processes],
         "why": cause_tables.as_json(judged.why),
         "verdict": judged.verdict.as_dict(),
+        "consistency": judged.consistency.as_dict(),
         "problems": [str(problem) for problem in judged.run.problems],
     }
 

@@ -53,12 +53,22 @@ def summary(results: JudgedRun, report: Path | None) -> list[str]:
     for reason in verdict.reasons:
         mark = "note: " if reason.severity == "note" else ""
         lines += textwrap.wrap(mark + reason.text, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+    lines += _consistency(results)
     if run.problems:
         lines += ["", "Not everything of this run could be read:"]
         for problem in run.problems:
             lines += textwrap.wrap(str(problem), WIDTH, initial_indent="  - ", subsequent_indent="    ")
     lines += ["", f"Report:  {report}" if report else "Report:  none yet; `fab report` writes it"]
     return lines
+
+
+def _consistency(results: JudgedRun) -> list[str]:
+    """What the check of the history has found."""
+    found = results.consistency
+    lines = ["", *textwrap.wrap(f"Consistency: {found.state}. {found.sentence}", WIDTH, subsequent_indent="  ")]
+    for line in (*(f"{check}: {count:,} violations" for check, count in found.counts.items()), *found.notes):
+        lines += textwrap.wrap(line, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+    return lines + [f"    {line}" for line in found.excerpt]
 
 
 def _beside(results: JudgedRun) -> list[str]:

@@ -16,6 +16,8 @@ from reporting.analyse import (
     workers,
 )
 from reporting.analyse.why import Why
+from reporting.consistency import result as consistency
+from reporting.consistency.result import Consistency
 from reporting.read import memory, run_folder
 from reporting.verdict import judgement
 from reporting.verdict.evidence import Evidence
@@ -35,6 +37,13 @@ class JudgedRun(Evidence):
     def why(self) -> Why:
         """Why it was slow, computed at the first use: only the report shows it, and verdicts do not need it."""
         found = why.build(self.run, self.timeline, self.headline, self.workers, self.samples)
+        memory.release()
+        return found
+
+    @cached_property
+    def consistency(self) -> Consistency:
+        """Whether the ensemble was consistent, as far as a history was recorded; checked at the first use."""
+        found = consistency.of_run(self.run.path, self.run.manifest)
         memory.release()
         return found
 

@@ -52,9 +52,14 @@ def single() -> Iterator[LocalFleet]:
 
 @pytest.fixture(scope="module")
 def run(fleet: LocalFleet) -> Path:
-    """Return the run folder of one complete benchmark, whose members log each fsync as slow."""
+    """Return the run folder of one complete benchmark with a history, whose members log each fsync as slow."""
     options = [*QUICK_JVM, "-Dfsync.warningthresholdms=0"]
-    play = fleet.play("benchmark", benchmark_report_figures=True, zookeeper_java_options=options).succeeded()
+    play = fleet.play(
+        "benchmark",
+        benchmark_report_figures=True,
+        benchmark_parameters={"client": "native", "history": True},
+        zookeeper_java_options=options,
+    ).succeeded()
     (fleet.folder / "screen.txt").write_text(play.screen)
     return (fleet.results / "latest").resolve()
 
@@ -102,6 +107,18 @@ def test_three_counts_of_the_run_agree(run: Path) -> None:
     }
     assert stats == {entry["name"]: entry["num_requests"] for entry in summary}
     assert measured_operations(run) == sum(stats.values()) > 100
+
+
+def test_the_history_of_every_worker_is_collected_and_checked(run: Path, fleet: LocalFleet) -> None:
+    assert {file.name for file in (run / "history/load1").iterdir()} == {
+        "history-final.bin",
+        *(f"history-worker-{number}.bin" for number in range(1, manifest(run)["plan"]["expected_workers"] + 1)),
+    }
+    found = json.loads((run / "report.json").read_text())["consistency"]
+    assert (found["state"], found["notes"]) == ("consistent", []), found
+    assert found["operations"] >= measured_operations(run)
+    assert "Consistency: consistent." in (fleet.folder / "screen.txt").read_text()
+    assert manifest(run)["missing"] == []
 
 
 def test_every_member_was_measured(run: Path) -> None:

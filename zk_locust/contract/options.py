@@ -60,6 +60,9 @@ class Options:
     """What an open loop is to do; None in a closed loop."""
     user_stages: tuple[UserStage, ...] = ()
     """How many users run at which time; empty where their number stays."""
+    history: bool = False
+    """Whether every operation is recorded."""
+    report_dir: str | None = None
     control_program: tuple[Instruction, ...] = ()
     """What changes the number of users; empty without a program."""
 
@@ -76,6 +79,7 @@ class Options:
             "min_wait_s": min_wait_ms / 1000,
             "max_wait_s": max(min_wait_ms, min_wait_ms if max_wait_ms is None else max_wait_ms) / 1000,
             "ignore_connection_down": bool(value["ignore_connection_down"]),
+            "history": bool(value["history"]),
             "operation_timeout_s": value["operation_timeout"] / 1000,
             "kazoo_sasl": value["kazoo_sasl_options"],
             "kazoo_tls": bool(value["kazoo_tls"]),

@@ -210,6 +210,11 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         "CREDENTIAL", secret=True,
     ),
     Parameter(
+        "--history", "ZK_LOCUST_HISTORY", values.flag, False,
+        "record every operation and watch event, so that the report can say whether the ensemble was consistent; only "
+        "with --client native; see docs/consistency.md", STATISTICS, switch=True, in_form=False,
+    ),
+    Parameter(
         "--stats-collect", "LOCUST_EXTRA_STATS_COLLECT", values.interval, 0.0,
         "interval of the statistics series, from 100 ms, milliseconds or with a unit; 0 records none", STATISTICS, "MS",
     ),

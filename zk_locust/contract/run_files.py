@@ -22,6 +22,11 @@ FIGURES: Final = (STATS, DISTRIBUTIONS, HISTOGRAMS, METRICS, SLOW_OPERATIONS, EV
 UNFINISHED: Final = ".unfinished"
 LATEST: Final = "latest"
 MANIFEST: Final = "manifest.json"
+HISTORY: Final = "history"
+"""A folder of history files for each host (see `history_format`)."""
+HISTORY_LOCAL: Final = "local"
+"""Stands for the host where no playbook has brought the files."""
+CONSISTENCY: Final = "consistency.json"
 SCHEMA_VERSION: Final = 1
 """Of the manifest and of `report.json`. It grows when something that was there before changes its meaning."""
 CONTROLLER: Final = "controller.json"

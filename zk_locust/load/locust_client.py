@@ -9,6 +9,7 @@ from zk_locust.clients import create_client
 from zk_locust.clients.interface import LastReply, ZooKeeperClient
 from zk_locust.contract.errors import NodeExistsError
 from zk_locust.contract.options import Options
+from zk_locust.load.history import recorded_client
 from zk_locust.load.older_locustfiles import OlderSettings, with_older_settings
 from zk_locust.load.slowest import NOWHERE, Origin
 from zk_locust.load.timer import LocustTimer, TimerSettings
@@ -147,7 +148,9 @@ class LocustClient:
 
     def _made(self) -> ZooKeeperClient:
         if self._zk is None:
-            self._zk = create_client(self.options, self._client_name)
+            name = self._client_name or self.options.client
+            recorded = recorded_client(self.options, self.timer_settings.events, name)
+            self._zk = recorded or create_client(self.options, name)
             with contextlib.suppress(AttributeError):  # a locustfile's own kind of client may have no place for it
                 self._zk.last_reply = self._last_reply
         return self._zk

@@ -25,7 +25,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from zk_locust.contract.options import Options
 from zk_locust.contract.parameters import WEB, add_parameters
-from zk_locust.load import arrival_times, own_node, run_sockets, settings_check
+from zk_locust.load import arrival_times, history, own_node, run_sockets, settings_check
 from zk_locust.load.arrivals import arrivals_of
 from zk_locust.load.bench import adopt_flags, export_bench_parameters
 from zk_locust.load.companion import Companion
@@ -124,7 +124,7 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
     if is_master:
         events.test_start.add_listener(settings_check.warn_of_idle_workers)
     else:
-        for listener in _making_users_prompt():
+        for listener in (history.begin, *_making_users_prompt()):
             events.test_start.add_listener(listener)
     events.test_start.add_listener(users.on_test_start)
     events.test_start.add_listener(plan.on_test_start)
@@ -148,6 +148,8 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
 
     # When it has stopped: figures are written before nodes are removed, which an ensemble may take its time for.
     put_first(events.test_stop, _tell_of_end)
+    events.test_stop.add_listener(history.end)
+    events.test_stop.add_listener(history.read_all_nodes)
     events.test_stop.add_listener(own_node.remove_nodes)
     for companion in companions:
         events.test_stop.add_listener(_only_in(environment, companion.on_test_stop))
@@ -171,12 +173,14 @@ def _join(environment: Any, runner: Any) -> None:
     list(_companions(environment, leads=False))  # they listen for stages
 
     # When a test starts: the options have come from the master, but for secret ones.
-    first: list[Callable[..., None]] = [run_sockets.require_own_secrets, export_bench_parameters]
+    first: list[Callable[..., None]] = [run_sockets.require_own_secrets, export_bench_parameters, history.begin]
     last: list[Callable[..., None]] = [*_making_users_prompt(), stages.on_test_start, _adopt_options]
     put_first(events.test_start, *first)
     for listener in last:
         events.test_start.add_listener(listener)
     stages.catch_up([*first, *last])
+
+    events.test_stop.add_listener(history.end)
 
     # While it runs, and when the process ends (from the last of these to the first).
     put_first(events.report_to_master, stages.before_report_to_master)

@@ -18,6 +18,7 @@ from zk_locust.contract.options import Options, converted, values_of_environment
 from zk_locust.contract.parameters import PARAMETERS, parameter_of
 from zk_locust.contract.request_size import largest_value_bytes
 from zk_locust.contract.user_stages import most_users
+from zk_locust.load.history import check_history
 from zk_locust.load.locust_internals import defaults_of
 from zk_locust.load.user_classes import drives_zookeeper
 from zk_locust.load.users_check import check_users_over_time
@@ -81,6 +82,7 @@ def check_settings(environment: Any, further: Iterable[Check] = ()) -> None:
         options.client_settings()
         check_workload(options)
         check_client(options)
+        check_history(options)
         check_value_size(options)
     check_arrival(environment.parsed_options)
     check_users_over_time(environment)

@@ -56,8 +56,11 @@ class LockUser:
             return
         try:
             if checked_in:
+                self._note(lock, held=True)
                 gevent.sleep(self._locks.hold_s)
         finally:
+            if checked_in:
+                self._note(lock, held=False)
             with self._client.timer("lock_release", paced=False) as timer:
                 self._check_out()
                 timer.restart()
@@ -109,6 +112,12 @@ class LockUser:
                 if name.startswith(self._prefix):
                     client.delete(f"{self._left_behind}/{name}")
             self._left_behind = None
+
+    def _note(self, lock: str, *, held: bool) -> None:
+        """Have it in the history, if there is one, from when to when we hold the lock."""
+        note = getattr(self._client.get_zk_client(), "note_lock", None)
+        if note is not None:
+            note(lock, held=held)
 
     def _check_in(self, lock: str) -> None:
         if self._locks.check:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from zk_locust.contract import history_format
 from zk_locust.contract.arrival import FASTEST_S, Arrival, carries, parameters_of
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.nearest_name import nearest
@@ -113,6 +114,8 @@ def resolve_plan(
     if problem := unprotected(client, set_parameters):
         remedy = remedy_for_run(showable(overrides.get("parameters")))
         problems.append(f"benchmark_parameters.client [{client}]: {problem}; {remedy}")
+    if parameters.get("history") and (no_history := history_format.problem_with(client)):
+        problems.append(f"benchmark_parameters.client [{client}]: {'; '.join(no_history)}")
     if max_buffer_bytes is not None and max_buffer_bytes != DEFAULT_MAX_BUFFER_BYTES:
         # The load checks sizes too.
         parameters.setdefault("jute-maxbuffer", min(max_buffer_bytes, MAX_SIZE))
@@ -128,6 +131,8 @@ def resolve_plan(
             problems += _size_problems(f"{source['workload']}: workload.values", largest, max_buffer_bytes)
     elif "val-size" in parameters:
         problems += _size_problems("benchmark_parameters.val-size", parameters["val-size"], max_buffer_bytes)
+    if parameters.get("history"):
+        preparation_s += history_format.FINAL_READS_S
     if sequence:
         _limit_to_sequence(settings, parameters, problems)
     if arrival is not None:

@@ -35,10 +35,10 @@ def closed(results: Path) -> Path:
     return close_record(folder)
 
 
-def pack(tmp_path: Path) -> Path:
-    (tmp_path / "worker-1.log").write_text("late")
+def pack(tmp_path: Path, name: str = "worker-1.log") -> Path:
+    (tmp_path / name).write_text("late")
     with tarfile.open(tmp_path / "pack", "w:gz") as archive:
-        archive.add(tmp_path / "worker-1.log", "worker-1.log")
+        archive.add(tmp_path / name, name)
     return tmp_path / "pack"
 
 
@@ -85,6 +85,15 @@ def test_late_files_replace_nothing(tmp_path: Path, closed: Path) -> None:
     assert list(map(str, folders)) == ["logs/load2", "logs/load1/late", "logs/load1/late-2"]
     assert [(closed / folder / "worker-1.log").read_text() for folder in folders] == ["late"] * 3
     assert (closed / "logs/load1/spec.json").read_text() == "{}"
+
+
+def test_a_late_history_joins_the_others_and_replaces_none(tmp_path: Path, closed: Path) -> None:
+    name = "history-worker-1.bin"
+    (closed / "history/load1").mkdir(parents=True)
+    (closed / "history/load1" / name).write_text("first")
+    for host in ("load1", "load2"):
+        take_late(closed, pack(tmp_path, name), host, Limits())
+    assert [(closed / "history" / host / name).read_text() for host in ("load1", "load2")] == ["first", "late"]
 
 
 def test_a_run_whose_record_is_lost_is_begun_anew(results: Path, closed: Path) -> None:

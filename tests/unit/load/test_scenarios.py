@@ -210,6 +210,17 @@ def test_only_the_admin_servers_of_somebody_elses_ensemble_may_be_named(tmp_path
     assert len(resolve_plan(file, SCENARIOS, overrides, managed=False)[1]) == 1
 
 
+@pytest.mark.parametrize("client", ["kazoo", "libzookeeper"])
+def test_a_history_is_refused_with_a_client_that_keeps_none(tmp_path: Path, client: str) -> None:
+    (problem,) = problems_of(tmp_path, {"parameters": {"client": client, "history": True}})
+    assert problem == (
+        f"benchmark_parameters.client [{client}]: the client {client} does not tell of transactions: no history; use "
+        "native, or leave history out"
+    )
+    for allowed in ({"client": "native", "history": True}, {"history": True}, {"client": client, "history": False}):
+        assert resolve_plan(str(scenario(tmp_path)), SCENARIOS, {"parameters": allowed})[1] == []
+
+
 @pytest.mark.parametrize("client", ["native", "libzookeeper", "zkpython"])
 def test_a_load_that_would_not_be_protected_as_asked_is_refused(tmp_path: Path, client: str) -> None:
     (problem,) = problems_of(tmp_path, {"parameters": {"client": client, "kazoo-tls": True}})

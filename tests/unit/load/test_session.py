@@ -102,7 +102,7 @@ def test_settings_are_final_and_nodes_are_made_before_a_listener_of_the_locustfi
         "make_own_node",
     ]  # fmt: skip
     assert all(name.endswith(".on_test_start") for name in found[4:place])
-    assert found[place + 1 :] == ["UserControl.on_test_start", "LoadPlan.on_test_start", "_adopt_options"]
+    assert found[place + 1 :] == ["begin", "UserControl.on_test_start", "LoadPlan.on_test_start", "_adopt_options"]
 
 
 def test_two_loads_that_share_their_events_make_their_own_node_before_they_fill_it() -> None:
@@ -128,11 +128,13 @@ def of_the_locustfile(**_: Any) -> None:
     """Stand for what a locustfile does as a test starts."""
 
 
-def test_figures_are_written_before_nodes_are_removed() -> None:
+def test_figures_are_written_and_nodes_are_read_before_they_are_removed() -> None:
     load = environment()
     load.events.test_stop.add_listener(of_the_locustfile)
     session.on_init(load, runner=object())
-    assert names(load.events.test_stop)[:3] == ["_tell_of_end", "of_the_locustfile", "remove_nodes"]
+    assert names(load.events.test_stop)[:5] == [
+        "_tell_of_end", "of_the_locustfile", "end", "read_all_nodes", "remove_nodes",
+    ]  # fmt: skip
 
 
 def test_a_step_ends_before_the_measured_stage_does() -> None:

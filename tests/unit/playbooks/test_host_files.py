@@ -63,6 +63,13 @@ def test_a_host_that_has_all_its_files_lacks_none(folder: Path) -> None:
     assert not (folder / "pack.tar").exists()
 
 
+def test_histories_have_a_folder_of_their_own(folder: Path) -> None:
+    histories = {"history-worker-1.bin": b"one", "history-final.bin": b"two"}
+    assert taken_in(folder, more=histories) == {"missing": [], "unknown": []}
+    assert {file.name: file.read_bytes() for file in (folder / "history/load1").iterdir()} == histories
+    assert not list((folder / "logs").rglob("history-*"))
+
+
 @pytest.mark.parametrize("name", [*FIGURES, "master.log", "worker-1.log", "supervisor.log", "status.json"])
 def test_a_file_that_a_load_host_should_have_had_is_missing(folder: Path, name: str) -> None:
     assert taken_in(folder, [name]) == {"missing": [name], "unknown": []}

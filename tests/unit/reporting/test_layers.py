@@ -11,7 +11,7 @@ import pytest
 import reporting
 from tests.unit.test_layers import REPOSITORY, imports_of, project, within
 
-LAYERS = ("read", "analyse", "verdict", "render")
+LAYERS = ("read", "consistency", "analyse", "verdict", "render")
 BASE = ("reporting.errors", "reporting.text")
 
 

@@ -19,6 +19,7 @@ EXISTS: Final = 3
 GET_DATA: Final = 4
 SET_DATA: Final = 5
 GET_CHILDREN: Final = 8
+SYNC: Final = 9
 PING: Final = 11
 GET_CHILDREN2: Final = 12
 CHECK: Final = 13

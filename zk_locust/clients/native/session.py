@@ -26,6 +26,7 @@ from zk_locust.clients.native.connection import Connection
 from zk_locust.clients.native.handshake import Credential, SessionRequest, shake_hands
 from zk_locust.clients.native.paths import ServerPaths
 from zk_locust.clients.native.watches import Watches
+from zk_locust.contract import history_format as history
 from zk_locust.contract.connect_string import Address, ConnectString
 from zk_locust.contract.errors import (
     AuthFailedError,
@@ -56,6 +57,8 @@ def _order(members: Sequence[Address]) -> list[Address]:
 CLOSE_TIMEOUT_S: Final = 2.0
 
 Listener = Callable[[str], object]
+Note = Callable[[int, int, str, tuple[int, int, int]], object]
+"""Takes a kind of `history_format`, the session, a path, and xid, zxid and result of what has come."""
 
 
 class Session:
@@ -80,6 +83,7 @@ class Session:
         "credentials",
         "last_connection",
         "last_reply",
+        "note",
         "session_id",
         "state",
         "timeout_s",
@@ -116,6 +120,8 @@ class Session:
         self._password = protocol.NO_PASSWORD
         self._last_zxid = 0
         self._connected_at = -math.inf
+        self.note: Note | None = None
+        """Called with what is to be noted in a history; None without one."""
 
     # ---- In the greenlets of users.
 
@@ -146,7 +152,9 @@ class Session:
             if connection is not None:
                 limit_s = min(CLOSE_TIMEOUT_S, self._settings.operation_timeout_s)
                 with gevent.Timeout(limit_s, False):
-                    connection.call(protocol.CLOSE_SESSION, b"")
+                    _, xid, zxid, _ = jute.REPLY.unpack_from(connection.call(protocol.CLOSE_SESSION, b""))
+                    if self.note is not None:
+                        self.note(history.CLOSED, self.session_id, "", (xid, zxid, 0))
         except ClientError:
             pass  # The connection went first; the session ends by its time limit.
         finally:
@@ -207,6 +215,9 @@ class Session:
             if self.connection is not None:
                 self.connection.malformed(error)
             return
+        if self.note is not None:
+            xid, zxid = jute.REPLY.unpack_from(frame)[1:3]
+            self.note(history.EVENT, self.session_id, self._paths.client_path(path), (xid, zxid, number))
         name, fired = self.watches.fired_by(number, path)
         if fired:
             notice = WatchedEvent(name, KeeperState.CONNECTED, self._paths.client_path(path))
@@ -218,6 +229,8 @@ class Session:
         if connection is not self.connection:
             return
         self.connection = None
+        if self.note is not None:
+            self.note(history.LOST, self.session_id, "", (0, 0, 0))
         self._last_zxid = max(self._last_zxid, connection.last_zxid)
         self._problem = kind(reason)
         if kind is AuthFailedError:
@@ -301,6 +314,8 @@ class Session:
         )
         self.connection, self.last_connection = connection, (granted.session_id, address)
         self.state = KeeperState.CONNECTED
+        if self.note is not None:
+            self.note(history.CONNECTED, granted.session_id, "", (0, 0, 0))
         self._tell(KazooState.CONNECTED)
         try:
             # Before any operation: the server answers in order, so no later change is missed.
@@ -315,6 +330,8 @@ class Session:
     # ---- Endings.
 
     def _expire(self) -> None:
+        if self.note is not None:
+            self.note(history.EXPIRED, self.session_id, "", (0, 0, 0))
         self._forget()
         for watch in self.watches.drain():
             self._callbacks.put(watch, WatchedEvent(EventType.NONE, KeeperState.EXPIRED_SESSION, None))

@@ -1,0 +1,131 @@
+"""Whether the check of histories finds what is planted, whether it raises false alarms, and what it costs.
+
+    python -m benchmarks.consistency [--repeats 20] [--operations 10000000] [--parts planted,clean,size,cost]
+
+planted   a load through a proxy that tells one lie, so many times for each kind; each must be found
+clean     a load on three members, of which one after the other is killed and started; there must be no violation
+size      the time and memory of a check of many operations, in a process of its own
+cost      CPU for each operation with a history and without (`history_cost`)
+
+The aims: each lie is found, no clean run has a violation, 10 million operations take 60 s and 1 GB, and a history costs
+10 % more CPU for each operation.
+"""
+
+import argparse
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import gevent
+
+from benchmarks import history_cost, made_history
+from benchmarks.own_process import measured
+from benchmarks.planted_violations import LIES, run, run_with_lie
+from lab.zookeeper_server import ZooKeeperServers, missing
+from reporting.consistency.result import of_run
+from reporting.consistency.states import CONSISTENT, VIOLATED
+from reporting.read.manifest import Manifest
+from zk_locust.contract.run_files import HISTORY, HISTORY_LOCAL
+
+CLEAN_ROUNDS = 60
+FAULTS = 2
+PAUSE_S = 1.0
+
+
+def planted(repeats: int) -> None:
+    """Print how often each lie was found."""
+    print(f"\n{'planted':<32}{'found':>10}   by the check")
+    with tempfile.TemporaryDirectory() as folder, ZooKeeperServers(1, Path(folder)) as servers:
+        for name, kind in LIES.items():
+            found, checks = 0, set()
+            for repeat in range(repeats):
+                lie = kind(random.Random(f"{name} {repeat}").randrange(1, 8))
+                place = Path(folder) / f"{name} {repeat}"
+                outcome = run_with_lie(servers.members[0].client_port, place, lie, seed=repeat)
+                found += outcome.told and outcome.found.state == VIOLATED
+                checks |= set(list(outcome.found.counts)[:1])
+            print(f"{name:<32}{f'{found} of {repeats}':>10}   {'; '.join(sorted(checks))}", flush=True)
+
+
+def clean(repeats: int) -> None:
+    """Print how many runs with faults and without lies had no violation."""
+    consistent = operations = undecided = 0
+    with tempfile.TemporaryDirectory() as folder, ZooKeeperServers(3, Path(folder)) as servers:
+        for repeat in range(repeats):
+
+            def kill_in_turn(first: int = repeat) -> None:
+                for fault in range(FAULTS):
+                    gevent.sleep(PAUSE_S)
+                    index = (first + fault) % 3
+                    _in_thread(servers.kill, index)
+                    gevent.sleep(PAUSE_S)
+                    servers.start(index, wait=False)
+                    _in_thread(servers.wait_ready, index)
+
+            found = run(
+                servers.hosts, Path(folder) / f"run {repeat}", seed=repeat, rounds=CLEAN_ROUNDS, users=8,
+                meanwhile=kill_in_turn,
+            )  # fmt: skip
+            consistent += found.state == CONSISTENT
+            operations += found.operations
+            undecided += found.undecided
+            if found.state != CONSISTENT:
+                print(found.sentence, *found.excerpt, sep="\n  ")
+    print(
+        f"\nclean runs, {FAULTS} members killed in each: {consistent} of {repeats} consistent, {operations:,}"
+        f" operations, {undecided:,} without a reply"
+    )
+
+
+def _in_thread(call: Callable[..., object], *arguments: object) -> None:
+    gevent.get_hub().threadpool.apply(call, arguments)
+
+
+def size(operations: int) -> None:
+    """Print time and memory of a check."""
+    with tempfile.TemporaryDirectory() as folder:
+        made_history.make(Path(folder) / HISTORY / HISTORY_LOCAL, operations)
+        found = measured("consistency", folder)
+    print(
+        f"\n{found['operations']:,} operations are {found['state']}: {found['seconds']:.1f} s,"
+        f" {found['cpu_s']:.1f} s of CPU, {found['mib']:,.0f} MiB   aim for 10 million: 60 s and 1,024 MiB"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    if sys.argv[1:2] == ["--measure"]:
+        began = time.perf_counter()
+        found = of_run(Path(sys.argv[2]), Manifest())
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        answer = {
+            "operations": found.operations, "state": found.state, "seconds": time.perf_counter() - began,
+            "cpu_s": used.ru_utime + used.ru_stime, "mib": used.ru_maxrss / 1024,
+        }  # fmt: skip
+        print(json.dumps(answer))
+        return
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--operations", type=int, default=10_000_000)
+    parser.add_argument("--parts", default="planted,clean,size,cost", help="names, separated by commas")
+    options = parser.parse_args()
+    if needs := missing():
+        sys.exit(needs)
+    parts = options.parts.split(",")
+    if "planted" in parts:
+        planted(options.repeats)
+    if "clean" in parts:
+        clean(options.repeats)
+    if "size" in parts:
+        size(options.operations)
+    if "cost" in parts:
+        history_cost.report(history_cost.costs())
+
+
+if __name__ == "__main__":
+    main()

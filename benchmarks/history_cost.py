@@ -1,0 +1,59 @@
+"""What a history costs: an operation inside Locust with `--history` and without, in turns.
+
+    python -m benchmarks.history_cost [--users 32] [--seconds 6] [--rounds 5]
+
+All figures come from one run; each is the best of its rounds, as in `locust_cost`. The aim: at most 10 % more CPU.
+"""
+
+import argparse
+import shutil
+
+from benchmarks.client_cost import VALUE
+from benchmarks.locust_cost import measure
+from benchmarks.standalone_server import standalone_server
+
+MIXES = {
+    "get": {"get": 1},
+    "set": {"set": 1},
+    "get and set": {"get": 1, "set": 1},
+    "create and delete": {"create": 1, "delete": 1},
+}
+
+
+def costs(users: int = 32, seconds: int = 6, rounds: int = 5) -> dict[str, dict[bool, float]]:
+    """Return CPU seconds per 10,000 operations by mix, without a history and with one."""
+    found: dict[str, dict[bool, float]] = {name: {} for name in MIXES}
+    with standalone_server() as servers:
+        for _ in range(rounds):
+            for name, mix in MIXES.items():
+                for with_history in (False, True):
+                    folder = servers.folder / "report"
+                    shutil.rmtree(folder, ignore_errors=True)
+                    folder.mkdir()
+                    workload = {"operations": mix, "nodes": 1000, "values": len(VALUE)}
+                    more = ["--history"] if with_history else []
+                    cost = measure("native", servers.hosts, users, seconds, folder, workload=workload, more=more)
+                    found[name][with_history] = min(cost, found[name].get(with_history, cost))
+    return found
+
+
+def report(found: dict[str, dict[bool, float]]) -> None:
+    """Print the table."""
+    print("\nCPU seconds per 10,000 operations inside Locust, native   aim: a ratio of at most 1.10")
+    print(f"{'':<20}{'without':>10}{'history':>10}{'ratio':>8}")
+    for name, cost in found.items():
+        print(f"{name:<20}{cost[False]:>10.3f}{cost[True]:>10.3f}{cost[True] / cost[False]:>8.2f}")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--users", type=int, default=32)
+    parser.add_argument("--seconds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    report(costs(options.users, options.seconds, options.rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""A small load with a history through a lying proxy, and the check of that history."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import gevent
+
+from benchmarks.lying_proxy import (
+    DoubledEvent,
+    DroppedWrite,
+    HalvedTransaction,
+    KeptEphemeral,
+    LateEvent,
+    Lie,
+    LostEphemeral,
+    LostEvent,
+    LyingProxy,
+    ReusedSequence,
+    StaleRead,
+    SwappedReplies,
+)
+from reporting.consistency.result import Consistency, of_run
+from reporting.read.manifest import Manifest
+from zk_locust.clients.interface import ClientSettings
+from zk_locust.clients.native import SetData
+from zk_locust.clients.native.recorded import RecordedNativeClient
+from zk_locust.contract.errors import ClientError
+from zk_locust.contract.history_format import file_name
+from zk_locust.contract.run_files import HISTORY, HISTORY_LOCAL
+from zk_locust.load.history import read_tree
+from zk_locust.load.journal import Journal
+
+LIES: Final[dict[str, Callable[[int], Lie]]] = {
+    "acknowledged write dropped": DroppedWrite,
+    "stale read after a newer one": StaleRead,
+    "two replies swapped": SwappedReplies,
+    "watch event lost": LostEvent,
+    "watch event doubled": DoubledEvent,
+    "watch event late": LateEvent,
+    "ephemeral node kept": KeptEphemeral,
+    "ephemeral node lost": LostEphemeral,
+    "transaction halved": HalvedTransaction,
+    "sequence number reused": ReusedSequence,
+}
+NODES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether the lie was told, and what the check says."""
+
+    told: bool
+    found: Consistency
+
+
+def run_with_lie(port: int, folder: Path, lie: Lie, *, seed: int, rounds: int = 20, users: int = 3) -> Outcome:
+    """Run users against the server through a proxy that tells the lie, and check. `folder` must be new."""
+    with LyingProxy(port, lie) as proxy:
+        found = run(proxy.address, folder, seed=seed, rounds=rounds, users=users)
+    return Outcome(lie.told, found)
+
+
+def run(
+    hosts: str,
+    folder: Path,
+    *,
+    seed: int,
+    rounds: int,
+    users: int,
+    meanwhile: Callable[[], object] | None = None,
+) -> Consistency:
+    """Run users, and `meanwhile` with them; check their history. `folder` must be new."""
+    root = f"/planted-{random.randrange(1 << 62)}"
+    history = folder / HISTORY / HISTORY_LOCAL
+    journal = Journal(history / file_name("users"), process="users", root=root)
+    final = Journal(history / file_name("final"), process="final", root=root)
+    settings = ClientSettings(hosts, operation_timeout_s=5.0)
+    with _session(settings, journal) as preparing:
+        for path in (root, *(f"{root}/{node}" for node in range(NODES)), f"{root}/queue"):
+            preparing.create(path, b"0")
+        jobs = [
+            gevent.spawn(_User(settings, journal, root, random.Random(f"{seed} {number}")).work, rounds)
+            for number in range(users)
+        ]
+        if meanwhile is not None:
+            meanwhile()
+        gevent.joinall(jobs, raise_error=True)
+    journal.end()
+    with _session(settings, final) as reader:
+        read_tree(reader, root)
+    final.end()
+    return of_run(folder, Manifest())
+
+
+@contextmanager
+def _session(settings: ClientSettings, journal: Journal) -> Iterator[RecordedNativeClient]:
+    client = RecordedNativeClient(settings, journal)
+    try:
+        client.start()
+        yield client
+        client.stop()
+    finally:
+        client.close()
+
+
+class _User:
+    """Does a bit of everything; a second session of its own has an ephemeral node, and ends. Errors are undecided."""
+
+    def __init__(self, settings: ClientSettings, journal: Journal, root: str, chosen: random.Random) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._root = root
+        self._chosen = chosen
+
+    def work(self, rounds: int) -> None:
+        """Take so many turns."""
+        with _session(self._settings, self._journal) as client:
+            for number in range(rounds):
+                self._take_turn(client, number)
+                if number % 4 == 0:
+                    with suppress(ClientError):
+                        self._come_and_go(client, f"{self._root}/e-{self._chosen.randrange(1 << 60)}")
+
+    def _take_turn(self, client: RecordedNativeClient, number: int) -> None:
+        a, b = (f"{self._root}/{each}" for each in self._chosen.sample(range(NODES), 2))
+        value = f"{number} {self._chosen.randbytes(4).hex()}".encode()
+
+        def write(path: str, new: bytes) -> None:
+            with suppress(ClientError):
+                client.set(path, new)
+
+        write(a, value)
+        with suppress(ClientError):
+            client.get(a, watch=lambda _: None)
+        gevent.joinall([gevent.spawn(write, a, value + b"a"), gevent.spawn(write, b, value + b"b")])
+        with suppress(ClientError):
+            client.get(b)
+            client.multi([SetData(a, value + b"m"), SetData(b, value + b"n")])
+            client.get(b)
+            client.create(f"{self._root}/queue/n-", value, sequence=True)
+
+    def _come_and_go(self, client: RecordedNativeClient, path: str) -> None:
+        with _session(self._settings, self._journal) as short:
+            short.create(path, b"here", ephemeral=True)
+            client.sync(path)
+            client.exists(path)
+            client.exists(path)
+        client.sync(path)
+        client.exists(path)

@@ -1,0 +1,152 @@
+"""The timeline of each node: its acknowledged changes in the order of their transactions, and what may have been.
+
+`Nodes` holds the records of some nodes, all that there are of each. Checks look up what a node was at a transaction.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from reporting.consistency.sessions import SessionColumns
+from zk_locust.contract import history_format as history
+
+Array = np.ndarray[Any, Any]
+
+FIELDS: Final = [
+    ("key", "<u8"), ("zxid", "<i8"), ("seen", "<i8"), ("mzxid", "<i8"), ("czxid", "<i8"), ("session", "<i8"),
+    ("place", "<i8"), ("version", "<i4"), ("digest", "<u4"), ("what", "<u2"), ("result", "<i2"), ("below", "?"),
+    ("final", "?"), ("child", "?"),
+]  # fmt: skip
+"""A record of a node. With `child`, it is a change of one of its children, and `version` is the sequence number."""
+RECORD: Final = np.dtype(FIELDS)
+
+ALIVE: Final = (history.CREATE, history.SET)
+GONE: Final = (history.DELETE, history.CLOSED)
+CHANGES: Final = (*ALIVE, history.DELETE)
+FAILURES: Final = (-101, -103, -108, -110, -111)
+"""Errors that are a transaction of their own: the leader gives them a number (KeeperException.Code)."""
+NEVER: Final = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known of the complete history.
+
+    `complete` says whether all operations of the load are in it; if not, a value may come from one that is not.
+    `all_read` is the transaction after which every node below the root was read, 0 if they were not all read, and
+    `first_zxid` where the history begins.
+    """
+
+    sessions: SessionColumns
+    first_zxid: int
+    complete: bool
+    all_read: int
+    sequential: frozenset[int] = frozenset()
+    """Digests of the values of sequential nodes that may have been created, by names that are not known."""
+
+
+class Changes:
+    """Changes of several nodes, sorted by node (`of`, a number) and transaction."""
+
+    def __init__(self, rows: Array, of: Array) -> None:
+        order = np.lexsort((rows["zxid"], of))
+        self.rows, self.of = rows[order], of[order]
+        self.kind = self.rows["what"] & history.KIND_MASK
+        self._zxids = np.unique(self.rows["zxid"])
+        self._base = len(self._zxids) + 1
+        self._place = self.of * self._base + np.searchsorted(self._zxids, self.rows["zxid"], "right")
+
+    def last_until(self, of: Array, zxid: Array) -> Array:
+        """Return the last change of each node until a transaction, -1 where there is none."""
+        if not len(self.rows):
+            return np.full(len(of), -1, np.int64)
+        asked = of * self._base + np.searchsorted(self._zxids, zxid, "right")
+        at = np.searchsorted(self._place, asked, "right") - 1
+        return np.where((at >= 0) & (self.of[at] == of), at, -1)
+
+    def first_after(self, of: Array, zxid: Array) -> Array:
+        """Return the first change of each node after a transaction, -1 where there is none."""
+        if not len(self.rows):
+            return np.full(len(of), -1, np.int64)
+        asked = of * self._base + np.searchsorted(self._zxids, zxid, "right")
+        at = np.searchsorted(self._place, asked, "right")
+        inside = np.minimum(at, len(self.rows) - 1)
+        return np.where((at < len(self.rows)) & (self.of[inside] == of), inside, -1)
+
+
+@dataclass(slots=True)
+class Unknown:
+    """Values that no acknowledged write has written, over all parts of the reads of some nodes.
+
+    `room` says how many undecided writes of a node may have written a value (by its digest), None before the first
+    part; `taken` has the transactions of a node that were looked at.
+    """
+
+    room: dict[tuple[int, int], int] | None = None
+    taken: set[tuple[int, int]] = field(default_factory=set)
+
+
+class Nodes:
+    """The records of some nodes. `of` is the number of each record's node, from 0, and `keys` are their keys."""
+
+    def __init__(self, rows: Array, context: Context, unknown: Unknown) -> None:
+        self.context = context
+        self.unknown = unknown
+        self.keys, of = np.unique(rows["key"], return_inverse=True)
+        self.count = len(self.keys)
+        is_child = rows["child"]
+        self.rows, self.of = rows[~is_child], of[~is_child]
+        self.kind = self.rows["what"] & history.KIND_MASK
+        kind_of_child = rows["what"] & history.KIND_MASK
+        done = is_child & (rows["result"] == 0) & (rows["zxid"] > 0) & np.isin(kind_of_child, CHANGES)
+        self.children = Changes(rows[done], of[done])
+        is_change = np.isin(self.kind, CHANGES)
+        acknowledged = is_change & (self.rows["result"] == 0) & (self.rows["zxid"] > 0)
+        self.undecided = np.flatnonzero(is_change & (self.rows["result"] == history.UNDECIDED))
+        self.failed = np.flatnonzero(is_change & np.isin(self.rows["result"], FAILURES) & (self.rows["zxid"] > 0))
+        ends, self.lives_until = self._ends_of_ephemerals(np.flatnonzero(acknowledged))
+        """By node: where the end of its session is not known, the last transaction that the session saw; else NEVER."""
+        self.may_be_removed = self._has_undecided(history.DELETE)
+        self.may_be_gone = self.may_be_removed | (self.lives_until < NEVER)
+        """By node: whether it may have been removed by what is not known."""
+        self.may_be_made = self._has_undecided(history.CREATE)
+        changes = np.flatnonzero(acknowledged)
+        both = np.concatenate([self.rows[changes], ends[0]]), np.concatenate([self.of[changes], ends[1]])
+        self.changes = _without_idle_ends(Changes(*both))
+
+    def _has_undecided(self, kind: int) -> Array:
+        found = np.zeros(self.count, bool)
+        found[self.of[self.undecided[self.kind[self.undecided] == kind]]] = True
+        return found
+
+    def _ends_of_ephemerals(self, acknowledged: Array) -> tuple[tuple[Array, Array], Array]:
+        """Return a change for the end of each ephemeral node by the end of its session; and `lives_until`."""
+        made = acknowledged[
+            (self.kind[acknowledged] == history.CREATE)
+            & ((self.rows["what"][acknowledged] & history.EPHEMERAL) > 0)
+        ]  # fmt: skip
+        until = np.full(self.count, NEVER)
+        ends = self.rows[made].copy()
+        sessions = self.context.sessions
+        at = sessions.at(ends["session"])
+        closed = sessions.closed[at]
+        unsure = closed == 0
+        np.minimum.at(until, self.of[made[unsure]], sessions.seen[at[unsure]])
+        ends["zxid"], ends["what"] = closed, history.CLOSED
+        is_known = closed > 0
+        return (ends[is_known], self.of[made][is_known]), until
+
+
+def _without_idle_ends(changes: Changes) -> Changes:
+    """Leave out the ends of sessions whose node was gone before, or was another one's."""
+    is_end = changes.kind == history.CLOSED
+    if not is_end.any():
+        return changes
+    is_life = changes.kind != history.SET
+    last = np.maximum.accumulate(np.where(is_life, np.arange(len(is_life)), -1))
+    before = np.append(-1, last[:-1])
+    own = (before >= 0) & (changes.of[before] == changes.of) & (changes.kind[before] == history.CREATE)
+    own &= changes.rows["session"][before] == changes.rows["session"]
+    kept = ~is_end | own
+    return Changes(changes.rows[kept], changes.of[kept])

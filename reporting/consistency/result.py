@@ -1,0 +1,164 @@
+"""Whether the ensemble was consistent during a run: checked once, then kept in `consistency.json` of the run folder."""
+
+import contextlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from reporting.consistency import check as checking
+from reporting.consistency.check import Clocks, History
+from reporting.consistency.excerpt import excerpt
+from reporting.consistency.found import CHECKS, NOT_PROMISED
+from reporting.consistency.history_file import HistoryFile
+from reporting.consistency.states import CONSISTENT, NOT_CHECKED, VIOLATED
+from reporting.read.manifest import Manifest
+from reporting.read.parsing import number
+from zk_locust.contract.durable_files import write_text
+from zk_locust.contract.history_format import file_name, is_history
+from zk_locust.contract.plain_text import first_of
+from zk_locust.contract.run_files import CONSISTENCY, HISTORY, HISTORY_LOCAL
+
+_VERSION: Final = 1
+_UNKNOWN_ERROR_S: Final = 86_400.0
+"""Of a clock that nobody has measured: its host's times are compared with no other host's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """The answer, and what it is worth.
+
+    `violations` are texts by check, `counts` how many each check has found, `excerpt` the records that show the first
+    one. `notes` say what could not be known.
+    """
+
+    state: str
+    reason: str = ""
+    operations: int = 0
+    writes: int = 0
+    events: int = 0
+    undecided: int = 0
+    sessions: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    violations: Mapping[str, list[str]] = field(default_factory=dict)
+    excerpt: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object in `report.json`."""
+        return asdict(self)
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one sentence, without the state."""
+        if self.state == NOT_CHECKED:
+            return self.reason
+        checked = (
+            f"{self.operations:,} operations of {self.sessions:,} sessions were checked, {self.writes:,} of them "
+            f"acknowledged writes; {self.undecided:,} without a reply count as carried out or not"
+        )
+        if self.state == CONSISTENT:
+            return f"{checked}."
+        first = next(check for check in CHECKS if self.counts.get(check))
+        return f"{first}: {self.violations[first][0]} ({sum(self.counts.values()):,} violations). {checked}."
+
+
+def of_run(folder: Path, manifest: Manifest) -> Consistency:
+    """Return the answer for a run folder; check the history unless that was done before."""
+    files = sorted(file for file in (folder / HISTORY).glob("*/*") if is_history(file.name) and file.is_file())
+    if not files:
+        asked = manifest.parameters.get("history") in (True, "true", 1)
+        return Consistency(NOT_CHECKED, "The history is missing." if asked else "No history was recorded (--history).")
+    print_of_files = {str(file.relative_to(folder)): file.stat().st_size for file in files}
+    kept = _kept(folder, print_of_files)
+    if kept is not None:
+        return kept
+    found = _check(folder, files, manifest)
+    content = {"version": _VERSION, "files": print_of_files, "found": found.as_dict()}
+    with contextlib.suppress(OSError):  # the next report checks again
+        write_text(folder / CONSISTENCY, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    return found
+
+
+def _kept(folder: Path, print_of_files: Mapping[str, int]) -> Consistency | None:
+    try:
+        content = json.loads((folder / CONSISTENCY).read_text(encoding="utf-8"))
+        if content["version"] != _VERSION or content["files"] != print_of_files:
+            return None
+        found = content["found"]
+        return Consistency(**found | {"excerpt": tuple(found["excerpt"]), "notes": tuple(found["notes"])})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _check(folder: Path, paths: list[Path], manifest: Manifest) -> Consistency:
+    files = [HistoryFile(path, path.parent.name) for path in paths]
+    missing = _missing(paths, manifest)
+    clocks = _clocks(files, manifest)
+    checked = checking.check(files, clocks, folder, complete=not missing)
+    of_files = checking.clocks_of(files, clocks)
+    notes = _notes(checked, missing)
+    promised = [check for check in CHECKS if check not in NOT_PROMISED]
+    counts = {check: checked.found.counts[check] for check in promised if checked.found.counts.get(check)}
+    violations = {check: [each.text for each in checked.found.violations[check]] for check in counts}
+    state, reason, lines = CONSISTENT, "", []
+    if counts:
+        state = VIOLATED
+        first = checked.found.violations[next(iter(counts))][0]
+        lines = excerpt(first, files, of_files)
+    elif missing or checked.refused:
+        state, reason = NOT_CHECKED, f"Parts of the history cannot be used: {'; '.join([*checked.refused, *missing])}."
+    elif not checked.writes:
+        state, reason = NOT_CHECKED, f"The history has {checked.operations:,} operations and no acknowledged write."
+    return Consistency(
+        state, reason, checked.operations, checked.writes, checked.events, checked.undecided, checked.sessions,
+        counts, violations, tuple(lines), tuple(first_of(notes)),
+    )  # fmt: skip
+
+
+def _notes(checked: History, missing: list[str]) -> list[str]:
+    notes = [f"Missing: {name}" for name in missing]
+    notes += [f"Refused from there on: {line}" for line in checked.refused]
+    notes += [
+        f"The history {name} ends early: values of unknown origin may be of operations that are not in it"
+        for name in checked.cut
+    ]
+    notes += [
+        f"{checked.found.counts[check]:,} times: {checked.found.violations[check][0].text}. {why}"
+        for check, why in NOT_PROMISED.items()
+        if checked.found.counts.get(check)
+    ]
+    if not checked.final_zxid:
+        notes.append("The nodes were not all read at the end: a write that nobody read later may be lost")
+    return notes
+
+
+def _missing(paths: list[Path], manifest: Manifest) -> list[str]:
+    there = {(path.parent.name, path.name) for path in paths}
+    if HISTORY_LOCAL in {host for host, _ in there}:
+        return []
+    expected = [
+        (host, file_name(f"worker-{place}"))
+        for host, count in manifest.plan.workers.items()
+        for place in range(1, count + 1)
+    ]
+    return first_of(f"{host}/{name}" for host, name in expected if (host, name) not in there)
+
+
+def _clocks(files: list[HistoryFile], manifest: Manifest) -> Clocks:
+    """Return of each host how far its clock is ahead of the controller's, and how wrong that may be, seconds."""
+    clocks = {}
+    for host in {file.host for file in files}:
+        told = manifest.hosts.get(host, {})
+        before, after = number(told.get("clock_offset_ms")), number(told.get("clock_offset_after_ms"))
+        errors = [number(told.get(name)) for name in ("clock_error_ms", "clock_error_after_ms")]
+        known = [each for each in (before, after) if each is not None and math.isfinite(each)]
+        if not known:
+            clocks[host] = 0.0, _UNKNOWN_ERROR_S
+            continue
+        drift = max(known) - min(known)
+        error = max((each for each in errors if each is not None), default=_UNKNOWN_ERROR_S * 1000)
+        clocks[host] = sum(known) / len(known) / 1000, (error + drift) / 1000
+    return clocks

@@ -1,0 +1,142 @@
+"""The first pass, over the records of one file in their order: each session by itself.
+
+Replies come in the order of the requests, and the state that a session sees never goes back. For each record it also
+finds `seen`: the newest transaction in a reply to its session before, which later checks need.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from reporting.consistency.found import SESSIONS, Findings
+from reporting.consistency.history_file import Chunk, HistoryError
+from zk_locust.contract import history_format as history
+
+Array = np.ndarray[Any, Any]
+
+PLACE_BITS: Final = 44
+"""A record's place in the history: the number of its file above these bits, its place in the file below."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known of a session. `closed` is the transaction that has ended it, 0 where it is not known."""
+
+    file: int
+    seen: int = 0
+    seen_at: int = 0
+    xid: int = 0
+    closed: int = 0
+    losses: int = 0
+
+
+@dataclass(slots=True)
+class Sessions:
+    """All sessions by their ids."""
+
+    by_id: dict[int, Session] = field(default_factory=dict)
+    first_zxid: int = 0
+    """The least transaction of any reply: what is older was there before the history began."""
+
+    def take(self, chunk: Chunk, file: int, found: Findings) -> tuple[Array, Array]:
+        """Check a chunk; return `seen` of each record, and its place in the history."""
+        records = chunk.records
+        places = np.arange(chunk.first, chunk.first + len(records), dtype=np.int64) + (file << PLACE_BITS)
+        ids, number = np.unique(records["session"], return_inverse=True)
+        known = [self._session(int(each), file) for each in ids]
+        kind = records["what"] & history.KIND_MASK
+        # A reply to the end of the session comes after all that its watches can tell.
+        told = np.where((kind != history.EVENT) & (kind != history.CLOSED), records["zxid"], 0)
+        replies = told[told > 0]
+        if len(replies):
+            least = int(replies.min())
+            self.first_zxid = min(self.first_zxid or least, least)
+        order = np.argsort(number, kind="stable")
+        of = number[order]
+        seen = _seen_before(told[order], of, np.array([each.seen for each in known], np.int64))
+        goes_back = (told[order] > 0) & (told[order] < seen)
+        self._check_order(records[order], of, known, places[order], found)
+        before = np.zeros(len(records), np.int64)
+        before[order] = seen
+        back = np.flatnonzero(goes_back)
+        found.add(
+            SESSIONS, "a reply shows an older state than an earlier reply to the same session", places[order][back],
+            seen=seen[back],
+        )  # fmt: skip
+        self._note_ends(records, kind, number, known)
+        last = np.maximum(seen, told[order])
+        for place in np.flatnonzero(np.append(of[1:] != of[:-1], True)):
+            known[of[place]].seen = int(last[place])
+        return before, places
+
+    def _session(self, session_id: int, file: int) -> Session:
+        found = self.by_id.setdefault(session_id, Session(file))
+        if found.file != file and session_id:
+            raise HistoryError(f"session 0x{session_id & (1 << 64) - 1:x} is in another file too")
+        return found
+
+    @staticmethod
+    def _check_order(records: Array, of: Array, known: list[Session], places: Array, found: Findings) -> None:
+        kind = records["what"] & history.KIND_MASK
+        is_reply = (records["xid"] > 0) & (records["result"] != history.UNDECIDED) & (kind != history.EVENT)
+        counts = is_reply | (kind == history.CONNECTED)
+        # The steps of a transaction have one number.
+        at = np.flatnonzero(counts)
+        xid = np.where(kind[at] == history.CONNECTED, 0, records["xid"][at])
+        in_multi = (records["what"][at] & history.IN_MULTI) > 0
+        first = np.append(True, of[at][1:] != of[at][:-1]) if len(at) else np.zeros(0, bool)
+        before = np.append(0, xid[:-1]) if len(at) else xid
+        if len(at):
+            before[first] = [known[each].xid for each in of[at][first]]
+        bad = np.flatnonzero((xid > 0) & ((xid < before) | ((xid == before) & ~in_multi)))
+        found.add(SESSIONS, "replies did not come in the order of the requests", places[at][bad])
+        last = np.append(first[1:], True) if len(at) else first
+        for each, number in zip(of[at][last], xid[last], strict=True):
+            known[each].xid = int(number)
+
+    @staticmethod
+    def _note_ends(records: Array, kind: Array, number: Array, known: list[Session]) -> None:
+        for place in np.flatnonzero((kind == history.CLOSED) & (records["zxid"] > 0)):
+            known[number[place]].closed = int(records["zxid"][place])
+        for place in np.flatnonzero(kind == history.LOST):
+            known[number[place]].losses += 1
+
+    def columns(self) -> "SessionColumns":
+        """Return what checks need of many sessions at once."""
+        ids = np.array(sorted(self.by_id), np.int64)
+        told = [self.by_id[int(each)] for each in ids]
+        return SessionColumns(
+            ids,
+            np.array([each.seen for each in told], np.int64),
+            np.array([each.closed for each in told], np.int64),
+            np.array([each.losses for each in told], np.int64),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionColumns:
+    """Sessions by their ids: the newest transaction seen, that of the end (0 unknown), how many connections it lost."""
+
+    ids: Array
+    seen: Array
+    closed: Array
+    losses: Array
+
+    def at(self, ids: Array) -> Array:
+        """Return the rows of these sessions."""
+        return np.searchsorted(self.ids, ids)
+
+
+def _seen_before(told: Array, of: Array, carried: Array) -> Array:
+    """Return for each row the greatest `told` of the rows of its session before it. `of` ascends."""
+    values = np.unique(np.concatenate([told, carried]))
+    # Ranks in place of transactions: session and rank then fit into one number, whose running maximum is wanted.
+    rank = np.searchsorted(values, told) + of * len(values)
+    base = np.searchsorted(values, carried) + np.arange(len(carried)) * len(values)
+    shifted = np.append(0, rank[:-1])
+    first = np.append(True, of[1:] != of[:-1])
+    shifted[first] = base[of[first]]
+    running = np.maximum(np.maximum.accumulate(shifted), base[of])
+    seen: Array = values[running - of * len(values)]
+    return seen

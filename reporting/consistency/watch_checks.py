@@ -1,0 +1,78 @@
+"""Checks of watches: each fires once, before its session sees the change, and none is lost over a reconnect.
+
+A member sends the event of a change before any reply that shows a state with it. So no reply to the session between
+the setting of a watch and its event may come from a state with a change of the node; and neither may the last reply of
+a session, where the watch has not fired.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from reporting.consistency.found import WATCHES, Findings
+from reporting.consistency.nodes import Changes, Nodes
+from zk_locust.contract import history_format as history
+
+Array = np.ndarray[Any, Any]
+
+_DATA_EVENTS = (1, 2, 3)
+_CHILD_EVENTS = (2, 4)
+_DELETED = 2
+
+
+def check_watches(nodes: Nodes, found: Findings) -> None:
+    """Check the watches on nodes and those on their children."""
+    rows = nodes.rows
+    is_set = (rows["what"] & history.WATCH) > 0
+    if not is_set.any() and not (nodes.kind == history.EVENT).any():
+        return
+    on_data = is_set & (
+        (np.isin(nodes.kind, (history.GET, history.EXISTS)) & (rows["result"] >= 0))
+        | ((nodes.kind == history.EXISTS) & (rows["result"] == history.NO_NODE))
+    )
+    on_children = is_set & (nodes.kind == history.GET_CHILDREN) & (rows["result"] >= 0)
+    is_event = nodes.kind == history.EVENT
+    asked = np.zeros(len(rows), bool)
+    groups = ((on_data, _DATA_EVENTS, nodes.changes), (on_children, _CHILD_EVENTS, nodes.children))
+    for set_here, events, changes in groups:
+        asked |= _check_group(nodes, set_here, is_event & np.isin(rows["result"], events), changes, found)
+    unasked = np.flatnonzero(is_event & ~asked)
+    found.add(WATCHES, "a watch has fired that was not set, or a second time", rows["place"][unasked])
+
+
+def _check_group(nodes: Nodes, is_set: Array, is_event: Array, changes: Changes, found: Findings) -> Array:
+    """Check one kind of watches; return which events were asked for. A session has one watch on a node at a time."""
+    asked = np.zeros(len(nodes.rows), bool)
+    at = np.flatnonzero(is_set | is_event)
+    if not len(at):
+        return asked
+    at = at[np.lexsort((nodes.rows["place"][at], nodes.rows["session"][at], nodes.of[at]))]
+    rows, of, event = nodes.rows[at], nodes.of[at], is_event[at]
+    first = np.append(True, (of[1:] != of[:-1]) | (rows["session"][1:] != rows["session"][:-1]))
+    after_event = np.append(True, event[:-1])
+    asked[at[event & ~first & ~after_event]] = True
+    # Where a watch was set that was not there yet; its end is the next event, or the end of the session's records.
+    starts = np.flatnonzero(~event & (first | after_event) & (rows["result"] != history.UNDECIDED))
+    if not len(starts):
+        return asked
+    ends = np.flatnonzero(event | np.append(first[1:], True))
+    end = ends[np.searchsorted(ends, starts)]
+    fired = event[end]
+    sessions = nodes.context.sessions
+    of_session = sessions.at(rows["session"][starts])
+    seen = np.where(fired, rows["seen"][end], sessions.seen[of_session])
+    change = changes.first_after(of[starts], rows["zxid"][starts])
+    # A node that did not exist may have been made and removed while there was no connection: nobody is told of it.
+    may_miss = (rows["result"][starts] == history.NO_NODE) & (sessions.losses[of_session] > 0)
+    bad = (change >= 0) & ~may_miss
+    bad[bad] = changes.rows["zxid"][change[bad]] <= seen[bad]
+    for told, text in (
+        (fired, "a watch has fired after its session had seen the change"),
+        (~fired, "a watch has not fired although its session has seen the change"),
+    ):
+        which = np.flatnonzero(bad & told)
+        columns = [rows["place"][starts[which]], changes.rows["place"][change[which]]]
+        if told is fired:
+            columns.append(rows["place"][end[which]])
+        found.add(WATCHES, text, *columns, seen=seen[which])
+    return asked

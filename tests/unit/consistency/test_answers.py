@@ -1,0 +1,126 @@
+"""The answer in the report, on the screen and in lists, and what it says about a history that is not complete."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from reporting import judge_run, list_runs, summary, write_report
+from reporting.consistency import found, result
+from reporting.consistency.states import CONSISTENT, NOT_CHECKED, VIOLATED
+from reporting.read.manifest import Manifest
+from reporting.read.plan import Plan
+from tests.unit.consistency.histories import ROOT, Story
+from tests.unit.reporting.synthetic import RUN_ID, Synthetic
+
+A = 0xA
+HOST = "history/load1"
+
+
+def story(*, broken: bool = False) -> Story:
+    told = Story()
+    told.create(A, ROOT)
+    told.create(A, f"{ROOT}/<b>x", "0")
+    told.set(A, f"{ROOT}/<b>x", "1")
+    if broken:
+        told.get(A, f"{ROOT}/<b>x", mzxid=told.zxid - 1, version=0)
+    return told
+
+
+def written(folder: Path, *, broken: bool = False) -> Path:
+    told = story(broken=broken)
+    told.write(folder / HOST / "history-worker-1.bin")
+    told.read_all().write(folder / HOST / "history-final.bin", process="final")
+    return folder
+
+
+def planned(workers: int) -> Manifest:
+    return Manifest(plan=Plan(workers={"load1": workers}))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    load = Synthetic(warm_up_s=1, run_time_s=3, stall_at_s=None, members=1, workers=1)
+    return load.write(tmp_path_factory.mktemp("results") / RUN_ID)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_answer_stands_beside_the_verdict(broken: bool, run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / RUN_ID
+    shutil.copytree(run, folder)
+    written(folder, broken=broken)
+    for worker in range(2, 9):  # as many as the run has, or more
+        (folder / HOST / f"history-worker-{worker}.bin").write_bytes(b"")
+    state = VIOLATED if broken else NOT_CHECKED
+    judged = judge_run(folder)
+    page = write_report(judged).read_text()
+    markdown, screen = (folder / "report.md").read_text(), "\n".join(summary(judged, None))
+    answer = json.loads((folder / "report.json").read_text())["consistency"]
+    assert answer["state"] == state
+    assert f"Consistency: {state}" in page
+    assert f"Consistency: {state}." in screen
+    assert f"**Consistency: {state}.**" in markdown
+    if broken:
+        assert answer["counts"][found.SESSIONS] == 1
+        assert page.index("Consistency: violated") < page.index("Verdict: ")
+        assert markdown.index("**The ensemble was not consistent.** sessions never go back") < markdown.index("Verdict")
+        assert "get /root/<b>x -&gt;" not in page, "what a host sends is not markup"
+        assert "get /root/&lt;b&gt;x -&gt; zxid 0x103, mzxid 0x102, version 0" in page
+        assert "get /root/<b>x -> zxid 0x103, mzxid 0x102, version 0" in screen
+        assert "violated" in "\n".join(list_runs(tmp_path))
+
+
+def test_a_run_without_a_history_is_not_checked(run: Path) -> None:
+    judged = judge_run(run)
+    assert judged.consistency.state == NOT_CHECKED
+    assert "Consistency: not checked. No history was recorded (--history)." in "\n".join(summary(judged, None))
+    assert not (run / "consistency.json").exists()
+
+
+def test_a_complete_history_is_consistent_and_the_answer_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = result.of_run(written(tmp_path), planned(1))
+    assert (first.state, first.notes, first.operations) == (CONSISTENT, (), 6)
+    with monkeypatch.context() as context:
+        context.setattr(result, "_check", None)
+        assert result.of_run(tmp_path, planned(1)) == first
+    story(broken=True).write(tmp_path / HOST / "history-worker-1.bin")
+    assert result.of_run(tmp_path, planned(1)).state == VIOLATED
+
+
+def test_a_missing_history_is_named(tmp_path: Path) -> None:
+    answer = result.of_run(written(tmp_path), planned(2))
+    assert answer.state == NOT_CHECKED
+    assert answer.reason == "Parts of the history cannot be used: load1/history-worker-2.bin."
+
+
+def test_a_history_that_ends_early_and_missing_final_reads_are_noted(tmp_path: Path) -> None:
+    written(tmp_path)
+    story().write(tmp_path / HOST / "history-worker-1.bin", ended=False)
+    (tmp_path / HOST / "history-final.bin").unlink()
+    answer = result.of_run(tmp_path, planned(1))
+    assert answer.state == CONSISTENT
+    assert [note.partition(" ends early")[0] for note in answer.notes] == [
+        "The history load1/history-worker-1.bin",
+        "The nodes were not all read at the end: a write that nobody read later may be lost",
+    ]
+
+
+def test_a_sync_that_is_too_early_is_a_note(tmp_path: Path) -> None:
+    told = story()
+    told.sync(0xB, zxid=told.zxid - 1)
+    told.write(tmp_path / HOST / "history-worker-1.bin")
+    told.read_all().write(tmp_path / HOST / "history-final.bin", process="final")
+    answer = result.of_run(tmp_path, planned(1))
+    assert answer.state == CONSISTENT
+    (note,) = answer.notes
+    assert note.startswith("1 times: a sync has not reached a write that was acknowledged before it was sent. ")
+
+
+def test_a_history_without_a_write_proves_nothing(tmp_path: Path) -> None:
+    told = Story()
+    told.sync(A)
+    told.write(tmp_path / HOST / "history-worker-1.bin")
+    assert result.of_run(tmp_path, planned(1)).reason == "The history has 1 operations and no acknowledged write."

@@ -1,0 +1,65 @@
+"""When a process keeps a history, and which clients it is kept of."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from reporting.consistency.history_file import HistoryFile
+from zk_locust.clients.native.recorded import RecordedNativeClient
+from zk_locust.contract import history_format
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.options import Options
+from zk_locust.contract.parameters import PARAMETERS
+from zk_locust.load import history
+from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE
+
+
+def environment(**given: Any) -> Any:
+    options = {parameter.destination: parameter.default for parameter in PARAMETERS}
+    parsed = SimpleNamespace(**options | {"hosts": "127.0.0.1:1", "client": "native"} | given)
+    return SimpleNamespace(parsed_options=parsed, events=SimpleNamespace(), user_classes=[])
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(WORKER_NAME_VARIABLE, "load1/worker-2")
+
+
+def client_of(load: Any, kind: str = "native") -> Any:
+    return history.recorded_client(Options.of(load.parsed_options), load.events, kind)
+
+
+def test_only_native_clients_of_a_load_with_a_history_keep_one(tmp_path: Path) -> None:
+    without, load = environment(), environment(history=True)
+    history.begin(without)
+    assert client_of(without) is None
+    assert client_of(load) is None, "the test has not begun"
+    history.begin(load)
+    assert isinstance(client_of(load), RecordedNativeClient)
+    assert client_of(load, "kazoo") is None
+    history.begin(load)  # as for a worker that came late
+    history.end(load)
+    assert client_of(load) is None
+    assert [file.name for file in tmp_path.iterdir()] == ["history-worker-2.bin"]
+    file = HistoryFile(tmp_path / "history-worker-2.bin", "load1")
+    assert (list(file.chunks()), file.ended, file.process, file.root) == ([], True, "worker-2", "/kl")
+
+
+def test_a_second_test_leaves_the_first_ones_history_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load = environment(history=True, report_dir=str(tmp_path / "report"))
+    for _ in range(2):
+        history.begin(load)
+        history.end(load)
+    assert "There is no history of this process: [Errno 17] File exists" in caplog.text
+    assert [file.name for file in (tmp_path / "report/history/local").iterdir()] == ["history-worker-2.bin"]
+
+
+@pytest.mark.parametrize("client", ["kazoo", "libzookeeper", "zkpython"])
+def test_a_history_with_another_client_is_refused(client: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"--client \[{client}\]: .* no history; use native, or leave"):
+        history.check_history(Options.of(environment(history=True, client=client).parsed_options))
+    history.check_history(Options.of(environment(client=client).parsed_options))
+    assert history_format.problem_with("native") is None

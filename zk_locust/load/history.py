@@ -1,0 +1,127 @@
+"""`--history`: the journal of a process with users, and the final reads of the process that leads the load."""
+
+import logging
+import os
+import socket
+from collections import deque
+from pathlib import Path
+from typing import Any, Final
+
+import gevent
+import locust
+from gevent.pool import Pool
+
+from zk_locust.clients.interface import ZooKeeperClient
+from zk_locust.clients.native.recorded import RecordedNativeClient
+from zk_locust.contract.errors import ClientError, ConfigurationError, NoNodeError
+from zk_locust.contract.history_format import FINAL_READS_S, file_name, problem_with
+from zk_locust.contract.options import Options
+from zk_locust.contract.run_files import HISTORY, HISTORY_LOCAL
+from zk_locust.load.journal import Journal
+from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE
+from zk_locust.load.user_classes import drives_zookeeper
+
+FINAL: Final = "final"
+_AT_ONCE: Final = 64
+_ATTRIBUTE: Final = "zk_locust_journal"
+
+logger = logging.getLogger(__name__)
+
+
+def check_history(options: Options) -> None:
+    """Raise ConfigurationError for a client that keeps no history."""
+    if options.history and (problem := problem_with(options.client)):
+        raise ConfigurationError("--client", options.client, *problem)
+
+
+def begin(environment: Any, **_: Any) -> None:
+    """Have the users of this process keep a history, where the options ask for it. Call it as a test starts."""
+    options = Options.of(environment.parsed_options)
+    if not options.history or not drives_zookeeper(environment) or getattr(environment.events, _ATTRIBUTE, None):
+        return
+    name = os.environ.get(WORKER_NAME_VARIABLE, "").rpartition("/")[2] or f"process-{os.getpid()}"
+    try:
+        setattr(environment.events, _ATTRIBUTE, _journal(options, name))
+    except OSError as error:
+        logger.error("There is no history of this process: %s", error)
+
+
+def end(environment: Any, **_: Any) -> None:
+    """End the history. Call it when all users have ended."""
+    journal = getattr(environment.events, _ATTRIBUTE, None)
+    if journal is not None:
+        journal.end()
+        setattr(environment.events, _ATTRIBUTE, None)
+
+
+def recorded_client(options: Options, events: Any, name: str) -> ZooKeeperClient | None:
+    """Return a client of the kind `name` that keeps a history; None where there is to be none."""
+    if problem_with(name):
+        return None  # a locustfile may choose another kind for some users
+    journal = getattr(events if events is not None else locust.events, _ATTRIBUTE, None)
+    if journal is None:
+        return None
+    return RecordedNativeClient(options.client_settings(), journal, credentials=options.credentials())
+
+
+def read_all_nodes(environment: Any, **_: Any) -> None:
+    """Read every node of the load, after a sync. Call it where the load is led, before its nodes are removed."""
+    options = Options.of(environment.parsed_options)
+    if not options.history or not drives_zookeeper(environment):
+        return
+    try:
+        journal = _journal(options, FINAL)
+    except OSError as error:
+        logger.error("The final state is not in the history: %s", error)
+        return
+    client = RecordedNativeClient(options.client_settings(), journal, credentials=options.credentials())
+    complete = False
+    try:
+        with gevent.Timeout(FINAL_READS_S, False):
+            client.start()
+            read_tree(client, options.pseudo_root)
+            complete = True
+        client.stop()
+    except ClientError as error:
+        logger.warning("Not all nodes could be read at the end of the load: %s", error)
+    else:
+        if not complete:
+            logger.warning("Not all nodes could be read at the end of the load within %g s", FINAL_READS_S)
+    finally:
+        client.close()
+        journal.end()
+
+
+def read_tree(client: RecordedNativeClient, root: str) -> None:
+    """Read the node and all below it, after a sync, and note in the history that all were read. Raises ClientError."""
+    client.sync(root)
+    waiting, pool = deque([root]), Pool(_AT_ONCE)
+    failed: list[ClientError] = []
+
+    def read(path: str) -> None:
+        try:
+            if client.get(path)[1].numChildren:
+                waiting.extend(f"{path.rstrip('/')}/{name}" for name in client.get_children(path))
+        except NoNodeError:
+            pass  # an ephemeral node may go between the two
+        except ClientError as error:
+            failed.append(error)
+
+    try:
+        while waiting or len(pool):
+            if waiting:
+                pool.spawn(read, waiting.popleft())
+            else:
+                gevent.sleep(0.001)
+            if failed:
+                raise failed[0]
+    finally:
+        pool.kill()
+    client.note_all_read(root)
+
+
+def _journal(options: Options, name: str) -> Journal:
+    """Begin a history file. Raises OSError, also where there is one of an earlier test, which stays."""
+    folder = Path(options.report_dir) / HISTORY / HISTORY_LOCAL if options.report_dir else Path()
+    file = folder / file_name(name)
+    return Journal(file, process=name, host=socket.gethostname(), client=options.client, root=options.pseudo_root)

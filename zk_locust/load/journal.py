@@ -1,0 +1,159 @@
+"""The history of a process: rows of its clients become records of a file, many at once (`contract/history_format.py`).
+
+To make one record alone takes longer than to send a request. So clients only keep a row for each operation, and numpy
+makes a block of them: every 20 ms where there are many, and each second at the latest, so that a killed process loses
+no more. Nothing is compressed here, which would cost half a microsecond for each operation: the pack that brings the
+file is.
+"""
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import time
+import zlib
+from pathlib import Path
+from typing import IO, Any, Final
+
+import gevent
+import numpy as np
+
+from zk_locust.clients.native.recorded import COLUMNS
+from zk_locust.contract import history_format as history
+
+MANY_ROWS: Final = 128
+LOOK_S: Final = 0.02
+FLUSH_EVERY: Final = 50
+"""How many looks later few rows are written too."""
+MOST_PATHS: Final = 65_536
+"""Of a table: then it starts over, so that a load with ever new nodes needs no more memory."""
+
+_RECORD: Final = np.dtype(history.FIELDS)
+# The frame of a reply: its length, xid, zxid, error code, and then a record, which may end with a stat.
+_HEADER: Final = np.dtype([("length", ">i4"), ("xid", ">i4"), ("zxid", ">i8"), ("code", ">i4")])
+_STAT: Final = np.dtype(
+    {"names": ["czxid", "mzxid", "version"], "formats": [">i8", ">i8", ">i4"], "offsets": [0, 8, 32], "itemsize": 36}
+)
+_STAT_BYTES: Final = 68
+_ROOM: Final = bytes(_STAT_BYTES)
+_digest: Final = zlib.crc32
+
+logger = logging.getLogger(__name__)
+
+
+class _Paths(dict[str, int]):
+    """Places by path. `new` are those that are in no block yet."""
+
+    def __init__(self) -> None:
+        super().__init__({"": 0})
+        self.new: list[str] = []
+        self.starts_over = True
+
+    def __missing__(self, path: str) -> int:
+        place = self[path] = len(self)
+        self.new.append(path)
+        return place
+
+    def start_over(self) -> None:
+        self.clear()
+        self[""] = 0
+        self.starts_over = True
+
+
+class Journal:
+    """Writes one history file. A full disk ends the history, not the load: then the file has no end.
+
+    Raises OSError if the file cannot be made.
+    """
+
+    def __init__(self, file: Path, **about: object) -> None:
+        self.rows: list[Any] = []
+        self._paths = _Paths()
+        self._count = 0
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._path = file
+        self._file: IO[bytes] | None = file.open("xb", buffering=0)
+        header = json.dumps(about).encode()
+        self._write(history.MAGIC + history.HEADER_LENGTH.pack(len(header)) + header)
+        self._flushing: Any = gevent.spawn(self._flush_again_and_again)
+
+    def flush(self) -> None:
+        """Write what has been noted."""
+        rows = self.rows
+        if not rows:
+            return
+        taken = rows[:]
+        rows.clear()
+        if self._file is None:
+            return
+        for start in range(0, len(taken), history.MOST_RECORDS * COLUMNS):
+            self._write_block(taken[start : start + history.MOST_RECORDS * COLUMNS])
+
+    def end(self) -> None:
+        """Write the rest, and say that this is all."""
+        self._flushing.kill(block=False)
+        self.flush()
+        if self._file is not None:
+            self._write(self._block(history.LAST, b"", 0, self._count, b""))
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _flush_again_and_again(self) -> None:
+        while True:
+            for _ in range(FLUSH_EVERY):
+                gevent.sleep(LOOK_S)
+                if len(self.rows) >= MANY_ROWS * COLUMNS:
+                    self.flush()
+            self.flush()
+
+    def _write_block(self, rows: list[Any]) -> None:
+        paths = self._paths
+        if len(paths) > MOST_PATHS:
+            paths.start_over()
+        replies = rows[6::COLUMNS]
+        count = len(replies)
+        records = np.zeros(count, _RECORD)
+        for column, name in enumerate(("sent", "arrived", "session", "what")):
+            records[name] = rows[column::COLUMNS]
+        records["path"] = list(map(paths.__getitem__, rows[4::COLUMNS]))
+        records["digest"] = list(map(_digest, rows[5::COLUMNS]))
+        # Room in front, so that a place for a stat exists before each end.
+        content = _ROOM + b"".join(replies)
+        lengths = np.fromiter(map(len, replies), np.int64, count)
+        ends = np.cumsum(lengths) + len(_ROOM)
+        header = np.ndarray(len(content) - _HEADER.itemsize + 1, _HEADER, content, 0, (1,))[ends - lengths]
+        records["xid"], records["zxid"], records["result"] = header["xid"], header["zxid"], header["code"]
+        with_stat: Any = np.flatnonzero(records["what"] & history.STAT)
+        if len(with_stat) == count:
+            with_stat = slice(None)  # the same, and quicker
+        stat = np.ndarray(len(content) - _STAT.itemsize + 1, _STAT, content, 0, (1,))[ends[with_stat] - _STAT_BYTES]
+        for name in ("mzxid", "czxid", "version"):
+            records[name][with_stat] = stat[name]
+        self._count += count
+        table = b"".join(name.encode() + history.PATH_END for name in paths.new)
+        flags = history.NEW_TABLE if paths.starts_over else 0
+        self._write(self._block(flags, table, len(paths.new), count, records.tobytes()))
+        paths.new.clear()
+        paths.starts_over = False
+
+    @staticmethod
+    def _block(flags: int, table: bytes, paths: int, records: int, content: bytes) -> bytes:
+        check = zlib.crc32(content, zlib.crc32(table))
+        clocks = time.time_ns(), time.perf_counter_ns()
+        head = history.BLOCK.pack(history.BLOCK_MARK, flags, paths, len(table), records, *clocks, check)
+        return head + table + content
+
+    def _write(self, content: bytes) -> None:
+        file = self._file
+        assert file is not None
+        try:
+            if file.write(content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self._file = None
+            why = os.strerror(error.errno or errno.EIO)
+            logger.error("The history %s ends here, it cannot be written (%s)", self._path, why)
+            with contextlib.suppress(OSError):  # closing writes again
+                file.close()
