@@ -50,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _answer(options: argparse.Namespace) -> str:
     match options.command:
         case "resolve-plan":
+            from zk_locust.contract.faults.fleet import FaultFleet
             from zk_locust.contract.run_token import VARIABLE, new_token
             from zk_locust.workload.scenarios import plan_as_json, resolve_plan
 
@@ -60,6 +61,7 @@ def _answer(options: argparse.Namespace) -> str:
                 request.get("overrides", {}),
                 managed=bool(request.get("managed", True)),
                 max_buffer_bytes=request.get("max_buffer_bytes"),
+                fleet=FaultFleet.of(request["fleet"]) if "fleet" in request else None,
             )
             answer = plan_as_json(plan, problems)
             if plan is not None:

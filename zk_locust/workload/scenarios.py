@@ -17,6 +17,8 @@ from zk_locust.contract.arrival import FASTEST_S, START_AHEAD_S, Arrival, carrie
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.reading import read_faults
 from zk_locust.contract.inventory.reading import Number, Whole
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.parameter_values import MAX_SIZE
@@ -75,7 +77,8 @@ class Plan:
     `parameters` are all that are in force, defaults too, without secrets. `environment` are those that were given, and
     `secret_environment` the secret ones among them. `warmup` is a duration with its unit, or `auto:` and the limit;
     `warmup_s` is the duration, or the limit. `arrival` is what an open loop is to do, as the manifest has it.
-    `user_stages` says when how many users run, likewise; `users` is the most of them, `first_users` those of the start.
+    `faults` is what is done to the fleet, and `user_stages` says when how many users run, likewise; `users` is the most
+    of them, `first_users` those of the start.
     `notes` and `warnings` are for the user, before the load starts.
     """
 
@@ -94,6 +97,7 @@ class Plan:
     preparation_s: float = 0.0
     arrival: dict[str, Any] | None = None
     user_stages: list[dict[str, Any]] | None = None
+    faults: list[dict[str, Any]] | None = None
     first_users: int = 1
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -149,7 +153,7 @@ _RULES: Final = {
     "users": "this is not a whole number from 1; write e.g. 32",
     "spawn_rate": "this is not a number of users each second above 0; write e.g. 16",
 }
-_KEYS: Final = ("description", "locustfile", "workload", *_SETTINGS, "user_stages", "arrival", "parameters")
+_KEYS: Final = ("description", "locustfile", "workload", *_SETTINGS, "user_stages", "arrival", "faults", "parameters")
 _WORKLOAD_LOCUSTFILE: Final = "locust_workload.py"
 _SEQUENCE_LOCUSTFILE: Final = "locust_sequence.py"
 # What the filling and the removing of a workload's tree may take, on slow servers: nodes and bytes a second.
@@ -164,12 +168,14 @@ def resolve_plan(
     *,
     managed: bool = True,
     max_buffer_bytes: int | None = None,
+    fleet: FaultFleet | None = None,
 ) -> tuple[Plan | None, list[str]]:
     """Return the plan and no problem, or no plan and every problem.
 
     `scenario` is the name of a file of `scenarios_dir`, or a path. `overrides` holds what the `benchmark_*` variables
     say, by the scenario's own keys; its `parameters` are laid over the scenario's. Where the ensemble is not `managed`
     (`zookeeper_managed`), the inventory may not know the members' AdminServers, so parameters may name them.
+    `fleet` is what faults may be done to.
     `max_buffer_bytes` is the smallest `jute.maxbuffer` of the members, if it is known; the load gets it too.
     """
     owned = {key: why for key, why in _OWNED_BY_THE_RUN.items() if managed or key not in _MEMBERS}
@@ -249,6 +255,11 @@ def resolve_plan(
                 f"benchmark_parameters.control-program: {source['user_stages']} changes the number of users too; "
                 "leave out one of them"
             )
+    faults = None
+    if merged.get("faults"):
+        planned, wrong = read_faults(merged["faults"], fleet, settings.get("run_time"))
+        problems += [f"{source['faults']}: {problem}" for problem in wrong]
+        faults = [fault.as_dict() for fault in planned]
     locustfile = _find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
     if problems or locustfile is None:
         return None, problems
@@ -278,6 +289,7 @@ def resolve_plan(
         preparation_s=preparation_s,
         arrival=None if arrival is None else arrival.as_plan(),
         user_stages=as_plan(user_stages) if user_stages else None,
+        faults=faults,
         first_users=user_stages[0].from_users if user_stages else settings["users"],
         notes=() if arrival is None else (_carries(arrival, settings["users"], parameters),),
         warnings=_warnings(arrival, settings["users"], parameters, source),
