@@ -131,6 +131,8 @@ def _not_stationary(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
         return  # the load changes as planned
     if evidence.users.changed_by and evidence.users.vary:
         return  # so do its users
+    if evidence.recoveries:
+        return  # so does the ensemble
     if figure.percentile is None:
         if any(not loss.after_measured for loss in evidence.workers.losses):
             return  # the rate falls with the workers, which have a reason of their own

@@ -6,6 +6,7 @@ from typing import Any, Final
 from reporting.verdict import figures
 from reporting.verdict.evidence import VALID as VALID
 from reporting.verdict.evidence import VOID, Evidence, Reason, Rule, gravest_first, worst
+from reporting.verdict.fault_rules import FAULT_RULES
 from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.machine_rules import MACHINE_RULES
 from reporting.verdict.member_rules import MEMBER_RULES
@@ -17,6 +18,7 @@ from reporting.verdict.worker_rules import WORKER_RULES
 
 OTHER_RULES: Final[tuple[Rule, ...]] = (
     *OUTCOME_RULES,
+    *FAULT_RULES,
     *OPERATION_RULES,
     *OPEN_LOOP_RULES,
     *WORKER_RULES,

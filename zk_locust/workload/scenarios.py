@@ -56,6 +56,7 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "stats-distrib": "the run folder's file is always written",
     "stats-hlog": "the run folder's file is always written",
     "stats-slowest": "the run folder's file is always written",
+    "stats-moments": "a run with faults has one for each worker",
     "stats-events": "the run folder's file is always written",
     "stats-progress": "the run folder's file is always written",
     "zk-metrics-csv": "the run folder's file is always written",
