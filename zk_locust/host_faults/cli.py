@@ -3,6 +3,7 @@
 run role ADDRESS PORT    what the member says of itself
 run do                   do the fault of standard input (JSON)
 run heal [ID]            heal a fault, or all
+run expire ID            heal a fault at its deadline
 run told RUN_ID          the notes of a run's faults, as a list
 run forget RUN_ID        remove those of healed faults
 """
@@ -48,6 +49,9 @@ def _answer(faults: Faults, words: list[str]) -> dict[str, Any]:
             return faults.heal(rest[0]) or {}
         healed, problems = faults.heal_all()
         return {"healed": healed, "problems": problems}
+    if command == "expire":
+        faults.expire(rest[0])
+        return {}
     if command == "told":
         return {"faults": faults.notes.of_run(rest[0])}
     if command == "forget":

@@ -25,8 +25,8 @@ def _unit(fault_id: str) -> str:
 def arm(fault_id: str, seconds: float, launcher: Path, heal: Callable[[], None], active: Callable[[], bool]) -> None:
     """Have the fault healed in so many seconds. Raises FaultError where that cannot be arranged.
 
-    The timer of systemd runs `launcher heal ID`; the detached process calls `heal`, and ends early once the fault is no
-    longer `active`.
+    The timer of systemd runs `launcher expire ID`. The detached process calls `heal`, and ends early once the fault is
+    no longer `active`.
     """
     if _has_systemd():
         words = [
@@ -36,7 +36,7 @@ def arm(fault_id: str, seconds: float, launcher: Path, heal: Callable[[], None],
             f"--unit={_unit(fault_id)}",
             f"--on-active={seconds * 1000:.0f}ms",
         ]
-        run([*words, "--timer-property=AccuracySec=1ms", str(launcher), "heal", fault_id], _LIMIT_S)
+        run([*words, "--timer-property=AccuracySec=1ms", str(launcher), "expire", fault_id], _LIMIT_S)
         return
     until = time.monotonic() + seconds
     child = os.fork()

@@ -21,6 +21,8 @@ _AT_ONCE_S = 120.0
 """The deadline of what has no length of its own: its healing is part of the action."""
 _TRIES = 5
 _TRY_AGAIN_S = 1.0
+_MOST_EARLY_S = 5.0
+"""How much later than its deadline a fault may end at most: setting the deadline takes less."""
 
 
 class Faults:
@@ -46,7 +48,7 @@ class Faults:
             try:
                 deadline.arm(
                     fault_id, for_s or _AT_ONCE_S, self._launcher,
-                    lambda: self._heal_again(fault_id), lambda: self.notes.is_active(fault_id),
+                    lambda: self.expire(fault_id), lambda: self.notes.is_active(fault_id),
                 )  # fmt: skip
             except FaultError as error:
                 self.notes.end({**note, "state": "refused", "error": f"its deadline could not be set: {error}"})
@@ -91,8 +93,13 @@ class Faults:
                 problems.append(f"{fault_id}: {error}")
         return healed, problems
 
-    def _heal_again(self, fault_id: str) -> None:
-        """Heal a fault; try again a few times."""
+    def expire(self, fault_id: str) -> None:
+        """Heal a fault at its deadline, which was set before it began; try again a few times."""
+        if self.notes.is_active(fault_id):
+            note = self.notes.read(fault_id)
+            if note["for_s"] and note["began"] is not None:
+                left_s = note["began_monotonic"] + note["for_s"] - time.monotonic()
+                time.sleep(min(max(0.0, left_s), _MOST_EARLY_S))
         for _ in range(_TRIES):
             try:
                 self.heal(fault_id)
