@@ -97,7 +97,7 @@ def test_without_until_the_last_has_ended_before_the_run() -> None:
     ],
 )
 def test_a_mistake_is_named_with_its_remedy(entry: Mapping[str, object], said: str) -> None:
-    sound = {"at": "30s", "do": "kill", "target": "leader"} | entry
+    sound: dict[str, object] = {"at": "30s", "do": "kill", "target": "leader", **entry}
     problems = refused([{key: value for key, value in sound.items() if value is not None}])
     assert any(said in problem for problem in problems), problems
 
