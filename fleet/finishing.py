@@ -72,7 +72,7 @@ def completing(run_id: str, closed: Path | None = None, begun: Mapping[str, Any]
     variables: dict[str, Any] = {"run_record_id": run_id}
     if closed is None:
         return _command("release.yml", variables)
-    report = {"__report_begun": dict(begun)} if begun else {}
+    report = {"run_record_report": dict(begun)} if begun else {}
     return _command("release.yml", variables, variables | {"run_record_result": str(closed)} | report)
 
 

@@ -1,9 +1,6 @@
 """The operations of the action `run_record`: what playbooks do with the record of a run, on the controller."""
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +19,9 @@ from fleet.host_result import (
     run_status,
 )
 from fleet.member_logs.record_events import record_events
-from fleet.merging import merge_fault_events, merge_samples
+from fleet.merging import merge_fault_events
 from fleet.pack import MIB, Limits, PackError
+from fleet.report_writing import Judging
 from fleet.unreported import complete_events, sent_by_workers
 from zk_locust.contract import run_plan
 from zk_locust.contract.faults.planned import PlannedFault
@@ -214,11 +212,16 @@ def add_late_results(
     return left_over.take_late(results_dir / run_id, pack, host, Limits(max_file_mib * MIB, max_mib * MIB))
 
 
-def close_record(*, folder: Path, state: str, reason: str) -> dict[str, Any]:
-    """Put samples and events together, judge the run, and give the record its final name; return its `folder`."""
+def close_record(
+    *, folder: Path, state: str, reason: str, report: bool = False, figures: bool = False
+) -> dict[str, Any]:
+    """Put all files together, judge the run, and give the record its final name; return its `folder`.
+
+    With `report` the same process goes on to write the report, with each chart as a file too if `figures` asks for
+    them: `report` of the result is for the action `write_report`, which waits for it.
+    """
     record = open_folder(folder)
     run_record.update(record, {"state": state, "reason": reason})
-    merge_samples(record)
     manifest = run_record.read(record / MANIFEST)
     if faults := manifest.get("faults"):
         planned = map(PlannedFault.of, (manifest.get("scenario") or {}).get("faults") or [])
@@ -226,13 +229,13 @@ def close_record(*, folder: Path, state: str, reason: str) -> dict[str, Any]:
     known = list(manifest.get("missing") or [])
     more = [line for line in record_events(record, manifest) if line not in known]
     run_record.update(record, {"missing": known + more})
-    command = [str(Path(sys.executable).with_name("zk-locust-report")), "verdict", str(record)]
-    judged = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if judged.returncode:
-        said = (judged.stderr or judged.stdout).strip().splitlines()
-        raise run_record.RecordError(f"the run could not be judged: {said[-1] if said else judged.returncode}")
-    run_record.update(record, {"verdict": json.loads(judged.stdout)})
-    return {"folder": str(run_record.close_record(record))}
+    judging = Judging(record, report=report, figures=figures)
+    try:
+        final = run_record.close_record(record, judging.verdict)
+    except BaseException:
+        judging.end()
+        raise
+    return {"folder": str(final), **judging.begun(final)}
 
 
 def open_folder(folder: Path) -> Path:

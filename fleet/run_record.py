@@ -12,7 +12,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -118,10 +118,29 @@ def _lay_over(target: dict[str, Any], values: Mapping[str, Any]) -> None:
             target[key] = value
 
 
-def close_record(folder: Path) -> Path:
-    """Give the record its final name, and let `latest` show it. Returns the folder."""
+def close_record(folder: Path, judge: Callable[[], Mapping[str, Any]] | None = None) -> Path:
+    """Complete the record, give it its final name, and let `latest` show it. Returns the folder.
+
+    `judge` is called when all files are as they stay; what it returns becomes the run's verdict.
+    """
+    merged = _complete(folder)
+    if judge is not None:
+        update(folder, {"verdict": judge()})
     results = folder.parent.parent
     final = results / folder.name
+    with locked(folder):
+        folder.rename(final)
+        sync_folder(results)
+    _let_latest_show_the_newest(results)
+    for file in (Path(CONTROLLER), Path(_LOCK), *merged):
+        (final / file).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # other runs are still there
+        (results / UNFINISHED).rmdir()
+    return final
+
+
+def _complete(folder: Path) -> list[Path]:
+    """Put samples, events and phases together; return the files, relative to the folder, that are in others now."""
     with locked(folder):
         manifest = read(folder / MANIFEST)
         manifest["ended"] = now()
@@ -133,14 +152,7 @@ def close_record(folder: Path) -> Path:
         for file in [file for file in folder.rglob("*") if is_left_over(file.name) and not file.is_dir()]:
             file.unlink(missing_ok=True)
         write(folder / MANIFEST, manifest)
-        folder.rename(final)
-        sync_folder(results)
-    _let_latest_show_the_newest(results)
-    for file in (Path(CONTROLLER), Path(_LOCK), *merged):
-        (final / file).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # other runs are still there
-        (results / UNFINISHED).rmdir()
-    return final
+    return merged
 
 
 def _let_latest_show_the_newest(results: Path) -> None:

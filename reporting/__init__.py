@@ -9,7 +9,8 @@
 
 `find_runs(results_dir, run_ids)` finds run folders, `list_runs(results_dir)` lists them, `compare_runs` compares them
 in pairs, `overlay_runs` writes a page that shows several together, and `aligned` makes a table for a terminal.
-`wanted_report` says what `write_report` is to write beside: charts as files, a printed page. Bad input raises
+`wanted_report` says what `write_report` is to write beside: charts as files, a printed page. `when_closed` waits until
+an open record that was judged has been closed. Bad input raises
 InputError, and what cannot be written ReportingError.
 
 `load_experiment` reads the folder of an experiment into data frames, and `write_experiment` writes its report.
@@ -27,6 +28,7 @@ from reporting.errors import InputError, ReportingError
 
 if TYPE_CHECKING:
     from reporting.analyse.experiment_frames import load as load_experiment
+    from reporting.closing import when_closed
     from reporting.comparing import compare as compare_runs
     from reporting.conditions import check as check_conditions
     from reporting.overlaying import overlay as overlay_runs
@@ -40,10 +42,11 @@ if TYPE_CHECKING:
     from reporting.runs import report_of as run_data
     from reporting.runs import resolve as find_runs
     from reporting.runs import table as list_runs
-    from reporting.verdict.judged_run import judge_run
+    from reporting.verdict.judged_run import JudgedRun, judge_run
     from reporting.verdict.objectives import check as check_objectives
 
 _HOME = {
+    "JudgedRun": "verdict.judged_run.JudgedRun",
     "Run": "run_frames.Run",
     "aligned": "render.screen_table.aligned",
     "check_conditions": "conditions.check",
@@ -58,6 +61,7 @@ _HOME = {
     "run_data": "runs.report_of",
     "summary": "render.tables.summary",
     "wanted_report": "render.report_files.wanted_report",
+    "when_closed": "closing.when_closed",
     "write_experiment": "render.experiment_files.write",
     "write_report": "render.report_files.write",
     "write_start_page": "overview.write",
@@ -65,6 +69,7 @@ _HOME = {
 
 __all__ = [
     "InputError",
+    "JudgedRun",
     "ReportingError",
     "Run",
     "aligned",
@@ -80,6 +85,7 @@ __all__ = [
     "run_data",
     "summary",
     "wanted_report",
+    "when_closed",
     "write_experiment",
     "write_report",
     "write_start_page",

@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how a chart is to look, such as latencies.height 10 or '*.top' 100; may be given several times",
     )
     report.add_argument("--summary", action="store_true", help="print the run's figures and verdict too, as a table")
+    report.add_argument("--when-closed", action="store_true", help=argparse.SUPPRESS)  # for the playbooks
     report.add_argument("run_dirs", nargs="+", type=Path, metavar="RUN_DIR", help="a folder results/<run_id>")
     report.set_defaults(command=_report)
 
@@ -87,16 +88,22 @@ def _report(options: argparse.Namespace) -> int:
         run_folder.check_folder(run_dir)  # check all of them before the first report is written
     for run_dir in options.run_dirs:
         judged = reporting.judge_run(run_dir)
+        if options.when_closed:
+            print(_as_json(judged), flush=True)
+            judged = reporting.when_closed(judged, run_dir)
         page = reporting.write_report(judged, wanted=wanted)
         print("\n".join(reporting.summary(judged, page)) if options.summary else page)
     return 0
 
 
 def _verdict(options: argparse.Namespace) -> int:
-    judged = reporting.judge_run(options.run_dir)
-    figures = [figure.as_dict() for figure in judged.figures]
-    print(json.dumps(judged.verdict.as_dict() | {"figures": figures}, ensure_ascii=False))
+    print(_as_json(reporting.judge_run(options.run_dir)))
     return 0
+
+
+def _as_json(judged: "reporting.JudgedRun") -> str:
+    figures = [figure.as_dict() for figure in judged.figures]
+    return json.dumps(judged.verdict.as_dict() | {"figures": figures}, ensure_ascii=False)
 
 
 def _summary(options: argparse.Namespace) -> int:

@@ -95,8 +95,11 @@ class Series:
         self._stages.append(_Stage(stage, now))
         early, self._early = self._early, {}
         for worker, reports in early.items():
+            was_lost = worker in self._lost
             for report in reports:
                 self.add_report(worker, report)
+            if was_lost:  # after it had sent them
+                self.lose(worker)
 
     def add_report(self, worker: str, report: dict[str, Any]) -> None:
         """Take one worker's report (see `Recorder.report`).

@@ -41,7 +41,9 @@ def events_of(folder: Path, began: datetime, ended: datetime) -> Found:
     )
     found = Found()
     if not collector:
-        found.problems.append("there is no gc.log: pauses of the garbage collector are not known")
+        found.problems.append(
+            "there is no gc.log: of the garbage collector's pauses only those that the server noticed are known"
+        )
     elif problem := _unreadable("gc.log", collector, zone):
         found.problems.append(f"gc.log: {problem}")
     sources = [gc_log.pauses(lines_of(file)) for file in collector]
@@ -51,7 +53,7 @@ def events_of(folder: Path, began: datetime, ended: datetime) -> Found:
     for name, files in logs.items():
         if problem := _unreadable(name, files, zone):
             found.problems.append(f"{name}: {problem}")
-        sources.append(server_log.events(chain.from_iterable(map(lines_of, files)), zone))
+        sources.append(server_log.events(chain.from_iterable(map(lines_of, files)), zone, has_gc_log=bool(collector)))
     kept: list[tuple[float, int, Event]] = []
     for number, event in enumerate(_between(chain.from_iterable(sources), began, ended)):
         item = (_rank(event), number, event)

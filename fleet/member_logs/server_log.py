@@ -13,6 +13,7 @@ from fleet.member_logs.log_lines import Event, moment_of
 from zk_locust.contract.events import (
     CONNECTION_CLOSED,
     ELECTION,
+    GC_PAUSE,
     JVM_PAUSE,
     MEMBER_RESTART,
     SESSION_EXPIRED,
@@ -47,7 +48,7 @@ _TOOK: Final = {
     SLOW_FSYNC: re.compile(r" took (\d{1,9})ms", re.ASCII),
     JVM_PAUSE: re.compile(r"pause of approximately (\d{1,9}) ?ms", re.ASCII),
 }
-# How the line after that of a pause begins if the garbage collector ran: gc.log has the pause, with its true begin.
+# How the line after that of a pause begins if the garbage collector ran. gc.log has such a pause with its true begin.
 _OF_COLLECTOR: Final = "GC pool "
 # Releases 3.4 and 3.5 log the end of each connection, those of four-letter words included.
 _NO_CLIENT: Final = "(no session established"
@@ -59,10 +60,11 @@ _TOGETHER: Final = timedelta(seconds=1)
 _ROLES: Final = {"leading": "leader", "following": "follower", "observing": "observer"}
 
 
-def events(lines: Iterable[str], zone: timezone | None) -> Iterator[Event]:
+def events(lines: Iterable[str], zone: timezone | None, *, has_gc_log: bool) -> Iterator[Event]:
     """Give the events of a log. `zone` is for lines that do not say theirs; without it these are left out.
 
-    What happens to several sessions or connections within a second is one event, which counts them.
+    Pauses of the garbage collector are given only where the JVM has no gc.log. What happens to several sessions or
+    connections within a second is one event, which counts them.
     """
     election, counts = _Election(), {name: _Count(name, things) for name, things in COUNTED.items()}
     broken = _Broken()
@@ -72,6 +74,8 @@ def events(lines: Iterable[str], zone: timezone | None) -> Iterator[Event]:
         if pause is not None:
             if not line.startswith(_OF_COLLECTOR):
                 yield pause
+            elif not has_gc_log:
+                yield pause._replace(name=GC_PAUSE, detail="as the server saw it")
             pause = None
         name = next((name for text, name in _MESSAGES if text in line), None)
         if name is None or _NO_CLIENT in line or (moment := moment_of(line, zone)) is None:

@@ -72,7 +72,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             case "run_lease", _:
                 self._claimed = answer.get("claimed") or ("" if answer.get("released") else self._claimed)
             case "write_report", _:
-                self._begun = {key: answer[key] for key in ("folder", "work", "pid", "start") if answer.get("pid")}
+                self._begun = {}  # it is written
             case "run_record", "note_phase" if asked.get("name") == "collect":
                 self._is_collecting = True  # from then on it has had a load
             case "run_record", "open" | "take_over" as operation if answer.get("folder"):
@@ -80,6 +80,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
                 self._is_taken_over = operation == "take_over"
             case "run_record", "close" if self._is_collecting:
                 self._closed = Path(answer["folder"])
+                self._begun = answer.get("report") or {}
 
     def _finish(self) -> None:
         if os.getpid() != self._pid or self._unfinished is None:

@@ -93,7 +93,7 @@ def metrics_page(log: Path) -> Iterator[str]:
             yield f"{base}/zk-metrics"
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(60)
             for server in servers:
                 server.shutdown()
                 server.server_close()

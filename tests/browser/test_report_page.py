@@ -215,7 +215,7 @@ def test_pointing_at_a_mark_of_the_strip_says_what_happened(page: Page, name: st
     mark = page.locator('[data-chart="rate"] .mark-symbol path[aria-label*="worker lost"]')
     mark.scroll_into_view_if_needed()
     mark.hover(force=True)
-    page.locator("#vg-tooltip-element.visible", has_text="worker lost").wait_for(timeout=5_000)
+    page.locator("#vg-tooltip-element.visible", has_text="worker lost").wait_for(timeout=30_000)
     assert "load2" in page.locator("#vg-tooltip-element").inner_text()
 
 

@@ -92,7 +92,7 @@ def kill(play: "subprocess.Popen[bytes]") -> None:
     for process in [*psutil.Process(play.pid).children(recursive=True), psutil.Process(play.pid)]:
         with contextlib.suppress(psutil.NoSuchProcess):  # a worker that has just ended
             process.kill()
-    play.wait(10)
+    play.wait(60)
 
 
 def test_killed_in_preflight_nothing_was_begun(fleet: LabFleet) -> None:

@@ -103,7 +103,7 @@ def _see_page(lab: Lab) -> None:
         with urllib.request.urlopen(line.split()[0], timeout=10) as answer:
             assert b"Locust" in answer.read()
         tunnel.send_signal(signal.SIGINT)
-        tunnel.communicate(timeout=20)
+        tunnel.communicate(timeout=60)
         assert tunnel.returncode == 0
 
 
@@ -157,7 +157,7 @@ def test_following_a_log_that_only_root_may_read(fleet: LabFleet) -> None:
         assert "INFO" in following.stdout.readline()
         assert member.run("pgrep -c -f 'tail -n 3 -F'").stdout.strip() != "0"
         following.send_signal(signal.SIGINT)
-        following.communicate(timeout=20)
+        following.communicate(timeout=60)
         assert following.returncode == 0
     deadline = time.monotonic() + 10
     while member.run(["pgrep", "-x", "tail"], check=False).returncode == 0:

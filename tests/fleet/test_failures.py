@@ -97,7 +97,7 @@ def test_controller_and_ssh_are_lost_and_the_load_ends_by_itself_and_is_collecte
     try:
         fleet.wait_for_stage(play)
         os.killpg(play.pid, signal.SIGKILL)
-        play.wait(10)
+        play.wait(60)
         # Meanwhile the hosts are the run's, whoever comes.
         refused = fleet.play("provision", "--limit", "locust_master").failed()
         (lease,) = {json.loads(text)["run_id"] for text in fleet.leases().values()}

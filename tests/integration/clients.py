@@ -23,7 +23,7 @@ def require_library() -> None:
         missing(f"needs ZooKeeper's C library: {error}")
 
 
-def until(condition: Callable[[], object], timeout_s: float = 15.0) -> None:
+def until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     with gevent.Timeout(timeout_s, AssertionError("the condition did not come true")):
         while not condition():
             gevent.sleep(0.02)

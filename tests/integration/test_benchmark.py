@@ -223,7 +223,7 @@ def test_a_load_outlives_its_controller_ends_by_itself_and_is_collected_by_the_n
             with contextlib.suppress(psutil.NoSuchProcess):  # a worker that has just ended
                 if "ansible-playbook" in " ".join(process.cmdline()):
                     process.kill()
-        ansible.wait(10)
+        ansible.wait(60)
     finally:
         single.end_process(ansible)
     assert single.runs() == before

@@ -302,7 +302,7 @@ def test_the_starter_is_not_kept_waiting_by_open_files(host: Host) -> None:
     starter = subprocess.Popen(
         [*COMMAND, "start", "--spec", str(host.spec())], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    out, err = starter.communicate(timeout=20)
+    out, err = starter.communicate(timeout=60)
     assert starter.returncode == 0, err
     assert b'"running"' in out
 
@@ -416,7 +416,7 @@ def test_a_process_that_has_another_ones_id_is_not_touched(host: Host) -> None:
         assert find(identity_of(stranger.pid)._asdict()) is not None
     finally:
         stranger.kill()
-        stranger.wait(10)
+        stranger.wait(60)
     content["supervisor"] = {"pid": stranger.pid, "start_ticks": content["supervisor"]["start_ticks"] + 1}
     assert find(content["supervisor"]) is None
 
@@ -428,6 +428,6 @@ def test_a_process_that_has_ended_and_was_not_waited_for_is_found_no_more() -> N
     child.kill()
     until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
     assert find(identity) is None
-    child.wait(10)
+    child.wait(60)
     assert find(identity) is None
     assert find(None) is None

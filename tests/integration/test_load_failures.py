@@ -120,7 +120,7 @@ def end_of(process: subprocess.Popen[bytes], limit_s: float = 40.0) -> int:
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait(10)
+            process.wait(60)
 
 
 def run_locally(figures: Figures, *arguments: str, limit_s: float = 40.0) -> tuple[int, str]:
@@ -223,7 +223,7 @@ def test_a_worker_that_is_killed_is_an_event_and_one_that_comes_late_joins(
     with LocustMasterAndWorkers(figures.folder, "locust_set_and_get.py", 2, *arguments) as locust:
         figures.wait_for_requests()
         locust.workers[0].kill()
-        locust.workers[0].wait(10)
+        locust.workers[0].wait(60)
         locust.add_worker()
         until(lambda: ("worker-lost", "worker-1") in figures.events())
         until(lambda: figures.rows_of(worker="worker-3"))
@@ -362,7 +362,7 @@ def test_without_hosts_a_master_ends_with_the_workers_that_wait_for_it(figures: 
     finally:
         if worker.poll() is None:
             worker.kill()
-            worker.wait(10)
+            worker.wait(60)
 
 
 def test_a_worker_alone_that_is_stopped_leaves_its_figures_with_the_master(

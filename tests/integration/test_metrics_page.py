@@ -82,21 +82,21 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in processes:
         process.terminate()
     for process in processes:
-        process.wait(20)
+        process.wait(60)
     for log in tmp_path.glob("*log"):
         assert "Traceback" not in log.read_text(), log.read_text()
 
 
 def answers(page: Page) -> bool:
     try:
-        page._session.get(page._base, timeout=10, allow_redirects=False)
+        page._session.get(page._base, timeout=60, allow_redirects=False)
     except requests.RequestException:
         return False
     return True
 
 
 def told(page: Page, query: str = "") -> dict[str, Any]:
-    answer = page._session.get(f"{page._base}/zk-metrics/data{query}", timeout=10)
+    answer = page._session.get(f"{page._base}/zk-metrics/data{query}", timeout=60)
     answer.raise_for_status()
     content: dict[str, Any] = answer.json()
     return content
@@ -212,7 +212,7 @@ def test_who_is_not_logged_in_sees_nothing_and_makes_nobody_poll(start: Start, t
     (tmp_path / "login.py").write_text(LOGIN)
     page = start("--hosts", "127.0.0.1:1", "--web-login", locustfile=tmp_path / "login.py")
     for path in ("/zk-metrics", "/zk-metrics/data"):
-        answer = page._session.get(page._base + path, timeout=10, allow_redirects=False)
+        answer = page._session.get(page._base + path, timeout=60, allow_redirects=False)
         assert answer.status_code == 302
         assert answer.headers["Location"].startswith("/login")
 
@@ -232,5 +232,5 @@ def test_a_locustfile_of_2019_says_where_the_page_is_and_how_often_members_are_r
     assert "<h1>ZooKeeper metrics</h1>" in page.text("/members")
     assert "<h1>ZooKeeper metrics</h1>" in page.text("/members/"), "as it was written then"
     page.post("/swarm", user_count="1", spawn_rate="1")
-    told_there = page._session.get(f"{page._base}/members/data", timeout=10).json()
+    told_there = page._session.get(f"{page._base}/members/data", timeout=60).json()
     assert (told_there["collection"], told_there["interval_s"]) == ("interval", 0.3)

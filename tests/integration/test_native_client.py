@@ -175,7 +175,7 @@ def test_a_session_ended_elsewhere(standalone: ZooKeeperServers, start: Start) -
     assert thief.session_id == session_id
     thief.stop()
     thief.close()
-    gevent.joinall(users, timeout=10, raise_error=True)
+    gevent.joinall(users, timeout=60, raise_error=True)
     assert client.exists("/short-lived") is None
     assert client.session_id != session_id
     assert states == ["SUSPENDED", "LOST", "CONNECTED"]

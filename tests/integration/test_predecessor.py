@@ -140,5 +140,5 @@ def test_with_workers(server: ZooKeeperServers, locustfile: Path, tmp_path: Path
     with LocustMasterAndWorkers(tmp_path, str(locustfile), 2, *arguments(server)) as load:
         assert load.master.wait(60) == 0, load.log()
         for worker in load.workers:
-            worker.wait(20)
+            worker.wait(60)
     require_all(load.summary, "".join(load.log(name) for name in ("master", "worker-1", "worker-2")))

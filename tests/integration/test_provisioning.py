@@ -183,7 +183,7 @@ def test_a_recycled_process_id_is_never_killed(fleet: LocalFleet) -> None:
         for path, content in own.items():
             path.write_text(content)
         bystander.kill()
-        bystander.wait(10)
+        bystander.wait(60)
 
 
 def test_a_member_is_removed_alone_and_the_others_go_on(fleet: LocalFleet) -> None:

@@ -139,7 +139,7 @@ def test_sasl_of_each_process_is_in_no_log_and_no_process_list(sasl: ZooKeeperSe
         lines = [Path(f"/proc/{p.pid}/cmdline").read_bytes() for p in (load.master, *load.workers)]
         assert load.master.wait(60) == 0, load.log()
         for worker in load.workers:
-            worker.wait(20)
+            worker.wait(60)
         logs = "".join(load.log(name) for name in ("master", "worker-1", "worker-2"))
     (entry,) = json.loads(load.summary.read_text())
     assert entry["name"] == "set"

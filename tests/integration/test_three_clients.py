@@ -133,7 +133,7 @@ class Driver:
         last: list[WatchedEvent] = []
         self.client.exists(f"{self.root}/last", last.append)
         self.client.create(f"{self.root}/last")
-        with gevent.Timeout(10, AssertionError("no event for a node that was created")):
+        with gevent.Timeout(60, AssertionError("no event for a node that was created")):
             while not last:
                 gevent.sleep(0.001)
         told = [(place, event._replace(path=event.path.removeprefix(self.root))) for place, event in self.events]

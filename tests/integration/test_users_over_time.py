@@ -80,7 +80,7 @@ def test_workers_follow_stages_of_users(server: ZooKeeperServers, tmp_path: Path
     with LocustMasterAndWorkers(tmp_path, "locust_get.py", 2, *given) as load:
         assert load.master.wait(60) == 0, load.log()
         for worker in load.workers:
-            worker.wait(20)
+            worker.wait(60)
     assert changes(tmp_path, USER_STAGE_START) == ["2 users for 1 s", "6 users for 1 s", "6 to 2 users for 2 s"]
     users = measured_users(tmp_path)
     assert len(users) in (16, 17)

@@ -40,7 +40,7 @@ class Page:
         self._session.trust_env = False
 
     def text(self, path: str = "/") -> str:
-        answer = self._session.get(self._base + path, timeout=10)
+        answer = self._session.get(self._base + path, timeout=60)
         answer.raise_for_status()
         return answer.text
 
@@ -57,7 +57,7 @@ class Page:
         return content
 
     def stats(self) -> dict[str, Any]:
-        content: dict[str, Any] = self._session.get(self._base + "/stats/requests", timeout=10).json()
+        content: dict[str, Any] = self._session.get(self._base + "/stats/requests", timeout=60).json()
         return content
 
     # The page keeps its answers for two seconds: what belongs together is read from one.
@@ -139,7 +139,7 @@ def test_a_load_is_started_and_stopped_twice(server: ZooKeeperServers, tmp_path:
         for process in processes:
             if process.poll() is None:
                 process.kill()
-            process.wait(10)
+            process.wait(60)
     events = [(row["event"], row["subject"]) for row in rows(tmp_path / "events.csv")]
     cool_down = [("stage-start", "cool-down")] if workers else []
     load = [("stage-start", "measured"), *cool_down, ("run-stopped", "load")]

@@ -70,7 +70,7 @@ class Load:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")
@@ -258,7 +258,7 @@ def test_every_node_has_its_watches_whoever_of_the_workers_holds_them(
 
 def standing_watches(servers: ZooKeeperServers) -> int:
     (server,) = servers.members
-    with urllib.request.urlopen(f"{server.admin_url}/commands/monitor", timeout=5) as answer:
+    with urllib.request.urlopen(f"{server.admin_url}/commands/monitor", timeout=30) as answer:
         return int(json.load(answer)["watch_count"])
 
 

@@ -50,11 +50,11 @@ def test_a_send_that_fails_leaves_nothing_behind(standalone: ZooKeeperServers, s
         farewell.sever(descriptor(client))
         waiting.append(gevent.spawn(outcome_of, client.set, "/severed", b"0"))
         standalone.resume(0)
-        gevent.joinall(waiting, timeout=10, raise_error=True)
+        gevent.joinall(waiting, timeout=60, raise_error=True)
         assert {type(greenlet.value) for greenlet in waiting} == {ConnectionLossError}
         until(lambda: client.connected)
         results = [gevent.spawn(client.get, "/severed") for _ in range(3)]
-        gevent.joinall(results, timeout=10, raise_error=True)
+        gevent.joinall(results, timeout=60, raise_error=True)
         assert [result.value[0] for result in results] == [b"0"] * 3
     assert client.session_id == session_id
 
@@ -125,7 +125,7 @@ def test_closing_does_not_stop_the_others(standalone: ZooKeeperServers, start: S
         gevent.sleep(0.1)
         stopping[0].kill()
         began = time.monotonic()
-        gevent.joinall(stopping, timeout=10, raise_error=True)
+        gevent.joinall(stopping, timeout=60, raise_error=True)
         assert time.monotonic() - began < 3
         ticks.greenlet.kill()
         assert ticks.longest_s < 0.5
@@ -162,7 +162,7 @@ def test_closed_within_its_own_callbacks_and_replies(standalone: ZooKeeperServer
         gevent.sleep(0.02)
         writer.set("/closing", b"1")
         until(lambda done=done: done)  # type: ignore[misc]
-        gevent.joinall(users, timeout=10, raise_error=True)
+        gevent.joinall(users, timeout=60, raise_error=True)
 
 
 def test_a_session_ended_elsewhere(standalone: ZooKeeperServers, start: Start) -> None:
@@ -209,7 +209,7 @@ def test_operations_under_way_when_the_session_has_expired(standalone: ZooKeeper
         client.exists("/expires")
     until(lambda: client.connected or client.session_id != session_id)
     seen = {type(outcome_of(client.exists, "/expires")) for _ in range(20)}
-    gevent.joinall(users, timeout=10, raise_error=True)
+    gevent.joinall(users, timeout=60, raise_error=True)
     seen |= {type(user.value) for user in users}
     assert seen <= {ConnectionLossError, SessionExpiredError, type(None)}
     assert SessionExpiredError in seen
@@ -275,10 +275,10 @@ def test_many_clients_in_one_process(standalone: ZooKeeperServers) -> None:
         user.goes_on()
         user.stop()
     until(lambda: all(client.connected for client in clients))
-    gevent.joinall([gevent.spawn(client.stop) for client in clients], timeout=10, raise_error=True)
+    gevent.joinall([gevent.spawn(client.stop) for client in clients], timeout=60, raise_error=True)
     for client in clients:
         client.close()
-    until(lambda: psutil.Process().num_fds() <= before, 5)
+    until(lambda: psutil.Process().num_fds() <= before, 30)
 
 
 # ---- Members that go and come.

@@ -62,7 +62,7 @@ class Running:
         """Kill its processes that still run, including forked workers."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
         self._log.close()
 
     def log(self) -> str:

@@ -210,7 +210,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-c", "while True: sum(range(1000))"])
     yield process
     process.kill()
-    process.wait(10)
+    process.wait(60)
 
 
 def test_a_series_has_the_machine_and_every_process_that_lives(

@@ -66,7 +66,7 @@ def lateness_of(delay: OwnDelay) -> LatencyHistogram:
 
 def next_beats(delay: OwnDelay) -> LatencyHistogram:
     """Wait until the hub takes beats, and return them."""
-    with gevent.Timeout(10, AssertionError("no beat was taken")):
+    with gevent.Timeout(60, AssertionError("no beat was taken")):
         while not (taken := lateness_of(delay)).requests:
             gevent.sleep(0.005)
     return taken
@@ -94,7 +94,7 @@ def test_beats_of_a_free_hub_are_taken_every_5_ms(clock: Clock) -> None:
     gevent.sleep(0.2)
     due_before = (time.perf_counter_ns() - began_ns) // BEAT_NS
     taken = 0
-    with gevent.Timeout(10, AssertionError("beats were not taken")):
+    with gevent.Timeout(60, AssertionError("beats were not taken")):
         while taken < due_before - 1:
             taken += next_beats(delay).requests
     due_after = (time.perf_counter_ns() - began_ns) // BEAT_NS
@@ -115,7 +115,7 @@ def test_a_stopped_process_has_been_late() -> None:
         time.sleep(0.3)
         stopped_s = time.perf_counter() - stopped
         child.send_signal(signal.SIGCONT)
-        out, _ = child.communicate(timeout=20)
+        out, _ = child.communicate(timeout=60)
     finally:
         child.kill()
         child.wait()
@@ -173,7 +173,7 @@ def test_a_process_that_cannot_measure_itself_says_so(
 def test_a_long_wait_is_told_with_its_begin_and_length(clock: Clock, delay: OwnDelay) -> None:
     clock.stands_at_ns += 300_000_000
     late: list[list[int]] = []
-    with gevent.Timeout(10, AssertionError("no beat was taken")):
+    with gevent.Timeout(60, AssertionError("no beat was taken")):
         while not late:
             gevent.sleep(0.005)
             late = delay.report()["late"]
@@ -185,7 +185,7 @@ def test_a_long_wait_is_told_with_its_begin_and_length(clock: Clock, delay: OwnD
 
 def test_a_wait_is_as_long_ago_as_the_report_is_later(clock: Clock, delay: OwnDelay) -> None:
     clock.stands_at_ns += 100_000_000
-    with gevent.Timeout(10, AssertionError("no beat was taken")):
+    with gevent.Timeout(60, AssertionError("no beat was taken")):
         while not delay._late:
             gevent.sleep(0.005)
     clock.stands_at_ns += 1_000_000

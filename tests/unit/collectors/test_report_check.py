@@ -129,7 +129,7 @@ def test_an_error_ends_no_watching_and_is_logged_once(
 
     monkeypatch.setattr(leader, "_look_for_lost_workers", fail)
     monkeypatch.setattr(gevent, "sleep", lambda _: real_sleep(0.001))
-    with gevent.Timeout(20):
+    with gevent.Timeout(60):
         while len(looks) < 3:
             real_sleep(0.01)
     assert caplog.text.count("Figures of the load may be missing") == 1

@@ -287,6 +287,30 @@ def test_a_worker_that_is_ahead_does_not_end_the_stage_of_the_master() -> None:
     assert fleet.requests_given_out() == fleet.recorded
 
 
+def test_a_worker_that_is_ahead_and_then_lost_is_waited_for_no_longer() -> None:
+    fleet = Fleet(workers=2)
+    fleet.begin("warm-up")
+    fleet.clock.now_s += 0.5
+    ahead = fleet.recorders["worker-0"]
+    ahead.begin_stage("measured", None)
+    ahead.recording.on_request(
+        request_type="zookeeper", name="get", response_time=1.0, exception=None, response_length=0
+    )
+    fleet.recorded["measured"] += 1
+    fleet.send("worker-0")
+    fleet.deliver()
+    fleet.series.lose("worker-0")
+    fleet.series.begin_stage("measured")
+    fleet.recorders["worker-1"].begin_stage("measured", None)
+    fleet.stage = STAGES.index("measured")
+    fleet.clock.now_s += 2.1
+    fleet.send("worker-1")
+    fleet.deliver()
+    assert numbers(fleet.take()) == [("warm-up", 0), ("measured", 0), ("measured", 1)]
+    assert all(interval.lost == {"worker-0"} for interval in fleet.given_out)
+    assert fleet.requests_given_out() == fleet.recorded
+
+
 def test_reports_of_a_stage_that_never_begins_are_bounded_and_named(caplog: pytest.LogCaptureFixture) -> None:
     fleet = Fleet(workers=1)
     fleet.begin("warm-up")

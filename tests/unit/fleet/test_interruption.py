@@ -114,7 +114,7 @@ def test_a_terminal_that_is_gone_does_not_keep_a_run_from_being_finished() -> No
     process = started("ours", "begun", stdout=its_end, stderr=subprocess.PIPE)
     os.close(its_end)
     shown = b""
-    while not shown.endswith(b"\n"):  # the whole line: the process may still be writing the rest of it
+    while not shown.endswith(b"\n"):  # the complete line: the process may still be writing the rest of it
         shown += os.read(terminal, 100)
     assert shown.split() == [b"ready"]
     os.close(terminal)  # as by a terminal's end: what is written to it fails

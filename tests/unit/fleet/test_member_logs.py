@@ -172,6 +172,13 @@ def test_a_pause_for_the_garbage_collector_is_told_by_gc_log_only(tmp_path: Path
     assert len(told(found, "jvm-pause")) == pauses
 
 
+def test_without_a_gc_log_the_server_tells_the_collectors_pauses(tmp_path: Path) -> None:
+    lines = SERVER_38.splitlines(keepends=True)[:2]
+    found = read(tmp_path, zookeeper_log="".join(lines) + "GC pool 'Copy' had collection(s): count=1 time=85ms\n")
+    assert told(found, "jvm-pause") == []
+    assert told(found, "gc-pause") == [(at("02:19:38.535"), "as the server saw it", 0.084)]
+
+
 @pytest.mark.parametrize(
     "loss",
     [
@@ -386,7 +393,7 @@ def test_an_absurd_clock_keeps_no_record_open(record: Path, offset_ms: float) ->
 def test_a_log_that_does_not_tell_is_a_line_of_the_record(record: Path) -> None:
     (record / "logs" / "zk1" / "gc.log").unlink()
     assert record_events(record, manifest()) == [
-        "zk1: there is no gc.log: pauses of the garbage collector are not known"
+        "zk1: there is no gc.log: of the garbage collector's pauses only those that the server noticed are known"
     ]
 
 

@@ -235,7 +235,7 @@ def test_in_an_open_loop_the_measured_stage_is_planned_ahead(monkeypatch: pytest
     assert 0.2 < ahead_s <= 0.3
     assert [name for name, _ in load.told] == ["stage", "warm-up-ended stationary"]
     gevent.sleep(ahead_s)
-    with gevent.Timeout(10):
+    with gevent.Timeout(60):
         while ("stage", "measured") not in load.told:
             gevent.sleep(0.01)
     load.close()
@@ -250,7 +250,7 @@ def test_in_an_open_loop_the_limit_is_when_the_measured_stage_begins(monkeypatch
     monkeypatch.setattr(load.plan._open_loop, "plan_measured_stage", lambda at_s, _: planned_s.append(at_s))
     started_s = time.perf_counter()
     load.start()
-    with gevent.Timeout(10):
+    with gevent.Timeout(60):
         while not planned_s:
             gevent.sleep(0.01)
     load.close()

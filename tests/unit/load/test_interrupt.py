@@ -59,5 +59,5 @@ try:
 except KeyboardInterrupt:
     print("main")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=15, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert (done.stdout, done.stderr) == ("main\n", "")

@@ -92,7 +92,7 @@ def test_a_user_that_is_killed_in_the_middle_of_an_operation_is_counted_as_nothi
 
     greenlet = gevent.spawn(user)
     gevent.sleep(0)
-    greenlet.kill(timeout=5)
+    greenlet.kill(timeout=60)
     assert greenlet.dead
     assert recorded.fired == []
 
@@ -377,7 +377,7 @@ def test_a_greenlet_that_is_killed_leaves_nothing_under_way_and_its_timer_goes_o
     greenlet = gevent.spawn(user)
     gevent.sleep(0)
     assert set(recording.under_way()) == {timer}
-    greenlet.kill(timeout=5)
+    greenlet.kill(timeout=60)
     assert not recording.under_way()
     with timer:
         pass

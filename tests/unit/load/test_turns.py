@@ -196,7 +196,7 @@ def test_operations_that_have_waited_for_a_reply_follow_one_another_within_a_tur
             task_set.user._state = LOCUST_STATE_STOPPING
 
     made = mix_of(asks)
-    with gevent.Timeout(5), pytest.raises(StopUser):
+    with gevent.Timeout(60), pytest.raises(StopUser):
         made.run()
     assert (done, made.turns) == (20, 2), "the first turn finds out that there is no wait"
 
@@ -250,7 +250,7 @@ def test_a_task_of_the_users_own_has_its_share(by_the_class: bool) -> None:
     if by_the_class:
         type(made).tasks = made.tasks
         del made.tasks
-    with gevent.Timeout(5), pytest.raises(StopUser):
+    with gevent.Timeout(60), pytest.raises(StopUser):
         made.run()
     assert 0.5 < done.count("own") / len(done) < 0.95
 
@@ -267,6 +267,6 @@ def test_a_task_that_an_operation_has_scheduled_comes_next() -> None:
         if len(done) == 10:
             task_set.schedule_task(scheduled)
 
-    with gevent.Timeout(5), pytest.raises(StopUser):
+    with gevent.Timeout(60), pytest.raises(StopUser):
         mix_of(operation).run()
     assert len(done) == 10

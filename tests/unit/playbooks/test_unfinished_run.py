@@ -153,7 +153,7 @@ class Playing:
         self.task("run_record", {"folder": "/r/results/.unfinished/run"}, operation="open")
         self.task("run_lease", {"claimed": "run"})
         self.task("run_record", {}, operation="note_phase", name="collect")
-        self.task("run_record", {"folder": "/r/results/run"}, operation="close")
+        self.task("run_record", {"folder": "/r/results/run", "report": BEGUN}, operation="close")
 
     def played(self) -> list[str]:
         """What is played when the process ends here."""
@@ -167,7 +167,6 @@ def test_a_benchmark_that_ends_after_its_record_is_closed_is_completed(
 ) -> None:
     playing = Playing(monkeypatch, "playbooks/benchmark.yml")
     playing.until_closed()
-    playing.task("write_report", BEGUN | {"changed": True})
     playing.play("Tidy the load hosts")
     if place in ("Stop the members", "Report"):
         playing.task("run_lease", {"released": "run"})
@@ -177,7 +176,7 @@ def test_a_benchmark_that_ends_after_its_record_is_closed_is_completed(
         "run_record_id": "run",
         "run_record_result": "/r/results/run",
         "stop_only_unkept": True,
-        "__report_begun": BEGUN,
+        "run_record_report": BEGUN,
     }
     assert ("playbooks/tidy.yml" in capsys.readouterr().out) == (place in ("Tidy the load hosts", "Give the hosts up"))
 

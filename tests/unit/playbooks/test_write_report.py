@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,10 +16,15 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from fleet.report_writing import Writer, finish, started
+from fleet.record_tasks import close_record
+from fleet.report_writing import Judging, Writer, finish, started
+from fleet.run_record import RecordError, open_record, update
 from lab.places import PROJECT
 from playbooks.action_plugins.write_report import ActionModule
+from reporting import InputError, ReportingError, judge_run, when_closed
+from tests.unit.reporting.synthetic import Synthetic
 from tests.waiting import until
+from zk_locust.contract.run_files import MANIFEST
 
 
 @pytest.mark.parametrize(
@@ -45,7 +50,7 @@ def test_a_program_that_is_missing_is_a_failure() -> None:
 
 def test_one_that_was_killed_is_not_waited_for_for_ever() -> None:
     writer = started(["sleep", "60"])
-    until(lambda: (Path(writer.work) / "out").exists(), 10)
+    until(lambda: (Path(writer.work) / "out").exists(), 60)
     os.killpg(writer.pid, signal.SIGKILL)
     assert finish(writer)[0] is None
 
@@ -67,7 +72,7 @@ def test_one_that_was_killed_and_that_nobody_reaps_is_not_waited_for() -> None:
     try:
         assert parent.stdout is not None
         writer = Writer(**json.loads(parent.stdout.readline()))
-        until(lambda: not writer.runs(), 10)
+        until(lambda: not writer.runs(), 60)
         assert Path(f"/proc/{writer.pid}").exists(), "it is a zombie"
         assert finish(writer)[0] is None
     finally:
@@ -84,25 +89,72 @@ class Report(ActionModule):
 
     def __init__(self, **arguments: Any) -> None:
         self._task = SimpleNamespace(args=arguments)
-        self._arguments = {"figures": False, "begin": False, "begun": {}} | arguments
+        self._arguments = {"figures": False, "begun": {}} | arguments
 
     def validate_argument_spec(self, **_: Any) -> Any:
         return None, self._arguments
 
 
-def test_a_disk_without_room_is_a_warning_first_and_a_failure_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def opened(tmp_path: Path) -> Path:
+    """An open record with the files of a small run."""
+    record = open_record(tmp_path / "results", "quick", "", os.getpid())
+    run = Synthetic().write(tmp_path / "run")
+    shutil.copytree(run, record, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
+    update(record, json.loads((run / MANIFEST).read_text()) | {"run_id": record.name})
+    return record
+
+
+def test_a_disk_without_room_is_said_with_what_to_do(opened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(**_: Any) -> str:  # a stand-in for a disk that is full
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/x")
 
     monkeypatch.setattr(tempfile, "mkdtemp", full)
     monkeypatch.setattr(ActionBase, "run", lambda *_: {})
     monkeypatch.setenv("TMPDIR", "/tmp")
-    begun = Report(folder="/r", begin=True).run()
-    (warning,) = begun.pop("warnings")
-    assert begun == {"changed": False}
-    assert re.search("No space left on device.*; see that the disk of /tmp has room", warning)
-    with pytest.raises(AnsibleActionFail, match="see that the disk of /tmp has room"):
-        Report(folder="/r", begun=begun).run()
+    remedy = "No space left on device.*; see that the disk of /tmp has room"
+    with pytest.raises(AnsibleActionFail, match=remedy):
+        Report(folder="/r").run()
+    with pytest.raises(RecordError, match=remedy):
+        close_record(folder=opened, state="complete", reason="", report=True)
+    assert opened.is_dir(), "it stays open, and collect.yml can try again"
+
+
+def test_one_process_judges_a_record_and_writes_its_report(opened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ActionBase, "run", lambda *_: {})
+    answer = close_record(folder=opened, state="complete", reason="", report=True)
+    folder = Path(answer["folder"])
+    assert not opened.exists()
+    manifest = json.loads((folder / MANIFEST).read_text())
+    written = Report(folder=str(folder), begun=answer["report"]).run()
+    assert not Path(answer["report"]["work"]).exists()
+    assert str(folder / "report.html") in "\n".join(written["lines"])
+    told = json.loads((folder / "report.json").read_text())
+    assert told["verdict"] == {key: manifest["verdict"][key] for key in told["verdict"]}
+    again = Report(folder=str(folder)).run()
+    assert again["lines"] == written["lines"], "as from a run that was read after it was closed"
+    assert json.loads((folder / "report.json").read_text()) == told
+
+
+def test_a_record_that_is_not_closed_gets_no_report(opened: Path) -> None:
+    judging = Judging(opened, report=True, figures=False)
+    assert judging.verdict()["verdict"] in ("valid", "inconclusive")
+    begun = judging.begun(opened)["report"]
+    writer = Writer(begun["work"], begun["pid"], begun["start"])
+    judging.end()
+    until(lambda: not writer.runs(), 60)
+    assert not (opened / "report.html").exists()
+    assert not Path(writer.work).exists()
+    with pytest.raises(ReportingError, match=r"was not closed within 0\.1 s: no report is written"):
+        when_closed(judge_run(opened), opened, 0.1)
+    with pytest.raises(InputError, match="is no open record"):
+        when_closed(judge_run(opened), opened.parent)
+
+
+@pytest.mark.parametrize("report", [False, True])
+def test_a_record_that_cannot_be_judged_is_said(opened: Path, report: bool) -> None:
+    with pytest.raises(RecordError, match=r"the run could not be judged: .* does not exist"):
+        Judging(opened.parent / "gone", report=report, figures=False).verdict()
 
 
 def test_one_that_was_killed_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
