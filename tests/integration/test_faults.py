@@ -29,6 +29,7 @@ SCENARIO: dict[str, Any] = {
     "parameters": {"client": "native", "min-wait": "10ms", "max-wait": "20ms", "val-size": 64, "stats-collect": 500},
     "faults": [
         {"at": "4s", "do": "kill", "target": "leader"},
+        {"at": "12s", "do": "gc", "target": "follower"},
         {"at": "14s", "do": "pause", "target": "leader", "for": "3s"},
     ],
 }
@@ -61,8 +62,8 @@ def run(fleet: LocalFleet) -> Path:
 
 def test_a_run_with_faults_is_measured_and_not_held_against_itself(run: Path) -> None:
     judged = judge_run(run)
-    killed, paused = judged.recoveries
-    assert (killed.title, paused.title) == ("kill leader", "pause leader for 3 s")
+    killed, collected, paused = judged.recoveries
+    assert (killed.title, collected.title, paused.title) == ("kill leader", "gc follower", "pause leader for 3 s")
     assert killed.members != ()
     assert killed.after_leader_s is not None  # another member led, or the same one again
     assert killed.after_write_s is not None
@@ -73,14 +74,18 @@ def test_a_run_with_faults_is_measured_and_not_held_against_itself(run: Path) ->
     assert reasons["faults"] == "note"
     assert not {"faults-not-done", "fault-not-healed", "figures-disagree", "stalls"} & {*reasons}
     told = json.loads((run / "report.json").read_text())["faults"]
-    assert [fault["title"] for fault in told] == [killed.title, paused.title]
+    assert [fault["title"] for fault in told] == [killed.title, collected.title, paused.title]
+    full = [line for line in gc_log(run, *collected.members).splitlines() if "Diagnostic Command" in line]
+    assert full
 
 
 def test_begin_and_end_are_events_by_the_hosts_clock(run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     noted = sorted((fault for found in manifest["faults"].values() for fault in found), key=lambda one: one["number"])
-    assert [(fault["do"], fault["state"]) for fault in noted] == [("kill", "healed"), ("pause", "healed")]
-    assert noted[1]["lasted_s"] >= 3
+    assert [(fault["do"], fault["state"]) for fault in noted] == [
+        *[("kill", "healed"), ("gc", "healed"), ("pause", "healed")]
+    ]
+    assert noted[2]["lasted_s"] >= 3
     assert manifest["faults_not_done"] == []
     rows = [line.split(",") for line in (run / "events.csv").read_text().splitlines() if ",fault," in line]
     assert [(row[0], row[1], row[6]) for row in rows] == [
@@ -93,6 +98,10 @@ def test_nothing_is_left_on_the_hosts(fleet: LocalFleet, run: Path) -> None:
     assert active(fleet) == []
     assert notes(fleet) == []  # the controller has them
     assert {*fleet.modes().values()} == {"leader", "follower"}
+
+
+def gc_log(run: Path, member: str) -> str:
+    return "".join(file.read_text(errors="replace") for file in (run / "logs" / member).glob("gc.log*"))
 
 
 def begin_and_kill_the_controller(fleet: LocalFleet, for_s: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zk_locust.contract.process_identity import Identity
-from zk_locust.host_faults import deadline, network
+from zk_locust.host_faults import deadline, jvm, network
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.member import Member, gone
 from zk_locust.host_faults.notes import Notes
@@ -42,7 +42,7 @@ class Faults:
         fault_id, for_s = fault["id"], float(fault["for_s"])
         with self.notes.locked(fault_id):
             note = {**fault, "state": "begun", "began": None, "ended": None, "lasted_s": None, "error": ""}
-            if fault["do"] in ("kill", "pause"):
+            if fault["do"] in ("kill", "pause", "gc"):
                 note["process"] = list(self._member.process())
             self.notes.begin(note)
             try:
@@ -113,6 +113,7 @@ class Faults:
             "pause": lambda note: self._member.signal(Identity(*note["process"]), signal.SIGSTOP),
             "stop": lambda _: self._member.stop(),
             "restart": lambda _: self._member.stop(),
+            "gc": lambda note: jvm.collect_garbage(Identity(*note["process"])),
             "partition": network.cut,
             "loss": network.cut,
         }
@@ -123,6 +124,7 @@ class Faults:
             "pause": lambda note: self._member.signal(Identity(*note["process"]), signal.SIGCONT),
             "stop": lambda _: self._member.start(),
             "restart": lambda _: self._member.start(),
+            "gc": lambda _: None,
             "partition": network.join,
             "loss": network.join,
         }

@@ -15,6 +15,7 @@ from zk_locust.host_faults.errors import FaultError
 _CONTROL_LIMIT_S = 90.0
 _GONE_LIMIT_S = 10.0
 _POLL_S = 0.01
+_ASK_AGAIN_S = 0.05
 
 
 class Member:
@@ -64,7 +65,7 @@ class Member:
                 state = run(["systemctl", "show", "--property=ActiveState", "--value", unit], _GONE_LIMIT_S).strip()
                 if state in ("failed", "inactive"):
                     return
-            time.sleep(_POLL_S)
+            time.sleep(_ASK_AGAIN_S)
 
 
 def gone(process: Identity) -> bool:

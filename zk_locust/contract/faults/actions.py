@@ -24,6 +24,7 @@ PAUSE: Final = "pause"
 STOP: Final = "stop"
 RESTART: Final = "restart"
 ROLLING_RESTART: Final = "rolling-restart"
+GC: Final = "gc"
 PARTITION: Final = "partition"
 LOSS: Final = "loss"
 
@@ -57,6 +58,7 @@ ACTIONS: Final[dict[str, Action]] = {
             False,
             stops=False,
         ),
+        Action(GC, "the member's JVM collects garbage, as jcmd's GC.run", False, stops=False),
         Action(
             PARTITION,
             "no packet of ZooKeeper's ports passes between the target and `from` (all other members without)",
