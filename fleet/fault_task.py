@@ -39,7 +39,7 @@ def conductor_of(
         name: Place(str(place["launcher"]), str(place["address"]), int(place["client_port"]))
         for name, place in faults["places"].items()
     }
-    variables = {name: HostVariables(name, dict(hostvars[name])) for name in places}
+    variables = {name: HostVariables(name, hostvars[name]) for name in places}
     plan = [PlannedFault.of(fault) for fault in faults["plan"]]
     hosts = FaultHosts(places, variables)
     return Conductor(str(faults["run_id"]), plan, fleet, sides, float(faults["run_time_s"]), hosts, show)

@@ -10,7 +10,7 @@ import pandas as pd
 from reporting.analyse import steadiness
 from reporting.analyse.happenings import happenings
 from reporting.text import natural, some
-from reporting.verdict.evidence import Evidence, Reason, Rule, inconclusive, note
+from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, Rule, inconclusive, note
 from reporting.verdict.fault_rules import in_window
 from reporting.verdict.thresholds import (
     DRIFT_Z,
@@ -100,8 +100,8 @@ def _sessions_uneven(evidence: Evidence) -> Iterator[Reason]:
     most = even + UNEVEN_DEVIATIONS * math.sqrt(even * (1 - 1 / members))
     fullest = str(sessions.idxmax())
     if sessions.max() >= max(most, UNEVEN_FACTOR * even):
-        found = note if evidence.recoveries else inconclusive  # sessions move away from a member that is stopped
-        yield found(
+        yield Reason(
+            NOTE if evidence.recoveries else INCONCLUSIVE,  # sessions move away from a member that is stopped
             "sessions-uneven",
             f"{sessions.max():,.0f} of {total:,.0f} connections were at {fullest}, where {even:,.0f} would be an even "
             f"share of {members} members. The figures show that member more than the ensemble. See the connect string "
