@@ -100,8 +100,9 @@ def _sessions_uneven(evidence: Evidence) -> Iterator[Reason]:
     most = even + UNEVEN_DEVIATIONS * math.sqrt(even * (1 - 1 / members))
     fullest = str(sessions.idxmax())
     if sessions.max() >= max(most, UNEVEN_FACTOR * even):
+        # Sessions move away from a member that a fault stops.
         yield Reason(
-            NOTE if evidence.recoveries else INCONCLUSIVE,  # sessions move away from a member that is stopped
+            INCONCLUSIVE if not evidence.recoveries else NOTE,
             "sessions-uneven",
             f"{sessions.max():,.0f} of {total:,.0f} connections were at {fullest}, where {even:,.0f} would be an even "
             f"share of {members} members. The figures show that member more than the ensemble. See the connect string "
