@@ -189,6 +189,13 @@ def test_groups_are_voters_and_the_other_side_is_without_the_target() -> None:
     assert resolved(PlannedFault(1, 0, "loss", ("leader",), others=("load",)), FIVE, ROLES) == (["b"], ["load1"])
 
 
+def test_the_other_side_is_never_the_target_itself() -> None:
+    for seed in range(40):
+        met, others = resolved(PlannedFault(1, 0, "partition", ("a",), others=("follower",), seed=seed), FIVE, ROLES)
+        assert met == ["a"]
+        assert others in (["c"], ["e"])
+
+
 def test_a_rolling_restart_takes_the_leader_last() -> None:
     met, _ = resolved(PlannedFault(1, 0, "rolling-restart", ("all",)), FIVE, ROLES)
     assert (met[0], met[-1]) == ("watcher", "b")

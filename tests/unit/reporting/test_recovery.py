@@ -66,7 +66,8 @@ def faulty(folder: Path, share: Rate = away, **changes: Any) -> JudgedRun:
     notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", PAUSED_S, 3.0)]
     manifest = {"faults": {"zk1": notes}} | changes.pop("manifest", {})
     failed_at_s = changes.pop("failed_at_s", (12.06, 12.1))
-    run = Synthetic(stall_at_s=PAUSED_S, stall_s=3, **changes)
+    stall_at_s = None if "rate_factor" in changes else PAUSED_S
+    run = Synthetic(stall_at_s=stall_at_s, stall_s=3, **changes)
     written = run.write(folder / RUN_ID)
     content = json.loads((written / "manifest.json").read_text()) | manifest
     content["scenario"]["faults"] = [fault.as_dict() for fault in PLAN]
@@ -138,11 +139,27 @@ def test_a_planned_fault_is_no_defect_of_the_run(judged: JudgedRun) -> None:
     assert "not-stationary" not in found
 
 
-def test_a_stall_outside_of_a_fault_is(tmp_path: Path) -> None:
-    notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", 29.0, 3.0)]
-    run = faulty(tmp_path, manifest={"faults": {"zk1": notes}}, operations={"get": 30.0, "set": 20.0})
-    assert rules(run).get("faults") == "note"
-    assert rules(run)["stalls"] == "inconclusive"
+@pytest.mark.parametrize(("paused_s", "stalls"), [(PAUSED_S, False), (29.0, True)])
+def test_a_stall_is_held_against_a_run_unless_a_fault_caused_it(tmp_path: Path, paused_s: float, stalls: bool) -> None:
+    def rate(at_s: float) -> float:
+        return 0.0 if PAUSED_S <= at_s < PAUSED_S + 3 else 1.0
+
+    notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", paused_s, 3.0)]
+    run = faulty(tmp_path, manifest={"faults": {"zk1": notes}}, rate_factor=rate)
+    assert ("stalls" in rules(run)) is stalls
+    assert rules(run)["faults"] == "note"
+
+
+def looking(member: str, at_s: float) -> dict[str, object]:
+    """A poll of a member, whose count of elections grows with the kill."""
+    return {"looking_count": 2 if at_s > KILLED_S + 1 and member != "zk1" else 1}
+
+
+def test_an_election_is_held_against_a_run_unless_a_fault_caused_it(tmp_path: Path) -> None:
+    assert "leader-change" not in rules(faulty(tmp_path / "planned", poll=looking))
+    notes = [note(1, "kill", 29.0, 0.1), note(2, "pause", PAUSED_S, 3.0)]
+    other = faulty(tmp_path / "other", poll=looking, manifest={"faults": {"zk1": notes}})
+    assert rules(other)["leader-change"] == "inconclusive"
 
 
 def test_failures_in_a_window_are_a_note_and_others_are_not(tmp_path: Path) -> None:
