@@ -62,7 +62,7 @@ def _take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Li
     expected = _logs_of(logs, spec, status)
     if _has_begun(found, status):
         expected += [name for name in figures if name != METRICS or _records_metrics(spec)]
-    expected += _moments_of(spec)
+    expected += _moments_of(spec) if expected else []
     if f"{SAMPLER}.log" in expected:
         expected.append(HOST_METRICS)
     missing = [name for name in expected if not (logs / name).exists()]

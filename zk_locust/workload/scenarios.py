@@ -256,11 +256,7 @@ def resolve_plan(
                 f"benchmark_parameters.control-program: {source['user_stages']} changes the number of users too; "
                 "leave out one of them"
             )
-    faults = None
-    if merged.get("faults"):
-        planned, wrong = read_faults(merged["faults"], fleet, settings.get("run_time"))
-        problems += [f"{source['faults']}: {problem}" for problem in wrong]
-        faults = [fault.as_dict() for fault in planned]
+    faults = _read_faults(merged, source, fleet, settings.get("run_time"), problems)
     locustfile = _find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
     if problems or locustfile is None:
         return None, problems
@@ -302,6 +298,7 @@ def _problems_of_overrides(overrides: Mapping[str, object], owned: Mapping[str, 
     problems: list[str] = []
     _read_arrival(overrides, {"arrival": "benchmark_arrival"}, problems)
     _read_user_stages(overrides, {"user_stages": "benchmark_user_stages"}, problems)
+    _read_faults(overrides, {"faults": "benchmark_faults"}, None, None, problems)
     _settings(overrides, {key: f"benchmark_{key}" for key in overrides}, problems)
     _parameters(None, overrides.get("parameters"), owned, problems)
     return problems
@@ -465,6 +462,21 @@ def _read_user_stages(
     stages, wrong = read_user_stages(merged["user_stages"])
     problems += [f"{source['user_stages']}: {problem}" for problem in wrong]
     return stages
+
+
+def _read_faults(
+    merged: Mapping[str, Any],
+    source: Mapping[str, str],
+    fleet: FaultFleet | None,
+    run_time_s: float | None,
+    problems: list[str],
+) -> list[dict[str, Any]] | None:
+    """Return the planned faults as the manifest has them; None without any. An empty list takes away a scenario's."""
+    if merged.get("faults") in (None, []):
+        return None
+    planned, wrong = read_faults(merged["faults"], fleet, run_time_s)
+    problems += [f"{source['faults']}: {problem}" for problem in wrong]
+    return [fault.as_dict() for fault in planned]
 
 
 def _limit_to_user_stages(

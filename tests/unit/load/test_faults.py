@@ -223,6 +223,18 @@ def test_a_plan_has_the_faults_of_the_scenario_or_of_the_command_line(tmp_path: 
     assert problems[0].startswith("benchmark_faults: fault 1: target [x]: there is no such role or member")
 
 
+def test_an_empty_list_takes_the_faults_of_a_scenario_away(tmp_path: Path) -> None:
+    given = str(scenario(tmp_path, faults=[{"at": "10s", "do": "kill", "target": "leader"}]))
+    plan, _ = resolve_plan(given, SCENARIOS, {"faults": []}, fleet=THREE)
+    assert plan is not None
+    assert plan.faults is None
+
+
+def test_faults_are_checked_although_there_is_no_such_scenario() -> None:
+    _, problems = resolve_plan("nothing", SCENARIOS, {"faults": {}}, fleet=THREE)
+    assert problems[1].startswith("benchmark_faults: must be a list of faults")
+
+
 def test_a_host_with_a_fault_or_without_a_tool_is_refused() -> None:
     assert list(fault_problems("zk1", [NO_NFT], ["kill"])) == []
     (problem,) = fault_problems("zk1", [NO_NFT], ["kill", "partition"])
