@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zk_locust.host_faults.commands import run
+from zk_locust.host_faults.errors import FaultError
 
 _LIMIT_S = 20.0
 _POLL_S = 0.05
@@ -67,7 +69,5 @@ def arm(fault_id: str, seconds: float, launcher: Path, heal: Callable[[], None],
 def disarm(fault_id: str) -> None:
     """Remove the timer of a fault that was healed before. It may be the timer itself that runs this."""
     if _has_systemd():
-        try:
+        with contextlib.suppress(FaultError):  # it has fired, and is gone
             run(["systemctl", "stop", f"{_unit(fault_id)}.timer"], _LIMIT_S)
-        except Exception:  # it has fired, and is gone
-            return

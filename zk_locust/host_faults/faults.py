@@ -53,13 +53,13 @@ class Faults:
             except FaultError as error:
                 self.notes.end({**note, "state": "refused", "error": f"its deadline could not be set: {error}"})
                 raise
+            # Right before the fault: to write the note may take a slow disk longer than a moment.
             note["began"], note["began_monotonic"] = time.time(), time.monotonic()
-            self.notes.write(note)
             try:
                 begin(note)
-            except FaultError as error:
+            except (FaultError, OSError) as error:
                 note["error"] = str(error)
-                self.notes.write(note)
+            self.notes.write(note)
         if note["error"] or not for_s:
             self.heal(fault_id)
         if note["error"]:
