@@ -6,6 +6,7 @@ from typing import Final
 from reporting.analyse import recovery
 from reporting.text import some
 from reporting.verdict.evidence import Evidence, Reason, Rule, inconclusive, note
+from zk_locust.contract.faults.actions import ACTIONS
 
 _MOST_NAMED: Final = 3
 
@@ -18,6 +19,11 @@ def windows(evidence: Evidence) -> list[tuple[float, float]]:
 def in_window(evidence: Evidence, start_s: float, end_s: float) -> bool:
     """Whether this time overlaps one of them."""
     return any(start_s <= until_s and end_s >= from_s for from_s, until_s in windows(evidence))
+
+
+def has_network_fault(evidence: Evidence) -> bool:
+    """Whether a planned fault lost packets on purpose."""
+    return any(ACTIONS[fault.do].of_network for fault in evidence.run.manifest.faults.done if fault.do in ACTIONS)
 
 
 def failures_of_faults(evidence: Evidence) -> int:

@@ -8,6 +8,7 @@ from reporting.analyse.steadiness import Drift
 from reporting.read.distributions import Distribution
 from reporting.text import latency_ms, percent, rate
 from reporting.verdict.evidence import INCONCLUSIVE, NOTE, Evidence, Reason, inconclusive, void
+from reporting.verdict.fault_rules import has_network_fault
 from reporting.verdict.figure import Figure, FigureRule
 from reporting.verdict.thresholds import (
     AWAY_SHARE,
@@ -159,7 +160,7 @@ def _drifts(drift: Drift, factor: float) -> bool:
 def _retransmissions(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
     """A lost segment delays an operation by at least 200 ms, the kernel's shortest timeout, unless others follow it."""
     rate_per_s = evidence.headline.total.rate_per_s
-    if figure.percentile is None or not rate_per_s:
+    if figure.percentile is None or not rate_per_s or has_network_fault(evidence):
         return
     again_per_s = sum(row.tcp_retransmits_mean_per_s or 0.0 for row in evidence.machines.rows)
     share = again_per_s / rate_per_s

@@ -162,6 +162,19 @@ def test_an_election_is_held_against_a_run_unless_a_fault_caused_it(tmp_path: Pa
     assert rules(other)["leader-change"] == "inconclusive"
 
 
+def test_lost_packets_are_not_held_against_a_run_that_lost_them_on_purpose(tmp_path: Path) -> None:
+    def sample(_host: str, process: str, _at_s: float) -> dict[str, object]:
+        return {} if process else {"tcp_retransmits_per_s": 40.0}
+
+    def found(folder: Path, do: str) -> bool:
+        notes = [note(1, do, KILLED_S, 0.1), note(2, "pause", PAUSED_S, 3.0)]
+        run = faulty(folder, manifest={"faults": {"zk1": notes}}, host_sample=sample)
+        return any(reason.rule == "retransmissions" for figure in run.figures for reason in figure.reasons)
+
+    assert found(tmp_path / "kill", "kill")
+    assert not found(tmp_path / "loss", "loss")
+
+
 def test_failures_in_a_window_are_a_note_and_others_are_not(tmp_path: Path) -> None:
     within = tuple(PAUSED_S + 0.01 * place for place in range(290))
     planned = faulty(tmp_path / "planned", failures_in_stall=48, failed_at_s=within)
