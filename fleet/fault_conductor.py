@@ -6,7 +6,7 @@ It only says what is to be done: the hosts heal by themselves, and keep the note
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
@@ -17,7 +17,7 @@ from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.targets import NoTargetError, resolved
 from zk_locust.contract.stage_names import MEASURED
 
-_POLL_S: Final = 0.25
+_POLL_S: Final = 1.0
 _SERVES_LIMIT_S: Final = 60.0
 _MOST_LEAD_S: Final = 2.0
 _END_LIMIT_S: Final = 30.0
@@ -26,8 +26,8 @@ _END_LIMIT_S: Final = 30.0
 class Hosts(Protocol):
     """The hosts of the members, see `fleet.fault_hosts.FaultHosts`."""
 
-    def roles(self) -> dict[str, str]:
-        """Return what each member says of itself."""
+    def roles(self, names: Iterable[str] | None = None) -> dict[str, str]:
+        """Return what each member, or each of these, says of itself."""
 
     def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
         """Have a fault done to a member."""
@@ -116,6 +116,9 @@ class Conductor:
         except NoTargetError as error:
             self._say(fault, str(error))
             return
+        if self._ended.is_set():
+            self._say(fault, "the load ended before it")
+            return
         self._show(f"  fault {fault.number}: {fault.title}: {', '.join(met)}")
         if fault.do == ROLLING_RESTART:
             for name in met:
@@ -137,7 +140,10 @@ class Conductor:
         }
         if fault.action.of_network:
             own = self._sides[name]
-            peers = [(self._sides[other], other in self._fleet.members) for other in others]
+            of_load = {*self._fleet.load_hosts, LOAD}.issuperset(fault.others) and bool(fault.others)
+            peers = [
+                (self._sides[other], other in self._fleet.members and not of_load) for other in others if other != name
+            ]
             ports = own["ports"] if any(is_member for _, is_member in peers) else []
             told |= {
                 "way": fault.way,
@@ -162,7 +168,7 @@ class Conductor:
     def _serves_again(self, fault: PlannedFault, name: str) -> bool:
         deadline = time.monotonic() + _SERVES_LIMIT_S
         while time.monotonic() < deadline:
-            if self._hosts.roles().get(name):
+            if self._hosts.roles([name]).get(name):
                 return True
             if self._ended.wait(_POLL_S):
                 self._say(fault, f"the load ended before {name} served again")

@@ -39,6 +39,7 @@ class FaultHosts:
         self._asked = {name: Host(found) for name, found in endpoints.items()}
         self._done = {name: Host(found) for name, found in endpoints.items()}
         self._locks = {name: threading.Lock() for name in places}
+        self._asking = {name: threading.Lock() for name in places}
 
     def roles(self, names: Iterable[str] | None = None) -> dict[str, str]:
         """Return what each member says of itself now, all asked at once; empty where it does not serve."""
@@ -68,7 +69,8 @@ class FaultHosts:
         place = self._places[name]
         words = [place.launcher, "role", place.address, str(place.client_port)]
         try:
-            role = self._told(self._asked[name], shlex.join(words), ROLE_LIMIT_S).get("role")
+            with self._asking[name]:
+                role = self._told(self._asked[name], shlex.join(words), ROLE_LIMIT_S).get("role")
         except FleetError:
             return ""
         return role if isinstance(role, str) and role in MODES else ""

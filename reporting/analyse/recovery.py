@@ -31,7 +31,8 @@ _OPERATIONS: Final = 1600  # in a window of the rate: its noise is 2.5 %
 _WINDOW_S: Final = (0.5, 5.0)
 _STEP_S: Final = 0.05
 _SETTLES_S: Final = 2.0
-_LATE_FAILURE_S: Final = 3.0
+_LATE_FAILURE_S: Final = 12.0
+"""Operations have a time limit of 10 s unless the load sets another."""
 Array = NDArray[np.float64]
 
 
@@ -61,6 +62,8 @@ class Recovery:
     after_read_s: float | None
     after_rate_s: float | None
     after_p99_s: float | None
+    writes: bool  # whether there were writes before it
+    reads: bool
     failures: int
     silence_s: float | None
     expired: int
@@ -69,7 +72,11 @@ class Recovery:
     @property
     def recovered_s(self) -> float | None:
         """How long after the fault began writes, reads and the rate were back; None where one of them was not."""
-        parts = [self.after_write_s, self.after_read_s, self.after_rate_s]
+        parts = [
+            *([self.after_write_s] if self.writes else []),
+            *([self.after_read_s] if self.reads else []),
+            self.after_rate_s,
+        ]
         known = [part for part in parts if part is not None]
         return max(known) if len(known) == len(parts) else None
 
@@ -86,13 +93,14 @@ def build(run: RunFolder, timeline: Timeline) -> tuple[Recovery, ...]:
         at_s = float(timeline.at(pd.Series([fault.began]), fault.member).iloc[0])
         by_number.setdefault(fault.number, []).append((at_s, fault))
     starts = sorted((min(at for at, _ in done), number) for number, done in by_number.items())
-    found = []
+    found: list[Recovery] = []
     for place, (start_s, number) in enumerate(starts):
         next_s = starts[place + 1][0] if place + 1 < len(starts) else span.end_s
         done = by_number[number]
         end_s = max(at + (fault.lasted_s if fault.lasted_s is not None else 0.0) for at, fault in done)
         until_s = max(start_s, min(next_s, span.end_s))
-        window = _Window(start_s, end_s, until_s, max(span.start_s, start_s - BEFORE_S))
+        over_s = found[-1].settled_s if found else span.start_s  # the time before must not be that of another fault
+        window = _Window(start_s, end_s, until_s, min(start_s, max(over_s, start_s - BEFORE_S)))
         found.append(_recovery(run, moments, events, window, [fault for _, fault in done]))
     return tuple(found)
 
@@ -131,10 +139,13 @@ def _recovery(
     known = [value for value in after.values() if value is not None]
     settled_s = min(window.until_s, max(window.end_s, window.start_s + max(known, default=0.0)) + _SETTLES_S)
     failed = moments.failures(window.start_s, window.until_s)
-    for ended_s in sorted(failed["end_s"]):  # operations that hang fail when their own time limit has come
-        if ended_s <= settled_s + _LATE_FAILURE_S:
-            settled_s = max(settled_s, float(ended_s))
+    before = moments.failures(window.before_s, window.start_s)
+    usual_per_s = float(before["failures"].sum()) / max(window.start_s - window.before_s, _LEAST_BEFORE_S)
+    if not usual_per_s:  # operations that hang fail when their own time limit has come
+        late = failed["end_s"][failed["end_s"] <= settled_s + _LATE_FAILURE_S]
+        settled_s = max(settled_s, float(late.max())) if len(late) else settled_s
     failed = failed[failed["end_s"] <= settled_s]
+    own = max(0, round(float(failed["failures"].sum()) - usual_per_s * (settled_s - window.start_s)))
     number = done[0].number
     return Recovery(
         number=number,
@@ -147,9 +158,11 @@ def _recovery(
         settled_s=settled_s,
         rate_before_per_s=rate,
         p99_before_us=p99,
-        after_first_failure_s=None if not len(failed) else max(0.0, float(failed["end_s"].min()) - window.start_s),
+        after_first_failure_s=None if not own else max(0.0, float(failed["end_s"].min()) - window.start_s),
         after_leader_s=None if not len(elected) else float(elected["end_s"].min()) - window.start_s,
-        failures=int(failed["failures"].sum()),
+        writes=_has(moments.ends(WRITE), window),
+        reads=_has(moments.ends(READ), window),
+        failures=own,
         silence_s=moments.longest_s(window.start_s, settled_s),
         expired=int((within["event"] == SESSION_EXPIRED).sum()),
         closed=int((within["event"] == CONNECTION_CLOSED).sum()),
@@ -168,6 +181,11 @@ def _events(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
             "end_s": start_s + wanted["duration_s"].fillna(0.0).clip(lower=0.0),
         }
     )
+
+
+def _has(ends_s: Array, window: _Window) -> bool:
+    """Whether enough operations of a kind succeeded before the fault to tell a gap."""
+    return int(((ends_s > window.before_s) & (ends_s <= window.start_s)).sum()) >= 2
 
 
 def _gap_end(ends_s: Array, window: _Window) -> float | None:

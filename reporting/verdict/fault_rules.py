@@ -44,8 +44,14 @@ def _done(evidence: Evidence) -> Iterator[Reason]:
 
 def _not_done(evidence: Evidence) -> Iterator[Reason]:
     faults = evidence.run.manifest.faults
-    done = {fault.number for fault in faults.done if not fault.error}
-    missing = sorted(set(faults.planned) - done)
+    broken = {fault.number for fault in faults.done if fault.error}
+    missing = sorted((set(faults.planned) - {fault.number for fault in faults.done}) | broken)
+    if not missing and faults.not_done:  # of several members, some were met
+        yield inconclusive(
+            "faults-not-done",
+            f"A planned fault was not done completely: {faults.not_done[0].rstrip('.')}. Correct the cause and run it "
+            "again.",
+        )
     if missing:
         why = f": {faults.not_done[0].rstrip('.')}" if faults.not_done else ""
         yield inconclusive(

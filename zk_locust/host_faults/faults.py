@@ -21,8 +21,15 @@ _AT_ONCE_S = 120.0
 """The deadline of what has no length of its own: its healing is part of the action."""
 _TRIES = 5
 _TRY_AGAIN_S = 1.0
+_TROUBLE = (FaultError, OSError, ValueError, KeyError)
+_OF_PROCESS = ("kill", "pause", "stop", "restart", "gc")
 _MOST_EARLY_S = 5.0
 """How much later than its deadline a fault may end at most: setting the deadline takes less."""
+
+
+def _boot() -> str:
+    """Return which boot of the host this is: its monotonic clock begins with it."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
 
 
 class Faults:
@@ -41,7 +48,17 @@ class Faults:
         begin = self._begins()[fault["do"]]
         fault_id, for_s = fault["id"], float(fault["for_s"])
         with self.notes.locked(fault_id):
-            note = {**fault, "state": "begun", "began": None, "ended": None, "lasted_s": None, "error": ""}
+            if fault["do"] in _OF_PROCESS:
+                self._require_no_other()
+            note = {
+                **fault,
+                "boot": _boot(),
+                "state": "begun",
+                "began": None,
+                "ended": None,
+                "lasted_s": None,
+                "error": "",
+            }
             if fault["do"] in ("kill", "pause", "gc"):
                 note["process"] = list(self._member.process())
             self.notes.begin(note)
@@ -66,6 +83,12 @@ class Faults:
             raise FaultError(str(note["error"]))
         return note
 
+    def _require_no_other(self) -> None:
+        """Raise FaultError if the member's process has a fault already: to heal one would end the other."""
+        for other in self.notes.active():
+            if self.notes.read(other)["do"] in _OF_PROCESS:
+                raise FaultError(f"the fault {other} is still in the member")
+
     def heal(self, fault_id: str) -> dict[str, Any] | None:
         """Heal a fault, if it is there; return its note. Raises FaultError where it cannot be healed."""
         if not self.notes.is_active(fault_id):
@@ -76,7 +99,7 @@ class Faults:
             note = self.notes.read(fault_id)
             self._ends()[note["do"]](note)
             note["ended"], note["state"] = time.time(), "healed"
-            if note["began"] is not None:
+            if note["began"] is not None and note["boot"] == _boot():
                 note["lasted_s"] = max(0.0, time.monotonic() - note["began_monotonic"])
             self.notes.end(note)
         deadline.disarm(fault_id)
@@ -89,8 +112,12 @@ class Faults:
             try:
                 if self.heal(fault_id) is not None:
                     healed.append(fault_id)
-            except FaultError as error:
+            except _TROUBLE as error:  # of one fault: the others are healed
                 problems.append(f"{fault_id}: {error}")
+        try:
+            healed += network.remove_left(set(self.notes.active()))
+        except FaultError as error:
+            problems.append(str(error))
         return healed, problems
 
     def expire(self, fault_id: str) -> None:
@@ -104,7 +131,7 @@ class Faults:
             try:
                 self.heal(fault_id)
                 return
-            except FaultError:
+            except _TROUBLE:
                 time.sleep(_TRY_AGAIN_S)
 
     def _begins(self) -> dict[str, Callable[[dict[str, Any]], None]]:

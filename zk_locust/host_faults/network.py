@@ -15,11 +15,12 @@ from zk_locust.host_faults.commands import run
 from zk_locust.host_faults.errors import FaultError
 
 _LIMIT_S = 10.0
+_PREFIX = "zk_locust_fault_"
 
 
 def table_of(fault_id: str) -> str:
     """Return the name of a fault's table."""
-    return f"zk_locust_fault_{hashlib.sha256(fault_id.encode()).hexdigest()[:16]}"
+    return f"{_PREFIX}{hashlib.sha256(fault_id.encode()).hexdigest()[:16]}"
 
 
 def rules(fault: Mapping[str, Any]) -> str:
@@ -59,6 +60,18 @@ def join(fault: Mapping[str, Any]) -> None:
     table = table_of(fault["id"])
     if f"table inet {table}" in run(["nft", "list", "tables"], _LIMIT_S).splitlines():
         run(["nft", "delete", "table", "inet", table], _LIMIT_S)
+
+
+def remove_left(kept: set[str]) -> list[str]:
+    """Remove tables of faults whose notes are gone; return their names. Those of the ids in `kept` stay."""
+    try:
+        tables = [line.split()[-1] for line in run(["nft", "list", "tables"], _LIMIT_S).splitlines() if line.strip()]
+    except FaultError:  # without nftables there is none
+        return []
+    left = [name for name in tables if name.startswith(_PREFIX) and name not in {table_of(each) for each in kept}]
+    for name in left:
+        run(["nft", "delete", "table", "inet", name], _LIMIT_S)
+    return left
 
 
 def _listed(ports: Iterable[int]) -> str:

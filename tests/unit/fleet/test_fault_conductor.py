@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -33,8 +33,8 @@ class Hosts:
         self.broken = broken or {}
         self.ended = threading.Event()
 
-    def roles(self) -> dict[str, str]:
-        return dict(self.now)
+    def roles(self, names: Iterable[str] | None = None) -> dict[str, str]:
+        return {name: role for name, role in self.now.items() if names is None or name in names}
 
     def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
         if name in self.broken:

@@ -14,7 +14,7 @@ import pytest
 
 from tests import waiting
 from zk_locust.contract.process_identity import identity_of
-from zk_locust.host_faults import deadline, network
+from zk_locust.host_faults import deadline, jvm, network
 from zk_locust.host_faults.cli import main
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.faults import Faults
@@ -152,6 +152,33 @@ def test_a_fault_is_done_once(member: Sleeper) -> None:
     member.faults().do(fault("kill", 0.0))
     with pytest.raises(FaultError, match=r"the fault run\.1\.zk1 was done before"):
         member.faults().do(fault("kill", 0.0))
+
+
+def test_the_process_has_one_fault_at_a_time(member: Sleeper) -> None:
+    member.faults().do(fault("pause", LONG_S))
+    with pytest.raises(FaultError, match=r"the fault run\.1\.zk1 is still in the member"):
+        member.faults().do(fault("kill", 0.0) | {"id": "run.2.zk1"})
+    assert member.faults().heal_all() == (["run.1.zk1"], [])
+
+
+def test_a_broken_note_keeps_no_other_fault_from_being_healed(member: Sleeper) -> None:
+    member.faults().do(fault("pause", LONG_S))
+    broken = member.folder / "faults" / "notes" / "a.active"
+    broken.write_text("{")
+    healed, problems = member.faults().heal_all()
+    assert healed == ["run.1.zk1"]
+    assert len(problems) == 1
+    assert problems[0].startswith("a: ")
+    broken.unlink()
+
+
+def test_a_jvm_that_sigquit_would_end_is_not_asked(member: Sleeper) -> None:
+    with subprocess.Popen([*SLEEPS, "-Xrs"]) as process:
+        with pytest.raises(FaultError, match="remove -Xrs from its options"):
+            jvm.collect_garbage(identity_of(process.pid))
+        assert process.poll() is None
+        process.kill()
+    assert member.process.is_running()
 
 
 @pytest.mark.parametrize("name", ["../run", "", ".x", "a b", "x" * 300])

@@ -93,6 +93,7 @@ def test_without_until_the_last_has_ended_before_the_run() -> None:
         ({"do": "loss", "percent": 0}, "percent [0] must be a number from 1 to 100"),
         ({"seed": "x"}, "seed [x] must be a whole number"),
         ({"allow_no_quorum": "yes"}, "allow_no_quorum [yes] must be true or false"),
+        ({"allow_no_quorum": 1}, "allow_no_quorum [1] must be true or false"),
         ({"tarket": "zk1"}, "tarket: a fault has no such key, did you mean target?; it has: at, every"),
     ],
 )
@@ -138,6 +139,15 @@ def test_faults_that_leave_no_majority_must_be_wanted(entries: list[dict[str, An
 )
 def test_faults_that_leave_a_majority_are_taken(entry: dict[str, Any], fleet: FaultFleet) -> None:
     assert planned([{"at": 1} | entry], fleet)
+
+
+def test_a_member_that_is_started_again_is_away_for_a_while() -> None:
+    kills = [{"at": at_s, "do": "kill", "target": name} for at_s, name in ((30, "zk1"), (35, "zk2"))]
+    assert len(refused(kills)) == 1
+    assert len(refused([each | {"at": 30} for each in kills])) == 2
+    assert planned([kills[0], kills[1] | {"at": 45}])
+    assert refused([{"at": 1, "do": "rolling-restart"}], FaultFleet(("a", "b")))
+    assert refused([{"at": 1, "do": "rolling-restart"}, {"at": 9, "do": "pause", "target": "any", "for": 3}])
 
 
 def test_an_external_ensemble_is_never_touched() -> None:

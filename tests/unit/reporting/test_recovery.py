@@ -192,6 +192,35 @@ def test_a_fault_that_was_not_done_makes_the_run_inconclusive(tmp_path: Path) ->
     assert "Not done: fault 2 (x): no leader." in markdown.render(run, [])
 
 
+def test_a_fault_that_met_only_some_members_makes_the_run_inconclusive(tmp_path: Path) -> None:
+    notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", PAUSED_S, 3.0)]
+    part = faulty(tmp_path / "part", manifest={"faults_not_done": ["fault 1 (kill majority): zk2: timed out"]})
+    assert rules(part)["faults-not-done"] == "inconclusive"
+    broken = {"zk1": notes, "zk2": [note(1, "kill", KILLED_S, 0.0, error="its process does not end")]}
+    assert rules(faulty(tmp_path / "broken", manifest={"faults": broken}))["faults-not-done"] == "inconclusive"
+
+
+def test_failures_that_were_there_before_are_not_those_of_a_fault(tmp_path: Path) -> None:
+    steadily = tuple(6 + 0.1 * place for place in range(290))
+    killed, _ = faulty(tmp_path, lambda _name, _at_s: 1.0, failed_at_s=steadily).recoveries
+    assert killed.failures <= 3
+    assert killed.settled_s < KILLED_S + 8  # and not until the next fault
+
+
+def test_reads_alone_recover(tmp_path: Path) -> None:
+    killed, _ = faulty(
+        tmp_path, lambda name, at_s: 0.0 if name == "set" else away(name, at_s), failed_at_s=()
+    ).recoveries
+    assert not killed.writes
+    assert killed.recovered_s == killed.after_rate_s
+
+
+def test_the_time_before_a_fault_is_not_that_of_another(tmp_path: Path) -> None:
+    notes = [note(1, "kill", PAUSED_S - 1, 0.1), note(2, "pause", PAUSED_S, 3.0)]
+    _, paused = faulty(tmp_path, manifest={"faults": {"zk1": notes}}).recoveries
+    assert paused.rate_before_per_s is None
+
+
 def test_a_fault_that_is_not_healed_is_said(tmp_path: Path) -> None:
     notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", PAUSED_S, None, state="begun")]
     assert rules(faulty(tmp_path, manifest={"faults": {"zk1": notes}}))["fault-not-healed"] == "inconclusive"

@@ -101,7 +101,7 @@ class _Reader:
             seed=self._whole("seed", 0),
             allow_no_quorum=self._given.get("allow_no_quorum", False) is True,
         )
-        if self._given.get("allow_no_quorum", False) not in (True, False):
+        if not isinstance(self._given.get("allow_no_quorum", False), bool):
             self._say(f"allow_no_quorum [{self._given['allow_no_quorum']}] must be true or false")
         members = self._fleet.members if self._fleet is not None else ()
         if actions.ALL in found.targets and set(found.others) <= {*ROLES, *members}:
