@@ -141,6 +141,15 @@ def stop(_context: Context, inventory: list[str]) -> None:
     _asked(inventory, lambda read: end_run(read, _say))
 
 
+@task(iterable=["inventory"], help={"inventory": INVENTORY_HELP})
+@_command
+def heal(_context: Context, inventory: list[str]) -> None:
+    """End the faults that a run has done to members, at once; they also end by themselves at their deadline."""
+    from fleet.heal import heal as heal_members
+
+    _asked(inventory, lambda read: heal_members(read, _say))
+
+
 @task(
     iterable=["inventory"],
     help={"inventory": INVENTORY_HELP, "port": "the port to listen on here (default: a free one)"},

@@ -65,6 +65,7 @@ def _take_in(folder: Path, pack: Path, host: str, figures: list[str], limits: Li
     expected = _logs_of(logs, spec, status)
     if _has_begun(found, status):
         expected += [name for name in figures if name != METRICS or _records_metrics(spec)]
+    expected += _moments_of(spec) if expected else []
     if f"{SAMPLER}.log" in expected:
         expected.append(HOST_METRICS)
     missing = [name for name in expected if not (logs / name).exists()]
@@ -131,6 +132,13 @@ def _has_begun(found: Mapping[str, Path], status: Mapping[str, Any]) -> bool:
                 before = piece[-16:]
     master = _states(status).get("master")
     return bool(set(found) - {EVENTS}) or (isinstance(master, dict) and master.get("exit_code") == 0)
+
+
+def _moments_of(spec: Mapping[str, Any]) -> list[str]:
+    """Return the files of moments that workers have begun."""
+    environments = [process.get("environment") for process in _processes(spec)]
+    asked = [given.get("LOCUST_EXTRA_STATS_MOMENTS") for given in environments if isinstance(given, dict)]
+    return [shown(name) for name in asked if isinstance(name, str)]
 
 
 def _records_metrics(spec: Mapping[str, Any]) -> bool:

@@ -136,11 +136,13 @@ def _master(load: Load, place: Place) -> dict[str, Any]:
 
 def _workers(host: str, load: Load, place: Place) -> list[dict[str, Any]]:
     reaches = ["--master-host", load["address"], "--master-port", str(load["port"])]
+    has_faults = bool(load["plan"].get("faults"))
     return [
         {
             "name": f"worker-{number}",
             "arguments": [*_locust(place), "--worker", *reaches],
-            "environment": {"ZK_LOCUST_WORKER_NAME": f"{host}/worker-{number}"},
+            "environment": {"ZK_LOCUST_WORKER_NAME": f"{host}/worker-{number}"}
+            | ({"LOCUST_EXTRA_STATS_MOMENTS": run_files.moments_of(f"worker-{number}")} if has_faults else {}),
         }
         for number in range(1, int(place["workers"]) + 1)
     ]

@@ -3,8 +3,8 @@
 import json
 import shlex
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 
 from ansible.errors import AnsibleConnectionFailure
 
@@ -18,6 +18,16 @@ _STANDS_STILL_S: Final = 5.0
 
 class SilentHostError(Exception):
     """The master's host has not answered for too long."""
+
+
+class Watcher(Protocol):
+    """What is to know how the load goes on."""
+
+    def see(self, progress: Mapping[str, Any] | None) -> None:
+        """See how far it is, about once a second."""
+
+    def end(self) -> list[str]:
+        """It has ended, or is not followed any more; return lines for the record."""
 
 
 class Follower:
@@ -72,6 +82,7 @@ def follow_load(
     ask: Callable[[str], dict[str, Any]],
     show: Callable[[str], None],
     host: str,
+    watcher: Watcher | None = None,
     *,
     folder: str,
     status_command: str,
@@ -84,10 +95,25 @@ def follow_load(
     """Show a line every `interval_s` until the load in `folder` on the master's `host` has ended.
 
     `status_command` prints its status as JSON (`zk-locust host-run status`). Returns `status` and `failure`, which says
-    why the master failed, or is empty; `expected_workers`, `address` and `port` are for that text. Raises
-    SilentHostError if the host cannot be asked for `patience_s`.
+    why the master failed, or is empty; `expected_workers`, `address` and `port` are for that text. `told` are the
+    lines of the `watcher`. Raises SilentHostError if the host cannot be asked for `patience_s`.
     """
-    follower = Follower(ask, folder, status_command)
+    lines: list[str] = []
+    try:
+        found = _follow(
+            Follower(ask, folder, status_command), watcher, show, interval_s=interval_s, patience_s=patience_s
+        )
+    finally:
+        if watcher is not None:
+            lines = watcher.end()
+    failure = master_failure(found, host, expected_workers, address, port)
+    return {"changed": True, "status": found, "failure": failure, "told": lines}
+
+
+def _follow(
+    follower: Follower, watcher: Watcher | None, show: Callable[[str], None], *, interval_s: float, patience_s: float
+) -> dict[str, Any]:
+    """Return the status of the load when it has ended."""
     heard = time.monotonic()
     shown = heard - interval_s  # the first line comes at once: a short load would be over before the second
     last_line = ""
@@ -108,9 +134,9 @@ def follow_load(
             continue
         heard, is_silent = time.monotonic(), False
         if status["state"] != "running":
-            status = {"progress": progress} | status
-            failure = master_failure(status, host, expected_workers, address, port)
-            return {"changed": True, "status": status, "failure": failure}
+            return {"progress": progress} | status
+        if watcher is not None:
+            watcher.see(progress)
         line = progress_line(progress or {}, status)
         if time.monotonic() - shown >= interval_s and line != last_line:
             show(line)

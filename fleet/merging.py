@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fleet.member_logs.log_folder import Found
 from zk_locust.contract.durable_files import sync_folder
-from zk_locust.contract.events import EVENT_COLUMNS, EVENTS_LEFT_OUT, MEMBER_EVENTS
+from zk_locust.contract.events import EVENT_COLUMNS, EVENTS_LEFT_OUT, FAULT, MEMBER_EVENTS
 from zk_locust.contract.run_files import EVENTS, HOST_METRICS
 
 _OLDER_COLUMNS: Final = 5
@@ -45,6 +45,11 @@ def merge_member_events(folder: Path, members: Mapping[str, Found]) -> None:
             detail = f"{found.left_out:,} shorter events of this member's logs are not here"
             rows.append([last, member, EVENTS_LEFT_OUT, member, detail, "", member])
     _write_events(folder, rows)
+
+
+def merge_fault_events(folder: Path, rows: Iterable[list[str]]) -> None:
+    """Put what was done to the members on purpose among the events."""
+    _write_events(folder, [row for row in _read_events(folder) if row[2] != FAULT] + list(rows))
 
 
 def _read_events(folder: Path) -> list[list[str]]:

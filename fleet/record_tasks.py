@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet import left_over, record_holders, run_record
+from fleet.fault_notes import event_rows, told_faults
 from fleet.host_files import take_in
 from fleet.host_result import (
     MASTER,
@@ -18,10 +19,12 @@ from fleet.host_result import (
     run_status,
 )
 from fleet.member_logs.record_events import record_events
+from fleet.merging import merge_fault_events
 from fleet.pack import MIB, Limits, PackError
 from fleet.report_writing import Judging
 from fleet.unreported import complete_events, sent_by_workers
 from zk_locust.contract import run_plan
+from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.plain_text import plain_values
 from zk_locust.contract.run_files import FIGURES, MANIFEST, UNFINISHED
 
@@ -95,6 +98,17 @@ def note_plan(
     scenario = {key: value for key, value in load.items() if key not in _NOT_RECORDED}
     run_record.update(open_folder(folder), {"plan": plan, "scenario": scenario, "hosts": offsets})
     return {"plan": plan}
+
+
+def note_faults(*, folder: Path, member: str, told: str) -> dict[str, Any]:
+    """Note the faults that a member's host has `told`; return `lines` for the user, and whether the notes `came`."""
+    record = open_folder(folder)
+    faults, problem = told_faults(told, member, folder.name)
+    run_record.update(record, {"faults": {member: faults}})
+    lines = [problem] if problem else []
+    lines += [f"{member}: fault {each['number']}: {each['error']}" for each in faults if each["error"]]
+    lines += [f"{member}: fault {each['number']} is not healed" for each in faults if each["state"] == "begun"]
+    return {"lines": lines, "came": not problem}
 
 
 def add_results(
@@ -209,6 +223,9 @@ def close_record(
     record = open_folder(folder)
     run_record.update(record, {"state": state, "reason": reason})
     manifest = run_record.read(record / MANIFEST)
+    if faults := manifest.get("faults"):
+        planned = map(PlannedFault.of, (manifest.get("scenario") or {}).get("faults") or [])
+        merge_fault_events(record, event_rows(faults, {fault.number: fault.title for fault in planned}))
     known = list(manifest.get("missing") or [])
     more = [line for line in record_events(record, manifest) if line not in known]
     run_record.update(record, {"missing": known + more})
@@ -236,6 +253,7 @@ OPERATIONS: Final[dict[str, Callable[..., dict[str, Any] | None]]] = {
     "note_phase": note_phase,
     "note": note,
     "note_plan": note_plan,
+    "note_faults": note_faults,
     "add_results": add_results,
     "note_results": note_results,
     "close": close_record,

@@ -80,6 +80,7 @@ def _answer(options: argparse.Namespace) -> str:
 
 
 def _plan(request: dict[str, Any]) -> dict[str, Any]:
+    from zk_locust.contract.faults.fleet import FaultFleet
     from zk_locust.contract.run_token import VARIABLE, new_token
     from zk_locust.workload.scenario_plan import plan_as_json
     from zk_locust.workload.scenarios import resolve_plan
@@ -90,6 +91,7 @@ def _plan(request: dict[str, Any]) -> dict[str, Any]:
         request.get("overrides", {}),
         managed=bool(request.get("managed", True)),
         max_buffer_bytes=request.get("max_buffer_bytes"),
+        fleet=FaultFleet.of(request["fleet"]) if "fleet" in request else None,
     )
     answer = plan_as_json(plan, problems)
     if plan is not None:

@@ -84,6 +84,18 @@ DISTRIBUTION_FIELDS: Final[tuple[str, ...]] = (
     "histogram",  # object: lowest value of the bucket in microseconds (as a string) to count, 3 significant digits
 )
 
+MOMENT_COLUMNS: Final[tuple[str, ...]] = (
+    "start",  # seconds since 1970, by the wall clock as it was when the file was begun: it never jumps
+    "end",  # the same; 50 ms later, or more where the worker was late
+    "type",
+    "name",  # empty, with an empty type, in a row that says only how long operations wait
+    "requests",  # successful operations that ended in this time
+    "failures",  # failed or suppressed ones
+    "sum_us",  # of the latencies of the successful ones
+    "max_us",  # empty without any
+    "waits_us",  # how long the operation that has waited longest was under way at the end; empty in rows of operations
+)
+
 SLOW_COLUMNS: Final[tuple[str, ...]] = (
     "stage",
     "interval",  # the one in which the operation ended, as above

@@ -24,6 +24,7 @@ from locust import runners
 from locust.runners import MasterRunner, WorkerRunner
 
 from locust_extra.files import DistributionFile, EventFile, HistogramLogFile, StatsFile, WallClock, path_of_run
+from locust_extra.moments import moments_of
 from locust_extra.own_delay import measured_own_delay
 from locust_extra.progress import Absent, Progress
 from locust_extra.recorder import Recorder
@@ -123,6 +124,7 @@ class WorkerStats:
         self._slow = SlowReports(runner)
         self._tally = Tally(runner.client_id)
         self._tally.count(recording_of(environment.events))
+        self._moments = moments_of(environment.parsed_options, recording_of(environment.events))  # as given here
         stage_changed.add_listener(self._on_stage_changed)
         environment.events.report_to_master.add_listener(self._on_report_to_master)
         environment.events.quit.add_listener(self._on_quit)
@@ -158,6 +160,8 @@ class WorkerStats:
         for stage, requests in self._recorded.items():
             logger.info("Recorded here in the stage %s: %d successful operations", stage, requests)
         self._slow.close()
+        if self._moments is not None:
+            self._moments.close()
         if self._recorder is not None:
             self._recorder.close()
 
@@ -202,6 +206,8 @@ class LoadStats:
         environment.events.quit.add_listener(self._on_quit)
         if isinstance(runner, MasterRunner):
             environment.events.worker_report.add_listener(self._on_worker_report)
+        of_this = None if isinstance(runner, MasterRunner) else recording_of(environment.events)
+        self._moments = moments_of(self._options, of_this) if of_this is not None else None
         self._watching = gevent.spawn(self._watch)
 
     def _option(self, name: str) -> str | None:
@@ -432,6 +438,8 @@ class LoadStats:
     def _on_quit(self, **_: Any) -> None:
         self._watching.kill()
         self._give_out(final=True)
+        if self._moments is not None:
+            self._moments.close()
         if self._recorder is not None:
             self._recorder.close()
         self._progress.stage = "ended"

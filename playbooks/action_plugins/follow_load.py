@@ -1,4 +1,4 @@
-"""Follow the load: a line on the screen every few seconds, until it has ended."""
+"""Follow the load: a line on the screen every few seconds, until it has ended. Planned faults are done meanwhile."""
 
 from __future__ import annotations
 
@@ -8,19 +8,32 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from fleet.errors import FleetError
+from fleet.fault_conductor import Conductor
+from fleet.fault_task import conductor_of
 from fleet.load_following import SilentHostError, follow_load
 from fleet.task_arguments import call
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """The action `follow_load`: its arguments and results are those of `fleet.load_following.follow_load`."""
+    """The action `follow_load`: its arguments and results are those of `fleet.load_following.follow_load`.
+
+    Besides, `faults` says what is done to the members, see `fleet.fault_task`.
+    """
 
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Follow the load to its end."""
         super().run(tmp, task_vars)
+        variables, show = task_vars or {}, Display().display
+        faults: dict[str, Any] = self._task.args.pop("faults", None) or {}
+        conductor: Conductor | None = None
+        if faults.get("plan"):
+            try:
+                conductor = conductor_of(faults, variables["hostvars"], show)
+            except FleetError as error:
+                return {"failed": True, "msg": str(error)}
         ask = partial(self._low_level_execute_command, sudoable=True)
-        return call(
-            self, follow_load, ask, Display().display, (task_vars or {})["inventory_hostname"], failures=SilentHostError
-        )
+        host = variables["inventory_hostname"]
+        return call(self, follow_load, ask, show, host, conductor, failures=SilentHostError)

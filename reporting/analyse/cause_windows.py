@@ -21,7 +21,7 @@ from reporting.analyse.machine_usage import ZOOKEEPER
 from reporting.analyse.slow_operations import LEADING
 from reporting.analyse.timeline import Timeline
 from reporting.read.run_folder import RunFolder
-from zk_locust.contract.events import ELECTION, GC_PAUSE, JVM_PAUSE, SLOW_FSYNC, WORKER_LATE
+from zk_locust.contract.events import ELECTION, FAULT, GC_PAUSE, JVM_PAUSE, SLOW_FSYNC, WORKER_LATE
 from zk_metrics.columns import REACHABLE
 
 MEMBER: Final = "member"
@@ -30,6 +30,7 @@ WORKER: Final = "worker"
 EVERYTHING: Final = "everything"
 
 SPANS: Final = {
+    FAULT: EVERYTHING,
     ELECTION: EVERYTHING,
     GC_PAUSE: MEMBER,
     JVM_PAUSE: MEMBER,

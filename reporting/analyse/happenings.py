@@ -12,6 +12,7 @@ from zk_locust.contract.events import (
     CLOCK_STEP,
     CONNECTION_CLOSED,
     ELECTION,
+    FAULT,
     GC_PAUSE,
     JVM_PAUSE,
     MEMBER_RESTART,
@@ -22,6 +23,7 @@ from zk_locust.contract.events import (
 )
 
 WORDS: Final = {
+    FAULT: "planned fault",
     ELECTION: "election",
     MEMBER_RESTART: "member restart",
     GC_PAUSE: "GC pause",

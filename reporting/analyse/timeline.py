@@ -87,6 +87,14 @@ class Timeline:
         clock = self.clocks.get(host or self.master, _SAME)
         return clock.in_load_time(timestamps, self.load_start)
 
+    def at_steady(self, timestamps: pd.Series, hosts: pd.Series) -> pd.Series:
+        """Seconds since the load started for labels that each of the `hosts` gave by a clock that was never set."""
+        parts = [
+            self.clocks.get(str(host), _SAME).steady_in_load_time(labels, self.load_start)
+            for host, labels in timestamps.groupby(hosts, sort=False)
+        ]
+        return pd.concat(parts).reindex(timestamps.index) if parts else timestamps
+
     def clock_error_s(self, host: str) -> float | None:
         """How far what a host has labelled may be from where it is placed, seconds; None if that is not known.
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from reporting.errors import InputError
+from reporting.read import faults
 from reporting.read import plan as plans
+from reporting.read.faults import NONE, Faults
 from reporting.read.parsing import parse_time, read_json_object
 from reporting.read.plan import FILE, Plan
 from reporting.read.problems import ProblemLog
@@ -47,6 +49,7 @@ class Manifest:
     phases: tuple[Phase, ...] = ()
     warnings: tuple[str, ...] = ()  # what preflight warned of
     missing: tuple[str, ...] = ()  # what could not be collected from the hosts
+    faults: Faults = NONE
     plan: Plan = field(default_factory=Plan)
     schema: str = str(SCHEMA_VERSION)
     present: bool = False
@@ -143,6 +146,7 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Manifest:
         phases=_phases(raw.get("phases"), problems),
         warnings=_lines(raw, "warnings", problems),
         missing=_lines(raw, "missing", problems),
+        faults=faults.parse(raw, problems),
         plan=plans.parse(raw, problems) or plans.of_older_manifest(scenario, in_groups, host_variables),
         schema=str(schema),
         present=True,

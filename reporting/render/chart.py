@@ -34,7 +34,7 @@ class Figure:
     caption: str
     description: str
     small: bool
-    group: str  # load, workers, members or machines: the section of the report
+    group: str  # faults, load, workers, members or machines: the section of the report
     draw: Callable[[bool], alt.LayerChart]
 
     def page_spec(self, look: Look = AS_IT_IS) -> dict[str, Any]:

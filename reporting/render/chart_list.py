@@ -12,6 +12,7 @@ from reporting.render import (
     load_charts,
     machine_charts,
     member_charts,
+    recovery_charts,
 )
 from reporting.render.chart import Figure
 from reporting.verdict.judged_run import JudgedRun
@@ -26,6 +27,7 @@ def build(judged: JudgedRun) -> list[Figure]:
     frame = drawing.frame_of(timeline, marks, event_lanes.lanes(judged.why.events, moments, timeline.end_s))
     load = series.load_series(run, timeline)
     figures = [
+        *recovery_charts.of_faults(judged),
         *clock_charts.offered(judged, load, frame),
         *load_charts.over_time(judged, load, frame),
         *clock_charts.heat_map(judged, load, frame),

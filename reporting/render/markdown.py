@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from reporting import text
 from reporting.consistency.result import Consistency
 from reporting.consistency.states import VIOLATED
-from reporting.render import cause_tables, clock_tables, figure_verdicts, machine_tables, report_tables
+from reporting.render import cause_tables, clock_tables, figure_verdicts, machine_tables, recovery_tables, report_tables
 from reporting.render.chart import Figure
 from reporting.render.report_tables import Table
 from reporting.verdict.judged_run import JudgedRun
@@ -36,6 +36,7 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
     lines += [""] if figure_verdicts.explained(judged) else []
     lines += table(clock_tables.outcomes(judged), level=2)
     lines += table(report_tables.errors(judged), level=2)
+    lines += table(recovery_tables.recoveries(judged), level=2)
     if sentence := cause_tables.sentence(judged.why):
         lines += ["## Why it was slow", "", escaped(sentence), ""]
         lines += [f"- {escaped(unknown)}" for unknown in judged.why.unknown]

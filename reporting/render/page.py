@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from reporting import text
 from reporting.analyse import clocks
-from reporting.render import cause_tables, clock_tables, figure_verdicts, html_page, machine_tables, report_tables
+from reporting.render import (
+    cause_tables,
+    clock_tables,
+    figure_verdicts,
+    html_page,
+    machine_tables,
+    recovery_tables,
+    report_tables,
+)
 from reporting.render.chart import Figure
 from reporting.render.figure_options import Look
 from reporting.render.figure_verdicts import Badge
@@ -28,6 +36,7 @@ def render(
     groups = [
         (title, [figure for figure in figures if figure.group == group], present(*tables))
         for title, group, tables in (
+            ("Faults", "faults", (recovery_tables.recoveries(judged),)),
             ("Load", "load", (clock_tables.all_clocks(judged),)),
             ("Load generator", "workers", (clock_tables.own_delay(judged),)),
             ("Ensemble", "members", (report_tables.member_rows(judged),)),

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from reporting.analyse import recovery
 from reporting.analyse.headline import Row
 from reporting.render import cause_tables
 from reporting.verdict.judged_run import JudgedRun
@@ -24,6 +25,7 @@ def as_json(judged: JudgedRun) -> dict[str, Any]:
         "errors": judged.headline.errors,
         "machines": [asdict(row) for row in judged.machines.rows],
         "processes": [asdict(row) for row in judged.machines.processes],
+        "faults": recovery.as_json(judged.recoveries),
         "why": cause_tables.as_json(judged.why),
         "verdict": judged.verdict.as_dict(),
         "consistency": judged.consistency.as_dict(),

@@ -147,6 +147,7 @@ def scenario(judged: JudgedRun) -> Table:
     for key, title, unit in named:
         value = known.pop(key, None)
         rows.append((title, f"{shown(value)} {unit}".strip() if value not in (None, "") else ""))
+    known.pop("faults", None)  # they have their own section
     for key in ("user_stages", "first_users"):  # the plan has them for readers
         known.pop(key, None)
     rows.append(("Stages of users", text.some(list(map(str, manifest.plan.user_stages)), _MOST_STAGES)))

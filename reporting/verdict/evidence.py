@@ -14,6 +14,7 @@ import pandas as pd
 from reporting.analyse.headline import Headline
 from reporting.analyse.load_side import LoadSide
 from reporting.analyse.machine_usage import Machines
+from reporting.analyse.recovery import Recovery
 from reporting.analyse.steadiness import Steadiness
 from reporting.analyse.timeline import Timeline
 from reporting.analyse.users import UsersOverTime
@@ -51,6 +52,7 @@ class Evidence:
     load_side: LoadSide
     steadiness: Steadiness
     users: UsersOverTime
+    recoveries: tuple[Recovery, ...]
 
 
 Rule = Callable[[Evidence], Iterator[Reason]]

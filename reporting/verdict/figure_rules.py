@@ -8,6 +8,7 @@ from reporting.analyse.steadiness import Drift
 from reporting.read.distributions import Distribution
 from reporting.text import latency_ms, percent, rate
 from reporting.verdict.evidence import NOTE, Evidence, Reason, inconclusive, void
+from reporting.verdict.fault_rules import has_network_fault
 from reporting.verdict.figure import Figure, FigureRule
 from reporting.verdict.thresholds import (
     AWAY_SHARE,
@@ -132,6 +133,8 @@ def _not_stationary(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
         return  # the load changes as planned
     if evidence.users.changed_by and evidence.users.vary:
         return  # so do its users
+    if evidence.recoveries:
+        return  # so does the ensemble
     if figure.percentile is None:
         if any(not loss.after_measured for loss in evidence.workers.losses):
             return  # the rate falls with the workers, which have a reason of their own
@@ -158,7 +161,7 @@ def _drifts(drift: Drift, factor: float) -> bool:
 def _retransmissions(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
     """A lost segment delays an operation by at least 200 ms, the kernel's shortest timeout, unless others follow it."""
     rate_per_s = evidence.headline.total.rate_per_s
-    if figure.percentile is None or not rate_per_s:
+    if figure.percentile is None or not rate_per_s or has_network_fault(evidence):
         return
     again_per_s = sum(row.tcp_retransmits_mean_per_s or 0.0 for row in evidence.machines.rows)
     share = again_per_s / rate_per_s

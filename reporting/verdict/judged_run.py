@@ -9,6 +9,7 @@ from reporting.analyse import (
     load_side,
     machine_samples,
     machine_usage,
+    recovery,
     steadiness,
     timeline,
     users,
@@ -65,6 +66,7 @@ def judge_run(path: Path) -> JudgedRun:
         load_side.build(run),
         steadiness.build(run, times),
         users.build(run, times),
+        recovery.build(run, times),
     )
     judged = JudgedRun(*evidence, *judgement.judge(Evidence(*evidence)))
     memory.release()

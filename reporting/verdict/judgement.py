@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from reporting.verdict import figures
 from reporting.verdict.evidence import Evidence, Reason, Rule, gravest_first, worst
+from reporting.verdict.fault_rules import FAULT_RULES
 from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.machine_rules import MACHINE_RULES
 from reporting.verdict.member_rules import MEMBER_RULES
@@ -17,6 +18,7 @@ from zk_locust.contract.verdicts import VOID
 
 OTHER_RULES: Final[tuple[Rule, ...]] = (
     *OUTCOME_RULES,
+    *FAULT_RULES,
     *OPERATION_RULES,
     *OPEN_LOOP_RULES,
     *WORKER_RULES,

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from reporting.analyse import steadiness
+from reporting.analyse.happenings import happenings
 from reporting.text import natural, some
-from reporting.verdict.evidence import Evidence, Reason, Rule, inconclusive, note
+from reporting.verdict.evidence import NOTE, Evidence, Reason, Rule, inconclusive, note
+from reporting.verdict.fault_rules import in_window
 from reporting.verdict.thresholds import (
     DRIFT_Z,
     OUTSTANDING_FACTOR,
@@ -18,7 +20,9 @@ from reporting.verdict.thresholds import (
     UNEVEN_DEVIATIONS,
     UNEVEN_FACTOR,
 )
+from zk_locust.contract.events import ELECTION
 from zk_locust.contract.stage_names import MEASURED
+from zk_locust.contract.verdicts import INCONCLUSIVE
 
 _FIGURES: Final = ("looking_count", "num_alive_connections", "outstanding_requests")
 _JUDGED: Final = ["elapsed_s", "member", "reachable", "server_state", *_FIGURES]
@@ -63,7 +67,7 @@ def _leader_changed(evidence: Evidence) -> Iterator[Reason]:
     leaders = list(dict.fromkeys(polls.loc[polls["server_state"] == "leader", "member"]))
     looked = polls.dropna(subset=["looking_count"]).groupby("member")["looking_count"]
     elected = sorted((str(member) for member, counts in looked if counts.nunique() > 1), key=natural)
-    if len(leaders) > 1 or elected:
+    if (len(leaders) > 1 or elected) and not _all_by_faults(evidence):
         change = (
             f"the leader changed ({' to '.join(map(str, leaders))})" if len(leaders) > 1 else "there was an election"
         )
@@ -73,6 +77,17 @@ def _leader_changed(evidence: Evidence) -> Iterator[Reason]:
             f"In the measured stage {change}{who}: operations waited for it, and another member led afterwards or the "
             "same one again. See the members' logs in logs/, and run it again.",
         )
+
+
+def _all_by_faults(evidence: Evidence) -> bool:
+    """Whether all elections that the members' logs tell were during planned faults, or after them."""
+    span = evidence.timeline.span(MEASURED)
+    if not evidence.recoveries or span is None:
+        return False
+    found = happenings(evidence.run, evidence.timeline)
+    found = found[(found["kind"] == ELECTION) & (found["end_s"] >= span.start_s) & (found["start_s"] <= span.end_s)]
+    times = zip(found["start_s"], found["end_s"], strict=True)
+    return bool(len(found)) and all(in_window(evidence, start_s, end_s) for start_s, end_s in times)
 
 
 def _sessions_uneven(evidence: Evidence) -> Iterator[Reason]:
@@ -86,7 +101,9 @@ def _sessions_uneven(evidence: Evidence) -> Iterator[Reason]:
     most = even + UNEVEN_DEVIATIONS * math.sqrt(even * (1 - 1 / members))
     fullest = str(sessions.idxmax())
     if sessions.max() >= max(most, UNEVEN_FACTOR * even):
-        yield inconclusive(
+        # Sessions move away from a member that a fault stops.
+        yield Reason(
+            INCONCLUSIVE if not evidence.recoveries else NOTE,
             "sessions-uneven",
             f"{sessions.max():,.0f} of {total:,.0f} connections were at {fullest}, where {even:,.0f} would be an even "
             f"share of {members} members. The figures show that member more than the ensemble. See the connect string "

@@ -7,6 +7,7 @@ from reporting.analyse import headline as headlines
 from reporting.analyse.headline import Row
 from reporting.text import percent
 from reporting.verdict.evidence import NOTE, Evidence, Reason, Rule, inconclusive, note
+from reporting.verdict.fault_rules import failures_of_faults, in_window
 from reporting.verdict.thresholds import MAX_FAILURE_SHARE, MAX_OPERATION_FAILURE_SHARE, STALL_OPERATIONS
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.verdicts import INCONCLUSIVE
@@ -20,16 +21,19 @@ def _failures(evidence: Evidence) -> Iterator[Reason]:
     named = sorted(errors, key=lambda name: -errors[name])[:3]
     most = f" ({', '.join(f'{name}: {errors[name]:,}' for name in named)})" if named else ""
     text = f"{total.failures:,} of {total.tried:,} operations failed{most}, {percent(total.failure_share)}"
-    if total.failure_share > MAX_FAILURE_SHARE:
+    planned = min(total.failures, failures_of_faults(evidence))
+    if planned:
+        text += f"; {planned:,} of them in the windows of planned faults"
+    if (total.failures - planned) / total.tried > MAX_FAILURE_SHARE:
         yield inconclusive(
             "failures",
             f"{text}. The limit is {percent(MAX_FAILURE_SHARE)}: failed operations have no latency, so the percentiles "
             "look better than what a user saw. See the errors and the members' logs.",
         )
         return
-    yield note("failures", f"{text}. The limit is {percent(MAX_FAILURE_SHARE)}.")
-    for row in evidence.headline.rows:
-        if row.failure_share > MAX_OPERATION_FAILURE_SHARE:
+    yield note("failures", f"{text}. The limit is {percent(MAX_FAILURE_SHARE)}{' for the others' if planned else ''}.")
+    for row in evidence.headline.rows:  # which operation failed in a window is not told apart
+        if max(0, row.failures - planned) / max(1, row.tried) > MAX_OPERATION_FAILURE_SHARE:
             yield inconclusive(
                 "operation-failures",
                 f"{row.failures:,} of {row.tried:,} operations {row.operation} failed, "
@@ -98,7 +102,9 @@ def _stalls(evidence: Evidence) -> Iterator[Reason]:
     still = [
         interval
         for interval in measured
-        if interval.number not in busy and rate_per_s * interval.length_s >= STALL_OPERATIONS
+        if interval.number not in busy
+        and rate_per_s * interval.length_s >= STALL_OPERATIONS
+        and not in_window(evidence, interval.start_s, interval.end_s)
     ]
     if still and evidence.headline.from_distributions:
         hidden = "" if evidence.headline.open_loop else "A closed loop hides what it did not send in that time. "

@@ -91,6 +91,7 @@ COLLECTORS = ("locust_extra", "zk_metrics")
 RULES: list[tuple[str, Callable[[str], bool]]] = [
     ("zk_locust.contract", lambda _: False),
     ("zk_locust.clients", lambda other: within(other, "zk_locust.contract")),
+    ("zk_locust.host_faults", lambda other: within(other, "zk_locust.contract")),
     ("zk_locust.agent", lambda other: within(other, "zk_locust.contract")),
     ("zk_locust.locustfiles", lambda other: within(other, "zk_locust", *COLLECTORS)),
     ("zk_locust", lambda _: False),

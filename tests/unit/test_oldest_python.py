@@ -25,7 +25,13 @@ from lab.places import PROJECT
 
 ALL = ("zk_locust", "collectors", "reporting", "fleet", "fabfile.py", "playbooks", "lab", "benchmarks", "tests")
 # Modules, what stands in for their library, and the sampler run with a member's Python (docs/first-fleet-run.md).
-OF_MEMBERS = ("playbooks/library", "playbooks/module_utils", "fleet/host_modules/runtime.py", "collectors/host_metrics")
+OF_MEMBERS = (
+    "playbooks/library",
+    "playbooks/module_utils",
+    "fleet/host_modules/runtime.py",
+    "collectors/host_metrics",
+    "zk_locust/host_faults",
+)
 OLDEST = pytest.mark.parametrize(("python", "places"), [((3, 11), ALL), ((3, 9), OF_MEMBERS)], ids=["all", "members"])
 
 

@@ -68,6 +68,8 @@ WORKER_LATE: Final = "worker-late"
 """A span in which a worker ran nothing, longer than a threshold; the subject is the worker."""
 EVENTS_LEFT_OUT: Final = "events-left-out"
 """A member's logs say more than is recorded; the detail says how much."""
+FAULT: Final = "fault"
+"""What was done to a member on purpose, a span; the subject is the member, the detail says what was planned."""
 MEMBER_EVENTS: Final = frozenset(
     {GC_PAUSE, JVM_PAUSE, SLOW_FSYNC, ELECTION, SESSION_EXPIRED, CONNECTION_CLOSED, MEMBER_RESTART, EVENTS_LEFT_OUT}
 )

@@ -237,6 +237,11 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         writes=True,
     ),
     Parameter(
+        "--stats-moments", "LOCUST_EXTRA_STATS_MOMENTS", values.text, None,
+        "file for what ends in each 50 ms, of this process alone; a run with faults has one for each worker",
+        STATISTICS, "FILE", writes=True,
+    ),
+    Parameter(
         "--stats-events", "LOCUST_EXTRA_STATS_EVENTS", values.text, None,
         "file for what happened when: stages, workers (events.csv)", STATISTICS, "FILE", writes=True,
     ),

@@ -15,6 +15,8 @@ METRICS: Final = "zk-metrics.csv"
 SLOW_OPERATIONS: Final = "slow-operations.csv"
 EVENTS: Final = "events.csv"
 HOST_METRICS: Final = "host-metrics.csv"
+MOMENTS: Final = "moments"
+"""A worker's file of these is `moments-worker-1.csv`, among the logs of its host: only a run with faults has them."""
 FIGURES: Final = (STATS, DISTRIBUTIONS, HISTOGRAMS, METRICS, SLOW_OPERATIONS, EVENTS)
 """What the master's host brings, beside its logs."""
 
@@ -49,6 +51,11 @@ MACHINE_LOCK: Final = "/tmp/zk-locust-load.lock"
 def load_lock(state_dir: str | None) -> str:
     """Return the file that a run locks on a load host with this `load_host_state_dir`: a folder has its own lock."""
     return f"{state_dir}/load/lock" if state_dir else MACHINE_LOCK
+
+
+def moments_of(process: str) -> str:
+    """Return the name of the file of a worker's moments."""
+    return f"{MOMENTS}-{process}.csv"
 
 
 # An experiment's folder: `results/experiments/<id>/`.

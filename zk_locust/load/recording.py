@@ -6,6 +6,7 @@ itself (a user of another kind, a locustfile) is recorded as it is fired.
 """
 
 import time
+from array import array
 from collections.abc import Callable, MutableSequence
 from typing import Any, Final, Protocol
 from weakref import WeakSet
@@ -39,7 +40,7 @@ class Operation:
     """
 
     __slots__ = (
-        "_client_delay", "_response", "_service", "_slip", "content", "ended_ns", "keep_client_delay_ns",
+        "_client_delay", "_failed", "_response", "_service", "_slip", "content", "ended_ns", "keep_client_delay_ns",
         "keep_service_ns", "rare",
     )  # fmt: skip
 
@@ -54,6 +55,7 @@ class Operation:
         self.ended_ns: int | None = None
         """When the last success ended; None if there is none that has not been taken."""
         self.rare = LatencyHistogram()  # failures, suppressed failures, censored operations
+        self._failed = 0  # before these
 
     def succeed(self, due_ns: int, sent_ns: int, arrived_ns: int, handled_ns: int) -> int:
         """Count a success. `due_ns` is 0 in a closed loop, `arrived_ns` where it is not known.
@@ -73,6 +75,12 @@ class Operation:
             if sent_ns > due_ns:  # what follows from another operation is due when it is sent: it cannot slip
                 self._slip.add_ns(sent_ns - due_ns)
         return latency_ns
+
+    def untold(self) -> tuple["array[int]", int]:
+        """Return the latencies of the successes since the last call, nanoseconds, and the count of all failures."""
+        times = self._response.untold()  # of an open loop
+        service = self._service.untold()
+        return times or service, self._failed + self.rare.failures + self.rare.suppressed
 
     def count(self) -> None:
         """Count the times that have been kept since the last call."""
@@ -94,6 +102,7 @@ class Operation:
         if rare.failures or rare.suppressed or rare.clocks:
             taken = taken or LatencyHistogram()
             taken.add(rare)
+            self._failed += rare.failures + rare.suppressed
             self.rare = LatencyHistogram()
         return taken
 
@@ -104,6 +113,9 @@ class Running(Protocol):
     @property
     def under_way(self) -> bool:
         """Whether an operation has begun, and has neither ended nor been censored."""
+
+    def waits_ns(self, now_ns: int) -> int:
+        """Return for how long the operation that is under way has waited since it was sent."""
 
     def censor(self, now_ns: int) -> None:
         """Count the operation as censored, and nothing of it when it ends."""

@@ -49,6 +49,7 @@ _FIRST_REPORT_S: Final = 1.0
 _METRICS: Final = "zk_metrics.registration"
 _FILES_OF_STATISTICS: Final = (
     "stats_csv", "stats_distrib", "stats_hlog", "stats_slowest", "stats_events", "stats_progress",
+    "stats_moments",
 )  # fmt: skip
 
 logger = logging.getLogger(__name__)

@@ -228,6 +228,10 @@ class LocustTimer:
         """Whether an operation has begun, and has neither ended nor been censored."""
         return self._state == _UNDER_WAY
 
+    def waits_ns(self, now_ns: int) -> int:
+        """Return for how long the operation that is under way has waited since it was sent."""
+        return now_ns - self._sent_ns
+
     def restart(self, started_ns: int | None = None) -> None:
         """Let the operation begin now, or at `started_ns` of `time.perf_counter_ns`."""
         self._sent_ns = time.perf_counter_ns() if started_ns is None else started_ns

@@ -22,11 +22,13 @@ class Times:
     Somebody calls `count` now and then: until then, each time takes 8 bytes.
     """
 
-    __slots__ = ("_counted", "_kept_ns", "add_ns")
+    __slots__ = ("_counted", "_kept_ns", "_told", "_untold_ns", "add_ns")
 
     def __init__(self) -> None:
         self._kept_ns = array("q")
         self._counted: LatencyHistogram | None = None
+        self._told = -1  # how many of those that are kept `untold` has returned; below 0, nobody has asked
+        self._untold_ns = array("q")
         self.add_ns: Final = self._kept_ns.append
         """Keep one time, a whole number."""
 
@@ -35,11 +37,25 @@ class Times:
         if not self._kept_ns:
             return
         counted = _histogram_of(self._kept_ns)
+        if self._told >= 0:
+            self._untold_ns.extend(self._kept_ns[self._told :])
+            self._told = 0
         del self._kept_ns[:]
         if self._counted is None:
             self._counted = counted
         else:
             self._counted.add(counted)
+
+    def untold(self) -> "array[int]":
+        """Return the times since the last call, nanoseconds; the first call returns those that are not counted yet.
+
+        It takes nothing away: whoever asks for short pieces of time stands beside those who take. Once asked, somebody
+        calls it as often as there may be memory for.
+        """
+        found, self._untold_ns = self._untold_ns, array("q")
+        found.extend(self._kept_ns[max(0, self._told) :])
+        self._told = len(self._kept_ns)
+        return found
 
     def take(self) -> LatencyHistogram | None:
         """Return all times since the last call, in microseconds; None for none."""

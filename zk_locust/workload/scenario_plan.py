@@ -17,7 +17,8 @@ class Plan:
     `parameters` are all that are in force, defaults too, without secrets. `environment` are those that were given, and
     `secret_environment` the secret ones among them. `warmup` is a duration with its unit, or `auto:` and the limit;
     `warmup_s` is the duration, or the limit. `arrival` is what an open loop is to do, as the manifest has it.
-    `user_stages` says when how many users run, likewise; `users` is the most of them, `first_users` those of the start.
+    `faults` is what is done to the fleet, and `user_stages` says when how many users run, likewise; `users` is the most
+    of them, `first_users` those of the start.
     `operations` are the names of the load's operations, None where only the running load tells. `notes` and `warnings`
     are for the user, before the load starts.
     """
@@ -37,6 +38,7 @@ class Plan:
     preparation_s: float = 0.0
     arrival: dict[str, Any] | None = None
     user_stages: list[dict[str, Any]] | None = None
+    faults: list[dict[str, Any]] | None = None
     first_users: int = 1
     operations: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
@@ -46,7 +48,7 @@ class Plan:
     def planned_s(self) -> float:
         """How long the load takes to the end of the measured stage, seconds: its tree, its users, its stages.
 
-        `preparation_s` of that is the most that filling and removing a workload's tree may take.
+        `preparation_s` of that is the most that filling, reading and removing the load's nodes may take.
         """
         automatic = parse_warm_up(self.warmup).automatic
         ahead_s = 0.0 if self.arrival is None else START_AHEAD_S * (2 if automatic else 1)

@@ -7,6 +7,8 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from zk_locust.contract.arrival import Arrival, read_arrival
 from zk_locust.contract.durations import parse_duration_ms
+from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.reading import read_faults
 from zk_locust.contract.inventory.reading import Number, Whole
 from zk_locust.contract.parameters import Value, check
 from zk_locust.contract.secrets import kind_of
@@ -26,6 +28,7 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "stats-distrib": "the run folder's file is always written",
     "stats-hlog": "the run folder's file is always written",
     "stats-slowest": "the run folder's file is always written",
+    "stats-moments": "a run with faults has one for each worker",
     "stats-events": "the run folder's file is always written",
     "stats-progress": "the run folder's file is always written",
     "zk-metrics-csv": "the run folder's file is always written",
@@ -78,6 +81,7 @@ def problems_of_overrides(overrides: Mapping[str, object], owned: Mapping[str, s
     problems: list[str] = []
     take_arrival(overrides, {"arrival": "benchmark_arrival"}, problems)
     take_user_stages(overrides, {"user_stages": "benchmark_user_stages"}, problems)
+    take_faults(overrides, {"faults": "benchmark_faults"}, None, None, problems)
     settings_of(overrides, {key: f"benchmark_{key}" for key in overrides}, problems)
     parameters_in(None, overrides.get("parameters"), owned, problems)
     return problems
@@ -115,6 +119,21 @@ def take_user_stages(
     stages, wrong = read_user_stages(merged["user_stages"])
     problems += [f"{source['user_stages']}: {problem}" for problem in wrong]
     return stages
+
+
+def take_faults(
+    merged: Mapping[str, Any],
+    source: Mapping[str, str],
+    fleet: FaultFleet | None,
+    run_time_s: float | None,
+    problems: list[str],
+) -> list[dict[str, Any]] | None:
+    """Return the planned faults as the manifest has them; None without any. An empty list takes away a scenario's."""
+    if merged.get("faults") in (None, []):
+        return None
+    planned, wrong = read_faults(merged["faults"], fleet, run_time_s)
+    problems += [f"{source['faults']}: {problem}" for problem in wrong]
+    return [fault.as_dict() for fault in planned]
 
 
 def parameters_in(

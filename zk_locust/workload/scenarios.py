@@ -12,6 +12,7 @@ from typing import Any, Final
 from zk_locust.contract import history_format
 from zk_locust.contract.arrival import FASTEST_S, Arrival, carries, parameters_of
 from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.parameter_values import MAX_SIZE
 from zk_locust.contract.parameters import (
@@ -38,6 +39,7 @@ from zk_locust.workload.scenario_settings import (
     problems_of_overrides,
     settings_of,
     take_arrival,
+    take_faults,
     take_user_stages,
 )
 from zk_locust.workload.specification import Workload, size_of_all
@@ -57,12 +59,14 @@ def resolve_plan(
     *,
     managed: bool = True,
     max_buffer_bytes: int | None = None,
+    fleet: FaultFleet | None = None,
 ) -> tuple[Plan | None, list[str]]:
     """Return the plan and no problem, or no plan and every problem.
 
     `scenario` is the name of a file of `scenarios_dir`, or a path. `overrides` holds what the `benchmark_*` variables
     say, by the scenario's own keys; its `parameters` are laid over the scenario's. Where the ensemble is not `managed`
     (`zookeeper_managed`), the inventory may not know the members' AdminServers, so parameters may name them.
+    `fleet` is what faults may be done to.
     `max_buffer_bytes` is the smallest `jute.maxbuffer` of the members, if it is known; the load gets it too.
     """
     owned = owned_by_the_run(managed=managed)
@@ -146,6 +150,7 @@ def resolve_plan(
                 f"benchmark_parameters.control-program: {source['user_stages']} changes the number of users too; "
                 "leave out one of them"
             )
+    faults = take_faults(merged, source, fleet, settings.get("run_time"), problems)
     locustfile = find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
     if problems or locustfile is None:
         return None, problems
@@ -175,6 +180,7 @@ def resolve_plan(
         preparation_s=preparation_s,
         arrival=None if arrival is None else arrival.as_plan(),
         user_stages=as_plan(user_stages) if user_stages else None,
+        faults=faults,
         first_users=user_stages[0].from_users if user_stages else settings["users"],
         operations=operations_of(locustfile, workload),
         notes=() if arrival is None else (_carries(arrival, settings["users"], parameters),),

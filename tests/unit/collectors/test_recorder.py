@@ -197,6 +197,9 @@ class Sent:
         self.recording, self.sent_ns, self.censored = recording, sent_ns, False
         recording.running.add(self)
 
+    def waits_ns(self, now_ns: int) -> int:
+        return now_ns - self.sent_ns
+
     def censor(self, now_ns: int) -> None:
         self.censored = True
         self.recording.operation("zookeeper", "get", now_ns).censor(now_ns - self.sent_ns)

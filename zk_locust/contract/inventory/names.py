@@ -24,7 +24,9 @@ from zk_locust.contract.inventory.reading import (
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.truth import is_true
 
-OVERRIDES: Final = ("locustfile", "users", "spawn_rate", "warmup", "run_time", "user_stages", "arrival", "parameters")
+OVERRIDES: Final = (
+    *("locustfile", "users", "spawn_rate", "warmup", "run_time", "user_stages", "arrival", "faults", "parameters"),
+)
 """What of a scenario a variable `benchmark_NAME` overrides, by the scenario's own names."""
 
 _PREFIXES: Final = ("benchmark_", "load_host_", "locust_", "run_lease_", "run_record_", "zookeeper_")

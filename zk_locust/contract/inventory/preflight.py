@@ -4,6 +4,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.hosts import fault_problems
 from zk_locust.contract.inventory.answers import answer_problems
 from zk_locust.contract.inventory.any_host import (
     clock_problems,
@@ -35,6 +37,7 @@ from zk_locust.contract.zoo_cfg import property_problems
 _RULES: Final[dict[str, Callable[..., Any]]] = {
     "clock": clock_problems,
     "clock warnings": clock_warnings,
+    "faults": fault_problems,
     "folder": folder_problems,
     "limits": load_limit_problems,
     "member": member_host_problems,
@@ -74,7 +77,8 @@ def before_hosts(
     return {
         "problems": inventory_problems(groups, hostvars, controller) + problems,
         "warnings": warnings,
-        "request": scenario_request(controller, f"{playbooks}/scenarios", managed, largest),
+        "request": scenario_request(controller, f"{playbooks}/scenarios", managed, largest)
+        | {"fleet": fault_fleet(groups, hostvars, managed).as_dict()},
     }
 
 
@@ -165,6 +169,19 @@ def scenario_request(
         "scenarios_dir": scenarios_dir,
         "overrides": {name: value for name, value in given.items() if value is not None},
     }
+
+
+def fault_fleet(groups: Groups, hostvars: HostVars, managed: bool) -> FaultFleet:
+    """Return what faults may be done to."""
+    listed = members(groups, hostvars)
+    addresses = [member.address for member in listed]
+    return FaultFleet(
+        members=tuple(member.name for member in listed),
+        observers=frozenset(member.name for member in listed if member.variables.zookeeper_peer_type == "observer"),
+        shared=tuple(member.name for member in listed if addresses.count(member.address) > 1),
+        load_hosts=tuple(load_hosts(groups)),
+        managed=managed,
+    )
 
 
 def inventory_warnings(groups: Groups, hostvars: HostVars) -> list[str]:

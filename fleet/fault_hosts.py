@@ -1,0 +1,96 @@
+"""Asks the hosts of members to do faults, over connections that stay open."""
+
+import json
+import shlex
+import threading
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fleet.endpoints import endpoint
+from fleet.errors import FleetError, HostError
+from fleet.hosts import Host
+from fleet.inventory import HostVariables
+from zk_locust.contract.member_answers import MODES
+from zk_locust.contract.plain_text import plain_line
+
+ROLE_LIMIT_S: Final = 5.0
+DO_LIMIT_S: Final = 200.0
+_MOST_CHARACTERS: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a member is: the program that does faults there, and how it is asked for its role on its own host."""
+
+    launcher: str
+    address: str
+    client_port: int
+
+
+class FaultHosts:
+    """The hosts of the members. Each has a connection for questions and one for faults."""
+
+    def __init__(self, places: Mapping[str, Place], variables: Mapping[str, HostVariables]) -> None:
+        """Raises InputError where a host cannot be reached in the way that the inventory says."""
+        self._places = dict(places)
+        endpoints = {name: endpoint(variables[name]) for name in places}
+        self._asked = {name: Host(found) for name, found in endpoints.items()}
+        self._done = {name: Host(found) for name, found in endpoints.items()}
+        self._locks = {name: threading.Lock() for name in places}
+        self._asking = {name: threading.Lock() for name in places}
+
+    def roles(self, names: Iterable[str] | None = None) -> dict[str, str]:
+        """Return what each member says of itself now, all asked at once; empty where it does not serve."""
+        wanted = list(self._places if names is None else names)
+        with ThreadPoolExecutor(max(1, len(wanted))) as pool:
+            return dict(zip(wanted, pool.map(self._role, wanted), strict=True))
+
+    def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a fault done to a member; return its note. Raises HostError where it was not done."""
+        script = f"printf %s {shlex.quote(json.dumps(fault))} | {shlex.quote(self._places[name].launcher)} do"
+        with self._locks[name]:
+            return self._told(self._done[name], script, DO_LIMIT_S)
+
+    def heal(self, name: str) -> list[str]:
+        """Have all faults of a member healed; return why some could not be. Raises HostError."""
+        script = f"{shlex.quote(self._places[name].launcher)} heal"
+        with self._locks[name]:
+            problems = self._told(self._done[name], script, DO_LIMIT_S).get("problems")
+        return [plain_line(str(problem)) for problem in problems] if isinstance(problems, list) else []
+
+    def end(self) -> None:
+        """End what is being asked."""
+        for host in [*self._asked.values(), *self._done.values()]:
+            host.end()
+
+    def _role(self, name: str) -> str:
+        place = self._places[name]
+        words = [place.launcher, "role", place.address, str(place.client_port)]
+        try:
+            with self._asking[name]:
+                role = self._told(self._asked[name], shlex.join(words), ROLE_LIMIT_S).get("role")
+        except FleetError:
+            return ""
+        return role if isinstance(role, str) and role in MODES else ""
+
+    @staticmethod
+    def _told(host: Host, script: str, limit_s: float) -> dict[str, Any]:
+        answer = host.run(script, limit_s=limit_s)
+        told = read_told(answer.out)
+        if answer.code or told is None:
+            said = told.get("error") if told else None
+            raise HostError(plain_line(str(said)) if said else answer.reason)
+        return told
+
+
+def read_told(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a host printed in one line; None for anything else."""
+    if len(text) > _MOST_CHARACTERS:
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

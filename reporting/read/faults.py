@@ -1,0 +1,77 @@
+"""The faults of a run, from its manifest: what was planned, and what the members' hosts have noted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reporting.read.parsing import parse_time
+from reporting.read.problems import ProblemLog
+from zk_locust.contract.faults.planned import PlannedFault
+
+_FILE: Final = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DoneFault:
+    """What was done to one member: `began` is seconds since 1970 by its host's clock, `lasted_s` None until healed."""
+
+    number: int
+    member: str
+    do: str
+    began: float
+    lasted_s: float | None
+    error: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What was planned, by its number; what was done; and why some of it was not, one line each."""
+
+    planned: Mapping[int, PlannedFault]
+    done: tuple[DoneFault, ...] = ()
+    not_done: tuple[str, ...] = ()
+
+    def title(self, number: int) -> str:
+        """Return what was planned, in a few words."""
+        found = self.planned.get(number)
+        return found.title if found is not None else f"fault {number}"
+
+
+NONE: Final = Faults({})
+
+
+def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Faults:
+    """Return the faults in a manifest. What has another shape is a problem and left out."""
+    planned = {}
+    scenario = raw.get("scenario")
+    for each in (scenario.get("faults") if isinstance(scenario, dict) else None) or []:
+        try:
+            fault = PlannedFault.of(each)
+            planned[fault.number] = fault
+        except (KeyError, TypeError, ValueError):
+            problems.add(_FILE, None, "scenario.faults has something that is no fault")
+    told, done = raw.get("faults") or {}, []
+    for member, notes in told.items() if isinstance(told, dict) else ():
+        for note in notes if isinstance(notes, list) else ():
+            try:
+                if note["began"] is not None:
+                    done.append(_done(str(member), note))
+            except (KeyError, TypeError, ValueError):
+                problems.add(_FILE, None, f"faults.{member} has something that is no fault")
+    not_done = raw.get("faults_not_done") or []
+    lines = tuple(str(line) for line in not_done) if isinstance(not_done, list) else ()
+    return Faults(planned, tuple(sorted(done, key=lambda each: (each.number, each.began))), lines)
+
+
+def _done(member: str, note: Mapping[str, Any]) -> DoneFault:
+    lasted = note["lasted_s"]
+    return DoneFault(
+        number=int(note["number"]),
+        member=member,
+        do=str(note["do"]),
+        began=parse_time(str(note["began"])),
+        lasted_s=None if lasted is None else float(lasted),
+        error=str(note.get("error") or ""),
+        state=str(note["state"]),
+    )

@@ -1,0 +1,162 @@
+"""The planned faults of a run, done at their times, and what becomes of the hosts' notes of them."""
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from fleet.errors import HostError
+from fleet.fault_conductor import Conductor
+from fleet.fault_notes import event_rows, told_faults
+from tests import waiting
+from zk_locust.contract.events import EVENT_COLUMNS
+from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.planned import PlannedFault
+
+FLEET = FaultFleet(("zk1", "zk2", "zk3"), load_hosts=("load1",))
+SIDES = {
+    name: {"address": f"192.0.2.{place}", "ports": [2888, 3888] if place < 4 else [], "client": 2181}
+    for place, name in enumerate(("zk1", "zk2", "zk3", "load1"), 1)
+}
+LONG_S = 1000.0
+
+
+class Hosts:
+    """Members that answer at once; `broken` says why a fault is not done to one of them."""
+
+    def __init__(self, broken: Mapping[str, str] | None = None) -> None:
+        self.now = {"zk1": "follower", "zk2": "leader", "zk3": "follower"}
+        self.done: list[dict[str, Any]] = []
+        self.broken = broken or {}
+        self.ended = threading.Event()
+
+    def roles(self, names: Iterable[str] | None = None) -> dict[str, str]:
+        return {name: role for name, role in self.now.items() if names is None or name in names}
+
+    def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
+        if name in self.broken:
+            raise HostError(self.broken[name])
+        self.done.append(dict(fault))
+        return {}
+
+    def end(self) -> None:
+        self.ended.set()
+
+
+def conducted(
+    plan: list[PlannedFault], hosts: Hosts, *, done: int = 0, said: int = 0, left_s: float = 100.0
+) -> tuple[list[str], list[str]]:
+    """Conduct a plan until so many faults were done and lines were shown; return what the conductor says at the end."""
+    shown: list[str] = []
+    conductor = Conductor("run", plan, FLEET, SIDES, 100.0, hosts, shown.append)
+    conductor.see({"stage": "warm-up", "time_left_s": 130.0})
+    conductor.see({"stage": "measured", "time_left_s": left_s})
+    waiting.until(lambda: len(hosts.done) >= done and len(shown) >= said, limit_s=60)
+    return conductor.end(), shown
+
+
+def test_a_fault_meets_who_has_the_role_now() -> None:
+    hosts = Hosts()
+    problems, shown = conducted([PlannedFault(1, 0.0, "pause", ("leader",), 3.0)], hosts, done=1)
+    assert problems == []
+    assert hosts.done == [
+        {"id": "run.1.zk2", "run_id": "run", "number": 1, "member": "zk2", "do": "pause", "for_s": 3.0}
+    ]
+    assert shown == ["  fault 1: pause leader for 3 s: zk2"]
+    assert hosts.ended.is_set()
+
+
+def test_a_plan_begins_with_the_measured_stage() -> None:
+    hosts = Hosts()
+    conductor = Conductor("run", [PlannedFault(1, 0.0, "kill", ("zk1",))], FLEET, SIDES, 100.0, hosts, print)
+    conductor.see(None)
+    conductor.see({"stage": "warm-up", "time_left_s": 110.0})
+    time.sleep(0.2)
+    assert hosts.done == []
+    assert conductor.end() == ["fault 1 (kill zk1): the load ended before it"]
+    assert hosts.done == []
+
+
+def test_what_lies_behind_is_done_at_once_and_what_lies_ahead_not_any_more() -> None:
+    hosts = Hosts()
+    plan = [PlannedFault(1, 30.0, "kill", ("zk1",)), PlannedFault(2, LONG_S, "kill", ("zk3",))]
+    problems, _ = conducted(plan, hosts, done=1, left_s=60.0)
+    assert [fault["member"] for fault in hosts.done] == ["zk1"]
+    assert problems == ["fault 2 (kill zk3): the load ended before it"]
+
+
+def test_a_partition_knows_the_ports_of_both_sides() -> None:
+    hosts = Hosts()
+    conducted([PlannedFault(1, 0.0, "partition", ("leader",), 3.0, others=("zk1", "load1"))], hosts, done=1)
+    (told,) = hosts.done
+    assert told["ports"] == [2888, 3888, 2181]
+    assert told["peers"] == [{"address": "192.0.2.1", "ports": [2888, 3888]}, {"address": "192.0.2.4", "ports": []}]
+    assert (told["way"], told["percent"]) == ("both", 100.0)
+
+
+def test_all_members_are_restarted_one_by_one() -> None:
+    hosts = Hosts()
+    conducted([PlannedFault(1, 0.0, "rolling-restart", ("all",))], hosts, done=3)
+    assert [(fault["member"], fault["do"]) for fault in hosts.done][-1] == ("zk2", "restart")
+    assert len({fault["id"] for fault in hosts.done}) == 3
+
+
+def test_what_was_not_done_is_said() -> None:
+    ((problem,), _) = conducted([PlannedFault(1, 0.0, "kill", ("observer",))], Hosts(), said=1)
+    assert problem == "fault 1 (kill observer): no member is observer at that moment"
+    ((problem,), shown) = conducted([PlannedFault(1, 0.0, "kill", ("leader",))], Hosts({"zk2": "timed out"}), said=2)
+    assert problem == "fault 1 (kill leader): zk2: timed out"
+    assert shown == ["  fault 1: kill leader: zk2", f"  {problem}"]
+
+
+NOTE: dict[str, Any] = {
+    "id": "run.1.zk1", "run_id": "run", "number": 1, "member": "zk9", "do": "pause", "for_s": 2.0, "state": "healed",
+    "began": 1_795_786_000.25, "ended": 1_795_786_002.25, "lasted_s": 2.0, "error": "",
+}  # fmt: skip
+
+
+def test_notes_become_faults_of_the_member_that_was_asked() -> None:
+    faults, problem = told_faults(json.dumps({"faults": [NOTE]}), "zk1", "run")
+    assert problem == ""
+    assert faults == [
+        {"number": 1, "member": "zk1", "do": "pause", "state": "healed", "began": "2026-11-27T13:26:40.250000+00:00",
+         "ended": "2026-11-27T13:26:42.250000+00:00", "lasted_s": 2.0, "error": ""}
+    ]  # fmt: skip
+    (row,) = event_rows({"zk1": list(faults)}, {1: "pause leader for 2 s"})
+    assert dict(zip(EVENT_COLUMNS, row, strict=True)) == {
+        "timestamp": "2026-11-27T13:26:40.250000+00:00",
+        "source": "zk1",
+        "event": "fault",
+        "subject": "zk1",
+        "detail": "fault 1: pause leader for 2 s",
+        "duration_s": "2.000000",
+        "clock": "zk1",
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"number": 0}, {"number": True}, {"number": 10**9}, {"do": "rm"}, {"state": "?"}, {"run_id": "other"},
+    ],
+)  # fmt: skip
+def test_a_note_of_another_shape_is_left_out_and_said(change: dict[str, Any]) -> None:
+    faults, problem = told_faults(json.dumps({"faults": [NOTE | change]}), "zk1", "run")
+    assert faults == []
+    assert problem == "zk1: 1 notes of faults on its host are not what they should be"
+
+
+@pytest.mark.parametrize("began", [1e300, -1, "now", None, float("inf"), True])
+def test_an_absurd_time_is_none(began: Any) -> None:
+    faults, _ = told_faults(json.dumps({"faults": [NOTE | {"began": began, "error": "x\x1b[2J\ny"}]}), "zk1", "run")
+    assert faults[0]["began"] is None
+    assert "\x1b" not in faults[0]["error"]
+    assert event_rows({"zk1": list(faults)}, {}) == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"faults": 3}', "x" * 70_000, "[" * 60_000])
+def test_an_answer_that_cannot_be_read_is_said(text: str) -> None:
+    assert told_faults(text, "zk1", "run") == ([], "zk1: what its host says of faults cannot be read")

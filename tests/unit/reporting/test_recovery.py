@@ -1,0 +1,265 @@
+"""How the load recovered from planned faults: figures that were planted, and what they change of the verdict."""
+
+import csv
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from locust_extra.columns import MOMENT_COLUMNS
+from reporting import judge_run
+from reporting.analyse.moments import placed_moments
+from reporting.render import markdown, page, report_data
+from reporting.render.recovery_charts import of_faults, steps
+from reporting.verdict.judged_run import JudgedRun
+from tests.unit.reporting.synthetic import RUN_ID, START, Synthetic
+from zk_locust.contract.faults.planned import PlannedFault
+
+STEP_S = 0.05
+RATE = {"get": 400.0, "set": 200.0}  # a second
+KILLED_S, PAUSED_S = 12.0, 22.0  # since the load started; the measured stage is from 5 to 35 s
+PLAN = [PlannedFault(1, 7.0, "kill", ("leader",)), PlannedFault(2, 17.0, "pause", ("leader",), 3.0)]
+Rate = Callable[[str, float], float]
+
+
+def stamp(at_s: float) -> str:
+    return (START + timedelta(seconds=at_s)).isoformat(timespec="microseconds")
+
+
+def note(number: int, do: str, at_s: float, lasted_s: float | None, **more: Any) -> dict[str, Any]:
+    ended = None if lasted_s is None else stamp(at_s + lasted_s)
+    return {"number": number, "member": "zk1", "do": do, "state": "healed", "began": stamp(at_s), "ended": ended,
+            "lasted_s": lasted_s, "error": "", **more}  # fmt: skip
+
+
+def away(name: str, at_s: float) -> float:
+    """The planted load: after the kill reads are back after 0.4 s, writes after 0.8 s; the pause stops all for 3 s."""
+    gap_s = 0.4 if name == "get" else 0.8
+    if KILLED_S <= at_s < KILLED_S + gap_s or PAUSED_S <= at_s < PAUSED_S + 3:
+        return 0.0
+    return 1.0
+
+
+def write_moments(folder: Path, share: Rate, failed_at_s: tuple[float, ...] = ()) -> None:
+    """Write what one worker tells in each 50 ms."""
+    (folder / "logs" / "load1").mkdir()
+    with (folder / "logs" / "load1" / "moments-worker-1.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(MOMENT_COLUMNS)
+        for place in range(int(37 / STEP_S)):
+            start_s, end_s = place * STEP_S, (place + 1) * STEP_S
+            times = [f"{START.timestamp() + at:.6f}" for at in (start_s, end_s)]
+            for name, rate in RATE.items():
+                count = round(rate * STEP_S * share(name, start_s))
+                failures = sum(start_s <= at < end_s for at in failed_at_s) if name == "set" else 0
+                if count or failures:
+                    writer.writerow([*times, "zookeeper", name, count, failures, count * 500, 900 if count else "", ""])
+            if PAUSED_S < end_s <= PAUSED_S + 3 and place % 4 == 0:
+                writer.writerow([*times, "", "", 0, 0, 0, "", round((end_s - PAUSED_S) * 1e6)])
+
+
+def faulty(folder: Path, share: Rate = away, **changes: Any) -> JudgedRun:
+    """Return a run in which a leader was killed and another paused."""
+    notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", PAUSED_S, 3.0)]
+    manifest = {"faults": {"zk1": notes}} | changes.pop("manifest", {})
+    failed_at_s = changes.pop("failed_at_s", (12.06, 12.1))
+    stall_at_s = None if "rate_factor" in changes else PAUSED_S
+    run = Synthetic(stall_at_s=stall_at_s, stall_s=3, **changes)
+    written = run.write(folder / RUN_ID)
+    content = json.loads((written / "manifest.json").read_text()) | manifest
+    content["scenario"]["faults"] = [fault.as_dict() for fault in PLAN]
+    (written / "manifest.json").write_text(json.dumps(content))
+    write_moments(written, share, failed_at_s)
+    with (written / "events.csv").open("a", newline="") as file:
+        rows = [[stamp(KILLED_S + 0.05), "zk2", "election", "zk2", "leader", "0.500000", "zk2"],
+                [stamp(KILLED_S + 0.05), "zk3", "election", "zk3", "follower", "0.600000", "zk3"],
+                [stamp(PAUSED_S + 4), "zk2", "session-expired", "zk2", "0x1", "", "zk2"]]  # fmt: skip
+        csv.writer(file).writerows(rows)
+    return judge_run(written)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
+    return faulty(tmp_path_factory.mktemp("results"))
+
+
+def rules(judged: JudgedRun) -> dict[str, str]:
+    return {reason.rule: reason.severity for reason in judged.verdict.reasons}
+
+
+def test_planted_times_are_found_to_within_a_moment(judged: JudgedRun) -> None:
+    killed, paused = judged.recoveries
+    assert (killed.title, killed.members, paused.title) == ("kill leader", ("zk1",), "pause leader for 3 s")
+    assert killed.start_s == pytest.approx(KILLED_S, abs=0.001)
+    assert killed.end_s == pytest.approx(KILLED_S + 0.1, abs=0.001)
+    assert killed.rate_before_per_s == pytest.approx(600, rel=0.01)
+    assert killed.after_first_failure_s == pytest.approx(0.1, abs=STEP_S)
+    assert killed.after_leader_s == pytest.approx(0.55, abs=0.001)
+    assert killed.after_read_s == pytest.approx(0.4, abs=STEP_S + 0.001)
+    assert killed.after_write_s == pytest.approx(0.8, abs=STEP_S + 0.001)
+    assert killed.after_rate_s == pytest.approx(0.8, abs=2 * STEP_S)
+    assert killed.failures == 2
+    assert paused.after_read_s == paused.after_write_s == pytest.approx(3.0, abs=STEP_S + 0.001)
+    assert paused.after_rate_s == pytest.approx(3.0, abs=0.25)
+    assert paused.after_leader_s is None
+    assert paused.after_first_failure_s is None
+    assert paused.silence_s == pytest.approx(3.0, abs=0.21)
+    assert (killed.expired, paused.expired) == (0, 1)
+    assert paused.recovered_s == max(3.0, paused.after_write_s or 0, paused.after_rate_s or 0)
+    assert paused.after_p99_s is not None
+    assert paused.after_p99_s >= 3.0
+
+
+def test_a_fault_that_nobody_felt_is_over_at_once(tmp_path: Path) -> None:
+    felt = faulty(tmp_path, lambda _name, _at_s: 1.0, failed_at_s=())
+    for each in felt.recoveries:
+        assert (each.after_read_s, each.after_write_s, each.after_rate_s) == (0.0, 0.0, 0.0)
+        assert each.after_first_failure_s is None
+        assert each.failures == 0
+
+
+def test_what_does_not_come_back_is_not_seen(tmp_path: Path) -> None:
+    def lower(name: str, at_s: float) -> float:
+        return 0.0 if at_s >= PAUSED_S and name == "set" else 0.5 if at_s >= KILLED_S else 1.0
+
+    killed, paused = faulty(tmp_path, lower).recoveries
+    assert killed.after_rate_s is None
+    assert killed.after_write_s == 0.0
+    assert paused.after_write_s is None
+    assert paused.recovered_s is None
+
+
+def test_a_planned_fault_is_no_defect_of_the_run(judged: JudgedRun) -> None:
+    found = rules(judged)
+    assert found["faults"] == "note"
+    assert "stalls" not in found
+    assert "not-stationary" not in found
+
+
+@pytest.mark.parametrize(("paused_s", "stalls"), [(PAUSED_S, False), (29.0, True)])
+def test_a_stall_is_held_against_a_run_unless_a_fault_caused_it(tmp_path: Path, paused_s: float, stalls: bool) -> None:
+    def rate(at_s: float) -> float:
+        return 0.0 if PAUSED_S <= at_s < PAUSED_S + 3 else 1.0
+
+    notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", paused_s, 3.0)]
+    run = faulty(tmp_path, manifest={"faults": {"zk1": notes}}, rate_factor=rate)
+    assert ("stalls" in rules(run)) is stalls
+    assert rules(run)["faults"] == "note"
+
+
+def looking(member: str, at_s: float) -> dict[str, object]:
+    """A poll of a member, whose count of elections grows with the kill."""
+    return {"looking_count": 2 if at_s > KILLED_S + 1 and member != "zk1" else 1}
+
+
+def test_an_election_is_held_against_a_run_unless_a_fault_caused_it(tmp_path: Path) -> None:
+    assert "leader-change" not in rules(faulty(tmp_path / "planned", poll=looking))
+    notes = [note(1, "kill", 29.0, 0.1), note(2, "pause", PAUSED_S, 3.0)]
+    other = faulty(tmp_path / "other", poll=looking, manifest={"faults": {"zk1": notes}})
+    assert rules(other)["leader-change"] == "inconclusive"
+
+
+def test_lost_packets_are_not_held_against_a_run_that_lost_them_on_purpose(tmp_path: Path) -> None:
+    def sample(_host: str, process: str, _at_s: float) -> dict[str, object]:
+        return {} if process else {"tcp_retransmits_per_s": 40.0}
+
+    def found(folder: Path, do: str) -> bool:
+        notes = [note(1, do, KILLED_S, 0.1), note(2, "pause", PAUSED_S, 3.0)]
+        run = faulty(folder, manifest={"faults": {"zk1": notes}}, host_sample=sample)
+        return any(reason.rule == "retransmissions" for figure in run.figures for reason in figure.reasons)
+
+    assert found(tmp_path / "kill", "kill")
+    assert not found(tmp_path / "loss", "loss")
+
+
+def test_failures_in_a_window_are_a_note_and_others_are_not(tmp_path: Path) -> None:
+    within = tuple(PAUSED_S + 0.01 * place for place in range(290))
+    planned = faulty(tmp_path / "planned", failures_in_stall=48, failed_at_s=within)
+    assert planned.recoveries[1].failures == 290
+    assert rules(planned)["failures"] == "note"
+    elsewhere = faulty(tmp_path / "elsewhere", failures_in_stall=48, failed_at_s=())
+    assert rules(elsewhere)["failures"] == "inconclusive"
+
+
+def test_a_fault_that_was_not_done_makes_the_run_inconclusive(tmp_path: Path) -> None:
+    manifest = {"faults": {"zk1": [note(1, "kill", KILLED_S, 0.1)]}, "faults_not_done": ["fault 2 (x): no leader"]}
+    run = faulty(tmp_path, manifest=manifest)
+    assert rules(run)["faults-not-done"] == "inconclusive"
+    assert any("1 of 2 planned faults" in reason.text for reason in run.verdict.reasons)
+    assert "Not done: fault 2 (x): no leader." in markdown.render(run, [])
+
+
+def test_a_fault_that_met_only_some_members_makes_the_run_inconclusive(tmp_path: Path) -> None:
+    notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", PAUSED_S, 3.0)]
+    part = faulty(tmp_path / "part", manifest={"faults_not_done": ["fault 1 (kill majority): zk2: timed out"]})
+    assert rules(part)["faults-not-done"] == "inconclusive"
+    broken = {"zk1": notes, "zk2": [note(1, "kill", KILLED_S, 0.0, error="its process does not end")]}
+    assert rules(faulty(tmp_path / "broken", manifest={"faults": broken}))["faults-not-done"] == "inconclusive"
+
+
+def test_failures_that_were_there_before_are_not_those_of_a_fault(tmp_path: Path) -> None:
+    steadily = tuple(6 + 0.1 * place for place in range(290))
+    killed, _ = faulty(tmp_path, lambda _name, _at_s: 1.0, failed_at_s=steadily).recoveries
+    assert killed.failures <= 3
+    assert killed.settled_s < KILLED_S + 8  # and not until the next fault
+
+
+def test_reads_alone_recover(tmp_path: Path) -> None:
+    killed, _ = faulty(
+        tmp_path, lambda name, at_s: 0.0 if name == "set" else away(name, at_s), failed_at_s=()
+    ).recoveries
+    assert not killed.writes
+    assert killed.recovered_s == killed.after_rate_s
+
+
+def test_the_time_before_a_fault_is_not_that_of_another(tmp_path: Path) -> None:
+    notes = [note(1, "kill", PAUSED_S - 1, 0.1), note(2, "pause", PAUSED_S, 3.0)]
+    _, paused = faulty(tmp_path, manifest={"faults": {"zk1": notes}}).recoveries
+    assert paused.rate_before_per_s is None
+
+
+def test_a_fault_that_is_not_healed_is_said(tmp_path: Path) -> None:
+    notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", PAUSED_S, None, state="begun")]
+    assert rules(faulty(tmp_path, manifest={"faults": {"zk1": notes}}))["fault-not-healed"] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    "faults", [3, {"zk1": 3}, {"zk1": [3]}, {"zk1": [{}]}, {"zk1": [note(1, "kill", 1, 1) | {"began": "x"}]}]
+)
+def test_faults_of_another_shape_are_a_problem_and_left_out(tmp_path: Path, faults: Any) -> None:
+    run = faulty(tmp_path, manifest={"faults": faults})
+    assert run.recoveries == ()
+
+
+def test_the_report_has_a_table_a_chart_of_each_and_the_figures(judged: JudgedRun) -> None:
+    figures = of_faults(judged)
+    assert [figure.slug for figure in figures] == ["fault-1", "fault-2"]
+    for figure in figures:
+        assert figure.page_spec()["layer"]
+        assert figure.file_spec("x")["layer"]
+    text = markdown.render(judged, figures)
+    assert "## Faults and recovery" in text
+    assert "| 1: kill leader | zk1 | 12 s | 100 ms |" in text
+    assert "Faults and recovery" in page.render(judged, figures)
+    told = report_data.as_json(judged)["faults"]
+    assert [fault["number"] for fault in told] == [1, 2]
+    assert json.loads(json.dumps(told)) == json.loads(json.dumps(told, allow_nan=False))
+
+
+def test_a_chart_counts_each_operation_once(judged: JudgedRun) -> None:
+    killed = judged.recoveries[0]
+    found = steps(killed, placed_moments(judged.run, judged.timeline))
+    succeeded = found[found["series"] == "succeeded"]
+    assert succeeded["time_s"].min() == pytest.approx(-4.95)
+    assert succeeded[succeeded["time_s"].between(-3, -1)]["per_s"].mean() == pytest.approx(600, rel=0.05)
+    assert succeeded[succeeded["time_s"].between(0.1, 0.3)]["per_s"].max() == 0
+    assert found[found["series"] == "failed"]["per_s"].sum() == pytest.approx(2 / 0.1)
+
+
+def test_a_run_without_faults_has_none_of_this(sound: JudgedRun) -> None:
+    assert sound.recoveries == ()
+    assert of_faults(sound) == []
+    assert "Faults and recovery" not in markdown.render(sound, [])

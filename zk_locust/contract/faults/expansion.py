@@ -1,0 +1,62 @@
+"""Spells out what comes again and again, with a seed: the same entries give the same plan."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from zk_locust.contract.faults import actions
+from zk_locust.contract.faults.actions import ACTIONS, Action
+from zk_locust.contract.faults.planned import PlannedFault
+
+DEFAULT_FOR_S: Final = 10.0
+"""How long a fault lasts that has a length and does not say it, unless it comes again before twice that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the list, checked by itself: `at_s` has each time that it happens. `for_s` may not be given."""
+
+    number: int
+    at_s: tuple[float, ...]
+    do: tuple[str, ...]
+    targets: tuple[str, ...]
+    for_s: float | None
+    others: tuple[str, ...]
+    way: str
+    percent: float
+    seed: int
+    allow_no_quorum: bool
+
+
+def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
+    """Return all faults in order of time, and whether each may leave the ensemble without a majority."""
+    found: list[tuple[float, dict[str, Any], bool]] = []
+    for entry in entries:
+        chance = random.Random(f"{entry.seed}.{entry.number}")
+        for at_s in entry.at_s:
+            do = chance.choice(entry.do)
+            action = ACTIONS[do]
+            values = {
+                "at_s": at_s,
+                "do": do,
+                "targets": entry.targets or (actions.ALL,),
+                "for_s": length_of(action, entry),
+                "others": entry.others if action.of_network else (),
+                "way": entry.way if action.of_network else actions.BOTH,
+                "percent": entry.percent if do == actions.LOSS else 100.0,
+                "seed": entry.seed,
+            }
+            found.append((at_s, values, entry.allow_no_quorum))
+    found.sort(key=lambda each: each[0])
+    return [(PlannedFault(number=number, **values), allowed) for number, (_, values, allowed) in enumerate(found, 1)]
+
+
+def length_of(action: Action, entry: Entry) -> float:
+    """Return how long an action lasts, seconds."""
+    if action.lasts is False:
+        return 0.0
+    if entry.for_s is not None:
+        return entry.for_s
+    again_s = entry.at_s[1] - entry.at_s[0] if len(entry.at_s) > 1 else 2 * DEFAULT_FOR_S
+    return min(DEFAULT_FOR_S, again_s / 2) if action.lasts else 0.0

@@ -1,0 +1,67 @@
+"""What the rules about faults have to know of a fleet: its members and load hosts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zk_locust.contract.faults import actions
+
+
+@dataclass(frozen=True, slots=True)
+class FaultFleet:
+    """The members that a fault may meet, in the inventory's order, and the load hosts.
+
+    `observers` are those of the members that do not vote. `shared` names the members that share their address with
+    another. Where the ensemble is not `managed`, no fault may be done to it.
+    """
+
+    members: tuple[str, ...]
+    observers: frozenset[str] = frozenset()
+    shared: tuple[str, ...] = ()
+    load_hosts: tuple[str, ...] = ()
+    managed: bool = True
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "FaultFleet":
+        """Return what `as_dict` has told."""
+        return cls(
+            tuple(told["members"]),
+            frozenset(told["observers"]),
+            tuple(told["shared"]),
+            tuple(told["load_hosts"]),
+            bool(told["managed"]),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {
+            "members": list(self.members),
+            "observers": sorted(self.observers),
+            "shared": list(self.shared),
+            "load_hosts": list(self.load_hosts),
+            "managed": self.managed,
+        }
+
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """The members that vote."""
+        return tuple(name for name in self.members if name not in self.observers)
+
+    @property
+    def majority(self) -> int:
+        """How many voters must reach each other, so that the ensemble serves."""
+        return len(self.voters) // 2 + 1
+
+    def most_voters(self, targets: Iterable[str]) -> int:
+        """Return how many voters these targets are at most."""
+        number = {
+            actions.LEADER: 1,
+            actions.FOLLOWER: 1,
+            actions.OBSERVER: 0,
+            actions.ANY: 1,
+            actions.MINORITY: len(self.voters) - self.majority,
+            actions.MAJORITY: self.majority,
+            actions.ALL: len(self.voters),
+        }
+        named = {target for target in targets if target in self.voters}
+        return min(len(self.voters), len(named) + sum(number.get(target, 0) for target in set(targets)))

@@ -1,0 +1,78 @@
+"""One fault of the plan, which is made before the run: nothing in it depends on chance any more, but the roles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zk_locust.contract.faults.actions import ACTIONS, BOTH, Action
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFault:
+    """A fault: `number` from 1 in the order of time, `at_s` seconds after the measured stage begins.
+
+    `targets` and `others` (the other side of a fault of the network) are roles or names. `seed` decides who is met
+    where several could be.
+    """
+
+    number: int
+    at_s: float
+    do: str
+    targets: tuple[str, ...]
+    for_s: float = 0.0
+    others: tuple[str, ...] = ()
+    way: str = BOTH
+    percent: float = 100.0
+    seed: int = 0
+
+    @property
+    def action(self) -> Action:
+        """What it does."""
+        return ACTIONS[self.do]
+
+    @property
+    def ends_s(self) -> float:
+        """When it has ended, as planned."""
+        return self.at_s + self.for_s
+
+    @property
+    def title(self) -> str:
+        """What is done to whom, in a few words."""
+        whom = "" if self.do == "rolling-restart" else f" {' and '.join(self.targets)}"
+        loses = f" {self.percent:g}%" if self.do == "loss" else ""
+        side = f" from {' and '.join(self.others)}" if self.others else ""
+        way = f", only {self.way}" if self.way != BOTH else ""
+        length = f" for {self.for_s:g} s" if self.for_s else ""
+        return f"{self.do}{loses}{whom}{side}{way}{length}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as the plan in a manifest has it."""
+        return {
+            "number": self.number,
+            "at_s": self.at_s,
+            "do": self.do,
+            "targets": list(self.targets),
+            "for_s": self.for_s,
+            "from": list(self.others),
+            "way": self.way,
+            "percent": self.percent,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "PlannedFault":
+        """Return what `as_dict` has told. Raises KeyError, TypeError or ValueError for another shape."""
+        found = cls(
+            number=int(told["number"]),
+            at_s=float(told["at_s"]),
+            do=str(told["do"]),
+            targets=tuple(map(str, told["targets"])),
+            for_s=float(told["for_s"]),
+            others=tuple(map(str, told["from"])),
+            way=str(told["way"]),
+            percent=float(told["percent"]),
+            seed=int(told["seed"]),
+        )
+        if found.do not in ACTIONS:
+            raise ValueError(f"there is no action {found.do}")
+        return found

@@ -1,0 +1,66 @@
+"""Whether planned faults leave the ensemble without a majority, whatever the roles are."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from zk_locust.contract.faults import actions
+from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.planned import PlannedFault
+
+_STARTED = (actions.KILL, actions.STOP, actions.RESTART)
+_LEAST_S = 10.0
+_REMEDY = "leave some out, or write allow_no_quorum: true"
+
+
+def quorum_problems(judged: Iterable[PlannedFault], plan: Sequence[PlannedFault], fleet: FaultFleet) -> list[str]:
+    """Return a line for each fault that may leave no majority, by itself or with others that last at its beginning.
+
+    Members that are named count once, those that are met by a role each time: who has the role is not known yet.
+    """
+    problems = []
+    for fault in judged:
+        beside = [
+            other for other in plan if other is not fault and other.at_s <= fault.at_s < other.at_s + _away_s(other)
+        ]
+        sides = [_lost(each, fleet) for each in (fault, *beside)]
+        number = sum(count for count, _ in sides) + len({name for _, names in sides for name in names})
+        left = max(0, len(fleet.voters) - number)
+        if left < fleet.majority and any(sides[0]):
+            also = "".join(f", with {other.title} from {other.at_s:g} s on," for other in beside)
+            problems.append(
+                f"{fault.title} at {fault.at_s:g} s{also} leaves {left} of {len(fleet.voters)} voters, and"
+                f" {fleet.majority} are a majority; {_REMEDY}"
+            )
+    return problems
+
+
+def _away_s(fault: PlannedFault) -> float:
+    """Return for how long members are away, seconds: one that is started again does not serve at once."""
+    if fault.do == actions.ROLLING_RESTART:
+        return math.inf
+    return max(fault.for_s, _LEAST_S) if fault.do in _STARTED else fault.for_s
+
+
+def _lost(fault: PlannedFault, fleet: FaultFleet) -> tuple[int, frozenset[str]]:
+    """Return how many voters a majority has to do without meanwhile: by roles, and by their names.
+
+    Of a partition it is the side with fewer voters.
+    """
+    if fault.do == actions.ROLLING_RESTART:
+        return 1, frozenset()
+    if not fault.action.stops and not (fault.do == actions.LOSS and fault.percent == 100):
+        return 0, frozenset()
+    targets = fault.targets
+    if fault.action.of_network:
+        others = fault.others or (actions.ALL,)
+        if all(other == actions.LOAD or other in fleet.load_hosts for other in others):
+            return 0, frozenset()
+        met = fleet.most_voters(targets)
+        rest = len(fleet.voters) - met
+        if actions.ALL in others:
+            if rest < met:
+                return rest, frozenset()
+        elif fleet.most_voters(others) < met:
+            targets = others
+    named = frozenset(name for name in targets if name in fleet.voters)
+    return fleet.most_voters([name for name in targets if name not in fleet.members]), named

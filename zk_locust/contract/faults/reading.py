@@ -1,0 +1,283 @@
+"""Reads `faults` of a scenario: every mistake at once, or the plan, with what comes again and again spelt out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from zk_locust.contract.durations import parse_duration_ms
+from zk_locust.contract.faults import actions
+from zk_locust.contract.faults.actions import ACTIONS, ROLES
+from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, length_of, planned
+from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.planned import PlannedFault
+from zk_locust.contract.faults.quorum import quorum_problems
+from zk_locust.contract.nearest_name import nearest
+
+KEYS: Final = (
+    *("at", "every", "until", "do", "target", "for", "from", "way", "percent", "seed"),
+    "allow_no_quorum",
+)
+_OF_NETWORK: Final = ("from", "way")
+_MOST: Final = 1000
+_LEAST_FOR_S: Final = 0.1
+_DEFAULT_PERCENT: Final = 50.0
+
+
+def read_faults(
+    content: object, fleet: FaultFleet | None, run_time_s: float | None
+) -> tuple[tuple[PlannedFault, ...], list[str]]:
+    """Return the plan, or nothing and every problem, each without the name of the setting.
+
+    Without a `fleet` or a run time (they are wrong themselves), what needs them is not checked.
+    """
+    if not isinstance(content, list) or not content:
+        return (), ["must be a list of faults, e.g. [{at: 30s, do: kill, target: leader}]"]
+    problems: list[str] = []
+    if fleet is not None and not fleet.managed:
+        problems.append(
+            "the ensemble is external (zookeeper_managed: false), and faults are done to managed members only; leave"
+            " them out"
+        )
+        return (), problems
+    if len(content) > _MOST:
+        return (), [f"has {len(content)} faults; write {_MOST} at most"]
+    entries = [_Reader(number, each, fleet, run_time_s, problems).entry() for number, each in enumerate(content, 1)]
+    known = [entry for entry in entries if entry is not None]
+    if sum(len(entry.at_s) for entry in known) > _MOST:
+        problems.append(f"has more than {_MOST} faults, with those that come again; write a longer `every`")
+    if fleet is not None and fleet.shared:
+        problems += [
+            f"fault {entry.number}: do [{name}]: {', '.join(fleet.shared)} share an address, so their packets cannot be"
+            " told apart; give each member an address of its own, or leave it out"
+            for entry in known
+            for name in entry.do
+            if ACTIONS[name].of_network
+        ]
+    if problems:
+        return (), problems
+    plan = planned(known)
+    if fleet is not None:
+        problems += quorum_problems(
+            [fault for fault, allowed in plan if not allowed], [fault for fault, _ in plan], fleet
+        )
+    return (tuple(fault for fault, _ in plan), []) if not problems else ((), problems)
+
+
+class _Reader:
+    """Reads one entry; what is wrong goes to `problems`."""
+
+    def __init__(
+        self, number: int, given: object, fleet: FaultFleet | None, run_time_s: float | None, problems: list[str]
+    ) -> None:
+        self._number = number
+        self._is_mapping = isinstance(given, Mapping)
+        self._given: Mapping[str, Any] = given if isinstance(given, Mapping) else {"": given}
+        self._fleet = fleet
+        self._run_time_s = run_time_s
+        self._problems = problems
+        self._before = len(problems)
+
+    def _say(self, text: str) -> None:
+        self._problems.append(f"fault {self._number}: {text}")
+
+    def entry(self) -> Entry | None:
+        """Return the entry, None where something is wrong."""
+        if not self._is_mapping:
+            self._say(f"[{self._given['']}] is no dictionary; write e.g. {{at: 30s, do: kill, target: leader}}")
+            return None
+        for key in self._given:
+            if key not in KEYS:
+                self._say(f"{key}: a fault has no such key{nearest(str(key), KEYS)}; it has: {', '.join(KEYS)}")
+        do = self._actions()
+        for_s = self._length(do)
+        found = Entry(
+            number=self._number,
+            at_s=self._times(),
+            do=do,
+            targets=self._targets(do),
+            for_s=for_s,
+            others=self._others(do),
+            way=self._way(do),
+            percent=self._percent(do),
+            seed=self._whole("seed", 0),
+            allow_no_quorum=self._given.get("allow_no_quorum", False) is True,
+        )
+        if not isinstance(self._given.get("allow_no_quorum", False), bool):
+            self._say(f"allow_no_quorum [{self._given['allow_no_quorum']}] must be true or false")
+        members = self._fleet.members if self._fleet is not None else ()
+        if actions.ALL in found.targets and set(found.others) <= {*ROLES, *members}:
+            self._say_no_other_side(do)
+        self._check_end(found)
+        return found if len(self._problems) == self._before else None
+
+    def _actions(self) -> tuple[str, ...]:
+        given = self._given.get("do")
+        names = _names(given)
+        if not names:
+            self._say(
+                f"do [{'not set' if given is None else given}] must be an action, or a list of actions: "
+                f"{', '.join(ACTIONS)}"
+            )
+        for name in names:
+            if name not in ACTIONS:
+                self._say(
+                    f"do [{name}]: there is no such action{nearest(name, ACTIONS)}; there are: {', '.join(ACTIONS)}"
+                )
+        return tuple(name for name in names if name in ACTIONS)
+
+    def _targets(self, do: Sequence[str]) -> tuple[str, ...]:
+        if do == (actions.ROLLING_RESTART,):
+            if "target" in self._given:
+                self._say("target: rolling-restart is for all members; leave it out")
+            return ()
+        if actions.ROLLING_RESTART in do:
+            self._say("do: rolling-restart is for all members, and stands alone; make it a fault of its own")
+        return self._places("target", ROLES, required=True)
+
+    def _others(self, do: Sequence[str]) -> tuple[str, ...]:
+        if "from" not in self._given:
+            return ()
+        self._only_of_network("from", do)
+        return self._places("from", (*ROLES, actions.LOAD))
+
+    def _places(self, key: str, roles: Sequence[str], *, required: bool = False) -> tuple[str, ...]:
+        given = self._given.get(key)
+        names = _names(given)
+        if not names:
+            if required or given is not None:
+                self._say(
+                    f"{key} [{'not set' if given is None else given}] must be one of {', '.join(roles)}, or a member's "
+                    "name"
+                )
+            return ()
+        fleet = self._fleet
+        if fleet is None:
+            return names
+        known = (*roles, *fleet.members, *(fleet.load_hosts if key == "from" else ()))
+        for name in names:
+            if name not in known:
+                self._say(
+                    f"{key} [{name}]: there is no such role or member{nearest(name, known)}; there are: "
+                    f"{', '.join(known)}"
+                )
+            elif name == actions.OBSERVER and not fleet.observers:
+                self._say(
+                    f"{key} [observer]: the ensemble has no observer; set zookeeper_peer_type, or name another role"
+                )
+            elif name == actions.MINORITY and len(fleet.voters) < 3:
+                self._say(f"{key} [minority]: of {len(fleet.voters)} voters none may be missing; name another role")
+            elif name == actions.FOLLOWER and len(fleet.voters) < 2:
+                self._say(f"{key} [follower]: a single member has no follower; name another role")
+        return names
+
+    def _say_no_other_side(self, do: Sequence[str]) -> None:
+        if any(ACTIONS[name].of_network for name in do):
+            self._say("target [all]: no member is left for the other side; name another, or write from: load")
+
+    def _way(self, do: Sequence[str]) -> str:
+        given = str(self._given.get("way", actions.BOTH))
+        if "way" in self._given:
+            self._only_of_network("way", do)
+        if given not in actions.WAYS:
+            self._say(f"way [{given}] must be one of {', '.join(actions.WAYS)}{nearest(given, actions.WAYS)}")
+        return given
+
+    def _only_of_network(self, key: str, do: Sequence[str]) -> None:
+        if do and not any(ACTIONS[name].of_network for name in do):
+            names = ", ".join(name for name, action in ACTIONS.items() if action.of_network)
+            self._say(f"{key}: only {names} have two sides; leave it out")
+
+    def _percent(self, do: Sequence[str]) -> float:
+        if "percent" not in self._given:
+            return _DEFAULT_PERCENT
+        given = self._given["percent"]
+        if do and actions.LOSS not in do:
+            self._say("percent: only loss has it; leave it out")
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 1 <= given <= 100:
+            self._say(f"percent [{given}] must be a number from 1 to 100")
+            return _DEFAULT_PERCENT
+        return float(given)
+
+    def _length(self, do: Sequence[str]) -> float | None:
+        if "for" not in self._given:
+            return None
+        lasting = [name for name in do if ACTIONS[name].lasts]
+        if do and all(ACTIONS[name].lasts is False for name in do):
+            self._say(f"for: {do[0]} takes as long as it takes; leave it out")
+        found = self._seconds("for", 0.0)
+        if found < _LEAST_FOR_S and (lasting or found):
+            self._say(f"for [{self._given['for']}] is too short; use at least 100ms")
+        return found
+
+    def _times(self) -> tuple[float, ...]:
+        given = self._given
+        if ("at" in given) == ("every" in given):
+            both = "at and every: there are both" if "at" in given else "at [not set]: there is no time"
+            self._say(f"{both}; write at: 30s, or every: 20s with until: 3m")
+            return ()
+        if "at" in given:
+            if "until" in given:
+                self._say("until: it belongs to every; leave it out")
+            return (self._seconds("at", 0.0),)
+        every = self._seconds("every", 1.0)
+        until = self._run_time_s
+        if "until" in given:
+            until = self._seconds("until", 1.0)
+        elif until is not None:  # the last one has ended before the run has
+            until -= self._needed_s(every)
+        if every < 1:
+            self._say(f"every [{given['every']}] is too short; use at least 1s")
+            return ()
+        return tuple(every * place for place in range(1, min(_MOST + 1, int((until or 0.0) / every)) + 1))
+
+    def _needed_s(self, every_s: float) -> float:
+        given = self._given
+        try:
+            return parse_duration_ms(given["for"]) / 1000 if "for" in given else min(DEFAULT_FOR_S, every_s / 2)
+        except (ValueError, TypeError):
+            return 0.0
+
+    def _seconds(self, key: str, least: float) -> float:
+        given: Any = self._given[key]
+        try:
+            return parse_duration_ms(given) / 1000
+        except (ValueError, TypeError, AttributeError):
+            self._say(f"{key} [{given}] is not a duration; write e.g. 500ms, 30s, 5m or 1h30m")
+            return least
+
+    def _whole(self, key: str, default: int) -> int:
+        given: Any = self._given.get(key, default)
+        if isinstance(given, bool) or not isinstance(given, int):
+            self._say(f"{key} [{given}] must be a whole number")
+            return default
+        return given
+
+    def _check_end(self, entry: Entry) -> None:
+        run_time_s = self._run_time_s
+        if run_time_s is None or len(self._problems) > self._before:
+            return
+        last = max(entry.at_s, default=None)
+        key = "at" if "at" in self._given else "until"
+        if last is None:
+            self._say(f"every [{self._given['every']}]: the run ends before the first; write a shorter time")
+            return
+        if last >= run_time_s:
+            self._say(
+                f"{key} [{last:g} s] is not before the end of the measured stage, which lasts {run_time_s:g} s; write"
+                " an earlier time, or raise run_time"
+            )
+            return
+        longest_s = max(length_of(ACTIONS[name], entry) for name in entry.do)
+        if last + longest_s > run_time_s:
+            self._say(
+                f"for [{longest_s:g} s] from {last:g} s on is longer than the measured stage, which lasts"
+                f" {run_time_s:g} s; write a shorter time, or raise run_time"
+            )
+
+
+def _names(given: object) -> tuple[str, ...]:
+    """Return one name or a list of names; nothing for anything else."""
+    if isinstance(given, str) and given:
+        return (given,)
+    if isinstance(given, list) and given and all(isinstance(name, str) and name for name in given):
+        return tuple(dict.fromkeys(given))
+    return ()

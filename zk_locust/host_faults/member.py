@@ -1,0 +1,78 @@
+"""A member's process, by its pid file, and its control script."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+from zk_locust.contract.process_identity import Identity, is_running, named_in_pid_file
+from zk_locust.host_faults.commands import run
+from zk_locust.host_faults.errors import FaultError
+
+_CONTROL_LIMIT_S = 90.0
+_GONE_LIMIT_S = 10.0
+_POLL_S = 0.01
+_ASK_AGAIN_S = 0.05
+
+
+class Member:
+    """The member in `folder`, as the role `zookeeper` has made it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._control = folder / "control"
+        self._pid_file = folder / "zookeeper.pid"
+
+    def process(self) -> Identity:
+        """Return its process. Raises FaultError where it does not run."""
+        found = named_in_pid_file(self._pid_file)
+        if found is None or not is_running(found):
+            raise FaultError("its process does not run")
+        return found
+
+    def signal(self, process: Identity, number: int) -> None:
+        """Send a signal to this process; to one that has ended, none."""
+        if is_running(process):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)
+
+    def kill(self, process: Identity) -> None:
+        """Kill it."""
+        self.signal(process, signal.SIGKILL)
+
+    def start(self) -> None:
+        """Start it, if it does not run."""
+        process = named_in_pid_file(self._pid_file)
+        if process is not None and not is_running(process):
+            self._wait_for_unit()
+        run([str(self._control), "start"], _CONTROL_LIMIT_S)
+
+    def stop(self) -> None:
+        """Stop it in order."""
+        run([str(self._control), "stop"], _CONTROL_LIMIT_S)
+
+    def _wait_for_unit(self) -> None:
+        """Wait until systemd has seen that the process is gone: it starts no unit that it takes for active."""
+        unit = f"zookeeper-{self.folder.name}.service"
+        if not Path("/etc/systemd/system", unit).exists() or not Path("/run/systemd/system").exists():
+            return
+        deadline = time.monotonic() + _GONE_LIMIT_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(FaultError):
+                state = run(["systemctl", "show", "--property=ActiveState", "--value", unit], _GONE_LIMIT_S).strip()
+                if state in ("failed", "inactive"):
+                    return
+            time.sleep(_ASK_AGAIN_S)
+
+
+def gone(process: Identity) -> bool:
+    """Wait for the end of a process; return whether it has come."""
+    deadline = time.monotonic() + _GONE_LIMIT_S
+    while is_running(process):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
