@@ -1,7 +1,7 @@
 """The history of a process: rows of its clients become records of a file, many at once (`contract/history_format.py`).
 
 To make one record alone takes longer than to send a request. So clients only keep a row for each operation, and numpy
-makes a block of them: every 20 ms where there are many, and each second at the latest, so that a killed process loses
+makes a block of them: every 50 ms where there are many, and each second at the latest, so that a killed process loses
 no more. Nothing is compressed here, which would cost half a microsecond for each operation: the pack that brings the
 file is.
 """
@@ -23,8 +23,8 @@ from zk_locust.clients.native.recorded import COLUMNS
 from zk_locust.contract import history_format as history
 
 MANY_ROWS: Final = 128
-LOOK_S: Final = 0.02
-FLUSH_EVERY: Final = 50
+LOOK_S: Final = 0.05
+FLUSH_EVERY: Final = 20
 """How many looks later few rows are written too."""
 MOST_PATHS: Final = 65_536
 """Of a table: then it starts over, so that a load with ever new nodes needs no more memory."""
