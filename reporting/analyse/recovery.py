@@ -70,6 +70,12 @@ class Recovery:
     closed: int
 
     @property
+    def over_s(self) -> float:
+        """When the load was as before, as far as is known; operations that hang may still fail later."""
+        after = (self.after_write_s, self.after_read_s, self.after_rate_s, self.after_p99_s)
+        return max(self.end_s, *(self.start_s + seconds for seconds in after if seconds is not None), self.start_s)
+
+    @property
     def recovered_s(self) -> float | None:
         """How long after the fault began writes, reads and the rate were back; None where one of them was not."""
         parts = [
@@ -99,7 +105,7 @@ def build(run: RunFolder, timeline: Timeline) -> tuple[Recovery, ...]:
         done = by_number[number]
         end_s = max(at + (fault.lasted_s if fault.lasted_s is not None else 0.0) for at, fault in done)
         until_s = max(start_s, min(next_s, span.end_s))
-        over_s = found[-1].settled_s if found else span.start_s  # the time before must not be that of another fault
+        over_s = found[-1].over_s if found else span.start_s  # the time before must not be that of another fault
         window = _Window(start_s, end_s, until_s, min(start_s, max(over_s, start_s - BEFORE_S)))
         found.append(_recovery(run, moments, events, window, [fault for _, fault in done]))
     return tuple(found)

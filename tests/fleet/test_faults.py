@@ -12,14 +12,14 @@ pytestmark = pytest.mark.fleet
 FAULTS = [
     {"at": "3s", "do": "partition", "target": "leader", "for": "14s"},  # members notice after 10 s (syncLimit)
     {"at": "22s", "do": "loss", "target": "follower", "from": "load", "percent": 30, "for": "2s"},
-    {"at": "26s", "do": "kill", "target": "leader"},
+    {"at": "30s", "do": "kill", "target": "leader"},
 ]
 LEFT = "nft list tables; systemctl list-units --all --no-legend 'zk-locust-fault-*'"
 
 
 def test_network_faults_and_a_kill_under_systemd_heal_and_are_measured(fleet: LabFleet) -> None:
     fleet.set_scenario(
-        run_time="34s", users=8, spawn_rate=8, parameters={"client": "native", "stats-collect": 500}, faults=FAULTS
+        run_time="38s", users=8, spawn_rate=8, parameters={"client": "native", "stats-collect": 500}, faults=FAULTS
     )
     fleet.play("benchmark").succeeded()
     manifest = fleet.manifest()
