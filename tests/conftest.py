@@ -1,6 +1,7 @@
 """Loads Locust before any test does, and distributes the tests to the processes of a parallel run."""
 
 import os
+import signal
 
 import pytest
 from xdist.remote import Producer
@@ -11,6 +12,10 @@ os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 import locust  # noqa: F401
 
 os.environ["ZK_LOCUST_PORT_SHARE"] = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+
+# Started in the background of a script, a process ignores Ctrl-C and passes that on, also to those that hear it in use.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 del os.environ["LOCUST_SKIP_MONKEY_PATCH"]  # processes that tests start are patched, as they are for users
 
