@@ -42,7 +42,8 @@ class Sleeper:
             "else:\n"
             f"    pid = subprocess.Popen({SLEEPS!r}, start_new_session=True, stdin=-3, stdout=-3, stderr=-3).pid\n"
             "    ticks = open(f'/proc/{pid}/stat').read().rpartition(')')[2].split()[19]\n"
-            "    open(pid_file, 'w').write(f'{pid} {ticks}')\n"
+            "    open(pid_file + '.new', 'w').write(f'{pid} {ticks}')\n"
+            "    os.replace(pid_file + '.new', pid_file)\n"
         )
         self.begin()
 
@@ -52,14 +53,19 @@ class Sleeper:
         self.pid_file.write_text(" ".join(map(str, identity_of(process.pid))))
 
     @property
+    def pid(self) -> int:
+        """The id of its newest process, which may be gone."""
+        return int(self.pid_file.read_text().split()[0])
+
+    @property
     def process(self) -> psutil.Process:
-        return psutil.Process(int(self.pid_file.read_text().split()[0]))
+        return psutil.Process(self.pid)
 
     def faults(self) -> Faults:
         return Faults(self.folder, self.launcher)
 
     def end(self) -> None:
-        for pid in {self.child.pid, int(self.pid_file.read_text().split()[0])}:
+        for pid in {self.child.pid, self.pid}:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -113,13 +119,13 @@ def test_a_fault_is_there_until_it_is_healed(member: Sleeper) -> None:
 
 
 def test_a_killed_member_comes_back_at_once_or_after_a_time(member: Sleeper) -> None:
-    first = member.process.pid
+    first = member.pid
     member.faults().do(fault("kill", 0.0))
-    second = member.process.pid
+    second = member.pid
     assert second != first
     assert member.faults().notes.active() == []
     member.faults().do(fault("kill", 0.3) | {"id": "run.2.zk1", "number": 2})
-    until(lambda: member.process.pid != second)
+    until(lambda: member.pid != second)
     until(lambda: member.faults().notes.active() == [])
     assert (member.folder / "asked").read_text().split() == ["start", "start"]
 
