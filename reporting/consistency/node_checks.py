@@ -56,7 +56,7 @@ def check_reads(nodes: Nodes, found: Findings) -> None:
     newest, kind = changes.rows[last], changes.kind[last]
     old = np.isin(kind, ALIVE) & (rows["mzxid"][there] < newest["zxid"])
     _add_stale(found, nodes, there[old], newest[old], "a read does not show a write that its session had seen")
-    kept = (kind == history.CLOSED) & (rows["czxid"][there] < newest["zxid"])
+    kept = (kind == history.CLOSED) & (rows["czxid"][there] == newest["czxid"])
     found.add(
         EPHEMERALS, "an ephemeral node is there although its session has ended", newest["place"][kept],
         rows["place"][there[kept]], seen=rows["seen"][there[kept]],
@@ -76,7 +76,7 @@ def check_absent(nodes: Nodes, found: Findings) -> None:
     removals = np.cumsum(np.isin(changes.kind, GONE))
     bad = (last >= 0) & ~nodes.may_be_removed[of] & (rows["zxid"][absent] <= nodes.lives_until[of])
     absent, last, until = absent[bad], last[bad], until[bad]
-    bad = np.isin(changes.kind[last], ALIVE) & (removals[until] == removals[last])
+    bad = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & (removals[until] == removals[last])
     absent, newest = absent[bad], changes.rows[last[bad]]
     made = (newest["what"] & history.EPHEMERAL) > 0
     found.add(
@@ -198,7 +198,8 @@ def check_final(nodes: Nodes, found: Findings) -> None:
     of = changes.of[last]
     was_read = np.zeros(nodes.count, bool)
     was_read[nodes.of[nodes.rows["final"]]] = True
-    alive = np.isin(changes.kind[last], ALIVE) & changes.rows["below"][last] & ~nodes.may_be_gone[of]
+    alive = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & ~nodes.may_be_gone[of]
+    alive &= changes.rows["below"][last]
     # What is later was written while the nodes were read, as by a worker that had been away.
     lost = last[alive & (changes.rows["zxid"][last] <= nodes.context.all_read) & ~was_read[of]]
     rows = changes.rows[lost]
@@ -210,8 +211,8 @@ def check_final(nodes: Nodes, found: Findings) -> None:
 def check_sequences(nodes: Nodes, found: Findings) -> None:
     """The sequence numbers below a node grow."""
     children = nodes.children
-    removed = np.zeros(nodes.count, bool)
-    removed[nodes.changes.of[nodes.changes.kind == history.DELETE]] = True  # with a new node they begin anew
+    removed = nodes.may_be_removed.copy()  # with a new node they begin anew
+    removed[nodes.changes.of[nodes.changes.kind == history.DELETE]] = True
     at = np.flatnonzero(
         ((children.rows["what"] & history.SEQUENCE) > 0)
         & (children.kind == history.CREATE)

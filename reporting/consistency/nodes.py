@@ -57,6 +57,10 @@ class Changes:
         self._base = len(self._zxids) + 1
         self._place = self.of * self._base + np.searchsorted(self._zxids, self.rows["zxid"], "right")
 
+    def chosen(self, which: Array) -> "Changes":
+        """Return some of the changes."""
+        return self if which.all() else Changes(self.rows[which], self.of[which])
+
     def last_until(self, of: Array, zxid: Array) -> Array:
         """Return the last change of each node until a transaction, -1 where there is none."""
         if not len(self.rows):
@@ -107,7 +111,10 @@ class Nodes:
         self.failed = np.flatnonzero(is_change & np.isin(self.rows["result"], FAILURES) & (self.rows["zxid"] > 0))
         ends, self.lives_until = self._ends_of_ephemerals(np.flatnonzero(acknowledged))
         """By node: where the end of its session is not known, the last transaction that the session saw; else NEVER."""
-        self.may_be_removed = self._has_undecided(history.DELETE)
+        # An ephemeral node that was made without a reply goes with its session too.
+        self.may_be_removed = self._has_undecided(history.DELETE) | self._has_undecided(history.CREATE, ephemeral=True)
+        if not context.complete:
+            self.may_be_removed[:] = True
         self.may_be_gone = self.may_be_removed | (self.lives_until < NEVER)
         """By node: whether it may have been removed by what is not known."""
         self.may_be_made = self._has_undecided(history.CREATE)
@@ -115,10 +122,28 @@ class Nodes:
         both = np.concatenate([self.rows[changes], ends[0]]), np.concatenate([self.of[changes], ends[1]])
         self.changes = _without_idle_ends(Changes(*both))
 
-    def _has_undecided(self, kind: int) -> Array:
+    def _has_undecided(self, kind: int, *, ephemeral: bool = False) -> Array:
         found = np.zeros(self.count, bool)
-        found[self.of[self.undecided[self.kind[self.undecided] == kind]]] = True
+        chosen = self.kind[self.undecided] == kind
+        if ephemeral:
+            chosen &= (self.rows["what"][self.undecided] & history.EPHEMERAL) > 0
+        found[self.of[self.undecided[chosen]]] = True
         return found
+
+    def stays(self) -> Array:
+        """Return of each change whether its node is there until a change that is known, or is so for what is known.
+
+        A set tells when its node was made. If nobody is known to have made it then, it may be an ephemeral node of a
+        session that got no reply, and did not learn the name.
+        """
+        changes = self.changes
+        is_set = changes.kind == history.SET
+        made = changes.rows["czxid"]
+        last = changes.last_until(changes.of, made)
+        known = (last >= 0) & (changes.rows["zxid"][last] == made) & (changes.kind[last] == history.CREATE)
+        old = made <= self.context.first_zxid
+        stays: Array = ~is_set | known | old | self.may_be_made[changes.of]
+        return stays
 
     def _ends_of_ephemerals(self, acknowledged: Array) -> tuple[tuple[Array, Array], Array]:
         """Return a change for the end of each ephemeral node by the end of its session; and `lives_until`."""
@@ -133,6 +158,8 @@ class Nodes:
         closed = sessions.closed[at]
         unsure = closed == 0
         np.minimum.at(until, self.of[made[unsure]], sessions.seen[at[unsure]])
+        # Which node ends: another session may have made one of this name without a reply.
+        ends["czxid"] = ends["zxid"]
         ends["zxid"], ends["what"] = closed, history.CLOSED
         is_known = closed > 0
         return (ends[is_known], self.of[made][is_known]), until

@@ -33,11 +33,42 @@ def check_watches(nodes: Nodes, found: Findings) -> None:
     on_children = is_set & (nodes.kind == history.GET_CHILDREN) & (rows["result"] >= 0)
     is_event = nodes.kind == history.EVENT
     asked = np.zeros(len(rows), bool)
-    groups = ((on_data, _DATA_EVENTS, nodes.changes), (on_children, _CHILD_EVENTS, nodes.children))
+    # A node that may have gone before its session ended tells nobody of that end.
+    sure = nodes.changes.chosen((nodes.changes.kind != history.CLOSED) | ~nodes.may_be_removed[nodes.changes.of])
+    groups = ((on_data, _DATA_EVENTS, sure), (on_children, _CHILD_EVENTS, nodes.children))
     for set_here, events, changes in groups:
         asked |= _check_group(nodes, set_here, is_event & np.isin(rows["result"], events), changes, found)
+    asked[_of_both_groups(nodes, on_data, on_children, np.flatnonzero(is_event & ~asked))] = True
     unasked = np.flatnonzero(is_event & ~asked)
     found.add(WATCHES, "a watch has fired that was not set, or a second time", rows["place"][unasked])
+
+
+def _of_both_groups(nodes: Nodes, on_data: Array, on_children: Array, unasked: Array) -> Array:
+    """Return the second event of each removal that a member told both groups of, as it does after a reconnect."""
+    rows = nodes.rows
+    sessions = nodes.context.sessions
+    deleted = unasked[
+        (rows["result"][unasked] == _DELETED) & (sessions.losses[sessions.at(rows["session"][unasked])] > 0)
+    ]
+    if not len(deleted):
+        return deleted
+    by_session: dict[tuple[int, int], list[int]] = {}
+    wanted = {(int(nodes.of[at]), int(rows["session"][at])) for at in deleted}
+    told = np.flatnonzero(on_data | on_children | ((nodes.kind == history.EVENT) & (rows["result"] == _DELETED)))
+    for at in told[np.argsort(rows["place"][told], kind="stable")]:
+        pair = int(nodes.of[at]), int(rows["session"][at])
+        if pair in wanted:
+            by_session.setdefault(pair, []).append(int(at))
+    legal, second = [], set(deleted.tolist())
+    for own in by_session.values():
+        data = children = False
+        for at in own:
+            if at in second:
+                if data and children:
+                    legal.append(at)
+                data = children = False
+            data, children = data or bool(on_data[at]), children or bool(on_children[at])
+    return np.array(legal, np.int64)
 
 
 def _check_group(nodes: Nodes, is_set: Array, is_event: Array, changes: Changes, found: Findings) -> Array:

@@ -104,13 +104,15 @@ class Story:
         final.note(session, history.ALL_READ, ROOT)
         return final
 
-    def check(self, folder: Path, *others: "Story", clocks: Clocks | None = None, complete: bool = True) -> History:
-        """Write the stories, each as the file of a host, and check them."""
+    def check(
+        self, folder: Path, *others: "Story", clocks: Clocks | None = None, complete: bool = True, ended: bool = True
+    ) -> History:
+        """Write the stories, each as the file of a host, and check them; without `ended`, the first one is cut."""
         files = []
         for number, story in enumerate((self, *others)):
             is_final = any(record["what"] == history.ALL_READ for record in story.records)
             path = folder / f"host-{number}" / history.file_name("final" if is_final else "worker-1")
-            story.write(path, process="final" if is_final else "worker-1")
+            story.write(path, process="final" if is_final else "worker-1", ended=ended or number > 0)
             files.append(HistoryFile(path, path.parent.name))
         return check(files, clocks or {}, folder, complete=complete)
 
