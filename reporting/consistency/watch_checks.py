@@ -51,7 +51,7 @@ def _of_both_groups(nodes: Nodes, on_data: Array, on_children: Array, unasked: A
         (rows["result"][unasked] == _DELETED) & (sessions.losses[sessions.at(rows["session"][unasked])] > 0)
     ]
     if not len(deleted):
-        return deleted
+        return np.zeros(0, np.int64)
     by_session: dict[tuple[int, int], list[int]] = {}
     wanted = {(int(nodes.of[at]), int(rows["session"][at])) for at in deleted}
     told = np.flatnonzero(on_data | on_children | ((nodes.kind == history.EVENT) & (rows["result"] == _DELETED)))

@@ -98,9 +98,8 @@ def test_sequence_numbers_begin_anew_below_a_node_that_may_have_been_removed(tmp
     story = begun()
     story.create(A, f"{X}/n0000000000", "", history.SEQUENCE)
     story.delete(A, f"{X}/n0000000000")
-    for write in (lambda: story.delete(A, X), lambda: story.create(B, X)):
-        write()
-        story.records[-1] |= {"result": history.UNDECIDED, "zxid": 0, "xid": 0}
+    for number in (story.delete(A, X), story.create(B, X)):
+        story.records[number] |= {"result": history.UNDECIDED, "zxid": 0, "xid": 0}
     story.create(A, f"{X}/n0000000000", "", history.SEQUENCE)
     assert story.check(tmp_path, story.read_all()).found.counts == {}
 

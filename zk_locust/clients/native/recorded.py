@@ -62,7 +62,8 @@ class RecordedNativeClient(NativeClient):
             reply = connection.call(protocol.GET_DATA, body)
             result = jute.read_data_and_stat(reply)
         except BaseException as error:
-            raise self._failed(error, connection, sent_ns, session_id, history.GET, path) from None
+            what = history.GET if watch is None else history.GET | history.WATCH  # a member may have set it
+            raise self._failed(error, connection, sent_ns, session_id, what, path) from None
         what = _GET
         if watch is not None:
             self._watch(DATA, path, watch)
@@ -88,7 +89,7 @@ class RecordedNativeClient(NativeClient):
             self._failed(error, connection, sent_ns, session_id, history.EXISTS | flags, path)
             return None
         except BaseException as error:
-            raise self._failed(error, connection, sent_ns, session_id, history.EXISTS, path) from None
+            raise self._failed(error, connection, sent_ns, session_id, history.EXISTS | flags, path) from None
         if watch is not None:
             self._watch(DATA, path, watch)
         rows = self._rows
@@ -157,17 +158,16 @@ class RecordedNativeClient(NativeClient):
         session_id = self._session.session_id
         opcode = protocol.GET_CHILDREN2 if include_data else protocol.GET_CHILDREN
         body = self._paths[path] + (_NO_WATCH if watch is None else _WATCH)
+        what = history.GET_CHILDREN if watch is None else history.GET_CHILDREN | history.WATCH
         sent_ns = _clock_ns()
         result: list[str] | tuple[list[str], ZnodeStat]
         try:
             reply = connection.call(opcode, body)
             result = jute.read_children_and_stat(reply) if include_data else jute.read_children(reply)
         except BaseException as error:
-            raise self._failed(error, connection, sent_ns, session_id, history.GET_CHILDREN, path) from None
-        what = history.GET_CHILDREN
+            raise self._failed(error, connection, sent_ns, session_id, what, path) from None
         if watch is not None:
             self._watch(CHILD, path, watch)
-            what |= history.WATCH
         rows = self._rows
         rows += (sent_ns, _clock_ns(), session_id, what, path, b"", reply)
         return result

@@ -1,0 +1,41 @@
+"""What a recorded client notes of operations that got no reply, and of those that it does not record."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+import pytest
+
+from tests.unit.consistency.histories import ROOT
+from zk_locust.clients.interface import ClientSettings
+from zk_locust.clients.native.recorded import COLUMNS, RecordedNativeClient
+from zk_locust.contract import history_format as history
+
+
+def killed(*_: Any) -> None:
+    raise gevent.GreenletExit
+
+
+def recorded(connection: Any) -> tuple[RecordedNativeClient, list[Any]]:
+    journal = SimpleNamespace(rows=[])
+    client = RecordedNativeClient(ClientSettings("127.0.0.1:1"), journal)
+    client._session.connection = connection
+    return client, journal.rows
+
+
+WATCHING: list[tuple[str, int, Callable[[RecordedNativeClient, Any], object]]] = [
+    ("get", history.GET, lambda client, watch: client.get(ROOT, watch)),
+    ("exists", history.EXISTS, lambda client, watch: client.exists(ROOT, watch)),
+    ("get_children", history.GET_CHILDREN, lambda client, watch: client.get_children(ROOT, watch)),
+]
+
+
+@pytest.mark.parametrize("watch", [None, print], ids=["without a watch", "with a watch"])
+@pytest.mark.parametrize(("name", "kind", "ask"), WATCHING, ids=[name for name, _, _ in WATCHING])
+def test_a_watch_without_a_reply_is_noted_as_one(name: str, kind: int, ask: Any, watch: Any) -> None:
+    client, rows = recorded(SimpleNamespace(call=killed, last_zxid=0))
+    with pytest.raises(gevent.GreenletExit):
+        ask(client, watch)
+    assert len(rows) == COLUMNS
+    assert rows[3] == kind | (0 if watch is None else history.WATCH)
