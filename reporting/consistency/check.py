@@ -47,6 +47,8 @@ class History:
     sessions: int = 0
     refused: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
+    unrecorded: list[str] = field(default_factory=list)
+    """Files of processes that did something which was not recorded."""
     final_zxid: int = 0
     """The transaction after which all nodes were read; 0 if they were not all read."""
 
@@ -86,11 +88,11 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
         context = Context(
             columns,
             first.sessions.first_zxid,
-            complete and not checked.refused and not checked.cut,
+            complete and not (checked.refused or checked.cut or checked.unrecorded),
             checked.final_zxid,
             frozenset(first.sequential),
         )
-        checked.sessions, checked.writes = len(columns.ids), first.order.writes
+        checked.sessions, checked.writes = int((columns.ids != 0).sum()), first.order.writes
         of_files = clocks_of(files, clocks)
         first.order.check(of_files, checked.found)
         first.locks.check(of_files, columns, checked.found)
@@ -137,6 +139,9 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
     first.locks.take(chunk, places, number)
     kind = records["what"] & history.KIND_MASK
     is_operation = kind < history.EVENT
+    name = checked.files[number].name
+    if name not in checked.unrecorded and (kind == history.UNRECORDED).any():
+        checked.unrecorded.append(name)
     checked.operations += int(is_operation.sum())
     checked.events += int((kind == history.EVENT).sum())
     undecided = is_operation & (records["result"] == history.UNDECIDED)

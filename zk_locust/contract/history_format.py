@@ -1,6 +1,7 @@
 """The format of a history file: what one process of a load has recorded of its operations (`--history`).
 
-A file is `MAGIC`, the length of the header (4 bytes), the header (a JSON object), and blocks. A block is `BLOCK`,
+A file is `MAGIC`, the length of the header (4 bytes), the header (a JSON object: `process`, `host`, `client`, `root`,
+and in the file of the final reads `workers`, how many processes with users took part), and blocks. A block is `BLOCK`,
 a table of paths and records of `FIELDS`. All integers are little-endian. A record's `path` is the place of its path in
 the table, which goes on over blocks until a block with `NEW_TABLE`; place 0 is no path. The last block of a file that
 was ended has `LAST` and the number of all records in place of `records`.
@@ -55,6 +56,7 @@ CLOSED: Final = 36  # the session; the record has the reply to its end
 ALL_READ: Final = 37  # all nodes at and below the path were read at the end of the load
 HELD: Final = 38  # a lock, by its folder; noted once it is held
 RELEASED: Final = 39  # noted before it is given up
+UNRECORDED: Final = 40  # a client of the process does something that is in no history
 KINDS: Final = {
     CREATE: "create",
     DELETE: "delete",
@@ -71,6 +73,7 @@ KINDS: Final = {
     ALL_READ: "final reads",
     HELD: "holds the lock",
     RELEASED: "releases the lock",
+    UNRECORDED: "is not recorded",
 }
 KIND_MASK: Final = 0xFF
 WATCH: Final = 0x100

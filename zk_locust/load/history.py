@@ -4,15 +4,17 @@ import logging
 import os
 import socket
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import gevent
 import locust
 from gevent.pool import Pool
 
 from zk_locust.clients.interface import ZooKeeperClient
-from zk_locust.clients.native.recorded import RecordedNativeClient
+from zk_locust.clients.native.recorded import RecordedNativeClient, note_unrecorded
 from zk_locust.contract.errors import ClientError, ConfigurationError, NoNodeError
 from zk_locust.contract.history_format import FINAL_READS_S, file_name, problem_with
 from zk_locust.contract.options import Options
@@ -24,6 +26,9 @@ from zk_locust.load.user_classes import drives_zookeeper
 FINAL: Final = "final"
 _AT_ONCE: Final = 64
 _ATTRIBUTE: Final = "zk_locust_journal"
+_WORKERS: Final = "zk_locust_workers_with_history"
+
+_reads: "WeakKeyDictionary[Any, gevent.Greenlet]" = WeakKeyDictionary()
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +44,9 @@ def begin(environment: Any, **_: Any) -> None:
     options = Options.of(environment.parsed_options)
     if not options.history or not drives_zookeeper(environment) or getattr(environment.events, _ATTRIBUTE, None):
         return
-    name = os.environ.get(WORKER_NAME_VARIABLE, "").rpartition("/")[2] or f"process-{os.getpid()}"
+    # Containers have hosts of their own, and often equal process ids.
+    own = f"process-{socket.gethostname()}-{os.getpid()}".replace("/", "-")
+    name = os.environ.get(WORKER_NAME_VARIABLE, "").rpartition("/")[2] or own
     try:
         setattr(environment.events, _ATTRIBUTE, _journal(options, name))
     except OSError as error:
@@ -56,21 +63,46 @@ def end(environment: Any, **_: Any) -> None:
 
 def recorded_client(options: Options, events: Any, name: str) -> ZooKeeperClient | None:
     """Return a client of the kind `name` that keeps a history; None where there is to be none."""
-    if problem_with(name):
-        return None  # a locustfile may choose another kind for some users
     journal = getattr(events if events is not None else locust.events, _ATTRIBUTE, None)
     if journal is None:
+        return None
+    if problem_with(name):  # a locustfile may choose another kind for some users
+        note_unrecorded(journal.rows)
         return None
     return RecordedNativeClient(options.client_settings(), journal, credentials=options.credentials())
 
 
+def count_workers(environment: Any) -> Callable[..., None]:
+    """Return a listener of `worker_report`: it keeps which workers have taken part, for the final reads to tell."""
+    taking_part: set[str] = set()
+    setattr(environment.events, _WORKERS, taking_part)
+
+    def on_worker_report(client_id: str, **_: Any) -> None:
+        taking_part.add(client_id)
+
+    return on_worker_report
+
+
 def read_all_nodes(environment: Any, **_: Any) -> None:
-    """Read every node of the load, after a sync. Call it where the load is led, before its nodes are removed."""
+    """Read every node of the load, after a sync. Call it where the load is led, before its nodes are removed.
+
+    Locust may fire `test_stop` twice, and kill the first greenlet. So the reads have their own one, and a call while
+    they go on waits for it: the nodes must stay until then.
+    """
     options = Options.of(environment.parsed_options)
     if not options.history or not drives_zookeeper(environment):
         return
+    reads = _reads.get(environment)
+    if reads is None or reads.dead:
+        # The process that leads the load has the users itself if there are no workers.
+        workers = len(getattr(environment.events, _WORKERS, ())) or 1
+        reads = _reads[environment] = gevent.spawn(_read_all, options, workers)
+    reads.join()
+
+
+def _read_all(options: Options, workers: int) -> None:
     try:
-        journal = _journal(options, FINAL)
+        journal = _journal(options, FINAL, workers=workers)
     except OSError as error:
         logger.error("The final state is not in the history: %s", error)
         return
@@ -120,8 +152,9 @@ def read_tree(client: RecordedNativeClient, root: str) -> None:
     client.note_all_read(root)
 
 
-def _journal(options: Options, name: str) -> Journal:
+def _journal(options: Options, name: str, **about: object) -> Journal:
     """Begin a history file. Raises OSError, also where there is one of an earlier test, which stays."""
     folder = Path(options.report_dir) / HISTORY / HISTORY_LOCAL if options.report_dir else Path()
     file = folder / file_name(name)
-    return Journal(file, process=name, host=socket.gethostname(), client=options.client, root=options.pseudo_root)
+    told = {"process": name, "host": socket.gethostname(), "client": options.client, "root": options.pseudo_root}
+    return Journal(file, **told | about)

@@ -124,6 +124,7 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
     # Listeners of the locustfile that were added before are called here.
     if is_master:
         events.test_start.add_listener(settings_check.warn_of_idle_workers)
+        events.worker_report.add_listener(history.count_workers(environment))
     else:
         for listener in (history.begin, *_making_users_prompt()):
             events.test_start.add_listener(listener)

@@ -118,3 +118,13 @@ def test_watches_on_a_node_and_on_its_children_tell_of_its_removal_each_after_a_
         story.event(B, X, 2)
     story.get(B, Y)
     assert story.check(tmp_path).found.counts == ({} if events == 2 else {found.WATCHES: 1})
+
+
+def test_a_value_is_not_blamed_where_operations_were_not_recorded(tmp_path: Path) -> None:
+    story = begun()
+    story.note(0, history.UNRECORDED)
+    story.zxid += 1
+    story.nodes[X].mzxid, story.nodes[X].version, story.nodes[X].value = story.zxid, 1, "of another client"
+    story.get(B, X)
+    checked = story.check(tmp_path)
+    assert (checked.found.counts, checked.unrecorded) == ({}, ["host-0/history-worker-1.bin"])

@@ -10,7 +10,9 @@ import pytest
 from tests.unit.consistency.histories import ROOT
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native.recorded import COLUMNS, RecordedNativeClient
+from zk_locust.clients.native.requests import SetData
 from zk_locust.contract import history_format as history
+from zk_locust.contract.errors import ClientError
 
 
 def killed(*_: Any) -> None:
@@ -39,3 +41,10 @@ def test_a_watch_without_a_reply_is_noted_as_one(name: str, kind: int, ask: Any,
         ask(client, watch)
     assert len(rows) == COLUMNS
     assert rows[3] == kind | (0 if watch is None else history.WATCH)
+
+
+def test_a_pipeline_is_noted_as_not_recorded() -> None:
+    client, rows = recorded(None)
+    with pytest.raises(ClientError):  # it was never started
+        list(client.pipeline([SetData(ROOT, b"")]))
+    assert rows[3::COLUMNS] == [history.UNRECORDED]

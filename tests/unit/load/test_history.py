@@ -1,10 +1,13 @@
 """When a process keeps a history, and which clients it is kept of."""
 
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import pytest
+from gevent.event import Event
 
 from reporting.consistency.history_file import HistoryFile
 from zk_locust.clients.native.recorded import RecordedNativeClient
@@ -20,6 +23,13 @@ def environment(**given: Any) -> Any:
     options = {parameter.destination: parameter.default for parameter in PARAMETERS}
     parsed = SimpleNamespace(**options | {"hosts": "127.0.0.1:1", "client": "native"} | given)
     return SimpleNamespace(parsed_options=parsed, events=SimpleNamespace(), user_classes=[])
+
+
+class LiveEnvironment:
+    """An environment that can be referred to weakly, as Locust's can."""
+
+    def __init__(self, **given: Any) -> None:
+        vars(self).update(vars(environment(**given)))
 
 
 @pytest.fixture(autouse=True)
@@ -39,13 +49,56 @@ def test_only_native_clients_of_a_load_with_a_history_keep_one(tmp_path: Path) -
     assert client_of(load) is None, "the test has not begun"
     history.begin(load)
     assert isinstance(client_of(load), RecordedNativeClient)
-    assert client_of(load, "kazoo") is None
     history.begin(load)  # as for a worker that came late
     history.end(load)
     assert client_of(load) is None
     assert [file.name for file in tmp_path.iterdir()] == ["history-worker-2.bin"]
     file = HistoryFile(tmp_path / "history-worker-2.bin", "load1")
     assert (list(file.chunks()), file.ended, file.process, file.root) == ([], True, "worker-2", "/kl")
+
+
+def test_a_client_that_keeps_no_history_is_told_of(tmp_path: Path) -> None:
+    load = environment(history=True)
+    history.begin(load)
+    assert client_of(load, "kazoo") is None
+    history.end(load)
+    (chunk,) = HistoryFile(tmp_path / "history-worker-2.bin", "load1").chunks()
+    assert chunk.records["what"].tolist() == [history_format.UNRECORDED]
+
+
+def test_processes_of_two_hosts_have_two_histories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(WORKER_NAME_VARIABLE)
+    for host in ("one", "two"):  # as containers, whose process ids are often equal
+        monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+        load = environment(history=True, report_dir=str(tmp_path))
+        history.begin(load)
+        history.end(load)
+    assert [file.name.split("-")[2] for file in sorted((tmp_path / "history/local").iterdir())] == ["one", "two"]
+
+
+def test_the_final_reads_are_made_once_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = LiveEnvironment(history=True)
+    report = history.count_workers(load)
+    for client_id in ("one", "two", "one"):
+        report(client_id=client_id, data={})
+    may_end, begun, done = Event(), [], []
+
+    def read(client: Any, root: str) -> None:
+        begun.append(root)
+        may_end.wait()
+        done.append(root)
+
+    monkeypatch.setattr(history, "read_tree", read)
+    for name in ("start", "stop"):
+        monkeypatch.setattr(RecordedNativeClient, name, lambda _: None)
+    first, second = (gevent.spawn(history.read_all_nodes, load) for _ in range(2))
+    gevent.idle()
+    first.kill()
+    gevent.spawn(may_end.set)
+    second.join()
+    assert (begun, done) == (["/kl"], ["/kl"])
+    file = HistoryFile(tmp_path / "history-final.bin", "load1")
+    assert (list(file.chunks()), file.ended, file.workers) == ([], True, 2)
 
 
 def test_a_second_test_leaves_the_first_ones_history_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -148,7 +148,7 @@ def test_the_master_drops_figures_before_locust_adds_them() -> None:
     load = environment()
     load.events.worker_report.add_listener(of_the_locustfile)
     session.on_init(load, runner=master())
-    assert names(load.events.worker_report) == ["LoadPlan.on_worker_report", "of_the_locustfile"]
+    assert names(load.events.worker_report)[:2] == ["LoadPlan.on_worker_report", "of_the_locustfile"]
 
 
 def worker(state: str) -> Any:

@@ -5,16 +5,23 @@ are those of NativeClient once more, so that a client without a history does not
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, Protocol, overload
 
 from kazoo.protocol.states import ZnodeStat
 
 from zk_locust.clients.interface import ClientSettings, Watch
 from zk_locust.clients.native import jute, protocol
-from zk_locust.clients.native.client import _ANY_VERSION, _NO_WATCH, _WATCH, NativeClient, _length
+from zk_locust.clients.native.client import (
+    _ANY_VERSION,
+    _NO_WATCH,
+    _WATCH,
+    PIPELINE_WINDOW,
+    NativeClient,
+    _length,
+)
 from zk_locust.clients.native.handshake import Credential
-from zk_locust.clients.native.requests import Create, Delete, Result, SetData, Step, multi_body, multi_results
+from zk_locust.clients.native.requests import Create, Delete, Request, Result, SetData, Step, multi_body, multi_results
 from zk_locust.clients.native.watches import CHILD, DATA, EXIST
 from zk_locust.contract import history_format as history
 from zk_locust.contract.errors import NoNodeError, ServerError
@@ -42,7 +49,7 @@ class Journal(Protocol):
 
 
 class RecordedNativeClient(NativeClient):
-    """A NativeClient that notes everything in a journal. Operations through `pipeline` are not noted."""
+    """A NativeClient that notes everything in a journal; of operations through `pipeline` only that there were some."""
 
     __slots__ = ("_rows",)
 
@@ -216,6 +223,11 @@ class RecordedNativeClient(NativeClient):
         rows = self._rows
         rows += (sent_ns, _clock_ns(), session_id, history.SYNC, path, b"", reply)
 
+    def pipeline(self, requests: Iterable[Request], *, window: int = PIPELINE_WINDOW) -> Iterator[Result | ServerError]:
+        """Send requests, at most `window` outstanding; yield their results in order. The history is then incomplete."""
+        note_unrecorded(self._rows)
+        yield from super().pipeline(requests, window=window)
+
     def note_all_read(self, path: str) -> None:
         """Note that all nodes at and below the path were read."""
         self._note_of_session(history.ALL_READ, self._session.session_id, path, (0, 0, 0))
@@ -255,6 +267,11 @@ class RecordedNativeClient(NativeClient):
         """Note what has happened to the session; `reply` are the xid, the zxid and the result to note."""
         rows = self._rows
         rows += (0, _clock_ns(), session_id, kind, path, b"", _header(16, *reply))
+
+
+def note_unrecorded(rows: list[Any]) -> None:
+    """Note that a client does something that is not recorded."""
+    rows += (0, _clock_ns(), 0, history.UNRECORDED, "", b"", _header(16, 0, 0, 0))
 
 
 _KINDS: Final[dict[type[object], Callable[[Any], int]]] = {
