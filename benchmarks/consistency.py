@@ -30,11 +30,13 @@ from lab.zookeeper_server import ZooKeeperServers, missing
 from reporting.consistency.result import of_run
 from reporting.consistency.states import CONSISTENT, VIOLATED
 from reporting.read.manifest import Manifest
-from zk_locust.contract.run_files import HISTORY, HISTORY_LOCAL
+from reporting.read.plan import Plan
+from zk_locust.contract.run_files import HISTORY
 
 CLEAN_ROUNDS = 60
 FAULTS = 2
 PAUSE_S = 1.0
+_HOST, _WORKERS = "load1", 4
 
 
 def planted(repeats: int) -> None:
@@ -89,7 +91,7 @@ def _in_thread(call: Callable[..., object], *arguments: object) -> None:
 def size(operations: int) -> None:
     """Print time and memory of a check."""
     with tempfile.TemporaryDirectory() as folder:
-        made_history.make(Path(folder) / HISTORY / HISTORY_LOCAL, operations)
+        made_history.make(Path(folder) / HISTORY / _HOST, operations, files=_WORKERS)
         found = measured("consistency", folder)
     print(
         f"\n{found['operations']:,} operations are {found['state']}: {found['seconds']:.1f} s,"
@@ -101,7 +103,7 @@ def main() -> None:
     """Measure and print."""
     if sys.argv[1:2] == ["--measure"]:
         began = time.perf_counter()
-        found = of_run(Path(sys.argv[2]), Manifest())
+        found = of_run(Path(sys.argv[2]), Manifest(plan=Plan(workers={_HOST: _WORKERS})))
         used = resource.getrusage(resource.RUSAGE_SELF)
         answer = {
             "operations": found.operations, "state": found.state, "seconds": time.perf_counter() - began,

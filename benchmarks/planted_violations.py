@@ -77,7 +77,7 @@ def run(
     root = f"/planted-{random.randrange(1 << 62)}"
     history = folder / HISTORY / HISTORY_LOCAL
     journal = Journal(history / file_name("users"), process="users", root=root)
-    final = Journal(history / file_name("final"), process="final", root=root)
+    final = Journal(history / file_name("final"), process="final", root=root, workers=1)
     settings = ClientSettings(hosts, operation_timeout_s=5.0)
     with _session(settings, journal) as preparing:
         for path in (root, *(f"{root}/{node}" for node in range(NODES)), f"{root}/queue"):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from reporting import text
-from reporting.consistency.states import CONSISTENT, VIOLATED
+from reporting.consistency.states import CONSISTENT, PARTLY, VIOLATED
 from reporting.read.manifest import Manifest
 
 RATE: Final = "rate"
@@ -41,7 +41,7 @@ class RunSummary:
     @property
     def answers(self) -> str:
         """The verdict, and what the check of the history has found."""
-        checked = self.consistency if self.consistency in (CONSISTENT, VIOLATED) else ""
+        checked = self.consistency if self.consistency in (CONSISTENT, PARTLY, VIOLATED) else ""
         return ", ".join(each for each in (self.verdict, checked) if each)
 
     def figure(self, name: str) -> float | None:

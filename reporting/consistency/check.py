@@ -4,8 +4,10 @@ Time is linear in the number of operations, but for sorting within a piece. Memo
 write: the check of real time needs all writes in one order.
 """
 
+import contextlib
+import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +30,12 @@ PIECE_RECORDS: Final = 400_000
 MOST_RECORDS: Final = 4 * PIECE_RECORDS
 _MOST_PIECES: Final = 512
 _NANOSECONDS: Final = 1e9
-_NO_CLOCK_NS: Final = 1 << 61
+_WORK: Final = ".consistency-"
+# So that sums of times and errors fit into 64 bits, whatever a host tells; an error of 36 years compares nothing.
+_MOST_ERROR_NS: Final = 1 << 60
+_MOST_OFFSET_NS: Final = 1 << 62
+_ONE_BOOT_NS: Final = 1_000_000_000
+"""Clocks of two files of a machine that differ by more are of two boots, or its wall clock was set."""
 
 Clocks = Mapping[str, tuple[float, float]]
 """Of each host: how far its clock is ahead of the controller's, and how wrong that may be, seconds."""
@@ -69,13 +76,13 @@ class _Pass:
 def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: bool) -> History:
     """Check files of one load. `work` is a folder for temporary files; `complete` says whether all files are there.
 
-    A file that cannot be read to its end counts up to there, and the history is then not complete.
+    A file that cannot be read to its end counts up to there, and the history is then not complete. Raises OSError.
     """
     checked = History(files)
     root = next((root for file in files if (root := _root_of(file))), "")
     records = sum(file.path.stat().st_size for file in files) // 70
-    with tempfile.TemporaryDirectory(prefix=".consistency-", dir=work) as folder:
-        first = _Pass(_Pieces(Path(folder), records), root)
+    with _work_folder(work) as folder:
+        first = _Pass(_Pieces(folder, records), root)
         for number, file in enumerate(files):
             try:
                 for chunk in file.chunks(root):
@@ -168,22 +175,51 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
 
 
 def clocks_of(files: list[HistoryFile], clocks: Clocks) -> list[Clock]:
-    """Return the clock of each file; all files of a host have one, which was read with the first of them."""
-    of_host: dict[str, list[HistoryFile]] = {}
+    """Return the clock of each file. Files of a host have one clock if they are of one machine, and of one boot of it.
+
+    Which machine that was, and when it was started, is told by the files; a folder may have got them from elsewhere.
+    """
+    of_machine: dict[tuple[str, str], list[HistoryFile]] = {}
     for file in files:
-        of_host.setdefault(file.host, []).append(file)
+        of_machine.setdefault((file.host, file.machine), []).append(file)
     found = {}
-    for host, own in of_host.items():
+    for (host, machine), own in of_machine.items():
         ahead_s, error_s = clocks.get(host, (0.0, 0.0))
         # A file that could not be read to its end tells of no clock.
-        walls = [file.wall_ns for file in own if file.wall_ns]
-        if not walls:
-            found[host] = Clock(host, 0, _NO_CLOCK_NS)
-            continue
-        moved_ns = max(walls) - min(walls) + max(file.wall_spread_ns for file in own)
-        offset_ns = walls[0] - round(ahead_s * _NANOSECONDS)
-        found[host] = Clock(host, offset_ns, round(error_s * _NANOSECONDS) + moved_ns)
-    return [found[file.host] for file in files]
+        told = sorted((file for file in own if file.wall_ns), key=lambda file: file.wall_ns)
+        moved_ns = told[-1].wall_ns - told[0].wall_ns + max(file.wall_spread_ns for file in told) if told else 0
+        # Which of several machines was measured is not known.
+        is_known = sum(other == host for other, _ in of_machine) == 1
+        error_ns = min(_nanoseconds(error_s) + moved_ns, _MOST_ERROR_NS) if is_known else _MOST_ERROR_NS
+        first = None
+        for boot, file in enumerate(told):
+            if first is None or file.wall_ns - told[boot - 1].wall_ns > _ONE_BOOT_NS:
+                offset_ns = min(max(file.wall_ns - _nanoseconds(ahead_s), -_MOST_OFFSET_NS), _MOST_OFFSET_NS)
+                first = Clock(f"{host}/{machine}/{boot}", offset_ns, error_ns)
+            found[id(file)] = first
+        for file in own:
+            found.setdefault(id(file), Clock(f"{host}/{machine}/{file.path}", 0, _MOST_ERROR_NS))
+    return [found[id(file)] for file in files]
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(min(max(seconds * _NANOSECONDS, -_MOST_ERROR_NS), _MOST_ERROR_NS))
+
+
+@contextlib.contextmanager
+def _work_folder(run: Path) -> Iterator[Path]:
+    """A folder for temporary files: in the run's folder, where there is room for its files; or the system's.
+
+    A report that was killed has left its own in the run's folder: it is removed here. Raises OSError.
+    """
+    for left in run.glob(f"{_WORK}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        made = tempfile.TemporaryDirectory(prefix=_WORK, dir=run)
+    except OSError:  # it cannot be written
+        made = tempfile.TemporaryDirectory(prefix=_WORK)
+    with made as folder:
+        yield Path(folder)
 
 
 class _Pieces:

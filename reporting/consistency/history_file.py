@@ -16,6 +16,7 @@ RECORD: Final = np.dtype(history.FIELDS)
 CHUNK_RECORDS: Final = 250_000
 _SEQUENCE_DIGITS: Final = 10
 _LONGEST_PATH: Final = 16 * 1024
+_LONGEST_HOST: Final = 255
 
 Array = np.ndarray[Any, Any]
 
@@ -44,17 +45,22 @@ class Chunk:
 class HistoryFile:
     """One file. After it was read to its end: whether it was `ended`, how many records it has, and its clock.
 
-    `wall_ns` is the wall clock at 0 of the monotonic clock, and `wall_spread_ns` by how much that has changed.
+    `machine` is the host's own name, and `workers` how many processes took part, -1 where the header does not tell.
+    `wall_ns` is the wall clock at 0 of the monotonic clock, `wall_spread_ns` by how much that has changed, and
+    `last_wall_ns` when its last block was written.
     """
 
     path: Path
     host: str
     process: str = ""
     root: str = ""
+    machine: str = ""
+    workers: int = -1
     ended: bool = False
     count: int = 0
     wall_ns: int = 0
     wall_spread_ns: int = 0
+    last_wall_ns: int = 0
     _walls: list[int] = field(default_factory=list)
 
     @property
@@ -64,7 +70,7 @@ class HistoryFile:
 
     def chunks(self, root: str = "") -> Iterator[Chunk]:
         """Yield all records. Raises HistoryError for what cannot be; a last block that is cut is left out."""
-        self.ended, self.count, self._walls = False, 0, []
+        self.ended, self.count, self.last_wall_ns, self._walls = False, 0, 0, []
         table = _Table(root)
         waiting: list[tuple[Array, ...]] = []
         held = 0
@@ -126,11 +132,13 @@ class HistoryFile:
             raise HistoryError(f"its header has {length} bytes")
         try:
             about = json.loads(file.read(length))
-        except ValueError:
+        except (ValueError, RecursionError):  # RecursionError: many nested brackets
             raise HistoryError("its header cannot be read") from None
         if not isinstance(about, dict):
             raise HistoryError("its header is no object")
         self.process, self.root = str(about.get("process", ""))[:100], str(about.get("root", ""))[:_LONGEST_PATH]
+        self.machine, workers = str(about.get("host", ""))[:_LONGEST_HOST], about.get("workers")
+        self.workers = workers if isinstance(workers, int) and workers >= 0 else -1
 
     def _read_block(self, file: IO[bytes]) -> tuple[int, list[str], Array] | None:
         """Return flags, new paths and records; None at the end, also where a block is cut."""
@@ -142,6 +150,9 @@ class HistoryFile:
             raise HistoryError("a block does not begin as one does")
         if self.ended:
             raise HistoryError("it goes on after its end")
+        if not (0 <= wall < 1 << 62 and 0 <= monotonic < 1 << 61):
+            raise HistoryError("a block with impossible clocks")
+        self.last_wall_ns = max(self.last_wall_ns, wall)
         if flags & history.LAST:
             if size or count or records != self.count & 0xFFFFFFFF:
                 raise HistoryError(f"its end tells of {records} records, and there are {self.count}")
@@ -154,11 +165,12 @@ class HistoryFile:
             return None
         if zlib.crc32(content) != check:
             raise HistoryError("the checksum of a block is wrong")
-        if not (0 <= wall < 1 << 62 and 0 <= monotonic < 1 << 61):
-            raise HistoryError("a block with impossible clocks")
+        # Counted before they are split: millions of empty paths would need much memory.
+        if (there := content.count(history.PATH_END, 0, size)) != count:
+            raise HistoryError(f"a table with {there} paths in place of {count}")
         names = content[:size].decode("utf-8", "replace").split("\0")[:-1] if size else []
-        if len(names) != count or any(len(name) > _LONGEST_PATH for name in names):
-            raise HistoryError(f"a table with {len(names)} paths in place of {count}")
+        if any(len(name) > _LONGEST_PATH for name in names):
+            raise HistoryError(f"a path of more than {_LONGEST_PATH} characters")
         self._walls.append(wall - monotonic)
         return flags, names, np.frombuffer(content, RECORD, records, size)
 

@@ -139,7 +139,7 @@ def _check_unknown(nodes: Nodes, read: Array, found: Findings) -> None:
         return
     read = read[~is_failed]
     room, taken, sequential = _room(nodes), nodes.unknown.taken, nodes.context.sequential
-    bad = []
+    bad, open_keys = [], {node for node, _ in room}
     for place in read[np.argsort(rows["mzxid"][read], kind="stable")]:
         key, mzxid = int(nodes.keys[nodes.of[place]]), int(rows["mzxid"][place])
         if (key, mzxid) in taken:
@@ -150,7 +150,7 @@ def _check_unknown(nodes: Nodes, read: Array, found: Findings) -> None:
         if mzxid == rows["czxid"][place] and (digest in sequential if tells_value else sequential):
             continue  # a node whose name its creator did not learn
         if not tells_value:
-            if not any(node == key for node, _ in room):
+            if key not in open_keys:
                 bad.append(place)
             continue
         room[key, digest] = room.get((key, digest), 0) - 1

@@ -115,7 +115,7 @@ def _check_syncs(writes: Array, syncs: Array, host_of: Array, errors: Array, fou
         margin = np.where(sync_host == other, 0, errors[sync_host] + errors[other])
         at = np.searchsorted(of_host["arrived"], syncs["sent"] - margin, "left") - 1
         bad = np.flatnonzero((at >= 0) & (newest[at] > syncs["zxid"]))
-        which = np.array([int(np.argmax(newest == newest[at[each]])) for each in bad], np.int64)
+        which = np.searchsorted(newest, newest[at[bad]])
         found.add(
             SYNC, "a sync has not reached a write that was acknowledged before it was sent",
             of_host["place"][which], syncs["place"][bad],

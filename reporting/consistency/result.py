@@ -12,8 +12,8 @@ from reporting.consistency import check as checking
 from reporting.consistency.check import Clocks, History
 from reporting.consistency.excerpt import excerpt
 from reporting.consistency.found import CHECKS, NOT_PROMISED
-from reporting.consistency.history_file import HistoryFile
-from reporting.consistency.states import CONSISTENT, NOT_CHECKED, VIOLATED
+from reporting.consistency.history_file import HistoryError, HistoryFile
+from reporting.consistency.states import CONSISTENT, NOT_CHECKED, PARTLY, VIOLATED
 from reporting.read.manifest import Manifest
 from reporting.read.parsing import number
 from zk_locust.contract.durable_files import write_text
@@ -21,15 +21,19 @@ from zk_locust.contract.history_format import file_name, is_history
 from zk_locust.contract.plain_text import first_of
 from zk_locust.contract.run_files import CONSISTENCY, HISTORY, HISTORY_LOCAL
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _UNKNOWN_ERROR_S: Final = 86_400.0
 """Of a clock that nobody has measured: its host's times are compared with no other host's."""
+_MOST_CUT_S: Final = 10.0
+"""How long before the load's end a history may end early: a process that was killed has lost a second at most."""
+_FINAL: Final = file_name("final")
 
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
     """The answer, and what it is worth.
 
+    `reason` says why nothing or not all was checked.
     `violations` are texts by check, `counts` how many each check has found, `excerpt` the records that show the first
     one. `notes` say what could not be known.
     """
@@ -59,8 +63,8 @@ class Consistency:
             f"{self.operations:,} operations of {self.sessions:,} sessions were checked, {self.writes:,} of them "
             f"acknowledged writes; {self.undecided:,} without a reply count as carried out or not"
         )
-        if self.state == CONSISTENT:
-            return f"{checked}."
+        if self.state in (CONSISTENT, PARTLY):
+            return f"{checked}. {self.reason}".rstrip()
         first = next(check for check in CHECKS if self.counts.get(check))
         return f"{first}: {self.violations[first][0]} ({sum(self.counts.values()):,} violations). {checked}."
 
@@ -71,11 +75,14 @@ def of_run(folder: Path, manifest: Manifest) -> Consistency:
     if not files:
         asked = manifest.parameters.get("history") in (True, "true", 1)
         return Consistency(NOT_CHECKED, "The history is missing." if asked else "No history was recorded (--history).")
-    print_of_files = {str(file.relative_to(folder)): file.stat().st_size for file in files}
-    kept = _kept(folder, print_of_files)
-    if kept is not None:
-        return kept
-    found = _check(folder, files, manifest)
+    try:
+        print_of_files = {str(file.relative_to(folder)): file.stat().st_size for file in files}
+        kept = _kept(folder, print_of_files)
+        if kept is not None:
+            return kept
+        found = _check(folder, files, manifest)
+    except OSError as error:  # as of a full disk: the report does without
+        return Consistency(NOT_CHECKED, f"The history cannot be checked: {error.strerror or error}.")
     content = {"version": _VERSION, "files": print_of_files, "found": found.as_dict()}
     with contextlib.suppress(OSError):  # the next report checks again
         write_text(folder / CONSISTENCY, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
@@ -95,7 +102,7 @@ def _kept(folder: Path, print_of_files: Mapping[str, int]) -> Consistency | None
 
 def _check(folder: Path, paths: list[Path], manifest: Manifest) -> Consistency:
     files = [HistoryFile(path, path.parent.name) for path in paths]
-    missing = _missing(paths, manifest)
+    missing = _missing(files, manifest)
     clocks = _clocks(files, manifest)
     checked = checking.check(files, clocks, folder, complete=not missing)
     of_files = checking.clocks_of(files, clocks)
@@ -108,10 +115,12 @@ def _check(folder: Path, paths: list[Path], manifest: Manifest) -> Consistency:
         state = VIOLATED
         first = checked.found.violations[next(iter(counts))][0]
         lines = excerpt(first, files, of_files)
-    elif missing or checked.refused:
-        state, reason = NOT_CHECKED, f"Parts of the history cannot be used: {'; '.join([*checked.refused, *missing])}."
+    elif unusable := [*checked.refused, *missing, *_ended_long_before(files, checked.cut, clocks)]:
+        state, reason = NOT_CHECKED, f"Parts of the history cannot be used: {'; '.join(unusable)}."
     elif not checked.writes:
         state, reason = NOT_CHECKED, f"The history has {checked.operations:,} operations and no acknowledged write."
+    elif lacking := _lacking(checked):
+        state, reason = PARTLY, f"Not recorded: {'; '.join(lacking)}."
     return Consistency(
         state, reason, checked.operations, checked.writes, checked.events, checked.undecided, checked.sessions,
         counts, violations, tuple(lines), tuple(first_of(notes)),
@@ -132,19 +141,52 @@ def _notes(checked: History, missing: list[str]) -> list[str]:
     ]
     if not checked.final_zxid:
         notes.append("The nodes were not all read at the end: a write that nobody read later may be lost")
+    notes += [
+        f"A client of {name} was not recorded: values of unknown origin may be of its operations"
+        for name in checked.unrecorded
+    ]
     return notes
 
 
-def _missing(paths: list[Path], manifest: Manifest) -> list[str]:
-    there = {(path.parent.name, path.name) for path in paths}
-    if HISTORY_LOCAL in {host for host, _ in there}:
-        return []
-    expected = [
-        (host, file_name(f"worker-{place}"))
-        for host, count in manifest.plan.workers.items()
-        for place in range(1, count + 1)
+def _lacking(checked: History) -> list[str]:
+    """Say what was not recorded that some check needs."""
+    lacking = [] if checked.final_zxid else ["the state at the end, so acknowledged writes may be lost"]
+    lacking += [f"the end of {name}" for name in first_of(checked.cut)]
+    return lacking + [f"some operations of {name}" for name in first_of(checked.unrecorded)]
+
+
+def _missing(files: list[HistoryFile], manifest: Manifest) -> list[str]:
+    """Name the histories that are not there: of a fleet by its plan, of another load by what its final reads tell."""
+    there = {(file.host, file.path.name) for file in files}
+    if manifest.plan.workers and HISTORY_LOCAL not in {host for host, _ in there}:
+        expected = [
+            (host, file_name(f"worker-{place}"))
+            for host, count in manifest.plan.workers.items()
+            for place in range(1, count + 1)
+        ]
+        return first_of(f"{host}/{name}" for host, name in expected if (host, name) not in there)
+    told = []
+    for file in files:
+        if file.path.name == _FINAL:
+            with contextlib.suppress(HistoryError):  # it is refused later, and named
+                file.read_about()
+            told.append(file.workers)
+    own = sum(file.path.name != _FINAL for file in files)
+    if len(told) != 1 or told[0] < 0:
+        return [f"{_FINAL}, which tells how many processes with users took part"]
+    return [] if own == told[0] else [f"{told[0]} processes took part, and histories of {own} are here"]
+
+
+def _ended_long_before(files: list[HistoryFile], cut: list[str], clocks: Clocks) -> list[str]:
+    """Name the histories that end early, and long before the load or nobody knows when."""
+    ends = {file.name: file.last_wall_ns / 1e9 - clocks[file.host][0] for file in files}
+    last = max((ends[file.name] for file in files if file.ended), default=math.inf)
+    early = [(file.name, last - ends[file.name]) for file in files if file.name in cut]
+    return [
+        f"{name} ends {f'{lost:,.0f} s' if math.isfinite(lost) else 'at an unknown time'} before the load"
+        for name, lost in early
+        if lost > _MOST_CUT_S
     ]
-    return first_of(f"{host}/{name}" for host, name in expected if (host, name) not in there)
 
 
 def _clocks(files: list[HistoryFile], manifest: Manifest) -> Clocks:

@@ -3,5 +3,7 @@
 from typing import Final
 
 CONSISTENT: Final = "consistent"
+PARTLY: Final = "consistent as far as recorded"
+"""Nothing was found, and something that a check needs was not recorded."""
 VIOLATED: Final = "violated"
 NOT_CHECKED: Final = "not checked"

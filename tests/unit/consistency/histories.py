@@ -116,14 +116,17 @@ class Story:
             files.append(HistoryFile(path, path.parent.name))
         return check(files, clocks or {}, folder, complete=complete)
 
-    def write(self, path: Path, *, process: str = "worker-1", ended: bool = True) -> None:
-        """Write the story as a file."""
+    def write(
+        self, path: Path, *, process: str = "worker-1", ended: bool = True, about: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write the story as a file, with more `about` it in its header."""
         path.parent.mkdir(parents=True, exist_ok=True)
         records = np.zeros(len(self.records), RECORD)
         for number, record in enumerate(self.records):
             for name, value in record.items():
                 records[number][name] = value
-        path.write_bytes(content(records, self.paths[1:], {"process": process, "root": ROOT}, ended=ended))
+        told = {"process": process, "root": ROOT, **(about or {})}
+        path.write_bytes(content(records, self.paths[1:], told, ended=ended))
 
     def _read(self, session: int, what: int, path: str, changes: dict[str, Any]) -> int:
         node = self.nodes.get(path)

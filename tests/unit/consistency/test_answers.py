@@ -8,11 +8,13 @@ import pytest
 
 from reporting import judge_run, list_runs, summary, write_report
 from reporting.consistency import found, result
-from reporting.consistency.states import CONSISTENT, NOT_CHECKED, VIOLATED
+from reporting.consistency.states import CONSISTENT, NOT_CHECKED, PARTLY, VIOLATED
 from reporting.read.manifest import Manifest
 from reporting.read.plan import Plan
+from tests.unit.consistency import histories
 from tests.unit.consistency.histories import ROOT, Story
 from tests.unit.reporting.synthetic import RUN_ID, Synthetic
+from zk_locust.contract import history_format as history
 
 A = 0xA
 HOST = "history/load1"
@@ -96,16 +98,67 @@ def test_a_missing_history_is_named(tmp_path: Path) -> None:
     assert answer.reason == "Parts of the history cannot be used: load1/history-worker-2.bin."
 
 
-def test_a_history_that_ends_early_and_missing_final_reads_are_noted(tmp_path: Path) -> None:
+def test_a_history_that_ends_early_and_missing_final_reads_are_told(tmp_path: Path) -> None:
     written(tmp_path)
     story().write(tmp_path / HOST / "history-worker-1.bin", ended=False)
     (tmp_path / HOST / "history-final.bin").unlink()
-    answer = result.of_run(tmp_path, planned(1))
-    assert answer.state == CONSISTENT
+    other = Story()
+    other.sync(0xB)
+    other.write(tmp_path / HOST / "history-worker-2.bin")
+    answer = result.of_run(tmp_path, planned(2))
+    assert answer.state == PARTLY
+    assert answer.sentence.endswith(
+        "Not recorded: the state at the end, so acknowledged writes may be lost; the end of load1/history-worker-1.bin."
+    )
     assert [note.partition(" ends early")[0] for note in answer.notes] == [
         "The history load1/history-worker-1.bin",
         "The nodes were not all read at the end: a write that nobody read later may be lost",
     ]
+
+
+@pytest.mark.parametrize("end", [None, 9 * 10**9, 11 * 10**9], ids=["unknown", "shortly after", "long after"])
+def test_a_history_that_ends_long_before_the_load_is_not_enough(
+    end: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = story()
+    told.write(tmp_path / HOST / "history-worker-1.bin", ended=False)
+    final = told.read_all()
+    if end is not None:
+        monkeypatch.setattr(histories, "WALL_NS", histories.WALL_NS + end)
+        final.write(tmp_path / HOST / "history-final.bin", process="final")
+    answer = result.of_run(tmp_path, planned(1))
+    assert answer.state == (PARTLY if end == 9 * 10**9 else NOT_CHECKED)
+    when = "at an unknown time" if end is None else "11 s"
+    assert (f"load1/history-worker-1.bin ends {when} before the load" in answer.reason) == (answer.state == NOT_CHECKED)
+
+
+def test_operations_that_were_not_recorded_are_told(tmp_path: Path) -> None:
+    told = story()
+    told.note(0, history.UNRECORDED)
+    told.write(tmp_path / HOST / "history-worker-1.bin")
+    told.read_all().write(tmp_path / HOST / "history-final.bin", process="final")
+    answer = result.of_run(tmp_path, planned(1))
+    assert (answer.state, answer.sessions) == (PARTLY, 2)
+    assert answer.reason == "Not recorded: some operations of load1/history-worker-1.bin."
+
+
+@pytest.mark.parametrize(
+    ("workers", "reason"),
+    [
+        (1, ""),
+        (2, "2 processes took part, and histories of 1 are here"),
+        (None, "history-final.bin, which tells how many processes with users took part"),
+    ],
+)
+def test_a_local_load_tells_how_many_histories_it_has(workers: int | None, reason: str, tmp_path: Path) -> None:
+    told, folder = story(), tmp_path / "history/local"
+    told.write(folder / "history-process-one-7.bin")
+    told.read_all().write(
+        folder / "history-final.bin", process="final", about={} if workers is None else {"workers": workers}
+    )
+    answer = result.of_run(tmp_path, Manifest())
+    assert answer.state == (NOT_CHECKED if reason else CONSISTENT)
+    assert answer.reason == (f"Parts of the history cannot be used: {reason}." if reason else "")
 
 
 def test_a_sync_that_is_too_early_is_a_note(tmp_path: Path) -> None:
