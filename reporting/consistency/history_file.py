@@ -15,7 +15,6 @@ from zk_locust.contract import history_format as history
 RECORD: Final = np.dtype(history.FIELDS)
 CHUNK_RECORDS: Final = 250_000
 _SEQUENCE_DIGITS: Final = 10
-_LONGEST_PATH: Final = 16 * 1024
 _LONGEST_HOST: Final = 255
 
 Array = np.ndarray[Any, Any]
@@ -136,7 +135,10 @@ class HistoryFile:
             raise HistoryError("its header cannot be read") from None
         if not isinstance(about, dict):
             raise HistoryError("its header is no object")
-        self.process, self.root = str(about.get("process", ""))[:100], str(about.get("root", ""))[:_LONGEST_PATH]
+        self.process, self.root = (
+            str(about.get("process", ""))[:100],
+            str(about.get("root", ""))[: history.MOST_PATH_CHARACTERS],
+        )
         self.machine, workers = str(about.get("host", ""))[:_LONGEST_HOST], about.get("workers")
         self.workers = workers if isinstance(workers, int) and workers >= 0 else -1
 
@@ -169,8 +171,8 @@ class HistoryFile:
         if (there := content.count(history.PATH_END, 0, size)) != count:
             raise HistoryError(f"a table with {there} paths in place of {count}")
         names = content[:size].decode("utf-8", "replace").split("\0")[:-1] if size else []
-        if any(len(name) > _LONGEST_PATH for name in names):
-            raise HistoryError(f"a path of more than {_LONGEST_PATH} characters")
+        if any(len(name) > history.MOST_PATH_CHARACTERS for name in names):
+            raise HistoryError(f"a path of more than {history.MOST_PATH_CHARACTERS} characters")
         self._walls.append(wall - monotonic)
         return flags, names, np.frombuffer(content, RECORD, records, size)
 

@@ -22,6 +22,7 @@ NEW_TABLE: Final = 1
 LAST: Final = 2
 PATH_END: Final = b"\0"
 """Behind each path of a table. ZooKeeper allows it in no path."""
+MOST_PATH_CHARACTERS: Final = 16 * 1024
 MOST_RECORDS: Final = 65_536
 MOST_PATH_BYTES: Final = 64 * 1024 * 1024
 

@@ -8,6 +8,7 @@ file is.
 
 import contextlib
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -26,6 +27,8 @@ MANY_ROWS: Final = 128
 LOOK_S: Final = 0.05
 FLUSH_EVERY: Final = 20
 """How many looks later few rows are written too."""
+MANY_BYTES: Final = 8 * 1024 * 1024
+"""Of replies: then few rows are written too, as each keeps its value and its reply."""
 MOST_PATHS: Final = 65_536
 """Of a table: then it starts over, so that a load with ever new nodes needs no more memory."""
 
@@ -37,6 +40,8 @@ _STAT: Final = np.dtype(
 )
 _STAT_BYTES: Final = 68
 _ROOM: Final = bytes(_STAT_BYTES)
+_KEPT: Final = _HEADER.itemsize
+_LONG: Final = 4096
 _digest: Final = zlib.crc32
 
 logger = logging.getLogger(__name__)
@@ -52,13 +57,18 @@ class _Paths(dict[str, int]):
 
     def __missing__(self, path: str) -> int:
         place = self[path] = len(self)
-        self.new.append(path)
+        self.new.append(path if len(path) <= history.MOST_PATH_CHARACTERS and "\0" not in path else _stand_in(path))
         return place
 
     def start_over(self) -> None:
         self.clear()
         self[""] = 0
         self.starts_over = True
+
+
+def _stand_in(path: str) -> str:
+    """Return a name, below no node of a load, for a path that the format does not allow."""
+    return f"/\ufffd/{len(path)} characters, {hashlib.sha256(path.encode()).hexdigest()}"
 
 
 class Journal:
@@ -85,10 +95,17 @@ class Journal:
             return
         taken = rows[:]
         rows.clear()
+        for start in range(0, len(taken), history.MOST_RECORDS * COLUMNS):
+            self._try_block(taken[start : start + history.MOST_RECORDS * COLUMNS])
+
+    def _try_block(self, rows: list[Any]) -> None:
+        """Write a block, unless the history has ended. It ends with the first error: the load goes on."""
         if self._file is None:
             return
-        for start in range(0, len(taken), history.MOST_RECORDS * COLUMNS):
-            self._write_block(taken[start : start + history.MOST_RECORDS * COLUMNS])
+        try:
+            self._write_block(rows)
+        except Exception as error:
+            self._end_early(repr(error))
 
     def end(self) -> None:
         """Write the rest, and say that this is all."""
@@ -104,7 +121,8 @@ class Journal:
         while True:
             for _ in range(FLUSH_EVERY):
                 gevent.sleep(LOOK_S)
-                if len(self.rows) >= MANY_ROWS * COLUMNS:
+                rows = self.rows
+                if len(rows) >= MANY_ROWS * COLUMNS or sum(map(len, rows[6::COLUMNS])) > MANY_BYTES:
                     self.flush()
             self.flush()
 
@@ -119,9 +137,12 @@ class Journal:
             records[name] = rows[column::COLUMNS]
         records["path"] = list(map(paths.__getitem__, rows[4::COLUMNS]))
         records["digest"] = list(map(_digest, rows[5::COLUMNS]))
+        lengths = np.fromiter(map(len, replies), np.int64, count)
+        if lengths.sum() > MANY_BYTES:  # of long ones only the ends are wanted: the others need not be copied
+            replies = [reply if len(reply) < _LONG else reply[:_KEPT] + reply[-_STAT_BYTES:] for reply in replies]
+            lengths = np.fromiter(map(len, replies), np.int64, count)
         # Room in front, so that a place for a stat exists before each end.
         content = _ROOM + b"".join(replies)
-        lengths = np.fromiter(map(len, replies), np.int64, count)
         ends = np.cumsum(lengths) + len(_ROOM)
         header = np.ndarray(len(content) - _HEADER.itemsize + 1, _HEADER, content, 0, (1,))[ends - lengths]
         records["xid"], records["zxid"], records["result"] = header["xid"], header["zxid"], header["code"]
@@ -152,8 +173,11 @@ class Journal:
             if file.write(content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            self._file = None
-            why = os.strerror(error.errno or errno.EIO)
-            logger.error("The history %s ends here, it cannot be written (%s)", self._path, why)
+            self._end_early(os.strerror(error.errno or errno.EIO))
+
+    def _end_early(self, why: str) -> None:
+        file, self._file = self._file, None
+        logger.error("The history %s ends here, it cannot be written (%s)", self._path, why)
+        if file is not None:
             with contextlib.suppress(OSError):  # closing writes again
                 file.close()

@@ -151,6 +151,7 @@ def _lead(environment: Any, runner: Any, web_ui: Any) -> None:
     # When it has stopped: figures are written before nodes are removed, which an ensemble may take its time for.
     put_first(events.test_stop, _tell_of_end)
     events.test_stop.add_listener(history.end)
+    events.quit.add_listener(functools.partial(history.end, environment))  # a signal ends no test; users are gone then
     events.test_stop.add_listener(history.read_all_nodes)
     events.test_stop.add_listener(own_node.remove_nodes)
     for companion in companions:
@@ -183,6 +184,7 @@ def _join(environment: Any, runner: Any) -> None:
     stages.catch_up([*first, *last])
 
     events.test_stop.add_listener(history.end)
+    events.quit.add_listener(functools.partial(history.end, environment))  # a signal ends no test; users are gone then
 
     # While it runs, and when the process ends (from the last of these to the first).
     put_first(events.report_to_master, stages.before_report_to_master)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import gevent
 import numpy as np
 import pytest
 
@@ -58,6 +59,46 @@ def test_a_disk_that_fills_ends_the_history_and_not_the_load(
     assert "ends here, it cannot be written (No space left on device)" in caplog.text
     read = HistoryFile(tmp_path / "history.bin", "host")
     assert (list(read.chunks()), read.ended) == ([], False)
+
+
+def test_paths_that_the_format_does_not_allow_have_a_stand_in(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "history.bin")
+    paths = ["/a", f"/{'b' * history.MOST_PATH_CHARACTERS}", "/c\0d"]
+    for path in (*paths, *paths):
+        journal.rows += (1, 2, 3, history.SYNC, path, b"", jute.REPLY.pack(16, 1, 1, 0))
+    journal.end()
+    found = [str(record[-1]) for record in records_of(tmp_path / "history.bin")]
+    assert found[:3] == found[3:]
+    assert found[0] == "/a"
+    assert found[1].startswith("/\ufffd/16385 characters, ")
+    assert found[2].startswith("/\ufffd/4 characters, ")
+
+
+def test_what_cannot_be_written_ends_the_history_and_does_not_pile_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(tmp_path / "history.bin")
+    for kind in (history.SYNC, "no kind", history.SYNC):
+        journal.rows += (1, 2, 3, kind, "/", b"", jute.REPLY.pack(16, 1, 1, 0))
+        journal.flush()
+        assert journal.rows == []
+    journal.end()
+    assert caplog.text.count("ends here, it cannot be written (ValueError") == 1
+    read = HistoryFile(tmp_path / "history.bin", "host")
+    assert ([len(chunk.records) for chunk in read.chunks()], read.ended) == ([1], False)
+
+
+def test_long_replies_are_written_soon_and_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "MANY_BYTES", 10_000)
+    monkeypatch.setattr(journals, "FLUSH_EVERY", 1 << 30)
+    journal = Journal(tmp_path / "history.bin")
+    value = bytes(20_000)
+    reply = jute.REPLY.pack(16, 7, 9, 0) + jute.buffer(value) + STAT
+    journal.rows += (1, 2, 3, history.GET | history.STAT, "/a", value, reply)
+    while journal.rows:
+        gevent.sleep(0.01)
+    journal.end()
+    assert records_of(tmp_path / "history.bin") == [(1, 2, 3, 9, 12, 11, 5, 7, history.GET | history.STAT, 0, "/a")]
 
 
 def test_a_cut_file_is_read_up_to_its_last_complete_block(tmp_path: Path) -> None:
