@@ -70,7 +70,16 @@ class _Pass:
     order: Order = field(default_factory=Order)
     locks: Locks = field(default_factory=Locks)
     sequential: set[int] = field(default_factory=set)
+    watched: set[int] = field(default_factory=set)
+    """Keys of the nodes whose children somebody has watched."""
     synced: int = 0
+
+    def wanted(self, rows: Array) -> Array:
+        """Leave out changes of children that no check needs: there may be millions below one node."""
+        is_needed = ~rows["child"] | ((rows["what"] & history.SEQUENCE) > 0)
+        is_needed |= np.isin(rows["key"], np.array(sorted(self.watched), np.uint64))
+        chosen: Array = rows if is_needed.all() else rows[is_needed]
+        return chosen
 
 
 def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: bool) -> History:
@@ -104,7 +113,7 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
         first.order.check(of_files, checked.found)
         first.locks.check(of_files, columns, checked.found)
         for rows in first.pieces.each():
-            _check_nodes(rows, context, checked.found)
+            _check_nodes(first.wanted(rows), context, checked.found)
     return checked
 
 
@@ -155,6 +164,8 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
     checked.undecided += int(undecided.sum())
     unnamed = undecided & ((records["what"] & history.SEQUENCE) > 0)
     first.sequential.update(int(digest) for digest in records["digest"][unnamed])
+    watches = (kind == history.GET_CHILDREN) & ((records["what"] & history.WATCH) > 0)
+    first.watched.update(np.unique(chunk.key[watches]).tolist())
     is_final = checked.files[number].process == "final"
     if is_final:
         first.synced = int(max(records["zxid"][kind == history.SYNC], default=first.synced))

@@ -155,6 +155,12 @@ def lost_event(story: Story) -> None:
     story.get(B, Y)
 
 
+def lost_event_of_children(story: Story) -> None:
+    story._read(B, history.GET_CHILDREN | history.WATCH, X, {})
+    story.create(A, f"{X}/n")
+    story.get(B, Y)
+
+
 def event_lost_over_a_reconnect(story: Story) -> None:
     story.watch(B, X)
     story.note(B, history.LOST)
@@ -231,6 +237,7 @@ PLANTED: list[tuple[Callable[[Story], None], str]] = [
     (against_real_time, found.REAL_TIME),
     (sync_too_early, found.SYNC),
     (lost_event, found.WATCHES),
+    (lost_event_of_children, found.WATCHES),
     (event_lost_over_a_reconnect, found.WATCHES),
     (late_event, found.WATCHES),
     (doubled_event, found.WATCHES),
@@ -305,3 +312,18 @@ def test_an_ephemeral_node_of_a_session_whose_end_is_not_known_may_be_gone(tmp_p
     del story.nodes[f"{ROOT}/e"]
     story.exists(A, f"{ROOT}/e")
     assert story.check(tmp_path, story.read_all()).found.counts == {}
+
+
+def test_changes_of_children_are_kept_only_where_a_check_needs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+    monkeypatch.setattr(checking, "_check_nodes", lambda rows, *_: kept.append(int(rows["child"].sum())))
+    story = begun()
+    for turn in range(5):
+        story.create(A, f"{X}/n{turn}")
+        story.create(A, f"{Y}/n{turn}")
+    story.create(A, f"{X}/n0000000005", "", history.SEQUENCE)
+    story._read(B, history.GET_CHILDREN | history.WATCH, Y, {})
+    story.check(tmp_path)
+    assert kept == [5 + 1]
