@@ -17,7 +17,7 @@ from locust.env import Environment
 from locust.event import Events
 from locust.runners import STATE_INIT, STATE_RUNNING, MasterRunner, WorkerRunner
 
-from zk_locust.load import session
+from zk_locust.load import history, session
 from zk_locust.load.refusals import Refusals
 from zk_locust.load.sequence import SequenceTaskSet
 from zk_locust.load.settings_check import warn_of_idle_workers
@@ -81,7 +81,7 @@ for package in (locust_extra, zk_metrics, zk_locust.load, zk_locust.workload):
 hooks = [hook for hook in vars(locust.events).values() if hasattr(hook, "_handlers")]
 assert [hook._handlers for hook in hooks if hook._handlers] == [], hooks
 from zk_locust import ZKLocust
-from zk_locust.load import session
+from zk_locust.load import history, session
 from zk_locust.load.refusals import Refusals
 assert locust.events.init._handlers == [session.on_init]
 """
@@ -135,6 +135,16 @@ def test_figures_are_written_and_nodes_are_read_before_they_are_removed() -> Non
     assert names(load.events.test_stop)[:5] == [
         "_tell_of_end", "of_the_locustfile", "end", "read_all_nodes", "remove_nodes",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_worker", [False, True])
+def test_a_process_that_a_signal_ends_ends_its_history(is_worker: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[Any] = []
+    monkeypatch.setattr(history, "end", lambda environment, **_: ended.append(environment))
+    load = environment()
+    session.on_init(load, runner=worker(STATE_INIT) if is_worker else object())
+    load.events.quit.fire(exit_code=0)
+    assert ended == [load]
 
 
 def test_a_step_ends_before_the_measured_stage_does() -> None:
