@@ -20,6 +20,8 @@ FIELDS: Final = [
 ]  # fmt: skip
 """A record of a node. With `child`, it is a change of one of its children, and `version` is the sequence number."""
 RECORD: Final = np.dtype(FIELDS)
+_CHILD: Final = np.dtype([(name, kind) for name, kind in FIELDS if name in ("zxid", "place", "version", "what")])
+"""What checks need of a change of a child: there may be millions below one node."""
 
 ALIVE: Final = (history.CREATE, history.SET)
 GONE: Final = (history.DELETE, history.CLOSED)
@@ -104,7 +106,10 @@ class Nodes:
         self.kind = self.rows["what"] & history.KIND_MASK
         kind_of_child = rows["what"] & history.KIND_MASK
         done = is_child & (rows["result"] == 0) & (rows["zxid"] > 0) & np.isin(kind_of_child, CHANGES)
-        self.children = Changes(rows[done], of[done])
+        children = np.zeros(int(done.sum()), _CHILD)
+        for name in _CHILD.names or ():
+            children[name] = rows[name][done]
+        self.children = Changes(children, of[done])
         is_change = np.isin(self.kind, CHANGES)
         acknowledged = is_change & (self.rows["result"] == 0) & (self.rows["zxid"] > 0)
         self.undecided = np.flatnonzero(is_change & (self.rows["result"] == history.UNDECIDED))
