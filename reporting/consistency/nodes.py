@@ -175,10 +175,9 @@ def _without_idle_ends(changes: Changes) -> Changes:
     is_end = changes.kind == history.CLOSED
     if not is_end.any():
         return changes
-    is_life = changes.kind != history.SET
+    is_life = np.isin(changes.kind, (history.CREATE, history.DELETE))
     last = np.maximum.accumulate(np.where(is_life, np.arange(len(is_life)), -1))
-    before = np.append(-1, last[:-1])
-    own = (before >= 0) & (changes.of[before] == changes.of) & (changes.kind[before] == history.CREATE)
-    own &= changes.rows["session"][before] == changes.rows["session"]
+    own = (last >= 0) & (changes.of[last] == changes.of) & (changes.kind[last] == history.CREATE)
+    own &= changes.rows["zxid"][last] == changes.rows["czxid"]
     kept = ~is_end | own
     return Changes(changes.rows[kept], changes.of[kept])

@@ -195,6 +195,12 @@ def kept_ephemeral(story: Story) -> None:
     story.exists(A, f"{ROOT}/e", **{name: shown[name] for name in ("what", "mzxid", "czxid")}, result=0)
 
 
+def kept_second_ephemeral(story: Story) -> None:
+    story.create(C, f"{ROOT}/e", "", history.EPHEMERAL)
+    story.delete(C, f"{ROOT}/e")
+    kept_ephemeral(story)
+
+
 def lost_ephemeral(story: Story) -> None:
     story.create(C, f"{ROOT}/e", "", history.EPHEMERAL)
     story.exists(C, f"{ROOT}/e", what=history.EXISTS, result=history.NO_NODE)
@@ -243,6 +249,7 @@ PLANTED: list[tuple[Callable[[Story], None], str]] = [
     (doubled_event, found.WATCHES),
     (unasked_event, found.WATCHES),
     (kept_ephemeral, found.EPHEMERALS),
+    (kept_second_ephemeral, found.EPHEMERALS),
     (lost_ephemeral, found.EPHEMERALS),
     (sequence_number_again, found.SEQUENCES),
     (halved_transaction, found.MULTI),
