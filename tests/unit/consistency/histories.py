@@ -14,6 +14,10 @@ from zk_locust.contract import history_format as history
 
 WALL_NS = 1_700_000_000 * 10**9
 ROOT = "/root"
+X, Y = f"{ROOT}/x", f"{ROOT}/y"
+"""Two of its nodes."""
+A, B, C = 0xA, 0xB, 0xC
+"""Three sessions."""
 
 
 class Node:
@@ -176,3 +180,14 @@ def content(records: Any, paths: Sequence[str], about: Mapping[str, Any], *, end
         block(history.LAST, b"", 0, b"", len(records)) if ended else b"",
     ]
     return b"".join(parts)
+
+
+def begun() -> Story:
+    """A story with two nodes and three sessions that have seen them."""
+    story = Story()
+    story.create(A, ROOT)
+    story.create(A, X, "0")
+    story.create(A, Y, "0")
+    for session in (A, B, C):
+        story.get(session, X)
+    return story

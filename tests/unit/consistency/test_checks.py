@@ -7,22 +7,8 @@ import pytest
 
 from reporting.consistency import check as checking
 from reporting.consistency import found
-from tests.unit.consistency.histories import ROOT, Story, digest
+from tests.unit.consistency.histories import ROOT, A, B, C, Story, X, Y, begun, digest
 from zk_locust.contract import history_format as history
-
-A, B, C = 0xA, 0xB, 0xC
-X, Y = f"{ROOT}/x", f"{ROOT}/y"
-
-
-def begun() -> Story:
-    """A story with two nodes and three sessions that have seen them."""
-    story = Story()
-    story.create(A, ROOT)
-    story.create(A, X, "0")
-    story.create(A, Y, "0")
-    for session in (A, B, C):
-        story.get(session, X)
-    return story
 
 
 def test_a_history_without_faults_has_no_violation(tmp_path: Path) -> None:

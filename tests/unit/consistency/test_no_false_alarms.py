@@ -5,22 +5,10 @@ from pathlib import Path
 import pytest
 
 from reporting.consistency import found
-from tests.unit.consistency.histories import ROOT, Node, Story
+from tests.unit.consistency.histories import ROOT, A, B, C, Node, Story, X, Y, begun
 from zk_locust.contract import history_format as history
 
-A, B, C = 0xA, 0xB, 0xC
-E, X, Y = f"{ROOT}/e", f"{ROOT}/x", f"{ROOT}/y"
-
-
-def begun() -> Story:
-    """A story with two nodes and three sessions that have seen them."""
-    story = Story()
-    story.create(A, ROOT)
-    story.create(A, X, "0")
-    story.create(A, Y, "0")
-    for session in (A, B, C):
-        story.get(session, X)
-    return story
+E = f"{ROOT}/e"
 
 
 def test_what_a_killed_worker_did_last_is_not_in_its_history(tmp_path: Path) -> None:

@@ -26,8 +26,6 @@ assert libc.syscall(getter, 0, attributes, _ATTRIBUTES.size, 0) == 0
 print(json.dumps(_ATTRIBUTES.unpack(attributes.raw)))
 """
 
-pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="needs Linux")
-
 
 def asked(nice: int, policy: int) -> tuple[int, int, int]:
     """Return the policy, the nice value and the slice of a process that has asked."""
