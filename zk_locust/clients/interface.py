@@ -72,6 +72,10 @@ class ZooKeeperClient(Protocol):
         """Return value and stat."""
         ...
 
+    def get_value(self, path: str, watch: Watch | None = None) -> bytes:
+        """Return the value alone."""
+        ...
+
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
         """Return the stat, or None where there is no such node."""
         ...

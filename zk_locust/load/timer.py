@@ -179,6 +179,20 @@ class LocustTimer:
         self._key, self._operation = (self.request_type, name), None
 
     def __enter__(self) -> "LocustTimer":
+        self.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if error is not None:
+            return self.ended_by(error)
+        if self._state < _ENDED:
+            self.success()
+        return False
+
+    def begin(self) -> None:
+        """Begin an operation, as `with` does. `success` or `ended_by` must follow."""
         if self._arrivals is not None:
             # What another greenlet does with this timer stays under way while this one waits.
             if self._state != _UNDER_WAY:
@@ -192,15 +206,9 @@ class LocustTimer:
             self._recording.sent[0] += 1
             self._state = _UNDER_WAY
         self._sent_ns = _clock_ns()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        if error is None:
-            if self._state < _ENDED:
-                self.success()
-            return False
+    def ended_by(self, error: BaseException) -> bool:
+        """Report what the error makes of the operation, as `with` does. Return whether not to raise the error."""
         if not isinstance(error, _counted):
             if self._state == _UNDER_WAY:
                 if isinstance(error, _CUT_OFF):

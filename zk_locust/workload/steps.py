@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from random import Random
 from typing import NamedTuple
 
@@ -25,6 +25,9 @@ class Step(NamedTuple):
     value: bytes
 
 
+# So many steps of a user are made at once, and fewer where their values are long: each user keeps them.
+_AT_ONCE = 32
+_AT_ONCE_BYTES = 8192
 # A step for each operation: the class itself takes twice as long.
 _new_step = partial(tuple.__new__, Step)
 
@@ -39,6 +42,11 @@ def steps(workload: Workload, number: int) -> Iterator[Step]:
 
     What replies say has no part in it. Each kind of choice has a stream of its own.
     """
+    return chain.from_iterable(_pieces(workload, number))
+
+
+def _pieces(workload: Workload, number: int) -> Iterator[list[Step]]:
+    """Yield the steps of `steps`, some at once: each takes longer alone, as its code is not in the caches then."""
     kinds = [(name, name in _SIZED, name not in _KEYLESS) for name, _ in workload.operations]
     cumulative = list(accumulate(weight for _, weight in workload.operations))
     total, last = cumulative[-1], len(kinds) - 1
@@ -48,13 +56,17 @@ def steps(workload: Workload, number: int) -> Iterator[Step]:
     size_of = size_chooser(workload.values, value_random)
     source = contents(workload.values.most, workload.seed)
     places = len(source) - workload.values.most
+    at_once = max(1, min(_AT_ONCE, _AT_ONCE_BYTES // max(1, workload.values.most)))
     name, is_sized, has_key = kinds[0]
     while True:
-        if last:
-            name, is_sized, has_key = kinds[bisect_right(cumulative, choose() * total, 0, last)]
-        value = b""
-        if is_sized:
-            size = size_of()
-            start = int(value_random.random() * places)
-            value = source[start : start + size]
-        yield _new_step((name, key_of() if has_key else 0, value))
+        piece = []
+        for _ in range(at_once):
+            if last:
+                name, is_sized, has_key = kinds[bisect_right(cumulative, choose() * total, 0, last)]
+            value = b""
+            if is_sized:
+                size = size_of()
+                start = int(value_random.random() * places)
+                value = source[start : start + size]
+            piece.append(_new_step((name, key_of() if has_key else 0, value)))
+        yield piece

@@ -1,7 +1,5 @@
 """The task set that turns the steps of a workload into operations; a user's class names it in `tasks`."""
 
-from functools import partial
-
 import gevent
 from locust import task
 
@@ -104,7 +102,7 @@ class WorkloadTaskSet(ZKLocustTaskSet):
             self._steps = steps(workload, number)
             overridden = type(self).next_step is not WorkloadTaskSet.next_step
             # Without a call in Python where it does nothing else: this runs for each operation.
-            self._next_step = self.next_step if overridden else partial(next, self._steps)
+            self._next_step = self.next_step if overridden else self._steps.__next__
         self._operations.make_ephemerals()
         if workload.watches.per_user or workload.watches.per_node:
             if self._standing is None:

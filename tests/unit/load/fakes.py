@@ -46,6 +46,9 @@ class FakeZooKeeper:
             raise NoNodeError(path)
         return self.nodes[path], Mock(spec=ZnodeStat)
 
+    def get_value(self, path: str, watch: Watch | None = None) -> bytes:
+        return self.get(path, watch)[0]
+
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
         self._request("exists", path)
         return Mock(spec=ZnodeStat) if path in self.nodes else None

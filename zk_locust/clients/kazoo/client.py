@@ -143,6 +143,10 @@ class KazooZooKeeperClient:
         """Return value and stat."""
         return self._reply(self._ready().get_async(path, watch))  # type: ignore[no-any-return]
 
+    def get_value(self, path: str, watch: Watch | None = None) -> bytes:
+        """Return the value alone."""
+        return self.get(path, watch)[0]
+
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
         """Return the stat, or None where there is no such node."""
         return self._reply(self._ready().exists_async(path, watch))

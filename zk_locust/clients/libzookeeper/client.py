@@ -164,6 +164,10 @@ class LibZooKeeperClient:
         code = self._lib.zoo_aget(handle.pointer, name, int(watch is not None), self._on.on_data, call.number)
         return handle.finish(call, code, len(name))  # type: ignore[no-any-return]
 
+    def get_value(self, path: str, watch: Watch | None = None) -> bytes:
+        """Return the value alone."""
+        return self.get(path, watch)[0]
+
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
         """Return the stat, or None where there is no such node; then the watch waits for its creation."""
         handle = self._handle or self._usable()

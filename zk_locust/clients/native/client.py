@@ -163,6 +163,17 @@ class NativeClient:
         except jute.MALFORMED as error:
             raise connection.malformed(error) from None
 
+    def get_value(self, path: str, watch: Watch | None = None) -> bytes:
+        """Return the value without the stat, which takes longer to read than the rest of the reply."""
+        connection = self._session.connection or self._session.usable_connection()
+        reply = connection.call(protocol.GET_DATA, self._paths[path] + (_NO_WATCH if watch is None else _WATCH))
+        if watch is not None:
+            self._watch(DATA, path, watch)
+        try:
+            return jute.read_data(reply)
+        except jute.MALFORMED as error:
+            raise connection.malformed(error) from None
+
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
         """Return the stat, or None where there is no such node; then the watch waits for its creation."""
         connection = self._session.connection or self._session.usable_connection()

@@ -61,10 +61,16 @@ def read_nothing(reply: bytes) -> None:
 
 def read_data_and_stat(reply: bytes) -> tuple[bytes, ZnodeStat]:
     """Return value and stat: GetDataResponse. A null value reads as an empty one."""
+    value = read_data(reply)
+    return value, _new_stat(_stat_at(reply, len(reply) - 68))
+
+
+def read_data(reply: bytes) -> bytes:
+    """Return the value of a GetDataResponse. Any stat of the right length will do."""
     size, end = _int_at(reply, RECORD)[0], len(reply) - 68
     if size != end - _VALUE and (size != -1 or end != _VALUE):
         raise ProtocolError(f"a value of {size} bytes in a reply of {len(reply)}")
-    return reply[_VALUE:end], _new_stat(_stat_at(reply, end))
+    return reply[_VALUE:end]
 
 
 def read_stat(reply: bytes) -> ZnodeStat:

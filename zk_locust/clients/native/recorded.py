@@ -79,6 +79,10 @@ class RecordedNativeClient(NativeClient):
         rows += (sent_ns, _clock_ns(), session_id, what, path, result[0], reply)
         return result
 
+    def get_value(self, path: str, watch: Watch | None = None) -> bytes:
+        """Return the value alone."""
+        return self.get(path, watch)[0]
+
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
         """Return the stat, or None where there is no such node; then the watch waits for its creation."""
         session = self._session

@@ -58,8 +58,7 @@ class ZKGetOp(_OnOneKey):
     def op(self) -> None:
         """Read the node once."""
         with self.timing() as timer:
-            value, _ = self.client.get_zk_client().get(self._path)
-            timer.success(len(value))
+            timer.success(len(self.client.get_zk_client().get_value(self._path)))
 
 
 class ZKSetOp(_OnOneKey):
