@@ -102,7 +102,7 @@ def main() -> None:
             folder,
             seconds=4 if options.quick else 12,
             count_trials=options.count_trials or (2 if options.quick else 25),
-            rounds=1 if options.quick else 3,
+            rounds=1 if options.quick else 5,
         )
         machine = _machine()
         rows, failed = _run(names, setting)

@@ -52,21 +52,29 @@ class Operations:
     def table(self) -> dict[str, Callable[[Step], None]]:
         """Return what carries out each operation of `specification.OPERATIONS`, except the lock."""
         # The watch is always the same one, so that a session has one on each node at most.
-        readings = {"get_watch": self.get, "exists_watch": self.exists, "get_children_watch": self.get_children}
+        readings = {"exists_watch": self.exists, "get_children_watch": self.get_children}
         watching = {name: partial(read, name=name, watch=ignore) for name, read in readings.items()}
-        return watching | {name: getattr(self, name) for name in OPERATIONS if name not in ("lock", *watching)}
+        gets = {"get": self._get("get", None), "get_watch": self._get("get_watch", ignore)}
+        others = [name for name in OPERATIONS if name not in ("lock", *watching, *gets)]
+        return gets | watching | {name: getattr(self, name) for name in others}
 
-    def get(self, step: Step, name: str = "get", watch: Watch | None = None) -> None:
-        """Read a value; the event's response length is its length."""
-        timer = self._timers[name]
-        timer.begin()  # `with` takes longer, and most loads are reads
-        try:
-            value = self._client.get_zk_client().get_value(self._paths[step.key], watch)
-        except BaseException as error:
-            if not timer.ended_by(error):
-                raise
-        else:
-            timer.success(len(value))
+    def _get(self, name: str, watch: Watch | None) -> Callable[[Step], None]:
+        """Return what reads a value; the event's response length is its length."""
+        # Most loads are reads: attributes are looked up once, and the timer is used without `with`, which takes longer.
+        timer, paths, client = self._timers[name], self._paths, self._client
+        begin, success, ended_by = timer.begin, timer.success, timer.ended_by
+
+        def get(step: Step) -> None:
+            begin()
+            try:
+                value = client.get_zk_client().get_value(paths[step.key], watch)
+            except BaseException as error:
+                if not ended_by(error):
+                    raise
+            else:
+                success(len(value))
+
+        return get
 
     def set(self, step: Step) -> None:
         """Replace a value."""

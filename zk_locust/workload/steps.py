@@ -56,7 +56,8 @@ def _pieces(workload: Workload, number: int) -> Iterator[list[Step]]:
     size_of = size_chooser(workload.values, value_random)
     source = contents(workload.values.most, workload.seed)
     places = len(source) - workload.values.most
-    at_once = max(1, min(_AT_ONCE, _AT_ONCE_BYTES // max(1, workload.values.most)))
+    most_bytes = workload.values.most if any(is_sized for _, is_sized, _ in kinds) else 0
+    at_once = max(1, min(_AT_ONCE, _AT_ONCE_BYTES // max(1, most_bytes)))
     name, is_sized, has_key = kinds[0]
     while True:
         piece = []

@@ -43,6 +43,13 @@ def test_a_watch_without_a_reply_is_noted_as_one(name: str, kind: int, ask: Any,
     assert rows[3] == kind | (0 if watch is None else history.WATCH)
 
 
+def test_a_value_alone_is_noted_as_the_read_that_it_is() -> None:
+    client, rows = recorded(SimpleNamespace(call=killed, last_zxid=0))
+    with pytest.raises(gevent.GreenletExit):
+        client.get_value(ROOT)
+    assert rows[3::COLUMNS] == [history.GET]
+
+
 def test_a_pipeline_is_noted_as_not_recorded() -> None:
     client, rows = recorded(None)
     with pytest.raises(ClientError):  # it was never started

@@ -410,10 +410,11 @@ def test_null_is_no_error() -> None:
     assert jute.buffer_at(reply(1, null), jute.RECORD) == (b"", jute.RECORD + 4)
 
 
-def test_a_value_of_negative_length_costs_the_connection_and_the_client_recovers() -> None:
+@pytest.mark.parametrize("read", [NativeClient.get, NativeClient.get_value])
+def test_a_value_of_negative_length_costs_the_connection_and_the_client_recovers(read: Callable[..., object]) -> None:
     wrong = struct.pack("!i", -5) + STAT
     with FakeServer(answers(lambda request: request.answer(wrong))) as server, client_of(server.hosts) as client:
         with pytest.raises(ProtocolError, match="a value of -5 bytes"):
-            client.get("/a")
+            read(client, "/a")
         until(lambda: client.connected)
-        assert client.get("/a")[0] == b"value"
+        assert client.get_value("/a") == b"value"

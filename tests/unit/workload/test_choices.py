@@ -1,6 +1,7 @@
 """The random choices: they lie where they must, follow their distributions, and repeat with the seed."""
 
 import math
+import tracemalloc
 from collections import Counter
 from itertools import islice, pairwise
 from random import Random
@@ -124,6 +125,17 @@ def test_the_same_seed_gives_a_user_the_same_steps() -> None:
     assert list(islice(steps(WORKLOAD, 4), 500)) != first
     other = Workload(**{name: getattr(WORKLOAD, name) for name in WORKLOAD.__slots__} | {"seed": 6})
     assert list(islice(steps(other, 3), 500)) != first
+
+
+def test_long_values_are_made_one_by_one() -> None:
+    workload = Workload(operations=(("set", 1),), tree=Tree(100), values=Values("fixed", 1_000_000, 1_000_000))
+    made = steps(workload, 0)
+    next(made)
+    tracemalloc.start()
+    next(made)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2_000_000
 
 
 def test_the_steps_are_these_forever() -> None:
