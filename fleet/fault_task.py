@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fleet.fault_clock import FaultClock, offsets_of
 from fleet.fault_conductor import Conductor
 from fleet.fault_hosts import FaultHosts, Place
 from fleet.inventory import HostVariables
@@ -16,7 +17,7 @@ def conductor_of(
     """Return what does the faults, started. Raises InputError for a host that cannot be reached in its way.
 
     `faults` has `run_id`, `plan` and `run_time_s`; `members`, those of the filter `ensemble_members`; `places`, by
-    member, what the role `zookeeper` has set up; and `load_hosts`, their names.
+    member, what the role `zookeeper` has set up; and `load_hosts`, their names, the master's first.
     """
     members = faults["members"]
     sides = {
@@ -41,5 +42,7 @@ def conductor_of(
     }
     variables = {name: HostVariables(name, hostvars[name]) for name in places}
     plan = [PlannedFault.of(fault) for fault in faults["plan"]]
+    clocks = {name: hostvars[name].get("preflight_clock") for name in {*places, *load_hosts}}
+    clock = FaultClock(float(faults["run_time_s"]), load_hosts[0], offsets_of(clocks))
     hosts = FaultHosts(places, variables)
-    return Conductor(str(faults["run_id"]), plan, fleet, sides, float(faults["run_time_s"]), hosts, show)
+    return Conductor(str(faults["run_id"]), plan, fleet, sides, clock, hosts, show)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zk_locust.contract.process_identity import Identity
-from zk_locust.host_faults import deadline, jvm, network
+from zk_locust.host_faults import deadline, jvm, moment, network
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.member import Member, gone
 from zk_locust.host_faults.notes import Notes
@@ -43,10 +43,13 @@ class Faults:
     def do(self, fault: dict[str, Any]) -> dict[str, Any]:
         """Do a fault, with the deadline set before; return its note. Raises FaultError where it was not done.
 
-        `fault` has `id`, `run_id`, `number`, `member`, `do` and `for_s`, and what the action needs.
+        `fault` has `id`, `run_id`, `number`, `member`, `do` and `for_s`, and what the action needs. Without a planned
+        moment (see `moment.seconds_left`) it is done at once.
         """
         begin = self._begins()[fault["do"]]
         fault_id, for_s = fault["id"], float(fault["for_s"])
+        left_s = moment.seconds_left(fault)
+        due = time.monotonic() + left_s
         with self.notes.locked(fault_id):
             if fault["do"] in _OF_PROCESS:
                 self._require_no_other()
@@ -58,20 +61,23 @@ class Faults:
                 "ended": None,
                 "lasted_s": None,
                 "error": "",
+                "late_s": None,
             }
             if fault["do"] in ("kill", "pause", "gc"):
                 note["process"] = list(self._member.process())
             self.notes.begin(note)
             try:
                 deadline.arm(
-                    fault_id, for_s or _AT_ONCE_S, self._launcher,
+                    fault_id, (for_s or _AT_ONCE_S) + max(0.0, due - time.monotonic()), self._launcher,
                     lambda: self.expire(fault_id), lambda: self.notes.is_active(fault_id),
                 )  # fmt: skip
             except FaultError as error:
                 self.notes.end({**note, "state": "refused", "error": f"its deadline could not be set: {error}"})
                 raise
+            moment.wait_until(due)
             # Right before the fault: to write the note may take a slow disk longer than a moment.
             note["began"], note["began_monotonic"] = time.time(), time.monotonic()
+            note["late_s"] = note["began_monotonic"] - due if left_s else None
             try:
                 begin(note)
             except (FaultError, OSError) as error:
