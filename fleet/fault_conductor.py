@@ -12,7 +12,9 @@ from typing import Any, Final, Protocol
 
 from fleet.errors import FleetError
 from fleet.fault_clock import FaultClock
-from zk_locust.contract.faults.actions import LOAD, ROLLING_RESTART
+from fleet.fault_hosts import ROLE_LIMIT_S
+from fleet.fault_power import PowerSwitch
+from zk_locust.contract.faults.actions import LOAD, POWER_OFF, ROLLING_RESTART
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.targets import NoTargetError, resolved
@@ -21,16 +23,18 @@ _POLL_S: Final = 1.0
 _SERVES_LIMIT_S: Final = 60.0
 _LEAD_S: Final = (1.0, 5.0)
 """How long before its moment a fault is prepared: its host must have begun to wait for it by then."""
-_LEAD_FACTOR: Final = 5.0
-"""To ask for the roles and to prepare the fault takes about so many times what the question for the roles takes."""
+_PREPARED_FACTOR: Final = 3.0
+"""To prepare a fault takes about so many times what the question for the roles takes."""
+_ROLES_LIMIT_S: Final = 0.6
+"""So long is waited at least for members that do not say their role: their hosts may be away."""
 _END_LIMIT_S: Final = 30.0
 
 
 class Hosts(Protocol):
     """The hosts of the members, see `fleet.fault_hosts.FaultHosts`."""
 
-    def roles(self, names: Iterable[str] | None = None) -> dict[str, str]:
-        """Return what each member, or each of these, says of itself."""
+    def roles(self, names: Iterable[str] | None = None, limit_s: float = ROLE_LIMIT_S) -> dict[str, str]:
+        """Return what each member, or each of these, says of itself within the limit."""
 
     def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
         """Have a fault done to a member."""
@@ -54,6 +58,7 @@ class Conductor:
         clock: FaultClock,
         hosts: Hosts,
         show: Callable[[str], object],
+        power: PowerSwitch | None = None,
     ) -> None:
         self._run_id = run_id
         self._plan = plan
@@ -62,6 +67,8 @@ class Conductor:
         self._clock = clock
         self._hosts = hosts
         self._show = show
+        self._power = power or PowerSwitch({})
+        self._roles_limit_s = _ROLES_LIMIT_S
         self._measured = threading.Event()
         self._ended = threading.Event()
         self._problems: list[str] = []
@@ -89,7 +96,9 @@ class Conductor:
         self._hosts.roles()  # opens the connections
         began = time.monotonic()
         self._hosts.roles()
-        lead_s = min(max(_LEAD_FACTOR * (time.monotonic() - began), _LEAD_S[0]), _LEAD_S[1])
+        usual_s = time.monotonic() - began
+        self._roles_limit_s = max(_ROLES_LIMIT_S, 2 * usual_s)
+        lead_s = min(max(self._roles_limit_s + _PREPARED_FACTOR * usual_s, _LEAD_S[0]), _LEAD_S[1])
         self._measured.wait()
         with ThreadPoolExecutor(8) as pool:
             for fault in self._plan:
@@ -109,7 +118,7 @@ class Conductor:
 
     def _do(self, fault: PlannedFault) -> None:
         try:
-            met, others = resolved(fault, self._fleet, self._hosts.roles())
+            met, others = resolved(fault, self._fleet, self._hosts.roles(None, self._roles_limit_s))
         except NoTargetError as error:
             self._say(fault, str(error))
             return
@@ -135,7 +144,11 @@ class Conductor:
             "member": name,
             "do": do or fault.do,
             "for_s": fault.for_s,
+            **fault.amounts,
         }
+        is_switched = fault.do == POWER_OFF and self._power.can(name)
+        if fault.do == POWER_OFF:
+            told["by"] = "command" if is_switched else "reboot"
         if fault.action.of_network:
             own = self._sides[name]
             of_load = {*self._fleet.load_hosts, LOAD}.issuperset(fault.others) and bool(fault.others)
@@ -156,6 +169,8 @@ class Conductor:
             told |= self._clock.on_host(name, at_s)
         try:
             self._hosts.do(name, told)
+            if is_switched:
+                self._power.cut(name, self._clock.due(fault.at_s), fault.for_s)
         except FleetError as error:
             self._say(fault, f"{name}: {error}")
             return False

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from fleet.errors import HostError
 from fleet.fault_clock import FaultClock, offsets_of
 from fleet.fault_conductor import Conductor
 from fleet.fault_notes import event_rows, told_faults
+from fleet.fault_power import PowerSwitch
 from tests import waiting
 from zk_locust.contract.events import EVENT_COLUMNS
 from zk_locust.contract.faults.fleet import FaultFleet
@@ -35,8 +37,8 @@ class Hosts:
         self.broken = broken or {}
         self.ended = threading.Event()
 
-    def roles(self, names: Iterable[str] | None = None) -> dict[str, str]:
-        return {name: role for name, role in self.now.items() if names is None or name in names}
+    def roles(self, names: Iterable[str] | None = None, limit_s: float = 5.0) -> dict[str, str]:
+        return {name: role for name, role in self.now.items() if limit_s and (names is None or name in names)}
 
     def do(self, name: str, told: Mapping[str, Any]) -> dict[str, Any]:
         fault = dict(told)
@@ -128,6 +130,25 @@ def test_all_members_are_restarted_one_by_one() -> None:
     conducted([PlannedFault(1, 0.0, "rolling-restart", ("all",))], hosts, done=3)
     assert [(fault["member"], fault["do"]) for fault in hosts.done][-1] == ("zk2", "restart")
     assert len({fault["id"] for fault in hosts.done}) == 3
+
+
+def test_a_host_is_switched_off_at_its_time_and_on_again(tmp_path: Path) -> None:
+    power = PowerSwitch({"zk1": (f"echo off >>{tmp_path}/said", f"echo on >>{tmp_path}/said")})
+    hosts, plan = Hosts(), [PlannedFault(1, 0.0, "power-off", ("zk1", "zk3"), 0.1)]
+    conductor = Conductor("run", plan, FLEET, SIDES, FaultClock(100.0), hosts, print, power)
+    conductor.see({"stage": "measured", "time_left_s": 100.0})
+    said = tmp_path / "said"
+    waiting.until(lambda: said.exists() and sorted(said.read_text().split()) == ["off", "on"], limit_s=60)
+    assert conductor.end() == []
+    assert {fault["member"]: fault["by"] for fault in hosts.done} == {"zk1": "command", "zk3": "reboot"}
+
+
+def test_a_host_that_cannot_be_switched_off_is_said() -> None:
+    power = PowerSwitch({"zk1": ("echo no route >&2; exit 3", "true")})
+    assert power.can("zk1")
+    assert not power.can("zk2")
+    with pytest.raises(HostError, match="zookeeper_power_off_command failed: no route"):
+        power.cut("zk1", time.monotonic(), 0.0)
 
 
 def test_what_was_not_done_is_said() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from zk_locust.contract.faults.fleet import FaultFleet
-from zk_locust.contract.faults.hosts import fault_problems
+from zk_locust.contract.faults.hosts import ability_problems, fault_problems
 from zk_locust.contract.inventory.answers import answer_problems
 from zk_locust.contract.inventory.any_host import (
     clock_problems,
@@ -35,6 +35,7 @@ from zk_locust.contract.inventory.sharing import sharing_problems
 from zk_locust.contract.zoo_cfg import property_problems
 
 _RULES: Final[dict[str, Callable[..., Any]]] = {
+    "abilities": ability_problems,
     "clock": clock_problems,
     "clock warnings": clock_warnings,
     "faults": fault_problems,
@@ -181,6 +182,18 @@ def fault_fleet(groups: Groups, hostvars: HostVars, managed: bool) -> FaultFleet
         shared=tuple(member.name for member in listed if addresses.count(member.address) > 1),
         load_hosts=tuple(load_hosts(groups)),
         managed=managed,
+        powered=frozenset(member.name for member in listed if member.variables.zookeeper_power_off_command),
+        together=together(groups, hostvars),
+        workers=tuple(groups.get("locust_workers", [])),
+    )
+
+
+def together(groups: Groups, hostvars: HostVars) -> frozenset[str]:
+    """Return the members whose machine is another host's too, or the controller's."""
+    machine = machines(groups, hostvars)
+    used = list(machine.values())
+    return frozenset(
+        name for name in groups.get("zookeeper", []) if machine[name] == CONTROLLER or used.count(machine[name]) > 1
     )
 
 
