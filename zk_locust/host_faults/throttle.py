@@ -21,7 +21,10 @@ from zk_locust.host_faults.errors import FaultError
 
 _LIMIT_S = 20.0
 _PREFIX = "zk-locust-fault-"
-_LIMIT = "blkio.throttle.write_bps_device"
+_LIMITS = {  # the key of a fault: what it is in both releases, and its unit
+    "writes_per_s": ("blkio.throttle.write_iops_device", "IOWriteIOPSMax", 1),
+    "write_kib_per_s": ("blkio.throttle.write_bps_device", "IOWriteBandwidthMax", 1024),
+}
 _EMPTY_S = 5.0
 _POLL_S = 0.02
 
@@ -58,18 +61,17 @@ def make_ready(fault: Mapping[str, Any]) -> None:
         group.parent.mkdir(exist_ok=True)
         run(["mount", "-t", "cgroup", "-o", "blkio", "zk-locust", str(group.parent)], _LIMIT_S)
     group.mkdir(exist_ok=True)
-    if not (group / _LIMIT).exists():
-        raise FaultError("the kernel's blkio cannot limit writes (CONFIG_BLK_DEV_THROTTLING)")
-    for device in fault["devices"]:
-        _set(group, device, fault["write_kib_per_s"] * 1024)
+    for file, _, value in _limits(fault):
+        if not (group / file).exists():
+            raise FaultError("the kernel's blkio cannot limit writes (CONFIG_BLK_DEV_THROTTLING)")
+        for device in fault["devices"]:
+            (group / file).write_text(f"{device} {value}", encoding="ascii")
 
 
 def slow(fault: Mapping[str, Any]) -> None:
     """Limit the writes."""
     if fault.get("unit"):
-        limits = [
-            f"IOWriteBandwidthMax=/dev/block/{each} {fault['write_kib_per_s'] * 1024}" for each in fault["devices"]
-        ]
+        limits = [f"{name}=/dev/block/{each} {value}" for _, name, value in _limits(fault) for each in fault["devices"]]
         run(["systemctl", "set-property", "--runtime", fault["unit"], *limits], _LIMIT_S)
         return
     (Path(fault["group"]) / "cgroup.procs").write_text(str(Identity(*fault["process"]).pid), encoding="ascii")
@@ -78,12 +80,16 @@ def slow(fault: Mapping[str, Any]) -> None:
 def fast(fault: Mapping[str, Any]) -> None:
     """Limit them no more."""
     if fault.get("unit"):
-        run(["systemctl", "set-property", "--runtime", fault["unit"], "IOWriteBandwidthMax="], _LIMIT_S)
+        run(
+            ["systemctl", "set-property", "--runtime", fault["unit"], *(f"{name}=" for _, name, _ in _limits(fault))],
+            _LIMIT_S,
+        )
         return
     group = Path(fault["group"])
     if group.is_dir():
-        for device in fault["devices"]:
-            _set(group, device, 0)
+        for file, _, _ in _limits(fault):
+            for device in fault["devices"]:
+                (group / file).write_text(f"{device} 0", encoding="ascii")
         deadline = time.monotonic() + _EMPTY_S
         while pids := (group / "cgroup.procs").read_text(encoding="ascii").split():
             for pid in pids:
@@ -95,10 +101,12 @@ def fast(fault: Mapping[str, Any]) -> None:
         group.rmdir()
     if fault["mounts"] and os.path.ismount(group.parent):
         run(["umount", str(group.parent)], _LIMIT_S)
+        group.parent.rmdir()
 
 
-def _set(group: Path, device: str, bytes_per_s: int) -> None:
-    (group / _LIMIT).write_text(f"{device} {bytes_per_s}", encoding="ascii")
+def _limits(fault: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+    """Return the file of release 1, the property of a unit and the value of each limit of a fault."""
+    return [(file, name, fault[key] * unit) for key, (file, name, unit) in _LIMITS.items() if key in fault]
 
 
 def _hierarchy() -> Path | None:

@@ -106,7 +106,7 @@ ABLE: dict[str, Any] = {
 ROOT_DISK = [ABLE["disks"][0] | {"mount": "/"}]
 BARE_DISK = [ABLE["disks"][0] | {"kind": "overlay", "device": ""}]
 PLANNED: dict[str, dict[str, Any]] = {
-    "slow-disk": {"write_kib_per_s": 64}, "full-disk": {"leave_mib": 0}, "memory-pressure": {"mib": 3000},
+    "slow-disk": {"writes_per_s": 10}, "full-disk": {"leave_mib": 0}, "memory-pressure": {"mib": 3000},
     "power-off": {},
 }  # fmt: skip
 
@@ -226,7 +226,7 @@ def test_a_unit_heals_after_each_boot_until_it_is_removed(tmp_path: Path) -> Non
 
 
 def test_writes_are_limited_by_what_the_host_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"id": "run.1.zk1", "write_kib_per_s": 64}
+    given = {"id": "run.1.zk1", "write_kib_per_s": 64, "writes_per_s": 5}
     monkeypatch.setattr(throttle, "look", lambda _: ABLE)
     assert throttle.prepare(given, [], "zookeeper-zk1.service", tmp_path) == {
         "devices": ["8:0"], "unit": "zookeeper-zk1.service",
@@ -238,7 +238,10 @@ def test_writes_are_limited_by_what_the_host_has(tmp_path: Path, monkeypatch: py
     note = given | {"devices": ["8:0"], "unit": "u.service"}
     throttle.slow(note)
     throttle.fast(note)
-    assert [words[-1] for words in asked] == ["IOWriteBandwidthMax=/dev/block/8:0 65536", "IOWriteBandwidthMax="]
+    assert [words[4:] for words in asked] == [
+        ["IOWriteIOPSMax=/dev/block/8:0 5", "IOWriteBandwidthMax=/dev/block/8:0 65536"],
+        ["IOWriteIOPSMax=", "IOWriteBandwidthMax="],
+    ]
     for able, said in (
         ({"root": False}, "root only"),
         ({"throttle": ""}, "no control"),

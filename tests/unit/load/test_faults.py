@@ -172,13 +172,17 @@ def test_an_external_ensemble_is_never_touched() -> None:
 def test_how_much_is_done_has_defaults_and_is_told() -> None:
     entries: list[dict[str, Any]] = [
         {"do": "slow-disk", "target": "leader"},
+        {"do": "slow-disk", "target": "leader", "write_kib_per_s": 64},
+        {"do": "slow-disk", "target": "leader", "write_kib_per_s": 64, "writes_per_s": 5},
         {"do": "full-disk", "target": "leader", "leave_mib": 3, "allow_shared_disk": True},
         {"do": "memory-pressure", "target": "load", "mib": 300},
         {"do": "memory-pressure", "target": "load1", "percent": 30},
     ]
     found = planned([{"at": 20 * place, "for": 5} | entry for place, entry in enumerate(entries)])
     assert [(fault.title, fault.amounts) for fault in found] == [
+        ("slow-disk 10 writes/s leader for 5 s", {"writes_per_s": 10}),
         ("slow-disk 64 KiB/s leader for 5 s", {"write_kib_per_s": 64}),
+        ("slow-disk 5 writes/s and 64 KiB/s leader for 5 s", {"write_kib_per_s": 64, "writes_per_s": 5}),
         ("full-disk leader for 5 s", {"leave_mib": 3, "allow_shared_disk": True}),
         ("memory-pressure 300 MiB load for 5 s", {"mib": 300}),
         ("memory-pressure 30% load1 for 5 s", {"percent": 30}),

@@ -82,10 +82,10 @@ ACTIONS: Final[dict[str, Action]] = {
         ),
         Action(
             SLOW_DISK,
-            "the member's process writes `write_kib_per_s` to the disks of its data at most, so each fsync takes long",
+            "the member's process writes at most `writes_per_s` times, or `write_kib_per_s`, to the disks of its data",
             True,
             stops=False,
-            amounts=("write_kib_per_s",),
+            amounts=("writes_per_s", "write_kib_per_s"),
         ),
         Action(
             FULL_DISK,

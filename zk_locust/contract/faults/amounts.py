@@ -7,6 +7,7 @@ from typing import Any, Final
 from zk_locust.contract.faults import actions
 from zk_locust.contract.faults.actions import ACTIONS
 
+WRITES_PER_S: Final = "writes_per_s"
 WRITE_KIB_PER_S: Final = "write_kib_per_s"
 LEAVE_MIB: Final = "leave_mib"
 MIB: Final = "mib"
@@ -25,7 +26,8 @@ class Amount:
 
 
 AMOUNTS: Final[dict[str, Amount]] = {
-    WRITE_KIB_PER_S: Amount(4, 10 * 2**20, 64),
+    WRITES_PER_S: Amount(1, 10**6, 10),
+    WRITE_KIB_PER_S: Amount(4, 10 * 2**20),
     LEAVE_MIB: Amount(0, 2**20, 0),
     MIB: Amount(1, 16 * 2**20),
 }
@@ -71,13 +73,16 @@ def amounts_of(do: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the amounts of an action: what is given of its keys, else their defaults."""
     wanted = ACTIONS[do].amounts
     defaults = {key: AMOUNTS[key].default for key in wanted if key in AMOUNTS and AMOUNTS[key].default is not None}
+    if WRITE_KIB_PER_S in given and WRITES_PER_S in defaults:  # one limit was asked for
+        del defaults[WRITES_PER_S]
     return defaults | {key: given[key] for key in wanted if key in given}
 
 
 def amounts_title(do: str, amounts: Mapping[str, Any]) -> str:
     """Return how much it is, in a few words that follow the name of the action; empty where there is nothing to say."""
     if do == actions.SLOW_DISK:
-        return f" {amounts[WRITE_KIB_PER_S]} KiB/s"
+        limits = ((WRITES_PER_S, "writes/s"), (WRITE_KIB_PER_S, "KiB/s"))
+        return f" {' and '.join(f'{amounts[key]} {unit}' for key, unit in limits if key in amounts)}"
     if do == actions.MEMORY_PRESSURE:
         return f" {amounts[MIB]} MiB" if MIB in amounts else f" {amounts[PERCENT]:g}%"
     return ""
