@@ -11,7 +11,7 @@ from fleet.fault_hosts import DO_LIMIT_S, read_told
 from fleet.hosts import Host, ask_all
 from fleet.inventory import MEMBERS, WORKERS, Inventory
 from fleet.load_hosts import folder_words
-from fleet.members import managed
+from fleet.members import faults_allowed, managed
 from zk_locust.contract.plain_text import plain_line
 
 _MOST_LINES = 100
@@ -21,13 +21,13 @@ _OF_RUNS = f'for run in "$folder"/runs/*/faults/run; {_EACH}'
 
 
 def heal(inventory: Inventory, say: Callable[[str], None]) -> int:
-    """Heal all faults of all managed members and all load hosts, and report it to `say`.
+    """Heal all faults of all members that may have one and of all load hosts, and report it to `say`.
 
     Returns 1 if one could not be healed, else 0.
 
     Raises InputError for an inventory that cannot be used.
     """
-    members = list(inventory.group(MEMBERS)) if managed(inventory) else []
+    members = list(inventory.group(MEMBERS)) if managed(inventory) or faults_allowed(inventory) else []
     of_load = list(inventory.group(WORKERS))
     names = [*members, *(name for name in of_load if name not in members)]
 

@@ -22,19 +22,20 @@ from typing import Any
 
 from zk_locust.contract.member_answers import AnswerError, ask, parse_srvr
 from zk_locust.host_faults.errors import FaultError
+from zk_locust.host_faults.external import ExternalMember
 from zk_locust.host_faults.faults import Faults
 from zk_locust.host_faults.workers import Workers
 
 _ASK_S = 1.0
 
 
-def main(launcher: Path, words: Sequence[str], *, of_load: bool = False) -> int:
+def main(launcher: Path, words: Sequence[str], *, of_load: bool = False, port: int = 0) -> int:
     """Run a command for the member, or for the run of a load host, in whose folder the launcher's folder is.
 
-    Returns the exit code.
+    A member of an external ensemble is known by its client `port`. Returns the exit code.
     """
     folder = launcher.parent.parent
-    faults = Faults(folder, launcher, Workers(folder) if of_load else None)
+    faults = Faults(folder, launcher, Workers(folder) if of_load else ExternalMember(folder, port) if port else None)
     try:
         print(json.dumps(_answer(faults, list(words))))
     except (FaultError, OSError, ValueError, KeyError) as error:

@@ -34,7 +34,10 @@ def _deadline_s(note: dict[str, Any]) -> float:
 
 
 class Faults:
-    """The faults of the member in `folder`, or those of a load host's `workers`; `launcher` runs this package there."""
+    """The faults of the member in `folder`; `launcher` runs this package there.
+
+    `workers` are in its place the workers of a load host, or an external member.
+    """
 
     def __init__(self, folder: Path, launcher: Path, workers: Workers | None = None) -> None:
         self._member: Member | Workers = workers or Member(folder)
@@ -131,7 +134,7 @@ class Faults:
             except _TROUBLE as error:  # of one fault: the others are healed
                 problems.append(f"{fault_id}: {error}")
         try:
-            healed += [] if self._workers is not None else network.remove_left(set(self.notes.active()))
+            healed += [] if type(self._workers) is Workers else network.remove_left(set(self.notes.active()))
         except FaultError as error:
             problems.append(str(error))
         return healed, problems

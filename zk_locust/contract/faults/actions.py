@@ -40,7 +40,8 @@ class Action:
     `lasts` says whether it has a length: it must be given (True), may be given (None, and is 0 without), or must not
     be (False). `stops` says whether a member that it meets serves nobody meanwhile. `of_network`: it is between
     two groups, needs nftables on the members' hosts, and each member needs an address of its own. `on_load`: it can be
-    done to a load host too. `amounts` are the keys of its entry that say how much.
+    done to a load host too. `on_external`: to a member of an external ensemble, whose process
+    is not ours to start. `amounts` are the keys of its entry that say how much.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Action:
     stops: bool = True
     of_network: bool = False
     on_load: bool = False
+    on_external: bool = False
     amounts: tuple[str, ...] = ()
 
 
@@ -61,7 +63,7 @@ ACTIONS: Final[dict[str, Action]] = {
             None,
             on_load=True,
         ),
-        Action(PAUSE, "SIGSTOP to the member's process, and SIGCONT after `for`", True, on_load=True),
+        Action(PAUSE, "SIGSTOP to the member's process, and SIGCONT after `for`", True, on_load=True, on_external=True),
         Action(STOP, "the member is stopped in order, and started again after `for`", True),
         Action(RESTART, "the member is stopped in order, and started again at once", False),
         Action(
@@ -70,15 +72,21 @@ ACTIONS: Final[dict[str, Action]] = {
             False,
             stops=False,
         ),
-        Action(GC, "the member's JVM collects garbage, as jcmd's GC.run", False, stops=False),
+        Action(GC, "the member's JVM collects garbage, as jcmd's GC.run", False, stops=False, on_external=True),
         Action(
             PARTITION,
             "no packet of ZooKeeper's ports passes between the target and `from` (all other members without)",
             True,
             of_network=True,
+            on_external=True,
         ),
         Action(
-            LOSS, "`percent` of these packets are lost, as `partition` loses all", True, stops=False, of_network=True
+            LOSS,
+            "`percent` of these packets are lost, as `partition` loses all",
+            True,
+            stops=False,
+            of_network=True,
+            on_external=True,
         ),
         Action(
             SLOW_DISK,
@@ -99,6 +107,7 @@ ACTIONS: Final[dict[str, Action]] = {
             True,
             stops=False,
             on_load=True,
+            on_external=True,
             amounts=("mib", "percent"),
         ),
         Action(POWER_OFF, "the host goes away without warning, and comes back after `for`", None),

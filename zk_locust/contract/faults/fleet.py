@@ -12,9 +12,9 @@ class FaultFleet:
     """The members that a fault may meet, in the inventory's order, and the load hosts.
 
     `observers` are those of the members that do not vote. `shared` names the members that share their address with
-    another. Where the ensemble is not `managed`, no fault may be done to it. `powered` are the members whose inventory
-    says how their hosts are switched off and on, `together` those that have no machine to themselves.
-    `workers` are the load hosts that have workers: all, unless they are told.
+    another. Where the ensemble is not `managed`, faults are done to it only where that is `allowed`. `powered` are the
+    members whose inventory says how their hosts are switched off and on, `together` those that have no machine to
+    themselves. `workers` are the load hosts that have workers: all, unless they are told.
     """
 
     members: tuple[str, ...]
@@ -25,6 +25,7 @@ class FaultFleet:
     powered: frozenset[str] = frozenset()
     together: frozenset[str] = frozenset()
     workers: tuple[str, ...] = ()
+    allowed: bool = False
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "FaultFleet":
@@ -38,6 +39,7 @@ class FaultFleet:
             frozenset(told.get("powered") or ()),
             frozenset(told.get("together") or ()),
             tuple(told.get("workers") or ()),
+            bool(told.get("allowed")),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -51,6 +53,7 @@ class FaultFleet:
             "powered": sorted(self.powered),
             "together": sorted(self.together),
             "workers": list(self.workers),
+            "allowed": self.allowed,
         }
 
     @property

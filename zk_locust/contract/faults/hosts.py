@@ -37,6 +37,21 @@ def fault_problems(name: str, told: Iterable[str], wanted: Iterable[str]) -> Ite
         )
 
 
+def external_problems(name: str, listeners: Iterable[Mapping[str, Any]], port: int) -> Iterator[str]:
+    """Yield why the process of an external member is not found by its client port. `listeners` as a probe has them."""
+    found = [each for each in listeners if int(each["port"]) == int(port)]
+    if not found:
+        yield (
+            f"{name}: nothing listens at zookeeper_client_port [{port}] there, so the process of the external member is"
+            " not found; correct the port, or the host (ansible_host)"
+        )
+    elif not any(each["pid"] for each in found):
+        yield (
+            f"{name}: the process at zookeeper_client_port [{port}] is another user's, so no fault can be done to it;"
+            " run as root (ansible_become), or as that user"
+        )
+
+
 def ability_problems(
     name: str, told: str, faults: Iterable[Mapping[str, Any]], switched: bool = False
 ) -> Iterator[str]:

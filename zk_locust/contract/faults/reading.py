@@ -8,7 +8,7 @@ from zk_locust.contract.faults import actions, amounts
 from zk_locust.contract.faults.actions import ACTIONS, ROLES
 from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, length_of, planned
 from zk_locust.contract.faults.fleet import FaultFleet
-from zk_locust.contract.faults.places import place_problems
+from zk_locust.contract.faults.places import external_problem, place_problems
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.quorum import quorum_problems
 from zk_locust.contract.nearest_name import nearest
@@ -34,12 +34,8 @@ def read_faults(
     if not isinstance(content, list) or not content:
         return (), ["must be a list of faults, e.g. [{at: 30s, do: kill, target: leader}]"]
     problems: list[str] = []
-    if fleet is not None and not fleet.managed:
-        problems.append(
-            "the ensemble is external (zookeeper_managed: false), and faults are done to managed members only; leave"
-            " them out"
-        )
-        return (), problems
+    if fleet is not None and (problem := external_problem(content, fleet)):
+        return (), [problem]
     if len(content) > _MOST:
         return (), [f"has {len(content)} faults; write {_MOST} at most"]
     entries = [_Reader(number, each, fleet, run_time_s, problems).entry() for number, each in enumerate(content, 1)]
