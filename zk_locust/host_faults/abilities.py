@@ -17,10 +17,12 @@ FILL = "zk-locust-fill-"
 """What the names of files begin with that fill a disk on purpose."""
 _MOST_NAMED = 5
 _CAP_SYS_BOOT = 22  # capabilities(7)
+_CAP_SYS_TIME = 25
+_CONTAINER_MARKS = ("/run/systemd/container", "/.dockerenv", "/run/.containerenv")
 
 
 def look(folders: Sequence[str]) -> dict[str, Any]:
-    """Return what counts: `root`, `systemd`, `memory_mib`, and whether it `reboots` when it is told so.
+    """Return what counts: `root`, `systemd`, `container`, `memory_mib`, and whether it `reboots` or `sets_clock`.
 
     `throttle` is `v1` or `v2`, the release of control groups that limits writes, or empty. `disks` has one entry for
     each of the member's folders, see `disk_of`.
@@ -28,6 +30,8 @@ def look(folders: Sequence[str]) -> dict[str, Any]:
     return {
         "root": os.geteuid() == 0,
         "reboots": bool(_capabilities() >> _CAP_SYS_BOOT & 1),
+        "sets_clock": bool(_capabilities() >> _CAP_SYS_TIME & 1),
+        "container": any(Path(mark).exists() for mark in _CONTAINER_MARKS),
         "systemd": Path("/run/systemd/system").exists(),
         "memory_mib": _memory_mib("MemTotal"),
         "throttle": _throttle(),

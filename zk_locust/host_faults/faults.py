@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zk_locust.contract.process_identity import Identity
-from zk_locust.host_faults import abilities, boot, deadline, disks, jvm, memory, moment, network, throttle
+from zk_locust.host_faults import abilities, boot, clock, deadline, disks, jvm, memory, moment, network, throttle
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.member import Member, gone
 from zk_locust.host_faults.notes import Notes
@@ -195,6 +195,10 @@ class Faults:
             return found | {"file": disks.place(note, self._member.folders())}
         if note["do"] == "power-off" and note["by"] == "reboot" and not abilities.look([])["reboots"]:
             raise FaultError("the host may not be rebooted: it needs root with CAP_SYS_BOOT")
+        if note["do"] == "clock-step":
+            able = abilities.look([])
+            if able["container"] or not able["sets_clock"]:
+                raise FaultError("the clock may not be set: the host is a container, or it lacks CAP_SYS_TIME")
         if note["do"] == "memory-pressure":
             return found | memory.prepare(note)
         return found
@@ -216,6 +220,7 @@ class Faults:
             "full-disk": disks.fill,
             "memory-pressure": self._press,
             "power-off": lambda _: None,
+            "clock-step": lambda note: note.update(clock.step(note)),
         }
 
     def _ends(self) -> dict[str, Callable[[dict[str, Any]], str | None]]:
@@ -231,6 +236,8 @@ class Faults:
             "full-disk": self._make_room,
             "memory-pressure": memory.release,
             "power-off": lambda note: "the host did not go away" if note["boot"] == boot.boot_id() else "",
+            # A boot sets the clock by itself.
+            "clock-step": lambda note: clock.step_back(note) if note["boot"] == boot.boot_id() else None,
         }
 
     def _send(self, note: dict[str, Any], number: int) -> None:

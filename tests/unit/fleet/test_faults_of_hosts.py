@@ -6,17 +6,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from tests.small_disk import small_disk
+from tests.unit.fleet.test_fault_abilities import ABLE, BARE_DISK
 from tests.unit.fleet.test_host_faults import LONG_S, Sleeper, fault, member, until
-from zk_locust.contract.faults.hosts import ability_problems
 from zk_locust.contract.process_identity import identity_of
-from zk_locust.host_faults import abilities, boot, disks, memory, throttle
+from zk_locust.host_faults import abilities, boot, clock, disks, memory, throttle
 from zk_locust.host_faults.errors import FaultError
+from zk_locust.host_faults.external import ExternalMember
 from zk_locust.host_faults.faults import Faults
 from zk_locust.host_faults.workers import Workers
 
@@ -90,66 +90,6 @@ def test_a_file_that_is_there_is_neither_followed_nor_filled(disk: Path, tmp_pat
     assert target.read_text() == "x"
 
 
-def test_preflight_sends_the_program_as_it_is(tmp_path: Path) -> None:
-    code = Path(abilities.__file__).read_text()
-    words = [sys.executable, "-I", "-c", code, str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd="/")
-    able = json.loads(done.stdout)
-    assert able == abilities.look([str(tmp_path)]) | {"disks": able["disks"]}
-    assert able["disks"][0]["folder"] == str(tmp_path)
-
-
-ABLE: dict[str, Any] = {
-    "root": True, "reboots": True, "systemd": True, "memory_mib": 4000, "throttle": "v2",
-    "disks": [{"folder": "/srv/zk", "mount": "/srv", "kind": "ext4", "device": "8:0", "others": [], "free_mib": 900}],
-}  # fmt: skip
-ROOT_DISK = [ABLE["disks"][0] | {"mount": "/"}]
-BARE_DISK = [ABLE["disks"][0] | {"kind": "overlay", "device": ""}]
-PLANNED: dict[str, dict[str, Any]] = {
-    "slow-disk": {"writes_per_s": 10}, "full-disk": {"leave_mib": 0}, "memory-pressure": {"mib": 3000},
-    "power-off": {},
-}  # fmt: skip
-
-
-def said(do: str, able: dict[str, Any] | str, targets: tuple[str, ...] = ("leader",), **more: Any) -> list[str]:
-    planned = {"number": 3, "do": do, "targets": list(targets), "amounts": PLANNED.get(do, {}) | more}
-    return list(ability_problems("zk1", able if isinstance(able, str) else json.dumps(able), [planned]))
-
-
-@pytest.mark.parametrize("do", PLANNED)
-def test_a_host_that_can_do_it_has_no_problem(do: str) -> None:
-    assert said(do, ABLE) == []
-
-
-@pytest.mark.parametrize(
-    ("do", "able", "expected"),
-    [
-        ("slow-disk", {"root": False}, "only root can limit writes; run as root (ansible_become)"),
-        ("slow-disk", {"throttle": ""}, "the kernel has no control groups for disks"),
-        ("slow-disk", {"systemd": False}, "control groups of release 2 limit units of systemd"),
-        ("slow-disk", {"disks": BARE_DISK}, "/srv/zk lies on overlay, which is on no disk that can be limited"),
-        ("full-disk", {"disks": ROOT_DISK}, "/srv/zk lies on the file system of / (ext4), which others need; put"),
-        ("full-disk", {"disks": BARE_DISK}, "/srv/zk lies on the file system of /srv (overlay), which others need"),
-        ("full-disk", {"disks": [ABLE["disks"][0] | {"others": ["/srv/www"]}]}, "of /srv/zk also has /srv/www; put"),
-        ("memory-pressure", {"memory_mib": 2000}, "mib [3000] is more than the host's memory, 2000 MiB; take less"),
-        ("power-off", {"reboots": False}, "the host may not be rebooted from there; run as root with CAP_SYS_BOOT"),
-    ],
-)
-def test_what_a_host_cannot_do_is_said_with_a_remedy(do: str, able: dict[str, Any], expected: str) -> None:
-    (problem,) = said(do, ABLE | able)
-    assert problem.startswith(f"zk1: fault 3 ({do}): ")
-    assert expected in problem
-
-
-def test_only_hosts_that_a_fault_may_meet_are_judged() -> None:
-    assert said("full-disk", ABLE | {"disks": ROOT_DISK}, ("zk2",)) == []
-    assert said("full-disk", ABLE | {"disks": ROOT_DISK}, ("zk2", "any")) != []
-    assert said("full-disk", ABLE | {"disks": ROOT_DISK}, allow_shared_disk=True) == []
-    assert said("kill", "") == []
-    for told in ("", "[]", "{}", '{"disks": 3, "memory_mib": 1}', "[" * 60_000):
-        assert said("full-disk", told)[0].startswith("zk1: the host does not say what it can do")
-
-
 def test_memory_is_taken_and_given_back(member: Sleeper) -> None:
     hold = f"from zk_locust.host_faults.memory import hold; hold(64, {LONG_S})"
     member.launcher.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{hold}"\n')
@@ -213,6 +153,48 @@ def test_a_host_that_was_to_go_off_and_did_not_is_told(member: Sleeper, monkeypa
         faults.do(fault("power-off", 0.0, by="reboot") | {"id": "run.2.zk1"})
 
 
+class Clocks:
+    """A wall and a monotonic clock; the wall clock may be set."""
+
+    CLOCK_REALTIME, CLOCK_MONOTONIC = 0, 1
+
+    def __init__(self) -> None:
+        self.now = [1000.0, 7.0]
+
+    def clock_gettime(self, clock: int) -> float:
+        return self.now[clock]
+
+    def clock_settime(self, clock: int, value: float) -> None:
+        self.now[clock] = value
+
+    def go_on(self, seconds: float) -> None:
+        self.now = [each + seconds for each in self.now]
+
+
+@pytest.mark.parametrize(("slewed_s", "expected"), [(0.0, 1010.0), (0.1, 1010.1), (-2.0, 1010.0)])
+def test_a_clock_is_stepped_back_by_as_much_unless_it_was_set_right(
+    monkeypatch: pytest.MonkeyPatch, slewed_s: float, expected: float
+) -> None:
+    clocks = Clocks()
+    monkeypatch.setattr(clock, "time", clocks)
+    note = {"by_ms": 2000}
+    note |= clock.step(note)
+    assert clocks.now[0] == 1002.0
+    clocks.go_on(10)
+    clocks.now[0] += slewed_s
+    clock.step_back(note)
+    assert clocks.now[0] == pytest.approx(expected)
+    clock.step_back({"by_ms": 2000})  # it never began
+    assert clocks.now[0] == pytest.approx(expected)
+
+
+def test_the_clock_of_a_container_is_not_set(member: Sleeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(abilities, "look", lambda _: {"container": True, "sets_clock": True})
+    with pytest.raises(FaultError, match="the clock may not be set: the host is a container"):
+        member.faults().do(fault("clock-step", LONG_S, by_ms=500))
+    assert member.faults().notes.active() == []
+
+
 def test_a_unit_heals_after_each_boot_until_it_is_removed(tmp_path: Path) -> None:
     launcher = tmp_path / "a %b" / "run"
     boot.install("zk1", launcher, tmp_path)
@@ -274,3 +256,20 @@ def test_a_worker_that_was_killed_stays_away(member: Sleeper, workers: Faults) -
     assert not (member.folder / "asked").exists()
     with pytest.raises(FaultError, match="no worker of the run runs there"):
         workers.do(fault("kill", 0.0) | {"id": "run.2.zk1"})
+
+
+def test_an_external_member_is_the_server_that_listens_at_its_port(tmp_path: Path) -> None:
+    listen = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
+    for name, is_found in (("org.apache.zookeeper.server.quorum.QuorumPeerMain", True), ("other", False)):
+        words = [sys.executable, "-c", listen, name]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            member = ExternalMember(tmp_path, int(process.stdout.readline()))
+            if is_found:
+                assert member.process() == identity_of(process.pid)
+            else:
+                with pytest.raises(FaultError, match="is no ZooKeeper server"):
+                    member.process()
+            process.communicate("\n")
+    with pytest.raises(FaultError, match="no process is seen to listen at port"):
+        member.process()

@@ -31,6 +31,7 @@ SLOW_DISK: Final = "slow-disk"
 FULL_DISK: Final = "full-disk"
 MEMORY_PRESSURE: Final = "memory-pressure"
 POWER_OFF: Final = "power-off"
+CLOCK_STEP: Final = "clock-step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,5 +112,12 @@ ACTIONS: Final[dict[str, Action]] = {
             amounts=("mib", "percent"),
         ),
         Action(POWER_OFF, "the host goes away without warning, and comes back after `for`", None),
+        Action(
+            CLOCK_STEP,
+            "the wall clock of the member's host is stepped by `by`, and back after `for`",
+            True,
+            stops=False,
+            amounts=("by_ms",),
+        ),
     )
 }

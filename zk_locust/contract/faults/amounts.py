@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.faults import actions
 from zk_locust.contract.faults.actions import ACTIONS
 
@@ -13,6 +14,9 @@ LEAVE_MIB: Final = "leave_mib"
 MIB: Final = "mib"
 PERCENT: Final = "percent"
 SHARED_DISK: Final = "allow_shared_disk"
+BY: Final = "by"
+BY_MS: Final = "by_ms"
+_MOST_STEP_MS: Final = 3_600_000
 MOST_PERCENT_OF_MEMORY: Final = 95
 
 
@@ -31,7 +35,7 @@ AMOUNTS: Final[dict[str, Amount]] = {
     LEAVE_MIB: Amount(0, 2**20, 0),
     MIB: Amount(1, 16 * 2**20),
 }
-KEYS: Final = (*AMOUNTS, SHARED_DISK)
+KEYS: Final = (*AMOUNTS, SHARED_DISK, BY)
 
 
 def read_amounts(given: Mapping[str, Any], do: Sequence[str], say: Callable[[str], None]) -> dict[str, Any]:
@@ -40,21 +44,39 @@ def read_amounts(given: Mapping[str, Any], do: Sequence[str], say: Callable[[str
     for key in KEYS:
         if key not in given:
             continue
-        having = [action.name for action in ACTIONS.values() if key in action.amounts]
+        having = [action.name for action in ACTIONS.values() if {key, f"{key}_ms"} & {*action.amounts}]
         if do and not {*do} & {*having}:
             say(f"{key}: only {', '.join(having)} has it; leave it out")
         value = given[key]
+        if key == BY:
+            found[BY_MS] = _step_ms(value, say)
+            continue
         if key == SHARED_DISK:
             if not isinstance(value, bool):
                 say(f"{key} [{value}] must be true or false")
         elif isinstance(value, bool) or not isinstance(value, int) or not _within(value, AMOUNTS[key]):
             say(f"{key} [{value}] must be a whole number from {AMOUNTS[key].least} to {AMOUNTS[key].most}")
         found[key] = value
+    if actions.CLOCK_STEP in do and BY not in given:
+        say("by [not set]: how far is the clock stepped? Write e.g. by: 500ms, or by: -2s")
     if actions.MEMORY_PRESSURE in do:
         _check_memory(given, say)
         if PERCENT in given and MIB not in given:
             found[PERCENT] = given[PERCENT]
     return found
+
+
+def _step_ms(value: Any, say: Callable[[str], None]) -> float:
+    """Return a duration that may be negative, milliseconds."""
+    text = str(value).strip()
+    try:
+        size_ms = parse_duration_ms(text.removeprefix("-"))
+    except ValueError:
+        say(f"by [{value}] is not a duration; write e.g. 500ms, or -2s")
+        return 0.0
+    if not 1 <= size_ms <= _MOST_STEP_MS:
+        say(f"by [{value}] must be from 1ms to 1h, or back by as much: -1ms to -1h")
+    return -size_ms if text.startswith("-") else size_ms
 
 
 def _within(value: int, amount: Amount) -> bool:
@@ -83,6 +105,8 @@ def amounts_title(do: str, amounts: Mapping[str, Any]) -> str:
     if do == actions.SLOW_DISK:
         limits = ((WRITES_PER_S, "writes/s"), (WRITE_KIB_PER_S, "KiB/s"))
         return f" {' and '.join(f'{amounts[key]} {unit}' for key, unit in limits if key in amounts)}"
+    if do == actions.CLOCK_STEP:
+        return f" {amounts[BY_MS] / 1000:+g} s"
     if do == actions.MEMORY_PRESSURE:
         return f" {amounts[MIB]} MiB" if MIB in amounts else f" {amounts[PERCENT]:g}%"
     return ""

@@ -5,12 +5,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from zk_locust.contract.faults.actions import ACTIONS, FULL_DISK, MEMORY_PRESSURE, POWER_OFF, ROLES, SLOW_DISK
+from zk_locust.contract.faults.actions import (
+    ACTIONS,
+    CLOCK_STEP,
+    FULL_DISK,
+    MEMORY_PRESSURE,
+    POWER_OFF,
+    ROLES,
+    SLOW_DISK,
+)
 from zk_locust.contract.plain_text import plain_line
 
 NO_NFT = "zk-locust-no-nft"
 """What the host prints where nft(8) cannot list its tables."""
-OF_HOSTS: Final = (SLOW_DISK, FULL_DISK, MEMORY_PRESSURE, POWER_OFF)
+OF_HOSTS: Final = (SLOW_DISK, FULL_DISK, MEMORY_PRESSURE, POWER_OFF, CLOCK_STEP)
 """The actions for which a host is asked what it can do."""
 _MOST_NAMED = 3
 _ID = re.compile(r"[A-Za-z0-9._-]{1,200}\Z")
@@ -86,6 +94,13 @@ def _cannot(
             "the host may not be rebooted from there; run as root with CAP_SYS_BOOT (ansible_become), or set"
             " zookeeper_power_off_command and zookeeper_power_on_command"
         )
+    if fault["do"] == CLOCK_STEP and able.get("container"):
+        yield (
+            "the host is a container, whose clock is that of all others on its machine; leave the fault out, or name a"
+            " member with a machine or a virtual machine of its own"
+        )
+    elif fault["do"] == CLOCK_STEP and not able.get("sets_clock"):
+        yield "the clock may not be set from there; run as root with CAP_SYS_TIME (ansible_become)"
     if fault["do"] == MEMORY_PRESSURE and amounts.get("mib", 0) > memory_mib:
         yield f"mib [{amounts['mib']}] is more than the host's memory, {memory_mib} MiB; take less"
     if fault["do"] == FULL_DISK and not amounts.get("allow_shared_disk"):

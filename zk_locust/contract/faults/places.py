@@ -25,17 +25,22 @@ def place_problems(entries: Iterable[Entry], fleet: FaultFleet) -> Iterator[str]
                 f"fault {entry.number}: for [{entry.for_s:g} s]: a worker that was killed is not started again;"
                 " leave it out"
             )
-        if actions.POWER_OFF not in entry.do:
+        of_machine = [do for do in entry.do if do in (actions.POWER_OFF, actions.CLOCK_STEP)]
+        if not of_machine:
             continue
         named = {*entry.targets} & {*fleet.members}
         met = [name for name in fleet.members if name in named] if named == {*entry.targets} else [*fleet.members]
-        where = f"fault {entry.number}: do [{actions.POWER_OFF}]"
+        where = f"fault {entry.number}: do [{', '.join(of_machine)}]"
         if together := [name for name in met if name in fleet.together]:
             yield (
                 f"{where}: {', '.join(together)} shares the machine with the controller, a load host or another member;"
                 " name members with machines of their own, or leave it out"
             )
-        if entry.for_s and (bare := [name for name in met if name not in fleet.powered]):
+        if (
+            actions.POWER_OFF in of_machine
+            and entry.for_s
+            and (bare := [name for name in met if name not in fleet.powered])
+        ):
             yield (
                 f"{where}: for [{entry.for_s:g} s]: {', '.join(bare)} reboots and comes back by itself; leave it out,"
                 " or set zookeeper_power_off_command and zookeeper_power_on_command"
