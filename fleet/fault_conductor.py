@@ -11,23 +11,30 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
 from fleet.errors import FleetError
-from zk_locust.contract.faults.actions import LOAD, ROLLING_RESTART
+from fleet.fault_clock import FaultClock
+from fleet.fault_hosts import ROLE_LIMIT_S
+from fleet.fault_power import PowerSwitch
+from zk_locust.contract.faults.actions import LOAD, POWER_OFF, ROLLING_RESTART
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.targets import NoTargetError, resolved
-from zk_locust.contract.stage_names import MEASURED
 
 _POLL_S: Final = 1.0
 _SERVES_LIMIT_S: Final = 60.0
-_MOST_LEAD_S: Final = 2.0
+_LEAD_S: Final = (1.0, 5.0)
+"""How long before its moment a fault is prepared: its host must have begun to wait for it by then."""
+_PREPARED_FACTOR: Final = 3.0
+"""To prepare a fault takes about so many times what the question for the roles takes."""
+_ROLES_LIMIT_S: Final = 0.6
+"""So long is waited at least for members that do not say their role: their hosts may be away."""
 _END_LIMIT_S: Final = 30.0
 
 
 class Hosts(Protocol):
     """The hosts of the members, see `fleet.fault_hosts.FaultHosts`."""
 
-    def roles(self, names: Iterable[str] | None = None) -> dict[str, str]:
-        """Return what each member, or each of these, says of itself."""
+    def roles(self, names: Iterable[str] | None = None, limit_s: float = ROLE_LIMIT_S) -> dict[str, str]:
+        """Return what each member, or each of these, says of itself within the limit."""
 
     def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
         """Have a fault done to a member."""
@@ -48,18 +55,20 @@ class Conductor:
         plan: list[PlannedFault],
         fleet: FaultFleet,
         sides: Mapping[str, Mapping[str, Any]],
-        run_time_s: float,
+        clock: FaultClock,
         hosts: Hosts,
         show: Callable[[str], object],
+        power: PowerSwitch | None = None,
     ) -> None:
         self._run_id = run_id
         self._plan = plan
         self._fleet = fleet
         self._sides = sides
-        self._run_time_s = run_time_s
+        self._clock = clock
         self._hosts = hosts
         self._show = show
-        self._measured_at: float | None = None
+        self._power = power or PowerSwitch({})
+        self._roles_limit_s = _ROLES_LIMIT_S
         self._measured = threading.Event()
         self._ended = threading.Event()
         self._problems: list[str] = []
@@ -69,13 +78,8 @@ class Conductor:
 
     def see(self, progress: Mapping[str, Any] | None) -> None:
         """See how far the load is: the plan begins with the measured stage."""
-        left_s = (progress or {}).get("time_left_s")
-        if self._measured.is_set() or (progress or {}).get("stage") != MEASURED:
-            return
-        now = time.monotonic()
-        gone_s = self._run_time_s - left_s if isinstance(left_s, int | float) else 0.0
-        self._measured_at = now - min(max(gone_s, 0.0), self._run_time_s)
-        self._measured.set()
+        if self._clock.see(progress):
+            self._measured.set()
 
     def end(self) -> list[str]:
         """The load has ended: do no more; return what of the plan was not done, and why."""
@@ -92,13 +96,15 @@ class Conductor:
         self._hosts.roles()  # opens the connections
         began = time.monotonic()
         self._hosts.roles()
-        lead_s = min(_MOST_LEAD_S, time.monotonic() - began)
+        usual_s = time.monotonic() - began
+        self._roles_limit_s = max(_ROLES_LIMIT_S, 2 * usual_s)
+        lead_s = min(max(self._roles_limit_s + _PREPARED_FACTOR * usual_s, _LEAD_S[0]), _LEAD_S[1])
         self._measured.wait()
         with ThreadPoolExecutor(8) as pool:
             for fault in self._plan:
-                if self._measured_at is None:
+                if self._clock.began is None:
                     return
-                due = self._measured_at + fault.at_s - lead_s
+                due = self._clock.due(fault.at_s) - lead_s
                 if self._ended.wait(max(0.0, due - time.monotonic())):
                     return
                 self._done += 1
@@ -112,7 +118,7 @@ class Conductor:
 
     def _do(self, fault: PlannedFault) -> None:
         try:
-            met, others = resolved(fault, self._fleet, self._hosts.roles())
+            met, others = resolved(fault, self._fleet, self._hosts.roles(None, self._roles_limit_s))
         except NoTargetError as error:
             self._say(fault, str(error))
             return
@@ -122,14 +128,15 @@ class Conductor:
         self._show(f"  fault {fault.number}: {fault.title}: {', '.join(met)}")
         if fault.do == ROLLING_RESTART:
             for name in met:
-                if not self._tell(fault, name, others, do="restart") or not self._serves_again(fault, name):
+                at_s = fault.at_s if name == met[0] else None
+                if not self._tell(fault, name, others, at_s, do="restart") or not self._serves_again(fault, name):
                     return
             return
         with ThreadPoolExecutor(max(1, len(met))) as pool:
-            list(pool.map(lambda name: self._tell(fault, name, others), met))
+            list(pool.map(lambda name: self._tell(fault, name, others, fault.at_s), met))
 
-    def _tell(self, fault: PlannedFault, name: str, others: list[str], do: str = "") -> bool:
-        """Have the fault done to one member; return whether it was."""
+    def _tell(self, fault: PlannedFault, name: str, others: list[str], at_s: float | None, do: str = "") -> bool:
+        """Have the fault done to one member, at once or at its planned time; return whether it was."""
         told = {
             "id": re.sub(r"[^A-Za-z0-9._-]", "_", f"{self._run_id}.{fault.number}.{name}"),
             "run_id": self._run_id,
@@ -137,7 +144,11 @@ class Conductor:
             "member": name,
             "do": do or fault.do,
             "for_s": fault.for_s,
+            **fault.amounts,
         }
+        is_switched = fault.do == POWER_OFF and self._power.can(name)
+        if fault.do == POWER_OFF:
+            told["by"] = "command" if is_switched else "reboot"
         if fault.action.of_network:
             own = self._sides[name]
             of_load = {*self._fleet.load_hosts, LOAD}.issuperset(fault.others) and bool(fault.others)
@@ -154,8 +165,12 @@ class Conductor:
                     for side, is_member in peers
                 ],
             }
+        if at_s is not None:
+            told |= self._clock.on_host(name, at_s)
         try:
             self._hosts.do(name, told)
+            if is_switched:
+                self._power.cut(name, self._clock.due(fault.at_s), fault.for_s)
         except FleetError as error:
             self._say(fault, f"{name}: {error}")
             return False

@@ -4,7 +4,7 @@ import json
 import shlex
 import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,11 +22,14 @@ _MOST_CHARACTERS: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a member is: the program that does faults there, and how it is asked for its role on its own host."""
+    """Where a member is: the program that does faults there, and how it is asked for its role on its own host.
+
+    A load host has no port to be asked at.
+    """
 
     launcher: str
-    address: str
-    client_port: int
+    address: str = ""
+    client_port: int = 0
 
 
 class FaultHosts:
@@ -41,11 +44,17 @@ class FaultHosts:
         self._locks = {name: threading.Lock() for name in places}
         self._asking = {name: threading.Lock() for name in places}
 
-    def roles(self, names: Iterable[str] | None = None) -> dict[str, str]:
-        """Return what each member says of itself now, all asked at once; empty where it does not serve."""
-        wanted = list(self._places if names is None else names)
-        with ThreadPoolExecutor(max(1, len(wanted))) as pool:
-            return dict(zip(wanted, pool.map(self._role, wanted), strict=True))
+    def roles(self, names: Iterable[str] | None = None, limit_s: float = ROLE_LIMIT_S) -> dict[str, str]:
+        """Return what each member says of itself now, all asked at once; empty where it does not serve.
+
+        A host that is away does not answer within `limit_s` either.
+        """
+        wanted = [name for name in (self._places if names is None else names) if self._places[name].client_port]
+        pool = ThreadPoolExecutor(max(1, len(wanted)))
+        asked = {name: pool.submit(self._role, name) for name in wanted}
+        wait(asked.values(), limit_s)
+        pool.shutdown(wait=False)
+        return {name: answer.result() if answer.done() else "" for name, answer in asked.items()}
 
     def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
         """Have a fault done to a member; return its note. Raises HostError where it was not done."""

@@ -19,8 +19,8 @@ _LONGEST_S: Final = 366 * 86_400.0
 def told_faults(text: str, member: str, run_id: str) -> tuple[list[dict[str, Any]], str]:
     """Return the faults of a run that a member's host has told, by number, and what is wrong with the answer.
 
-    A fault has `number`, `member`, `do`, `state`, `began` and `ended` (UTC, ISO 8601, by the host's clock), `lasted_s`
-    and `error`; times are None where they are not known.
+    A fault has `number`, `member`, `do`, `state`, `began` and `ended` (UTC, ISO 8601, by the host's clock), `lasted_s`,
+    `late_s` (how long after its planned moment it began) and `error`; times are None where they are not known.
     """
     told = read_told(text)
     notes = told.get("faults") if told is not None else None
@@ -48,6 +48,7 @@ def _fault(note: Any, member: str, run_id: str) -> dict[str, Any] | None:
         "began": _moment(note.get("began")),
         "ended": _moment(note.get("ended")),
         "lasted_s": _seconds(note.get("lasted_s"), _LONGEST_S),
+        "late_s": _seconds(note.get("late_s"), _LONGEST_S),
         "error": plain_line(str(note.get("error") or "")),
     }
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fleet.fault_clock import FaultClock, offsets_of
 from fleet.fault_conductor import Conductor
 from fleet.fault_hosts import FaultHosts, Place
+from fleet.fault_power import PowerSwitch
 from fleet.inventory import HostVariables
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
@@ -16,7 +18,8 @@ def conductor_of(
     """Return what does the faults, started. Raises InputError for a host that cannot be reached in its way.
 
     `faults` has `run_id`, `plan` and `run_time_s`; `members`, those of the filter `ensemble_members`; `places`, by
-    member, what the role `zookeeper` has set up; and `load_hosts`, their names.
+    member, what the role `zookeeper` has set up; `load_launcher`, what does faults on each host of the `workers`; and
+    `load_hosts`, their names, the master's first.
     """
     members = faults["members"]
     sides = {
@@ -34,12 +37,21 @@ def conductor_of(
         members=tuple(member["name"] for member in members),
         observers=frozenset(member["name"] for member in members if member["peer_type"] == "observer"),
         load_hosts=tuple(load_hosts),
+        workers=tuple(map(str, faults.get("workers") or ())),
     )
-    places = {
+    of_load = Place(str(faults.get("load_launcher") or ""))
+    places = {str(name): of_load for name in faults.get("workers") or ()} | {
         name: Place(str(place["launcher"]), str(place["address"]), int(place["client_port"]))
         for name, place in faults["places"].items()
     }
     variables = {name: HostVariables(name, hostvars[name]) for name in places}
     plan = [PlannedFault.of(fault) for fault in faults["plan"]]
+    clocks = {name: hostvars[name].get("preflight_clock") for name in {*places, *load_hosts}}
+    clock = FaultClock(float(faults["run_time_s"]), load_hosts[0], offsets_of(clocks))
     hosts = FaultHosts(places, variables)
-    return Conductor(str(faults["run_id"]), plan, fleet, sides, float(faults["run_time_s"]), hosts, show)
+    commands = {
+        name: (str(place["power_off"]), str(place["power_on"]))
+        for name, place in faults["places"].items()
+        if place.get("power_off")
+    }
+    return Conductor(str(faults["run_id"]), plan, fleet, sides, clock, hosts, show, PowerSwitch(commands))

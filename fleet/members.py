@@ -101,6 +101,11 @@ def managed(inventory: Inventory) -> bool:
     return judge.is_true("zookeeper_managed", True)
 
 
+def faults_allowed(inventory: Inventory) -> bool:
+    """Whether faults may be done to an external ensemble."""
+    return inventory.hosts[inventory.master].is_true("benchmark_faults_allowed", False)
+
+
 def _own(variables: HostVariables) -> Target:
     name = variables.host
     port = port_of(f"{name}: zookeeper_client_port", variables.get("zookeeper_client_port", DEFAULT_CLIENT_PORT))

@@ -1,4 +1,4 @@
-"""`python -m lab up|down|status|image|wheels`: the lab from the command line, and from the Makefile."""
+"""`python -m lab COMMAND`: the lab from the command line, and from the Makefile."""
 
 import argparse
 import functools
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lab import prerequisites, record
 from lab.commands import LabError
+from lab.host import Host
 from lab.image import ensure_images, remove_images
 from lab.lab import Lab
 from lab.plan import RELEASES, LabOptions
@@ -25,7 +26,11 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="show which hosts answer")
     image = commands.add_parser("image", help="make the root file systems that are missing; `up` does this too")
     commands.add_parser("wheels", help="download the wheels that a controller on a bare host installs; needs `image`")
-    for command in (up, down, status):
+    off = commands.add_parser("power-off", help="cut the power of a host: its processes end at once, its files stay")
+    on = commands.add_parser("power-on", help="start a host that does not run")
+    for command in (off, on):
+        command.add_argument("host", help="its name, such as zk1")
+    for command in (up, down, status, off, on):
         command.add_argument(
             "--name", default="lab", help="the name of the lab; several labs can run side by side (default: lab)"
         )
@@ -96,6 +101,23 @@ def _status(arguments: argparse.Namespace) -> int:
     return 1 if down else 0
 
 
+def _host_of(arguments: argparse.Namespace) -> Host:
+    hosts = Lab.load(arguments.name).hosts
+    if arguments.host not in hosts:
+        raise LabError(f"the lab [{arguments.name}] has no host [{arguments.host}]; it has: {', '.join(hosts)}")
+    return hosts[arguments.host]
+
+
+def _power_off(arguments: argparse.Namespace) -> int:
+    _host_of(arguments).power_off()
+    return 0
+
+
+def _power_on(arguments: argparse.Namespace) -> int:
+    _host_of(arguments).start()
+    return 0
+
+
 def _image(arguments: argparse.Namespace) -> int:
     prerequisites.require()
     ensure_images(arguments.release or RELEASES, say, arguments.mirror)
@@ -110,7 +132,10 @@ def _wheels(_: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     arguments = parser().parse_args(argv)
-    act = {"up": _up, "down": _down, "status": _status, "image": _image, "wheels": _wheels}[arguments.command]
+    act = {
+        **{"up": _up, "down": _down, "status": _status, "image": _image, "wheels": _wheels},
+        **{"power-off": _power_off, "power-on": _power_on},
+    }[arguments.command]
     try:
         return act(arguments)
     except LabError as error:

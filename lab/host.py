@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import cgroups, container, mounts, network, record, seed
+from lab import cgroups, container, disks, mounts, network, record, seed
 from lab.commands import LabError, require_success, run, tail
 from lab.keys import make_key
 from lab.plan import HostPlan, bridge_name
@@ -119,6 +119,14 @@ class Host:
         """Write a file inside the running host; missing folders are made."""
         script = 'mkdir -p "$(dirname "$1")" && cat >"$1" && chmod "$2" "$1"'
         self.run(["sh", "-ec", script, "sh", path, f"{mode:o}"], stdin=text)
+
+    def add_disk(self, path: str, mib: int) -> None:
+        """Mount a small disk with nothing on it at `path` inside the running host, until the host goes down."""
+        device = disks.make(self.folder / "disks", mib)
+        try:
+            self.run(disks.mount_script(device, path))
+        finally:
+            disks.let_go(device)
 
     def shut_down(self, timeout_s: float = 20.0) -> None:
         """Shut the host down; kill it if it does not end within `timeout_s`."""

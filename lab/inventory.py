@@ -1,9 +1,13 @@
 """The lab's inventory: the same that a user writes for other hosts."""
 
+import json
+import shlex
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from lab.commands import LabError
+from lab.places import PROJECT
 from lab.plan import HostPlan
 
 HEADER = "# Written by `make lab-up`; `make lab-down` removes it. Changes are lost.\n"
@@ -26,8 +30,11 @@ def render_hosts(hosts: Iterable[HostPlan], network: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_variables(key: Path, known_hosts: Path) -> str:
-    """Return group_vars/all.yml: how to reach the hosts, and settings for small hosts."""
+def render_variables(key: Path, known_hosts: Path, lab: str = "lab") -> str:
+    """Return group_vars/all.yml: how to reach and switch the hosts of the lab, and settings for small hosts."""
+    program = f"cd {shlex.quote(str(PROJECT))} && {shlex.quote(sys.executable)} -m lab"
+    switch = "%s {{ inventory_hostname }} --name %s"
+    power_off, power_on = (json.dumps(f"{program} {switch % (word, lab)}") for word in ("power-off", "power-on"))
     ssh = f"-o UserKnownHostsFile={known_hosts} -o GlobalKnownHostsFile=/dev/null"
     ssh += " -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
     return f"""\
@@ -40,6 +47,8 @@ ansible_ssh_common_args: {ssh}
 ansible_python_interpreter: /usr/bin/python3
 
 zookeeper_heap: 256m
+zookeeper_power_off_command: {power_off}
+zookeeper_power_on_command: {power_on}
 locust_processes: 1
 """
 
@@ -52,10 +61,12 @@ def require_writable(folder: Path) -> None:
             raise LabError(f"[{path}] was not written by the lab; move it away, or choose another --inventory")
 
 
-def write(folder: Path, hosts: Iterable[HostPlan], network: int, key: Path, known_hosts: Path) -> None:
+def write(
+    folder: Path, hosts: Iterable[HostPlan], network: int, key: Path, known_hosts: Path, lab: str = "lab"
+) -> None:
     """Write or replace the inventory."""
     require_writable(folder)
-    for name, text in zip(_FILES, (render_hosts(hosts, network), render_variables(key, known_hosts)), strict=True):
+    for name, text in zip(_FILES, (render_hosts(hosts, network), render_variables(key, known_hosts, lab)), strict=True):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -205,7 +205,7 @@ class Lab:
         self.known_hosts.write_text(keys.render_known_hosts(known))
         self._all(hosts, Host.learn_hosts)
         plans, number = self._record.hosts, self._record.network_number
-        inventory.write(self.inventory, plans, number, self.key, self.known_hosts)
+        inventory.write(self.inventory, plans, number, self.key, self.known_hosts, self.name)
 
     def _forget(self, host: Host) -> None:
         host.remove()

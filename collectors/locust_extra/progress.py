@@ -17,11 +17,13 @@ _NAMED: Final = 3
 class Progress:
     """How far the load is. Rate and p99 are of the last complete interval, counts of the stage.
 
-    `absent` says in words what is missing: workers, members, a leader.
+    `time_left_s` was right at `now_s`, seconds since 1970 by this host's clock. `absent` says in words what is missing:
+    workers, members, a leader.
     """
 
     stage: str = ""
     time_left_s: float | None = None
+    now_s: float | None = None
     users: int = 0
     workers: int = 0
     rate_per_s: float = 0.0

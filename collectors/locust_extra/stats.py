@@ -419,7 +419,7 @@ class LoadStats:
         self._progress.users = int(self._runner.user_count)
         self._progress.workers = len(self._worker_names) - len(self._lost)
         self._progress.absent = self._absent.lines(len(self._worker_names), len(self._lost))
-        self._progress.time_left_s = self._time_left_s()
+        self._progress.time_left_s, self._progress.now_s = self._time_left_s(), time.time()
         self._progress.write(path)
 
     def _time_left_s(self) -> float | None:

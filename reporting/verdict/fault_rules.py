@@ -42,6 +42,22 @@ def _done(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
+def _of_load(evidence: Evidence) -> Iterator[Reason]:
+    """What a fault does to a load host shows in the figures as if the ensemble had done it."""
+    plan = evidence.run.manifest.plan
+    hosts = {*plan.workers} - {*plan.members}
+    met = [each for each in evidence.recoveries if hosts & {*each.members}]
+    if met:
+        spoilt_s = sum(min(each.settled_s, each.until_s) - each.start_s for each in met)
+        titles = [f"{each.title} at {each.start_s:.0f} s" for each in met]
+        yield inconclusive(
+            "load-disturbed",
+            f"Planned faults disturbed the load side ({some(titles, _MOST_NAMED)}): for {spoilt_s:.0f} s of the "
+            "measured stage the figures are about the load hosts, not about the ensemble. Compare it only with runs "
+            "with the same faults.",
+        )
+
+
 def _not_done(evidence: Evidence) -> Iterator[Reason]:
     faults = evidence.run.manifest.faults
     broken = {fault.number for fault in faults.done if fault.error}
@@ -70,4 +86,4 @@ def _not_healed(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
-FAULT_RULES: Final[tuple[Rule, ...]] = (_not_done, _not_healed, _done)
+FAULT_RULES: Final[tuple[Rule, ...]] = (_not_done, _not_healed, _of_load, _done)

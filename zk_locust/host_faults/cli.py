@@ -4,6 +4,10 @@ run role ADDRESS PORT    what the member says of itself
 run do                   do the fault of standard input (JSON)
 run heal [ID]            heal a fault, or all
 run expire ID            heal a fault at its deadline
+run prepare              have what is left healed after a reboot
+run booted               heal what was there when the host went down
+run retire               have nothing healed after a reboot any more
+run hold ID              take the memory of a fault, until its deadline
 run told RUN_ID          the notes of a run's faults, as a list
 run forget RUN_ID        remove those of healed faults
 """
@@ -18,14 +22,20 @@ from typing import Any
 
 from zk_locust.contract.member_answers import AnswerError, ask, parse_srvr
 from zk_locust.host_faults.errors import FaultError
+from zk_locust.host_faults.external import ExternalMember
 from zk_locust.host_faults.faults import Faults
+from zk_locust.host_faults.workers import Workers
 
 _ASK_S = 1.0
 
 
-def main(launcher: Path, words: Sequence[str]) -> int:
-    """Run a command for the member in whose folder the launcher's folder is; return the exit code."""
-    faults = Faults(launcher.parent.parent, launcher)
+def main(launcher: Path, words: Sequence[str], *, of_load: bool = False, port: int = 0) -> int:
+    """Run a command for the member, or for the run of a load host, in whose folder the launcher's folder is.
+
+    A member of an external ensemble is known by its client `port`. Returns the exit code.
+    """
+    folder = launcher.parent.parent
+    faults = Faults(folder, launcher, Workers(folder) if of_load else ExternalMember(folder, port) if port else None)
     try:
         print(json.dumps(_answer(faults, list(words))))
     except (FaultError, OSError, ValueError, KeyError) as error:
@@ -51,6 +61,18 @@ def _answer(faults: Faults, words: list[str]) -> dict[str, Any]:
         return {"healed": healed, "problems": problems}
     if command == "expire":
         faults.expire(rest[0])
+        return {}
+    if command == "prepare":
+        faults.prepare()
+        return {}
+    if command == "booted":
+        healed, problems = faults.heal_after_boot()
+        return {"healed": healed, "problems": problems}
+    if command == "retire":
+        faults.retire()
+        return {}
+    if command == "hold":
+        faults.hold(rest[0])
         return {}
     if command == "told":
         return {"faults": faults.notes.of_run(rest[0])}

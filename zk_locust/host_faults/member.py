@@ -33,6 +33,16 @@ class Member:
             raise FaultError("its process does not run")
         return found
 
+    def folders(self) -> list[str]:
+        """Return the folders of its data and, where it has one of its own, of its log: as it was started with them."""
+        return (self.folder / "data-folders").read_text(encoding="utf-8").splitlines()
+
+    def unit(self) -> str:
+        """Return its unit of systemd, empty where it has none."""
+        unit = f"zookeeper-{self.folder.name}.service"
+        there = Path("/etc/systemd/system", unit).exists() and Path("/run/systemd/system").exists()
+        return unit if there else ""
+
     def signal(self, process: Identity, number: int) -> None:
         """Send a signal to this process; to one that has ended, none."""
         if is_running(process):
@@ -56,8 +66,8 @@ class Member:
 
     def _wait_for_unit(self) -> None:
         """Wait until systemd has seen that the process is gone: it starts no unit that it takes for active."""
-        unit = f"zookeeper-{self.folder.name}.service"
-        if not Path("/etc/systemd/system", unit).exists() or not Path("/run/systemd/system").exists():
+        unit = self.unit()
+        if not unit:
             return
         deadline = time.monotonic() + _GONE_LIMIT_S
         while time.monotonic() < deadline:

@@ -272,8 +272,8 @@ def test_progress_has_the_rate_of_the_last_interval_and_the_counts_of_the_stage(
     progress.write(str(path))
     written = json.loads(path.read_text())
     assert written == {
-        "stage": "measured", "time_left_s": None, "users": 3, "workers": 0, "rate_per_s": 2.0, "p99_us": 40,
-        "requests": 4, "failures": 2, "absent": [],
+        "stage": "measured", "time_left_s": None, "now_s": None, "users": 3, "workers": 0, "rate_per_s": 2.0,
+        "p99_us": 40, "requests": 4, "failures": 2, "absent": [],
     }  # fmt: skip
     progress.take(interval(2))
     assert (progress.rate_per_s, progress.p99_us) == (0.0, None)

@@ -4,13 +4,16 @@ import json
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fleet.errors import HostError
+from fleet.fault_clock import FaultClock, offsets_of
 from fleet.fault_conductor import Conductor
 from fleet.fault_notes import event_rows, told_faults
+from fleet.fault_power import PowerSwitch
 from tests import waiting
 from zk_locust.contract.events import EVENT_COLUMNS
 from zk_locust.contract.faults.fleet import FaultFleet
@@ -30,16 +33,19 @@ class Hosts:
     def __init__(self, broken: Mapping[str, str] | None = None) -> None:
         self.now = {"zk1": "follower", "zk2": "leader", "zk3": "follower"}
         self.done: list[dict[str, Any]] = []
+        self.moments: list[dict[str, float]] = []
         self.broken = broken or {}
         self.ended = threading.Event()
 
-    def roles(self, names: Iterable[str] | None = None) -> dict[str, str]:
-        return {name: role for name, role in self.now.items() if names is None or name in names}
+    def roles(self, names: Iterable[str] | None = None, limit_s: float = 5.0) -> dict[str, str]:
+        return {name: role for name, role in self.now.items() if limit_s and (names is None or name in names)}
 
-    def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
+    def do(self, name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+        fault = dict(told)
         if name in self.broken:
             raise HostError(self.broken[name])
-        self.done.append(dict(fault))
+        self.moments.append({key: fault.pop(key) for key in ("in_s", "at") if key in fault})
+        self.done.append(fault)
         return {}
 
     def end(self) -> None:
@@ -51,7 +57,7 @@ def conducted(
 ) -> tuple[list[str], list[str]]:
     """Conduct a plan until so many faults were done and lines were shown; return what the conductor says at the end."""
     shown: list[str] = []
-    conductor = Conductor("run", plan, FLEET, SIDES, 100.0, hosts, shown.append)
+    conductor = Conductor("run", plan, FLEET, SIDES, FaultClock(100.0), hosts, shown.append)
     conductor.see({"stage": "warm-up", "time_left_s": 130.0})
     conductor.see({"stage": "measured", "time_left_s": left_s})
     waiting.until(lambda: len(hosts.done) >= done and len(shown) >= said, limit_s=60)
@@ -71,7 +77,9 @@ def test_a_fault_meets_who_has_the_role_now() -> None:
 
 def test_a_plan_begins_with_the_measured_stage() -> None:
     hosts = Hosts()
-    conductor = Conductor("run", [PlannedFault(1, 0.0, "kill", ("zk1",))], FLEET, SIDES, 100.0, hosts, print)
+    conductor = Conductor(
+        "run", [PlannedFault(1, 0.0, "kill", ("zk1",))], FLEET, SIDES, FaultClock(100.0), hosts, print
+    )
     conductor.see(None)
     conductor.see({"stage": "warm-up", "time_left_s": 110.0})
     time.sleep(0.2)
@@ -86,6 +94,26 @@ def test_what_lies_behind_is_done_at_once_and_what_lies_ahead_not_any_more() -> 
     problems, _ = conducted(plan, hosts, done=1, left_s=60.0)
     assert [fault["member"] for fault in hosts.done] == ["zk1"]
     assert problems == ["fault 2 (kill zk3): the load ended before it"]
+
+
+def test_a_host_is_told_the_moment_by_its_own_clock_before_it_comes() -> None:
+    now = {"wall": 5000.0, "monotonic": 70.0}
+    clock = FaultClock(100.0, "load1", {"load1": 30.0, "zk1": -2.0}, lambda: now["wall"], lambda: now["monotonic"])
+    # The progress was written a second ago by a clock that is 30 s ahead: the stage began 4 s ago.
+    assert clock.see({"stage": "measured", "time_left_s": 97.0, "now_s": 5029.0})
+    assert clock.due(10.0) == 76.0
+    now |= {"wall": 5001.0, "monotonic": 71.0}
+    assert clock.on_host("zk1", 10.0) == {"in_s": 5.0, "at": 5004.0}
+    assert clock.on_host("zk2", 10.0) == {"in_s": 5.0}
+    assert clock.on_host("zk1", 1.0)["in_s"] == 0.0
+
+
+def test_a_clock_that_says_what_cannot_be_does_not_count() -> None:
+    for written in (4900.0, 5100.0, "now", None, True):
+        clock = FaultClock(100.0, "load1", {"load1": 0.0}, lambda: 5000.0, lambda: 70.0)
+        assert clock.see({"stage": "measured", "time_left_s": 97.0, "now_s": written})
+        assert clock.due(10.0) == 77.0
+    assert offsets_of({"a": {"offset_ms": 1500.0}, "b": {"offset_ms": None}, "c": None, "d": {}}) == {"a": 1.5}
 
 
 def test_a_partition_knows_the_ports_of_both_sides() -> None:
@@ -104,6 +132,25 @@ def test_all_members_are_restarted_one_by_one() -> None:
     assert len({fault["id"] for fault in hosts.done}) == 3
 
 
+def test_a_host_is_switched_off_at_its_time_and_on_again(tmp_path: Path) -> None:
+    power = PowerSwitch({"zk1": (f"echo off >>{tmp_path}/said", f"echo on >>{tmp_path}/said")})
+    hosts, plan = Hosts(), [PlannedFault(1, 0.0, "power-off", ("zk1", "zk3"), 0.1)]
+    conductor = Conductor("run", plan, FLEET, SIDES, FaultClock(100.0), hosts, print, power)
+    conductor.see({"stage": "measured", "time_left_s": 100.0})
+    said = tmp_path / "said"
+    waiting.until(lambda: said.exists() and sorted(said.read_text().split()) == ["off", "on"], limit_s=60)
+    assert conductor.end() == []
+    assert {fault["member"]: fault["by"] for fault in hosts.done} == {"zk1": "command", "zk3": "reboot"}
+
+
+def test_a_host_that_cannot_be_switched_off_is_said() -> None:
+    power = PowerSwitch({"zk1": ("echo no route >&2; exit 3", "true")})
+    assert power.can("zk1")
+    assert not power.can("zk2")
+    with pytest.raises(HostError, match="zookeeper_power_off_command failed: no route"):
+        power.cut("zk1", time.monotonic(), 0.0)
+
+
 def test_what_was_not_done_is_said() -> None:
     ((problem,), _) = conducted([PlannedFault(1, 0.0, "kill", ("observer",))], Hosts(), said=1)
     assert problem == "fault 1 (kill observer): no member is observer at that moment"
@@ -114,7 +161,7 @@ def test_what_was_not_done_is_said() -> None:
 
 NOTE: dict[str, Any] = {
     "id": "run.1.zk1", "run_id": "run", "number": 1, "member": "zk9", "do": "pause", "for_s": 2.0, "state": "healed",
-    "began": 1_795_786_000.25, "ended": 1_795_786_002.25, "lasted_s": 2.0, "error": "",
+    "began": 1_795_786_000.25, "ended": 1_795_786_002.25, "lasted_s": 2.0, "late_s": 0.002, "error": "",
 }  # fmt: skip
 
 
@@ -123,7 +170,8 @@ def test_notes_become_faults_of_the_member_that_was_asked() -> None:
     assert problem == ""
     assert faults == [
         {"number": 1, "member": "zk1", "do": "pause", "state": "healed", "began": "2026-11-27T13:26:40.250000+00:00",
-         "ended": "2026-11-27T13:26:42.250000+00:00", "lasted_s": 2.0, "error": ""}
+         "ended": "2026-11-27T13:26:42.250000+00:00", "lasted_s": 2.0, "late_s": 0.002,
+         "error": ""}
     ]  # fmt: skip
     (row,) = event_rows({"zk1": list(faults)}, {1: "pause leader for 2 s"})
     assert dict(zip(EVENT_COLUMNS, row, strict=True)) == {

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from tests import waiting
 from zk_locust.contract.process_identity import identity_of
-from zk_locust.host_faults import deadline, jvm, network
+from zk_locust.host_faults import deadline, jvm, moment, network
 from zk_locust.host_faults.cli import main
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.faults import Faults
@@ -128,6 +129,20 @@ def test_a_killed_member_comes_back_at_once_or_after_a_time(member: Sleeper) -> 
     until(lambda: member.pid != second)
     until(lambda: member.faults().notes.active() == [])
     assert (member.folder / "asked").read_text().split() == ["start", "start"]
+
+
+def test_a_fault_waits_for_its_moment_by_the_hosts_clock(member: Sleeper) -> None:
+    at = time.time() + 0.5
+    note = member.faults().do(fault("pause", LONG_S, at=at, in_s=0.5))
+    assert note["began"] >= at - 0.01
+    assert 0 <= note["late_s"] < LONG_S
+    assert member.faults().notes.read("run.1.zk1")["late_s"] == note["late_s"]
+
+
+@pytest.mark.parametrize(("told", "left_s"), [({}, 0.0), ({"in_s": 3.0}, 3.0), ({"in_s": 3.0, "at": 1e9}, 3.0)])
+def test_a_clock_that_was_set_meanwhile_does_not_count(told: dict[str, float], left_s: float) -> None:
+    assert moment.seconds_left(told) == left_s
+    assert moment.seconds_left({"in_s": 3.0, "at": time.time() + 2}) < 2.5
 
 
 def test_a_restart_stops_and_starts(member: Sleeper) -> None:

@@ -71,7 +71,9 @@ def test_without_until_the_last_has_ended_before_the_run() -> None:
         ({"do": None}, "do [not set] must be an action, or a list of actions: kill,"),
         ({"target": "leadr"}, "target [leadr]: there is no such role or member, did you mean leader?"),
         ({"target": "zk4"}, "target [zk4]: there is no such role or member, did you mean zk"),
-        ({"target": "load1"}, "target [load1]: there is no such role or member"),
+        ({"target": "load1", "do": "stop"}, "target [load1]: there is no such role or member"),
+        ({"target": "load2"}, "target [load2]: there is no such role or member, did you mean load?"),
+        ({"target": "load", "for": "5s"}, "for [5 s]: a worker that was killed is not started again; leave it out"),
         ({"target": None}, "target [not set] must be one of leader, follower, observer, any, minority"),
         ({"target": "observer"}, "target [observer]: the ensemble has no observer"),
         ({"at": "200s"}, "at [200 s] is not before the end of the measured stage, which lasts 200 s"),
@@ -89,7 +91,7 @@ def test_without_until_the_last_has_ended_before_the_run() -> None:
         ({"from": "follower"}, "from: only partition, loss have two sides; leave it out"),
         ({"do": "partition", "way": "inn"}, "way [inn] must be one of both, in, out, did you mean in?"),
         ({"do": "partition", "target": "all"}, "target [all]: no member is left for the other side"),
-        ({"percent": 20}, "percent: only loss has it; leave it out"),
+        ({"percent": 20}, "percent: only loss and memory-pressure have it; leave it out"),
         ({"do": "loss", "percent": 0}, "percent [0] must be a number from 1 to 100"),
         ({"seed": "x"}, "seed [x] must be a whole number"),
         ({"allow_no_quorum": "yes"}, "allow_no_quorum [yes] must be true or false"),
@@ -117,6 +119,8 @@ def test_all_mistakes_are_named_at_once() -> None:
         ([{"at": 1, "do": "stop", "target": ["zk1", "zk2"], "for": 3}], 1),
         ([{"at": 1, "do": "pause", "target": "leader", "for": 9}, {"at": 5, "do": "kill", "target": "follower"}], 1),
         ([{"at": 1, "do": "kill", "target": "all"}], 0),
+        ([{"at": 1, "do": "full-disk", "target": "zk1", "for": 3}, {"at": 9, "do": "kill", "target": "zk2"}], 1),
+        ([{"at": 1, "do": "power-off", "target": "zk1"}, {"at": 50, "do": "pause", "target": "zk2", "for": 2}], 1),
     ],
 )
 def test_faults_that_leave_no_majority_must_be_wanted(entries: list[dict[str, Any]], left: int) -> None:

@@ -165,7 +165,7 @@ def test_files_that_nobody_expects_are_bounded_in_number(folder: Path) -> None:
 def test_roles_name_the_files_of_a_run_as_the_contract_does() -> None:
     roles = PROJECT / "roles"
     stays = yaml.safe_load((roles / "benchmark_collect/vars/main.yml").read_text())["_benchmark_collect_stays"]
-    assert stays == [f"*{SECRETS}", f"*{PROGRESS}", "*__pycache__*"]
+    assert stays == [f"*{SECRETS}", f"*{PROGRESS}", "*__pycache__*", "faults", "faults/*"]
     samples = yaml.safe_load((roles / "zookeeper/vars/main.yml").read_text())["_zookeeper_samples_file"]
     assert samples.endswith(f"/zookeeper-{HOST_METRICS}")
     named = re.compile(r"[\w-]+\.(?:json|jsonl|csv|hlog)\b")

@@ -184,6 +184,14 @@ def test_failures_in_a_window_are_a_note_and_others_are_not(tmp_path: Path) -> N
     assert rules(elsewhere)["failures"] == "inconclusive"
 
 
+def test_a_fault_of_a_load_host_makes_the_run_inconclusive(tmp_path: Path) -> None:
+    assert "load-disturbed" not in rules(faulty(tmp_path / "members"))
+    of_load = faulty(tmp_path / "load", manifest={"faults": {"load1": [note(1, "pause", KILLED_S, 3.0)]}})
+    assert rules(of_load)["load-disturbed"] == "inconclusive"
+    (reason,) = [reason for reason in of_load.verdict.reasons if reason.rule == "load-disturbed"]
+    assert "(kill leader at 12 s)" in reason.text
+
+
 def test_a_fault_that_was_not_done_makes_the_run_inconclusive(tmp_path: Path) -> None:
     manifest = {"faults": {"zk1": [note(1, "kill", KILLED_S, 0.1)]}, "faults_not_done": ["fault 2 (x): no leader"]}
     run = faulty(tmp_path, manifest=manifest)

@@ -13,7 +13,7 @@ ALL: Final = "all"
 ROLES: Final = (LEADER, FOLLOWER, OBSERVER, ANY, MINORITY, MAJORITY, ALL)
 """Targets beside the names of members. Each is resolved at the moment of the fault."""
 LOAD: Final = "load"
-"""All load hosts, as the other side of a fault of the network."""
+"""All load hosts: the target of what can be done to them, and the other side of a fault of the network."""
 
 BOTH: Final = "both"
 WAYS: Final = (BOTH, "in", "out")
@@ -27,6 +27,11 @@ ROLLING_RESTART: Final = "rolling-restart"
 GC: Final = "gc"
 PARTITION: Final = "partition"
 LOSS: Final = "loss"
+SLOW_DISK: Final = "slow-disk"
+FULL_DISK: Final = "full-disk"
+MEMORY_PRESSURE: Final = "memory-pressure"
+POWER_OFF: Final = "power-off"
+CLOCK_STEP: Final = "clock-step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,9 @@ class Action:
 
     `lasts` says whether it has a length: it must be given (True), may be given (None, and is 0 without), or must not
     be (False). `stops` says whether a member that it meets serves nobody meanwhile. `of_network`: it is between
-    two groups, needs nftables on the members' hosts, and each member needs an address of its own.
+    two groups, needs nftables on the members' hosts, and each member needs an address of its own. `on_load`: it can be
+    done to a load host too. `on_external`: to a member of an external ensemble, whose process
+    is not ours to start. `amounts` are the keys of its entry that say how much.
     """
 
     name: str
@@ -43,13 +50,21 @@ class Action:
     lasts: bool | None
     stops: bool = True
     of_network: bool = False
+    on_load: bool = False
+    on_external: bool = False
+    amounts: tuple[str, ...] = ()
 
 
 ACTIONS: Final[dict[str, Action]] = {
     action.name: action
     for action in (
-        Action(KILL, "SIGKILL to the member's process; it is started again after `for`, at once without", None),
-        Action(PAUSE, "SIGSTOP to the member's process, and SIGCONT after `for`", True),
+        Action(
+            KILL,
+            "SIGKILL to the member's process; it is started again after `for`, at once without",
+            None,
+            on_load=True,
+        ),
+        Action(PAUSE, "SIGSTOP to the member's process, and SIGCONT after `for`", True, on_load=True, on_external=True),
         Action(STOP, "the member is stopped in order, and started again after `for`", True),
         Action(RESTART, "the member is stopped in order, and started again at once", False),
         Action(
@@ -58,15 +73,51 @@ ACTIONS: Final[dict[str, Action]] = {
             False,
             stops=False,
         ),
-        Action(GC, "the member's JVM collects garbage, as jcmd's GC.run", False, stops=False),
+        Action(GC, "the member's JVM collects garbage, as jcmd's GC.run", False, stops=False, on_external=True),
         Action(
             PARTITION,
             "no packet of ZooKeeper's ports passes between the target and `from` (all other members without)",
             True,
             of_network=True,
+            on_external=True,
         ),
         Action(
-            LOSS, "`percent` of these packets are lost, as `partition` loses all", True, stops=False, of_network=True
+            LOSS,
+            "`percent` of these packets are lost, as `partition` loses all",
+            True,
+            stops=False,
+            of_network=True,
+            on_external=True,
+        ),
+        Action(
+            SLOW_DISK,
+            "the member's process writes at most `writes_per_s` times, or `write_kib_per_s`, to the disks of its data",
+            True,
+            stops=False,
+            amounts=("writes_per_s", "write_kib_per_s"),
+        ),
+        Action(
+            FULL_DISK,
+            "a file takes what is free where the member writes its log, but `leave_mib`",
+            True,
+            amounts=("leave_mib", "allow_shared_disk"),
+        ),
+        Action(
+            MEMORY_PRESSURE,
+            "a process takes `mib`, or `percent` of the host's memory",
+            True,
+            stops=False,
+            on_load=True,
+            on_external=True,
+            amounts=("mib", "percent"),
+        ),
+        Action(POWER_OFF, "the host goes away without warning, and comes back after `for`", None),
+        Action(
+            CLOCK_STEP,
+            "the wall clock of the member's host is stepped by `by`, and back after `for`",
+            True,
+            stops=False,
+            amounts=("by_ms",),
         ),
     )
 }

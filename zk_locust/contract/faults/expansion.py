@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from zk_locust.contract.faults import actions
 from zk_locust.contract.faults.actions import ACTIONS, Action
+from zk_locust.contract.faults.amounts import amounts_of
 from zk_locust.contract.faults.planned import PlannedFault
 
 DEFAULT_FOR_S: Final = 10.0
@@ -27,6 +28,7 @@ class Entry:
     percent: float
     seed: int
     allow_no_quorum: bool
+    amounts: dict[str, Any] = field(default_factory=dict)
 
 
 def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
@@ -46,6 +48,7 @@ def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
                 "way": entry.way if action.of_network else actions.BOTH,
                 "percent": entry.percent if do == actions.LOSS else 100.0,
                 "seed": entry.seed,
+                "amounts": amounts_of(do, entry.amounts),
             }
             found.append((at_s, values, entry.allow_no_quorum))
     found.sort(key=lambda each: each[0])

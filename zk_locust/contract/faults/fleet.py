@@ -12,7 +12,9 @@ class FaultFleet:
     """The members that a fault may meet, in the inventory's order, and the load hosts.
 
     `observers` are those of the members that do not vote. `shared` names the members that share their address with
-    another. Where the ensemble is not `managed`, no fault may be done to it.
+    another. Where the ensemble is not `managed`, faults are done to it only where that is `allowed`. `powered` are the
+    members whose inventory says how their hosts are switched off and on, `together` those that have no machine to
+    themselves. `workers` are the load hosts that have workers: all, unless they are told.
     """
 
     members: tuple[str, ...]
@@ -20,6 +22,10 @@ class FaultFleet:
     shared: tuple[str, ...] = ()
     load_hosts: tuple[str, ...] = ()
     managed: bool = True
+    powered: frozenset[str] = frozenset()
+    together: frozenset[str] = frozenset()
+    workers: tuple[str, ...] = ()
+    allowed: bool = False
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "FaultFleet":
@@ -30,6 +36,10 @@ class FaultFleet:
             tuple(told["shared"]),
             tuple(told["load_hosts"]),
             bool(told["managed"]),
+            frozenset(told.get("powered") or ()),
+            frozenset(told.get("together") or ()),
+            tuple(told.get("workers") or ()),
+            bool(told.get("allowed")),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -40,7 +50,16 @@ class FaultFleet:
             "shared": list(self.shared),
             "load_hosts": list(self.load_hosts),
             "managed": self.managed,
+            "powered": sorted(self.powered),
+            "together": sorted(self.together),
+            "workers": list(self.workers),
+            "allowed": self.allowed,
         }
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """The load hosts that a fault may meet."""
+        return self.workers or self.load_hosts
 
     @property
     def voters(self) -> tuple[str, ...]:

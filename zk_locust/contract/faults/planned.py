@@ -1,10 +1,11 @@
 """One fault of the plan, which is made before the run: nothing in it depends on chance any more, but the roles."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from zk_locust.contract.faults.actions import ACTIONS, BOTH, Action
+from zk_locust.contract.faults.amounts import amounts_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,7 @@ class PlannedFault:
     """A fault: `number` from 1 in the order of time, `at_s` seconds after the measured stage begins.
 
     `targets` and `others` (the other side of a fault of the network) are roles or names. `seed` decides who is met
-    where several could be.
+    where several could be. `amounts` says how much, see `amounts`.
     """
 
     number: int
@@ -24,6 +25,7 @@ class PlannedFault:
     way: str = BOTH
     percent: float = 100.0
     seed: int = 0
+    amounts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def action(self) -> Action:
@@ -39,7 +41,7 @@ class PlannedFault:
     def title(self) -> str:
         """What is done to whom, in a few words."""
         whom = "" if self.do == "rolling-restart" else f" {' and '.join(self.targets)}"
-        loses = f" {self.percent:g}%" if self.do == "loss" else ""
+        loses = f" {self.percent:g}%" if self.do == "loss" else amounts_title(self.do, self.amounts)
         side = f" from {' and '.join(self.others)}" if self.others else ""
         way = f", only {self.way}" if self.way != BOTH else ""
         length = f" for {self.for_s:g} s" if self.for_s else ""
@@ -57,6 +59,7 @@ class PlannedFault:
             "way": self.way,
             "percent": self.percent,
             "seed": self.seed,
+            "amounts": dict(self.amounts),
         }
 
     @classmethod
@@ -72,6 +75,7 @@ class PlannedFault:
             way=str(told["way"]),
             percent=float(told["percent"]),
             seed=int(told["seed"]),
+            amounts=dict(told.get("amounts") or {}),
         )
         if found.do not in ACTIONS:
             raise ValueError(f"there is no action {found.do}")

@@ -9,6 +9,7 @@ from zk_locust.contract.faults.planned import PlannedFault
 
 _STARTED = (actions.KILL, actions.STOP, actions.RESTART)
 _LEAST_S = 10.0
+_BOOTS_S = 60.0
 _REMEDY = "leave some out, or write allow_no_quorum: true"
 
 
@@ -38,6 +39,8 @@ def _away_s(fault: PlannedFault) -> float:
     """Return for how long members are away, seconds: one that is started again does not serve at once."""
     if fault.do == actions.ROLLING_RESTART:
         return math.inf
+    if fault.do in (actions.POWER_OFF, actions.FULL_DISK):  # healed, the host boots or the member is started again
+        return fault.for_s + (_BOOTS_S if fault.do == actions.POWER_OFF else _LEAST_S)
     return max(fault.for_s, _LEAST_S) if fault.do in _STARTED else fault.for_s
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from zk_locust.contract.durations import parse_duration_ms
-from zk_locust.contract.faults import actions
+from zk_locust.contract.faults import actions, amounts
 from zk_locust.contract.faults.actions import ACTIONS, ROLES
 from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, length_of, planned
 from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.places import external_problem, place_problems
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.quorum import quorum_problems
 from zk_locust.contract.nearest_name import nearest
@@ -15,6 +16,7 @@ from zk_locust.contract.nearest_name import nearest
 KEYS: Final = (
     *("at", "every", "until", "do", "target", "for", "from", "way", "percent", "seed"),
     "allow_no_quorum",
+    *amounts.KEYS,
 )
 _OF_NETWORK: Final = ("from", "way")
 _MOST: Final = 1000
@@ -32,12 +34,8 @@ def read_faults(
     if not isinstance(content, list) or not content:
         return (), ["must be a list of faults, e.g. [{at: 30s, do: kill, target: leader}]"]
     problems: list[str] = []
-    if fleet is not None and not fleet.managed:
-        problems.append(
-            "the ensemble is external (zookeeper_managed: false), and faults are done to managed members only; leave"
-            " them out"
-        )
-        return (), problems
+    if fleet is not None and (problem := external_problem(content, fleet)):
+        return (), [problem]
     if len(content) > _MOST:
         return (), [f"has {len(content)} faults; write {_MOST} at most"]
     entries = [_Reader(number, each, fleet, run_time_s, problems).entry() for number, each in enumerate(content, 1)]
@@ -52,6 +50,8 @@ def read_faults(
             for name in entry.do
             if ACTIONS[name].of_network
         ]
+    if fleet is not None:
+        problems += place_problems(known, fleet)
     if problems:
         return (), problems
     plan = planned(known)
@@ -100,6 +100,7 @@ class _Reader:
             percent=self._percent(do),
             seed=self._whole("seed", 0),
             allow_no_quorum=self._given.get("allow_no_quorum", False) is True,
+            amounts=amounts.read_amounts(self._given, do, self._say),
         )
         if not isinstance(self._given.get("allow_no_quorum", False), bool):
             self._say(f"allow_no_quorum [{self._given['allow_no_quorum']}] must be true or false")
@@ -131,6 +132,8 @@ class _Reader:
             return ()
         if actions.ROLLING_RESTART in do:
             self._say("do: rolling-restart is for all members, and stands alone; make it a fault of its own")
+        if do and all(ACTIONS[name].on_load for name in do):
+            return self._places("target", (*ROLES, actions.LOAD), required=True)
         return self._places("target", ROLES, required=True)
 
     def _others(self, do: Sequence[str]) -> tuple[str, ...]:
@@ -152,7 +155,7 @@ class _Reader:
         fleet = self._fleet
         if fleet is None:
             return names
-        known = (*roles, *fleet.members, *(fleet.load_hosts if key == "from" else ()))
+        known = (*roles, *fleet.members, *(self._load_hosts(fleet, key) if actions.LOAD in roles else ()))
         for name in names:
             if name not in known:
                 self._say(
@@ -168,6 +171,10 @@ class _Reader:
             elif name == actions.FOLLOWER and len(fleet.voters) < 2:
                 self._say(f"{key} [follower]: a single member has no follower; name another role")
         return names
+
+    @staticmethod
+    def _load_hosts(fleet: FaultFleet, key: str) -> tuple[str, ...]:
+        return fleet.load_hosts if key == "from" else fleet.loaded
 
     def _say_no_other_side(self, do: Sequence[str]) -> None:
         if any(ACTIONS[name].of_network for name in do):
@@ -190,8 +197,8 @@ class _Reader:
         if "percent" not in self._given:
             return _DEFAULT_PERCENT
         given = self._given["percent"]
-        if do and actions.LOSS not in do:
-            self._say("percent: only loss has it; leave it out")
+        if do and not {actions.LOSS, actions.MEMORY_PRESSURE} & {*do}:
+            self._say("percent: only loss and memory-pressure have it; leave it out")
         if isinstance(given, bool) or not isinstance(given, int | float) or not 1 <= given <= 100:
             self._say(f"percent [{given}] must be a number from 1 to 100")
             return _DEFAULT_PERCENT

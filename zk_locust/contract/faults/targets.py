@@ -44,9 +44,11 @@ def resolved(fault: PlannedFault, fleet: FaultFleet, roles: Mapping[str, str]) -
 def _members(
     target: str, fleet: FaultFleet, roles: Mapping[str, str], chance: random.Random, without: frozenset[str]
 ) -> list[str]:
-    """Return the members that a role or a name means, apart from some."""
+    """Return the members, or the load hosts, that a role or a name means, apart from some."""
     if target in fleet.members:
         return [target]
+    if target == actions.LOAD or target in fleet.loaded:
+        return list(fleet.loaded) if target == actions.LOAD else [target]
     left = [name for name in fleet.members if name not in without]
     voters = [name for name in fleet.voters if name not in without]
     if target == actions.ALL:

@@ -51,6 +51,8 @@ class MemberVariables(BaseModel):
     zookeeper_properties_allowed: Annotated[
         list[str], Field(description="must be a list of keys, e.g. ['my.key']")
     ] = []
+    zookeeper_power_off_command: str = ""
+    zookeeper_power_on_command: str = ""
 
 
 PORTS: Final = tuple(name for name in MemberVariables.model_fields if name.endswith("_port"))
@@ -163,6 +165,12 @@ def member_problems(member: Member) -> Iterator[str]:
         yield (
             f"{name}: zookeeper_version [{variables.zookeeper_version}] cannot be chosen with zookeeper_install_method"
             " package; use archive, or leave the version out"
+        )
+    if bool(variables.zookeeper_power_off_command) != bool(variables.zookeeper_power_on_command):
+        there, lacking = ("off", "on") if variables.zookeeper_power_off_command else ("on", "off")
+        yield (
+            f"{name}: zookeeper_power_{lacking}_command [not set]: there is a zookeeper_power_{there}_command, and a"
+            " host that is switched off must be switched on again; set both"
         )
     for option in variables.zookeeper_java_options:
         setting, separator, _ = str(option).partition("=")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from zk_locust.contract.faults.fleet import FaultFleet
-from zk_locust.contract.faults.hosts import fault_problems
+from zk_locust.contract.faults.hosts import ability_problems, external_problems, fault_problems
 from zk_locust.contract.inventory.answers import answer_problems
 from zk_locust.contract.inventory.any_host import (
     clock_problems,
@@ -32,11 +32,14 @@ from zk_locust.contract.inventory.members import (
 from zk_locust.contract.inventory.names import OVERRIDES, judged_variables, role_variables
 from zk_locust.contract.inventory.reading import Groups, HostVars, hosts_of_contract, load_hosts, read
 from zk_locust.contract.inventory.sharing import sharing_problems
+from zk_locust.contract.truth import is_true
 from zk_locust.contract.zoo_cfg import property_problems
 
 _RULES: Final[dict[str, Callable[..., Any]]] = {
+    "abilities": ability_problems,
     "clock": clock_problems,
     "clock warnings": clock_warnings,
+    "external": external_problems,
     "faults": fault_problems,
     "folder": folder_problems,
     "limits": load_limit_problems,
@@ -78,7 +81,7 @@ def before_hosts(
         "problems": inventory_problems(groups, hostvars, controller) + problems,
         "warnings": warnings,
         "request": scenario_request(controller, f"{playbooks}/scenarios", managed, largest)
-        | {"fleet": fault_fleet(groups, hostvars, managed).as_dict()},
+        | {"fleet": fault_fleet(groups, hostvars, managed, faults_allowed(controller)).as_dict()},
     }
 
 
@@ -171,7 +174,15 @@ def scenario_request(
     }
 
 
-def fault_fleet(groups: Groups, hostvars: HostVars, managed: bool) -> FaultFleet:
+def faults_allowed(controller: Mapping[str, Any]) -> bool:
+    """Whether faults may be done to an external ensemble; a value that is neither true nor false counts as false."""
+    try:
+        return is_true(read(controller, "benchmark_faults_allowed", False))
+    except ValueError:
+        return False  # the rule for types names it
+
+
+def fault_fleet(groups: Groups, hostvars: HostVars, managed: bool, allowed: bool = False) -> FaultFleet:
     """Return what faults may be done to."""
     listed = members(groups, hostvars)
     addresses = [member.address for member in listed]
@@ -181,6 +192,19 @@ def fault_fleet(groups: Groups, hostvars: HostVars, managed: bool) -> FaultFleet
         shared=tuple(member.name for member in listed if addresses.count(member.address) > 1),
         load_hosts=tuple(load_hosts(groups)),
         managed=managed,
+        powered=frozenset(member.name for member in listed if member.variables.zookeeper_power_off_command),
+        together=together(groups, hostvars),
+        workers=tuple(groups.get("locust_workers", [])),
+        allowed=allowed,
+    )
+
+
+def together(groups: Groups, hostvars: HostVars) -> frozenset[str]:
+    """Return the members whose machine is another host's too, or the controller's."""
+    machine = machines(groups, hostvars)
+    used = list(machine.values())
+    return frozenset(
+        name for name in groups.get("zookeeper", []) if machine[name] == CONTROLLER or used.count(machine[name]) > 1
     )
 
 
