@@ -137,6 +137,9 @@ class Conductor:
             "member": name,
             "do": do or fault.do,
             "for_s": fault.for_s,
+            "percent": fault.percent,
+            "client_port": self._sides[name]["client"],
+            **fault.details,
         }
         if fault.action.of_network:
             own = self._sides[name]
@@ -147,7 +150,6 @@ class Conductor:
             ports = own["ports"] if any(is_member for _, is_member in peers) else []
             told |= {
                 "way": fault.way,
-                "percent": fault.percent,
                 "ports": [*ports, *self._client(own, others)],
                 "peers": [
                     {"address": side["address"], "ports": side["ports"] if is_member else []}

@@ -1,5 +1,6 @@
 """What the action `follow_load` is told of faults, as the conductor takes it."""
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,10 +11,23 @@ from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
 
 
+def become_of(options: Mapping[str, Any], password: str) -> dict[str, Any]:
+    """Return, as variables, what a command line (`CLIARGS`, and the password of -K) says of becoming another user."""
+    given = {f"ansible_{name}": options.get(name) for name in ("become", "become_method", "become_user")}
+    return {name: value for name, value in given.items() if value} | (
+        {"ansible_become_password": password} if password else {}
+    )
+
+
 def conductor_of(
-    faults: Mapping[str, Any], hostvars: Mapping[str, Mapping[str, Any]], show: Callable[[str], object]
+    faults: Mapping[str, Any],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    show: Callable[[str], object],
+    become: Mapping[str, Any],
 ) -> Conductor:
     """Return what does the faults, started. Raises InputError for a host that cannot be reached in its way.
+
+    `become` are variables of the command line, over which those of a host are laid.
 
     `faults` has `run_id`, `plan` and `run_time_s`; `members`, those of the filter `ensemble_members`; `places`, by
     member, what the role `zookeeper` has set up; and `load_hosts`, their names.
@@ -39,7 +53,7 @@ def conductor_of(
         name: Place(str(place["launcher"]), str(place["address"]), int(place["client_port"]))
         for name, place in faults["places"].items()
     }
-    variables = {name: HostVariables(name, hostvars[name]) for name in places}
+    variables = {name: HostVariables(name, ChainMap({}, hostvars[name], become)) for name in places}
     plan = [PlannedFault.of(fault) for fault in faults["plan"]]
     hosts = FaultHosts(places, variables)
     return Conductor(str(faults["run_id"]), plan, fleet, sides, float(faults["run_time_s"]), hosts, show)

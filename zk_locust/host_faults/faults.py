@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zk_locust.contract.process_identity import Identity
-from zk_locust.host_faults import deadline, jvm, network
+from zk_locust.host_faults import connections, deadline, jvm, network, sessions, shaping
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.member import Member, gone
 from zk_locust.host_faults.notes import Notes
@@ -23,6 +23,7 @@ _TRIES = 5
 _TRY_AGAIN_S = 1.0
 _TROUBLE = (FaultError, OSError, ValueError, KeyError)
 _OF_PROCESS = ("kill", "pause", "stop", "restart", "gc")
+_SHAPING = ("delay", "bandwidth")
 _MOST_EARLY_S = 5.0
 """How much later than its deadline a fault may end at most: setting the deadline takes less."""
 
@@ -57,10 +58,13 @@ class Faults:
                 "began": None,
                 "ended": None,
                 "lasted_s": None,
+                "met": None,
                 "error": "",
             }
-            if fault["do"] in ("kill", "pause", "gc"):
+            if fault["do"] in ("kill", "pause", "gc", "drop-connections"):
                 note["process"] = list(self._member.process())
+            if fault["do"] in _SHAPING:  # known before it begins, so that whatever is made can be removed
+                note["devices"] = shaping.devices(fault)
             self.notes.begin(note)
             try:
                 deadline.arm(
@@ -115,8 +119,11 @@ class Faults:
             except _TROUBLE as error:  # of one fault: the others are healed
                 problems.append(f"{fault_id}: {error}")
         try:
-            healed += network.remove_left(set(self.notes.active()))
-        except FaultError as error:
+            active = self.notes.active()
+            healed += network.remove_left(set(active))
+            if not any(self.notes.read(each)["do"] in _SHAPING for each in active):
+                healed += shaping.remove_left()
+        except _TROUBLE as error:
             problems.append(str(error))
         return healed, problems
 
@@ -143,6 +150,12 @@ class Faults:
             "gc": lambda note: jvm.collect_garbage(Identity(*note["process"])),
             "partition": network.cut,
             "loss": network.cut,
+            "delay": shaping.begin,
+            "bandwidth": shaping.begin,
+            "drop-connections": lambda note: connections.drop(
+                note, Identity(*note["process"]), int(note["client_port"])
+            ),
+            "expire-sessions": lambda note: sessions.expire(note, self._member.settings()),
         }
 
     def _ends(self) -> dict[str, Callable[[dict[str, Any]], None]]:
@@ -154,6 +167,10 @@ class Faults:
             "gc": lambda _: None,
             "partition": network.join,
             "loss": network.join,
+            "delay": shaping.end,
+            "bandwidth": shaping.end,
+            "drop-connections": lambda _: None,
+            "expire-sessions": lambda _: None,
         }
 
     def _kill(self, note: dict[str, Any]) -> None:

@@ -27,6 +27,10 @@ ROLLING_RESTART: Final = "rolling-restart"
 GC: Final = "gc"
 PARTITION: Final = "partition"
 LOSS: Final = "loss"
+DELAY: Final = "delay"
+BANDWIDTH: Final = "bandwidth"
+DROP_CONNECTIONS: Final = "drop-connections"
+EXPIRE_SESSIONS: Final = "expire-sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,9 @@ class Action:
 
     `lasts` says whether it has a length: it must be given (True), may be given (None, and is 0 without), or must not
     be (False). `stops` says whether a member that it meets serves nobody meanwhile. `of_network`: it is between
-    two groups, needs nftables on the members' hosts, and each member needs an address of its own.
+    two groups, needs nftables on the members' hosts, and each member needs an address of its own. `percent` is the
+    share that it meets, unless the fault says another; None where there is no such share. `meets` is what its host
+    counts: packets, connections or sessions; empty where it counts nothing.
     """
 
     name: str
@@ -43,6 +49,8 @@ class Action:
     lasts: bool | None
     stops: bool = True
     of_network: bool = False
+    percent: float | None = None
+    meets: str = ""
 
 
 ACTIONS: Final[dict[str, Action]] = {
@@ -64,9 +72,48 @@ ACTIONS: Final[dict[str, Action]] = {
             "no packet of ZooKeeper's ports passes between the target and `from` (all other members without)",
             True,
             of_network=True,
+            meets="packets",
         ),
         Action(
-            LOSS, "`percent` of these packets are lost, as `partition` loses all", True, stops=False, of_network=True
+            LOSS,
+            "`percent` of these packets are lost, as `partition` loses all",
+            True,
+            stops=False,
+            of_network=True,
+            percent=50.0,
+            meets="packets",
+        ),
+        Action(
+            DELAY,
+            "each of these packets takes `latency` longer, by up to `jitter` more or less",
+            True,
+            stops=False,
+            of_network=True,
+            meets="packets",
+        ),
+        Action(
+            BANDWIDTH,
+            "these packets pass at `rate` at most, each way by itself",
+            True,
+            stops=False,
+            of_network=True,
+            meets="packets",
+        ),
+        Action(
+            DROP_CONNECTIONS,
+            "`percent` of the member's client connections are reset; the sessions live on",
+            False,
+            stops=False,
+            percent=100.0,
+            meets="connections",
+        ),
+        Action(
+            EXPIRE_SESSIONS,
+            "`percent` of the sessions that are connected to the member are ended by the ensemble",
+            False,
+            stops=False,
+            percent=100.0,
+            meets="sessions",
         ),
     )
 }
