@@ -2,7 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from fleet.fault_conductor import Conductor
 from fleet.fault_hosts import FaultHosts, Place
@@ -17,6 +17,11 @@ def become_of(options: Mapping[str, Any], password: str) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value} | (
         {"ansible_become_password": password} if password else {}
     )
+
+
+def laid_over(become: Mapping[str, Any], of_host: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the variables of a host, with those of the command line where it has none."""
+    return ChainMap({}, *cast(list[dict[str, Any]], [of_host, become]))  # each is evaluated only when it is asked for
 
 
 def conductor_of(
@@ -53,7 +58,7 @@ def conductor_of(
         name: Place(str(place["launcher"]), str(place["address"]), int(place["client_port"]))
         for name, place in faults["places"].items()
     }
-    variables = {name: HostVariables(name, ChainMap({}, hostvars[name], become)) for name in places}
+    variables = {name: HostVariables(name, laid_over(become, hostvars[name])) for name in places}
     plan = [PlannedFault.of(fault) for fault in faults["plan"]]
     hosts = FaultHosts(places, variables)
     return Conductor(str(faults["run_id"]), plan, fleet, sides, float(faults["run_time_s"]), hosts, show)

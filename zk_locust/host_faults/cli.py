@@ -4,6 +4,7 @@ run role ADDRESS PORT    what the member says of itself
 run do                   do the fault of standard input (JSON)
 run heal [ID]            heal a fault, or all
 run expire ID            heal a fault at its deadline
+run relay ID             delay the packets of a fault, until it is healed
 run told RUN_ID          the notes of a run's faults, as a list
 run forget RUN_ID        remove those of healed faults
 """
@@ -51,6 +52,9 @@ def _answer(faults: Faults, words: list[str]) -> dict[str, Any]:
         return {"healed": healed, "problems": problems}
     if command == "expire":
         faults.expire(rest[0])
+        return {}
+    if command == "relay":
+        faults.relay(rest[0])
         return {}
     if command == "told":
         return {"faults": faults.notes.of_run(rest[0])}

@@ -41,6 +41,29 @@ def arm(fault_id: str, seconds: float, launcher: Path, heal: Callable[[], None],
         run([*words, "--timer-property=AccuracySec=1ms", str(launcher), "expire", fault_id], _LIMIT_S)
         return
     until = time.monotonic() + seconds
+
+    def keep() -> None:
+        while active():
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                heal()
+                break
+            time.sleep(min(left_s, _POLL_S) if left_s < 1 else 0.5)
+
+    _detached(keep)
+
+
+def start(fault_id: str, launcher: Path, work: Callable[[], None]) -> None:
+    """Begin what a fault needs a process for: `launcher relay ID` as a unit of systemd, or `work` in a process."""
+    if _has_systemd():
+        words = ["systemd-run", "--quiet", "--collect", f"--unit={_unit(fault_id)}-relay", str(launcher)]
+        run([*words, "relay", fault_id], _LIMIT_S)
+    else:
+        _detached(work)
+
+
+def _detached(work: Callable[[], None]) -> None:
+    """Do `work` in a process that nobody waits for, and that holds nothing of this one."""
     child = os.fork()
     if child:
         os.waitpid(child, 0)
@@ -55,12 +78,7 @@ def arm(fault_id: str, seconds: float, launcher: Path, heal: Callable[[], None],
         for descriptor in (0, 1, 2):
             os.dup2(nothing, descriptor)
         os.closerange(3, 1024)  # what the connection waits for, and locks
-        while active():
-            left_s = until - time.monotonic()
-            if left_s <= 0:
-                heal()
-                break
-            time.sleep(min(left_s, _POLL_S) if left_s < 1 else 0.5)
+        work()
         code = 0
     finally:
         os._exit(code)

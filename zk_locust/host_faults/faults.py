@@ -5,6 +5,7 @@ Times are seconds: `began` and `ended` by the host's wall clock, lengths by its 
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from zk_locust.contract.process_identity import Identity
-from zk_locust.host_faults import connections, deadline, jvm, network, sessions, shaping
+from zk_locust.host_faults import connections, deadline, jvm, network, relay, sessions, shaping
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.member import Member, gone
 from zk_locust.host_faults.notes import Notes
@@ -74,10 +75,13 @@ class Faults:
             except FaultError as error:
                 self.notes.end({**note, "state": "refused", "error": f"its deadline could not be set: {error}"})
                 raise
+            if note["do"] in _SHAPING:
+                note["error"] = self._make_ready(note)
             # Right before the fault: to write the note may take a slow disk longer than a moment.
             note["began"], note["began_monotonic"] = time.time(), time.monotonic()
             try:
-                begin(note)
+                if not note["error"]:
+                    begin(note)
             except (FaultError, OSError) as error:
                 note["error"] = str(error)
             self.notes.write(note)
@@ -86,6 +90,22 @@ class Faults:
         if note["error"]:
             raise FaultError(str(note["error"]))
         return note
+
+    def _make_ready(self, note: dict[str, Any]) -> str:
+        """Make what the packets will pass; return why it could not be made."""
+        try:
+            self.notes.write(note)
+            shaping.make_ready(note, lambda: deadline.start(note["id"], self._launcher, lambda: self.relay(note["id"])))
+            self.notes.write(note)
+        except (FaultError, OSError) as error:
+            return str(error)
+        return ""
+
+    def relay(self, fault_id: str) -> None:
+        """Delay the packets of a fault, in this process, until it is healed."""
+        note = self.notes.read(fault_id)
+        with contextlib.suppress(OSError):  # the tap is gone: it was healed
+            relay.serve(shaping.taps_of(note), note)
 
     def _require_no_other(self) -> None:
         """Raise FaultError if the member's process has a fault already: to heal one would end the other."""
@@ -121,9 +141,9 @@ class Faults:
         try:
             active = self.notes.active()
             healed += network.remove_left(set(active))
-            if not any(self.notes.read(each)["do"] in _SHAPING for each in active):
+            if not active:  # else it may be theirs
                 healed += shaping.remove_left()
-        except _TROUBLE as error:
+        except FaultError as error:
             problems.append(str(error))
         return healed, problems
 

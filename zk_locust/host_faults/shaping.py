@@ -2,15 +2,17 @@
 
 nftables chooses the packets. What leaves gets the class of an htb qdisc, which takes packets without a class as they
 come. What arrives is forwarded to an interface of its own (ifb), which has such a qdisc and gives the packets back.
+A delay is netem's; where the kernel has none, see `relay`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from zk_locust.host_faults import network
+from zk_locust.host_faults import network, relay
 from zk_locust.host_faults.commands import run
 from zk_locust.host_faults.errors import FaultError
 
@@ -18,6 +20,8 @@ _LIMIT_S = 10.0
 _MAJOR = "7a6b"
 """The handle of the root qdisc, by which it is known as ours."""
 _IFB_PREFIX = "zkf"
+_TAP_PREFIX = "zkt"
+_OURS = re.compile(rf"(?:{_IFB_PREFIX}|{_TAP_PREFIX})[0-9a-f]{{12}}\Z")
 _BURST_BYTES = 16 * 1024
 _UNLIMITED_BITS = 30e9
 _MOST_PACKETS = 100_000
@@ -31,6 +35,8 @@ def devices(fault: Mapping[str, Any]) -> list[str]:
 
     Raises FaultError where there is none, or where one has a qdisc that the fault would have to replace.
     """
+    if _made():
+        raise FaultError("another delay or bandwidth is still on this host")
     found = set()
     for peer in fault["peers"]:
         for _, address in network.addresses(peer["address"]):
@@ -67,28 +73,70 @@ def _root(device: str) -> tuple[str, str]:
     return "none", "0:"
 
 
-def begin(fault: Mapping[str, Any]) -> None:
-    """Shape the packets between the two sides, over the interfaces in `devices`. `way` is both, in or out."""
-    inward, outward = network.matches(fault)
-    table, ifb, nft = network.table_of(fault["id"]), _ifb(fault["id"]), []
-    if fault["way"] in ("both", "out"):
-        for device in fault["devices"]:
-            _shape(device, 0, fault)
-        nft += [f"table inet {table} {{", f"counter {network.COUNTER} {{ }}", "chain output {"]
-        nft += ["type filter hook output priority -300; policy accept;"]
-        nft += [f"{match} counter name {network.COUNTER} meta priority set {_MAJOR}:1" for match in outward]
-        nft += ["}", "}"]
-    if fault["way"] in ("both", "in"):
+def make_ready(note: dict[str, Any], start: Callable[[], None]) -> None:
+    """Make all that the packets will pass, over the interfaces in `devices`; nothing passes it yet.
+
+    Where the kernel has no netem, a process delays them, which `start` begins; then `note` says so (`by_process`).
+    """
+    note["by_process"] = note["do"] == "delay" and not _has_netem()
+    if note["by_process"]:
+        taps = taps_of(note)
+        relay.make_ready(taps)
+        start()
+        relay.wait_for(taps)
+        return
+    if note["way"] in ("both", "out"):
+        for device in note["devices"]:
+            _shape(device, 0, note)
+    if note["way"] in ("both", "in"):
+        ifb = _ifb(note["id"])
         run(["ip", "link", "add", ifb, "type", "ifb"], _LIMIT_S)
-        _shape(ifb, 1, fault)
+        _shape(ifb, 1, note)
         run(["ip", "link", "set", ifb, "up"], _LIMIT_S)
-        nft += [f"table netdev {table} {{", f"counter {network.COUNTER} {{ }}"]
+
+
+def taps_of(fault: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tap of each interface, where a process delays the packets."""
+    stem = _TAP_PREFIX + network.table_of(fault["id"])[-9:]
+    return {device: f"{stem}{place:03d}" for place, device in enumerate(fault["devices"])}
+
+
+def _has_netem() -> bool:
+    try:
+        run(["unshare", "-n", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"], _LIMIT_S)
+    except FaultError:
+        return False
+    return True
+
+
+def begin(fault: Mapping[str, Any]) -> None:
+    """Shape the packets between the two sides. `way` is both, in or out."""
+    run(["nft", "-f", "-"], _LIMIT_S, rules(fault))
+
+
+def rules(fault: Mapping[str, Any]) -> str:
+    """Return the text for nft(8). Raises FaultError where an address has none."""
+    inward, outward = network.matches(fault)
+    is_in, is_out = (fault["way"] in ("both", way) for way in ("in", "out"))
+    table, by_process = network.table_of(fault["id"]), fault["by_process"]
+    count = f"counter name {network.COUNTER}"
+    lines = []
+    if is_out and not by_process:
+        lines += [f"table inet {table} {{", f"counter {network.COUNTER} {{ }}", "chain output {"]
+        lines += ["type filter hook output priority -300; policy accept;"]
+        lines += [*(f"{match} {count} meta priority set {_MAJOR}:1" for match in outward), "}", "}"]
+    hooks = [("ingress", inward)] if is_in else []
+    hooks += [("egress", outward)] if is_out and by_process else []
+    if hooks:
+        lines += [f"table netdev {table} {{", f"counter {network.COUNTER} {{ }}"]
         for place, device in enumerate(fault["devices"]):
-            nft += [f"chain input_{place} {{"]
-            nft += [f'type filter hook ingress device "{device}" priority -300; policy accept;']
-            nft += [*(f'{match} counter name {network.COUNTER} fwd to "{ifb}"' for match in inward), "}"]
-        nft += ["}"]
-    run(["nft", "-f", "-"], _LIMIT_S, "\n".join([*nft, ""]))
+            to = taps_of(fault)[device] if by_process else _ifb(fault["id"])
+            for hook, matched in hooks:
+                lines += [f"chain {hook}_{place} {{"]
+                lines += [f'type filter hook {hook} device "{device}" priority -300; policy accept;']
+                lines += [*(f'{match} {count} fwd to "{to}"' for match in matched), "}"]
+        lines += ["}"]
+    return "\n".join([*lines, ""])
 
 
 def _shape(device: str, default: int, fault: Mapping[str, Any]) -> None:
@@ -118,7 +166,8 @@ def end(fault: dict[str, Any]) -> None:
     """Remove all that `begin` has made, as far as it is there; note how many packets it has met (`met`)."""
     fault["met"] = network.remove_tables(network.table_of(fault["id"]))
     _remove_qdiscs(fault["devices"])
-    if _ifb(fault["id"]) in _ifbs():
+    relay.remove(taps_of(fault))
+    if _ifb(fault["id"]) in _made():
         run(["ip", "link", "delete", _ifb(fault["id"])], _LIMIT_S)
 
 
@@ -127,14 +176,14 @@ def remove_left() -> list[str]:
     try:
         lines = run(["tc", "qdisc", "show"], _LIMIT_S).splitlines()
         devices = [words[4] for words in map(str.split, lines) if words[2:4] == [f"{_MAJOR}:", "dev"]]
-        ifbs = _ifbs()
+        made = _made()
     except FaultError:  # without tc there is none
         return []
-    left = [device for device in devices if device not in ifbs]
+    left = [device for device in devices if device not in made]
     _remove_qdiscs(left)
-    for name in ifbs:
+    for name in made:
         run(["ip", "link", "delete", name], _LIMIT_S)
-    return [*left, *ifbs]
+    return [*left, *made]
 
 
 def _remove_qdiscs(names: list[str]) -> None:
@@ -148,7 +197,6 @@ def _ifb(fault_id: str) -> str:
     return _IFB_PREFIX + network.table_of(fault_id)[-12:]
 
 
-def _ifbs() -> list[str]:
-    lines = run(["ip", "-o", "link", "show", "type", "ifb"], _LIMIT_S).splitlines()
-    names = [line.split(":")[1].strip() for line in lines if line.count(":") > 1]
-    return [name for name in names if re.fullmatch(rf"{_IFB_PREFIX}[0-9a-f]{{12}}", name)]
+def _made() -> list[str]:
+    """Return the interfaces of ours that are there."""
+    return sorted(file.name for file in Path("/sys/class/net").iterdir() if _OURS.match(file.name))

@@ -19,6 +19,19 @@ RULES
     " 2>&1 >/dev/null) || { printf '%s\n' "$problem" | tail -n 1; return 1; }
 }
 
+relays() { # a delay without netem: by a process, over a tap
+  [ "$(cat /proc/sys/net/ipv4/conf/all/rp_filter)" != 1 ] || { echo 'net.ipv4.conf.all.rp_filter is 1'; return 1; }
+  problem=$(unshare -n sh -e -c '
+    ip tuntap add dev zkt mode tap
+    nft -f - <<RULES
+    table netdev zkt {
+      counter met { }
+      chain output { type filter hook egress device "lo" priority -300; tcp dport { 2181 } counter name met fwd to "zkt"; }
+    }
+RULES
+    ' 2>&1 >/dev/null) || { printf '%s\n' "$problem" | tail -n 1; return 1; }
+}
+
 own_qdisc() { # of an interface over which another host is reached
   for address in "$@"; do
     address=$(getent ahosts "$address" | sed -n '1s/ .*//p')
@@ -29,8 +42,8 @@ own_qdisc() { # of an interface over which another host is reached
   done | head -n 1
 }
 
-drops() { # by ss -K, or by pidfd_getfd
-  [ "$(id -u)" = 0 ] || return 1
+drops() { # by ss -K, or by pidfd_getfd; without root a member of the same user may be traced
+  [ "$(id -u)" = 0 ] || [ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" = 0 ] || return 1
   "$python" -I -c '
 import ctypes, os, socket, subprocess, sys
 server = socket.create_server(("127.0.0.1", 0))
@@ -50,7 +63,10 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do wanted="$wanted $1"; shift; done
 [ $# -eq 0 ] || shift
 for action in $wanted; do
   case $action in
-    delay) reason=$(shapes 'netem delay 1ms') || lacks delay "${reason:-unshare, ip, tc or nft fails}" ;;
+    delay)
+      reason=$(shapes 'netem delay 1ms') || other=$(relays) ||
+        lacks delay "${reason:-unshare, ip, tc or nft fails}, and without netem ${other:-unshare, ip or nft fails}"
+      ;;
     bandwidth) reason=$(shapes 'bfifo limit 256k') || lacks bandwidth "${reason:-unshare, ip, tc or nft fails}" ;;
     drop-connections) drops || lacks drop-connections "neither ss -K nor pidfd_getfd works" ;;
   esac

@@ -216,11 +216,11 @@ NETWORK = {
 
 def test_a_partition_drops_the_ports_between_members_only() -> None:
     text = network.rules(NETWORK)
-    assert "ip saddr 192.0.2.7 tcp sport { 2889, 3889 } drop" in text
-    assert "ip saddr 192.0.2.7 tcp dport { 2888, 3888 } drop" in text
-    assert "ip daddr 192.0.2.7 tcp dport { 2889, 3889 } drop" in text
-    assert "ip daddr 192.0.2.7 tcp sport { 2888, 3888 } drop" in text
-    assert "ip6 saddr 2001:db8::7 tcp sport { 2888, 3888 } drop" in text
+    assert "ip saddr 192.0.2.7 tcp sport { 2889, 3889 } counter name met drop" in text
+    assert "ip saddr 192.0.2.7 tcp dport { 2888, 3888 } counter name met drop" in text
+    assert "ip daddr 192.0.2.7 tcp dport { 2889, 3889 } counter name met drop" in text
+    assert "ip daddr 192.0.2.7 tcp sport { 2888, 3888 } counter name met drop" in text
+    assert "ip6 saddr 2001:db8::7 tcp sport { 2888, 3888 } counter name met drop" in text
     assert text.count("drop") == 8
 
 
@@ -228,9 +228,9 @@ def test_one_way_and_a_share_of_packets() -> None:
     text = network.rules(NETWORK | {"way": "in", "percent": 20})
     assert "hook input" in text
     assert "hook output" not in text
-    assert "numgen random mod 10000 < 2000 drop" in text
+    assert "counter name met numgen random mod 10000 < 2000 drop" in text
     of_load = NETWORK | {"ports": [2181], "peers": [{"address": "192.0.2.9", "ports": []}]}
-    assert "ip saddr 192.0.2.9 tcp dport { 2181 } drop" in network.rules(of_load)
+    assert "ip saddr 192.0.2.9 tcp dport { 2181 } counter name met drop" in network.rules(of_load)
     assert "sport { }" not in network.rules(of_load)
     with pytest.raises(FaultError, match=r"address \[no such host\.invalid\] cannot be resolved"):
         network.rules(NETWORK | {"peers": [{"address": "no such host.invalid", "ports": [1]}]})

@@ -11,8 +11,8 @@ NO_NFT = "zk-locust-no-nft"
 LACKS = "zk-locust-lacks "
 """What the host prints before an action that it cannot do, and the reason."""
 _REMEDIES = {
-    "delay": "it needs root, iproute2, nftables, and a kernel with ifb, htb and netem (Fedora and its kin have netem in"
-    " kernel-modules-extra)",
+    "delay": "it needs root, iproute2, nftables, and a kernel with netem, ifb and htb (Fedora and its kin have netem in"
+    " kernel-modules-extra), or Linux 5.16 with tap and nftables 1.0.1",
     "bandwidth": "it needs root, iproute2, nftables, and a kernel with ifb and htb",
     "drop-connections": "it needs root, and iproute2 with a kernel that has INET_DIAG_DESTROY, or Linux 5.6",
 }

@@ -53,7 +53,8 @@ class PlannedFault:
     def _much(self) -> str:
         """By how much it delays or slows down."""
         if self.rate_bits:
-            return f" to {self.rate_bits / 1e6:g} Mbit/s"
+            megabits = self.rate_bits >= 1e6
+            return f" to {self.rate_bits / (1e6 if megabits else 1e3):g} {'M' if megabits else 'k'}bit/s"
         jitter = f" ± {self.jitter_ms:g}" if self.jitter_ms else ""
         return f" by {self.latency_ms:g}{jitter} ms" if self.latency_ms else ""
 
