@@ -21,7 +21,8 @@ def told_faults(text: str, member: str, run_id: str) -> tuple[list[dict[str, Any
     """Return the faults of a run that a member's host has told, by number, and what is wrong with the answer.
 
     A fault has `number`, `member`, `do`, `state`, `began` and `ended` (UTC, ISO 8601, by the host's clock), `lasted_s`,
-    `met` (how many packets, connections or sessions it has met) and `error`; None is what is not known.
+    `met` (how many packets, connections or sessions it has met), `by_process` (whether a process delayed the packets,
+    for want of netem) and `error`; None is what is not known.
     """
     told = read_told(text)
     notes = told.get("faults") if told is not None else None
@@ -50,6 +51,7 @@ def _fault(note: Any, member: str, run_id: str) -> dict[str, Any] | None:
         "ended": _moment(note.get("ended")),
         "lasted_s": _seconds(note.get("lasted_s"), _LONGEST_S),
         "met": _count(note.get("met")),
+        "by_process": note.get("by_process") is True,
         "error": plain_line(str(note.get("error") or "")),
     }
 
@@ -81,7 +83,7 @@ def event_rows(faults: Mapping[str, list[Mapping[str, Any]]], titles: Mapping[in
                 continue
             detail = f"fault {fault['number']}: {titles.get(fault['number'], fault['do'])}"
             if fault.get("met") is not None and (unit := ACTIONS[fault["do"]].meets):
-                detail += f" (met {fault['met']} {unit})"
+                detail += f" (met {fault['met']} {unit}{', delayed by a process' if fault.get('by_process') else ''})"
             error = f" (failed: {fault['error']})" if fault.get("error") else ""
             lasted = "" if fault.get("lasted_s") is None else f"{fault['lasted_s']:.6f}"
             rows.append([str(fault["began"]), member, FAULT, member, detail + error, lasted, member])

@@ -135,7 +135,7 @@ def test_notes_become_faults_of_the_member_that_was_asked() -> None:
     assert problem == ""
     assert faults == [
         {"number": 1, "member": "zk1", "do": "pause", "state": "healed", "began": "2026-11-27T13:26:40.250000+00:00",
-         "ended": "2026-11-27T13:26:42.250000+00:00", "lasted_s": 2.0, "met": None, "error": ""}
+         "ended": "2026-11-27T13:26:42.250000+00:00", "lasted_s": 2.0, "met": None, "by_process": False, "error": ""}
     ]  # fmt: skip
     (row,) = event_rows({"zk1": list(faults)}, {1: "pause leader for 2 s"})
     assert dict(zip(EVENT_COLUMNS, row, strict=True)) == {
@@ -175,6 +175,14 @@ def test_how_many_packets_a_fault_has_met_is_said(told: Any, met: int | None) ->
     assert faults[0]["met"] == met
     ((_, _, _, _, detail, _, _),) = event_rows({"zk1": list(faults)}, {1: "loss leader"})
     assert detail == "fault 1: loss leader" + ("" if met is None else f" (met {met} packets)")
+
+
+def test_a_delay_by_a_process_is_said() -> None:
+    faults, _ = told_faults(
+        json.dumps({"faults": [NOTE | {"do": "delay", "met": 7, "by_process": True}]}), "zk1", "run"
+    )
+    ((_, _, _, _, detail, _, _),) = event_rows({"zk1": list(faults)}, {1: "delay leader by 5 ms"})
+    assert detail == "fault 1: delay leader by 5 ms (met 7 packets, delayed by a process)"
 
 
 def test_a_command_line_that_becomes_root_is_laid_under_a_host_of_its_own_mind() -> None:
