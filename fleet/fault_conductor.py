@@ -144,7 +144,9 @@ class Conductor:
             "member": name,
             "do": do or fault.do,
             "for_s": fault.for_s,
+            "client_port": self._sides[name]["client"],
             **fault.amounts,
+            **fault.details,
         }
         is_switched = fault.do == POWER_OFF and self._power.can(name)
         if fault.do == POWER_OFF:
@@ -158,7 +160,6 @@ class Conductor:
             ports = own["ports"] if any(is_member for _, is_member in peers) else []
             told |= {
                 "way": fault.way,
-                "percent": fault.percent,
                 "ports": [*ports, *self._client(own, others)],
                 "peers": [
                     {"address": side["address"], "ports": side["ports"] if is_member else []}

@@ -14,13 +14,15 @@ _MOST: Final = 1000
 _STATES: Final = ("begun", "healed", "refused")
 _LATEST_S: Final = 253_402_300_799.0  # the year 9999: what a calendar holds
 _LONGEST_S: Final = 366 * 86_400.0
+_MOST_MET: Final = 10**15
 
 
 def told_faults(text: str, member: str, run_id: str) -> tuple[list[dict[str, Any]], str]:
     """Return the faults of a run that a member's host has told, by number, and what is wrong with the answer.
 
     A fault has `number`, `member`, `do`, `state`, `began` and `ended` (UTC, ISO 8601, by the host's clock), `lasted_s`,
-    `late_s` (how long after its planned moment it began) and `error`; times are None where they are not known.
+    `late_s` (how long after its planned moment it began), `met` (how many packets, connections or sessions it has met),
+    `by_process` (whether a process delayed the packets, for want of netem) and `error`; None is what is not known.
     """
     told = read_told(text)
     notes = told.get("faults") if told is not None else None
@@ -49,6 +51,8 @@ def _fault(note: Any, member: str, run_id: str) -> dict[str, Any] | None:
         "ended": _moment(note.get("ended")),
         "lasted_s": _seconds(note.get("lasted_s"), _LONGEST_S),
         "late_s": _seconds(note.get("late_s"), _LONGEST_S),
+        "met": _count(note.get("met")),
+        "by_process": note.get("by_process") is True,
         "error": plain_line(str(note.get("error") or "")),
     }
 
@@ -63,6 +67,11 @@ def _seconds(value: Any, most: float) -> float | None:
     return round(float(value), 6) if is_number and 0 <= value <= most else None
 
 
+def _count(value: Any) -> int | None:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_MET
+    return value if is_count else None
+
+
 def event_rows(faults: Mapping[str, list[Mapping[str, Any]]], titles: Mapping[int, str]) -> list[list[str]]:
     """Return the rows of `events.csv` for faults by member, as `EVENT_COLUMNS`: each begins when its host has noted it.
 
@@ -74,6 +83,8 @@ def event_rows(faults: Mapping[str, list[Mapping[str, Any]]], titles: Mapping[in
             if not fault.get("began"):
                 continue
             detail = f"fault {fault['number']}: {titles.get(fault['number'], fault['do'])}"
+            if fault.get("met") is not None and (unit := ACTIONS[fault["do"]].meets):
+                detail += f" (met {fault['met']} {unit}{', delayed by a process' if fault.get('by_process') else ''})"
             error = f" (failed: {fault['error']})" if fault.get("error") else ""
             lasted = "" if fault.get("lasted_s") is None else f"{fault['lasted_s']:.6f}"
             rows.append([str(fault["began"]), member, FAULT, member, detail + error, lasted, member])

@@ -1,7 +1,8 @@
 """What the action `follow_load` is told of faults, as the conductor takes it."""
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from fleet.fault_clock import FaultClock, offsets_of
 from fleet.fault_conductor import Conductor
@@ -12,10 +13,28 @@ from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
 
 
+def become_of(options: Mapping[str, Any], password: str) -> dict[str, Any]:
+    """Return, as variables, what a command line (`CLIARGS`, and the password of -K) says of becoming another user."""
+    given = {f"ansible_{name}": options.get(name) for name in ("become", "become_method", "become_user")}
+    return {name: value for name, value in given.items() if value} | (
+        {"ansible_become_password": password} if password else {}
+    )
+
+
+def laid_over(become: Mapping[str, Any], of_host: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the variables of a host, with those of the command line where it has none."""
+    return ChainMap({}, *cast(list[dict[str, Any]], [of_host, become]))  # each is evaluated only when it is asked for
+
+
 def conductor_of(
-    faults: Mapping[str, Any], hostvars: Mapping[str, Mapping[str, Any]], show: Callable[[str], object]
+    faults: Mapping[str, Any],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    show: Callable[[str], object],
+    become: Mapping[str, Any],
 ) -> Conductor:
     """Return what does the faults, started. Raises InputError for a host that cannot be reached in its way.
+
+    `become` are variables of the command line, over which those of a host are laid.
 
     `faults` has `run_id`, `plan` and `run_time_s`; `members`, those of the filter `ensemble_members`; `places`, by
     member, what the role `zookeeper` has set up; `load_launcher`, what does faults on each host of the `workers`; and
@@ -44,7 +63,7 @@ def conductor_of(
         name: Place(str(place["launcher"]), str(place["address"]), int(place["client_port"]))
         for name, place in faults["places"].items()
     }
-    variables = {name: HostVariables(name, hostvars[name]) for name in places}
+    variables = {name: HostVariables(name, laid_over(become, hostvars[name])) for name in places}
     plan = [PlannedFault.of(fault) for fault in faults["plan"]]
     clocks = {name: hostvars[name].get("preflight_clock") for name in {*places, *load_hosts}}
     clock = FaultClock(float(faults["run_time_s"]), load_hosts[0], offsets_of(clocks))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from ansible import context
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from fleet.errors import FleetError
 from fleet.fault_conductor import Conductor
-from fleet.fault_task import conductor_of
+from fleet.fault_task import become_of, conductor_of
 from fleet.load_following import SilentHostError, follow_load
 from fleet.task_arguments import call
 
@@ -30,8 +31,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         faults: dict[str, Any] = self._task.args.pop("faults", None) or {}
         conductor: Conductor | None = None
         if faults.get("plan"):
+            become = become_of(context.CLIARGS, str(self._play_context.become_pass or ""))
             try:
-                conductor = conductor_of(faults, variables["hostvars"], show)
+                conductor = conductor_of(faults, variables["hostvars"], show, become)
             except FleetError as error:
                 return {"failed": True, "msg": str(error)}
         ask = partial(self._low_level_execute_command, sudoable=True)

@@ -41,6 +41,7 @@ class Recovery:
     """One fault: what was done to whom, and what it took until the load was as before.
 
     `start_s` and `end_s` are the fault's own, `until_s` is where its window ends: with the next fault, or the stage.
+    `met` is how many packets, connections or sessions it has met; None where that is not counted, or not known.
     `settled_s` is when its effects are over, as far as is known: what fails until then counts as its. Of the `after_…`,
     0 is "not interrupted" or "not below", and None "not within the window", or not known. `silence_s` is the longest
     that an operation waited.
@@ -68,6 +69,8 @@ class Recovery:
     silence_s: float | None
     expired: int
     closed: int
+    do: str = ""
+    met: int | None = None
 
     @property
     def over_s(self) -> float:
@@ -172,6 +175,8 @@ def _recovery(
         silence_s=moments.longest_s(window.start_s, settled_s),
         expired=int((within["event"] == SESSION_EXPIRED).sum()),
         closed=int((within["event"] == CONNECTION_CLOSED).sum()),
+        do=done[0].do,
+        met=sum(known_met) if (known_met := [fault.met for fault in done if fault.met is not None]) else None,
         **after,
     )
 

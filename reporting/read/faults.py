@@ -13,7 +13,10 @@ _FILE: Final = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class DoneFault:
-    """What was done to one member: `began` is seconds since 1970 by its host's clock, `lasted_s` None until healed."""
+    """What was done to one member: `began` is seconds since 1970 by its host's clock, `lasted_s` None until healed.
+
+    `met` is how many packets, connections or sessions it has met; None where that is not counted, or not known.
+    """
 
     number: int
     member: str
@@ -22,6 +25,7 @@ class DoneFault:
     lasted_s: float | None
     error: str
     state: str
+    met: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def parse(raw: Mapping[str, Any], problems: ProblemLog) -> Faults:
 
 
 def _done(member: str, note: Mapping[str, Any]) -> DoneFault:
-    lasted = note["lasted_s"]
+    lasted, met = note["lasted_s"], note.get("met")
     return DoneFault(
         number=int(note["number"]),
         member=member,
@@ -74,4 +78,5 @@ def _done(member: str, note: Mapping[str, Any]) -> DoneFault:
         lasted_s=None if lasted is None else float(lasted),
         error=str(note.get("error") or ""),
         state=str(note["state"]),
+        met=None if met is None else int(met),
     )

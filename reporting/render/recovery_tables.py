@@ -5,6 +5,7 @@ from reporting.analyse.recovery import Recovery
 from reporting.render.event_lanes import took
 from reporting.render.report_tables import Table
 from reporting.verdict.judged_run import JudgedRun
+from zk_locust.contract.faults.actions import ACTIONS
 
 _NOTE = (
     "Times are from the beginning of the fault, to within 50 ms; that of p99 to within an interval of the series. "
@@ -42,7 +43,7 @@ def _row(each: Recovery) -> tuple[str, ...]:
     knows = each.rate_before_per_s is not None
     return (
         f"{each.number}: {each.title}{broken}",
-        ", ".join(each.members),
+        _done_to(each),
         text.duration(each.start_s),
         took(each.end_s - each.start_s),
         _moment(each.after_first_failure_s, "none"),
@@ -55,6 +56,13 @@ def _row(each: Recovery) -> tuple[str, ...]:
         text.NOTHING if each.silence_s is None else took(each.silence_s),
         text.count(each.expired),
     )
+
+
+def _done_to(each: Recovery) -> str:
+    """Return the members, and how many packets, connections or sessions of theirs it has met."""
+    unit = ACTIONS[each.do].meets if each.do in ACTIONS else ""
+    met = f" ({text.count(each.met)} {unit})" if unit and each.met is not None else ""
+    return ", ".join(each.members) + met
 
 
 def _moment(seconds: float | None, without: str) -> str:

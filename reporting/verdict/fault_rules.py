@@ -86,4 +86,20 @@ def _not_healed(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
-FAULT_RULES: Final[tuple[Rule, ...]] = (_not_done, _not_healed, _of_load, _done)
+def _met_nothing(evidence: Evidence) -> Iterator[Reason]:
+    for each in evidence.recoveries:
+        if each.met == 0 and each.do in ACTIONS and not each.error:
+            why = ". "
+            if ACTIONS[each.do].of_network:
+                why = (
+                    ": nothing passed between its two sides meanwhile, or from other addresses than those of"
+                    " zookeeper_address and ansible_host. See which addresses they use. "
+                )
+            yield inconclusive(
+                "fault-met-nothing",
+                f"Fault {each.number} ({each.title}) met no {ACTIONS[each.do].meets} at"
+                f" {some(list(each.members), _MOST_NAMED)}{why}It did nothing to the load.",
+            )
+
+
+FAULT_RULES: Final[tuple[Rule, ...]] = (_not_done, _not_healed, _of_load, _met_nothing, _done)

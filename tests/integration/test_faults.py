@@ -31,6 +31,7 @@ SCENARIO: dict[str, Any] = {
         {"at": "4s", "do": "kill", "target": "leader"},
         {"at": "12s", "do": "gc", "target": "follower"},
         {"at": "14s", "do": "pause", "target": "leader", "for": "3s"},
+        {"at": "20s", "do": "expire-sessions", "target": "all", "percent": 50},
     ],
 }
 
@@ -62,7 +63,7 @@ def run(fleet: LocalFleet) -> Path:
 
 def test_a_run_with_faults_is_measured_and_not_held_against_itself(run: Path) -> None:
     judged = judge_run(run)
-    killed, collected, paused = judged.recoveries
+    killed, collected, paused, expired = judged.recoveries
     assert (killed.title, collected.title, paused.title) == ("kill leader", "gc follower", "pause leader for 3 s")
     assert killed.members != ()
     assert killed.after_leader_s is not None  # another member led, or the same one again
@@ -70,27 +71,31 @@ def test_a_run_with_faults_is_measured_and_not_held_against_itself(run: Path) ->
     assert killed.rate_before_per_s
     assert paused.silence_s is not None
     assert paused.silence_s >= 2  # nobody else leads within 3 s, so writes wait
+    assert expired.met
     reasons = {reason.rule: reason.severity for reason in judged.verdict.reasons}
     assert reasons["faults"] == "note"
-    assert not {"faults-not-done", "fault-not-healed", "figures-disagree", "stalls"} & {*reasons}
+    assert not {"faults-not-done", "fault-not-healed", "fault-met-nothing", "figures-disagree", "stalls"} & {*reasons}
     told = json.loads((run / "report.json").read_text())["faults"]
-    assert [fault["title"] for fault in told] == [killed.title, collected.title, paused.title]
+    assert [fault["title"] for fault in told] == [each.title for each in judged.recoveries]
     full = [line for line in gc_log(run, *collected.members).splitlines() if "Diagnostic Command" in line]
     assert full
 
 
-def test_begin_and_end_are_events_by_the_hosts_clock(run: Path) -> None:
+def test_begin_and_end_are_events_by_the_hosts_clock(fleet: LocalFleet, run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     noted = sorted((fault for found in manifest["faults"].values() for fault in found), key=lambda one: one["number"])
     assert [(fault["do"], fault["state"]) for fault in noted] == [
-        *[("kill", "healed"), ("gc", "healed"), ("pause", "healed")]
+        *[("kill", "healed"), ("gc", "healed"), ("pause", "healed")],
+        *[("expire-sessions", "healed")] * len(fleet.members),
     ]
+    assert all(fault["error"] == "" for fault in noted)
+    assert sum(fault["met"] for fault in noted[3:]) >= 2  # half of the sessions of four users
     assert noted[2]["lasted_s"] >= 3
     assert manifest["faults_not_done"] == []
     rows = [line.split(",") for line in (run / "events.csv").read_text().splitlines() if ",fault," in line]
-    assert [(row[0], row[1], row[6]) for row in rows] == [
+    assert sorted((row[0], row[1], row[6]) for row in rows) == sorted(
         (fault["began"], fault["member"], fault["member"]) for fault in noted
-    ]
+    )
 
 
 def test_nothing_is_left_on_the_hosts(fleet: LocalFleet, run: Path) -> None:

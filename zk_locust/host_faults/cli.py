@@ -8,6 +8,7 @@ run prepare              have what is left healed after a reboot
 run booted               heal what was there when the host went down
 run retire               have nothing healed after a reboot any more
 run hold ID              take the memory of a fault, until its deadline
+run relay ID             delay the packets of a fault, until it is healed
 run told RUN_ID          the notes of a run's faults, as a list
 run forget RUN_ID        remove those of healed faults
 """
@@ -73,6 +74,9 @@ def _answer(faults: Faults, words: list[str]) -> dict[str, Any]:
         return {}
     if command == "hold":
         faults.hold(rest[0])
+        return {}
+    if command == "relay":
+        faults.relay(rest[0])
         return {}
     if command == "told":
         return {"faults": faults.notes.of_run(rest[0])}

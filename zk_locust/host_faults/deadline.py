@@ -49,7 +49,7 @@ def arm(fault_id: str, seconds: float, launcher: Path, heal: Callable[[], None],
         return
     until = time.monotonic() + seconds
 
-    def wait() -> None:
+    def keep() -> None:
         while active():
             left_s = until - time.monotonic()
             if left_s <= 0:
@@ -57,11 +57,20 @@ def arm(fault_id: str, seconds: float, launcher: Path, heal: Callable[[], None],
                 break
             time.sleep(min(left_s, _POLL_S) if left_s < 1 else 0.5)
 
-    detach(wait)
+    detach(keep)
+
+
+def start(fault_id: str, launcher: Path, work: Callable[[], None]) -> None:
+    """Begin what a fault needs a process for: `launcher relay ID` as a unit of systemd, or `work` in a process."""
+    if has_systemd():
+        words = ["systemd-run", "--quiet", "--collect", f"--unit={_unit(fault_id)}-relay", str(launcher)]
+        run([*words, "relay", fault_id], _LIMIT_S)
+    else:
+        detach(work)
 
 
 def detach(function: Callable[[], object]) -> None:
-    """Call a function in a process that outlives this one and the connection."""
+    """Call a function in a process that outlives this one and the connection, and that holds nothing of this one."""
     child = os.fork()
     if child:
         os.waitpid(child, 0)

@@ -5,6 +5,7 @@ Times are seconds: `began` and `ended` by the host's wall clock, lengths by its 
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable
@@ -12,7 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from zk_locust.contract.process_identity import Identity
-from zk_locust.host_faults import abilities, boot, clock, deadline, disks, jvm, memory, moment, network, throttle
+from zk_locust.host_faults import (
+    abilities,
+    boot,
+    clock,
+    connections,
+    deadline,
+    disks,
+    jvm,
+    memory,
+    moment,
+    network,
+    relay,
+    sessions,
+    shaping,
+    throttle,
+)
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.member import Member, gone
 from zk_locust.host_faults.notes import Notes
@@ -24,6 +40,7 @@ _TRIES = 5
 _TRY_AGAIN_S = 1.0
 _TROUBLE = (FaultError, OSError, ValueError, KeyError)
 _OF_PROCESS = ("kill", "pause", "stop", "restart", "gc", "slow-disk", "full-disk", "power-off")
+_SHAPING = ("delay", "bandwidth")
 _MOST_EARLY_S = 5.0
 """How much later than its deadline a fault may end at most: setting the deadline takes less."""
 
@@ -65,6 +82,7 @@ class Faults:
                 "began": None,
                 "ended": None,
                 "lasted_s": None,
+                "met": None,
                 "error": "",
                 "late_s": None,
             }
@@ -76,9 +94,13 @@ class Faults:
                     fault_id, max(0.0, due - time.monotonic()) + _deadline_s(note), self._launcher,
                     lambda: self.expire(fault_id), lambda: self.notes.is_active(fault_id),
                 )  # fmt: skip
+                if note["do"] in _SHAPING:
+                    self._make_way(note)
             except (FaultError, OSError) as error:
                 if note["do"] == "slow-disk":
                     throttle.fast(note)
+                if note["do"] in _SHAPING:
+                    shaping.end(note)
                 self.notes.end({**note, "state": "refused", "error": f"it could not be prepared: {error}"})
                 raise
             if note["do"] == "power-off":
@@ -88,7 +110,8 @@ class Faults:
             note["began"], note["began_monotonic"] = time.time(), time.monotonic()
             note["late_s"] = note["began_monotonic"] - due if left_s else None
             try:
-                begin(note)
+                if not note["error"]:
+                    begin(note)
             except (FaultError, OSError) as error:
                 note["error"] = str(error)
             self.notes.write(note)
@@ -97,6 +120,12 @@ class Faults:
         if note["error"]:
             raise FaultError(str(note["error"]))
         return note
+
+    def relay(self, fault_id: str) -> None:
+        """Delay the packets of a fault, in this process, until it is healed."""
+        note = self.notes.read(fault_id)
+        with contextlib.suppress(OSError):  # the tap is gone: it was healed
+            relay.serve(shaping.taps_of(note), note)
 
     def _require_no_other(self) -> None:
         """Raise FaultError if the member's process has a fault already: to heal one would end the other."""
@@ -134,7 +163,11 @@ class Faults:
             except _TROUBLE as error:  # of one fault: the others are healed
                 problems.append(f"{fault_id}: {error}")
         try:
-            healed += [] if type(self._workers) is Workers else network.remove_left(set(self.notes.active()))
+            if type(self._workers) is not Workers:
+                active = self.notes.active()
+                healed += network.remove_left(set(active))
+                if not active:  # else it may be theirs
+                    healed += shaping.remove_left()
         except FaultError as error:
             problems.append(str(error))
         return healed, problems
@@ -184,8 +217,10 @@ class Faults:
     def _needed(self, note: dict[str, Any]) -> dict[str, Any]:
         """Return what the note of an action must tell besides. Raises FaultError where the fault cannot be done."""
         found: dict[str, Any] = {}
-        if note["do"] in ("kill", "pause", "gc", "slow-disk", "full-disk", "power-off"):
+        if note["do"] in ("kill", "pause", "gc", "slow-disk", "full-disk", "power-off", "drop-connections"):
             found["process"] = list(self._member.process())
+        if note["do"] in _SHAPING:  # known before it begins, so that whatever is made can be removed
+            found["devices"] = shaping.devices(note)
         if note["do"] == "pause" and self._workers is not None:
             found["processes"] = [list(process) for process in self._workers.processes()]
         if note["do"] == "slow-disk":
@@ -207,6 +242,11 @@ class Faults:
         if note["do"] == "slow-disk":
             throttle.make_ready(note)
 
+    def _make_way(self, note: dict[str, Any]) -> None:
+        """Make what the packets will pass. The deadline is set before: it removes what is made by half, too."""
+        shaping.make_ready(note, lambda: deadline.start(note["id"], self._launcher, lambda: self.relay(note["id"])))
+        self.notes.write(note)
+
     def _begins(self) -> dict[str, Callable[[dict[str, Any]], None]]:
         return {
             "kill": self._kill,
@@ -221,6 +261,12 @@ class Faults:
             "memory-pressure": self._press,
             "power-off": lambda _: None,
             "clock-step": lambda note: note.update(clock.step(note)),
+            "delay": shaping.begin,
+            "bandwidth": shaping.begin,
+            "drop-connections": lambda note: connections.drop(
+                note, Identity(*note["process"]), int(note["client_port"])
+            ),
+            "expire-sessions": self._expire_sessions,
         }
 
     def _ends(self) -> dict[str, Callable[[dict[str, Any]], str | None]]:
@@ -238,6 +284,10 @@ class Faults:
             "power-off": lambda note: "the host did not go away" if note["boot"] == boot.boot_id() else "",
             # A boot sets the clock by itself.
             "clock-step": lambda note: clock.step_back(note) if note["boot"] == boot.boot_id() else None,
+            "delay": shaping.end,
+            "bandwidth": shaping.end,
+            "drop-connections": lambda _: None,
+            "expire-sessions": lambda _: None,
         }
 
     def _send(self, note: dict[str, Any], number: int) -> None:
@@ -256,6 +306,11 @@ class Faults:
         if note["by"] == "reboot":
             deadline.detach(reboot)
         return note
+
+    def _expire_sessions(self, note: dict[str, Any]) -> None:
+        if not isinstance(self._member, Member):
+            raise FaultError("only a member that is managed tells the passwords of its sessions")
+        sessions.expire(note, self._member.settings())
 
     def _press(self, note: dict[str, Any]) -> None:
         note.update(memory.press(note, self._launcher, deadline.has_systemd()))

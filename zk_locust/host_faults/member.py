@@ -64,6 +64,15 @@ class Member:
         """Stop it in order."""
         run([str(self._control), "stop"], _CONTROL_LIMIT_S)
 
+    def settings(self) -> dict[str, str]:
+        """Return the keys of its zoo.cfg. Raises FaultError where that cannot be read."""
+        try:
+            lines = (self.folder / "conf" / "zoo.cfg").read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError as error:
+            raise FaultError(f"its zoo.cfg cannot be read: {error.strerror}") from None
+        pairs = [line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#")]
+        return {key.strip(): value.strip() for key, _, value in pairs}
+
     def _wait_for_unit(self) -> None:
         """Wait until systemd has seen that the process is gone: it starts no unit that it takes for active."""
         unit = self.unit()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,38 +16,50 @@ from zk_locust.host_faults.commands import run
 from zk_locust.host_faults.errors import FaultError
 
 _LIMIT_S = 10.0
-_PREFIX = "zk_locust_fault_"
+PREFIX = "zk_locust_fault_"
+COUNTER = "met"
+"""The counter in each table, of the packets that its rules have met."""
+_PACKETS = re.compile(r"\bpackets (\d{1,18}) ", re.ASCII)
 
 
 def table_of(fault_id: str) -> str:
     """Return the name of a fault's table."""
-    return f"{_PREFIX}{hashlib.sha256(fault_id.encode()).hexdigest()[:16]}"
+    return f"{PREFIX}{hashlib.sha256(fault_id.encode()).hexdigest()[:16]}"
 
 
-def rules(fault: Mapping[str, Any]) -> str:
-    """Return the text for nft(8). Raises FaultError where an address has none.
+def matches(fault: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return what matches the packets that come from the other side, and those that go there, in words of nft(8).
 
     `peers` are the hosts of the other side: `address`, and the `ports` that they listen on; `ports` are the member's
-    own. `way` is both, in or out; `percent` of the packets are dropped.
+    own. Raises FaultError where an address has none.
     """
-    chance = "" if fault["percent"] >= 100 else f"numgen random mod 10000 < {round(fault['percent'] * 100)} "
     inward: list[str] = []
     outward: list[str] = []
     for peer in fault["peers"]:
-        for version, address in _addresses(peer["address"]):
+        for version, address in addresses(peer["address"]):
             family = "ip6" if version == 6 else "ip"
             for ends, theirs, mine in (
                 (inward, f"{family} saddr {address} tcp sport", f"{family} saddr {address} tcp dport"),
                 (outward, f"{family} daddr {address} tcp dport", f"{family} daddr {address} tcp sport"),
             ):
-                ends += [f"{match} {{ {_listed(ports)} }} {chance}drop" for match, ports in
+                ends += [f"{match} {{ {_listed(ports)} }}" for match, ports in
                          ((theirs, peer["ports"]), (mine, fault["ports"])) if ports]  # fmt: skip
-    table = table_of(fault["id"])
+    return inward, outward
+
+
+def rules(fault: Mapping[str, Any]) -> str:
+    """Return the text for nft(8). Raises FaultError where an address has none.
+
+    `way` is both, in or out; `percent` of the packets that `matches` says are dropped, and all of them are counted.
+    """
+    chance = "" if fault["percent"] >= 100 else f"numgen random mod 10000 < {round(fault['percent'] * 100)} "
+    inward, outward = matches(fault)
     chains = [("input", inward)] if fault["way"] in ("both", "in") else []
     chains += [("output", outward)] if fault["way"] in ("both", "out") else []
-    lines = [f"table inet {table} {{"]
-    for hook, dropped in chains:
-        lines += [f"chain {hook} {{", f"type filter hook {hook} priority -300; policy accept;", *dropped, "}"]
+    lines = [f"table inet {table_of(fault['id'])} {{", f"counter {COUNTER} {{ }}"]
+    for hook, matched in chains:
+        lines += [f"chain {hook} {{", f"type filter hook {hook} priority -300; policy accept;"]
+        lines += [*(f"{match} counter name {COUNTER} {chance}drop" for match in matched), "}"]
     return "\n".join([*lines, "}", ""])
 
 
@@ -55,30 +68,47 @@ def cut(fault: Mapping[str, Any]) -> None:
     run(["nft", "-f", "-"], _LIMIT_S, rules(fault))
 
 
-def join(fault: Mapping[str, Any]) -> None:
-    """Remove the table, if it is there."""
-    table = table_of(fault["id"])
-    if f"table inet {table}" in run(["nft", "list", "tables"], _LIMIT_S).splitlines():
-        run(["nft", "delete", "table", "inet", table], _LIMIT_S)
+def join(fault: dict[str, Any]) -> None:
+    """Remove the table, if it is there; note how many packets its rules have met (`met`)."""
+    fault["met"] = remove_tables(table_of(fault["id"]))
+
+
+def remove_tables(name: str) -> int | None:
+    """Remove the tables of this name, if there are any; return how many packets they have met, None without one."""
+    met: int | None = None
+    for family, table in _tables():
+        if table == name:
+            told = run(["nft", "list", "counters", "table", family, table], _LIMIT_S)
+            met = (met or 0) + sum(int(number) for number in _PACKETS.findall(told))
+            run(["nft", "delete", "table", family, table], _LIMIT_S)
+    return met
 
 
 def remove_left(kept: set[str]) -> list[str]:
     """Remove tables of faults whose notes are gone; return their names. Those of the ids in `kept` stay."""
     try:
-        tables = [line.split()[-1] for line in run(["nft", "list", "tables"], _LIMIT_S).splitlines() if line.strip()]
+        tables = _tables()
     except FaultError:  # without nftables there is none
         return []
-    left = [name for name in tables if name.startswith(_PREFIX) and name not in {table_of(each) for each in kept}]
+    stay = {table_of(each) for each in kept}
+    left = sorted({name for _, name in tables if name.startswith(PREFIX) and name not in stay})
     for name in left:
-        run(["nft", "delete", "table", "inet", name], _LIMIT_S)
+        remove_tables(name)
     return left
+
+
+def _tables() -> list[tuple[str, str]]:
+    """Return family and name of all tables."""
+    lines = [line.split() for line in run(["nft", "list", "tables"], _LIMIT_S).splitlines()]
+    return [(words[1], words[2]) for words in lines if len(words) == 3]
 
 
 def _listed(ports: Iterable[int]) -> str:
     return ", ".join(str(int(port)) for port in ports)
 
 
-def _addresses(name: str) -> list[tuple[int, str]]:
+def addresses(name: str) -> list[tuple[int, str]]:
+    """Return version and text of each address of a host. Raises FaultError where it has none."""
     try:
         found = {entry[4][0] for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
         parsed = [ipaddress.ip_address(str(each).partition("%")[0]) for each in sorted(found, key=str)]

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from fleet.endpoints import endpoint
 from fleet.errors import HostError
 from fleet.fault_clock import FaultClock, offsets_of
 from fleet.fault_conductor import Conductor
 from fleet.fault_notes import event_rows, told_faults
 from fleet.fault_power import PowerSwitch
+from fleet.fault_task import become_of, laid_over
+from fleet.inventory import HostVariables
 from tests import waiting
 from zk_locust.contract.events import EVENT_COLUMNS
 from zk_locust.contract.faults.fleet import FaultFleet
@@ -69,7 +72,16 @@ def test_a_fault_meets_who_has_the_role_now() -> None:
     problems, shown = conducted([PlannedFault(1, 0.0, "pause", ("leader",), 3.0)], hosts, done=1)
     assert problems == []
     assert hosts.done == [
-        {"id": "run.1.zk2", "run_id": "run", "number": 1, "member": "zk2", "do": "pause", "for_s": 3.0}
+        {
+            "id": "run.1.zk2",
+            "run_id": "run",
+            "number": 1,
+            "member": "zk2",
+            "do": "pause",
+            "for_s": 3.0,
+            "percent": 100.0,
+            "client_port": 2181,
+        }
     ]
     assert shown == ["  fault 1: pause leader for 3 s: zk2"]
     assert hosts.ended.is_set()
@@ -161,7 +173,7 @@ def test_what_was_not_done_is_said() -> None:
 
 NOTE: dict[str, Any] = {
     "id": "run.1.zk1", "run_id": "run", "number": 1, "member": "zk9", "do": "pause", "for_s": 2.0, "state": "healed",
-    "began": 1_795_786_000.25, "ended": 1_795_786_002.25, "lasted_s": 2.0, "late_s": 0.002, "error": "",
+    "began": 1_795_786_000.25, "ended": 1_795_786_002.25, "lasted_s": 2.0, "late_s": 0.002, "met": None, "error": "",
 }  # fmt: skip
 
 
@@ -170,8 +182,8 @@ def test_notes_become_faults_of_the_member_that_was_asked() -> None:
     assert problem == ""
     assert faults == [
         {"number": 1, "member": "zk1", "do": "pause", "state": "healed", "began": "2026-11-27T13:26:40.250000+00:00",
-         "ended": "2026-11-27T13:26:42.250000+00:00", "lasted_s": 2.0, "late_s": 0.002,
-         "error": ""}
+         "ended": "2026-11-27T13:26:42.250000+00:00", "lasted_s": 2.0, "late_s": 0.002, "met": None,
+         "by_process": False, "error": ""}
     ]  # fmt: skip
     (row,) = event_rows({"zk1": list(faults)}, {1: "pause leader for 2 s"})
     assert dict(zip(EVENT_COLUMNS, row, strict=True)) == {
@@ -203,6 +215,36 @@ def test_an_absurd_time_is_none(began: Any) -> None:
     assert faults[0]["began"] is None
     assert "\x1b" not in faults[0]["error"]
     assert event_rows({"zk1": list(faults)}, {}) == []
+
+
+@pytest.mark.parametrize(("told", "met"), [(1234, 1234), (0, 0), (-1, None), (True, None), ("x", None), (1e30, None)])
+def test_how_many_packets_a_fault_has_met_is_said(told: Any, met: int | None) -> None:
+    faults, _ = told_faults(json.dumps({"faults": [NOTE | {"do": "loss", "met": told}]}), "zk1", "run")
+    assert faults[0]["met"] == met
+    ((_, _, _, _, detail, _, _),) = event_rows({"zk1": list(faults)}, {1: "loss leader"})
+    assert detail == "fault 1: loss leader" + ("" if met is None else f" (met {met} packets)")
+
+
+def test_a_delay_by_a_process_is_said() -> None:
+    faults, _ = told_faults(
+        json.dumps({"faults": [NOTE | {"do": "delay", "met": 7, "by_process": True}]}), "zk1", "run"
+    )
+    ((_, _, _, _, detail, _, _),) = event_rows({"zk1": list(faults)}, {1: "delay leader by 5 ms"})
+    assert detail == "fault 1: delay leader by 5 ms (met 7 packets, delayed by a process)"
+
+
+def test_a_command_line_that_becomes_root_is_laid_under_a_host_of_its_own_mind() -> None:
+    assert become_of({"become": False, "become_method": None, "become_user": None}, "") == {}
+    given = become_of({"become": True, "become_method": "sudo", "become_user": None}, "secret")
+    assert given == {
+        "ansible_become": True,
+        "ansible_become_method": "sudo",
+        "ansible_become_password": "secret",
+    }
+    local: dict[str, Any] = {"ansible_connection": "local"}
+    assert endpoint(HostVariables("zk1", laid_over(given, local))).become_user == "root"
+    own = local | {"ansible_become": False}
+    assert endpoint(HostVariables("zk1", laid_over(given, own))).become_user is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"faults": 3}', "x" * 70_000, "[" * 60_000])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from tests import waiting
 from zk_locust.contract.process_identity import identity_of
-from zk_locust.host_faults import deadline, jvm, moment, network
+from zk_locust.host_faults import deadline, jvm, moment, network, shaping
 from zk_locust.host_faults.cli import main
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.faults import Faults
@@ -231,11 +232,11 @@ NETWORK = {
 
 def test_a_partition_drops_the_ports_between_members_only() -> None:
     text = network.rules(NETWORK)
-    assert "ip saddr 192.0.2.7 tcp sport { 2889, 3889 } drop" in text
-    assert "ip saddr 192.0.2.7 tcp dport { 2888, 3888 } drop" in text
-    assert "ip daddr 192.0.2.7 tcp dport { 2889, 3889 } drop" in text
-    assert "ip daddr 192.0.2.7 tcp sport { 2888, 3888 } drop" in text
-    assert "ip6 saddr 2001:db8::7 tcp sport { 2888, 3888 } drop" in text
+    assert "ip saddr 192.0.2.7 tcp sport { 2889, 3889 } counter name met drop" in text
+    assert "ip saddr 192.0.2.7 tcp dport { 2888, 3888 } counter name met drop" in text
+    assert "ip daddr 192.0.2.7 tcp dport { 2889, 3889 } counter name met drop" in text
+    assert "ip daddr 192.0.2.7 tcp sport { 2888, 3888 } counter name met drop" in text
+    assert "ip6 saddr 2001:db8::7 tcp sport { 2888, 3888 } counter name met drop" in text
     assert text.count("drop") == 8
 
 
@@ -243,12 +244,94 @@ def test_one_way_and_a_share_of_packets() -> None:
     text = network.rules(NETWORK | {"way": "in", "percent": 20})
     assert "hook input" in text
     assert "hook output" not in text
-    assert "numgen random mod 10000 < 2000 drop" in text
+    assert "counter name met numgen random mod 10000 < 2000 drop" in text
     of_load = NETWORK | {"ports": [2181], "peers": [{"address": "192.0.2.9", "ports": []}]}
-    assert "ip saddr 192.0.2.9 tcp dport { 2181 } drop" in network.rules(of_load)
+    assert "ip saddr 192.0.2.9 tcp dport { 2181 } counter name met drop" in network.rules(of_load)
     assert "sport { }" not in network.rules(of_load)
     with pytest.raises(FaultError, match=r"address \[no such host\.invalid\] cannot be resolved"):
         network.rules(NETWORK | {"peers": [{"address": "no such host.invalid", "ports": [1]}]})
+
+
+SHAPED = NETWORK | {"devices": ["eth0"], "by_process": False}
+
+
+def test_packets_of_a_limited_bandwidth_get_a_class_or_pass_another_interface() -> None:
+    text = shaping.rules(SHAPED)
+    out, _, inward = text.partition("table netdev")
+    assert "ip daddr 192.0.2.7 tcp dport { 2889, 3889 } counter name met meta priority set 7a6b:1" in out
+    assert "saddr" not in out
+    assert 'type filter hook ingress device "eth0" priority -300; policy accept;' in inward
+    assert re.search(
+        r'ip saddr 192\.0\.2\.7 tcp sport \{ 2889, 3889 \} counter name met fwd to "zkf[0-9a-f]{12}"', inward
+    )
+    assert "daddr" not in inward
+    assert "netdev" not in shaping.rules(SHAPED | {"way": "out"})
+    assert "priority set" not in shaping.rules(SHAPED | {"way": "in"})
+
+
+def test_packets_that_a_process_delays_pass_its_tap_both_ways() -> None:
+    fault = SHAPED | {"by_process": True}
+    text = shaping.rules(fault)
+    assert shaping.taps_of(fault)["eth0"] in text
+    assert len(shaping.taps_of(fault)["eth0"]) == 15  # what Linux takes
+    assert [text.count(f"hook {hook} device") for hook in ("ingress", "egress")] == [1, 1]
+    assert "priority set" not in text
+    assert "ingress" not in shaping.rules(fault | {"way": "out"})
+
+
+class Tools:
+    """What tc and ip answer on a host whose interface has a certain qdisc."""
+
+    def __init__(self, qdisc: str, device: str = "eth0") -> None:
+        self.answers = {
+            "ip": f"192.0.2.7 via 192.0.2.1 dev {device} src 192.0.2.2 uid 0 \\    cache",
+            "tc": f"qdisc {qdisc} refcnt 2\nqdisc fq_codel 0: parent :1 limit 10240p\n",
+        }
+
+    def run(self, words: list[str], _limit_s: float, _text: str = "") -> str:
+        return self.answers[words[0]]
+
+
+@pytest.mark.parametrize("qdisc", ["mq 0: root", "noqueue 0: root", "fq_codel 0: root"])
+def test_a_qdisc_of_the_kernels_choice_may_be_replaced(qdisc: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shaping, "run", Tools(qdisc).run)
+    assert shaping.devices({"peers": [{"address": "192.0.2.7"}]}) == ["eth0"]
+
+
+@pytest.mark.parametrize(
+    ("qdisc", "device", "said"),
+    [
+        ("fq 8001: root", "eth0", r"eth0 has a qdisc of its own \[fq 8001:\], which the fault would replace"),
+        ("htb 7a6b: root", "eth0", "another delay or bandwidth is still on eth0"),
+        ("mq 0: root", "lo", "192.0.2.7 is an address of this host"),
+        ("mq 0: root", "x;y", "there is no route to 192.0.2.7"),
+    ],
+)
+def test_an_interface_that_cannot_be_shaped_is_named(
+    qdisc: str, device: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shaping, "run", Tools(qdisc, device).run)
+    with pytest.raises(FaultError, match=said):
+        shaping.devices({"peers": [{"address": "192.0.2.7"}]})
+
+
+def test_how_many_packets_were_met_is_read_with_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, deleted = network.table_of("run.1.zk1"), []
+
+    def run(words: list[str], _limit_s: float, _text: str = "") -> str:
+        if words[1:] == ["list", "tables"]:
+            return f"table inet {name}\ntable netdev {name}\ntable inet filter\n"
+        if words[1] == "delete":
+            deleted.append(tuple(words[3:]))
+            return ""
+        return "table inet x {\n\tcounter met {\n\t\tpackets 20 bytes 300\n\t}\n}\n"
+
+    monkeypatch.setattr(network, "run", run)
+    note = dict(NETWORK)
+    network.join(note)
+    assert note["met"] == 40
+    assert deleted == [("inet", name), ("netdev", name)]
+    assert network.remove_tables(network.table_of("another")) is None
 
 
 def test_the_deadline_holds_no_pipe_of_its_caller(member: Sleeper) -> None:

@@ -88,11 +88,26 @@ def test_without_until_the_last_has_ended_before_the_run() -> None:
         ({"at": None, "every": "500s"}, "every [500s]: the run ends before the first"),
         ({"do": "restart", "for": "3s"}, "for: restart takes as long as it takes; leave it out"),
         ({"do": "rolling-restart"}, "target: rolling-restart is for all members; leave it out"),
-        ({"from": "follower"}, "from: only partition, loss have two sides; leave it out"),
+        ({"from": "follower"}, "from: only partition, loss, delay, bandwidth have two sides; leave it out"),
         ({"do": "partition", "way": "inn"}, "way [inn] must be one of both, in, out, did you mean in?"),
         ({"do": "partition", "target": "all"}, "target [all]: no member is left for the other side"),
-        ({"percent": 20}, "percent: only loss and memory-pressure have it; leave it out"),
+        (
+            {"percent": 20},
+            "percent: only loss, drop-connections, expire-sessions, memory-pressure have it; leave it out",
+        ),
         ({"do": "loss", "percent": 0}, "percent [0] must be a number from 1 to 100"),
+        ({"latency": "5ms"}, "latency: only delay has it; leave it out"),
+        ({"do": "delay"}, "latency [not set]: how much later do packets come? Write e.g. latency: 50ms"),
+        ({"do": "delay", "latency": "soon"}, "latency [soon] is not a duration; write e.g. 500us, 50ms or 1s"),
+        ({"do": "delay", "latency": "2m"}, "latency [2m] must be from 1ms to 60s"),
+        ({"do": "delay", "latency": "5ms", "jitter": "6ms"}, "jitter [6ms] is more than the latency"),
+        ({"do": "bandwidth"}, "rate [not set] must be from 8kbit/s to 10Gbit/s, e.g. 8Mbit/s or 512KiB/s"),
+        ({"do": "bandwidth", "rate": "8 mb"}, "rate [8 mb] must be from 8kbit/s"),
+        ({"do": "bandwidth", "rate": "1kbit"}, "rate [1kbit] must be from 8kbit/s"),
+        ({"do": "bandwidth", "rate": 8}, "rate [8] must be from 8kbit/s"),
+        ({"do": "partition", "target": ["load", "zk1"]}, "target: load and members together; make it two faults"),
+        ({"do": "partition", "target": "load1", "from": "load"}, "from: the target is a load host, so the other side"),
+        ({"do": "expire-sessions", "for": "3s"}, "for: expire-sessions takes as long as it takes; leave it out"),
         ({"seed": "x"}, "seed [x] must be a whole number"),
         ({"allow_no_quorum": "yes"}, "allow_no_quorum [yes] must be true or false"),
         ({"allow_no_quorum": 1}, "allow_no_quorum [1] must be true or false"),
@@ -152,6 +167,74 @@ def test_a_member_that_is_started_again_is_away_for_a_while() -> None:
     assert planned([kills[0], kills[1] | {"at": 45}])
     assert refused([{"at": 1, "do": "rolling-restart"}], FaultFleet(("a", "b")))
     assert refused([{"at": 1, "do": "rolling-restart"}, {"at": 9, "do": "pause", "target": "any", "for": 3}])
+
+
+def test_packets_are_delayed_and_slowed_down_as_the_entry_says() -> None:
+    delay = {"at": 1, "do": "delay", "target": "leader", "latency": "50ms", "jitter": "5ms", "for": 3, "from": "load"}
+    slow = {"at": 9, "do": "bandwidth", "target": "follower", "rate": "1.5 Mbit/s", "for": 3, "way": "out"}
+    found = planned([delay, slow, {"at": 20, "do": ["bandwidth", "kill"], "target": "zk1", "rate": "512KiB", "for": 3}])
+    assert [fault.title for fault in found[:2]] == [
+        "delay leader from load by 50 ± 5 ms for 3 s",
+        "bandwidth follower to 1.5 Mbit/s, only out for 3 s",
+    ]
+    assert found[0].details == {"latency_ms": 50, "jitter_ms": 5}
+    assert found[1].details == {"rate_bits": 1_500_000}
+    assert found[2].details == ({"rate_bits": 512 * 8192} if found[2].do == "bandwidth" else {})
+    assert [PlannedFault.of(fault.as_dict()) for fault in found] == found
+
+
+def test_what_a_load_host_does_not_hear_is_what_the_members_do_not_send() -> None:
+    entry: dict[str, Any] = {"at": 1, "do": "partition", "target": "load", "from": "leader", "for": 3}
+    (cut,) = planned([entry])
+    assert (cut.targets, cut.others, cut.way) == (("leader",), ("load",), "both")
+    (deaf,) = planned([entry | {"target": "load1", "way": "in"}])
+    assert (deaf.targets, deaf.others, deaf.way) == (("leader",), ("load1",), "out")
+    (alone,) = planned([{"at": 1, "do": "loss", "target": "load1", "for": 3, "percent": 100}])
+    assert (alone.targets, alone.others) == (("all",), ("load1",))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("pause", "zk1"), ("kill", "zk1")),
+        (("pause", "zk1"), ("kill", "all")),
+        (("pause", "leader"), ("kill", "zk1")),
+        (("pause", "leader"), ("stop", "minority")),
+        (("stop", "all"), ("gc", "zk2")),
+        (("delay", "zk1"), ("bandwidth", "leader")),
+        (("delay", "leader"), ("delay", "leader")),
+    ],
+)
+def test_faults_that_may_meet_in_one_member_are_refused(first: tuple[str, str], second: tuple[str, str]) -> None:
+    amounts: dict[str, Any] = {"delay": {"latency": "5ms"}, "bandwidth": {"rate": "1Mbit/s"}}
+    entries = [
+        {"do": do, "target": target, "allow_no_quorum": True} | amounts.get(do, {}) for do, target in (first, second)
+    ]
+    entries[0]["for"] = 20
+    problems = refused([entries[0] | {"at": 10}, entries[1] | {"at": 25}])
+    assert len(problems) == 1
+    assert "still lasts, and a host refuses the second; begin it after 30 s" in problems[0]
+    assert planned([entries[0] | {"at": 10}, entries[1] | {"at": 30}])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "at_s"),
+    [
+        (("pause", "zk1"), ("kill", "zk2"), 12),
+        (("pause", "leader"), ("kill", "leader"), 25),  # who is paused does not answer, and another one leads
+        (("pause", "zk1"), ("kill", "any"), 25),
+        (("pause", "leader"), ("kill", "follower"), 10),
+        (("partition", "zk1"), ("pause", "zk1"), 12),
+    ],
+)
+def test_faults_of_different_members_overlap(first: tuple[str, str], second: tuple[str, str], at_s: int) -> None:
+    entries = [{"do": do, "target": target, "allow_no_quorum": True} for do, target in (first, second)]
+    assert planned([entries[0] | {"at": 10, "for": 20}, entries[1] | {"at": at_s}])
+
+
+def test_roles_that_were_asked_before_may_still_be_those_of_a_paused_member() -> None:
+    pauses = [{"at": at, "do": "pause", "target": "any", "for": 10, "allow_no_quorum": True} for at in (10, 14)]
+    assert len(refused(pauses)) == 1
 
 
 def test_an_external_ensemble_is_never_touched() -> None:
@@ -255,3 +338,13 @@ def test_a_host_with_a_fault_or_without_a_tool_is_refused() -> None:
     assert problem.startswith("zk1: nft cannot be used there, and the planned partition needs it; install nftables")
     (problem,) = fault_problems("zk1", ["run.1.zk1", "run.2.zk1", "../x y"], [])
     assert problem.startswith("zk1: the fault run.1.zk1, run.2.zk1 is still in it; wait until it has healed by itself")
+
+
+def test_a_host_that_cannot_do_an_action_is_refused_with_what_it_lacks() -> None:
+    lacks = ["zk-locust-lacks delay Error: Specified qdisc kind is unknown.", "zk-locust-lacks drop-connections no ss"]
+    delay, drop = fault_problems("zk1", lacks, ["delay", "drop-connections"])
+    assert delay.startswith("zk1: the planned delay cannot be done there: Error: Specified qdisc kind is unknown.; it")
+    assert "a kernel with netem, ifb and htb" in delay
+    assert drop.startswith("zk1: the planned drop-connections cannot be done there: no ss; it needs root")
+    (only_nft,) = fault_problems("zk1", [NO_NFT, lacks[0]], ["delay"])
+    assert "nft cannot be used there" in only_nft

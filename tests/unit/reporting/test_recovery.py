@@ -65,12 +65,13 @@ def faulty(folder: Path, share: Rate = away, **changes: Any) -> JudgedRun:
     """Return a run in which a leader was killed and another paused."""
     notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", PAUSED_S, 3.0)]
     manifest = {"faults": {"zk1": notes}} | changes.pop("manifest", {})
+    plan = changes.pop("plan", PLAN)
     failed_at_s = changes.pop("failed_at_s", (12.06, 12.1))
     stall_at_s = None if "rate_factor" in changes else PAUSED_S
     run = Synthetic(stall_at_s=stall_at_s, stall_s=3, **changes)
     written = run.write(folder / RUN_ID)
     content = json.loads((written / "manifest.json").read_text()) | manifest
-    content["scenario"]["faults"] = [fault.as_dict() for fault in PLAN]
+    content["scenario"]["faults"] = [fault.as_dict() for fault in plan]
     (written / "manifest.json").write_text(json.dumps(content))
     write_moments(written, share, failed_at_s)
     with (written / "events.csv").open("a", newline="") as file:
@@ -206,6 +207,22 @@ def test_a_fault_that_met_only_some_members_makes_the_run_inconclusive(tmp_path:
     assert rules(part)["faults-not-done"] == "inconclusive"
     broken = {"zk1": notes, "zk2": [note(1, "kill", KILLED_S, 0.0, error="its process does not end")]}
     assert rules(faulty(tmp_path / "broken", manifest={"faults": broken}))["faults-not-done"] == "inconclusive"
+
+
+def test_a_fault_that_met_nothing_makes_the_run_inconclusive(tmp_path: Path) -> None:
+    def run(name: str, **met: int | None) -> JudgedRun:
+        notes = {host: [note(1, "loss", KILLED_S, 0.1, met=count)] for host, count in met.items()}
+        notes["zk1"] += [note(2, "pause", PAUSED_S, 3.0)]
+        plan = [PlannedFault(1, 7.0, "loss", ("minority",), 2.0, percent=50.0), PLAN[1]]
+        return faulty(tmp_path / name, manifest={"faults": notes}, plan=plan)
+
+    nothing = run("nothing", zk1=0)
+    assert rules(nothing)["fault-met-nothing"] == "inconclusive"
+    (text,) = [reason.text for reason in nothing.verdict.reasons if reason.rule == "fault-met-nothing"]
+    assert text.startswith("Fault 1 (loss 50% minority for 2 s) met no packets at zk1: nothing passed between")
+    assert "fault-met-nothing" not in rules(run("some", zk1=0, zk2=1234))
+    assert "zk1, zk2 (1,234 packets)" in markdown.render(run("told", zk1=0, zk2=1234), [])
+    assert "fault-met-nothing" not in rules(run("unknown", zk1=None))
 
 
 def test_failures_that_were_there_before_are_not_those_of_a_fault(tmp_path: Path) -> None:

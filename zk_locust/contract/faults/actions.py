@@ -32,6 +32,10 @@ FULL_DISK: Final = "full-disk"
 MEMORY_PRESSURE: Final = "memory-pressure"
 POWER_OFF: Final = "power-off"
 CLOCK_STEP: Final = "clock-step"
+DELAY: Final = "delay"
+BANDWIDTH: Final = "bandwidth"
+DROP_CONNECTIONS: Final = "drop-connections"
+EXPIRE_SESSIONS: Final = "expire-sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,10 @@ class Action:
     `lasts` says whether it has a length: it must be given (True), may be given (None, and is 0 without), or must not
     be (False). `stops` says whether a member that it meets serves nobody meanwhile. `of_network`: it is between
     two groups, needs nftables on the members' hosts, and each member needs an address of its own. `on_load`: it can be
-    done to a load host too. `on_external`: to a member of an external ensemble, whose process
-    is not ours to start. `amounts` are the keys of its entry that say how much.
+    done to a load host too. `on_external`: to a member of an external ensemble, whose process is not ours to start.
+    `amounts` are the keys of its entry that say how much. `percent` is the share that it meets, unless the fault says
+    another; None where there is no such share. `meets` is what its host counts: packets, connections or sessions;
+    empty where it counts nothing.
     """
 
     name: str
@@ -53,6 +59,8 @@ class Action:
     on_load: bool = False
     on_external: bool = False
     amounts: tuple[str, ...] = ()
+    percent: float | None = None
+    meets: str = ""
 
 
 ACTIONS: Final[dict[str, Action]] = {
@@ -80,6 +88,7 @@ ACTIONS: Final[dict[str, Action]] = {
             True,
             of_network=True,
             on_external=True,
+            meets="packets",
         ),
         Action(
             LOSS,
@@ -88,6 +97,40 @@ ACTIONS: Final[dict[str, Action]] = {
             stops=False,
             of_network=True,
             on_external=True,
+            percent=50.0,
+            meets="packets",
+        ),
+        Action(
+            DELAY,
+            "each of these packets takes `latency` longer, by up to `jitter` more or less",
+            True,
+            stops=False,
+            of_network=True,
+            meets="packets",
+        ),
+        Action(
+            BANDWIDTH,
+            "these packets pass at `rate` at most, each way by itself",
+            True,
+            stops=False,
+            of_network=True,
+            meets="packets",
+        ),
+        Action(
+            DROP_CONNECTIONS,
+            "`percent` of the member's client connections are reset; the sessions live on",
+            False,
+            stops=False,
+            percent=100.0,
+            meets="connections",
+        ),
+        Action(
+            EXPIRE_SESSIONS,
+            "`percent` of the sessions that are connected to the member are ended by the ensemble",
+            False,
+            stops=False,
+            percent=100.0,
+            meets="sessions",
         ),
         Action(
             SLOW_DISK,

@@ -9,6 +9,7 @@ from zk_locust.contract.faults import actions
 from zk_locust.contract.faults.actions import ACTIONS, Action
 from zk_locust.contract.faults.amounts import amounts_of
 from zk_locust.contract.faults.planned import PlannedFault
+from zk_locust.contract.faults.shape import NO_SHAPE, Shape
 
 DEFAULT_FOR_S: Final = 10.0
 """How long a fault lasts that has a length and does not say it, unless it comes again before twice that."""
@@ -16,7 +17,10 @@ DEFAULT_FOR_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the list, checked by itself: `at_s` has each time that it happens. `for_s` may not be given."""
+    """One entry of the list, checked by itself: `at_s` has each time that it happens.
+
+    `for_s` and `percent` may not be given.
+    """
 
     number: int
     at_s: tuple[float, ...]
@@ -25,10 +29,11 @@ class Entry:
     for_s: float | None
     others: tuple[str, ...]
     way: str
-    percent: float
+    percent: float | None
     seed: int
     allow_no_quorum: bool
     amounts: dict[str, Any] = field(default_factory=dict)
+    shape: Shape = NO_SHAPE
 
 
 def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
@@ -46,9 +51,10 @@ def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
                 "for_s": length_of(action, entry),
                 "others": entry.others if action.of_network else (),
                 "way": entry.way if action.of_network else actions.BOTH,
-                "percent": entry.percent if do == actions.LOSS else 100.0,
+                "percent": share_of(action, entry),
                 "seed": entry.seed,
                 "amounts": amounts_of(do, entry.amounts),
+                **entry.shape.of(do),
             }
             found.append((at_s, values, entry.allow_no_quorum))
     found.sort(key=lambda each: each[0])
@@ -63,3 +69,10 @@ def length_of(action: Action, entry: Entry) -> float:
         return entry.for_s
     again_s = entry.at_s[1] - entry.at_s[0] if len(entry.at_s) > 1 else 2 * DEFAULT_FOR_S
     return min(DEFAULT_FOR_S, again_s / 2) if action.lasts else 0.0
+
+
+def share_of(action: Action, entry: Entry) -> float:
+    """Return which share an action meets, percent."""
+    if action.percent is None:
+        return 100.0
+    return action.percent if entry.percent is None else entry.percent

@@ -13,7 +13,8 @@ class PlannedFault:
     """A fault: `number` from 1 in the order of time, `at_s` seconds after the measured stage begins.
 
     `targets` and `others` (the other side of a fault of the network) are roles or names. `seed` decides who is met
-    where several could be. `amounts` says how much, see `amounts`.
+    where several could be. `amounts` says how much, see `amounts`. `latency_ms` and `jitter_ms` are those of a delay,
+    `rate_bits` a second that of a limited bandwidth.
     """
 
     number: int
@@ -26,6 +27,9 @@ class PlannedFault:
     percent: float = 100.0
     seed: int = 0
     amounts: Mapping[str, Any] = field(default_factory=dict)
+    latency_ms: float = 0.0
+    jitter_ms: float = 0.0
+    rate_bits: float = 0.0
 
     @property
     def action(self) -> Action:
@@ -41,11 +45,28 @@ class PlannedFault:
     def title(self) -> str:
         """What is done to whom, in a few words."""
         whom = "" if self.do == "rolling-restart" else f" {' and '.join(self.targets)}"
-        loses = f" {self.percent:g}%" if self.do == "loss" else amounts_title(self.do, self.amounts)
+        share = f" {self.percent:g}%" if self.action.percent is not None else amounts_title(self.do, self.amounts)
         side = f" from {' and '.join(self.others)}" if self.others else ""
         way = f", only {self.way}" if self.way != BOTH else ""
         length = f" for {self.for_s:g} s" if self.for_s else ""
-        return f"{self.do}{loses}{whom}{side}{way}{length}"
+        return f"{self.do}{share}{whom}{side}{self._much}{way}{length}"
+
+    @property
+    def _much(self) -> str:
+        """By how much it delays or slows down."""
+        if self.rate_bits:
+            megabits = self.rate_bits >= 1e6
+            return f" to {self.rate_bits / (1e6 if megabits else 1e3):g} {'M' if megabits else 'k'}bit/s"
+        jitter = f" ± {self.jitter_ms:g}" if self.jitter_ms else ""
+        return f" by {self.latency_ms:g}{jitter} ms" if self.latency_ms else ""
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """By how much packets are delayed, and at which rate they pass, as far as the action does that."""
+        found = {"latency_ms": self.latency_ms, "jitter_ms": self.jitter_ms} if self.latency_ms else {}
+        if self.rate_bits:
+            found["rate_bits"] = self.rate_bits
+        return found
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as the plan in a manifest has it."""
@@ -60,6 +81,7 @@ class PlannedFault:
             "percent": self.percent,
             "seed": self.seed,
             "amounts": dict(self.amounts),
+            **self.details,
         }
 
     @classmethod
@@ -76,6 +98,9 @@ class PlannedFault:
             percent=float(told["percent"]),
             seed=int(told["seed"]),
             amounts=dict(told.get("amounts") or {}),
+            latency_ms=float(told.get("latency_ms", 0)),
+            jitter_ms=float(told.get("jitter_ms", 0)),
+            rate_bits=float(told.get("rate_bits", 0)),
         )
         if found.do not in ACTIONS:
             raise ValueError(f"there is no action {found.do}")

@@ -8,20 +8,23 @@ from zk_locust.contract.faults import actions, amounts
 from zk_locust.contract.faults.actions import ACTIONS, ROLES
 from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, length_of, planned
 from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.overlaps import overlap_problems
 from zk_locust.contract.faults.places import external_problem, place_problems
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.quorum import quorum_problems
+from zk_locust.contract.faults.shape import KEYS as KEYS_OF_SHAPE
+from zk_locust.contract.faults.shape import read_shape
+from zk_locust.contract.faults.sides import turned
 from zk_locust.contract.nearest_name import nearest
 
 KEYS: Final = (
     *("at", "every", "until", "do", "target", "for", "from", "way", "percent", "seed"),
     "allow_no_quorum",
     *amounts.KEYS,
+    *KEYS_OF_SHAPE,
 )
-_OF_NETWORK: Final = ("from", "way")
 _MOST: Final = 1000
 _LEAST_FOR_S: Final = 0.1
-_DEFAULT_PERCENT: Final = 50.0
 
 
 def read_faults(
@@ -55,6 +58,7 @@ def read_faults(
     if problems:
         return (), problems
     plan = planned(known)
+    problems += overlap_problems([fault for fault, _ in plan])
     if fleet is not None:
         problems += quorum_problems(
             [fault for fault, allowed in plan if not allowed], [fault for fault, _ in plan], fleet
@@ -101,7 +105,9 @@ class _Reader:
             seed=self._whole("seed", 0),
             allow_no_quorum=self._given.get("allow_no_quorum", False) is True,
             amounts=amounts.read_amounts(self._given, do, self._say),
+            shape=read_shape(self._given, do, self._say),
         )
+        found = turned(found, self._fleet, self._say)
         if not isinstance(self._given.get("allow_no_quorum", False), bool):
             self._say(f"allow_no_quorum [{self._given['allow_no_quorum']}] must be true or false")
         members = self._fleet.members if self._fleet is not None else ()
@@ -132,9 +138,8 @@ class _Reader:
             return ()
         if actions.ROLLING_RESTART in do:
             self._say("do: rolling-restart is for all members, and stands alone; make it a fault of its own")
-        if do and all(ACTIONS[name].on_load for name in do):
-            return self._places("target", (*ROLES, actions.LOAD), required=True)
-        return self._places("target", ROLES, required=True)
+        on_load = bool(do) and all(ACTIONS[name].on_load or ACTIONS[name].of_network for name in do)
+        return self._places("target", (*ROLES, *((actions.LOAD,) if on_load else ())), required=True)
 
     def _others(self, do: Sequence[str]) -> tuple[str, ...]:
         if "from" not in self._given:
@@ -193,15 +198,17 @@ class _Reader:
             names = ", ".join(name for name, action in ACTIONS.items() if action.of_network)
             self._say(f"{key}: only {names} have two sides; leave it out")
 
-    def _percent(self, do: Sequence[str]) -> float:
+    def _percent(self, do: Sequence[str]) -> float | None:
         if "percent" not in self._given:
-            return _DEFAULT_PERCENT
+            return None
         given = self._given["percent"]
-        if do and not {actions.LOSS, actions.MEMORY_PRESSURE} & {*do}:
-            self._say("percent: only loss and memory-pressure have it; leave it out")
+        sharing = [name for name, action in ACTIONS.items() if action.percent is not None]
+        sharing.append(actions.MEMORY_PRESSURE)
+        if do and not set(sharing).intersection(do):
+            self._say(f"percent: only {', '.join(sharing)} have it; leave it out")
         if isinstance(given, bool) or not isinstance(given, int | float) or not 1 <= given <= 100:
             self._say(f"percent [{given}] must be a number from 1 to 100")
-            return _DEFAULT_PERCENT
+            return None
         return float(given)
 
     def _length(self, do: Sequence[str]) -> float | None:
