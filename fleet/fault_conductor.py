@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
 from fleet.errors import FleetError
-from zk_locust.contract.faults.actions import LOAD, ROLLING_RESTART
+from fleet.fault_order import next_member, why_not
+from zk_locust.contract.faults.actions import LOAD, ROLLING, ROLLING_RESTART
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.targets import NoTargetError, resolved
@@ -112,21 +113,37 @@ class Conductor:
 
     def _do(self, fault: PlannedFault) -> None:
         try:
-            met, others = resolved(fault, self._fleet, self._hosts.roles())
+            roles = self._hosts.roles()
+            met, others = resolved(fault, self._fleet, roles)
         except NoTargetError as error:
             self._say(fault, str(error))
             return
         if self._ended.is_set():
             self._say(fault, "the load ended before it")
             return
+        if refusal := why_not(fault, met, self._fleet, roles):
+            self._say(fault, refusal)
+            return
         self._show(f"  fault {fault.number}: {fault.title}: {', '.join(met)}")
-        if fault.do == ROLLING_RESTART:
-            for name in met:
-                if not self._tell(fault, name, others, do="restart") or not self._serves_again(fault, name):
-                    return
+        if fault.do in ROLLING:
+            self._roll(fault, met)
             return
         with ThreadPoolExecutor(max(1, len(met))) as pool:
             list(pool.map(lambda name: self._tell(fault, name, others), met))
+
+    def _roll(self, fault: PlannedFault, left: list[str]) -> None:
+        """Go through the members one after the other: each serves before the next, and none begins after the load."""
+        do = "restart" if fault.do == ROLLING_RESTART else fault.do
+        while left:
+            name = next_member(left, self._hosts.roles())
+            if self._ended.is_set():
+                self._say(fault, f"the load ended before {', '.join(left)}")
+                return
+            left = [other for other in left if other != name]
+            if not self._tell(fault, name, [], do=do) or not self._serves_again(fault, name):
+                if left:
+                    self._say(fault, f"{', '.join(left)}: left as before")
+                return
 
     def _tell(self, fault: PlannedFault, name: str, others: list[str], do: str = "") -> bool:
         """Have the fault done to one member; return whether it was."""
@@ -137,6 +154,7 @@ class Conductor:
             "member": name,
             "do": do or fault.do,
             "for_s": fault.for_s,
+            **({"to": fault.to} if fault.to else {}),
         }
         if fault.action.of_network:
             own = self._sides[name]
@@ -173,7 +191,7 @@ class Conductor:
             if self._ended.wait(_POLL_S):
                 self._say(fault, f"the load ended before {name} served again")
                 return False
-        self._say(fault, f"{name} did not serve again within {_SERVES_LIMIT_S:g} s; the others are not restarted")
+        self._say(fault, f"{name} did not serve again within {_SERVES_LIMIT_S:g} s; the others are left as before")
         return False
 
     def _say(self, fault: PlannedFault, problem: str) -> None:

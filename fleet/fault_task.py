@@ -36,7 +36,13 @@ def conductor_of(
         load_hosts=tuple(load_hosts),
     )
     places = {
-        name: Place(str(place["launcher"]), str(place["address"]), int(place["client_port"]))
+        name: Place(
+            str(place["launcher"]),
+            str(place["address"]),
+            int(place["client_port"]),
+            str(place["admin"]),
+            float(place["start_timeout_s"]),
+        )
         for name, place in faults["places"].items()
     }
     variables = {name: HostVariables(name, hostvars[name]) for name in places}

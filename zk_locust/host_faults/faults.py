@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zk_locust.contract.process_identity import Identity
-from zk_locust.host_faults import deadline, jvm, network
+from zk_locust.host_faults import deadline, jvm, network, operations
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.member import Member, gone
 from zk_locust.host_faults.notes import Notes
@@ -22,7 +22,11 @@ _AT_ONCE_S = 120.0
 _TRIES = 5
 _TRY_AGAIN_S = 1.0
 _TROUBLE = (FaultError, OSError, ValueError, KeyError)
-_OF_PROCESS = ("kill", "pause", "stop", "restart", "gc")
+_STEPS = ("rolling-upgrade", "replace-member")
+"""What a host does completely by itself: healing is the operation. Whoever has the lock does it, and whoever waits for
+the lock goes on where the other is cut off: the command of the controller, or the timer that begins at once."""
+_STEP_BEGINS_S = 0.001
+_OF_PROCESS = ("kill", "pause", "stop", "restart", "gc", *_STEPS)
 _MOST_EARLY_S = 5.0
 """How much later than its deadline a fault may end at most: setting the deadline takes less."""
 
@@ -64,7 +68,7 @@ class Faults:
             self.notes.begin(note)
             try:
                 deadline.arm(
-                    fault_id, for_s or _AT_ONCE_S, self._launcher,
+                    fault_id, _STEP_BEGINS_S if fault["do"] in _STEPS else for_s or _AT_ONCE_S, self._launcher,
                     lambda: self.expire(fault_id), lambda: self.notes.is_active(fault_id),
                 )  # fmt: skip
             except FaultError as error:
@@ -78,7 +82,7 @@ class Faults:
                 note["error"] = str(error)
             self.notes.write(note)
         if note["error"] or not for_s:
-            self.heal(fault_id)
+            note = self.heal(fault_id) or self.notes.healed(fault_id) or note
         if note["error"]:
             raise FaultError(str(note["error"]))
         return note
@@ -143,6 +147,9 @@ class Faults:
             "gc": lambda note: jvm.collect_garbage(Identity(*note["process"])),
             "partition": network.cut,
             "loss": network.cut,
+            "rolling-upgrade": lambda note: operations.require_release(self._member, note),
+            "replace-member": lambda _: None,
+            "snapshot": operations.snapshot,
         }
 
     def _ends(self) -> dict[str, Callable[[dict[str, Any]], None]]:
@@ -154,7 +161,14 @@ class Faults:
             "gc": lambda _: None,
             "partition": network.join,
             "loss": network.join,
+            "rolling-upgrade": lambda note: operations.upgrade(self._member, note, self.notes.write, self._kept(note)),
+            "replace-member": lambda note: operations.replace(self._member, note, self.notes.write),
+            "snapshot": lambda _: None,
         }
+
+    def _kept(self, note: dict[str, Any]) -> Path:
+        """Return the folder that keeps what the member had before."""
+        return self._launcher.parent / "kept" / str(note["id"])
 
     def _kill(self, note: dict[str, Any]) -> None:
         process = Identity(*note["process"])

@@ -27,6 +27,12 @@ ROLLING_RESTART: Final = "rolling-restart"
 GC: Final = "gc"
 PARTITION: Final = "partition"
 LOSS: Final = "loss"
+ROLLING_UPGRADE: Final = "rolling-upgrade"
+REPLACE_MEMBER: Final = "replace-member"
+SNAPSHOT: Final = "snapshot"
+
+ROLLING: Final = (ROLLING_RESTART, ROLLING_UPGRADE)
+"""What goes through all members, one after the other: these have no target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +74,13 @@ ACTIONS: Final[dict[str, Action]] = {
         Action(
             LOSS, "`percent` of these packets are lost, as `partition` loses all", True, stops=False, of_network=True
         ),
+        Action(
+            ROLLING_UPGRADE,
+            "every member is stopped and started with the release `to`, one after the other, the leader last",
+            False,
+            stops=False,
+        ),
+        Action(REPLACE_MEMBER, "the member is stopped, loses its data, and is started empty with the same id", False),
+        Action(SNAPSHOT, "the member writes a snapshot, by its AdminServer", False, stops=False),
     )
 }

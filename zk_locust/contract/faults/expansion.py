@@ -27,6 +27,7 @@ class Entry:
     percent: float
     seed: int
     allow_no_quorum: bool
+    to: str = ""
 
 
 def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
@@ -46,6 +47,7 @@ def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
                 "way": entry.way if action.of_network else actions.BOTH,
                 "percent": entry.percent if do == actions.LOSS else 100.0,
                 "seed": entry.seed,
+                "to": entry.to if do == actions.ROLLING_UPGRADE else "",
             }
             found.append((at_s, values, entry.allow_no_quorum))
     found.sort(key=lambda each: each[0])

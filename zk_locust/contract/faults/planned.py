@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zk_locust.contract.faults.actions import ACTIONS, BOTH, Action
+from zk_locust.contract.faults.actions import ACTIONS, BOTH, ROLLING, Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class PlannedFault:
     """A fault: `number` from 1 in the order of time, `at_s` seconds after the measured stage begins.
 
     `targets` and `others` (the other side of a fault of the network) are roles or names. `seed` decides who is met
-    where several could be.
+    where several could be. `to` is the release of a rolling upgrade.
     """
 
     number: int
@@ -24,6 +24,7 @@ class PlannedFault:
     way: str = BOTH
     percent: float = 100.0
     seed: int = 0
+    to: str = ""
 
     @property
     def action(self) -> Action:
@@ -38,12 +39,13 @@ class PlannedFault:
     @property
     def title(self) -> str:
         """What is done to whom, in a few words."""
-        whom = "" if self.do == "rolling-restart" else f" {' and '.join(self.targets)}"
+        whom = "" if self.do in ROLLING else f" {' and '.join(self.targets)}"
+        release = f" to {self.to}" if self.to else ""
         loses = f" {self.percent:g}%" if self.do == "loss" else ""
         side = f" from {' and '.join(self.others)}" if self.others else ""
         way = f", only {self.way}" if self.way != BOTH else ""
         length = f" for {self.for_s:g} s" if self.for_s else ""
-        return f"{self.do}{loses}{whom}{side}{way}{length}"
+        return f"{self.do}{release}{loses}{whom}{side}{way}{length}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as the plan in a manifest has it."""
@@ -57,6 +59,7 @@ class PlannedFault:
             "way": self.way,
             "percent": self.percent,
             "seed": self.seed,
+            **({"to": self.to} if self.to else {}),
         }
 
     @classmethod
@@ -72,6 +75,7 @@ class PlannedFault:
             way=str(told["way"]),
             percent=float(told["percent"]),
             seed=int(told["seed"]),
+            to=str(told.get("to", "")),
         )
         if found.do not in ACTIONS:
             raise ValueError(f"there is no action {found.do}")

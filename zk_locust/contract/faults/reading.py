@@ -8,13 +8,14 @@ from zk_locust.contract.faults import actions
 from zk_locust.contract.faults.actions import ACTIONS, ROLES
 from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, length_of, planned
 from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.operations import plan_problems, release_problems, target_problems
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.quorum import quorum_problems
 from zk_locust.contract.nearest_name import nearest
 
 KEYS: Final = (
     *("at", "every", "until", "do", "target", "for", "from", "way", "percent", "seed"),
-    "allow_no_quorum",
+    *("allow_no_quorum", "to"),
 )
 _OF_NETWORK: Final = ("from", "way")
 _MOST: Final = 1000
@@ -55,6 +56,7 @@ def read_faults(
     if problems:
         return (), problems
     plan = planned(known)
+    problems += plan_problems(fault for fault, _ in plan)
     if fleet is not None:
         problems += quorum_problems(
             [fault for fault, allowed in plan if not allowed], [fault for fault, _ in plan], fleet
@@ -100,7 +102,13 @@ class _Reader:
             percent=self._percent(do),
             seed=self._whole("seed", 0),
             allow_no_quorum=self._given.get("allow_no_quorum", False) is True,
+            to=str(self._given.get("to", "")),
         )
+        for problem in (
+            *release_problems(self._given, do),
+            *target_problems(do, found.targets, self._fleet),
+        ):
+            self._say(problem)
         if not isinstance(self._given.get("allow_no_quorum", False), bool):
             self._say(f"allow_no_quorum [{self._given['allow_no_quorum']}] must be true or false")
         members = self._fleet.members if self._fleet is not None else ()
@@ -125,12 +133,13 @@ class _Reader:
         return tuple(name for name in names if name in ACTIONS)
 
     def _targets(self, do: Sequence[str]) -> tuple[str, ...]:
-        if do == (actions.ROLLING_RESTART,):
+        rolling = [name for name in do if name in actions.ROLLING]
+        if rolling and len(do) == 1:
             if "target" in self._given:
-                self._say("target: rolling-restart is for all members; leave it out")
+                self._say(f"target: {do[0]} is for all members; leave it out")
             return ()
-        if actions.ROLLING_RESTART in do:
-            self._say("do: rolling-restart is for all members, and stands alone; make it a fault of its own")
+        if rolling:
+            self._say(f"do: {rolling[0]} is for all members, and stands alone; make it a fault of its own")
         return self._places("target", ROLES, required=True)
 
     def _others(self, do: Sequence[str]) -> tuple[str, ...]:

@@ -1,0 +1,108 @@
+"""Operations of administrators under load, on a real ensemble of this machine: upgrades and replaced members."""
+
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import waiting
+from tests.integration.local_fleet import LocalFleet, local_fleet
+from tests.needs import require_zookeeper
+from tests.stand_in_archive import stand_in_archive
+
+pytestmark = pytest.mark.integration
+
+LIMIT_S = 120
+FIRST, SECOND = "3.9.8", "3.9.9"
+"""Stand-ins: their archives hold the jars of this machine's package."""
+SCENARIO: dict[str, Any] = {
+    "locustfile": "locust_set_and_get.py",
+    "users": 4,
+    "spawn_rate": 8,
+    "warmup": "1s",
+    "run_time": "40s",
+    "parameters": {"client": "native", "min-wait": "10ms", "max-wait": "20ms", "val-size": 64, "stats-collect": 500},
+    "faults": [
+        {"at": "2s", "do": "replace-member", "target": "follower"},
+        {"at": "14s", "do": "rolling-upgrade", "to": FIRST, "allow_no_quorum": True},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[LocalFleet]:
+    require_zookeeper()
+    with local_fleet(SCENARIO) as fleet:
+        for release in (FIRST, SECOND):
+            stand_in_archive(fleet.folder, release)
+        named = "{{ zookeeper_version | default('none') }}"
+        fleet.inventory["all"]["vars"] |= {
+            "zookeeper_archive_url": f"file://{fleet.folder}/apache-zookeeper-{named}-bin.tar.gz",
+            "zookeeper_archive_checksum": "",
+            "zookeeper_archive_cache": str(fleet.folder / "cache"),
+        }
+        yield fleet
+
+
+def releases(fleet: LocalFleet) -> set[str]:
+    """Return the releases whose jars the members' processes have on their class path."""
+    members = [process for process in fleet.processes() if "java" in process.name()]
+    return {_release(fleet, process.cmdline()) for process in members}
+
+
+def _release(fleet: LocalFleet, words: list[str]) -> str:
+    path = words[words.index("-cp") + 1]
+    found = re.search(rf"{fleet.state}/zookeeper/(\w+)/current", path)
+    return (fleet.state / "zookeeper" / found[1] / "current").resolve().name if found else "package"
+
+
+def planted(fleet: LocalFleet, name: str) -> Path:
+    """Return a file among a member's data, which ZooKeeper does not touch."""
+    return fleet.state / "zookeeper" / name / "data" / "planted"
+
+
+@pytest.fixture(scope="module")
+def run(fleet: LocalFleet) -> Path:
+    """Return the folder of a complete run with a replaced follower and an upgrade."""
+    fleet.provision(zookeeper_keep_running=True).succeeded()
+    for name in fleet.members:
+        planted(fleet, name).touch()
+    play = fleet.play("benchmark", zookeeper_keep_running=True).succeeded()
+    assert re.search(rf"fault 2: rolling-upgrade to {FIRST}: (zk\d(, )?){{3}}", play.screen), play.screen
+    return (fleet.results / "latest").resolve()
+
+
+def test_a_replaced_member_and_upgraded_members_serve_again(fleet: LocalFleet, run: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["faults_not_done"] == []
+    noted = [fault for found in manifest["faults"].values() for fault in found]
+    assert sorted(fault["do"] for fault in noted) == ["replace-member", *["rolling-upgrade"] * 3]
+    assert {(fault["state"], fault["error"]) for fault in noted} == {("healed", "")}
+    assert all(fault["release"] and fault["lasted_s"] > 0 for fault in noted)
+    upgraded = sorted((fault["began"], fault["member"]) for fault in noted if fault["do"] == "rolling-upgrade")
+    assert {*fleet.modes().values()} == {"leader", "follower"}
+    assert len(upgraded) == 3
+    assert releases(fleet) == {FIRST}
+    (replaced,) = (fault["member"] for fault in noted if fault["do"] == "replace-member")
+    assert [name for name in fleet.members if not planted(fleet, name).exists()] == [replaced]
+
+
+def test_a_step_is_completed_when_its_controller_is_killed(fleet: LocalFleet, run: Path) -> None:
+    assert run.is_dir()
+    faults = [{"at": "1s", "do": "rolling-upgrade", "to": SECOND}]
+    play = fleet.begin("benchmark", zookeeper_keep_running=True, benchmark_faults=faults, zookeeper_version=FIRST)
+    active = lambda: list(fleet.state.glob("zookeeper/*/faults/notes/*.active"))  # noqa: E731
+    waiting.until(lambda: active() or play.poll() is not None, limit_s=LIMIT_S, explain=fleet.screen)
+    os.killpg(play.pid, signal.SIGKILL)
+    play.wait()
+    waiting.until(lambda: not active() and releases(fleet) == {FIRST, SECOND}, limit_s=LIMIT_S, explain=fleet.screen)
+    waiting.until(lambda: {*fleet.modes().values()} == {"leader", "follower"}, limit_s=LIMIT_S)
+    fleet.play("collect", zookeeper_keep_running=True).succeeded()
+    # The inventory is what the members have after the next provisioning.
+    fleet.provision(zookeeper_keep_running=True).succeeded()
+    assert releases(fleet) == {"package"}
