@@ -80,6 +80,7 @@ def run(fleet: LocalFleet) -> Path:
 def test_a_replaced_member_and_upgraded_members_serve_again(fleet: LocalFleet, run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["faults_not_done"] == []
+    print(json.dumps(manifest["faults"]))
     noted = [fault for found in manifest["faults"].values() for fault in found]
     assert sorted(fault["do"] for fault in noted) == ["replace-member", *["rolling-upgrade"] * 3]
     assert {(fault["state"], fault["error"]) for fault in noted} == {("healed", "")}
