@@ -3,6 +3,7 @@
 It only says what is to be done: the hosts heal by themselves, and keep the notes that the record is made of.
 """
 
+import os
 import re
 import threading
 import time
@@ -134,7 +135,10 @@ class Conductor:
     def _roll(self, fault: PlannedFault, left: list[str]) -> None:
         """Go through the members one after the other: each serves before the next, and none begins after the load."""
         do = "restart" if fault.do == ROLLING_RESTART else fault.do
+        parent = os.getppid()
         while left:
+            if os.getppid() != parent:  # the playbook was killed: this process of it must not go on
+                return
             name = next_member(left, self._hosts.roles())
             if self._ended.is_set():
                 self._say(fault, f"the load ended before {', '.join(left)}")

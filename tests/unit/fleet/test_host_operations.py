@@ -1,4 +1,4 @@
-"""What a member's host completes by itself: an upgrade, a replaced member, a snapshot. The member answers `srvr` only."""
+"""What a member's host completes by itself: upgrades, replaced members, snapshots. The member answers `srvr` only."""
 
 import json
 import signal
