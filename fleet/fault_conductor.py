@@ -41,7 +41,8 @@ class Hosts(Protocol):
 class Conductor:
     """Does `plan` to the members. `sides` has, by host, what a fault of the network must know of it.
 
-    That is `address`, and the `ports` between members and the `client` port, none for a load host.
+    That is `address`, and the `ports` between members and the `client` port, none for a load host; and `reconfigure`,
+    what a member's host needs for that.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Conductor:
         self._run_time_s = run_time_s
         self._hosts = hosts
         self._show = show
+        self._parent = os.getppid()
         self._measured_at: float | None = None
         self._measured = threading.Event()
         self._ended = threading.Event()
@@ -135,9 +137,8 @@ class Conductor:
     def _roll(self, fault: PlannedFault, left: list[str]) -> None:
         """Go through the members one after the other: each serves before the next, and none begins after the load."""
         do = "restart" if fault.do == ROLLING_RESTART else fault.do
-        parent = os.getppid()
         while left:
-            if os.getppid() != parent:  # the playbook was killed: this process of it must not go on
+            if os.getppid() != self._parent:  # the playbook was killed: this process of it must not go on
                 return
             name = next_member(left, self._hosts.roles())
             if self._ended.is_set():
@@ -159,6 +160,7 @@ class Conductor:
             "do": do or fault.do,
             "for_s": fault.for_s,
             **({"to": fault.to} if fault.to else {}),
+            **({"change": fault.change, **self._sides[name]["reconfigure"]} if fault.change else {}),
         }
         if fault.action.of_network:
             own = self._sides[name]

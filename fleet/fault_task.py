@@ -1,11 +1,12 @@
 """What the action `follow_load` is told of faults, as the conductor takes it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fleet.fault_conductor import Conductor
 from fleet.fault_hosts import FaultHosts, Place
 from fleet.inventory import HostVariables
+from fleet.member_configuration import Member, listed
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
 
@@ -24,6 +25,7 @@ def conductor_of(
             "address": member["address"],
             "ports": [int(member["peer_port"]), int(member["election_port"])],
             "client": int(member["client_port"]),
+            "reconfigure": _listed(member, members),
         }
         for member in members
     }
@@ -49,3 +51,15 @@ def conductor_of(
     plan = [PlannedFault.of(fault) for fault in faults["plan"]]
     hosts = FaultHosts(places, variables)
     return Conductor(str(faults["run_id"]), plan, fleet, sides, float(faults["run_time_s"]), hosts, show)
+
+
+def _listed(member: Mapping[str, Any], members: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a member's host needs for reconfig: the member in the list, and where all serve clients."""
+    between, _, listens = listed(Member.of(member), "-").partition(":-;")
+    return {
+        "server_id": int(member["id"]),
+        "role": str(member["peer_type"]),
+        "between": between,
+        "listens": listens,
+        "clients": [[str(other["address"]), int(other["client_port"])] for other in members],
+    }

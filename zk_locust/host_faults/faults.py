@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zk_locust.contract.process_identity import Identity
-from zk_locust.host_faults import deadline, jvm, network, operations
+from zk_locust.host_faults import deadline, jvm, network, operations, reconfiguration
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.member import Member, gone
 from zk_locust.host_faults.notes import Notes
@@ -42,6 +42,7 @@ class Faults:
     def __init__(self, folder: Path, launcher: Path) -> None:
         self._member = Member(folder)
         self._launcher = launcher
+        self._secret = launcher.parent / "super"
         self.notes = Notes(launcher.parent / "notes")
 
     def do(self, fault: dict[str, Any]) -> dict[str, Any]:
@@ -150,6 +151,7 @@ class Faults:
             "rolling-upgrade": lambda note: operations.require_release(self._member, note),
             "replace-member": lambda _: None,
             "snapshot": operations.snapshot,
+            "reconfigure": lambda note: reconfiguration.begin(note, self._secret),
         }
 
     def _ends(self) -> dict[str, Callable[[dict[str, Any]], None]]:
@@ -164,6 +166,7 @@ class Faults:
             "rolling-upgrade": lambda note: operations.upgrade(self._member, note, self.notes.write, self._kept(note)),
             "replace-member": lambda note: operations.replace(self._member, note, self.notes.write),
             "snapshot": lambda _: None,
+            "reconfigure": lambda note: reconfiguration.end(note, self._secret),
         }
 
     def _kept(self, note: dict[str, Any]) -> Path:

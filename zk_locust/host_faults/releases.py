@@ -15,7 +15,7 @@ from zk_locust.contract.durable_files import sync_folder
 from zk_locust.host_faults.errors import FaultError
 
 _RELEASE = re.compile(r"[0-9][A-Za-z0-9.-]{0,40}\Z")
-_CONF = ("zoo.cfg", "log4j.properties", "logback.xml")
+_CONF = ("zoo.cfg", "members", "log4j.properties", "logback.xml")
 _OWN = ("configuration-id", "control")
 _UNITS = Path("/etc/systemd/system")
 

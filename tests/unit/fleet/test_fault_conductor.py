@@ -120,6 +120,16 @@ def test_an_upgrade_ends_with_the_first_member_that_does_not_serve() -> None:
     ]
 
 
+def test_a_change_of_the_list_knows_the_member_in_it() -> None:
+    hosts, sides = Hosts(), {name: dict(side, reconfigure={"server_id": 2}) for name, side in SIDES.items()}
+    plan = [PlannedFault(1, 0.0, "reconfigure", ("leader",), 3.0, change="remove")]
+    conductor = Conductor("run", plan, FLEET, sides, 100.0, hosts, print)
+    conductor.see({"stage": "measured", "time_left_s": 100.0})
+    waiting.until(lambda: hosts.done, limit_s=60)
+    assert conductor.end() == []
+    assert hosts.done[0] | {"member": "zk2", "change": "remove", "server_id": 2} == hosts.done[0]
+
+
 def test_no_data_is_removed_while_another_voter_is_down() -> None:
     hosts = Hosts()
     hosts.now["zk3"] = ""

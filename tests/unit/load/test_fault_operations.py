@@ -79,6 +79,39 @@ def test_a_member_that_is_replaced_or_upgraded_is_away() -> None:
     assert read_faults([UPGRADE, kill | {"at": "190s"}], THREE, 200.0)[1]
 
 
+def test_a_change_of_the_list_is_told_and_counts_as_a_member_that_is_away() -> None:
+    entry = {"at": "10s", "do": "reconfigure", "target": "follower", "for": "20s"}
+    (removed,) = planned([entry])
+    assert (removed.title, removed.change) == ("reconfigure (remove) follower for 20 s", "remove")
+    (changed,) = planned([entry | {"change": "role"}])
+    assert changed.change == "role"
+    assert PlannedFault.of(changed.as_dict()) == changed
+    assert planned([{"at": "10s", "do": "reconfigure", "target": "zk1"}])[0].for_s == 10.0
+    assert read_faults([entry, {"at": "15s", "do": "kill", "target": "leader"}], THREE, 200.0)[1]
+    for wrong, said in (
+        ({"change": "rmove"}, "change [rmove] must be one of remove, role, did you mean remove?"),
+        ({"do": "kill", "change": "role"}, "change: only reconfigure has it; leave it out"),
+        ({"target": "minority"}, "reconfigure is for one member at a time"),
+    ):
+        _, problems = read_faults([{**entry, **wrong}], THREE, 200.0)
+        assert any(said in problem for problem in problems), problems
+    _, problems = read_faults([entry | {"target": "any"}], FaultFleet(("a", "b")), 200.0)
+    assert any("of 2 voters, none can be taken out" in problem for problem in problems)
+
+
+def test_a_member_that_cannot_be_reconfigured_says_why() -> None:
+    change = of({"at": 1, "do": "reconfigure", "target": "leader"})
+    enabled = {"reconfigEnabled": "true"}
+    assert list(host_operation_problems("zk1", change, "3.8.0", enabled, [], True)) == []
+    (problem,) = host_operation_problems("zk1", change, "3.4.13", enabled, [], True)
+    assert problem.startswith("zk1: ZooKeeper 3.4.13 knows no reconfig, and the planned reconfigure needs 3.5")
+    problems = list(host_operation_problems("zk1", change, "", {}, [], False))
+    assert [problem.partition(":")[2].strip().partition(" [")[0] for problem in problems] == [
+        "zookeeper_properties.reconfigEnabled",
+        "zookeeper_super_password",
+    ]
+
+
 def of(*faults: Mapping[str, object]) -> list[dict[str, Any]]:
     return [fault.as_dict() for fault in planned([dict(fault) for fault in faults])]
 

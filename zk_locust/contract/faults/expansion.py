@@ -28,6 +28,7 @@ class Entry:
     seed: int
     allow_no_quorum: bool
     to: str = ""
+    change: str = ""
 
 
 def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
@@ -48,6 +49,7 @@ def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
                 "percent": entry.percent if do == actions.LOSS else 100.0,
                 "seed": entry.seed,
                 "to": entry.to if do == actions.ROLLING_UPGRADE else "",
+                "change": (entry.change or actions.REMOVE) if do == actions.RECONFIGURE else "",
             }
             found.append((at_s, values, entry.allow_no_quorum))
     found.sort(key=lambda each: each[0])

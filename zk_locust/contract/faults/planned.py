@@ -12,7 +12,8 @@ class PlannedFault:
     """A fault: `number` from 1 in the order of time, `at_s` seconds after the measured stage begins.
 
     `targets` and `others` (the other side of a fault of the network) are roles or names. `seed` decides who is met
-    where several could be. `to` is the release of a rolling upgrade.
+    where several could be. `to` is the release of a rolling upgrade, `change` what
+    `reconfigure` does.
     """
 
     number: int
@@ -25,6 +26,7 @@ class PlannedFault:
     percent: float = 100.0
     seed: int = 0
     to: str = ""
+    change: str = ""
 
     @property
     def action(self) -> Action:
@@ -40,7 +42,7 @@ class PlannedFault:
     def title(self) -> str:
         """What is done to whom, in a few words."""
         whom = "" if self.do in ROLLING else f" {' and '.join(self.targets)}"
-        release = f" to {self.to}" if self.to else ""
+        release = f" to {self.to}" if self.to else f" ({self.change})" if self.change else ""
         loses = f" {self.percent:g}%" if self.do == "loss" else ""
         side = f" from {' and '.join(self.others)}" if self.others else ""
         way = f", only {self.way}" if self.way != BOTH else ""
@@ -60,6 +62,7 @@ class PlannedFault:
             "percent": self.percent,
             "seed": self.seed,
             **({"to": self.to} if self.to else {}),
+            **({"change": self.change} if self.change else {}),
         }
 
     @classmethod
@@ -76,6 +79,7 @@ class PlannedFault:
             percent=float(told["percent"]),
             seed=int(told["seed"]),
             to=str(told.get("to", "")),
+            change=str(told.get("change", "")),
         )
         if found.do not in ACTIONS:
             raise ValueError(f"there is no action {found.do}")

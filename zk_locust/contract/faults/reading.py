@@ -8,14 +8,14 @@ from zk_locust.contract.faults import actions
 from zk_locust.contract.faults.actions import ACTIONS, ROLES
 from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, length_of, planned
 from zk_locust.contract.faults.fleet import FaultFleet
-from zk_locust.contract.faults.operations import plan_problems, release_problems, target_problems
+from zk_locust.contract.faults.operations import change_problems, plan_problems, release_problems, target_problems
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.quorum import quorum_problems
 from zk_locust.contract.nearest_name import nearest
 
 KEYS: Final = (
     *("at", "every", "until", "do", "target", "for", "from", "way", "percent", "seed"),
-    *("allow_no_quorum", "to"),
+    *("allow_no_quorum", "to", "change"),
 )
 _OF_NETWORK: Final = ("from", "way")
 _MOST: Final = 1000
@@ -103,9 +103,11 @@ class _Reader:
             seed=self._whole("seed", 0),
             allow_no_quorum=self._given.get("allow_no_quorum", False) is True,
             to=str(self._given.get("to", "")),
+            change=str(self._given.get("change", "")),
         )
         for problem in (
             *release_problems(self._given, do),
+            *change_problems(self._given, do),
             *target_problems(do, found.targets, self._fleet),
         ):
             self._say(problem)
