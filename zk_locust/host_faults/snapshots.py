@@ -12,10 +12,10 @@ _PATH = "/commands/snapshot?streaming=false"
 _WHO = {"Authorization": "digest zk-locust:"}
 _REASONS = {
     401: "it asks who that is",
-    403: "it is disabled (admin.snapshot.enabled), or the root node has an ACL",
+    403: "the root node has an ACL",
     404: "this release has no such command",
     429: "it comes sooner after another than admin.rateLimiterIntervalInMS allows",
-    503: "the member does not serve",
+    503: "it is disabled (admin.snapshot.enabled), or the member does not serve",
 }
 
 

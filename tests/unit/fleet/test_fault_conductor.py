@@ -190,7 +190,7 @@ def test_an_upgraded_member_is_told_with_both_releases() -> None:
     assert len(faults[0]["release"]) <= 40
     assert "\x1b" not in faults[0]["release"]
     faults[0]["release"] = "3.9.3"
-    (row,) = event_rows({"zk1": faults}, {1: "rolling-upgrade to 3.9.3"})
+    (row,) = event_rows({"zk1": list(faults)}, {1: "rolling-upgrade to 3.9.3"})
     assert row[4] == "fault 1: rolling-upgrade to 3.9.3, from 3.8.0 to 3.9.3"
 
 

@@ -191,7 +191,7 @@ def test_a_step_that_was_cut_off_goes_on_where_it_was(member: StandIn) -> None:
     healed, problems = faults.heal_all()
     assert (healed, problems) == (["run.1.zk1"], [])
     assert (member.folder / "data" / "kept").exists()  # it was emptied before
-    assert is_running(named_in_pid_file(member.folder / "zookeeper.pid"))  # type: ignore[arg-type]
+    assert is_running(named_in_pid_file(member.folder / "zookeeper.pid"))
 
 
 class Admin(BaseHTTPRequestHandler):

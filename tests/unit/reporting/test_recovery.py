@@ -66,11 +66,12 @@ def faulty(folder: Path, share: Rate = away, **changes: Any) -> JudgedRun:
     notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", PAUSED_S, 3.0)]
     manifest = {"faults": {"zk1": notes}} | changes.pop("manifest", {})
     failed_at_s = changes.pop("failed_at_s", (12.06, 12.1))
+    plan = changes.pop("plan", PLAN)
     stall_at_s = None if "rate_factor" in changes else PAUSED_S
     run = Synthetic(stall_at_s=stall_at_s, stall_s=3, **changes)
     written = run.write(folder / RUN_ID)
     content = json.loads((written / "manifest.json").read_text()) | manifest
-    content["scenario"]["faults"] = [fault.as_dict() for fault in PLAN]
+    content["scenario"]["faults"] = [fault.as_dict() for fault in plan]
     (written / "manifest.json").write_text(json.dumps(content))
     write_moments(written, share, failed_at_s)
     with (written / "events.csv").open("a", newline="") as file:
@@ -198,6 +199,19 @@ def test_a_fault_that_met_only_some_members_makes_the_run_inconclusive(tmp_path:
     assert rules(part)["faults-not-done"] == "inconclusive"
     broken = {"zk1": notes, "zk2": [note(1, "kill", KILLED_S, 0.0, error="its process does not end")]}
     assert rules(faulty(tmp_path / "broken", manifest={"faults": broken}))["faults-not-done"] == "inconclusive"
+
+
+def test_an_upgrade_that_met_only_some_members_makes_the_run_inconclusive(tmp_path: Path) -> None:
+    plan = [PlannedFault(1, 7.0, "rolling-upgrade", ("all",), to="3.9.3"), PLAN[1]]
+    paused = note(2, "pause", PAUSED_S, 3.0)
+
+    def upgraded(*names: str) -> JudgedRun:
+        found = {name: [note(1, "rolling-upgrade", KILLED_S, 0.1)] for name in names}
+        found["zk1"] = [*found["zk1"], paused]
+        return faulty(tmp_path / str(len(names)), manifest={"faults": found}, plan=plan)
+
+    assert rules(upgraded("zk1", "zk2"))["faults-not-done"] == "inconclusive"
+    assert "faults-not-done" not in rules(upgraded("zk1", "zk2", "zk3"))
 
 
 def test_failures_that_were_there_before_are_not_those_of_a_fault(tmp_path: Path) -> None:
