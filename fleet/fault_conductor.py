@@ -3,6 +3,7 @@
 It only says what is to be done: the hosts heal by themselves, and keep the notes that the record is made of.
 """
 
+import os
 import re
 import threading
 import time
@@ -13,8 +14,9 @@ from typing import Any, Final, Protocol
 from fleet.errors import FleetError
 from fleet.fault_clock import FaultClock
 from fleet.fault_hosts import ROLE_LIMIT_S
+from fleet.fault_order import next_member, why_not
 from fleet.fault_power import PowerSwitch
-from zk_locust.contract.faults.actions import LOAD, POWER_OFF, ROLLING_RESTART
+from zk_locust.contract.faults.actions import LOAD, POWER_OFF, ROLLING, ROLLING_RESTART
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.targets import NoTargetError, resolved
@@ -46,7 +48,8 @@ class Hosts(Protocol):
 class Conductor:
     """Does `plan` to the members. `sides` has, by host, what a fault of the network must know of it.
 
-    That is `address`, and the `ports` between members and the `client` port, none for a load host.
+    That is `address`, and the `ports` between members and the `client` port, none for a load host; and `reconfigure`,
+    what a member's host needs for that.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Conductor:
         self._show = show
         self._power = power or PowerSwitch({})
         self._roles_limit_s = _ROLES_LIMIT_S
+        self._parent = os.getppid()
         self._measured = threading.Event()
         self._ended = threading.Event()
         self._problems: list[str] = []
@@ -118,22 +122,41 @@ class Conductor:
 
     def _do(self, fault: PlannedFault) -> None:
         try:
-            met, others = resolved(fault, self._fleet, self._hosts.roles(None, self._roles_limit_s))
+            roles = self._hosts.roles(None, self._roles_limit_s)
+            met, others = resolved(fault, self._fleet, roles)
         except NoTargetError as error:
             self._say(fault, str(error))
             return
         if self._ended.is_set():
             self._say(fault, "the load ended before it")
             return
+        if refusal := why_not(fault, met, self._fleet, roles):
+            self._say(fault, refusal)
+            return
         self._show(f"  fault {fault.number}: {fault.title}: {', '.join(met)}")
-        if fault.do == ROLLING_RESTART:
-            for name in met:
-                at_s = fault.at_s if name == met[0] else None
-                if not self._tell(fault, name, others, at_s, do="restart") or not self._serves_again(fault, name):
-                    return
+        if fault.do in ROLLING:
+            self._roll(fault, met)
             return
         with ThreadPoolExecutor(max(1, len(met))) as pool:
             list(pool.map(lambda name: self._tell(fault, name, others, fault.at_s), met))
+
+    def _roll(self, fault: PlannedFault, left: list[str]) -> None:
+        """Go through the members one after the other: each serves before the next, and none begins after the load."""
+        do = "restart" if fault.do == ROLLING_RESTART else fault.do
+        at_s: float | None = fault.at_s  # of the first
+        while left:
+            if os.getppid() != self._parent:  # the playbook was killed: this process of it must not go on
+                return
+            name = next_member(left, self._hosts.roles(None, self._roles_limit_s))
+            if self._ended.is_set():
+                self._say(fault, f"the load ended before {', '.join(left)}")
+                return
+            left = [other for other in left if other != name]
+            if not self._tell(fault, name, [], at_s, do=do) or not self._serves_again(fault, name):
+                if left:
+                    self._say(fault, f"{', '.join(left)}: left as before")
+                return
+            at_s = None
 
     def _tell(self, fault: PlannedFault, name: str, others: list[str], at_s: float | None, do: str = "") -> bool:
         """Have the fault done to one member, at once or at its planned time; return whether it was."""
@@ -144,9 +167,12 @@ class Conductor:
             "member": name,
             "do": do or fault.do,
             "for_s": fault.for_s,
+            "percent": fault.percent,
             "client_port": self._sides[name]["client"],
             **fault.amounts,
             **fault.details,
+            **({"to": fault.to} if fault.to else {}),
+            **({"change": fault.change, **self._sides[name]["reconfigure"]} if fault.change else {}),
         }
         is_switched = fault.do == POWER_OFF and self._power.can(name)
         if fault.do == POWER_OFF:
@@ -189,7 +215,7 @@ class Conductor:
             if self._ended.wait(_POLL_S):
                 self._say(fault, f"the load ended before {name} served again")
                 return False
-        self._say(fault, f"{name} did not serve again within {_SERVES_LIMIT_S:g} s; the others are not restarted")
+        self._say(fault, f"{name} did not serve again within {_SERVES_LIMIT_S:g} s; the others are left as before")
         return False
 
     def _say(self, fault: PlannedFault, problem: str) -> None:

@@ -22,14 +22,17 @@ _MOST_CHARACTERS: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a member is: the program that does faults there, and how it is asked for its role on its own host.
+    """Where a member is: the program that does faults there, and how it is asked on its own host.
 
-    A load host has no port to be asked at.
+    `admin` is host and port of its AdminServer, `start_timeout_s` how long it may take to serve after a start. A load
+    host has no port to be asked at.
     """
 
     launcher: str
     address: str = ""
     client_port: int = 0
+    admin: str = ""
+    start_timeout_s: float = 60.0
 
 
 class FaultHosts:
@@ -58,7 +61,15 @@ class FaultHosts:
 
     def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
         """Have a fault done to a member; return its note. Raises HostError where it was not done."""
-        script = f"printf %s {shlex.quote(json.dumps(fault))} | {shlex.quote(self._places[name].launcher)} do"
+        place = self._places[name]
+        told = {
+            **fault,
+            "address": place.address,
+            "client_port": place.client_port,
+            "admin": place.admin,
+            "serves_limit_s": place.start_timeout_s,
+        }
+        script = f"printf %s {shlex.quote(json.dumps(told))} | {shlex.quote(place.launcher)} do"
         with self._locks[name]:
             return self._told(self._done[name], script, DO_LIMIT_S)
 

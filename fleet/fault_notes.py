@@ -12,6 +12,8 @@ from zk_locust.contract.plain_text import plain_line
 
 _MOST: Final = 1000
 _STATES: Final = ("begun", "healed", "refused")
+_RELEASES: Final = ("release_before", "release")
+_MOST_OF_RELEASE: Final = 40
 _LATEST_S: Final = 253_402_300_799.0  # the year 9999: what a calendar holds
 _LONGEST_S: Final = 366 * 86_400.0
 _MOST_MET: Final = 10**15
@@ -23,6 +25,8 @@ def told_faults(text: str, member: str, run_id: str) -> tuple[list[dict[str, Any
     A fault has `number`, `member`, `do`, `state`, `began` and `ended` (UTC, ISO 8601, by the host's clock), `lasted_s`,
     `late_s` (how long after its planned moment it began), `met` (how many packets, connections or sessions it has met),
     `by_process` (whether a process delayed the packets, for want of netem) and `error`; None is what is not known.
+    After an operation that has started the member anew there are `release`, with which it serves now, and of an
+    upgrade `release_before`.
     """
     told = read_told(text)
     notes = told.get("faults") if told is not None else None
@@ -54,6 +58,7 @@ def _fault(note: Any, member: str, run_id: str) -> dict[str, Any] | None:
         "met": _count(note.get("met")),
         "by_process": note.get("by_process") is True,
         "error": plain_line(str(note.get("error") or "")),
+        **{key: plain_line(str(note[key]), _MOST_OF_RELEASE) for key in _RELEASES if note.get(key)},
     }
 
 
@@ -86,6 +91,8 @@ def event_rows(faults: Mapping[str, list[Mapping[str, Any]]], titles: Mapping[in
             if fault.get("met") is not None and (unit := ACTIONS[fault["do"]].meets):
                 detail += f" (met {fault['met']} {unit}{', delayed by a process' if fault.get('by_process') else ''})"
             error = f" (failed: {fault['error']})" if fault.get("error") else ""
+            if fault.get("release_before") and fault.get("release"):
+                detail += f", from {fault['release_before']} to {fault['release']}"
             lasted = "" if fault.get("lasted_s") is None else f"{fault['lasted_s']:.6f}"
             rows.append([str(fault["began"]), member, FAULT, member, detail + error, lasted, member])
     return rows

@@ -1,7 +1,7 @@
 """What the action `follow_load` is told of faults, as the conductor takes it."""
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from fleet.fault_clock import FaultClock, offsets_of
@@ -9,6 +9,7 @@ from fleet.fault_conductor import Conductor
 from fleet.fault_hosts import FaultHosts, Place
 from fleet.fault_power import PowerSwitch
 from fleet.inventory import HostVariables
+from fleet.member_configuration import Member, listed
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
 
@@ -46,6 +47,7 @@ def conductor_of(
             "address": member["address"],
             "ports": [int(member["peer_port"]), int(member["election_port"])],
             "client": int(member["client_port"]),
+            "reconfigure": _listed(member, members),
         }
         for member in members
     }
@@ -60,7 +62,13 @@ def conductor_of(
     )
     of_load = Place(str(faults.get("load_launcher") or ""))
     places = {str(name): of_load for name in faults.get("workers") or ()} | {
-        name: Place(str(place["launcher"]), str(place["address"]), int(place["client_port"]))
+        name: Place(
+            str(place["launcher"]),
+            str(place["address"]),
+            int(place["client_port"]),
+            str(place["admin"]),
+            float(place["start_timeout_s"]),
+        )
         for name, place in faults["places"].items()
     }
     variables = {name: HostVariables(name, laid_over(become, hostvars[name])) for name in places}
@@ -74,3 +82,15 @@ def conductor_of(
         if place.get("power_off")
     }
     return Conductor(str(faults["run_id"]), plan, fleet, sides, clock, hosts, show, PowerSwitch(commands))
+
+
+def _listed(member: Mapping[str, Any], members: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a member's host needs for reconfig: the member in the list, and where all serve clients."""
+    between, _, listens = listed(Member.of(member), "-").partition(":-;")
+    return {
+        "server_id": int(member["id"]),
+        "role": str(member["peer_type"]),
+        "between": between,
+        "listens": listens,
+        "clients": [[str(other["address"]), int(other["client_port"])] for other in members],
+    }

@@ -1,5 +1,7 @@
 """What a member's zoo.cfg and its JVM are told: the keys that follow from the inventory, and those of the user."""
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
@@ -8,6 +10,7 @@ from zk_locust.contract.secrets import secret_names
 
 # Read by ZooKeeper as plain Java properties, never from zoo.cfg.
 _JAVA_PROPERTY_PREFIX: Final = "jute."
+_SUPER_DIGEST: Final = "DigestAuthenticationProvider.superDigest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +43,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The sorted lines of zoo.cfg, those of them that are the list of members, and arguments of the JVM.
+    """The sorted lines of zoo.cfg, those that are the list of members, and arguments of the JVM.
 
-    `secret_keys` are those whose values are kept off the screen and out of the run folder.
+    With reconfig, the list is a file of its own (`own_list`), and not in zoo.cfg: a server that reads it there would
+    write beside zoo.cfg when it starts, where it may not. `secret_keys` are those whose values are kept off the screen
+    and out of the run folder.
     """
 
     zoo_cfg: list[str]
     servers: list[str]
+    own_list: bool
     java_options: list[str]
     secret_keys: list[str]
 
@@ -95,11 +101,40 @@ def member_properties(
     return {**properties, **server_properties(members)}
 
 
+def reconfigurable_properties(
+    properties: Mapping[str, Any], members: Sequence[Member], list_file: str, password: str
+) -> dict[str, Any]:
+    """Return what changes in the properties of a member whose `reconfigEnabled` is true; None for a key that goes.
+
+    The list is in `list_file`, with where clients are served. `password` is that of the user super, empty without.
+    """
+    added: dict[str, Any] = {}
+    if password and not properties.get(_SUPER_DIGEST):
+        digest = hashlib.sha1(f"super:{password}".encode(), usedforsecurity=False).digest()
+        added[_SUPER_DIGEST] = f"super:{base64.b64encode(digest).decode()}"
+    if len(members) < 2 or str(properties.get("reconfigEnabled", "false")).lower() != "true":
+        return added
+    lists = {f"server.{member.id}": listed(member) for member in members}
+    return {**added, **lists, "dynamicConfigFile": list_file, "clientPort": None, "clientPortAddress": None}
+
+
+def listed(member: Member, role: str = "") -> str:
+    """Return a member as the list of reconfig has it, with another role if one is given."""
+    address = member.bind_address
+    listens = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
+    between = f"{member.between_members(member.peer_port)}:{member.election_port}"
+    return f"{between}:{role or member.peer_type};{listens}{member.client_port}"
+
+
 def configuration(properties: Mapping[str, Any]) -> Configuration:
-    """Render all properties of a member."""
+    """Render all properties of a member. Those that are None are left out."""
+    properties = {key: value for key, value in properties.items() if value is not None}
     texts = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in properties.items()}
     java = sorted(key for key in texts if key.startswith(_JAVA_PROPERTY_PREFIX))
     lines = [f"{key}={texts[key]}" for key in sorted(texts.keys() - java)]
     servers = [line for line in lines if line.startswith("server.")]
     java_options = [f"-D{key}={texts[key]}" for key in java]
-    return Configuration(lines, servers, java_options, secret_names(texts))
+    own_list = "dynamicConfigFile" in texts
+    if own_list:
+        lines = [line for line in lines if line not in servers]
+    return Configuration(lines, servers, own_list, java_options, secret_names(texts))

@@ -108,6 +108,12 @@ def note_faults(*, folder: Path, member: str, told: str) -> dict[str, Any]:
     lines = [problem] if problem else []
     lines += [f"{member}: fault {each['number']}: {each['error']}" for each in faults if each["error"]]
     lines += [f"{member}: fault {each['number']} is not healed" for each in faults if each["state"] == "begun"]
+    upgraded = [each for each in faults if each.get("release", "") != each.get("release_before", "") != ""]
+    lines += [
+        f"{member}: it has ZooKeeper {each['release']} now, before it had {each['release_before']}. The next"
+        f" provisioning brings the inventory's back; zookeeper_version: {each['release']} keeps it"
+        for each in upgraded[-1:]
+    ]
     return {"lines": lines, "came": not problem}
 
 

@@ -34,11 +34,18 @@ def _listed(members: Iterable[Mapping[str, Any]]) -> list[Member]:
 
 
 def member_configuration(
-    properties: Mapping[str, Any], own: Mapping[str, Any], members: Iterable[Mapping[str, Any]], **places: str
+    properties: Mapping[str, Any],
+    own: Mapping[str, Any],
+    members: Iterable[Mapping[str, Any]],
+    list_file: str,
+    password: str,
+    **places: str,
 ) -> dict[str, Any]:
     """Return the `Configuration` of a member; `places` are those of `member_properties`."""
-    derived = rendering.member_properties(Member.of(own), _listed(members), **places)
-    return asdict(rendering.configuration({**properties, **derived}))
+    together = _listed(members)
+    derived = rendering.member_properties(Member.of(own), together, **places)
+    reconfigured = rendering.reconfigurable_properties(properties, together, list_file, password)
+    return asdict(rendering.configuration({**properties, **derived, **reconfigured}))
 
 
 def restarts(states: Mapping[str, str], modes: Mapping[str, str]) -> dict[str, Any]:

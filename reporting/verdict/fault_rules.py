@@ -6,7 +6,7 @@ from typing import Final
 from reporting.analyse import recovery
 from reporting.text import some
 from reporting.verdict.evidence import Evidence, Reason, Rule, inconclusive, note
-from zk_locust.contract.faults.actions import ACTIONS
+from zk_locust.contract.faults.actions import ACTIONS, ROLLING
 
 _MOST_NAMED: Final = 3
 
@@ -60,7 +60,7 @@ def _of_load(evidence: Evidence) -> Iterator[Reason]:
 
 def _not_done(evidence: Evidence) -> Iterator[Reason]:
     faults = evidence.run.manifest.faults
-    broken = {fault.number for fault in faults.done if fault.error}
+    broken = {fault.number for fault in faults.done if fault.error} | _cut_off(evidence)
     missing = sorted((set(faults.planned) - {fault.number for fault in faults.done}) | broken)
     if not missing and faults.not_done:  # of several members, some were met
         yield inconclusive(
@@ -75,6 +75,15 @@ def _not_done(evidence: Evidence) -> Iterator[Reason]:
             f"{len(missing)} of {len(faults.planned)} planned faults were not done, or not completely (fault "
             f"{some(list(map(str, missing)), _MOST_NAMED)}){why}. Correct the cause and run it again.",
         )
+
+
+def _cut_off(evidence: Evidence) -> set[int]:
+    """Return which planned faults go through all members, and have met only some: the controller was killed."""
+    faults = evidence.run.manifest.faults
+    members = set(evidence.run.manifest.groups.get("zookeeper", ()))
+    rolling = {number: {fault.member for fault in faults.done if fault.number == number}
+               for number, planned in faults.planned.items() if planned.do in ROLLING}  # fmt: skip
+    return {number for number, met in rolling.items() if met and members - met}
 
 
 def _not_healed(evidence: Evidence) -> Iterator[Reason]:

@@ -6,31 +6,14 @@ Times are seconds: `began` and `ended` by the host's wall clock, lengths by its 
 from __future__ import annotations
 
 import contextlib
-import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from zk_locust.contract.process_identity import Identity
-from zk_locust.host_faults import (
-    abilities,
-    boot,
-    clock,
-    connections,
-    deadline,
-    disks,
-    jvm,
-    memory,
-    moment,
-    network,
-    relay,
-    sessions,
-    shaping,
-    throttle,
-)
+from zk_locust.host_faults import boot, deadline, memory, moment, network, relay, shaping
+from zk_locust.host_faults.actions import OF_PROCESS, STEPS, Actions
 from zk_locust.host_faults.errors import FaultError
-from zk_locust.host_faults.member import Member, gone
+from zk_locust.host_faults.member import Member
 from zk_locust.host_faults.notes import Notes
 from zk_locust.host_faults.workers import Workers
 
@@ -39,14 +22,17 @@ _AT_ONCE_S = 120.0
 _TRIES = 5
 _TRY_AGAIN_S = 1.0
 _TROUBLE = (FaultError, OSError, ValueError, KeyError)
-_OF_PROCESS = ("kill", "pause", "stop", "restart", "gc", "slow-disk", "full-disk", "power-off")
-_SHAPING = ("delay", "bandwidth")
+_STEP_BEGINS_S = 0.001
+"""The deadline of a step. Whoever has the lock does it, and whoever waits for the lock goes on where the other is cut
+off: the command of the controller, or the timer, which begins at once."""
 _MOST_EARLY_S = 5.0
 """How much later than its deadline a fault may end at most: setting the deadline takes less."""
 
 
 def _deadline_s(note: dict[str, Any]) -> float:
     """Return how long after its beginning a fault is healed: one that takes the host away by the next boot."""
+    if note["do"] in STEPS:
+        return _STEP_BEGINS_S
     return float(note["for_s"]) if note["for_s"] and note["do"] != "power-off" else _AT_ONCE_S
 
 
@@ -61,6 +47,7 @@ class Faults:
         self._workers = workers
         self._launcher = launcher
         self.notes = Notes(launcher.parent / "notes")
+        self._actions = Actions(self._member, launcher, self.notes)
 
     def do(self, fault: dict[str, Any]) -> dict[str, Any]:
         """Do a fault, with the deadline set before; return its note. Raises FaultError where it was not done.
@@ -68,12 +55,12 @@ class Faults:
         `fault` has `id`, `run_id`, `number`, `member`, `do` and `for_s`, and what the action needs. Without a planned
         moment (see `moment.seconds_left`) it is done at once.
         """
-        begin = self._begins()[fault["do"]]
+        begin = self._actions.begins()[fault["do"]]
         fault_id, for_s = fault["id"], float(fault["for_s"])
         left_s = moment.seconds_left(fault)
         due = time.monotonic() + left_s
         with self.notes.locked(fault_id):
-            if fault["do"] in _OF_PROCESS:
+            if fault["do"] in OF_PROCESS:
                 self._require_no_other()
             note = {
                 **fault,
@@ -86,25 +73,21 @@ class Faults:
                 "error": "",
                 "late_s": None,
             }
-            note.update(self._needed(note))
+            note.update(self._actions.needed(note))
             self.notes.begin(note)
             try:
-                self._make_ready(note)
+                self._actions.make_ready(note)
                 deadline.arm(
                     fault_id, max(0.0, due - time.monotonic()) + _deadline_s(note), self._launcher,
                     lambda: self.expire(fault_id), lambda: self.notes.is_active(fault_id),
                 )  # fmt: skip
-                if note["do"] in _SHAPING:
-                    self._make_way(note)
+                self._actions.make_way(note, lambda: self.relay(fault_id))
             except (FaultError, OSError) as error:
-                if note["do"] == "slow-disk":
-                    throttle.fast(note)
-                if note["do"] in _SHAPING:
-                    shaping.end(note)
+                self._actions.unmake(note)
                 self.notes.end({**note, "state": "refused", "error": f"it could not be prepared: {error}"})
                 raise
             if note["do"] == "power-off":
-                return self._go_off(note, due)
+                return self._actions.go_off(note, due)
             moment.wait_until(due)
             # Right before the fault: to write the note may take a slow disk longer than a moment.
             note["began"], note["began_monotonic"] = time.time(), time.monotonic()
@@ -116,7 +99,7 @@ class Faults:
                 note["error"] = str(error)
             self.notes.write(note)
         if note["error"] or not for_s:
-            self.heal(fault_id)
+            note = self.heal(fault_id) or self.notes.healed(fault_id) or note
         if note["error"]:
             raise FaultError(str(note["error"]))
         return note
@@ -130,7 +113,7 @@ class Faults:
     def _require_no_other(self) -> None:
         """Raise FaultError if the member's process has a fault already: to heal one would end the other."""
         for other in self.notes.active():
-            if self.notes.read(other)["do"] in _OF_PROCESS:
+            if self.notes.read(other)["do"] in OF_PROCESS:
                 raise FaultError(f"the fault {other} is still in the member")
 
     def heal(self, fault_id: str) -> dict[str, Any] | None:
@@ -141,7 +124,7 @@ class Faults:
             if not self.notes.is_active(fault_id):  # meanwhile
                 return None
             note = self.notes.read(fault_id)
-            note["error"] = self._ends()[note["do"]](note) or note["error"]
+            note["error"] = self._actions.ends()[note["do"]](note) or note["error"]
             is_same_boot = note["boot"] == boot.boot_id()
             if not is_same_boot:
                 self._member.start()
@@ -213,114 +196,3 @@ class Faults:
             except _TROUBLE as error:
                 problems.append(f"{fault_id}: {error}")
         return healed, problems
-
-    def _needed(self, note: dict[str, Any]) -> dict[str, Any]:
-        """Return what the note of an action must tell besides. Raises FaultError where the fault cannot be done."""
-        found: dict[str, Any] = {}
-        if note["do"] in ("kill", "pause", "gc", "slow-disk", "full-disk", "power-off", "drop-connections"):
-            found["process"] = list(self._member.process())
-        if note["do"] in _SHAPING:  # known before it begins, so that whatever is made can be removed
-            found["devices"] = shaping.devices(note)
-        if note["do"] == "pause" and self._workers is not None:
-            found["processes"] = [list(process) for process in self._workers.processes()]
-        if note["do"] == "slow-disk":
-            mount = self._launcher.parent / "blkio"
-            return found | throttle.prepare(note, self._member.folders(), self._member.unit(), mount)
-        if note["do"] == "full-disk":
-            return found | {"file": disks.place(note, self._member.folders())}
-        if note["do"] == "power-off" and note["by"] == "reboot" and not abilities.look([])["reboots"]:
-            raise FaultError("the host may not be rebooted: it needs root with CAP_SYS_BOOT")
-        if note["do"] == "clock-step":
-            able = abilities.look([])
-            if able["container"] or not able["sets_clock"]:
-                raise FaultError("the clock may not be set: the host is a container, or it lacks CAP_SYS_TIME")
-        if note["do"] == "memory-pressure":
-            return found | memory.prepare(note)
-        return found
-
-    def _make_ready(self, note: dict[str, Any]) -> None:
-        if note["do"] == "slow-disk":
-            throttle.make_ready(note)
-
-    def _make_way(self, note: dict[str, Any]) -> None:
-        """Make what the packets will pass. The deadline is set before: it removes what is made by half, too."""
-        shaping.make_ready(note, lambda: deadline.start(note["id"], self._launcher, lambda: self.relay(note["id"])))
-        self.notes.write(note)
-
-    def _begins(self) -> dict[str, Callable[[dict[str, Any]], None]]:
-        return {
-            "kill": self._kill,
-            "pause": lambda note: self._send(note, signal.SIGSTOP),
-            "stop": lambda _: self._member.stop(),
-            "restart": lambda _: self._member.stop(),
-            "gc": lambda note: jvm.collect_garbage(Identity(*note["process"])),
-            "partition": network.cut,
-            "loss": network.cut,
-            "slow-disk": throttle.slow,
-            "full-disk": disks.fill,
-            "memory-pressure": self._press,
-            "power-off": lambda _: None,
-            "clock-step": lambda note: note.update(clock.step(note)),
-            "delay": shaping.begin,
-            "bandwidth": shaping.begin,
-            "drop-connections": lambda note: connections.drop(
-                note, Identity(*note["process"]), int(note["client_port"])
-            ),
-            "expire-sessions": self._expire_sessions,
-        }
-
-    def _ends(self) -> dict[str, Callable[[dict[str, Any]], str | None]]:
-        return {
-            "kill": lambda _: self._member.start(),
-            "pause": lambda note: self._send(note, signal.SIGCONT),
-            "stop": lambda _: self._member.start(),
-            "restart": lambda _: self._member.start(),
-            "gc": lambda _: None,
-            "partition": network.join,
-            "loss": network.join,
-            "slow-disk": throttle.fast,
-            "full-disk": self._make_room,
-            "memory-pressure": memory.release,
-            "power-off": lambda note: "the host did not go away" if note["boot"] == boot.boot_id() else "",
-            # A boot sets the clock by itself.
-            "clock-step": lambda note: clock.step_back(note) if note["boot"] == boot.boot_id() else None,
-            "delay": shaping.end,
-            "bandwidth": shaping.end,
-            "drop-connections": lambda _: None,
-            "expire-sessions": lambda _: None,
-        }
-
-    def _send(self, note: dict[str, Any], number: int) -> None:
-        for process in note.get("processes") or [note["process"]]:
-            self._member.signal(Identity(*process), number)
-
-    def _go_off(self, note: dict[str, Any], due: float) -> dict[str, Any]:
-        """Let the host reboot at the moment, or the controller have it switched off; return before that."""
-        note["began"], note["began_monotonic"] = time.time() + max(0.0, due - time.monotonic()), due
-        self.notes.write(note)
-
-        def reboot() -> None:
-            moment.wait_until(due)
-            boot.reboot()
-
-        if note["by"] == "reboot":
-            deadline.detach(reboot)
-        return note
-
-    def _expire_sessions(self, note: dict[str, Any]) -> None:
-        if not isinstance(self._member, Member):
-            raise FaultError("only a member that is managed tells the passwords of its sessions")
-        sessions.expire(note, self._member.settings())
-
-    def _press(self, note: dict[str, Any]) -> None:
-        note.update(memory.press(note, self._launcher, deadline.has_systemd()))
-
-    def _make_room(self, note: dict[str, Any]) -> None:
-        disks.free(note)
-        self._member.start()  # it may have ended without room
-
-    def _kill(self, note: dict[str, Any]) -> None:
-        process = Identity(*note["process"])
-        self._member.kill(process)
-        if not gone(process):
-            raise FaultError(f"process {process.pid} does not end")

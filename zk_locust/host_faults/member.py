@@ -13,6 +13,7 @@ from zk_locust.host_faults.commands import run
 from zk_locust.host_faults.errors import FaultError
 
 _CONTROL_LIMIT_S = 90.0
+_EMPTY_LIMIT_S = 130.0
 _GONE_LIMIT_S = 10.0
 _POLL_S = 0.01
 _ASK_AGAIN_S = 0.05
@@ -72,6 +73,10 @@ class Member:
             raise FaultError(f"its zoo.cfg cannot be read: {error.strerror}") from None
         pairs = [line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#")]
         return {key.strip(): value.strip() for key, _, value in pairs}
+
+    def empty(self) -> None:
+        """Remove what it has in its folders for data. Raises FaultError where it runs."""
+        run([str(self._control), "empty"], _EMPTY_LIMIT_S)
 
     def _wait_for_unit(self) -> None:
         """Wait until systemd has seen that the process is gone: it starts no unit that it takes for active."""

@@ -63,6 +63,14 @@ class Notes:
         note: dict[str, Any] = json.loads(self._file(fault_id, _ACTIVE).read_text(encoding="utf-8"))
         return note
 
+    def healed(self, fault_id: str) -> dict[str, Any] | None:
+        """Return the note of a fault that is healed, None where there is none."""
+        try:
+            note: dict[str, Any] = json.loads(self._file(fault_id, _HEALED).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return note
+
     def forget(self, run_id: str) -> None:
         """Remove the notes of a run's healed faults."""
         for note in self.of_run(run_id):

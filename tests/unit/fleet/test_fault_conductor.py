@@ -163,6 +163,40 @@ def test_a_host_that_cannot_be_switched_off_is_said() -> None:
         power.cut("zk1", time.monotonic(), 0.0)
 
 
+def test_an_upgrade_ends_with_the_first_member_that_does_not_serve() -> None:
+    hosts = Hosts()
+    upgrade = PlannedFault(1, 0.0, "rolling-upgrade", ("all",), to="3.9.3")
+    conducted([upgrade], hosts, done=3)
+    assert [(fault["member"], fault["do"], fault["to"]) for fault in hosts.done] == [
+        (name, "rolling-upgrade", "3.9.3") for name in ("zk1", "zk3", "zk2")
+    ]
+    hosts = Hosts({"zk3": "with 3.9.3 it does not serve within 60 s"})
+    (problems, _) = conducted([upgrade], hosts, said=3)
+    assert [fault["member"] for fault in hosts.done] == ["zk1"]
+    assert problems == [
+        "fault 1 (rolling-upgrade to 3.9.3): zk3: with 3.9.3 it does not serve within 60 s",
+        "fault 1 (rolling-upgrade to 3.9.3): zk2: left as before",
+    ]
+
+
+def test_a_change_of_the_list_knows_the_member_in_it() -> None:
+    hosts, sides = Hosts(), {name: dict(side, reconfigure={"server_id": 2}) for name, side in SIDES.items()}
+    plan = [PlannedFault(1, 0.0, "reconfigure", ("leader",), 3.0, change="remove")]
+    conductor = Conductor("run", plan, FLEET, sides, FaultClock(100.0), hosts, print)
+    conductor.see({"stage": "measured", "time_left_s": 100.0})
+    waiting.until(lambda: hosts.done, limit_s=60)
+    assert conductor.end() == []
+    assert hosts.done[0] | {"member": "zk2", "change": "remove", "server_id": 2} == hosts.done[0]
+
+
+def test_no_data_is_removed_while_another_voter_is_down() -> None:
+    hosts = Hosts()
+    hosts.now["zk3"] = ""
+    ((problem,), _) = conducted([PlannedFault(1, 0.0, "replace-member", ("zk1",))], hosts, said=1)
+    assert "zk3 does not serve, and only zk1 may have some of the data" in problem
+    assert hosts.done == []
+
+
 def test_what_was_not_done_is_said() -> None:
     ((problem,), _) = conducted([PlannedFault(1, 0.0, "kill", ("observer",))], Hosts(), said=1)
     assert problem == "fault 1 (kill observer): no member is observer at that moment"
@@ -207,6 +241,17 @@ def test_a_note_of_another_shape_is_left_out_and_said(change: dict[str, Any]) ->
     faults, problem = told_faults(json.dumps({"faults": [NOTE | change]}), "zk1", "run")
     assert faults == []
     assert problem == "zk1: 1 notes of faults on its host are not what they should be"
+
+
+def test_an_upgraded_member_is_told_with_both_releases() -> None:
+    note = NOTE | {"do": "rolling-upgrade", "release_before": "3.8.0", "release": "3.9.3\x1b[2J" + "x" * 99}
+    faults, _ = told_faults(json.dumps({"faults": [note]}), "zk1", "run")
+    assert faults[0]["release_before"] == "3.8.0"
+    assert len(faults[0]["release"]) <= 40
+    assert "\x1b" not in faults[0]["release"]
+    faults[0]["release"] = "3.9.3"
+    (row,) = event_rows({"zk1": list(faults)}, {1: "rolling-upgrade to 3.9.3"})
+    assert row[4] == "fault 1: rolling-upgrade to 3.9.3, from 3.8.0 to 3.9.3"
 
 
 @pytest.mark.parametrize("began", [1e300, -1, "now", None, float("inf"), True])

@@ -3,7 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from fleet.member_configuration import Member, configuration, member_properties, server_properties
+from fleet.member_configuration import (
+    Member,
+    configuration,
+    member_properties,
+    reconfigurable_properties,
+    server_properties,
+)
 
 
 def member(number: int, **changes: Any) -> Member:
@@ -66,3 +72,31 @@ def test_a_transaction_log_on_a_device_of_its_own() -> None:
 def test_a_configuration_names_its_secret_keys() -> None:
     assert configuration({"tickTime": 2000, "ssl.keyStore.password": "x"}).secret_keys == ["ssl.keyStore.password"]
     assert configuration({"tickTime": 2000, "jute.maxbuffer": 1}).secret_keys == []
+
+
+def test_with_reconfig_the_list_is_a_file_of_its_own_with_the_client_ports() -> None:
+    members = [member(1), member(2, bind_address="2001:db8::2"), member(3, peer_type="observer", client_port=2190)]
+    given = {"reconfigEnabled": True, "clientPort": "2181", "tickTime": 2000, **server_properties(members)}
+    changed = reconfigurable_properties(given, members, "/conf/members", "geheim")
+    found = configuration({**given, **changed})
+    assert found.own_list
+    assert found.servers == [
+        "server.1=host1:2888:3888:participant;2181",
+        "server.2=host2:2888:3888:participant;[2001:db8::2]:2181",
+        "server.3=host3:2888:3888:observer;2190",
+    ]
+    assert found.zoo_cfg == [
+        "DigestAuthenticationProvider.superDigest=super:4CwTK01Cpcq3wARRnmeuNO3K/U8=",
+        "dynamicConfigFile=/conf/members",
+        "reconfigEnabled=true",
+        "tickTime=2000",
+    ]
+    assert found.secret_keys == ["DigestAuthenticationProvider.superDigest"]
+
+
+def test_without_reconfig_nothing_changes_but_the_password() -> None:
+    members = [member(1), member(2)]
+    assert reconfigurable_properties({}, members, "/conf/members", "") == {}
+    own = {"DigestAuthenticationProvider.superDigest": "super:x"}
+    assert reconfigurable_properties(own, members, "/conf/members", "geheim") == {}
+    assert [*reconfigurable_properties({"reconfigEnabled": True}, [member(1)], "/conf/members", "geheim")] == [*own]

@@ -67,6 +67,7 @@ def faulty(folder: Path, share: Rate = away, **changes: Any) -> JudgedRun:
     manifest = {"faults": {"zk1": notes}} | changes.pop("manifest", {})
     plan = changes.pop("plan", PLAN)
     failed_at_s = changes.pop("failed_at_s", (12.06, 12.1))
+    plan = changes.pop("plan", PLAN)
     stall_at_s = None if "rate_factor" in changes else PAUSED_S
     run = Synthetic(stall_at_s=stall_at_s, stall_s=3, **changes)
     written = run.write(folder / RUN_ID)
@@ -223,6 +224,19 @@ def test_a_fault_that_met_nothing_makes_the_run_inconclusive(tmp_path: Path) -> 
     assert "fault-met-nothing" not in rules(run("some", zk1=0, zk2=1234))
     assert "zk1, zk2 (1,234 packets)" in markdown.render(run("told", zk1=0, zk2=1234), [])
     assert "fault-met-nothing" not in rules(run("unknown", zk1=None))
+
+
+def test_an_upgrade_that_met_only_some_members_makes_the_run_inconclusive(tmp_path: Path) -> None:
+    plan = [PlannedFault(1, 7.0, "rolling-upgrade", ("all",), to="3.9.3"), PLAN[1]]
+    paused = note(2, "pause", PAUSED_S, 3.0)
+
+    def upgraded(*names: str) -> JudgedRun:
+        found = {name: [note(1, "rolling-upgrade", KILLED_S, 0.1)] for name in names}
+        found["zk1"] = [*found["zk1"], paused]
+        return faulty(tmp_path / str(len(names)), manifest={"faults": found}, plan=plan)
+
+    assert rules(upgraded("zk1", "zk2"))["faults-not-done"] == "inconclusive"
+    assert "faults-not-done" not in rules(upgraded("zk1", "zk2", "zk3"))
 
 
 def test_failures_that_were_there_before_are_not_those_of_a_fault(tmp_path: Path) -> None:

@@ -36,6 +36,16 @@ DELAY: Final = "delay"
 BANDWIDTH: Final = "bandwidth"
 DROP_CONNECTIONS: Final = "drop-connections"
 EXPIRE_SESSIONS: Final = "expire-sessions"
+ROLLING_UPGRADE: Final = "rolling-upgrade"
+REPLACE_MEMBER: Final = "replace-member"
+SNAPSHOT: Final = "snapshot"
+RECONFIGURE: Final = "reconfigure"
+
+REMOVE: Final = "remove"
+CHANGES: Final = (REMOVE, "role")
+"""What `reconfigure` does: it takes the target out of the list of members, or makes a voter an observer (and back)."""
+ROLLING: Final = (ROLLING_RESTART, ROLLING_UPGRADE)
+"""What goes through all members, one after the other: these have no target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +172,14 @@ ACTIONS: Final[dict[str, Action]] = {
             stops=False,
             amounts=("by_ms",),
         ),
+        Action(
+            ROLLING_UPGRADE,
+            "every member is stopped and started with the release `to`, one after the other, the leader last",
+            False,
+            stops=False,
+        ),
+        Action(REPLACE_MEMBER, "the member is stopped, loses its data, and is started empty with the same id", False),
+        Action(RECONFIGURE, "the member is taken out of the ensemble's list, or gets another role, by reconfig", True),
+        Action(SNAPSHOT, "the member writes a snapshot, by its AdminServer", False, stops=False),
     )
 }

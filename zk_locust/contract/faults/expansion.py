@@ -34,6 +34,8 @@ class Entry:
     allow_no_quorum: bool
     amounts: dict[str, Any] = field(default_factory=dict)
     shape: Shape = NO_SHAPE
+    to: str = ""
+    change: str = ""
 
 
 def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
@@ -55,6 +57,8 @@ def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
                 "seed": entry.seed,
                 "amounts": amounts_of(do, entry.amounts),
                 **entry.shape.of(do),
+                "to": entry.to if do == actions.ROLLING_UPGRADE else "",
+                "change": (entry.change or actions.REMOVE) if do == actions.RECONFIGURE else "",
             }
             found.append((at_s, values, entry.allow_no_quorum))
     found.sort(key=lambda each: each[0])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zk_locust.contract.faults.actions import ACTIONS, BOTH, Action
+from zk_locust.contract.faults.actions import ACTIONS, BOTH, ROLLING, Action
 from zk_locust.contract.faults.amounts import amounts_title
 
 
@@ -14,7 +14,8 @@ class PlannedFault:
 
     `targets` and `others` (the other side of a fault of the network) are roles or names. `seed` decides who is met
     where several could be. `amounts` says how much, see `amounts`. `latency_ms` and `jitter_ms` are those of a delay,
-    `rate_bits` a second that of a limited bandwidth.
+    `rate_bits` a second that of a limited bandwidth. `to` is the release of a rolling upgrade, `change` what
+    `reconfigure` does.
     """
 
     number: int
@@ -30,6 +31,8 @@ class PlannedFault:
     latency_ms: float = 0.0
     jitter_ms: float = 0.0
     rate_bits: float = 0.0
+    to: str = ""
+    change: str = ""
 
     @property
     def action(self) -> Action:
@@ -44,12 +47,13 @@ class PlannedFault:
     @property
     def title(self) -> str:
         """What is done to whom, in a few words."""
-        whom = "" if self.do == "rolling-restart" else f" {' and '.join(self.targets)}"
+        whom = "" if self.do in ROLLING else f" {' and '.join(self.targets)}"
         share = f" {self.percent:g}%" if self.action.percent is not None else amounts_title(self.do, self.amounts)
+        release = f" to {self.to}" if self.to else f" ({self.change})" if self.change else ""
         side = f" from {' and '.join(self.others)}" if self.others else ""
         way = f", only {self.way}" if self.way != BOTH else ""
         length = f" for {self.for_s:g} s" if self.for_s else ""
-        return f"{self.do}{share}{whom}{side}{self._much}{way}{length}"
+        return f"{self.do}{release}{share}{whom}{side}{self._much}{way}{length}"
 
     @property
     def _much(self) -> str:
@@ -82,6 +86,8 @@ class PlannedFault:
             "seed": self.seed,
             "amounts": dict(self.amounts),
             **self.details,
+            **({"to": self.to} if self.to else {}),
+            **({"change": self.change} if self.change else {}),
         }
 
     @classmethod
@@ -101,6 +107,8 @@ class PlannedFault:
             latency_ms=float(told.get("latency_ms", 0)),
             jitter_ms=float(told.get("jitter_ms", 0)),
             rate_bits=float(told.get("rate_bits", 0)),
+            to=str(told.get("to", "")),
+            change=str(told.get("change", "")),
         )
         if found.do not in ACTIONS:
             raise ValueError(f"there is no action {found.do}")

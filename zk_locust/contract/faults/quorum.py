@@ -7,9 +7,9 @@ from zk_locust.contract.faults import actions
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
 
-_STARTED = (actions.KILL, actions.STOP, actions.RESTART)
-_LEAST_S = 10.0
-_BOOTS_S = 60.0
+_LEAST_S = {actions.KILL: 10.0, actions.STOP: 10.0, actions.RESTART: 10.0, actions.REPLACE_MEMBER: 30.0}
+_AFTER_S = {actions.FULL_DISK: 10.0, actions.POWER_OFF: 60.0}
+"""So long after it has healed, the member is started again or its host boots."""
 _REMEDY = "leave some out, or write allow_no_quorum: true"
 
 
@@ -37,11 +37,9 @@ def quorum_problems(judged: Iterable[PlannedFault], plan: Sequence[PlannedFault]
 
 def _away_s(fault: PlannedFault) -> float:
     """Return for how long members are away, seconds: one that is started again does not serve at once."""
-    if fault.do == actions.ROLLING_RESTART:
+    if fault.do in actions.ROLLING:
         return math.inf
-    if fault.do in (actions.POWER_OFF, actions.FULL_DISK):  # healed, the host boots or the member is started again
-        return fault.for_s + (_BOOTS_S if fault.do == actions.POWER_OFF else _LEAST_S)
-    return max(fault.for_s, _LEAST_S) if fault.do in _STARTED else fault.for_s
+    return max(fault.for_s, _LEAST_S.get(fault.do, 0.0)) + _AFTER_S.get(fault.do, 0.0)
 
 
 def _lost(fault: PlannedFault, fleet: FaultFleet) -> tuple[int, frozenset[str]]:
@@ -49,7 +47,7 @@ def _lost(fault: PlannedFault, fleet: FaultFleet) -> tuple[int, frozenset[str]]:
 
     Of a partition it is the side with fewer voters.
     """
-    if fault.do == actions.ROLLING_RESTART:
+    if fault.do in actions.ROLLING:
         return 1, frozenset()
     if not fault.action.stops and not (fault.do == actions.LOSS and fault.percent == 100):
         return 0, frozenset()

@@ -8,6 +8,7 @@ from zk_locust.contract.faults import actions, amounts
 from zk_locust.contract.faults.actions import ACTIONS, ROLES
 from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, length_of, planned
 from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.operations import change_problems, plan_problems, release_problems, target_problems
 from zk_locust.contract.faults.overlaps import overlap_problems
 from zk_locust.contract.faults.places import external_problem, place_problems
 from zk_locust.contract.faults.planned import PlannedFault
@@ -19,7 +20,7 @@ from zk_locust.contract.nearest_name import nearest
 
 KEYS: Final = (
     *("at", "every", "until", "do", "target", "for", "from", "way", "percent", "seed"),
-    "allow_no_quorum",
+    *("allow_no_quorum", "to", "change"),
     *amounts.KEYS,
     *KEYS_OF_SHAPE,
 )
@@ -59,6 +60,7 @@ def read_faults(
         return (), problems
     plan = planned(known)
     problems += overlap_problems([fault for fault, _ in plan])
+    problems += plan_problems(fault for fault, _ in plan)
     if fleet is not None:
         problems += quorum_problems(
             [fault for fault, allowed in plan if not allowed], [fault for fault, _ in plan], fleet
@@ -106,8 +108,16 @@ class _Reader:
             allow_no_quorum=self._given.get("allow_no_quorum", False) is True,
             amounts=amounts.read_amounts(self._given, do, self._say),
             shape=read_shape(self._given, do, self._say),
+            to=str(self._given.get("to", "")),
+            change=str(self._given.get("change", "")),
         )
         found = turned(found, self._fleet, self._say)
+        for problem in (
+            *release_problems(self._given, do),
+            *change_problems(self._given, do),
+            *target_problems(do, found.targets, self._fleet),
+        ):
+            self._say(problem)
         if not isinstance(self._given.get("allow_no_quorum", False), bool):
             self._say(f"allow_no_quorum [{self._given['allow_no_quorum']}] must be true or false")
         members = self._fleet.members if self._fleet is not None else ()
@@ -132,12 +142,13 @@ class _Reader:
         return tuple(name for name in names if name in ACTIONS)
 
     def _targets(self, do: Sequence[str]) -> tuple[str, ...]:
-        if do == (actions.ROLLING_RESTART,):
+        rolling = [name for name in do if name in actions.ROLLING]
+        if rolling and len(do) == 1:
             if "target" in self._given:
-                self._say("target: rolling-restart is for all members; leave it out")
+                self._say(f"target: {do[0]} is for all members; leave it out")
             return ()
-        if actions.ROLLING_RESTART in do:
-            self._say("do: rolling-restart is for all members, and stands alone; make it a fault of its own")
+        if rolling:
+            self._say(f"do: {rolling[0]} is for all members, and stands alone; make it a fault of its own")
         on_load = bool(do) and all(ACTIONS[name].on_load or ACTIONS[name].of_network for name in do)
         return self._places("target", (*ROLES, *((actions.LOAD,) if on_load else ())), required=True)
 

@@ -21,7 +21,7 @@ def resolved(fault: PlannedFault, fleet: FaultFleet, roles: Mapping[str, str]) -
     The same roles give the same members: the seed and the number decide. Raises NoTargetError.
     """
     chance = random.Random(f"{fault.seed}.{fault.number}")
-    if fault.do == actions.ROLLING_RESTART:
+    if fault.do in actions.ROLLING:
         serving = [name for name in fleet.members if roles.get(name)]
         if not serving:
             raise NoTargetError("no member serves")

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.hosts import ability_problems, external_problems, fault_problems
+from zk_locust.contract.faults.operations import host_operation_problems
 from zk_locust.contract.inventory.answers import answer_problems
 from zk_locust.contract.inventory.any_host import (
     clock_problems,
@@ -45,6 +46,7 @@ _RULES: Final[dict[str, Callable[..., Any]]] = {
     "limits": load_limit_problems,
     "member": member_host_problems,
     "open secrets": open_secret_warnings,
+    "operations": host_operation_problems,
     "ports": port_problems,
     "properties": property_problems,
     "python": python_problems,

@@ -1,0 +1,28 @@
+"""In which order members are restarted, upgraded or replaced, and when one must not be."""
+
+from collections.abc import Iterable, Mapping
+
+from zk_locust.contract.faults.actions import REPLACE_MEMBER
+from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.planned import PlannedFault
+
+_LEADING = ("leader", "standalone")
+
+
+def next_member(left: list[str], roles: Mapping[str, str]) -> str:
+    """Return who comes next of those that are left: the first that does not lead now, so the leader comes last."""
+    return next((name for name in left if roles.get(name) not in _LEADING), left[0])
+
+
+def why_not(fault: PlannedFault, met: Iterable[str], fleet: FaultFleet, roles: Mapping[str, str]) -> str:
+    """Return why the fault must not be done to these members now; empty if it may be.
+
+    A member's data is removed only while all other voters serve: a write that was acknowledged might be in no other.
+    """
+    if fault.do != REPLACE_MEMBER:
+        return ""
+    met = list(met)
+    silent = [name for name in fleet.voters if name not in met and not roles.get(name)]
+    if not silent:
+        return ""
+    return f"{', '.join(silent)} does not serve, and only {', '.join(met)} may have some of the data, so it keeps it"
