@@ -79,7 +79,7 @@ def run(
     journal = Journal(history / file_name("users"), process="users", root=root)
     final = Journal(history / file_name("final"), process="final", root=root, workers=1)
     settings = ClientSettings(hosts, operation_timeout_s=5.0)
-    with _session(settings, journal) as preparing:
+    with recorded_session(settings, journal) as preparing:
         for path in (root, *(f"{root}/{node}" for node in range(NODES)), f"{root}/queue"):
             preparing.create(path, b"0")
         jobs = [
@@ -90,14 +90,15 @@ def run(
             meanwhile()
         gevent.joinall(jobs, raise_error=True)
     journal.end()
-    with _session(settings, final) as reader:
+    with recorded_session(settings, final) as reader:
         read_tree(reader, root)
     final.end()
     return of_run(folder, Manifest())
 
 
 @contextmanager
-def _session(settings: ClientSettings, journal: Journal) -> Iterator[RecordedNativeClient]:
+def recorded_session(settings: ClientSettings, journal: Journal) -> Iterator[RecordedNativeClient]:
+    """A session that keeps a history, while the context lasts."""
     client = RecordedNativeClient(settings, journal)
     try:
         client.start()
@@ -118,7 +119,7 @@ class _User:
 
     def work(self, rounds: int) -> None:
         """Take so many turns."""
-        with _session(self._settings, self._journal) as client:
+        with recorded_session(self._settings, self._journal) as client:
             for number in range(rounds):
                 self._take_turn(client, number)
                 if number % 4 == 0:
@@ -144,7 +145,7 @@ class _User:
             client.create(f"{self._root}/queue/n-", value, sequence=True)
 
     def _come_and_go(self, client: RecordedNativeClient, path: str) -> None:
-        with _session(self._settings, self._journal) as short:
+        with recorded_session(self._settings, self._journal) as short:
             short.create(path, b"here", ephemeral=True)
             client.sync(path)
             client.exists(path)
