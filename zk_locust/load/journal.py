@@ -20,7 +20,7 @@ from typing import IO, Any, Final
 import gevent
 import numpy as np
 
-from zk_locust.clients.native.recorded import COLUMNS
+from zk_locust.clients.history_rows import COLUMNS
 from zk_locust.contract import history_format as history
 
 MANY_ROWS: Final = 128
