@@ -63,13 +63,13 @@ def test_only_clients_of_a_load_with_a_history_keep_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "made"), [("kazoo", RecordedKazooClient), ("libzookeeper", RecordedLibZooKeeperClient)]
 )
-def test_other_kinds_of_clients_keep_a_history_too(kind: str, made: type[object]) -> None:
+def test_other_kinds_of_clients_keep_a_history_too(kind: str, made: type[Any]) -> None:
     if kind == "libzookeeper":
         require_library()
     load = environment(history=True, client=kind)
     history.check_history(Options.of(load.parsed_options))
     history.begin(load)
-    client: Any = client_of(load, kind)
+    client = client_of(load, kind)
     assert type(client) is made
     client.close()
     history.end(load)
