@@ -1,8 +1,10 @@
 """Whether the check of histories finds what is planted, whether it raises false alarms, and what it costs.
 
     python -m benchmarks.consistency [--repeats 20] [--operations 10000000] [--parts planted,clean,size,cost]
+                                     [--clients native,kazoo,libzookeeper]
 
-planted   a load through a proxy that tells one lie, so many times for each kind; each must be found
+planted   a load through a proxy that tells one lie, so many times for each kind; each that a client's history can
+          show must be found
 clean     a load on three members, of which one after the other is killed and started; there must be no violation
 size      the time and memory of a check of many operations, in a process of its own
 cost      CPU for each operation with a history and without (`history_cost`)
@@ -25,10 +27,10 @@ import gevent
 
 from benchmarks import history_cost, made_history
 from benchmarks.own_process import measured
-from benchmarks.planted_violations import LIES, run, run_with_lie
+from benchmarks.planted_violations import LIES, TOLD, UNPLACED, run, run_with_lie
 from lab.zookeeper_server import ZooKeeperServers, missing
 from reporting.consistency.result import of_run
-from reporting.consistency.states import CONSISTENT, VIOLATED
+from reporting.consistency.states import CONSISTENT, PARTLY, VIOLATED
 from reporting.read.manifest import Manifest
 from reporting.read.plan import Plan
 from zk_locust.contract.run_files import HISTORY
@@ -39,23 +41,25 @@ PAUSE_S = 1.0
 _HOST, _WORKERS = "load1", 4
 
 
-def planted(repeats: int) -> None:
-    """Print how often each lie was found."""
-    print(f"\n{'planted':<32}{'found':>10}   by the check")
+def planted(repeats: int, client: str) -> None:
+    """Print how often each lie was found in the history of a kind of client."""
+    print(f"\n{f'planted, {client}':<32}{'found':>10}   by the check")
     with tempfile.TemporaryDirectory() as folder, ZooKeeperServers(1, Path(folder)) as servers:
-        for name, kind in LIES.items():
+        for name in TOLD[client]:
+            kind = LIES[name]
             found, checks = 0, set()
             for repeat in range(repeats):
                 lie = kind(random.Random(f"{name} {repeat}").randrange(1, 8))
                 place = Path(folder) / f"{name} {repeat}"
-                outcome = run_with_lie(servers.members[0].client_port, place, lie, seed=repeat)
+                outcome = run_with_lie(servers.members[0].client_port, place, lie, seed=repeat, client=client)
                 found += outcome.told and outcome.found.state == VIOLATED
                 checks |= set(list(outcome.found.counts)[:1])
             print(f"{name:<32}{f'{found} of {repeats}':>10}   {'; '.join(sorted(checks))}", flush=True)
 
 
-def clean(repeats: int) -> None:
+def clean(repeats: int, client: str) -> None:
     """Print how many runs with faults and without lies had no violation."""
+    expected = PARTLY if client in UNPLACED else CONSISTENT
     consistent = operations = undecided = 0
     with tempfile.TemporaryDirectory() as folder, ZooKeeperServers(3, Path(folder)) as servers:
         for repeat in range(repeats):
@@ -71,15 +75,15 @@ def clean(repeats: int) -> None:
 
             found = run(
                 servers.hosts, Path(folder) / f"run {repeat}", seed=repeat, rounds=CLEAN_ROUNDS, users=8,
-                meanwhile=kill_in_turn,
+                meanwhile=kill_in_turn, client=client,
             )  # fmt: skip
-            consistent += found.state == CONSISTENT
+            consistent += found.state == expected
             operations += found.operations
             undecided += found.undecided
-            if found.state != CONSISTENT:
+            if found.state != expected:
                 print(found.sentence, *found.excerpt, sep="\n  ")
     print(
-        f"\nclean runs, {FAULTS} members killed in each: {consistent} of {repeats} consistent, {operations:,}"
+        f"\nclean runs, {client}, {FAULTS} members killed in each: {consistent} of {repeats} {expected}, {operations:,}"
         f" operations, {undecided:,} without a reply"
     )
 
@@ -115,14 +119,19 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--operations", type=int, default=10_000_000)
     parser.add_argument("--parts", default="planted,clean,size,cost", help="names, separated by commas")
+    parser.add_argument("--clients", default="native", help=f"of {', '.join(TOLD)}")
     options = parser.parse_args()
+    clients = options.clients.split(",")
+    if unknown := set(clients) - set(TOLD):
+        parser.error(f"--clients [{','.join(sorted(unknown))}]: choose from {', '.join(TOLD)}")
     if needs := missing():
         sys.exit(needs)
     parts = options.parts.split(",")
-    if "planted" in parts:
-        planted(options.repeats)
-    if "clean" in parts:
-        clean(options.repeats)
+    for client in clients:
+        if "planted" in parts:
+            planted(options.repeats, client)
+        if "clean" in parts:
+            clean(options.repeats, client)
     if "size" in parts:
         size(options.operations)
     if "cost" in parts:

@@ -58,11 +58,16 @@ def all_of(servers: ZooKeeperServers, seconds: float) -> list[Injection]:
 
 def compile_faulty_host(folder: Path) -> Path | None:
     """Return the library, made in the folder; None without a C compiler."""
+    return compile_library("faulty_host", folder)
+
+
+def compile_library(name: str, folder: Path) -> Path | None:
+    """Return the library of the C file of that name beside this module, made in the folder; None without a compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         return None
-    library = folder / "faulty_host.so"
-    source = Path(__file__).with_name("faulty_host.c")
+    library = folder / f"{name}.so"
+    source = Path(__file__).with_name(f"{name}.c")
     command = [compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-std=gnu11", "-D_GNU_SOURCE", "-shared", "-fPIC"]
     subprocess.run([*command, "-o", library, source], check=True)
     return library

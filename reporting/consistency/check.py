@@ -56,6 +56,8 @@ class History:
     cut: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
     """Files of processes that did something which was not recorded."""
+    unplaced: list[str] = field(default_factory=list)
+    """Files with operations whose transactions are not known."""
     final_zxid: int = 0
     """The transaction after which all nodes were read; 0 if they were not all read."""
 
@@ -158,6 +160,8 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
     name = checked.files[number].name
     if name not in checked.unrecorded and (kind == history.UNRECORDED).any():
         checked.unrecorded.append(name)
+    if name not in checked.unplaced and (is_operation & (records["result"] == 0) & (records["zxid"] == 0)).any():
+        checked.unplaced.append(name)
     checked.operations += int(is_operation.sum())
     checked.events += int((kind == history.EVENT).sum())
     undecided = is_operation & (records["result"] == history.UNDECIDED)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from reporting.consistency.found import EPHEMERALS, MULTI, ORDER, SEQUENCES, SESSIONS, WRITES, Findings
-from reporting.consistency.nodes import ALIVE, GONE, Changes, Nodes
+from reporting.consistency.nodes import ALIVE, GONE, NEVER, Changes, Nodes
 from zk_locust.contract import history_format as history
 
 Array = np.ndarray[Any, Any]
@@ -72,9 +72,11 @@ def check_absent(nodes: Nodes, found: Findings) -> None:
     absent = np.flatnonzero(asks & (rows["result"] == history.NO_NODE))
     of = nodes.of[absent]
     last = changes.last_until(of, rows["seen"][absent])
-    until = changes.last_until(of, np.maximum(rows["zxid"][absent], rows["seen"][absent]))
+    # Where the client does not tell of which state the reply is, it may be of any later one.
+    state = np.where(rows["zxid"][absent] > 0, np.maximum(rows["zxid"][absent], rows["seen"][absent]), NEVER)
+    until = changes.last_until(of, state)
     removals = np.cumsum(np.isin(changes.kind, GONE))
-    bad = (last >= 0) & ~nodes.may_be_removed[of] & (rows["zxid"][absent] <= nodes.lives_until[of])
+    bad = (last >= 0) & ~nodes.may_be_removed[of] & (state <= nodes.lives_until[of])
     absent, last, until = absent[bad], last[bad], until[bad]
     bad = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & (removals[until] == removals[last])
     absent, newest = absent[bad], changes.rows[last[bad]]

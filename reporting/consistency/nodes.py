@@ -112,7 +112,9 @@ class Nodes:
         self.children = Changes(children, of[done])
         is_change = np.isin(self.kind, CHANGES)
         acknowledged = is_change & (self.rows["result"] == 0) & (self.rows["zxid"] > 0)
-        self.undecided = np.flatnonzero(is_change & (self.rows["result"] == history.UNDECIDED))
+        # A write whose transaction the client does not tell has its place in the order as little as an undecided one.
+        unplaced = (self.rows["result"] == 0) & (self.rows["zxid"] <= 0)
+        self.undecided = np.flatnonzero(is_change & ((self.rows["result"] == history.UNDECIDED) | unplaced))
         self.failed = np.flatnonzero(is_change & np.isin(self.rows["result"], FAILURES) & (self.rows["zxid"] > 0))
         ends, self.lives_until = self._ends_of_ephemerals(np.flatnonzero(acknowledged))
         """By node: where the end of its session is not known, the last transaction that the session saw; else NEVER."""

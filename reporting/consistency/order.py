@@ -50,7 +50,7 @@ class Order:
             found["place"], found["file"] = places[at], file
             found["multi"] = (records["what"][at] & history.IN_MULTI) > 0
             kept.append(found)
-        self.writes += len(self._writes[-1])
+        self.writes += int(((records["result"] == 0) & np.isin(kind, WRITES)).sum())
 
     def check(self, clocks: list[Clock], found: Findings) -> None:
         """Check all that was taken. `clocks` are those of the files."""

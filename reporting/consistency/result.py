@@ -118,7 +118,10 @@ def _check(folder: Path, paths: list[Path], manifest: Manifest) -> Consistency:
     elif unusable := [*checked.refused, *missing, *_ended_long_before(files, checked.cut, clocks)]:
         state, reason = NOT_CHECKED, f"Parts of the history cannot be used: {'; '.join(unusable)}."
     elif not checked.writes:
-        state, reason = NOT_CHECKED, f"The history has {checked.operations:,} operations and no acknowledged write."
+        state, reason = (
+            NOT_CHECKED,
+            f"The history has {checked.operations:,} operations and no acknowledged write.",
+        )
     elif lacking := _lacking(checked):
         state, reason = PARTLY, f"Not recorded: {'; '.join(lacking)}."
     return Consistency(
@@ -152,6 +155,11 @@ def _lacking(checked: History) -> list[str]:
     """Say what was not recorded that some check needs."""
     lacking = [] if checked.final_zxid else ["the state at the end, so acknowledged writes may be lost"]
     lacking += [f"the end of {name}" for name in first_of(checked.cut)]
+    lacking += [
+        f"the transactions of {name}, so for its operations no lost create, ephemeral node, sequence number or order of"
+        " replies is checked"
+        for name in first_of(checked.unplaced)
+    ]
     return lacking + [f"some operations of {name}" for name in first_of(checked.unrecorded)]
 
 

@@ -21,7 +21,10 @@ PLACE_BITS: Final = 44
 
 @dataclass(slots=True)
 class Session:
-    """What is known of a session. `closed` is the transaction that has ended it, 0 where it is not known."""
+    """What is known of a session. `closed` is the transaction that has ended it, 0 where it is not known.
+
+    `loses_watches` says that it has lost its watches with a connection.
+    """
 
     file: int
     seen: int = 0
@@ -29,6 +32,7 @@ class Session:
     xid: int = 0
     closed: int = 0
     losses: int = 0
+    loses_watches: bool = False
 
 
 @dataclass(slots=True)
@@ -52,9 +56,12 @@ class Sessions:
         if len(replies):
             least = int(replies.min())
             self.first_zxid = min(self.first_zxid or least, least)
+        # Where the client does not tell of which state a reply is, it is no older than what it shows.
+        is_shown = (records["zxid"] == 0) & ((records["what"] & history.STAT) > 0)
+        shown = np.where(is_shown, np.maximum(records["mzxid"], records["czxid"]), told)
         order = np.argsort(number, kind="stable")
         of = number[order]
-        seen = _seen_before(told[order], of, np.array([each.seen for each in known], np.int64))
+        seen = _seen_before(shown[order], of, np.array([each.seen for each in known], np.int64))
         goes_back = (told[order] > 0) & (told[order] < seen)
         self._check_order(records[order], of, known, places[order], found)
         before = np.zeros(len(records), np.int64)
@@ -65,7 +72,7 @@ class Sessions:
             seen=seen[back],
         )  # fmt: skip
         self._note_ends(records, kind, number, known)
-        last = np.maximum(seen, told[order])
+        last = np.maximum(seen, shown[order])
         for place in np.flatnonzero(np.append(of[1:] != of[:-1], True)):
             known[of[place]].seen = int(last[place])
         return before, places
@@ -101,6 +108,8 @@ class Sessions:
             known[number[place]].closed = int(records["zxid"][place])
         for place in np.flatnonzero(kind == history.LOST):
             known[number[place]].losses += 1
+        for place in np.flatnonzero(kind == history.WATCHES_ENDED):
+            known[number[place]].loses_watches = True
 
     def columns(self) -> "SessionColumns":
         """Return what checks need of many sessions at once."""
@@ -111,17 +120,22 @@ class Sessions:
             np.array([each.seen for each in told], np.int64),
             np.array([each.closed for each in told], np.int64),
             np.array([each.losses for each in told], np.int64),
+            np.array([each.loses_watches for each in told], bool),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class SessionColumns:
-    """Sessions by their ids: the newest transaction seen, that of the end (0 unknown), how many connections it lost."""
+    """Sessions by their ids: the newest transaction seen, that of the end (0 unknown), how many connections it lost.
+
+    `loses_watches` says which have lost their watches with a connection.
+    """
 
     ids: Array
     seen: Array
     closed: Array
     losses: Array
+    loses_watches: Array
 
     def at(self, ids: Array) -> Array:
         """Return the rows of these sessions."""

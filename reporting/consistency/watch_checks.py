@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reporting.consistency.found import WATCHES, Findings
-from reporting.consistency.nodes import Changes, Nodes
+from reporting.consistency.nodes import NEVER, Changes, Nodes
 from zk_locust.contract import history_format as history
 
 Array = np.ndarray[Any, Any]
@@ -92,10 +92,12 @@ def _check_group(nodes: Nodes, is_set: Array, is_event: Array, changes: Changes,
     sessions = nodes.context.sessions
     of_session = sessions.at(rows["session"][starts])
     seen = np.where(fired, rows["seen"][end], sessions.seen[of_session])
-    change = changes.first_after(of[starts], rows["zxid"][starts])
+    # A reply without a transaction shows the node as of its last change; of what else was there nothing is known.
+    shows = np.where((rows["what"][starts] & history.STAT) > 0, rows["mzxid"][starts], NEVER)
+    change = changes.first_after(of[starts], np.where(rows["zxid"][starts] > 0, rows["zxid"][starts], shows))
     # A node that did not exist may have been made and removed while there was no connection: nobody is told of it.
     may_miss = (rows["result"][starts] == history.NO_NODE) & (sessions.losses[of_session] > 0)
-    bad = (change >= 0) & ~may_miss
+    bad = (change >= 0) & ~may_miss & ~sessions.loses_watches[of_session]
     bad[bad] = changes.rows["zxid"][change[bad]] <= seen[bad]
     for told, text in (
         (fired, "a watch has fired after its session had seen the change"),

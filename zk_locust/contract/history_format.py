@@ -30,7 +30,8 @@ FIELDS: Final = [
     ("sent", "<i8"),  # monotonic clock, ns; 0 for what was not asked for
     ("arrived", "<i8"),  # when the worker has handled the reply: no earlier than it arrived
     ("session", "<i8"),
-    ("zxid", "<i8"),  # of the reply's header; of a failed write that of its own transaction, of a read the state's
+    # Of the reply's header: of a failed write that of its own transaction, of a read the state's; 0 if it is not known.
+    ("zxid", "<i8"),
     ("mzxid", "<i8"),  # of the stat, as the next two; 0 where the reply has none
     ("czxid", "<i8"),
     ("version", "<i4"),
@@ -58,6 +59,7 @@ ALL_READ: Final = 37  # all nodes at and below the path were read at the end of 
 HELD: Final = 38  # a lock, by its folder; noted once it is held
 RELEASED: Final = 39  # noted before it is given up
 UNRECORDED: Final = 40  # a client of the process does something that is in no history
+WATCHES_ENDED: Final = 41  # with a lost connection, by the client, which does not set them again
 KINDS: Final = {
     CREATE: "create",
     DELETE: "delete",
@@ -75,6 +77,7 @@ KINDS: Final = {
     HELD: "holds the lock",
     RELEASED: "releases the lock",
     UNRECORDED: "is not recorded",
+    WATCHES_ENDED: "has no watches any more",
 }
 KIND_MASK: Final = 0xFF
 WATCH: Final = 0x100
@@ -92,17 +95,19 @@ NO_NODE: Final = -101
 EVENTS: Final = {1: "created", 2: "deleted", 3: "changed", 4: "children changed"}
 
 
-CLIENTS: Final = ("native",)
-"""Those that keep a history: the others do not tell of transactions."""
+CLIENTS: Final = ("native", "kazoo", "libzookeeper", "zkpython")
+"""Those that keep a history."""
 FINAL_READS_S: Final = 15.0
 """How long the reading of all nodes at the end of a load may take, seconds."""
 
 
-def problem_with(client: str) -> tuple[str, str] | None:
+def problem_with(client: str, kazoo_handler: str = "") -> tuple[str, str] | None:
     """Return why a client keeps no history, and the remedy; None for one that does."""
+    if client == "kazoo" and kazoo_handler == "threading":
+        return "kazoo's handler with threads keeps no history", "choose another kazoo-handler, or leave history out"
     if client in CLIENTS:
         return None
-    return f"the client {client} does not tell of transactions: no history", "use native, or leave history out"
+    return f"the client {client} keeps no history", f"use one of {', '.join(CLIENTS)}, or leave history out"
 
 
 def file_name(process: str) -> str:

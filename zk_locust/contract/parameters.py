@@ -211,8 +211,8 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--history", "ZK_LOCUST_HISTORY", values.flag, False,
-        "record every operation and watch event, so that the report can say whether the ensemble was consistent; only "
-        "with --client native; see docs/consistency.md", STATISTICS, switch=True, in_form=False,
+        "record every operation and watch event, so that the report can say whether the ensemble was consistent; "
+        "see docs/consistency.md", STATISTICS, switch=True, in_form=False,
     ),
     Parameter(
         "--stats-collect", "LOCUST_EXTRA_STATS_COLLECT", values.interval, 0.0,

@@ -13,8 +13,9 @@ import gevent
 import locust
 from gevent.pool import Pool
 
+from zk_locust.clients.history_rows import note_unrecorded
 from zk_locust.clients.interface import ZooKeeperClient
-from zk_locust.clients.native.recorded import RecordedNativeClient, note_unrecorded
+from zk_locust.clients.native.recorded import RecordedNativeClient
 from zk_locust.contract.errors import ClientError, ConfigurationError, NoNodeError
 from zk_locust.contract.history_format import FINAL_READS_S, file_name, problem_with
 from zk_locust.contract.options import Options
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 def check_history(options: Options) -> None:
     """Raise ConfigurationError for a client that keeps no history."""
-    if options.history and (problem := problem_with(options.client)):
+    if options.history and (problem := problem_with(options.client, options.kazoo.handler)):
         raise ConfigurationError("--client", options.client, *problem)
 
 
@@ -66,10 +67,25 @@ def recorded_client(options: Options, events: Any, name: str) -> ZooKeeperClient
     journal = getattr(events if events is not None else locust.events, _ATTRIBUTE, None)
     if journal is None:
         return None
-    if problem_with(name):  # a locustfile may choose another kind for some users
+    if problem_with(name, options.kazoo.handler):  # a locustfile may choose another kind for some users
         note_unrecorded(journal.rows)
         return None
-    return RecordedNativeClient(options.client_settings(), journal, credentials=options.credentials())
+    client: ZooKeeperClient = _recorded(options, journal, name)
+    return client
+
+
+def _recorded(options: Options, journal: Journal, name: str) -> Any:
+    settings, credentials = options.client_settings(), options.credentials()
+    if name == "native":
+        return RecordedNativeClient(settings, journal, credentials=credentials)
+    # Their libraries are imported only where they are chosen, as in `zk_locust.clients`.
+    if name == "kazoo":
+        from zk_locust.clients.kazoo.recorded import RecordedKazooClient
+
+        return RecordedKazooClient(settings, journal, options.kazoo, credentials=credentials)
+    from zk_locust.clients.libzookeeper.recorded import RecordedLibZooKeeperClient
+
+    return RecordedLibZooKeeperClient(settings, journal, credentials=credentials)
 
 
 def count_workers(environment: Any) -> Callable[..., None]:
@@ -106,7 +122,8 @@ def _read_all(options: Options, workers: int) -> None:
     except OSError as error:
         logger.error("The final state is not in the history: %s", error)
         return
-    client = RecordedNativeClient(options.client_settings(), journal, credentials=options.credentials())
+    # kazoo's TLS and SASL are known to kazoo alone; the C library has no sync.
+    client = _recorded(options, journal, "kazoo" if options.client == "kazoo" else "native")
     complete = False
     try:
         with gevent.Timeout(FINAL_READS_S, False):
@@ -124,7 +141,7 @@ def _read_all(options: Options, workers: int) -> None:
         journal.end()
 
 
-def read_tree(client: RecordedNativeClient, root: str) -> None:
+def read_tree(client: Any, root: str) -> None:
     """Read the node and all below it, after a sync, and note in the history that all were read. Raises ClientError."""
     client.sync(root)
     waiting, pool = deque([root]), Pool(_AT_ONCE)

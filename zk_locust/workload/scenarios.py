@@ -118,7 +118,9 @@ def resolve_plan(
     if problem := unprotected(client, set_parameters):
         remedy = remedy_for_run(showable(overrides.get("parameters")))
         problems.append(f"benchmark_parameters.client [{client}]: {problem}; {remedy}")
-    if parameters.get("history") and (no_history := history_format.problem_with(client)):
+    if parameters.get("history") and (
+        no_history := history_format.problem_with(client, str(parameters.get("kazoo-handler", "")))
+    ):
         problems.append(f"benchmark_parameters.client [{client}]: {'; '.join(no_history)}")
     if max_buffer_bytes is not None and max_buffer_bytes != DEFAULT_MAX_BUFFER_BYTES:
         # The load checks sizes too.

@@ -320,3 +320,19 @@ def test_changes_of_children_are_kept_only_where_a_check_needs_them(
     story._read(B, history.GET_CHILDREN | history.WATCH, Y, {})
     story.check(tmp_path)
     assert kept == [5 + 1]
+
+
+def test_what_is_shown_is_checked_where_no_transactions_are_told(tmp_path: Path) -> None:
+    story = begun()
+    story.watch(B, Y)
+    old = story.get(B, X)
+    story.set(A, X, "1")
+    story.set(A, Y, "1")
+    story.get(B, X)
+    story.get(B, Y)  # the watch has not fired
+    story.get(B, X)
+    story.records[-1] |= {name: story.records[old][name] for name in ("mzxid", "version", "digest")}
+    for record in story.records:
+        if record["session"] == B:
+            record |= {"zxid": 0, "xid": 0}
+    assert set(story.check(tmp_path, story.read_all()).found.counts) == {found.SESSIONS, found.WATCHES}

@@ -116,3 +116,38 @@ def test_a_value_is_not_blamed_where_operations_were_not_recorded(tmp_path: Path
     story.get(B, X)
     checked = story.check(tmp_path)
     assert (checked.found.counts, checked.unrecorded) == ({}, ["host-0/history-worker-1.bin"])
+
+
+def test_a_client_that_tells_no_transactions_raises_nothing(tmp_path: Path) -> None:
+    story = begun()
+    story.create(A, E, "", history.EPHEMERAL)
+    story.create(A, f"{ROOT}/n0000000000", "", history.SEQUENCE)
+    story.set(B, X, "1")
+    story.watch(C, Y)
+    story.get(C, X)
+    story.get(C, Y)  # of an older write than X, and of no older state
+    story.exists(C, f"{ROOT}/gone", what=history.EXISTS | history.WATCH)
+    story.create(A, f"{ROOT}/gone")
+    story.delete(A, f"{ROOT}/gone")
+    story.exists(C, f"{ROOT}/gone")
+    story.close(A)
+    story.exists(B, E)
+    for record in story.records:
+        is_set = record["what"] & history.KIND_MASK == history.SET
+        record |= {"zxid": record["mzxid"] if is_set else 0, "xid": 0}
+    checked = story.check(tmp_path, story.read_all())
+    assert checked.found.counts == {}
+    assert checked.unplaced == ["host-0/history-worker-1.bin"]
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["kept", "ended"])
+def test_watches_that_a_client_has_ended_do_not_fire(ended: bool, tmp_path: Path) -> None:
+    story = begun()
+    story.watch(B, X)
+    story.note(B, history.LOST)
+    if ended:
+        story.note(B, history.WATCHES_ENDED)
+    story.note(B, history.CONNECTED)
+    story.set(A, X, "1")
+    story.get(B, X)
+    assert set(story.check(tmp_path, story.read_all()).found.counts) == (set() if ended else {found.WATCHES})

@@ -8,8 +8,9 @@ import gevent
 import pytest
 
 from tests.unit.consistency.histories import ROOT
+from zk_locust.clients.history_rows import COLUMNS
 from zk_locust.clients.interface import ClientSettings
-from zk_locust.clients.native.recorded import COLUMNS, RecordedNativeClient
+from zk_locust.clients.native.recorded import RecordedNativeClient
 from zk_locust.clients.native.requests import SetData
 from zk_locust.contract import history_format as history
 from zk_locust.contract.errors import ClientError

@@ -10,6 +10,9 @@ import pytest
 from gevent.event import Event
 
 from reporting.consistency.history_file import HistoryFile
+from tests.integration.clients import require_library
+from zk_locust.clients.kazoo.recorded import RecordedKazooClient
+from zk_locust.clients.libzookeeper.recorded import RecordedLibZooKeeperClient
 from zk_locust.clients.native.recorded import RecordedNativeClient
 from zk_locust.contract import history_format
 from zk_locust.contract.errors import ConfigurationError
@@ -42,7 +45,7 @@ def client_of(load: Any, kind: str = "native") -> Any:
     return history.recorded_client(Options.of(load.parsed_options), load.events, kind)
 
 
-def test_only_native_clients_of_a_load_with_a_history_keep_one(tmp_path: Path) -> None:
+def test_only_clients_of_a_load_with_a_history_keep_one(tmp_path: Path) -> None:
     without, load = environment(), environment(history=True)
     history.begin(without)
     assert client_of(without) is None
@@ -57,8 +60,23 @@ def test_only_native_clients_of_a_load_with_a_history_keep_one(tmp_path: Path) -
     assert (list(file.chunks()), file.ended, file.process, file.root) == ([], True, "worker-2", "/kl")
 
 
+@pytest.mark.parametrize(
+    ("kind", "made"), [("kazoo", RecordedKazooClient), ("libzookeeper", RecordedLibZooKeeperClient)]
+)
+def test_other_kinds_of_clients_keep_a_history_too(kind: str, made: type[Any]) -> None:
+    if kind == "libzookeeper":
+        require_library()
+    load = environment(history=True, client=kind)
+    history.check_history(Options.of(load.parsed_options))
+    history.begin(load)
+    client = client_of(load, kind)
+    assert type(client) is made
+    client.close()
+    history.end(load)
+
+
 def test_a_client_that_keeps_no_history_is_told_of(tmp_path: Path) -> None:
-    load = environment(history=True)
+    load = environment(history=True, kazoo_handler="threading")
     history.begin(load)
     assert client_of(load, "kazoo") is None
     history.end(load)
@@ -110,9 +128,11 @@ def test_a_second_test_leaves_the_first_ones_history_alone(tmp_path: Path, caplo
     assert [file.name for file in (tmp_path / "report/history/local").iterdir()] == ["history-worker-2.bin"]
 
 
-@pytest.mark.parametrize("client", ["kazoo", "libzookeeper", "zkpython"])
-def test_a_history_with_another_client_is_refused(client: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"--client \[{client}\]: .* no history; use native, or leave"):
-        history.check_history(Options.of(environment(history=True, client=client).parsed_options))
-    history.check_history(Options.of(environment(client=client).parsed_options))
-    assert history_format.problem_with("native") is None
+def test_a_history_with_another_client_is_refused() -> None:
+    asked = environment(history=True, client="kazoo", kazoo_handler="threading")
+    with pytest.raises(ConfigurationError, match=r"--client \[kazoo\]: .* keeps no history; choose another kazoo-h"):
+        history.check_history(Options.of(asked.parsed_options))
+    history.check_history(Options.of(environment(client="kazoo", kazoo_handler="threading").parsed_options))
+    assert history_format.problem_with("own") == (
+        "the client own keeps no history", "use one of native, kazoo, libzookeeper, zkpython, or leave history out",
+    )  # fmt: skip

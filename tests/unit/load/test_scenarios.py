@@ -210,14 +210,15 @@ def test_only_the_admin_servers_of_somebody_elses_ensemble_may_be_named(tmp_path
     assert len(resolve_plan(file, SCENARIOS, overrides, managed=False)[1]) == 1
 
 
-@pytest.mark.parametrize("client", ["kazoo", "libzookeeper"])
-def test_a_history_is_refused_with_a_client_that_keeps_none(tmp_path: Path, client: str) -> None:
-    (problem,) = problems_of(tmp_path, {"parameters": {"client": client, "history": True}})
+def test_a_history_is_refused_with_a_client_that_keeps_none(tmp_path: Path) -> None:
+    threads = {"client": "kazoo", "kazoo-handler": "threading"}
+    (problem,) = problems_of(tmp_path, {"parameters": threads | {"history": True}})
     assert problem == (
-        f"benchmark_parameters.client [{client}]: the client {client} does not tell of transactions: no history; use "
-        "native, or leave history out"
+        "benchmark_parameters.client [kazoo]: kazoo's handler with threads keeps no history; choose another "
+        "kazoo-handler, or leave history out"
     )
-    for allowed in ({"client": "native", "history": True}, {"history": True}, {"client": client, "history": False}):
+    with_history = [{"client": client, "history": True} for client in ("native", "kazoo", "libzookeeper")]
+    for allowed in (*with_history, {"history": True}, threads | {"history": False}):
         assert resolve_plan(str(scenario(tmp_path)), SCENARIOS, {"parameters": allowed})[1] == []
 
 

@@ -258,8 +258,11 @@ class LibZooKeeperClient:
     # ---- Opening and giving up.
 
     def _open(self) -> None:
+        self._handle = self._make_handle()
+
+    def _make_handle(self) -> Handle:
         settings = self.settings
-        self._handle = Handle(
+        return Handle(
             self._library,
             self,
             self._hosts,

@@ -1,15 +1,16 @@
 """The native client with a history: it notes each operation as its reply is handled, or as it becomes undecided.
 
-A row of `COLUMNS` values is noted as it is; the journal makes records of many at once, which is cheaper. The methods
-are those of NativeClient once more, so that a client without a history does not pay for it.
+A row of `history_rows.COLUMNS` values is noted as it is; the journal makes records of many at once, which is cheaper.
+The methods are those of NativeClient once more, so that a client without a history does not pay for it.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, Literal, Protocol, overload
+from typing import Any, Final, Literal, overload
 
 from kazoo.protocol.states import ZnodeStat
 
+from zk_locust.clients.history_rows import CREATE_FLAGS, Journal, note, note_unrecorded
 from zk_locust.clients.interface import ClientSettings, Watch
 from zk_locust.clients.native import jute, protocol
 from zk_locust.clients.native.client import (
@@ -26,26 +27,12 @@ from zk_locust.clients.native.watches import CHILD, DATA, EXIST
 from zk_locust.contract import history_format as history
 from zk_locust.contract.errors import NoNodeError, ServerError
 
-COLUMNS: Final = 7
-"""When it was sent and handled (`time.perf_counter_ns`), session, kind and flags, path, value, the reply's frame."""
-
 _clock_ns: Final = time.perf_counter_ns
 _header: Final = jute.REPLY.pack
 _STAT: Final = history.STAT
 _GET: Final = history.GET | _STAT
 _SET: Final = history.SET | _STAT
 _EXISTS: Final = history.EXISTS | _STAT
-_CREATE_FLAGS: Final = (0, history.EPHEMERAL, history.SEQUENCE, history.EPHEMERAL | history.SEQUENCE)
-
-
-class Journal(Protocol):
-    """Where operations are noted."""
-
-    rows: list[Any]
-    """The values of all rows, one after the other: a list of tuples would keep the garbage collector busy.
-
-    They are added to this very list, and taken away now and then.
-    """
 
 
 class RecordedNativeClient(NativeClient):
@@ -130,7 +117,7 @@ class RecordedNativeClient(NativeClient):
         session_id = self._session.session_id
         request = Create(path, value, ephemeral, sequence)
         body = request.body(self._paths)
-        what = history.CREATE | _CREATE_FLAGS[ephemeral + 2 * sequence]
+        what = history.CREATE | CREATE_FLAGS[ephemeral + 2 * sequence]
         sent_ns = _clock_ns()
         try:
             reply = connection.call(protocol.CREATE, body)
@@ -269,17 +256,11 @@ class RecordedNativeClient(NativeClient):
 
     def _note_of_session(self, kind: int, session_id: int, path: str, reply: tuple[int, int, int]) -> None:
         """Note what has happened to the session; `reply` are the xid, the zxid and the result to note."""
-        rows = self._rows
-        rows += (0, _clock_ns(), session_id, kind, path, b"", _header(16, *reply))
-
-
-def note_unrecorded(rows: list[Any]) -> None:
-    """Note that a client does something that is not recorded."""
-    rows += (0, _clock_ns(), 0, history.UNRECORDED, "", b"", _header(16, 0, 0, 0))
+        note(self._rows, session_id, kind, path, reply)
 
 
 _KINDS: Final[dict[type[object], Callable[[Any], int]]] = {
-    Create: lambda step: history.CREATE | _CREATE_FLAGS[step.ephemeral + 2 * step.sequence],
+    Create: lambda step: history.CREATE | CREATE_FLAGS[step.ephemeral + 2 * step.sequence],
     SetData: lambda _: history.SET,
     Delete: lambda _: history.DELETE,
 }
