@@ -9,9 +9,12 @@ from typing import Final
 from zk_locust.contract.faults import actions
 from zk_locust.contract.faults.planned import PlannedFault
 
-_OF_PROCESS: Final = (actions.KILL, actions.PAUSE, actions.STOP, actions.RESTART, actions.GC)
+_OF_PROCESS: Final = (
+    *(actions.KILL, actions.PAUSE, actions.STOP, actions.RESTART, actions.GC),
+    *(actions.SLOW_DISK, actions.FULL_DISK, actions.POWER_OFF, actions.REPLACE_MEMBER),
+)
 _SHAPING: Final = (actions.DELAY, actions.BANDWIDTH)
-_ANSWERS: Final = (*_SHAPING, actions.GC)
+_ANSWERS: Final = (*_SHAPING, actions.GC, actions.SLOW_DISK)
 """A member with such a fault still says its role, so another fault may choose it."""
 _SINGLE: Final = (actions.LEADER, actions.FOLLOWER, actions.OBSERVER, actions.ANY)
 _ROLES_S: Final = 5.0
