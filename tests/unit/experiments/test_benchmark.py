@@ -235,7 +235,7 @@ def test_a_step_that_loses_all_workers_is_limited_by_the_load_side(tmp_path: Pat
 
 
 def test_a_run_that_cannot_be_reported_is_void_and_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ReportingError("its samples are damaged")
 
     monkeypatch.setattr(benchmark, "outcome_of", fail)
