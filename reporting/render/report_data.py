@@ -25,7 +25,9 @@ def as_json(judged: JudgedRun) -> dict[str, Any]:
         "errors": judged.headline.errors,
         "machines": [asdict(row) for row in judged.machines.rows],
         "processes": [asdict(row) for row in judged.machines.processes],
-        "faults": recovery.as_json(judged.recoveries),
+        "faults": recovery.as_json(
+            judged.recoveries, judged.run.manifest.client, judged.run.manifest.latency_objective
+        ),
         "why": cause_tables.as_json(judged.why),
         "verdict": judged.verdict.as_dict(),
         "consistency": judged.consistency.as_dict(),
