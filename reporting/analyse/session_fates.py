@@ -15,8 +15,8 @@ class Fate:
     """`silence_s` is the longest from when a session asked until it was answered, 0 without one of 100 ms.
 
     Its session was not answered within the time that was looked at if it has not `ended`. Sessions that `moved` went on
-    at another member. Those that were `lost` were given up or had expired, and another one took their place. Without a
-    record, nothing is known.
+    at another member, once or more often. Those that were `lost` were given up or had expired, and another one took
+    their place. Without a record, nothing is known.
     """
 
     silence_s: float | None = None
@@ -55,6 +55,6 @@ def fate(sessions: pd.DataFrame | None, start_s: float, reaches_s: float, until_
     return Fate(
         silence_s=0.0 if longest < 0 else max(0.0, float(lengths.iloc[longest])),
         ended=bool(answered),
-        moved=int((noted["event"] == MOVED).sum()),
+        moved=int(noted["session"][noted["event"] == MOVED].nunique()),
         lost=int((noted["event"] == REPLACED).sum()),
     )

@@ -71,6 +71,7 @@ SESSIONS = [
     (KILLED_S + 0.1, KILLED_S + 0.9, "silent", "0x2", "zk2:2181", ""),
     (KILLED_S + 0.2, KILLED_S + 0.2, "moved", "0x1", "zk2:2181", "zk1:2181"),
     (KILLED_S + 0.4, KILLED_S + 0.4, "moved", "0x2", "zk3:2181", "zk1:2181"),
+    (KILLED_S + 2, KILLED_S + 2, "moved", "0x2", "zk2:2181", "zk3:2181"),  # again
     (KILLED_S + 5, KILLED_S + 9, "silent", "0x2", "zk2:2181", ""),  # another's
     (PAUSED_S + 0.5, 38.0, "unanswered", "0x3", "zk1:2181", ""),
     (PAUSED_S + 2, PAUSED_S + 2, "replaced", "0x4", "zk1:2181", "0x1"),
