@@ -78,9 +78,11 @@ class Cost:
 class RecoveryAnswers:
     """All samples, by fault, figure and arm; what arms say beside the first one; and what the faults cost.
 
-    `pairs` has the fault as operation, and seconds. `objective` is what latencies were to keep to, if anything.
+    `numbers` are those of the `faults` in the plan. `pairs` has the fault as operation, and seconds. `objective` is what
+    latencies were to keep to, if anything.
     """
 
+    numbers: tuple[int, ...]
     faults: tuple[str, ...]
     figures: tuple[str, ...]
     samples: tuple[Sample, ...]
@@ -123,6 +125,7 @@ def build(experiment: ExperimentFolder) -> RecoveryAnswers:
     )
     objectives = {str(each.get("objective") or "") for run in experiment.counted for each in _faults(run)}
     return RecoveryAnswers(
+        tuple(names),
         tuple(names.values()),
         figures,
         samples,

@@ -1,6 +1,7 @@
 """The charts of an experiment of pairs: ratios with their intervals, and the distributions of all runs."""
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
@@ -35,14 +36,23 @@ def build(experiment: ExperimentFolder, found: PairedFigures) -> list[Figure]:
 
 
 def forest(
-    experiment: ExperimentFolder, candidate: str, number: int, found: list[FigureAnswer], direction: str
+    experiment: ExperimentFolder,
+    candidate: str,
+    number: int | str,
+    found: list[FigureAnswer],
+    direction: str,
+    names: Mapping[str, str] | None = None,
 ) -> Figure:
-    """The ratios of a candidate with their intervals; `direction` says what is better."""
+    """The ratios of a candidate with their intervals; `direction` says what is better, `names` what figures are called.
+
+    Without names, they are called by their titles.
+    """
+    called = names or {}
     equivalence = float(experiment.settings["equivalence"])
     baseline = experiment.arms[0]
     data = pd.DataFrame(
         {
-            "name": [drawn_name(each.title) for each in found],
+            "name": [drawn_name(called.get(each.figure, each.title)) for each in found],
             "ratio": [round(each.comparison.ratio, 6) for each in found],
             "low": [_bounded(each.comparison.low) for each in found],
             "high": [_bounded(each.comparison.high) for each in found],

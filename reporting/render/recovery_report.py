@@ -22,7 +22,7 @@ WORDS: Final = {
     "read": "first read",
     "rate": "rate as before",
     "p99": "p99 as before",
-    "silence": "longest silence of a session",
+    "silence": "longest silence",
 }
 """Each figure, as people say it."""
 _MAIN: Final = ("write", "read", "rate", "silence", "leader", "p99")
@@ -149,12 +149,16 @@ def _tile(experiment: ExperimentFolder, found: RecoveryAnswers, each: Sample) ->
 
 
 def _never(found: RecoveryAnswers) -> Iterator[str]:
+    """Say once for each fault and arm what was not over within the fault's window."""
+    titles: dict[tuple[str, str, int, int], list[str]] = {}
     for each in found.samples:
         if each.never:
-            yield (
-                f"{WORDS[each.figure].capitalize()} after {each.fault}, {each.arm}: not within the time until the next "
-                f"fault or the end in {each.never} of {len(each.times)} repeats. These count as longer than that."
-            )
+            titles.setdefault((each.fault, each.arm, each.never, len(each.times)), []).append(WORDS[each.figure])
+    for (fault, arm, never, repeats), names in titles.items():
+        yield (
+            f"After {fault}, {arm}: not before the next fault or the end in {never} of {repeats} repeats: "
+            f"{', '.join(names)}. They count as longer than that."
+        )
 
 
 def _not_compared(found: RecoveryAnswers) -> Iterator[str]:

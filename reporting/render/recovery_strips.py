@@ -1,15 +1,17 @@
 """A strip chart for each fault of an experiment: how long each repeat took to recover, by figure and arm."""
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import altair as alt
 import pandas as pd
 
+from reporting.analyse.paired_figures import FigureAnswer
 from reporting.analyse.recovery_answers import RecoveryAnswers, Sample
 from reporting.read.experiment_folder import ExperimentFolder
-from reporting.render import paired_charts, theme
+from reporting.render import paired_charts, recovery_course, theme
 from reporting.render.chart import Figure, drawn_name
 from reporting.render.recovery_report import WORDS, seconds, spread
 
@@ -19,19 +21,25 @@ _ENDED: Final = "recovered"
 
 
 def build(experiment: ExperimentFolder, found: RecoveryAnswers) -> list[Figure]:
-    """A chart of each fault, and one of the ratios of each arm."""
-    figures = [
-        _strip(experiment, number, fault, samples)
-        for number, fault in enumerate(found.faults, 1)
-        if (samples := [each for each in found.samples if each.fault == fault])
-    ]
-    for number, candidate in enumerate(experiment.arms[1:], 1):
-        own = [each for each in found.pairs.answers if each.candidate == candidate]
-        if own:
-            figures.append(
-                paired_charts.forest(experiment, candidate, number, own, "Above 0 %, recovery takes longer.")
-            )
+    """The charts of each fault: the rate around it, the times of all repeats, and the ratios of each arm."""
+    courses = recovery_course.build(experiment, found)
+    figures: list[Figure] = []
+    for place, fault in enumerate(found.faults, 1):
+        figures += [courses[fault]] if fault in courses else []
+        samples = [each for each in found.samples if each.fault == fault]
+        figures += [_strip(experiment, place, fault, samples)] if samples else []
+        for number, candidate in enumerate(experiment.arms[1:], 1):
+            answers = [each for each in found.pairs.answers if (each.candidate, each.operation) == (candidate, fault)]
+            figures += [_forest(experiment, f"{place}-{number}", candidate, fault, answers)] if answers else []
     return figures
+
+
+def _forest(experiment: ExperimentFolder, slug: str, candidate: str, fault: str, answers: list[FigureAnswer]) -> Figure:
+    figure = paired_charts.forest(
+        experiment, candidate, slug, answers, "Above 0 %, recovery takes longer.", names=WORDS
+    )
+    title = f"{candidate} beside {experiment.arms[0]} after {fault}: change of each time"
+    return replace(figure, title=title, small=True)
 
 
 def _strip(experiment: ExperimentFolder, number: int, fault: str, samples: list[Sample]) -> Figure:
@@ -68,7 +76,7 @@ def _strip(experiment: ExperimentFolder, number: int, fault: str, samples: list[
         f"Recovery after {fault}",
         f"Each point is a repeat, and the bar is the median.{never}",
         f"Strip chart of seconds since the fault began, a row for each figure. {said}",
-        False,
+        True,
         "answer",
         partial(_draw, data, medians, arms),
     )
@@ -83,16 +91,12 @@ def _draw(data: pd.DataFrame, medians: pd.DataFrame, arms: list[str], interactiv
         .axis(format="~g", grid=True)
         .title("seconds since the fault began")
     )
-    y = alt.Y("figure:N").sort(rows).axis(labelLimit=170, domain=False, ticks=False).title(None)
+    y = alt.Y("figure:N").sort(rows).axis(labelLimit=130, domain=False, ticks=False).title(None)
     offset = alt.YOffset("arm:N").sort(arms)
     look = theme.Look(arms)
     legend = alt.Legend(symbolType="circle", columns=look.legend_columns) if len(arms) > 1 else None
     colour = alt.Color("arm:N").scale(domain=arms, range=look.colours).sort(arms).legend(legend)
-    shape = (
-        alt.Shape("end:N")
-        .scale(domain=[_ENDED, _OVER], range=["circle", "triangle-right"])
-        .legend(alt.Legend(symbolStrokeWidth=1.5) if (data["end"] == _OVER).any() else None)
-    )
+    shape = alt.Shape("end:N").scale(domain=[_ENDED, _OVER], range=["circle", "triangle-right"]).legend(None)
     points = alt.Chart(data).mark_point(size=55, strokeWidth=1.5, opacity=0.85, clip=False)
     points = points.encode(x=x, y=y, yOffset=offset, color=colour, shape=shape)
     if interactive:

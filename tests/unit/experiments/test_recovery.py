@@ -32,6 +32,7 @@ Took = Callable[[str, int, str], float | None]
 
 def fault(number: int, title: str, write_s: float | None) -> dict[str, Any]:
     """A fault of a run's report. Reads are not interrupted, and an election is known only after a kill."""
+    course = [0.0 if at > 50 and (write_s is None or at < 50 + 10 * write_s) else 600.0 for at in range(150)]
     start_s = 10.0 + (number - 1) * WINDOW_S
     return {
         "number": number, "title": title, "start_s": start_s, "until_s": start_s + WINDOW_S, "writes": True,
@@ -40,6 +41,7 @@ def fault(number: int, title: str, write_s: float | None) -> dict[str, Any]:
         "after_leader_s": 0.3 if title == KILL else None, "session_silence_s": write_s or WINDOW_S,
         "session_answered": write_s is not None, "failures": 3, "censored": 0, "above": None, "moved": 4, "lost": 0,
         "expired": 1, "client": "native", "objective": None,
+        "around": {"from_s": -5.0, "step_s": 0.1, "succeeded_per_s": course, "failed_per_s": [0.0] * len(course)},
     }  # fmt: skip
 
 
@@ -62,6 +64,13 @@ def steadily(kill: dict[str, float], noise: float = 0.05) -> Took:
     return lambda arm, _block, title: (kill[arm] if title == KILL else 4.0) * math.exp(choice.gauss(0, noise))
 
 
+def with_gaps(arm: str, block: int, title: str) -> float | None:
+    """With the new release, writes never come back after a kill; after a pause, in one of the repeats of the old."""
+    if title == KILL:
+        return None if arm == "new" else 0.5 + block / 50
+    return None if arm == "old" and block == 2 else 4.0 + block / 50
+
+
 @pytest.fixture(scope="module")
 def slower(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return recovered(tmp_path_factory.mktemp("slower"), steadily({"old": 0.6, "new": 1.2}))
@@ -69,14 +78,7 @@ def slower(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def never(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the new release, writes never come back after a kill; after a pause, in one of the repeats of the old."""
-
-    def took(arm: str, block: int, title: str) -> float | None:
-        if title == KILL:
-            return None if arm == "new" else 0.5 + block / 50
-        return None if arm == "old" and block == 2 else 4.0 + block / 50
-
-    return recovered(tmp_path_factory.mktemp("never"), took)
+    return recovered(tmp_path_factory.mktemp("never"), with_gaps)
 
 
 def written(folder: Path) -> dict[str, Any]:
@@ -122,7 +124,9 @@ def test_what_never_recovers_counts_as_longer(never: Path) -> None:
     assert {each["seconds"] for each in samples["new", KILL, "write"]["times"]} == {WINDOW_S}
     assert samples["old", PAUSE, "write"]["never"] == 1
     assert of(found, PAUSE, "write")["answer"] == "undecided"
-    assert any("in 1 of 6 repeats. These count as longer" in note for note in found["notes"])
+    assert any(
+        "in 1 of 6 repeats: first write, rate as before, longest silence. They count" in note for note in found["notes"]
+    )
     assert "never with new (over 12.0 s; at least " in found["answer"]
 
 
@@ -142,12 +146,15 @@ def test_the_table_and_markdown_say_it(never: Path) -> None:
 def test_every_chart_can_be_drawn(slower: Path, never: Path) -> None:
     for folder in (slower, never):
         figures = experiment_charts.build(experiment_answers.build(experiment_folder.load(folder)))
-        assert [figure.slug for figure in figures] == ["recovery-1", "recovery-2", "ratios-1"]
+        assert [figure.slug for figure in figures] == [
+            *("course-1", "recovery-1", "ratios-1-1"),
+            *("course-2", "recovery-2", "ratios-2-1"),
+        ]
         for figure in figures:
             assert figure.page_spec()["layer"]
             assert figure.file_spec("x")["layer"]
             assert "Infinity" not in json.dumps(figure.page_spec())
-    assert "An arrow is a repeat" in figures[0].caption
+    assert "An arrow is a repeat" in figures[1].caption
     assert "Recovery after kill leader" in (never / "experiment.html").read_text()
 
 
