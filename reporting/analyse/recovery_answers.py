@@ -78,8 +78,8 @@ class Cost:
 class RecoveryAnswers:
     """All samples, by fault, figure and arm; what arms say beside the first one; and what the faults cost.
 
-    `numbers` are those of the `faults` in the plan. `pairs` has the fault as operation, and seconds. `objective` is what
-    latencies were to keep to, if anything.
+    `numbers` are those of the `faults` in the plan. `pairs` has the fault as operation, and seconds. `objective` is
+    what latencies were to keep to, if anything.
     """
 
     numbers: tuple[int, ...]
