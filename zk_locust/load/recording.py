@@ -14,7 +14,6 @@ from weakref import WeakSet
 from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, RESPONSE, SLIP
 from zk_locust.contract.histogram import LatencyHistogram
 from zk_locust.contract.outcomes import FAILED, OK
-from zk_locust.load.heard import Heard
 from zk_locust.load.locust_internals import (
     FilledStats,
     count_requests_quickly,
@@ -22,7 +21,8 @@ from zk_locust.load.locust_internals import (
     fire_to,
     listeners_of,
 )
-from zk_locust.load.slowest import Origin, Slowest
+from zk_locust.load.running import Running
+from zk_locust.load.slowest import Slowest
 from zk_locust.load.times import Times
 
 Key = tuple[str, str]
@@ -111,32 +111,6 @@ class Operation:
             self._censored += _censored(rare)
             self.rare = LatencyHistogram()
         return taken
-
-
-class Running(Protocol):
-    """A timer between its start and its report."""
-
-    @property
-    def under_way(self) -> bool:
-        """Whether an operation has begun, and has neither ended nor been censored."""
-
-    @property
-    def heard(self) -> Heard:
-        """When its session has last heard of the ensemble."""
-
-    @property
-    def sent_ns(self) -> int:
-        """When the operation was sent, nanoseconds of the recording's clock."""
-
-    @property
-    def origin(self) -> Callable[[], Origin] | None:
-        """What returns where its session has last sent an operation; None where nobody knows."""
-
-    def waits_ns(self, now_ns: int) -> int:
-        """Return for how long the operation that is under way has waited since it was sent."""
-
-    def censor(self, now_ns: int) -> None:
-        """Count the operation as censored, and nothing of it when it ends."""
 
 
 class Taker(Protocol):

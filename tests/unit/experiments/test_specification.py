@@ -56,7 +56,7 @@ def test_faults_are_repeated_five_times_unless_the_file_says_more() -> None:
         ({"kind": "recovery", "repeats": 4}, "repeats [4]: this is not a whole number from 5 to 1000; a fault that is"),
         (
             {"kind": "recovery", "figures": ["p50"]},
-            "figures [p50]: there is no such figure, did you mean p99?; known: ",
+            "figures [p50]: there is no such figure; known: leader, write, ",
         ),
         ({"kind": "recovery", "figures": ["writes"]}, "figures [writes]: there is no such figure, did you mean write?"),
         ({"kind": "recovery", "pairs": 5}, "pairs: kind recovery has no such setting"),

@@ -91,6 +91,7 @@ def faulty(folder: Path, share: Rate = away, **changes: Any) -> JudgedRun:
     notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", PAUSED_S, 3.0)]
     manifest = {"faults": {"zk1": notes}} | changes.pop("manifest", {})
     failed_at_s = changes.pop("failed_at_s", (12.06, 12.1))
+    more = changes.pop("events", [])
     stall_at_s = None if "rate_factor" in changes else PAUSED_S
     run = Synthetic(stall_at_s=stall_at_s, stall_s=3, **changes)
     written = run.write(folder / RUN_ID)
@@ -105,7 +106,7 @@ def faulty(folder: Path, share: Rate = away, **changes: Any) -> JudgedRun:
                 [stamp(KILLED_S + 0.05), "zk3", "election", "zk3", "follower", "0.600000", "zk3"],
                 [stamp(PAUSED_S + 4), "zk2", "session-expired", "zk2", "1,012 sessions", "", "zk2"],
                 [stamp(PAUSED_S + 6), "zk2", "session-expired", "zk2", "1 session", "", "zk2"]]  # fmt: skip
-        csv.writer(file).writerows(rows)
+        csv.writer(file).writerows(rows + more)
     return judge_run(written)
 
 
@@ -211,6 +212,13 @@ def test_an_election_is_held_against_a_run_unless_a_fault_caused_it(tmp_path: Pa
     notes = [note(1, "kill", 29.0, 0.1), note(2, "pause", PAUSED_S, 3.0)]
     other = faulty(tmp_path / "other", poll=looking, manifest={"faults": {"zk1": notes}})
     assert rules(other)["leader-change"] == "inconclusive"
+
+
+@pytest.mark.parametrize(("member", "is_held"), [("zk1", False), ("zk2", True)])
+def test_a_member_that_comes_back_late_is_not_held_against_a_run(tmp_path: Path, member: str, is_held: bool) -> None:
+    late = [stamp(KILLED_S + 7), member, "election", member, "follower", "1.000000", member]
+    run = faulty(tmp_path, poll=looking, events=[late])
+    assert (rules(run).get("leader-change") == "inconclusive") is is_held
 
 
 def test_lost_packets_are_not_held_against_a_run_that_lost_them_on_purpose(tmp_path: Path) -> None:
