@@ -21,6 +21,7 @@ from zk_locust.contract.run_files import (
     STATUS,
     SUMMARY,
     SUPERVISOR_LOG,
+    sessions_of,
 )
 
 SAMPLER = "sampler"
@@ -135,10 +136,10 @@ def _has_begun(found: Mapping[str, Path], status: Mapping[str, Any]) -> bool:
 
 
 def _moments_of(spec: Mapping[str, Any]) -> list[str]:
-    """Return the files of moments that workers have begun."""
+    """Return the files of moments and of sessions that workers have begun."""
     environments = [process.get("environment") for process in _processes(spec)]
     asked = [given.get("LOCUST_EXTRA_STATS_MOMENTS") for given in environments if isinstance(given, dict)]
-    return [shown(name) for name in asked if isinstance(name, str)]
+    return [shown(file) for name in asked if isinstance(name, str) for file in (name, sessions_of(name))]
 
 
 def _records_metrics(spec: Mapping[str, Any]) -> bool:

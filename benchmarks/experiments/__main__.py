@@ -7,10 +7,10 @@ is called without playbooks. The server's delay is 5 ms in the mean. It differs 
 (`--noise`), because on an idle machine the scripted server has none: equal arms would then be equivalent always. The
 server with the known capacity answers one request at a time in 2 ms.
 
-Each comparison has five pairs. `--first` continues the numbers of a series that is run in parts. `capacity-lab`,
-`overhead-lab` and `examples-lab` conduct experiments on a lab (docs/lab.md), which needs root on Debian; elsewhere the
-table says why they were not measured. The exit code is 0 only if every aim that was measured is met. Other work on the
-machine changes the figures: the first line shows its load average.
+Each comparison has five pairs. `--first` continues the numbers of a series that is run in parts. The trials `…-lab`
+conduct experiments on a lab (docs/lab.md), which needs root on Debian; elsewhere the table says why they were not
+measured. The exit code is 0 only if every aim that was measured is met. Other work on the machine changes the figures:
+the first line shows its load average.
 """
 
 import argparse

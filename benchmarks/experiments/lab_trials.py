@@ -17,6 +17,7 @@ from fleet.experiments.duration import OVERHEAD_S
 from lab import Lab, LabOptions
 from lab.commands import LabError, LabUnavailableError
 from lab.fleet import DrivenLab
+from lab.places import PROJECT
 
 SEARCHES: Final = 3
 MOST_APART: Final = 0.1
@@ -50,6 +51,8 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "grid": {"benchmark_parameters.val-size": [8, 512, 4096, 65536]},
     },
 }
+RECOVERIES: Final = ("recovery", "failover")
+"""Experiments that ship with the project: whose faults a trial does on the lab."""
 _OF_CAPACITY: Final = f"capacity of three members of a lab: {SEARCHES} searches are apart by"
 _BEYOND_BENCHMARK: Final = "a run of an experiment on the lab takes longer than benchmark.yml alone by"
 _BEYOND_LOAD: Final = "and longer than its load by"
@@ -92,13 +95,49 @@ def overheads(each_s: float, alone_s: float, planned_s: float) -> Iterator[Resul
     yield Result(_BEYOND_LOAD, f"{each_s - planned_s:.1f} s", "", True)
 
 
-def _examples(fleet: DrivenLab) -> Iterator[str | Result]:
+def _archive(fleet: DrivenLab) -> dict[str, Any]:
+    """Make the archives of both releases; return the variables of members that are installed from them."""
     release_archives.make(fleet.folder)
-    archive = {
+    return {
         "zookeeper_install_method": "archive",
         "zookeeper_archive_url": f"file://{fleet.folder}/apache-zookeeper-{{{{ zookeeper_version }}}}-bin.tar.gz",
         "zookeeper_archive_checksum": "",
     }
+
+
+def recovery_content(name: str) -> dict[str, Any]:
+    """Return an experiment that ships; releases are those that the lab has."""
+    content: dict[str, Any] = yaml.safe_load((PROJECT / "playbooks" / "experiments" / f"{name}.yml").read_text())
+    if name == "recovery":
+        content["arms"] = {version: {"zookeeper_version": version} for version in RELEASES}
+    return content
+
+
+def _recoveries(name: str) -> Callable[[DrivenLab], Iterator[str | Result]]:
+    def work(fleet: DrivenLab) -> Iterator[str | Result]:
+        content = recovery_content(name)
+        more = _archive(fleet) if name == "recovery" else {}
+        found = _conduct(fleet, name, content | {"variables": content["variables"] | more})
+        yield Result(_example(name), found["answer"], "an answer", found["state"] == "finished")
+        yield from times_of(found)
+
+    return work
+
+
+def times_of(found: Mapping[str, Any]) -> Iterator[Result]:
+    """Return a row for each fault and arm of an `experiment.json`: when the first write succeeded."""
+    for each in found["recoveries"]:
+        if each["figure"] == "write":
+            times = sorted(time["seconds"] for time in each["times"] if time["ended"])
+            median_s = each["median_s"]
+            seconds = "never" if median_s is None else f"{median_s:.2f} s ({times[0]:.2f} to {times[-1]:.2f})"
+            some = bool(each["never"]) and median_s is not None
+            never = f", never in {each['never']} of {len(each['times'])}" if some else ""
+            yield Result(f"{each['fault']}, {each['arm']}: first write", seconds + never, "", None)
+
+
+def _examples(fleet: DrivenLab) -> Iterator[str | Result]:
+    archive = _archive(fleet)
     for name, content in EXAMPLES.items():
         more = archive if name == "versions" else {}
         found = _conduct(fleet, name, content | {"variables": content.get("variables", {}) | _SHORT | more})
@@ -157,4 +196,10 @@ LAB_TRIALS: Final[dict[str, Trial]] = {
         "the three examples of docs/, about 25 min",
         on_a_lab("examples", tuple(map(_example, EXAMPLES)), _examples),
     ),
+    **{
+        f"{name}-lab": Trial(
+            f"the experiment {name} as it ships, about 30 min", on_a_lab(name, (_example(name),), _recoveries(name))
+        )
+        for name in RECOVERIES
+    },
 }

@@ -94,7 +94,27 @@ MOMENT_COLUMNS: Final[tuple[str, ...]] = (
     "sum_us",  # of the latencies of the successful ones
     "max_us",  # empty without any
     "waits_us",  # how long the operation that has waited longest was under way at the end; empty in rows of operations
+    "censored",  # operations of which nobody waits for the end any more
+    "above",  # successful ones that took longer than --stats-objective; empty without
 )
+
+SESSION_COLUMNS: Final[tuple[str, ...]] = (
+    "start",  # seconds since 1970, as in the file of moments beside it
+    "end",  # the same; when it was noticed, at most 50 ms late, and 200 ms of what has no length
+    "event",  # one of SESSION_EVENTS
+    "session",  # session id, in hexadecimal; empty where it is not known
+    "member",  # the one that the session is connected to, as the client says it, or was last
+    "before",  # moved: the member before; replaced: the session before
+)
+SILENT: Final = "silent"
+"""From when a session asked until it had a successful reply; what fails in between is no reply."""
+UNANSWERED: Final = "unanswered"
+"""The same without a reply until the file ended."""
+MOVED: Final = "moved"
+"""A session was connected to another member."""
+REPLACED: Final = "replaced"
+"""A session was given up or had expired, and another one took its place."""
+SESSION_EVENTS: Final = (SILENT, UNANSWERED, MOVED, REPLACED)
 
 SLOW_COLUMNS: Final[tuple[str, ...]] = (
     "stage",

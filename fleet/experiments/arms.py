@@ -8,7 +8,7 @@ from typing import Any, Final
 from fleet.experiments.capacity import longest_search
 from fleet.experiments.specification import INVENTORY, Specification
 from fleet.inventory import Inventory
-from zk_locust.contract.experiment import CAPACITY, MATRIX, NOISE
+from zk_locust.contract.experiment import CAPACITY, MATRIX, NOISE, RECOVERY
 
 MERGED: Final = ("benchmark_parameters", "zookeeper_properties")
 """Variables that are dictionaries of settings: an arm's are laid over those of the inventory."""
@@ -36,7 +36,7 @@ def arms_of(spec: Specification) -> list[Arm]:
         return [Arm("first", dict(base)), Arm("second", dict(base))]
     if spec.kind == MATRIX:
         return list(_cells(spec, base))
-    if spec.kind == CAPACITY and not spec.arms:
+    if spec.kind in (CAPACITY, RECOVERY) and not spec.arms:
         return [Arm("ensemble", dict(base))]
     return [_arm(name, base, overlay) for name, overlay in spec.arms.items()]
 
@@ -78,7 +78,7 @@ def number_of_runs(spec: Specification) -> int:
     arms = len(arms_of(spec))
     if spec.kind == CAPACITY:
         return arms * longest_search(*spec.rates)
-    return arms * (spec.repeats if spec.kind == MATRIX else spec.pairs)
+    return arms * spec.blocks
 
 
 def at_rate(arm: Arm, rate_per_s: float) -> Arm:

@@ -13,7 +13,7 @@ from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.runner import Outcome, Request
 from fleet.experiments.specification import FRESH, Specification
 from zk_locust.contract.durable_files import read_object_if_sound
-from zk_locust.contract.experiment import ALL, parse_objective
+from zk_locust.contract.experiment import ALL, RECOVERY, parse_objective
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.plain_text import plain_line
 from zk_locust.contract.run_files import MANIFEST
@@ -24,6 +24,7 @@ _COMPLETE: Final = "complete"
 # Configuration and program stay, so that provisioning has only to start the members.
 _REMOVES: Final = "stop_removes_data"
 _ALL_LOST: Final = "all-workers-lost"
+_NOT_DONE: Final = "faults-not-done"
 _SHOWN_LINES: Final = 12
 
 
@@ -56,6 +57,7 @@ class Benchmarks:
         self._arms = arms
         self._fresh = spec.data == FRESH
         self._objectives = spec.objectives
+        self._has_faults = spec.kind == RECOVERY
         self._started = False
 
     def run(self, request: Request) -> Outcome:
@@ -85,7 +87,7 @@ class Benchmarks:
                 "", VOID, took_s, (f"it left no run: {said[0] if said else f'exit code {code}'}; see {log}",)
             )
         try:
-            return outcome_of(self._results / own[-1], took_s, self._objectives)
+            return outcome_of(self._results / own[-1], took_s, self._objectives, has_faults=self._has_faults)
         except reporting.ReportingError as error:
             return Outcome(own[-1], VOID, took_s, (f"it cannot be reported: {one_line(error)}",))
 
@@ -116,8 +118,11 @@ def _label(run: Path) -> str:
     return str(read_object_if_sound(run / MANIFEST).get("label", ""))
 
 
-def outcome_of(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
-    """Read what a run found; its report is written where its benchmark could not do so."""
+def outcome_of(run: Path, took_s: float, objectives: Sequence[str], *, has_faults: bool = False) -> Outcome:
+    """Read what a run found; its report is written where its benchmark could not do so.
+
+    A run that is to have faults is void where one of them was not done.
+    """
     if not (run / "report.json").exists():
         reporting.write_report(reporting.judge_run(run))
     found = reporting.run_data(run)
@@ -127,6 +132,10 @@ def outcome_of(run: Path, took_s: float, objectives: Sequence[str]) -> Outcome:
     # What a run that failed recorded is worth a look, but no other run is like it.
     worth = (verdict.get("verdict") or VOID) if state == _COMPLETE else VOID
     summary = _summary(found.get("total") or {})
+    not_done = [str(each.get("text")) for each in verdict.get("reasons", []) if each.get("rule") == _NOT_DONE]
+    if has_faults and (not_done or not found.get("faults")):
+        why = plain_line(not_done[0]) if not_done else "it has no faults"
+        return Outcome(run.name, VOID, took_s, (why, *reasons), summary=summary)
     if objectives and any(reason.get("rule") == _ALL_LOST for reason in verdict.get("reasons", [])):
         return Outcome(run.name, VOID, took_s, reasons, load_limited=True, summary=summary)
     if not objectives or worth == VOID:

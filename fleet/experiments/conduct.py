@@ -9,7 +9,7 @@ from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, arms_of, equal_arms, number_of_runs, with_inventory
 from fleet.experiments.benchmark import Benchmarks, preflight
-from fleet.experiments.duration import Inventories, is_managed, plans_of, unknown_operations
+from fleet.experiments.duration import Inventories, is_managed, plans_of, unequal_faults, unknown_operations
 from fleet.experiments.duration import probes as probes_of
 from fleet.experiments.duration import run_s as run_s_of
 from fleet.experiments.interruption import leave_words
@@ -20,7 +20,7 @@ from fleet.experiments.specification import FRESH, MOST_RUNS, Specification
 from fleet.experiments.specification_reading import read_file
 from fleet.inventory import Inventory
 from zk_locust.contract.durations import format_duration
-from zk_locust.contract.experiment import CAPACITY, COMPARE, MATRIX
+from zk_locust.contract.experiment import CAPACITY, NOISE, RECOVERY
 from zk_locust.contract.inventory.names import role_variables
 from zk_locust.contract.nearest_name import nearest
 
@@ -57,8 +57,7 @@ def conduct(
     spec, arms = _checked(file, playbooks, inventories)
     experiment_id = manifest.new_id(spec.name, wish.experiment_id)
     manifest.refuse_existing(results, experiment_id)
-    count = spec.repeats if spec.kind == MATRIX else spec.pairs
-    slots = [] if spec.kind == CAPACITY else plan.blocks([arm.name for arm in arms], count, spec.seed)
+    slots = [] if spec.kind == CAPACITY else plan.blocks([arm.name for arm in arms], spec.blocks, spec.seed)
     runs = number_of_runs(spec)
     if runs > MOST_RUNS:
         raise InputError(
@@ -66,7 +65,9 @@ def conduct(
         )
     probes = probes_of(spec, arms)
     plans = plans_of(playbooks, inventories, probes)
-    if problems := unknown_operations(spec.objectives, probes, plans):
+    problems = unknown_operations(spec.objectives, probes, plans)
+    problems += unequal_faults(probes, plans) if spec.kind == RECOVERY else []
+    if problems:
         raise _refused(problems)
     run_s = run_s_of(plans)
     _within_budget(spec, runs, run_s)
@@ -193,7 +194,7 @@ def _checked(file: Path, playbooks: Playbooks, inventories: Inventories) -> tupl
         problems.append(f"{name}: it is set by the experiment and with -e; leave out one of them")
     merged, found = with_inventory(arms, inventories.of)
     problems += found
-    if spec.kind in (COMPARE, MATRIX, CAPACITY) and not problems:
+    if spec.kind != NOISE and not problems:
         problems += equal_arms(merged, inventories.of)
     if spec.data == FRESH:
         problems += [

@@ -66,6 +66,23 @@ def unknown_operations(objectives: Sequence[str], arms: Sequence[Arm], plans: Se
     return problems
 
 
+def unequal_faults(arms: Sequence[Arm], plans: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a problem for each arm whose runs have no faults, or others than those of the first arm."""
+    problems = []
+    for arm, plan in zip(arms, plans, strict=True):
+        if not plan["faults"]:
+            problems.append(
+                f"arm {arm.name}: its runs ({plan['name']}) have no faults; let the scenario have some, or write e.g. "
+                "variables: {benchmark_faults: [{at: 10s, do: kill, target: leader}]}"
+            )
+        elif plans[0]["faults"] and plan["faults"] != plans[0]["faults"]:
+            problems.append(
+                f"arm {arm.name}: its faults are not those of arm {arms[0].name}, so that nothing can be compared; let "
+                "all arms have the same faults"
+            )
+    return problems
+
+
 def plans_of(playbooks: Playbooks, inventories: Inventories, arms: Sequence[Arm]) -> list[dict[str, Any]]:
     """Return the plan of each arm's load, as `zk-locust resolve-plan` prints it.
 

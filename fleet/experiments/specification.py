@@ -3,18 +3,27 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from zk_locust.contract.experiment import CAPACITY, COMPARE, MATRIX, NOISE
+from zk_locust.contract.experiment import (
+    CAPACITY,
+    COMPARE,
+    MATRIX,
+    NOISE,
+    RECOVERY,
+    RECOVERY_DEFAULT,
+    REPEATED,
+)
 
 KINDS: Final[dict[str, str]] = {
     COMPARE: "pairs of runs of two or more arms",
     NOISE: "pairs of runs of one arm against itself",
     MATRIX: "runs over a grid of settings",
     CAPACITY: "a search for the highest rate that meets objectives",
+    RECOVERY: "repeats of the same faults, of one or more arms",
 }
 INVENTORY: Final = "inventory"
 """The name in an arm or a grid that is not a variable: another inventory for its runs."""
 LEAST_PAIRS: Final = 5
-LEAST_REPEATS: Final = 2
+LEAST_REPEATS: Final = {MATRIX: 2, RECOVERY: 5}
 MOST_RUNS: Final = 1000
 FRESH: Final = "fresh"
 KEPT: Final = "kept"
@@ -26,7 +35,12 @@ OF_KIND: Final[dict[str, tuple[str, ...]]] = {
     NOISE: ("pairs", "figures", "equivalence"),
     MATRIX: ("grid", "repeats", "figures"),
     CAPACITY: ("arms", "objectives", "rates"),
+    RECOVERY: ("arms", "repeats", "figures", "equivalence"),
 }
+DEFAULTS: Final[dict[str, dict[str, Any]]] = {
+    RECOVERY: {"repeats": 5, "figures": RECOVERY_DEFAULT, "equivalence": 0.2},
+}
+"""What a kind has in place of the defaults below. Times of recovery are known to within 50 ms."""
 KEYS: Final = (*OF_ALL_KINDS, *dict.fromkeys(key for keys in OF_KIND.values() for key in keys))
 
 
@@ -56,3 +70,8 @@ class Specification:
     void_repeats: int = 3
     budget_s: float = 0.0
     data: str = FRESH
+
+    @property
+    def blocks(self) -> int:
+        """How often each arm runs; a search has no such number."""
+        return self.repeats if self.kind in REPEATED else self.pairs

@@ -9,6 +9,7 @@ import yaml
 
 from fleet.experiments.specification import (
     DEFAULT_RATES,
+    DEFAULTS,
     FRESH,
     INVENTORY,
     KEPT,
@@ -23,7 +24,15 @@ from fleet.experiments.specification import (
 )
 from zk_locust.contract.arrival import rate_per_s
 from zk_locust.contract.durations import parse_duration_ms
-from zk_locust.contract.experiment import CAPACITY, COMPARE, FIGURES, MATRIX, parse_objective
+from zk_locust.contract.experiment import (
+    CAPACITY,
+    COMPARE,
+    FIGURES,
+    MATRIX,
+    RECOVERY,
+    RECOVERY_FIGURES,
+    parse_objective,
+)
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.secrets import redacted
 
@@ -69,7 +78,7 @@ def read_content(name: str, content: object, variables: Iterable[str]) -> tuple[
     reader.judge_kind()
     if reader.problems:
         return None, reader.problems
-    return Specification(name=name, **{**values, "kind": kind}), []
+    return Specification(name=name, **{**DEFAULTS.get(kind, {}), **values, "kind": kind}), []
 
 
 class _Reader:
@@ -94,7 +103,7 @@ class _Reader:
             "arms": self._arms,
             "grid": self._grid,
             "pairs": lambda value: self._whole("pairs", value, LEAST_PAIRS, MOST_RUNS // 2),
-            "repeats": lambda value: self._whole("repeats", value, LEAST_REPEATS, MOST_RUNS),
+            "repeats": lambda value: self._whole("repeats", value, LEAST_REPEATS.get(self._kind, 1), MOST_RUNS),
             "figures": self._figures,
             "equivalence": self._equivalence,
             "objectives": self._objectives,
@@ -143,19 +152,22 @@ class _Reader:
         why = f"this is not a whole number from {least} to {most}"
         if key == "pairs":
             why += "; fewer than five pairs of runs cannot tell a difference from noise"
+        elif key == "repeats" and self._kind == RECOVERY:
+            why += "; a fault that is repeated less often does not tell how its recovery varies"
         elif key == "repeats":
             why += "; one run does not tell how much runs differ"
         self._wrong(key, why, value)
         return least
 
     def _figures(self, value: object) -> tuple[str, ...]:
+        known = tuple(RECOVERY_FIGURES if self._kind == RECOVERY else FIGURES)
         if not isinstance(value, list) or not value:
-            self._wrong("figures", f"this is not a list of figures; known: {', '.join(FIGURES)}", value)
+            self._wrong("figures", f"this is not a list of figures; known: {', '.join(known)}", value)
             return ()
         for name in map(str, value):
-            if name not in FIGURES:
+            if name not in known:
                 self._wrong(
-                    "figures", f"there is no such figure{nearest(name, FIGURES)}; known: {', '.join(FIGURES)}", name
+                    "figures", f"there is no such figure{nearest(name, known)}; known: {', '.join(known)}", name
                 )
         return tuple(dict.fromkeys(map(str, value)))
 

@@ -26,8 +26,9 @@ class Comparison:
     """Pairs of runs of a baseline and a candidate: the ratio candidate/baseline, and its interval from low to high.
 
     `p_value` is that of the hypothesis that the ratio is 1, `pairs` how many there are, and `spread` the standard
-    deviation of the logarithms of the pairs' ratios. `confidence` (0 to 1) is that of the interval. `equivalence` is
-    the greatest difference of equivalent figures, as a share: with 0.05, ratios from 1/1.05 to 1.05 are equivalent.
+    deviation of the logarithms of the pairs' ratios, NaN where only the order of the values counts. `confidence` (0 to
+    1) is that of the interval. `equivalence` is the greatest difference of equivalent figures, as a share: with 0.05,
+    ratios from 1/1.05 to 1.05 are equivalent.
     """
 
     ratio: float
@@ -135,6 +136,8 @@ def _more_pairs(comparisons: Mapping[Key, Comparison], undecided: Sequence[Key])
 
 
 def _with_more(found: Comparison, more: int) -> Comparison:
+    if math.isnan(found.spread):
+        return found
     return _of_logs(math.log(found.ratio), found.spread, found.pairs + more, found.confidence, found.equivalence)
 
 

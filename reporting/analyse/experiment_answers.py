@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from reporting.analyse import capacity_steps, matrix_effects, paired_figures, run_differences
+from reporting.analyse import capacity_steps, matrix_effects, paired_figures, recovery_answers, run_differences
 from reporting.analyse.capacity_steps import CapacityAnswers
 from reporting.analyse.matrix_effects import MatrixAnswers
 from reporting.analyse.paired_figures import PairedFigures
+from reporting.analyse.recovery_answers import RecoveryAnswers
 from reporting.analyse.run_differences import Difference
 from reporting.read.experiment_folder import ExperimentFolder
-from zk_locust.contract.experiment import CAPACITY, MATRIX
+from zk_locust.contract.experiment import CAPACITY, MATRIX, RECOVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class AnsweredExperiment:
 
     experiment: ExperimentFolder
     differences: tuple[Difference, ...]
-    answers: PairedFigures | MatrixAnswers | CapacityAnswers
+    answers: PairedFigures | MatrixAnswers | CapacityAnswers | RecoveryAnswers
 
 
 def build(experiment: ExperimentFolder) -> AnsweredExperiment:
@@ -26,7 +27,9 @@ def build(experiment: ExperimentFolder) -> AnsweredExperiment:
     return AnsweredExperiment(experiment, run_differences.between(arms, constant=True), _answers(experiment))
 
 
-def _answers(experiment: ExperimentFolder) -> PairedFigures | MatrixAnswers | CapacityAnswers:
+def _answers(experiment: ExperimentFolder) -> PairedFigures | MatrixAnswers | CapacityAnswers | RecoveryAnswers:
+    if experiment.kind == RECOVERY:
+        return recovery_answers.build(experiment)
     if experiment.kind == CAPACITY:
         return capacity_steps.build(experiment)
     return matrix_effects.build(experiment) if experiment.kind == MATRIX else paired_figures.of_experiment(experiment)

@@ -13,6 +13,7 @@ from reporting.analyse.experiment_answers import AnsweredExperiment
 from reporting.analyse.headline import TOTAL
 from reporting.analyse.matrix_effects import MatrixAnswers
 from reporting.analyse.paired_figures import PairedFigures
+from reporting.analyse.recovery_answers import RecoveryAnswers
 from reporting.read import experiment_folder
 from zk_locust.contract.experiment import FIGURES
 
@@ -34,6 +35,7 @@ _STEPS: Final = {
     **{"objective": "string", "value": "float64", "upper": "float64", "limit": "float64", "met": "boolean"},
     **{"success": "float64", "backlog_per_s": "float64"},
 }
+_RECOVERIES: Final = _RUN | {"fault": "string", "figure": "string", "time_s": "float64", "ended": "boolean"}
 _CELLS: Final = {"arm": "string", "figure": "string", "mean": "float64", "runs": "Int64"}
 
 
@@ -51,9 +53,13 @@ class Experiment:
     `figures` has a row for each figure of each operation of each run that counts: `run`, `arm`, `block`, `run_id`,
     `operation` (also `all operations`), `figure` (`rate`, `mean`, `p50`, `p95`, `p99`, `p99.9`), `value`.
 
-    `comparisons` (compare, noise): `baseline`, `candidate`, `operation`, `figure`, `verdict` (the gravest of
-    the figure in any of the runs), `answer` (changed, equivalent or undecided), `more_pairs`, `ratio` (candidate by
-    baseline), `low`, `high` (its 95 % interval), `p_value` (not corrected), `spread`, `pairs`. A void figure has none.
+    `comparisons` (compare, noise, recovery): `baseline`, `candidate`, `operation` (a fault in recovery), `figure`,
+    `verdict` (the gravest of the figure in any of the runs), `answer` (changed, equivalent or undecided), `more_pairs`,
+    `ratio` (candidate by baseline), `low`, `high` (its 95 % interval), `p_value` (not corrected), `spread`, `pairs`. A
+    void figure has none.
+
+    `recoveries` (recovery) has a row for each figure of each fault of each run: `run`, `arm`, `block`, `run_id`,
+    `fault`, `figure`, `time_s` since the fault began, and `ended`: without, it was not over then.
 
     `steps` (capacity) has a row for each objective of each step: `run`, `arm`, `run_id`, `rate_per_s`, `state` (met,
     not met, load side, void), `objective`, `value`, `upper` (the upper end of its interval), `limit`, `met`, `success`
@@ -78,6 +84,7 @@ class Experiment:
     steps: pd.DataFrame
     capacity: pd.DataFrame
     cells: pd.DataFrame
+    recoveries: pd.DataFrame
     problems: tuple[str, ...]
 
 
@@ -106,6 +113,7 @@ def load(path: Path | str) -> Experiment:
             {"arm": "string", "state": "string"} | dict.fromkeys(("low_per_s", "high_per_s", "knee_per_s"), "float64"),
         ),
         cells=_frame(_cells(answered), dict.fromkeys(axes, "string") | _CELLS),
+        recoveries=_frame(_recoveries(answered), _RECOVERIES),
         problems=experiment.problems,
     )
 
@@ -142,16 +150,30 @@ def _figures(answered: AnsweredExperiment) -> list[tuple[object, ...]]:
 
 
 def _comparisons(answered: AnsweredExperiment) -> list[tuple[object, ...]]:
-    if not isinstance(answered.answers, PairedFigures):
+    found = answered.answers
+    pairs = found.pairs if isinstance(found, RecoveryAnswers) else found
+    if not isinstance(pairs, PairedFigures):
         return []
     return [
         (
             *(each.baseline, each.candidate, each.operation, each.figure),
             *(each.verdict, each.decision.word, each.decision.more_pairs),
-            *(found.ratio, found.low, found.high, found.p_value, found.spread, found.pairs),
+            *(ratio.ratio, ratio.low, ratio.high, ratio.p_value, ratio.spread, ratio.pairs),
         )
-        for each in answered.answers.answers
-        for found in [each.comparison]
+        for each in pairs.answers
+        for ratio in [each.comparison]
+    ]
+
+
+def _recoveries(answered: AnsweredExperiment) -> list[tuple[object, ...]]:
+    found = answered.answers
+    if not isinstance(found, RecoveryAnswers):
+        return []
+    return [
+        (run.number, run.arm, run.block, run.run_id, sample.fault, sample.figure, time.seconds, time.ended)
+        for sample in found.samples
+        for run in answered.experiment.of(sample.arm)
+        if run.block is not None and (time := sample.times.get(run.block)) is not None
     ]
 
 

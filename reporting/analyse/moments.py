@@ -16,7 +16,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What ended when: `rows` has `start_s`, `end_s`, `kind`, `requests`, `failures`, `max_us` and `waits_us`.
+    """What ended when: `rows` has `start_s`, `end_s`, `kind`, `requests`, `failures`, `censored`, `above`, `max_us` and
+
+    `waits_us`.
 
     Times are seconds since the load started. `cumulative` are the successes until each of `rows`, which are in order
     of their end.
@@ -50,6 +52,11 @@ class Placed:
         rows = self.rows
         return rows[(rows["failures"] > 0) & (rows["end_s"] > start_s) & (rows["end_s"] <= end_s)]
 
+    def number(self, column: str, start_s: float, end_s: float) -> float | None:
+        """Return the sum of a column over what ended in this time; None where it was not recorded."""
+        rows = self.rows[(self.rows["end_s"] > start_s) & (self.rows["end_s"] <= end_s)]
+        return float(rows[column].sum()) if self.rows[column].notna().any() else None
+
     def longest_s(self, start_s: float, end_s: float) -> float | None:
         """Return the longest that an operation waited, of those that ended in this time or were under way in it."""
         rows = self.rows[(self.rows["end_s"] > start_s) & (self.rows["end_s"] <= end_s)]
@@ -74,6 +81,8 @@ def placed_moments(run: RunFolder, timeline: Timeline) -> Placed:
             "kind": moments["name"].map(kinds),
             "requests": moments["requests"],
             "failures": moments["failures"],
+            "censored": moments["censored"],
+            "above": moments["above"],
             "max_us": moments["max_us"],
             "waits_us": moments["waits_us"],
         }

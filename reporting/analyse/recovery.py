@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from locust_extra.columns import AGGREGATED
 from reporting.analyse.happenings import placed
 from reporting.analyse.moments import Placed, placed_moments
+from reporting.analyse.recovery_times import LEAST_BEFORE_S, Window, gap_end, has, p99_back, rate_back, rate_before
+from reporting.analyse.session_fates import Fate, fate, placed_sessions
 from reporting.analyse.timeline import Timeline
 from reporting.read.faults import DoneFault
 from reporting.read.run_folder import RunFolder
@@ -21,19 +20,9 @@ from zk_locust.contract.operation_kinds import READ, WRITE
 from zk_locust.contract.stage_names import MEASURED
 
 BEFORE_S: Final = 5.0
-_LEAST_BEFORE_S: Final = 1.0
-_SHARE: Final = 0.95
-_GAP_FACTOR: Final = 2.0
-_LEAST_GAP_S: Final = 0.15
-_REACHES_S: Final = 2.0
-"""A fault is felt at the latest so long after it has been healed: a gap or a dip that begins later is another's."""
-_OPERATIONS: Final = 1600  # in a window of the rate: its noise is 2.5 %
-_WINDOW_S: Final = (0.5, 5.0)
-_STEP_S: Final = 0.05
 _SETTLES_S: Final = 2.0
 _LATE_FAILURE_S: Final = 12.0
 """Operations have a time limit of 10 s unless the load sets another."""
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +32,12 @@ class Recovery:
     `start_s` and `end_s` are the fault's own, `until_s` is where its window ends: with the next fault, or the stage.
     `met` is how many packets, connections or sessions it has met; None where that is not counted, or not known.
     `settled_s` is when its effects are over, as far as is known: what fails until then counts as its. Of the `after_…`,
-    0 is "not interrupted" or "not below", and None "not within the window", or not known. `silence_s` is the longest
-    that an operation waited.
+    0 is "not interrupted" or "not below", and None "not within the window", or not known.
+
+    `failures` and `above` (slower than the objective) are those beyond what was usual before, `censored` are all.
+    `silence_s` is the longest that an operation waited, and `session_silence_s` the longest silence of a session, which
+    has ended within the window if `session_answered`. `moved` and `lost` are sessions (see `session_fates`), `expired`
+    those that members gave up. None is not known.
     """
 
     number: int
@@ -71,6 +64,12 @@ class Recovery:
     closed: int
     do: str = ""
     met: int | None = None
+    censored: int | None = None
+    above: int | None = None
+    session_silence_s: float | None = None
+    session_answered: bool = True
+    moved: int | None = None
+    lost: int | None = None
 
     @property
     def over_s(self) -> float:
@@ -96,7 +95,7 @@ def build(run: RunFolder, timeline: Timeline) -> tuple[Recovery, ...]:
     if not run.manifest.faults.done or span is None:
         return ()
     moments = placed_moments(run, timeline)
-    events = _events(run, timeline)
+    events, sessions = _events(run, timeline), placed_sessions(run, timeline)
     by_number: dict[int, list[tuple[float, DoneFault]]] = {}
     for fault in run.manifest.faults.done:
         at_s = float(timeline.at(pd.Series([fault.began]), fault.member).iloc[0])
@@ -109,32 +108,25 @@ def build(run: RunFolder, timeline: Timeline) -> tuple[Recovery, ...]:
         end_s = max(at + (fault.lasted_s if fault.lasted_s is not None else 0.0) for at, fault in done)
         until_s = max(start_s, min(next_s, span.end_s))
         over_s = found[-1].over_s if found else span.start_s  # the time before must not be that of another fault
-        window = _Window(start_s, end_s, until_s, min(start_s, max(over_s, start_s - BEFORE_S)))
-        found.append(_recovery(run, moments, events, window, [fault for _, fault in done]))
+        window = Window(start_s, end_s, until_s, min(start_s, max(over_s, start_s - BEFORE_S)))
+        became = fate(sessions, window.start_s, window.reaches_s, window.until_s)
+        found.append(_recovery(run, moments, events, became, window, [fault for _, fault in done]))
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    start_s: float
-    end_s: float
-    until_s: float
-    before_s: float  # where the time before it begins
-
-    @property
-    def reaches_s(self) -> float:
-        """Until when what begins may be this fault's."""
-        return min(self.until_s, self.end_s + _REACHES_S)
-
-
 def _recovery(
-    run: RunFolder, moments: Placed, events: pd.DataFrame, window: _Window, done: Sequence[DoneFault]
+    run: RunFolder,
+    moments: Placed,
+    events: pd.DataFrame,
+    became: Fate,
+    window: Window,
+    done: Sequence[DoneFault],
 ) -> Recovery:
-    rate = _rate_before(moments, window)
-    back = {kind: _gap_end(moments.ends(kind), window) for kind in (WRITE, READ)}
+    rate = rate_before(moments, window)
+    back = {kind: gap_end(moments.ends(kind), window) for kind in (WRITE, READ)}
     again_s = max((seconds for seconds in back.values() if seconds), default=0.0)
-    p99, after_p99_s = _p99(run, window, again_s)
-    after_rate_s = _rate_back(moments, window, rate)
+    p99, after_p99_s = p99_back(run, window, again_s)
+    after_rate_s = rate_back(moments, window, rate)
     after = {
         "after_write_s": back[WRITE],
         "after_read_s": back[READ],
@@ -149,12 +141,13 @@ def _recovery(
     settled_s = min(window.until_s, max(window.end_s, window.start_s + max(known, default=0.0)) + _SETTLES_S)
     failed = moments.failures(window.start_s, window.until_s)
     before = moments.failures(window.before_s, window.start_s)
-    usual_per_s = float(before["failures"].sum()) / max(window.start_s - window.before_s, _LEAST_BEFORE_S)
+    usual_per_s = float(before["failures"].sum()) / max(window.start_s - window.before_s, LEAST_BEFORE_S)
     if not usual_per_s:  # operations that hang fail when their own time limit has come
         late = failed["end_s"][failed["end_s"] <= settled_s + _LATE_FAILURE_S]
         settled_s = max(settled_s, float(late.max())) if len(late) else settled_s
     failed = failed[failed["end_s"] <= settled_s]
     own = max(0, round(float(failed["failures"].sum()) - usual_per_s * (settled_s - window.start_s)))
+    censored = moments.number("censored", window.start_s, settled_s)
     number = done[0].number
     return Recovery(
         number=number,
@@ -169,16 +162,38 @@ def _recovery(
         p99_before_us=p99,
         after_first_failure_s=None if not own else max(0.0, float(failed["end_s"].min()) - window.start_s),
         after_leader_s=None if not len(elected) else float(elected["end_s"].min()) - window.start_s,
-        writes=_has(moments.ends(WRITE), window),
-        reads=_has(moments.ends(READ), window),
+        writes=has(moments.ends(WRITE), window),
+        reads=has(moments.ends(READ), window),
         failures=own,
         silence_s=moments.longest_s(window.start_s, settled_s),
-        expired=int((within["event"] == SESSION_EXPIRED).sum()),
-        closed=int((within["event"] == CONNECTION_CLOSED).sum()),
         do=done[0].do,
         met=sum(known_met) if (known_met := [fault.met for fault in done if fault.met is not None]) else None,
+        expired=_ended(within, SESSION_EXPIRED),
+        closed=_ended(within, CONNECTION_CLOSED),
+        censored=None if censored is None else round(censored),
+        above=_above(moments, window, settled_s),
+        session_silence_s=became.silence_s,
+        session_answered=became.ended,
+        moved=became.moved,
+        lost=became.lost,
         **after,
     )
+
+
+def _ended(events: pd.DataFrame, name: str) -> int:
+    """Return how many sessions or connections ended: an event counts those of a second, and begins with the number."""
+    told = events["detail"][events["event"] == name].str.replace(",", "").str.extract(r"^(\d{1,9})\b")[0]
+    return int(told.astype(float).fillna(1).sum())
+
+
+def _above(moments: Placed, window: Window, settled_s: float) -> int | None:
+    """Return how many operations took longer than the objective, beyond what was usual before."""
+    found = moments.number("above", window.start_s, settled_s)
+    usual = moments.number("above", window.before_s, window.start_s) or 0.0
+    if found is None:
+        return None
+    before_s = max(window.start_s - window.before_s, LEAST_BEFORE_S)
+    return max(0, round(found - usual / before_s * (settled_s - window.start_s)))
 
 
 def _events(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
@@ -194,86 +209,15 @@ def _events(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     )
 
 
-def _has(ends_s: Array, window: _Window) -> bool:
-    """Whether enough operations of a kind succeeded before the fault to tell a gap."""
-    return int(((ends_s > window.before_s) & (ends_s <= window.start_s)).sum()) >= 2
-
-
-def _gap_end(ends_s: Array, window: _Window) -> float | None:
-    """Return when operations of a kind succeeded again: the end of the longest gap that begins within the fault.
-
-    0 without a gap that is clearly longer than those before it; None where there were none of them, or no end.
-    """
-    before = ends_s[(ends_s > window.before_s) & (ends_s <= window.start_s)]
-    if len(before) < 2:
-        return None
-    usual_s = float(np.diff(before).max())
-    inside = ends_s[(ends_s > window.start_s) & (ends_s <= window.until_s)]
-    edges = np.concatenate([[max(before[-1], window.start_s - usual_s)], inside, [window.until_s]])
-    gaps, begins = np.diff(edges), edges[:-1]
-    gaps = np.where(begins <= window.reaches_s, gaps, 0.0)
-    longest = int(np.argmax(gaps))
-    if gaps[longest] <= max(_LEAST_GAP_S, _GAP_FACTOR * usual_s):
-        return 0.0
-    return None if longest == len(gaps) - 1 else float(edges[longest + 1]) - window.start_s
-
-
-def _rate_before(moments: Placed, window: _Window) -> float | None:
-    length_s = window.start_s - window.before_s
-    if length_s < _LEAST_BEFORE_S or not moments.known:
-        return None
-    return moments.successes(window.before_s, window.start_s) / length_s
-
-
-def _rate_back(moments: Placed, window: _Window, before_per_s: float | None) -> float | None:
-    """Return when the rate was back at 95 % of that before, over the window of time that follows."""
-    if not before_per_s:
-        return None
-    width_s = min(_WINDOW_S[1], max(_WINDOW_S[0], _OPERATIONS / before_per_s))
-    starts = np.arange(window.start_s, window.until_s - width_s, _STEP_S)
-    if not len(starts):
-        return None
-    rates = moments.rates(starts, width_s)
-    low = rates < _SHARE * before_per_s
-    first = np.nonzero(low & (starts <= window.reaches_s))[0]
-    if not len(first):
-        return 0.0
-    back = np.nonzero(~low[first[0] :])[0]
-    return float(starts[first[0] + back[0]]) - window.start_s if len(back) else None
-
-
-def _p99(run: RunFolder, window: _Window, again_s: float) -> tuple[float | None, float | None]:
-    """Return the greatest p99 of the intervals before, and when that of an interval was not above it any more.
-
-    Operations succeed `again_s` after the beginning: before that, an interval without slow ones says nothing.
-    """
-    clock = "response" if run.intervals["response_p99_us"].notna().any() else "service"
-    found = run.intervals[(run.intervals["operation"] == AGGREGATED) & (run.intervals["stage"] == MEASURED)]
-    end_s = found["elapsed_s"].to_numpy(dtype=float)
-    start_s = end_s - found["interval_s"].to_numpy(dtype=float)
-    p99 = found[f"{clock}_p99_us"].to_numpy(dtype=float)
-    before = p99[(start_s >= window.before_s - 1e-6) & (end_s <= window.start_s) & np.isfinite(p99)]
-    if not len(before):
-        return None, None
-    limit = float(before.max())
-    inside = (end_s > window.start_s) & (end_s <= window.until_s + 1e-6)
-    bad = inside & ~(p99 <= limit)  # NaN: nothing succeeded
-    begun = np.nonzero(bad & (start_s <= window.reaches_s))[0]
-    if not len(begun) and not again_s:
-        return limit, 0.0
-    least_s = max(window.start_s + again_s, end_s[begun[0]] - 1e-6 if len(begun) else 0.0)
-    good = np.nonzero(inside & ~bad & (start_s >= least_s))[0]
-    return limit, float(end_s[good[0]]) - window.start_s if len(good) else None
-
-
 def windows(recoveries: Sequence[Recovery]) -> list[tuple[float, float]]:
     """Return where figures of the load show faults: from the beginning of each until it has settled."""
     return [(each.start_s, each.settled_s) for each in recoveries]
 
 
-def as_json(recoveries: Sequence[Recovery]) -> list[dict[str, Any]]:
-    """Return the recoveries as `report.json` has them."""
+def as_json(recoveries: Sequence[Recovery], client: str, objective: str) -> list[dict[str, Any]]:
+    """Return the recoveries as `report.json` has them, with the load's client and objective."""
     return [
-        {name: getattr(each, name) for name in Recovery.__dataclass_fields__} | {"recovered_s": each.recovered_s}
+        {name: getattr(each, name) for name in Recovery.__dataclass_fields__}
+        | {"recovered_s": each.recovered_s, "client": client, "objective": objective or None}
         for each in recoveries
     ]

@@ -10,7 +10,7 @@ from reporting.read import manifest as manifests
 from reporting.read.manifest import Manifest
 from reporting.read.parsing import number, read_json_object
 from reporting.read.problems import ProblemLog
-from zk_locust.contract.experiment import ALL, CAPACITY, COMPARE, FIGURES, MATRIX, NOISE
+from zk_locust.contract.experiment import ALL, CAPACITY, COMPARE, FIGURES, MATRIX, NOISE, RECOVERY
 from zk_locust.contract.run_files import MANIFEST
 from zk_locust.contract.verdicts import INCONCLUSIVE
 
@@ -22,6 +22,7 @@ _SETTINGS: Final = {
     NOISE: _PAIRED,
     MATRIX: frozenset(("figures", "grid")),
     CAPACITY: frozenset(("objectives",)),
+    RECOVERY: _PAIRED,
 }
 """Each kind, and the settings that its report needs."""
 

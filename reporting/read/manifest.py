@@ -65,6 +65,16 @@ class Manifest:
         value = self.scenario.get("parameters")
         return value if isinstance(value, dict) else {}
 
+    @property
+    def client(self) -> str:
+        """The load's client; empty where it is not known."""
+        return str(self.parameters.get("client") or "")
+
+    @property
+    def latency_objective(self) -> str:
+        """What latencies are to keep to, with its unit, as the load was told; empty without."""
+        return str(self.parameters.get("stats-objective") or "")
+
     def roles(self, host: str) -> list[str]:
         """What a host is in the run, by the groups that it is in; a group of another name is a role of that name."""
         return [_ROLES.get(group, group) for group, found in self.groups.items() if host in found]

@@ -12,7 +12,9 @@ from reporting.read.table_format import TableFormat, kinds
 from zk_locust.contract.run_files import moments_of
 
 _MOMENTS: Final = TableFormat(
-    kinds(MOMENT_COLUMNS, text=(), word=("type", "name")), filled=("start", "end", "requests", "failures")
+    kinds(MOMENT_COLUMNS, text=(), word=("type", "name")),
+    filled=("start", "end", "requests", "failures"),
+    optional=("censored", "above"),  # younger than the others
 )
 COLUMNS: Final = ("host", "worker", *MOMENT_COLUMNS)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from host_metrics.columns import HOST_COLUMNS, STALL_COLUMNS
 from reporting.errors import InputError
-from reporting.read import combining, load_files, member_metrics, memory, moments, slow_operations
+from reporting.read import combining, load_files, member_metrics, memory, moments, sessions, slow_operations
 from reporting.read import manifest as manifests
 from reporting.read.csv_tables import read_table
 from reporting.read.distributions import DistributionLine
@@ -42,8 +42,8 @@ class RunFolder:
 
     `stats`, `metrics`, `host_metrics`, `slow_operations` and `events` have the columns of
     `load_files.SERIES_READ`, `member_metrics.COLUMNS`, `HOST_METRICS_READ`, `SLOW_COLUMNS` and `EVENT_COLUMNS`, and
-    `moments` those of `moments.COLUMNS`; their timestamps are seconds since the epoch. `stats` and `last_stats` are
-    `load_files.Stats`.
+    `moments` and `sessions` those of `moments.COLUMNS` and `sessions.COLUMNS`; their timestamps are seconds since the
+    epoch. `sessions` is None where they were not recorded. `stats` and `last_stats` are `load_files.Stats`.
 
     `distributions` are of single intervals, or in a long run of `together` adjacent ones: those of a stage whose
     numbers divided by `together` give the same whole number. `intervals` always has the figures of each interval, with
@@ -61,6 +61,7 @@ class RunFolder:
     host_metrics: pd.DataFrame
     slow_operations: pd.DataFrame
     moments: pd.DataFrame
+    sessions: pd.DataFrame | None
     events: pd.DataFrame
     problems: tuple[Problem, ...]
 
@@ -108,6 +109,7 @@ def load(path: Path) -> RunFolder:
         host_metrics=host_metrics,
         slow_operations=slow_operations.read(folder / SLOW_OPERATIONS, problems),
         moments=moments.read(folder, problems),
+        sessions=sessions.read(folder, problems),
         events=read_table(
             folder / EVENTS, _EVENTS, problems, missing="what happened when, lost workers included, is not known"
         ),

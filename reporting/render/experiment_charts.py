@@ -3,7 +3,8 @@
 from reporting.analyse.experiment_answers import AnsweredExperiment
 from reporting.analyse.matrix_effects import MatrixAnswers
 from reporting.analyse.paired_figures import PairedFigures
-from reporting.render import capacity_charts, matrix_charts, paired_charts
+from reporting.analyse.recovery_answers import RecoveryAnswers
+from reporting.render import capacity_charts, matrix_charts, paired_charts, recovery_strips
 from reporting.render.chart import Figure
 
 
@@ -13,4 +14,6 @@ def build(answered: AnsweredExperiment) -> list[Figure]:
         return paired_charts.build(answered.experiment, answered.answers)
     if isinstance(answered.answers, MatrixAnswers):
         return matrix_charts.build(answered.answers)
+    if isinstance(answered.answers, RecoveryAnswers):
+        return recovery_strips.build(answered.experiment, answered.answers)
     return capacity_charts.build(answered.answers)

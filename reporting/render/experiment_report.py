@@ -9,12 +9,13 @@ from reporting import text
 from reporting.analyse.experiment_answers import AnsweredExperiment
 from reporting.analyse.matrix_effects import MatrixAnswers
 from reporting.analyse.paired_figures import PairedFigures
+from reporting.analyse.recovery_answers import RecoveryAnswers
 from reporting.read.experiment_folder import ExperimentFolder, ExperimentRun
-from reporting.render import capacity_report, matrix_report, noise_report, paired_report
+from reporting.render import capacity_report, matrix_report, noise_report, paired_report, recovery_report
 from reporting.render.found import Found
 from reporting.render.report_files import PAGE
 from reporting.render.report_tables import Table
-from zk_locust.contract.experiment import ALL, CAPACITY, NOISE
+from zk_locust.contract.experiment import ALL, CAPACITY, NOISE, RECOVERY
 from zk_locust.contract.verdicts import VALID
 
 
@@ -96,6 +97,8 @@ def _found(answered: AnsweredExperiment) -> Found:
         return build_words(answered.experiment, answered.answers)
     if isinstance(answered.answers, MatrixAnswers):
         return matrix_report.build(answered.experiment, answered.answers)
+    if isinstance(answered.answers, RecoveryAnswers):
+        return recovery_report.build(answered.experiment, answered.answers)
     return capacity_report.build(answered.experiment, answered.answers)
 
 
@@ -145,7 +148,9 @@ def _differences(answered: AnsweredExperiment) -> Table | None:
 def _runs(experiment: ExperimentFolder) -> Table | None:
     if not experiment.runs:
         return None
-    figures = [str(figure) for figure in experiment.settings.get("figures") or []]
+    recovers = experiment.kind == RECOVERY
+    figures = [str(figure) for figure in (() if recovers else experiment.settings.get("figures") or ())]
+    faults = recovery_report.of_runs(experiment) if recovers else {}
     searched = any(run.rate_per_s is not None for run in experiment.runs)
     rows = []
     for run in experiment.runs:
@@ -155,11 +160,12 @@ def _runs(experiment: ExperimentFolder) -> Table | None:
             (
                 *(str(run.number), run.arm, _named(run), verdict, *offered),
                 *(_value(run, figure) for figure in figures),
+                *(times.get(run.number, text.NOTHING) for times in faults.values()),
                 text.duration(run.took_s),
             )
         )
     units = ("rate/s" if figure == "rate" else f"{figure} ms" for figure in figures)
-    head = ("run", "arm", "id", "verdict", *(["offered/s"] if searched else []), *units, "took")
+    head = ("run", "arm", "id", "verdict", *(["offered/s"] if searched else []), *units, *faults, "took")
     links = {
         (at, 2): f"../../{quote(run.path.name)}/{PAGE}"
         for at, run in enumerate(experiment.runs)

@@ -37,6 +37,7 @@ def render(judged: JudgedRun, figures: Sequence[Figure], *, with_files: bool = T
     lines += table(clock_tables.outcomes(judged), level=2)
     lines += table(report_tables.errors(judged), level=2)
     lines += table(recovery_tables.recoveries(judged), level=2)
+    lines += table(recovery_tables.costs(judged), level=3)
     if sentence := cause_tables.sentence(judged.why):
         lines += ["## Why it was slow", "", escaped(sentence), ""]
         lines += [f"- {escaped(unknown)}" for unknown in judged.why.unknown]

@@ -36,7 +36,7 @@ def render(
     groups = [
         (title, [figure for figure in figures if figure.group == group], present(*tables))
         for title, group, tables in (
-            ("Faults", "faults", (recovery_tables.recoveries(judged),)),
+            ("Faults", "faults", (recovery_tables.recoveries(judged), recovery_tables.costs(judged))),
             ("Load", "load", (clock_tables.all_clocks(judged),)),
             ("Load generator", "workers", (clock_tables.own_delay(judged),)),
             ("Ensemble", "members", (report_tables.member_rows(judged),)),

@@ -1,6 +1,7 @@
 """The charts of an experiment of pairs: ratios with their intervals, and the distributions of all runs."""
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
@@ -17,6 +18,7 @@ from reporting.render.chart import Figure, drawn_name
 from zk_locust.contract.experiment import NOISE
 
 MOST_OPERATIONS: Final = 8
+_FAR: Final = 1000.0
 MOST_POINTS: Final = 24_000
 """Of all runs in all charts: the page contains each as text."""
 
@@ -27,19 +29,33 @@ def build(experiment: ExperimentFolder, found: PairedFigures) -> list[Figure]:
     for number, candidate in enumerate(experiment.arms[1:], 1):
         own = [each for each in found.answers if each.candidate == candidate]
         if own:
-            figures.append(_forest(experiment, candidate, number, own))
+            figures.append(
+                forest(experiment, candidate, number, own, "Above 0 %, rates are better and latencies are worse.")
+            )
     return figures + _overlays(experiment, overlaid_distributions.build(experiment))
 
 
-def _forest(experiment: ExperimentFolder, candidate: str, number: int, found: list[FigureAnswer]) -> Figure:
+def forest(
+    experiment: ExperimentFolder,
+    candidate: str,
+    number: int | str,
+    found: list[FigureAnswer],
+    direction: str,
+    names: Mapping[str, str] | None = None,
+) -> Figure:
+    """The ratios of a candidate with their intervals; `direction` says what is better, `names` what figures are called.
+
+    Without names, they are called by their titles.
+    """
+    called = names or {}
     equivalence = float(experiment.settings["equivalence"])
     baseline = experiment.arms[0]
     data = pd.DataFrame(
         {
-            "name": [drawn_name(each.title) for each in found],
+            "name": [drawn_name(called.get(each.figure, each.title)) for each in found],
             "ratio": [round(each.comparison.ratio, 6) for each in found],
-            "low": [round(each.comparison.low, 6) for each in found],
-            "high": [round(each.comparison.high, 6) for each in found],
+            "low": [_bounded(each.comparison.low) for each in found],
+            "high": [_bounded(each.comparison.high) for each in found],
             "answer": [each.decision.word for each in found],
             "change": [text.change(each.comparison.ratio) for each in found],
             "interval": [paired_report.interval(each) for each in found],
@@ -59,13 +75,17 @@ def _forest(experiment: ExperimentFolder, candidate: str, number: int, found: li
         f"ratios-{number}",
         f"{candidate} beside {baseline}: change of each figure",
         f"The point is the change from {baseline} to {candidate}, and the line its 95 % interval. Within the grey "
-        f"band, ±{share}, figures are equivalent. Above 0 %, rates are better and latencies are worse."
-        + (why if corrected else ""),
+        f"band, ±{share}, figures are equivalent. {direction}" + (why if corrected else ""),
         f"Forest plot: {len(found)} figures of {candidate} beside {baseline}, with 95 % intervals. {said}",
         False,
         "answer",
         lambda interactive: ratio_drawing.forest(data, equivalence, interactive=interactive),
     )
+
+
+def _bounded(ratio: float) -> float:
+    """A ratio that can be drawn: one without a bound ends far outside."""
+    return round(min(max(ratio, 1 / _FAR), _FAR), 6)
 
 
 def _overlays(experiment: ExperimentFolder, overlay: Overlay) -> list[Figure]:

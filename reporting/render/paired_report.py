@@ -1,5 +1,6 @@
 """What a comparison of arms found, in words and tables."""
 
+import math
 import statistics
 from collections.abc import Mapping
 
@@ -25,7 +26,7 @@ def build(experiment: ExperimentFolder, found: PairedFigures) -> Found:
         answer=_sentence(experiment, found),
         tiles=tuple(_tile(experiment, each) for each in found.answers if each.operation == ALL),
         of_tiles=_of_tiles(experiment, found),
-        notes=(*_not_compared(found), *_added(experiment), _noise_note(quoted, resolved, pairs)),
+        notes=(*not_compared(found), *added(experiment), _noise_note(quoted, resolved, pairs)),
         tables=(_table(experiment, found),) if found.answers else (),
         checks=(*map(_check, found.answers), *not_checked(found)),
         data={
@@ -72,12 +73,12 @@ def _undecided(undecided: int, of: int, needed: list[int | None]) -> str:
     would = ""
     if known and len(known) == len(needed):
         which = "" if undecided == len(needed) else " those of all operations together"
-        would = f"; about {_pairs(max(known))} would decide{which}"
+        would = f"; about {_more(max(known))} would decide{which}"
     return f"{undecided} of {of} figures are undecided, and none has changed{would}"
 
 
-def _pairs(more: int) -> str:
-    return "1 more pair" if more == 1 else f"{more} more pairs"
+def _more(more: int, things: str = "pairs") -> str:
+    return f"1 more {things.removesuffix('s')}" if more == 1 else f"{more} more {things}"
 
 
 def _resolved(noise: ExperimentFolder | None, pairs: int | None) -> dict[str, float]:
@@ -114,15 +115,20 @@ def _change(each: FigureAnswer) -> str:
 
 def interval(each: FigureAnswer) -> str:
     """The ends of the interval, as changes."""
+    if each.comparison.low == 0 or not math.isfinite(each.comparison.high):
+        low = text.change(each.comparison.low) if each.comparison.low else "no bound"
+        return f"{low} to {text.change(each.comparison.high) if math.isfinite(each.comparison.high) else 'no bound'}"
     return f"{text.change(each.comparison.low)} to {text.change(each.comparison.high)}"
 
 
-def decision(each: FigureAnswer) -> str:
-    """The answer's word; if it is undecided, how many pairs more would decide."""
+def decision(each: FigureAnswer, things: str = "pairs") -> str:
+    """The answer's word; if it is undecided, how many pairs (or repeats) more would decide."""
     if each.decision.word != UNDECIDED:
         return each.decision.word
     more = each.decision.more_pairs
-    return f"{UNDECIDED}, " + ("more than 200 pairs needed" if more is None else f"about {_pairs(more)} needed")
+    return f"{UNDECIDED}, " + (
+        f"more than 200 {things} needed" if more is None else f"about {_more(more, things)} needed"
+    )
 
 
 def qualified(each: FigureAnswer) -> str:
@@ -130,20 +136,21 @@ def qualified(each: FigureAnswer) -> str:
     return f"{decision(each)}; the figure is {each.doubt}" if each.doubt else decision(each)
 
 
-def _not_compared(found: PairedFigures) -> list[str]:
+def not_compared(found: PairedFigures) -> list[str]:
+    """Say of each figure that is not compared why."""
     return [f"There is no comparison of {each.title}, {each.candidate}: {each.why}." for each in found.missing]
 
 
-def _added(experiment: ExperimentFolder) -> list[str]:
-    """Say that pairs were added to those of the experiment's file."""
-    planned = number(experiment.settings.get("pairs"))
+def added(experiment: ExperimentFolder, things: str = "pairs") -> list[str]:
+    """Say that pairs, or repeats, were added to those of the experiment's file."""
+    planned = number(experiment.settings.get(things))
     blocks = [number(slot.get("block")) for slot in experiment.content.get("plan") or [] if isinstance(slot, dict)]
     pairs = max((block for block in blocks if block is not None), default=0.0)
     if planned is None or pairs <= planned:
         return []
     return [
-        f"{pairs - planned:g} of {pairs:g} pairs were added later. Whoever adds pairs until a figure has changed finds "
-        "more than 5 % of false changes: confirm a change with a new experiment of as many pairs."
+        f"{pairs - planned:g} of {pairs:g} {things} were added later. Whoever adds {things} until a figure has changed "
+        f"finds more than 5 % of false changes: confirm a change with a new experiment of as many {things}."
     ]
 
 

@@ -1,7 +1,7 @@
 """A chart of each fault: what succeeded and failed around it, from 5 s before until the load had recovered."""
 
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import altair as alt
 import numpy as np
@@ -28,6 +28,20 @@ def of_faults(judged: JudgedRun) -> list[Figure]:
         return []
     moments = placed_moments(judged.run, judged.timeline)
     return [_figure(each, moments) for each in judged.recoveries[:MOST]] if moments.known else []
+
+
+def courses(judged: JudgedRun) -> dict[int, dict[str, Any]]:
+    """Return what succeeded and failed around each fault as `report.json` has it, by the fault's number."""
+    if not judged.recoveries:
+        return {}
+    moments = placed_moments(judged.run, judged.timeline)
+    return {each.number: _course(each, moments) for each in judged.recoveries[:MOST]} if moments.known else {}
+
+
+def _course(fault: Recovery, moments: Placed) -> dict[str, Any]:
+    data = steps(fault, moments)
+    rates = {f"{name}_per_s": data["per_s"][data["series"] == name].tolist() for name in _SERIES}
+    return {"from_s": -BEFORE_S, "step_s": STEP_S} | rates
 
 
 def _figure(fault: Recovery, moments: Placed) -> Figure:

@@ -1,4 +1,4 @@
-"""The faults of a run, and how the load recovered from each, as a table."""
+"""The faults of a run, and how the load recovered from each, as tables."""
 
 from reporting import text
 from reporting.analyse.recovery import Recovery
@@ -10,8 +10,18 @@ from zk_locust.contract.faults.actions import ACTIONS
 _NOTE = (
     "Times are from the beginning of the fault, to within 50 ms; that of p99 to within an interval of the series. "
     "Writes, reads: when they succeeded again after the longest gap. Rate: when it was back at 95 % of that in the 5 s "
-    "before. p99: when that of an interval was not above the greatest in these 5 s. Longest wait: of any operation."
+    "before. p99: when that of an interval was not above the greatest in these 5 s."
 )
+_COST_NOTE = (
+    "Longest wait: of any operation. Longest silence: of any session, from when it asked until it was answered, also "
+    "over operations that failed. Moved: sessions that went on at another member. Lost: those that another session "
+    "replaced. Expired: those that members gave up, by their logs."
+)
+_HEAD = (
+    *("Fault", "Done to", "At", "Lasted", "First failure", "New leader", "Writes again", "Reads again", "Rate again"),
+    "p99 again",
+)
+_COST_HEAD = ("Failed", "Censored", "Longest wait", "Longest silence", "Moved", "Lost", "Expired")
 
 
 def recoveries(judged: JudgedRun) -> Table | None:
@@ -19,23 +29,36 @@ def recoveries(judged: JudgedRun) -> Table | None:
     faults = judged.run.manifest.faults
     if not judged.recoveries and not faults.not_done:
         return None
-    head = (
-        *(
-            "Fault",
-            "Done to",
-            "At",
-            "Lasted",
-            "First failure",
-            "New leader",
-            "Writes again",
-            "Reads again",
-            "Rate again",
-        ),
-        *("p99 again", "Failures", "Longest wait", "Sessions expired"),
-    )
     rows = [_row(each) for each in judged.recoveries]
     not_done = [f"Not done: {line}." for line in faults.not_done]
-    return Table("Faults and recovery", head, tuple(rows), 2, note=" ".join([_NOTE, *not_done]))
+    return Table("Faults and recovery", _HEAD, tuple(rows), 2, note=" ".join([_NOTE, *not_done]))
+
+
+def costs(judged: JudgedRun) -> Table | None:
+    """What each fault cost the operations and the sessions of the load; nothing without faults."""
+    if not judged.recoveries:
+        return None
+    manifest = judged.run.manifest
+    objective = manifest.latency_objective
+    head = ("Fault", *_COST_HEAD[:2], *([f"Above {objective}"] if objective else []), *_COST_HEAD[2:])
+    rows = []
+    for each in judged.recoveries:
+        above = [text.count(each.above)] if objective else []
+        sessions = (text.count(number) for number in (each.moved, each.lost, each.expired))
+        operations = (text.count(each.failures), text.count(each.censored), *above, _wait(each.silence_s))
+        rows.append((f"{each.number}: {each.title}", *operations, silence(each), *sessions))
+    client = f"Client: {manifest.client}. " if manifest.client else ""
+    over = "Above: slower than the objective, beyond as many as before the fault. " if objective else ""
+    return Table("What the faults cost", head, tuple(rows), 1, note=f"{client}{over}{_COST_NOTE}")
+
+
+def silence(each: Recovery) -> str:
+    """The longest silence of a session in words."""
+    if each.session_silence_s is None:
+        return text.NOTHING
+    if not each.session_answered:
+        return f"over {took(each.session_silence_s)}"
+    return took(each.session_silence_s) if each.session_silence_s else "under 100 ms"
 
 
 def _row(each: Recovery) -> tuple[str, ...]:
@@ -52,9 +75,6 @@ def _row(each: Recovery) -> tuple[str, ...]:
         _back(each.after_read_s, each.reads),
         _back(each.after_rate_s, knows),
         _back(each.after_p99_s, each.p99_before_us is not None),
-        text.count(each.failures),
-        text.NOTHING if each.silence_s is None else took(each.silence_s),
-        text.count(each.expired),
     )
 
 
@@ -63,6 +83,10 @@ def _done_to(each: Recovery) -> str:
     unit = ACTIONS[each.do].meets if each.do in ACTIONS else ""
     met = f" ({text.count(each.met)} {unit})" if unit and each.met is not None else ""
     return ", ".join(each.members) + met
+
+
+def _wait(seconds: float | None) -> str:
+    return text.NOTHING if seconds is None else took(seconds)
 
 
 def _moment(seconds: float | None, without: str) -> str:

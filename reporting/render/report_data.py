@@ -5,7 +5,7 @@ from typing import Any
 
 from reporting.analyse import recovery
 from reporting.analyse.headline import Row
-from reporting.render import cause_tables
+from reporting.render import cause_tables, recovery_charts
 from reporting.verdict.judged_run import JudgedRun
 from zk_locust.contract.clock_names import RESPONSE, SERVICE
 from zk_locust.contract.run_files import SCHEMA_VERSION
@@ -25,12 +25,20 @@ def as_json(judged: JudgedRun) -> dict[str, Any]:
         "errors": judged.headline.errors,
         "machines": [asdict(row) for row in judged.machines.rows],
         "processes": [asdict(row) for row in judged.machines.processes],
-        "faults": recovery.as_json(judged.recoveries),
+        "faults": _faults(judged),
         "why": cause_tables.as_json(judged.why),
         "verdict": judged.verdict.as_dict(),
         "consistency": judged.consistency.as_dict(),
         "problems": [str(problem) for problem in judged.run.problems],
     }
+
+
+def _faults(judged: JudgedRun) -> list[dict[str, Any]]:
+    """The recovery from each fault, and the rates around those that have a chart."""
+    manifest = judged.run.manifest
+    found = recovery.as_json(judged.recoveries, manifest.client, manifest.latency_objective)
+    courses = recovery_charts.courses(judged)
+    return [each | {"around": courses.get(each["number"])} for each in found]
 
 
 def _figures(row: Row) -> dict[str, Any]:

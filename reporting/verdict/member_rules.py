@@ -80,14 +80,24 @@ def _leader_changed(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _all_by_faults(evidence: Evidence) -> bool:
-    """Whether all elections that the members' logs tell were during planned faults, or after them."""
+    """Whether all elections that the members' logs tell were during planned faults, or after them.
+
+    A member that a fault has met looks for the leader when it comes back, which may be long after the others' recovery.
+    """
     span = evidence.timeline.span(MEASURED)
     if not evidence.recoveries or span is None:
         return False
     found = happenings(evidence.run, evidence.timeline)
     found = found[(found["kind"] == ELECTION) & (found["end_s"] >= span.start_s) & (found["start_s"] <= span.end_s)]
-    times = zip(found["start_s"], found["end_s"], strict=True)
-    return bool(len(found)) and all(in_window(evidence, start_s, end_s) for start_s, end_s in times)
+    elections = zip(found["subject"], found["start_s"], found["end_s"], strict=True)
+    return bool(len(found)) and all(
+        in_window(evidence, start_s, end_s) or _comes_back(evidence, str(member), start_s)
+        for member, start_s, end_s in elections
+    )
+
+
+def _comes_back(evidence: Evidence, member: str, at_s: float) -> bool:
+    return any(member in fault.members and fault.start_s <= at_s <= fault.until_s for fault in evidence.recoveries)
 
 
 def _sessions_uneven(evidence: Evidence) -> Iterator[Reason]:

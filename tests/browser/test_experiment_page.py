@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 from reporting import write_experiment
 from tests.browser.contrast import WEAK_TEXT
 from tests.unit.experiments.folders import COMPARE, experiment, noisy, step, with_distributions
+from tests.unit.experiments.test_recovery import recovered, with_gaps
 
 pytestmark = pytest.mark.browser
 
@@ -38,13 +39,17 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             results, search, lambda _: (1.0, 1.0), passed=lambda request: (request.rate_per_s or 0) <= 460, step=step
         ),
     }
+    found["recovery"] = recovered(results, with_gaps)
     with_distributions(found["compare"], {"old": 1.0, "new": 1.2})
     for folder in found.values():
         write_experiment(folder)
     return {kind: folder / "experiment.html" for kind, folder in found.items()}
 
 
-@pytest.mark.parametrize(("kind", "width"), [("compare", 390), ("compare", 1400), ("matrix", 390), ("capacity", 390)])
+@pytest.mark.parametrize(
+    ("kind", "width"),
+    [("compare", 390), ("compare", 1400), ("matrix", 390), ("capacity", 390), ("recovery", 390), ("recovery", 1400)],
+)
 def test_the_page_is_complete_at_any_width_and_in_both_schemes(
     browser: Browser, pages: dict[str, Path], kind: str, width: int
 ) -> None:

@@ -11,7 +11,11 @@ COMPARE: Final = "compare"
 NOISE: Final = "noise"
 MATRIX: Final = "matrix"
 CAPACITY: Final = "capacity"
-PAIRED: Final = (COMPARE, NOISE)
+RECOVERY: Final = "recovery"
+PAIRED: Final = (COMPARE, NOISE, RECOVERY)
+"""Kinds whose runs are compared within their block."""
+REPEATED: Final = (MATRIX, RECOVERY)
+"""Kinds whose file says `repeats`; that of others says `pairs`, or nothing."""
 
 FIGURES: Final[dict[str, str]] = {
     "rate": "rate_per_s",
@@ -22,6 +26,17 @@ FIGURES: Final[dict[str, str]] = {
     "p99.9": "p99.9_us",
 }
 """The figures of an operation that experiments compare, and their names in a run's `report.json`."""
+
+RECOVERY_FIGURES: Final[dict[str, str]] = {
+    "leader": "after_leader_s",
+    "write": "after_write_s",
+    "read": "after_read_s",
+    "rate": "after_rate_s",
+    "p99": "after_p99_s",
+    "silence": "session_silence_s",
+}
+"""What an experiment compares of the recovery from a fault, and the names in `faults` of a run's `report.json`."""
+RECOVERY_DEFAULT: Final = ("leader", "write", "read", "rate", "silence")
 
 PERCENTILES: Final[dict[str, float]] = {"p50": 50.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9}
 FAILURES: Final = "failures"

@@ -242,6 +242,11 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         STATISTICS, "FILE", writes=True,
     ),
     Parameter(
+        "--stats-objective", "LOCUST_EXTRA_STATS_OBJECTIVE", values.time_limit, None,
+        "latency that operations are to keep to, milliseconds or with a unit: a run with faults counts those above it; "
+        "see docs/faults.md", STATISTICS, "MS",
+    ),
+    Parameter(
         "--stats-events", "LOCUST_EXTRA_STATS_EVENTS", values.text, None,
         "file for what happened when: stages, workers (events.csv)", STATISTICS, "FILE", writes=True,
     ),

@@ -17,6 +17,8 @@ EVENTS: Final = "events.csv"
 HOST_METRICS: Final = "host-metrics.csv"
 MOMENTS: Final = "moments"
 """A worker's file of these is `moments-worker-1.csv`, among the logs of its host: only a run with faults has them."""
+SESSIONS: Final = "sessions"
+"""Likewise, for what became of a worker's sessions."""
 FIGURES: Final = (STATS, DISTRIBUTIONS, HISTOGRAMS, METRICS, SLOW_OPERATIONS, EVENTS)
 """What the master's host brings, beside its logs."""
 
@@ -56,6 +58,11 @@ def load_lock(state_dir: str | None) -> str:
 def moments_of(process: str) -> str:
     """Return the name of the file of a worker's moments."""
     return f"{MOMENTS}-{process}.csv"
+
+
+def sessions_of(moments: str) -> str:
+    """Return the name of the file of a worker's sessions, which stands beside that of its moments."""
+    return f"{SESSIONS}{moments[len(MOMENTS) :]}" if moments.startswith(MOMENTS) else f"{SESSIONS}-{moments}"
 
 
 # An experiment's folder: `results/experiments/<id>/`.

@@ -9,6 +9,7 @@ from zk_locust.clients import create_client
 from zk_locust.clients.interface import LastReply, ZooKeeperClient
 from zk_locust.contract.errors import NodeExistsError
 from zk_locust.contract.options import Options
+from zk_locust.load.heard import Heard
 from zk_locust.load.history import recorded_client
 from zk_locust.load.older_locustfiles import OlderSettings, with_older_settings
 from zk_locust.load.slowest import NOWHERE, Origin
@@ -42,6 +43,7 @@ class LocustClient:
             context,
             last_reply=self._last_reply,
             origin=self.origin,
+            heard=Heard(),
         )
         self._pseudo_root = pseudo_root or ""
         self._pseudo_root_known = not self._pseudo_root

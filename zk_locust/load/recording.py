@@ -21,6 +21,7 @@ from zk_locust.load.locust_internals import (
     fire_to,
     listeners_of,
 )
+from zk_locust.load.running import Running
 from zk_locust.load.slowest import Slowest
 from zk_locust.load.times import Times
 
@@ -40,8 +41,8 @@ class Operation:
     """
 
     __slots__ = (
-        "_client_delay", "_failed", "_response", "_service", "_slip", "content", "ended_ns", "keep_client_delay_ns",
-        "keep_service_ns", "rare",
+        "_censored", "_client_delay", "_failed", "_response", "_service", "_slip", "content", "ended_ns",
+        "keep_client_delay_ns", "keep_service_ns", "rare",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -55,7 +56,7 @@ class Operation:
         self.ended_ns: int | None = None
         """When the last success ended; None if there is none that has not been taken."""
         self.rare = LatencyHistogram()  # failures, suppressed failures, censored operations
-        self._failed = 0  # before these
+        self._failed = self._censored = 0  # before these
 
     def succeed(self, due_ns: int, sent_ns: int, arrived_ns: int, handled_ns: int) -> int:
         """Count a success. `due_ns` is 0 in a closed loop, `arrived_ns` where it is not known.
@@ -76,11 +77,15 @@ class Operation:
                 self._slip.add_ns(sent_ns - due_ns)
         return latency_ns
 
-    def untold(self) -> tuple["array[int]", int]:
-        """Return the latencies of the successes since the last call, nanoseconds, and the count of all failures."""
+    def untold(self) -> tuple["array[int]", int, int]:
+        """Return the latencies of the successes since the last call, nanoseconds, and two counts since the beginning.
+
+        They are of the operations that failed, and of those that were censored.
+        """
         times = self._response.untold()  # of an open loop
         service = self._service.untold()
-        return times or service, self._failed + self.rare.failures + self.rare.suppressed
+        rare = self.rare
+        return times or service, self._failed + rare.failures + rare.suppressed, self._censored + _censored(rare)
 
     def count(self) -> None:
         """Count the times that have been kept since the last call."""
@@ -103,22 +108,9 @@ class Operation:
             taken = taken or LatencyHistogram()
             taken.add(rare)
             self._failed += rare.failures + rare.suppressed
+            self._censored += _censored(rare)
             self.rare = LatencyHistogram()
         return taken
-
-
-class Running(Protocol):
-    """A timer between its start and its report."""
-
-    @property
-    def under_way(self) -> bool:
-        """Whether an operation has begun, and has neither ended nor been censored."""
-
-    def waits_ns(self, now_ns: int) -> int:
-        """Return for how long the operation that is under way has waited since it was sent."""
-
-    def censor(self, now_ns: int) -> None:
-        """Count the operation as censored, and nothing of it when it ends."""
 
 
 class Taker(Protocol):
@@ -278,6 +270,11 @@ def recording_of(events: Any) -> Recording:
         made = Recording(listeners_of(events.request))
         setattr(events, _ATTRIBUTE, made)  # it lives as long as they do
         return made
+
+
+def _censored(rare: LatencyHistogram) -> int:
+    waited = rare.clocks.get(CENSORED)
+    return 0 if waited is None else waited.requests
 
 
 def _text(error: BaseException) -> str:

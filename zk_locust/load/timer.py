@@ -18,6 +18,7 @@ from zk_locust.clients.interface import NO_REPLY, LastReply
 from zk_locust.contract.clock_names import CENSORED
 from zk_locust.contract.errors import ClientError
 from zk_locust.contract.outcomes import FAILED, OK
+from zk_locust.load.heard import NOBODY, Heard
 from zk_locust.load.recording import Operation, Recording, recording_of
 from zk_locust.load.slowest import Origin
 
@@ -71,6 +72,8 @@ class TimerSettings:
     """Says when the last reply of the user's session reached this machine."""
     origin: Callable[[], Origin] | None = None
     """Returns where the user's session has just sent an operation, and its xid."""
+    heard: Heard = NOBODY
+    """That of the user's session."""
 
 
 _latest = TimerSettings()
@@ -109,6 +112,7 @@ class LocustTimer:
         "_due_ns",
         "_failure",
         "_failures_only",
+        "_heard",
         "_home",
         "_kept",
         "_key",
@@ -152,6 +156,7 @@ class LocustTimer:
         self._open_loop = settings.arrivals is not None
         self._failures_only = failures_only
         self._last_reply = settings.last_reply
+        self._heard = settings.heard
         self._kept = False  # whether `_home` knows this timer, so that it need not be told of each operation
         self._home: Recording | None = None  # the recording of the settings, once it is known
         self._operation: Operation | None = None  # what `_home` has recorded of it, once there is something
@@ -240,6 +245,21 @@ class LocustTimer:
         """Return for how long the operation that is under way has waited since it was sent."""
         return now_ns - self._sent_ns
 
+    @property
+    def heard(self) -> Heard:
+        """When the session has last heard of the ensemble."""
+        return self._heard
+
+    @property
+    def sent_ns(self) -> int:
+        """When the operation was sent, nanoseconds of `time.perf_counter_ns`."""
+        return self._sent_ns
+
+    @property
+    def origin(self) -> Callable[[], Origin] | None:
+        """What returns where the session has last sent an operation; None where nobody knows."""
+        return self._settings.origin
+
     def restart(self, started_ns: int | None = None) -> None:
         """Let the operation begin now, or at `started_ns` of `time.perf_counter_ns`."""
         self._sent_ns = time.perf_counter_ns() if started_ns is None else started_ns
@@ -267,6 +287,7 @@ class LocustTimer:
         else:
             recording = self._where()
         self._state = _SUCCEEDED
+        self._heard.at_ns = handled_ns
         if state != _CENSORED:
             # `recording.operation` without a call, as well.
             if handled_ns >= recording.interval_ends_ns:

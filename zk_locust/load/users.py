@@ -16,6 +16,7 @@ from zk_locust.contract.errors import ClientError, ConfigurationError
 from zk_locust.contract.options import Options
 from zk_locust.load import session
 from zk_locust.load.arrivals import arrivals_for_user
+from zk_locust.load.heard import NOBODY
 from zk_locust.load.locust_client import KINDS, LocustClient
 from zk_locust.load.locust_internals import is_stopping
 from zk_locust.load.older_locustfiles import OlderSettings, ZKLocustMeta, with_older_settings
@@ -77,7 +78,7 @@ class ZKLocust(User, metaclass=ZKLocustMeta):
             self.client.timer_settings = replace(self.client.timer_settings, arrivals=arrivals)
             self.wait_time = _no_wait  # type: ignore[method-assign]
         self.timer_settings = self.client.timer_settings
-        adopt(replace(self.timer_settings, context=None, last_reply=NO_REPLY, origin=None))
+        adopt(replace(self.timer_settings, context=None, last_reply=NO_REPLY, origin=None, heard=NOBODY))
         if autostart:
             self.client.connect_at_first_use(self.connect)
             if type(self).on_start is not ZKLocust.on_start:

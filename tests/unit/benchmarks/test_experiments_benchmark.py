@@ -116,6 +116,25 @@ def test_the_experiments_of_the_examples_can_be_read() -> None:
         assert spec is not None
 
 
+@pytest.mark.parametrize("name", lab_trials.RECOVERIES)
+def test_the_experiments_of_recovery_can_be_read(name: str) -> None:
+    spec, problems = read_content(name, lab_trials.recovery_content(name), role_variables(PROJECT / "roles"))
+    assert problems == []
+    assert spec is not None
+    assert "3.8.0" in spec.arms or "kazoo" in spec.arms
+
+
+def test_a_recovery_is_a_row_for_each_arm() -> None:
+    times = [{"seconds": 0.5, "ended": True}, {"seconds": 15.0, "ended": False}, {"seconds": 0.75, "ended": True}]
+    some = {"arm": "3.8.0", "fault": "kill leader", "figure": "write", "median_s": 0.75, "never": 1, "times": times}
+    none = some | {"arm": "3.9.3", "median_s": None, "never": 1, "times": times[1:2]}
+    rows = list(lab_trials.times_of({"recoveries": [some, none, some | {"figure": "read"}]}))
+    assert [(row.statement, row.found) for row in rows] == [
+        ("kill leader, 3.8.0: first write", "0.75 s (0.50 to 0.75), never in 1 of 3"),
+        ("kill leader, 3.9.3: first write", "never"),
+    ]
+
+
 def test_jars_of_an_archive_name_no_jars_of_the_host(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.jar", "w") as jar:
         jar.writestr(

@@ -10,6 +10,7 @@ import pytest
 from locust_extra.columns import MOMENT_COLUMNS
 from locust_extra.moments import Moments, moments_of
 from zk_locust.contract.operation_kinds import kind_of_operation
+from zk_locust.load.heard import NOBODY
 from zk_locust.load.recording import Recording
 from zk_locust.load.times import Times
 
@@ -56,6 +57,21 @@ def test_each_moment_has_what_is_new(clock: Clock, tmp_path: Path) -> None:
     assert [round(float(row["end"]) - float(row["start"]), 3) for row in found] == [0.05] * 3
 
 
+def test_censored_operations_and_those_above_the_objective_are_counted(clock: Clock, tmp_path: Path) -> None:
+    recording = Recording([], clock)
+    moments = Moments(str(tmp_path / "moments.csv"), recording, SimpleNamespace(stats_objective=20.0))
+    for taken in (False, True):
+        for latency_ms in (5, 20, 21, 300):
+            succeed(recording, "get", latency_ms, clock.now_ns)
+        recording.operations[("zookeeper", "get")].censor(7 * MS)
+        if taken:
+            recording.operations[("zookeeper", "get")].take()
+        clock.now_ns += 50 * MS
+        moments.take()
+    moments.close()
+    assert [(row["censored"], row["above"]) for row in rows(tmp_path / "moments.csv")] == [("1", "2")] * 2
+
+
 def test_nothing_is_lost_where_others_count_and_take(clock: Clock, tmp_path: Path) -> None:
     recording = Recording([], clock)
     moments = Moments(str(tmp_path / "moments.csv"), recording)
@@ -97,7 +113,7 @@ def test_what_has_waited_long_is_told(clock: Clock, tmp_path: Path) -> None:
     recording = Recording([], clock)
     moments = Moments(str(tmp_path / "moments.csv"), recording)
     sent_ns = clock.now_ns
-    waiting: Any = SimpleNamespace(under_way=True, waits_ns=lambda now_ns: now_ns - sent_ns)
+    waiting: Any = SimpleNamespace(under_way=True, heard=NOBODY, origin=None, waits_ns=lambda now_ns: now_ns - sent_ns)
     recording.running = [waiting]  # type: ignore[assignment]
     for _ in range(8):
         clock.now_ns += 50 * MS

@@ -10,6 +10,7 @@ from locust_extra.recorder import CpuClock, Recorder
 from tests.unit.collectors.clocks import FakeClock, recorder
 from zk_locust.contract.clock_names import CENSORED
 from zk_locust.contract.histogram import LatencyHistogram
+from zk_locust.load.heard import NOBODY
 from zk_locust.load.recording import Recording
 
 
@@ -192,6 +193,7 @@ class Sent:
     """An operation under way, as a timer is."""
 
     under_way = True
+    heard, origin = NOBODY, None
 
     def __init__(self, recording: Recording, sent_ns: int) -> None:
         self.recording, self.sent_ns, self.censored = recording, sent_ns, False

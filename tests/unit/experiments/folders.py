@@ -37,8 +37,7 @@ def experiment(
     assert problems == []
     assert spec is not None
     arms = arms_of(spec)
-    count = spec.repeats if spec.kind == "matrix" else spec.pairs
-    slots = [] if spec.kind == "capacity" else blocks([arm.name for arm in arms], count, spec.seed)
+    slots = [] if spec.kind == "capacity" else blocks([arm.name for arm in arms], spec.blocks, spec.seed)
     folder = manifest.create(results, f"{spec.kind}-1", spec, arms, slots, run_s=1.0, most_runs=30, inventory=["i"])
 
     def run_one(request: Request) -> Outcome:

@@ -18,7 +18,7 @@ from fleet.experiments.arms import Arm
 from fleet.experiments.benchmark import Benchmarks
 from fleet.experiments.interruption import Interruption
 from fleet.experiments.playbooks import Playbooks
-from fleet.experiments.runner import Request
+from fleet.experiments.runner import Outcome, Request
 from fleet.experiments.specification import Specification
 from reporting import ReportingError
 
@@ -234,8 +234,24 @@ def test_a_step_that_loses_all_workers_is_limited_by_the_load_side(tmp_path: Pat
     assert not benchmark.outcome_of(tmp_path, 1.0, []).load_limited
 
 
+def test_a_run_without_its_faults_is_void_where_they_are_the_question(tmp_path: Path) -> None:
+    reason = {"severity": "inconclusive", "rule": "faults-not-done", "text": "1 of 2 planned faults were not done."}
+    content: dict[str, Any] = {"verdict": {"verdict": "inconclusive", "reasons": [reason]}, "faults": [{"number": 1}]}
+
+    def outcome(content: dict[str, Any], *, has_faults: bool) -> Outcome:
+        (tmp_path / "report.json").write_text(json.dumps(content))
+        return benchmark.outcome_of(tmp_path, 1.0, [], has_faults=has_faults)
+
+    assert outcome(content, has_faults=False).verdict == "inconclusive"
+    found = outcome(content, has_faults=True)
+    assert (found.verdict, found.reasons[0]) == ("void", "1 of 2 planned faults were not done.")
+    done = {"verdict": {"verdict": "valid", "reasons": []}}
+    assert outcome(done | {"faults": [{"number": 1}]}, has_faults=True).verdict == "valid"
+    assert outcome(done | {"faults": []}, has_faults=True).reasons == ("it has no faults",)
+
+
 def test_a_run_that_cannot_be_reported_is_void_and_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ReportingError("its samples are damaged")
 
     monkeypatch.setattr(benchmark, "outcome_of", fail)

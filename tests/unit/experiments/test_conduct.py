@@ -69,6 +69,38 @@ def test_arms_that_the_inventory_makes_equal_are_refused(tmp_path: Path) -> None
     assert said.startswith("arms.same: its runs would be the same as those of arms.as-it-is, because the inventory")
 
 
+KILL = [{"at": "1s", "do": "kill", "target": "leader"}]
+RECOVERY = COMPARE | {"kind": "recovery", "variables": COMPARE["variables"] | {"benchmark_faults": KILL}}  # type: ignore[operator]
+
+
+def test_faults_are_repeated_in_every_arm(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(RECOVERY, experiment_id="one")
+    assert controller.said[0] == "experiment one: recovery, 10 runs, about 4 min 50 s"
+    assert sorted(request.arm.name for request in controller.asked) == ["large"] * 5 + ["small"] * 5
+    controller.conduct(resume="one", more=2)
+    assert len(controller.asked) == 14
+
+
+def test_an_experiment_of_recovery_without_faults_is_refused(tmp_path: Path) -> None:
+    said = Controller(tmp_path).refusal(COMPARE | {"kind": "recovery"})
+    assert said.startswith("arm small: its runs (quick) have no faults; let the scenario have some, or write e.g. var")
+    assert "arm large: its runs (quick) have no faults" in said
+
+
+def test_arms_with_different_faults_are_refused(tmp_path: Path) -> None:
+    other = [KILL[0] | {"target": "follower"}]
+    arms = {"leader": {"benchmark_faults": KILL}, "follower": {"benchmark_faults": other}}
+    said = Controller(tmp_path).refusal(COMPARE | {"kind": "recovery", "arms": arms})
+    assert said.startswith("arm follower: its faults are not those of arm leader, so that nothing can be compared")
+
+
+def test_a_fault_that_is_wrong_is_refused(tmp_path: Path) -> None:
+    wrong = {"variables": COMPARE["variables"] | {"benchmark_faults": [KILL[0] | {"do": "kil"}]}}  # type: ignore[operator]
+    said = Controller(tmp_path).refusal(RECOVERY | wrong)
+    assert "arm small: benchmark_faults: fault 1: do [kil]: there is no such action, did you mean kill?" in said
+
+
 def test_a_budget_that_is_too_short_is_refused(tmp_path: Path) -> None:
     said = Controller(tmp_path).refusal(COMPARE | {"budget": "1m"})
     assert said == (

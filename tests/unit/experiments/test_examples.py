@@ -10,10 +10,14 @@ from fleet.experiments.overview import lines
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.specification_reading import read_file
 from lab.places import PROJECT
+from zk_locust.contract.durations import parse_duration_ms
+from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.reading import read_faults
 from zk_locust.contract.inventory.names import role_variables
 
 FILES = sorted((PROJECT / "playbooks" / "experiments").glob("*.yml"))
-RUNS = {"versions": 10, "clients": 10, "noise": 20, "value-sizes": 24, "capacity": 23, "ensemble-size": 10}
+RECOVERY = {"recovery": 10, "failover": 15}
+RUNS = RECOVERY | {"versions": 10, "clients": 10, "noise": 20, "value-sizes": 24, "capacity": 23, "ensemble-size": 10}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -24,6 +28,16 @@ def test_each_can_be_read_and_its_scenario_exists(file: Path) -> None:
     assert spec.description
     assert (PROJECT / "playbooks" / "scenarios" / f"{spec.scenario}.yml").is_file()
     assert number_of_runs(spec) == RUNS[spec.name]
+
+
+@pytest.mark.parametrize("name", RECOVERY)
+def test_the_faults_can_be_done_to_three_members(name: str) -> None:
+    spec, _ = read_file(PROJECT / "playbooks" / "experiments" / f"{name}.yml", role_variables(PROJECT / "roles"))
+    assert spec is not None
+    run_time_s = parse_duration_ms(spec.variables["benchmark_run_time"]) / 1000
+    planned, problems = read_faults(spec.variables["benchmark_faults"], FaultFleet(("zk1", "zk2", "zk3")), run_time_s)
+    assert problems == []
+    assert {fault.do for fault in planned} <= {"kill", "pause", "partition"}
 
 
 def test_parameters_of_a_grid_are_laid_over_those_of_all_cells() -> None:

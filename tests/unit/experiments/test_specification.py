@@ -43,9 +43,23 @@ def test_each_kind_is_read() -> None:
     assert read(CAPACITY | {"budget": "2h"}).budget_s == 7200
 
 
+def test_faults_are_repeated_five_times_unless_the_file_says_more() -> None:
+    spec = read({"kind": "recovery"})
+    assert (spec.repeats, spec.blocks, spec.equivalence) == (5, 5, 0.2)
+    assert spec.figures == ("leader", "write", "read", "rate", "silence")
+    assert read({"kind": "recovery", "figures": ["p99"], "repeats": 7, "equivalence": "10%"}).figures == ("p99",)
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
+        ({"kind": "recovery", "repeats": 4}, "repeats [4]: this is not a whole number from 5 to 1000; a fault that is"),
+        (
+            {"kind": "recovery", "figures": ["p50"]},
+            "figures [p50]: there is no such figure; known: leader, write, ",
+        ),
+        ({"kind": "recovery", "figures": ["writes"]}, "figures [writes]: there is no such figure, did you mean write?"),
+        ({"kind": "recovery", "pairs": 5}, "pairs: kind recovery has no such setting"),
         (["kind"], "experiment [mine]: an experiment is a dictionary"),
         ({"kind": "comprae"}, "kind [comprae]: there is no such kind, did you mean compare?"),
         ({"kind": ["compare"]}, "kind [['compare']]: there is no such kind"),

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from host_metrics.columns import HOST_COLUMNS
-from locust_extra.columns import DISTRIBUTION_FIELDS, MOMENT_COLUMNS, SLOW_COLUMNS, STATS_COLUMNS
+from locust_extra.columns import (
+    DISTRIBUTION_FIELDS,
+    MOMENT_COLUMNS,
+    SESSION_COLUMNS,
+    SESSION_EVENTS,
+    SLOW_COLUMNS,
+    STATS_COLUMNS,
+)
 from reporting.verdict import thresholds as rule_book
 from zk_locust.contract.events import EVENT_COLUMNS
 from zk_metrics.columns import METRIC_COLUMNS
@@ -29,6 +36,7 @@ def section(title: str) -> str:
         ("host-metrics.csv", HOST_COLUMNS),
         ("events.csv", EVENT_COLUMNS),
         ("moments.csv", MOMENT_COLUMNS),
+        ("sessions.csv", (*SESSION_COLUMNS, *SESSION_EVENTS)),
     ],
 )
 def test_every_column_is_explained(file: str, columns: tuple[str, ...]) -> None:

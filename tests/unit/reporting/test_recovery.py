@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from locust_extra.columns import MOMENT_COLUMNS
+from locust_extra.columns import MOMENT_COLUMNS, SESSION_COLUMNS
 from reporting import judge_run
 from reporting.analyse.moments import placed_moments
 from reporting.render import markdown, page, report_data
@@ -55,10 +56,34 @@ def write_moments(folder: Path, share: Rate, failed_at_s: tuple[float, ...] = ()
             for name, rate in RATE.items():
                 count = round(rate * STEP_S * share(name, start_s))
                 failures = sum(start_s <= at < end_s for at in failed_at_s) if name == "set" else 0
-                if count or failures:
-                    writer.writerow([*times, "zookeeper", name, count, failures, count * 500, 900 if count else "", ""])
+                cut_off = 4 if name == "set" and start_s <= KILLED_S + 0.2 < end_s else 0
+                if count or failures or cut_off:
+                    above = 5 if name == "get" and start_s <= KILLED_S + 0.5 < end_s else 0
+                    told = [count, failures, count * 500, 900 if count else "", "", cut_off, above]
+                    writer.writerow([*times, "zookeeper", name, *told])
             if PAUSED_S < end_s <= PAUSED_S + 3 and place % 4 == 0:
-                writer.writerow([*times, "", "", 0, 0, 0, "", round((end_s - PAUSED_S) * 1e6)])
+                writer.writerow([*times, "", "", 0, 0, 0, "", round((end_s - PAUSED_S) * 1e6), 0, ""])
+
+
+SESSIONS = [
+    (KILLED_S - 6, KILLED_S - 5.8, "silent", "0x1", "zk2:2181", ""),  # before it
+    (KILLED_S - 0.02, KILLED_S + 0.7, "silent", "0x1", "zk2:2181", ""),
+    (KILLED_S + 0.1, KILLED_S + 0.9, "silent", "0x2", "zk2:2181", ""),
+    (KILLED_S + 0.2, KILLED_S + 0.2, "moved", "0x1", "zk2:2181", "zk1:2181"),
+    (KILLED_S + 0.4, KILLED_S + 0.4, "moved", "0x2", "zk3:2181", "zk1:2181"),
+    (KILLED_S + 2, KILLED_S + 2, "moved", "0x2", "zk2:2181", "zk3:2181"),  # again
+    (KILLED_S + 5, KILLED_S + 9, "silent", "0x2", "zk2:2181", ""),  # another's
+    (PAUSED_S + 0.5, 38.0, "unanswered", "0x3", "zk1:2181", ""),
+    (PAUSED_S + 2, PAUSED_S + 2, "replaced", "0x4", "zk1:2181", "0x1"),
+]
+
+
+def write_sessions(folder: Path) -> None:
+    with (folder / "logs" / "load1" / "sessions-worker-1.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(SESSION_COLUMNS)
+        for start_s, end_s, *rest in SESSIONS:
+            writer.writerow([*(f"{START.timestamp() + at:.6f}" for at in (start_s, end_s)), *rest])
 
 
 def faulty(folder: Path, share: Rate = away, **changes: Any) -> JudgedRun:
@@ -67,19 +92,22 @@ def faulty(folder: Path, share: Rate = away, **changes: Any) -> JudgedRun:
     manifest = {"faults": {"zk1": notes}} | changes.pop("manifest", {})
     plan = changes.pop("plan", PLAN)
     failed_at_s = changes.pop("failed_at_s", (12.06, 12.1))
-    plan = changes.pop("plan", PLAN)
+    more = changes.pop("events", [])
     stall_at_s = None if "rate_factor" in changes else PAUSED_S
     run = Synthetic(stall_at_s=stall_at_s, stall_s=3, **changes)
     written = run.write(folder / RUN_ID)
     content = json.loads((written / "manifest.json").read_text()) | manifest
+    content["scenario"]["parameters"] = {"client": "native", "stats-objective": "20ms"}
     content["scenario"]["faults"] = [fault.as_dict() for fault in plan]
     (written / "manifest.json").write_text(json.dumps(content))
     write_moments(written, share, failed_at_s)
+    write_sessions(written)
     with (written / "events.csv").open("a", newline="") as file:
         rows = [[stamp(KILLED_S + 0.05), "zk2", "election", "zk2", "leader", "0.500000", "zk2"],
                 [stamp(KILLED_S + 0.05), "zk3", "election", "zk3", "follower", "0.600000", "zk3"],
-                [stamp(PAUSED_S + 4), "zk2", "session-expired", "zk2", "0x1", "", "zk2"]]  # fmt: skip
-        csv.writer(file).writerows(rows)
+                [stamp(PAUSED_S + 4), "zk2", "session-expired", "zk2", "1,012 sessions", "", "zk2"],
+                [stamp(PAUSED_S + 6), "zk2", "session-expired", "zk2", "1 session", "", "zk2"]]  # fmt: skip
+        csv.writer(file).writerows(rows + more)
     return judge_run(written)
 
 
@@ -109,10 +137,33 @@ def test_planted_times_are_found_to_within_a_moment(judged: JudgedRun) -> None:
     assert paused.after_leader_s is None
     assert paused.after_first_failure_s is None
     assert paused.silence_s == pytest.approx(3.0, abs=0.21)
-    assert (killed.expired, paused.expired) == (0, 1)
+    assert (killed.expired, paused.expired) == (0, 1013)
     assert paused.recovered_s == max(3.0, paused.after_write_s or 0, paused.after_rate_s or 0)
     assert paused.after_p99_s is not None
     assert paused.after_p99_s >= 3.0
+
+
+def test_planted_fates_of_sessions_are_found(judged: JudgedRun) -> None:
+    killed, paused = judged.recoveries
+    assert (killed.censored, killed.above) == (4, 5)
+    assert killed.session_silence_s == pytest.approx(0.8, abs=0.001)
+    assert (killed.session_answered, killed.moved, killed.lost) == (True, 2, 0)
+    assert paused.session_silence_s == pytest.approx(paused.until_s - PAUSED_S - 0.5, abs=0.001)
+    assert (paused.session_answered, paused.moved, paused.lost) == (False, 0, 1)
+
+
+def test_a_run_of_an_older_version_knows_nothing_of_sessions(judged: JudgedRun, tmp_path: Path) -> None:
+    copy = tmp_path / judged.run.path.name
+    shutil.copytree(judged.run.path, copy)
+    (copy / "logs" / "load1" / "sessions-worker-1.csv").unlink()
+    moments = copy / "logs" / "load1" / "moments-worker-1.csv"
+    moments.write_text("".join(f"{line.rsplit(',', 2)[0]}\n" for line in moments.read_text().splitlines()))
+    older = judge_run(copy)
+    killed = older.recoveries[0]
+    assert killed.after_write_s == judged.recoveries[0].after_write_s
+    assert (killed.censored, killed.above, killed.session_silence_s, killed.moved, killed.lost) == (None,) * 5
+    assert older.run.problems == judged.run.problems
+    assert "What the faults cost" in markdown.render(older, [])
 
 
 def test_a_fault_that_nobody_felt_is_over_at_once(tmp_path: Path) -> None:
@@ -162,6 +213,13 @@ def test_an_election_is_held_against_a_run_unless_a_fault_caused_it(tmp_path: Pa
     notes = [note(1, "kill", 29.0, 0.1), note(2, "pause", PAUSED_S, 3.0)]
     other = faulty(tmp_path / "other", poll=looking, manifest={"faults": {"zk1": notes}})
     assert rules(other)["leader-change"] == "inconclusive"
+
+
+@pytest.mark.parametrize(("member", "is_held"), [("zk1", False), ("zk2", True)])
+def test_a_member_that_comes_back_late_is_not_held_against_a_run(tmp_path: Path, member: str, is_held: bool) -> None:
+    late = [stamp(KILLED_S + 7), member, "election", member, "follower", "1.000000", member]
+    run = faulty(tmp_path, poll=looking, events=[late])
+    assert (rules(run).get("leader-change") == "inconclusive") is is_held
 
 
 def test_lost_packets_are_not_held_against_a_run_that_lost_them_on_purpose(tmp_path: Path) -> None:
@@ -282,9 +340,16 @@ def test_the_report_has_a_table_a_chart_of_each_and_the_figures(judged: JudgedRu
     text = markdown.render(judged, figures)
     assert "## Faults and recovery" in text
     assert "| 1: kill leader | zk1 | 12 s | 100 ms |" in text
+    assert "### What the faults cost" in text
+    assert "| 1: kill leader | 2 | 4 | 5 | 0.900 ms | 800 ms | 2 | 0 | 0 |" in text
     assert "Faults and recovery" in page.render(judged, figures)
+    assert "Above 20ms" in page.render(judged, figures)
     told = report_data.as_json(judged)["faults"]
     assert [fault["number"] for fault in told] == [1, 2]
+    assert [(fault["client"], fault["objective"], fault["lost"]) for fault in told] == [
+        ("native", "20ms", 0),
+        ("native", "20ms", 1),
+    ]
     assert json.loads(json.dumps(told)) == json.loads(json.dumps(told, allow_nan=False))
 
 
