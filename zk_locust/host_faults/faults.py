@@ -126,7 +126,7 @@ class Faults:
             note = self.notes.read(fault_id)
             note["error"] = self._actions.ends()[note["do"]](note) or note["error"]
             is_same_boot = note["boot"] == boot.boot_id()
-            if not is_same_boot:
+            if not is_same_boot and note["do"] not in STEPS:  # which start it
                 self._member.start()
             note["ended"], note["state"] = time.time(), "healed"
             if note["began"] is not None:
