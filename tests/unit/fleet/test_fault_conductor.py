@@ -12,8 +12,10 @@ import pytest
 from fleet.errors import HostError
 from fleet.fault_clock import FaultClock, offsets_of
 from fleet.fault_conductor import Conductor
+from fleet.fault_hosts import FaultHosts, Place
 from fleet.fault_notes import event_rows, told_faults
 from fleet.fault_power import PowerSwitch
+from fleet.inventory import HostVariables
 from tests import waiting
 from zk_locust.contract.events import EVENT_COLUMNS
 from zk_locust.contract.faults.fleet import FaultFleet
@@ -149,6 +151,20 @@ def test_a_host_that_cannot_be_switched_off_is_said() -> None:
     assert not power.can("zk2")
     with pytest.raises(HostError, match="zookeeper_power_off_command failed: no route"):
         power.cut("zk1", time.monotonic(), 0.0)
+
+
+def test_a_host_that_is_away_keeps_nobody_waiting(tmp_path: Path) -> None:
+    for name, script in (("zk1", """echo '{"role": "leader"}'"""), ("zk2", "exec sleep 600"), ("load1", "exit 9")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    places = {name: Place(str(tmp_path / name), "127.0.0.1", 2181) for name in ("zk1", "zk2")}
+    places["load1"] = Place(str(tmp_path / "load1"))
+    hosts = FaultHosts(places, {name: HostVariables(name, {"ansible_connection": "local"}) for name in places})
+    try:
+        assert hosts.roles(["zk1"]) == {"zk1": "leader"}
+        assert hosts.roles(["zk2", "load1"], 0.2) == {"zk2": ""}
+    finally:
+        hosts.end()
 
 
 def test_what_was_not_done_is_said() -> None:
