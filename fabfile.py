@@ -144,7 +144,7 @@ def stop(_context: Context, inventory: list[str]) -> None:
 @task(iterable=["inventory"], help={"inventory": INVENTORY_HELP})
 @_command
 def heal(_context: Context, inventory: list[str]) -> None:
-    """End the faults that a run has done to members, at once; they also end by themselves at their deadline."""
+    """End the faults that a run has done to hosts, at once; they also end by themselves at their deadline."""
     from fleet.heal import heal as heal_members
 
     _asked(inventory, lambda read: heal_members(read, _say))

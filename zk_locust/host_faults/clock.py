@@ -30,7 +30,7 @@ def step(fault: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def step_back(fault: Mapping[str, Any]) -> None:
-    """Step it back, unless somebody else (NTP) has set it right meanwhile: what NTP slews by is kept."""
+    """Step it back, unless NTP has set it right meanwhile: what NTP slews by is kept."""
     if fault.get("ahead_s") is None:
         return
     by_s, now_s = fault["by_ms"] / 1000, offset_s()

@@ -19,6 +19,9 @@ from zk_locust.host_faults.workers import Workers
 
 _AT_ONCE_S = 120.0
 """The deadline of what has no length of its own: its healing is part of the action."""
+_HEALS_S = 0.5
+"""A fault that ends when another is planned has so long to heal."""
+_POLL_S = 0.02
 _TRIES = 5
 _TRY_AGAIN_S = 1.0
 _TROUBLE = (FaultError, OSError, ValueError, KeyError)
@@ -61,7 +64,7 @@ class Faults:
         due = time.monotonic() + left_s
         with self.notes.locked(fault_id):
             if fault["do"] in OF_PROCESS:
-                self._require_no_other()
+                self._require_no_other(due)
             note = {
                 **fault,
                 "boot": boot.boot_id(),
@@ -110,11 +113,20 @@ class Faults:
         with contextlib.suppress(OSError):  # the tap is gone: it was healed
             relay.serve(shaping.taps_of(note), note)
 
-    def _require_no_other(self) -> None:
-        """Raise FaultError if the member's process has a fault already: to heal one would end the other."""
-        for other in self.notes.active():
-            if self.notes.read(other)["do"] in OF_PROCESS:
+    def _require_no_other(self, due: float) -> None:
+        """Raise FaultError if the member's process has a fault at that moment: to heal one would end the other."""
+        while other := self._other():
+            if time.monotonic() > due + _HEALS_S:
                 raise FaultError(f"the fault {other} is still in the member")
+            time.sleep(_POLL_S)
+
+    def _other(self) -> str | None:
+        """Return a fault that the member's process has now."""
+        for other in self.notes.active():
+            with contextlib.suppress(FileNotFoundError):  # it is healed meanwhile
+                if self.notes.read(other)["do"] in OF_PROCESS:
+                    return other
+        return None
 
     def heal(self, fault_id: str) -> dict[str, Any] | None:
         """Heal a fault, if it is there; return its note. Raises FaultError where it cannot be healed."""

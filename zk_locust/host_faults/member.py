@@ -84,7 +84,7 @@ class Member:
         if not unit:
             return
         deadline = time.monotonic() + _GONE_LIMIT_S
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not is_running(named_in_pid_file(self._pid_file)):
             with contextlib.suppress(FaultError):
                 state = run(["systemctl", "show", "--property=ActiveState", "--value", unit], _GONE_LIMIT_S).strip()
                 if state in ("failed", "inactive"):

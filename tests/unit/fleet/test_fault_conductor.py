@@ -13,6 +13,7 @@ from fleet.endpoints import endpoint
 from fleet.errors import HostError
 from fleet.fault_clock import FaultClock, offsets_of
 from fleet.fault_conductor import Conductor
+from fleet.fault_hosts import FaultHosts, Place
 from fleet.fault_notes import event_rows, told_faults
 from fleet.fault_power import PowerSwitch
 from fleet.fault_task import become_of, laid_over
@@ -195,6 +196,20 @@ def test_no_data_is_removed_while_another_voter_is_down() -> None:
     ((problem,), _) = conducted([PlannedFault(1, 0.0, "replace-member", ("zk1",))], hosts, said=1)
     assert "zk3 does not serve, and only zk1 may have some of the data" in problem
     assert hosts.done == []
+
+
+def test_a_host_that_is_away_keeps_nobody_waiting(tmp_path: Path) -> None:
+    for name, script in (("zk1", """echo '{"role": "leader"}'"""), ("zk2", "exec sleep 600"), ("load1", "exit 9")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    places = {name: Place(str(tmp_path / name), "127.0.0.1", 2181) for name in ("zk1", "zk2")}
+    places["load1"] = Place(str(tmp_path / "load1"))
+    hosts = FaultHosts(places, {name: HostVariables(name, {"ansible_connection": "local"}) for name in places})
+    try:
+        assert hosts.roles(["zk1"]) == {"zk1": "leader"}
+        assert hosts.roles(["zk2", "load1"], 0.2) == {"zk2": ""}
+    finally:
+        hosts.end()
 
 
 def test_what_was_not_done_is_said() -> None:

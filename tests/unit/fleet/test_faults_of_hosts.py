@@ -90,6 +90,13 @@ def test_a_file_that_is_there_is_neither_followed_nor_filled(disk: Path, tmp_pat
     assert target.read_text() == "x"
 
 
+def test_a_fault_waits_for_the_end_of_another_until_its_moment(member: Sleeper) -> None:
+    faults = member.faults()
+    faults.do(fault("pause", 0.5))
+    note = faults.do(fault("kill", 0.0, in_s=3.0) | {"id": "run.2.zk1", "number": 2})
+    assert note["began"] >= faults.notes.of_run("run")[0]["ended"]
+
+
 def test_memory_is_taken_and_given_back(member: Sleeper) -> None:
     hold = f"from zk_locust.host_faults.memory import hold; hold(64, {LONG_S})"
     member.launcher.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{hold}"\n')
