@@ -22,7 +22,7 @@ def told_faults(text: str, member: str, run_id: str) -> tuple[list[dict[str, Any
 
     A fault has `number`, `member`, `do`, `state`, `began` and `ended` (UTC, ISO 8601, by the host's clock), `lasted_s`,
     `met` (how many packets, connections or sessions it has met), `by_process` (whether a process delayed the packets,
-    for want of netem) and `error`; None is what is not known.
+    without netem) and `error`; None is what is not known.
     """
     told = read_told(text)
     notes = told.get("faults") if told is not None else None
