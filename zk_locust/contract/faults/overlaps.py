@@ -30,7 +30,8 @@ def overlap_problems(plan: Sequence[PlannedFault]) -> list[str]:
                 what = "shape the network of one host" if fault.do in _SHAPING else "meet one process"
                 problems.append(
                     f"{fault.title} at {fault.at_s:g} s may {what} while {before.title} from {before.at_s:g} s on still"
-                    f" lasts, and a host refuses the second; begin it at {before.ends_s + _HEALS_S:g} s, or name other targets"
+                    f" lasts, and a host refuses the second; begin it at {before.ends_s + _HEALS_S:g} s, or name other"
+                    " targets"
                 )
     return problems
 
