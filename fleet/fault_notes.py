@@ -24,7 +24,7 @@ def told_faults(text: str, member: str, run_id: str) -> tuple[list[dict[str, Any
 
     A fault has `number`, `member`, `do`, `state`, `began` and `ended` (UTC, ISO 8601, by the host's clock), `lasted_s`,
     `late_s` (how long after its planned moment it began), `met` (how many packets, connections or sessions it has met),
-    `by_process` (whether a process delayed the packets, for want of netem) and `error`; None is what is not known.
+    `by_process` (whether a process delayed the packets, without netem) and `error`; None is what is not known.
     After an operation that has started the member anew there are `release`, with which it serves now, and of an
     upgrade `release_before`.
     """

@@ -51,9 +51,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServe
         yield servers
 
 
-@pytest.fixture(params=["leader", "follower"])
+@pytest.fixture
 def member(servers: ZooKeeperServers, request: pytest.FixtureRequest) -> Member:
-    return servers.members[servers.leader() if request.param == "leader" else servers.followers()[0]]
+    leads = getattr(request, "param", "follower") == "leader"
+    return servers.members[servers.leader() if leads else servers.followers()[0]]
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_server_knows_no_other_password_than_that_of_the_id(users: list[User])
         assert sessions.password_of(user.session) == user.client._session_passwd
 
 
-@pytest.mark.parametrize("percent", [100, 50])
+@pytest.mark.parametrize(("member", "percent"), [("leader", 100), ("follower", 50)], indirect=["member"])
 def test_ended_sessions_are_expired_for_their_clients(member: Member, users: list[User], percent: int) -> None:
     users[0].client.create("/mine", ephemeral=True)
     told = note(percent, member)
@@ -98,6 +99,22 @@ def test_ended_sessions_are_expired_for_their_clients(member: Member, users: lis
     waiting.until(lambda: bool(users[0].client.exists("/mine")) is lives, limit_s=LIMIT_S)
 
 
+def test_a_session_that_its_client_resumes_meanwhile_is_ended_nevertheless(
+    member: Member, users: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client is faster the first time: it has its session again, and our connection has ended."""
+    closed, tries = sessions._closed, []
+
+    def late(host: str, port: int, session_id: int) -> bool | None:
+        tries.append(session_id)
+        return False if len(tries) == 1 else closed(host, port, session_id)
+
+    monkeypatch.setattr(sessions, "_closed", late)
+    assert sessions.end("127.0.0.1", member.client_port, users[0].session)
+    assert len(tries) == 2
+    waiting.until(lambda: users[0].has_expired, limit_s=LIMIT_S)
+
+
 def test_a_session_that_has_ended_is_not_counted(member: Member, users: list[User]) -> None:
     assert sessions.end("127.0.0.1", member.client_port, users[0].session)
     assert not sessions.end("127.0.0.1", member.client_port, users[0].session)
@@ -108,8 +125,7 @@ def test_sessions_that_nobody_tells_are_an_error(member: Member) -> None:
         sessions.expire(note(100, member), {"admin.serverPort": "1"})
 
 
-@pytest.mark.parametrize("means", ["ss", "pidfd"])
-@pytest.mark.parametrize("percent", [100, 50])
+@pytest.mark.parametrize(("means", "percent"), [("ss", 100), ("ss", 50), ("pidfd", 50)])
 def test_dropped_connections_leave_the_sessions(
     member: Member, users: list[User], means: str, percent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from zk_locust.host_faults.errors import FaultError
 _LIMIT_S = 10.0
 _MOST_BYTES = 64 * 1024 * 1024
 _AT_ONCE = 16
+_TRIES = 20
 _SECRET = 0xB3415C00
 _TIMEOUT_MS = 30_000
 _CLOSE = -11
@@ -88,15 +89,35 @@ def password_of(session_id: int) -> bytes:
 
 
 def end(host: str, port: int, session_id: int) -> bool:
-    """Resume a session and close it; return whether it was there. Raises OSError where the member does not answer."""
+    """Resume a session and close it; return whether it was there. Raises OSError where that does not succeed.
+
+    Its client, whose connection ends as the session is resumed, may resume it before it is closed: then once more.
+    """
+    was_there = False
+    for _ in range(_TRIES):
+        answer = _closed(host, port, session_id)
+        if answer is None:
+            return was_there
+        if answer:
+            return True
+        was_there = True
+    raise OSError(f"its client resumed it {_TRIES} times before it was closed")
+
+
+def _closed(host: str, port: int, session_id: int) -> bool | None:
+    """Resume a session and close it; return whether the member says that it has, None where there is no session."""
     connect = struct.pack(">iqiqi16s?", 0, 0, _TIMEOUT_MS, session_id, 16, password_of(session_id), False)
     with socket.create_connection((host, port), timeout=_LIMIT_S) as link:
-        link.sendall(_frame(connect) + _frame(struct.pack(">ii", 1, _CLOSE)))
-        answer = _read_frame(link)
-        if len(answer) < 16 or struct.unpack(">iiq", answer[:16])[1:] < (1, 0):
-            return False  # it has ended already
-        _read_frame(link)  # when the ensemble has closed it
-    return True
+        try:
+            link.sendall(_frame(connect) + _frame(struct.pack(">ii", 1, _CLOSE)))
+            answer = _read_frame(link)
+            if len(answer) < 16:
+                return False  # the connection ended before
+            if struct.unpack(">iiq", answer[:16])[1:] < (1, 0):
+                return None
+            return bool(_read_frame(link))
+        except (ConnectionResetError, BrokenPipeError):
+            return False
 
 
 def _frame(content: bytes) -> bytes:

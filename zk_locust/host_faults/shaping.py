@@ -134,6 +134,7 @@ def rules(fault: Mapping[str, Any]) -> str:
             for hook, matched in hooks:
                 lines += [f"chain {hook}_{place} {{"]
                 lines += [f'type filter hook {hook} device "{device}" priority -300; policy accept;']
+                lines += [f"meta mark {relay.MARK} accept"] if hook == "egress" else []
                 lines += [*(f'{match} {count} fwd to "{to}"' for match in matched), "}"]
         lines += ["}"]
     return "\n".join([*lines, ""])

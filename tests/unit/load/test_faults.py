@@ -213,8 +213,8 @@ def test_faults_that_may_meet_in_one_member_are_refused(first: tuple[str, str], 
     entries[0]["for"] = 20
     problems = refused([entries[0] | {"at": 10}, entries[1] | {"at": 25}])
     assert len(problems) == 1
-    assert "still lasts, and a host refuses the second; begin it after 30 s" in problems[0]
-    assert planned([entries[0] | {"at": 10}, entries[1] | {"at": 30}])
+    assert "still lasts, and a host refuses the second; begin it at 31 s" in problems[0]
+    assert planned([entries[0] | {"at": 10}, entries[1] | {"at": 31}])
 
 
 @pytest.mark.parametrize(

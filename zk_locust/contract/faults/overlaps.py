@@ -20,6 +20,9 @@ _SINGLE: Final = (actions.LEADER, actions.FOLLOWER, actions.OBSERVER, actions.AN
 _ROLES_S: Final = 5.0
 """Members are asked for their role at most so long before the fault: what happens within it is not in the answer."""
 
+_HEALS_S: Final = 1.0
+"""How long a host takes to heal a fault that has ended, or to do one without a length, in the best case."""
+
 
 def overlap_problems(plan: Sequence[PlannedFault]) -> list[str]:
     """Return a line for each fault that may meet a member in which another one still is."""
@@ -30,7 +33,8 @@ def overlap_problems(plan: Sequence[PlannedFault]) -> list[str]:
                 what = "shape the network of one host" if fault.do in _SHAPING else "meet one process"
                 problems.append(
                     f"{fault.title} at {fault.at_s:g} s may {what} while {before.title} from {before.at_s:g} s on still"
-                    f" lasts, and a host refuses the second; begin it after {before.ends_s:g} s, or name other targets"
+                    f" lasts, and a host refuses the second; begin it at {before.ends_s + _HEALS_S:g} s, or name other"
+                    " targets"
                 )
     return problems
 
@@ -39,7 +43,7 @@ def _lasting(plan: Sequence[PlannedFault], fault: PlannedFault) -> Iterator[Plan
     """Yield those of its kind that began before it, or with it, and have not ended."""
     for before in plan:
         same = any(fault.do in kind and before.do in kind for kind in (_OF_PROCESS, _SHAPING))
-        if same and before.number < fault.number and fault.at_s < before.ends_s:
+        if same and before.number < fault.number and fault.at_s < before.ends_s + _HEALS_S:
             yield before
 
 
