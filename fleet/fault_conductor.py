@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from fleet.errors import FleetError
 from fleet.fault_clock import FaultClock
 from fleet.fault_hosts import ROLE_LIMIT_S
-from fleet.fault_order import next_member, why_not
+from fleet.fault_order import enough_serve, next_member, why_not
 from fleet.fault_power import PowerSwitch
 from zk_locust.contract.faults.actions import LOAD, POWER_OFF, ROLLING, ROLLING_RESTART
 from zk_locust.contract.faults.fleet import FaultFleet
@@ -147,9 +147,10 @@ class Conductor:
         while left:
             if os.getppid() != self._parent:  # the playbook was killed: this process of it must not go on
                 return
-            name = next_member(left, self._hosts.roles(None, self._roles_limit_s))
-            if self._ended.is_set():
-                self._say(fault, f"the load ended before {', '.join(left)}")
+            name = self._next(left)
+            if not name:
+                why = "the load ended" if self._ended.is_set() else "too few of the others serve"
+                self._say(fault, f"{', '.join(left)}: left as before, {why}")
                 return
             left = [other for other in left if other != name]
             if not self._tell(fault, name, [], at_s, do=do) or not self._serves_again(fault, name):
@@ -157,6 +158,18 @@ class Conductor:
                     self._say(fault, f"{', '.join(left)}: left as before")
                 return
             at_s = None
+
+    def _next(self, left: list[str]) -> str:
+        """Return the next member, once it may be stopped; empty where the load ends, or that takes too long."""
+        deadline = time.monotonic() + _SERVES_LIMIT_S
+        while not self._ended.is_set():
+            roles = self._hosts.roles(None, self._roles_limit_s)
+            name = next_member(left, roles)
+            if enough_serve(name, self._fleet, roles):
+                return name
+            if time.monotonic() > deadline or self._ended.wait(_POLL_S):
+                break
+        return ""
 
     def _tell(self, fault: PlannedFault, name: str, others: list[str], at_s: float | None, do: str = "") -> bool:
         """Have the fault done to one member, at once or at its planned time; return whether it was."""

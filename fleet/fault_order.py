@@ -14,6 +14,12 @@ def next_member(left: list[str], roles: Mapping[str, str]) -> str:
     return next((name for name in left if roles.get(name) not in _LEADING), left[0])
 
 
+def enough_serve(name: str, fleet: FaultFleet, roles: Mapping[str, str]) -> bool:
+    """Whether a member may be stopped now: a majority serves without it, or in a pair the other one does."""
+    others = [voter for voter in fleet.voters if voter != name and roles.get(voter)]
+    return name not in fleet.voters or len(others) >= min(fleet.majority, len(fleet.voters) - 1)
+
+
 def why_not(fault: PlannedFault, met: Iterable[str], fleet: FaultFleet, roles: Mapping[str, str]) -> str:
     """Return why the fault must not be done to these members now; empty if it may be.
 

@@ -13,7 +13,7 @@ from zk_locust.host_faults.commands import run
 from zk_locust.host_faults.errors import FaultError
 
 _CONTROL_LIMIT_S = 90.0
-_EMPTY_LIMIT_S = 130.0
+_EMPTY_LIMIT_S = 600.0
 _GONE_LIMIT_S = 10.0
 _POLL_S = 0.01
 _ASK_AGAIN_S = 0.05

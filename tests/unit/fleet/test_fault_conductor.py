@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fleet import fault_conductor
 from fleet.endpoints import endpoint
 from fleet.errors import HostError
 from fleet.fault_clock import FaultClock, offsets_of
@@ -178,6 +179,16 @@ def test_an_upgrade_ends_with_the_first_member_that_does_not_serve() -> None:
         "fault 1 (rolling-upgrade to 3.9.3): zk3: with 3.9.3 it does not serve within 60 s",
         "fault 1 (rolling-upgrade to 3.9.3): zk2: left as before",
     ]
+
+
+def test_no_member_is_stopped_while_too_few_others_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fault_conductor, "_SERVES_LIMIT_S", 0.0)
+    for do in ("rolling-restart", "rolling-upgrade"):
+        hosts = Hosts()
+        hosts.now["zk3"] = ""
+        (problems, _) = conducted([PlannedFault(1, 0.0, do, ("all",), to="3.9.3")], hosts, said=2)
+        assert hosts.done == []
+        assert problems[0].endswith(": zk1, zk2: left as before, too few of the others serve")
 
 
 def test_a_change_of_the_list_knows_the_member_in_it() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fleet.fault_order import next_member, why_not
+from fleet.fault_order import enough_serve, next_member, why_not
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.operations import host_operation_problems, release_number
 from zk_locust.contract.faults.planned import PlannedFault
@@ -151,6 +151,17 @@ def test_the_leader_comes_last_whoever_leads_now() -> None:
     assert next_member(["a"], {"a": "leader"}) == "a"
     met, _ = resolved(PlannedFault(1, 0, "rolling-upgrade", ("all",)), THREE, {"zk1": "leader", "zk2": "follower"})
     assert met == ["zk2", "zk1"]
+
+
+def test_a_member_is_stopped_while_a_majority_serves_without_it() -> None:
+    serve = dict.fromkeys(("zk1", "zk2", "zk3"), "follower")
+    assert enough_serve("zk1", THREE, serve)
+    assert enough_serve("zk1", THREE, serve | {"zk1": ""})
+    assert not enough_serve("zk1", THREE, serve | {"zk2": ""})
+    assert enough_serve("a", FaultFleet(("a", "b")), {"b": "leader"})
+    assert not enough_serve("a", FaultFleet(("a", "b")), {"a": "leader"})
+    assert enough_serve("a", FaultFleet(("a",)), {})
+    assert enough_serve("watcher", WATCHED, {})
 
 
 def test_data_is_removed_only_while_all_other_voters_serve() -> None:

@@ -90,3 +90,50 @@ def test_the_end_of_a_log_is_shown_without_what_a_terminal_obeys(control: Path) 
     shown = subprocess.run([control, "tail"], capture_output=True, timeout=60, check=True).stdout
     assert "café" in shown.decode("utf-8", "replace")
     assert not [char for char in shown.decode("utf-8", "ignore") if not (char.isprintable() or char == "\n")]
+
+
+@pytest.fixture
+def with_data(control: Path) -> tuple[Path, list[Path]]:
+    """Return the script of a member with data and its folders, snapshots and transaction log apart."""
+    folders = [control.parent / "data", control.parent / "log-of-data"]
+    for folder in folders:
+        (folder / "version-2").mkdir(parents=True)
+        (folder / "version-2" / "file").touch()
+        (folder / ".zk-locust").touch()
+        (folder / "lost+found").mkdir()
+    (folders[0] / "myid").touch()
+    text = control.read_text()
+    for name, folder in zip(("data_dir", "data_log_dir"), folders, strict=True):
+        text = re.sub(rf"^{name}=.*$", f"{name}={folder}", text, flags=re.MULTILINE)
+    control.write_text(text)
+    return control, folders
+
+
+def test_all_data_is_removed_but_the_markers(with_data: tuple[Path, list[Path]]) -> None:
+    control, folders = with_data
+    (folders[0] / "removed").mkdir()  # of a removal that was cut off
+    subprocess.run([control, "empty"], check=True, timeout=120)
+    for folder in folders:
+        assert sorted(path.name for path in folder.iterdir()) == [".zk-locust", "lost+found"]
+    subprocess.run([control, "empty"], check=True, timeout=120)
+
+
+def test_data_that_cannot_be_removed_completely_stays_completely(with_data: tuple[Path, list[Path]]) -> None:
+    control, folders = with_data
+    path = control.parent / "bin"
+    path.mkdir()
+    (path / "mv").write_text(f'#!/bin/sh\ncase "$*" in *{folders[1]}/version-2*) exit 1 ;; esac\nexec /bin/mv "$@"\n')
+    (path / "mv").chmod(0o755)
+    surroundings = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"}
+    done = subprocess.run([control, "empty"], check=False, timeout=120, env=surroundings)
+    assert done.returncode == 1
+    assert [(folder / "version-2" / "file").exists() for folder in folders] == [True, True]
+
+
+def test_the_data_of_a_running_member_is_not_removed(with_data: tuple[Path, list[Path]]) -> None:
+    control, folders = with_data
+    ticks = Path(f"/proc/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[19]
+    (control.parent / "zookeeper.pid").write_text(f"{os.getpid()} {ticks}\n")
+    done = subprocess.run([control, "empty"], check=False, timeout=120, capture_output=True, text=True)
+    assert "the member runs" in done.stderr
+    assert (folders[0] / "version-2" / "file").exists()
