@@ -122,9 +122,10 @@ class Faults:
                 return None
             note = self.notes.read(fault_id)
             self._ends()[note["do"]](note)
-            note["ended"], note["state"] = time.time(), "healed"
+            note["ended"], over = note.pop("over", None) or (time.time(), time.monotonic())
+            note["state"] = "healed"
             if note["began"] is not None and note["boot"] == _boot():
-                note["lasted_s"] = max(0.0, time.monotonic() - note["began_monotonic"])
+                note["lasted_s"] = max(0.0, over - note["began_monotonic"])
             self.notes.end(note)
         deadline.disarm(fault_id)
         return note
