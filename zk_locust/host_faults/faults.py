@@ -140,9 +140,10 @@ class Faults:
             is_same_boot = note["boot"] == boot.boot_id()
             if not is_same_boot and note["do"] not in STEPS:  # which start it
                 self._member.start()
-            note["ended"], note["state"] = time.time(), "healed"
+            note["ended"], over = note.pop("over", None) or (time.time(), time.monotonic())
+            note["state"] = "healed"
             if note["began"] is not None:
-                gone_s = time.monotonic() - note["began_monotonic"] if is_same_boot else note["ended"] - note["began"]
+                gone_s = over - note["began_monotonic"] if is_same_boot else note["ended"] - note["began"]
                 note["lasted_s"] = max(0.0, gone_s)
             self.notes.end(note)
         deadline.disarm(fault_id)

@@ -9,6 +9,7 @@ import hashlib
 import ipaddress
 import re
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -69,8 +70,12 @@ def cut(fault: Mapping[str, Any]) -> None:
 
 
 def join(fault: dict[str, Any]) -> None:
-    """Remove the table, if it is there; note how many packets its rules have met (`met`)."""
+    """Remove the table, if it is there; note how many packets its rules have met (`met`), and when it was over.
+
+    `over` is that moment by the wall clock and by the monotonic one: to remove what else a fault has made takes longer.
+    """
     fault["met"] = remove_tables(table_of(fault["id"]))
+    fault["over"] = (time.time(), time.monotonic())
 
 
 def remove_tables(name: str) -> int | None:

@@ -164,8 +164,8 @@ def _shape(device: str, default: int, fault: Mapping[str, Any]) -> None:
 
 
 def end(fault: dict[str, Any]) -> None:
-    """Remove all that `begin` has made, as far as it is there; note how many packets it has met (`met`)."""
-    fault["met"] = network.remove_tables(network.table_of(fault["id"]))
+    """Remove all that `make_ready` and `begin` have made, as far as it is there; note what `network.join` does."""
+    network.join(fault)
     _remove_qdiscs(fault["devices"])
     relay.remove(taps_of(fault))
     if _ifb(fault["id"]) in _made():
