@@ -34,6 +34,8 @@ def test_network_faults_and_a_kill_under_systemd_heal_and_are_measured(fleet: La
     assert parted.after_leader_s is not None
     assert parted.after_write_s is not None
     assert killed.after_write_s is not None
+    assert killed.session_silence_s is not None
+    assert parted.moved  # sessions of the members that lost their leader
     for name in fleet.members:
         left = fleet.lab.hosts[name].run(LEFT).stdout
         assert not re.search(r"zk.locust.fault", left), left
