@@ -73,7 +73,7 @@ class Manifest:
     @property
     def latency_objective(self) -> str:
         """What latencies are to keep to, with its unit, as the load was told; empty without."""
-        return str(self.parameters.get("stats-objective") or "")
+        return str(self.parameters.get("stats-objective") or "").replace("ms", " ms")
 
     def roles(self, host: str) -> list[str]:
         """What a host is in the run, by the groups that it is in; a group of another name is a role of that name."""

@@ -69,7 +69,7 @@ def steps(fault: Recovery, moments: Placed) -> pd.DataFrame:
 
 def _draw(data: pd.DataFrame, fault: Recovery, interactive: bool) -> alt.LayerChart:
     domain = [float(data["time_s"].min()), float(data["time_s"].max())]
-    x = alt.X("time_s:Q").scale(domain=domain, nice=False).axis(format="~g").title("seconds since the fault began")
+    x = alt.X("time_s:Q").scale(domain=domain, nice=False).axis(format="~f").title("seconds since the fault began")
     colour = (
         alt.Color("series:N")
         .scale(domain=list(_SERIES), range=[theme.PALETTE[0], theme.FAULT])

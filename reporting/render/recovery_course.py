@@ -76,10 +76,10 @@ def _figure(experiment: ExperimentFolder, place: int, fault: str, data: pd.DataF
 
 def _draw(faint: pd.DataFrame, medians: pd.DataFrame, arms: list[str], interactive: bool) -> alt.LayerChart:
     domain = [float(faint["time_s"].min()), float(faint["time_s"].max())]
-    x = alt.X("time_s:Q").scale(domain=domain, nice=False).axis(format="~g").title("seconds since the fault began")
+    x = alt.X("time_s:Q").scale(domain=domain, nice=False).axis(format="~f").title("seconds since the fault began")
     y = alt.Y("per_s:Q").axis(format="~s").title("operations a second")
     look = theme.Look(arms)
-    legend = alt.Legend(symbolType="stroke", columns=look.legend_columns) if len(arms) > 1 else None
+    legend = alt.Legend(symbolOpacity=1, columns=look.legend_columns) if len(arms) > 1 else None
     colour = alt.Color("arm:N").scale(domain=arms, range=look.colours).sort(arms).legend(legend)
     dash = alt.StrokeDash("arm:N").scale(domain=arms, range=look.dashes).sort(arms).legend(legend)
     runs = alt.Chart(faint).mark_line(strokeWidth=0.8, opacity=0.22, interpolate="step", clip=True)

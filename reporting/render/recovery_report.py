@@ -114,10 +114,10 @@ def _sentence(experiment: ExperimentFolder, found: RecoveryAnswers, main: str) -
                 continue
             name = "" if len(experiment.arms) == 1 else f" with {arm}"
             answer = found.answer(arm, fault, main)
-            beside = f"; {change(answer)}, {answer.decision.word}" if answer is not None else ""
-            said.append(f"{seconds(sample.median_s)}{name} ({spread(sample)}{beside})")
+            beside = f", {change(answer)}, {answer.decision.word}" if answer is not None else ""
+            said.append(f"{seconds(sample.median_s)}{name} ({spread(sample)}){beside}")
         if said:
-            parts.append(f"{WORDS[main].capitalize()} after {fault}: {', '.join(said)}")
+            parts.append(f"{WORDS[main].capitalize()} after {fault}: {'; '.join(said)}")
     return ". ".join(parts) + "."
 
 

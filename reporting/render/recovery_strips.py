@@ -88,7 +88,7 @@ def _draw(data: pd.DataFrame, medians: pd.DataFrame, arms: list[str], interactiv
     x = (
         alt.X("seconds:Q")
         .scale(domain=[0, most * 1.02], nice=False)
-        .axis(format="~g", grid=True)
+        .axis(format="~f", grid=True)
         .title("seconds since the fault began")
     )
     y = alt.Y("figure:N").sort(rows).axis(labelLimit=130, domain=False, ticks=False).title(None)

@@ -57,8 +57,13 @@ def silence(each: Recovery) -> str:
     if each.session_silence_s is None:
         return text.NOTHING
     if not each.session_answered:
-        return f"over {took(each.session_silence_s)}"
-    return took(each.session_silence_s) if each.session_silence_s else "under 100 ms"
+        return f"over {seconds(each.session_silence_s)}"
+    return seconds(each.session_silence_s) if each.session_silence_s else "under 100 ms"
+
+
+def seconds(value_s: float) -> str:
+    """A time that is known to within 50 ms: 640 ms, 1.25 s, 12.3 s."""
+    return took(value_s) if value_s < 0.9995 else f"{value_s:.2f} s" if value_s < 9.995 else f"{value_s:,.1f} s"
 
 
 def _row(each: Recovery) -> tuple[str, ...]:
@@ -68,7 +73,7 @@ def _row(each: Recovery) -> tuple[str, ...]:
         f"{each.number}: {each.title}{broken}",
         _done_to(each),
         text.duration(each.start_s),
-        took(each.end_s - each.start_s),
+        seconds(each.end_s - each.start_s),
         _moment(each.after_first_failure_s, "none"),
         _moment(each.after_leader_s, "none"),
         _back(each.after_write_s, each.writes),
@@ -85,16 +90,16 @@ def _done_to(each: Recovery) -> str:
     return ", ".join(each.members) + met
 
 
-def _wait(seconds: float | None) -> str:
-    return text.NOTHING if seconds is None else took(seconds)
+def _wait(waited_s: float | None) -> str:
+    return text.NOTHING if waited_s is None else seconds(waited_s)
 
 
-def _moment(seconds: float | None, without: str) -> str:
-    return without if seconds is None else took(max(0.0, seconds))
+def _moment(after_s: float | None, without: str) -> str:
+    return without if after_s is None else seconds(max(0.0, after_s))
 
 
-def _back(seconds: float | None, known: bool) -> str:
+def _back(after_s: float | None, known: bool) -> str:
     """Return when something was back: at once, after a time, or not before the next fault or the end."""
-    if seconds is None:
+    if after_s is None:
         return "not seen" if known else text.NOTHING
-    return "at once" if seconds == 0 else took(seconds)
+    return "at once" if after_s == 0 else seconds(after_s)

@@ -48,6 +48,8 @@ def test_network_faults_and_a_kill_under_systemd_heal_and_are_measured(fleet: La
     assert parted.after_leader_s is not None
     assert parted.after_write_s is not None
     assert killed.after_write_s is not None
+    assert killed.session_silence_s is not None
+    assert parted.moved  # sessions of the members that lost their leader
     assert_nothing_is_left(fleet)
     assert {*fleet.modes().values()} == {"leader", "follower"}
 

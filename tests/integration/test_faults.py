@@ -72,6 +72,11 @@ def test_a_run_with_faults_is_measured_and_not_held_against_itself(run: Path) ->
     assert paused.silence_s is not None
     assert paused.silence_s >= 2  # nobody else leads within 3 s, so writes wait
     assert expired.met
+    assert paused.session_silence_s is not None
+    assert paused.session_silence_s >= 2
+    assert paused.session_answered
+    assert (paused.lost, killed.censored) == (0, 0)
+    assert killed.moved is not None
     reasons = {reason.rule: reason.severity for reason in judged.verdict.reasons}
     assert reasons["faults"] == "note"
     assert not {"faults-not-done", "fault-not-healed", "fault-met-nothing", "figures-disagree", "stalls"} & {*reasons}

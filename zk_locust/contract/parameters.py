@@ -238,7 +238,8 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--stats-moments", "LOCUST_EXTRA_STATS_MOMENTS", values.text, None,
-        "file for what ends in each 50 ms, of this process alone; a run with faults has one for each worker",
+        "file for what ends in each 50 ms, of this process alone, with one beside it for what becomes of its sessions; "
+        "a run with faults has one for each worker",
         STATISTICS, "FILE", writes=True,
     ),
     Parameter(

@@ -60,6 +60,7 @@ def told(folder: Path) -> list[list[str]]:
 
 def test_a_silence_lasts_over_operations_that_fail(recording: Recording, sessions: Sessions, tmp_path: Path) -> None:
     one = Session(recording)
+    one.end(900)
     one.send(1000)
     for at_ms in range(1000, 3000, 50):
         if at_ms in (1500, 2000, 2500):  # it fails, and the next one is sent
@@ -130,19 +131,23 @@ def test_a_user_that_has_gone_is_not_silent(recording: Recording, sessions: Sess
 def test_timers_without_a_session_tell_nothing(recording: Recording, sessions: Sessions, tmp_path: Path) -> None:
     one = Session(recording)
     one.heard = NOBODY
-    one.send(0)
+    one.send(100)
     for at_ms in range(0, 1000, 50):
         sessions.look(at_ms * MS)
     sessions.close(1000 * MS)
     assert told(tmp_path) == []
 
 
-def test_many_sessions_are_looked_at_less_often(recording: Recording, sessions: Sessions, tmp_path: Path) -> None:
+def test_many_sessions_are_looked_at_less_often(
+    recording: Recording, sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     many = [Session(recording, number) for number in range(1, 4002)]
+    looks: list[object] = []
+    monkeypatch.setattr(recording, "under_way", lambda: looks.append(0) or [many[0]])
     many[0].send(0)
-    for at_ms in range(0, 1000, 50):
+    for at_ms in range(0, 1050, 50):
         sessions.look(at_ms * MS)
+    assert len(looks) == 7  # each third of 21
     many[0].end(1000)
-    sessions.look(1000 * MS)
     sessions.close(1000 * MS)
     assert [row[:3] for row in told(tmp_path)] == [["0.000000", "1.000000", "silent"]]

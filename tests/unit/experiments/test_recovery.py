@@ -101,7 +101,7 @@ def test_a_planted_difference_is_found(slower: Path) -> None:
     assert of(found, KILL, "read")["answer"] == "equivalent"  # at once in both
     assert found["answer"].startswith("First write after kill leader: ")
     assert "with new (" in found["answer"]
-    assert "changed). First write after pause leader for 3 s: " in found["answer"]
+    assert ", changed. First write after pause leader for 3 s: " in found["answer"]
 
 
 def test_each_sample_has_all_its_repeats(slower: Path) -> None:
@@ -127,7 +127,7 @@ def test_what_never_recovers_counts_as_longer(never: Path) -> None:
     assert any(
         "in 1 of 6 repeats: first write, rate as before, longest silence. They count" in note for note in found["notes"]
     )
-    assert "never with new (over 12.0 s; at least " in found["answer"]
+    assert "never with new (over 12.0 s), at least " in found["answer"]
 
 
 def test_the_table_and_markdown_say_it(never: Path) -> None:

@@ -343,12 +343,12 @@ def test_the_report_has_a_table_a_chart_of_each_and_the_figures(judged: JudgedRu
     assert "### What the faults cost" in text
     assert "| 1: kill leader | 2 | 4 | 5 | 0.900 ms | 800 ms | 2 | 0 | 0 |" in text
     assert "Faults and recovery" in page.render(judged, figures)
-    assert "Above 20ms" in page.render(judged, figures)
+    assert "Above 20 ms" in page.render(judged, figures)
     told = report_data.as_json(judged)["faults"]
     assert [fault["number"] for fault in told] == [1, 2]
     assert [(fault["client"], fault["objective"], fault["lost"]) for fault in told] == [
-        ("native", "20ms", 0),
-        ("native", "20ms", 1),
+        ("native", "20 ms", 0),
+        ("native", "20 ms", 1),
     ]
     assert json.loads(json.dumps(told)) == json.loads(json.dumps(told, allow_nan=False))
 
