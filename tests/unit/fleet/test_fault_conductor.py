@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fleet import fault_conductor
+from fleet import fault_conductor, fault_hosts
 from fleet.endpoints import endpoint
 from fleet.errors import HostError
 from fleet.fault_clock import FaultClock, offsets_of
@@ -209,7 +209,8 @@ def test_no_data_is_removed_while_another_voter_is_down() -> None:
     assert hosts.done == []
 
 
-def test_a_host_that_is_away_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_host_that_is_away_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fault_hosts, "ROLE_LIMIT_S", LONG_S)
     for name, script in (("zk1", """echo '{"role": "leader"}'"""), ("zk2", "exec sleep 600"), ("load1", "exit 9")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)

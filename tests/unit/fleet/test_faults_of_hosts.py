@@ -12,7 +12,7 @@ import pytest
 
 from tests.small_disk import small_disk
 from tests.unit.fleet.test_fault_abilities import ABLE, BARE_DISK
-from tests.unit.fleet.test_host_faults import LONG_S, Sleeper, fault, member, until
+from tests.unit.fleet.test_host_faults import LONG_S, SLEEPS, Sleeper, fault, member, until
 from zk_locust.contract.process_identity import identity_of
 from zk_locust.host_faults import abilities, boot, clock, disks, memory, throttle
 from zk_locust.host_faults.errors import FaultError
@@ -242,17 +242,25 @@ def test_writes_are_limited_by_what_the_host_has(tmp_path: Path, monkeypatch: py
 
 
 @pytest.fixture
-def workers(member: Sleeper) -> Faults:
+def master() -> Iterator[psutil.Process]:
+    with subprocess.Popen(SLEEPS) as process:
+        yield psutil.Process(process.pid)
+        process.kill()
+
+
+@pytest.fixture
+def workers(member: Sleeper, master: psutil.Process) -> Faults:
     """Return the faults of a load host with one worker, the sleeper, and its master."""
-    identity = dict(zip(("pid", "start_ticks"), identity_of(member.child.pid), strict=True))
-    status = {"processes": {"master": {"pid": 1, "start_ticks": 0}, "worker-1": identity}}
-    (member.folder / "status.json").write_text(json.dumps(status))
+    pids = {"master": master.pid, "worker-1": member.child.pid}
+    told = {name: dict(zip(("pid", "start_ticks"), identity_of(pid), strict=True)) for name, pid in pids.items()}
+    (member.folder / "status.json").write_text(json.dumps({"processes": told}))
     return Faults(member.folder, member.launcher, Workers(member.folder))
 
 
-def test_workers_are_paused_and_go_on(member: Sleeper, workers: Faults) -> None:
+def test_workers_are_paused_and_go_on(member: Sleeper, master: psutil.Process, workers: Faults) -> None:
     workers.do(fault("pause", LONG_S))
     until(lambda: member.process.status() == psutil.STATUS_STOPPED)
+    assert master.status() != psutil.STATUS_STOPPED
     assert workers.heal_all() == (["run.1.zk1"], [])
     until(lambda: member.process.status() != psutil.STATUS_STOPPED)
 
