@@ -36,11 +36,17 @@ if command == "serve":
 elif command == "stop":
     try:
         os.kill(int(open(pid_file).read().split()[0]), 9)
+        os.remove(pid_file)
     except (OSError, ValueError):
         pass
 elif command == "empty":
     shutil.rmtree(folder + "/data")
 elif command == "start":
+    try:
+        os.kill(int(open(pid_file).read().split()[0]), 0)
+        sys.exit()
+    except (OSError, ValueError):
+        pass
     words = [sys.executable, __file__, "serve", release, folder, port]
     if release == "broken":
         words = [sys.executable, "-c", ""]
