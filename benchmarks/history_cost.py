@@ -1,12 +1,13 @@
 """What a history costs: an operation inside Locust with `--history` and without, in turns.
 
-    python -m benchmarks.history_cost [--users 32] [--seconds 6] [--rounds 5]
+    python -m benchmarks.history_cost [--users 32] [--seconds 6] [--rounds 5] [--mixes get,set]
 
 All figures come from one run; each is the best of its rounds, as in `locust_cost`. The aim: at most 10 % more CPU.
 """
 
 import argparse
 import shutil
+from collections.abc import Sequence
 
 from benchmarks.client_cost import VALUE
 from benchmarks.locust_cost import measure
@@ -20,12 +21,15 @@ MIXES = {
 }
 
 
-def costs(users: int = 32, seconds: int = 6, rounds: int = 5) -> dict[str, dict[bool, float]]:
+def costs(
+    users: int = 32, seconds: int = 6, rounds: int = 5, mixes: Sequence[str] = tuple(MIXES)
+) -> dict[str, dict[bool, float]]:
     """Return CPU seconds per 10,000 operations by mix, without a history and with one."""
-    found: dict[str, dict[bool, float]] = {name: {} for name in MIXES}
+    found: dict[str, dict[bool, float]] = {name: {} for name in mixes}
     with standalone_server() as servers:
         for _ in range(rounds):
-            for name, mix in MIXES.items():
+            for name in mixes:
+                mix = MIXES[name]
                 for with_history in (False, True):
                     folder = servers.folder / "report"
                     shutil.rmtree(folder, ignore_errors=True)
@@ -51,8 +55,12 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=32)
     parser.add_argument("--seconds", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--mixes", default=",".join(MIXES), help="names, separated by commas")
     options = parser.parse_args()
-    report(costs(options.users, options.seconds, options.rounds))
+    mixes = options.mixes.split(",")
+    if unknown := set(mixes) - set(MIXES):
+        parser.error(f"--mixes [{','.join(sorted(unknown))}]: choose from {', '.join(MIXES)}")
+    report(costs(options.users, options.seconds, options.rounds, mixes))
 
 
 if __name__ == "__main__":

@@ -57,13 +57,28 @@ class _Paths(dict[str, int]):
 
     def __missing__(self, path: str) -> int:
         place = self[path] = len(self)
-        self.new.append(path if len(path) <= history.MOST_PATH_CHARACTERS and "\0" not in path else _stand_in(path))
+        self.new.append(path)
         return place
+
+    def take_table(self) -> tuple[int, bytes]:
+        """Return how many paths are new, and their part of a block; then none is."""
+        count = len(self.new)
+        if not count:
+            return 0, b""
+        table = "\0".join(self.new) + "\0"
+        if table.count("\0") != count or max(map(len, self.new)) > history.MOST_PATH_CHARACTERS:
+            table = "".join(f"{_stand_in(path) if _is_refused(path) else path}\0" for path in self.new)
+        self.new.clear()
+        return count, table.encode(errors="replace")
 
     def start_over(self) -> None:
         self.clear()
         self[""] = 0
         self.starts_over = True
+
+
+def _is_refused(path: str) -> bool:
+    return len(path) > history.MOST_PATH_CHARACTERS or "\0" in path
 
 
 def _stand_in(path: str) -> str:
@@ -153,10 +168,9 @@ class Journal:
         for name in ("mzxid", "czxid", "version"):
             records[name][with_stat] = stat[name]
         self._count += count
-        table = b"".join(name.encode() + history.PATH_END for name in paths.new)
+        new, table = paths.take_table()
         flags = history.NEW_TABLE if paths.starts_over else 0
-        self._write(self._block(flags, table, len(paths.new), count, records.tobytes()))
-        paths.new.clear()
+        self._write(self._block(flags, table, new, count, records.tobytes()))
         paths.starts_over = False
 
     @staticmethod
