@@ -36,7 +36,7 @@ def member(tmp_path: Path) -> Path:
 
 
 def write(library: Path, member: Path, name: str) -> "subprocess.Popen[str]":
-    command = [*loaded(library), sys.executable, "-c", WRITE, member / "data/version-2" / name]
+    command = [*loaded(library), sys.executable, "-c", WRITE, str(member / "data/version-2" / name)]
     return subprocess.Popen(command, cwd=member, stdout=subprocess.PIPE, text=True)
 
 
