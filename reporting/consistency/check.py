@@ -18,7 +18,7 @@ from reporting.consistency.found import Findings
 from reporting.consistency.history_file import Chunk, HistoryError, HistoryFile
 from reporting.consistency.locks import Locks
 from reporting.consistency.node_checks import CHANGE_CHECKS, READ_CHECKS, NodeCheck
-from reporting.consistency.nodes import RECORD, Context, Nodes, Unknown
+from reporting.consistency.nodes import CHILD, RECORD, Context, Nodes, Unknown
 from reporting.consistency.order import WRITES, Clock, Order
 from reporting.consistency.sessions import Sessions
 from reporting.consistency.watch_checks import check_watches
@@ -76,11 +76,11 @@ class _Pass:
     """Keys of the nodes whose children somebody has watched."""
     synced: int = 0
 
-    def wanted(self, rows: Array) -> Array:
+    def wanted(self, children: Array) -> Array:
         """Leave out changes of children that no check needs: there may be millions below one node."""
-        is_needed = ~rows["child"] | ((rows["what"] & history.SEQUENCE) > 0)
-        is_needed |= np.isin(rows["key"], np.array(sorted(self.watched), np.uint64))
-        chosen: Array = rows if is_needed.all() else rows[is_needed]
+        is_needed = (children["what"] & history.SEQUENCE) > 0
+        is_needed |= np.isin(children["key"], np.array(sorted(self.watched), np.uint64))
+        chosen: Array = children if is_needed.all() else children[is_needed]
         return chosen
 
 
@@ -114,12 +114,12 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
         of_files = clocks_of(files, clocks)
         first.order.check(of_files, checked.found)
         first.locks.check(of_files, columns, checked.found)
-        for rows in first.pieces.each():
-            _check_nodes(first.wanted(rows), context, checked.found)
+        for rows, children in first.pieces.each():
+            _check_nodes(rows, first.wanted(children), context, checked.found)
     return checked
 
 
-def _check_nodes(rows: Array, context: Context, found: Findings) -> None:
+def _check_nodes(rows: Array, children: Array, context: Context, found: Findings) -> None:
     """Check all records of some nodes. Too many reads, as of a node that all users read, are checked in parts."""
     parts: Iterable[Array] = [rows]
     changes = rows
@@ -131,10 +131,10 @@ def _check_nodes(rows: Array, context: Context, found: Findings) -> None:
         starts = range(0, len(reads), MOST_RECORDS)
         parts = (np.concatenate([own, rows[reads[start : start + MOST_RECORDS]]]) for start in starts)
     unknown = Unknown()
-    changed = Nodes(changes, context, unknown)
+    changed = Nodes(changes, children, context, unknown)
     _run((*CHANGE_CHECKS, check_watches), changed, found)
     for part in parts:
-        _run(READ_CHECKS, changed if part is rows else Nodes(part, context, unknown), found)
+        _run(READ_CHECKS, changed if part is rows else Nodes(part, children[:0], context, unknown), found)
 
 
 def _run(checks: Iterable[NodeCheck], nodes: Nodes, found: Findings) -> None:
@@ -175,18 +175,20 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
         first.synced = int(max(records["zxid"][kind == history.SYNC], default=first.synced))
         if (kind == history.ALL_READ).any():
             checked.final_zxid = first.synced
-    of_nodes = np.flatnonzero(is_operation | (kind == history.EVENT))
-    of_children = np.flatnonzero(np.isin(kind, WRITES) & (kind != history.SET) & (records["result"] == 0))
-    for at, is_child in ((of_nodes, False), (of_children, True)):
-        rows = np.zeros(len(at), RECORD)
-        for name in ("zxid", "mzxid", "czxid", "session", "version", "digest", "what", "result"):
-            rows[name] = records[name][at]
-        rows["key"] = (chunk.parent if is_child else chunk.key)[at]
-        rows["seen"], rows["place"], rows["below"] = seen[at], places[at], chunk.below[at]
-        rows["final"], rows["child"] = is_final, is_child
-        if is_child:
-            rows["version"] = np.clip(chunk.number[at], -1, np.iinfo(np.int32).max)
-        first.pieces.take(rows)
+    at = np.flatnonzero(is_operation | (kind == history.EVENT))
+    rows = np.zeros(len(at), RECORD)
+    for name in ("zxid", "mzxid", "czxid", "session", "version", "digest", "what", "result"):
+        rows[name] = records[name][at]
+    rows["key"], rows["seen"], rows["place"], rows["below"] = chunk.key[at], seen[at], places[at], chunk.below[at]
+    rows["final"] = is_final
+    first.pieces.take(rows)
+    is_change = ((kind == history.CREATE) | (kind == history.DELETE)) & (records["result"] == 0) & (records["zxid"] > 0)
+    at = np.flatnonzero(is_change)
+    children = np.zeros(len(at), CHILD)
+    children["key"], children["zxid"], children["place"] = chunk.parent[at], records["zxid"][at], places[at]
+    children["version"] = np.clip(chunk.number[at], -1, np.iinfo(np.int32).max)
+    children["what"] = records["what"][at]
+    first.pieces.take(children)
 
 
 def clocks_of(files: list[HistoryFile], clocks: Clocks) -> list[Clock]:
@@ -238,33 +240,47 @@ def _work_folder(run: Path) -> Iterator[Path]:
 
 
 class _Pieces:
-    """Records spread over temporary files, so that all of a node are in one, and each fits into memory."""
+    """Records spread over temporary files, so that all of a node are in one, and each fits into memory.
+
+    Changes of children, by their parents' keys, have files of their own: their records are shorter.
+    """
 
     def __init__(self, folder: Path, records: int) -> None:
         wanted = min(max(records * 3 // 2 // PIECE_RECORDS, 1), _MOST_PIECES)
         self._bits = (wanted - 1).bit_length()
-        self._files = [folder / str(number) for number in range(1 << self._bits)]
+        self._files = {
+            kind: [folder / f"{number}{ending}" for number in range(1 << self._bits)]
+            for kind, ending in ((RECORD, ""), (CHILD, "-children"))
+        }
 
     def take(self, rows: Array) -> None:
-        """Take records."""
+        """Take records of one of both kinds."""
+        if not len(rows):
+            return
         if not self._bits:
             self._append(0, rows)
             return
         number = (rows["key"] >> np.uint64(64 - self._bits)).astype(np.int64)
         order = np.argsort(number, kind="stable")
-        bounds = np.searchsorted(number[order], np.arange(len(self._files) + 1))
+        pieces = 1 << self._bits
+        bounds = np.searchsorted(number[order], np.arange(pieces + 1))
         rows = rows[order]
-        for piece in range(len(self._files)):
+        for piece in range(pieces):
             if bounds[piece] < bounds[piece + 1]:
                 self._append(piece, rows[bounds[piece] : bounds[piece + 1]])
 
     def _append(self, piece: int, rows: Array) -> None:
-        with self._files[piece].open("ab") as file:
+        with self._files[rows.dtype][piece].open("ab") as file:
             file.write(rows.tobytes())
 
-    def each(self) -> Any:
-        """Yield the records of each piece, and remove its file."""
-        for file in self._files:
-            if file.exists():
-                yield np.memmap(file, RECORD, "r")
-                file.unlink()
+    def each(self) -> Iterator[tuple[Array, Array]]:
+        """Yield the records of each piece and the changes of children, and remove its files."""
+        for pair in zip(self._files[RECORD], self._files[CHILD], strict=True):
+            if any(file.exists() for file in pair):
+                yield _records(pair[0], RECORD), _records(pair[1], CHILD)
+                for file in pair:
+                    file.unlink(missing_ok=True)
+
+
+def _records(file: Path, kind: np.dtype[Any]) -> Array:
+    return np.memmap(file, kind, "r") if file.exists() else np.zeros(0, kind)

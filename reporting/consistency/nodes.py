@@ -16,12 +16,13 @@ Array = np.ndarray[Any, Any]
 FIELDS: Final = [
     ("key", "<u8"), ("zxid", "<i8"), ("seen", "<i8"), ("mzxid", "<i8"), ("czxid", "<i8"), ("session", "<i8"),
     ("place", "<i8"), ("version", "<i4"), ("digest", "<u4"), ("what", "<u2"), ("result", "<i2"), ("below", "?"),
-    ("final", "?"), ("child", "?"),
+    ("final", "?"),
 ]  # fmt: skip
-"""A record of a node. With `child`, it is a change of one of its children, and `version` is the sequence number."""
 RECORD: Final = np.dtype(FIELDS)
-_CHILD: Final = np.dtype([(name, kind) for name, kind in FIELDS if name in ("zxid", "place", "version", "what")])
-"""What checks need of a change of a child: there may be millions below one node."""
+"""A record of a node."""
+CHILD: Final = np.dtype([("key", "<u8"), ("zxid", "<i8"), ("place", "<i8"), ("version", "<i4"), ("what", "<u2")])
+"""What checks need of an acknowledged change of a child, by the key of its parent: there may be millions below one
+node. `version` is the sequence number, -1 where there is none."""
 
 ALIVE: Final = (history.CREATE, history.SET)
 GONE: Final = (history.DELETE, history.CLOSED)
@@ -94,22 +95,19 @@ class Unknown:
 
 
 class Nodes:
-    """The records of some nodes. `of` is the number of each record's node, from 0, and `keys` are their keys."""
+    """The records of some nodes, and the changes of their children.
 
-    def __init__(self, rows: Array, context: Context, unknown: Unknown) -> None:
+    `of` is the number of each record's node, from 0, and `keys` are their keys.
+    """
+
+    def __init__(self, rows: Array, children: Array, context: Context, unknown: Unknown) -> None:
         self.context = context
         self.unknown = unknown
-        self.keys, of = np.unique(rows["key"], return_inverse=True)
+        self.keys = np.union1d(rows["key"], np.unique(children["key"]))
         self.count = len(self.keys)
-        is_child = rows["child"]
-        self.rows, self.of = rows[~is_child], of[~is_child]
+        self.rows, self.of = rows, np.searchsorted(self.keys, rows["key"])
         self.kind = self.rows["what"] & history.KIND_MASK
-        kind_of_child = rows["what"] & history.KIND_MASK
-        done = is_child & (rows["result"] == 0) & (rows["zxid"] > 0) & np.isin(kind_of_child, CHANGES)
-        children = np.zeros(int(done.sum()), _CHILD)
-        for name in _CHILD.names or ():
-            children[name] = rows[name][done]
-        self.children = Changes(children, of[done])
+        self.children = Changes(children, np.searchsorted(self.keys, children["key"]))
         is_change = np.isin(self.kind, CHANGES)
         acknowledged = is_change & (self.rows["result"] == 0) & (self.rows["zxid"] > 0)
         # A write whose transaction the client does not tell has its place in the order as little as an undecided one.
