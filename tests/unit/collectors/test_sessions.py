@@ -143,7 +143,12 @@ def test_many_sessions_are_looked_at_less_often(
 ) -> None:
     many = [Session(recording, number) for number in range(1, 4002)]
     looks: list[object] = []
-    monkeypatch.setattr(recording, "under_way", lambda: looks.append(0) or [many[0]])
+
+    def look() -> list[Session]:
+        looks.append(0)
+        return many[:1]
+
+    monkeypatch.setattr(recording, "under_way", look)
     many[0].send(0)
     for at_ms in range(0, 1050, 50):
         sessions.look(at_ms * MS)
