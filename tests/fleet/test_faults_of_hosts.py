@@ -20,21 +20,21 @@ FAULTS: list[dict[str, Any]] = [
     {"at": "34s", "do": "power-off", "target": "zk3", "allow_no_quorum": True},
 ]
 LEFT = (
-    "mount | grep blkio; systemctl list-units --all --no-legend 'zk-locust-*';"
+    "mount | grep blkio; systemctl list-units --all --no-legend 'zk-locust-fault-*';"
     f" ls /var/lib/zk-locust/zookeeper/*/faults/notes; ls {DISK}/*/zk-locust-fill-*"
 )
 
 
 @pytest.fixture
 def small_disk(fleet: LabFleet) -> Iterator[None]:
-    """Give zk1's log a small disk of its own; let zk3 have no command that switches it."""
+    """Give zk1 a small disk of its own; let zk3 have no command that switches it."""
     own = fleet.inventory["zookeeper"]["hosts"]
     fleet.lab.hosts["zk1"].add_disk(DISK, 200)
-    own["zk1"] |= {"zookeeper_data_log_dir": DISK, "zookeeper_free_disk_mb": 100}
+    own["zk1"] |= {"zookeeper_data_dir": DISK, "zookeeper_free_disk_mb": 100}
     own["zk3"] |= {"zookeeper_power_off_command": "", "zookeeper_power_on_command": ""}
     fleet.play("provision").succeeded()
     yield
-    for name, keys in (("zk1", ("data_log_dir", "free_disk_mb")), ("zk3", ("power_off_command", "power_on_command"))):
+    for name, keys in (("zk1", ("data_dir", "free_disk_mb")), ("zk3", ("power_off_command", "power_on_command"))):
         for key in keys:
             del own[name][f"zookeeper_{key}"]
     fleet.play("provision").succeeded()
