@@ -288,16 +288,18 @@ def refuse(link: object, connect: object) -> bool:
 @pytest.mark.parametrize("grant", [accept_and_keep_silent, answer_garbage, refuse])
 def test_no_session_within_the_connect_time_limit(grant: Callable[[object, object], bool]) -> None:
     with FakeServer(grant=grant) as server:
-        client = NativeClient(ClientSettings(server.hosts, 3.0, 0.5, 0.5))
+        # On a slow machine, less than that is over before the first answer.
+        limit_s = 0.5 if grant is accept_and_keep_silent else 2.0
+        client = NativeClient(ClientSettings(server.hosts, 3.0, limit_s, limit_s))
         began = time.monotonic()
         with pytest.raises(ConnectError, match=server.hosts if grant is not accept_and_keep_silent else "no session"):
             client.start()
-        assert 0.4 < time.monotonic() - began < MUCH_LATER_S
+        assert 0.8 * limit_s < time.monotonic() - began < MUCH_LATER_S
         assert not client.connected
         connects = len(server.connects)
         gevent.sleep(0.2)
         assert len(server.connects) == connects, "it goes on connecting"
-        assert connects < 20, "it hammers"
+        assert connects < 40 * limit_s, "it hammers"
 
 
 def test_a_member_that_drops_each_session_at_once_is_not_hammered() -> None:
