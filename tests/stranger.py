@@ -9,6 +9,7 @@ import msgpack  # type: ignore[import-untyped]
 import zmq
 
 LOCUST_VERSION = "2"
+_SAYS_S = 60.0
 
 
 class Stranger:
@@ -36,12 +37,17 @@ class Stranger:
     def say(self, kind: str, data: Any) -> None:
         """Send a message in the format of Locust's workers."""
         message = msgpack.dumps((kind, data, "stranger"))
-        try:
-            self._socket.send(message, zmq.NOBLOCK)
-        except zmq.Again:
-            # Whoever sees first that the other speaks another protocol gives up. If it is this end, it is for good.
-            self._socket.connect(self._address)
-            self._socket.send(message, zmq.NOBLOCK)
+        end = time.monotonic() + _SAYS_S
+        while True:
+            try:
+                self._socket.send(message, zmq.NOBLOCK)
+                return
+            except zmq.Again:
+                # Whoever sees first that the other speaks another protocol gives up. If it is this end, it is for good.
+                if time.monotonic() > end:
+                    raise
+                self._socket.connect(self._address)
+                time.sleep(0.05)
 
     def listen(self, seconds: float) -> list[str]:
         """Receive for `seconds`; return the kinds of all messages so far."""

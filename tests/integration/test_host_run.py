@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 import psutil
 import pytest
@@ -165,8 +167,21 @@ def test_a_machine_is_sampled_until_the_deadline_at_the_latest(host: Host) -> No
     assert not any(processes_of(status))
 
 
-def test_what_killed_workers_have_sent_is_in_the_status(host: Host) -> None:
-    ids = [f"host_{token_hex(16)}" for _ in range(2)]
+def test_what_killed_workers_have_sent_is_in_the_status(host: Host, tmp_path: Path) -> None:
+    for attempt in range(5):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        ids = [f"host_{token_hex(16)}" for _ in range(2)]
+        lost = killed_workers(Host(folder), ids)
+        if path_of(ids[1]).exists():
+            break  # else a load that has begun elsewhere on this machine has removed what nobody asks for
+    assert [process.get("sent") for process in lost["processes"].values()] == [7, 7], "also without a supervisor"
+    host.start(run_id="next")
+    assert not any(path_of(name).exists() for name in ids), "the next run removes what nobody asks for"
+
+
+def killed_workers(host: Host, ids: list[str]) -> dict[str, Any]:
+    """Kill two workers, the second one with its supervisor; return the status after a stop."""
     workers = [
         {"name": f"worker-{number}", "arguments": [*script(COUNTING), name]} for number, name in enumerate(ids, start=1)
     ]
@@ -178,10 +193,7 @@ def test_what_killed_workers_have_sent_is_in_the_status(host: Host) -> None:
     assert supervisor is not None
     supervisor.kill()
     until(lambda: not any(processes_of(status)), limit_s=5)
-    lost = host.stop()
-    assert [process.get("sent") for process in lost["processes"].values()] == [7, 7], "also without a supervisor"
-    host.start(run_id="next")
-    assert not any(path_of(name).exists() for name in ids), "the next run removes what nobody asks for"
+    return host.stop()
 
 
 def test_a_run_that_ends_leaves_no_count_of_its_workers(host: Host) -> None:
