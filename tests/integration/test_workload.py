@@ -234,9 +234,10 @@ def test_all_watchers_learn_of_every_change(servers: ZooKeeperServers, tmp_path:
         summary = entries(locust.summary)
     assert all(entry["num_failures"] == 0 for entry in summary.values()), locust.log()
     writes, told = summary["set"]["num_requests"], summary["watch_delivery"]["num_requests"]
-    # Two writers and nine watchers beside each; a few changes come before the watches or after the end.
+    # Two writers and nine watchers beside each; a few changes come before the watches or after the end. The write that
+    # a writer waits for when the load ends is no success, but watchers may have been told of it.
     assert writes >= 80
-    assert 0.85 * writes * 9 <= told <= writes * 9
+    assert 0.85 * writes * 9 <= told <= (writes + 2) * 9
     assert max(summary["watch_delivery"]["response_times"], default=0, key=float) != 0
     assert observer.get_children("/broadcast") == []
 
