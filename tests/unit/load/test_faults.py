@@ -193,6 +193,15 @@ def test_what_a_load_host_does_not_hear_is_what_the_members_do_not_send() -> Non
     assert (alone.targets, alone.others) == (("all",), ("load1",))
 
 
+def test_a_load_host_without_workers_may_be_cut_off_but_has_nothing_to_kill() -> None:
+    fleet = FaultFleet(("zk1", "zk2", "zk3"), load_hosts=("load1", "load2"), workers=("load2",))
+    entry = {"at": 1, "for": 3, "target": "load1"}
+    (plan, problems) = read_faults([entry | {"do": "partition", "from": "leader"}], fleet, 60)
+    assert (problems, plan[0].others) == ([], ("load1",))
+    (_, problems) = read_faults([entry | {"do": "pause"}], fleet, 60)
+    assert "target [load1]: there is no such role or member" in problems[0]
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -149,16 +149,18 @@ class _Reader:
             return ()
         if rolling:
             self._say(f"do: {rolling[0]} is for all members, and stands alone; make it a fault of its own")
+        of_network = bool(do) and all(ACTIONS[name].of_network for name in do)
         on_load = bool(do) and all(ACTIONS[name].on_load or ACTIONS[name].of_network for name in do)
-        return self._places("target", (*ROLES, *((actions.LOAD,) if on_load else ())), required=True)
+        roles = (*ROLES, *((actions.LOAD,) if on_load else ()))
+        return self._places("target", roles, of_network=of_network, required=True)
 
     def _others(self, do: Sequence[str]) -> tuple[str, ...]:
         if "from" not in self._given:
             return ()
         self._only_of_network("from", do)
-        return self._places("from", (*ROLES, actions.LOAD))
+        return self._places("from", (*ROLES, actions.LOAD), of_network=True)
 
-    def _places(self, key: str, roles: Sequence[str], *, required: bool = False) -> tuple[str, ...]:
+    def _places(self, key: str, roles: Sequence[str], *, of_network: bool, required: bool = False) -> tuple[str, ...]:
         given = self._given.get(key)
         names = _names(given)
         if not names:
@@ -171,7 +173,8 @@ class _Reader:
         fleet = self._fleet
         if fleet is None:
             return names
-        known = (*roles, *fleet.members, *(self._load_hosts(fleet, key) if actions.LOAD in roles else ()))
+        load_hosts = fleet.load_hosts if of_network else fleet.loaded
+        known = (*roles, *fleet.members, *(load_hosts if actions.LOAD in roles else ()))
         for name in names:
             if name not in known:
                 self._say(
@@ -187,10 +190,6 @@ class _Reader:
             elif name == actions.FOLLOWER and len(fleet.voters) < 2:
                 self._say(f"{key} [follower]: a single member has no follower; name another role")
         return names
-
-    @staticmethod
-    def _load_hosts(fleet: FaultFleet, key: str) -> tuple[str, ...]:
-        return fleet.load_hosts if key == "from" else fleet.loaded
 
     def _say_no_other_side(self, do: Sequence[str]) -> None:
         if any(ACTIONS[name].of_network for name in do):
