@@ -35,7 +35,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZooKeeperServe
 
 @pytest.fixture
 def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
-    monkeypatch.setattr(deadline, "_has_systemd", lambda: False)
+    monkeypatch.setattr(deadline, "has_systemd", lambda: False)
     launcher = tmp_path / "faults" / "run"
     launcher.parent.mkdir()
     (launcher.parent / "super").write_text(f"{PASSWORD}\n")

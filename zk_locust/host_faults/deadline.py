@@ -18,13 +18,9 @@ _STARTS_S = 0.5
 """So long before the deadline the timer fires: what heals has started by then, and waits for the rest."""
 
 
-def _has_systemd() -> bool:
-    return os.geteuid() == 0 and Path("/run/systemd/system").exists()
-
-
 def has_systemd() -> bool:
     """Whether systemd keeps deadlines here."""
-    return _has_systemd()
+    return os.geteuid() == 0 and Path("/run/systemd/system").exists()
 
 
 def _unit(fault_id: str) -> str:
@@ -37,7 +33,7 @@ def arm(fault_id: str, seconds: float, launcher: Path, heal: Callable[[], None],
     The timer of systemd runs `launcher expire ID`. The detached process calls `heal`, and ends early once the fault is
     no longer `active`.
     """
-    if _has_systemd():
+    if has_systemd():
         words = [
             "systemd-run",
             "--quiet",
@@ -93,6 +89,6 @@ def detach(function: Callable[[], object]) -> None:
 
 def disarm(fault_id: str) -> None:
     """Remove the timer of a fault that was healed before. It may be the timer itself that runs this."""
-    if _has_systemd():
+    if has_systemd():
         with contextlib.suppress(FaultError):  # it has fired, and is gone
             run(["systemctl", "stop", f"{_unit(fault_id)}.timer"], _LIMIT_S)

@@ -47,7 +47,6 @@ class Faults:
 
     def __init__(self, folder: Path, launcher: Path, workers: Workers | None = None) -> None:
         self._member: Member | Workers = workers or Member(folder)
-        self._workers = workers
         self._launcher = launcher
         self.notes = Notes(launcher.parent / "notes")
         self._actions = Actions(self._member, launcher, self.notes)
@@ -159,7 +158,7 @@ class Faults:
             except _TROUBLE as error:  # of one fault: the others are healed
                 problems.append(f"{fault_id}: {error}")
         try:
-            if type(self._workers) is not Workers:
+            if type(self._member) is not Workers:
                 active = self.notes.active()
                 healed += network.remove_left(set(active))
                 if not active:  # else it may be theirs

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import time
 from pathlib import Path
 
 from zk_locust.contract.process_identity import Identity, is_running, named_in_pid_file
 from zk_locust.host_faults.commands import run
 from zk_locust.host_faults.errors import FaultError
+from zk_locust.host_faults.signals import Signalled
 
 _CONTROL_LIMIT_S = 90.0
 _EMPTY_LIMIT_S = 600.0
@@ -19,7 +18,7 @@ _POLL_S = 0.01
 _ASK_AGAIN_S = 0.05
 
 
-class Member:
+class Member(Signalled):
     """The member in `folder`, as the role `zookeeper` has made it."""
 
     def __init__(self, folder: Path) -> None:
@@ -43,16 +42,6 @@ class Member:
         unit = f"zookeeper-{self.folder.name}.service"
         there = Path("/etc/systemd/system", unit).exists() and Path("/run/systemd/system").exists()
         return unit if there else ""
-
-    def signal(self, process: Identity, number: int) -> None:
-        """Send a signal to this process; to one that has ended, none."""
-        if is_running(process):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, number)
-
-    def kill(self, process: Identity) -> None:
-        """Kill it."""
-        self.signal(process, signal.SIGKILL)
 
     def start(self) -> None:
         """Start it, if it does not run."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 from pathlib import Path
 
 from zk_locust.contract.durable_files import read_object_if_sound
 from zk_locust.contract.process_identity import Identity, is_running
 from zk_locust.contract.run_files import STATUS
 from zk_locust.host_faults.errors import FaultError
+from zk_locust.host_faults.signals import Signalled
 
 _WORKER = "worker-"
 
 
-class Workers:
+class Workers(Signalled):
     """The workers of the run in `folder`. What was killed is not started again: the run goes on without it."""
 
     def __init__(self, folder: Path) -> None:
@@ -37,16 +35,6 @@ class Workers:
     def process(self) -> Identity:
         """Return the first of them."""
         return self.processes()[0]
-
-    def signal(self, process: Identity, number: int) -> None:
-        """Send a signal to this process; to one that has ended, none."""
-        if is_running(process):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, number)
-
-    def kill(self, process: Identity) -> None:
-        """Kill it."""
-        self.signal(process, signal.SIGKILL)
 
     def start(self) -> None:
         """Nothing is started again."""

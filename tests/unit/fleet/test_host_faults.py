@@ -77,7 +77,7 @@ class Sleeper:
 
 @pytest.fixture
 def member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sleeper]:
-    monkeypatch.setattr(deadline, "_has_systemd", lambda: False)
+    monkeypatch.setattr(deadline, "has_systemd", lambda: False)
     made = Sleeper(tmp_path)
     try:
         yield made
@@ -339,7 +339,7 @@ def test_the_deadline_holds_no_pipe_of_its_caller(member: Sleeper) -> None:
     code = (
         "import json, sys; from pathlib import Path\n"
         "from zk_locust.host_faults import deadline\n"
-        "deadline._has_systemd = lambda: False\n"
+        "deadline.has_systemd = lambda: False\n"
         "from zk_locust.host_faults.cli import main\n"
         f"sys.exit(main(Path({str(member.launcher)!r}), ['do']))"
     )

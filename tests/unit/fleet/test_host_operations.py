@@ -109,7 +109,7 @@ class StandIn:
 
 @pytest.fixture
 def member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr(deadline, "_has_systemd", lambda: False)
+    monkeypatch.setattr(deadline, "has_systemd", lambda: False)
     made = StandIn(tmp_path)
     waiting.until(lambda: made.release == "3.8.0", limit_s=60)
     try:
@@ -166,7 +166,7 @@ def test_the_host_completes_a_step_whose_command_is_killed(member: StandIn, do: 
     code = (
         "import json, os, signal, sys; from pathlib import Path\n"
         "from zk_locust.host_faults import deadline, member\n"
-        "deadline._has_systemd = lambda: False\n"
+        "deadline.has_systemd = lambda: False\n"
         "from zk_locust.host_faults.cli import main\n"
         "own, stop = os.getpid(), member.Member.stop\n"
         "def stop_and_die(self):\n"
