@@ -44,11 +44,8 @@ class Controller:
         self.host.run(["sh", "-ec", _MAKE_BARE], timeout_s=300)
 
     def run(self, command: str, timeout_s: float = 900) -> "subprocess.CompletedProcess[str]":
-        """Run a command in the checkout as root, without this machine's environment; return its output.
-
-        It runs with `nice`, because other tests measure at the same time.
-        """
-        return self.host.run(f"cd {CHECKOUT} && exec nice sh -c '{command}' 2>&1", check=False, timeout_s=timeout_s)
+        """Run a command in the checkout as root, without this machine's environment; return its output."""
+        return self.host.run(f"cd {CHECKOUT} && exec sh -c '{command}' 2>&1", check=False, timeout_s=timeout_s)
 
     def commands(self) -> list[str]:
         """Return which of some commands the host has. A bare host has only make."""
