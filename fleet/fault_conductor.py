@@ -29,6 +29,9 @@ _PREPARED_FACTOR: Final = 3.0
 """To prepare a fault takes about so many times what the question for the roles takes."""
 _ROLES_LIMIT_S: Final = 0.6
 """So long is waited at least for members that do not say their role: their hosts may be away."""
+_LATE_LIMIT_S: Final = 5.0
+"""How long after its moment a fault still begins, where nobody had the role or a busy host did not say so in time."""
+_LOOK_S: Final = 0.1
 _END_LIMIT_S: Final = 30.0
 
 
@@ -122,8 +125,7 @@ class Conductor:
 
     def _do(self, fault: PlannedFault) -> None:
         try:
-            roles = self._hosts.roles(None, self._roles_limit_s)
-            met, others = resolved(fault, self._fleet, roles)
+            roles, met, others = self._resolved(fault)
         except NoTargetError as error:
             self._say(fault, str(error))
             return
@@ -139,6 +141,17 @@ class Conductor:
             return
         with ThreadPoolExecutor(max(1, len(met))) as pool:
             list(pool.map(lambda name: self._tell(fault, name, others, fault.at_s), met))
+
+    def _resolved(self, fault: PlannedFault) -> tuple[dict[str, str], list[str], list[str]]:
+        """Return the roles, whom the fault meets, and the other side. Raises NoTargetError."""
+        deadline = self._clock.due(fault.at_s) + _LATE_LIMIT_S
+        while True:
+            roles = self._hosts.roles(None, self._roles_limit_s)
+            try:
+                return roles, *resolved(fault, self._fleet, roles)
+            except NoTargetError:
+                if time.monotonic() > deadline or self._ended.wait(_LOOK_S):
+                    raise
 
     def _roll(self, fault: PlannedFault, left: list[str]) -> None:
         """Go through the members one after the other: each serves before the next, and none begins after the load."""

@@ -119,9 +119,9 @@ def begin_and_kill_the_controller(fleet: LocalFleet, for_s: int) -> None:
     faults = [{"at": "1s", "do": "pause", "target": "leader", "for": f"{for_s}s"}]
     play = fleet.begin("benchmark", zookeeper_keep_running=True, benchmark_faults=faults)
     waiting.until(lambda: active(fleet) or play.poll() is not None, limit_s=LIMIT_S, explain=fleet.screen)
+    assert active(fleet), fleet.screen()
     os.killpg(play.pid, signal.SIGKILL)
     play.wait()
-    assert active(fleet), fleet.screen()
 
 
 def test_a_fault_heals_when_its_controller_is_killed(fleet: LocalFleet, run: Path) -> None:

@@ -44,6 +44,8 @@ def collect_garbage(process: Identity) -> None:
 
 def _have_it_listen(process: Identity, place: Path) -> None:
     words = (PROC / str(process.pid) / "cmdline").read_bytes().split(b"\0")
+    if words == [b""]:
+        raise FaultError("the JVM has ended, or has only just begun")
     for option in (b"-Xrs", b"-XX:+DisableAttachMechanism"):
         if option in words:  # with the first, SIGQUIT would end it
             raise FaultError(f"the JVM takes no commands: remove {option.decode()} from its options")

@@ -41,8 +41,10 @@ class Hosts:
         self.moments: list[dict[str, float]] = []
         self.broken = broken or {}
         self.ended = threading.Event()
+        self.looks = 0
 
     def roles(self, names: Iterable[str] | None = None, limit_s: float = 5.0) -> dict[str, str]:
+        self.looks += 1
         return {name: role for name, role in self.now.items() if limit_s and (names is None or name in names)}
 
     def do(self, name: str, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -224,7 +226,21 @@ def test_a_host_that_is_away_keeps_nobody_waiting(tmp_path: Path, monkeypatch: p
         hosts.end()
 
 
-def test_what_was_not_done_is_said() -> None:
+def test_a_fault_waits_for_its_role_for_a_moment() -> None:
+    hosts = Hosts()
+    hosts.now["zk2"] = ""
+    plan = [PlannedFault(1, 0.0, "kill", ("leader",))]
+    conductor = Conductor("run", plan, FLEET, SIDES, FaultClock(100.0), hosts, print)
+    conductor.see({"stage": "measured", "time_left_s": 100.0})
+    waiting.until(lambda: hosts.looks > 3, limit_s=60)  # two of them before the load
+    hosts.now["zk3"] = "leader"
+    waiting.until(lambda: hosts.done, limit_s=60)
+    assert conductor.end() == []
+    assert [fault["member"] for fault in hosts.done] == ["zk3"]
+
+
+def test_what_was_not_done_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fault_conductor, "_LATE_LIMIT_S", 0.2)
     ((problem,), _) = conducted([PlannedFault(1, 0.0, "kill", ("observer",))], Hosts(), said=1)
     assert problem == "fault 1 (kill observer): no member is observer at that moment"
     ((problem,), shown) = conducted([PlannedFault(1, 0.0, "kill", ("leader",))], Hosts({"zk2": "timed out"}), said=2)

@@ -196,6 +196,8 @@ def test_a_broken_note_keeps_no_other_fault_from_being_healed(member: Sleeper) -
 
 def test_a_jvm_that_sigquit_would_end_is_not_asked(member: Sleeper) -> None:
     with subprocess.Popen([*SLEEPS, "-Xrs"]) as process:
+        # The kernel tells who waits for the new program a moment before its arguments can be read.
+        waiting.until(lambda: psutil.Process(process.pid).cmdline(), limit_s=60)
         with pytest.raises(FaultError, match="remove -Xrs from its options"):
             jvm.collect_garbage(identity_of(process.pid))
         assert process.poll() is None
