@@ -13,11 +13,13 @@ LIMIT_S: Final = 60.0
 _POLL_S: Final = 0.02
 
 
-def check_record(record: Path) -> Path:
+def _closed_name(record: Path) -> Path:
     """Return the folder that an open record becomes. Raises InputError where it is none."""
-    if record.parent.name != UNFINISHED or not record.is_dir():
+    final = record.parent.parent / record.name
+    # A busy machine may have closed it before this process gets on.
+    if record.parent.name != UNFINISHED or not (record.is_dir() or final.is_dir()):
         raise InputError(f"run folder [{record}] is no open record: give a folder results/{UNFINISHED}/<run_id>")
-    return record.parent.parent / record.name
+    return final
 
 
 def when_closed(judged: JudgedRun, record: Path, limit_s: float = LIMIT_S) -> JudgedRun:
@@ -26,7 +28,7 @@ def when_closed(judged: JudgedRun, record: Path, limit_s: float = LIMIT_S) -> Ju
     Closing writes the verdict into the manifest, and changes nothing else. Raises ReportingError where the record is
     not closed within `limit_s` seconds.
     """
-    final = check_record(record)
+    final = _closed_name(record)
     deadline = time.monotonic() + limit_s
     while not final.is_dir():
         if time.monotonic() > deadline:

@@ -136,6 +136,12 @@ def test_one_process_judges_a_record_and_writes_its_report(opened: Path, monkeyp
     assert json.loads((folder / "report.json").read_text()) == told
 
 
+def test_a_record_may_be_closed_before_its_report_is_begun(opened: Path) -> None:
+    judged, final = judge_run(opened), opened.parent.parent / opened.name
+    opened.rename(final)
+    assert when_closed(judged, opened, 0.1).run.path == final
+
+
 def test_a_record_that_is_not_closed_gets_no_report(opened: Path) -> None:
     judging = Judging(opened, report=True, figures=False)
     assert judging.verdict()["verdict"] in ("valid", "inconclusive")
