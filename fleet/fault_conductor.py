@@ -30,7 +30,7 @@ _PREPARED_FACTOR: Final = 3.0
 _ROLES_LIMIT_S: Final = 0.6
 """So long is waited at least for members that do not say their role: their hosts may be away."""
 _LATE_LIMIT_S: Final = 5.0
-"""How long after its moment a fault still begins, where nobody had the role or a busy host did not say so in time."""
+"""How long after its moment a fault still begins, where nobody had its role, or too few served or said so in time."""
 _LOOK_S: Final = 0.1
 _END_LIMIT_S: Final = 30.0
 
@@ -124,16 +124,9 @@ class Conductor:
             self._say(fault, f"{type(error).__name__}: {error}")
 
     def _do(self, fault: PlannedFault) -> None:
-        try:
-            roles, met, others = self._resolved(fault)
-        except NoTargetError as error:
-            self._say(fault, str(error))
-            return
-        if self._ended.is_set():
-            self._say(fault, "the load ended before it")
-            return
-        if refusal := why_not(fault, met, self._fleet, roles):
-            self._say(fault, refusal)
+        met, others, refusal = self._resolved(fault)
+        if refusal or self._ended.is_set():
+            self._say(fault, refusal or "the load ended before it")
             return
         self._show(f"  fault {fault.number}: {fault.title}: {', '.join(met)}")
         if fault.do in ROLLING:
@@ -142,16 +135,18 @@ class Conductor:
         with ThreadPoolExecutor(max(1, len(met))) as pool:
             list(pool.map(lambda name: self._tell(fault, name, others, fault.at_s), met))
 
-    def _resolved(self, fault: PlannedFault) -> tuple[dict[str, str], list[str], list[str]]:
-        """Return the roles, whom the fault meets, and the other side. Raises NoTargetError."""
+    def _resolved(self, fault: PlannedFault) -> tuple[list[str], list[str], str]:
+        """Return whom the fault meets, the other side, and why it is not done; empty where it is."""
         deadline = self._clock.due(fault.at_s) + _LATE_LIMIT_S
         while True:
             roles = self._hosts.roles(None, self._roles_limit_s)
             try:
-                return roles, *resolved(fault, self._fleet, roles)
-            except NoTargetError:
-                if time.monotonic() > deadline or self._ended.wait(_LOOK_S):
-                    raise
+                met, others = resolved(fault, self._fleet, roles)
+                refusal = why_not(fault, met, self._fleet, roles)
+            except NoTargetError as error:
+                met, others, refusal = [], [], str(error)
+            if not refusal or time.monotonic() > deadline or self._ended.wait(_LOOK_S):
+                return met, others, refusal
 
     def _roll(self, fault: PlannedFault, left: list[str]) -> None:
         """Go through the members one after the other: each serves before the next, and none begins after the load."""

@@ -31,4 +31,5 @@ def why_not(fault: PlannedFault, met: Iterable[str], fleet: FaultFleet, roles: M
     silent = [name for name in fleet.voters if name not in met and not roles.get(name)]
     if not silent:
         return ""
-    return f"{', '.join(silent)} does not serve, and only {', '.join(met)} may have some of the data, so it keeps it"
+    do = "does" if len(silent) == 1 else "do"
+    return f"{', '.join(silent)} {do} not serve, and only {', '.join(met)} may have some of the data, so it keeps it"

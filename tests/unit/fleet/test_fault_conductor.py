@@ -203,7 +203,8 @@ def test_a_change_of_the_list_knows_the_member_in_it() -> None:
     assert hosts.done[0] | {"member": "zk2", "change": "remove", "server_id": 2} == hosts.done[0]
 
 
-def test_no_data_is_removed_while_another_voter_is_down() -> None:
+def test_no_data_is_removed_while_another_voter_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fault_conductor, "_LATE_LIMIT_S", 0.2)
     hosts = Hosts()
     hosts.now["zk3"] = ""
     ((problem,), _) = conducted([PlannedFault(1, 0.0, "replace-member", ("zk1",))], hosts, said=1)
@@ -237,6 +238,19 @@ def test_a_fault_waits_for_its_role_for_a_moment() -> None:
     waiting.until(lambda: hosts.done, limit_s=60)
     assert conductor.end() == []
     assert [fault["member"] for fault in hosts.done] == ["zk3"]
+
+
+def test_a_member_is_replaced_once_all_others_have_said_that_they_serve() -> None:
+    hosts = Hosts()
+    hosts.now["zk3"] = ""
+    plan = [PlannedFault(1, 0.0, "replace-member", ("zk1",))]
+    conductor = Conductor("run", plan, FLEET, SIDES, FaultClock(100.0), hosts, print)
+    conductor.see({"stage": "measured", "time_left_s": 100.0})
+    waiting.until(lambda: hosts.looks > 3, limit_s=60)
+    assert hosts.done == []
+    hosts.now["zk3"] = "follower"
+    waiting.until(lambda: hosts.done, limit_s=60)
+    assert conductor.end() == []
 
 
 def test_what_was_not_done_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Due operations reach free sessions; each is sent, dropped or queued, and counted once."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +19,8 @@ from zk_locust.load.open_loop import ARRIVALS_FIELD, WorkerOpenLoop
 from zk_locust.load.schedule import Schedule, Turns
 
 MS = 1_000_000
+LEAD_NS = 100 * MS
+"""How long before its start a schedule is told: what comes due before that is late, also on a busy machine."""
 
 
 @pytest.fixture
@@ -50,6 +52,13 @@ def session(source: Arrivals, taken: list[int], busy_s: float = 0.0) -> Any:
     return gevent.spawn(work)
 
 
+def until(holds: Callable[[], bool]) -> None:
+    """Let others work until it holds, however busy the machine is."""
+    with gevent.Timeout(60):
+        while not holds():
+            gevent.sleep(0.005)
+
+
 def adds_up(source: Arrivals) -> bool:
     return all(one["offered"] == one["sent"] + one["dropped"] + one["queued"] for one in source.report())
 
@@ -64,9 +73,9 @@ def test_due_times_are_those_of_the_schedule_and_no_operation_is_sent_before_it_
 
     sessions = [gevent.spawn(work) for _ in range(3)]
     gevent.sleep(0)
-    start_ns = time.perf_counter_ns() + 5 * MS
+    start_ns = time.perf_counter_ns() + LEAD_NS
     source.start(Turns(schedule(1000, 0.1), 0, 1), start_ns)
-    gevent.sleep(0.2)
+    until(lambda: len(sent) == 100)
     gevent.killall(sessions)
     assert taken == [start_ns + i * MS for i in range(100)]
     assert all(at_ns >= due_ns for due_ns, at_ns in zip(taken, sent, strict=True))
@@ -88,9 +97,9 @@ def test_the_timer_expires_earlier_than_operations_are_due_as_the_process_wakes_
     monkeypatch.setattr(source._timer, "set_at", noted)
     one = session(source, taken)
     gevent.sleep(0)
-    start_ns = time.perf_counter_ns() + 5 * MS
+    start_ns = time.perf_counter_ns() + LEAD_NS
     source.start(Turns(schedule(200, 0.2), 0, 1), start_ns)
-    gevent.sleep(0.3)
+    until(lambda: len(taken) == 40)
     one.kill()
     assert all((due_ns - start_ns) % (5 * MS) == 0 for due_ns in taken)
     assert any(0 < due_ns - expiry_ns <= LONGEST_NS for due_ns in taken for expiry_ns in expiries)
@@ -117,25 +126,24 @@ def test_where_operations_come_due_too_often_nobody_waits_for_a_gap(made: list[A
 
 def test_without_a_free_session_operations_queue_up_to_the_bound_and_the_rest_is_dropped(made: list[Arrivals]) -> None:
     source = arrivals(made, queue=10)
-    start_ns = time.perf_counter_ns()
+    start_ns = time.perf_counter_ns() + LEAD_NS
     source.start(Turns(schedule(1000, 0.05), 0, 1), start_ns)
-    gevent.sleep(0.1)
+    until(lambda: source.counts()["offered"] == 50)
     counts = source.counts()
-    assert counts["late"] <= 1
-    assert (counts["offered"] + counts["late"], counts["queued"]) == (50, 10)
+    assert (counts["late"], counts["queued"]) == (0, 10)
     assert counts["dropped"] == counts["offered"] - 10
     taken: list[int] = []
     one = session(source, taken)
-    gevent.sleep(0.01)
+    until(lambda: len(taken) == 10)
     one.kill()
-    assert taken == [start_ns + (counts["late"] + i) * MS for i in range(10)], "first in, first out"
+    assert taken == [start_ns + i * MS for i in range(10)], "first in, first out"
     assert adds_up(source)
 
 
 def test_the_queue_is_dropped_under_the_stage_that_ends(made: list[Arrivals]) -> None:
     source = arrivals(made)
     source.start(Turns(schedule(1000, 0.02), 0, 1), time.perf_counter_ns())
-    gevent.sleep(0.05)
+    until(lambda: source.counts()["offered"] + source.counts()["late"] == 20)
     source.begin_stage("cool-down")
     measured, cool_down = source.report()[-2:]
     assert measured["ended"]
@@ -148,14 +156,15 @@ def test_a_boundary_holds_what_is_due_after_it_until_the_stage_has_changed(made:
     source, taken = arrivals(made), list[int]()
     one = session(source, taken)
     gevent.sleep(0)
-    start_ns = time.perf_counter_ns() + MS
+    start_ns = time.perf_counter_ns() + LEAD_NS
     source.start(Turns(schedule(1000, 0.02, 20 * MS), 0, 1), start_ns)
     source.hold_at(20 * MS)
-    assert source.boundary_reached.wait(5)
+    assert source.boundary_reached.wait(60)
+    until(lambda: len(taken) == 20)
     gevent.sleep(0.01)
     assert len(taken) == 20
     source.begin_stage("after")
-    gevent.sleep(0.05)
+    until(lambda: len(taken) == 40)
     one.kill()
     assert [each["offered"] for each in source.report()[-2:]] == [20, 20]
     assert taken == [start_ns + i * MS for i in range(40)]
@@ -168,10 +177,10 @@ def test_what_was_due_before_a_worker_came_is_late_and_is_never_sent(made: list[
     now_ns = time.perf_counter_ns()
     # It comes 100 ms late: 50 ms of the warm-up and 50 ms of the stage have passed.
     source.start(Turns(schedule(1000, 0.1, 50 * MS), 1, 2), now_ns - 100 * MS, 50 * MS)
-    gevent.sleep(0.1)
+    until(lambda: source.counts()["late"] + source.counts()["offered"] == 50)
+    until(lambda: len(taken) == source.counts()["offered"])
     one.kill()
     counts = source.counts()
-    assert counts["late"] + counts["offered"] == 50
     assert counts["late"] >= 25
     assert counts["sent"] == counts["offered"] == len(taken)
     assert min(taken) >= now_ns
@@ -184,8 +193,8 @@ def test_a_session_that_is_killed_while_it_waits_gets_nothing(made: list[Arrival
     other = session(source, of_other)
     gevent.sleep(0)
     gevent.killall(killed)
-    source.start(Turns(schedule(1000, 0.02), 0, 1), time.perf_counter_ns() + MS)
-    gevent.sleep(0.05)
+    source.start(Turns(schedule(1000, 0.02), 0, 1), time.perf_counter_ns() + LEAD_NS)
+    until(lambda: len(of_other) == 20)
     other.kill()
     assert (len(of_killed), len(of_other)) == (0, 20)
     assert adds_up(source)
@@ -196,8 +205,8 @@ def test_sessions_take_turns(made: list[Arrivals]) -> None:
     taken: list[list[int]] = [[] for _ in range(4)]
     sessions = [session(source, each) for each in taken]
     gevent.sleep(0)
-    source.start(Turns(schedule(2000, 0.02), 0, 1), time.perf_counter_ns() + MS)
-    gevent.sleep(0.05)
+    source.start(Turns(schedule(2000, 0.02), 0, 1), time.perf_counter_ns() + LEAD_NS)
+    until(lambda: sum(len(each) for each in taken) == 40)
     gevent.killall(sessions)
     assert [len(each) for each in taken] == [10] * 4
 
@@ -212,8 +221,8 @@ def test_a_session_that_fails_while_it_works_leaves_the_others_alone(made: list[
     gevent.spawn(fails)
     gevent.sleep(0)
     one = session(source, taken)
-    source.start(Turns(schedule(1000, 0.02), 0, 1), time.perf_counter_ns() + MS)
-    gevent.sleep(0.05)
+    source.start(Turns(schedule(1000, 0.02), 0, 1), time.perf_counter_ns() + LEAD_NS)
+    until(lambda: len(taken) == 19)
     one.kill()
     assert len(taken) == 19
     assert adds_up(source)
@@ -233,7 +242,7 @@ def test_a_user_that_waits_can_be_stopped_and_one_that_stops_does_not_wait(made:
     waiting = user.start(group)
     gevent.sleep(0)
     assert user._state == LOCUST_STATE_WAITING
-    source.start(Turns(schedule(1000, 0.001), 0, 1), time.perf_counter_ns() + MS)
+    source.start(Turns(schedule(1000, 0.001), 0, 1), time.perf_counter_ns() + LEAD_NS)
     waiting.join(5)
     assert user._state == LOCUST_STATE_RUNNING
     assert source.counts()["sent"] == 1
@@ -257,7 +266,7 @@ def test_a_user_whose_time_limit_ends_while_it_waits_is_paced_again(made: list[A
     working = user.start(group)
     gevent.sleep(0.05)
     assert taken == [], "nothing is due yet"
-    start_ns = time.perf_counter_ns() + 100 * MS  # not over before the start, also on a busy machine
+    start_ns = time.perf_counter_ns() + LEAD_NS  # not over before the start, also on a busy machine
     source.start(Turns(schedule(1000, 0.001), 0, 1), start_ns)
     working.join(5)
     assert taken == [start_ns]
@@ -297,9 +306,8 @@ def test_a_user_whose_reply_comes_just_before_its_kill_sends_nothing_more(made: 
     user.run = work  # type: ignore[method-assign, misc]
     working = user.start(group)
     gevent.sleep(0)
-    source.start(Turns(schedule(1000, 0.001), 0, 1), time.perf_counter_ns() + 100 * MS)
-    gevent.sleep(0.2)
-    assert len(taken) == 1
+    source.start(Turns(schedule(1000, 0.001), 0, 1), time.perf_counter_ns() + LEAD_NS)
+    until(lambda: len(taken) == 1)
 
     def stop_and_reply() -> None:
         group.killone(working, block=False)  # in a later turn of the hub
@@ -325,9 +333,8 @@ def test_what_a_killed_user_does_is_not_taken_from_the_queue(made: list[Arrivals
     user.run = work  # type: ignore[method-assign, misc]
     user.start(group)
     gevent.sleep(0)
-    source.start(Turns(schedule(1000, 0.003), 0, 1), time.perf_counter_ns() + 100 * MS)
-    gevent.sleep(0.2)
-    assert source.counts()["queued"] == 2
+    source.start(Turns(schedule(1000, 0.003), 0, 1), time.perf_counter_ns() + LEAD_NS)
+    until(lambda: source.counts()["queued"] == 2)
     before_ns = time.perf_counter_ns()
     with gevent.Timeout(60):
         user.stop(force=True)
