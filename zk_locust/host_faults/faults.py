@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from zk_locust.host_faults import boot, deadline, memory, moment, network, relay, shaping
-from zk_locust.host_faults.actions import OF_PROCESS, STEPS, Actions
+from zk_locust.host_faults.actions import OF_PROCESS, SHAPING, STEPS, Actions
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.member import Member
 from zk_locust.host_faults.notes import Notes
@@ -19,8 +20,8 @@ from zk_locust.host_faults.workers import Workers
 
 _AT_ONCE_S = 120.0
 """The deadline of what has no length of its own: its healing is part of the action."""
-_HEALS_S = 0.5
-"""A fault that ends when another is planned has so long to heal."""
+_LATE_LIMIT_S = 5.0
+"""So long after its moment a fault still waits for the end of another, which began late or takes a while to heal."""
 _POLL_S = 0.02
 _TRIES = 5
 _TRY_AGAIN_S = 1.0
@@ -62,8 +63,9 @@ class Faults:
         left_s = moment.seconds_left(fault)
         due = time.monotonic() + left_s
         with self.notes.locked(fault_id):
-            if fault["do"] in OF_PROCESS:
-                self._require_no_other(due)
+            for kind in (OF_PROCESS, SHAPING):
+                if fault["do"] in kind:
+                    self._require_no_other(kind, due)
             note = {
                 **fault,
                 "boot": boot.boot_id(),
@@ -112,18 +114,18 @@ class Faults:
         with contextlib.suppress(OSError):  # the tap is gone: it was healed
             relay.serve(shaping.taps_of(note), note)
 
-    def _require_no_other(self, due: float) -> None:
-        """Raise FaultError if the member's process has a fault at that moment: to heal one would end the other."""
-        while other := self._other():
-            if time.monotonic() > due + _HEALS_S:
+    def _require_no_other(self, kind: Sequence[str], due: float) -> None:
+        """Raise FaultError if the member has a fault of this kind shortly after that moment: both cannot be there."""
+        while other := self._other(kind):
+            if time.monotonic() > due + _LATE_LIMIT_S:
                 raise FaultError(f"the fault {other} is still in the member")
             time.sleep(_POLL_S)
 
-    def _other(self) -> str | None:
-        """Return a fault that the member's process has now."""
+    def _other(self, kind: Sequence[str]) -> str | None:
+        """Return a fault of this kind that the member has now."""
         for other in self.notes.active():
             with contextlib.suppress(FileNotFoundError):  # it is healed meanwhile
-                if self.notes.read(other)["do"] in OF_PROCESS:
+                if self.notes.read(other)["do"] in kind:
                     return other
         return None
 

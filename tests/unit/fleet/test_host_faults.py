@@ -17,6 +17,7 @@ import pytest
 from tests import waiting
 from zk_locust.contract.process_identity import identity_of
 from zk_locust.host_faults import deadline, jvm, moment, network, shaping
+from zk_locust.host_faults import faults as faults_of_host
 from zk_locust.host_faults.cli import main
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.faults import Faults
@@ -176,11 +177,21 @@ def test_a_fault_is_done_once(member: Sleeper) -> None:
         member.faults().do(fault("kill", 0.0))
 
 
-def test_the_process_has_one_fault_at_a_time(member: Sleeper) -> None:
+def test_the_process_has_one_fault_at_a_time(member: Sleeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults_of_host, "_LATE_LIMIT_S", 0.2)
     member.faults().do(fault("pause", LONG_S))
     with pytest.raises(FaultError, match=r"the fault run\.1\.zk1 is still in the member"):
         member.faults().do(fault("kill", 0.0) | {"id": "run.2.zk1"})
     assert member.faults().heal_all() == (["run.1.zk1"], [])
+
+
+def test_packets_are_shaped_by_one_fault_at_a_time(member: Sleeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults_of_host, "_LATE_LIMIT_S", 0.2)
+    faults = member.faults()
+    faults.notes.begin(fault("delay", LONG_S))
+    with pytest.raises(FaultError, match=r"the fault run\.1\.zk1 is still in the member"):
+        faults.do(fault("bandwidth", LONG_S) | {"id": "run.2.zk1"})
+    assert faults.notes.active() == ["run.1.zk1"]
 
 
 def test_a_broken_note_keeps_no_other_fault_from_being_healed(member: Sleeper) -> None:
