@@ -114,10 +114,10 @@ def gc_log(run: Path, member: str) -> str:
     return "".join(file.read_text(errors="replace") for file in (run / "logs" / member).glob("gc.log*"))
 
 
-def begin_and_kill_the_controller(fleet: LocalFleet, for_s: int) -> None:
+def begin_and_kill_the_controller(fleet: LocalFleet, for_s: int, **variables: Any) -> None:
     """Kill the controller of a run while the leader is paused."""
     faults = [{"at": "1s", "do": "pause", "target": "leader", "for": f"{for_s}s"}]
-    play = fleet.begin("benchmark", zookeeper_keep_running=True, benchmark_faults=faults)
+    play = fleet.begin("benchmark", zookeeper_keep_running=True, benchmark_faults=faults, **variables)
     waiting.until(lambda: active(fleet) or play.poll() is not None, limit_s=LIMIT_S, explain=fleet.screen)
     assert active(fleet), fleet.screen()
     os.killpg(play.pid, signal.SIGKILL)
@@ -141,7 +141,7 @@ def test_a_fault_heals_when_its_controller_is_killed(fleet: LocalFleet, run: Pat
 
 def test_a_run_is_refused_while_a_fault_is_there_and_fab_heal_ends_it(fleet: LocalFleet, run: Path) -> None:
     assert run.is_dir()
-    begin_and_kill_the_controller(fleet, for_s=20)
+    begin_and_kill_the_controller(fleet, for_s=40, benchmark_run_time="45s")  # longer than a preflight
     play = fleet.play("preflight", zookeeper_keep_running=True).failed()
     assert re.search(r"zk\d: the fault \S+ is still in it; wait until it has healed by itself, or call", play.screen)
     said: list[str] = []
