@@ -227,30 +227,28 @@ def test_a_host_that_is_away_keeps_nobody_waiting(tmp_path: Path, monkeypatch: p
         hosts.end()
 
 
-def test_a_fault_waits_for_its_role_for_a_moment() -> None:
+@pytest.mark.parametrize(
+    ("fault", "silent", "says", "met"),
+    [
+        pytest.param(PlannedFault(1, 0.0, "kill", ("leader",)), "zk2", {"zk3": "leader"}, "zk3", id="a role"),
+        pytest.param(
+            PlannedFault(1, 0.0, "replace-member", ("zk1",)), "zk3", {"zk3": "follower"}, "zk1", id="the others"
+        ),
+    ],
+)
+def test_a_fault_waits_a_while_for_members_that_do_not_say_their_role(
+    fault: PlannedFault, silent: str, says: dict[str, str], met: str
+) -> None:
     hosts = Hosts()
-    hosts.now["zk2"] = ""
-    plan = [PlannedFault(1, 0.0, "kill", ("leader",))]
-    conductor = Conductor("run", plan, FLEET, SIDES, FaultClock(100.0), hosts, print)
+    hosts.now[silent] = ""
+    conductor = Conductor("run", [fault], FLEET, SIDES, FaultClock(100.0), hosts, print)
     conductor.see({"stage": "measured", "time_left_s": 100.0})
     waiting.until(lambda: hosts.looks > 3, limit_s=60)  # two of them before the load
-    hosts.now["zk3"] = "leader"
-    waiting.until(lambda: hosts.done, limit_s=60)
-    assert conductor.end() == []
-    assert [fault["member"] for fault in hosts.done] == ["zk3"]
-
-
-def test_a_member_is_replaced_once_all_others_have_said_that_they_serve() -> None:
-    hosts = Hosts()
-    hosts.now["zk3"] = ""
-    plan = [PlannedFault(1, 0.0, "replace-member", ("zk1",))]
-    conductor = Conductor("run", plan, FLEET, SIDES, FaultClock(100.0), hosts, print)
-    conductor.see({"stage": "measured", "time_left_s": 100.0})
-    waiting.until(lambda: hosts.looks > 3, limit_s=60)
     assert hosts.done == []
-    hosts.now["zk3"] = "follower"
+    hosts.now |= says
     waiting.until(lambda: hosts.done, limit_s=60)
     assert conductor.end() == []
+    assert [done["member"] for done in hosts.done] == [met]
 
 
 def test_what_was_not_done_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

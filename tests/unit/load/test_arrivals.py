@@ -1,7 +1,7 @@
 """Due operations reach free sessions; each is sent, dropped or queued, and counted once."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +12,7 @@ from locust import User
 from locust.env import Environment
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+from tests.unit.native.fake_server import until
 from zk_locust.contract.arrival import Arrival, ArrivalStage
 from zk_locust.load.arrivals import Arrivals, arrivals_of, expect_open_loop
 from zk_locust.load.lead import LONGEST_NS
@@ -50,13 +51,6 @@ def session(source: Arrivals, taken: list[int], busy_s: float = 0.0) -> Any:
                 gevent.sleep(busy_s)
 
     return gevent.spawn(work)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Let others work until it holds, however busy the machine is."""
-    with gevent.Timeout(60):
-        while not holds():
-            gevent.sleep(0.005)
 
 
 def adds_up(source: Arrivals) -> bool:
@@ -181,6 +175,7 @@ def test_what_was_due_before_a_worker_came_is_late_and_is_never_sent(made: list[
     until(lambda: len(taken) == source.counts()["offered"])
     one.kill()
     counts = source.counts()
+    assert counts["late"] + counts["offered"] == 50
     assert counts["late"] >= 25
     assert counts["sent"] == counts["offered"] == len(taken)
     assert min(taken) >= now_ns
@@ -308,6 +303,8 @@ def test_a_user_whose_reply_comes_just_before_its_kill_sends_nothing_more(made: 
     gevent.sleep(0)
     source.start(Turns(schedule(1000, 0.001), 0, 1), time.perf_counter_ns() + LEAD_NS)
     until(lambda: len(taken) == 1)
+    gevent.sleep(0.01)
+    assert len(taken) == 1
 
     def stop_and_reply() -> None:
         group.killone(working, block=False)  # in a later turn of the hub
@@ -335,6 +332,8 @@ def test_what_a_killed_user_does_is_not_taken_from_the_queue(made: list[Arrivals
     gevent.sleep(0)
     source.start(Turns(schedule(1000, 0.003), 0, 1), time.perf_counter_ns() + LEAD_NS)
     until(lambda: source.counts()["queued"] == 2)
+    gevent.sleep(0.01)
+    assert source.counts()["queued"] == 2
     before_ns = time.perf_counter_ns()
     with gevent.Timeout(60):
         user.stop(force=True)
