@@ -122,7 +122,7 @@ class Dispatching:
                     f"give {_PROGRAM}, a function, or three members",
                 )  # fmt: skip
             self._check_scripts(dispatcher)
-        if any(wish.dispatcher is not None or wish.fn is not None for wish in _wishes) and options.zk_dispatch_program:
+        if any(wish.dispatcher is not None or wish.fn is not None for wish in _wishes) and _value(options, _PROGRAM):
             logger.warning("%s is not run: the locustfile registers a dispatcher or function of its own", _PROGRAM)
 
     def on_test_start(self, **_: Any) -> None:
@@ -131,13 +131,13 @@ class Dispatching:
         self._measuring.clear()
         self._dispatchers = []
         options = self._environment.parsed_options
-        limit_s = float(options.zk_admin_ping_timeout) / 1000
+        limit_s = float(_value(options, "--zk-admin-ping-timeout")) / 1000
         members = {each.host_and_port: each for each in members_to_ask(options, limit_s)}
 
         def make_member(host_and_port: str) -> EnsembleMember:
             return members.get(host_and_port) or EnsembleMember(host_and_port, limit_s=limit_s)
 
-        pauses = parse_pauses(options.zk_dispatch_config or "{}")
+        pauses = parse_pauses(_value(options, "--zk-dispatch-config"))
         load = Load(self._wait_until_measured, self._tell, pauses, make_member)
         controller = self._controller(pauses.script_limit_ms / 1000)
         for dispatcher in self._chosen():
@@ -175,7 +175,7 @@ class Dispatching:
 
     def _chosen(self) -> list[Any]:
         """Return the dispatchers of the registered wishes, or that of the program."""
-        program = getattr(self._environment.parsed_options, "zk_dispatch_program", None)
+        program = _value(self._environment.parsed_options, _PROGRAM)
         found: list[Any] = []
         for wish in _wishes or ([Wish()] if program else []):
             if wish.dispatcher is not None:
@@ -190,11 +190,9 @@ class Dispatching:
 
     def _controller(self, script_limit_s: float) -> AbstractController:
         options = self._environment.parsed_options
-        if requests := getattr(options, "zk_dispatch_requests", None):
+        if requests := _value(options, "--zk-dispatch-requests"):
             return RunController(Path(requests))
-        return ShellScriptController(
-            *(getattr(options, parameter_of(flag).destination) for flag in _SCRIPTS), script_limit_s
-        )
+        return ShellScriptController(*(_value(options, flag) for flag in _SCRIPTS), script_limit_s)
 
     def _check_scripts(self, dispatcher: Any) -> None:
         """Raise ConfigurationError where scripts are needed and not there."""
@@ -232,3 +230,8 @@ class Dispatching:
 
     def _tell(self, event: str, subject: str, detail: str) -> None:
         happened.fire(environment=self._environment, event=event, subject=subject, detail=detail)
+
+
+def _value(options: Any, flag: str) -> Any:
+    parameter = parameter_of(flag)
+    return getattr(options, parameter.destination, None) or parameter.default
