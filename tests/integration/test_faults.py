@@ -110,6 +110,54 @@ def test_nothing_is_left_on_the_hosts(fleet: LocalFleet, run: Path) -> None:
     assert {*fleet.modes().values()} == {"leader", "follower"}
 
 
+PROGRAM = """
+    sleep 500
+    disable_leader
+    sleep 2500
+    enable_all
+    poll_up 0 100
+    poll_up 1 100
+    poll_up 2 100
+    disable_follower
+    # It stays away: its own host starts it at the end of the measured stage.
+    sleep 100000
+"""
+
+
+def test_a_dispatcher_has_members_stopped_by_faults(fleet: LocalFleet, run: Path) -> None:
+    play = fleet.play(
+        "benchmark",
+        zookeeper_keep_running=True,
+        benchmark_faults=[],
+        benchmark_run_time="12s",
+        benchmark_parameters={"zk-dispatch-program": PROGRAM},
+    ).succeeded()
+    found = (fleet.results / "latest").resolve()
+    assert found != run
+    manifest = json.loads((found / "manifest.json").read_text())
+    noted = sorted((fault for each in manifest["faults"].values() for fault in each), key=lambda one: one["number"])
+    assert [(fault["do"], fault["state"], fault["asked_by"], fault["error"]) for fault in noted] == [
+        ("stop", "healed", "dispatcher", "")
+    ] * 2
+    assert manifest["faults_not_done"] == []
+    assert all(f"fault {fault['number']}: the dispatcher disables {fault['member']}" in play.screen for fault in noted)
+    assert f"dispatcher: {noted[0]['member']} is enabled" in play.screen
+    events = (found / "events.csv").read_text()
+    for fault in noted:
+        assert f",fault,{fault['member']},fault {fault['number']}: stop {fault['member']} by the dispatcher," in events
+        assert f",member-disabled,127.0.0.1:{fleet.port(fault['member'])},it was " in events
+    judged = judge_run(found)
+    assert [each.title for each in judged.recoveries] == [
+        f"stop {fault['member']} by the dispatcher" for fault in noted
+    ]
+    assert judged.recoveries[0].after_leader_s is not None
+    reasons = {reason.rule: reason.severity for reason in judged.verdict.reasons}
+    assert reasons["faults"] == "note"
+    assert not {"faults-not-done", "fault-not-healed", "dispatch-failed"} & {*reasons}
+    assert active(fleet) == notes(fleet) == []
+    waiting.until(lambda: {*fleet.modes().values()} == {"leader", "follower"}, limit_s=LIMIT_S)
+
+
 def gc_log(run: Path, member: str) -> str:
     return "".join(file.read_text(errors="replace") for file in (run / "logs" / member).glob("gc.log*"))
 

@@ -461,7 +461,7 @@ def test_a_silent_member_keeps_nobody_waiting() -> None:
         name = place = "silence"
 
         def answer(self, time_limit_s: float) -> bytes:
-            gevent.sleep(1000)
+            gevent.sleep(1000 + time_limit_s)
             return b""
 
         def metrics(self, answer: bytes) -> dict[str, Any]:
