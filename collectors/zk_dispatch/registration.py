@@ -25,11 +25,11 @@ from zk_dispatch.dispatchers import (
     RandomDispatcher,
 )
 from zk_dispatch.members import OBSERVER, EnsembleMember, members_to_ask
-from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.dispatch_program import parse_dispatch_program, place_problems
 from zk_locust.contract.dispatch_settings import parse_pauses
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.events import DISPATCH_FAILED
+from zk_locust.contract.options import Options
 from zk_locust.contract.parameters import parameter_of
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.load import session, settings_check
@@ -81,7 +81,7 @@ def start(environment: Any, runner: Any, web_ui: Any = None, **_: Any) -> None:
     events = environment.events
     put_first(
         events.test_start,
-        *([lambda **_: settings_check.refuse_test(dispatching.check)] if web_ui is not None else []),
+        *([dispatching.refuse] if web_ui is not None else []),
         dispatching.on_test_start,
     )
     events.spawning_complete.add_listener(dispatching.on_spawning_complete)
@@ -104,11 +104,7 @@ class Dispatching:
     def check(self) -> None:
         """Raise ConfigurationError for what could not work, before any user is started."""
         options = self._environment.parsed_options
-        if not getattr(options, "hosts", None):
-            raise ConfigurationError(
-                "--hosts", "", "a dispatcher needs the members' addresses", "give --hosts host:port,…"
-            )
-        members = len(parse_connect_string(options.hosts).members)
+        members = len(Options.of(options).client_settings().connect_string().members)
         chosen = self._chosen()
         for dispatcher in chosen:
             if isinstance(dispatcher, ProgrammedDispatcher) and (
@@ -125,8 +121,15 @@ class Dispatching:
         if any(wish.dispatcher is not None or wish.fn is not None for wish in _wishes) and _value(options, _PROGRAM):
             logger.warning("%s is not run: the locustfile registers a dispatcher or function of its own", _PROGRAM)
 
-    def on_test_start(self, **_: Any) -> None:
+    def refuse(self, environment: Any = None, **_: Any) -> None:
+        """Start no test on Locust's page that could not work."""
+        if environment is self._environment:
+            settings_check.refuse_test(self.check)
+
+    def on_test_start(self, environment: Any = None, **_: Any) -> None:
         """Begin to dispatch; what changes members waits for the measured stage."""
+        if environment is not self._environment:  # a program may have several that share `locust.events`
+            return
         self._all_started.clear()
         self._measuring.clear()
         self._dispatchers = []
@@ -155,8 +158,10 @@ class Dispatching:
         if environment is self._environment and stage == MEASURED:
             self._measuring.set()
 
-    def on_test_stopping(self, **_: Any) -> None:
+    def on_test_stopping(self, environment: Any = None, **_: Any) -> None:
         """Disable nothing from now on."""
+        if environment is not self._environment:
+            return
         for greenlet in self._greenlets:
             if greenlet is not gevent.getcurrent():
                 greenlet.kill(block=True, timeout=_KILL_LIMIT_S)
@@ -169,7 +174,7 @@ class Dispatching:
 
     def on_end(self, **_: Any) -> None:
         """Enable what is still disabled."""
-        self.on_test_stopping()
+        self.on_test_stopping(self._environment)
         for dispatcher in self._dispatchers:
             dispatcher.restore()
 

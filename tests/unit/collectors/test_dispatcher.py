@@ -268,7 +268,7 @@ SCRIPTS = {"zk_dispatch_disable_script": "true", "zk_dispatch_enable_script": "t
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"hosts": None}, r"--hosts \[\]: a dispatcher needs the members' addresses; give --hosts"),
+        ({"hosts": None}, r"--hosts \[\]: the ensemble's address is missing; give --hosts"),
         ({}, r"--zk-dispatch-disable-script \[\]: .*ZK_DISPATCH_DISABLE_SCRIPT and ZK_DISPATCH_ENABLE_SCRIPT, which"),
         (
             {"zk_dispatch_disable_script": "true"},
