@@ -49,8 +49,8 @@ class Requests:
         That is also raised where there are too many lines.
         """
         script = _SCRIPT.format(answers=ANSWERS, looks=_LOOKS, pause=LOOK_S / _LOOKS, most=_MOST_BYTES)
-        lines = "\n".join(each.as_line().strip() for each in answers)
-        words = ["sh", "-c", script, "sh", self._file, lines, str(self._read)]
+        said_before = "\n".join(each.as_line().strip() for each in answers)
+        words = ["sh", "-c", script, "sh", self._file, said_before, str(self._read)]
         said = self._host.run(shlex.join(words), limit_s=_LIMIT_S)
         # A dispatcher writes ASCII only. Of anything else the number of bytes is another, and the rest is not read.
         piece = said.out

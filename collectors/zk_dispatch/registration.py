@@ -197,7 +197,8 @@ class Dispatching:
         options = self._environment.parsed_options
         if requests := _value(options, "--zk-dispatch-requests"):
             return RunController(Path(requests))
-        return ShellScriptController(*(_value(options, flag) for flag in _SCRIPTS), script_limit_s)
+        disable, enable = (_value(options, flag) for flag in _SCRIPTS)
+        return ShellScriptController(disable, enable, script_limit_s)
 
     def _check_scripts(self, dispatcher: Any) -> None:
         """Raise ConfigurationError where scripts are needed and not there."""

@@ -154,7 +154,8 @@ def test_a_dispatcher_has_members_stopped_by_faults(fleet: LocalFleet, run: Path
     reasons = {reason.rule: reason.severity for reason in judged.verdict.reasons}
     assert reasons["faults"] == "note"
     assert not {"faults-not-done", "fault-not-healed", "dispatch-failed"} & {*reasons}
-    assert active(fleet) == notes(fleet) == []
+    assert active(fleet) == []
+    assert notes(fleet) == []
     waiting.until(lambda: {*fleet.modes().values()} == {"leader", "follower"}, limit_s=LIMIT_S)
 
 

@@ -15,6 +15,9 @@ are named by their places in the connect string, from 0.
 Load hosts read it too, so it needs the standard library only.
 """
 
+import heapq
+import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -98,22 +101,25 @@ def place_problems(program: Sequence[Instruction], members: int) -> Iterator[str
             yield f"line {each.line} [{each}]: the connect string has {members} members; write {known}"
 
 
-def quorum_problem(program: Sequence[Instruction], members: int, voters: Down) -> str:
-    """Return the first instruction that may leave the voters without a majority, in a sentence; empty without one.
+def quorum_problem(program: Sequence[Instruction], members: int, voters: Down, run_time_s: float = math.inf) -> str:
+    """Return an instruction that may leave the voters without a majority within that time, in a sentence; or nothing.
 
-    Who leads is not known, so `disable_leader` may meet any voter that is up.
+    Who leads is not known, so `disable_leader` may meet any voter that is up. The sleeps tell the time.
     """
     if members > _MOST_FOLLOWED:
         return ""
     majority = len(voters) // 2 + 1
     seen: set[tuple[int, Down]] = set()
-    waiting: list[tuple[int, Down]] = [(0, frozenset())]
+    number = itertools.count()  # of two with the same time, the one that was found first
+    waiting: list[tuple[int, int, int, Down]] = [(0, next(number), 0, frozenset())]
     while waiting:
-        place, down = waiting.pop()
-        if (place, down) in seen:
+        ms, _, place, down = heapq.heappop(waiting)
+        if (place, down) in seen or ms >= 1000 * run_time_s:
             continue
         seen.add((place, down))
         instruction = program[place]
+        if instruction.name == "sleep":
+            ms += instruction.ms or 0
         for then in _after(instruction, down, voters, majority):
             left = len(voters - then)
             if left < majority and then != down:
@@ -121,7 +127,7 @@ def quorum_problem(program: Sequence[Instruction], members: int, voters: Down) -
                     f"line {instruction.line} [{instruction}] may leave {left} of {len(voters)} voters, and {majority}"
                     " are a majority"
                 )
-            waiting.append(((place + 1) % len(program), then))
+            heapq.heappush(waiting, (ms, next(number), (place + 1) % len(program), then))
     return ""
 
 

@@ -44,7 +44,7 @@ def take_dispatch(
         )
     problems += [f"{asked}: {problem}" for problem in _fleet_problems(fleet)]
     if program and fleet is not None:
-        problems += [f"{_SOURCE}: {problem}" for problem in _program_problems(program, dispatch, fleet)]
+        problems += [f"{_SOURCE}: {problem}" for problem in _program_problems(program, dispatch, fleet, run_time_s)]
     return dispatch
 
 
@@ -58,14 +58,16 @@ def _fleet_problems(fleet: FaultFleet | None) -> Iterator[str]:
         yield "the group zookeeper names no member; name those of the ensemble there"
 
 
-def _program_problems(program: str, dispatch: Dispatch, fleet: FaultFleet) -> Iterator[str]:
+def _program_problems(program: str, dispatch: Dispatch, fleet: FaultFleet, run_time_s: float | None) -> Iterator[str]:
     instructions = parse_dispatch_program(program)
     members = len(fleet.members)
     if wrong := [*place_problems(instructions, members)]:
         yield from wrong
         return
     voters = frozenset(place for place, name in enumerate(fleet.members) if name in fleet.voters)
-    if not dispatch.allow_no_quorum and (problem := quorum_problem(instructions, members, voters)):
+    if dispatch.allow_no_quorum or run_time_s is None:
+        return
+    if problem := quorum_problem(instructions, members, voters, run_time_s):
         yield f"{problem}; enable others before, or write dispatch: {{allow_no_quorum: true}} in the scenario"
 
 

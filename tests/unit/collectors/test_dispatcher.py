@@ -9,6 +9,7 @@ from typing import Any
 
 import gevent
 import pytest
+from locust.env import Environment
 from locust.event import Events
 
 from tests import waiting
@@ -89,7 +90,8 @@ def ran(dispatcher: AbstractDispatcher, ensemble: Ensemble, pauses: int, quorum_
     dispatcher.join(load, ensemble)
     left = [pauses]
 
-    def pause(_ms: float, _cause: str | None = None) -> None:
+    def pause(_ms: float, cause: str | None = None) -> None:
+        assert cause != ""
         left[0] -= 1
         if left[0] < 0:
             raise Ended
@@ -103,7 +105,7 @@ def ran(dispatcher: AbstractDispatcher, ensemble: Ensemble, pauses: int, quorum_
 def test_a_program_disables_the_leader_and_enables_all() -> None:
     ensemble = Ensemble()
     program = "poll_initial_hatch_complete 500\nsleep 10000\ndisable_leader\nsleep 5000\nenable_all"
-    told = ran(ProgrammedDispatcher(program=program), ensemble, 3)
+    told = ran(ProgrammedDispatcher(program=program), ensemble, 2)
     assert ensemble.done == [("disable", "zk1:2181"), ("enable", "zk1:2181")]
     assert told == [("member-disabled", "zk1:2181"), ("member-enabled", "zk1:2181")]
 
@@ -259,7 +261,7 @@ def wishes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def environment(**given: Any) -> Any:
     parsed = SimpleNamespace(hosts=",".join(NAMES), zk_admin_port=8080, zk_admin_scheme="http")
     vars(parsed).update(given)
-    return SimpleNamespace(parsed_options=parsed, events=Events())
+    return Environment(events=Events(), parsed_options=parsed)  # type: ignore[arg-type]
 
 
 SCRIPTS = {"zk_dispatch_disable_script": "true", "zk_dispatch_enable_script": "true"}
@@ -366,7 +368,7 @@ def test_members_are_disabled_from_the_measured_stage_on_and_enabled_at_the_end(
         assert ensemble.done == []
         stage_changed.fire(environment=object(), stage=MEASURED, planned_s=None, elapsed_s=0.0)
         stage_changed.fire(environment=given, stage=MEASURED, planned_s=None, elapsed_s=0.0)
-        waiting.until(lambda: ensemble.done, limit_s=60)
+        waiting.until(lambda: gevent.sleep(0.01) or ensemble.done, limit_s=60)
         given.events.test_stopping.fire(environment=given)
         assert ensemble.done == [("disable", NAMES[0])]
     finally:
@@ -389,7 +391,7 @@ def test_an_error_of_a_function_is_told_and_the_load_goes_on(
     assert wishes
     given = environment()
     begun(given, Ensemble(), monkeypatch)
-    waiting.until(lambda: events, limit_s=60)
+    waiting.until(lambda: gevent.sleep(0.01) or events, limit_s=60)
     load_ended.fire(environment=given)
     assert events == [("dispatch-failed", "dispatcher", "LookupError: which one?")]
 

@@ -109,6 +109,12 @@ def test_a_program_that_keeps_the_majority_is_taken(program: str) -> None:
     assert quorum_problem(parse_dispatch_program(program), 3, VOTERS) == ""
 
 
+def test_a_program_may_disable_once_and_sleep_until_the_load_ends() -> None:
+    program = parse_dispatch_program("sleep 1000\ndisable_leader\nsleep 100000")
+    assert quorum_problem(program, 3, VOTERS, 101.0) == ""
+    assert quorum_problem(program, 3, VOTERS, 103.0).startswith("line 2 [disable_leader] may leave 1 of 3")
+
+
 def test_an_observer_may_always_be_disabled_and_a_single_member_never() -> None:
     program = parse_dispatch_program("disable 2\ndisable 1\nsleep 1")
     assert quorum_problem(program, 4, frozenset({0, 1, 3})) == ""
