@@ -147,10 +147,10 @@ def _dispatch_failed(evidence: Evidence) -> Iterator[Reason]:
     failed = events.loc[events["event"] == DISPATCH_FAILED]
     if len(failed):
         first = failed.iloc[0]
+        times = "once" if len(failed) == 1 else f"{len(failed)} times, first"
         yield inconclusive(
             "dispatch-failed",
-            f"The dispatcher has failed {len(failed)} times, first: {first['subject']}, {first['detail']}. See the "
-            "master's log in logs/.",
+            f"The dispatcher has failed {times}: {first['subject']}, {first['detail']}. See the master's log in logs/.",
         )
 
 
