@@ -114,7 +114,8 @@ class RunController(AbstractController):
     def __init__(self, requests: Path) -> None:
         self._requests = requests
         self._answers = Path(f"{requests}{ANSWERS}")
-        self._asked = 0
+        # On Locust's page a second load may follow, whose answers are others.
+        self._asked = len(requests.read_bytes().splitlines()) if requests.exists() else 0
         self._read = 0
         self._rest = ""
         self._replies: dict[int, Reply] = {}

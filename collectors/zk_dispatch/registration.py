@@ -105,8 +105,7 @@ class Dispatching:
         """Raise ConfigurationError for what could not work, before any user is started."""
         options = self._environment.parsed_options
         members = len(Options.of(options).client_settings().connect_string().members)
-        chosen = self._chosen()
-        for dispatcher in chosen:
+        for dispatcher in self._chosen():
             if isinstance(dispatcher, ProgrammedDispatcher) and (
                 problem := next(place_problems(dispatcher.program, members), "")
             ):
@@ -207,9 +206,8 @@ class Dispatching:
         if not is_ours or not isinstance(controller, ShellScriptController):
             return
         needed: tuple[str, ...] = _SCRIPTS
-        if isinstance(
-            dispatcher, ProgrammedDispatcher
-        ):  # what is disabled is enabled at the end of the load at the latest
+        if isinstance(dispatcher, ProgrammedDispatcher):
+            # What is disabled is enabled when the load ends at the latest.
             does = {each.name.partition("_")[0] for each in dispatcher.program}
             needed = _SCRIPTS if "disable" in does else _SCRIPTS[1:] if "enable" in does else ()
         missing = [flag for flag in needed if parameter_of(flag).environment in controller.missing()]

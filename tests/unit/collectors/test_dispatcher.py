@@ -231,6 +231,7 @@ def test_a_run_is_asked_by_lines_and_answers_by_lines(member: EnsembleMember, tm
     answering.join()
     assert controller.problem.startswith("no")
     assert "\x1b" not in controller.problem
+    assert RunController(file)._asked == 2
     requests = [read_request(line) for line in file.read_text().splitlines()]
     assert [(each.do, str(each.member)) for each in requests if each] == [
         *(("disable", "[::1]:2999"), ("enable", "[::1]:2999"))
