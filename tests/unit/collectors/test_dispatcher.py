@@ -124,13 +124,14 @@ def test_a_program_names_members_by_their_places_and_waits_for_them() -> None:
 
 
 def test_followers_take_turns_and_a_majority_stays() -> None:
-    ensemble = Ensemble(("a:1", "b:1", "c:1", "d:1", "e:1"))
     program = "disable_follower\nsleep 1\ndisable_follower\nsleep 1\ndisable_follower\nsleep 1\nenable_all\nsleep 1"
-    ran(ProgrammedDispatcher(program=program), ensemble, 7, quorum_size=3)
-    disabled = [name for action, name in ensemble.done if action == "disable"]
-    assert len(disabled) == 4
-    assert {*disabled} == {"b:1", "c:1", "d:1", "e:1"}  # each once, and never the leader
-    assert ensemble.least == 3
+    for _ in range(10):  # which of them is first, chance decides
+        ensemble = Ensemble(("a:1", "b:1", "c:1", "d:1", "e:1"))
+        ran(ProgrammedDispatcher(program=program), ensemble, 7, quorum_size=3)
+        disabled = [name for action, name in ensemble.done if action == "disable"]
+        assert len(disabled) == 4
+        assert {*disabled} == {"b:1", "c:1", "d:1", "e:1"}  # each once, and never the leader
+        assert ensemble.least == 3
 
 
 @pytest.mark.parametrize(("observers", "least"), [((), 2), (("zk4:2181",), 2)])
