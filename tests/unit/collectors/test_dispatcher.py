@@ -263,7 +263,7 @@ def wishes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def environment(**given: Any) -> Any:
     parsed = SimpleNamespace(hosts=",".join(NAMES), zk_admin_port=8080, zk_admin_scheme="http")
     vars(parsed).update(given)
-    return Environment(events=Events(), parsed_options=parsed)  # type: ignore[arg-type]
+    return Environment(events=Events(), parsed_options=parsed)
 
 
 SCRIPTS = {"zk_dispatch_disable_script": "true", "zk_dispatch_enable_script": "true"}
