@@ -73,6 +73,12 @@ class FaultHosts:
         with self._locks[name]:
             return self._told(self._done[name], script, DO_LIMIT_S)
 
+    def heal_one(self, name: str, fault_id: str) -> dict[str, Any]:
+        """Have one fault of a member healed; return its note, empty if it is not there. Raises HostError."""
+        script = shlex.join([self._places[name].launcher, "heal", fault_id])
+        with self._locks[name]:
+            return self._told(self._done[name], script, DO_LIMIT_S)
+
     def heal(self, name: str) -> list[str]:
         """Have all faults of a member healed; return why some could not be. Raises HostError."""
         script = f"{shlex.quote(self._places[name].launcher)} heal"

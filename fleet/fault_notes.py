@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from fleet.fault_hosts import read_told
 from zk_locust.contract.events import FAULT
-from zk_locust.contract.faults.actions import ACTIONS
+from zk_locust.contract.faults.actions import ACTIONS, DISPATCHER
+from zk_locust.contract.faults.planned import asked_title
 from zk_locust.contract.plain_text import plain_line
 
 _MOST: Final = 1000
@@ -25,6 +26,7 @@ def told_faults(text: str, member: str, run_id: str) -> tuple[list[dict[str, Any
     A fault has `number`, `member`, `do`, `state`, `began` and `ended` (UTC, ISO 8601, by the host's clock), `lasted_s`,
     `late_s` (how long after its planned moment it began), `met` (how many packets, connections or sessions it has met),
     `by_process` (whether a process delayed the packets, without netem) and `error`; None is what is not known.
+    `asked_by` is there for one that a dispatcher asked for.
     After an operation that has started the member anew there are `release`, with which it serves now, and of an
     upgrade `release_before`.
     """
@@ -58,6 +60,7 @@ def _fault(note: Any, member: str, run_id: str) -> dict[str, Any] | None:
         "met": _count(note.get("met")),
         "by_process": note.get("by_process") is True,
         "error": plain_line(str(note.get("error") or "")),
+        **({"asked_by": DISPATCHER} if note.get("asked_by") == DISPATCHER else {}),
         **{key: plain_line(str(note[key]), _MOST_OF_RELEASE) for key in _RELEASES if note.get(key)},
     }
 
@@ -87,7 +90,9 @@ def event_rows(faults: Mapping[str, list[Mapping[str, Any]]], titles: Mapping[in
         for fault in found:
             if not fault.get("began"):
                 continue
-            detail = f"fault {fault['number']}: {titles.get(fault['number'], fault['do'])}"
+            planned = titles.get(fault["number"], fault["do"])
+            title = asked_title(fault["do"], [member]) if fault.get("asked_by") else planned
+            detail = f"fault {fault['number']}: {title}"
             if fault.get("met") is not None and (unit := ACTIONS[fault["do"]].meets):
                 detail += f" (met {fault['met']} {unit}{', delayed by a process' if fault.get('by_process') else ''})"
             error = f" (failed: {fault['error']})" if fault.get("error") else ""

@@ -4,14 +4,21 @@ from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
+from fleet.dispatch_conductor import DispatchConductor
+from fleet.dispatch_requests import Requests
+from fleet.endpoints import endpoint
 from fleet.fault_clock import FaultClock, offsets_of
 from fleet.fault_conductor import Conductor
 from fleet.fault_hosts import FaultHosts, Place
 from fleet.fault_power import PowerSwitch
+from fleet.hosts import Host
 from fleet.inventory import HostVariables
 from fleet.member_configuration import Member, listed
+from zk_locust.contract.connect_string import parse_connect_string
+from zk_locust.contract.dispatch_settings import Dispatch
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
+from zk_locust.contract.run_files import DISPATCH_REQUESTS
 
 
 def become_of(options: Mapping[str, Any], password: str) -> dict[str, Any]:
@@ -33,7 +40,7 @@ def conductor_of(
     show: Callable[[str], object],
     become: Mapping[str, Any],
 ) -> Conductor:
-    """Return what does the faults, started. Raises InputError for a host that cannot be reached in its way.
+    """Return what does the planned faults, started. Raises InputError for a host that cannot be reached in its way.
 
     `become` are variables of the command line, over which those of a host are laid.
 
@@ -54,14 +61,63 @@ def conductor_of(
     load_hosts = [str(name) for name in faults["load_hosts"]]
     for name in load_hosts:
         sides.setdefault(name, {"address": str(hostvars[name].get("ansible_host") or name), "ports": [], "client": 0})
-    fleet = FaultFleet(
+    of_load = Place(str(faults.get("load_launcher") or ""))
+    places = {str(name): of_load for name in faults.get("workers") or ()} | _places(faults)
+    plan = [PlannedFault.of(fault) for fault in faults["plan"]]
+    commands = {
+        name: (str(place["power_off"]), str(place["power_on"]))
+        for name, place in faults["places"].items()
+        if place.get("power_off")
+    }
+    clock = _clock(faults, hostvars, {*places, *load_hosts})
+    hosts = FaultHosts(places, _variables(places, hostvars, become))
+    return Conductor(str(faults["run_id"]), plan, _fleet(faults), sides, clock, hosts, show, PowerSwitch(commands))
+
+
+def dispatch_conductor_of(
+    faults: Mapping[str, Any],
+    hostvars: Mapping[str, Mapping[str, Any]],
+    show: Callable[[str], object],
+    become: Mapping[str, Any],
+) -> DispatchConductor:
+    """Return what does what the run's dispatcher asks for, started. Raises InputError as `conductor_of`.
+
+    `faults` has besides `dispatch`, that of the plan, and `folder`, that of the run on the master's host.
+    """
+    places = _places(faults)
+    master = str(faults["load_hosts"][0])
+    host = Host(endpoint(_variables([master], hostvars, become)[master]))
+    members = {
+        address: str(member["name"])
+        for member in faults["members"]
+        for address in parse_connect_string(str(member["client"])).members
+    }
+    return DispatchConductor(
+        str(faults["run_id"]),
+        Dispatch.of(faults["dispatch"]),
+        float(faults["run_time_s"]),
+        _fleet(faults),
+        members,
+        _clock(faults, hostvars, {*places, master}),
+        FaultHosts(places, _variables(places, hostvars, become)),
+        Requests(host, f"{faults['folder']}/{DISPATCH_REQUESTS}"),
+        show,
+        host.end,
+    )
+
+
+def _fleet(faults: Mapping[str, Any]) -> FaultFleet:
+    members = faults["members"]
+    return FaultFleet(
         members=tuple(member["name"] for member in members),
         observers=frozenset(member["name"] for member in members if member["peer_type"] == "observer"),
-        load_hosts=tuple(load_hosts),
+        load_hosts=tuple(map(str, faults["load_hosts"])),
         workers=tuple(map(str, faults.get("workers") or ())),
     )
-    of_load = Place(str(faults.get("load_launcher") or ""))
-    places = {str(name): of_load for name in faults.get("workers") or ()} | {
+
+
+def _places(faults: Mapping[str, Any]) -> dict[str, Place]:
+    return {
         name: Place(
             str(place["launcher"]),
             str(place["address"]),
@@ -71,17 +127,17 @@ def conductor_of(
         )
         for name, place in faults["places"].items()
     }
-    variables = {name: HostVariables(name, laid_over(become, hostvars[name])) for name in places}
-    plan = [PlannedFault.of(fault) for fault in faults["plan"]]
-    clocks = {name: hostvars[name].get("preflight_clock") for name in {*places, *load_hosts}}
-    clock = FaultClock(float(faults["run_time_s"]), load_hosts[0], offsets_of(clocks))
-    hosts = FaultHosts(places, variables)
-    commands = {
-        name: (str(place["power_off"]), str(place["power_on"]))
-        for name, place in faults["places"].items()
-        if place.get("power_off")
-    }
-    return Conductor(str(faults["run_id"]), plan, fleet, sides, clock, hosts, show, PowerSwitch(commands))
+
+
+def _variables(
+    names: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], become: Mapping[str, Any]
+) -> dict[str, HostVariables]:
+    return {name: HostVariables(name, laid_over(become, hostvars[name])) for name in names}
+
+
+def _clock(faults: Mapping[str, Any], hostvars: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> FaultClock:
+    clocks = {name: hostvars[name].get("preflight_clock") for name in names}
+    return FaultClock(float(faults["run_time_s"]), str(faults["load_hosts"][0]), offsets_of(clocks))
 
 
 def _listed(member: Mapping[str, Any], members: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

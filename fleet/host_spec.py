@@ -130,13 +130,18 @@ def _master(load: Load, place: Place) -> dict[str, Any]:
     return {
         "name": "master",
         "arguments": [*_locust(place), "--master", *mode, "--only-summary", *flags],
-        "environment": _environment(load),
+        "environment": _environment(load) | _dispatching(load),
     }
+
+
+def _dispatching(load: Load) -> dict[str, str]:
+    """Return by which file a dispatcher on the master asks for what it wants; nothing where none may."""
+    return {} if load["plan"].get("dispatch") is None else {"ZK_DISPATCH_REQUESTS": run_files.DISPATCH_REQUESTS}
 
 
 def _workers(host: str, load: Load, place: Place) -> list[dict[str, Any]]:
     reaches = ["--master-host", load["address"], "--master-port", str(load["port"])]
-    has_faults = bool(load["plan"].get("faults"))
+    has_faults = bool(load["plan"].get("fault_actions"))
     return [
         {
             "name": f"worker-{number}",

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from reporting.read.parsing import parse_time
 from reporting.read.problems import ProblemLog
-from zk_locust.contract.faults.planned import PlannedFault
+from zk_locust.contract.faults.actions import DISPATCHER
+from zk_locust.contract.faults.planned import PlannedFault, asked_title
 
 _FILE: Final = "manifest.json"
 
@@ -16,6 +17,7 @@ class DoneFault:
     """What was done to one member: `began` is seconds since 1970 by its host's clock, `lasted_s` None until healed.
 
     `met` is how many packets, connections or sessions it has met; None where that is not counted, or not known.
+    `asked` says that it was not planned: a dispatcher asked for it.
     """
 
     number: int
@@ -26,6 +28,7 @@ class DoneFault:
     error: str
     state: str
     met: int | None = None
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,9 @@ class Faults:
     not_done: tuple[str, ...] = ()
 
     def title(self, number: int) -> str:
-        """Return what was planned, in a few words."""
+        """Return what was planned, or asked for by a dispatcher, in a few words."""
+        if asked := [fault for fault in self.done if fault.number == number and fault.asked]:
+            return asked_title(asked[0].do, dict.fromkeys(fault.member for fault in asked))
         found = self.planned.get(number)
         return found.title if found is not None else f"fault {number}"
 
@@ -79,4 +84,5 @@ def _done(member: str, note: Mapping[str, Any]) -> DoneFault:
         error=str(note.get("error") or ""),
         state=str(note["state"]),
         met=None if met is None else int(met),
+        asked=note.get("asked_by") == DISPATCHER,
     )

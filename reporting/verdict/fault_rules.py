@@ -1,4 +1,4 @@
-"""The rules about planned faults: what they do to the load is what was asked for, and no defect of the run."""
+"""The rules about faults: what they do to the load is what was asked for, and no defect of the run."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -34,9 +34,10 @@ def failures_of_faults(evidence: Evidence) -> int:
 def _done(evidence: Evidence) -> Iterator[Reason]:
     if evidence.recoveries:
         titles = [each.title for each in evidence.recoveries]
+        kind = "planned " if evidence.run.manifest.faults.planned else ""
         yield note(
             "faults",
-            f"{len(titles)} planned {'fault was' if len(titles) == 1 else 'faults were'} done "
+            f"{len(titles)} {kind}{'fault was' if len(titles) == 1 else 'faults were'} done "
             f"({some(titles, _MOST_NAMED)}): the figures of the measured stage show them too. See the "
             "recovery from each.",
         )
@@ -63,16 +64,17 @@ def _not_done(evidence: Evidence) -> Iterator[Reason]:
     broken = {fault.number for fault in faults.done if fault.error} | _cut_off(evidence)
     missing = sorted((set(faults.planned) - {fault.number for fault in faults.done}) | broken)
     if not missing and faults.not_done:  # of several members, some were met
+        what = "A planned fault was not done completely" if faults.planned else "Not all that was asked for was done"
         yield inconclusive(
-            "faults-not-done",
-            f"A planned fault was not done completely: {faults.not_done[0].rstrip('.')}. Correct the cause and run it "
-            "again.",
+            "faults-not-done", f"{what}: {faults.not_done[0].rstrip('.')}. Correct the cause and run it again."
         )
     if missing:
         why = f": {faults.not_done[0].rstrip('.')}" if faults.not_done else ""
+        kind = "planned " if faults.planned else ""
+        known = {*faults.planned} | {fault.number for fault in faults.done}
         yield inconclusive(
             "faults-not-done",
-            f"{len(missing)} of {len(faults.planned)} planned faults were not done, or not completely (fault "
+            f"{len(missing)} of {len(known)} {kind}faults were not done, or not completely (fault "
             f"{some(list(map(str, missing)), _MOST_NAMED)}){why}. Correct the cause and run it again.",
         )
 

@@ -16,7 +16,7 @@ from reporting.verdict.thresholds import (
     CPU_WAIT_SPOILS_PERCENT,
     SHORT_INTERVALS_SHARE,
 )
-from zk_locust.contract.events import CONTROL_FAILED, OPERATIONS_UNREPORTED
+from zk_locust.contract.events import CONTROL_FAILED, DISPATCH_FAILED, OPERATIONS_UNREPORTED
 from zk_locust.contract.unreported import number_in
 from zk_locust.contract.verdicts import INCONCLUSIVE
 
@@ -142,6 +142,18 @@ def _control_failed(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
+def _dispatch_failed(evidence: Evidence) -> Iterator[Reason]:
+    events = evidence.run.events
+    failed = events.loc[events["event"] == DISPATCH_FAILED]
+    if len(failed):
+        first = failed.iloc[0]
+        times = "once" if len(failed) == 1 else f"{len(failed)} times, first"
+        yield inconclusive(
+            "dispatch-failed",
+            f"The dispatcher has failed {times}: {first['subject']}, {first['detail']}. See the master's log in logs/.",
+        )
+
+
 def _is_much(intervals: int, of: int) -> bool:
     return intervals > max(1.0, SHORT_INTERVALS_SHARE * of)
 
@@ -210,6 +222,7 @@ WORKER_RULES: Final[tuple[Rule, ...]] = (
     _users_missing,
     _users_vary,
     _control_failed,
+    _dispatch_failed,
     _own_delay_unknown,
     _cpu_short,
 )

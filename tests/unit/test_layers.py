@@ -10,7 +10,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = {
     **dict.fromkeys(("zk_locust", "reporting", "fleet", "lab", "benchmarks"), REPOSITORY),
-    **dict.fromkeys(("locust_extra", "zk_metrics", "host_metrics"), REPOSITORY / "collectors"),
+    **dict.fromkeys(("locust_extra", "zk_metrics", "zk_dispatch", "host_metrics"), REPOSITORY / "collectors"),
 }
 OURS = (*PACKAGES, "tests", "fabfile")
 
@@ -97,6 +97,7 @@ RULES: list[tuple[str, Callable[[str], bool]]] = [
     ("zk_locust", lambda _: False),
     ("locust_extra", lambda other: within(other, "zk_locust", "host_metrics.lasting_file", "host_metrics.columns")),
     ("zk_metrics", lambda other: within(other, "zk_locust", "host_metrics.lasting_file", "host_metrics.columns")),
+    ("zk_dispatch", lambda other: within(other, "zk_locust", "zk_metrics")),
     ("host_metrics", lambda _: False),
     ("reporting", lambda other: within(other, "zk_locust.contract") or is_column_definition(other)),
     ("fleet", lambda other: within(other, "zk_locust.contract", "reporting")),

@@ -8,6 +8,8 @@ from typing import Final
 from zk_locust.contract.arrival import rate_per_s, read_stages
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.control_program import parse_control_program
+from zk_locust.contract.dispatch_program import parse_dispatch_program
+from zk_locust.contract.dispatch_settings import parse_pauses
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.level_stages import whole_number
 from zk_locust.contract.nearest_name import nearest
@@ -73,6 +75,16 @@ def user_stages(text: str) -> str:
 def control_program(text: str) -> str:
     """Return a control program as it was given."""
     return _as_given(text, parse_control_program)
+
+
+def dispatch_program(text: str) -> str:
+    """Return the program of a dispatcher as it was given."""
+    return _as_given(text, parse_dispatch_program)
+
+
+def dispatch_config(text: str) -> str:
+    """Return the times of a dispatcher, JSON, as they were given."""
+    return _as_given(text, parse_pauses)
 
 
 def _as_given(text: str, parse: Callable[[str], object]) -> str:

@@ -39,6 +39,7 @@ LOAD: Final = "Load"
 CLIENT: Final = "Client"
 STATISTICS: Final = "Statistics"
 METRICS: Final = "ZooKeeper metrics"
+DISPATCH: Final = "Dispatcher"
 REPORT: Final = "Report"
 BENCH: Final = "Benchmark"
 
@@ -289,6 +290,36 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     Parameter(
         "--zk-admin-scheme", "ZK_ADMIN_SCHEME", values.choice("http", "https"), "http",
         "how to speak to the AdminServers: http or https", METRICS, "SCHEME", in_form=False,
+    ),
+    Parameter(
+        "--zk-dispatch-program", "ZK_DISPATCH_PROGRAM", values.dispatch_program, None,
+        "instructions that disable and enable members while the load goes on, one a line; see docs/dispatcher.md",
+        DISPATCH, "PROGRAM", in_form=False,
+    ),
+    Parameter(
+        "--zk-dispatch-config", "ZK_DISPATCH_CONFIG", values.dispatch_config, "{}",
+        "JSON object with the times of a dispatcher, milliseconds: sleep_ms (5000), sleep_after_disable_ms (2000) and "
+        "sleep_after_enable_ms (5000) of a random one, script_limit_ms (60000) of a script", DISPATCH, "JSON",
+        in_form=False,
+    ),
+    Parameter(
+        "--zk-dispatch-disable-script", "ZK_DISPATCH_DISABLE_SCRIPT", values.text, None,
+        "shell script that disables the member of ZK_MEMBER_HOST_AND_PORT; in a run of the playbooks, the member is "
+        "stopped by the fault stop instead", DISPATCH, "SCRIPT", in_form=False,
+    ),
+    Parameter(
+        "--zk-dispatch-enable-script", "ZK_DISPATCH_ENABLE_SCRIPT", values.text, None,
+        "shell script that enables it again", DISPATCH, "SCRIPT", in_form=False,
+    ),
+    Parameter(
+        "--zk-dispatch-requests", "ZK_DISPATCH_REQUESTS", values.text, None,
+        "file in which a dispatcher asks the controller of a run to disable and enable members, in place of scripts",
+        DISPATCH, "FILE", writes=True,
+    ),
+    Parameter(
+        "--zk-admin-ping-timeout", "ZK_ADMIN_PING_TIMEOUT_MS", values.time_limit, 1000.0,
+        "how long a dispatcher waits for a member that it asks for its role, milliseconds or with a unit", DISPATCH,
+        "MS", in_form=False,
     ),
     Parameter(
         "--report-dir", "ZK_LOCUST_REPORT_DIR", values.text, None,

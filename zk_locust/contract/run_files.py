@@ -19,6 +19,8 @@ MOMENTS: Final = "moments"
 """A worker's file of these is `moments-worker-1.csv`, among the logs of its host: only a run with faults has them."""
 SESSIONS: Final = "sessions"
 """Likewise, for what became of a worker's sessions."""
+DISPATCH_REQUESTS: Final = "dispatch.jsonl"
+"""What a dispatcher on the master asks the controller to do: only a run with a dispatcher has it."""
 FIGURES: Final = (STATS, DISTRIBUTIONS, HISTOGRAMS, METRICS, SLOW_OPERATIONS, EVENTS)
 """What the master's host brings, beside its logs."""
 

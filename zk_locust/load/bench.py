@@ -6,10 +6,12 @@ user is made, not when it is imported.
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from zk_locust.contract.parameters import find, parameter_of
 from zk_locust.load.locust_internals import configured, in_locusts_command_line
+
+_ADOPTED: Final = ("bench-", "zk-dispatch-program")
 
 
 def bench_parameter(name: str, default: str | None = None) -> str | None:
@@ -20,15 +22,17 @@ def bench_parameter(name: str, default: str | None = None) -> str | None:
 def adopt_flags(words: Sequence[str]) -> None:
     """Put the command line's `--bench-NAME VALUE` into the environment, where a locustfile reads it at its import.
 
+    Those of 2019 look for the program of a dispatcher (`--zk-dispatch-program`) there too.
+
     Locust's configuration files come last. In another program, `--config` is that program's own: no file is read.
     """
     for name, text in configured(words).items() if in_locusts_command_line() else ():
-        parameter = find(name) if name.startswith("bench") else None
+        parameter = find(name) if name.startswith(_ADOPTED) else None
         if parameter is not None:
             os.environ.setdefault(parameter.environment, text)
     for position, word in enumerate(words):
         flag, equals, value = word.partition("=")
-        parameter = find(flag) if flag.startswith("--bench-") else None
+        parameter = find(flag) if flag.removeprefix("--").startswith(_ADOPTED) else None
         if parameter is not None and (equals or position + 1 < len(words)):
             os.environ[parameter.environment] = value if equals else words[position + 1]
 

@@ -47,6 +47,7 @@ from zk_locust.workload.reading import workload_text
 _STATISTICS: Final = "locust_extra.stats"
 _FIRST_REPORT_S: Final = 1.0
 _METRICS: Final = "zk_metrics.registration"
+_DISPATCHER: Final = "zk_dispatch.registration"
 _FILES_OF_STATISTICS: Final = (
     "stats_csv", "stats_distrib", "stats_hlog", "stats_slowest", "stats_events", "stats_progress",
     "stats_moments",
@@ -215,11 +216,13 @@ def _start_collectors(environment: Any, runner: Any, web_ui: Any) -> None:
     collects = getattr(options, "zk_metrics_collect", None) not in (None, "", 0.0, WEB)
     if not is_worker and (collects or getattr(options, "zk_metrics_csv", None)):
         asked.append(_METRICS)
+    if not is_worker and getattr(options, "zk_dispatch_program", None):
+        asked.append(_DISPATCHER)
     for module in asked:
         try:
             importlib.import_module(module).start(environment=environment, runner=runner, web_ui=web_ui)
         except ImportError as error:
-            logger.warning("Nothing is recorded by %s: it cannot be imported (%s)", module, error)
+            logger.warning("%s is not there: it cannot be imported (%s)", module, error)
 
 
 def _companions(environment: Any, *, leads: bool) -> Iterator[Companion]:

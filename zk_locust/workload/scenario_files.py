@@ -9,7 +9,17 @@ from zk_locust.contract.nearest_name import nearest
 from zk_locust.workload.scenario_settings import SETTINGS
 
 LOCUSTFILES: Final = Path(__file__).parents[1] / "locustfiles"
-KEYS: Final = ("description", "locustfile", "workload", *SETTINGS, "user_stages", "arrival", "faults", "parameters")
+KEYS: Final = (
+    "description",
+    "locustfile",
+    "workload",
+    *SETTINGS,
+    "user_stages",
+    "arrival",
+    "faults",
+    "dispatch",
+    "parameters",
+)
 
 
 def find_scenario(scenario: str, scenarios_dir: Path) -> Path | None:

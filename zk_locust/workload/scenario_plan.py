@@ -5,6 +5,7 @@ from typing import Any
 
 from zk_locust.contract.arrival import START_AHEAD_S
 from zk_locust.contract.connect_string import parse_connect_string
+from zk_locust.contract.faults.actions import STOP
 from zk_locust.contract.parameters import Value
 from zk_locust.contract.run_plan import deadline_s, lease_s
 from zk_locust.contract.warm_up import parse_warm_up
@@ -17,8 +18,8 @@ class Plan:
     `parameters` are all that are in force, defaults too, without secrets. `environment` are those that were given, and
     `secret_environment` the secret ones among them. `warmup` is a duration with its unit, or `auto:` and the limit;
     `warmup_s` is the duration, or the limit. `arrival` is what an open loop is to do, as the manifest has it.
-    `faults` is what is done to the fleet, and `user_stages` says when how many users run, likewise; `users` is the most
-    of them, `first_users` those of the start.
+    `faults` is what is done to the fleet, `dispatch` what may be done where a dispatcher asks for it, and `user_stages`
+    says when how many users run, likewise; `users` is the most of them, `first_users` those of the start.
     `operations` are the names of the load's operations, None where only the running load tells. `notes` and `warnings`
     are for the user, before the load starts.
     """
@@ -39,6 +40,7 @@ class Plan:
     arrival: dict[str, Any] | None = None
     user_stages: list[dict[str, Any]] | None = None
     faults: list[dict[str, Any]] | None = None
+    dispatch: dict[str, Any] | None = None
     first_users: int = 1
     operations: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
@@ -53,6 +55,11 @@ class Plan:
         automatic = parse_warm_up(self.warmup).automatic
         ahead_s = 0.0 if self.arrival is None else START_AHEAD_S * (2 if automatic else 1)
         return self.preparation_s + self.first_users / self.spawn_rate + ahead_s + self.warmup_s + self.run_time_s
+
+    @property
+    def fault_actions(self) -> list[str]:
+        """What the members' hosts must be ready to do: an action for each planned fault, and for a dispatcher."""
+        return [str(fault["do"]) for fault in self.faults or ()] + ([] if self.dispatch is None else [STOP])
 
     @property
     def members(self) -> list[dict[str, Any]]:
@@ -74,4 +81,5 @@ def plan_as_json(plan: Plan | None, problems: list[str]) -> dict[str, Any]:
         "lease_s": lease_s(plan.planned_s),
         "provision_lease_s": lease_s(plan.planned_s, provisions=True),
     }
-    return {"problems": problems, "plan": asdict(plan) | times | {"members": plan.members}}
+    derived = {"members": plan.members, "fault_actions": plan.fault_actions}
+    return {"problems": problems, "plan": asdict(plan) | times | derived}

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, TypeVar
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from zk_locust.contract.arrival import Arrival, read_arrival
+from zk_locust.contract.dispatch_settings import read_dispatch
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.reading import read_faults
@@ -29,6 +30,10 @@ _OWNED_BY_THE_RUN: Final[dict[str, str]] = {
     "stats-hlog": "the run folder's file is always written",
     "stats-slowest": "the run folder's file is always written",
     "stats-moments": "a run with faults has one for each worker",
+    **dict.fromkeys(
+        ("zk-dispatch-disable-script", "zk-dispatch-enable-script", "zk-dispatch-requests"),
+        "members that a dispatcher disables are stopped on their own hosts",
+    ),
     "stats-events": "the run folder's file is always written",
     "stats-progress": "the run folder's file is always written",
     "zk-metrics-csv": "the run folder's file is always written",
@@ -82,6 +87,7 @@ def problems_of_overrides(overrides: Mapping[str, object], owned: Mapping[str, s
     take_arrival(overrides, {"arrival": "benchmark_arrival"}, problems)
     take_user_stages(overrides, {"user_stages": "benchmark_user_stages"}, problems)
     take_faults(overrides, {"faults": "benchmark_faults"}, None, None, problems)
+    problems += [f"benchmark_dispatch: {problem}" for problem in read_dispatch(overrides.get("dispatch"), None)[1]]
     settings_of(overrides, {key: f"benchmark_{key}" for key in overrides}, problems)
     parameters_in(None, overrides.get("parameters"), owned, problems)
     return problems

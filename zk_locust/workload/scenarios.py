@@ -28,6 +28,7 @@ from zk_locust.contract.request_size import DEFAULT_MAX_BUFFER_BYTES, largest_va
 from zk_locust.contract.user_stages import UserStage, as_plan, length_s, most_users, too_slow
 from zk_locust.load.sequence_length import sequence_length_s
 from zk_locust.workload.reading import read_workload
+from zk_locust.workload.scenario_dispatch import dispatch_problems, take_dispatch
 from zk_locust.workload.scenario_files import KEYS, find_locustfile, find_scenario, read_scenario
 from zk_locust.workload.scenario_operations import operations_of
 from zk_locust.workload.scenario_plan import Plan
@@ -153,7 +154,9 @@ def resolve_plan(
                 "leave out one of them"
             )
     faults = take_faults(merged, source, fleet, settings.get("run_time"), problems)
+    dispatch = take_dispatch(merged, source, parameters, fleet, settings.get("run_time"), problems)
     locustfile = find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
+    problems += dispatch_problems(locustfile, dispatch, parameters, source)
     if problems or locustfile is None:
         return None, problems
     plain, secret = environment_of(parameters)
@@ -183,6 +186,7 @@ def resolve_plan(
         arrival=None if arrival is None else arrival.as_plan(),
         user_stages=as_plan(user_stages) if user_stages else None,
         faults=faults,
+        dispatch=None if dispatch is None else dispatch.as_dict(),
         first_users=user_stages[0].from_users if user_stages else settings["users"],
         operations=operations_of(locustfile, workload),
         notes=() if arrival is None else (_carries(arrival, settings["users"], parameters),),

@@ -260,6 +260,32 @@ def test_a_fault_that_was_not_done_makes_the_run_inconclusive(tmp_path: Path) ->
     assert "Not done: fault 2 (x): no leader." in markdown.render(run, [])
 
 
+def test_faults_of_a_dispatcher_are_recovered_from_and_judged_as_planned_ones(tmp_path: Path) -> None:
+    asked = [note(1, "stop", KILLED_S, 0.1, asked_by="dispatcher"), note(2, "stop", PAUSED_S, 3, asked_by="dispatcher")]
+    done = faulty(tmp_path / "done", plan=[], manifest={"faults": {"zk1": asked}})
+    assert [each.title for each in done.recoveries] == ["stop zk1 by the dispatcher"] * 2
+    assert done.recoveries[0].after_write_s == pytest.approx(0.8, abs=STEP_S + 0.001)
+    texts = {reason.rule: reason.text for reason in done.verdict.reasons}
+    assert texts["faults"].startswith(
+        "2 faults were done (stop zk1 by the dispatcher, stop zk1 by the dispatcher): the"
+    )
+    assert "faults-not-done" not in texts
+    assert "2: stop zk1 by the dispatcher" in markdown.render(done, [])
+
+    refused = {"faults": {"zk1": asked}, "faults_not_done": ["dispatcher: disable zk2: 1 of the others serve"]}
+    failed = [[stamp(KILLED_S), "master", "dispatch-failed", "zk2:2181", "disable: 1 of the others serve", "", ""]]
+    run = faulty(tmp_path / "refused", plan=[], manifest=refused, events=failed)
+    texts = {reason.rule: reason.text for reason in run.verdict.reasons}
+    assert texts["faults-not-done"].startswith("Not all that was asked for was done: dispatcher: disable zk2: 1 of the")
+    assert texts["dispatch-failed"].startswith(
+        "The dispatcher has failed once: zk2:2181, disable: 1 of the others serve"
+    )
+    broken = {"zk1": [asked[0], asked[1] | {"error": "it does not stop"}]}
+    run = faulty(tmp_path / "broken", plan=[], manifest={"faults": broken})
+    texts = {reason.rule: reason.text for reason in run.verdict.reasons}
+    assert texts["faults-not-done"].startswith("1 of 2 faults were not done, or not completely (fault 2)")
+
+
 def test_a_fault_that_met_only_some_members_makes_the_run_inconclusive(tmp_path: Path) -> None:
     notes = [note(1, "kill", KILLED_S, 0.1), note(2, "pause", PAUSED_S, 3.0)]
     part = faulty(tmp_path / "part", manifest={"faults_not_done": ["fault 1 (kill majority): zk2: timed out"]})

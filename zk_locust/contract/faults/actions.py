@@ -15,6 +15,9 @@ ROLES: Final = (LEADER, FOLLOWER, OBSERVER, ANY, MINORITY, MAJORITY, ALL)
 LOAD: Final = "load"
 """All load hosts: the target of what can be done to them, and the other side of a fault of the network."""
 
+DISPATCHER: Final = "dispatcher"
+"""Who asked for a fault that was not planned, in its note."""
+
 BOTH: Final = "both"
 WAYS: Final = (BOTH, "in", "out")
 """Which way a fault of the network works, as its target sees it."""

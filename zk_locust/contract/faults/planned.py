@@ -1,6 +1,6 @@
 """One fault of the plan, which is made before the run: nothing in it depends on chance any more, but the roles."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,3 +113,8 @@ class PlannedFault:
         if found.do not in ACTIONS:
             raise ValueError(f"there is no action {found.do}")
         return found
+
+
+def asked_title(do: str, members: Iterable[str]) -> str:
+    """Return what a dispatcher has had done to whom, in a few words."""
+    return f"{do} {' and '.join(members)} by the dispatcher"

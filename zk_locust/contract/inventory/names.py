@@ -25,7 +25,8 @@ from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.truth import is_true
 
 OVERRIDES: Final = (
-    *("locustfile", "users", "spawn_rate", "warmup", "run_time", "user_stages", "arrival", "faults", "parameters"),
+    *("locustfile", "users", "spawn_rate", "warmup", "run_time", "user_stages", "arrival", "faults", "dispatch"),
+    "parameters",
 )
 """What of a scenario a variable `benchmark_NAME` overrides, by the scenario's own names."""
 

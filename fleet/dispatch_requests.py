@@ -1,0 +1,62 @@
+"""Reads what the dispatcher on the master asks for, and answers it, by files in the master's folder of the run.
+
+What comes from a load host may be anything: its length and number are limited, and what is no request is left out.
+"""
+
+import shlex
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from fleet.errors import HostError
+from fleet.hosts import Answer
+from zk_locust.contract.dispatch_requests import ANSWERS, Reply, Request, read_request
+
+LOOK_S: Final = 5.0
+_LOOKS: Final = 25
+_LIMIT_S: Final = 30.0
+_MOST_BYTES: Final = 16 * 1024
+MOST_LINES: Final = 10_000
+_SCRIPT: Final = """\
+[ -z "$2" ] || printf '%s\\n' "$2" >>"$1{answers}"
+look=0
+while [ "$look" -lt {looks} ] && [ "$(wc -c <"$1" 2>/dev/null || echo 0)" -le "$3" ]
+do look=$((look + 1)); sleep {pause}
+done
+tail -c +"$(($3 + 1))" "$1" 2>/dev/null | head -c {most}
+"""
+
+
+class Runs(Protocol):
+    """A host that runs a script, see `fleet.hosts.Host`."""
+
+    def run(self, script: str, *, limit_s: float) -> Answer:
+        """Run a script. Raises HostError."""
+
+
+class Requests:
+    """The requests in `file` of the master's `host`."""
+
+    def __init__(self, host: Runs, file: str) -> None:
+        self._host = host
+        self._file = file
+        self._read = 0
+        self._rest = ""
+        self._lines = 0
+
+    def next(self, answers: Iterable[Reply] = ()) -> list[Request]:
+        """Write answers, and return the requests that come within some seconds. Raises HostError.
+
+        That is also raised where there are too many lines.
+        """
+        script = _SCRIPT.format(answers=ANSWERS, looks=_LOOKS, pause=LOOK_S / _LOOKS, most=_MOST_BYTES)
+        said_before = "\n".join(each.as_line().strip() for each in answers)
+        words = ["sh", "-c", script, "sh", self._file, said_before, str(self._read)]
+        said = self._host.run(shlex.join(words), limit_s=_LIMIT_S)
+        # A dispatcher writes ASCII only. Of anything else the number of bytes is another, and the rest is not read.
+        piece = said.out
+        self._read += len(piece.encode())
+        *lines, self._rest = (self._rest + piece)[-2 * _MOST_BYTES :].split("\n")
+        self._lines += len(lines)
+        if self._lines > MOST_LINES:
+            raise HostError(f"it has asked for more than {MOST_LINES} things; a dispatcher must pause between them")
+        return [request for line in lines if (request := read_request(line)) is not None]
