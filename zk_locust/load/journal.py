@@ -47,34 +47,44 @@ _digest: Final = zlib.crc32
 logger = logging.getLogger(__name__)
 
 
-class _Paths(dict[str, int]):
-    """Places by path. `new` are those that are in no block yet."""
+class _Paths:
+    """Places of paths in a table, of which each block has those that are new in it."""
 
     def __init__(self) -> None:
-        super().__init__({"": 0})
-        self.new: list[str] = []
+        self._places = {"": 0}
+        self._size = 1
+        self._new: list[str] = []
         self.starts_over = True
 
-    def __missing__(self, path: str) -> int:
-        place = self[path] = len(self)
-        self.new.append(path)
-        return place
+    def places(self, paths: list[str]) -> list[int]:
+        """Return the place of each path."""
+        places = self._places
+        try:
+            return list(map(places.__getitem__, paths))
+        except KeyError:  # all that are new at once: one by one costs twice as much
+            new = list(set(paths).difference(places))
+            places.update(zip(new, range(self._size, self._size + len(new)), strict=True))
+            self._size += len(new)
+            self._new += new
+            return list(map(places.__getitem__, paths))
 
     def take_table(self) -> tuple[int, bytes]:
         """Return how many paths are new, and their part of a block; then none is."""
-        count = len(self.new)
+        count = len(self._new)
         if not count:
             return 0, b""
-        table = "\0".join(self.new) + "\0"
-        if table.count("\0") != count or max(map(len, self.new)) > history.MOST_PATH_CHARACTERS:
-            table = "".join(f"{_stand_in(path) if _is_refused(path) else path}\0" for path in self.new)
-        self.new.clear()
+        table = "\0".join(self._new) + "\0"
+        if table.count("\0") != count or max(map(len, self._new)) > history.MOST_PATH_CHARACTERS:
+            table = "".join(f"{_stand_in(path) if _is_refused(path) else path}\0" for path in self._new)
+        self._new.clear()
         return count, table.encode(errors="replace")
 
-    def start_over(self) -> None:
-        self.clear()
-        self[""] = 0
-        self.starts_over = True
+    def limit(self) -> None:
+        """Let a long table start over."""
+        if self._size > MOST_PATHS:
+            self._places = {"": 0}
+            self._size = 1
+            self.starts_over = True
 
 
 def _is_refused(path: str) -> bool:
@@ -143,15 +153,15 @@ class Journal:
 
     def _write_block(self, rows: list[Any]) -> None:
         paths = self._paths
-        if len(paths) > MOST_PATHS:
-            paths.start_over()
+        paths.limit()
         replies = rows[6::COLUMNS]
         count = len(replies)
         records = np.zeros(count, _RECORD)
         for column, name in enumerate(("sent", "arrived", "session", "what")):
             records[name] = rows[column::COLUMNS]
-        records["path"] = list(map(paths.__getitem__, rows[4::COLUMNS]))
-        records["digest"] = list(map(_digest, rows[5::COLUMNS]))
+        records["path"] = paths.places(rows[4::COLUMNS])
+        values = rows[5::COLUMNS]
+        records["digest"] = list(map(_digest, values))
         lengths = np.fromiter(map(len, replies), np.int64, count)
         if lengths.sum() > MANY_BYTES:  # of long ones only the ends are wanted: the others need not be copied
             replies = [reply if len(reply) < _LONG else reply[:_KEPT] + reply[-_STAT_BYTES:] for reply in replies]
@@ -167,6 +177,10 @@ class Journal:
         stat = np.ndarray(len(content) - _STAT.itemsize + 1, _STAT, content, 0, (1,))[ends[with_stat] - _STAT_BYTES]
         for name in ("mzxid", "czxid", "version"):
             records[name][with_stat] = stat[name]
+        for row in np.flatnonzero(records["what"] & history.NAMES).tolist():
+            names = values[row].split(b"\0") if values[row] else []
+            records["version"][row] = len(names)
+            records["digest"][row] = sum(map(_digest, names)) & 0xFFFFFFFF
         self._count += count
         new, table = paths.take_table()
         flags = history.NEW_TABLE if paths.starts_over else 0

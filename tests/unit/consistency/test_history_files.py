@@ -1,6 +1,7 @@
 """History files: what a journal writes is what is read; what a host has damaged is refused by name."""
 
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from reporting.consistency import result, states
 from reporting.consistency.history_file import RECORD, HistoryError, HistoryFile
 from reporting.read.manifest import Manifest
 from tests.unit.consistency.histories import ROOT, Story, block, content
+from zk_locust.clients.history_rows import joined
 from zk_locust.clients.native import jute
 from zk_locust.contract import history_format as history
 from zk_locust.load import journal as journals
@@ -43,6 +45,18 @@ def test_what_a_journal_is_given_is_read_again(tmp_path: Path, monkeypatch: pyte
         expected.append((1, 2, -3, 1 << 40, 12, 11, 5, 7, history.GET | history.STAT, 0, f"/a/{turn}"))
         expected.append((4, 5, 1 << 62, 1 << 41, 0, 0, 0, 8, history.DELETE, history.NO_NODE, "/ä"))
     assert records_of(tmp_path / "history.bin") == expected
+
+
+def test_of_names_of_children_their_number_and_sum_are_kept(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "history.bin")
+    reply = jute.REPLY.pack(16, 7, 9, 0)
+    for names in ([], ["a"], ["b", "ä", "a"]):
+        journal.rows += (1, 2, 3, history.GET_CHILDREN | history.NAMES, "/", joined(names), reply)
+    journal.end()
+    (chunk,) = HistoryFile(tmp_path / "history.bin", "host").chunks()
+    assert chunk.records["version"].tolist() == [0, 1, 3]
+    sums = [sum(zlib.crc32(name.encode()) for name in names) % (1 << 32) for names in ((), ("a",), ("a", "b", "ä"))]
+    assert chunk.records["digest"].tolist() == sums
 
 
 def test_a_disk_that_fills_ends_the_history_and_not_the_load(

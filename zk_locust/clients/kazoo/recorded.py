@@ -11,7 +11,7 @@ from kazoo.exceptions import ZookeeperError
 from kazoo.protocol import serialization as wire
 from kazoo.protocol.states import KazooState, KeeperState, ZnodeStat
 
-from zk_locust.clients.history_rows import CREATE_FLAGS, Journal, clock_ns, header, note
+from zk_locust.clients.history_rows import CREATE_FLAGS, Journal, clock_ns, header, joined, note
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.kazoo.client import KazooZooKeeperClient
 from zk_locust.clients.native import jute
@@ -49,14 +49,16 @@ class RecordedKazooClient(KazooZooKeeperClient):
     ) -> None:
         super().__init__(settings, options, credentials=credentials)
         self._rows = journal.rows
-        self._session_id = 0
+        self._session_id = self._timeout_ms = 0
         kazoo = self._kazoo
         connection = kazoo._connection
         self._call: Callable[..., Any] = kazoo._call
         self._notify_pending: Callable[..., Any] = kazoo._notify_pending
+        self._invoke: Callable[..., Any] = connection._invoke
         self._read_response: Callable[..., Any] = connection._read_response
         self._read_event: Callable[..., Any] = connection._read_watch_event
         kazoo._call, kazoo._notify_pending = self._note_call, self._note_given_up
+        connection._invoke = self._note_granted
         connection._read_response, connection._read_watch_event = self._note_response, self._note_event
         kazoo.add_listener(self._note_state)
 
@@ -82,6 +84,12 @@ class RecordedKazooClient(KazooZooKeeperClient):
 
     # ---- In kazoo's own greenlet.
 
+    def _note_granted(self, limit_s: float, request: Any, xid: int | None = None) -> Any:
+        answer = self._invoke(limit_s, request, xid)
+        if isinstance(request, wire.Connect):
+            self._timeout_ms = answer[0].time_out
+        return answer
+
     def _note_response(self, head: Any, buffer: Any, offset: int) -> Any:
         pending = self._kazoo._pending
         request, result, _ = pending[0] if pending else (None, None, 0)
@@ -101,7 +109,7 @@ class RecordedKazooClient(KazooZooKeeperClient):
         kazoo = self._kazoo
         if state == KazooState.CONNECTED:
             self._session_id = int(kazoo.client_id[0])
-            note(self._rows, self._session_id, history.CONNECTED)
+            note(self._rows, self._session_id, history.CONNECTED, "", (self._timeout_ms, 0, 0))
         elif state == KazooState.SUSPENDED:
             note(self._rows, self._session_id, history.LOST)
             # kazoo ends them, and sets none again.
@@ -153,6 +161,8 @@ class RecordedKazooClient(KazooZooKeeperClient):
             value = request.data or b""
         elif kind == history.GET and told is not None:
             value = told[0]
+        elif kind == history.GET_CHILDREN and told is not None:
+            what, value = what | history.NAMES, joined(told[0] if isinstance(told, tuple) else told)
         stat = told[1] if kind == history.GET and told is not None else told
         if kind in _WITH_STAT and isinstance(stat, ZnodeStat):
             what, tail = what | history.STAT, jute.STAT.pack(*stat)

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, overload
 
 from kazoo.protocol.states import ZnodeStat
 
-from zk_locust.clients.history_rows import CREATE_FLAGS, Journal, note, note_unrecorded
+from zk_locust.clients.history_rows import CREATE_FLAGS, Journal, joined, note, note_unrecorded
 from zk_locust.clients.interface import ClientSettings, Watch
 from zk_locust.clients.native import jute, protocol
 from zk_locust.clients.native.client import (
@@ -166,8 +166,9 @@ class RecordedNativeClient(NativeClient):
             raise self._failed(error, connection, sent_ns, session_id, what, path) from None
         if watch is not None:
             self._watch(CHILD, path, watch)
-        rows = self._rows
-        rows += (sent_ns, _clock_ns(), session_id, what, path, b"", reply)
+        rows, arrived_ns = self._rows, _clock_ns()
+        names = joined(result[0] if isinstance(result, tuple) else result)
+        rows += (sent_ns, arrived_ns, session_id, what | history.NAMES, path, names, reply)
         return result
 
     def multi(self, steps: Sequence[Step]) -> list[Result]:
