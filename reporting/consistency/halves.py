@@ -64,11 +64,7 @@ class Halves:
         steps = np.concatenate(self._steps) if self._steps else np.zeros(0, _STEP)
         # The steps of a transaction were noted together, so they were sent at one time.
         of = np.unique(steps[["session", "sent"]], return_inverse=True)[1].reshape(-1)
-        # A later step on the same node hides an earlier one; and which node a sequential one is on is not known.
-        order = np.lexsort((steps["key"], of))
-        same = (np.diff(of[order]) == 0) & (steps["key"][order][1:] == steps["key"][order][:-1])
-        kept = (steps["what"] & history.SEQUENCE) == 0
-        kept[order[1:][same]] = kept[order[:-1][same]] = False
+        kept = (steps["what"] & history.SEQUENCE) == 0  # which node those are on is not known
         self._steps, self._of = [steps[kept]], of[kept]
 
     def note_effects(self, nodes: Nodes, found: Findings) -> bool:

@@ -15,17 +15,18 @@ SECOND = 1_000_000_000
 EPOCH = 1 << 32
 
 
+def wait(story: Story, seconds: float) -> None:
+    story.now += round(seconds * SECOND)
+
+
 def expired(timeout_ms: int = 4_000) -> Story:
     """The client of C was told that its session has expired, and its ephemeral node is still there."""
     story = begun()
+    wait(story, 60)  # of this leader
     story.note(C, history.CONNECTED, xid=timeout_ms)
     story.create(C, E, "", history.EPHEMERAL)
     story.note(C, history.EXPIRED)
     return story
-
-
-def wait(story: Story, seconds: float) -> None:
-    story.now += round(seconds * SECOND)
 
 
 @pytest.mark.parametrize(
@@ -83,5 +84,10 @@ def test_another_node_of_that_name_may_be_there(tmp_path: Path) -> None:
     story.zxid += 1
     del story.nodes[E]
     story.create(A, E)
+    story.set(A, X, "later")
     story.exists(B, E)
-    assert story.check(tmp_path, story.read_all()).found.counts == {}
+    assert story.check(tmp_path / "acknowledged", story.read_all()).found.counts == {}
+    story.records = [each for each in story.records if each["what"] != history.CREATE or each["session"] != A]
+    story.fail(A, history.CREATE, E)
+    story.exists(B, E)
+    assert story.check(tmp_path / "without a reply", complete=False).found.counts == {}
