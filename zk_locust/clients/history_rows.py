@@ -1,17 +1,14 @@
 """What clients note for a history: a row of values for each operation, from which a journal makes records."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from zk_locust.clients.native import jute
 from zk_locust.contract import history_format as history
 
 COLUMNS: Final = 7
-"""When it was sent and handled (`time.perf_counter_ns`), session, kind and flags, path, value, the reply's frame.
-
-In place of the value a reading of children has their names (`joined`).
-"""
+"""When it was sent and handled (`time.perf_counter_ns`), session, kind and flags, path, value, the reply's frame."""
 
 CREATE_FLAGS: Final = (0, history.EPHEMERAL, history.SEQUENCE, history.EPHEMERAL | history.SEQUENCE)
 """By ZooKeeper's own flags of a create."""
@@ -19,11 +16,6 @@ CREATE_FLAGS: Final = (0, history.EPHEMERAL, history.SEQUENCE, history.EPHEMERAL
 clock_ns: Final[Callable[[], int]] = time.perf_counter_ns
 header: Final[Callable[[int, int, int, int], bytes]] = jute.REPLY.pack
 """Makes the header of a reply: 16, xid, zxid, result."""
-
-
-def joined(names: Iterable[str]) -> bytes:
-    """Return names of children as one value, with NUL between them: ZooKeeper allows it in none."""
-    return "\0".join(names).encode(errors="replace")
 
 
 class Journal(Protocol):

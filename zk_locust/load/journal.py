@@ -22,6 +22,7 @@ import numpy as np
 
 from zk_locust.clients.history_rows import COLUMNS
 from zk_locust.contract import history_format as history
+from zk_locust.load.name_sums import NameSums
 
 MANY_ROWS: Final = 1024
 LOOK_S: Final = 0.05
@@ -105,6 +106,7 @@ class Journal:
     def __init__(self, file: Path, **about: object) -> None:
         self.rows: list[Any] = []
         self._paths = _Paths()
+        self._names = NameSums()
         self._count = 0
         file.parent.mkdir(parents=True, exist_ok=True)
         self._path = file
@@ -160,8 +162,9 @@ class Journal:
         for column, name in enumerate(("sent", "arrived", "session", "what")):
             records[name] = rows[column::COLUMNS]
         records["path"] = paths.places(rows[4::COLUMNS])
-        values = rows[5::COLUMNS]
-        records["digest"] = list(map(_digest, values))
+        records["digest"] = list(map(_digest, rows[5::COLUMNS]))
+        for row in np.flatnonzero(records["what"] & history.NAMES).tolist():
+            records["version"][row], records["digest"][row] = self._names.of(replies[row][_KEPT:])
         lengths = np.fromiter(map(len, replies), np.int64, count)
         if lengths.sum() > MANY_BYTES:  # of long ones only the ends are wanted: the others need not be copied
             replies = [reply if len(reply) < _LONG else reply[:_KEPT] + reply[-_STAT_BYTES:] for reply in replies]
@@ -177,10 +180,6 @@ class Journal:
         stat = np.ndarray(len(content) - _STAT.itemsize + 1, _STAT, content, 0, (1,))[ends[with_stat] - _STAT_BYTES]
         for name in ("mzxid", "czxid", "version"):
             records[name][with_stat] = stat[name]
-        for row in np.flatnonzero(records["what"] & history.NAMES).tolist():
-            names = values[row].split(b"\0") if values[row] else []
-            records["version"][row] = len(names)
-            records["digest"][row] = sum(map(_digest, names)) & 0xFFFFFFFF
         self._count += count
         new, table = paths.take_table()
         flags = history.NEW_TABLE if paths.starts_over else 0

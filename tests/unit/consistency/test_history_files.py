@@ -13,7 +13,6 @@ from reporting.consistency import result, states
 from reporting.consistency.history_file import RECORD, HistoryError, HistoryFile
 from reporting.read.manifest import Manifest
 from tests.unit.consistency.histories import ROOT, Story, block, content
-from zk_locust.clients.history_rows import joined
 from zk_locust.clients.native import jute
 from zk_locust.contract import history_format as history
 from zk_locust.load import journal as journals
@@ -49,14 +48,17 @@ def test_what_a_journal_is_given_is_read_again(tmp_path: Path, monkeypatch: pyte
 
 def test_of_names_of_children_their_number_and_sum_are_kept(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "history.bin")
-    reply = jute.REPLY.pack(16, 7, 9, 0)
-    for names in ([], ["a"], ["b", "ä", "a"]):
-        journal.rows += (1, 2, 3, history.GET_CHILDREN | history.NAMES, "/", joined(names), reply)
+    many = [f"n{number:03d}" for number in range(40)]
+    lists = [[], ["a"], ["b", "ä", "a"], many, [*many, "of another length"], ["", *many[1:]], many]
+    for names in lists:
+        for tail in (b"", STAT):
+            reply = jute.REPLY.pack(16, 7, 9, 0) + jute.strings(names) + tail
+            journal.rows += (1, 2, 3, history.GET_CHILDREN | history.NAMES, "/", b"", reply)
     journal.end()
     (chunk,) = HistoryFile(tmp_path / "history.bin", "host").chunks()
-    assert chunk.records["version"].tolist() == [0, 1, 3]
-    sums = [sum(zlib.crc32(name.encode()) for name in names) % (1 << 32) for names in ((), ("a",), ("a", "b", "ä"))]
-    assert chunk.records["digest"].tolist() == sums
+    sums = [sum(zlib.crc32(name.encode()) for name in names) % (1 << 32) for names in lists]
+    assert chunk.records["version"].tolist()[::2] == chunk.records["version"].tolist()[1::2] == list(map(len, lists))
+    assert chunk.records["digest"].tolist()[::2] == chunk.records["digest"].tolist()[1::2] == sums
 
 
 def test_a_disk_that_fills_ends_the_history_and_not_the_load(

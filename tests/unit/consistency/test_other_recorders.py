@@ -62,9 +62,11 @@ def test_a_reply_is_noted_with_its_transaction_and_what_it_shows() -> None:
         (history.GET | history.STAT | history.WATCH, X, b"abc", (1, 9, 0)),
         (create, f"{X}/n-0000000004", b"v", (2, 10, 0)),
         (history.EXISTS, Y, b"", (3, 11, -101)),
-        (children, X, b"b\0a", (4, 12, 0)),
+        (children, X, b"", (4, 12, 0)),
         (children | history.WATCH, X, b"", (5, 13, 0)),
     ]
+    records = [of.rows[at][jute.RECORD :] for at in (6 + 3 * COLUMNS, 6 + 4 * COLUMNS)]
+    assert records == [jute.strings(["b", "a"]) + jute.STAT.pack(*STAT), jute.strings([])]
     assert of.rows[6].endswith(jute.STAT.pack(*STAT))
 
 

@@ -11,7 +11,7 @@ from kazoo.exceptions import ZookeeperError
 from kazoo.protocol import serialization as wire
 from kazoo.protocol.states import KazooState, KeeperState, ZnodeStat
 
-from zk_locust.clients.history_rows import CREATE_FLAGS, Journal, clock_ns, header, joined, note
+from zk_locust.clients.history_rows import CREATE_FLAGS, Journal, clock_ns, header, note
 from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.kazoo.client import KazooZooKeeperClient
 from zk_locust.clients.native import jute
@@ -97,7 +97,7 @@ class RecordedKazooClient(KazooZooKeeperClient):
         if isinstance(request, wire.Close):
             note(self._rows, self._session_id, history.CLOSED, "", (head.xid, head.zxid, 0))
         else:
-            self._note(request, result, head.xid, head.zxid, head.err)
+            self._note(request, result, head.xid, head.zxid, head.err, buffer[offset:])
         return answer
 
     def _note_event(self, buffer: Any, offset: int) -> None:
@@ -128,8 +128,8 @@ class RecordedKazooClient(KazooZooKeeperClient):
         for request, result in tuple(kazoo._queue):
             self._note(request, result, 0, 0, history.UNDECIDED)
 
-    def _note(self, request: Any, result: Any, xid: int, zxid: int, code: int) -> None:
-        """Note a request, once. `code` is 0 for one whose result kazoo has."""
+    def _note(self, request: Any, result: Any, xid: int, zxid: int, code: int, record: bytes = b"") -> None:
+        """Note a request, once. `code` is 0 for one whose result kazoo has, which it has read from the `record`."""
         sent_ns = getattr(result, _SENT, 0)
         if not sent_ns:
             return
@@ -139,7 +139,7 @@ class RecordedKazooClient(KazooZooKeeperClient):
         if isinstance(request, wire.Transaction):
             self._note_steps(request.operations, result, sent_ns, xid, zxid, code)
         elif kind := _KINDS.get(type(request)):
-            self._add(request, kind, sent_ns, result.value if not code else None, xid, zxid, code)
+            self._add(request, kind, sent_ns, result.value if not code else None, xid, zxid, code, record)
 
     def _note_steps(self, steps: Sequence[Any], result: Any, sent_ns: int, xid: int, zxid: int, code: int) -> None:
         results = result.value if not code else [None] * len(steps)
@@ -150,7 +150,9 @@ class RecordedKazooClient(KazooZooKeeperClient):
             if kind := _KINDS.get(type(step)):
                 self._add(step, kind | history.IN_MULTI, sent_ns, told, xid, zxid, code)
 
-    def _add(self, request: Any, what: int, sent_ns: int, told: Any, xid: int, zxid: int, code: int) -> None:
+    def _add(
+        self, request: Any, what: int, sent_ns: int, told: Any, xid: int, zxid: int, code: int, record: bytes = b""
+    ) -> None:
         kind, path, tail, value = what & history.KIND_MASK, self._kazoo.unchroot(request.path), b"", b""
         if kind == history.CREATE:
             what |= CREATE_FLAGS[request.flags & 3]
@@ -162,7 +164,7 @@ class RecordedKazooClient(KazooZooKeeperClient):
         elif kind == history.GET and told is not None:
             value = told[0]
         elif kind == history.GET_CHILDREN and told is not None:
-            what, value = what | history.NAMES, joined(told[0] if isinstance(told, tuple) else told)
+            what, tail = what | history.NAMES, record
         stat = told[1] if kind == history.GET and told is not None else told
         if kind in _WITH_STAT and isinstance(stat, ZnodeStat):
             what, tail = what | history.STAT, jute.STAT.pack(*stat)
