@@ -129,6 +129,7 @@ def _check_nodes(rows: Array, children: Array, names: Array, context: Context, f
     """Check all records of some nodes; `names` are the changes of their children, by name."""
     changed, parts = _nodes(rows, first.wanted(children), context)
     _run((*CHANGE_CHECKS, check_watches), changed, found)
+    changed.forget_children()
     sums = sums_of(rows, names, changed, first.settled) if first.names_kept else None
     is_asked = False
     for part in parts:

@@ -75,20 +75,23 @@ def sums_of(rows: Array, names: Array, nodes: Nodes, settled: Settled) -> Sums |
     keys = np.unique(rows["key"][lists_in(rows)])
     if not len(keys) or not nodes.context.complete:
         return None
-    of = np.searchsorted(keys, names["key"])
-    listed = keys[np.minimum(of, len(keys) - 1)] == names["key"]
-    names, of = names[listed], of[listed]
-    unknown = names[~names["known"]]
-    of_unknown, names, of = of[~names["known"]], names[names["known"]], of[names["known"]]
-    summed = np.zeros(len(names), _SUMMED)
+    of = np.minimum(np.searchsorted(keys, names["key"]), len(keys) - 1)
+    listed = keys[of] == names["key"]
+    known, unknown = (np.flatnonzero(listed & (names["known"] == each)) for each in (True, False))
+    of_unknown, of = of[unknown], of[known]
+    # There may be millions below one node: of those that are not ephemeral only this is taken.
+    summed = np.zeros(len(known), _SUMMED)
     for name in ("zxid", "place", "name", "what"):
-        summed[name] = names[name]
-    (ended, of_ended), (perhaps, of_perhaps) = _ends_of_sessions(names, of, nodes.context)
+        summed[name] = names[name][known]
+    ephemeral = known[(names["what"][known] & history.EPHEMERAL) > 0]
+    lives = np.isin(names["child"][known], names["child"][ephemeral]) if len(ephemeral) else np.zeros(len(known), bool)
+    unknown = names[unknown]
+    (ended, of_ended), (perhaps, of_perhaps) = _ends_of_sessions(names[known[lives]], of[lives], nodes.context)
     gaps = _Gaps(
         len(keys),
         np.concatenate([of_unknown, of_perhaps]),
         np.concatenate([unknown["zxid"], perhaps["seen"]]),
-        np.concatenate([_until(unknown, names, settled, nodes.context), perhaps["gone"]]),
+        np.concatenate([_until(unknown, names["child"][ephemeral], settled, nodes.context), perhaps["gone"]]),
     )
     changes = Changes(np.concatenate([summed, ended]), np.concatenate([of, of_ended]))
     made = changes.kind == history.CREATE
@@ -111,12 +114,14 @@ def _before(column: Array) -> Array:
     return np.concatenate([np.zeros(1, kind), np.cumsum(column, dtype=kind)])
 
 
-def _until(unknown: Array, names: Array, settled: Settled, context: Context) -> Array:
-    """Return from which transaction on changes without a reply have no further effect."""
+def _until(unknown: Array, ephemeral: Array, settled: Settled, context: Context) -> Array:
+    """Return from which transaction on changes without a reply have no further effect.
+
+    `ephemeral` are the keys of ephemeral nodes.
+    """
     sessions, session = context.sessions, context.sessions.at(unknown["session"])
     ended = np.where(sessions.closed[session] > 0, sessions.closed[session], sessions.gone[session])
-    # An ephemeral node may be there until its session ends, and of what was there then nothing may be left.
-    ephemeral = names["child"][(names["what"] & history.EPHEMERAL) > 0]
+    # Such a node may be there until its session ends, or be gone before.
     until = np.where(np.isin(unknown["child"], ephemeral), NEVER, settled.until(unknown["place"]))
     return np.where((unknown["what"] & history.EPHEMERAL) > 0, ended, until)
 
@@ -124,10 +129,12 @@ def _until(unknown: Array, names: Array, settled: Settled, context: Context) -> 
 def _ends_of_sessions(
     names: Array, of: Array, context: Context
 ) -> tuple[tuple[Array, Array], tuple[dict[str, Array], Array]]:
-    """Return the removals of ephemeral nodes with their sessions, and between what they are if an end is not known."""
+    """Return the removals of ephemeral nodes with their sessions, and between what they are if an end is not known.
+
+    `names` are the changes of such nodes, and `of` the numbers of their parents.
+    """
     is_made = ((names["what"] & history.EPHEMERAL) > 0) & ((names["what"] & history.KIND_MASK) == history.CREATE)
-    at = np.flatnonzero(np.isin(names["child"], np.unique(names["child"][is_made])))
-    at = at[np.lexsort((names["zxid"][at], names["child"][at]))]
+    at = np.lexsort((names["zxid"], names["child"]))
     child = names["child"][at]
     removed = np.append(
         (child[1:] == child[:-1]) & ((names["what"][at[1:]] & history.KIND_MASK) == history.DELETE), False

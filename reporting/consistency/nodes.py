@@ -126,6 +126,10 @@ class Nodes:
         both = np.concatenate([self.rows[changes], ends[0]]), np.concatenate([self.of[changes], ends[1]])
         self.changes = _without_idle_ends(Changes(*both))
 
+    def forget_children(self) -> None:
+        """Give back the memory of the children's changes."""
+        self.children = Changes(self.children.rows[:0].copy(), self.children.of[:0].copy())
+
     def _has_undecided(self, kind: int, *, ephemeral: bool = False) -> Array:
         found = np.zeros(self.count, bool)
         chosen = self.kind[self.undecided] == kind
