@@ -48,7 +48,7 @@ def test_what_a_journal_is_given_is_read_again(tmp_path: Path, monkeypatch: pyte
 
 def test_of_names_of_children_their_number_and_sum_are_kept(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "history.bin")
-    many = [f"n{number:03d}" for number in range(40)]
+    many = [f"n{number:03d}" for number in range(80)]
     lists = [[], ["a"], ["b", "ä", "a"], many, [*many, "of another length"], ["", *many[1:]], many]
     for names in lists:
         for tail in (b"", STAT):
