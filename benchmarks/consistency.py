@@ -26,8 +26,18 @@ from pathlib import Path
 import gevent
 
 from benchmarks import history_cost, made_history
+from benchmarks.lies import KeptEphemeral
 from benchmarks.own_process import measured
-from benchmarks.planted_violations import LIES, TOLD, UNPLACED, run, run_with_lie
+from benchmarks.planted_violations import (
+    KEPT_AFTER_EXPIRY,
+    LIES,
+    TOLD,
+    UNPLACED,
+    Outcome,
+    run,
+    run_with_expiry,
+    run_with_lie,
+)
 from lab.zookeeper_server import ZooKeeperServers, missing
 from reporting.consistency.result import of_run
 from reporting.consistency.states import CONSISTENT, PARTLY, VIOLATED
@@ -43,18 +53,29 @@ _HOST, _WORKERS = "load1", 4
 
 def planted(repeats: int, client: str) -> None:
     """Print how often each lie was found in the history of a kind of client."""
-    print(f"\n{f'planted, {client}':<32}{'found':>10}   by the check")
+    print(f"\n{f'planted, {client}':<36}{'found':>10}   by the check")
     with tempfile.TemporaryDirectory() as folder, ZooKeeperServers(1, Path(folder)) as servers:
+        port = servers.members[0].client_port
         for name in TOLD[client]:
             kind = LIES[name]
-            found, checks = 0, set()
+            outcomes = []
             for repeat in range(repeats):
                 lie = kind(random.Random(f"{name} {repeat}").randrange(1, 8))
                 place = Path(folder) / f"{name} {repeat}"
-                outcome = run_with_lie(servers.members[0].client_port, place, lie, seed=repeat, client=client)
-                found += outcome.told and outcome.found.state == VIOLATED
-                checks |= set(list(outcome.found.counts)[:1])
-            print(f"{name:<32}{f'{found} of {repeats}':>10}   {'; '.join(sorted(checks))}", flush=True)
+                outcomes.append(run_with_lie(port, place, lie, seed=repeat, client=client))
+            _tell(name, outcomes)
+        if client not in UNPLACED:  # they wait most of the time
+            loads = [
+                gevent.spawn(run_with_expiry, port, Path(folder) / f"expiry {repeat}", KeptEphemeral(1), client=client)
+                for repeat in range(repeats)
+            ]
+            _tell(KEPT_AFTER_EXPIRY, [load.get() for load in loads])
+
+
+def _tell(name: str, outcomes: list[Outcome]) -> None:
+    found = [outcome.found for outcome in outcomes if outcome.told and outcome.found.state == VIOLATED]
+    checks = sorted({next(iter(each.counts)) for each in found})
+    print(f"{name:<36}{f'{len(found)} of {len(outcomes)}':>10}   {'; '.join(checks)}", flush=True)
 
 
 def clean(repeats: int, client: str) -> None:

@@ -4,33 +4,33 @@ Time is linear in the number of operations, but for sorting within a piece. Memo
 write: the check of real time needs all writes in one order.
 """
 
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from reporting.consistency.child_names import are_kept, names_of, told_next
+from reporting.consistency.child_sums import sums_of
+from reporting.consistency.children import check_lists
 from reporting.consistency.found import Findings
+from reporting.consistency.halves import Halves
 from reporting.consistency.history_file import Chunk, HistoryError, HistoryFile
 from reporting.consistency.locks import Locks
 from reporting.consistency.node_checks import CHANGE_CHECKS, READ_CHECKS, NodeCheck
 from reporting.consistency.nodes import CHILD, RECORD, Context, Nodes, Unknown
 from reporting.consistency.order import WRITES, Clock, Order
+from reporting.consistency.pieces import PIECE_RECORDS, Pieces, work_folder
 from reporting.consistency.sessions import Sessions
+from reporting.consistency.settled import Settled
 from reporting.consistency.watch_checks import check_watches
 from zk_locust.contract import history_format as history
 
 Array = np.ndarray[Any, Any]
 
-PIECE_RECORDS: Final = 400_000
 MOST_RECORDS: Final = 4 * PIECE_RECORDS
-_MOST_PIECES: Final = 512
 _NANOSECONDS: Final = 1e9
-_WORK: Final = ".consistency-"
 # So that sums of times and errors fit into 64 bits, whatever a host tells; an error of 36 years compares nothing.
 _MOST_ERROR_NS: Final = 1 << 60
 _MOST_OFFSET_NS: Final = 1 << 62
@@ -66,7 +66,7 @@ class History:
 class _Pass:
     """What the first pass collects."""
 
-    pieces: "_Pieces"
+    pieces: Pieces
     root: str
     sessions: Sessions = field(default_factory=Sessions)
     order: Order = field(default_factory=Order)
@@ -75,6 +75,9 @@ class _Pass:
     watched: set[int] = field(default_factory=set)
     """Keys of the nodes whose children somebody has watched."""
     synced: int = 0
+    names_kept: bool = True
+    settled: Settled = field(default_factory=Settled)
+    halves: Halves = field(default_factory=Halves)
 
     def wanted(self, children: Array) -> Array:
         """Leave out changes of children that no check needs: there may be millions below one node."""
@@ -92,8 +95,8 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
     checked = History(files)
     root = next((root for file in files if (root := _root_of(file))), "")
     records = sum(file.path.stat().st_size for file in files) // 70
-    with _work_folder(work) as folder:
-        first = _Pass(_Pieces(folder, records), root)
+    with work_folder(work) as folder:
+        first = _Pass(Pieces(folder, records), root)
         for number, file in enumerate(files):
             try:
                 for chunk in file.chunks(root):
@@ -102,7 +105,9 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
                 checked.refused.append(f"{file.name}: {error}")
             else:
                 checked.cut += [] if file.ended else [file.name]
-        columns = first.sessions.columns()
+        of_files = clocks_of(files, clocks)
+        gone = first.order.check(of_files, first.sessions.expired(), checked.found)
+        columns = first.sessions.columns(gone)
         context = Context(
             columns,
             first.sessions.first_zxid,
@@ -111,30 +116,55 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
             frozenset(first.sequential),
         )
         checked.sessions, checked.writes = int((columns.ids != 0).sum()), first.order.writes
-        of_files = clocks_of(files, clocks)
-        first.order.check(of_files, checked.found)
         first.locks.check(of_files, columns, checked.found)
-        for rows, children in first.pieces.each():
-            _check_nodes(rows, first.wanted(children), context, checked.found)
+        first.halves.begin()
+        for rows, children, names in first.pieces.each():
+            _check_nodes(rows, children, names, context, first, checked.found)
+        for rows in first.pieces.kept():
+            _check_halves(rows, context, first.halves, checked.found)
     return checked
 
 
-def _check_nodes(rows: Array, children: Array, context: Context, found: Findings) -> None:
-    """Check all records of some nodes. Too many reads, as of a node that all users read, are checked in parts."""
-    parts: Iterable[Array] = [rows]
-    changes = rows
-    if len(rows) > MOST_RECORDS:
-        is_change = np.isin(rows["what"] & history.KIND_MASK, WRITES)
-        is_watch = ((rows["what"] & history.WATCH) > 0) | ((rows["what"] & history.KIND_MASK) == history.EVENT)
-        changes = rows[is_change | is_watch | rows["final"]]
-        own, reads = rows[is_change], np.flatnonzero(~is_change)
-        starts = range(0, len(reads), MOST_RECORDS)
-        parts = (np.concatenate([own, rows[reads[start : start + MOST_RECORDS]]]) for start in starts)
-    unknown = Unknown()
-    changed = Nodes(changes, children, context, unknown)
+def _check_nodes(rows: Array, children: Array, names: Array, context: Context, first: _Pass, found: Findings) -> None:
+    """Check all records of some nodes; `names` are the changes of their children, by name."""
+    changed, parts = _nodes(rows, first.wanted(children), context)
     _run((*CHANGE_CHECKS, check_watches), changed, found)
+    changed.forget_children()
+    sums = sums_of(rows, names, changed, first.settled) if first.names_kept else None
+    is_asked = False
     for part in parts:
-        _run(READ_CHECKS, changed if part is rows else Nodes(part, children[:0], context, unknown), found)
+        _run(READ_CHECKS, part, found)
+        if sums is not None:
+            check_lists(part.rows, sums, context, found)
+        is_asked |= first.halves.note_effects(part, found)
+    if is_asked:
+        first.pieces.keep()
+
+
+def _check_halves(rows: Array, context: Context, halves: Halves, found: Findings) -> None:
+    """Check the steps of transactions on some nodes."""
+    changed, parts = _nodes(rows, np.zeros(0, CHILD), context)
+    halves.check_end(changed, found)
+    for part in parts:
+        halves.check(part, found)
+
+
+def _nodes(rows: Array, children: Array, context: Context) -> tuple[Nodes, Iterable[Nodes]]:
+    """Return the changes of some nodes with the final reads, and all of their records.
+
+    Too many reads, as of a node that all users read, come in parts.
+    """
+    unknown = Unknown()
+    if len(rows) <= MOST_RECORDS:
+        every = Nodes(rows, children, context, unknown)
+        return every, (every,)
+    is_change = np.isin(rows["what"] & history.KIND_MASK, WRITES)
+    is_watch = ((rows["what"] & history.WATCH) > 0) | ((rows["what"] & history.KIND_MASK) == history.EVENT)
+    own, reads = rows[is_change], np.flatnonzero(~is_change)
+    starts = range(0, len(reads), MOST_RECORDS)
+    parts = (np.concatenate([own, rows[reads[start : start + MOST_RECORDS]]]) for start in starts)
+    changed = Nodes(rows[is_change | is_watch | rows["final"]], children, context, unknown)
+    return changed, (Nodes(part, children[:0], context, unknown) for part in parts)
 
 
 def _run(checks: Iterable[NodeCheck], nodes: Nodes, found: Findings) -> None:
@@ -155,6 +185,7 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
     seen, places = first.sessions.take(chunk, number, checked.found)
     first.order.take(chunk, places, number)
     first.locks.take(chunk, places, number)
+    first.halves.take(chunk, seen, places)
     kind = records["what"] & history.KIND_MASK
     is_operation = kind < history.EVENT
     name = checked.files[number].name
@@ -181,7 +212,14 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
         rows[name] = records[name][at]
     rows["key"], rows["seen"], rows["place"], rows["below"] = chunk.key[at], seen[at], places[at], chunk.below[at]
     rows["final"] = is_final
+    lists = np.flatnonzero((rows["what"] & history.NAMES) > 0)
+    rows["mzxid"][lists] = told_next(records, at[lists])
     first.pieces.take(rows)
+    names = names_of(chunk, seen, places)
+    first.names_kept &= are_kept(names)
+    undecided_names = names["place"][~names["known"]] - (places[0] if len(places) else 0)
+    first.settled.take(records, places, undecided_names[records["result"][undecided_names] != 0])
+    first.pieces.take(names)
     is_change = ((kind == history.CREATE) | (kind == history.DELETE)) & (records["result"] == 0) & (records["zxid"] > 0)
     at = np.flatnonzero(is_change)
     children = np.zeros(len(at), CHILD)
@@ -221,66 +259,3 @@ def clocks_of(files: list[HistoryFile], clocks: Clocks) -> list[Clock]:
 
 def _nanoseconds(seconds: float) -> int:
     return round(min(max(seconds * _NANOSECONDS, -_MOST_ERROR_NS), _MOST_ERROR_NS))
-
-
-@contextlib.contextmanager
-def _work_folder(run: Path) -> Iterator[Path]:
-    """A folder for temporary files: in the run's folder, where there is room for its files; or the system's.
-
-    A report that was killed has left its own in the run's folder: it is removed here. Raises OSError.
-    """
-    for left in run.glob(f"{_WORK}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    try:
-        made = tempfile.TemporaryDirectory(prefix=_WORK, dir=run)
-    except OSError:  # it cannot be written
-        made = tempfile.TemporaryDirectory(prefix=_WORK)
-    with made as folder:
-        yield Path(folder)
-
-
-class _Pieces:
-    """Records spread over temporary files, so that all of a node are in one, and each fits into memory.
-
-    Changes of children, by their parents' keys, have files of their own: their records are shorter.
-    """
-
-    def __init__(self, folder: Path, records: int) -> None:
-        wanted = min(max(records * 3 // 2 // PIECE_RECORDS, 1), _MOST_PIECES)
-        self._bits = (wanted - 1).bit_length()
-        self._files = {
-            kind: [folder / f"{number}{ending}" for number in range(1 << self._bits)]
-            for kind, ending in ((RECORD, ""), (CHILD, "-children"))
-        }
-
-    def take(self, rows: Array) -> None:
-        """Take records of one of both kinds."""
-        if not len(rows):
-            return
-        if not self._bits:
-            self._append(0, rows)
-            return
-        number = (rows["key"] >> np.uint64(64 - self._bits)).astype(np.int64)
-        order = np.argsort(number, kind="stable")
-        pieces = 1 << self._bits
-        bounds = np.searchsorted(number[order], np.arange(pieces + 1))
-        rows = rows[order]
-        for piece in range(pieces):
-            if bounds[piece] < bounds[piece + 1]:
-                self._append(piece, rows[bounds[piece] : bounds[piece + 1]])
-
-    def _append(self, piece: int, rows: Array) -> None:
-        with self._files[rows.dtype][piece].open("ab") as file:
-            file.write(rows.tobytes())
-
-    def each(self) -> Iterator[tuple[Array, Array]]:
-        """Yield the records of each piece and the changes of children, and remove its files."""
-        for pair in zip(self._files[RECORD], self._files[CHILD], strict=True):
-            if any(file.exists() for file in pair):
-                yield _records(pair[0], RECORD), _records(pair[1], CHILD)
-                for file in pair:
-                    file.unlink(missing_ok=True)
-
-
-def _records(file: Path, kind: np.dtype[Any]) -> Array:
-    return np.memmap(file, kind, "r") if file.exists() else np.zeros(0, kind)

@@ -83,6 +83,8 @@ def _line(told: _Told, files: Sequence[HistoryFile], clocks: Sequence[Clock]) ->
         found.append(f"mzxid 0x{int(record['mzxid']):x}, version {int(record['version'])}")
     if kind in (history.GET, history.SET, history.CREATE):
         found.append(f"value {int(record['digest']):08x}")
+    if what & history.NAMES:
+        found.append(f"{int(record['version']):,} names")
     operation = " ".join([history.KINDS[kind], plain_line(told.path, 200)]).strip()
     flagged = f" ({', '.join(flags)})" if flags else ""
     session = f"session 0x{int(record['session']) & (1 << 64) - 1:x}"

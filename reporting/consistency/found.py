@@ -18,7 +18,8 @@ EPHEMERALS: Final = "ephemeral nodes live as long as their session"
 SEQUENCES: Final = "sequence numbers never repeat"
 MULTI: Final = "transactions are all or nothing"
 LOCKS: Final = "locks have one holder"
-CHECKS: Final = (LOCKS, MULTI, SEQUENCES, EPHEMERALS, WRITES, SESSIONS, WATCHES, SYNC, REAL_TIME, ORDER)
+CHILDREN: Final = "lists of children are complete and true"
+CHECKS: Final = (LOCKS, MULTI, SEQUENCES, EPHEMERALS, WRITES, SESSIONS, WATCHES, SYNC, REAL_TIME, CHILDREN, ORDER)
 """The most telling first: what breaks one of the first often breaks the order of writes too."""
 NOT_PROMISED: Final = {SYNC: "ZooKeeper does not promise it: a sync is no operation of the quorum (ZOOKEEPER-1675)"}
 """Checks whose findings are notes, no violations, and why."""

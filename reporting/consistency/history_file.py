@@ -29,6 +29,7 @@ class Chunk:
     """Records that follow one another in a file, with what their paths stand for.
 
     `key` and `parent` are hashes of the path and of its parent's, `number` its sequence number (-1 where it has none),
+    `name` the CRC-32 of its last part,
     `below` whether it is at or below the load's root, and `first` the place of the first record in the file.
     """
 
@@ -36,6 +37,7 @@ class Chunk:
     key: Array
     parent: Array
     number: Array
+    name: Array
     below: Array
     first: int
 
@@ -188,7 +190,8 @@ class _Table:
         self._root = root
         self.size = 1
         self._columns: tuple[Array, ...] = (
-            np.zeros(1, np.uint64), np.zeros(1, np.uint64), np.full(1, -1, np.int64), np.zeros(1, bool),
+            np.zeros(1, np.uint64), np.zeros(1, np.uint64), np.full(1, -1, np.int64), np.zeros(1, np.uint32),
+            np.zeros(1, bool),
         )  # fmt: skip
 
     def add(self, names: list[str]) -> None:
@@ -196,9 +199,10 @@ class _Table:
         if not names:
             return
         new = (
-            _keys(names),
-            _keys([name.rpartition("/")[0] or "/" for name in names]),
+            keys_of(names),
+            keys_of([name.rpartition("/")[0] or "/" for name in names]),
             np.array([_number(name) for name in names], np.int64),
+            np.array([zlib.crc32(name.rpartition("/")[2].encode(errors="replace")) for name in names], np.uint32),
             np.array([self._is_below(name) for name in names], bool),
         )
         needed = self.size + len(names)
@@ -209,14 +213,15 @@ class _Table:
         self.size = needed
 
     def of(self, places: Array) -> tuple[Array, ...]:
-        """Return keys, parents' keys, numbers, and whether they are below the root."""
+        """Return keys, parents' keys, numbers, names' sums, and whether they are below the root."""
         return tuple(column[places] for column in self._columns)
 
     def _is_below(self, name: str) -> bool:
         return bool(self._root) and (name == self._root or name.startswith(self._root.rstrip("/") + "/"))
 
 
-def _keys(names: list[str]) -> Array:
+def keys_of(names: list[str]) -> Array:
+    """Return the keys of paths."""
     return pd.util.hash_array(np.array(names, object), categorize=False)
 
 
@@ -226,8 +231,8 @@ def _number(name: str) -> int:
 
 
 def _joined(pieces: list[tuple[Array, ...]], first: int) -> Chunk:
-    records, key, parent, number, below = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    return Chunk(records, key, parent, number, below, first)
+    records, key, parent, number, name, below = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    return Chunk(records, key, parent, number, name, below, first)
 
 
 _KIND_IS_KNOWN: Final = np.isin(np.arange(history.KIND_MASK + 1), list(history.KINDS))

@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from reporting.consistency.found import EPHEMERALS, MULTI, ORDER, SEQUENCES, SESSIONS, WRITES, Findings
-from reporting.consistency.nodes import ALIVE, GONE, NEVER, Changes, Nodes
+from reporting.consistency.nodes import ALIVE, GONE, Changes, Nodes
+from reporting.consistency.sessions import NEVER
 from zk_locust.contract import history_format as history
 
 Array = np.ndarray[Any, Any]
@@ -63,6 +64,24 @@ def check_reads(nodes: Nodes, found: Findings) -> None:
     )  # fmt: skip
     undone = (kind == history.DELETE) & (rows["czxid"][there] < newest["zxid"])
     _add_stale(found, nodes, there[undone], newest[undone], "a read shows a node whose removal its session had seen")
+
+
+def check_expired(nodes: Nodes, found: Findings) -> None:
+    """An ephemeral node is gone some time after its session has expired: see `order.py`."""
+    rows, changes, sessions = nodes.rows, nodes.changes, nodes.context.sessions
+    if (sessions.gone == NEVER).all():
+        return
+    there = np.flatnonzero((rows["result"] == 0) & ((rows["what"] & history.STAT) > 0) & (rows["zxid"] > 0))
+    last = changes.last_until(nodes.of[there], rows["czxid"][there])
+    there, made = there[last >= 0], changes.rows[last[last >= 0]]
+    own = ((made["what"] & history.EPHEMERAL) > 0) & (made["zxid"] == rows["czxid"][there])
+    there, made = there[own], made[own]
+    session = sessions.at(made["session"])
+    kept = sessions.gone[session] <= np.maximum(rows["zxid"][there], rows["seen"][there])
+    found.add(
+        EPHEMERALS, "an ephemeral node is there long after its session has expired", made["place"][kept],
+        sessions.expired[session[kept]], rows["place"][there[kept]],
+    )  # fmt: skip
 
 
 def check_absent(nodes: Nodes, found: Findings) -> None:
@@ -229,6 +248,6 @@ def check_sequences(nodes: Nodes, found: Findings) -> None:
 
 
 NodeCheck = Callable[[Nodes, Findings], None]
-READ_CHECKS: Final[tuple[NodeCheck, ...]] = (check_reads, check_absent, check_values, check_observations)
+READ_CHECKS: Final[tuple[NodeCheck, ...]] = (check_reads, check_expired, check_absent, check_values, check_observations)
 """They look at each read by itself, beside the changes of its node. So reads may be checked in several parts."""
 CHANGE_CHECKS: Final[tuple[NodeCheck, ...]] = (check_versions, check_final, check_sequences)

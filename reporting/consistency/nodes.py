@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from reporting.consistency.sessions import SessionColumns
+from reporting.consistency.sessions import NEVER, SessionColumns
 from zk_locust.contract import history_format as history
 
 Array = np.ndarray[Any, Any]
@@ -19,7 +19,7 @@ FIELDS: Final = [
     ("final", "?"),
 ]  # fmt: skip
 RECORD: Final = np.dtype(FIELDS)
-"""A record of a node."""
+"""A record of a node. With NAMES `mzxid` is the transaction of the next reply to the session, 0 if it is not known."""
 CHILD: Final = np.dtype([("key", "<u8"), ("zxid", "<i8"), ("place", "<i8"), ("version", "<i4"), ("what", "<u2")])
 """What checks need of an acknowledged change of a child, by the key of its parent: there may be millions below one
 node. `version` is the sequence number, -1 where there is none."""
@@ -29,7 +29,6 @@ GONE: Final = (history.DELETE, history.CLOSED)
 CHANGES: Final = (*ALIVE, history.DELETE)
 FAILURES: Final = (-101, -103, -108, -110, -111)
 """Errors that are a transaction of their own: the leader gives them a number (KeeperException.Code)."""
-NEVER: Final = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +125,10 @@ class Nodes:
         changes = np.flatnonzero(acknowledged)
         both = np.concatenate([self.rows[changes], ends[0]]), np.concatenate([self.of[changes], ends[1]])
         self.changes = _without_idle_ends(Changes(*both))
+
+    def forget_children(self) -> None:
+        """Give back the memory of the children's changes."""
+        self.children = Changes(self.children.rows[:0].copy(), self.children.of[:0].copy())
 
     def _has_undecided(self, kind: int, *, ephemeral: bool = False) -> Array:
         found = np.zeros(self.count, bool)

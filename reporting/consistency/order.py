@@ -3,6 +3,7 @@
 Times of two hosts are compared only beyond the error of their clocks. Those of one host are one clock's.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from reporting.consistency.found import KEPT, ORDER, REAL_TIME, SYNC, Findings
 from reporting.consistency.history_file import Chunk
+from reporting.consistency.sessions import Session
 from zk_locust.contract import history_format as history
 
 Array = np.ndarray[Any, Any]
@@ -18,6 +20,13 @@ WRITES: Final = (history.CREATE, history.SET, history.DELETE)
 _FIELDS: Final = [
     ("zxid", "<i8"), ("sent", "<i8"), ("arrived", "<i8"), ("place", "<i8"), ("file", "<u2"), ("multi", "?"),
 ]  # fmt: skip
+
+
+_EPOCH_BITS: Final = 32
+"""The part of a transaction number above these is that of its leader."""
+_MILLISECOND_NS: Final = 1_000_000
+_MORE_NS: Final = 10_000_000_000
+"""A leader counts a session's time in ticks, and its machine may stand still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +61,11 @@ class Order:
             kept.append(found)
         self.writes += int(((records["result"] == 0) & np.isin(kind, WRITES)).sum())
 
-    def check(self, clocks: list[Clock], found: Findings) -> None:
-        """Check all that was taken. `clocks` are those of the files."""
+    def check(self, clocks: list[Clock], expired: Mapping[int, Session], found: Findings) -> dict[int, int]:
+        """Check all that was taken. `clocks` are those of the files.
+
+        Return of `expired` sessions a transaction before which they have ended, where there is one.
+        """
         writes, syncs = _together(self._writes), _together(self._syncs)
         self._writes, self._syncs = [], []
         hosts = sorted({clock.host for clock in clocks})
@@ -68,6 +80,7 @@ class Order:
             errors[at] = max(errors[at], clock.error_ns)
         _check_real_time(writes, host_of, errors, found)
         _check_syncs(writes, syncs, host_of, errors, found)
+        return _gone(writes, expired, clocks, host_of)
 
 
 def _together(pieces: list[Array]) -> Array:
@@ -120,3 +133,35 @@ def _check_syncs(writes: Array, syncs: Array, host_of: Array, errors: Array, fou
             SYNC, "a sync has not reached a write that was acknowledged before it was sent",
             of_host["place"][which], syncs["place"][bad],
         )  # fmt: skip
+
+
+def _gone(writes: Array, expired: Mapping[int, Session], clocks: list[Clock], host_of: Array) -> dict[int, int]:
+    """Return of sessions that have expired the least transaction that certainly came after their end.
+
+    A client may be told of the end before that is a transaction. If the leader fails then, the next one lets the
+    session live for its time limit once more. So the end is before any write that was sent longer than that after both:
+    the client was told, and the write's leader had acknowledged another write. Times of one clock only are compared.
+    """
+    found: dict[int, int] = {}
+    of_host: dict[tuple[int, int], list[int]] = {}
+    for number, session in expired.items():
+        power = (2 * session.timeout_ms - 1).bit_length()  # few different limits, whatever a host tells
+        of_host.setdefault((int(host_of[session.file]), power), []).append(number)
+    for (host, power), numbers in of_host.items():
+        limit_ns = (1 << power) * _MILLISECOND_NS + _MORE_NS
+        own = writes[host_of[writes["file"]] == host]
+        if not len(own):
+            continue
+        epoch = own["zxid"] >> _EPOCH_BITS
+        begins = np.flatnonzero(np.append(True, epoch[1:] != epoch[:-1]))
+        acknowledged = np.minimum.reduceat(own["arrived"], begins)
+        own = own[own["sent"] - np.repeat(acknowledged, np.diff(np.append(begins, len(own)))) > limit_ns]
+        own = own[np.argsort(own["sent"], kind="stable")]
+        least = np.minimum.accumulate(own["zxid"][::-1])[::-1]
+        for number in numbers:
+            session = expired[number]
+            told_ns = session.expired_ns + clocks[session.file].offset_ns
+            at = int(np.searchsorted(own["sent"], told_ns + limit_ns, "right"))
+            if at < len(own):
+                found[number] = int(least[at])
+    return found

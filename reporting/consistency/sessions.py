@@ -4,6 +4,7 @@ Replies come in the order of the requests, and the state that a session sees nev
 finds `seen`: the newest transaction in a reply to its session before, which later checks need.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from zk_locust.contract import history_format as history
 
 Array = np.ndarray[Any, Any]
 
+NEVER: Final = np.iinfo(np.int64).max
 PLACE_BITS: Final = 44
 """A record's place in the history: the number of its file above these bits, its place in the file below."""
 
@@ -23,7 +25,8 @@ PLACE_BITS: Final = 44
 class Session:
     """What is known of a session. `closed` is the transaction that has ended it, 0 where it is not known.
 
-    `loses_watches` says that it has lost its watches with a connection.
+    `loses_watches` says that it has lost its watches with a connection. `expired_ns` is when its client was told of its
+    end, on the clock of its file, in the record `expired`; 0 if never. `timeout_ms` is its time limit, 0 if unknown.
     """
 
     file: int
@@ -33,6 +36,9 @@ class Session:
     closed: int = 0
     losses: int = 0
     loses_watches: bool = False
+    timeout_ms: int = 0
+    expired_ns: int = 0
+    expired: int = 0
 
 
 @dataclass(slots=True)
@@ -71,7 +77,7 @@ class Sessions:
             SESSIONS, "a reply shows an older state than an earlier reply to the same session", places[order][back],
             seen=seen[back],
         )  # fmt: skip
-        self._note_ends(records, kind, number, known)
+        self._note_ends(records, kind, number, known, places)
         last = np.maximum(seen, shown[order])
         for place in np.flatnonzero(np.append(of[1:] != of[:-1], True)):
             known[of[place]].seen = int(last[place])
@@ -103,16 +109,25 @@ class Sessions:
             known[each].xid = int(number)
 
     @staticmethod
-    def _note_ends(records: Array, kind: Array, number: Array, known: list[Session]) -> None:
+    def _note_ends(records: Array, kind: Array, number: Array, known: list[Session], places: Array) -> None:
         for place in np.flatnonzero((kind == history.CLOSED) & (records["zxid"] > 0)):
             known[number[place]].closed = int(records["zxid"][place])
+        for place in np.flatnonzero(kind == history.CONNECTED):
+            known[number[place]].timeout_ms = max(int(records["xid"][place]), 0)
+        for place in np.flatnonzero(kind == history.EXPIRED):
+            known[number[place]].expired_ns = int(records["arrived"][place])
+            known[number[place]].expired = int(places[place])
         for place in np.flatnonzero(kind == history.LOST):
             known[number[place]].losses += 1
         for place in np.flatnonzero(kind == history.WATCHES_ENDED):
             known[number[place]].loses_watches = True
 
-    def columns(self) -> "SessionColumns":
-        """Return what checks need of many sessions at once."""
+    def expired(self) -> dict[int, Session]:
+        """Return the sessions whose clients were told of their end, and whose time limit is known."""
+        return {number: each for number, each in self.by_id.items() if each.expired_ns and each.timeout_ms}
+
+    def columns(self, gone: Mapping[int, int]) -> "SessionColumns":
+        """Return what checks need of many sessions at once; `gone` has transactions before which sessions ended."""
         ids = np.array(sorted(self.by_id), np.int64)
         told = [self.by_id[int(each)] for each in ids]
         return SessionColumns(
@@ -121,6 +136,8 @@ class Sessions:
             np.array([each.closed for each in told], np.int64),
             np.array([each.losses for each in told], np.int64),
             np.array([each.loses_watches for each in told], bool),
+            np.array([gone.get(int(each), NEVER) for each in ids], np.int64),
+            np.array([each.expired for each in told], np.int64),
         )
 
 
@@ -128,7 +145,8 @@ class Sessions:
 class SessionColumns:
     """Sessions by their ids: the newest transaction seen, that of the end (0 unknown), how many connections it lost.
 
-    `loses_watches` says which have lost their watches with a connection.
+    `loses_watches` says which have lost their watches with a connection. `gone` is a transaction before which it ended,
+    NEVER where none is known, and `expired` the record that told its client.
     """
 
     ids: Array
@@ -136,6 +154,8 @@ class SessionColumns:
     closed: Array
     losses: Array
     loses_watches: Array
+    gone: Array
+    expired: Array
 
     def at(self, ids: Array) -> Array:
         """Return the rows of these sessions."""

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from reporting.consistency.found import WATCHES, Findings
-from reporting.consistency.nodes import NEVER, Changes, Nodes
+from reporting.consistency.nodes import Changes, Nodes
+from reporting.consistency.sessions import NEVER
 from zk_locust.contract import history_format as history
 
 Array = np.ndarray[Any, Any]

@@ -28,8 +28,11 @@ SHOWN_BY = {
     "ephemeral node kept": {found.EPHEMERALS},
     "ephemeral node lost": {found.EPHEMERALS},
     "transaction halved": {found.MULTI, found.ORDER},
+    "transaction without a reply halved": {found.MULTI},
     # The C library does not tell of which transaction a node is: there the value is of nobody.
     "sequence number reused": {found.SEQUENCES, found.ORDER},
+    "child left out": {found.CHILDREN},
+    "child invented": {found.CHILDREN},
 }
 OTHERS = [(client, name) for client in TOLD if client != "native" for name in TOLD[client]]
 

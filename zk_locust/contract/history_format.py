@@ -34,9 +34,9 @@ FIELDS: Final = [
     ("zxid", "<i8"),
     ("mzxid", "<i8"),  # of the stat, as the next two; 0 where the reply has none
     ("czxid", "<i8"),
-    ("version", "<i4"),
-    ("xid", "<i4"),
-    ("digest", "<u4"),  # CRC-32 of the value
+    ("version", "<i4"),  # of a record with NAMES the number of the names
+    ("xid", "<i4"),  # with CONNECTED the time limit of the session, ms; 0 where it is not known
+    ("digest", "<u4"),  # CRC-32 of the value; of a record with NAMES the sum of those of the names, modulo 2^32
     ("path", "<u4"),
     ("what", "<u2"),  # a kind and flags
     ("result", "<i2"),  # 0, an error of the server, or UNDECIDED; of an event its type
@@ -86,7 +86,9 @@ SEQUENCE: Final = 0x400
 IN_MULTI: Final = 0x800
 STAT: Final = 0x1000
 """The reply has a stat."""
-KNOWN_FLAGS: Final = WATCH | EPHEMERAL | SEQUENCE | IN_MULTI | STAT
+NAMES: Final = 0x2000
+"""The reply has names of children, and the record tells their number and sum."""
+KNOWN_FLAGS: Final = WATCH | EPHEMERAL | SEQUENCE | IN_MULTI | STAT | NAMES
 
 UNDECIDED: Final = 1
 """No reply has come: the operation may or may not have been carried out."""

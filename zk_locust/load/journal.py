@@ -22,6 +22,7 @@ import numpy as np
 
 from zk_locust.clients.history_rows import COLUMNS
 from zk_locust.contract import history_format as history
+from zk_locust.load.name_sums import NameSums
 
 MANY_ROWS: Final = 1024
 LOOK_S: Final = 0.05
@@ -47,34 +48,44 @@ _digest: Final = zlib.crc32
 logger = logging.getLogger(__name__)
 
 
-class _Paths(dict[str, int]):
-    """Places by path. `new` are those that are in no block yet."""
+class _Paths:
+    """Places of paths in a table, of which each block has those that are new in it."""
 
     def __init__(self) -> None:
-        super().__init__({"": 0})
-        self.new: list[str] = []
+        self._places = {"": 0}
+        self._size = 1
+        self._new: list[str] = []
         self.starts_over = True
 
-    def __missing__(self, path: str) -> int:
-        place = self[path] = len(self)
-        self.new.append(path)
-        return place
+    def places(self, paths: list[str]) -> list[int]:
+        """Return the place of each path."""
+        places = self._places
+        try:
+            return list(map(places.__getitem__, paths))
+        except KeyError:  # all that are new at once: one by one costs twice as much
+            new = list(set(paths).difference(places))
+            places.update(zip(new, range(self._size, self._size + len(new)), strict=True))
+            self._size += len(new)
+            self._new += new
+            return list(map(places.__getitem__, paths))
 
     def take_table(self) -> tuple[int, bytes]:
         """Return how many paths are new, and their part of a block; then none is."""
-        count = len(self.new)
+        count = len(self._new)
         if not count:
             return 0, b""
-        table = "\0".join(self.new) + "\0"
-        if table.count("\0") != count or max(map(len, self.new)) > history.MOST_PATH_CHARACTERS:
-            table = "".join(f"{_stand_in(path) if _is_refused(path) else path}\0" for path in self.new)
-        self.new.clear()
+        table = "\0".join(self._new) + "\0"
+        if table.count("\0") != count or max(map(len, self._new)) > history.MOST_PATH_CHARACTERS:
+            table = "".join(f"{_stand_in(path) if _is_refused(path) else path}\0" for path in self._new)
+        self._new.clear()
         return count, table.encode(errors="replace")
 
-    def start_over(self) -> None:
-        self.clear()
-        self[""] = 0
-        self.starts_over = True
+    def limit(self) -> None:
+        """Let a long table start over."""
+        if self._size > MOST_PATHS:
+            self._places = {"": 0}
+            self._size = 1
+            self.starts_over = True
 
 
 def _is_refused(path: str) -> bool:
@@ -95,6 +106,7 @@ class Journal:
     def __init__(self, file: Path, **about: object) -> None:
         self.rows: list[Any] = []
         self._paths = _Paths()
+        self._names = NameSums()
         self._count = 0
         file.parent.mkdir(parents=True, exist_ok=True)
         self._path = file
@@ -143,15 +155,16 @@ class Journal:
 
     def _write_block(self, rows: list[Any]) -> None:
         paths = self._paths
-        if len(paths) > MOST_PATHS:
-            paths.start_over()
+        paths.limit()
         replies = rows[6::COLUMNS]
         count = len(replies)
         records = np.zeros(count, _RECORD)
         for column, name in enumerate(("sent", "arrived", "session", "what")):
             records[name] = rows[column::COLUMNS]
-        records["path"] = list(map(paths.__getitem__, rows[4::COLUMNS]))
+        records["path"] = paths.places(rows[4::COLUMNS])
         records["digest"] = list(map(_digest, rows[5::COLUMNS]))
+        for row in np.flatnonzero(records["what"] & history.NAMES).tolist():
+            records["version"][row], records["digest"][row] = self._names.of(replies[row][_KEPT:])
         lengths = np.fromiter(map(len, replies), np.int64, count)
         if lengths.sum() > MANY_BYTES:  # of long ones only the ends are wanted: the others need not be copied
             replies = [reply if len(reply) < _LONG else reply[:_KEPT] + reply[-_STAT_BYTES:] for reply in replies]

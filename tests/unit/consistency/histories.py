@@ -52,6 +52,13 @@ class Story:
         """Ask for a node."""
         return self._read(session, history.EXISTS, path, changes)
 
+    def list(self, session: int, path: str, *, without: str = "", also: Sequence[str] = (), **changes: Any) -> int:
+        """Ask for the children of a node: all that there are, but for one, and more."""
+        names = [each.rpartition("/")[2] for each in self.nodes if each.rpartition("/")[0] == path]
+        names = [name for name in (*names, *also) if name != without]
+        told = {"version": len(names), "digest": sum(map(digest, names)) & 0xFFFFFFFF}
+        return self._add(session, history.GET_CHILDREN | history.NAMES, path, told | changes)
+
     def watch(self, session: int, path: str, **changes: Any) -> int:
         """Read a node and set a watch."""
         return self._read(session, history.GET | history.WATCH, path, changes)
@@ -94,9 +101,9 @@ class Story:
         self.nodes = {path: node for path, node in self.nodes.items() if node.owner != session}
         return self._add(session, history.CLOSED, "", changes)
 
-    def note(self, session: int, kind: int, path: str = "") -> int:
+    def note(self, session: int, kind: int, path: str = "", **changes: Any) -> int:
         """Note what has happened to a session."""
-        return self._add(session, kind, path, {"xid": 0, "zxid": 0})
+        return self._add(session, kind, path, {"xid": 0, "zxid": 0} | changes)
 
     def read_all(self, session: int = 0xF) -> "Story":
         """Return the final reads, as the story of another file."""

@@ -311,7 +311,9 @@ def test_changes_of_children_are_kept_only_where_a_check_needs_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[int] = []
-    monkeypatch.setattr(checking, "_check_nodes", lambda _, children, *__: kept.append(len(children)))
+    monkeypatch.setattr(
+        checking, "_check_nodes", lambda _, children, __, ___, first, *____: kept.append(len(first.wanted(children)))
+    )
     story = begun()
     for turn in range(5):
         story.create(A, f"{X}/n{turn}")

@@ -1,6 +1,7 @@
 """History files: what a journal writes is what is read; what a host has damaged is refused by name."""
 
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,6 +44,21 @@ def test_what_a_journal_is_given_is_read_again(tmp_path: Path, monkeypatch: pyte
         expected.append((1, 2, -3, 1 << 40, 12, 11, 5, 7, history.GET | history.STAT, 0, f"/a/{turn}"))
         expected.append((4, 5, 1 << 62, 1 << 41, 0, 0, 0, 8, history.DELETE, history.NO_NODE, "/ä"))
     assert records_of(tmp_path / "history.bin") == expected
+
+
+def test_of_names_of_children_their_number_and_sum_are_kept(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "history.bin")
+    many = [f"n{number:03d}" for number in range(80)]
+    lists = [[], ["a"], ["b", "ä", "a"], many, [*many, "of another length"], ["", *many[1:]], many]
+    for names in lists:
+        for tail in (b"", STAT):
+            reply = jute.REPLY.pack(16, 7, 9, 0) + jute.strings(names) + tail
+            journal.rows += (1, 2, 3, history.GET_CHILDREN | history.NAMES, "/", b"", reply)
+    journal.end()
+    (chunk,) = HistoryFile(tmp_path / "history.bin", "host").chunks()
+    sums = [sum(zlib.crc32(name.encode()) for name in names) % (1 << 32) for names in lists]
+    assert chunk.records["version"].tolist()[::2] == chunk.records["version"].tolist()[1::2] == list(map(len, lists))
+    assert chunk.records["digest"].tolist()[::2] == chunk.records["digest"].tolist()[1::2] == sums
 
 
 def test_a_disk_that_fills_ends_the_history_and_not_the_load(

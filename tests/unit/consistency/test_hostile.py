@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from reporting.consistency import check as checking
-from reporting.consistency import result, states
+from reporting.consistency import pieces, result, states
 from reporting.consistency.check import clocks_of
 from reporting.consistency.history_file import RECORD, HistoryError, HistoryFile
 from reporting.read.manifest import Manifest
@@ -80,7 +79,7 @@ def test_a_folder_that_cannot_be_used_leaves_a_report(tmp_path: Path, monkeypatc
     assert result.of_run(tmp_path, MANIFEST).state == states.CONSISTENT
     (tmp_path / "consistency.json").unlink()
     with monkeypatch.context() as context:
-        context.setattr(checking._Pieces, "_append", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+        context.setattr(pieces.Pieces, "_append", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
         answer = result.of_run(tmp_path, MANIFEST)
     assert (answer.state, answer.reason) == (states.NOT_CHECKED, "The history cannot be checked: No space left.")
     assert result.of_run(tmp_path, MANIFEST).state == states.CONSISTENT, "it is checked again"

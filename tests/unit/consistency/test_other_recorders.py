@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from kazoo.exceptions import NoNodeError, RolledBackError, RuntimeInconsistency
 from kazoo.protocol import serialization as wire
 from kazoo.protocol.states import KazooState, ZnodeStat
@@ -51,13 +52,34 @@ def test_a_reply_is_noted_with_its_transaction_and_what_it_shows() -> None:
     of.arrive(2, 10, 0, jute.string(f"/below{X}/n-0000000004"))
     of.send(wire.Exists(f"/below{Y}", None), 3)
     of.arrive(3, 11, -101)
+    of.send(wire.GetChildren2(f"/below{X}", None), 4)
+    of.arrive(4, 12, 0, jute.strings(["b", "a"]) + jute.STAT.pack(*STAT))
+    of.send(wire.GetChildren(f"/below{X}", print), 5)
+    of.arrive(5, 13, 0, jute.strings([]))
     create = history.CREATE | history.EPHEMERAL | history.SEQUENCE
+    children = history.GET_CHILDREN | history.NAMES
     assert of.noted() == [
         (history.GET | history.STAT | history.WATCH, X, b"abc", (1, 9, 0)),
         (create, f"{X}/n-0000000004", b"v", (2, 10, 0)),
         (history.EXISTS, Y, b"", (3, 11, -101)),
+        (children, X, b"", (4, 12, 0)),
+        (children | history.WATCH, X, b"", (5, 13, 0)),
     ]
+    records = [of.rows[at][jute.RECORD :] for at in (6 + 3 * COLUMNS, 6 + 4 * COLUMNS)]
+    assert records == [jute.strings(["b", "a"]) + jute.STAT.pack(*STAT), jute.strings([])]
     assert of.rows[6].endswith(jute.STAT.pack(*STAT))
+
+
+def test_the_time_limit_that_a_member_grants_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = Recorded()
+    granted = wire.Connect(0, 0, 4_500, 77, b"", False), None
+    monkeypatch.setattr(of.client, "_invoke", lambda *_: granted)
+    connect = wire.Connect(0, 0, 4_000, 0, b"", False)
+    assert of.kazoo._connection._invoke(1.0, connect) == granted
+    of.kazoo._session_id = 77
+    of.kazoo._live.set()
+    of.client._note_state(KazooState.CONNECTED)
+    assert of.noted() == [(history.CONNECTED, "", b"", (4_500, 0, 0))]
 
 
 def test_steps_of_a_transaction_have_the_error_of_the_one_that_failed() -> None:

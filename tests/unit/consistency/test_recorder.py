@@ -10,6 +10,7 @@ import pytest
 from tests.unit.consistency.histories import ROOT
 from zk_locust.clients.history_rows import COLUMNS
 from zk_locust.clients.interface import ClientSettings
+from zk_locust.clients.native import jute
 from zk_locust.clients.native.recorded import RecordedNativeClient
 from zk_locust.clients.native.requests import SetData
 from zk_locust.contract import history_format as history
@@ -42,6 +43,18 @@ def test_a_watch_without_a_reply_is_noted_as_one(name: str, kind: int, ask: Any,
         ask(client, watch)
     assert len(rows) == COLUMNS
     assert rows[3] == kind | (0 if watch is None else history.WATCH)
+
+
+@pytest.mark.parametrize("include_data", [False, True], ids=["names", "with a stat"])
+def test_the_names_of_children_are_noted(include_data: bool) -> None:
+    reply = (
+        jute.REPLY.pack(16, 1, 9, 0) + jute.strings(["a", "ä"]) + (jute.STAT.pack(*[0] * 11) if include_data else b"")
+    )
+    client, rows = recorded(SimpleNamespace(call=lambda *_: reply))
+    result = client.get_children(ROOT, include_data=True)[0] if include_data else client.get_children(ROOT)
+    result.clear()  # a caller may
+    assert rows[3] == history.GET_CHILDREN | history.NAMES
+    assert rows[5:7] == [b"", reply]
 
 
 def test_a_value_alone_is_noted_as_the_read_that_it_is() -> None:

@@ -49,14 +49,16 @@ class RecordedKazooClient(KazooZooKeeperClient):
     ) -> None:
         super().__init__(settings, options, credentials=credentials)
         self._rows = journal.rows
-        self._session_id = 0
+        self._session_id = self._timeout_ms = 0
         kazoo = self._kazoo
         connection = kazoo._connection
         self._call: Callable[..., Any] = kazoo._call
         self._notify_pending: Callable[..., Any] = kazoo._notify_pending
+        self._invoke: Callable[..., Any] = connection._invoke
         self._read_response: Callable[..., Any] = connection._read_response
         self._read_event: Callable[..., Any] = connection._read_watch_event
         kazoo._call, kazoo._notify_pending = self._note_call, self._note_given_up
+        connection._invoke = self._note_granted
         connection._read_response, connection._read_watch_event = self._note_response, self._note_event
         kazoo.add_listener(self._note_state)
 
@@ -82,6 +84,12 @@ class RecordedKazooClient(KazooZooKeeperClient):
 
     # ---- In kazoo's own greenlet.
 
+    def _note_granted(self, limit_s: float, request: Any, xid: int | None = None) -> Any:
+        answer = self._invoke(limit_s, request, xid)
+        if isinstance(request, wire.Connect):
+            self._timeout_ms = answer[0].time_out
+        return answer
+
     def _note_response(self, head: Any, buffer: Any, offset: int) -> Any:
         pending = self._kazoo._pending
         request, result, _ = pending[0] if pending else (None, None, 0)
@@ -89,7 +97,7 @@ class RecordedKazooClient(KazooZooKeeperClient):
         if isinstance(request, wire.Close):
             note(self._rows, self._session_id, history.CLOSED, "", (head.xid, head.zxid, 0))
         else:
-            self._note(request, result, head.xid, head.zxid, head.err)
+            self._note(request, result, head.xid, head.zxid, head.err, buffer[offset:])
         return answer
 
     def _note_event(self, buffer: Any, offset: int) -> None:
@@ -101,7 +109,7 @@ class RecordedKazooClient(KazooZooKeeperClient):
         kazoo = self._kazoo
         if state == KazooState.CONNECTED:
             self._session_id = int(kazoo.client_id[0])
-            note(self._rows, self._session_id, history.CONNECTED)
+            note(self._rows, self._session_id, history.CONNECTED, "", (self._timeout_ms, 0, 0))
         elif state == KazooState.SUSPENDED:
             note(self._rows, self._session_id, history.LOST)
             # kazoo ends them, and sets none again.
@@ -120,8 +128,8 @@ class RecordedKazooClient(KazooZooKeeperClient):
         for request, result in tuple(kazoo._queue):
             self._note(request, result, 0, 0, history.UNDECIDED)
 
-    def _note(self, request: Any, result: Any, xid: int, zxid: int, code: int) -> None:
-        """Note a request, once. `code` is 0 for one whose result kazoo has."""
+    def _note(self, request: Any, result: Any, xid: int, zxid: int, code: int, record: bytes = b"") -> None:
+        """Note a request, once. `code` is 0 for one whose result kazoo has, which it has read from the `record`."""
         sent_ns = getattr(result, _SENT, 0)
         if not sent_ns:
             return
@@ -131,7 +139,7 @@ class RecordedKazooClient(KazooZooKeeperClient):
         if isinstance(request, wire.Transaction):
             self._note_steps(request.operations, result, sent_ns, xid, zxid, code)
         elif kind := _KINDS.get(type(request)):
-            self._add(request, kind, sent_ns, result.value if not code else None, xid, zxid, code)
+            self._add(request, kind, sent_ns, result.value if not code else None, xid, zxid, code, record)
 
     def _note_steps(self, steps: Sequence[Any], result: Any, sent_ns: int, xid: int, zxid: int, code: int) -> None:
         results = result.value if not code else [None] * len(steps)
@@ -142,7 +150,9 @@ class RecordedKazooClient(KazooZooKeeperClient):
             if kind := _KINDS.get(type(step)):
                 self._add(step, kind | history.IN_MULTI, sent_ns, told, xid, zxid, code)
 
-    def _add(self, request: Any, what: int, sent_ns: int, told: Any, xid: int, zxid: int, code: int) -> None:
+    def _add(
+        self, request: Any, what: int, sent_ns: int, told: Any, xid: int, zxid: int, code: int, record: bytes = b""
+    ) -> None:
         kind, path, tail, value = what & history.KIND_MASK, self._kazoo.unchroot(request.path), b"", b""
         if kind == history.CREATE:
             what |= CREATE_FLAGS[request.flags & 3]
@@ -153,6 +163,8 @@ class RecordedKazooClient(KazooZooKeeperClient):
             value = request.data or b""
         elif kind == history.GET and told is not None:
             value = told[0]
+        elif kind == history.GET_CHILDREN and told is not None:
+            what, tail = what | history.NAMES, record
         stat = told[1] if kind == history.GET and told is not None else told
         if kind in _WITH_STAT and isinstance(stat, ZnodeStat):
             what, tail = what | history.STAT, jute.STAT.pack(*stat)

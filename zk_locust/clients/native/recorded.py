@@ -31,6 +31,9 @@ _clock_ns: Final = time.perf_counter_ns
 _header: Final = jute.REPLY.pack
 _STAT: Final = history.STAT
 _GET: Final = history.GET | _STAT
+_GET_AND_WATCH: Final = history.GET | history.WATCH
+_DELETE: Final = history.DELETE
+_CREATES: Final = tuple(history.CREATE | flags for flags in CREATE_FLAGS)
 _SET: Final = history.SET | _STAT
 _EXISTS: Final = history.EXISTS | _STAT
 
@@ -56,7 +59,7 @@ class RecordedNativeClient(NativeClient):
             reply = connection.call(protocol.GET_DATA, body)
             result = jute.read_data_and_stat(reply)
         except BaseException as error:
-            what = history.GET if watch is None else history.GET | history.WATCH  # a member may have set it
+            what = history.GET if watch is None else _GET_AND_WATCH  # a member may have set it
             raise self._failed(error, connection, sent_ns, session_id, what, path) from None
         what = _GET
         if watch is not None:
@@ -67,8 +70,25 @@ class RecordedNativeClient(NativeClient):
         return result
 
     def get_value(self, path: str, watch: Watch | None = None) -> bytes:
-        """Return the value alone."""
-        return self.get(path, watch)[0]
+        """Return the value alone; the stat is read for many replies at once, by the journal."""
+        session = self._session
+        connection = session.connection or session.usable_connection()
+        session_id = session.session_id
+        body = self._paths[path] + (_NO_WATCH if watch is None else _WATCH)
+        sent_ns = _clock_ns()
+        try:
+            reply = connection.call(protocol.GET_DATA, body)
+            value = jute.read_data(reply)
+        except BaseException as error:
+            what = history.GET if watch is None else _GET_AND_WATCH  # a member may have set it
+            raise self._failed(error, connection, sent_ns, session_id, what, path) from None
+        what = _GET
+        if watch is not None:
+            self._watch(DATA, path, watch)
+            what |= history.WATCH
+        rows = self._rows
+        rows += (sent_ns, _clock_ns(), session_id, what, path, value, reply)
+        return value
 
     def exists(self, path: str, watch: Watch | None = None) -> ZnodeStat | None:
         """Return the stat, or None where there is no such node; then the watch waits for its creation."""
@@ -117,7 +137,7 @@ class RecordedNativeClient(NativeClient):
         session_id = self._session.session_id
         request = Create(path, value, ephemeral, sequence)
         body = request.body(self._paths)
-        what = history.CREATE | CREATE_FLAGS[ephemeral + 2 * sequence]
+        what = _CREATES[ephemeral + 2 * sequence]
         sent_ns = _clock_ns()
         try:
             reply = connection.call(protocol.CREATE, body)
@@ -132,7 +152,7 @@ class RecordedNativeClient(NativeClient):
         """Remove a node without children."""
         connection = self._session.connection or self._session.usable_connection()
         session_id = self._session.session_id
-        body = self._paths[path] + jute.INT.pack(version)
+        body = self._paths[path] + (_ANY_VERSION if version == -1 else _length(version))
         sent_ns = _clock_ns()
         try:
             reply = connection.call(protocol.DELETE, body)
@@ -140,7 +160,7 @@ class RecordedNativeClient(NativeClient):
         except BaseException as error:
             raise self._failed(error, connection, sent_ns, session_id, history.DELETE, path) from None
         rows = self._rows
-        rows += (sent_ns, _clock_ns(), session_id, history.DELETE, path, b"", reply)
+        rows += (sent_ns, _clock_ns(), session_id, _DELETE, path, b"", reply)
 
     @overload
     def get_children(self, path: str, watch: Watch | None = ..., include_data: Literal[False] = ...) -> list[str]: ...
@@ -167,7 +187,7 @@ class RecordedNativeClient(NativeClient):
         if watch is not None:
             self._watch(CHILD, path, watch)
         rows = self._rows
-        rows += (sent_ns, _clock_ns(), session_id, what, path, b"", reply)
+        rows += (sent_ns, _clock_ns(), session_id, what | history.NAMES, path, b"", reply)
         return result
 
     def multi(self, steps: Sequence[Step]) -> list[Result]:

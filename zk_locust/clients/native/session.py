@@ -315,7 +315,7 @@ class Session:
         self.connection, self.last_connection = connection, (granted.session_id, address)
         self.state = KeeperState.CONNECTED
         if self.note is not None:
-            self.note(history.CONNECTED, granted.session_id, "", (0, 0, 0))
+            self.note(history.CONNECTED, granted.session_id, "", (granted.timeout_ms, 0, 0))
         self._tell(KazooState.CONNECTED)
         try:
             # Before any operation: the server answers in order, so no later change is missed.
