@@ -53,8 +53,12 @@ def _bounded() -> Iterator[None]:
 @pytest.mark.parametrize("repeat", range(2))
 @pytest.mark.parametrize("name", list(LIES))
 def test_a_planted_violation_is_found(name: str, repeat: int, ensemble: ZooKeeperServers, tmp_path: Path) -> None:
-    lie = LIES[name](random.Random(f"{name} {repeat}").randrange(1, 5))
-    outcome = run_with_lie(ensemble.members[0].client_port, tmp_path, lie, seed=repeat, rounds=12, users=2)
+    begins_after = random.Random(f"{name} {repeat}").randrange(1, 5)
+    port = ensemble.members[0].client_port
+    outcome = run_with_lie(port, tmp_path / "1", LIES[name](begins_after), seed=repeat, rounds=12, users=2)
+    if SHOWN_BY[name] == {found.CHILDREN} and outcome.found.undecided:
+        # On a busy machine a change had no reply in time. No list is judged between that and the session's next write.
+        outcome = run_with_lie(port, tmp_path / "2", LIES[name](begins_after), seed=repeat, rounds=12, users=2)
     assert outcome.told
     assert outcome.found.state == VIOLATED
     assert SHOWN_BY[name] & set(outcome.found.counts), outcome.found.counts
