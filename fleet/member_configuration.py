@@ -138,3 +138,15 @@ def configuration(properties: Mapping[str, Any]) -> Configuration:
     if own_list:
         lines = [line for line in lines if line not in servers]
     return Configuration(lines, servers, own_list, java_options, secret_names(texts))
+
+
+def with_configuration_id(files: Sequence[Mapping[str, str]], path: str, ensemble_id: str) -> list[dict[str, str]]:
+    """Return the files of a member, and behind them the one that identifies what they and the list of members say.
+
+    Each has at least `path` and `content` (base64), as `write_files` takes them.
+    """
+    # Each template is rendered when it is read here, and only then.
+    rendered = [{name: file[name] for name in file} for file in files]
+    digest = hashlib.sha256("".join(file["content"] for file in rendered).encode()).hexdigest()
+    content = base64.b64encode(f"{digest}\n{ensemble_id}\n".encode()).decode()
+    return [*rendered, {"path": path, "content": content, "mode": "0644"}]

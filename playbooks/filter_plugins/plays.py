@@ -11,7 +11,7 @@ from fleet import restart_plan
 from fleet.held_hosts import held_problems
 from fleet.host_result import start_failures
 from fleet.host_spec import host_files
-from fleet.member_configuration import Member
+from fleet.member_configuration import Member, with_configuration_id
 from fleet.recorded_variables import contract_variables
 from fleet.shared_folders import shared_folder_problems
 from zk_locust.contract.inventory.answers import told_by
@@ -73,6 +73,6 @@ class FilterModule:
         functions = (
             *(contract_variables, ensemble_members, facts_of, held_problems, host_files, host_problems),
             *(list_conflicts, member_configuration, preflight_report, problem_report, restarts, shared_folder_problems),
-            *(start_failures, told_by, without_user_info),
+            *(start_failures, told_by, with_configuration_id, without_user_info),
         )
         return {function.__name__: function for function in functions}
