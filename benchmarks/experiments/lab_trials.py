@@ -18,6 +18,7 @@ from lab import Lab, LabOptions
 from lab.commands import LabError, LabUnavailableError
 from lab.fleet import DrivenLab
 from lab.places import PROJECT
+from lab.zookeeper_server import QUICK_JVM
 
 SEARCHES: Final = 3
 MOST_APART: Final = 0.1
@@ -25,12 +26,20 @@ MOST_OVERHEAD_S: Final = 10.0
 _SHORT: Final = {"benchmark_warmup": "8s", "benchmark_run_time": "10s"}
 _CAPACITY: Final = {
     "kind": "capacity",
-    "scenario": "read-mostly",
+    "scenario": "quick",
     "variables": _SHORT
-    | {"benchmark_users": 200, "benchmark_spawn_rate": 100, "benchmark_parameters": {"client": "native"}},
+    | {
+        "benchmark_warmup": "15s",
+        "benchmark_users": 201,
+        "benchmark_spawn_rate": 100,
+        "benchmark_parameters": {"val-size": 4096},
+        "zookeeper_java_options": [*QUICK_JVM],
+    },
     "objectives": ["p99 < 50ms", "failures < 0.1%"],
-    "rates": {"lowest": 500, "first": 4000, "highest": 20000},
+    "rates": {"lowest": 400, "first": 600, "highest": 20000},
 }
+_MEMBER_MBIT_PER_S: Final = 10
+"""What a member may send. Otherwise the load hosts, on the same machine, are the limit before the members are."""
 _NOISE: Final = {"kind": "noise", "scenario": "quick", "variables": _SHORT}
 _UNHINDERED: Final = {"min-wait": 0, "max-wait": 0, "client": "native"}
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
@@ -53,13 +62,19 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
 }
 RECOVERIES: Final = ("recovery", "failover")
 """Experiments that ship with the project: whose faults a trial does on the lab."""
-_OF_CAPACITY: Final = f"capacity of three members of a lab: {SEARCHES} searches are apart by"
+_OF_CAPACITY: Final = (
+    f"{SEARCHES} searches for the capacity of members that send {_MEMBER_MBIT_PER_S} Mbit/s are apart by"
+)
 _BEYOND_BENCHMARK: Final = "a run of an experiment on the lab takes longer than benchmark.yml alone by"
 _BEYOND_LOAD: Final = "and longer than its load by"
 
 
 def _capacity(fleet: DrivenLab) -> Iterator[str | Result]:
     lows = []
+    fleet.play("benchmark").succeeded()  # it installs what the others find
+    for member in fleet.lab.members:
+        shaped = f"tbf rate {_MEMBER_MBIT_PER_S}mbit burst 32kb latency 200ms"
+        member.run(["tc", "qdisc", "replace", "dev", "host0", "root", *shaped.split()])
     for number in range(1, SEARCHES + 1):
         found = _conduct(fleet, f"capacity-{number}", _CAPACITY)
         lows.append(found["capacity"]["ensemble"]["low_per_s"])
