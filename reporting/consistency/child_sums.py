@@ -78,20 +78,19 @@ def sums_of(rows: Array, names: Array, nodes: Nodes, settled: Settled) -> Sums |
     of = np.minimum(np.searchsorted(keys, names["key"]), len(keys) - 1)
     listed = keys[of] == names["key"]
     known, unknown = (np.flatnonzero(listed & (names["known"] == each)) for each in (True, False))
-    of_unknown, of = of[unknown], of[known]
+    (of_unknown, undecided), of = (of[unknown], names[unknown]), of[known]
     # There may be millions below one node: of those that are not ephemeral only this is taken.
     summed = np.zeros(len(known), _SUMMED)
     for name in ("zxid", "place", "name", "what"):
         summed[name] = names[name][known]
     ephemeral = known[(names["what"][known] & history.EPHEMERAL) > 0]
     lives = np.isin(names["child"][known], names["child"][ephemeral]) if len(ephemeral) else np.zeros(len(known), bool)
-    unknown = names[unknown]
     (ended, of_ended), (perhaps, of_perhaps) = _ends_of_sessions(names[known[lives]], of[lives], nodes.context)
     gaps = _Gaps(
         len(keys),
         np.concatenate([of_unknown, of_perhaps]),
-        np.concatenate([unknown["zxid"], perhaps["seen"]]),
-        np.concatenate([_until(unknown, names["child"][ephemeral], settled, nodes.context), perhaps["gone"]]),
+        np.concatenate([undecided["zxid"], perhaps["seen"]]),
+        np.concatenate([_until(undecided, names["child"][ephemeral], settled, nodes.context), perhaps["gone"]]),
     )
     changes = Changes(np.concatenate([summed, ended]), np.concatenate([of, of_ended]))
     made = changes.kind == history.CREATE
