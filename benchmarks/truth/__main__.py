@@ -8,7 +8,7 @@ is started by its command line, as users start it, and its files are read.
 - *Truth* of a service time is the server's record: from the moment that the kernel received a request to the moment
   before the system call that answers it. The rows "the server itself" show how exactly it follows its script.
 - *Truth* of a response time is arithmetic: operations that are due at a fixed rate wait for the end of the server's
-  stall, as it was recorded.
+  stall, as it was recorded. Where the server does not stall and sessions are plenty, it is the service time.
 - *Truth* of a count is the number of requests that the server received, answered or not.
 - With root, the packets on loopback are compared with both, matched by xid, with the kernel's times.
 
@@ -82,7 +82,7 @@ def _run(names: list[str], setting: Setting) -> tuple[list[Row], dict[str, str]]
 def main() -> None:
     """Run the trials and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="short runs, fewer of them: some four minutes")
+    parser.add_argument("--quick", action="store_true", help="short runs, fewer of them: some five minutes")
     parser.add_argument("--trials", help="names or patterns such as rate-open-*, separated by commas")
     parser.add_argument("--list", action="store_true", help="list the names of the trials")
     parser.add_argument("--count-trials", type=int, help="runs of each count trial (25, with --quick 2)")
