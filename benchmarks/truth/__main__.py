@@ -14,9 +14,10 @@ is started by its command line, as users start it, and its files are read.
 
 A latency holds if it is within 1 % of the truth or 100 µs, whichever is more (2 % after an open loop's stall, and 5 %
 only against packets); a count holds if it is exact. Percentiles take the ceiling of the rank. A service time beyond its
-bound is accepted where its verdict is not valid. The last column is the report's verdict on the figure, without the
-findings about the AdminServer, which a scripted server does not have. The exit code is 0 only if every row is as
-expected. Other work on the machine changes the figures: the first line shows its load average.
+bound, and a response time of a server that does not stall, is accepted where its verdict is not valid. The last column
+is the report's verdict on the figure, without the findings about the AdminServer, which a scripted server does not
+have. The exit code is 0 only if every row is as expected. Other work on the machine changes the figures: the first line
+shows its load average.
 """
 
 import argparse
