@@ -8,15 +8,16 @@ is started by its command line, as users start it, and its files are read.
 - *Truth* of a service time is the server's record: from the moment that the kernel received a request to the moment
   before the system call that answers it. The rows "the server itself" show how exactly it follows its script.
 - *Truth* of a response time is arithmetic: operations that are due at a fixed rate wait for the end of the server's
-  stall, as it was recorded.
+  stall, as it was recorded. Where the server does not stall and sessions are plenty, it is the service time.
 - *Truth* of a count is the number of requests that the server received, answered or not.
 - With root, the packets on loopback are compared with both, matched by xid, with the kernel's times.
 
 A latency holds if it is within 1 % of the truth or 100 µs, whichever is more (2 % after an open loop's stall, and 5 %
 only against packets); a count holds if it is exact. Percentiles take the ceiling of the rank. A service time beyond its
-bound is accepted where its verdict is not valid. The last column is the report's verdict on the figure, without the
-findings about the AdminServer, which a scripted server does not have. The exit code is 0 only if every row is as
-expected. Other work on the machine changes the figures: the first line shows its load average.
+bound, and a response time of a server that does not stall, is accepted where its verdict is not valid. The last column
+is the report's verdict on the figure, without the findings about the AdminServer, which a scripted server does not
+have. The exit code is 0 only if every row is as expected. Other work on the machine changes the figures: the first line
+shows its load average.
 """
 
 import argparse
@@ -82,7 +83,7 @@ def _run(names: list[str], setting: Setting) -> tuple[list[Row], dict[str, str]]
 def main() -> None:
     """Run the trials and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="short runs, fewer of them: some four minutes")
+    parser.add_argument("--quick", action="store_true", help="short runs, fewer of them: some five minutes")
     parser.add_argument("--trials", help="names or patterns such as rate-open-*, separated by commas")
     parser.add_argument("--list", action="store_true", help="list the names of the trials")
     parser.add_argument("--count-trials", type=int, help="runs of each count trial (25, with --quick 2)")

@@ -22,17 +22,23 @@ RATES: Final = {1: (1000, 2000, 4000, 8000, 12_000, 16_000), 4: (1000, 2000, 400
 _OFFERED_PER_S: Final = 1000
 _STALL_SHARE: Final = 0.02
 _PACKET_SHARE: Final = 0.05
+_SLOW_SHARE: Final = 0.02
+_SLOW_US: Final = 20_000
 # Enough sessions to catch up after a stall: the queue is empty again within a second.
 _STALL_USERS: Final = 50
 
 
-def _service(trial: str, said: Said, truth_us: npt.NDArray[Any], *, or_flagged: bool = True) -> Iterator[Row]:
+def _times(trial: str, said: Said, truth_us: npt.NDArray[Any], clock: str) -> Iterator[Row]:
     for percent in PERCENTILES:
         verdict = said.verdict_on(f"p{percent:g}")
         yield latency(
-            trial, f"service time p{percent:g}", percentile(truth_us, percent), said.percentile_us(SERVICE, percent),
-            verdict, or_flagged=or_flagged,
+            trial, f"{clock} time p{percent:g}", percentile(truth_us, percent), said.percentile_us(clock, percent),
+            verdict, or_flagged=True,
         )  # fmt: skip
+
+
+def _service(trial: str, said: Said, truth_us: npt.NDArray[Any]) -> Iterator[Row]:
+    return _times(trial, said, truth_us, SERVICE)
 
 
 def open_loop_us(
@@ -51,7 +57,11 @@ def open_loop_us(
 
 
 def stalled(setting: Setting, *, loop: str, repeats: bool = False) -> Iterator[Row]:
-    """The server stalls for 3 of 12 s, or for 2 of every 5 s: response times of an open loop, service time of both."""
+    """The server stalls for 3 of 12 s, or for 2 of every 5 s: response times of an open loop, service time of both.
+
+    A closed loop hides what was not sent meanwhile, so its figures must not be valid. This is asked of the longer
+    stalls only: they contain an interval without any success in a short run too.
+    """
     name = f"stall-{loop}" + ("-repeated" if repeats else "")
     if repeats:
         seconds = max(10.0, setting.seconds)
@@ -77,6 +87,24 @@ def stalled(setting: Setting, *, loop: str, repeats: bool = False) -> Iterator[R
         yield from _service(trial, said, service_us(server.rows))
     longest = float(service_us(server.rows).max())
     yield latency(trial, "longest service time", longest, said.longest_us.get(SERVICE), said.verdict)
+    if loop == CLOSED and repeats:
+        for figure in ("rate", "p99", "p99.9"):
+            yield not_valid(trial, figure, said.verdict_on(figure))
+
+
+def bimodal(setting: Setting) -> Iterator[Row]:
+    """Most gets take 1 ms, 2 % of them 20 ms, in open loop: both clocks against the server's record.
+
+    Sessions are plenty, so that no operation waits for one.
+    """
+    script = {"delay_us": 1000, "slow_share": _SLOW_SHARE, "slow_delay_us": _SLOW_US}
+    with setting.server("bimodal-open", **script) as server:
+        load = Load(_STALL_USERS, setting.seconds, arrival_rate=_OFFERED_PER_S)
+        said = run(server.hosts, setting.folder / "bimodal-open", load)
+    truth = service_us(server.rows)
+    trial = f"1 ms, and {_SLOW_US / 1000:g} ms for {_SLOW_SHARE:.0%}, open loop, {_OFFERED_PER_S:,}/s"
+    for clock in (RESPONSE, SERVICE):
+        yield from _times(trial, said, truth, clock)
 
 
 def constant(setting: Setting, *, client: str) -> Iterator[Row]:
@@ -181,6 +209,8 @@ LATENCY_TRIALS: Final[dict[str, Trial]] = {
     "stall-open": partial(stalled, loop=OPEN),
     "stall-open-repeated": partial(stalled, loop=OPEN, repeats=True),
     "stall-closed": partial(stalled, loop=CLOSED),
+    "stall-closed-repeated": partial(stalled, loop=CLOSED, repeats=True),
+    "bimodal-open": bimodal,
     "frozen": frozen,
     "growth": growing,
     **{f"worker-stopped-{loop}": partial(stopped, loop=loop) for loop in (OPEN, CLOSED)},

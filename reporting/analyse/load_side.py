@@ -5,7 +5,7 @@ that worker. Lateness and latency are compared at the same percentile, and the l
 
 | clock, client | what the load side adds |
 |---|---|
-| service time, native | nothing: the reply's arrival is the kernel's, and the request is sent at once |
+| service time, native | nothing that this can tell: the reply's arrival is the kernel's, and the request is sent soon |
 | service time, other clients | lateness: the reply waits until the worker handles it |
 | response time, native | slip, at most lateness: slip beyond that is the wait for a free session |
 | response time, other clients | the sum of both |

@@ -208,10 +208,13 @@ def _what_waits_change(evidence: Evidence) -> str:
         return "The latencies contain these waits."
     if total.response is not None:
         return (
-            "Response times contain the waits before an operation was sent; service times contain none, because they "
-            "end as replies arrive."
+            "Response times contain the waits before an operation was sent; service times contain only those that "
+            "began as it was sent, because they end as replies arrive."
         )
-    return "Service times contain none of these waits, because they end as replies arrive; operations were sent later."
+    return (
+        "Service times contain none of these waits, except those that began as an operation was sent, because they end "
+        "as replies arrive; operations were sent later."
+    )
 
 
 WORKER_RULES: Final[tuple[Rule, ...]] = (

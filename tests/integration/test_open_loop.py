@@ -1,6 +1,7 @@
 """An open loop on real processes: the rate, the sum, and a worker that comes late."""
 
 import csv
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,12 @@ def done(found: dict[str, int]) -> int:
     return found["requests"] + found["failures"] + found["suppressed"] + found["censored"]
 
 
+def _median(times: dict[str, int]) -> float:
+    """Return the median of times, by the ceiling of its rank. JSON has made their keys text."""
+    ordered = [float(text) for text in sorted(times, key=float) for _ in range(times[text])]
+    return ordered[(len(ordered) + 1) // 2 - 1]
+
+
 def arguments(servers: ZooKeeperServers, folder: Path) -> list[str]:
     return [
         *("--hosts", servers.hosts, "--pseudo-root", "/open", "--client", "native", "--users", str(USERS)),
@@ -76,6 +83,12 @@ def test_a_worker_that_comes_late_misses_its_share_and_the_sum_is_exact(
     assert late["offered"] == RATE * MEASURED_S / 4
     assert late["missed"] == everything["missed"]
     assert 0 < late["requests"] <= late["offered"] - late["missed"]
+    # Locust's own summary shows the response times too.
+    for entry in json.loads(locust.summary.read_text()):
+        row = rows["measured", "all", entry["name"]]
+        assert entry["num_requests"] == int(row["requests"])
+        assert entry["max_response_time"] == int(row["response_max_us"]) / 1000
+        assert 1000 * _median(entry["response_times"]) == pytest.approx(int(row["response_p50_us"]), rel=2e-3)
     # All workers are on one grid: the warm-up and the measured stage have the same rate.
     assert numbers(rows["warm-up", "all", "Aggregated"])["offered"] == RATE
 

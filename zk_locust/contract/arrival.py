@@ -32,6 +32,8 @@ START_AHEAD_S: Final = 2.0
 """How long before its start a load's workers are told of it, seconds, when all users have been started."""
 FASTEST_S: Final = 1e-3
 """Sessions that carry a rate only with operations shorter than this are too few: a request over a network takes it."""
+CLOSED_LOOP: Final = "there is no arrival rate, so this is a closed loop, which does not use it"
+"""What is wrong with a setting of an open loop where there is no rate and no stages."""
 _OF_ARRIVAL: Final = ("rate", "stages", "process", "seed", "queue")
 
 

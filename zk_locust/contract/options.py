@@ -11,7 +11,7 @@ from zk_locust.contract.connect_string import ConnectString, parse_connect_strin
 from zk_locust.contract.control_program import Instruction, parse_control_program
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.parameter import RefusedValueError
-from zk_locust.contract.parameters import PARAMETERS, Parameter, Value
+from zk_locust.contract.parameters import PARAMETERS, Parameter, Value, parameter_of
 from zk_locust.contract.sasl_options import KazooOptions
 from zk_locust.contract.secrets import REDACTED
 from zk_locust.contract.user_stages import UserStage, parse_user_stages
@@ -125,6 +125,11 @@ def _arrival(value: Mapping[str, Any]) -> Arrival | None:
         )
     found = [ArrivalStage(rate, rate, None)] if rate is not None else read_stages(stages)
     return Arrival(tuple(found), value["arrival_process"], value["arrival_seed"], value["arrival_queue"])
+
+
+def value_in(parsed_options: Any, name: str) -> Value:
+    """Return the value of one parameter, by its name, from Locust's parsed options. Raises ConfigurationError."""
+    return _value(parameter_of(name), parsed_options)
 
 
 def values_of_environment() -> dict[str, Value]:

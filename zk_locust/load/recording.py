@@ -246,7 +246,7 @@ class Recording:
             if ended_ns is not None:
                 ended_s -= max(0, self.clock_ns() - ended_ns) / 1e9
             for statistics in self._statistics:
-                statistics.fill(key, taken, operation.content, since_s, ended_s)
+                statistics.fill(key, _headline(taken), operation.content, since_s, ended_s)
             operation.content, operation.ended_ns = 0, None
         fired, self._fired = self._fired, {}
         for key, taken in fired.items():
@@ -270,6 +270,15 @@ def recording_of(events: Any) -> Recording:
         made = Recording(listeners_of(events.request))
         setattr(events, _ATTRIBUTE, made)  # it lives as long as they do
         return made
+
+
+def _headline(taken: LatencyHistogram) -> LatencyHistogram:
+    """Return the latencies that the report shows too: response time, and without due times service time.
+
+    Where only some have a due time it is service time, so that each success is counted.
+    """
+    response = taken.clocks.get(RESPONSE)
+    return taken if response is None or response.requests != taken.requests else response
 
 
 def _censored(rare: LatencyHistogram) -> int:

@@ -12,9 +12,9 @@ from locust.argument_parser import get_empty_argument_parser, setup_parser_argum
 from locust.runners import MasterRunner
 
 from zk_locust.clients import check_client
-from zk_locust.contract.arrival import MAX_RATE_PER_WORKER
+from zk_locust.contract.arrival import CLOSED_LOOP, MAX_RATE_PER_WORKER
 from zk_locust.contract.errors import ConfigurationError
-from zk_locust.contract.options import Options, converted, values_of_environment
+from zk_locust.contract.options import Options, converted, value_in, values_of_environment
 from zk_locust.contract.parameters import PARAMETERS, parameter_of
 from zk_locust.contract.request_size import largest_value_bytes
 from zk_locust.contract.user_stages import most_users
@@ -27,6 +27,7 @@ from zk_locust.workload.reading import workload_text
 _EXIT_CODE: Final = 2  # as for a flag that the command line does not know
 _WORKERS_COME_S: Final = 0.5
 _SERIES: Final = ("stats-csv", "stats-distrib", "stats-hlog", "stats-slowest")
+_OF_OPEN_LOOP: Final = ("arrival-process", "arrival-seed", "arrival-queue", "arrival-workers")
 _ROOM_BYTES: Final = 128  # beside pseudo root, key and value: the load's own node, a sequence number, an ACL
 
 logger = logging.getLogger(__name__)
@@ -92,9 +93,14 @@ def check_settings(environment: Any, further: Iterable[Check] = ()) -> None:
 
 
 def check_arrival(parsed_options: Any) -> None:
-    """Raise ConfigurationError for an open loop that no worker could even count."""
+    """Raise ConfigurationError for an open loop that no worker could even count, and for one without a rate."""
     arrival = Options.of(parsed_options).arrival
     if arrival is None:
+        for setting in map(parameter_of, _OF_OPEN_LOOP):
+            value = value_in(parsed_options, setting.name)
+            if value not in (None, setting.default):
+                remedy = "add --arrival-rate or --arrival-stages, or leave this out"
+                raise ConfigurationError(setting.flag, value, CLOSED_LOOP, remedy)
         return
     workers = getattr(parsed_options, "expect_workers", None)
     workers = workers if isinstance(workers, int) and workers > 1 else 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from zk_locust.contract import history_format
-from zk_locust.contract.arrival import FASTEST_S, Arrival, carries, parameters_of
+from zk_locust.contract.arrival import CLOSED_LOOP, FASTEST_S, Arrival, carries, parameters_of
 from zk_locust.contract.errors import ConfigurationError
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.nearest_name import nearest
@@ -114,6 +114,11 @@ def resolve_plan(
                 f"change {source['locustfile']}"
             )
     parameters = parameters_in(content.get("parameters"), overrides.get("parameters"), owned, problems)
+    if merged.get("arrival") is None and "arrival-workers" in parameters:  # the others are the run's own
+        problems.append(
+            f"benchmark_parameters.arrival-workers [{parameters['arrival-workers']}]: {CLOSED_LOOP}; "
+            "set benchmark_arrival, or arrival in the scenario, or leave this out"
+        )
     set_parameters = [name for name, value in parameters.items() if value]
     client = str(parameters.setdefault("client", client_of_scenario(set_parameters)))
     if problem := unprotected(client, set_parameters):

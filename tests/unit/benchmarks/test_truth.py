@@ -1,20 +1,23 @@
 """The arithmetic of the truth: percentiles, an open loop's response times, packets, and the table."""
 
+import contextlib
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
-from benchmarks.truth import packets
+from benchmarks.truth import latency_trials, packets
 from benchmarks.truth.__main__ import chosen
-from benchmarks.truth.latency_trials import open_loop_us
+from benchmarks.truth.latency_trials import LATENCY_TRIALS, open_loop_us
 from benchmarks.truth.locust_run import Load
-from benchmarks.truth.said import read
+from benchmarks.truth.said import Said, read
 from benchmarks.truth.scripted_server import ROW, percentile, without_last
-from benchmarks.truth.setting import CLOSED, OPEN, load_of
+from benchmarks.truth.setting import CLOSED, OPEN, Setting, load_of
 from benchmarks.truth.table import (
     Outcome,
+    Row,
     at_least,
     at_most,
     exact,
@@ -55,6 +58,43 @@ def test_the_last_request_of_each_connection_is_left_out() -> None:
     rows["connection"] = [1, 2, 1, 2, 3]
     rows["arrival"] = [10, 20, 50, 40, 30]
     assert without_last(rows)["arrival"].tolist() == [10, 20]
+
+
+class Answers:
+    """Stands in for a setting, its server and the run: gets of 1 ms, one in fifty of 20 ms, and what a run says."""
+
+    folder, seconds, hosts = Path("/nowhere"), 1.0, ""
+
+    def __init__(self, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.rows = np.zeros(1000, ROW)
+        self.rows["arrival"] = 1 + np.arange(1000) * 1_000_000
+        self.rows["send"] = self.rows["sent"] = self.rows["arrival"] + np.where(np.arange(1000) % 50, 1, 20) * 1_000_000
+        monkeypatch.setattr(latency_trials, "run", lambda *_: said)
+
+    def rows_of(self, trial: str) -> dict[str, Row]:
+        return {row.figure: row for row in LATENCY_TRIALS[trial](cast(Setting, self))}
+
+    def server(self, name: str, **script: object) -> contextlib.AbstractContextManager["Answers"]:
+        assert name
+        assert script
+        return contextlib.nullcontext(self)
+
+
+def test_both_clocks_of_a_bimodal_server_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = {50.0: 1010.0, 99.0: 20_050.0, 99.9: 20_060.0}
+    said = Said(clocks_us={(clock, at): time for clock in (RESPONSE, SERVICE) for at, time in times.items()})
+    said.clocks_us[RESPONSE, 99.0] = 1010.0
+    rows = Answers(said, monkeypatch).rows_of("bimodal-open")
+    assert len(rows) == 6
+    assert [figure for figure, row in rows.items() if not row.accepted] == ["response time p99"]
+    assert rows["response time p99"].expected == "20,000 µs"
+
+
+@pytest.mark.parametrize("verdict", ["valid", "inconclusive: stalls"])
+def test_a_closed_loop_with_stalls_must_not_be_valid(verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = Said(verdict=verdict, figures=dict.fromkeys(("rate", "p50", "p99", "p99.9"), verdict))
+    rows = Answers(said, monkeypatch).rows_of("stall-closed-repeated")
+    assert [rows[figure].accepted for figure in ("rate", "p99", "p99.9")] == [verdict != "valid"] * 3
 
 
 def test_packets_are_matched_by_port_and_xid() -> None:
@@ -244,5 +284,8 @@ def test_trials_are_chosen_by_patterns() -> None:
     assert chosen("rate-open-*-8000,frozen", quick=True) == ["frozen", "rate-open-1-8000", "rate-open-4-8000"]
     assert "constant-kazoo" not in chosen(None, quick=True)
     assert "constant-kazoo" in chosen(None, quick=False)
+    everything = {f"constant-{client}" for client in ("native", "libzookeeper", "kazoo")}
+    everything |= {"stall-closed-repeated", "bimodal-open"}
+    assert everything <= set(chosen(None, quick=False))
     with pytest.raises(ValueError, match="rates"):
         chosen("frozen,rates", quick=False)

@@ -151,6 +151,29 @@ def test_a_rate_that_no_worker_can_count_is_refused() -> None:
         check_arrival(SimpleNamespace(arrival_rate=2e6, expect_workers=1))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("arrival-process", "poisson"), ("arrival-seed", 7), ("arrival-queue", 100), ("arrival-workers", 4)],
+)
+def test_what_only_an_open_loop_has_is_refused_without_a_rate(name: str, value: object) -> None:
+    destination = parameter_of(name).destination
+    for given in (value, str(value)):  # Locust's page hands on text
+        check_arrival(SimpleNamespace(arrival_rate=5.0, **{destination: given}))
+        check_arrival(SimpleNamespace(arrival_stages='[{"rate": 5, "for": "2s"}]', **{destination: given}))
+        with pytest.raises(ConfigurationError) as refused:
+            check_arrival(SimpleNamespace(**{destination: given}))
+        assert str(refused.value) == (
+            f"--{name} [{value}]: there is no arrival rate, so this is a closed loop, which does not use it; "
+            "add --arrival-rate or --arrival-stages, or leave this out"
+        )
+
+
+def test_a_default_is_no_mistake_without_a_rate() -> None:
+    check_arrival(SimpleNamespace())
+    check_arrival(SimpleNamespace(arrival_process="uniform", arrival_seed=1, arrival_queue=DEFAULT_QUEUE))
+    check_arrival(SimpleNamespace(arrival_process="", arrival_seed="", arrival_queue=None, arrival_workers=None))
+
+
 def test_what_the_sessions_carry_is_said_by_littles_law() -> None:
     text = carries(32, 10_000, 10)
     assert text.startswith("32 sessions carry 10,000/s only while an operation takes at most 3.2 ms.")

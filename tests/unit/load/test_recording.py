@@ -321,6 +321,31 @@ def test_locusts_statistics_are_ours(local: tuple[Environment, TimerSettings]) -
     assert (error.name, error.occurrences) == ("op", 1)
 
 
+def test_locusts_statistics_have_the_response_times_of_an_open_loop(local: tuple[Environment, TimerSettings]) -> None:
+    environment, settings = local
+    recording = recording_of(settings.events)
+
+    def record(*times_ms: int) -> None:
+        operation = recording.operation("zookeeper", "op", recording.clock_ns())
+        operation.succeed(*(MS * time_ms for time_ms in times_ms))
+        operation.content += 8
+
+    record(1, 3, 7, 12)
+    record(10, 2010, 2020, 2021)
+    with LocustTimer("op", settings=settings):
+        raise NoNodeError("/a")
+    for entry in (environment.stats.total, environment.stats.entries["op", "zookeeper"]):
+        assert (entry.num_requests, entry.num_failures, entry.num_none_requests) == (3, 1, 1)
+        assert (entry.min_response_time, entry.max_response_time, entry.avg_response_time) == (6, 2010, 1008)
+        assert [entry.get_response_time_percentile(at) for at in (0.5, 1.0)] == [pytest.approx(6, rel=1e-3), 2010]
+        assert entry.total_content_length == 16
+    # Each success counts, also where only some have a due time.
+    record(100, 110, 120, 120)
+    record(0, 115, 118, 118)
+    assert environment.stats.total.num_requests == 5
+    assert environment.stats.total.total_response_time == 2016 + 10 + 3
+
+
 def test_locusts_csv_has_microseconds(local: tuple[Environment, TimerSettings]) -> None:
     environment, settings = local
     succeed(settings, 123)

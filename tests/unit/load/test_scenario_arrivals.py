@@ -52,6 +52,18 @@ def test_a_bad_arrival_is_named_with_its_source(tmp_path: Path) -> None:
     )
 
 
+def test_what_only_an_open_loop_has_is_refused_without_an_arrival(tmp_path: Path) -> None:
+    said = (
+        "benchmark_parameters.arrival-workers [4]: there is no arrival rate, so this is a closed loop, which does not "
+        "use it; set benchmark_arrival, or arrival in the scenario, or leave this out"
+    )
+    assert problems_of(tmp_path, parameters={"arrival-workers": 4}) == [said]
+    assert problems_of(tmp_path, {"parameters": {"arrival-workers": 4}}) == [said]
+    assert plan_of(tmp_path, {"parameters": {"arrival-workers": 4}}, arrival=1000).parameters["arrival-workers"] == 4
+    # A rate that is wrong is one mistake.
+    assert len(problems_of(tmp_path, {"parameters": {"arrival-workers": 4}}, arrival={"rate": 0})) == 1
+
+
 def test_the_manifests_plan_has_the_arrival_and_a_warm_up_in_which_users_start(tmp_path: Path) -> None:
     load = plan_as_json(plan_of(tmp_path, arrival=1000, warmup=0, parameters={"client": "native"}), [])["plan"]
     planned = run_plan(load, {"w": 2}, ["w"], ["m"])

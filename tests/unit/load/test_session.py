@@ -222,6 +222,14 @@ def test_values_that_no_server_takes_are_refused(
     )
 
 
+def test_what_only_an_open_loop_has_is_refused_in_a_closed_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    session.on_init(environment(arrival_rate=5.0, arrival_process="poisson"), runner=object())
+    assert refusal(environment(arrival_process="poisson"), object(), capsys) == (
+        "zk-locust: --arrival-process [poisson]: there is no arrival rate, so this is a closed loop, which does not "
+        "use it; add --arrival-rate or --arrival-stages, or leave this out\n"
+    )
+
+
 def test_fewer_users_than_workers_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     message = refusal(environment(num_users=3, expect_workers=4), master(), capsys)
     assert message == (

@@ -363,10 +363,12 @@ def test_waiting_for_a_core_is_a_note(tmp_path: Path) -> None:
     ("load", "said"),
     [
         ({"slip_us": 20.0, "client_delay_us": 20.0}, "Response times contain the waits before an operation was sent;"),
+        ({"slip_us": 20.0, "client_delay_us": 20.0}, "service times contain only those that began as it was sent,"),
         ({"client_delay_us": 20.0}, "Service times contain none of these waits"),
+        ({"client_delay_us": 20.0}, ", except those that began as an operation was sent,"),
         ({}, "The latencies contain these waits."),
     ],
-    ids=["open", "closed", "arrivals unknown"],
+    ids=["open", "open, service time", "closed", "closed, what is sent", "arrivals unknown"],
 )
 def test_latencies_contain_the_waits_that_their_clock_sees(tmp_path: Path, load: dict[str, Any], said: str) -> None:
     assert said in text(judged(tmp_path, cpu_wait_percent=14, **load), "cpu-wait")
