@@ -66,6 +66,16 @@ OFFERED_FACTOR: Final = 1.1
 RETRANSMITS_PER_S: Final = 2.0
 # An interval in which so many operations were to be expected has a success unless the load stands still.
 STALL_OPERATIONS: Final = 10
+# A user that waits for a reply this much longer than it usually takes from one operation to the next has not sent as
+# many operations: p99 and p99.9 count one where an open loop would count these. A tail of exponential latencies beyond
+# ten means has 0.05 % of the users' time.
+STALLED_FACTOR: Final = 10.0
+# Shorter waits are a tail: of a fast server without waits between operations, 1 % of 10 ms has a quarter of the time.
+STALLED_LEAST_S: Final = 0.1
+# An operation that takes so long more often does so usually, as a lock that many want, and p95 shows it.
+STALLED_CALLS: Final = 0.05
+# Stalled users spent this share of their time. A pause of 100 ms each 10 s takes 1 %, 0.8 s of each 8 s take 10 %.
+STALLED_SHARE: Final = 0.05
 # A worker or users that are missing in more than this share of the measured intervals, and in more than one, are short.
 SHORT_INTERVALS_SHARE: Final = 0.05
 # Sessions at the fullest member beyond what a random choice of members gives: standard deviations, and the factor above
