@@ -74,6 +74,7 @@ def test_the_response_times_of_all_operations_are_of_those_that_were_due(tmp_pat
     p99 = next(f for f in found.figures if (f.operation, f.figure) == ("all operations", "p99"))
     assert p99.value == acquire.p99_us
     lines = markdown.table(report_tables.headline(found), 2)
+    assert "Operations without a due time are judged by service time: lock\\_release." in lines[-2]
     row = next(line for line in lines if "release" in line)
     assert row.split("|")[4].strip() == text.NOTHING
 
