@@ -17,8 +17,9 @@ from reporting.verdict.thresholds import (
     OUTSTANDING_FACTOR,
     OUTSTANDING_LEAST,
     OUTSTANDING_LIMIT,
-    UNEVEN_DEVIATIONS,
+    UNEVEN_CHANCE,
     UNEVEN_FACTOR,
+    UNEVEN_NOTED_CHANCE,
 )
 from zk_locust.contract.events import ELECTION
 from zk_locust.contract.stage_names import MEASURED
@@ -150,20 +151,30 @@ def _sessions_uneven(evidence: Evidence) -> Iterator[Reason]:
     polls = _measured(evidence).dropna(subset=["num_alive_connections"])
     sessions = polls.groupby("member")["num_alive_connections"].median()
     total, members = float(sessions.sum()), len(sessions)
-    if members < 2 or not total:
+    if members < 2 or not total or sessions.max() * members < UNEVEN_FACTOR * total:
         return
-    even = total / members
-    most = even + UNEVEN_DEVIATIONS * math.sqrt(even * (1 - 1 / members))
-    fullest = str(sessions.idxmax())
-    if sessions.max() >= max(most, UNEVEN_FACTOR * even):
-        # Sessions move away from a member that a fault stops.
+    chance = _chance_of_fullest(int(sessions.max()), math.ceil(total), members)
+    if chance <= UNEVEN_NOTED_CHANCE:
+        spoils = chance <= UNEVEN_CHANCE and not evidence.recoveries  # sessions move away from a member that stops
+        even, fullest = total / members, str(sessions.idxmax())
+        rarely = f"Chance does that in 1 of {1 / chance:,.0f} runs. " if chance > 1e-6 else ""
         yield Reason(
-            INCONCLUSIVE if not evidence.recoveries else NOTE,
+            INCONCLUSIVE if spoils else NOTE,
             "sessions-uneven",
             f"{sessions.max():,.0f} of {total:,.0f} connections were at {fullest}, where {even:,.0f} would be an even "
-            f"share of {members} members. The figures show that member more than the ensemble. See the connect string "
-            "and whether the members were up when the sessions began.",
+            f"share of {members} members. {rarely}The figures show that member more than the ensemble. See the "
+            "connect string and whether the members were up when the sessions began.",
         )
+
+
+def _chance_of_fullest(most: int, sessions: int, members: int) -> float:
+    """Return how often some member has `most` or more of the sessions that choose at random.
+
+    It is the binomial tail of one member times the members, which is exact if only one of them can have so many.
+    """
+    from scipy.special import bdtrc  # 0.1 s, and only an uneven spread needs it
+
+    return min(1.0, members * float(bdtrc(most - 1, sessions, 1 / members)))
 
 
 def _outstanding(evidence: Evidence) -> Iterator[Reason]:

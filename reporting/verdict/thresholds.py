@@ -78,10 +78,13 @@ STALLED_CALLS: Final = 0.05
 STALLED_SHARE: Final = 0.05
 # A worker or users that are missing in more than this share of the measured intervals, and in more than one, are short.
 SHORT_INTERVALS_SHARE: Final = 0.05
-# Sessions at the fullest member beyond what a random choice of members gives: standard deviations, and the factor above
-# an even share.
-UNEVEN_DEVIATIONS: Final = 3.5
+# Sessions are uneven if the fullest member has this factor of an even share, and chance does that in at most these
+# shares of runs. 3.5 standard deviations of many sessions are 0.0007 of runs with three members, 0.0012 with five. With
+# few sessions a lower share would keep silent about 7 of 7 at one of three members (0.0014), a higher one would give a
+# false alarm every few hundred runs: 6 of 6 (0.004) are a note, because the figures show one member all the same.
 UNEVEN_FACTOR: Final = 1.5
+UNEVEN_CHANCE: Final = 0.0015
+UNEVEN_NOTED_CHANCE: Final = 0.01
 # ZooKeeper stops reading requests with so many outstanding (its globalOutstandingLimit).
 OUTSTANDING_LIMIT: Final = 1000
 # Outstanding requests that grow by this factor, and to at least so many, will not settle.
