@@ -20,7 +20,9 @@ from reporting.analyse.timeline import Timeline
 from reporting.read.distributions import Distribution, Histogram
 from reporting.read.load_files import operation_name
 from reporting.read.run_folder import RunFolder
+from reporting.text import natural
 from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, CLOCKS, RESPONSE, SERVICE, SLIP
+from zk_locust.contract.events import NO_ARRIVAL_TIMES
 
 NAMES: Final[Mapping[str, str]] = {
     RESPONSE: "response time",
@@ -41,6 +43,13 @@ def is_recorded(run: RunFolder) -> bool:
     return bool(run.stats[CENSORED].notna().any()) or any(
         getattr(line.distribution, name) is not None for line in run.distributions for name in (*CLOCKS, CENSORED)
     )
+
+
+def without_arrivals(run: RunFolder) -> dict[str, str]:
+    """Return the workers whose kernel gave no arrival times of replies, in order, and what each of them said."""
+    found = run.events[run.events["event"] == NO_ARRIVAL_TIMES]
+    told = {str(name): str(detail) for name, detail in zip(found["subject"], found["detail"], strict=True)}
+    return {name: told[name] for name in sorted(told, key=natural)}
 
 
 def percentile_curves(total: Distribution) -> pd.DataFrame:
