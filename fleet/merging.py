@@ -13,20 +13,19 @@ from typing import Any, Final
 
 from fleet.member_logs.log_folder import Found
 from zk_locust.contract.durable_files import sync_folder
-from zk_locust.contract.events import EVENT_COLUMNS, EVENTS_LEFT_OUT, FAULT, MEMBER_EVENTS
+from zk_locust.contract.events import CONTROLLER, EVENT_COLUMNS, EVENTS_LEFT_OUT, FAULT, MEMBER_EVENTS
 from zk_locust.contract.run_files import EVENTS, HOST_METRICS
 
 _OLDER_COLUMNS: Final = 5
 TEXT_LIMIT: Final = 100_000
 """Longest text that is kept: Python's and other readers of CSV refuse fields above 128 KiB."""
-_CONTROLLER: Final = "controller"
 _LINE_LIMIT: Final = 2**20
 
 
 def merge_events(folder: Path, phases: Iterable[Mapping[str, Any]]) -> None:
     """Put the phases among the events that the hosts have recorded, by time."""
     moments = [
-        [str(phase[moment]), _CONTROLLER, f"phase-{moment}", str(phase["name"]), "", "", ""]
+        [str(phase[moment]), CONTROLLER, f"phase-{moment}", str(phase["name"]), "", "", ""]
         for phase in phases
         for moment in ("start", "end")
     ]
@@ -85,7 +84,7 @@ def _new_file(folder: Path) -> Iterator[Path]:
 
 
 def _is_phase(row: list[str]) -> bool:
-    return row[1] == _CONTROLLER and row[2].startswith("phase-")
+    return row[1] == CONTROLLER and row[2].startswith("phase-")
 
 
 def _lines(source: Any) -> Iterator[str]:

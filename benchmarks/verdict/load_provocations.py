@@ -117,6 +117,12 @@ LOAD_PROVOCATIONS: Final[dict[str, Provocation]] = {
         "the server stops answering for 1 s, closed loop", ("stalls",),
         _scripted(Course(CLOSED), stall_from_s=1.5, stall_s=1),
     ),
+    "stalled-briefly": Provocation(
+        "the server stops answering for 0.2 s of each second, closed loop, intervals of 1 s", ("stalls",),
+        _scripted(
+            Course(replace(CLOSED, options={"stats-collect": "1s"})), stall_from_s=0.5, stall_s=0.2, stall_every_s=1
+        ),
+    ),
     "dropped": Provocation(
         "the same in open loop, with a queue of 100 operations", ("dropped", "dropped-share", "not-achieved"),
         _scripted(Course(replace(OPEN, options={"arrival-queue": 100})), stall_from_s=1.5, stall_s=1),

@@ -33,7 +33,7 @@ from locust_extra.series import Interval, Series
 from locust_extra.slow_file import SlowOperationsFile
 from locust_extra.slow_reports import SlowReports, message_of
 from zk_locust.contract import unreported
-from zk_locust.contract.events import OPERATIONS_UNREPORTED, WORKER_LATE
+from zk_locust.contract.events import OPERATIONS_UNREPORTED, RUN_START, WORKER_LATE
 from zk_locust.contract.options import converted
 from zk_locust.contract.parameters import parameter_of
 from zk_locust.contract.plain_text import plain_line
@@ -243,7 +243,7 @@ class LoadStats:
         if interval_s > 0:
             self._open(interval_s)
         if self._run > 1:
-            self._note("run-start", str(self._run), f"a test of its own: figures go to files that end in -{self._run}")
+            self._note(RUN_START, str(self._run), f"a test of its own: figures go to files that end in -{self._run}")
 
     def _open(self, interval_s: float) -> None:
         self._began_s, self._wall = time.perf_counter(), WallClock()

@@ -18,8 +18,11 @@ from reporting.analyse.series import Bin, LoadSeries, bins, percentile_points, p
 from reporting.analyse.spread import GREATEST, LEAST
 from reporting.analyse.timeline import Timeline
 from reporting.read.distributions import Distribution, Histogram
+from reporting.read.load_files import operation_name
 from reporting.read.run_folder import RunFolder
+from reporting.text import natural
 from zk_locust.contract.clock_names import CENSORED, CLIENT_DELAY, CLOCKS, RESPONSE, SERVICE, SLIP
+from zk_locust.contract.events import NO_ARRIVAL_TIMES
 
 NAMES: Final[Mapping[str, str]] = {
     RESPONSE: "response time",
@@ -40,6 +43,13 @@ def is_recorded(run: RunFolder) -> bool:
     return bool(run.stats[CENSORED].notna().any()) or any(
         getattr(line.distribution, name) is not None for line in run.distributions for name in (*CLOCKS, CENSORED)
     )
+
+
+def without_arrivals(run: RunFolder) -> dict[str, str]:
+    """Return the workers whose kernel gave no arrival times of replies, in order, and what each of them said."""
+    found = run.events[run.events["event"] == NO_ARRIVAL_TIMES]
+    told = {str(name): str(detail) for name, detail in zip(found["subject"], found["detail"], strict=True)}
+    return {name: told[name] for name in sorted(told, key=natural)}
 
 
 def percentile_curves(total: Distribution) -> pd.DataFrame:
@@ -126,13 +136,17 @@ def offered(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
     """Return `time_s`, `series`, `per_s`: operations a second that were offered, achieved, missed and dropped.
 
     Where a bin is several intervals, the least and the greatest of them are beside it (`spread`). Achieved are
-    successful operations. Empty in closed loop, where nothing is due.
+    successful operations that were due. Empty in closed loop, where nothing is due.
     """
     columns = ["time_s", "series", "per_s"]
     found = bins(timeline)
     rows = _aggregated(run, found).dropna(subset=["offered"])
     if not len(rows):
         return pd.DataFrame(columns=columns)
+    on_top = _never_due(run)
+    if on_top is not None:
+        added = on_top.reindex(pd.MultiIndex.from_frame(rows[["stage", "interval"]]), fill_value=0.0)
+        rows = rows.assign(requests=rows["requests"] - added.to_numpy())
     counts = [name for name in OFFERED_COLUMNS if rows[name].notna().any()]
     # Cumulative within the stage: the last of a bin minus the last of the bin before.
     last = rows.groupby(["stage", "bin"], sort=False)[counts].last().sort_index(level="bin")
@@ -151,6 +165,26 @@ def offered(run: RunFolder, timeline: Timeline) -> pd.DataFrame:
             frame["per_s" + GREATEST] = by_bin.max().reindex(at).to_numpy()
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
+
+
+def _never_due(run: RunFolder) -> pd.Series | None:
+    """Return the successes since the stage began, by stage and interval, of operations that follow from others.
+
+    None where there are none, or no distributions that tell it.
+    """
+    of_lines = {(line.operation, line.distribution.slip is not None) for line in run.distributions}
+    names = {name for name, _ in of_lines} - {name for name, slipped in of_lines if slipped}
+    if not names:
+        return None
+    stats = run.stats[["stage", "interval", "worker", "type", "name", "requests"]]
+    rows = stats[(stats["worker"] == ALL_WORKERS) & (stats["name"] != AGGREGATED)].dropna(subset=["interval"])
+    named = [operation_name(str(of), str(name)) in names for of, name in zip(rows["type"], rows["name"], strict=True)]
+    by_operation = (
+        rows[np.array(named, dtype=bool)]
+        .groupby(["stage", "interval", "type", "name"], observed=True)["requests"]
+        .max()
+    )
+    return by_operation.groupby(level=["stage", "interval"]).sum()
 
 
 def _of_single_intervals(rows: pd.DataFrame, counts: Sequence[str]) -> pd.DataFrame:

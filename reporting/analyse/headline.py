@@ -1,12 +1,12 @@
 """The headline: one row for each operation of the measured stage, and one for all of them.
 
 In open loop, the latencies are response times (due to reply), with service times beside them. In closed loop no
-operation is due, so they are service times (sent to reply).
+operation is due, so they are service times (sent to reply), as are those of an operation that follows from another one.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -106,13 +106,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class OfferedLoad:
-    """What an open loop offered in the measured stage: operations that were due, and what became of the others.
+    """What an open loop offered in the measured stage: operations that were due, and what became of them.
 
-    `missed` were due on a worker that was not there, `dropped` were given up before they were sent. None where it was
-    not recorded.
+    `achieved` succeeded, and `waiting` had no reply at the end (`Row.censored`), without operations that follow from
+    another one. `missed` were due on a worker that was not there, `dropped` were given up before they were sent. None
+    where it was not recorded.
     """
 
     offered: int
+    achieved: int
+    waiting: int
     missed: int | None
     dropped: int | None
     offered_per_s: float | None
@@ -162,7 +165,7 @@ def build(run: RunFolder, timeline: Timeline) -> Headline:
         rows = tuple(_stats_row(name, found, measured_s) for name, found in sorted(last.items()))
         empty = {"requests": sum(row.operations for row in rows), "failures": sum(row.failures for row in rows)}
         total = _stats_row(TOTAL, everything or empty, measured_s)
-    load = _offered(everything or {}, measured_s)
+    load = _offered(everything or {}, (*rows, total), merged.get(TOTAL), measured_s)
     return Headline(
         rows=rows,
         total=total,
@@ -197,12 +200,19 @@ def _latencies(clock: Distribution) -> Latencies:
     return Latencies(clock.mean_us, p50_us, p95_us, p99_us, p999_us, clock.max_us)
 
 
-def _offered(found: Mapping[str, Any], measured_s: float) -> OfferedLoad | None:
+def _offered(
+    found: Mapping[str, Any], rows: Sequence[Row], total: Distribution | None, measured_s: float
+) -> OfferedLoad | None:
+    """`rows` has the total last. Only what was due has slipped; without distributions, all operations were due."""
     offered = _whole(found, "offered")
     if offered is None:
         return None
     rate = offered / measured_s if measured_s > 0 else None
-    return OfferedLoad(offered, _whole(found, "missed"), _whole(found, "dropped"), rate)
+    achieved, waiting = rows[-1].operations, rows[-1].censored
+    if total is not None:
+        achieved = total.slip.requests if total.slip else 0
+        waiting = sum(row.censored for row in rows[:-1] if row.response is not None or not row.operations)
+    return OfferedLoad(offered, achieved, waiting, _whole(found, "missed"), _whole(found, "dropped"), rate)
 
 
 def _number(found: Mapping[str, Any], column: str) -> float | None:

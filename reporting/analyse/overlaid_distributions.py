@@ -23,7 +23,7 @@ class Overlay:
     """The curves of the runs that have distributions, and how many runs that count have none.
 
     `curves` has `operation`, `arm`, `run` (its number), `inverse`, `percentile` and `latency_ms`, a line for each
-    point. `is_response` says that they are response times: all of them, or none.
+    point. `is_response` says that they are response times; operations without due times then have no curve.
     """
 
     curves: pd.DataFrame
@@ -51,7 +51,7 @@ def build(experiment: ExperimentFolder) -> Overlay:
     counted = experiment.counted
     read = {run.number: run_distributions.measured(run.path) for run in counted if run.path is not None}
     known = [run for run in counted if read.get(run.number)]
-    by_response = [all(each.response is not None for each in read[run.number].values()) for run in known]
+    by_response = [any(each.response is not None for each in read[run.number].values()) for run in known]
     is_response = bool(by_response) and all(by_response)
     sizes: dict[str, int] = {}
     for run in known:
@@ -68,6 +68,6 @@ def _rows(
     distribution = Distribution.merged(found.values()) if operation == TOTAL else found.get(operation)
     if distribution is not None:
         clock = distribution.clock(RESPONSE) if is_response else distribution
-        for inverse, percentile, latency_ms in percentile_points(clock or distribution):
+        for inverse, percentile, latency_ms in percentile_points(clock) if clock is not None else ():
             if math.isfinite(latency_ms):
                 yield operation, run.arm, run.number, inverse, percentile, latency_ms

@@ -73,7 +73,12 @@ def build(run: RunFolder, timeline: Timeline) -> Steadiness:
         rates = [sum(each.requests for each in here) / seconds for seconds, here in points]
         if (drift := drift_of(rates)) is not None:
             rate[operation] = drift
-        clocks = [Histogram.merged([(each.response or each).histogram for each in here]) for _, here in points]
+        # In open loop, `TOTAL` has those that were due.
+        due = any(each.response for _, here in points for each in here)
+        clocks = [
+            Histogram.merged(clock.histogram for each in here if (clock := each.response if due else each) is not None)
+            for _, here in points
+        ]
         percentiles = [clock.percentiles_us(LATENCY_PERCENTILES) for clock in clocks if clock.total]
         for at, percentile in enumerate(LATENCY_PERCENTILES):
             if (drift := drift_of([float(values[at] or 0) for values in percentiles])) is not None:

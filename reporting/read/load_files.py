@@ -101,6 +101,8 @@ def _distribution_line(value: Any) -> DistributionLine:
         raise ValueError("is not a JSON object")
     interval = int(value["interval"])
     clocks = {name: _distribution(value[name], "count") for name in (*CLOCKS, CENSORED) if value.get(name) is not None}
+    if SLIP not in clocks:  # it follows from another operation: its due time is that of its sending
+        clocks.pop(RESPONSE, None)
     return DistributionLine(
         timestamp=parse_time(value["timestamp"]),
         elapsed_s=finite(value["elapsed_s"]),

@@ -20,7 +20,7 @@ from reporting.read.manifest import Manifest
 from reporting.read.parsing import read_json_object
 from reporting.read.problems import Problem, ProblemLog
 from reporting.read.table_format import TableFormat, kinds
-from zk_locust.contract.events import EVENT_COLUMNS
+from zk_locust.contract.events import CONTROLLER, EVENT_COLUMNS, RUN_START
 from zk_locust.contract.run_files import DISTRIBUTIONS, EVENTS, HOST_METRICS, MANIFEST, METRICS, SLOW_OPERATIONS, STATS
 
 HOST_METRICS_READ: Final = tuple(name for name in HOST_COLUMNS if name != "disk_read_bytes_per_s")
@@ -110,11 +110,20 @@ def load(path: Path) -> RunFolder:
         slow_operations=slow_operations.read(folder / SLOW_OPERATIONS, problems),
         moments=moments.read(folder, problems),
         sessions=sessions.read(folder, problems),
-        events=read_table(
-            folder / EVENTS, _EVENTS, problems, missing="what happened when, lost workers included, is not known"
-        ),
+        events=_read_events(folder / EVENTS, problems),
         problems=tuple(problems.all()),
     )
+
+
+def _read_events(path: Path, problems: ProblemLog) -> pd.DataFrame:
+    """Return the events of the first test. A second one in the same Locust process has figures of its own.
+
+    What the controller did belongs to the folder, whenever it was.
+    """
+    found = read_table(path, _EVENTS, problems, missing="what happened when, lost workers included, is not known")
+    second = found.loc[found["event"] == RUN_START, "timestamp"].min()  # NaN without one
+    later = (found["timestamp"] > second) & (found["source"] != CONTROLLER)
+    return found[~later].reset_index(drop=True) if later.any() else found
 
 
 def read_host_metrics(path: Path, problems: ProblemLog, *, may_be_missing: bool = False) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def offered(judged: JudgedRun, load: LoadSeries, frame: Frame) -> list[Figure]:
     always = ("offered", "achieved")
     names = [name for name in clocks.OFFERED_COLUMNS.values() if name in always or sums.get(name, 0.0) > 0]
     without = [name for name in clocks.OFFERED_COLUMNS.values() if name not in names and name in sums]
-    caption = "Offered operations were due; achieved ones succeeded."
+    caption = "Offered operations were due; achieved ones of them succeeded."
     caption += " Missed ones were due on a worker that was not there." if "missed" in names else ""
     caption += " Dropped ones waited too long for a free session." if "dropped" in names else ""
     caption += f" None was {' or '.join(without)}." if without else ""

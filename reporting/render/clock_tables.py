@@ -29,8 +29,14 @@ def loop(judged: JudgedRun) -> str:
             "Closed loop: service time. It counts from sent to reply. A user sends when its last operation has ended, "
             "so a slow server slows the load down too, and no percentile shows how long operations had to wait."
         )
-    total = judged.headline.distributions.get(TOTAL)
-    if total is not None and total.client_delay is None:
+    total, lacking = judged.headline.distributions.get(TOTAL), [*clocks.without_arrivals(judged.run)]
+    if lacking:  # the client would know
+        of = max(len(lacking), len(judged.workers.seen))
+        found += (
+            f" On {len(lacking)} of {of} workers ({text.some(lacking, 4)}) the kernel gives no arrival times of "
+            "replies, so service time ends there when the worker handles the reply."
+        )
+    elif total is not None and total.client_delay is None:
         client = judged.run.manifest.parameters.get("client")
         named = f"The client {client}" if client else "The client"
         found += (

@@ -144,7 +144,7 @@ def distribution(judged: JudgedRun, load: LoadSeries) -> list[Figure]:
         return []
     parts = []
     for row in judged.headline.rows:
-        if row.p50_us is not None:
+        if row.p50_us is not None and row.clock == judged.headline.total.clock:
             latency = (f"p50 {text.latency_ms(row.p50_us)} ms", f"p99 {text.latency_ms(row.p99_us)} ms")
             parts.append(f"{row.operation}: {', '.join(latency)}, p99.9 {text.latency_ms(row.p999_us)} ms.")
     return [

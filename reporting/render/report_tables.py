@@ -83,6 +83,10 @@ def headline(judged: JudgedRun) -> Table:
     if found.total.clock == RESPONSE:
         both = [column for column in LATENCIES if column.of_both]
         shown = [(f"{clock.capitalize()} {each.title}", clock, each) for clock in (RESPONSE, SERVICE) for each in both]
+        note += " Verdicts of latencies are on response time; service times beside it have none of their own."
+        undue = [row.operation for row in found.rows if row.response is None and row.operations]
+        if undue:
+            note += f" Operations without a due time are judged by service time: {text.some(undue, 5)}."
     else:
         shown = [(each.title, SERVICE, each) for each in LATENCIES]
     latencies = [(clock, column) for _, clock, column in shown]

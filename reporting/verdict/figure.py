@@ -41,9 +41,15 @@ class Figure:
         return f"{self.name} of {self.operation}"
 
     @property
+    def operations(self) -> int:
+        """How many operations the figure is of: those that its clock has measured."""
+        clock = self.distribution.clock(self.clock) if self.distribution and self.percentile is not None else None
+        return self.row.operations if clock is None else clock.requests
+
+    @property
     def beyond(self) -> float:
         """How many operations lie beyond the percentile; none for a rate."""
-        return 0.0 if self.percentile is None else self.row.operations * (100 - self.percentile) / 100
+        return 0.0 if self.percentile is None else self.operations * (100 - self.percentile) / 100
 
 
 FigureRule = Callable[[Evidence, Figure], Iterator[Reason]]

@@ -88,7 +88,7 @@ def _few_operations(_evidence: Evidence, figure: Figure) -> Iterator[Reason]:
     beyond = int(figure.beyond + 1e-6) or "none"
     yield inconclusive(
         "few-operations",
-        f"Of {figure.row.operations:,} operations{name} {beyond} lie beyond {figure.name}, so it depends on chance. "
+        f"Of {figure.operations:,} operations{name} {beyond} lie beyond {figure.name}, so it depends on chance. "
         "Run longer before you compare it.",
     )
 
@@ -116,7 +116,7 @@ def _dropped(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
     load = evidence.headline.load
     if figure.percentile is None or load is None or not load.dropped or figure.clock != RESPONSE:
         return
-    dropped = load.dropped * figure.row.operations / max(1, evidence.headline.total.operations)
+    dropped = load.dropped * figure.operations / max(1, load.achieved)
     if dropped >= HIDDEN_LEAST and dropped >= HIDDEN_SHARE * figure.beyond:
         yield inconclusive(
             "dropped",

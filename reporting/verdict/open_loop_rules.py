@@ -15,12 +15,12 @@ def _achieved(evidence: Evidence) -> Iterator[Reason]:
     if load is None or not load.offered:
         return
     usual = load.offered / measured_s * (total.p99_us or 0.0) / 1e6 + 1 if measured_s else 0.0
-    reached = total.operations + min(total.censored, usual)
+    reached = load.achieved + min(load.waiting, usual)
     if load.offered - reached > max(1, (1 - ACHIEVED_SHARE) * load.offered):
-        share = percent(total.operations / load.offered)
+        share = percent(load.achieved / load.offered)
         yield inconclusive(
             "not-achieved",
-            f"{total.operations:,} of {load.offered:,} due operations succeeded, {share}. At least "
+            f"{load.achieved:,} of {load.offered:,} due operations succeeded, {share}. At least "
             f"{percent(ACHIEVED_SHARE)} must, or the load was lower than offered. Lower the arrival rate, or see the "
             "failures and what was missed and dropped.",
         )

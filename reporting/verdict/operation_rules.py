@@ -1,14 +1,24 @@
 """The rules about the operations: failures, and figures that are missing or few."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
 from reporting.analyse import headline as headlines
 from reporting.analyse.headline import Row
+from reporting.read.distributions import Histogram
 from reporting.text import percent
 from reporting.verdict.evidence import NOTE, Evidence, Reason, Rule, inconclusive, note
 from reporting.verdict.fault_rules import failures_of_faults, in_window
-from reporting.verdict.thresholds import MAX_FAILURE_SHARE, MAX_OPERATION_FAILURE_SHARE, STALL_OPERATIONS
+from reporting.verdict.thresholds import (
+    MAX_FAILURE_SHARE,
+    MAX_OPERATION_FAILURE_SHARE,
+    STALL_OPERATIONS,
+    STALLED_CALLS,
+    STALLED_FACTOR,
+    STALLED_LEAST_S,
+    STALLED_SHARE,
+)
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.verdicts import INCONCLUSIVE
 
@@ -114,6 +124,46 @@ def _stalls(evidence: Evidence) -> Iterator[Reason]:
             f"No operation succeeded in {len(still)} of {len(measured)} measured intervals, the first at "
             f"{still[0].start_s:.0f} s. {hidden}See the charts of the members at that time, and their logs in logs/.",
         )
+    elif not evidence.headline.open_loop:
+        yield from _short_stalls(evidence)
+
+
+def _short_stalls(evidence: Evidence) -> Iterator[Reason]:
+    """A stall within an interval leaves few operations, in which the users spent much of their time."""
+    total, users = evidence.headline.total, evidence.users.frame["users"].mean()  # NaN where they are not known
+    user_time_s = float(users) * evidence.headline.measured_s
+    if not user_time_s > 0 or not total.tried:
+        return
+    least_s = max(STALLED_LEAST_S, STALLED_FACTOR * user_time_s / total.tried)
+    stalled, stalled_s = 0, 0.0
+    for calls, histogram in _outside_of_windows(evidence):
+        slow = histogram.values_us >= least_s * 1e6
+        counts = histogram.counts[slow].astype(float)
+        if counts.sum() <= STALLED_CALLS * calls:
+            stalled += int(counts.sum())
+            stalled_s += float((histogram.values_us[slow] * counts).sum()) / 1e6
+    share = stalled_s / user_time_s
+    if share >= STALLED_SHARE:
+        yield inconclusive(
+            "stalls",
+            f"Users spent {percent(min(1.0, share))} of their time in {stalled:,} operations of at least "
+            f"{1000 * least_s:,.0f} ms, {percent(stalled / total.tried)} of all operations. A closed loop hides what "
+            "it did not send in that time: in an open loop more operations would have taken so long. See the charts of "
+            "the members, and their logs in logs/.",
+        )
+
+
+def _outside_of_windows(evidence: Evidence) -> Iterator[tuple[int, Histogram]]:
+    """Of each operation, how many succeeded, and the histogram of those outside of the windows of planned faults."""
+    headline = evidence.headline
+    parts: dict[str, list[Histogram]] = defaultdict(list)
+    for line in evidence.run.distributions if evidence.recoveries else ():
+        begins_s = line.elapsed_s - line.interval_s
+        if line.stage == MEASURED and not in_window(evidence, begins_s, line.elapsed_s):
+            parts[line.operation].append(line.distribution.histogram)
+    for row in headline.rows if headline.from_distributions else ():
+        everything = headline.distributions[row.operation].histogram
+        yield row.operations, Histogram.merged(parts[row.operation]) if evidence.recoveries else everything
 
 
 OPERATION_RULES: Final[tuple[Rule, ...]] = (_failures, _suppressed, _figures_incomplete, _overflows, _stalls)

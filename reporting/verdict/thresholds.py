@@ -39,7 +39,7 @@ LOAD_SIDE_SHARE: Final = 0.10
 # From here on, the figure says as much about the load side as a change of the ensemble would.
 LOAD_SIDE_SPOILS_SHARE: Final = 0.25
 # A worker that is away this share of the time keeps its users from sending as long, and lowers the rate of a closed
-# loop by that share. Not calibrated on clean runs yet.
+# loop by that share. None of 20 clean runs reached the share that spoils the rate (docs/measured.md).
 AWAY_SHARE: Final = 0.02
 # From here on, the rate says as much about the load side as a change of the ensemble would.
 AWAY_SPOILS_SHARE: Final = 0.10
@@ -66,12 +66,25 @@ OFFERED_FACTOR: Final = 1.1
 RETRANSMITS_PER_S: Final = 2.0
 # An interval in which so many operations were to be expected has a success unless the load stands still.
 STALL_OPERATIONS: Final = 10
+# A user that waits for a reply this much longer than it usually takes from one operation to the next has not sent as
+# many operations: p99 and p99.9 count one where an open loop would count these. A tail of exponential latencies beyond
+# ten means has 0.05 % of the users' time.
+STALLED_FACTOR: Final = 10.0
+# Shorter waits are a tail: of a fast server without waits between operations, 1 % of 10 ms has a quarter of the time.
+STALLED_LEAST_S: Final = 0.1
+# An operation that takes so long more often does so usually, as a lock that many want, and p95 shows it.
+STALLED_CALLS: Final = 0.05
+# Stalled users spent this share of their time. A pause of 100 ms each 10 s takes 1 %, 0.8 s of each 8 s take 10 %.
+STALLED_SHARE: Final = 0.05
 # A worker or users that are missing in more than this share of the measured intervals, and in more than one, are short.
 SHORT_INTERVALS_SHARE: Final = 0.05
-# Sessions at the fullest member beyond what a random choice of members gives: standard deviations, and the factor above
-# an even share.
-UNEVEN_DEVIATIONS: Final = 3.5
+# Sessions are uneven if the fullest member has this factor of an even share, and chance does that in at most these
+# shares of runs. 3.5 standard deviations of many sessions are 0.0007 of runs with three members, 0.0012 with five. With
+# few sessions a lower share would keep silent about 7 of 7 at one of three members (0.0014), a higher one would give a
+# false alarm every few hundred runs: 6 of 6 (0.004) are a note, because the figures show one member all the same.
 UNEVEN_FACTOR: Final = 1.5
+UNEVEN_CHANCE: Final = 0.0015
+UNEVEN_NOTED_CHANCE: Final = 0.01
 # ZooKeeper stops reading requests with so many outstanding (its globalOutstandingLimit).
 OUTSTANDING_LIMIT: Final = 1000
 # Outstanding requests that grow by this factor, and to at least so many, will not settle.

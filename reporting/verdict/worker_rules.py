@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from reporting.analyse.clocks import is_recorded
+from reporting.analyse.clocks import is_recorded, without_arrivals
 from reporting.analyse.headline import TOTAL
 from reporting.analyse.load_side import knows_arrivals
 from reporting.text import natural, some
@@ -169,6 +169,20 @@ def _own_delay_unknown(evidence: Evidence) -> Iterator[Reason]:
         )
 
 
+def _arrivals_unknown(evidence: Evidence) -> Iterator[Reason]:
+    """Workers whose service times contain the client delay, though their client would know arrivals."""
+    lacking = without_arrivals(evidence.run)
+    if lacking:
+        name, why = next(iter(lacking.items()))
+        of = max(len(lacking), len(evidence.workers.seen))
+        yield note(
+            "no-arrival-times",
+            f"The kernel gives no arrival times of replies to {len(lacking)} of {of} workers ({some([*lacking], 4)}), "
+            f"so their service times end when the worker handles the reply. {name} said: {why.rstrip('.')}. Use load "
+            "hosts whose Linux kernel allows SO_TIMESTAMPNS.",
+        )
+
+
 def _cpu_short(evidence: Evidence) -> Iterator[Reason]:
     workers = evidence.workers.cpu
     if not workers:
@@ -227,5 +241,6 @@ WORKER_RULES: Final[tuple[Rule, ...]] = (
     _control_failed,
     _dispatch_failed,
     _own_delay_unknown,
+    _arrivals_unknown,
     _cpu_short,
 )

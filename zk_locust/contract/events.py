@@ -12,6 +12,10 @@ EVENT_COLUMNS: Final[tuple[str, ...]] = (
     "clock",  # the host by whose wall clock the timestamp is; empty: the source's own, or the controller's
 )
 
+CONTROLLER: Final = "controller"
+"""The source of what the controller has recorded: the phases of a run."""
+RUN_START: Final = "run-start"
+"""A second or later test began in one Locust process; the subject is its number. Its figures go to files of its own."""
 STRANGER_REFUSED: Final = "stranger-refused"
 """A process without this run's token tried to join the master; the subject is its address."""
 FALSE_MASTER_REFUSED: Final = "false-master-refused"

@@ -10,6 +10,7 @@ import pytest
 
 from reporting import judge_run
 from reporting.analyse import steadiness
+from reporting.render import report_tables
 from reporting.verdict.figures import JudgedFigure
 from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import Synthetic
@@ -460,3 +461,9 @@ def test_the_figures_are_in_the_verdict_for_programs(tmp_path: Path, capsys: pyt
         "verdict": "valid",
         "reasons": [],
     }
+
+
+def test_the_table_of_an_open_loop_says_which_clock_its_verdicts_are_of(tmp_path: Path, sound: JudgedRun) -> None:
+    said = "Verdicts of latencies are on response time"
+    assert said in report_tables.headline(run(tmp_path, **OPEN)).note
+    assert said not in report_tables.headline(sound).note

@@ -172,7 +172,8 @@ def test_failures_above_the_limit_are_inconclusive_below_it_a_note(
 
 
 def test_one_operation_that_often_fails_is_inconclusive_though_few_of_all_do(tmp_path: Path) -> None:
-    found = judged(tmp_path, operations={"get": 3000.0, "create": 2.0}, failures_in_stall=2)
+    users: dict[str, Any] = {"users_at": lambda _at_s: 256, "plan": {"users": 256}}  # so many wait in its stall
+    found = judged(tmp_path, operations={"get": 3000.0, "create": 2.0}, failures_in_stall=2, **users)
     assert rules(found) == {"failures": "note", "operation-failures": "inconclusive"}
     assert "operations create failed" in text(found, "operation-failures")
 
