@@ -12,6 +12,7 @@ from fleet.experiments.benchmark import Benchmarks, preflight
 from fleet.experiments.duration import Inventories, is_managed, plans_of, unequal_faults, unknown_operations
 from fleet.experiments.duration import probes as probes_of
 from fleet.experiments.duration import run_s as run_s_of
+from fleet.experiments.failure_limits import too_few_operations
 from fleet.experiments.interruption import leave_words
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.resumption import refuse_beyond_budget, refuse_other_inventory, refuse_other_settings
@@ -66,6 +67,7 @@ def conduct(
     probes = probes_of(spec, arms)
     plans = plans_of(playbooks, inventories, probes)
     problems = unknown_operations(spec.objectives, probes, plans)
+    problems += too_few_operations(spec, probes, plans)
     problems += unequal_faults(probes, plans) if spec.kind == RECOVERY else []
     if problems:
         raise _refused(problems)

@@ -299,5 +299,29 @@ def test_an_objective_for_an_operation_that_the_scenario_has_not_is_refused(
 
 def test_an_objective_for_an_operation_of_the_scenario_is_none(tmp_path: Path) -> None:
     objectives = ["p99 of get < 1s", "failures of exists < 1%", "p99 of all operations < 1s"]
-    content = {"kind": "capacity", "scenario": "read-mostly", "objectives": objectives}
+    # 9 % of the load are exists: so few that a lower rate could not show that less than 1 % of them fail.
+    rates = {"lowest": 300}
+    content = {"kind": "capacity", "scenario": "read-mostly", "objectives": objectives, "rates": rates}
     assert "no problem" in Controller(tmp_path).conduct(content, only_check=True)[-1]
+
+
+FEW_FAILURES = {"kind": "capacity", "scenario": "read-mostly", "objectives": ["failures < 0.1%"]}
+
+
+def test_failures_that_the_lowest_rate_cannot_show_to_be_few_are_refused(tmp_path: Path) -> None:
+    # 3,837 operations without a failure are one too few for 0.1 %, and 3,838 suffice (Wilson).
+    few = FEW_FAILURES | {"variables": {"benchmark_run_time": "10s"}, "rates": {"lowest": 383.7}}
+    assert Controller(tmp_path).refusal(few) == (
+        "objectives [failures < 0.1%]: at the lowest rate, 383.7/s, a run of arm ensemble has 3,837 such operations in "
+        "10 s; without any failure, they show that at most 0.1 % fail, which does not meet the objective; set "
+        "rates.lowest to 461 or benchmark_run_time to 13 s, or more, or raise the limit"
+    )
+    enough = few | {"rates": {"lowest": 383.8}}
+    assert "no problem" in Controller(tmp_path).conduct(enough, only_check=True)[-1]
+
+
+def test_failures_of_an_operation_count_by_its_weight(tmp_path: Path) -> None:
+    few = FEW_FAILURES | {"objectives": ["failures of set < 0.1%"], "rates": {"lowest": 1000}}
+    said = Controller(tmp_path).refusal(few)  # 1 % of the load
+    assert "has 200 such operations in 20 s; without any failure, they show that at most 1.9 % fail" in said
+    assert "set rates.lowest to 23,028" in said
