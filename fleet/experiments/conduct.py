@@ -15,7 +15,12 @@ from fleet.experiments.duration import run_s as run_s_of
 from fleet.experiments.failure_limits import too_few_operations
 from fleet.experiments.interruption import leave_words
 from fleet.experiments.playbooks import Playbooks
-from fleet.experiments.resumption import refuse_beyond_budget, refuse_other_inventory, refuse_other_settings
+from fleet.experiments.resumption import (
+    refuse_beyond_budget,
+    refuse_other_inventory,
+    refuse_other_schema,
+    refuse_other_settings,
+)
 from fleet.experiments.runner import RunOne, left_s, reopen_half_blocks, run, runs_left
 from fleet.experiments.specification import FRESH, MOST_RUNS, Specification
 from fleet.experiments.specification_reading import read_file
@@ -118,6 +123,7 @@ def _continue(
 ) -> list[str]:
     """Go on with an experiment that is held."""
     content = manifest.load(folder)
+    refuse_other_schema(folder)
     file = find_file(str(content.get("file", "")), playbooks.folder / "experiments")
     refuse_other_inventory(content, _sources(playbooks))
     spec, arms = _checked(file, playbooks, inventories)

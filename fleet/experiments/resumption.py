@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import reporting
 from fleet.errors import InputError
 from fleet.experiments.manifest import resume_words
 from fleet.experiments.runner import left_s, runs_left
 from zk_locust.contract.durations import format_duration
+from zk_locust.contract.run_files import SCHEMA_VERSION
 
 
 def refuse_other_inventory(content: Mapping[str, Any], sources: Sequence[str]) -> None:
@@ -30,6 +32,22 @@ def refuse_other_settings(content: Mapping[str, Any], digest: str, file: Path) -
             f"the experiment began, and its runs would not be comparable; restore them (variables of -e: {given}), or "
             "begin a new experiment"
         )
+
+
+def refuse_other_schema(folder: Path) -> None:
+    """Refuse runs whose reports cannot be compared with one another, or with those that this version writes."""
+    try:
+        found = reporting.read_experiment(folder)
+    except reporting.InputError as error:
+        raise InputError(str(error)) from None
+    for run in found.runs:
+        schema = run.report.get("schema_version", SCHEMA_VERSION)
+        if schema != SCHEMA_VERSION:
+            raise InputError(
+                f"experiment_resume [{folder.name}]: the report of run {run.run_id} has schema {schema}, and this "
+                f"version of zk-locust writes {SCHEMA_VERSION}, which cannot be compared; write it again with "
+                f"`fab report --run {run.run_id}`, or continue with the version that began the experiment"
+            )
 
 
 def refuse_beyond_budget(content: Mapping[str, Any]) -> None:

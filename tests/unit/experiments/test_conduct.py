@@ -205,6 +205,22 @@ def test_an_experiment_whose_settings_have_changed_is_not_continued(tmp_path: Pa
         controller.conduct(resume="one", more=1)
 
 
+def test_an_experiment_of_a_version_with_other_reports_is_not_continued(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    report = controller.results / "run-3" / "report.json"
+    report.parent.mkdir()
+    report.write_text('{"schema_version": 7}')
+    expected = r"experiment_resume \[one\]: the report of run run-3 has schema 7, .* writes 1, .* `fab report --run run-3`"
+    with pytest.raises(InputError, match=expected):
+        controller.conduct(resume="one", more=1)
+    (controller.results / "run-4").mkdir()
+    (controller.results / "run-4" / "report.json").write_text('{"schema_version": 6}')
+    with pytest.raises(InputError, match="its runs have reports of schemas 6, 7, which cannot be compared"):
+        controller.conduct(resume="one", more=1)
+    assert len(controller.asked) == 10
+
+
 def test_an_experiment_is_not_continued_with_another_inventory(tmp_path: Path) -> None:
     controller = Controller(tmp_path)
     controller.conduct(COMPARE, experiment_id="one")
