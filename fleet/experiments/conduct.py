@@ -7,12 +7,11 @@ from pathlib import Path
 import reporting
 from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest, plan
-from fleet.experiments.arms import Arm, arms_of, equal_arms, number_of_runs, with_inventory
+from fleet.experiments.arms import Arm, number_of_runs
 from fleet.experiments.benchmark import Benchmarks, preflight
-from fleet.experiments.duration import Inventories, is_managed, plans_of, unequal_faults, unknown_operations
-from fleet.experiments.duration import probes as probes_of
+from fleet.experiments.checking import check, refused
+from fleet.experiments.duration import Inventories
 from fleet.experiments.duration import run_s as run_s_of
-from fleet.experiments.failure_limits import too_few_operations
 from fleet.experiments.interruption import leave_words
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.resumption import (
@@ -23,11 +22,9 @@ from fleet.experiments.resumption import (
 )
 from fleet.experiments.runner import RunOne, left_s, reopen_half_blocks, run, runs_left
 from fleet.experiments.specification import FRESH, MOST_RUNS, Specification
-from fleet.experiments.specification_reading import read_file
 from fleet.inventory import Inventory
 from zk_locust.contract.durations import format_duration
-from zk_locust.contract.experiment import CAPACITY, NOISE, RECOVERY
-from zk_locust.contract.inventory.names import role_variables
+from zk_locust.contract.experiment import CAPACITY
 from zk_locust.contract.nearest_name import nearest
 
 
@@ -60,7 +57,8 @@ def conduct(
     if wish.more:
         raise InputError(f"experiment_more [{wish.more}]: say which experiment gets more with -e experiment_resume=ID")
     file = find_file(wish.experiment, playbooks.folder / "experiments")
-    spec, arms = _checked(file, playbooks, inventories)
+    checked = check(file, playbooks, inventories)
+    spec, arms = checked.spec, checked.arms
     experiment_id = manifest.new_id(spec.name, wish.experiment_id)
     manifest.refuse_existing(results, experiment_id)
     slots = [] if spec.kind == CAPACITY else plan.blocks([arm.name for arm in arms], spec.blocks, spec.seed)
@@ -69,17 +67,10 @@ def conduct(
         raise InputError(
             f"experiment [{spec.name}]: it has {runs} runs, and at most {MOST_RUNS} are possible; reduce it"
         )
-    probes = probes_of(spec, arms)
-    plans = plans_of(playbooks, inventories, probes)
-    problems = unknown_operations(spec.objectives, probes, plans)
-    problems += too_few_operations(spec, probes, plans)
-    problems += unequal_faults(probes, plans) if spec.kind == RECOVERY else []
-    if problems:
-        raise _refused(problems)
-    run_s = run_s_of(plans)
+    run_s = run_s_of(checked.plans)
     _within_budget(spec, runs, run_s)
     if benchmarks is None:
-        _preflight(playbooks, probes, say)
+        _preflight(playbooks, checked.probes, say)
     at_most = "at most about " if spec.kind == CAPACITY else ""
     size = f"experiment {experiment_id}: {spec.kind}, {at_most}{runs} runs, about {format_duration(runs * run_s)}"
     if wish.only_check:
@@ -126,7 +117,8 @@ def _continue(
     refuse_other_schema(folder)
     file = find_file(str(content.get("file", "")), playbooks.folder / "experiments")
     refuse_other_inventory(content, _sources(playbooks))
-    spec, arms = _checked(file, playbooks, inventories)
+    checked = check(file, playbooks, inventories)
+    spec, arms = checked.spec, checked.arms
     refuse_other_settings(content, manifest.digest(spec, arms, playbooks.variables), file)
     if wish.more and spec.kind == CAPACITY:
         raise InputError(f"experiment_more [{wish.more}]: a search for a capacity ends by itself; leave it out")
@@ -142,7 +134,7 @@ def _continue(
     refuse_beyond_budget(content)
     say(f"experiment {folder.name}: {left} runs left, about {format_duration(left_s(content))}")
     if benchmarks is None and left:
-        _preflight(playbooks, probes_of(spec, arms), say)
+        _preflight(playbooks, checked.probes, say)
     if wish.only_check:
         return ["check mode: there is no problem, and nothing was started"]
     manifest.save(folder, content)
@@ -192,34 +184,6 @@ def results_folder(playbooks: Playbooks, inventory: Inventory) -> Path:
     return playbooks.folder.parent / Path(str(given or "results")).expanduser()
 
 
-def _checked(file: Path, playbooks: Playbooks, inventories: Inventories) -> tuple[Specification, list[Arm]]:
-    """Return the experiment and its arms. Raises InputError that names all problems."""
-    spec, problems = read_file(file, role_variables(playbooks.folder.parent / "roles"))
-    if spec is None:
-        raise _refused(problems)
-    arms = arms_of(spec)
-    for name in sorted({name for arm in arms for name in arm.variables} & set(playbooks.variables)):
-        problems.append(f"{name}: it is set by the experiment and with -e; leave out one of them")
-    merged, found = with_inventory(arms, inventories.of)
-    problems += found
-    if spec.kind != NOISE and not problems:
-        problems += equal_arms(merged, inventories.of)
-    if spec.data == FRESH:
-        problems += [
-            f"data [{FRESH}]: the ensemble of arm {arm.name} is external (zookeeper_managed: false), and its data is "
-            "never removed; write data: kept"
-            for arm in merged
-            if not is_managed(arm, inventories.of(arm.inventory), playbooks)
-        ]
-    if problems:
-        raise _refused(problems)
-    return spec, merged
-
-
-def _refused(problems: Sequence[str]) -> InputError:
-    return InputError("\n".join(problems))
-
-
 def _preflight(playbooks: Playbooks, arms: Sequence[Arm], say: Callable[[str], object]) -> None:
     problems: list[str] = []
     different = _different(arms)
@@ -227,7 +191,7 @@ def _preflight(playbooks: Playbooks, arms: Sequence[Arm], say: Callable[[str], o
         say(f"experiment: preflight of {arm.name}, {number} of {len(different)}")
         problems += preflight(playbooks, arm)
     if problems:
-        raise _refused(problems)
+        raise refused(problems)
 
 
 def _different(arms: Sequence[Arm]) -> list[Arm]:

@@ -5,6 +5,7 @@ from typing import Any
 from fleet.experiments.arms import LONGEST_NAME, Arm, arms_of, at_rate, equal_arms, with_inventory
 from fleet.experiments.specification import Specification
 from fleet.inventory import HostVariables, Inventory
+from lab.places import PROJECT
 
 
 def inventory(controller: dict[str, Any] | None = None, **members: dict[str, Any]) -> Inventory:
@@ -36,6 +37,12 @@ def test_arms_differ_by_what_the_inventory_leaves_open() -> None:
     same, other = Arm("same", {"zookeeper_heap": "256m"}), Arm("other", {"zookeeper_heap": "1g"})
     assert equal_arms([Arm("base", {}), other], lambda _: found) == []
     assert len(equal_arms([Arm("base", {}), same], lambda _: found)) == 1
+
+
+def test_an_arm_differs_from_members_of_which_only_some_have_its_value() -> None:
+    found = inventory(zk1={"zookeeper_heap": "2g"}, zk2={})
+    arms = [Arm("as-it-is", {}), Arm("all", {"zookeeper_heap": "2g"})]
+    assert equal_arms(arms, lambda _: found, roles=PROJECT / "roles") == []
 
 
 def test_an_arm_with_an_inventory_of_its_own_differs() -> None:

@@ -69,6 +69,49 @@ def test_arms_that_the_inventory_makes_equal_are_refused(tmp_path: Path) -> None
     assert said.startswith("arms.same: its runs would be the same as those of arms.as-it-is, because the inventory")
 
 
+@pytest.mark.parametrize(
+    ("arms", "variables"),
+    [
+        ({"a": {"zookeeper_heap": "1g"}, "b": {"zookeeper_heap": "1024m"}}, {}),
+        ({"a": {}, "b": {"zookeeper_peer_type": "participant"}}, {}),
+        ({"a": {}, "b": {"zookeeper_version": "3.9.6"}}, {"zookeeper_install_method": "archive"}),
+        ({"a": {}, "b": {"benchmark_users": 32}}, {}),  # the scenario's own
+        ({"a": {}, "b": {"benchmark_parameters": {"val-size": 128}}}, {}),
+        ({"a": {"benchmark_run_time": "60s"}, "b": {"benchmark_run_time": "1m"}}, {}),
+    ],
+)
+def test_arms_that_come_to_the_same_are_refused(
+    tmp_path: Path, arms: dict[str, Any], variables: dict[str, Any]
+) -> None:
+    said = Controller(tmp_path).refusal(COMPARE | {"variables": variables, "arms": arms})
+    assert said.startswith("arms.b: its runs would be the same as those of arms.a, because the inventory, the scenario")
+
+
+SASL = '{"mechanism": "DIGEST-MD5", "username": "u", "password": "p"}'
+
+
+@pytest.mark.parametrize(
+    ("other", "variables"),
+    [
+        ({"zookeeper_version": "3.9.6"}, {}),  # of a package, another may be installed
+        ({"benchmark_parameters": {"kazoo-sasl-options": SASL}}, {}),
+        ({"zookeeper_peer_type": "participant"}, {"benchmark_users": 9}),
+    ],
+)
+def test_arms_that_may_differ_are_not_refused(tmp_path: Path, other: dict[str, Any], variables: dict[str, Any]) -> None:
+    arms = {"a": {}, "b": other | variables}
+    lines = Controller(tmp_path).conduct(COMPARE | {"variables": {}, "arms": arms}, only_check=True)
+    assert "no problem" in lines[-1]
+
+
+def test_arms_of_a_search_that_differ_only_in_their_rate_are_refused(tmp_path: Path) -> None:
+    arms = {name: {"benchmark_arrival": {"rate": rate}} for name, rate in (("a", 100), ("b", 200))}
+    content = {"kind": "capacity", "scenario": "read-mostly", "objectives": ["p99 < 1s"], "arms": arms}
+    assert "arms.b: its runs would be the same as those of arms.a" in Controller(tmp_path).refusal(content)
+    arms["b"]["benchmark_arrival"]["process"] = "poisson"
+    assert "no problem" in Controller(tmp_path).conduct(content, only_check=True)[-1]
+
+
 KILL = [{"at": "1s", "do": "kill", "target": "leader"}]
 RECOVERY = COMPARE | {"kind": "recovery", "variables": COMPARE["variables"] | {"benchmark_faults": KILL}}  # type: ignore[operator]
 
@@ -211,7 +254,9 @@ def test_an_experiment_of_a_version_with_other_reports_is_not_continued(tmp_path
     report = controller.results / "run-3" / "report.json"
     report.parent.mkdir()
     report.write_text('{"schema_version": 7}')
-    expected = r"experiment_resume \[one\]: the report of run run-3 has schema 7, .* writes 1, .* `fab report --run run-3`"
+    expected = (
+        r"experiment_resume \[one\]: the report of run run-3 has schema 7, .* writes 1, .* `fab report --run run-3`"
+    )
     with pytest.raises(InputError, match=expected):
         controller.conduct(resume="one", more=1)
     (controller.results / "run-4").mkdir()
