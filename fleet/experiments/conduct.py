@@ -1,14 +1,16 @@
 """Conducts an experiment: checks everything, says how long it takes, runs it, and writes its report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import reporting
 from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, number_of_runs
 from fleet.experiments.benchmark import Benchmarks, preflight
+from fleet.experiments.capacity import NONE
 from fleet.experiments.checking import check, refused
 from fleet.experiments.duration import Inventories
 from fleet.experiments.duration import run_s as run_s_of
@@ -163,7 +165,25 @@ def _go_on(
         words = "; ".join(parts)
         leave_words(words)
         raise FleetError(words) from None
-    return reporting.write_experiment(folder)
+    lines = reporting.write_experiment(folder)
+    if problem := _no_capacity(manifest.load(folder)):
+        for line in lines:
+            say(line)
+        raise FleetError(problem)
+    return lines
+
+
+def _no_capacity(content: Mapping[str, Any]) -> str:
+    """Return what is wrong with a search whose objectives fail at the lowest rate already; empty where none is."""
+    arms = [arm for arm, found in content["capacity"].items() if found["state"] == NONE]
+    if not arms:
+        return ""
+    settings = content["settings"]
+    return (
+        f"objectives [{', '.join(settings['objectives'])}]: {', '.join(arms)} {'do' if len(arms) > 1 else 'does'} not "
+        f"meet them at the lowest rate of experiment {content['experiment_id']}, {settings['rates'][0]:,g}/s, so no "
+        "capacity is known; lower rates.lowest or raise the limits, and begin a new experiment"
+    )
 
 
 def find_file(experiment: str, folder: Path) -> Path:

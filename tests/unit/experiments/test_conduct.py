@@ -386,3 +386,42 @@ def test_failures_of_an_operation_count_by_its_weight(tmp_path: Path) -> None:
     said = Controller(tmp_path).refusal(few)  # 1 % of the load
     assert "has 200 such operations in 20 s; without any failure, they show that at most 1.9 % fail" in said
     assert "set rates.lowest to 23,028" in said
+
+
+SEARCH = {
+    "kind": "capacity",
+    "scenario": "read-mostly",
+    "objectives": ["p99 < 1s", "p50 < 2s"],
+    "rates": {"lowest": 20, "first": 100, "highest": 1000},
+}
+
+
+class Search(Controller):
+    """Conducts searches with an ensemble that meets the objectives up to a rate."""
+
+    limit_per_s = 50.0
+
+    def benchmark(self, request: Request) -> Outcome:
+        self.asked.append(request)
+        passed = (request.rate_per_s or 0) <= self.limit_per_s
+        return Outcome(f"run-{request.number}", "valid", 1.0, passed=passed, step={"objectives": []})
+
+
+def test_a_search_whose_lowest_rate_fails_has_no_success_and_says_what_to_do(tmp_path: Path) -> None:
+    controller = Search(tmp_path)
+    controller.limit_per_s = 10
+    controller.file.write_text(yaml.safe_dump(SEARCH))
+    with pytest.raises(FleetError) as caught:
+        controller.conduct(experiment=str(controller.file), experiment_id="one")
+    assert str(caught.value) == (
+        "objectives [p99 < 1s, p50 < 2s]: ensemble does not meet them at the lowest rate of experiment one, 20/s, so "
+        "no capacity is known; lower rates.lowest or raise the limits, and begin a new experiment"
+    )
+    assert any(line.startswith("Experiment one: ensemble does not meet") for line in controller.said)
+    folder = controller.results / "experiments" / "one"
+    assert (folder / "experiment.html").exists()
+    assert manifest.load(folder)["state"] == "finished"
+
+
+def test_a_search_that_finds_a_capacity_returns_its_answer(tmp_path: Path) -> None:
+    assert Search(tmp_path).conduct(SEARCH, experiment_id="one")[0].startswith("Experiment one: ensemble carries")
