@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from fleet.errors import InputError
 from fleet.experiments.capacity import longest_search
 from fleet.experiments.loads import VARIABLES, load_of, secrets_of
 from fleet.experiments.role_defaults import archive_release, role_defaults
 from fleet.experiments.specification import INVENTORY, Specification
-from fleet.inventory import MEMBERS, Inventory
+from fleet.inventory import MEMBERS, HostVariables, Inventory
 from zk_locust.contract.experiment import CAPACITY, MATRIX, NOISE, RECOVERY
 
 MERGED: Final = ("benchmark_parameters", "zookeeper_properties")
@@ -162,9 +163,15 @@ def _effective(arm: Arm, inventory: Inventory, name: str, defaults: Mapping[str,
         hosts = [inventory.hosts[host] for host in inventory.load_hosts] or [inventory.controller]
     else:
         return list(dict.fromkeys(map(_as_text, _values(inventory, name) or default)))
-    return list(
-        dict.fromkeys(_as_text(value) for host in hosts for value in ([host[name]] if name in host else default))
-    )
+    return list(dict.fromkeys(_as_text(value) for host in hosts for value in _value(host, name, default)))
+
+
+def _value(host: HostVariables, name: str, default: list[Any]) -> list[Any]:
+    """Return a host's value, or the default. One that only the host itself can evaluate is like no other."""
+    try:
+        return [host[name]] if name in frozenset(host) else default
+    except InputError:
+        return [f"(a template of {host.host})"]
 
 
 def _values(inventory: Inventory, name: str) -> list[Any]:

@@ -11,9 +11,10 @@ from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, number_of_runs
 from fleet.experiments.benchmark import Benchmarks, preflight
 from fleet.experiments.capacity import NONE
-from fleet.experiments.checking import check, refused
+from fleet.experiments.checking import Checked, check, refused
 from fleet.experiments.duration import Inventories
 from fleet.experiments.duration import run_s as run_s_of
+from fleet.experiments.fingerprints import fingerprints
 from fleet.experiments.interruption import leave_words
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.resumption import (
@@ -27,6 +28,7 @@ from fleet.experiments.specification import FRESH, MOST_RUNS, Specification
 from fleet.inventory import Inventory
 from zk_locust.contract.durations import format_duration
 from zk_locust.contract.experiment import CAPACITY
+from zk_locust.contract.inventory.names import role_variables
 from zk_locust.contract.nearest_name import nearest
 
 
@@ -80,6 +82,7 @@ def conduct(
     folder = manifest.create(
         results, experiment_id, spec, arms, slots, file=str(file), run_s=run_s, most_runs=runs,
         inventory=_sources(playbooks), given=playbooks.variables,
+        decided_by=_decided_by(checked, playbooks, inventories),
     )  # fmt: skip
     say(size)
     if spec.data == FRESH:
@@ -121,7 +124,8 @@ def _continue(
     refuse_other_inventory(content, _sources(playbooks))
     checked = check(file, playbooks, inventories)
     spec, arms = checked.spec, checked.arms
-    refuse_other_settings(content, manifest.digest(spec, arms, playbooks.variables), file)
+    digest = manifest.digest(spec, arms, playbooks.variables)
+    refuse_other_settings(content, digest, _decided_by(checked, playbooks, inventories), file)
     if wish.more and spec.kind == CAPACITY:
         raise InputError(f"experiment_more [{wish.more}]: a search for a capacity ends by itself; leave it out")
     if wish.more < 0 or len(content["plan"]) + wish.more * len(arms) > MOST_RUNS:
@@ -141,6 +145,11 @@ def _continue(
         return ["check mode: there is no problem, and nothing was started"]
     manifest.save(folder, content)
     return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
+
+
+def _decided_by(checked: Checked, playbooks: Playbooks, inventories: Inventories) -> dict[str, str]:
+    known = role_variables(playbooks.folder.parent / "roles")
+    return fingerprints(checked, inventories.of, playbooks.variables, known)
 
 
 def _sources(playbooks: Playbooks) -> list[str]:

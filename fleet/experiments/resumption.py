@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import reporting
 from fleet.errors import InputError
+from fleet.experiments.fingerprints import differing
 from fleet.experiments.manifest import resume_words
 from fleet.experiments.runner import left_s, runs_left
 from zk_locust.contract.durations import format_duration
 from zk_locust.contract.run_files import SCHEMA_VERSION
+
+_SHOWN: Final = 6
+"""How many settings a message names."""
 
 
 def refuse_other_inventory(content: Mapping[str, Any], sources: Sequence[str]) -> None:
@@ -23,14 +27,24 @@ def refuse_other_inventory(content: Mapping[str, Any], sources: Sequence[str]) -
         )
 
 
-def refuse_other_settings(content: Mapping[str, Any], digest: str, file: Path) -> None:
-    """Refuse settings whose digest is not that of the first part. `file` is the experiment's."""
-    if digest != content["digest"]:
-        given = ", ".join(content.get("given") or []) or "none"
+def refuse_other_settings(content: Mapping[str, Any], digest: str, decided_by: Mapping[str, str], file: Path) -> None:
+    """Refuse settings whose digest or fingerprints are not those of the first part. `file` is the experiment's."""
+    subject = f"experiment_resume [{content['experiment_id']}]"
+    before = content.get("decided_by")
+    if not isinstance(before, dict):
         raise InputError(
-            f"experiment_resume [{content['experiment_id']}]: {file}, the inventory or -e has other settings than when "
-            f"the experiment began, and its runs would not be comparable; restore them (variables of -e: {given}), or "
-            "begin a new experiment"
+            f"{subject}: an earlier version of zk-locust began this experiment, and did not note "
+            " what decides its runs (the scenario, the hosts' variables), so that the runs might not be "
+            "comparable; continue it with that version, or begin a new experiment"
+        )
+    other = differing(before, decided_by)
+    if other or digest != content["digest"]:
+        given = ", ".join(content.get("given") or []) or "none"
+        more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
+        raise InputError(
+            f"{subject}: {file}, its scenario, the inventory or -e has other settings than when the experiment began, "
+            f"and its runs would not be comparable: {', '.join(other[:_SHOWN]) or 'the order of settings'}{more}; "
+            f"restore them (variables of -e: {given}), or begin a new experiment"
         )
 
 

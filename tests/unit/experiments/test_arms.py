@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ansible.errors import AnsibleError
+
 from fleet.experiments.arms import LONGEST_NAME, Arm, arms_of, at_rate, equal_arms, with_inventory
 from fleet.experiments.specification import Specification
 from fleet.inventory import HostVariables, Inventory
@@ -43,6 +45,16 @@ def test_an_arm_differs_from_members_of_which_only_some_have_its_value() -> None
     found = inventory(zk1={"zookeeper_heap": "2g"}, zk2={})
     arms = [Arm("as-it-is", {}), Arm("all", {"zookeeper_heap": "2g"})]
     assert equal_arms(arms, lambda _: found, roles=PROJECT / "roles") == []
+
+
+def test_an_arm_differs_from_members_whose_value_needs_their_facts() -> None:
+    def evaluate(value: object) -> object:
+        raise AnsibleError(f"{value} needs facts")
+
+    found = inventory(zk1={})
+    found.hosts = {"zk1": HostVariables("zk1", {"zookeeper_heap": "{{ ansible_facts }}"}, evaluate)}
+    arms = [Arm("as-it-is", {}), Arm("other", {"zookeeper_heap": "2g"})]
+    assert equal_arms(arms, lambda _: found) == []
 
 
 def test_an_arm_with_an_inventory_of_its_own_differs() -> None:

@@ -11,9 +11,10 @@ from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest
 from fleet.experiments.conduct import Wish, conduct
 from fleet.experiments.overview import lines
-from fleet.experiments.playbooks import Playbooks, forwarded
+from fleet.experiments.playbooks import forwarded
 from fleet.experiments.runner import Outcome, Request
 from lab.places import PROJECT
+from tests.unit.experiments.controller import Controller
 
 COMPARE = {
     "kind": "compare",
@@ -21,39 +22,6 @@ COMPARE = {
     "variables": {"benchmark_run_time": "2s", "benchmark_warmup": "1s"},
     "arms": {"small": {"zookeeper_heap": "300m"}, "large": {"zookeeper_heap": "1g"}},
 }
-
-
-class Controller:
-    """Conducts experiments whose benchmarks take no time, in a results folder of its own."""
-
-    def __init__(self, folder: Path, **variables: Any) -> None:
-        self.results = folder / "results"
-        self.file = folder / "mine.yml"
-        self.said: list[str] = []
-        self.asked: list[Request] = []
-        self.playbooks = Playbooks(
-            PROJECT / "playbooks",
-            (str(PROJECT / "inventory" / "local"),),
-            (),
-            {"benchmark_results_dir": str(self.results), **variables},
-        )
-
-    def benchmark(self, request: Request) -> Outcome:
-        self.asked.append(request)
-        return Outcome(f"run-{request.number}", "valid", 1.0)
-
-    def conduct(self, content: dict[str, Any] | None = None, **wish: Any) -> list[str]:
-        if content is not None:
-            self.file.write_text(yaml.safe_dump(content, sort_keys=False))
-            wish["experiment"] = str(self.file)
-        return conduct(Wish(**wish), self.playbooks, self.said.append, self.benchmark)
-
-    def refusal(self, content: dict[str, Any] | None = None, **wish: Any) -> str:
-        with pytest.raises(InputError) as caught:
-            self.conduct(content, **wish)
-        assert self.asked == []
-        assert not (self.results / "experiments").exists()
-        return str(caught.value)
 
 
 def test_an_experiment_says_how_many_runs_and_how_long(tmp_path: Path) -> None:
