@@ -138,7 +138,8 @@ def _continue(
     content["settings"]["budget_s"] = spec.budget_s
     left = runs_left(content)
     refuse_beyond_budget(content)
-    say(f"experiment {folder.name}: {left} runs left, about {format_duration(left_s(content))}")
+    runs = "1 run" if left == 1 else f"{left} runs"
+    say(f"experiment {folder.name}: {runs} left, about {format_duration(left_s(content))}")
     if benchmarks is None and left:
         _preflight(playbooks, checked.probes, say)
     if wish.only_check:

@@ -36,7 +36,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LOCK: Final = ".lock"
 _PARTS: Final[dict[str, type]] = {
     **{"kind": str, "state": str, "reason": str, "digest": str},
-    **{"settings": dict, "plan": list, "runs": list, "capacity": dict},
+    **{"settings": dict, "arms": list, "plan": list, "runs": list, "capacity": dict},
 }
 
 

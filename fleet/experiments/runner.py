@@ -1,6 +1,7 @@
 """Goes through an experiment's plan: one benchmark after the other, void ones again, the manifest after each."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,10 +110,16 @@ def left_s(content: Mapping[str, Any]) -> float:
 
 
 def runs_left(content: Mapping[str, Any]) -> int:
-    """Return how many runs are left; of a search, at most about so many."""
-    if content["kind"] == CAPACITY:
-        return max(0, int(content.get("most_runs", 0)) - sum(bool(entry["counts"]) for entry in content["runs"]))
-    return len(open_slots(content))
+    """Return how many runs are left; of a search, about so many at most.
+
+    An arm without an answer has one at least: a search whose rates contradict one another takes more than is usual.
+    """
+    if content["kind"] != CAPACITY:
+        return len(open_slots(content))
+    arms = [arm["name"] for arm in content["arms"]]
+    of_each = int(content.get("most_runs", 0)) // len(arms)
+    counted = Counter(entry["arm"] for entry in content["runs"] if entry["counts"])
+    return sum(max(1, of_each - counted[arm]) for arm in arms if arm not in content["capacity"])
 
 
 def _plan(

@@ -393,3 +393,19 @@ def test_a_search_whose_lowest_rate_fails_has_no_success_and_says_what_to_do(tmp
 
 def test_a_search_that_finds_a_capacity_returns_its_answer(tmp_path: Path) -> None:
     assert Search(tmp_path).conduct(SEARCH, experiment_id="one")[0].startswith("Experiment one: ensemble carries")
+
+
+def test_a_search_that_is_longer_than_expected_is_checked_when_it_is_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = Search(tmp_path)
+    controller.conduct(SEARCH, experiment_id="one")
+    folder = controller.results / "experiments" / "one"
+    content = manifest.load(folder)
+    content |= {"state": "interrupted", "capacity": {}, "most_runs": 3, "runs": content["runs"][:5]}
+    manifest.save(folder, content)
+    monkeypatch.setattr("fleet.experiments.conduct.Benchmarks", None)  # nothing is started without a preflight
+    monkeypatch.setattr("fleet.experiments.conduct.preflight", lambda _playbooks, arm: [f"arm {arm.name}: no host"])
+    with pytest.raises(InputError, match="arm ensemble: no host"):
+        conduct(Wish(resume="one"), controller.playbooks, controller.said.append)
+    assert "experiment one: 1 run left, about 1 s" in controller.said

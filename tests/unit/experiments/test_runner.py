@@ -280,3 +280,15 @@ def test_a_secret_of_the_file_does_not_count_in_the_digest() -> None:
 
     assert digest("s3cret") == digest("an0ther")
     assert digest("s3cret") != digest("s3cret", size=64)
+
+
+def test_a_search_that_is_longer_than_expected_has_a_run_left_until_it_has_its_answer(tmp_path: Path) -> None:
+    folder = begin(tmp_path, kind="capacity", rates=(10, 100, 10_000))  # 20 runs, of two arms
+    content = manifest.load(folder)
+    done = {"arm": "a", "counts": True, "took_s": 30.0, "rate_per_s": 10, "passed": True}
+    assert runs_left(content | {"runs": [done] * 4}) == 6 + 10
+    content |= {"runs": [done] * 12}
+    assert runs_left(content) == 1 + 10
+    assert left_s(content) == 11 * 30.0
+    assert runs_left(content | {"capacity": {"a": {}}}) == 10
+    assert runs_left(content | {"capacity": {"a": {}, "b": {}}}) == 0
