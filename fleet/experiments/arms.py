@@ -61,13 +61,13 @@ def _arm(name: str, base: Mapping[str, Any], overlay: Mapping[str, Any], place: 
 
 def _cells(spec: Specification, base: Mapping[str, Any]) -> Iterator[Arm]:
     for number, values in enumerate(itertools.product(*spec.grid.values()), 1):
-        overlay: dict[str, Any] = {}
-        for axis, value in zip(spec.grid, values, strict=True):
-            name, _, inner = axis.partition(".")
-            if inner:
-                overlay[name] = {**overlay.get(name, {}), inner: value}
-            else:
-                overlay[name] = value
+        said = dict(zip(spec.grid, values, strict=True))
+        overlay = {axis: value for axis, value in said.items() if "." not in axis}
+        for axis, value in said.items():
+            name, dot, inner = axis.partition(".")
+            if dot:
+                before = overlay.get(name)
+                overlay[name] = {**(before if isinstance(before, Mapping) else {}), inner: value}
         place = tuple(str(value) for value in values)
         name = ", ".join(f"{_short(axis)} {value}" for axis, value in zip(spec.grid, place, strict=True))
         if len(name) > LONGEST_NAME:
