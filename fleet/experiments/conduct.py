@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import reporting
-from fleet.errors import FleetError, InputError
+from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, number_of_runs
 from fleet.experiments.benchmark import Benchmarks, preflight
@@ -30,6 +30,7 @@ from zk_locust.contract.durations import format_duration
 from zk_locust.contract.experiment import CAPACITY
 from zk_locust.contract.inventory.names import role_variables
 from zk_locust.contract.nearest_name import nearest
+from zk_locust.contract.run_files import EXPERIMENT_PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +173,27 @@ def _go_on(
     except KeyboardInterrupt as interruption:
         words = manifest.resume_words(manifest.load(folder))
         parts = [f"experiment {folder.name} was interrupted", *interruption.args, f"continue it with {words}"]
-        words = "; ".join(parts)
+        words = "; ".join([*parts, _report_so_far(folder)])
         leave_words(words)
         raise FleetError(words) from None
+    except FleetError as error:
+        raise FleetError(f"{error}; {_report_so_far(folder)}") from error
     lines = reporting.write_experiment(folder)
     if problem := _no_capacity(manifest.load(folder)):
         for line in lines:
             say(line)
         raise FleetError(problem)
     return lines
+
+
+def _report_so_far(folder: Path) -> str:
+    """Write the report of an experiment that has ended too early; return the words that lead to it."""
+    try:
+        reporting.write_experiment(folder)
+    except reporting.ReportingError as error:
+        return f"its report cannot be written: {one_line(error)}"
+    command = f"fab report --experiment {folder.name}"
+    return f"what its runs say so far is in {folder / EXPERIMENT_PAGE}, and `{command}` shows it"
 
 
 def _no_capacity(content: Mapping[str, Any]) -> str:
