@@ -58,8 +58,15 @@ class VoidRunsError(FleetError):
     """A run stays void."""
 
 
+class BudgetSpentError(FleetError):
+    """The next run would take longer than what is left of the budget."""
+
+
 def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str], object]) -> None:
-    """Do what is left of an experiment's plan. Raises VoidRunsError where a run stays void; the plan can be resumed.
+    """Do what is left of an experiment's plan.
+
+    Raises VoidRunsError where a run stays void, and BudgetSpentError before a run for which the budget is too short.
+    The plan can be resumed.
 
     An exception of `run_one`, KeyboardInterrupt too, leaves the experiment interrupted.
     """
@@ -104,9 +111,17 @@ def open_slots(content: Mapping[str, Any]) -> list[Slot]:
 
 def left_s(content: Mapping[str, Any]) -> float:
     """Return about how long the rest of the plan takes, seconds: by the runs so far, else as estimated."""
+    return _run_s(content) * runs_left(content)
+
+
+def spent_s(content: Mapping[str, Any]) -> float:
+    """Return how long the runs so far took, void ones too, seconds."""
+    return sum(float(entry["took_s"]) for entry in content["runs"])
+
+
+def _run_s(content: Mapping[str, Any]) -> float:
     took = [float(entry["took_s"]) for entry in content["runs"] if entry["counts"]]
-    each_s = sum(took) / len(took) if took else float(content.get("run_s", 0.0))
-    return each_s * runs_left(content)
+    return sum(took) / len(took) if took else float(content.get("run_s", 0.0))
 
 
 def runs_left(content: Mapping[str, Any]) -> int:
@@ -179,6 +194,7 @@ def _valid_run(
     most = 1 + int(content["settings"]["void_repeats"])
     voids = limited = 0
     while voids < most:
+        _refuse_beyond_budget(content)
         attempt = voids + limited + 1
         number = len(content["runs"]) + 1
         label = f"{content['name']}-{number:02d}-{arm.name}"
@@ -208,6 +224,16 @@ def _valid_run(
         f"a run of {arm.name} was void {most} times, the last time: {why}; correct the cause, and continue with "
         f"{manifest.resume_words(content)}"
     )
+
+
+def _refuse_beyond_budget(content: Mapping[str, Any]) -> None:
+    """Raise BudgetSpentError if the next run would exceed the budget: void runs and slow ones are not foreseen."""
+    budget_s, spent, next_s = float(content["settings"]["budget_s"]), spent_s(content), _run_s(content)
+    if budget_s and spent + next_s > budget_s:
+        raise BudgetSpentError(
+            f"budget [{format_duration(budget_s)}]: the runs so far took {format_duration(spent)}, and the next takes "
+            f"about {format_duration(next_s)}; raise it, and continue with {manifest.resume_words(content)}"
+        )
 
 
 def _finite(seconds: float) -> float:
