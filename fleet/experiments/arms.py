@@ -66,7 +66,7 @@ def _cells(spec: Specification, base: Mapping[str, Any]) -> Iterator[Arm]:
         for axis, value in said.items():
             name, dot, inner = axis.partition(".")
             if dot:
-                before = overlay.get(name)
+                before = overlay.get(name, base.get(name))
                 overlay[name] = {**(before if isinstance(before, Mapping) else {}), inner: value}
         place = tuple(str(value) for value in values)
         name = ", ".join(f"{_short(axis)} {value}" for axis, value in zip(spec.grid, place, strict=True))
@@ -96,18 +96,29 @@ def at_rate(arm: Arm, rate_per_s: float) -> Arm:
     return replace(arm, variables=arm.variables | {"benchmark_arrival": {**kept, "rate": rate_per_s}})
 
 
-def with_inventory(arms: Sequence[Arm], inventory_of: Callable[[str], Inventory]) -> tuple[list[Arm], list[str]]:
-    """Return the arms with the dictionaries of their inventories in `MERGED` variables; and problems.
+def merged_variables(spec: Specification) -> tuple[str, ...]:
+    """Return the variables of which an arm sets single settings: `MERGED`, and those with an axis inside of them.
+
+    With another axis for the variable itself, that replaces the inventory's value.
+    """
+    inside = [axis.partition(".")[0] for axis in spec.grid if "." in axis]
+    return (*MERGED, *dict.fromkeys(name for name in inside if name not in (*MERGED, *spec.grid)))
+
+
+def with_inventory(
+    arms: Sequence[Arm], inventory_of: Callable[[str], Inventory], merged: Sequence[str] = MERGED
+) -> tuple[list[Arm], list[str]]:
+    """Return the arms with the dictionaries of their inventories in `merged` variables; and problems.
 
     `inventory_of` reads an arm's inventory, or for an empty name the given one. A problem is an arm that sets a merged
-    variable of which the hosts have different values, or two arms that set what comes to the same.
+    variable of which the hosts have different values.
     """
     problems: list[str] = []
     found = []
     for arm in arms:
         inventory = inventory_of(arm.inventory)
         variables = dict(arm.variables)
-        for name in MERGED:
+        for name in merged:
             if not isinstance(variables.get(name), Mapping):
                 continue
             values = [value for value in _values(inventory, name) if isinstance(value, Mapping)]

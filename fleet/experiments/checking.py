@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.errors import InputError
-from fleet.experiments.arms import Arm, arms_of, equal_arms, with_inventory
+from fleet.experiments.arms import Arm, arms_of, equal_arms, merged_variables, with_inventory
 from fleet.experiments.duration import Inventories, is_managed, plans_of, unequal_faults, unknown_operations
 from fleet.experiments.duration import probes as probes_of
 from fleet.experiments.failure_limits import too_few_operations
@@ -36,7 +36,7 @@ def check(file: Path, playbooks: Playbooks, inventories: Inventories) -> Checked
     arms = arms_of(spec)
     for name in sorted({name for arm in arms for name in arm.variables} & set(playbooks.variables)):
         problems.append(f"{name}: it is set by the experiment and with -e; leave out one of them")
-    merged, found = with_inventory(arms, inventories.of)
+    merged, found = with_inventory(arms, inventories.of, merged_variables(spec))
     problems += found
     if spec.data == FRESH:
         problems += [

@@ -4,7 +4,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from fleet.experiments.arms import LONGEST_NAME, Arm, arms_of, at_rate, equal_arms, with_inventory
+from fleet.experiments.arms import LONGEST_NAME, Arm, arms_of, at_rate, equal_arms, merged_variables, with_inventory
 from fleet.experiments.specification import Specification
 from fleet.inventory import HostVariables, Inventory
 from lab.places import PROJECT
@@ -85,3 +85,27 @@ def test_the_names_of_cells_with_long_values_are_short_and_differ() -> None:
     first, second = arms_of(Specification("mine", "matrix", grid=grid))
     assert first.name != second.name
     assert max(len(first.name), len(second.name)) <= LONGEST_NAME
+
+
+def test_an_axis_inside_of_a_variable_keeps_its_other_settings() -> None:
+    grid: dict[str, list[Any]] = {"benchmark_arrival.rate": [100, 200], "zookeeper_properties.tickTime": [1000, 3000]}
+    given = {"benchmark_arrival": {"process": "poisson", "seed": 3}}
+    spec = Specification("mine", "matrix", grid=grid, variables=given)
+    assert arms_of(spec)[0].variables["benchmark_arrival"] == {"process": "poisson", "seed": 3, "rate": 100}
+
+    of_inventory = inventory(given, zk1={"zookeeper_properties": {"syncLimit": 3}})
+    spec = Specification("mine", "matrix", grid=grid)
+    cells, problems = with_inventory(arms_of(spec), lambda _: of_inventory, merged_variables(spec))
+    assert problems == []
+    assert cells[3].variables == {
+        "benchmark_arrival": {"process": "poisson", "seed": 3, "rate": 200},
+        "zookeeper_properties": {"syncLimit": 3, "tickTime": 3000},
+    }
+
+
+def test_an_axis_for_a_complete_variable_replaces_the_inventorys() -> None:
+    grid: dict[str, list[Any]] = {"benchmark_arrival": [{"rate": 1}, {"rate": 2}], "benchmark_arrival.seed": [1, 2]}
+    spec = Specification("mine", "matrix", grid=grid)
+    of_inventory = inventory({"benchmark_arrival": {"process": "poisson"}}, zk1={})
+    cells, _ = with_inventory(arms_of(spec), lambda _: of_inventory, merged_variables(spec))
+    assert cells[0].variables == {"benchmark_arrival": {"rate": 1, "seed": 1}}
