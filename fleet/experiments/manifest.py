@@ -1,6 +1,6 @@
 """The manifest of an experiment: what was planned and what was run, in `results/experiments/<id>/manifest.json`.
 
-It is replaced after each run, so that an interrupted experiment goes on where it stopped.
+It is replaced before and after each run, so that an interrupted experiment goes on where it stopped.
 """
 
 import contextlib

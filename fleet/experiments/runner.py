@@ -11,6 +11,7 @@ from fleet.errors import FleetError
 from fleet.experiments import manifest
 from fleet.experiments.arms import Arm
 from fleet.experiments.capacity import Capacity, Step, more_load_hosts, next_rate
+from fleet.experiments.killed_run import NOTE, note_of, take_over
 from fleet.experiments.plan import Slot
 from fleet.run_record import now
 from zk_locust.contract.durations import format_duration
@@ -71,6 +72,7 @@ def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str],
     An exception of `run_one`, KeyboardInterrupt too, leaves the experiment interrupted.
     """
     content = manifest.load(folder)
+    take_over(folder.parent.parent, content)
     reopen_half_blocks(content)
     content |= {"state": manifest.RUNNING, "reason": "", "ended": None}
     manifest.save(folder, content)
@@ -198,10 +200,12 @@ def _valid_run(
         attempt = voids + limited + 1
         number = len(content["runs"]) + 1
         label = f"{content['name']}-{number:02d}-{arm.name}"
+        entry = {"number": number, "arm": arm.name, **place, "attempt": attempt, "rate_per_s": rate_per_s}
+        manifest.save(folder, content | {NOTE: note_of(entry, label)})
         outcome = run_one(Request(number, arm, label, rate_per_s))
         counts = outcome.verdict != VOID and not outcome.load_limited
         content["runs"].append(
-            {"number": number, "arm": arm.name, **place, "attempt": attempt, "rate_per_s": rate_per_s}
+            entry
             | {"run_id": outcome.run_id, "verdict": outcome.verdict, "counts": counts, "reasons": list(outcome.reasons)}
             | {"took_s": _finite(outcome.took_s), "passed": outcome.passed, "load_limited": outcome.load_limited}
             | {"step": outcome.step}
