@@ -134,7 +134,7 @@ def runs_left(content: Mapping[str, Any]) -> int:
     if content["kind"] != CAPACITY:
         return len(open_slots(content))
     arms = [arm["name"] for arm in content["arms"]]
-    of_each = int(content.get("most_runs", 0)) // len(arms)
+    of_each = int(content.get("most_runs", 0)) // max(1, len(arms))
     counted = Counter(entry["arm"] for entry in content["runs"] if entry["counts"])
     return sum(max(1, of_each - counted[arm]) for arm in arms if arm not in content["capacity"])
 

@@ -1,7 +1,7 @@
 """Conducts experiments in unit tests, with the real files and inventories, and benchmarks that take no time."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -11,6 +11,13 @@ from fleet.experiments.conduct import Wish, conduct
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.runner import Outcome, Request
 from lab.places import PROJECT
+
+COMPARE: Final[dict[str, Any]] = {
+    "kind": "compare",
+    "scenario": "quick",
+    "variables": {"benchmark_run_time": "2s", "benchmark_warmup": "1s"},
+    "arms": {"small": {"zookeeper_heap": "300m"}, "large": {"zookeeper_heap": "1g"}},
+}
 
 
 class Controller:

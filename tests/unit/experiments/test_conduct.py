@@ -14,14 +14,7 @@ from fleet.experiments.overview import lines
 from fleet.experiments.playbooks import forwarded
 from fleet.experiments.runner import Outcome, Request
 from lab.places import PROJECT
-from tests.unit.experiments.controller import Controller
-
-COMPARE = {
-    "kind": "compare",
-    "scenario": "quick",
-    "variables": {"benchmark_run_time": "2s", "benchmark_warmup": "1s"},
-    "arms": {"small": {"zookeeper_heap": "300m"}, "large": {"zookeeper_heap": "1g"}},
-}
+from tests.unit.experiments.controller import COMPARE, Controller
 
 
 def test_an_experiment_says_how_many_runs_and_how_long(tmp_path: Path) -> None:
@@ -37,51 +30,8 @@ def test_arms_that_the_inventory_makes_equal_are_refused(tmp_path: Path) -> None
     assert said.startswith("arms.same: its runs would be the same as those of arms.as-it-is, because the inventory")
 
 
-@pytest.mark.parametrize(
-    ("arms", "variables"),
-    [
-        ({"a": {"zookeeper_heap": "1g"}, "b": {"zookeeper_heap": "1024m"}}, {}),
-        ({"a": {}, "b": {"zookeeper_peer_type": "participant"}}, {}),
-        ({"a": {}, "b": {"zookeeper_version": "3.9.6"}}, {"zookeeper_install_method": "archive"}),
-        ({"a": {}, "b": {"benchmark_users": 32}}, {}),  # the scenario's own
-        ({"a": {}, "b": {"benchmark_parameters": {"val-size": 128}}}, {}),
-        ({"a": {"benchmark_run_time": "60s"}, "b": {"benchmark_run_time": "1m"}}, {}),
-    ],
-)
-def test_arms_that_come_to_the_same_are_refused(
-    tmp_path: Path, arms: dict[str, Any], variables: dict[str, Any]
-) -> None:
-    said = Controller(tmp_path).refusal(COMPARE | {"variables": variables, "arms": arms})
-    assert said.startswith("arms.b: its runs would be the same as those of arms.a, because the inventory, the scenario")
-
-
-SASL = '{"mechanism": "DIGEST-MD5", "username": "u", "password": "p"}'
-
-
-@pytest.mark.parametrize(
-    ("other", "variables"),
-    [
-        ({"zookeeper_version": "3.9.6"}, {}),  # of a package, another may be installed
-        ({"benchmark_parameters": {"kazoo-sasl-options": SASL}}, {}),
-        ({"zookeeper_peer_type": "participant"}, {"benchmark_users": 9}),
-    ],
-)
-def test_arms_that_may_differ_are_not_refused(tmp_path: Path, other: dict[str, Any], variables: dict[str, Any]) -> None:
-    arms = {"a": {}, "b": other | variables}
-    lines = Controller(tmp_path).conduct(COMPARE | {"variables": {}, "arms": arms}, only_check=True)
-    assert "no problem" in lines[-1]
-
-
-def test_arms_of_a_search_that_differ_only_in_their_rate_are_refused(tmp_path: Path) -> None:
-    arms = {name: {"benchmark_arrival": {"rate": rate}} for name, rate in (("a", 100), ("b", 200))}
-    content = {"kind": "capacity", "scenario": "read-mostly", "objectives": ["p99 < 1s"], "arms": arms}
-    assert "arms.b: its runs would be the same as those of arms.a" in Controller(tmp_path).refusal(content)
-    arms["b"]["benchmark_arrival"]["process"] = "poisson"
-    assert "no problem" in Controller(tmp_path).conduct(content, only_check=True)[-1]
-
-
 KILL = [{"at": "1s", "do": "kill", "target": "leader"}]
-RECOVERY = COMPARE | {"kind": "recovery", "variables": COMPARE["variables"] | {"benchmark_faults": KILL}}  # type: ignore[operator]
+RECOVERY = COMPARE | {"kind": "recovery", "variables": COMPARE["variables"] | {"benchmark_faults": KILL}}
 
 
 def test_faults_are_repeated_in_every_arm(tmp_path: Path) -> None:
@@ -107,7 +57,7 @@ def test_arms_with_different_faults_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_fault_that_is_wrong_is_refused(tmp_path: Path) -> None:
-    wrong = {"variables": COMPARE["variables"] | {"benchmark_faults": [KILL[0] | {"do": "kil"}]}}  # type: ignore[operator]
+    wrong = {"variables": COMPARE["variables"] | {"benchmark_faults": [KILL[0] | {"do": "kil"}]}}
     said = Controller(tmp_path).refusal(RECOVERY | wrong)
     assert "arm small: benchmark_faults: fault 1: do [kil]: there is no such action, did you mean kill?" in said
 
@@ -306,106 +256,3 @@ def test_check_mode_starts_nothing(tmp_path: Path) -> None:
     assert lines[1] == "check mode: there is no problem, and nothing was started"
     assert controller.asked == []
     assert not (controller.results / "experiments").exists()
-
-
-@pytest.mark.parametrize(
-    ("objective", "said"),
-    [
-        (
-            "p99 of gett < 5ms",
-            "objectives [p99 of gett < 5ms]: the load of arm ensemble (read-mostly) has no operation gett, did you "
-            "mean get?; it has: exists, get, set",
-        ),
-        ("failures of lock_acquire < 1%", "has no operation lock_acquire"),
-    ],
-)
-def test_an_objective_for_an_operation_that_the_scenario_has_not_is_refused(
-    tmp_path: Path, objective: str, said: str
-) -> None:
-    content = {"kind": "capacity", "scenario": "read-mostly", "objectives": ["p99 < 1s", objective]}
-    assert said in Controller(tmp_path).refusal(content)
-
-
-def test_an_objective_for_an_operation_of_the_scenario_is_none(tmp_path: Path) -> None:
-    objectives = ["p99 of get < 1s", "failures of exists < 1%", "p99 of all operations < 1s"]
-    # 9 % of the load are exists: so few that a lower rate could not show that less than 1 % of them fail.
-    rates = {"lowest": 300}
-    content = {"kind": "capacity", "scenario": "read-mostly", "objectives": objectives, "rates": rates}
-    assert "no problem" in Controller(tmp_path).conduct(content, only_check=True)[-1]
-
-
-FEW_FAILURES = {"kind": "capacity", "scenario": "read-mostly", "objectives": ["failures < 0.1%"]}
-
-
-def test_failures_that_the_lowest_rate_cannot_show_to_be_few_are_refused(tmp_path: Path) -> None:
-    # 3,837 operations without a failure are one too few for 0.1 %, and 3,838 suffice (Wilson).
-    few = FEW_FAILURES | {"variables": {"benchmark_run_time": "10s"}, "rates": {"lowest": 383.7}}
-    assert Controller(tmp_path).refusal(few) == (
-        "objectives [failures < 0.1%]: at the lowest rate, 383.7/s, a run of arm ensemble has 3,837 such operations in "
-        "10 s; without any failure, they show that at most 0.1 % fail, which does not meet the objective; set "
-        "rates.lowest to 461 or benchmark_run_time to 13 s, or more, or raise the limit"
-    )
-    enough = few | {"rates": {"lowest": 383.8}}
-    assert "no problem" in Controller(tmp_path).conduct(enough, only_check=True)[-1]
-
-
-def test_failures_of_an_operation_count_by_its_weight(tmp_path: Path) -> None:
-    few = FEW_FAILURES | {"objectives": ["failures of set < 0.1%"], "rates": {"lowest": 1000}}
-    said = Controller(tmp_path).refusal(few)  # 1 % of the load
-    assert "has 200 such operations in 20 s; without any failure, they show that at most 1.9 % fail" in said
-    assert "set rates.lowest to 23,028" in said
-
-
-SEARCH = {
-    "kind": "capacity",
-    "scenario": "read-mostly",
-    "objectives": ["p99 < 1s", "p50 < 2s"],
-    "rates": {"lowest": 20, "first": 100, "highest": 1000},
-}
-
-
-class Search(Controller):
-    """Conducts searches with an ensemble that meets the objectives up to a rate."""
-
-    limit_per_s = 50.0
-
-    def benchmark(self, request: Request) -> Outcome:
-        self.asked.append(request)
-        passed = (request.rate_per_s or 0) <= self.limit_per_s
-        return Outcome(f"run-{request.number}", "valid", 1.0, passed=passed, step={"objectives": []})
-
-
-def test_a_search_whose_lowest_rate_fails_has_no_success_and_says_what_to_do(tmp_path: Path) -> None:
-    controller = Search(tmp_path)
-    controller.limit_per_s = 10
-    controller.file.write_text(yaml.safe_dump(SEARCH))
-    with pytest.raises(FleetError) as caught:
-        controller.conduct(experiment=str(controller.file), experiment_id="one")
-    assert str(caught.value) == (
-        "objectives [p99 < 1s, p50 < 2s]: ensemble does not meet them at the lowest rate of experiment one, 20/s, so "
-        "no capacity is known; lower rates.lowest or raise the limits, and begin a new experiment"
-    )
-    assert any(line.startswith("Experiment one: ensemble does not meet") for line in controller.said)
-    folder = controller.results / "experiments" / "one"
-    assert (folder / "experiment.html").exists()
-    assert manifest.load(folder)["state"] == "finished"
-
-
-def test_a_search_that_finds_a_capacity_returns_its_answer(tmp_path: Path) -> None:
-    assert Search(tmp_path).conduct(SEARCH, experiment_id="one")[0].startswith("Experiment one: ensemble carries")
-
-
-def test_a_search_that_is_longer_than_expected_is_checked_when_it_is_continued(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    controller = Search(tmp_path)
-    controller.conduct(SEARCH, experiment_id="one")
-    folder = controller.results / "experiments" / "one"
-    content = manifest.load(folder)
-    content |= {"state": "interrupted", "capacity": {}, "most_runs": 3, "runs": content["runs"][:5]}
-    manifest.save(folder, content)
-    monkeypatch.setattr("fleet.experiments.conduct.Benchmarks", None)  # nothing is started without a preflight
-    monkeypatch.setattr("fleet.experiments.conduct.preflight", lambda _playbooks, arm: [f"arm {arm.name}: no host"])
-    with pytest.raises(InputError, match="arm ensemble: no host"):
-        conduct(Wish(resume="one"), controller.playbooks, controller.said.append)
-    assert "experiment one: 1 run left, about 1 s" in controller.said
