@@ -14,6 +14,7 @@ an open record that was judged has been closed. Bad input raises
 InputError, and what cannot be written ReportingError.
 
 `load_experiment` reads the folder of an experiment into data frames, and `write_experiment` writes its report.
+`read_experiment` only reads what both need, and refuses what cannot be compared.
 `check_conditions` checks conditions on its comparisons, and `check_objectives` says whether a run meets service level
 objectives. `write_start_page` writes the page that leads to all runs and experiments of a results folder.
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from reporting.conditions import check as check_conditions
     from reporting.overlaying import overlay as overlay_runs
     from reporting.overview import write as write_start_page
+    from reporting.read.experiment_folder import load as read_experiment
     from reporting.render.experiment_files import write as write_experiment
     from reporting.render.report_files import wanted_report
     from reporting.render.report_files import write as write_report
@@ -58,6 +60,7 @@ _HOME = {
     "load_experiment": "analyse.experiment_frames.load",
     "load_run": "run_frames.load_run",
     "overlay_runs": "overlaying.overlay",
+    "read_experiment": "read.experiment_folder.load",
     "run_data": "runs.report_of",
     "summary": "render.tables.summary",
     "wanted_report": "render.report_files.wanted_report",
@@ -82,6 +85,7 @@ __all__ = [
     "load_experiment",
     "load_run",
     "overlay_runs",
+    "read_experiment",
     "run_data",
     "summary",
     "wanted_report",

@@ -1,13 +1,17 @@
 """The start page of a results folder: all experiments, the history of each scenario and fleet, and all runs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from reporting.analyse import experiment_answers, histories
+from reporting.analyse.run_summary import RunSummary
 from reporting.errors import InputError, ReportingError
 from reporting.read import experiment_folder
+from reporting.read.parsing import read_json_object
+from reporting.read.problems import ProblemLog
 from reporting.render import experiment_report, start_page, whole_files
 from reporting.render.start_page import ListedExperiment
 from reporting.runs import find, summary_of
@@ -25,6 +29,7 @@ def write(results_dir: Path) -> Path:
     experiments = [_experiment(file.parent) for file in (results_dir / EXPERIMENTS).glob(f"*/{MANIFEST}")]
     of_runs = {run_id: each.experiment_id for each in experiments for run_id in each.runs}
     summaries = [summary_of(run, of_runs.get(run.run_id, "")) for run in runs]
+    summaries = _with_killed(results_dir, summaries)
     html = start_page.render(results_dir.resolve(), summaries, experiments, histories.build(summaries))
     page = results_dir / PAGE
     try:
@@ -35,6 +40,21 @@ def write(results_dir: Path) -> Path:
             "disk space"
         ) from error
     return page
+
+
+def _with_killed(results_dir: Path, summaries: Sequence[RunSummary]) -> list[RunSummary]:
+    """Give experiments the runs whose end their controllers could not note, because they were killed."""
+    begun: dict[str, tuple[str, str]] = {}
+    for file in (results_dir / EXPERIMENTS).glob(f"*/{MANIFEST}"):
+        note = read_json_object(file, ProblemLog(), missing="").get("running")
+        if isinstance(note, Mapping):
+            begun[str(note.get("label"))] = (str(note.get("began")), file.parent.name)
+    found = []
+    for run in summaries:
+        began, experiment_id = begun.get(run.label, ("", ""))
+        is_killed = bool(experiment_id) and not run.experiment and run.started >= began
+        found.append(replace(run, experiment=experiment_id) if is_killed else run)
+    return found
 
 
 def _experiment(folder: Path) -> ListedExperiment:

@@ -72,7 +72,7 @@ def next_rate(steps: Sequence[Step], lowest: float, first: float, highest: float
     middle = _rounded(math.sqrt(low * high))
     if high / low > WIDTH and low < middle < high:
         return middle
-    above = max(_rounded(low * ABOVE), high)
+    above = min(highest, max(_rounded(low * ABOVE), high))
     for rate in (low, above):
         if _runs(steps, rate) < REPEATS:
             return rate

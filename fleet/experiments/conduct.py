@@ -1,28 +1,36 @@
 """Conducts an experiment: checks everything, says how long it takes, runs it, and writes its report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import reporting
-from fleet.errors import FleetError, InputError
+from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments import manifest, plan
-from fleet.experiments.arms import Arm, arms_of, equal_arms, number_of_runs, with_inventory
+from fleet.experiments.arms import Arm, number_of_runs
 from fleet.experiments.benchmark import Benchmarks, preflight
-from fleet.experiments.duration import Inventories, is_managed, plans_of, unequal_faults, unknown_operations
-from fleet.experiments.duration import probes as probes_of
+from fleet.experiments.capacity import NONE
+from fleet.experiments.checking import Checked, check, refused
+from fleet.experiments.duration import Inventories
 from fleet.experiments.duration import run_s as run_s_of
+from fleet.experiments.fingerprints import fingerprints
 from fleet.experiments.interruption import leave_words
 from fleet.experiments.playbooks import Playbooks
-from fleet.experiments.resumption import refuse_beyond_budget, refuse_other_inventory, refuse_other_settings
+from fleet.experiments.resumption import (
+    refuse_beyond_budget,
+    refuse_other_inventory,
+    refuse_other_schema,
+    refuse_other_settings,
+)
 from fleet.experiments.runner import RunOne, left_s, reopen_half_blocks, run, runs_left
 from fleet.experiments.specification import FRESH, MOST_RUNS, Specification
-from fleet.experiments.specification_reading import read_file
 from fleet.inventory import Inventory
 from zk_locust.contract.durations import format_duration
-from zk_locust.contract.experiment import CAPACITY, NOISE, RECOVERY
+from zk_locust.contract.experiment import CAPACITY
 from zk_locust.contract.inventory.names import role_variables
 from zk_locust.contract.nearest_name import nearest
+from zk_locust.contract.run_files import EXPERIMENT_PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,8 @@ def conduct(
     if wish.more:
         raise InputError(f"experiment_more [{wish.more}]: say which experiment gets more with -e experiment_resume=ID")
     file = find_file(wish.experiment, playbooks.folder / "experiments")
-    spec, arms = _checked(file, playbooks, inventories)
+    checked = check(file, playbooks, inventories)
+    spec, arms = checked.spec, checked.arms
     experiment_id = manifest.new_id(spec.name, wish.experiment_id)
     manifest.refuse_existing(results, experiment_id)
     slots = [] if spec.kind == CAPACITY else plan.blocks([arm.name for arm in arms], spec.blocks, spec.seed)
@@ -63,16 +72,10 @@ def conduct(
         raise InputError(
             f"experiment [{spec.name}]: it has {runs} runs, and at most {MOST_RUNS} are possible; reduce it"
         )
-    probes = probes_of(spec, arms)
-    plans = plans_of(playbooks, inventories, probes)
-    problems = unknown_operations(spec.objectives, probes, plans)
-    problems += unequal_faults(probes, plans) if spec.kind == RECOVERY else []
-    if problems:
-        raise _refused(problems)
-    run_s = run_s_of(plans)
+    run_s = run_s_of(checked.plans)
     _within_budget(spec, runs, run_s)
     if benchmarks is None:
-        _preflight(playbooks, probes, say)
+        _preflight(playbooks, checked.probes, say)
     at_most = "at most about " if spec.kind == CAPACITY else ""
     size = f"experiment {experiment_id}: {spec.kind}, {at_most}{runs} runs, about {format_duration(runs * run_s)}"
     if wish.only_check:
@@ -80,6 +83,7 @@ def conduct(
     folder = manifest.create(
         results, experiment_id, spec, arms, slots, file=str(file), run_s=run_s, most_runs=runs,
         inventory=_sources(playbooks), given=playbooks.variables,
+        decided_by=_decided_by(checked, playbooks, inventories),
     )  # fmt: skip
     say(size)
     if spec.data == FRESH:
@@ -116,10 +120,13 @@ def _continue(
 ) -> list[str]:
     """Go on with an experiment that is held."""
     content = manifest.load(folder)
+    refuse_other_schema(folder)
     file = find_file(str(content.get("file", "")), playbooks.folder / "experiments")
     refuse_other_inventory(content, _sources(playbooks))
-    spec, arms = _checked(file, playbooks, inventories)
-    refuse_other_settings(content, manifest.digest(spec, arms, playbooks.variables), file)
+    checked = check(file, playbooks, inventories)
+    spec, arms = checked.spec, checked.arms
+    digest = manifest.digest(spec, arms, playbooks.variables)
+    refuse_other_settings(content, digest, _decided_by(checked, playbooks, inventories), file)
     if wish.more and spec.kind == CAPACITY:
         raise InputError(f"experiment_more [{wish.more}]: a search for a capacity ends by itself; leave it out")
     if wish.more < 0 or len(content["plan"]) + wish.more * len(arms) > MOST_RUNS:
@@ -132,13 +139,19 @@ def _continue(
     content["settings"]["budget_s"] = spec.budget_s
     left = runs_left(content)
     refuse_beyond_budget(content)
-    say(f"experiment {folder.name}: {left} runs left, about {format_duration(left_s(content))}")
+    runs = "1 run" if left == 1 else f"{left} runs"
+    say(f"experiment {folder.name}: {runs} left, about {format_duration(left_s(content))}")
     if benchmarks is None and left:
-        _preflight(playbooks, probes_of(spec, arms), say)
+        _preflight(playbooks, checked.probes, say)
     if wish.only_check:
         return ["check mode: there is no problem, and nothing was started"]
     manifest.save(folder, content)
     return _go_on(folder, spec, arms, playbooks, results, say, benchmarks)
+
+
+def _decided_by(checked: Checked, playbooks: Playbooks, inventories: Inventories) -> dict[str, str]:
+    known = role_variables(playbooks.folder.parent / "roles")
+    return fingerprints(checked, inventories.of, playbooks.variables, known)
 
 
 def _sources(playbooks: Playbooks) -> list[str]:
@@ -160,10 +173,40 @@ def _go_on(
     except KeyboardInterrupt as interruption:
         words = manifest.resume_words(manifest.load(folder))
         parts = [f"experiment {folder.name} was interrupted", *interruption.args, f"continue it with {words}"]
-        words = "; ".join(parts)
+        words = "; ".join([*parts, _report_so_far(folder)])
         leave_words(words)
         raise FleetError(words) from None
-    return reporting.write_experiment(folder)
+    except FleetError as error:
+        raise FleetError(f"{error}; {_report_so_far(folder)}") from error
+    lines = reporting.write_experiment(folder)
+    if problem := _no_capacity(manifest.load(folder)):
+        for line in lines:
+            say(line)
+        raise FleetError(problem)
+    return lines
+
+
+def _report_so_far(folder: Path) -> str:
+    """Write the report of an experiment that has ended too early; return the words that lead to it."""
+    try:
+        reporting.write_experiment(folder)
+    except reporting.ReportingError as error:
+        return f"its report cannot be written: {one_line(error)}"
+    command = f"fab report --experiment {folder.name}"
+    return f"what its runs say so far is in {folder / EXPERIMENT_PAGE}, and `{command}` shows it"
+
+
+def _no_capacity(content: Mapping[str, Any]) -> str:
+    """Return what is wrong with a search whose objectives fail at the lowest rate already; empty where none is."""
+    arms = [arm for arm, found in content["capacity"].items() if found["state"] == NONE]
+    if not arms:
+        return ""
+    settings = content["settings"]
+    return (
+        f"objectives [{', '.join(settings['objectives'])}]: {', '.join(arms)} {'do' if len(arms) > 1 else 'does'} not "
+        f"meet them at the lowest rate of experiment {content['experiment_id']}, {settings['rates'][0]:,g}/s, so no "
+        "capacity is known; lower rates.lowest or raise the limits, and begin a new experiment"
+    )
 
 
 def find_file(experiment: str, folder: Path) -> Path:
@@ -184,34 +227,6 @@ def results_folder(playbooks: Playbooks, inventory: Inventory) -> Path:
     return playbooks.folder.parent / Path(str(given or "results")).expanduser()
 
 
-def _checked(file: Path, playbooks: Playbooks, inventories: Inventories) -> tuple[Specification, list[Arm]]:
-    """Return the experiment and its arms. Raises InputError that names all problems."""
-    spec, problems = read_file(file, role_variables(playbooks.folder.parent / "roles"))
-    if spec is None:
-        raise _refused(problems)
-    arms = arms_of(spec)
-    for name in sorted({name for arm in arms for name in arm.variables} & set(playbooks.variables)):
-        problems.append(f"{name}: it is set by the experiment and with -e; leave out one of them")
-    merged, found = with_inventory(arms, inventories.of)
-    problems += found
-    if spec.kind != NOISE and not problems:
-        problems += equal_arms(merged, inventories.of)
-    if spec.data == FRESH:
-        problems += [
-            f"data [{FRESH}]: the ensemble of arm {arm.name} is external (zookeeper_managed: false), and its data is "
-            "never removed; write data: kept"
-            for arm in merged
-            if not is_managed(arm, inventories.of(arm.inventory), playbooks)
-        ]
-    if problems:
-        raise _refused(problems)
-    return spec, merged
-
-
-def _refused(problems: Sequence[str]) -> InputError:
-    return InputError("\n".join(problems))
-
-
 def _preflight(playbooks: Playbooks, arms: Sequence[Arm], say: Callable[[str], object]) -> None:
     problems: list[str] = []
     different = _different(arms)
@@ -219,7 +234,7 @@ def _preflight(playbooks: Playbooks, arms: Sequence[Arm], say: Callable[[str], o
         say(f"experiment: preflight of {arm.name}, {number} of {len(different)}")
         problems += preflight(playbooks, arm)
     if problems:
-        raise _refused(problems)
+        raise refused(problems)
 
 
 def _different(arms: Sequence[Arm]) -> list[Arm]:

@@ -1,6 +1,6 @@
 """The manifest of an experiment: what was planned and what was run, in `results/experiments/<id>/manifest.json`.
 
-It is replaced after each run, so that an interrupted experiment goes on where it stopped.
+It is replaced before and after each run, so that an interrupted experiment goes on where it stopped.
 """
 
 import contextlib
@@ -36,21 +36,28 @@ _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LOCK: Final = ".lock"
 _PARTS: Final[dict[str, type]] = {
     **{"kind": str, "state": str, "reason": str, "digest": str},
-    **{"settings": dict, "plan": list, "runs": list, "capacity": dict},
+    **{"settings": dict, "arms": list, "plan": list, "runs": list, "capacity": dict},
 }
 
 
 def digest(spec: Specification, arms: Sequence[Arm], given: Mapping[str, Any] | None = None) -> str:
     """Return what identifies an experiment's settings: a resumed one must have the same.
 
-    `given` are the variables of `-e`. The values of secrets do not count: who reads the digest could try values.
+    `given` are the variables of `-e`. The values of secrets do not count, neither there nor in the file or the
+    inventory: who reads the digest could try values, and a secret may change between the parts of an experiment.
     """
-    said = asdict(spec) | {"arms": [asdict(arm) for arm in arms]}
-    said |= {"pairs": 0, "budget_s": 0.0}  # both may be raised
+    said = asdict(spec) | {"pairs": 0, "budget_s": 0.0}  # both may be raised
+    for name in ("variables", "grid"):  # the arms have them
+        del said[name]
+    said["arms"] = [asdict(arm) | {"variables": _plain(arm.variables)} for arm in arms]
     if given:
-        plain = {name: redacted(name, value) for name, value in given.items()}
-        said["given"] = json.dumps(plain, default=str, sort_keys=True)
-    return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()
+        said["given"] = _plain(given)
+    return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return variables without secrets."""
+    return {name: redacted(name, value) for name, value in variables.items()}
 
 
 def new_id(name: str, wanted: str = "") -> str:
@@ -104,7 +111,7 @@ def create(
         "settings": settings,
         "arms": [
             {"name": arm.name, "inventory": arm.inventory, "place": list(arm.place)}
-            | {"variables": {name: redacted(name, value) for name, value in arm.variables.items()}}
+            | {"variables": _plain(arm.variables)}
             for arm in arms
         ],
         "plan": [slot.as_dict() for slot in slots],

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest
-from fleet.experiments.arms import arms_of, number_of_runs, with_inventory
+from fleet.experiments.arms import arms_of, merged_variables, number_of_runs, with_inventory
 from fleet.experiments.duration import Inventories, plans_of, probes, run_s
 from fleet.experiments.manifest import INTERRUPTED, RUNNING
 from fleet.experiments.playbooks import Playbooks
@@ -56,7 +56,7 @@ def _times(playbooks: Playbooks, specs: Sequence[Specification]) -> dict[str, fl
     times: dict[str, float | FleetError] = {}
     for spec in specs:
         try:
-            arms, problems = with_inventory(arms_of(spec), inventories.of)
+            arms, problems = with_inventory(arms_of(spec), inventories.of, merged_variables(spec))
             if problems:
                 raise InputError(problems[0])
             times[spec.name] = number_of_runs(spec) * run_s(plans_of(playbooks, inventories, probes(spec, arms)))

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import reporting
 from fleet.errors import InputError
+from fleet.experiments.fingerprints import differing
 from fleet.experiments.manifest import resume_words
-from fleet.experiments.runner import left_s, runs_left
+from fleet.experiments.runner import left_s, runs_left, spent_s
 from zk_locust.contract.durations import format_duration
+from zk_locust.contract.run_files import SCHEMA_VERSION
+
+_SHOWN: Final = 6
+"""How many settings a message names."""
 
 
 def refuse_other_inventory(content: Mapping[str, Any], sources: Sequence[str]) -> None:
@@ -21,23 +27,49 @@ def refuse_other_inventory(content: Mapping[str, Any], sources: Sequence[str]) -
         )
 
 
-def refuse_other_settings(content: Mapping[str, Any], digest: str, file: Path) -> None:
-    """Refuse settings whose digest is not that of the first part. `file` is the experiment's."""
-    if digest != content["digest"]:
-        given = ", ".join(content.get("given") or []) or "none"
+def refuse_other_settings(content: Mapping[str, Any], digest: str, decided_by: Mapping[str, str], file: Path) -> None:
+    """Refuse settings whose digest or fingerprints are not those of the first part. `file` is the experiment's."""
+    subject = f"experiment_resume [{content['experiment_id']}]"
+    before = content.get("decided_by")
+    if not isinstance(before, dict):
         raise InputError(
-            f"experiment_resume [{content['experiment_id']}]: {file}, the inventory or -e has other settings than when "
-            f"the experiment began, and its runs would not be comparable; restore them (variables of -e: {given}), or "
-            "begin a new experiment"
+            f"{subject}: an earlier version of zk-locust began this experiment, and did not note "
+            " what decides its runs (the scenario, the hosts' variables), so that the runs might not be "
+            "comparable; continue it with that version, or begin a new experiment"
         )
+    other = differing(before, decided_by)
+    if other or digest != content["digest"]:
+        given = ", ".join(content.get("given") or []) or "none"
+        more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
+        raise InputError(
+            f"{subject}: {file}, its scenario, the inventory or -e has other settings than when the experiment began, "
+            f"and its runs would not be comparable: {', '.join(other[:_SHOWN]) or 'the order of settings'}{more}; "
+            f"restore them (variables of -e: {given}), or begin a new experiment"
+        )
+
+
+def refuse_other_schema(folder: Path) -> None:
+    """Refuse runs whose reports cannot be compared with one another, or with those that this version writes."""
+    try:
+        found = reporting.read_experiment(folder)
+    except reporting.InputError as error:
+        raise InputError(str(error)) from None
+    for run in found.runs:
+        schema = run.report.get("schema_version", SCHEMA_VERSION)
+        if schema != SCHEMA_VERSION:
+            raise InputError(
+                f"experiment_resume [{folder.name}]: the report of run {run.run_id} has schema {schema}, and this "
+                f"version of zk-locust writes {SCHEMA_VERSION}, which cannot be compared; write it again with "
+                f"`fab report --run {run.run_id}`, or continue with the version that began the experiment"
+            )
 
 
 def refuse_beyond_budget(content: Mapping[str, Any]) -> None:
     """Refuse runs that would take longer than what the runs so far have left of the budget."""
     budget_s, left, rest_s = float(content["settings"]["budget_s"]), runs_left(content), left_s(content)
-    spent_s = sum(float(entry["took_s"]) for entry in content["runs"])
-    if budget_s and left and spent_s + rest_s > budget_s:
+    spent = spent_s(content)
+    if budget_s and left and spent + rest_s > budget_s:
         raise InputError(
-            f"budget [{format_duration(budget_s)}]: the runs so far took {format_duration(spent_s)}, and the {left} "
+            f"budget [{format_duration(budget_s)}]: the runs so far took {format_duration(spent)}, and the {left} "
             f"that are left take about {format_duration(rest_s)}; raise it, or add fewer pairs"
         )

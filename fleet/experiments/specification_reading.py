@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import yaml
 
+from fleet.experiments.grid_reading import read_grid
 from fleet.experiments.specification import (
     DEFAULT_RATES,
     DEFAULTS,
@@ -22,6 +23,7 @@ from fleet.experiments.specification import (
     OF_KIND,
     Specification,
 )
+from fleet.experiments.unique_names import TwiceError, read_yaml
 from zk_locust.contract.arrival import rate_per_s
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.experiment import (
@@ -51,7 +53,11 @@ def read_file(file: Path, variables: Iterable[str]) -> tuple[Specification | Non
     `variables` are the names that an inventory knows.
     """
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = read_yaml(file.read_text(encoding="utf-8"))
+    except TwiceError as error:
+        return None, [
+            f"experiment [{file}, line {error.line}]: the name {error.name} occurs twice; rename or remove one of them"
+        ]
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -97,11 +103,11 @@ class _Reader:
     def readers(self) -> dict[str, Callable[[Any], Any]]:
         """Return what reads each setting."""
         return {
-            "description": lambda value: str(value).strip(),
-            "scenario": str,
+            "description": lambda value: "" if value is None else str(value).strip(),
+            "scenario": self._scenario,
             "variables": lambda value: self._overlay("variables", value, with_inventory=False),
             "arms": self._arms,
-            "grid": self._grid,
+            "grid": lambda value: read_grid(value, self._wrong, self._judge_name),
             "pairs": lambda value: self._whole("pairs", value, LEAST_PAIRS, MOST_RUNS // 2),
             "repeats": lambda value: self._whole("repeats", value, LEAST_REPEATS.get(self._kind, 1), MOST_RUNS),
             "figures": self._figures,
@@ -209,12 +215,20 @@ class _Reader:
             self._wrong("rates", "lowest must be below highest, and first between them", shown)
         return rates["lowest"], rates["first"], rates["highest"]
 
+    def _scenario(self, value: object) -> str:
+        if value is None:
+            self._wrong("scenario", "no scenario is named; name one, or leave it out for the inventory's")
+        return str(value)
+
     def _budget(self, value: object) -> float:
         try:
-            return parse_duration_ms(value if isinstance(value, int | float) else str(value)) / 1000
+            budget_s = parse_duration_ms(value if isinstance(value, int | float) else str(value)) / 1000
         except ValueError as error:
             self.problems.append(f"budget {error}")
             return 0.0
+        if budget_s == 0:
+            self._wrong("budget", "no run fits into it; write e.g. 2h, or leave it out for no limit", value)
+        return budget_s
 
     def _data(self, value: object) -> str:
         if value not in (FRESH, KEPT):
@@ -250,28 +264,6 @@ class _Reader:
                     self._wrong(
                         f"arms.{name}", f"it sets the same as arms.{other}; let them differ, or write kind: noise"
                     )
-
-    def _grid(self, value: object) -> dict[str, list[Any]]:
-        if not isinstance(value, Mapping):
-            self._wrong("grid", "this is not a dictionary of lists; write e.g. {benchmark_users: [8, 32]}", value)
-            return {}
-        for axis, values in value.items():
-            name, _, inner = str(axis).partition(".")
-            self._judge_name("grid", name)
-            said = {inner: values} if inner else values
-            if redacted(name, said) != said:
-                # Without the values.
-                self._wrong(
-                    f"grid.{axis}",
-                    "cells are named by their values, and these have a secret; write kind: compare, whose arms have "
-                    "names",
-                )
-                continue
-            if not isinstance(values, list) or len(values) < 2:
-                self._wrong(f"grid.{axis}", "this is not a list of two values or more", values)
-            elif any(one in values[:place] for place, one in enumerate(values)):
-                self._wrong(f"grid.{axis}", "a value occurs twice", values)
-        return {str(axis): list(values) for axis, values in value.items() if isinstance(values, list)}
 
     def _overlay(self, where: str, value: object, *, with_inventory: bool) -> dict[str, Any]:
         if value is None:

@@ -15,6 +15,7 @@ from reporting.errors import InputError
 from reporting.read.distributions import Distribution
 from reporting.verdict.judged_run import JudgedRun, judge_run
 from zk_locust.contract.experiment import ALL, FAILURES, PERCENTILES, Objective, parse_objective
+from zk_locust.contract.failure_share import upper_end
 from zk_locust.contract.nearest_name import nearest
 from zk_locust.contract.stage_names import MEASURED
 from zk_locust.contract.verdicts import INCONCLUSIVE
@@ -138,10 +139,7 @@ def _figure(judged: JudgedRun, objective: Objective) -> tuple[float | None, floa
         return None, None
     if objective.figure == FAILURES:
         share = row.failure_share
-        # Wilson's upper bound, one of the few that hold for none of many.
-        z, n = 1.96, row.tried
-        middle = share + z * z / (2 * n)
-        return share, (middle + z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))) / (1 + z * z / n)
+        return share, upper_end(share, row.tried)
     percentile = PERCENTILES[objective.figure]
     distribution = found.distributions.get(objective.operation)
     value = None if distribution is None else _percentile(distribution, percentile)

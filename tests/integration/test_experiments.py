@@ -67,11 +67,14 @@ def test_an_interrupted_experiment_is_continued_to_its_answer(fleet: LocalFleet)
 
     # As if two of the three runs had been done before: each takes a quarter of a minute.
     (folder / "manifest.json").write_text(json.dumps(told | {"runs": [DONE | {"number": number} for number in (1, 2)]}))
-    screen = fleet.play("experiment", experiment_resume="one").succeeded().screen
+    play = fleet.play("experiment", experiment_resume="one")
+    screen = play.screen
     state = json.loads((folder / "experiment.json").read_text())["capacity"]["ensemble"]["state"]
     # On a busy machine, workers wait for CPU: the experiment then says so, and has no answer about the ensemble.
     assert ANSWERS[state] in screen
     answered = state == "none"
+    assert (play.code == 0) != answered, "objectives that fail at the lowest rate have no capacity as their answer"
+    assert ("so no capacity is known; lower rates.lowest" in " ".join(screen.split())) == answered
     told = json.loads((folder / "manifest.json").read_text())
     assert told["state"] == "finished"
     # On a machine that stands still a run may be invalid. It does not count, and is made again.

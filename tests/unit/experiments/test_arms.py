@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from fleet.experiments.arms import LONGEST_NAME, Arm, arms_of, at_rate, equal_arms, with_inventory
+from ansible.errors import AnsibleError
+
+from fleet.experiments.arms import LONGEST_NAME, Arm, arms_of, at_rate, equal_arms, merged_variables, with_inventory
 from fleet.experiments.specification import Specification
 from fleet.inventory import HostVariables, Inventory
+from lab.places import PROJECT
 
 
 def inventory(controller: dict[str, Any] | None = None, **members: dict[str, Any]) -> Inventory:
@@ -38,6 +41,22 @@ def test_arms_differ_by_what_the_inventory_leaves_open() -> None:
     assert len(equal_arms([Arm("base", {}), same], lambda _: found)) == 1
 
 
+def test_an_arm_differs_from_members_of_which_only_some_have_its_value() -> None:
+    found = inventory(zk1={"zookeeper_heap": "2g"}, zk2={})
+    arms = [Arm("as-it-is", {}), Arm("all", {"zookeeper_heap": "2g"})]
+    assert equal_arms(arms, lambda _: found, roles=PROJECT / "roles") == []
+
+
+def test_an_arm_differs_from_members_whose_value_needs_their_facts() -> None:
+    def evaluate(value: object) -> object:
+        raise AnsibleError(f"{value} needs facts")
+
+    found = inventory(zk1={})
+    found.hosts = {"zk1": HostVariables("zk1", {"zookeeper_heap": "{{ ansible_facts }}"}, evaluate)}
+    arms = [Arm("as-it-is", {}), Arm("other", {"zookeeper_heap": "2g"})]
+    assert equal_arms(arms, lambda _: found) == []
+
+
 def test_an_arm_with_an_inventory_of_its_own_differs() -> None:
     assert equal_arms([Arm("a", {}), Arm("b", {}, "elsewhere")], lambda _: inventory(zk1={})) == []
 
@@ -66,3 +85,27 @@ def test_the_names_of_cells_with_long_values_are_short_and_differ() -> None:
     first, second = arms_of(Specification("mine", "matrix", grid=grid))
     assert first.name != second.name
     assert max(len(first.name), len(second.name)) <= LONGEST_NAME
+
+
+def test_an_axis_inside_of_a_variable_keeps_its_other_settings() -> None:
+    grid: dict[str, list[Any]] = {"benchmark_arrival.rate": [100, 200], "zookeeper_properties.tickTime": [1000, 3000]}
+    given = {"benchmark_arrival": {"process": "poisson", "seed": 3}}
+    spec = Specification("mine", "matrix", grid=grid, variables=given)
+    assert arms_of(spec)[0].variables["benchmark_arrival"] == {"process": "poisson", "seed": 3, "rate": 100}
+
+    of_inventory = inventory(given, zk1={"zookeeper_properties": {"syncLimit": 3}})
+    spec = Specification("mine", "matrix", grid=grid)
+    cells, problems = with_inventory(arms_of(spec), lambda _: of_inventory, merged_variables(spec))
+    assert problems == []
+    assert cells[3].variables == {
+        "benchmark_arrival": {"process": "poisson", "seed": 3, "rate": 200},
+        "zookeeper_properties": {"syncLimit": 3, "tickTime": 3000},
+    }
+
+
+def test_an_axis_for_a_complete_variable_replaces_the_inventorys() -> None:
+    grid: dict[str, list[Any]] = {"benchmark_arrival": [{"rate": 1}, {"rate": 2}], "benchmark_arrival.seed": [1, 2]}
+    spec = Specification("mine", "matrix", grid=grid)
+    of_inventory = inventory({"benchmark_arrival": {"process": "poisson"}}, zk1={})
+    cells, _ = with_inventory(arms_of(spec), lambda _: of_inventory, merged_variables(spec))
+    assert cells[0].variables == {"benchmark_arrival": {"rate": 1, "seed": 1}}

@@ -69,6 +69,14 @@ def test_a_capacity_beyond_the_highest_rate_is_a_lower_bound() -> None:
     assert found == Capacity("at least", 1000, None)
 
 
+@pytest.mark.parametrize("capacity", [920, 980, 999.9, 1000, 1040])
+def test_no_rate_is_above_the_highest(capacity: float) -> None:
+    found, steps = search(capacity, (100, 500, 1000))
+    assert max(step.rate_per_s for step in steps) <= 1000
+    assert found.state == ("confirmed" if capacity < 1000 else "at least")
+    assert len(steps) <= longest_search(100, 500, 1000)
+
+
 def test_each_rate_is_one_that_people_would_write() -> None:
     _, steps = search(12_345)
     assert all(step.rate_per_s == float(f"{step.rate_per_s:.3g}") for step in steps)

@@ -11,49 +11,10 @@ from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest
 from fleet.experiments.conduct import Wish, conduct
 from fleet.experiments.overview import lines
-from fleet.experiments.playbooks import Playbooks, forwarded
+from fleet.experiments.playbooks import forwarded
 from fleet.experiments.runner import Outcome, Request
 from lab.places import PROJECT
-
-COMPARE = {
-    "kind": "compare",
-    "scenario": "quick",
-    "variables": {"benchmark_run_time": "2s", "benchmark_warmup": "1s"},
-    "arms": {"small": {"zookeeper_heap": "300m"}, "large": {"zookeeper_heap": "1g"}},
-}
-
-
-class Controller:
-    """Conducts experiments whose benchmarks take no time, in a results folder of its own."""
-
-    def __init__(self, folder: Path, **variables: Any) -> None:
-        self.results = folder / "results"
-        self.file = folder / "mine.yml"
-        self.said: list[str] = []
-        self.asked: list[Request] = []
-        self.playbooks = Playbooks(
-            PROJECT / "playbooks",
-            (str(PROJECT / "inventory" / "local"),),
-            (),
-            {"benchmark_results_dir": str(self.results), **variables},
-        )
-
-    def benchmark(self, request: Request) -> Outcome:
-        self.asked.append(request)
-        return Outcome(f"run-{request.number}", "valid", 1.0)
-
-    def conduct(self, content: dict[str, Any] | None = None, **wish: Any) -> list[str]:
-        if content is not None:
-            self.file.write_text(yaml.safe_dump(content, sort_keys=False))
-            wish["experiment"] = str(self.file)
-        return conduct(Wish(**wish), self.playbooks, self.said.append, self.benchmark)
-
-    def refusal(self, content: dict[str, Any] | None = None, **wish: Any) -> str:
-        with pytest.raises(InputError) as caught:
-            self.conduct(content, **wish)
-        assert self.asked == []
-        assert not (self.results / "experiments").exists()
-        return str(caught.value)
+from tests.unit.experiments.controller import COMPARE, Controller
 
 
 def test_an_experiment_says_how_many_runs_and_how_long(tmp_path: Path) -> None:
@@ -70,7 +31,7 @@ def test_arms_that_the_inventory_makes_equal_are_refused(tmp_path: Path) -> None
 
 
 KILL = [{"at": "1s", "do": "kill", "target": "leader"}]
-RECOVERY = COMPARE | {"kind": "recovery", "variables": COMPARE["variables"] | {"benchmark_faults": KILL}}  # type: ignore[operator]
+RECOVERY = COMPARE | {"kind": "recovery", "variables": COMPARE["variables"] | {"benchmark_faults": KILL}}
 
 
 def test_faults_are_repeated_in_every_arm(tmp_path: Path) -> None:
@@ -96,7 +57,7 @@ def test_arms_with_different_faults_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_fault_that_is_wrong_is_refused(tmp_path: Path) -> None:
-    wrong = {"variables": COMPARE["variables"] | {"benchmark_faults": [KILL[0] | {"do": "kil"}]}}  # type: ignore[operator]
+    wrong = {"variables": COMPARE["variables"] | {"benchmark_faults": [KILL[0] | {"do": "kil"}]}}
     said = Controller(tmp_path).refusal(RECOVERY | wrong)
     assert "arm small: benchmark_faults: fault 1: do [kil]: there is no such action, did you mean kill?" in said
 
@@ -205,6 +166,24 @@ def test_an_experiment_whose_settings_have_changed_is_not_continued(tmp_path: Pa
         controller.conduct(resume="one", more=1)
 
 
+def test_an_experiment_of_a_version_with_other_reports_is_not_continued(tmp_path: Path) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(COMPARE, experiment_id="one")
+    report = controller.results / "run-3" / "report.json"
+    report.parent.mkdir()
+    report.write_text('{"schema_version": 7}')
+    expected = (
+        r"experiment_resume \[one\]: the report of run run-3 has schema 7, .* writes 1, .* `fab report --run run-3`"
+    )
+    with pytest.raises(InputError, match=expected):
+        controller.conduct(resume="one", more=1)
+    (controller.results / "run-4").mkdir()
+    (controller.results / "run-4" / "report.json").write_text('{"schema_version": 6}')
+    with pytest.raises(InputError, match="its runs have reports of schemas 6, 7, which cannot be compared"):
+        controller.conduct(resume="one", more=1)
+    assert len(controller.asked) == 10
+
+
 def test_an_experiment_is_not_continued_with_another_inventory(tmp_path: Path) -> None:
     controller = Controller(tmp_path)
     controller.conduct(COMPARE, experiment_id="one")
@@ -277,27 +256,3 @@ def test_check_mode_starts_nothing(tmp_path: Path) -> None:
     assert lines[1] == "check mode: there is no problem, and nothing was started"
     assert controller.asked == []
     assert not (controller.results / "experiments").exists()
-
-
-@pytest.mark.parametrize(
-    ("objective", "said"),
-    [
-        (
-            "p99 of gett < 5ms",
-            "objectives [p99 of gett < 5ms]: the load of arm ensemble (read-mostly) has no operation gett, did you "
-            "mean get?; it has: exists, get, set",
-        ),
-        ("failures of lock_acquire < 1%", "has no operation lock_acquire"),
-    ],
-)
-def test_an_objective_for_an_operation_that_the_scenario_has_not_is_refused(
-    tmp_path: Path, objective: str, said: str
-) -> None:
-    content = {"kind": "capacity", "scenario": "read-mostly", "objectives": ["p99 < 1s", objective]}
-    assert said in Controller(tmp_path).refusal(content)
-
-
-def test_an_objective_for_an_operation_of_the_scenario_is_none(tmp_path: Path) -> None:
-    objectives = ["p99 of get < 1s", "failures of exists < 1%", "p99 of all operations < 1s"]
-    content = {"kind": "capacity", "scenario": "read-mostly", "objectives": objectives}
-    assert "no problem" in Controller(tmp_path).conduct(content, only_check=True)[-1]

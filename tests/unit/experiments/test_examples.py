@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from fleet.experiments.arms import arms_of, number_of_runs
+from fleet.experiments.duration import Inventories, plans_of, probes
+from fleet.experiments.failure_limits import too_few_operations
 from fleet.experiments.overview import lines
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.specification_reading import read_file
@@ -28,6 +30,16 @@ def test_each_can_be_read_and_its_scenario_exists(file: Path) -> None:
     assert spec.description
     assert (PROJECT / "playbooks" / "scenarios" / f"{spec.scenario}.yml").is_file()
     assert number_of_runs(spec) == RUNS[spec.name]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_each_can_meet_its_objectives_at_its_lowest_rate(file: Path) -> None:
+    spec, _ = read_file(file, role_variables(PROJECT / "roles"))
+    assert spec is not None
+    if spec.objectives:
+        playbooks = Playbooks(PROJECT / "playbooks", (str(PROJECT / "inventory" / "local"),), (), {})
+        arms = probes(spec, arms_of(spec))
+        assert too_few_operations(spec, arms, plans_of(playbooks, Inventories(playbooks), arms)) == []
 
 
 @pytest.mark.parametrize("name", RECOVERY)

@@ -270,3 +270,13 @@ def test_other_settings_have_another_digest_and_more_pairs_have_not() -> None:
     spec = Specification("mine", "compare")
     assert manifest.digest(spec, ARMS) == manifest.digest(Specification("mine", "compare", pairs=9), ARMS)
     assert manifest.digest(spec, ARMS) != manifest.digest(spec, ARMS[:1])
+
+
+def test_a_secret_of_the_file_does_not_count_in_the_digest() -> None:
+    def digest(secret: str, size: int = 8) -> str:
+        variables = {"benchmark_parameters": {"kazoo-sasl-options": secret, "val-size": size}}
+        spec = Specification("mine", "compare", variables=variables, arms={"a": {}, "b": variables})
+        return manifest.digest(spec, [Arm("a", {}), Arm("b", variables)])
+
+    assert digest("s3cret") == digest("an0ther")
+    assert digest("s3cret") != digest("s3cret", size=64)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fleet.experiments.arms import arms_of
 from fleet.experiments.specification import Specification
 from fleet.experiments.specification_reading import read_content, read_file
 from lab.places import PROJECT
@@ -95,6 +96,21 @@ def test_faults_are_repeated_five_times_unless_the_file_says_more() -> None:
             MATRIX | {"grid": {"benchmark_parameters": [{"kazoo-sasl-options": "a"}, {}]}},
             "grid.benchmark_parameters: cells are named by their values, and these have a secret; write kind: compare",
         ),
+        (
+            MATRIX | {"grid": {"benchmark_users": [8, 9], "benchmark_users.x": [1, 2]}},
+            "grid.benchmark_users.x: grid.benchmark_users [8] sets the complete variable, which then has no x; leave",
+        ),
+        (
+            MATRIX | {"grid": {"inventory": ["a", "b"], "inventory.x": [1, 2]}},
+            "grid.inventory.x: this names no setting of a variable; leave out the dot",
+        ),
+        (
+            MATRIX | {"grid": {"benchmark_parameters.": [1, 2]}},
+            "grid.benchmark_parameters.: this names no setting of a variable; write e.g. benchmark_parameters.NAME",
+        ),
+        (MATRIX | {"budget": 0}, "budget [0]: no run fits into it; write e.g. 2h, or leave it out for no limit"),
+        (MATRIX | {"budget": "0s"}, "budget [0s]: no run fits into it"),
+        (MATRIX | {"scenario": None}, "scenario: no scenario is named; name one, or leave it out"),
         ({"kind": "matrix"}, "grid: a matrix needs a setting with two values or more"),
         ({"kind": "capacity"}, "objectives: a search for a capacity needs an objective"),
         (CAPACITY | {"objectives": ["p99 > 20ms"]}, "objectives [p99 > 20ms] is not an objective; write e.g."),
@@ -129,6 +145,52 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
     spec, problems = read_file(file, VARIABLES)
     assert spec is None
     assert f"experiment [{file}, line 3]: this is not YAML that can be read" in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "line"),
+    [
+        ("kind: noise\nkind: compare\n", "kind", 2),
+        ("kind: compare\narms:\n  a: {}\n  b: {zookeeper_heap: 1g}\n  a: {zookeeper_heap: 2g}\n", "a", 5),
+        ("kind: compare\narms:\n  '1': {}\n  1: {zookeeper_heap: 1g}\n", "1", 4),
+        ("kind: noise\nvariables:\n  benchmark_parameters: {client: native, client: kazoo}\n", "client", 3),
+        ("kind: matrix\ngrid:\n  benchmark_users: [1, 2]\n  benchmark_users: [3, 4]\n", "benchmark_users", 4),
+        ("kind: noise\nvariables:\n  benchmark_faults:\n    - {at: 1s, do: kill, at: 2s}\n", "at", 4),
+    ],
+)
+def test_a_name_that_occurs_twice_is_refused_with_its_line(tmp_path: Path, text: str, name: str, line: int) -> None:
+    file = tmp_path / "mine.yml"
+    file.write_text(text)
+    assert read_file(file, VARIABLES) == (
+        None,
+        [f"experiment [{file}, line {line}]: the name {name} occurs twice; rename or remove one of them"],
+    )
+
+
+def test_a_dictionary_that_is_merged_from_an_anchor_may_be_overridden(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yml"
+    file.write_text(
+        "kind: compare\narms:\n  a: &a {zookeeper_heap: 1g, benchmark_users: 3}\n  b: {<<: *a, zookeeper_heap: 2g}\n"
+    )
+    spec, _ = read_file(file, VARIABLES)
+    assert spec is not None
+    assert spec.arms["b"] == {"zookeeper_heap": "2g", "benchmark_users": 3}
+
+
+def test_an_empty_description_is_none(tmp_path: Path) -> None:
+    assert read(COMPARE | {"description": None}).description == ""
+
+
+def test_an_axis_inside_of_a_dictionary_is_laid_over_an_axis_of_dictionaries() -> None:
+    for turned in (False, True):
+        axes: list[tuple[str, Any]] = [
+            ("benchmark_parameters", [{"client": "kazoo"}, {"client": "native"}]),
+            ("benchmark_parameters.val-size", [8, 64]),
+        ]
+        cells = arms_of(read({"kind": "matrix", "grid": dict(axes[::-1] if turned else axes)}))
+        found = [tuple(sorted(cell.variables["benchmark_parameters"].items())) for cell in cells]
+        assert len(set(found)) == 4, found
+        assert {name for cell in found for name, _ in cell} == {"client", "val-size"}
 
 
 @pytest.mark.parametrize(
