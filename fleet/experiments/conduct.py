@@ -13,6 +13,7 @@ from fleet.experiments.duration import Inventories, is_managed, plans_of, unequa
 from fleet.experiments.duration import probes as probes_of
 from fleet.experiments.duration import run_s as run_s_of
 from fleet.experiments.interruption import leave_words
+from fleet.experiments.inventory_load import variables_of
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.resumption import refuse_beyond_budget, refuse_other_inventory, refuse_other_settings
 from fleet.experiments.runner import RunOne, left_s, reopen_half_blocks, run, runs_left
@@ -79,7 +80,7 @@ def conduct(
         return [size, "check mode: there is no problem, and nothing was started"]
     folder = manifest.create(
         results, experiment_id, spec, arms, slots, file=str(file), run_s=run_s, most_runs=runs,
-        inventory=_sources(playbooks), given=playbooks.variables,
+        inventory=_sources(playbooks), given=playbooks.variables, inventory_load=variables_of(inventories.of("")),
     )  # fmt: skip
     say(size)
     if spec.data == FRESH:

@@ -48,9 +48,13 @@ def digest(spec: Specification, arms: Sequence[Arm], given: Mapping[str, Any] | 
     said = asdict(spec) | {"arms": [asdict(arm) for arm in arms]}
     said |= {"pairs": 0, "budget_s": 0.0}  # both may be raised
     if given:
-        plain = {name: redacted(name, value) for name, value in given.items()}
-        said["given"] = json.dumps(plain, default=str, sort_keys=True)
+        said["given"] = json.dumps(_shown(given), default=str, sort_keys=True)
     return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()
+
+
+def _shown(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return variables without what is secret."""
+    return {name: redacted(name, value) for name, value in variables.items()}
 
 
 def new_id(name: str, wanted: str = "") -> str:
@@ -82,7 +86,7 @@ def create(
 
     Raises InputError where the id exists, or the folder cannot be made.
 
-    `given` are the variables of `-e`: their names are kept.
+    `given` are the variables of `-e`: they are kept without secrets.
     """
     folder = results / EXPERIMENTS / experiment_id
     refuse_existing(results, experiment_id)
@@ -101,10 +105,12 @@ def create(
         "ended": None,
         "digest": digest(spec, arms, given),
         "given": sorted(given or {}),
+        # As texts where JSON has no such value: a file of variables may have dates.
+        "given_values": json.loads(json.dumps(_shown(given or {}), default=str)),
         "settings": settings,
         "arms": [
             {"name": arm.name, "inventory": arm.inventory, "place": list(arm.place)}
-            | {"variables": {name: redacted(name, value) for name, value in arm.variables.items()}}
+            | {"variables": _shown(arm.variables)}
             for arm in arms
         ],
         "plan": [slot.as_dict() for slot in slots],
