@@ -257,7 +257,7 @@ def _experiment_report(results: Path, experiment: str, conditions: list[str]) ->
         folder = manifest.find(results, experiment, "--experiment")
     except InputError as error:
         raise Exit(for_screen(error), code=2) from None
-    _show(_told(lambda: write_experiment(folder)))
+    _show(_told(lambda: write_experiment(folder, conditions)))
     if conditions:
         checked, code = _told(lambda: check_conditions(folder, conditions))
         _show(checked)

@@ -1,9 +1,10 @@
 """Writes the report of an experiment into its folder: for people, for programs, and for CI systems."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from reporting.analyse import experiment_answers
+from reporting.analyse import experiment_answers, experiment_conditions
 from reporting.errors import ReportingError
 from reporting.read import experiment_folder
 from reporting.render import experiment_charts, experiment_page, experiment_report, junit, markdown, whole_files
@@ -12,16 +13,19 @@ from reporting.render.screen_table import aligned
 from zk_locust.contract.run_files import EXPERIMENT_DATA, EXPERIMENT_JUNIT, EXPERIMENT_MARKDOWN, EXPERIMENT_PAGE
 
 
-def write(folder: Path) -> list[str]:
+def write(folder: Path, conditions: Sequence[str] = ()) -> list[str]:
     """Write the report of the experiment in `folder`; return the lines for a terminal.
 
-    Raises InputError for a folder without an experiment, ReportingError where it cannot be written.
+    `conditions`, such as `p99 > +10%`, are test cases for CI systems. Raises InputError for a folder without an
+    experiment and for a condition that cannot be checked, ReportingError where the report cannot be written.
     """
-    report = experiment_report.build(experiment_answers.build(experiment_folder.load(folder)))
+    experiment = experiment_folder.load(folder)
+    checked = experiment_conditions.check(experiment, conditions)
+    report = experiment_report.build(experiment_answers.build(experiment))
     texts = {
         EXPERIMENT_MARKDOWN: _markdown(report),
         EXPERIMENT_DATA: json.dumps(report.as_json(), indent=1, ensure_ascii=False) + "\n",
-        EXPERIMENT_JUNIT: junit.render(report),
+        EXPERIMENT_JUNIT: junit.render(report, checked),
         EXPERIMENT_PAGE: experiment_page.render(report, experiment_charts.build(report.answered)),
     }
     try:

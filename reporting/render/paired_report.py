@@ -17,7 +17,7 @@ from reporting.render.report_tables import Table
 from zk_locust.contract.experiment import ALL
 
 _MOST_OTHER = 4
-_STATES = {EQUIVALENT: PASSED, CHANGED: FAILED, UNDECIDED: SKIPPED}
+_STATES = {EQUIVALENT: PASSED, UNDECIDED: SKIPPED}
 
 
 def build(experiment: ExperimentFolder, found: PairedFigures) -> Found:
@@ -217,8 +217,17 @@ def typical(values: list[float], figure: str) -> str:
 
 
 def _check(each: FigureAnswer) -> Check:
+    return judged(f"{each.candidate}: {each.title}", each, _change(each), higher_is_worse=each.figure != "rate")
+
+
+def judged(name: str, each: FigureAnswer, change: str, *, higher_is_worse: bool) -> Check:
+    """The case of a compared figure for CI systems: it fails if the figure has changed for the worse."""
     word = each.decision.word
-    return Check(f"{each.candidate}: {each.title}", _STATES[word], f"{word}: {_change(each)}")
+    if word != CHANGED:
+        return Check(name, _STATES[word], f"{word}: {change}", compares=True)
+    is_worse = each.comparison.rose == higher_is_worse
+    state, how = (FAILED, "worse") if is_worse else (PASSED, "better")
+    return Check(name, state, f"{word} for the {how}: {change}", compares=True)
 
 
 def as_json(each: FigureAnswer) -> dict[str, object]:
