@@ -80,7 +80,8 @@ def conduct(
         return [size, "check mode: there is no problem, and nothing was started"]
     folder = manifest.create(
         results, experiment_id, spec, arms, slots, file=str(file), run_s=run_s, most_runs=runs,
-        inventory=_sources(playbooks), given=playbooks.variables, inventory_load=variables_of(inventories.of("")),
+        inventory_load=variables_of(inventories.of("")),
+        inventory=_sources(playbooks), given=playbooks.variables,
     )  # fmt: skip
     say(size)
     if spec.data == FRESH:

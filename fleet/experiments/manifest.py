@@ -48,12 +48,13 @@ def digest(spec: Specification, arms: Sequence[Arm], given: Mapping[str, Any] | 
     said = asdict(spec) | {"arms": [asdict(arm) for arm in arms]}
     said |= {"pairs": 0, "budget_s": 0.0}  # both may be raised
     if given:
-        said["given"] = json.dumps(_shown(given), default=str, sort_keys=True)
+        plain = {name: redacted(name, value) for name, value in given.items()}
+        said["given"] = json.dumps(plain, default=str, sort_keys=True)
     return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()
 
 
-def _shown(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return variables without what is secret."""
+def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return variables without secrets."""
     return {name: redacted(name, value) for name, value in variables.items()}
 
 
@@ -106,11 +107,11 @@ def create(
         "digest": digest(spec, arms, given),
         "given": sorted(given or {}),
         # As texts where JSON has no such value: a file of variables may have dates.
-        "given_values": json.loads(json.dumps(_shown(given or {}), default=str)),
+        "given_values": json.loads(json.dumps(_plain(given or {}), default=str)),
         "settings": settings,
         "arms": [
             {"name": arm.name, "inventory": arm.inventory, "place": list(arm.place)}
-            | {"variables": _shown(arm.variables)}
+            | {"variables": _plain(arm.variables)}
             for arm in arms
         ],
         "plan": [slot.as_dict() for slot in slots],
