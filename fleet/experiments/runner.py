@@ -22,12 +22,16 @@ LOAD_SIDE_ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A benchmark to be run. `number` counts all of the experiment, repeats too; `label` names its run."""
+    """A benchmark to be run. `number` counts all of the experiment, repeats too; `label` names its run.
+
+    Of a search: `rate_per_s` is offered, and `idle_us` the median service time at the lowest rate, None until known.
+    """
 
     number: int
     arm: Arm
     label: str
     rate_per_s: float | None = None
+    idle_us: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,7 @@ def _valid_run(
         attempt = voids + limited + 1
         number = len(content["runs"]) + 1
         label = f"{content['name']}-{number:02d}-{arm.name}"
-        outcome = run_one(Request(number, arm, label, rate_per_s))
+        outcome = run_one(Request(number, arm, label, rate_per_s, _idle_us(content, arm)))
         counts = outcome.verdict != VOID and not outcome.load_limited
         content["runs"].append(
             {"number": number, "arm": arm.name, **place, "attempt": attempt, "rate_per_s": rate_per_s}
@@ -201,6 +205,15 @@ def _valid_run(
         f"a run of {arm.name} was void {most} times, the last time: {why}; correct the cause, and continue with "
         f"{manifest.resume_words(content)}"
     )
+
+
+def _idle_us(content: Mapping[str, Any], arm: Arm) -> float | None:
+    """Return the median service time of an arm's first step that passed, at the lowest rate; None before it."""
+    for entry in content["runs"]:
+        if entry["arm"] == arm.name and entry["counts"] and entry["passed"]:
+            found = entry["step"].get("service_p50_us")
+            return None if found is None else float(found)
+    return None
 
 
 def _finite(seconds: float) -> float:

@@ -9,11 +9,13 @@ import pytest
 import yaml
 
 from fleet.experiments import inventory_load
+from fleet.experiments.conduct import Wish, conduct
+from fleet.experiments.playbooks import Playbooks
+from fleet.experiments.runner import Outcome
 from fleet.inventory import Inventory
+from lab.places import PROJECT
 from reporting import write_experiment
 from tests.unit.experiments.folders import COMPARE, experiment, noisy
-from tests.unit.experiments.test_conduct import COMPARE as HEAPS
-from tests.unit.experiments.test_conduct import Controller
 
 NOISE: dict[str, Any] = {"kind": "noise"}
 CLIENTS = {
@@ -147,9 +149,12 @@ def test_noise_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
 
 def test_an_experiment_keeps_what_e_and_the_inventory_say_without_secrets(tmp_path: Path) -> None:
     given = {"sasl_password": "hunter2", "benchmark_label": date(2026, 11, 28)}
-    controller = Controller(tmp_path, **given)
-    controller.conduct(HEAPS, experiment_id="one")
-    text = (controller.results / "experiments/one/manifest.json").read_text()
+    variables = given | {"benchmark_results_dir": str(tmp_path / "results")}
+    playbooks = Playbooks(PROJECT / "playbooks", (str(PROJECT / "inventory/local"),), (), variables)
+    (tmp_path / "mine.yml").write_text("{kind: noise, scenario: quick}")
+    wish = Wish(str(tmp_path / "mine.yml"), "one")
+    conduct(wish, playbooks, lambda _: None, lambda request: Outcome(f"run-{request.number}", "valid", 1.0))
+    text = (tmp_path / "results/experiments/one/manifest.json").read_text()
     content = json.loads(text)
     assert "hunter2" not in text
     assert content["given_values"]["sasl_password"] == "(secret)"
