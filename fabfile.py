@@ -172,7 +172,7 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
         "figures": "write every chart as SVG and PNG too, into the run's figures/",
         "figures_pdf": "write every chart as SVG, PNG and PDF",
         "pdf": "write report.pdf too, by an installed Chromium or Chrome",
-        "option": "how a chart is to look, such as latencies.height=10 or '*.top=100'; may be given several times",
+        "option": "how a chart is to look, such as latencies.height 10 or '*.top' 100; may be given several times",
         "experiment": "id of an experiment, to write its report instead",
         "all": "write results/index.html instead, which leads to all runs and experiments",
         "fail_if": "with --experiment: e.g. 'p99 > +10%'; exit code 1 if that is certain, 3 if it is undecided; may be "
