@@ -70,16 +70,18 @@ def where(axes: Sequence[str], cell: Cell) -> str:
 
 
 def _sentence(found: MatrixAnswers) -> str:
-    told: dict[bool, list[str]] = {True: [], False: []}
+    # Figures of which the same can be said, by that.
+    told: dict[str, list[str]] = {}
+    alike: dict[str, list[str]] = {}
     for figure, best in found.best.items():
         if best is not None:
-            words = f"{_best_word(figure)} {shown(figure, best.cell.typical)} with {where(found.axes, best.cell)}"
-            told[not best.not_told_apart].append(words + _lead(found.axes, best))
-    parts = [
-        f"{name}: {'; '.join(words)}."
-        for name, words in (("The best cells", told[True]), ("No single best cell", told[False]))
-        if words
-    ]
+            place = f" with {where(found.axes, best.cell)}{_lead(found.axes, best)}"
+            figures = (alike if best.not_told_apart else told).setdefault(place, [])
+            figures.append(f"{_best_word(figure)} {shown(figure, best.cell.typical)}")
+    parts = []
+    for name, places in (("The best cells", told), ("No single best cell", alike)):
+        words = "; ".join(_joined(figures, "and") + place for place, figures in places.items())
+        parts += [f"{name}: {words}."] if words else []
     return " ".join(parts) or "There are no runs yet."
 
 
@@ -95,20 +97,30 @@ def _lead(axes: Sequence[str], best: BestCell) -> str:
         return f", not told apart from any of the {len(alike)} other cells"
     if len(alike) > _MOST_NAMED:
         return f", not told apart from {len(alike)} other cells"
-    return f", not told apart from {_joined([_beside(axes, best.cell, each) for each in alike], 'or')}"
+    return f", not told apart from {_beside(axes, best.cell, alike)}"
 
 
 def _interval(rival: Rival) -> str:
     return f"{text.change(rival.low)} to {text.change(rival.high)}"
 
 
-def _beside(axes: Sequence[str], best: Cell, other: Cell) -> str:
-    """What another cell has otherwise than the best one."""
-    if len(axes) == 1:
-        return other.place[0]
-    pairs = zip(axes, best.place, other.place, strict=True)
-    words = [f"{axis} {value}" for axis, ours, value in pairs if value != ours]
-    return words[0] if len(words) == 1 else f"({', '.join(words)})"
+def _beside(axes: Sequence[str], best: Cell, others: Sequence[Cell]) -> str:
+    """What other cells have otherwise than the best one; an axis is named once if they differ in no other."""
+    differ = [
+        [at for at, (ours, value) in enumerate(zip(best.place, each.place, strict=True)) if value != ours]
+        for each in others
+    ]
+    if all(places == differ[0] and len(places) == 1 for places in differ):
+        (at,) = differ[0]
+        values = _joined([each.place[at] for each in others], "or")
+        return values if len(axes) == 1 else f"{axes[at]} {values}"
+    return _joined(
+        [
+            f"({', '.join(f'{axes[at]} {each.place[at]}' for at in places)})"
+            for each, places in zip(others, differ, strict=True)
+        ],
+        "or",
+    )
 
 
 def _joined(words: Sequence[str], last: str) -> str:

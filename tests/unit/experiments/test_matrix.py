@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -152,11 +153,26 @@ def test_a_cell_that_is_not_told_apart_from_others_is_not_called_the_best(tmp_pa
     assert set(named.split(" or ")) < {"8", "512", "4096"}
 
 
+def test_cells_that_differ_in_one_setting_only_are_named_by_it(tmp_path: Path) -> None:
+    choice = random.Random(3)
+
+    def figures(request: Request) -> tuple[float, float]:
+        factor = (2.0 if request.arm.place[0] == "1" else 1.0) * math.exp(choice.gauss(0, 0.02))
+        return 1000 * factor, 1000 * factor
+
+    content = GRID | {"grid": {"benchmark_users": [1, 2], "benchmark_parameters.val-size": [8, 64, 512]}}
+    rate, latencies = write_experiment(experiment(tmp_path, content, figures))[0].split("; ")
+    named = r"not told apart from benchmark_parameters.val-size \d+( or \d+)?\.?"
+    assert re.search(rf"benchmark_users 1, benchmark_parameters.val-size \d+, {named}$", rate)
+    assert re.search(rf"benchmark_users 2, benchmark_parameters.val-size \d+, {named}$", latencies)
+
+
 def test_noise_has_no_best_cell_and_its_effects_may_be_chance(tmp_path: Path) -> None:
     folder = experiment(tmp_path, GRID, noisy(4))
     lines = write_experiment(folder)
     assert lines[0].startswith("Experiment matrix-1: No single best cell: highest rate ")
-    assert lines[0].count("not told apart from") == 4
+    assert lines[0].count("not told apart from") == 2, "the three latencies have the same noise here"
+    assert re.search(r"lowest p50 \S+ ms, lowest p99 \S+ ms and lowest p99.9 \S+ ms with benchmark_users", lines[0])
     rate = next(line for line in lines if line.startswith("  - Rate: "))
     assert " may be chance; " in rate
     assert " explains " not in rate
