@@ -171,8 +171,8 @@ def ui(_context: Context, inventory: list[str], port: int = 0) -> None:
         "results_dir": RESULTS_HELP,
         "figures": "write every chart as SVG and PNG too, into the run's figures/",
         "figures_pdf": "write every chart as SVG, PNG and PDF",
-        "pdf": "write report.pdf too, by an installed Chromium or Chrome",
-        "option": "how a chart is to look, such as latencies.height=10 or '*.top=100'; may be given several times",
+        "pdf": "write report.pdf (experiment.pdf) too, by an installed Chromium or Chrome",
+        "option": "how a chart is to look, such as latencies.height 10 or '*.top' 100; may be given several times",
         "experiment": "id of an experiment, to write its report instead",
         "all": "write results/index.html instead, which leads to all runs and experiments",
         "fail_if": "with --experiment: e.g. 'p99 > +10%'; exit code 1 if that is certain, 3 if it is undecided; may be "
@@ -215,8 +215,9 @@ def report(
         _say(f"Start page:  {_told(lambda: write_start_page(results))}")
         return
     if experiment:
-        _refuse("a report of an experiment", "--experiment", of_run | of_runs | {"--runs": runs})
-        _experiment_report(results, experiment, fail_if or [])
+        without = {name: given for name, given in (of_run | of_runs).items() if name != "--pdf"}
+        _refuse("a report of an experiment", "--experiment", without | {"--runs": runs})
+        _experiment_report(results, experiment, fail_if or [], pdf=pdf)
         return
     if fail_if:
         raise Exit("--fail-if: a report of runs has no such option; name an experiment, or use fab compare", code=2)
@@ -247,7 +248,7 @@ def _refuse(what: str, because_of: str, options: Mapping[str, object]) -> None:
             raise Exit(f"{option}: {what} has no such option; leave it or {because_of} out", code=2)
 
 
-def _experiment_report(results: Path, experiment: str, conditions: list[str]) -> None:
+def _experiment_report(results: Path, experiment: str, conditions: list[str], *, pdf: bool) -> None:
     """Write an experiment's report, print its answer, and exit with the code of the conditions."""
     from fleet.errors import InputError
     from fleet.experiments import manifest
@@ -257,7 +258,7 @@ def _experiment_report(results: Path, experiment: str, conditions: list[str]) ->
         folder = manifest.find(results, experiment, "--experiment")
     except InputError as error:
         raise Exit(for_screen(error), code=2) from None
-    _show(_told(lambda: write_experiment(folder)))
+    _show(_told(lambda: write_experiment(folder, conditions, pdf=pdf)))
     if conditions:
         checked, code = _told(lambda: check_conditions(folder, conditions))
         _show(checked)

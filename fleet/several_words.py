@@ -1,12 +1,10 @@
-"""Options of `fab` that take several words: `--runs A B C`."""
+"""Options of `fab` that take several words: `--runs A B C`, `--option latencies.height 10`."""
 
-from typing import Any, Final
+from typing import Any
 
 from invoke.exceptions import ParseError
 from invoke.parser.argument import Argument
 from invoke.tasks import Task
-
-_TAKEN: Final = ("runs",)
 
 
 class SeveralWords(Argument):
@@ -37,13 +35,48 @@ class SeveralWords(Argument):
             super().set_value(value, cast)
 
 
+class Setting(Argument):
+    """An option that takes a name and a value, as two words or as `name=value` or `'name value'`.
+
+    It may be given several times. Its value are texts with both, `name=value`.
+    """
+
+    _name_alone: str | None = None
+
+    @property
+    def raw_value(self) -> Any:
+        """Nothing while a word is missing, so that the next word is the value."""
+        return self._value or None if self._name_alone is None else None
+
+    @raw_value.setter
+    def raw_value(self, value: object) -> None:
+        pass
+
+    def set_value(self, value: Any, cast: bool = True) -> None:
+        """Take one more word. Raises ParseError at the end if a word is missing."""
+        option = f"--{self.names[0]}"
+        if value is True:
+            missing = option if self._name_alone is None else f"{option} {self._name_alone}"
+            raise ParseError(f"{missing} needs a value: write e.g. {option} latencies.height 10")
+        if self._name_alone is not None:
+            whole, self._name_alone = f"{self._name_alone}={value}", None
+            super().set_value(whole, cast)
+        elif "=" in value or " " in value.strip():
+            super().set_value(value, cast)
+        else:
+            self._name_alone = value
+
+
+_TAKEN: dict[str, type[Argument]] = {"runs": SeveralWords, "option": Setting}
+
+
 class TaskOfWords(Task[Any]):
-    """A task whose option `runs` takes several words."""
+    """A task whose options `runs` and `option` take several words."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """Return the options of the task."""
         return [
-            SeveralWords(names=each.names, kind=list, default=each.default, help=each.help, optional=True)
+            _TAKEN[each.names[0]](names=each.names, kind=list, default=each.default, help=each.help, optional=True)
             if each.names[0] in _TAKEN
             else each
             for each in super().get_arguments(ignore_unknown_help)

@@ -87,7 +87,9 @@ class Benchmarks:
                 "", VOID, took_s, (f"it left no run: {said[0] if said else f'exit code {code}'}; see {log}",)
             )
         try:
-            return outcome_of(self._results / own[-1], took_s, self._objectives, has_faults=self._has_faults)
+            return outcome_of(
+                self._results / own[-1], took_s, self._objectives, has_faults=self._has_faults, idle_us=request.idle_us
+            )
         except reporting.ReportingError as error:
             return Outcome(own[-1], VOID, took_s, (f"it cannot be reported: {one_line(error)}",))
 
@@ -118,10 +120,12 @@ def _label(run: Path) -> str:
     return str(read_object_if_sound(run / MANIFEST).get("label", ""))
 
 
-def outcome_of(run: Path, took_s: float, objectives: Sequence[str], *, has_faults: bool = False) -> Outcome:
+def outcome_of(
+    run: Path, took_s: float, objectives: Sequence[str], *, has_faults: bool = False, idle_us: float | None = None
+) -> Outcome:
     """Read what a run found; its report is written where its benchmark could not do so.
 
-    A run that is to have faults is void where one of them was not done.
+    A run that is to have faults is void where one of them was not done. `idle_us` is that of the request.
     """
     if not (run / "report.json").exists():
         reporting.write_report(reporting.judge_run(run))
@@ -142,7 +146,7 @@ def outcome_of(run: Path, took_s: float, objectives: Sequence[str], *, has_fault
         return Outcome(run.name, worth, took_s, reasons, summary=summary)
     if hopeless := _unknown_operations(found, objectives):
         return Outcome(run.name, VOID, took_s, (hopeless,), summary=summary, hopeless=hopeless)
-    step = reporting.check_objectives(run, objectives)
+    step = reporting.check_objectives(run, objectives, idle_us)
     return Outcome(run.name, worth, took_s, reasons, step["passed"], step["load_limited"], step, summary)
 
 

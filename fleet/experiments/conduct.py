@@ -16,6 +16,7 @@ from fleet.experiments.duration import Inventories
 from fleet.experiments.duration import run_s as run_s_of
 from fleet.experiments.fingerprints import fingerprints
 from fleet.experiments.interruption import leave_words
+from fleet.experiments.inventory_load import variables_of
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.resumption import (
     refuse_beyond_budget,
@@ -82,6 +83,7 @@ def conduct(
         return [size, "check mode: there is no problem, and nothing was started"]
     folder = manifest.create(
         results, experiment_id, spec, arms, slots, file=str(file), run_s=run_s, most_runs=runs,
+        inventory_load=variables_of(inventories.of("")),
         inventory=_sources(playbooks), given=playbooks.variables,
         decided_by=_decided_by(checked, playbooks, inventories),
     )  # fmt: skip

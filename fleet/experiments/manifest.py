@@ -60,6 +60,11 @@ def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
     return {name: redacted(name, value) for name, value in variables.items()}
 
 
+def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return variables without secrets."""
+    return {name: redacted(name, value) for name, value in variables.items()}
+
+
 def new_id(name: str, wanted: str = "") -> str:
     """Return the id of a new experiment: the wanted one, else the time and the name. Raises InputError."""
     found = wanted or f"{datetime.now(UTC).strftime(TIME)}-{re.sub(r'[^A-Za-z0-9._]+', '-', name).strip('-.')}"
@@ -89,7 +94,7 @@ def create(
 
     Raises InputError where the id exists, or the folder cannot be made.
 
-    `given` are the variables of `-e`: their names are kept.
+    `given` are the variables of `-e`: they are kept without secrets.
     """
     folder = results / EXPERIMENTS / experiment_id
     refuse_existing(results, experiment_id)
@@ -108,6 +113,8 @@ def create(
         "ended": None,
         "digest": digest(spec, arms, given),
         "given": sorted(given or {}),
+        # As texts where JSON has no such value: a file of variables may have dates.
+        "given_values": json.loads(json.dumps(_plain(given or {}), default=str)),
         "settings": settings,
         "arms": [
             {"name": arm.name, "inventory": arm.inventory, "place": list(arm.place)}

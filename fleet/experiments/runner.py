@@ -24,12 +24,16 @@ LOAD_SIDE_ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A benchmark to be run. `number` counts all of the experiment, repeats too; `label` names its run."""
+    """A benchmark to be run. `number` counts all of the experiment, repeats too; `label` names its run.
+
+    Of a search: `rate_per_s` is offered, and `idle_us` the median service time at the lowest rate, None until known.
+    """
 
     number: int
     arm: Arm
     label: str
     rate_per_s: float | None = None
+    idle_us: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,7 @@ def _valid_run(
         label = f"{content['name']}-{number:02d}-{arm.name}"
         entry = {"number": number, "arm": arm.name, **place, "attempt": attempt, "rate_per_s": rate_per_s}
         manifest.save(folder, content | {NOTE: note_of(entry, label)})
-        outcome = run_one(Request(number, arm, label, rate_per_s))
+        outcome = run_one(Request(number, arm, label, rate_per_s, _idle_us(content, arm)))
         counts = outcome.verdict != VOID and not outcome.load_limited
         content["runs"].append(
             entry
@@ -238,6 +242,15 @@ def _refuse_beyond_budget(content: Mapping[str, Any]) -> None:
             f"budget [{format_duration(budget_s)}]: the runs so far took {format_duration(spent)}, and the next takes "
             f"about {format_duration(next_s)}; raise it, and continue with {manifest.resume_words(content)}"
         )
+
+
+def _idle_us(content: Mapping[str, Any], arm: Arm) -> float | None:
+    """Return the median service time of an arm's first step that passed, at the lowest rate; None before it."""
+    for entry in content["runs"]:
+        if entry["arm"] == arm.name and entry["counts"] and entry["passed"]:
+            found = entry["step"].get("service_p50_us")
+            return None if found is None else float(found)
+    return None
 
 
 def _finite(seconds: float) -> float:

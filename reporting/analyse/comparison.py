@@ -40,6 +40,11 @@ class Comparison:
     confidence: float
     equivalence: float
 
+    @property
+    def rose(self) -> bool:
+        """Whether the candidate's figure is higher; by the interval, where only the order of the values counts."""
+        return self.low >= 1 or (self.high > 1 and self.ratio > 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -13,11 +13,15 @@ SKIPPED = "skipped"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A statement for a CI system: its name, `passed`, `failed` or `skipped` (cannot be said), and why."""
+    """A statement for a CI system: its name, `passed`, `failed` or `skipped` (cannot be said), and why.
+
+    `compares` says whether it is about arms beside each other, which conditions of the user judge instead.
+    """
 
     name: str
     state: str
     why: str
+    compares: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 import math
 import statistics
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from reporting import text
 from reporting.analyse import noise_experiments, paired_figures
 from reporting.analyse.comparison import CHANGED, EQUIVALENT, UNDECIDED, resolution
+from reporting.analyse.noise_experiments import QuotedNoise
 from reporting.analyse.paired_figures import FigureAnswer, PairedFigures
 from reporting.read.experiment_folder import ExperimentFolder
 from reporting.read.parsing import number
@@ -14,12 +16,13 @@ from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found, Tile
 from reporting.render.report_tables import Table
 from zk_locust.contract.experiment import ALL
 
-_STATES = {EQUIVALENT: PASSED, CHANGED: FAILED, UNDECIDED: SKIPPED}
+_MOST_OTHER = 4
+_STATES = {EQUIVALENT: PASSED, UNDECIDED: SKIPPED}
 
 
 def build(experiment: ExperimentFolder, found: PairedFigures) -> Found:
     """Say what the pairs say."""
-    quoted = noise_experiments.newest_before(experiment)
+    quoted = noise_experiments.quoted_by(experiment)
     pairs = min((each.comparison.pairs for each in found.answers), default=None)
     resolved = _resolved(quoted, pairs)
     return Found(
@@ -33,7 +36,12 @@ def build(experiment: ExperimentFolder, found: PairedFigures) -> Found:
             "figures": [as_json(each) for each in found.answers],
             "noise": None
             if quoted is None
-            else {"experiment_id": quoted.experiment_id, "pairs": pairs, "resolution": resolved},
+            else {
+                "experiment_id": quoted.experiment.experiment_id,
+                "pairs": pairs,
+                "resolution": resolved,
+                "differs": [asdict(each) for each in quoted.differs],
+            },
         },
     )
 
@@ -81,21 +89,30 @@ def _more(more: int, things: str = "pairs") -> str:
     return f"1 more {things.removesuffix('s')}" if more == 1 else f"{more} more {things}"
 
 
-def _resolved(noise: ExperimentFolder | None, pairs: int | None) -> dict[str, float]:
+def _resolved(noise: QuotedNoise | None, pairs: int | None) -> dict[str, float]:
     """Return what difference so many pairs resolve, as a share by figure of all operations.
 
     The spread is that of an experiment of kind noise; so is the number of pairs if it is None.
     """
-    answers = () if noise is None else paired_figures.of_experiment(noise).answers
+    answers = () if noise is None else paired_figures.of_experiment(noise.experiment).answers
     return {each.figure: resolution(each.values, pairs=pairs) for each in answers if each.operation == ALL}
 
 
-def _noise_note(noise: ExperimentFolder | None, resolved: Mapping[str, float], pairs: int | None) -> str:
+def _noise_note(noise: QuotedNoise | None, resolved: Mapping[str, float], pairs: int | None) -> str:
     if noise is None or not resolved:
         return "How small a difference this fleet can resolve is not known: run an experiment of kind noise with it."
     words = ", ".join(f"{name} {text.percent(share)}" for name, share in resolved.items())
     here = "" if pairs is None else f", with the {pairs} pairs of this experiment"
-    return f"{noise.experiment_id} found what this fleet resolves with equal arms: {words}{here}."
+    found = f"{noise.experiment.experiment_id} found what this fleet resolves with equal arms: {words}{here}."
+    return f"{found}{_other_base(noise)}"
+
+
+def _other_base(noise: QuotedNoise) -> str:
+    """Say what the quoted noise was measured with otherwise, if anything."""
+    if not noise.differs:
+        return ""
+    words = text.some([f"{each.name} {each.noise} (here {each.here})" for each in noise.differs], _MOST_OTHER)
+    return f" It was measured otherwise, with {words}, so the noise of this experiment may be another."
 
 
 def _tile(experiment: ExperimentFolder, each: FigureAnswer) -> Tile:
@@ -200,8 +217,17 @@ def typical(values: list[float], figure: str) -> str:
 
 
 def _check(each: FigureAnswer) -> Check:
+    return judged(f"{each.candidate}: {each.title}", each, _change(each), higher_is_worse=each.figure != "rate")
+
+
+def judged(name: str, each: FigureAnswer, change: str, *, higher_is_worse: bool) -> Check:
+    """The case of a compared figure for CI systems: it fails if the figure has changed for the worse."""
     word = each.decision.word
-    return Check(f"{each.candidate}: {each.title}", _STATES[word], f"{word}: {_change(each)}")
+    if word != CHANGED:
+        return Check(name, _STATES[word], f"{word}: {change}", compares=True)
+    is_worse = each.comparison.rose == higher_is_worse
+    state, how = (FAILED, "worse") if is_worse else (PASSED, "better")
+    return Check(name, state, f"{word} for the {how}: {change}", compares=True)
 
 
 def as_json(each: FigureAnswer) -> dict[str, object]:

@@ -23,8 +23,11 @@ _ARGUMENTS: Final = (
 )  # fmt: skip
 
 
-def find_browser() -> str:
-    """Return the path of a browser. Raises ReportingError, with the remedy, where there is none."""
+def find_browser(target: str = "report.pdf", page: str = "report.html") -> str:
+    """Return the path of a browser that can print a page to a target; both are names of files.
+
+    Raises ReportingError, with the remedy, where there is none.
+    """
     given = os.environ.get(VARIABLE, "")
     if given:
         if found := shutil.which(given):
@@ -34,8 +37,8 @@ def find_browser() -> str:
         if found := shutil.which(name):
             return found
     raise ReportingError(
-        "report.pdf needs Chromium, Chrome or Edge, and none is installed: apt install chromium, set "
-        f"{VARIABLE} to the program, or print report.html from a browser"
+        f"{target} needs Chromium, Chrome or Edge, and none is installed: apt install chromium, set "
+        f"{VARIABLE} to the program, or print {page} from a browser"
     )
 
 
@@ -49,15 +52,15 @@ def print_page(browser: str, page: Path, target: Path) -> None:
             done = _run([*command, page.absolute().as_uri()])
         except subprocess.TimeoutExpired:
             raise ReportingError(
-                f"report.pdf: {browser} has not printed the page within {_TIME_LIMIT_S:g} s; print report.html yourself"
+                f"{target.name}: {browser} has not printed the page within {_TIME_LIMIT_S:g} s; print it yourself"
             ) from None
         except OSError as error:
             raise ReportingError(
-                f"report.pdf: {browser} cannot be started ({error.strerror}); set {VARIABLE} to another browser"
+                f"{target.name}: {browser} cannot be started ({error.strerror}); set {VARIABLE} to another browser"
             ) from None
     if done.returncode or not target.exists():
         said = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
-        raise ReportingError(f"report.pdf: {browser} could not print the page ({said[-1][:300]})")
+        raise ReportingError(f"{target.name}: {browser} could not print the page ({said[-1][:300]})")
 
 
 def _run(command: list[str]) -> "subprocess.CompletedProcess[str]":

@@ -7,12 +7,11 @@ from typing import Any, Final
 
 from reporting import text
 from reporting.analyse import recovery_answers
-from reporting.analyse.comparison import CHANGED, EQUIVALENT, UNDECIDED
 from reporting.analyse.paired_figures import FigureAnswer
 from reporting.analyse.recovery_answers import COSTS, Cost, RecoveryAnswers, Sample
 from reporting.read.experiment_folder import ExperimentFolder
-from reporting.render.found import FAILED, PASSED, SKIPPED, Check, Found, Tile
-from reporting.render.paired_report import added, decision, not_checked
+from reporting.render.found import FAILED, PASSED, Check, Found, Tile
+from reporting.render.paired_report import added, decision, judged, not_checked
 from reporting.render.report_tables import Table
 from zk_locust.contract.verdicts import VALID
 
@@ -27,7 +26,6 @@ WORDS: Final = {
 """Each figure, as people say it."""
 _MAIN: Final = ("write", "read", "rate", "silence", "leader", "p99")
 """Figures that stand for a recovery, the best first."""
-_STATES: Final = {EQUIVALENT: PASSED, CHANGED: FAILED, UNDECIDED: SKIPPED}
 _COSTS: Final = {
     "failures": "failed",
     "censored": "censored",
@@ -252,8 +250,9 @@ def _recovered(experiment: ExperimentFolder, found: RecoveryAnswers) -> Iterator
 
 
 def _check(each: FigureAnswer) -> Check:
-    word = each.decision.word
-    return Check(f"{each.candidate} beside {each.baseline}: {each.title}", _STATES[word], f"{word}: {change(each)}")
+    # All figures are times, also that of the rate.
+    name = f"{each.candidate} beside {each.baseline}: {each.title}"
+    return judged(name, each, change(each), higher_is_worse=True)
 
 
 def sample_json(each: Sample) -> dict[str, Any]:

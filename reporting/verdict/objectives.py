@@ -27,6 +27,8 @@ BACKLOG_GROWTH: Final = 0.005
 _LEAST_BACKLOG: Final = 10
 """Operations by which a backlog changes by chance."""
 _PARTS: Final = 10
+_MOST_BESIDE_IDLE: Final = 2.0
+"""By which factor an ensemble that is not the limit may answer later than one that has little to do."""
 # Rules of the verdict that say that the load side did less than it was to do.
 _LOAD_SIDE: Final = (
     *("cpu-short", "cpu-wait", "load-host-busy", "worker-lost", "workers-missing", "worker-late", "users-missing"),
@@ -48,9 +50,12 @@ class Checked:
     met: bool
 
 
-def check(folder: Path, objectives: Sequence[str]) -> dict[str, Any]:
+def check(folder: Path, objectives: Sequence[str], idle_us: float | None = None) -> dict[str, Any]:
     """Return what a run says: `objectives` (see `Checked`), `success`, `backlog_per_s`, `passed`, `load_limited`,
-    `rate_per_s`, which was achieved, and `load_hosts`, the number of machines with workers.
+    `rate_per_s`, which was achieved, `load_hosts`, the number of machines with workers, and `service_p50_us`.
+
+    `idle_us` is the median service time of all operations at the lowest rate of a search, for objectives without a
+    latency: what is not answered much later than then does not have the ensemble as its limit.
 
     Raises InputError where the folder is no run's, and for an operation that the run does not have.
     """
@@ -66,9 +71,10 @@ def check(folder: Path, objectives: Sequence[str]) -> dict[str, Any]:
         "backlog_per_s": growth_per_s,
         "passed": passed,
         # What passes although the load side was busy, passes.
-        "load_limited": not passed and _is_load_limited(judged, checked),
+        "load_limited": not passed and _is_load_limited(judged, checked, idle_us),
         "rate_per_s": judged.headline.total.rate_per_s,
         "load_hosts": len({name.partition("/")[0] for name in judged.workers.seen}) or 1,
+        "service_p50_us": _median_us(judged, ALL),
     }
 
 
@@ -89,7 +95,7 @@ def _refuse_unknown(judged: JudgedRun, objectives: Sequence[str]) -> None:
             )
 
 
-def _is_load_limited(judged: JudgedRun, checked: Sequence[Checked]) -> bool:
+def _is_load_limited(judged: JudgedRun, checked: Sequence[Checked], idle_us: float | None) -> bool:
     """Return whether the load side explains that a run did not pass."""
     rules = {reason.rule for reason in judged.verdict.reasons if reason.severity == INCONCLUSIVE}
     if not rules.isdisjoint(_LOAD_SIDE):
@@ -98,7 +104,7 @@ def _is_load_limited(judged: JudgedRun, checked: Sequence[Checked]) -> bool:
     if any(_is_late(judged, each) for each in unmet):
         return True
     waits = "dropped-share" in rules or _grows(judged, _growth_per_s(judged, _queued))
-    return waits and _too_few_sessions(judged, [parse_objective(each.objective) for each in checked])
+    return waits and _too_few_sessions(judged, checked, idle_us)
 
 
 def _is_late(judged: JudgedRun, objective: Objective) -> bool:
@@ -111,20 +117,35 @@ def _is_late(judged: JudgedRun, objective: Objective) -> bool:
     )
 
 
-def _too_few_sessions(judged: JudgedRun, objectives: Sequence[Objective]) -> bool:
+def _too_few_sessions(judged: JudgedRun, checked: Sequence[Checked], idle_us: float | None) -> bool:
     """Return whether the ensemble answers in time, so that more sessions would carry what waits for one.
 
-    It does if service times, which have no wait for a session, meet all limits of latencies. A backlog of operations
-    that were sent is the ensemble's.
+    It does if service times, which have no wait for a session, meet all limits of latencies; without any such limit, if
+    they are not much longer than in an ensemble that has little to do. What fails more often than an objective allows
+    would do so with more sessions too. A backlog of operations that were sent is the ensemble's.
     """
-    latencies = [each for each in objectives if each.figure in PERCENTILES]
-    return bool(latencies) and all(_is_served_in_time(judged, each) for each in latencies)
+    objectives = [(parse_objective(each.objective), each.value) for each in checked]
+    if any(each.figure == FAILURES and (value is None or value >= each.limit) for each, value in objectives):
+        return False
+    latencies = [each for each, _ in objectives if each.figure in PERCENTILES]
+    if latencies:
+        return all(_is_served_in_time(judged, each) for each in latencies)
+    median_us = _median_us(judged, ALL)
+    return idle_us is not None and median_us is not None and median_us <= _MOST_BESIDE_IDLE * idle_us
 
 
 def _is_served_in_time(judged: JudgedRun, objective: Objective) -> bool:
-    distribution = judged.headline.distributions.get(objective.operation)
-    value = None if distribution is None else distribution.percentiles_us([PERCENTILES[objective.figure]])[0]
+    value = _service_us(judged, objective.operation, PERCENTILES[objective.figure])
     return value is not None and value < objective.limit
+
+
+def _median_us(judged: JudgedRun, operation: str) -> float | None:
+    return _service_us(judged, operation, PERCENTILES["p50"])
+
+
+def _service_us(judged: JudgedRun, operation: str, percentile: float) -> float | None:
+    distribution = judged.headline.distributions.get(operation)
+    return None if distribution is None else distribution.percentiles_us([percentile])[0]
 
 
 def _checked(judged: JudgedRun, objective: Objective) -> Checked:

@@ -30,19 +30,30 @@ def row(operation: str, rate: float, latency_us: float) -> dict[str, Any]:
 
 
 def experiment(
-    results: Path, content: dict[str, Any], figures: Callable[[Request], tuple[float, float]], **outcome: Any
+    results: Path,
+    content: dict[str, Any],
+    figures: Callable[[Request], tuple[float, float]],
+    *,
+    number: int = 1,
+    about: dict[str, Any] | None = None,
+    **outcome: Any,
 ) -> Path:
-    """Run an experiment whose runs have these rates (per second) and latencies (µs)."""
+    """Run an experiment whose runs have these rates (per second) and latencies (µs).
+
+    `about` is what its manifest is made of beside: inventories, variables of -e.
+    """
     spec, problems = read_content("mine", content, VARIABLES)
     assert problems == []
     assert spec is not None
     arms = arms_of(spec)
     slots = [] if spec.kind == "capacity" else blocks([arm.name for arm in arms], spec.blocks, spec.seed)
-    folder = manifest.create(results, f"{spec.kind}-1", spec, arms, slots, run_s=1.0, most_runs=30, inventory=["i"])
+    more: dict[str, Any] = {"run_s": 1.0, "most_runs": 30, "inventory": ["i"]} | (about or {})
+    folder = manifest.create(results, f"{spec.kind}-{number}", spec, arms, slots, **more)
+    prefix = f"run-{spec.kind}" if number == 1 else f"run-{spec.kind}-{number}"
 
     def run_one(request: Request) -> Outcome:
         rate, latency_us = figures(request)
-        found = results / f"run-{spec.kind}-{request.number}"
+        found = results / f"{prefix}-{request.number}"
         found.mkdir(parents=True)
         rows = [row(name, rate, latency_us) for name in ("all operations", "get")]
         report = {"schema_version": 1, "total": rows[0], "operations": rows[1:], "verdict": {"verdict": "valid"}}

@@ -21,6 +21,7 @@ from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.runner import Outcome, Request
 from fleet.experiments.specification import Specification
 from reporting import ReportingError
+from tests.unit.reporting.open_loop import Simulated
 
 # Stands for ansible-playbook: notes how it was called, and ends when it may, or some time after Ctrl-C.
 PROGRAM = """#!/bin/sh
@@ -224,6 +225,21 @@ def test_an_objective_for_an_operation_that_the_load_has_not_is_said_at_once(tmp
     assert outcome.hopeless.startswith(
         "objectives [p99 of gett < 5ms]: the load has no operation gett, did you mean get?; it has: get; correct"
     )
+
+
+def test_a_step_is_judged_with_the_service_time_at_the_lowest_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One session of two that would be needed: the ensemble is not the limit if it answers as at the lowest rate."""
+    few = Simulated(stopped=(0.0, 0.0), sessions=1, rate_per_s=2000.0, most_queued=50)
+    run = few.write(tmp_path / "20261124T031500Z-quick", warm_up_s=2, run_time_s=12, members=1)
+    of_run = benchmark.outcome_of
+    monkeypatch.setattr(benchmark, "outcome_of", lambda _, *given, **more: of_run(run, *given, **more))
+    spec = Specification("mine", "capacity", data="kept", objectives=("failures < 1%",))
+    benchmarks = Benchmarks(tmp_path, tmp_path, Recorded(Path("/playbooks"), (), (), {}), spec, [])
+    for idle_us, expected in ((600.0, True), (200.0, False), (None, False)):
+        outcome = benchmarks.run(Request(2, Arm("a", {}), f"mine-02-{idle_us}", 2000.0, idle_us))
+        assert (outcome.passed, outcome.load_limited) == (False, expected)
 
 
 def test_a_step_that_loses_all_workers_is_limited_by_the_load_side(tmp_path: Path) -> None:

@@ -85,6 +85,29 @@ def test_a_queue_that_grows_without_drops_is_told_apart_from_an_ensemble_that_is
     assert found["load_limited"] == expected
 
 
+@pytest.mark.parametrize(("beside", "expected"), [(None, False), (0.9, True), (0.4, False)])
+def test_too_few_sessions_are_known_without_an_objective_for_latencies(
+    tmp_path: Path, beside: float | None, expected: bool
+) -> None:
+    """By the service time at the lowest rate: an ensemble that is the limit answers later than then."""
+    run = Simulated(stopped=(0.0, 0.0), sessions=1, rate_per_s=2000.0, most_queued=50).write(
+        tmp_path / "20261124T031500Z-quick", **ABOUT
+    )
+    service_us = check_objectives(run, ["failures < 1%"])["service_p50_us"]
+    assert 500 < service_us < 1200
+    found = check_objectives(run, ["failures < 1%"], None if beside is None else beside * service_us)
+    assert found["objectives"][0]["met"]
+    assert found["success"] < 0.999
+    assert not found["passed"]
+    assert found["load_limited"] == expected
+
+
+def test_what_fails_too_often_is_not_for_want_of_sessions(tmp_path: Path) -> None:
+    load = {"sessions": 1, "rate_per_s": 2000.0, "most_queued": 50, "failed": 5}
+    assert checked(tmp_path / "a", "p50 < 100ms", **load)["load_limited"]
+    assert not checked(tmp_path / "b", "p50 < 100ms", "failures < 0.1%", **load)["load_limited"]
+
+
 def test_a_backlog_that_was_sent_is_the_ensembles(tmp_path: Path) -> None:
     """There are free sessions at all times: what has no answer waits in the ensemble."""
     found = checked(tmp_path, "p99 < 1h", sessions=20_000, stopped=(8.0, 60.0))

@@ -6,7 +6,6 @@ import random
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -230,17 +229,6 @@ def test_the_quoted_noise_is_that_of_as_many_pairs(tmp_path: Path) -> None:
     alone = json.loads((few / "experiment.json").read_text())["figures"]
     for each in alone:
         assert quoted["resolution"][each["figure"]] < 0.75 * each["resolution"]
-
-
-@pytest.mark.parametrize(
-    ("noise", "compare"),
-    [({"variables": {"benchmark_users": 8}}, {}), ({}, {"variables": {"benchmark_users": 8}})],
-)
-def test_noise_of_another_base_is_not_quoted(tmp_path: Path, noise: dict[str, Any], compare: dict[str, Any]) -> None:
-    experiment(tmp_path, {"kind": "noise"} | noise, noisy(3))
-    folder = experiment(tmp_path, COMPARE | compare, noisy(2))
-    write_experiment(folder)
-    assert json.loads((folder / "experiment.json").read_text())["noise"] is None
 
 
 def test_noise_that_was_measured_later_is_not_quoted(tmp_path: Path) -> None:

@@ -159,6 +159,22 @@ def test_a_search_that_was_interrupted_repeats_no_step(tmp_path: Path) -> None:
     assert [rate for rate in rates if rate] == [entry["rate_per_s"] for entry in manifest.load(again)["runs"]]
 
 
+def test_each_step_is_told_the_service_time_of_the_first_that_passed(tmp_path: Path) -> None:
+    """One arm's lowest rate fails by chance: its service time may be that of an ensemble that is too busy."""
+    told: dict[str, list[float | None]] = {"a": [], "b": []}
+
+    def run_one(request: Request) -> Outcome:
+        told[request.arm.name].append(request.idle_us)
+        passed = (request.rate_per_s or 0) <= 500 and (request.arm.name, len(told["b"])) != ("b", 1)
+        step = {"service_p50_us": 100.0 * request.number, "load_hosts": 1}
+        return Outcome("run", "valid", 1.0, (), passed, False, step)
+
+    run(begin(tmp_path, kind="capacity", rates=(10, 100, 10_000)), ARMS, run_one, print)
+    first_of_b = 100.0 * (len(told["a"]) + 2)
+    assert told["a"] == [None, *[100.0] * (len(told["a"]) - 1)]
+    assert told["b"] == [None, None, *[first_of_b] * (len(told["b"]) - 2)]
+
+
 def test_a_step_that_the_load_side_limits_is_no_capacity(tmp_path: Path) -> None:
     folder = begin(tmp_path, ARMS[:1], kind="capacity", rates=(100, 1000, 10_000))
     run(folder, ARMS[:1], capacity(lambda rate: rate <= 2000, lambda rate: rate > 2000), print)

@@ -10,7 +10,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Simulated:
     missing: tuple[float, float] = (0.0, 0.0)  # one of the two workers: what is due there meanwhile is missed
     most_queued: int = 10_000
     suppressed: int = 0  # of each operation in each interval
+    failed: int = 0  # likewise
     clients_delay: bool = True
     interval_s: float = 1.0
     seed: int = 11
@@ -138,7 +139,8 @@ class Simulated:
         if cut:
             since = [op.sent_s if op.due_s is None else op.due_s for op in cut]
             clocks["censored"] = of_times(stage_end_s - at_s for at_s in since)
-        return of_times((op.arrived_s - op.sent_s for op in ended), suppressed=self.suppressed, **clocks)
+        found = of_times((op.arrived_s - op.sent_s for op in ended), suppressed=self.suppressed, **clocks)
+        return replace(found, failures=self.failed)
 
     def _load(self, stage_start_s: float, stage_end_s: float, end_s: float) -> dict[str, Any]:
         if not self.open_loop:
