@@ -60,11 +60,6 @@ def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
     return {name: redacted(name, value) for name, value in variables.items()}
 
 
-def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return variables without secrets."""
-    return {name: redacted(name, value) for name, value in variables.items()}
-
-
 def new_id(name: str, wanted: str = "") -> str:
     """Return the id of a new experiment: the wanted one, else the time and the name. Raises InputError."""
     found = wanted or f"{datetime.now(UTC).strftime(TIME)}-{re.sub(r'[^A-Za-z0-9._]+', '-', name).strip('-.')}"
