@@ -20,7 +20,7 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                name = str(self.construct_object(key))  # type: ignore[no-untyped-call]
+                name = str(self.construct_object(key))
                 if name in seen:
                     raise TwiceError(name, key.start_mark.line + 1)
                 seen.add(name)

@@ -44,7 +44,7 @@ def test_arms_that_may_differ_are_not_refused(tmp_path: Path, other: dict[str, A
 
 
 def test_arms_of_a_search_that_differ_only_in_their_rate_are_refused(tmp_path: Path) -> None:
-    arms = {name: {"benchmark_arrival": {"rate": rate}} for name, rate in (("a", 100), ("b", 200))}
+    arms: dict[str, Any] = {name: {"benchmark_arrival": {"rate": rate}} for name, rate in (("a", 100), ("b", 200))}
     content = {"kind": "capacity", "scenario": "read-mostly", "objectives": ["p99 < 1s"], "arms": arms}
     assert "arms.b: its runs would be the same as those of arms.a" in Controller(tmp_path).refusal(content)
     arms["b"]["benchmark_arrival"]["process"] = "poisson"
