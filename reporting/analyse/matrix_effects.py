@@ -17,7 +17,7 @@ from zk_locust.contract.experiment import ALL
 _TOGETHER: Final = None
 """Instead of an axis, for what only axes together explain."""
 _ROUNDING: Final = 1e-12
-"""A share of the variation that is nothing but rounding."""
+"""A share of the variation that is only rounding."""
 
 
 @dataclass(frozen=True, slots=True)
