@@ -53,11 +53,6 @@ def digest(spec: Specification, arms: Sequence[Arm], given: Mapping[str, Any] | 
     return hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()
 
 
-def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return variables without secrets."""
-    return {name: redacted(name, value) for name, value in variables.items()}
-
-
 def new_id(name: str, wanted: str = "") -> str:
     """Return the id of a new experiment: the wanted one, else the time and the name. Raises InputError."""
     found = wanted or f"{datetime.now(UTC).strftime(TIME)}-{re.sub(r'[^A-Za-z0-9._]+', '-', name).strip('-.')}"
@@ -107,11 +102,11 @@ def create(
         "digest": digest(spec, arms, given),
         "given": sorted(given or {}),
         # As texts where JSON has no such value: a file of variables may have dates.
-        "given_values": json.loads(json.dumps(_plain(given or {}), default=str)),
+        "given_values": json.loads(json.dumps(redacted("given", dict(given or {})), default=str)),
         "settings": settings,
         "arms": [
             {"name": arm.name, "inventory": arm.inventory, "place": list(arm.place)}
-            | {"variables": _plain(arm.variables)}
+            | {"variables": {name: redacted(name, value) for name, value in arm.variables.items()}}
             for arm in arms
         ],
         "plan": [slot.as_dict() for slot in slots],
