@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +166,8 @@ def _search(folder: Path, content: dict[str, Any], arm: Arm, run_one: RunOne, sa
     while not isinstance(found := next_rate(steps, *rates), Capacity):
         left = format_duration(left_s(content))
         say(f"experiment: {arm.name}, step {len(steps) + 1} at {found:,g}/s; at most about {left} left")
-        outcome = _valid_run(folder, content, arm, {"slot": None, "block": None}, run_one, say, found)
+        told = _told_idle(content, arm, run_one)
+        outcome = _valid_run(folder, content, arm, {"slot": None, "block": None}, told, say, found)
         if outcome.load_limited:
             achieved = float(outcome.step.get("rate_per_s") or 0.0)
             carried = max([achieved, *(step.rate_per_s for step in steps if step.passed)])
@@ -185,6 +186,16 @@ def _search(folder: Path, content: dict[str, Any], arm: Arm, run_one: RunOne, sa
     else:
         content["capacity"][arm.name] = found.as_dict()
     manifest.save(folder, content)
+
+
+def _told_idle(content: Mapping[str, Any], arm: Arm, run_one: RunOne) -> RunOne:
+    """Let each step know the median service time of the arm's first one that passed, which has the lowest rate."""
+
+    def told(request: Request) -> Outcome:
+        own = [entry for entry in content["runs"] if entry["arm"] == arm.name and entry["counts"] and entry["passed"]]
+        return run_one(replace(request, idle_us=own[0]["step"].get("service_p50_us") if own else None))
+
+    return told
 
 
 def _valid_run(
@@ -206,7 +217,7 @@ def _valid_run(
         label = f"{content['name']}-{number:02d}-{arm.name}"
         entry = {"number": number, "arm": arm.name, **place, "attempt": attempt, "rate_per_s": rate_per_s}
         manifest.save(folder, content | {NOTE: note_of(entry, label)})
-        outcome = run_one(Request(number, arm, label, rate_per_s, _idle_us(content, arm)))
+        outcome = run_one(Request(number, arm, label, rate_per_s))
         counts = outcome.verdict != VOID and not outcome.load_limited
         content["runs"].append(
             entry
@@ -242,15 +253,6 @@ def _refuse_beyond_budget(content: Mapping[str, Any]) -> None:
             f"budget [{format_duration(budget_s)}]: the runs so far took {format_duration(spent)}, and the next takes "
             f"about {format_duration(next_s)}; raise it, and continue with {manifest.resume_words(content)}"
         )
-
-
-def _idle_us(content: Mapping[str, Any], arm: Arm) -> float | None:
-    """Return the median service time of an arm's first step that passed, at the lowest rate; None before it."""
-    for entry in content["runs"]:
-        if entry["arm"] == arm.name and entry["counts"] and entry["passed"]:
-            found = entry["step"].get("service_p50_us")
-            return None if found is None else float(found)
-    return None
 
 
 def _finite(seconds: float) -> float:
