@@ -1,6 +1,6 @@
 """The rules about faults: what they do to the load is what was asked for, and no defect of the run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reporting.analyse import recovery
@@ -18,7 +18,12 @@ def windows(evidence: Evidence) -> list[tuple[float, float]]:
 
 def in_window(evidence: Evidence, start_s: float, end_s: float) -> bool:
     """Whether this time overlaps one of them."""
-    return any(start_s <= until_s and end_s >= from_s for from_s, until_s in windows(evidence))
+    return overlaps(windows(evidence), start_s, end_s)
+
+
+def overlaps(spans: Iterable[tuple[float, float]], start_s: float, end_s: float) -> bool:
+    """Whether this time overlaps one of the spans."""
+    return any(start_s <= until_s and end_s >= from_s for from_s, until_s in spans)
 
 
 def has_network_fault(evidence: Evidence) -> bool:

@@ -83,8 +83,8 @@ def _leader_changed(evidence: Evidence) -> Iterator[Reason]:
         who = f", in which {some(elected, 5)} took part" if elected else ""
         yield inconclusive(
             "leader-change",
-            f"{when} {change}{who}: operations waited for it, and another member led afterwards or the same one again. "
-            "See the members' logs in logs/, and run it again.",
+            f"{when} {change}{who}: operations may have waited for it, and another member led afterwards or the same "
+            "one again. See the members' logs in logs/, and run it again.",
         )
 
 

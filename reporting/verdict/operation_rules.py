@@ -9,7 +9,7 @@ from reporting.analyse.headline import Row
 from reporting.read.distributions import Histogram
 from reporting.text import percent
 from reporting.verdict.evidence import NOTE, Evidence, Reason, Rule, inconclusive, note
-from reporting.verdict.fault_rules import failures_of_faults, in_window
+from reporting.verdict.fault_rules import failures_of_faults, in_window, overlaps, windows
 from reporting.verdict.thresholds import (
     MAX_FAILURE_SHARE,
     MAX_OPERATION_FAILURE_SHARE,
@@ -137,11 +137,12 @@ def _short_stalls(evidence: Evidence) -> Iterator[Reason]:
     least_s = max(STALLED_LEAST_S, STALLED_FACTOR * user_time_s / total.tried)
     stalled, stalled_s = 0, 0.0
     for calls, histogram in _outside_of_windows(evidence):
-        slow = histogram.values_us >= least_s * 1e6
-        counts = histogram.counts[slow].astype(float)
-        if counts.sum() <= STALLED_CALLS * calls:
-            stalled += int(counts.sum())
-            stalled_s += float((histogram.values_us[slow] * counts).sum()) / 1e6
+        values_s, counts = histogram.values_us / 1e6, histogram.counts.astype(float)
+        # Of a slow operation beside fast ones, ten times its own mean: less is its usual tail.
+        slow = values_s >= max(least_s, STALLED_FACTOR * float(values_s @ counts) / max(1.0, counts.sum()))
+        if counts[slow].sum() <= STALLED_CALLS * calls:
+            stalled += int(counts[slow].sum())
+            stalled_s += float(values_s[slow] @ counts[slow])
     share = stalled_s / user_time_s
     if share >= STALLED_SHARE:
         yield inconclusive(
@@ -157,13 +158,14 @@ def _outside_of_windows(evidence: Evidence) -> Iterator[tuple[int, Histogram]]:
     """Of each operation, how many succeeded, and the histogram of those outside of the windows of planned faults."""
     headline = evidence.headline
     parts: dict[str, list[Histogram]] = defaultdict(list)
-    for line in evidence.run.distributions if evidence.recoveries else ():
+    planned = windows(evidence)
+    for line in evidence.run.distributions if planned else ():
         begins_s = line.elapsed_s - line.interval_s
-        if line.stage == MEASURED and not in_window(evidence, begins_s, line.elapsed_s):
+        if line.stage == MEASURED and not overlaps(planned, begins_s, line.elapsed_s):
             parts[line.operation].append(line.distribution.histogram)
     for row in headline.rows if headline.from_distributions else ():
         everything = headline.distributions[row.operation].histogram
-        yield row.operations, Histogram.merged(parts[row.operation]) if evidence.recoveries else everything
+        yield row.operations, Histogram.merged(parts[row.operation]) if planned else everything
 
 
 OPERATION_RULES: Final[tuple[Rule, ...]] = (_failures, _suppressed, _figures_incomplete, _overflows, _stalls)

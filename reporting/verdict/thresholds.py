@@ -67,8 +67,8 @@ RETRANSMITS_PER_S: Final = 2.0
 # An interval in which so many operations were to be expected has a success unless the load stands still.
 STALL_OPERATIONS: Final = 10
 # A user that waits for a reply this much longer than it usually takes from one operation to the next has not sent as
-# many operations: p99 and p99.9 count one where an open loop would count these. A tail of exponential latencies beyond
-# ten means has 0.05 % of the users' time.
+# many operations: p99 and p99.9 count one where an open loop would count these. The same factor holds for the mean of
+# each operation: beyond ten means, a tail of exponential latencies has 0.05 % of the users' time.
 STALLED_FACTOR: Final = 10.0
 # Shorter waits are a tail: of a fast server without waits between operations, 1 % of 10 ms has a quarter of the time.
 STALLED_LEAST_S: Final = 0.1

@@ -1,12 +1,13 @@
 """Stalls that leave no interval without a success: a closed loop hides them from its percentiles."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reporting import judge_run
-from tests.unit.reporting.changed_runs import add_slow
+from tests.unit.reporting.changed_runs import add_slow, change_lines
 from tests.unit.reporting.synthetic import Synthetic
 from tests.unit.reporting.test_figure_verdicts import OPEN
 from tests.unit.reporting.test_recovery import PAUSED_S, faulty
@@ -70,6 +71,23 @@ def test_what_percentiles_show_is_no_stall(
 ) -> None:
     found = judge_run(stalled(tmp_path, every_s, took_s, count, **changes))
     assert "stalls" not in rules(found.verdict)
+
+
+def test_the_usual_tail_of_a_slow_operation_beside_fast_ones_is_no_stall(tmp_path: Path) -> None:
+    """A third of the operations takes 50 ms in the mean, spread exponentially; the others take half a millisecond."""
+    load = Synthetic(
+        stall_at_s=None, operations={"get": 400.0, "set": 200.0}, users_at=lambda _: 10, plan={"users": 10}
+    )
+    run = load.write(tmp_path / "run")
+    tail = {f"{round(-50_000 * math.log((at + 0.5) / 200))}": 1 for at in range(200)}
+
+    def spread(line: dict[str, Any]) -> None:
+        if line["name"] == "set":
+            line["histogram"] = tail
+            line["sum_us"], line["max_us"] = sum(map(int, tail)), max(map(int, tail))
+
+    change_lines(run, spread)
+    assert "stalls" not in rules(judge_run(run).verdict)
 
 
 @pytest.mark.parametrize(("interval", "held"), [(round(PAUSED_S + 3 - 5), False), (2, True)])
