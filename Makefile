@@ -54,7 +54,8 @@ test: $(VENV)/.python ## run the linters and all tests; [JOBS=3] in parallel
 	@# pip and apt download at the same time. The environment is made before, because that may use apt too.
 	@$(MAKE) --no-print-directory --jobs 2 install-dev lab-images
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint
-	@$(BIN)/python -m pytest --numprocesses $(JOBS)
+	@# Hundreds of short processes load the project's modules: what was compiled is kept, also where that is switched off.
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS)
 
 lint: lint-python lint-ansible ## run ruff, mypy, ansible-lint and yamllint
 

@@ -1,5 +1,6 @@
 """Loads Locust before any test does, and distributes the tests to the processes of a parallel run."""
 
+import gc
 import os
 import signal
 
@@ -49,3 +50,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return max(starts, default=len(_LONGEST_FIRST))  # the most specific entry
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Set aside what the tests are made of: the garbage collector would look at all of it again and again."""
+    gc.collect()
+    gc.freeze()
