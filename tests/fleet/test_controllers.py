@@ -14,7 +14,7 @@ from lab.wheels import ensure_wheels
 from tests.fleet.conftest import OWN_NAME, make_lab
 from tests.fleet.controllers import CHECKOUT, Controller
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(2400)]  # they install everything, and run the tests once more
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(3300)]  # they install everything, and run the tests once more
 
 PYTHONS = {"12": "3.11", "13": "3.13"}
 BENCHMARK = 'make benchmark ARGS="-e benchmark_warmup=2s -e benchmark_run_time=5s -e benchmark_users=8"'
@@ -50,7 +50,7 @@ def called() -> Iterator[dict[str, Called]]:
             # Without `nice` and in one process, they take the place of the test process that waits for them here.
             # Others have cores too, so nothing here is to prove when things happen.
             tests = f'.venv/bin/python -m pytest -q -m "not timing" {UNIT_TESTS[release]}'
-            unit = controller.run(f"nice make install-dev && {tests}", timeout_s=1500)
+            unit = controller.run(f"nice make install-dev && {tests}", timeout_s=2400)
             return Called(controller, had, benchmark, unit)
 
         with ThreadPoolExecutor(max_workers=len(names)) as pool:
