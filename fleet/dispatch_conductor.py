@@ -32,6 +32,8 @@ _SERVES_S: Final = 5.0
 _POLL_S: Final = 0.25
 _AGAIN_S: Final = 1.0
 _END_LIMIT_S: Final = 30.0
+_UNCLEAR: Final = 0.0
+"""In place of the time of a stop that its host has not confirmed: it may be done, half done, or not."""
 
 
 class DispatchHosts(Hosts, Protocol):
@@ -72,7 +74,7 @@ class DispatchConductor:
         self._ended = threading.Event()
         self._problems: list[str] = []
         self._faults = 0
-        self._stopped: dict[str, tuple[str, float]] = {}  # id, and when its host starts it at the latest
+        self._stopped: dict[str, tuple[str, float]] = {}  # id, and when its host starts it at the latest, or _UNCLEAR
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
@@ -163,11 +165,14 @@ class DispatchConductor:
                 )
 
     def _stop(self, name: str) -> str:
+        if name in self._stopped and self._stopped[name][1] == _UNCLEAR:
+            self._hosts.heal_one(name, self._stopped[name][0])  # else it would be in the way of the next stop
         self._faults += 1
         fault_id = re.sub(r"[^A-Za-z0-9._-]", "_", f"{self._run_id}.{self._faults}.{name}")
         left_s = self._left_s
         for_s = max(LEAST_FOR_S, left_s if self._dispatch.for_s is None else min(self._dispatch.for_s, left_s))
-        self._stopped[name] = fault_id, time.monotonic() + for_s  # before: what is only half done is undone too
+        self._stopped[name] = fault_id, _UNCLEAR  # before: what is only half done is undone too
+        deadline = time.monotonic() + for_s
         self._hosts.do(
             name,
             {
@@ -180,6 +185,7 @@ class DispatchConductor:
                 "asked_by": DISPATCHER,
             },
         )
+        self._stopped[name] = fault_id, deadline
         self._show(f"  fault {self._faults}: the dispatcher disables {name}")
         return ""
 

@@ -213,13 +213,32 @@ def test_the_number_of_faults_is_limited(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_a_host_does_not_do_is_said_and_undone() -> None:
     members = Members()
     members.broken = {"zk1": HostError("the fault x is still in the member"), "zk2": RuntimeError("odd")}
-    master, problems, _ = conducted(members, [("disable", "zk1"), ("disable", "zk2"), ("disable", "zk3")])
+    asked = [("disable", name) for name in ("zk1", "zk1", "zk2", "zk3", "zk3")]
+    master, problems, _ = conducted(members, asked)
     assert problems == [
-        "dispatcher: disable zk1: the fault x is still in the member",
+        *["dispatcher: disable zk1: the fault x is still in the member"] * 2,
         "dispatcher: disable zk2: RuntimeError: odd",
     ]
-    assert [reply.done for reply in master.replies] == [False, False, True]
-    assert [name for name, _ in members.healed] == ["zk1", "zk2", "zk3"]  # whatever has begun there
+    assert [reply.done for reply in master.replies] == [False, False, False, True, True]
+    assert [told["id"] for told in members.told] == ["run.1.zk1", "run.2.zk1", "run.3.zk2", "run.4.zk3"]
+    assert members.healed == [  # whatever has begun there; the first of zk1 before the second is tried
+        *(("zk1", "run.1.zk1"), ("zk1", "run.2.zk1"), ("zk2", "run.3.zk2"), ("zk3", "run.4.zk3"))
+    ]
+
+
+def test_one_whose_stop_failed_is_stopped_by_the_next_request() -> None:
+    members = Members()
+    members.broken = {"zk1": HostError("the connection was lost")}
+
+    def repaired(name: str, fault_id: str) -> dict[str, Any]:
+        members.broken.clear()
+        return Members.heal_one(members, name, fault_id)
+
+    vars(members)["heal_one"] = repaired
+    master, _, _ = conducted(members, [("disable", "zk1")] * 3 + [("enable", "zk1")])
+    assert [reply.done for reply in master.replies] == [False, True, True, True]
+    assert [told["id"] for told in members.told] == ["run.1.zk1", "run.2.zk1"]
+    assert members.healed == [("zk1", "run.1.zk1"), ("zk1", "run.2.zk1")]
 
 
 def test_a_master_that_does_not_answer_for_a_while_is_asked_again() -> None:
