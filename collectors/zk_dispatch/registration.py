@@ -175,7 +175,11 @@ class Dispatching:
         """Enable what is still disabled."""
         self.on_test_stopping(self._environment)
         for dispatcher in self._dispatchers:
-            dispatcher.restore()
+            try:
+                dispatcher.restore()
+            except Exception as error:  # of one dispatcher: the others are ended too
+                logger.exception("A dispatcher does not enable its members after the load")
+                self._tell(DISPATCH_FAILED, "dispatcher", f"{type(error).__name__}: {error}")
 
     def _chosen(self) -> list[Any]:
         """Return the dispatchers of the registered wishes, or that of the program."""

@@ -383,6 +383,52 @@ def test_members_are_disabled_from_the_measured_stage_on_and_enabled_at_the_end(
     ]
 
 
+def test_each_member_is_enabled_at_the_end_whatever_happens_to_another(
+    wishes: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensemble, attempts = Ensemble(), list[str]()
+    lasting, passing, other = NAMES
+
+    def enable(member: EnsembleMember) -> bool:
+        name = member.host_and_port
+        attempts.append(name)
+        if name == lasting:
+            raise OSError("no such shell")
+        ensemble.refuses = name == passing and attempts.count(name) == 1
+        return Ensemble.enable(ensemble, member)
+
+    vars(ensemble)["enable"] = enable
+
+    class Broken(FunctionDispatcher):
+        def restore(self) -> None:
+            raise LookupError("which one?")
+
+    def example(controller: Any, members: Any, **_: Any) -> None:
+        for member in members:
+            controller.disable(member)
+
+    for each in (Broken(fn=print), FunctionDispatcher(fn=example)):
+        register_dispatcher(dispatcher=each)
+    assert wishes
+    given = environment()
+    begun(given, ensemble, monkeypatch)
+    stage_changed.fire(environment=given, stage=MEASURED, planned_s=None, elapsed_s=0.0)
+    given.events.spawning_complete.fire(user_count=3)
+    waiting.until(lambda: gevent.sleep(0.01) or len(ensemble.done) == 3, limit_s=60)
+    del events[:]
+    load_ended.fire(environment=given)
+    assert attempts == [*NAMES]
+    assert events == [
+        ("dispatch-failed", "dispatcher", "LookupError: which one?"),
+        ("dispatch-failed", lasting, "enable: OSError: no such shell"),
+        ("dispatch-failed", passing, "enable: it does not want to"),
+        ("member-enabled", other, "the load has ended"),
+    ]
+    given.events.quit.fire(exit_code=0)
+    assert attempts[3:] == [lasting, passing]
+    assert ensemble.up == {lasting: False, passing: True, other: True}
+
+
 def test_an_error_of_a_function_is_told_and_the_load_goes_on(
     wishes: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
