@@ -32,6 +32,10 @@ _SERVES_S: Final = 5.0
 _POLL_S: Final = 0.25
 _AGAIN_S: Final = 1.0
 _END_LIMIT_S: Final = 30.0
+_LOAD_ENDED: Final = "the load has ended"
+_STAGE_ENDS: Final = "the measured stage ends"
+_TOO_LATE: Final = (_LOAD_ENDED, _STAGE_ENDS)
+"""Why any dispatcher is refused something at the end of a run: that is no fault that failed."""
 _UNCLEAR: Final = 0.0
 """In place of the time of a stop that its host has not confirmed: it may be done, half done, or not."""
 
@@ -122,9 +126,10 @@ class DispatchConductor:
             problem = str(error)
         except Exception as error:  # whatever it is, the load and the dispatcher go on
             problem = f"{type(error).__name__}: {error}"
-        if problem:
+        too_late = problem in _TOO_LATE
+        if problem and not too_late:
             self._say(f"{request.do} {name or request.member}: {problem}")
-        return Reply(request.id, not problem, problem)
+        return Reply(request.id, not problem, problem, too_late)
 
     def _do(self, request: Request, name: str) -> str:
         """Do what is asked for; return why it is refused, empty where it was done."""
@@ -143,10 +148,13 @@ class DispatchConductor:
         return self._stop(name)
 
     def _why_not(self, name: str) -> str:
-        if not self._measured.wait(_BEGINS_S) or self._ended.is_set():
-            return "the load has ended" if self._ended.is_set() else "the measured stage has not begun"
+        has_begun = self._measured.wait(_BEGINS_S)
+        if self._ended.is_set():
+            return _LOAD_ENDED
+        if not has_begun:
+            return "the measured stage has not begun"
         if self._left_s < LEAST_FOR_S:
-            return "the measured stage ends"
+            return _STAGE_ENDS
         if self._faults >= MOST_FAULTS:
             return f"{MOST_FAULTS} members have been disabled in this run; no more are"
         if self._dispatch.allow_no_quorum or name not in self._fleet.voters:
@@ -158,7 +166,9 @@ class DispatchConductor:
             serving = [voter for voter in others if roles.get(voter) in SERVING]
             if len(serving) >= self._fleet.majority:
                 return ""
-            if time.monotonic() > deadline or self._ended.wait(_POLL_S):
+            if self._ended.wait(_POLL_S):
+                return _LOAD_ENDED
+            if time.monotonic() > deadline:
                 return (
                     f"{len(serving)} of the others serve, and {self._fleet.majority} are a majority; wait until more"
                     " serve (poll_up), or write dispatch: {allow_no_quorum: true}"

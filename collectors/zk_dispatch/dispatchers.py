@@ -153,6 +153,9 @@ class AbstractDispatcher(ABC):
         if do(member) is not False:
             return True
         problem = getattr(self.controller, "problem", "") or "it was not done"
+        if getattr(self.controller, "too_late", False):
+            logger.info("%s %s: %s", action, member.host_and_port, problem)
+            return False
         logger.error("%s %s: %s", action, member.host_and_port, problem)
         self._load.tell(DISPATCH_FAILED, member.host_and_port, f"{action}: {problem}")
         return False

@@ -2,12 +2,12 @@
 
 Both are files in the master's folder of the run, with a JSON object a line, to which lines are only added. A request is
 `{"id": 1, "do": "disable", "member": "10.0.0.1:2181"}`, with the address as the connect string has it; its answer is
-`{"id": 1, "done": true, "problem": ""}`. A request comes from a load host, so it may be anything: `read_request`
+`{"id": 1, "done": true, "problem": "", "too_late": false}`. A request comes from a load host, so it may be anything: `read_request`
 takes only what is as it should be.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from zk_locust.contract.connect_string import Address, parse_connect_string
@@ -35,15 +35,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Whether a request was done, and why not."""
+    """Whether a request was done, and why not. `too_late`: because the load ends, which is no failure."""
 
     id: int
     done: bool
     problem: str = ""
+    too_late: bool = False
 
     def as_line(self) -> str:
         """Return it as a line of the file."""
-        return json.dumps({"id": self.id, "done": self.done, "problem": self.problem}) + "\n"
+        return json.dumps(asdict(self)) + "\n"
 
 
 def read_request(line: str) -> Request | None:
@@ -67,7 +68,9 @@ def read_reply(line: str) -> Reply | None:
     number = told.get("id")
     if isinstance(number, bool) or not isinstance(number, int):
         return None
-    return Reply(number, told.get("done") is True, str(told.get("problem") or ""))
+    return Reply(
+        number, told.get("done") is True, str(told.get("problem") or ""), too_late=told.get("too_late") is True
+    )
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -152,6 +152,13 @@ def test_what_is_not_done_is_told_and_the_dispatcher_goes_on() -> None:
     assert len(ensemble.done) == 5
 
 
+def test_the_end_of_a_run_is_no_failure() -> None:
+    ensemble = Ensemble()
+    ensemble.refuses = ensemble.too_late = True
+    assert ran(ProgrammedDispatcher(program="disable 0\nsleep 1"), ensemble, 2) == []
+    assert ensemble.done == [("disable", "zk1:2181")] * 3
+
+
 def test_a_function_has_what_those_of_2019_ask_for() -> None:
     ensemble, seen = Ensemble(), list[Any]()
 
@@ -217,7 +224,12 @@ def test_a_script_that_fails_or_hangs_is_no_end(member: EnsembleMember, tmp_path
 def test_a_run_is_asked_by_lines_and_answers_by_lines(member: EnsembleMember, tmp_path: Path) -> None:
     file = tmp_path / "dispatch.jsonl"
     controller = RunController(file)
-    answers = [Reply(1, True), Reply(2, False, "no\x1b[2J majority")]
+    answers = [
+        Reply(1, True),
+        Reply(2, False, "no\x1b[2J majority"),
+        Reply(3, False, "the measured stage ends", too_late=True),
+        Reply(4, False, "no route"),
+    ]
 
     def answer() -> None:
         for reply in answers:
@@ -229,13 +241,17 @@ def test_a_run_is_asked_by_lines_and_answers_by_lines(member: EnsembleMember, tm
     answering = gevent.spawn(answer)
     assert controller.disable(member)
     assert not controller.enable(member)
-    answering.join()
     assert controller.problem.startswith("no")
     assert "\x1b" not in controller.problem
-    assert RunController(file)._asked == 2
+    assert not controller.disable(member)
+    assert (controller.too_late, controller.problem) == (True, "the measured stage ends")
+    assert not controller.disable(member)
+    assert (controller.too_late, controller.problem) == (False, "no route")
+    answering.join()
+    assert RunController(file)._asked == 4
     requests = [read_request(line) for line in file.read_text().splitlines()]
     assert [(each.do, str(each.member)) for each in requests if each] == [
-        *(("disable", "[::1]:2999"), ("enable", "[::1]:2999"))
+        *(("disable", "[::1]:2999"), ("enable", "[::1]:2999"), ("disable", "[::1]:2999"), ("disable", "[::1]:2999"))
     ]
 
 

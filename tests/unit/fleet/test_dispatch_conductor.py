@@ -187,9 +187,34 @@ def test_another_address_is_nobodys_member() -> None:
     assert members.healed == []
 
 
-def test_nothing_is_disabled_outside_the_measured_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, problems, _ = conducted(Members(), [("disable", "zk2")], left_s=0.5)
-    assert problems == ["dispatcher: disable zk2: the measured stage ends"]
+def test_what_comes_too_late_is_refused_and_no_fault_that_was_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = Members()
+    master, problems, shown = conducted(members, [("disable", "zk2")], left_s=0.5)
+    assert master.replies == [Reply(1, False, "the measured stage ends", too_late=True)]
+    assert (problems, shown, members.told) == ([], [], [])
+    # The load ends while it waits until enough others serve.
+    monkeypatch.setattr(dispatch_conductor, "_SERVES_S", 1000.0)
+    members.now["zk3"] = ""
+    asked = threading.Event()
+
+    def roles(names: Iterable[str] | None = None, limit_s: float = 5.0) -> dict[str, str]:
+        if names is not None:
+            asked.set()
+        return Members.roles(members, names, limit_s)
+
+    vars(members)["roles"] = roles
+    master = Master([("disable", "zk2")])
+    given: Any = master
+    conductor = DispatchConductor(
+        "run", Dispatch(), STAGE_S, FLEET, MEMBERS, FaultClock(STAGE_S), members, given, shown.append
+    )
+    conductor.see({"stage": "measured", "time_left_s": STAGE_S})
+    assert asked.wait(60)
+    assert conductor.end() == []
+    assert (shown, members.told) == ([], [])
+
+
+def test_nothing_is_disabled_before_the_measured_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch_conductor, "_BEGINS_S", 0.05)
     master: Any = Master([("disable", "zk2")])
     members = Members()
@@ -277,8 +302,8 @@ def test_requests_are_read_once_and_answers_written(file: Path) -> None:
         more.write(lines[2][20:])
     assert [each.id for each in requests.next([Reply(1, True), Reply(2, False, 'it\'s $(no) "majority"')])] == [3]
     assert [json.loads(line) for line in Path(f"{file}.answers").read_text().splitlines()] == [
-        {"id": 1, "done": True, "problem": ""},
-        {"id": 2, "done": False, "problem": 'it\'s $(no) "majority"'},
+        {"id": 1, "done": True, "problem": "", "too_late": False},
+        {"id": 2, "done": False, "problem": 'it\'s $(no) "majority"', "too_late": False},
     ]
     assert requests.next() == []
 
