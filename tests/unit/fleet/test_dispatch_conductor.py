@@ -20,7 +20,7 @@ from reporting.read.faults import parse
 from reporting.read.problems import ProblemLog
 from tests import waiting
 from zk_locust.contract.connect_string import Address
-from zk_locust.contract.dispatch_requests import Reply, Request
+from zk_locust.contract.dispatch_requests import Reply, Request, read_reply
 from zk_locust.contract.dispatch_settings import Dispatch
 from zk_locust.contract.faults.fleet import FaultFleet
 
@@ -306,6 +306,14 @@ def test_requests_are_read_once_and_answers_written(file: Path) -> None:
         {"id": 2, "done": False, "problem": 'it\'s $(no) "majority"', "too_late": False},
     ]
     assert requests.next() == []
+
+
+@pytest.mark.parametrize("character", ["\u0436", "\U0001f600", "\x1b", "\ud800", '"', "'", "\\"])
+def test_an_answer_is_read_whatever_its_problem_says(character: str) -> None:
+    for length in (0, 1, 150, 196, 5000):
+        reply = read_reply(Reply(10**9, False, "no " + character * length, too_late=True).as_line())
+        assert reply is not None
+        assert (reply.id, reply.done, reply.too_late, reply.problem[:2]) == (10**9, False, True, "no")
 
 
 def test_whatever_the_host_sends_is_left_out_and_limited(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
