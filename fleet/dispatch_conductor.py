@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from fleet.dispatch_requests import Requests
-from fleet.errors import FleetError, HostError
+from fleet.errors import FleetError
 from fleet.fault_clock import FaultClock
 from fleet.fault_conductor import Hosts
 from zk_locust.contract.connect_string import Address
@@ -104,19 +104,22 @@ class DispatchConductor:
     def _follow(self) -> None:
         answers: list[Reply] = []
         is_silent = False
-        self._hosts.roles()  # opens the connections
+        are_connected = False
         while not self._ended.is_set() and os.getppid() == self._parent:  # else the playbook was killed
             try:
-                found = self._requests.next(answers)
-            except HostError as error:
+                if not are_connected:
+                    self._hosts.roles()  # opens the connections
+                    are_connected = True
+                answers = [self._reply(request) for request in self._requests.next(answers)]
+                is_silent = False
+            except Exception as error:  # whatever it is, the next try may succeed
                 if self._ended.is_set():
                     return
                 if not is_silent:
-                    self._say(f"what it asks for cannot be read: {error}")
+                    why = str(error) if isinstance(error, FleetError) else f"{type(error).__name__}: {error}"
+                    self._say(f"what it asks for cannot be read: {why}")
                 is_silent = True
                 self._ended.wait(_AGAIN_S)
-                continue
-            answers, is_silent = [self._reply(request) for request in found], False
 
     def _reply(self, request: Request) -> Reply:
         name = self._members.get(request.member, "")

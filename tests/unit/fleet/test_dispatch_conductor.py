@@ -64,7 +64,7 @@ class Master:
     def __init__(self, asked: Iterable[tuple[str, str]]) -> None:
         self._asked = [Request(number, do, _address(name)) for number, (do, name) in enumerate(asked, 1)]
         self.replies: list[Reply] = []
-        self.failures: list[HostError] = []
+        self.failures: list[Exception] = []
         self._given = 0
 
     def next(self, answers: Iterable[Reply] = ()) -> list[Request]:
@@ -91,7 +91,7 @@ def conducted(
     asked: Iterable[tuple[str, str]],
     dispatch: Dispatch | None = None,
     left_s: float = STAGE_S,
-    failures: Iterable[HostError] = (),
+    failures: Iterable[Exception] = (),
 ) -> tuple[Master, list[str], list[str]]:
     """Do what is asked for; return the master, what was not done, and what was shown."""
     master: Any = Master(asked)
@@ -270,6 +270,24 @@ def test_a_master_that_does_not_answer_for_a_while_is_asked_again() -> None:
     failures = [HostError("no route"), HostError("no route")]
     master, problems, _ = conducted(Members(), [("disable", "zk1")], failures=failures)
     assert problems == ["dispatcher: what it asks for cannot be read: no route"]
+    assert [reply.done for reply in master.replies] == [True]
+
+
+def test_an_unforeseen_error_is_said_and_does_not_end_it() -> None:
+    members, failed = Members(), list[str]()
+
+    def roles(names: Iterable[str] | None = None, limit_s: float = 5.0) -> dict[str, str]:
+        if not failed:
+            failed.append("once")
+            raise RuntimeError("can't start new thread")
+        return Members.roles(members, names, limit_s)
+
+    vars(members)["roles"] = roles
+    master, problems, _ = conducted(members, [("disable", "zk1")])
+    assert problems == ["dispatcher: what it asks for cannot be read: RuntimeError: can't start new thread"]
+    assert [reply.done for reply in master.replies] == [True]
+    master, problems, _ = conducted(Members(), [("disable", "zk1")], failures=[UnicodeError("odd")])
+    assert problems == ["dispatcher: what it asks for cannot be read: UnicodeError: odd"]
     assert [reply.done for reply in master.replies] == [True]
 
 
