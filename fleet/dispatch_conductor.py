@@ -117,7 +117,7 @@ class DispatchConductor:
                     return
                 if not is_silent:
                     why = str(error) if isinstance(error, FleetError) else f"{type(error).__name__}: {error}"
-                    self._say(f"what it asks for cannot be read: {why}")
+                    self._say(f"its requests cannot be read or answered: {why}")
                 is_silent = True
                 self._ended.wait(_AGAIN_S)
 
@@ -208,7 +208,9 @@ class DispatchConductor:
         return self._clock.due(self._run_time_s) - time.monotonic()
 
     def _say(self, problem: str) -> None:
-        text = f"dispatcher: {problem}"
+        if len(self._problems) > _MOST_PROBLEMS:
+            return
+        is_last = len(self._problems) == _MOST_PROBLEMS
+        text = f"dispatcher: {'more was not done, which is not listed' if is_last else problem}"
         self._show(f"  {text}")
-        if len(self._problems) < _MOST_PROBLEMS:
-            self._problems.append(text)
+        self._problems.append(text)

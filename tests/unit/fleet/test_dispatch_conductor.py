@@ -1,6 +1,7 @@
 """What a run's dispatcher asks for: what is done of it, what is refused, and how it comes from the master's host."""
 
 import json
+import shlex
 import subprocess
 import threading
 from collections.abc import Iterable, Mapping
@@ -269,7 +270,7 @@ def test_one_whose_stop_failed_is_stopped_by_the_next_request() -> None:
 def test_a_master_that_does_not_answer_for_a_while_is_asked_again() -> None:
     failures = [HostError("no route"), HostError("no route")]
     master, problems, _ = conducted(Members(), [("disable", "zk1")], failures=failures)
-    assert problems == ["dispatcher: what it asks for cannot be read: no route"]
+    assert problems == ["dispatcher: its requests cannot be read or answered: no route"]
     assert [reply.done for reply in master.replies] == [True]
 
 
@@ -284,20 +285,34 @@ def test_an_unforeseen_error_is_said_and_does_not_end_it() -> None:
 
     vars(members)["roles"] = roles
     master, problems, _ = conducted(members, [("disable", "zk1")])
-    assert problems == ["dispatcher: what it asks for cannot be read: RuntimeError: can't start new thread"]
+    assert problems == ["dispatcher: its requests cannot be read or answered: RuntimeError: can't start new thread"]
     assert [reply.done for reply in master.replies] == [True]
     master, problems, _ = conducted(Members(), [("disable", "zk1")], failures=[UnicodeError("odd")])
-    assert problems == ["dispatcher: what it asks for cannot be read: UnicodeError: odd"]
+    assert problems == ["dispatcher: its requests cannot be read or answered: UnicodeError: odd"]
     assert [reply.done for reply in master.replies] == [True]
+
+
+def test_what_is_shown_is_limited_as_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch_conductor, "_MOST_PROBLEMS", 2)
+    master, problems, shown = conducted(Members(), [("disable", f"other{number}") for number in range(5)])
+    assert [reply.done for reply in master.replies] == [False] * 5
+    assert problems == [
+        "dispatcher: disable other0:2181: it is no member of this run's ensemble",
+        "dispatcher: disable other1:2181: it is no member of this run's ensemble",
+        "dispatcher: more was not done, which is not listed",
+    ]
+    assert shown == [f"  {problem}" for problem in problems]
 
 
 # From the master's host
 
 
 class Shell:
-    """This machine as the master's host."""
+    """This machine as the master's host. As on others, the script passes through several shells."""
 
     def run(self, script: str, *, limit_s: float) -> Answer:
+        for _ in range(2):
+            script = shlex.join(["sh", "-c", script])
         done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=limit_s, check=False)
         return Answer(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode())
 
@@ -324,6 +339,36 @@ def test_requests_are_read_once_and_answers_written(file: Path) -> None:
         {"id": 2, "done": False, "problem": 'it\'s $(no) "majority"', "too_late": False},
     ]
     assert requests.next() == []
+
+
+def test_many_requests_are_answered_in_pieces(file: Path) -> None:
+    file.parent.mkdir()
+    asked = [Request(number, "disable", Address("zk1", 2181)) for number in range(200)]
+    file.write_text("".join(each.as_line() for each in asked))
+    requests, found, answers = Requests(Shell(), str(file)), list[Request](), list[Reply]()
+    while len(found) < len(asked):
+        given = requests.next(answers)
+        assert len(given) <= 50
+        found += given
+        answers = [Reply(each.id, False, "'\U0001f600" * 300) for each in given]  # the most that Linux has to take
+    assert requests.next(answers) == []
+    assert found == asked
+    told = [read_reply(line) for line in Path(f"{file}.answers").read_text().splitlines()]
+    assert [each.id for each in told if each] == [each.id for each in asked]
+    assert all(each.problem.startswith("'\U0001f600'") for each in told if each)
+
+
+def test_answers_that_cannot_be_written_are_no_silence(file: Path) -> None:
+    answers = Path(f"{file}.answers")
+    answers.mkdir(parents=True)
+    requests = Requests(Shell(), str(file))
+    with pytest.raises(HostError, match=r"answers cannot be written \(.*[Dd]irectory"):
+        requests.next([Reply(1, True)])
+    answers.rmdir()
+    answers.write_text('{"id": 1, "do')  # as much as a full disk took
+    assert requests.next([Reply(1, True)]) == []
+    told = [read_reply(line) for line in answers.read_text().splitlines()]
+    assert told == [None, Reply(1, True)]
 
 
 @pytest.mark.parametrize("character", ["\u0436", "\U0001f600", "\x1b", "\ud800", '"', "'", "\\"])
