@@ -522,20 +522,34 @@ def test_an_admin_server_is_asked_only_if_it_is_clear_whose_it_is() -> None:
     assert [each.host_and_port for each in together] == ["zk1:2181", "zk1:2182"]
 
 
+class Silent:
+    """A source that does not answer."""
+
+    name = place = "silence"
+
+    def answer(self, time_limit_s: float) -> bytes:
+        gevent.sleep(1000 + time_limit_s)
+        return b""
+
+    def metrics(self, answer: bytes) -> dict[str, Any]:
+        return {"server_state": answer.decode()}
+
+    def close(self) -> None:
+        pass
+
+
+class Prompt(Silent):
+    """A source that answers at once."""
+
+    def answer(self, time_limit_s: float) -> bytes:  # noqa: ARG002 - it takes none of it
+        return b"leader"
+
+
 def test_a_silent_member_keeps_nobody_waiting() -> None:
-    class Silent:
-        name = place = "silence"
-
-        def answer(self, time_limit_s: float) -> bytes:
-            gevent.sleep(1000 + time_limit_s)
-            return b""
-
-        def metrics(self, answer: bytes) -> dict[str, Any]:
-            return {"server_state": answer}
-
-        def close(self) -> None:
-            pass
-
     members = [EnsembleMember(name, [Silent()], limit_s=0.2) for name in NAMES]
     dispatcher = FunctionDispatcher(fn=print)
     assert dispatcher.ping_ensemble(members) == [[], members]
+
+
+def test_a_silent_source_leaves_the_next_its_time() -> None:
+    assert EnsembleMember(NAMES[0], [Silent(), Prompt()], limit_s=0.2).ping() == "leader"
