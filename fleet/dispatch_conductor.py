@@ -6,7 +6,6 @@ a majority always stays unless the scenario allows otherwise.
 """
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from typing import Any, Final, Protocol
 from fleet.dispatch_requests import Requests
 from fleet.errors import FleetError
 from fleet.fault_clock import FaultClock
-from fleet.fault_conductor import Hosts
+from fleet.fault_conductor import Hosts, fault_id
 from zk_locust.contract.connect_string import Address
 from zk_locust.contract.dispatch_requests import DISABLE, Reply, Request
 from zk_locust.contract.dispatch_settings import LEAST_FOR_S, Dispatch
@@ -93,9 +92,9 @@ class DispatchConductor:
         self._measured.set()
         self._end_reading()
         self._thread.join(_END_LIMIT_S)
-        for name, (fault_id, _) in [*self._stopped.items()]:
+        for name, (own_id, _) in [*self._stopped.items()]:
             try:
-                self._hosts.heal_one(name, fault_id)
+                self._hosts.heal_one(name, own_id)
             except FleetError as error:
                 self._say(f"{name} was not started after the load: {error}")
         self._hosts.end()
@@ -181,15 +180,15 @@ class DispatchConductor:
         if name in self._stopped and self._stopped[name][1] == _UNCLEAR:
             self._hosts.heal_one(name, self._stopped[name][0])  # else it would be in the way of the next stop
         self._faults += 1
-        fault_id = re.sub(r"[^A-Za-z0-9._-]", "_", f"{self._run_id}.{self._faults}.{name}")
+        own_id = fault_id(self._run_id, self._faults, name)
         left_s = self._left_s
         for_s = max(LEAST_FOR_S, left_s if self._dispatch.for_s is None else min(self._dispatch.for_s, left_s))
-        self._stopped[name] = fault_id, _UNCLEAR  # before: what is only half done is undone too
+        self._stopped[name] = own_id, _UNCLEAR  # before: what is only half done is undone too
         deadline = time.monotonic() + for_s
         self._hosts.do(
             name,
             {
-                "id": fault_id,
+                "id": own_id,
                 "run_id": self._run_id,
                 "number": self._faults,
                 "member": name,
@@ -198,7 +197,7 @@ class DispatchConductor:
                 "asked_by": DISPATCHER,
             },
         )
-        self._stopped[name] = fault_id, deadline
+        self._stopped[name] = own_id, deadline
         self._show(f"  fault {self._faults}: the dispatcher disables {name}")
         return ""
 

@@ -48,6 +48,11 @@ class Hosts(Protocol):
         """End what is being asked."""
 
 
+def fault_id(run_id: str, number: int, name: str) -> str:
+    """Return the id of a run's fault to a host, which is a name of a file there."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", f"{run_id}.{number}.{name}")
+
+
 class Conductor:
     """Does `plan` to the members. `sides` has, by host, what a fault of the network must know of it.
 
@@ -182,7 +187,7 @@ class Conductor:
     def _tell(self, fault: PlannedFault, name: str, others: list[str], at_s: float | None, do: str = "") -> bool:
         """Have the fault done to one member, at once or at its planned time; return whether it was."""
         told = {
-            "id": re.sub(r"[^A-Za-z0-9._-]", "_", f"{self._run_id}.{fault.number}.{name}"),
+            "id": fault_id(self._run_id, fault.number, name),
             "run_id": self._run_id,
             "number": fault.number,
             "member": name,
