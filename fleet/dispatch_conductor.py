@@ -95,8 +95,8 @@ class DispatchConductor:
         for name, (own_id, _) in [*self._stopped.items()]:
             try:
                 self._hosts.heal_one(name, own_id)
-            except FleetError as error:
-                self._say(f"{name} was not started after the load: {error}")
+            except Exception as error:  # of one member: the others are started
+                self._say(f"{name} was not started after the load: {_why(error)}")
         self._hosts.end()
         return [*self._problems]
 
@@ -115,8 +115,7 @@ class DispatchConductor:
                 if self._ended.is_set():
                     return
                 if not is_silent:
-                    why = str(error) if isinstance(error, FleetError) else f"{type(error).__name__}: {error}"
-                    self._say(f"its requests cannot be read or answered: {why}")
+                    self._say(f"its requests cannot be read or answered: {_why(error)}")
                 is_silent = True
                 self._ended.wait(_AGAIN_S)
 
@@ -124,10 +123,8 @@ class DispatchConductor:
         name = self._members.get(request.member, "")
         try:
             problem = self._do(request, name)
-        except FleetError as error:
-            problem = str(error)
         except Exception as error:  # whatever it is, the load and the dispatcher go on
-            problem = f"{type(error).__name__}: {error}"
+            problem = _why(error)
         too_late = problem in _TOO_LATE
         if problem and not too_late:
             self._say(f"{request.do} {name or request.member}: {problem}")
@@ -213,3 +210,8 @@ class DispatchConductor:
         text = f"dispatcher: {'more was not done, which is not listed' if is_last else problem}"
         self._show(f"  {text}")
         self._problems.append(text)
+
+
+def _why(error: Exception) -> str:
+    """Return an error's message, which says the kind of error where that was not foreseen."""
+    return str(error) if isinstance(error, FleetError) else f"{type(error).__name__}: {error}"

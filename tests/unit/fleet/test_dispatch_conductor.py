@@ -267,6 +267,23 @@ def test_one_whose_stop_failed_is_stopped_by_the_next_request() -> None:
     assert members.healed == [("zk1", "run.1.zk1"), ("zk1", "run.2.zk1")]
 
 
+def test_all_are_started_after_the_load_whatever_happens_to_one() -> None:
+    members = Members()
+
+    def heal_one(name: str, fault_id: str) -> dict[str, Any]:
+        Members.heal_one(members, name, fault_id)
+        raise {"zk1": RuntimeError("odd"), "zk2": HostError("no route")}[name]
+
+    vars(members)["heal_one"] = heal_one
+    asked = [("disable", "zk1"), ("disable", "zk2")]
+    _, problems, _ = conducted(members, asked, Dispatch(allow_no_quorum=True))
+    assert problems == [
+        "dispatcher: zk1 was not started after the load: RuntimeError: odd",
+        "dispatcher: zk2 was not started after the load: no route",
+    ]
+    assert members.ended.is_set()
+
+
 def test_a_master_that_does_not_answer_for_a_while_is_asked_again() -> None:
     failures = [HostError("no route"), HostError("no route")]
     master, problems, _ = conducted(Members(), [("disable", "zk1")], failures=failures)
