@@ -23,6 +23,7 @@ from zk_dispatch import (
     RunController,
     ShellScriptController,
     registration,
+    settings,
 )
 from zk_dispatch.dispatchers import Load
 from zk_dispatch.members import members_to_ask
@@ -268,9 +269,9 @@ def test_a_controller_that_was_killed_is_not_waited_for_without_end(
 
 
 @pytest.fixture
-def wishes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def registrations(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     found: list[Any] = []
-    monkeypatch.setattr(registration, "_wishes", found)
+    monkeypatch.setattr(registration, "_registrations", found)
     for name in [name for name in os.environ if name.startswith("ZK_DISPATCH_")]:
         monkeypatch.delenv(name)
     return found
@@ -302,9 +303,11 @@ SCRIPTS = {"zk_dispatch_disable_script": "true", "zk_dispatch_enable_script": "t
         ({"hosts": "zk1,zk2", **SCRIPTS}, r"register_dispatcher \[at random\]: of 2 members, none may be missing"),
     ],
 )
-def test_what_cannot_work_is_refused_before_the_load(wishes: list[Any], given: dict[str, Any], said: str) -> None:
+def test_what_cannot_work_is_refused_before_the_load(
+    registrations: list[Any], given: dict[str, Any], said: str
+) -> None:
     register_dispatcher()
-    assert len(wishes) == 1
+    assert len(registrations) == 1
     with pytest.raises(ConfigurationError, match=said):
         Dispatching(environment(**given)).check()
     Dispatching(environment(**SCRIPTS)).check()
@@ -330,7 +333,7 @@ class Own:
     ],
 )
 def test_the_order_is_that_of_2019(
-    wishes: list[Any],
+    registrations: list[Any],
     registered: list[dict[str, Any]],
     program: str | None,
     kind: type,
@@ -338,7 +341,7 @@ def test_the_order_is_that_of_2019(
 ) -> None:
     for each in registered:
         register_dispatcher(**each)
-    assert len(wishes) == min(1, len(registered))
+    assert len(registrations) == min(1, len(registered))
     dispatching = Dispatching(environment(zk_dispatch_program=program, **SCRIPTS))
     assert [type(each) for each in dispatching._chosen()] == [kind]
     dispatching.check()
@@ -360,7 +363,8 @@ def events() -> Iterator[list[tuple[str, str, str]]]:
 
 def begun(given: Any, controller: Any, monkeypatch: pytest.MonkeyPatch) -> Dispatching:
     """Start what is registered beside a load, with a controller in place of scripts."""
-    monkeypatch.setattr(Dispatching, "_controller", lambda *_: controller)
+    for module in (registration, settings):
+        monkeypatch.setattr(module, "controller_of", lambda *_: controller)
     dispatching = Dispatching(given)
     monkeypatch.setattr(registration, "Dispatching", lambda _: dispatching)
     registration.start(given, SimpleNamespace())
@@ -369,14 +373,14 @@ def begun(given: Any, controller: Any, monkeypatch: pytest.MonkeyPatch) -> Dispa
 
 
 def test_members_are_disabled_from_the_measured_stage_on_and_enabled_at_the_end(
-    wishes: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+    registrations: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def example(controller: Any, members: Any, **_: Any) -> None:
         controller.disable(members[0])
         controller.sleep_ms(1_000_000)
 
     register_dispatcher(fn=example)
-    assert wishes
+    assert registrations
     given, ensemble = environment(), Ensemble()
     begun(given, ensemble, monkeypatch)
     try:
@@ -400,7 +404,7 @@ def test_members_are_disabled_from_the_measured_stage_on_and_enabled_at_the_end(
 
 
 def test_each_member_is_enabled_at_the_end_whatever_happens_to_another(
-    wishes: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+    registrations: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensemble, attempts = Ensemble(), list[str]()
     lasting, passing, other = NAMES
@@ -425,7 +429,7 @@ def test_each_member_is_enabled_at_the_end_whatever_happens_to_another(
 
     for each in (Broken(fn=print), FunctionDispatcher(fn=example)):
         register_dispatcher(dispatcher=each)
-    assert wishes
+    assert registrations
     given = environment()
     begun(given, ensemble, monkeypatch)
     stage_changed.fire(environment=given, stage=MEASURED, planned_s=None, elapsed_s=0.0)
@@ -446,13 +450,13 @@ def test_each_member_is_enabled_at_the_end_whatever_happens_to_another(
 
 
 def test_an_error_of_a_function_is_told_and_the_load_goes_on(
-    wishes: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+    registrations: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mistaken(**_: Any) -> None:
         raise LookupError("which one?")
 
     register_dispatcher(fn=mistaken)
-    assert wishes
+    assert registrations
     given = environment()
     begun(given, Ensemble(), monkeypatch)
     waiting.until(lambda: gevent.sleep(0.01) or events, limit_s=60)
