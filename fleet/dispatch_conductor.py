@@ -167,6 +167,8 @@ class DispatchConductor:
                 return ""
             if self._ended.wait(_POLL_S):
                 return _LOAD_ENDED
+            if self._left_s < LEAST_FOR_S:
+                return _STAGE_ENDS
             if time.monotonic() > deadline:
                 return (
                     f"{len(serving)} of the others serve, and {self._fleet.majority} are a majority; wait until more"

@@ -193,9 +193,12 @@ def test_what_comes_too_late_is_refused_and_no_fault_that_was_not_done(monkeypat
     master, problems, shown = conducted(members, [("disable", "zk2")], left_s=0.5)
     assert master.replies == [Reply(1, False, "the measured stage ends", too_late=True)]
     assert (problems, shown, members.told) == ([], [], [])
-    # The load ends while it waits until enough others serve.
+    # The stage, or the load, ends while it waits until enough others serve.
     monkeypatch.setattr(dispatch_conductor, "_SERVES_S", 1000.0)
     members.now["zk3"] = ""
+    master, problems, shown = conducted(members, [("disable", "zk2")], left_s=1.5)
+    assert master.replies == [Reply(1, False, "the measured stage ends", too_late=True)]
+    assert (problems, shown, members.told) == ([], [], [])
     asked = threading.Event()
 
     def roles(names: Iterable[str] | None = None, limit_s: float = 5.0) -> dict[str, str]:
