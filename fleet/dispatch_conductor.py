@@ -5,12 +5,11 @@ the member by itself where nobody enables it before. Only members of the run's o
 a majority always stays unless the scenario allows otherwise.
 """
 
-import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
+from fleet.beside_load import BesideLoad
 from fleet.dispatch_requests import Requests
 from fleet.errors import FleetError
 from fleet.fault_clock import FaultClock
@@ -30,7 +29,6 @@ _SERVES_S: Final = 5.0
 """So long it waits until enough others serve: one that was enabled just now may be about to."""
 _POLL_S: Final = 0.25
 _AGAIN_S: Final = 1.0
-_END_LIMIT_S: Final = 30.0
 _LOAD_ENDED: Final = "the load has ended"
 _STAGE_ENDS: Final = "the measured stage ends"
 _TOO_LATE: Final = (_LOAD_ENDED, _STAGE_ENDS)
@@ -46,7 +44,7 @@ class DispatchHosts(Hosts, Protocol):
         """Have one fault of a member healed."""
 
 
-class DispatchConductor:
+class DispatchConductor(BesideLoad):
     """Follows the `requests` of a run's dispatcher. `members` has the members by the address of the connect string."""
 
     def __init__(
@@ -62,36 +60,22 @@ class DispatchConductor:
         show: Callable[[str], object],
         end_reading: Callable[[], object] = lambda: None,
     ) -> None:
+        super().__init__(clock, show)
         self._run_id = run_id
         self._dispatch = dispatch
         self._run_time_s = run_time_s
         self._fleet = fleet
         self._members = dict(members)
-        self._clock = clock
         self._hosts = hosts
         self._requests = requests
-        self._show = show
         self._end_reading = end_reading
-        self._parent = os.getppid()
-        self._measured = threading.Event()
-        self._ended = threading.Event()
-        self._problems: list[str] = []
         self._faults = 0
         self._stopped: dict[str, tuple[str, float]] = {}  # id, and when its host starts it at the latest, or _UNCLEAR
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._thread.start()
-
-    def see(self, progress: Mapping[str, Any] | None) -> None:
-        """See how far the load is: members are disabled in its measured stage only."""
-        if self._clock.see(progress):
-            self._measured.set()
+        self._start(self._follow)
 
     def end(self) -> list[str]:
         """The load has ended: start what is stopped, and do no more; return what was not done, and why."""
-        self._ended.set()
-        self._measured.set()
-        self._end_reading()
-        self._thread.join(_END_LIMIT_S)
+        self._finish(interrupt=self._end_reading)
         for name, (own_id, _) in [*self._stopped.items()]:
             try:
                 self._hosts.heal_one(name, own_id)
@@ -104,7 +88,7 @@ class DispatchConductor:
         answers: list[Reply] = []
         is_silent = False
         are_connected = False
-        while not self._ended.is_set() and os.getppid() == self._parent:  # else the playbook was killed
+        while not self._ended.is_set() and not self._is_left_alone:
             try:
                 if not are_connected:
                     self._hosts.roles()  # opens the connections
@@ -209,9 +193,7 @@ class DispatchConductor:
         if len(self._problems) > _MOST_PROBLEMS:
             return
         is_last = len(self._problems) == _MOST_PROBLEMS
-        text = f"dispatcher: {'more was not done, which is not listed' if is_last else problem}"
-        self._show(f"  {text}")
-        self._problems.append(text)
+        self._note(f"dispatcher: {'more was not done, which is not listed' if is_last else problem}")
 
 
 def _why(error: Exception) -> str:
