@@ -57,6 +57,7 @@ class Requests:
         Raises HostError, also where the answers cannot be written or there are too many lines. Answers that are
         written again do no harm.
         """
+        self._check_number()  # before: the same answers would be written again each time
         # What is found already is answered before more is read.
         looks, most = (0, 0) if self._found else (_LOOKS, _MOST_BYTES)
         script = _SCRIPT.format(answers=ANSWERS, looks=looks, pause=LOOK_S / _LOOKS, most=most)
@@ -71,8 +72,11 @@ class Requests:
         self._read += len(piece.encode())
         *lines, self._rest = (self._rest + piece)[-2 * _MOST_BYTES :].split("\n")
         self._lines += len(lines)
-        if self._lines > MOST_LINES:
-            raise HostError(f"it has asked for more than {MOST_LINES} things; a dispatcher must pause between them")
+        self._check_number()
         self._found += [request for line in lines if (request := read_request(line)) is not None]
         given, self._found = self._found[:_MOST_AT_ONCE], self._found[_MOST_AT_ONCE:]
         return given
+
+    def _check_number(self) -> None:
+        if self._lines > MOST_LINES:
+            raise HostError(f"it has asked for more than {MOST_LINES} things; a dispatcher must pause between them")
