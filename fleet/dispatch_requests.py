@@ -16,8 +16,15 @@ _LOOKS: Final = 25
 _LIMIT_S: Final = 30.0
 _MOST_BYTES: Final = 16 * 1024
 MOST_LINES: Final = 10_000
+_MOST_AT_ONCE: Final = 40
+"""So many requests are given, and answered, at a time: answers are one argument, which Linux limits to 128 KiB."""
+# What a full disk has cut off gets its end of line first, so that it spoils nothing that follows.
 _SCRIPT: Final = """\
-[ -z "$2" ] || printf '%s\\n' "$2" >>"$1{answers}"
+if [ -n "$2" ]
+then
+    [ -z "$(tail -c 1 "$1{answers}" 2>/dev/null)" ] || echo >>"$1{answers}" || exit 1
+    printf '%s\\n' "$2" >>"$1{answers}" || exit 1
+fi
 look=0
 while [ "$look" -lt {looks} ] && [ "$(wc -c <"$1" 2>/dev/null || echo 0)" -le "$3" ]
 do look=$((look + 1)); sleep {pause}
@@ -42,21 +49,34 @@ class Requests:
         self._read = 0
         self._rest = ""
         self._lines = 0
+        self._found: list[Request] = []
 
     def next(self, answers: Iterable[Reply] = ()) -> list[Request]:
-        """Write answers, and return the requests that come within some seconds. Raises HostError.
+        """Write answers to what was returned last, and return the requests that come within some seconds.
 
-        That is also raised where there are too many lines.
+        Raises HostError, also where the answers cannot be written or there are too many lines. Answers that are
+        written again do no harm.
         """
-        script = _SCRIPT.format(answers=ANSWERS, looks=_LOOKS, pause=LOOK_S / _LOOKS, most=_MOST_BYTES)
-        said_before = "\n".join(each.as_line().strip() for each in answers)
+        self._check_number()  # before: the same answers would be written again each time
+        # What is found already is answered before more is read.
+        looks, most = (0, 0) if self._found else (_LOOKS, _MOST_BYTES)
+        script = _SCRIPT.format(answers=ANSWERS, looks=looks, pause=LOOK_S / _LOOKS, most=most)
+        # Without quotes, the shells on the way make no more characters of a text.
+        said_before = "\n".join(each.as_line().strip().replace("'", "\\u0027") for each in answers)
         words = ["sh", "-c", script, "sh", self._file, said_before, str(self._read)]
         said = self._host.run(shlex.join(words), limit_s=_LIMIT_S)
+        if said.code:
+            raise HostError(f"answers cannot be written ({said.reason})")
         # A dispatcher writes ASCII only. Of anything else the number of bytes is another, and the rest is not read.
         piece = said.out
         self._read += len(piece.encode())
         *lines, self._rest = (self._rest + piece)[-2 * _MOST_BYTES :].split("\n")
         self._lines += len(lines)
+        self._check_number()
+        self._found += [request for line in lines if (request := read_request(line)) is not None]
+        given, self._found = self._found[:_MOST_AT_ONCE], self._found[_MOST_AT_ONCE:]
+        return given
+
+    def _check_number(self) -> None:
         if self._lines > MOST_LINES:
             raise HostError(f"it has asked for more than {MOST_LINES} things; a dispatcher must pause between them")
-        return [request for line in lines if (request := read_request(line)) is not None]

@@ -3,14 +3,13 @@
 It only says what is to be done: the hosts heal by themselves, and keep the notes that the record is made of.
 """
 
-import os
 import re
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
+from fleet.beside_load import BesideLoad
 from fleet.errors import FleetError
 from fleet.fault_clock import FaultClock
 from fleet.fault_hosts import ROLE_LIMIT_S
@@ -32,7 +31,6 @@ _ROLES_LIMIT_S: Final = 0.6
 _LATE_LIMIT_S: Final = 5.0
 """How long after its moment a fault still begins, where nobody had its role, or too few served or said so in time."""
 _LOOK_S: Final = 0.1
-_END_LIMIT_S: Final = 30.0
 
 
 class Hosts(Protocol):
@@ -48,7 +46,12 @@ class Hosts(Protocol):
         """End what is being asked."""
 
 
-class Conductor:
+def fault_id(run_id: str, number: int, name: str) -> str:
+    """Return the id of a run's fault to a host, which is a name of a file there."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", f"{run_id}.{number}.{name}")
+
+
+class Conductor(BesideLoad):
     """Does `plan` to the members. `sides` has, by host, what a fault of the network must know of it.
 
     That is `address`, and the `ports` between members and the `client` port, none for a load host; and `reconfigure`,
@@ -66,33 +69,20 @@ class Conductor:
         show: Callable[[str], object],
         power: PowerSwitch | None = None,
     ) -> None:
+        super().__init__(clock, show)
         self._run_id = run_id
         self._plan = plan
         self._fleet = fleet
         self._sides = sides
-        self._clock = clock
         self._hosts = hosts
-        self._show = show
         self._power = power or PowerSwitch({})
         self._roles_limit_s = _ROLES_LIMIT_S
-        self._parent = os.getppid()
-        self._measured = threading.Event()
-        self._ended = threading.Event()
-        self._problems: list[str] = []
         self._done = 0
-        self._thread = threading.Thread(target=self._conduct, daemon=True)
-        self._thread.start()
-
-    def see(self, progress: Mapping[str, Any] | None) -> None:
-        """See how far the load is: the plan begins with the measured stage."""
-        if self._clock.see(progress):
-            self._measured.set()
+        self._start(self._conduct)
 
     def end(self) -> list[str]:
         """The load has ended: do no more; return what of the plan was not done, and why."""
-        self._ended.set()
-        self._measured.set()
-        self._thread.join(_END_LIMIT_S)
+        self._finish()
         self._hosts.end()
         return [
             *self._problems,
@@ -153,7 +143,7 @@ class Conductor:
         do = "restart" if fault.do == ROLLING_RESTART else fault.do
         at_s: float | None = fault.at_s  # of the first
         while left:
-            if os.getppid() != self._parent:  # the playbook was killed: this process of it must not go on
+            if self._is_left_alone:
                 return
             name = self._next(left)
             if not name:
@@ -182,7 +172,7 @@ class Conductor:
     def _tell(self, fault: PlannedFault, name: str, others: list[str], at_s: float | None, do: str = "") -> bool:
         """Have the fault done to one member, at once or at its planned time; return whether it was."""
         told = {
-            "id": re.sub(r"[^A-Za-z0-9._-]", "_", f"{self._run_id}.{fault.number}.{name}"),
+            "id": fault_id(self._run_id, fault.number, name),
             "run_id": self._run_id,
             "number": fault.number,
             "member": name,
@@ -240,6 +230,4 @@ class Conductor:
         return False
 
     def _say(self, fault: PlannedFault, problem: str) -> None:
-        text = f"fault {fault.number} ({fault.title}): {problem}"
-        self._problems.append(text)
-        self._show(f"  {text}")
+        self._note(f"fault {fault.number} ({fault.title}): {problem}")

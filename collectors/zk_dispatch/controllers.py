@@ -32,10 +32,12 @@ _END_S: Final = 2.0
 class AbstractController(ABC):
     """Disables and enables members. `problem` says why the last action was not done.
 
+    `too_late` says whether that is only because the load ends.
     `restores` says whether members that are disabled are to be enabled again when the load ends.
     """
 
     problem = ""
+    too_late = False
     restores = True
 
     @abstractmethod
@@ -137,12 +139,14 @@ class RunController(AbstractController):
         deadline = time.monotonic() + _ANSWER_LIMIT_S
         while request.id not in self._replies:
             if time.monotonic() > deadline:
+                self.too_late = False
                 self.problem = f"the run's controller has not answered within {_ANSWER_LIMIT_S:g} s"
                 return False
             gevent.sleep(_POLL_S)
             with self._reading:
                 self._read_answers()
         reply = self._replies.pop(request.id)
+        self.too_late = reply.too_late
         self.problem = "" if reply.done else plain_line(reply.problem) or "the run's controller did not do it"
         return reply.done
 

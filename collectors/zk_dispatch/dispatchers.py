@@ -21,17 +21,17 @@ ACTION_ENABLE: Final = "enable"
 
 
 class Load:
-    """The load beside which a dispatcher runs; without one, nothing is waited for and nothing told."""
+    """The load beside which a dispatcher runs; without one, nothing is waited for and nothing recorded."""
 
     def __init__(
         self,
         wait_until_measured: Callable[[], object] = lambda: None,
-        tell: Callable[[str, str, str], object] = lambda *_: None,
+        record_event: Callable[[str, str, str], object] = lambda *_: None,
         pauses: Pauses | None = None,
         make_member: Callable[[str], EnsembleMember] = EnsembleMember,
     ) -> None:
         self.wait_until_measured = wait_until_measured
-        self.tell = tell
+        self.record_event = record_event
         self.pauses = pauses or Pauses()
         self.make_member = make_member
 
@@ -66,23 +66,32 @@ class AbstractDispatcher(ABC):
         self._away[member.host_and_port] = member  # before: what is only half done is undone too
         if self._done(ACTION_DISABLE, member, self.controller.disable):
             member.note_disabled()
-            self._load.tell(MEMBER_DISABLED, member.host_and_port, f"it was {member.state}")
+            self._load.record_event(MEMBER_DISABLED, member.host_and_port, f"it was {member.state}")
 
     def enable(self, member: EnsembleMember) -> None:
         """Enable a member, from the measured stage on."""
         self._load.wait_until_measured()
         if self._done(ACTION_ENABLE, member, self.controller.enable):
             self._away.pop(member.host_and_port, None)
-            self._load.tell(MEMBER_ENABLED, member.host_and_port, "")
+            self._load.record_event(MEMBER_ENABLED, member.host_and_port, "")
 
     def restore(self) -> None:
-        """Enable what is disabled, after the load: members must not stay away because it has ended."""
-        away, self._away = [*self._away.values()], {}
-        if not self.controller.restores:
-            return
-        for member in away:
-            if self._done(ACTION_ENABLE, member, self.controller.enable):
-                self._load.tell(MEMBER_ENABLED, member.host_and_port, "the load has ended")
+        """Enable what is disabled, after the load: members must not stay away because it has ended.
+
+        What could not be enabled is tried once more by the next call.
+        """
+        if not getattr(self.controller, "restores", True):  # one of 2019 may not say
+            self._away.clear()
+        for name, member in [*self._away.items()]:
+            try:
+                is_done = self._done(ACTION_ENABLE, member, self.controller.enable)
+            except Exception as error:  # of one member: the others are enabled
+                logger.exception("%s is not enabled after the load", name)
+                self._load.record_event(DISPATCH_FAILED, name, f"{ACTION_ENABLE}: {type(error).__name__}: {error}")
+                continue
+            if is_done:
+                del self._away[name]
+                self._load.record_event(MEMBER_ENABLED, name, "the load has ended")
 
     def sleep_ms(self, ms: float, cause: str | None = None) -> None:
         """Wait so many milliseconds; `cause` is for the log."""
@@ -144,8 +153,11 @@ class AbstractDispatcher(ABC):
         if do(member) is not False:
             return True
         problem = getattr(self.controller, "problem", "") or "it was not done"
+        if getattr(self.controller, "too_late", False):
+            logger.info("%s %s: %s", action, member.host_and_port, problem)
+            return False
         logger.error("%s %s: %s", action, member.host_and_port, problem)
-        self._load.tell(DISPATCH_FAILED, member.host_and_port, f"{action}: {problem}")
+        self._load.record_event(DISPATCH_FAILED, member.host_and_port, f"{action}: {problem}")
         return False
 
 

@@ -29,7 +29,7 @@ _LIMIT_S: Final = 1.0
 class EnsembleMember:
     """The member that listens at `host_and_port`. `state` is unknown while it does not serve.
 
-    `sources` are asked one after the other, by default the four-letter word `srvr`.
+    `sources` are asked one after the other, each for `limit_s` at most, by default the four-letter word `srvr`.
     """
 
     def __init__(self, host_and_port: str, sources: Sequence[Source] = (), limit_s: float = _LIMIT_S) -> None:
@@ -67,10 +67,11 @@ class EnsembleMember:
     def ping(self) -> str:
         """Ask it for its role, and return that."""
         state = UNKNOWN
-        with gevent.Timeout(self._limit_s, False):
-            for source in self._sources:
-                if (state := self._told_by(source)) != UNKNOWN:
-                    break
+        for source in self._sources:  # each has the limit: one that does not answer leaves the next its time
+            with gevent.Timeout(self._limit_s, False):
+                state = self._told_by(source)
+            if state != UNKNOWN:
+                break
         self.state, self.last_ping = state, time.monotonic()
         return state
 

@@ -318,8 +318,8 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
     ),
     Parameter(
         "--zk-admin-ping-timeout", "ZK_ADMIN_PING_TIMEOUT_MS", values.time_limit, 1000.0,
-        "how long a dispatcher waits for a member that it asks for its role, milliseconds or with a unit", DISPATCH,
-        "MS", in_form=False,
+        "how long a dispatcher waits for each answer as it asks a member for its role, milliseconds or with a unit",
+        DISPATCH, "MS", in_form=False,
     ),
     Parameter(
         "--report-dir", "ZK_LOCUST_REPORT_DIR", values.text, None,

@@ -204,7 +204,7 @@ def _run_one_user(environment: Any) -> None:
 
 
 def _start_collectors(environment: Any, runner: Any, web_ui: Any) -> None:
-    """Start what is to record, also where the locustfile does not register it.
+    """Start what is to record, and the dispatcher, also where the locustfile does not register them.
 
     The collectors are found by name: this package does not import them, and works without them.
     """
@@ -222,7 +222,7 @@ def _start_collectors(environment: Any, runner: Any, web_ui: Any) -> None:
         try:
             importlib.import_module(module).start(environment=environment, runner=runner, web_ui=web_ui)
         except ImportError as error:
-            logger.warning("%s is not there: it cannot be imported (%s)", module, error)
+            logger.warning("%s is not active: it cannot be imported (%s)", module, error)
 
 
 def _companions(environment: Any, *, leads: bool) -> Iterator[Companion]:

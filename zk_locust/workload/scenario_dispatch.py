@@ -74,7 +74,10 @@ def _program_problems(program: str, dispatch: Dispatch, fleet: FaultFleet, run_t
 def dispatch_problems(
     locustfile: Path | None, dispatch: Dispatch | None, parameters: Mapping[str, Value], source: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield a line where a locustfile has a dispatcher of which the scenario says nothing, or the reverse."""
+    """Yield a line where a locustfile has a dispatcher and the scenario does not allow one.
+
+    Yield a line too where the scenario allows a dispatcher and nothing would use that.
+    """
     if locustfile is None:
         return
     registers = _PACKAGE in _imported(locustfile)

@@ -23,6 +23,7 @@ from zk_dispatch import (
     RunController,
     ShellScriptController,
     registration,
+    settings,
 )
 from zk_dispatch.dispatchers import Load
 from zk_dispatch.members import members_to_ask
@@ -152,6 +153,13 @@ def test_what_is_not_done_is_told_and_the_dispatcher_goes_on() -> None:
     assert len(ensemble.done) == 5
 
 
+def test_the_end_of_a_run_is_no_failure() -> None:
+    ensemble = Ensemble()
+    ensemble.refuses = ensemble.too_late = True
+    assert ran(ProgrammedDispatcher(program="disable 0\nsleep 1"), ensemble, 2) == []
+    assert ensemble.done == [("disable", "zk1:2181")] * 3
+
+
 def test_a_function_has_what_those_of_2019_ask_for() -> None:
     ensemble, seen = Ensemble(), list[Any]()
 
@@ -217,7 +225,12 @@ def test_a_script_that_fails_or_hangs_is_no_end(member: EnsembleMember, tmp_path
 def test_a_run_is_asked_by_lines_and_answers_by_lines(member: EnsembleMember, tmp_path: Path) -> None:
     file = tmp_path / "dispatch.jsonl"
     controller = RunController(file)
-    answers = [Reply(1, True), Reply(2, False, "no\x1b[2J majority")]
+    answers = [
+        Reply(1, True),
+        Reply(2, False, "no\x1b[2J majority"),
+        Reply(3, False, "the measured stage ends", too_late=True),
+        Reply(4, False, "no route"),
+    ]
 
     def answer() -> None:
         for reply in answers:
@@ -229,13 +242,17 @@ def test_a_run_is_asked_by_lines_and_answers_by_lines(member: EnsembleMember, tm
     answering = gevent.spawn(answer)
     assert controller.disable(member)
     assert not controller.enable(member)
-    answering.join()
     assert controller.problem.startswith("no")
     assert "\x1b" not in controller.problem
-    assert RunController(file)._asked == 2
+    assert not controller.disable(member)
+    assert (controller.too_late, controller.problem) == (True, "the measured stage ends")
+    assert not controller.disable(member)
+    assert (controller.too_late, controller.problem) == (False, "no route")
+    answering.join()
+    assert RunController(file)._asked == 4
     requests = [read_request(line) for line in file.read_text().splitlines()]
     assert [(each.do, str(each.member)) for each in requests if each] == [
-        *(("disable", "[::1]:2999"), ("enable", "[::1]:2999"))
+        *(("disable", "[::1]:2999"), ("enable", "[::1]:2999"), ("disable", "[::1]:2999"), ("disable", "[::1]:2999"))
     ]
 
 
@@ -252,9 +269,9 @@ def test_a_controller_that_was_killed_is_not_waited_for_without_end(
 
 
 @pytest.fixture
-def wishes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def registrations(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     found: list[Any] = []
-    monkeypatch.setattr(registration, "_wishes", found)
+    monkeypatch.setattr(registration, "_registrations", found)
     for name in [name for name in os.environ if name.startswith("ZK_DISPATCH_")]:
         monkeypatch.delenv(name)
     return found
@@ -286,9 +303,11 @@ SCRIPTS = {"zk_dispatch_disable_script": "true", "zk_dispatch_enable_script": "t
         ({"hosts": "zk1,zk2", **SCRIPTS}, r"register_dispatcher \[at random\]: of 2 members, none may be missing"),
     ],
 )
-def test_what_cannot_work_is_refused_before_the_load(wishes: list[Any], given: dict[str, Any], said: str) -> None:
+def test_what_cannot_work_is_refused_before_the_load(
+    registrations: list[Any], given: dict[str, Any], said: str
+) -> None:
     register_dispatcher()
-    assert len(wishes) == 1
+    assert len(registrations) == 1
     with pytest.raises(ConfigurationError, match=said):
         Dispatching(environment(**given)).check()
     Dispatching(environment(**SCRIPTS)).check()
@@ -314,7 +333,7 @@ class Own:
     ],
 )
 def test_the_order_is_that_of_2019(
-    wishes: list[Any],
+    registrations: list[Any],
     registered: list[dict[str, Any]],
     program: str | None,
     kind: type,
@@ -322,7 +341,7 @@ def test_the_order_is_that_of_2019(
 ) -> None:
     for each in registered:
         register_dispatcher(**each)
-    assert len(wishes) == min(1, len(registered))
+    assert len(registrations) == min(1, len(registered))
     dispatching = Dispatching(environment(zk_dispatch_program=program, **SCRIPTS))
     assert [type(each) for each in dispatching._chosen()] == [kind]
     dispatching.check()
@@ -344,7 +363,8 @@ def events() -> Iterator[list[tuple[str, str, str]]]:
 
 def begun(given: Any, controller: Any, monkeypatch: pytest.MonkeyPatch) -> Dispatching:
     """Start what is registered beside a load, with a controller in place of scripts."""
-    monkeypatch.setattr(Dispatching, "_controller", lambda *_: controller)
+    for module in (registration, settings):
+        monkeypatch.setattr(module, "controller_of", lambda *_: controller)
     dispatching = Dispatching(given)
     monkeypatch.setattr(registration, "Dispatching", lambda _: dispatching)
     registration.start(given, SimpleNamespace())
@@ -353,14 +373,14 @@ def begun(given: Any, controller: Any, monkeypatch: pytest.MonkeyPatch) -> Dispa
 
 
 def test_members_are_disabled_from_the_measured_stage_on_and_enabled_at_the_end(
-    wishes: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+    registrations: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def example(controller: Any, members: Any, **_: Any) -> None:
         controller.disable(members[0])
         controller.sleep_ms(1_000_000)
 
     register_dispatcher(fn=example)
-    assert wishes
+    assert registrations
     given, ensemble = environment(), Ensemble()
     begun(given, ensemble, monkeypatch)
     try:
@@ -383,14 +403,60 @@ def test_members_are_disabled_from_the_measured_stage_on_and_enabled_at_the_end(
     ]
 
 
+def test_each_member_is_enabled_at_the_end_whatever_happens_to_another(
+    registrations: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensemble, attempts = Ensemble(), list[str]()
+    lasting, passing, other = NAMES
+
+    def enable(member: EnsembleMember) -> bool:
+        name = member.host_and_port
+        attempts.append(name)
+        if name == lasting:
+            raise OSError("no such shell")
+        ensemble.refuses = name == passing and attempts.count(name) == 1
+        return Ensemble.enable(ensemble, member)
+
+    vars(ensemble)["enable"] = enable
+
+    class Broken(FunctionDispatcher):
+        def restore(self) -> None:
+            raise LookupError("which one?")
+
+    def example(controller: Any, members: Any, **_: Any) -> None:
+        for member in members:
+            controller.disable(member)
+
+    for each in (Broken(fn=print), FunctionDispatcher(fn=example)):
+        register_dispatcher(dispatcher=each)
+    assert registrations
+    given = environment()
+    begun(given, ensemble, monkeypatch)
+    stage_changed.fire(environment=given, stage=MEASURED, planned_s=None, elapsed_s=0.0)
+    given.events.spawning_complete.fire(user_count=3)
+    waiting.until(lambda: gevent.sleep(0.01) or len(ensemble.done) == 3, limit_s=60)
+    del events[:]
+    load_ended.fire(environment=given)
+    assert attempts == [*NAMES]
+    assert events == [
+        ("dispatch-failed", "dispatcher", "LookupError: which one?"),
+        ("dispatch-failed", lasting, "enable: OSError: no such shell"),
+        ("dispatch-failed", passing, "enable: it does not want to"),
+        ("member-enabled", other, "the load has ended"),
+    ]
+    given.events.quit.fire(exit_code=0)
+    assert attempts[3:] == [lasting, passing]
+    assert ensemble.up == {lasting: False, passing: True, other: True}
+
+
 def test_an_error_of_a_function_is_told_and_the_load_goes_on(
-    wishes: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
+    registrations: list[Any], events: list[tuple[str, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mistaken(**_: Any) -> None:
         raise LookupError("which one?")
 
     register_dispatcher(fn=mistaken)
-    assert wishes
+    assert registrations
     given = environment()
     begun(given, Ensemble(), monkeypatch)
     waiting.until(lambda: gevent.sleep(0.01) or events, limit_s=60)
@@ -460,20 +526,34 @@ def test_an_admin_server_is_asked_only_if_it_is_clear_whose_it_is() -> None:
     assert [each.host_and_port for each in together] == ["zk1:2181", "zk1:2182"]
 
 
+class Silent:
+    """A source that does not answer."""
+
+    name = place = "silence"
+
+    def answer(self, time_limit_s: float) -> bytes:
+        gevent.sleep(1000 + time_limit_s)
+        return b""
+
+    def metrics(self, answer: bytes) -> dict[str, Any]:
+        return {"server_state": answer.decode()}
+
+    def close(self) -> None:
+        pass
+
+
+class Prompt(Silent):
+    """A source that answers at once."""
+
+    def answer(self, time_limit_s: float) -> bytes:  # noqa: ARG002 - it takes none of it
+        return b"leader"
+
+
 def test_a_silent_member_keeps_nobody_waiting() -> None:
-    class Silent:
-        name = place = "silence"
-
-        def answer(self, time_limit_s: float) -> bytes:
-            gevent.sleep(1000 + time_limit_s)
-            return b""
-
-        def metrics(self, answer: bytes) -> dict[str, Any]:
-            return {"server_state": answer}
-
-        def close(self) -> None:
-            pass
-
     members = [EnsembleMember(name, [Silent()], limit_s=0.2) for name in NAMES]
     dispatcher = FunctionDispatcher(fn=print)
     assert dispatcher.ping_ensemble(members) == [[], members]
+
+
+def test_a_silent_source_leaves_the_next_its_time() -> None:
+    assert EnsembleMember(NAMES[0], [Silent(), Prompt()], limit_s=0.2).ping() == "leader"

@@ -1,6 +1,7 @@
 """What a run's dispatcher asks for: what is done of it, what is refused, and how it comes from the master's host."""
 
 import json
+import shlex
 import subprocess
 import threading
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ from reporting.read.faults import parse
 from reporting.read.problems import ProblemLog
 from tests import waiting
 from zk_locust.contract.connect_string import Address
-from zk_locust.contract.dispatch_requests import Reply, Request
+from zk_locust.contract.dispatch_requests import Reply, Request, read_reply
 from zk_locust.contract.dispatch_settings import Dispatch
 from zk_locust.contract.faults.fleet import FaultFleet
 
@@ -64,7 +65,7 @@ class Master:
     def __init__(self, asked: Iterable[tuple[str, str]]) -> None:
         self._asked = [Request(number, do, _address(name)) for number, (do, name) in enumerate(asked, 1)]
         self.replies: list[Reply] = []
-        self.failures: list[HostError] = []
+        self.failures: list[Exception] = []
         self._given = 0
 
     def next(self, answers: Iterable[Reply] = ()) -> list[Request]:
@@ -91,7 +92,7 @@ def conducted(
     asked: Iterable[tuple[str, str]],
     dispatch: Dispatch | None = None,
     left_s: float = STAGE_S,
-    failures: Iterable[HostError] = (),
+    failures: Iterable[Exception] = (),
 ) -> tuple[Master, list[str], list[str]]:
     """Do what is asked for; return the master, what was not done, and what was shown."""
     master: Any = Master(asked)
@@ -187,9 +188,37 @@ def test_another_address_is_nobodys_member() -> None:
     assert members.healed == []
 
 
-def test_nothing_is_disabled_outside_the_measured_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, problems, _ = conducted(Members(), [("disable", "zk2")], left_s=0.5)
-    assert problems == ["dispatcher: disable zk2: the measured stage ends"]
+def test_what_comes_too_late_is_refused_and_no_fault_that_was_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = Members()
+    master, problems, shown = conducted(members, [("disable", "zk2")], left_s=0.5)
+    assert master.replies == [Reply(1, False, "the measured stage ends", too_late=True)]
+    assert (problems, shown, members.told) == ([], [], [])
+    # The stage, or the load, ends while it waits until enough others serve.
+    monkeypatch.setattr(dispatch_conductor, "_SERVES_S", 1000.0)
+    members.now["zk3"] = ""
+    master, problems, shown = conducted(members, [("disable", "zk2")], left_s=1.5)
+    assert master.replies == [Reply(1, False, "the measured stage ends", too_late=True)]
+    assert (problems, shown, members.told) == ([], [], [])
+    asked = threading.Event()
+
+    def roles(names: Iterable[str] | None = None, limit_s: float = 5.0) -> dict[str, str]:
+        if names is not None:
+            asked.set()
+        return Members.roles(members, names, limit_s)
+
+    vars(members)["roles"] = roles
+    master = Master([("disable", "zk2")])
+    given: Any = master
+    conductor = DispatchConductor(
+        "run", Dispatch(), STAGE_S, FLEET, MEMBERS, FaultClock(STAGE_S), members, given, shown.append
+    )
+    conductor.see({"stage": "measured", "time_left_s": STAGE_S})
+    assert asked.wait(60)
+    assert conductor.end() == []
+    assert (shown, members.told) == ([], [])
+
+
+def test_nothing_is_disabled_before_the_measured_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch_conductor, "_BEGINS_S", 0.05)
     master: Any = Master([("disable", "zk2")])
     members = Members()
@@ -213,29 +242,97 @@ def test_the_number_of_faults_is_limited(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_a_host_does_not_do_is_said_and_undone() -> None:
     members = Members()
     members.broken = {"zk1": HostError("the fault x is still in the member"), "zk2": RuntimeError("odd")}
-    master, problems, _ = conducted(members, [("disable", "zk1"), ("disable", "zk2"), ("disable", "zk3")])
+    asked = [("disable", name) for name in ("zk1", "zk1", "zk2", "zk3", "zk3")]
+    master, problems, _ = conducted(members, asked)
     assert problems == [
-        "dispatcher: disable zk1: the fault x is still in the member",
+        *["dispatcher: disable zk1: the fault x is still in the member"] * 2,
         "dispatcher: disable zk2: RuntimeError: odd",
     ]
-    assert [reply.done for reply in master.replies] == [False, False, True]
-    assert [name for name, _ in members.healed] == ["zk1", "zk2", "zk3"]  # whatever has begun there
+    assert [reply.done for reply in master.replies] == [False, False, False, True, True]
+    assert [told["id"] for told in members.told] == ["run.1.zk1", "run.2.zk1", "run.3.zk2", "run.4.zk3"]
+    assert members.healed == [  # whatever has begun there; the first of zk1 before the second is tried
+        *(("zk1", "run.1.zk1"), ("zk1", "run.2.zk1"), ("zk2", "run.3.zk2"), ("zk3", "run.4.zk3"))
+    ]
+
+
+def test_one_whose_stop_failed_is_stopped_by_the_next_request() -> None:
+    members = Members()
+    members.broken = {"zk1": HostError("the connection was lost")}
+
+    def repaired(name: str, fault_id: str) -> dict[str, Any]:
+        members.broken.clear()
+        return Members.heal_one(members, name, fault_id)
+
+    vars(members)["heal_one"] = repaired
+    master, _, _ = conducted(members, [("disable", "zk1")] * 3 + [("enable", "zk1")])
+    assert [reply.done for reply in master.replies] == [False, True, True, True]
+    assert [told["id"] for told in members.told] == ["run.1.zk1", "run.2.zk1"]
+    assert members.healed == [("zk1", "run.1.zk1"), ("zk1", "run.2.zk1")]
+
+
+def test_all_are_started_after_the_load_whatever_happens_to_one() -> None:
+    members = Members()
+
+    def heal_one(name: str, fault_id: str) -> dict[str, Any]:
+        Members.heal_one(members, name, fault_id)
+        raise {"zk1": RuntimeError("odd"), "zk2": HostError("no route")}[name]
+
+    vars(members)["heal_one"] = heal_one
+    asked = [("disable", "zk1"), ("disable", "zk2")]
+    _, problems, _ = conducted(members, asked, Dispatch(allow_no_quorum=True))
+    assert problems == [
+        "dispatcher: zk1 was not started after the load: RuntimeError: odd",
+        "dispatcher: zk2 was not started after the load: no route",
+    ]
+    assert members.ended.is_set()
 
 
 def test_a_master_that_does_not_answer_for_a_while_is_asked_again() -> None:
     failures = [HostError("no route"), HostError("no route")]
     master, problems, _ = conducted(Members(), [("disable", "zk1")], failures=failures)
-    assert problems == ["dispatcher: what it asks for cannot be read: no route"]
+    assert problems == ["dispatcher: its requests cannot be read or answered: no route"]
     assert [reply.done for reply in master.replies] == [True]
+
+
+def test_an_unforeseen_error_is_said_and_does_not_end_it() -> None:
+    members, failed = Members(), list[str]()
+
+    def roles(names: Iterable[str] | None = None, limit_s: float = 5.0) -> dict[str, str]:
+        if not failed:
+            failed.append("once")
+            raise RuntimeError("can't start new thread")
+        return Members.roles(members, names, limit_s)
+
+    vars(members)["roles"] = roles
+    master, problems, _ = conducted(members, [("disable", "zk1")])
+    assert problems == ["dispatcher: its requests cannot be read or answered: RuntimeError: can't start new thread"]
+    assert [reply.done for reply in master.replies] == [True]
+    master, problems, _ = conducted(Members(), [("disable", "zk1")], failures=[UnicodeError("odd")])
+    assert problems == ["dispatcher: its requests cannot be read or answered: UnicodeError: odd"]
+    assert [reply.done for reply in master.replies] == [True]
+
+
+def test_what_is_shown_is_limited_as_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch_conductor, "_MOST_PROBLEMS", 2)
+    master, problems, shown = conducted(Members(), [("disable", f"other{number}") for number in range(5)])
+    assert [reply.done for reply in master.replies] == [False] * 5
+    assert problems == [
+        "dispatcher: disable other0:2181: it is no member of this run's ensemble",
+        "dispatcher: disable other1:2181: it is no member of this run's ensemble",
+        "dispatcher: more was not done, which is not listed",
+    ]
+    assert shown == [f"  {problem}" for problem in problems]
 
 
 # From the master's host
 
 
 class Shell:
-    """This machine as the master's host."""
+    """This machine as the master's host. As on others, the script passes through several shells."""
 
     def run(self, script: str, *, limit_s: float) -> Answer:
+        for _ in range(2):
+            script = shlex.join(["sh", "-c", script])
         done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=limit_s, check=False)
         return Answer(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode())
 
@@ -258,10 +355,48 @@ def test_requests_are_read_once_and_answers_written(file: Path) -> None:
         more.write(lines[2][20:])
     assert [each.id for each in requests.next([Reply(1, True), Reply(2, False, 'it\'s $(no) "majority"')])] == [3]
     assert [json.loads(line) for line in Path(f"{file}.answers").read_text().splitlines()] == [
-        {"id": 1, "done": True, "problem": ""},
-        {"id": 2, "done": False, "problem": 'it\'s $(no) "majority"'},
+        {"id": 1, "done": True, "problem": "", "too_late": False},
+        {"id": 2, "done": False, "problem": 'it\'s $(no) "majority"', "too_late": False},
     ]
     assert requests.next() == []
+
+
+def test_many_requests_are_answered_in_pieces(file: Path) -> None:
+    file.parent.mkdir()
+    asked = [Request(number, "disable", Address("zk1", 2181)) for number in range(200)]
+    file.write_text("".join(each.as_line() for each in asked))
+    requests, found, answers = Requests(Shell(), str(file)), list[Request](), list[Reply]()
+    while len(found) < len(asked):
+        given = requests.next(answers)
+        assert len(given) <= 50
+        found += given
+        answers = [Reply(each.id, False, "'\U0001f600" * 300) for each in given]  # the most that Linux has to take
+    assert requests.next(answers) == []
+    assert found == asked
+    told = [read_reply(line) for line in Path(f"{file}.answers").read_text().splitlines()]
+    assert [each.id for each in told if each] == [each.id for each in asked]
+    assert all(each.problem.startswith("'\U0001f600'") for each in told if each)
+
+
+def test_answers_that_cannot_be_written_are_no_silence(file: Path) -> None:
+    answers = Path(f"{file}.answers")
+    answers.mkdir(parents=True)
+    requests = Requests(Shell(), str(file))
+    with pytest.raises(HostError, match=r"answers cannot be written \(.*[Dd]irectory"):
+        requests.next([Reply(1, True)])
+    answers.rmdir()
+    answers.write_text('{"id": 1, "do')  # as much as a full disk took
+    assert requests.next([Reply(1, True)]) == []
+    told = [read_reply(line) for line in answers.read_text().splitlines()]
+    assert told == [None, Reply(1, True)]
+
+
+@pytest.mark.parametrize("character", ["\u0436", "\U0001f600", "\x1b", "\ud800", '"', "'", "\\"])
+def test_an_answer_is_read_whatever_its_problem_says(character: str) -> None:
+    for length in (0, 1, 150, 196, 5000):
+        reply = read_reply(Reply(10**9, False, "no " + character * length, too_late=True).as_line())
+        assert reply is not None
+        assert (reply.id, reply.done, reply.too_late, reply.problem[:2]) == (10**9, False, True, "no")
 
 
 def test_whatever_the_host_sends_is_left_out_and_limited(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,8 +409,11 @@ def test_whatever_the_host_sends_is_left_out_and_limited(file: Path, monkeypatch
     assert [each.id for each in found] == [7]
     with file.open("a") as more:
         more.write("\n" * 60)
-    with pytest.raises(HostError, match="it has asked for more than 50 things"):
-        requests.next()
+    answers = [Reply(7, True)]
+    for _ in range(3):
+        with pytest.raises(HostError, match="it has asked for more than 50 things"):
+            requests.next(answers)
+    assert Path(f"{file}.answers").read_text() == answers[0].as_line()  # once
 
 
 # In the record

@@ -29,6 +29,9 @@ class Set(ZKLocust):
     tasks: ClassVar[Any] = [ZKSetTaskSet]  # type: ignore[misc]
 
 
+_start_collectors = session._start_collectors
+
+
 @pytest.fixture(autouse=True)
 def no_collectors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(session, "_start_collectors", lambda *_: None)
@@ -261,3 +264,14 @@ def test_a_load_without_zookeeper_users_is_left_alone() -> None:
     load = environment(hosts=None, val_size=1 << 25)
     load.user_classes = [User]
     session.on_init(load, runner=object())
+
+
+def test_what_cannot_be_imported_is_said_not_to_be_active(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(session, "_DISPATCHER", "absent_dispatcher.registration")
+    _start_collectors(environment(zk_dispatch_program="sleep 1"), master(), None)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "absent_dispatcher.registration is not active: it cannot be imported (No module named 'absent_dispatcher')"
+    )
