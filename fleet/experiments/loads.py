@@ -12,7 +12,7 @@ VARIABLES: Final = frozenset(("benchmark_scenario", *(f"benchmark_{name}" for na
 """The variables that only the plan of a load reads."""
 _DECIDE: Final = (
     *("users", "first_users", "spawn_rate", "warmup", "run_time_s", "parameters", "arrival", "user_stages", "faults"),
-    "members",
+    *("dispatch", "members"),
 )
 
 
