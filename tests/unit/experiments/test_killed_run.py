@@ -39,6 +39,50 @@ def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def killed_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An experiment whose controller was killed before its third run had a folder."""
+    folder = begin(tmp_path)
+
+    def run_one(request: Request) -> Outcome:
+        if request.number == 3:
+            monkeypatch.setattr(manifest, "save", lambda *_: None)
+            raise KilledError
+        return Outcome(f"run-{request.number}", "valid", 10.0)
+
+    with pytest.raises(KilledError):
+        run(folder, ARMS, run_one, print)
+    monkeypatch.undo()
+    return folder
+
+
+def leave_experiment(results: Path, name: str, **content: Any) -> None:
+    """Leave another experiment from the same file, so that its runs have the same labels."""
+    folder = results / "experiments" / name
+    folder.mkdir()
+    (folder / "manifest.json").write_text(json.dumps({"experiment_id": name, "started": now(), "runs": [], **content}))
+
+
+def taken(folder: Path) -> list[str]:
+    """Continue an experiment; return the runs that it had not asked for."""
+    run(folder, ARMS, Scripted(), print)
+    return [entry["run_id"] for entry in manifest.load(folder)["runs"] if not entry["run_id"].startswith("run-")]
+
+
+def experiments_of_runs(results: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return to which experiment the start page counts each run, if to any."""
+    found: dict[str, str] = {}
+    build = histories.build
+
+    def noting(runs: Sequence[RunSummary]) -> list[histories.History]:
+        found.update({each.run_id: each.experiment for each in runs})
+        return build(runs)
+
+    monkeypatch.setattr(histories, "build", noting)
+    write_start_page(results)
+    return found
+
+
 def leave_run(results: Path, run_id: str, label: str, started: str) -> None:
     (results / run_id).mkdir()
     about: dict[str, Any] = {"run_id": run_id, "label": label, "started": started, "state": "complete"}
@@ -60,16 +104,45 @@ def test_it_belongs_to_the_experiment_when_that_is_continued_and_does_not_count(
 
 
 def test_it_is_in_no_history_before_that(killed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found: dict[str, str] = {}
-    build = histories.build
-
-    def noting(runs: Sequence[RunSummary]) -> list[histories.History]:
-        found.update({each.run_id: each.experiment for each in runs})
-        return build(runs)
-
-    monkeypatch.setattr(histories, "build", noting)
-    write_start_page(killed.parent.parent)
+    found = experiments_of_runs(killed.parent.parent, monkeypatch)
     assert found == {"20261124T000000Z-quick": "", "29261124T000000Z-quick": "one"}
+
+
+def test_a_run_of_another_experiment_with_the_same_label_is_not_taken(killed_early: Path, tmp_path: Path) -> None:
+    label = manifest.load(killed_early)["running"]["label"]
+    leave_run(tmp_path, "29261124T000000Z-quick", label, now())
+    leave_experiment(tmp_path, "two", runs=[{"run_id": "29261124T000000Z-quick"}])
+    assert taken(killed_early) == []
+
+
+def test_of_experiments_that_were_killed_each_has_its_own_run(
+    killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = manifest.load(killed)["running"]["label"]
+    leave_experiment(tmp_path, "two", running={"label": label, "began": now()})
+    leave_run(tmp_path, "29261125T000000Z-quick", label, now())
+    leave_experiment(tmp_path, "ten", running={"label": label, "began": now()})  # killed before its run had a folder
+    found = experiments_of_runs(tmp_path, monkeypatch)
+    assert found == {
+        "20261124T000000Z-quick": "", "29261124T000000Z-quick": "one", "29261125T000000Z-quick": "two",
+    }  # fmt: skip
+    assert taken(killed) == ["29261124T000000Z-quick"]
+
+
+def test_the_run_of_an_experiment_that_was_killed_later_is_not_taken(killed_early: Path, tmp_path: Path) -> None:
+    label = manifest.load(killed_early)["running"]["label"]
+    leave_experiment(tmp_path, "two", running={"label": label, "began": now()})
+    leave_run(tmp_path, "29261125T000000Z-quick", label, now())
+    assert taken(killed_early) == []
+
+
+def test_one_run_at_most_belongs_to_an_experiment_that_was_killed(
+    killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = manifest.load(killed)["running"]["label"]
+    leave_run(tmp_path, "29261126T000000Z-quick", label, now())  # of a benchmark with that label
+    found = experiments_of_runs(tmp_path, monkeypatch)
+    assert (found["29261124T000000Z-quick"], found["29261126T000000Z-quick"]) == ("one", "")
 
 
 def test_an_experiment_that_is_interrupted_has_no_note_of_a_run(tmp_path: Path) -> None:
