@@ -1,22 +1,21 @@
 """Conducts an experiment: checks everything, says how long it takes, runs it, and writes its report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import reporting
 from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, number_of_runs
 from fleet.experiments.benchmark import Benchmarks, preflight
-from fleet.experiments.capacity import NONE
 from fleet.experiments.checking import Checked, check, refused
 from fleet.experiments.duration import Inventories
 from fleet.experiments.duration import run_s as run_s_of
 from fleet.experiments.fingerprints import fingerprints
 from fleet.experiments.interruption import leave_words
 from fleet.experiments.inventory_load import variables_of
+from fleet.experiments.no_capacity import no_capacity
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.resumption import (
     refuse_beyond_budget,
@@ -181,7 +180,7 @@ def _go_on(
     except FleetError as error:
         raise FleetError(f"{error}; {_report_so_far(folder)}") from error
     lines = reporting.write_experiment(folder)
-    if problem := _no_capacity(manifest.load(folder)):
+    if problem := no_capacity(manifest.load(folder)):
         for line in lines:
             say(line)
         raise FleetError(problem)
@@ -196,19 +195,6 @@ def _report_so_far(folder: Path) -> str:
         return f"its report cannot be written: {one_line(error)}"
     command = f"fab report --experiment {folder.name}"
     return f"what its runs say so far is in {folder / EXPERIMENT_PAGE}, and `{command}` shows it"
-
-
-def _no_capacity(content: Mapping[str, Any]) -> str:
-    """Return what is wrong with a search whose objectives fail at the lowest rate already; empty where none is."""
-    arms = [arm for arm, found in content["capacity"].items() if found["state"] == NONE]
-    if not arms:
-        return ""
-    settings = content["settings"]
-    return (
-        f"objectives [{', '.join(settings['objectives'])}]: {', '.join(arms)} {'do' if len(arms) > 1 else 'does'} not "
-        f"meet them at the lowest rate of experiment {content['experiment_id']}, {settings['rates'][0]:,g}/s, so no "
-        "capacity is known; lower rates.lowest or raise the limits, and begin a new experiment"
-    )
 
 
 def find_file(experiment: str, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 from fleet.errors import FleetError
 from fleet.experiments import manifest
 from fleet.experiments.arms import Arm
-from fleet.experiments.capacity import Capacity, Step, more_load_hosts, next_rate
+from fleet.experiments.capacity import LOAD_SIDE, Capacity, Step, more_load_hosts, next_rate
 from fleet.experiments.killed_run import NOTE, note_of, take_over
 from fleet.experiments.plan import Slot
 from fleet.run_record import now
@@ -175,7 +175,7 @@ def _search(folder: Path, content: dict[str, Any], arm: Arm, run_one: RunOne, sa
             found_hosts = [entry["step"].get("load_hosts") for entry in content["runs"] if entry["arm"] == arm.name]
             hosts = max([1, *(int(each) for each in found_hosts if each)])
             content["capacity"][arm.name] = {
-                **Capacity("load side", max((s.rate_per_s for s in steps if s.passed), default=None), None).as_dict(),
+                **Capacity(LOAD_SIDE, max((s.rate_per_s for s in steps if s.passed), default=None), None).as_dict(),
                 "more_load_hosts": more_load_hosts(hosts, found, carried),
                 "limited_at_per_s": found,
             }
