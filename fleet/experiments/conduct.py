@@ -137,7 +137,8 @@ def _continue(
         done = [plan.Slot(**slot) for slot in content["plan"]]
         more = plan.blocks([arm.name for arm in arms], wish.more, spec.seed, done)
         content["plan"] += [slot.as_dict() for slot in more]
-    content["settings"]["budget_s"] = spec.budget_s
+    content["description"] = spec.description
+    content["settings"] |= {"budget_s": spec.budget_s, "void_repeats": spec.void_repeats}
     left = runs_left(content)
     refuse_beyond_budget(content)
     runs = "1 run" if left == 1 else f"{left} runs"

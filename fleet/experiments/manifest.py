@@ -18,7 +18,7 @@ from typing import Any, Final
 from fleet.errors import FleetError, InputError
 from fleet.experiments.arms import Arm
 from fleet.experiments.plan import Slot
-from fleet.experiments.specification import Specification
+from fleet.experiments.specification import MAY_CHANGE, Specification
 from fleet.run_record import TIME, now, read, write
 from zk_locust.contract.durable_files import open_regular, read_object_if_sound, sync_folder
 from zk_locust.contract.host_lease import locks
@@ -46,8 +46,8 @@ def digest(spec: Specification, arms: Sequence[Arm], given: Mapping[str, Any] | 
     `given` are the variables of `-e`. The values of secrets do not count, neither there nor in the file or the
     inventory: who reads the digest could try values, and a secret may change between the parts of an experiment.
     """
-    said = asdict(spec) | {"pairs": 0, "budget_s": 0.0}  # both may be raised
-    for name in ("variables", "grid"):  # the arms have them
+    said = asdict(spec)
+    for name in (*MAY_CHANGE, "variables", "grid"):  # the arms have the last two
         del said[name]
     said["arms"] = [asdict(arm) | {"variables": _plain(arm.variables)} for arm in arms]
     if given:

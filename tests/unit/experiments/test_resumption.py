@@ -89,6 +89,17 @@ def test_what_decides_no_run_may_change(tmp_path: Path) -> None:
     assert begun.resumed() == 12
 
 
+def test_a_corrected_description_and_other_repeats_of_void_runs_are_taken(tmp_path: Path) -> None:
+    begun = Begun(tmp_path, HEAPS)
+    content = yaml.safe_load(begun.file.read_text())
+    content |= {"description": "What it is.", "void_repeats": 7, "budget": "1h"}
+    begun.file.write_text(yaml.safe_dump(content, sort_keys=False))
+    assert begun.resumed() == 12
+    kept = manifest.load(begun.results / "experiments" / "one")
+    assert kept["description"] == "What it is."
+    assert (kept["settings"]["void_repeats"], kept["settings"]["budget_s"]) == (7, 3600.0)
+
+
 def test_an_experiment_of_an_earlier_version_is_refused_in_one_sentence(tmp_path: Path) -> None:
     begun = Begun(tmp_path, HEAPS)
     folder = begun.results / "experiments" / "one"
