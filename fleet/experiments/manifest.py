@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,6 +61,13 @@ def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
     return {name: redacted(name, value) for name, value in variables.items()}
 
 
+def _version() -> str:
+    try:
+        return metadata.version("zk-locust")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
 def new_id(name: str, wanted: str = "") -> str:
     """Return the id of a new experiment: the wanted one, else the time and the name. Raises InputError."""
     found = wanted or f"{datetime.now(UTC).strftime(TIME)}-{re.sub(r'[^A-Za-z0-9._]+', '-', name).strip('-.')}"
@@ -99,6 +107,7 @@ def create(
     content = {
         "schema_version": SCHEMA_VERSION,
         "experiment_id": experiment_id,
+        "version": _version(),
         "name": spec.name,
         "kind": spec.kind,
         "description": spec.description,

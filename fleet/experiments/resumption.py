@@ -34,17 +34,19 @@ def refuse_other_settings(content: Mapping[str, Any], digest: str, decided_by: M
     if not isinstance(before, dict):
         raise InputError(
             f"{subject}: an earlier version of zk-locust began this experiment, and did not note "
-            " what decides its runs (the scenario, the hosts' variables), so that the runs might not be "
+            "what decides its runs (the scenario, the hosts' variables), so that the runs might not be "
             "comparable; continue it with that version, or begin a new experiment"
         )
     other = differing(before, decided_by)
     if other or digest != content["digest"]:
         given = ", ".join(content.get("given") or []) or "none"
+        version = f" ({content['version']})" if content.get("version") else ""
         more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
         raise InputError(
             f"{subject}: {file}, its scenario, the inventory or -e has other settings than when the experiment began, "
-            f"and its runs would not be comparable: {', '.join(other[:_SHOWN]) or 'the order of settings'}{more}; "
-            f"restore them (variables of -e: {given}), or begin a new experiment"
+            f"and its runs would not be comparable: {', '.join(other[:_SHOWN]) or 'a variable without a value'}{more}; "
+            f"restore them (variables of -e: {given}), continue with the version of zk-locust that began it{version}, "
+            "or begin a new experiment"
         )
 
 
