@@ -1,6 +1,7 @@
 """The run whose end a killed controller could not note: it belongs to the experiment, and does not count."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,30 +26,44 @@ def take_over(results: Path, content: dict[str, Any]) -> None:
     note = content.pop(NOTE, None)
     if not isinstance(note, dict):
         return
-    label, began = note.pop("label", ""), note.pop("began", "")
-    run_id = _left_run(results, content, {"label": label, "began": began})
-    if run_id:
+    label, began = str(note.pop("label", "")), str(note.pop("began", ""))
+    if run := _left_run(results, content, label, began):
         content["runs"].append(
-            {**note, "run_id": run_id, "verdict": VOID, "counts": False, "reasons": [_WHY], "took_s": 0.0}
-            | {"passed": None, "load_limited": False, "step": {}}
+            {**note, "run_id": run["run_id"], "verdict": VOID, "counts": False, "reasons": [_WHY]}
+            | {"took_s": _took_s(began, run.get("ended"), content), "passed": None, "load_limited": False, "step": {}}
         )
 
 
-def _left_run(results: Path, content: Mapping[str, Any], note: Mapping[str, Any]) -> str:
-    """Return the id of the run of a note, empty without one. Runs of other experiments are theirs."""
+def _left_run(results: Path, content: Mapping[str, Any], label: str, began: str) -> dict[str, Any]:
+    """Return the manifest of the run of a note, empty without one. Runs of other experiments are theirs."""
     files = (results / EXPERIMENTS).glob(f"*/{MANIFEST}")
     experiments = {file.parent.name: read_object_if_sound(file) for file in files}
-    experiments[content["experiment_id"]] = {**content, NOTE: note}
+    experiments[content["experiment_id"]] = {**content, NOTE: {"label": label, "began": began}}
     notes = {experiment_id: each.get(NOTE) for experiment_id, each in experiments.items()}
     known = {run_id for each in experiments.values() for run_id in _run_ids(each)}
-    manifests = {file.parent.name: read_object_if_sound(file) for file in results.glob(f"*Z-*/{MANIFEST}")}
+    runs = {file.parent.name: read_object_if_sound(file) for file in results.glob(f"*Z-*/{MANIFEST}")}
     free = [
         FreeRun(run_id, str(run.get("label")), str(run.get("started")))
-        for run_id, run in manifests.items()
+        for run_id, run in runs.items()
         if run_id not in known
     ]
-    found = killed_runs(notes, free)
-    return next((run_id for run_id, owner in found.items() if owner == content["experiment_id"]), "")
+    owners = killed_runs(notes, free)
+    own = (run_id for run_id, owner in owners.items() if owner == content["experiment_id"])
+    return next((runs[run_id] | {"run_id": run_id} for run_id in own), {})
+
+
+def _took_s(began: str, ended: object, content: Mapping[str, Any]) -> float:
+    """Return how long a run took, seconds; 0 where that is not known.
+
+    A run whose load was collected much later has ended then: none counts as longer than the longest run so far, or than
+    a run was expected to take.
+    """
+    try:
+        took_s = (datetime.fromisoformat(str(ended)) - datetime.fromisoformat(began)).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0
+    longest_s = max(float(content.get("run_s", 0.0)), *(float(entry["took_s"]) for entry in content["runs"]), 0.0)
+    return round(max(0.0, min(took_s, longest_s)), 3)
 
 
 def _run_ids(content: Mapping[str, Any]) -> list[str]:

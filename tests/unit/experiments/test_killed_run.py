@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,9 @@ def experiments_of_runs(results: Path, monkeypatch: pytest.MonkeyPatch) -> dict[
     return found
 
 
-def leave_run(results: Path, run_id: str, label: str, started: str) -> None:
+def leave_run(results: Path, run_id: str, label: str, started: str, ended: str | None = None) -> None:
     (results / run_id).mkdir()
-    about: dict[str, Any] = {"run_id": run_id, "label": label, "started": started, "state": "complete"}
+    about: dict[str, Any] = {"run_id": run_id, "label": label, "started": started, "ended": ended, "state": "complete"}
     about |= {"scenario": {"name": "quick", "users": 8}, "inventory": {"groups": {"zookeeper": ["zk1"]}, "hosts": {}}}
     (results / run_id / "manifest.json").write_text(json.dumps(about))
     report = {"total": {"rate_per_s": 100.0, "p99_us": 5000.0, "failures": 0}, "verdict": {"verdict": "valid"}}
@@ -101,6 +102,23 @@ def test_it_belongs_to_the_experiment_when_that_is_continued_and_does_not_count(
     assert (content["state"], len(content["runs"])) == ("finished", 11)
     assert "running" not in content
     assert not any(entry["run_id"] == "20261124T000000Z-quick" for entry in content["runs"])
+
+
+@pytest.mark.parametrize(
+    ("after_s", "took_s"),
+    [(7.0, 7.0), (5 * 3600.0, 40.0), (None, 0.0)],
+    ids=["its time", "collected hours later: as long as a run was expected to take", "without an end"],
+)
+def test_its_time_counts_for_the_budget(
+    killed_early: Path, tmp_path: Path, after_s: float | None, took_s: float
+) -> None:
+    note = manifest.load(killed_early)["running"]
+    began = datetime.fromisoformat(note["began"])
+    ended = None if after_s is None else (began + timedelta(seconds=after_s)).isoformat(timespec="microseconds")
+    leave_run(tmp_path, "29261124T000000Z-quick", note["label"], (began + timedelta(seconds=1)).isoformat(), ended)
+    run(killed_early, ARMS, Scripted(), print)
+    entry = manifest.load(killed_early)["runs"][2]
+    assert (entry["run_id"], entry["took_s"]) == ("29261124T000000Z-quick", took_s)
 
 
 def test_it_is_in_no_history_before_that(killed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
