@@ -17,7 +17,10 @@ _DECIDE: Final = (
 
 
 def load_of(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what decides a load, of its plan: neither names and paths nor secrets, but the locustfile's content."""
+    """Return what decides a load, of its plan: neither names and paths nor secrets, but the locustfile's content.
+
+    Modules that the locustfile imports do not count.
+    """
     file = Path(str(plan["locustfile"]))
     try:
         content = hashlib.sha256(file.read_bytes()).hexdigest()
