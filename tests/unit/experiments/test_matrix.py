@@ -155,6 +155,20 @@ def test_a_best_cell_has_its_lead_with_an_interval(tmp_path: Path) -> None:
     assert all(each["told_apart"] and each["low"] < 1.2 < each["high"] for each in best["rate"]["beside"])
 
 
+@pytest.mark.parametrize(
+    ("factors", "said"),
+    [
+        ({"of_512": 1.2}, "/s, told apart from all other cells."),
+        ({"of_512": 1.2, "of_8": 1.2}, "/s, not told apart from 1 other cell."),
+        ({"of_512": 1.2, "of_8": 1.2, "of_4096": 1.2}, "/s, not told apart from 2 other cells."),
+    ],
+)
+def test_a_heat_map_says_how_many_cells_are_as_good(tmp_path: Path, factors: dict[str, float], said: str) -> None:
+    folder = experiment(tmp_path, SIZES, by_size(1, **factors))
+    figures = experiment_charts.build(experiment_answers.build(experiment_folder.load(folder)))
+    assert said in next(figure.description for figure in figures if figure.slug == "cells-rate")
+
+
 def test_a_cell_that_is_not_told_apart_from_others_is_not_called_the_best(tmp_path: Path) -> None:
     folder = experiment(tmp_path, SIZES, by_size(2, of_65536=0.5))
     answer = write_experiment(folder)[0]
