@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from reporting.analyse import experiment_answers, experiment_conditions
+from reporting.analyse.experiment_conditions import CheckedCondition
 from reporting.errors import ReportingError
 from reporting.read import experiment_folder
+from reporting.read.experiment_folder import ExperimentFolder
 from reporting.render import (
     experiment_charts,
     experiment_page,
@@ -42,8 +44,13 @@ def write(folder: Path, conditions: Sequence[str] = (), *, pdf: bool = False) ->
     a condition that cannot be checked, ReportingError where the report cannot be written, or with `pdf` not printed.
     """
     experiment = experiment_folder.load(folder)
+    return write_checked(experiment, experiment_conditions.check(experiment, conditions), pdf=pdf)
+
+
+def write_checked(experiment: ExperimentFolder, checked: Sequence[CheckedCondition], *, pdf: bool = False) -> list[str]:
+    """Do the same for an experiment that has been read, and conditions that have been checked."""
+    folder = experiment.path
     browser = _browser(folder, pdf=pdf)
-    checked = experiment_conditions.check(experiment, conditions)
     report = experiment_report.build(experiment_answers.build(experiment))
     figures = experiment_charts.build(report.answered)
     texts = {
