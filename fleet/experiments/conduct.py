@@ -9,21 +9,22 @@ from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, number_of_runs
 from fleet.experiments.benchmark import Benchmarks, preflight
+from fleet.experiments.budget import refuse_plan, refuse_rest
 from fleet.experiments.checking import Checked, check, refused
 from fleet.experiments.duration import Inventories
 from fleet.experiments.duration import run_s as run_s_of
 from fleet.experiments.fingerprints import fingerprints
 from fleet.experiments.interruption import leave_words
 from fleet.experiments.inventory_load import variables_of
+from fleet.experiments.left import left_s, runs_left
 from fleet.experiments.no_capacity import no_capacity
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.resumption import (
-    refuse_beyond_budget,
     refuse_other_inventory,
     refuse_other_schema,
     refuse_other_settings,
 )
-from fleet.experiments.runner import RunOne, left_s, reopen_half_blocks, run, runs_left
+from fleet.experiments.runner import RunOne, reopen_half_blocks, run
 from fleet.experiments.specification import FRESH, MOST_RUNS, Specification
 from fleet.inventory import Inventory
 from zk_locust.contract.durations import format_duration
@@ -73,7 +74,7 @@ def conduct(
             f"experiment [{spec.name}]: it has {runs} runs, and at most {MOST_RUNS} are possible; reduce it"
         )
     run_s = run_s_of(checked.plans)
-    _within_budget(spec, runs, run_s)
+    refuse_plan(spec, runs, run_s)
     if benchmarks is None:
         _preflight(playbooks, checked.probes, say)
     at_most = "at most about " if spec.kind == CAPACITY else ""
@@ -140,7 +141,7 @@ def _continue(
     content["description"] = spec.description
     content["settings"] |= {"budget_s": spec.budget_s, "void_repeats": spec.void_repeats}
     left = runs_left(content)
-    refuse_beyond_budget(content)
+    refuse_rest(content, wish.more)
     runs = "1 run" if left == 1 else f"{left} runs"
     say(f"experiment {folder.name}: {runs} left, about {format_duration(left_s(content))}")
     if benchmarks is None and left:
@@ -233,11 +234,3 @@ def _different(arms: Sequence[Arm]) -> list[Arm]:
         if not any((arm.inventory, arm.variables) == (other.inventory, other.variables) for other in found):
             found.append(arm)
     return found
-
-
-def _within_budget(spec: Specification, runs: int, run_s: float) -> None:
-    if spec.budget_s and runs * run_s > spec.budget_s:
-        raise InputError(
-            f"budget [{format_duration(spec.budget_s)}]: {runs} runs of about {format_duration(run_s)} take about "
-            f"{format_duration(runs * run_s)}; raise it, shorten the runs, or leave out arms"
-        )
