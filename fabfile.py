@@ -252,18 +252,16 @@ def _experiment_report(results: Path, experiment: str, conditions: list[str], *,
     """Write an experiment's report, print its answer, and exit with the code of the conditions."""
     from fleet.errors import InputError
     from fleet.experiments import manifest
-    from reporting import check_conditions, write_experiment
+    from reporting import report_experiment
 
     try:
         folder = manifest.find(results, experiment, "--experiment")
     except InputError as error:
         raise Exit(for_screen(error), code=2) from None
-    _show(_told(lambda: write_experiment(folder, conditions, pdf=pdf)))
-    if conditions:
-        checked, code = _told(lambda: check_conditions(folder, conditions))
-        _show(checked)
-        if code:
-            raise Exit(code=code)
+    lines, code = _told(lambda: report_experiment(folder, conditions, pdf=pdf))
+    _show(lines)
+    if code:
+        raise Exit(code=code)
 
 
 @task(iterable=["inventory"], help={"inventory": INVENTORY_HELP, "results_dir": RESULTS_HELP})

@@ -15,8 +15,9 @@ InputError, and what cannot be written ReportingError.
 
 `load_experiment` reads the folder of an experiment into data frames, and `write_experiment` writes its report.
 `read_experiment` only reads what both need, and refuses what cannot be compared.
-`check_conditions` checks conditions on its comparisons, and `check_objectives` says whether a run meets service level
-objectives. `write_start_page` writes the page that leads to all runs and experiments of a results folder.
+`check_conditions` checks conditions on its comparisons, `report_experiment` does both, and `check_objectives` says
+whether a run meets service level objectives. `write_start_page` writes the page that leads to all runs and experiments
+of a results folder.
 
 The data flows one way: `read` reads the files, `analyse` computes, `verdict` judges, `render` shows. A package imports
 only from those before it. Each function is loaded at its first use, and heavy libraries with it.
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from reporting.closing import when_closed
     from reporting.comparing import compare as compare_runs
     from reporting.conditions import check as check_conditions
+    from reporting.conditions import report as report_experiment
     from reporting.overlaying import overlay as overlay_runs
     from reporting.overview import write as write_start_page
     from reporting.read.experiment_folder import load as read_experiment
@@ -61,6 +63,7 @@ _HOME = {
     "load_run": "run_frames.load_run",
     "overlay_runs": "overlaying.overlay",
     "read_experiment": "read.experiment_folder.load",
+    "report_experiment": "conditions.report",
     "run_data": "runs.report_of",
     "summary": "render.tables.summary",
     "wanted_report": "render.report_files.wanted_report",
@@ -86,6 +89,7 @@ __all__ = [
     "load_run",
     "overlay_runs",
     "read_experiment",
+    "report_experiment",
     "run_data",
     "summary",
     "wanted_report",

@@ -15,6 +15,7 @@ from reporting.read.problems import ProblemLog
 from reporting.render import experiment_report, start_page, whole_files
 from reporting.render.start_page import ListedExperiment
 from reporting.runs import find, summary_of
+from zk_locust.contract.killed_runs import FreeRun, killed_runs
 from zk_locust.contract.run_files import EXPERIMENT_PAGE, EXPERIMENTS, MANIFEST
 
 PAGE: Final = "index.html"
@@ -44,17 +45,11 @@ def write(results_dir: Path) -> Path:
 
 def _with_killed(results_dir: Path, summaries: Sequence[RunSummary]) -> list[RunSummary]:
     """Give experiments the runs whose end their controllers could not note, because they were killed."""
-    begun: dict[str, tuple[str, str]] = {}
-    for file in (results_dir / EXPERIMENTS).glob(f"*/{MANIFEST}"):
-        note = read_json_object(file, ProblemLog(), missing="").get("running")
-        if isinstance(note, Mapping):
-            begun[str(note.get("label"))] = (str(note.get("began")), file.parent.name)
-    found = []
-    for run in summaries:
-        began, experiment_id = begun.get(run.label, ("", ""))
-        is_killed = bool(experiment_id) and not run.experiment and run.started >= began
-        found.append(replace(run, experiment=experiment_id) if is_killed else run)
-    return found
+    files = (results_dir / EXPERIMENTS).glob(f"*/{MANIFEST}")
+    notes = {file.parent.name: read_json_object(file, ProblemLog(), missing="").get("running") for file in files}
+    free = [FreeRun(run.run_id, run.label, run.started) for run in summaries if not run.experiment]
+    found = killed_runs(notes, free)
+    return [replace(run, experiment=found.get(run.run_id, run.experiment)) for run in summaries]
 
 
 def _experiment(folder: Path) -> ListedExperiment:

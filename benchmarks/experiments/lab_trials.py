@@ -36,7 +36,7 @@ _CAPACITY: Final = {
         "zookeeper_java_options": [*QUICK_JVM],
     },
     "objectives": ["p99 < 50ms", "failures < 0.1%"],
-    "rates": {"lowest": 400, "first": 600, "highest": 20000},
+    "rates": {"lowest": 500, "first": 600, "highest": 20000},
 }
 _MEMBER_MBIT_PER_S: Final = 10
 """What a member may send. Otherwise the load hosts, on the same machine, are the limit before the members are."""

@@ -23,6 +23,8 @@ CONFIRMED: Final = "confirmed"
 UNCONFIRMED: Final = "unconfirmed"
 AT_LEAST: Final = "at least"
 NONE: Final = "none"
+LOAD_SIDE: Final = "load side"
+"""The state of a search that ended because the load side was the limit, twice at one rate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,30 @@
 """Conducts an experiment: checks everything, says how long it takes, runs it, and writes its report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import reporting
 from fleet.errors import FleetError, InputError, one_line
 from fleet.experiments import manifest, plan
 from fleet.experiments.arms import Arm, number_of_runs
 from fleet.experiments.benchmark import Benchmarks, preflight
-from fleet.experiments.capacity import NONE
+from fleet.experiments.budget import refuse_plan, refuse_rest
 from fleet.experiments.checking import Checked, check, refused
 from fleet.experiments.duration import Inventories
 from fleet.experiments.duration import run_s as run_s_of
 from fleet.experiments.fingerprints import fingerprints
 from fleet.experiments.interruption import leave_words
 from fleet.experiments.inventory_load import variables_of
+from fleet.experiments.left import left_s, runs_left
+from fleet.experiments.no_capacity import no_capacity
 from fleet.experiments.playbooks import Playbooks
 from fleet.experiments.resumption import (
-    refuse_beyond_budget,
     refuse_other_inventory,
     refuse_other_schema,
     refuse_other_settings,
 )
-from fleet.experiments.runner import RunOne, left_s, reopen_half_blocks, run, runs_left
+from fleet.experiments.runner import RunOne, reopen_half_blocks, run
 from fleet.experiments.specification import FRESH, MOST_RUNS, Specification
 from fleet.inventory import Inventory
 from zk_locust.contract.durations import format_duration
@@ -74,7 +74,7 @@ def conduct(
             f"experiment [{spec.name}]: it has {runs} runs, and at most {MOST_RUNS} are possible; reduce it"
         )
     run_s = run_s_of(checked.plans)
-    _within_budget(spec, runs, run_s)
+    refuse_plan(spec, runs, run_s)
     if benchmarks is None:
         _preflight(playbooks, checked.probes, say)
     at_most = "at most about " if spec.kind == CAPACITY else ""
@@ -138,9 +138,10 @@ def _continue(
         done = [plan.Slot(**slot) for slot in content["plan"]]
         more = plan.blocks([arm.name for arm in arms], wish.more, spec.seed, done)
         content["plan"] += [slot.as_dict() for slot in more]
-    content["settings"]["budget_s"] = spec.budget_s
+    content["description"] = spec.description
+    content["settings"] |= {"budget_s": spec.budget_s, "void_repeats": spec.void_repeats}
     left = runs_left(content)
-    refuse_beyond_budget(content)
+    refuse_rest(content, wish.more)
     runs = "1 run" if left == 1 else f"{left} runs"
     say(f"experiment {folder.name}: {runs} left, about {format_duration(left_s(content))}")
     if benchmarks is None and left:
@@ -181,7 +182,7 @@ def _go_on(
     except FleetError as error:
         raise FleetError(f"{error}; {_report_so_far(folder)}") from error
     lines = reporting.write_experiment(folder)
-    if problem := _no_capacity(manifest.load(folder)):
+    if problem := no_capacity(manifest.load(folder)):
         for line in lines:
             say(line)
         raise FleetError(problem)
@@ -196,19 +197,6 @@ def _report_so_far(folder: Path) -> str:
         return f"its report cannot be written: {one_line(error)}"
     command = f"fab report --experiment {folder.name}"
     return f"what its runs say so far is in {folder / EXPERIMENT_PAGE}, and `{command}` shows it"
-
-
-def _no_capacity(content: Mapping[str, Any]) -> str:
-    """Return what is wrong with a search whose objectives fail at the lowest rate already; empty where none is."""
-    arms = [arm for arm, found in content["capacity"].items() if found["state"] == NONE]
-    if not arms:
-        return ""
-    settings = content["settings"]
-    return (
-        f"objectives [{', '.join(settings['objectives'])}]: {', '.join(arms)} {'do' if len(arms) > 1 else 'does'} not "
-        f"meet them at the lowest rate of experiment {content['experiment_id']}, {settings['rates'][0]:,g}/s, so no "
-        "capacity is known; lower rates.lowest or raise the limits, and begin a new experiment"
-    )
 
 
 def find_file(experiment: str, folder: Path) -> Path:
@@ -246,11 +234,3 @@ def _different(arms: Sequence[Arm]) -> list[Arm]:
         if not any((arm.inventory, arm.variables) == (other.inventory, other.variables) for other in found):
             found.append(arm)
     return found
-
-
-def _within_budget(spec: Specification, runs: int, run_s: float) -> None:
-    if spec.budget_s and runs * run_s > spec.budget_s:
-        raise InputError(
-            f"budget [{format_duration(spec.budget_s)}]: {runs} runs of about {format_duration(run_s)} take about "
-            f"{format_duration(runs * run_s)}; raise it, shorten the runs, or leave out arms"
-        )

@@ -9,14 +9,14 @@ from fleet.experiments.arms import Arm
 from fleet.experiments.specification import Specification
 from zk_locust.contract.durations import format_duration
 from zk_locust.contract.experiment import FAILURES, parse_objective
-from zk_locust.contract.failure_share import least_tried, upper_end
+from zk_locust.contract.failure_share import least_tried
 
 _MARGIN: Final = 1.2
-"""How much more than the least the remedy says, so that operations under way at the end do not decide."""
+"""How much more than the least a run is to have: what is under way at its end, and chance, do not decide then."""
 
 
 def too_few_operations(spec: Specification, arms: Sequence[Arm], plans: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a problem for each objective of failures that even a run without failures at the lowest rate would miss.
+    """Return a problem for each objective of failures that a run without failures at the lowest rate might miss.
 
     The search would then say that the ensemble does not meet it. Operations are counted by the weights of a workload;
     of other loads, each operation counts as if it were the only one.
@@ -28,16 +28,16 @@ def too_few_operations(spec: Specification, arms: Sequence[Arm], plans: Sequence
             if objective.figure != FAILURES:
                 continue
             share, run_time_s = _share(plan, objective.operation), float(plan["run_time_s"])
-            tried, least = math.floor(lowest * run_time_s * share), least_tried(objective.limit)
-            if tried < least:
-                shown = f"at most {100 * upper_end(0.0, tried):.2g} %" if tried else "nothing"
+            tried, least = lowest * run_time_s * share, least_tried(objective.limit)
+            if tried < _MARGIN * least:
+                tried_in = f"about {tried:,.0f} in {format_duration(run_time_s)}"
                 rate = math.ceil(_MARGIN * least / run_time_s / share)
                 time = format_duration(math.ceil(_MARGIN * least / lowest / share))
                 problems.append(
-                    f"objectives [{objective.text}]: at the lowest rate, {lowest:,g}/s, a run of arm {arm.name} has "
-                    f"{tried:,} such operations in {format_duration(run_time_s)}; without any failure, they show that "
-                    f"{shown} fail, which does not meet the objective; set rates.lowest to {rate:,} or "
-                    f"benchmark_run_time to {time}, or more, or raise the limit"
+                    f"objectives [{objective.text}]: to show this, a run without failures takes {least:,} such "
+                    f"operations, and {100 * (_MARGIN - 1):.0f} % more because their number varies; at the lowest "
+                    f"rate, {lowest:,g}/s, a run of arm {arm.name} has {tried_in}; "
+                    f"set rates.lowest to {rate:,} or benchmark_run_time to {time}, or more, or raise the limit"
                 )
     return problems
 

@@ -13,11 +13,10 @@ from fleet.errors import InputError
 from fleet.experiments.arms import MERGED
 from fleet.experiments.checking import Checked
 from fleet.experiments.loads import VARIABLES, load_of
+from fleet.experiments.specification import MAY_CHANGE
 from fleet.inventory import MASTER, MEMBERS, WORKERS, HostVariables, Inventory
 from zk_locust.contract.secrets import redacted
 
-_RAISED: Final = ("pairs", "budget_s")
-"""Settings that a resumed experiment may have otherwise."""
 _OF_ARMS: Final = ("variables", "arms", "grid")
 # They decide where a run is kept and what is drawn, not what it is.
 _NOT_COMPARED: Final = frozenset(("benchmark_label", "benchmark_results_dir", "benchmark_report_figures"))
@@ -32,7 +31,7 @@ def fingerprints(
     `given` are the variables of `-e`, and `known` those that an inventory may set.
     """
     found: dict[str, Any] = {f"{name} of the file": value for name, value in asdict(checked.spec).items()}
-    for name in (*_RAISED, *_OF_ARMS):
+    for name in (*MAY_CHANGE, *_OF_ARMS):
         del found[f"{name} of the file"]
     arms = checked.arms
     found["names of the arms"] = [(arm.name, arm.inventory, arm.place) for arm in arms]

@@ -12,12 +12,15 @@ VARIABLES: Final = frozenset(("benchmark_scenario", *(f"benchmark_{name}" for na
 """The variables that only the plan of a load reads."""
 _DECIDE: Final = (
     *("users", "first_users", "spawn_rate", "warmup", "run_time_s", "parameters", "arrival", "user_stages", "faults"),
-    "members",
+    *("dispatch", "members"),
 )
 
 
 def load_of(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what decides a load, of its plan: neither names and paths nor secrets, but the locustfile's content."""
+    """Return what decides a load, of its plan: neither names and paths nor secrets, but the locustfile's content.
+
+    Modules that the locustfile imports do not count.
+    """
     file = Path(str(plan["locustfile"]))
     try:
         content = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -12,13 +12,14 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from fleet.errors import FleetError, InputError
 from fleet.experiments.arms import Arm
 from fleet.experiments.plan import Slot
-from fleet.experiments.specification import Specification
+from fleet.experiments.specification import MAY_CHANGE, Specification
 from fleet.run_record import TIME, now, read, write
 from zk_locust.contract.durable_files import open_regular, read_object_if_sound, sync_folder
 from zk_locust.contract.host_lease import locks
@@ -46,8 +47,8 @@ def digest(spec: Specification, arms: Sequence[Arm], given: Mapping[str, Any] | 
     `given` are the variables of `-e`. The values of secrets do not count, neither there nor in the file or the
     inventory: who reads the digest could try values, and a secret may change between the parts of an experiment.
     """
-    said = asdict(spec) | {"pairs": 0, "budget_s": 0.0}  # both may be raised
-    for name in ("variables", "grid"):  # the arms have them
+    said = asdict(spec)
+    for name in (*MAY_CHANGE, "variables", "grid"):  # the arms have the last two
         del said[name]
     said["arms"] = [asdict(arm) | {"variables": _plain(arm.variables)} for arm in arms]
     if given:
@@ -58,6 +59,13 @@ def digest(spec: Specification, arms: Sequence[Arm], given: Mapping[str, Any] | 
 def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return variables without secrets."""
     return {name: redacted(name, value) for name, value in variables.items()}
+
+
+def _version() -> str:
+    try:
+        return metadata.version("zk-locust")
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def new_id(name: str, wanted: str = "") -> str:
@@ -99,6 +107,7 @@ def create(
     content = {
         "schema_version": SCHEMA_VERSION,
         "experiment_id": experiment_id,
+        "version": _version(),
         "name": spec.name,
         "kind": spec.kind,
         "description": spec.description,

@@ -8,9 +8,9 @@ from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest
 from fleet.experiments.arms import arms_of, merged_variables, number_of_runs, with_inventory
 from fleet.experiments.duration import Inventories, plans_of, probes, run_s
+from fleet.experiments.left import left_s, runs_left
 from fleet.experiments.manifest import INTERRUPTED, RUNNING
 from fleet.experiments.playbooks import Playbooks
-from fleet.experiments.runner import left_s, runs_left
 from fleet.experiments.specification import Specification
 from fleet.experiments.specification_reading import read_file
 from reporting import aligned

@@ -8,8 +8,6 @@ import reporting
 from fleet.errors import InputError
 from fleet.experiments.fingerprints import differing
 from fleet.experiments.manifest import resume_words
-from fleet.experiments.runner import left_s, runs_left, spent_s
-from zk_locust.contract.durations import format_duration
 from zk_locust.contract.run_files import SCHEMA_VERSION
 
 _SHOWN: Final = 6
@@ -34,17 +32,19 @@ def refuse_other_settings(content: Mapping[str, Any], digest: str, decided_by: M
     if not isinstance(before, dict):
         raise InputError(
             f"{subject}: an earlier version of zk-locust began this experiment, and did not note "
-            " what decides its runs (the scenario, the hosts' variables), so that the runs might not be "
+            "what decides its runs (the scenario, the hosts' variables), so that the runs might not be "
             "comparable; continue it with that version, or begin a new experiment"
         )
     other = differing(before, decided_by)
     if other or digest != content["digest"]:
         given = ", ".join(content.get("given") or []) or "none"
+        version = f" ({content['version']})" if content.get("version") else ""
         more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
         raise InputError(
             f"{subject}: {file}, its scenario, the inventory or -e has other settings than when the experiment began, "
-            f"and its runs would not be comparable: {', '.join(other[:_SHOWN]) or 'the order of settings'}{more}; "
-            f"restore them (variables of -e: {given}), or begin a new experiment"
+            f"and its runs would not be comparable: {', '.join(other[:_SHOWN]) or 'a variable without a value'}{more}; "
+            f"restore them (variables of -e: {given}), continue with the version of zk-locust that began it{version}, "
+            "or begin a new experiment"
         )
 
 
@@ -62,14 +62,3 @@ def refuse_other_schema(folder: Path) -> None:
                 f"version of zk-locust writes {SCHEMA_VERSION}, which cannot be compared; write it again with "
                 f"`fab report --run {run.run_id}`, or continue with the version that began the experiment"
             )
-
-
-def refuse_beyond_budget(content: Mapping[str, Any]) -> None:
-    """Refuse runs that would take longer than what the runs so far have left of the budget."""
-    budget_s, left, rest_s = float(content["settings"]["budget_s"]), runs_left(content), left_s(content)
-    spent = spent_s(content)
-    if budget_s and left and spent + rest_s > budget_s:
-        raise InputError(
-            f"budget [{format_duration(budget_s)}]: the runs so far took {format_duration(spent)}, and the {left} "
-            f"that are left take about {format_duration(rest_s)}; raise it, or add fewer pairs"
-        )

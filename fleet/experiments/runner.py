@@ -1,7 +1,6 @@
 """Goes through an experiment's plan: one benchmark after the other, void ones again, the manifest after each."""
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 from fleet.errors import FleetError
 from fleet.experiments import manifest
 from fleet.experiments.arms import Arm
-from fleet.experiments.capacity import Capacity, Step, more_load_hosts, next_rate
+from fleet.experiments.budget import refuse_next_run
+from fleet.experiments.capacity import LOAD_SIDE, Capacity, Step, more_load_hosts, next_rate
 from fleet.experiments.killed_run import NOTE, note_of, take_over
-from fleet.experiments.plan import Slot
+from fleet.experiments.left import left_s, open_slots
 from fleet.run_record import now
 from zk_locust.contract.durations import format_duration
 from zk_locust.contract.experiment import CAPACITY, PAIRED
@@ -63,10 +63,6 @@ class VoidRunsError(FleetError):
     """A run stays void."""
 
 
-class BudgetSpentError(FleetError):
-    """The next run would take longer than what is left of the budget."""
-
-
 def run(folder: Path, arms: Sequence[Arm], run_one: RunOne, say: Callable[[str], object]) -> None:
     """Do what is left of an experiment's plan.
 
@@ -109,40 +105,6 @@ def reopen_half_blocks(content: dict[str, Any]) -> None:
             entry["reasons"] = [*entry["reasons"], "its block was interrupted, and is run again"]
 
 
-def open_slots(content: Mapping[str, Any]) -> list[Slot]:
-    """Return the slots of the plan that have no run that counts yet."""
-    done = {entry["slot"] for entry in content["runs"] if entry["counts"]}
-    return [Slot(**slot) for slot in content["plan"] if slot["number"] not in done]
-
-
-def left_s(content: Mapping[str, Any]) -> float:
-    """Return about how long the rest of the plan takes, seconds: by the runs so far, else as estimated."""
-    return _run_s(content) * runs_left(content)
-
-
-def spent_s(content: Mapping[str, Any]) -> float:
-    """Return how long the runs so far took, void ones too, seconds."""
-    return sum(float(entry["took_s"]) for entry in content["runs"])
-
-
-def _run_s(content: Mapping[str, Any]) -> float:
-    took = [float(entry["took_s"]) for entry in content["runs"] if entry["counts"]]
-    return sum(took) / len(took) if took else float(content.get("run_s", 0.0))
-
-
-def runs_left(content: Mapping[str, Any]) -> int:
-    """Return how many runs are left; of a search, about so many at most.
-
-    An arm without an answer has one at least: a search whose rates contradict one another takes more than is usual.
-    """
-    if content["kind"] != CAPACITY:
-        return len(open_slots(content))
-    arms = [arm["name"] for arm in content["arms"]]
-    of_each = int(content.get("most_runs", 0)) // max(1, len(arms))
-    counted = Counter(entry["arm"] for entry in content["runs"] if entry["counts"])
-    return sum(max(1, of_each - counted[arm]) for arm in arms if arm not in content["capacity"])
-
-
 def _plan(
     folder: Path, content: dict[str, Any], arms: Mapping[str, Arm], run_one: RunOne, say: Callable[[str], object]
 ) -> None:
@@ -175,7 +137,7 @@ def _search(folder: Path, content: dict[str, Any], arm: Arm, run_one: RunOne, sa
             found_hosts = [entry["step"].get("load_hosts") for entry in content["runs"] if entry["arm"] == arm.name]
             hosts = max([1, *(int(each) for each in found_hosts if each)])
             content["capacity"][arm.name] = {
-                **Capacity("load side", max((s.rate_per_s for s in steps if s.passed), default=None), None).as_dict(),
+                **Capacity(LOAD_SIDE, max((s.rate_per_s for s in steps if s.passed), default=None), None).as_dict(),
                 "more_load_hosts": more_load_hosts(hosts, found, carried),
                 "limited_at_per_s": found,
             }
@@ -211,7 +173,7 @@ def _valid_run(
     most = 1 + int(content["settings"]["void_repeats"])
     voids = limited = 0
     while voids < most:
-        _refuse_beyond_budget(content)
+        refuse_next_run(content)
         attempt = voids + limited + 1
         number = len(content["runs"]) + 1
         label = f"{content['name']}-{number:02d}-{arm.name}"
@@ -243,16 +205,6 @@ def _valid_run(
         f"a run of {arm.name} was void {most} times, the last time: {why}; correct the cause, and continue with "
         f"{manifest.resume_words(content)}"
     )
-
-
-def _refuse_beyond_budget(content: Mapping[str, Any]) -> None:
-    """Raise BudgetSpentError if the next run would exceed the budget: void runs and slow ones are not foreseen."""
-    budget_s, spent, next_s = float(content["settings"]["budget_s"]), spent_s(content), _run_s(content)
-    if budget_s and spent + next_s > budget_s:
-        raise BudgetSpentError(
-            f"budget [{format_duration(budget_s)}]: the runs so far took {format_duration(spent)}, and the next takes "
-            f"about {format_duration(next_s)}; raise it, and continue with {manifest.resume_words(content)}"
-        )
 
 
 def _finite(seconds: float) -> float:

@@ -41,6 +41,8 @@ DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     RECOVERY: {"repeats": 5, "figures": RECOVERY_DEFAULT, "equivalence": 0.2},
 }
 """What a kind has in place of the defaults below. Times of recovery are known to within 50 ms."""
+MAY_CHANGE: Final = ("description", "pairs", "void_repeats", "budget_s")
+"""The fields below that decide no run: a resumed experiment may have others."""
 KEYS: Final = (*OF_ALL_KINDS, *dict.fromkeys(key for keys in OF_KIND.values() for key in keys))
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from reporting.analyse import student_t
 
 _CONFIDENCE: Final = 0.95
+"""Of all intervals of a figure together: the best of many cells leads by chance over some of them."""
 _ROUNDING: Final = 1e-9
 """Ratios that are as close to 1 are 1."""
 
@@ -36,8 +37,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """Another cell beside the best one: the ratio best cell by this, and its 95 % interval from low to high.
+    """Another cell beside the best one: the ratio best cell by this, and its interval from low to high.
 
+    The intervals of all rivals together are of 95 % (Bonferroni's correction).
     The interval is from 0 to infinity where no cell has two runs.
     """
 
@@ -68,16 +70,17 @@ class BestCell:
 def find(figure: str, found: Sequence[Cell]) -> BestCell | None:
     """Return the cell with the highest rate, or the lowest latency; None without cells.
 
-    The intervals are Student's over logarithms, with the variance between runs of one cell pooled over all cells.
+    The intervals are Student's over logarithms, with the variance between runs of one cell pooled over all cells, and
+    with Bonferroni's correction over the other cells.
     """
     if not found:
         return None
     best, *others = sorted(found, key=lambda cell: -cell.typical if figure == "rate" else cell.typical)
     degrees = sum(len(cell.values) - 1 for cell in found)
-    if not degrees:
+    if not degrees or not others:
         return BestCell(best, tuple(Rival(each, best.typical / each.typical, 0.0, math.inf) for each in others))
     variance = sum(cell.noise for cell in found) / degrees
-    quantile = student_t.quantile((1 + _CONFIDENCE) / 2, degrees)
+    quantile = student_t.quantile(1 - (1 - _CONFIDENCE) / 2 / len(others), degrees)
     return BestCell(best, tuple(_beside(best, each, variance, quantile) for each in others))
 
 

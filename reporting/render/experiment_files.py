@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from reporting.analyse import experiment_answers, experiment_conditions
+from reporting.analyse.experiment_conditions import CheckedCondition
 from reporting.errors import ReportingError
 from reporting.read import experiment_folder
+from reporting.read.experiment_folder import ExperimentFolder
 from reporting.render import (
     experiment_charts,
     experiment_page,
@@ -39,11 +41,16 @@ def write(folder: Path, conditions: Sequence[str] = (), *, pdf: bool = False) ->
 
     `conditions`, such as `p99 > +10%`, are test cases for CI systems. `experiment.pdf` is written with `pdf`, or if
     there is one already: none stays of an earlier report. Raises InputError for a folder without an experiment and for
-    a condition that cannot be checked, ReportingError where the report cannot be written or printed.
+    a condition that cannot be checked, ReportingError where the report cannot be written, or with `pdf` not printed.
     """
     experiment = experiment_folder.load(folder)
+    return write_checked(experiment, experiment_conditions.check(experiment, conditions), pdf=pdf)
+
+
+def write_checked(experiment: ExperimentFolder, checked: Sequence[CheckedCondition], *, pdf: bool = False) -> list[str]:
+    """Do the same for an experiment that has been read, and conditions that have been checked."""
+    folder = experiment.path
     browser = _browser(folder, pdf=pdf)
-    checked = experiment_conditions.check(experiment, conditions)
     report = experiment_report.build(experiment_answers.build(experiment))
     figures = experiment_charts.build(report.answered)
     texts = {
@@ -52,17 +59,19 @@ def write(folder: Path, conditions: Sequence[str] = (), *, pdf: bool = False) ->
         EXPERIMENT_JUNIT: junit.render(report, checked),
         EXPERIMENT_PAGE: experiment_page.render(report, figures),
     }
+    printing_it = _printing(browser, report, figures)
     try:
-        if browser:
-            whole_files.write(folder, texts, _printing(browser, report, figures))
+        if pdf:
+            whole_files.write(folder, texts, printing_it)
         else:
             whole_files.write(folder, texts)
             (folder / EXPERIMENT_PDF).unlink(missing_ok=True)
+        is_printed = pdf or (bool(browser) and _printed_again(folder, printing_it))
     except OSError as error:
         raise ReportingError(
             f"the report cannot be written into [{folder}] ({error.strerror}): see its owner and the free disk space"
         ) from error
-    return [*_lines(report, folder / EXPERIMENT_PAGE), *([f"Printed: {folder / EXPERIMENT_PDF}"] if browser else [])]
+    return [*_lines(report, folder / EXPERIMENT_PAGE), *([f"Printed: {folder / EXPERIMENT_PDF}"] if is_printed else [])]
 
 
 def _browser(folder: Path, *, pdf: bool) -> str:
@@ -76,6 +85,16 @@ def _browser(folder: Path, *, pdf: bool) -> str:
             raise
         logger.warning("%s of the earlier report is removed: %s", EXPERIMENT_PDF, error)
         return ""
+
+
+def _printed_again(folder: Path, printing_it: Callable[[Path], list[str]]) -> bool:
+    """Print the page because an earlier report was printed, if the browser can: the report is complete without it."""
+    try:
+        whole_files.write(folder, {}, printing_it)
+    except ReportingError as error:
+        logger.warning("%s of the earlier report is removed: %s", EXPERIMENT_PDF, error)
+        return False
+    return True
 
 
 def _printing(browser: str, report: ExperimentReport, figures: Sequence[Figure]) -> Callable[[Path], list[str]]:

@@ -55,12 +55,20 @@ def _heat_map(found: MatrixAnswers, figure: str, cells: list[Cell], best: BestCe
         f"In {unit}, geometric means of the runs of each cell. Cells that stand out are "
         f"{'higher' if is_rate else 'slower'}; {star}: {where(found.axes, chosen)}{hollow}.",
         f"Heat map of {figure} over {' and '.join(found.axes)}, {len(cells)} cells. {extreme.capitalize()}: "
-        f"{where(found.axes, chosen)}, {shown(figure, chosen.typical)}, not told apart from {len(alike)} other cells. "
-        f"{said}",
+        f"{where(found.axes, chosen)}, {shown(figure, chosen.typical)}, {_beside(best)}. {said}",
         len(set(data["x"])) <= 6,
         "answer",
         lambda interactive: grid_drawing.heat_map(data, column, ", ".join(rows), interactive=interactive),
     )
+
+
+def _beside(best: BestCell) -> str:
+    alike = len(best.not_told_apart)
+    if not best.rivals:
+        return "the only cell with runs"
+    if not alike:
+        return "told apart from all other cells"
+    return f"not told apart from {alike} other cell{'s' if alike > 1 else ''}"
 
 
 def _star(cell: Cell, best: Cell, alike: Sequence[str]) -> str:

@@ -130,6 +130,42 @@ def test_pairs_beyond_the_budget_are_not_added(tmp_path: Path) -> None:
     assert len(controller.asked) == 14
 
 
+GRID = {name: COMPARE[name] for name in ("scenario", "variables")} | {
+    "kind": "matrix",
+    "grid": {"zookeeper_heap": ["300m", "1g"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "remedy"),
+    [
+        (COMPARE, 1, "raise it, or add fewer pairs"),
+        (GRID, 1, "raise it, or add fewer repeats"),
+        (COMPARE, 0, "about 2 s; raise it"),
+        (GRID, 0, "about 2 s; raise it"),
+    ],
+)
+def test_the_remedy_for_a_budget_is_one_that_the_experiment_has(
+    tmp_path: Path, content: dict[str, Any], more: int, remedy: str
+) -> None:
+    controller = Controller(tmp_path)
+    controller.conduct(content, experiment_id="one")
+    folder = controller.results / "experiments" / "one"
+    kept = manifest.load(folder)
+    manifest.save(folder, kept | {"runs": kept["runs"][: None if more else -2]})
+    controller.file.write_text(yaml.safe_dump(content | {"budget": "3s"}, sort_keys=False))
+    with pytest.raises(InputError) as caught:
+        controller.conduct(resume="one", more=more)
+    assert str(caught.value).endswith(remedy)
+
+
+def test_only_what_an_experiment_has_can_be_left_out_for_its_budget(tmp_path: Path) -> None:
+    said = Controller(tmp_path).refusal(GRID | {"budget": "1m"})
+    assert said.endswith("raise it, shorten the runs, or leave out values of the grid")
+    noise = {name: COMPARE[name] for name in ("scenario", "variables")} | {"kind": "noise", "budget": "1m"}
+    assert Controller(tmp_path).refusal(noise).endswith("take about 4 min 50 s; raise it, or shorten the runs")
+
+
 def test_pairs_that_preflight_refuses_are_not_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     controller = Controller(tmp_path)
     controller.conduct(COMPARE, experiment_id="one")

@@ -7,11 +7,17 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
 
+import fabfile
 from fleet.experiments.runner import Request
 from reporting import InputError, check_conditions, write_experiment
+from reporting.analyse import experiment_conditions
+from reporting.read import experiment_folder
 from tests.unit.experiments.folders import COMPARE, experiment, noisy
 from tests.unit.experiments.test_recovery import recovered
 
@@ -93,6 +99,21 @@ def test_conditions_are_cases_that_agree_with_the_exit_code(
     failed = [name for name, (each, _) in found.items() if each == "failed"]
     assert failed == ([f"new: fail if {condition}"] if code == 1 else [])
     assert found["new: p50"][1].startswith("changed for the worse: +")
+
+
+def test_a_report_with_conditions_reads_and_checks_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = experiment(tmp_path, COMPARE, noisy(1, new=1.2))
+    loads, checks = Mock(wraps=experiment_folder.load), Mock(wraps=experiment_conditions.check)
+    monkeypatch.setattr(experiment_folder, "load", loads)
+    monkeypatch.setattr(experiment_conditions, "check", checks)
+    given: dict[str, Any] = {"inventory": [], "run": [], "results_dir": str(tmp_path), "experiment": folder.name}
+    with pytest.raises(Exit) as stop:
+        fabfile.report.body(Context(), **given, fail_if=["p99 > +10%"])
+    assert stop.value.code == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "new: fail if p99 > +10%: fail"
+    assert (loads.call_count, checks.call_count) == (1, 1)
 
 
 def test_a_condition_on_a_void_figure_is_skipped(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from fleet.experiments import manifest
-from fleet.experiments.runner import BudgetSpentError, left_s, run, runs_left
+from fleet.experiments.budget import BudgetSpentError
+from fleet.experiments.left import left_s, runs_left
+from fleet.experiments.runner import run
 from tests.unit.experiments.test_runner import ARMS, Scripted, begin
 
 

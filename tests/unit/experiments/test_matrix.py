@@ -109,12 +109,24 @@ def test_noise_is_seldom_taken_for_an_effect_or_a_best_cell(axes: tuple[int, ...
     assert best <= 4
 
 
+@pytest.mark.parametrize(("axes", "runs"), [((8,), 3), ((4, 4), 3), ((2,), 5)])
+def test_a_cell_as_good_as_all_others_is_seldom_told_apart_from_the_best(axes: tuple[int, ...], runs: int) -> None:
+    """The best of many cells leads by chance: with 95 % for each interval, a fixed cell would be excluded often."""
+    choice, excluded = random.Random(4), 0
+    for _ in range(300):
+        found = best_cells.find("rate", grid(axes, runs, choice))
+        assert found is not None
+        fixed = [each for each in found.rivals if set(each.cell.place) == {"0"}]
+        excluded += any(each.is_told_apart for each in fixed)
+    assert excluded <= 23  # the limit that 5 % would exceed once in a hundred times
+
+
 def test_the_interval_of_the_best_cell_is_students_with_the_pooled_variance() -> None:
     found = best_cells.find("p99", one_axis(a=(10.0, 11.0), b=(20.0, 24.0), c=(15.0, 16.0)))
     assert found is not None
     assert [each.cell.name for each in found.rivals] == ["c", "b"]
     variance = sum(math.log(high / low) ** 2 / 2 for low, high in ((10, 11), (20, 24), (15, 16))) / 3
-    half = math.exp(float(scipy.stats.t.ppf(0.975, 3)) * math.sqrt(variance))
+    half = math.exp(float(scipy.stats.t.ppf(1 - 0.05 / 2 / 2, 3)) * math.sqrt(variance))  # of two rivals
     ratio = math.sqrt(110 / 240)
     rival = found.rivals[0]
     assert (rival.ratio, rival.low, rival.high) == pytest.approx((ratio, ratio / half, ratio * half))
@@ -141,6 +153,20 @@ def test_a_best_cell_has_its_lead_with_an_interval(tmp_path: Path) -> None:
     best = json.loads((folder / "experiment.json").read_text())["best"]
     assert best["rate"]["place"] == ["512"]
     assert all(each["told_apart"] and each["low"] < 1.2 < each["high"] for each in best["rate"]["beside"])
+
+
+@pytest.mark.parametrize(
+    ("factors", "said"),
+    [
+        ({"of_512": 1.2}, "/s, told apart from all other cells."),
+        ({"of_512": 1.2, "of_8": 1.2}, "/s, not told apart from 1 other cell."),
+        ({"of_512": 1.2, "of_8": 1.2, "of_4096": 1.2}, "/s, not told apart from 2 other cells."),
+    ],
+)
+def test_a_heat_map_says_how_many_cells_are_as_good(tmp_path: Path, factors: dict[str, float], said: str) -> None:
+    folder = experiment(tmp_path, SIZES, by_size(1, **factors))
+    figures = experiment_charts.build(experiment_answers.build(experiment_folder.load(folder)))
+    assert said in next(figure.description for figure in figures if figure.slug == "cells-rate")
 
 
 def test_a_cell_that_is_not_told_apart_from_others_is_not_called_the_best(tmp_path: Path) -> None:

@@ -76,6 +76,22 @@ def test_a_printed_page_never_stays_of_an_earlier_report(
     assert "experiment.pdf of the earlier report is removed: CHROME_PATH [no-such-browser]" in caplog.text
 
 
+def test_a_browser_that_fails_holds_up_no_report_that_was_not_to_be_printed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(printing.VARIABLE, str(browser(tmp_path, 'echo "$target" >"$target"')))
+    write_experiment(folder, pdf=True)
+    (folder / "experiment.html").write_text("an earlier report")
+    monkeypatch.setenv(printing.VARIABLE, str(browser(tmp_path, "echo trouble >&2; exit 1")))
+    lines = write_experiment(folder)
+    assert not any("Printed:" in line for line in lines)
+    assert "an earlier report" not in (folder / "experiment.html").read_text()
+    assert not (folder / "experiment.pdf").exists()
+    assert "experiment.pdf of the earlier report is removed: experiment.pdf: " in caplog.text
+    assert "could not print the page (trouble)" in caplog.text
+    assert sorted(file.name for file in folder.glob(".report-*")) == []
+
+
 @pytest.mark.parametrize("option", ["figures", "figures_pdf", "option"])
 def test_options_of_charts_are_refused(folder: Path, option: str) -> None:
     name = f"--{option.replace('_', '-')}"

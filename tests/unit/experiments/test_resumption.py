@@ -1,8 +1,8 @@
 """What decides the runs of an experiment, and must be the same when it is continued."""
 
-import re
 import shutil
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +89,49 @@ def test_what_decides_no_run_may_change(tmp_path: Path) -> None:
     assert begun.resumed() == 12
 
 
+def test_a_corrected_description_and_other_repeats_of_void_runs_are_taken(tmp_path: Path) -> None:
+    begun = Begun(tmp_path, HEAPS)
+    content = yaml.safe_load(begun.file.read_text())
+    content |= {"description": "What it is.", "void_repeats": 7, "budget": "1h"}
+    begun.file.write_text(yaml.safe_dump(content, sort_keys=False))
+    assert begun.resumed() == 12
+    kept = manifest.load(begun.results / "experiments" / "one")
+    assert kept["description"] == "What it is."
+    assert (kept["settings"]["void_repeats"], kept["settings"]["budget_s"]) == (7, 3600.0)
+
+
+def test_a_version_with_a_new_parameter_says_which_version_began_the_experiment(tmp_path: Path) -> None:
+    begun = Begun(tmp_path, HEAPS)
+    folder = begun.results / "experiments" / "one"
+    content = manifest.load(folder)
+    assert content["version"] == metadata.version("zk-locust")
+    del content["decided_by"]["key-size of the load"]
+    manifest.save(folder, content | {"version": "0.9"})
+    said = refusal(begun)
+    assert (
+        "would not be comparable: key-size of the load; restore them (variables of -e: benchmark_results_dir)" in said
+    )
+    assert said.endswith(", continue with the version of zk-locust that began it (0.9), or begin a new experiment")
+    manifest.save(folder, {name: value for name, value in content.items() if name != "version"})
+    assert refusal(begun).endswith(", continue with the version of zk-locust that began it, or begin a new experiment")
+
+
+def test_a_variable_without_a_value_that_was_added_is_said(tmp_path: Path) -> None:
+    begun = Begun(tmp_path, {"small": HEAPS["small"] | {"zookeeper_user": "zk"}, "large": HEAPS["large"]})
+    content = yaml.safe_load(begun.file.read_text())
+    content["arms"]["large"]["zookeeper_user"] = None
+    begun.file.write_text(yaml.safe_dump(content, sort_keys=False))
+    assert "not be comparable: a variable without a value; restore them" in refusal(begun)
+
+
 def test_an_experiment_of_an_earlier_version_is_refused_in_one_sentence(tmp_path: Path) -> None:
     begun = Begun(tmp_path, HEAPS)
     folder = begun.results / "experiments" / "one"
     content = manifest.load(folder)
     del content["decided_by"]
     manifest.save(folder, content)
-    assert re.match(r"experiment_resume \[one\]: an earlier version of zk-locust began this experiment", refusal(begun))
+    assert refusal(begun) == (
+        "experiment_resume [one]: an earlier version of zk-locust began this experiment, and did not note what decides "
+        "its runs (the scenario, the hosts' variables), so that the runs might not be comparable; continue it with "
+        "that version, or begin a new experiment"
+    )

@@ -9,9 +9,10 @@ import pytest
 from fleet.errors import FleetError, InputError
 from fleet.experiments import manifest, overview
 from fleet.experiments.arms import Arm
+from fleet.experiments.left import left_s, runs_left
 from fleet.experiments.plan import blocks
 from fleet.experiments.playbooks import Playbooks
-from fleet.experiments.runner import Outcome, Request, VoidRunsError, left_s, run, runs_left
+from fleet.experiments.runner import Outcome, Request, VoidRunsError, run
 from fleet.experiments.specification import Specification
 
 ARMS = [Arm("a", {"zookeeper_heap": "256m"}), Arm("b", {"zookeeper_heap": "1g"})]

@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from fleet.experiments.arms import arms_of
 from fleet.experiments.specification import Specification
 from fleet.experiments.specification_reading import read_content, read_file
+from fleet.experiments.unique_names import read_yaml
 from lab.places import PROJECT
 from zk_locust.contract.experiment import Objective, parse_objective
 from zk_locust.contract.inventory.names import role_variables
@@ -156,6 +158,9 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
         ("kind: noise\nvariables:\n  benchmark_parameters: {client: native, client: kazoo}\n", "client", 3),
         ("kind: matrix\ngrid:\n  benchmark_users: [1, 2]\n  benchmark_users: [3, 4]\n", "benchmark_users", 4),
         ("kind: noise\nvariables:\n  benchmark_faults:\n    - {at: 1s, do: kill, at: 2s}\n", "at", 4),
+        ("kind: noise\nvariables:\n  a: &a {k: 1}\n  b: {k: 2, k: 3, <<: *a}\nkind: noise\n", "kind", 5),
+        ("kind: noise\nvariables:\n  a: &a {k: 1}\n  b: {k: 2, k: 3, <<: *a}\n", "k", 4),
+        ("kind: noise\nvariables:\n  a: &a {k: {l: 1, l: 2}}\n  b: {<<: *a, k: 2}\n", "l", 3),
     ],
 )
 def test_a_name_that_occurs_twice_is_refused_with_its_line(tmp_path: Path, text: str, name: str, line: int) -> None:
@@ -175,6 +180,18 @@ def test_a_dictionary_that_is_merged_from_an_anchor_may_be_overridden(tmp_path: 
     spec, _ = read_file(file, VARIABLES)
     assert spec is not None
     assert spec.arms["b"] == {"zookeeper_heap": "2g", "benchmark_users": 3}
+
+
+def test_what_a_merged_dictionary_has_merged_and_overridden_itself_is_there_once() -> None:
+    text = "b: &b {k: 0, m: 1}\nx: {inner: &a {<<: *b, k: 1}}\ny: {<<: *a, z: 2}\n"
+    assert read_yaml(text) == {
+        "b": {"k": 0, "m": 1}, "x": {"inner": {"k": 1, "m": 1}}, "y": {"k": 1, "m": 1, "z": 2},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "null", "- &a [1]\n- *a\n", "&a {b: *a}", "{1: 2}"])
+def test_other_yaml_is_read_as_ever(text: str) -> None:
+    assert repr(read_yaml(text)) == repr(yaml.safe_load(text))
 
 
 def test_an_empty_description_is_none(tmp_path: Path) -> None:
