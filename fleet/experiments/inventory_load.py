@@ -20,6 +20,5 @@ def variables_of(inventory: Inventory) -> dict[str, Any]:
     found["benchmark_scenario"] = request["scenario"]
     members = (inventory.hosts[host] for host in inventory.contract_hosts)
     found |= next(({_OF_MEMBERS: member[_OF_MEMBERS]} for member in members if _OF_MEMBERS in member), {})
-    shown = {name: redacted(name, value) for name, value in found.items()}
-    plain: dict[str, Any] = json.loads(json.dumps(shown, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(redacted("variables", found), default=str))
     return plain

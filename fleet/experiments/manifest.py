@@ -50,15 +50,10 @@ def digest(spec: Specification, arms: Sequence[Arm], given: Mapping[str, Any] | 
     said = asdict(spec)
     for name in (*MAY_CHANGE, "variables", "grid"):  # the arms have the last two
         del said[name]
-    said["arms"] = [asdict(arm) | {"variables": _plain(arm.variables)} for arm in arms]
+    said["arms"] = [asdict(arm) | {"variables": redacted("variables", arm.variables)} for arm in arms]
     if given:
-        said["given"] = _plain(given)
+        said["given"] = redacted("variables", given)
     return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()
-
-
-def _plain(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Return variables without secrets."""
-    return {name: redacted(name, value) for name, value in variables.items()}
 
 
 def _version() -> str:
@@ -118,11 +113,11 @@ def create(
         "digest": digest(spec, arms, given),
         "given": sorted(given or {}),
         # As texts where JSON has no such value: a file of variables may have dates.
-        "given_values": json.loads(json.dumps(_plain(given or {}), default=str)),
+        "given_values": json.loads(json.dumps(redacted("variables", given or {}), default=str)),
         "settings": settings,
         "arms": [
             {"name": arm.name, "inventory": arm.inventory, "place": list(arm.place)}
-            | {"variables": _plain(arm.variables)}
+            | {"variables": redacted("variables", arm.variables)}
             for arm in arms
         ],
         "plan": [slot.as_dict() for slot in slots],
