@@ -7,21 +7,30 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 
-class SeveralWords(Argument):
-    """An option that takes all words up to the next option. It may also be given several times.
+class _ByWords(Argument):
+    """An option that says itself whether the next word is its own.
 
-    Invoke's parser gives an option of kind list only the next word. It asks `raw_value` whether a word is missing,
-    which is always so here; when the option ends, it sets an optional one without a value to true.
+    Invoke's parser gives an option of kind list only the next word. It asks `raw_value` whether a word is missing; when
+    the option ends, it sets an optional one without a value to true.
     """
+
+    takes_next: bool
+    """Whether the next word is a value, too."""
 
     @property
     def raw_value(self) -> Any:
-        """Nothing, so that the next word is a value too."""
-        return None
+        """Nothing while a word is missing."""
+        return None if self.takes_next else self._value or None
 
     @raw_value.setter
     def raw_value(self, value: object) -> None:
         pass
+
+
+class SeveralWords(_ByWords):
+    """An option that takes all words up to the next option. It may also be given several times."""
+
+    takes_next = True
 
     def set_value(self, value: Any, cast: bool = True) -> None:
         """Take one more word. Raises ParseError for an unknown option, and at the end if there was no word."""
@@ -35,7 +44,7 @@ class SeveralWords(Argument):
             super().set_value(value, cast)
 
 
-class Setting(Argument):
+class Setting(_ByWords):
     """An option that takes a name and a value, as two words or as `name=value` or `'name value'`.
 
     It may be given several times. Its value are texts with both, `name=value`.
@@ -44,13 +53,9 @@ class Setting(Argument):
     _name_alone: str | None = None
 
     @property
-    def raw_value(self) -> Any:
-        """Nothing while a word is missing, so that the next word is the value."""
-        return self._value or None if self._name_alone is None else None
-
-    @raw_value.setter
-    def raw_value(self, value: object) -> None:
-        pass
+    def takes_next(self) -> bool:  # type: ignore[override]
+        """Whether its value is missing."""
+        return self._name_alone is not None
 
     def set_value(self, value: Any, cast: bool = True) -> None:
         """Take one more word. Raises ParseError at the end if a word is missing."""
