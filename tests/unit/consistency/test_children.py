@@ -182,14 +182,19 @@ def a_session_that_has_ended_in_between(story: Story, *, done: bool) -> None:
     story.list(B, X)
 
 
+WITHOUT_A_REPLY = (
+    an_undecided_create,
+    an_undecided_sequential_create,
+    an_undecided_removal,
+    an_error_after_which_it_may_be_there,
+)
+
+
 @pytest.mark.parametrize("done", [False, True], ids=["not carried out", "carried out"])
 @pytest.mark.parametrize(
     "happens",
     [
-        an_undecided_create,
-        an_undecided_sequential_create,
-        an_undecided_removal,
-        an_error_after_which_it_may_be_there,
+        *WITHOUT_A_REPLY,
         a_create_without_a_transaction,
         a_session_whose_end_is_not_known,
         a_session_that_has_ended_in_between,
@@ -206,15 +211,7 @@ def test_what_is_not_known_is_no_violation(happens: Callable[..., None], done: b
 
 @pytest.mark.parametrize("left_out", ["", "m"], ids=["right", "left out"])
 @pytest.mark.parametrize("done", [False, True], ids=["not carried out", "carried out"])
-@pytest.mark.parametrize(
-    "happens",
-    [
-        an_undecided_create,
-        an_undecided_sequential_create,
-        an_undecided_removal,
-        an_error_after_which_it_may_be_there,
-    ],
-)
+@pytest.mark.parametrize("happens", WITHOUT_A_REPLY)
 def test_after_a_later_write_of_its_session_lists_are_compared_again(
     happens: Callable[..., None], done: bool, left_out: str, tmp_path: Path
 ) -> None:

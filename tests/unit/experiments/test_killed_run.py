@@ -1,7 +1,7 @@
 """A run that was complete when its controller was killed, before the experiment could note it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,13 @@ class KilledError(BaseException):
     """Stands for SIGKILL: nothing is saved after it."""
 
 
-@pytest.fixture
-def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An experiment whose third run is complete, and not noted; beside a run that has nothing to do with it."""
+def begin_and_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Request], None]) -> Path:
+    """Begin an experiment, and kill its controller in the third run, after `meanwhile`."""
     folder = begin(tmp_path)
 
     def run_one(request: Request) -> Outcome:
         if request.number == 3:
-            leave_run(tmp_path, "20261124T000000Z-quick", request.label, "2026-11-24T00:00:00+00:00")  # an older one
-            leave_run(tmp_path, "29261124T000000Z-quick", request.label, now())
+            meanwhile(request)
             monkeypatch.setattr(manifest, "save", lambda *_: None)
             raise KilledError
         return Outcome(f"run-{request.number}", "valid", 10.0)
@@ -38,23 +36,23 @@ def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         run(folder, ARMS, run_one, print)
     monkeypatch.undo()
     return folder
+
+
+@pytest.fixture
+def killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An experiment whose third run is complete, and not noted; beside a run that has nothing to do with it."""
+
+    def leave_runs(request: Request) -> None:
+        leave_run(tmp_path, "20261124T000000Z-quick", request.label, "2026-11-24T00:00:00+00:00")  # an older one
+        leave_run(tmp_path, "29261124T000000Z-quick", request.label, now())
+
+    return begin_and_kill(tmp_path, monkeypatch, leave_runs)
 
 
 @pytest.fixture
 def killed_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An experiment whose controller was killed before its third run had a folder."""
-    folder = begin(tmp_path)
-
-    def run_one(request: Request) -> Outcome:
-        if request.number == 3:
-            monkeypatch.setattr(manifest, "save", lambda *_: None)
-            raise KilledError
-        return Outcome(f"run-{request.number}", "valid", 10.0)
-
-    with pytest.raises(KilledError):
-        run(folder, ARMS, run_one, print)
-    monkeypatch.undo()
-    return folder
+    return begin_and_kill(tmp_path, monkeypatch, lambda _: None)
 
 
 def leave_experiment(results: Path, name: str, **content: Any) -> None:
