@@ -242,6 +242,7 @@ class _User:
             client.create(f"{self._root}/queue/n-", value, sequence=True)
             client.get_children(f"{self._root}/queue")
             client.get_children(self._root, include_data=True)
+            client.exists(self._root)  # a list may be of any state until the session's next reply
 
     def _come_and_go(self, client: Any, path: str) -> None:
         with recorded_session(self._settings, self._journal, self._kind) as short:

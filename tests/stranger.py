@@ -46,8 +46,10 @@ class Stranger:
                 # Whoever sees first that the other speaks another protocol gives up. If it is this end, it is for good.
                 if time.monotonic() > end:
                     raise
-                self._socket.connect(self._address)
                 time.sleep(0.05)
+                # To connect again is ignored as long as ZeroMQ keeps the address.
+                self._socket.disconnect(self._address)
+                self._socket.connect(self._address)
 
     def listen(self, seconds: float) -> list[str]:
         """Receive for `seconds`; return the kinds of all messages so far."""
