@@ -60,8 +60,9 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "grid": {"benchmark_parameters.val-size": [8, 512, 4096, 65536]},
     },
 }
-RECOVERIES: Final = ("recovery", "failover")
-"""Experiments that ship with the project: whose faults a trial does on the lab."""
+RECOVERIES: Final = {"recovery": 30, "failover": 30, "upgrade": 15}
+"""Experiments that ship with the project, whose faults a trial does on the lab, and how many minutes they take."""
+_OF_RELEASES: Final = ("recovery", "upgrade")
 _OF_CAPACITY: Final = (
     f"{SEARCHES} searches for the capacity of members that send {_MEMBER_MBIT_PER_S} Mbit/s are apart by"
 )
@@ -125,13 +126,15 @@ def recovery_content(name: str) -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load((PROJECT / "playbooks" / "experiments" / f"{name}.yml").read_text())
     if name == "recovery":
         content["arms"] = {version: {"zookeeper_version": version} for version in RELEASES}
+    elif name == "upgrade":
+        content["variables"]["zookeeper_version"], content["variables"]["benchmark_faults"][0]["to"] = RELEASES
     return content
 
 
 def _recoveries(name: str) -> Callable[[DrivenLab], Iterator[str | Result]]:
     def work(fleet: DrivenLab) -> Iterator[str | Result]:
         content = recovery_content(name)
-        more = _archive(fleet) if name == "recovery" else {}
+        more = _archive(fleet) if name in _OF_RELEASES else {}
         found = _conduct(fleet, name, content | {"variables": content["variables"] | more})
         yield Result(_example(name), found["answer"], "an answer", found["state"] == "finished")
         yield from times_of(found)
@@ -213,8 +216,9 @@ LAB_TRIALS: Final[dict[str, Trial]] = {
     ),
     **{
         f"{name}-lab": Trial(
-            f"the experiment {name} as it ships, about 30 min", on_a_lab(name, (_example(name),), _recoveries(name))
+            f"the experiment {name} as it ships, about {minutes} min",
+            on_a_lab(name, (_example(name),), _recoveries(name)),
         )
-        for name in RECOVERIES
+        for name, minutes in RECOVERIES.items()
     },
 }

@@ -18,7 +18,7 @@ from zk_locust.contract.faults.reading import read_faults
 from zk_locust.contract.inventory.names import role_variables
 
 FILES = sorted((PROJECT / "playbooks" / "experiments").glob("*.yml"))
-RECOVERY = {"recovery": 10, "failover": 15}
+RECOVERY = {"recovery": 10, "failover": 15, "upgrade": 5}
 RUNS = RECOVERY | {"versions": 10, "clients": 10, "noise": 20, "value-sizes": 24, "capacity": 23, "ensemble-size": 10}
 
 
@@ -49,7 +49,7 @@ def test_the_faults_can_be_done_to_three_members(name: str) -> None:
     run_time_s = parse_duration_ms(spec.variables["benchmark_run_time"]) / 1000
     planned, problems = read_faults(spec.variables["benchmark_faults"], FaultFleet(("zk1", "zk2", "zk3")), run_time_s)
     assert problems == []
-    assert {fault.do for fault in planned} <= {"kill", "pause", "partition"}
+    assert {fault.do for fault in planned} <= {"kill", "pause", "partition", "rolling-upgrade"}
 
 
 def test_parameters_of_a_grid_are_laid_over_those_of_all_cells() -> None:
