@@ -48,9 +48,9 @@ def _service_of(client: str, trial: str, said: Said, truth_us: npt.NDArray[Any])
     """Return the service times of a kind of client.
 
     Only the native client knows when a reply reached the machine. Others time what an application sees, so the load side
-    is in their figures: as much as a valid figure may have.
+    is in their figures: as large a share as a valid figure may have.
     """
-    share = table.SHARE if client == CLIENTS[0] else LOAD_SIDE_SPOILS_SHARE
+    share = table.SHARE if client == CLIENTS[0] else LOAD_SIDE_SPOILS_SHARE / (1 - LOAD_SIDE_SPOILS_SHARE)
     return _times(trial, said, truth_us, SERVICE, share)
 
 

@@ -63,7 +63,7 @@ def test_the_last_request_of_each_connection_is_left_out() -> None:
 class Answers:
     """Stands in for a setting, its server and the run: gets of 1 ms, one in fifty of 20 ms, and what a run says."""
 
-    folder, seconds, hosts = Path("/nowhere"), 1.0, ""
+    folder, seconds, hosts, precise = Path("/nowhere"), 1.0, "", True
 
     def __init__(self, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
         self.rows = np.zeros(1000, ROW)
@@ -88,6 +88,18 @@ def test_both_clocks_of_a_bimodal_server_are_its_own(monkeypatch: pytest.MonkeyP
     assert len(rows) == 6
     assert [figure for figure, row in rows.items() if not row.accepted] == ["response time p99"]
     assert rows["response time p99"].expected == "20,000 µs"
+
+
+@pytest.mark.parametrize(
+    ("client", "found_us", "accepted"),
+    [("native", 20_190.0, True), ("native", 25_000.0, False), ("kazoo", 26_600.0, True), ("kazoo", 26_800.0, False)],
+)
+def test_a_valid_time_of_an_application_may_have_a_quarter_of_the_load_side(
+    client: str, found_us: float, accepted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Said(clocks_us={(SERVICE, 50.0): 1000.0, (SERVICE, 99.0): found_us}, verdict="valid")
+    rows = Answers(said, monkeypatch).rows_of(f"constant-{client}")
+    assert rows["service time p99"].accepted == accepted
 
 
 @pytest.mark.parametrize("verdict", ["valid", "inconclusive: stalls"])
