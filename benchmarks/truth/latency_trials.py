@@ -29,9 +29,7 @@ _SLOW_US: Final = 20_000
 _STALL_USERS: Final = 50
 
 
-def _times(
-    trial: str, said: Said, truth_us: npt.NDArray[Any], clock: str, share: float = table.SHARE
-) -> Iterator[Row]:
+def _times(trial: str, said: Said, truth_us: npt.NDArray[Any], clock: str, share: float = table.SHARE) -> Iterator[Row]:
     for percent in PERCENTILES:
         verdict = said.verdict_on(f"p{percent:g}")
         yield latency(
@@ -47,8 +45,8 @@ def _service(trial: str, said: Said, truth_us: npt.NDArray[Any]) -> Iterator[Row
 def _service_of(client: str, trial: str, said: Said, truth_us: npt.NDArray[Any]) -> Iterator[Row]:
     """Return the service times of a kind of client.
 
-    Only the native client knows when a reply reached the machine. Others time what an application sees, so the load side
-    is in their figures: as large a share as a valid figure may have.
+    Only the native client knows when a reply reached the machine. Others time what an application sees, so the load
+    side is in their figures: as large a share as a valid figure may have.
     """
     share = table.SHARE if client == CLIENTS[0] else LOAD_SIDE_SPOILS_SHARE / (1 - LOAD_SIDE_SPOILS_SHARE)
     return _times(trial, said, truth_us, SERVICE, share)
