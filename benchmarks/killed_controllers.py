@@ -72,7 +72,7 @@ TRIALS: Final[dict[str, list[dict[str, Any]]]] = {
     "snapshot": [{"do": "snapshot", "target": "zk1", **_AT_ONCE}],
 }
 """Faults by trial. The members have the older release; after the upgrade they are provisioned with the newer one."""
-_NOTES: Final = "for f in /var/lib/zk-locust/*/*/faults/notes/*; do [ -f $f ] && cat $f; done; true"
+_NOTES: Final = "find /var/lib/zk-locust -path '*/faults/notes/*' ! -name '.*' -type f -exec cat {} +"
 _LEFT: Final = (
     "nft list tables; tc qdisc show; ip -o link; mount | grep blkio; systemctl list-units --all --no-legend;"
     f" ls {_DISK}/*/ 2>/dev/null; ps -eo stat=,args= | grep '^T'; true"
@@ -121,7 +121,7 @@ def trial(fleet: DrivenLab, name: str, faults: list[dict[str, Any]]) -> Iterator
     served_s = time.monotonic() - began
     left = {host: _OURS.findall(each.run(_LEFT).stdout) for host, each in fleet.lab.hosts.items()}
     found = "; ".join(f"{host}: {', '.join(lines)}" for host, lines in left.items() if lines)
-    yield Row(name, "after it", "all", None, served_s, found or "nothing is left, all serve", not found)
+    yield Row(name, "until all serve", "all", None, served_s, found or "nothing is left", not found)
     collected = fleet.play("collect", zookeeper_keep_running=True).succeeded()
     if _notes(fleet):
         raise LabError(f"collect.yml has left notes\n{collected.screen}")
@@ -194,6 +194,7 @@ def conduct(names: list[str]) -> Iterator[Row]:
             try:
                 yield from trial(fleet, name, TRIALS[name])
             except LabError as error:
+                print(error, file=sys.stderr)
                 yield Row(name, "-", "-", None, None, str(error).splitlines()[0], holds=False)
                 return
             if name == "rolling upgrade":  # what the killed one has left, and a member that can write snapshots

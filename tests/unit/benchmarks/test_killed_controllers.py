@@ -26,7 +26,7 @@ def test_each_action_is_tried_but_that_of_a_clock_which_a_container_does_not_hav
 def test_a_table_tells_what_lasted_and_what_was_left() -> None:
     rows = [
         Row("network", "partition", "zk1", 12.0, 12.6, "healed", holds=True),
-        Row("network", "after it", "all", None, 20.0, "zk1: table inet zk_locust_fault", holds=False),
+        Row("network", "until all serve", "all", None, 20.0, "zk1: table inet zk_locust_fault", holds=False),
     ]
     shown = printed(rows)
     assert "lasted / to last: 1.05 to 1.05" in shown
