@@ -202,11 +202,14 @@ def fault_fleet(groups: Groups, hostvars: HostVars, managed: bool, allowed: bool
 
 
 def together(groups: Groups, hostvars: HostVars) -> frozenset[str]:
-    """Return the members whose machine is another host's too, or the controller's."""
+    """Return the members whose machine is another host's too, or the controller's, or that are load hosts too."""
     machine = machines(groups, hostvars)
     used = list(machine.values())
+    loaded = load_hosts(groups)
     return frozenset(
-        name for name in groups.get("zookeeper", []) if machine[name] == CONTROLLER or used.count(machine[name]) > 1
+        name
+        for name in groups.get("zookeeper", [])
+        if name in loaded or machine[name] == CONTROLLER or used.count(machine[name]) > 1
     )
 
 
