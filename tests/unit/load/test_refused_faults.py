@@ -17,6 +17,52 @@ STEP: dict[str, Any] = {"do": "clock-step", "by": "2s", "for": 20}
 RECONFIGURE: dict[str, Any] = {"do": "reconfigure", "for": 20, "allow_no_quorum": True}
 
 
+CUTS: list[dict[str, Any]] = [
+    {"do": "loss", "percent": 99},
+    {"do": "loss"},  # 50 % by default
+    {"do": "delay", "latency": "60s"},
+    {"do": "delay", "latency": "4s", "jitter": "1s"},
+]
+HINDERS: list[dict[str, Any]] = [{"do": "loss", "percent": 49}, {"do": "delay", "latency": "4s"}]
+SPLITS: list[tuple[dict[str, Any], FaultFleet]] = [
+    ({"target": ["a", "b"]}, FOUR),
+    ({"target": "leader"}, TWO),
+    ({"target": "majority", "from": "majority"}, THREE),
+    ({"target": "zk1", "from": "zk2"}, FaultFleet(("zk1", "zk2"), load_hosts=("zk1", "zk2"))),
+]
+
+
+@pytest.mark.parametrize("entry", CUTS)
+@pytest.mark.parametrize(("sides", "fleet"), SPLITS)
+def test_lost_and_late_packets_that_leave_no_majority_must_be_wanted(
+    entry: dict[str, Any], sides: dict[str, Any], fleet: FaultFleet
+) -> None:
+    cut = {"at": 1, "for": 3} | entry | sides
+    (problem,) = refused([cut], fleet)
+    assert problem.endswith("are a majority; leave some out, or write allow_no_quorum: true")
+    assert planned([cut | {"allow_no_quorum": True}], fleet)
+
+
+@pytest.mark.parametrize("entry", CUTS)
+def test_a_member_that_is_cut_off_counts_beside_one_that_is_away(entry: dict[str, Any]) -> None:
+    cut = {"at": 10, "for": 20, "target": "leader"} | entry
+    kill = {"at": 20, "do": "kill", "target": "follower"}
+    assert planned([cut])
+    assert planned([cut | {"target": "majority"}])  # the other side is the one that is lost
+    (problem,) = refused([cut, kill])
+    assert problem.startswith("kill follower at 20 s, with ")
+    assert "leaves 1 of 3 voters, and 2 are a majority" in problem
+    assert planned([cut | {"target": "load"}, kill])
+
+
+@pytest.mark.parametrize("entry", HINDERS)
+@pytest.mark.parametrize(("sides", "fleet"), SPLITS)
+def test_packets_that_arrive_soon_enough_leave_a_majority(
+    entry: dict[str, Any], sides: dict[str, Any], fleet: FaultFleet
+) -> None:
+    assert planned([{"at": 1, "for": 3} | entry | sides], fleet)
+
+
 def test_clocks_are_stepped_of_whom_the_plan_names_or_of_all() -> None:
     steps = [STEP | {"at": 1, "target": "zk1"}, STEP | {"at": 2, "target": "zk3"}]
     assert clock_stepped(planned(steps), THREE) == {"zk1", "zk3"}
