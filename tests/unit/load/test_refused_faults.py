@@ -63,6 +63,26 @@ def test_packets_that_arrive_soon_enough_leave_a_majority(
     assert planned([{"at": 1, "for": 3} | entry | sides], fleet)
 
 
+@pytest.mark.parametrize("target", ["load", "load1", ["load1", "load"]])
+@pytest.mark.parametrize("do", ["partition", ["loss"], ["pause", "loss"]])
+def test_a_load_host_is_not_cut_off_on_the_hosts_of_an_external_ensemble(do: Any, target: Any) -> None:
+    entry = {"at": 1, "do": do, "target": target, "for": 3}
+    for members in (("a", "b", "c"), ()):
+        (problem,) = refused([entry], FaultFleet(members, load_hosts=("load1",), managed=False))
+        assert problem.startswith("the ensemble is external (zookeeper_managed: false), and it is never touched unless")
+        assert "(fault 1: do [" in problem
+        assert "] is done on the members' hosts, also where its target is a load host)" in problem
+        assert problem.endswith("leave the faults out, or set benchmark_faults_allowed: true if its owner agrees")
+    if "pause" not in do:
+        assert planned([entry], FaultFleet(("a", "b", "c"), load_hosts=("load1",), managed=False, allowed=True))
+
+
+def test_a_load_host_is_met_itself_although_the_ensemble_is_external() -> None:
+    external = FaultFleet(("a", "b", "c"), load_hosts=("load1",), managed=False)
+    assert planned([{"at": 1, "do": ["pause", "kill"], "target": "load"}], external)
+    assert planned([{"at": 1, "do": "memory-pressure", "target": "load1", "mib": 20}], external)
+
+
 def test_clocks_are_stepped_of_whom_the_plan_names_or_of_all() -> None:
     steps = [STEP | {"at": 1, "target": "zk1"}, STEP | {"at": 2, "target": "zk3"}]
     assert clock_stepped(planned(steps), THREE) == {"zk1", "zk3"}
