@@ -17,6 +17,56 @@ STEP: dict[str, Any] = {"do": "clock-step", "by": "2s", "for": 20}
 RECONFIGURE: dict[str, Any] = {"do": "reconfigure", "for": 20, "allow_no_quorum": True}
 
 
+@pytest.mark.parametrize("do", ["partition", "loss"])
+@pytest.mark.parametrize(
+    ("sides", "fleet"),
+    [
+        ({"target": "leader"}, ONE),
+        ({"target": "any"}, ONE),
+        ({"target": "zk1"}, ONE),
+        ({"target": ["zk3", "zk1", "zk2"]}, THREE),
+        ({"target": "zk1", "from": "zk1"}, THREE),
+        ({"target": ["zk1", "zk2"], "from": ["zk2", "zk1"]}, THREE),
+        ({"target": "leader", "from": "leader"}, THREE),
+        ({"target": "all", "from": ["zk1", "follower"]}, THREE),
+        ({"target": "majority"}, TWO),
+        ({"target": ["leader", "follower"]}, TWO),
+        ({"target": "follower", "from": "follower"}, TWO),
+        ({"target": "watcher", "from": "observer"}, WATCHED),
+        ({"target": "observer", "from": "watcher"}, WATCHED),
+        ({"target": ["majority", "observer"]}, WATCHED),
+    ],
+)
+def test_somebody_is_on_the_other_side(do: str, sides: dict[str, Any], fleet: FaultFleet) -> None:
+    (problem,) = refused([{"at": 1, "do": do, "allow_no_quorum": True} | sides], fleet)
+    assert problem.startswith("fault 1: target [")
+    assert problem.endswith(
+        ": no member is left for the other side; name fewer members, others in from, or write from: load"
+    )
+    assert "from" not in sides or ", from [" in problem
+    assert planned([{"at": 1, "do": do} | sides | {"from": "load"}], fleet)
+
+
+@pytest.mark.parametrize(
+    ("sides", "fleet"),
+    [
+        ({"target": ["zk1", "zk2"]}, THREE),
+        ({"target": ["zk1", "zk2", "zk3"], "from": ["zk1", "load1"]}, THREE),
+        ({"target": "zk1", "from": ["zk1", "zk2"]}, THREE),
+        ({"target": "follower", "from": "follower"}, THREE),
+        ({"target": ["minority", "majority"]}, THREE),  # a member may be in both
+        ({"target": "leader"}, TWO),
+        ({"target": "zk1", "from": "leader"}, TWO),
+        ({"target": "majority"}, WATCHED),
+        ({"target": "observer"}, WATCHED),
+        ({"target": "observer", "from": "observer"}, FaultFleet(("a", "b", "c"), frozenset({"b", "c"}))),
+        ({"target": "load1"}, ONE),
+    ],
+)
+def test_a_side_that_may_have_a_member_is_taken(sides: dict[str, Any], fleet: FaultFleet) -> None:
+    assert planned([{"at": 1, "do": "partition", "allow_no_quorum": True} | sides], fleet)
+
+
 CUTS: list[dict[str, Any]] = [
     {"do": "loss", "percent": 99},
     {"do": "loss"},  # 50 % by default
@@ -88,3 +138,11 @@ def test_clocks_are_stepped_of_whom_the_plan_names_or_of_all() -> None:
     assert clock_stepped(planned(steps), THREE) == {"zk1", "zk3"}
     assert clock_stepped(planned([STEP | {"at": 1, "target": "follower"}]), THREE) == {"zk1", "zk2", "zk3"}
     assert clock_stepped(planned([{"at": 1, "do": "kill", "target": "leader"}]), THREE) == frozenset()
+
+
+def test_packets_of_load_hosts_and_their_processes_are_two_faults() -> None:
+    (problem,) = refused([{"at": 1, "do": ["pause", "loss", "kill"], "target": "load1"}])
+    assert problem == (
+        "fault 1: do [pause, loss, kill]: target [load1]: loss is done on the members' hosts, pause, kill on the load"
+        " host; make it two faults"
+    )

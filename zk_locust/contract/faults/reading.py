@@ -15,7 +15,7 @@ from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.quorum import quorum_problems
 from zk_locust.contract.faults.shape import KEYS as KEYS_OF_SHAPE
 from zk_locust.contract.faults.shape import read_shape
-from zk_locust.contract.faults.sides import turned
+from zk_locust.contract.faults.sides import other_side_problem, turned
 from zk_locust.contract.nearest_name import nearest
 
 KEYS: Final = (
@@ -120,9 +120,8 @@ class _Reader:
             self._say(problem)
         if not isinstance(self._given.get("allow_no_quorum", False), bool):
             self._say(f"allow_no_quorum [{self._given['allow_no_quorum']}] must be true or false")
-        members = self._fleet.members if self._fleet is not None else ()
-        if actions.ALL in found.targets and set(found.others) <= {*ROLES, *members}:
-            self._say_no_other_side(do)
+        if self._fleet is not None and (problem := other_side_problem(found, self._fleet)):
+            self._say(problem)
         self._check_end(found)
         return found if len(self._problems) == self._before else None
 
@@ -190,10 +189,6 @@ class _Reader:
             elif name == actions.FOLLOWER and len(fleet.voters) < 2:
                 self._say(f"{key} [follower]: a single member has no follower; name another role")
         return names
-
-    def _say_no_other_side(self, do: Sequence[str]) -> None:
-        if any(ACTIONS[name].of_network for name in do):
-            self._say("target [all]: no member is left for the other side; name another, or write from: load")
 
     def _way(self, do: Sequence[str]) -> str:
         given = str(self._given.get("way", actions.BOTH))
