@@ -17,6 +17,25 @@ STEP: dict[str, Any] = {"do": "clock-step", "by": "2s", "for": 20}
 RECONFIGURE: dict[str, Any] = {"do": "reconfigure", "for": 20, "allow_no_quorum": True}
 
 
+@pytest.mark.parametrize("entry", [{"do": "rolling-restart"}, {"do": "rolling-upgrade", "to": "3.9.3"}])
+def test_all_members_can_be_restarted_before_the_stage_ends(entry: dict[str, Any]) -> None:
+    (problem,) = refused([entry | {"at": 190}])
+    assert problem == (
+        f"fault 1: at [190 s]: {entry['do']} takes 5 s for each of 3 members at least, and the measured stage lasts"
+        " 200 s, so some would be left as before; write an earlier time, or raise run_time to 205 s"
+    )
+    assert planned([entry | {"at": RUN_S - 15}])
+    assert read_faults([entry | {"at": 190}], None, RUN_S)[1] == []
+
+
+def test_what_comes_again_leaves_time_for_all_members() -> None:
+    again = {"every": "95s", "do": "rolling-restart", "allow_no_quorum": True}
+    assert [fault.at_s for fault in planned([again])] == [95.0]
+    assert [fault.at_s for fault in planned([again], TWO)] == [95.0, 190.0]
+    (problem,) = refused([again | {"until": "190s"}])
+    assert problem.startswith("fault 1: until [190 s]: rolling-restart takes 5 s for each of 3 members at least")
+
+
 @pytest.mark.parametrize("do", ["partition", "loss"])
 @pytest.mark.parametrize(
     ("sides", "fleet"),

@@ -6,7 +6,8 @@ from typing import Any, Final
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.faults import actions, amounts
 from zk_locust.contract.faults.actions import ACTIONS, ROLES
-from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, length_of, planned
+from zk_locust.contract.faults.ends import end_problem, rolling_least_s
+from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, planned
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.operations import change_problems, plan_problems, release_problems, target_problems
 from zk_locust.contract.faults.overlaps import overlap_problems
@@ -122,7 +123,12 @@ class _Reader:
             self._say(f"allow_no_quorum [{self._given['allow_no_quorum']}] must be true or false")
         if self._fleet is not None and (problem := other_side_problem(found, self._fleet)):
             self._say(problem)
-        self._check_end(found)
+        if (
+            self._run_time_s is not None
+            and len(self._problems) == self._before
+            and (problem := end_problem(found, self._given, self._run_time_s, self._fleet))
+        ):
+            self._say(problem)
         return found if len(self._problems) == self._before else None
 
     def _actions(self) -> tuple[str, ...]:
@@ -250,6 +256,8 @@ class _Reader:
 
     def _needed_s(self, every_s: float) -> float:
         given = self._given
+        if {*actions.ROLLING} & {*_names(given.get("do"))}:
+            return rolling_least_s(self._fleet)
         try:
             return parse_duration_ms(given["for"]) / 1000 if "for" in given else min(DEFAULT_FOR_S, every_s / 2)
         except (ValueError, TypeError):
@@ -269,28 +277,6 @@ class _Reader:
             self._say(f"{key} [{given}] must be a whole number")
             return default
         return given
-
-    def _check_end(self, entry: Entry) -> None:
-        run_time_s = self._run_time_s
-        if run_time_s is None or len(self._problems) > self._before:
-            return
-        last = max(entry.at_s, default=None)
-        key = "at" if "at" in self._given else "until"
-        if last is None:
-            self._say(f"every [{self._given['every']}]: the run ends before the first; write a shorter time")
-            return
-        if last >= run_time_s:
-            self._say(
-                f"{key} [{last:g} s] is not before the end of the measured stage, which lasts {run_time_s:g} s; write"
-                " an earlier time, or raise run_time"
-            )
-            return
-        longest_s = max(length_of(ACTIONS[name], entry) for name in entry.do)
-        if last + longest_s > run_time_s:
-            self._say(
-                f"for [{longest_s:g} s] from {last:g} s on is longer than the measured stage, which lasts"
-                f" {run_time_s:g} s; write a shorter time, or raise run_time"
-            )
 
 
 def _names(given: object) -> tuple[str, ...]:
