@@ -17,6 +17,56 @@ STEP: dict[str, Any] = {"do": "clock-step", "by": "2s", "for": 20}
 RECONFIGURE: dict[str, Any] = {"do": "reconfigure", "for": 20, "allow_no_quorum": True}
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "what"),
+    [
+        (STEP | {"target": "zk1"}, STEP | {"target": "zk1", "by": "3s"}, "step the clock of one host"),
+        (STEP | {"target": "leader"}, STEP | {"target": "leader"}, "step the clock of one host"),
+        (STEP | {"target": "zk1"}, STEP | {"target": "follower"}, "step the clock of one host"),
+        (RECONFIGURE | {"target": "zk1"}, RECONFIGURE | {"target": "zk1"}, "reconfigure one member"),
+        (RECONFIGURE | {"target": "leader"}, RECONFIGURE | {"target": "follower"}, "reconfigure one member"),
+        ({"do": "pause", "target": "load", "for": 20}, {"do": "kill", "target": "load1"}, "meet one process"),
+    ],
+)
+def test_a_host_has_one_fault_of_a_kind_at_a_time(first: dict[str, Any], second: dict[str, Any], what: str) -> None:
+    (problem,) = refused([first | {"at": 10}, second | {"at": 25}])
+    assert f"at 25 s may {what} while" in problem
+    assert "and a host refuses the second; begin it at 31 s, or name other targets" in problem
+    assert planned([first | {"at": 10}, second | {"at": 31}])
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (STEP | {"target": "zk1"}, STEP | {"target": "zk2"}),
+        (STEP | {"target": "leader"}, STEP | {"target": "follower"}),
+        (STEP | {"target": "zk1"}, {"do": "kill", "target": "zk1"}),
+        (RECONFIGURE | {"target": "zk1"}, RECONFIGURE | {"target": "zk2"}),
+        (RECONFIGURE | {"target": "zk1"}, {"do": "gc", "target": "zk1"}),
+        ({"do": "pause", "target": "load", "for": 20}, {"do": "kill", "target": "all", "allow_no_quorum": True}),
+    ],
+)
+def test_other_faults_of_a_member_or_of_another_one_may_overlap(first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert planned([first | {"at": 10}, second | {"at": 25}])
+
+
+@pytest.mark.parametrize("rolling", [{"do": "rolling-restart"}, {"do": "rolling-upgrade", "to": "3.9.3"}])
+@pytest.mark.parametrize("other", [{"do": "kill", "target": "a"}, {"do": "gc", "target": "leader"}])
+def test_no_other_fault_meets_a_process_while_all_are_restarted(rolling: dict[str, Any], other: dict[str, Any]) -> None:
+    (problem,) = refused([rolling | {"at": 10}, other | {"at": 30}], FIVE)
+    assert problem.endswith("from 10 s on still lasts, and a host refuses the second; begin it at 70 s")  # six members
+    assert planned([rolling | {"at": 10}, other | {"at": 70}], FIVE)
+    assert planned([rolling | {"at": 10}, {"at": 30, "do": "kill", "target": "load1"}], FIVE)
+
+
+def test_all_are_restarted_once_no_other_fault_is_in_a_process() -> None:
+    pause = {"at": 10, "do": "pause", "target": "minority", "for": 20, "allow_no_quorum": True}
+    (problem,) = refused([pause, {"at": 25, "do": "rolling-restart", "allow_no_quorum": True}], FIVE)
+    assert problem.startswith("rolling-restart at 25 s may meet one process while pause minority for 20 s from 10 s on")
+    assert problem.endswith("begin it at 31 s")
+    assert planned([pause, {"at": 31, "do": "rolling-restart", "allow_no_quorum": True}], FIVE)
+
+
 @pytest.mark.parametrize("entry", [{"do": "rolling-restart"}, {"do": "rolling-upgrade", "to": "3.9.3"}])
 def test_all_members_can_be_restarted_before_the_stage_ends(entry: dict[str, Any]) -> None:
     (problem,) = refused([entry | {"at": 190}])

@@ -60,7 +60,7 @@ def read_faults(
     if problems:
         return (), problems
     plan = planned(known)
-    problems += overlap_problems([fault for fault, _ in plan])
+    problems += overlap_problems([fault for fault, _ in plan], fleet)
     problems += plan_problems(fault for fault, _ in plan)
     if fleet is not None:
         problems += quorum_problems(
