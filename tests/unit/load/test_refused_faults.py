@@ -3,11 +3,15 @@
 from typing import Any
 
 import pytest
+import yaml
 
+from lab.places import PROJECT
 from tests.unit.load.test_faults import FIVE, RUN_S, THREE, planned, refused
-from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.fleet import WAITS_S, FaultFleet
 from zk_locust.contract.faults.reading import read_faults
 from zk_locust.contract.faults.targets import clock_stepped
+from zk_locust.contract.inventory.members import SYNC_LIMIT, TICK_MS
+from zk_locust.contract.inventory.preflight import fault_fleet
 
 ONE = FaultFleet(("zk1",), load_hosts=("load1",))
 TWO = FaultFleet(("zk1", "zk2"), load_hosts=("load1",))
@@ -180,6 +184,33 @@ def test_packets_that_arrive_soon_enough_leave_a_majority(
     entry: dict[str, Any], sides: dict[str, Any], fleet: FaultFleet
 ) -> None:
     assert planned([{"at": 1, "for": 3} | entry | sides], fleet)
+
+
+def test_members_that_wait_less_lose_each_other_sooner() -> None:
+    groups = {"zookeeper": ["a", "b"], "locust_master": ["load1"], "locust_workers": ["load1"]}
+    hostvars: dict[str, dict[str, Any]] = {name: {} for name in ("a", "b", "load1")}
+    delay: dict[str, Any] = {"at": 1, "for": 3, "do": "delay", "target": "leader"}
+    for properties, least_ms in (
+        ({"tickTime": 500}, 1250),
+        ({"tickTime": "1000", "syncLimit": 2}, 1000),
+        ({"tickTime": "soon"}, 5000),
+        ({}, 5000),
+    ):
+        hostvars["b"] = {"zookeeper_properties": properties}
+        fleet = fault_fleet(groups, hostvars, managed=True)
+        assert FaultFleet.of(fleet.as_dict()) == fleet
+        assert refused([delay | {"latency": f"{least_ms}ms"}], fleet)
+        assert planned([delay | {"latency": f"{least_ms - 1}ms"}], fleet)
+    assert (
+        fault_fleet(groups, hostvars | {"b": {"zookeeper_properties": {"tickTime": 1}}}, managed=False).waits_s
+        == WAITS_S
+    )
+
+
+def test_how_long_members_wait_is_what_the_role_says() -> None:
+    told = yaml.safe_load((PROJECT / "roles" / "zookeeper" / "vars" / "main.yml").read_text())
+    given = told["_zookeeper_default_properties"]
+    assert (given["tickTime"], given["syncLimit"], WAITS_S) == (TICK_MS, SYNC_LIMIT, TICK_MS * SYNC_LIMIT / 1000)
 
 
 @pytest.mark.parametrize("target", ["load", "load1", ["load1", "load"]])

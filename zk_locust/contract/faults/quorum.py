@@ -11,9 +11,9 @@ _LEAST_S = {actions.KILL: 10.0, actions.STOP: 10.0, actions.RESTART: 10.0, actio
 _AFTER_S = {actions.FULL_DISK: 10.0, actions.POWER_OFF: 60.0}
 """So long after it has healed, the member is started again or its host boots."""
 _LEAST_LOSS_PERCENT = 50.0
-_LEAST_DELAY_MS = 5000.0
+_LEAST_DELAY_SHARE = 0.5
 """From so much on, a member may lose the others: half of its packets are lost, or a round trip takes as long as members
-wait for each other (tickTime * syncLimit, 10 s by default)."""
+wait for each other."""
 _REMEDY = "leave some out, or write allow_no_quorum: true"
 
 
@@ -46,11 +46,12 @@ def _away_s(fault: PlannedFault) -> float:
     return max(fault.for_s, _LEAST_S.get(fault.do, 0.0)) + _AFTER_S.get(fault.do, 0.0)
 
 
-def _parts(fault: PlannedFault) -> bool:
+def _parts(fault: PlannedFault, fleet: FaultFleet) -> bool:
     """Whether so many packets are lost or so late that the two sides may lose each other, as with a partition."""
     if fault.do == actions.LOSS:
         return fault.percent >= _LEAST_LOSS_PERCENT
-    return fault.do == actions.DELAY and fault.latency_ms + fault.jitter_ms >= _LEAST_DELAY_MS
+    late_s = (fault.latency_ms + fault.jitter_ms) / 1000
+    return fault.do == actions.DELAY and late_s >= _LEAST_DELAY_SHARE * fleet.waits_s
 
 
 def _lost(fault: PlannedFault, fleet: FaultFleet) -> tuple[int, frozenset[str]]:
@@ -60,7 +61,7 @@ def _lost(fault: PlannedFault, fleet: FaultFleet) -> tuple[int, frozenset[str]]:
     """
     if fault.do in actions.ROLLING:
         return 1, frozenset()
-    if not fault.action.stops and not _parts(fault):
+    if not fault.action.stops and not _parts(fault, fleet):
         return 0, frozenset()
     targets = fault.targets
     if fault.action.of_network:

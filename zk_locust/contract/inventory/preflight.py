@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.fleet import WAITS_S, FaultFleet
 from zk_locust.contract.faults.hosts import ability_problems, external_problems, fault_problems
 from zk_locust.contract.faults.operations import host_operation_problems
 from zk_locust.contract.inventory.answers import answer_problems
@@ -198,6 +198,7 @@ def fault_fleet(groups: Groups, hostvars: HostVars, managed: bool, allowed: bool
         together=together(groups, hostvars),
         workers=tuple(groups.get("locust_workers", [])),
         allowed=allowed,
+        waits_s=min((member.waits_s for member in listed), default=WAITS_S) if managed else WAITS_S,
     )
 
 
