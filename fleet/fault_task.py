@@ -18,6 +18,7 @@ from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.dispatch_settings import Dispatch
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
+from zk_locust.contract.faults.targets import clock_stepped
 from zk_locust.contract.run_files import DISPATCH_REQUESTS
 
 
@@ -69,7 +70,8 @@ def conductor_of(
         for name, place in faults["places"].items()
         if place.get("power_off")
     }
-    clock = _clock(faults, hostvars, {*places, *load_hosts})
+    # A host whose clock is stepped would wait for another moment than ours.
+    clock = _clock(faults, hostvars, {*places, *load_hosts} - clock_stepped(plan, _fleet(faults)))
     hosts = FaultHosts(places, _variables(places, hostvars, become))
     return Conductor(str(faults["run_id"]), plan, _fleet(faults), sides, clock, hosts, show, PowerSwitch(commands))
 

@@ -34,8 +34,9 @@ from zk_locust.host_faults.workers import Workers
 STEPS = ("rolling-upgrade", "replace-member")
 """What a host does completely by itself: healing is the operation."""
 OF_PROCESS = ("kill", "pause", "stop", "restart", "gc", "slow-disk", "full-disk", "power-off", *STEPS)
-"""Of these a member has one at a time."""
 SHAPING = ("delay", "bandwidth")
+KINDS = (OF_PROCESS, SHAPING, ("clock-step",), ("reconfigure",))
+"""Of each kind a member has one fault at a time: to heal one would end the other, or step the clock by too little."""
 _WITH_PROCESS = ("kill", "pause", "gc", "slow-disk", "full-disk", "power-off", "drop-connections")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zk_locust.host_faults import boot, deadline, memory, moment, network, relay, shaping
-from zk_locust.host_faults.actions import OF_PROCESS, SHAPING, STEPS, Actions
+from zk_locust.host_faults.actions import KINDS, STEPS, Actions
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.member import Member
 from zk_locust.host_faults.notes import Notes
@@ -63,7 +63,7 @@ class Faults:
         left_s = moment.seconds_left(fault)
         due = time.monotonic() + left_s
         with self.notes.locked(fault_id):
-            for kind in (OF_PROCESS, SHAPING):
+            for kind in KINDS:
                 if fault["do"] in kind:
                     self._require_no_other(kind, due)
             note = {

@@ -185,12 +185,17 @@ def test_the_process_has_one_fault_at_a_time(member: Sleeper, monkeypatch: pytes
     assert member.faults().heal_all() == (["run.1.zk1"], [])
 
 
-def test_packets_are_shaped_by_one_fault_at_a_time(member: Sleeper, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("first", "second"), [("delay", "bandwidth"), ("clock-step", "clock-step"), ("reconfigure", "reconfigure")]
+)
+def test_of_these_a_host_has_one_fault_at_a_time(
+    member: Sleeper, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
     monkeypatch.setattr(faults_of_host, "_LATE_LIMIT_S", 0.2)
     faults = member.faults()
-    faults.notes.begin(fault("delay", LONG_S))
+    faults.notes.begin(fault(first, LONG_S))
     with pytest.raises(FaultError, match=r"the fault run\.1\.zk1 is still in the member"):
-        faults.do(fault("bandwidth", LONG_S) | {"id": "run.2.zk1"})
+        faults.do(fault(second, LONG_S) | {"id": "run.2.zk1"})
     assert faults.notes.active() == ["run.1.zk1"]
 
 

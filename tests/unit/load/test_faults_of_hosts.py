@@ -9,6 +9,7 @@ from tests.unit.load.test_faults import planned, refused
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.targets import resolved
+from zk_locust.contract.inventory.preflight import together
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,11 @@ def test_a_host_is_switched_off_where_it_is_the_members_alone() -> None:
     assert FaultFleet.of(alone.as_dict()) == alone
     (problem,) = refused([{"at": 1, "do": "power-off", "target": "any"}], alone)
     assert problem.startswith("fault 1: do [power-off]: zk2, zk3 shares the machine with the controller, a load host")
+
+
+def test_a_member_that_is_a_load_host_too_has_no_machine_to_itself() -> None:
+    groups = {"zookeeper": ["a", "b"], "locust_master": ["m"], "locust_workers": ["b", "m"]}
+    assert together(groups, {name: {} for name in ("a", "b", "m")}) == {"b"}
 
 
 def test_load_hosts_are_met_where_they_have_workers() -> None:

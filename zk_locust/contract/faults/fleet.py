@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from zk_locust.contract.faults import actions
+
+WAITS_S: Final = 10.0
+"""What `waits_s` is by default, also of an external ensemble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,8 @@ class FaultFleet:
     `observers` are those of the members that do not vote. `shared` names the members that share their address with
     another. Where the ensemble is not `managed`, faults are done to it only where that is `allowed`. `powered` are the
     members whose inventory says how their hosts are switched off and on, `together` those that have no machine to
-    themselves. `workers` are the load hosts that have workers: all, unless they are told.
+    themselves. `workers` are the load hosts that have workers: all, unless they are told. `waits_s` says after how
+    many seconds a member gives up others that it does not hear (tickTime * syncLimit, the shortest).
     """
 
     members: tuple[str, ...]
@@ -26,6 +30,7 @@ class FaultFleet:
     together: frozenset[str] = frozenset()
     workers: tuple[str, ...] = ()
     allowed: bool = False
+    waits_s: float = WAITS_S
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "FaultFleet":
@@ -40,6 +45,7 @@ class FaultFleet:
             frozenset(told.get("together") or ()),
             tuple(told.get("workers") or ()),
             bool(told.get("allowed")),
+            float(told.get("waits_s") or WAITS_S),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,6 +60,7 @@ class FaultFleet:
             "together": sorted(self.together),
             "workers": list(self.workers),
             "allowed": self.allowed,
+            "waits_s": self.waits_s,
         }
 
     @property

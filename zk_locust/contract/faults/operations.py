@@ -20,6 +20,10 @@ _SNAPSHOT_SWITCHES: Final = (
 )
 """What the AdminServer's command needs (ZooKeeper 3.9.3, Commands.SnapshotCommand), and what it is otherwise."""
 _SEVERAL: Final = (actions.MINORITY, actions.MAJORITY, actions.ALL)
+ROLLING_LEAST_S: Final = 5.0
+"""A rolling restart or upgrade takes so long for each member at least: it stops, starts, joins, and is looked at."""
+ROLLING_USUAL_S: Final = 10.0
+"""So long it may take for each member that has no large data."""
 
 
 def release_number(release: str) -> tuple[int, ...]:

@@ -52,14 +52,25 @@ def external_problem(content: Iterable[Any], fleet: FaultFleet) -> str:
     if fleet.managed or fleet.allowed:
         return ""
     of_load = {actions.LOAD, *fleet.loaded} - {*fleet.members}
-    for entry in content:
-        target = entry.get("target") if isinstance(entry, Mapping) else None
-        if not {str(each) for each in (target if isinstance(target, list) else [target])} <= of_load:
-            return (
-                "the ensemble is external (zookeeper_managed: false), and it is never touched unless that is allowed;"
-                " leave the faults out, or set benchmark_faults_allowed: true if its owner agrees"
-            )
+    for number, entry in enumerate(content, 1):
+        given = entry if isinstance(entry, Mapping) else {}
+        of_network = [name for name in _listed(given.get("do")) if name in ACTIONS and ACTIONS[name].of_network]
+        on_load = {*_listed(given.get("target"))} <= of_load
+        if on_load and not of_network:
+            continue
+        why = ""
+        if on_load:
+            done = f"fault {number}: do [{of_network[0]}] is done on the members' hosts"
+            why = f" ({done}, also where its target is a load host)"
+        return (
+            f"the ensemble is external (zookeeper_managed: false), and it is never touched unless that is allowed{why};"
+            " leave the faults out, or set benchmark_faults_allowed: true if its owner agrees"
+        )
     return ""
+
+
+def _listed(given: Any) -> list[str]:
+    return [str(each) for each in (given if isinstance(given, list) else [given])]
 
 
 def _external(entry: Entry, fleet: FaultFleet) -> Iterator[str]:

@@ -10,6 +10,10 @@ from zk_locust.contract.faults.planned import PlannedFault
 _LEAST_S = {actions.KILL: 10.0, actions.STOP: 10.0, actions.RESTART: 10.0, actions.REPLACE_MEMBER: 30.0}
 _AFTER_S = {actions.FULL_DISK: 10.0, actions.POWER_OFF: 60.0}
 """So long after it has healed, the member is started again or its host boots."""
+_LEAST_LOSS_PERCENT = 50.0
+_LEAST_DELAY_SHARE = 0.5
+"""From so much on, a member may lose the others: half of its packets are lost, or a round trip takes as long as members
+wait for each other."""
 _REMEDY = "leave some out, or write allow_no_quorum: true"
 
 
@@ -42,6 +46,14 @@ def _away_s(fault: PlannedFault) -> float:
     return max(fault.for_s, _LEAST_S.get(fault.do, 0.0)) + _AFTER_S.get(fault.do, 0.0)
 
 
+def _parts(fault: PlannedFault, fleet: FaultFleet) -> bool:
+    """Whether so many packets are lost or so late that the two sides may lose each other, as with a partition."""
+    if fault.do == actions.LOSS:
+        return fault.percent >= _LEAST_LOSS_PERCENT
+    late_s = (fault.latency_ms + fault.jitter_ms) / 1000
+    return fault.do == actions.DELAY and late_s >= _LEAST_DELAY_SHARE * fleet.waits_s
+
+
 def _lost(fault: PlannedFault, fleet: FaultFleet) -> tuple[int, frozenset[str]]:
     """Return how many voters a majority has to do without meanwhile: by roles, and by their names.
 
@@ -49,12 +61,12 @@ def _lost(fault: PlannedFault, fleet: FaultFleet) -> tuple[int, frozenset[str]]:
     """
     if fault.do in actions.ROLLING:
         return 1, frozenset()
-    if not fault.action.stops and not (fault.do == actions.LOSS and fault.percent == 100):
+    if not fault.action.stops and not _parts(fault, fleet):
         return 0, frozenset()
     targets = fault.targets
     if fault.action.of_network:
         others = fault.others or (actions.ALL,)
-        if all(other == actions.LOAD or other in fleet.load_hosts for other in others):
+        if all(other not in fleet.members and other in (actions.LOAD, *fleet.load_hosts) for other in others):
             return 0, frozenset()
         met = fleet.most_voters(targets)
         rest = len(fleet.voters) - met

@@ -6,7 +6,8 @@ from typing import Any, Final
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.faults import actions, amounts
 from zk_locust.contract.faults.actions import ACTIONS, ROLES
-from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, length_of, planned
+from zk_locust.contract.faults.ends import end_problem, rolling_least_s
+from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, planned
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.operations import change_problems, plan_problems, release_problems, target_problems
 from zk_locust.contract.faults.overlaps import overlap_problems
@@ -15,7 +16,7 @@ from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.quorum import quorum_problems
 from zk_locust.contract.faults.shape import KEYS as KEYS_OF_SHAPE
 from zk_locust.contract.faults.shape import read_shape
-from zk_locust.contract.faults.sides import turned
+from zk_locust.contract.faults.sides import other_side_problem, turned
 from zk_locust.contract.nearest_name import nearest
 
 KEYS: Final = (
@@ -59,7 +60,7 @@ def read_faults(
     if problems:
         return (), problems
     plan = planned(known)
-    problems += overlap_problems([fault for fault, _ in plan])
+    problems += overlap_problems([fault for fault, _ in plan], fleet)
     problems += plan_problems(fault for fault, _ in plan)
     if fleet is not None:
         problems += quorum_problems(
@@ -120,10 +121,14 @@ class _Reader:
             self._say(problem)
         if not isinstance(self._given.get("allow_no_quorum", False), bool):
             self._say(f"allow_no_quorum [{self._given['allow_no_quorum']}] must be true or false")
-        members = self._fleet.members if self._fleet is not None else ()
-        if actions.ALL in found.targets and set(found.others) <= {*ROLES, *members}:
-            self._say_no_other_side(do)
-        self._check_end(found)
+        if self._fleet is not None and (problem := other_side_problem(found, self._fleet)):
+            self._say(problem)
+        if (
+            self._run_time_s is not None
+            and len(self._problems) == self._before
+            and (problem := end_problem(found, self._given, self._run_time_s, self._fleet))
+        ):
+            self._say(problem)
         return found if len(self._problems) == self._before else None
 
     def _actions(self) -> tuple[str, ...]:
@@ -191,10 +196,6 @@ class _Reader:
                 self._say(f"{key} [follower]: a single member has no follower; name another role")
         return names
 
-    def _say_no_other_side(self, do: Sequence[str]) -> None:
-        if any(ACTIONS[name].of_network for name in do):
-            self._say("target [all]: no member is left for the other side; name another, or write from: load")
-
     def _way(self, do: Sequence[str]) -> str:
         given = str(self._given.get("way", actions.BOTH))
         if "way" in self._given:
@@ -255,6 +256,8 @@ class _Reader:
 
     def _needed_s(self, every_s: float) -> float:
         given = self._given
+        if {*actions.ROLLING} & {*_names(given.get("do"))}:
+            return rolling_least_s(self._fleet)
         try:
             return parse_duration_ms(given["for"]) / 1000 if "for" in given else min(DEFAULT_FOR_S, every_s / 2)
         except (ValueError, TypeError):
@@ -274,28 +277,6 @@ class _Reader:
             self._say(f"{key} [{given}] must be a whole number")
             return default
         return given
-
-    def _check_end(self, entry: Entry) -> None:
-        run_time_s = self._run_time_s
-        if run_time_s is None or len(self._problems) > self._before:
-            return
-        last = max(entry.at_s, default=None)
-        key = "at" if "at" in self._given else "until"
-        if last is None:
-            self._say(f"every [{self._given['every']}]: the run ends before the first; write a shorter time")
-            return
-        if last >= run_time_s:
-            self._say(
-                f"{key} [{last:g} s] is not before the end of the measured stage, which lasts {run_time_s:g} s; write"
-                " an earlier time, or raise run_time"
-            )
-            return
-        longest_s = max(length_of(ACTIONS[name], entry) for name in entry.do)
-        if last + longest_s > run_time_s:
-            self._say(
-                f"for [{longest_s:g} s] from {last:g} s on is longer than the measured stage, which lasts"
-                f" {run_time_s:g} s; write a shorter time, or raise run_time"
-            )
 
 
 def _names(given: object) -> tuple[str, ...]:

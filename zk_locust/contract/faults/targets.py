@@ -1,7 +1,7 @@
 """Which members a fault meets, from the roles that they have at its moment."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from zk_locust.contract.faults import actions
 from zk_locust.contract.faults.fleet import FaultFleet
@@ -65,3 +65,9 @@ def _members(
     if not found:
         raise NoTargetError("no member serves" if target == actions.ANY else f"no member is {target} at that moment")
     return [chance.choice(found)]
+
+
+def clock_stepped(plan: Iterable[PlannedFault], fleet: FaultFleet) -> frozenset[str]:
+    """Return the members whose hosts' clocks a plan may step: all, where it names a role."""
+    targets = {target for fault in plan if fault.do == actions.CLOCK_STEP for target in fault.targets}
+    return frozenset(fleet.members if targets & {*actions.ROLES} else targets)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from zk_locust.contract.faults.fleet import WAITS_S
 from zk_locust.contract.inventory.machines import machines
 from zk_locust.contract.inventory.reading import CONFIG, Groups, HostVars, Port, Whole, checked, field_problems, read
 from zk_locust.contract.request_size import max_buffer_bytes
@@ -15,6 +16,9 @@ from zk_locust.contract.truth import is_true
 from zk_locust.contract.zoo_cfg import property_problems
 
 _UNITS_MB: Final = {"k": 1 / 1024, "m": 1, "g": 1024}
+TICK_MS: Final = 2000
+SYNC_LIMIT: Final = 5
+"""The `tickTime` and `syncLimit` of a member whose inventory does not say them, as the role `zookeeper` has them."""
 
 
 class MemberVariables(BaseModel):
@@ -85,6 +89,16 @@ class Member:
         properties = self.variables.zookeeper_properties
         options = self.variables.zookeeper_java_options
         return max_buffer_bytes(options, properties if isinstance(properties, Mapping) else {})
+
+    @property
+    def waits_s(self) -> float:
+        """How long it waits for other members before it gives them up, seconds; the default where it is wrong."""
+        given = self.variables.zookeeper_properties
+        known = given if isinstance(given, Mapping) else {}
+        try:
+            return int(known.get("tickTime", TICK_MS)) * int(known.get("syncLimit", SYNC_LIMIT)) / 1000
+        except (TypeError, ValueError, OverflowError):
+            return WAITS_S
 
 
 def members(groups: Groups, hostvars: HostVars) -> list[Member]:

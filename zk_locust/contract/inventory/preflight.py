@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.fleet import WAITS_S, FaultFleet
 from zk_locust.contract.faults.hosts import ability_problems, external_problems, fault_problems
 from zk_locust.contract.faults.operations import host_operation_problems
 from zk_locust.contract.inventory.answers import answer_problems
@@ -198,15 +198,19 @@ def fault_fleet(groups: Groups, hostvars: HostVars, managed: bool, allowed: bool
         together=together(groups, hostvars),
         workers=tuple(groups.get("locust_workers", [])),
         allowed=allowed,
+        waits_s=min((member.waits_s for member in listed), default=WAITS_S) if managed else WAITS_S,
     )
 
 
 def together(groups: Groups, hostvars: HostVars) -> frozenset[str]:
-    """Return the members whose machine is another host's too, or the controller's."""
+    """Return the members whose machine is another host's too, or the controller's, or that are load hosts too."""
     machine = machines(groups, hostvars)
     used = list(machine.values())
+    loaded = load_hosts(groups)
     return frozenset(
-        name for name in groups.get("zookeeper", []) if machine[name] == CONTROLLER or used.count(machine[name]) > 1
+        name
+        for name in groups.get("zookeeper", [])
+        if name in loaded or machine[name] == CONTROLLER or used.count(machine[name]) > 1
     )
 
 
