@@ -14,6 +14,7 @@ import numpy as np
 from reporting.consistency.child_names import are_kept, names_of, told_next
 from reporting.consistency.child_sums import sums_of
 from reporting.consistency.children import check_lists
+from reporting.consistency.final_reads import FinalReads
 from reporting.consistency.found import Findings
 from reporting.consistency.halves import Halves
 from reporting.consistency.history_file import Chunk, HistoryError, HistoryFile
@@ -58,8 +59,7 @@ class History:
     """Files of processes that did something which was not recorded."""
     unplaced: list[str] = field(default_factory=list)
     """Files with operations whose transactions are not known."""
-    final_zxid: int = 0
-    """The transaction after which all nodes were read; 0 if they were not all read."""
+    final: FinalReads = field(default_factory=FinalReads)
 
 
 @dataclass(slots=True)
@@ -74,7 +74,6 @@ class _Pass:
     sequential: set[int] = field(default_factory=set)
     watched: set[int] = field(default_factory=set)
     """Keys of the nodes whose children somebody has watched."""
-    synced: int = 0
     names_kept: bool = True
     settled: Settled = field(default_factory=Settled)
     halves: Halves = field(default_factory=Halves)
@@ -112,7 +111,7 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
             columns,
             first.sessions.first_zxid,
             complete and not (checked.refused or checked.cut or checked.unrecorded),
-            checked.final_zxid,
+            tuple(checked.final.readers),
             frozenset(first.sequential),
         )
         checked.sessions, checked.writes = int((columns.ids != 0).sum()), first.order.writes
@@ -203,9 +202,7 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
     first.watched.update(np.unique(chunk.key[watches]).tolist())
     is_final = checked.files[number].process == "final"
     if is_final:
-        first.synced = int(max(records["zxid"][kind == history.SYNC], default=first.synced))
-        if (kind == history.ALL_READ).any():
-            checked.final_zxid = first.synced
+        checked.final.take(chunk, checked.files[number])
     at = np.flatnonzero(is_operation | (kind == history.EVENT))
     rows = np.zeros(len(at), RECORD)
     for name in ("zxid", "mzxid", "czxid", "session", "version", "digest", "what", "result"):

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from reporting.consistency.final_reads import Reader
 from reporting.consistency.sessions import NEVER, SessionColumns
 from zk_locust.contract import history_format as history
 
@@ -36,16 +37,21 @@ class Context:
     """What is known of the complete history.
 
     `complete` says whether all operations of the load are in it; if not, a value may come from one that is not.
-    `all_read` is the transaction after which every node below the root was read, 0 if they were not all read, and
-    `first_zxid` where the history begins.
+    `readers` are the sessions that have read every node below the root at the end; `first_zxid` is where the history
+    begins.
     """
 
     sessions: SessionColumns
     first_zxid: int
     complete: bool
-    all_read: int
+    readers: tuple[Reader, ...] = ()
     sequential: frozenset[int] = frozenset()
     """Digests of the values of sequential nodes that may have been created, by names that are not known."""
+
+    @property
+    def all_read(self) -> int:
+        """The transaction after which some session has read every node; 0 if none has."""
+        return max((reader.zxid for reader in self.readers), default=0)
 
 
 class Changes:

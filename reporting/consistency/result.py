@@ -21,7 +21,7 @@ from zk_locust.contract.history_format import file_name, is_history
 from zk_locust.contract.plain_text import first_of
 from zk_locust.contract.run_files import CONSISTENCY, HISTORY, HISTORY_LOCAL
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 _UNKNOWN_ERROR_S: Final = 86_400.0
 """Of a clock that nobody has measured: its host's times are compared with no other host's."""
 _MOST_CUT_S: Final = 10.0
@@ -142,8 +142,11 @@ def _notes(checked: History, missing: list[str]) -> list[str]:
         for check, why in NOT_PROMISED.items()
         if checked.found.counts.get(check)
     ]
-    if not checked.final_zxid:
+    if not checked.final.zxid:
         notes.append("The nodes were not all read at the end: a write that nobody read later may be lost")
+    elif checked.final.unread:
+        unread = ", ".join(first_of(checked.final.unread))
+        notes.append(f"The nodes of {unread} were not all read at the end: a write may be lost there")
     notes += [
         f"A client of {name} was not recorded: values of unknown origin may be of its operations"
         for name in checked.unrecorded
@@ -153,7 +156,12 @@ def _notes(checked: History, missing: list[str]) -> list[str]:
 
 def _lacking(checked: History) -> list[str]:
     """Say what was not recorded that some check needs."""
-    lacking = [] if checked.final_zxid else ["the state at the end, so acknowledged writes may be lost"]
+    lacking = [] if checked.final.zxid else ["the state at the end, so acknowledged writes may be lost"]
+    if checked.final.zxid and checked.final.unread:
+        unread = ", ".join(first_of(checked.final.unread))
+        lacking.append(f"the state of {unread} at the end, so acknowledged writes may be lost there")
+    if checked.final.zxid and not checked.final.members:
+        lacking.append("which members the state at the end is of, so acknowledged writes may be lost at others")
     lacking += [f"the end of {name}" for name in first_of(checked.cut)]
     lacking += [
         f"the transactions of {name}, so for its operations no lost create, ephemeral node, sequence number or order of"

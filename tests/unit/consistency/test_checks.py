@@ -30,7 +30,7 @@ def test_a_history_without_faults_has_no_violation(tmp_path: Path) -> None:
     story.exists(A, f"{ROOT}/e")
     checked = story.check(tmp_path, story.read_all())
     assert checked.found.counts == {}
-    assert (checked.refused, checked.cut, checked.final_zxid) == ([], [], story.zxid)
+    assert (checked.refused, checked.cut, checked.final.zxid) == ([], [], story.zxid)
     assert checked.events == 5
 
 
