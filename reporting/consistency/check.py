@@ -60,6 +60,9 @@ class History:
     unplaced: list[str] = field(default_factory=list)
     """Files with operations whose transactions are not known."""
     final: FinalReads = field(default_factory=FinalReads)
+    holdings: int = 0
+    holdings_left_out: int = 0
+    """Of the holdings of locks, those that were not checked: their sessions may have ended before the release."""
 
 
 @dataclass(slots=True)
@@ -115,7 +118,8 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
             frozenset(first.sequential),
         )
         checked.sessions, checked.writes = int((columns.ids != 0).sum()), first.order.writes
-        first.locks.check(of_files, columns, checked.found)
+        first.locks.check(of_files, checked.found)
+        checked.holdings, checked.holdings_left_out = first.locks.holdings, first.locks.left_out
         first.halves.begin()
         for rows, children, names in first.pieces.each():
             _check_nodes(rows, children, names, context, first, checked.found)

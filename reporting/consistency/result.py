@@ -151,6 +151,11 @@ def _notes(checked: History, missing: list[str]) -> list[str]:
         f"A client of {name} was not recorded: values of unknown origin may be of its operations"
         for name in checked.unrecorded
     ]
+    if checked.holdings_left_out == checked.holdings > 0:
+        notes.append("Locks were not checked: each session that held one may have ended before the release")
+    elif checked.holdings_left_out:
+        left_out = f"{checked.holdings_left_out:,} of {checked.holdings:,} holdings of locks"
+        notes.append(f"{left_out} were not checked: their sessions may have ended before the release")
     return notes
 
 
