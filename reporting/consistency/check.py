@@ -59,6 +59,8 @@ class History:
     """Files of processes that did something which was not recorded."""
     unplaced: list[str] = field(default_factory=list)
     """Files with operations whose transactions are not known."""
+    apart: list[str] = field(default_factory=list)
+    """A file of each host whose writes could not be compared with those of all other hosts in real time."""
     final: FinalReads = field(default_factory=FinalReads)
     holdings: int = 0
     holdings_left_out: int = 0
@@ -109,6 +111,7 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
                 checked.cut += [] if file.ended else [file.name]
         of_files = clocks_of(files, clocks)
         gone = first.order.check(of_files, first.sessions.expired(), checked.found)
+        checked.apart = [files[number].name for number in first.order.apart]
         columns = first.sessions.columns(gone)
         context = Context(
             columns,

@@ -173,7 +173,11 @@ def _lacking(checked: History) -> list[str]:
         " replies is checked"
         for name in first_of(checked.unplaced)
     ]
-    return lacking + [f"some operations of {name}" for name in first_of(checked.unrecorded)]
+    lacking += [f"some operations of {name}" for name in first_of(checked.unrecorded)]
+    if checked.apart:
+        files = ", ".join(first_of(checked.apart))
+        lacking.append(f"how far the clocks of hosts differ, so real time is not compared between {files}")
+    return lacking
 
 
 def _missing(files: list[HistoryFile], manifest: Manifest) -> list[str]:
