@@ -215,3 +215,25 @@ def test_hosts_that_cannot_be_compared_in_real_time_are_told(
 ) -> None:
     answer = of_two_hosts(tmp_path, **clock)
     assert (answer.state, answer.reason) == (PARTLY if reason else CONSISTENT, reason)
+
+
+def test_an_answer_is_of_the_clocks_that_it_was_found_with(tmp_path: Path) -> None:
+    assert of_two_hosts(tmp_path).state == PARTLY
+    assert of_two_hosts(tmp_path, **MEASURED).state == CONSISTENT
+
+
+@pytest.mark.parametrize("more", [0, 5_000], ids=["short", "long"])
+def test_another_file_of_the_same_size_is_checked(more: int, tmp_path: Path) -> None:
+    told = story()
+    for number in range(more):
+        told.set(A, f"{ROOT}/<b>x", str(number))
+    told.get(A, f"{ROOT}/<b>x")
+    file = tmp_path / HOST / "history-worker-1.bin"
+    told.read_all().write(tmp_path / HOST / "history-final.bin", process="final")
+    told.write(file)
+    size = file.stat().st_size
+    assert result.of_run(tmp_path, planned(1)).state == CONSISTENT
+    told.records[-1] |= {"mzxid": told.zxid - 1, "version": more}
+    told.write(file)
+    assert file.stat().st_size == size
+    assert result.of_run(tmp_path, planned(1)).state == VIOLATED
