@@ -119,6 +119,7 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
             complete and not (checked.refused or checked.cut or checked.unrecorded),
             tuple(checked.final.readers),
             frozenset(first.sequential),
+            first.settled,
         )
         checked.sessions, checked.writes = int((columns.ids != 0).sum()), first.order.writes
         first.locks.check(of_files, checked.found)

@@ -95,7 +95,8 @@ def check_absent(nodes: Nodes, found: Findings) -> None:
     state = np.where(rows["zxid"][absent] > 0, np.maximum(rows["zxid"][absent], rows["seen"][absent]), NEVER)
     until = changes.last_until(of, state)
     removals = np.cumsum(np.isin(changes.kind, GONE))
-    bad = (last >= 0) & ~nodes.may_be_removed[of] & (state <= nodes.lives_until[of])
+    sure = ~nodes.may_be_removed_after(last) | (state <= nodes.removed_from[of])
+    bad = (last >= 0) & sure & (state <= nodes.lives_until[of])
     absent, last, until = absent[bad], last[bad], until[bad]
     bad = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & (removals[until] == removals[last])
     absent, newest = absent[bad], changes.rows[last[bad]]
@@ -217,7 +218,8 @@ def check_final(nodes: Nodes, found: Findings) -> None:
         return
     last = np.flatnonzero(np.append(changes.of[1:] != changes.of[:-1], True))
     of = changes.of[last]
-    alive = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & ~nodes.may_be_gone[of]
+    sure = ~nodes.may_be_removed_after(last) & (nodes.lives_until[of] == NEVER)
+    alive = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & sure
     last, of = (each[alive & changes.rows["below"][last]] for each in (last, of))
     rows = changes.rows[last]
     lacks = np.zeros((len(readers), len(last)), bool)
