@@ -2,10 +2,10 @@
 
 A file is `MAGIC`, the length of the header (4 bytes), the header (a JSON object: `process`, `host`, `client`, `root`,
 and in the file of the final reads `workers`, how many processes with users took part, and `members`, the addresses that
-were to be read), and blocks. A block is `BLOCK`,
-a table of paths and records of `FIELDS`. All integers are little-endian. A record's `path` is the place of its path in
-the table, which goes on over blocks until a block with `NEW_TABLE`; place 0 is no path. The last block of a file that
-was ended has `LAST` and the number of all records in place of `records`.
+were to be read), and blocks. A block is `BLOCK`, a table of paths and records of `FIELDS`. All integers are
+little-endian. A record's `path` is the place of its path in the table, which goes on over blocks until a block with
+`NEW_TABLE`; place 0 is no path. The last block of a file that was ended has `LAST` and the number of all records in
+place of `records`.
 
 Times are nanoseconds of the host's monotonic clock. Each block tells both clocks of one moment.
 """
