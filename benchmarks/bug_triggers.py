@@ -1,11 +1,11 @@
 """What provokes published bugs of ZooKeeper: real servers, killed and started in an order that brings the bug about.
 
-Each trigger gets members that run, and their load, whose sessions keep a history. It returns the member whose state at
-the end is to be read. Members' logs are on a disk that hangs or is full on command (`faulty_log.c`).
+Each trigger gets members that run, and their load, whose sessions keep a history. Afterwards the state of all that run
+is read. Members' logs are on a disk that hangs or is full on command (`faulty_log.c`).
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from zk_locust.clients.interface import ClientSettings
 from zk_locust.clients.native.recorded import RecordedNativeClient
 from zk_locust.contract.history_format import file_name
 from zk_locust.contract.run_files import HISTORY, HISTORY_LOCAL
-from zk_locust.load.history import read_tree
+from zk_locust.load.final_reads import members_of, read_members
 from zk_locust.load.journal import Journal
 
 ROOT: Final = "/bug"
@@ -51,17 +51,18 @@ class Load:
             for number in range(WRITES):
                 client.create(f"{ROOT}/{name}-{number}", b"written")
 
-    def check(self, member: Member) -> Consistency:
-        """Read all nodes of a member after a sync, and check the history."""
+    def check(self, members: Sequence[Member]) -> Consistency:
+        """Read all nodes of each member after a sync, and check the history."""
         self._journal.end()
-        final = Journal(self._files / file_name("final"), process="final", root=ROOT, workers=1)
-        with recorded_session(ClientSettings(member.address), final) as reader:
-            read_tree(reader, ROOT)
+        settings = ClientSettings(",".join(member.address for member in members))
+        told = {"process": "final", "root": ROOT, "workers": 1, "members": members_of(settings)}
+        final = Journal(self._files / file_name("final"), **told)
+        read_members(lambda own: RecordedNativeClient(own, final), settings, ROOT)
         final.end()
         return of_run(self._folder, Manifest())
 
 
-Trigger = Callable[[ZooKeeperServers, Load], Member]
+Trigger = Callable[[ZooKeeperServers, Load], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Bug:
     log_line: str = ""
 
 
-def epoch_before_log(servers: ZooKeeperServers, load: Load) -> Member:
+def epoch_before_log(servers: ZooKeeperServers, load: Load) -> None:
     """ZOOKEEPER-4643: a follower has the new epoch on its disk before the transactions that it must have for it.
 
     It wins the next election over a member that has these transactions, and has that one remove them.
@@ -98,10 +99,9 @@ def epoch_before_log(servers: ZooKeeperServers, load: Load) -> Member:
     servers.start(other, wait=False)
     servers.wait_ready(other)
     servers.wait_ready(lagging)
-    return servers.members[other]
 
 
-def log_behind_memory(servers: ZooKeeperServers, load: Load) -> Member:
+def log_behind_memory(servers: ZooKeeperServers, load: Load) -> None:
     """ZOOKEEPER-4882: a follower whose disk has failed keeps what it has in memory, and its log goes on with a hole."""
     leader, follower = servers.leader(), servers.followers()[-1]
     member = servers.members[follower]
@@ -116,10 +116,9 @@ def log_behind_memory(servers: ZooKeeperServers, load: Load) -> Member:
     load.create(member, "afterwards")
     servers.kill(follower)
     servers.start(follower)
-    return member
 
 
-def ack_out_of_turn(servers: ZooKeeperServers, load: Load) -> Member:
+def ack_out_of_turn(servers: ZooKeeperServers, load: Load) -> None:
     """ZOOKEEPER-4685: a follower acknowledges a transaction where its new leader expects another answer."""
     leader = servers.leader()
     lagging, other = servers.followers()
@@ -130,10 +129,9 @@ def ack_out_of_turn(servers: ZooKeeperServers, load: Load) -> Member:
     servers.start(lagging, wait=False)
     _wait_until(lambda: _epoch(servers.members[lagging]) != before, NEW_EPOCH_S)
     servers.wait_ready(lagging)
-    return servers.members[lagging]
 
 
-def hole_in_committed_log(servers: ZooKeeperServers, load: Load) -> Member:
+def hole_in_committed_log(servers: ZooKeeperServers, load: Load) -> None:
     """ZOOKEEPER-4925: a leader leaves out what it got in its own recovery as it brings a follower up to date."""
     leader = servers.leader()
     stale, new_leader = sorted(servers.followers())[-2:]
@@ -144,7 +142,6 @@ def hole_in_committed_log(servers: ZooKeeperServers, load: Load) -> Member:
     servers.start(new_leader)
     servers.kill(leader)
     servers.start(stale)
-    return servers.members[stale]
 
 
 BUGS: Final = (

@@ -39,7 +39,7 @@ from zk_locust.clients.native.recorded import RecordedNativeClient
 from zk_locust.contract.errors import ClientError
 from zk_locust.contract.history_format import file_name
 from zk_locust.contract.run_files import HISTORY, HISTORY_LOCAL
-from zk_locust.load.history import read_tree
+from zk_locust.load.final_reads import members_of, read_members
 from zk_locust.load.journal import Journal
 
 LIES: Final[dict[str, Callable[[int], Lie]]] = {
@@ -129,10 +129,12 @@ def run(
     `beside` works with sessions of its own, below the root that it is given.
     """
     root = f"/planted-{random.randrange(1 << 62)}"
+    settings = ClientSettings(hosts, operation_timeout_s=5.0)
     history = folder / HISTORY / HISTORY_LOCAL
     journal = Journal(history / file_name("users"), process="users", root=root)
-    final = Journal(history / file_name("final"), process="final", root=root, workers=1)
-    settings = ClientSettings(hosts, operation_timeout_s=5.0)
+    final = Journal(
+        history / file_name("final"), process="final", root=root, workers=1, members=members_of(settings)
+    )  # fmt: skip
     with recorded_session(settings, journal) as preparing:
         for path in (root, *(f"{root}/{node}" for node in range(NODES)), f"{root}/queue"):
             preparing.create(path, b"0")
@@ -146,8 +148,7 @@ def run(
             meanwhile()
         gevent.joinall(jobs, raise_error=True)
     journal.end()
-    with recorded_session(settings, final) as reader:
-        read_tree(reader, root)
+    read_members(lambda own: RecordedNativeClient(own, final), settings, root)
     final.end()
     return of_run(folder, Manifest())
 

@@ -47,7 +47,9 @@ def attempt(bug: Bug, folder: Path, library: Path, jars: str) -> Attempt:
         load = Load(folder / "load")
         with load.session(servers.members[0]) as client:
             client.create(ROOT)
-        found = load.check(bug.trigger(servers, load))
+        bug.trigger(servers, load)
+        running = [each for each in servers.members if each.process is not None and each.process.poll() is None]
+        found = load.check(running)
         logs = [member.log_path.read_text(errors="replace") for member in servers.members]
     logged = bool(bug.log_line) and any(bug.log_line in log for log in logs)
     return Attempt(found, logged, release, time.monotonic() - began)

@@ -14,6 +14,7 @@ import numpy as np
 from reporting.consistency.child_names import are_kept, names_of, told_next
 from reporting.consistency.child_sums import sums_of
 from reporting.consistency.children import check_lists
+from reporting.consistency.final_reads import FinalReads
 from reporting.consistency.found import Findings
 from reporting.consistency.halves import Halves
 from reporting.consistency.history_file import Chunk, HistoryError, HistoryFile
@@ -58,8 +59,12 @@ class History:
     """Files of processes that did something which was not recorded."""
     unplaced: list[str] = field(default_factory=list)
     """Files with operations whose transactions are not known."""
-    final_zxid: int = 0
-    """The transaction after which all nodes were read; 0 if they were not all read."""
+    apart: list[str] = field(default_factory=list)
+    """A file of each host whose writes could not be compared with those of all other hosts in real time."""
+    final: FinalReads = field(default_factory=FinalReads)
+    holdings: int = 0
+    holdings_left_out: int = 0
+    """Of the holdings of locks, those that were not checked: their sessions may have ended before the release."""
 
 
 @dataclass(slots=True)
@@ -74,7 +79,6 @@ class _Pass:
     sequential: set[int] = field(default_factory=set)
     watched: set[int] = field(default_factory=set)
     """Keys of the nodes whose children somebody has watched."""
-    synced: int = 0
     names_kept: bool = True
     settled: Settled = field(default_factory=Settled)
     halves: Halves = field(default_factory=Halves)
@@ -107,16 +111,19 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
                 checked.cut += [] if file.ended else [file.name]
         of_files = clocks_of(files, clocks)
         gone = first.order.check(of_files, first.sessions.expired(), checked.found)
+        checked.apart = [files[number].name for number in first.order.apart]
         columns = first.sessions.columns(gone)
         context = Context(
             columns,
             first.sessions.first_zxid,
             complete and not (checked.refused or checked.cut or checked.unrecorded),
-            checked.final_zxid,
+            tuple(checked.final.readers),
             frozenset(first.sequential),
+            first.settled,
         )
         checked.sessions, checked.writes = int((columns.ids != 0).sum()), first.order.writes
-        first.locks.check(of_files, columns, checked.found)
+        first.locks.check(of_files, checked.found)
+        checked.holdings, checked.holdings_left_out = first.locks.holdings, first.locks.left_out
         first.halves.begin()
         for rows, children, names in first.pieces.each():
             _check_nodes(rows, children, names, context, first, checked.found)
@@ -203,9 +210,7 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
     first.watched.update(np.unique(chunk.key[watches]).tolist())
     is_final = checked.files[number].process == "final"
     if is_final:
-        first.synced = int(max(records["zxid"][kind == history.SYNC], default=first.synced))
-        if (kind == history.ALL_READ).any():
-            checked.final_zxid = first.synced
+        checked.final.take(chunk, checked.files[number])
     at = np.flatnonzero(is_operation | (kind == history.EVENT))
     rows = np.zeros(len(at), RECORD)
     for name in ("zxid", "mzxid", "czxid", "session", "version", "digest", "what", "result"):

@@ -126,15 +126,18 @@ class Halves:
                 self._check_step(step, node, found)
 
     def check_end(self, nodes: Nodes, found: Findings) -> None:
-        """Find nodes that such a transaction has created, and that are not there at the end."""
-        if not nodes.context.all_read:
+        """Find nodes that such a transaction has created, and that are not there at the end, at each member."""
+        if not nodes.context.readers:
             return
         steps = self._steps[0]
-        there = np.unique(nodes.rows["key"][nodes.rows["final"]])
+        final = nodes.rows[nodes.rows["final"]]
         for step in self._took_effect(nodes):
-            of, zxid = int(np.searchsorted(nodes.keys, steps["key"][step])), self._effects[int(self._of[step])].zxid
+            key, zxid = steps["key"][step], self._effects[int(self._of[step])].zxid
+            of = int(np.searchsorted(nodes.keys, key))
             stays = _stays(nodes, of, steps[step]) and _removed_after(nodes, of, zxid) == NEVER
-            if stays and steps["below"][step] and zxid <= nodes.context.all_read and steps["key"][step] not in there:
+            read_by = set(final["session"][final["key"] == key].tolist())
+            lacks = (zxid <= each.zxid and each.session not in read_by for each in nodes.context.readers)
+            if stays and steps["below"][step] and any(lacks):
                 self._add(step, (), found)
 
     def _took_effect(self, nodes: Nodes) -> list[int]:

@@ -47,6 +47,7 @@ class HistoryFile:
     """One file. After it was read to its end: whether it was `ended`, how many records it has, and its clock.
 
     `machine` is the host's own name, and `workers` how many processes took part, -1 where the header does not tell.
+    `members` are the addresses that the final reads were to ask; empty where the header does not tell.
     `wall_ns` is the wall clock at 0 of the monotonic clock, `wall_spread_ns` by how much that has changed, and
     `last_wall_ns` when its last block was written.
     """
@@ -57,6 +58,7 @@ class HistoryFile:
     root: str = ""
     machine: str = ""
     workers: int = -1
+    members: tuple[str, ...] = ()
     ended: bool = False
     count: int = 0
     wall_ns: int = 0
@@ -143,6 +145,8 @@ class HistoryFile:
         )
         self.machine, workers = str(about.get("host", ""))[:_LONGEST_HOST], about.get("workers")
         self.workers = workers if isinstance(workers, int) and workers >= 0 else -1
+        members = about.get("members")
+        self.members = tuple(str(each)[:_LONGEST_HOST] for each in members) if isinstance(members, list) else ()
 
     def _read_block(self, file: IO[bytes]) -> tuple[int, list[str], Array] | None:
         """Return flags, new paths and records; None at the end, also where a block is cut."""

@@ -95,7 +95,8 @@ def check_absent(nodes: Nodes, found: Findings) -> None:
     state = np.where(rows["zxid"][absent] > 0, np.maximum(rows["zxid"][absent], rows["seen"][absent]), NEVER)
     until = changes.last_until(of, state)
     removals = np.cumsum(np.isin(changes.kind, GONE))
-    bad = (last >= 0) & ~nodes.may_be_removed[of] & (state <= nodes.lives_until[of])
+    sure = ~nodes.may_be_removed_after(last) | (state <= nodes.removed_from[of])
+    bad = (last >= 0) & sure & (state <= nodes.lives_until[of])
     absent, last, until = absent[bad], last[bad], until[bad]
     bad = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & (removals[until] == removals[last])
     absent, newest = absent[bad], changes.rows[last[bad]]
@@ -211,22 +212,31 @@ def check_observations(nodes: Nodes, found: Findings) -> None:
 
 
 def check_final(nodes: Nodes, found: Findings) -> None:
-    """A node that was not removed is there at the end."""
-    if not nodes.context.all_read or not len(nodes.changes.rows):
+    """A node that was not removed is there at the end, at each member."""
+    changes, readers = nodes.changes, nodes.context.readers
+    if not readers or not len(changes.rows):
         return
-    changes = nodes.changes
     last = np.flatnonzero(np.append(changes.of[1:] != changes.of[:-1], True))
     of = changes.of[last]
-    was_read = np.zeros(nodes.count, bool)
-    was_read[nodes.of[nodes.rows["final"]]] = True
-    alive = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & ~nodes.may_be_gone[of]
-    alive &= changes.rows["below"][last]
-    # What is later was written while the nodes were read, as by a worker that had been away.
-    lost = last[alive & (changes.rows["zxid"][last] <= nodes.context.all_read) & ~was_read[of]]
-    rows = changes.rows[lost]
+    sure = ~nodes.may_be_removed_after(last) & (nodes.lives_until[of] == NEVER)
+    alive = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & sure
+    last, of = (each[alive & changes.rows["below"][last]] for each in (last, of))
+    rows = changes.rows[last]
+    lacks = np.zeros((len(readers), len(last)), bool)
+    for own, reader in zip(lacks, readers, strict=True):
+        was_read = np.zeros(nodes.count, bool)
+        was_read[nodes.of[nodes.rows["final"] & (nodes.rows["session"] == reader.session)]] = True
+        # What is later was written while the nodes were read, as by a worker that had been away.
+        own[:] = (rows["zxid"] <= reader.zxid) & ~was_read[of]
+    by_all = lacks.all(axis=0)
+    text = "a node that was written last is not there at the end"
     in_multi = (rows["what"] & history.IN_MULTI) > 0
-    for check, chosen in ((MULTI, in_multi), (WRITES, ~in_multi)):
-        found.add(check, "a node that was written last is not there at the end", rows["place"][chosen])
+    for lost, where in (
+        (by_all, ""),
+        *((own & ~by_all, f" at {reader.member}") for own, reader in zip(lacks, readers, strict=True)),
+    ):
+        for check, chosen in ((MULTI, in_multi), (WRITES, ~in_multi)):
+            found.add(check, text + where, rows["place"][lost & chosen])
 
 
 def check_sequences(nodes: Nodes, found: Findings) -> None:

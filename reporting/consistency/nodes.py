@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from reporting.consistency.final_reads import Reader
 from reporting.consistency.sessions import NEVER, SessionColumns
+from reporting.consistency.settled import Settled
 from zk_locust.contract import history_format as history
 
 Array = np.ndarray[Any, Any]
@@ -36,16 +38,23 @@ class Context:
     """What is known of the complete history.
 
     `complete` says whether all operations of the load are in it; if not, a value may come from one that is not.
-    `all_read` is the transaction after which every node below the root was read, 0 if they were not all read, and
-    `first_zxid` where the history begins.
+    `readers` are the sessions that have read every node below the root at the end; `first_zxid` is where the history
+    begins.
     """
 
     sessions: SessionColumns
     first_zxid: int
     complete: bool
-    all_read: int
+    readers: tuple[Reader, ...] = ()
     sequential: frozenset[int] = frozenset()
     """Digests of the values of sequential nodes that may have been created, by names that are not known."""
+    settled: Settled = field(default_factory=Settled)
+    """Until when changes of nodes without a reply may have been carried out."""
+
+    @property
+    def all_read(self) -> int:
+        """The transaction after which some session has read every node; 0 if none has."""
+        return max((reader.zxid for reader in self.readers), default=0)
 
 
 class Changes:
@@ -115,10 +124,9 @@ class Nodes:
         self.failed = np.flatnonzero(is_change & np.isin(self.rows["result"], FAILURES) & (self.rows["zxid"] > 0))
         ends, self.lives_until = self._ends_of_ephemerals(np.flatnonzero(acknowledged))
         """By node: where the end of its session is not known, the last transaction that the session saw; else NEVER."""
-        # An ephemeral node that was made without a reply goes with its session too.
-        self.may_be_removed = self._has_undecided(history.DELETE) | self._has_undecided(history.CREATE, ephemeral=True)
-        if not context.complete:
-            self.may_be_removed[:] = True
+        self.removed_from, self.removed_until = self._may_be_removed_between()
+        """By node: an operation without a reply may have removed it after the one transaction and before the other."""
+        self.may_be_removed = self.removed_until > 0
         self.may_be_gone = self.may_be_removed | (self.lives_until < NEVER)
         """By node: whether it may have been removed by what is not known."""
         self.may_be_made = self._has_undecided(history.CREATE)
@@ -130,11 +138,33 @@ class Nodes:
         """Give back the memory of the children's changes."""
         self.children = Changes(self.children.rows[:0].copy(), self.children.of[:0].copy())
 
-    def _has_undecided(self, kind: int, *, ephemeral: bool = False) -> Array:
+    def may_be_removed_after(self, last: Array) -> Array:
+        """Return whether an operation without a reply may have removed the nodes after these changes of them."""
+        if not len(self.changes.rows):
+            return np.ones(len(last), bool)
+        found: Array = self.changes.rows["zxid"][last] < self.removed_until[self.changes.of[last]]
+        return found
+
+    def _may_be_removed_between(self) -> tuple[Array, Array]:
+        if not self.context.complete:
+            return np.zeros(self.count, np.int64), np.full(self.count, NEVER)
+        undecided, kind = self.undecided, self.kind[self.undecided]
+        is_ephemeral = (self.rows["what"][undecided] & history.EPHEMERAL) > 0
+        at = undecided[(kind == history.DELETE) | ((kind == history.CREATE) & is_ephemeral)]
+        rows, sessions = self.rows[at], self.context.sessions
+        session = sessions.at(rows["session"])
+        ended = np.where(sessions.closed[session] > 0, sessions.closed[session], sessions.gone[session])
+        settled = self.context.settled.until(rows["place"])
+        first, last = np.full(self.count, NEVER), np.zeros(self.count, np.int64)
+        np.minimum.at(first, self.of[at], rows["seen"])
+        # An ephemeral node that was made without a reply goes with its session.
+        is_delete = self.kind[at] == history.DELETE
+        np.maximum.at(last, self.of[at], np.where(is_delete, np.minimum(settled, ended), ended))
+        return first, last
+
+    def _has_undecided(self, kind: int) -> Array:
         found = np.zeros(self.count, bool)
         chosen = self.kind[self.undecided] == kind
-        if ephemeral:
-            chosen &= (self.rows["what"][self.undecided] & history.EPHEMERAL) > 0
         found[self.of[self.undecided[chosen]]] = True
         return found
 

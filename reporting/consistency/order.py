@@ -25,6 +25,8 @@ _FIELDS: Final = [
 _EPOCH_BITS: Final = 32
 """The part of a transaction number above these is that of its leader."""
 _MILLISECOND_NS: Final = 1_000_000
+COMPARED_WITHIN_NS: Final = 1_000_000_000
+"""What the clocks of two hosts may differ by beyond what is known: real time tells little beyond that."""
 _MORE_NS: Final = 10_000_000_000
 """A leader counts a session's time in ticks, and its machine may stand still."""
 
@@ -45,6 +47,8 @@ class Order:
     _writes: list[Array] = field(default_factory=list)
     _syncs: list[Array] = field(default_factory=list)
     writes: int = 0
+    apart: list[int] = field(default_factory=list)
+    """After the check: a file of each host whose writes could not be compared with those of all others."""
 
     def take(self, chunk: Chunk, places: Array, file: int) -> None:
         """Take a chunk's writes and syncs."""
@@ -78,6 +82,7 @@ class Order:
         for clock in clocks:
             at = hosts.index(clock.host)
             errors[at] = max(errors[at], clock.error_ns)
+        self.apart = _apart(np.unique(writes["file"]), host_of, errors)
         _check_real_time(writes, host_of, errors, found)
         _check_syncs(writes, syncs, host_of, errors, found)
         return _gone(writes, expired, clocks, host_of)
@@ -87,6 +92,18 @@ def _together(pieces: list[Array]) -> Array:
     found = np.concatenate(pieces) if pieces else np.zeros(0, _FIELDS)
     pieces.clear()
     return found[np.argsort(found["zxid"], kind="stable")]
+
+
+def _apart(files: Array, host_of: Array, errors: Array) -> list[int]:
+    """Return of the files with writes one for each host whose clock is too far from that of another one."""
+    hosts, first = np.unique(host_of[files], return_index=True)
+    error = errors[hosts]
+    largest = np.sort(error)[::-1][:2]
+    if len(hosts) < 2:
+        return []
+    other = np.where(error == largest[0], largest[1], largest[0])
+    found: list[int] = files[first[error + other > COMPARED_WITHIN_NS]].tolist()
+    return found
 
 
 def _check_real_time(writes: Array, host_of: Array, errors: Array, found: Findings) -> None:

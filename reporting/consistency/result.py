@@ -3,7 +3,8 @@
 import contextlib
 import json
 import math
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,12 +22,13 @@ from zk_locust.contract.history_format import file_name, is_history
 from zk_locust.contract.plain_text import first_of
 from zk_locust.contract.run_files import CONSISTENCY, HISTORY, HISTORY_LOCAL
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 _UNKNOWN_ERROR_S: Final = 86_400.0
 """Of a clock that nobody has measured: its host's times are compared with no other host's."""
 _MOST_CUT_S: Final = 10.0
 """How long before the load's end a history may end early: a process that was killed has lost a second at most."""
 _FINAL: Final = file_name("final")
+_TOLD_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +78,36 @@ def of_run(folder: Path, manifest: Manifest) -> Consistency:
         asked = manifest.parameters.get("history") in (True, "true", 1)
         return Consistency(NOT_CHECKED, "The history is missing." if asked else "No history was recorded (--history).")
     try:
-        print_of_files = {str(file.relative_to(folder)): file.stat().st_size for file in files}
-        kept = _kept(folder, print_of_files)
+        clocks = _clocks({file.parent.name for file in files}, manifest)
+        checked_of = {
+            "files": {str(file.relative_to(folder)): _content_of(file) for file in files},
+            "clocks": {host: list(clock) for host, clock in sorted(clocks.items())},
+        }
+        kept = _kept(folder, checked_of)
         if kept is not None:
             return kept
-        found = _check(folder, files, manifest)
+        found = _check(folder, files, clocks, manifest)
     except OSError as error:  # as of a full disk: the report does without
         return Consistency(NOT_CHECKED, f"The history cannot be checked: {error.strerror or error}.")
-    content = {"version": _VERSION, "files": print_of_files, "found": found.as_dict()}
+    content = {"version": _VERSION, **checked_of, "found": found.as_dict()}
     with contextlib.suppress(OSError):  # the next report checks again
         write_text(folder / CONSISTENCY, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return found
 
 
-def _kept(folder: Path, print_of_files: Mapping[str, int]) -> Consistency | None:
+def _content_of(file: Path) -> list[int]:
+    """Return quickly what tells a file from another one: its size, and sums of its beginning and its end."""
+    size = file.stat().st_size
+    with file.open("rb") as content:
+        begin = zlib.crc32(content.read(_TOLD_BYTES))
+        content.seek(max(size - _TOLD_BYTES, 0))
+        return [size, begin, zlib.crc32(content.read(_TOLD_BYTES))]
+
+
+def _kept(folder: Path, checked_of: Mapping[str, object]) -> Consistency | None:
     try:
         content = json.loads((folder / CONSISTENCY).read_text(encoding="utf-8"))
-        if content["version"] != _VERSION or content["files"] != print_of_files:
+        if content["version"] != _VERSION or any(content[name] != told for name, told in checked_of.items()):
             return None
         found = content["found"]
         return Consistency(**found | {"excerpt": tuple(found["excerpt"]), "notes": tuple(found["notes"])})
@@ -100,10 +115,9 @@ def _kept(folder: Path, print_of_files: Mapping[str, int]) -> Consistency | None
         return None
 
 
-def _check(folder: Path, paths: list[Path], manifest: Manifest) -> Consistency:
+def _check(folder: Path, paths: list[Path], clocks: Clocks, manifest: Manifest) -> Consistency:
     files = [HistoryFile(path, path.parent.name) for path in paths]
     missing = _missing(files, manifest)
-    clocks = _clocks(files, manifest)
     checked = checking.check(files, clocks, folder, complete=not missing)
     of_files = checking.clocks_of(files, clocks)
     notes = _notes(checked, missing)
@@ -142,25 +156,42 @@ def _notes(checked: History, missing: list[str]) -> list[str]:
         for check, why in NOT_PROMISED.items()
         if checked.found.counts.get(check)
     ]
-    if not checked.final_zxid:
+    if not checked.final.zxid:
         notes.append("The nodes were not all read at the end: a write that nobody read later may be lost")
+    elif checked.final.unread:
+        unread = ", ".join(first_of(checked.final.unread))
+        notes.append(f"The nodes of {unread} were not all read at the end: a write may be lost there")
     notes += [
         f"A client of {name} was not recorded: values of unknown origin may be of its operations"
         for name in checked.unrecorded
     ]
+    if checked.holdings_left_out == checked.holdings > 0:
+        notes.append("Locks were not checked: each session that held one may have ended before the release")
+    elif checked.holdings_left_out:
+        left_out = f"{checked.holdings_left_out:,} of {checked.holdings:,} holdings of locks"
+        notes.append(f"{left_out} were not checked: their sessions may have ended before the release")
     return notes
 
 
 def _lacking(checked: History) -> list[str]:
     """Say what was not recorded that some check needs."""
-    lacking = [] if checked.final_zxid else ["the state at the end, so acknowledged writes may be lost"]
+    lacking = [] if checked.final.zxid else ["the state at the end, so acknowledged writes may be lost"]
+    if checked.final.zxid and checked.final.unread:
+        unread = ", ".join(first_of(checked.final.unread))
+        lacking.append(f"the state of {unread} at the end, so acknowledged writes may be lost there")
+    if checked.final.zxid and not checked.final.members:
+        lacking.append("which members the state at the end is of, so acknowledged writes may be lost at others")
     lacking += [f"the end of {name}" for name in first_of(checked.cut)]
     lacking += [
         f"the transactions of {name}, so for its operations no lost create, ephemeral node, sequence number or order of"
         " replies is checked"
         for name in first_of(checked.unplaced)
     ]
-    return lacking + [f"some operations of {name}" for name in first_of(checked.unrecorded)]
+    lacking += [f"some operations of {name}" for name in first_of(checked.unrecorded)]
+    if checked.apart:
+        files = ", ".join(first_of(checked.apart))
+        lacking.append(f"how far the clocks of hosts differ, so real time is not compared between {files}")
+    return lacking
 
 
 def _missing(files: list[HistoryFile], manifest: Manifest) -> list[str]:
@@ -197,10 +228,10 @@ def _ended_long_before(files: list[HistoryFile], cut: list[str], clocks: Clocks)
     ]
 
 
-def _clocks(files: list[HistoryFile], manifest: Manifest) -> Clocks:
+def _clocks(hosts: Iterable[str], manifest: Manifest) -> Clocks:
     """Return of each host how far its clock is ahead of the controller's, and how wrong that may be, seconds."""
     clocks = {}
-    for host in {file.host for file in files}:
+    for host in hosts:
         told = manifest.hosts.get(host, {})
         before, after = number(told.get("clock_offset_ms")), number(told.get("clock_offset_after_ms"))
         errors = [number(told.get(name)) for name in ("clock_error_ms", "clock_error_after_ms")]

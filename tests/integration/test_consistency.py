@@ -2,18 +2,30 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import gevent
 import pytest
 
 from benchmarks.lying_proxy import Lie
-from benchmarks.planted_violations import LIES, TOLD, UNPLACED, run, run_with_lie
+from benchmarks.planted_violations import LIES, TOLD, UNPLACED, recorded_session, run, run_with_lie
 from lab.zookeeper_server import ZooKeeperServers
 from reporting.consistency import found
+from reporting.consistency.history_file import HistoryFile
+from reporting.consistency.result import of_run
 from reporting.consistency.states import CONSISTENT, PARTLY, VIOLATED
+from reporting.read.manifest import Manifest
 from tests.integration.clients import in_thread, require_library
 from tests.needs import require_zookeeper
+from zk_locust.clients.interface import ClientSettings
+from zk_locust.clients.kazoo.recorded import RecordedKazooClient
+from zk_locust.clients.native.recorded import RecordedNativeClient
+from zk_locust.contract import history_format as history
+from zk_locust.contract.history_format import file_name
+from zk_locust.contract.run_files import HISTORY, HISTORY_LOCAL
+from zk_locust.load.final_reads import members_of, read_members
+from zk_locust.load.journal import Journal
 
 pytestmark = pytest.mark.integration
 
@@ -105,6 +117,35 @@ def test_a_member_that_is_killed_under_load_does_not_make_a_violation(
     checked = run(ensemble.hosts, tmp_path, seed=2, rounds=40, users=6, client=client, meanwhile=kill_and_start)
     assert checked.state == _clean(client), (checked.sentence, checked.excerpt)
     assert checked.writes > 0
+
+
+@pytest.mark.parametrize("client", ["native", "kazoo"])
+def test_final_reads_ask_each_member_and_name_one_that_is_down(
+    client: str, ensemble: ZooKeeperServers, tmp_path: Path
+) -> None:
+    chroot, down = f"/below-{client}", "127.0.0.1:1"
+    settings = ClientSettings(ensemble.hosts, operation_timeout_s=5.0)
+    below = replace(settings, hosts=f"{ensemble.hosts},{down}{chroot}", connect_timeout_s=2.0)
+    files = tmp_path / HISTORY / HISTORY_LOCAL
+    journal = Journal(files / file_name("users"), process="users", root="/root")
+    final = Journal(files / file_name("final"), process="final", root="/root", workers=1, members=members_of(below))
+    with recorded_session(settings, Journal(tmp_path / "other.bin")) as preparing:
+        preparing.create(chroot)
+    with recorded_session(below, journal) as user:
+        for path in ("/root", "/root/x", "/root/x/y"):
+            user.create(path)
+    journal.end()
+    kind = {"native": RecordedNativeClient, "kazoo": RecordedKazooClient}[client]
+    read_members(lambda own: kind(own, final), below, "/root")
+    final.end()
+    checked = of_run(tmp_path, Manifest())
+    assert (checked.state, checked.reason) == (
+        PARTLY, f"Not recorded: the state of {down} at the end, so acknowledged writes may be lost there.",
+    )  # fmt: skip
+    (chunk,) = HistoryFile(files / file_name("final"), "host").chunks()
+    read = chunk.records[(chunk.records["what"] & history.KIND_MASK) == history.GET]
+    assert len(read) == 9
+    assert len(set(read["session"])) == 3
 
 
 def _require(client: str) -> None:

@@ -1,10 +1,11 @@
 """The format of a history file: what one process of a load has recorded of its operations (`--history`).
 
 A file is `MAGIC`, the length of the header (4 bytes), the header (a JSON object: `process`, `host`, `client`, `root`,
-and in the file of the final reads `workers`, how many processes with users took part), and blocks. A block is `BLOCK`,
-a table of paths and records of `FIELDS`. All integers are little-endian. A record's `path` is the place of its path in
-the table, which goes on over blocks until a block with `NEW_TABLE`; place 0 is no path. The last block of a file that
-was ended has `LAST` and the number of all records in place of `records`.
+and in the file of the final reads `workers`, how many processes with users took part, and `members`, the addresses that
+were to be read), and blocks. A block is `BLOCK`, a table of paths and records of `FIELDS`. All integers are
+little-endian. A record's `path` is the place of its path in the table, which goes on over blocks until a block with
+`NEW_TABLE`; place 0 is no path. The last block of a file that was ended has `LAST` and the number of all records in
+place of `records`.
 
 Times are nanoseconds of the host's monotonic clock. Each block tells both clocks of one moment.
 """
@@ -55,7 +56,7 @@ CONNECTED: Final = 33
 LOST: Final = 34  # the connection, not the session
 EXPIRED: Final = 35
 CLOSED: Final = 36  # the session; the record has the reply to its end
-ALL_READ: Final = 37  # all nodes at and below the path were read at the end of the load
+ALL_READ: Final = 37  # at the end, all nodes of the load by one session; the path is the address of its member
 HELD: Final = 38  # a lock, by its folder; noted once it is held
 RELEASED: Final = 39  # noted before it is given up
 UNRECORDED: Final = 40  # a client of the process does something that is in no history
@@ -100,7 +101,9 @@ EVENTS: Final = {1: "created", 2: "deleted", 3: "changed", 4: "children changed"
 CLIENTS: Final = ("native", "kazoo", "libzookeeper", "zkpython")
 """Those that keep a history."""
 FINAL_READS_S: Final = 15.0
-"""How long the reading of all nodes at the end of a load may take, seconds."""
+"""How long the reading of all nodes at the end of a load may take, of all members at the same time, seconds."""
+MOST_MEMBERS: Final = 100
+"""How many members' final reads a checker takes."""
 
 
 def problem_with(client: str, kazoo_handler: str = "") -> tuple[str, str] | None:

@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -11,21 +10,20 @@ from weakref import WeakKeyDictionary
 
 import gevent
 import locust
-from gevent.pool import Pool
 
 from zk_locust.clients.history_rows import note_unrecorded
 from zk_locust.clients.interface import ZooKeeperClient
 from zk_locust.clients.native.recorded import RecordedNativeClient
-from zk_locust.contract.errors import ClientError, ConfigurationError, NoNodeError
-from zk_locust.contract.history_format import FINAL_READS_S, file_name, problem_with
-from zk_locust.contract.options import Options
+from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.history_format import file_name, problem_with
+from zk_locust.contract.options import ClientSettings, Options
 from zk_locust.contract.run_files import HISTORY, HISTORY_LOCAL
+from zk_locust.load.final_reads import members_of, read_members
 from zk_locust.load.journal import Journal
 from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE
 from zk_locust.load.user_classes import drives_zookeeper
 
 FINAL: Final = "final"
-_AT_ONCE: Final = 64
 _ATTRIBUTE: Final = "zk_locust_journal"
 _WORKERS: Final = "zk_locust_workers_with_history"
 
@@ -70,12 +68,12 @@ def recorded_client(options: Options, events: Any, name: str) -> ZooKeeperClient
     if problem_with(name, options.kazoo.handler):  # a locustfile may choose another kind for some users
         note_unrecorded(journal.rows)
         return None
-    client: ZooKeeperClient = _recorded(options, journal, name)
+    client: ZooKeeperClient = _recorded(options, options.client_settings(), journal, name)
     return client
 
 
-def _recorded(options: Options, journal: Journal, name: str) -> Any:
-    settings, credentials = options.client_settings(), options.credentials()
+def _recorded(options: Options, settings: ClientSettings, journal: Journal, name: str) -> Any:
+    credentials = options.credentials()
     if name == "native":
         return RecordedNativeClient(settings, journal, credentials=credentials)
     # Their libraries are imported only where they are chosen, as in `zk_locust.clients`.
@@ -100,7 +98,7 @@ def count_workers(environment: Any) -> Callable[..., None]:
 
 
 def read_all_nodes(environment: Any, **_: Any) -> None:
-    """Read every node of the load, after a sync. Call it where the load is led, before its nodes are removed.
+    """Read every node of the load at each member, after a sync. Call it where the load is led, before they are removed.
 
     Locust may fire `test_stop` twice, and kill the first greenlet. So the reads have their own one, and a call while
     they go on waits for it: the nodes must stay until then.
@@ -117,56 +115,18 @@ def read_all_nodes(environment: Any, **_: Any) -> None:
 
 
 def _read_all(options: Options, workers: int) -> None:
+    settings = options.client_settings()
     try:
-        journal = _journal(options, FINAL, workers=workers)
+        journal = _journal(options, FINAL, workers=workers, members=members_of(settings))
     except OSError as error:
         logger.error("The final state is not in the history: %s", error)
         return
     # kazoo's TLS and SASL are known to kazoo alone; the C library has no sync.
-    client = _recorded(options, journal, "kazoo" if options.client == "kazoo" else "native")
-    complete = False
+    kind = "kazoo" if options.client == "kazoo" else "native"
     try:
-        with gevent.Timeout(FINAL_READS_S, False):
-            client.start()
-            read_tree(client, options.pseudo_root)
-            complete = True
-        client.stop()
-    except ClientError as error:
-        logger.warning("Not all nodes could be read at the end of the load: %s", error)
-    else:
-        if not complete:
-            logger.warning("Not all nodes could be read at the end of the load within %g s", FINAL_READS_S)
+        read_members(lambda own: _recorded(options, own, journal, kind), settings, options.pseudo_root)
     finally:
-        client.close()
         journal.end()
-
-
-def read_tree(client: Any, root: str) -> None:
-    """Read the node and all below it, after a sync, and note in the history that all were read. Raises ClientError."""
-    client.sync(root)
-    waiting, pool = deque([root]), Pool(_AT_ONCE)
-    failed: list[ClientError] = []
-
-    def read(path: str) -> None:
-        try:
-            if client.get(path)[1].numChildren:
-                waiting.extend(f"{path.rstrip('/')}/{name}" for name in client.get_children(path))
-        except NoNodeError:
-            pass  # an ephemeral node may go between the two
-        except ClientError as error:
-            failed.append(error)
-
-    try:
-        while waiting or len(pool):
-            if waiting:
-                pool.spawn(read, waiting.popleft())
-            else:
-                gevent.sleep(0.001)
-            if failed:
-                raise failed[0]
-    finally:
-        pool.kill()
-    client.note_all_read(root)
 
 
 def _journal(options: Options, name: str, **about: object) -> Journal:

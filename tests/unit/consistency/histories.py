@@ -14,8 +14,10 @@ from zk_locust.contract import history_format as history
 
 WALL_NS = 1_700_000_000 * 10**9
 ROOT = "/root"
-X, Y = f"{ROOT}/x", f"{ROOT}/y"
-"""Two of its nodes."""
+X, Y, LOCK = f"{ROOT}/x", f"{ROOT}/y", f"{ROOT}/lock"
+"""Three of its nodes; the last one is the folder of a lock."""
+MEMBER = "zk1:2181"
+"""Whose nodes are read at the end."""
 A, B, C = 0xA, 0xB, 0xC
 """Three sessions."""
 
@@ -42,6 +44,8 @@ class Story:
         self.zxid = 0x100
         self.now = 1_000
         self.nodes: dict[str, Node] = {}
+        self.members: list[str] = []
+        """That the final reads were to ask."""
         self._xids: dict[int, int] = {}
 
     def get(self, session: int, path: str, **changes: Any) -> int:
@@ -105,15 +109,23 @@ class Story:
         """Note what has happened to a session."""
         return self._add(session, kind, path, {"xid": 0, "zxid": 0} | changes)
 
-    def read_all(self, session: int = 0xF) -> "Story":
-        """Return the final reads, as the story of another file."""
+    def read_all(self, *others: str, without: str = "") -> "Story":
+        """Return the final reads of a member, as the story of another file; and those of others, without a node."""
         final = Story()
         final.zxid, final.now, final.nodes = self.zxid, self.now + 1_000, self.nodes
-        final.sync(session)
-        for path in self.nodes:
-            final.get(session, path)
-        final.note(session, history.ALL_READ, ROOT)
+        final.read_member(0xF, MEMBER)
+        for number, member in enumerate(others):
+            final.read_member(0xF0 + number, member, without=without)
         return final
+
+    def read_member(self, session: int, member: str, *, without: str = "") -> None:
+        """Read all nodes of a member that has them all but for one."""
+        self.members.append(member)
+        self.sync(session)
+        for path in self.nodes:
+            if path != without:
+                self.get(session, path)
+        self.note(session, history.ALL_READ, member)
 
     def check(
         self, folder: Path, *others: "Story", clocks: Clocks | None = None, complete: bool = True, ended: bool = True
@@ -136,7 +148,8 @@ class Story:
         for number, record in enumerate(self.records):
             for name, value in record.items():
                 records[number][name] = value
-        told = {"process": process, "root": ROOT, **(about or {})}
+        members = {"members": self.members} if self.members else {}
+        told = {"process": process, "root": ROOT, **members, **(about or {})}
         path.write_bytes(content(records, self.paths[1:], told, ended=ended))
 
     def _read(self, session: int, what: int, path: str, changes: dict[str, Any]) -> int:
@@ -198,3 +211,12 @@ def begun() -> Story:
     for session in (A, B, C):
         story.get(session, X)
     return story
+
+
+def two_holders(story: Story) -> None:
+    """Have two sessions hold a lock at one time, and live on."""
+    for what in (history.HELD, history.RELEASED):
+        for session in (A, B):
+            story.note(session, what, LOCK)
+    for session in (A, B):
+        story.set(session, X, f"{session} has released it")

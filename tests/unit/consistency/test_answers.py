@@ -8,6 +8,7 @@ import pytest
 
 from reporting import judge_run, list_runs, summary, write_report
 from reporting.consistency import found, result
+from reporting.consistency.result import Consistency
 from reporting.consistency.states import CONSISTENT, NOT_CHECKED, PARTLY, VIOLATED
 from reporting.read.manifest import Manifest
 from reporting.read.plan import Plan
@@ -177,3 +178,62 @@ def test_a_history_without_a_write_proves_nothing(tmp_path: Path) -> None:
     told.sync(A)
     told.write(tmp_path / HOST / "history-worker-1.bin")
     assert result.of_run(tmp_path, planned(1)).reason == "The history has 1 operations and no acknowledged write."
+
+
+def of_two_hosts(folder: Path, **clock: float) -> Consistency:
+    one = story()
+    one.write(folder / HOST / "history-worker-1.bin")
+    other = Story()
+    other.nodes, other.zxid, other.now = one.nodes, one.zxid, one.now
+    other.set(0xB, ROOT, "by another host")
+    other.write(folder / "history/load2/history-worker-1.bin")
+    other.read_all().write(folder / HOST / "history-final.bin", process="final")
+    plan = Plan(workers={"load1": 1, "load2": 1})
+    return result.of_run(folder, Manifest(plan=plan, hosts={"load1": MEASURED, "load2": clock}))
+
+
+MEASURED = {"clock_offset_ms": 0.0, "clock_error_ms": 1.0}
+APART = (
+    "Not recorded: how far the clocks of hosts differ, so real time is not compared between "
+    "load1/history-worker-1.bin, load2/history-worker-1.bin."
+)
+
+
+@pytest.mark.parametrize(
+    ("clock", "reason"),
+    [
+        (MEASURED, ""),
+        ({}, APART),
+        (MEASURED | {"clock_error_ms": 998.0}, ""),
+        (MEASURED | {"clock_error_ms": 1001.0}, APART),
+        (MEASURED | {"clock_offset_after_ms": 1001.0}, APART),
+    ],
+    ids=["measured", "not measured", "within a second", "beyond a second", "stepped"],
+)
+def test_hosts_that_cannot_be_compared_in_real_time_are_told(
+    clock: dict[str, float], reason: str, tmp_path: Path
+) -> None:
+    answer = of_two_hosts(tmp_path, **clock)
+    assert (answer.state, answer.reason) == (PARTLY if reason else CONSISTENT, reason)
+
+
+def test_an_answer_is_of_the_clocks_that_it_was_found_with(tmp_path: Path) -> None:
+    assert of_two_hosts(tmp_path).state == PARTLY
+    assert of_two_hosts(tmp_path, **MEASURED).state == CONSISTENT
+
+
+@pytest.mark.parametrize("more", [0, 5_000], ids=["short", "long"])
+def test_another_file_of_the_same_size_is_checked(more: int, tmp_path: Path) -> None:
+    told = story()
+    for number in range(more):
+        told.set(A, f"{ROOT}/<b>x", str(number))
+    told.get(A, f"{ROOT}/<b>x")
+    file = tmp_path / HOST / "history-worker-1.bin"
+    told.read_all().write(tmp_path / HOST / "history-final.bin", process="final")
+    told.write(file)
+    size = file.stat().st_size
+    assert result.of_run(tmp_path, planned(1)).state == CONSISTENT
+    told.records[-1] |= {"mzxid": told.zxid - 1, "version": more}
+    told.write(file)
+    assert file.stat().st_size == size
+    assert result.of_run(tmp_path, planned(1)).state == VIOLATED

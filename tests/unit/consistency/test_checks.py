@@ -7,7 +7,7 @@ import pytest
 
 from reporting.consistency import check as checking
 from reporting.consistency import found
-from tests.unit.consistency.histories import ROOT, A, B, C, Story, X, Y, begun, digest
+from tests.unit.consistency.histories import ROOT, A, B, C, Story, X, Y, begun, digest, two_holders
 from zk_locust.contract import history_format as history
 
 
@@ -30,7 +30,7 @@ def test_a_history_without_faults_has_no_violation(tmp_path: Path) -> None:
     story.exists(A, f"{ROOT}/e")
     checked = story.check(tmp_path, story.read_all())
     assert checked.found.counts == {}
-    assert (checked.refused, checked.cut, checked.final_zxid) == ([], [], story.zxid)
+    assert (checked.refused, checked.cut, checked.final.zxid) == ([], [], story.zxid)
     assert checked.events == 5
 
 
@@ -205,13 +205,6 @@ def halved_transaction(story: Story) -> None:
     story.get(A, Y, mzxid=kept, version=0, digest=digest("0"))
 
 
-def two_holders(story: Story) -> None:
-    story.note(A, history.HELD, f"{ROOT}/lock")
-    story.note(B, history.HELD, f"{ROOT}/lock")
-    story.note(A, history.RELEASED, f"{ROOT}/lock")
-    story.note(B, history.RELEASED, f"{ROOT}/lock")
-
-
 PLANTED: list[tuple[Callable[[Story], None], str]] = [
     (stale_read, found.SESSIONS),
     (older_state, found.SESSIONS),
@@ -276,16 +269,6 @@ def test_an_incomplete_history_does_not_blame_the_ensemble_for_what_it_lacks(tmp
     story.get(B, Y)
     assert story.check(tmp_path, complete=False).found.counts == {}
     assert found.ORDER in story.check(tmp_path).found.counts
-
-
-def test_holders_one_after_the_other_and_those_that_lost_their_connection_are_no_violation(tmp_path: Path) -> None:
-    story = begun()
-    for session in (A, B, A):
-        story.note(session, history.HELD, f"{ROOT}/lock")
-        story.note(session, history.RELEASED, f"{ROOT}/lock")
-    two_holders(story)
-    story.note(B, history.LOST)
-    assert story.check(tmp_path).found.counts == {}
 
 
 def test_a_watch_whose_setting_was_undecided_may_fire(tmp_path: Path) -> None:

@@ -104,6 +104,13 @@ def test_half_a_transaction_is_found(
     assert checked.found.violations[found.MULTI][0].records
 
 
+def test_a_transaction_that_one_member_has_by_half_is_found(tmp_path: Path) -> None:
+    story = begun()
+    transaction(story, (history.CREATE, Z), (history.CREATE, N), done=(0, 1))
+    assert story.check(tmp_path / "all", story.read_all("zk2:2181")).found.counts == {}
+    assert story.check(tmp_path / "half", story.read_all("zk2:2181", without=Z)).found.counts == {found.MULTI: 1}
+
+
 def all_of_it(story: Story) -> None:
     transaction(story, *BOTH, done=(0, 1))
     story.get(B, X)

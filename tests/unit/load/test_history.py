@@ -9,16 +9,16 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from reporting.consistency.history_file import HistoryFile
+from reporting.consistency.history_file import HistoryFile, keys_of
 from tests.integration.clients import require_library
 from zk_locust.clients.kazoo.recorded import RecordedKazooClient
 from zk_locust.clients.libzookeeper.recorded import RecordedLibZooKeeperClient
 from zk_locust.clients.native.recorded import RecordedNativeClient
 from zk_locust.contract import history_format
-from zk_locust.contract.errors import ConfigurationError
+from zk_locust.contract.errors import ConfigurationError, ConnectError
 from zk_locust.contract.options import Options
 from zk_locust.contract.parameters import PARAMETERS
-from zk_locust.load import history
+from zk_locust.load import final_reads, history
 from zk_locust.load.locust_internals import WORKER_NAME_VARIABLE
 
 
@@ -101,12 +101,12 @@ def test_the_final_reads_are_made_once_and_waited_for(tmp_path: Path, monkeypatc
         report(client_id=client_id, data={})
     may_end, begun, done = Event(), [], []
 
-    def read(client: Any, root: str) -> None:
-        begun.append(root)
+    def read(client: Any, member: str, root: str) -> None:
+        begun.append((member, root))
         may_end.wait()
-        done.append(root)
+        done.append((member, root))
 
-    monkeypatch.setattr(history, "read_tree", read)
+    monkeypatch.setattr(final_reads, "_read_tree", read)
     for name in ("start", "stop"):
         monkeypatch.setattr(RecordedNativeClient, name, lambda _: None)
     first, second = (gevent.spawn(history.read_all_nodes, load) for _ in range(2))
@@ -114,9 +114,42 @@ def test_the_final_reads_are_made_once_and_waited_for(tmp_path: Path, monkeypatc
     first.kill()
     gevent.spawn(may_end.set)
     second.join()
-    assert (begun, done) == (["/kl"], ["/kl"])
+    assert begun == done == [("127.0.0.1:1", "/kl")]
     file = HistoryFile(tmp_path / "history-final.bin", "load1")
     assert (list(file.chunks()), file.ended, file.workers) == ([], True, 2)
+
+
+def test_each_member_is_read_by_a_session_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked, stopped = [], []
+
+    def start(client: Any) -> None:
+        asked.append(client._session._settings.hosts)
+        if "zk2" in asked[-1]:
+            raise ConnectError("it is down")
+
+    def read(client: Any, member: str, root: str) -> None:
+        if member == "zk3:1":
+            gevent.sleep(60)
+        client.note_all_read(member)
+
+    monkeypatch.setattr(RecordedNativeClient, "start", start)
+    monkeypatch.setattr(RecordedNativeClient, "stop", lambda client: stopped.append(client))
+    monkeypatch.setattr(final_reads, "_read_tree", read)
+    monkeypatch.setattr(final_reads, "FINAL_READS_S", 0.05)
+    history.read_all_nodes(LiveEnvironment(history=True, hosts="zk1:1,zk2:1,zk3:1,[::1]:1,zk1:1/below"))
+    members = ["zk1:1", "zk2:1", "zk3:1", "[::1]:1"]
+    assert asked == [f"{member}/below" for member in members]
+    assert len(stopped) == 3
+    file = HistoryFile(tmp_path / "history-final.bin", "load1")
+    (chunk,) = file.chunks()
+    assert list(file.members) == members
+    assert chunk.key.tolist() == keys_of(["zk1:1", "[::1]:1"]).tolist()
+    assert [line for line in caplog.messages if line.startswith("Not all nodes of")] == [
+        "Not all nodes of zk2:1 could be read at the end of the load: it is down",
+        "Not all nodes of zk3:1 could be read at the end of the load: 0.05 s were not enough",
+    ]
 
 
 def test_a_second_test_leaves_the_first_ones_history_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -67,9 +67,9 @@ class RecordedKazooClient(KazooZooKeeperClient):
         self._note_waiting()
         super().close()
 
-    def note_all_read(self, path: str) -> None:
-        """Note that all nodes at and below the path were read."""
-        note(self._rows, self._session_id, history.ALL_READ, path)
+    def note_all_read(self, member: str) -> None:
+        """Note that all nodes of the load were read at the member, by its address."""
+        note(self._rows, self._session_id, history.ALL_READ, member)
 
     def note_lock(self, path: str, *, held: bool) -> None:
         """Note that the lock at the path is held from now on, or until now."""

@@ -239,9 +239,9 @@ class RecordedNativeClient(NativeClient):
         note_unrecorded(self._rows)
         yield from super().pipeline(requests, window=window)
 
-    def note_all_read(self, path: str) -> None:
-        """Note that all nodes at and below the path were read."""
-        self._note_of_session(history.ALL_READ, self._session.session_id, path, (0, 0, 0))
+    def note_all_read(self, member: str) -> None:
+        """Note that all nodes of the load were read at the member, by its address."""
+        self._note_of_session(history.ALL_READ, self._session.session_id, member, (0, 0, 0))
 
     def note_lock(self, path: str, *, held: bool) -> None:
         """Note that the lock at the path is held from now on, or until now."""
