@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Mapping
 
-from zk_locust.contract.faults.actions import REPLACE_MEMBER
+from zk_locust.contract.faults.actions import LOSS, REPLACE_MEMBER
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.member_answers import SERVING
 
 _LEADING = ("leader", "standalone")
+_LEAST_LOSS_PERCENT = 50.0
+"""From so much on, the two sides of a loss may lose each other, as those of a partition."""
 
 
 def next_member(left: list[str], roles: Mapping[str, str]) -> str:
@@ -57,7 +59,7 @@ def why_not(
 
 def _lost(fault: PlannedFault, met: Collection[str], others: Collection[str], fleet: FaultFleet) -> Collection[str]:
     """Return the voters that a majority has to do without meanwhile: of a partition those of the smaller side."""
-    if not fault.action.stops:
+    if not fault.action.stops and not (fault.do == LOSS and fault.percent >= _LEAST_LOSS_PERCENT):
         return ()
     of_met, of_others = ([name for name in side if name in fleet.voters] for side in (met, others))
     return min(of_met, of_others, key=len) if fault.action.of_network else of_met

@@ -36,8 +36,8 @@ STEPS = ("rolling-upgrade", "replace-member")
 OF_PROCESS = ("kill", "pause", "stop", "restart", "gc", "slow-disk", "full-disk", "power-off", *STEPS)
 """Of these a member has one at a time."""
 SHAPING = ("delay", "bandwidth")
-_STOPPED = ("stop", "restart")
 _WITH_PROCESS = ("kill", "pause", "gc", "slow-disk", "full-disk", "power-off", "drop-connections")
+_STOPPED = ("stop", "restart")
 
 
 class Actions:

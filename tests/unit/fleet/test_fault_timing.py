@@ -55,7 +55,7 @@ def test_nobody_waits_for_others_that_last_long() -> None:
     assert problems == []
 
 
-def test_a_member_is_not_killed_once_another_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_is_neither_killed_nor_cut_off_once_another_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fault_conductor, "_LATE_LIMIT_S", 0.2)
     hosts = Hosts()
     hosts.now["zk3"] = ""
@@ -64,6 +64,12 @@ def test_a_member_is_not_killed_once_another_is_away(monkeypatch: pytest.MonkeyP
         "fault 1 (kill leader): 1 of the other voters serve (zk1), and 2 are a majority; leave more time after the"
         " fault before, or write allow_no_quorum: true"
     )
+    for fault in (
+        PlannedFault(1, 0.0, "partition", ("leader",), 3.0),
+        PlannedFault(1, 0.0, "loss", ("leader",), 3.0, percent=60.0),
+    ):
+        ((problem,), _) = conducted([fault], hosts, said=1)
+        assert "and 2 are a majority" in problem
     assert hosts.done == []
 
 
@@ -72,7 +78,7 @@ def test_a_member_is_not_killed_once_another_is_away(monkeypatch: pytest.MonkeyP
     [
         pytest.param(PlannedFault(1, 0.0, "kill", ("leader",), allow_no_quorum=True), id="allowed"),
         pytest.param(PlannedFault(1, 0.0, "kill", ("zk3",)), id="the one that is away"),
-        pytest.param(PlannedFault(1, 0.0, "loss", ("leader",), 3.0, percent=50.0), id="it stops nobody"),
+        pytest.param(PlannedFault(1, 0.0, "loss", ("leader",), 3.0, percent=20.0), id="it stops nobody"),
         pytest.param(PlannedFault(1, 0.0, "partition", ("zk1", "zk2"), 3.0, ("zk3",)), id="the smaller side"),
         pytest.param(PlannedFault(1, 0.0, "partition", ("leader",), 3.0, ("load1",)), id="from a load host"),
     ],
