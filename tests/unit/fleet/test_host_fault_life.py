@@ -35,7 +35,7 @@ def test_what_comes_too_late_is_not_done(member: Sleeper, told: dict[str, float]
     with pytest.raises(FaultError, match=r"its moment was \d+\.\d s ago, so it is not done"):
         member.faults().do(fault("kill", LONG_S, **told))
     assert member.process.is_running()
-    assert member.faults().notes.active() == []
+    assert member.faults().notes.of_run("run") == []
 
 
 def test_what_is_prepared_too_late_is_not_done(member: Sleeper, monkeypatch: pytest.MonkeyPatch) -> None:
