@@ -43,6 +43,9 @@ class DispatchHosts(Hosts, Protocol):
     def heal_one(self, name: str, fault_id: str) -> dict[str, Any]:
         """Have one fault of a member healed."""
 
+    def start(self, name: str) -> bool:
+        """Have a member started if its process does not run; return whether that was so."""
+
 
 class DispatchConductor(BesideLoad):
     """Follows the `requests` of a run's dispatcher. `members` has the members by the address of the connect string."""
@@ -123,6 +126,8 @@ class DispatchConductor(BesideLoad):
                 self._hosts.heal_one(name, self._stopped[name][0])
                 del self._stopped[name]
                 self._show(f"  dispatcher: {name} is enabled")
+            elif self._hosts.start(name):
+                self._show(f"  dispatcher: {name}, which had ended by itself, is started")
             return ""
         if name in self._stopped and time.monotonic() < self._stopped[name][1]:
             return ""  # it is disabled already

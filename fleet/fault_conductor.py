@@ -4,13 +4,14 @@ It only says what is to be done: the hosts heal by themselves, and keep the note
 """
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol
 
 from fleet.beside_load import BesideLoad
-from fleet.errors import FleetError
+from fleet.errors import FleetError, HostError
 from fleet.fault_clock import FaultClock
 from fleet.fault_hosts import ROLE_LIMIT_S
 from fleet.fault_order import enough_serve, next_member, why_not
@@ -21,7 +22,8 @@ from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.targets import NoTargetError, resolved
 
 _POLL_S: Final = 1.0
-_SERVES_LIMIT_S: Final = 60.0
+SERVES_LIMIT_S: Final = 60.0
+"""So long a member may take at least until it serves again, before the next one is stopped."""
 _LEAD_S: Final = (1.0, 5.0)
 """How long before its moment a fault is prepared: its host must have begun to wait for it by then."""
 _PREPARED_FACTOR: Final = 3.0
@@ -29,7 +31,7 @@ _PREPARED_FACTOR: Final = 3.0
 _ROLES_LIMIT_S: Final = 0.6
 """So long is waited at least for members that do not say their role: their hosts may be away."""
 _LATE_LIMIT_S: Final = 5.0
-"""How long after its moment a fault still begins, where nobody had its role, or too few served or said so in time."""
+"""How long after its moment a fault still begins, e.g. where nobody had its role before. Hosts have this limit too."""
 _LOOK_S: Final = 0.1
 
 
@@ -68,6 +70,7 @@ class Conductor(BesideLoad):
         hosts: Hosts,
         show: Callable[[str], object],
         power: PowerSwitch | None = None,
+        serves_limit_s: float = SERVES_LIMIT_S,
     ) -> None:
         super().__init__(clock, show)
         self._run_id = run_id
@@ -76,7 +79,9 @@ class Conductor(BesideLoad):
         self._sides = sides
         self._hosts = hosts
         self._power = power or PowerSwitch({})
+        self._serves_limit_s = serves_limit_s
         self._roles_limit_s = _ROLES_LIMIT_S
+        self._tell_roles = True  # members say their roles at all
         self._done = 0
         self._start(self._conduct)
 
@@ -92,20 +97,24 @@ class Conductor(BesideLoad):
     def _conduct(self) -> None:
         self._hosts.roles()  # opens the connections
         began = time.monotonic()
-        self._hosts.roles()
+        self._tell_roles = any(self._hosts.roles().values())
         usual_s = time.monotonic() - began
         self._roles_limit_s = max(_ROLES_LIMIT_S, 2 * usual_s)
         lead_s = min(max(self._roles_limit_s + _PREPARED_FACTOR * usual_s, _LEAD_S[0]), _LEAD_S[1])
         self._measured.wait()
-        with ThreadPoolExecutor(8) as pool:
-            for fault in self._plan:
-                if self._clock.began is None:
-                    return
-                due = self._clock.due(fault.at_s) - lead_s
-                if self._ended.wait(max(0.0, due - time.monotonic())):
-                    return
-                self._done += 1
-                pool.submit(self._do_safely, fault)
+        begun: list[threading.Thread] = []
+        for fault in self._plan:
+            if self._clock.began is None:
+                return
+            due = self._clock.due(fault.at_s) - lead_s
+            if self._ended.wait(max(0.0, due - time.monotonic())):
+                break
+            self._done += 1
+            # Each its own: some last for minutes, and none waits for another.
+            begun.append(threading.Thread(target=self._do_safely, args=(fault,), daemon=True))
+            begun[-1].start()
+        for each in begun:
+            each.join()
 
     def _do_safely(self, fault: PlannedFault) -> None:
         try:
@@ -127,16 +136,22 @@ class Conductor(BesideLoad):
 
     def _resolved(self, fault: PlannedFault) -> tuple[list[str], list[str], str]:
         """Return whom the fault meets, the other side, and why it is not done; empty where it is."""
-        deadline = self._clock.due(fault.at_s) + _LATE_LIMIT_S
         while True:
             roles = self._hosts.roles(None, self._roles_limit_s)
             try:
                 met, others = resolved(fault, self._fleet, roles)
-                refusal = why_not(fault, met, self._fleet, roles)
+                refusal = why_not(fault, met, self._fleet, roles, others=others, tell=self._tell_roles)
             except NoTargetError as error:
                 met, others, refusal = [], [], str(error)
-            if not refusal or time.monotonic() > deadline or self._ended.wait(_LOOK_S):
+            late_s = self._late_s(fault)
+            if late_s > _LATE_LIMIT_S:
+                return met, others, refusal or f"its moment was {late_s:.1f} s ago, so it is not done"
+            if not refusal or self._ended.wait(_LOOK_S):
                 return met, others, refusal
+
+    def _late_s(self, fault: PlannedFault) -> float:
+        """Return how long ago its planned moment was, seconds; negative if it is still to come."""
+        return time.monotonic() - self._clock.due(fault.at_s)
 
     def _roll(self, fault: PlannedFault, left: list[str]) -> None:
         """Go through the members one after the other: each serves before the next, and none begins after the load."""
@@ -151,6 +166,8 @@ class Conductor(BesideLoad):
                 self._say(fault, f"{', '.join(left)}: left as before, {why}")
                 return
             left = [other for other in left if other != name]
+            if at_s is not None and self._late_s(fault) > _LATE_LIMIT_S:
+                at_s = None  # it has waited for the others: at once
             if not self._tell(fault, name, [], at_s, do=do) or not self._serves_again(fault, name):
                 if left:
                     self._say(fault, f"{', '.join(left)}: left as before")
@@ -159,7 +176,7 @@ class Conductor(BesideLoad):
 
     def _next(self, left: list[str]) -> str:
         """Return the next member, once it may be stopped; empty where the load ends, or that takes too long."""
-        deadline = time.monotonic() + _SERVES_LIMIT_S
+        deadline = time.monotonic() + self._serves_limit_s
         while not self._ended.is_set():
             roles = self._hosts.roles(None, self._roles_limit_s)
             name = next_member(left, roles)
@@ -207,8 +224,12 @@ class Conductor(BesideLoad):
             told |= self._clock.on_host(name, at_s)
         try:
             self._hosts.do(name, told)
+            late_s = self._late_s(fault)
+            if is_switched and late_s > _LATE_LIMIT_S:
+                raise HostError(f"it was told {late_s:.1f} s after the moment, so it is not switched off")
             if is_switched:
-                self._power.cut(name, self._clock.due(fault.at_s), fault.for_s)
+                for problem in self._power.cycle(name, self._clock.due(fault.at_s), fault.for_s, self._ended):
+                    self._say(fault, f"{name}: {problem}")
         except FleetError as error:
             self._say(fault, f"{name}: {error}")
             return False
@@ -219,14 +240,14 @@ class Conductor(BesideLoad):
         return [own["client"]] if any(other in self._fleet.load_hosts or other == LOAD for other in others) else []
 
     def _serves_again(self, fault: PlannedFault, name: str) -> bool:
-        deadline = time.monotonic() + _SERVES_LIMIT_S
+        deadline = time.monotonic() + self._serves_limit_s
         while time.monotonic() < deadline:
             if self._hosts.roles([name]).get(name):
                 return True
             if self._ended.wait(_POLL_S):
                 self._say(fault, f"the load ended before {name} served again")
                 return False
-        self._say(fault, f"{name} did not serve again within {_SERVES_LIMIT_S:g} s; the others are left as before")
+        self._say(fault, f"{name} did not serve again within {self._serves_limit_s:g} s; the others are left as before")
         return False
 
     def _say(self, fault: PlannedFault, problem: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import shlex
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from zk_locust.contract.plain_text import plain_line
 
 ROLE_LIMIT_S: Final = 5.0
 DO_LIMIT_S: Final = 200.0
+"""So long what a host does may take at least."""
+_BESIDE_S: Final = 20.0
+"""So long what a host does takes beside stopping and starting."""
+STOP_TIMEOUT_S: Final = 30.0
+"""So long a member may take to end in order, unless its inventory says otherwise."""
 _MOST_CHARACTERS: Final = 64 * 1024
 
 
@@ -24,8 +30,8 @@ _MOST_CHARACTERS: Final = 64 * 1024
 class Place:
     """Where a member is: the program that does faults there, and how it is asked on its own host.
 
-    `admin` is host and port of its AdminServer, `start_timeout_s` how long it may take to serve after a start. A load
-    host has no port to be asked at.
+    `admin` is host and port of its AdminServer, `start_timeout_s` how long it may take to serve after a start,
+    and `stop_timeout_s` until it has stopped. A load host has no port to be asked at.
     """
 
     launcher: str
@@ -33,6 +39,12 @@ class Place:
     client_port: int = 0
     admin: str = ""
     start_timeout_s: float = 60.0
+    stop_timeout_s: float = STOP_TIMEOUT_S
+
+    @property
+    def limit_s(self) -> float:
+        """How long what is done there may take: an upgrade that fails stops and starts the member twice."""
+        return max(DO_LIMIT_S, 2 * (self.start_timeout_s + self.stop_timeout_s) + _BESIDE_S)
 
 
 class FaultHosts:
@@ -60,7 +72,10 @@ class FaultHosts:
         return {name: answer.result() if answer.done() else "" for name, answer in asked.items()}
 
     def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
-        """Have a fault done to a member; return its note. Raises HostError where it was not done."""
+        """Have a fault done to a member; return its note. Raises HostError where it was not done.
+
+        The seconds to its moment, `in_s`, count from this call, also where another fault of the host is waited for.
+        """
         place = self._places[name]
         told = {
             **fault,
@@ -69,27 +84,35 @@ class FaultHosts:
             "admin": place.admin,
             "serves_limit_s": place.start_timeout_s,
         }
-        script = f"printf %s {shlex.quote(json.dumps(told))} | {shlex.quote(place.launcher)} do"
+        asked = time.monotonic()
         with self._locks[name]:
-            return self._told(self._done[name], script, DO_LIMIT_S)
+            if "in_s" in told:
+                told["in_s"] -= time.monotonic() - asked
+            script = f"printf %s {shlex.quote(json.dumps(told))} | {shlex.quote(place.launcher)} do"
+            return self._told(self._done[name], script, place.limit_s)
 
     def heal_one(self, name: str, fault_id: str) -> dict[str, Any]:
         """Have one fault of a member healed; return its note, empty if it is not there. Raises HostError."""
-        script = shlex.join([self._places[name].launcher, "heal", fault_id])
-        with self._locks[name]:
-            return self._told(self._done[name], script, DO_LIMIT_S)
+        return self._call(name, "heal", fault_id)
 
     def heal(self, name: str) -> list[str]:
         """Have all faults of a member healed; return why some could not be. Raises HostError."""
-        script = f"{shlex.quote(self._places[name].launcher)} heal"
-        with self._locks[name]:
-            problems = self._told(self._done[name], script, DO_LIMIT_S).get("problems")
+        problems = self._call(name, "heal").get("problems")
         return [plain_line(str(problem)) for problem in problems] if isinstance(problems, list) else []
+
+    def start(self, name: str) -> bool:
+        """Have a member started if its process does not run; return whether that was so. Raises HostError."""
+        return self._call(name, "start").get("started") is True
 
     def end(self) -> None:
         """End what is being asked."""
         for host in [*self._asked.values(), *self._done.values()]:
             host.end()
+
+    def _call(self, name: str, *words: str) -> dict[str, Any]:
+        place = self._places[name]
+        with self._locks[name]:
+            return self._told(self._done[name], shlex.join([place.launcher, *words]), place.limit_s)
 
     def _role(self, name: str) -> str:
         place = self._places[name]

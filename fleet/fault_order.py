@@ -1,12 +1,15 @@
-"""In which order members are restarted, upgraded or replaced, and when one must not be."""
+"""In which order members are restarted, upgraded or replaced, and when a fault must not be done now."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
-from zk_locust.contract.faults.actions import REPLACE_MEMBER
+from zk_locust.contract.faults.actions import LOSS, REPLACE_MEMBER
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
+from zk_locust.contract.member_answers import SERVING
 
 _LEADING = ("leader", "standalone")
+_LEAST_LOSS_PERCENT = 50.0
+"""From so much on, the two sides of a loss may lose each other, as those of a partition."""
 
 
 def next_member(left: list[str], roles: Mapping[str, str]) -> str:
@@ -20,16 +23,43 @@ def enough_serve(name: str, fleet: FaultFleet, roles: Mapping[str, str]) -> bool
     return name not in fleet.voters or len(others) >= min(fleet.majority, len(fleet.voters) - 1)
 
 
-def why_not(fault: PlannedFault, met: Iterable[str], fleet: FaultFleet, roles: Mapping[str, str]) -> str:
-    """Return why the fault must not be done to these members now; empty if it may be.
+def why_not(
+    fault: PlannedFault,
+    met: Collection[str],
+    fleet: FaultFleet,
+    roles: Mapping[str, str],
+    *,
+    others: Collection[str] = (),
+    tell: bool = True,
+) -> str:
+    """Return why the fault must not be done to these members now, from those `others`; empty if it may be.
 
     A member's data is removed only while all other voters serve: a write that was acknowledged might be in no other.
+    What stops members must leave a majority of those that serve now, unless the plan allows otherwise; that is not
+    judged where members do not `tell` their roles at all.
     """
-    if fault.do != REPLACE_MEMBER:
-        return ""
-    met = list(met)
     silent = [name for name in fleet.voters if name not in met and not roles.get(name)]
-    if not silent:
+    if fault.do == REPLACE_MEMBER and silent:
+        do = "does" if len(silent) == 1 else "do"
+        return (
+            f"{', '.join(silent)} {do} not serve, and only {', '.join(met)} may have some of the data, so it keeps it"
+        )
+    lost = _lost(fault, met, others, fleet)
+    if fault.allow_no_quorum or not lost or not tell:
         return ""
-    do = "does" if len(silent) == 1 else "do"
-    return f"{', '.join(silent)} {do} not serve, and only {', '.join(met)} may have some of the data, so it keeps it"
+    serving = [name for name in fleet.voters if name not in lost and roles.get(name) in SERVING]
+    if len(serving) >= fleet.majority:
+        return ""
+    named = f" ({', '.join(serving)})" if serving else ""
+    return (
+        f"{len(serving)} of the other voters serve{named}, and {fleet.majority} are a majority; leave more time after"
+        " the fault before, or write allow_no_quorum: true"
+    )
+
+
+def _lost(fault: PlannedFault, met: Collection[str], others: Collection[str], fleet: FaultFleet) -> Collection[str]:
+    """Return the voters that a majority has to do without meanwhile: of a partition those of the smaller side."""
+    if not fault.action.stops and not (fault.do == LOSS and fault.percent >= _LEAST_LOSS_PERCENT):
+        return ()
+    of_met, of_others = ([name for name in side if name in fleet.voters] for side in (met, others))
+    return min(of_met, of_others, key=len) if fault.action.of_network else of_met

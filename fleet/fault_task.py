@@ -8,8 +8,8 @@ from fleet.dispatch_conductor import DispatchConductor
 from fleet.dispatch_requests import Requests
 from fleet.endpoints import endpoint
 from fleet.fault_clock import FaultClock, offsets_of
-from fleet.fault_conductor import Conductor
-from fleet.fault_hosts import FaultHosts, Place
+from fleet.fault_conductor import SERVES_LIMIT_S, Conductor
+from fleet.fault_hosts import STOP_TIMEOUT_S, FaultHosts, Place
 from fleet.fault_power import PowerSwitch
 from fleet.hosts import Host
 from fleet.inventory import HostVariables
@@ -73,7 +73,10 @@ def conductor_of(
     # A host whose clock is stepped would wait for another moment than ours.
     clock = _clock(faults, hostvars, {*places, *load_hosts} - clock_stepped(plan, _fleet(faults)))
     hosts = FaultHosts(places, _variables(places, hostvars, become))
-    return Conductor(str(faults["run_id"]), plan, _fleet(faults), sides, clock, hosts, show, PowerSwitch(commands))
+    serves_limit_s = max([SERVES_LIMIT_S, *(place.start_timeout_s for place in places.values())])
+    return Conductor(
+        str(faults["run_id"]), plan, _fleet(faults), sides, clock, hosts, show, PowerSwitch(commands), serves_limit_s
+    )
 
 
 def dispatch_conductor_of(
@@ -126,6 +129,7 @@ def _places(faults: Mapping[str, Any]) -> dict[str, Place]:
             int(place["client_port"]),
             str(place["admin"]),
             float(place["start_timeout_s"]),
+            float(place.get("stop_timeout_s", STOP_TIMEOUT_S)),
         )
         for name, place in faults["places"].items()
     }

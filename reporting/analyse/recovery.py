@@ -10,7 +10,16 @@ import pandas as pd
 
 from reporting.analyse.happenings import placed
 from reporting.analyse.moments import Placed, placed_moments
-from reporting.analyse.recovery_times import LEAST_BEFORE_S, Window, gap_end, has, p99_back, rate_back, rate_before
+from reporting.analyse.recovery_times import (
+    LEAST_BEFORE_S,
+    Window,
+    first_failure,
+    gap_end,
+    has,
+    p99_back,
+    rate_back,
+    rate_before,
+)
 from reporting.analyse.session_fates import Fate, fate, placed_sessions
 from reporting.analyse.timeline import Timeline
 from reporting.read.faults import DoneFault
@@ -160,7 +169,7 @@ def _recovery(
         settled_s=settled_s,
         rate_before_per_s=rate,
         p99_before_us=p99,
-        after_first_failure_s=None if not own else max(0.0, float(failed["end_s"].min()) - window.start_s),
+        after_first_failure_s=None if not own else first_failure(failed, before, window),
         after_leader_s=None if not len(elected) else float(elected["end_s"].min()) - window.start_s,
         writes=has(moments.ends(WRITE), window),
         reads=has(moments.ends(READ), window),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from locust_extra.columns import AGGREGATED
@@ -60,6 +61,21 @@ def gap_end(ends_s: Array, window: Window) -> float | None:
     if gaps[longest] <= max(_LEAST_GAP_S, _GAP_FACTOR * usual_s):
         return 0.0
     return None if longest == len(gaps) - 1 else float(edges[longest + 1]) - window.start_s
+
+
+def first_failure(failed: pd.DataFrame, before: pd.DataFrame, window: Window) -> float | None:
+    """Return when the first of the `failed` rows was whose 50 ms had more failures than any of those `before`.
+
+    None where there is none: then the fault's own cannot be told from the usual ones.
+    """
+    usual = _by_step(before, window).groupby("step")["failures"].sum().max() if len(before) else 0
+    found = _by_step(failed, window)
+    beyond = found["end_s"][found.groupby("step")["failures"].transform("sum") > usual]
+    return max(0.0, float(beyond.min()) - window.start_s) if len(beyond) else None
+
+
+def _by_step(rows: pd.DataFrame, window: Window) -> pd.DataFrame:
+    return rows[["end_s", "failures"]].assign(step=np.round((rows["end_s"] - window.start_s) / _STEP_S))
 
 
 def rate_before(moments: Placed, window: Window) -> float | None:

@@ -74,7 +74,7 @@ def _row(each: Recovery) -> tuple[str, ...]:
         _done_to(each),
         text.duration(each.start_s),
         seconds(each.end_s - each.start_s),
-        _moment(each.after_first_failure_s, "none"),
+        _moment(each.after_first_failure_s, "not known" if each.failures else "none"),
         _moment(each.after_leader_s, "none"),
         _back(each.after_write_s, each.writes),
         _back(each.after_read_s, each.reads),

@@ -38,6 +38,7 @@ SHAPING = ("delay", "bandwidth")
 KINDS = (OF_PROCESS, SHAPING, ("clock-step",), ("reconfigure",))
 """Of each kind a member has one fault at a time: to heal one would end the other, or step the clock by too little."""
 _WITH_PROCESS = ("kill", "pause", "gc", "slow-disk", "full-disk", "power-off", "drop-connections")
+_STOPPED = ("stop", "restart")
 
 
 class Actions:
@@ -54,6 +55,8 @@ class Actions:
         found: dict[str, Any] = {}
         if note["do"] in _WITH_PROCESS:
             found["process"] = list(self._member.process())
+        if note["do"] in _STOPPED:
+            found["stopped"] = self._managed().running()
         if note["do"] in SHAPING:  # known before it begins, so that whatever is made can be removed
             found["devices"] = shaping.devices(note)
         if note["do"] == "pause" and isinstance(self._member, Workers):
@@ -123,8 +126,8 @@ class Actions:
         return {
             "kill": lambda _: self._member.start(),
             "pause": lambda note: self._send(note, signal.SIGCONT),
-            "stop": lambda _: self._member.start(),
-            "restart": lambda _: self._member.start(),
+            "stop": self._start_again,
+            "restart": self._start_again,
             "gc": lambda _: None,
             "partition": network.join,
             "loss": network.join,
@@ -150,9 +153,11 @@ class Actions:
         for process in note.get("processes") or [note["process"]]:
             self._member.signal(Identity(*process), number)
 
-    def go_off(self, note: dict[str, Any], due: float) -> dict[str, Any]:
+    def go_off(self, note: dict[str, Any], due: float, *, is_planned: bool) -> dict[str, Any]:
         """Let the host reboot at the moment, or the controller have it switched off; return before that."""
-        note["began"], note["began_monotonic"] = time.time() + max(0.0, due - time.monotonic()), due
+        late_s = max(0.0, time.monotonic() - due)
+        note["began"], note["began_monotonic"] = time.time() + max(0.0, due - time.monotonic()), due + late_s
+        note["late_s"] = late_s if is_planned else None
         self._notes.write(note)
 
         def reboot() -> None:
@@ -170,6 +175,11 @@ class Actions:
         if not isinstance(self._member, Member):
             raise FaultError("only a member that is managed can have that")
         return self._member
+
+    def _start_again(self, note: dict[str, Any]) -> None:
+        is_here = bool(note.get("stopped")) and note["boot"] == boot.boot_id()
+        stopped = Identity(*note["stopped"]) if is_here else None
+        self._managed().start_again(stopped, is_ending=bool(note["error"]))
 
     def _press(self, note: dict[str, Any]) -> None:
         note.update(memory.press(note, self._launcher, deadline.has_systemd()))

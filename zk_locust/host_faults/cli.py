@@ -4,6 +4,7 @@ run role ADDRESS PORT    what the member says of itself
 run do                   do the fault of standard input (JSON)
 run heal [ID]            heal a fault, or all
 run expire ID            heal a fault at its deadline
+run start                start the member, if its process does not run
 run prepare              have what is left healed after a reboot
 run booted               heal what was there when the host went down
 run retire               have nothing healed after a reboot any more
@@ -22,25 +23,35 @@ from pathlib import Path
 from typing import Any
 
 from zk_locust.contract.member_answers import AnswerError, ask, parse_srvr
-from zk_locust.host_faults.errors import FaultError
+from zk_locust.host_faults.errors import told
 from zk_locust.host_faults.external import ExternalMember
 from zk_locust.host_faults.faults import Faults
+from zk_locust.host_faults.member import STOP_TIMEOUT_S
 from zk_locust.host_faults.workers import Workers
 
 _ASK_S = 1.0
 
 
-def main(launcher: Path, words: Sequence[str], *, of_load: bool = False, port: int = 0) -> int:
+def main(
+    launcher: Path,
+    words: Sequence[str],
+    *,
+    of_load: bool = False,
+    port: int = 0,
+    stop_timeout_s: float = STOP_TIMEOUT_S,
+) -> int:
     """Run a command for the member, or for the run of a load host, in whose folder the launcher's folder is.
 
-    A member of an external ensemble is known by its client `port`. Returns the exit code.
+    A member of an external ensemble is known by its client `port`. Others may take `stop_timeout_s` to end in order.
+    Returns the exit code.
     """
     folder = launcher.parent.parent
-    faults = Faults(folder, launcher, Workers(folder) if of_load else ExternalMember(folder, port) if port else None)
+    workers = Workers(folder) if of_load else ExternalMember(folder, port) if port else None
+    faults = Faults(folder, launcher, workers, stop_timeout_s)
     try:
         print(json.dumps(_answer(faults, list(words))))
-    except (FaultError, OSError, ValueError, KeyError) as error:
-        print(json.dumps({"error": str(error)}))
+    except Exception as error:  # whatever it is, who asked gets one line of JSON
+        print(json.dumps({"error": told(error)}))
         return 1
     return 0
 
@@ -63,6 +74,8 @@ def _answer(faults: Faults, words: list[str]) -> dict[str, Any]:
     if command == "expire":
         faults.expire(rest[0])
         return {}
+    if command == "start":
+        return {"started": faults.start_member()}
     if command == "prepare":
         faults.prepare()
         return {}

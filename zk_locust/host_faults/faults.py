@@ -13,19 +13,18 @@ from typing import Any
 
 from zk_locust.host_faults import boot, deadline, memory, moment, network, relay, shaping
 from zk_locust.host_faults.actions import KINDS, STEPS, Actions
-from zk_locust.host_faults.errors import FaultError
-from zk_locust.host_faults.member import Member
+from zk_locust.host_faults.errors import FaultError, told
+from zk_locust.host_faults.member import STOP_TIMEOUT_S, Member
 from zk_locust.host_faults.notes import Notes
 from zk_locust.host_faults.workers import Workers
 
 _AT_ONCE_S = 120.0
 """The deadline of what has no length of its own: its healing is part of the action."""
 _LATE_LIMIT_S = 5.0
-"""So long after its moment a fault still waits for the end of another, which began late or takes a while to heal."""
+"""So long after its moment a fault still begins, e.g. when another is over, which began late or heals slowly."""
 _POLL_S = 0.02
 _TRIES = 5
 _TRY_AGAIN_S = 1.0
-_TROUBLE = (FaultError, OSError, ValueError, KeyError)
 _STEP_BEGINS_S = 0.001
 """The deadline of a step. Whoever has the lock does it, and whoever waits for the lock goes on where the other is cut
 off: the command of the controller, or the timer, which begins at once."""
@@ -40,14 +39,42 @@ def _deadline_s(note: dict[str, Any]) -> float:
     return float(note["for_s"]) if note["for_s"] and note["do"] != "power-off" else _AT_ONCE_S
 
 
+def _require_in_time(due: float) -> None:
+    """Raise FaultError if that moment of the monotonic clock was too long ago."""
+    late_s = time.monotonic() - due
+    if late_s > _LATE_LIMIT_S:
+        raise FaultError(f"its moment was {late_s:.1f} s ago, so it is not done")
+
+
+def _begun_at_last(note: dict[str, Any], is_same_boot: bool) -> str:
+    """Give a note that never got it the beginning of its fault; return what is to be said of that.
+
+    What did the fault was cut off before, or as it began; which of both, nobody knows.
+    """
+    if note["do"] in STEPS:  # its healing does it, now
+        note["began"], note["began_monotonic"] = time.time(), time.monotonic()
+        return ""
+    if (time.monotonic() < note["begins_monotonic"]) if is_same_boot else (time.time() < note["begins"]):
+        return "what was to do it was cut off before"
+    note["began"], note["began_monotonic"] = note["begins"], note["begins_monotonic"]
+    return "what did it was cut off as it began, so it may not have been done"
+
+
 class Faults:
     """The faults of the member in `folder`; `launcher` runs this package there.
 
-    `workers` are in its place the workers of a load host, or an external member.
+    `workers` are in its place the workers of a load host, or an external member. A member is given `stop_timeout_s`
+    to end in order.
     """
 
-    def __init__(self, folder: Path, launcher: Path, workers: Workers | None = None) -> None:
-        self._member: Member | Workers = workers or Member(folder)
+    def __init__(
+        self,
+        folder: Path,
+        launcher: Path,
+        workers: Workers | None = None,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
+    ) -> None:
+        self._member: Member | Workers = workers or Member(folder, stop_timeout_s)
         self._launcher = launcher
         self.notes = Notes(launcher.parent / "notes")
         self._actions = Actions(self._member, launcher, self.notes)
@@ -56,12 +83,14 @@ class Faults:
         """Do a fault, with the deadline set before; return its note. Raises FaultError where it was not done.
 
         `fault` has `id`, `run_id`, `number`, `member`, `do` and `for_s`, and what the action needs. Without a planned
-        moment (see `moment.seconds_left`) it is done at once.
+        moment (see `moment.seconds_left`) it is done at once; one whose moment was too long ago is not done.
         """
         begin = self._actions.begins()[fault["do"]]
         fault_id, for_s = fault["id"], float(fault["for_s"])
-        left_s = moment.seconds_left(fault)
-        due = time.monotonic() + left_s
+        is_planned = fault.get("in_s") is not None
+        due = time.monotonic() + moment.seconds_left(fault)
+        if is_planned:
+            _require_in_time(due)
         with self.notes.locked(fault_id):
             for kind in KINDS:
                 if fault["do"] in kind:
@@ -71,6 +100,8 @@ class Faults:
                 "boot": boot.boot_id(),
                 "state": "begun",
                 "began": None,
+                "begins": time.time() + max(0.0, due - time.monotonic()),
+                "begins_monotonic": max(due, time.monotonic()),
                 "ended": None,
                 "lasted_s": None,
                 "met": None,
@@ -86,24 +117,30 @@ class Faults:
                     lambda: self.expire(fault_id), lambda: self.notes.is_active(fault_id),
                 )  # fmt: skip
                 self._actions.make_way(note, lambda: self.relay(fault_id))
-            except (FaultError, OSError) as error:
+                if is_planned:
+                    _require_in_time(due)
+            except Exception as error:  # whatever it is, nothing is left of it
                 self._actions.unmake(note)
                 self.notes.end({**note, "state": "refused", "error": f"it could not be prepared: {error}"})
                 raise
             if note["do"] == "power-off":
-                return self._actions.go_off(note, due)
+                return self._actions.go_off(note, due, is_planned=is_planned)
             moment.wait_until(due)
             # Right before the fault: to write the note may take a slow disk longer than a moment.
             note["began"], note["began_monotonic"] = time.time(), time.monotonic()
-            note["late_s"] = note["began_monotonic"] - due if left_s else None
+            note["late_s"] = note["began_monotonic"] - due if is_planned else None
             try:
                 if not note["error"]:
                     begin(note)
-            except (FaultError, OSError) as error:
-                note["error"] = str(error)
-            self.notes.write(note)
+                self.notes.write(note)
+            except Exception as error:  # whatever it is, it is healed and told
+                note["error"] = told(error)
+                with contextlib.suppress(OSError):
+                    self.notes.write(note)
         if note["error"] or not for_s:
+            problem = note["error"]
             note = self.heal(fault_id) or self.notes.healed(fault_id) or note
+            note["error"] = problem or note["error"]
         if note["error"]:
             raise FaultError(str(note["error"]))
         return note
@@ -137,8 +174,9 @@ class Faults:
             if not self.notes.is_active(fault_id):  # meanwhile
                 return None
             note = self.notes.read(fault_id)
-            note["error"] = self._actions.ends()[note["do"]](note) or note["error"]
             is_same_boot = note["boot"] == boot.boot_id()
+            cut_off = "" if note["began"] is not None else _begun_at_last(note, is_same_boot)
+            note["error"] = self._actions.ends()[note["do"]](note) or note["error"] or cut_off
             if not is_same_boot and note["do"] not in STEPS:  # which start it
                 self._member.start()
             note["ended"], over = note.pop("over", None) or (time.time(), time.monotonic())
@@ -157,16 +195,16 @@ class Faults:
             try:
                 if self.heal(fault_id) is not None:
                     healed.append(fault_id)
-            except _TROUBLE as error:  # of one fault: the others are healed
-                problems.append(f"{fault_id}: {error}")
+            except Exception as error:  # of one fault, whatever it is: the others are healed
+                problems.append(f"{fault_id}: {told(error)}")
         try:
             if type(self._member) is not Workers:
                 active = self.notes.active()
                 healed += network.remove_left(set(active))
                 if not active:  # else it may be theirs
                     healed += shaping.remove_left()
-        except FaultError as error:
-            problems.append(str(error))
+        except Exception as error:  # as before
+            problems.append(told(error))
         return healed, problems
 
     def expire(self, fault_id: str) -> None:
@@ -182,8 +220,22 @@ class Faults:
             try:
                 self.heal(fault_id)
                 return
-            except _TROUBLE:
+            except Exception:  # whatever it is, the next try may succeed
                 time.sleep(_TRY_AGAIN_S)
+
+    def start_member(self) -> bool:
+        """Start the member if its process does not run; return whether that was so.
+
+        Raises FaultError where a fault has ended it, or it does not start.
+        """
+        if not isinstance(self._member, Member):
+            raise FaultError("only a member that is managed can be started")
+        if self._member.running() is not None:
+            return False
+        if other := self._other(OF_PROCESS):
+            raise FaultError(f"the fault {other} is still in the member")
+        self._member.start()
+        return True
 
     def prepare(self) -> None:
         """Have what is left healed after a reboot, where systemd can do that."""
@@ -207,6 +259,6 @@ class Faults:
             try:
                 if self.notes.read(fault_id)["boot"] != boot.boot_id() and self.heal(fault_id) is not None:
                     healed.append(fault_id)
-            except _TROUBLE as error:
-                problems.append(f"{fault_id}: {error}")
+            except Exception as error:  # of one fault, whatever it is
+                problems.append(f"{fault_id}: {told(error)}")
         return healed, problems

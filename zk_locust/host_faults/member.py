@@ -11,7 +11,11 @@ from zk_locust.host_faults.commands import run
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.signals import Signalled
 
+STOP_TIMEOUT_S = 30.0
+"""So long a member may take to end in order, unless its inventory says otherwise."""
 _CONTROL_LIMIT_S = 90.0
+_BESIDE_S = 30.0
+"""So long its control script takes beside waiting for that."""
 _EMPTY_LIMIT_S = 600.0
 _GONE_LIMIT_S = 10.0
 _POLL_S = 0.01
@@ -19,17 +23,20 @@ _ASK_AGAIN_S = 0.05
 
 
 class Member(Signalled):
-    """The member in `folder`, as the role `zookeeper` has made it."""
+    """The member in `folder`, as the role `zookeeper` has made it. After `stop_timeout_s` of a stop it is killed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stop_timeout_s: float = STOP_TIMEOUT_S) -> None:
         self.folder = folder
+        self._stop_timeout_s = stop_timeout_s
+        # systemd waits that long, and then the control script.
+        self._control_limit_s = max(_CONTROL_LIMIT_S, 2 * stop_timeout_s + _BESIDE_S)
         self._control = folder / "control"
         self._pid_file = folder / "zookeeper.pid"
 
     def process(self) -> Identity:
         """Return its process. Raises FaultError where it does not run."""
-        found = named_in_pid_file(self._pid_file)
-        if found is None or not is_running(found):
+        found = self.running()
+        if found is None:
             raise FaultError("its process does not run")
         return found
 
@@ -48,11 +55,28 @@ class Member(Signalled):
         process = named_in_pid_file(self._pid_file)
         if process is not None and not is_running(process):
             self._wait_for_unit()
-        run([str(self._control), "start"], _CONTROL_LIMIT_S)
+        run([str(self._control), "start"], self._control_limit_s)
+
+    def start_again(self, stopped: Identity | None, *, is_ending: bool) -> None:
+        """Start it after the stop of a process, which may not have ended yet.
+
+        One that `is_ending` is stopped once more, else it is waited for: where the stop was cut off, nobody knows.
+        """
+        if stopped is not None and self.running() == stopped:
+            if is_ending:
+                self.stop()
+            else:
+                gone(stopped, self._stop_timeout_s)
+        self.start()
+
+    def running(self) -> Identity | None:
+        """Return its process, None where it does not run."""
+        found = named_in_pid_file(self._pid_file)
+        return found if is_running(found) else None
 
     def stop(self) -> None:
         """Stop it in order."""
-        run([str(self._control), "stop"], _CONTROL_LIMIT_S)
+        run([str(self._control), "stop"], self._control_limit_s)
 
     def settings(self) -> dict[str, str]:
         """Return the keys of its zoo.cfg. Raises FaultError where that cannot be read."""
@@ -81,9 +105,9 @@ class Member(Signalled):
             time.sleep(_ASK_AGAIN_S)
 
 
-def gone(process: Identity) -> bool:
+def gone(process: Identity, limit_s: float = _GONE_LIMIT_S) -> bool:
     """Wait for the end of a process; return whether it has come."""
-    deadline = time.monotonic() + _GONE_LIMIT_S
+    deadline = time.monotonic() + limit_s
     while is_running(process):
         if time.monotonic() > deadline:
             return False

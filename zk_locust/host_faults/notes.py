@@ -7,6 +7,7 @@ a member has a fault.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import re
@@ -14,12 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from zk_locust.contract.durable_files import write_text
+from zk_locust.contract.durable_files import overwrite, padded, write_text
 from zk_locust.host_faults.errors import FaultError
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 _ACTIVE = ".active"
 _HEALED = ".json"
+_GROWTH_BYTES = 2048
+"""So much longer a note may become where there is no room for another file."""
 
 
 class Notes:
@@ -37,7 +40,12 @@ class Notes:
 
     def write(self, note: dict[str, Any]) -> None:
         """Replace the note of a fault that is not healed."""
-        write_text(self._file(note["id"], _ACTIVE), json.dumps(note) + "\n")
+        text = padded(json.dumps(note), _GROWTH_BYTES)
+        try:
+            write_text(self._file(note["id"], _ACTIVE), text)
+        except OSError as error:  # the disk may be full on purpose
+            if error.errno != errno.ENOSPC or not overwrite(self._file(note["id"], _ACTIVE), text):
+                raise
 
     def end(self, note: dict[str, Any]) -> None:
         """Note that a fault is healed."""

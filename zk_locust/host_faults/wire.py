@@ -60,6 +60,8 @@ class AdminSession:
         self._xid += 1
         self._send(struct.pack(">ii", self._xid, kind) + body)
         answer = self._answer(self._xid)
+        if len(answer) < 4:
+            raise OSError("the answer is too short")
         (length,) = struct.unpack_from(">i", answer)
         return answer[4 : 4 + max(0, length)].decode("utf-8", "replace")
 

@@ -37,6 +37,7 @@ class Members:
         self.now = {"zk1": "leader", "zk2": "follower", "zk3": "follower", "zk4": "observer"}
         self.told: list[dict[str, Any]] = []
         self.healed: list[tuple[str, str]] = []
+        self.started: list[str] = []
         self.broken: dict[str, Exception] = {}
         self.ended = threading.Event()
 
@@ -54,6 +55,13 @@ class Members:
         self.healed.append((name, fault_id))
         self.now[name] = "follower"
         return {}
+
+    def start(self, name: str) -> bool:
+        if self.now[name]:
+            return False
+        self.started.append(name)
+        self.now[name] = "follower"
+        return True
 
     def end(self) -> None:
         self.ended.set()
@@ -99,7 +107,7 @@ def conducted(
     master.failures += failures
     shown: list[str] = []
     conductor = DispatchConductor(
-        "run", dispatch or Dispatch(), STAGE_S, FLEET, MEMBERS, FaultClock(STAGE_S), members, master, shown.append
+        "run", dispatch or Dispatch(), left_s, FLEET, MEMBERS, FaultClock(left_s), members, master, shown.append
     )
     conductor.see({"stage": "measured", "time_left_s": left_s})
     waiting.until(lambda: master.is_answered, limit_s=60)
@@ -132,6 +140,16 @@ def test_a_member_is_stopped_with_a_deadline_and_started_again() -> None:
     assert shown == ["  fault 1: the dispatcher disables zk1", "  dispatcher: zk1 is enabled"]
     assert problems == []
     assert members.ended.is_set()
+
+
+def test_a_member_that_ended_by_itself_is_started_by_enable() -> None:
+    members = Members()
+    members.now["zk3"] = ""
+    master, problems, shown = conducted(members, [("enable", "zk3"), ("enable", "zk3"), ("enable", "zk2")])
+    assert [reply.done for reply in master.replies] == [True, True, True]
+    assert members.started == ["zk3"]
+    assert shown == ["  dispatcher: zk3, which had ended by itself, is started"]
+    assert (problems, members.told, members.healed) == ([], [], [])
 
 
 def test_what_is_still_stopped_is_started_when_the_load_ends() -> None:

@@ -171,4 +171,4 @@ def test_data_is_removed_only_while_all_other_voters_serve() -> None:
     assert why_not(fault, ["zk1"], THREE, roles | {"zk1": ""}) == ""
     said = why_not(fault, ["zk1"], THREE, roles | {"zk3": ""})
     assert said.startswith("zk3 does not serve, and only zk1 may have some of the data")
-    assert why_not(PlannedFault(1, 0, "kill", ("zk1",)), ["zk1"], THREE, roles | {"zk3": ""}) == ""
+    assert why_not(PlannedFault(1, 0, "gc", ("zk1",)), ["zk1"], THREE, roles | {"zk3": ""}) == ""

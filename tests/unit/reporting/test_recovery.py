@@ -174,6 +174,14 @@ def test_a_fault_that_nobody_felt_is_over_at_once(tmp_path: Path) -> None:
         assert each.failures == 0
 
 
+def test_the_first_failure_is_the_first_beyond_the_usual_ones(tmp_path: Path) -> None:
+    usual = (KILLED_S - 1.98, KILLED_S - 0.98, KILLED_S + 0.42)
+    for folder, own, after_s in (("burst", (1.02,) * 4, 1.05), ("trickle", (1.02, 1.22, 1.42), None)):
+        killed, _ = faulty(tmp_path / folder, failed_at_s=(*usual, *(KILLED_S + at for at in own))).recoveries
+        assert killed.failures >= 2
+        assert killed.after_first_failure_s == (None if after_s is None else pytest.approx(after_s, abs=STEP_S + 0.001))
+
+
 def test_what_does_not_come_back_is_not_seen(tmp_path: Path) -> None:
     def lower(name: str, at_s: float) -> float:
         return 0.0 if at_s >= PAUSED_S and name == "set" else 0.5 if at_s >= KILLED_S else 1.0

@@ -59,6 +59,7 @@ def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
                 **entry.shape.of(do),
                 "to": entry.to if do == actions.ROLLING_UPGRADE else "",
                 "change": (entry.change or actions.REMOVE) if do == actions.RECONFIGURE else "",
+                "allow_no_quorum": entry.allow_no_quorum,
             }
             found.append((at_s, values, entry.allow_no_quorum))
     found.sort(key=lambda each: each[0])

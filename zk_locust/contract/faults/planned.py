@@ -15,7 +15,7 @@ class PlannedFault:
     `targets` and `others` (the other side of a fault of the network) are roles or names. `seed` decides who is met
     where several could be. `amounts` says how much, see `amounts`. `latency_ms` and `jitter_ms` are those of a delay,
     `rate_bits` a second that of a limited bandwidth. `to` is the release of a rolling upgrade, `change` what
-    `reconfigure` does.
+    `reconfigure` does. With `allow_no_quorum` it may leave the ensemble without a majority.
     """
 
     number: int
@@ -33,6 +33,7 @@ class PlannedFault:
     rate_bits: float = 0.0
     to: str = ""
     change: str = ""
+    allow_no_quorum: bool = False
 
     @property
     def action(self) -> Action:
@@ -88,6 +89,7 @@ class PlannedFault:
             **self.details,
             **({"to": self.to} if self.to else {}),
             **({"change": self.change} if self.change else {}),
+            **({"allow_no_quorum": True} if self.allow_no_quorum else {}),
         }
 
     @classmethod
@@ -109,6 +111,7 @@ class PlannedFault:
             rate_bits=float(told.get("rate_bits", 0)),
             to=str(told.get("to", "")),
             change=str(told.get("change", "")),
+            allow_no_quorum=told.get("allow_no_quorum") is True,
         )
         if found.do not in ACTIONS:
             raise ValueError(f"there is no action {found.do}")
