@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zk_locust.host_faults import boot, deadline, memory, moment, network, relay, shaping
-from zk_locust.host_faults.actions import KINDS, STEPS, Actions
+from zk_locust.host_faults.actions import KINDS, OF_PROCESS, STEPS, Actions
 from zk_locust.host_faults.errors import FaultError, told
 from zk_locust.host_faults.member import STOP_TIMEOUT_S, Member
 from zk_locust.host_faults.notes import Notes
