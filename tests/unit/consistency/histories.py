@@ -119,7 +119,7 @@ class Story:
         return final
 
     def read_member(self, session: int, member: str, *, without: str = "") -> None:
-        """Read all nodes of a member that has them all but for one."""
+        """Read all nodes of a member, except one that it lacks."""
         self.members.append(member)
         self.sync(session)
         for path in self.nodes:
