@@ -239,10 +239,13 @@ def main() -> int:
     names = [name.strip() for name in arguments.trials.split(",")]
     if unknown := [name for name in names if name not in TRIALS]:
         parser.error(f"--trials [{', '.join(unknown)}]: there is no such trial; there are: {', '.join(TRIALS)}")
-    rows = list(conduct(names))
+    rows: list[Row] = []
+    for row in conduct(names):
+        print(f"  {row.fault}, {row.host}: {row.found}", file=sys.stderr, flush=True)
+        rows.append(row)
+        if arguments.markdown:  # what was measured stays if a later trial is cut off
+            arguments.markdown.write_text(markdown(rows) + "\n")
     print(printed(rows))
-    if arguments.markdown:
-        arguments.markdown.write_text(markdown(rows) + "\n")
     return 0 if rows and all(row.holds for row in rows) else 1
 
 
