@@ -136,11 +136,14 @@ class Conductor(BesideLoad):
 
     def _resolved(self, fault: PlannedFault) -> tuple[list[str], list[str], str]:
         """Return whom the fault meets, the other side, and why it is not done; empty where it is."""
+        limit_s = self._roles_limit_s
         while True:
-            roles = self._hosts.roles(None, self._roles_limit_s)
+            roles = self._hosts.roles(None, limit_s)
+            limit_s = self._roles_limit_s
             try:
                 met, others = resolved(fault, self._fleet, roles)
                 refusal = why_not(fault, met, self._fleet, roles, others=others, tell=self._tell_roles)
+                limit_s = ROLE_LIMIT_S  # who has not answered yet may only be slow
             except NoTargetError as error:
                 met, others, refusal = [], [], str(error)
             late_s = self._late_s(fault)

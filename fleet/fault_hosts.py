@@ -57,7 +57,8 @@ class FaultHosts:
         self._asked = {name: Host(found) for name, found in endpoints.items()}
         self._done = {name: Host(found) for name, found in endpoints.items()}
         self._locks = {name: threading.Lock() for name in places}
-        self._asking = {name: threading.Lock() for name in places}
+        # One question at a time for each: another one waits here, and is dropped where its asker waits no longer.
+        self._asking = {name: ThreadPoolExecutor(1) for name in places}
 
     def roles(self, names: Iterable[str] | None = None, limit_s: float = ROLE_LIMIT_S) -> dict[str, str]:
         """Return what each member says of itself now, all asked at once; empty where it does not serve.
@@ -65,11 +66,11 @@ class FaultHosts:
         A host that is away does not answer within `limit_s` either.
         """
         wanted = [name for name in (self._places if names is None else names) if self._places[name].client_port]
-        pool = ThreadPoolExecutor(max(1, len(wanted)))
-        asked = {name: pool.submit(self._role, name) for name in wanted}
-        wait(asked.values(), limit_s)
-        pool.shutdown(wait=False)
-        return {name: answer.result() if answer.done() else "" for name, answer in asked.items()}
+        asked = {name: self._asking[name].submit(self._role, name) for name in wanted}
+        answered, late = wait(asked.values(), limit_s)
+        for answer in late:
+            answer.cancel()
+        return {name: answer.result() if answer in answered else "" for name, answer in asked.items()}
 
     def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
         """Have a fault done to a member; return its note. Raises HostError where it was not done.
@@ -118,8 +119,7 @@ class FaultHosts:
         place = self._places[name]
         words = [place.launcher, "role", place.address, str(place.client_port)]
         try:
-            with self._asking[name]:
-                role = self._told(self._asked[name], shlex.join(words), ROLE_LIMIT_S).get("role")
+            role = self._told(self._asked[name], shlex.join(words), ROLE_LIMIT_S).get("role")
         except FleetError:
             return ""
         return role if isinstance(role, str) and role in MODES else ""

@@ -3,7 +3,7 @@
 import json
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from fleet import fault_conductor
 from fleet.fault_clock import FaultClock
 from fleet.fault_conductor import Conductor
-from fleet.fault_hosts import FaultHosts, Place
+from fleet.fault_hosts import ROLE_LIMIT_S, FaultHosts, Place
 from fleet.fault_power import PowerSwitch
 from fleet.inventory import HostVariables
 from tests import waiting
@@ -88,6 +88,33 @@ def test_what_leaves_the_majority_is_done_while_another_is_away(fault: PlannedFa
     hosts.now["zk3"] = ""
     problems, _ = conducted([fault], hosts, done=1)
     assert problems == []
+
+
+def test_members_that_answer_slowly_count_once_they_have_answered() -> None:
+    class Slow(Hosts):
+        def roles(self, names: Iterable[str] | None = None, limit_s: float = ROLE_LIMIT_S) -> dict[str, str]:
+            return super().roles(names, limit_s) | ({"zk3": ""} if limit_s < ROLE_LIMIT_S else {})
+
+    problems, _ = conducted([PlannedFault(1, 0.0, "kill", ("leader",))], Slow(), done=1)
+    assert problems == []
+
+
+def test_questions_to_a_slow_host_do_not_pile_up(tmp_path: Path) -> None:
+    asked, go = tmp_path / "asked", tmp_path / "go"
+    script = f"""echo one >>{asked}; until [ -e {go} ]; do sleep 0.05; done; echo '{{"role": "leader"}}'"""
+    (tmp_path / "zk1").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "zk1").chmod(0o755)
+    hosts = FaultHosts(
+        {"zk1": Place(str(tmp_path / "zk1"), "127.0.0.1", 2181)},
+        {"zk1": HostVariables("zk1", {"ansible_connection": "local"})},
+    )
+    try:
+        assert [hosts.roles(limit_s=0.01) for _ in range(20)] == [{"zk1": ""}] * 20
+        go.touch()
+        assert hosts.roles(limit_s=60.0) == {"zk1": "leader"}
+        assert len(asked.read_text().splitlines()) == 2  # of the first asker and of the last
+    finally:
+        hosts.end()
 
 
 def test_members_that_never_say_their_role_are_met_by_name() -> None:
