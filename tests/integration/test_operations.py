@@ -70,6 +70,15 @@ def active(fleet: LocalFleet) -> list[Path]:
     return list(fleet.state.glob("zookeeper/*/faults/notes/*.active"))
 
 
+def begun(fleet: LocalFleet) -> bool:
+    """Whether a step is being done: its deadline is set, and its note has its beginning."""
+    for file in active(fleet):
+        with contextlib.suppress(FileNotFoundError):  # it is completed meanwhile
+            if json.loads(file.read_text())["began"] is not None:
+                return True
+    return False
+
+
 def planted(fleet: LocalFleet, name: str) -> Path:
     """Return a file among a member's data, which ZooKeeper does not touch."""
     return fleet.state / "zookeeper" / name / "data" / "planted"
@@ -114,7 +123,7 @@ def test_a_step_is_completed_when_its_controller_is_killed(fleet: LocalFleet, ru
     assert run.is_dir()
     faults = [{"at": "1s", "do": "rolling-upgrade", "to": SECOND}]
     play = fleet.begin("benchmark", zookeeper_keep_running=True, benchmark_faults=faults, zookeeper_version=FIRST)
-    waiting.until(lambda: active(fleet) or play.poll() is not None, limit_s=LIMIT_S, explain=fleet.screen)
+    waiting.until(lambda: begun(fleet) or play.poll() is not None, limit_s=LIMIT_S, explain=fleet.screen)
     for process in [psutil.Process(play.pid), *psutil.Process(play.pid).children(recursive=True)]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()  # its workers too, and what they have asked of the host
