@@ -3,9 +3,8 @@
     python -m benchmarks.killed_controllers [--trials network,disks] [--markdown FILE]
 
 Needs root on Debian; makes a lab of its own, with three members and two load hosts. Each trial is a run with some
-faults. As soon as they are there, the playbook is killed with all its processes. Then nothing but the hosts themselves
-can end them. The rival is the length that each fault was given. The exit code says whether all healed and nothing was
-left.
+faults. As soon as they are there, the playbook is killed with all its processes: then only the hosts themselves can end
+them. The rival is the length that each fault was given. The exit code says whether all healed and nothing was left.
 """
 
 import argparse
