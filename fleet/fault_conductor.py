@@ -31,7 +31,9 @@ _PREPARED_FACTOR: Final = 3.0
 _ROLES_LIMIT_S: Final = 0.6
 """So long is waited at least for members that do not say their role: their hosts may be away."""
 _LATE_LIMIT_S: Final = 5.0
-"""How long after its moment a fault still begins, e.g. where nobody had its role before. Hosts have this limit too."""
+"""So long after its moment a fault waits, e.g. until somebody has its role, or enough members serve."""
+_MOST_LATE_S: Final = 15.0
+"""So long after its moment a fault still begins, where the controller or a host is slow. Hosts have this limit too."""
 _LOOK_S: Final = 0.1
 
 
@@ -147,9 +149,9 @@ class Conductor(BesideLoad):
             except NoTargetError as error:
                 met, others, refusal = [], [], str(error)
             late_s = self._late_s(fault)
-            if late_s > _LATE_LIMIT_S:
-                return met, others, refusal or f"its moment was {late_s:.1f} s ago, so it is not done"
-            if not refusal or self._ended.wait(_LOOK_S):
+            if late_s > _MOST_LATE_S and not refusal:
+                return met, others, f"its moment was {late_s:.1f} s ago, so it is not done"
+            if not refusal or late_s > _LATE_LIMIT_S or self._ended.wait(_LOOK_S):
                 return met, others, refusal
 
     def _late_s(self, fault: PlannedFault) -> float:
@@ -169,7 +171,7 @@ class Conductor(BesideLoad):
                 self._say(fault, f"{', '.join(left)}: left as before, {why}")
                 return
             left = [other for other in left if other != name]
-            if at_s is not None and self._late_s(fault) > _LATE_LIMIT_S:
+            if at_s is not None and self._late_s(fault) > _MOST_LATE_S:
                 at_s = None  # it has waited for the others: at once
             if not self._tell(fault, name, [], at_s, do=do) or not self._serves_again(fault, name):
                 if left:
@@ -228,7 +230,7 @@ class Conductor(BesideLoad):
         try:
             self._hosts.do(name, told)
             late_s = self._late_s(fault)
-            if is_switched and late_s > _LATE_LIMIT_S:
+            if is_switched and late_s > _MOST_LATE_S:
                 raise HostError(f"it was told {late_s:.1f} s after the moment, so it is not switched off")
             if is_switched:
                 for problem in self._power.cycle(name, self._clock.due(fault.at_s), fault.for_s, self._ended):

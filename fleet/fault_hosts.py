@@ -5,7 +5,7 @@ import shlex
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,20 +57,28 @@ class FaultHosts:
         self._asked = {name: Host(found) for name, found in endpoints.items()}
         self._done = {name: Host(found) for name, found in endpoints.items()}
         self._locks = {name: threading.Lock() for name in places}
-        # One question at a time for each: another one waits here, and is dropped where its asker waits no longer.
+        # One question at a time for each. One that takes long is the answer to those that ask meanwhile, too.
         self._asking = {name: ThreadPoolExecutor(1) for name in places}
+        self._open: dict[str, Future[str]] = {}
+        self._open_lock = threading.Lock()
 
     def roles(self, names: Iterable[str] | None = None, limit_s: float = ROLE_LIMIT_S) -> dict[str, str]:
-        """Return what each member says of itself now, all asked at once; empty where it does not serve.
+        """Return what each member says of itself, all asked at once; empty where it does not serve.
 
-        A host that is away does not answer within `limit_s` either.
+        A host that is away does not answer within `limit_s` either. Members that are named are asked from now on; of
+        all members an answer may be of a question that was asked up to `ROLE_LIMIT_S` ago.
         """
         wanted = [name for name in (self._places if names is None else names) if self._places[name].client_port]
-        asked = {name: self._asking[name].submit(self._role, name) for name in wanted}
-        answered, late = wait(asked.values(), limit_s)
-        for answer in late:
-            answer.cancel()
+        asked = {name: self._ask(name, anew=names is not None) for name in wanted}
+        answered, _ = wait(asked.values(), limit_s)
         return {name: answer.result() if answer in answered else "" for name, answer in asked.items()}
+
+    def _ask(self, name: str, *, anew: bool) -> "Future[str]":
+        with self._open_lock:
+            found = self._open.get(name)
+            if found is None or found.done() or anew:
+                found = self._open[name] = self._asking[name].submit(self._role, name)
+            return found
 
     def do(self, name: str, fault: Mapping[str, Any]) -> dict[str, Any]:
         """Have a fault done to a member; return its note. Raises HostError where it was not done.
