@@ -78,7 +78,7 @@ _LEFT: Final = (
     f" ls {_DISK}/*/ 2>/dev/null; ps -eo stat=,args= | grep '^T'; true"
 )
 _OURS: Final = re.compile(
-    r".*(?:zk.locust.fault|7a6b:|zk[ft][0-9a-f]{12}|zk-locust-fill|blkio|^T).*", re.MULTILINE
+    r".*(?:zk.locust.fault(?!s-)|7a6b:|zk[ft][0-9a-f]{12}|zk-locust-fill|blkio|^T).*", re.MULTILINE
 )  # fmt: skip
 _ASK: Final = (
     "import socket; c = socket.create_connection(('127.0.0.1', 2181), 3); c.settimeout(3); c.send(b'srvr');"
@@ -112,7 +112,7 @@ def trial(fleet: DrivenLab, name: str, faults: list[dict[str, Any]]) -> Iterator
     finally:
         fleet.end_process(play)
     began = time.monotonic()
-    _wait(lambda: all(note["state"] != "begun" for _, note in _notes(fleet)) and _all_run(fleet), fleet)
+    _wait(lambda: _are_over(fleet, faults), fleet)
     for host, note in _notes(fleet):
         asked_s = note["for_s"] or None
         healed = note["state"] == "healed" and not note["error"]
@@ -130,9 +130,19 @@ def trial(fleet: DrivenLab, name: str, faults: list[dict[str, Any]]) -> Iterator
 def _are_there(fleet: DrivenLab, faults: list[dict[str, Any]]) -> bool:
     """Whether each fault that lasts has begun, and at least one of those that do not."""
     numbers = {note["number"] for _, note in _notes(fleet) if note["began"] is not None or note["do"] == "power-off"}
-    lasting = {number for number, fault in enumerate(faults, 1) if "for" in fault}
+    lasting = _lasting(faults)
     gone = not all(host.running for host in fleet.lab.hosts.values())
     return gone or (lasting <= numbers if lasting else bool(numbers))
+
+
+def _are_over(fleet: DrivenLab, faults: list[dict[str, Any]]) -> bool:
+    """Whether all hosts run, and tell of each fault that lasts, and none is there any more."""
+    told = {note["number"]: note["state"] for _, note in _notes(fleet)}
+    return _all_run(fleet) and _lasting(faults) <= told.keys() and "begun" not in told.values()
+
+
+def _lasting(faults: list[dict[str, Any]]) -> set[int]:
+    return {number for number, fault in enumerate(faults, 1) if "for" in fault}
 
 
 def _notes(fleet: DrivenLab) -> list[tuple[str, dict[str, Any]]]:
