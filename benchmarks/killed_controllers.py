@@ -137,8 +137,9 @@ def _are_there(fleet: DrivenLab, faults: list[dict[str, Any]]) -> bool:
 
 def _are_over(fleet: DrivenLab, faults: list[dict[str, Any]]) -> bool:
     """Whether all hosts run, and tell of each fault that lasts, and none is there any more."""
-    told = {note["number"]: note["state"] for _, note in _notes(fleet)}
-    return _all_run(fleet) and _lasting(faults) <= told.keys() and "begun" not in told.values()
+    notes = [note for _, note in _notes(fleet)]
+    told = {note["number"] for note in notes}
+    return _all_run(fleet) and _lasting(faults) <= told and all(note["state"] != "begun" for note in notes)
 
 
 def _lasting(faults: list[dict[str, Any]]) -> set[int]:
