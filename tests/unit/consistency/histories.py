@@ -84,10 +84,14 @@ class Story:
         self.nodes[path] = Node(self.zxid, value, session if flags & history.EPHEMERAL else 0)
         return self._add(session, history.CREATE | flags, path, {"digest": digest(value)} | changes)
 
-    def delete(self, session: int, path: str, **changes: Any) -> int:
-        """Remove a node."""
+    def carry_out_removal(self, path: str) -> None:
+        """Remove a node without a record, as of a removal whose reply was lost."""
         self.zxid += 1
         del self.nodes[path]
+
+    def delete(self, session: int, path: str, **changes: Any) -> int:
+        """Remove a node."""
+        self.carry_out_removal(path)
         return self._add(session, history.DELETE, path, changes)
 
     def fail(self, session: int, kind: int, path: str, value: str = "", **changes: Any) -> int:

@@ -27,8 +27,7 @@ def lost_after_the_end_of_the_session(story: Story) -> None:
 
 def created_again_and_lost(story: Story) -> None:
     story.fail(A, history.DELETE, X)
-    story.zxid += 1
-    del story.nodes[X]
+    story.carry_out_removal(X)
     story.set(A, Y, "the next write")
     story.create(B, X)
     del story.nodes[X]
@@ -55,15 +54,13 @@ def test_a_node_that_is_missing_before_its_removal_was_sent_is_found(tmp_path: P
     story = begun()
     story.exists(B, X, result=history.NO_NODE, what=history.EXISTS, mzxid=0, czxid=0, version=0, digest=0)
     story.fail(A, history.DELETE, X)
-    story.zxid += 1
-    del story.nodes[X]
+    story.carry_out_removal(X)
     assert set(story.check(tmp_path, story.read_all()).found.counts) == {found.SESSIONS}
 
 
 def carried_out_at_once(story: Story) -> None:
     story.fail(A, history.DELETE, X)
-    story.zxid += 1
-    del story.nodes[X]
+    story.carry_out_removal(X)
     story.exists(B, X)
     story.set(A, Y, "the next write")
 
@@ -71,8 +68,7 @@ def carried_out_at_once(story: Story) -> None:
 def carried_out_after_a_later_write_of_the_node(story: Story) -> None:
     story.fail(A, history.DELETE, X)
     story.set(B, X, "still there")
-    story.zxid += 1
-    del story.nodes[X]
+    story.carry_out_removal(X)
     story.set(A, Y, "the next write")
 
 
@@ -80,8 +76,7 @@ def of_a_session_that_writes_nothing_more(story: Story) -> None:
     story.fail(A, history.DELETE, X)
     story.set(B, X, "still there")
     story.get(A, X)
-    story.zxid += 1
-    del story.nodes[X]
+    story.carry_out_removal(X)
 
 
 def one_of_two_carried_out(story: Story) -> None:
@@ -89,8 +84,7 @@ def one_of_two_carried_out(story: Story) -> None:
     story.set(A, Y, "the next write")
     story.fail(B, history.DELETE, X)
     story.set(A, X, "still there")
-    story.zxid += 1
-    del story.nodes[X]
+    story.carry_out_removal(X)
     story.set(B, Y, "the next write")
 
 
