@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -33,6 +34,7 @@ class Drift:
     """How a figure changes: the medians of its first and its last third, and the significance of the trend.
 
     `z` is the standard score of Mann-Kendall's statistic: positive for growth, above 2.58 in 1 of 200 steady series.
+    `least_z` says how large it has to be where several series are judged.
     """
 
     first: float
@@ -56,6 +58,16 @@ class Steadiness:
     rate: Mapping[str, Drift]
     latency: Mapping[tuple[str, float], Drift]
     offered: Drift | None
+
+    @property
+    def series(self) -> int:
+        """How many series of the load are judged."""
+        return len(self.rate) + len(self.latency)
+
+
+def least_z(chance: float, series: int = 1) -> float:
+    """Return the |z| that chance exceeds in any of so many steady series with this probability (Bonferroni)."""
+    return NormalDist().inv_cdf(1 - chance / (2 * max(1, series)))
 
 
 def build(run: RunFolder, timeline: Timeline) -> Steadiness:

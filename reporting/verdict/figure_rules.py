@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from reporting.analyse.headline import TOTAL
-from reporting.analyse.steadiness import Drift
+from reporting.analyse.steadiness import Drift, least_z
 from reporting.read.distributions import Distribution
 from reporting.text import latency_ms, percent, rate
 from reporting.verdict.evidence import NOTE, Evidence, Reason, inconclusive, void
@@ -13,7 +13,7 @@ from reporting.verdict.figure import Figure, FigureRule
 from reporting.verdict.thresholds import (
     AWAY_SHARE,
     AWAY_SPOILS_SHARE,
-    DRIFT_Z,
+    DRIFT_CHANCE,
     HIDDEN_LEAST,
     HIDDEN_SHARE,
     LOAD_SIDE_LEAST_US,
@@ -129,7 +129,7 @@ def _dropped(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
 def _not_stationary(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
     """p99.9 is judged by the drift of p99, because an interval has too few operations beyond p99.9."""
     steadiness = evidence.steadiness
-    if steadiness.offered is not None and _drifts(steadiness.offered, OFFERED_FACTOR):
+    if steadiness.offered is not None and _drifts(steadiness.offered, OFFERED_FACTOR, 1):
         return  # the load changes as planned
     if evidence.users.changed_by and evidence.users.vary:
         return  # so do its users
@@ -143,7 +143,7 @@ def _not_stationary(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
         percentile = min(figure.percentile, 99.0)
         drift = steadiness.latency.get((figure.operation, percentile))
         name, factor = f"p{percentile:g}", P50_FACTOR if percentile <= 50 else P99_FACTOR
-    if drift is not None and _drifts(drift, factor):
+    if drift is not None and _drifts(drift, factor, steadiness.series):
         shown = rate if figure.percentile is None else latency_ms
         unit = "operations a second" if figure.percentile is None else "ms"
         yield inconclusive(
@@ -154,8 +154,10 @@ def _not_stationary(evidence: Evidence, figure: Figure) -> Iterator[Reason]:
         )
 
 
-def _drifts(drift: Drift, factor: float) -> bool:
-    return abs(drift.z) >= DRIFT_Z and drift.factor >= factor and (drift.z > 0) == (drift.last > drift.first)
+def _drifts(drift: Drift, factor: float, series: int) -> bool:
+    """Say whether it is clear, as one of so many series that are judged, and large, and both in one direction."""
+    clear = abs(drift.z) >= least_z(DRIFT_CHANCE, series)
+    return clear and drift.factor >= factor and (drift.z > 0) == (drift.last > drift.first)
 
 
 def _retransmissions(evidence: Evidence, figure: Figure) -> Iterator[Reason]:

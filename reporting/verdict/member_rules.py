@@ -13,7 +13,7 @@ from reporting.text import natural, some
 from reporting.verdict.evidence import NOTE, Evidence, Reason, Rule, inconclusive, note
 from reporting.verdict.fault_rules import in_window
 from reporting.verdict.thresholds import (
-    DRIFT_Z,
+    DRIFT_CHANCE,
     OUTSTANDING_FACTOR,
     OUTSTANDING_LEAST,
     OUTSTANDING_LIMIT,
@@ -185,7 +185,7 @@ def _outstanding(evidence: Evidence) -> Iterator[Reason]:
         grown = (
             drift is not None
             and not (evidence.users.changed_by and evidence.users.vary)
-            and drift.z >= DRIFT_Z
+            and drift.z >= steadiness.least_z(DRIFT_CHANCE, len(counts))
             and drift.last >= max(OUTSTANDING_LEAST, OUTSTANDING_FACTOR * drift.first)
         )
         if drift is not None and grown:

@@ -53,8 +53,8 @@ HIDDEN_LEAST: Final = 2
 ACHIEVED_SHARE: Final = 0.999
 # Missed or dropped operations above this share make the load another one than planned.
 MAX_UNSENT_SHARE: Final = 0.001
-# A trend as clear as this comes about by chance in 1 of 100 steady series.
-DRIFT_Z: Final = 2.58
+# How often chance may bring about a trend as clear as one that is told, in any of the series of a steady run.
+DRIFT_CHANCE: Final = 0.01
 # Slow noise makes clear trends too, but small ones: medians of the first and the last third that differ by less than
 # this factor. 2 of 40 clean series whose rate and latency wander by 10 % over 5 s exceed one of them, none by 5 %.
 RATE_FACTOR: Final = 1.25

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from reporting import judge_run
@@ -286,6 +287,28 @@ def test_a_drift_is_found_in_the_figures_that_drift(tmp_path: Path, changes: dic
     found = run(tmp_path, noise=0.1, **changes)
     assert figures(found) == VALID | dict.fromkeys(spoilt, "inconclusive")
     assert rules(found.verdict) == ({"not-stationary": "inconclusive"} if spoilt else {})
+
+
+@pytest.mark.parametrize(("fallen", "told"), [(17, False), (13, True)])
+def test_a_trend_is_as_clear_as_so_many_series_need(tmp_path: Path, fallen: int, told: bool) -> None:
+    """Two operations have nine series, of which chance brings some to |z| = 2.58 in nearly 1 of 10 steady runs."""
+    order = list(range(30))
+    order[6 : 6 + fallen] = reversed(order[6 : 6 + fallen])  # z of 2.9 and 5.0
+    found = run(tmp_path, latency_factor=lambda at_s: 1.1 ** order[min(29, max(0, int(at_s - 5)))])
+    drift = found.steadiness.latency["all operations", 50.0]
+    assert drift.factor > 2
+    assert (drift.z > 3.26) == told
+    assert drift.z > 2.6
+    assert found.steadiness.series == 9
+    assert ("not-stationary" in rules(found.verdict)) == told
+
+
+def test_chance_brings_about_a_trend_in_few_steady_runs() -> None:
+    series, runs = 9, 400
+    noise = np.random.default_rng(5).normal(size=(runs, series, 20))
+    largest = [max(abs(drift.z) for values in each if (drift := steadiness.drift_of(values))) for each in noise]
+    assert sum(z >= steadiness.least_z(0.01, series) for z in largest) <= 0.02 * runs
+    assert sum(z >= steadiness.least_z(0.01) for z in largest) >= 0.04 * runs
 
 
 def test_a_ramp_that_was_planned_is_no_drift(tmp_path: Path) -> None:
