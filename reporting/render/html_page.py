@@ -29,7 +29,7 @@ def fill(template: str, figures: Sequence[Figure], /, looks: Mapping[str, Look] 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["units"] = units
+    environment.filters |= {"units": units, "sentences": sentences}
     specs = {figure.slug: figure.page_spec((looks or {}).get(figure.slug, AS_IT_IS)) for figure in figures}
     return environment.get_template(template).render(
         specs=_script_json(sharing(specs)),
@@ -48,6 +48,11 @@ def present(*tables: Table | None) -> list[Table]:
 def units(value: str) -> str:
     """The text with no line break between a number and its unit."""
     return re.sub(r"(\d) (?=(%|ms|s|min|h)(?!\w))", "\\1\N{NO-BREAK SPACE}", value)
+
+
+def sentences(value: str) -> list[str]:
+    """The sentences of a text, to be shown below each other."""
+    return re.split(r"(?<=\.) (?=[A-Z])", value)
 
 
 def sharing(specs: dict[str, dict[str, Any]]) -> dict[str, Any]:

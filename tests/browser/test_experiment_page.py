@@ -75,7 +75,7 @@ def test_the_page_is_complete_at_any_width_and_in_both_schemes(
         # Texts in cells of a heat map have the cell behind them, and not the page.
         page.evaluate("document.querySelectorAll('[data-chart^=cells] .mark-text').forEach((text) => text.remove())")
         assert page.evaluate(WEAK_TEXT) == []
-    answer, *rest = (page.locator(place).bounding_box() for place in (".answer .lead", "figure >> nth=0"))
+    answer, *rest = (page.locator(place).bounding_box() for place in (".answer .lead >> nth=0", "figure >> nth=0"))
     assert answer is not None
     assert rest[0] is not None
     assert answer["y"] + answer["height"] < min(900.0, rest[0]["y"])

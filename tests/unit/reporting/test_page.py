@@ -184,6 +184,11 @@ def test_a_number_stays_with_its_unit() -> None:
     assert html_page.units("90 % in 18 of 20 s, 3 members") == "90\u00a0% in 18 of 20\u00a0s, 3 members"
 
 
+def test_each_sentence_of_an_answer_stands_by_itself() -> None:
+    text = "First write: 0.65 s with 3.8.0 (p50. 2); 0.76 s. Next: 11.8 s."
+    assert html_page.sentences(text) == ["First write: 0.65 s with 3.8.0 (p50. 2); 0.76 s.", "Next: 11.8 s."]
+
+
 def test_markdown_tells_the_same_facts(troubled: JudgedRun, drawn: list[Figure]) -> None:
     text = markdown.render(troubled, drawn)
     assert text.index("**Verdict: inconclusive.**") < text.index("## Results") < text.index("## Charts")
