@@ -5,7 +5,8 @@
 
 planted   a load through a proxy that tells one lie, so many times for each kind; each that a client's history can
           show must be found
-clean     a load on three members, of which one after the other is killed and started; there must be no violation
+clean     a load on three members, of which one after the other is killed and started, and the same while the leader
+          is paused for longer than its followers wait for it; there must be no violation
 size      the time and memory of a check of many operations, in a process of its own
 cost      CPU for each operation with a history and without (`history_cost`)
 
@@ -21,7 +22,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import gevent
 
@@ -48,6 +51,8 @@ from zk_locust.contract.run_files import HISTORY
 CLEAN_ROUNDS = 60
 FAULTS = 2
 PAUSE_S = 1.0
+LEADERLESS_S = 8.0  # followers of these servers wait for 5 s, and elect another leader within 2
+Result = TypeVar("Result")
 _HOST, _WORKERS = "load1", 4
 
 
@@ -79,24 +84,19 @@ def _tell(name: str, outcomes: list[Outcome]) -> None:
 
 
 def clean(repeats: int, client: str) -> None:
-    """Print how many runs with faults and without lies had no violation."""
+    """Print for each kind of fault how many runs with it and without lies had no violation."""
+    for faults, meanwhile in ((f"{FAULTS} members killed", _kill_in_turn), ("a leader paused", _pause_leader)):
+        _clean(repeats, client, faults, meanwhile)
+
+
+def _clean(repeats: int, client: str, faults: str, meanwhile: Callable[[ZooKeeperServers, int], None]) -> None:
     expected = PARTLY if client in UNPLACED else CONSISTENT
     consistent = operations = undecided = 0
     with tempfile.TemporaryDirectory() as folder, ZooKeeperServers(3, Path(folder)) as servers:
         for repeat in range(repeats):
-
-            def kill_in_turn(first: int = repeat) -> None:
-                for fault in range(FAULTS):
-                    gevent.sleep(PAUSE_S)
-                    index = (first + fault) % 3
-                    _in_thread(servers.kill, index)
-                    gevent.sleep(PAUSE_S)
-                    servers.start(index, wait=False)
-                    _in_thread(servers.wait_ready, index)
-
             found = run(
                 servers.hosts, Path(folder) / f"run {repeat}", seed=repeat, rounds=CLEAN_ROUNDS, users=8,
-                meanwhile=kill_in_turn, client=client,
+                meanwhile=partial(meanwhile, servers, repeat), client=client,
             )  # fmt: skip
             consistent += found.state == expected
             operations += found.operations
@@ -104,13 +104,34 @@ def clean(repeats: int, client: str) -> None:
             if found.state != expected:
                 print(found.sentence, *found.excerpt, sep="\n  ")
     print(
-        f"\nclean runs, {client}, {FAULTS} members killed in each: {consistent} of {repeats} {expected}, {operations:,}"
+        f"\nclean runs, {client}, {faults} in each: {consistent} of {repeats} {expected}, {operations:,}"
         f" operations, {undecided:,} without a reply"
     )
 
 
-def _in_thread(call: Callable[..., object], *arguments: object) -> None:
-    gevent.get_hub().threadpool.apply(call, arguments)
+def _kill_in_turn(servers: ZooKeeperServers, first: int) -> None:
+    for fault in range(FAULTS):
+        gevent.sleep(PAUSE_S)
+        index = (first + fault) % 3
+        _in_thread(servers.kill, index)
+        gevent.sleep(PAUSE_S)
+        servers.start(index, wait=False)
+        _in_thread(servers.wait_ready, index)
+
+
+def _pause_leader(servers: ZooKeeperServers, _repeat: int) -> None:
+    """Let another member lead meanwhile: the one that goes on then believes for a moment that it still leads."""
+    gevent.sleep(PAUSE_S)
+    leader = _in_thread(servers.leader)
+    servers.pause(leader)
+    gevent.sleep(LEADERLESS_S)
+    servers.resume(leader)
+    _in_thread(servers.wait_ready, leader)
+
+
+def _in_thread(call: Callable[..., Result], *arguments: object) -> Result:
+    result: Result = gevent.get_hub().threadpool.apply(call, arguments)
+    return result
 
 
 def size(operations: int) -> None:
