@@ -62,6 +62,8 @@ class History:
     apart: list[str] = field(default_factory=list)
     """A file of each host whose writes could not be compared with those of all other hosts in real time."""
     final: FinalReads = field(default_factory=FinalReads)
+    unwatched: int = 0
+    """Sessions whose watches were not checked: their client has ended them with a lost connection."""
     holdings: int = 0
     holdings_left_out: int = 0
     """Of the holdings of locks, those that were not checked: their sessions may have ended before the release."""
@@ -122,6 +124,7 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
             first.settled,
         )
         checked.sessions, checked.writes = int((columns.ids != 0).sum()), first.order.writes
+        checked.unwatched = first.sessions.unwatched()
         first.locks.check(of_files, checked.found)
         checked.holdings, checked.holdings_left_out = first.locks.holdings, first.locks.left_out
         first.halves.begin()

@@ -47,6 +47,13 @@ class Findings:
 
     violations: dict[str, list[Violation]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    """By check: how often something is not as it has to be, and an operation without a reply may be why."""
+
+    def leave_out(self, check: str, count: int) -> None:
+        """Count what is no violation only because an operation without a reply may explain it."""
+        if count:
+            self.left_out[check] = self.left_out.get(check, 0) + count
 
     def add(self, check: str, text: str, *columns: Array, seen: Array | None = None) -> None:
         """Take violations of one kind; each column has a record of each."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from reporting.consistency import check as checking
 from reporting.consistency.check import Clocks, History
 from reporting.consistency.excerpt import excerpt
-from reporting.consistency.found import CHECKS, NOT_PROMISED
+from reporting.consistency.found import CHECKS, CHILDREN, NOT_PROMISED
 from reporting.consistency.history_file import HistoryError, HistoryFile
 from reporting.consistency.states import CONSISTENT, NOT_CHECKED, PARTLY, VIOLATED
 from reporting.read.manifest import Manifest
@@ -22,7 +22,7 @@ from zk_locust.contract.history_format import file_name, is_history
 from zk_locust.contract.plain_text import first_of
 from zk_locust.contract.run_files import CONSISTENCY, HISTORY, HISTORY_LOCAL
 
-_VERSION: Final = 4
+_VERSION: Final = 5
 _UNKNOWN_ERROR_S: Final = 86_400.0
 """Of a clock that nobody has measured: its host's times are compared with no other host's."""
 _MOST_CUT_S: Final = 10.0
@@ -170,6 +170,15 @@ def _notes(checked: History, missing: list[str]) -> list[str]:
     elif checked.holdings_left_out:
         left_out = f"{checked.holdings_left_out:,} of {checked.holdings:,} holdings of locks"
         notes.append(f"{left_out} were not checked: their sessions may have ended before the release")
+    if checked.unwatched:
+        why = "as their client ended them with a lost connection"
+        notes.append(f"Sessions whose watches were not checked, {why}: {checked.unwatched:,}")
+    unjudged = dict(checked.found.left_out)
+    if lists := unjudged.pop(CHILDREN, 0):
+        notes.append(f"Lists of children that were not checked, as changes without a reply may be in them: {lists:,}")
+    if unjudged:
+        each = "; ".join(f"{check}, {count:,} time{'s' * (count > 1)}" for check, count in sorted(unjudged.items()))
+        notes.append(f"Not judged, as an operation without a reply may be why: {each}")
     return notes
 
 
