@@ -6,10 +6,12 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from reporting.consistency import check as checking
+from reporting.consistency import followers
 from reporting.consistency.check import Clocks, History
 from reporting.consistency.excerpt import excerpt
 from reporting.consistency.found import CHECKS, CHILDREN, NOT_PROMISED
@@ -118,11 +120,11 @@ def _kept(folder: Path, checked_of: Mapping[str, object]) -> Consistency | None:
 def _check(folder: Path, paths: list[Path], clocks: Clocks, manifest: Manifest) -> Consistency:
     files = [HistoryFile(path, path.parent.name) for path in paths]
     missing = _missing(files, manifest)
-    checked = checking.check(files, clocks, folder, complete=not missing)
+    followed = partial(followers.of_run, folder, manifest)
+    checked = checking.check(files, clocks, folder, complete=not missing, followed=followed)
     of_files = checking.clocks_of(files, clocks)
     notes = _notes(checked, missing)
-    promised = [check for check in CHECKS if check not in NOT_PROMISED]
-    counts = {check: checked.found.counts[check] for check in promised if checked.found.counts.get(check)}
+    counts = {check: checked.found.counts[check] for check in CHECKS if checked.found.counts.get(check)}
     violations = {check: [each.text for each in checked.found.violations[check]] for check in counts}
     state, reason, lines = CONSISTENT, "", []
     if counts:
