@@ -176,7 +176,8 @@ def _notes(checked: History, missing: list[str]) -> list[str]:
         why = "as their client ended them with a lost connection"
         notes.append(f"Sessions whose watches were not checked, {why}: {checked.unwatched:,}")
     unjudged = dict(checked.found.left_out)
-    if lists := unjudged.pop(CHILDREN, 0):
+    lists = unjudged.pop(CHILDREN, 0)
+    if lists and not checked.unplaced:  # of those no lists are checked, as is told
         notes.append(f"Lists of children that were not checked, as changes without a reply may be in them: {lists:,}")
     if unjudged:
         each = "; ".join(f"{check}, {count:,} time{'s' * (count > 1)}" for check, count in sorted(unjudged.items()))

@@ -104,7 +104,7 @@ def polled(*polls: tuple[float, str]) -> list[tuple[float, str, str]]:
         (lambda: missed(AT_ONE), POLLS, {}),
         (lambda: missed(before=lost_its_connection), POLLS, {}),
         (lambda: missed(before=is_connected_again), POLLS, {}),
-        (lambda: missed(leader=1), POLLS, {}),
+        (lambda: missed(leader=1), polled((22, "follower"), (28, "follower")), {}),
         (missed, [], {}),
         (missed, polled((15, "follower")), {}),
         (missed, polled((5, "follower"), (15, "")), {}),
