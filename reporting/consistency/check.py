@@ -15,6 +15,7 @@ from reporting.consistency.child_names import are_kept, names_of, told_next
 from reporting.consistency.child_sums import sums_of
 from reporting.consistency.children import check_lists
 from reporting.consistency.final_reads import FinalReads
+from reporting.consistency.followers import Followers, FollowersOf, nobody
 from reporting.consistency.found import Findings
 from reporting.consistency.halves import Halves
 from reporting.consistency.history_file import Chunk, HistoryError, HistoryFile
@@ -62,6 +63,8 @@ class History:
     apart: list[str] = field(default_factory=list)
     """A file of each host whose writes could not be compared with those of all other hosts in real time."""
     final: FinalReads = field(default_factory=FinalReads)
+    unwatched: int = 0
+    """Sessions whose watches were not checked: their client has ended them with a lost connection."""
     holdings: int = 0
     holdings_left_out: int = 0
     """Of the holdings of locks, those that were not checked: their sessions may have ended before the release."""
@@ -91,8 +94,11 @@ class _Pass:
         return chosen
 
 
-def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: bool) -> History:
-    """Check files of one load. `work` is a folder for temporary files; `complete` says whether all files are there.
+def check(
+    files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: bool, followed: FollowersOf = nobody
+) -> History:
+    """Check files of one load. `work` is a folder for temporary files; `complete` says whether all files are there, and
+    `followed` tells which members were followers.
 
     A file that cannot be read to its end counts up to there, and the history is then not complete. Raises OSError.
     """
@@ -110,7 +116,9 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
             else:
                 checked.cut += [] if file.ended else [file.name]
         of_files = clocks_of(files, clocks)
-        gone = first.order.check(of_files, first.sessions.expired(), checked.found)
+        gone = first.order.check(
+            of_files, first.sessions, lambda: _followers(files, of_files, clocks, followed), checked.found
+        )
         checked.apart = [files[number].name for number in first.order.apart]
         columns = first.sessions.columns(gone)
         context = Context(
@@ -122,6 +130,7 @@ def check(files: list[HistoryFile], clocks: Clocks, work: Path, *, complete: boo
             first.settled,
         )
         checked.sessions, checked.writes = int((columns.ids != 0).sum()), first.order.writes
+        checked.unwatched = first.sessions.unwatched()
         first.locks.check(of_files, checked.found)
         checked.holdings, checked.holdings_left_out = first.locks.holdings, first.locks.left_out
         first.halves.begin()
@@ -232,6 +241,14 @@ def _take(chunk: Chunk, number: int, first: _Pass, checked: History) -> None:
     children["version"] = np.clip(chunk.number[at], -1, np.iinfo(np.int32).max)
     children["what"] = records["what"][at]
     first.pieces.take(children)
+
+
+def _followers(files: list[HistoryFile], of_files: list[Clock], clocks: Clocks, followed: FollowersOf) -> Followers:
+    """Return what members said, by the clock of the process that leads the load: it polls them."""
+    leading = [place for place, file in enumerate(files) if file.process == "final"]
+    if len(leading) != 1 or files[leading[0]].host not in clocks:
+        return Followers()
+    return followed(clocks[files[leading[0]].host][0], of_files[leading[0]].error_ns)
 
 
 def clocks_of(files: list[HistoryFile], clocks: Clocks) -> list[Clock]:

@@ -35,6 +35,7 @@ def check_lists(rows: Array, sums: Sums, context: Context, found: Findings) -> N
     sure = stretch >= 0
     # What is later may be removed already, like all nodes of the load.
     sure &= rows["final"][at] | (context.all_read == 0) | (rows["zxid"][at] <= context.all_read)
+    found.leave_out(CHILDREN, int((stretch < 0).sum()))
     at, of, stretch, newest_told = at[sure], of[sure], stretch[sure], newest_told[sure]
     if not len(at):
         return

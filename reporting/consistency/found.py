@@ -21,7 +21,11 @@ LOCKS: Final = "locks have one holder"
 CHILDREN: Final = "lists of children are complete and true"
 CHECKS: Final = (LOCKS, MULTI, SEQUENCES, EPHEMERALS, WRITES, SESSIONS, WATCHES, SYNC, REAL_TIME, CHILDREN, ORDER)
 """The most telling first: what breaks one of the first often breaks the order of writes too."""
-NOT_PROMISED: Final = {SYNC: "ZooKeeper does not promise it: a sync is no operation of the quorum (ZOOKEEPER-1675)"}
+LEADERS_SYNC: Final = "reads after a sync that the leader may have answered"
+NOT_PROMISED: Final = {
+    LEADERS_SYNC: "Where not all of it was with one leader's follower, ZooKeeper does not promise it: a sync is no"
+    " operation of the quorum (ZOOKEEPER-1675)"
+}
 """Checks whose findings are notes, no violations, and why."""
 
 KEPT: Final = 5
@@ -47,6 +51,13 @@ class Findings:
 
     violations: dict[str, list[Violation]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    """By check: how often something is not as it has to be, and an operation without a reply may be why."""
+
+    def leave_out(self, check: str, count: int) -> None:
+        """Count what is no violation only because an operation without a reply may explain it."""
+        if count:
+            self.left_out[check] = self.left_out.get(check, 0) + count
 
     def add(self, check: str, text: str, *columns: Array, seen: Array | None = None) -> None:
         """Take violations of one kind; each column has a record of each."""

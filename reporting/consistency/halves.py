@@ -137,7 +137,11 @@ class Halves:
             stays = _stays(nodes, of, steps[step]) and _removed_after(nodes, of, zxid) == NEVER
             read_by = set(final["session"][final["key"] == key].tolist())
             lacks = (zxid <= each.zxid and each.session not in read_by for each in nodes.context.readers)
-            if stays and steps["below"][step] and any(lacks):
+            if not (stays and steps["below"][step] and any(lacks)):
+                continue
+            if zxid < nodes.removed_until[of]:
+                found.leave_out(MULTI, 1)
+            else:
                 self._add(step, (), found)
 
     def _took_effect(self, nodes: Nodes) -> list[int]:
@@ -152,7 +156,10 @@ class Halves:
         if not shown and kind != history.DELETE:
             shown = node.writes_around(zxid)
         if not shown and _stays(node.nodes, node.of, told):
-            shown = node.absent(zxid)
+            shown, is_sure = node.absent(zxid)
+            if shown and not is_sure:
+                found.leave_out(MULTI, 1)
+                return
         if shown:
             self._add(step, shown, found)
 
@@ -197,18 +204,26 @@ class _Node:
             return ()
         return int(first["place"]), int(second["place"])
 
-    def absent(self, zxid: int) -> tuple[int, ...]:
-        """Find a read of a state with it, and before any removal, that does not find the node."""
+    def absent(self, zxid: int) -> tuple[tuple[int, ...], bool]:
+        """Find a read of a state with it, and before any removal, that does not find the node.
+
+        Return it, and whether no operation without a reply may have removed the node before.
+        """
         is_read = np.isin(self._rows["what"] & history.KIND_MASK, (history.GET, history.EXISTS, history.GET_CHILDREN))
         absent = is_read & (self._rows["result"] == history.NO_NODE) & (self._rows["zxid"] > 0)
         absent &= (self._state >= zxid) & (self._state < _removed_after(self.nodes, self.of, zxid))
-        return (int(self._rows["place"][np.argmax(absent)]),) if absent.any() else ()
+        if not absent.any():
+            return (), True
+        # The one of the oldest state.
+        at, nodes, of = int(np.argmax(absent)), self.nodes, self.of
+        is_sure = zxid >= nodes.removed_until[of] or self._state[at] <= nodes.removed_from[of]
+        return (int(self._rows["place"][at]),), bool(is_sure)
 
 
 def _stays(nodes: Nodes, of: int, step: Any) -> bool:
-    """Whether a step creates a node that stays until a removal that is known."""
+    """Whether a step creates a node that no end of a session may remove."""
     is_create = int(step["what"]) & (history.KIND_MASK | history.EPHEMERAL) == history.CREATE
-    return is_create and not nodes.may_be_gone[of]
+    return is_create and bool(nodes.lives_until[of] == NEVER)
 
 
 def _removed_after(nodes: Nodes, of: int, zxid: int) -> int:

@@ -32,19 +32,34 @@ def check_versions(nodes: Nodes, found: Findings) -> None:
     bad = at[is_set & (version[at] <= base)]
     found.add(ORDER, "a later write of a node has no greater version", place[bad - 1], place[bad])
     of = changes.of[at]
-    sure = ~nodes.may_be_made[of] & ~nodes.may_be_gone[of] if nodes.context.complete else np.zeros(len(at), bool)
-    twice = at[(kind == history.CREATE) & np.isin(before, ALIVE) & sure]
-    found.add(ORDER, "a node was created twice, and not removed in between", place[twice - 1], place[twice])
-    other = at[overwrites & ~is_set & (made > 0) & sure]
-    found.add(ORDER, "a write shows a node that was created at another time", place[other - 1], place[other])
-    gone = at[np.isin(kind, (history.SET, history.DELETE)) & np.isin(before, GONE) & sure]
-    found.add(ORDER, "a node that was gone was written", place[gone - 1], place[gone])
-    counted = is_set & sure
+    first, last = changes.rows["zxid"][at - 1], changes.rows["zxid"][at]
+    sure = ~nodes.may_be_changed_between(of, first, last) & nodes.stays()[at - 1] & ~_may_have_any_name(nodes)[of]
+    for text, bad_here in (
+        ("a node was created twice, and not removed in between", (kind == history.CREATE) & np.isin(before, ALIVE)),
+        ("a write shows a node that was created at another time", overwrites & ~is_set & (made > 0)),
+        (
+            "a node that was gone was written",
+            np.isin(kind, (history.SET, history.DELETE)) & np.isin(before, GONE),
+        ),
+    ):
+        shown = at[bad_here & sure]
+        found.add(ORDER, text, place[shown - 1], place[shown])
+        _leave_out(nodes, found, ORDER, bad_here & ~sure)
+    # Both are of one life of the node, whatever became of it before and after.
+    counted = is_set & nodes.context.complete
     gaps = np.bincount(of[counted], np.maximum(version[at] - base - 1, 0)[counted], nodes.count)
     sets = nodes.undecided[nodes.kind[nodes.undecided] == history.SET]
     room = np.bincount(nodes.of[sets], minlength=nodes.count)
     too_many = counted & (version[at] - base > 1) & (gaps > room)[of]
     found.add(ORDER, "a node has more versions than writes", place[at - 1][too_many], place[at][too_many])
+
+
+def _may_have_any_name(nodes: Nodes) -> Array:
+    """Return by node whether a sequential node whose creator did not learn its name may be of that name."""
+    found = np.zeros(nodes.count, bool)
+    if nodes.context.sequential:
+        found[nodes.changes.of[(nodes.changes.rows["what"] & history.SEQUENCE) > 0]] = True
+    return found
 
 
 def check_reads(nodes: Nodes, found: Findings) -> None:
@@ -96,9 +111,11 @@ def check_absent(nodes: Nodes, found: Findings) -> None:
     until = changes.last_until(of, state)
     removals = np.cumsum(np.isin(changes.kind, GONE))
     sure = ~nodes.may_be_removed_after(last) | (state <= nodes.removed_from[of])
-    bad = (last >= 0) & sure & (state <= nodes.lives_until[of])
-    absent, last, until = absent[bad], last[bad], until[bad]
+    bad = (last >= 0) & (state <= nodes.lives_until[of])
+    absent, last, until, sure = absent[bad], last[bad], until[bad], sure[bad]
     bad = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & (removals[until] == removals[last])
+    _leave_out(nodes, found, SESSIONS, bad & ~sure)
+    bad &= sure
     absent, newest = absent[bad], changes.rows[last[bad]]
     made = (newest["what"] & history.EPHEMERAL) > 0
     found.add(
@@ -106,6 +123,12 @@ def check_absent(nodes: Nodes, found: Findings) -> None:
         rows["place"][absent[made]], seen=rows["seen"][absent[made]],
     )  # fmt: skip
     _add_stale(found, nodes, absent[~made], newest[~made], "a node that was created is not there")
+
+
+def _leave_out(nodes: Nodes, found: Findings, check: str, which: Array) -> None:
+    """Count what an operation without a reply may explain. Where operations are missing, that is said of all."""
+    if nodes.context.complete:
+        found.leave_out(check, int(which.sum()))
 
 
 def _add_stale(found: Findings, nodes: Nodes, reads: Array, newest: Array, text: str) -> None:
@@ -218,9 +241,9 @@ def check_final(nodes: Nodes, found: Findings) -> None:
         return
     last = np.flatnonzero(np.append(changes.of[1:] != changes.of[:-1], True))
     of = changes.of[last]
-    sure = ~nodes.may_be_removed_after(last) & (nodes.lives_until[of] == NEVER)
-    alive = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & sure
+    alive = np.isin(changes.kind[last], ALIVE) & nodes.stays()[last] & (nodes.lives_until[of] == NEVER)
     last, of = (each[alive & changes.rows["below"][last]] for each in (last, of))
+    sure = ~nodes.may_be_removed_after(last)
     rows = changes.rows[last]
     lacks = np.zeros((len(readers), len(last)), bool)
     for own, reader in zip(lacks, readers, strict=True):
@@ -228,6 +251,8 @@ def check_final(nodes: Nodes, found: Findings) -> None:
         was_read[nodes.of[nodes.rows["final"] & (nodes.rows["session"] == reader.session)]] = True
         # What is later was written while the nodes were read, as by a worker that had been away.
         own[:] = (rows["zxid"] <= reader.zxid) & ~was_read[of]
+    _leave_out(nodes, found, WRITES, lacks.any(axis=0) & ~sure)
+    lacks &= sure
     by_all = lacks.all(axis=0)
     text = "a node that was written last is not there at the end"
     in_multi = (rows["what"] & history.IN_MULTI) > 0
@@ -241,19 +266,23 @@ def check_final(nodes: Nodes, found: Findings) -> None:
 
 def check_sequences(nodes: Nodes, found: Findings) -> None:
     """The sequence numbers below a node grow."""
-    children = nodes.children
-    removed = nodes.may_be_removed.copy()  # with a new node they begin anew
-    removed[nodes.changes.of[nodes.changes.kind == history.DELETE]] = True
+    children, changes = nodes.children, nodes.changes
     at = np.flatnonzero(
         ((children.rows["what"] & history.SEQUENCE) > 0)
         & (children.kind == history.CREATE)
         & (children.rows["version"] >= 0)
-        & ~removed[children.of]
     )
     if len(at) < 2:
         return
     rows, of = children.rows[at], children.of[at]
     bad = np.flatnonzero((of[1:] == of[:-1]) & (rows["version"][1:] <= rows["version"][:-1])) + 1
+    of, first, last = of[bad], rows["zxid"][bad - 1], rows["zxid"][bad]
+    # With a new node they begin anew. A transaction may remove a node after it has created one below it.
+    removals = np.append(0, np.cumsum(changes.kind == history.DELETE))
+    kept = removals[changes.place_after(of, last)] == removals[changes.place_after(of, first - 1)]
+    sure = ~nodes.may_be_removed_between(of, first, last)
+    _leave_out(nodes, found, SEQUENCES, kept & ~sure)
+    bad = bad[kept & sure]
     found.add(SEQUENCES, "a later node has no greater sequence number", rows["place"][bad - 1], rows["place"][bad])
 
 

@@ -80,6 +80,12 @@ class Changes:
         at = np.searchsorted(self._place, asked, "right") - 1
         return np.where((at >= 0) & (self.of[at] == of), at, -1)
 
+    def place_after(self, of: Array, zxid: Array) -> Array:
+        """Return the place behind the last change of each node until a transaction: of its first one if none is."""
+        asked = of * self._base + np.searchsorted(self._zxids, zxid, "right")
+        found: Array = np.searchsorted(self._place, asked, "right")
+        return found
+
     def first_after(self, of: Array, zxid: Array) -> Array:
         """Return the first change of each node after a transaction, -1 where there is none."""
         if not len(self.rows):
@@ -124,11 +130,10 @@ class Nodes:
         self.failed = np.flatnonzero(is_change & np.isin(self.rows["result"], FAILURES) & (self.rows["zxid"] > 0))
         ends, self.lives_until = self._ends_of_ephemerals(np.flatnonzero(acknowledged))
         """By node: where the end of its session is not known, the last transaction that the session saw; else NEVER."""
-        self.removed_from, self.removed_until = self._may_be_removed_between()
+        self.removed_from, self.removed_until = self._may_be_removed()
         """By node: an operation without a reply may have removed it after the one transaction and before the other."""
-        self.may_be_removed = self.removed_until > 0
-        self.may_be_gone = self.may_be_removed | (self.lives_until < NEVER)
-        """By node: whether it may have been removed by what is not known."""
+        self.made_from, self.made_until = self._may_be_made()
+        """The same of its creation; 0 and NEVER where operations are missing."""
         self.may_be_made = self._has_undecided(history.CREATE)
         changes = np.flatnonzero(acknowledged)
         both = np.concatenate([self.rows[changes], ends[0]]), np.concatenate([self.of[changes], ends[1]])
@@ -145,7 +150,19 @@ class Nodes:
         found: Array = self.changes.rows["zxid"][last] < self.removed_until[self.changes.of[last]]
         return found
 
-    def _may_be_removed_between(self) -> tuple[Array, Array]:
+    def may_be_removed_between(self, of: Array, first: Array, last: Array) -> Array:
+        """Return whether what is not known may have removed nodes after one transaction and before another one."""
+        by_operation = (first < self.removed_until[of]) & (last > self.removed_from[of])
+        found: Array = by_operation | (last > self.lives_until[of])
+        return found
+
+    def may_be_changed_between(self, of: Array, first: Array, last: Array) -> Array:
+        """Return whether what is not known may have removed or created nodes between two transactions."""
+        made = (first < self.made_until[of]) & (last > self.made_from[of])
+        found: Array = made | self.may_be_removed_between(of, first, last)
+        return found
+
+    def _may_be_removed(self) -> tuple[Array, Array]:
         if not self.context.complete:
             return np.zeros(self.count, np.int64), np.full(self.count, NEVER)
         undecided, kind = self.undecided, self.kind[self.undecided]
@@ -155,11 +172,21 @@ class Nodes:
         session = sessions.at(rows["session"])
         ended = np.where(sessions.closed[session] > 0, sessions.closed[session], sessions.gone[session])
         settled = self.context.settled.until(rows["place"])
-        first, last = np.full(self.count, NEVER), np.zeros(self.count, np.int64)
-        np.minimum.at(first, self.of[at], rows["seen"])
         # An ephemeral node that was made without a reply goes with its session.
         is_delete = self.kind[at] == history.DELETE
-        np.maximum.at(last, self.of[at], np.where(is_delete, np.minimum(settled, ended), ended))
+        return self._from_until(at, np.where(is_delete, np.minimum(settled, ended), ended))
+
+    def _may_be_made(self) -> tuple[Array, Array]:
+        if not self.context.complete:
+            return np.zeros(self.count, np.int64), np.full(self.count, NEVER)
+        at = self.undecided[self.kind[self.undecided] == history.CREATE]
+        return self._from_until(at, self.context.settled.until(self.rows["place"][at]))
+
+    def _from_until(self, at: Array, until: Array) -> tuple[Array, Array]:
+        """Return by node what its session had seen before the first of some operations, and until when the last is."""
+        first, last = np.full(self.count, NEVER), np.zeros(self.count, np.int64)
+        np.minimum.at(first, self.of[at], self.rows["seen"][at])
+        np.maximum.at(last, self.of[at], until)
         return first, last
 
     def _has_undecided(self, kind: int) -> Array:

@@ -3,15 +3,16 @@
 Times of two hosts are compared only beyond the error of their clocks. Those of one host are one clock's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
-from reporting.consistency.found import KEPT, ORDER, REAL_TIME, SYNC, Findings
+from reporting.consistency.followers import Followers
+from reporting.consistency.found import KEPT, LEADERS_SYNC, ORDER, REAL_TIME, SYNC, Findings
 from reporting.consistency.history_file import Chunk
-from reporting.consistency.sessions import Session
+from reporting.consistency.sessions import Session, Sessions
 from zk_locust.contract import history_format as history
 
 Array = np.ndarray[Any, Any]
@@ -20,7 +21,7 @@ WRITES: Final = (history.CREATE, history.SET, history.DELETE)
 _FIELDS: Final = [
     ("zxid", "<i8"), ("sent", "<i8"), ("arrived", "<i8"), ("place", "<i8"), ("file", "<u2"), ("multi", "?"),
 ]  # fmt: skip
-
+_SYNC_FIELDS: Final = [*_FIELDS, ("session", "<i8")]
 
 _EPOCH_BITS: Final = 32
 """The part of a transaction number above these is that of its leader."""
@@ -55,20 +56,25 @@ class Order:
         records = chunk.records
         kind = records["what"] & history.KIND_MASK
         done = (records["result"] == 0) & (records["zxid"] > 0)
-        for is_meant, kept in ((np.isin(kind, WRITES), self._writes), (kind == history.SYNC, self._syncs)):
+        for is_meant, kept, fields in (
+            (np.isin(kind, WRITES), self._writes, _FIELDS),
+            (kind == history.SYNC, self._syncs, _SYNC_FIELDS),
+        ):
             at = np.flatnonzero(done & is_meant)
-            found = np.zeros(len(at), _FIELDS)
-            for name in ("zxid", "sent", "arrived"):
+            found = np.zeros(len(at), fields)
+            for name in {"zxid", "sent", "arrived", "session"} & set(found.dtype.names or ()):
                 found[name] = records[name][at]
             found["place"], found["file"] = places[at], file
             found["multi"] = (records["what"][at] & history.IN_MULTI) > 0
             kept.append(found)
         self.writes += int(((records["result"] == 0) & np.isin(kind, WRITES)).sum())
 
-    def check(self, clocks: list[Clock], expired: Mapping[int, Session], found: Findings) -> dict[int, int]:
-        """Check all that was taken. `clocks` are those of the files.
+    def check(
+        self, clocks: list[Clock], sessions: Sessions, followers: Callable[[], Followers], found: Findings
+    ) -> dict[int, int]:
+        """Check all that was taken. `clocks` are those of the files; `followers` is asked only if a sync missed one.
 
-        Return of `expired` sessions a transaction before which they have ended, where there is one.
+        Return of sessions that have expired a transaction before which they have ended, where there is one.
         """
         writes, syncs = _together(self._writes), _together(self._syncs)
         self._writes, self._syncs = [], []
@@ -84,12 +90,15 @@ class Order:
             errors[at] = max(errors[at], clock.error_ns)
         self.apart = _apart(np.unique(writes["file"]), host_of, errors)
         _check_real_time(writes, host_of, errors, found)
-        _check_syncs(writes, syncs, host_of, errors, found)
-        return _gone(writes, expired, clocks, host_of)
+        missed = _missed(writes, syncs, host_of, errors)
+        if len(missed[0]):
+            at_follower = _at_follower(writes, missed, errors[host_of[writes["file"]]], sessions, followers())
+            _tell_missed(missed, at_follower, found)
+        return _gone(writes, sessions.expired(), clocks, host_of)
 
 
 def _together(pieces: list[Array]) -> Array:
-    found = np.concatenate(pieces) if pieces else np.zeros(0, _FIELDS)
+    found = np.concatenate(pieces) if pieces else np.zeros(0, _SYNC_FIELDS)
     pieces.clear()
     return found[np.argsort(found["zxid"], kind="stable")]
 
@@ -130,26 +139,53 @@ def _check_real_time(writes: Array, host_of: Array, errors: Array, found: Findin
         )  # fmt: skip
 
 
-def _check_syncs(writes: Array, syncs: Array, host_of: Array, errors: Array, found: Findings) -> None:
-    """Find syncs that were sent after a write was acknowledged, and have not reached it."""
-    if not len(writes) or not len(syncs):
-        return
-    host = host_of[writes["file"]]
-    for other in range(len(errors)):
+def _missed(writes: Array, syncs: Array, host_of: Array, errors: Array) -> tuple[Array, Array]:
+    """Find syncs that were sent after a write was acknowledged, and have not reached it: the writes, and the syncs."""
+    found = [(writes[:0], syncs[:0])]
+    host, sync_host = host_of[writes["file"]], host_of[syncs["file"]]
+    for other in range(len(errors) if len(syncs) else 0):
         of_host = writes[host == other]
         of_host = of_host[np.argsort(of_host["arrived"], kind="stable")]
         if not len(of_host):
             continue
         newest = np.maximum.accumulate(of_host["zxid"])
-        sync_host = host_of[syncs["file"]]
         margin = np.where(sync_host == other, 0, errors[sync_host] + errors[other])
         at = np.searchsorted(of_host["arrived"], syncs["sent"] - margin, "left") - 1
         bad = np.flatnonzero((at >= 0) & (newest[at] > syncs["zxid"]))
-        which = np.searchsorted(newest, newest[at[bad]])
-        found.add(
-            SYNC, "a sync has not reached a write that was acknowledged before it was sent",
-            of_host["place"][which], syncs["place"][bad],
-        )  # fmt: skip
+        found.append((of_host[np.searchsorted(newest, newest[at[bad]])], syncs[bad]))
+    missed, those = zip(*found, strict=True)
+    return np.concatenate(missed), np.concatenate(those)
+
+
+def _at_follower(
+    writes: Array, missed: tuple[Array, Array], error: Array, sessions: Sessions, followers: Followers
+) -> Array:
+    """Return which of the syncs went through a follower of the leader that has acknowledged the write.
+
+    That leader has sent the write to its followers before the answer to a later sync. Another leader may not know of
+    it: so the sync has to show a state of the same one. `error` is that of each write's clock.
+    """
+    write, sync = missed
+    epochs, first = np.unique(writes["zxid"] >> _EPOCH_BITS, return_index=True)
+    begins = np.minimum.reduceat(writes["arrived"] + error, first)
+    ends = np.maximum.reduceat(writes["sent"] - error, first)
+    epoch = write["zxid"] >> _EPOCH_BITS
+    of = np.searchsorted(epochs, epoch)
+    own = (sessions.by_id[each] for each in sync["session"].tolist())
+    moved = np.array([each.moved if each.connections else -1 for each in own], np.int64)
+    follows = followers.follow(sync["session"], begins[of], ends[of])
+    found: Array = follows & (epoch == sync["zxid"] >> _EPOCH_BITS) & (sync["place"] < moved)
+    return found
+
+
+def _tell_missed(missed: tuple[Array, Array], at_follower: Array, found: Findings) -> None:
+    write, sync = missed
+    missed_it = "has not reached a write that was acknowledged before it was sent"
+    for check, who, chosen in (
+        (SYNC, "a sync through a follower", at_follower),
+        (LEADERS_SYNC, "a sync", ~at_follower),
+    ):
+        found.add(check, f"{who} {missed_it}", write["place"][chosen], sync["place"][chosen])
 
 
 def _gone(writes: Array, expired: Mapping[int, Session], clocks: list[Clock], host_of: Array) -> dict[int, int]:

@@ -6,13 +6,15 @@ import math
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from reporting.consistency import check as checking
+from reporting.consistency import followers
 from reporting.consistency.check import Clocks, History
 from reporting.consistency.excerpt import excerpt
-from reporting.consistency.found import CHECKS, NOT_PROMISED
+from reporting.consistency.found import CHECKS, CHILDREN, NOT_PROMISED
 from reporting.consistency.history_file import HistoryError, HistoryFile
 from reporting.consistency.states import CONSISTENT, NOT_CHECKED, PARTLY, VIOLATED
 from reporting.read.manifest import Manifest
@@ -22,7 +24,7 @@ from zk_locust.contract.history_format import file_name, is_history
 from zk_locust.contract.plain_text import first_of
 from zk_locust.contract.run_files import CONSISTENCY, HISTORY, HISTORY_LOCAL
 
-_VERSION: Final = 4
+_VERSION: Final = 5
 _UNKNOWN_ERROR_S: Final = 86_400.0
 """Of a clock that nobody has measured: its host's times are compared with no other host's."""
 _MOST_CUT_S: Final = 10.0
@@ -118,11 +120,11 @@ def _kept(folder: Path, checked_of: Mapping[str, object]) -> Consistency | None:
 def _check(folder: Path, paths: list[Path], clocks: Clocks, manifest: Manifest) -> Consistency:
     files = [HistoryFile(path, path.parent.name) for path in paths]
     missing = _missing(files, manifest)
-    checked = checking.check(files, clocks, folder, complete=not missing)
+    followed = partial(followers.of_run, folder, manifest)
+    checked = checking.check(files, clocks, folder, complete=not missing, followed=followed)
     of_files = checking.clocks_of(files, clocks)
     notes = _notes(checked, missing)
-    promised = [check for check in CHECKS if check not in NOT_PROMISED]
-    counts = {check: checked.found.counts[check] for check in promised if checked.found.counts.get(check)}
+    counts = {check: checked.found.counts[check] for check in CHECKS if checked.found.counts.get(check)}
     violations = {check: [each.text for each in checked.found.violations[check]] for check in counts}
     state, reason, lines = CONSISTENT, "", []
     if counts:
@@ -170,6 +172,16 @@ def _notes(checked: History, missing: list[str]) -> list[str]:
     elif checked.holdings_left_out:
         left_out = f"{checked.holdings_left_out:,} of {checked.holdings:,} holdings of locks"
         notes.append(f"{left_out} were not checked: their sessions may have ended before the release")
+    if checked.unwatched:
+        why = "as their client ended them with a lost connection"
+        notes.append(f"Sessions whose watches were not checked, {why}: {checked.unwatched:,}")
+    unjudged = dict(checked.found.left_out)
+    lists = unjudged.pop(CHILDREN, 0)
+    if lists and not checked.unplaced:  # of those no lists are checked, as is told
+        notes.append(f"Lists of children that were not checked, as changes without a reply may be in them: {lists:,}")
+    if unjudged:
+        each = "; ".join(f"{check}, {count:,} time{'s' * (count > 1)}" for check, count in sorted(unjudged.items()))
+        notes.append(f"Not judged, as an operation without a reply may be why: {each}")
     return notes
 
 

@@ -25,8 +25,10 @@ PLACE_BITS: Final = 44
 class Session:
     """What is known of a session. `closed` is the transaction that has ended it, 0 where it is not known.
 
-    `loses_watches` says that it has lost its watches with a connection. `expired_ns` is when its client was told of its
-    end, on the clock of its file, in the record `expired`; 0 if never. `timeout_ms` is its time limit, 0 if unknown.
+    `watches` says that it has set one, and `loses_watches` that it has lost them with a connection. `expired_ns` is
+    when its client was told of its end, on the clock of its file, in the record `expired`; 0 if never. `timeout_ms` is
+    its time limit, 0 if unknown. It has had so many `connections`, and from the record `moved` on it may be with
+    another member than at first.
     """
 
     file: int
@@ -35,10 +37,13 @@ class Session:
     xid: int = 0
     closed: int = 0
     losses: int = 0
+    watches: bool = False
     loses_watches: bool = False
     timeout_ms: int = 0
     expired_ns: int = 0
     expired: int = 0
+    connections: int = 0
+    moved: int = NEVER
 
 
 @dataclass(slots=True)
@@ -113,14 +118,26 @@ class Sessions:
         for place in np.flatnonzero((kind == history.CLOSED) & (records["zxid"] > 0)):
             known[number[place]].closed = int(records["zxid"][place])
         for place in np.flatnonzero(kind == history.CONNECTED):
-            known[number[place]].timeout_ms = max(int(records["xid"][place]), 0)
+            session = known[number[place]]
+            session.timeout_ms = max(int(records["xid"][place]), 0)
+            session.connections += 1
+            if session.connections > 1:
+                session.moved = min(session.moved, int(places[place]))
         for place in np.flatnonzero(kind == history.EXPIRED):
             known[number[place]].expired_ns = int(records["arrived"][place])
             known[number[place]].expired = int(places[place])
         for place in np.flatnonzero(kind == history.LOST):
-            known[number[place]].losses += 1
+            session = known[number[place]]
+            session.losses += 1
+            session.moved = min(session.moved, int(places[place]))
         for place in np.flatnonzero(kind == history.WATCHES_ENDED):
             known[number[place]].loses_watches = True
+        for each in np.unique(number[(records["what"] & history.WATCH) > 0]):
+            known[each].watches = True
+
+    def unwatched(self) -> int:
+        """Return of how many sessions the watches are not checked, because they have lost them with a connection."""
+        return sum(each.watches and each.loses_watches for each in self.by_id.values())
 
     def expired(self) -> dict[int, Session]:
         """Return the sessions whose clients were told of their end, and whose time limit is known."""

@@ -35,7 +35,9 @@ def check_watches(nodes: Nodes, found: Findings) -> None:
     is_event = nodes.kind == history.EVENT
     asked = np.zeros(len(rows), bool)
     # A node that may have gone before its session ended tells nobody of that end.
-    sure = nodes.changes.chosen((nodes.changes.kind != history.CLOSED) | ~nodes.may_be_removed[nodes.changes.of])
+    made, ended = nodes.changes.rows["czxid"], nodes.changes.rows["zxid"]
+    perhaps_gone = nodes.may_be_removed_between(nodes.changes.of, made, ended)
+    sure = nodes.changes.chosen((nodes.changes.kind != history.CLOSED) | ~perhaps_gone)
     groups = ((on_data, _DATA_EVENTS, sure), (on_children, _CHILD_EVENTS, nodes.children))
     for set_here, events, changes in groups:
         asked |= _check_group(nodes, set_here, is_event & np.isin(rows["result"], events), changes, found)

@@ -13,7 +13,7 @@ from reporting.consistency.states import CONSISTENT, NOT_CHECKED, PARTLY, VIOLAT
 from reporting.read.manifest import Manifest
 from reporting.read.plan import Plan
 from tests.unit.consistency import histories
-from tests.unit.consistency.histories import ROOT, Story
+from tests.unit.consistency.histories import ROOT, B, Story, X, begun
 from tests.unit.reporting.synthetic import RUN_ID, Synthetic
 from zk_locust.contract import history_format as history
 
@@ -115,6 +115,23 @@ def test_a_history_that_ends_early_and_missing_final_reads_are_told(tmp_path: Pa
         "The history load1/history-worker-1.bin",
         "The nodes were not all read at the end: a write that nobody read later may be lost",
     ]
+
+
+def test_what_was_not_judged_is_counted(tmp_path: Path) -> None:
+    told = begun()
+    told.watch(A, X)
+    told.note(A, history.LOST)
+    told.note(A, history.WATCHES_ENDED)
+    told.fail(B, history.DELETE, X)
+    told.carry_out_removal(X)
+    told.write(tmp_path / HOST / "history-worker-1.bin")
+    told.read_all().write(tmp_path / HOST / "history-final.bin", process="final")
+    answer = result.of_run(tmp_path, planned(1))
+    assert answer.state == CONSISTENT
+    assert answer.notes == (
+        "Sessions whose watches were not checked, as their client ended them with a lost connection: 1",
+        "Not judged, as an operation without a reply may be why: acknowledged writes stay, 1 time",
+    )
 
 
 @pytest.mark.parametrize("end", [None, 9 * 10**9, 11 * 10**9], ids=["unknown", "shortly after", "long after"])

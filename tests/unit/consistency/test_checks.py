@@ -220,7 +220,7 @@ PLANTED: list[tuple[Callable[[Story], None], str]] = [
     (created_twice, found.ORDER),
     (one_transaction_twice, found.ORDER),
     (against_real_time, found.REAL_TIME),
-    (sync_too_early, found.SYNC),
+    (sync_too_early, found.LEADERS_SYNC),
     (lost_event, found.WATCHES),
     (lost_event_of_children, found.WATCHES),
     (event_lost_over_a_reconnect, found.WATCHES),

@@ -150,4 +150,14 @@ def test_watches_that_a_client_has_ended_do_not_fire(ended: bool, tmp_path: Path
     story.note(B, history.CONNECTED)
     story.set(A, X, "1")
     story.get(B, X)
-    assert set(story.check(tmp_path, story.read_all()).found.counts) == (set() if ended else {found.WATCHES})
+    checked = story.check(tmp_path, story.read_all())
+    assert set(checked.found.counts) == (set() if ended else {found.WATCHES})
+    assert checked.unwatched == int(ended)
+
+
+def test_sessions_without_a_watch_are_not_counted_as_unwatched(tmp_path: Path) -> None:
+    story = begun()
+    story.note(B, history.LOST)
+    story.note(B, history.WATCHES_ENDED)
+    story.get(B, X)
+    assert story.check(tmp_path).unwatched == 0
