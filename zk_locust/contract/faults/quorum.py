@@ -31,10 +31,10 @@ def quorum_problems(judged: Iterable[PlannedFault], plan: Sequence[PlannedFault]
         number = sum(count for count, _ in sides) + len({name for _, names in sides for name in names})
         left = max(0, len(fleet.voters) - number)
         if left < fleet.majority and any(sides[0]):
-            also = "".join(f", with {other.title} from {other.at_s:g} s on," for other in beside)
+            also = "".join(f", with {other.beside(fault)} from {other.at_s:g} s on," for other in beside)
             problems.append(
-                f"{fault.title} at {fault.at_s:g} s{also} leaves {left} of {len(fleet.voters)} voters, and"
-                f" {fleet.majority} are a majority; {_REMEDY}"
+                f"{fault.prefix}{fault.title} at {fault.at_s:g} s{also} leaves {left} of {len(fleet.voters)} voters,"
+                f" and {fleet.majority} are a majority; {_REMEDY}"
             )
     return problems
 
