@@ -1,5 +1,7 @@
 """The faults of a run, and how the load recovered from each, as tables."""
 
+from collections.abc import Sequence
+
 from reporting import text
 from reporting.analyse.recovery import Recovery
 from reporting.render.event_lanes import took
@@ -29,7 +31,8 @@ def recoveries(judged: JudgedRun) -> Table | None:
     faults = judged.run.manifest.faults
     if not judged.recoveries and not faults.not_done:
         return None
-    rows = [_row(each) for each in judged.recoveries]
+    members = judged.run.manifest.groups.get("zookeeper", ())
+    rows = [_row(each, faults.left_out(each.number, members)) for each in judged.recoveries]
     not_done = [f"Not done: {line}." for line in faults.not_done]
     return Table("Faults and recovery", _HEAD, tuple(rows), 2, note=" ".join([_NOTE, *not_done]))
 
@@ -66,12 +69,12 @@ def seconds(value_s: float) -> str:
     return took(value_s) if value_s < 0.9995 else f"{value_s:.2f} s" if value_s < 9.995 else f"{value_s:,.1f} s"
 
 
-def _row(each: Recovery) -> tuple[str, ...]:
+def _row(each: Recovery, left_out: Sequence[str]) -> tuple[str, ...]:
     broken = f" (failed: {each.error})" if each.error else ""
     knows = each.rate_before_per_s is not None
     return (
         f"{each.number}: {each.title}{broken}",
-        _done_to(each),
+        _done_to(each) + (f", not {', '.join(left_out)}" if left_out else ""),
         text.duration(each.start_s),
         seconds(each.end_s - each.start_s),
         _moment(each.after_first_failure_s, "not known" if each.failures else "none"),
