@@ -77,6 +77,7 @@ class Faults:
     ) -> None:
         self._member: Member | Workers = workers or Member(folder, stop_timeout_s)
         self._launcher = launcher
+        self._owner = network.owner_of(launcher.parent)
         self.notes = Notes(launcher.parent / "notes")
         self._actions = Actions(self._member, launcher, self.notes)
 
@@ -98,6 +99,7 @@ class Faults:
                     self._require_no_other(kind, due)
             note = {
                 **fault,
+                "owner": self._owner,
                 "boot": boot.boot_id(),
                 "state": "begun",
                 "began": None,
@@ -201,9 +203,9 @@ class Faults:
         try:
             if type(self._member) is not Workers:
                 active = self.notes.active()
-                healed += network.remove_left(set(active))
+                healed += network.remove_left(self._owner, active)
                 if not active:  # else it may be theirs
-                    healed += shaping.remove_left()
+                    healed += shaping.remove_left(self._owner)
         except Exception as error:  # as before
             problems.append(told(error))
         return healed, problems

@@ -318,6 +318,10 @@ def test_a_host_with_a_fault_or_without_a_tool_is_refused() -> None:
     assert problem.startswith("zk1: nft cannot be used there, and the planned partition needs it; install nftables")
     (problem,) = fault_problems("zk1", ["run.1.zk1", "run.2.zk1", "../x y"], [])
     assert problem.startswith("zk1: the fault run.1.zk1, run.2.zk1 is still in it; wait until it has healed by itself")
+    (problem,) = fault_problems("zk1", ["zk-locust-other zk_locust_fault_0a1b2c_3d"], [])
+    assert problem.startswith(
+        "zk1: another member of its host has a fault of the network (zk_locust_fault_0a1b2c_3d); wait"
+    )
 
 
 def test_a_host_that_cannot_do_an_action_is_refused_with_what_it_lacks() -> None:
