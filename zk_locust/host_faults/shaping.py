@@ -203,7 +203,7 @@ def _remove_qdiscs(names: list[str], owner: str) -> list[str]:
 
 
 def _is_of(device: str, owner: str) -> bool:
-    """Whether the interface's class is the owner's; one that was half made has none, and is nobody else's."""
+    """Whether the interface's class is the owner's; an incomplete one has none, and is nobody else's."""
     lines = run(["tc", "class", "show", "dev", device], _LIMIT_S).splitlines()
     classes = [words[2] for words in map(str.split, lines) if words[:2] == ["class", "htb"]]
     return not classes or _class_of(owner) in classes
