@@ -14,6 +14,10 @@ _NOTE = (
     "Writes, reads: when they succeeded again after the longest gap. Rate: when it was back at 95 % of that in the 5 s "
     "before. p99: when that of an interval was not above the greatest in these 5 s."
 )
+_ROLLING_NOTE = (
+    "Of a rolling restart or upgrade, times are from the stop of the first member. Writes and reads then have the "
+    "length of the longest gap, and when it was over."
+)
 _COST_NOTE = (
     "Longest wait: of any operation. Longest silence: of any session, from when it asked until it was answered, also "
     "over operations that failed. Moved: sessions that went on at another member. Lost: those that another session "
@@ -33,8 +37,9 @@ def recoveries(judged: JudgedRun) -> Table | None:
         return None
     members = judged.run.manifest.groups.get("zookeeper", ())
     rows = [_row(each, faults.left_out(each.number, members)) for each in judged.recoveries]
+    rolling = [_ROLLING_NOTE] if any(each.rolling for each in judged.recoveries) else []
     not_done = [f"Not done: {line}." for line in faults.not_done]
-    return Table("Faults and recovery", _HEAD, tuple(rows), 2, note=" ".join([_NOTE, *not_done]))
+    return Table("Faults and recovery", _HEAD, tuple(rows), 2, note=" ".join([_NOTE, *rolling, *not_done]))
 
 
 def costs(judged: JudgedRun) -> Table | None:
@@ -79,8 +84,8 @@ def _row(each: Recovery, left_out: Sequence[str]) -> tuple[str, ...]:
         seconds(each.end_s - each.start_s),
         _moment(each.after_first_failure_s, "not known" if each.failures else "none"),
         _moment(each.after_leader_s, "none"),
-        _back(each.after_write_s, each.writes),
-        _back(each.after_read_s, each.reads),
+        _again(each, each.write_gap_s, each.after_write_s, each.writes),
+        _again(each, each.read_gap_s, each.after_read_s, each.reads),
         _back(each.after_rate_s, knows),
         _back(each.after_p99_s, each.p99_before_us is not None),
     )
@@ -99,6 +104,13 @@ def _wait(waited_s: float | None) -> str:
 
 def _moment(after_s: float | None, without: str) -> str:
     return without if after_s is None else seconds(max(0.0, after_s))
+
+
+def _again(each: Recovery, gap_s: float | None, after_s: float | None, known: bool) -> str:
+    """Return when operations of a kind succeeded again; after a rolling operation, how long they had not."""
+    if not each.rolling or not gap_s:
+        return _back(after_s, known)
+    return f"over {seconds(gap_s)}, not seen" if after_s is None else f"{seconds(gap_s)}, until {seconds(after_s)}"
 
 
 def _back(after_s: float | None, known: bool) -> str:

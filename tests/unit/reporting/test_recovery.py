@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -212,6 +213,21 @@ def row_of(judged: JudgedRun, number: int) -> dict[str, str]:
     table = recovery_tables.recoveries(judged)
     assert table is not None
     return dict(zip(table.head, table.rows[number - 1], strict=True))
+
+
+def test_the_gap_of_a_rolling_restart_is_told_with_its_end_since_the_first_stop(tmp_path: Path) -> None:
+    judged = rolled(tmp_path, *STOPS_S)
+    restarted, paused = judged.recoveries
+    assert (restarted.rolling, paused.rolling) == (True, False)
+    assert restarted.write_gap_s == pytest.approx(0.8, abs=STEP_S + 0.001)
+    assert restarted.read_gap_s == pytest.approx(0.4, abs=STEP_S + 0.001)
+    assert restarted.after_write_s == pytest.approx(4.8, abs=STEP_S + 0.001)
+    said = re.fullmatch(r"(\d+) ms, until (\d\.\d+) s", row_of(judged, 1)["Writes again"])
+    assert said is not None
+    assert int(said[1]) == pytest.approx(800, abs=51)
+    assert float(said[2]) == pytest.approx(4.8, abs=0.06)
+    assert "until" not in row_of(judged, 2)["Writes again"]
+    assert "times are from the stop of the first member" in markdown.render(judged, [])
 
 
 def test_a_member_that_a_rolling_restart_left_out_is_named(tmp_path: Path) -> None:
