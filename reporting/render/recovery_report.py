@@ -195,7 +195,7 @@ def _times(experiment: ExperimentFolder, found: RecoveryAnswers) -> Table | None
         "before the next fault or the end of the load; such a repeat counts as longer, and is not left out."
     )
     if any(map(_is_rolling, found.faults)):
-        note += " Of rolling operations, they count from the first stop: the longest silence tells how long clients waited."
+        note += " Of rolling operations, they count from the first stop: the longest silence tells the waiting."
     if several:
         share = text.percent(float(experiment.settings["equivalence"]))
         note += (

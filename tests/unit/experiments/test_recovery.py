@@ -117,7 +117,7 @@ def test_a_rolling_operation_is_told_by_the_longest_silence(tmp_path: Path) -> N
     assert found["answer"].startswith("Longest silence after rolling-upgrade to 3.9.3: ")
     assert ". First write after kill leader: " in found["answer"]
     page = (folder / "experiment.md").read_text()
-    assert "they count from the first stop: the longest silence tells how long clients waited" in page
+    assert "they count from the first stop: the longest silence tells the waiting" in page
     assert "longest silence, rolling-upgrade to 3.9.3" in page
 
 
