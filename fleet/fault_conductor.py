@@ -18,6 +18,7 @@ from fleet.fault_order import enough_serve, next_member, why_not
 from fleet.fault_power import PowerSwitch
 from zk_locust.contract.faults.actions import LOAD, POWER_OFF, ROLLING, ROLLING_RESTART
 from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.limits import MOST_LATE_S
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.targets import NoTargetError, resolved
 
@@ -32,8 +33,6 @@ _ROLES_LIMIT_S: Final = 0.6
 """So long is waited at least for members that do not say their role: their hosts may be away."""
 _LATE_LIMIT_S: Final = 5.0
 """So long after its moment a fault waits, e.g. until somebody has its role, or enough members serve."""
-_MOST_LATE_S: Final = 15.0
-"""So long after its moment a fault still begins, where the controller or a host is slow. Hosts have this limit too."""
 _LOOK_S: Final = 0.1
 
 
@@ -131,6 +130,8 @@ class Conductor(BesideLoad):
             return
         self._show(f"  fault {fault.number}: {fault.title}: {', '.join(met)}")
         if fault.do in ROLLING:
+            if left_out := [name for name in self._fleet.members if name not in met]:
+                self._say(fault, f"{', '.join(left_out)}: left out, because no answer came when asked for the role")
             self._roll(fault, met)
             return
         with ThreadPoolExecutor(max(1, len(met))) as pool:
@@ -149,9 +150,10 @@ class Conductor(BesideLoad):
             except NoTargetError as error:
                 met, others, refusal = [], [], str(error)
             late_s = self._late_s(fault)
-            if late_s > _MOST_LATE_S and not refusal:
+            if late_s > MOST_LATE_S and not refusal:
                 return met, others, f"its moment was {late_s:.1f} s ago, so it is not done"
-            if not refusal or late_s > _LATE_LIMIT_S or self._ended.wait(_LOOK_S):
+            is_complete = fault.do not in ROLLING or len(met) == len(self._fleet.members)
+            if (is_complete and not refusal) or late_s > _LATE_LIMIT_S or self._ended.wait(_LOOK_S):
                 return met, others, refusal
 
     def _late_s(self, fault: PlannedFault) -> float:
@@ -171,7 +173,7 @@ class Conductor(BesideLoad):
                 self._say(fault, f"{', '.join(left)}: left as before, {why}")
                 return
             left = [other for other in left if other != name]
-            if at_s is not None and self._late_s(fault) > _MOST_LATE_S:
+            if at_s is not None and self._late_s(fault) > MOST_LATE_S:
                 at_s = None  # it has waited for the others: at once
             if not self._tell(fault, name, [], at_s, do=do) or not self._serves_again(fault, name):
                 if left:
@@ -230,7 +232,7 @@ class Conductor(BesideLoad):
         try:
             self._hosts.do(name, told)
             late_s = self._late_s(fault)
-            if is_switched and late_s > _MOST_LATE_S:
+            if is_switched and late_s > MOST_LATE_S:
                 raise HostError(f"it was told {late_s:.1f} s after the moment, so it is not switched off")
             if is_switched:
                 for problem in self._power.cycle(name, self._clock.due(fault.at_s), fault.for_s, self._ended):

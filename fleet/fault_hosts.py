@@ -13,6 +13,7 @@ from fleet.endpoints import endpoint
 from fleet.errors import FleetError, HostError
 from fleet.hosts import Host
 from fleet.inventory import HostVariables
+from zk_locust.contract.faults.limits import STOP_TIMEOUT_S
 from zk_locust.contract.member_answers import MODES
 from zk_locust.contract.plain_text import plain_line
 
@@ -21,8 +22,6 @@ DO_LIMIT_S: Final = 200.0
 """So long what a host does may take at least."""
 _BESIDE_S: Final = 20.0
 """So long what a host does takes beside stopping and starting."""
-STOP_TIMEOUT_S: Final = 30.0
-"""So long a member may take to end in order, unless its inventory says otherwise."""
 _MOST_CHARACTERS: Final = 64 * 1024
 
 

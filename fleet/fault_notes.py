@@ -1,14 +1,14 @@
 """The notes of faults that members' hosts have told, checked: what comes from hosts may be anything."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from fleet.fault_hosts import read_told
 from zk_locust.contract.events import FAULT
-from zk_locust.contract.faults.actions import ACTIONS, DISPATCHER
-from zk_locust.contract.faults.planned import asked_title
+from zk_locust.contract.faults.actions import ACTIONS, DISPATCHER, ROLLING
+from zk_locust.contract.faults.planned import PlannedFault, asked_title
 from zk_locust.contract.plain_text import plain_line
 
 _MOST: Final = 1000
@@ -78,6 +78,20 @@ def _seconds(value: Any, most: float) -> float | None:
 def _count(value: Any) -> int | None:
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_MET
     return value if is_count else None
+
+
+def titles_of(
+    planned: Iterable[PlannedFault], faults: Mapping[str, list[Mapping[str, Any]]], members: Iterable[str]
+) -> dict[int, str]:
+    """Return what was planned, by number; of what goes through all `members`, with those that it was not done to."""
+    names, titles = list(members), {}
+    for fault in planned:
+        met = {
+            name for name, notes in faults.items() for note in notes if note["number"] == fault.number and note["began"]
+        }
+        left = [name for name in names if name not in met] if fault.do in ROLLING else []
+        titles[fault.number] = fault.title + (f", not done to {', '.join(left)}" if left else "")
+    return titles
 
 
 def event_rows(faults: Mapping[str, list[Mapping[str, Any]]], titles: Mapping[int, str]) -> list[list[str]]:

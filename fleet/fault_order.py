@@ -2,14 +2,13 @@
 
 from collections.abc import Collection, Mapping
 
-from zk_locust.contract.faults.actions import LOSS, REPLACE_MEMBER
+from zk_locust.contract.faults.actions import REPLACE_MEMBER
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.planned import PlannedFault
+from zk_locust.contract.faults.quorum import parts
 from zk_locust.contract.member_answers import SERVING
 
 _LEADING = ("leader", "standalone")
-_LEAST_LOSS_PERCENT = 50.0
-"""From so much on, the two sides of a loss may lose each other, as those of a partition."""
 
 
 def next_member(left: list[str], roles: Mapping[str, str]) -> str:
@@ -35,8 +34,8 @@ def why_not(
     """Return why the fault must not be done to these members now, from those `others`; empty if it may be.
 
     A member's data is removed only while all other voters serve: a write that was acknowledged might be in no other.
-    What stops members must leave a majority of those that serve now, unless the plan allows otherwise; that is not
-    judged where members do not `tell` their roles at all.
+    What stops members, or parts them, must leave a majority of those that serve now, unless the plan allows otherwise;
+    that is not judged where members do not `tell` their roles at all.
     """
     silent = [name for name in fleet.voters if name not in met and not roles.get(name)]
     if fault.do == REPLACE_MEMBER and silent:
@@ -59,7 +58,7 @@ def why_not(
 
 def _lost(fault: PlannedFault, met: Collection[str], others: Collection[str], fleet: FaultFleet) -> Collection[str]:
     """Return the voters that a majority has to do without meanwhile: of a partition those of the smaller side."""
-    if not fault.action.stops and not (fault.do == LOSS and fault.percent >= _LEAST_LOSS_PERCENT):
+    if not fault.action.stops and not parts(fault, fleet):
         return ()
     of_met, of_others = ([name for name in side if name in fleet.voters] for side in (met, others))
     return min(of_met, of_others, key=len) if fault.action.of_network else of_met

@@ -9,14 +9,15 @@ from fleet.dispatch_requests import Requests
 from fleet.endpoints import endpoint
 from fleet.fault_clock import FaultClock, offsets_of
 from fleet.fault_conductor import SERVES_LIMIT_S, Conductor
-from fleet.fault_hosts import STOP_TIMEOUT_S, FaultHosts, Place
+from fleet.fault_hosts import FaultHosts, Place
 from fleet.fault_power import PowerSwitch
 from fleet.hosts import Host
 from fleet.inventory import HostVariables
 from fleet.member_configuration import Member, listed
 from zk_locust.contract.connect_string import parse_connect_string
 from zk_locust.contract.dispatch_settings import Dispatch
-from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.fleet import WAITS_S, FaultFleet
+from zk_locust.contract.faults.limits import STOP_TIMEOUT_S
 from zk_locust.contract.faults.planned import PlannedFault
 from zk_locust.contract.faults.targets import clock_stepped
 from zk_locust.contract.run_files import DISPATCH_REQUESTS
@@ -118,6 +119,7 @@ def _fleet(faults: Mapping[str, Any]) -> FaultFleet:
         observers=frozenset(member["name"] for member in members if member["peer_type"] == "observer"),
         load_hosts=tuple(map(str, faults["load_hosts"])),
         workers=tuple(map(str, faults.get("workers") or ())),
+        waits_s=min((float(member["waits_s"]) for member in members), default=WAITS_S),
     )
 
 

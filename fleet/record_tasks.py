@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet import left_over, record_holders, run_record
-from fleet.fault_notes import event_rows, told_faults
+from fleet.fault_notes import event_rows, titles_of, told_faults
 from fleet.host_files import take_in
 from fleet.host_result import (
     MASTER,
@@ -231,7 +231,8 @@ def close_record(
     manifest = run_record.read(record / MANIFEST)
     if faults := manifest.get("faults"):
         planned = map(PlannedFault.of, (manifest.get("scenario") or {}).get("faults") or [])
-        merge_fault_events(record, event_rows(faults, {fault.number: fault.title for fault in planned}))
+        members = ((manifest.get("inventory") or {}).get("groups") or {}).get("zookeeper") or []
+        merge_fault_events(record, event_rows(faults, titles_of(planned, faults, members)))
     known = list(manifest.get("missing") or [])
     more = [line for line in record_events(record, manifest) if line not in known]
     run_record.update(record, {"missing": known + more})

@@ -14,8 +14,8 @@ from reporting.analyse.recovery_times import (
     LEAST_BEFORE_S,
     Window,
     first_failure,
-    gap_end,
     has,
+    longest_gap,
     p99_back,
     rate_back,
     rate_before,
@@ -25,6 +25,7 @@ from reporting.analyse.timeline import Timeline
 from reporting.read.faults import DoneFault
 from reporting.read.run_folder import RunFolder
 from zk_locust.contract.events import CONNECTION_CLOSED, ELECTION, SESSION_EXPIRED
+from zk_locust.contract.faults.actions import ROLLING
 from zk_locust.contract.operation_kinds import READ, WRITE
 from zk_locust.contract.stage_names import MEASURED
 
@@ -47,6 +48,9 @@ class Recovery:
     `silence_s` is the longest that an operation waited, and `session_silence_s` the longest silence of a session, which
     has ended within the window if `session_answered`. `moved` and `lost` are sessions (see `session_fates`), `expired`
     those that members gave up. None is not known.
+
+    `write_gap_s` and `read_gap_s` are how long the longest gap was, whose end `after_write_s` and `after_read_s` are. A
+    `rolling` operation went through all members, and `start_s` is that of the first: only the gaps tell the waiting.
     """
 
     number: int
@@ -79,6 +83,9 @@ class Recovery:
     session_answered: bool = True
     moved: int | None = None
     lost: int | None = None
+    write_gap_s: float | None = None
+    read_gap_s: float | None = None
+    rolling: bool = False
 
     @property
     def over_s(self) -> float:
@@ -132,7 +139,8 @@ def _recovery(
     done: Sequence[DoneFault],
 ) -> Recovery:
     rate = rate_before(moments, window)
-    back = {kind: gap_end(moments.ends(kind), window) for kind in (WRITE, READ)}
+    gaps = {kind: longest_gap(moments.ends(kind), window) for kind in (WRITE, READ)}
+    back = {kind: end_s for kind, (_, end_s) in gaps.items()}
     again_s = max((seconds for seconds in back.values() if seconds), default=0.0)
     p99, after_p99_s = p99_back(run, window, again_s)
     after_rate_s = rate_back(moments, window, rate)
@@ -185,6 +193,9 @@ def _recovery(
         session_answered=became.ended,
         moved=became.moved,
         lost=became.lost,
+        write_gap_s=gaps[WRITE][0],
+        read_gap_s=gaps[READ][0],
+        rolling=(planned := run.manifest.faults.planned.get(number)) is not None and planned.do in ROLLING,
         **after,
     )
 

@@ -44,14 +44,15 @@ def has(ends_s: Array, window: Window) -> bool:
     return int(((ends_s > window.before_s) & (ends_s <= window.start_s)).sum()) >= 2
 
 
-def gap_end(ends_s: Array, window: Window) -> float | None:
-    """Return when operations of a kind succeeded again: the end of the longest gap that begins within the fault.
+def longest_gap(ends_s: Array, window: Window) -> tuple[float | None, float | None]:
+    """Return how long operations of a kind did not succeed, in the longest gap that begins within the fault.
 
-    0 without a gap that is clearly longer than those before it; None where there were none of them, or no end.
+    Then when they succeeded again, at its end. 0 without a gap that is clearly longer than those before the fault; None
+    where there were no operations before, and for an end that did not come.
     """
     before = ends_s[(ends_s > window.before_s) & (ends_s <= window.start_s)]
     if len(before) < 2:
-        return None
+        return None, None
     usual_s = float(np.diff(before).max())
     inside = ends_s[(ends_s > window.start_s) & (ends_s <= window.until_s)]
     edges = np.concatenate([[max(before[-1], window.start_s - usual_s)], inside, [window.until_s]])
@@ -59,8 +60,9 @@ def gap_end(ends_s: Array, window: Window) -> float | None:
     gaps = np.where(begins <= window.reaches_s, gaps, 0.0)
     longest = int(np.argmax(gaps))
     if gaps[longest] <= max(_LEAST_GAP_S, _GAP_FACTOR * usual_s):
-        return 0.0
-    return None if longest == len(gaps) - 1 else float(edges[longest + 1]) - window.start_s
+        return 0.0, 0.0
+    end_s = None if longest == len(gaps) - 1 else float(edges[longest + 1]) - window.start_s
+    return float(gaps[longest]), end_s
 
 
 def first_failure(failed: pd.DataFrame, before: pd.DataFrame, window: Window) -> float | None:

@@ -1,12 +1,12 @@
 """The faults of a run, from its manifest: what was planned, and what the members' hosts have noted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from reporting.read.parsing import parse_time
 from reporting.read.problems import ProblemLog
-from zk_locust.contract.faults.actions import DISPATCHER
+from zk_locust.contract.faults.actions import DISPATCHER, ROLLING
 from zk_locust.contract.faults.planned import PlannedFault, asked_title
 
 _FILE: Final = "manifest.json"
@@ -45,6 +45,12 @@ class Faults:
             return asked_title(asked[0].do, dict.fromkeys(fault.member for fault in asked))
         found = self.planned.get(number)
         return found.title if found is not None else f"fault {number}"
+
+    def left_out(self, number: int, members: Iterable[str]) -> list[str]:
+        """Return those of all members that a fault which goes through all of them was not done to."""
+        planned = self.planned.get(number)
+        met = {fault.member for fault in self.done if fault.number == number}
+        return [name for name in members if name not in met] if planned is not None and planned.do in ROLLING else []
 
 
 NONE: Final = Faults({})

@@ -13,6 +13,7 @@ from reporting.read.experiment_folder import ExperimentFolder
 from reporting.render.found import FAILED, PASSED, Check, Found, Tile
 from reporting.render.paired_report import added, decision, judged, not_checked
 from reporting.render.report_tables import Table
+from zk_locust.contract.faults.actions import ROLLING
 from zk_locust.contract.verdicts import VALID
 
 WORDS: Final = {
@@ -26,6 +27,8 @@ WORDS: Final = {
 """Each figure, as people say it."""
 _MAIN: Final = ("write", "read", "rate", "silence", "leader", "p99")
 """Figures that stand for a recovery, the best first."""
+_MAIN_OF_ROLLING: Final = ("silence", *_MAIN)
+"""Those of what goes through all members: the others count from its first member, and tell no waiting."""
 _COSTS: Final = {
     "failures": "failed",
     "censored": "censored",
@@ -38,13 +41,13 @@ _COSTS: Final = {
 
 def build(experiment: ExperimentFolder, found: RecoveryAnswers) -> Found:
     """Say what the repeats say."""
-    main = main_figure(found)
-    shown = [each for each in found.samples if each.figure == main]
+    shown = [each for each in found.samples if each.figure == main_figure(found, each.fault)]
+    mains = list(dict.fromkeys(WORDS[each.figure] for each in shown))
     return Found(
-        answer=_sentence(experiment, found, main),
-        tiles=tuple(_tile(experiment, found, each) for each in shown),
-        of_tiles=f"{WORDS[main].capitalize()} after each fault: the median of the repeats, and their range."
-        if main
+        answer=_sentence(experiment, found),
+        tiles=tuple(_tile(experiment, found, each, named=len(mains) > 1) for each in shown),
+        of_tiles=f"{' or '.join(mains).capitalize()} after each fault: the median of the repeats, and their range."
+        if mains
         else "",
         notes=(*_never(found), *_not_compared(found), *added(experiment, "repeats")),
         tables=tuple(table for table in (_times(experiment, found), _costs(experiment, found)) if table is not None),
@@ -62,20 +65,24 @@ def build(experiment: ExperimentFolder, found: RecoveryAnswers) -> Found:
     )
 
 
-def main_figure(found: RecoveryAnswers) -> str:
-    """Return the figure that stands for the recovery; empty without any."""
-    known = {each.figure for each in found.samples}
-    return next((figure for figure in _MAIN if figure in known), "")
+def main_figure(found: RecoveryAnswers, fault: str) -> str:
+    """Return the figure that stands for the recovery from a fault; empty without any."""
+    known = {each.figure for each in found.samples if each.fault == fault}
+    return next((figure for figure in (_MAIN_OF_ROLLING if _is_rolling(fault) else _MAIN) if figure in known), "")
+
+
+def _is_rolling(fault: str) -> bool:
+    """Whether a fault, by its title, goes through all members."""
+    return fault.partition(" ")[0] in ROLLING
 
 
 def of_runs(experiment: ExperimentFolder) -> dict[str, dict[int, str]]:
     """Return the main figure of each fault for the table of runs: by the title of the column and the run's number."""
     found = recovery_answers.build(experiment)
-    main = main_figure(found)
     columns: dict[str, dict[int, str]] = {}
     for each in found.samples:
-        if each.figure == main:
-            column = columns.setdefault(f"{WORDS[main]}, {each.fault}", {})
+        if each.figure == main_figure(found, each.fault):
+            column = columns.setdefault(f"{WORDS[each.figure]}, {each.fault}", {})
             for run in experiment.of(each.arm):
                 if run.block is not None and run.block in each.times:
                     time = each.times[run.block]
@@ -100,12 +107,10 @@ def spread(sample: Sample) -> str:
     return f"{least.removesuffix(' s')} to over {most}"
 
 
-def _sentence(experiment: ExperimentFolder, found: RecoveryAnswers, main: str) -> str:
-    if not main:
-        return "There are too few runs for an answer."
+def _sentence(experiment: ExperimentFolder, found: RecoveryAnswers) -> str:
     parts = []
     for fault in found.faults:
-        said = []
+        said, main = [], main_figure(found, fault)
         for arm in experiment.arms:
             sample = found.sample(arm, fault, main)
             if sample is None:
@@ -116,7 +121,7 @@ def _sentence(experiment: ExperimentFolder, found: RecoveryAnswers, main: str) -
             said.append(f"{seconds(sample.median_s)}{name} ({spread(sample)}){beside}")
         if said:
             parts.append(f"{WORDS[main].capitalize()} after {fault}: {'; '.join(said)}")
-    return ". ".join(parts) + "."
+    return ". ".join(parts) + "." if parts else "There are too few runs for an answer."
 
 
 def change(each: FigureAnswer) -> str:
@@ -138,8 +143,9 @@ def decided(each: FigureAnswer) -> str:
     return decision(each, "repeats")
 
 
-def _tile(experiment: ExperimentFolder, found: RecoveryAnswers, each: Sample) -> Tile:
+def _tile(experiment: ExperimentFolder, found: RecoveryAnswers, each: Sample, *, named: bool) -> Tile:
     name = each.fault if len(experiment.arms) == 1 else f"{each.fault}, {each.arm}"
+    name = f"{WORDS[each.figure]}, {name}" if named else name
     answer = found.answer(each.arm, each.fault, each.figure)
     beside = f"{len(each.times)} repeats" if answer is None else f"{answer.decision.word} beside {answer.baseline}"
     doubt = "" if each.verdict == VALID else f"; {each.verdict}"
@@ -188,6 +194,8 @@ def _times(experiment: ExperimentFolder, found: RecoveryAnswers) -> Table | None
         "Times from the beginning of the fault, to within 50 ms (p99: to within an interval of the series). Never: not "
         "before the next fault or the end of the load; such a repeat counts as longer, and is not left out."
     )
+    if any(map(_is_rolling, found.faults)):
+        note += " Of rolling operations, they count from the first stop: the longest silence tells the waiting."
     if several:
         share = text.percent(float(experiment.settings["equivalence"]))
         note += (

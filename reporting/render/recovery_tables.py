@@ -1,5 +1,7 @@
 """The faults of a run, and how the load recovered from each, as tables."""
 
+from collections.abc import Sequence
+
 from reporting import text
 from reporting.analyse.recovery import Recovery
 from reporting.render.event_lanes import took
@@ -11,6 +13,10 @@ _NOTE = (
     "Times are from the beginning of the fault, to within 50 ms; that of p99 to within an interval of the series. "
     "Writes, reads: when they succeeded again after the longest gap. Rate: when it was back at 95 % of that in the 5 s "
     "before. p99: when that of an interval was not above the greatest in these 5 s."
+)
+_ROLLING_NOTE = (
+    "Of a rolling restart or upgrade, times are from the stop of the first member. Writes and reads then have the "
+    "length of the longest gap, and when it was over."
 )
 _COST_NOTE = (
     "Longest wait: of any operation. Longest silence: of any session, from when it asked until it was answered, also "
@@ -29,9 +35,11 @@ def recoveries(judged: JudgedRun) -> Table | None:
     faults = judged.run.manifest.faults
     if not judged.recoveries and not faults.not_done:
         return None
-    rows = [_row(each) for each in judged.recoveries]
+    members = judged.run.manifest.groups.get("zookeeper", ())
+    rows = [_row(each, faults.left_out(each.number, members)) for each in judged.recoveries]
+    rolling = [_ROLLING_NOTE] if any(each.rolling for each in judged.recoveries) else []
     not_done = [f"Not done: {line}." for line in faults.not_done]
-    return Table("Faults and recovery", _HEAD, tuple(rows), 2, note=" ".join([_NOTE, *not_done]))
+    return Table("Faults and recovery", _HEAD, tuple(rows), 2, note=" ".join([_NOTE, *rolling, *not_done]))
 
 
 def costs(judged: JudgedRun) -> Table | None:
@@ -66,18 +74,18 @@ def seconds(value_s: float) -> str:
     return took(value_s) if value_s < 0.9995 else f"{value_s:.2f} s" if value_s < 9.995 else f"{value_s:,.1f} s"
 
 
-def _row(each: Recovery) -> tuple[str, ...]:
+def _row(each: Recovery, left_out: Sequence[str]) -> tuple[str, ...]:
     broken = f" (failed: {each.error})" if each.error else ""
     knows = each.rate_before_per_s is not None
     return (
         f"{each.number}: {each.title}{broken}",
-        _done_to(each),
+        _done_to(each) + (f", not {', '.join(left_out)}" if left_out else ""),
         text.duration(each.start_s),
         seconds(each.end_s - each.start_s),
         _moment(each.after_first_failure_s, "not known" if each.failures else "none"),
         _moment(each.after_leader_s, "none"),
-        _back(each.after_write_s, each.writes),
-        _back(each.after_read_s, each.reads),
+        _again(each, each.write_gap_s, each.after_write_s, each.writes),
+        _again(each, each.read_gap_s, each.after_read_s, each.reads),
         _back(each.after_rate_s, knows),
         _back(each.after_p99_s, each.p99_before_us is not None),
     )
@@ -96,6 +104,13 @@ def _wait(waited_s: float | None) -> str:
 
 def _moment(after_s: float | None, without: str) -> str:
     return without if after_s is None else seconds(max(0.0, after_s))
+
+
+def _again(each: Recovery, gap_s: float | None, after_s: float | None, known: bool) -> str:
+    """Return when operations of a kind succeeded again; after a rolling operation, how long they had not."""
+    if not each.rolling or not gap_s:
+        return _back(after_s, known)
+    return f"over {seconds(gap_s)}, not seen" if after_s is None else f"{seconds(gap_s)}, until {seconds(after_s)}"
 
 
 def _back(after_s: float | None, known: bool) -> str:

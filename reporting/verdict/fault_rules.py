@@ -6,7 +6,7 @@ from typing import Final
 from reporting.analyse import recovery
 from reporting.text import some
 from reporting.verdict.evidence import Evidence, Reason, Rule, inconclusive, note
-from zk_locust.contract.faults.actions import ACTIONS, ROLLING
+from zk_locust.contract.faults.actions import ACTIONS
 
 _MOST_NAMED: Final = 3
 
@@ -85,12 +85,12 @@ def _not_done(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _cut_off(evidence: Evidence) -> set[int]:
-    """Return which planned faults go through all members, and have met only some: the controller was killed."""
-    faults = evidence.run.manifest.faults
-    members = set(evidence.run.manifest.groups.get("zookeeper", ()))
-    rolling = {number: {fault.member for fault in faults.done if fault.number == number}
-               for number, planned in faults.planned.items() if planned.do in ROLLING}  # fmt: skip
-    return {number for number, met in rolling.items() if met and members - met}
+    """Return which planned faults go through all members, and have met only some.
+
+    The controller was killed, or members did not answer.
+    """
+    faults, members = evidence.run.manifest.faults, evidence.run.manifest.groups.get("zookeeper", ())
+    return {number for number in {fault.number for fault in faults.done} if faults.left_out(number, members)}
 
 
 def _not_healed(evidence: Evidence) -> Iterator[Reason]:

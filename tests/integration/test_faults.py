@@ -117,7 +117,9 @@ def gc_log(run: Path, member: str) -> str:
 def begin_and_kill_the_controller(fleet: LocalFleet, for_s: int) -> None:
     """Kill the controller of a run while the leader is paused."""
     faults = [{"at": "1s", "do": "pause", "target": "leader", "for": f"{for_s}s"}]
-    play = fleet.begin("benchmark", zookeeper_keep_running=True, benchmark_faults=faults)
+    play = fleet.begin(
+        "benchmark", zookeeper_keep_running=True, benchmark_faults=faults, benchmark_scenario_faults=False
+    )
     waiting.until(lambda: active(fleet) or play.poll() is not None, limit_s=LIMIT_S, explain=fleet.screen)
     assert active(fleet), fleet.screen()
     os.killpg(play.pid, signal.SIGKILL)
@@ -160,7 +162,7 @@ def test_a_run_is_refused_while_a_fault_of_a_dispatcher_is_there_and_fab_heal_en
     play = fleet.begin(
         "benchmark",
         zookeeper_keep_running=True,
-        benchmark_faults=[],
+        benchmark_scenario_faults=False,
         benchmark_run_time="60s",  # longer than a preflight
         benchmark_parameters={"zk-dispatch-program": PROGRAM},
     )

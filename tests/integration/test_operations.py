@@ -122,7 +122,13 @@ def test_the_password_is_neither_in_the_results_nor_left_on_a_host(fleet: LocalF
 def test_a_step_is_completed_when_its_controller_is_killed(fleet: LocalFleet, run: Path) -> None:
     assert run.is_dir()
     faults = [{"at": "1s", "do": "rolling-upgrade", "to": SECOND}]
-    play = fleet.begin("benchmark", zookeeper_keep_running=True, benchmark_faults=faults, zookeeper_version=FIRST)
+    play = fleet.begin(
+        "benchmark",
+        zookeeper_keep_running=True,
+        benchmark_faults=faults,
+        benchmark_scenario_faults=False,
+        zookeeper_version=FIRST,
+    )
     waiting.until(lambda: begun(fleet) or play.poll() is not None, limit_s=LIMIT_S, explain=fleet.screen)
     for process in [psutil.Process(play.pid), *psutil.Process(play.pid).children(recursive=True)]:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -22,11 +22,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zk_locust.contract.faults.limits import STOP_TIMEOUT_S
 from zk_locust.contract.member_answers import AnswerError, ask, parse_srvr
 from zk_locust.host_faults.errors import told
 from zk_locust.host_faults.external import ExternalMember
 from zk_locust.host_faults.faults import Faults
-from zk_locust.host_faults.member import STOP_TIMEOUT_S
 from zk_locust.host_faults.workers import Workers
 
 _ASK_S = 1.0

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zk_locust.contract.faults.limits import MOST_LATE_S, STOP_TIMEOUT_S
 from zk_locust.host_faults import boot, deadline, memory, moment, network, relay, shaping
 from zk_locust.host_faults.actions import KINDS, OF_PROCESS, STEPS, Actions
 from zk_locust.host_faults.errors import FaultError, told
-from zk_locust.host_faults.member import STOP_TIMEOUT_S, Member
+from zk_locust.host_faults.member import Member
 from zk_locust.host_faults.notes import Notes
 from zk_locust.host_faults.workers import Workers
 
@@ -22,8 +23,6 @@ _AT_ONCE_S = 120.0
 """The deadline of what has no length of its own: its healing is part of the action."""
 _LATE_LIMIT_S = 5.0
 """So long after its moment a fault waits for the end of another, which began late or heals slowly."""
-_MOST_LATE_S = 15.0
-"""So long after its moment a fault still begins, where the controller or the host is slow."""
 _POLL_S = 0.02
 _TRIES = 5
 _TRY_AGAIN_S = 1.0
@@ -44,7 +43,7 @@ def _deadline_s(note: dict[str, Any]) -> float:
 def _require_in_time(due: float) -> None:
     """Raise FaultError if that moment of the monotonic clock was too long ago."""
     late_s = time.monotonic() - due
-    if late_s > _MOST_LATE_S:
+    if late_s > MOST_LATE_S:
         raise FaultError(f"its moment was {late_s:.1f} s ago, so it is not done")
 
 
@@ -78,6 +77,7 @@ class Faults:
     ) -> None:
         self._member: Member | Workers = workers or Member(folder, stop_timeout_s)
         self._launcher = launcher
+        self._owner = network.owner_of(launcher.parent)
         self.notes = Notes(launcher.parent / "notes")
         self._actions = Actions(self._member, launcher, self.notes)
 
@@ -99,6 +99,7 @@ class Faults:
                     self._require_no_other(kind, due)
             note = {
                 **fault,
+                "owner": self._owner,
                 "boot": boot.boot_id(),
                 "state": "begun",
                 "began": None,
@@ -202,9 +203,9 @@ class Faults:
         try:
             if type(self._member) is not Workers:
                 active = self.notes.active()
-                healed += network.remove_left(set(active))
+                healed += network.remove_left(self._owner, active)
                 if not active:  # else it may be theirs
-                    healed += shaping.remove_left()
+                    healed += shaping.remove_left(self._owner)
         except Exception as error:  # as before
             problems.append(told(error))
         return healed, problems

@@ -6,13 +6,12 @@ import contextlib
 import time
 from pathlib import Path
 
+from zk_locust.contract.faults.limits import STOP_TIMEOUT_S
 from zk_locust.contract.process_identity import Identity, is_running, named_in_pid_file
 from zk_locust.host_faults.commands import run
 from zk_locust.host_faults.errors import FaultError
 from zk_locust.host_faults.signals import Signalled
 
-STOP_TIMEOUT_S = 30.0
-"""So long a member may take to end in order, unless its inventory says otherwise."""
 _CONTROL_LIMIT_S = 90.0
 _BESIDE_S = 30.0
 """So long its control script takes beside waiting for that."""

@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from zk_locust.host_faults.commands import run
@@ -18,14 +19,28 @@ from zk_locust.host_faults.errors import FaultError
 
 _LIMIT_S = 10.0
 PREFIX = "zk_locust_fault_"
+OWNER_DIGITS = 6
 COUNTER = "met"
 """The counter in each table, of the packets that its rules have met."""
 _PACKETS = re.compile(r"\bpackets (\d{1,18}) ", re.ASCII)
 
 
-def table_of(fault_id: str) -> str:
+def owner_of(folder: Path) -> str:
+    """Return what the names of all tables and interfaces have in them that the program in this folder makes.
+
+    A host may have members of several ensembles: what a member finds left over is only what is its own.
+    """
+    return hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:OWNER_DIGITS]
+
+
+def own_name(fault: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits that are a fault's alone."""
+    return hashlib.sha256(str(fault["id"]).encode()).hexdigest()[:16]
+
+
+def table_of(fault: Mapping[str, Any]) -> str:
     """Return the name of a fault's table."""
-    return f"{PREFIX}{hashlib.sha256(fault_id.encode()).hexdigest()[:16]}"
+    return f"{PREFIX}{fault['owner']}_{own_name(fault)}"
 
 
 def matches(fault: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -57,7 +72,7 @@ def rules(fault: Mapping[str, Any]) -> str:
     inward, outward = matches(fault)
     chains = [("input", inward)] if fault["way"] in ("both", "in") else []
     chains += [("output", outward)] if fault["way"] in ("both", "out") else []
-    lines = [f"table inet {table_of(fault['id'])} {{", f"counter {COUNTER} {{ }}"]
+    lines = [f"table inet {table_of(fault)} {{", f"counter {COUNTER} {{ }}"]
     for hook, matched in chains:
         lines += [f"chain {hook} {{", f"type filter hook {hook} priority -300; policy accept;"]
         lines += [*(f"{match} counter name {COUNTER} {chance}drop" for match in matched), "}"]
@@ -74,7 +89,7 @@ def join(fault: dict[str, Any]) -> None:
 
     `over` is that moment by the wall clock and by the monotonic one: to remove what else a fault has made takes longer.
     """
-    fault["met"] = remove_tables(table_of(fault["id"]))
+    fault["met"] = remove_tables(table_of(fault))
     fault["over"] = (time.time(), time.monotonic())
 
 
@@ -89,14 +104,14 @@ def remove_tables(name: str) -> int | None:
     return met
 
 
-def remove_left(kept: set[str]) -> list[str]:
-    """Remove tables of faults whose notes are gone; return their names. Those of the ids in `kept` stay."""
+def remove_left(owner: str, kept: Iterable[str]) -> list[str]:
+    """Remove the owner's tables of faults whose notes are gone; return their names. Those of the ids in `kept` stay."""
     try:
         tables = _tables()
     except FaultError:  # without nftables there is none
         return []
-    stay = {table_of(each) for each in kept}
-    left = sorted({name for _, name in tables if name.startswith(PREFIX) and name not in stay})
+    stay = {table_of({"owner": owner, "id": each}) for each in kept}
+    left = sorted({name for _, name in tables if name.startswith(f"{PREFIX}{owner}_") and name not in stay})
     for name in left:
         remove_tables(name)
     return left

@@ -18,7 +18,7 @@ from zk_locust.host_faults.errors import FaultError
 
 _LIMIT_S = 10.0
 _MAJOR = "7a6b"
-"""The handle of the root qdisc, by which it is known as ours."""
+"""The handle of the root qdisc, by which it is known as ours. Its class tells whose of us."""
 _IFB_PREFIX = "zkf"
 _TAP_PREFIX = "zkt"
 _OURS = re.compile(rf"(?:{_IFB_PREFIX}|{_TAP_PREFIX})[0-9a-f]{{12}}\Z")
@@ -92,17 +92,17 @@ def make_ready(note: dict[str, Any], start: Callable[[], None]) -> None:
         return
     if note["way"] in ("both", "out"):
         for device in note["devices"]:
-            _shape(device, 0, note)
+            _shape(device, note, takes_all=False)
     if note["way"] in ("both", "in"):
-        ifb = _ifb(note["id"])
+        ifb = _ifb(note)
         run(["ip", "link", "add", ifb, "type", "ifb"], _LIMIT_S)
-        _shape(ifb, 1, note)
+        _shape(ifb, note, takes_all=True)
         run(["ip", "link", "set", ifb, "up"], _LIMIT_S)
 
 
 def taps_of(fault: Mapping[str, Any]) -> dict[str, str]:
     """Return the tap of each interface, where a process delays the packets."""
-    stem = _TAP_PREFIX + network.table_of(fault["id"])[-9:]
+    stem = _TAP_PREFIX + _digits(fault, 9)
     return {device: f"{stem}{place:03d}" for place, device in enumerate(fault["devices"])}
 
 
@@ -124,19 +124,19 @@ def rules(fault: Mapping[str, Any]) -> str:
     """Return the text for nft(8). Raises FaultError where an address has none."""
     inward, outward = network.matches(fault)
     is_in, is_out = (fault["way"] in ("both", way) for way in ("in", "out"))
-    table, by_process = network.table_of(fault["id"]), fault["by_process"]
+    table, by_process = network.table_of(fault), fault["by_process"]
     count = f"counter name {network.COUNTER}"
     lines = []
     if is_out and not by_process:
         lines += [f"table inet {table} {{", f"counter {network.COUNTER} {{ }}", "chain output {"]
         lines += ["type filter hook output priority -300; policy accept;"]
-        lines += [*(f"{match} {count} meta priority set {_MAJOR}:1" for match in outward), "}", "}"]
+        lines += [*(f"{match} {count} meta priority set {_class_of(fault['owner'])}" for match in outward), "}", "}"]
     hooks = [("ingress", inward)] if is_in else []
     hooks += [("egress", outward)] if is_out and by_process else []
     if hooks:
         lines += [f"table netdev {table} {{", f"counter {network.COUNTER} {{ }}"]
         for place, device in enumerate(fault["devices"]):
-            to = taps_of(fault)[device] if by_process else _ifb(fault["id"])
+            to = taps_of(fault)[device] if by_process else _ifb(fault)
             for hook, matched in hooks:
                 lines += [f"chain {hook}_{place} {{"]
                 lines += [f'type filter hook {hook} device "{device}" priority -300; policy accept;']
@@ -146,22 +146,23 @@ def rules(fault: Mapping[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _shape(device: str, default: int, fault: Mapping[str, Any]) -> None:
-    """Give an interface a root qdisc with one class; packets without a class take the class `default`, 0 for none."""
+def _shape(device: str, fault: Mapping[str, Any], *, takes_all: bool) -> None:
+    """Give an interface a root qdisc with one class, which takes all packets, or those that are given that class."""
     bits = fault.get("rate_bits") or _UNLIMITED_BITS
-    root = f"{_MAJOR}:"
+    root, own = f"{_MAJOR}:", _class_of(fault["owner"])
+    default = own.partition(":")[2] if takes_all else "0"
     lines = [
         f"qdisc add dev {device} root handle {root} htb default {default} direct_qlen 1000",
-        f"class add dev {device} parent {root} classid {root}1 htb rate {bits:.0f}bit burst {_BURST_BYTES}"
+        f"class add dev {device} parent {root} classid {own} htb rate {bits:.0f}bit burst {_BURST_BYTES}"
         f" quantum {_BURST_BYTES}",
     ]
     if fault.get("rate_bits"):
         queue = max(_LEAST_QUEUE_BYTES, round(bits / 8 * _QUEUE_S))
-        lines += [f"qdisc add dev {device} parent {root}1 bfifo limit {queue}"]
+        lines += [f"qdisc add dev {device} parent {own} bfifo limit {queue}"]
     else:
         latency, jitter = (f"{round(fault[key] * 1000)}us" for key in ("latency_ms", "jitter_ms"))
         lines += [
-            f"qdisc add dev {device} parent {root}1 handle {_MAJOR[:-1]}c: netem delay {latency} {jitter}"
+            f"qdisc add dev {device} parent {own} handle {_MAJOR[:-1]}c: netem delay {latency} {jitter}"
             f" limit {_MOST_PACKETS}"
         ]
         if fault["jitter_ms"]:  # netem's own queue lets packets overtake each other
@@ -172,36 +173,54 @@ def _shape(device: str, default: int, fault: Mapping[str, Any]) -> None:
 def end(fault: dict[str, Any]) -> None:
     """Remove all that `make_ready` and `begin` have made, as far as it is there; note what `network.join` does."""
     network.join(fault)
-    _remove_qdiscs(fault["devices"])
+    _remove_qdiscs(fault["devices"], fault["owner"])
     relay.remove(taps_of(fault))
-    if _ifb(fault["id"]) in _made():
-        run(["ip", "link", "delete", _ifb(fault["id"])], _LIMIT_S)
+    if _ifb(fault) in _made():
+        run(["ip", "link", "delete", _ifb(fault)], _LIMIT_S)
 
 
-def remove_left() -> list[str]:
-    """Where no such fault has a note any more: remove qdiscs and interfaces of ours; return their names."""
+def remove_left(owner: str) -> list[str]:
+    """Where no such fault of the owner has a note any more: remove its qdiscs and interfaces; return their names."""
     try:
         lines = run(["tc", "qdisc", "show"], _LIMIT_S).splitlines()
         devices = [words[4] for words in map(str.split, lines) if words[2:4] == [f"{_MAJOR}:", "dev"]]
         made = _made()
     except FaultError:  # without tc there is none
         return []
-    left = [device for device in devices if device not in made]
-    _remove_qdiscs(left)
-    for name in made:
+    left = _remove_qdiscs([device for device in devices if device not in made], owner)
+    own = [name for name in made if name[len(_IFB_PREFIX) :].startswith(owner)]
+    for name in own:
         run(["ip", "link", "delete", name], _LIMIT_S)
-    return [*left, *made]
+    return [*left, *own]
 
 
-def _remove_qdiscs(names: list[str]) -> None:
-    for device in names:
-        if _root(device)[1] == f"{_MAJOR}:":
-            run(["tc", "qdisc", "delete", "dev", device, "root"], _LIMIT_S)
+def _remove_qdiscs(names: list[str], owner: str) -> list[str]:
+    """Remove the root qdiscs of the owner from these interfaces; return which had one."""
+    found = [name for name in names if _root(name)[1] == f"{_MAJOR}:" and _is_of(name, owner)]
+    for device in found:
+        run(["tc", "qdisc", "delete", "dev", device, "root"], _LIMIT_S)
+    return found
 
 
-def _ifb(fault_id: str) -> str:
+def _is_of(device: str, owner: str) -> bool:
+    """Whether the interface's class is the owner's; an incomplete one has none, and is nobody else's."""
+    lines = run(["tc", "class", "show", "dev", device], _LIMIT_S).splitlines()
+    classes = [words[2] for words in map(str.split, lines) if words[:2] == ["class", "htb"]]
+    return not classes or _class_of(owner) in classes
+
+
+def _class_of(owner: str) -> str:
+    """Return the class of an owner's packets, as tc(8) writes it."""
+    return f"{_MAJOR}:{int(owner[:4], 16) or 1:x}"
+
+
+def _digits(fault: Mapping[str, Any], length: int) -> str:
+    return f"{fault['owner']}{network.own_name(fault)}"[:length]
+
+
+def _ifb(fault: Mapping[str, Any]) -> str:
     """Return the name of a fault's own interface: 15 characters at most."""
-    return _IFB_PREFIX + network.table_of(fault_id)[-12:]
+    return _IFB_PREFIX + _digits(fault, 12)
 
 
 def _made() -> list[str]:

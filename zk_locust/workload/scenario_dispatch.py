@@ -1,7 +1,7 @@
 """The dispatcher of a scenario: whether one is wanted, what it may do to the fleet, and what is wrong with that."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +19,15 @@ def take_dispatch(
     merged: Mapping[str, Any],
     source: Mapping[str, str],
     parameters: Mapping[str, Value],
+    faulting: Sequence[str],
     fleet: FaultFleet | None,
     run_time_s: float | None,
     problems: list[str],
 ) -> Dispatch | None:
-    """Return what the run is to do for a dispatcher, None without one. A program needs no `dispatch`."""
+    """Return what the run is to do for a dispatcher, None without one. A program needs no `dispatch`.
+
+    `faulting` are the settings that plan faults.
+    """
     program = str(parameters.get(_PROGRAM) or "")
     dispatch, wrong = read_dispatch(merged.get("dispatch"), run_time_s)
     problems += [f"{source['dispatch']}: {problem}" for problem in wrong]
@@ -37,10 +41,11 @@ def take_dispatch(
             return None
         dispatch = Dispatch()
     asked = source["dispatch"] if "dispatch" in merged else _SOURCE
-    if merged.get("faults"):
+    if faulting:
+        do = "does" if len(faulting) == 1 else "do"
         problems.append(
-            f"{asked}: {source['faults']} does faults to the same members, and a member has one at a time; leave out "
-            "one of them"
+            f"{asked}: {' and '.join(faulting)} {do} faults to the same members, and a member has one at a time; leave "
+            "out the one or the other (benchmark_scenario_faults: false leaves out the scenario's)"
         )
     problems += [f"{asked}: {problem}" for problem in _fleet_problems(fleet)]
     if program and fleet is not None:

@@ -9,10 +9,11 @@ from zk_locust.contract.arrival import Arrival, read_arrival
 from zk_locust.contract.dispatch_settings import read_dispatch
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.faults.fleet import FaultFleet
-from zk_locust.contract.faults.reading import read_faults
+from zk_locust.contract.faults.lists import read_fault_lists
 from zk_locust.contract.inventory.reading import Number, Whole
 from zk_locust.contract.parameters import Value, check
 from zk_locust.contract.secrets import kind_of
+from zk_locust.contract.truth import is_true
 from zk_locust.contract.user_stages import UserStage, read_user_stages
 from zk_locust.contract.warm_up import WarmUp, parse_warm_up
 from zk_locust.workload.reading import workload_text
@@ -86,7 +87,7 @@ def problems_of_overrides(overrides: Mapping[str, object], owned: Mapping[str, s
     problems: list[str] = []
     take_arrival(overrides, {"arrival": "benchmark_arrival"}, problems)
     take_user_stages(overrides, {"user_stages": "benchmark_user_stages"}, problems)
-    take_faults(overrides, {"faults": "benchmark_faults"}, None, None, problems)
+    take_faults(fault_lists({}, overrides, "", problems), None, None, problems)
     problems += [f"benchmark_dispatch: {problem}" for problem in read_dispatch(overrides.get("dispatch"), None)[1]]
     settings_of(overrides, {key: f"benchmark_{key}" for key in overrides}, problems)
     parameters_in(None, overrides.get("parameters"), owned, problems)
@@ -127,19 +128,33 @@ def take_user_stages(
     return stages
 
 
+def fault_lists(
+    content: Mapping[str, Any], overrides: Mapping[str, object], file: str, problems: list[str]
+) -> dict[str, object]:
+    """Return the lists of faults that a run has, by their settings: the scenario's first, then those that are added.
+
+    `content` is that of the scenario's `file`. An empty list has nothing to do, and is left out.
+    """
+    wanted = overrides.get("scenario_faults", True)
+    try:
+        has_own = is_true(wanted)
+    except ValueError as error:
+        problems.append(f"benchmark_scenario_faults [{wanted}] {error}; false leaves out the scenario's faults")
+        has_own = True
+    lists = {
+        f"faults in {file}": content.get("faults") if has_own else None,
+        "benchmark_faults": overrides.get("faults"),
+    }
+    return {source: given for source, given in lists.items() if given not in (None, [])}
+
+
 def take_faults(
-    merged: Mapping[str, Any],
-    source: Mapping[str, str],
-    fleet: FaultFleet | None,
-    run_time_s: float | None,
-    problems: list[str],
+    lists: Mapping[str, object], fleet: FaultFleet | None, run_time_s: float | None, problems: list[str]
 ) -> list[dict[str, Any]] | None:
-    """Return the planned faults as the manifest has them; None without any. An empty list takes away a scenario's."""
-    if merged.get("faults") in (None, []):
-        return None
-    planned, wrong = read_faults(merged["faults"], fleet, run_time_s)
-    problems += [f"{source['faults']}: {problem}" for problem in wrong]
-    return [fault.as_dict() for fault in planned]
+    """Return the planned faults of these lists as the manifest has them; None without any."""
+    planned, wrong = read_fault_lists(lists, fleet, run_time_s)
+    problems += wrong
+    return [fault.as_dict() for fault in planned] if lists else None
 
 
 def parameters_in(

@@ -35,6 +35,7 @@ from zk_locust.workload.scenario_plan import Plan
 from zk_locust.workload.scenario_settings import (
     SET_BY_THE_RUN,
     SETTINGS,
+    fault_lists,
     owned_by_the_run,
     parameters_in,
     problems_of_overrides,
@@ -65,7 +66,8 @@ def resolve_plan(
     """Return the plan and no problem, or no plan and every problem.
 
     `scenario` is the name of a file of `scenarios_dir`, or a path. `overrides` holds what the `benchmark_*` variables
-    say, by the scenario's own keys; its `parameters` are laid over the scenario's. Where the ensemble is not `managed`
+    say, by the scenario's own keys; its `parameters` are laid over the scenario's, its `faults` are added, and
+    `scenario_faults` may leave out the scenario's. Where the ensemble is not `managed`
     (`zookeeper_managed`), the inventory may not know the members' AdminServers, so parameters may name them.
     `fleet` is what faults may be done to.
     `max_buffer_bytes` is the smallest `jute.maxbuffer` of the members, if it is known; the load gets it too.
@@ -158,8 +160,9 @@ def resolve_plan(
                 f"benchmark_parameters.control-program: {source['user_stages']} changes the number of users too; "
                 "leave out one of them"
             )
-    faults = take_faults(merged, source, fleet, settings.get("run_time"), problems)
-    dispatch = take_dispatch(merged, source, parameters, fleet, settings.get("run_time"), problems)
+    lists = fault_lists(content, overrides, file.name, problems)
+    faults = take_faults(lists, fleet, settings.get("run_time"), problems)
+    dispatch = take_dispatch(merged, source, parameters, [*lists], fleet, settings.get("run_time"), problems)
     locustfile = find_locustfile(locustfile_name, file.parent, source["locustfile"], problems)
     problems += dispatch_problems(locustfile, dispatch, parameters, source)
     if problems or locustfile is None:

@@ -6,7 +6,7 @@ from benchmarks import killed_controllers
 from benchmarks.killed_controllers import TRIALS, Row, markdown, printed
 from zk_locust.contract.faults.actions import ACTIONS, CLOCK_STEP
 from zk_locust.contract.faults.fleet import FaultFleet
-from zk_locust.contract.faults.reading import read_faults
+from zk_locust.contract.faults.lists import read_faults
 
 MEMBERS = ("zk1", "zk2", "zk3")
 FLEET = FaultFleet(MEMBERS, load_hosts=("load1", "load2"), powered=frozenset(MEMBERS))

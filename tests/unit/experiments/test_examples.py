@@ -14,7 +14,7 @@ from fleet.experiments.specification_reading import read_file
 from lab.places import PROJECT
 from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.faults.fleet import FaultFleet
-from zk_locust.contract.faults.reading import read_faults
+from zk_locust.contract.faults.lists import read_faults
 from zk_locust.contract.inventory.names import role_variables
 
 FILES = sorted((PROJECT / "playbooks" / "experiments").glob("*.yml"))

@@ -23,19 +23,24 @@ OTHER: dict[str, dict[str, Any]] = {
     "faults": {"faults": [{"at": "5s", "do": "pause", "target": "leader", "for": "1s"}]},
     "dispatch": {**PROGRAM, "dispatch": {"for": "2s"}},
     "parameters": {"parameters": {"val-size": 3}},
+    "scenario_faults": {"scenario_faults": False},
 }
 """For each override, a value that is not that of the scenario `quick`."""
 
 
-def load(**overrides: Any) -> dict[str, Any]:
-    plan, problems = resolve_plan("quick", PROJECT / "playbooks" / "scenarios", overrides, fleet=THREE)
+def load(scenario: str = "quick", **overrides: Any) -> dict[str, Any]:
+    plan, problems = resolve_plan(scenario, PROJECT / "playbooks" / "scenarios", overrides, fleet=THREE)
     assert problems == []
     return load_of(plan_as_json(plan, [])["plan"])
 
 
 @pytest.mark.parametrize("name", OVERRIDES)
-def test_whatever_a_variable_overrides_makes_another_load(name: str) -> None:
-    assert load(**OTHER[name]) != load(**(PROGRAM if name == "dispatch" else {}))
+def test_whatever_a_variable_overrides_makes_another_load(name: str, tmp_path: Path) -> None:
+    quick = (PROJECT / "playbooks" / "scenarios" / "quick.yml").read_text()
+    faulted = tmp_path / "quick.yml"
+    faulted.write_text(f"{quick}faults: [{{at: 9s, do: kill, target: leader}}]\n")
+    scenario = str(faulted) if name == "scenario_faults" else "quick"
+    assert load(scenario, **OTHER[name]) != load(scenario, **(PROGRAM if name == "dispatch" else {}))
 
 
 def test_the_place_of_a_locustfile_makes_no_other_load(tmp_path: Path) -> None:

@@ -45,7 +45,13 @@ def fault(number: int, title: str, write_s: float | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def recovered(results: Path, took: Took, content: dict[str, Any] = RECOVERY, verdict: str = "valid") -> Path:
+def recovered(
+    results: Path,
+    took: Took,
+    content: dict[str, Any] = RECOVERY,
+    verdict: str = "valid",
+    titles: tuple[str, ...] = (KILL, PAUSE),
+) -> Path:
     """Make an experiment whose runs recovered so."""
     folder = experiment(results, content, noisy(1))
     runs = json.loads((folder / "manifest.json").read_text())["runs"]
@@ -53,7 +59,7 @@ def recovered(results: Path, took: Took, content: dict[str, Any] = RECOVERY, ver
         file = results / run["run_id"] / "report.json"
         report = json.loads(file.read_text())
         report["faults"] = [
-            fault(number, title, took(run["arm"], run["block"], title)) for number, title in ((1, KILL), (2, PAUSE))
+            fault(number, title, took(run["arm"], run["block"], title)) for number, title in enumerate(titles, 1)
         ]
         file.write_text(json.dumps(report))
     return folder
@@ -102,6 +108,17 @@ def test_a_planted_difference_is_found(slower: Path) -> None:
     assert found["answer"].startswith("First write after kill leader: ")
     assert "with new (" in found["answer"]
     assert ", changed. First write after pause leader for 3 s: " in found["answer"]
+
+
+def test_a_rolling_operation_is_told_by_the_longest_silence(tmp_path: Path) -> None:
+    titles = ("rolling-upgrade to 3.9.3", KILL)
+    folder = recovered(tmp_path, steadily({"old": 0.6, "new": 1.2}), titles=titles)
+    found = written(folder)
+    assert found["answer"].startswith("Longest silence after rolling-upgrade to 3.9.3: ")
+    assert ". First write after kill leader: " in found["answer"]
+    page = (folder / "experiment.md").read_text()
+    assert "they count from the first stop: the longest silence tells the waiting" in page
+    assert "longest silence, rolling-upgrade to 3.9.3" in page
 
 
 def test_each_sample_has_all_its_repeats(slower: Path) -> None:

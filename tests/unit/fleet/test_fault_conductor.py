@@ -17,7 +17,7 @@ from fleet.errors import HostError
 from fleet.fault_clock import FaultClock, offsets_of
 from fleet.fault_conductor import Conductor
 from fleet.fault_hosts import FaultHosts, Place
-from fleet.fault_notes import event_rows, told_faults
+from fleet.fault_notes import event_rows, titles_of, told_faults
 from fleet.fault_power import PowerSwitch
 from fleet.fault_task import become_of, laid_over
 from fleet.inventory import HostVariables
@@ -37,7 +37,7 @@ LONG_S = 1000.0
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that stands still for seconds is not late."""
-    for name in ("_LATE_LIMIT_S", "_MOST_LATE_S"):
+    for name in ("_LATE_LIMIT_S", "MOST_LATE_S"):
         monkeypatch.setattr(fault_conductor, name, 60.0)
 
 
@@ -76,11 +76,12 @@ def conducted(
     said: int = 0,
     left_s: float = 100.0,
     serves_limit_s: float = 60.0,
+    fleet: FaultFleet | None = None,
 ) -> tuple[list[str], list[str]]:
     """Conduct a plan until so many faults were done and lines were shown; return what the conductor says at the end."""
     shown: list[str] = []
     clock = FaultClock(100.0)
-    conductor = Conductor("run", plan, FLEET, SIDES, clock, hosts, shown.append, None, serves_limit_s)
+    conductor = Conductor("run", plan, fleet or FLEET, SIDES, clock, hosts, shown.append, None, serves_limit_s)
     conductor.see({"stage": "warm-up", "time_left_s": 130.0})
     conductor.see({"stage": "measured", "time_left_s": left_s})
     waiting.until(lambda: len(hosts.done) >= done and len(shown) >= said, limit_s=60)
@@ -121,7 +122,7 @@ def test_a_plan_begins_with_the_measured_stage() -> None:
 
 
 def test_what_lies_behind_is_not_done_and_what_lies_ahead_not_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fault_conductor, "_MOST_LATE_S", 5.0)
+    monkeypatch.setattr(fault_conductor, "MOST_LATE_S", 5.0)
     monkeypatch.setattr(fault_clock, "_SLACK_S", LONG_S)  # the controller has looked long before
     hosts = Hosts()
     plan = [PlannedFault(1, 30.0, "kill", ("zk1",)), PlannedFault(2, 40.0, "rolling-restart", ("all",))]
@@ -198,13 +199,56 @@ def test_an_upgrade_ends_with_the_first_member_that_does_not_serve() -> None:
     ]
 
 
-def test_no_member_is_stopped_while_too_few_others_serve() -> None:
+def test_no_member_is_stopped_while_too_few_others_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fault_conductor, "_LATE_LIMIT_S", 0.2)
     for do in ("rolling-restart", "rolling-upgrade"):
         hosts = Hosts()
         hosts.now["zk3"] = ""
-        (problems, _) = conducted([PlannedFault(1, 0.0, do, ("all",), to="3.9.3")], hosts, said=2, serves_limit_s=0.0)
+        (problems, _) = conducted([PlannedFault(1, 0.0, do, ("all",), to="3.9.3")], hosts, said=3, serves_limit_s=0.0)
         assert hosts.done == []
-        assert problems[0].endswith(": zk1, zk2: left as before, too few of the others serve")
+        assert problems[1].endswith(": zk1, zk2: left as before, too few of the others serve")
+
+
+class Observed(Hosts):
+    """A member, zk3, that has no vote, and answers from a certain look on."""
+
+    def __init__(self, from_look: int) -> None:
+        super().__init__()
+        self.now["zk3"] = "observer"
+        self._from_look = from_look
+
+    def roles(self, names: Iterable[str] | None = None, limit_s: float = 5.0) -> dict[str, str]:
+        found = super().roles(names, limit_s)
+        return found if self.looks >= self._from_look else {name: role for name, role in found.items() if name != "zk3"}
+
+
+@pytest.mark.parametrize("do", ["rolling-restart", "rolling-upgrade"])
+def test_a_member_that_does_not_answer_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch, do: str) -> None:
+    monkeypatch.setattr(fault_conductor, "_LATE_LIMIT_S", 0.2)
+    plan = [PlannedFault(1, 0.0, do, ("all",), to="3.9.3" if do == "rolling-upgrade" else "")]
+    fleet = FaultFleet(("zk1", "zk2", "zk3"), frozenset({"zk3"}))
+    problems, shown = conducted(plan, hosts := Observed(10**6), done=2, fleet=fleet)
+    said = f"fault 1 ({plan[0].title}): zk3: left out, because no answer came when asked for the role"
+    assert problems == [said]
+    assert f"  {said}" in shown
+    assert [fault["member"] for fault in hosts.done] == ["zk1", "zk2"]
+
+
+def test_a_member_that_answers_a_little_later_is_not_left_out() -> None:
+    fleet = FaultFleet(("zk1", "zk2", "zk3"), frozenset({"zk3"}))
+    hosts = Observed(6)
+    problems, _ = conducted([PlannedFault(1, 0.0, "rolling-restart", ("all",))], hosts, done=3, fleet=fleet)
+    assert problems == []
+    assert [fault["member"] for fault in hosts.done] == ["zk3", "zk1", "zk2"]
+
+
+def test_the_events_of_what_goes_through_all_name_those_that_it_was_not_done_to() -> None:
+    told: dict[str, list[Mapping[str, Any]]] = {
+        name: [{"number": 1, "began": began}] for name, began in (("zk1", "now"), ("zk2", None))
+    }
+    plan = [PlannedFault(1, 0.0, "rolling-restart", ("all",)), PlannedFault(2, 9.0, "kill", ("zk1",))]
+    assert titles_of(plan, told, ("zk1", "zk2", "zk3")) == {1: "rolling-restart, not done to zk2, zk3", 2: "kill zk1"}
+    assert titles_of(plan, told, ("zk1",)) == {1: "rolling-restart", 2: "kill zk1"}
 
 
 def test_a_change_of_the_list_knows_the_member_in_it() -> None:

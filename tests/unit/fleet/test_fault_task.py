@@ -11,8 +11,8 @@ from zk_locust.contract.faults.planned import PlannedFault
 HOSTS = ("zk1", "zk2", "zk3", "load1")
 
 
-def conductor_clock(monkeypatch: pytest.MonkeyPatch, plan: list[PlannedFault]) -> Any:
-    """Return the clock of a plan's conductor; the offsets of all hosts' clocks are known."""
+def conductor_given(monkeypatch: pytest.MonkeyPatch, plan: list[PlannedFault]) -> Any:
+    """Return what a plan's conductor is given; the offsets of all hosts' clocks are known."""
     made: list[Any] = []
     monkeypatch.setattr(fault_task, "Conductor", lambda *given: made.append(given))
     monkeypatch.setattr(fault_task, "FaultHosts", lambda *_: None)
@@ -24,6 +24,7 @@ def conductor_clock(monkeypatch: pytest.MonkeyPatch, plan: list[PlannedFault]) -
         "run_time_s": 60.0,
         "members": [
             {"id": number, "name": name, "address": name, "bind_address": name, "peer_type": "participant", **ports}
+            | {"waits_s": 10.0 - number}
             for number, name in enumerate(HOSTS[:3], 1)
         ],
         "places": dict.fromkeys(HOSTS[:3], place),
@@ -31,8 +32,8 @@ def conductor_clock(monkeypatch: pytest.MonkeyPatch, plan: list[PlannedFault]) -
         "workers": ["load1"],
     }
     conductor_of(faults, {name: {"preflight_clock": {"offset_ms": 5.0}} for name in HOSTS}, print, {})
-    ((_, _, _, _, clock, *_),) = made
-    return clock
+    (given,) = made
+    return given
 
 
 @pytest.mark.parametrize(
@@ -46,5 +47,11 @@ def conductor_clock(monkeypatch: pytest.MonkeyPatch, plan: list[PlannedFault]) -
 def test_a_host_whose_clock_is_stepped_counts_seconds(
     monkeypatch: pytest.MonkeyPatch, plan: list[PlannedFault], by_clock: set[str]
 ) -> None:
-    clock = conductor_clock(monkeypatch, plan)
+    clock = conductor_given(monkeypatch, plan)[4]
     assert {name for name in HOSTS if "at" in clock.on_host(name, 5.0)} == by_clock
+
+
+def test_the_conductor_knows_how_long_members_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = conductor_given(monkeypatch, [PlannedFault(1, 5.0, "kill", ("leader",))])[2]
+    assert fleet.members == HOSTS[:3]
+    assert fleet.waits_s == 7.0  # the shortest

@@ -67,6 +67,7 @@ def test_a_member_is_neither_killed_nor_cut_off_once_another_is_away(monkeypatch
     for fault in (
         PlannedFault(1, 0.0, "partition", ("leader",), 3.0),
         PlannedFault(1, 0.0, "loss", ("leader",), 3.0, percent=60.0),
+        PlannedFault(1, 0.0, "delay", ("leader",), 3.0, latency_ms=4000.0, jitter_ms=1000.0),
     ):
         ((problem,), _) = conducted([fault], hosts, said=1)
         assert "and 2 are a majority" in problem
@@ -79,6 +80,7 @@ def test_a_member_is_neither_killed_nor_cut_off_once_another_is_away(monkeypatch
         pytest.param(PlannedFault(1, 0.0, "kill", ("leader",), allow_no_quorum=True), id="allowed"),
         pytest.param(PlannedFault(1, 0.0, "kill", ("zk3",)), id="the one that is away"),
         pytest.param(PlannedFault(1, 0.0, "loss", ("leader",), 3.0, percent=20.0), id="it stops nobody"),
+        pytest.param(PlannedFault(1, 0.0, "delay", ("leader",), 3.0, latency_ms=4999.0), id="it parts nobody"),
         pytest.param(PlannedFault(1, 0.0, "partition", ("zk1", "zk2"), 3.0, ("zk3",)), id="the smaller side"),
         pytest.param(PlannedFault(1, 0.0, "partition", ("leader",), 3.0, ("load1",)), id="from a load host"),
     ],
@@ -128,7 +130,7 @@ def test_members_that_never_say_their_role_are_met_by_name() -> None:
 def test_a_host_is_not_switched_off_where_it_learned_of_it_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow(Hosts):
         def do(self, name: str, told: Mapping[str, Any]) -> dict[str, Any]:
-            monkeypatch.setattr(fault_conductor, "_MOST_LATE_S", -1.0)
+            monkeypatch.setattr(fault_conductor, "MOST_LATE_S", -1.0)
             return super().do(name, told)
 
     power = PowerSwitch({"zk1": ("exit 9", "exit 9")})

@@ -43,7 +43,7 @@ def test_what_is_prepared_too_late_is_not_done(member: Sleeper, monkeypatch: pyt
 
     def slow(*given: Any) -> None:
         arm(*given)
-        monkeypatch.setattr(faults_of_host, "_MOST_LATE_S", -LONG_S)
+        monkeypatch.setattr(faults_of_host, "MOST_LATE_S", -LONG_S)
 
     monkeypatch.setattr(deadline, "arm", slow)
     with pytest.raises(FaultError, match="ago, so it is not done"):
@@ -53,7 +53,7 @@ def test_what_is_prepared_too_late_is_not_done(member: Sleeper, monkeypatch: pyt
 
 
 def test_a_note_tells_how_late_its_fault_was(member: Sleeper, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults_of_host, "_MOST_LATE_S", LONG_S)
+    monkeypatch.setattr(faults_of_host, "MOST_LATE_S", LONG_S)
     note = member.faults().do(fault("kill", 0.0, in_s=-3.0))
     assert note["late_s"] >= 3.0
     note = member.faults().do(fault("kill", 0.0, in_s=9.0, at=time.time() - 20.0) | {"id": "run.2.zk1"})

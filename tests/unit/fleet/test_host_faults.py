@@ -241,6 +241,7 @@ def test_a_command_prints_one_object(member: Sleeper, capsys: pytest.CaptureFixt
 
 NETWORK = {
     "id": "run.1.zk1",
+    "owner": "0a1b2c",
     "ports": [2888, 3888],
     "peers": [{"address": "192.0.2.7", "ports": [2889, 3889]}, {"address": "2001:db8::7", "ports": [2888, 3888]}],
     "way": "both",
@@ -270,13 +271,24 @@ def test_one_way_and_a_share_of_packets() -> None:
         network.rules(NETWORK | {"peers": [{"address": "no such host.invalid", "ports": [1]}]})
 
 
+def test_the_names_of_a_member_are_no_other_members(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    (tmp_path / "a").mkdir()
+    owners = [network.owner_of(tmp_path / name) for name in ("a", "b", "link")]
+    assert owners[0] == owners[2] != owners[1]
+    faults = [SHAPED | {"owner": owner, "id": fault_id} for owner in owners for fault_id in ("run.1", "run.2")]
+    assert len({network.table_of(fault) for fault in faults}) == 4
+    assert len({shaping._ifb(fault) for fault in faults}) == 4
+    assert len({shaping.taps_of(fault)["eth0"] for fault in faults}) == 4
+
+
 SHAPED = NETWORK | {"devices": ["eth0"], "by_process": False}
 
 
 def test_packets_of_a_limited_bandwidth_get_a_class_or_pass_another_interface() -> None:
     text = shaping.rules(SHAPED)
     out, _, inward = text.partition("table netdev")
-    assert "ip daddr 192.0.2.7 tcp dport { 2889, 3889 } counter name met meta priority set 7a6b:1" in out
+    assert "ip daddr 192.0.2.7 tcp dport { 2889, 3889 } counter name met meta priority set 7a6b:a1b" in out
     assert "saddr" not in out
     assert 'type filter hook ingress device "eth0" priority -300; policy accept;' in inward
     assert re.search(
@@ -334,7 +346,7 @@ def test_an_interface_that_cannot_be_shaped_is_named(
 
 
 def test_how_many_packets_were_met_is_read_with_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    name, deleted = network.table_of("run.1.zk1"), []
+    name, deleted = network.table_of(NETWORK), []
 
     def run(words: list[str], _limit_s: float, _text: str = "") -> str:
         if words[1:] == ["list", "tables"]:
@@ -349,7 +361,7 @@ def test_how_many_packets_were_met_is_read_with_the_table(monkeypatch: pytest.Mo
     network.join(note)
     assert note["met"] == 40
     assert deleted == [("inet", name), ("netdev", name)]
-    assert network.remove_tables(network.table_of("another")) is None
+    assert network.remove_tables(network.table_of(NETWORK | {"id": "another"})) is None
 
 
 def test_the_deadline_holds_no_pipe_of_its_caller(member: Sleeper) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from fleet.fault_order import enough_serve, next_member, why_not
 from zk_locust.contract.faults.fleet import FaultFleet
+from zk_locust.contract.faults.lists import read_faults
 from zk_locust.contract.faults.operations import host_operation_problems, release_number
 from zk_locust.contract.faults.planned import PlannedFault
-from zk_locust.contract.faults.reading import read_faults
 from zk_locust.contract.faults.targets import resolved
 
 THREE = FaultFleet(("zk1", "zk2", "zk3"))

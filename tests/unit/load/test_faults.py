@@ -1,18 +1,15 @@
 """Faults of a scenario: what may be written, the plan that follows, and whom each fault meets."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.load.scenario_files import SCENARIOS, plan_of, scenario
 from zk_locust.contract.faults.fleet import FaultFleet
 from zk_locust.contract.faults.hosts import NO_NFT, fault_problems
+from zk_locust.contract.faults.lists import read_faults
 from zk_locust.contract.faults.planned import PlannedFault
-from zk_locust.contract.faults.reading import read_faults
 from zk_locust.contract.faults.targets import NoTargetError, resolved
-from zk_locust.workload.scenarios import resolve_plan
 
 THREE = FaultFleet(("zk1", "zk2", "zk3"), load_hosts=("load1",))
 FIVE = FaultFleet(("a", "b", "c", "d", "e", "watcher"), frozenset({"watcher"}), load_hosts=("load1",))
@@ -315,38 +312,16 @@ def test_a_role_that_nobody_has_is_said() -> None:
         resolved(PlannedFault(1, 0, "kill", ("any",)), FIVE, {})
 
 
-def test_a_plan_has_the_faults_of_the_scenario_or_of_the_command_line(tmp_path: Path) -> None:
-    assert plan_of(tmp_path).faults is None
-    given = str(scenario(tmp_path, faults=[{"at": "10s", "do": "kill", "target": "leader"}]))
-    plan, problems = resolve_plan(given, SCENARIOS, {}, fleet=THREE)
-    assert problems == []
-    assert plan is not None
-    assert plan.faults is not None
-    assert [fault["do"] for fault in plan.faults] == ["kill"]
-    other: dict[str, object] = {"faults": [{"at": "70s", "do": "kill", "target": "x"}]}
-    plan, problems = resolve_plan(given, SCENARIOS, other, fleet=THREE)
-    assert plan is None
-    assert problems[0].startswith("benchmark_faults: fault 1: target [x]: there is no such role or member")
-
-
-def test_an_empty_list_takes_the_faults_of_a_scenario_away(tmp_path: Path) -> None:
-    given = str(scenario(tmp_path, faults=[{"at": "10s", "do": "kill", "target": "leader"}]))
-    plan, _ = resolve_plan(given, SCENARIOS, {"faults": []}, fleet=THREE)
-    assert plan is not None
-    assert plan.faults is None
-
-
-def test_faults_are_checked_although_there_is_no_such_scenario() -> None:
-    _, problems = resolve_plan("nothing", SCENARIOS, {"faults": {}}, fleet=THREE)
-    assert problems[1].startswith("benchmark_faults: must be a list of faults")
-
-
 def test_a_host_with_a_fault_or_without_a_tool_is_refused() -> None:
     assert list(fault_problems("zk1", [NO_NFT], ["kill"])) == []
     (problem,) = fault_problems("zk1", [NO_NFT], ["kill", "partition"])
     assert problem.startswith("zk1: nft cannot be used there, and the planned partition needs it; install nftables")
     (problem,) = fault_problems("zk1", ["run.1.zk1", "run.2.zk1", "../x y"], [])
     assert problem.startswith("zk1: the fault run.1.zk1, run.2.zk1 is still in it; wait until it has healed by itself")
+    (problem,) = fault_problems("zk1", ["zk-locust-other zk_locust_fault_0a1b2c_3d"], [])
+    assert problem.startswith(
+        "zk1: another member of its host has a fault of the network (zk_locust_fault_0a1b2c_3d); wait"
+    )
 
 
 def test_a_host_that_cannot_do_an_action_is_refused_with_what_it_lacks() -> None:

@@ -8,7 +8,7 @@ import yaml
 from lab.places import PROJECT
 from tests.unit.load.test_faults import FIVE, RUN_S, THREE, planned, refused
 from zk_locust.contract.faults.fleet import WAITS_S, FaultFleet
-from zk_locust.contract.faults.reading import read_faults
+from zk_locust.contract.faults.lists import read_faults
 from zk_locust.contract.faults.targets import clock_stepped
 from zk_locust.contract.inventory.members import SYNC_LIMIT, TICK_MS
 from zk_locust.contract.inventory.preflight import fault_fleet

@@ -325,13 +325,17 @@ def test_a_template_that_fails_is_a_problem_like_others() -> None:
 
 def test_members_are_resolved() -> None:
     groups, hostvars = inventory(
-        b={"zookeeper_id": "7", "ansible_host": "198.18.0.2", "zookeeper_admin_port": 8081},
+        b={
+            **{"zookeeper_id": "7", "ansible_host": "198.18.0.2", "zookeeper_admin_port": 8081},
+            "zookeeper_properties": {"tickTime": 1000, "syncLimit": 3},
+        },
         c={"zookeeper_address": "2001:db8::3", "zookeeper_peer_type": "observer"},
     )
     a, b, c = ensemble_members(groups, hostvars)
     assert (a["id"], b["id"], c["id"]) == (1, 7, 3)
     assert (a["client"], b["client"], b["admin"]) == ("a:2181", "198.18.0.2:2181", "198.18.0.2:8081")
     assert c["client"] == "[2001:db8::3]:2181"
+    assert (a["waits_s"], b["waits_s"]) == (10.0, 3.0)
 
 
 def test_a_wrong_port_is_not_replaced_by_its_default() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +14,7 @@ import pytest
 from locust_extra.columns import MOMENT_COLUMNS, SESSION_COLUMNS
 from reporting import judge_run
 from reporting.analyse.moments import placed_moments
-from reporting.render import markdown, page, report_data
+from reporting.render import markdown, page, recovery_tables, report_data
 from reporting.render.recovery_charts import of_faults, steps
 from reporting.verdict.judged_run import JudgedRun
 from tests.unit.reporting.synthetic import RUN_ID, START, Synthetic
@@ -191,6 +192,51 @@ def test_what_does_not_come_back_is_not_seen(tmp_path: Path) -> None:
     assert killed.after_write_s == 0.0
     assert paused.after_write_s is None
     assert paused.recovered_s is None
+
+
+STOPS_S = {"zk1": KILLED_S - 4, "zk3": KILLED_S - 2, "zk2": KILLED_S}
+ROLLING = [PlannedFault(1, 3.0, "rolling-restart", ("all",)), PlannedFault(2, 17.0, "pause", ("zk1",), 3.0)]
+
+
+def rolled(folder: Path, *names: str) -> JudgedRun:
+    """A rolling restart of these members, the last of which interrupts the load."""
+    notes = {name: [note(1, "restart", STOPS_S[name], 0.1)] for name in names}
+    notes["zk1"] += [note(2, "pause", PAUSED_S, 3.0)]
+    left = [name for name in STOPS_S if name not in names]
+    why = [
+        f"fault 1 (rolling-restart): {name}: left out, because no answer came when asked for the role" for name in left
+    ]
+    return faulty(folder, plan=ROLLING, manifest={"faults": notes, "faults_not_done": why})
+
+
+def row_of(judged: JudgedRun, number: int) -> dict[str, str]:
+    table = recovery_tables.recoveries(judged)
+    assert table is not None
+    return dict(zip(table.head, table.rows[number - 1], strict=True))
+
+
+def test_the_gap_of_a_rolling_restart_is_told_with_its_end_since_the_first_stop(tmp_path: Path) -> None:
+    judged = rolled(tmp_path, *STOPS_S)
+    restarted, paused = judged.recoveries
+    assert (restarted.rolling, paused.rolling) == (True, False)
+    assert restarted.write_gap_s == pytest.approx(0.8, abs=STEP_S + 0.001)
+    assert restarted.read_gap_s == pytest.approx(0.4, abs=STEP_S + 0.001)
+    assert restarted.after_write_s == pytest.approx(4.8, abs=STEP_S + 0.001)
+    said = re.fullmatch(r"(\d+) ms, until (\d\.\d+) s", row_of(judged, 1)["Writes again"])
+    assert said is not None
+    assert int(said[1]) == pytest.approx(800, abs=51)
+    assert float(said[2]) == pytest.approx(4.8, abs=0.06)
+    assert "until" not in row_of(judged, 2)["Writes again"]
+    assert "times are from the stop of the first member" in markdown.render(judged, [])
+
+
+def test_a_member_that_a_rolling_restart_left_out_is_named(tmp_path: Path) -> None:
+    judged = rolled(tmp_path, "zk1", "zk2")
+    assert row_of(judged, 1)["Done to"] == "zk1, zk2, not zk3"
+    assert row_of(judged, 2)["Done to"] == "zk1"
+    (reason,) = [each for each in judged.verdict.reasons if each.rule == "faults-not-done"]
+    assert "zk3: left out, because no answer came when asked for the role" in reason.text
+    assert "Not done: fault 1 (rolling-restart): zk3: left out" in markdown.render(judged, [])
 
 
 def test_a_planned_fault_is_no_defect_of_the_run(judged: JudgedRun) -> None:

@@ -19,10 +19,13 @@ DEFAULT_FOR_S: Final = 10.0
 class Entry:
     """One entry of the list, checked by itself: `at_s` has each time that it happens.
 
-    `for_s` and `percent` may not be given.
+    `for_s` and `percent` may not be given. `number` counts all entries, `name` is what messages call it: its setting
+    (`source`), and its number there.
     """
 
     number: int
+    name: str
+    source: str
     at_s: tuple[float, ...]
     do: tuple[str, ...]
     targets: tuple[str, ...]
@@ -38,15 +41,15 @@ class Entry:
     change: str = ""
 
 
-def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
-    """Return all faults in order of time, and whether each may leave the ensemble without a majority."""
-    found: list[tuple[float, dict[str, Any], bool]] = []
+def planned(entries: Sequence[Entry]) -> list[PlannedFault]:
+    """Return all faults in order of time."""
+    found: list[dict[str, Any]] = []
     for entry in entries:
         chance = random.Random(f"{entry.seed}.{entry.number}")
         for at_s in entry.at_s:
             do = chance.choice(entry.do)
             action = ACTIONS[do]
-            values = {
+            values: dict[str, Any] = {
                 "at_s": at_s,
                 "do": do,
                 "targets": entry.targets or (actions.ALL,),
@@ -60,10 +63,11 @@ def planned(entries: Sequence[Entry]) -> list[tuple[PlannedFault, bool]]:
                 "to": entry.to if do == actions.ROLLING_UPGRADE else "",
                 "change": (entry.change or actions.REMOVE) if do == actions.RECONFIGURE else "",
                 "allow_no_quorum": entry.allow_no_quorum,
+                "source": entry.source,
             }
-            found.append((at_s, values, entry.allow_no_quorum))
-    found.sort(key=lambda each: each[0])
-    return [(PlannedFault(number=number, **values), allowed) for number, (_, values, allowed) in enumerate(found, 1)]
+            found.append(values)
+    found.sort(key=lambda values: float(values["at_s"]))
+    return [PlannedFault(number=number, **values) for number, values in enumerate(found, 1)]
 
 
 def length_of(action: Action, entry: Entry) -> float:

@@ -22,6 +22,8 @@ OF_HOSTS: Final = (SLOW_DISK, FULL_DISK, MEMORY_PRESSURE, POWER_OFF, CLOCK_STEP)
 """The actions for which a host is asked what it can do."""
 LACKS = "zk-locust-lacks "
 """What the host prints before an action that it cannot do, and the reason."""
+OTHERS = "zk-locust-other "
+"""What the host prints before a table of nftables of another member, which may be gone."""
 _REMEDIES = {
     "delay": "it needs root, iproute2, nftables, and a kernel with netem, ifb and htb (Fedora and its kin have netem in"
     " kernel-modules-extra), or Linux 5.16 with tap and nftables 1.0.1",
@@ -35,8 +37,8 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,200}\Z")
 def fault_problems(name: str, told: Iterable[str], wanted: Iterable[str]) -> Iterator[str]:
     """Yield what keeps a run from being started: a fault that is still there, or a tool that is not.
 
-    `told` are the lines that the host has printed: the ids of faults, `NO_NFT`, and what it `LACKS`. `wanted` are the
-    planned actions.
+    `told` are the lines that the host has printed: the ids of faults, `NO_NFT`, `OTHERS`, and what it `LACKS`. `wanted`
+    are the planned actions.
     """
     lines = [plain_line(line) for line in told if line.strip()]
     there = [line for line in lines if line != NO_NFT and _ID.match(line)]
@@ -45,6 +47,12 @@ def fault_problems(name: str, told: Iterable[str], wanted: Iterable[str]) -> Ite
         yield (
             f"{name}: the fault {', '.join(there[:_MOST_NAMED])}{more} is still in it; wait until it has healed by"
             " itself, or call `fab heal`"
+        )
+    if others := [line.removeprefix(OTHERS) for line in lines if line.startswith(OTHERS)]:
+        yield (
+            f"{name}: another member of its host has a fault of the network ({', '.join(others[:_MOST_NAMED])}); wait"
+            " until it has healed by itself; if that member is gone, remove the table (nft list tables, nft delete"
+            " table)"
         )
     needing = sorted({do for do in wanted if do in ACTIONS and ACTIONS[do].of_network})
     if needing and NO_NFT in lines:

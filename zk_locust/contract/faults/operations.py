@@ -81,7 +81,8 @@ def plan_problems(plan: Iterable[PlannedFault]) -> list[str]:
     """Return what is wrong with several upgrades: each must be to a newer release than the one before."""
     upgrades = [fault for fault in plan if fault.do == actions.ROLLING_UPGRADE]
     return [
-        f"{after.title} at {after.at_s:g} s: the members have {before.to} since {before.at_s:g} s; name a newer release"
+        f"{after.prefix}{after.title} at {after.at_s:g} s: the members have {before.to} since {before.at_s:g} s"
+        f"{f' ({before.source})' if before.source != after.source else ''}; name a newer release"
         for before, after in pairwise(upgrades)
         if release_number(after.to) <= release_number(before.to)
     ]

@@ -53,8 +53,8 @@ def overlap_problems(plan: Sequence[PlannedFault], fleet: FaultFleet | None) -> 
             if _may_meet(before, fault, of_load):
                 is_of_all = {before.do, fault.do} & {*actions.ROLLING}
                 problems.append(
-                    f"{fault.title} at {fault.at_s:g} s may {what} while {before.title} from {before.at_s:g} s on still"
-                    f" lasts, and a host refuses the second; begin it at {over_s:g} s"
+                    f"{fault.prefix}{fault.title} at {fault.at_s:g} s may {what} while {before.beside(fault)} from"
+                    f" {before.at_s:g} s on still lasts, and a host refuses the second; begin it at {over_s:g} s"
                     + ("" if is_of_all else ", or name other targets")
                 )
     return problems

@@ -17,20 +17,19 @@ def place_problems(entries: Iterable[Entry], fleet: FaultFleet) -> Iterator[str]
         both = [name for name in fleet.loaded if name in fleet.members]
         if actions.LOAD in of_load and both:
             yield (
-                f"fault {entry.number}: target [{actions.LOAD}]: {', '.join(both)} is a member too, and its name means"
+                f"{entry.name}: target [{actions.LOAD}]: {', '.join(both)} is a member too, and its name means"
                 " the member; name the load hosts that are meant"
             )
         if actions.KILL in entry.do and entry.for_s and set(of_load) - set(fleet.members):
             yield (
-                f"fault {entry.number}: for [{entry.for_s:g} s]: a worker that was killed is not started again;"
-                " leave it out"
+                f"{entry.name}: for [{entry.for_s:g} s]: a worker that was killed is not started again; leave it out"
             )
         of_machine = [do for do in entry.do if do in (actions.POWER_OFF, actions.CLOCK_STEP)]
         if not of_machine:
             continue
         named = {*entry.targets} & {*fleet.members}
         met = [name for name in fleet.members if name in named] if named == {*entry.targets} else [*fleet.members]
-        where = f"fault {entry.number}: do [{', '.join(of_machine)}]"
+        where = f"{entry.name}: do [{', '.join(of_machine)}]"
         if together := [name for name in met if name in fleet.together]:
             yield (
                 f"{where}: {', '.join(together)} shares the machine with the controller, a load host or another member;"
@@ -79,13 +78,13 @@ def _external(entry: Entry, fleet: FaultFleet) -> Iterator[str]:
         return
     if not fleet.members:
         yield (
-            f"fault {entry.number}: the group zookeeper names no member; name those of the external ensemble there,"
+            f"{entry.name}: the group zookeeper names no member; name those of the external ensemble there,"
             " with SSH access to their hosts"
         )
     for do in entry.do:
         if not ACTIONS[do].on_external:
             can = ", ".join(action.name for action in ACTIONS.values() if action.on_external)
             yield (
-                f"fault {entry.number}: do [{do}]: the ensemble is external (zookeeper_managed: false), and its"
+                f"{entry.name}: do [{do}]: the ensemble is external (zookeeper_managed: false), and its"
                 f" processes are neither started nor stopped by zk-locust; use one of {can}"
             )

@@ -15,7 +15,8 @@ class PlannedFault:
     `targets` and `others` (the other side of a fault of the network) are roles or names. `seed` decides who is met
     where several could be. `amounts` says how much, see `amounts`. `latency_ms` and `jitter_ms` are those of a delay,
     `rate_bits` a second that of a limited bandwidth. `to` is the release of a rolling upgrade, `change` what
-    `reconfigure` does. With `allow_no_quorum` it may leave the ensemble without a majority.
+    `reconfigure` does. With `allow_no_quorum` it may leave the ensemble without a majority. `source` is the setting
+    that has it, which messages need and the manifest does not have.
     """
 
     number: int
@@ -34,6 +35,7 @@ class PlannedFault:
     to: str = ""
     change: str = ""
     allow_no_quorum: bool = False
+    source: str = field(default="", compare=False)
 
     @property
     def action(self) -> Action:
@@ -55,6 +57,15 @@ class PlannedFault:
         way = f", only {self.way}" if self.way != BOTH else ""
         length = f" for {self.for_s:g} s" if self.for_s else ""
         return f"{self.do}{release}{share}{whom}{side}{self._much}{way}{length}"
+
+    @property
+    def prefix(self) -> str:
+        """What a line about it begins with: its setting."""
+        return f"{self.source}: " if self.source else ""
+
+    def beside(self, other: "PlannedFault") -> str:
+        """Return its title for a line about another, with its setting where that is not the same."""
+        return self.title if self.source == other.source else f"{self.title} ({self.source})"
 
     @property
     def _much(self) -> str:

@@ -31,10 +31,10 @@ def quorum_problems(judged: Iterable[PlannedFault], plan: Sequence[PlannedFault]
         number = sum(count for count, _ in sides) + len({name for _, names in sides for name in names})
         left = max(0, len(fleet.voters) - number)
         if left < fleet.majority and any(sides[0]):
-            also = "".join(f", with {other.title} from {other.at_s:g} s on," for other in beside)
+            also = "".join(f", with {other.beside(fault)} from {other.at_s:g} s on," for other in beside)
             problems.append(
-                f"{fault.title} at {fault.at_s:g} s{also} leaves {left} of {len(fleet.voters)} voters, and"
-                f" {fleet.majority} are a majority; {_REMEDY}"
+                f"{fault.prefix}{fault.title} at {fault.at_s:g} s{also} leaves {left} of {len(fleet.voters)} voters,"
+                f" and {fleet.majority} are a majority; {_REMEDY}"
             )
     return problems
 
@@ -46,7 +46,7 @@ def _away_s(fault: PlannedFault) -> float:
     return max(fault.for_s, _LEAST_S.get(fault.do, 0.0)) + _AFTER_S.get(fault.do, 0.0)
 
 
-def _parts(fault: PlannedFault, fleet: FaultFleet) -> bool:
+def parts(fault: PlannedFault, fleet: FaultFleet) -> bool:
     """Whether so many packets are lost or so late that the two sides may lose each other, as with a partition."""
     if fault.do == actions.LOSS:
         return fault.percent >= _LEAST_LOSS_PERCENT
@@ -61,7 +61,7 @@ def _lost(fault: PlannedFault, fleet: FaultFleet) -> tuple[int, frozenset[str]]:
     """
     if fault.do in actions.ROLLING:
         return 1, frozenset()
-    if not fault.action.stops and not _parts(fault, fleet):
+    if not fault.action.stops and not parts(fault, fleet):
         return 0, frozenset()
     targets = fault.targets
     if fault.action.of_network:

@@ -1,4 +1,4 @@
-"""Reads `faults` of a scenario: every mistake at once, or the plan, with what comes again and again spelt out."""
+"""Reads one entry of a list of faults, with every mistake at once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -7,13 +7,9 @@ from zk_locust.contract.durations import parse_duration_ms
 from zk_locust.contract.faults import actions, amounts
 from zk_locust.contract.faults.actions import ACTIONS, ROLES
 from zk_locust.contract.faults.ends import end_problem, rolling_least_s
-from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry, planned
+from zk_locust.contract.faults.expansion import DEFAULT_FOR_S, Entry
 from zk_locust.contract.faults.fleet import FaultFleet
-from zk_locust.contract.faults.operations import change_problems, plan_problems, release_problems, target_problems
-from zk_locust.contract.faults.overlaps import overlap_problems
-from zk_locust.contract.faults.places import external_problem, place_problems
-from zk_locust.contract.faults.planned import PlannedFault
-from zk_locust.contract.faults.quorum import quorum_problems
+from zk_locust.contract.faults.operations import change_problems, release_problems, target_problems
 from zk_locust.contract.faults.shape import KEYS as KEYS_OF_SHAPE
 from zk_locust.contract.faults.shape import read_shape
 from zk_locust.contract.faults.sides import other_side_problem, turned
@@ -25,57 +21,30 @@ KEYS: Final = (
     *amounts.KEYS,
     *KEYS_OF_SHAPE,
 )
-_MOST: Final = 1000
+MOST: Final = 1000
+"""So many faults a run has at most."""
 _LEAST_FOR_S: Final = 0.1
 
 
-def read_faults(
-    content: object, fleet: FaultFleet | None, run_time_s: float | None
-) -> tuple[tuple[PlannedFault, ...], list[str]]:
-    """Return the plan, or nothing and every problem, each without the name of the setting.
+class EntryReader:
+    """Reads the entry `given` of the setting `source`, which messages call `name`; what is wrong goes to `problems`.
 
-    Without a `fleet` or a run time (they are wrong themselves), what needs them is not checked.
+    Its `number` counts the entries of all settings.
     """
-    if not isinstance(content, list) or not content:
-        return (), ["must be a list of faults, e.g. [{at: 30s, do: kill, target: leader}]"]
-    problems: list[str] = []
-    if fleet is not None and (problem := external_problem(content, fleet)):
-        return (), [problem]
-    if len(content) > _MOST:
-        return (), [f"has {len(content)} faults; write {_MOST} at most"]
-    entries = [_Reader(number, each, fleet, run_time_s, problems).entry() for number, each in enumerate(content, 1)]
-    known = [entry for entry in entries if entry is not None]
-    if sum(len(entry.at_s) for entry in known) > _MOST:
-        problems.append(f"has more than {_MOST} faults, with those that come again; write a longer `every`")
-    if fleet is not None and fleet.shared:
-        problems += [
-            f"fault {entry.number}: do [{name}]: {', '.join(fleet.shared)} share an address, so their packets cannot be"
-            " told apart; give each member an address of its own, or leave it out"
-            for entry in known
-            for name in entry.do
-            if ACTIONS[name].of_network
-        ]
-    if fleet is not None:
-        problems += place_problems(known, fleet)
-    if problems:
-        return (), problems
-    plan = planned(known)
-    problems += overlap_problems([fault for fault, _ in plan], fleet)
-    problems += plan_problems(fault for fault, _ in plan)
-    if fleet is not None:
-        problems += quorum_problems(
-            [fault for fault, allowed in plan if not allowed], [fault for fault, _ in plan], fleet
-        )
-    return (tuple(fault for fault, _ in plan), []) if not problems else ((), problems)
-
-
-class _Reader:
-    """Reads one entry; what is wrong goes to `problems`."""
 
     def __init__(
-        self, number: int, given: object, fleet: FaultFleet | None, run_time_s: float | None, problems: list[str]
+        self,
+        number: int,
+        name: str,
+        source: str,
+        given: object,
+        fleet: FaultFleet | None,
+        run_time_s: float | None,
+        problems: list[str],
     ) -> None:
         self._number = number
+        self._name = name
+        self._source = source
         self._is_mapping = isinstance(given, Mapping)
         self._given: Mapping[str, Any] = given if isinstance(given, Mapping) else {"": given}
         self._fleet = fleet
@@ -84,7 +53,7 @@ class _Reader:
         self._before = len(problems)
 
     def _say(self, text: str) -> None:
-        self._problems.append(f"fault {self._number}: {text}")
+        self._problems.append(f"{self._name}: {text}")
 
     def entry(self) -> Entry | None:
         """Return the entry, None where something is wrong."""
@@ -98,6 +67,8 @@ class _Reader:
         for_s = self._length(do)
         found = Entry(
             number=self._number,
+            name=self._name,
+            source=self._source,
             at_s=self._times(),
             do=do,
             targets=self._targets(do),
@@ -252,7 +223,7 @@ class _Reader:
         if every < 1:
             self._say(f"every [{given['every']}] is too short; use at least 1s")
             return ()
-        return tuple(every * place for place in range(1, min(_MOST + 1, int((until or 0.0) / every)) + 1))
+        return tuple(every * place for place in range(1, min(MOST + 1, int((until or 0.0) / every)) + 1))
 
     def _needed_s(self, every_s: float) -> float:
         given = self._given

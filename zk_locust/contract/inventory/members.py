@@ -122,8 +122,8 @@ def ensemble_members(groups: Groups, hostvars: HostVars) -> list[dict[str, Any]]
     """Return the members in the order of their group, every variable of the contract resolved.
 
     Keys: name, machine, id, peer_type, address, bind_address, client_port, peer_port, election_port, admin_port,
-    version, client (address:port for clients), admin (address:port of the AdminServer). Raises ValueError where an id
-    or a port is wrong.
+    version, client (address:port for clients), admin (address:port of the AdminServer), waits_s (see `Member`). Raises
+    ValueError where an id or a port is wrong.
     """
     resolved = []
     for member in members(groups, hostvars):
@@ -143,6 +143,7 @@ def ensemble_members(groups: Groups, hostvars: HostVars) -> list[dict[str, Any]]
                 **ports,
                 "client": f"{host}:{ports['client_port']}",
                 "admin": f"{host}:{ports['admin_port']}",
+                "waits_s": member.waits_s,
             }
         )
     return resolved

@@ -26,9 +26,12 @@ from zk_locust.contract.truth import is_true
 
 OVERRIDES: Final = (
     *("locustfile", "users", "spawn_rate", "warmup", "run_time", "user_stages", "arrival", "faults", "dispatch"),
-    "parameters",
+    *("parameters", "scenario_faults"),
 )
-"""What of a scenario a variable `benchmark_NAME` overrides, by the scenario's own names."""
+"""What of a scenario a variable `benchmark_NAME` overrides, by the scenario's own names.
+
+`faults` are added to the scenario's, unless `scenario_faults`, which no scenario has, is false.
+"""
 
 _PREFIXES: Final = ("benchmark_", "load_host_", "locust_", "run_lease_", "run_record_", "zookeeper_")
 # Variables of plays, beside those of roles.
