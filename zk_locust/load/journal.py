@@ -42,6 +42,9 @@ _STAT: Final = np.dtype(
 _STAT_BYTES: Final = 68
 _ROOM: Final = bytes(_STAT_BYTES)
 _KEPT: Final = _HEADER.itemsize
+# Without fields: numpy copies those one by one, which takes five times as long.
+_HEADER_BYTES: Final = np.dtype(f"V{_KEPT}")
+_STAT_START: Final = np.dtype(f"V{_STAT.itemsize}")
 _LONG: Final = 4096
 _digest: Final = zlib.crc32
 
@@ -97,6 +100,30 @@ def _stand_in(path: str) -> str:
     return f"/\ufffd/{len(path)} characters, {hashlib.sha256(path.encode()).hexdigest()}"
 
 
+def _take_replies(records: Any, replies: list[bytes], some_have_stat: bool, all_have_stat: bool) -> None:
+    """Fill in what the headers of the replies tell, and the stats at their ends, of the rows that have one."""
+    count = len(replies)
+    lengths = np.fromiter(map(len, replies), np.int64, count)
+    if lengths.sum() > MANY_BYTES:  # of long ones only the ends are wanted: the others need not be copied
+        replies = [reply if len(reply) < _LONG else reply[:_KEPT] + reply[-_STAT_BYTES:] for reply in replies]
+        lengths = np.fromiter(map(len, replies), np.int64, count)
+    # Room in front, so that a place for a stat exists before each end.
+    content = b"".join((_ROOM, *replies))
+    ends = np.cumsum(lengths) + len(_ROOM)
+    header = _pieces(content, _HEADER_BYTES, ends - lengths).view(_HEADER)
+    records["xid"], records["zxid"], records["result"] = header["xid"], header["zxid"], header["code"]
+    if some_have_stat:
+        rows = slice(None) if all_have_stat else np.flatnonzero(records["what"] & history.STAT)
+        stat = _pieces(content, _STAT_START, ends[rows] - _STAT_BYTES).view(_STAT)
+        for name in ("mzxid", "czxid", "version"):
+            records[name][rows] = stat[name]
+
+
+def _pieces(content: bytes, kind: Any, starts: Any) -> Any:
+    """Return the pieces of the content that start there."""
+    return np.ndarray(len(content) - kind.itemsize + 1, kind, content, 0, (1,))[starts]
+
+
 class Journal:
     """Writes one history file. A full disk ends the history, not the load: then the file has no end.
 
@@ -122,8 +149,11 @@ class Journal:
             return
         taken = rows[:]
         rows.clear()
-        for start in range(0, len(taken), history.MOST_RECORDS * COLUMNS):
-            self._try_block(taken[start : start + history.MOST_RECORDS * COLUMNS])
+        most = history.MOST_RECORDS * COLUMNS
+        while len(taken) > most:
+            self._try_block(taken[:most])
+            del taken[:most]
+        self._try_block(taken)
 
     def _try_block(self, rows: list[Any]) -> None:
         """Write a block, unless the history has ended. It ends with the first error: the load goes on."""
@@ -159,39 +189,30 @@ class Journal:
         replies = rows[6::COLUMNS]
         count = len(replies)
         records = np.zeros(count, _RECORD)
-        for column, name in enumerate(("sent", "arrived", "session", "what")):
+        what = rows[3::COLUMNS]
+        kinds = set(what)  # few: what holds for all of them need not be looked for in each row
+        records["what"] = what if len(kinds) > 1 else what[0]
+        for column, name in enumerate(("sent", "arrived", "session")):
             records[name] = rows[column::COLUMNS]
         records["path"] = paths.places(rows[4::COLUMNS])
         records["digest"] = list(map(_digest, rows[5::COLUMNS]))
-        for row in np.flatnonzero(records["what"] & history.NAMES).tolist():
-            records["version"][row], records["digest"][row] = self._names.of(replies[row][_KEPT:])
-        lengths = np.fromiter(map(len, replies), np.int64, count)
-        if lengths.sum() > MANY_BYTES:  # of long ones only the ends are wanted: the others need not be copied
-            replies = [reply if len(reply) < _LONG else reply[:_KEPT] + reply[-_STAT_BYTES:] for reply in replies]
-            lengths = np.fromiter(map(len, replies), np.int64, count)
-        # Room in front, so that a place for a stat exists before each end.
-        content = _ROOM + b"".join(replies)
-        ends = np.cumsum(lengths) + len(_ROOM)
-        header = np.ndarray(len(content) - _HEADER.itemsize + 1, _HEADER, content, 0, (1,))[ends - lengths]
-        records["xid"], records["zxid"], records["result"] = header["xid"], header["zxid"], header["code"]
-        with_stat: Any = np.flatnonzero(records["what"] & history.STAT)
-        if len(with_stat) == count:
-            with_stat = slice(None)  # the same, and quicker
-        stat = np.ndarray(len(content) - _STAT.itemsize + 1, _STAT, content, 0, (1,))[ends[with_stat] - _STAT_BYTES]
-        for name in ("mzxid", "czxid", "version"):
-            records[name][with_stat] = stat[name]
+        if any(kind & history.NAMES for kind in kinds):
+            for row in np.flatnonzero(records["what"] & history.NAMES).tolist():
+                records["version"][row], records["digest"][row] = self._names.of(replies[row][_KEPT:])
+        have_stat = {kind & history.STAT for kind in kinds}
+        _take_replies(records, replies, any(have_stat), all(have_stat))
         self._count += count
         new, table = paths.take_table()
         flags = history.NEW_TABLE if paths.starts_over else 0
-        self._write(self._block(flags, table, new, count, records.tobytes()))
+        self._write(self._block(flags, table, new, count, records.view(np.uint8).data))
         paths.starts_over = False
 
     @staticmethod
-    def _block(flags: int, table: bytes, paths: int, records: int, content: bytes) -> bytes:
+    def _block(flags: int, table: bytes, paths: int, records: int, content: bytes | memoryview) -> bytes:
         check = zlib.crc32(content, zlib.crc32(table))
         clocks = time.time_ns(), time.perf_counter_ns()
         head = history.BLOCK.pack(history.BLOCK_MARK, flags, paths, len(table), records, *clocks, check)
-        return head + table + content
+        return b"".join((head, table, content))
 
     def _write(self, content: bytes) -> None:
         file = self._file
