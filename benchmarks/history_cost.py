@@ -18,7 +18,7 @@ MIXES = {
     "set": {"set": 1},
     "get and set": {"get": 1, "set": 1},
     "create and delete": {"create": 1, "delete": 1},
-    "lists of 1,000": {"get_children": 1},
+    "lists of 1000": {"get_children": 1},
 }
 
 
