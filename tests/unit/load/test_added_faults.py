@@ -104,3 +104,15 @@ def test_there_are_not_more_than_a_thousand_together(tmp_path: Path) -> None:
         "faults in mine.yml and benchmark_faults: has more than 1000 faults, with those that come again; write a longer"
         " `every`"
     ]
+
+
+def test_each_wrong_fault_is_told_though_others_are_wrong(tmp_path: Path) -> None:
+    own = [KILL | {"do": "kil"}, KILL | {"at": "99s"}]
+    _, problems = resolved(tmp_path, own, faults=[PAUSE | {"for": "1ms"}, KILL | {"target": "leadr"}])
+    for said in (
+        "fault 1: do [kil]",
+        "fault 2: at [99 s] is not before the end",
+        "benchmark_faults: fault 1: for [1ms] is too short",
+        "benchmark_faults: fault 2: target [leadr]",
+    ):
+        assert [problem for problem in problems if said in problem], said

@@ -42,12 +42,12 @@ def read_fault_lists(
         elif len(content) > MOST:
             problems.append(f"{prefix}has {len(content)} faults; write {MOST} at most")
         else:
-            readers = [
-                EntryReader(number + place, f"{prefix}fault {place}", source, each, fleet, run_time_s, problems)
-                for place, each in enumerate(content, 1)
-            ]
-            known += [entry for reader in readers if (entry := reader.entry()) is not None]
-            number += len(content)
+            for place, each in enumerate(content, 1):
+                number += 1
+                name = f"{prefix}fault {place}"
+                entry = EntryReader(number, name, source, each, fleet, run_time_s, problems).entry()
+                if entry is not None:
+                    known.append(entry)
     if sum(len(entry.at_s) for entry in known) > MOST:
         together = " and ".join(source for source in lists if source)
         problems.append(
