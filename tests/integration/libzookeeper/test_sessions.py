@@ -1,5 +1,6 @@
 """Sessions of the libzookeeper client that end or are lost, members that go and come, and greenlets that are killed."""
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from tests.integration.libzookeeper.handling import (
     pause,
 )
 from zk_locust.clients.interface import ClientSettings
-from zk_locust.clients.libzookeeper import LibZooKeeperClient, farewell, library
+from zk_locust.clients.libzookeeper import LibZooKeeperClient, cdef, farewell, library
 from zk_locust.contract.errors import (
     ConnectError,
     ConnectionLossError,
@@ -56,6 +57,27 @@ def test_a_send_that_fails_leaves_nothing_behind(standalone: ZooKeeperServers, s
         results = [gevent.spawn(client.get, "/severed") for _ in range(3)]
         gevent.joinall(results, timeout=60, raise_error=True)
         assert [result.value[0] for result in results] == [b"0"] * 3
+    assert client.session_id == session_id
+
+
+def test_no_watcher_outlives_a_descriptor_that_was_closed_within_another_call(
+    standalone: ZooKeeperServers, start: Start
+) -> None:
+    client = start(standalone.hosts, session_s=20.0)
+    handle, loaded = client._handle, library.load()
+    assert handle is not None
+    session_id = client.session_id
+    farewell.sever(descriptor(client))
+    # The send fails, so the library closes the descriptor, and returns OK.
+    assert loaded.lib.zoo_aget(handle.pointer, b"/", 0, loaded.completions.on_data, 0) == cdef.OK
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(descriptor(client))
+    with pytest.raises(ConnectionLossError):
+        handle.finish(handle.begin(), cdef.INVALID_STATE, 1)
+    if handle._io is not None:
+        os.fstat(handle._io.fd)
+    until(lambda: client.connected)
+    assert client.exists("/") is not None
     assert client.session_id == session_id
 
 

@@ -33,6 +33,7 @@ extern int ZOOKEEPER_WRITE;
 extern int ZOO_EPHEMERAL;
 extern int ZOO_SEQUENCE;
 extern int ZOO_CONNECTED_STATE;
+extern int ZOO_NOTCONNECTED_STATE;
 extern int ZOO_EXPIRED_SESSION_STATE;
 extern int ZOO_AUTH_FAILED_STATE;
 extern int ZOO_SESSION_EVENT;

@@ -36,6 +36,8 @@ class Library:
     completions: Completions
     open_acl: Any
     connected_state: int
+    closed_states: tuple[int, ...]
+    """States of a handle (`zoo_state`) in which the library has closed its descriptor."""
     read: int
     write: int
 
@@ -77,6 +79,7 @@ def _load(names: tuple[str, ...]) -> Library:
         Completions(ffi, lib.ZOO_SESSION_EVENT),
         ffi.addressof(lib, "ZOO_OPEN_ACL_UNSAFE"),
         lib.ZOO_CONNECTED_STATE,
+        (0, lib.ZOO_NOTCONNECTED_STATE, lib.ZOO_EXPIRED_SESSION_STATE, lib.ZOO_AUTH_FAILED_STATE),
         lib.ZOOKEEPER_READ,
         lib.ZOOKEEPER_WRITE,
     )

@@ -7,7 +7,9 @@ change of the connection, while something is left to send, and when its time is 
 one timer suffices; it is set again when it fires.
 
 The call that finds a connection broken also closes its descriptor. The watcher is stopped right after that call: libev
-must never wait for a closed descriptor.
+must never wait for a closed descriptor. Not every such call returns an error (`nonblocking_send` returns OK), but each
+leaves the handle in a state without a connection. So the state is looked at before each `zookeeper_interest`, which may
+open another descriptor under the same number, and after each operation.
 """
 
 import time
@@ -127,6 +129,9 @@ class LoopDriver:
     def _update(self) -> None:
         """Watch the descriptor and set the timer as the library asks."""
         library = self._library
+        watched = self._descriptor[0]
+        if self._io is not None and self._state(self.pointer) in library.closed_states:
+            self._lose(cdef.CONNECTION_LOSS)
         code = self._lib.zookeeper_interest(self.pointer, self._descriptor, self._interest, self._time_left)
         state = self._state(self.pointer)
         if state < 0:
@@ -143,7 +148,7 @@ class LoopDriver:
             return
         wanted = self._interest[0]
         events = (_READ if wanted & library.read else 0) | (_WRITE if wanted & library.write else 0)
-        if events != self._events:
+        if events != self._events or self._descriptor[0] != watched:
             self._stop_io()
             if events:
                 self._watch(events)
